@@ -1,0 +1,18 @@
+//! User pools and app clients as the service describes them, and the updates that lose nothing of them.
+//!
+//! `UpdateUserPool` and `UpdateUserPoolClient` reset most of what a request leaves out, so every update is made from the whole
+//! description: the document as it should become, projected onto the members that the request takes. All of it is pure and works
+//! on raw JSON, because typed structs drop members newer than themselves and cannot leave out a plain number. Who describes, writes
+//! and compares is none of this module's business.
+
+mod client;
+mod diff;
+mod pool;
+mod rules;
+
+pub use client::{
+    ClientDocument, Opening, close_password_auth, open_password_auth, restore_client,
+};
+pub use diff::{Difference, differences};
+pub use pool::{PoolDocument, SchemaAttribute, pool_update, restore_pool};
+pub use rules::{Decision, Decisions, Incomplete, Reason, Refusal, Update};

@@ -1,0 +1,388 @@
+//! User pools: what `DescribeUserPool` shows, and the `UpdateUserPool` body that changes the trigger and nothing else.
+//!
+//! Owns the table of pool members. MFA, domains, branding and the other resources that hang on a pool have calls of their own, and
+//! this update does not touch them.
+
+use serde_json::{Map, Value, json};
+
+use super::rules::{
+    Decisions, Fate, Incomplete, Reason, Refusal, Rule, Update, is_empty_object, text, texts,
+};
+
+use Rule::{As, By, Carry, CarryUnlessEmpty, ReadOnly};
+
+/// What becomes of each member of `UserPoolType` in an `UpdateUserPoolRequest`. Nested members always go with theirs.
+pub(super) const RULES: &[(&str, Rule)] = &[
+    ("Id", As("UserPoolId")),
+    ("Name", As("PoolName")),
+    ("Policies", By(policies)),
+    ("DeletionProtection", Carry),
+    // One map, replaced whole: a trigger left out of it is gone, one this build does not know included.
+    ("LambdaConfig", Carry),
+    ("AutoVerifiedAttributes", Carry),
+    ("SmsVerificationMessage", By(sms_message)),
+    ("EmailVerificationMessage", By(email_message)),
+    ("EmailVerificationSubject", By(email_subject)),
+    ("VerificationMessageTemplate", Carry),
+    ("SmsAuthenticationMessage", Carry),
+    // An empty list inside switches the setting off; it goes as it is.
+    ("UserAttributeUpdateSettings", Carry),
+    ("MfaConfiguration", Carry),
+    // Any object at all may switch device tracking on.
+    ("DeviceConfiguration", CarryUnlessEmpty),
+    ("EmailConfiguration", Carry),
+    // `{}` is refused: one of two callers is required.
+    ("SmsConfiguration", CarryUnlessEmpty),
+    ("UserPoolTags", By(tags)),
+    ("AdminCreateUserConfig", By(admin_create_user)),
+    // `{}` is refused: the mode is required.
+    ("UserPoolAddOns", CarryUnlessEmpty),
+    // Left out, a pool may be moved to a dearer tier.
+    ("UserPoolTier", Carry),
+    // No setting is a setting of its own: recovery by SMS first.
+    ("AccountRecoverySetting", CarryUnlessEmpty),
+    ("KeyConfiguration", CarryUnlessEmpty),
+    // Lost, it changes the issuer, and with it every verifier of the pool's tokens.
+    ("IssuerConfiguration", CarryUnlessEmpty),
+    ("AcrConfiguration", By(acr_names)),
+    ("DcrConfiguration", By(dynamic_registration)),
+    ("Arn", ReadOnly),
+    ("CreationDate", ReadOnly),
+    ("LastModifiedDate", ReadOnly),
+    ("EstimatedNumberOfUsers", ReadOnly),
+    ("Status", ReadOnly),
+    ("Domain", ReadOnly),
+    ("CustomDomain", ReadOnly),
+    ("SmsConfigurationFailure", ReadOnly),
+    ("EmailConfigurationFailure", ReadOnly),
+    // Attributes are added by a call of their own; the other three are fixed at creation.
+    ("SchemaAttributes", ReadOnly),
+    ("AliasAttributes", ReadOnly),
+    ("UsernameAttributes", ReadOnly),
+    ("UsernameConfiguration", ReadOnly),
+];
+
+const TEMPORARY_DAYS: &str = "TemporaryPasswordValidityDays";
+const UNUSED_DAYS: &str = "UnusedAccountValidityDays";
+/// What the service makes of a pool that says nothing about the validity of temporary passwords.
+pub(super) const DEFAULT_DAYS: u64 = 7;
+
+/// A user pool as described, every member of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PoolDocument(Value);
+
+impl PoolDocument {
+    /// Reads the answer of `DescribeUserPool`.
+    pub fn from_describe(mut answer: Value) -> Result<Self, Incomplete> {
+        Self::from_json(
+            answer
+                .get_mut("UserPool")
+                .map(Value::take)
+                .unwrap_or_default(),
+        )
+    }
+
+    /// Reads what [`Self::json`] gave, as a snapshot holds it.
+    pub fn from_json(pool: Value) -> Result<Self, Incomplete> {
+        Incomplete::check("UserPool", &pool, &["Id", "Name", "Arn"])?;
+        Ok(Self(pool))
+    }
+
+    /// The whole description: the snapshot's content.
+    pub fn json(&self) -> &Value {
+        &self.0
+    }
+
+    /// The pool's id.
+    pub fn id(&self) -> &str {
+        text(&self.0, "Id")
+    }
+
+    /// The pool's ARN; partition, region and account are in it.
+    pub fn arn(&self) -> &str {
+        text(&self.0, "Arn")
+    }
+
+    /// The name people gave it.
+    pub fn name(&self) -> &str {
+        text(&self.0, "Name")
+    }
+
+    /// The feature plan, where the service shows one.
+    pub fn tier(&self) -> Option<&str> {
+        self.0.get("UserPoolTier").and_then(Value::as_str)
+    }
+
+    /// When anybody last wrote to it; unequal values mean that somebody did in between.
+    pub fn last_modified(&self) -> Option<&Value> {
+        self.0.get("LastModifiedDate")
+    }
+
+    /// The triggers and their settings.
+    pub fn lambda_config(&self) -> Option<&Map<String, Value>> {
+        self.0.get("LambdaConfig").and_then(Value::as_object)
+    }
+
+    /// The function behind one of the plain triggers, such as `PreSignUp`.
+    pub fn trigger(&self, name: &str) -> Option<&str> {
+        self.lambda_config()?
+            .get(name)?
+            .as_str()
+            .filter(|arn| !arn.is_empty())
+    }
+
+    /// The function that migrates users.
+    pub fn user_migration(&self) -> Option<&str> {
+        self.trigger("UserMigration")
+    }
+
+    /// The attributes a user can have.
+    pub fn schema_attributes(&self) -> impl Iterator<Item = SchemaAttribute<'_>> {
+        let attributes = self.0.get("SchemaAttributes").and_then(Value::as_array);
+        attributes
+            .into_iter()
+            .flatten()
+            .map(|attribute| SchemaAttribute {
+                name: text(attribute, "Name"),
+                required: attribute
+                    .get("Required")
+                    .and_then(Value::as_bool)
+                    .unwrap_or(false),
+                mutable: attribute
+                    .get("Mutable")
+                    .and_then(Value::as_bool)
+                    .unwrap_or(true),
+            })
+    }
+
+    /// The attributes that serve as the user name, if the name is not one of its own.
+    pub fn username_attributes(&self) -> impl Iterator<Item = &str> {
+        texts(&self.0, "UsernameAttributes")
+    }
+
+    /// The attributes that can be signed in with besides the user name.
+    pub fn alias_attributes(&self) -> impl Iterator<Item = &str> {
+        texts(&self.0, "AliasAttributes")
+    }
+
+    /// Whether `Ann` and `ann` are two users; they are unless the pool was created otherwise.
+    pub fn case_sensitive(&self) -> bool {
+        self.0
+            .pointer("/UsernameConfiguration/CaseSensitive")
+            .and_then(Value::as_bool)
+            .unwrap_or(true)
+    }
+
+    /// The password policy, as described.
+    pub fn password_policy(&self) -> Option<&Value> {
+        self.0
+            .pointer("/Policies/PasswordPolicy")
+            .filter(|policy| policy.is_object())
+    }
+
+    /// Whether only administrators create users.
+    pub fn admin_creates_users_only(&self) -> bool {
+        self.0
+            .pointer("/AdminCreateUserConfig/AllowAdminCreateUserOnly")
+            .and_then(Value::as_bool)
+            .unwrap_or(false)
+    }
+
+    /// The names of the ways to recover an account, the first choice first; none is the service's legacy way.
+    pub fn recovery_mechanisms(&self) -> Vec<&str> {
+        let mechanisms = self
+            .0
+            .pointer("/AccountRecoverySetting/RecoveryMechanisms")
+            .and_then(Value::as_array);
+        let mut mechanisms: Vec<&Value> = mechanisms.into_iter().flatten().collect();
+        mechanisms.sort_by_key(|mechanism| mechanism.get("Priority").and_then(Value::as_u64));
+        mechanisms
+            .into_iter()
+            .map(|mechanism| text(mechanism, "Name"))
+            .collect()
+    }
+
+    /// About how many users it has; the service counts now and then.
+    pub fn estimated_users(&self) -> Option<u64> {
+        self.0.get("EstimatedNumberOfUsers").and_then(Value::as_u64)
+    }
+
+    fn update(&self, target: Value, unknown: &Decisions) -> Result<Update, Refusal> {
+        Update::project(
+            || format!("user pool `{}`", self.id()),
+            target,
+            RULES,
+            unknown,
+        )
+    }
+}
+
+/// One attribute of a pool's schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SchemaAttribute<'a> {
+    /// Its name; custom ones begin with `custom:`.
+    pub name: &'a str,
+    /// Whether every user must have it.
+    pub required: bool,
+    /// Whether it can change once the user exists.
+    pub mutable: bool,
+}
+
+/// The update that sets the user migration trigger, or takes it away, and keeps everything else.
+pub fn pool_update(
+    pool: &PoolDocument,
+    trigger: Option<&str>,
+    unknown: &Decisions,
+) -> Result<Update, Refusal> {
+    let mut target = pool.0.clone();
+    // Also without any trigger the map is sent: `{}` takes away the last one, saying nothing might keep it.
+    let config = &mut target["LambdaConfig"];
+    if !config.is_object() {
+        *config = json!({});
+    }
+    match trigger {
+        Some(arn) => config["UserMigration"] = arn.into(),
+        None => {
+            config
+                .as_object_mut()
+                .map(|config| config.remove("UserMigration"));
+        }
+    }
+    pool.update(target, unknown)
+}
+
+/// The update that puts the pool back to what an earlier description of it says, as far as updates reach.
+pub fn restore_pool(earlier: &PoolDocument, unknown: &Decisions) -> Result<Update, Refusal> {
+    pool_update(earlier, earlier.user_migration(), unknown)
+}
+
+/// How long temporary passwords are valid, where the pool says it: in the password policy or, before there was such a place, with
+/// the settings for new users. The service reads 0 as nothing said.
+pub(super) fn temporary_password_days(pool: &Value) -> Option<&Value> {
+    let said = |pointer| {
+        pool.pointer(pointer)
+            .filter(|days: &&Value| !days.is_null() && days.as_f64() != Some(0.0))
+    };
+    said("/Policies/PasswordPolicy/TemporaryPasswordValidityDays")
+        .or_else(|| said("/AdminCreateUserConfig/UnusedAccountValidityDays"))
+}
+
+fn policies(pool: &Value, policies: &Value) -> Fate {
+    let mut policies = policies.clone();
+    if let Some(policy) = policies
+        .get_mut("PasswordPolicy")
+        .and_then(Value::as_object_mut)
+    {
+        match temporary_password_days(pool) {
+            Some(days) => policy.insert(TEMPORARY_DAYS.to_owned(), days.clone()),
+            None => policy.remove(TEMPORARY_DAYS),
+        };
+    }
+    Fate::Send(policies)
+}
+
+/// `UnusedAccountValidityDays` is refused nowadays; `policies` moves it to where it belongs.
+fn admin_create_user(pool: &Value, config: &Value) -> Fate {
+    let policy = pool
+        .pointer("/Policies/PasswordPolicy")
+        .filter(|policy| policy.is_object());
+    // A policy of nothing but days might undo what an absent policy stands for, so none is made up.
+    if policy.is_none()
+        && temporary_password_days(pool).is_some_and(|days| *days != json!(DEFAULT_DAYS))
+    {
+        return Fate::Refuse(Reason::HomelessDays);
+    }
+    let mut config = config.clone();
+    config
+        .as_object_mut()
+        .map(|config| config.remove(UNUSED_DAYS));
+    if is_empty_object(&config) {
+        Fate::Omit
+    } else {
+        Fate::Send(config)
+    }
+}
+
+fn sms_message(pool: &Value, message: &Value) -> Fate {
+    legacy_message(pool, message, "SmsVerificationMessage", "SmsMessage", None)
+}
+
+fn email_message(pool: &Value, message: &Value) -> Fate {
+    legacy_message(
+        pool,
+        message,
+        "EmailVerificationMessage",
+        "EmailMessage",
+        Some("EmailMessageByLink"),
+    )
+}
+
+fn email_subject(pool: &Value, subject: &Value) -> Fate {
+    legacy_message(
+        pool,
+        subject,
+        "EmailVerificationSubject",
+        "EmailSubject",
+        Some("EmailSubjectByLink"),
+    )
+}
+
+/// The legacy messages duplicate the template. Where both speak and disagree, nobody can tell which one an update would keep. One that
+/// repeats the text for links must not be sent: the service takes it for a text with a code, and finds none.
+fn legacy_message(
+    pool: &Value,
+    message: &Value,
+    member: &'static str,
+    template: &'static str,
+    by_link: Option<&str>,
+) -> Fate {
+    let texts = pool.get("VerificationMessageTemplate");
+    let text = |name: &str| {
+        texts
+            .and_then(|texts| texts.get(name))
+            .filter(|text| !text.is_null() && **text != "")
+    };
+    match text(template) {
+        Some(text) if text != message => Fate::Doubt(Reason::Contradiction { member, template }),
+        None if by_link.and_then(text) == Some(message) => Fate::Omit,
+        _ => Fate::Send(message.clone()),
+    }
+}
+
+/// Tags of the provider's own cannot be written by anybody else; they stay where they are.
+fn tags(_: &Value, tags: &Value) -> Fate {
+    let mut tags = tags.clone();
+    if let Some(tags) = tags.as_object_mut() {
+        tags.retain(|key, _| {
+            !key.get(..4)
+                .is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:"))
+        });
+    }
+    Fate::Send(tags)
+}
+
+/// The service describes the default names too, and takes names of any kind only from the dearer tiers.
+fn acr_names(pool: &Value, levels: &Value) -> Fate {
+    let is_default = |(level, name): (&String, &Value)| {
+        (1..=4).any(|n| {
+            *level == format!("Level{n}")
+                && *name == json!({ "AcrValue": format!("urn:cognito:loa:{n}") })
+        })
+    };
+    let only_defaults = levels
+        .as_object()
+        .is_some_and(|levels| levels.iter().all(is_default));
+    if only_defaults || pool.get("UserPoolTier").is_some_and(|tier| tier == "LITE") {
+        Fate::Omit
+    } else {
+        Fate::Send(levels.clone())
+    }
+}
+
+/// Left out, it is kept; sent without a status, it is switched on.
+fn dynamic_registration(_: &Value, registration: &Value) -> Fate {
+    match registration.get("EnableStatus") {
+        None | Some(Value::Null) => Fate::Omit,
+        Some(_) => Fate::Send(registration.clone()),
+    }
+}

@@ -1,0 +1,298 @@
+//! What becomes of each member of a described document when it is written back.
+//!
+//! Owns the kinds of rule, the projection that applies a table of them, the operator's decisions about members without a rule, and
+//! the refusal. The tables are in `pool` and `client`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+use super::diff::{Difference, differences};
+
+/// What the operator says about a member that this build cannot judge (`--unknown KEY=carry|drop`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Send it as it was described.
+    Carry,
+    /// Leave it out, whatever the service then makes of it.
+    Drop,
+}
+
+/// Decisions by top-level member. They settle doubts and nothing else: a member with a rule of its own keeps it.
+pub type Decisions = BTreeMap<String, Decision>;
+
+pub(super) enum Rule {
+    /// Sent as described.
+    Carry,
+    /// Sent as described, but `{}` means "never set" and would be refused, or taken for switching the feature on.
+    CarryUnlessEmpty,
+    /// Sent under another name.
+    As(&'static str),
+    /// Shown by the service and no part of the request.
+    ReadOnly,
+    /// Depends on the rest of the document (first argument) or on the member's own content (second).
+    By(fn(&Value, &Value) -> Fate),
+}
+
+pub(super) enum Fate {
+    Send(Value),
+    Omit,
+    /// The operator may decide.
+    Doubt(Reason),
+    /// Nobody may: there is no request that keeps the document as it is.
+    Refuse(Reason),
+}
+
+/// A request body together with what the service should describe once it took it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Update {
+    body: Value,
+    expected: Value,
+    dropped: BTreeSet<String>,
+}
+
+impl Update {
+    /// Projects the document as it should become onto the members that the request takes.
+    pub(super) fn project(
+        subject: impl FnOnce() -> String,
+        target: Value,
+        rules: &[(&str, Rule)],
+        unknown: &Decisions,
+    ) -> Result<Self, Refusal> {
+        let mut body = Map::new();
+        let mut dropped = BTreeSet::new();
+        let mut reasons = Vec::new();
+        let mut settle = |member: &str, value: &Value, fate: Fate| match fate {
+            Fate::Send(value) => {
+                body.insert(member.to_owned(), value);
+            }
+            Fate::Omit => {}
+            Fate::Refuse(reason) => reasons.push(reason),
+            Fate::Doubt(reason) => match unknown.get(member) {
+                Some(Decision::Carry) => {
+                    body.insert(member.to_owned(), value.clone());
+                }
+                Some(Decision::Drop) => {
+                    dropped.insert(member.to_owned());
+                }
+                None => reasons.push(reason),
+            },
+        };
+
+        // Unknown members first: should one ever bear a name of the request, the rule below has the last word.
+        for (member, value) in target.as_object().into_iter().flatten() {
+            if !is_blank(value) && rules.iter().all(|(known, _)| known != member) {
+                settle(
+                    member,
+                    value,
+                    Fate::Doubt(Reason::Unknown {
+                        member: member.clone(),
+                    }),
+                );
+            }
+        }
+        for (member, rule) in rules {
+            let Some(value) = target.get(member).filter(|value| !is_blank(value)) else {
+                continue;
+            };
+            match rule {
+                Rule::Carry => settle(member, value, Fate::Send(value.clone())),
+                Rule::CarryUnlessEmpty if is_empty_object(value) => {
+                    settle(member, value, Fate::Omit)
+                }
+                Rule::CarryUnlessEmpty => settle(member, value, Fate::Send(value.clone())),
+                Rule::As(name) => settle(name, value, Fate::Send(value.clone())),
+                Rule::ReadOnly => settle(member, value, Fate::Omit),
+                Rule::By(judge) => settle(member, value, judge(&target, value)),
+            }
+        }
+
+        if reasons.is_empty() {
+            let expected = without(target, &dropped);
+            Ok(Self {
+                body: Value::Object(body),
+                expected,
+                dropped,
+            })
+        } else {
+            Err(Refusal {
+                subject: subject(),
+                reasons,
+            })
+        }
+    }
+
+    /// The request's JSON, whole.
+    pub fn body(&self) -> &Value {
+        &self.body
+    }
+
+    /// What the service should then describe, read-only members included, without those the operator dropped.
+    pub fn expected(&self) -> &Value {
+        &self.expected
+    }
+
+    /// How the document described after the write differs from what the update was to achieve. Members that the operator dropped
+    /// are left out: either outcome is what was asked for.
+    pub fn differences(&self, after: &Value) -> Vec<Difference> {
+        differences(&self.expected, &without(after.clone(), &self.dropped))
+    }
+}
+
+fn without(mut document: Value, members: &BTreeSet<String>) -> Value {
+    if let Some(document) = document.as_object_mut() {
+        document.retain(|member, _| !members.contains(member));
+    }
+    document
+}
+
+/// Not set, in any spelling of a top-level member. No member of the requests takes an empty string.
+fn is_blank(value: &Value) -> bool {
+    value.is_null() || value == ""
+}
+
+pub(super) fn is_empty_object(value: &Value) -> bool {
+    value.as_object().is_some_and(Map::is_empty)
+}
+
+/// Why a document cannot be written back without loss. Nothing was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    subject: String,
+    reasons: Vec<Reason>,
+}
+
+impl Refusal {
+    pub(super) fn new(subject: String, reason: Reason) -> Self {
+        Self {
+            subject,
+            reasons: vec![reason],
+        }
+    }
+
+    /// Everything that stands in the way, not only the first.
+    pub fn reasons(&self) -> &[Reason] {
+        &self.reasons
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} cannot be updated without loss", self.subject)?;
+        for (index, reason) in self.reasons.iter().enumerate() {
+            write!(f, "{} {reason}", if index == 0 { ":" } else { ";" })?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// One obstacle, by name. Values are never part of it: a member this build does not know may hold anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// A top-level member without a rule.
+    Unknown {
+        /// The member.
+        member: String,
+    },
+    /// A legacy message that says something else than the template it duplicates.
+    Contradiction {
+        /// The legacy member.
+        member: &'static str,
+        /// The member of `VerificationMessageTemplate` that it duplicates.
+        template: &'static str,
+    },
+    /// `UnusedAccountValidityDays` may no longer be sent and there is no password policy to move it to.
+    HomelessDays,
+    /// Without this flow the list would be empty, which the service reads as its default flows.
+    OnlyFlow {
+        /// The flow to be taken back.
+        flow: &'static str,
+    },
+    /// The record of what was opened is none that this program writes.
+    UnreadableRecord,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown { member } => write!(
+                f,
+                "this build does not know its member `{member}`; say `--unknown {member}=carry` to send it as it is or \
+                 `--unknown {member}=drop` to leave it out, which may reset it"
+            ),
+            Self::Contradiction { member, template } => write!(
+                f,
+                "`{member}` differs from `VerificationMessageTemplate.{template}`, and an update would overwrite one with the \
+                 other; make them equal, or say `--unknown {member}=carry` or `--unknown {member}=drop`"
+            ),
+            Self::HomelessDays => write!(
+                f,
+                "`AdminCreateUserConfig.UnusedAccountValidityDays` is no longer accepted and there is no password policy to hold \
+                 it; set `TemporaryPasswordValidityDays` in the pool's password policy first"
+            ),
+            Self::OnlyFlow { flow } => write!(
+                f,
+                "`{flow}` is its only flow, and without one the service enables its default flows; choose the client's \
+                 `ExplicitAuthFlows` by hand"
+            ),
+            Self::UnreadableRecord => write!(
+                f,
+                "the record of the flow that was opened is not one this program writes; set the client's `ExplicitAuthFlows` by hand"
+            ),
+        }
+    }
+}
+
+/// A description without a member that every pool or client has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incomplete {
+    /// Where the member should have been, as `UserPool.Id`.
+    pub(super) member: String,
+}
+
+impl Incomplete {
+    /// Checks that `document` is an object in which the named members are strings with something in them.
+    pub(super) fn check(kind: &str, document: &Value, members: &[&str]) -> Result<(), Self> {
+        let missing = |member: &&&str| {
+            document
+                .get(**member)
+                .and_then(Value::as_str)
+                .is_none_or(str::is_empty)
+        };
+        match members.iter().find(missing) {
+            Some(member) => Err(Self {
+                member: format!("{kind}.{member}"),
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Incomplete {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the description has no `{}`", self.member)
+    }
+}
+
+impl std::error::Error for Incomplete {}
+
+/// The text of a member that every checked document has.
+pub(super) fn text<'a>(document: &'a Value, member: &str) -> &'a str {
+    document
+        .get(member)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+}
+
+/// The texts of a list; none where the list is not there.
+pub(super) fn texts<'a>(document: &'a Value, member: &str) -> impl Iterator<Item = &'a str> {
+    document
+        .get(member)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+}
