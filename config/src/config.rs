@@ -1,0 +1,185 @@
+//! What `migrate.toml` says, table by table, with its defaults. How the text is read and checked is `file`'s business.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Date, Directory, Secret};
+
+/// A whole `migrate.toml`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// `[pool]` or `[[pool]]`; empty where the pools come from the command line.
+    pub pools: Vec<Pool>,
+    /// `[directory]`: where the existing accounts live.
+    pub directory: Directory,
+    /// `[attributes]`: Cognito attribute = where its value comes from.
+    pub attributes: BTreeMap<String, String>,
+    /// `[response]`: what Cognito is told about a migrated user.
+    pub response: Response,
+    /// `[function]`: how the Lambda function is set up.
+    pub function: Function,
+    /// `[window]`: how long the migration lasts.
+    pub window: Window,
+    /// `[verify]`: which findings are accepted.
+    pub verify: Verify,
+}
+
+impl Config {
+    /// Every secret the directory needs, with the member of `[directory]` that names it.
+    pub fn secrets(&self) -> Vec<(String, &Secret)> {
+        self.directory.secrets()
+    }
+}
+
+/// One user pool to migrate into.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Pool {
+    /// The pool's id; `None` where `--pool` names it.
+    pub id: Option<String>,
+    /// The app clients whose sign-ins must migrate; `None` means all of the pool's.
+    pub clients: Option<Vec<String>>,
+}
+
+/// `[response]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Response {
+    /// The status of a user whose password was right.
+    pub final_user_status: FinalUserStatus,
+    /// Whether a password that fails the pool's policy makes the user choose a new one.
+    pub enforce_password_policy: bool,
+    /// Whether Cognito sends its welcome message.
+    pub message_action: MessageAction,
+    /// How the welcome message travels.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub delivery_mediums: Vec<DeliveryMedium>,
+    /// Whether an email or phone number that another user has as an alias moves to the migrated one.
+    pub force_alias_creation: bool,
+    /// Whether a migrated user with a phone number gets SMS as second factor, where the pool has it.
+    pub enable_sms_mfa: bool,
+    /// How the name that was typed is read.
+    pub username: Username,
+}
+
+/// `finalUserStatus` of the trigger's response.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum FinalUserStatus {
+    /// The user goes on with the old password.
+    #[default]
+    Confirmed,
+    /// The user must choose a new password at once.
+    ResetRequired,
+}
+
+/// `messageAction` of the trigger's response.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum MessageAction {
+    /// No welcome message.
+    #[default]
+    Suppress,
+    /// Cognito's welcome message.
+    Send,
+}
+
+/// `desiredDeliveryMediums` of the trigger's response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum DeliveryMedium {
+    /// By email.
+    Email,
+    /// By text message.
+    Sms,
+}
+
+/// How the user name that was typed reaches the directory and the pool.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Username {
+    /// Trimmed and in lower case.
+    #[default]
+    Lowercase,
+    /// Exactly as typed.
+    AsTyped,
+}
+
+/// `[function]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Function {
+    /// The processor the handler is built for.
+    pub architecture: Architecture,
+    /// Memory, and with it the share of a processor.
+    pub memory_mb: u32,
+    /// How long CloudWatch keeps the function's log.
+    pub log_retention_days: u32,
+    /// The most sign-ins handled at the same time; `None` leaves it to the account's limit.
+    pub reserved_concurrency: Option<u32>,
+    /// The KMS key that encrypts the function's environment; `None` means AWS's own.
+    pub kms_key_arn: Option<String>,
+    /// The network the function runs in; `None` means the internet.
+    pub vpc: Option<Vpc>,
+    /// Tags besides those the tool sets itself.
+    pub tags: BTreeMap<String, String>,
+}
+
+impl Default for Function {
+    fn default() -> Self {
+        Self {
+            architecture: Architecture::X86_64,
+            memory_mb: 256,
+            log_retention_days: 30,
+            reserved_concurrency: None,
+            kms_key_arn: None,
+            vpc: None,
+            tags: BTreeMap::new(),
+        }
+    }
+}
+
+/// A processor architecture, by Lambda's names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Architecture {
+    /// Intel and AMD.
+    #[serde(rename = "x86_64")]
+    X86_64,
+    /// Graviton.
+    #[serde(rename = "arm64")]
+    Arm64,
+}
+
+impl Architecture {
+    /// The name Lambda uses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64",
+            Self::Arm64 => "arm64",
+        }
+    }
+}
+
+/// `vpc = { subnets = [..], security_groups = [..] }`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Vpc {
+    /// Subnet ids, at least one.
+    pub subnets: Vec<String>,
+    /// Security group ids, at least one.
+    pub security_groups: Vec<String>,
+}
+
+/// `[window]`
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Window {
+    /// The last day (UTC) on which users are migrated; `None` leaves the window open.
+    pub closes: Option<Date>,
+    /// How many users there are to migrate, so that progress has a 100 %.
+    pub total_users: Option<u64>,
+}
+
+/// `[verify]`
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Verify {
+    /// Findings that are accepted: id of the check = why.
+    pub accept: BTreeMap<String, String>,
+}

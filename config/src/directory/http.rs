@@ -1,0 +1,215 @@
+//! `kind = "http"`: requests to any HTTP service, as templates, and what its answers mean.
+//!
+//! Templates are plain text with `{username}`, `{password}`, `{client_id}`, `{validation.KEY}`, `{metadata.KEY}`,
+//! `{settings.KEY}` and `{secrets.KEY}`; what a value must be escaped for depends on where it stands.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::Secret;
+
+/// An HTTP service that knows the accounts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Http {
+    /// The service's base URL; requests may name a path below it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Values for `{settings.KEY}`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, String>,
+    /// Values for `{secrets.KEY}`, by reference.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<String, Secret>,
+    /// Where requests with `oauth = true` get their bearer token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oauth: Option<OAuth>,
+    /// Asks whether a password is right.
+    pub authenticate: Request,
+    /// Asks whether a user exists, for a forgotten password; without it nobody migrates that way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lookup: Option<Request>,
+    /// How long one sign-in may wait for the directory.
+    pub timeout_ms: u64,
+    /// Certificates, in PEM, to trust instead of the public ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_certificate: Option<String>,
+}
+
+impl Http {
+    /// Every secret by reference, with the member of `[directory]` that names it.
+    pub(super) fn secrets(&self) -> Vec<(String, &Secret)> {
+        let named = self
+            .secrets
+            .iter()
+            .map(|(name, secret)| (format!("secrets.{name}"), secret));
+        let oauth = self
+            .oauth
+            .iter()
+            .map(|oauth| ("oauth.client_secret".to_owned(), &oauth.client_secret));
+        named.chain(oauth).collect()
+    }
+
+    /// The requests there are, with their member's name.
+    pub fn requests(&self) -> impl Iterator<Item = (&'static str, &Request)> {
+        std::iter::once(("authenticate", &self.authenticate))
+            .chain(self.lookup.iter().map(|lookup| ("lookup", lookup)))
+    }
+}
+
+/// OAuth 2.0 client credentials.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OAuth {
+    /// The token endpoint.
+    pub url: String,
+    /// The client's id.
+    pub client_id: String,
+    /// The client's secret, sent by HTTP Basic authentication.
+    pub client_secret: Secret,
+    /// Further members of the request's form, such as `scope` or `audience`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub form: BTreeMap<String, String>,
+}
+
+/// One request, with what its answers mean.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// The URL, or a path below the directory's; a template without `{password}` and `{secrets.KEY}`.
+    pub url: String,
+    /// Header fields; the values are templates.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// HTTP Basic authentication; both are templates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basic: Option<Basic>,
+    /// Whether the request carries the token of `[directory.oauth]`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub oauth: bool,
+    /// A JSON body; its strings are templates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub json: Option<Value>,
+    /// A form body; its values are templates.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub form: BTreeMap<String, String>,
+    /// What the answers mean.
+    pub answers: Answers,
+    /// Where the user lies in a good answer: a JSON pointer, empty for the whole body.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub user: String,
+    /// Where a good answer has a JWT whose claims are the user: a JSON pointer, in place of `user`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claims: Option<String>,
+}
+
+/// A request's method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    /// GET
+    Get,
+    /// POST
+    Post,
+}
+
+/// Credentials for HTTP Basic authentication.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Basic {
+    /// The user name, a template.
+    pub username: String,
+    /// The password, a template.
+    pub password: String,
+}
+
+/// What answers mean. The first list with a condition that holds decides, conditions on the body before bare statuses;
+/// where none holds the directory counts as unavailable.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Answers {
+    /// The password is right, or the user exists.
+    pub ok: Vec<Condition>,
+    /// There is no such user.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_found: Vec<Condition>,
+    /// The password is wrong.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub wrong_password: Vec<Condition>,
+    /// There is such a user, but not one to migrate.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_eligible: Vec<Condition>,
+}
+
+/// A status, written as a number, or a table that looks into the body too.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Written", into = "Written")]
+pub struct Condition {
+    /// The answer's status.
+    pub status: u16,
+    /// Where to look in the body: a JSON pointer.
+    pub pointer: Option<String>,
+    /// What must be there; without it anything but null will do.
+    pub equals: Option<Value>,
+    /// Nothing, or null, must be there.
+    pub absent: bool,
+}
+
+/// How a [`Condition`] is written.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Status(u16),
+    Table {
+        status: u16,
+        pointer: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        equals: Option<Value>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        absent: bool,
+    },
+}
+
+impl From<Written> for Condition {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Status(status) => Self {
+                status,
+                pointer: None,
+                equals: None,
+                absent: false,
+            },
+            Written::Table {
+                status,
+                pointer,
+                equals,
+                absent,
+            } => Self {
+                status,
+                pointer: Some(pointer),
+                equals,
+                absent,
+            },
+        }
+    }
+}
+
+impl From<Condition> for Written {
+    fn from(condition: Condition) -> Self {
+        let Condition {
+            status,
+            pointer,
+            equals,
+            absent,
+        } = condition;
+        match pointer {
+            None => Self::Status(status),
+            Some(pointer) => Self::Table {
+                status,
+                pointer,
+                equals,
+                absent,
+            },
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! `[directory]`: the four kinds of place where existing accounts live, and the settings of each.
+
+mod http;
+mod postgres;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::{
+    http::{Answers, Basic, Condition, Http, Method, OAuth, Request},
+    postgres::{Firebase, HashFormat, Postgres},
+};
+use crate::Secret;
+
+/// Where the existing accounts live.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Directory {
+    /// Jane's API.
+    Jane(Jane),
+    /// Any HTTP service.
+    Http(Box<Http>),
+    /// An old Cognito user pool.
+    Cognito(OldPool),
+    /// A PostgreSQL database.
+    Postgres(Box<Postgres>),
+}
+
+impl Directory {
+    /// The kind's name, which is also the cargo feature of the handler that serves it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Jane(_) => "jane",
+            Self::Http(_) => "http",
+            Self::Cognito(_) => "cognito",
+            Self::Postgres(_) => "postgres",
+        }
+    }
+
+    /// How long one sign-in may wait for the directory.
+    pub fn timeout_ms(&self) -> u64 {
+        match self {
+            Self::Jane(jane) => jane.timeout_ms,
+            Self::Http(http) => http.timeout_ms,
+            Self::Cognito(pool) => pool.timeout_ms,
+            Self::Postgres(postgres) => postgres.timeout_ms,
+        }
+    }
+
+    /// Every secret the directory needs, with the member of `[directory]` that names it.
+    pub fn secrets(&self) -> Vec<(String, &Secret)> {
+        match self {
+            Self::Jane(jane) => vec![("client_secret".to_owned(), &jane.client_secret)],
+            Self::Http(http) => http.secrets(),
+            Self::Cognito(pool) => pool
+                .client_secret
+                .iter()
+                .map(|secret| ("client_secret".to_owned(), secret))
+                .collect(),
+            Self::Postgres(postgres) => postgres.secrets(),
+        }
+    }
+}
+
+/// `kind = "jane"`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Jane {
+    /// The API's base URL.
+    pub url: String,
+    /// The operator's client id.
+    pub client_id: String,
+    /// The operator's client secret.
+    pub client_secret: Secret,
+    /// How long one sign-in may wait for the directory.
+    pub timeout_ms: u64,
+    /// Certificates, in PEM, to trust instead of the public ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_certificate: Option<String>,
+}
+
+/// `kind = "cognito"`: a user pool people are moving away from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OldPool {
+    /// The old pool's id.
+    pub pool_id: String,
+    /// An app client of the old pool that allows `ADMIN_USER_PASSWORD_AUTH`.
+    pub client_id: String,
+    /// That client's secret, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_secret: Option<Secret>,
+    /// The old pool's region.
+    pub region: String,
+    /// The role to assume, where the old pool is another account's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role_arn: Option<String>,
+    /// The external id that role asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// How long one sign-in may wait for the directory.
+    pub timeout_ms: u64,
+}

@@ -1,0 +1,90 @@
+//! `kind = "postgres"`: a query for the user's row, and how its passwords are hashed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Secret;
+
+/// A PostgreSQL database that holds the accounts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Postgres {
+    /// The server's host.
+    pub host: String,
+    /// The server's port.
+    pub port: u16,
+    /// The database.
+    pub database: String,
+    /// The database user, who needs nothing but `SELECT`.
+    pub user: String,
+    /// That user's password.
+    pub password: Secret,
+    /// The query for one user's row, with the user name as `$1`.
+    pub query: String,
+    /// The column with the password's hash.
+    pub password_column: String,
+    /// How passwords are hashed.
+    pub hash: HashFormat,
+    /// A hash, made like the table's own, to check passwords of unknown users against, so that they take as long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decoy: Option<String>,
+    /// What `hash = "firebase"` needs besides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub firebase: Option<Firebase>,
+    /// How long one sign-in may wait for the directory.
+    pub timeout_ms: u64,
+    /// Certificates, in PEM, to trust instead of the public ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_certificate: Option<String>,
+}
+
+impl Postgres {
+    /// Every secret by reference, with the member of `[directory]` that names it.
+    pub(super) fn secrets(&self) -> Vec<(String, &Secret)> {
+        let firebase = self
+            .firebase
+            .iter()
+            .map(|firebase| ("firebase.signer_key".to_owned(), &firebase.signer_key));
+        std::iter::once(("password".to_owned(), &self.password))
+            .chain(firebase)
+            .collect()
+    }
+}
+
+/// How a password was hashed. A table may mix formats that say what they are; this one is what an unknown user's
+/// password is checked against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HashFormat {
+    /// `$2a$`, `$2b$`, `$2x$`, `$2y$`: Devise, PHP, many others.
+    Bcrypt,
+    /// `$argon2id$` and its siblings.
+    Argon2,
+    /// `$scrypt$`
+    Scrypt,
+    /// `$pbkdf2-sha256$`
+    Pbkdf2,
+    /// Django's `algorithm$...`: PBKDF2, argon2, bcrypt, scrypt.
+    Django,
+    /// `$P$`, `$H$`: WordPress before 6.8, phpBB.
+    Phpass,
+    /// `$5$`, `$6$`: crypt(3).
+    ShaCrypt,
+    /// `{SSHA}`, `{SSHA256}`, `{SSHA512}`: LDAP.
+    Ssha,
+    /// Firebase's own scrypt, as `firebase auth:export` writes it.
+    Firebase,
+}
+
+/// The parameters of Firebase's password hashes, from the Firebase console.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Firebase {
+    /// `base64_signer_key`
+    pub signer_key: Secret,
+    /// `base64_salt_separator`
+    pub salt_separator: String,
+    /// `rounds`
+    pub rounds: u32,
+    /// `mem_cost`
+    pub mem_cost: u32,
+    /// The column with the user's salt.
+    pub salt_column: String,
+}

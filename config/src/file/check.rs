@@ -1,0 +1,274 @@
+//! What a value must look like. Each check says what is wrong in words that follow the key's name.
+
+use std::net::IpAddr;
+
+use http::Uri;
+
+use super::table::nearest;
+use crate::{Source, is_loopback, template};
+
+type Checked = Result<(), String>;
+
+fn ensure(holds: bool, message: impl Into<String>) -> Checked {
+    if holds { Ok(()) } else { Err(message.into()) }
+}
+
+/// `https`, except on loopback; no credentials, query or fragment.
+pub(super) fn url(text: &str) -> Checked {
+    // Nothing of the text is quoted: it may carry a password.
+    let uri: Uri = text.parse().map_err(|_| "is not a URL")?;
+    let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+        return Err("must be a full URL, such as https://directory.example".to_owned());
+    };
+    ensure(
+        !authority.as_str().contains('@'),
+        "must not carry a user name or password",
+    )?;
+    ensure(
+        uri.query().is_none() && !text.contains('#'),
+        "must not carry a query or fragment",
+    )?;
+    match scheme {
+        "https" => Ok(()),
+        "http" => ensure(
+            is_loopback(authority.host()),
+            "must begin with https://; http is for this machine alone",
+        ),
+        _ => Err("must begin with https://".to_owned()),
+    }
+}
+
+/// A URL or a path below the directory's, as a template that gives away neither password nor secrets.
+pub(super) fn url_template(text: &str, base: Option<&str>) -> Checked {
+    let parts = template::parse(text).map_err(|error| error.to_string())?;
+    let mut plain = String::new();
+    for part in parts {
+        match part {
+            template::Part::Text(text) => plain.push_str(&text),
+            template::Part::Placeholder(
+                template::Placeholder::Password | template::Placeholder::Secret(_),
+            ) => {
+                return Err(
+                    "must carry neither the password nor a secret: URLs end up in logs".to_owned(),
+                );
+            }
+            template::Part::Placeholder(_) => plain.push('x'),
+        }
+    }
+    let full = match (plain.starts_with('/'), base) {
+        (true, Some(base)) => format!("{}{plain}", base.trim_end_matches('/')),
+        (true, None) => {
+            return Err(
+                "is a path: add `url = \"https://...\"` to [directory], or write it in full"
+                    .to_owned(),
+            );
+        }
+        (false, _) => plain,
+    };
+    url(full.split(['?', '#']).next().unwrap_or_default())
+}
+
+/// A template.
+pub(super) fn template(text: &str) -> Checked {
+    template::parse(text)
+        .map(drop)
+        .map_err(|error| error.to_string())
+}
+
+/// A JSON pointer.
+pub(super) fn pointer(text: &str) -> Checked {
+    ensure(
+        text.is_empty() || text.starts_with('/'),
+        "must be a JSON pointer: empty, or beginning with `/`",
+    )
+}
+
+/// One certificate or several, in PEM.
+pub(super) fn pem(text: &str) -> Checked {
+    let certificate =
+        text.contains("-----BEGIN CERTIFICATE-----") && text.contains("-----END CERTIFICATE-----");
+    ensure(
+        !text.contains("PRIVATE KEY"),
+        "must hold certificates only, and no private key",
+    )?;
+    ensure(
+        certificate,
+        "must be a certificate in PEM: -----BEGIN CERTIFICATE-----...",
+    )
+}
+
+/// Anything but nothing.
+pub(super) fn not_empty(text: &str) -> Checked {
+    ensure(!text.trim().is_empty(), "must not be empty")
+}
+
+/// The id of a user pool.
+pub(super) fn pool_id(text: &str) -> Checked {
+    let valid = text.split_once('_').is_some_and(|(region, id)| {
+        self::region(region).is_ok()
+            && !id.is_empty()
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    });
+    ensure(
+        valid && text.len() <= 55,
+        "must be a user pool's id, such as us-east-1_AbC123456",
+    )
+}
+
+/// The name of an AWS region.
+pub(super) fn region(text: &str) -> Checked {
+    let parts: Vec<_> = text.split('-').collect();
+    let word = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
+    let valid = match parts.split_last() {
+        Some((number, words)) => {
+            words.len() >= 2
+                && words.iter().all(word)
+                && number.bytes().all(|byte| byte.is_ascii_digit())
+        }
+        None => false,
+    };
+    ensure(
+        valid && text.len() > 4,
+        "must be an AWS region, such as us-east-1",
+    )
+}
+
+/// The id of an app client of a user pool.
+pub(super) fn client_id(text: &str) -> Checked {
+    let valid = (1..=128).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'+'));
+    ensure(
+        valid,
+        "must be an app client's id: letters, digits, `_` and `+`",
+    )
+}
+
+/// An ARN of one service, whose resource begins as given.
+pub(super) fn arn(text: &str, service: &str, resource: &str, example: &str) -> Checked {
+    let parts: Vec<_> = text.splitn(6, ':').collect();
+    let valid = match parts[..] {
+        ["arn", partition, found, _, account, rest] => {
+            partition.starts_with("aws")
+                && found == service
+                && account.len() == 12
+                && account.bytes().all(|byte| byte.is_ascii_digit())
+                && rest
+                    .strip_prefix(resource)
+                    .is_some_and(|name| !name.is_empty())
+                && !text.contains([' ', '*', '?'])
+        }
+        _ => false,
+    };
+    ensure(valid, format!("must be an ARN such as {example}"))
+}
+
+/// The name of an environment variable Lambda lets a function have.
+pub(super) fn variable(name: &str) -> Checked {
+    let mut bytes = name.bytes();
+    let valid = bytes
+        .next()
+        .is_some_and(|first| first.is_ascii_alphabetic())
+        && name.len() >= 2
+        && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    ensure(
+        valid,
+        "must name an environment variable: two letters or more, digits and `_`, a letter first",
+    )?;
+    let taken = ["AWS_", "LAMBDA_", "JANE_MIGRATE_", "_"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix));
+    ensure(
+        !taken,
+        "must not begin with AWS_, LAMBDA_ or JANE_MIGRATE_: those are taken",
+    )
+}
+
+/// The name of a parameter of the SSM parameter store.
+pub(super) fn parameter(name: &str) -> Checked {
+    let allowed =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'_' | b'.' | b'-');
+    let valid =
+        (1..=1011).contains(&name.len()) && name.bytes().all(allowed) && !name.ends_with('/');
+    ensure(
+        valid,
+        "must be a parameter's name, such as /jane/client-secret",
+    )
+}
+
+/// A host name or address.
+pub(super) fn host(text: &str) -> Checked {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    let valid = text.parse::<IpAddr>().is_ok() || (!text.is_empty() && text.bytes().all(allowed));
+    ensure(
+        valid,
+        "must be a host name or an address, without port or scheme",
+    )
+}
+
+/// CloudWatch's choice of retentions.
+const RETENTIONS: [u32; 22] = [
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
+    3288, 3653,
+];
+
+/// A retention CloudWatch knows.
+pub(super) fn retention(days: &u32) -> Checked {
+    ensure(
+        RETENTIONS.contains(days),
+        format!("must be one of {RETENTIONS:?}, not {days}"),
+    )
+}
+
+/// Cognito's standard attributes that can be set, and the user name itself.
+const ATTRIBUTES: [&str; 20] = [
+    "address",
+    "birthdate",
+    "email",
+    "email_verified",
+    "family_name",
+    "gender",
+    "given_name",
+    "locale",
+    "middle_name",
+    "name",
+    "nickname",
+    "phone_number",
+    "phone_number_verified",
+    "picture",
+    "preferred_username",
+    "profile",
+    "updated_at",
+    "username",
+    "website",
+    "zoneinfo",
+];
+
+/// One line of `[attributes]`.
+pub(super) fn attribute(name: &str, source: &str) -> Checked {
+    let custom = name
+        .strip_prefix("dev:")
+        .unwrap_or(name)
+        .strip_prefix("custom:");
+    ensure(name != "sub", "is given by Cognito and cannot be set")?;
+    if !ATTRIBUTES.contains(&name)
+        && !custom.is_some_and(|name| (1..=20).contains(&name.chars().count()))
+    {
+        let hint = nearest(name, ATTRIBUTES.into_iter()).map_or_else(
+            || format!("`custom:{name}`, if it is one of the pool's own"),
+            |nearest| format!("`{nearest}`"),
+        );
+        return Err(format!("is no attribute of Cognito; did you mean {hint}?"));
+    }
+    match Source::from(source) {
+        Source::Field(field) => {
+            not_empty(&field)?;
+            ensure(
+                !field.contains(['{', '}']),
+                "knows the placeholders `{username}` and `{uuid}` only",
+            )
+        }
+        Source::Pointer(_) | Source::Literal(_) | Source::Username | Source::Uuid => Ok(()),
+    }
+}

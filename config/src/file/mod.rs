@@ -1,0 +1,219 @@
+//! Reading `migrate.toml`: all of its problems at once, each with line, column and what would be right.
+
+mod check;
+mod directory;
+mod error;
+mod table;
+
+#[cfg(test)]
+mod tests;
+
+use toml::{de::DeTable, value::Datetime};
+
+pub use self::error::{ConfigError, Problem};
+use self::{error::Report, table::Table};
+use crate::{
+    Config, Date, Directory, Function, Pool, Response, Verify, Vpc, Window,
+    config::{DeliveryMedium, MessageAction},
+};
+
+/// Reads the text of a `migrate.toml`; `file` is what messages call it.
+pub fn parse(text: &str, file: &str) -> Result<Config, ConfigError> {
+    let report = Report::default();
+    let (document, errors) = DeTable::parse_recoverable(text);
+    let config = if errors.is_empty() {
+        config(Table::root(document, &report))
+    } else {
+        None
+    };
+    for error in errors {
+        report.add(
+            error.span().unwrap_or_default(),
+            error.message().replace('\n', ", "),
+        );
+    }
+    report.finish(config, text, file)
+}
+
+fn config(mut root: Table<'_, '_>) -> Option<Config> {
+    let pools = pools(root.tables("pool"));
+    root.require("directory");
+    let read = root.table("directory").and_then(directory::directory);
+    let mut attributes = root.map("attributes", |name, source: &String| {
+        check::attribute(name, source)
+    });
+    let response = root.table("response").map(response).unwrap_or_default();
+    let function = root.table("function").map(function).unwrap_or_default();
+    let window = root.table("window").map(window).unwrap_or_default();
+    let verify = root.table("verify").map(verify).unwrap_or_default();
+    let (directory, defaults) = read.map_or((None, Default::default()), |(directory, defaults)| {
+        (Some(directory), defaults)
+    });
+    for (name, source) in defaults {
+        attributes.entry(name).or_insert(source);
+    }
+    if attributes.is_empty()
+        && matches!(directory, Some(Directory::Http(_) | Directory::Postgres(_)))
+    {
+        root.problem("[attributes] must map at least one attribute, such as `email = \"email\"`");
+    }
+    root.finish();
+    Some(Config {
+        pools,
+        directory: directory?,
+        attributes,
+        response,
+        function,
+        window,
+        verify,
+    })
+}
+
+fn pools(tables: Vec<Table<'_, '_>>) -> Vec<Pool> {
+    let mut pools: Vec<Pool> = Vec::new();
+    let several = tables.len() > 1;
+    for mut table in tables {
+        if several {
+            table.require("id");
+        }
+        let id = table.checked("id", |id: &String| check::pool_id(id));
+        let clients = table.list("clients", check::client_id);
+        if clients.as_ref().is_some_and(Vec::is_empty) {
+            table.problem(
+                "`clients` in [pool] names no client; leave it out to mean all of the pool's",
+            );
+        }
+        if id.is_some() && pools.iter().any(|pool| pool.id == id) {
+            table.problem("the same pool is named twice");
+        }
+        table.finish();
+        pools.push(Pool { id, clients });
+    }
+    pools
+}
+
+fn response(mut table: Table<'_, '_>) -> Response {
+    let message_action: MessageAction = table.get("message_action").unwrap_or_default();
+    let delivery_mediums: Vec<DeliveryMedium> = table.get("delivery_mediums").unwrap_or_default();
+    if message_action == MessageAction::Suppress && !delivery_mediums.is_empty() {
+        table.problem(
+            "`delivery_mediums` in [response] has no effect without `message_action = \"SEND\"`",
+        );
+    }
+    if message_action == MessageAction::Send && delivery_mediums.is_empty() {
+        // Cognito would send text messages, which few expect and everybody pays for.
+        table.problem("`message_action = \"SEND\"` in [response] needs `delivery_mediums`, such as [\"EMAIL\"]");
+    }
+    let response = Response {
+        final_user_status: table.get("final_user_status").unwrap_or_default(),
+        enforce_password_policy: table.get("enforce_password_policy").unwrap_or_default(),
+        message_action,
+        delivery_mediums,
+        force_alias_creation: table.get("force_alias_creation").unwrap_or_default(),
+        enable_sms_mfa: table.get("enable_sms_mfa").unwrap_or_default(),
+        username: table.get("username").unwrap_or_default(),
+    };
+    table.finish();
+    response
+}
+
+fn function(mut table: Table<'_, '_>) -> Function {
+    let default = Function::default();
+    let key = "arn:aws:kms:us-east-1:123456789012:key/...";
+    let function = Function {
+        architecture: table.get("architecture").unwrap_or(default.architecture),
+        memory_mb: table
+            .integer("memory_mb", 128..=10_240)
+            .unwrap_or(default.memory_mb),
+        log_retention_days: table
+            .checked("log_retention_days", check::retention)
+            .unwrap_or(default.log_retention_days),
+        reserved_concurrency: table.integer("reserved_concurrency", 1..=100_000),
+        kms_key_arn: table.checked("kms_key_arn", |arn: &String| {
+            check::arn(arn, "kms", "key/", key)
+        }),
+        vpc: table.table("vpc").map(vpc),
+        tags: table.map("tags", |name, value: &String| match name {
+            _ if name.starts_with("aws:") => {
+                Err("cannot be set: AWS keeps tags that begin with `aws:` to itself".to_owned())
+            }
+            _ if name.starts_with("jane-migrate") => {
+                Err("is one of the tags the tool sets itself".to_owned())
+            }
+            _ if name.is_empty() || name.chars().count() > 128 => {
+                Err("must have 1 to 128 characters".to_owned())
+            }
+            _ if value.chars().count() > 256 => {
+                Err("must have a value of at most 256 characters".to_owned())
+            }
+            _ => Ok(()),
+        }),
+    };
+    table.finish();
+    function
+}
+
+fn vpc(mut table: Table<'_, '_>) -> Vpc {
+    let mut ids = |key, prefix: &str| {
+        table.require(key);
+        let check = |id: &str| match id.strip_prefix(prefix) {
+            Some(rest)
+                if !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()) =>
+            {
+                Ok(())
+            }
+            _ => Err(format!("must list ids such as {prefix}0123456789abcdef0")),
+        };
+        let ids = table.list(key, check).unwrap_or_default();
+        if ids.is_empty() {
+            table.problem(format_args!(
+                "`{key}` in [function.vpc] must name at least one"
+            ));
+        }
+        ids
+    };
+    let vpc = Vpc {
+        subnets: ids("subnets", "subnet-"),
+        security_groups: ids("security_groups", "sg-"),
+    };
+    table.finish();
+    vpc
+}
+
+fn window(mut table: Table<'_, '_>) -> Window {
+    let calendar_day = |written: &Datetime| match date(written) {
+        Some(_) => Ok(()),
+        None => Err("must be a date alone, such as 2027-03-31".to_owned()),
+    };
+    let window = Window {
+        closes: table
+            .checked("closes", calendar_day)
+            .as_ref()
+            .and_then(date),
+        total_users: table.integer("total_users", 1..=i64::MAX),
+    };
+    table.finish();
+    window
+}
+
+fn date(written: &Datetime) -> Option<Date> {
+    match (written.date, written.time, written.offset) {
+        (Some(date), None, None) => Date::new(date.year, date.month, date.day),
+        _ => None,
+    }
+}
+
+fn verify(mut table: Table<'_, '_>) -> Verify {
+    let accept = table.map("accept", |id, reason: &String| {
+        let kebab = id
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        if !kebab || id.is_empty() {
+            return Err("must be the id of a check, such as open-sign-up".to_owned());
+        }
+        check::not_empty(reason)
+            .map_err(|_| "needs a reason: the next reader will want to know why".to_owned())
+    });
+    table.finish();
+    Verify { accept }
+}

@@ -1,0 +1,617 @@
+//! What somebody who writes a `migrate.toml` is told.
+
+use super::parse;
+use crate::{
+    Architecture, Config, Directory, FinalUserStatus, Function, HandlerSettings, Mfa,
+    PasswordPolicy, PoolFacts, Response, SchemaAttribute, Secret, Username, Verify, Window,
+};
+
+const EXAMPLE: &str = include_str!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../migrate.example.toml"
+));
+
+const SMALLEST: &str = r#"
+[directory]
+kind = "jane"
+client_id = "shop"
+client_secret = { env = "JANE_CLIENT_SECRET" }
+"#;
+
+fn read(text: &str) -> Config {
+    parse(text, "migrate.toml").unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn refused(text: &str) -> String {
+    parse(text, "migrate.toml")
+        .expect_err("the file should be refused")
+        .to_string()
+}
+
+/// The smallest file, with lines of its `[directory]` and tables added.
+fn with(lines: &str) -> String {
+    format!("{SMALLEST}{lines}\n")
+}
+
+fn http(lines: &str) -> String {
+    let rest =
+        "kind = 'http'\n[attributes]\nemail = 'email'\n[directory.authenticate]\nok = [200]\n";
+    format!("[directory]\n{rest}{lines}\n")
+}
+
+/// The parts of the example, its keys without a default taken into use.
+fn example_parts() -> Vec<String> {
+    let used = |line: &str| match line.strip_prefix('#') {
+        Some(rest) if !rest.is_empty() && !rest.starts_with([' ', '#', '-']) => rest.to_owned(),
+        Some(rest) if rest.starts_with("-----END") => rest.to_owned(),
+        _ => line.to_owned(),
+    };
+    let parts = EXAMPLE.split("\n# -----------");
+    let whole = parts.map(|part| part.trim_start_matches('-'));
+    whole
+        .map(|part| part.lines().map(|line| used(line) + "\n").collect())
+        .collect()
+}
+
+#[test]
+fn the_example_says_the_defaults() {
+    let example = read(EXAMPLE);
+    let smallest = read(SMALLEST);
+    assert_eq!(example.response, Response::default());
+    assert_eq!(example.function, Function::default());
+    assert_eq!(example.window, Window::default());
+    assert_eq!(example.verify, Verify::default());
+    assert_eq!(example.attributes, smallest.attributes);
+    let (Directory::Jane(example), Directory::Jane(smallest)) =
+        (example.directory, smallest.directory)
+    else {
+        panic!("both are Jane's");
+    };
+    assert_eq!(
+        (example.url, example.timeout_ms),
+        (smallest.url, smallest.timeout_ms)
+    );
+}
+
+#[test]
+fn every_key_of_the_example_can_be_used() {
+    let parts = example_parts();
+    let kinds: Vec<_> = parts
+        .iter()
+        .map(|part| read(part).directory.kind())
+        .collect();
+    assert_eq!(kinds, ["jane", "http", "cognito", "postgres"]);
+    let first = read(&parts[0]);
+    assert_eq!(
+        first.pools[0].clients.as_deref(),
+        Some(&["1example23456789".to_owned()][..])
+    );
+    assert_eq!(first.window.closes.unwrap().to_string(), "2027-03-31");
+    assert_eq!(
+        first.function.vpc.unwrap().subnets,
+        ["subnet-0123456789abcdef0"]
+    );
+    assert_eq!(first.function.architecture, Architecture::X86_64);
+    assert_eq!(
+        first.verify.accept["open-sign-up"],
+        "sign-up is closed in the app"
+    );
+}
+
+#[test]
+fn the_settings_of_every_kind_come_back_from_json_and_fit_the_environment() {
+    for part in example_parts() {
+        let config = read(&part);
+        let settings = HandlerSettings::new(
+            &config,
+            &PoolFacts {
+                id: "us-east-1_AbC123456".into(),
+                ..PoolFacts::default()
+            },
+        );
+        let json = settings.to_json();
+        assert_eq!(
+            HandlerSettings::from_json(&json).unwrap(),
+            settings,
+            "{json}"
+        );
+        assert!(json.len() < 2000, "{} bytes: {json}", json.len());
+    }
+}
+
+#[test]
+fn the_secrets_are_named_with_their_member() {
+    let members: Vec<_> = example_parts()
+        .iter()
+        .map(|part| {
+            read(part)
+                .secrets()
+                .into_iter()
+                .map(|(member, secret)| format!("{member}: {secret}"))
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    assert_eq!(
+        members[0],
+        ["client_secret: secret arn:aws:secretsmanager:us-east-1:123456789012:secret:jane-AbCdEf"]
+    );
+    assert_eq!(
+        members[1],
+        [
+            "secrets.token: environment variable ACCOUNTS_TOKEN",
+            "oauth.client_secret: parameter /accounts/client-secret"
+        ]
+    );
+    assert_eq!(
+        members[2],
+        ["client_secret: parameter /old-pool/client-secret"]
+    );
+    assert_eq!(
+        members[3],
+        [
+            "password: key password of secret arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf",
+            "firebase.signer_key: environment variable FIREBASE_SIGNER_KEY"
+        ]
+    );
+}
+
+#[test]
+fn one_pool_or_several() {
+    assert_eq!(read(SMALLEST).pools, []);
+    assert_eq!(read(&with("[pool]\nid = 'us-east-1_A'")).pools.len(), 1);
+    assert_eq!(
+        read(&with(
+            "[[pool]]\nid = 'us-east-1_A'\n[[pool]]\nid = 'us-east-1_B'"
+        ))
+        .pools
+        .len(),
+        2
+    );
+    assert!(
+        refused(&with("[[pool]]\nid = 'us-east-1_A'\n[[pool]]"))
+            .contains("`id` is missing in [pool]")
+    );
+    assert!(
+        refused(&with(
+            "[[pool]]\nid = 'us-east-1_A'\n[[pool]]\nid = 'us-east-1_A'"
+        ))
+        .contains("named twice")
+    );
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_its_place_and_the_nearest_one() {
+    assert_eq!(
+        refused(&with("timeout = 3000")),
+        "migrate.toml:6:1: unknown key `timeout` in [directory]; did you mean `timeout_ms`?"
+    );
+    assert_eq!(
+        refused(&with("[window]\n  ends = 2027-01-01")),
+        "migrate.toml:7:3: unknown key `ends` in [window]; known are `closes`, `total_users`"
+    );
+    assert!(
+        refused(&with("[functions]"))
+            .contains("unknown key `functions` in the file; did you mean `function`?")
+    );
+}
+
+#[test]
+fn every_table_refuses_what_it_does_not_know() {
+    let firebase = example_parts().remove(3);
+    for (table, text) in [
+        ("[pool]", with("[pool]\nzzz = 1")),
+        ("[response]", with("[response]\nzzz = 1")),
+        ("[function]", with("[function]\nzzz = 1")),
+        (
+            "[function.vpc]",
+            with(
+                "[function]\nvpc = { subnets = ['subnet-1'], security_groups = ['sg-1'], zzz = 1 }",
+            ),
+        ),
+        ("[verify]", with("[verify]\nzzz = 1")),
+        (
+            "[directory.client_secret]",
+            SMALLEST.replace("env =", "zzz = 1, env ="),
+        ),
+        (
+            "[directory]",
+            "[directory]\nkind = 'cognito'\npool_id = 'us-east-1_A'\nclient_id = 'a'\nzzz = 1"
+                .into(),
+        ),
+        (
+            "[directory.firebase]",
+            firebase.replace("[directory.firebase]", "[directory.firebase]\nzzz = 1"),
+        ),
+        (
+            "[directory.authenticate]",
+            http("zzz = 1\nurl = 'https://a/'\njson = '{password}'"),
+        ),
+    ] {
+        let message = refused(&text);
+        assert!(
+            message.contains(&format!("unknown key `zzz` in {table}")),
+            "{table}: {message}"
+        );
+    }
+}
+
+#[test]
+fn all_problems_are_told_at_once_in_the_order_of_the_file() {
+    let message = refused(
+        "[pool]\nid = 'nonsense'\n[directory]\nkind = 'jane'\nurl = 'http://api.example'\n[function]\nmemory_mb = 64\narchitecture = 'x86'\n",
+    );
+    let lines: Vec<_> = message.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "migrate.toml:2:6: `id` must be a user pool's id, such as us-east-1_AbC123456",
+            "migrate.toml:3:1: `client_id` is missing in [directory]",
+            "migrate.toml:3:1: `client_secret` is missing in [directory]",
+            "migrate.toml:5:7: `url` must begin with https://; http is for this machine alone",
+            "migrate.toml:7:13: `memory_mb` must be between 128 and 10240, not 64",
+            "migrate.toml:8:16: `architecture`: unknown variant `x86`, expected `x86_64` or `arm64`",
+        ]
+    );
+}
+
+#[test]
+fn a_wrong_kind_is_refused_with_the_right_ones() {
+    assert_eq!(
+        refused("[directory]\nkind = 'postgresql'\nhost = 'x'"),
+        "migrate.toml:2:8: `kind` must be one of `jane`, `http`, `cognito`, `postgres`; did you mean `postgres`?"
+    );
+    assert_eq!(
+        refused(""),
+        "migrate.toml:1:1: `directory` is missing in the file"
+    );
+    assert_eq!(
+        refused("[directory]"),
+        "migrate.toml:1:1: `kind` is missing in [directory]"
+    );
+}
+
+#[test]
+fn a_syntax_error_has_its_place() {
+    assert!(refused("[directory]\nkind = \n").starts_with("migrate.toml:2:"));
+    assert!(refused("[directory\n").starts_with("migrate.toml:1:"));
+}
+
+#[test]
+fn columns_count_characters() {
+    assert!(refused(&with("\"ü\" = 1")).starts_with("migrate.toml:6:1: unknown key `ü`"));
+    let message = refused(
+        "directory = { kind = 'jane', client_id = 'ü', client_secret = { env = 'SECRET' }, oops = 1 }",
+    );
+    assert!(
+        message.starts_with("migrate.toml:1:83: unknown key `oops`"),
+        "{message}"
+    );
+}
+
+#[test]
+fn urls_are_https_except_on_loopback() {
+    let url = |url: &str| SMALLEST.replace("[directory]", &format!("[directory]\nurl = '{url}'"));
+    for good in [
+        "https://api.example",
+        "https://api.example:8443/base",
+        "http://127.0.0.1:8080",
+        "http://localhost",
+        "http://[::1]:1",
+    ] {
+        read(&url(good));
+    }
+    for bad in [
+        "http://api.example",
+        "http://127.0.0.1.evil.example",
+        "http://localhost.evil.example",
+        "ftp://api.example",
+        "api.example",
+        "https://",
+        "https://a b",
+        "//api.example",
+        "https://api.example?x=1",
+        "https://api.example/#x",
+        "",
+    ] {
+        assert!(refused(&url(bad)).contains(":3:7: `url` "), "{bad}");
+    }
+}
+
+#[test]
+fn a_password_in_a_url_is_refused_and_not_repeated() {
+    let message = refused(&SMALLEST.replace(
+        "[directory]",
+        "[directory]\nurl = 'https://me:hunter2@api.example'",
+    ));
+    assert!(
+        message.contains("must not carry a user name or password"),
+        "{message}"
+    );
+    assert!(!message.contains("hunter2"));
+}
+
+#[test]
+fn a_secret_that_was_written_down_is_refused_and_not_repeated() {
+    for value in [
+        "'hunter2'",
+        "['hunter2']",
+        "{ secretsmanager = 'hunter2' }",
+        "{ ssm = 'hunter2 x' }",
+        "{ env = 'hunter2!' }",
+        "{ value = 'hunter2' }",
+        "{}",
+    ] {
+        let message = refused(&SMALLEST.replace("{ env = \"JANE_CLIENT_SECRET\" }", value));
+        assert!(message.starts_with("migrate.toml:5:"), "{message}");
+        assert!(!message.contains("hunter2"), "{message}");
+    }
+    let secrets =
+        http("url = 'https://a/'\njson = '{password}'\n[directory.secrets]\ntoken = 'hunter2'");
+    assert!(!refused(&secrets).contains("hunter2"));
+}
+
+#[test]
+fn a_secret_has_three_forms() {
+    let secret =
+        |value: &str| match read(&SMALLEST.replace("{ env = \"JANE_CLIENT_SECRET\" }", value))
+            .directory
+        {
+            Directory::Jane(jane) => jane.client_secret,
+            other => panic!("{other:?}"),
+        };
+    let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:a-AbCdEf";
+    assert_eq!(
+        secret(&format!("{{ secretsmanager = '{arn}' }}")),
+        Secret::SecretsManager {
+            arn: arn.into(),
+            key: None
+        }
+    );
+    let keyed = Secret::SecretsManager {
+        arn: arn.into(),
+        key: Some("k".into()),
+    };
+    assert_eq!(
+        secret(&format!("{{ secretsmanager = '{arn}', key = 'k' }}")),
+        keyed
+    );
+    assert_eq!(secret("{ ssm = '/a/b' }"), Secret::Ssm("/a/b".into()));
+    assert_eq!(secret("{ env = 'A_B' }"), Secret::Env("A_B".into()));
+    for both in [
+        "{ ssm = '/a', env = 'AB' }",
+        "{ env = 'AB', key = 'k' }",
+        "{ env = 'AWS_SECRET' }",
+    ] {
+        refused(&SMALLEST.replace("{ env = \"JANE_CLIENT_SECRET\" }", both));
+    }
+}
+
+#[test]
+fn values_are_checked() {
+    for (line, message) in [
+        (
+            "[function]\nlog_retention_days = 31",
+            "`log_retention_days` must be one of [1, 3, 5, 7, 14, 30,",
+        ),
+        (
+            "[function]\nmemory_mb = 10241",
+            "`memory_mb` must be between 128 and 10240",
+        ),
+        (
+            "[function]\nreserved_concurrency = 0",
+            "`reserved_concurrency` must be between 1",
+        ),
+        (
+            "[function]\nkms_key_arn = 'key'",
+            "`kms_key_arn` must be an ARN such as",
+        ),
+        (
+            "[function]\nvpc = { subnets = ['x'], security_groups = ['sg-1'] }",
+            "`subnets` must list ids such as subnet-",
+        ),
+        (
+            "[function]\nvpc = { subnets = ['subnet-1'] }",
+            "`security_groups` is missing in [function.vpc]",
+        ),
+        (
+            "[function]\ntags = { 'aws:x' = 'y' }",
+            "`aws:x` cannot be set",
+        ),
+        ("[window]\ncloses = '2027-03-31'", "`closes`"),
+        (
+            "[window]\ncloses = 2027-03-31T10:00:00Z",
+            "`closes` must be a date alone",
+        ),
+        (
+            "[window]\ntotal_users = -1",
+            "`total_users` must be between 1",
+        ),
+        (
+            "[pool]\nclients = ['a b']",
+            "`clients` must be an app client's id",
+        ),
+        (
+            "[pool]\nclients = []",
+            "`clients` in [pool] names no client",
+        ),
+        (
+            "[response]\nfinal_user_status = 'FORCE_CHANGE_PASSWORD'",
+            "expected `CONFIRMED` or `RESET_REQUIRED`",
+        ),
+        (
+            "[response]\nmessage_action = 'RESEND'",
+            "expected `SUPPRESS` or `SEND`",
+        ),
+        (
+            "[response]\nmessage_action = 'SEND'",
+            "needs `delivery_mediums`",
+        ),
+        (
+            "[response]\ndelivery_mediums = ['EMAIL']",
+            "has no effect without",
+        ),
+        (
+            "[response]\nusername = 'upper'",
+            "expected `lowercase` or `as-typed`",
+        ),
+        (
+            "[response]\nforce_alias_creation = 'yes'",
+            "`force_alias_creation`: invalid type",
+        ),
+        ("[attributes]\nsub = 'id'", "`sub` is given by Cognito"),
+        ("[attributes]\nemial = 'email'", "did you mean `email`?"),
+        (
+            "[attributes]\nlegacy_id = 'id'",
+            "did you mean `custom:legacy_id`",
+        ),
+        ("[attributes]\nemail = ''", "`email` must not be empty"),
+        (
+            "[verify.accept]\nopen-sign-up = ''",
+            "`open-sign-up` needs a reason",
+        ),
+        (
+            "timeout_ms = 5000",
+            "`timeout_ms` must be between 100 and 4500",
+        ),
+        (
+            "ca_certificate = 'x'",
+            "`ca_certificate` must be a certificate in PEM",
+        ),
+    ] {
+        let found = refused(&with(line));
+        assert!(found.contains(message), "{line}: {found}");
+    }
+}
+
+#[test]
+fn an_http_directory_is_checked_as_a_whole() {
+    let good = "url = 'https://a/'\njson = { p = '{password}' }\n";
+    read(&http(good));
+    for (lines, message) in [
+        ("url = '/x'\njson = '{password}'", "is a path: add `url"),
+        (
+            "url = 'https://a/{password}'",
+            "must carry neither the password nor a secret",
+        ),
+        (
+            "url = 'http://a/'\njson = '{password}'",
+            "must begin with https://",
+        ),
+        (
+            "url = 'https://a/{nobody}'\njson = '{password}'",
+            "`{nobody}` is no placeholder",
+        ),
+        (
+            "url = 'https://a/'\njson = { p = '{username}' }",
+            "never sends {password}",
+        ),
+        (
+            "url = 'https://a/'\nform = { p = '{password}' }\njson = 1",
+            "a request has one body",
+        ),
+        (
+            "url = 'https://a/'\nmethod = 'GET'\nform = { p = '{password}' }",
+            "is a GET and has no body",
+        ),
+        (
+            "url = 'https://a/{settings.x}'\nform = { p = '{password}' }",
+            "add `x = \"...\"` under [directory.settings]",
+        ),
+        (
+            "url = 'https://a/'\nform = { p = '{password}', k = '{secrets.x}' }",
+            "under [directory.secrets]",
+        ),
+        (
+            "url = 'https://a/'\nform = { p = '{password}' }\noauth = true",
+            "add the table [directory.oauth]",
+        ),
+        (
+            "url = 'https://a/'\nform = { p = '{password}' }\nuser = 'x'",
+            "must be a JSON pointer",
+        ),
+        (
+            "url = 'https://a/'\nform = { p = '{password}' }\nheaders = { Host = 'x' }",
+            "is set by the handler itself",
+        ),
+        (
+            "url = 'https://a/'\nform = { p = '{password}' }\n[directory.lookup]\nok = [200]\nurl = 'https://a/'\njson = '{password}'",
+            "which a forgotten password does not have",
+        ),
+    ] {
+        let found = refused(&http(lines));
+        assert!(found.contains(message), "{lines}: {found}");
+    }
+    let unmapped = http(good).replace("[attributes]\nemail = 'email'\n", "");
+    assert!(refused(&unmapped).contains("[attributes] must map at least one attribute"));
+}
+
+#[test]
+fn a_query_must_be_one_select_of_one_user() {
+    let query = |query: &str| {
+        example_parts()
+            .remove(3)
+            .replace("WHERE lower(email) = $1", query)
+    };
+    for bad in ["", "WHERE email = $1; DELETE FROM users"] {
+        assert!(refused(&query(bad)).contains("`query` must"), "{bad}");
+    }
+}
+
+#[test]
+fn the_pool_decides_what_the_handler_is_told() {
+    let mut config = read(&with(
+        "[response]\nenforce_password_policy = true\nenable_sms_mfa = true\nfinal_user_status = 'RESET_REQUIRED'\nusername = 'as-typed'\n[window]\ncloses = 2027-03-31",
+    ));
+    let attribute = |name: &str, required| SchemaAttribute {
+        name: name.into(),
+        required,
+        mutable: true,
+    };
+    let facts = PoolFacts {
+        id: "us-east-1_A".into(),
+        attributes: vec![
+            attribute("sub", true),
+            attribute("email", true),
+            attribute("name", false),
+        ],
+        mfa: Mfa::Optional,
+        sms_mfa: true,
+        password_policy: Some(PasswordPolicy {
+            minimum_length: 8,
+            ..PasswordPolicy::default()
+        }),
+        ..PoolFacts::default()
+    };
+    let settings = HandlerSettings::new(&config, &facts);
+    assert_eq!(settings.pool, "us-east-1_A");
+    assert_eq!(
+        settings.required_attributes,
+        ["email"],
+        "sub is Cognito's own"
+    );
+    assert_eq!(
+        settings.response.final_user_status,
+        FinalUserStatus::ResetRequired
+    );
+    assert_eq!(settings.response.username, Username::AsTyped);
+    assert!(settings.response.enable_sms_mfa);
+    assert_eq!(settings.password_policy.unwrap().minimum_length, 8);
+    assert_eq!(settings.window_closes.unwrap().to_string(), "2027-03-31");
+
+    config.response.enforce_password_policy = false;
+    let settings = HandlerSettings::new(
+        &config,
+        &PoolFacts {
+            sms_mfa: false,
+            ..facts
+        },
+    );
+    assert_eq!(
+        settings.password_policy, None,
+        "only where the config enforces it"
+    );
+    assert!(
+        !settings.response.enable_sms_mfa,
+        "the pool has no such factor"
+    );
+}

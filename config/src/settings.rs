@@ -1,0 +1,94 @@
+//! What the function is told through its environment: the part of the config the handler obeys, with the facts of its pool.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Config, Date, Directory, Mfa, PasswordPolicy, PoolFacts, Response};
+
+/// The handler's settings, one document for one pool. Lambda allows 4 KB for the whole environment, so what equals the
+/// default is left out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HandlerSettings {
+    /// The id of the pool whose events are answered.
+    pub pool: String,
+    /// Where the existing accounts live.
+    pub directory: Directory,
+    /// Cognito attribute = where its value comes from.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, String>,
+    /// What Cognito is told about a migrated user.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub response: Response,
+    /// Attributes without which the pool takes no user.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub required_attributes: Vec<String>,
+    /// Attributes people may sign in with besides a user name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alias_attributes: Vec<String>,
+    /// The policy a password must meet; only where the config enforces it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_policy: Option<PasswordPolicy>,
+    /// The last day on which users are migrated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window_closes: Option<Date>,
+}
+
+impl HandlerSettings {
+    /// The settings of the function that serves this pool.
+    pub fn new(config: &Config, pool: &PoolFacts) -> Self {
+        let mut response = config.response.clone();
+        // Cognito refuses the user if the pool has no such factor.
+        response.enable_sms_mfa &= pool.sms_mfa && pool.mfa != Mfa::Off;
+        let policy = pool
+            .password_policy
+            .clone()
+            .filter(|_| response.enforce_password_policy);
+        // `sub` is marked as required in every pool, and given by Cognito alone.
+        let required = pool
+            .attributes
+            .iter()
+            .filter(|attribute| attribute.required && attribute.name != "sub");
+        Self {
+            pool: pool.id.clone(),
+            directory: config.directory.clone(),
+            attributes: config.attributes.clone(),
+            response,
+            required_attributes: required.map(|attribute| attribute.name.clone()).collect(),
+            alias_attributes: pool.alias_attributes.clone(),
+            password_policy: policy,
+            window_closes: config.window.closes,
+        }
+    }
+
+    /// Compact JSON; the same settings always give the same text.
+    pub fn to_json(&self) -> String {
+        // Maps with string keys and plain values: serde_json has no way to fail on them.
+        serde_json::to_string(self).expect("settings are plain data")
+    }
+
+    /// Reads what [`HandlerSettings::to_json`] wrote.
+    pub fn from_json(text: &str) -> Result<Self, InvalidSettings> {
+        serde_json::from_str(text).map_err(InvalidSettings)
+    }
+}
+
+/// The settings in the environment are not of this build.
+#[derive(Debug)]
+pub struct InvalidSettings(serde_json::Error);
+
+impl fmt::Display for InvalidSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} cannot be read", crate::SETTINGS_VARIABLE)
+    }
+}
+
+impl std::error::Error for InvalidSettings {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
