@@ -13,7 +13,8 @@ pub struct Config {
     pub pools: Vec<Pool>,
     /// `[directory]`: where the existing accounts live.
     pub directory: Directory,
-    /// `[attributes]`: Cognito attribute = where its value comes from.
+    /// `[attributes]`: Cognito attribute = where its value comes from (see [`Source`](crate::Source)), together with what
+    /// the kind of directory maps by itself.
     pub attributes: BTreeMap<String, String>,
     /// `[response]`: what Cognito is told about a migrated user.
     pub response: Response,

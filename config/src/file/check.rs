@@ -222,7 +222,7 @@ pub(super) fn retention(days: &u32) -> Checked {
 }
 
 /// Cognito's standard attributes that can be set, and the user name itself.
-const ATTRIBUTES: [&str; 20] = [
+pub(super) const ATTRIBUTES: [&str; 20] = [
     "address",
     "birthdate",
     "email",

@@ -20,6 +20,16 @@ const KINDS: [&str; 4] = ["jane", "http", "cognito", "postgres"];
 /// The attributes a directory maps by itself.
 type Attributes = BTreeMap<String, String>;
 
+/// What Jane's users have. Jane knows them by their email, which it vouches for.
+const JANE_ATTRIBUTES: [(&str, &str); 6] = [
+    ("email", "{username}"),
+    ("email_verified", "=true"),
+    ("given_name", "first_name"),
+    ("family_name", "last_name"),
+    ("phone_number", "phone"),
+    ("birthdate", "birth_date"),
+];
+
 /// Reads the table; nothing where its kind is not known.
 pub(super) fn directory(mut table: Table<'_, '_>) -> Option<(Directory, Attributes)> {
     let known = |kind: &String| match KINDS.contains(&kind.as_str()) {
@@ -35,15 +45,26 @@ pub(super) fn directory(mut table: Table<'_, '_>) -> Option<(Directory, Attribut
         }
     };
     let kind = table.required("kind", known);
+    let mut attributes = Attributes::new();
     let directory = match kind.as_str() {
-        "jane" => Directory::Jane(jane(&mut table)),
+        "jane" => {
+            attributes
+                .extend(JANE_ATTRIBUTES.map(|(name, source)| (name.to_owned(), source.to_owned())));
+            Directory::Jane(jane(&mut table))
+        }
         "http" => Directory::Http(Box::new(http(&mut table))),
-        "cognito" => Directory::Cognito(old_pool(&mut table)),
+        "cognito" => {
+            let carried = check::ATTRIBUTES
+                .into_iter()
+                .filter(|name| *name != "username");
+            attributes.extend(carried.map(|name| (name.to_owned(), name.to_owned())));
+            Directory::Cognito(old_pool(&mut table))
+        }
         "postgres" => Directory::Postgres(Box::new(postgres(&mut table))),
         _ => return None,
     };
     table.finish();
-    Some((directory, Attributes::new()))
+    Some((directory, attributes))
 }
 
 fn text(check: impl Fn(&str) -> Result<(), String>) -> impl Fn(&String) -> Result<(), String> {

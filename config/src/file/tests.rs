@@ -99,6 +99,20 @@ fn every_key_of_the_example_can_be_used() {
 }
 
 #[test]
+fn a_directory_brings_its_own_attributes_and_the_file_has_the_last_word() {
+    let config = read(&with(
+        "[attributes]\nphone_number = '='\n'custom:id' = 'id'",
+    ));
+    assert_eq!(config.attributes["email"], "{username}");
+    assert_eq!(config.attributes["given_name"], "first_name");
+    assert_eq!(config.attributes["phone_number"], "=");
+    assert_eq!(config.attributes["custom:id"], "id");
+    let old_pool = read(&example_parts()[2]);
+    assert_eq!(old_pool.attributes["locale"], "locale");
+    assert!(!old_pool.attributes.contains_key("username"));
+}
+
+#[test]
 fn the_settings_of_every_kind_come_back_from_json_and_fit_the_environment() {
     for part in example_parts() {
         let config = read(&part);
