@@ -1,0 +1,141 @@
+//! The zip: one executable file `bootstrap`, and nothing that differs from one day or machine to the next.
+//!
+//! Owns mode, time and compression. Leaves what is in the executable to `elf`.
+
+use std::io::{Cursor, Read, Write};
+
+use anyhow::{Context, ensure};
+use zip::{
+    CompressionMethod, DateTime, ZipArchive, ZipWriter, result::ZipError, write::SimpleFileOptions,
+};
+
+use super::Error;
+
+/// What `provided.al2023` starts.
+const NAME: &str = "bootstrap";
+
+/// What Lambda takes, unzipped.
+const LARGEST: u64 = 250 * 1024 * 1024;
+
+/// The zip of an executable; the same bytes for the same executable.
+pub(super) fn zip(bootstrap: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let attempt = || {
+        let options = SimpleFileOptions::default()
+            .compression_method(CompressionMethod::Deflated)
+            .compression_level(Some(9))
+            .last_modified_time(DateTime::DEFAULT)
+            .unix_permissions(0o755);
+        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+        zip.start_file(NAME, options)?;
+        zip.write_all(bootstrap)?;
+        Ok::<_, ZipError>(zip.finish()?.into_inner())
+    };
+    attempt().context("failed to zip the handler")
+}
+
+/// The executable in a zip.
+pub(super) fn bootstrap(zip: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let mut zip = ZipArchive::new(Cursor::new(zip)).context("failed to read the zip")?;
+    let mut file = match zip.by_name(NAME) {
+        Err(ZipError::FileNotFound) => {
+            return Err(Error::new(
+                format!("the zip has no file `{NAME}` at its top"),
+                format!("name the executable `{NAME}` and zip it without a folder around it"),
+            )
+            .into());
+        }
+        file => file?,
+    };
+    if file.unix_mode().is_none_or(|mode| mode & 0o111 == 0) {
+        return Err(Error::new(
+            format!("`{NAME}` is not marked as executable in the zip"),
+            format!("`chmod 755 {NAME}` before zipping it, on a system that stores modes"),
+        )
+        .into());
+    }
+    ensure!(
+        file.size() <= LARGEST,
+        "`{NAME}` is larger than the {LARGEST} bytes that Lambda takes unzipped"
+    );
+    let mut bootstrap = Vec::new();
+    // The size is only what the zip claims.
+    file.by_ref()
+        .take(LARGEST)
+        .read_to_end(&mut bootstrap)
+        .with_context(|| format!("failed to unzip `{NAME}`"))?;
+    Ok(bootstrap)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn zip_of(name: &str, mode: u32) -> Vec<u8> {
+        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+        let options = SimpleFileOptions::default()
+            .compression_method(CompressionMethod::Stored)
+            .unix_permissions(mode);
+        zip.start_file(name, options).unwrap();
+        zip.write_all(b"content").unwrap();
+        zip.finish().unwrap().into_inner()
+    }
+
+    #[test]
+    fn the_bytes_depend_on_the_executable_alone() {
+        assert_eq!(zip(b"the handler").unwrap(), zip(b"the handler").unwrap());
+        assert_ne!(
+            zip(b"the handler").unwrap(),
+            zip(b"another handler").unwrap()
+        );
+    }
+
+    #[test]
+    fn one_executable_file_of_a_fixed_time() {
+        let bytes = zip(b"the handler").unwrap();
+        let mut zip = ZipArchive::new(Cursor::new(&bytes)).unwrap();
+        assert_eq!(zip.len(), 1);
+        let file = zip.by_index(0).unwrap();
+        assert_eq!(file.name().unwrap(), "bootstrap");
+        assert_eq!(file.unix_mode(), Some(0o100_755));
+        assert_eq!(file.last_modified(), Some(DateTime::DEFAULT));
+        assert_eq!(file.compression(), CompressionMethod::Deflated);
+    }
+
+    #[test]
+    fn what_was_zipped_comes_out() {
+        assert_eq!(
+            bootstrap(&zip(b"the handler").unwrap()).unwrap(),
+            b"the handler"
+        );
+    }
+
+    #[test]
+    fn a_zip_without_bootstrap_is_refused() {
+        let error = bootstrap(&zip_of("target/bootstrap", 0o755)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the zip has no file `bootstrap` at its top"
+        );
+    }
+
+    #[test]
+    fn a_bootstrap_without_execute_bit_is_refused() {
+        let error = bootstrap(&zip_of("bootstrap", 0o644)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`bootstrap` is not marked as executable in the zip"
+        );
+        assert!(
+            error
+                .downcast_ref::<Error>()
+                .unwrap()
+                .hint()
+                .contains("chmod 755")
+        );
+    }
+
+    #[test]
+    fn what_is_no_zip_is_refused() {
+        assert!(bootstrap(b"\x7fELF").is_err());
+    }
+}

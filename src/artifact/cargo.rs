@@ -1,0 +1,353 @@
+//! Running cargo on the unpacked sources.
+//!
+//! Owns the command line, the environment that keeps the result the same everywhere, the progress, and what is said when cargo
+//! fails. Leaves the choice of target and tools to `route`.
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    env,
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use anyhow::Context;
+use serde::Deserialize;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, BufReader},
+    process::Command,
+};
+
+use super::{Error, OnProgress, Progress, cache::Cache, route::Choice, route::Route};
+
+/// The package of the handler.
+const PACKAGE: &str = "jane-migrate-handler";
+
+/// Its executable.
+const BINARY: &str = "bootstrap";
+
+/// How much of cargo's words an error repeats.
+const TAIL: usize = 40;
+
+/// One run of cargo.
+pub(super) struct Build<'a> {
+    pub(super) cache: &'a Cache,
+    pub(super) choice: &'a Choice,
+    /// The feature of the handler.
+    pub(super) kind: &'a str,
+}
+
+impl Build<'_> {
+    /// Compiles the handler and returns the executable.
+    pub(super) async fn run(&self, progress: OnProgress<'_>) -> anyhow::Result<Vec<u8>> {
+        progress(Progress::Step("fetching the handler's crates"));
+        let total = self.count_crates().await?;
+        progress(Progress::Step("compiling the handler"));
+        let mut done = BTreeSet::new();
+        let subcommand = if self.choice.route == Route::Zig {
+            "zigbuild"
+        } else {
+            "build"
+        };
+        let arguments = ["--release", "--message-format", "json-render-diagnostics"];
+        let command = self.cargo(subcommand, &arguments);
+        run(command, |line| {
+            if let Some((id, name)) = finished_crate(line) {
+                done.insert(id);
+                progress(Progress::Crate {
+                    name: &name,
+                    done: done.len(),
+                    total: total.max(done.len()),
+                });
+            }
+        })
+        .await?;
+        let executable = self
+            .cache
+            .target()
+            .join(self.choice.target)
+            .join("release")
+            .join(BINARY);
+        fs::read(&executable).with_context(|| format!("failed to read `{}`", executable.display()))
+    }
+
+    /// How many crates the build has. Fetches them on the way.
+    async fn count_crates(&self) -> Result<usize, Error> {
+        let mut crates = BTreeSet::new();
+        let arguments = ["--edges", "normal,build", "--prefix", "none", "--no-dedupe"];
+        run(self.cargo("tree", &arguments), |line| {
+            crates.insert(line.to_owned());
+        })
+        .await?;
+        Ok(crates.len())
+    }
+
+    fn cargo(&self, subcommand: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new("cargo");
+        clean_environment(&mut command);
+        command
+            .arg(subcommand)
+            .args([
+                "--package",
+                PACKAGE,
+                "--no-default-features",
+                "--features",
+                self.kind,
+            ])
+            .args(["--target", self.choice.target])
+            .args(arguments)
+            .current_dir(self.cache.source())
+            .env("CARGO_TARGET_DIR", self.cache.target())
+            .env("CARGO_TERM_COLOR", "never")
+            // Wins over every other place for flags, the operator's own configuration included.
+            .env("CARGO_ENCODED_RUSTFLAGS", encoded_flags(self.cache.root()));
+        for (name, value) in self.choice.environment() {
+            if env::var_os(&name).is_none() {
+                command.env(name, value);
+            }
+        }
+        command
+    }
+}
+
+/// Takes out of a command's environment what `cargo run` adds for its children and what would make another executable; leaves
+/// how to reach the registry.
+pub(super) fn clean_environment(command: &mut Command) {
+    for (name, _) in env::vars_os() {
+        if name.to_str().is_some_and(interferes) {
+            command.env_remove(name);
+        }
+    }
+}
+
+fn interferes(name: &str) -> bool {
+    const KEPT: [&str; 7] = [
+        "CARGO_HOME",
+        "CARGO_BUILD_JOBS",
+        "CARGO_HTTP_",
+        "CARGO_NET_",
+        "CARGO_REGISTRIES_",
+        "CARGO_REGISTRY_",
+        "CARGO_ZIGBUILD_",
+    ];
+    let exact = [
+        "CARGO",
+        "RUSTC",
+        "RUSTDOC",
+        "RUSTFLAGS",
+        "RUSTDOCFLAGS",
+        "MAKEFLAGS",
+        "MFLAGS",
+    ]
+    .contains(&name);
+    let family = name.starts_with("CARGO_") || name.starts_with("RUSTC_");
+    exact || family && !KEPT.iter().any(|kept| name.starts_with(kept))
+}
+
+/// Flags that keep the paths of this machine out of the executable.
+fn encoded_flags(cache: &Path) -> OsString {
+    let cargo_home = env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(env::home_dir()?.join(".cargo")));
+    let mut flags = OsString::new();
+    for (path, name) in [(cargo_home.as_deref(), "/cargo"), (Some(cache), "/build")] {
+        let Some(path) = path else { continue };
+        if !flags.is_empty() {
+            flags.push("\x1f");
+        }
+        flags.push("--remap-path-prefix=");
+        flags.push(path);
+        flags.push("=");
+        flags.push(name);
+    }
+    flags
+}
+
+/// The crate that one of cargo's messages says is done: id, name.
+fn finished_crate(message: &str) -> Option<(String, String)> {
+    #[derive(Deserialize)]
+    struct Message {
+        reason: String,
+        package_id: String,
+        target: Target,
+    }
+    #[derive(Deserialize)]
+    struct Target {
+        name: String,
+        kind: Vec<String>,
+    }
+    let Message {
+        reason,
+        package_id,
+        target,
+    } = serde_json::from_str(message).ok()?;
+    // A build script is not its crate yet, nor is the handler's library the handler.
+    let part = target.kind.iter().any(|kind| kind == "custom-build")
+        || target.name == PACKAGE.replace('-', "_");
+    (reason == "compiler-artifact" && !part).then_some((package_id, target.name))
+}
+
+/// Runs a command, hands over the lines of its standard output, and fails with the last ones of its standard error. Dropped, it
+/// ends the command.
+async fn run(mut command: Command, mut on_line: impl FnMut(&str)) -> Result<(), Error> {
+    let shown = shown(&command);
+    let failed = |reason: String| {
+        Error::new(
+            format!("failed to build the handler: {reason}"),
+            format!(
+                "what ran was {shown}; a handler that was built elsewhere can be brought with `--artifact ZIP`"
+            ),
+        )
+    };
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    let mut child = command
+        .spawn()
+        .map_err(|error| failed(format!("`cargo` did not start: {error}")))?;
+    let mut tail = VecDeque::with_capacity(TAIL);
+    let output = each_line(child.stdout.take(), &mut on_line);
+    let errors = each_line(child.stderr.take(), |line| {
+        if tail.len() == TAIL {
+            tail.pop_front();
+        }
+        tail.push_back(line.to_owned());
+    });
+    tokio::join!(output, errors);
+    let status = child
+        .wait()
+        .await
+        .map_err(|error| failed(error.to_string()))?;
+    if status.success() {
+        return Ok(());
+    }
+    let tail = Vec::from(tail).join("\n");
+    Err(failed(format!("cargo ended with {status}\n\n{tail}")))
+}
+
+async fn each_line(stream: Option<impl AsyncRead + Unpin>, mut on_line: impl FnMut(&str)) {
+    let Some(stream) = stream else { return };
+    let mut reader = BufReader::new(stream);
+    let mut line = Vec::new();
+    // A stream that cannot be read any more is at its end; how the command fared, its status tells.
+    while reader
+        .read_until(b'\n', &mut line)
+        .await
+        .is_ok_and(|read| read > 0)
+    {
+        on_line(String::from_utf8_lossy(&line).trim_end());
+        line.clear();
+    }
+}
+
+/// The command as one would type it.
+fn shown(command: &Command) -> String {
+    let command = command.as_std();
+    let words = [command.get_program()]
+        .into_iter()
+        .chain(command.get_args());
+    let typed: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
+    let directory = command.get_current_dir().unwrap_or(Path::new("."));
+    format!("`{}` in `{}`", typed.join(" "), directory.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cargo_run_sets_does_not_reach_the_build() {
+        let kept = [
+            "CARGO_HOME",
+            "CARGO_BUILD_JOBS",
+            "CARGO_NET_OFFLINE",
+            "CARGO_HTTP_PROXY",
+            "CARGO_REGISTRIES_MINE_INDEX",
+            "RUSTUP_HOME",
+            "RUSTUP_TOOLCHAIN",
+            "HTTPS_PROXY",
+            "PATH",
+            "CC",
+        ];
+        for name in kept {
+            assert!(!interferes(name), "{name}");
+        }
+        let removed = [
+            "CARGO",
+            "CARGO_MANIFEST_DIR",
+            "CARGO_TARGET_DIR",
+            "CARGO_BUILD_TARGET",
+            "CARGO_BUILD_RUSTFLAGS",
+            "CARGO_ENCODED_RUSTFLAGS",
+            "CARGO_PROFILE_RELEASE_LTO",
+            "CARGO_INCREMENTAL",
+            "RUSTFLAGS",
+            "RUSTC",
+            "RUSTC_WRAPPER",
+            "MAKEFLAGS",
+        ];
+        for name in removed {
+            assert!(interferes(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_crate_is_done_when_its_library_is() {
+        let message = |kind: &str, name: &str| {
+            format!(
+                r#"{{"reason":"compiler-artifact","package_id":"registry+https://x#ring@0.17.14","manifest_path":"/x",
+                    "target":{{"kind":["{kind}"],"crate_types":["lib"],"name":"{name}"}},"fresh":false}}"#
+            )
+        };
+        let done = finished_crate(&message("lib", "ring")).unwrap();
+        assert_eq!(
+            done,
+            (
+                "registry+https://x#ring@0.17.14".to_owned(),
+                "ring".to_owned()
+            )
+        );
+        assert!(finished_crate(&message("bin", "bootstrap")).is_some());
+        assert!(finished_crate(&message("custom-build", "build-script-build")).is_none());
+        assert!(finished_crate(&message("lib", "jane_migrate_handler")).is_none());
+        assert!(finished_crate(r#"{"reason":"build-finished","success":true}"#).is_none());
+        assert!(finished_crate("no json").is_none());
+    }
+
+    #[tokio::test]
+    async fn a_failure_repeats_the_last_words_and_the_command() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "seq 100 >&2; exit 7"]).current_dir("/");
+        let error = run(command, |_| {}).await.unwrap_err();
+        let words: Vec<_> = (61..=100).map(|n| n.to_string()).collect();
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "failed to build the handler: cargo ended with exit status: 7\n\n{}",
+                words.join("\n")
+            )
+        );
+        assert!(
+            error.hint().contains("`sh -c seq 100 >&2; exit 7` in `/`"),
+            "{}",
+            error.hint()
+        );
+        assert!(error.hint().contains("--artifact"), "{}", error.hint());
+    }
+
+    #[tokio::test]
+    async fn both_streams_are_read_while_it_runs() {
+        let mut command = Command::new("sh");
+        // More than a pipe holds, on each in turn: reading one after the other would never end.
+        command.args([
+            "-c",
+            "for n in 1 2; do head -c 200000 /dev/zero >&2; head -c 200000 /dev/zero; echo; done",
+        ]);
+        let mut lines = 0;
+        run(command, |_| lines += 1).await.unwrap();
+        assert_eq!(lines, 2);
+    }
+}

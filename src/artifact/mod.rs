@@ -1,0 +1,238 @@
+//! The artifact: the zip that holds the handler, built with cargo from the sources this binary carries.
+//!
+//! Owns everything between "this kind of directory, this architecture" and a zip that is known to start on
+//! `provided.al2023`: the bundled sources, the choice of a build route, cargo, the check of the executable, the reproducible
+//! zip, the cache. Leaves uploading it to `aws`, and showing progress to `ui`.
+
+mod archive;
+mod bundle;
+mod cache;
+mod cargo;
+mod elf;
+mod route;
+mod toolchain;
+
+use std::{
+    fmt, fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, ensure};
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use jane_migrate_config::Architecture;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+pub use self::{bundle::Bundle, cache::default_cache, elf::Linkage};
+use self::{
+    cache::Cache,
+    route::{Choice, choose},
+    toolchain::Toolchain,
+};
+
+/// What Lambda takes in one direct upload.
+const LARGEST_ZIP: u64 = 50 * 1024 * 1024;
+
+/// Which handler to build, and where to keep it.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The kind of directory, which is the cargo feature of the handler: `jane`, `http`, `cognito` or `postgres`.
+    pub kind: &'static str,
+    /// The architecture of the function.
+    pub architecture: Architecture,
+    /// The folder for sources, build products and finished zips; see [`default_cache`].
+    pub cache: PathBuf,
+}
+
+/// A zip that Lambda can run.
+#[derive(Clone, Debug, Serialize)]
+pub struct Artifact {
+    /// Where it lies.
+    pub zip: PathBuf,
+    /// Its SHA-256 as Lambda shows it (`CodeSha256`).
+    pub code_sha256: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// What its `bootstrap` was compiled for.
+    pub architecture: Architecture,
+    /// What its `bootstrap` needs of the system it runs on.
+    pub linkage: Linkage,
+    /// The digest of what it was built from, as [`source_digest`] gives it; of the zip itself for one that was brought.
+    pub source: String,
+    /// Whether it was there already.
+    pub cached: bool,
+}
+
+impl Artifact {
+    /// The bytes to upload. Fails where they are no longer the ones that were checked.
+    pub fn read(&self) -> anyhow::Result<Vec<u8>> {
+        let zip = read(&self.zip)?;
+        ensure!(
+            code_sha256(&zip) == self.code_sha256,
+            "`{}` changed while it was being used",
+            self.zip.display()
+        );
+        Ok(zip)
+    }
+
+    /// Looks into a zip: everything is learned from its bytes, so a cached, a fresh and a brought one pass the same checks.
+    fn inspect(path: &Path, architecture: Architecture) -> anyhow::Result<Self> {
+        let zip = read(path)?;
+        let size = zip.len() as u64;
+        ensure!(
+            size <= LARGEST_ZIP,
+            "{size} bytes are more than the {LARGEST_ZIP} that Lambda takes in an upload"
+        );
+        Ok(Self {
+            zip: path.to_owned(),
+            code_sha256: code_sha256(&zip),
+            size,
+            architecture,
+            linkage: elf::check(&archive::bootstrap(&zip)?, architecture)?,
+            source: hex(&Sha256::digest(&zip)),
+            cached: false,
+        })
+    }
+}
+
+/// What is going on while an artifact is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress<'a> {
+    /// A new step began, which may take long.
+    Step(&'a str),
+    /// Something the operator should know afterwards, too.
+    Note(&'a str),
+    /// One more crate is compiled.
+    Crate {
+        /// Its name.
+        name: &'a str,
+        /// How many are done.
+        done: usize,
+        /// How many there are.
+        total: usize,
+    },
+}
+
+/// Who is told about [`Progress`].
+pub type OnProgress<'a> = &'a (dyn Fn(Progress<'_>) + Sync);
+
+/// Why there is no artifact, and what to do about it.
+#[derive(Debug)]
+pub struct Error {
+    message: String,
+    hint: String,
+}
+
+impl Error {
+    fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            hint: hint.into(),
+        }
+    }
+
+    /// What to do next.
+    pub fn hint(&self) -> &str {
+        &self.hint
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// The digest of all that decides what the handler does: its sources, the locked versions, the feature, the architecture and
+/// how it is compiled. A function that carries it needs no build.
+pub fn source_digest(kind: &str, architecture: Architecture) -> String {
+    Bundle::embedded().digest(kind, architecture)
+}
+
+/// Builds the handler, or finds it in the cache. Dropping the future ends cargo.
+pub async fn build(request: &Request, progress: OnProgress<'_>) -> anyhow::Result<Artifact> {
+    build_from(&Bundle::embedded(), request, progress).await
+}
+
+/// Builds the handler from other sources than the embedded ones.
+pub async fn build_from(
+    bundle: &Bundle,
+    request: &Request,
+    progress: OnProgress<'_>,
+) -> anyhow::Result<Artifact> {
+    let &Request {
+        kind, architecture, ..
+    } = request;
+    let cache = Cache::open(&request.cache)?;
+    let source = bundle.digest(kind, architecture);
+    let mut toolchain = Toolchain::observe(cache.root()).await?;
+    loop {
+        let choice = choose(&toolchain, architecture)?;
+        let entry = cache.entry(&[&source, &toolchain.rustc, choice.route.name()]);
+        let finished = |artifact| Artifact {
+            source: source.clone(),
+            ..artifact
+        };
+        if let Some(artifact) = entry.find(architecture) {
+            return Ok(finished(artifact));
+        }
+        let _lock = cache.lock(progress).await?;
+        // Whoever held the lock may have built the very same.
+        if let Some(artifact) = entry.find(architecture) {
+            return Ok(finished(artifact));
+        }
+        if choice.add_target && !add_target(&choice, cache.root(), progress).await {
+            toolchain.rustup = false;
+            continue;
+        }
+        bundle.unpack(&cache.source())?;
+        let build = cargo::Build {
+            cache: &cache,
+            choice: &choice,
+            kind,
+        };
+        let bootstrap = build.run(progress).await?;
+        elf::check(&bootstrap, architecture)?;
+        return Ok(finished(
+            entry.store(&archive::zip(&bootstrap)?, architecture)?,
+        ));
+    }
+}
+
+/// Takes a zip that was built elsewhere: it must hold an executable `bootstrap` for the architecture that starts on
+/// `provided.al2023`.
+pub fn open(zip: &Path, architecture: Architecture) -> anyhow::Result<Artifact> {
+    Artifact::inspect(zip, architecture)
+        .with_context(|| format!("failed to use artifact `{}`", zip.display()))
+}
+
+/// Adds a target to the toolchain; says so before, and where it failed, why and that it goes on without.
+async fn add_target(choice: &Choice, directory: &Path, progress: OnProgress<'_>) -> bool {
+    let target = choice.target;
+    progress(Progress::Note(&format!(
+        "adding the Rust target {target} with `rustup target add {target}`"
+    )));
+    match toolchain::add_target(target, directory).await {
+        Ok(()) => true,
+        Err(reason) => {
+            progress(Progress::Note(&format!(
+                "rustup could not add {target}, trying without: {reason}"
+            )));
+            false
+        }
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("failed to read `{}`", path.display()))
+}
+
+fn code_sha256(zip: &[u8]) -> String {
+    BASE64.encode(Sha256::digest(zip))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

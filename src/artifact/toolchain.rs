@@ -1,0 +1,139 @@
+//! What there is to build with on this machine.
+//!
+//! Owns looking: at `rustc`, at its installed targets, at the `PATH`. Leaves deciding to `route`.
+
+use std::{
+    collections::BTreeSet,
+    env, fs,
+    path::{Path, PathBuf},
+    process::{Output, Stdio},
+};
+
+use tokio::process::Command;
+
+use super::{Error, cargo, route::C_COMPILERS};
+
+/// The tools that matter for the choice of a route.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Toolchain {
+    /// What `rustc -vV` says: version, commit, host, LLVM.
+    pub(super) rustc: String,
+    /// The targets whose standard library is installed.
+    pub(super) targets: BTreeSet<String>,
+    /// Whether rustc brings its own linker.
+    pub(super) rust_lld: bool,
+    /// Whether targets can be added.
+    pub(super) rustup: bool,
+    /// Whether `cargo zigbuild` exists.
+    pub(super) zigbuild: bool,
+    /// Those of [`C_COMPILERS`] that are there.
+    pub(super) compilers: BTreeSet<&'static str>,
+}
+
+impl Toolchain {
+    /// Looks around. In a folder of its own: rustup takes the toolchain from a file in the current one, and a project that
+    /// happens to be there has no say.
+    pub(super) async fn observe(directory: &Path) -> Result<Self, Error> {
+        for tool in ["cargo", "rustc"] {
+            if !on_path(tool) {
+                return Err(Error::new(
+                    format!("failed to build the handler: `{tool}` is not on the PATH"),
+                    "install Rust from https://rustup.rs, or bring a handler that was built elsewhere with `--artifact ZIP`",
+                ));
+            }
+        }
+        let (rustc, sysroot) = tokio::try_join!(
+            rustc(&["-vV"], directory),
+            rustc(&["--print", "sysroot"], directory)
+        )?;
+        let libraries = Path::new(sysroot.trim()).join("lib/rustlib");
+        let targets: BTreeSet<_> = fs::read_dir(&libraries)
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
+            .filter(|target| libraries.join(target).join("lib").is_dir())
+            .collect();
+        let mut toolchain = Self {
+            rustc,
+            targets,
+            rust_lld: false,
+            rustup: on_path("rustup"),
+            zigbuild: on_path("cargo-zigbuild"),
+            compilers: C_COMPILERS
+                .into_iter()
+                .filter(|name| on_path(name))
+                .collect(),
+        };
+        toolchain.rust_lld =
+            executable(&libraries.join(toolchain.host()).join("bin"), "rust-lld").is_file();
+        Ok(toolchain)
+    }
+
+    /// The target that this machine itself is.
+    pub(super) fn host(&self) -> &str {
+        self.rustc
+            .lines()
+            .find_map(|line| line.strip_prefix("host: "))
+            .unwrap_or_default()
+    }
+}
+
+/// Has rustup install a target's standard library. rustup updates itself with `update` and `toolchain install` only.
+pub(super) async fn add_target(target: &str, directory: &Path) -> Result<(), String> {
+    let output = output(
+        Command::new("rustup").args(["target", "add", target]),
+        directory,
+    )
+    .await?;
+    if output.status.success() {
+        Ok(())
+    } else {
+        Err(last_line(&output.stderr))
+    }
+}
+
+async fn rustc(arguments: &[&str], directory: &Path) -> Result<String, Error> {
+    let failed = |reason: String| {
+        Error::new(
+            format!("failed to run `rustc {}`: {reason}", arguments.join(" ")),
+            "see that `rustc -vV` works; `rustup default stable` installs a toolchain where rustup has none",
+        )
+    };
+    let output = output(Command::new("rustc").args(arguments), directory)
+        .await
+        .map_err(failed)?;
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    } else {
+        Err(failed(
+            String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        ))
+    }
+}
+
+async fn output(command: &mut Command, directory: &Path) -> Result<Output, String> {
+    cargo::clean_environment(command);
+    command
+        .current_dir(directory)
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    command.output().await.map_err(|error| error.to_string())
+}
+
+fn last_line(text: &[u8]) -> String {
+    String::from_utf8_lossy(text)
+        .trim()
+        .lines()
+        .next_back()
+        .unwrap_or("it gave no reason")
+        .to_owned()
+}
+
+fn on_path(name: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).any(|folder| executable(&folder, name).is_file())
+}
+
+fn executable(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}{}", env::consts::EXE_SUFFIX))
+}
