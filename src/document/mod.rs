@@ -10,6 +10,13 @@ mod diff;
 mod pool;
 mod rules;
 
+#[cfg(test)]
+mod generate;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod service;
+
 pub use client::{
     ClientDocument, Opening, close_password_auth, open_password_auth, restore_client,
 };

@@ -1,0 +1,205 @@
+//! The promises of the updates, held against generated pools and clients and a model of the service.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::generate::{SECRET, client, flows, pool};
+use super::service::{FUTURE, READ_ONLY_POOL, meaning, update_client, update_pool};
+use super::*;
+
+const ARN: &str = "arn:aws:lambda:us-east-1:123456789012:function:jane-migrate-us-east-1_Example01";
+
+fn config() -> ProptestConfig {
+    ProptestConfig {
+        cases: 256,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
+fn newer_members(document: &Value) -> Vec<&String> {
+    document
+        .as_object()
+        .expect("a document")
+        .keys()
+        .filter(|member| member.starts_with(FUTURE))
+        .collect()
+}
+
+fn all(decision: Decision, document: &Value) -> Decisions {
+    newer_members(document)
+        .into_iter()
+        .map(|member| (member.clone(), decision))
+        .collect()
+}
+
+fn pool_document(pool: &Value) -> PoolDocument {
+    PoolDocument::from_describe(json!({ "UserPool": pool })).expect("a pool")
+}
+
+fn client_document(client: &Value) -> ClientDocument {
+    ClientDocument::from_describe(json!({ "UserPoolClient": client })).expect("a client")
+}
+
+fn changed(before: &Value, after: &Value) -> Vec<String> {
+    differences(before, after).into_iter().map(|difference| difference.pointer).collect()
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn attaching_and_detaching_the_trigger_changes_nothing_else(pool in pool()) {
+        let carry = all(Decision::Carry, &pool);
+        let before = pool_document(&pool);
+
+        let attach = pool_update(&before, Some(ARN), &carry)?;
+        let attached = update_pool(&pool, attach.body()).map_err(TestCaseError::fail)?;
+        let mut wanted = pool.clone();
+        if !wanted["LambdaConfig"].is_object() {
+            wanted["LambdaConfig"] = json!({});
+        }
+        wanted["LambdaConfig"]["UserMigration"] = ARN.into();
+        prop_assert_eq!(meaning(&attached), meaning(&wanted));
+        prop_assert_eq!(attach.differences(&attached), vec![]);
+        prop_assert_eq!(changed(&pool, &attached), ["/LambdaConfig/UserMigration"]);
+
+        let detach = pool_update(&pool_document(&attached), before.user_migration(), &carry)?;
+        let detached = update_pool(&attached, detach.body()).map_err(TestCaseError::fail)?;
+        prop_assert_eq!(meaning(&detached), meaning(&pool));
+        prop_assert_eq!(detach.differences(&detached), vec![]);
+        prop_assert_eq!(differences(&pool, &detached), vec![]);
+    }
+
+    #[test]
+    fn whatever_an_update_spoils_can_be_put_back(earlier in pool(), spoilt in pool()) {
+        let mut spoilt = spoilt;
+        for member in READ_ONLY_POOL.into_iter().chain(["DcrConfiguration", "MfaConfiguration", "AcrConfiguration", "UserPoolTier"]) {
+            spoilt[member] = earlier[member].clone();
+        }
+        spoilt["UserPoolTags"] = json!({ "added": "since" });
+        let restore = restore_pool(&pool_document(&earlier), &all(Decision::Carry, &earlier))?;
+        let restored = update_pool(&spoilt, restore.body()).map_err(TestCaseError::fail)?;
+        let aws_tags = |found: &Difference| found.pointer.starts_with("/UserPoolTags/aws:");
+        prop_assert!(restore.differences(&restored).iter().all(aws_tags), "{:?}", restore.differences(&restored));
+    }
+
+    #[test]
+    fn newer_members_of_a_pool_stop_the_update_and_are_named(pool in pool()) {
+        let newer: Vec<Reason> =
+            newer_members(&pool).into_iter().map(|member| Reason::Unknown { member: member.clone() }).collect();
+        match pool_update(&pool_document(&pool), Some(ARN), &Decisions::new()) {
+            Ok(_) => prop_assert_eq!(newer, vec![]),
+            Err(refusal) => prop_assert_eq!(refusal.reasons(), newer),
+        }
+    }
+
+    #[test]
+    fn dropped_members_are_neither_sent_nor_missed(pool in pool()) {
+        let update = pool_update(&pool_document(&pool), Some(ARN), &all(Decision::Drop, &pool))?;
+        prop_assert_eq!(newer_members(update.body()), Vec::<&String>::new());
+        let after = update_pool(&pool, update.body()).map_err(TestCaseError::fail)?;
+        prop_assert_eq!(update.differences(&after), vec![]);
+    }
+
+    #[test]
+    fn a_client_is_opened_and_closed_without_a_trace(client in client()) {
+        let carry = all(Decision::Carry, &client);
+        let before = client_document(&client);
+        let Some(opening) = open_password_auth(&before, &carry)? else {
+            prop_assert!(before.allows_password_auth());
+            return Ok(());
+        };
+        prop_assert!(opening.record.chars().all(|c| c.is_ascii_alphanumeric() || " _.:/=+-@".contains(c)));
+        let opened = update_client(&client, opening.update.body()).map_err(TestCaseError::fail)?;
+        let document = client_document(&opened);
+        prop_assert!(document.allows_password_auth());
+        prop_assert_eq!(opening.update.differences(document.json()), vec![]);
+        prop_assert_eq!(changed(before.json(), document.json()), ["/ExplicitAuthFlows"]);
+
+        let closing = close_password_auth(&document, opening.record, &carry)?.expect("something to take back");
+        let closed = update_client(&opened, closing.body()).map_err(TestCaseError::fail)?;
+        prop_assert_eq!(meaning(&closed), meaning(&client));
+        prop_assert_eq!(closing.differences(client_document(&closed).json()), vec![]);
+        prop_assert_eq!(close_password_auth(&client_document(&closed), opening.record, &carry)?, None);
+    }
+
+    #[test]
+    fn closing_leaves_alone_what_others_changed_since(client in client(), since in flows()) {
+        let carry = all(Decision::Carry, &client);
+        let Some(opening) = open_password_auth(&client_document(&client), &carry)? else { return Ok(()) };
+        let mut since_then = update_client(&client, opening.update.body()).map_err(TestCaseError::fail)?;
+        let since = since.unwrap_or_default();
+        since_then["ExplicitAuthFlows"] = json!(since);
+        let ours = if opening.record == "default" { "ALLOW_USER_PASSWORD_AUTH" } else { opening.record };
+        let rest: Vec<&str> = since.iter().copied().filter(|flow| *flow != ours).collect();
+        match close_password_auth(&client_document(&since_then), opening.record, &carry) {
+            Ok(None) => prop_assert!(!since.contains(&ours)),
+            Ok(Some(update)) => {
+                prop_assert!(since.contains(&ours));
+                let wanted = json!(rest);
+                let sent = update.body().get("ExplicitAuthFlows");
+                prop_assert!(sent == Some(&wanted) || sent.is_none() && opening.record == "default", "{:?}", sent);
+            }
+            Err(refusal) => {
+                prop_assert!(rest.is_empty());
+                let only_flow = matches!(refusal.reasons(), [Reason::OnlyFlow { .. }]);
+                prop_assert!(only_flow);
+            }
+        }
+    }
+
+    #[test]
+    fn a_client_is_put_back(earlier in client(), spoilt in client()) {
+        let mut spoilt = spoilt;
+        for member in ["ClientSecret", "ClientType", "CreationDate"] {
+            spoilt[member] = earlier[member].clone();
+        }
+        let earlier = client_document(&earlier);
+        let restore = restore_client(&earlier, &all(Decision::Carry, earlier.json()))?;
+        let restored = update_client(&spoilt, restore.body()).map_err(TestCaseError::fail)?;
+        prop_assert_eq!(restore.differences(client_document(&restored).json()), vec![]);
+    }
+
+    #[test]
+    fn a_client_secret_is_never_seen_again(client in client()) {
+        let document = client_document(&client);
+        prop_assert_eq!(document.has_secret(), client["ClientSecret"].is_string());
+        let opening = open_password_auth(&document, &all(Decision::Carry, &client));
+        for text in [document.json().to_string(), format!("{document:?}"), format!("{opening:?}")] {
+            prop_assert!(!text.contains(SECRET));
+        }
+    }
+
+    #[test]
+    fn newer_members_of_a_client_stop_the_update_and_are_named(client in client()) {
+        let document = client_document(&client);
+        if let Err(refusal) = open_password_auth(&document, &Decisions::new()) {
+            for member in newer_members(&client) {
+                let named = refusal.to_string().contains(&format!("`{member}`"));
+                prop_assert!(named);
+            }
+        } else {
+            prop_assert!(document.allows_password_auth() || newer_members(&client).is_empty());
+        }
+    }
+
+    #[test]
+    fn a_pool_differs_from_another_exactly_where_their_meanings_differ(one in pool(), other in pool()) {
+        prop_assert_eq!(differences(&one, &one), vec![]);
+        prop_assert_eq!(differences(&one, &other).is_empty(), meaning(&one) == meaning(&other));
+    }
+
+    #[test]
+    fn the_loss_of_any_member_is_seen(pool in pool(), choice in any::<prop::sample::Index>()) {
+        let members: Vec<String> = meaning(&pool).as_object().expect("a pool").keys().cloned().collect();
+        let lost = choice.get(&members);
+        let mut after = pool.clone();
+        after.as_object_mut().expect("a pool").remove(lost);
+        let seen = differences(&pool, &after);
+        // A policy of nothing but the default days, or settings that moved, are no loss.
+        prop_assert_eq!(seen.is_empty(), meaning(&pool) == meaning(&after), "{}", lost);
+        let elsewhere = seen.iter().any(|seen| !seen.pointer.starts_with(&format!("/{lost}")) && !seen.pointer.ends_with("Days"));
+        prop_assert!(!elsewhere, "{:?}", seen);
+    }
+}
