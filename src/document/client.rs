@@ -245,3 +245,249 @@ fn listed_flows(client: &ClientDocument) -> Vec<Value> {
 fn same_flows(one: &[Value], other: &[Value]) -> bool {
     one.len() == other.len() && one.iter().all(|flow| other.contains(flow))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Decision;
+    use super::super::service::members;
+    use super::*;
+
+    const REFRESH_AND_SRP: [&str; 2] = [REFRESH, "ALLOW_USER_SRP_AUTH"];
+
+    fn client(members: Value) -> ClientDocument {
+        let mut client = json!({ "UserPoolId": "us-east-1_a", "ClientId": "c" });
+        for (member, value) in members.as_object().unwrap() {
+            client[member] = value.clone();
+        }
+        ClientDocument::from_describe(json!({ "UserPoolClient": client })).unwrap()
+    }
+
+    fn with_flows(flows: &[&str]) -> ClientDocument {
+        client(json!({ "ExplicitAuthFlows": flows }))
+    }
+
+    fn open(client: &ClientDocument) -> (Value, &'static str) {
+        let opening = open_password_auth(client, &Decisions::new())
+            .unwrap()
+            .unwrap();
+        (
+            opening.update.body()["ExplicitAuthFlows"].clone(),
+            opening.record,
+        )
+    }
+
+    fn close(client: &ClientDocument, record: &str) -> Option<Value> {
+        let update = close_password_auth(client, record, &Decisions::new()).unwrap()?;
+        Some(
+            update
+                .body()
+                .get("ExplicitAuthFlows")
+                .cloned()
+                .unwrap_or_default(),
+        )
+    }
+
+    #[test]
+    fn every_member_of_the_api_model_has_a_rule() {
+        let ruled = |name: &str| RULES.iter().any(|(member, _)| *member == name);
+        for (member, _) in members("UserPoolClientType") {
+            assert!(ruled(member), "{member} has no rule");
+        }
+        for (member, rule) in RULES {
+            assert!(
+                members("UserPoolClientType").any(|(known, _)| known == *member),
+                "{member} is not described"
+            );
+            let sendable =
+                members("UpdateUserPoolClientRequest").any(|(known, _)| known == *member);
+            assert_eq!(sendable, !matches!(rule, ReadOnly), "{member}");
+        }
+        for (member, _) in members("UpdateUserPoolClientRequest") {
+            assert!(ruled(member), "{member} is never sent");
+        }
+    }
+
+    #[test]
+    fn an_allow_list_gets_the_allow_flow() {
+        let (flows, record) = open(&with_flows(&REFRESH_AND_SRP));
+        assert_eq!(
+            flows,
+            json!([REFRESH, "ALLOW_USER_SRP_AUTH", "ALLOW_USER_PASSWORD_AUTH"])
+        );
+        assert_eq!(record, "ALLOW_USER_PASSWORD_AUTH");
+    }
+
+    #[test]
+    fn a_legacy_list_gets_the_legacy_flow() {
+        assert_eq!(
+            open(&with_flows(&["CUSTOM_AUTH_FLOW_ONLY"])),
+            (
+                json!(["CUSTOM_AUTH_FLOW_ONLY", "USER_PASSWORD_AUTH"]),
+                "USER_PASSWORD_AUTH"
+            )
+        );
+    }
+
+    #[test]
+    fn default_flows_are_spelled_out_so_that_they_stay() {
+        let spelled = json!([
+            REFRESH,
+            "ALLOW_USER_SRP_AUTH",
+            "ALLOW_CUSTOM_AUTH",
+            PASSWORD
+        ]);
+        assert_eq!(open(&client(json!({}))), (spelled.clone(), "default"));
+        assert_eq!(open(&with_flows(&[])), (spelled, "default"));
+    }
+
+    #[test]
+    fn a_client_that_rotates_its_refresh_tokens_gets_no_refresh_flow() {
+        let rotating = client(json!({ "RefreshTokenRotation": { "Feature": "ENABLED" } }));
+        assert_eq!(
+            open(&rotating).0,
+            json!(["ALLOW_USER_SRP_AUTH", "ALLOW_CUSTOM_AUTH", PASSWORD])
+        );
+        let resting = client(json!({ "RefreshTokenRotation": { "Feature": "DISABLED" } }));
+        assert_eq!(open(&resting).0[0], REFRESH);
+    }
+
+    #[test]
+    fn a_client_that_lets_passwords_through_is_left_alone() {
+        for flow in PASSWORD_FLOWS {
+            let client = with_flows(&[flow]);
+            assert!(client.allows_password_auth());
+            assert_eq!(open_password_auth(&client, &Decisions::new()), Ok(None));
+        }
+        assert!(!with_flows(&["ALLOW_USER_AUTH", "ALLOW_USER_SRP_AUTH"]).allows_password_auth());
+    }
+
+    #[test]
+    fn closing_takes_back_only_the_flow_that_was_added() {
+        assert_eq!(
+            close(
+                &with_flows(&[REFRESH, PASSWORD, "ALLOW_CUSTOM_AUTH"]),
+                PASSWORD
+            ),
+            Some(json!([REFRESH, "ALLOW_CUSTOM_AUTH"]))
+        );
+        assert_eq!(
+            close(
+                &with_flows(&["ADMIN_NO_SRP_AUTH", LEGACY_PASSWORD]),
+                LEGACY_PASSWORD
+            ),
+            Some(json!(["ADMIN_NO_SRP_AUTH"]))
+        );
+    }
+
+    #[test]
+    fn closing_a_client_without_a_list_leaves_none() {
+        let (flows, record) = open(&client(json!({})));
+        assert_eq!(
+            close(&client(json!({ "ExplicitAuthFlows": flows })), record),
+            Some(Value::Null)
+        );
+    }
+
+    #[test]
+    fn a_list_that_others_changed_since_stays_a_list() {
+        let client = with_flows(&[REFRESH, "ALLOW_USER_SRP_AUTH", PASSWORD]);
+        assert_eq!(close(&client, "default"), Some(json!(REFRESH_AND_SRP)));
+    }
+
+    #[test]
+    fn nothing_is_taken_back_where_the_flow_is_gone() {
+        assert_eq!(close(&with_flows(&REFRESH_AND_SRP), PASSWORD), None);
+        assert_eq!(close(&client(json!({})), "default"), None);
+        // Somebody moved the client to the new names and chose the flow there: that one is not ours.
+        assert_eq!(
+            close(&with_flows(&[REFRESH, PASSWORD]), LEGACY_PASSWORD),
+            None
+        );
+    }
+
+    #[test]
+    fn the_last_flow_is_not_taken_away() {
+        let refusal = close_password_auth(
+            &with_flows(&[LEGACY_PASSWORD]),
+            LEGACY_PASSWORD,
+            &Decisions::new(),
+        )
+        .unwrap_err();
+        assert_eq!(
+            refusal.reasons(),
+            [Reason::OnlyFlow {
+                flow: LEGACY_PASSWORD
+            }]
+        );
+    }
+
+    #[test]
+    fn a_record_of_anybody_elses_takes_nothing_away() {
+        for record in ["", "ALLOW_USER_SRP_AUTH", "Default"] {
+            let refusal =
+                close_password_auth(&with_flows(&REFRESH_AND_SRP), record, &Decisions::new())
+                    .unwrap_err();
+            assert_eq!(refusal.reasons(), [Reason::UnreadableRecord]);
+        }
+    }
+
+    #[test]
+    fn the_body_is_the_description_without_what_is_read_only() {
+        let described = json!({
+            "UserPoolId": "us-east-1_a", "ClientId": "c", "ClientName": "web",
+            "AccessTokenValidity": 60, "TokenValidityUnits": { "AccessToken": "minutes" },
+            "AllowedOAuthFlowsUserPoolClient": true, "CallbackURLs": ["https://example.com"], "DefaultRedirectURI": "",
+            "WriteAttributes": [], "RefreshTokenRotation": {}, "AnalyticsConfiguration": {},
+            "ClientType": "REGULAR", "CreationDate": 1, "LastModifiedDate": 2, "ClientSecret": "hush",
+        });
+        let client = client(described);
+        assert_eq!(
+            *restore_client(&client, &Decisions::new()).unwrap().body(),
+            json!({
+                "UserPoolId": "us-east-1_a", "ClientId": "c", "ClientName": "web",
+                "AccessTokenValidity": 60, "TokenValidityUnits": { "AccessToken": "minutes" },
+                "AllowedOAuthFlowsUserPoolClient": true, "CallbackURLs": ["https://example.com"],
+                "WriteAttributes": [],
+            })
+        );
+    }
+
+    #[test]
+    fn unknown_members_wait_for_a_decision() {
+        let client = client(json!({ "Later": 1 }));
+        let refusal = open_password_auth(&client, &Decisions::new()).unwrap_err();
+        assert_eq!(
+            refusal.reasons(),
+            [Reason::Unknown {
+                member: "Later".to_owned()
+            }]
+        );
+        let carry = Decisions::from([("Later".to_owned(), Decision::Carry)]);
+        assert_eq!(
+            open_password_auth(&client, &carry)
+                .unwrap()
+                .unwrap()
+                .update
+                .body()["Later"],
+            1
+        );
+    }
+
+    #[test]
+    fn the_secret_is_forgotten_but_not_that_there_was_one() {
+        let client = client(json!({ "ClientSecret": "hush" }));
+        assert!(client.has_secret());
+        assert!(!format!("{client:?}{}", client.json()).contains("hush"));
+        assert!(!with_flows(&[]).has_secret());
+    }
+
+    #[test]
+    fn an_answer_without_a_client_says_what_is_missing() {
+        let error = ClientDocument::from_describe(json!({ "UserPoolClient": { "ClientId": "c" } }))
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the description has no `UserPoolClient.UserPoolId`"
+        );
+    }
+}

@@ -202,3 +202,170 @@ fn is_unset(value: &Value) -> bool {
         Value::Bool(_) | Value::Number(_) => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(before: Value, after: Value) -> Vec<String> {
+        differences(&before, &after)
+            .iter()
+            .map(Difference::to_string)
+            .collect()
+    }
+
+    #[test]
+    fn a_change_is_told_where_it_is() {
+        let before = json!({ "Policies": { "PasswordPolicy": { "MinimumLength": 8 } } });
+        let after = json!({ "Policies": { "PasswordPolicy": { "MinimumLength": 6 } } });
+        assert_eq!(
+            shown(before, after),
+            ["/Policies/PasswordPolicy/MinimumLength: 8 => 6"]
+        );
+    }
+
+    #[test]
+    fn what_appears_and_what_goes_is_told_member_by_member() {
+        let before = json!({ "LambdaConfig": { "PreSignUp": "a" } });
+        assert_eq!(
+            shown(before.clone(), json!({})),
+            ["/LambdaConfig/PreSignUp: \"a\" => nothing"]
+        );
+        assert_eq!(
+            shown(json!({}), before),
+            ["/LambdaConfig/PreSignUp: nothing => \"a\""]
+        );
+    }
+
+    #[test]
+    fn every_spelling_of_nothing_is_equal() {
+        let spellings = [
+            json!({}),
+            json!({ "A": null }),
+            json!({ "A": "" }),
+            json!({ "A": {} }),
+            json!({ "A": [] }),
+            json!({ "A": { "B": "" } }),
+        ];
+        for before in &spellings {
+            for after in &spellings {
+                assert_eq!(differences(before, after), []);
+            }
+        }
+    }
+
+    #[test]
+    fn false_and_zero_are_something() {
+        assert_eq!(
+            shown(json!({ "A": false, "B": 0 }), json!({})),
+            ["/A: false => nothing", "/B: 0 => nothing"]
+        );
+    }
+
+    #[test]
+    fn sets_have_no_order() {
+        let before = json!({ "AutoVerifiedAttributes": ["email", "phone_number"] });
+        let after = json!({ "AutoVerifiedAttributes": ["phone_number", "email"] });
+        assert_eq!(shown(before.clone(), after), [] as [&str; 0]);
+        let less = json!({ "AutoVerifiedAttributes": ["email"] });
+        assert_eq!(
+            shown(before, less),
+            ["/AutoVerifiedAttributes: [\"email\",\"phone_number\"] => [\"email\"]"]
+        );
+    }
+
+    #[test]
+    fn mechanisms_are_known_by_their_priority_and_not_by_their_place() {
+        let one = json!({ "Name": "verified_email", "Priority": 1 });
+        let two = json!({ "Name": "verified_phone_number", "Priority": 2 });
+        let mechanisms =
+            |all: [&Value; 2]| json!({ "AccountRecoverySetting": { "RecoveryMechanisms": all } });
+        assert_eq!(
+            differences(&mechanisms([&one, &two]), &mechanisms([&two, &one])),
+            []
+        );
+        let swapped = [
+            &json!({ "Name": "verified_email", "Priority": 2 }),
+            &json!({ "Name": "verified_phone_number", "Priority": 1 }),
+        ];
+        assert_eq!(
+            differences(&mechanisms([&one, &two]), &mechanisms(swapped)).len(),
+            1
+        );
+    }
+
+    #[test]
+    fn lists_that_nobody_knows_keep_their_order() {
+        assert_eq!(
+            shown(
+                json!({ "Later": ["a", "b"] }),
+                json!({ "Later": ["b", "a"] })
+            ),
+            ["/Later/0: \"a\" => \"b\"", "/Later/1: \"b\" => \"a\""]
+        );
+    }
+
+    #[test]
+    fn what_changes_by_itself_is_left_out() {
+        let before = json!({ "LastModifiedDate": 1, "EstimatedNumberOfUsers": 5 });
+        assert_eq!(
+            differences(
+                &before,
+                &json!({ "LastModifiedDate": 2, "SmsConfigurationFailure": "x" })
+            ),
+            []
+        );
+        assert_eq!(
+            shown(json!({}), json!({ "A": { "Status": "x" } })),
+            ["/A/Status: nothing => \"x\""]
+        );
+    }
+
+    #[test]
+    fn pointers_are_escaped() {
+        assert_eq!(
+            shown(json!({}), json!({ "UserPoolTags": { "a/b~c": "x" } })),
+            ["/UserPoolTags/a~1b~0c: nothing => \"x\""]
+        );
+    }
+
+    #[test]
+    fn days_that_moved_to_the_password_policy_are_no_difference() {
+        let before = json!({ "AdminCreateUserConfig": { "UnusedAccountValidityDays": 30 }, "Policies": { "PasswordPolicy": { "MinimumLength": 8 } } });
+        let policy = |days: u8| json!({ "Policies": { "PasswordPolicy": { "MinimumLength": 8, "TemporaryPasswordValidityDays": days } } });
+        assert_eq!(shown(before.clone(), policy(30)), [] as [&str; 0]);
+        assert_eq!(
+            shown(before, policy(7)),
+            ["/Policies/PasswordPolicy/TemporaryPasswordValidityDays: 30 => 7"]
+        );
+    }
+
+    #[test]
+    fn days_without_a_policy_to_hold_them_are_missed() {
+        let before = json!({ "AdminCreateUserConfig": { "UnusedAccountValidityDays": 30 } });
+        assert_eq!(
+            shown(before, json!({})),
+            ["/AdminCreateUserConfig/UnusedAccountValidityDays: 30 => nothing"]
+        );
+    }
+
+    #[test]
+    fn default_flows_may_be_listed_or_not() {
+        let listed = json!({ "ClientId": "c", "ExplicitAuthFlows": ["ALLOW_CUSTOM_AUTH", "ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_SRP_AUTH"] });
+        assert_eq!(differences(&json!({ "ClientId": "c" }), &listed), []);
+        let rotating = json!({ "ClientId": "c", "RefreshTokenRotation": { "Feature": "ENABLED" } });
+        assert_eq!(
+            changed(&rotating, &listed),
+            ["/ExplicitAuthFlows", "/RefreshTokenRotation/Feature"]
+        );
+    }
+
+    fn changed(before: &Value, after: &Value) -> Vec<String> {
+        let mut pointers: Vec<String> = differences(before, after)
+            .into_iter()
+            .map(|found| found.pointer)
+            .collect();
+        pointers.sort();
+        pointers
+    }
+}

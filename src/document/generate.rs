@@ -71,7 +71,10 @@ pub(super) fn pool() -> impl Strategy<Value = Value> {
                     }
                 }
                 let devices = &mut pool["DeviceConfiguration"];
-                if devices.as_object().is_some_and(|devices| !devices.is_empty()) {
+                if devices
+                    .as_object()
+                    .is_some_and(|devices| !devices.is_empty())
+                {
                     for setting in [
                         "ChallengeRequiredOnNewDevice",
                         "DeviceOnlyRememberedOnUserPrompt",

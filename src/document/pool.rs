@@ -11,6 +11,9 @@ use super::rules::{
 
 use Rule::{As, By, Carry, CarryUnlessEmpty, ReadOnly};
 
+#[cfg(test)]
+mod tests;
+
 /// What becomes of each member of `UserPoolType` in an `UpdateUserPoolRequest`. Nested members always go with theirs.
 pub(super) const RULES: &[(&str, Rule)] = &[
     ("Id", As("UserPoolId")),

@@ -42,7 +42,10 @@ fn client_document(client: &Value) -> ClientDocument {
 }
 
 fn changed(before: &Value, after: &Value) -> Vec<String> {
-    differences(before, after).into_iter().map(|difference| difference.pointer).collect()
+    differences(before, after)
+        .into_iter()
+        .map(|difference| difference.pointer)
+        .collect()
 }
 
 proptest! {

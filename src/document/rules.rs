@@ -296,3 +296,81 @@ pub(super) fn texts<'a>(document: &'a Value, member: &str) -> impl Iterator<Item
         .flatten()
         .filter_map(Value::as_str)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const RULES: &[(&str, Rule)] = &[("Known", Rule::Carry), ("Id", Rule::As("UserPoolId"))];
+
+    fn project(target: Value, unknown: &[(&str, Decision)]) -> Result<Update, Refusal> {
+        let unknown = unknown
+            .iter()
+            .map(|(member, decision)| ((*member).to_owned(), *decision))
+            .collect();
+        Update::project(|| "user pool `p`".to_owned(), target, RULES, &unknown)
+    }
+
+    #[test]
+    fn every_unknown_member_is_named_with_its_remedy_and_without_its_value() {
+        let refusal =
+            project(json!({ "Known": 1, "Later": "value", "Newer": {} }), &[]).unwrap_err();
+        assert_eq!(
+            refusal.to_string(),
+            "user pool `p` cannot be updated without loss: this build does not know its member `Later`; say `--unknown \
+             Later=carry` to send it as it is or `--unknown Later=drop` to leave it out, which may reset it; this build does \
+             not know its member `Newer`; say `--unknown Newer=carry` to send it as it is or `--unknown Newer=drop` to leave \
+             it out, which may reset it"
+        );
+    }
+
+    #[test]
+    fn carried_members_are_sent_as_they_are() {
+        let update = project(
+            json!({ "Later": { "a": [null, ""] } }),
+            &[("Later", Decision::Carry)],
+        )
+        .unwrap();
+        assert_eq!(*update.body(), json!({ "Later": { "a": [null, ""] } }));
+    }
+
+    #[test]
+    fn dropped_members_are_not_sent_and_not_missed() {
+        let update = project(
+            json!({ "Known": 1, "Later": 2 }),
+            &[("Later", Decision::Drop)],
+        )
+        .unwrap();
+        assert_eq!(*update.body(), json!({ "Known": 1 }));
+        assert_eq!(update.differences(&json!({ "Known": 1 })), []);
+        assert_eq!(update.differences(&json!({ "Known": 1, "Later": 3 })), []);
+    }
+
+    #[test]
+    fn decisions_do_not_override_rules() {
+        let update = project(json!({ "Known": 1 }), &[("Known", Decision::Drop)]).unwrap();
+        assert_eq!(*update.body(), json!({ "Known": 1 }));
+    }
+
+    #[test]
+    fn an_unknown_member_cannot_pose_as_a_known_one() {
+        let update = project(
+            json!({ "Id": "p", "UserPoolId": "q" }),
+            &[("UserPoolId", Decision::Carry)],
+        )
+        .unwrap();
+        assert_eq!(*update.body(), json!({ "UserPoolId": "p" }));
+    }
+
+    #[test]
+    fn unset_members_are_not_sent() {
+        let update = project(
+            json!({ "Known": "", "Id": null, "Later": "", "Newer": null }),
+            &[],
+        )
+        .unwrap();
+        assert_eq!(*update.body(), json!({}));
+    }
+}

@@ -149,7 +149,9 @@ pub(super) fn update_pool(pool: &Value, body: &Value) -> Result<Value, String> {
 
 /// Services of before there were tiers show none, in one way or another.
 pub(super) fn has_tier(pool: &Value) -> bool {
-    pool["UserPoolTier"].as_str().is_some_and(|tier| !tier.is_empty())
+    pool["UserPoolTier"]
+        .as_str()
+        .is_some_and(|tier| !tier.is_empty())
 }
 
 pub(super) fn update_client(client: &Value, body: &Value) -> Result<Value, String> {
@@ -206,8 +208,16 @@ const MESSAGES: [(&str, &str); 3] = [
 ];
 
 const LINKS: [(&str, &str, &str); 2] = [
-    ("EmailVerificationMessage", "EmailMessage", "EmailMessageByLink"),
-    ("EmailVerificationSubject", "EmailSubject", "EmailSubjectByLink"),
+    (
+        "EmailVerificationMessage",
+        "EmailMessage",
+        "EmailMessageByLink",
+    ),
+    (
+        "EmailVerificationSubject",
+        "EmailSubject",
+        "EmailSubjectByLink",
+    ),
 ];
 
 /// What an update cannot reach.
