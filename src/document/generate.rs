@@ -5,6 +5,7 @@ use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
+use proptest::string::string_regex;
 use serde_json::{Map, Value, json};
 
 use super::service::{FUTURE, MODEL, has_tier, members};
@@ -13,7 +14,7 @@ use super::service::{FUTURE, MODEL, has_tier, members};
 pub(super) fn pool() -> impl Strategy<Value = Value> {
     let legacy = (legacy_text(), legacy_text(), legacy_text());
     let days = (option::of(0..40u32), option::of(0..40u32), any::<bool>());
-    let custom_levels = btree_map(1..=4u8, "[a-z]{3,9}", 0..=4);
+    let custom_levels = btree_map(1..=4u8, text("[a-z]{3,9}"), 0..=4);
     (
         structure("UserPoolType", true),
         legacy,
@@ -101,7 +102,7 @@ pub(super) fn client() -> impl Strategy<Value = Value> {
     (
         structure("UserPoolClientType", true),
         flows(),
-        option::of("[a-z0-9]{30}"),
+        option::of(text("[a-z0-9]{30}")),
     )
         .prop_map(|(mut client, flows, secret)| {
             client["UserPoolId"] = "us-east-1_Example01".into();
@@ -161,7 +162,7 @@ fn structure(shape: &'static str, open: bool) -> BoxedStrategy<Value> {
         (name, value).boxed()
     });
     let future = (
-        prop::string::string_regex(&format!("{FUTURE}[A-Z][a-z]{{3}}")).expect("a pattern"),
+        text(&format!("{FUTURE}[A-Z][a-z]{{3}}")),
         option::weighted(if open { 0.5 } else { 0.15 }, future_value()),
     )
         .boxed();
@@ -183,7 +184,7 @@ fn value(shape: &'static str) -> BoxedStrategy<Value> {
     match fact["type"].as_str().expect("a type") {
         "structure" => structure(shape, false),
         "list" => vec(inner("member"), 0..4).prop_map(Value::from).boxed(),
-        "map" => btree_map("[a-z]{3}", inner("value"), 0..3)
+        "map" => btree_map(text("[a-z]{3}"), inner("value"), 0..3)
             .prop_map(|members| json!(members))
             .boxed(),
         "boolean" => any::<bool>().prop_map(Value::from).boxed(),
@@ -198,7 +199,9 @@ fn value(shape: &'static str) -> BoxedStrategy<Value> {
             .boxed(),
         "string" => match fact["enum"].as_array() {
             Some(values) => select(values.clone()).boxed(),
-            None => "[a-z]{1,6}( \\{####\\})?".prop_map(Value::from).boxed(),
+            None => text("[a-z]{1,6}( \\{####\\})?")
+                .prop_map(Value::from)
+                .boxed(),
         },
         other => unreachable!("the API model has a new type, {other}"),
     }
@@ -217,18 +220,28 @@ fn unset(shape: &'static str) -> BoxedStrategy<Value> {
 
 fn future_value() -> impl Strategy<Value = Value> {
     prop_oneof![
-        "[a-z]{1,6}".prop_map(Value::from),
+        text("[a-z]{1,6}").prop_map(Value::from),
         (1..9u8).prop_map(Value::from),
         any::<bool>().prop_map(Value::from),
-        vec("[a-z]{1,3}", 1..3).prop_map(Value::from),
-        ("[A-Z][a-z]{2}", "[a-z]{1,4}").prop_map(|(member, text)| json!({ member: text })),
+        vec(text("[a-z]{1,3}"), 1..3).prop_map(Value::from),
+        (text("[A-Z][a-z]{2}"), text("[a-z]{1,4}"))
+            .prop_map(|(member, text)| json!({ member: text })),
     ]
+}
+
+/// A pattern as a strategy parses it anew for every value; this parses it once.
+fn text(pattern: &str) -> impl Strategy<Value = String> + use<> {
+    string_regex(pattern).expect("a pattern")
 }
 
 fn tags() -> impl Strategy<Value = std::collections::BTreeMap<String, String>> {
     btree_map(
-        prop_oneof!["[a-z/~]{1,5}", "aws:[a-z]{2}:[a-z]{2}", "[é]{1,3}"],
-        "[a-z]{0,4}",
+        prop_oneof![
+            text("[a-z/~]{1,5}"),
+            text("aws:[a-z]{2}:[a-z]{2}"),
+            text("[é]{1,3}")
+        ],
+        text("[a-z]{0,4}"),
         0..4,
     )
 }
