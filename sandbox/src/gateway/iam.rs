@@ -1,0 +1,42 @@
+//! Roles: when each was last made or changed, since a role is not known everywhere at once.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::Instant;
+
+use super::Shared;
+use super::call::{Answer, Call, Refusal, Scope};
+
+#[derive(Default)]
+pub(crate) struct Roles(Mutex<HashMap<(String, String), Instant>>);
+
+pub(crate) async fn answer(shared: &Shared, call: &Call) -> Result<Answer, Refusal> {
+    let answer = shared.upstream.forward(call).await?;
+    let changes_trust = ["CreateRole", "UpdateAssumeRolePolicy"].contains(&call.action.as_str());
+    if let (true, true, Some(role)) = (
+        changes_trust,
+        answer.status.is_success(),
+        call.parameter("RoleName"),
+    ) {
+        let key = (call.scope.account.clone(), role);
+        shared.roles.lock().insert(key, Instant::now());
+    }
+    Ok(answer)
+}
+
+/// Whether Lambda may not know the role yet.
+pub(crate) fn is_fresh(shared: &Shared, scope: &Scope, role: &str) -> bool {
+    let key = (scope.account.clone(), role.to_owned());
+    let roles = shared.roles.lock();
+    roles
+        .get(&key)
+        .is_some_and(|made| made.elapsed() < shared.role_age)
+}
+
+impl Roles {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String), Instant>> {
+        self.0
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}

@@ -1,0 +1,335 @@
+//! What CreateUserPool and UpdateUserPool refuse, and how a password meets a pool's policy.
+
+use serde_json::Value;
+
+use super::Refusal;
+use super::settings::Members;
+
+/// Checks settings that are complete. `second_factors`: the pool has factors that other calls set, such as TOTP.
+pub(crate) fn check_pool(settings: &Members, second_factors: bool) -> Result<(), Refusal> {
+    check_triggers(&settings["LambdaConfig"])?;
+    check_messages(settings)?;
+    check_sms(settings)?;
+    check_password_policy(&settings["Policies"]["PasswordPolicy"])?;
+    check_tier(settings)?;
+    check_tags(&settings["UserPoolTags"])?;
+    if settings["MfaConfiguration"] != "OFF"
+        && !second_factors
+        && !settings.contains_key("SmsConfiguration")
+    {
+        return Err(Refusal::invalid(
+            "Cannot turn MFA functionality ON, once the user pool has been created",
+        ));
+    }
+    one_of(
+        &settings["MfaConfiguration"],
+        "mfaConfiguration",
+        &["OFF", "ON", "OPTIONAL"],
+    )?;
+    one_of(
+        &settings["DeletionProtection"],
+        "deletionProtection",
+        &["ACTIVE", "INACTIVE"],
+    )?;
+    let sender = &settings["EmailConfiguration"];
+    if sender["EmailSendingAccount"] == "DEVELOPER" && !sender["SourceArn"].is_string() {
+        return Err(Refusal::invalid(
+            "EmailSendingAccount DEVELOPER needs the SourceArn of a verified identity",
+        ));
+    }
+    Ok(())
+}
+
+pub(crate) fn unused_account_validity() -> Refusal {
+    Refusal::invalid(
+        "Please use TemporaryPasswordValidityDays in PasswordPolicy instead of UnusedAccountValidityDays",
+    )
+}
+
+/// A password against the pool's policy.
+pub(crate) fn check_password(settings: &Members, password: &str) -> Result<(), Refusal> {
+    let policy = &settings["Policies"]["PasswordPolicy"];
+    let required = |member: &str| policy[member].as_bool().unwrap_or(false);
+    let length = policy["MinimumLength"].as_u64().unwrap_or(8) as usize;
+    let symbol = |c: char| r#"^$*.[]{}()?-"!@#%&/\,><':;|_~`+= "#.contains(c);
+    let missing = if password.chars().count() < length {
+        "Password not long enough"
+    } else if required("RequireUppercase") && !password.chars().any(char::is_uppercase) {
+        "Password must have uppercase characters"
+    } else if required("RequireLowercase") && !password.chars().any(char::is_lowercase) {
+        "Password must have lowercase characters"
+    } else if required("RequireNumbers") && !password.chars().any(|c| c.is_ascii_digit()) {
+        "Password must have numeric characters"
+    } else if required("RequireSymbols") && !password.chars().any(symbol) {
+        "Password must have symbol characters"
+    } else {
+        return Ok(());
+    };
+    Err(Refusal::new(
+        "InvalidPasswordException",
+        format!("Password did not conform with policy: {missing}"),
+    ))
+}
+
+fn check_triggers(config: &Value) -> Result<(), Refusal> {
+    for (trigger, value) in config.as_object().into_iter().flatten() {
+        let path = format!("lambdaConfig.{}", lower_first(trigger));
+        match (trigger.as_str(), value) {
+            (_, Value::Null) => {}
+            ("KMSKeyID", Value::String(key)) => check_arn(key, &path)?,
+            (_, Value::String(arn)) => check_function(arn, &path)?,
+            (_, Value::Object(versioned)) => {
+                let (Some(arn), Some(_)) = (
+                    versioned.get("LambdaArn").and_then(Value::as_str),
+                    versioned.get("LambdaVersion").and_then(Value::as_str),
+                ) else {
+                    return Err(Refusal::invalid(format!(
+                        "{trigger} needs both LambdaArn and LambdaVersion"
+                    )));
+                };
+                check_function(arn, &format!("{path}.lambdaArn"))?;
+            }
+            _ => {
+                return Err(Refusal::new(
+                    "SerializationException",
+                    format!("{trigger} is not a string"),
+                ));
+            }
+        }
+    }
+    let token = &config["PreTokenGeneration"];
+    let versioned = &config["PreTokenGenerationConfig"]["LambdaArn"];
+    if token.is_string() && versioned.is_string() && token != versioned {
+        return Err(Refusal::invalid(
+            "PreTokenGeneration and PreTokenGenerationConfig must have the same LambdaArn",
+        ));
+    }
+    let sender = config["CustomSMSSender"].is_object() || config["CustomEmailSender"].is_object();
+    if sender && !config["KMSKeyID"].is_string() {
+        return Err(Refusal::invalid(
+            "KMSKeyID is required for a custom sender trigger",
+        ));
+    }
+    Ok(())
+}
+
+fn check_function(arn: &str, path: &str) -> Result<(), Refusal> {
+    check_arn(arn, path)?;
+    let parts: Vec<_> = arn.split(':').collect();
+    if !matches!(
+        parts[..],
+        [_, _, "lambda", _, _, "function", _] | [_, _, "lambda", _, _, "function", _, _]
+    ) {
+        return Err(Refusal::invalid(format!(
+            "{arn} is not the ARN of a function"
+        )));
+    }
+    if parts
+        .get(7)
+        .is_some_and(|version| version.bytes().all(|b| b.is_ascii_digit()))
+    {
+        return Err(Refusal::invalid(format!(
+            "{arn}: a function version cannot be declared in a trigger, only an alias of it"
+        )));
+    }
+    Ok(())
+}
+
+/// The pattern that the API gives for ARNs.
+fn check_arn(arn: &str, path: &str) -> Result<(), Refusal> {
+    const PATTERN: &str = r"arn:[\w+=/,.@-]+:[\w+=/,.@-]+:([\w+=/,.@-]*)?:[0-9]+:[\w+=/,.@-]+(:[\w+=/,.@-]+)?(:[\w+=/,.@-]+)?";
+    let word = |part: &str| {
+        part.bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"_+=/,.@-".contains(&b))
+    };
+    let parts: Vec<_> = arn.split(':').collect();
+    let fits = (20..=2048).contains(&arn.len())
+        && (6..=8).contains(&parts.len())
+        && parts[0] == "arn"
+        && parts[4].bytes().all(|b| b.is_ascii_digit())
+        && parts
+            .iter()
+            .enumerate()
+            .all(|(at, part)| word(part) && (at == 3 || !part.is_empty()));
+    if fits {
+        return Ok(());
+    }
+    Err(Refusal::invalid(format!(
+        "1 validation error detected: Value '{arn}' at '{path}' failed to satisfy constraint: Member must satisfy regular \
+         expression pattern: {PATTERN}"
+    )))
+}
+
+fn check_messages(settings: &Members) -> Result<(), Refusal> {
+    let template = &settings["VerificationMessageTemplate"];
+    let invalid = || Refusal::invalid("The message is invalid.");
+    for (message, limit) in [
+        (
+            &settings
+                .get("SmsAuthenticationMessage")
+                .cloned()
+                .unwrap_or_default(),
+            140,
+        ),
+        (&template["SmsMessage"], 140),
+        (&template["EmailMessage"], 20_000),
+    ] {
+        if let Some(text) = message.as_str()
+            && (!text.contains("{####}") || text.chars().count() > limit)
+        {
+            return Err(invalid());
+        }
+    }
+    if let Some(link) = template["EmailMessageByLink"].as_str()
+        && !link
+            .split_once("{##")
+            .is_some_and(|(_, rest)| rest.contains("##}"))
+    {
+        return Err(invalid());
+    }
+    if template["EmailMessage"].is_string() && template["EmailMessageByLink"].is_string() {
+        return Err(Refusal::invalid(
+            "Please specify either EmailMessage or EmailMessageByLink, as DefaultEmailOption has it",
+        ));
+    }
+    for subject in ["EmailSubject", "EmailSubjectByLink"] {
+        if template[subject].as_str().is_some_and(str::is_empty) {
+            return Err(invalid());
+        }
+    }
+    one_of(
+        &template["DefaultEmailOption"],
+        "verificationMessageTemplate.defaultEmailOption",
+        &["CONFIRM_WITH_LINK", "CONFIRM_WITH_CODE"],
+    )
+}
+
+fn check_sms(settings: &Members) -> Result<(), Refusal> {
+    if let Some(sms) = settings.get("SmsConfiguration") {
+        match (sms.get("SnsCallerArn"), sms.get("EumsSms")) {
+            (None, None) => {
+                return Err(Refusal::invalid("SnsCallerArn or EumsSms is required"));
+            }
+            (Some(_), Some(_)) => {
+                return Err(Refusal::invalid(
+                    "SnsCallerArn and EumsSms exclude each other",
+                ));
+            }
+            (Some(arn), None) => check_arn(
+                arn.as_str().unwrap_or_default(),
+                "smsConfiguration.snsCallerArn",
+            )?,
+            (None, Some(_)) => {}
+        }
+    }
+    let verified = settings
+        .get("AutoVerifiedAttributes")
+        .and_then(Value::as_array);
+    let phone = verified.is_some_and(|verified| verified.iter().any(|name| name == "phone_number"));
+    if phone && !settings.contains_key("SmsConfiguration") {
+        return Err(Refusal::invalid(
+            "SMS configuration is required when phone_number is selected for auto verification",
+        ));
+    }
+    Ok(())
+}
+
+fn check_password_policy(policy: &Value) -> Result<(), Refusal> {
+    for (member, least, most) in [
+        ("MinimumLength", 6, 99),
+        ("PasswordHistorySize", 0, 24),
+        ("TemporaryPasswordValidityDays", 0, 365),
+    ] {
+        if let Some(number) = policy[member].as_i64()
+            && !(least..=most).contains(&number)
+        {
+            return Err(Refusal::invalid(format!(
+                "1 validation error detected: Value '{number}' at 'policies.passwordPolicy.{}' failed to satisfy constraint: \
+                 Member must be between {least} and {most}",
+                lower_first(member)
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn check_tier(settings: &Members) -> Result<(), Refusal> {
+    let add_ons = settings.get("UserPoolAddOns");
+    if let Some(add_ons) = add_ons {
+        if !add_ons["AdvancedSecurityMode"].is_string() {
+            return Err(Refusal::invalid(
+                "1 validation error detected: Value null at 'userPoolAddOns.advancedSecurityMode' failed to satisfy \
+                 constraint: Member must not be null",
+            ));
+        }
+        one_of(
+            &add_ons["AdvancedSecurityMode"],
+            "userPoolAddOns.advancedSecurityMode",
+            &["OFF", "AUDIT", "ENFORCED"],
+        )?;
+    }
+    one_of(
+        &settings["UserPoolTier"],
+        "userPoolTier",
+        &["LITE", "ESSENTIALS", "PLUS"],
+    )?;
+    let tier = settings["UserPoolTier"].as_str().unwrap_or_default();
+    let policies = &settings["Policies"];
+    let factors = policies["SignInPolicy"]["AllowedFirstAuthFactors"].as_array();
+    let passwordless =
+        factors.is_some_and(|factors| factors.iter().any(|factor| factor != "PASSWORD"));
+    let history = policies["PasswordPolicy"]["PasswordHistorySize"].as_i64();
+    let dcr = settings.get("DcrConfiguration");
+    let unavailable = match tier {
+        "ESSENTIALS" | "LITE" if add_ons.is_some_and(|a| a["AdvancedSecurityMode"] != "OFF") => {
+            "Threat Protection"
+        }
+        "LITE" if passwordless => "Passwordless Sign-In",
+        "LITE" if history.is_some_and(|size| size > 0) => "Password History",
+        "LITE" if dcr.is_some_and(|dcr| dcr["EnableStatus"] != "Disabled") => {
+            "Dynamic Client Registration"
+        }
+        // Even the default names: they are only ever shown.
+        "LITE" if settings.contains_key("AcrConfiguration") => "ACR Configuration",
+        _ => return Ok(()),
+    };
+    Err(Refusal::new(
+        "FeatureUnavailableInTierException",
+        format!(
+            "The following features need to be disabled for the {tier} pricing tier configured: {unavailable}"
+        ),
+    ))
+}
+
+fn check_tags(tags: &Value) -> Result<(), Refusal> {
+    for (key, value) in tags.as_object().into_iter().flatten() {
+        if key.to_ascii_lowercase().starts_with("aws:") {
+            return Err(Refusal::invalid(
+                "aws: prefixed tag key names are not allowed for external use.",
+            ));
+        }
+        if key.is_empty() || key.chars().count() > 128 || !value.is_string() {
+            return Err(Refusal::invalid(format!("Invalid tag: {key}")));
+        }
+    }
+    Ok(())
+}
+
+/// A value that the API declares as one of a few.
+pub(crate) fn one_of(value: &Value, path: &str, known: &[&str]) -> Result<(), Refusal> {
+    match value.as_str() {
+        Some(text) if known.contains(&text) => Ok(()),
+        _ => Err(Refusal::invalid(format!(
+            "1 validation error detected: Value '{}' at '{path}' failed to satisfy constraint: Member must satisfy enum value \
+             set: [{}]",
+            value.as_str().unwrap_or("null"),
+            known.join(", ")
+        ))),
+    }
+}
+
+fn lower_first(name: &str) -> String {
+    let mut chars = name.chars();
+    let first = chars.next().map(|c| c.to_ascii_lowercase());
+    first.into_iter().chain(chars).collect()
+}

@@ -1,0 +1,145 @@
+//! The emulator behind the gateway: requests passed on as they came, and requests of the gateway's own.
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::HeaderValue;
+use hyper::{Request, Uri};
+use serde_json::Value;
+
+use super::call::{Answer, Call, Refusal, Scope};
+use crate::http::Client;
+
+pub(crate) struct Upstream {
+    client: Client,
+    url: String,
+}
+
+impl Upstream {
+    pub fn new(url: &str) -> Self {
+        Self {
+            client: Client::default(),
+            url: url.trim_end_matches('/').to_owned(),
+        }
+    }
+
+    /// Passes a call on as it came.
+    pub async fn forward(&self, call: &Call) -> Result<Answer, Refusal> {
+        self.forward_as(call, call.body.clone()).await
+    }
+
+    /// Passes a call on with another body.
+    pub async fn forward_as(&self, call: &Call, body: Bytes) -> Result<Answer, Refusal> {
+        let path = call.uri.path_and_query().map_or("/", |path| path.as_str());
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = call.method.clone();
+        *request.uri_mut() = self.uri(path)?;
+        *request.headers_mut() = call.headers.clone();
+        request.headers_mut().remove("content-length");
+        request.headers_mut().remove("transfer-encoding");
+        request.headers_mut().remove("connection");
+        if call.unsigned {
+            request
+                .headers_mut()
+                .insert("authorization", credential(&call.scope, &call.service)?);
+        }
+        self.send(request).await
+    }
+
+    /// A call of Cognito's API.
+    pub async fn cognito(
+        &self,
+        scope: &Scope,
+        action: &str,
+        body: &Value,
+    ) -> Result<Value, Refusal> {
+        let request = Request::post(self.uri("/")?)
+            .header("content-type", "application/x-amz-json-1.1")
+            .header(
+                "x-amz-target",
+                format!("AWSCognitoIdentityProviderService.{action}"),
+            )
+            .header("authorization", credential(scope, "cognito-idp")?)
+            .body(Full::new(body.to_string().into()))
+            .map_err(|error| Refusal::broken(error.to_string()))?;
+        success(self.send(request).await?)
+    }
+
+    /// A GET of Lambda's API.
+    pub async fn lambda(&self, scope: &Scope, path: &str) -> Result<Value, Refusal> {
+        let request = Request::get(self.uri(path)?)
+            .header("authorization", credential(scope, "lambda")?)
+            .body(Full::default())
+            .map_err(|error| Refusal::broken(error.to_string()))?;
+        success(self.send(request).await?)
+    }
+
+    /// Invokes a function and waits for what it says.
+    pub async fn invoke(&self, scope: &Scope, arn: &str, event: &Value) -> Result<Answer, Refusal> {
+        let request = Request::post(self.uri(&format!("/2015-03-31/functions/{arn}/invocations"))?)
+            .header("content-type", "application/json")
+            .header("authorization", credential(scope, "lambda")?)
+            .body(Full::new(event.to_string().into()))
+            .map_err(|error| Refusal::broken(error.to_string()))?;
+        self.send(request).await
+    }
+
+    /// The trust policy of a role, if there is such a role.
+    pub async fn trust_policy(&self, scope: &Scope, role: &str) -> Result<Option<Value>, Refusal> {
+        let form = format!("Action=GetRole&Version=2010-05-08&RoleName={role}");
+        let request = Request::post(self.uri("/")?)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("authorization", credential(scope, "iam")?)
+            .body(Full::new(form.into()))
+            .map_err(|error| Refusal::broken(error.to_string()))?;
+        let answer = self.send(request).await?;
+        let xml = String::from_utf8_lossy(&answer.body);
+        let document = xml
+            .split("<AssumeRolePolicyDocument>")
+            .nth(1)
+            .and_then(|rest| rest.split('<').next())
+            .map(|document| {
+                percent_encoding::percent_decode_str(document)
+                    .decode_utf8_lossy()
+                    .into_owned()
+            });
+        Ok(document.and_then(|document| serde_json::from_str(&document).ok()))
+    }
+
+    fn uri(&self, path: &str) -> Result<Uri, Refusal> {
+        format!("{}{path}", self.url)
+            .parse()
+            .map_err(|_| Refusal::invalid(format!("not a path: {path}")))
+    }
+
+    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Answer, Refusal> {
+        let response = self.client.send(request).await;
+        let (parts, body) = response
+            .map_err(|error| Refusal::broken(format!("the emulator does not answer: {error:#}")))?
+            .into_parts();
+        Ok(Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+        })
+    }
+}
+
+/// The emulator takes the account and the region from here and, unless it was started to, checks no signature.
+fn credential(scope: &Scope, service: &str) -> Result<HeaderValue, Refusal> {
+    let Scope { account, region } = scope;
+    HeaderValue::from_str(&format!(
+        "AWS4-HMAC-SHA256 Credential={account}/20250101/{region}/{service}/aws4_request, SignedHeaders=host, Signature=0"
+    ))
+    .map_err(|_| Refusal::invalid("not a region"))
+}
+
+fn success(answer: Answer) -> Result<Value, Refusal> {
+    match answer.error() {
+        None if answer.status.is_success() => Ok(answer.value()),
+        code => Err(Refusal::new(
+            code.unwrap_or_else(|| "InternalErrorException".to_owned()),
+            answer.message(),
+        )
+        .with_status(answer.status)),
+    }
+}

@@ -1,0 +1,207 @@
+//! Users as the emulator keeps them: found the way Cognito finds them, and made out of what the migration trigger answered.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::call::Refusal;
+use super::pools::Pool;
+use super::trigger::Migrated;
+use super::upstream::Upstream;
+
+pub(crate) struct User {
+    pub username: String,
+    pub attributes: BTreeMap<String, String>,
+    pub status: String,
+    pub enabled: bool,
+}
+
+impl User {
+    /// From `AdminGetUser`'s answer or an entry of `ListUsers`, which call the attributes by different names.
+    fn read(user: &Value) -> Self {
+        let listed = user["UserAttributes"]
+            .as_array()
+            .or(user["Attributes"].as_array());
+        let pair = |attribute: &Value| {
+            let text = |member: &str| attribute[member].as_str().map(str::to_owned);
+            Some((text("Name")?, text("Value")?))
+        };
+        Self {
+            username: user["Username"].as_str().unwrap_or_default().to_owned(),
+            attributes: listed.into_iter().flatten().filter_map(pair).collect(),
+            status: user["UserStatus"].as_str().unwrap_or_default().to_owned(),
+            enabled: user["Enabled"] != false,
+        }
+    }
+
+    pub fn is(&self, attribute: &str, value: &str) -> bool {
+        self.attributes
+            .get(attribute)
+            .is_some_and(|found| found == value)
+    }
+
+    /// Whether `typed` is a name this user signs in with: its username, or an alias that counts.
+    fn answers_to(&self, pool: &Pool, typed: &str) -> bool {
+        let same = |name: &str| {
+            if pool.case_sensitive() {
+                name == typed
+            } else {
+                name.to_lowercase() == typed.to_lowercase()
+            }
+        };
+        let named = |attribute: &str| {
+            self.attributes
+                .get(attribute)
+                .is_some_and(|value| same(value))
+        };
+        // An e-mail address or a phone number is an alias only once it is verified.
+        let alias = |attribute: &str| {
+            named(attribute)
+                && (attribute == "preferred_username"
+                    || self.is(&format!("{attribute}_verified"), "true"))
+        };
+        same(&self.username)
+            || pool.identity("UsernameAttributes").into_iter().any(named)
+            || pool.identity("AliasAttributes").into_iter().any(alias)
+    }
+}
+
+/// The user who signs in as `typed`, if there is one.
+pub(crate) async fn find(
+    upstream: &Upstream,
+    pool: &Pool,
+    typed: &str,
+) -> Result<Option<User>, Refusal> {
+    let asked = json!({"UserPoolId": pool.id, "Username": typed});
+    match upstream.cognito(&pool.scope, "AdminGetUser", &asked).await {
+        // The emulator also finds users by their `sub`, which is no name to sign in with.
+        Ok(found) => Ok(Some(User::read(&found)).filter(|user| user.answers_to(pool, typed))),
+        Err(refusal) if refusal.code != "UserNotFoundException" => Err(refusal),
+        Err(_) if pool.case_sensitive() => Ok(None),
+        Err(_) => find_in_any_case(upstream, pool, typed).await,
+    }
+}
+
+async fn find_in_any_case(
+    upstream: &Upstream,
+    pool: &Pool,
+    typed: &str,
+) -> Result<Option<User>, Refusal> {
+    let mut asked = json!({"UserPoolId": pool.id});
+    loop {
+        let page = upstream.cognito(&pool.scope, "ListUsers", &asked).await?;
+        let users = page["Users"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(User::read);
+        if let Some(user) = users.into_iter().find(|user| user.answers_to(pool, typed)) {
+            return Ok(Some(user));
+        }
+        match &page["PaginationToken"] {
+            Value::Null => return Ok(None),
+            token => asked["PaginationToken"] = token.clone(),
+        }
+    }
+}
+
+/// Makes the user that the trigger described, who typed `typed`.
+pub(crate) async fn migrate(
+    upstream: &Upstream,
+    pool: &Pool,
+    migrated: &Migrated,
+    typed: &str,
+    password: Option<&str>,
+    failed: impl Fn() -> Refusal,
+) -> Result<User, Refusal> {
+    free_aliases(upstream, pool, migrated, &failed).await?;
+    let call = async |action: &str, more: Value| {
+        let mut asked = json!({"UserPoolId": pool.id, "Username": migrated.username});
+        if let (Some(asked), Value::Object(more)) = (asked.as_object_mut(), more) {
+            asked.extend(more);
+        }
+        upstream.cognito(&pool.scope, action, &asked).await
+    };
+    let made = match call("AdminCreateUser", json!({"MessageAction": "SUPPRESS"})).await {
+        Ok(made) => made,
+        // Another sign-in of the same user was faster.
+        Err(refusal) if refusal.code == "UsernameExistsException" => {
+            return find(upstream, pool, typed).await?.ok_or_else(failed);
+        }
+        Err(refusal) => return Err(refusal),
+    };
+    // From here on by its own name: in a pool of e-mail addresses that is not the address.
+    let username = made["User"]["Username"].clone();
+    let attributes: Vec<_> = migrated
+        .attributes
+        .iter()
+        .map(|(name, value)| json!({"Name": name, "Value": value}))
+        .collect();
+    call(
+        "AdminUpdateUserAttributes",
+        json!({"Username": username, "UserAttributes": attributes}),
+    )
+    .await?;
+    if let Some(password) = password {
+        call(
+            "AdminSetUserPassword",
+            json!({"Username": username, "Password": password, "Permanent": true}),
+        )
+        .await?;
+    }
+    if !migrated.confirmed {
+        call("AdminResetUserPassword", json!({"Username": username})).await?;
+    }
+    Ok(User::read(
+        &call("AdminGetUser", json!({"Username": username})).await?,
+    ))
+}
+
+/// An alias belongs to one user: who has it already keeps it, unless the trigger takes it over.
+async fn free_aliases(
+    upstream: &Upstream,
+    pool: &Pool,
+    migrated: &Migrated,
+    failed: impl Fn() -> Refusal,
+) -> Result<(), Refusal> {
+    let names = pool
+        .identity("AliasAttributes")
+        .into_iter()
+        .map(|name| (name, true));
+    let names = names.chain(
+        pool.identity("UsernameAttributes")
+            .into_iter()
+            .map(|name| (name, false)),
+    );
+    for (name, is_alias) in names {
+        let Some(value) = migrated.attributes.get(name) else {
+            continue;
+        };
+        let flag = format!("{name}_verified");
+        let counts = !is_alias
+            || name == "preferred_username"
+            || migrated
+                .attributes
+                .get(&flag)
+                .is_some_and(|verified| verified == "true");
+        let Some(holder) = find(upstream, pool, value).await? else {
+            continue;
+        };
+        if !counts || holder.username == migrated.username {
+            continue;
+        }
+        if !migrated.force_alias || !is_alias {
+            return Err(failed());
+        }
+        let lost = match name {
+            "preferred_username" => json!({"Name": name, "Value": ""}),
+            _ => json!({"Name": flag, "Value": "false"}),
+        };
+        let asked =
+            json!({"UserPoolId": pool.id, "Username": holder.username, "UserAttributes": [lost]});
+        upstream
+            .cognito(&pool.scope, "AdminUpdateUserAttributes", &asked)
+            .await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,140 @@
+//! HTTP/1.1 over loopback, as the gateway and the stand-in for Jane need it: a server that ends with its owner, and a client.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode, header};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::task::{JoinHandle, JoinSet};
+
+pub(crate) type Body = UnsyncBoxBody<Bytes, Infallible>;
+/// The connection is dropped without an answer.
+#[derive(Debug)]
+pub(crate) struct Hangup;
+
+impl std::fmt::Display for Hangup {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("hung up")
+    }
+}
+
+impl std::error::Error for Hangup {}
+
+/// A server that stops, connections and all, when this is dropped.
+pub(crate) struct Server {
+    pub address: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+impl Server {
+    /// Listens on loopback; port 0 is any free one.
+    pub async fn bind(port: u16) -> Result<TcpListener> {
+        TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+            .await
+            .with_context(|| format!("failed to listen on 127.0.0.1:{port}"))
+    }
+
+    pub fn serve<F, A>(listener: TcpListener, answer: F) -> Result<Self>
+    where
+        F: Fn(Request<Incoming>) -> A + Send + Sync + 'static,
+        A: Future<Output = Result<Response<Body>, Hangup>> + Send,
+    {
+        let address = listener.local_addr()?;
+        let answer = Arc::new(answer);
+        let task = tokio::spawn(async move {
+            let mut connections = JoinSet::new();
+            loop {
+                // Out of file descriptors is the one error here, and it passes.
+                let Ok((stream, _)) = listener.accept().await else {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                };
+                let _ = stream.set_nodelay(true);
+                while connections.try_join_next().is_some() {}
+                let answer = answer.clone();
+                connections.spawn(async move {
+                    let service = service_fn(|request| answer(request));
+                    let _ = hyper::server::conn::http1::Builder::new()
+                        .serve_connection(TokioIo::new(stream), service)
+                        .await;
+                });
+            }
+        });
+        Ok(Self { address, task })
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// The whole body, unless it is longer than `limit`.
+pub(crate) async fn read(body: Incoming, limit: usize) -> Option<Bytes> {
+    Some(Limited::new(body, limit).collect().await.ok()?.to_bytes())
+}
+
+pub(crate) fn full(bytes: impl Into<Bytes>) -> Body {
+    Full::new(bytes.into()).boxed_unsync()
+}
+
+pub(crate) fn json(status: StatusCode, body: &Value) -> Response<Body> {
+    let mut response = Response::new(full(body.to_string()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        header::HeaderValue::from_static("application/json"),
+    );
+    response
+}
+
+/// A client that keeps its connections.
+#[derive(Clone)]
+pub(crate) struct Client(hyper_util::client::legacy::Client<HttpConnector, Full<Bytes>>);
+
+impl Default for Client {
+    fn default() -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        Self(
+            hyper_util::client::legacy::Client::builder(TokioExecutor::new())
+                // The emulators close idle connections after 75 s.
+                .pool_idle_timeout(Duration::from_secs(30))
+                .build(connector),
+        )
+    }
+}
+
+impl Client {
+    pub async fn get(&self, url: &str) -> Result<(StatusCode, Bytes)> {
+        let (parts, body) = self
+            .send(Request::get(url).body(Full::default())?)
+            .await?
+            .into_parts();
+        Ok((parts.status, body))
+    }
+
+    pub async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Bytes>> {
+        let (parts, body) = self.0.request(request).await?.into_parts();
+        Ok(Response::from_parts(
+            parts,
+            body.collect().await?.to_bytes(),
+        ))
+    }
+}

@@ -1,0 +1,417 @@
+//! A stand-in for the Jane API: tokens, the four calls of the directory, accounts of each kind, and faults on demand. What was
+//! sent to it is counted, never kept.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::future::pending;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use hyper::body::{Bytes, Frame, Incoming};
+use hyper::header::{AUTHORIZATION, HeaderValue, LOCATION};
+use hyper::{Method, Request, Response, StatusCode};
+use serde_json::{Value, json};
+
+use crate::http::{self, Body, Hangup, Server};
+
+const DIRECTORY: &str = "/roots/store_operations_api/v1/cognito/";
+const BODY_LIMIT: usize = 64 * 1024;
+
+/// A call of the Jane API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum JaneCall {
+    /// `POST /oauth/token`
+    Token,
+    /// `POST .../user_exists`
+    UserExists,
+    /// `POST .../verify_credentials`
+    VerifyCredentials,
+    /// `POST .../user_can_reset_password`
+    UserCanResetPassword,
+    /// `GET .../app_clients/{id}`
+    AppClients,
+}
+
+impl JaneCall {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Token,
+        Self::UserExists,
+        Self::VerifyCredentials,
+        Self::UserCanResetPassword,
+        Self::AppClients,
+    ];
+}
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Never answers.
+    Hang,
+    /// Answers as always, but late.
+    Slow(Duration),
+    /// Answers this status, with a body that no end user should see.
+    Status(u16),
+    /// Answers 200 and what is not JSON.
+    Garbage,
+    /// Hangs up without an answer.
+    Reset,
+    /// Sends the caller elsewhere.
+    Redirect,
+    /// Answers 200 and a body without end.
+    Huge,
+}
+
+/// How an account came to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccountKind {
+    /// Of the marketplace alone: belongs to no store.
+    Marketplace,
+    /// Of a store, with a password.
+    Password,
+    /// Of a store, signing in through Google or Apple; may set a password.
+    Sso,
+    /// Of a store, signing in through Google or Apple; may not.
+    SsoRefused,
+}
+
+/// An account that the stand-in knows.
+#[derive(Clone)]
+pub struct Account {
+    /// How it came to be.
+    pub kind: AccountKind,
+    /// Its e-mail address.
+    pub email: String,
+    /// Its password; an account that signs in through Google or Apple has none.
+    pub password: Option<String>,
+    /// The `user` of `verify_credentials`.
+    pub user: Value,
+}
+
+impl Account {
+    /// An account with the profile fields most have.
+    pub fn new(kind: AccountKind, email: &str, password: Option<&str>) -> Self {
+        Self {
+            kind,
+            email: email.to_owned(),
+            password: password.map(str::to_owned),
+            user: json!({
+                "email": email,
+                "nickname": "",
+                "phone": "2065550100",
+                "first_name": "Demo",
+                "last_name": "Customer",
+                "name": null,
+                "birth_date": "1990-01-31",
+                "created_at": "2019-06-01T12:00:00Z",
+            }),
+        }
+    }
+}
+
+/// The stand-in. It stops when this is dropped.
+pub struct JaneDirectory {
+    state: Arc<State>,
+    server: Server,
+}
+
+struct State {
+    client_id: String,
+    client_secret: String,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    accounts: HashMap<String, Account>,
+    clients: HashMap<String, Value>,
+    tokens: HashMap<String, Instant>,
+    token_life: Duration,
+    says_expiry: bool,
+    faults: HashMap<JaneCall, Fault>,
+    counts: HashMap<JaneCall, usize>,
+}
+
+impl JaneDirectory {
+    /// Serves on a free loopback port.
+    pub async fn start() -> Result<Self> {
+        let state = Arc::new(State {
+            client_id: "sandbox-client".to_owned(),
+            client_secret: random(32),
+            inner: Mutex::new(Inner {
+                accounts: HashMap::new(),
+                clients: HashMap::new(),
+                tokens: HashMap::new(),
+                token_life: Duration::from_secs(7200),
+                says_expiry: true,
+                faults: HashMap::new(),
+                counts: HashMap::new(),
+            }),
+        });
+        let serving = state.clone();
+        let server = Server::serve(Server::bind(0).await?, move |request| {
+            let state = serving.clone();
+            async move { state.answer(request).await }
+        })?;
+        Ok(Self { state, server })
+    }
+
+    /// The API's base URL.
+    pub fn url(&self) -> String {
+        self.server.url()
+    }
+
+    /// The client id that gets a token.
+    pub fn client_id(&self) -> &str {
+        &self.state.client_id
+    }
+
+    /// The client secret that goes with it.
+    pub fn client_secret(&self) -> &str {
+        &self.state.client_secret
+    }
+
+    /// Adds an account, or replaces the one of the same address.
+    pub fn add_account(&self, account: Account) {
+        self.state
+            .lock()
+            .accounts
+            .insert(account.email.to_lowercase(), account);
+    }
+
+    /// Makes an app client known, with the pool and region it is said to belong to.
+    pub fn register_client(&self, app_client_id: &str, pool_id: &str, region: &str) {
+        let client = json!({
+            "id": 1,
+            "operator_id": 1,
+            "pool_id": pool_id,
+            "region": region,
+            "app_client_id": app_client_id,
+            "auto_confirm_email": true,
+        });
+        self.state
+            .lock()
+            .clients
+            .insert(app_client_id.to_owned(), client);
+    }
+
+    /// From now on, `call` goes wrong like this; `None` ends it.
+    pub fn set_fault(&self, call: JaneCall, fault: Option<Fault>) {
+        let mut inner = self.state.lock();
+        match fault {
+            Some(fault) => inner.faults.insert(call, fault),
+            None => inner.faults.remove(&call),
+        };
+    }
+
+    /// From now on, every call goes wrong like this; `None` ends it.
+    pub fn set_fault_everywhere(&self, fault: Option<Fault>) {
+        for call in JaneCall::ALL {
+            self.set_fault(call, fault);
+        }
+    }
+
+    /// How long tokens given from now on are good, and whether the answer says so.
+    pub fn set_token_life(&self, life: Duration, say: bool) {
+        let mut inner = self.state.lock();
+        inner.token_life = life;
+        inner.says_expiry = say;
+    }
+
+    /// Makes every token given so far worthless.
+    pub fn revoke_tokens(&self) {
+        self.state.lock().tokens.clear();
+    }
+
+    /// How often `call` was made, well or badly.
+    pub fn count(&self, call: JaneCall) -> usize {
+        self.state.lock().counts.get(&call).copied().unwrap_or(0)
+    }
+}
+
+type Answered = (StatusCode, Value);
+
+impl State {
+    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, Hangup> {
+        let (parts, body) = request.into_parts();
+        let path = parts.uri.path();
+        let call = match (parts.method, path.strip_prefix(DIRECTORY)) {
+            (Method::POST, None) if path == "/oauth/token" => JaneCall::Token,
+            (Method::POST, Some("user_exists")) => JaneCall::UserExists,
+            (Method::POST, Some("verify_credentials")) => JaneCall::VerifyCredentials,
+            (Method::POST, Some("user_can_reset_password")) => JaneCall::UserCanResetPassword,
+            (Method::GET, Some(rest)) if rest.starts_with("app_clients/") => JaneCall::AppClients,
+            _ => {
+                return Ok(http::json(
+                    StatusCode::NOT_FOUND,
+                    &json!({"error": "not found"}),
+                ));
+            }
+        };
+        let fault = {
+            let mut inner = self.lock();
+            *inner.counts.entry(call).or_default() += 1;
+            inner.faults.get(&call).copied()
+        };
+        if let Some(fault) = fault {
+            match fault {
+                Fault::Slow(delay) => tokio::time::sleep(delay).await,
+                fault => return broken(fault).await,
+            }
+        }
+        let body = http::read(body, BODY_LIMIT).await.unwrap_or_default();
+        let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let authorization = parts
+            .headers
+            .get(AUTHORIZATION)
+            .and_then(|value| value.to_str().ok());
+        let (status, answer) = match call {
+            JaneCall::Token => self.token(authorization, &body),
+            _ if !self.knows_token(authorization) => {
+                (StatusCode::UNAUTHORIZED, json!({"error": "invalid_token"}))
+            }
+            JaneCall::AppClients => self.app_client(path),
+            call => self.user(call, &body),
+        };
+        Ok(http::json(status, &answer))
+    }
+
+    fn token(&self, authorization: Option<&str>, body: &Value) -> Answered {
+        let wanted = BASE64_STANDARD.encode(format!("{}:{}", self.client_id, self.client_secret));
+        if authorization.and_then(|value| value.strip_prefix("Basic ")) != Some(&wanted) {
+            return (StatusCode::UNAUTHORIZED, json!({"error": "invalid_client"}));
+        }
+        if body["grant_type"] != "client_credentials" {
+            return (
+                StatusCode::BAD_REQUEST,
+                json!({"error": "unsupported_grant_type"}),
+            );
+        }
+        let token = random(43);
+        let mut inner = self.lock();
+        let life = inner.token_life;
+        inner.tokens.insert(token.clone(), Instant::now() + life);
+        let mut answer = json!({"access_token": token, "token_type": "Bearer", "scope": "public"});
+        if inner.says_expiry {
+            answer["expires_in"] = json!(life.as_secs());
+        }
+        (StatusCode::OK, answer)
+    }
+
+    fn knows_token(&self, authorization: Option<&str>) -> bool {
+        let token = authorization
+            .and_then(|value| value.strip_prefix("Bearer "))
+            .unwrap_or_default();
+        self.lock()
+            .tokens
+            .get(token)
+            .is_some_and(|expires| Instant::now() < *expires)
+    }
+
+    fn app_client(&self, path: &str) -> Answered {
+        let id = path.rsplit('/').next().unwrap_or_default();
+        match self.lock().clients.get(id) {
+            Some(client) => (StatusCode::OK, client.clone()),
+            None => (
+                StatusCode::NOT_FOUND,
+                json!({"errors": "App client not found"}),
+            ),
+        }
+    }
+
+    fn user(&self, call: JaneCall, body: &Value) -> Answered {
+        let inner = self.lock();
+        let email = body["email"]
+            .as_str()
+            .unwrap_or_default()
+            .trim()
+            .to_lowercase();
+        let client = body["app_client_id"].as_str().unwrap_or_default();
+        let nobody = || (StatusCode::NOT_FOUND, json!({"errors": "User not found"}));
+        let Some(account) = inner.accounts.get(&email) else {
+            return nobody();
+        };
+        if call == JaneCall::VerifyCredentials {
+            // Whose store it is does not matter here: an account of the marketplace alone has good credentials, too.
+            return match (&account.password, body["password"].as_str()) {
+                (None, _) if account.kind == AccountKind::SsoRefused => nobody(),
+                (Some(password), Some(sent)) if password == sent => {
+                    (StatusCode::OK, json!({"user": account.user}))
+                }
+                _ => (
+                    StatusCode::UNAUTHORIZED,
+                    json!({"errors": "Invalid email or password"}),
+                ),
+            };
+        }
+        match account.kind {
+            AccountKind::Marketplace => nobody(),
+            _ if !inner.clients.contains_key(client) => nobody(),
+            AccountKind::SsoRefused if call == JaneCall::UserCanResetPassword => (
+                StatusCode::NOT_FOUND,
+                json!({"errors": "Please sign in with your Google account"}),
+            ),
+            _ => (StatusCode::OK, json!({})),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+async fn broken(fault: Fault) -> Result<Response<Body>, Hangup> {
+    match fault {
+        Fault::Hang | Fault::Slow(_) => pending().await,
+        Fault::Reset => Err(Hangup),
+        Fault::Status(status) => {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            Ok(http::json(
+                status,
+                &json!({"error": "PG::ConnectionBad: could not connect to server"}),
+            ))
+        }
+        Fault::Garbage => Ok(Response::new(http::full(
+            "<html><title>Maintenance</title></html>",
+        ))),
+        Fault::Redirect => {
+            let mut response = Response::new(http::full(""));
+            *response.status_mut() = StatusCode::FOUND;
+            response.headers_mut().insert(
+                LOCATION,
+                HeaderValue::from_static("https://elsewhere.invalid/"),
+            );
+            Ok(response)
+        }
+        Fault::Huge => Ok(Response::new(Body::new(Endless))),
+    }
+}
+
+/// A body that goes on for as long as somebody reads it.
+struct Endless;
+
+impl hyper::body::Body for Endless {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        static SPACES: [u8; 65_536] = [b' '; 65_536];
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&SPACES)))))
+    }
+}
+
+/// Letters and digits that nobody guesses.
+fn random(length: usize) -> String {
+    std::iter::repeat_with(fastrand::alphanumeric)
+        .take(length)
+        .collect()
+}

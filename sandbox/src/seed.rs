@@ -1,0 +1,176 @@
+//! What a newcomer finds in the sandbox: a user pool with settings of every kind, two app clients, and accounts at Jane.
+
+use anyhow::{Context, Result, ensure};
+use http_body_util::Full;
+use hyper::Request;
+use serde_json::{Value, json};
+
+use crate::Sandbox;
+use crate::http::Client;
+use crate::jane::{Account, AccountKind};
+
+/// What was put there.
+pub struct Demo {
+    /// The user pool.
+    pub pool_id: String,
+    /// The web shop's client, which may sign in with a password.
+    pub web_client: String,
+    /// The mobile app's client, which may not: only SRP.
+    pub mobile_client: String,
+    /// An account of each kind, in this order: with a password, Google or Apple, Google or Apple and no reset, marketplace only.
+    pub accounts: [Account; 4],
+}
+
+impl Sandbox {
+    /// Puts the demo there, through the front door. Each call makes another pool.
+    pub async fn seed(&self) -> Result<Demo> {
+        let region = self.region();
+        let account = self.account_id();
+        let function = |name: &str| format!("arn:aws:lambda:{region}:{account}:function:{name}");
+        let pool = self
+            .call(
+                "CreateUserPool",
+                json!({
+                    "PoolName": "Jane Roots",
+                    "Policies": {
+                        "PasswordPolicy": {
+                            "MinimumLength": 10,
+                            "RequireUppercase": true,
+                            "RequireLowercase": true,
+                            "RequireNumbers": true,
+                            "RequireSymbols": false,
+                            "PasswordHistorySize": 3,
+                            "TemporaryPasswordValidityDays": 3,
+                        },
+                    },
+                    "DeletionProtection": "ACTIVE",
+                    "UsernameAttributes": ["email"],
+                    "UsernameConfiguration": {"CaseSensitive": false},
+                    "AutoVerifiedAttributes": ["email"],
+                    "VerificationMessageTemplate": {
+                        "DefaultEmailOption": "CONFIRM_WITH_CODE",
+                        "EmailMessage": "Your code for the shop is {####}.",
+                        "EmailSubject": "Your code",
+                    },
+                    "UserAttributeUpdateSettings": {"AttributesRequireVerificationBeforeUpdate": ["email"]},
+                    "DeviceConfiguration": {"ChallengeRequiredOnNewDevice": true, "DeviceOnlyRememberedOnUserPrompt": true},
+                    "SmsConfiguration": {
+                        "SnsCallerArn": format!("arn:aws:iam::{account}:role/service-role/roots-sms"),
+                        "ExternalId": "roots-sms",
+                        "SnsRegion": region,
+                    },
+                    "EmailConfiguration": {"EmailSendingAccount": "COGNITO_DEFAULT", "ReplyToEmailAddress": "help@example.com"},
+                    "LambdaConfig": {
+                        "PostConfirmation": function("roots-post-confirmation"),
+                        "PostAuthentication": function("roots-post-authentication"),
+                    },
+                    "AccountRecoverySetting": {"RecoveryMechanisms": [{"Name": "verified_email", "Priority": 1}]},
+                    "AdminCreateUserConfig": {
+                        "AllowAdminCreateUserOnly": false,
+                        "InviteMessageTemplate": {
+                            "EmailSubject": "Welcome",
+                            "EmailMessage": "Your name is {username}, your password {####}.",
+                        },
+                    },
+                    "UserPoolAddOns": {"AdvancedSecurityMode": "AUDIT"},
+                    "UserPoolTier": "PLUS",
+                    "UserPoolTags": {"team": "roots", "cost-centre": "42"},
+                    "DcrConfiguration": {"EnableStatus": "Disabled", "OpenDcrEnabled": false},
+                    "Schema": [{"Name": "loyalty", "AttributeDataType": "String", "Mutable": true}],
+                }),
+            )
+            .await?;
+        let pool_id = text(&pool["UserPool"]["Id"])?;
+        let client = async |settings: Value| {
+            let made = self.call("CreateUserPoolClient", settings).await?;
+            let id = text(&made["UserPoolClient"]["ClientId"])?;
+            self.jane().register_client(&id, &pool_id, region);
+            anyhow::Ok(id)
+        };
+        let web_client = client(json!({
+            "UserPoolId": pool_id,
+            "ClientName": "web",
+            "ExplicitAuthFlows": ["ALLOW_USER_PASSWORD_AUTH", "ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
+            "AccessTokenValidity": 30,
+            "IdTokenValidity": 30,
+            "RefreshTokenValidity": 14,
+            "TokenValidityUnits": {"AccessToken": "minutes", "IdToken": "minutes", "RefreshToken": "days"},
+            "SupportedIdentityProviders": ["COGNITO"],
+            "CallbackURLs": ["https://shop.example.com/signed-in"],
+            "LogoutURLs": ["https://shop.example.com/"],
+            "AllowedOAuthFlows": ["code"],
+            "AllowedOAuthScopes": ["openid", "email"],
+            "AllowedOAuthFlowsUserPoolClient": true,
+            "PreventUserExistenceErrors": "ENABLED",
+        }))
+        .await?;
+        let mobile_client = client(json!({
+            "UserPoolId": pool_id,
+            "ClientName": "mobile",
+            "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
+            "PreventUserExistenceErrors": "ENABLED",
+            "AuthSessionValidity": 5,
+        }))
+        .await?;
+        let accounts = [
+            Account::new(
+                AccountKind::Password,
+                "password@example.com",
+                Some("Harvest-Moon-7"),
+            ),
+            Account::new(AccountKind::Sso, "google@example.com", None),
+            Account::new(AccountKind::SsoRefused, "apple@example.com", None),
+            Account::new(
+                AccountKind::Marketplace,
+                "marketplace@example.com",
+                Some("Market-Place-7"),
+            ),
+        ];
+        for account in &accounts {
+            self.jane().add_account(account.clone());
+        }
+        Ok(Demo {
+            pool_id,
+            web_client,
+            mobile_client,
+            accounts,
+        })
+    }
+
+    /// A call of Cognito's API, as any client would make it.
+    async fn call(&self, action: &str, body: Value) -> Result<Value> {
+        let credential = format!(
+            "{}/20250101/{}/cognito-idp/aws4_request",
+            self.account_id(),
+            self.region()
+        );
+        let request = Request::post(self.endpoint())
+            .header("content-type", "application/x-amz-json-1.1")
+            .header(
+                "x-amz-target",
+                format!("AWSCognitoIdentityProviderService.{action}"),
+            )
+            .header(
+                "authorization",
+                format!(
+                    "AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0"
+                ),
+            )
+            .body(Full::new(body.to_string().into()))?;
+        let response = Client::default().send(request).await?;
+        let (status, body) = (response.status(), response.into_body());
+        ensure!(
+            status.is_success(),
+            "failed to seed the sandbox: {action}: {}",
+            String::from_utf8_lossy(&body)
+        );
+        Ok(serde_json::from_slice(&body)?)
+    }
+}
+
+fn text(value: &Value) -> Result<String> {
+    Ok(value
+        .as_str()
+        .context("the sandbox answered without an id")?
+        .to_owned())
+}
