@@ -1,7 +1,8 @@
-//! App clients: what `DescribeUserPoolClient` shows, and the `UpdateUserPoolClient` bodies that open sign-in with a password and take
-//! that back.
+//! App clients: what `DescribeUserPoolClient` shows, and the `UpdateUserPoolClient` bodies that
+//! open sign-in with a password and take that back.
 //!
-//! Owns the table of client members and the words in which an opened flow is recorded. Where the record is kept is up to the caller.
+//! Owns the table of client members and the words in which an opened flow is recorded. Where the
+//! record is kept is up to the caller.
 
 use serde_json::{Value, json};
 
@@ -47,7 +48,8 @@ const FLOWS: &str = "ExplicitAuthFlows";
 const REFRESH: &str = "ALLOW_REFRESH_TOKEN_AUTH";
 const PASSWORD: &str = "ALLOW_USER_PASSWORD_AUTH";
 const LEGACY_PASSWORD: &str = "USER_PASSWORD_AUTH";
-/// Every name under which a client lets passwords through, the administrators' included: migration works with each.
+/// Every name under which a client lets passwords through, the administrators' included: migration
+/// works with each.
 const PASSWORD_FLOWS: [&str; 4] = [
     PASSWORD,
     "ALLOW_ADMIN_USER_PASSWORD_AUTH",
@@ -75,7 +77,8 @@ impl ClientDocument {
         )
     }
 
-    /// Reads what [`Self::json`] gave, as a snapshot holds it. Whether there was a secret is not in it.
+    /// Reads what [`Self::json`] gave, as a snapshot holds it. Whether there was a secret is not in
+    /// it.
     pub fn from_json(mut json: Value) -> Result<Self, Incomplete> {
         let secret = json
             .as_object_mut()
@@ -123,12 +126,14 @@ impl ClientDocument {
         texts(&self.json, FLOWS)
     }
 
-    /// Whether a password can reach the service through this client, so that its users can be migrated at sign-in.
+    /// Whether a password can reach the service through this client, so that its users can be
+    /// migrated at sign-in.
     pub fn allows_password_auth(&self) -> bool {
         self.flows().any(|flow| PASSWORD_FLOWS.contains(&flow))
     }
 
-    /// Whether callers are told the same about unknown users as about wrong passwords. The service's default is not to.
+    /// Whether callers are told the same about unknown users as about wrong passwords. The
+    /// service's default is not to.
     pub fn prevents_user_existence_errors(&self) -> bool {
         text(&self.json, "PreventUserExistenceErrors") == "ENABLED"
     }
@@ -151,7 +156,8 @@ impl ClientDocument {
     }
 }
 
-/// The update that lets a client's users sign in with a password, and the record by which [`close_password_auth`] takes it back.
+/// The update that lets a client's users sign in with a password, and the record by which
+/// [`close_password_auth`] takes it back.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Opening {
     /// What to write.
@@ -169,7 +175,8 @@ pub fn open_password_auth(
         return Ok(None);
     }
     let mut target = client.json.clone();
-    // The two families of names exclude each other, and a list, once there, replaces the default flows.
+    // The two families of names exclude each other, and a list, once there, replaces the default
+    // flows.
     let (mut flows, flow, record) = if client.flows().next().is_none() {
         (default_flows(&client.json), PASSWORD, FROM_DEFAULT)
     } else if client.flows().all(|flow| flow.starts_with("ALLOW_")) {
@@ -185,8 +192,8 @@ pub fn open_password_auth(
     }))
 }
 
-/// Takes back what [`open_password_auth`] recorded, and only that: flows that others added or removed since stay as they are.
-/// Nothing where the flow is gone already.
+/// Takes back what [`open_password_auth`] recorded, and only that: flows that others added or
+/// removed since stay as they are. Nothing where the flow is gone already.
 pub fn close_password_auth(
     client: &ClientDocument,
     record: &str,
@@ -220,7 +227,8 @@ pub fn restore_client(earlier: &ClientDocument, unknown: &Decisions) -> Result<U
     earlier.update(earlier.json.clone(), unknown)
 }
 
-/// The flows of a client that lists none. Rotation replaces the refresh flow, and the service refuses the two together.
+/// The flows of a client that lists none. Rotation replaces the refresh flow, and the service
+/// refuses the two together.
 pub(super) fn default_flows(client: &Value) -> Vec<Value> {
     let rotates = client
         .pointer("/RefreshTokenRotation/Feature")
@@ -398,7 +406,8 @@ mod tests {
     fn nothing_is_taken_back_where_the_flow_is_gone() {
         assert_eq!(close(&with_flows(&REFRESH_AND_SRP), PASSWORD), None);
         assert_eq!(close(&client(json!({})), "default"), None);
-        // Somebody moved the client to the new names and chose the flow there: that one is not ours.
+        // Somebody moved the client to the new names and chose the flow there: that one is not
+        // ours.
         assert_eq!(
             close(&with_flows(&[REFRESH, PASSWORD]), LEGACY_PASSWORD),
             None

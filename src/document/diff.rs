@@ -1,7 +1,8 @@
 //! What differs between two descriptions of the same pool or client.
 //!
-//! Owns what counts as equal: every spelling of "nothing", lists that are sets, and defaults that one description spells out and
-//! the other leaves unsaid. What a difference means, and what to do about it, is the caller's.
+//! Owns what counts as equal: every spelling of "nothing", lists that are sets, and defaults that
+//! one description spells out and the other leaves unsaid. What a difference means, and what to do
+//! about it, is the caller's.
 
 use std::fmt;
 
@@ -19,8 +20,8 @@ const VOLATILE: [&str; 5] = [
     "EmailConfigurationFailure",
 ];
 
-/// Lists whose order says nothing: sets of names, and of objects that carry their own name or priority. Any other list is compared
-/// in order.
+/// Lists whose order says nothing: sets of names, and of objects that carry their own name or
+/// priority. Any other list is compared in order.
 const SETS: [&str; 18] = [
     "AliasAttributes",
     "AllowedFirstAuthFactors",
@@ -74,9 +75,10 @@ impl fmt::Display for Difference {
 
 /// Everything that differs, deep, apart from what changes by itself.
 ///
-/// Absent, null, `""`, `{}` and `[]` count as equal, because services disagree about how they show a member that is not set. This
-/// hides no loss: wherever a value was wiped or made up, one of the two sides holds something. What is overlooked is only one
-/// spelling of nothing in place of another, and updates make none up: they send a member as it was described or not at all.
+/// Absent, null, `""`, `{}` and `[]` count as equal, because services disagree about how they show
+/// a member that is not set. This hides no loss: wherever a value was wiped or made up, one of the
+/// two sides holds something. What is overlooked is only one spelling of nothing in place of
+/// another, and updates make none up: they send a member as it was described or not at all.
 pub fn differences(before: &Value, after: &Value) -> Vec<Difference> {
     let mut found = Vec::new();
     compare("", "", &comparable(before), &comparable(after), &mut found);
@@ -94,7 +96,8 @@ fn comparable(document: &Value) -> Value {
     comparable
 }
 
-/// The validity of temporary passwords moves into the password policy with the first update, if there is one.
+/// The validity of temporary passwords moves into the password policy with the first update, if
+/// there is one.
 fn say_days(document: &Value, members: &mut Map<String, Value>) {
     let days = temporary_password_days(document)
         .cloned()

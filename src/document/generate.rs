@@ -1,5 +1,5 @@
-//! Pools and clients as the service may describe them, for the tests: every member of the API model, each absent, empty or set, and
-//! members that are newer than the model.
+//! Pools and clients as the service may describe them, for the tests: every member of the API
+//! model, each absent, empty or set, and members that are newer than the model.
 
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -146,7 +146,8 @@ pub(super) fn flows() -> impl Strategy<Value = Option<Vec<&'static str>>> {
     ]
 }
 
-/// A structure of the API with each member absent, empty or set; `open` adds top-level members that are newer than the model.
+/// A structure of the API with each member absent, empty or set; `open` adds top-level members that
+/// are newer than the model.
 fn structure(shape: &'static str, open: bool) -> BoxedStrategy<Value> {
     let required = MODEL["shapes"][shape]["required"]
         .as_array()
@@ -210,7 +211,8 @@ fn value(shape: &'static str) -> BoxedStrategy<Value> {
 /// How emulators show members that are not set.
 fn unset(shape: &'static str) -> BoxedStrategy<Value> {
     match MODEL["shapes"][shape]["type"].as_str() {
-        // A service that takes `{}` for a value never describes it; one that does means "never set".
+        // A service that takes `{}` for a value never describes it; one that does means "never
+        // set".
         Some("structure" | "map") if shape != "KeyConfigurationType" => Just(json!({})).boxed(),
         Some("list") => Just(json!([])).boxed(),
         Some("string") => Just(json!("")).boxed(),
@@ -265,7 +267,8 @@ fn legacy_text() -> impl Strategy<Value = Legacy> {
     ])
 }
 
-/// Where the template has a text for links and none with a code, the service describes the former as the legacy message, too.
+/// Where the template has a text for links and none with a code, the service describes the former
+/// as the legacy message, too.
 fn duplicate(
     pool: &mut Value,
     member: &str,

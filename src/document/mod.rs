@@ -1,8 +1,10 @@
-//! User pools and app clients as the service describes them, and the updates that lose nothing of them.
+//! User pools and app clients as the service describes them, and the updates that lose nothing of
+//! them.
 //!
-//! `UpdateUserPool` and `UpdateUserPoolClient` reset most of what a request leaves out, so every update is made from the whole
-//! description: the document as it should become, projected onto the members that the request takes. All of it is pure and works
-//! on raw JSON, because typed structs drop members newer than themselves and cannot leave out a plain number. Who describes, writes
+//! `UpdateUserPool` and `UpdateUserPoolClient` reset most of what a request leaves out, so every
+//! update is made from the whole description: the document as it should become, projected onto the
+//! members that the request takes. All of it is pure and works on raw JSON, because typed structs
+//! drop members newer than themselves and cannot leave out a plain number. Who describes, writes
 //! and compares is none of this module's business.
 
 mod client;

@@ -1,7 +1,8 @@
-//! User pools: what `DescribeUserPool` shows, and the `UpdateUserPool` body that changes the trigger and nothing else.
+//! User pools: what `DescribeUserPool` shows, and the `UpdateUserPool` body that changes the
+//! trigger and nothing else.
 //!
-//! Owns the table of pool members. MFA, domains, branding and the other resources that hang on a pool have calls of their own, and
-//! this update does not touch them.
+//! Owns the table of pool members. MFA, domains, branding and the other resources that hang on a
+//! pool have calls of their own, and this update does not touch them.
 
 use serde_json::{Map, Value, json};
 
@@ -14,13 +15,15 @@ use Rule::{As, By, Carry, CarryUnlessEmpty, ReadOnly};
 #[cfg(test)]
 mod tests;
 
-/// What becomes of each member of `UserPoolType` in an `UpdateUserPoolRequest`. Nested members always go with theirs.
+/// What becomes of each member of `UserPoolType` in an `UpdateUserPoolRequest`. Nested members
+/// always go with theirs.
 pub(super) const RULES: &[(&str, Rule)] = &[
     ("Id", As("UserPoolId")),
     ("Name", As("PoolName")),
     ("Policies", By(policies)),
     ("DeletionProtection", Carry),
-    // One map, replaced whole: a trigger left out of it is gone, one this build does not know included.
+    // One map, replaced whole: a trigger left out of it is gone, one this build does not know
+    // included.
     ("LambdaConfig", Carry),
     ("AutoVerifiedAttributes", Carry),
     ("SmsVerificationMessage", By(sms_message)),
@@ -191,7 +194,8 @@ impl PoolDocument {
             .unwrap_or(false)
     }
 
-    /// The names of the ways to recover an account, the first choice first; none is the service's legacy way.
+    /// The names of the ways to recover an account, the first choice first; none is the service's
+    /// legacy way.
     pub fn recovery_mechanisms(&self) -> Vec<&str> {
         let mechanisms = self
             .0
@@ -238,7 +242,8 @@ pub fn pool_update(
     unknown: &Decisions,
 ) -> Result<Update, Refusal> {
     let mut target = pool.0.clone();
-    // Also without any trigger the map is sent: `{}` takes away the last one, saying nothing might keep it.
+    // Also without any trigger the map is sent: `{}` takes away the last one, saying nothing might
+    // keep it.
     let config = &mut target["LambdaConfig"];
     if !config.is_object() {
         *config = json!({});
@@ -254,13 +259,15 @@ pub fn pool_update(
     pool.update(target, unknown)
 }
 
-/// The update that puts the pool back to what an earlier description of it says, as far as updates reach.
+/// The update that puts the pool back to what an earlier description of it says, as far as updates
+/// reach.
 pub fn restore_pool(earlier: &PoolDocument, unknown: &Decisions) -> Result<Update, Refusal> {
     pool_update(earlier, earlier.user_migration(), unknown)
 }
 
-/// How long temporary passwords are valid, where the pool says it: in the password policy or, before there was such a place, with
-/// the settings for new users. The service reads 0 as nothing said.
+/// How long temporary passwords are valid, where the pool says it: in the password policy or,
+/// before there was such a place, with the settings for new users. The service reads 0 as nothing
+/// said.
 pub(super) fn temporary_password_days(pool: &Value) -> Option<&Value> {
     let said = |pointer| {
         pool.pointer(pointer)
@@ -330,8 +337,9 @@ fn email_subject(pool: &Value, subject: &Value) -> Fate {
     )
 }
 
-/// The legacy messages duplicate the template. Where both speak and disagree, nobody can tell which one an update would keep. One that
-/// repeats the text for links must not be sent: the service takes it for a text with a code, and finds none.
+/// The legacy messages duplicate the template. Where both speak and disagree, nobody can tell which
+/// one an update would keep. One that repeats the text for links must not be sent: the service
+/// takes it for a text with a code, and finds none.
 fn legacy_message(
     pool: &Value,
     message: &Value,
@@ -364,7 +372,8 @@ fn tags(_: &Value, tags: &Value) -> Fate {
     Fate::Send(tags)
 }
 
-/// The service describes the default names too, and takes names of any kind only from the dearer tiers.
+/// The service describes the default names too, and takes names of any kind only from the dearer
+/// tiers.
 fn acr_names(pool: &Value, levels: &Value) -> Fate {
     let is_default = |(level, name): (&String, &Value)| {
         (1..=4).any(|n| {

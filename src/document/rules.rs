@@ -1,7 +1,7 @@
 //! What becomes of each member of a described document when it is written back.
 //!
-//! Owns the kinds of rule, the projection that applies a table of them, the operator's decisions about members without a rule, and
-//! the refusal. The tables are in `pool` and `client`.
+//! Owns the kinds of rule, the projection that applies a table of them, the operator's decisions
+//! about members without a rule, and the refusal. The tables are in `pool` and `client`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -19,19 +19,22 @@ pub enum Decision {
     Drop,
 }
 
-/// Decisions by top-level member. They settle doubts and nothing else: a member with a rule of its own keeps it.
+/// Decisions by top-level member. They settle doubts and nothing else: a member with a rule of its
+/// own keeps it.
 pub type Decisions = BTreeMap<String, Decision>;
 
 pub(super) enum Rule {
     /// Sent as described.
     Carry,
-    /// Sent as described, but `{}` means "never set" and would be refused, or taken for switching the feature on.
+    /// Sent as described, but `{}` means "never set" and would be refused, or taken for switching
+    /// the feature on.
     CarryUnlessEmpty,
     /// Sent under another name.
     As(&'static str),
     /// Shown by the service and no part of the request.
     ReadOnly,
-    /// Depends on the rest of the document (first argument) or on the member's own content (second).
+    /// Depends on the rest of the document (first argument) or on the member's own content
+    /// (second).
     By(fn(&Value, &Value) -> Fate),
 }
 
@@ -80,32 +83,32 @@ impl Update {
             },
         };
 
-        // Unknown members first: should one ever bear a name of the request, the rule below has the last word.
+        // Unknown members first: should one ever bear a name of the request, the rule below has the
+        // last word.
         for (member, value) in target.as_object().into_iter().flatten() {
             if !is_blank(value) && rules.iter().all(|(known, _)| known != member) {
-                settle(
-                    member,
-                    value,
-                    Fate::Doubt(Reason::Unknown {
-                        member: member.clone(),
-                    }),
-                );
+                let reason = Reason::Unknown {
+                    member: member.clone(),
+                };
+                settle(member, value, Fate::Doubt(reason));
             }
         }
         for (member, rule) in rules {
             let Some(value) = target.get(member).filter(|value| !is_blank(value)) else {
                 continue;
             };
-            match rule {
-                Rule::Carry => settle(member, value, Fate::Send(value.clone())),
-                Rule::CarryUnlessEmpty if is_empty_object(value) => {
-                    settle(member, value, Fate::Omit)
-                }
-                Rule::CarryUnlessEmpty => settle(member, value, Fate::Send(value.clone())),
-                Rule::As(name) => settle(name, value, Fate::Send(value.clone())),
-                Rule::ReadOnly => settle(member, value, Fate::Omit),
-                Rule::By(judge) => settle(member, value, judge(&target, value)),
-            }
+            let name = if let Rule::As(name) = rule {
+                name
+            } else {
+                member
+            };
+            let fate = match rule {
+                Rule::ReadOnly => Fate::Omit,
+                Rule::CarryUnlessEmpty if is_empty_object(value) => Fate::Omit,
+                Rule::Carry | Rule::CarryUnlessEmpty | Rule::As(_) => Fate::Send(value.clone()),
+                Rule::By(judge) => judge(&target, value),
+            };
+            settle(name, value, fate);
         }
 
         if reasons.is_empty() {
@@ -128,13 +131,14 @@ impl Update {
         &self.body
     }
 
-    /// What the service should then describe, read-only members included, without those the operator dropped.
+    /// What the service should then describe, read-only members included, without those the
+    /// operator dropped.
     pub fn expected(&self) -> &Value {
         &self.expected
     }
 
-    /// How the document described after the write differs from what the update was to achieve. Members that the operator dropped
-    /// are left out: either outcome is what was asked for.
+    /// How the document described after the write differs from what the update was to achieve.
+    /// Members that the operator dropped are left out: either outcome is what was asked for.
     pub fn differences(&self, after: &Value) -> Vec<Difference> {
         differences(&self.expected, &without(after.clone(), &self.dropped))
     }
@@ -189,7 +193,8 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// One obstacle, by name. Values are never part of it: a member this build does not know may hold anything.
+/// One obstacle, by name. Values are never part of it: a member this build does not know may hold
+/// anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// A top-level member without a rule.
@@ -204,7 +209,8 @@ pub enum Reason {
         /// The member of `VerificationMessageTemplate` that it duplicates.
         template: &'static str,
     },
-    /// `UnusedAccountValidityDays` may no longer be sent and there is no password policy to move it to.
+    /// `UnusedAccountValidityDays` may no longer be sent and there is no password policy to move it
+    /// to.
     HomelessDays,
     /// Without this flow the list would be empty, which the service reads as its default flows.
     OnlyFlow {
@@ -254,7 +260,8 @@ pub struct Incomplete {
 }
 
 impl Incomplete {
-    /// Checks that `document` is an object in which the named members are strings with something in them.
+    /// Checks that `document` is an object in which the named members are strings with something in
+    /// them.
     pub(super) fn check(kind: &str, document: &Value, members: &[&str]) -> Result<(), Self> {
         let missing = |member: &&&str| {
             document
