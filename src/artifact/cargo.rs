@@ -111,8 +111,8 @@ impl Build<'_> {
     }
 }
 
-/// Takes out of a command's environment what `cargo run` adds for its children and what would make another executable; leaves
-/// how to reach the registry.
+/// Takes out of a command's environment what `cargo run` adds for its children, what would make another executable, and what
+/// would bury the reason of a failure under a backtrace; leaves how to reach the registry.
 pub(super) fn clean_environment(command: &mut Command) {
     for (name, _) in env::vars_os() {
         if name.to_str().is_some_and(interferes) {
@@ -139,6 +139,7 @@ fn interferes(name: &str) -> bool {
         "RUSTDOCFLAGS",
         "MAKEFLAGS",
         "MFLAGS",
+        "RUST_BACKTRACE",
     ]
     .contains(&name);
     let family = name.starts_with("CARGO_") || name.starts_with("RUSTC_");

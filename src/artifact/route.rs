@@ -56,20 +56,13 @@ impl Choice {
     /// What the route sets in cargo's environment.
     pub(super) fn environment(&self) -> Vec<(String, &'static str)> {
         let target = self.target.replace('-', "_");
-        let linker = format!("CARGO_TARGET_{}_LINKER", target.to_uppercase());
+        let compiler = |cc| (format!("CC_{target}"), cc);
         match self.route {
-            // Distributions switch fortification on by default, with functions that only glibc has.
-            Route::Musl { cc } => {
-                vec![
-                    (format!("CC_{target}"), cc),
-                    (format!("CFLAGS_{target}"), "-U_FORTIFY_SOURCE"),
-                ]
+            Route::Musl { cc } => vec![compiler(cc)],
+            Route::MuslCross { cc } => {
+                let linker = format!("CARGO_TARGET_{}_LINKER", target.to_uppercase());
+                vec![compiler(cc), (linker, "rust-lld")]
             }
-            Route::MuslCross { cc } => vec![
-                (format!("CC_{target}"), cc),
-                (format!("CFLAGS_{target}"), "-U_FORTIFY_SOURCE"),
-                (linker, "rust-lld"),
-            ],
             Route::Zig | Route::Gnu => Vec::new(),
         }
     }

@@ -88,7 +88,7 @@ pub(super) async fn add_target(target: &str, directory: &Path) -> Result<(), Str
     if output.status.success() {
         Ok(())
     } else {
-        Err(last_line(&output.stderr))
+        Err(reason(&output.stderr))
     }
 }
 
@@ -120,11 +120,14 @@ async fn output(command: &mut Command, directory: &Path) -> Result<Output, Strin
     command.output().await.map_err(|error| error.to_string())
 }
 
-fn last_line(text: &[u8]) -> String {
-    String::from_utf8_lossy(text)
-        .trim()
+/// The line of a tool's last words that says why.
+fn reason(words: &[u8]) -> String {
+    let words = String::from_utf8_lossy(words);
+    let error = words
         .lines()
-        .next_back()
+        .find_map(|line| line.trim().strip_prefix("error: "));
+    error
+        .or(words.trim().lines().next_back())
         .unwrap_or("it gave no reason")
         .to_owned()
 }
@@ -136,4 +139,45 @@ fn on_path(name: &str) -> bool {
 
 fn executable(folder: &Path, name: &str) -> PathBuf {
     folder.join(format!("{name}{}", env::consts::EXE_SUFFIX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_is_what_rustc_says() {
+        let rustc =
+            "rustc 1.95.0\nbinary: rustc\nhost: aarch64-apple-darwin\nrelease: 1.95.0\n".to_owned();
+        assert_eq!(
+            Toolchain {
+                rustc,
+                ..Toolchain::default()
+            }
+            .host(),
+            "aarch64-apple-darwin"
+        );
+    }
+
+    #[test]
+    fn the_reason_is_the_error_among_the_words() {
+        assert_eq!(
+            reason(b"info: downloading\nerror: no space left\nhelp: make some\n"),
+            "no space left"
+        );
+        assert_eq!(reason(b"something\nwent wrong\n"), "went wrong");
+        assert_eq!(reason(b""), "it gave no reason");
+    }
+
+    #[tokio::test]
+    async fn the_compiler_of_this_test_is_observed() {
+        let folder = tempfile::tempdir().unwrap();
+        let toolchain = Toolchain::observe(folder.path()).await.unwrap();
+        assert!(toolchain.rustc.starts_with("rustc 1."), "{toolchain:?}");
+        assert!(
+            toolchain.targets.contains(toolchain.host()),
+            "{toolchain:?}"
+        );
+        assert!(toolchain.compilers.contains("cc"), "{toolchain:?}");
+    }
 }

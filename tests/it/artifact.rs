@@ -1,0 +1,258 @@
+//! Building the handler with real cargo: tiny stand-ins for what cargo is asked to do, and once the handler itself.
+//!
+//! The stand-ins have no dependencies, so that nothing but a toolchain is needed.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Mutex,
+    time::Duration,
+};
+
+use jane_migrate::artifact::{self, Artifact, Bundle, Error, Linkage, Progress, Request};
+use jane_migrate_config::Architecture;
+use tempfile::TempDir;
+
+const WORKSPACE: &str = "
+    [workspace]
+    members = ['handler']
+    resolver = '3'
+    [profile.release]
+    strip = true
+";
+
+const MANIFEST: &str = "
+    [package]
+    name = 'jane-migrate-handler'
+    version = '0.1.0'
+    edition = '2024'
+    [features]
+    jane = []
+    [[bin]]
+    name = 'bootstrap'
+    path = 'src/main.rs'
+";
+
+/// A build script whose product holds the path it was written to, and a panic that holds the path of its source.
+const BUILD_SCRIPT: &str = r#"
+    fn main() {
+        let folder = std::env::var("OUT_DIR").unwrap();
+        std::fs::write(format!("{folder}/path.rs"), "pub fn path() -> &'static str { file!() }").unwrap();
+    }
+"#;
+const MAIN: &str = r#"
+    include!(concat!(env!("OUT_DIR"), "/path.rs"));
+    fn main() { println!("{}", path()); if std::env::args().count() > 9 { panic!("many") } }
+"#;
+
+fn stand_in(main: &str, build_script: &str) -> Bundle {
+    let files = [
+        ("Cargo.toml", WORKSPACE),
+        ("handler/Cargo.toml", MANIFEST),
+        ("handler/src/main.rs", main),
+        ("handler/build.rs", build_script),
+    ];
+    Bundle::new(files.map(|(path, content)| (path.into(), content.into())))
+}
+
+fn request(cache: &Path) -> Request {
+    Request {
+        kind: "jane",
+        architecture: native(),
+        cache: cache.to_owned(),
+    }
+}
+
+/// The architecture that this machine builds without further tools.
+fn native() -> Architecture {
+    if cfg!(target_arch = "aarch64") {
+        Architecture::Arm64
+    } else {
+        Architecture::X86_64
+    }
+}
+
+/// A build, and what was said meanwhile.
+async fn build(bundle: &Bundle, cache: &Path) -> (anyhow::Result<Artifact>, Vec<String>) {
+    let said = Mutex::new(Vec::new());
+    let built = artifact::build_from(bundle, &request(cache), &|progress| {
+        said.lock().unwrap().push(format!("{progress:?}"));
+    })
+    .await;
+    (built, said.into_inner().unwrap())
+}
+
+#[tokio::test]
+async fn the_same_sources_give_the_same_zip_in_every_folder() {
+    let bundle = stand_in(MAIN, BUILD_SCRIPT);
+    let (one, other) = (
+        TempDir::new().unwrap(),
+        TempDir::with_prefix("a-longer-name-").unwrap(),
+    );
+    let (one, _) = build(&bundle, one.path()).await;
+    let (other, _) = build(&bundle, other.path()).await;
+    assert_eq!(one.unwrap().code_sha256, other.unwrap().code_sha256);
+}
+
+#[tokio::test]
+async fn a_second_build_compiles_nothing_and_a_change_does() {
+    let cache = TempDir::new().unwrap();
+    let (first, said) = build(&stand_in(MAIN, BUILD_SCRIPT), cache.path()).await;
+    let first = first.unwrap();
+    assert!(!first.cached);
+    let last = r#"Crate { name: "bootstrap", done: 1, total: 1 }"#;
+    assert_eq!(said.last().unwrap(), last, "{said:#?}");
+
+    let (second, said) = build(&stand_in(MAIN, BUILD_SCRIPT), cache.path()).await;
+    let second = second.unwrap();
+    assert!(second.cached);
+    assert_eq!(
+        (second.zip, second.code_sha256),
+        (first.zip.clone(), first.code_sha256.clone())
+    );
+    assert!(said.is_empty(), "{said:#?}");
+
+    let (changed, said) = build(&stand_in("fn main() {}", BUILD_SCRIPT), cache.path()).await;
+    let changed = changed.unwrap();
+    assert!(!changed.cached, "{said:#?}");
+    assert_ne!(changed.code_sha256, first.code_sha256);
+
+    // The first one's zip is where it was; its digest still tells one from the other.
+    assert_eq!(
+        artifact::open(&first.zip, native()).unwrap().code_sha256,
+        first.code_sha256
+    );
+}
+
+#[tokio::test]
+async fn a_damaged_zip_is_built_again() {
+    let cache = TempDir::new().unwrap();
+    let bundle = stand_in(MAIN, BUILD_SCRIPT);
+    let first = build(&bundle, cache.path()).await.0.unwrap();
+    fs::write(&first.zip, "damaged").unwrap();
+    let second = build(&bundle, cache.path()).await.0.unwrap();
+    assert!(!second.cached);
+    assert_eq!(second.code_sha256, first.code_sha256);
+}
+
+#[tokio::test]
+async fn of_two_builders_at_once_one_compiles_and_both_get_the_zip() {
+    let cache = TempDir::new().unwrap();
+    let bundle = stand_in(MAIN, BUILD_SCRIPT);
+    let ((one, said_by_one), (other, said_by_other)) =
+        tokio::join!(build(&bundle, cache.path()), build(&bundle, cache.path()));
+    assert_eq!(one.unwrap().code_sha256, other.unwrap().code_sha256);
+    let said = [said_by_one, said_by_other].concat();
+    let compiled = said
+        .iter()
+        .filter(|line| line.contains("compiling"))
+        .count();
+    assert_eq!(compiled, 1, "{said:#?}");
+}
+
+#[tokio::test]
+async fn what_does_not_compile_is_told_in_the_compilers_words() {
+    let cache = TempDir::new().unwrap();
+    let (built, _) = build(
+        &stand_in("fn main() { nonsense() }", BUILD_SCRIPT),
+        cache.path(),
+    )
+    .await;
+    let error = built.unwrap_err();
+    let error = error.downcast_ref::<Error>().unwrap();
+    assert!(
+        error
+            .to_string()
+            .contains("cannot find function `nonsense`"),
+        "{error}"
+    );
+    assert!(
+        error
+            .hint()
+            .contains("cargo build --package jane-migrate-handler"),
+        "{}",
+        error.hint()
+    );
+    assert!(error.hint().contains("--artifact ZIP"), "{}", error.hint());
+}
+
+#[tokio::test]
+async fn giving_up_ends_cargo() {
+    let cache = TempDir::new().unwrap();
+    // Runs until cargo, its parent, is gone.
+    let build_script = format!(
+        r#"
+            use std::os::unix::process::parent_id;
+            fn main() {{
+                let cargo = parent_id();
+                std::fs::write({0:?}, "").unwrap();
+                while parent_id() == cargo {{ std::thread::sleep(std::time::Duration::from_millis(5)) }}
+                std::fs::write({1:?}, "").unwrap();
+            }}
+        "#,
+        cache.path().join("started"),
+        cache.path().join("cargo-is-gone"),
+    );
+    let bundle = stand_in(MAIN, &build_script);
+    tokio::select! {
+        (built, _) = build(&bundle, cache.path()) => panic!("the build ended by itself: {built:?}"),
+        () = appears(cache.path().join("started")) => {}
+    }
+    appears(cache.path().join("cargo-is-gone")).await;
+    // And the next one is not kept waiting by a lock left behind.
+    build(&stand_in(MAIN, BUILD_SCRIPT), cache.path())
+        .await
+        .0
+        .unwrap();
+}
+
+async fn appears(path: PathBuf) {
+    let wait = async {
+        while !path.exists() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(120), wait)
+        .await
+        .unwrap_or_else(|_| panic!("`{}` did not appear", path.display()));
+}
+
+#[tokio::test]
+async fn a_zip_for_another_architecture_is_refused() {
+    let cache = TempDir::new().unwrap();
+    let built = build(&stand_in(MAIN, BUILD_SCRIPT), cache.path())
+        .await
+        .0
+        .unwrap();
+    let other = match native() {
+        Architecture::X86_64 => Architecture::Arm64,
+        Architecture::Arm64 => Architecture::X86_64,
+    };
+    let error = artifact::open(&built.zip, other).unwrap_err();
+    assert!(
+        format!("{error:#}").contains(&format!("was compiled for {}", native().as_str())),
+        "{error:#}"
+    );
+}
+
+#[tokio::test]
+async fn the_handler_builds_from_the_sources_in_this_binary() {
+    // Kept between runs, as an operator's cache is: what did not change is not compiled again.
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("artifact");
+    let request = request(&cache);
+    let artifact = artifact::build(&request, &|_: Progress<'_>| {})
+        .await
+        .unwrap();
+    assert_eq!(artifact.linkage, Linkage::Static);
+    assert_eq!(artifact.architecture, native());
+    assert_eq!(artifact.source, artifact::source_digest("jane", native()));
+    assert_eq!(artifact.size, fs::metadata(&artifact.zip).unwrap().len());
+    assert!(artifact.size < 1_700_000, "{} bytes", artifact.size);
+    let again = artifact::build(&request, &|progress| {
+        panic!("{progress:?} where nothing is to be done")
+    })
+    .await
+    .unwrap();
+    assert!(again.cached);
+    assert_eq!(again.read().unwrap(), artifact.read().unwrap());
+}
