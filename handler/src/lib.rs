@@ -1,1 +1,22 @@
-//! x
+//! The user-migration trigger of an Amazon Cognito user pool.
+//!
+//! Cognito invokes the function when somebody signs in, or has forgotten a password, whom the pool does not know. The
+//! function asks the directory where the existing accounts live and answers with the user, or with the event as it came,
+//! which means: no such user. It always answers within its budget, says the same to callers whether the name or the
+//! password was wrong, and writes one line about each invocation, in which no password, token or name appears.
+//!
+//! `main` connects this to the Lambda Runtime API. The CLI uses [`directory::jane`] to ask Jane about app clients.
+
+mod attributes;
+pub mod aws;
+pub mod budget;
+pub mod decide;
+pub mod directory;
+pub mod event;
+mod handler;
+pub mod outcome;
+mod password;
+pub mod secrets;
+pub mod upstream;
+
+pub use handler::{Handler, Payload};

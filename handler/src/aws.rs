@@ -1,0 +1,157 @@
+//! Calls to AWS's services, signed with Signature Version 4. The handler makes three kinds of them, all a POST to `/`:
+//! for that, AWS's own signer would bring twenty crates into every function.
+
+use std::{env, time::SystemTime};
+
+use bytes::Bytes;
+use http::{Request, Uri, header};
+use http_body_util::Full;
+use jane_migrate_config::Date;
+use ring::{
+    digest::{SHA256, digest},
+    hmac,
+};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::outcome::hex;
+
+/// The credentials of a role.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// The access key's id.
+    pub access_key_id: String,
+    /// The secret access key.
+    pub secret_access_key: SecretString,
+    /// The session's token; roles always have one.
+    pub session_token: Option<SecretString>,
+}
+
+impl Credentials {
+    /// Those Lambda gives the function.
+    pub fn from_environment() -> Option<Self> {
+        Some(Self {
+            access_key_id: env::var("AWS_ACCESS_KEY_ID").ok()?,
+            secret_access_key: env::var("AWS_SECRET_ACCESS_KEY").ok()?.into(),
+            session_token: env::var("AWS_SESSION_TOKEN").ok().map(Into::into),
+        })
+    }
+}
+
+/// One of AWS's services, in one region.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// The name that is signed, such as `secretsmanager`.
+    pub name: &'static str,
+    /// The region that is signed.
+    pub region: String,
+    /// Where it is.
+    pub endpoint: Uri,
+}
+
+impl Service {
+    /// The service at AWS, or where `AWS_ENDPOINT_URL_<ID>` or `AWS_ENDPOINT_URL` put it.
+    pub fn new(name: &'static str, ids: &[&str], region: &str) -> Option<Self> {
+        let suffix = if region.starts_with("cn-") {
+            "amazonaws.com.cn"
+        } else {
+            "amazonaws.com"
+        };
+        let specific = ids
+            .iter()
+            .find_map(|id| env::var(format!("AWS_ENDPOINT_URL_{id}")).ok());
+        let endpoint = specific
+            .or_else(|| env::var("AWS_ENDPOINT_URL").ok())
+            .filter(|url| !url.is_empty())
+            .unwrap_or_else(|| format!("https://{name}.{region}.{suffix}"));
+        Some(Self {
+            name,
+            region: region.to_owned(),
+            endpoint: endpoint.parse().ok()?,
+        })
+    }
+
+    /// A signed request. The header fields are given in lower case, and signed with the others.
+    pub fn request(
+        &self,
+        headers: &[(&'static str, &str)],
+        body: String,
+        credentials: &Credentials,
+        now: SystemTime,
+    ) -> Option<Request<Full<Bytes>>> {
+        let host = self.endpoint.authority()?.as_str();
+        let (day, time) = timestamp(now)?;
+        let mut signed: Vec<(&str, &str)> = headers.to_vec();
+        signed.extend([("host", host), ("x-amz-date", &time)]);
+        if let Some(token) = &credentials.session_token {
+            signed.push(("x-amz-security-token", token.expose_secret()));
+        }
+        signed.sort_unstable();
+        let names: Vec<_> = signed.iter().map(|(name, _)| *name).collect();
+        let names = names.join(";");
+        let canonical: String = signed
+            .iter()
+            .map(|(name, value)| format!("{name}:{}\n", value.trim()))
+            .collect();
+        let canonical = format!("POST\n/\n\n{canonical}\n{names}\n{}", sha256(&body));
+        let scope = format!("{day}/{}/{}/aws4_request", self.region, self.name);
+        let to_sign = format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{}", sha256(&canonical));
+        let signature = hex(mac(&self.key(&day, credentials), &to_sign).as_ref());
+        let authorization = format!(
+            "AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={names}, Signature={signature}",
+            credentials.access_key_id
+        );
+        let uri = Uri::builder()
+            .scheme(self.endpoint.scheme_str()?)
+            .authority(host)
+            .path_and_query("/")
+            .build()
+            .ok()?;
+        let request = signed
+            .iter()
+            .fold(Request::post(uri), |request, (name, value)| {
+                request.header(*name, *value)
+            });
+        request
+            .header(header::AUTHORIZATION, authorization)
+            .body(Full::new(body.into()))
+            .ok()
+    }
+
+    fn key(&self, day: &str, credentials: &Credentials) -> hmac::Tag {
+        let secret = format!("AWS4{}", credentials.secret_access_key.expose_secret());
+        let start = hmac::sign(
+            &hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()),
+            day.as_bytes(),
+        );
+        [&self.region, self.name, "aws4_request"]
+            .iter()
+            .fold(start, |key, part| mac(&key, part))
+    }
+}
+
+fn mac(key: &hmac::Tag, text: &str) -> hmac::Tag {
+    hmac::sign(
+        &hmac::Key::new(hmac::HMAC_SHA256, key.as_ref()),
+        text.as_bytes(),
+    )
+}
+
+fn sha256(text: &str) -> String {
+    hex(digest(&SHA256, text.as_bytes()).as_ref())
+}
+
+/// The day, and the day and time, as the signature has them.
+fn timestamp(now: SystemTime) -> Option<(String, String)> {
+    let seconds = now.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
+    let day = Date::from_epoch_days((seconds / 86_400).try_into().ok()?)?
+        .to_string()
+        .replace('-', "");
+    let of_day = seconds % 86_400;
+    let time = format!(
+        "{day}T{:02}{:02}{:02}Z",
+        of_day / 3600,
+        of_day / 60 % 60,
+        of_day % 60
+    );
+    Some((day, time))
+}

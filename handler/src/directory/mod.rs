@@ -1,0 +1,90 @@
+//! Where the existing accounts live: one file a kind, each behind a cargo feature, and what they all answer.
+
+#[cfg(feature = "jane")]
+pub mod jane;
+
+use std::sync::Arc;
+
+use jane_migrate_config::Directory as Settings;
+use secrecy::SecretString;
+use serde_json::{Map, Value};
+
+use crate::{
+    budget::{Budget, Unavailable},
+    event::Event,
+    secrets::Secrets,
+};
+
+/// What a directory says about a name, or about a name and a password.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// The password is right, or the user may set a new one; with what the directory knows of the user.
+    Known(Map<String, Value>),
+    /// There is no such user.
+    NotFound,
+    /// There is such a user, but not for this pool.
+    NotEligible,
+    /// The password is wrong.
+    WrongPassword,
+    /// The user has no password, since it signs in elsewhere.
+    SsoOnly,
+}
+
+/// A directory.
+#[derive(Debug)]
+pub enum Directory {
+    /// Jane's API.
+    #[cfg(feature = "jane")]
+    Jane(jane::Jane),
+}
+
+/// The settings name a directory this build lacks, or describe one that cannot be.
+#[derive(Debug)]
+pub struct Unusable;
+
+impl Directory {
+    /// The directory the settings name. Nothing is asked yet.
+    pub fn new(settings: &Settings, secrets: Arc<Secrets>) -> Result<Self, Unusable> {
+        match settings {
+            #[cfg(feature = "jane")]
+            Settings::Jane(settings) => jane::Jane::new(settings, secrets).map(Self::Jane),
+            #[allow(
+                unreachable_patterns,
+                reason = "with every feature, no kind is left over"
+            )]
+            _ => Err(Unusable),
+        }
+    }
+
+    /// Does ahead of the first sign-in what can be done: fetches secrets and tokens, opens the connection.
+    pub async fn warm(&self, budget: &Budget) -> Result<(), Unavailable> {
+        match self {
+            #[cfg(feature = "jane")]
+            Self::Jane(jane) => jane.warm(budget).await,
+        }
+    }
+
+    /// Whether the password is right.
+    pub async fn authenticate(
+        &self,
+        event: &Event,
+        password: &SecretString,
+        budget: &Budget,
+    ) -> Result<Verdict, Unavailable> {
+        match self {
+            #[cfg(feature = "jane")]
+            Self::Jane(jane) => {
+                jane.authenticate(event.name(), password, event.client_id(), budget)
+                    .await
+            }
+        }
+    }
+
+    /// Whether the user may set a new password.
+    pub async fn lookup(&self, event: &Event, budget: &Budget) -> Result<Verdict, Unavailable> {
+        match self {
+            #[cfg(feature = "jane")]
+            Self::Jane(jane) => jane.lookup(event.name(), event.client_id(), budget).await,
+        }
+    }
+}

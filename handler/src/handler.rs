@@ -1,0 +1,194 @@
+//! One invocation after the other: settings, directory, decision, record.
+
+use std::{
+    env,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use jane_migrate_config::{HandlerSettings, SETTINGS_VARIABLE};
+use ring::{hmac, rand::SystemRandom};
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use crate::{
+    budget::{Budget, Unavailable, lambda_deadline},
+    decide::{Decision, decide},
+    directory::{Directory, Verdict},
+    event::{Event, Trigger},
+    outcome::{Outcome, Record, Refusal, user_hash},
+    secrets::Secrets,
+};
+
+/// How long init may wait for the directory. Cognito's five seconds have begun by then; what is not ready is done by the
+/// first sign-in.
+const WARM: Duration = Duration::from_millis(1200);
+
+/// What an invocation brings. JSON that cannot be read is an invalid event like any other, so it never fails here, where
+/// the runtime would answer with a text of its own.
+pub struct Payload(Option<Value>);
+
+impl<'de> Deserialize<'de> for Payload {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(Value::deserialize(deserializer).ok()))
+    }
+}
+
+/// The function.
+pub struct Handler {
+    ready: Option<Ready>,
+    invoked: AtomicBool,
+}
+
+struct Ready {
+    settings: HandlerSettings,
+    directory: Directory,
+    secrets: Arc<Secrets>,
+    random_key: hmac::Key,
+}
+
+impl Handler {
+    /// The function as its environment describes it. An environment that cannot be read shows in every answer.
+    pub fn from_environment() -> Self {
+        let settings = env::var(SETTINGS_VARIABLE)
+            .ok()
+            .and_then(|json| HandlerSettings::from_json(&json).ok());
+        Self {
+            ready: settings.and_then(Ready::new),
+            invoked: AtomicBool::new(false),
+        }
+    }
+
+    /// Gets ready for the first sign-in, for as long as that may take; a directory that is down is met again then.
+    pub async fn warm(&self) {
+        if let Some(ready) = &self.ready {
+            let budget = Budget::new(WARM);
+            let _ = budget.within(ready.directory.warm(&budget)).await;
+        }
+    }
+
+    /// Answers one invocation.
+    pub async fn handle(&self, payload: Payload, deadline_ms: u64) -> Result<Value, Refusal> {
+        let cold = !self.invoked.swap(true, Ordering::Relaxed);
+        let Some(ready) = &self.ready else {
+            Record {
+                cold,
+                ..Record::new(Outcome::Refused(Refusal::InvalidSettings))
+            }
+            .write();
+            return Err(Refusal::InvalidSettings);
+        };
+        let limit = Duration::from_millis(ready.settings.directory.timeout_ms());
+        let budget = Budget::until(limit, lambda_deadline(deadline_ms));
+        let event = match Event::read(payload.0.unwrap_or_default(), &ready.settings) {
+            Ok(event) => event,
+            Err(refusal) => {
+                let pool = &ready.settings.pool;
+                Record {
+                    cold,
+                    pool,
+                    took: budget.spent(),
+                    ..Record::new(Outcome::Refused(refusal))
+                }
+                .write();
+                return Err(refusal);
+            }
+        };
+        let (decision, reason) = match ready.decide(&event, &budget).await {
+            Ok(decision) => (decision, None),
+            Err(Unavailable(reason)) => (
+                Decision::untouched(Outcome::Refused(Refusal::DirectoryUnavailable)),
+                Some(reason),
+            ),
+        };
+        Record {
+            outcome: decision.outcome,
+            pool: &ready.settings.pool,
+            trigger: Some(event.trigger()),
+            client_id: Some(event.client_id()),
+            user: Some(user_hash(&ready.user_key(), event.name())),
+            took: budget.spent(),
+            calls: &budget.calls(),
+            cold,
+            reason,
+            missing: &decision.missing,
+        }
+        .write();
+        match decision.outcome {
+            Outcome::Refused(refusal) => Err(refusal),
+            _ => Ok(event.answer(decision.response)),
+        }
+    }
+}
+
+impl Ready {
+    fn new(settings: HandlerSettings) -> Option<Self> {
+        let secrets = Arc::new(Secrets::from_environment());
+        let directory = Directory::new(&settings.directory, Arc::clone(&secrets)).ok()?;
+        let random_key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok()?;
+        Some(Self {
+            settings,
+            directory,
+            secrets,
+            random_key,
+        })
+    }
+
+    async fn decide(&self, event: &Event, budget: &Budget) -> Result<Decision, Unavailable> {
+        if self
+            .settings
+            .window_closes
+            .is_some_and(|last| today() > last.epoch_days())
+        {
+            return Ok(Decision::untouched(Outcome::WindowClosed));
+        }
+        if event.name().is_empty() {
+            return Ok(Decision::untouched(Outcome::NotFound));
+        }
+        let verdict = match (event.trigger(), event.password()) {
+            (Trigger::ForgotPassword, _) => self.directory.lookup(event, budget).await?,
+            // Some directories take a sign-in without a password for an anonymous one, and grant it.
+            (Trigger::Authentication, None) => Verdict::WrongPassword,
+            (Trigger::Authentication, Some(password)) if password.expose_secret().is_empty() => {
+                Verdict::WrongPassword
+            }
+            (Trigger::Authentication, Some(password)) => {
+                self.directory.authenticate(event, password, budget).await?
+            }
+        };
+        Ok(decide(&self.settings, event, verdict))
+    }
+
+    /// The key of user names in the log: made from a secret of the directory, so that all instances of the function have
+    /// the same; where there is none, each has its own.
+    fn user_key(&self) -> hmac::Key {
+        let secrets = self.settings.directory.secrets();
+        let secret = secrets
+            .first()
+            .and_then(|(_, secret)| self.secrets.known(secret));
+        secret.map_or_else(
+            || self.random_key.clone(),
+            |secret| {
+                let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose_secret().as_bytes());
+                let purpose = format!("user names in the log of {}", self.settings.pool);
+                hmac::Key::new(
+                    hmac::HMAC_SHA256,
+                    hmac::sign(&key, purpose.as_bytes()).as_ref(),
+                )
+            },
+        )
+    }
+}
+
+/// The day it is, in UTC, as [`jane_migrate_config::Date::epoch_days`] counts.
+fn today() -> i64 {
+    let seconds = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs();
+    i64::try_from(seconds / 86_400).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,84 @@
+//! Whether a password meets the user pool's policy, as Cognito reads its own policy.
+
+use jane_migrate_config::PasswordPolicy;
+
+/// What Cognito counts as a symbol; a space counts too, except at either end.
+const SYMBOLS: &str = "^$*.[]{}()?\"!@#%&/\\,><':;|_~`=+-";
+
+/// Whether Cognito would let a user choose this password.
+pub fn satisfies(policy: &PasswordPolicy, password: &str) -> bool {
+    let any = |wanted: fn(char) -> bool| password.chars().any(wanted);
+    let symbol = || any(|c| SYMBOLS.contains(c)) || password.trim().contains(' ');
+    password.chars().count() >= policy.minimum_length as usize
+        && (!policy.uppercase || any(|c| c.is_ascii_uppercase()))
+        && (!policy.lowercase || any(|c| c.is_ascii_lowercase()))
+        && (!policy.numbers || any(|c| c.is_ascii_digit()))
+        && (!policy.symbols || symbol())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_rule_is_asked_for_and_met() {
+        let none = PasswordPolicy::default();
+        assert!(satisfies(&none, ""));
+        for (policy, weak, strong) in [
+            (
+                PasswordPolicy {
+                    minimum_length: 6,
+                    ..none.clone()
+                },
+                "äöüäö",
+                "äöüäöü",
+            ),
+            (
+                PasswordPolicy {
+                    uppercase: true,
+                    ..none.clone()
+                },
+                "abcÄ1!",
+                "abcA",
+            ),
+            (
+                PasswordPolicy {
+                    lowercase: true,
+                    ..none.clone()
+                },
+                "ABCä1!",
+                "ABCa",
+            ),
+            (
+                PasswordPolicy {
+                    numbers: true,
+                    ..none.clone()
+                },
+                "abc٣",
+                "abc3",
+            ),
+            (
+                PasswordPolicy {
+                    symbols: true,
+                    ..none.clone()
+                },
+                " abc€ ",
+                "ab c",
+            ),
+        ] {
+            assert!(!satisfies(&policy, weak), "{weak}");
+            assert!(satisfies(&policy, strong), "{strong}");
+        }
+    }
+
+    #[test]
+    fn every_symbol_of_cognito_counts() {
+        let policy = PasswordPolicy {
+            symbols: true,
+            ..PasswordPolicy::default()
+        };
+        for symbol in SYMBOLS.chars() {
+            assert!(satisfies(&policy, &format!("a{symbol}")), "{symbol}");
+        }
+    }
+}

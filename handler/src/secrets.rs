@@ -1,0 +1,154 @@
+//! The values of secrets: fetched when first needed, which is during init, kept, and fetched again once the directory
+//! refuses one. The values cannot print.
+
+use std::{
+    collections::BTreeMap,
+    env,
+    sync::{Mutex, PoisonError},
+    time::SystemTime,
+};
+
+use jane_migrate_config::Secret;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use crate::{
+    aws::{Credentials, Service},
+    budget::{Budget, Unavailable},
+    upstream::Upstream,
+};
+
+/// The secrets that are known, and the way to those that are not yet.
+#[derive(Debug)]
+pub struct Secrets {
+    known: Mutex<BTreeMap<Secret, SecretString>>,
+    credentials: Option<Credentials>,
+    region: String,
+}
+
+impl Secrets {
+    /// Secrets that are fetched with the function's own role.
+    pub fn from_environment() -> Self {
+        Self::new(
+            Credentials::from_environment(),
+            env::var("AWS_REGION").unwrap_or_default(),
+        )
+    }
+
+    /// Secrets that are fetched with these credentials; parameters of SSM are in this region.
+    pub fn new(credentials: Option<Credentials>, region: String) -> Self {
+        Self {
+            known: Mutex::default(),
+            credentials,
+            region,
+        }
+    }
+
+    /// Adds a value that the caller knows already.
+    pub fn with(self, secret: Secret, value: SecretString) -> Self {
+        self.keep(secret, value);
+        self
+    }
+
+    fn keep(&self, secret: Secret, value: SecretString) {
+        self.known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(secret, value);
+    }
+
+    /// The value, if it is known already.
+    pub fn known(&self, secret: &Secret) -> Option<SecretString> {
+        self.known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(secret)
+            .cloned()
+    }
+
+    /// The value.
+    pub async fn get(&self, secret: &Secret, budget: &Budget) -> Result<SecretString, Unavailable> {
+        match self.known(secret) {
+            Some(value) => Ok(value),
+            None => self.fetch(secret, budget).await,
+        }
+    }
+
+    /// The value as it is now, where the one that is known was refused.
+    pub async fn fetch(
+        &self,
+        secret: &Secret,
+        budget: &Budget,
+    ) -> Result<SecretString, Unavailable> {
+        let value: SecretString = match secret {
+            Secret::Env(name) => env::var(name).map_err(|_| Unavailable("secret"))?.into(),
+            Secret::Ssm(name) => {
+                let service = Service::new("ssm", &["SSM"], &self.region);
+                let query = json!({ "Name": name, "WithDecryption": true });
+                let answer = self
+                    .ask(service, "ssm", "AmazonSSM.GetParameter", query, budget)
+                    .await?;
+                text(&answer["Parameter"]["Value"])?
+            }
+            Secret::SecretsManager { arn, key } => {
+                let region = arn.split(':').nth(3).unwrap_or(&self.region);
+                let service = Service::new(
+                    "secretsmanager",
+                    &["SECRETS_MANAGER", "SECRETSMANAGER"],
+                    region,
+                );
+                let query = json!({ "SecretId": arn });
+                let target = "secretsmanager.GetSecretValue";
+                let answer = self
+                    .ask(service, "secretsmanager", target, query, budget)
+                    .await?;
+                let whole = &answer["SecretString"];
+                match key {
+                    None => text(whole)?,
+                    Some(key) => {
+                        let object: Value =
+                            serde_json::from_str(whole.as_str().unwrap_or_default())
+                                .map_err(|_| Unavailable("secret"))?;
+                        text(&object[key])?
+                    }
+                }
+            }
+        };
+        self.keep(secret.clone(), value.clone());
+        Ok(value)
+    }
+
+    async fn ask(
+        &self,
+        service: Option<Service>,
+        call: &'static str,
+        target: &str,
+        query: Value,
+        budget: &Budget,
+    ) -> Result<Value, Unavailable> {
+        let refused = Unavailable("secret");
+        let (service, credentials) = service.zip(self.credentials.as_ref()).ok_or(refused)?;
+        let headers = [
+            ("content-type", "application/x-amz-json-1.1"),
+            ("x-amz-target", target),
+        ];
+        let request = service
+            .request(&headers, query.to_string(), credentials, SystemTime::now())
+            .ok_or(refused)?;
+        // AWS is asked once in a while: no connection is worth keeping, and AWS's certificates are public ones.
+        let upstream = Upstream::new(None).map_err(|_| refused)?;
+        let answer = upstream.send(call, request, budget).await?;
+        if answer.status.is_success() {
+            answer.json()
+        } else {
+            Err(refused)
+        }
+    }
+}
+
+fn text(value: &Value) -> Result<SecretString, Unavailable> {
+    value
+        .as_str()
+        .map(SecretString::from)
+        .ok_or(Unavailable("secret"))
+}

@@ -1,0 +1,6 @@
+//! The compiled `bootstrap` against a Runtime API and directories that speak real HTTP over loopback.
+
+mod function;
+#[cfg(feature = "jane")]
+mod jane;
+mod server;
