@@ -158,7 +158,12 @@ fn structure(shape: &'static str, open: bool) -> BoxedStrategy<Value> {
         let value = if required.contains(&json!(member)) {
             value(shape).prop_map(Some).boxed()
         } else {
-            prop_oneof![3 => Just(None), 7 => value(shape).prop_map(Some), 1 => unset(shape).prop_map(Some)].boxed()
+            prop_oneof![
+                3 => Just(None),
+                7 => value(shape).prop_map(Some),
+                1 => unset(shape).prop_map(Some),
+            ]
+            .boxed()
         };
         (name, value).boxed()
     });
