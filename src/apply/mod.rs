@@ -1,0 +1,263 @@
+//! Carries a plan out, stage by stage, and reports what was done, what failed and what was not tried. Every write to AWS starts
+//! here. Decides nothing that the plan could have decided; knows nothing of terminals.
+
+mod documents;
+mod steps;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::stream::{self, StreamExt};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::artifact::Artifact;
+use crate::aws::Aws;
+use crate::ids::Names;
+use crate::plan::{Action, Change, Operation, Plan, Resource};
+
+/// What applying needs beyond the plan.
+#[derive(Debug, Default)]
+pub struct Inputs {
+    /// The built code, where the plan uploads any.
+    pub artifact: Option<Artifact>,
+    /// Digest of the snapshot taken before the first change, for the function's tags.
+    pub snapshot: Option<String>,
+    /// The pool's MFA settings as observed, to prove that they stay.
+    pub mfa: Value,
+    /// The event to try the function with before the trigger goes live.
+    pub probe: Option<Value>,
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepResult {
+    /// It took effect.
+    Done,
+    /// It did not, or it is not known whether it did.
+    Failed,
+    /// It was never begun.
+    NotTried,
+}
+
+/// One step of the report.
+#[derive(Debug, Serialize)]
+pub struct Step {
+    /// What was to happen.
+    pub action: Action,
+    /// To what kind of thing.
+    pub resource: Resource,
+    /// Its name.
+    pub name: String,
+    /// How it ended.
+    pub result: StepResult,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunResult {
+    /// Every step was done.
+    Done,
+    /// There was nothing to do.
+    NothingToDo,
+    /// The plan has conflicts or errors; nothing was changed.
+    Blocked,
+    /// The operator said no; nothing was changed.
+    Declined,
+    /// A step failed.
+    Failed,
+    /// The operator interrupted it between two steps.
+    Interrupted,
+}
+
+/// What a run did.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// The pool's id.
+    pub pool: String,
+    /// In the order of the plan.
+    pub steps: Vec<Step>,
+    /// How it ended.
+    pub result: RunResult,
+    /// The failure, for the error message.
+    #[serde(skip)]
+    pub error: Option<anyhow::Error>,
+}
+
+impl Report {
+    /// A run that made no step.
+    pub fn without_steps(pool: impl Into<String>, result: RunResult) -> Self {
+        Self {
+            pool: pool.into(),
+            steps: Vec::new(),
+            result,
+            error: None,
+        }
+    }
+
+    /// How many steps ended so.
+    pub fn count(&self, result: StepResult) -> usize {
+        self.steps
+            .iter()
+            .filter(|step| step.result == result)
+            .count()
+    }
+}
+
+/// What happens while a plan is applied, for whoever shows it.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A step begins.
+    Started(&'a Change),
+    /// A step waits for something that takes a while.
+    Waiting(&'a Change, &'a str),
+    /// A step took effect.
+    Done(&'a Change, Duration),
+    /// A step failed.
+    Failed(&'a Change, Duration),
+}
+
+/// The operator's wish to stop. The step in hand is finished first, so that nothing is left unexplained.
+#[derive(Debug, Clone, Default)]
+pub struct Interrupt(Arc<AtomicBool>);
+
+impl Interrupt {
+    /// Asks to stop.
+    pub fn request(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was asked.
+    pub fn requested(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Steps of one stage that run at once. A pool may have hundreds of clients, and Cognito takes few updates a second.
+const SIDE_BY_SIDE: usize = 4;
+
+/// A plan being applied.
+struct Run<'a> {
+    aws: &'a Aws,
+    names: &'a Names,
+    inputs: &'a Inputs,
+    tell: &'a (dyn Fn(Event<'_>) + Sync),
+}
+
+/// Applies the plan. Steps of one stage run side by side; a failure ends the run after its stage.
+pub async fn apply(
+    aws: &Aws,
+    names: &Names,
+    plan: &Plan,
+    inputs: &Inputs,
+    interrupt: &Interrupt,
+    tell: &(dyn Fn(Event<'_>) + Sync),
+) -> Report {
+    let run = Run {
+        aws,
+        names,
+        inputs,
+        tell,
+    };
+    let mut changes = plan.changes.clone();
+    if inputs.probe.is_some() {
+        let probe = Change {
+            action: Action::Probe,
+            resource: Resource::Function,
+            name: names.function.clone(),
+            detail: "answers for a user nobody knows".into(),
+            operation: Operation::Probe,
+        };
+        let at =
+            changes.partition_point(|change| change.operation.stage() < probe.operation.stage());
+        changes.insert(at, probe);
+    }
+    let mut report = Report::without_steps(&plan.pool, RunResult::Done);
+    let mut stages = changes.chunk_by(|a, b| a.operation.stage() == b.operation.stage());
+    for stage in stages.by_ref() {
+        if report.error.is_some() || interrupt.requested() {
+            report.steps.extend(stage.iter().map(not_tried));
+            if report.error.is_none() {
+                report.result = RunResult::Interrupted;
+            }
+            continue;
+        }
+        let results: Vec<_> = stream::iter(stage)
+            .map(|change| run.step(change))
+            .buffered(SIDE_BY_SIDE)
+            .collect()
+            .await;
+        for (change, result) in stage.iter().zip(results) {
+            let (result, error) = match result {
+                Ok(()) => (StepResult::Done, None),
+                Err(error) => (StepResult::Failed, Some(error)),
+            };
+            report.steps.push(Step {
+                result,
+                error: error.as_ref().map(|error| format!("{error:#}")),
+                ..not_tried(change)
+            });
+            if report.error.is_none()
+                && let Some(error) = error
+            {
+                report.error = Some(error);
+                report.result = RunResult::Failed;
+            }
+        }
+    }
+    report
+}
+
+fn not_tried(change: &Change) -> Step {
+    Step {
+        action: change.action,
+        resource: change.resource,
+        name: change.name.clone(),
+        result: StepResult::NotTried,
+        error: None,
+    }
+}
+
+impl Run<'_> {
+    async fn step(&self, change: &Change) -> anyhow::Result<()> {
+        let started = Instant::now();
+        (self.tell)(Event::Started(change));
+        let result = self.operate(change).await;
+        (self.tell)(match result {
+            Ok(()) => Event::Done(change, started.elapsed()),
+            Err(_) => Event::Failed(change, started.elapsed()),
+        });
+        result
+    }
+
+    async fn operate(&self, change: &Change) -> anyhow::Result<()> {
+        match &change.operation {
+            Operation::CreateLogGroup(group) => self.create_log_group(group).await,
+            Operation::UpdateLogGroup(group) => self.update_log_group(group).await,
+            Operation::CreateRole(role) => self.create_role(role).await,
+            Operation::UpdateRole {
+                role,
+                surplus,
+                detach,
+            } => self.update_role(role, surplus, detach).await,
+            Operation::CreateFunction(function) => self.create_function(change, function).await,
+            Operation::UpdateFunction { .. } => self.update_function(change).await,
+            Operation::AllowInvoke { replaces } => self.allow_invoke(replaces.as_ref()).await,
+            Operation::Probe => self.probe().await,
+            Operation::UpdateClient(update, seen) => self.update_client(update, seen).await,
+            Operation::UpdatePool(update, seen) => self.update_pool(update, seen).await,
+            Operation::RemovePermission(revision) => {
+                self.remove_permission(revision.as_deref()).await
+            }
+            Operation::DeleteFunction => self.delete_function().await,
+            Operation::DeleteRole(role) => self.delete_role(role).await,
+            Operation::DeleteLogGroup => self.delete_log_group().await,
+        }
+    }
+}

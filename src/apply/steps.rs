@@ -1,0 +1,365 @@
+//! The steps for what is ours: log group, role, function, permission, probe. Each may be repeated: an answer lost after the
+//! write took effect, or a run cut short, leaves nothing that a second try trips over.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+
+use super::{Event, Run};
+use crate::aws::{AwsError, Kind};
+use crate::ids::STATEMENT_ID;
+use crate::permission;
+use crate::plan::{Change, Operation};
+use crate::probe;
+use crate::resources::{Function, LogGroup, Role, is_ours, tag};
+
+/// How long a fresh role may take to be assumable by Lambda. Seconds as a rule; half a minute has been seen by others.
+const ROLE_PATIENCE: Duration = Duration::from_secs(90);
+
+/// How long a function may be pending or being updated; a VPC's interfaces take the longest.
+const FUNCTION_PATIENCE: Duration = Duration::from_secs(300);
+
+impl Run<'_> {
+    pub(super) async fn create_log_group(&self, group: &LogGroup) -> anyhow::Result<()> {
+        match self.aws.create_log_group(group).await {
+            Err(error) if error.kind == Kind::Exists => {
+                // Either our own call whose answer was lost, or somebody was faster: its tags tell.
+                let found = self
+                    .aws
+                    .with_tags(group.clone(), &self.names.log_group_arn)
+                    .await?;
+                if !is_ours(&found.tags, &self.names.pool) {
+                    return Err(error)
+                        .with_context(|| format!("failed to create log group `{}`", group.name));
+                }
+            }
+            other => {
+                other.with_context(|| format!("failed to create log group `{}`", group.name))?;
+            }
+        }
+        self.keep_logs(group).await
+    }
+
+    async fn keep_logs(&self, group: &LogGroup) -> anyhow::Result<()> {
+        let Some(days) = group.retention_days else {
+            return Ok(());
+        };
+        self.aws
+            .keep_logs(&group.name, days)
+            .await
+            .with_context(|| format!("failed to set the retention of log group `{}`", group.name))
+    }
+
+    pub(super) async fn update_log_group(&self, group: &LogGroup) -> anyhow::Result<()> {
+        self.aws
+            .tag_log_group(&self.names.log_group_arn, &group.tags)
+            .await
+            .with_context(|| format!("failed to tag log group `{}`", group.name))?;
+        self.keep_logs(group).await
+    }
+
+    pub(super) async fn create_role(&self, role: &Role) -> anyhow::Result<()> {
+        let description = format!(
+            "Execution role of the user migration of pool {}",
+            self.names.pool.id
+        );
+        match self.aws.create_role(role, &description).await {
+            Err(error) if error.kind == Kind::Exists => {
+                let found = self.aws.role(&role.name).await?;
+                if !found.is_some_and(|found| is_ours(&found.tags, &self.names.pool)) {
+                    return Err(error)
+                        .with_context(|| format!("failed to create role `{}`", role.name));
+                }
+            }
+            other => other.with_context(|| format!("failed to create role `{}`", role.name))?,
+        }
+        self.put_policies(role).await
+    }
+
+    async fn put_policies(&self, role: &Role) -> anyhow::Result<()> {
+        for (name, policy) in &role.policies {
+            self.aws
+                .put_role_policy(&role.name, name, policy)
+                .await
+                .with_context(|| format!("failed to set the policy of role `{}`", role.name))?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn update_role(
+        &self,
+        role: &Role,
+        surplus: &[String],
+        detach: &[String],
+    ) -> anyhow::Result<()> {
+        let failed = || format!("failed to update role `{}`", role.name);
+        self.aws
+            .tag_role(&role.name, &role.tags)
+            .await
+            .with_context(failed)?;
+        self.aws
+            .set_trust(&role.name, &role.trust)
+            .await
+            .with_context(failed)?;
+        self.put_policies(role).await?;
+        for policy in surplus {
+            self.aws
+                .delete_role_policy(&role.name, policy)
+                .await
+                .with_context(failed)?;
+        }
+        for arn in detach {
+            self.aws
+                .detach_role_policy(&role.name, arn)
+                .await
+                .with_context(failed)?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn create_function(
+        &self,
+        change: &Change,
+        function: &Function,
+    ) -> anyhow::Result<()> {
+        let name = &function.name;
+        let failed = || format!("failed to create function `{name}`");
+        let (zip, code_sha256) = self.code()?;
+        let mut function = function.clone();
+        function.tags.insert(tag::CODE.into(), code_sha256.clone());
+        if let Some(digest) = &self.inputs.snapshot {
+            function.tags.insert(tag::SNAPSHOT.into(), digest.clone());
+        }
+        let description = format!(
+            "User migration for the Cognito user pool {}",
+            self.names.pool.id
+        );
+        let created = self
+            .until_lambda_takes_it(change, || {
+                self.aws
+                    .create_function(&function, &description, zip.clone())
+            })
+            .await;
+        match created {
+            Err(error) if error.kind == Kind::Exists => {
+                let found = self.aws.function(name).await.with_context(failed)?;
+                let ours = found.is_some_and(|found| {
+                    is_ours(&found.function.tags, &self.names.pool)
+                        && found.code_sha256 == code_sha256
+                });
+                if !ours {
+                    return Err(error).context("somebody else made it meanwhile; run the command again to see it in the plan").with_context(failed);
+                }
+            }
+            other => other.with_context(failed)?,
+        }
+        (self.tell)(Event::Waiting(change, "for Lambda to make it ready"));
+        self.aws
+            .settled(name, FUNCTION_PATIENCE)
+            .await
+            .with_context(failed)?;
+        if function.reserved_concurrency.is_some() {
+            self.aws
+                .reserve_concurrency(name, function.reserved_concurrency)
+                .await
+                .with_context(failed)?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn update_function(&self, change: &Change) -> anyhow::Result<()> {
+        let Operation::UpdateFunction {
+            function,
+            configuration,
+            code,
+            concurrency,
+            untag,
+        } = &change.operation
+        else {
+            bail!("not an update of the function");
+        };
+        let name = &function.name;
+        let failed = || format!("failed to update function `{name}`");
+        if *configuration {
+            self.until_lambda_takes_it(change, || self.aws.configure_function(function))
+                .await
+                .with_context(failed)?;
+            self.aws
+                .settled(name, FUNCTION_PATIENCE)
+                .await
+                .with_context(failed)?;
+        }
+        let mut tags = function.tags.clone();
+        if *code {
+            let (zip, code_sha256) = self.code()?;
+            self.until_lambda_takes_it(change, || {
+                self.aws
+                    .upload_code(name, function.architecture, zip.clone())
+            })
+            .await
+            .with_context(failed)?;
+            self.aws
+                .settled(name, FUNCTION_PATIENCE)
+                .await
+                .with_context(failed)?;
+            tags.insert(tag::CODE.into(), code_sha256);
+        }
+        if let Some(digest) = &self.inputs.snapshot {
+            tags.insert(tag::SNAPSHOT.into(), digest.clone());
+        }
+        if *concurrency {
+            self.aws
+                .reserve_concurrency(name, function.reserved_concurrency)
+                .await
+                .with_context(failed)?;
+        }
+        // Last: only now do the tags tell the truth about the code.
+        let arn = &self.names.function_arn;
+        self.aws
+            .tag_function(arn, &tags)
+            .await
+            .with_context(failed)?;
+        if !untag.is_empty() {
+            self.aws
+                .untag_function(arn, untag)
+                .await
+                .with_context(failed)?;
+        }
+        Ok(())
+    }
+
+    fn code(&self) -> anyhow::Result<(Vec<u8>, String)> {
+        let artifact = self
+            .inputs
+            .artifact
+            .as_ref()
+            .context("the plan uploads code and none was built")?;
+        Ok((artifact.read()?, artifact.code_sha256.clone()))
+    }
+
+    /// Repeats the call while Lambda says that the role, or an update in progress, is not ready for it.
+    async fn until_lambda_takes_it<F>(
+        &self,
+        change: &Change,
+        call: impl Fn() -> F,
+    ) -> Result<(), AwsError>
+    where
+        F: Future<Output = Result<(), AwsError>>,
+    {
+        let started = Instant::now();
+        let mut pause = Duration::from_millis(500);
+        loop {
+            let error = match call().await {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            let waiting_for = match error.kind {
+                Kind::Busy => "for an update in progress",
+                Kind::Refused if role_is_fresh(&error) => "for the fresh role to spread",
+                _ => return Err(error),
+            };
+            if started.elapsed() > ROLE_PATIENCE {
+                return Err(error);
+            }
+            (self.tell)(Event::Waiting(change, waiting_for));
+            tokio::time::sleep(pause).await;
+            pause = (pause * 3 / 2).min(Duration::from_secs(5));
+        }
+    }
+
+    pub(super) async fn allow_invoke(
+        &self,
+        replaces: Option<&Option<String>>,
+    ) -> anyhow::Result<()> {
+        let name = &self.names.function;
+        let pool = &self.names.pool;
+        let failed = || format!("failed to let Cognito invoke function `{name}`");
+        if let Some(revision) = replaces {
+            self.aws
+                .remove_permission(name, STATEMENT_ID, revision.as_deref())
+                .await
+                .with_context(failed)?;
+        }
+        let added = self
+            .aws
+            .add_permission(name, STATEMENT_ID, &pool.to_string(), &pool.account)
+            .await;
+        match added {
+            // AddPermission is not idempotent: after a lost answer the statement is there already.
+            Err(error) if error.kind == Kind::Exists => {
+                let policy = self.aws.policy(name).await.with_context(failed)?;
+                let there = policy
+                    .statement(STATEMENT_ID)
+                    .is_some_and(|statement| permission::is_for_pool(statement, pool));
+                if there {
+                    Ok(())
+                } else {
+                    Err(error).with_context(failed)
+                }
+            }
+            other => other.with_context(failed),
+        }
+    }
+
+    pub(super) async fn probe(&self) -> anyhow::Result<()> {
+        let Some(event) = &self.inputs.probe else {
+            return Ok(());
+        };
+        let name = &self.names.function;
+        let answer = self
+            .aws
+            .invoke(name, event)
+            .await
+            .with_context(|| format!("failed to invoke function `{name}`"))?;
+        probe::judge(event, &answer)
+            .with_context(|| format!("function `{name}` does not answer as it should"))
+    }
+
+    pub(super) async fn remove_permission(&self, revision: Option<&str>) -> anyhow::Result<()> {
+        let name = &self.names.function;
+        self.aws
+            .remove_permission(name, STATEMENT_ID, revision)
+            .await
+            .with_context(|| format!("failed to remove the permission of function `{name}`"))
+    }
+
+    pub(super) async fn delete_function(&self) -> anyhow::Result<()> {
+        let name = &self.names.function;
+        self.aws
+            .delete_function(name)
+            .await
+            .with_context(|| format!("failed to delete function `{name}`"))
+    }
+
+    pub(super) async fn delete_role(&self, role: &Role) -> anyhow::Result<()> {
+        let failed = || format!("failed to delete role `{}`", role.name);
+        for policy in role.policies.keys() {
+            self.aws
+                .delete_role_policy(&role.name, policy)
+                .await
+                .with_context(failed)?;
+        }
+        for arn in &role.attached {
+            self.aws
+                .detach_role_policy(&role.name, arn)
+                .await
+                .with_context(failed)?;
+        }
+        self.aws.delete_role(&role.name).await.with_context(failed)
+    }
+
+    pub(super) async fn delete_log_group(&self) -> anyhow::Result<()> {
+        let name = &self.names.log_group;
+        self.aws
+            .delete_log_group(name)
+            .await
+            .with_context(|| format!("failed to delete log group `{name}`"))
+    }
+}
+
+/// A role that Lambda cannot use yet, in the words Lambda has for it.
+fn role_is_fresh(error: &AwsError) -> bool {
+    error.says("cannot be assumed by Lambda")
+        || error.says("does not have permissions")
+        || error.says("KMS key is invalid for CreateGrant")
+}

@@ -1,0 +1,129 @@
+//! The user pool and its app clients, as raw JSON both ways.
+
+use serde_json::Value;
+
+use super::error::During;
+use super::raw::{Capture, Replace};
+use super::{Aws, AwsError, Kind};
+use crate::document::{ClientDocument, PoolDocument};
+use crate::ids::PoolId;
+
+impl Aws {
+    /// The pool as `DescribeUserPool` shows it.
+    pub async fn describe_pool(&self, pool: &PoolId) -> Result<PoolDocument, AwsError> {
+        const ACTION: &str = "cognito-idp:DescribeUserPool";
+        let answer = Capture::default();
+        self.cognito
+            .describe_user_pool()
+            .user_pool_id(pool.as_str())
+            .customize()
+            .interceptor(answer.clone())
+            .send()
+            .await
+            .during(ACTION)?;
+        PoolDocument::from_describe(answer.take()).map_err(|error| unreadable(ACTION, &error))
+    }
+
+    /// Replaces the pool's settings. `body` is the whole request.
+    pub async fn update_pool(&self, pool: &PoolId, body: &Value) -> Result<(), AwsError> {
+        self.cognito
+            .update_user_pool()
+            .user_pool_id(pool.as_str())
+            .customize()
+            .interceptor(Replace::with(body))
+            .send()
+            .await
+            .during("cognito-idp:UpdateUserPool")?;
+        Ok(())
+    }
+
+    /// The pool's MFA settings, which `DescribeUserPool` does not show.
+    pub async fn mfa_config(&self, pool: &PoolId) -> Result<Value, AwsError> {
+        let answer = Capture::default();
+        self.cognito
+            .get_user_pool_mfa_config()
+            .user_pool_id(pool.as_str())
+            .customize()
+            .interceptor(answer.clone())
+            .send()
+            .await
+            .during("cognito-idp:GetUserPoolMfaConfig")?;
+        Ok(answer.take())
+    }
+
+    /// The ids of all of the pool's app clients.
+    pub async fn client_ids(&self, pool: &PoolId) -> Result<Vec<String>, AwsError> {
+        let mut ids = Vec::new();
+        let mut next = None;
+        loop {
+            let page = self
+                .cognito
+                .list_user_pool_clients()
+                .user_pool_id(pool.as_str())
+                .max_results(60)
+                .set_next_token(next)
+                .send()
+                .await
+                .during("cognito-idp:ListUserPoolClients")?;
+            ids.extend(
+                page.user_pool_clients
+                    .unwrap_or_default()
+                    .into_iter()
+                    .filter_map(|client| client.client_id),
+            );
+            next = page.next_token;
+            if next.is_none() {
+                return Ok(ids);
+            }
+        }
+    }
+
+    /// An app client as `DescribeUserPoolClient` shows it, its secret left out.
+    pub async fn describe_client(
+        &self,
+        pool: &PoolId,
+        client: &str,
+    ) -> Result<ClientDocument, AwsError> {
+        const ACTION: &str = "cognito-idp:DescribeUserPoolClient";
+        let answer = Capture::default();
+        self.cognito
+            .describe_user_pool_client()
+            .user_pool_id(pool.as_str())
+            .client_id(client)
+            .customize()
+            .interceptor(answer.clone())
+            .send()
+            .await
+            .during(ACTION)?;
+        ClientDocument::from_describe(answer.take()).map_err(|error| unreadable(ACTION, &error))
+    }
+
+    /// Replaces an app client's settings. `body` is the whole request.
+    pub async fn update_client(
+        &self,
+        pool: &PoolId,
+        client: &str,
+        body: &Value,
+    ) -> Result<(), AwsError> {
+        self.cognito
+            .update_user_pool_client()
+            .user_pool_id(pool.as_str())
+            .client_id(client)
+            .customize()
+            .interceptor(Replace::with(body))
+            .send()
+            .await
+            .during("cognito-idp:UpdateUserPoolClient")?;
+        Ok(())
+    }
+}
+
+fn unreadable(action: &'static str, error: &dyn std::fmt::Display) -> AwsError {
+    AwsError {
+        action,
+        kind: Kind::NoAnswer,
+        code: "unreadable answer".into(),
+        message: error.to_string(),
+        request_id: None,
+    }
+}

@@ -1,0 +1,246 @@
+//! The execution role: who may assume it, and its one inline policy.
+
+use aws_sdk_iam::types::Tag;
+use serde_json::Value;
+
+use super::error::During;
+use super::{Aws, AwsError, Found, Kind};
+use crate::resources::{Role, Tags};
+
+impl Aws {
+    /// The role with its policies. `None` where it does not exist.
+    pub async fn role(&self, name: &str) -> Result<Option<Role>, AwsError> {
+        let (role, policies, attached) = tokio::join!(
+            self.iam.get_role().role_name(name).send(),
+            self.inline_policies(name),
+            self.attached_policies(name),
+        );
+        let Some(role) = role
+            .during("iam:GetRole")
+            .found()?
+            .and_then(|answer| answer.role)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Role {
+            name: name.to_owned(),
+            trust: document(role.assume_role_policy_document()),
+            policies: policies?.unwrap_or_default(),
+            attached: attached?.unwrap_or_default(),
+            tags: role
+                .tags
+                .unwrap_or_default()
+                .into_iter()
+                .map(|tag| (tag.key, tag.value))
+                .collect(),
+        }))
+    }
+
+    async fn inline_policies(
+        &self,
+        role: &str,
+    ) -> Result<Option<std::collections::BTreeMap<String, Value>>, AwsError> {
+        let Some(names) = self
+            .iam
+            .list_role_policies()
+            .role_name(role)
+            .send()
+            .await
+            .during("iam:ListRolePolicies")
+            .found()?
+        else {
+            return Ok(None);
+        };
+        let mut policies = std::collections::BTreeMap::new();
+        for name in names.policy_names {
+            let policy = self
+                .iam
+                .get_role_policy()
+                .role_name(role)
+                .policy_name(&name)
+                .send()
+                .await
+                .during("iam:GetRolePolicy")
+                .found()?;
+            if let Some(policy) = policy {
+                policies.insert(name, document(Some(policy.policy_document())));
+            }
+        }
+        Ok(Some(policies))
+    }
+
+    async fn attached_policies(&self, role: &str) -> Result<Option<Vec<String>>, AwsError> {
+        let attached = self
+            .iam
+            .list_attached_role_policies()
+            .role_name(role)
+            .send()
+            .await
+            .during("iam:ListAttachedRolePolicies")
+            .found()?;
+        Ok(attached.map(|answer| {
+            answer
+                .attached_policies
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|policy| policy.policy_arn)
+                .collect()
+        }))
+    }
+
+    /// Makes the role, without its policies.
+    pub async fn create_role(&self, role: &Role, description: &str) -> Result<(), AwsError> {
+        const ACTION: &str = "iam:CreateRole";
+        self.iam
+            .create_role()
+            .role_name(&role.name)
+            .description(description)
+            .assume_role_policy_document(role.trust.to_string())
+            .set_tags(Some(tags(ACTION, &role.tags)?))
+            .send()
+            .await
+            .during(ACTION)?;
+        Ok(())
+    }
+
+    /// Sets who may assume the role.
+    pub async fn set_trust(&self, role: &str, trust: &Value) -> Result<(), AwsError> {
+        self.iam
+            .update_assume_role_policy()
+            .role_name(role)
+            .policy_document(trust.to_string())
+            .send()
+            .await
+            .during("iam:UpdateAssumeRolePolicy")?;
+        Ok(())
+    }
+
+    /// Sets an inline policy.
+    pub async fn put_role_policy(
+        &self,
+        role: &str,
+        name: &str,
+        policy: &Value,
+    ) -> Result<(), AwsError> {
+        self.iam
+            .put_role_policy()
+            .role_name(role)
+            .policy_name(name)
+            .policy_document(policy.to_string())
+            .send()
+            .await
+            .during("iam:PutRolePolicy")?;
+        Ok(())
+    }
+
+    /// Adds tags to the role.
+    pub async fn tag_role(&self, role: &str, add: &Tags) -> Result<(), AwsError> {
+        const ACTION: &str = "iam:TagRole";
+        self.iam
+            .tag_role()
+            .role_name(role)
+            .set_tags(Some(tags(ACTION, add)?))
+            .send()
+            .await
+            .during(ACTION)?;
+        Ok(())
+    }
+
+    /// Deletes an inline policy; one that is gone already is no error.
+    pub async fn delete_role_policy(&self, role: &str, name: &str) -> Result<(), AwsError> {
+        self.iam
+            .delete_role_policy()
+            .role_name(role)
+            .policy_name(name)
+            .send()
+            .await
+            .during("iam:DeleteRolePolicy")
+            .found()?;
+        Ok(())
+    }
+
+    /// Detaches a managed policy; one that is gone already is no error.
+    pub async fn detach_role_policy(&self, role: &str, arn: &str) -> Result<(), AwsError> {
+        self.iam
+            .detach_role_policy()
+            .role_name(role)
+            .policy_arn(arn)
+            .send()
+            .await
+            .during("iam:DetachRolePolicy")
+            .found()?;
+        Ok(())
+    }
+
+    /// Deletes the role; one that is gone already is no error.
+    pub async fn delete_role(&self, role: &str) -> Result<(), AwsError> {
+        self.iam
+            .delete_role()
+            .role_name(role)
+            .send()
+            .await
+            .during("iam:DeleteRole")
+            .found()?;
+        Ok(())
+    }
+}
+
+fn tags(action: &'static str, tags: &Tags) -> Result<Vec<Tag>, AwsError> {
+    tags.iter()
+        .map(|(key, value)| Tag::builder().key(key).value(value).build())
+        .collect::<Result<_, _>>()
+        .map_err(|error| AwsError {
+            action,
+            kind: Kind::Refused,
+            code: "request not made".into(),
+            message: error.to_string(),
+            request_id: None,
+        })
+}
+
+/// IAM answers with percent-encoded JSON. What cannot be read becomes `null`, which no desired policy equals.
+fn document(encoded: Option<&str>) -> Value {
+    let encoded = encoded.unwrap_or_default();
+    let mut bytes = Vec::with_capacity(encoded.len());
+    let mut rest = encoded.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let byte = match (first, tail) {
+            (b'%', [high, low, ..]) => hex(*high).zip(hex(*low)).map(|(h, l)| h * 16 + l),
+            _ => None,
+        };
+        match byte {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &tail[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    serde_json::from_slice(&bytes).unwrap_or_default()
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit)
+        .to_digit(16)
+        .and_then(|value| value.try_into().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_policy_is_read_encoded_or_plain() {
+        assert_eq!(
+            document(Some("%7B%22a%22%3A%22%3A%2A%22%7D")),
+            json!({"a": ":*"})
+        );
+        assert_eq!(document(Some(r#"{"a":1}"#)), json!({"a": 1}));
+        assert_eq!(document(Some("100%")), Value::Null);
+        assert_eq!(document(None), Value::Null);
+    }
+}

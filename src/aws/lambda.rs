@@ -1,0 +1,422 @@
+//! The function, its resource policy, and invoking it. Waiting for Lambda to settle lives here, because what a state means is
+//! Lambda's affair; how long to wait and what to tell meanwhile is the caller's.
+
+use std::time::{Duration, Instant};
+
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{
+    Environment as LambdaEnvironment, FunctionCode, FunctionConfiguration, LastUpdateStatus,
+    Runtime, State, VpcConfig,
+};
+use jane_migrate_config::{Architecture, Vpc};
+use serde_json::Value;
+
+use super::error::During;
+use super::{Aws, AwsError, Found, Kind};
+use crate::permission::{COGNITO, Policy};
+use crate::resources::{EnvValue, Function, FunctionState, ObservedFunction, Tags};
+
+/// What an invocation answered.
+#[derive(Debug, Clone)]
+pub struct Invocation {
+    /// The payload, or `Null` where it is no JSON.
+    pub payload: Value,
+    /// `Unhandled` or `Handled` where the function threw.
+    pub error: Option<String>,
+    /// From request to answer as seen from here.
+    pub took: Duration,
+}
+
+impl Aws {
+    /// The function with its tags and reserved concurrency. `None` where it does not exist.
+    pub async fn function(&self, name: &str) -> Result<Option<ObservedFunction>, AwsError> {
+        let Some(answer) = self
+            .lambda
+            .get_function()
+            .function_name(name)
+            .send()
+            .await
+            .during("lambda:GetFunction")
+            .found()?
+        else {
+            return Ok(None);
+        };
+        let configuration = answer
+            .configuration
+            .unwrap_or_else(|| FunctionConfiguration::builder().function_name(name).build());
+        let function = Function {
+            name: name.to_owned(),
+            runtime: configuration
+                .runtime()
+                .map(|runtime| runtime.as_str().to_owned())
+                .unwrap_or_default(),
+            handler: configuration.handler().unwrap_or_default().to_owned(),
+            architecture: architecture(&configuration),
+            memory_mb: positive(configuration.memory_size()),
+            timeout_s: positive(configuration.timeout()),
+            role_arn: configuration.role().unwrap_or_default().to_owned(),
+            environment: configuration
+                .environment()
+                .and_then(|environment| environment.variables())
+                .map(|variables| {
+                    variables
+                        .iter()
+                        .map(|(name, value)| (name.clone(), EnvValue::new(value)))
+                        .collect()
+                })
+                .unwrap_or_default(),
+            kms_key_arn: configuration
+                .kms_key_arn()
+                .filter(|arn| !arn.is_empty())
+                .map(str::to_owned),
+            vpc: configuration
+                .vpc_config()
+                .filter(|vpc| !vpc.subnet_ids().is_empty())
+                .map(|vpc| Vpc {
+                    subnets: vpc.subnet_ids().to_vec(),
+                    security_groups: vpc.security_group_ids().to_vec(),
+                }),
+            layers: configuration
+                .layers()
+                .iter()
+                .filter_map(|layer| layer.arn().map(str::to_owned))
+                .collect(),
+            reserved_concurrency: answer
+                .concurrency
+                .and_then(|concurrency| concurrency.reserved_concurrent_executions)
+                .and_then(|n| n.try_into().ok()),
+            tags: answer.tags.unwrap_or_default().into_iter().collect(),
+        };
+        let log_level = configuration
+            .logging_config()
+            .and_then(|logging| logging.application_log_level())
+            .map(|level| level.as_str().to_owned())
+            .or_else(|| {
+                function
+                    .environment
+                    .get("RUST_LOG")
+                    .map(|level| level.expose().to_owned())
+            });
+        Ok(Some(ObservedFunction {
+            code_sha256: configuration.code_sha256().unwrap_or_default().to_owned(),
+            state: state(&configuration),
+            log_level,
+            function,
+        }))
+    }
+
+    /// Makes the function. It can be invoked once `settled`.
+    pub async fn create_function(
+        &self,
+        function: &Function,
+        description: &str,
+        zip: Vec<u8>,
+    ) -> Result<(), AwsError> {
+        self.lambda
+            .create_function()
+            .function_name(&function.name)
+            .description(description)
+            .runtime(Runtime::from(function.runtime.as_str()))
+            .handler(&function.handler)
+            .architectures(function.architecture.as_str().into())
+            .memory_size(function.memory_mb.try_into().unwrap_or(i32::MAX))
+            .timeout(function.timeout_s.try_into().unwrap_or(i32::MAX))
+            .role(&function.role_arn)
+            .environment(environment(function))
+            .set_kms_key_arn(function.kms_key_arn.clone())
+            .set_vpc_config(function.vpc.as_ref().map(vpc))
+            .code(FunctionCode::builder().zip_file(Blob::new(zip)).build())
+            .set_tags(Some(function.tags.clone().into_iter().collect()))
+            .send()
+            .await
+            .during("lambda:CreateFunction")?;
+        Ok(())
+    }
+
+    /// Sets everything but code, architecture, tags and concurrency.
+    pub async fn configure_function(&self, function: &Function) -> Result<(), AwsError> {
+        self.lambda
+            .update_function_configuration()
+            .function_name(&function.name)
+            .runtime(Runtime::from(function.runtime.as_str()))
+            .handler(&function.handler)
+            .memory_size(function.memory_mb.try_into().unwrap_or(i32::MAX))
+            .timeout(function.timeout_s.try_into().unwrap_or(i32::MAX))
+            .role(&function.role_arn)
+            .environment(environment(function))
+            // An empty string is how a key is taken away.
+            .kms_key_arn(function.kms_key_arn.clone().unwrap_or_default())
+            .vpc_config(function.vpc.as_ref().map_or_else(leave_vpc, vpc))
+            .set_layers(Some(function.layers.clone()))
+            .send()
+            .await
+            .during("lambda:UpdateFunctionConfiguration")?;
+        Ok(())
+    }
+
+    /// Uploads the code, with the architecture it is for.
+    pub async fn upload_code(
+        &self,
+        name: &str,
+        architecture: Architecture,
+        zip: Vec<u8>,
+    ) -> Result<(), AwsError> {
+        self.lambda
+            .update_function_code()
+            .function_name(name)
+            .architectures(architecture.as_str().into())
+            .zip_file(Blob::new(zip))
+            .send()
+            .await
+            .during("lambda:UpdateFunctionCode")?;
+        Ok(())
+    }
+
+    /// Waits until the function can be invoked: its state, or `Err` where it failed or `patience` ran out.
+    pub async fn settled(&self, name: &str, patience: Duration) -> Result<(), AwsError> {
+        const ACTION: &str = "lambda:GetFunctionConfiguration";
+        let started = Instant::now();
+        let mut pause = Duration::from_millis(100);
+        loop {
+            let configuration = self
+                .lambda
+                .get_function_configuration()
+                .function_name(name)
+                .send()
+                .await
+                .during(ACTION)?;
+            let failed = |code: &str, message: String| AwsError {
+                action: ACTION,
+                kind: Kind::Refused,
+                code: code.into(),
+                message,
+                request_id: None,
+            };
+            let state = FunctionConfiguration::builder()
+                .set_state(configuration.state)
+                .set_state_reason(configuration.state_reason)
+                .set_last_update_status(configuration.last_update_status)
+                .set_last_update_status_reason(configuration.last_update_status_reason)
+                .build();
+            match self::state(&state) {
+                FunctionState::Ready => return Ok(()),
+                FunctionState::Failed(reason) => return Err(failed("function failed", reason)),
+                FunctionState::Settling(what) if started.elapsed() > patience => {
+                    return Err(failed(
+                        "still waiting",
+                        format!("the function is {what} after {} s", patience.as_secs()),
+                    ));
+                }
+                FunctionState::Settling(_) => tokio::time::sleep(pause).await,
+            }
+            pause = (pause * 2).min(Duration::from_secs(2));
+        }
+    }
+
+    /// Adds tags to the function.
+    pub async fn tag_function(&self, arn: &str, tags: &Tags) -> Result<(), AwsError> {
+        self.lambda
+            .tag_resource()
+            .resource(arn)
+            .set_tags(Some(tags.clone().into_iter().collect()))
+            .send()
+            .await
+            .during("lambda:TagResource")?;
+        Ok(())
+    }
+
+    /// Takes tags off the function.
+    pub async fn untag_function(&self, arn: &str, keys: &[String]) -> Result<(), AwsError> {
+        self.lambda
+            .untag_resource()
+            .resource(arn)
+            .set_tag_keys(Some(keys.to_vec()))
+            .send()
+            .await
+            .during("lambda:UntagResource")?;
+        Ok(())
+    }
+
+    /// Sets or frees the function's reserved concurrency.
+    pub async fn reserve_concurrency(
+        &self,
+        name: &str,
+        reserved: Option<u32>,
+    ) -> Result<(), AwsError> {
+        match reserved {
+            Some(n) => {
+                self.lambda
+                    .put_function_concurrency()
+                    .function_name(name)
+                    .reserved_concurrent_executions(n.try_into().unwrap_or(i32::MAX))
+                    .send()
+                    .await
+                    .during("lambda:PutFunctionConcurrency")?;
+            }
+            None => {
+                self.lambda
+                    .delete_function_concurrency()
+                    .function_name(name)
+                    .send()
+                    .await
+                    .during("lambda:DeleteFunctionConcurrency")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The function's resource policy; empty where it has none or does not exist.
+    pub async fn policy(&self, name: &str) -> Result<Policy, AwsError> {
+        const ACTION: &str = "lambda:GetPolicy";
+        let Some(answer) = self
+            .lambda
+            .get_policy()
+            .function_name(name)
+            .send()
+            .await
+            .during(ACTION)
+            .found()?
+        else {
+            return Ok(Policy::default());
+        };
+        Policy::parse(
+            answer.policy().unwrap_or_default(),
+            answer.revision_id.clone(),
+        )
+        .map_err(|error| AwsError {
+            action: ACTION,
+            kind: Kind::NoAnswer,
+            code: "unreadable policy".into(),
+            message: error.to_string(),
+            request_id: None,
+        })
+    }
+
+    /// Lets Cognito invoke the function for this pool only.
+    pub async fn add_permission(
+        &self,
+        name: &str,
+        statement_id: &str,
+        source_arn: &str,
+        source_account: &str,
+    ) -> Result<(), AwsError> {
+        self.lambda
+            .add_permission()
+            .function_name(name)
+            .statement_id(statement_id)
+            .principal(COGNITO)
+            .action("lambda:InvokeFunction")
+            .source_arn(source_arn)
+            .source_account(source_account)
+            .send()
+            .await
+            .during("lambda:AddPermission")?;
+        Ok(())
+    }
+
+    /// Takes a statement out of the function's policy; one that is gone already is no error.
+    pub async fn remove_permission(
+        &self,
+        name: &str,
+        statement_id: &str,
+        revision: Option<&str>,
+    ) -> Result<(), AwsError> {
+        self.lambda
+            .remove_permission()
+            .function_name(name)
+            .statement_id(statement_id)
+            .set_revision_id(revision.map(str::to_owned))
+            .send()
+            .await
+            .during("lambda:RemovePermission")
+            .found()?;
+        Ok(())
+    }
+
+    /// Invokes the function and waits for its answer.
+    pub async fn invoke(&self, name: &str, event: &Value) -> Result<Invocation, AwsError> {
+        let started = Instant::now();
+        let answer = self
+            .lambda
+            .invoke()
+            .function_name(name)
+            .payload(Blob::new(event.to_string()))
+            .send()
+            .await
+            .during("lambda:InvokeFunction")?;
+        Ok(Invocation {
+            payload: answer
+                .payload
+                .and_then(|payload| serde_json::from_slice(payload.as_ref()).ok())
+                .unwrap_or_default(),
+            error: answer.function_error,
+            took: started.elapsed(),
+        })
+    }
+
+    /// Deletes the function, its policy with it; one that is gone already is no error.
+    pub async fn delete_function(&self, name: &str) -> Result<(), AwsError> {
+        self.lambda
+            .delete_function()
+            .function_name(name)
+            .send()
+            .await
+            .during("lambda:DeleteFunction")
+            .found()?;
+        Ok(())
+    }
+}
+
+fn positive(n: Option<i32>) -> u32 {
+    n.and_then(|n| n.try_into().ok()).unwrap_or_default()
+}
+
+fn architecture(configuration: &FunctionConfiguration) -> Architecture {
+    // Lambda leaves the list out where it was never set, and means x86_64.
+    match configuration.architectures().first() {
+        Some(name) if name.as_str() == Architecture::Arm64.as_str() => Architecture::Arm64,
+        _ => Architecture::X86_64,
+    }
+}
+
+fn environment(function: &Function) -> LambdaEnvironment {
+    LambdaEnvironment::builder()
+        .set_variables(Some(
+            function
+                .environment
+                .iter()
+                .map(|(name, value)| (name.clone(), value.expose().to_owned()))
+                .collect(),
+        ))
+        .build()
+}
+
+fn vpc(vpc: &Vpc) -> VpcConfig {
+    VpcConfig::builder()
+        .set_subnet_ids(Some(vpc.subnets.clone()))
+        .set_security_group_ids(Some(vpc.security_groups.clone()))
+        .build()
+}
+
+/// Empty lists are how a function leaves its VPC.
+fn leave_vpc() -> VpcConfig {
+    VpcConfig::builder()
+        .set_subnet_ids(Some(Vec::new()))
+        .set_security_group_ids(Some(Vec::new()))
+        .build()
+}
+
+/// Lambda's two states as one. Both may be missing for a moment after a change; an update that comes too early for Lambda is
+/// refused as busy and tried again, so a missing state counts as ready.
+fn state(configuration: &FunctionConfiguration) -> FunctionState {
+    let reason = |reason: Option<&str>| reason.unwrap_or("no reason given").to_owned();
+    match (configuration.state(), configuration.last_update_status()) {
+        (Some(State::Failed), _) => FunctionState::Failed(reason(configuration.state_reason())),
+        (_, Some(LastUpdateStatus::Failed)) => {
+            FunctionState::Failed(reason(configuration.last_update_status_reason()))
+        }
+        (_, Some(LastUpdateStatus::InProgress)) => FunctionState::Settling("being updated".into()),
+        (Some(State::Active | State::Inactive) | None, _) => FunctionState::Ready,
+        (Some(other), _) => FunctionState::Settling(other.as_str().to_lowercase()),
+    }
+}

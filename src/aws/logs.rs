@@ -1,0 +1,149 @@
+//! The function's log group: its retention, its tags, and reading events back.
+
+use super::error::During;
+use super::{Aws, AwsError, Found};
+use crate::resources::{LogGroup, Tags};
+
+/// One line of a log.
+#[derive(Debug, Clone)]
+pub struct LogEvent {
+    /// Milliseconds since 1970.
+    pub timestamp_ms: i64,
+    /// The line.
+    pub message: String,
+}
+
+impl Aws {
+    /// The log group with exactly this name, its tags not yet read.
+    pub async fn log_group_settings(&self, name: &str) -> Result<Option<LogGroup>, AwsError> {
+        // The prefix matches longer names too; ours sorts first among them.
+        let groups = self
+            .logs
+            .describe_log_groups()
+            .log_group_name_prefix(name)
+            .send()
+            .await
+            .during("logs:DescribeLogGroups")
+            .found()?
+            .and_then(|answer| answer.log_groups)
+            .unwrap_or_default();
+        Ok(groups
+            .into_iter()
+            .find(|group| group.log_group_name() == Some(name))
+            .map(|group| LogGroup {
+                name: name.to_owned(),
+                retention_days: group
+                    .retention_in_days
+                    .and_then(|days| days.try_into().ok()),
+                tags: Tags::new(),
+            }))
+    }
+
+    /// The same log group with its tags. `arn` is its ARN without `:*`, as the tagging calls want it.
+    pub async fn with_tags(&self, group: LogGroup, arn: &str) -> Result<LogGroup, AwsError> {
+        let tags = self
+            .logs
+            .list_tags_for_resource()
+            .resource_arn(arn)
+            .send()
+            .await
+            .during("logs:ListTagsForResource")
+            .found()?
+            .and_then(|answer| answer.tags)
+            .unwrap_or_default();
+        Ok(LogGroup {
+            tags: tags.into_iter().collect(),
+            ..group
+        })
+    }
+
+    /// Makes the log group, with its tags.
+    pub async fn create_log_group(&self, group: &LogGroup) -> Result<(), AwsError> {
+        self.logs
+            .create_log_group()
+            .log_group_name(&group.name)
+            .set_tags(Some(group.tags.clone().into_iter().collect()))
+            .send()
+            .await
+            .during("logs:CreateLogGroup")?;
+        Ok(())
+    }
+
+    /// Adds tags to the log group.
+    pub async fn tag_log_group(&self, arn: &str, tags: &Tags) -> Result<(), AwsError> {
+        self.logs
+            .tag_resource()
+            .resource_arn(arn)
+            .set_tags(Some(tags.clone().into_iter().collect()))
+            .send()
+            .await
+            .during("logs:TagResource")?;
+        Ok(())
+    }
+
+    /// Sets how many days events are kept.
+    pub async fn keep_logs(&self, name: &str, days: u32) -> Result<(), AwsError> {
+        self.logs
+            .put_retention_policy()
+            .log_group_name(name)
+            .retention_in_days(days.try_into().unwrap_or(i32::MAX))
+            .send()
+            .await
+            .during("logs:PutRetentionPolicy")?;
+        Ok(())
+    }
+
+    /// Deletes the log group; one that is gone already is no error.
+    pub async fn delete_log_group(&self, name: &str) -> Result<(), AwsError> {
+        self.logs
+            .delete_log_group()
+            .log_group_name(name)
+            .send()
+            .await
+            .during("logs:DeleteLogGroup")
+            .found()?;
+        Ok(())
+    }
+
+    /// The events since `since_ms` (milliseconds since 1970) that match CloudWatch's filter `pattern`, at most `limit` of them.
+    pub async fn log_events(
+        &self,
+        group: &str,
+        pattern: &str,
+        since_ms: i64,
+        limit: usize,
+    ) -> Result<Vec<LogEvent>, AwsError> {
+        let mut events = Vec::new();
+        let mut next = None;
+        loop {
+            let Some(page) = self
+                .logs
+                .filter_log_events()
+                .log_group_name(group)
+                .filter_pattern(pattern)
+                .start_time(since_ms)
+                .set_next_token(next)
+                .send()
+                .await
+                .during("logs:FilterLogEvents")
+                .found()?
+            else {
+                return Ok(events);
+            };
+            events.extend(
+                page.events
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(|event| LogEvent {
+                        timestamp_ms: event.timestamp.unwrap_or_default(),
+                        message: event.message.unwrap_or_default(),
+                    }),
+            );
+            next = page.next_token;
+            if next.is_none() || events.len() >= limit {
+                events.truncate(limit);
+                return Ok(events);
+            }
+        }
+    }
+}

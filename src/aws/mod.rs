@@ -1,0 +1,87 @@
+//! The only place that knows the AWS SDK. One file a service; each function is one call or one settled wait, takes and gives
+//! the program's own types, and names the IAM action in its error. What is called when is decided by `observe`, `apply` and
+//! the commands.
+
+pub mod cognito;
+pub mod error;
+pub mod iam;
+pub mod lambda;
+pub mod logs;
+mod raw;
+
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region};
+use aws_smithy_http_client::{Builder, Connector, proxy::ProxyConfig, tls};
+
+pub use error::{AwsError, Found, Kind};
+
+/// Where to connect, and as whom.
+#[derive(Debug, Clone, Default)]
+pub struct Connection {
+    /// The Region of the pool.
+    pub region: String,
+    /// A profile of the AWS configuration files.
+    pub profile: Option<String>,
+    /// One endpoint for every service: an emulator. (`AWS_ENDPOINT_URL` and its per-service forms are the SDK's own.)
+    pub endpoint_url: Option<String>,
+}
+
+/// The clients of one Region. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Aws {
+    cognito: aws_sdk_cognitoidentityprovider::Client,
+    lambda: aws_sdk_lambda::Client,
+    iam: aws_sdk_iam::Client,
+    logs: aws_sdk_cloudwatchlogs::Client,
+}
+
+impl Aws {
+    /// Loads the configuration that every AWS tool shares (environment, profiles, SSO, instance roles). Makes no call.
+    pub async fn connect(connection: &Connection) -> Self {
+        // ring and not the SDK's default provider: one C library less to compile, and the handler's TLS is built on it too.
+        let http = Builder::new().build_with_connector_fn(|settings, components| {
+            let mut connector = Connector::builder()
+                .tls_provider(tls::Provider::Rustls(
+                    tls::rustls_provider::CryptoMode::Ring,
+                ))
+                .proxy_config(ProxyConfig::from_env());
+            if let Some(settings) = settings {
+                connector = connector.connector_settings(settings.clone());
+            }
+            if let Some(sleep) = components.and_then(|components| components.sleep_impl()) {
+                connector = connector.sleep_impl(sleep);
+            }
+            connector.build()
+        });
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .region(Region::new(connection.region.clone()))
+            .http_client(http)
+            .retry_config(
+                RetryConfig::standard()
+                    .with_max_attempts(6)
+                    .with_initial_backoff(Duration::from_millis(200)),
+            )
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(Duration::from_secs(5))
+                    .operation_attempt_timeout(Duration::from_secs(40))
+                    .build(),
+            );
+        if let Some(profile) = &connection.profile {
+            loader = loader.profile_name(profile);
+        }
+        if let Some(url) = &connection.endpoint_url {
+            loader = loader.endpoint_url(url);
+        }
+        let config = loader.load().await;
+        Self {
+            cognito: aws_sdk_cognitoidentityprovider::Client::new(&config),
+            lambda: aws_sdk_lambda::Client::new(&config),
+            iam: aws_sdk_iam::Client::new(&config),
+            logs: aws_sdk_cloudwatchlogs::Client::new(&config),
+        }
+    }
+}

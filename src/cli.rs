@@ -1,0 +1,247 @@
+//! The command line: what clap derives, and nothing else. What the flags mean together with environment and file is
+//! `settings`' business.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::document::Decision;
+use crate::ids::PoolId;
+
+/// Move customers into an Amazon Cognito user pool as they sign in.
+///
+/// Puts a user migration Lambda in place for a pool and takes it away again: the first time a customer signs in, the Lambda
+/// checks the name and password against the existing directory and hands the profile to the pool. Nothing else of the pool is
+/// changed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "jane-migrate",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
+#[command(
+    after_help = "Start with `jane-migrate sandbox --tour`: a whole migration on this machine, no AWS account needed."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Flags of every command.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// Flags of every command.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// The configuration file [default: migrate.toml]
+    #[arg(long, global = true, value_name = "FILE", env = "JANE_MIGRATE_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// The pool's Region [default: the one its id begins with]
+    #[arg(
+        long,
+        global = true,
+        value_name = "REGION",
+        env = "JANE_MIGRATE_REGION"
+    )]
+    pub region: Option<String>,
+    /// The profile of the AWS configuration files
+    #[arg(
+        long,
+        global = true,
+        value_name = "PROFILE",
+        env = "JANE_MIGRATE_PROFILE"
+    )]
+    pub profile: Option<String>,
+    /// One endpoint for every AWS service: an emulator
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "JANE_MIGRATE_ENDPOINT_URL"
+    )]
+    pub endpoint_url: Option<String>,
+    /// Only errors and data
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// More about what happens
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    /// When to use colour; NO_COLOR is honoured
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub color: Color,
+    /// Print one JSON document on stdout
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Build the handler for the configured directory and show what would be uploaded
+    Build(Build),
+    /// Show what deploy would do, and change nothing
+    Plan(Plan),
+    /// Put the migration in place for a pool
+    Deploy(Deploy),
+    /// Check that the migration still holds
+    Verify(Verify),
+    /// Take the migration away and leave no trace
+    Teardown(Teardown),
+    /// Try a migration on this machine: a local corner of AWS with a pool and a directory
+    Sandbox(Sandbox),
+}
+
+/// Which pools.
+#[derive(Debug, Clone, Args)]
+pub struct Pools {
+    /// The user pool's id; may be left out where the configuration names the pool
+    #[arg(
+        long = "pool",
+        value_name = "ID",
+        env = "JANE_MIGRATE_POOL",
+        value_delimiter = ','
+    )]
+    pub pools: Vec<PoolId>,
+}
+
+/// What deploy may do beyond the configuration, the same for plan.
+#[derive(Debug, Clone, Args)]
+pub struct Allow {
+    /// Allow USER_PASSWORD_AUTH on the app clients that lack it; teardown takes it back
+    #[arg(long)]
+    pub enable_password_auth: bool,
+    /// Take over a trigger, role, function or log group that stands in our place; teardown puts a replaced trigger back
+    #[arg(long)]
+    pub replace: bool,
+    /// What to do with a setting of the pool that this version does not know: send it as it is, or leave it out
+    #[arg(long, value_name = "KEY=carry|drop", value_parser = decision)]
+    pub unknown: Vec<(String, Decision)>,
+    /// Upload this zip instead of building the handler
+    #[arg(long, value_name = "ZIP")]
+    pub artifact: Option<PathBuf>,
+}
+
+fn decision(text: &str) -> Result<(String, Decision), String> {
+    match text.split_once('=') {
+        Some((key, "carry")) if !key.is_empty() => Ok((key.to_owned(), Decision::Carry)),
+        Some((key, "drop")) if !key.is_empty() => Ok((key.to_owned(), Decision::Drop)),
+        _ => Err("expected KEY=carry or KEY=drop".into()),
+    }
+}
+
+/// `build`
+#[derive(Debug, Args)]
+pub struct Build {
+    /// Copy the zip to this file
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// `plan`
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// Which pools.
+    #[command(flatten)]
+    pub pools: Pools,
+    /// What deploy would be allowed.
+    #[command(flatten)]
+    pub allow: Allow,
+    /// Exit with 2 where there are changes
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+/// `deploy`
+#[derive(Debug, Args)]
+pub struct Deploy {
+    /// Which pools.
+    #[command(flatten)]
+    pub pools: Pools,
+    /// What it may do.
+    #[command(flatten)]
+    pub allow: Allow,
+    /// Do not ask; needed where there is no terminal
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Do not invoke the new function before the trigger goes live (for emulators that cannot run it)
+    #[arg(long)]
+    pub no_probe: bool,
+}
+
+/// How verify's findings are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// One JSON document.
+    Json,
+}
+
+/// `verify`
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 everything holds, 1 a finding, 2 could not be checked.")]
+pub struct Verify {
+    /// Which pools.
+    #[command(flatten)]
+    pub pools: Pools,
+    /// How to print the findings
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Let warnings fail too
+    #[arg(long)]
+    pub strict: bool,
+    /// Also invoke the function for a user nobody knows
+    #[arg(long)]
+    pub probe: bool,
+    /// Only these checks
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// All but these checks
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub skip: Vec<String>,
+}
+
+/// `teardown`
+#[derive(Debug, Args)]
+pub struct Teardown {
+    /// Which pools.
+    #[command(flatten)]
+    pub pools: Pools,
+    /// Do not ask; needed where there is no terminal
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Even while customers still migrate, or before the window closes
+    #[arg(long)]
+    pub force: bool,
+    /// Leave the log group
+    #[arg(long)]
+    pub keep_logs: bool,
+    /// What to do with a setting of the pool that this version does not know: send it as it is, or leave it out
+    #[arg(long, value_name = "KEY=carry|drop", value_parser = decision)]
+    pub unknown: Vec<(String, Decision)>,
+}
+
+/// `sandbox`
+#[derive(Debug, Args)]
+pub struct Sandbox {
+    /// Walk through a whole migration, explain each step, and end
+    #[arg(long)]
+    pub tour: bool,
+    /// The port to listen on [default: a free one]
+    #[arg(long, value_name = "N")]
+    pub port: Option<u16>,
+}

@@ -1,0 +1,45 @@
+//! `build`: the zip that deploy would upload.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use serde_json::json;
+
+use super::session;
+use crate::artifact::Linkage;
+use crate::cli::{Build, Global};
+use crate::settings;
+use crate::ui::Ui;
+
+pub(super) async fn run(global: &Global, args: &Build, ui: &Ui) -> anyhow::Result<ExitCode> {
+    let loaded = settings::load(global)?;
+    let artifact = session::build(&loaded.config, ui).await?;
+    let zip = match &args.output {
+        Some(output) => {
+            std::fs::write(output, artifact.read()?)
+                .with_context(|| format!("failed to write `{}`", output.display()))?;
+            output
+        }
+        None => &artifact.zip,
+    };
+    if ui.json {
+        let mut document = json!(artifact);
+        document["zip"] = json!(zip);
+        ui.document(&document)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let linkage = match artifact.linkage {
+        Linkage::Static => "static, needs nothing of the system".to_owned(),
+        linkage => format!("{linkage}, at most 2.34 on provided.al2023"),
+    };
+    ui.say(&format!(
+        "handler for `{}`{}\n  zip           {}\n  CodeSha256    {}\n  size          {} KB\n  architecture  {}\n  linkage       {linkage}",
+        loaded.config.directory.kind(),
+        if artifact.cached { " (built before)" } else { "" },
+        zip.display(),
+        artifact.code_sha256,
+        artifact.size / 1000,
+        artifact.architecture.as_str(),
+    ));
+    Ok(ExitCode::SUCCESS)
+}

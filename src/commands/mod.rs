@@ -1,0 +1,69 @@
+//! One file a command. A command reads its settings, asks the core what to do, and shows what came of it.
+
+mod build;
+mod deploy;
+mod plan;
+mod session;
+mod teardown;
+mod verify;
+
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use crate::apply::{Report, RunResult, StepResult};
+use crate::cli::{Cli, Command};
+use crate::ui::Ui;
+
+/// Runs the command.
+pub async fn run(cli: Cli, ui: &Ui) -> anyhow::Result<ExitCode> {
+    let global = &cli.global;
+    match &cli.command {
+        Command::Build(args) => build::run(global, args, ui).await,
+        Command::Plan(args) => plan::run(global, args, ui).await,
+        Command::Deploy(args) => deploy::run(global, args, ui).await,
+        Command::Verify(args) => verify::run(global, args, ui).await,
+        Command::Teardown(args) => teardown::run(global, args, ui).await,
+        Command::Sandbox(_) => anyhow::bail!("not yet"),
+    }
+}
+
+/// With `--json`, the one document: the pool's own where there is one pool, else all of them under `pools`.
+fn print_documents(ui: &Ui, documents: &[impl Serialize]) -> anyhow::Result<()> {
+    match documents {
+        _ if !ui.json => Ok(()),
+        [document] => ui.document(document),
+        documents => ui.document(&serde_json::json!({ "pools": documents })),
+    }
+}
+
+/// How a run that was not finished ended: its error, what was done, and what to run next. Says whether it was finished.
+fn show_ending(report: &Report, ui: &Ui, command: &str) -> bool {
+    let (done, left) = (
+        report.count(StepResult::Done),
+        report.count(StepResult::NotTried),
+    );
+    let counted = format!(
+        "{done} step(s) done and kept, {left} not tried; `jane-migrate {command} --pool {}` goes on from there",
+        report.pool
+    );
+    match report.result {
+        RunResult::Done | RunResult::NothingToDo => return true,
+        RunResult::Interrupted => ui.warn(&format!("interrupted: {counted}")),
+        _ => {
+            if let Some(error) = &report.error {
+                ui.error(error);
+            }
+            ui.note(&counted);
+        }
+    }
+    false
+}
+
+fn exit_code(result: RunResult) -> ExitCode {
+    match result {
+        RunResult::Done | RunResult::NothingToDo => ExitCode::SUCCESS,
+        RunResult::Interrupted => ExitCode::from(130),
+        RunResult::Blocked | RunResult::Declined | RunResult::Failed => ExitCode::FAILURE,
+    }
+}

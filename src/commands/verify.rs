@@ -1,0 +1,90 @@
+//! `verify`: reads, checks, reports.
+
+use std::process::ExitCode;
+
+use anyhow::bail;
+use jane_migrate_config::Config;
+
+use super::session::{Session, today};
+use crate::cli::{Format, Global, Verify};
+use crate::finding::Finding;
+use crate::settings;
+use crate::ui::Ui;
+use crate::verify::report::{Document, Verdict, text, verdict};
+use crate::verify::{self as checks, Configured, Evidence, jane};
+
+pub(super) async fn run(global: &Global, args: &Verify, ui: &Ui) -> anyhow::Result<ExitCode> {
+    for id in args.only.iter().chain(&args.skip) {
+        if !checks::ids().any(|known| known == id) {
+            let known: Vec<_> = checks::ids().collect();
+            bail!(
+                "there is no check `{id}`; the checks are {}",
+                known.join(", ")
+            );
+        }
+    }
+    let loaded = settings::load_if_there(global)?;
+    let config = loaded.as_ref().map(|loaded| &loaded.config);
+    let chosen = |id: &str| {
+        (args.only.is_empty() || args.only.iter().any(|only| only == id))
+            && !args.skip.iter().any(|skip| skip == id)
+    };
+    let ui = &ui.as_json(args.format == Format::Json);
+    let mut verdicts = Vec::new();
+    let mut documents = Vec::new();
+    for target in settings::targets(global, &args.pools, config)? {
+        let session = Session::open(target, ui).await?;
+        let findings = findings(&session, config, ui, chosen).await?;
+        show(session.names.pool.id.as_str(), &findings, ui, true);
+        let verdict = verdict(&findings, args.strict);
+        documents.push(serde_json::to_value(Document {
+            pool: session.names.pool.id.as_str(),
+            findings: &findings,
+            ok: verdict == Verdict::Holds,
+        })?);
+        verdicts.push(verdict);
+    }
+    super::print_documents(ui, &documents)?;
+    Ok(if verdicts.contains(&Verdict::Fails) {
+        ExitCode::FAILURE
+    } else if verdicts.contains(&Verdict::Unknown) {
+        ExitCode::from(2)
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+/// Runs the chosen checks over what the session observed.
+pub(super) async fn findings(
+    session: &Session,
+    config: Option<&Config>,
+    ui: &Ui,
+    chosen: impl Fn(&str) -> bool,
+) -> anyhow::Result<Vec<Finding>> {
+    let _ = ui;
+    let evidence = Evidence {
+        names: &session.names,
+        observed: &session.observed,
+        config: config.map(|config| Configured {
+            config,
+            settings: session.handler_settings(config),
+        }),
+        clients: session.target.clients.as_deref(),
+        today: today()?,
+        jane: jane::Answers::NotJane,
+    };
+    Ok(checks::run(&evidence, chosen))
+}
+
+/// Shows the findings: all of them, or only those that do not hold. Says whether all do.
+pub(super) fn show(pool: &str, findings: &[Finding], ui: &Ui, all: bool) -> bool {
+    let shown: Vec<Finding> = findings
+        .iter()
+        .filter(|finding| all || !finding.ok)
+        .cloned()
+        .collect();
+    if !shown.is_empty() {
+        ui.say(&text(pool, &shown, &ui.out));
+    }
+    findings.iter().all(|finding| finding.ok)
+}

@@ -1,0 +1,28 @@
+//! jane-migrate puts a user migration Lambda in place for an Amazon Cognito user pool, proves that it holds, and takes it away.
+//!
+//! The flow of every command that changes anything is `observe -> desired -> plan -> (confirm) -> apply -> report`:
+//!
+//! - [`observe`] reads the pool, its clients and what is ours, side by side.
+//! - [`resources`] says what should be there; [`plan`] compares, purely and synchronously; nothing is decided afterwards.
+//! - [`apply`] is the one place from which AWS is written to, [`aws`] the one that knows the SDK.
+//! - [`document`] is the heart: updates of a pool or client that lose nothing of it.
+//! - [`artifact`] builds the handler from the sources this binary carries.
+//! - [`verify`] checks a deployed migration; [`ui`] shows things; [`commands`] ties them together.
+
+pub mod apply;
+pub mod artifact;
+pub mod aws;
+pub mod cli;
+pub mod commands;
+pub mod document;
+pub mod finding;
+pub mod ids;
+pub mod observe;
+pub mod permission;
+pub mod plan;
+pub mod probe;
+pub mod resources;
+pub mod settings;
+pub mod snapshot;
+pub mod ui;
+pub mod verify;

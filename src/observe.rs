@@ -1,0 +1,107 @@
+//! Reads everything about one pool, side by side and once: two round trips, whatever the pool.
+
+use anyhow::Context;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+
+use crate::aws::{Aws, AwsError, Kind};
+use crate::document::ClientDocument;
+use crate::ids::{Names, PoolArn, PoolId, function_name, log_group_name};
+use crate::plan::Observed;
+use crate::resources::opened_clients;
+
+/// Clients described at once; Cognito throttles reads too.
+const CLIENTS_AT_ONCE: usize = 8;
+
+/// What is there, and the names that follow from the pool's ARN. `clients` are the ones whose sign-ins must migrate; `None`
+/// means all of the pool's.
+pub async fn observe(
+    aws: &Aws,
+    pool_id: &PoolId,
+    region: &str,
+    clients: Option<&[String]>,
+) -> anyhow::Result<(Names, Observed)> {
+    // Names need no account, so nothing waits for the pool's ARN but the log group's tags.
+    let function = function_name(pool_id, region);
+    let log_group = log_group_name(&function);
+    let (pool, mfa, ids, function, policy, role, group) = tokio::join!(
+        aws.describe_pool(pool_id),
+        aws.mfa_config(pool_id),
+        client_ids(aws, pool_id, clients),
+        aws.function(&function),
+        aws.policy(&function),
+        aws.role(&function),
+        aws.log_group_settings(&log_group),
+    );
+    let pool = pool.with_context(|| format!("failed to read user pool `{pool_id}`"))?;
+    let arn: PoolArn = pool
+        .arn()
+        .parse()
+        .map_err(anyhow::Error::msg)
+        .with_context(|| format!("failed to read user pool `{pool_id}`"))?;
+    let names = Names::new(arn);
+    let failed = |what: &str, name: &str| format!("failed to read {what} `{name}`");
+    let function = function.with_context(|| failed("function", &names.function))?;
+    let policy = policy.with_context(|| failed("the policy of function", &names.function))?;
+    let role = role.with_context(|| failed("role", &names.function))?;
+    let group = group.with_context(|| failed("log group", &names.log_group))?;
+    let mfa = mfa.with_context(|| failed("the MFA settings of user pool", pool_id.as_str()))?;
+    let mut ids = ids.with_context(|| failed("the app clients of user pool", pool_id.as_str()))?;
+    if let Some(function) = &function {
+        ids.extend(opened_clients(&function.function.tags).into_keys());
+    }
+    ids.sort();
+    ids.dedup();
+
+    let tags = async {
+        match group {
+            Some(group) => aws.with_tags(group, &names.log_group_arn).await.map(Some),
+            None => Ok(None),
+        }
+    };
+    let (clients, log_group) = tokio::join!(describe_clients(aws, pool_id, &ids, clients), tags);
+    let observed = Observed {
+        pool,
+        mfa,
+        clients: clients?,
+        log_group: log_group.with_context(|| failed("log group", &names.log_group))?,
+        role,
+        function,
+        policy,
+    };
+    Ok((names, observed))
+}
+
+async fn client_ids(
+    aws: &Aws,
+    pool: &PoolId,
+    clients: Option<&[String]>,
+) -> Result<Vec<String>, AwsError> {
+    match clients {
+        Some(clients) => Ok(clients.to_vec()),
+        None => aws.client_ids(pool).await,
+    }
+}
+
+/// A client that the config names must be there; one that only a tag remembers may have been deleted since.
+async fn describe_clients(
+    aws: &Aws,
+    pool: &PoolId,
+    ids: &[String],
+    named: Option<&[String]>,
+) -> anyhow::Result<Vec<ClientDocument>> {
+    let described: Vec<Option<ClientDocument>> = stream::iter(ids)
+        .map(async |id| match aws.describe_client(pool, id).await {
+            Ok(client) => Ok(Some(client)),
+            Err(error)
+                if error.kind == Kind::NotFound
+                    && !named.is_some_and(|named| named.contains(id)) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(error).with_context(|| format!("failed to read app client `{id}`")),
+        })
+        .buffered(CLIENTS_AT_ONCE)
+        .try_collect()
+        .await?;
+    Ok(described.into_iter().flatten().collect())
+}

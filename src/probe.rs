@@ -1,0 +1,130 @@
+//! The synthetic event that tries a function before customers do, and what its answer must look like. Pure.
+
+use anyhow::{Context, bail};
+use serde_json::{Value, json};
+
+use crate::aws::lambda::Invocation;
+use crate::ids::PoolArn;
+
+/// What made Cognito call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// A sign-in with a password.
+    SignIn,
+    /// A forgotten password.
+    ForgotPassword,
+}
+
+impl Source {
+    /// The event's `triggerSource`.
+    pub fn trigger_source(self) -> &'static str {
+        match self {
+            Self::SignIn => "UserMigration_Authentication",
+            Self::ForgotPassword => "UserMigration_ForgotPassword",
+        }
+    }
+}
+
+/// An event as Cognito sends it, nulls included, for a user that cannot exist (`.invalid` is reserved for that). `nonce` makes it
+/// a new user each time; it is no secret.
+pub fn event(pool: &PoolArn, client: &str, source: Source, nonce: &str) -> Value {
+    let request = match source {
+        Source::SignIn => json!({
+            "password": format!("probe-{nonce}"),
+            "validationData": null,
+            "userAttributes": null,
+        }),
+        Source::ForgotPassword => json!({ "clientMetadata": null, "userAttributes": null }),
+    };
+    json!({
+        "version": "1",
+        "triggerSource": source.trigger_source(),
+        "region": pool.region,
+        "userPoolId": pool.id.as_str(),
+        "userName": format!("jane-migrate-probe-{nonce}@probe.invalid"),
+        "callerContext": { "awsSdkVersion": "aws-sdk-unknown-unknown", "clientId": client },
+        "request": request,
+        "response": {
+            "userAttributes": null,
+            "forceAliasCreation": null,
+            "enableSMSMFA": null,
+            "finalUserStatus": null,
+            "messageAction": null,
+            "desiredDeliveryMediums": null,
+        },
+    })
+}
+
+/// A user nobody knows must not be migrated: the event comes back with its response untouched.
+pub fn judge(event: &Value, answer: &Invocation) -> anyhow::Result<()> {
+    if answer.error.is_some() {
+        let kind = answer.payload["errorType"]
+            .as_str()
+            .unwrap_or("no error type");
+        let message = answer.payload["errorMessage"].as_str().unwrap_or_default();
+        let failure = anyhow::anyhow!("it threw {kind}: {message}");
+        return Err(match kind {
+            "DirectoryUnavailable" => failure.context(
+                "the directory did not answer; its log says which call failed (credentials, url, network), and no customer could be migrated",
+            ),
+            _ => failure.context("the function failed; its log says why"),
+        });
+    }
+    let response = answer
+        .payload
+        .get("response")
+        .context("it answered with no event")?;
+    if *response != event["response"] {
+        bail!("it would migrate a user that cannot exist");
+    }
+    if answer.payload["userName"] != event["userName"] {
+        bail!("it answered with another event");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn sent() -> Value {
+        let arn = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Ab1";
+        event(&arn.parse().unwrap(), "client", Source::SignIn, "n1")
+    }
+
+    fn answered(payload: Value, error: Option<&str>) -> Invocation {
+        Invocation {
+            payload,
+            error: error.map(str::to_owned),
+            took: Duration::ZERO,
+        }
+    }
+
+    #[test]
+    fn the_event_handed_back_is_right() {
+        assert!(judge(&sent(), &answered(sent(), None)).is_ok());
+    }
+
+    #[test]
+    fn a_migrated_probe_is_wrong() {
+        let mut payload = sent();
+        payload["response"]["finalUserStatus"] = json!("CONFIRMED");
+        assert!(judge(&sent(), &answered(payload, None)).is_err());
+    }
+
+    #[test]
+    fn a_thrown_error_is_told() {
+        let payload = json!({"errorType": "DirectoryUnavailable", "errorMessage": "down"});
+        let error = judge(&sent(), &answered(payload, Some("Unhandled"))).unwrap_err();
+        assert!(format!("{error:#}").contains("DirectoryUnavailable"));
+        assert!(judge(&sent(), &answered(Value::Null, None)).is_err());
+    }
+
+    #[test]
+    fn a_forgot_password_event_has_no_password() {
+        let arn = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Ab1";
+        let event = event(&arn.parse().unwrap(), "c", Source::ForgotPassword, "n");
+        assert!(event["request"].get("password").is_none());
+    }
+}

@@ -1,0 +1,352 @@
+//! The things a deploy puts in place, one struct each, the same for what is desired and for what is observed, so that the plan
+//! can compare them field by field. Leaves the pool and its clients to `document`, the function's policy to `permission`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jane_migrate_config::{Architecture, Config, HandlerSettings, SETTINGS_VARIABLE, Secret, Vpc};
+use serde_json::{Value, json};
+
+use crate::ids::{Names, PoolArn, ROLE_POLICY};
+
+/// Tags by key.
+pub type Tags = BTreeMap<String, String>;
+
+/// The tags that say what is ours and what deploy changed. Any machine with credentials can verify or tear down from these
+/// alone. Values keep to letters, digits, spaces and `_ . : / = + - @`, all that every service allows.
+pub mod tag {
+    /// ARN of the pool this belongs to; on the function, the role and the log group. What lacks it is not ours.
+    pub const POOL: &str = "jane-migrate:pool";
+    /// Version of the tool that last deployed.
+    pub const VERSION: &str = "jane-migrate:version";
+    /// Digest of what the handler was built from.
+    pub const SOURCE: &str = "jane-migrate:source";
+    /// `CodeSha256` of the code as deployed.
+    pub const CODE: &str = "jane-migrate:code";
+    /// The trigger that deploy replaced, to be put back by teardown.
+    pub const REPLACED_TRIGGER: &str = "jane-migrate:replaced-trigger";
+    /// The clients whose sign-in flows deploy opened: `ID=RECORD ID=RECORD ...`, continued under `...-2`, `...-3`.
+    pub const OPENED_CLIENTS: &str = "jane-migrate:opened-clients";
+    /// SHA-256 of the snapshot taken before the first change.
+    pub const SNAPSHOT: &str = "jane-migrate:snapshot";
+}
+
+/// CloudWatch's log group of the function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogGroup {
+    /// `/aws/lambda/FUNCTION`.
+    pub name: String,
+    /// Days that events are kept; `None`: for ever.
+    pub retention_days: Option<u32>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// The execution role.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Role {
+    /// Its name, the function's.
+    pub name: String,
+    /// Who may assume it.
+    pub trust: Value,
+    /// Inline policies by name.
+    pub policies: BTreeMap<String, Value>,
+    /// ARNs of attached managed policies. We attach none.
+    pub attached: Vec<String>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// The value of an environment variable. It may be a secret, so it cannot be printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EnvValue(String);
+
+impl EnvValue {
+    /// Wraps a value.
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(value.into())
+    }
+
+    /// The value itself, for the one call that sends it and for checks that must read it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for EnvValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("****")
+    }
+}
+
+/// The function's environment.
+pub type Environment = BTreeMap<String, EnvValue>;
+
+/// The Lambda function.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Function {
+    /// Its name.
+    pub name: String,
+    /// `provided.al2023`.
+    pub runtime: String,
+    /// `bootstrap`.
+    pub handler: String,
+    /// What it runs on.
+    pub architecture: Architecture,
+    /// Memory, and with it the share of a core, in MB.
+    pub memory_mb: u32,
+    /// Seconds until Lambda ends an invocation.
+    pub timeout_s: u32,
+    /// ARN of the execution role.
+    pub role_arn: String,
+    /// Environment variables.
+    pub environment: Environment,
+    /// The key that encrypts the environment, where not Lambda's own.
+    pub kms_key_arn: Option<String>,
+    /// Subnets and security groups, where it runs inside a VPC.
+    pub vpc: Option<Vpc>,
+    /// ARNs of layers. We use none.
+    pub layers: Vec<String>,
+    /// Executions set apart for it; `None`: the account's common pool.
+    pub reserved_concurrency: Option<u32>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// The function as Lambda shows it.
+#[derive(Debug, Clone)]
+pub struct ObservedFunction {
+    /// Its settings.
+    pub function: Function,
+    /// `CodeSha256`: base64 of the SHA-256 of the zip.
+    pub code_sha256: String,
+    /// Whether it can be invoked, or why not.
+    pub state: FunctionState,
+    /// The application log level of its logging configuration, else `RUST_LOG`.
+    pub log_level: Option<String>,
+}
+
+/// What Lambda says of a function's readiness.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FunctionState {
+    /// Active, and the last update went through.
+    Ready,
+    /// Pending, or an update in progress.
+    Settling(String),
+    /// Failed; the reason as Lambda gives it.
+    Failed(String),
+}
+
+/// Everything that should be there, but for the pool's own trigger and its clients' flows.
+#[derive(Debug, Clone)]
+pub struct Desired {
+    /// The log group.
+    pub log_group: LogGroup,
+    /// The execution role.
+    pub role: Role,
+    /// The function.
+    pub function: Function,
+}
+
+/// Cognito waits five seconds for a trigger and nobody can change that.
+pub const TRIGGER_TIMEOUT_S: u32 = 5;
+
+/// The one runtime for a native handler that Lambda still lets anyone create.
+pub const RUNTIME: &str = "provided.al2023";
+
+impl Desired {
+    /// What the config asks for. `source` is the digest of what the handler is built from; `secrets` are the values of the
+    /// config's `{ env = NAME }` secrets.
+    pub fn new(
+        names: &Names,
+        config: &Config,
+        settings: &HandlerSettings,
+        source: &str,
+        secrets: Environment,
+    ) -> Self {
+        let ours = |more: &[(&str, &str)]| -> Tags {
+            let mut tags: Tags = config.function.tags.clone();
+            tags.insert(tag::POOL.into(), names.pool.to_string());
+            tags.extend(more.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
+            tags
+        };
+        let mut environment = secrets;
+        environment.insert(SETTINGS_VARIABLE.into(), EnvValue::new(settings.to_json()));
+        Self {
+            log_group: LogGroup {
+                name: names.log_group.clone(),
+                retention_days: Some(config.function.log_retention_days),
+                tags: ours(&[]),
+            },
+            role: Role {
+                name: names.function.clone(),
+                trust: trust_policy(),
+                policies: BTreeMap::from([(ROLE_POLICY.into(), role_policy(names, config))]),
+                attached: Vec::new(),
+                tags: ours(&[]),
+            },
+            function: Function {
+                name: names.function.clone(),
+                runtime: RUNTIME.into(),
+                handler: "bootstrap".into(),
+                architecture: config.function.architecture,
+                memory_mb: config.function.memory_mb,
+                timeout_s: TRIGGER_TIMEOUT_S,
+                role_arn: names.role_arn.clone(),
+                environment,
+                kms_key_arn: config.function.kms_key_arn.clone(),
+                vpc: config.function.vpc.clone(),
+                layers: Vec::new(),
+                reserved_concurrency: config.function.reserved_concurrency,
+                tags: ours(&[
+                    (tag::SOURCE, source),
+                    (tag::VERSION, env!("CARGO_PKG_VERSION")),
+                ]),
+            },
+        }
+    }
+}
+
+/// Lambda may assume the role, and nobody else.
+pub fn trust_policy() -> Value {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow",
+            "Principal": { "Service": "lambda.amazonaws.com" },
+            "Action": "sts:AssumeRole"
+        }]
+    })
+}
+
+/// Least privilege: the streams of its own log group, the secrets the config names, and in a VPC the network interfaces.
+fn role_policy(names: &Names, config: &Config) -> Value {
+    let PoolArn {
+        partition,
+        region,
+        account,
+        ..
+    } = &names.pool;
+    let mut statements = vec![json!({
+        "Sid": "WriteOwnLogs",
+        "Effect": "Allow",
+        "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+        "Resource": format!("{}:*", names.log_group_arn),
+    })];
+    for (member, secret) in config.secrets() {
+        let (action, arn) = match secret {
+            Secret::SecretsManager { arn, .. } => ("secretsmanager:GetSecretValue", arn.clone()),
+            Secret::Ssm(name) => (
+                "ssm:GetParameter",
+                format!(
+                    "arn:{partition}:ssm:{region}:{account}:parameter/{}",
+                    name.trim_start_matches('/')
+                ),
+            ),
+            Secret::Env(_) => continue,
+        };
+        statements.push(json!({
+            "Sid": format!("Read{}", alphanumeric(&member)),
+            "Effect": "Allow",
+            "Action": action,
+            "Resource": arn,
+        }));
+    }
+    if config.function.vpc.is_some() {
+        // Lambda makes the interfaces with the function's role before any subnet or interface can be named.
+        statements.push(json!({
+            "Sid": "UseVpc",
+            "Effect": "Allow",
+            "Action": [
+                "ec2:AssignPrivateIpAddresses",
+                "ec2:CreateNetworkInterface",
+                "ec2:DeleteNetworkInterface",
+                "ec2:DescribeNetworkInterfaces",
+                "ec2:DescribeSubnets",
+                "ec2:UnassignPrivateIpAddresses"
+            ],
+            "Resource": "*",
+        }));
+    }
+    json!({ "Version": "2012-10-17", "Statement": statements })
+}
+
+/// A statement id may hold letters and digits only.
+fn alphanumeric(member: &str) -> String {
+    member
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .flat_map(|word| {
+            let mut letters = word.chars();
+            letters
+                .next()
+                .map(|first| first.to_ascii_uppercase())
+                .into_iter()
+                .chain(letters)
+        })
+        .collect()
+}
+
+/// Whether these are the tags of something we made for this pool.
+pub fn is_ours(tags: &Tags, pool: &PoolArn) -> bool {
+    tags.get(tag::POOL) == Some(&pool.to_string())
+}
+
+/// The clients whose flows deploy opened, with the record that undoes it, from the function's tags.
+pub fn opened_clients(tags: &Tags) -> BTreeMap<String, String> {
+    tags.iter()
+        .filter(|(key, _)| key.starts_with(tag::OPENED_CLIENTS))
+        .flat_map(|(_, value)| value.split(' '))
+        .filter_map(|entry| entry.split_once('='))
+        .map(|(client, record)| (client.to_owned(), record.to_owned()))
+        .collect()
+}
+
+/// The tags that keep those clients: as many to a value as its 256 characters hold.
+pub fn opened_clients_tags(opened: &BTreeMap<String, String>) -> Tags {
+    let mut values: Vec<String> = Vec::new();
+    for (client, record) in opened {
+        let entry = format!("{client}={record}");
+        match values.last_mut() {
+            Some(value) if value.len() + 1 + entry.len() <= 256 => {
+                value.push(' ');
+                value.push_str(&entry);
+            }
+            _ => values.push(entry),
+        }
+    }
+    values
+        .into_iter()
+        .enumerate()
+        .map(|(n, value)| match n {
+            0 => (tag::OPENED_CLIENTS.to_owned(), value),
+            n => (format!("{}-{}", tag::OPENED_CLIENTS, n + 1), value),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn opened_clients_survive_their_tags() {
+        let opened: BTreeMap<String, String> = (0..40)
+            .map(|n| {
+                (
+                    format!("client{n:020}"),
+                    "ALLOW_USER_PASSWORD_AUTH".to_owned(),
+                )
+            })
+            .collect();
+        let tags = opened_clients_tags(&opened);
+        assert!(tags.len() > 1 && tags.values().all(|value| value.len() <= 256));
+        assert_eq!(opened_clients(&tags), opened);
+        assert!(opened_clients_tags(&BTreeMap::new()).is_empty());
+    }
+
+    #[test]
+    fn an_environment_value_cannot_be_printed() {
+        let printed = format!("{:?}", EnvValue::new("hunter2"));
+        assert!(!printed.contains("hunter2"));
+    }
+}

@@ -1,0 +1,164 @@
+//! One place decides between flags, environment and migrate.toml, once. Reads the file and the environment; asks no service.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use jane_migrate_config::{Config, Secret};
+
+use crate::aws::Connection;
+use crate::cli::{Allow, Global, Pools};
+use crate::ids::PoolId;
+use crate::plan::Allowed;
+use crate::resources::{EnvValue, Environment};
+
+/// The configuration file where `--config` does not say.
+pub const DEFAULT_FILE: &str = "migrate.toml";
+
+/// A configuration and where it came from.
+#[derive(Debug)]
+pub struct Loaded {
+    /// What it says.
+    pub config: Config,
+    /// The file.
+    pub path: PathBuf,
+}
+
+/// The configuration; where there is none, an error that says how to come by one.
+pub fn load(global: &Global) -> anyhow::Result<Loaded> {
+    load_if_there(global)?.with_context(|| {
+        format!(
+            "there is no {DEFAULT_FILE} here; copy migrate.example.toml and fill in [directory], or name a file with --config"
+        )
+    })
+}
+
+/// The configuration. `None` only where no file was named and the default one is not there.
+pub fn load_if_there(global: &Global) -> anyhow::Result<Option<Loaded>> {
+    let path = global
+        .config
+        .clone()
+        .unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && global.config.is_none() => {
+            return Ok(None);
+        }
+        Err(error) => {
+            return Err(error).with_context(|| format!("failed to read `{}`", path.display()));
+        }
+    };
+    let config = jane_migrate_config::parse(&text, &path.display().to_string())
+        .map_err(|error| anyhow::anyhow!("{error}"))?;
+    Ok(Some(Loaded { config, path }))
+}
+
+/// One pool to work on.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// The pool's id.
+    pub pool: PoolId,
+    /// The clients whose sign-ins must migrate; `None`: all.
+    pub clients: Option<Vec<String>>,
+    /// Where to connect.
+    pub connection: Connection,
+}
+
+/// The pools to work on: those of `--pool`, else those of the configuration.
+pub fn targets(
+    global: &Global,
+    pools: &Pools,
+    config: Option<&Config>,
+) -> anyhow::Result<Vec<Target>> {
+    let configured: &[jane_migrate_config::Pool] =
+        config.map(|config| &config.pools[..]).unwrap_or_default();
+    let ids: Vec<PoolId> = if pools.pools.is_empty() {
+        configured
+            .iter()
+            .filter_map(|pool| pool.id.as_deref())
+            .map(|id| id.parse().map_err(anyhow::Error::msg))
+            .collect::<anyhow::Result<_>>()?
+    } else {
+        pools.pools.clone()
+    };
+    if ids.is_empty() {
+        bail!("which pool? name it with --pool, or as [pool] id in {DEFAULT_FILE}");
+    }
+    let mut targets: Vec<Target> = Vec::new();
+    for pool in ids {
+        if targets.iter().any(|target| target.pool == pool) {
+            continue;
+        }
+        // A [pool] without an id speaks for whichever pool --pool names.
+        let clients = configured
+            .iter()
+            .find(|entry| entry.id.as_deref() == Some(pool.as_str()))
+            .or_else(|| configured.iter().find(|entry| entry.id.is_none()))
+            .and_then(|entry| entry.clients.clone());
+        let connection = Connection {
+            region: region(global, &pool)?,
+            profile: global.profile.clone(),
+            endpoint_url: global.endpoint_url.clone(),
+        };
+        targets.push(Target {
+            pool,
+            clients,
+            connection,
+        });
+    }
+    Ok(targets)
+}
+
+fn region(global: &Global, pool: &PoolId) -> anyhow::Result<String> {
+    let from_environment = || {
+        ["AWS_REGION", "AWS_DEFAULT_REGION"]
+            .iter()
+            .find_map(|name| std::env::var(name).ok())
+            .filter(|region| !region.is_empty())
+    };
+    global
+        .region
+        .clone()
+        .or_else(|| pool.region().map(str::to_owned))
+        .or_else(from_environment)
+        .with_context(|| format!("in which Region is pool {pool}? name it with --region"))
+}
+
+/// What the operator allows beyond the configuration.
+pub fn allowed(allow: &Allow) -> Allowed {
+    Allowed {
+        enable_password_auth: allow.enable_password_auth,
+        replace: allow.replace,
+        unknown: allow.unknown.iter().cloned().collect(),
+    }
+}
+
+/// The values of the configuration's `{ env = NAME }` secrets: from the operator's environment, else as the function already has
+/// them, so that a machine without them can deploy what does not concern them.
+pub fn environment_secrets(
+    config: &Config,
+    deployed: Option<&Environment>,
+) -> anyhow::Result<Environment> {
+    let mut values = BTreeMap::new();
+    for (member, secret) in config.secrets() {
+        let Secret::Env(name) = secret else { continue };
+        let value = std::env::var(name)
+            .ok()
+            .filter(|value| !value.is_empty())
+            .map(EnvValue::new)
+            .or_else(|| deployed.and_then(|deployed| deployed.get(name)).cloned())
+            .with_context(|| {
+                format!("the environment variable {name} is not set, and directory.{member} says that the secret is there")
+            })?;
+        values.insert(name.clone(), value);
+    }
+    Ok(values)
+}
+
+/// Where the snapshot of a pool is kept: next to the configuration.
+pub fn snapshot_path(config: Option<&Path>, pool: &PoolId) -> PathBuf {
+    config
+        .and_then(Path::parent)
+        .unwrap_or(Path::new(""))
+        .join(format!("jane-migrate.{pool}.snapshot.json"))
+}

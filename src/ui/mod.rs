@@ -1,0 +1,146 @@
+//! What people see: data on stdout, progress, prompts and warnings on stderr. Owns colour, width and the terminal; knows nothing
+//! of AWS.
+
+pub mod error;
+pub mod plan;
+mod progress;
+
+use std::io::{BufRead, IsTerminal, Write};
+
+use anyhow::Context;
+use console::Style;
+
+pub use progress::{Progress, Task};
+
+use crate::cli::{Color, Global};
+
+/// Styles, all of them empty where colour is off. Nothing is told by colour alone.
+#[derive(Debug, Clone)]
+pub struct Styles {
+    /// What is made, and what holds.
+    pub good: Style,
+    /// What is changed, and warnings.
+    pub warn: Style,
+    /// What is deleted, and errors.
+    pub bad: Style,
+    /// Headings.
+    pub strong: Style,
+    /// What may be skipped.
+    pub dim: Style,
+}
+
+impl Styles {
+    fn new(color: bool) -> Self {
+        let style = || Style::new().force_styling(color);
+        Self {
+            good: style().green(),
+            warn: style().yellow(),
+            bad: style().red(),
+            strong: style().bold(),
+            dim: style().dim(),
+        }
+    }
+}
+
+/// The one owner of stdout and stderr.
+#[derive(Debug, Clone)]
+pub struct Ui {
+    /// One JSON document is all that goes to stdout.
+    pub json: bool,
+    /// Only errors and data.
+    pub quiet: bool,
+    /// More about what happens.
+    pub verbose: bool,
+    /// Styles for stdout.
+    pub out: Styles,
+    /// Styles for stderr.
+    pub err: Styles,
+    progress: Progress,
+}
+
+impl Ui {
+    /// Decides once about colour and progress.
+    pub fn new(global: &Global) -> Self {
+        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+            || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let color = |terminal: bool| match global.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => terminal && !plain,
+        };
+        let err_terminal = std::io::stderr().is_terminal();
+        let err = Styles::new(color(err_terminal));
+        Self {
+            json: global.json,
+            quiet: global.quiet,
+            verbose: global.verbose,
+            out: Styles::new(color(std::io::stdout().is_terminal())),
+            progress: Progress::new(err_terminal && !global.quiet, global.quiet, err.clone()),
+            err,
+        }
+    }
+
+    /// Data for stdout. A reader that went away is no error.
+    pub fn print(&self, text: &str) {
+        let mut out = std::io::stdout().lock();
+        let _ = writeln!(out, "{}", text.trim_end_matches('\n')).and_then(|()| out.flush());
+    }
+
+    /// Text for people on stdout; nothing where a JSON document is due.
+    pub fn say(&self, text: &str) {
+        if !self.json && !self.quiet {
+            self.print(text);
+        }
+    }
+
+    /// The same, for a JSON document.
+    pub fn as_json(&self, json: bool) -> Self {
+        Self {
+            json: self.json || json,
+            ..self.clone()
+        }
+    }
+
+    /// The one JSON document.
+    pub fn document(&self, value: &impl serde::Serialize) -> anyhow::Result<()> {
+        let text = serde_json::to_string_pretty(value).context("failed to write JSON")?;
+        self.print(&text);
+        Ok(())
+    }
+
+    /// A line on stderr that `--quiet` leaves out.
+    pub fn note(&self, text: &str) {
+        if !self.quiet {
+            self.progress.line(text);
+        }
+    }
+
+    /// A warning on stderr.
+    pub fn warn(&self, text: &str) {
+        self.progress
+            .line(&format!("{}: {text}", self.err.warn.apply_to("warning")));
+    }
+
+    /// An error on stderr.
+    pub fn error(&self, error: &anyhow::Error) {
+        self.progress.line(&error::render(error, &self.err));
+    }
+
+    /// Something that takes a while begins.
+    pub fn task(&self, label: impl Into<String>) -> Task {
+        self.progress.task(label.into())
+    }
+
+    /// Asks; yes only for `y` or `yes`. Where nobody can answer, the error names `--yes`.
+    pub fn confirm(&self, question: &str) -> anyhow::Result<bool> {
+        if !std::io::stdin().is_terminal() {
+            anyhow::bail!("nobody can be asked here; look at the plan and give --yes");
+        }
+        let mut err = std::io::stderr().lock();
+        write!(err, "{question} [y/N] ")?;
+        err.flush()?;
+        let mut answer = String::new();
+        std::io::stdin().lock().read_line(&mut answer)?;
+        Ok(matches!(answer.trim(), "y" | "Y" | "yes" | "Yes"))
+    }
+}
