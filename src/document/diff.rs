@@ -309,6 +309,16 @@ mod tests {
     }
 
     #[test]
+    fn lists_that_grow_or_shrink_are_told_whole() {
+        let (short, long) = (json!({ "Later": ["a"] }), json!({ "Later": ["a", "b"] }));
+        assert_eq!(
+            shown(short.clone(), long.clone()),
+            ["/Later: [\"a\"] => [\"a\",\"b\"]"]
+        );
+        assert_eq!(shown(long, short), ["/Later: [\"a\",\"b\"] => [\"a\"]"]);
+    }
+
+    #[test]
     fn what_changes_by_itself_is_left_out() {
         let before = json!({ "LastModifiedDate": 1, "EstimatedNumberOfUsers": 5 });
         assert_eq!(

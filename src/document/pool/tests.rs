@@ -72,6 +72,14 @@ fn a_pool_without_triggers_gets_one() {
 }
 
 #[test]
+fn triggers_may_be_unset_in_any_way() {
+    for unset in [json!(null), json!(""), json!({})] {
+        let config = sent("LambdaConfig", json!({ "LambdaConfig": unset }));
+        assert_eq!(config, json!({ "UserMigration": ARN }));
+    }
+}
+
+#[test]
 fn the_other_triggers_stay_also_those_nobody_knows() {
     let config = json!({
         "PreSignUp": "a", "PreTokenGeneration": "b", "PreTokenGenerationConfig": { "LambdaArn": "b", "LambdaVersion": "V3_0" },
