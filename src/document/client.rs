@@ -397,6 +397,14 @@ mod tests {
     }
 
     #[test]
+    fn default_flows_that_were_listed_stay_listed() {
+        let listed = [REFRESH, "ALLOW_USER_SRP_AUTH", "ALLOW_CUSTOM_AUTH"];
+        let (flows, record) = open(&with_flows(&listed));
+        let opened = client(json!({ "ExplicitAuthFlows": flows }));
+        assert_eq!(close(&opened, record), Some(json!(listed)));
+    }
+
+    #[test]
     fn a_list_that_others_changed_since_stays_a_list() {
         let client = with_flows(&[REFRESH, "ALLOW_USER_SRP_AUTH", PASSWORD]);
         assert_eq!(close(&client, "default"), Some(json!(REFRESH_AND_SRP)));
