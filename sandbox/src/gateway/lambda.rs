@@ -36,16 +36,16 @@ pub(crate) async fn answer(shared: &Shared, call: &Call) -> Result<Answer, Refus
     match call.action.as_str() {
         "CreateFunction" => {
             let request = call.members()?;
-            check_environment(&request["Environment"])?;
-            check_role(shared, &call.scope, &request["Role"]).await?;
+            check_environment(request.get("Environment"))?;
+            check_role(shared, &call.scope, request.get("Role")).await?;
             tidied(upstream.forward(call).await?)
         }
         "UpdateFunctionConfiguration" => {
             let request = call.members()?;
             check_settled(upstream, call).await?;
-            check_environment(request.get("Environment").unwrap_or(&Value::Null))?;
-            if let Some(role) = request.get("Role") {
-                check_role(shared, &call.scope, role).await?;
+            check_environment(request.get("Environment"))?;
+            if request.contains_key("Role") {
+                check_role(shared, &call.scope, request.get("Role")).await?;
             }
             tidied(upstream.forward(call).await?)
         }
@@ -95,14 +95,14 @@ pub(crate) async fn answer(shared: &Shared, call: &Call) -> Result<Answer, Refus
 }
 
 /// Lambda takes a role only when it can assume it: it exists, trusts Lambda, and has had the time to be known everywhere.
-async fn check_role(shared: &Shared, scope: &Scope, role: &Value) -> Result<(), Refusal> {
+async fn check_role(shared: &Shared, scope: &Scope, role: Option<&Value>) -> Result<(), Refusal> {
     let refusal = || {
         Refusal::new(
             "InvalidParameterValueException",
             "The role defined for the function cannot be assumed by Lambda.",
         )
     };
-    let arn = role.as_str().unwrap_or_default();
+    let arn = role.and_then(Value::as_str).unwrap_or_default();
     let Some((prefix, path)) = arn.split_once(":role/") else {
         return Err(Refusal::new(
             "ValidationException",
@@ -133,8 +133,9 @@ async fn check_role(shared: &Shared, scope: &Scope, role: &Value) -> Result<(), 
     Ok(())
 }
 
-fn check_environment(environment: &Value) -> Result<(), Refusal> {
-    let Some(variables) = environment["Variables"].as_object() else {
+fn check_environment(environment: Option<&Value>) -> Result<(), Refusal> {
+    let Some(Value::Object(variables)) = environment.and_then(|given| given.get("Variables"))
+    else {
         return Ok(());
     };
     let problem = |what: String| {
@@ -156,8 +157,7 @@ fn check_environment(environment: &Value) -> Result<(), Refusal> {
             reserved.join(", ")
         )));
     }
-    let measured = environment["Variables"].to_string();
-    if measured.len() > ENVIRONMENT_LIMIT {
+    if json!(variables).to_string().len() > ENVIRONMENT_LIMIT {
         return Err(problem("exceeded the 4KB limit.".to_owned()));
     }
     Ok(())

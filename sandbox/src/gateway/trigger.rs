@@ -308,6 +308,17 @@ fn username(pool: &Pool, typed: &str, given: Option<String>) -> Result<String, R
             "Username cannot be of {what} format, since user pool is configured for {alias} alias."
         ))
     };
+    let names = pool.identity("UsernameAttributes");
+    let fits = names.is_empty()
+        || (names.contains(&"email") && is_email(&username))
+        || (names.contains(&"phone_number") && is_phone(&username));
+    if !fits {
+        return Err(Refusal::invalid(match names[..] {
+            ["email"] => "Username should be an email.",
+            ["phone_number"] => "Username should be a phone number.",
+            _ => "Username should be either an email or a phone number.",
+        }));
+    }
     if is_email(&username) && aliases.contains(&"email") {
         return Err(format("email", "email"));
     }

@@ -1,0 +1,177 @@
+//! The emulators as processes: installed once, gone when their owner is, and plain about what they lack.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use jane_migrate_sandbox::{Moto, Options, Sandbox, Venv};
+use tokio::net::TcpStream;
+
+use crate::cache;
+
+const ROLE: &str = "SANDBOX_TEST_ROLE";
+
+/// This binary once more, as a process that can be killed, or that lives without Python.
+fn another_process(role: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("this binary"));
+    command
+        .args(["--exact", "emulators::in_another_process", "--nocapture"])
+        .env(ROLE, role);
+    command
+}
+
+/// What the other process does; nothing in this one.
+#[tokio::test]
+async fn in_another_process() {
+    match std::env::var(ROLE).as_deref() {
+        Ok("hold a sandbox") => {
+            let options = Options {
+                cache_dir: cache(),
+                ..Options::default()
+            };
+            let sandbox = Sandbox::start(&options).await.expect("a sandbox");
+            #[expect(
+                clippy::print_stdout,
+                reason = "how the test that started this process learns the port"
+            )]
+            {
+                println!("\nendpoint {}", sandbox.endpoint());
+            }
+            std::future::pending::<()>().await;
+        }
+        Ok("install") => {
+            let directory = tempfile::tempdir().expect("a directory");
+            Venv::install(directory.path(), "six", "six==1.17.0", &|_| ())
+                .await
+                .map(|_| ())
+                .unwrap();
+        }
+        _ => {}
+    }
+}
+
+/// How many processes run with this in their environment.
+fn processes_with(variable: &str) -> usize {
+    let processes = fs::read_dir("/proc").expect("Linux").flatten();
+    processes
+        .filter(|process| {
+            let environment = fs::read(process.path().join("environ")).unwrap_or_default();
+            String::from_utf8_lossy(&environment).contains(variable)
+        })
+        .count()
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_a_sandbox_whose_owner_is_killed() {
+    let mut owner = another_process("hold a sandbox")
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a process");
+    let lines = BufReader::new(owner.stdout.take().expect("stdout")).lines();
+    let endpoint = lines
+        .map_while(Result::ok)
+        .find_map(|line| Some(line.strip_prefix("endpoint ")?.to_owned()))
+        .expect("it starts");
+    let variable = format!("AWS_ENDPOINT_URL={endpoint}\0");
+    assert_eq!(processes_with(&variable), 1, "MiniStack runs");
+    owner.kill().expect("SIGKILL");
+    owner.wait().expect("dead");
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while processes_with(&variable) > 0 {
+        assert!(Instant::now() < deadline, "MiniStack outlived its owner");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_sandbox_that_is_stopped_is_gone() {
+    let options = Options {
+        cache_dir: cache(),
+        ..Options::default()
+    };
+    let sandbox = Sandbox::start(&options).await.expect("a sandbox");
+    let endpoint = sandbox.endpoint();
+    sandbox.stop().await.expect("stopped");
+    assert_eq!(processes_with(&format!("AWS_ENDPOINT_URL={endpoint}\0")), 0);
+    let address = endpoint.strip_prefix("http://").expect("plain HTTP");
+    assert!(TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test]
+async fn a_half_made_environment_is_made_again_and_many_may_ask_at_once() {
+    let directory = tempfile::tempdir().expect("a directory");
+    fs::create_dir_all(directory.path().join("six/bin")).expect("half an environment");
+    fs::write(directory.path().join("six/bin/python"), "").expect("half a python");
+    let install = || Venv::install(directory.path(), "six", "six==1.17.0", &|_| ());
+    let (one, two, three) = tokio::join!(install(), install(), install());
+    for venv in [one, two, three] {
+        let python = venv.expect("installed").python();
+        let works = Command::new(python).args(["-c", "import six"]).status();
+        assert!(works.expect("python runs").success());
+    }
+    // Another version is another environment's worth.
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let telling = told.clone();
+    let tell = move |step: &str| telling.lock().unwrap().push(step.to_owned());
+    Venv::install(directory.path(), "six", "six==1.17.0", &tell)
+        .await
+        .expect("there");
+    assert!(told.lock().unwrap().is_empty());
+    Venv::install(directory.path(), "six", "six==1.16.0", &tell)
+        .await
+        .expect("installed");
+    assert!(told.lock().unwrap()[0].contains("installing six==1.16.0"));
+}
+
+/// The words of a process that installs with this as its only `python3`.
+fn install_with(python: Option<&str>) -> String {
+    let path = tempfile::tempdir().expect("a directory");
+    if let Some(script) = python {
+        let python = path.path().join("python3");
+        fs::write(&python, script).expect("a script");
+        fs::set_permissions(&python, fs::Permissions::from_mode(0o755)).expect("executable");
+    }
+    let output = another_process("install")
+        .env("PATH", path.path())
+        .output()
+        .expect("a process");
+    assert!(!output.status.success());
+    String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+}
+
+#[test]
+fn what_python_lacks_is_said_with_the_remedy() {
+    let said = install_with(None);
+    assert!(
+        said.contains("failed to run `python3`")
+            && said.contains("apt install python3 python3-venv"),
+        "{said}"
+    );
+
+    let debian =
+        "#!/bin/sh\n[ \"$1\" = -c ] && exit 0\necho 'ensurepip is not available'\nexit 1\n";
+    let said = install_with(Some(debian));
+    assert!(
+        said.contains("ensurepip is not available") && said.contains("apt install python3-venv"),
+        "{said}"
+    );
+
+    let said = install_with(Some("#!/bin/sh\nexit 1\n"));
+    assert!(said.contains("older than 3.10"), "{said}");
+}
+
+#[tokio::test]
+async fn moto_starts_and_stops() {
+    let moto = Moto::start(&cache(), &|_| ()).await.expect("moto starts");
+    let address = moto
+        .url()
+        .strip_prefix("http://")
+        .expect("plain HTTP")
+        .to_owned();
+    TcpStream::connect(&address).await.expect("it listens");
+    moto.stop().await.expect("stopped");
+    assert!(TcpStream::connect(&address).await.is_err());
+}

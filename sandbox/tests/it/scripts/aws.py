@@ -1,0 +1,225 @@
+"""What the scripts share: clients, a function that answers as told, and how to expect a refusal."""
+
+import base64
+import contextlib
+import hashlib
+import hmac
+import io
+import json
+import os
+import tempfile
+import time
+import urllib.parse
+import urllib.request
+import zipfile
+
+import boto3
+from botocore import UNSIGNED
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+ACCOUNT = os.environ["AWS_ACCESS_KEY_ID"]
+REGION = os.environ["AWS_DEFAULT_REGION"]
+ENDPOINT = os.environ["AWS_ENDPOINT_URL"]
+ONCE = Config(retries={"total_max_attempts": 1})
+
+cognito = boto3.client("cognito-idp", config=ONCE)
+functions = boto3.client("lambda", config=ONCE)
+iam = boto3.client("iam", config=ONCE)
+
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    ],
+}
+
+# A runtime in a page: writes each event down, then does what a file says.
+BOOTSTRAP = r'''#!/usr/bin/env python3
+import json, os, sys, time, urllib.request
+api = "http://" + os.environ["AWS_LAMBDA_RUNTIME_API"] + "/2018-06-01/runtime/invocation/"
+while True:
+    invocation = urllib.request.urlopen(api + "next")
+    request = invocation.headers["Lambda-Runtime-Aws-Request-Id"]
+    event = json.load(invocation)
+    with open(os.environ["EVENTS"], "a") as events:
+        events.write(json.dumps(event) + "\n")
+    with open(os.environ["DO"]) as orders:
+        do = json.load(orders)
+    if "sleep" in do:
+        time.sleep(do["sleep"])
+    if "exit" in do:
+        sys.exit(do["exit"])
+    outcome, body = "response", json.dumps(event)
+    if "throw" in do:
+        outcome, body = "error", json.dumps({"errorType": "Oops", "errorMessage": do["throw"]})
+    if "say" in do:
+        body = json.dumps(do["say"])
+    if "respond" in do:
+        event["response"].update(do["respond"])
+        body = json.dumps(event)
+    urllib.request.urlopen(api + request + "/" + outcome, body.encode()).read()
+'''
+
+
+@contextlib.contextmanager
+def refused(code, *words):
+    """The block must be refused with this error, saying these words."""
+    try:
+        yield
+    except ClientError as error:
+        assert error.response["Error"]["Code"] == code, error
+        for word in words:
+            assert word in error.response["Error"]["Message"], error
+    else:
+        raise AssertionError(f"nothing refused it; expected {code}")
+
+
+def raw(action, body, account=ACCOUNT):
+    """A call with exactly this body: clients refuse members that are newer than they are."""
+    request = urllib.request.Request(
+        ENDPOINT,
+        json.dumps(body).encode(),
+        {
+            "X-Amz-Target": "AWSCognitoIdentityProviderService." + action,
+            "Content-Type": "application/x-amz-json-1.1",
+            "Authorization": f"AWS4-HMAC-SHA256 Credential={account}/20250101/{REGION}/cognito-idp/aws4_request, "
+            "SignedHeaders=host, Signature=0",
+        },
+    )
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        body = json.load(error)
+        raise ClientError({"Error": {"Code": body["__type"], "Message": body["message"]}}, action)
+
+
+def sandbox(path, **query):
+    with urllib.request.urlopen(f"{ENDPOINT}/_sandbox/{path}?{urllib.parse.urlencode(query)}") as answer:
+        return json.load(answer)
+
+
+def ripe_role(name="handler", trust=TRUST):
+    """A role that Lambda takes."""
+    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    return arn
+
+
+def package(bootstrap=BOOTSTRAP):
+    zipped = io.BytesIO()
+    with zipfile.ZipFile(zipped, "w") as archive:
+        entry = zipfile.ZipInfo("bootstrap")
+        entry.external_attr = 0o755 << 16
+        archive.writestr(entry, bootstrap)
+    return zipped.getvalue()
+
+
+class Function:
+    """A function that answers as told."""
+
+    # The emulator restarts functions of one name in every account when one of them is reconfigured.
+    name = f"migrate-{ACCOUNT}"
+
+    def __init__(self, do, permit=True):
+        self.directory = tempfile.mkdtemp()
+        self.now(do)
+        try:
+            role = ripe_role()
+        except iam.exceptions.EntityAlreadyExistsException:
+            role = f"arn:aws:iam::{ACCOUNT}:role/handler"
+        settings = dict(
+            FunctionName=self.name,
+            Runtime="provided.al2023",
+            Handler="bootstrap",
+            Role=role,
+            Timeout=10,
+            Code={"ZipFile": package()},
+            Environment={"Variables": {"DO": self.path("do"), "EVENTS": self.path("events")}},
+        )
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                self.arn = functions.create_function(**settings)["FunctionArn"]
+                break
+            except functions.exceptions.InvalidParameterValueException as error:
+                assert "cannot be assumed" in str(error) and time.monotonic() < deadline, error
+                time.sleep(0.1)
+        self.wait()
+        if permit:
+            functions.add_permission(
+                FunctionName=self.name, StatementId="cognito", Action="lambda:InvokeFunction",
+                Principal="cognito-idp.amazonaws.com", SourceAccount=ACCOUNT,
+            )
+
+    def path(self, name):
+        return os.path.join(self.directory, name)
+
+    def wait(self):
+        """Until it is active and no update is under way."""
+        for state in ("function_active_v2", "function_updated_v2"):
+            waiter = functions.get_waiter(state)
+            waiter.config.delay = 0.1
+            waiter.wait(FunctionName=self.name)
+
+    def now(self, do):
+        """From now on, it does this."""
+        with open(self.path("do"), "w") as orders:
+            json.dump(do, orders)
+
+    def events(self):
+        if not os.path.exists(self.path("events")):
+            return []
+        with open(self.path("events")) as events:
+            return [json.loads(line) for line in events]
+
+
+def pool(**settings):
+    """A pool, and a client of it that signs in with passwords."""
+    pool = cognito.create_user_pool(PoolName="shop", **settings)["UserPool"]
+    return pool["Id"], client(pool["Id"])
+
+
+def client(pool, **settings):
+    settings = {
+        "ClientName": "web",
+        "ExplicitAuthFlows": [
+            "ALLOW_USER_PASSWORD_AUTH", "ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH",
+        ],
+        **settings,
+    }
+    made = cognito.create_user_pool_client(UserPoolId=pool, **settings)
+    return made["UserPoolClient"]["ClientId"]
+
+
+def describe(pool):
+    return raw("DescribeUserPool", {"UserPoolId": pool})["UserPool"]
+
+
+def sign_in(client, username, password, **more):
+    return cognito.initiate_auth(
+        ClientId=client,
+        AuthFlow="USER_PASSWORD_AUTH",
+        AuthParameters={"USERNAME": username, "PASSWORD": password, **more.pop("parameters", {})},
+        **more,
+    )
+
+
+def secret_hash(client, secret, username):
+    digest = hmac.new(secret.encode(), (username + client).encode(), hashlib.sha256).digest()
+    return base64.b64encode(digest).decode()
+
+
+def claims(answer):
+    token = answer["AuthenticationResult"]["IdToken"].split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(token + "=="))
+
+
+def user(pool, username):
+    found = cognito.admin_get_user(UserPoolId=pool, Username=username)
+    return {"status": found["UserStatus"], **{a["Name"]: a["Value"] for a in found["UserAttributes"]}}
+
+
+def raises_nobody(pool, username):
+    with refused("UserNotFoundException"):
+        cognito.admin_get_user(UserPoolId=pool, Username=username)

@@ -1,0 +1,64 @@
+"""Which name a user goes by: e-mail addresses as names, aliases, and upper and lower case."""
+
+from aws import *
+
+function = Function({})
+
+
+def knows(email="ann@example.com", verified="true", **response):
+    function.now({"respond": {
+        "userAttributes": {"email": email, "email_verified": verified, **response.pop("more", {})},
+        "finalUserStatus": "CONFIRMED", **response}})
+
+
+# A pool of e-mail addresses: the name is another, the address signs in.
+knows()
+pool_id, client_id = pool(UsernameAttributes=["email"], LambdaConfig={"UserMigration": function.arn})
+username = claims(sign_in(client_id, "ann@example.com", "secret"))["cognito:username"]
+assert username == user(pool_id, "ann@example.com")["sub"]
+sign_in(client_id, "ann@example.com", "secret")
+assert len(function.events()) == 1
+with refused("InvalidParameterException", "should be an email"):
+    sign_in(client_id, "ann", "secret")
+# Case counts here, and a second user of the same address is not made.
+with refused("UserNotFoundException", "Exception migrating user"):
+    sign_in(client_id, "Ann@example.com", "secret")
+assert len(cognito.list_users(UserPoolId=pool_id)["Users"]) == 1
+# Without an address in the answer, it is the one that was typed.
+function.now({"respond": {"userAttributes": {"given_name": "Ben"}, "finalUserStatus": "CONFIRMED"}})
+assert claims(sign_in(client_id, "ben@example.com", "secret"))["email"] == "ben@example.com"
+# A name that is normalised by the function is found by the normal name.
+knows("cyd@example.com")
+sign_in(client_id, "CYD@example.com", "secret")
+asked = len(function.events())
+sign_in(client_id, "cyd@example.com", "secret")
+assert len(function.events()) == asked
+
+# A pool that does not tell upper from lower case.
+pool_id, client_id = pool(
+    UsernameAttributes=["email"], UsernameConfiguration={"CaseSensitive": False}, LambdaConfig={"UserMigration": function.arn})
+knows()
+sign_in(client_id, "Ann@Example.com", "secret")
+asked = len(function.events())
+for name in ("ann@example.com", "ANN@EXAMPLE.COM"):
+    sign_in(client_id, name, "secret")
+assert len(function.events()) == asked and len(cognito.list_users(UserPoolId=pool_id)["Users"]) == 1
+
+# An alias: a name of its own is needed, and the alias must be verified.
+pool_id, client_id = pool(AliasAttributes=["email"], LambdaConfig={"UserMigration": function.arn})
+with refused("InvalidParameterException", "Username cannot be of email format, since user pool is configured for email alias"):
+    sign_in(client_id, "ann@example.com", "secret")
+knows(more={"username": "ann"})
+assert claims(sign_in(client_id, "ann@example.com", "secret"))["cognito:username"] == "ann"
+asked = len(function.events())
+sign_in(client_id, "ann@example.com", "secret")
+sign_in(client_id, "ann", "secret")
+assert len(function.events()) == asked
+# Somebody else has the alias: it is refused, or taken over.
+knows()
+with refused("UserNotFoundException", "Exception migrating user"):
+    sign_in(client_id, "ben", "secret")
+knows(forceAliasCreation=True)
+sign_in(client_id, "ben", "secret")
+assert claims(sign_in(client_id, "ann@example.com", "secret"))["cognito:username"] == "ben"
+assert user(pool_id, "ann")["email_verified"] == "false"
