@@ -40,6 +40,8 @@ pub struct Observed {
 /// What the operator allows beyond the config.
 #[derive(Debug, Clone, Default)]
 pub struct Allowed {
+    /// The clients whose sign-ins must migrate; `None`: all of the pool's.
+    pub clients: Option<Vec<String>>,
     /// `--enable-password-auth`: open USER_PASSWORD_AUTH on clients that lack it.
     pub enable_password_auth: bool,
     /// `--replace`: take over what stands in our place and is not ours.
@@ -636,7 +638,11 @@ fn plan_clients(
     allowed: &Allowed,
     opened: &mut BTreeMap<String, String>,
 ) {
-    for client in &observed.clients {
+    let watched = |client: &&ClientDocument| {
+        let named = allowed.clients.as_deref();
+        named.is_none_or(|named| named.iter().any(|id| id == client.id()))
+    };
+    for client in observed.clients.iter().filter(watched) {
         if !client.allows_password_auth() && !allowed.enable_password_auth {
             plan.findings.push(lacks_password_auth(&plan.pool, client));
             continue;

@@ -99,6 +99,7 @@ pub fn targets(
             region: region(global, &pool)?,
             profile: global.profile.clone(),
             endpoint_url: global.endpoint_url.clone(),
+            keys: None,
         };
         targets.push(Target {
             pool,
@@ -124,9 +125,10 @@ fn region(global: &Global, pool: &PoolId) -> anyhow::Result<String> {
         .with_context(|| format!("in which Region is pool {pool}? name it with --region"))
 }
 
-/// What the operator allows beyond the configuration.
-pub fn allowed(allow: &Allow) -> Allowed {
+/// What the operator allows for this pool.
+pub fn allowed(allow: &Allow, target: &Target) -> Allowed {
     Allowed {
+        clients: target.clients.clone(),
         enable_password_auth: allow.enable_password_auth,
         replace: allow.replace,
         unknown: allow.unknown.iter().cloned().collect(),

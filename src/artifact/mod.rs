@@ -68,7 +68,7 @@ impl Artifact {
     pub fn read(&self) -> anyhow::Result<Vec<u8>> {
         let zip = read(&self.zip)?;
         ensure!(
-            code_sha256(&zip) == self.code_sha256,
+            BASE64.encode(Sha256::digest(&zip)) == self.code_sha256,
             "`{}` changed while it was being used",
             self.zip.display()
         );
@@ -83,13 +83,14 @@ impl Artifact {
             size <= LARGEST_ZIP,
             "{size} bytes are more than the {LARGEST_ZIP} that Lambda takes in an upload"
         );
+        let digest = Sha256::digest(&zip);
         Ok(Self {
             zip: path.to_owned(),
-            code_sha256: code_sha256(&zip),
+            code_sha256: BASE64.encode(digest),
             size,
             architecture,
             linkage: elf::check(&archive::bootstrap(&zip)?, architecture)?,
-            source: hex(&Sha256::digest(&zip)),
+            source: hex(&digest),
             cached: false,
         })
     }
@@ -227,10 +228,6 @@ async fn add_target(choice: &Choice, directory: &Path, progress: OnProgress<'_>)
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("failed to read `{}`", path.display()))
-}
-
-fn code_sha256(zip: &[u8]) -> String {
-    BASE64.encode(Sha256::digest(zip))
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -3,6 +3,7 @@
 //! the commands.
 
 pub mod cognito;
+pub mod customer;
 pub mod error;
 pub mod iam;
 pub mod lambda;
@@ -14,7 +15,9 @@ use std::time::Duration;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_http_client::{Builder, Connector, proxy::ProxyConfig, tls};
+use jane_migrate_handler::aws::Credentials;
 
 pub use error::{AwsError, Found, Kind};
 
@@ -27,6 +30,8 @@ pub struct Connection {
     pub profile: Option<String>,
     /// One endpoint for every service: an emulator. (`AWS_ENDPOINT_URL` and its per-service forms are the SDK's own.)
     pub endpoint_url: Option<String>,
+    /// An access key and its secret, in place of what the environment and the files hold: the sandbox's.
+    pub keys: Option<(&'static str, &'static str)>,
 }
 
 /// The clients of one Region. Cheap to clone.
@@ -36,6 +41,7 @@ pub struct Aws {
     lambda: aws_sdk_lambda::Client,
     iam: aws_sdk_iam::Client,
     logs: aws_sdk_cloudwatchlogs::Client,
+    credentials: Option<SharedCredentialsProvider>,
 }
 
 impl Aws {
@@ -76,12 +82,32 @@ impl Aws {
         if let Some(url) = &connection.endpoint_url {
             loader = loader.endpoint_url(url);
         }
+        if let Some((id, secret)) = connection.keys {
+            let keys = aws_credential_types::Credentials::new(id, secret, None, None, "sandbox");
+            loader = loader.credentials_provider(keys);
+        }
         let config = loader.load().await;
         Self {
             cognito: aws_sdk_cognitoidentityprovider::Client::new(&config),
             lambda: aws_sdk_lambda::Client::new(&config),
             iam: aws_sdk_iam::Client::new(&config),
             logs: aws_sdk_cloudwatchlogs::Client::new(&config),
+            credentials: config.credentials_provider(),
         }
+    }
+
+    /// The caller's credentials as the handler's own signing takes them, to read the directory's secret as the handler does.
+    pub async fn credentials(&self) -> Option<Credentials> {
+        let credentials = self
+            .credentials
+            .as_ref()?
+            .provide_credentials()
+            .await
+            .ok()?;
+        Some(Credentials {
+            access_key_id: credentials.access_key_id().to_owned(),
+            secret_access_key: credentials.secret_access_key().into(),
+            session_token: credentials.session_token().map(Into::into),
+        })
     }
 }

@@ -3,8 +3,10 @@
 mod build;
 mod deploy;
 mod plan;
+mod sandbox;
 mod session;
 mod teardown;
+mod tour;
 mod verify;
 
 use std::process::ExitCode;
@@ -24,7 +26,7 @@ pub async fn run(cli: Cli, ui: &Ui) -> anyhow::Result<ExitCode> {
         Command::Deploy(args) => deploy::run(global, args, ui).await,
         Command::Verify(args) => verify::run(global, args, ui).await,
         Command::Teardown(args) => teardown::run(global, args, ui).await,
-        Command::Sandbox(_) => anyhow::bail!("not yet"),
+        Command::Sandbox(args) => sandbox::run(args, ui).await,
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) async fn run(global: &Global, args: &Plan, ui: &Ui) -> anyhow::Result
         let plan = session.plan_deploy(
             &loaded.config,
             code.source(),
-            &settings::allowed(&args.allow),
+            &settings::allowed(&args.allow, &session.target),
         )?;
         ui.say(&ui::plan::render(
             &plan,

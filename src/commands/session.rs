@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::apply::{Event, Inputs, Interrupt, Report, apply};
 use crate::artifact::{self, Artifact, Progress};
 use crate::aws::Aws;
-use crate::document::PoolDocument;
+use crate::document::{ClientDocument, PoolDocument};
 use crate::ids::Names;
 use crate::observe::observe;
 use crate::plan::{self, Allowed, Change, Observed, Plan};
@@ -60,6 +60,14 @@ impl Session {
         .await?;
         self.observed = observed;
         Ok(())
+    }
+
+    /// The clients whose sign-ins must migrate.
+    pub(super) fn watched_clients(&self) -> impl Iterator<Item = &ClientDocument> {
+        let named = self.target.clients.as_deref();
+        self.observed.clients.iter().filter(move |client| {
+            named.is_none_or(|named| named.iter().any(|id| id == client.id()))
+        })
     }
 
     pub(super) fn handler_settings(&self, config: &Config) -> HandlerSettings {

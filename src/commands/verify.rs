@@ -61,7 +61,23 @@ pub(super) async fn findings(
     ui: &Ui,
     chosen: impl Fn(&str) -> bool,
 ) -> anyhow::Result<Vec<Finding>> {
-    let _ = ui;
+    let function = session.observed.function.as_ref();
+    let jane = match config {
+        Some(config) if chosen("jane-knows-client") => {
+            let task = ui.task("asking the directory about the app clients");
+            let answers = jane::ask(
+                &session.aws,
+                config,
+                &session.names.pool.region,
+                function.map(|function| &function.function.environment),
+                session.watched_clients().map(|client| client.id().to_owned()),
+            )
+            .await;
+            task.clear();
+            answers
+        }
+        _ => jane::Answers::NotJane,
+    };
     let evidence = Evidence {
         names: &session.names,
         observed: &session.observed,
@@ -71,7 +87,7 @@ pub(super) async fn findings(
         }),
         clients: session.target.clients.as_deref(),
         today: today()?,
-        jane: jane::Answers::NotJane,
+        jane,
     };
     Ok(checks::run(&evidence, chosen))
 }

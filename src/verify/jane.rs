@@ -1,6 +1,16 @@
 //! Asks Jane whether it knows the pool's app clients: the one check that needs the directory itself.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jane_migrate_config::{Config, Directory, Secret};
+use jane_migrate_handler::budget::Budget;
+use jane_migrate_handler::directory::jane::Jane;
+use jane_migrate_handler::secrets::Secrets;
+
+use crate::aws::Aws;
+use crate::resources::Environment;
 
 /// What Jane says of one client.
 #[derive(Debug, Clone)]
@@ -27,4 +37,53 @@ pub enum Answers {
     CouldNotAsk(String),
     /// By client id.
     Asked(BTreeMap<String, Answer>),
+}
+
+/// How long Jane may take for all of the clients.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Asks about each client with the configured credentials. The secret is read where the configuration says it is; one that
+/// lives in an environment variable is the function's where this machine does not have it.
+pub async fn ask(
+    aws: &Aws,
+    config: &Config,
+    region: &str,
+    deployed: Option<&Environment>,
+    clients: impl IntoIterator<Item = String>,
+) -> Answers {
+    let Directory::Jane(settings) = &config.directory else {
+        return Answers::NotJane;
+    };
+    let mut secrets = Secrets::new(aws.credentials().await, region.to_owned());
+    if let Secret::Env(name) = &settings.client_secret {
+        let here = std::env::var(name).ok().filter(|value| !value.is_empty());
+        let there = || Some(deployed?.get(name)?.expose().to_owned());
+        match here.or_else(there) {
+            Some(value) => secrets = secrets.with(settings.client_secret.clone(), value.into()),
+            None => {
+                return Answers::CouldNotAsk(format!(
+                    "Jane was not asked about the app clients: {name} is not set"
+                ));
+            }
+        }
+    }
+    let Ok(jane) = Jane::new(settings, Arc::new(secrets)) else {
+        return Answers::CouldNotAsk("Jane was not asked: directory.url cannot be used".into());
+    };
+    let budget = Budget::new(PATIENCE);
+    let mut answers = BTreeMap::new();
+    for client in clients {
+        let answer = match jane.app_client(&client, &budget).await {
+            Ok(Some(known)) => Answer::Known {
+                pool_id: known.pool_id,
+                region: known.region,
+            },
+            Ok(None) => Answer::Unknown,
+            Err(unavailable) => {
+                Answer::NoAnswer(format!("Jane gave no answer about app client {client}: {unavailable}"))
+            }
+        };
+        answers.insert(client, answer);
+    }
+    Answers::Asked(answers)
 }

@@ -1,0 +1,109 @@
+//! `sandbox`: a local corner of AWS to try a migration in, until stopped; or the tour through one.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use jane_migrate_sandbox::{Demo, Options, Sandbox};
+
+use super::tour;
+use crate::artifact;
+use crate::cli;
+use crate::ui::Ui;
+
+/// The variable that holds Jane's client secret in the sandbox.
+const JANE_SECRET: &str = "JANE_CLIENT_SECRET";
+
+pub(super) async fn run(args: &cli::Sandbox, ui: &Ui) -> anyhow::Result<ExitCode> {
+    let shown = ui.clone();
+    let options = Options {
+        port: args.port.unwrap_or(0),
+        cache_dir: artifact::default_cache()?,
+        progress: Arc::new(move |step: &str| shown.note(&format!("  {step}"))),
+        ..Options::default()
+    };
+    let task = ui.task("starting the sandbox");
+    let sandbox = Sandbox::start(&options)
+        .await
+        .context("failed to start the sandbox")?;
+    let demo = sandbox.seed().await.context("failed to fill the sandbox")?;
+    task.done();
+    let folder = tempfile::Builder::new()
+        .prefix("jane-migrate-sandbox-")
+        .tempdir()
+        .context("failed to make a folder for the sandbox's migrate.toml")?;
+    std::fs::write(folder.path().join("migrate.toml"), config(&sandbox, &demo))
+        .context("failed to write the sandbox's migrate.toml")?;
+
+    let code = if args.tour {
+        tour::run(&sandbox, &demo, folder.path(), &environment(&sandbox, &demo, folder.path()), ui)
+            .await?
+    } else {
+        ui.say(&exports(&sandbox, &demo, folder.path()));
+        tokio::signal::ctrl_c()
+            .await
+            .context("failed to wait for Ctrl-C")?;
+        ExitCode::SUCCESS
+    };
+    sandbox.stop().await.context("failed to stop the sandbox")?;
+    Ok(code)
+}
+
+/// A configuration for the sandbox's directory.
+fn config(sandbox: &Sandbox, demo: &Demo) -> String {
+    format!(
+        "[pool]\nid = \"{}\"\n\n[directory]\nkind = \"jane\"\nurl = \"{}\"\nclient_id = \"{}\"\nclient_secret = {{ env = \"{JANE_SECRET}\" }}\n\n[window]\ntotal_users = {}\n",
+        demo.pool_id,
+        sandbox.jane().url(),
+        sandbox.jane().client_id(),
+        demo.accounts.len(),
+    )
+}
+
+/// What the commands need to work in the sandbox.
+fn environment(sandbox: &Sandbox, demo: &Demo, folder: &Path) -> Vec<(&'static str, String)> {
+    vec![
+        ("AWS_ENDPOINT_URL", sandbox.endpoint()),
+        ("AWS_ACCESS_KEY_ID", sandbox.account_id().to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", sandbox.secret_key().to_owned()),
+        ("AWS_REGION", sandbox.region().to_owned()),
+        (JANE_SECRET, sandbox.jane().client_secret().to_owned()),
+        (
+            "JANE_MIGRATE_CONFIG",
+            folder.join("migrate.toml").display().to_string(),
+        ),
+        ("JANE_MIGRATE_POOL", demo.pool_id.clone()),
+    ]
+}
+
+fn exports(sandbox: &Sandbox, demo: &Demo, folder: &Path) -> String {
+    let exports: Vec<String> = environment(sandbox, demo, folder)
+        .iter()
+        .map(|(name, value)| format!("export {name}={value}"))
+        .collect();
+    let accounts: Vec<String> = demo
+        .accounts
+        .iter()
+        .map(|account| {
+            format!(
+                "#   {:<28} {:?}{}",
+                account.email,
+                account.kind,
+                account
+                    .password
+                    .as_ref()
+                    .map(|password| format!(", password {password}"))
+                    .unwrap_or_default()
+            )
+        })
+        .collect();
+    format!(
+        "# The sandbox runs until Ctrl-C. Nothing in it is real, its secrets included. In another terminal:\n\n{}\n\n# then\n#   jane-migrate plan --enable-password-auth\n#   jane-migrate deploy --enable-password-auth\n#\n# User pool {} with the app clients {} (web) and {} (mobile).\n# Accounts of the directory:\n{}",
+        exports.join("\n"),
+        demo.pool_id,
+        demo.web_client,
+        demo.mobile_client,
+        accounts.join("\n"),
+    )
+}

@@ -1,0 +1,323 @@
+//! `sandbox --tour`: the whole life of a migration, each step explained, run and checked. The operator's steps are this very
+//! program, started as anyone would start it; the customers' steps are calls an app makes. Nothing is faked, and the tour
+//! ends well only if every step did.
+
+use std::path::Path;
+use std::process::{ExitCode, Stdio};
+
+use anyhow::{Context, bail, ensure};
+use jane_migrate_sandbox::{Account, AccountKind, Demo, JaneCall, Sandbox};
+
+use crate::aws::{Aws, AwsError, Connection};
+use crate::document::differences;
+use crate::ids::PoolId;
+use crate::observe::observe;
+use crate::plan::Observed;
+use crate::ui::Ui;
+
+/// What customers choose after *forgot password*. It meets the demo pool's policy.
+const NEW_PASSWORD: &str = "Fresh-Start-2026";
+
+pub(super) async fn run(
+    sandbox: &Sandbox,
+    demo: &Demo,
+    folder: &Path,
+    environment: &[(&'static str, String)],
+    ui: &Ui,
+) -> anyhow::Result<ExitCode> {
+    let tour = Tour {
+        sandbox,
+        demo,
+        folder,
+        environment,
+        ui,
+        pool: demo.pool_id.parse().map_err(anyhow::Error::msg)?,
+        aws: Aws::connect(&Connection {
+            region: sandbox.region().to_owned(),
+            profile: None,
+            endpoint_url: Some(sandbox.endpoint()),
+            keys: Some((sandbox.account_id(), sandbox.secret_key())),
+        })
+        .await,
+    };
+    tour.walk().await
+}
+
+struct Tour<'a> {
+    sandbox: &'a Sandbox,
+    demo: &'a Demo,
+    folder: &'a Path,
+    environment: &'a [(&'static str, String)],
+    ui: &'a Ui,
+    pool: PoolId,
+    aws: Aws,
+}
+
+impl Tour<'_> {
+    async fn walk(&self) -> anyhow::Result<ExitCode> {
+        let [password, sso, refused, marketplace] = &self.demo.accounts;
+        let before = self.observe().await?;
+
+        self.chapter(
+            "The shop",
+            "A user pool of its own, with settings of many kinds and two app clients. It knows no customer yet: they are all in Jane's user database. The mobile client signs in with SRP only, which never sends a password, so its customers could not migrate.",
+        );
+        self.command(&["plan"], 1).await?;
+        self.seen("the plan stops at the mobile client, names the flag that opens it, and changed nothing");
+
+        self.chapter(
+            "Deploy",
+            "One command builds the handler, uploads it, lets this pool's Cognito and nobody else invoke it, tries it, opens USER_PASSWORD_AUTH on the mobile client because we say so, and registers the trigger last. The first build takes a minute or two.",
+        );
+        self.command(&["deploy", "--enable-password-auth", "--yes"], 0)
+            .await?;
+        self.command(&["plan", "--enable-password-auth", "--detailed-exitcode"], 0)
+            .await?;
+        self.seen("a second run has nothing to do");
+
+        self.chapter(
+            "A customer with a password signs in",
+            "The pool does not know the name and asks the handler, the handler asks Jane, the pool keeps the profile and the password. The customer notices nothing.",
+        );
+        self.migrates_at_sign_in(password).await?;
+
+        self.chapter(
+            "A wrong password and an unknown name",
+            "Both are told the same, so nobody can find out who is a customer.",
+        );
+        self.strangers_learn_nothing(refused).await?;
+
+        self.chapter(
+            "A customer who came through Google",
+            "Nobody knows a password for this account. A sign-in does not migrate it; *forgot password* does, and the customer chooses a password.",
+        );
+        self.migrates_by_reset(sso).await?;
+
+        self.chapter(
+            "Accounts that stay where they are",
+            "Jane may refuse the reset of an SSO account, and an account of the marketplace has no tie to this shop: neither is migrated, whatever is tried.",
+        );
+        self.stays_away(refused).await?;
+        self.stays_away(marketplace).await?;
+
+        self.chapter("Verify", "What CI runs until the window closes.");
+        self.command(&["verify"], 0).await?;
+
+        self.chapter(
+            "Teardown",
+            "When everybody has come over. Customers migrated a moment ago, so it asks for --force; it detaches the trigger first.",
+        );
+        self.command(&["teardown", "--yes"], 1).await?;
+        self.seen("it refused, because customers still migrate");
+        self.command(&["teardown", "--yes", "--force"], 0).await?;
+        self.left_as_it_was(&before).await?;
+        ensure!(
+            self.aws
+                .sign_in(&self.demo.web_client, &password.email, secret(password))
+                .await?,
+            "a migrated customer can no longer sign in"
+        );
+        self.seen("a customer who migrated still signs in, without any of it");
+
+        self.ui.say(&format!(
+            "\n{}\nDeployed, two customers migrated, two kept out, verified, torn down; the pool is what it was.\nNext: `jane-migrate sandbox` to play, or the README's \"Deploy for real\".",
+            self.ui.out.strong.apply_to("The tour is complete.")
+        ));
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn chapter(&self, title: &str, text: &str) {
+        self.ui.say(&format!(
+            "\n{}\n{}\n",
+            self.ui.out.strong.apply_to(format!("== {title}")),
+            textwrap(text)
+        ));
+    }
+
+    fn seen(&self, what: &str) {
+        self.ui
+            .say(&format!("  {} {what}", self.ui.out.good.apply_to("seen:")));
+    }
+
+    /// Runs this program as an operator would.
+    async fn command(&self, arguments: &[&str], expected: i32) -> anyhow::Result<()> {
+        let shown = format!("jane-migrate {}", arguments.join(" "));
+        self.ui.say(&format!("$ {shown}"));
+        let program = std::env::current_exe().context("failed to find this program")?;
+        let status = tokio::process::Command::new(program)
+            .args(arguments)
+            .args(self.ui.quiet.then_some("--quiet"))
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .env_remove("AWS_PROFILE")
+            .env_remove("AWS_SESSION_TOKEN")
+            .current_dir(self.folder)
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .status()
+            .await
+            .with_context(|| format!("failed to run `{shown}`"))?;
+        self.ui.say("");
+        match status.code() {
+            Some(code) if code == expected => Ok(()),
+            _ => bail!("`{shown}` ended with {status}, expected exit code {expected}"),
+        }
+    }
+
+    async fn observe(&self) -> anyhow::Result<Observed> {
+        let (_, observed) = observe(&self.aws, &self.pool, self.sandbox.region(), None).await?;
+        Ok(observed)
+    }
+
+    /// How often the directory was asked about a user.
+    fn questions(&self) -> usize {
+        [
+            JaneCall::UserExists,
+            JaneCall::VerifyCredentials,
+            JaneCall::UserCanResetPassword,
+        ]
+        .iter()
+        .map(|call| self.sandbox.jane().count(*call))
+        .sum()
+    }
+
+    async fn sign_in(&self, account: &Account, password: &str) -> Result<bool, AwsError> {
+        self.aws
+            .sign_in(&self.demo.web_client, &account.email, password)
+            .await
+    }
+
+    async fn migrates_at_sign_in(&self, account: &Account) -> anyhow::Result<()> {
+        let asked = self.questions();
+        ensure!(
+            self.sign_in(account, secret(account)).await?,
+            "{} got no tokens",
+            account.email
+        );
+        self.seen(&format!("{} signed in and got tokens", account.email));
+        let (status, attributes) = self
+            .aws
+            .user(&self.pool, &account.email)
+            .await?
+            .with_context(|| format!("the pool does not know {}", account.email))?;
+        ensure!(status == "CONFIRMED", "{} is {status}", account.email);
+        ensure!(
+            attributes.get("email_verified").map(String::as_str) == Some("true"),
+            "the email is not verified"
+        );
+        self.seen("the pool knows the customer now: CONFIRMED, email verified, name and phone carried over");
+        let first = self.questions() - asked;
+        ensure!(self.sign_in(account, secret(account)).await?, "no tokens");
+        ensure!(
+            self.questions() - asked == first,
+            "the second sign-in asked the directory"
+        );
+        self.seen(&format!(
+            "the first sign-in asked Jane {first} questions, the second none"
+        ));
+        Ok(())
+    }
+
+    async fn strangers_learn_nothing(&self, known: &Account) -> anyhow::Result<()> {
+        let wrong = refusal(self.sign_in(known, "Not-The-Password-1").await)?;
+        let stranger = Account::new(AccountKind::Password, "nobody@example.com", None);
+        let unknown = refusal(self.sign_in(&stranger, "Not-The-Password-1").await)?;
+        ensure!(
+            wrong == unknown,
+            "a wrong password is told `{wrong}`, an unknown name `{unknown}`"
+        );
+        self.seen(&format!("both are told: {wrong}"));
+        Ok(())
+    }
+
+    async fn migrates_by_reset(&self, account: &Account) -> anyhow::Result<()> {
+        let client = &self.demo.web_client;
+        refusal(self.sign_in(account, NEW_PASSWORD).await)?;
+        self.seen("the sign-in was refused");
+        self.aws.forgot_password(client, &account.email).await?;
+        let code = self
+            .sandbox
+            .gateway()
+            .code(self.pool.as_str(), &account.email)
+            .context("Cognito sent no code")?;
+        self.seen("forgot password: the pool knows the customer now and sent a code");
+        self.aws
+            .confirm_forgot_password(client, &account.email, &code, NEW_PASSWORD)
+            .await?;
+        ensure!(self.sign_in(account, NEW_PASSWORD).await?, "no tokens");
+        self.seen("with the code and a new password the customer is in");
+        Ok(())
+    }
+
+    async fn stays_away(&self, account: &Account) -> anyhow::Result<()> {
+        let password = account.password.as_deref().unwrap_or(NEW_PASSWORD);
+        let told = refusal(self.sign_in(account, password).await)?;
+        // Where the client hides who exists, Cognito pretends to send a code.
+        let _ = self
+            .aws
+            .forgot_password(&self.demo.web_client, &account.email)
+            .await;
+        ensure!(
+            self.aws.user(&self.pool, &account.email).await?.is_none(),
+            "{} was migrated",
+            account.email
+        );
+        self.seen(&format!(
+            "{} ({:?}): neither sign-in nor reset migrated it; told: {told}",
+            account.email, account.kind
+        ));
+        Ok(())
+    }
+
+    async fn left_as_it_was(&self, before: &Observed) -> anyhow::Result<()> {
+        let after = self.observe().await?;
+        let mut changed = differences(before.pool.json(), after.pool.json());
+        changed.extend(differences(&before.mfa, &after.mfa));
+        ensure!(
+            before.clients.len() == after.clients.len(),
+            "the pool has other clients"
+        );
+        for (before, after) in before.clients.iter().zip(&after.clients) {
+            changed.extend(differences(before.json(), after.json()));
+        }
+        if let Some(first) = changed.first() {
+            bail!("the pool is not what it was: {first}");
+        }
+        self.seen("the pool and its clients are what they were, member by member");
+        ensure!(
+            after.function.is_none() && after.role.is_none() && after.log_group.is_none(),
+            "something of the migration is left"
+        );
+        self.seen("no function, role or log group is left");
+        Ok(())
+    }
+}
+
+/// The demo account's password. Accounts of the sandbox are public.
+fn secret(account: &Account) -> &str {
+    account.password.as_deref().unwrap_or_default()
+}
+
+/// What a refused customer is told.
+fn refusal(answer: Result<bool, AwsError>) -> anyhow::Result<String> {
+    match answer {
+        Ok(_) => bail!("the sign-in should have been refused"),
+        Err(error) => Ok(format!("{}: {}", error.code, error.message)),
+    }
+}
+
+/// Lines of at most 80 characters.
+fn textwrap(text: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let line = lines.last_mut().filter(|line| line.len() + word.len() < 80);
+        match line {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            None => lines.push(word.to_owned()),
+        }
+    }
+    lines.join("\n")
+}
