@@ -338,6 +338,13 @@ impl Answer {
         let mut response = Response::new(http::full(self.body));
         *response.status_mut() = self.status;
         *response.headers_mut() = self.headers;
+        let id = format!("{:032x}", fastrand::u128(..));
+        if let (false, Ok(id)) = (
+            response.headers().contains_key("x-amzn-requestid"),
+            HeaderValue::from_str(&id),
+        ) {
+            response.headers_mut().insert("x-amzn-requestid", id);
+        }
         for hop in [
             "connection",
             "keep-alive",
@@ -380,7 +387,27 @@ impl Refusal {
         Self::new("InternalErrorException", message).with_status(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    pub fn into_answer(self) -> Answer {
+    /// In the words of the protocol that `service` speaks.
+    pub fn into_answer(self, service: &str) -> Answer {
+        if service == "iam" || service == "sts" {
+            let kind = if self.status.is_server_error() {
+                "Receiver"
+            } else {
+                "Sender"
+            };
+            let body = format!(
+                "<ErrorResponse><Error><Type>{kind}</Type><Code>{}</Code><Message>{}</Message></Error></ErrorResponse>",
+                self.code, self.message
+            );
+            return Answer {
+                status: self.status,
+                headers: HeaderMap::from_iter([(
+                    CONTENT_TYPE,
+                    HeaderValue::from_static("text/xml"),
+                )]),
+                body: body.into(),
+            };
+        }
         let body = json!({"__type": self.code, "message": self.message, "Type": "User"});
         let mut answer = Answer::json(&body);
         answer.status = self.status;

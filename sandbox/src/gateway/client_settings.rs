@@ -137,7 +137,7 @@ fn check_flows(settings: &Members) -> Result<(), Refusal> {
         )?;
     }
     let rotates = rotation.is_some_and(|rotation| rotation["Feature"] == "ENABLED");
-    if rotates && (refresh || listed.is_empty()) {
+    if rotates && refresh {
         return Err(Refusal::invalid(
             "ALLOW_REFRESH_TOKEN_AUTH cannot be allowed while refresh token rotation is enabled",
         ));

@@ -4,6 +4,7 @@
 
 mod call;
 mod client_settings;
+mod clients;
 mod iam;
 mod journal;
 mod lambda;
@@ -150,7 +151,7 @@ impl Shared {
             );
             return Ok(refusal
                 .with_status(StatusCode::PAYLOAD_TOO_LARGE)
-                .into_answer()
+                .into_answer("")
                 .into_response());
         };
         let mut call = Call::read(parts.method, parts.uri, parts.headers, body);
@@ -162,7 +163,7 @@ impl Shared {
             Some(refusal) => Err(refusal),
             None => self.route(&call, pool).await,
         };
-        let answer = answered.unwrap_or_else(Refusal::into_answer);
+        let answer = answered.unwrap_or_else(|refusal| refusal.into_answer(&call.service));
         self.journal.write(Entry {
             about: call.about(),
             service: call.service,

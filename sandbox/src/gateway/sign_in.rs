@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use super::call::{Answer, Call, Refusal};
+use super::clients::AppClient;
 use super::journal::Entry;
-use super::pools::{AppClient, Pool, missing};
+use super::pools::{Pool, missing};
 use super::settings::Members;
 use super::trigger::{self, Migrated, Question, Source};
 use super::users::{self, User};

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use jane_migrate_sandbox::{Moto, Options, Sandbox, Venv};
 use tokio::net::TcpStream;
 
-use crate::cache;
+use crate::{cache, scripts};
 
 const ROLE: &str = "SANDBOX_TEST_ROLE";
 
@@ -76,12 +76,20 @@ async fn nothing_is_left_of_a_sandbox_whose_owner_is_killed() {
         .find_map(|line| Some(line.strip_prefix("endpoint ")?.to_owned()))
         .expect("it starts");
     let variable = format!("AWS_ENDPOINT_URL={endpoint}\0");
-    assert_eq!(processes_with(&variable), 1, "MiniStack runs");
+    let script = "from aws import *\n\
+        function = Function({})\n\
+        functions.invoke(FunctionName=function.name, Payload='{}')";
+    scripts::run_at(&endpoint, script, "123456789012").await;
+    assert_eq!(
+        processes_with(&variable),
+        2,
+        "MiniStack runs, and the function"
+    );
     owner.kill().expect("SIGKILL");
     owner.wait().expect("dead");
     let deadline = Instant::now() + Duration::from_secs(10);
     while processes_with(&variable) > 0 {
-        assert!(Instant::now() < deadline, "MiniStack outlived its owner");
+        assert!(Instant::now() < deadline, "they outlived their owner");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

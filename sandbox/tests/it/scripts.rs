@@ -7,13 +7,22 @@ use jane_migrate_sandbox::Venv;
 
 use crate::{cache, sandbox};
 
-/// Runs `script` with boto3 against the sandbox.
-async fn run(script: &str) {
+/// An account that nobody else uses.
+fn account() -> String {
     static ACCOUNTS: AtomicU64 = AtomicU64::new(100_000_000_001);
+    ACCOUNTS.fetch_add(1, Ordering::Relaxed).to_string()
+}
+
+/// Runs `script` with boto3 against the sandbox of this run; what it printed.
+async fn run(script: &str, account: &str) -> String {
+    run_at(&sandbox().endpoint(), script, account).await
+}
+
+/// Runs `script` with boto3 against any sandbox; what it printed.
+pub async fn run_at(endpoint: &str, script: &str, account: &str) -> String {
     let venv = Venv::install(&cache(), "boto3-1.44.5", "boto3==1.44.5", &|_| ())
         .await
         .expect("boto3 installs");
-    let account = ACCOUNTS.fetch_add(1, Ordering::Relaxed).to_string();
     let directory = tempfile::tempdir().expect("a directory");
     let output = Command::new(venv.python())
         .args(["-B", "-c", script])
@@ -23,10 +32,10 @@ async fn run(script: &str) {
             "PYTHONPATH",
             concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/scripts"),
         )
-        .env("AWS_ENDPOINT_URL", sandbox().endpoint())
+        .env("AWS_ENDPOINT_URL", endpoint)
         .env("AWS_ACCESS_KEY_ID", account)
-        .env("AWS_SECRET_ACCESS_KEY", sandbox().secret_key())
-        .env("AWS_DEFAULT_REGION", sandbox().region())
+        .env("AWS_SECRET_ACCESS_KEY", "any")
+        .env("AWS_DEFAULT_REGION", "us-west-2")
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .env("TMPDIR", directory.path())
         .output()
@@ -37,13 +46,17 @@ async fn run(script: &str) {
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     );
+    String::from_utf8(output.stdout)
+        .expect("text")
+        .trim()
+        .to_owned()
 }
 
 macro_rules! scripts {
     ($($name:ident)*) => {$(
         #[tokio::test]
         async fn $name() {
-            run(include_str!(concat!("scripts/", stringify!($name), ".py"))).await;
+            run(include_str!(concat!("scripts/", stringify!($name), ".py")), &account()).await;
         }
     )*};
 }
@@ -63,4 +76,73 @@ scripts! {
     function_life
     role_life
     journal_and_accounts
+}
+
+#[tokio::test]
+async fn an_update_during_another_is_refused() {
+    let account = account();
+    let pool = run("from aws import *; print(pool()[0])", &account).await;
+    let update = format!("cognito.update_user_pool(UserPoolId='{pool}')");
+    let hold = sandbox().gateway().hold_pool(&pool).expect("a pool");
+    let refused =
+        format!("from aws import *\nwith refused('ConcurrentModificationException'): {update}");
+    run(&refused, &account).await;
+    drop(hold);
+    run(&format!("from aws import *; {update}"), &account).await;
+}
+
+#[tokio::test]
+async fn a_refusal_that_was_ordered_comes_once_and_changes_nothing() {
+    let account = account();
+    let gateway = sandbox().gateway();
+    gateway
+        .refuse_next(
+            &account,
+            "CreateRole",
+            403,
+            "AccessDenied",
+            "not authorized",
+        )
+        .expect("an order");
+    gateway
+        .refuse_next(
+            &account,
+            "CreateUserPool",
+            400,
+            "TooManyRequestsException",
+            "Rate exceeded",
+        )
+        .expect("an order");
+    let script = "from aws import *\n\
+        with refused('TooManyRequestsException', 'Rate exceeded'): pool()\n\
+        assert cognito.list_user_pools(MaxResults=9)['UserPools'] == []\n\
+        pool()\n\
+        with refused('AccessDenied', 'not authorized'): ripe_role()\n\
+        ripe_role()";
+    run(script, &account).await;
+    let journal = gateway.journal(&account);
+    let made: Vec<_> = journal
+        .iter()
+        .filter(|entry| entry.action == "CreateUserPool")
+        .collect();
+    assert_eq!(made[0].error.as_deref(), Some("TooManyRequestsException"));
+    assert_eq!(made[1].status, 200);
+}
+
+#[tokio::test]
+async fn the_demo_is_there_for_any_client_to_see() {
+    let demo = sandbox().seed().await.expect("the demo");
+    let again = sandbox().seed().await.expect("another");
+    assert_ne!(demo.pool_id, again.pool_id);
+    let script = format!(
+        "from aws import *\n\
+         pool = cognito.describe_user_pool(UserPoolId='{pool}')['UserPool']\n\
+         assert pool['DeletionProtection'] == 'ACTIVE' and 'UserMigration' not in pool['LambdaConfig']\n\
+         with refused('NotAuthorizedException'): sign_in('{web}', 'password@example.com', 'Harvest-Moon-7')\n\
+         with refused('InvalidParameterException', 'flow not enabled'): sign_in('{mobile}', 'password@example.com', 'Harvest-Moon-7')",
+        pool = demo.pool_id,
+        web = demo.web_client,
+        mobile = demo.mobile_client,
+    );
+    run(&script, sandbox().account_id()).await;
 }

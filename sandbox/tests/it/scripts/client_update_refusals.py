@@ -36,6 +36,7 @@ refuses("InvalidOAuthFlowException", AllowedOAuthFlows=["code"], AllowedOAuthFlo
 for fine in (
     {"ExplicitAuthFlows": ["USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH"]},
     {"ExplicitAuthFlows": ["ALLOW_USER_PASSWORD_AUTH"], "RefreshTokenRotation": {"Feature": "ENABLED"}},
+    {"RefreshTokenRotation": {"Feature": "ENABLED"}},
     {"RefreshTokenValidity": 0},
     {},
 ):

@@ -91,6 +91,15 @@ functions.remove_permission(FunctionName="f", StatementId="two")
 with refused("ResourceNotFoundException"):
     functions.get_policy(FunctionName="f")
 
+# What is not there.
+shown = functions.get_function_concurrency(FunctionName="f")
+assert "ReservedConcurrentExecutions" not in shown, shown
+assert functions.list_function_url_configs(FunctionName="f")["FunctionUrlConfigs"] == []
+functions.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=0)
+with refused("TooManyRequestsException"):
+    functions.invoke(FunctionName="f")
+functions.delete_function_concurrency(FunctionName="f")
+
 # Tags, and a zip of some megabytes.
 functions.tag_resource(Resource=made["FunctionArn"], Tags={"a": "1"})
 assert functions.list_tags(Resource=made["FunctionArn"])["Tags"] == {"a": "1"}
