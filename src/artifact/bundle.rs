@@ -28,7 +28,8 @@ impl Bundle {
     /// The sources this binary was built with.
     pub fn embedded() -> Self {
         // `include_dir` embeds each file as `include_bytes` does, so an edit is noticed. A new file alone is not, but a module
-        // is new only together with the `mod` that names it.
+        // is new only together with the `mod` that names it. The presets stay here: they belong to the reading of migrate.toml,
+        // a feature that the handler goes without.
         static HANDLER: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/handler/src");
         static CONFIG: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/config/src");
         macro_rules! file {
