@@ -16,7 +16,14 @@ pub enum Source {
     Uuid,
 }
 
-impl From<&str> for Source {
+impl Source {
+    /// The places to look in, one after the other: `"given_name | firstName"`.
+    pub fn alternatives(text: &str) -> impl Iterator<Item = Self> {
+        let literal = text.starts_with('=');
+        text.split(move |c| c == '|' && !literal)
+            .map(|alternative| Self::from(alternative.trim()))
+    }
+
     fn from(text: &str) -> Self {
         match text {
             "{username}" => Self::Username,

@@ -19,13 +19,13 @@ const LONGEST: usize = 2048;
 pub fn attributes(settings: &HandlerSettings, name: &str, user: &Map<String, Value>) -> Attributes {
     let mut attributes = Attributes::new();
     for (attribute, source) in &settings.attributes {
-        let value = match Source::from(source.as_str()) {
+        let value = Source::alternatives(source).find_map(|source| match source {
             Source::Field(field) => user.get(&field).and_then(text),
             Source::Pointer(pointer) => at(user, &pointer).and_then(text),
             Source::Literal(literal) => Some(literal),
             Source::Username => Some(name.to_owned()),
             Source::Uuid => Some(uuid(&settings.pool, name)),
-        };
+        });
         let value = value.and_then(|value| valid(attribute, value, &settings.directory));
         if let Some(value) =
             value.filter(|value| !value.is_empty() && value.chars().count() <= LONGEST)
@@ -81,9 +81,11 @@ fn valid(attribute: &str, value: String, directory: &Directory) -> Option<String
         "phone_number" => phone_number(&value, matches!(directory, Directory::Jane(_))),
         "birthdate" => value.parse::<Date>().ok().map(|date| date.to_string()),
         // Anything but a clear yes is no: a code would be sent to an address nobody vouches for.
+        // Some directories keep the day on which an address was verified.
         "email_verified" | "phone_number_verified" => {
-            matches!(value.to_ascii_lowercase().as_str(), "true" | "t" | "1")
-                .then(|| "true".to_owned())
+            let since = value.get(..10).is_some_and(|day| day.parse::<Date>().is_ok());
+            let yes = matches!(value.to_ascii_lowercase().as_str(), "true" | "t" | "1");
+            (since || yes).then(|| "true".to_owned())
         }
         "email" => value.contains('@').then_some(value),
         _ => Some(value),

@@ -1,7 +1,8 @@
 //! `kind = "http"`: requests to any HTTP service, as templates, and what its answers mean.
 //!
-//! Templates are plain text with `{username}`, `{password}`, `{client_id}`, `{validation.KEY}`, `{metadata.KEY}`,
-//! `{settings.KEY}` and `{secrets.KEY}`; what a value must be escaped for depends on where it stands.
+//! Templates are plain text with `{username}`, `{password}`, `{client_id}`, `{validation.KEY}`, `{metadata.KEY}` and
+//! `{secrets.KEY}`; what a value must be escaped for depends on where it stands. The file's paths below `url`, and its
+//! `{settings.KEY}`, are filled in when the file is read.
 
 use std::collections::BTreeMap;
 
@@ -13,12 +14,6 @@ use crate::Secret;
 /// An HTTP service that knows the accounts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Http {
-    /// The service's base URL; requests may name a path below it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
-    /// Values for `{settings.KEY}`.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub settings: BTreeMap<String, String>,
     /// Values for `{secrets.KEY}`, by reference.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub secrets: BTreeMap<String, Secret>,
@@ -77,7 +72,7 @@ pub struct OAuth {
 pub struct Request {
     /// The method.
     pub method: Method,
-    /// The URL, or a path below the directory's; a template without `{password}` and `{secrets.KEY}`.
+    /// The URL; a template without `{password}` and `{secrets.KEY}`.
     pub url: String,
     /// Header fields; the values are templates.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -5,7 +5,10 @@ use std::net::IpAddr;
 use http::Uri;
 
 use super::table::nearest;
-use crate::{Source, is_loopback, template};
+use crate::{
+    Source, is_loopback,
+    template::{self, Part, Placeholder},
+};
 
 type Checked = Result<(), String>;
 
@@ -38,34 +41,21 @@ pub(super) fn url(text: &str) -> Checked {
     }
 }
 
-/// A URL or a path below the directory's, as a template that gives away neither password nor secrets.
-pub(super) fn url_template(text: &str, base: Option<&str>) -> Checked {
-    let parts = template::parse(text).map_err(|error| error.to_string())?;
+/// A URL as a template, which gives away neither password nor secrets.
+pub(super) fn url_template(text: &str) -> Checked {
     let mut plain = String::new();
-    for part in parts {
+    for part in template::parse(text).map_err(|error| error.to_string())? {
         match part {
-            template::Part::Text(text) => plain.push_str(&text),
-            template::Part::Placeholder(
-                template::Placeholder::Password | template::Placeholder::Secret(_),
-            ) => {
+            Part::Text(text) => plain.push_str(&text),
+            Part::Placeholder(Placeholder::Password | Placeholder::Secret(_)) => {
                 return Err(
                     "must carry neither the password nor a secret: URLs end up in logs".to_owned(),
                 );
             }
-            template::Part::Placeholder(_) => plain.push('x'),
+            Part::Placeholder(_) => plain.push('x'),
         }
     }
-    let full = match (plain.starts_with('/'), base) {
-        (true, Some(base)) => format!("{}{plain}", base.trim_end_matches('/')),
-        (true, None) => {
-            return Err(
-                "is a path: add `url = \"https://...\"` to [directory], or write it in full"
-                    .to_owned(),
-            );
-        }
-        (false, _) => plain,
-    };
-    url(full.split(['?', '#']).next().unwrap_or_default())
+    url(plain.split(['?', '#']).next().unwrap_or_default())
 }
 
 /// A template.
@@ -261,14 +251,14 @@ pub(super) fn attribute(name: &str, source: &str) -> Checked {
         );
         return Err(format!("is no attribute of Cognito; did you mean {hint}?"));
     }
-    match Source::from(source) {
-        Source::Field(field) => {
+    for source in Source::alternatives(source) {
+        if let Source::Field(field) = source {
             not_empty(&field)?;
             ensure(
                 !field.contains(['{', '}']),
                 "knows the placeholders `{username}` and `{uuid}` only",
-            )
+            )?;
         }
-        Source::Pointer(_) | Source::Literal(_) | Source::Username | Source::Uuid => Ok(()),
     }
+    Ok(())
 }

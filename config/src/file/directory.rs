@@ -3,14 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{
-    check,
+    check, http,
     table::{Table, listed, nearest},
 };
-use crate::{
-    Answers, Basic, Directory, Firebase, HashFormat, Http, Jane, Method, OAuth, OldPool, Postgres,
-    Request, Secret,
-    template::{self, Part, Placeholder},
-};
+use crate::{Directory, Firebase, HashFormat, Jane, OldPool, Postgres, Secret};
 
 /// How long one sign-in may wait, unless the file says otherwise; the trigger as a whole has 5 s.
 const TIMEOUT_MS: u64 = 3500;
@@ -18,7 +14,7 @@ const TIMEOUT_MS: u64 = 3500;
 const KINDS: [&str; 4] = ["jane", "http", "cognito", "postgres"];
 
 /// The attributes a directory maps by itself.
-type Attributes = BTreeMap<String, String>;
+pub(super) type Attributes = BTreeMap<String, String>;
 
 /// What Jane's users have. Jane knows them by their email, which it vouches for.
 const JANE_ATTRIBUTES: [(&str, &str); 6] = [
@@ -52,7 +48,11 @@ pub(super) fn directory(mut table: Table<'_, '_>) -> Option<(Directory, Attribut
                 .extend(JANE_ATTRIBUTES.map(|(name, source)| (name.to_owned(), source.to_owned())));
             Directory::Jane(jane(&mut table))
         }
-        "http" => Directory::Http(Box::new(http(&mut table))),
+        "http" => {
+            let (http, brought) = http::http(&mut table);
+            attributes.extend(brought);
+            Directory::Http(Box::new(http))
+        }
         "cognito" => {
             let carried = check::ATTRIBUTES
                 .into_iter()
@@ -67,17 +67,20 @@ pub(super) fn directory(mut table: Table<'_, '_>) -> Option<(Directory, Attribut
     Some((directory, attributes))
 }
 
-fn text(check: impl Fn(&str) -> Result<(), String>) -> impl Fn(&String) -> Result<(), String> {
+/// A check of a text, for values that are read as `String`.
+pub(super) fn text(
+    check: impl Fn(&str) -> Result<(), String>,
+) -> impl Fn(&String) -> Result<(), String> {
     move |value| check(value)
 }
 
-fn timeout(table: &mut Table<'_, '_>) -> u64 {
+pub(super) fn timeout(table: &mut Table<'_, '_>) -> u64 {
     table
         .integer("timeout_ms", 100..=4500)
         .unwrap_or(TIMEOUT_MS)
 }
 
-fn ca_certificate(table: &mut Table<'_, '_>) -> Option<String> {
+pub(super) fn ca_certificate(table: &mut Table<'_, '_>) -> Option<String> {
     table.checked("ca_certificate", text(check::pem))
 }
 
@@ -174,196 +177,17 @@ fn firebase(mut table: Table<'_, '_>) -> Firebase {
     firebase
 }
 
-fn http(table: &mut Table<'_, '_>) -> Http {
-    let url = table.checked("url", text(check::url));
-    table.require("authenticate");
-    let authenticate = table
-        .table("authenticate")
-        .map(|request| self::request(request, url.as_deref()));
-    let lookup = table
-        .table("lookup")
-        .map(|request| self::request(request, url.as_deref()));
-    let http = Http {
-        settings: table.map("settings", |_, value: &String| check::not_empty(value)),
-        secrets: table.map_of_tables("secrets", SECRET_FORMS, secret_value),
-        oauth: table.table("oauth").map(oauth),
-        authenticate: authenticate.unwrap_or_else(no_request),
-        lookup,
-        timeout_ms: timeout(table),
-        ca_certificate: ca_certificate(table),
-        url,
-    };
-    placeholders(table, &http);
-    http
-}
-
-fn no_request() -> Request {
-    Request {
-        method: Method::Post,
-        url: String::new(),
-        headers: BTreeMap::new(),
-        basic: None,
-        oauth: false,
-        json: None,
-        form: BTreeMap::new(),
-        answers: Answers::default(),
-        user: String::new(),
-        claims: None,
-    }
-}
-
-fn request(mut table: Table<'_, '_>, base: Option<&str>) -> Request {
-    table.require("ok");
-    let request = Request {
-        method: table.get("method").unwrap_or(Method::Post),
-        url: table.required("url", text(|url| check::url_template(url, base))),
-        headers: table.map("headers", |name, value: &String| header(name, value)),
-        basic: table.table("basic").map(basic),
-        oauth: table.get("oauth").unwrap_or_default(),
-        json: table.get("json"),
-        form: table.map("form", |_, value: &String| check::template(value)),
-        answers: Answers {
-            ok: table.get("ok").unwrap_or_default(),
-            not_found: table.get("not_found").unwrap_or_default(),
-            wrong_password: table.get("wrong_password").unwrap_or_default(),
-            not_eligible: table.get("not_eligible").unwrap_or_default(),
-        },
-        user: table
-            .checked("user", text(check::pointer))
-            .unwrap_or_default(),
-        claims: table.checked("claims", text(check::pointer)),
-    };
-    if request.json.is_some() && !request.form.is_empty() {
-        table.problem(format_args!(
-            "{} has both `json` and `form`; a request has one body",
-            table.place()
-        ));
-    }
-    if request.method == Method::Get && (request.json.is_some() || !request.form.is_empty()) {
-        table.problem(format_args!("{} is a GET and has no body", table.place()));
-    }
-    if request.claims.is_some() && !request.user.is_empty() {
-        table.problem(format_args!(
-            "{} has both `user` and `claims`; the user lies in one place",
-            table.place()
-        ));
-    }
-    table.finish();
-    request
-}
-
-fn header(name: &str, value: &str) -> Result<(), String> {
-    http::HeaderName::from_bytes(name.as_bytes()).map_err(|_| "is no name of a header field")?;
-    let taken = ["host", "content-length", "transfer-encoding", "connection"];
-    if taken.iter().any(|taken| name.eq_ignore_ascii_case(taken)) {
-        return Err("is set by the handler itself".to_owned());
-    }
-    check::template(value)
-}
-
-fn basic(mut table: Table<'_, '_>) -> Basic {
-    let basic = Basic {
-        username: table.required("username", text(check::template)),
-        password: table.required("password", text(check::template)),
-    };
-    table.finish();
-    basic
-}
-
-fn oauth(mut table: Table<'_, '_>) -> OAuth {
-    let oauth = OAuth {
-        url: table.required("url", text(check::url)),
-        client_id: table.required("client_id", text(check::not_empty)),
-        client_secret: required_secret(&mut table, "client_secret"),
-        form: table.map("form", |_, _: &String| Ok(())),
-    };
-    table.finish();
-    oauth
-}
-
-/// Checks what only the directory as a whole can tell: that every placeholder has its value, and the password its place.
-fn placeholders(table: &Table<'_, '_>, http: &Http) {
-    for (name, request) in http.requests() {
-        let used = used(request);
-        for placeholder in &used {
-            match placeholder {
-                Placeholder::Setting(key) if !http.settings.contains_key(key) => table
-                    .problem(format_args!("{{settings.{key}}} is used: add `{key} = \"...\"` under [directory.settings]")),
-                Placeholder::Secret(key) if !http.secrets.contains_key(key) => table.problem(format_args!(
-                    "{{secrets.{key}}} is used: add `{key} = {{ secretsmanager = \"arn:...\" }}` under [directory.secrets]"
-                )),
-                _ => {}
-            }
-        }
-        if request.oauth && http.oauth.is_none() {
-            table.problem(format_args!(
-                "[directory.{name}] has `oauth = true`: add the table [directory.oauth]"
-            ));
-        }
-        if name == "authenticate"
-            && !request.url.is_empty()
-            && !used.contains(&Placeholder::Password)
-        {
-            table.problem("[directory.authenticate] never sends {password}");
-        }
-        if name == "lookup" && used.contains(&Placeholder::Password) {
-            table.problem(
-                "[directory.lookup] asks for {password}, which a forgotten password does not have",
-            );
-        }
-    }
-}
-
-fn used(request: &Request) -> Vec<Placeholder> {
-    let mut texts: Vec<&str> = vec![&request.url];
-    texts.extend(request.headers.values().map(String::as_str));
-    texts.extend(request.form.values().map(String::as_str));
-    texts.extend(
-        request
-            .basic
-            .iter()
-            .flat_map(|basic| [basic.username.as_str(), basic.password.as_str()]),
-    );
-    if let Some(json) = &request.json {
-        strings(json, &mut texts);
-    }
-    let parts = texts
-        .into_iter()
-        .filter_map(|text| template::parse(text).ok())
-        .flatten();
-    parts
-        .filter_map(|part| {
-            if let Part::Placeholder(placeholder) = part {
-                Some(placeholder)
-            } else {
-                None
-            }
-        })
-        .collect()
-}
-
-fn strings<'a>(json: &'a serde_json::Value, into: &mut Vec<&'a str>) {
-    match json {
-        serde_json::Value::String(text) => into.push(text),
-        serde_json::Value::Array(items) => items.iter().for_each(|item| strings(item, into)),
-        serde_json::Value::Object(members) => {
-            members.values().for_each(|member| strings(member, into))
-        }
-        _ => {}
-    }
-}
-
 fn required_secret(table: &mut Table<'_, '_>, key: &'static str) -> Secret {
     table.require(key);
     secret(table, key).unwrap_or_else(|| Secret::Env(String::new()))
 }
 
-fn secret(table: &mut Table<'_, '_>, key: &'static str) -> Option<Secret> {
+pub(super) fn secret(table: &mut Table<'_, '_>, key: &'static str) -> Option<Secret> {
     table.table_or(key, SECRET_FORMS).map(secret_value)
 }
 
 /// Read by hand: serde's message would quote a password that was written here by mistake.
-fn secret_value(mut table: Table<'_, '_>) -> Secret {
+pub(super) fn secret_value(mut table: Table<'_, '_>) -> Secret {
     let named = ["secretsmanager", "ssm", "env"]
         .into_iter()
         .filter(|key| table.has(key))
@@ -387,5 +211,6 @@ fn secret_value(mut table: Table<'_, '_>) -> Secret {
     }
 }
 
-const SECRET_FORMS: &str = "a secret is named, never written: { secretsmanager = \"arn:...\" } (with `key` for one key \
+/// What a secret must look like.
+pub(super) const SECRET_FORMS: &str = "a secret is named, never written: { secretsmanager = \"arn:...\" } (with `key` for one key \
      of a JSON secret), { ssm = \"/path\" } or { env = \"NAME\" }";

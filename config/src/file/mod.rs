@@ -3,6 +3,8 @@
 mod check;
 mod directory;
 mod error;
+mod http;
+mod preset;
 mod table;
 
 #[cfg(test)]

@@ -1,6 +1,10 @@
 //! Reading one table of the file: typed access by key, every problem noted with its place, no key overlooked.
 
-use std::{collections::BTreeMap, fmt::Display, ops::RangeInclusive};
+use std::{
+    collections::BTreeMap,
+    fmt::Display,
+    ops::{Range, RangeInclusive},
+};
 
 use serde::de::DeserializeOwned;
 use toml::{
@@ -13,7 +17,7 @@ use super::error::Report;
 /// A table that is being read. Reading goes on after a problem, with a stand-in for the value, to find the others too.
 pub(super) struct Table<'r, 'i> {
     name: String,
-    header: std::ops::Range<usize>,
+    header: Range<usize>,
     entries: Vec<(Spanned<DeString<'i>>, Spanned<DeValue<'i>>)>,
     asked: Vec<&'static str>,
     report: &'r Report,
@@ -39,6 +43,16 @@ impl<'r, 'i> Table<'r, 'i> {
     /// Notes a problem with the table as a whole.
     pub(super) fn problem(&self, message: impl Display) {
         self.report.add(self.header.clone(), format!("{message}"));
+    }
+
+    /// Where the table begins.
+    pub(super) fn span(&self) -> Range<usize> {
+        self.header.clone()
+    }
+
+    /// Notes a problem with what stands elsewhere.
+    pub(super) fn problem_at(&self, span: Range<usize>, message: impl Display) {
+        self.report.add(span, format!("{message}"));
     }
 
     /// How messages call the table.

@@ -1,6 +1,6 @@
 //! What somebody who writes a `migrate.toml` is told.
 
-use super::parse;
+use super::{parse, preset::PRESETS};
 use crate::{
     Architecture, Config, Directory, FinalUserStatus, Function, HandlerSettings, Mfa,
     PasswordPolicy, PoolFacts, Response, SchemaAttribute, Secret, Username, Verify, Window,
@@ -529,7 +529,7 @@ fn an_http_directory_is_checked_as_a_whole() {
         ),
         (
             "url = 'https://a/{settings.x}'\nform = { p = '{password}' }",
-            "add `x = \"...\"` under [directory.settings]",
+            "uses {settings.x}: add `x = \"...\"` under [directory.settings]",
         ),
         (
             "url = 'https://a/'\nform = { p = '{password}', k = '{secrets.x}' }",
@@ -557,6 +557,94 @@ fn an_http_directory_is_checked_as_a_whole() {
     }
     let unmapped = http(good).replace("[attributes]\nemail = 'email'\n", "");
     assert!(refused(&unmapped).contains("[attributes] must map at least one attribute"));
+}
+
+/// What a file with a preset looks like, as the preset's own comment says.
+fn preset(name: &str, text: &str) -> String {
+    let commented: String = text
+        .lines()
+        .map_while(|line| line.strip_prefix('#'))
+        .filter_map(|line| line.strip_prefix("   "))
+        .take_while(|line| !line.contains("class ") && !line.contains("def "))
+        .map(|line| line.to_owned() + "\n")
+        .collect();
+    assert!(
+        commented.contains(&format!("preset = \"{name}\"")),
+        "{commented}"
+    );
+    commented.replace("/...", "/path").replace("YOUR-", "your-")
+}
+
+#[test]
+fn every_preset_works_as_its_comment_says() {
+    for (name, text) in PRESETS {
+        let config = read(&preset(name, text));
+        assert!(config.attributes.contains_key("email"), "{name}");
+        let Directory::Http(http) = &config.directory else {
+            panic!("{name}")
+        };
+        assert!(http.authenticate.url.starts_with("https://"), "{name}");
+        assert!(http.lookup.is_some(), "{name}");
+        let settings = HandlerSettings::new(
+            &config,
+            &PoolFacts {
+                id: "us-east-1_AbC123456".into(),
+                ..PoolFacts::default()
+            },
+        );
+        let json = settings.to_json();
+        assert!(!json.contains("settings."), "{name}: {json}");
+        assert!(json.len() < 3000, "{name}: {} bytes", json.len());
+        assert_eq!(HandlerSettings::from_json(&json).unwrap(), settings);
+    }
+}
+
+#[test]
+fn the_file_has_the_last_word_over_its_preset() {
+    let text = PRESETS
+        .iter()
+        .find(|(name, _)| *name == "keycloak")
+        .unwrap()
+        .1;
+    let whole = preset("keycloak", text);
+    let without_oauth = whole.split("[directory.oauth]").next().unwrap();
+    let Directory::Http(http) = read(without_oauth).directory else {
+        panic!()
+    };
+    assert!(http.lookup.is_none(), "nothing to look up with");
+    assert!(
+        refused(&without_oauth.replace("realm =", "area =")).contains("uses {settings.realm}: add")
+    );
+    assert!(
+        refused(&without_oauth.replace("client_secret =", "other ="))
+            .contains("uses {secrets.client_secret}: add")
+    );
+    assert!(
+        refused(&without_oauth.replace("keycloak\"", "keycloack\""))
+            .contains("did you mean `keycloak`?")
+    );
+    let own = format!(
+        "{whole}\n[directory.lookup]\nurl = '/mine'\nok = [200]\n[attributes]\nemail = 'mail'\nname = 'name'"
+    );
+    let config = read(&own);
+    let Directory::Http(http) = &config.directory else {
+        panic!()
+    };
+    assert_eq!(
+        http.lookup.as_ref().unwrap().url,
+        "https://keycloak.example.com/mine"
+    );
+    assert_eq!(
+        http.oauth.as_ref().unwrap().url,
+        "https://keycloak.example.com/realms/shop/protocol/openid-connect/token"
+    );
+    assert_eq!(
+        (
+            config.attributes["email"].as_str(),
+            config.attributes["given_name"].as_str()
+        ),
+        ("mail", "given_name | firstName")
+    );
 }
 
 #[test]

@@ -1,7 +1,15 @@
 //! Where the existing accounts live: one file a kind, each behind a cargo feature, and what they all answer.
 
+#[cfg(feature = "cognito")]
+pub mod cognito;
+#[cfg(feature = "http")]
+pub mod http;
 #[cfg(feature = "jane")]
 pub mod jane;
+#[cfg(feature = "postgres")]
+pub mod postgres;
+#[cfg(any(feature = "http", feature = "jane"))]
+mod token;
 
 use std::sync::Arc;
 
@@ -36,6 +44,15 @@ pub enum Directory {
     /// Jane's API.
     #[cfg(feature = "jane")]
     Jane(jane::Jane),
+    /// Any HTTP service.
+    #[cfg(feature = "http")]
+    Http(http::Http),
+    /// An old user pool.
+    #[cfg(feature = "cognito")]
+    Cognito(cognito::OldPool),
+    /// A PostgreSQL database.
+    #[cfg(feature = "postgres")]
+    Postgres(postgres::Postgres),
 }
 
 /// The settings name a directory this build lacks, or describe one that cannot be.
@@ -48,6 +65,16 @@ impl Directory {
         match settings {
             #[cfg(feature = "jane")]
             Settings::Jane(settings) => jane::Jane::new(settings, secrets).map(Self::Jane),
+            #[cfg(feature = "http")]
+            Settings::Http(settings) => http::Http::new(settings, secrets).map(Self::Http),
+            #[cfg(feature = "cognito")]
+            Settings::Cognito(settings) => {
+                cognito::OldPool::new(settings, secrets).map(Self::Cognito)
+            }
+            #[cfg(feature = "postgres")]
+            Settings::Postgres(settings) => {
+                postgres::Postgres::new(settings, secrets).map(Self::Postgres)
+            }
             #[allow(
                 unreachable_patterns,
                 reason = "with every feature, no kind is left over"
@@ -61,6 +88,12 @@ impl Directory {
         match self {
             #[cfg(feature = "jane")]
             Self::Jane(jane) => jane.warm(budget).await,
+            #[cfg(feature = "http")]
+            Self::Http(http) => http.warm(budget).await,
+            #[cfg(feature = "cognito")]
+            Self::Cognito(pool) => pool.warm(budget).await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(postgres) => postgres.warm(budget).await,
         }
     }
 
@@ -77,6 +110,12 @@ impl Directory {
                 jane.authenticate(event.name(), password, event.client_id(), budget)
                     .await
             }
+            #[cfg(feature = "http")]
+            Self::Http(http) => http.authenticate(event, password, budget).await,
+            #[cfg(feature = "cognito")]
+            Self::Cognito(pool) => pool.authenticate(event.name(), password, budget).await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(postgres) => postgres.authenticate(event.name(), password, budget).await,
         }
     }
 
@@ -85,6 +124,12 @@ impl Directory {
         match self {
             #[cfg(feature = "jane")]
             Self::Jane(jane) => jane.lookup(event.name(), event.client_id(), budget).await,
+            #[cfg(feature = "http")]
+            Self::Http(http) => http.lookup(event, budget).await,
+            #[cfg(feature = "cognito")]
+            Self::Cognito(pool) => pool.lookup(event.name(), budget).await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(postgres) => postgres.lookup(event.name(), budget).await,
         }
     }
 }

@@ -1,0 +1,703 @@
+//! The handler with `kind = "http"`: templates and conditions, and each preset against a server that answers as the
+//! product's documentation says.
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+
+use crate::{
+    function::{Answer, Function, forgot_password, settings, sign_in},
+    server::{Reply, Request, Server},
+};
+
+const USER: &str = "ann@example.com";
+const PASSWORD: &str = "Canary-pass:w&rd=%41";
+const SECRET: &str = "canary-secret-90af";
+
+fn function(server: &Server, toml: &str) -> Function {
+    let toml = format!(
+        "[directory]\nkind = 'http'\nurl = '{}'\n{toml}",
+        server.url()
+    );
+    Function::start(&settings(&toml), &[("SECRET", SECRET)])
+}
+
+fn form(request: &Request) -> Value {
+    let decode = |text: &str| {
+        let mut bytes = Vec::new();
+        let mut rest = text.as_bytes();
+        while let Some((first, after)) = rest.split_first() {
+            rest = after;
+            match first {
+                b'%' => {
+                    bytes.push(
+                        u8::from_str_radix(std::str::from_utf8(&rest[..2]).unwrap(), 16).unwrap(),
+                    );
+                    rest = &rest[2..];
+                }
+                byte => bytes.push(*byte),
+            }
+        }
+        String::from_utf8(bytes).unwrap()
+    };
+    let body = String::from_utf8(request.body.clone()).unwrap();
+    let pairs = body.split('&').map(|pair| pair.split_once('=').unwrap());
+    pairs
+        .map(|(name, value)| (decode(name), Value::from(decode(value))))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}
+
+fn jwt(claims: Value) -> String {
+    let part = |text: String| BASE64_URL_SAFE_NO_PAD.encode(text);
+    format!(
+        "{}.{}.{}",
+        part("{\"alg\":\"RS256\"}".into()),
+        part(claims.to_string()),
+        part("signature".into())
+    )
+}
+
+fn attributes(answer: Answer) -> Value {
+    answer.event()["response"]["userAttributes"].clone()
+}
+
+#[test]
+fn everything_the_app_sent_can_be_passed_on_each_escaped_for_its_place() {
+    let server = Server::start(|_| {
+        Reply::json(
+            200,
+            json!({ "data": { "mail": "ann@example.com", "ok": true } }),
+        )
+    });
+    let toml = "
+        settings = { shop = '42' }
+        secrets = { key = { env = 'SECRET' } }
+        [directory.authenticate]
+        url = '/shops/{settings.shop}/{username}?client={client_id}'
+        headers = { x-key = 'Key {secrets.key}', x-shop = '{validation.shop}' }
+        json = { user = '{username}', list = ['{password}', 1, true], meta = 'a{metadata.m}b{validation.none}c' }
+        basic = { username = 'me', password = '{secrets.key}' }
+        ok = [200]
+        user = '/data'
+        [directory.lookup]
+        url = '/lookup'
+        form = { 'user name' = '{username}' }
+        ok = [200]
+        user = '/data'
+        [attributes]
+        email = 'mail'
+        email_verified = 'ok'
+    ";
+    let function = function(&server, toml);
+    let mut event = sign_in("Ü&/?#\"@x", PASSWORD);
+    event["request"]["validationData"] = json!({ "shop": "7" });
+    event["request"]["clientMetadata"] = json!({ "m": "\"quoted\"" });
+    assert_eq!(attributes(function.invoke(&event))["email"], USER);
+    let request = &server.requests()[0];
+    assert_eq!(
+        (request.method.as_str(), request.path.as_str()),
+        (
+            "POST",
+            "/shops/42/%C3%BC%26%2F%3F%23%22%40x?client=1example23456789"
+        )
+    );
+    assert_eq!(
+        (request.header("x-key"), request.header("x-shop")),
+        ("Key canary-secret-90af", "7")
+    );
+    assert_eq!(
+        request.header("authorization"),
+        "Basic bWU6Y2FuYXJ5LXNlY3JldC05MGFm"
+    );
+    assert_eq!(
+        request.json(),
+        json!({ "user": "ü&/?#\"@x", "list": [PASSWORD, 1, true], "meta": "a\"quoted\"bc" })
+    );
+
+    let answer = function.invoke(&forgot_password("a b+c@x")).event();
+    assert_eq!(
+        answer["response"]["userAttributes"],
+        json!({ "email": USER, "email_verified": "true" })
+    );
+    let request = &server.requests()[1];
+    assert_eq!(form(request), json!({ "user name": "a b+c@x" }));
+    assert!(!function.output().contains("canary"));
+}
+
+#[test]
+fn conditions_on_the_body_come_before_the_status() {
+    let server = Server::start(|request| {
+        let answer = request.json()["u"]
+            .as_str()
+            .unwrap()
+            .split('@')
+            .next()
+            .unwrap()
+            .to_owned();
+        match answer.as_str() {
+            "ok" => Reply::json(200, json!({ "email": USER })),
+            "blocked" => Reply::json(200, json!({ "email": USER, "state": "blocked" })),
+            "none" => Reply::json(200, json!([])),
+            "list" => Reply::json(200, json!([{ "email": USER }])),
+            "text" => Reply::Answer(200, Vec::new(), b"fine".to_vec()),
+            "401" => Reply::status(401),
+            "404" => Reply::status(404),
+            "410" => Reply::json(410, json!({ "error": "gone" })),
+            other => Reply::status(other.parse().unwrap()),
+        }
+    });
+    let toml = "
+        [directory.authenticate]
+        url = '/'
+        json = { u = '{username}', p = '{password}' }
+        ok = [200]
+        not_found = [404, { status = 200, pointer = '/email', absent = true }]
+        wrong_password = [401]
+        not_eligible = [{ status = 200, pointer = '/state', equals = 'blocked' }, { status = 410, pointer = '/error' }]
+        [attributes]
+        email = 'email'
+    ";
+    let function = function(&server, toml);
+    for (name, outcome) in [
+        ("ok", "migrated"),
+        ("blocked", "not-eligible"),
+        ("none", "not-found"),
+        ("list", "not-found"),
+        ("text", "directory-unavailable"),
+        ("401", "wrong-password"),
+        ("404", "not-found"),
+        ("410", "not-eligible"),
+        ("403", "directory-unavailable"),
+        ("500", "directory-unavailable"),
+        ("204", "directory-unavailable"),
+    ] {
+        assert_eq!(
+            function.outcome(&sign_in(&format!("{name}@x"), PASSWORD)).0,
+            outcome,
+            "{name}"
+        );
+    }
+    assert_eq!(
+        function.outcome(&forgot_password("ok@x")).0,
+        "not-eligible",
+        "there is no lookup"
+    );
+}
+
+#[test]
+fn a_name_cannot_lead_to_another_path() {
+    let server = Server::start(|_| Reply::json(200, json!({ "email": USER })));
+    let toml = "
+        [directory.authenticate]
+        url = '/users/{username}/check'
+        json = '{password}'
+        ok = [200]
+        [attributes]
+        email = 'email'
+    ";
+    let function = function(&server, toml);
+    for name in ["..", ".", "../admin"] {
+        function.invoke(&sign_in(name, PASSWORD));
+    }
+    assert_eq!(server.paths(), ["/users/..%2Fadmin/check"]);
+}
+
+#[test]
+fn a_refused_secret_is_not_taken_for_a_wrong_password() {
+    let server = Server::start(|_| Reply::status(401));
+    let toml = "
+        secrets = { token = { env = 'SECRET' } }
+        [directory.authenticate]
+        url = '/'
+        headers = { authorization = 'Bearer {secrets.token}' }
+        json = '{password}'
+        ok = [200]
+        wrong_password = [422]
+        [attributes]
+        email = 'email'
+    ";
+    let function = function(&server, toml);
+    assert_eq!(
+        function.outcome(&sign_in(USER, PASSWORD)).0,
+        "directory-unavailable"
+    );
+    assert_eq!(
+        server.requests().len(),
+        2,
+        "tried once more with the secret as it is now"
+    );
+}
+
+/// Signs in and asks for a forgotten password, and gives the outcomes with the attributes.
+fn outcomes(function: &Function, cases: &[(Value, &str, Value)]) {
+    for (event, outcome, expected) in cases {
+        let (found, answer) = function.outcome(event);
+        assert_eq!(found, *outcome, "{event}: {answer:?}");
+        if let Answer::Event(event) = answer {
+            assert_eq!(event["response"]["userAttributes"], *expected);
+        }
+    }
+    assert!(
+        !function.output().contains("anary"),
+        "{}",
+        function.output()
+    );
+}
+
+#[test]
+fn auth0() {
+    let server = Server::start(|request| {
+        let error = |status, error: &str| {
+            Reply::json(
+                status,
+                json!({ "error": error, "error_description": "..." }),
+            )
+        };
+        match (request.method.as_str(), request.path.as_str()) {
+            ("POST", "/oauth/token") => {
+                let form = form(request);
+                if form["grant_type"] == "client_credentials" {
+                    assert_eq!(
+                        form["audience"]
+                            .as_str()
+                            .unwrap()
+                            .rsplit_once("/api")
+                            .unwrap()
+                            .1,
+                        "/v2/"
+                    );
+                    assert_eq!(
+                        request.header("authorization"),
+                        "Basic bTJtOmNhbmFyeS1zZWNyZXQtOTBhZg=="
+                    );
+                    return Reply::json(200, json!({ "access_token": "m2m", "expires_in": 86400 }));
+                }
+                assert_eq!(
+                    form["grant_type"],
+                    "http://auth0.com/oauth/grant-type/password-realm"
+                );
+                assert_eq!(form["realm"], "Username-Password-Authentication");
+                assert_eq!(
+                    (&form["client_id"], &form["client_secret"]),
+                    (&json!("app"), &json!(SECRET))
+                );
+                match (
+                    form["username"].as_str().unwrap(),
+                    form["password"].as_str().unwrap(),
+                ) {
+                    (USER, PASSWORD) => {
+                        let claims = json!({
+                            "iss": "https://t.auth0.com/", "sub": "auth0|1", "email": USER, "email_verified": false,
+                            "given_name": "Ann", "nickname": "ann"
+                        });
+                        Reply::json(
+                            200,
+                            json!({ "access_token": "a", "id_token": jwt(claims), "token_type": "Bearer" }),
+                        )
+                    }
+                    ("mfa@example.com", _) => error(403, "mfa_required"),
+                    ("blocked@example.com", _) => error(401, "unauthorized"),
+                    ("often@example.com", _) => error(429, "too_many_attempts"),
+                    _ => error(403, "invalid_grant"),
+                }
+            }
+            ("GET", path) => {
+                assert_eq!(request.header("authorization"), "Bearer m2m");
+                match path.strip_prefix("/api/v2/users-by-email?email=").unwrap() {
+                    "ann%40example.com" => {
+                        Reply::json(200, json!([{ "email": USER, "email_verified": true }]))
+                    }
+                    "blocked%40example.com" => {
+                        Reply::json(200, json!([{ "email": USER, "blocked": true }]))
+                    }
+                    _ => Reply::json(200, json!([])),
+                }
+            }
+            other => panic!("{other:?}"),
+        }
+    });
+    let toml = "
+        preset = 'auth0'
+        settings = { client_id = 'app' }
+        secrets = { client_secret = { env = 'SECRET' } }
+        oauth = { client_id = 'm2m', client_secret = { env = 'SECRET' } }
+    ";
+    outcomes(
+        &function(&server, toml),
+        &[
+            (
+                sign_in(USER, PASSWORD),
+                "migrated",
+                json!({ "email": USER, "given_name": "Ann", "nickname": "ann" }),
+            ),
+            (sign_in(USER, "wrong"), "wrong-password", json!(null)),
+            (
+                sign_in("mfa@example.com", PASSWORD),
+                "not-eligible",
+                json!(null),
+            ),
+            (
+                sign_in("blocked@example.com", PASSWORD),
+                "not-eligible",
+                json!(null),
+            ),
+            (
+                sign_in("often@example.com", PASSWORD),
+                "directory-unavailable",
+                json!(null),
+            ),
+            (
+                forgot_password(USER),
+                "migrated-for-reset",
+                json!({ "email": USER, "email_verified": "true" }),
+            ),
+            (
+                forgot_password("blocked@example.com"),
+                "not-eligible",
+                json!(null),
+            ),
+            (
+                forgot_password("nobody@example.com"),
+                "not-found",
+                json!(null),
+            ),
+        ],
+    );
+}
+
+#[test]
+fn firebase() {
+    let server = Server::start(|request| {
+        assert_eq!(request.header("x-goog-api-key"), SECRET);
+        let error = |message: &str| {
+            Reply::json(
+                400,
+                json!({ "error": { "code": 400, "message": message, "errors": [{ "message": message }] } }),
+            )
+        };
+        let body = request.json();
+        match request.path.as_str() {
+            "/v1/accounts:signInWithPassword" => match (
+                body["email"].as_str().unwrap(),
+                body["password"].as_str().unwrap(),
+            ) {
+                (USER, PASSWORD) => {
+                    let claims = json!({ "email": USER, "email_verified": true, "name": "Ann", "user_id": "u1" });
+                    Reply::json(
+                        200,
+                        json!({ "localId": "u1", "idToken": jwt(claims), "registered": true, "expiresIn": "3600" }),
+                    )
+                }
+                ("mfa@example.com", _) => Reply::json(
+                    200,
+                    json!({ "localId": "u2", "mfaPendingCredential": "x", "mfaInfo": [] }),
+                ),
+                ("off@example.com", _) => error("USER_DISABLED"),
+                ("often@example.com", _) => {
+                    error("TOO_MANY_ATTEMPTS_TRY_LATER : Access has been disabled")
+                }
+                ("nobody@example.com", _) => error("EMAIL_NOT_FOUND"),
+                ("old@example.com", _) => error("INVALID_PASSWORD"),
+                _ => error("INVALID_LOGIN_CREDENTIALS"),
+            },
+            "/v1/accounts:createAuthUri" => match body["identifier"].as_str().unwrap() {
+                USER => Reply::json(
+                    200,
+                    json!({ "allProviders": ["password"], "registered": true, "sessionId": "s" }),
+                ),
+                "protected@example.com" => Reply::json(200, json!({ "sessionId": "s" })),
+                _ => Reply::json(200, json!({ "registered": false, "sessionId": "s" })),
+            },
+            other => panic!("{other}"),
+        }
+    });
+    outcomes(
+        &function(
+            &server,
+            "preset = 'firebase'\nsecrets = { api_key = { env = 'SECRET' } }",
+        ),
+        &[
+            (
+                sign_in(USER, PASSWORD),
+                "migrated",
+                json!({ "email": USER, "email_verified": "true", "name": "Ann" }),
+            ),
+            (sign_in(USER, "wrong"), "wrong-password", json!(null)),
+            (
+                sign_in("old@example.com", "wrong"),
+                "wrong-password",
+                json!(null),
+            ),
+            (
+                sign_in("nobody@example.com", PASSWORD),
+                "not-found",
+                json!(null),
+            ),
+            (
+                sign_in("mfa@example.com", PASSWORD),
+                "not-eligible",
+                json!(null),
+            ),
+            (
+                sign_in("off@example.com", PASSWORD),
+                "not-eligible",
+                json!(null),
+            ),
+            (
+                sign_in("often@example.com", PASSWORD),
+                "directory-unavailable",
+                json!(null),
+            ),
+            (
+                forgot_password(USER),
+                "migrated-for-reset",
+                json!({ "email": USER, "email_verified": "true" }),
+            ),
+            (
+                forgot_password("nobody@example.com"),
+                "not-found",
+                json!(null),
+            ),
+            (
+                forgot_password("protected@example.com"),
+                "not-found",
+                json!(null),
+            ),
+        ],
+    );
+}
+
+#[test]
+fn keycloak() {
+    let server = Server::start(|request| {
+        let error = |status, error: &str, text: &str| {
+            Reply::json(status, json!({ "error": error, "error_description": text }))
+        };
+        match request.path.as_str() {
+            "/realms/shop/protocol/openid-connect/token" => {
+                let form = form(request);
+                if form["grant_type"] == "client_credentials" {
+                    return Reply::json(200, json!({ "access_token": "admin", "expires_in": 60 }));
+                }
+                assert_eq!(
+                    (&form["client_secret"], &form["scope"]),
+                    (&json!(SECRET), &json!("openid profile email"))
+                );
+                match (
+                    form["username"].as_str().unwrap(),
+                    form["password"].as_str().unwrap(),
+                ) {
+                    (USER, PASSWORD) => {
+                        let claims = json!({ "email": USER, "email_verified": true, "given_name": "Ann", "family_name": "Lee" });
+                        Reply::json(
+                            200,
+                            json!({ "access_token": jwt(json!({})), "id_token": jwt(claims) }),
+                        )
+                    }
+                    ("off@example.com", _) => error(400, "invalid_grant", "Account disabled"),
+                    _ => error(401, "invalid_grant", "Invalid user credentials"),
+                }
+            }
+            path => {
+                assert_eq!(request.header("authorization"), "Bearer admin");
+                let user = |enabled: bool| {
+                    json!([{ "id": "1", "username": "ann", "enabled": enabled, "emailVerified": true, "firstName": "Ann",
+                        "lastName": "Lee", "email": USER, "attributes": {} }])
+                };
+                match path.strip_prefix("/admin/realms/shop/users?").unwrap() {
+                    "email=ann%40example.com&exact=true" => Reply::json(200, user(true)),
+                    "email=off%40example.com&exact=true" => Reply::json(200, user(false)),
+                    _ => Reply::json(200, json!([])),
+                }
+            }
+        }
+    });
+    let toml = "
+        preset = 'keycloak'
+        settings = { realm = 'shop', client_id = 'migration' }
+        secrets = { client_secret = { env = 'SECRET' } }
+        oauth = { client_id = 'migration', client_secret = { env = 'SECRET' } }
+    ";
+    let ann = json!({ "email": USER, "email_verified": "true", "given_name": "Ann", "family_name": "Lee" });
+    outcomes(
+        &function(&server, toml),
+        &[
+            (sign_in(USER, PASSWORD), "migrated", ann.clone()),
+            (sign_in(USER, "wrong"), "wrong-password", json!(null)),
+            (
+                sign_in("off@example.com", PASSWORD),
+                "not-eligible",
+                json!(null),
+            ),
+            (forgot_password(USER), "migrated-for-reset", ann),
+            (
+                forgot_password("off@example.com"),
+                "not-eligible",
+                json!(null),
+            ),
+            (
+                forgot_password("nobody@example.com"),
+                "not-found",
+                json!(null),
+            ),
+        ],
+    );
+}
+
+#[test]
+fn okta() {
+    let server = Server::start(|request| {
+        let error = |status, code: &str| {
+            Reply::json(
+                status,
+                json!({ "errorCode": code, "errorSummary": "...", "errorCauses": [] }),
+            )
+        };
+        if request.path == "/api/v1/authn" {
+            let body = request.json();
+            let status = |status: &str| {
+                let profile = json!({ "login": USER, "firstName": "Ann", "lastName": "Lee", "locale": "en", "timeZone": "America/Los_Angeles" });
+                Reply::json(
+                    200,
+                    json!({ "status": status, "_embedded": { "user": { "id": "1", "profile": profile } } }),
+                )
+            };
+            return match (
+                body["username"].as_str().unwrap(),
+                body["password"].as_str().unwrap(),
+            ) {
+                (USER, PASSWORD) => status("SUCCESS"),
+                ("mfa@example.com", PASSWORD) => status("MFA_REQUIRED"),
+                ("locked@example.com", _) => status("LOCKED_OUT"),
+                _ => error(401, "E0000004"),
+            };
+        }
+        assert_eq!(request.header("authorization"), format!("SSWS {SECRET}"));
+        let user = |status: &str| {
+            let profile = json!({ "login": USER, "email": USER, "firstName": "Ann", "lastName": "Lee", "mobilePhone": "+1 415 555 0100" });
+            Reply::json(
+                200,
+                json!({ "id": "1", "status": status, "profile": profile }),
+            )
+        };
+        match request.path.strip_prefix("/api/v1/users/").unwrap() {
+            "ann%40example.com" => user("ACTIVE"),
+            "off%40example.com" => user("SUSPENDED"),
+            _ => error(404, "E0000007"),
+        }
+    });
+    let ann = json!({ "email": USER, "email_verified": "true", "given_name": "Ann", "family_name": "Lee" });
+    let mut found = ann.clone();
+    found["phone_number"] = "+14155550100".into();
+    outcomes(
+        &function(
+            &server,
+            "preset = 'okta'\nsecrets = { api_token = { env = 'SECRET' } }",
+        ),
+        &[
+            (sign_in(USER, PASSWORD), "migrated", ann.clone()),
+            (sign_in("mfa@example.com", PASSWORD), "migrated", ann),
+            (sign_in(USER, "wrong"), "wrong-password", json!(null)),
+            (
+                sign_in("locked@example.com", PASSWORD),
+                "not-eligible",
+                json!(null),
+            ),
+            (forgot_password(USER), "migrated-for-reset", found),
+            (
+                forgot_password("off@example.com"),
+                "not-eligible",
+                json!(null),
+            ),
+            (
+                forgot_password("nobody@example.com"),
+                "not-found",
+                json!(null),
+            ),
+        ],
+    );
+}
+
+/// The application of the comments at the top of the two presets, as an HTTP server.
+fn application(user: Value) -> Server {
+    Server::start(move |request| {
+        if request.header("authorization") != format!("Bearer {SECRET}") {
+            return Reply::json(401, json!({ "error": "token" }));
+        }
+        let body = request.json();
+        match (
+            request.path.as_str(),
+            body["email"].as_str().unwrap(),
+            body["password"].as_str(),
+        ) {
+            (_, "off@example.com", _) => Reply::status(403),
+            ("/migration/authenticate", USER, Some(PASSWORD))
+            | ("/migration/lookup", USER, None) => Reply::json(200, user.clone()),
+            ("/migration/authenticate", USER, Some(_)) => {
+                Reply::json(422, json!({ "error": "password" }))
+            }
+            _ => Reply::status(404),
+        }
+    })
+}
+
+#[test]
+fn devise() {
+    let user = json!({ "id": 1, "email": USER, "confirmed_at": "2020-05-01T10:00:00.000Z", "first_name": "Ann", "last_name": null });
+    let server = application(user);
+    let ann = json!({ "email": USER, "email_verified": "true", "given_name": "Ann" });
+    outcomes(
+        &function(
+            &server,
+            "preset = 'devise'\nsecrets = { token = { env = 'SECRET' } }",
+        ),
+        &[
+            (sign_in(USER, PASSWORD), "migrated", ann.clone()),
+            (sign_in(USER, "wrong"), "wrong-password", json!(null)),
+            (
+                sign_in("off@example.com", PASSWORD),
+                "not-eligible",
+                json!(null),
+            ),
+            (
+                sign_in("nobody@example.com", PASSWORD),
+                "not-found",
+                json!(null),
+            ),
+            (forgot_password(USER), "migrated-for-reset", ann),
+            (
+                forgot_password("nobody@example.com"),
+                "not-found",
+                json!(null),
+            ),
+        ],
+    );
+}
+
+#[test]
+fn django() {
+    let server =
+        application(json!({ "id": 1, "email": USER, "first_name": "Ann", "last_name": "Lee" }));
+    let ann = json!({ "email": USER, "given_name": "Ann", "family_name": "Lee" });
+    outcomes(
+        &function(
+            &server,
+            "preset = 'django'\nsecrets = { token = { env = 'SECRET' } }",
+        ),
+        &[
+            (sign_in(USER, PASSWORD), "migrated", ann),
+            (sign_in(USER, "wrong"), "wrong-password", json!(null)),
+            (
+                sign_in("off@example.com", PASSWORD),
+                "not-eligible",
+                json!(null),
+            ),
+            (
+                sign_in("nobody@example.com", PASSWORD),
+                "not-found",
+                json!(null),
+            ),
+            (forgot_password(USER), "not-eligible", json!(null)),
+        ],
+    );
+}
