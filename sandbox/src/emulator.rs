@@ -11,6 +11,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::timeout;
 
+use crate::Callers;
 use crate::http::Client;
 use crate::venv::{Progress, Venv};
 
@@ -28,10 +29,15 @@ impl Ministack {
     pub async fn start(
         cache: &Path,
         functions_endpoint: &str,
+        callers: Callers,
         progress: &Progress,
     ) -> Result<Self> {
         let venv = Venv::install(cache, "ministack-1.5.33", MINISTACK, progress).await?;
         progress("starting MiniStack");
+        let auth = match callers {
+            Callers::Trusted => "false",
+            Callers::Checked => "true",
+        };
         let server = Server::start(
             &venv,
             "MiniStack",
@@ -42,6 +48,7 @@ impl Ministack {
                 ("SFTP_ENABLED", "0"),
                 ("IOT_MTLS_ENABLED", "0"),
                 ("LOG_LEVEL", "WARNING"),
+                ("AUTH", auth),
             ],
             "/_ministack/health",
         )
@@ -121,6 +128,8 @@ impl Server {
                 std::env::vars_os()
                     .filter(|(key, _)| key == "PATH" || key == "HOME" || key == "LANG"),
             )
+            .env("AWS_CONFIG_FILE", "/dev/null")
+            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
             .env("TMPDIR", directory.path())
             .env("STATE_DIR", directory.path().join("state"))
             .envs(environment.iter().copied())

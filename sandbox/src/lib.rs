@@ -20,6 +20,16 @@ pub use jane::{Account, AccountKind, Fault, JaneCall, JaneDirectory};
 pub use seed::Demo;
 pub use venv::{Progress, Venv};
 
+/// Whether callers are who they say, and may do what they ask.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Callers {
+    /// Anybody may do anything: no signature is checked.
+    #[default]
+    Trusted,
+    /// Signatures and IAM policies are checked. An access key of twelve digits is its account's root and needs neither.
+    Checked,
+}
+
 /// How to start a sandbox.
 #[derive(Clone)]
 pub struct Options {
@@ -29,17 +39,20 @@ pub struct Options {
     pub cache_dir: PathBuf,
     /// How old a role must be before Lambda takes it.
     pub role_age: Duration,
+    /// Whether callers are checked.
+    pub callers: Callers,
     /// Told what is going on.
     pub progress: Arc<Progress>,
 }
 
 impl Default for Options {
-    /// Any port, the user's cache directory, roles of two seconds, and silence.
+    /// Any port, the user's cache directory, roles of two seconds, trusted callers, and silence.
     fn default() -> Self {
         Self {
             port: 0,
             cache_dir: default_cache_dir(),
             role_age: Duration::from_secs(2),
+            callers: Callers::Trusted,
             progress: Arc::new(|_| ()),
         }
     }
@@ -59,7 +72,8 @@ pub fn default_cache_dir() -> PathBuf {
 
 /// A running sandbox. Everything in it stops when this is dropped, and when the process that holds it ends, however it does.
 ///
-/// Every access key of twelve digits is an account of its own, so that one sandbox serves tests that run side by side.
+/// Every access key of twelve digits is an account of its own, so that one sandbox serves tests that run side by side. Their
+/// functions need names of their own: reconfiguring one restarts those of the same name in every account.
 pub struct Sandbox {
     gateway: Gateway,
     jane: JaneDirectory,
@@ -72,8 +86,14 @@ impl Sandbox {
         let listener = http::Server::bind(options.port).await?;
         // Functions call AWS through the gateway, too, so that it comes first and waits for the emulator.
         let endpoint = format!("http://{}", listener.local_addr()?);
-        let ministack = Ministack::start(&options.cache_dir, &endpoint, &*options.progress).await?;
-        let gateway = Gateway::start(listener, ministack.url(), options.role_age)?;
+        let ministack = Ministack::start(
+            &options.cache_dir,
+            &endpoint,
+            options.callers,
+            &*options.progress,
+        )
+        .await?;
+        let gateway = Gateway::start(listener, ministack.url(), options.role_age, options.callers)?;
         let jane = JaneDirectory::start().await?;
         Ok(Self {
             gateway,
@@ -102,7 +122,7 @@ impl Sandbox {
         "123456789012"
     }
 
-    /// The secret key to use. Signatures are not checked.
+    /// The secret key to use; any other would do, too.
     pub fn secret_key(&self) -> &'static str {
         "sandbox"
     }

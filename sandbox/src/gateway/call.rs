@@ -35,6 +35,8 @@ pub(crate) struct Call {
     pub account_known: bool,
     /// One of Cognito's public calls: whose it is, the pool says.
     pub unsigned: bool,
+    /// Signed with a key that must be allowed what it asks.
+    pub checked: bool,
 }
 
 /// Cognito's calls that need no signature, and ignore one.
@@ -79,6 +81,7 @@ impl Call {
         };
         let account = credential.as_ref().and_then(Credential::account);
         Self {
+            checked: false,
             account_known: account.is_some(),
             unsigned: service == "cognito-idp" && UNSIGNED.contains(&action.as_str()),
             scope: Scope {
@@ -92,6 +95,21 @@ impl Call {
             body,
             service,
             action,
+        }
+    }
+
+    /// Learns whose a call is that is signed with the key of an IAM user.
+    pub fn resolve_key(&mut self, account: impl Fn(&str) -> Option<String>) {
+        if self.unsigned || self.account_known {
+            return;
+        }
+        let Some(credential) = Credential::of(&self.headers) else {
+            return;
+        };
+        self.checked = true;
+        if let Some(account) = account(&credential.key) {
+            self.scope.account = account;
+            self.account_known = true;
         }
     }
 

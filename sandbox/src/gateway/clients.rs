@@ -70,7 +70,12 @@ impl Pools {
         Ok(answer.with_value(&json!({"UserPoolClient": shown})))
     }
 
-    pub fn describe_client(&self, call: &Call) -> Result<Answer, Refusal> {
+    pub async fn describe_client(
+        &self,
+        call: &Call,
+        upstream: &Upstream,
+    ) -> Result<Answer, Refusal> {
+        upstream.permit(call).await?;
         let (pool, client) = self.named_client(call, &call.members()?)?;
         Ok(Answer::json(
             &json!({"UserPoolClient": client.described(&pool.id)}),

@@ -1,7 +1,7 @@
-//! Roles: when each was last made or changed, since a role is not known everywhere at once.
+//! Roles: when each was last made or changed, since a role is not known everywhere at once. Access keys: whose they are.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;
 
 use super::Shared;
@@ -21,7 +21,36 @@ pub(crate) async fn answer(shared: &Shared, call: &Call) -> Result<Answer, Refus
         let key = (call.scope.account.clone(), role);
         shared.roles.lock().insert(key, Instant::now());
     }
+    if call.action == "CreateAccessKey" && answer.status.is_success() {
+        let xml = String::from_utf8_lossy(&answer.body);
+        let key = xml
+            .split("<AccessKeyId>")
+            .nth(1)
+            .and_then(|rest| rest.split('<').next());
+        if let Some(key) = key {
+            shared
+                .keys
+                .lock()
+                .insert(key.to_owned(), call.scope.account.clone());
+        }
+    }
     Ok(answer)
+}
+
+/// The access keys that IAM gave out.
+#[derive(Default)]
+pub(crate) struct Keys(Mutex<HashMap<String, String>>);
+
+impl Keys {
+    pub fn account(&self, key: &str) -> Option<String> {
+        self.lock().get(key).cloned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, String>> {
+        self.0
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
 }
 
 /// Whether Lambda may not know the role yet.
@@ -34,7 +63,7 @@ pub(crate) fn is_fresh(shared: &Shared, scope: &Scope, role: &str) -> bool {
 }
 
 impl Roles {
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String), Instant>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<(String, String), Instant>> {
         self.0
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())

@@ -70,6 +70,7 @@ pub(crate) async fn answer(shared: &Shared, call: &Call) -> Result<Answer, Refus
             upstream.forward(call).await
         }
         "GetPolicy" => {
+            upstream.permit(call).await?;
             let policy = policy_of(upstream, call).await?;
             Ok(Answer::json(
                 &json!({"Policy": policy.to_string(), "RevisionId": revision(&policy)}),

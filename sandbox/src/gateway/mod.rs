@@ -30,12 +30,13 @@ use tokio::net::TcpListener;
 use tokio::sync::OwnedMutexGuard;
 
 use self::call::{Answer, Call, Refusal};
-use self::iam::Roles;
+use self::iam::{Keys, Roles};
 pub use self::journal::Entry;
 use self::journal::Journal;
 use self::pools::{Pool, Pools};
 use self::sign_in::{Deliveries, Delivery};
 use self::upstream::Upstream;
+use crate::Callers;
 use crate::http::{self, Body, Hangup, Server};
 
 /// Lambda takes 50 MB of zip, which is a third more in base64.
@@ -51,6 +52,8 @@ struct Shared {
     upstream: Upstream,
     pools: Pools,
     roles: Roles,
+    keys: Keys,
+    callers: Callers,
     role_age: Duration,
     deliveries: Deliveries,
     journal: Journal,
@@ -65,12 +68,20 @@ struct Ordered {
 }
 
 impl Gateway {
-    /// Serves on `listener` in front of the emulator at `upstream`. Lambda refuses roles younger than `role_age`.
-    pub fn start(listener: TcpListener, upstream: &str, role_age: Duration) -> Result<Self> {
+    /// Serves on `listener` in front of the emulator at `upstream`, which must have been started for the same `callers`. Lambda
+    /// refuses roles younger than `role_age`.
+    pub fn start(
+        listener: TcpListener,
+        upstream: &str,
+        role_age: Duration,
+        callers: Callers,
+    ) -> Result<Self> {
         let shared = Arc::new(Shared {
             upstream: Upstream::new(upstream),
             pools: Pools::default(),
             roles: Roles::default(),
+            keys: Keys::default(),
+            callers,
             role_age,
             deliveries: Deliveries::default(),
             journal: Journal::default(),
@@ -155,6 +166,9 @@ impl Shared {
                 .into_response());
         };
         let mut call = Call::read(parts.method, parts.uri, parts.headers, body);
+        if self.callers == Callers::Checked {
+            call.resolve_key(|key| self.keys.account(key));
+        }
         let pool = self.pool_of_unsigned(&call);
         if let Some(pool) = &pool {
             call.scope = pool.scope.clone();
@@ -187,9 +201,11 @@ impl Shared {
                 "AddCustomAttributes" | "SetUserPoolMfaConfig" => {
                     pools.change_elsewhere(call, upstream).await
                 }
-                "TagResource" | "UntagResource" | "ListTagsForResource" => pools.tags(call),
+                "TagResource" | "UntagResource" | "ListTagsForResource" => {
+                    pools.tags(call, upstream).await
+                }
                 "CreateUserPoolClient" => pools.create_client(call, upstream).await,
-                "DescribeUserPoolClient" => pools.describe_client(call),
+                "DescribeUserPoolClient" => pools.describe_client(call, upstream).await,
                 "UpdateUserPoolClient" => pools.update_client(call, upstream).await,
                 "DeleteUserPoolClient" => pools.delete_client(call, upstream).await,
                 "InitiateAuth" | "AdminInitiateAuth" => sign_in::initiate(self, call).await,

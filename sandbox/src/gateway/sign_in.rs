@@ -18,9 +18,6 @@ use super::trigger::{self, Migrated, Question, Source};
 use super::users::{self, User};
 use super::{Shared, client_settings, rules};
 
-/// The emulator's code for every password reset; the gateway hands out its own.
-const EMULATED_CODE: &str = "654321";
-
 /// A message that Cognito would have sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Delivery {
@@ -160,6 +157,10 @@ pub(crate) async fn initiate(shared: &Shared, call: &Call) -> Result<Answer, Ref
     };
     let mut parameters = parameters.clone();
     parameters.insert("USERNAME".into(), json!(user.username));
+    if let Some(secret) = &client.secret {
+        let hash = secret_hash(secret, &user.username, &client.id)?;
+        parameters.insert("SECRET_HASH".into(), json!(hash));
+    }
     request.insert("AuthParameters".into(), Value::Object(parameters));
     let body = Value::Object(request).to_string();
     shared.upstream.forward_as(call, body.into()).await
@@ -342,7 +343,7 @@ pub(crate) async fn confirm_forgot_password(
     shared: &Shared,
     call: &Call,
 ) -> Result<Answer, Refusal> {
-    let mut request = call.members()?;
+    let request = call.members()?;
     let (pool, client) = of_client(shared, &request)?;
     let typed = string(&request, "Username")?;
     check_secret_hash(&client, typed, request.get("SecretHash"))?;
@@ -372,14 +373,19 @@ pub(crate) async fn confirm_forgot_password(
         Some(code) if code != string(&request, "ConfirmationCode")? => return Err(mismatch()),
         Some(_) => {}
     }
-    request.insert("Username".into(), json!(user.username));
-    request.insert("ConfirmationCode".into(), json!(EMULATED_CODE));
-    let body = Value::Object(request).to_string();
-    let answer = shared.upstream.forward_as(call, body.into()).await?;
-    if answer.status.is_success() {
-        shared.deliveries.use_up(&pool.id, &user.username);
-    }
-    Ok(answer)
+    // The code was the gateway's, so the emulator is told the outcome and not asked.
+    let set = json!({
+        "UserPoolId": pool.id,
+        "Username": user.username,
+        "Password": string(&request, "Password")?,
+        "Permanent": true,
+    });
+    shared
+        .upstream
+        .cognito(&pool.scope, "AdminSetUserPassword", &set)
+        .await?;
+    shared.deliveries.use_up(&pool.id, &user.username);
+    Ok(Answer::json(&json!({})))
 }
 
 /// Calls that bring a new password, which must meet the pool's policy.
@@ -410,7 +416,6 @@ fn of_client(shared: &Shared, request: &Members) -> Result<(Pool, AppClient), Re
     Ok((pool, client))
 }
 
-/// Base64 of HMAC-SHA256 over username and client id, keyed with the secret.
 fn check_secret_hash(
     client: &AppClient,
     username: &str,
@@ -427,20 +432,21 @@ fn check_secret_hash(
             "NotAuthorizedException",
             format!("Client {id} is configured with secret but SECRET_HASH was not received"),
         )),
-        (Some(secret), Some(supplied)) => {
-            let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes())
-                .map_err(|_| Refusal::broken("not a key"))?;
-            mac.update(username.as_bytes());
-            mac.update(id.as_bytes());
-            if BASE64_STANDARD.encode(mac.finalize().into_bytes()) == supplied {
-                return Ok(());
-            }
-            Err(Refusal::new(
-                "NotAuthorizedException",
-                format!("Unable to verify secret hash for client {id}"),
-            ))
-        }
+        (Some(secret), Some(supplied)) if secret_hash(secret, username, id)? == supplied => Ok(()),
+        _ => Err(Refusal::new(
+            "NotAuthorizedException",
+            format!("Unable to verify secret hash for client {id}"),
+        )),
     }
+}
+
+/// Base64 of HMAC-SHA256 over username and client id, keyed with the secret.
+fn secret_hash(secret: &str, username: &str, client: &str) -> Result<String, Refusal> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes())
+        .map_err(|_| Refusal::broken("not a key"))?;
+    mac.update(username.as_bytes());
+    mac.update(client.as_bytes());
+    Ok(BASE64_STANDARD.encode(mac.finalize().into_bytes()))
 }
 
 fn delivered(medium: &str, attribute: &str, destination: &str) -> Answer {

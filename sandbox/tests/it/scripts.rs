@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use jane_migrate_sandbox::Venv;
+use jane_migrate_sandbox::{Callers, Options, Sandbox, Venv};
 
 use crate::{cache, sandbox};
 
@@ -76,6 +76,18 @@ scripts! {
     function_life
     role_life
     journal_and_accounts
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn callers_are_checked() {
+    let options = Options {
+        cache_dir: cache(),
+        callers: Callers::Checked,
+        ..Options::default()
+    };
+    let sandbox = Sandbox::start(&options).await.expect("a sandbox");
+    let script = include_str!("scripts/callers_are_checked.py");
+    run_at(&sandbox.endpoint(), script, &account()).await;
 }
 
 #[tokio::test]
