@@ -7,7 +7,7 @@ use jane_migrate_config::{Date, Directory, HandlerSettings, Source};
 use ring::digest::{SHA256, digest};
 use serde_json::{Map, Value};
 
-use crate::outcome::hex;
+use crate::escape::hex;
 
 /// What Cognito stores of a user: the values are texts, without exception.
 pub type Attributes = BTreeMap<String, String>;
@@ -83,7 +83,9 @@ fn valid(attribute: &str, value: String, directory: &Directory) -> Option<String
         // Anything but a clear yes is no: a code would be sent to an address nobody vouches for.
         // Some directories keep the day on which an address was verified.
         "email_verified" | "phone_number_verified" => {
-            let since = value.get(..10).is_some_and(|day| day.parse::<Date>().is_ok());
+            let since = value
+                .get(..10)
+                .is_some_and(|day| day.parse::<Date>().is_ok());
             let yes = matches!(value.to_ascii_lowercase().as_str(), "true" | "t" | "1");
             (since || yes).then(|| "true".to_owned())
         }

@@ -13,7 +13,7 @@ use ring::{
 };
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::outcome::hex;
+use crate::escape::hex;
 
 /// The credentials of a role.
 #[derive(Clone, Debug)]
@@ -154,4 +154,77 @@ fn timestamp(now: SystemTime) -> Option<(String, String)> {
         of_day % 60
     );
     Some((day, time))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+
+    fn authorization(
+        service: &Service,
+        headers: &[(&'static str, &str)],
+        body: &str,
+        token: Option<&str>,
+        seconds: u64,
+    ) -> String {
+        let credentials = Credentials {
+            access_key_id: "AKIDEXAMPLE".into(),
+            secret_access_key: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".into(),
+            session_token: token.map(Into::into),
+        };
+        let now = UNIX_EPOCH + Duration::from_secs(seconds);
+        let request = service
+            .request(headers, body.to_owned(), &credentials, now)
+            .unwrap();
+        request.headers()[header::AUTHORIZATION]
+            .to_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    fn service(name: &'static str, region: &str, endpoint: &str) -> Service {
+        Service {
+            name,
+            region: region.into(),
+            endpoint: endpoint.parse().unwrap(),
+        }
+    }
+
+    /// The case `post-vanilla` of AWS's test suite for Signature Version 4.
+    #[test]
+    fn the_signature_is_that_of_the_published_example() {
+        let service = service("service", "us-east-1", "https://example.amazonaws.com");
+        assert_eq!(
+            authorization(&service, &[], "", None, 1_440_938_160),
+            "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, \
+             SignedHeaders=host;x-amz-date, \
+             Signature=5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b"
+        );
+    }
+
+    /// What botocore signs for the same request.
+    #[test]
+    fn body_header_fields_and_token_are_signed() {
+        let endpoint = "https://secretsmanager.eu-central-1.amazonaws.com";
+        let service = service("secretsmanager", "eu-central-1", endpoint);
+        let headers = [
+            ("content-type", "application/x-amz-json-1.1"),
+            ("x-amz-target", "secretsmanager.GetSecretValue"),
+        ];
+        let token = Some("a/session+token==");
+        assert_eq!(
+            authorization(
+                &service,
+                &headers,
+                r#"{"SecretId":"x"}"#,
+                token,
+                1_806_537_548
+            ),
+            "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20270331/eu-central-1/secretsmanager/aws4_request, \
+             SignedHeaders=content-type;host;x-amz-date;x-amz-security-token;x-amz-target, \
+             Signature=c8a965ea765f7068c9ed22e15f15261141fe2e3d0716d1ea489768601c3fcc25"
+        );
+    }
 }

@@ -12,8 +12,11 @@ pub mod aws;
 pub mod budget;
 pub mod decide;
 pub mod directory;
+mod escape;
 pub mod event;
 mod handler;
+#[cfg(feature = "postgres")]
+mod hash;
 pub mod outcome;
 mod password;
 pub mod secrets;

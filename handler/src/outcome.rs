@@ -12,7 +12,7 @@ use lambda_runtime::Diagnostic;
 use ring::hmac;
 use serde_json::{Value, json};
 
-use crate::{budget::Call, event::Trigger};
+use crate::{budget::Call, escape::hex, event::Trigger};
 
 /// What became of a sign-in or a forgotten password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,9 +180,4 @@ fn millis(duration: Duration) -> f64 {
 /// A hash of a user's name that only the holder of the key can compute.
 pub fn user_hash(key: &hmac::Key, name: &str) -> String {
     hex(&hmac::sign(key, name.as_bytes()).as_ref()[..12])
-}
-
-/// Bytes in hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     budget::{Budget, Unavailable},
+    escape::percent,
     event::Event,
     secrets::Secrets,
     upstream::{Answer, Upstream},
@@ -288,20 +289,6 @@ fn in_url(value: &str) -> Result<String, Unavailable> {
     } else {
         Ok(percent(value))
     }
-}
-
-/// Everything escaped that URLs and forms do not take as it is.
-fn percent(text: &str) -> String {
-    let mut escaped = String::new();
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                escaped.push(byte.into())
-            }
-            _ => escaped += &format!("%{byte:02X}"),
-        }
-    }
-    escaped
 }
 
 /// What an answer means.

@@ -39,6 +39,10 @@ pub enum Verdict {
 }
 
 /// A directory.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there is one of it, and mostly one variant"
+)]
 #[derive(Debug)]
 pub enum Directory {
     /// Jane's API.

@@ -1,8 +1,10 @@
 //! The compiled `bootstrap` against a Runtime API and directories that speak real HTTP over loopback.
 
+mod cognito;
 mod function;
-#[cfg(feature = "http")]
 mod http;
-#[cfg(feature = "jane")]
 mod jane;
+mod postgres;
+mod python;
+mod secrets;
 mod server;

@@ -75,6 +75,11 @@ pub struct Server {
     connections: Arc<AtomicUsize>,
 }
 
+/// A certificate for this machine, which is its own authority.
+pub fn certificate() -> rcgen::CertifiedKey<rcgen::KeyPair> {
+    rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap()
+}
+
 type Answer = dyn Fn(&Request) -> Reply + Send + Sync;
 
 impl Server {
@@ -83,9 +88,7 @@ impl Server {
     }
 
     pub fn start_tls(answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
-        let rcgen::CertifiedKey { cert, signing_key } =
-            rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()])
-                .unwrap();
+        let rcgen::CertifiedKey { cert, signing_key } = certificate();
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(signing_key.serialize_der()));
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()

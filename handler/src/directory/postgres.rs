@@ -1,0 +1,290 @@
+//! A PostgreSQL database: one read-only query for the user's row, and the password checked against the row's hash.
+//!
+//! An unknown user's password is checked against a decoy, so that the time an answer takes does not tell who is known.
+
+use std::{sync::Arc, time::Duration};
+
+use jane_migrate_config::{self as config, Firebase, is_loopback};
+use rustls::ClientConfig;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value};
+use tokio::{sync::Mutex, task::spawn_blocking, time::Instant};
+use tokio_postgres::{Client, Config, NoTls, Statement, config::SslMode};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::{Unusable, Verdict};
+use crate::{
+    budget::{Budget, Unavailable},
+    hash::{self, FirebaseKey},
+    secrets::Secrets,
+    upstream::tls,
+};
+
+/// How long a connection may take to open, and how long one may stay silent after data was sent.
+const SILENCE: Duration = Duration::from_millis(1500);
+
+/// A database.
+#[derive(Debug)]
+pub struct Postgres {
+    settings: config::Postgres,
+    /// TLS, except on this machine without a certificate to expect.
+    tls: Option<ClientConfig>,
+    secrets: Arc<Secrets>,
+    connection: Mutex<Option<Connection>>,
+}
+
+#[derive(Debug)]
+struct Connection {
+    client: Client,
+    query: Statement,
+}
+
+impl Postgres {
+    /// The database the settings name. Nothing is asked yet.
+    pub fn new(settings: &config::Postgres, secrets: Arc<Secrets>) -> Result<Self, Unusable> {
+        let certificate = settings.ca_certificate.as_deref();
+        let tls = match is_loopback(&settings.host) && certificate.is_none() {
+            true => None,
+            false => Some(tls(certificate).map_err(|_| Unusable)?),
+        };
+        Ok(Self {
+            settings: settings.clone(),
+            tls,
+            secrets,
+            connection: Mutex::default(),
+        })
+    }
+
+    /// Opens the connection and prepares the query.
+    pub async fn warm(&self, budget: &Budget) -> Result<(), Unavailable> {
+        if let Some(Firebase { signer_key, .. }) = &self.settings.firebase {
+            self.secrets.get(signer_key, budget).await?;
+        }
+        *self.connection.lock().await = Some(self.connect(budget).await?);
+        Ok(())
+    }
+
+    /// Whether the password is right.
+    pub async fn authenticate(
+        &self,
+        name: &str,
+        password: &SecretString,
+        budget: &Budget,
+    ) -> Result<Verdict, Unavailable> {
+        let mut row = self.row(name, budget).await?;
+        let stored = row
+            .as_mut()
+            .ok()
+            .and_then(|row| row.remove(&self.settings.password_column));
+        let salt = match (&self.settings.firebase, row.as_mut()) {
+            (Some(firebase), Ok(row)) => row.remove(&firebase.salt_column),
+            _ => None,
+        };
+        let usable = match &stored {
+            // What Django and shadow files write for accounts that have no password.
+            Some(Value::String(hash)) if !hash.is_empty() && !hash.starts_with(['!', '*']) => {
+                Some(hash.clone())
+            }
+            _ => None,
+        };
+        let decoy = || {
+            self.settings
+                .decoy
+                .clone()
+                .unwrap_or_else(|| hash::decoy(self.settings.hash).to_owned())
+        };
+        let right = self
+            .check(password, usable.clone().unwrap_or_else(decoy), salt, budget)
+            .await;
+        match (row, usable) {
+            (Err(verdict), _) => Ok(verdict),
+            (Ok(_), None) => Ok(Verdict::SsoOnly),
+            (Ok(row), Some(_)) if right? => Ok(Verdict::Known(row)),
+            (Ok(_), Some(_)) => Ok(Verdict::WrongPassword),
+        }
+    }
+
+    /// Whether the user exists.
+    pub async fn lookup(&self, name: &str, budget: &Budget) -> Result<Verdict, Unavailable> {
+        Ok(match self.row(name, budget).await? {
+            Ok(mut row) => {
+                row.remove(&self.settings.password_column);
+                Verdict::Known(row)
+            }
+            Err(verdict) => verdict,
+        })
+    }
+
+    /// Hashing keeps a processor busy, so it is done aside: the budget holds for it too.
+    async fn check(
+        &self,
+        password: &SecretString,
+        stored: String,
+        salt: Option<Value>,
+        budget: &Budget,
+    ) -> Result<bool, Unavailable> {
+        let started = Instant::now();
+        let password = password.clone();
+        let firebase = match &self.settings.firebase {
+            Some(firebase) => Some((
+                firebase.clone(),
+                self.secrets.get(&firebase.signer_key, budget).await?,
+            )),
+            None => None,
+        };
+        let work = spawn_blocking(move || {
+            let password = password.expose_secret().as_bytes();
+            match &firebase {
+                Some((firebase, signer_key)) => {
+                    let key = FirebaseKey {
+                        salt_separator: &firebase.salt_separator,
+                        rounds: firebase.rounds,
+                        mem_cost: firebase.mem_cost,
+                    };
+                    let salt = salt.as_ref().and_then(Value::as_str).unwrap_or_default();
+                    hash::firebase(password, &stored, salt, key, signer_key.expose_secret())
+                }
+                None => hash::verify(password, &stored),
+            }
+        });
+        let right = budget
+            .within(async { work.await.map_err(|_| Unavailable("hash")) })
+            .await;
+        budget.record("hash", started, None);
+        right?.map_err(|hash::Unreadable| Unavailable("hash"))
+    }
+
+    /// The user's row, or what it means that there is not exactly one.
+    async fn row(
+        &self,
+        name: &str,
+        budget: &Budget,
+    ) -> Result<Result<Map<String, Value>, Verdict>, Unavailable> {
+        let mut kept = self.connection.lock().await;
+        let mut rows = match kept
+            .take()
+            .filter(|connection| !connection.client.is_closed())
+        {
+            Some(connection) => {
+                let rows = self.ask(&connection, name, budget).await;
+                if rows.is_ok() {
+                    *kept = Some(connection);
+                }
+                rows
+            }
+            None => Err(Unavailable("connection")),
+        };
+        // A connection that died while it lay idle shows only now.
+        if rows == Err(Unavailable("connection")) {
+            let connection = self.connect(budget).await?;
+            rows = self.ask(&connection, name, budget).await;
+            if rows.is_ok() {
+                *kept = Some(connection);
+            }
+        }
+        let mut rows = rows?.into_iter();
+        match (rows.next(), rows.next()) {
+            (None, _) => Ok(Err(Verdict::NotFound)),
+            (Some(row), None) => match serde_json::from_str(&row) {
+                Ok(Value::Object(row)) => Ok(Ok(row)),
+                _ => Err(Unavailable("malformed")),
+            },
+            // Two accounts of one name: nobody can say whose password this is.
+            (Some(_), Some(_)) => Ok(Err(Verdict::NotEligible)),
+        }
+    }
+
+    async fn ask(
+        &self,
+        connection: &Connection,
+        name: &str,
+        budget: &Budget,
+    ) -> Result<Vec<String>, Unavailable> {
+        let started = Instant::now();
+        let asked = async {
+            let rows = connection.client.query(&connection.query, &[&name]).await;
+            let rows = rows.map_err(|error| {
+                Unavailable(if error.is_closed() {
+                    "connection"
+                } else {
+                    "query"
+                })
+            })?;
+            rows.iter()
+                .map(|row| row.try_get(0).map_err(|_| Unavailable("query")))
+                .collect()
+        };
+        let rows = budget.within(asked).await;
+        budget.record("query", started, None);
+        rows
+    }
+
+    async fn connect(&self, budget: &Budget) -> Result<Connection, Unavailable> {
+        let settings = &self.settings;
+        let password = self.secrets.get(&settings.password, budget).await?;
+        let started = Instant::now();
+        let opened = match budget.within(self.open(&password)).await {
+            // The password may have been replaced since it was fetched.
+            Err(Unavailable("login")) => {
+                let password = self.secrets.fetch(&settings.password, budget).await?;
+                budget.within(self.open(&password)).await
+            }
+            opened => opened,
+        };
+        budget.record("connect", started, None);
+        opened
+    }
+
+    async fn open(&self, password: &SecretString) -> Result<Connection, Unavailable> {
+        let settings = &self.settings;
+        let mut config = Config::new();
+        config
+            .host(&settings.host)
+            .port(settings.port)
+            .dbname(&settings.database)
+            .user(&settings.user)
+            .password(password.expose_secret())
+            .application_name("jane-migrate")
+            .options(format!(
+                "-c default_transaction_read_only=on -c statement_timeout={}",
+                settings.timeout_ms
+            ))
+            .connect_timeout(SILENCE)
+            .tcp_user_timeout(SILENCE);
+        let failed = |error: tokio_postgres::Error| {
+            let login = error
+                .code()
+                .is_some_and(|code| code.code().starts_with("28"));
+            Unavailable(if login { "login" } else { "connect" })
+        };
+        let client = match &self.tls {
+            None => {
+                let (client, connection) = config
+                    .ssl_mode(SslMode::Disable)
+                    .connect(NoTls)
+                    .await
+                    .map_err(failed)?;
+                tokio::spawn(connection);
+                client
+            }
+            Some(tls) => {
+                let tls = MakeRustlsConnect::new(tls.clone());
+                let (client, connection) = config
+                    .ssl_mode(SslMode::Require)
+                    .connect(tls)
+                    .await
+                    .map_err(failed)?;
+                tokio::spawn(connection);
+                client
+            }
+        };
+        // As JSON, so that columns of every type can be mapped; one row more than may be there.
+        let query = settings.query.trim_end().trim_end_matches(';');
+        let query = format!("SELECT to_json(found)::text FROM ({query}) AS found LIMIT 2");
+        let query = client
+            .prepare(&query)
+            .await
+            .map_err(|_| Unavailable("query"))?;
+        Ok(Connection { client, query })
+    }
+}

@@ -1,0 +1,213 @@
+//! Whether a password is the one that was hashed. The hashing is done by crates that are kept, or by ring; this module
+//! reads the many ways in which hashes are written down.
+//!
+//! What a stored hash is, it mostly says itself, so a table may mix formats; only Firebase's has no name in it.
+
+mod phc;
+mod salted;
+
+use std::num::NonZeroU32;
+
+use base64::{
+    Engine,
+    prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD},
+};
+use jane_migrate_config::HashFormat;
+use ring::{digest, hmac, pbkdf2};
+use sha_crypt::{PasswordVerifier, ShaCrypt};
+use subtle::ConstantTimeEq;
+
+pub use self::salted::{FirebaseKey, firebase};
+use crate::escape::hex;
+
+/// The stored hash is of no known format, or damaged.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Unreadable;
+
+/// Whether the password is the one that was hashed.
+pub fn verify(password: &[u8], stored: &str) -> Result<bool, Unreadable> {
+    match stored.split_once('$') {
+        Some(("", rest)) => modular(password, stored, rest),
+        Some((algorithm, rest)) => django(password, algorithm, rest),
+        None if stored.starts_with('{') => salted::ldap(password, stored),
+        None => Err(Unreadable),
+    }
+}
+
+/// `$name$...`
+fn modular(password: &[u8], stored: &str, rest: &str) -> Result<bool, Unreadable> {
+    match rest.split('$').next().unwrap_or_default() {
+        "2a" | "2b" | "2x" | "2y" => bcrypt::verify(password, stored).map_err(|_| Unreadable),
+        // WordPress since 6.8: bcrypt, which stops after 72 bytes, of a hash, which has fewer.
+        "wp" => {
+            let password = trim(password);
+            let key = hmac::Key::new(hmac::HMAC_SHA384, b"wp-sha384");
+            let inner = BASE64_STANDARD.encode(hmac::sign(&key, password));
+            let stored = stored.strip_prefix("$wp").unwrap_or_default();
+            bcrypt::verify(inner, stored).map_err(|_| Unreadable)
+        }
+        "argon2d" | "argon2i" | "argon2id" => phc::argon2(password, rest),
+        "scrypt" => phc::scrypt(password, rest),
+        "pbkdf2" => phc::pbkdf2(password, rest, pbkdf2::PBKDF2_HMAC_SHA1, 20),
+        "pbkdf2-sha256" => phc::pbkdf2(password, rest, pbkdf2::PBKDF2_HMAC_SHA256, 32),
+        "pbkdf2-sha512" => phc::pbkdf2(password, rest, pbkdf2::PBKDF2_HMAC_SHA512, 64),
+        "P" | "H" => salted::phpass(password, rest),
+        "5" | "6" => {
+            // The crate tells a wrong password from a damaged hash by its error, of which only one is the former.
+            match ShaCrypt::default().verify_password(password, stored) {
+                Ok(()) => Ok(true),
+                Err(sha_crypt::password_hash::Error::PasswordInvalid) => Ok(false),
+                Err(_) => Err(Unreadable),
+            }
+        }
+        _ => Err(Unreadable),
+    }
+}
+
+/// `algorithm$...`, as Django writes it.
+fn django(password: &[u8], algorithm: &str, rest: &str) -> Result<bool, Unreadable> {
+    let fields: Vec<_> = rest.split('$').collect();
+    // Django has a separator of its own before bcrypt's text, which begins with one.
+    let after_separator = || rest.strip_prefix("$2").map(|_| rest).ok_or(Unreadable);
+    match (algorithm, &fields[..]) {
+        ("pbkdf2_sha256", [rounds, salt, hash]) => {
+            let hash = exactly(digest::SHA256_OUTPUT_LEN, base64(hash)?)?;
+            derive(
+                password,
+                pbkdf2::PBKDF2_HMAC_SHA256,
+                rounds,
+                salt.as_bytes(),
+                &hash,
+            )
+        }
+        ("pbkdf2_sha1", [rounds, salt, hash]) => {
+            let hash = exactly(digest::SHA1_OUTPUT_LEN, base64(hash)?)?;
+            derive(
+                password,
+                pbkdf2::PBKDF2_HMAC_SHA1,
+                rounds,
+                salt.as_bytes(),
+                &hash,
+            )
+        }
+        ("argon2", _) => phc::argon2(password, rest),
+        ("bcrypt", _) => bcrypt::verify(password, after_separator()?).map_err(|_| Unreadable),
+        ("bcrypt_sha256", _) => {
+            let inner = hex(digest::digest(&digest::SHA256, password).as_ref());
+            bcrypt::verify(inner, after_separator()?).map_err(|_| Unreadable)
+        }
+        ("scrypt", [n, salt, r, p, hash]) => {
+            let n: u64 = number(n)?;
+            let cost = n
+                .is_power_of_two()
+                .then(|| n.trailing_zeros())
+                .ok_or(Unreadable)?;
+            let hash = exactly(64, base64(hash)?)?;
+            scrypted(
+                password,
+                salt.as_bytes(),
+                cost,
+                number(r)?,
+                number(p)?,
+                &hash,
+            )
+        }
+        _ => Err(Unreadable),
+    }
+}
+
+/// The hash, if it is as long as it should be: the first half of one would be as good as the whole to those functions
+/// that can make hashes of any length.
+fn exactly(length: usize, hash: Vec<u8>) -> Result<Vec<u8>, Unreadable> {
+    if hash.len() == length {
+        Ok(hash)
+    } else {
+        Err(Unreadable)
+    }
+}
+
+/// Whether PBKDF2 gives this hash.
+fn derive(
+    password: &[u8],
+    algorithm: pbkdf2::Algorithm,
+    rounds: &str,
+    salt: &[u8],
+    hash: &[u8],
+) -> Result<bool, Unreadable> {
+    let rounds: NonZeroU32 = rounds.parse().map_err(|_| Unreadable)?;
+    Ok(pbkdf2::verify(algorithm, rounds, salt, password, hash).is_ok())
+}
+
+/// Whether scrypt gives this hash.
+fn scrypted(
+    password: &[u8],
+    salt: &[u8],
+    cost: u32,
+    r: u32,
+    p: u32,
+    hash: &[u8],
+) -> Result<bool, Unreadable> {
+    let cost = u8::try_from(cost).map_err(|_| Unreadable)?;
+    let params =
+        scrypt::Params::new(cost, r, p, scrypt::Params::RECOMMENDED_LEN).map_err(|_| Unreadable)?;
+    let mut output = vec![0; hash.len()];
+    scrypt::scrypt(password, salt, &params, &mut output).map_err(|_| Unreadable)?;
+    same(&output, hash)
+}
+
+/// Compares without telling by the time it takes where the difference is.
+fn same(computed: &[u8], stored: &[u8]) -> Result<bool, Unreadable> {
+    if stored.len() < 16 {
+        Err(Unreadable)
+    } else {
+        Ok(computed.ct_eq(stored).into())
+    }
+}
+
+fn base64(text: &str) -> Result<Vec<u8>, Unreadable> {
+    BASE64_STANDARD_NO_PAD
+        .decode(text.trim_end_matches('='))
+        .map_err(|_| Unreadable)
+}
+
+fn number<T: std::str::FromStr>(text: &str) -> Result<T, Unreadable> {
+    text.parse().map_err(|_| Unreadable)
+}
+
+/// PHP's `trim`.
+fn trim(bytes: &[u8]) -> &[u8] {
+    let kept = |byte: &u8| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0 | 0x0b);
+    let start = bytes.iter().position(kept).unwrap_or(bytes.len());
+    let end = bytes.iter().rposition(kept).map_or(start, |last| last + 1);
+    &bytes[start..end]
+}
+
+/// A hash that no password has, to check passwords of unknown users against, made with the cost that is usual today.
+pub fn decoy(format: HashFormat) -> &'static str {
+    match format {
+        HashFormat::Bcrypt => "$2b$12$C6UzMDM.H6dfI/f/IKcEeO7ZpYb5rDN3ZQm8ZqvNa2eYGRRyVvhQK",
+        HashFormat::Argon2 => {
+            "$argon2id$v=19$m=19456,t=2,p=1$6HIm3f4Fq9zQKZelyZMoOg$d+2etF5k1aPS8gjJdI/57JoRs1V+nrs3sFOYWQA3QS8"
+        }
+        HashFormat::Scrypt => {
+            "$scrypt$ln=15,r=8,p=1$9j5HKOW8t9Y6B8A4Z0yp9Q$3IVwaRKj/8yxCrPotGnzP9OMbQHI7j3D01B2eHikS+0"
+        }
+        HashFormat::Pbkdf2 => {
+            "$pbkdf2-sha256$600000$mHMO4dz7n/O.F.Lc25vTGg$zqYpChTE/jOJdY/uOq2rNotdNW9EtV7wCXu2nNdbhbM"
+        }
+        HashFormat::Django => {
+            "pbkdf2_sha256$600000$saltsaltsalt$tFmeFaEPJ+XpX+YXQalnoY7okt4zzEFHCqVt+f2GiYA="
+        }
+        HashFormat::Phpass => "$P$B0y8janSpvvRc1fwe1OxL1HsGY8nP6.",
+        HashFormat::ShaCrypt => {
+            "$6$g1YJxtEuNdtTcjpG$vvL.OFP3AGpqu6G3VdJH8T8qJu02Fp2yvgjRZD.zGLIsA0jUnkO/IKNo7QWgbDdc0pBV316tPwdRuvQcRaoq1/"
+        }
+        HashFormat::Ssha => "{SSHA}t+5YIHIOWRx0ckCrWT0WWjvFhDx3jlFq",
+        HashFormat::Firebase => {
+            "lSrfV15cpx95/sZS2W9c9Kp6i/LVgQNDNC/qzrCnh1SAyZvqmZqAjTdn3aoItz+VHjoZilo78198JAdRuid5lQ=="
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

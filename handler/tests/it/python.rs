@@ -1,0 +1,136 @@
+//! Servers from PyPI, installed into a virtual environment below the target directory when they are not there.
+
+use std::{
+    fs::{self, File},
+    io::{Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+/// The virtual environment that has this package. Tests that need it at the same time wait for one another.
+pub fn environment(package: &str) -> PathBuf {
+    let name: String = package
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || c == '.' {
+                c
+            } else {
+                '-'
+            }
+        })
+        .collect();
+    let root = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("python");
+    fs::create_dir_all(&root).unwrap();
+    let lock = File::create(root.join(format!("{name}.lock"))).unwrap();
+    lock.lock().unwrap();
+    let directory = root.join(&name);
+    let ready = directory.join("ready");
+    if !ready.exists() {
+        let _ = fs::remove_dir_all(&directory);
+        run(Command::new("python3").args(["-m", "venv"]).arg(&directory));
+        run(Command::new(directory.join("bin/python"))
+            .args(["-m", "pip", "install", "--quiet", package]));
+        File::create(ready).unwrap();
+    }
+    directory
+}
+
+fn run(command: &mut Command) {
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(
+        output.status.success(),
+        "{command:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// A port that was free a moment ago.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
+
+/// Waits until somebody listens.
+pub fn await_port(address: SocketAddr, process: &mut Child) {
+    let started = Instant::now();
+    while TcpStream::connect(address).is_err() {
+        assert!(process.try_wait().unwrap().is_none(), "the server ended");
+        assert!(
+            started.elapsed() < Duration::from_secs(60),
+            "the server does not listen"
+        );
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// moto: AWS as far as tests go.
+pub struct Moto {
+    address: SocketAddr,
+    process: Child,
+}
+
+/// Runs moto until its standard input ends, which it does when this process ends, however that happens.
+const MOTO: &str = "
+import os, sys, threading
+threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
+from moto.server import main
+main(['-H', '127.0.0.1', '-p', sys.argv[1]])
+";
+
+impl Moto {
+    pub fn start() -> Self {
+        let python = environment("moto[server]==5.2.5").join("bin/python");
+        let port = free_port();
+        let mut process = Command::new(python)
+            .args(["-c", MOTO, &port.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        await_port(address, &mut process);
+        Self { address, process }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Calls an action as an operator.
+    pub fn call(&self, service: &str, target: &str, body: &Value) -> Value {
+        let body = body.to_string();
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        write!(
+            stream,
+            "POST / HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-type: application/x-amz-json-1.1\r\n\
+             x-amz-target: {target}\r\nauthorization: AWS4-HMAC-SHA256 Credential=A/20270101/us-east-1/{service}/aws4_request, \
+             SignedHeaders=host, Signature=0\r\ncontent-length: {}\r\n\r\n{body}",
+            self.address,
+            body.len()
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains(" 200 "), "{target}: {answer}");
+        serde_json::from_str(body).unwrap_or_default()
+    }
+}
+
+impl Drop for Moto {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
