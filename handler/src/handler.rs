@@ -16,6 +16,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::{
+    breaker::Breaker,
     budget::{Budget, Unavailable, lambda_deadline},
     decide::{Decision, decide},
     directory::{Directory, Verdict},
@@ -47,6 +48,7 @@ pub struct Handler {
 struct Ready {
     settings: HandlerSettings,
     directory: Directory,
+    breaker: Breaker,
     secrets: Arc<Secrets>,
     random_key: hmac::Key,
 }
@@ -133,6 +135,7 @@ impl Ready {
         Some(Self {
             settings,
             directory,
+            breaker: Breaker::default(),
             secrets,
             random_key,
         })
@@ -149,18 +152,21 @@ impl Ready {
         if event.name().is_empty() {
             return Ok(Decision::untouched(Outcome::NotFound));
         }
-        let verdict = match (event.trigger(), event.password()) {
-            (Trigger::ForgotPassword, _) => self.directory.lookup(event, budget).await?,
+        self.breaker.allow(SystemTime::now())?;
+        let verdict = self.ask(event, budget).await;
+        self.breaker.note(&verdict, SystemTime::now());
+        Ok(decide(&self.settings, event, verdict?))
+    }
+
+    async fn ask(&self, event: &Event, budget: &Budget) -> Result<Verdict, Unavailable> {
+        match (event.trigger(), event.password()) {
+            (Trigger::ForgotPassword, _) => self.directory.lookup(event, budget).await,
+            (Trigger::Authentication, Some(password)) if !password.expose_secret().is_empty() => {
+                self.directory.authenticate(event, password, budget).await
+            }
             // Some directories take a sign-in without a password for an anonymous one, and grant it.
-            (Trigger::Authentication, None) => Verdict::WrongPassword,
-            (Trigger::Authentication, Some(password)) if password.expose_secret().is_empty() => {
-                Verdict::WrongPassword
-            }
-            (Trigger::Authentication, Some(password)) => {
-                self.directory.authenticate(event, password, budget).await?
-            }
-        };
-        Ok(decide(&self.settings, event, verdict))
+            (Trigger::Authentication, _) => Ok(Verdict::WrongPassword),
+        }
     }
 
     /// The key of user names in the log: made from a secret of the directory, so that all instances of the function have

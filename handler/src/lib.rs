@@ -9,6 +9,7 @@
 
 mod attributes;
 pub mod aws;
+mod breaker;
 pub mod budget;
 pub mod decide;
 pub mod directory;

@@ -37,7 +37,7 @@ pub(super) fn phpass(password: &[u8], rest: &str) -> Result<bool, Unreadable> {
             .chain_update(password)
             .finalize();
     }
-    same(encode64(&hash).as_bytes(), setting[9..].as_bytes())
+    same(encode64(&hash).as_bytes(), &setting.as_bytes()[9..])
 }
 
 /// Three bytes to four digits, the lowest bits first.

@@ -683,6 +683,32 @@ fn a_directory_that_is_down_from_the_start_delays_init_a_little_and_is_tried_aga
 }
 
 #[test]
+fn a_directory_that_hangs_is_left_alone_for_a_moment_and_then_tried_again() {
+    let jane = Jane::start();
+    let function = jane.function(&jane.settings());
+    jane.fault("user_exists", Reply::Hang);
+    for _ in 0..2 {
+        assert_eq!(
+            function.outcome(&sign_in(USER, PASSWORD)).0,
+            "directory-unavailable"
+        );
+    }
+    jane.heal();
+    jane.calls();
+    let started = Instant::now();
+    function.invoke(&sign_in(USER, PASSWORD)).error();
+    assert!(started.elapsed() < Duration::from_millis(500));
+    assert_eq!(function.record()["reason"], "paused");
+    assert_eq!(jane.calls(), [""; 0]);
+    while function.outcome(&sign_in(USER, PASSWORD)).0 != "migrated" {
+        assert!(
+            started.elapsed() < Duration::from_secs(5),
+            "it should have recovered"
+        );
+    }
+}
+
+#[test]
 fn a_wrong_client_secret_is_an_outage_and_not_a_wrong_password() {
     let jane = Jane::start();
     let function = Function::start(&jane.settings(), &[("JANE_CLIENT_SECRET", "wrong")]);

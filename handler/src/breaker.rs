@@ -1,0 +1,100 @@
+//! A directory that hangs takes every sign-in's seconds, and the function's concurrency with them. After two timeouts in
+//! a row the directory is left alone for a moment.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use crate::budget::Unavailable;
+
+/// How many timeouts in a row are one too many.
+const TIMEOUTS: u32 = 2;
+
+/// How long the directory is left alone.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// Remembers how the directory did of late.
+#[derive(Debug, Default)]
+pub struct Breaker(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    timeouts: u32,
+    /// On the calendar's clock: the other one may stand still while a function is frozen.
+    resume_at: Option<SystemTime>,
+}
+
+impl Breaker {
+    /// Whether the directory may be asked.
+    pub fn allow(&self, now: SystemTime) -> Result<(), Unavailable> {
+        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // A clock that was set back must not keep the pause going.
+        let pausing = |at: SystemTime| {
+            at.duration_since(now)
+                .is_ok_and(|left| left > Duration::ZERO && left <= PAUSE)
+        };
+        if state.resume_at.is_some_and(pausing) {
+            Err(Unavailable("paused"))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Notes how the directory did. Any answer ends the row, also one that makes no sense: only waiting is costly.
+    pub fn note<T>(&self, result: &Result<T, Unavailable>, now: SystemTime) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match result {
+            Err(Unavailable("timeout")) => {
+                state.timeouts += 1;
+                state.resume_at = (state.timeouts >= TIMEOUTS).then(|| now + PAUSE);
+            }
+            _ => *state = State::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIMEOUT: Result<(), Unavailable> = Err(Unavailable("timeout"));
+
+    fn at(milliseconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH
+            + Duration::from_secs(1_800_000_000)
+            + Duration::from_millis(milliseconds)
+    }
+
+    #[test]
+    fn two_timeouts_in_a_row_pause_and_one_more_pauses_again() {
+        let breaker = Breaker::default();
+        breaker.note(&TIMEOUT, at(0));
+        assert!(breaker.allow(at(0)).is_ok());
+        breaker.note(&TIMEOUT, at(10));
+        assert!(breaker.allow(at(10)).is_err());
+        assert!(breaker.allow(at(2009)).is_err());
+        assert!(breaker.allow(at(2010)).is_ok());
+        breaker.note(&TIMEOUT, at(3000));
+        assert!(breaker.allow(at(3001)).is_err());
+    }
+
+    #[test]
+    fn any_answer_ends_the_row() {
+        let breaker = Breaker::default();
+        for answer in [Ok(()), Err(Unavailable("status"))] {
+            breaker.note(&TIMEOUT, at(0));
+            breaker.note(&answer, at(1));
+            breaker.note(&TIMEOUT, at(2));
+            assert!(breaker.allow(at(3)).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_ends_the_pause() {
+        let breaker = Breaker::default();
+        breaker.note(&TIMEOUT, at(10_000));
+        breaker.note(&TIMEOUT, at(10_000));
+        assert!(breaker.allow(at(0)).is_ok());
+    }
+}
