@@ -20,6 +20,8 @@ mod handler;
 mod hash;
 pub mod outcome;
 mod password;
+#[cfg(test)]
+mod properties;
 pub mod secrets;
 pub mod upstream;
 

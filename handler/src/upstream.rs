@@ -107,6 +107,15 @@ impl Upstream {
 }
 
 impl Answer {
+    /// An answer as tests make them up.
+    #[cfg(test)]
+    pub fn made_up(status: StatusCode, body: impl Into<Bytes>) -> Self {
+        Self {
+            status,
+            body: body.into(),
+        }
+    }
+
     /// The body as JSON.
     pub fn json(&self) -> Result<Value, Unavailable> {
         serde_json::from_slice(&self.body).map_err(|_| Unavailable("malformed"))

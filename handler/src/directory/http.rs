@@ -358,3 +358,36 @@ fn user(request: &config::Request, answer: &Answer) -> Option<Map<String, Value>
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_answer_panics(
+            body in prop_oneof![
+                any::<Vec<u8>>(),
+                "[{}\\[\\]\":,a-z0-9]{0,40}".prop_map(String::into_bytes),
+                "\\{\"token\":\"[A-Za-z0-9_.=-]{0,40}\"\\}".prop_map(String::into_bytes),
+            ],
+            pointer in "(/[a-z0-9~]{0,3}){0,3}",
+            claims in prop::option::of(Just("/token".to_owned())),
+        ) {
+            let looked_at = Condition { status: 200, pointer: Some(pointer.clone()), equals: None, absent: true };
+            let request: config::Request = serde_json::from_value(serde_json::json!({
+                "method": "POST",
+                "url": "https://a.example",
+                "answers": { "ok": [200], "not_found": [looked_at] },
+                "user": pointer,
+                "claims": claims,
+            }))
+            .unwrap();
+            let answer = Answer::made_up(StatusCode::OK, body);
+            prop_assert!(meaning(&request.answers, &answer).is_some());
+            let _ = user(&request, &answer);
+        }
+    }
+}

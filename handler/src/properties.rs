@@ -1,0 +1,172 @@
+//! Whatever arrives, from Cognito or from a directory: nothing panics, and what must hold holds. The seeds are in
+//! `tests/corpus`.
+
+use std::{fs, path::Path};
+
+use jane_migrate_config::{Directory, HandlerSettings, Jane, Secret};
+use proptest::{
+    collection::{btree_map, vec},
+    prelude::*,
+    sample::select,
+};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    attributes::attributes,
+    decide::decide,
+    directory::Verdict,
+    event::{Event, Trigger},
+};
+
+fn corpus(folder: &str) -> Vec<Value> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/corpus")
+        .join(folder);
+    let files = fs::read_dir(folder)
+        .unwrap()
+        .map(|file| fs::read_to_string(file.unwrap().path()).unwrap());
+    files
+        .map(|text| serde_json::from_str(&text).unwrap())
+        .collect()
+}
+
+fn settings() -> HandlerSettings {
+    let mapped = [
+        ("email", "email | {username}"),
+        ("email_verified", "email_verified | =true"),
+        ("phone_number", "phone | phone_number"),
+        ("phone_number_verified", "=true"),
+        ("given_name", "first_name"),
+        ("birthdate", "birth_date"),
+        ("custom:deep", "/a/b"),
+        ("username", "{uuid}"),
+    ];
+    HandlerSettings {
+        pool: "us-east-1_AbC123456".into(),
+        directory: Directory::Jane(Jane {
+            url: "https://api.example".into(),
+            client_id: "c".into(),
+            client_secret: Secret::Env("S".into()),
+            timeout_ms: 1000,
+            ca_certificate: None,
+        }),
+        attributes: mapped
+            .map(|(name, source)| (name.to_owned(), source.to_owned()))
+            .into(),
+        response: Default::default(),
+        required_attributes: vec!["email".into()],
+        alias_attributes: vec!["email".into()],
+        password_policy: None,
+        window_closes: None,
+    }
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        ".{0,12}".prop_map(Value::from),
+        "[+0-9 ()-]{0,20}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 24, 4, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..4).prop_map(Value::from),
+            btree_map(".{0,8}", inner, 0..4)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+/// A seed in which some members, at any depth, are replaced by anything.
+fn mutated(folder: &'static str) -> impl Strategy<Value = Value> {
+    (
+        select(corpus(folder)),
+        vec((any::<prop::sample::Index>(), any_json()), 0..3),
+    )
+        .prop_map(|(mut value, changes)| {
+            for (index, replacement) in changes {
+                let mut places = Vec::new();
+                pointers(&value, String::new(), &mut places);
+                if let Some(place) = value.pointer_mut(&places[index.index(places.len())]) {
+                    *place = replacement;
+                }
+            }
+            value
+        })
+}
+
+fn pointers(value: &Value, at: String, into: &mut Vec<String>) {
+    if let Value::Object(members) = value {
+        for (name, member) in members {
+            pointers(
+                member,
+                format!("{at}/{}", name.replace('~', "~0").replace('/', "~1")),
+                into,
+            );
+        }
+    }
+    into.push(at);
+}
+
+fn user() -> impl Strategy<Value = Map<String, Value>> {
+    prop_oneof![mutated("users"), any_json()].prop_filter_map("an object", |value| match value {
+        Value::Object(user) => Some(user),
+        _ => None,
+    })
+}
+
+#[test]
+fn every_event_of_the_corpus_can_be_read() {
+    for event in corpus("events") {
+        assert!(Event::read(event.clone(), &settings()).is_ok(), "{event}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn an_event_is_handed_back_as_it_came(payload in prop_oneof![mutated("events"), any_json()]) {
+        if let Ok(event) = Event::read(payload.clone(), &settings()) {
+            let printed = format!("{event:?}");
+            prop_assert!(!printed.contains("name") && !printed.contains("password"), "{}", printed);
+            prop_assert_eq!(event.answer(None), payload);
+        }
+    }
+
+    #[test]
+    fn only_the_response_is_changed(payload in mutated("events"), user in user()) {
+        let Ok(event) = Event::read(payload.clone(), &settings()) else { return Ok(()) };
+        let decision = decide(&settings(), &event, Verdict::Known(user));
+        let reset = event.trigger() == Trigger::ForgotPassword;
+        let answer = event.answer(decision.response.clone());
+        if let Some(response) = decision.response {
+            prop_assert_eq!(response.contains_key("finalUserStatus"), !reset);
+            let before = payload["response"].as_object().cloned().unwrap_or_default();
+            let expected: Map<_, _> = before.into_iter().chain(response).collect();
+            prop_assert_eq!(&answer["response"], &json!(expected));
+        }
+        let without_response = |mut event: Value| {
+            event.as_object_mut().unwrap().remove("response");
+            event
+        };
+        prop_assert_eq!(without_response(answer), without_response(payload));
+    }
+
+    #[test]
+    fn cognito_would_take_every_attribute(name in ".{0,20}|ann@example.com", user in user()) {
+        let attributes = attributes(&settings(), &name, &user);
+        for (attribute, value) in &attributes {
+            prop_assert!(!value.is_empty() && value.chars().count() <= 2048, "{attribute}: {value}");
+        }
+        if let Some(phone) = attributes.get("phone_number") {
+            let digits = phone.strip_prefix('+').unwrap();
+            prop_assert!((7..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()), "{phone}");
+        } else {
+            prop_assert!(!attributes.contains_key("phone_number_verified"));
+        }
+        prop_assert!(attributes.get("email_verified").is_none_or(|verified| verified == "true"));
+        prop_assert!(attributes.contains_key("email") || !attributes.contains_key("email_verified"));
+        prop_assert!(!attributes.contains_key("username") || attributes["email"] == name);
+    }
+}
