@@ -58,12 +58,11 @@ impl Budget {
         }
     }
 
-    /// A budget that starts now and ends, at the latest, a little before Lambda ends the invocation.
+    /// A budget that starts now and ends, at the latest, a little before Lambda ends the invocation. A deadline that has
+    /// passed already is no deadline: an emulator's, or a clock's mistake.
     pub fn until(limit: Duration, lambda_deadline: SystemTime) -> Self {
-        let left = lambda_deadline
-            .duration_since(SystemTime::now())
-            .unwrap_or_default();
-        Self::new(limit.min(left.saturating_sub(RESERVE)))
+        let left = lambda_deadline.duration_since(SystemTime::now());
+        Self::new(left.map_or(limit, |left| limit.min(left.saturating_sub(RESERVE))))
     }
 
     /// How long it has been running.

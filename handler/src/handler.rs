@@ -14,6 +14,7 @@ use ring::{hmac, rand::SystemRandom};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::{
     breaker::Breaker,
@@ -29,6 +30,9 @@ use crate::{
 /// first sign-in.
 const WARM: Duration = Duration::from_millis(1200);
 
+/// What Cognito waits for a cold start and the first answer together, less a reserve for what goes before this process.
+const COLD: Duration = Duration::from_millis(4500);
+
 /// What an invocation brings. JSON that cannot be read is an invalid event like any other, so it never fails here, where
 /// the runtime would answer with a text of its own.
 pub struct Payload(Option<Value>);
@@ -43,6 +47,7 @@ impl<'de> Deserialize<'de> for Payload {
 pub struct Handler {
     ready: Option<Ready>,
     invoked: AtomicBool,
+    started: Instant,
 }
 
 struct Ready {
@@ -62,6 +67,7 @@ impl Handler {
         Self {
             ready: settings.and_then(Ready::new),
             invoked: AtomicBool::new(false),
+            started: Instant::now(),
         }
     }
 
@@ -84,7 +90,11 @@ impl Handler {
             .write();
             return Err(Refusal::InvalidSettings);
         };
-        let limit = Duration::from_millis(ready.settings.directory.timeout_ms());
+        let mut limit = Duration::from_millis(ready.settings.directory.timeout_ms());
+        if cold {
+            // A function that was started ahead of time has nobody waiting since.
+            limit = limit.min(COLD.checked_sub(self.started.elapsed()).unwrap_or(limit));
+        }
         let budget = Budget::until(limit, lambda_deadline(deadline_ms));
         let event = match Event::read(payload.0.unwrap_or_default(), &ready.settings) {
             Ok(event) => event,
