@@ -1,0 +1,166 @@
+//! What a directory must make sense as a whole, and the presets.
+
+use super::{PRESETS, example_parts, http, read, refused};
+use crate::{Directory, HandlerSettings, PoolFacts};
+
+#[test]
+fn an_http_directory_is_checked_as_a_whole() {
+    let good = "url = 'https://a/'\njson = { p = '{password}' }\n";
+    read(&http(good));
+    for (lines, message) in [
+        ("url = '/x'\njson = '{password}'", "is a path: add `url"),
+        (
+            "url = 'https://a/{password}'",
+            "must carry neither the password nor a secret",
+        ),
+        (
+            "url = 'http://a/'\njson = '{password}'",
+            "must begin with https://",
+        ),
+        (
+            "url = 'https://a/{nobody}'\njson = '{password}'",
+            "`{nobody}` is no placeholder",
+        ),
+        (
+            "url = 'https://a/'\njson = { p = '{username}' }",
+            "never sends {password}",
+        ),
+        (
+            "url = 'https://a/'\nform = { p = '{password}' }\njson = 1",
+            "a request has one body",
+        ),
+        (
+            "url = 'https://a/'\nmethod = 'GET'\nform = { p = '{password}' }",
+            "is a GET and has no body",
+        ),
+        (
+            "url = 'https://a/{settings.x}'\nform = { p = '{password}' }",
+            "uses {settings.x}: add `x = \"...\"` under [directory.settings]",
+        ),
+        (
+            "url = 'https://a/'\nform = { p = '{password}', k = '{secrets.x}' }",
+            "under [directory.secrets]",
+        ),
+        (
+            "url = 'https://a/'\nform = { p = '{password}' }\noauth = true",
+            "add the table [directory.oauth]",
+        ),
+        (
+            "url = 'https://a/'\nform = { p = '{password}' }\nuser = 'x'",
+            "must be a JSON pointer",
+        ),
+        (
+            "url = 'https://a/'\nform = { p = '{password}' }\nheaders = { Host = 'x' }",
+            "is set by the handler itself",
+        ),
+        (
+            "url = 'https://a/'\nform = { p = '{password}' }\n[directory.lookup]\nok = [200]\nurl = 'https://a/'\njson = '{password}'",
+            "which a forgotten password does not have",
+        ),
+    ] {
+        let found = refused(&http(lines));
+        assert!(found.contains(message), "{lines}: {found}");
+    }
+    let unmapped = http(good).replace("[attributes]\nemail = 'email'\n", "");
+    assert!(refused(&unmapped).contains("[attributes] must map at least one attribute"));
+}
+
+/// What a file with a preset looks like, as the preset's own comment says.
+fn preset(name: &str, text: &str) -> String {
+    let commented: String = text
+        .lines()
+        .map_while(|line| line.strip_prefix('#'))
+        .filter_map(|line| line.strip_prefix("   "))
+        .take_while(|line| !line.contains("class ") && !line.contains("def "))
+        .map(|line| line.to_owned() + "\n")
+        .collect();
+    assert!(
+        commented.contains(&format!("preset = \"{name}\"")),
+        "{commented}"
+    );
+    commented.replace("/...", "/path").replace("YOUR-", "your-")
+}
+
+#[test]
+fn every_preset_works_as_its_comment_says() {
+    for (name, text) in PRESETS {
+        let config = read(&preset(name, text));
+        assert!(config.attributes.contains_key("email"), "{name}");
+        let Directory::Http(http) = &config.directory else {
+            panic!("{name}")
+        };
+        assert!(http.authenticate.url.starts_with("https://"), "{name}");
+        assert!(http.lookup.is_some(), "{name}");
+        let settings = HandlerSettings::new(
+            &config,
+            &PoolFacts {
+                id: "us-east-1_AbC123456".into(),
+                ..PoolFacts::default()
+            },
+        );
+        let json = settings.to_json();
+        assert!(!json.contains("settings."), "{name}: {json}");
+        assert!(json.len() < 3000, "{name}: {} bytes", json.len());
+        assert_eq!(HandlerSettings::from_json(&json).unwrap(), settings);
+    }
+}
+
+#[test]
+fn the_file_has_the_last_word_over_its_preset() {
+    let text = PRESETS
+        .iter()
+        .find(|(name, _)| *name == "keycloak")
+        .unwrap()
+        .1;
+    let whole = preset("keycloak", text);
+    let without_oauth = whole.split("[directory.oauth]").next().unwrap();
+    let Directory::Http(http) = read(without_oauth).directory else {
+        panic!()
+    };
+    assert!(http.lookup.is_none(), "nothing to look up with");
+    assert!(
+        refused(&without_oauth.replace("realm =", "area =")).contains("uses {settings.realm}: add")
+    );
+    assert!(
+        refused(&without_oauth.replace("client_secret =", "other ="))
+            .contains("uses {secrets.client_secret}: add")
+    );
+    assert!(
+        refused(&without_oauth.replace("keycloak\"", "keycloack\""))
+            .contains("did you mean `keycloak`?")
+    );
+    let own = format!(
+        "{whole}\n[directory.lookup]\nurl = '/mine'\nok = [200]\n[attributes]\nemail = 'mail'\nname = 'name'"
+    );
+    let config = read(&own);
+    let Directory::Http(http) = &config.directory else {
+        panic!()
+    };
+    assert_eq!(
+        http.lookup.as_ref().unwrap().url,
+        "https://keycloak.example.com/mine"
+    );
+    assert_eq!(
+        http.oauth.as_ref().unwrap().url,
+        "https://keycloak.example.com/realms/shop/protocol/openid-connect/token"
+    );
+    assert_eq!(
+        (
+            config.attributes["email"].as_str(),
+            config.attributes["given_name"].as_str()
+        ),
+        ("mail", "given_name | firstName")
+    );
+}
+
+#[test]
+fn a_query_must_be_one_select_of_one_user() {
+    let query = |query: &str| {
+        example_parts()
+            .remove(3)
+            .replace("WHERE lower(email) = $1", query)
+    };
+    for bad in ["", "WHERE email = $1; DELETE FROM users"] {
+        assert!(refused(&query(bad)).contains("`query` must"), "{bad}");
+    }
+}

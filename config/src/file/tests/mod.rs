@@ -1,0 +1,365 @@
+//! What somebody who writes a `migrate.toml` is told.
+
+mod directories;
+mod values;
+
+use super::{parse, preset::PRESETS};
+use crate::{
+    Architecture, Config, Directory, FinalUserStatus, Function, HandlerSettings, Mfa,
+    PasswordPolicy, PoolFacts, Response, SchemaAttribute, Username, Verify, Window,
+};
+
+const EXAMPLE: &str = include_str!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../migrate.example.toml"
+));
+
+const SMALLEST: &str = r#"
+[directory]
+kind = "jane"
+client_id = "shop"
+client_secret = { env = "JANE_CLIENT_SECRET" }
+"#;
+
+fn read(text: &str) -> Config {
+    parse(text, "migrate.toml").unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn refused(text: &str) -> String {
+    parse(text, "migrate.toml")
+        .expect_err("the file should be refused")
+        .to_string()
+}
+
+/// The smallest file, with lines of its `[directory]` and tables added.
+fn with(lines: &str) -> String {
+    format!("{SMALLEST}{lines}\n")
+}
+
+fn http(lines: &str) -> String {
+    let rest =
+        "kind = 'http'\n[attributes]\nemail = 'email'\n[directory.authenticate]\nok = [200]\n";
+    format!("[directory]\n{rest}{lines}\n")
+}
+
+/// The parts of the example, its keys without a default taken into use.
+fn example_parts() -> Vec<String> {
+    let used = |line: &str| match line.strip_prefix('#') {
+        Some(rest) if !rest.is_empty() && !rest.starts_with([' ', '#', '-']) => rest.to_owned(),
+        Some(rest) if rest.starts_with("-----END") => rest.to_owned(),
+        _ => line.to_owned(),
+    };
+    let parts = EXAMPLE.split("\n# -----------");
+    let whole = parts.map(|part| part.trim_start_matches('-'));
+    whole
+        .map(|part| part.lines().map(|line| used(line) + "\n").collect())
+        .collect()
+}
+
+#[test]
+fn the_example_says_the_defaults() {
+    let example = read(EXAMPLE);
+    let smallest = read(SMALLEST);
+    assert_eq!(example.response, Response::default());
+    assert_eq!(example.function, Function::default());
+    assert_eq!(example.window, Window::default());
+    assert_eq!(example.verify, Verify::default());
+    assert_eq!(example.attributes, smallest.attributes);
+    let (Directory::Jane(example), Directory::Jane(smallest)) =
+        (example.directory, smallest.directory)
+    else {
+        panic!("both are Jane's");
+    };
+    assert_eq!(
+        (example.url, example.timeout_ms),
+        (smallest.url, smallest.timeout_ms)
+    );
+}
+
+#[test]
+fn every_key_of_the_example_can_be_used() {
+    let parts = example_parts();
+    let kinds: Vec<_> = parts
+        .iter()
+        .map(|part| read(part).directory.kind())
+        .collect();
+    assert_eq!(kinds, ["jane", "http", "cognito", "postgres"]);
+    let first = read(&parts[0]);
+    assert_eq!(
+        first.pools[0].clients.as_deref(),
+        Some(&["1example23456789".to_owned()][..])
+    );
+    assert_eq!(first.window.closes.unwrap().to_string(), "2027-03-31");
+    assert_eq!(
+        first.function.vpc.unwrap().subnets,
+        ["subnet-0123456789abcdef0"]
+    );
+    assert_eq!(first.function.architecture, Architecture::X86_64);
+    assert_eq!(
+        first.verify.accept["open-sign-up"],
+        "sign-up is closed in the app"
+    );
+}
+
+#[test]
+fn a_directory_brings_its_own_attributes_and_the_file_has_the_last_word() {
+    let config = read(&with(
+        "[attributes]\nphone_number = '='\n'custom:id' = 'id'",
+    ));
+    assert_eq!(config.attributes["email"], "{username}");
+    assert_eq!(config.attributes["given_name"], "first_name");
+    assert_eq!(config.attributes["phone_number"], "=");
+    assert_eq!(config.attributes["custom:id"], "id");
+    let old_pool = read(&example_parts()[2]);
+    assert_eq!(old_pool.attributes["locale"], "locale");
+    assert!(!old_pool.attributes.contains_key("username"));
+}
+
+#[test]
+fn the_settings_of_every_kind_come_back_from_json_and_fit_the_environment() {
+    for part in example_parts() {
+        let config = read(&part);
+        let settings = HandlerSettings::new(
+            &config,
+            &PoolFacts {
+                id: "us-east-1_AbC123456".into(),
+                ..PoolFacts::default()
+            },
+        );
+        let json = settings.to_json();
+        assert_eq!(
+            HandlerSettings::from_json(&json).unwrap(),
+            settings,
+            "{json}"
+        );
+        assert!(json.len() < 2000, "{} bytes: {json}", json.len());
+    }
+}
+
+#[test]
+fn the_secrets_are_named_with_their_member() {
+    let members: Vec<_> = example_parts()
+        .iter()
+        .map(|part| {
+            read(part)
+                .secrets()
+                .into_iter()
+                .map(|(member, secret)| format!("{member}: {secret}"))
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    assert_eq!(
+        members[0],
+        ["client_secret: secret arn:aws:secretsmanager:us-east-1:123456789012:secret:jane-AbCdEf"]
+    );
+    assert_eq!(
+        members[1],
+        [
+            "secrets.token: environment variable ACCOUNTS_TOKEN",
+            "oauth.client_secret: parameter /accounts/client-secret"
+        ]
+    );
+    assert_eq!(
+        members[2],
+        ["client_secret: parameter /old-pool/client-secret"]
+    );
+    assert_eq!(
+        members[3],
+        [
+            "password: key password of secret arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf",
+            "firebase.signer_key: environment variable FIREBASE_SIGNER_KEY"
+        ]
+    );
+}
+
+#[test]
+fn one_pool_or_several() {
+    assert_eq!(read(SMALLEST).pools, []);
+    assert_eq!(read(&with("[pool]\nid = 'us-east-1_A'")).pools.len(), 1);
+    assert_eq!(
+        read(&with(
+            "[[pool]]\nid = 'us-east-1_A'\n[[pool]]\nid = 'us-east-1_B'"
+        ))
+        .pools
+        .len(),
+        2
+    );
+    assert!(
+        refused(&with("[[pool]]\nid = 'us-east-1_A'\n[[pool]]"))
+            .contains("`id` is missing in [pool]")
+    );
+    assert!(
+        refused(&with(
+            "[[pool]]\nid = 'us-east-1_A'\n[[pool]]\nid = 'us-east-1_A'"
+        ))
+        .contains("named twice")
+    );
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_its_place_and_the_nearest_one() {
+    assert_eq!(
+        refused(&with("timeout = 3000")),
+        "migrate.toml:6:1: unknown key `timeout` in [directory]; did you mean `timeout_ms`?"
+    );
+    assert_eq!(
+        refused(&with("[window]\n  ends = 2027-01-01")),
+        "migrate.toml:7:3: unknown key `ends` in [window]; known are `closes`, `total_users`"
+    );
+    assert!(
+        refused(&with("[functions]"))
+            .contains("unknown key `functions` in the file; did you mean `function`?")
+    );
+}
+
+#[test]
+fn every_table_refuses_what_it_does_not_know() {
+    let firebase = example_parts().remove(3);
+    for (table, text) in [
+        ("[pool]", with("[pool]\nzzz = 1")),
+        ("[response]", with("[response]\nzzz = 1")),
+        ("[function]", with("[function]\nzzz = 1")),
+        (
+            "[function.vpc]",
+            with(
+                "[function]\nvpc = { subnets = ['subnet-1'], security_groups = ['sg-1'], zzz = 1 }",
+            ),
+        ),
+        ("[verify]", with("[verify]\nzzz = 1")),
+        (
+            "[directory.client_secret]",
+            SMALLEST.replace("env =", "zzz = 1, env ="),
+        ),
+        (
+            "[directory]",
+            "[directory]\nkind = 'cognito'\npool_id = 'us-east-1_A'\nclient_id = 'a'\nzzz = 1"
+                .into(),
+        ),
+        (
+            "[directory.firebase]",
+            firebase.replace("[directory.firebase]", "[directory.firebase]\nzzz = 1"),
+        ),
+        (
+            "[directory.authenticate]",
+            http("zzz = 1\nurl = 'https://a/'\njson = '{password}'"),
+        ),
+    ] {
+        let message = refused(&text);
+        assert!(
+            message.contains(&format!("unknown key `zzz` in {table}")),
+            "{table}: {message}"
+        );
+    }
+}
+
+#[test]
+fn all_problems_are_told_at_once_in_the_order_of_the_file() {
+    let message = refused(
+        "[pool]\nid = 'nonsense'\n[directory]\nkind = 'jane'\nurl = 'http://api.example'\n[function]\nmemory_mb = 64\narchitecture = 'x86'\n",
+    );
+    let lines: Vec<_> = message.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "migrate.toml:2:6: `id` must be a user pool's id, such as us-east-1_AbC123456",
+            "migrate.toml:3:1: `client_id` is missing in [directory]",
+            "migrate.toml:3:1: `client_secret` is missing in [directory]",
+            "migrate.toml:5:7: `url` must begin with https://; http is for this machine alone",
+            "migrate.toml:7:13: `memory_mb` must be between 128 and 10240, not 64",
+            "migrate.toml:8:16: `architecture`: unknown variant `x86`, expected `x86_64` or `arm64`",
+        ]
+    );
+}
+
+#[test]
+fn a_wrong_kind_is_refused_with_the_right_ones() {
+    assert_eq!(
+        refused("[directory]\nkind = 'postgresql'\nhost = 'x'"),
+        "migrate.toml:2:8: `kind` must be one of `jane`, `http`, `cognito`, `postgres`; did you mean `postgres`?"
+    );
+    assert_eq!(
+        refused(""),
+        "migrate.toml:1:1: `directory` is missing in the file"
+    );
+    assert_eq!(
+        refused("[directory]"),
+        "migrate.toml:1:1: `kind` is missing in [directory]"
+    );
+}
+
+#[test]
+fn a_syntax_error_has_its_place() {
+    assert!(refused("[directory]\nkind = \n").starts_with("migrate.toml:2:"));
+    assert!(refused("[directory\n").starts_with("migrate.toml:1:"));
+}
+
+#[test]
+fn columns_count_characters() {
+    assert!(refused(&with("\"ü\" = 1")).starts_with("migrate.toml:6:1: unknown key `ü`"));
+    let message = refused(
+        "directory = { kind = 'jane', client_id = 'ü', client_secret = { env = 'SECRET' }, oops = 1 }",
+    );
+    assert!(
+        message.starts_with("migrate.toml:1:83: unknown key `oops`"),
+        "{message}"
+    );
+}
+
+#[test]
+fn the_pool_decides_what_the_handler_is_told() {
+    let mut config = read(&with(
+        "[response]\nenforce_password_policy = true\nenable_sms_mfa = true\nfinal_user_status = 'RESET_REQUIRED'\nusername = 'as-typed'\n[window]\ncloses = 2027-03-31",
+    ));
+    let attribute = |name: &str, required| SchemaAttribute {
+        name: name.into(),
+        required,
+        mutable: true,
+    };
+    let facts = PoolFacts {
+        id: "us-east-1_A".into(),
+        attributes: vec![
+            attribute("sub", true),
+            attribute("email", true),
+            attribute("name", false),
+        ],
+        mfa: Mfa::Optional,
+        sms_mfa: true,
+        password_policy: Some(PasswordPolicy {
+            minimum_length: 8,
+            ..PasswordPolicy::default()
+        }),
+        ..PoolFacts::default()
+    };
+    let settings = HandlerSettings::new(&config, &facts);
+    assert_eq!(settings.pool, "us-east-1_A");
+    assert_eq!(
+        settings.required_attributes,
+        ["email"],
+        "sub is Cognito's own"
+    );
+    assert_eq!(
+        settings.response.final_user_status,
+        FinalUserStatus::ResetRequired
+    );
+    assert_eq!(settings.response.username, Username::AsTyped);
+    assert!(settings.response.enable_sms_mfa);
+    assert_eq!(settings.password_policy.unwrap().minimum_length, 8);
+    assert_eq!(settings.window_closes.unwrap().to_string(), "2027-03-31");
+
+    config.response.enforce_password_policy = false;
+    let settings = HandlerSettings::new(
+        &config,
+        &PoolFacts {
+            sms_mfa: false,
+            ..facts
+        },
+    );
+    assert_eq!(
+        settings.password_policy, None,
+        "only where the config enforces it"
+    );
+    assert!(
+        !settings.response.enable_sms_mfa,
+        "the pool has no such factor"
+    );
+}

@@ -1,0 +1,199 @@
+//! Values that are refused, and what is never repeated of them.
+
+use super::{SMALLEST, http, read, refused, with};
+use crate::{Directory, Secret};
+
+#[test]
+fn urls_are_https_except_on_loopback() {
+    let url = |url: &str| SMALLEST.replace("[directory]", &format!("[directory]\nurl = '{url}'"));
+    for good in [
+        "https://api.example",
+        "https://api.example:8443/base",
+        "http://127.0.0.1:8080",
+        "http://localhost",
+        "http://[::1]:1",
+    ] {
+        read(&url(good));
+    }
+    for bad in [
+        "http://api.example",
+        "http://127.0.0.1.evil.example",
+        "http://localhost.evil.example",
+        "ftp://api.example",
+        "api.example",
+        "https://",
+        "https://a b",
+        "//api.example",
+        "https://api.example?x=1",
+        "https://api.example/#x",
+        "",
+    ] {
+        assert!(refused(&url(bad)).contains(":3:7: `url` "), "{bad}");
+    }
+}
+
+#[test]
+fn a_password_in_a_url_is_refused_and_not_repeated() {
+    let message = refused(&SMALLEST.replace(
+        "[directory]",
+        "[directory]\nurl = 'https://me:hunter2@api.example'",
+    ));
+    assert!(
+        message.contains("must not carry a user name or password"),
+        "{message}"
+    );
+    assert!(!message.contains("hunter2"));
+}
+
+#[test]
+fn a_secret_that_was_written_down_is_refused_and_not_repeated() {
+    for value in [
+        "'hunter2'",
+        "['hunter2']",
+        "{ secretsmanager = 'hunter2' }",
+        "{ ssm = 'hunter2 x' }",
+        "{ env = 'hunter2!' }",
+        "{ value = 'hunter2' }",
+        "{}",
+    ] {
+        let message = refused(&SMALLEST.replace("{ env = \"JANE_CLIENT_SECRET\" }", value));
+        assert!(message.starts_with("migrate.toml:5:"), "{message}");
+        assert!(!message.contains("hunter2"), "{message}");
+    }
+    let secrets =
+        http("url = 'https://a/'\njson = '{password}'\n[directory.secrets]\ntoken = 'hunter2'");
+    assert!(!refused(&secrets).contains("hunter2"));
+}
+
+#[test]
+fn a_secret_has_three_forms() {
+    let secret =
+        |value: &str| match read(&SMALLEST.replace("{ env = \"JANE_CLIENT_SECRET\" }", value))
+            .directory
+        {
+            Directory::Jane(jane) => jane.client_secret,
+            other => panic!("{other:?}"),
+        };
+    let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:a-AbCdEf";
+    assert_eq!(
+        secret(&format!("{{ secretsmanager = '{arn}' }}")),
+        Secret::SecretsManager {
+            arn: arn.into(),
+            key: None
+        }
+    );
+    let keyed = Secret::SecretsManager {
+        arn: arn.into(),
+        key: Some("k".into()),
+    };
+    assert_eq!(
+        secret(&format!("{{ secretsmanager = '{arn}', key = 'k' }}")),
+        keyed
+    );
+    assert_eq!(secret("{ ssm = '/a/b' }"), Secret::Ssm("/a/b".into()));
+    assert_eq!(secret("{ env = 'A_B' }"), Secret::Env("A_B".into()));
+    for both in [
+        "{ ssm = '/a', env = 'AB' }",
+        "{ env = 'AB', key = 'k' }",
+        "{ env = 'AWS_SECRET' }",
+    ] {
+        refused(&SMALLEST.replace("{ env = \"JANE_CLIENT_SECRET\" }", both));
+    }
+}
+
+#[test]
+fn values_are_checked() {
+    for (line, message) in [
+        (
+            "[function]\nlog_retention_days = 31",
+            "`log_retention_days` must be one of [1, 3, 5, 7, 14, 30,",
+        ),
+        (
+            "[function]\nmemory_mb = 10241",
+            "`memory_mb` must be between 128 and 10240",
+        ),
+        (
+            "[function]\nreserved_concurrency = 0",
+            "`reserved_concurrency` must be between 1",
+        ),
+        (
+            "[function]\nkms_key_arn = 'key'",
+            "`kms_key_arn` must be an ARN such as",
+        ),
+        (
+            "[function]\nvpc = { subnets = ['x'], security_groups = ['sg-1'] }",
+            "`subnets` must list ids such as subnet-",
+        ),
+        (
+            "[function]\nvpc = { subnets = ['subnet-1'] }",
+            "`security_groups` is missing in [function.vpc]",
+        ),
+        (
+            "[function]\ntags = { 'aws:x' = 'y' }",
+            "`aws:x` cannot be set",
+        ),
+        ("[window]\ncloses = '2027-03-31'", "`closes`"),
+        (
+            "[window]\ncloses = 2027-03-31T10:00:00Z",
+            "`closes` must be a date alone",
+        ),
+        (
+            "[window]\ntotal_users = -1",
+            "`total_users` must be between 1",
+        ),
+        (
+            "[pool]\nclients = ['a b']",
+            "`clients` must be an app client's id",
+        ),
+        (
+            "[pool]\nclients = []",
+            "`clients` in [pool] names no client",
+        ),
+        (
+            "[response]\nfinal_user_status = 'FORCE_CHANGE_PASSWORD'",
+            "expected `CONFIRMED` or `RESET_REQUIRED`",
+        ),
+        (
+            "[response]\nmessage_action = 'RESEND'",
+            "expected `SUPPRESS` or `SEND`",
+        ),
+        (
+            "[response]\nmessage_action = 'SEND'",
+            "needs `delivery_mediums`",
+        ),
+        (
+            "[response]\ndelivery_mediums = ['EMAIL']",
+            "has no effect without",
+        ),
+        (
+            "[response]\nusername = 'upper'",
+            "expected `lowercase` or `as-typed`",
+        ),
+        (
+            "[response]\nforce_alias_creation = 'yes'",
+            "`force_alias_creation`: invalid type",
+        ),
+        ("[attributes]\nsub = 'id'", "`sub` is given by Cognito"),
+        ("[attributes]\nemial = 'email'", "did you mean `email`?"),
+        (
+            "[attributes]\nlegacy_id = 'id'",
+            "did you mean `custom:legacy_id`",
+        ),
+        ("[attributes]\nemail = ''", "`email` must not be empty"),
+        (
+            "[verify.accept]\nopen-sign-up = ''",
+            "`open-sign-up` needs a reason",
+        ),
+        (
+            "timeout_ms = 5000",
+            "`timeout_ms` must be between 100 and 4500",
+        ),
+        (
+            "ca_certificate = 'x'",
+            "`ca_certificate` must be a certificate in PEM",
+        ),
+    ] {
+        let found = refused(&with(line));
+        assert!(found.contains(message), "{line}: {found}");
+    }
+}

@@ -1,0 +1,180 @@
+//! What the config and the pool make of a user Jane knows.
+
+use jane_migrate_config::{Mfa, PasswordPolicy, PoolFacts, SchemaAttribute};
+use serde_json::{Value, json};
+
+use super::{Jane, PASSWORD, USER};
+use crate::function::{Answer, POOL, forgot_password, settings, settings_for, sign_in};
+
+#[test]
+fn names_are_trimmed_and_lower_case_unless_the_config_says_otherwise() {
+    let jane = Jane::start();
+    let typed = format!("  {} ", USER.to_uppercase());
+    let function = jane.function(&jane.settings());
+    let answer = function.invoke(&sign_in(&typed, PASSWORD)).event();
+    assert_eq!(answer["userName"], typed, "what was typed is handed back");
+    assert_eq!(answer["response"]["userAttributes"]["email"], USER);
+    let function = jane.function(&settings(&jane.toml("[response]\nusername = 'as-typed'")));
+    assert_eq!(function.outcome(&sign_in(&typed, PASSWORD)).0, "not-found");
+}
+
+#[test]
+fn values_that_cannot_be_made_valid_are_left_out() {
+    let jane = Jane::start();
+    let function = jane.function(&jane.settings());
+    let answer = function
+        .invoke(&sign_in("minimal@example.com", PASSWORD))
+        .event();
+    let expected = json!({ "email": "minimal@example.com", "email_verified": "true" });
+    assert_eq!(answer["response"]["userAttributes"], expected);
+}
+
+#[test]
+fn the_config_maps_further_attributes() {
+    let jane = Jane::start();
+    let attributes = "[attributes]\n'custom:legacy_id' = 'id'\nphone_number = '='\nlocale = '=en'\nnickname = '/name'\nprofile = 'new_field'";
+    let function = jane.function(&settings(&jane.toml(attributes)));
+    let answer = function.invoke(&sign_in(USER, PASSWORD)).event();
+    assert_eq!(
+        answer["response"]["userAttributes"],
+        json!({
+            "email": USER, "email_verified": "true", "given_name": "Ann", "birthdate": "1980-02-29",
+            "custom:legacy_id": "17", "locale": "en", "nickname": "Ann"
+        })
+    );
+}
+
+#[test]
+fn after_the_window_nobody_is_migrated_and_nobody_is_asked() {
+    let jane = Jane::start();
+    let function = jane.function(&settings(&jane.toml("[window]\ncloses = 2020-02-29")));
+    jane.calls();
+    for event in [sign_in(USER, PASSWORD), forgot_password(USER)] {
+        assert_eq!(
+            function.outcome(&event),
+            ("window-closed".into(), Answer::Event(event.clone()))
+        );
+    }
+    assert_eq!(jane.calls(), [""; 0]);
+    let function = jane.function(&settings(&jane.toml("[window]\ncloses = 9999-12-31")));
+    assert_eq!(function.outcome(&sign_in(USER, PASSWORD)).0, "migrated");
+}
+
+#[test]
+fn the_response_is_as_configured() {
+    let jane = Jane::start();
+    let response = "[response]\nfinal_user_status = 'RESET_REQUIRED'\nmessage_action = 'SEND'\ndelivery_mediums = ['EMAIL', 'SMS']\nforce_alias_creation = true";
+    let function = jane.function(&settings(&jane.toml(response)));
+    let answer = function.invoke(&sign_in(USER, PASSWORD)).event();
+    assert_eq!(answer["response"]["finalUserStatus"], "RESET_REQUIRED");
+    assert_eq!(
+        answer["response"]["messageAction"],
+        Value::Null,
+        "Cognito sends unless told not to"
+    );
+    assert_eq!(
+        answer["response"]["desiredDeliveryMediums"],
+        json!(["EMAIL", "SMS"])
+    );
+    assert_eq!(answer["response"]["forceAliasCreation"], true);
+}
+
+#[test]
+fn a_password_that_fails_the_pools_policy_must_be_replaced() {
+    let jane = Jane::start();
+    let policy = |minimum_length| PoolFacts {
+        id: POOL.into(),
+        password_policy: Some(PasswordPolicy {
+            minimum_length,
+            ..PasswordPolicy::default()
+        }),
+        ..PoolFacts::default()
+    };
+    let toml = jane.toml("[response]\nenforce_password_policy = true");
+    for (minimum_length, status) in [
+        (PASSWORD.len(), "CONFIRMED"),
+        (PASSWORD.len() + 1, "RESET_REQUIRED"),
+    ] {
+        let function = jane.function(&settings_for(&toml, &policy(minimum_length as u32)));
+        let answer = function.invoke(&sign_in(USER, PASSWORD)).event();
+        assert_eq!(answer["response"]["finalUserStatus"], status);
+    }
+}
+
+#[test]
+fn a_second_factor_by_sms_is_only_for_those_with_a_phone_number() {
+    let jane = Jane::start();
+    let pool = PoolFacts {
+        id: POOL.into(),
+        mfa: Mfa::On,
+        sms_mfa: true,
+        ..PoolFacts::default()
+    };
+    let function = jane.function(&settings_for(
+        &jane.toml("[response]\nenable_sms_mfa = true"),
+        &pool,
+    ));
+    let with = function.invoke(&sign_in(USER, PASSWORD)).event();
+    assert_eq!(with["response"]["enableSMSMFA"], true);
+    let without = function
+        .invoke(&sign_in("minimal@example.com", PASSWORD))
+        .event();
+    assert_eq!(without["response"]["enableSMSMFA"], Value::Null);
+}
+
+#[test]
+fn a_user_without_what_the_pool_requires_is_not_migrated_and_the_log_says_why() {
+    let jane = Jane::start();
+    let attribute = |name: &str| SchemaAttribute {
+        name: name.into(),
+        required: true,
+        mutable: true,
+    };
+    let pool = PoolFacts {
+        id: POOL.into(),
+        attributes: vec![
+            attribute("sub"),
+            attribute("email"),
+            attribute("family_name"),
+        ],
+        ..PoolFacts::default()
+    };
+    let function = jane.function(&settings_for(&jane.toml(""), &pool));
+    let event = sign_in(USER, PASSWORD);
+    assert_eq!(function.invoke(&event), Answer::Event(event.clone()));
+    let record = function.record();
+    assert_eq!(
+        (&record["outcome"], &record["missing"]),
+        (&json!("not-eligible"), &json!(["family_name"]))
+    );
+}
+
+#[test]
+fn a_pool_with_email_as_alias_gets_a_user_name_that_is_the_same_every_time() {
+    let jane = Jane::start();
+    let pool = PoolFacts {
+        id: POOL.into(),
+        alias_attributes: vec!["email".into()],
+        ..PoolFacts::default()
+    };
+    let toml = jane.toml("[attributes]\nusername = '{uuid}'");
+    let names: Vec<_> = (0..2)
+        .map(|_| {
+            let function = jane.function(&settings_for(&toml, &pool));
+            let answer = function.invoke(&sign_in(USER, PASSWORD)).event();
+            answer["response"]["userAttributes"]["username"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
+    assert_eq!(names[0], names[1]);
+    assert_eq!(names[0].len(), 36);
+    let function = jane.function(&settings(&toml));
+    let answer = function.invoke(&sign_in(USER, PASSWORD)).event();
+    assert_eq!(
+        answer["response"]["userAttributes"]["username"],
+        Value::Null,
+        "other pools refuse one"
+    );
+}
