@@ -4,7 +4,6 @@ use std::{
     env,
     fs::{self, Permissions},
     io::Write,
-    net::SocketAddr,
     os::unix::{
         fs::{MetadataExt, PermissionsExt, chown},
         process::CommandExt,
@@ -12,6 +11,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicUsize, Ordering},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::{
     function::{Function, forgot_password, settings, sign_in},
-    python::{await_port, environment, free_port},
+    python::{environment, free_port},
     server,
 };
 
@@ -79,6 +79,20 @@ const NOBODY: u32 = 65534;
 
 fn is_root() -> bool {
     fs::metadata("/proc/self").unwrap().uid() == 0
+}
+
+/// Waits until the server takes queries, which it writes down; before that it refuses them.
+fn await_ready(cluster: &Path, process: &mut Child) {
+    let started = Instant::now();
+    let status = || fs::read_to_string(cluster.join("postmaster.pid")).unwrap_or_default();
+    while !status().lines().any(|line| line.trim() == "ready") {
+        assert!(process.try_wait().unwrap().is_none(), "the server ended");
+        assert!(
+            started.elapsed() < Duration::from_secs(60),
+            "the server does not get ready"
+        );
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 impl Server {
@@ -164,7 +178,7 @@ impl Server {
             .stdin(Stdio::piped())
             .spawn()
             .unwrap();
-        await_port(SocketAddr::from(([127, 0, 0, 1], port)), &mut process);
+        await_ready(&cluster, &mut process);
         Self {
             process,
             port,
@@ -216,7 +230,7 @@ fn users() -> String {
            (NULL, 'TWICE@example.com', true, NULL, '{bcrypt}');
          CREATE TABLE firebase (email text, salt text, hash text);
          INSERT INTO firebase VALUES ('fire@example.com', '42xEC+ixf3L2lw==',
-           'lSrfV15cpx95/sZS2W9c9Kp6i/LVgQNDNC/qzrCnh1SAyZvqmZqAjTdn3aoItz+VHjoZilo78198JAdRuid5lQ==');"
+           'NJuYoAYsze0WXuT4l9NCver7kb9B6YVzrhmX44Kn8rxRsXndH14O4xZL+9a05RRnMCCpQ0Z/SWEO8tcSaKrfOg==');"
     )
 }
 
@@ -265,7 +279,7 @@ fn users_of_a_database_migrate_with_columns_of_any_type() {
         function.output()
     );
 
-    let firebase = "[directory.firebase]\nsigner_key = { env = 'SIGNER_KEY' }\nsalt_separator = 'Bw=='\nsalt_column = 'salt'";
+    let firebase = "[directory.firebase]\nsigner_key = { env = 'SIGNER_KEY' }\nsalt_separator = 'Bw=='\nmem_cost = 4\nsalt_column = 'salt'";
     let function = server.function(
         "firebase",
         "SELECT email, salt, hash FROM firebase WHERE email = $1",

@@ -61,7 +61,7 @@ pub fn free_port() -> u16 {
 }
 
 /// Waits until somebody listens.
-pub fn await_port(address: SocketAddr, process: &mut Child) {
+fn await_port(address: SocketAddr, process: &mut Child) {
     let started = Instant::now();
     while TcpStream::connect(address).is_err() {
         assert!(process.try_wait().unwrap().is_none(), "the server ended");
