@@ -13,7 +13,7 @@ use crate::Secret;
 
 /// Where the existing accounts live.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
 pub enum Directory {
     /// Jane's API.
     Jane(Jane),

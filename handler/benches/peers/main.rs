@@ -261,10 +261,10 @@ impl Process {
         fs::write(&certificate, &pem).unwrap();
         let settings = json!({
             "pool": POOL,
-            "directory": {
-                "kind": "jane", "url": directory.url(), "client_id": "operator", "client_secret": { "env": "SECRET" },
+            "directory": { "jane": {
+                "url": directory.url(), "client_id": "operator", "client_secret": { "env": "SECRET" },
                 "timeout_ms": 3500, "ca_certificate": pem,
-            },
+            } },
             "attributes": { "email": "{username}", "email_verified": "=true", "given_name": "first_name" },
         });
         let started = Instant::now();

@@ -344,7 +344,7 @@ fn events_of_others_are_errors_with_constant_texts() {
 
 #[test]
 fn settings_that_cannot_be_read_are_an_error_of_every_invocation() {
-    for settings in ["", "{", "{}", r#"{"pool":"p","directory":{"kind":"ldap"}}"#] {
+    for settings in ["", "{", "{}", r#"{"pool":"p","directory":{"ldap":{}}}"#] {
         let function = Function::start_with(settings, &[]);
         for _ in 0..2 {
             let (outcome, answer) = function.outcome(&sign_in(USER, PASSWORD));
