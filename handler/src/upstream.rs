@@ -1,7 +1,7 @@
 //! HTTP to the directory and to AWS: kept connections, no redirects, bounded answers, every call within the budget.
 
 use bytes::Bytes;
-use http::{Request, StatusCode};
+use http::{Request, StatusCode, Uri, uri::PathAndQuery};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
@@ -57,6 +57,17 @@ impl Upstream {
                 .pool_idle_timeout(IDLE)
                 .build(https),
         ))
+    }
+
+    /// Opens the connection to a URL's host ahead of its use, by a request that asks for nothing.
+    pub async fn open(&self, url: &Uri, budget: &Budget) -> Result<(), Unavailable> {
+        let mut parts = url.clone().into_parts();
+        parts.path_and_query = Some(PathAndQuery::from_static("/"));
+        let root = Uri::from_parts(parts).map_err(|_| Unavailable("request"))?;
+        let request = Request::head(root)
+            .body(Full::new(Bytes::new()))
+            .map_err(|_| Unavailable("request"))?;
+        self.send("open", request, budget).await.map(drop)
     }
 
     /// Sends a request and reads its answer, whatever its status. A connection that died while it lay idle shows only

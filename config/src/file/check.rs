@@ -52,6 +52,10 @@ pub(super) fn url_template(text: &str) -> Checked {
                     "must carry neither the password nor a secret: URLs end up in logs".to_owned(),
                 );
             }
+            // Or whoever signs in would choose where the password goes.
+            Part::Placeholder(_) if plain.matches('/').count() < 3 => {
+                return Err("may have placeholders behind the host only".to_owned());
+            }
             Part::Placeholder(_) => plain.push('x'),
         }
     }

@@ -50,12 +50,13 @@ impl OldPool {
         })
     }
 
-    /// Fetches the client's secret and assumes the role.
+    /// Fetches the client's secret, assumes the role and opens the connection.
     pub async fn warm(&self, budget: &Budget) -> Result<(), Unavailable> {
         if let Some(secret) = &self.settings.client_secret {
             self.secrets.get(secret, budget).await?;
         }
-        self.credentials(budget).await.map(drop)
+        self.credentials(budget).await?;
+        self.upstream.open(&self.service.endpoint, budget).await
     }
 
     /// Whether the password is right; a second factor is asked for only after it was.

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use bytes::Bytes;
-use http::{Request, StatusCode, header};
+use http::{Request, StatusCode, Uri, header};
 use http_body_util::Full;
 use jane_migrate_config::{
     self as config, Answers, Condition,
@@ -29,6 +29,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Http {
     upstream: Upstream,
+    origin: Uri,
     authenticate: config::Request,
     lookup: Option<config::Request>,
     token: Option<ClientToken>,
@@ -53,8 +54,13 @@ impl Http {
                 Arc::clone(&secrets),
             )
         };
+        // Templates stand in the path alone, or the host could be chosen by whoever signs in.
+        let mut address = settings.authenticate.url.splitn(4, '/');
+        let address: Vec<_> = address.by_ref().take(3).collect();
+        let origin: Uri = address.join("/").parse().map_err(|_| Unusable)?;
         Ok(Self {
             upstream: Upstream::new(settings.ca_certificate.as_deref()).map_err(|_| Unusable)?,
+            origin,
             authenticate: settings.authenticate.clone(),
             lookup: settings.lookup.clone(),
             token: settings.oauth.as_ref().map(token).transpose()?,
@@ -63,15 +69,15 @@ impl Http {
         })
     }
 
-    /// Fetches secrets, and the token if sign-ins need it. There is no request that only opens the connection.
+    /// Fetches secrets and the token, and opens the connection.
     pub async fn warm(&self, budget: &Budget) -> Result<(), Unavailable> {
         for secret in self.named.values() {
             self.secrets.get(secret, budget).await?;
         }
-        match &self.token {
-            Some(token) => token.current(&self.upstream, budget).await.map(drop),
-            None => Ok(()),
+        if let Some(token) = &self.token {
+            token.current(&self.upstream, budget).await?;
         }
+        self.upstream.open(&self.origin, budget).await
     }
 
     /// Whether the password is right.

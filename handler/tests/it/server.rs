@@ -179,8 +179,16 @@ fn serve<S: Read + Write>(
 ) {
     let mut stream = BufReader::new(stream);
     while let Some(request) = read(&mut stream) {
-        log.lock().unwrap().push(request.clone());
-        let reply = answer(&request);
+        // Asked only to open the connection.
+        let opening = request.method == "HEAD";
+        let reply = if opening {
+            Reply::status(404)
+        } else {
+            answer(&request)
+        };
+        if !opening {
+            log.lock().unwrap().push(request);
+        }
         let stream = stream.get_mut();
         let sent = match &reply {
             Reply::Answer(status, headers, body) => {

@@ -18,6 +18,14 @@ fn an_http_directory_is_checked_as_a_whole() {
             "must begin with https://",
         ),
         (
+            "url = 'https://{username}.a/'\njson = '{password}'",
+            "may have placeholders behind the host only",
+        ),
+        (
+            "url = 'https://a{validation.x}/'\njson = '{password}'",
+            "may have placeholders behind the host only",
+        ),
+        (
             "url = 'https://a/{nobody}'\njson = '{password}'",
             "`{nobody}` is no placeholder",
         ),

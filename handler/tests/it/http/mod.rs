@@ -115,6 +115,25 @@ fn everything_the_app_sent_can_be_passed_on_each_escaped_for_its_place() {
 }
 
 #[test]
+fn the_connection_is_there_before_the_first_sign_in_and_stays() {
+    let server = Server::start(|_| Reply::json(200, json!({ "email": USER })));
+    let toml = "
+        [directory.authenticate]
+        url = '/users/{username}/check'
+        json = '{password}'
+        ok = [200]
+        [attributes]
+        email = 'email'
+    ";
+    let function = function(&server, toml);
+    assert_eq!(server.connections(), 1);
+    for _ in 0..3 {
+        assert_eq!(function.outcome(&sign_in(USER, PASSWORD)).0, "migrated");
+    }
+    assert_eq!(server.connections(), 1);
+}
+
+#[test]
 fn conditions_on_the_body_come_before_the_status() {
     let server = Server::start(|request| {
         let answer = request.json()["u"]
