@@ -6,9 +6,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use jane_migrate::aws::{Aws, Connection};
-use jane_migrate_sandbox::{
-    Account, AccountKind, Gateway, JaneDirectory, Moto, Options, Sandbox,
-};
+use jane_migrate_sandbox::{Account, AccountKind, Gateway, JaneDirectory, Moto, Options, Sandbox};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -139,10 +137,18 @@ impl Corner {
     /// The three kinds of account, and the one whose reset Jane refuses.
     pub fn add_accounts(&self) {
         for account in [
-            Account::new(AccountKind::Password, "ada@example.com", Some("Right-Pass-1")),
+            Account::new(
+                AccountKind::Password,
+                "ada@example.com",
+                Some("Right-Pass-1"),
+            ),
             Account::new(AccountKind::Sso, "sso@example.com", None),
             Account::new(AccountKind::SsoRefused, "refused@example.com", None),
-            Account::new(AccountKind::Marketplace, "market@example.com", Some("Right-Pass-1")),
+            Account::new(
+                AccountKind::Marketplace,
+                "market@example.com",
+                Some("Right-Pass-1"),
+            ),
         ] {
             self.jane.add_account(account);
         }
@@ -163,8 +169,14 @@ impl Corner {
             ("x-amz-target", &target),
             ("authorization", &self.authorization("cognito-idp")),
         ];
-        let (status, answer) =
-            http(&self.endpoint, "POST", "/", &headers, body.to_string().as_bytes()).await;
+        let (status, answer) = http(
+            &self.endpoint,
+            "POST",
+            "/",
+            &headers,
+            body.to_string().as_bytes(),
+        )
+        .await;
         (status, serde_json::from_slice(&answer).unwrap_or_default())
     }
 
@@ -193,7 +205,10 @@ impl Corner {
         });
         merge(&mut body, settings);
         let answer = self.cognito("CreateUserPoolClient", body).await;
-        let id = answer["UserPoolClient"]["ClientId"].as_str().expect("an id").to_owned();
+        let id = answer["UserPoolClient"]["ClientId"]
+            .as_str()
+            .expect("an id")
+            .to_owned();
         self.jane.register_client(&id, pool, REGION);
         id
     }
@@ -281,7 +296,9 @@ pub async fn http(
     body: &[u8],
 ) -> (u16, Vec<u8>) {
     let host = endpoint.strip_prefix("http://").expect("plain http");
-    let mut stream = TcpStream::connect(host).await.expect("the endpoint listens");
+    let mut stream = TcpStream::connect(host)
+        .await
+        .expect("the endpoint listens");
     let mut head = format!(
         "{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {}\r\n",
         body.len()
@@ -305,7 +322,10 @@ pub async fn http(
         .and_then(|status| status.parse().ok())
         .expect("a status");
     let mut body = answer.split_off(end + 4);
-    if head.to_ascii_lowercase().contains("transfer-encoding: chunked") {
+    if head
+        .to_ascii_lowercase()
+        .contains("transfer-encoding: chunked")
+    {
         body = dechunked(&body);
     }
     (status, body)
