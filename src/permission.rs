@@ -13,14 +13,12 @@ pub const COGNITO: &str = "cognito-idp.amazonaws.com";
 pub struct Policy {
     /// Its statements as Lambda shows them.
     pub statements: Vec<Value>,
-    /// What a change must name, so that it changes the policy it saw.
-    pub revision: Option<String>,
 }
 
 impl Policy {
     /// Reads the policy document that `GetPolicy` answers with. A policy without statements is an empty one: some emulators
     /// answer so where AWS answers 404.
-    pub fn parse(document: &str, revision: Option<String>) -> Result<Self, serde_json::Error> {
+    pub fn parse(document: &str) -> Result<Self, serde_json::Error> {
         if document.trim().is_empty() {
             return Ok(Self::default());
         }
@@ -30,10 +28,7 @@ impl Policy {
             Value::Null => Vec::new(),
             one => vec![one],
         };
-        Ok(Self {
-            statements,
-            revision,
-        })
+        Ok(Self { statements })
     }
 
     /// The statement with this id.
@@ -179,8 +174,8 @@ mod tests {
 
     #[test]
     fn an_empty_policy_is_no_policy() {
-        assert_eq!(Policy::parse("", None).unwrap(), Policy::default());
-        let empty = Policy::parse(r#"{"Version":"2012-10-17","Statement":[]}"#, None).unwrap();
+        assert_eq!(Policy::parse("").unwrap(), Policy::default());
+        let empty = Policy::parse(r#"{"Version":"2012-10-17","Statement":[]}"#).unwrap();
         assert!(empty.statements.is_empty());
     }
 }

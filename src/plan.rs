@@ -157,10 +157,10 @@ pub enum Operation {
         /// Our tags that it should no longer have.
         untag: Vec<String>,
     },
-    /// Let Cognito invoke the function for this pool; first take away a statement of ours that says something else.
+    /// Let Cognito invoke the function for this pool.
     AllowInvoke {
-        /// The revision of the policy that holds the wrong statement.
-        replaces: Option<Option<String>>,
+        /// A statement of our id says something else and must go first.
+        replaces: bool,
     },
     /// Invoke the function for a user nobody knows, before any customer does.
     Probe,
@@ -169,7 +169,7 @@ pub enum Operation {
     /// Change the pool's trigger and nothing else.
     UpdatePool(Box<Update>, Box<PoolDocument>),
     /// Take our statement out of the function's policy.
-    RemovePermission(Option<String>),
+    RemovePermission,
     /// Delete the function.
     DeleteFunction,
     /// Delete the role with its policies.
@@ -192,7 +192,7 @@ impl Operation {
             Self::Probe => 3,
             Self::UpdateClient(..) => 4,
             Self::UpdatePool(..) => 5,
-            Self::RemovePermission(_) => 6,
+            Self::RemovePermission => 6,
             Self::DeleteFunction => 7,
             Self::DeleteRole(_) => 8,
             Self::DeleteLogGroup => 9,
@@ -619,16 +619,18 @@ fn plan_permission(plan: &mut Plan, names: &Names, observed: &Observed) {
     if ours.is_some_and(|statement| permission::is_for_pool(statement, &names.pool)) {
         return;
     }
-    let (action, replaces) = match ours {
-        Some(_) => (Action::Update, Some(observed.policy.revision.clone())),
-        None => (Action::Create, None),
+    let action = match ours {
+        Some(_) => Action::Update,
+        None => Action::Create,
     };
     plan.change(
         action,
         Resource::Permission,
         STATEMENT_ID,
         detail,
-        Operation::AllowInvoke { replaces },
+        Operation::AllowInvoke {
+            replaces: ours.is_some(),
+        },
     );
 }
 
@@ -808,7 +810,7 @@ pub fn teardown(names: &Names, observed: &Observed, keep_logs: bool, allowed: &A
                 Resource::Permission,
                 STATEMENT_ID,
                 "",
-                Operation::RemovePermission(observed.policy.revision.clone()),
+                Operation::RemovePermission,
             );
         }
         plan.change(

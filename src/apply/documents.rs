@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use serde_json::json;
 
 use super::Run;
 use crate::aws::{AwsError, Kind};
@@ -57,7 +58,7 @@ impl Run<'_> {
         // The plan has projected the same document already, so nothing of it is in doubt.
         let old = restore_pool(seen, &Decisions::new())?;
         let left = match self.aws.update_pool(pool, old.body()).await {
-            Ok(()) => differences(seen.json(), describe().await.with_context(failed)?.json()),
+            Ok(()) => old.differences(describe().await.with_context(failed)?.json()),
             Err(error) => bail!(
                 "the update changed more of user pool `{pool}` than the trigger:\n{}\nand putting the old settings back failed: {error}",
                 listed(&changed)
@@ -108,7 +109,17 @@ impl Run<'_> {
                 }
             }
         }
-        let changed = update.differences(describe().await.with_context(failed)?.json());
+        let mut changed = update.differences(describe().await.with_context(failed)?.json());
+        if only_flows(&changed) && update.body().get(FLOWS).is_none() {
+            // Leaving the list out means the default flows. A server that keeps what is left out must be told so.
+            let mut body = update.body().clone();
+            body[FLOWS] = json!([]);
+            self.aws
+                .update_client(pool, client, &body)
+                .await
+                .with_context(failed)?;
+            changed = update.differences(describe().await.with_context(failed)?.json());
+        }
         if changed.is_empty() {
             return Ok(());
         }
@@ -122,6 +133,16 @@ impl Run<'_> {
             listed(&changed)
         )
     }
+}
+
+/// The one member of a client that is ours to change.
+const FLOWS: &str = "ExplicitAuthFlows";
+
+fn only_flows(changed: &[Difference]) -> bool {
+    !changed.is_empty()
+        && changed
+            .iter()
+            .all(|difference| difference.pointer.split('/').nth(1) == Some(FLOWS))
 }
 
 /// Nothing is written over somebody else's change.

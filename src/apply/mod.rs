@@ -248,13 +248,11 @@ impl Run<'_> {
             } => self.update_role(role, surplus, detach).await,
             Operation::CreateFunction(function) => self.create_function(change, function).await,
             Operation::UpdateFunction { .. } => self.update_function(change).await,
-            Operation::AllowInvoke { replaces } => self.allow_invoke(replaces.as_ref()).await,
+            Operation::AllowInvoke { replaces } => self.allow_invoke(*replaces).await,
             Operation::Probe => self.probe().await,
             Operation::UpdateClient(update, seen) => self.update_client(update, seen).await,
             Operation::UpdatePool(update, seen) => self.update_pool(update, seen).await,
-            Operation::RemovePermission(revision) => {
-                self.remove_permission(revision.as_deref()).await
-            }
+            Operation::RemovePermission => self.remove_permission().await,
             Operation::DeleteFunction => self.delete_function().await,
             Operation::DeleteRole(role) => self.delete_role(role).await,
             Operation::DeleteLogGroup => self.delete_log_group().await,

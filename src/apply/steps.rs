@@ -267,16 +267,13 @@ impl Run<'_> {
         }
     }
 
-    pub(super) async fn allow_invoke(
-        &self,
-        replaces: Option<&Option<String>>,
-    ) -> anyhow::Result<()> {
+    pub(super) async fn allow_invoke(&self, replaces: bool) -> anyhow::Result<()> {
         let name = &self.names.function;
         let pool = &self.names.pool;
         let failed = || format!("failed to let Cognito invoke function `{name}`");
-        if let Some(revision) = replaces {
+        if replaces {
             self.aws
-                .remove_permission(name, STATEMENT_ID, revision.as_deref())
+                .remove_permission(name, STATEMENT_ID)
                 .await
                 .with_context(failed)?;
         }
@@ -315,10 +312,10 @@ impl Run<'_> {
             .with_context(|| format!("function `{name}` does not answer as it should"))
     }
 
-    pub(super) async fn remove_permission(&self, revision: Option<&str>) -> anyhow::Result<()> {
+    pub(super) async fn remove_permission(&self) -> anyhow::Result<()> {
         let name = &self.names.function;
         self.aws
-            .remove_permission(name, STATEMENT_ID, revision)
+            .remove_permission(name, STATEMENT_ID)
             .await
             .with_context(|| format!("failed to remove the permission of function `{name}`"))
     }

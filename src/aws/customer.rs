@@ -10,7 +10,12 @@ use crate::ids::PoolId;
 
 impl Aws {
     /// Signs in with a password; whether tokens came.
-    pub async fn sign_in(&self, client: &str, user: &str, password: &str) -> Result<bool, AwsError> {
+    pub async fn sign_in(
+        &self,
+        client: &str,
+        user: &str,
+        password: &str,
+    ) -> Result<bool, AwsError> {
         let answer = self
             .cognito
             .initiate_auth()

@@ -279,11 +279,7 @@ impl Aws {
         else {
             return Ok(Policy::default());
         };
-        Policy::parse(
-            answer.policy().unwrap_or_default(),
-            answer.revision_id.clone(),
-        )
-        .map_err(|error| AwsError {
+        Policy::parse(answer.policy().unwrap_or_default()).map_err(|error| AwsError {
             action: ACTION,
             kind: Kind::NoAnswer,
             code: "unreadable policy".into(),
@@ -315,17 +311,11 @@ impl Aws {
     }
 
     /// Takes a statement out of the function's policy; one that is gone already is no error.
-    pub async fn remove_permission(
-        &self,
-        name: &str,
-        statement_id: &str,
-        revision: Option<&str>,
-    ) -> Result<(), AwsError> {
+    pub async fn remove_permission(&self, name: &str, statement_id: &str) -> Result<(), AwsError> {
         self.lambda
             .remove_permission()
             .function_name(name)
             .statement_id(statement_id)
-            .set_revision_id(revision.map(str::to_owned))
             .send()
             .await
             .during("lambda:RemovePermission")

@@ -105,15 +105,15 @@ impl Aws {
         Ok(())
     }
 
-    /// The events since `since_ms` (milliseconds since 1970) that match CloudWatch's filter `pattern`, at most `limit` of them.
-    pub async fn log_events(
+    /// The first event since `since_ms` (milliseconds since 1970) that `matches`. The filter `pattern` spares AWS the sending of
+    /// others; it is only a hint, because not every server understands it.
+    pub async fn find_log_event(
         &self,
         group: &str,
         pattern: &str,
         since_ms: i64,
-        limit: usize,
-    ) -> Result<Vec<LogEvent>, AwsError> {
-        let mut events = Vec::new();
+        matches: impl Fn(&LogEvent) -> bool,
+    ) -> Result<Option<LogEvent>, AwsError> {
         let mut next = None;
         loop {
             let Some(page) = self
@@ -128,21 +128,20 @@ impl Aws {
                 .during("logs:FilterLogEvents")
                 .found()?
             else {
-                return Ok(events);
+                return Ok(None);
             };
-            events.extend(
-                page.events
-                    .unwrap_or_default()
-                    .into_iter()
-                    .map(|event| LogEvent {
-                        timestamp_ms: event.timestamp.unwrap_or_default(),
-                        message: event.message.unwrap_or_default(),
-                    }),
-            );
+            let found = page
+                .events
+                .unwrap_or_default()
+                .into_iter()
+                .map(|event| LogEvent {
+                    timestamp_ms: event.timestamp.unwrap_or_default(),
+                    message: event.message.unwrap_or_default(),
+                })
+                .find(&matches);
             next = page.next_token;
-            if next.is_none() || events.len() >= limit {
-                events.truncate(limit);
-                return Ok(events);
+            if found.is_some() || next.is_none() {
+                return Ok(found);
             }
         }
     }

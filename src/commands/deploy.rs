@@ -54,7 +54,11 @@ async fn deploy(
     let code = Code::choose(config, args.allow.artifact.as_deref())?;
     let mut session = Session::open(target, ui).await?;
     let pool = session.names.pool.id.to_string();
-    let plan = session.plan_deploy(config, code.source(), &settings::allowed(&args.allow, &session.target))?;
+    let plan = session.plan_deploy(
+        config,
+        code.source(),
+        &settings::allowed(&args.allow, &session.target),
+    )?;
     ui.say(&ui::plan::render(
         &plan,
         &session.observed.pool,

@@ -37,8 +37,14 @@ pub(super) async fn run(args: &cli::Sandbox, ui: &Ui) -> anyhow::Result<ExitCode
         .context("failed to write the sandbox's migrate.toml")?;
 
     let code = if args.tour {
-        tour::run(&sandbox, &demo, folder.path(), &environment(&sandbox, &demo, folder.path()), ui)
-            .await?
+        tour::run(
+            &sandbox,
+            &demo,
+            folder.path(),
+            &environment(&sandbox, &demo, folder.path()),
+            ui,
+        )
+        .await?
     } else {
         ui.say(&exports(&sandbox, &demo, folder.path()));
         tokio::signal::ctrl_c()

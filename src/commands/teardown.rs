@@ -4,9 +4,11 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::session::{Session, since_epoch_ms, today};
 use crate::apply::{Inputs, Report, RunResult};
+use crate::aws::logs::LogEvent;
 use crate::cli::{Global, Teardown};
 use crate::plan::{self, Allowed, Plan};
 use crate::settings::{self, Target};
@@ -125,13 +127,21 @@ async fn too_early(session: &Session) -> anyhow::Result<Option<String>> {
         return Ok(None);
     }
     let since = since_epoch_ms() - RECENT_DAYS * 86_400_000;
+    let migrated = |event: &LogEvent| {
+        serde_json::from_str::<Value>(&event.message).is_ok_and(|line| {
+            matches!(
+                line["outcome"].as_str(),
+                Some("migrated" | "migrated-for-reset")
+            )
+        })
+    };
     let recent = session
         .aws
-        .log_events(
+        .find_log_event(
             &session.names.log_group,
-            "{ $.outcome = \"migrated\" || $.outcome = \"migrated-for-reset\" }",
+            "{ $.outcome = \"migrated*\" }",
             since,
-            1,
+            migrated,
         )
         .await
         .with_context(|| {
@@ -140,6 +150,7 @@ async fn too_early(session: &Session) -> anyhow::Result<Option<String>> {
                 session.names.log_group
             )
         })?;
-    Ok((!recent.is_empty())
+    Ok(recent
+        .is_some()
         .then(|| format!("customers migrated within the last {RECENT_DAYS} days")))
 }

@@ -71,8 +71,11 @@ impl Tour<'_> {
         );
         self.command(&["deploy", "--enable-password-auth", "--yes"], 0)
             .await?;
-        self.command(&["plan", "--enable-password-auth", "--detailed-exitcode"], 0)
-            .await?;
+        self.command(
+            &["plan", "--enable-password-auth", "--detailed-exitcode"],
+            0,
+        )
+        .await?;
         self.seen("a second run has nothing to do");
 
         self.chapter(

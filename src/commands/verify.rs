@@ -70,7 +70,9 @@ pub(super) async fn findings(
                 config,
                 &session.names.pool.region,
                 function.map(|function| &function.function.environment),
-                session.watched_clients().map(|client| client.id().to_owned()),
+                session
+                    .watched_clients()
+                    .map(|client| client.id().to_owned()),
             )
             .await;
             task.clear();

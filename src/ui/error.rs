@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::Styles;
+use crate::artifact;
 use crate::aws::{AwsError, Kind};
 
 /// The error with its causes and, where one is known, a hint.
@@ -19,6 +20,9 @@ pub fn render(error: &anyhow::Error, styles: &Styles) -> String {
 
 /// What to do next, where the failed AWS call tells.
 pub fn hint(error: &anyhow::Error) -> Option<String> {
+    if let Some(artifact) = error.downcast_ref::<artifact::Error>() {
+        return Some(artifact.hint().to_owned());
+    }
     let aws = error
         .chain()
         .find_map(|cause| cause.downcast_ref::<AwsError>())?;

@@ -2,8 +2,8 @@
 //! seconds while one lasts.
 
 use std::io::Write;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -53,7 +53,8 @@ impl Progress {
             bar,
             label,
             started: Instant::now(),
-            over: Arc::new(AtomicBool::new(false)),
+            over: Arc::default(),
+            doing: Arc::default(),
         };
         if self.bars.is_none() && !self.quiet {
             task.beat();
@@ -70,11 +71,13 @@ pub struct Task {
     label: String,
     started: Instant,
     over: Arc<AtomicBool>,
+    doing: Arc<Mutex<String>>,
 }
 
 impl Task {
-    /// What it is doing right now; shown on a terminal only.
+    /// What it is doing right now.
     pub fn doing(&self, what: &str) {
+        what.clone_into(&mut self.doing.lock().unwrap_or_else(PoisonError::into_inner));
         if let Some(bar) = &self.bar {
             bar.set_message(format!("{} {what}", self.label));
         }
@@ -118,15 +121,21 @@ impl Task {
     }
 
     fn beat(&self) {
-        let (over, label, started) = (self.over.clone(), self.label.clone(), self.started);
+        let (over, doing) = (self.over.clone(), self.doing.clone());
+        let (label, started) = (self.label.clone(), self.started);
         tokio::spawn(async move {
             loop {
                 tokio::time::sleep(HEARTBEAT).await;
                 if over.load(Ordering::Relaxed) {
                     return;
                 }
+                let mut line = format!("  {label}");
+                let doing = doing.lock().unwrap_or_else(PoisonError::into_inner);
+                if !doing.is_empty() {
+                    line = format!("{line} {doing}");
+                }
                 write_line(&format!(
-                    "  {label} ... [{} s elapsed]",
+                    "{line} ... [{} s elapsed]",
                     started.elapsed().as_secs()
                 ));
             }

@@ -79,9 +79,9 @@ pub async fn ask(
                 region: known.region,
             },
             Ok(None) => Answer::Unknown,
-            Err(unavailable) => {
-                Answer::NoAnswer(format!("Jane gave no answer about app client {client}: {unavailable}"))
-            }
+            Err(unavailable) => Answer::NoAnswer(format!(
+                "Jane gave no answer about app client {client}: {unavailable}"
+            )),
         };
         answers.insert(client, answer);
     }

@@ -1,0 +1,417 @@
+//! The whole life of a migration: deploy, sign-ins, verify, teardown, as operators and customers meet it.
+
+use jane_migrate::document::differences;
+use jane_migrate_sandbox::JaneCall;
+use serde_json::{Value, json};
+
+use crate::support::{Corner, REGION, moto};
+
+/// A pool with settings of every kind, none of which may change.
+fn settings_of_every_kind(account: &str) -> Value {
+    let function = |name: &str| format!("arn:aws:lambda:{REGION}:{account}:function:{name}");
+    json!({
+        "Policies": { "PasswordPolicy": {
+            "MinimumLength": 12, "RequireUppercase": true, "RequireLowercase": true,
+            "RequireNumbers": true, "RequireSymbols": false, "TemporaryPasswordValidityDays": 3,
+        } },
+        "DeletionProtection": "ACTIVE",
+        "AutoVerifiedAttributes": ["email"],
+        "VerificationMessageTemplate": {
+            "DefaultEmailOption": "CONFIRM_WITH_CODE",
+            "EmailMessage": "Your code is {####}.", "EmailSubject": "Your code",
+        },
+        "UserAttributeUpdateSettings": { "AttributesRequireVerificationBeforeUpdate": ["email"] },
+        "DeviceConfiguration": { "ChallengeRequiredOnNewDevice": true, "DeviceOnlyRememberedOnUserPrompt": true },
+        "EmailConfiguration": { "EmailSendingAccount": "COGNITO_DEFAULT", "ReplyToEmailAddress": "help@example.com" },
+        "LambdaConfig": {
+            "PreSignUp": function("pre-sign-up"),
+            "PostConfirmation": function("post-confirmation"),
+            "CustomMessage": function("custom-message"),
+        },
+        "AccountRecoverySetting": { "RecoveryMechanisms": [{ "Name": "verified_email", "Priority": 1 }] },
+        "AdminCreateUserConfig": { "AllowAdminCreateUserOnly": true },
+        "UserPoolAddOns": { "AdvancedSecurityMode": "AUDIT" },
+        "UserPoolTier": "PLUS",
+        "UserPoolTags": { "team": "roots", "cost-centre": "42" },
+    })
+}
+
+#[track_caller]
+fn assert_same(before: &Value, after: &Value) {
+    let different: Vec<String> = differences(before, after)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert!(different.is_empty(), "{different:#?}");
+}
+
+fn without_trigger(mut pool: Value) -> Value {
+    if let Some(triggers) = pool["LambdaConfig"].as_object_mut() {
+        triggers.remove("UserMigration");
+    }
+    pool
+}
+
+async fn sign_in(corner: &Corner, client: &str, user: &str, password: &str) -> (u16, Value) {
+    let body = json!({
+        "AuthFlow": "USER_PASSWORD_AUTH", "ClientId": client,
+        "AuthParameters": { "USERNAME": user, "PASSWORD": password },
+    });
+    corner.try_cognito("InitiateAuth", body).await
+}
+
+async fn user_exists(corner: &Corner, pool: &str, user: &str) -> bool {
+    let body = json!({ "UserPoolId": pool, "Username": user });
+    corner.try_cognito("AdminGetUser", body).await.0 == 200
+}
+
+#[tokio::test]
+async fn a_pool_is_the_same_but_for_its_trigger_and_then_entirely() {
+    let corner = Corner::new().await;
+    let pool = corner
+        .create_pool(settings_of_every_kind(&corner.account))
+        .await;
+    let web = corner.create_client(&pool, json!({})).await;
+    let legacy = json!({ "ClientName": "old", "ExplicitAuthFlows": ["CUSTOM_AUTH_FLOW_ONLY"] });
+    let legacy = corner.create_client(&pool, legacy).await;
+    let defaults = json!({ "ClientName": "defaults", "ExplicitAuthFlows": null, "AccessTokenValidity": 30,
+        "TokenValidityUnits": { "AccessToken": "minutes" } });
+    let defaults = corner.create_client(&pool, defaults).await;
+    let clients = [&web, &legacy, &defaults];
+    let pool_before = corner.pool(&pool).await;
+    let mut clients_before = Vec::new();
+    for client in clients {
+        clients_before.push(corner.client(&pool, client).await);
+    }
+
+    corner
+        .run(&["deploy", "--pool", &pool, "--yes", "--enable-password-auth"])
+        .await
+        .ended(0);
+
+    let deployed = corner.pool(&pool).await;
+    let arn = format!(
+        "arn:aws:lambda:{REGION}:{}:function:jane-migrate-{pool}",
+        corner.account
+    );
+    assert_eq!(deployed["LambdaConfig"]["UserMigration"], json!(arn));
+    assert_same(&pool_before, &without_trigger(deployed));
+    assert_same(&clients_before[0], &corner.client(&pool, &web).await);
+    for (client, flow) in [
+        (&legacy, "USER_PASSWORD_AUTH"),
+        (&defaults, "ALLOW_USER_PASSWORD_AUTH"),
+    ] {
+        let flows = corner.client(&pool, client).await["ExplicitAuthFlows"].take();
+        assert!(
+            flows
+                .as_array()
+                .is_some_and(|flows| flows.contains(&json!(flow))),
+            "{flows}"
+        );
+    }
+
+    corner
+        .run(&["teardown", "--pool", &pool, "--yes"])
+        .await
+        .ended(0);
+
+    assert_same(&pool_before, &corner.pool(&pool).await);
+    for (client, before) in clients.iter().zip(&clients_before) {
+        assert_same(before, &corner.client(&pool, client).await);
+    }
+    let aws = corner.aws().await;
+    let name = format!("jane-migrate-{pool}");
+    assert!(aws.function(&name).await.unwrap().is_none());
+    assert!(aws.role(&name).await.unwrap().is_none());
+    let group = format!("/aws/lambda/{name}");
+    assert!(aws.log_group_settings(&group).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn each_kind_of_account_migrates_as_it_should() {
+    let corner = Corner::new().await;
+    corner.add_accounts();
+    let pool = corner.create_pool(json!({})).await;
+    let client = corner.create_client(&pool, json!({})).await;
+    corner
+        .run(&["deploy", "--pool", &pool, "--yes"])
+        .await
+        .ended(0);
+
+    let tokens = corner.jane.count(JaneCall::Token);
+    // A password, by sign-in; the second sign-in does not ask the directory.
+    let (status, answer) = sign_in(&corner, &client, "Ada@example.com", "Right-Pass-1").await;
+    assert_eq!(status, 200, "{answer}");
+    assert!(
+        answer["AuthenticationResult"]["IdToken"].is_string(),
+        "{answer}"
+    );
+    let asked = corner.jane.count(JaneCall::UserExists);
+    let (status, answer) = sign_in(&corner, &client, "ada@example.com", "Right-Pass-1").await;
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(corner.jane.count(JaneCall::UserExists), asked);
+
+    // SSO: not by sign-in, but by a reset.
+    let (status, _) = sign_in(&corner, &client, "sso@example.com", "Any-Password-1").await;
+    assert_eq!(status, 400);
+    assert!(!user_exists(&corner, &pool, "sso@example.com").await);
+    let forgot = json!({ "ClientId": client, "Username": "sso@example.com" });
+    corner.cognito("ForgotPassword", forgot).await;
+    let code = corner
+        .gateway()
+        .await
+        .code(&pool, "sso@example.com")
+        .expect("a code was sent");
+    let confirm = json!({ "ClientId": client, "Username": "sso@example.com",
+        "ConfirmationCode": code, "Password": "New-Password-1" });
+    corner.cognito("ConfirmForgotPassword", confirm).await;
+    let (status, answer) = sign_in(&corner, &client, "sso@example.com", "New-Password-1").await;
+    assert_eq!(status, 200, "{answer}");
+
+    // Refused by Jane, and of the marketplace alone: neither way.
+    for user in ["refused@example.com", "market@example.com"] {
+        let (status, _) = sign_in(&corner, &client, user, "Right-Pass-1").await;
+        assert_eq!(status, 400);
+        let forgot = json!({ "ClientId": client, "Username": user });
+        corner.try_cognito("ForgotPassword", forgot).await;
+        assert!(
+            !user_exists(&corner, &pool, user).await,
+            "{user} was migrated"
+        );
+    }
+    assert_eq!(
+        corner.jane.count(JaneCall::Token),
+        tokens,
+        "the token of the init serves every sign-in"
+    );
+}
+
+#[tokio::test]
+async fn wrong_passwords_and_unknown_users_look_alike() {
+    let corner = Corner::new().await;
+    corner.add_accounts();
+    let pool = corner.create_pool(json!({})).await;
+    let client = corner.create_client(&pool, json!({})).await;
+    corner
+        .run(&["deploy", "--pool", &pool, "--yes"])
+        .await
+        .ended(0);
+    let wrong = sign_in(&corner, &client, "ada@example.com", "Wrong-Pass-1").await;
+    let unknown = sign_in(&corner, &client, "nobody@example.com", "Wrong-Pass-1").await;
+    assert_eq!(wrong, unknown);
+    assert_eq!(wrong.0, 400);
+}
+
+#[tokio::test]
+async fn a_rerun_writes_nothing() {
+    let corner = Corner::new().await;
+    let pool = corner.create_pool(json!({})).await;
+    corner.create_client(&pool, json!({})).await;
+    corner
+        .run(&["deploy", "--pool", &pool, "--yes"])
+        .await
+        .ended(0);
+    let gateway = corner.gateway().await;
+    let before = gateway.journal(&corner.account).len();
+    let ran = corner
+        .run(&["deploy", "--pool", &pool, "--yes"])
+        .await
+        .ended(0);
+    assert!(ran.stdout.contains("No changes."), "{ran:#?}");
+    let calls = gateway.journal(&corner.account).split_off(before);
+    let writes: Vec<_> = calls
+        .iter()
+        .filter(|call| {
+            !["Get", "List", "Describe"]
+                .iter()
+                .any(|reads| call.action.starts_with(reads))
+        })
+        .collect();
+    assert!(!calls.is_empty() && writes.is_empty(), "{writes:#?}");
+}
+
+#[tokio::test]
+async fn a_missing_permission_fails_sign_ins_and_verify_says_so() {
+    let corner = Corner::new().await;
+    corner.add_accounts();
+    let pool = corner.create_pool(json!({})).await;
+    let client = corner.create_client(&pool, json!({})).await;
+    corner
+        .run(&["deploy", "--pool", &pool, "--yes"])
+        .await
+        .ended(0);
+    let ran = corner
+        .run(&["verify", "--pool", &pool, "--format", "json"])
+        .await
+        .ended(0);
+    assert_eq!(ran.json()["ok"], true);
+
+    let aws = corner.aws().await;
+    let function = format!("jane-migrate-{pool}");
+    aws.remove_permission(&function, "jane-migrate-user-pool")
+        .await
+        .unwrap();
+
+    let (status, answer) = sign_in(&corner, &client, "ada@example.com", "Right-Pass-1").await;
+    assert_eq!(status, 400, "{answer}");
+    let ran = corner
+        .run(&["verify", "--pool", &pool, "--format", "json"])
+        .await
+        .ended(1);
+    let document = ran.json();
+    let failed: Vec<&str> = document["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|finding| finding["ok"] == false)
+        .filter_map(|finding| finding["id"].as_str())
+        .collect();
+    assert_eq!(failed, ["invoke-permission"]);
+
+    corner
+        .run(&["deploy", "--pool", &pool, "--yes"])
+        .await
+        .ended(0);
+    let (status, answer) = sign_in(&corner, &client, "ada@example.com", "Right-Pass-1").await;
+    assert_eq!(status, 200, "{answer}");
+}
+
+#[tokio::test]
+async fn a_client_without_password_auth_stops_the_deploy_before_anything_is_changed() {
+    let corner = Corner::new().await;
+    let pool = corner.create_pool(json!({})).await;
+    let srp = json!({ "ClientName": "mobile", "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"] });
+    let client = corner.create_client(&pool, srp).await;
+    let before = corner.pool(&pool).await;
+    let ran = corner
+        .run(&["deploy", "--pool", &pool, "--yes"])
+        .await
+        .ended(1);
+    assert!(ran.stdout.contains(&client), "{ran:#?}");
+    assert!(ran.stdout.contains("--enable-password-auth"), "{ran:#?}");
+    assert_eq!(before, corner.pool(&pool).await);
+    let aws = corner.aws().await;
+    assert!(
+        aws.role(&format!("jane-migrate-{pool}"))
+            .await
+            .unwrap()
+            .is_none()
+    );
+}
+
+#[tokio::test]
+async fn a_foreign_trigger_is_a_conflict_until_replaced_and_comes_back() {
+    let corner = Corner::new().await;
+    let foreign = format!(
+        "arn:aws:lambda:{REGION}:{}:function:older-migration",
+        corner.account
+    );
+    let pool = corner
+        .create_pool(json!({ "LambdaConfig": { "UserMigration": foreign } }))
+        .await;
+    corner.create_client(&pool, json!({})).await;
+    let before = corner.pool(&pool).await;
+    let ran = corner
+        .run(&["deploy", "--pool", &pool, "--yes"])
+        .await
+        .ended(1);
+    assert!(
+        ran.stdout.contains("older-migration") && ran.stdout.contains("--replace"),
+        "{ran:#?}"
+    );
+    assert_eq!(before, corner.pool(&pool).await);
+
+    corner
+        .run(&["deploy", "--pool", &pool, "--yes", "--replace"])
+        .await
+        .ended(0);
+    corner
+        .run(&["teardown", "--pool", &pool, "--yes"])
+        .await
+        .ended(0);
+    assert_same(&before, &corner.pool(&pool).await);
+}
+
+#[tokio::test]
+async fn teardown_waits_for_the_end_of_the_window_and_of_migrations() {
+    let corner = Corner::new().await;
+    corner.add_accounts();
+    corner.configure("[window]\ncloses = 2999-12-31\n");
+    let pool = corner.create_pool(json!({})).await;
+    let client = corner.create_client(&pool, json!({})).await;
+    corner
+        .run(&["deploy", "--pool", &pool, "--yes"])
+        .await
+        .ended(0);
+    let ran = corner
+        .run(&["teardown", "--pool", &pool, "--yes"])
+        .await
+        .ended(1);
+    assert!(ran.stderr.contains("open until 2999-12-31"), "{ran:#?}");
+
+    corner.configure("");
+    corner
+        .run(&["deploy", "--pool", &pool, "--yes"])
+        .await
+        .ended(0);
+    let (status, answer) = sign_in(&corner, &client, "ada@example.com", "Right-Pass-1").await;
+    assert_eq!(status, 200, "{answer}");
+    let ran = corner
+        .run(&["teardown", "--pool", &pool, "--yes"])
+        .await
+        .ended(1);
+    assert!(ran.stderr.contains("within the last 7 days"), "{ran:#?}");
+    assert!(corner.pool(&pool).await["LambdaConfig"]["UserMigration"].is_string());
+    corner
+        .run(&["teardown", "--pool", &pool, "--yes", "--force"])
+        .await
+        .ended(0);
+}
+
+#[tokio::test]
+async fn the_second_emulator_sees_the_same_life() {
+    let corner = Corner::at(moto().await.url().to_owned()).await;
+    let settings = settings_of_every_kind(&corner.account);
+    let pool = corner.create_pool(settings).await;
+    let client = corner
+        .create_client(&pool, json!({ "ExplicitAuthFlows": null }))
+        .await;
+    let before = corner.pool(&pool).await;
+    let client_before = corner.client(&pool, &client).await;
+    let deploy = [
+        "deploy",
+        "--pool",
+        &pool,
+        "--yes",
+        "--no-probe",
+        "--enable-password-auth",
+    ];
+    corner.run(&deploy).await.ended(0);
+    let deployed = corner.pool(&pool).await;
+    assert!(deployed["LambdaConfig"]["UserMigration"].is_string());
+    assert_same(
+        &without_create_only(before.clone()),
+        &without_create_only(without_trigger(deployed)),
+    );
+    corner
+        .run(&["teardown", "--pool", &pool, "--yes"])
+        .await
+        .ended(0);
+    assert_same(
+        &without_create_only(before),
+        &without_create_only(corner.pool(&pool).await),
+    );
+    assert_same(&client_before, &corner.client(&pool, &client).await);
+}
+
+/// What no update can change; moto forgets some of it all the same.
+fn without_create_only(mut pool: Value) -> Value {
+    for member in [
+        "UsernameAttributes",
+        "UsernameConfiguration",
+        "AliasAttributes",
+    ] {
+        pool.as_object_mut().unwrap().remove(member);
+    }
+    pool
+}

@@ -1,0 +1,345 @@
+//! What the tests share: one sandbox for the whole run, a corner of it for each test, and the program started as users start it.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use jane_migrate::aws::{Aws, Connection};
+use jane_migrate_sandbox::{Account, AccountKind, Gateway, JaneDirectory, Moto, Options, Sandbox};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
+
+/// The Region of every test.
+pub const REGION: &str = "us-west-2";
+
+/// Where emulators and handlers are kept between runs.
+pub fn cache() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache")
+}
+
+/// The runtime of what outlives a single test.
+fn servers() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| Runtime::new().expect("a runtime for the servers"))
+}
+
+/// Runs `start` where its servers live on after the test that came first.
+async fn lasting<T: Send + 'static>(start: impl Future<Output = T> + Send + 'static) -> T {
+    servers().spawn(start).await.expect("the servers start")
+}
+
+/// The sandbox of this run.
+pub async fn sandbox() -> &'static Sandbox {
+    static SANDBOX: tokio::sync::OnceCell<Sandbox> = tokio::sync::OnceCell::const_new();
+    SANDBOX
+        .get_or_init(|| {
+            lasting(async {
+                let options = Options {
+                    cache_dir: cache(),
+                    role_age: std::time::Duration::from_millis(300),
+                    ..Options::default()
+                };
+                Sandbox::start(&options).await.expect("the sandbox starts")
+            })
+        })
+        .await
+}
+
+/// The second emulator: moto, which shares no code with the sandbox.
+pub async fn moto() -> &'static Moto {
+    static MOTO: tokio::sync::OnceCell<Moto> = tokio::sync::OnceCell::const_new();
+    MOTO.get_or_init(|| {
+        lasting(async { Moto::start(&cache(), &|_| ()).await.expect("moto starts") })
+    })
+    .await
+}
+
+/// How a run of the program ended.
+#[derive(Debug)]
+pub struct Ran {
+    /// The exit code; -1 for a signal.
+    pub code: i32,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+impl Ran {
+    /// The JSON document on standard output.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("no JSON document ({error}): {self:#?}"))
+    }
+
+    /// Fails the test unless the program ended so.
+    #[track_caller]
+    pub fn ended(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{self:#?}");
+        self
+    }
+}
+
+/// A corner of AWS for one test: an account of its own, a folder with a migrate.toml, and a Jane of its own.
+pub struct Corner {
+    /// The account, which is the access key too.
+    pub account: String,
+    /// The AWS endpoint.
+    pub endpoint: String,
+    /// The directory.
+    pub jane: JaneDirectory,
+    /// Where the program runs.
+    pub folder: TempDir,
+    /// More variables for the program.
+    pub environment: Vec<(String, String)>,
+}
+
+impl Corner {
+    /// A corner of the sandbox.
+    pub async fn new() -> Self {
+        Self::at(sandbox().await.endpoint()).await
+    }
+
+    /// A corner of another endpoint.
+    pub async fn at(endpoint: String) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(100_000_000_001);
+        let jane = lasting(async { JaneDirectory::start().await.expect("Jane starts") }).await;
+        let corner = Self {
+            account: NEXT.fetch_add(1, Ordering::Relaxed).to_string(),
+            endpoint,
+            jane,
+            folder: tempfile::tempdir().expect("a folder"),
+            environment: Vec::new(),
+        };
+        corner.configure("");
+        corner
+    }
+
+    /// The sandbox's gateway.
+    pub async fn gateway(&self) -> &'static Gateway {
+        sandbox().await.gateway()
+    }
+
+    /// Writes migrate.toml for this corner's Jane, with `more` after it.
+    pub fn configure(&self, more: &str) {
+        let config = format!(
+            "[directory]\nkind = \"jane\"\nurl = \"{}\"\nclient_id = \"{}\"\nclient_secret = {{ env = \"JANE_CLIENT_SECRET\" }}\n\n{more}",
+            self.jane.url(),
+            self.jane.client_id(),
+        );
+        std::fs::write(self.folder.path().join("migrate.toml"), config).expect("migrate.toml");
+    }
+
+    /// The three kinds of account, and the one whose reset Jane refuses.
+    pub fn add_accounts(&self) {
+        for account in [
+            Account::new(
+                AccountKind::Password,
+                "ada@example.com",
+                Some("Right-Pass-1"),
+            ),
+            Account::new(AccountKind::Sso, "sso@example.com", None),
+            Account::new(AccountKind::SsoRefused, "refused@example.com", None),
+            Account::new(
+                AccountKind::Marketplace,
+                "market@example.com",
+                Some("Right-Pass-1"),
+            ),
+        ] {
+            self.jane.add_account(account);
+        }
+    }
+
+    /// A call of Cognito's API by its name, as any client would make it.
+    pub async fn cognito(&self, action: &str, body: Value) -> Value {
+        let (status, answer) = self.try_cognito(action, body).await;
+        assert_eq!(status, 200, "{action}: {answer}");
+        answer
+    }
+
+    /// The same, with whatever status it has.
+    pub async fn try_cognito(&self, action: &str, body: Value) -> (u16, Value) {
+        let target = format!("AWSCognitoIdentityProviderService.{action}");
+        let headers = [
+            ("content-type", "application/x-amz-json-1.1"),
+            ("x-amz-target", &target),
+            ("authorization", &self.authorization("cognito-idp")),
+        ];
+        let (status, answer) = http(
+            &self.endpoint,
+            "POST",
+            "/",
+            &headers,
+            body.to_string().as_bytes(),
+        )
+        .await;
+        (status, serde_json::from_slice(&answer).unwrap_or_default())
+    }
+
+    fn authorization(&self, service: &str) -> String {
+        format!(
+            "AWS4-HMAC-SHA256 Credential={}/20260101/{REGION}/{service}/aws4_request, SignedHeaders=host, Signature=0",
+            self.account
+        )
+    }
+
+    /// Makes a pool; gives its id.
+    pub async fn create_pool(&self, settings: Value) -> String {
+        let mut body = json!({ "PoolName": "Roots", "UsernameAttributes": ["email"] });
+        merge(&mut body, settings);
+        let answer = self.cognito("CreateUserPool", body).await;
+        answer["UserPool"]["Id"].as_str().expect("an id").to_owned()
+    }
+
+    /// Makes an app client that Jane knows; gives its id.
+    pub async fn create_client(&self, pool: &str, settings: Value) -> String {
+        let mut body = json!({
+            "UserPoolId": pool,
+            "ClientName": "web",
+            "ExplicitAuthFlows": ["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
+            "PreventUserExistenceErrors": "ENABLED",
+        });
+        merge(&mut body, settings);
+        let answer = self.cognito("CreateUserPoolClient", body).await;
+        let id = answer["UserPoolClient"]["ClientId"]
+            .as_str()
+            .expect("an id")
+            .to_owned();
+        self.jane.register_client(&id, pool, REGION);
+        id
+    }
+
+    /// The pool as it is described.
+    pub async fn pool(&self, pool: &str) -> Value {
+        self.cognito("DescribeUserPool", json!({ "UserPoolId": pool }))
+            .await["UserPool"]
+            .take()
+    }
+
+    /// The client as it is described.
+    pub async fn client(&self, pool: &str, client: &str) -> Value {
+        let body = json!({ "UserPoolId": pool, "ClientId": client });
+        self.cognito("DescribeUserPoolClient", body).await["UserPoolClient"].take()
+    }
+
+    /// The SDK's clients for this corner.
+    pub async fn aws(&self) -> Aws {
+        // Access keys live as long as the program; a test's do, too.
+        let account: &'static str = Box::leak(self.account.clone().into_boxed_str());
+        Aws::connect(&Connection {
+            region: REGION.into(),
+            profile: None,
+            endpoint_url: Some(self.endpoint.clone()),
+            keys: Some((account, "secret")),
+        })
+        .await
+    }
+
+    /// The program with these arguments, in this corner, not yet started.
+    pub fn command(&self, arguments: &[&str]) -> tokio::process::Command {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_jane-migrate"));
+        command
+            .args(arguments)
+            .env_clear()
+            .envs(
+                ["PATH", "HOME", "RUSTUP_HOME", "CARGO_HOME", "CC"]
+                    .iter()
+                    .filter_map(|name| Some((name, std::env::var_os(name)?))),
+            )
+            .envs([
+                ("AWS_ENDPOINT_URL", self.endpoint.as_str()),
+                ("AWS_ACCESS_KEY_ID", self.account.as_str()),
+                ("AWS_SECRET_ACCESS_KEY", "secret"),
+                ("AWS_EC2_METADATA_DISABLED", "true"),
+                ("JANE_CLIENT_SECRET", self.jane.client_secret()),
+            ])
+            .env("JANE_MIGRATE_CACHE", cache())
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        command
+    }
+
+    /// Runs the program.
+    pub async fn run(&self, arguments: &[&str]) -> Ran {
+        let output = self
+            .command(arguments)
+            .output()
+            .await
+            .expect("the program starts");
+        Ran {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).expect("stdout is text"),
+            stderr: String::from_utf8(output.stderr).expect("stderr is text"),
+        }
+    }
+}
+
+/// Sets the members of `more` in `base`.
+fn merge(base: &mut Value, more: Value) {
+    if let (Some(base), Value::Object(more)) = (base.as_object_mut(), more) {
+        base.extend(more);
+    }
+}
+
+/// One request over a connection of its own.
+pub async fn http(
+    endpoint: &str,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> (u16, Vec<u8>) {
+    let host = endpoint.strip_prefix("http://").expect("plain http");
+    let mut stream = TcpStream::connect(host)
+        .await
+        .expect("the endpoint listens");
+    let mut head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {}\r\n",
+        body.len()
+    );
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    head.push_str("\r\n");
+    stream.write_all(head.as_bytes()).await.expect("sent");
+    stream.write_all(body).await.expect("sent");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.expect("answered");
+    let end = answer
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")
+        .expect("a header");
+    let head = String::from_utf8_lossy(&answer[..end]).into_owned();
+    let status = head
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok())
+        .expect("a status");
+    let mut body = answer.split_off(end + 4);
+    if head
+        .to_ascii_lowercase()
+        .contains("transfer-encoding: chunked")
+    {
+        body = dechunked(&body);
+    }
+    (status, body)
+}
+
+fn dechunked(mut chunked: &[u8]) -> Vec<u8> {
+    let mut whole = Vec::new();
+    while let Some(end) = chunked.windows(2).position(|window| window == b"\r\n") {
+        let length = std::str::from_utf8(&chunked[..end]).unwrap_or_default();
+        let Ok(length @ 1..) = usize::from_str_radix(length.trim(), 16) else {
+            break;
+        };
+        whole.extend_from_slice(&chunked[end + 2..end + 2 + length]);
+        chunked = &chunked[end + 4 + length..];
+    }
+    whole
+}
