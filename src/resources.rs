@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use jane_migrate_config::{Architecture, Config, HandlerSettings, SETTINGS_VARIABLE, Secret, Vpc};
+use jane_migrate_config::{
+    Architecture, Config, Directory, HandlerSettings, SETTINGS_VARIABLE, Secret, Vpc,
+};
 use serde_json::{Value, json};
 
 use crate::ids::{Names, PoolArn, ROLE_POLICY};
@@ -252,6 +254,25 @@ fn role_policy(names: &Names, config: &Config) -> Value {
             "Resource": arn,
         }));
     }
+    if let Directory::Cognito(old) = &config.directory {
+        // An old pool of another account is reached through its role, and needs nothing of this one but to assume it.
+        let (action, resource) = match &old.role_arn {
+            Some(role) => (json!("sts:AssumeRole"), role.clone()),
+            None => (
+                json!(["cognito-idp:AdminInitiateAuth", "cognito-idp:AdminGetUser"]),
+                format!(
+                    "arn:{partition}:cognito-idp:{}:{account}:userpool/{}",
+                    old.region, old.pool_id
+                ),
+            ),
+        };
+        statements.push(json!({
+            "Sid": "AskOldPool",
+            "Effect": "Allow",
+            "Action": action,
+            "Resource": resource,
+        }));
+    }
     if config.function.vpc.is_some() {
         // Lambda makes the interfaces with the function's role before any subnet or interface can be named.
         statements.push(json!({
@@ -342,6 +363,23 @@ mod tests {
         assert!(tags.len() > 1 && tags.values().all(|value| value.len() <= 256));
         assert_eq!(opened_clients(&tags), opened);
         assert!(opened_clients_tags(&BTreeMap::new()).is_empty());
+    }
+
+    #[test]
+    fn the_role_may_ask_the_old_pool_and_nothing_else_of_cognito() {
+        let old = "[directory]\nkind = \"cognito\"\npool_id = \"us-east-1_Old1\"\nclient_id = \"1example23456789\"\n";
+        let config = jane_migrate_config::parse(old, "migrate.toml").unwrap();
+        let pool = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_New1";
+        let policy = role_policy(&Names::new(pool.parse().unwrap()), &config);
+        assert_eq!(
+            policy["Statement"][1]["Resource"],
+            "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Old1"
+        );
+        assert_eq!(
+            policy["Statement"][1]["Action"],
+            json!(["cognito-idp:AdminInitiateAuth", "cognito-idp:AdminGetUser"])
+        );
+        assert_eq!(policy["Statement"].as_array().unwrap().len(), 2);
     }
 
     #[test]

@@ -211,7 +211,14 @@ pub(super) fn role_trust(evidence: &Evidence<'_>) -> Findings {
     )]
 }
 
-/// Actions a sign-in never needs.
+/// What a directory that is an old user pool is asked with.
+const ASKS: &[&str] = &[
+    "cognito-idp:admininitiateauth",
+    "cognito-idp:admingetuser",
+    "sts:assumerole",
+];
+
+/// Actions a sign-in otherwise never needs.
 const NEVER: &[&str] = &["iam:", "lambda:", "cognito-idp:", "sts:"];
 
 pub(super) fn role_permissions(evidence: &Evidence<'_>) -> Findings {
@@ -253,9 +260,8 @@ pub(super) fn role_permissions(evidence: &Evidence<'_>) -> Findings {
             }
             for action in actions {
                 let lower = action.to_ascii_lowercase();
-                let assumes = lower == "sts:assumerole";
-                if action.contains('*') || (!assumes && NEVER.iter().any(|p| lower.starts_with(p)))
-                {
+                let asks = ASKS.contains(&lower.as_str());
+                if action.contains('*') || (!asks && NEVER.iter().any(|p| lower.starts_with(p))) {
                     fails(Error, format!("policy {name} allows {action}"));
                 } else if resources.contains(&"*") && !lower.starts_with("ec2:") {
                     fails(
