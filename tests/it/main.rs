@@ -2,5 +2,6 @@
 
 mod artifact;
 mod life;
+mod many;
 mod safety;
 mod support;
