@@ -76,6 +76,15 @@ pub struct Global {
         env = "JANE_MIGRATE_ENDPOINT_URL"
     )]
     pub endpoint_url: Option<String>,
+    /// How long AWS may take to answer a call [default: 40]
+    #[arg(
+        long,
+        global = true,
+        value_name = "SECONDS",
+        env = "JANE_MIGRATE_TIMEOUT",
+        value_parser = clap::value_parser!(u64).range(1..=3600)
+    )]
+    pub timeout: Option<u64>,
     /// Only errors and data
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
@@ -114,6 +123,8 @@ pub enum Command {
     Verify(Verify),
     /// Take the migration away and leave no trace
     Teardown(Teardown),
+    /// Put a pool and its app clients back to what a snapshot says
+    Restore(Restore),
     /// Try a migration on this machine: a local corner of AWS with a pool and a directory
     Sandbox(Sandbox),
     /// Print the completions of a shell
@@ -250,6 +261,20 @@ pub struct Teardown {
     /// Leave the log group
     #[arg(long)]
     pub keep_logs: bool,
+    /// What to do with a setting of the pool that this version does not know: send it as it is, or leave it out
+    #[arg(long, value_name = "KEY=carry|drop", value_parser = decision)]
+    pub unknown: Vec<(String, Decision)>,
+}
+
+/// `restore`
+#[derive(Debug, Args)]
+pub struct Restore {
+    /// The snapshot that deploy kept next to the configuration
+    #[arg(long, value_name = "FILE")]
+    pub snapshot: PathBuf,
+    /// Do not ask; needed where there is no terminal
+    #[arg(long, short)]
+    pub yes: bool,
     /// What to do with a setting of the pool that this version does not know: send it as it is, or leave it out
     #[arg(long, value_name = "KEY=carry|drop", value_parser = decision)]
     pub unknown: Vec<(String, Decision)>,

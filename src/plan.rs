@@ -1,14 +1,16 @@
 //! The pure core: what is there x what is wanted -> changes, conflicts, findings. Synchronous; knows no client, no clock and no
 //! environment. Everything a change needs is in it, so nothing is decided while applying.
 
+mod restore;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::document::{
-    ClientDocument, Decisions, PoolDocument, Reason, Refusal, Update, close_password_auth,
-    open_password_auth, pool_update,
+    ClientDocument, Decisions, Opening, PoolDocument, Reason, Refusal, Rewrite,
+    close_password_auth, open_password_auth, pool_update,
 };
 use crate::finding::{Finding, Severity};
 use crate::ids::{Names, STATEMENT_ID};
@@ -17,6 +19,8 @@ use crate::resources::{
     Desired, EnvValue, Function, LogGroup, ObservedFunction, Role, Tags, is_ours, opened_clients,
     opened_clients_tags, tag,
 };
+
+pub use restore::restore;
 
 /// Everything read about one pool, in one go.
 #[derive(Debug, Clone)]
@@ -92,6 +96,8 @@ pub enum Resource {
     Client,
     /// The pool's UserMigration trigger.
     Trigger,
+    /// The pool's settings, as a snapshot has them.
+    Pool,
 }
 
 impl Resource {
@@ -104,6 +110,7 @@ impl Resource {
             Self::Permission => "permission",
             Self::Client => "client",
             Self::Trigger => "trigger",
+            Self::Pool => "pool",
         }
     }
 }
@@ -165,9 +172,9 @@ pub enum Operation {
     /// Invoke the function for a user nobody knows, before any customer does.
     Probe,
     /// Change a client's flows.
-    UpdateClient(Box<Update>, Box<ClientDocument>),
+    UpdateClient(Box<Rewrite>),
     /// Change the pool's trigger and nothing else.
-    UpdatePool(Box<Update>, Box<PoolDocument>),
+    UpdatePool(Box<Rewrite>),
     /// Take our statement out of the function's policy.
     RemovePermission,
     /// Delete the function.
@@ -649,19 +656,29 @@ fn plan_clients(
             plan.findings.push(lacks_password_auth(&plan.pool, client));
             continue;
         }
-        match open_password_auth(client, &allowed.unknown) {
+        let opening = open_password_auth(client, &allowed.unknown).and_then(|opening| {
+            opening
+                .map(|Opening { update, record }| {
+                    Ok((
+                        Rewrite::of_client(client, update, &allowed.unknown)?,
+                        record,
+                    ))
+                })
+                .transpose()
+        });
+        match opening {
             Ok(None) => {}
-            Ok(Some(opening)) => {
+            Ok(Some((rewrite, record))) => {
                 // What an earlier, interrupted run recorded is what the client was at first.
                 opened
                     .entry(client.id().to_owned())
-                    .or_insert_with(|| opening.record.to_owned());
+                    .or_insert_with(|| record.to_owned());
                 plan.change(
                     Action::Update,
                     Resource::Client,
                     client.id(),
                     format!("{}: allows USER_PASSWORD_AUTH", client.name()),
-                    Operation::UpdateClient(Box::new(opening.update), Box::new(client.clone())),
+                    Operation::UpdateClient(Box::new(rewrite)),
                 );
             }
             Err(refusal) => refuse(plan, Resource::Client, client.id(), &refusal),
@@ -730,8 +747,9 @@ fn plan_trigger(
         Some(arn) => Some(arn.to_owned()),
         None => None,
     };
-    match pool_update(&observed.pool, Some(&names.function_arn), &allowed.unknown) {
-        Ok(update) => plan.change(
+    let ours = Some(names.function_arn.as_str());
+    match set_trigger(&observed.pool, ours, &allowed.unknown) {
+        Ok(rewrite) => plan.change(
             Action::Update,
             Resource::Trigger,
             names.pool.id.to_string(),
@@ -740,11 +758,19 @@ fn plan_trigger(
                 now.unwrap_or("none"),
                 names.function
             ),
-            Operation::UpdatePool(Box::new(update), Box::new(observed.pool.clone())),
+            Operation::UpdatePool(Box::new(rewrite)),
         ),
         Err(refusal) => refuse(plan, Resource::Trigger, names.pool.id.as_str(), &refusal),
     }
     replaced
+}
+
+fn set_trigger(
+    pool: &PoolDocument,
+    trigger: Option<&str>,
+    unknown: &Decisions,
+) -> Result<Rewrite, Refusal> {
+    Rewrite::of_pool(pool, pool_update(pool, trigger, unknown)?, unknown)
 }
 
 /// What teardown would do, from what is there alone.
@@ -763,8 +789,8 @@ pub fn teardown(names: &Names, observed: &Observed, keep_logs: bool, allowed: &A
         .filter(|arn| names.is_our_function(arn) && !foreign_function)
     {
         let back = tags.and_then(|tags| tags.get(tag::REPLACED_TRIGGER));
-        match pool_update(&observed.pool, back.map(String::as_str), &allowed.unknown) {
-            Ok(update) => plan.change(
+        match set_trigger(&observed.pool, back.map(String::as_str), &allowed.unknown) {
+            Ok(rewrite) => plan.change(
                 if back.is_some() {
                     Action::Update
                 } else {
@@ -777,7 +803,7 @@ pub fn teardown(names: &Names, observed: &Observed, keep_logs: bool, allowed: &A
                     arn.rsplit("function:").next().unwrap_or(arn),
                     back.map_or("none", String::as_str)
                 ),
-                Operation::UpdatePool(Box::new(update), Box::new(observed.pool.clone())),
+                Operation::UpdatePool(Box::new(rewrite)),
             ),
             Err(refusal) => refuse(
                 &mut plan,
@@ -791,13 +817,18 @@ pub fn teardown(names: &Names, observed: &Observed, keep_logs: bool, allowed: &A
         let Some(client) = observed.clients.iter().find(|client| client.id() == id) else {
             continue; // deleted since
         };
-        match close_password_auth(client, &record, &allowed.unknown) {
-            Ok(Some(update)) => plan.change(
+        let closing = close_password_auth(client, &record, &allowed.unknown).and_then(|update| {
+            update
+                .map(|update| Rewrite::of_client(client, update, &allowed.unknown))
+                .transpose()
+        });
+        match closing {
+            Ok(Some(rewrite)) => plan.change(
                 Action::Update,
                 Resource::Client,
                 client.id(),
                 format!("{}: its flows as before deploy", client.name()),
-                Operation::UpdateClient(Box::new(update), Box::new(client.clone())),
+                Operation::UpdateClient(Box::new(rewrite)),
             ),
             Ok(None) => {}
             Err(refusal) => refuse(&mut plan, Resource::Client, client.id(), &refusal),

@@ -127,8 +127,9 @@ impl Run<'_> {
         let (zip, code_sha256) = self.code()?;
         let mut function = function.clone();
         function.tags.insert(tag::CODE.into(), code_sha256.clone());
-        if let Some(digest) = &self.inputs.snapshot {
-            function.tags.insert(tag::SNAPSHOT.into(), digest.clone());
+        if let Some(snapshot) = &self.inputs.snapshot {
+            let digest = snapshot.digest.clone();
+            function.tags.insert(tag::SNAPSHOT.into(), digest);
         }
         let description = format!(
             "User migration for the Cognito user pool {}",
@@ -204,8 +205,8 @@ impl Run<'_> {
                 .with_context(failed)?;
             tags.insert(tag::CODE.into(), code_sha256);
         }
-        if let Some(digest) = &self.inputs.snapshot {
-            tags.insert(tag::SNAPSHOT.into(), digest.clone());
+        if let Some(snapshot) = &self.inputs.snapshot {
+            tags.insert(tag::SNAPSHOT.into(), snapshot.digest.clone());
         }
         if *concurrency {
             self.aws

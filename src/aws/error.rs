@@ -62,6 +62,11 @@ impl fmt::Display for AwsError {
 impl Error for AwsError {}
 
 impl AwsError {
+    /// Whether the call may have taken effect all the same.
+    pub fn may_have_taken_effect(&self) -> bool {
+        matches!(self.kind, Kind::NoAnswer | Kind::Unreachable)
+    }
+
     /// Whether the service's message contains `words`.
     pub fn says(&self, words: &str) -> bool {
         self.message.contains(words)

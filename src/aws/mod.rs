@@ -25,6 +25,9 @@ use jane_migrate_handler::aws::Credentials;
 
 pub use error::{AwsError, Found, Kind};
 
+/// How long an answer may take, where nobody says: longer than any of these calls has reason to.
+const TIMEOUT: Duration = Duration::from_secs(40);
+
 /// Where to connect, and as whom.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Connection {
@@ -34,6 +37,8 @@ pub struct Connection {
     pub profile: Option<String>,
     /// One endpoint for every service: an emulator. (`AWS_ENDPOINT_URL` and its per-service forms are the SDK's own.)
     pub endpoint_url: Option<String>,
+    /// How long an answer may take.
+    pub timeout: Option<Duration>,
     /// An access key and its secret, in place of what the environment and the files hold: the sandbox's.
     pub keys: Option<(&'static str, &'static str)>,
 }
@@ -67,6 +72,15 @@ pub struct Aws {
     credentials: Option<SharedCredentialsProvider>,
 }
 
+/// How often a call is made at most: `AWS_MAX_ATTEMPTS`, as every AWS tool reads it, or enough to sit out a throttled minute.
+fn attempts() -> u32 {
+    std::env::var("AWS_MAX_ATTEMPTS")
+        .ok()
+        .and_then(|attempts| attempts.parse().ok())
+        .filter(|attempts| *attempts > 0)
+        .unwrap_or(8)
+}
+
 impl Aws {
     /// Loads the configuration that every AWS tool shares (environment, profiles, SSO, instance roles). Makes no call.
     pub async fn connect(connection: &Connection) -> Self {
@@ -90,13 +104,13 @@ impl Aws {
             .http_client(SharedHttpClient::new(pace::Paced::new(http)))
             .retry_config(
                 RetryConfig::adaptive()
-                    .with_max_attempts(8)
+                    .with_max_attempts(attempts())
                     .with_initial_backoff(Duration::from_millis(200)),
             )
             .timeout_config(
                 TimeoutConfig::builder()
                     .connect_timeout(Duration::from_secs(5))
-                    .operation_attempt_timeout(Duration::from_secs(40))
+                    .operation_attempt_timeout(connection.timeout.unwrap_or(TIMEOUT))
                     .build(),
             );
         if let Some(profile) = &connection.profile {
@@ -144,6 +158,11 @@ impl Aws {
             ),
             credentials: config.credentials_provider(),
         }
+    }
+
+    /// How often a call is made at most.
+    pub fn attempts(&self) -> u32 {
+        attempts()
     }
 
     /// The caller's credentials as the handler's own signing takes them, to read the directory's secret as the handler does.

@@ -6,6 +6,7 @@ mod deploy;
 mod man;
 mod many;
 mod plan;
+mod restore;
 mod sandbox;
 mod session;
 mod teardown;
@@ -28,6 +29,7 @@ pub async fn run(cli: Cli, ui: &Ui) -> anyhow::Result<ExitCode> {
         Command::Deploy(args) => deploy::run(global, args, ui).await,
         Command::Verify(args) => verify::run(global, args, ui).await,
         Command::Teardown(args) => teardown::run(global, args, ui).await,
+        Command::Restore(args) => restore::run(global, args, ui).await,
         Command::Sandbox(args) => sandbox::run(args, ui).await,
         Command::Completions(args) => Ok(completions::run(args, ui)),
         Command::Man(args) => man::run(args, ui),
@@ -41,8 +43,7 @@ fn show_ending(report: &Report, ui: &Ui, command: &str) -> bool {
         report.count(StepResult::NotTried),
     );
     let counted = format!(
-        "{done} step(s) done and kept, {left} not tried; `jane-migrate {command} --pool {}` goes on from there",
-        report.pool
+        "{done} step(s) done and kept, {left} not tried; `jane-migrate {command}` goes on from there"
     );
     match report.result {
         RunResult::Done | RunResult::NothingToDo => return true,

@@ -13,7 +13,9 @@ use crate::apply::{Inputs, Report, RunResult};
 use crate::aws::logs::LogEvent;
 use crate::cli::{Global, Teardown};
 use crate::plan::{self, Allowed, Plan};
+use crate::resources::tag;
 use crate::settings;
+use crate::snapshot;
 use crate::ui::Ui;
 use crate::verify::deployed_settings;
 
@@ -102,7 +104,7 @@ pub(super) async fn run(global: &Global, args: &Teardown, ui: &Ui) -> anyhow::Re
                 "Nothing of jane-migrate is left at pool {pool}. Apps may sign in with USER_SRP_AUTH from now on."
             )),
             _ => {
-                super::show_ending(report, ui, "teardown");
+                super::show_ending(report, ui, &format!("teardown --pool {pool}"));
             }
         }
         endings.ended(pool, &document, ending(report.result))?;
@@ -145,6 +147,14 @@ async fn teardown(planned: Planned, agreed: bool, operator: &Operator, ui: &Ui) 
         mfa: session.observed.mfa.clone(),
         ..Inputs::default()
     };
+    if let Some(function) = &session.observed.function
+        && let Some(digest) = function.function.tags.get(tag::SNAPSHOT)
+    {
+        ui.note(&format!(
+            "  the pool as it was before deploy is in {}, where deploy was run",
+            snapshot::file_name(pool, digest)
+        ));
+    }
     Document {
         report: session.apply(&plan, &inputs, operator, ui).await,
         plan: None,

@@ -249,6 +249,7 @@ impl Corner {
             region: REGION.into(),
             profile: None,
             endpoint_url: Some(self.endpoint.clone()),
+            timeout: None,
             keys: Some((account, "secret")),
         })
         .await

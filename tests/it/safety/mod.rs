@@ -3,6 +3,7 @@
 
 mod documents;
 mod kills;
+mod snapshots;
 mod table;
 
 use std::path::PathBuf;
