@@ -13,7 +13,7 @@ use crate::document::{
     close_password_auth, open_password_auth, pool_update,
 };
 use crate::finding::{Finding, Severity};
-use crate::ids::{Names, STATEMENT_ID};
+use crate::ids::{Names, STAND_IN_ID, STATEMENT_ID};
 use crate::permission::{self, Policy};
 use crate::resources::{
     Desired, EnvValue, Function, LogGroup, ObservedFunction, Role, Tags, is_ours, opened_clients,
@@ -622,7 +622,9 @@ fn changed_variables(
 fn plan_permission(plan: &mut Plan, names: &Names, observed: &Observed) {
     let detail = "cognito-idp.amazonaws.com for this pool only";
     let ours = observed.policy.statement(STATEMENT_ID);
-    if ours.is_some_and(|statement| permission::is_for_pool(statement, &names.pool)) {
+    // Left by a run that was cut short while it replaced ours.
+    let stand_in = observed.policy.statement(STAND_IN_ID).is_some();
+    if !stand_in && ours.is_some_and(|statement| permission::is_for_pool(statement, &names.pool)) {
         return;
     }
     let action = match ours {
@@ -635,7 +637,7 @@ fn plan_permission(plan: &mut Plan, names: &Names, observed: &Observed) {
         STATEMENT_ID,
         detail,
         Operation::AllowInvoke {
-            replaces: ours.is_some(),
+            replaces: ours.is_some() || stand_in,
         },
     );
 }

@@ -10,6 +10,7 @@ pub mod lambda;
 pub mod logs;
 mod pace;
 mod raw;
+mod retry;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -76,15 +77,6 @@ pub struct Aws {
     uploads: Arc<Semaphore>,
 }
 
-/// How often a call is made at most: `AWS_MAX_ATTEMPTS`, as every AWS tool reads it, or enough to sit out a throttled minute.
-fn attempts() -> u32 {
-    std::env::var("AWS_MAX_ATTEMPTS")
-        .ok()
-        .and_then(|attempts| attempts.parse().ok())
-        .filter(|attempts| *attempts > 0)
-        .unwrap_or(8)
-}
-
 /// Uploads at once.
 const UPLOADS: usize = 4;
 
@@ -111,7 +103,7 @@ impl Aws {
             .http_client(SharedHttpClient::new(pace::Paced::new(http)))
             .retry_config(
                 RetryConfig::adaptive()
-                    .with_max_attempts(attempts())
+                    .with_max_attempts(retry::attempts())
                     .with_initial_backoff(Duration::from_millis(200)),
             )
             .timeout_config(
@@ -146,21 +138,25 @@ impl Aws {
             cognito: aws_sdk_cognitoidentityprovider::Client::from_conf(
                 aws_sdk_cognitoidentityprovider::config::Builder::from(config)
                     .retry_partition(retries("cognito-idp"))
+                    .retry_classifier(retry::Unreadable)
                     .build(),
             ),
             lambda: aws_sdk_lambda::Client::from_conf(
                 aws_sdk_lambda::config::Builder::from(config)
                     .retry_partition(retries("lambda"))
+                    .retry_classifier(retry::Unreadable)
                     .build(),
             ),
             iam: aws_sdk_iam::Client::from_conf(
                 aws_sdk_iam::config::Builder::from(config)
                     .retry_partition(retries("iam"))
+                    .retry_classifier(retry::Unreadable)
                     .build(),
             ),
             logs: aws_sdk_cloudwatchlogs::Client::from_conf(
                 aws_sdk_cloudwatchlogs::config::Builder::from(config)
                     .retry_partition(retries("logs"))
+                    .retry_classifier(retry::Unreadable)
                     .build(),
             ),
             credentials: config.credentials_provider(),
@@ -170,7 +166,7 @@ impl Aws {
 
     /// How often a call is made at most.
     pub fn attempts(&self) -> u32 {
-        attempts()
+        retry::attempts()
     }
 
     /// The caller's credentials as the handler's own signing takes them, to read the directory's secret as the handler does.

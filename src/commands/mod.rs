@@ -45,6 +45,16 @@ fn show_ending(report: &Report, ui: &Ui, command: &str) -> bool {
     let counted = format!(
         "{done} step(s) done and kept, {left} not tried; `jane-migrate {command}` goes on from there"
     );
+    let left: Vec<String> = report
+        .steps
+        .iter()
+        .filter(|step| step.result == StepResult::NotTried)
+        .map(|step| format!("{} {}", step.resource.label(), step.name))
+        .collect();
+    let counted = match &left[..] {
+        [] => counted,
+        left => format!("{counted}\n  not tried: {}", left.join(", ")),
+    };
     match report.result {
         RunResult::Done | RunResult::NothingToDo => return true,
         RunResult::Interrupted => ui.warn(&format!("interrupted: {counted}")),

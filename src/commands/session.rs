@@ -177,7 +177,7 @@ fn label(change: &Change) -> String {
     )
 }
 
-/// Whoever watches the run: what is shown to them, and what they ask for by Ctrl-C.
+/// Whoever watches the run: what is shown to them, and what they ask for by Ctrl-C or SIGTERM.
 pub(super) struct Operator {
     several: bool,
     interrupt: Interrupt,
@@ -203,14 +203,29 @@ impl Drop for Operator {
 }
 
 async fn listen(interrupt: Interrupt, ui: Ui) {
-    if tokio::signal::ctrl_c().await.is_ok() {
+    if asked_to_stop().await.is_ok() {
         interrupt.request();
         ui.note("interrupted: finishing the step in hand; press Ctrl-C again to stop at once");
     }
-    if tokio::signal::ctrl_c().await.is_ok() {
+    if asked_to_stop().await.is_ok() {
         #[expect(clippy::exit, reason = "the operator asked twice to stop at once")]
         std::process::exit(130);
     }
+}
+
+/// Ctrl-C, or what a CI service sends to a job that was cancelled.
+async fn asked_to_stop() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            _ = terminate.recv() => Ok(()),
+            interrupted = tokio::signal::ctrl_c() => interrupted,
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
 }
 
 /// A pool with what is to be done about it.

@@ -2,7 +2,10 @@
 //! file is one kind of trouble; here is what they share: a pool worth protecting, and what must be true of it at any moment.
 
 mod documents;
+mod faults;
+mod interrupts;
 mod kills;
+mod lambda;
 mod snapshots;
 mod table;
 
