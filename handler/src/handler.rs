@@ -3,7 +3,7 @@
 use std::{
     env,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -48,6 +48,7 @@ pub struct Handler {
     ready: Option<Ready>,
     invoked: AtomicBool,
     started: Instant,
+    init: OnceLock<Duration>,
 }
 
 struct Ready {
@@ -68,6 +69,7 @@ impl Handler {
             ready: settings.and_then(Ready::new),
             invoked: AtomicBool::new(false),
             started: Instant::now(),
+            init: OnceLock::new(),
         }
     }
 
@@ -77,14 +79,17 @@ impl Handler {
             let budget = Budget::new(WARM);
             let _ = budget.within(ready.directory.warm(&budget)).await;
         }
+        let _ = self.init.set(self.started.elapsed());
     }
 
     /// Answers one invocation.
     pub async fn handle(&self, payload: Payload, deadline_ms: u64) -> Result<Value, Refusal> {
         let cold = !self.invoked.swap(true, Ordering::Relaxed);
+        let init = self.init.get().copied().filter(|_| cold);
         let Some(ready) = &self.ready else {
             Record {
                 cold,
+                init,
                 ..Record::new(Outcome::Refused(Refusal::InvalidSettings))
             }
             .write();
@@ -102,6 +107,7 @@ impl Handler {
                 let pool = &ready.settings.pool;
                 Record {
                     cold,
+                    init,
                     pool,
                     took: budget.spent(),
                     ..Record::new(Outcome::Refused(refusal))
@@ -126,6 +132,8 @@ impl Handler {
             took: budget.spent(),
             calls: &budget.calls(),
             cold,
+            init,
+            trial: event.is_trial(),
             reason,
             missing: &decision.missing,
         }

@@ -4,11 +4,13 @@
 pub mod error;
 pub mod plan;
 mod progress;
+pub mod status;
 
 use std::io::{BufRead, IsTerminal, Write};
 
 use anyhow::Context;
-use console::Style;
+use console::{Style, Term};
+use secrecy::SecretString;
 
 pub use progress::{Progress, Task};
 
@@ -39,6 +41,14 @@ impl Styles {
             strong: style().bold(),
             dim: style().dim(),
         }
+    }
+}
+
+#[cfg(test)]
+impl Styles {
+    /// No colour at all.
+    pub(crate) fn plain() -> Self {
+        Self::new(false)
     }
 }
 
@@ -93,6 +103,24 @@ impl Ui {
         }
     }
 
+    /// How many columns there are for text, where that matters.
+    pub fn width(&self) -> usize {
+        Term::stdout()
+            .size_checked()
+            .map_or(100, |(_, columns)| usize::from(columns))
+    }
+
+    /// Whether what was said can be replaced.
+    pub fn can_redraw(&self) -> bool {
+        std::io::stdout().is_terminal() && !self.json && !self.quiet
+    }
+
+    /// Says this in place of everything before it.
+    pub fn redraw(&self, text: &str) {
+        let _ = Term::stdout().clear_screen();
+        self.say(text);
+    }
+
     /// The same, for a JSON document.
     pub fn as_json(&self, json: bool) -> Self {
         Self {
@@ -129,6 +157,16 @@ impl Ui {
     /// Something that takes a while begins.
     pub fn task(&self, label: impl Into<String>) -> Task {
         self.progress.task(label.into())
+    }
+
+    /// Asks for what nobody else should see. Where nobody can answer, the error names `otherwise`.
+    pub fn ask_secret(&self, question: &str, otherwise: &str) -> anyhow::Result<SecretString> {
+        let terminal = Term::stderr();
+        if !terminal.is_term() || !std::io::stdin().is_terminal() {
+            anyhow::bail!("nobody can be asked here; give {otherwise}");
+        }
+        terminal.write_str(&format!("{question}: "))?;
+        Ok(terminal.read_secure_line()?.into())
     }
 
     /// Asks; yes only for `y` or `yes`. Where nobody can answer, the error names `--yes`.
