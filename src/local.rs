@@ -66,7 +66,11 @@ pub async fn invoke(
         .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
         .env("AWS_LAMBDA_LOG_GROUP_NAME", "none")
         .env("AWS_LAMBDA_LOG_STREAM_NAME", "none")
-        .envs(environment.iter().map(|(name, value)| (name, value.expose())))
+        .envs(
+            environment
+                .iter()
+                .map(|(name, value)| (name, value.expose())),
+        )
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -132,7 +136,8 @@ impl RuntimeApi {
             Some("next") => {
                 let event = take(&self.event);
                 match event {
-                    Some(event) => Ok(invocation(event).unwrap_or_else(|_| empty(StatusCode::INTERNAL_SERVER_ERROR))),
+                    Some(event) => Ok(invocation(event)
+                        .unwrap_or_else(|_| empty(StatusCode::INTERNAL_SERVER_ERROR))),
                     // There is no second event: Lambda would freeze the process here.
                     None => std::future::pending().await,
                 }
@@ -162,8 +167,14 @@ fn invocation(event: String) -> hyper::http::Result<Response<Full<Bytes>>> {
         + Duration::from_secs(TRIGGER_TIMEOUT_S.into());
     Response::builder()
         .header("content-type", "application/json")
-        .header("lambda-runtime-aws-request-id", "00000000-0000-4000-8000-000000000000")
-        .header("lambda-runtime-deadline-ms", deadline.as_millis().to_string())
+        .header(
+            "lambda-runtime-aws-request-id",
+            "00000000-0000-4000-8000-000000000000",
+        )
+        .header(
+            "lambda-runtime-deadline-ms",
+            deadline.as_millis().to_string(),
+        )
         .header("lambda-runtime-invoked-function-arn", "local")
         .header("lambda-runtime-trace-id", "Root=0")
         .body(Full::from(event))

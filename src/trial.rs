@@ -56,7 +56,9 @@ impl Trial {
             .find_map(|line| Entry::read(0, line));
         let thrown = answer.payload["errorType"].as_str();
         let trial = |outcome: &str, user: Option<User>| {
-            let pool_refuses = user.as_ref().map_or_else(Vec::new, |user| refusals(user, pool));
+            let pool_refuses = user
+                .as_ref()
+                .map_or_else(Vec::new, |user| refusals(user, pool));
             Self {
                 outcome: outcome.to_owned(),
                 would_migrate: user.is_some() && pool_refuses.is_empty(),
@@ -68,7 +70,9 @@ impl Trial {
         };
         let outcome = log.as_ref().map(|entry| entry.outcome.as_str());
         if answer.error.is_some() {
-            let outcome = outcome.or(thrown).context("the function failed without a word")?;
+            let outcome = outcome
+                .or(thrown)
+                .context("the function failed without a word")?;
             if Class::of(outcome) != Class::Failed && log.is_some() {
                 bail!("the function failed after it had decided `{outcome}`; its log says why");
             }
@@ -82,7 +86,10 @@ impl Trial {
         if *response == event["response"] {
             return Ok(trial(outcome.unwrap_or("not-migrated"), None));
         }
-        Ok(trial(outcome.unwrap_or("migrated"), Some(User::new(response))))
+        Ok(trial(
+            outcome.unwrap_or("migrated"),
+            Some(User::new(response)),
+        ))
     }
 }
 
@@ -104,7 +111,9 @@ impl User {
                 .into_iter()
                 .flatten()
                 .map(|(name, value)| {
-                    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                    let text = value
+                        .as_str()
+                        .map_or_else(|| value.to_string(), str::to_owned);
                     (name.clone(), text)
                 })
                 .collect(),
@@ -125,7 +134,9 @@ fn refusals(user: &User, pool: &PoolDocument) -> Vec<String> {
     let unknown = user
         .attributes
         .keys()
-        .filter(|name| !schema.is_empty() && !schema.iter().any(|known| known.name == name.as_str()))
+        .filter(|name| {
+            !schema.is_empty() && !schema.iter().any(|known| known.name == name.as_str())
+        })
         .map(|name| format!("the pool has no attribute {name}"));
     let missing = schema
         .iter()
@@ -147,7 +158,12 @@ mod tests {
     const ARN: &str = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Ab1";
 
     fn event() -> Value {
-        probe::event_for(&ARN.parse().unwrap(), "web", "ada@example.com", Some("Secret-Pass-1"))
+        probe::event_for(
+            &ARN.parse().unwrap(),
+            "web",
+            "ada@example.com",
+            Some("Secret-Pass-1"),
+        )
     }
 
     fn pool() -> PoolDocument {
@@ -188,16 +204,28 @@ mod tests {
 
     #[test]
     fn a_user_the_pool_would_not_take_would_not_migrate() {
-        let response = json!({ "userAttributes": { "custom:shop": "1" }, "messageAction": "SUPPRESS" });
+        let response =
+            json!({ "userAttributes": { "custom:shop": "1" }, "messageAction": "SUPPRESS" });
         let trial = Trial::new(&event(), &answer(response, "migrated-for-reset"), &pool()).unwrap();
         assert!(!trial.would_migrate);
-        assert_eq!(trial.pool_refuses, ["the pool has no attribute custom:shop", "the pool requires the attribute email"]);
+        assert_eq!(
+            trial.pool_refuses,
+            [
+                "the pool has no attribute custom:shop",
+                "the pool requires the attribute email"
+            ]
+        );
         assert_eq!(trial.user.unwrap().status, "RESET_REQUIRED");
     }
 
     #[test]
     fn an_untouched_response_is_nobody() {
-        let trial = Trial::new(&event(), &answer(event()["response"].clone(), "wrong-password"), &pool()).unwrap();
+        let trial = Trial::new(
+            &event(),
+            &answer(event()["response"].clone(), "wrong-password"),
+            &pool(),
+        )
+        .unwrap();
         assert!(!trial.would_migrate && trial.user.is_none());
         assert_eq!(trial.outcome, "wrong-password");
     }
@@ -208,7 +236,10 @@ mod tests {
         thrown.error = Some("Unhandled".into());
         thrown.payload = json!({ "errorType": "DirectoryUnavailable", "errorMessage": "x" });
         let trial = Trial::new(&event(), &thrown, &pool()).unwrap();
-        assert_eq!((trial.outcome.as_str(), trial.would_migrate), ("directory-unavailable", false));
+        assert_eq!(
+            (trial.outcome.as_str(), trial.would_migrate),
+            ("directory-unavailable", false)
+        );
         thrown.log.clear();
         thrown.payload = Value::Null;
         assert!(Trial::new(&event(), &thrown, &pool()).is_err());

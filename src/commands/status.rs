@@ -24,7 +24,9 @@ pub(super) async fn run(global: &Global, args: &cli::Status, ui: &Ui) -> anyhow:
     );
     let loaded = settings::load_if_there(global)?;
     let config = loaded.as_ref().map(|loaded| &loaded.config);
-    let window = config.map(|config| config.window.clone()).unwrap_or_default();
+    let window = config
+        .map(|config| config.window.clone())
+        .unwrap_or_default();
     let since = args.since.first_day(today()?);
     let shown = async {
         let mut pools = Vec::new();
@@ -55,7 +57,8 @@ fn show(statuses: &[Status], args: &cli::Status, ui: &Ui) -> anyhow::Result<()> 
         std::fs::write(path, page::render(statuses))
             .with_context(|| format!("failed to write `{}`", path.display()))?;
     }
-    let views = |view: &dyn Fn(&Status) -> String| -> Vec<String> { statuses.iter().map(view).collect() };
+    let views =
+        |view: &dyn Fn(&Status) -> String| -> Vec<String> { statuses.iter().map(view).collect() };
     let whole = |status: &Status| ui::status::render(status, ui.width(), &ui.out);
     match args.watch {
         None => {
@@ -98,8 +101,8 @@ impl Watched {
             Log::open(&aws, &group, since.epoch_days() * 86_400_000, now_ms),
         );
         let described = described.with_context(|| format!("failed to read user pool `{pool}`"))?;
-        let clients =
-            clients.with_context(|| format!("failed to read the app clients of user pool `{pool}`"))?;
+        let clients = clients
+            .with_context(|| format!("failed to read the app clients of user pool `{pool}`"))?;
         let failed = || format!("failed to read log group `{group}`");
         if there.with_context(failed)?.is_none() {
             bail!(
@@ -140,7 +143,8 @@ impl Watched {
             self.log.read(self.facts.now_ms, seen)
         );
         let described = described.with_context(|| format!("failed to read user pool `{pool}`"))?;
-        let tally = tally.with_context(|| format!("failed to read the log of user pool `{pool}`"))?;
+        let tally =
+            tally.with_context(|| format!("failed to read the log of user pool `{pool}`"))?;
         self.facts.pool_users = described.estimated_users();
         task.clear();
         Ok(Status::new(&tally, &self.facts, self.log.source))

@@ -67,7 +67,10 @@ pub(super) async fn run(global: &Global, args: &Try, ui: &Ui) -> anyhow::Result<
     );
     let (by, answer) = if args.local {
         let config = settings::load(global)?.config;
-        (By::Local, try_here(&session, &config, &event, global, ui).await?)
+        (
+            By::Local,
+            try_here(&session, &config, &event, global, ui).await?,
+        )
     } else {
         (By::Function, try_function(&session, &event, ui).await?)
     };
@@ -110,7 +113,10 @@ fn password(args: &Try, ui: &Ui) -> anyhow::Result<SecretString> {
         .read_line(&mut line)
         .context("failed to read the password from standard input")?;
     let password = line.trim_end_matches(['\n', '\r']);
-    ensure!(!password.is_empty(), "there is no password on standard input");
+    ensure!(
+        !password.is_empty(),
+        "there is no password on standard input"
+    );
     Ok(password.into())
 }
 
@@ -163,13 +169,20 @@ async fn try_here(
         .as_ref()
         .map(|function| &function.function.environment);
     let mut environment = settings::environment_secrets(config, deployed)?;
-    let mut set = |name: &str, value: &str| environment.insert(name.to_owned(), EnvValue::new(value));
-    set(SETTINGS_VARIABLE, &session.handler_settings(config).to_json());
+    let mut set =
+        |name: &str, value: &str| environment.insert(name.to_owned(), EnvValue::new(value));
+    set(
+        SETTINGS_VARIABLE,
+        &session.handler_settings(config).to_json(),
+    );
     set("AWS_REGION", &session.names.pool.region);
     // The handler fetches secrets with the operator's credentials, from where the operator's calls go.
     if let Some(credentials) = session.aws.credentials().await {
         set("AWS_ACCESS_KEY_ID", &credentials.access_key_id);
-        set("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key.expose_secret());
+        set(
+            "AWS_SECRET_ACCESS_KEY",
+            credentials.secret_access_key.expose_secret(),
+        );
         if let Some(token) = &credentials.session_token {
             set("AWS_SESSION_TOKEN", token.expose_secret());
         }
@@ -216,14 +229,21 @@ fn render(document: &Document<'_>, client: &ClientDocument, styles: &Styles) -> 
     let mut row = |label: &str, value: &str| {
         let _ = writeln!(text, "  {label:<11} {value}");
     };
-    let style = if trial.would_migrate { &styles.good } else { &styles.bad };
+    let style = if trial.would_migrate {
+        &styles.good
+    } else {
+        &styles.bad
+    };
     row("outcome", &style.apply_to(&trial.outcome).to_string());
     if let Some(user) = &trial.user {
         row("status", &user.status);
-        row("welcome", &match user.welcome.as_slice() {
-            [] => "no message".to_owned(),
-            mediums => format!("a message by {}", mediums.join(" and ")),
-        });
+        row(
+            "welcome",
+            &match user.welcome.as_slice() {
+                [] => "no message".to_owned(),
+                mediums => format!("a message by {}", mediums.join(" and ")),
+            },
+        );
         if user.force_alias_creation {
             row("alias", "taken from another user who has it");
         }
@@ -231,7 +251,10 @@ fn render(document: &Document<'_>, client: &ClientDocument, styles: &Styles) -> 
             row("second", "factor by SMS");
         }
         for (index, (name, value)) in user.attributes.iter().enumerate() {
-            row(if index == 0 { "attributes" } else { "" }, &format!("{name} = {value}"));
+            row(
+                if index == 0 { "attributes" } else { "" },
+                &format!("{name} = {value}"),
+            );
         }
     }
     for refusal in &trial.pool_refuses {
@@ -244,7 +267,9 @@ fn render(document: &Document<'_>, client: &ClientDocument, styles: &Styles) -> 
         for (index, call) in log.upstream.iter().enumerate() {
             row(if index == 0 { "directory" } else { "" }, &call.to_string());
         }
-        let start = log.init_ms.map_or_else(String::new, |init| format!(", {} of it to start", duration(init)));
+        let start = log.init_ms.map_or_else(String::new, |init| {
+            format!(", {} of it to start", duration(init))
+        });
         if let Some(took) = log.took_ms {
             row("took", &format!("{}{start}", duration(took)));
         }
@@ -252,7 +277,9 @@ fn render(document: &Document<'_>, client: &ClientDocument, styles: &Styles) -> 
     row("from here", &duration(trial.took_ms));
     text.push('\n');
     text.push_str(match (trial.would_migrate, known) {
-        (_, Some(true)) => "The pool has this user already, so Cognito would not ask. Nothing was stored.",
+        (_, Some(true)) => {
+            "The pool has this user already, so Cognito would not ask. Nothing was stored."
+        }
         (true, _) => "The user would migrate. Nothing was stored.",
         (false, _) => "The user would not migrate. Nothing was stored.",
     });

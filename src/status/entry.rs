@@ -9,11 +9,10 @@ use serde::{Deserialize, Serialize};
 /// The outcome of an invocation that wrote none, because the function was cut off or crashed.
 pub const ABORTED: &str = "aborted";
 
-/// What Lambda or the function writes in place of an outcome, and the word for it.
-const ABORTS: [(&str, &str); 3] = [
+/// What Lambda writes in place of an outcome, and the word for it.
+const ABORTS: [(&str, &str); 2] = [
     ("Task timed out after", "timeout"),
     ("Runtime exited", "crash"),
-    ("\"message\":\"panic\"", "panic"),
 ];
 
 /// How an outcome counts.
@@ -32,8 +31,11 @@ impl Class {
     pub fn of(outcome: &str) -> Self {
         match outcome {
             "migrated" | "migrated-for-reset" => Self::Migrated,
-            "directory-unavailable" | "unsupported-trigger" | "invalid-event"
-            | "invalid-settings" | ABORTED => Self::Failed,
+            "directory-unavailable"
+            | "unsupported-trigger"
+            | "invalid-event"
+            | "invalid-settings"
+            | ABORTED => Self::Failed,
             _ => Self::Refused,
         }
     }
@@ -177,19 +179,32 @@ mod tests {
     #[test]
     fn an_invocation_that_was_cut_off_counts_as_aborted() {
         for (message, reason) in [
-            ("2026-11-20T10:00:00.000Z 8f5a Task timed out after 5.00 seconds", "timeout"),
-            ("RequestId: 8f5a Error: Runtime exited with error: signal: killed", "crash"),
-            (r#"{"level":"ERROR","message":"panic","place":"src/main.rs:1"}"#, "panic"),
+            (
+                "2026-11-20T10:00:00.000Z 8f5a Task timed out after 5.00 seconds",
+                "timeout",
+            ),
+            (
+                "RequestId: 8f5a Error: Runtime exited with error: signal: killed",
+                "crash",
+            ),
         ] {
             let entry = Entry::read(0, message).unwrap();
-            assert_eq!((entry.outcome.as_str(), entry.reason.as_deref()), (ABORTED, Some(reason)));
+            assert_eq!(
+                (entry.outcome.as_str(), entry.reason.as_deref()),
+                (ABORTED, Some(reason))
+            );
             assert_eq!(entry.class(), Class::Failed);
         }
     }
 
     #[test]
     fn lines_without_an_outcome_say_nothing() {
-        for message in ["", "START RequestId: 8f5a Version: $LATEST", "{\"level\":\"INFO\"}", "{"] {
+        for message in [
+            "",
+            "START RequestId: 8f5a Version: $LATEST",
+            "{\"level\":\"INFO\"}",
+            "{",
+        ] {
             assert_eq!(Entry::read(0, message), None, "{message}");
         }
     }
@@ -198,7 +213,10 @@ mod tests {
     fn a_customer_without_a_required_attribute_is_trouble() {
         let line = r#"{"outcome":"not-eligible","durationMs":1.0,"missing":["birthdate"]}"#;
         let entry = Entry::read(0, line).unwrap();
-        assert_eq!(entry.reason.as_deref(), Some("the directory has no birthdate"));
+        assert_eq!(
+            entry.reason.as_deref(),
+            Some("the directory has no birthdate")
+        );
         assert!(entry.is_trouble());
         assert_eq!(entry.class(), Class::Refused);
     }

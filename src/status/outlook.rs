@@ -101,7 +101,10 @@ mod tests {
     fn the_recent_rate_is_carried_on() {
         let seen = ahead(100, 30, Some(1000));
         assert_eq!((seen.rate_per_day, seen.rate_days), (Some(100.0), 7));
-        assert_eq!((seen.verdict, seen.ends), (Verdict::EndInSight, Some(date("2026-11-30"))));
+        assert_eq!(
+            (seen.verdict, seen.ends),
+            (Verdict::EndInSight, Some(date("2026-11-30")))
+        );
         assert_eq!(seen.left_at_close, Some(0));
         assert_eq!(ahead(10, 30, Some(1000)).left_at_close, Some(700));
     }

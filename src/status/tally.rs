@@ -74,7 +74,10 @@ impl Times {
     }
 
     fn merge(&mut self, other: &Self) {
-        other.0.iter().for_each(|(slot, n)| self.add_to_slot(*slot, *n));
+        other
+            .0
+            .iter()
+            .for_each(|(slot, n)| self.add_to_slot(*slot, *n));
     }
 
     /// How many.
@@ -141,7 +144,11 @@ impl Tally {
             return;
         }
         self.count(entry.at_ms.div_euclid(DAY_MS), &entry.outcome, 1);
-        self.count_client(entry.client.as_deref().unwrap_or_default(), &entry.outcome, 1);
+        self.count_client(
+            entry.client.as_deref().unwrap_or_default(),
+            &entry.outcome,
+            1,
+        );
         if entry.class() == Class::Migrated {
             self.note_migration(entry.at_ms);
         }
@@ -166,7 +173,11 @@ impl Tally {
     pub fn count_client(&mut self, client: &str, outcome: &str, n: u64) {
         match self.clients.get_mut(client) {
             Some(counts) => counts.add(outcome, n),
-            None => self.clients.entry(client.to_owned()).or_default().add(outcome, n),
+            None => self
+                .clients
+                .entry(client.to_owned())
+                .or_default()
+                .add(outcome, n),
         }
     }
 
@@ -177,7 +188,9 @@ impl Tally {
 
     /// Keeps the entry if it is one of the last.
     pub fn keep_trouble(&mut self, entry: Entry) {
-        let at = self.troubles.partition_point(|kept| kept.at_ms > entry.at_ms);
+        let at = self
+            .troubles
+            .partition_point(|kept| kept.at_ms > entry.at_ms);
         self.troubles.insert(at, entry);
         self.troubles.truncate(KEPT);
     }
@@ -207,15 +220,25 @@ impl Tally {
             trials,
         } = other;
         for (day, counts) in days {
-            counts.iter().for_each(|(outcome, n)| self.count(*day, outcome, n));
+            counts
+                .iter()
+                .for_each(|(outcome, n)| self.count(*day, outcome, n));
         }
         for (client, counts) in clients {
-            counts.iter().for_each(|(outcome, n)| self.count_client(client, outcome, n));
+            counts
+                .iter()
+                .for_each(|(outcome, n)| self.count_client(client, outcome, n));
         }
         self.times.merge(times);
         self.inits.merge(inits);
-        slowest.iter().cloned().for_each(|entry| self.keep_slow(entry));
-        troubles.iter().cloned().for_each(|entry| self.keep_trouble(entry));
+        slowest
+            .iter()
+            .cloned()
+            .for_each(|entry| self.keep_slow(entry));
+        troubles
+            .iter()
+            .cloned()
+            .for_each(|entry| self.keep_trouble(entry));
         self.last_migration_ms = self.last_migration_ms.max(*last_migration_ms);
         self.trials += trials;
     }
@@ -256,7 +279,10 @@ mod tests {
         for n in 0..lines {
             let at = 20_000 * DAY_MS + i64::try_from(n * (30 * 86_400_000) / lines).unwrap();
             tally.read(at, &line(n));
-            tally.read(at, "REPORT RequestId: 8f5a\tDuration: 4.10 ms\tBilled Duration: 5 ms");
+            tally.read(
+                at,
+                "REPORT RequestId: 8f5a\tDuration: 4.10 ms\tBilled Duration: 5 ms",
+            );
         }
         tally
     }
@@ -269,7 +295,13 @@ mod tests {
         assert_eq!(many.outcomes().of(Class::Migrated), 12_000 / 20 * 15);
         assert_eq!(many.outcomes().of(Class::Failed), 12_000 / 20);
         let size = |tally: &Tally| {
-            (tally.days.len(), tally.clients.len(), tally.times.0.len(), tally.slowest.len(), tally.troubles.len())
+            (
+                tally.days.len(),
+                tally.clients.len(),
+                tally.times.0.len(),
+                tally.slowest.len(),
+                tally.troubles.len(),
+            )
         };
         assert_eq!(size(&few), size(&many));
         assert_eq!((many.days.len(), many.clients.len()), (30, 7));
@@ -295,7 +327,11 @@ mod tests {
             let took = (n * 37) % 100;
             tally.read(n, &format!(r#"{{"outcome":"directory-unavailable","durationMs":{took},"reason":"timeout"}}"#));
         }
-        let slowest: Vec<_> = tally.slowest.iter().filter_map(|entry| entry.took_ms).collect();
+        let slowest: Vec<_> = tally
+            .slowest
+            .iter()
+            .filter_map(|entry| entry.took_ms)
+            .collect();
         assert_eq!(slowest, (90..100).rev().map(f64::from).collect::<Vec<_>>());
         let last: Vec<_> = tally.troubles.iter().map(|entry| entry.at_ms).collect();
         assert_eq!(last, (90..100).rev().collect::<Vec<_>>());
@@ -305,6 +341,12 @@ mod tests {
     fn trials_of_the_operator_count_nowhere_else() {
         let mut tally = Tally::default();
         tally.read(5, r#"{"outcome":"migrated","durationMs":1.0,"trial":true}"#);
-        assert_eq!(tally, Tally { trials: 1, ..Tally::default() });
+        assert_eq!(
+            tally,
+            Tally {
+                trials: 1,
+                ..Tally::default()
+            }
+        );
     }
 }

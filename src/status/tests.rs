@@ -1,6 +1,6 @@
 use super::*;
-use crate::ui::status::{line, render, summary};
 use crate::ui::Styles;
+use crate::ui::status::{line, render, summary};
 
 const NOW: &str = "2026-11-20";
 
@@ -26,24 +26,38 @@ fn tally(days: i64, per_day: u64) -> Tally {
         let at = day * DAY_MS + 3_600_000;
         for n in 0..per_day {
             let took = 10 + n % 40;
-            let line = format!(r#"{{"outcome":"migrated","durationMs":{took},"clientId":"1example"}}"#);
+            let line =
+                format!(r#"{{"outcome":"migrated","durationMs":{took},"clientId":"1example"}}"#);
             tally.read(at, &line);
         }
-        tally.read(at, r#"{"outcome":"wrong-password","durationMs":30.0,"clientId":"1example"}"#);
+        tally.read(
+            at,
+            r#"{"outcome":"wrong-password","durationMs":30.0,"clientId":"1example"}"#,
+        );
         tally.read(at, r#"{"outcome":"directory-unavailable","durationMs":3500.0,"initMs":2.0,"clientId":"2example","reason":"timeout","upstream":[{"call":"user_exists","ms":3499.0,"status":null}]}"#);
     }
     tally
 }
 
 fn status(days: i64, per_day: u64, total: Option<u64>, pool_users: Option<u64>) -> Status {
-    Status::new(&tally(days, per_day), &facts(total, pool_users), Source::Events)
+    Status::new(
+        &tally(days, per_day),
+        &facts(total, pool_users),
+        Source::Events,
+    )
 }
 
 #[test]
 fn the_figures_follow_from_the_log_and_the_configuration() {
     let status = status(20, 100, Some(12_000), Some(1_990));
-    assert_eq!((status.migrated, status.refused, status.failed), (2000, 20, 20));
-    assert_eq!((status.progress.arrived, status.progress.basis), (2000, Basis::Log));
+    assert_eq!(
+        (status.migrated, status.refused, status.failed),
+        (2000, 20, 20)
+    );
+    assert_eq!(
+        (status.progress.arrived, status.progress.basis),
+        (2000, Basis::Log)
+    );
     assert_eq!(status.outlook.rate_per_day, Some(100.0));
     assert_eq!(status.outlook.ends.unwrap().to_string(), "2027-02-28");
     assert_eq!(status.outlook.left_at_close, Some(0));
@@ -58,8 +72,15 @@ fn the_figures_follow_from_the_log_and_the_configuration() {
 #[test]
 fn where_the_log_is_cut_the_pools_own_count_speaks() {
     let cut = status(31, 100, Some(12_000), Some(9_000));
-    assert_eq!((cut.progress.arrived, cut.progress.basis), (9_000, Basis::Pool));
-    assert!(summary(&cut)[0].contains("9,000 of 12,000, 75.0 %"), "{:?}", summary(&cut));
+    assert_eq!(
+        (cut.progress.arrived, cut.progress.basis),
+        (9_000, Basis::Pool)
+    );
+    assert!(
+        summary(&cut)[0].contains("9,000 of 12,000, 75.0 %"),
+        "{:?}",
+        summary(&cut)
+    );
     let whole = status(30, 100, Some(12_000), Some(9_000));
     assert_eq!(whole.progress.basis, Basis::Log);
 }
@@ -68,7 +89,11 @@ fn where_the_log_is_cut_the_pools_own_count_speaks() {
 fn the_terminal_view_fits_every_width_and_says_the_figures() {
     let styles = Styles::plain();
     for width in [60, 80, 120, 200] {
-        let text = render(&status(31, 1234, Some(120_000), Some(40_000)), width, &styles);
+        let text = render(
+            &status(31, 1234, Some(120_000), Some(40_000)),
+            width,
+            &styles,
+        );
         for line in text.lines() {
             assert!(line.chars().count() <= width, "{width}: {line}");
         }
@@ -102,8 +127,24 @@ fn the_keys_of_the_json_are_fixed() {
     assert_eq!(
         keys,
         [
-            "as_of", "clients", "cold_starts", "days", "errors", "failed", "migrated", "name", "outcomes", "outlook",
-            "pool", "progress", "refused", "since", "source", "times", "trials", "until"
+            "as_of",
+            "clients",
+            "cold_starts",
+            "days",
+            "errors",
+            "failed",
+            "migrated",
+            "name",
+            "outcomes",
+            "outlook",
+            "pool",
+            "progress",
+            "refused",
+            "since",
+            "source",
+            "times",
+            "trials",
+            "until"
         ]
     );
     assert_eq!(json["days"][0]["outcomes"]["migrated"], 10);
@@ -112,13 +153,19 @@ fn the_keys_of_the_json_are_fixed() {
 
 #[test]
 fn times_are_rounded_to_what_is_known() {
-    assert_eq!((rounded(0.12345), rounded(12.345), rounded(3502.4)), (0.123, 12.3, 3500.0));
+    assert_eq!(
+        (rounded(0.12345), rounded(12.345), rounded(3502.4)),
+        (0.123, 12.3, 3500.0)
+    );
 }
 
 #[test]
 fn the_period_is_days_weeks_or_from_a_day() {
     let today: Date = NOW.parse().unwrap();
-    let first = |text: &str| text.parse::<Since>().map(|since| since.first_day(today).to_string());
+    let first = |text: &str| {
+        text.parse::<Since>()
+            .map(|since| since.first_day(today).to_string())
+    };
     assert_eq!(first("30d").unwrap(), "2026-10-21");
     assert_eq!(first("2w").unwrap(), "2026-11-06");
     assert_eq!(first("2026-11-01").unwrap(), "2026-11-01");

@@ -24,9 +24,10 @@ pub fn render(status: &Status, width: usize, styles: &Styles) -> String {
     let _ = writeln!(
         text,
         "{}",
-        styles
-            .dim
-            .apply_to(format!("{} to {}, UTC, read {}", status.since, status.until, status.as_of))
+        styles.dim.apply_to(format!(
+            "{} to {}, UTC, read {}",
+            status.since, status.until, status.as_of
+        ))
     );
     text.push('\n');
     for line in summary(status) {
@@ -52,7 +53,10 @@ pub fn render(status: &Status, width: usize, styles: &Styles) -> String {
 
 /// One line, for a log that is watched.
 pub fn line(status: &Status) -> String {
-    let share = status.progress.share.map_or_else(String::new, |share| format!(" ({})", percent(share)));
+    let share = status
+        .progress
+        .share
+        .map_or_else(String::new, |share| format!(" ({})", percent(share)));
     let today = status.today().map(|day| &day.outcomes);
     let of = |class| thousands(today.map_or(0, |counts| counts.of(class)));
     format!(
@@ -136,7 +140,9 @@ fn ahead(status: &Status) -> String {
 fn window(status: &Status) -> Option<String> {
     let closes = status.outlook.closes?;
     if closes < status.until {
-        return Some(format!("The window closed on {closes}: nobody migrates any more."));
+        return Some(format!(
+            "The window closed on {closes}: nobody migrates any more."
+        ));
     }
     Some(match status.outlook.left_at_close {
         Some(0) => format!("The window closes on {closes}; at that rate nobody is left by then."),
@@ -179,7 +185,10 @@ fn days(text: &mut String, status: &Status, width: usize, styles: &Styles) {
     let earlier = status.days.len().saturating_sub(DAYS);
     if earlier > 0 {
         let mut sum = Counts::default();
-        for (outcome, n) in status.days[..earlier].iter().flat_map(|day| day.outcomes.iter()) {
+        for (outcome, n) in status.days[..earlier]
+            .iter()
+            .flat_map(|day| day.outcomes.iter())
+        {
             sum.add(outcome, n);
         }
         let _ = writeln!(text, "{}", figures("earlier", &sum));
@@ -193,7 +202,11 @@ fn days(text: &mut String, status: &Status, width: usize, styles: &Styles) {
         let figures = figures(&day.date.to_string(), &day.outcomes);
         let room = width.saturating_sub(figures.len() + 2);
         let bar = bar(day.outcomes.of(Class::Migrated), most, room);
-        let _ = writeln!(text, "{}", format!("{figures}  {}", styles.good.apply_to(bar)).trim_end());
+        let _ = writeln!(
+            text,
+            "{}",
+            format!("{figures}  {}", styles.good.apply_to(bar)).trim_end()
+        );
     }
 }
 
@@ -264,9 +277,18 @@ fn sentence(event: &Event) -> String {
     let entry = &event.entry;
     let mut parts = vec![format!("{} {}", event.at, entry.outcome)];
     parts.extend(entry.took_ms.map(duration));
-    parts.extend(entry.init_ms.map(|init| format!("{} of it to start", duration(init))));
+    parts.extend(
+        entry
+            .init_ms
+            .map(|init| format!("{} of it to start", duration(init))),
+    );
     parts.extend(entry.reason.clone());
-    parts.extend(entry.client.as_ref().map(|client| format!("client {client}")));
+    parts.extend(
+        entry
+            .client
+            .as_ref()
+            .map(|client| format!("client {client}")),
+    );
     if !entry.upstream.is_empty() {
         parts.push(event.upstream());
     }
@@ -345,7 +367,10 @@ mod tests {
         assert_eq!(thousands(1_234_567), "1,234,567");
         assert_eq!(percent(0.99999), "99.9 %");
         assert_eq!(percent(1.0), "100.0 %");
-        assert_eq!((duration(3.25), duration(12.0), duration(3501.0)), ("3.2 ms".into(), "12 ms".into(), "3.5 s".into()));
+        assert_eq!(
+            (duration(3.25), duration(12.0), duration(3501.0)),
+            ("3.2 ms".into(), "12 ms".into(), "3.5 s".into())
+        );
     }
 
     #[test]

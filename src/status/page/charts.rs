@@ -99,7 +99,12 @@ impl Plot {
     fn along(&mut self, labels: &[String], centred: bool) {
         let room = ((self.width - LEFT - RIGHT) / 86.0).floor().max(2.0) as usize;
         let every = labels.len().div_ceil(room).max(1);
-        let steps = if centred { labels.len() } else { labels.len() - 1 }.max(1) as f64;
+        let steps = if centred {
+            labels.len()
+        } else {
+            labels.len() - 1
+        }
+        .max(1) as f64;
         for (index, label) in labels.iter().enumerate() {
             if !(labels.len() - 1 - index).is_multiple_of(every) {
                 continue;
@@ -165,7 +170,11 @@ pub(super) fn daily(status: &Status, id: &str) -> String {
 /// How many have come over, day by day, and how it goes on at the present rate.
 pub(super) fn cumulative(status: &Status, id: &str) -> String {
     let (first, today) = (
-        status.days.first().map_or(status.until, |day| day.date).epoch_days(),
+        status
+            .days
+            .first()
+            .map_or(status.until, |day| day.date)
+            .epoch_days(),
         status.until.epoch_days(),
     );
     let arrived = status.progress.arrived;
@@ -182,10 +191,9 @@ pub(super) fn cumulative(status: &Status, id: &str) -> String {
         thousands(arrived),
         status.until,
         total.map_or_else(String::new, |total| format!(" of {}", thousands(total))),
-        status
-            .outlook
-            .ends
-            .map_or_else(String::new, |ends| format!(" At the rate of the last days nobody is left on {ends}."))
+        status.outlook.ends.map_or_else(String::new, |ends| format!(
+            " At the rate of the last days nobody is left on {ends}."
+        ))
     );
     WIDTHS
         .iter()
@@ -237,12 +245,22 @@ pub(super) fn distribution(status: &Status, id: &str) -> String {
     const ROW: f64 = 24.0;
     let steps = &status.times.distribution;
     let all: u64 = steps.iter().map(|step| step.count).sum();
-    let most = steps.iter().map(|step| step.count).max().unwrap_or_default();
+    let most = steps
+        .iter()
+        .map(|step| step.count)
+        .max()
+        .unwrap_or_default();
     let description = format!(
         "Of {} answers half took no longer than {}, and 99 % no longer than {}.",
         thousands(all),
-        status.times.median_ms.map_or_else(|| "nothing".to_owned(), duration),
-        status.times.p99_ms.map_or_else(|| "nothing".to_owned(), duration),
+        status
+            .times
+            .median_ms
+            .map_or_else(|| "nothing".to_owned(), duration),
+        status
+            .times
+            .p99_ms
+            .map_or_else(|| "nothing".to_owned(), duration),
     );
     let height = ROW * steps.len() as f64;
     WIDTHS
@@ -292,7 +310,13 @@ pub(super) fn range(step: &Step) -> String {
     };
     match step.to_ms {
         Some(to) if step.from_ms == 0.0 => format!("under {}", whole(to)),
-        Some(to) => format!("{}-{}", whole(step.from_ms).trim_end_matches(" ms").trim_end_matches(" s"), whole(to)),
+        Some(to) => format!(
+            "{}-{}",
+            whole(step.from_ms)
+                .trim_end_matches(" ms")
+                .trim_end_matches(" s"),
+            whole(to)
+        ),
         None => format!("{} or more", whole(step.from_ms)),
     }
 }
@@ -318,14 +342,26 @@ mod tests {
 
     #[test]
     fn steps_are_round() {
-        for (step, round) in [(0.2, 1.0), (1.0, 1.0), (3.0, 5.0), (7.0, 10.0), (230.0, 500.0)] {
+        for (step, round) in [
+            (0.2, 1.0),
+            (1.0, 1.0),
+            (3.0, 5.0),
+            (7.0, 10.0),
+            (230.0, 500.0),
+        ] {
             assert_eq!(round_step(step), round);
         }
     }
 
     #[test]
     fn ranges_are_words() {
-        let step = |from_ms, to_ms| range(&Step { from_ms, to_ms, count: 0 });
+        let step = |from_ms, to_ms| {
+            range(&Step {
+                from_ms,
+                to_ms,
+                count: 0,
+            })
+        };
         assert_eq!(step(0.0, Some(5.0)), "under 5 ms");
         assert_eq!(step(50.0, Some(100.0)), "50-100 ms");
         assert_eq!(step(500.0, Some(1000.0)), "500-1 s");

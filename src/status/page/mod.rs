@@ -60,15 +60,34 @@ fn key_figures(page: &mut String, status: &Status) {
     let optional = |value: Option<f64>| value.map_or_else(unknown, duration);
     let figures = [
         ("Migrated", thousands(status.progress.arrived)),
-        ("Share of all", status.progress.share.map_or_else(unknown, percent)),
-        ("A day, lately", status.outlook.rate_per_day.map_or_else(unknown, |rate| format!("{rate:.1}"))),
-        ("Nobody left", status.outlook.ends.map_or_else(unknown, |ends| ends.to_string())),
+        (
+            "Share of all",
+            status.progress.share.map_or_else(unknown, percent),
+        ),
+        (
+            "A day, lately",
+            status
+                .outlook
+                .rate_per_day
+                .map_or_else(unknown, |rate| format!("{rate:.1}")),
+        ),
+        (
+            "Nobody left",
+            status
+                .outlook
+                .ends
+                .map_or_else(unknown, |ends| ends.to_string()),
+        ),
         ("Failed", thousands(status.failed)),
         ("99 % waited at most", optional(status.times.p99_ms)),
     ];
     page.push_str("<dl class=\"key\">\n");
     for (name, value) in figures {
-        let _ = writeln!(page, "<div><dt>{name}</dt><dd>{}</dd></div>", escaped(&value));
+        let _ = writeln!(
+            page,
+            "<div><dt>{name}</dt><dd>{}</dd></div>",
+            escaped(&value)
+        );
     }
     page.push_str("</dl>\n");
 }
@@ -88,7 +107,9 @@ fn daily(page: &mut String, status: &Status, number: usize) {
         .collect();
     let rows = status.days.iter().rev().map(|day| {
         let counts = charts::stacked(&day.outcomes).map(thousands);
-        std::iter::once(day.date.to_string()).chain(counts).collect()
+        std::iter::once(day.date.to_string())
+            .chain(counts)
+            .collect()
     });
     table(page, &heads, rows);
     page.push_str("</details>\n</section>\n");
@@ -131,7 +152,12 @@ fn outcomes(page: &mut String, status: &Status) {
 fn clients(page: &mut String, status: &Status) {
     use super::entry::Class::{Failed, Migrated, Refused};
     page.push_str("<section>\n<h2>App clients</h2>\n");
-    let heads = [("Client", false), ("migrated", true), ("refused", true), ("failed", true)];
+    let heads = [
+        ("Client", false),
+        ("migrated", true),
+        ("refused", true),
+        ("failed", true),
+    ];
     let rows = status.clients.iter().map(|client| {
         let counts = [Migrated, Refused, Failed].map(|class| thousands(client.outcomes.of(class)));
         std::iter::once(client.label()).chain(counts).collect()
@@ -145,10 +171,21 @@ fn events(page: &mut String, title: &str, events: &[Event]) {
         return;
     }
     let _ = write!(page, "<section>\n<h2>{title}</h2>\n");
-    let heads = [("When (UTC)", false), ("Outcome", false), ("waited", true), ("Why, and what the directory was asked", false)];
+    let heads = [
+        ("When (UTC)", false),
+        ("Outcome", false),
+        ("waited", true),
+        ("Why, and what the directory was asked", false),
+    ];
     let rows = events.iter().map(|event| {
         let entry = &event.entry;
-        let why: Vec<String> = entry.reason.iter().cloned().chain([event.upstream()]).filter(|part| !part.is_empty()).collect();
+        let why: Vec<String> = entry
+            .reason
+            .iter()
+            .cloned()
+            .chain([event.upstream()])
+            .filter(|part| !part.is_empty())
+            .collect();
         vec![
             event.at.clone(),
             entry.outcome.clone(),
