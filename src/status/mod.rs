@@ -295,6 +295,11 @@ impl Event {
         }
     }
 
+    /// When, as people read it.
+    pub fn when(&self) -> String {
+        when(&self.at)
+    }
+
     /// What the directory was asked, in words.
     pub fn upstream(&self) -> String {
         self.entry
@@ -385,6 +390,11 @@ pub fn time(at_ms: i64) -> String {
         seconds / 60 % 60,
         seconds % 60
     )
+}
+
+/// A moment as [`time`] writes it, to the minute and as people read it.
+pub fn when(time: &str) -> String {
+    time.get(..16).unwrap_or(time).replace('T', " ")
 }
 
 #[cfg(test)]

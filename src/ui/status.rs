@@ -7,7 +7,7 @@ use super::Styles;
 use crate::status::entry::Class;
 use crate::status::outlook::Verdict;
 use crate::status::tally::Counts;
-use crate::status::{Basis, Event, Status};
+use crate::status::{Basis, Event, Status, when};
 
 /// Days that are shown one by one.
 const DAYS: usize = 31;
@@ -26,7 +26,9 @@ pub fn render(status: &Status, width: usize, styles: &Styles) -> String {
         "{}",
         styles.dim.apply_to(format!(
             "{} to {}, UTC, read {}",
-            status.since, status.until, status.as_of
+            status.since,
+            status.until,
+            when(&status.as_of)
         ))
     );
     text.push('\n');
@@ -81,14 +83,14 @@ pub fn summary(status: &Status) -> Vec<String> {
         ));
     }
     if let Some(last) = &progress.last_migration {
-        lines.push(format!("The last customer came over {last}."));
+        lines.push(format!("The last customer came over {} UTC.", when(last)));
     }
     lines.push(ahead(status));
     lines.extend(window(status));
     lines.extend(times(status));
     if status.trials > 0 {
         lines.push(format!(
-            "{} trial(s) by `try` and `deploy` are not counted.",
+            "{} trial(s) by the operator are not counted.",
             thousands(status.trials)
         ));
     }
@@ -275,7 +277,7 @@ fn events(text: &mut String, title: &str, events: &[Event], width: usize, styles
 /// An event in words.
 fn sentence(event: &Event) -> String {
     let entry = &event.entry;
-    let mut parts = vec![format!("{} {}", event.at, entry.outcome)];
+    let mut parts = vec![format!("{} {}", event.when(), entry.outcome)];
     parts.extend(entry.took_ms.map(duration));
     parts.extend(
         entry

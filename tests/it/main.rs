@@ -1,5 +1,8 @@
 //! The integration tests: the real program against real servers. One binary, because each links the SDKs anew.
 
 mod artifact;
+mod browser;
 mod life;
+mod status;
 mod support;
+mod try_;

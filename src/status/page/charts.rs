@@ -10,7 +10,7 @@ use crate::status::{Status, Step};
 use crate::ui::status::{duration, thousands};
 
 /// Drawings for a wide and for a narrow screen.
-pub(super) const WIDTHS: [(&str, f64); 2] = [("wide-chart", 1040.0), ("narrow", 356.0)];
+pub(super) const WIDTHS: [(&str, f64); 2] = [("wide-chart", 800.0), ("narrow", 356.0)];
 
 const HEIGHT: f64 = 280.0;
 const TOP: f64 = 14.0;
@@ -308,16 +308,15 @@ pub(super) fn range(step: &Step) -> String {
             format!("{} s", ms / 1000.0)
         }
     };
+    let from = whole(step.from_ms);
     match step.to_ms {
         Some(to) if step.from_ms == 0.0 => format!("under {}", whole(to)),
-        Some(to) => format!(
-            "{}-{}",
-            whole(step.from_ms)
-                .trim_end_matches(" ms")
-                .trim_end_matches(" s"),
-            whole(to)
-        ),
-        None => format!("{} or more", whole(step.from_ms)),
+        Some(to) => {
+            let to = whole(to);
+            let unit = to.trim_start_matches(|c: char| c != ' ');
+            format!("{}-{to}", from.strip_suffix(unit).unwrap_or(&from))
+        }
+        None => format!("{from} or more"),
     }
 }
 
@@ -364,7 +363,7 @@ mod tests {
         };
         assert_eq!(step(0.0, Some(5.0)), "under 5 ms");
         assert_eq!(step(50.0, Some(100.0)), "50-100 ms");
-        assert_eq!(step(500.0, Some(1000.0)), "500-1 s");
+        assert_eq!(step(500.0, Some(1000.0)), "500 ms-1 s");
         assert_eq!(step(5000.0, None), "5 s or more");
     }
 }

@@ -5,7 +5,7 @@ mod charts;
 
 use std::fmt::Write;
 
-use super::{Event, Status};
+use super::{Event, Status, when};
 use crate::ui::status::{duration, percent, summary, thousands};
 
 /// The page over one or more pools.
@@ -37,7 +37,7 @@ fn article(page: &mut String, status: &Status, number: usize) {
         escaped(&status.pool),
         status.since,
         status.until,
-        status.as_of
+        when(&status.as_of)
     );
     key_figures(page, status);
     page.push_str("<ul class=\"said\">\n");
@@ -102,8 +102,8 @@ fn daily(page: &mut String, status: &Status, number: usize) {
         let _ = write!(page, "<span><i class=\"{class}\"></i>{name}</span>");
     }
     page.push_str("</figcaption></figure>\n<details><summary>The figures</summary>\n");
-    let heads: Vec<(&str, bool)> = std::iter::once(("Day (UTC)", false))
-        .chain(charts::SERIES.map(|(_, name)| (name, true)))
+    let heads: Vec<(&str, Column)> = std::iter::once(("Day (UTC)", Column::Moment))
+        .chain(charts::SERIES.map(|(_, name)| (name, Column::Number)))
         .collect();
     let rows = status.days.iter().rev().map(|day| {
         let counts = charts::stacked(&day.outcomes).map(thousands);
@@ -134,7 +134,11 @@ fn times(page: &mut String, status: &Status, number: usize) {
         .distribution
         .iter()
         .map(|step| vec![charts::range(step), thousands(step.count)]);
-    table(page, &[("Waited", false), ("answers", true)], rows);
+    table(
+        page,
+        &[("Waited", Column::Text), ("answers", Column::Number)],
+        rows,
+    );
     page.push_str("</details>\n</section>\n");
 }
 
@@ -145,7 +149,11 @@ fn outcomes(page: &mut String, status: &Status) {
     let rows = rows
         .into_iter()
         .map(|(outcome, n)| vec![outcome.to_owned(), thousands(n)]);
-    table(page, &[("Outcome", false), ("answers", true)], rows);
+    table(
+        page,
+        &[("Outcome", Column::Text), ("answers", Column::Number)],
+        rows,
+    );
     page.push_str("</section>\n");
 }
 
@@ -153,10 +161,10 @@ fn clients(page: &mut String, status: &Status) {
     use super::entry::Class::{Failed, Migrated, Refused};
     page.push_str("<section>\n<h2>App clients</h2>\n");
     let heads = [
-        ("Client", false),
-        ("migrated", true),
-        ("refused", true),
-        ("failed", true),
+        ("Client", Column::Text),
+        ("migrated", Column::Number),
+        ("refused", Column::Number),
+        ("failed", Column::Number),
     ];
     let rows = status.clients.iter().map(|client| {
         let counts = [Migrated, Refused, Failed].map(|class| thousands(client.outcomes.of(class)));
@@ -172,10 +180,10 @@ fn events(page: &mut String, title: &str, events: &[Event]) {
     }
     let _ = write!(page, "<section>\n<h2>{title}</h2>\n");
     let heads = [
-        ("When (UTC)", false),
-        ("Outcome", false),
-        ("waited", true),
-        ("Why, and what the directory was asked", false),
+        ("When (UTC)", Column::Moment),
+        ("Outcome", Column::Text),
+        ("waited", Column::Number),
+        ("Why, and what the directory was asked", Column::Text),
     ];
     let rows = events.iter().map(|event| {
         let entry = &event.entry;
@@ -187,7 +195,7 @@ fn events(page: &mut String, title: &str, events: &[Event]) {
             .filter(|part| !part.is_empty())
             .collect();
         vec![
-            event.at.clone(),
+            event.when(),
             entry.outcome.clone(),
             entry.took_ms.map_or_else(String::new, duration),
             why.join(": "),
@@ -197,18 +205,35 @@ fn events(page: &mut String, title: &str, events: &[Event]) {
     page.push_str("</section>\n");
 }
 
-/// A table; columns of numbers are set to the right.
-fn table(page: &mut String, heads: &[(&str, bool)], rows: impl Iterator<Item = Vec<String>>) {
-    let class = |number: bool| if number { " class=\"n\"" } else { "" };
+/// What stands in a column, which decides how it is set.
+#[derive(Clone, Copy)]
+enum Column {
+    Text,
+    Number,
+    Moment,
+}
+
+impl Column {
+    fn class(self) -> &'static str {
+        match self {
+            Self::Text => "",
+            Self::Number => " class=\"number\"",
+            Self::Moment => " class=\"moment\"",
+        }
+    }
+}
+
+/// A table with these columns.
+fn table(page: &mut String, heads: &[(&str, Column)], rows: impl Iterator<Item = Vec<String>>) {
     page.push_str("<div class=\"scroll\" tabindex=\"0\"><table>\n<thead><tr>");
-    for (head, number) in heads {
-        let _ = write!(page, "<th scope=\"col\"{}>{head}</th>", class(*number));
+    for (head, column) in heads {
+        let _ = write!(page, "<th scope=\"col\"{}>{head}</th>", column.class());
     }
     page.push_str("</tr></thead>\n<tbody>\n");
     for row in rows {
         page.push_str("<tr>");
-        for (cell, (_, number)) in row.iter().zip(heads) {
-            let _ = write!(page, "<td{}>{}</td>", class(*number), escaped(cell));
+        for (cell, (_, column)) in row.iter().zip(heads) {
+            let _ = write!(page, "<td{}>{}</td>", column.class(), escaped(cell));
         }
         page.push_str("</tr>\n");
     }
