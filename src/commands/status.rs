@@ -7,11 +7,12 @@ use anyhow::{Context, bail, ensure};
 use jane_migrate_config::Date;
 use tokio::time::sleep;
 
+use super::many::{Ending, Endings, each};
 use super::session::{since_epoch_ms, today};
-use crate::aws::Aws;
+use crate::aws::{Aws, Connections};
 use crate::cli;
 use crate::cli::Global;
-use crate::ids::{function_name, log_group_name};
+use crate::ids::{PoolId, function_name, log_group_name};
 use crate::settings::{self, Target};
 use crate::status::read::Log;
 use crate::status::{Facts, Status, page};
@@ -24,54 +25,100 @@ pub(super) async fn run(global: &Global, args: &cli::Status, ui: &Ui) -> anyhow:
     );
     let loaded = settings::load_if_there(global)?;
     let config = loaded.as_ref().map(|loaded| &loaded.config);
-    let window = config
-        .map(|config| config.window.clone())
-        .unwrap_or_default();
     let since = args.since.first_day(today()?);
-    let shown = async {
-        let mut pools = Vec::new();
-        for target in settings::targets(global, &args.pools, config)? {
-            pools.push(Watched::open(target, since, &window, ui).await?);
+    let targets = settings::targets(global, &args.pools, config)?;
+    let mut endings = Endings::new(ui, &targets, Ending::Failed);
+    let connections = Connections::default();
+    let opened = each(targets, async |target| {
+        let pool = target.pool.clone();
+        let window = config.map(|config| config.for_pool(pool.as_str()).window.clone());
+        let window = window.unwrap_or_default();
+        (
+            pool,
+            Watched::open(target, &connections, since, &window, ui).await,
+        )
+    })
+    .await;
+    let mut pools = Vec::new();
+    for (pool, opened) in opened {
+        match opened {
+            Ok(watched) => pools.push(watched),
+            Err(error) => endings.broke_off(pool, error)?,
         }
-        loop {
-            let mut statuses = Vec::new();
-            for pool in &mut pools {
-                statuses.push(pool.status(ui).await?);
-            }
-            show(&statuses, args, ui)?;
-            match args.watch {
-                Some(seconds) => sleep(Duration::from_secs(seconds)).await,
-                None => return anyhow::Ok(()),
-            }
-        }
-    };
-    tokio::select! {
-        shown = shown => shown?,
-        _ = tokio::signal::ctrl_c(), if args.watch.is_some() => {}
     }
-    Ok(ExitCode::SUCCESS)
-}
-
-fn show(statuses: &[Status], args: &cli::Status, ui: &Ui) -> anyhow::Result<()> {
+    if let Some(seconds) = args.watch {
+        tokio::select! {
+            watched = watch(&mut pools, Duration::from_secs(seconds), args, ui) => watched?,
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut statuses = Vec::new();
+    for (pool, status) in read(&mut pools, ui).await {
+        match status {
+            Ok(status) => {
+                endings.ended(pool, &status, Ending::Done)?;
+                statuses.push(status);
+            }
+            Err(error) => endings.broke_off(pool, error)?,
+        }
+    }
+    ui.say(&views(&statuses, |status| {
+        ui::status::render(status, ui.width(), &ui.out)
+    }));
+    write_page(args, &statuses)?;
     if let Some(path) = &args.html {
-        std::fs::write(path, page::render(statuses))
-            .with_context(|| format!("failed to write `{}`", path.display()))?;
-    }
-    let views =
-        |view: &dyn Fn(&Status) -> String| -> Vec<String> { statuses.iter().map(view).collect() };
-    let whole = |status: &Status| ui::status::render(status, ui.width(), &ui.out);
-    match args.watch {
-        None => {
-            ui.say(&views(&whole).join("\n"));
-            super::print_documents(ui, statuses)?;
-        }
-        Some(_) if ui.can_redraw() => ui.redraw(&views(&whole).join("\n")),
-        Some(_) => ui.say(&views(&ui::status::line).join("\n")),
-    }
-    if let (Some(path), None) = (&args.html, args.watch) {
         ui.note(&format!("the page is in {}", path.display()));
     }
-    Ok(())
+    endings.finish()
+}
+
+/// Shows the pools again and again; a reading that fails is told, and the next one may do better.
+async fn watch(
+    pools: &mut [Watched],
+    pause: Duration,
+    args: &cli::Status,
+    ui: &Ui,
+) -> anyhow::Result<()> {
+    loop {
+        let mut statuses = Vec::new();
+        let mut failures = Vec::new();
+        for (_, status) in read(pools, ui).await {
+            match status {
+                Ok(status) => statuses.push(status),
+                Err(error) => failures.push(error),
+            }
+        }
+        write_page(args, &statuses)?;
+        if ui.can_redraw() {
+            let whole = |status: &Status| ui::status::render(status, ui.width(), &ui.out);
+            ui.redraw(&views(&statuses, whole));
+        } else {
+            ui.say(&views(&statuses, ui::status::line));
+        }
+        failures.iter().for_each(|error| ui.error(error));
+        sleep(pause).await;
+    }
+}
+
+/// All pools as of now, side by side.
+async fn read(pools: &mut [Watched], ui: &Ui) -> Vec<(PoolId, anyhow::Result<Status>)> {
+    each(pools, async |watched| {
+        (watched.target.pool.clone(), watched.status(ui).await)
+    })
+    .await
+}
+
+fn views(statuses: &[Status], view: impl Fn(&Status) -> String) -> String {
+    statuses.iter().map(view).collect::<Vec<_>>().join("\n")
+}
+
+fn write_page(args: &cli::Status, statuses: &[Status]) -> anyhow::Result<()> {
+    let Some(path) = &args.html else {
+        return Ok(());
+    };
+    std::fs::write(path, page::render(statuses))
+        .with_context(|| format!("failed to write `{}`", path.display()))
 }
 
 /// One pool whose log is read, once or again.
@@ -85,11 +132,12 @@ struct Watched {
 impl Watched {
     async fn open(
         target: Target,
+        connections: &Connections,
         since: Date,
         window: &jane_migrate_config::Window,
         ui: &Ui,
     ) -> anyhow::Result<Self> {
-        let aws = Aws::connect(&target.connection).await;
+        let aws = connections.get(&target.connection).await;
         let task = ui.task(format!("reading the log of user pool {}", target.pool));
         let pool = &target.pool;
         let group = log_group_name(&function_name(pool, &target.connection.region));

@@ -9,7 +9,7 @@ use jane_migrate_config::{Architecture, Config, SETTINGS_VARIABLE};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 
-use super::session::{Session, build};
+use super::session::{self, Session, build};
 use crate::aws::lambda::Invocation;
 use crate::cli::{Global, Try};
 use crate::document::ClientDocument;
@@ -50,14 +50,17 @@ pub(super) async fn run(global: &Global, args: &Try, ui: &Ui) -> anyhow::Result<
     let loaded = settings::load_if_there(global)?;
     let config = loaded.as_ref().map(|loaded| &loaded.config);
     let targets = settings::targets(global, &args.pools, config)?;
-    let [target] = targets
-        .try_into()
-        .map_err(|_| anyhow::anyhow!("one pool is tried at a time; name it with --pool"))?;
+    ensure!(
+        targets.len() == 1,
+        "one pool is tried at a time; name it with --pool"
+    );
     let password = match args.forgot_password {
         true => None,
         false => Some(password(args, ui)?),
     };
-    let session = Session::open(target, ui).await?;
+    let mut sessions = session::open_all(targets, ui).await;
+    let (pool, session) = sessions.pop().context("no pool")?;
+    let session = session?;
     let client = client(&session, args.client.as_deref())?;
     let event = probe::event_for(
         &session.names.pool,
@@ -75,7 +78,7 @@ pub(super) async fn run(global: &Global, args: &Try, ui: &Ui) -> anyhow::Result<
         (By::Function, try_function(&session, &event, ui).await?)
     };
     let document = Document {
-        pool: session.names.pool.id.as_str(),
+        pool: pool.as_str(),
         name: &args.user,
         client: client.id(),
         trigger: match args.forgot_password {

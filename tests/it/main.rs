@@ -3,6 +3,7 @@
 mod artifact;
 mod browser;
 mod life;
+mod many;
 mod status;
 mod support;
 mod try_;
