@@ -9,21 +9,34 @@ use super::error::During;
 use super::{Aws, AwsError, Found, Kind};
 use crate::resources::{LogGroup, Tags};
 
-/// One line of a log.
-#[derive(Debug, Clone)]
-pub struct LogEvent {
-    /// Milliseconds since 1970.
-    pub timestamp_ms: i64,
-    /// The line.
-    pub message: String,
-}
-
 /// One row of a query's answer: values by column, as text. A column without a value is not there.
 pub type Row = BTreeMap<String, String>;
 
 impl Aws {
     /// The log group with exactly this name, its tags not yet read.
     pub async fn log_group_settings(&self, name: &str) -> Result<Option<LogGroup>, AwsError> {
+        Ok(self
+            .described_log_group(name)
+            .await?
+            .map(|(group, _)| group))
+    }
+
+    /// The log group with exactly this name and its tags, where its account is not known.
+    pub async fn tagged_log_group(&self, name: &str) -> Result<Option<LogGroup>, AwsError> {
+        match self.described_log_group(name).await? {
+            Some((group, arn)) => self
+                .with_tags(group, arn.trim_end_matches(":*"))
+                .await
+                .map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The log group and its ARN.
+    async fn described_log_group(
+        &self,
+        name: &str,
+    ) -> Result<Option<(LogGroup, String)>, AwsError> {
         // The prefix matches longer names too; ours sorts first among them.
         let groups = self
             .logs
@@ -38,12 +51,15 @@ impl Aws {
         Ok(groups
             .into_iter()
             .find(|group| group.log_group_name() == Some(name))
-            .map(|group| LogGroup {
-                name: name.to_owned(),
-                retention_days: group
-                    .retention_in_days
-                    .and_then(|days| days.try_into().ok()),
-                tags: Tags::new(),
+            .map(|group| {
+                let settings = LogGroup {
+                    name: name.to_owned(),
+                    retention_days: group
+                        .retention_in_days
+                        .and_then(|days| days.try_into().ok()),
+                    tags: Tags::new(),
+                };
+                (settings, group.arn.unwrap_or_default())
             }))
     }
 
@@ -111,47 +127,6 @@ impl Aws {
             .during("logs:DeleteLogGroup")
             .found()?;
         Ok(())
-    }
-
-    /// The first event since `since_ms` (milliseconds since 1970) that `matches`. The filter `pattern` spares AWS the sending of
-    /// others; it is only a hint, because not every server understands it.
-    pub async fn find_log_event(
-        &self,
-        group: &str,
-        pattern: &str,
-        since_ms: i64,
-        matches: impl Fn(&LogEvent) -> bool,
-    ) -> Result<Option<LogEvent>, AwsError> {
-        let mut next = None;
-        loop {
-            let Some(page) = self
-                .logs
-                .filter_log_events()
-                .log_group_name(group)
-                .filter_pattern(pattern)
-                .start_time(since_ms)
-                .set_next_token(next)
-                .send()
-                .await
-                .during("logs:FilterLogEvents")
-                .found()?
-            else {
-                return Ok(None);
-            };
-            let found = page
-                .events
-                .unwrap_or_default()
-                .into_iter()
-                .map(|event| LogEvent {
-                    timestamp_ms: event.timestamp.unwrap_or_default(),
-                    message: event.message.unwrap_or_default(),
-                })
-                .find(&matches);
-            next = page.next_token;
-            if found.is_some() || next.is_none() {
-                return Ok(found);
-            }
-        }
     }
 
     /// Hands over every event from `since_ms` to `until_ms` (milliseconds since 1970, both included), oldest first within a page.

@@ -6,4 +6,5 @@ mod life;
 mod many;
 mod status;
 mod support;
+mod teardown;
 mod try_;

@@ -154,7 +154,7 @@ async fn the_handler_is_tried_on_this_machine_before_anything_is_deployed() {
         .await
         .ended(3)
         .json();
-    assert_eq!(document["outcome"], "not-eligible");
+    assert_eq!(document["outcome"], "not-found");
 
     corner
         .jane
