@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::coexist::Tool;
 use crate::document::Decision;
 use crate::ids::PoolId;
 use crate::status::Since;
@@ -130,6 +131,8 @@ pub enum Command {
     Teardown(Teardown),
     /// Put a pool and its app clients back to what a snapshot says
     Restore(Restore),
+    /// Print what keeps another tool from removing the trigger
+    Coexist(Coexist),
     /// Try a migration on this machine: a local corner of AWS with a pool and a directory
     Sandbox(Sandbox),
     /// Print the completions of a shell
@@ -336,6 +339,27 @@ pub struct Restore {
     /// What to do with a setting of the pool that this version does not know: send it as it is, or leave it out
     #[arg(long, value_name = "KEY=carry|drop", value_parser = decision)]
     pub unknown: Vec<(String, Decision)>,
+}
+
+/// `coexist`
+#[derive(Debug, Args)]
+pub struct Coexist {
+    /// Which pools.
+    #[command(flatten)]
+    pub pools: Pools,
+    /// The tool that defines the pool
+    #[arg(long = "for", value_enum, value_name = "TOOL")]
+    pub tool: Tool,
+    /// The account of the pool [default: asked of AWS]
+    #[arg(long, value_name = "ID", value_parser = account)]
+    pub account: Option<String>,
+}
+
+fn account(text: &str) -> Result<String, String> {
+    let digits = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits
+        .then(|| text.to_owned())
+        .ok_or_else(|| "an account id has twelve digits".to_owned())
 }
 
 /// `sandbox`

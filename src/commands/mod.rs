@@ -1,6 +1,7 @@
 //! One file a command. A command reads its settings, asks the core what to do, and shows what came of it.
 
 mod build;
+mod coexist;
 mod completions;
 mod deploy;
 mod man;
@@ -34,6 +35,7 @@ pub async fn run(cli: Cli, ui: &Ui) -> anyhow::Result<ExitCode> {
         Command::Try(args) => try_::run(global, args, ui).await,
         Command::Teardown(args) => teardown::run(global, args, ui).await,
         Command::Restore(args) => restore::run(global, args, ui).await,
+        Command::Coexist(args) => coexist::run(global, args, ui).await,
         Command::Sandbox(args) => sandbox::run(args, ui).await,
         Command::Completions(args) => Ok(completions::run(args, ui)),
         Command::Man(args) => man::run(args, ui),

@@ -1,11 +1,13 @@
 //! Nothing that a deploy or a teardown meets may hurt a pool: plugs pulled, wires cut, others at work, secrets lying about. Each
 //! file is one kind of trouble; here is what they share: a pool worth protecting, and what must be true of it at any moment.
 
+mod coexist;
 mod documents;
 mod faults;
 mod interrupts;
 mod kills;
 mod lambda;
+mod neighbours;
 mod snapshots;
 mod table;
 
