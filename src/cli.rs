@@ -1,12 +1,16 @@
 //! The command line: what clap derives, and nothing else. What the flags mean together with environment and file is
 //! `settings`' business.
 
+mod init;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::document::Decision;
 use crate::ids::PoolId;
+
+pub use init::{Directory, Init, Kind};
 
 /// What somebody who meets the program reads below its commands.
 const LEARN: &str = "\
@@ -104,6 +108,8 @@ pub enum Color {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Look at a pool and write a commented migrate.toml for it
+    Init(Box<Init>),
     /// Build the handler for the configured directory and show what would be uploaded
     Build(Build),
     /// Show what deploy would do, and change nothing

@@ -172,6 +172,7 @@ pub async fn apply(
             resource: Resource::Function,
             name: names.function.clone(),
             detail: "answers for a user nobody knows".into(),
+            difference: Vec::new(),
             operation: Operation::Probe,
         };
         let at =

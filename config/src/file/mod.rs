@@ -12,7 +12,10 @@ mod tests;
 
 use toml::{de::DeTable, value::Datetime};
 
-pub use self::error::{ConfigError, Problem};
+pub use self::{
+    error::{ConfigError, Problem},
+    preset::presets,
+};
 use self::{error::Report, table::Table};
 use crate::{
     Config, Date, Directory, Function, Pool, Response, Verify, Vpc, Window,
