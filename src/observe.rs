@@ -8,6 +8,7 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use crate::aws::{Aws, AwsError, Kind};
 use crate::document::ClientDocument;
 use crate::ids::{Names, PoolArn, PoolId, function_name, log_group_name};
+use crate::permission::Policy;
 use crate::plan::Observed;
 use crate::resources::opened_clients;
 
@@ -71,6 +72,33 @@ pub async fn observe(
         policy,
     };
     Ok((names, observed))
+}
+
+/// The pool and all of its clients alone: what `init` looks at, where nothing of ours can be there yet.
+pub async fn observe_pool(
+    aws: &Aws,
+    pool_id: &PoolId,
+    region: &str,
+) -> anyhow::Result<(Names, Observed)> {
+    let (pool, mfa, ids) = tokio::join!(
+        aws.describe_pool(pool_id),
+        aws.mfa_config(pool_id),
+        aws.client_ids(pool_id),
+    );
+    let pool = pool.map_err(|error| unreadable_pool(error, pool_id, region))?;
+    let arn: PoolArn = pool.arn().parse().map_err(anyhow::Error::msg)?;
+    let failed = |what: &str| format!("failed to read the {what} of user pool `{pool_id}`");
+    let ids = ids.with_context(|| failed("app clients"))?;
+    let observed = Observed {
+        pool,
+        mfa: mfa.with_context(|| failed("MFA settings"))?,
+        clients: describe_clients(aws, pool_id, &ids, None).await?,
+        log_group: None,
+        role: None,
+        function: None,
+        policy: Policy::default(),
+    };
+    Ok((Names::new(arn), observed))
 }
 
 /// There is no such pool for these credentials in this Region; one of another account looks the same.

@@ -3,6 +3,7 @@
 mod build;
 mod completions;
 mod deploy;
+mod init;
 mod man;
 mod plan;
 mod sandbox;
@@ -23,6 +24,7 @@ use crate::ui::Ui;
 pub async fn run(cli: Cli, ui: &Ui) -> anyhow::Result<ExitCode> {
     let global = &cli.global;
     match &cli.command {
+        Command::Init(args) => init::run(global, args, ui).await,
         Command::Build(args) => build::run(global, args, ui).await,
         Command::Plan(args) => plan::run(global, args, ui).await,
         Command::Deploy(args) => deploy::run(global, args, ui).await,

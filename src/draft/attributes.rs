@@ -33,13 +33,12 @@ const SYNONYMS: &[(&str, &[&str])] = &[
 /// What people call the key by which an older system knows a user.
 const OLD_IDS: &[&str] = &["id", "legacyid", "oldid", "externalid", "userid", "customerid"];
 
-/// The lines that this pool asks for. `mapped` is what the directory maps by itself, `fields` what its users have; with
-/// `basics`, nothing is mapped by itself and the usual attributes are worth a line, too.
+/// The lines that this pool asks for. `mapped` is what the directory maps by itself, `fields` what its users have. Where nothing
+/// is mapped by itself, the usual attributes get a line, too.
 pub fn propose(
     pool: &PoolFacts,
-    mapped: &BTreeMap<String, String>,
+    mapped: &Option<BTreeMap<String, String>>,
     fields: &[String],
-    basics: bool,
 ) -> Vec<Proposal> {
     const USUAL: [&str; 5] = ["email", "email_verified", "given_name", "family_name", "phone_number"];
     let mut lines = Vec::new();
@@ -50,7 +49,7 @@ pub fn propose(
             why,
         });
     };
-    if basics {
+    if mapped.is_none() {
         for attribute in USUAL {
             // Accounts without an email can hardly migrate, so that line stands whether or not the field is known.
             let source = field_for(attribute, fields)
@@ -73,7 +72,10 @@ pub fn propose(
     for attribute in &pool.attributes {
         let name = attribute.name.as_str();
         let custom = name.starts_with("custom:");
-        let known = mapped.contains_key(name) || basics && USUAL.contains(&name);
+        let known = match mapped {
+            Some(mapped) => mapped.contains_key(name),
+            None => USUAL.contains(&name),
+        };
         // `sub` is Cognito's own, and attributes for developers cannot be set by a user's migration.
         if name == "sub" || known || name.starts_with("dev:") || !(custom || attribute.required) {
             continue;
@@ -91,6 +93,9 @@ pub fn propose(
 
 /// The field that holds what this attribute is for.
 fn field_for(attribute: &str, fields: &[String]) -> Option<String> {
+    if fields.iter().any(|field| field == attribute) {
+        return Some(attribute.to_owned());
+    }
     let bare = plain(attribute.strip_prefix("custom:").unwrap_or(attribute));
     let find = |name: &str| fields.iter().find(|field| plain(field) == plain(name));
     let synonyms = SYNONYMS

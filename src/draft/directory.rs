@@ -1,8 +1,9 @@
 //! `[directory]` of a draft, a kind at a time.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use jane_migrate_config::Secret;
+use jane_migrate_config::{Config, ConfigError, Secret};
 
 use super::{named, quoted};
 
@@ -10,20 +11,24 @@ use super::{named, quoted};
 #[derive(Debug, Clone)]
 pub enum Directory {
     /// Jane's user database.
-    Jane {
-        /// The API's base URL.
-        url: String,
-        /// The operator's client id.
-        client_id: String,
-        /// The operator's client secret.
-        secret: Secret,
-    },
+    Jane(Jane),
     /// An HTTP service.
     Http(Http),
     /// An old user pool.
     Cognito(OldPool),
     /// A table of users.
     Postgres(Postgres),
+}
+
+/// Jane's user database.
+#[derive(Debug, Clone)]
+pub struct Jane {
+    /// The API's base URL.
+    pub url: String,
+    /// The operator's client id.
+    pub client_id: String,
+    /// The operator's client secret.
+    pub secret: Secret,
 }
 
 /// An HTTP service that can check a password.
@@ -81,7 +86,7 @@ impl Directory {
     /// The kind as the file has it.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Jane { .. } => "jane",
+            Self::Jane(_) => "jane",
             Self::Http(_) => "http",
             Self::Cognito(_) => "cognito",
             Self::Postgres(_) => "postgres",
@@ -91,7 +96,7 @@ impl Directory {
     /// Where its secret is to be kept.
     pub fn secret(&self) -> Option<&Secret> {
         match self {
-            Self::Jane { secret, .. } => Some(secret),
+            Self::Jane(jane) => Some(&jane.secret),
             Self::Http(http) => Some(&http.secret),
             Self::Cognito(pool) => pool.secret.as_ref(),
             Self::Postgres(postgres) => Some(&postgres.secret),
@@ -111,7 +116,7 @@ impl Directory {
         ];
         let known = |fields: &[&str]| fields.iter().map(|&field| field.to_owned()).collect();
         match self {
-            Self::Jane { .. } => known(&[
+            Self::Jane(_) => known(&[
                 "email",
                 "nickname",
                 "phone",
@@ -138,10 +143,31 @@ impl Directory {
         }
     }
 
+    /// What is wrong with it, in the words of the parser that will read the file.
+    pub fn problem(&self) -> Option<String> {
+        let error = self.read().err()?;
+        Some(error.problems().first()?.message.clone())
+    }
+
+    /// What it maps without a line under `[attributes]`; nothing where every line must be written.
+    pub fn maps(&self) -> Result<Option<BTreeMap<String, String>>, ConfigError> {
+        let config = self.read()?;
+        Ok(self.brings().map(|_| config.attributes))
+    }
+
+    fn read(&self) -> Result<Config, ConfigError> {
+        let mut text = String::new();
+        self.render(&mut text);
+        if self.brings().is_none() {
+            text.push_str("[attributes]\nemail = \"email\"\n");
+        }
+        jane_migrate_config::parse(&text, "migrate.toml")
+    }
+
     /// What is mapped without a line under `[attributes]`, in a sentence.
     pub(super) fn brings(&self) -> Option<&'static str> {
         match self {
-            Self::Jane { .. } => Some(
+            Self::Jane(_) => Some(
                 "Jane brings email, email_verified, given_name, family_name, phone_number and birthdate by itself.",
             ),
             Self::Http(Http {
@@ -166,24 +192,24 @@ impl Directory {
         text.push_str("# Where the existing accounts live.\n[directory]\n");
         let _ = writeln!(text, "kind = {}", quoted(self.kind()));
         match self {
-            Self::Jane {
-                url,
-                client_id,
-                secret,
-            } => {
-                let _ = write!(
-                    text,
-                    "url = {}\nclient_id = {}\n{SECRET}client_secret = {}\n{TIMEOUT}",
-                    quoted(url),
-                    quoted(client_id),
-                    named(secret)
-                );
-            }
+            Self::Jane(jane) => jane.render(text),
             Self::Http(http) => http.render(text),
             Self::Cognito(pool) => pool.render(text),
             Self::Postgres(postgres) => postgres.render(text),
         }
         text.push('\n');
+    }
+}
+
+impl Jane {
+    fn render(&self, text: &mut String) {
+        let _ = write!(
+            text,
+            "url = {}\nclient_id = {}\n{SECRET}client_secret = {}\n{TIMEOUT}",
+            quoted(&self.url),
+            quoted(&self.client_id),
+            named(&self.secret)
+        );
     }
 }
 

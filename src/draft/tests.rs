@@ -35,15 +35,10 @@ fn draft(directory: Directory, pool: PoolFacts) -> Draft {
     }
 }
 
-/// The draft as `init` makes it: once to learn what the directory maps by itself, then with the pool's attributes.
+/// The draft as `init` makes it: with the pool's attributes.
 fn made(draft: &Draft) -> (String, Config) {
-    let basics = matches!(draft.directory, Directory::Postgres(_))
-        || matches!(&draft.directory, Directory::Http(http) if http.preset.is_none());
-    let mapped = match basics {
-        true => Default::default(),
-        false => read(&draft.render(&[])).attributes,
-    };
-    let lines = propose(&draft.pool, &mapped, &draft.directory.fields(), basics);
+    let mapped = draft.directory.maps().unwrap();
+    let lines = propose(&draft.pool, &mapped, &draft.directory.fields());
     let text = draft.render(&lines);
     let config = read(&text);
     (text, config)
@@ -55,11 +50,11 @@ fn read(text: &str) -> Config {
 }
 
 fn jane() -> Directory {
-    Directory::Jane {
+    Directory::Jane(Jane {
         url: "https://api.iheartjane.com".into(),
         client_id: "shop \"one\"".into(),
         secret: Secret::Ssm("/jane/secret".into()),
-    }
+    })
 }
 
 fn http(preset: Option<&str>) -> Directory {

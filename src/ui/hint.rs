@@ -94,7 +94,7 @@ fn by_kind(aws: &AwsError) -> Option<String> {
             "is the client one of this pool's? look at [pool] clients in the configuration".into()
         }
         Kind::Throttled => {
-            "AWS takes no more of these requests at the moment, also after six tries: run the command again in a minute, finished steps are kept".into()
+            "AWS takes no more of these requests at the moment, also after several tries: run the command again in a minute, finished steps are kept".into()
         }
         Kind::Unreachable => unreachable(aws),
         Kind::NoAnswer => "run the command again: it looks first, and does only what is missing".into(),
