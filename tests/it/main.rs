@@ -2,4 +2,5 @@
 
 mod artifact;
 mod life;
+mod many;
 mod support;
