@@ -54,14 +54,21 @@ pub struct Cli {
 #[command(next_help_heading = "Global options")]
 pub struct Global {
     /// The configuration file [default: migrate.toml]
-    #[arg(long, global = true, value_name = "FILE", env = "JANE_MIGRATE_CONFIG")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "JANE_MIGRATE_CONFIG",
+        hide_env_values = true
+    )]
     pub config: Option<PathBuf>,
     /// The pool's Region [default: the one its id begins with]
     #[arg(
         long,
         global = true,
         value_name = "REGION",
-        env = "JANE_MIGRATE_REGION"
+        env = "JANE_MIGRATE_REGION",
+        hide_env_values = true
     )]
     pub region: Option<String>,
     /// The profile of the AWS configuration files
@@ -69,7 +76,8 @@ pub struct Global {
         long,
         global = true,
         value_name = "PROFILE",
-        env = "JANE_MIGRATE_PROFILE"
+        env = "JANE_MIGRATE_PROFILE",
+        hide_env_values = true
     )]
     pub profile: Option<String>,
     /// One endpoint for every AWS service: an emulator
@@ -77,7 +85,8 @@ pub struct Global {
         long,
         global = true,
         value_name = "URL",
-        env = "JANE_MIGRATE_ENDPOINT_URL"
+        env = "JANE_MIGRATE_ENDPOINT_URL",
+        hide_env_values = true
     )]
     pub endpoint_url: Option<String>,
     /// Only errors and data
@@ -136,6 +145,7 @@ pub struct Pools {
         long = "pool",
         value_name = "ID",
         env = "JANE_MIGRATE_POOL",
+        hide_env_values = true,
         value_delimiter = ','
     )]
     pub pools: Vec<PoolId>,

@@ -8,12 +8,17 @@ use crate::ids::PoolId;
 
 /// `init`
 #[derive(Debug, Args)]
-#[command(after_help = "\
-On a terminal init asks for what the flags leave open; --yes takes the defaults instead, as does a run without a
-terminal. A secret is named by where it is kept, and never asked for.")]
+#[command(
+    after_help = "On a terminal init asks for what the flags leave open; --yes takes the defaults instead, as does a run without a terminal. A secret is named by where it is kept, and never asked for."
+)]
 pub struct Init {
     /// The user pool's id
-    #[arg(long, value_name = "ID", env = "JANE_MIGRATE_POOL")]
+    #[arg(
+        long,
+        value_name = "ID",
+        env = "JANE_MIGRATE_POOL",
+        hide_env_values = true
+    )]
     pub pool: Option<PoolId>,
     /// Write this file, which must not exist [default: the file of --config, else migrate.toml]
     #[arg(long, short, value_name = "FILE")]

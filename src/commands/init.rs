@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use jane_migrate_config::{Config, PoolFacts, Secret};
+use jane_migrate_config::{Config, PoolFacts};
 use serde_json::json;
 
 use self::questions::Questions;
@@ -17,7 +17,7 @@ use super::session::pool_facts;
 use crate::aws::{Aws, Connection};
 use crate::cli::{Global, Init, Pools};
 use crate::document::ClientDocument;
-use crate::draft::{Client, Directory, Draft, propose};
+use crate::draft::{Client, Directory, Draft, Kept, propose};
 use crate::failure::Failure;
 use crate::finding::Finding;
 use crate::ids::PoolId;
@@ -164,7 +164,10 @@ async fn old_schema(
 
 fn occupied(output: &Path) -> Failure {
     Failure::new(
-        format!("failed to write `{}`: it is there already", output.display()),
+        format!(
+            "failed to write `{}`: it is there already",
+            output.display()
+        ),
         "init never overwrites: move it away, or write another file with --output",
     )
 }
@@ -224,13 +227,13 @@ fn told(
         text.push_str(&format!("  to fill in: {}\n", open.join(", ")));
     }
     match draft.directory.secret() {
-        Some(Secret::Ssm(name)) => text.push_str(&format!(
+        Some(Kept::Ssm(name)) => text.push_str(&format!(
             "  the directory's secret is read from SSM; unless it is there, type it in with\n      aws ssm put-parameter --region {region} --type SecureString --name {name} --value file:///dev/stdin\n"
         )),
-        Some(Secret::Env(name)) => text.push_str(&format!(
+        Some(Kept::Environment(name)) => text.push_str(&format!(
             "  the directory's secret is read from the environment variable {name} at deploy\n"
         )),
-        Some(Secret::SecretsManager { .. }) | None => {}
+        Some(Kept::SecretsManager(_)) | None => {}
     }
     for finding in findings {
         text.push_str(&ui::plan::render_finding(finding, &ui.out));

@@ -9,6 +9,7 @@ mod many;
 mod plan;
 mod sandbox;
 mod session;
+mod signals;
 mod teardown;
 mod tour;
 mod verify;
@@ -48,7 +49,9 @@ fn show_ending(report: &Report, ui: &Ui, command: &str) -> bool {
     );
     match report.result {
         RunResult::Done | RunResult::NothingToDo => return true,
-        RunResult::Interrupted => ui.warn(&format!("interrupted: {counted}")),
+        RunResult::Interrupted | RunResult::Terminated => {
+            ui.warn(&format!("interrupted: {counted}"))
+        }
         _ => {
             if let Some(error) = &report.error {
                 ui.error(error);
@@ -64,6 +67,7 @@ fn ending(result: RunResult) -> Ending {
         RunResult::Done => Ending::Done,
         RunResult::NothingToDo => Ending::Nothing,
         RunResult::Interrupted => Ending::Interrupted,
+        RunResult::Terminated => Ending::Terminated,
         RunResult::Blocked | RunResult::Declined | RunResult::Failed => Ending::Failed,
     }
 }

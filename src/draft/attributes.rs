@@ -19,7 +19,10 @@ pub struct Proposal {
 const SYNONYMS: &[(&str, &[&str])] = &[
     ("birthdate", &["birth_date", "date_of_birth", "dob"]),
     ("email", &["mail", "login"]),
-    ("email_verified", &["verified", "confirmed", "confirmed_at", "email_confirmed"]),
+    (
+        "email_verified",
+        &["verified", "confirmed", "confirmed_at", "email_confirmed"],
+    ),
     ("family_name", &["last_name", "surname"]),
     ("given_name", &["first_name"]),
     ("name", &["full_name", "display_name", "first_name"]),
@@ -31,7 +34,14 @@ const SYNONYMS: &[(&str, &[&str])] = &[
 ];
 
 /// What people call the key by which an older system knows a user.
-const OLD_IDS: &[&str] = &["id", "legacyid", "oldid", "externalid", "userid", "customerid"];
+const OLD_IDS: &[&str] = &[
+    "id",
+    "legacyid",
+    "oldid",
+    "externalid",
+    "userid",
+    "customerid",
+];
 
 /// The lines that this pool asks for. `mapped` is what the directory maps by itself, `fields` what its users have. Where nothing
 /// is mapped by itself, the usual attributes get a line, too.
@@ -40,7 +50,13 @@ pub fn propose(
     mapped: &Option<BTreeMap<String, String>>,
     fields: &[String],
 ) -> Vec<Proposal> {
-    const USUAL: [&str; 5] = ["email", "email_verified", "given_name", "family_name", "phone_number"];
+    const USUAL: [&str; 5] = [
+        "email",
+        "email_verified",
+        "given_name",
+        "family_name",
+        "phone_number",
+    ];
     let mut lines = Vec::new();
     let mut propose = |attribute: &str, source: Option<String>, why| {
         lines.push(Proposal {

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use jane_migrate_config::{Config, ConfigError, Secret};
+use jane_migrate_config::{Config, ConfigError};
 
-use super::{named, quoted};
+use super::{Kept, quoted};
 
 /// Where the existing accounts live, as far as it was answered. What was not is a value that can be read and must be changed.
 #[derive(Debug, Clone)]
@@ -28,7 +28,7 @@ pub struct Jane {
     /// The operator's client id.
     pub client_id: String,
     /// The operator's client secret.
-    pub secret: Secret,
+    pub secret: Kept,
 }
 
 /// An HTTP service that can check a password.
@@ -43,7 +43,7 @@ pub struct Http {
     /// Keycloak's realm.
     pub realm: String,
     /// What proves that it is us.
-    pub secret: Secret,
+    pub secret: Kept,
 }
 
 /// An old user pool.
@@ -56,7 +56,7 @@ pub struct OldPool {
     /// The role to assume.
     pub role_arn: Option<String>,
     /// The app client's secret.
-    pub secret: Option<Secret>,
+    pub secret: Option<Kept>,
 }
 
 /// A table of users.
@@ -69,7 +69,7 @@ pub struct Postgres {
     /// The database user.
     pub user: String,
     /// That user's password.
-    pub secret: Secret,
+    pub secret: Kept,
     /// The query for one user's row.
     pub query: String,
     /// The column with the hash.
@@ -94,7 +94,7 @@ impl Directory {
     }
 
     /// Where its secret is to be kept.
-    pub fn secret(&self) -> Option<&Secret> {
+    pub fn secret(&self) -> Option<&Kept> {
         match self {
             Self::Jane(jane) => Some(&jane.secret),
             Self::Http(http) => Some(&http.secret),
@@ -128,9 +128,7 @@ impl Directory {
             ]),
             Self::Http(http) => match http.preset.as_deref() {
                 Some("auth0" | "keycloak") => known(OPENID),
-                Some("devise" | "django") => {
-                    known(&["id", "email", "first_name", "last_name"])
-                }
+                Some("devise" | "django") => known(&["id", "email", "first_name", "last_name"]),
                 Some("firebase") => known(&["email", "name", "picture"]),
                 Some("okta") => known(&["email", "login", "firstName", "lastName", "mobilePhone"]),
                 _ => Vec::new(),
@@ -172,7 +170,9 @@ impl Directory {
             ),
             Self::Http(Http {
                 preset: Some(_), ..
-            }) => Some("The preset brings its own; what is written here is added, or takes the place of what it brings."),
+            }) => Some(
+                "The preset brings its own; what is written here is added, or takes the place of what it brings.",
+            ),
             Self::Cognito(_) => Some(
                 "Every standard attribute comes over by itself; custom ones that both pools have are named here.",
             ),
@@ -208,7 +208,7 @@ impl Jane {
             "url = {}\nclient_id = {}\n{SECRET}client_secret = {}\n{TIMEOUT}",
             quoted(&self.url),
             quoted(&self.client_id),
-            named(&self.secret)
+            self.secret.render()
         );
     }
 }
@@ -246,7 +246,7 @@ impl Http {
             Some("okta") => "api_token",
             _ => "token",
         };
-        let secret_named = named(&self.secret);
+        let secret_named = self.secret.render();
         let _ = writeln!(text, "{SECRET}secrets = {{ {secret} = {secret_named} }}");
         if Self::has_client(preset) {
             let _ = write!(
@@ -295,7 +295,7 @@ impl OldPool {
         );
         match &self.secret {
             Some(secret) => {
-                let _ = writeln!(text, "{SECRET}client_secret = {}", named(secret));
+                let _ = writeln!(text, "{SECRET}client_secret = {}", secret.render());
             }
             None => text.push_str("#client_secret = { ssm = \"/old-pool/client-secret\" }   # where that client has one\n"),
         }
@@ -317,7 +317,7 @@ impl Postgres {
             quoted(&self.host),
             quoted(&self.database),
             quoted(&self.user),
-            named(&self.secret),
+            self.secret.render(),
             quoted(&self.query),
             quoted(&self.password_column),
             quoted(&self.hash),

@@ -7,7 +7,7 @@ mod directory;
 
 use std::fmt::Write;
 
-use jane_migrate_config::{Date, PoolFacts, Secret};
+use jane_migrate_config::{Date, PoolFacts};
 
 pub use attributes::{Proposal, propose};
 pub use directory::{Directory, Http, Jane, OldPool, Postgres};
@@ -21,6 +21,29 @@ pub struct Client {
     pub name: String,
     /// Whether passwords get through.
     pub allows_password: bool,
+}
+
+/// Where a secret is kept. The secret itself is nowhere in a draft.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kept {
+    /// In Secrets Manager, under this ARN.
+    SecretsManager(String),
+    /// In the SSM parameter store, under this name.
+    Ssm(String),
+    /// In this environment variable of the operator.
+    Environment(String),
+}
+
+impl Kept {
+    /// As the file names it.
+    fn render(&self) -> String {
+        let (key, place) = match self {
+            Self::SecretsManager(arn) => ("secretsmanager", arn),
+            Self::Ssm(name) => ("ssm", name),
+            Self::Environment(name) => ("env", name),
+        };
+        format!("{{ {key} = {} }}", quoted(place))
+    }
 }
 
 /// All that goes into the file.
@@ -66,7 +89,9 @@ impl Draft {
         for client in &self.clients {
             let allows = match client.allows_password {
                 true => "takes passwords",
-                false => "takes none yet: `deploy --enable-password-auth` opens it, teardown closes it again",
+                false => {
+                    "takes none yet: `deploy --enable-password-auth` opens it, teardown closes it again"
+                }
             };
             let name = client.name.replace(char::is_control, " ");
             let _ = writeln!(text, "#   {}  {name}: {allows}", client.id);
@@ -77,7 +102,11 @@ impl Draft {
         };
         if !ids.is_empty() {
             let quoted: Vec<String> = ids.into_iter().map(quoted).collect();
-            let mark = if self.chosen_clients.is_empty() { "#" } else { "" };
+            let mark = if self.chosen_clients.is_empty() {
+                "#"
+            } else {
+                ""
+            };
             let _ = writeln!(text, "{mark}clients = [{}]\n", quoted.join(", "));
         }
     }
@@ -113,9 +142,11 @@ impl Draft {
 
     fn render_rest(&self, text: &mut String) {
         let memory = self.directory.memory_mb();
-        let closes = self.closes.map_or("#closes = 2027-03-31".to_owned(), |closes| {
-            format!("closes = {closes}")
-        });
+        let closes = self
+            .closes
+            .map_or("#closes = 2027-03-31".to_owned(), |closes| {
+                format!("closes = {closes}")
+            });
         let total = self
             .total_users
             .map_or("#total_users = 120000".to_owned(), |total| {
@@ -145,29 +176,10 @@ log_retention_days = 30
 }
 
 /// A TOML string. What JSON escapes, and how, TOML reads the same; DEL it wants escaped too.
-pub(crate) fn quoted(text: &str) -> String {
+fn quoted(text: &str) -> String {
     serde_json::Value::from(text)
         .to_string()
         .replace('\u{7f}', "\\u007F")
-}
-
-/// Where a secret is kept, as the file names it.
-pub(crate) fn named(secret: &Secret) -> String {
-    match secret {
-        Secret::SecretsManager { arn, key: None } => {
-            format!("{{ secretsmanager = {} }}", quoted(arn))
-        }
-        Secret::SecretsManager {
-            arn,
-            key: Some(key),
-        } => format!(
-            "{{ secretsmanager = {}, key = {} }}",
-            quoted(arn),
-            quoted(key)
-        ),
-        Secret::Ssm(name) => format!("{{ ssm = {} }}", quoted(name)),
-        Secret::Env(name) => format!("{{ env = {} }}", quoted(name)),
-    }
 }
 
 #[cfg(test)]

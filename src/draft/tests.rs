@@ -53,7 +53,7 @@ fn jane() -> Directory {
     Directory::Jane(Jane {
         url: "https://api.iheartjane.com".into(),
         client_id: "shop \"one\"".into(),
-        secret: Secret::Ssm("/jane/secret".into()),
+        secret: Kept::Ssm("/jane/secret".into()),
     })
 }
 
@@ -63,7 +63,7 @@ fn http(preset: Option<&str>) -> Directory {
         url: "https://accounts.example.com".into(),
         client_id: "migration".into(),
         realm: "shop".into(),
-        secret: Secret::Env("ACCOUNTS_TOKEN".into()),
+        secret: Kept::Environment("ACCOUNTS_TOKEN".into()),
     })
 }
 
@@ -72,12 +72,12 @@ fn postgres() -> Directory {
         host: "db.example.com".into(),
         database: "shop".into(),
         user: "migration".into(),
-        secret: Secret::SecretsManager {
-            arn: "arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf".into(),
-            key: Some("password".into()),
-        },
-        query: "SELECT id, email, first_name, confirmed_at, password_hash FROM users WHERE email = $1"
-            .into(),
+        secret: Kept::SecretsManager(
+            "arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf".into(),
+        ),
+        query:
+            "SELECT id, email, first_name, confirmed_at, password_hash FROM users WHERE email = $1"
+                .into(),
         password_column: "password_hash".into(),
         hash: "bcrypt".into(),
     })

@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 
 use super::missing_tags;
 use crate::document::{Difference, differences};
-use crate::resources::{EnvValue, Environment, Function, LogGroup, ObservedFunction, Role, Tags, tag};
+use crate::resources::{
+    EnvValue, Environment, Function, LogGroup, ObservedFunction, Role, Tags, tag,
+};
 
 /// In place of a value that is not shown.
 const HIDDEN: &str = "****";

@@ -1,9 +1,9 @@
 //! What `init` asks, and what it takes where nobody answers. Each answer is judged by the parser that will read the file.
 
-use jane_migrate_config::{Date, Secret};
+use jane_migrate_config::Date;
 
 use crate::cli::{self, Kind};
-use crate::draft::{Directory, Http, Jane, OldPool, Postgres};
+use crate::draft::{Directory, Http, Jane, Kept, OldPool, Postgres};
 use crate::failure::Failure;
 use crate::ids::PoolId;
 use crate::ui::Ui;
@@ -61,7 +61,8 @@ impl<'a> Questions<'a> {
     }
 
     pub(super) fn total_users(&self, given: Option<u64>) -> anyhow::Result<Option<u64>> {
-        let question = "How many accounts there are to migrate, for the progress shown (empty: unknown)";
+        let question =
+            "How many accounts there are to migrate, for the progress shown (empty: unknown)";
         self.optional(given, question)
     }
 
@@ -77,7 +78,10 @@ impl<'a> Questions<'a> {
             || self.ui.ask(question, ""),
             |text| match text {
                 "" => Ok(None),
-                text => text.parse().map(Some).map_err(|error: T::Err| error.to_string()),
+                text => text
+                    .parse()
+                    .map(Some)
+                    .map_err(|error: T::Err| error.to_string()),
             },
         )
     }
@@ -148,14 +152,21 @@ impl<'a> Questions<'a> {
             default: "",
             key: "directory.client_id",
         };
-        self.fill(&mut jane, Directory::Jane, |jane| &mut jane.client_id, client)?;
+        self.fill(
+            &mut jane,
+            Directory::Jane,
+            |jane| &mut jane.client_id,
+            client,
+        )?;
         let secret = |jane: &Jane, secret| {
             Directory::Jane(Jane {
                 secret,
                 ..jane.clone()
             })
         };
-        self.secret(given, "client secret", &jane.secret.clone(), |s| secret(&jane, s))
+        self.secret(given, "client secret", &jane.secret.clone(), |s| {
+            secret(&jane, s)
+        })
     }
 
     fn http(&mut self, given: &cli::Directory, pool: &PoolId) -> anyhow::Result<Directory> {
@@ -197,7 +208,8 @@ impl<'a> Questions<'a> {
             self.fill(&mut http, wrap, |http| &mut http.client_id, client)?;
         }
         if preset.is_none() {
-            self.open.extend(["directory.authenticate", "directory.lookup"]);
+            self.open
+                .extend(["directory.authenticate", "directory.lookup"]);
         }
         let default = http.secret.clone();
         self.secret(given, "secret", &default, |secret| {
@@ -221,7 +233,9 @@ impl<'a> Questions<'a> {
             }
         };
         match given {
-            Some(name) => read(name).map_err(|problem| Failure::new(problem, "see --preset in `jane-migrate init --help`").into()),
+            Some(name) => read(name).map_err(|problem| {
+                Failure::new(problem, "see --preset in `jane-migrate init --help`").into()
+            }),
             None if !self.asking => Ok(None),
             None => {
                 let names: Vec<_> = jane_migrate_config::presets().collect();
@@ -240,7 +254,9 @@ impl<'a> Questions<'a> {
             secret: None,
         };
         if let Some(problem) = Directory::Cognito(old.clone()).problem() {
-            return Err(Failure::new(problem, "see --role-arn in `jane-migrate init --help`").into());
+            return Err(
+                Failure::new(problem, "see --role-arn in `jane-migrate init --help`").into(),
+            );
         }
         let wrap: fn(OldPool) -> Directory = Directory::Cognito;
         let from = Question {
@@ -344,12 +360,17 @@ impl<'a> Questions<'a> {
         if given.query.is_none() && !self.asking {
             self.open.push("directory.query");
         }
-        self.secret(given, "the database user's password", &default.secret, |secret| {
-            Directory::Postgres(Postgres {
-                secret,
-                ..postgres.clone()
-            })
-        })
+        self.secret(
+            given,
+            "the database user's password",
+            &default.secret,
+            |secret| {
+                Directory::Postgres(Postgres {
+                    secret,
+                    ..postgres.clone()
+                })
+            },
+        )
     }
 
     /// Puts the answer where it belongs, once the parser takes it.
@@ -400,8 +421,8 @@ impl<'a> Questions<'a> {
         &self,
         given: &cli::Directory,
         what: &str,
-        default: &Secret,
-        with: impl Fn(Secret) -> Directory,
+        default: &Kept,
+        with: impl Fn(Kept) -> Directory,
     ) -> anyhow::Result<Directory> {
         let judged = |secret| {
             let directory = with(secret);
@@ -418,7 +439,7 @@ impl<'a> Questions<'a> {
         if !self.asking {
             return Ok(with(default.clone()));
         }
-        let Secret::Ssm(path) = default else {
+        let Kept::Ssm(path) = default else {
             return Ok(with(default.clone()));
         };
         self.ui.note(&format!(
@@ -429,14 +450,11 @@ impl<'a> Questions<'a> {
             |text| {
                 let variable = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
                 let secret = if text.starts_with("arn:") {
-                    Secret::SecretsManager {
-                        arn: text.to_owned(),
-                        key: None,
-                    }
+                    Kept::SecretsManager(text.to_owned())
                 } else if text.starts_with('/') {
-                    Secret::Ssm(text.to_owned())
+                    Kept::Ssm(text.to_owned())
                 } else if text.contains('_') && text.chars().all(variable) {
-                    Secret::Env(text.to_owned())
+                    Kept::Environment(text.to_owned())
                 } else {
                     // Not quoted: it may be the secret.
                     return Err("that is none of the three: arn:..., /path, or a NAME such as JANE_CLIENT_SECRET".into());
@@ -447,14 +465,14 @@ impl<'a> Questions<'a> {
     }
 }
 
-fn given_secret(given: &cli::Directory) -> Option<Secret> {
+fn given_secret(given: &cli::Directory) -> Option<Kept> {
     let arn = given.client_secret_arn.clone();
-    arn.map(|arn| Secret::SecretsManager { arn, key: None })
-        .or_else(|| given.client_secret_ssm.clone().map(Secret::Ssm))
-        .or_else(|| given.client_secret_env.clone().map(Secret::Env))
+    arn.map(Kept::SecretsManager)
+        .or_else(|| given.client_secret_ssm.clone().map(Kept::Ssm))
+        .or_else(|| given.client_secret_env.clone().map(Kept::Environment))
 }
 
 /// Where a secret is kept unless somebody says otherwise: encrypted, and for this pool alone.
-fn kept(pool: &PoolId, what: &str) -> Secret {
-    Secret::Ssm(format!("/jane-migrate/{pool}/{what}"))
+fn kept(pool: &PoolId, what: &str) -> Kept {
+    Kept::Ssm(format!("/jane-migrate/{pool}/{what}"))
 }
