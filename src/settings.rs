@@ -55,8 +55,8 @@ pub fn load_if_there(global: &Global) -> anyhow::Result<Option<Loaded>> {
             .into());
         }
     };
-    let config = jane_migrate_config::parse(&text, &path.display().to_string())
-        .map_err(|error| {
+    let config =
+        jane_migrate_config::parse(&text, &path.display().to_string()).map_err(|error| {
             Failure::new(
                 format!("failed to understand the configuration\n{error}"),
                 "migrate.example.toml has every key with its default",

@@ -144,7 +144,10 @@ impl Directory {
     /// What is wrong with it, in the words of the parser that will read the file.
     pub fn problem(&self) -> Option<String> {
         let error = self.read().err()?;
-        Some(error.problems().first()?.message.clone())
+        let messages = || error.problems().iter().map(|problem| &problem.message);
+        // A value that was refused makes others look missing: what is wrong with a key itself comes first.
+        let of_a_key = messages().find(|message| message.starts_with('`'));
+        of_a_key.or_else(|| messages().next()).cloned()
     }
 
     /// What it maps without a line under `[attributes]`; nothing where every line must be written.

@@ -105,15 +105,21 @@ async fn who_asks() {
     let plan = ["plan", "--pool", &pool];
     let ran = corner.run(&plan).await;
     assert_told("no-credentials", &ran, &corner, &pool);
-    let ran = corner.run(&[&plan[..], &["--profile", "shop"]].concat()).await;
+    let ran = corner
+        .run(&[&plan[..], &["--profile", "shop"]].concat())
+        .await;
     assert_told("sso-session-expired", &ran, &corner, &pool);
-    let ran = corner.run(&[&plan[..], &["--profile", "nobody"]].concat()).await;
+    let ran = corner
+        .run(&[&plan[..], &["--profile", "nobody"]].concat())
+        .await;
     assert_told("no-such-profile", &ran, &corner, &pool);
     let denied = "User: arn:aws:iam::123456789012:user/ada is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::123456789012:role/operator";
     let proxy = refusing(&corner, "AssumeRole", 403, "AccessDenied", denied).await;
     let url = proxy.url();
     let guarded = ["--profile", "guarded", "--endpoint-url", &url];
-    corner.environment.push(("AWS_ENDPOINT_URL".into(), url.clone()));
+    corner
+        .environment
+        .push(("AWS_ENDPOINT_URL".into(), url.clone()));
     let ran = corner.run(&[&plan[..], &guarded].concat()).await;
     assert_told("role-wants-mfa", &ran, &corner, &pool);
 }
@@ -125,9 +131,24 @@ async fn with_what() {
     let expired = "The security token included in the request is expired";
     let invalid = "The security token included in the request is invalid.";
     let late = "Signature expired: 20270101T000000Z is now earlier than 20270101T001000Z (20270101T001500Z - 5 min.)";
-    assert_refusal_told("session-expired", &scene, (READ, 400, "ExpiredTokenException", expired)).await;
-    assert_refusal_told("keys-invalid", &scene, (READ, 400, "UnrecognizedClientException", invalid)).await;
-    assert_refusal_told("clock-off", &scene, (READ, 400, "InvalidSignatureException", late)).await;
+    assert_refusal_told(
+        "session-expired",
+        &scene,
+        (READ, 400, "ExpiredTokenException", expired),
+    )
+    .await;
+    assert_refusal_told(
+        "keys-invalid",
+        &scene,
+        (READ, 400, "UnrecognizedClientException", invalid),
+    )
+    .await;
+    assert_refusal_told(
+        "clock-off",
+        &scene,
+        (READ, 400, "InvalidSignatureException", late),
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -140,9 +161,19 @@ async fn what_may_not_be() {
     let mfa = "User: arn:aws:iam::123456789012:user/ada is not authorized to perform: cognito-idp:DescribeUserPool on resource: * with an explicit deny in an identity-based policy";
     let boundary = "User: arn:aws:iam::123456789012:user/ada is not authorized to perform: lambda:GetFunction on resource: * because no permissions boundary allows the lambda:GetFunction action";
     assert_refusal_told("denied", &scene, (READ, 400, DENIED, plain)).await;
-    assert_refusal_told("denied-by-organisation", &scene, (READ, 400, DENIED, organisation)).await;
+    assert_refusal_told(
+        "denied-by-organisation",
+        &scene,
+        (READ, 400, DENIED, organisation),
+    )
+    .await;
     assert_refusal_told("denied-without-mfa", &scene, (READ, 400, DENIED, mfa)).await;
-    assert_refusal_told("denied-by-boundary", &scene, ("GetFunction", 403, DENIED, boundary)).await;
+    assert_refusal_told(
+        "denied-by-boundary",
+        &scene,
+        ("GetFunction", 403, DENIED, boundary),
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -176,10 +207,19 @@ async fn the_way_there() {
     let closed = closed_port();
     let unreachable = [&plan[..], &["--endpoint-url", &closed]].concat();
     let throttled = "Rate exceeded";
-    let busy = refusing(&corner, "DescribeUserPool", 400, "TooManyRequestsException", throttled).await;
+    let busy = refusing(
+        &corner,
+        "DescribeUserPool",
+        400,
+        "TooManyRequestsException",
+        throttled,
+    )
+    .await;
     let busy_url = busy.url();
     let busy_plan = [&plan[..], &["--endpoint-url", &busy_url]].concat();
-    let page = Proxy::start(&corner.endpoint, |_| Fate::Page(407)).await.expect("a proxy");
+    let page = Proxy::start(&corner.endpoint, |_| Fate::Page(407))
+        .await
+        .expect("a proxy");
     let page_url = page.url();
     let page_plan = [&plan[..], &["--endpoint-url", &page_url]].concat();
     let (unreachable, throttled, page) = tokio::join!(
@@ -221,7 +261,7 @@ async fn the_toolchain() {
     let (mut corner, pool) = ready().await;
     let folder = corner.folder.path().to_owned();
     let cache = folder.join("cache").display().to_string();
-    let mut with = |corner: &mut Corner, names: &[&str]| {
+    let with = |corner: &mut Corner, names: &[&str]| {
         let tools = tools(&folder, names);
         corner.environment = vec![
             ("PATH".into(), tools.display().to_string()),
@@ -239,13 +279,20 @@ async fn the_toolchain() {
     let failing = "#!/bin/sh\necho 'error: failed to get `ring` as a dependency' >&2\nexit 101\n";
     script(&tools.join("cargo"), failing);
     let ran = corner.run(&["build"]).await;
-    assert!(ran.stderr.contains("failed to get `ring`") && ran.stderr.contains("--artifact"), "{ran:#?}");
+    assert!(
+        ran.stderr.contains("failed to get `ring`") && ran.stderr.contains("--artifact"),
+        "{ran:#?}"
+    );
     with(&mut corner, &["cargo", "rustc", "cc"]);
-    let foreign = if cfg!(target_arch = "aarch64") { "x86_64" } else { "arm64" };
+    let foreign = if cfg!(target_arch = "aarch64") {
+        "x86_64"
+    } else {
+        "arm64"
+    };
     corner.configure(&format!("[function]\narchitecture = \"{foreign}\"\n"));
     let ran = corner.run(&["build"]).await;
     assert!(
-        ran.stderr.contains("hint: ") && ran.stderr.contains("rustup target add"),
+        ran.stderr.contains("hint: ") && ran.stderr.contains("cargo-zigbuild"),
         "{ran:#?}"
     );
 }
@@ -258,17 +305,23 @@ async fn the_configuration() {
     let ran = corner.run(&plan).await;
     assert_told("config-wrong-key", &ran, &corner, &pool);
     corner.configure("");
-    let ran = corner.run(&["plan", "--pool", &pool, "--artifact", "none.zip"]).await;
+    let ran = corner
+        .run(&["plan", "--pool", &pool, "--artifact", "none.zip"])
+        .await;
     assert_told("no-such-artifact", &ran, &corner, &pool);
     let ran = corner.run(&["plan"]).await;
     assert_told("which-pool", &ran, &corner, &pool);
-    corner.environment.push(("JANE_CLIENT_SECRET".into(), String::new()));
+    corner
+        .environment
+        .push(("JANE_CLIENT_SECRET".into(), String::new()));
     let ran = corner.run(&plan).await;
     assert_told("secret-not-set", &ran, &corner, &pool);
     std::fs::remove_file(corner.folder.path().join("migrate.toml")).expect("removed");
     let ran = corner.run(&plan).await;
     assert_told("config-missing", &ran, &corner, &pool);
-    let ran = corner.run(&["plan", "--pool", &pool, "--config", "other.toml"]).await;
+    let ran = corner
+        .run(&["plan", "--pool", &pool, "--config", "other.toml"])
+        .await;
     assert_told("config-not-there", &ran, &corner, &pool);
 }
 
@@ -279,18 +332,73 @@ async fn the_account_and_the_pool_itself() {
     let parameter = "InvalidParameterValueException";
     // In the order of a deploy: each run gets further than the last, and keeps what that did.
     let refusals = [
-        ("quota-used-up", "CreateRole", 409, "LimitExceeded", "Cannot exceed quota for RolesPerAccount: 1000."),
-        ("pass-role-denied", "CreateFunction", 403, "AccessDeniedException", "User: arn:aws:iam::123456789012:user/ada is not authorized to perform: iam:PassRole on resource: arn:aws:iam::123456789012:role/r because no identity-based policy allows the iam:PassRole action"),
-        ("code-storage-full", "CreateFunction", 400, "CodeStorageExceededException", "Code storage limit exceeded."),
-        ("concurrency-used-up", "PutFunctionConcurrency", 400, parameter, "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [100]."),
-        ("sms-role-broken", "UpdateUserPool", 400, "InvalidSmsRoleTrustRelationshipException", "Role does not have a trust relationship allowing Cognito to assume the role"),
-        ("users-being-imported", "UpdateUserPool", 400, "UserImportInProgressException", "A user import job is in progress."),
-        ("tier-refuses", "UpdateUserPool", 400, "FeatureUnavailableInTierException", "The following features need to be disabled for the LITE pricing tier configured: Threat Protection"),
-        ("pool-refuses", "UpdateUserPool", 400, "InvalidParameterException", "Cannot turn MFA functionality ON, once the user pool has been created"),
+        (
+            "quota-used-up",
+            "CreateRole",
+            409,
+            "LimitExceeded",
+            "Cannot exceed quota for RolesPerAccount: 1000.",
+        ),
+        (
+            "pass-role-denied",
+            "CreateFunction",
+            403,
+            "AccessDeniedException",
+            "User: arn:aws:iam::123456789012:user/ada is not authorized to perform: iam:PassRole on resource: arn:aws:iam::123456789012:role/r because no identity-based policy allows the iam:PassRole action",
+        ),
+        (
+            "code-storage-full",
+            "CreateFunction",
+            400,
+            "CodeStorageExceededException",
+            "Code storage limit exceeded.",
+        ),
+        (
+            "concurrency-used-up",
+            "PutFunctionConcurrency",
+            400,
+            parameter,
+            "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [100].",
+        ),
+        (
+            "sms-role-broken",
+            "UpdateUserPool",
+            400,
+            "InvalidSmsRoleTrustRelationshipException",
+            "Role does not have a trust relationship allowing Cognito to assume the role",
+        ),
+        (
+            "users-being-imported",
+            "UpdateUserPool",
+            400,
+            "UserImportInProgressException",
+            "A user import job is in progress.",
+        ),
+        (
+            "tier-refuses",
+            "UpdateUserPool",
+            400,
+            "FeatureUnavailableInTierException",
+            "The following features need to be disabled for the LITE pricing tier configured: Threat Protection",
+        ),
+        (
+            "pool-refuses",
+            "UpdateUserPool",
+            400,
+            "InvalidParameterException",
+            "Cannot turn MFA functionality ON, once the user pool has been created",
+        ),
     ];
     for (name, action, status, code, message) in refusals {
         let proxy = refusing(&corner, action, status, code, message).await;
-        let deploy = ["deploy", "--pool", &pool, "--yes", "--endpoint-url", &proxy.url()];
+        let deploy = [
+            "deploy",
+            "--pool",
+            &pool,
+            "--yes",
+            "--endpoint-url",
+            &proxy.url(),
+        ];
         let ran = corner.run(&deploy).await;
         assert_told(name, &ran, &corner, &pool);
     }
@@ -310,7 +418,14 @@ async fn a_function_that_failed() {
     })
     .await
     .expect("the proxy starts");
-    let deploy = ["deploy", "--pool", &pool, "--yes", "--endpoint-url", &failing.url()];
+    let deploy = [
+        "deploy",
+        "--pool",
+        &pool,
+        "--yes",
+        "--endpoint-url",
+        &failing.url(),
+    ];
     let ran = corner.run(&deploy).await;
     assert_told("function-failed", &ran, &corner, &pool);
 }
@@ -326,7 +441,17 @@ async fn machines_are_told_too() {
     let error = &document["error"];
     assert_eq!(error["aws"]["action"], "cognito-idp:DescribeUserPool");
     assert_eq!(error["aws"]["code"], "ResourceNotFoundException");
-    assert!(error["hint"].as_str().is_some_and(|hint| hint.contains("get-caller-identity")), "{document}");
-    assert!(error["causes"].as_array().is_some_and(|causes| causes.len() == 1), "{document}");
+    assert!(
+        error["hint"]
+            .as_str()
+            .is_some_and(|hint| hint.contains("get-caller-identity")),
+        "{document}"
+    );
+    assert!(
+        error["causes"]
+            .as_array()
+            .is_some_and(|causes| causes.len() == 1),
+        "{document}"
+    );
     assert!(ran.stderr.contains("hint: "), "{ran:#?}");
 }

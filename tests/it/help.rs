@@ -48,7 +48,13 @@ fn without_arguments_it_teaches() {
     let shown = run(&[]);
     assert_eq!(shown.status.code(), Some(1));
     let said = text(&shown.stderr);
-    for command in ["sandbox --tour", "init --pool ID", "plan", "deploy", "teardown"] {
+    for command in [
+        "sandbox --tour",
+        "init --pool ID",
+        "plan",
+        "deploy",
+        "teardown",
+    ] {
         assert!(said.contains(&format!("jane-migrate {command}")), "{said}");
     }
 }
@@ -81,13 +87,17 @@ fn bash_itself_completes_with_them() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("completions");
     std::fs::write(&file, script).expect("written");
-    let asked = "source \"$1\"; COMP_WORDS=(jane-migrate deploy --enable); COMP_CWORD=2; COMP_LINE='jane-migrate deploy --enable'; _jane-migrate jane-migrate --enable deploy; echo \"${COMPREPLY[@]}\"";
+    let asked = "source \"$1\"; COMP_WORDS=(jane-migrate deploy --enable); COMP_CWORD=2; COMP_LINE='jane-migrate deploy --enable'; _jane__migrate jane-migrate --enable deploy; echo \"${COMPREPLY[@]}\"";
     let answered = Command::new("bash")
         .args(["--norc", "-c", asked, "bash"])
         .arg(&file)
         .output()
         .expect("bash starts");
-    assert_eq!(text(&answered.stdout), "--enable-password-auth", "{answered:?}");
+    assert_eq!(
+        text(&answered.stdout),
+        "--enable-password-auth",
+        "{answered:?}"
+    );
 }
 
 #[test]
@@ -102,7 +112,10 @@ fn every_command_has_a_manual_page() {
         assert!(text(&page).contains(".SH SYNOPSIS"), "{command}");
     }
     let program = text(&run(&["man"]).stdout);
-    assert_eq!(text(&std::fs::read(pages.join("jane-migrate.1")).expect("a page")), program);
+    assert_eq!(
+        text(&std::fs::read(pages.join("jane-migrate.1")).expect("a page")),
+        program
+    );
     assert!(program.contains("\\-\\-profile"), "{program}");
     let missing = run(&["man", "nonsense"]);
     assert_eq!(missing.status.code(), Some(1));

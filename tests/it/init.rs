@@ -10,7 +10,8 @@ use crate::terminal::Terminal;
 async fn corner() -> (Corner, String) {
     let corner = Corner::new().await;
     std::fs::remove_file(corner.folder.path().join("migrate.toml")).expect("removed");
-    let attribute = |name: &str| json!({ "Name": name, "AttributeDataType": "String", "Mutable": true });
+    let attribute =
+        |name: &str| json!({ "Name": name, "AttributeDataType": "String", "Mutable": true });
     let schema = json!({
         "PoolName": "Roots",
         "Schema": [attribute("created_at"), attribute("loyalty")],
@@ -51,7 +52,10 @@ async fn a_pool_alone_is_enough() {
     assert!(text(&corner, "migrate.toml").contains("#\"custom:loyalty\" = \"field\""));
 
     // The next command works with it as it is.
-    let ran = corner.run(&["plan", "--enable-password-auth"]).await.ended(0);
+    let ran = corner
+        .run(&["plan", "--enable-password-auth"])
+        .await
+        .ended(0);
     assert!(ran.stdout.contains("4 to create"), "{ran:#?}");
 }
 
@@ -80,36 +84,138 @@ async fn flags_answer_every_question_of_every_kind() {
         corner.account
     );
     let cases: [(&str, &[&str]); 6] = [
-        ("jane", &["--url", "https://jane.example.com", "--client-id", "shop", "--client-secret-arn", &arn]),
-        ("auth0", &["--preset", "auth0", "--url", "https://shop.auth0.com", "--client-id", "app", "--client-secret-ssm", "/auth0/secret"]),
-        ("keycloak", &["--directory", "http", "--preset", "keycloak", "--url", "https://sso.example.com", "--realm", "shop", "--client-id", "app"]),
-        ("http", &["--directory", "http", "--url", "https://accounts.example.com", "--client-secret-env", "ACCOUNTS_TOKEN"]),
-        ("cognito", &["--directory", "cognito", "--old-pool", &old, "--client-id", "2example23456789"]),
-        ("postgres", &["--directory", "postgres", "--host", "db.example.com", "--database", "shop", "--user", "reader",
-            "--query", "SELECT email, first_name, confirmed_at, digest FROM users WHERE email = $1",
-            "--password-column", "digest", "--hash", "argon2"]),
+        (
+            "jane",
+            &[
+                "--url",
+                "https://jane.example.com",
+                "--client-id",
+                "shop",
+                "--client-secret-arn",
+                &arn,
+            ],
+        ),
+        (
+            "auth0",
+            &[
+                "--preset",
+                "auth0",
+                "--url",
+                "https://shop.auth0.com",
+                "--client-id",
+                "app",
+                "--client-secret-ssm",
+                "/auth0/secret",
+            ],
+        ),
+        (
+            "keycloak",
+            &[
+                "--directory",
+                "http",
+                "--preset",
+                "keycloak",
+                "--url",
+                "https://sso.example.com",
+                "--realm",
+                "shop",
+                "--client-id",
+                "app",
+            ],
+        ),
+        (
+            "http",
+            &[
+                "--directory",
+                "http",
+                "--url",
+                "https://accounts.example.com",
+                "--client-secret-env",
+                "ACCOUNTS_TOKEN",
+            ],
+        ),
+        (
+            "cognito",
+            &[
+                "--directory",
+                "cognito",
+                "--old-pool",
+                &old,
+                "--client-id",
+                "2example23456789",
+            ],
+        ),
+        (
+            "postgres",
+            &[
+                "--directory",
+                "postgres",
+                "--host",
+                "db.example.com",
+                "--database",
+                "shop",
+                "--user",
+                "reader",
+                "--query",
+                "SELECT email, first_name, confirmed_at, digest FROM users WHERE email = $1",
+                "--password-column",
+                "digest",
+                "--hash",
+                "argon2",
+            ],
+        ),
     ];
     for (name, flags) in cases {
         let file = format!("{name}.toml");
-        let common = ["init", "--pool", &pool, "--json", "--output", &file, "--closes", "2027-03-31", "--total-users", "7"];
+        let common = [
+            "init",
+            "--pool",
+            &pool,
+            "--json",
+            "--output",
+            &file,
+            "--closes",
+            "2027-03-31",
+            "--total-users",
+            "7",
+        ];
         let ran = corner.run(&[&common[..], flags].concat()).await.ended(0);
         let document = ran.json();
-        let open: Vec<&str> = document["open"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
+        let open: Vec<&str> = document["open"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .filter_map(Value::as_str)
+            .collect();
         match name {
             "http" => assert_eq!(open, ["directory.authenticate", "directory.lookup"]),
             _ => assert_eq!(open, [] as [&str; 0], "{name}"),
         }
-        assert_eq!(document["next"], format!("jane-migrate plan --config {file}"));
-        assert!(document["findings"].as_array().is_some_and(|all| !all.is_empty()));
+        assert_eq!(
+            document["next"],
+            format!("jane-migrate plan --config {file}")
+        );
+        assert!(
+            document["findings"]
+                .as_array()
+                .is_some_and(|all| !all.is_empty())
+        );
         let config = config(&corner, &file);
         assert_eq!(document["directory"], config.directory.kind());
         assert_eq!(config.window.total_users, Some(7));
         match config.directory {
             Directory::Jane(jane) => {
-                assert_eq!((jane.url.as_str(), jane.client_id.as_str()), ("https://jane.example.com", "shop"));
-                assert!(matches!(jane.client_secret, Secret::SecretsManager { arn: found, .. } if found == arn));
+                assert_eq!(
+                    (jane.url.as_str(), jane.client_id.as_str()),
+                    ("https://jane.example.com", "shop")
+                );
+                assert!(
+                    matches!(jane.client_secret, Secret::SecretsManager { arn: found, .. } if found == arn)
+                );
             }
-            Directory::Cognito(_) => assert_eq!(config.attributes["custom:loyalty"], "custom:loyalty"),
+            Directory::Cognito(_) => {
+                assert_eq!(config.attributes["custom:loyalty"], "custom:loyalty")
+            }
             Directory::Postgres(postgres) => {
                 assert_eq!(postgres.password_column, "digest");
                 assert_eq!(config.attributes["email_verified"], "confirmed_at");
@@ -128,11 +234,20 @@ async fn a_wrong_answer_is_refused_before_anything_is_written() {
         (&["--preset", "auht0"], "auth0"),
         (&["--client-secret-ssm", "hunter2/"], "parameter"),
         (&["--clients", "nobody"], "nobody"),
-        (&["--directory", "postgres", "--query", "DELETE FROM users"], "SELECT"),
+        (
+            &["--directory", "postgres", "--query", "DELETE FROM users"],
+            "SELECT",
+        ),
     ];
     for (flags, told) in cases {
-        let ran = corner.run(&[&["init", "--pool", &pool][..], flags].concat()).await.ended(1);
-        assert!(ran.stderr.contains(told) && ran.stderr.contains("hint: "), "{ran:#?}");
+        let ran = corner
+            .run(&[&["init", "--pool", &pool][..], flags].concat())
+            .await
+            .ended(1);
+        assert!(
+            ran.stderr.contains(told) && ran.stderr.contains("hint: "),
+            "{ran:#?}"
+        );
         assert!(!corner.folder.path().join("migrate.toml").exists());
     }
     let ran = corner.run(&["init"]).await.ended(1);
@@ -165,7 +280,10 @@ async fn at_a_terminal_it_asks_and_judges_each_answer() {
     let config = config(&corner, "migrate.toml");
     assert_eq!(config.directory.kind(), "http");
     assert!(matches!(&config.secrets()[..], [(_, Secret::Env(name))] if name == "SHOP_TOKEN"));
-    assert_eq!(config.window.closes.map(|day| day.to_string()).as_deref(), Some("2027-03-31"));
+    assert_eq!(
+        config.window.closes.map(|day| day.to_string()).as_deref(),
+        Some("2027-03-31")
+    );
     assert!(!text(&corner, "migrate.toml").contains("hunter2"));
 }
 
@@ -173,7 +291,14 @@ async fn at_a_terminal_it_asks_and_judges_each_answer() {
 async fn an_empty_answer_is_the_default() {
     let (corner, pool) = corner().await;
     let mut terminal = Terminal::start(&corner, 80, &["init", "--pool", &pool]);
-    for question in ["live?", "Base URL", "Client id", "Kept in", "Last day", "accounts there are"] {
+    for question in [
+        "live?",
+        "Base URL",
+        "Client id",
+        "Kept in",
+        "Last day",
+        "accounts there are",
+    ] {
         terminal.until(question).await;
         terminal.types("");
     }

@@ -38,7 +38,10 @@ async fn the_step_in_hand_is_finished() {
         proxy.release();
         let (ended, shown) = terminal.ended().await;
         assert_eq!(ended, code, "{shown}");
-        assert!(shown.contains("3 step(s) done and kept, 3 not tried"), "{shown}");
+        assert!(
+            shown.contains("3 step(s) done and kept, 3 not tried"),
+            "{shown}"
+        );
         let aws = corner.aws().await;
         let function = format!("jane-migrate-{pool}");
         assert!(aws.function(&function).await.expect("an answer").is_some());
@@ -72,7 +75,10 @@ async fn a_build_is_given_up_and_nothing_is_changed() {
     let path = std::env::var("PATH").expect("a PATH");
     corner.environment = vec![
         ("PATH".into(), format!("{}:{path}", tools.display())),
-        ("JANE_MIGRATE_CACHE".into(), corner.folder.path().join("cache").display().to_string()),
+        (
+            "JANE_MIGRATE_CACHE".into(),
+            corner.folder.path().join("cache").display().to_string(),
+        ),
     ];
     let before = proxy.passed().len();
     let url = proxy.url();
@@ -86,7 +92,11 @@ async fn a_build_is_given_up_and_nothing_is_changed() {
     let written: Vec<_> = proxy.passed()[before..]
         .iter()
         .map(|passing| passing.action.clone())
-        .filter(|action| !["Get", "List", "Describe"].iter().any(|reads| action.starts_with(reads)))
+        .filter(|action| {
+            !["Get", "List", "Describe"]
+                .iter()
+                .any(|reads| action.starts_with(reads))
+        })
         .collect();
     assert_eq!(written, [] as [&str; 0]);
 }
@@ -111,7 +121,10 @@ async fn off_a_terminal_a_long_step_beats() {
             proxy.release();
         }
     }
-    assert!(child.wait().await.expect("its status").success(), "{seen:#?}");
+    assert!(
+        child.wait().await.expect("its status").success(),
+        "{seen:#?}"
+    );
     let all = seen.join("\n");
     assert!(all.contains("s elapsed]") && all.contains("done"), "{all}");
     assert!(!all.contains('\u{1b}') && !all.contains('\r'), "{all}");

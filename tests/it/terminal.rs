@@ -87,7 +87,9 @@ impl Terminal {
     /// Sends a signal to the program.
     pub fn signal(&self, signal: rustix::process::Signal) {
         let id = self.child.id().and_then(|id| i32::try_from(id).ok());
-        let id = id.and_then(rustix::process::Pid::from_raw).expect("it runs");
+        let id = id
+            .and_then(rustix::process::Pid::from_raw)
+            .expect("it runs");
         rustix::process::kill_process(id, signal).expect("signalled");
     }
 
@@ -116,7 +118,9 @@ fn plain(shown: &str) -> String {
 
 /// A corner whose pool has something of everything a plan shows.
 async fn pool_to_plan(corner: &Corner) -> String {
-    let pool = corner.create_pool(json!({ "PoolName": "Jane Roots" })).await;
+    let pool = corner
+        .create_pool(json!({ "PoolName": "Jane Roots" }))
+        .await;
     let srp = json!({ "ClientName": "mobile", "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"] });
     corner.create_client(&pool, srp).await;
     pool
@@ -152,7 +156,10 @@ async fn the_plan_fits_terminals_of_any_width() {
             let screen = plain(&shown);
             for line in screen.lines() {
                 // What cannot be broken stands alone, behind its indent or its arrow.
-                let words = line.trim_start_matches("        => ").split_whitespace().count();
+                let words = line
+                    .trim_start_matches("        => ")
+                    .split_whitespace()
+                    .count();
                 assert!(
                     line.chars().count() <= columns.into() || words == 1,
                     "{columns} columns: {line}"

@@ -38,7 +38,9 @@ fn difference(kept: &str, shown: &str) -> String {
             .map(|line| format!("{mark} {line}"))
             .collect()
     };
-    [marked('-', &kept), marked('+', &shown)].concat().join("\n")
+    [marked('-', &kept), marked('+', &shown)]
+        .concat()
+        .join("\n")
 }
 
 #[test]
