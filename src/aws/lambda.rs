@@ -105,14 +105,16 @@ impl Aws {
         }))
     }
 
-    /// Makes the function. It can be invoked once `settled`.
+    /// Makes the function. Unless it is ready already, it can be invoked once `settled`.
     pub async fn create_function(
         &self,
         function: &Function,
         description: &str,
-        zip: Vec<u8>,
-    ) -> Result<(), AwsError> {
-        self.lambda
+        zip: &[u8],
+    ) -> Result<FunctionState, AwsError> {
+        let _turn = self.uploads.acquire().await;
+        let created = self
+            .lambda
             .create_function()
             .function_name(&function.name)
             .description(description)
@@ -130,7 +132,14 @@ impl Aws {
             .send()
             .await
             .during("lambda:CreateFunction")?;
-        Ok(())
+        Ok(state(
+            &FunctionConfiguration::builder()
+                .set_state(created.state)
+                .set_state_reason(created.state_reason)
+                .set_last_update_status(created.last_update_status)
+                .set_last_update_status_reason(created.last_update_status_reason)
+                .build(),
+        ))
     }
 
     /// Sets everything but code, architecture, tags and concurrency.
@@ -159,8 +168,9 @@ impl Aws {
         &self,
         name: &str,
         architecture: Architecture,
-        zip: Vec<u8>,
+        zip: &[u8],
     ) -> Result<(), AwsError> {
+        let _turn = self.uploads.acquire().await;
         self.lambda
             .update_function_code()
             .function_name(name)
