@@ -144,10 +144,9 @@ impl Directory {
     /// What is wrong with it, in the words of the parser that will read the file.
     pub fn problem(&self) -> Option<String> {
         let error = self.read().err()?;
-        let messages = || error.problems().iter().map(|problem| &problem.message);
-        // A value that was refused makes others look missing: what is wrong with a key itself comes first.
-        let of_a_key = messages().find(|message| message.starts_with('`'));
-        of_a_key.or_else(|| messages().next()).cloned()
+        // A value that is refused makes others look missing, which is told of the table as a whole: its own place is further down.
+        let problem = error.problems().last()?;
+        Some(problem.message.clone())
     }
 
     /// What it maps without a line under `[attributes]`; nothing where every line must be written.
