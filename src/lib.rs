@@ -8,7 +8,7 @@
 //! - [`document`] is the heart: updates of a pool or client that lose nothing of it.
 //! - [`artifact`] builds the handler from the sources this binary carries.
 //! - [`draft`] proposes a migrate.toml; [`suitability`] tells whether pool and configuration suit each other.
-//! - [`verify`] checks a deployed migration; [`ui`] shows things; [`commands`] ties them together.
+//! - [`status`] counts how it goes; [`verify`] checks that it holds; [`ui`] shows things; [`commands`] ties them together.
 
 pub mod apply;
 pub mod artifact;
@@ -20,6 +20,7 @@ pub mod draft;
 pub mod failure;
 pub mod finding;
 pub mod ids;
+pub mod local;
 pub mod observe;
 pub mod permission;
 pub mod plan;
@@ -27,6 +28,8 @@ pub mod probe;
 pub mod resources;
 pub mod settings;
 pub mod snapshot;
+pub mod status;
 pub mod suitability;
+pub mod trial;
 pub mod ui;
 pub mod verify;

@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{
     Environment as LambdaEnvironment, FunctionCode, FunctionConfiguration, LastUpdateStatus,
-    Runtime, State, VpcConfig,
+    LogType, Runtime, State, VpcConfig,
 };
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use jane_migrate_config::{Architecture, Vpc};
 use serde_json::Value;
 
@@ -25,6 +27,8 @@ pub struct Invocation {
     pub error: Option<String>,
     /// From request to answer as seen from here.
     pub took: Duration,
+    /// The last of what it wrote to its log, where that was asked for.
+    pub log: String,
 }
 
 impl Aws {
@@ -333,13 +337,14 @@ impl Aws {
         Ok(())
     }
 
-    /// Invokes the function and waits for its answer.
+    /// Invokes the function and waits for its answer, and for the last 4 KB of its log.
     pub async fn invoke(&self, name: &str, event: &Value) -> Result<Invocation, AwsError> {
         let started = Instant::now();
         let answer = self
             .lambda
             .invoke()
             .function_name(name)
+            .log_type(LogType::Tail)
             .payload(Blob::new(event.to_string()))
             .send()
             .await
@@ -351,6 +356,11 @@ impl Aws {
                 .unwrap_or_default(),
             error: answer.function_error,
             took: started.elapsed(),
+            log: answer
+                .log_result
+                .and_then(|log| BASE64.decode(log).ok())
+                .map(|log| String::from_utf8_lossy(&log).into_owned())
+                .unwrap_or_default(),
         })
     }
 

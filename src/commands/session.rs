@@ -21,7 +21,7 @@ use crate::cli::Allow;
 use crate::document::{ClientDocument, PoolDocument};
 use crate::finding::Finding;
 use crate::ids::{Names, PoolId};
-use crate::observe::observe;
+use crate::observe::{observe, observe_without_pool};
 use crate::plan::{self, Allowed, Change, Observed, Plan};
 use crate::resources::Desired;
 use crate::settings::{self, Target};
@@ -60,6 +60,21 @@ impl Session {
         })
     }
 
+    /// What is left of ours where the pool itself is gone; `None` where nothing is.
+    pub(super) async fn open_without_pool(
+        target: Target,
+        connections: &Connections,
+    ) -> anyhow::Result<Option<Self>> {
+        let aws = connections.get(&target.connection).await;
+        let left = observe_without_pool(&aws, &target.pool, &target.connection.region).await?;
+        Ok(left.map(|(names, observed)| Self {
+            target,
+            aws,
+            names,
+            observed,
+        }))
+    }
+
     /// Reads everything again.
     pub(super) async fn refresh(&mut self) -> anyhow::Result<()> {
         let (_, observed) = observe(
@@ -71,6 +86,11 @@ impl Session {
         .await?;
         self.observed = observed;
         Ok(())
+    }
+
+    /// Whether the pool itself is there: what was read of it always says more than that.
+    pub(super) fn has_pool(&self) -> bool {
+        !self.observed.mfa.is_null()
     }
 
     /// The clients whose sign-ins must migrate.

@@ -1,12 +1,16 @@
 //! The integration tests: the real program against real servers. One binary, because each links the SDKs anew.
 
 mod artifact;
+mod browser;
 mod errors;
 mod help;
 mod init;
 mod life;
 mod many;
 mod signals;
+mod status;
 mod support;
+mod teardown;
 mod terminal;
 mod transcript;
+mod try_;
