@@ -1,6 +1,8 @@
 //! The command line: what clap derives, and nothing else. What the flags mean together with environment and file is
 //! `settings`' business.
 
+mod init;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -10,6 +12,8 @@ use crate::document::Decision;
 use crate::ids::PoolId;
 use crate::status::Since;
 
+pub use init::{Directory, Init, Kind};
+
 /// What somebody who meets the program reads below its commands.
 const LEARN: &str = "\
 A migration, from first to last:
@@ -17,12 +21,14 @@ A migration, from first to last:
   jane-migrate init --pool ID     look at the pool and write migrate.toml
   jane-migrate plan               see what would change, and what would stop it
   jane-migrate deploy             put it in place; a second run does what is missing
+  jane-migrate try --user NAME    try one customer, without touching the pool
   jane-migrate verify             prove that it holds, at any time and in CI
+  jane-migrate status             see how many have come over, and when all will have
   jane-migrate teardown           take it away when everybody has come over
 
 Plans, findings and JSON go to stdout, everything else to stderr. With --json stdout is exactly one
 document; a run that failed before it had one prints {\"error\": {\"message\", \"causes\", \"hint\"}}.
-Exit codes: 0 done, 1 failed, 130 or 143 interrupted (by Ctrl-C, SIGTERM); plan and verify add 2.";
+Exit codes: 0 done, 1 failed, 130 or 143 interrupted (by Ctrl-C, SIGTERM); plan and verify add 2, try 3.";
 
 /// Move customers into an Amazon Cognito user pool as they sign in.
 ///
@@ -52,14 +58,21 @@ pub struct Cli {
 #[command(next_help_heading = "Global options")]
 pub struct Global {
     /// The configuration file [default: migrate.toml]
-    #[arg(long, global = true, value_name = "FILE", env = "JANE_MIGRATE_CONFIG")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "JANE_MIGRATE_CONFIG",
+        hide_env_values = true
+    )]
     pub config: Option<PathBuf>,
     /// The pool's Region [default: the one its id begins with]
     #[arg(
         long,
         global = true,
         value_name = "REGION",
-        env = "JANE_MIGRATE_REGION"
+        env = "JANE_MIGRATE_REGION",
+        hide_env_values = true
     )]
     pub region: Option<String>,
     /// The profile of the AWS configuration files
@@ -67,7 +80,8 @@ pub struct Global {
         long,
         global = true,
         value_name = "PROFILE",
-        env = "JANE_MIGRATE_PROFILE"
+        env = "JANE_MIGRATE_PROFILE",
+        hide_env_values = true
     )]
     pub profile: Option<String>,
     /// One endpoint for every AWS service: an emulator
@@ -75,7 +89,8 @@ pub struct Global {
         long,
         global = true,
         value_name = "URL",
-        env = "JANE_MIGRATE_ENDPOINT_URL"
+        env = "JANE_MIGRATE_ENDPOINT_URL",
+        hide_env_values = true
     )]
     pub endpoint_url: Option<String>,
     /// How long AWS may take to answer a call [default: 40]
@@ -87,10 +102,10 @@ pub struct Global {
         value_parser = clap::value_parser!(u64).range(1..=3600)
     )]
     pub timeout: Option<u64>,
-    /// Only errors and data
+    /// Only errors, warnings and what was asked for: no progress, no closing words
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// More about what happens
+    /// Also each request to AWS, and how the handler is built
     #[arg(short, long, global = true)]
     pub verbose: bool,
     /// When to use colour; NO_COLOR is honoured
@@ -115,6 +130,8 @@ pub enum Color {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Look at a pool and write a commented migrate.toml for it
+    Init(Box<Init>),
     /// Build the handler for the configured directory and show what would be uploaded
     Build(Build),
     /// Show what deploy would do, and change nothing
@@ -149,6 +166,7 @@ pub struct Pools {
         long = "pool",
         value_name = "ID",
         env = "JANE_MIGRATE_POOL",
+        hide_env_values = true,
         value_delimiter = ','
     )]
     pub pools: Vec<PoolId>,

@@ -2,6 +2,7 @@
 //! environment. Everything a change needs is in it, so nothing is decided while applying.
 
 mod restore;
+mod shown;
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::document::{
-    ClientDocument, Decisions, Opening, PoolDocument, Reason, Refusal, Rewrite,
+    ClientDocument, Decisions, Difference, Opening, PoolDocument, Reason, Refusal, Rewrite,
     close_password_auth, open_password_auth, pool_update,
 };
 use crate::finding::{Finding, Severity};
@@ -126,6 +127,9 @@ pub struct Change {
     pub name: String,
     /// What is new about it, in words.
     pub detail: String,
+    /// What an update changes, member by member.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub difference: Vec<Difference>,
     /// What to do.
     #[serde(skip)]
     pub operation: Operation,
@@ -204,6 +208,14 @@ impl Operation {
             Self::DeleteRole(_) | Self::DeleteLogGroup => 8,
         }
     }
+
+    /// How a document will differ from what it is, where one is written.
+    fn difference(&self) -> Vec<Difference> {
+        match self {
+            Self::UpdateClient(rewrite) | Self::UpdatePool(rewrite) => rewrite.differences(),
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// Something in our place that is not ours, or that we must not touch. Nothing is changed while one stands.
@@ -273,8 +285,16 @@ impl Plan {
             resource,
             name: name.into(),
             detail: detail.into(),
+            difference: operation.difference(),
             operation,
         });
+    }
+
+    /// Says what the change planned last does, member by member.
+    fn differs_by(&mut self, difference: Vec<Difference>) {
+        if let Some(change) = self.changes.last_mut() {
+            change.difference = difference;
+        }
     }
 
     fn conflict(
@@ -395,6 +415,7 @@ fn plan_log_group(
             details.join(", "),
             Operation::UpdateLogGroup(desired.clone()),
         );
+        plan.differs_by(shown::log_group(found, desired));
     }
 }
 
@@ -467,6 +488,7 @@ fn plan_role(
                 detach,
             },
         );
+        plan.differs_by(shown::role(found, desired));
     }
 }
 
@@ -517,6 +539,7 @@ fn plan_function(
         details.push("tags".into());
     }
     if !details.is_empty() {
+        let difference = shown::function(found, &desired, &untag);
         plan.change(
             Action::Update,
             Resource::Function,
@@ -530,6 +553,7 @@ fn plan_function(
                 untag,
             },
         );
+        plan.differs_by(difference);
     }
 }
 

@@ -176,6 +176,12 @@ pub async fn build_from(
     let mut toolchain = Toolchain::observe(cache.root()).await?;
     loop {
         let choice = choose(&toolchain, architecture)?;
+        log::debug!(
+            "building for {} by route {}, in {}",
+            choice.target,
+            choice.route.name(),
+            cache.root().display()
+        );
         let entry = cache.entry(&[&source, &toolchain.rustc, choice.route.name()]);
         let finished = |artifact| Artifact {
             source: source.clone(),
@@ -210,8 +216,13 @@ pub async fn build_from(
 /// Takes a zip that was built elsewhere: it must hold an executable `bootstrap` for the architecture that starts on
 /// `provided.al2023`.
 pub fn open(zip: &Path, architecture: Architecture) -> anyhow::Result<Artifact> {
-    Artifact::inspect(zip, architecture)
-        .with_context(|| format!("failed to use artifact `{}`", zip.display()))
+    Artifact::inspect(zip, architecture).map_err(|cause| {
+        let error = Error::new(
+            format!("failed to use artifact `{}`: {cause:#}", zip.display()),
+            "`jane-migrate build --output FILE` makes a zip that will do, on any machine with the same configuration",
+        );
+        error.into()
+    })
 }
 
 /// Adds a target to the toolchain; says so before, and where it failed, why and that it goes on without.

@@ -56,6 +56,6 @@ async fn put_back(planned: &Planned, args: &Restore, ui: &Ui) -> anyhow::Result<
         mfa: session.observed.mfa.clone(),
         ..Inputs::default()
     };
-    let operator = Operator::listen(false, ui);
+    let operator = Operator::listen(false, ui)?;
     Ok(session.apply(plan, &inputs, &operator, ui).await)
 }

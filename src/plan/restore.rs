@@ -62,13 +62,8 @@ fn change(plan: &mut Plan, resource: Resource, name: &str, rewrite: Rewrite) {
         Resource::Client => Operation::UpdateClient(Box::new(rewrite)),
         _ => Operation::UpdatePool(Box::new(rewrite)),
     };
-    plan.change(
-        Action::Update,
-        resource,
-        name,
-        listed(&differences),
-        operation,
-    );
+    let detail = format!("{} setting(s) as the snapshot has them", differences.len());
+    plan.change(Action::Update, resource, name, detail, operation);
 }
 
 fn listed(differences: &[Difference]) -> String {
