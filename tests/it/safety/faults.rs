@@ -189,12 +189,12 @@ async fn lasting(command: &'static str) -> Table {
     let ended = ended.into_inner().unwrap();
     let [one, two, three, four] = LASTING.map(|(name, _)| name);
     let mut table = Table::new(["from one call on", one, two, three, four]);
-    for action in table::by_action(&points).into_keys() {
+    for action in table::actions(&points) {
         let cell = |fault: &'static str| {
-            let ended = &ended[&(action.clone(), fault)];
+            let ended = &ended[&(action.to_owned(), fault)];
             ended.iter().copied().collect::<Vec<_>>().join(" or ")
         };
-        table.row([&action, &cell(one), &cell(two), &cell(three), &cell(four)]);
+        table.row([action, &cell(one), &cell(two), &cell(three), &cell(four)]);
     }
     table
 }

@@ -8,6 +8,8 @@ mod interrupts;
 mod kills;
 mod lambda;
 mod neighbours;
+mod second_emulator;
+mod secrets;
 mod snapshots;
 mod table;
 

@@ -1,7 +1,7 @@
 //! RELIABILITY.md: each table in it is what a test found, between two marks. A test checks its own; with
 //! `WRITE_RELIABILITY=1` it writes it.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 use std::path::Path;
 use std::sync::Mutex;
@@ -33,13 +33,9 @@ impl fmt::Display for Table {
     }
 }
 
-/// How often each action is among the points. Calls that are made side by side come in any order, so the order is the alphabet's.
-pub fn by_action(points: &[Point]) -> BTreeMap<String, usize> {
-    let mut times = BTreeMap::new();
-    for point in points {
-        *times.entry(point.action.clone()).or_default() += 1;
-    }
-    times
+/// The actions among the points. Calls that are made side by side come in any order, so the order is the alphabet's.
+pub fn actions(points: &[Point]) -> BTreeSet<&str> {
+    points.iter().map(|point| point.action.as_str()).collect()
 }
 
 /// The file must say what was found.
