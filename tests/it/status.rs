@@ -8,6 +8,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::browser::{Browser, Look};
 use crate::support::{Corner, moto};
+use crate::terminal::Terminal;
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -272,6 +273,18 @@ async fn a_watch_off_a_terminal_writes_a_line_each_time_and_ends_well() {
         .status();
     assert!(interrupt.await.unwrap().success());
     assert_eq!(process.wait().await.unwrap().code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_watch_on_a_terminal_clears_it_and_draws_anew() {
+    let logged = Logged::new(Corner::new().await).await;
+    let arguments = ["status", "--pool", &logged.pool, "--watch=1"];
+    let mut terminal = Terminal::start(&logged.corner, 80, &arguments);
+    terminal.until("Migrated: 0.").await;
+    terminal.until_times("\u{1b}[2J", 2).await;
+    terminal.signal(rustix::process::Signal::INT);
+    let (code, shown) = terminal.ended().await;
+    assert_eq!(code, 0, "{shown}");
 }
 
 /// Where the pictures of the page are kept for people to look at.
