@@ -7,6 +7,7 @@ use jane_migrate_config::{Config, Directory, HashFormat, Secret, Source, Usernam
 use serde_json::Value;
 
 use crate::document::{ClientDocument, PoolDocument};
+use crate::draft::placeholder;
 use crate::finding::{Finding, Severity};
 
 use Severity::{Error, Warning};
@@ -27,7 +28,8 @@ pub struct Subject<'a> {
 /// Every check there is here. A deploy stops at its errors; what holds is told by `verify` alone.
 pub fn findings(subject: &Subject<'_>) -> Vec<Finding> {
     type Check = fn(&Subject<'_>) -> Vec<Finding>;
-    const CHECKS: [Check; 12] = [
+    const CHECKS: [Check; 13] = [
+        filled_in,
         attributes_schema,
         attributes_writable,
         username_case,
@@ -69,6 +71,47 @@ fn given(config: &Config) -> impl Iterator<Item = &str> {
         .iter()
         .filter(move |(name, source)| *name != "username" && !nothing(source))
         .map(|(name, _)| name.as_str())
+}
+
+/// Nothing is left as `init` proposed it that only the operator can know.
+pub fn filled_in(subject: &Subject<'_>) -> Vec<Finding> {
+    const ID: &str = "filled-in";
+    let open = match &subject.config.directory {
+        Directory::Jane(jane) => vec![("directory.client_id", jane.client_id == placeholder::CLIENT)],
+        Directory::Http(http) => {
+            let request = &http.authenticate;
+            let form = |value: &str| request.form.values().any(|found| found == value);
+            vec![
+                ("directory.url", request.url.contains(placeholder::HTTP_HOST)),
+                ("directory.settings.realm", request.url.contains(placeholder::REALM)),
+                ("directory.settings.client_id", form(placeholder::CLIENT)),
+            ]
+        }
+        Directory::Cognito(old) => vec![
+            ("directory.pool_id", old.pool_id.ends_with(placeholder::OLD_POOL)),
+            ("directory.client_id", old.client_id == placeholder::OLD_CLIENT),
+        ],
+        Directory::Postgres(postgres) => vec![
+            ("directory.host", postgres.host == placeholder::DATABASE_HOST),
+            ("directory.database", postgres.database == placeholder::DATABASE),
+        ],
+    };
+    let open: Vec<&str> = open
+        .into_iter()
+        .filter_map(|(key, open)| open.then_some(key))
+        .collect();
+    if open.is_empty() {
+        return holds(ID, Error, "the directory's settings are filled in");
+    }
+    let open = open.join(", ");
+    failed(
+        ID,
+        Error,
+        format!("{open}: still what `jane-migrate init` put there, so nobody could be migrated"),
+        "the directory's own",
+        "a placeholder",
+        format!("write {open} into the configuration"),
+    )
 }
 
 /// Every attribute that is mapped is one of the pool's, and every one the pool requires is mapped.
@@ -560,6 +603,21 @@ mod tests {
             json!({}),
         );
         assert_eq!(found, ["username-case"]);
+    }
+
+    #[test]
+    fn what_init_could_not_know_must_be_filled_in() {
+        let open = JANE.replace("\"c\"", "\"your-client-id\"");
+        assert_eq!(ids(&open, json!({}), json!({}), json!({})), ["filled-in"]);
+        let keycloak = |realm: &str, client: &str| {
+            format!(
+                "[directory]\nkind = \"http\"\npreset = \"keycloak\"\nurl = \"https://your-directory.example.com\"\nsettings = {{ realm = \"{realm}\", client_id = \"{client}\" }}\nsecrets = {{ client_secret = {{ ssm = \"/k\" }} }}\n"
+            )
+        };
+        for (realm, client) in [("shop", "app"), ("your-realm", "your-client-id")] {
+            let found = ids(&keycloak(realm, client), json!({}), json!({}), json!({}));
+            assert_eq!(found, ["filled-in"]);
+        }
     }
 
     #[test]
