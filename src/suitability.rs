@@ -77,23 +77,43 @@ fn given(config: &Config) -> impl Iterator<Item = &str> {
 pub fn filled_in(subject: &Subject<'_>) -> Vec<Finding> {
     const ID: &str = "filled-in";
     let open = match &subject.config.directory {
-        Directory::Jane(jane) => vec![("directory.client_id", jane.client_id == placeholder::CLIENT)],
+        Directory::Jane(jane) => {
+            vec![("directory.client_id", jane.client_id == placeholder::CLIENT)]
+        }
         Directory::Http(http) => {
             let request = &http.authenticate;
             let form = |value: &str| request.form.values().any(|found| found == value);
             vec![
-                ("directory.url", request.url.contains(placeholder::HTTP_HOST)),
-                ("directory.settings.realm", request.url.contains(placeholder::REALM)),
+                (
+                    "directory.url",
+                    request.url.contains(placeholder::HTTP_HOST),
+                ),
+                (
+                    "directory.settings.realm",
+                    request.url.contains(placeholder::REALM),
+                ),
                 ("directory.settings.client_id", form(placeholder::CLIENT)),
             ]
         }
         Directory::Cognito(old) => vec![
-            ("directory.pool_id", old.pool_id.ends_with(placeholder::OLD_POOL)),
-            ("directory.client_id", old.client_id == placeholder::OLD_CLIENT),
+            (
+                "directory.pool_id",
+                old.pool_id.ends_with(placeholder::OLD_POOL),
+            ),
+            (
+                "directory.client_id",
+                old.client_id == placeholder::OLD_CLIENT,
+            ),
         ],
         Directory::Postgres(postgres) => vec![
-            ("directory.host", postgres.host == placeholder::DATABASE_HOST),
-            ("directory.database", postgres.database == placeholder::DATABASE),
+            (
+                "directory.host",
+                postgres.host == placeholder::DATABASE_HOST,
+            ),
+            (
+                "directory.database",
+                postgres.database == placeholder::DATABASE,
+            ),
         ],
     };
     let open: Vec<&str> = open
