@@ -3,7 +3,8 @@
 use super::*;
 use serde_json::json;
 
-const JANE: &str = "[directory]\nkind = \"jane\"\nclient_id = \"c\"\nclient_secret = { ssm = \"/jane/secret\" }\n";
+const JANE: &str =
+    "[directory]\nkind = \"jane\"\nclient_id = \"c\"\nclient_secret = { ssm = \"/jane/secret\" }\n";
 
 /// A pool and client with which nothing is wrong, changed as `pool` and `client` say.
 fn ids(toml: &str, pool: Value, mfa: Value, client: Value) -> Vec<&'static str> {
