@@ -260,8 +260,7 @@ async fn of_several_pools_each_is_shown_and_one_without_a_log_stops_no_other() {
     assert_eq!(of(&logged.pool)["migrated"], MIGRATED);
     assert!(
         of(&bare)["error"]
-            .as_str()
-            .unwrap()
+            .to_string()
             .contains("nothing is deployed")
     );
     let page = std::fs::read_to_string(logged.corner.folder.path().join("status.html")).unwrap();
