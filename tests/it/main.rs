@@ -7,6 +7,7 @@ mod help;
 mod init;
 mod life;
 mod many;
+mod plan;
 mod safety;
 mod signals;
 mod status;
