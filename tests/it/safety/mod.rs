@@ -88,11 +88,15 @@ impl std::fmt::Display for Point {
     }
 }
 
-/// The points of a command's course. How often it asks whether a function is ready is up to the function; once is enough here.
+/// The points of a command's course. How often it asks whether a function is ready, or a query done, is not up to it; once is
+/// enough here.
 fn points(calls: &[Passing]) -> Vec<Point> {
     calls
         .iter()
-        .filter(|call| call.action != "GetFunctionConfiguration" || call.nth == 1)
+        .filter(|call| {
+            call.nth == 1
+                || !["GetFunctionConfiguration", "GetQueryResults"].contains(&call.action.as_str())
+        })
         .map(|call| Point {
             action: call.action.clone(),
             nth: call.nth,

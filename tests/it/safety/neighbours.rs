@@ -123,7 +123,7 @@ async fn of_two_deploys_of_a_pool_at_once_the_second_is_told() {
     let ran = scene.deploy_while(before_the_write, other).await.ended(1);
     for words in [
         "changed by somebody else",
-        "/LambdaConfig/UserMigration: nothing => ",
+        "/LambdaConfig/UserMigration: none => ",
     ] {
         assert!(ran.stderr.contains(words), "{words}: {ran:#?}");
     }
