@@ -15,6 +15,7 @@ pub mod aws;
 pub mod cli;
 pub mod commands;
 pub mod document;
+pub mod facts;
 pub mod finding;
 pub mod ids;
 pub mod observe;

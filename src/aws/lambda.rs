@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{
     Environment as LambdaEnvironment, FunctionCode, FunctionConfiguration, LastUpdateStatus,
-    Runtime, State, VpcConfig,
+    LogType, Runtime, State, TracingMode, VpcConfig,
 };
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use jane_migrate_config::{Architecture, Vpc};
 use serde_json::Value;
 
@@ -28,7 +30,8 @@ pub struct Invocation {
 }
 
 impl Aws {
-    /// The function with its tags and reserved concurrency. `None` where it does not exist.
+    /// The function with its tags and reserved concurrency. `None` where it does not exist. A `name:qualifier` gives what an
+    /// alias or a version runs.
     pub async fn function(&self, name: &str) -> Result<Option<ObservedFunction>, AwsError> {
         let Some(answer) = self
             .lambda
@@ -87,20 +90,25 @@ impl Aws {
                 .and_then(|n| n.try_into().ok()),
             tags: answer.tags.unwrap_or_default().into_iter().collect(),
         };
-        let log_level = configuration
-            .logging_config()
-            .and_then(|logging| logging.application_log_level())
-            .map(|level| level.as_str().to_owned())
-            .or_else(|| {
-                function
-                    .environment
-                    .get("RUST_LOG")
-                    .map(|level| level.expose().to_owned())
-            });
+        let logging = configuration.logging_config();
         Ok(Some(ObservedFunction {
             code_sha256: configuration.code_sha256().unwrap_or_default().to_owned(),
             state: state(&configuration),
-            log_level,
+            log_level: logging
+                .and_then(|logging| logging.application_log_level())
+                .map(|level| level.as_str().to_owned()),
+            log_group: logging
+                .and_then(|logging| logging.log_group())
+                .map(str::to_owned),
+            dead_letters: configuration
+                .dead_letter_config()
+                .and_then(|queue| queue.target_arn())
+                .filter(|arn| !arn.is_empty())
+                .map(str::to_owned),
+            traced: configuration
+                .tracing_config()
+                .is_some_and(|tracing| tracing.mode() == Some(&TracingMode::Active)),
+            durable: configuration.durable_config().is_some(),
             function,
         }))
     }
@@ -267,11 +275,21 @@ impl Aws {
 
     /// The function's resource policy; empty where it has none or does not exist.
     pub async fn policy(&self, name: &str) -> Result<Policy, AwsError> {
+        self.policy_of(name, None).await
+    }
+
+    /// The resource policy of the function itself, or of an alias or version: each has one of its own.
+    pub async fn policy_of(
+        &self,
+        name: &str,
+        qualifier: Option<&str>,
+    ) -> Result<Policy, AwsError> {
         const ACTION: &str = "lambda:GetPolicy";
         let Some(answer) = self
             .lambda
             .get_policy()
             .function_name(name)
+            .set_qualifier(qualifier.map(str::to_owned))
             .send()
             .await
             .during(ACTION)
@@ -323,25 +341,41 @@ impl Aws {
         Ok(())
     }
 
-    /// Invokes the function and waits for its answer.
-    pub async fn invoke(&self, name: &str, event: &Value) -> Result<Invocation, AwsError> {
+    /// Invokes the function and waits for its answer, with the end of the log it wrote.
+    pub async fn invoke_with_log(
+        &self,
+        name: &str,
+        event: &Value,
+    ) -> Result<(Invocation, String), AwsError> {
         let started = Instant::now();
         let answer = self
             .lambda
             .invoke()
             .function_name(name)
+            .log_type(LogType::Tail)
             .payload(Blob::new(event.to_string()))
             .send()
             .await
             .during("lambda:InvokeFunction")?;
-        Ok(Invocation {
+        let log = answer
+            .log_result
+            .as_deref()
+            .and_then(|log| BASE64_STANDARD.decode(log).ok())
+            .unwrap_or_default();
+        let invocation = Invocation {
             payload: answer
                 .payload
                 .and_then(|payload| serde_json::from_slice(payload.as_ref()).ok())
                 .unwrap_or_default(),
             error: answer.function_error,
             took: started.elapsed(),
-        })
+        };
+        Ok((invocation, String::from_utf8_lossy(&log).into_owned()))
+    }
+
+    /// Invokes the function and waits for its answer.
+    pub async fn invoke(&self, name: &str, event: &Value) -> Result<Invocation, AwsError> {
+        Ok(self.invoke_with_log(name, event).await?.0)
     }
 
     /// Deletes the function, its policy with it; one that is gone already is no error.

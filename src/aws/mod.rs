@@ -5,10 +5,12 @@
 pub mod cognito;
 pub mod customer;
 pub mod error;
+pub mod exposure;
 pub mod iam;
 pub mod lambda;
 pub mod logs;
 mod raw;
+pub mod signed;
 
 use std::time::Duration;
 
@@ -42,6 +44,7 @@ pub struct Aws {
     iam: aws_sdk_iam::Client,
     logs: aws_sdk_cloudwatchlogs::Client,
     credentials: Option<SharedCredentialsProvider>,
+    endpoint: Option<String>,
 }
 
 impl Aws {
@@ -87,13 +90,28 @@ impl Aws {
             loader = loader.credentials_provider(keys);
         }
         let config = loader.load().await;
+        // What is asked without the SDK finds the environment's endpoints by itself, those of single services first.
+        let endpoint = connection
+            .endpoint_url
+            .as_deref()
+            .or_else(|| match std::env::var_os("AWS_ENDPOINT_URL") {
+                Some(_) => None,
+                None => config.endpoint_url(),
+            })
+            .map(str::to_owned);
         Self {
             cognito: aws_sdk_cognitoidentityprovider::Client::new(&config),
             lambda: aws_sdk_lambda::Client::new(&config),
             iam: aws_sdk_iam::Client::new(&config),
             logs: aws_sdk_cloudwatchlogs::Client::new(&config),
             credentials: config.credentials_provider(),
+            endpoint,
         }
+    }
+
+    /// The one endpoint of every service, where a flag or a profile names one.
+    pub fn endpoint(&self) -> Option<&str> {
+        self.endpoint.as_deref()
     }
 
     /// The caller's credentials as the handler's own signing takes them, to read the directory's secret as the handler does.
