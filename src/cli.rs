@@ -6,7 +6,23 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::document::Decision;
+use crate::finding::Severity;
 use crate::ids::PoolId;
+use crate::verify::{self, When};
+
+/// What somebody who meets the program reads below its commands.
+const LEARN: &str = "\
+A migration, from first to last:
+  jane-migrate sandbox --tour     watch a whole one on this machine; no AWS account needed
+  jane-migrate init --pool ID     look at the pool and write migrate.toml
+  jane-migrate plan               see what would change, and what would stop it
+  jane-migrate deploy             put it in place; a second run does what is missing
+  jane-migrate verify             prove that it holds, at any time and in CI
+  jane-migrate teardown           take it away when everybody has come over
+
+Plans, findings and JSON go to stdout, everything else to stderr. With --json stdout is exactly one
+document; a run that failed before it had one prints {\"error\": {\"message\", \"causes\", \"hint\"}}.
+Exit codes: 0 done, 1 failed, 130 or 143 interrupted (by Ctrl-C, SIGTERM); plan and verify add 2.";
 
 /// Move customers into an Amazon Cognito user pool as they sign in.
 ///
@@ -18,10 +34,9 @@ use crate::ids::PoolId;
     name = "jane-migrate",
     version,
     propagate_version = true,
-    max_term_width = 100
-)]
-#[command(
-    after_help = "Start with `jane-migrate sandbox --tour`: a whole migration on this machine, no AWS account needed."
+    max_term_width = 100,
+    arg_required_else_help = true,
+    after_help = LEARN
 )]
 pub struct Cli {
     /// What to do.
@@ -103,6 +118,10 @@ pub enum Command {
     Teardown(Teardown),
     /// Try a migration on this machine: a local corner of AWS with a pool and a directory
     Sandbox(Sandbox),
+    /// Print the completions of a shell
+    Completions(Completions),
+    /// Print a manual page, or write all of them
+    Man(Man),
 }
 
 /// Which pools.
@@ -189,11 +208,18 @@ pub enum Format {
     Text,
     /// One JSON document.
     Json,
+    /// JUnit's XML, for Jenkins, GitLab and others.
+    Junit,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// GitHub's workflow annotations.
+    Github,
 }
 
 /// `verify`
 #[derive(Debug, Args)]
 #[command(after_help = "Exit codes: 0 everything holds, 1 a finding, 2 could not be checked.")]
+#[command(after_long_help = checks_help())]
 pub struct Verify {
     /// Which pools.
     #[command(flatten)]
@@ -204,15 +230,47 @@ pub struct Verify {
     /// Let warnings fail too
     #[arg(long)]
     pub strict: bool,
-    /// Also invoke the function for a user nobody knows
+    /// Also invoke the function, for users nobody knows, and see that the pool stays as it is
     #[arg(long)]
     pub probe: bool,
+    /// Also ask the function about this user of the directory, who must be one to migrate
+    #[arg(long, value_name = "NAME", requires = "probe")]
+    pub test_user: Option<String>,
+    /// Read the test user's password from standard input instead of asking
+    #[arg(long, requires = "test_user")]
+    pub password_stdin: bool,
     /// Only these checks
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     pub only: Vec<String>,
     /// All but these checks
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     pub skip: Vec<String>,
+}
+
+/// Every check by its id, for `--only`, `--skip` and `accept` in [verify].
+fn checks_help() -> String {
+    let mut help = String::from(
+        "Exit codes: 0 everything holds, 1 a finding, 2 could not be checked.\n\nChecks (E: an error, W: a warning, which fails only with --strict):\n",
+    );
+    for check in verify::checks() {
+        let severity = match check.severity {
+            Severity::Error => 'E',
+            Severity::Warning => 'W',
+        };
+        let when = match check.when {
+            When::Always => "",
+            When::Probe => " (with --probe)",
+            When::Asked => " (with --probe, or named with --only)",
+        };
+        help.push_str(&format!(
+            "  {severity} {:<23} {}{when}\n",
+            check.id, check.holds
+        ));
+    }
+    help.push_str(
+        "\nA finding that is known and fine is accepted in the configuration, with the reason:\n  [verify]\n  accept = { \"open-sign-up\" = \"SSO only until March\" }",
+    );
+    help
 }
 
 /// `teardown`
@@ -244,4 +302,28 @@ pub struct Sandbox {
     /// The port to listen on [default: a free one]
     #[arg(long, value_name = "N")]
     pub port: Option<u16>,
+}
+
+/// `completions`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+bash:  jane-migrate completions bash > ~/.local/share/bash-completion/completions/jane-migrate
+zsh:   jane-migrate completions zsh > ~/.zfunc/_jane-migrate    (with ~/.zfunc in $fpath)
+fish:  jane-migrate completions fish > ~/.config/fish/completions/jane-migrate.fish")]
+pub struct Completions {
+    /// For which shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// `man`
+#[derive(Debug, Args)]
+#[command(after_help = "Read a page with `jane-migrate man deploy | man -l -`.")]
+pub struct Man {
+    /// The command the page is about [default: the program itself]
+    #[arg(value_name = "COMMAND")]
+    pub page: Option<String>,
+    /// Write every page into this folder
+    #[arg(long, short, value_name = "DIR", conflicts_with = "page")]
+    pub output: Option<PathBuf>,
 }

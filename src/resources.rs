@@ -244,23 +244,45 @@ pub fn role_policy(names: &Names, config: &Config) -> Value {
         "Resource": format!("{}:*", names.log_group_arn),
     })];
     for (member, secret) in config.secrets() {
-        let (action, arn) = match secret {
-            Secret::SecretsManager { arn, .. } => ("secretsmanager:GetSecretValue", arn.clone()),
-            Secret::Ssm(name) => (
+        let (action, service, arn, kms_key) = match secret {
+            Secret::SecretsManager { arn, kms_key, .. } => (
+                "secretsmanager:GetSecretValue",
+                format!(
+                    "secretsmanager.{}",
+                    arn.split(':').nth(3).unwrap_or_default()
+                ),
+                arn.clone(),
+                kms_key,
+            ),
+            Secret::Ssm { name, kms_key } => (
                 "ssm:GetParameter",
+                format!("ssm.{region}"),
                 format!(
                     "arn:{partition}:ssm:{region}:{account}:parameter/{}",
                     name.trim_start_matches('/')
                 ),
+                kms_key,
             ),
             Secret::Env(_) => continue,
         };
+        let member = alphanumeric(&member);
         statements.push(json!({
-            "Sid": format!("Read{}", alphanumeric(&member)),
+            "Sid": format!("Read{member}"),
             "Effect": "Allow",
             "Action": action,
             "Resource": arn,
         }));
+        if let Some(key) = kms_key {
+            statements.push(json!({
+                "Sid": format!("Decrypt{member}"),
+                "Effect": "Allow",
+                "Action": "kms:Decrypt",
+                "Resource": key,
+                "Condition": {
+                    "StringEquals": { "kms:ViaService": format!("{service}.amazonaws.com") },
+                },
+            }));
+        }
     }
     if let Directory::Cognito(old) = &config.directory {
         // An old pool of another account is reached through its role, and needs nothing of this one but to assume it.
@@ -388,6 +410,38 @@ mod tests {
             json!(["cognito-idp:AdminInitiateAuth", "cognito-idp:AdminGetUser"])
         );
         assert_eq!(policy["Statement"].as_array().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn the_role_may_decrypt_with_a_key_that_is_named_and_only_for_that_service() {
+        let key = "arn:aws:kms:us-east-1:123456789012:key/1234";
+        let statements = |secret: &str| {
+            let toml = format!(
+                "[directory]\nkind = 'jane'\nclient_id = 'c'\nclient_secret = {{ {secret} }}\n"
+            );
+            let config = jane_migrate_config::parse(&toml, "migrate.toml").unwrap();
+            let pool = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_New1";
+            role_policy(&Names::new(pool.parse().unwrap()), &config)["Statement"].clone()
+        };
+        let arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:jane-AbCdEf";
+        for (secret, service) in [
+            (
+                format!("secretsmanager = '{arn}'"),
+                "secretsmanager.eu-west-1",
+            ),
+            ("ssm = '/jane'".to_owned(), "ssm.us-east-1"),
+        ] {
+            assert_eq!(statements(&secret).as_array().unwrap().len(), 2);
+            let with_key = statements(&format!("{secret}, kms_key = '{key}'"));
+            let expected = json!({
+                "Sid": "DecryptClientSecret",
+                "Effect": "Allow",
+                "Action": "kms:Decrypt",
+                "Resource": key,
+                "Condition": { "StringEquals": { "kms:ViaService": format!("{service}.amazonaws.com") } },
+            });
+            assert_eq!(with_key[2], expected);
+        }
     }
 
     #[test]

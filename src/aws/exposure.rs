@@ -105,8 +105,11 @@ impl Aws {
                     .routing_config
                     .and_then(|routing| routing.additional_version_weights)
                     .unwrap_or_default();
-                let mut versions: Vec<String> =
-                    alias.function_version.into_iter().chain(shares.into_keys()).collect();
+                let mut versions: Vec<String> = alias
+                    .function_version
+                    .into_iter()
+                    .chain(shares.into_keys())
+                    .collect();
                 versions.sort();
                 Alias {
                     name: alias.name.unwrap_or_default(),

@@ -279,11 +279,7 @@ impl Aws {
     }
 
     /// The resource policy of the function itself, or of an alias or version: each has one of its own.
-    pub async fn policy_of(
-        &self,
-        name: &str,
-        qualifier: Option<&str>,
-    ) -> Result<Policy, AwsError> {
+    pub async fn policy_of(&self, name: &str, qualifier: Option<&str>) -> Result<Policy, AwsError> {
         const ACTION: &str = "lambda:GetPolicy";
         let Some(answer) = self
             .lambda

@@ -89,7 +89,11 @@ impl Aws {
         match secret {
             Secret::SecretsManager { arn, .. } => {
                 let described = self
-                    .signed(DESCRIBE_SECRET, region_of(arn, region), json!({ "SecretId": arn }))
+                    .signed(
+                        DESCRIBE_SECRET,
+                        region_of(arn, region),
+                        json!({ "SecretId": arn }),
+                    )
                     .await
                     .found()?;
                 Ok(described.map(|secret| SecretPlace {
@@ -97,7 +101,7 @@ impl Aws {
                     encrypted: true,
                 }))
             }
-            Secret::Ssm(name) => {
+            Secret::Ssm { name, .. } => {
                 let query = json!({ "Name": name, "WithDecryption": false });
                 let parameter = self.signed(GET_PARAMETER, region, query).await.found()?;
                 Ok(parameter.map(|answer| SecretPlace {
@@ -159,7 +163,10 @@ impl Aws {
                 .flatten()
                 .filter(move |result| result["Id"] == id)
                 .filter_map(|result| result["Values"].as_array());
-            values.flatten().filter_map(Value::as_f64).collect::<Vec<_>>()
+            values
+                .flatten()
+                .filter_map(Value::as_f64)
+                .collect::<Vec<_>>()
         };
         let sum = |id| values(id).into_iter().sum();
         Ok(Metrics {

@@ -16,6 +16,7 @@ use crate::resources::tag;
 use crate::settings::{self, Loaded, Target};
 use crate::snapshot;
 use crate::ui::{self, Ui};
+use crate::verify::Choice;
 use crate::verify::report::{Verdict, verdict};
 
 /// The JSON document of deploy.
@@ -52,7 +53,7 @@ async fn deploy(
 ) -> anyhow::Result<(Document, ExitCode)> {
     let config = &loaded.config;
     let code = Code::choose(config, args.allow.artifact.as_deref())?;
-    let mut session = Session::open(target, ui).await?;
+    let session = Session::open(target, ui).await?;
     let pool = session.names.pool.id.to_string();
     let plan = session.plan_deploy(
         config,
@@ -113,11 +114,20 @@ async fn deploy(
         ));
     }
 
-    session.refresh().await.context(
+    let findings = verify::check(
+        &session.aws,
+        &session.target,
+        Some((config, &loaded.path)),
+        &Choice::default(),
+        None,
+        ui,
+    )
+    .await
+    .context(
         "everything was put in place, but reading it back failed; `jane-migrate verify` proves it",
     )?;
-    let findings = verify::findings(&session, Some(config), ui, |_| true).await?;
-    let holds = verify::show(&pool, &findings, ui, false);
+    verify::show(&pool, &findings, ui, false);
+    let holds = verdict(&findings, false) == Verdict::Holds;
     let code = match verdict(&findings, false) {
         Verdict::Fails => ExitCode::FAILURE,
         Verdict::Holds | Verdict::Unknown => ExitCode::SUCCESS,

@@ -5,15 +5,12 @@ use std::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
-use jane_migrate_config::{
-    Config, Date, HandlerSettings, Mfa, PasswordPolicy, PoolFacts, SchemaAttribute,
-};
-use serde_json::Value;
+use jane_migrate_config::{Config, Date, HandlerSettings};
 
 use crate::apply::{Event, Inputs, Interrupt, Report, apply};
 use crate::artifact::{self, Artifact, Progress};
 use crate::aws::Aws;
-use crate::document::{ClientDocument, PoolDocument};
+use crate::facts::pool_facts;
 use crate::ids::Names;
 use crate::observe::observe;
 use crate::plan::{self, Allowed, Change, Observed, Plan};
@@ -49,29 +46,8 @@ impl Session {
         })
     }
 
-    /// Reads everything again.
-    pub(super) async fn refresh(&mut self) -> anyhow::Result<()> {
-        let (_, observed) = observe(
-            &self.aws,
-            &self.target.pool,
-            &self.target.connection.region,
-            self.target.clients.as_deref(),
-        )
-        .await?;
-        self.observed = observed;
-        Ok(())
-    }
-
-    /// The clients whose sign-ins must migrate.
-    pub(super) fn watched_clients(&self) -> impl Iterator<Item = &ClientDocument> {
-        let named = self.target.clients.as_deref();
-        self.observed.clients.iter().filter(move |client| {
-            named.is_none_or(|named| named.iter().any(|id| id == client.id()))
-        })
-    }
-
     pub(super) fn handler_settings(&self, config: &Config) -> HandlerSettings {
-        HandlerSettings::new(config, &pool_facts(&self.observed))
+        HandlerSettings::new(config, &pool_facts(&self.observed.pool, &self.observed.mfa))
     }
 
     /// What deploy would do; `source` is the digest of what the handler is built from.
@@ -157,49 +133,6 @@ async fn listen(interrupt: Interrupt, ui: Ui) {
     if tokio::signal::ctrl_c().await.is_ok() {
         #[expect(clippy::exit, reason = "the operator asked twice to stop at once")]
         std::process::exit(130);
-    }
-}
-
-/// What of the pool decides what the handler may answer.
-fn pool_facts(observed: &Observed) -> PoolFacts {
-    let pool: &PoolDocument = &observed.pool;
-    let strings = |values: &mut dyn Iterator<Item = &str>| values.map(str::to_owned).collect();
-    PoolFacts {
-        id: pool.id().to_owned(),
-        case_sensitive: pool.case_sensitive(),
-        username_attributes: strings(&mut pool.username_attributes()),
-        alias_attributes: strings(&mut pool.alias_attributes()),
-        attributes: pool
-            .schema_attributes()
-            .map(|attribute| SchemaAttribute {
-                name: attribute.name.to_owned(),
-                required: attribute.required,
-                mutable: attribute.mutable,
-            })
-            .collect(),
-        mfa: match observed.mfa["MfaConfiguration"].as_str() {
-            Some("ON") => Mfa::On,
-            Some("OPTIONAL") => Mfa::Optional,
-            _ => Mfa::Off,
-        },
-        sms_mfa: observed.mfa["SmsMfaConfiguration"]
-            .as_object()
-            .is_some_and(|sms| !sms.is_empty()),
-        password_policy: pool.password_policy().map(password_policy),
-    }
-}
-
-fn password_policy(policy: &Value) -> PasswordPolicy {
-    let requires = |member: &str| policy[member].as_bool().unwrap_or_default();
-    PasswordPolicy {
-        minimum_length: policy["MinimumLength"]
-            .as_u64()
-            .and_then(|n| n.try_into().ok())
-            .unwrap_or_default(),
-        uppercase: requires("RequireUppercase"),
-        lowercase: requires("RequireLowercase"),
-        numbers: requires("RequireNumbers"),
-        symbols: requires("RequireSymbols"),
     }
 }
 

@@ -1,9 +1,12 @@
 //! Everything the checks look at: what was read of AWS and of the directory, each read with its own error, so that one that is
 //! denied keeps only its own checks from being made. `read` fills it; the checks only look.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use jane_migrate_config::{Config, Date, Directory, HandlerSettings, SETTINGS_VARIABLE, Secret};
+use jane_migrate_config::{
+    Config, Date, Function, HandlerSettings, SETTINGS_VARIABLE, Secret, Verify, Window,
+};
 use serde_json::Value;
 
 use super::jane;
@@ -27,6 +30,8 @@ pub struct Evidence<'a> {
     pub names: Names,
     /// What the configuration asks for, where there is one.
     pub config: Option<&'a Config>,
+    /// The configuration, or else what the deployed function says of it.
+    pub wanted: Option<Cow<'a, Config>>,
     /// The clients whose sign-ins must migrate; `None`: all.
     pub named_clients: Option<&'a [String]>,
     /// The pool as deploy first found it, where that is kept on this machine.
@@ -148,8 +153,15 @@ impl<'a> Evidence<'a> {
         self.config.ok_or(Obstacle::NoConfig)
     }
 
+    pub(super) fn wanted(&self) -> Result<&Config, Obstacle<'_>> {
+        self.wanted.as_deref().ok_or(Obstacle::NoConfig)
+    }
+
     pub(super) fn function(&self) -> Result<&ObservedFunction, Obstacle<'_>> {
-        self.function.as_ref()?.as_ref().ok_or(Obstacle::Gone("function"))
+        self.function
+            .as_ref()?
+            .as_ref()
+            .ok_or(Obstacle::Gone("function"))
     }
 
     pub(super) fn role(&self) -> Result<&Role, Obstacle<'_>> {
@@ -165,28 +177,8 @@ impl<'a> Evidence<'a> {
         Ok(self.clients.as_ref()?.iter().filter(named).collect())
     }
 
-    /// The settings the deployed function obeys.
-    pub(super) fn deployed(&self) -> Option<HandlerSettings> {
-        deployed_settings(self.function.as_ref().ok()?.as_ref()?)
-    }
-
-    /// The directory, as configured or else as deployed.
-    pub(super) fn directory(&self) -> Option<Directory> {
-        let configured = self.config.map(|config| config.directory.clone());
-        configured.or_else(|| Some(self.deployed()?.directory))
-    }
-
-    /// Cognito's attributes that migrated users get, as configured or else as deployed.
-    pub(super) fn mapped(&self) -> Result<Vec<String>, Obstacle<'_>> {
-        let mapped = match self.config {
-            Some(config) => config.attributes.clone(),
-            None => self.deployed().ok_or(Obstacle::NoConfig)?.attributes,
-        };
-        Ok(mapped.into_keys().collect())
-    }
-
     /// The alias or version that the trigger calls.
-    pub(super) fn trigger_qualifier(&self) -> Option<String> {
+    pub fn trigger_qualifier(&self) -> Option<String> {
         qualifier(&self.names, self.pool.as_ref().ok()?)
     }
 
@@ -208,4 +200,29 @@ pub(super) fn qualifier(names: &Names, pool: &PoolDocument) -> Option<String> {
 pub(crate) fn deployed_settings(function: &ObservedFunction) -> Option<HandlerSettings> {
     let settings = function.function.environment.get(SETTINGS_VARIABLE)?;
     HandlerSettings::from_json(settings.expose()).ok()
+}
+
+/// The configuration as far as the deployed function tells it. Nothing that it says of the function can differ from the function.
+pub(super) fn deployed_config(found: &ObservedFunction) -> Option<Config> {
+    let settings = deployed_settings(found)?;
+    let function = &found.function;
+    Some(Config {
+        pools: Vec::new(),
+        directory: settings.directory,
+        attributes: settings.attributes,
+        response: settings.response,
+        function: Function {
+            architecture: function.architecture,
+            memory_mb: function.memory_mb,
+            reserved_concurrency: function.reserved_concurrency,
+            kms_key_arn: function.kms_key_arn.clone(),
+            vpc: function.vpc.clone(),
+            ..Function::default()
+        },
+        window: Window {
+            closes: settings.window_closes,
+            total_users: None,
+        },
+        verify: Verify::default(),
+    })
 }

@@ -106,6 +106,7 @@ pub fn run(
 fn finding(check: &Check, line: Line) -> Finding {
     match line {
         Line::Holds(message) => Finding::holds(check.id, check.severity, message),
+        Line::Told(finding) => finding,
         Line::Unknown(why) => Finding::unchecked(check.id, check.severity, why),
         Line::Fails(wrong) => Finding::failed(
             check.id,

@@ -71,7 +71,12 @@ pub async fn probe(
             Source::SignIn => 's',
             Source::ForgotPassword => 'f',
         };
-        probe::event(&names.pool, client, source, &format!("{nonce}{kind}{round}"))
+        probe::event(
+            &names.pool,
+            client,
+            source,
+            &format!("{nonce}{kind}{round}"),
+        )
     };
     let status = async |name: &str| {
         let user = aws.user(&names.pool.id, name).await?;
@@ -86,10 +91,19 @@ pub async fn probe(
     let mut unknown = Vec::new();
     let mut probed = Vec::new();
     for round in [1, 2] {
-        let events = [event(Source::SignIn, round), event(Source::ForgotPassword, round)];
+        let events = [
+            event(Source::SignIn, round),
+            event(Source::ForgotPassword, round),
+        ];
         let (sign_in, forgotten) = tokio::join!(
             attempt(aws, &function, Source::SignIn, &events[0], unmigrated),
-            attempt(aws, &function, Source::ForgotPassword, &events[1], unmigrated),
+            attempt(
+                aws,
+                &function,
+                Source::ForgotPassword,
+                &events[1],
+                unmigrated
+            ),
         );
         unknown.extend([sign_in, forgotten]);
         let name = |event: &Value| event["userName"].as_str().unwrap_or_default().to_owned();
@@ -184,7 +198,9 @@ fn billed(log: &str) -> Option<Duration> {
     let ms = match report {
         Some(report) => {
             let field = |name: &str| {
-                let value = report.split('\t').find_map(|field| field.trim().strip_prefix(name))?;
+                let value = report
+                    .split('\t')
+                    .find_map(|field| field.trim().strip_prefix(name))?;
                 value.trim().strip_suffix(" ms")?.parse::<f64>().ok()
             };
             field("Duration:")? + field("Init Duration:").unwrap_or_default()
@@ -199,7 +215,8 @@ fn billed(log: &str) -> Option<Duration> {
 }
 
 fn lines(log: &str) -> impl Iterator<Item = Value> {
-    log.lines().filter_map(|line| serde_json::from_str(line).ok())
+    log.lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Reads all that the checks look at, side by side and once: three waves, whatever the pool. A read that fails is kept as such;
 //! only where the pool itself cannot be found is there nothing to say.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -8,7 +9,7 @@ use anyhow::Context;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jane_migrate_config::{Config, Date, Secret};
 
-use super::evidence::{Evidence, KeptSecret, Read, Snapshot, deployed_settings, qualifier};
+use super::evidence::{Evidence, KeptSecret, Read, Snapshot, deployed_config, qualifier};
 use super::{Choice, jane};
 use crate::aws::exposure::EventSource;
 use crate::aws::logs::LogEvent;
@@ -82,7 +83,7 @@ pub async fn read<'a>(
         };
         // Without a configuration, what is deployed says where the secrets are.
         let kept_elsewhere = match (config, &found) {
-            (None, Ok(Some(found))) => kept(deployed_settings(found).map(|s| s.directory.secrets().into_iter().map(|(_, secret)| secret.clone()).collect()).unwrap_or_default()),
+            (None, Ok(Some(found))) => deployed_config(found).iter().flat_map(kept).collect(),
             _ => Vec::new(),
         };
         let (clients, found, policies, event_sources, jane, secrets) = tokio::join!(
@@ -94,13 +95,19 @@ pub async fn read<'a>(
             secrets(aws, region, kept_elsewhere, choice),
         );
         Ok::<_, anyhow::Error>((
-            names, pool, clients, found, aliases, versions, policies, event_sources, jane, secrets,
+            names,
+            pool,
+            clients,
+            found,
+            aliases,
+            versions,
+            policies,
+            event_sources,
+            jane,
+            secrets,
         ))
     };
-    let configured = config.map(|config| {
-        let secrets = config.secrets();
-        kept(secrets.into_iter().map(|(_, secret)| secret.clone()).collect())
-    });
+    let configured = config.map(kept).unwrap_or_default();
     let (leading, rest) = tokio::join!(leading, async {
         tokio::join!(
             aws.mfa_config(pool_id),
@@ -116,7 +123,7 @@ pub async fn read<'a>(
             aws.runtime_updates(function),
             metrics(aws, function, region, choice),
             leak(aws, &group, choice),
-            secrets(aws, region, configured.unwrap_or_default(), choice),
+            secrets(aws, region, configured, choice),
         )
     });
     let (names, pool, clients, found, aliases, versions, policies, event_sources, jane, deployed) =
@@ -137,9 +144,15 @@ pub async fn read<'a>(
         leak,
         configured,
     ) = rest;
+    let wanted = match (config, &found) {
+        (Some(config), _) => Some(Cow::Borrowed(config)),
+        (None, Ok(Some(found))) => deployed_config(found).map(Cow::Owned),
+        _ => None,
+    };
     Ok(Evidence {
         names,
         config,
+        wanted,
         named_clients,
         snapshot,
         today,
@@ -281,16 +294,16 @@ async fn event_sources(
         .buffered(AT_ONCE)
         .try_collect()
         .await?;
-    let mut sources: Vec<EventSource> = own?.into_iter().chain(qualified.into_iter().flatten()).collect();
+    let mut sources: Vec<EventSource> = own?
+        .into_iter()
+        .chain(qualified.into_iter().flatten())
+        .collect();
     sources.sort_by(|a, b| a.uuid.cmp(&b.uuid));
     sources.dedup();
     Ok(sources)
 }
 
-async fn attached_policies(
-    aws: &Aws,
-    role: &str,
-) -> Read<BTreeMap<String, serde_json::Value>> {
+async fn attached_policies(aws: &Aws, role: &str) -> Read<BTreeMap<String, serde_json::Value>> {
     stream::iter(aws.attached_policies(role).await?)
         .map(async |arn| {
             let policy = aws.managed_policy(&arn).await?;
@@ -302,9 +315,10 @@ async fn attached_policies(
 }
 
 /// The secrets that a service keeps.
-fn kept(secrets: Vec<Secret>) -> Vec<Secret> {
+fn kept(config: &Config) -> Vec<Secret> {
+    let secrets = config.secrets().into_iter();
     let mut kept: Vec<Secret> = secrets
-        .into_iter()
+        .map(|(_, secret)| secret.clone())
         .filter(|secret| !matches!(secret, Secret::Env(_)))
         .collect();
     kept.sort();
@@ -329,7 +343,7 @@ async fn secrets(
             let policy = async {
                 match &secret {
                     Secret::SecretsManager { arn, .. } => aws.secret_policy(arn, region).await,
-                    Secret::Ssm(_) | Secret::Env(_) => Ok(serde_json::Value::Null),
+                    Secret::Ssm { .. } | Secret::Env(_) => Ok(serde_json::Value::Null),
                 }
             };
             let (place, policy) = tokio::join!(aws.secret_place(&secret, region), policy);
@@ -364,7 +378,8 @@ async fn leak(aws: &Aws, group: &str, choice: &Choice) -> Option<Read<Option<Log
         .unwrap_or_default();
     let since_ms = i64::try_from((now.saturating_sub(LOG)).as_millis()).unwrap_or_default();
     // The pattern is a term; where the field is escaped once more, it still is.
-    let holds_password = |event: &LogEvent| event.message.replace('\\', "").contains(PASSWORD_FIELD);
+    let holds_password =
+        |event: &LogEvent| event.message.replace('\\', "").contains(PASSWORD_FIELD);
     Some(
         aws.find_log_event(group, "password", since_ms, holds_password)
             .await,

@@ -3,3 +3,4 @@
 mod artifact;
 mod life;
 mod support;
+mod verify;

@@ -35,7 +35,10 @@ fn layers<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
             evidence.deploy(),
         )
     });
-    unless(layers.collect(), "no layer or extension runs beside the handler")
+    unless(
+        layers.collect(),
+        "no layer or extension runs beside the handler",
+    )
 }
 
 fn event_copies<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
@@ -87,7 +90,10 @@ fn durable_execution<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
         "no durable execution",
         "durable execution",
         // It is a property of the function's birth.
-        format!("make the function anew: `jane-migrate teardown --pool {pool} --force`, then `{}`", evidence.deploy()),
+        format!(
+            "make the function anew: `jane-migrate teardown --pool {pool} --force`, then `{}`",
+            evidence.deploy()
+        ),
     )
     .into()
 }

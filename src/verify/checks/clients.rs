@@ -2,6 +2,7 @@
 
 use super::{Line, Said, check, unless, wrong};
 use crate::finding::Severity::{Error, Warning};
+use crate::suitability;
 use crate::verify::jane::{Answer, Answers};
 use crate::verify::{Check, Evidence};
 
@@ -16,7 +17,7 @@ pub(super) const CHECKS: &[Check] = &[
         "client-user-existence",
         Warning,
         "strangers are told the same of unknown users and wrong passwords",
-        client_user_existence,
+        |evidence| super::pool::suits(evidence, suitability::client_user_existence),
     ),
     check(
         "jane-knows-client",
@@ -58,28 +59,11 @@ fn client_password_auth<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
         });
     unless(
         closed.collect(),
-        format!("{} app client(s) let passwords reach the pool", clients.len()),
+        format!(
+            "{} app client(s) let passwords reach the pool",
+            clients.len()
+        ),
     )
-}
-
-fn client_user_existence<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
-    let telling = evidence
-        .watched_clients()?
-        .into_iter()
-        .filter(|client| !client.prevents_user_existence_errors())
-        .map(|client| {
-            wrong(
-                format!(
-                    "app client {} ({}) tells strangers who is a customer",
-                    client.id(),
-                    client.name()
-                ),
-                "PreventUserExistenceErrors ENABLED",
-                "LEGACY",
-                "set it where the client is managed; an update by hand must carry all of the client's other settings, or they are reset",
-            )
-        });
-    unless(telling.collect(), "strangers do not learn who is a customer")
 }
 
 fn jane_knows_client<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
@@ -115,7 +99,9 @@ fn jane_knows_client<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
                 ),
             ),
             Answer::Unknown => fails(
-                format!("Jane does not know app client {client}, so no account is migrated through it"),
+                format!(
+                    "Jane does not know app client {client}, so no account is migrated through it"
+                ),
                 "registered".into(),
                 "not registered".into(),
             ),

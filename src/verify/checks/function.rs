@@ -94,20 +94,18 @@ fn function_code<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
     let found = evidence.function()?;
     let tags = &found.function.tags;
     let architecture = found.function.architecture;
-    let wanted = evidence.config.map(|config| config.function.architecture);
-    if wanted.is_some_and(|wanted| wanted != architecture) {
+    let wanted = evidence.wanted()?.function.architecture;
+    if wanted != architecture {
         return wrong(
             "the function is of another architecture than configured",
-            wanted.map_or("", |wanted| wanted.as_str()),
+            wanted.as_str(),
             architecture.as_str(),
             evidence.deploy(),
         )
         .into();
     }
     match tags.get(tag::CODE) {
-        Some(code) if *code == found.code_sha256 => {
-            holds("the code is the one that was deployed")
-        }
+        Some(code) if *code == found.code_sha256 => holds("the code is the one that was deployed"),
         deployed => wrong(
             "the function's code is not the one that was deployed",
             deployed.map_or("a tag with the deployed code's digest", String::as_str),
@@ -181,26 +179,23 @@ fn function_limits<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
         ));
     }
     if function.memory_mb < ENOUGH_MB {
-        let configured = evidence.config.map(|config| config.function.memory_mb);
+        let configured = evidence.wanted()?.function.memory_mb;
         limits.push(wrong(
             "the function has little memory, and with it little of a processor",
             format!("{ENOUGH_MB} MB or more"),
             format!("{} MB", function.memory_mb),
-            match configured {
-                Some(configured) if configured < ENOUGH_MB => format!(
+            match configured < ENOUGH_MB {
+                true => format!(
                     "set memory_mb = {ENOUGH_MB} in [function], then run `{}`",
                     evidence.deploy()
                 ),
-                _ => evidence.deploy(),
+                false => evidence.deploy(),
             },
         ));
     }
     unless(
         limits,
-        format!(
-            "{} MB, and as long as Cognito waits",
-            function.memory_mb
-        ),
+        format!("{} MB, and as long as Cognito waits", function.memory_mb),
     )
 }
 
@@ -220,7 +215,7 @@ fn function_role<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
 
 fn function_network<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
     let found = &evidence.function()?.function.vpc;
-    let wanted = &evidence.config()?.function.vpc;
+    let wanted = &evidence.wanted()?.function.vpc;
     let shown = |vpc: &Option<jane_migrate_config::Vpc>| match vpc {
         Some(vpc) => format!(
             "subnets {}, security groups {}",
@@ -230,7 +225,10 @@ fn function_network<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
         None => "no VPC".to_owned(),
     };
     if found == wanted {
-        return holds(format!("the function is in the configured network: {}", shown(found)));
+        return holds(format!(
+            "the function is in the configured network: {}",
+            shown(found)
+        ));
     }
     wrong(
         "the function is in another network, where the directory may not be reached or others may listen",
@@ -246,9 +244,7 @@ const FEW: u32 = 5;
 
 fn concurrency<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
     let reserved = evidence.function()?.function.reserved_concurrency;
-    let configured = evidence
-        .config
-        .and_then(|config| config.function.reserved_concurrency);
+    let configured = evidence.wanted()?.function.reserved_concurrency;
     let fix = match configured {
         Some(configured) if configured < FEW => format!(
             "raise reserved_concurrency in [function], or leave it out, then run `{}`",

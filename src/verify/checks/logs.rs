@@ -129,7 +129,10 @@ fn log_subscriptions<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
         );
         sent(to, format!("it is the whole account's: accept it in [verify], or `{command}`"))
     });
-    unless(own.chain(everywhere).collect(), "the log's lines are sent to nobody")
+    unless(
+        own.chain(everywhere).collect(),
+        "the log's lines are sent to nobody",
+    )
 }
 
 fn log_hygiene<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
@@ -145,7 +148,10 @@ fn log_hygiene<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
         leaks.push(wrong(
             "the log holds a field called password",
             "no such field",
-            format!("a line written {} ms after 1970 (not shown)", event.timestamp_ms),
+            format!(
+                "a line written {} ms after 1970 (not shown)",
+                event.timestamp_ms
+            ),
             fix.clone(),
         ));
     }

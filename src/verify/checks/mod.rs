@@ -14,7 +14,7 @@ mod trigger;
 
 use super::evidence::{Evidence, Obstacle};
 use super::{Check, When};
-use crate::finding::Severity;
+use crate::finding::{Finding, Severity};
 
 /// All of them, in the order they are shown.
 pub(super) const ALL: &[&[Check]] = &[
@@ -42,6 +42,8 @@ pub(super) enum Line {
     Unknown(String),
     /// It does not hold.
     Fails(Wrong),
+    /// What `suitability` says of it.
+    Told(Finding),
 }
 
 /// What is wrong. Without a severity it is the check's own.

@@ -52,7 +52,10 @@ const BUDGET: Duration = Duration::from_secs(5);
 
 fn probes<'e>(evidence: &'e Evidence<'_>) -> Result<&'e Probes, Obstacle<'e>> {
     evidence.probes.as_ref().ok_or_else(|| {
-        Obstacle::Because("the function was not tried: there is no function, or no app client to try it as".into())
+        Obstacle::Because(
+            "the function was not tried: there is no function, or no app client to try it as"
+                .into(),
+        )
     })
 }
 
@@ -71,10 +74,7 @@ fn test_user<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
     }
 }
 
-fn judged<'e>(
-    evidence: &'e Evidence<'_>,
-    attempts: impl Iterator<Item = &'e Attempt>,
-) -> Said<'e> {
+fn judged<'e>(evidence: &'e Evidence<'_>, attempts: impl Iterator<Item = &'e Attempt>) -> Said<'e> {
     let fix = format!(
         "aws logs filter-log-events --log-group-name {}",
         evidence.names.log_group
@@ -84,19 +84,35 @@ fn judged<'e>(
         let answer = attempt.answer.as_ref()?;
         if let Some(what) = &answer.wrong {
             let expected = "an answer as for any user, within the time";
-            return wrong("the function does not answer as it should", expected, what, fix).into();
+            return wrong(
+                "the function does not answer as it should",
+                expected,
+                what,
+                fix,
+            )
+            .into();
         }
         let how = if answer.cold { "cold" } else { "warm" };
         times.push((how, answer.took));
     }
     let shown = |how: &str| {
-        let slowest = times.iter().filter(|(was, _)| *was == how).map(|(_, took)| took).max();
+        let slowest = times
+            .iter()
+            .filter(|(was, _)| *was == how)
+            .map(|(_, took)| took)
+            .max();
         slowest.map(|took| format!("{how} {} ms", took.as_millis()))
     };
     let shown: Vec<String> = ["cold", "warm"].into_iter().filter_map(shown).collect();
     let shown = format!("{} of {} ms", shown.join(", "), BUDGET.as_millis());
     if times.iter().any(|(_, took)| *took >= BUDGET) {
-        return wrong("the answer comes too late for Cognito", "within 5 s", shown, fix).into();
+        return wrong(
+            "the answer comes too late for Cognito",
+            "within 5 s",
+            shown,
+            fix,
+        )
+        .into();
     }
     holds(format!("answered as it should: {shown}"))
 }

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use jane_migrate_config::{Directory, Secret};
 use serde_json::Value;
 
 use super::{Said, Wrong, check, holds, unless, wrong};
-use crate::finding::Severity::{Error, Warning};
+use crate::finding::Severity::Error;
 use crate::resources::{role_policy, trust_policy};
 use crate::verify::{Check, Evidence};
 
@@ -55,8 +54,10 @@ struct Grant {
 impl Grant {
     /// Whether this one allows that one, wildcards considered.
     fn covers(&self, other: &Self) -> bool {
-        matches(&self.action.to_ascii_lowercase(), &other.action.to_ascii_lowercase())
-            && matches(&self.resource, &other.resource)
+        matches(
+            &self.action.to_ascii_lowercase(),
+            &other.action.to_ascii_lowercase(),
+        ) && matches(&self.resource, &other.resource)
     }
 }
 
@@ -84,7 +85,11 @@ fn grants(policy: &Value) -> Vec<Grant> {
 fn strings(statement: &Value, member: &str) -> Vec<String> {
     match &statement[member] {
         Value::String(one) => vec![one.clone()],
-        Value::Array(many) => many.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        Value::Array(many) => many
+            .iter()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect(),
         _ => vec!["*".to_owned()],
     }
 }
@@ -112,51 +117,11 @@ fn matches(pattern: &str, text: &str) -> bool {
 }
 
 /// Actions by which a function could give itself or others more, or sign in as anybody.
-const POWERS: [&str; 4] = ["iam:", "lambda:", "cognito-idp:", "sts:"];
-
-/// What the configuration, or else what is deployed, needs.
-fn needed(evidence: &Evidence<'_>) -> Vec<Grant> {
-    if let Some(config) = evidence.config {
-        return grants(&role_policy(&evidence.names, config));
-    }
-    let grant = |action: &str, resource: String| Grant {
-        action: action.to_owned(),
-        resource,
-    };
-    let own_log = format!("{}:*", evidence.names.log_group_arn);
-    let mut needed = vec![
-        grant("logs:CreateLogStream", own_log.clone()),
-        grant("logs:PutLogEvents", own_log),
-    ];
-    let Some(directory) = evidence.directory() else {
-        return needed;
-    };
-    for (_, secret) in directory.secrets() {
-        match secret {
-            Secret::SecretsManager { arn, .. } => {
-                needed.push(grant("secretsmanager:GetSecretValue", arn.clone()));
-            }
-            Secret::Ssm(name) => {
-                let name = name.trim_start_matches('/');
-                let pool = &evidence.names.pool;
-                let (partition, region, account) = (&pool.partition, &pool.region, &pool.account);
-                let arn = format!("arn:{partition}:ssm:{region}:{account}:parameter/{name}");
-                needed.push(grant("ssm:GetParameter", arn));
-            }
-            Secret::Env(_) => {}
-        }
-    }
-    if let Directory::Cognito(_) = directory {
-        for action in ["cognito-idp:AdminInitiateAuth", "cognito-idp:AdminGetUser", "sts:AssumeRole"] {
-            needed.push(grant(action, "arn:*".to_owned()));
-        }
-    }
-    needed
-}
+const POWERS: [&str; 5] = ["iam:", "lambda:", "cognito-idp:", "kms:", "sts:"];
 
 fn role_permissions<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
     evidence.role()?;
-    let needed = needed(evidence);
+    let needed = grants(&role_policy(&evidence.names, evidence.wanted()?));
     let mut surplus: Vec<Wrong> = Vec::new();
     let mut judge = |policy: &str, document: &Value| {
         for grant in grants(document) {
@@ -188,13 +153,12 @@ fn role_permissions<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
 
 fn role_needs<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
     evidence.role()?;
-    let config = evidence.config()?;
     let policies = evidence.role_policies.as_ref()?.values();
     let granted: Vec<Grant> = policies
         .chain(evidence.attached_policies.as_ref()?.values())
         .flat_map(grants)
         .collect();
-    let missing = grants(&role_policy(&evidence.names, config))
+    let missing = grants(&role_policy(&evidence.names, evidence.wanted()?))
         .into_iter()
         .filter(|needed| !granted.iter().any(|granted| granted.covers(needed)))
         .map(|needed| {
@@ -219,7 +183,11 @@ mod tests {
             ("logs:*", "logs:putlogevents", true),
             ("*", "anything", true),
             ("logs:Put?ogEvents", "logs:PutLogEvents", true),
-            ("arn:aws:logs:*:log-group:/a:*", "arn:aws:logs:us-east-1:1:log-group:/a:*", true),
+            (
+                "arn:aws:logs:*:log-group:/a:*",
+                "arn:aws:logs:us-east-1:1:log-group:/a:*",
+                true,
+            ),
             ("logs:Put", "logs:PutLogEvents", false),
             ("", "x", false),
         ] {
@@ -232,8 +200,14 @@ mod tests {
         let policy = json!({ "Statement": {
             "Effect": "Allow", "NotAction": "iam:*", "Resource": ["a", "b"],
         }});
-        let everything: Vec<_> = grants(&policy).into_iter().map(|grant| grant.action).collect();
+        let everything: Vec<_> = grants(&policy)
+            .into_iter()
+            .map(|grant| grant.action)
+            .collect();
         assert_eq!(everything, ["*", "*"]);
-        assert!(grants(&json!({ "Statement": [{ "Effect": "Deny", "Action": "*", "Resource": "*" }] })).is_empty());
+        assert!(
+            grants(&json!({ "Statement": [{ "Effect": "Deny", "Action": "*", "Resource": "*" }] }))
+                .is_empty()
+        );
     }
 }

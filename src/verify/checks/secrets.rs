@@ -53,8 +53,8 @@ pub(super) const CHECKS: &[Check] = &[
 /// The variables the function is meant to have.
 fn expected(evidence: &Evidence<'_>) -> BTreeSet<String> {
     let mut names = BTreeSet::from([SETTINGS_VARIABLE.to_owned()]);
-    let directory = evidence.directory();
-    for (_, secret) in directory.iter().flat_map(|directory| directory.secrets()) {
+    let wanted = evidence.wanted.iter();
+    for (_, secret) in wanted.flat_map(|config| config.secrets()) {
         if let Secret::Env(name) = secret {
             names.insert(name.clone());
         }
@@ -118,7 +118,7 @@ fn env_only<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
 
 fn env_kms<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
     let found = evidence.function()?.function.kms_key_arn.as_deref();
-    let wanted = evidence.config()?.function.kms_key_arn.as_deref();
+    let wanted = evidence.wanted()?.function.kms_key_arn.as_deref();
     let shown = |key: Option<&str>| key.unwrap_or("Lambda's own key").to_owned();
     if found == wanted {
         return holds(format!("the environment is encrypted by {}", shown(found)));
@@ -134,7 +134,15 @@ fn env_kms<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
 
 /// Words that names of secrets have in them.
 const SECRET_WORDS: [&str; 10] = [
-    "SECRET", "PASSWORD", "PASSWD", "PWD", "TOKEN", "API_KEY", "APIKEY", "ACCESS_KEY", "PRIVATE_KEY",
+    "SECRET",
+    "PASSWORD",
+    "PASSWD",
+    "PWD",
+    "TOKEN",
+    "API_KEY",
+    "APIKEY",
+    "ACCESS_KEY",
+    "PRIVATE_KEY",
     "CREDENTIAL",
 ];
 
@@ -206,10 +214,15 @@ fn plain_secrets(pointer: &str, value: &Value, found: &mut Vec<String>) {
         Value::String(text) => {
             let name = pointer.rsplit('.').next().unwrap_or_default();
             let name = name.to_ascii_uppercase().replace('-', "_");
-            let named = name == "AUTHORIZATION" || SECRET_WORDS.iter().any(|word| name.contains(word));
+            let named =
+                name == "AUTHORIZATION" || SECRET_WORDS.iter().any(|word| name.contains(word));
             // What another service must fill in is a template; where a secret is kept is a member called `env` or `ssm`.
             let template = text.contains('{');
-            if (named && !template && text.len() > 8 && !text.contains(' ') && !text.starts_with("http"))
+            if (named
+                && !template
+                && text.len() > 8
+                && !text.contains(' ')
+                && !text.starts_with("http"))
                 || (name == "AUTHORIZATION" && !template)
                 || has_user_info(text)
             {
@@ -256,7 +269,12 @@ fn secret_exists<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
 fn secret_encrypted<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
     let mut plain = Vec::new();
     for kept in &evidence.secrets {
-        if kept.place.as_ref()?.as_ref().is_some_and(|place| !place.encrypted) {
+        if kept
+            .place
+            .as_ref()?
+            .as_ref()
+            .is_some_and(|place| !place.encrypted)
+        {
             plain.push(wrong(
                 "a secret of the directory is kept in plain text",
                 "a SecureString",
@@ -308,7 +326,10 @@ fn lets_strangers_in(statement: &Value, pool: &PoolArn) -> bool {
         principal == pool.account || principal.split(':').nth(4) == Some(pool.account.as_str())
     };
     let principals = match &statement["Principal"] {
-        Value::Object(kinds) => kinds.get("AWS").cloned().unwrap_or(Value::Array(Vec::new())),
+        Value::Object(kinds) => kinds
+            .get("AWS")
+            .cloned()
+            .unwrap_or(Value::Array(Vec::new())),
         other => other.clone(),
     };
     match principals {
@@ -340,8 +361,14 @@ mod tests {
         for (name, value) in [
             ("TZ", "Europe/Berlin"),
             ("DIRECTORY", "https://directory.example/accounts"),
-            ("DB_PASSWORD", "arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf"),
-            ("GREETING", "a long sentence with 12 words is no secret at all"),
+            (
+                "DB_PASSWORD",
+                "arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf",
+            ),
+            (
+                "GREETING",
+                "a long sentence with 12 words is no secret at all",
+            ),
             ("TOKEN", ""),
         ] {
             assert!(!is_secret(name, value), "{name}");
@@ -378,14 +405,21 @@ mod tests {
             (json!("*"), true),
             (json!({ "AWS": "*" }), true),
             (json!({ "AWS": "arn:aws:iam::210987654321:root" }), true),
-            (json!({ "AWS": ["arn:aws:iam::123456789012:role/r", "210987654321"] }), true),
+            (
+                json!({ "AWS": ["arn:aws:iam::123456789012:role/r", "210987654321"] }),
+                true,
+            ),
             (Value::Null, true),
             (json!({ "AWS": "arn:aws:iam::123456789012:role/r" }), false),
             (json!({ "AWS": "123456789012" }), false),
             (json!({ "Service": "rds.amazonaws.com" }), false),
         ] {
             let statement = json!({ "Effect": "Allow", "Principal": principal });
-            assert_eq!(lets_strangers_in(&statement, &pool), stranger, "{statement}");
+            assert_eq!(
+                lets_strangers_in(&statement, &pool),
+                stranger,
+                "{statement}"
+            );
         }
         let deny = json!({ "Effect": "Deny", "Principal": "*" });
         assert!(!lets_strangers_in(&deny, &pool));

@@ -23,11 +23,7 @@ pub(super) const CHECKS: &[Check] = &[
 const SOON_DAYS: i64 = 14;
 
 fn window_open<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
-    let closes = match evidence.config {
-        Some(config) => config.window.closes,
-        None => evidence.deployed().and_then(|settings| settings.window_closes),
-    };
-    let Some(closes) = closes else {
+    let Some(closes) = evidence.wanted()?.window.closes else {
         return holds("the window has no end");
     };
     let left = closes.epoch_days() - evidence.today.epoch_days();

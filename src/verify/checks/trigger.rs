@@ -69,7 +69,9 @@ fn invoke_permission<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
     let pool = &evidence.names.pool;
     let qualifier = evidence.trigger_qualifier();
     let policy = evidence.policies.as_ref()?.get(&qualifier);
-    let statements = policy.map(|policy| &policy.statements[..]).unwrap_or_default();
+    let statements = policy
+        .map(|policy| &policy.statements[..])
+        .unwrap_or_default();
     if statements
         .iter()
         .any(|statement| permission::is_for_pool(statement, pool))
@@ -147,7 +149,10 @@ fn event_sources<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
             "something else than Cognito invokes the function",
             "no event source",
             &source.source,
-            format!("aws lambda delete-event-source-mapping --uuid {}", source.uuid),
+            format!(
+                "aws lambda delete-event-source-mapping --uuid {}",
+                source.uuid
+            ),
         )
     });
     unless(sources.collect(), "no queue or stream invokes the function")
