@@ -147,7 +147,8 @@ impl Aws {
         };
         let body = json!({
             "StartTime": now - 24 * HOUR,
-            "EndTime": now,
+            // Excluded itself; what happened this second counts.
+            "EndTime": now + 60,
             "MetricDataQueries": [
                 query("invocations", "Invocations", "Sum"),
                 query("errors", "Errors", "Sum"),

@@ -8,6 +8,7 @@ mod clients;
 mod iam;
 mod journal;
 mod lambda;
+mod logs;
 mod policy;
 mod pools;
 mod rules;
@@ -59,6 +60,7 @@ struct Shared {
     journal: Journal,
     refusals: Mutex<Vec<Ordered>>,
     runtime_updates: lambda::RuntimeUpdates,
+    account_policies: logs::AccountPolicies,
 }
 
 /// A refusal that a test ordered.
@@ -88,6 +90,7 @@ impl Gateway {
             journal: Journal::default(),
             refusals: Mutex::default(),
             runtime_updates: lambda::RuntimeUpdates::default(),
+            account_policies: logs::AccountPolicies::default(),
         });
         let serving = shared.clone();
         let server = Server::serve(listener, move |request| {
@@ -226,6 +229,7 @@ impl Shared {
             },
             "lambda" => lambda::answer(self, call).await,
             "iam" => iam::answer(self, call).await,
+            "logs" => logs::answer(self, call).await,
             _ => upstream.forward(call).await,
         }
     }

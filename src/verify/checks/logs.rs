@@ -30,6 +30,12 @@ pub(super) const CHECKS: &[Check] = &[
         "the log's lines are sent to nobody",
         log_subscriptions,
     ),
+    check(
+        "log-account-policy",
+        Warning,
+        "no policy of the account sends the log's lines away",
+        log_account_policy,
+    ),
     Check {
         when: When::Asked,
         ..check(
@@ -106,32 +112,44 @@ fn log_level<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
     unless(levels, "no event is written down")
 }
 
+/// Somebody gets to know who signs in when.
+fn sent(to: &Subscription, fix: String) -> Wrong {
+    wrong(
+        "the log's lines are sent to somebody: who signs in when, by a hash of the name",
+        "nobody",
+        format!("{} to {}", to.name, to.destination),
+        fix,
+    )
+}
+
 fn log_subscriptions<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
-    let sent = |subscription: &Subscription, fix: String| {
-        wrong(
-            "the log's lines are sent to somebody: who signs in when, by a hash of the name",
-            "nobody",
-            format!("{} to {}", subscription.name, subscription.destination),
-            fix,
-        )
-    };
-    let own = evidence.log_subscriptions.as_ref()?.iter().map(|to| {
+    let subscriptions = evidence.log_subscriptions.as_ref()?.iter().map(|to| {
         let fix = format!(
             "aws logs delete-subscription-filter --log-group-name {} --filter-name {}",
             evidence.names.log_group, to.name
         );
         sent(to, fix)
     });
-    let everywhere = evidence.account_log_subscriptions.as_ref()?.iter().map(|to| {
+    unless(
+        subscriptions.collect(),
+        "the log's lines are sent to nobody",
+    )
+}
+
+fn log_account_policy<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
+    let subscriptions = evidence.account_log_subscriptions.as_ref()?.iter().map(|to| {
         let command = format!(
             "aws logs delete-account-policy --policy-name {} --policy-type SUBSCRIPTION_FILTER_POLICY",
             to.name
         );
-        sent(to, format!("it is the whole account's: accept it in [verify], or `{command}`"))
+        sent(
+            to,
+            format!("it is the whole account's: accept it in [verify], or `{command}`"),
+        )
     });
     unless(
-        own.chain(everywhere).collect(),
-        "the log's lines are sent to nobody",
+        subscriptions.collect(),
+        "no policy of the account sends them away",
     )
 }
 

@@ -150,6 +150,9 @@ fn is_secret(name: &str, value: &str) -> bool {
     if value.is_empty() || value.starts_with("arn:") {
         return false;
     }
+    if value.starts_with("https://") || value.starts_with("http://") {
+        return has_user_info(value);
+    }
     let name = name.to_ascii_uppercase().replace('-', "_");
     SECRET_WORDS.iter().any(|word| name.contains(word))
         || has_user_info(value)

@@ -81,7 +81,7 @@ fn invoke_permission<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
     let fix = match &qualifier {
         None => evidence.deploy(),
         Some(qualifier) => format!(
-            "aws lambda add-permission --function-name {} --qualifier {qualifier} --statement-id {STATEMENT_ID} --action lambda:InvokeFunction --principal cognito-idp.amazonaws.com --source-arn {pool} --source-account {}",
+            "aws lambda add-permission --function-name {} --qualifier {qualifier} --statement-id {STATEMENT_ID}-{qualifier} --action lambda:InvokeFunction --principal cognito-idp.amazonaws.com --source-arn {pool} --source-account {}",
             evidence.names.function, pool.account
         ),
     };

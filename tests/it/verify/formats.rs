@@ -180,7 +180,13 @@ async fn sarif_is_what_its_schema_says() {
         "1.0.0-beta.0",
         "lib/schemas/sarif-2.1.0-rtm.5.json",
     );
-    matches_schema(&["--schemafile", &schema.to_string_lossy()], &report).await;
+    // One of the schema's patterns is no regular expression in JavaScript's strict reading.
+    let schema = schema.to_string_lossy();
+    matches_schema(
+        &["--regex-variant", "python", "--schemafile", &schema],
+        &report,
+    )
+    .await;
     let document: Value = serde_json::from_str(&ran.stdout).unwrap();
     let run = &document["runs"][0];
     let results = run["results"].as_array().unwrap();

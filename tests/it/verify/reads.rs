@@ -22,7 +22,7 @@ fn unknown(document: &Value) -> Vec<&str> {
 async fn a_denied_read_keeps_only_its_own_checks_from_being_made() {
     let mut bench = Bench::new().await;
     let endpoint = bench.corner.endpoint.clone();
-    let cases: [(&'static str, &str, &[&str]); 12] = [
+    let cases: [(&'static str, &str, &[&str]); 13] = [
         (
             "ListFunctionUrlConfigs",
             "lambda:ListFunctionUrlConfigs",
@@ -58,6 +58,11 @@ async fn a_denied_read_keeps_only_its_own_checks_from_being_made() {
             "DescribeSubscriptionFilters",
             "logs:DescribeSubscriptionFilters",
             &["log-subscriptions"],
+        ),
+        (
+            "DescribeAccountPolicies",
+            "logs:DescribeAccountPolicies",
+            &["log-account-policy"],
         ),
         ("GetMetricData", "cloudwatch:GetMetricData", &["health"]),
         (

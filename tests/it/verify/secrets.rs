@@ -54,7 +54,13 @@ async fn a_secret_in_a_parameter_is_encrypted_and_one_in_the_environment_is_told
     let put = json!({ "Name": "/jane/plain", "Value": secret, "Type": "String" });
     bench.json("ssm", "AmazonSSM.PutParameter", put).await;
     bench.configure_with("{ ssm = \"/jane/plain\" }", "");
-    bench.deploy().await;
+    // Verify has deploy's last word, and fails it.
+    let ran = bench
+        .corner
+        .run(&["deploy", "--pool", &bench.pool, "--yes"])
+        .await
+        .ended(1);
+    assert!(ran.stdout.contains("secret-encrypted"), "{ran:#?}");
     bench.fails("secret-encrypted", "error").await;
 
     let put = json!({ "Name": "/jane/sealed", "Value": secret, "Type": "SecureString" });
