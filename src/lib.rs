@@ -7,7 +7,7 @@
 //! - [`apply`] is the one place from which AWS is written to, [`aws`] the one that knows the SDK.
 //! - [`document`] is the heart: updates of a pool or client that lose nothing of it.
 //! - [`artifact`] builds the handler from the sources this binary carries.
-//! - [`verify`] checks a deployed migration; [`ui`] shows things; [`commands`] ties them together.
+//! - [`status`] counts how it goes; [`verify`] checks that it holds; [`ui`] shows things; [`commands`] ties them together.
 
 pub mod apply;
 pub mod artifact;
@@ -19,6 +19,7 @@ pub mod facts;
 pub mod failure;
 pub mod finding;
 pub mod ids;
+pub mod local;
 pub mod observe;
 pub mod permission;
 pub mod plan;
@@ -26,6 +27,8 @@ pub mod probe;
 pub mod resources;
 pub mod settings;
 pub mod snapshot;
+pub mod status;
 pub mod suitability;
+pub mod trial;
 pub mod ui;
 pub mod verify;

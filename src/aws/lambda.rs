@@ -9,7 +9,7 @@ use aws_sdk_lambda::types::{
     LogType, Runtime, State, TracingMode, VpcConfig,
 };
 use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use jane_migrate_config::{Architecture, Vpc};
 use serde_json::Value;
 
@@ -27,6 +27,8 @@ pub struct Invocation {
     pub error: Option<String>,
     /// From request to answer as seen from here.
     pub took: Duration,
+    /// The last of what it wrote to its log, where that was asked for.
+    pub log: String,
 }
 
 impl Aws {
@@ -113,14 +115,16 @@ impl Aws {
         }))
     }
 
-    /// Makes the function. It can be invoked once `settled`.
+    /// Makes the function. Unless it is ready already, it can be invoked once `settled`.
     pub async fn create_function(
         &self,
         function: &Function,
         description: &str,
-        zip: Vec<u8>,
-    ) -> Result<(), AwsError> {
-        self.lambda
+        zip: &[u8],
+    ) -> Result<FunctionState, AwsError> {
+        let _turn = self.uploads.acquire().await;
+        let created = self
+            .lambda
             .create_function()
             .function_name(&function.name)
             .description(description)
@@ -138,7 +142,14 @@ impl Aws {
             .send()
             .await
             .during("lambda:CreateFunction")?;
-        Ok(())
+        Ok(state(
+            &FunctionConfiguration::builder()
+                .set_state(created.state)
+                .set_state_reason(created.state_reason)
+                .set_last_update_status(created.last_update_status)
+                .set_last_update_status_reason(created.last_update_status_reason)
+                .build(),
+        ))
     }
 
     /// Sets everything but code, architecture, tags and concurrency.
@@ -167,8 +178,9 @@ impl Aws {
         &self,
         name: &str,
         architecture: Architecture,
-        zip: Vec<u8>,
+        zip: &[u8],
     ) -> Result<(), AwsError> {
+        let _turn = self.uploads.acquire().await;
         self.lambda
             .update_function_code()
             .function_name(name)
@@ -337,12 +349,8 @@ impl Aws {
         Ok(())
     }
 
-    /// Invokes the function and waits for its answer, with the end of the log it wrote.
-    pub async fn invoke_with_log(
-        &self,
-        name: &str,
-        event: &Value,
-    ) -> Result<(Invocation, String), AwsError> {
+    /// Invokes the function and waits for its answer, and for the last 4 KB of its log.
+    pub async fn invoke(&self, name: &str, event: &Value) -> Result<Invocation, AwsError> {
         let started = Instant::now();
         let answer = self
             .lambda
@@ -353,25 +361,19 @@ impl Aws {
             .send()
             .await
             .during("lambda:InvokeFunction")?;
-        let log = answer
-            .log_result
-            .as_deref()
-            .and_then(|log| BASE64_STANDARD.decode(log).ok())
-            .unwrap_or_default();
-        let invocation = Invocation {
+        Ok(Invocation {
             payload: answer
                 .payload
                 .and_then(|payload| serde_json::from_slice(payload.as_ref()).ok())
                 .unwrap_or_default(),
             error: answer.function_error,
             took: started.elapsed(),
-        };
-        Ok((invocation, String::from_utf8_lossy(&log).into_owned()))
-    }
-
-    /// Invokes the function and waits for its answer.
-    pub async fn invoke(&self, name: &str, event: &Value) -> Result<Invocation, AwsError> {
-        Ok(self.invoke_with_log(name, event).await?.0)
+            log: answer
+                .log_result
+                .and_then(|log| BASE64.decode(log).ok())
+                .map(|log| String::from_utf8_lossy(&log).into_owned())
+                .unwrap_or_default(),
+        })
     }
 
     /// Deletes the function, its policy with it; one that is gone already is no error.

@@ -8,8 +8,9 @@ use anyhow::{Context, bail};
 use jane_migrate_config::Config;
 use secrecy::SecretString;
 
-use super::session::{nonce, today};
-use crate::aws::Aws;
+use super::many::{Ending, Endings, each};
+use super::session::{Session, nonce, today};
+use crate::aws::{Aws, Connections};
 use crate::cli::{Format, Global, Verify};
 use crate::finding::Finding;
 use crate::settings::{self, Target};
@@ -17,7 +18,7 @@ use crate::snapshot;
 use crate::ui::Ui;
 use crate::verify::probe::{TestUser, probe};
 use crate::verify::report::{self, Document, Verdict, text, verdict};
-use crate::verify::{self as checks, Choice, Snapshot, Subject};
+use crate::verify::{self as checks, Choice, Snapshot, Subject, jane};
 
 pub(super) async fn run(global: &Global, args: &Verify, ui: &Ui) -> anyhow::Result<ExitCode> {
     let loaded = settings::load_if_there(global)?;
@@ -29,10 +30,16 @@ pub(super) async fn run(global: &Global, args: &Verify, ui: &Ui) -> anyhow::Resu
         Format::Text if global.json => Format::Json,
         format => format,
     };
-    let ui = &ui.as_json(format != Format::Text);
-    let mut verified = Vec::new();
-    for target in settings::targets(global, &args.pools, config)? {
-        let aws = Aws::connect(&target.connection).await;
+    // The document is all there is on stdout; only JSON is printed by whoever sums up.
+    let mut ui = ui.clone();
+    ui.json = format == Format::Json;
+    let ui = &ui;
+    let targets = settings::targets(global, &args.pools, config)?;
+    let mut endings = Endings::new(ui, &targets, Ending::Unchecked);
+    let connections = Connections::default();
+    let verified = each(targets, async |target| {
+        let aws = connections.get(&target.connection).await;
+        let config = config.map(|config| config.for_pool(target.pool.as_str()));
         let findings = check(
             &aws,
             &target,
@@ -41,18 +48,39 @@ pub(super) async fn run(global: &Global, args: &Verify, ui: &Ui) -> anyhow::Resu
             test_user.as_ref(),
             ui,
         )
-        .await?;
-        show(target.pool.as_str(), &findings, ui, true);
-        verified.push((target.pool, findings));
+        .await;
+        (target.pool, findings)
+    })
+    .await;
+    let mut reports = Vec::new();
+    for (pool, findings) in verified {
+        let findings = match findings {
+            Ok(findings) => findings,
+            Err(error) => {
+                endings.broke_off(pool, error)?;
+                continue;
+            }
+        };
+        if format == Format::Text {
+            show(pool.as_str(), &findings, ui, true);
+        }
+        let verdict = verdict(&findings, args.strict);
+        let ending = match verdict {
+            Verdict::Holds => Ending::Done,
+            Verdict::Fails => Ending::Failed,
+            Verdict::Unknown => Ending::Unchecked,
+        };
+        let document = Document {
+            pool: pool.as_str(),
+            findings: &findings,
+            ok: verdict == Verdict::Holds,
+        };
+        endings.ended(pool.clone(), &document, ending)?;
+        reports.push((pool, findings, verdict));
     }
-    let verdicts: Vec<Verdict> = verified
+    let documents: Vec<Document<'_>> = reports
         .iter()
-        .map(|(_, findings)| verdict(findings, args.strict))
-        .collect();
-    let documents: Vec<Document<'_>> = verified
-        .iter()
-        .zip(&verdicts)
-        .map(|((pool, findings), verdict)| Document {
+        .map(|(pool, findings, verdict)| Document {
             pool: pool.as_str(),
             findings,
             ok: *verdict == Verdict::Holds,
@@ -62,8 +90,7 @@ pub(super) async fn run(global: &Global, args: &Verify, ui: &Ui) -> anyhow::Resu
         .unwrap_or(Path::new(settings::DEFAULT_FILE))
         .to_string_lossy();
     match format {
-        Format::Text => {}
-        Format::Json => super::print_documents(ui, &documents)?,
+        Format::Text | Format::Json => {}
         Format::Junit => ui.print(&report::junit(&documents, args.strict)),
         Format::Sarif => ui.document(&report::sarif(&documents, &file))?,
         Format::Github => {
@@ -73,13 +100,7 @@ pub(super) async fn run(global: &Global, args: &Verify, ui: &Ui) -> anyhow::Resu
             }
         }
     }
-    Ok(if verdicts.contains(&Verdict::Fails) {
-        ExitCode::FAILURE
-    } else if verdicts.contains(&Verdict::Unknown) {
-        ExitCode::from(2)
-    } else {
-        ExitCode::SUCCESS
-    })
+    endings.finish()
 }
 
 /// What was chosen; a name that is no check's is a mistake, wherever it stands.
@@ -143,16 +164,7 @@ pub(super) async fn check(
     ui: &Ui,
 ) -> anyhow::Result<Vec<Finding>> {
     let task = ui.task(format!("verifying user pool {}", target.pool));
-    let (config, path) = config.unzip();
-    let snapshot = snapshot::read(&settings::snapshot_path(path, &target.pool));
-    let subject = Subject {
-        pool: &target.pool,
-        region: &target.connection.region,
-        clients: target.clients.as_deref(),
-        config,
-        snapshot: snapshot.map(|(json, digest)| Snapshot { json, digest }),
-        today: today()?,
-    };
+    let subject = subject(target, config)?;
     let mut evidence = checks::read(aws, subject, choice).await?;
     let tried_by = match (&evidence.function, &evidence.clients) {
         (Ok(Some(_)), Ok(clients)) if choice.probe => {
@@ -176,12 +188,58 @@ pub(super) async fn check(
         );
     }
     task.clear();
-    let accepted = config.map(|config| config.verify.accept.clone());
+    let accepted = config.map(|(config, _)| config.verify.accept.clone());
     Ok(checks::run(
         &evidence,
         choice,
         &accepted.unwrap_or_default(),
     ))
+}
+
+/// Makes the checks that want no more than what a deploy that changes nothing has read.
+pub(super) async fn recheck(
+    session: &Session,
+    config: &Config,
+    path: &Path,
+    ui: &Ui,
+) -> anyhow::Result<Vec<Finding>> {
+    let task = ui.task(format!("verifying user pool {}", session.target.pool));
+    let function = session.observed.function.as_ref();
+    let jane = jane::ask(
+        &session.aws,
+        config,
+        &session.names.pool.region,
+        function.map(|function| &function.function.environment),
+        session
+            .watched_clients()
+            .map(|client| client.id().to_owned()),
+    )
+    .await;
+    let subject = subject(&session.target, Some((config, path)))?;
+    let evidence = checks::observed(&session.names, &session.observed, subject, jane);
+    task.clear();
+    Ok(checks::run(
+        &evidence,
+        &Choice::default(),
+        &config.verify.accept,
+    ))
+}
+
+/// What is verified; the snapshot lies next to the configuration.
+fn subject<'a>(
+    target: &'a Target,
+    config: Option<(&'a Config, &Path)>,
+) -> anyhow::Result<Subject<'a>> {
+    let (config, path) = config.unzip();
+    let snapshot = snapshot::read(&settings::snapshot_path(path, &target.pool));
+    Ok(Subject {
+        pool: &target.pool,
+        region: &target.connection.region,
+        clients: target.clients.as_deref(),
+        config,
+        snapshot: snapshot.map(|(json, digest)| Snapshot { json, digest }),
+        today: today()?,
+    })
 }
 
 /// Shows the findings: all of them, or only those that do not hold.

@@ -12,7 +12,6 @@ use serde_json::Value;
 use super::jane;
 use super::probe::Probes;
 use crate::aws::exposure::{Alias, EventCopy, EventSource, FunctionUrl, Subscription, Version};
-use crate::aws::logs::LogEvent;
 use crate::aws::signed::{Metrics, SecretPlace};
 use crate::aws::{AwsError, Kind};
 use crate::document::{ClientDocument, PoolDocument};
@@ -21,7 +20,22 @@ use crate::permission::Policy;
 use crate::resources::{LogGroup, ObservedFunction, Role};
 
 /// What came of one read.
-pub type Read<T> = Result<T, AwsError>;
+pub type Read<T> = Result<T, Unread>;
+
+/// Why something was not read.
+#[derive(Debug, Clone)]
+pub enum Unread {
+    /// The call failed.
+    Failed(AwsError),
+    /// Nobody asked for it: its checks are not made.
+    NotAsked,
+}
+
+impl From<AwsError> for Unread {
+    fn from(error: AwsError) -> Self {
+        Self::Failed(error)
+    }
+}
 
 /// Everything the checks look at.
 #[derive(Debug)]
@@ -76,11 +90,11 @@ pub struct Evidence<'a> {
     /// Who is sent the lines of every log group of the account.
     pub account_log_subscriptions: Read<Vec<Subscription>>,
     /// The places where the directory's secrets are kept.
-    pub secrets: Vec<KeptSecret>,
+    pub secrets: Read<Vec<KeptSecret>>,
     /// The function's last day.
     pub metrics: Read<Metrics>,
-    /// A line of the last day's log that holds a password's field; only where it was asked for.
-    pub leak: Option<Read<Option<LogEvent>>>,
+    /// When a line was logged in the last day that holds a password's field, in milliseconds since 1970; only where it was asked.
+    pub leak: Read<Option<i64>>,
     /// What Jane says of the clients, where Jane is the directory.
     pub jane: jane::Answers,
     /// What the function answered when it was tried; only where that was asked for.
@@ -112,6 +126,8 @@ pub struct KeptSecret {
 pub(super) enum Obstacle<'e> {
     /// A read failed.
     Unread(&'e AwsError),
+    /// It was not read, because nobody asked.
+    NotAsked,
     /// What it looks at is not there; the check for that says so.
     Gone(&'static str),
     /// It compares with the configuration, and there is none.
@@ -123,6 +139,15 @@ pub(super) enum Obstacle<'e> {
 impl<'e> From<&'e AwsError> for Obstacle<'e> {
     fn from(error: &'e AwsError) -> Self {
         Self::Unread(error)
+    }
+}
+
+impl<'e> From<&'e Unread> for Obstacle<'e> {
+    fn from(unread: &'e Unread) -> Self {
+        match unread {
+            Unread::Failed(error) => Self::Unread(error),
+            Unread::NotAsked => Self::NotAsked,
+        }
     }
 }
 
@@ -138,6 +163,7 @@ impl Obstacle<'_> {
                 format!("could not be checked: {} failed: {error}", error.action),
                 None,
             ),
+            Self::NotAsked => ("not asked for".into(), None),
             Self::Gone(what) => (format!("could not be checked: there is no {what}"), None),
             Self::NoConfig => (
                 "could not be checked: no configuration to compare with".into(),

@@ -11,11 +11,12 @@ pub mod report;
 use std::collections::BTreeMap;
 
 pub(crate) use evidence::deployed_settings;
-pub use evidence::{Evidence, KeptSecret, Read, Snapshot};
-pub use read::{Subject, read};
+pub use evidence::{Evidence, KeptSecret, Read, Snapshot, Unread};
+pub use read::{Subject, observed, read};
 
 use crate::finding::{Finding, Severity};
 use checks::{Line, Said};
+use evidence::Obstacle;
 
 /// One thing that must hold.
 #[derive(Debug)]
@@ -86,6 +87,7 @@ pub fn run(
     for check in checks().filter(|check| choice.includes(check)) {
         match (check.run)(evidence) {
             Ok(lines) => findings.extend(lines.into_iter().map(|line| finding(check, line))),
+            Err(Obstacle::NotAsked) => {}
             Err(obstacle) => {
                 let (why, fix) = obstacle.explain();
                 findings.push(Finding {

@@ -111,9 +111,8 @@ pub async fn probe(
     }
     let known = match test_user {
         Some(user) => {
-            let mut event = event(Source::SignIn, 3);
-            event["userName"] = user.name.as_str().into();
-            event["request"]["password"] = user.password.expose_secret().into();
+            let password = user.password.expose_secret();
+            let event = probe::event_for(&names.pool, client, &user.name, Some(password));
             Some(attempt(aws, &function, Source::SignIn, &event, migrated).await)
         }
         None => None,
@@ -147,16 +146,17 @@ async fn attempt(
     event: &Value,
     judge: fn(&Value, &Invocation) -> anyhow::Result<()>,
 ) -> Attempt {
-    let answer = aws.invoke_with_log(function, event).await;
-    let answer = answer.map(|(invocation, log)| {
+    let answer = aws.invoke(function, event).await;
+    let answer = answer.map(|invocation| {
+        let log = &invocation.log;
         let password = event["request"]["password"].as_str();
         Answer {
             wrong: judge(event, &invocation)
                 .err()
                 .map(|error| format!("{error:#}")),
             leaked: password.is_some_and(|password| log.contains(password)),
-            cold: started(&log),
-            took: billed(&log).unwrap_or(invocation.took),
+            cold: started(log),
+            took: billed(log).unwrap_or(invocation.took),
         }
     });
     Attempt { source, answer }

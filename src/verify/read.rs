@@ -9,15 +9,15 @@ use anyhow::Context;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jane_migrate_config::{Config, Date, Secret};
 
-use super::evidence::{Evidence, KeptSecret, Read, Snapshot, deployed_config, qualifier};
+use super::evidence::{Evidence, KeptSecret, Read, Snapshot, Unread, deployed_config, qualifier};
 use super::{Choice, jane};
 use crate::aws::exposure::EventSource;
-use crate::aws::logs::LogEvent;
 use crate::aws::signed::Metrics;
 use crate::aws::{Aws, AwsError, Kind};
 use crate::document::{ClientDocument, PoolDocument};
 use crate::ids::{Names, PoolArn, PoolId, function_name, log_group_name};
 use crate::permission::Policy;
+use crate::plan::Observed;
 use crate::resources::ObservedFunction;
 
 /// Calls of one kind made at once; Cognito and Lambda throttle reads too.
@@ -156,25 +156,26 @@ pub async fn read<'a>(
         named_clients,
         snapshot,
         today,
-        pool,
-        mfa,
-        clients,
-        function: found,
-        policies,
-        urls,
-        aliases,
-        versions,
-        event_sources,
-        event_copies,
-        code_signing,
-        runtime_updates,
-        role,
-        role_policies,
-        attached_policies,
-        log_group,
-        log_subscriptions,
-        account_log_subscriptions,
-        secrets: configured.into_iter().chain(deployed).collect(),
+        pool: called(pool),
+        mfa: called(mfa),
+        clients: called(clients),
+        function: called(found),
+        policies: called(policies),
+        urls: called(urls),
+        aliases: called(aliases),
+        versions: called(versions),
+        event_sources: called(event_sources),
+        event_copies: called(event_copies),
+        code_signing: called(code_signing),
+        runtime_updates: called(runtime_updates),
+        role: called(role),
+        role_policies: called(role_policies),
+        attached_policies: called(attached_policies),
+        log_group: called(log_group),
+        log_subscriptions: called(log_subscriptions),
+        account_log_subscriptions: called(account_log_subscriptions),
+        secrets: configured
+            .and_then(|configured| Ok(configured.into_iter().chain(deployed?).collect())),
         metrics,
         leak,
         jane,
@@ -182,12 +183,69 @@ pub async fn read<'a>(
     })
 }
 
+/// What a deploy that changed nothing has read anyway; the checks that want more are not made.
+pub fn observed<'a>(
+    names: &Names,
+    observed: &Observed,
+    subject: Subject<'a>,
+    jane: jane::Answers,
+) -> Evidence<'a> {
+    let policies = match qualifier(names, &observed.pool) {
+        None => Ok(BTreeMap::from([(None, observed.policy.clone())])),
+        Some(_) => Err(Unread::NotAsked),
+    };
+    let role = observed.role.as_ref();
+    let attached_policies = match role.is_none_or(|role| role.attached.is_empty()) {
+        true => Ok(BTreeMap::new()),
+        false => Err(Unread::NotAsked),
+    };
+    Evidence {
+        names: names.clone(),
+        config: subject.config,
+        wanted: subject.config.map(Cow::Borrowed),
+        named_clients: subject.clients,
+        snapshot: subject.snapshot,
+        today: subject.today,
+        pool: Ok(observed.pool.clone()),
+        mfa: Ok(observed.mfa.clone()),
+        clients: Ok(observed.clients.clone()),
+        function: Ok(observed.function.clone()),
+        policies,
+        urls: Err(Unread::NotAsked),
+        aliases: Err(Unread::NotAsked),
+        versions: Err(Unread::NotAsked),
+        event_sources: Err(Unread::NotAsked),
+        event_copies: Err(Unread::NotAsked),
+        code_signing: Err(Unread::NotAsked),
+        runtime_updates: Err(Unread::NotAsked),
+        role_policies: Ok(role.map(|role| role.policies.clone()).unwrap_or_default()),
+        role: Ok(observed.role.clone()),
+        attached_policies,
+        log_group: Ok(observed.log_group.clone()),
+        log_subscriptions: Err(Unread::NotAsked),
+        account_log_subscriptions: Err(Unread::NotAsked),
+        secrets: Err(Unread::NotAsked),
+        metrics: Err(Unread::NotAsked),
+        leak: Err(Unread::NotAsked),
+        jane,
+        probes: None,
+    }
+}
+
+/// What one call answered.
+type Called<T> = Result<T, AwsError>;
+
+/// As evidence.
+fn called<T>(answer: Called<T>) -> Read<T> {
+    answer.map_err(Unread::Failed)
+}
+
 /// Names need the pool's account. Where the pool may not be described, the function's role tells it.
 fn names(
     pool_id: &PoolId,
     region: &str,
-    pool: &Read<PoolDocument>,
-    function: &Read<Option<ObservedFunction>>,
+    pool: &Called<PoolDocument>,
+    function: &Called<Option<ObservedFunction>>,
 ) -> anyhow::Result<Names> {
     let failed = || format!("failed to read user pool `{pool_id}`");
     let error = match pool {
@@ -231,9 +289,9 @@ async fn client_ids(
 async fn describe_clients(
     aws: &Aws,
     pool: &PoolId,
-    ids: Read<Vec<String>>,
+    ids: Called<Vec<String>>,
     named: Option<&[String]>,
-) -> Read<Vec<ClientDocument>> {
+) -> Called<Vec<ClientDocument>> {
     let described: Vec<Option<ClientDocument>> = stream::iter(ids?)
         .map(async |id| match aws.describe_client(pool, &id).await {
             Err(error) if error.kind == Kind::NotFound && named.is_none() => Ok(None),
@@ -249,9 +307,9 @@ async fn describe_clients(
 async fn at_qualifier(
     aws: &Aws,
     name: &str,
-    found: Read<Option<ObservedFunction>>,
+    found: Called<Option<ObservedFunction>>,
     qualifier: Option<String>,
-) -> Read<Option<ObservedFunction>> {
+) -> Called<Option<ObservedFunction>> {
     let (Ok(Some(latest)), Some(qualifier)) = (&found, qualifier) else {
         return found;
     };
@@ -268,9 +326,9 @@ async fn at_qualifier(
 async fn policies(
     aws: &Aws,
     name: &str,
-    own: Read<Policy>,
+    own: Called<Policy>,
     qualifiers: &[String],
-) -> Read<BTreeMap<Option<String>, Policy>> {
+) -> Called<BTreeMap<Option<String>, Policy>> {
     let mut policies: BTreeMap<Option<String>, Policy> = stream::iter(qualifiers)
         .map(async |qualifier| {
             let policy = aws.policy_of(name, Some(qualifier)).await?;
@@ -286,9 +344,9 @@ async fn policies(
 async fn event_sources(
     aws: &Aws,
     name: &str,
-    own: Read<Vec<EventSource>>,
+    own: Called<Vec<EventSource>>,
     qualifiers: &[String],
-) -> Read<Vec<EventSource>> {
+) -> Called<Vec<EventSource>> {
     let qualified: Vec<Vec<EventSource>> = stream::iter(qualifiers)
         .map(async |qualifier| aws.event_sources(&format!("{name}:{qualifier}")).await)
         .buffered(AT_ONCE)
@@ -303,7 +361,7 @@ async fn event_sources(
     Ok(sources)
 }
 
-async fn attached_policies(aws: &Aws, role: &str) -> Read<BTreeMap<String, serde_json::Value>> {
+async fn attached_policies(aws: &Aws, role: &str) -> Called<BTreeMap<String, serde_json::Value>> {
     stream::iter(aws.attached_policies(role).await?)
         .map(async |arn| {
             let policy = aws.managed_policy(&arn).await?;
@@ -331,14 +389,14 @@ async fn secrets(
     region: &str,
     secrets: Vec<Secret>,
     choice: &Choice,
-) -> Vec<KeptSecret> {
+) -> Read<Vec<KeptSecret>> {
     if !["secret-exists", "secret-encrypted", "secret-policy"]
         .iter()
         .any(|id| choice.wants(id))
     {
-        return Vec::new();
+        return Err(Unread::NotAsked);
     }
-    stream::iter(secrets)
+    let kept = stream::iter(secrets)
         .map(async |secret| {
             let policy = async {
                 match &secret {
@@ -348,50 +406,48 @@ async fn secrets(
             };
             let (place, policy) = tokio::join!(aws.secret_place(&secret, region), policy);
             KeptSecret {
-                place,
-                policy,
+                place: called(place),
+                policy: called(policy),
                 secret,
             }
         })
         .buffered(AT_ONCE)
         .collect()
-        .await
+        .await;
+    Ok(kept)
 }
 
 async fn metrics(aws: &Aws, function: &str, region: &str, choice: &Choice) -> Read<Metrics> {
-    if choice.wants("health") {
-        aws.day_of_metrics(function, region).await
-    } else {
-        Ok(Metrics::default())
+    match choice.wants("health") {
+        true => Ok(aws.day_of_metrics(function, region).await?),
+        false => Err(Unread::NotAsked),
     }
 }
 
 /// The field as JSON spells it; the handler's own lines have none of this name.
 const PASSWORD_FIELD: &str = "\"password\"";
 
-async fn leak(aws: &Aws, group: &str, choice: &Choice) -> Option<Read<Option<LogEvent>>> {
+async fn leak(aws: &Aws, group: &str, choice: &Choice) -> Read<Option<i64>> {
     if !choice.wants("log-hygiene") {
-        return None;
+        return Err(Unread::NotAsked);
     }
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     let since_ms = i64::try_from((now.saturating_sub(LOG)).as_millis()).unwrap_or_default();
     // The pattern is a term; where the field is escaped once more, it still is.
-    let holds_password =
-        |event: &LogEvent| event.message.replace('\\', "").contains(PASSWORD_FIELD);
-    Some(
-        aws.find_log_event(group, "password", since_ms, holds_password)
-            .await,
-    )
+    let holds_password = |line: &str| line.replace('\\', "").contains(PASSWORD_FIELD);
+    Ok(aws
+        .find_log_event(group, "password", since_ms, holds_password)
+        .await?)
 }
 
 async fn ask_jane(
     aws: &Aws,
     config: Option<&Config>,
     region: &str,
-    function: &Read<Option<ObservedFunction>>,
-    clients: &Read<Vec<String>>,
+    function: &Called<Option<ObservedFunction>>,
+    clients: &Called<Vec<String>>,
     choice: &Choice,
 ) -> jane::Answers {
     match (config, clients) {

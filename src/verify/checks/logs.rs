@@ -160,16 +160,11 @@ fn log_hygiene<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
         evidence.deploy()
     );
     let mut leaks = Vec::new();
-    if let Some(leak) = &evidence.leak
-        && let Some(event) = leak.as_ref()?
-    {
+    if let Some(written) = evidence.leak.as_ref()? {
         leaks.push(wrong(
             "the log holds a field called password",
             "no such field",
-            format!(
-                "a line written {} ms after 1970 (not shown)",
-                event.timestamp_ms
-            ),
+            format!("a line written {written} ms after 1970 (not shown)"),
             fix.clone(),
         ));
     }

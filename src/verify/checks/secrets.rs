@@ -238,7 +238,7 @@ fn plain_secrets(pointer: &str, value: &Value, found: &mut Vec<String>) {
 
 fn secret_exists<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
     let mut missing = Vec::new();
-    for kept in &evidence.secrets {
+    for kept in evidence.secrets.as_ref()? {
         match (kept.place.as_ref()?, &kept.secret) {
             (Some(SecretPlace { deleted: true, .. }), Secret::SecretsManager { arn, .. }) => {
                 missing.push(wrong(
@@ -262,7 +262,7 @@ fn secret_exists<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
     }
     unless(
         missing,
-        match evidence.secrets.len() {
+        match evidence.secrets.as_ref()?.len() {
             0 => "no service keeps a secret of the directory".to_owned(),
             n => format!("{n} secret(s) of the directory are there"),
         },
@@ -271,7 +271,7 @@ fn secret_exists<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
 
 fn secret_encrypted<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
     let mut plain = Vec::new();
-    for kept in &evidence.secrets {
+    for kept in evidence.secrets.as_ref()? {
         if kept
             .place
             .as_ref()?
@@ -294,7 +294,7 @@ fn secret_encrypted<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
 
 fn secret_policy<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
     let mut open = Vec::new();
-    for kept in &evidence.secrets {
+    for kept in evidence.secrets.as_ref()? {
         let Secret::SecretsManager { arn, .. } = &kept.secret else {
             continue;
         };
