@@ -148,9 +148,14 @@ impl Bench {
     /// Sets something of the function's configuration.
     pub async fn reconfigure(&self, change: Value) {
         self.function("PUT", "/configuration", change).await;
-        let settled = std::time::Duration::from_secs(30);
+        self.settled().await;
+    }
+
+    /// Waits until an update of the function is through.
+    pub async fn settled(&self) {
+        let patience = std::time::Duration::from_secs(30);
         let aws = self.corner.aws().await;
-        aws.settled(&self.function, settled)
+        aws.settled(&self.function, patience)
             .await
             .expect("it settles");
     }

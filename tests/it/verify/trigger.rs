@@ -52,6 +52,7 @@ async fn an_alias_is_a_way_to_other_code_and_to_other_callers() {
     let bench = Bench::new().await;
     let foreign = json!({ "ZipFile": foreign_zip() });
     bench.function("PUT", "/code", foreign).await;
+    bench.settled().await;
     let version = bench.function("POST", "/versions", json!({})).await;
     bench.fails_and_is_fixed("function-code", "error").await;
 
