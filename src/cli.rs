@@ -1,6 +1,8 @@
 //! The command line: what clap derives, and nothing else. What the flags mean together with environment and file is
 //! `settings`' business.
 
+mod init;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -9,7 +11,9 @@ use crate::document::Decision;
 use crate::finding::Severity;
 use crate::ids::PoolId;
 use crate::status::Since;
-use crate::verify::{self, When};
+use crate::verify;
+
+pub use init::{Directory, Init, Kind};
 
 /// What somebody who meets the program reads below its commands.
 const LEARN: &str = "\
@@ -53,14 +57,21 @@ pub struct Cli {
 #[command(next_help_heading = "Global options")]
 pub struct Global {
     /// The configuration file [default: migrate.toml]
-    #[arg(long, global = true, value_name = "FILE", env = "JANE_MIGRATE_CONFIG")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "JANE_MIGRATE_CONFIG",
+        hide_env_values = true
+    )]
     pub config: Option<PathBuf>,
     /// The pool's Region [default: the one its id begins with]
     #[arg(
         long,
         global = true,
         value_name = "REGION",
-        env = "JANE_MIGRATE_REGION"
+        env = "JANE_MIGRATE_REGION",
+        hide_env_values = true
     )]
     pub region: Option<String>,
     /// The profile of the AWS configuration files
@@ -68,7 +79,8 @@ pub struct Global {
         long,
         global = true,
         value_name = "PROFILE",
-        env = "JANE_MIGRATE_PROFILE"
+        env = "JANE_MIGRATE_PROFILE",
+        hide_env_values = true
     )]
     pub profile: Option<String>,
     /// One endpoint for every AWS service: an emulator
@@ -76,7 +88,8 @@ pub struct Global {
         long,
         global = true,
         value_name = "URL",
-        env = "JANE_MIGRATE_ENDPOINT_URL"
+        env = "JANE_MIGRATE_ENDPOINT_URL",
+        hide_env_values = true
     )]
     pub endpoint_url: Option<String>,
     /// Only errors and data
@@ -107,6 +120,8 @@ pub enum Color {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Look at a pool and write a commented migrate.toml for it
+    Init(Box<Init>),
     /// Build the handler for the configured directory and show what would be uploaded
     Build(Build),
     /// Show what deploy would do, and change nothing
@@ -137,6 +152,7 @@ pub struct Pools {
         long = "pool",
         value_name = "ID",
         env = "JANE_MIGRATE_POOL",
+        hide_env_values = true,
         value_delimiter = ','
     )]
     pub pools: Vec<PoolId>,
@@ -258,22 +274,14 @@ pub struct Verify {
 /// Every check by its id, for `--only`, `--skip` and `accept` in [verify].
 fn checks_help() -> String {
     let mut help = String::from(
-        "Exit codes: 0 everything holds, 1 a finding, 2 could not be checked.\n\nChecks (E: an error, W: a warning, which fails only with --strict):\n",
+        "Exit codes: 0 everything holds, 1 a finding, 2 could not be checked.\n\nChecks (E: an error; W: a warning, which fails only with --strict). Those called probe-... are made with --probe, and so is log-hygiene, or by --only.\n",
     );
     for check in verify::checks() {
         let severity = match check.severity {
             Severity::Error => 'E',
             Severity::Warning => 'W',
         };
-        let when = match check.when {
-            When::Always => "",
-            When::Probe => " (with --probe)",
-            When::Asked => " (with --probe, or named with --only)",
-        };
-        help.push_str(&format!(
-            "  {severity} {:<23} {}{when}\n",
-            check.id, check.holds
-        ));
+        help.push_str(&format!("  {severity} {:<23} {}\n", check.id, check.holds));
     }
     help.push_str(
         "\nA finding that is known and fine is accepted in the configuration, with the reason:\n  [verify]\n  accept = { \"open-sign-up\" = \"SSO only until March\" }",

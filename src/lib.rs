@@ -7,6 +7,7 @@
 //! - [`apply`] is the one place from which AWS is written to, [`aws`] the one that knows the SDK.
 //! - [`document`] is the heart: updates of a pool or client that lose nothing of it.
 //! - [`artifact`] builds the handler from the sources this binary carries.
+//! - [`draft`] proposes a migrate.toml; [`suitability`] tells whether pool and configuration suit each other.
 //! - [`status`] counts how it goes; [`verify`] checks that it holds; [`ui`] shows things; [`commands`] ties them together.
 
 pub mod apply;
@@ -15,6 +16,7 @@ pub mod aws;
 pub mod cli;
 pub mod commands;
 pub mod document;
+pub mod draft;
 pub mod facts;
 pub mod failure;
 pub mod finding;

@@ -2,10 +2,16 @@
 
 mod artifact;
 mod browser;
+mod errors;
+mod help;
+mod init;
 mod life;
 mod many;
+mod signals;
 mod status;
 mod support;
 mod teardown;
+mod terminal;
+mod transcript;
 mod try_;
 mod verify;

@@ -13,7 +13,7 @@ pub(super) const CHECKS: &[Check] = &[
     check(
         "attributes-schema",
         Error,
-        "the pool has every mapped attribute, and every required one is mapped",
+        "the pool has what is mapped, and what it requires is mapped",
         |evidence| suits(evidence, suitability::attributes_schema),
     ),
     check(
@@ -67,7 +67,7 @@ pub(super) const CHECKS: &[Check] = &[
     check(
         "environment-secret",
         Warning,
-        "a secret that the configuration puts into the environment has a key of its own",
+        "a secret configured into the environment has a key of its own",
         |evidence| suits(evidence, suitability::environment_secret),
     ),
     check(

@@ -14,7 +14,7 @@ pub(super) const CHECKS: &[Check] = &[
         ..check(
             "probe-unknown-user",
             Error,
-            "an unknown user's sign-in is answered with \"not migrated\" in time",
+            "an unknown user's sign-in is answered with \"not migrated\"",
             |evidence| unknown(evidence, Source::SignIn),
         )
     },

@@ -15,13 +15,13 @@ pub(super) const CHECKS: &[Check] = &[
     check(
         "env-secrets",
         Error,
-        "no secret in plain text in the environment, but those the configuration puts there",
+        "no secret in plain text in the environment",
         env_secrets,
     ),
     check(
         "env-only",
         Error,
-        "nothing else in the environment: no endpoint, proxy or wrapper of anybody's",
+        "nothing else in the environment: no endpoint or proxy of anybody's",
         env_only,
     ),
     check(
@@ -33,7 +33,7 @@ pub(super) const CHECKS: &[Check] = &[
     check(
         "secret-exists",
         Error,
-        "the directory's secrets are where the configuration says, and stay there",
+        "the directory's secrets are there, and stay there",
         secret_exists,
     ),
     check(

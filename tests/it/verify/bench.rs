@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 
 use crate::support::{Corner, REGION, Ran, cache, http};
 
+/// What a proxy makes of an answer.
+pub type Edit = fn(&mut Value);
+
 /// The deployed migration.
 pub struct Bench {
     /// Its account, folder and Jane.

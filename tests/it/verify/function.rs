@@ -3,7 +3,7 @@
 use jane_migrate_sandbox::{Fate, Proxy};
 use serde_json::{Value, json};
 
-use super::bench::{Bench, wrong};
+use super::bench::{Bench, Edit, wrong};
 
 #[tokio::test]
 async fn the_functions_settings_are_those_of_the_deploy() {
@@ -86,7 +86,7 @@ async fn the_functions_settings_are_those_of_the_deploy() {
 async fn a_function_that_is_not_what_it_was_fails_its_check_alone() {
     let mut bench = Bench::new().await;
     let endpoint = bench.corner.endpoint.clone();
-    let edits: [(&str, &str, fn(&mut Value)); 4] = [
+    let edits: [(&str, &str, Edit); 4] = [
         ("function-active", "error", |answer| {
             answer["Configuration"]["State"] = json!("Failed");
             answer["Configuration"]["StateReason"] = json!("the image is gone");

@@ -1,9 +1,9 @@
 //! The pool, its clients, and the migration's course.
 
 use jane_migrate_sandbox::{Fate, Fault, Proxy};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::bench::Bench;
+use super::bench::{Bench, Edit};
 use crate::support::REGION;
 
 impl Bench {
@@ -125,7 +125,7 @@ async fn the_configuration_suits_the_pool() {
 
     // What cannot be changed once a pool is there shows through a proxy. The function should know of it, too.
     let endpoint = bench.corner.endpoint.clone();
-    let edits: [(&[&str], fn(&mut Value)); 3] = [
+    let edits: [(&[&str], Edit); 3] = [
         (&["attributes-schema", "function-settings"], |answer| {
             let schema = answer["UserPool"]["SchemaAttributes"].as_array_mut();
             schema
