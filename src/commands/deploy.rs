@@ -172,7 +172,7 @@ impl Deploying<'_> {
         }
         let holds = verdict == Verdict::Holds;
         if holds && report.result == RunResult::Done && !several {
-            ui.say(&format!(
+            ui.remark(&format!(
                 "Customers of pool {pool} now migrate as they sign in. `jane-migrate verify --pool {pool}` proves it at any time."
             ));
         }

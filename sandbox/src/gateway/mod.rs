@@ -2,13 +2,14 @@
 //! follows what is documented and measured of AWS, and never what this project's own client happens to send; where the live
 //! behaviour is not known, it takes the reading that a careless client trips over.
 
+mod account_policies;
 mod call;
 mod client_settings;
 mod clients;
 mod iam;
+mod insights;
 mod journal;
 mod lambda;
-mod logs;
 mod policy;
 mod pools;
 mod rules;
@@ -32,6 +33,7 @@ use tokio::sync::OwnedMutexGuard;
 
 pub(crate) use self::call::{Answer, Call, Refusal};
 use self::iam::{Keys, Roles};
+use self::insights::Queries;
 pub use self::journal::Entry;
 use self::journal::Journal;
 use self::pools::{Pool, Pools};
@@ -58,9 +60,10 @@ struct Shared {
     role_age: Duration,
     deliveries: Deliveries,
     journal: Journal,
+    queries: Queries,
     refusals: Mutex<Vec<Ordered>>,
     runtime_updates: lambda::RuntimeUpdates,
-    account_policies: logs::AccountPolicies,
+    account_policies: account_policies::AccountPolicies,
 }
 
 /// A refusal that a test ordered.
@@ -88,9 +91,10 @@ impl Gateway {
             role_age,
             deliveries: Deliveries::default(),
             journal: Journal::default(),
+            queries: Queries::default(),
             refusals: Mutex::default(),
             runtime_updates: lambda::RuntimeUpdates::default(),
-            account_policies: logs::AccountPolicies::default(),
+            account_policies: account_policies::AccountPolicies::default(),
         });
         let serving = shared.clone();
         let server = Server::serve(listener, move |request| {
@@ -229,7 +233,8 @@ impl Shared {
             },
             "lambda" => lambda::answer(self, call).await,
             "iam" => iam::answer(self, call).await,
-            "logs" => logs::answer(self, call).await,
+            "logs" if call.action.contains("AccountPolic") => account_policies::answer(self, call),
+            "logs" => insights::answer(self, call).await,
             _ => upstream.forward(call).await,
         }
     }

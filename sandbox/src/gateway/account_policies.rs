@@ -1,4 +1,4 @@
-//! CloudWatch Logs: the policies of a whole account, which the emulator lacks. It keeps and shows them; they do nothing here.
+//! CloudWatch Logs' policies of a whole account, which the emulator lacks. It keeps and shows them; they do nothing here.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -11,10 +11,7 @@ use super::call::{Answer, Call, Refusal};
 /// By account, kind and name.
 pub(crate) type AccountPolicies = Mutex<BTreeMap<(String, String, String), Value>>;
 
-pub(crate) async fn answer(shared: &Shared, call: &Call) -> Result<Answer, Refusal> {
-    if !call.action.ends_with("AccountPolicy") && call.action != "DescribeAccountPolicies" {
-        return shared.upstream.forward(call).await;
-    }
+pub(crate) fn answer(shared: &Shared, call: &Call) -> Result<Answer, Refusal> {
     let request = call.members()?;
     let text = |name: &str| {
         let value = request.get(name).and_then(Value::as_str);
