@@ -7,6 +7,7 @@ mod help;
 mod init;
 mod life;
 mod many;
+mod plan;
 mod signals;
 mod status;
 mod support;
