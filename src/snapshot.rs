@@ -96,6 +96,30 @@ pub fn read(path: &Path) -> anyhow::Result<Kept> {
     })
 }
 
+/// The snapshots of a pool that are kept in the folder, each with its digest. What cannot be read is none.
+pub fn kept(folder: &Path, pool: &PoolId) -> Vec<(Value, String)> {
+    let here = Some(folder).filter(|folder| !folder.as_os_str().is_empty());
+    let files = std::fs::read_dir(here.unwrap_or(Path::new(".")));
+    let begin = format!("jane-migrate.{pool}.");
+    files
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|file| {
+            let name = file.file_name();
+            let name = name.to_string_lossy();
+            name.starts_with(&begin) && name.ends_with(".snapshot.json")
+        })
+        .filter_map(|file| {
+            let text = std::fs::read(file.path()).ok()?;
+            Some((
+                serde_json::from_slice(&text).ok()?,
+                hex(&Sha256::digest(&text)),
+            ))
+        })
+        .collect()
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

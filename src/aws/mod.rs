@@ -5,12 +5,14 @@
 pub mod cognito;
 pub mod customer;
 pub mod error;
+pub mod exposure;
 pub mod iam;
 pub mod lambda;
 pub mod logs;
 mod pace;
 mod raw;
 mod retry;
+pub mod signed;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -73,6 +75,7 @@ pub struct Aws {
     iam: aws_sdk_iam::Client,
     logs: aws_sdk_cloudwatchlogs::Client,
     credentials: Option<SharedCredentialsProvider>,
+    endpoint: Option<String>,
     /// An upload is in memory several times over while it is encoded and sent.
     uploads: Arc<Semaphore>,
 }
@@ -134,6 +137,12 @@ impl Aws {
                 .token_bucket(TokenBucket::unlimited())
                 .build()
         };
+        // What is asked without the SDK finds the environment's endpoints by itself, those of single services first.
+        let environment = std::env::var("AWS_ENDPOINT_URL").ok();
+        let endpoint = config
+            .endpoint_url()
+            .filter(|url| environment.as_deref() != Some(*url))
+            .map(str::to_owned);
         Self {
             cognito: aws_sdk_cognitoidentityprovider::Client::from_conf(
                 aws_sdk_cognitoidentityprovider::config::Builder::from(config)
@@ -160,6 +169,7 @@ impl Aws {
                     .build(),
             ),
             credentials: config.credentials_provider(),
+            endpoint,
             uploads: Arc::new(Semaphore::new(UPLOADS)),
         }
     }
@@ -167,6 +177,11 @@ impl Aws {
     /// How often a call is made at most.
     pub fn attempts(&self) -> u32 {
         retry::attempts()
+    }
+
+    /// The one endpoint of every service, where a flag or a profile names one.
+    pub fn endpoint(&self) -> Option<&str> {
+        self.endpoint.as_deref()
     }
 
     /// The caller's credentials as the handler's own signing takes them, to read the directory's secret as the handler does.

@@ -16,3 +16,4 @@ mod teardown;
 mod terminal;
 mod transcript;
 mod try_;
+mod verify;
