@@ -48,6 +48,10 @@ impl Intercept for Capture {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
+        // An answer that failed is the SDK's to judge, and perhaps to ask for again.
+        if context.output_or_error().is_err() {
+            return Ok(());
+        }
         let body = context
             .response()
             .body()

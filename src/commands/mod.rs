@@ -23,6 +23,7 @@ use std::process::ExitCode;
 use self::many::Ending;
 use crate::apply::{Report, RunResult, StepResult};
 use crate::cli::{Cli, Command};
+use crate::plan::Action;
 use crate::ui::Ui;
 
 /// Runs the command.
@@ -58,7 +59,10 @@ fn show_ending(report: &Report, ui: &Ui, command: &str) -> bool {
         .steps
         .iter()
         .filter(|step| step.result == StepResult::NotTried)
-        .map(|step| format!("{} {}", step.resource.label(), step.name))
+        .map(|step| match step.action {
+            Action::Probe => format!("probe of {}", step.name),
+            _ => format!("{} {}", step.resource.label(), step.name),
+        })
         .collect();
     let counted = match &left[..] {
         [] => counted,
