@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::document::Decision;
 use crate::ids::PoolId;
+use crate::policy::Duty;
 
 /// Move customers into an Amazon Cognito user pool as they sign in.
 ///
@@ -101,6 +102,8 @@ pub enum Command {
     Verify(Verify),
     /// Take the migration away and leave no trace
     Teardown(Teardown),
+    /// Print the least IAM policy that each command needs
+    Policy(Policy),
     /// Try a migration on this machine: a local corner of AWS with a pool and a directory
     Sandbox(Sandbox),
 }
@@ -233,6 +236,31 @@ pub struct Teardown {
     /// What to do with a setting of the pool that this version does not know: send it as it is, or leave it out
     #[arg(long, value_name = "KEY=carry|drop", value_parser = decision)]
     pub unknown: Vec<(String, Decision)>,
+}
+
+/// `policy`
+#[derive(Debug, Args)]
+pub struct Policy {
+    /// Which pools.
+    #[command(flatten)]
+    pub pools: Pools,
+    /// What to allow; with --json, the one policy for all that is named [default: each by itself]
+    #[arg(long = "for", value_enum, value_name = "DUTY", value_delimiter = ',')]
+    pub duties: Vec<Duty>,
+    /// The account that owns the pools; AWS is asked nothing then
+    #[arg(long, value_name = "ID", value_parser = account)]
+    pub account: Option<String>,
+    /// With --account: the role with which the pool sends SMS
+    #[arg(long, value_name = "ARN", requires = "account")]
+    pub sms_role: Option<String>,
+}
+
+fn account(id: &str) -> Result<String, String> {
+    if id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit()) {
+        Ok(id.to_owned())
+    } else {
+        Err("an account's id has twelve digits".into())
+    }
 }
 
 /// `sandbox`

@@ -7,7 +7,7 @@
 //! - [`apply`] is the one place from which AWS is written to, [`aws`] the one that knows the SDK.
 //! - [`document`] is the heart: updates of a pool or client that lose nothing of it.
 //! - [`artifact`] builds the handler from the sources this binary carries.
-//! - [`verify`] checks a deployed migration; [`ui`] shows things; [`commands`] ties them together.
+//! - [`policy`] says who must be allowed what, [`verify`] checks a deployed migration; [`ui`] shows things; [`commands`] ties them together.
 
 pub mod apply;
 pub mod artifact;
@@ -20,6 +20,7 @@ pub mod ids;
 pub mod observe;
 pub mod permission;
 pub mod plan;
+pub mod policy;
 pub mod probe;
 pub mod resources;
 pub mod settings;

@@ -224,10 +224,7 @@ pub fn trust_policy() -> Value {
 /// Least privilege: the streams of its own log group, the secrets the config names, and in a VPC the network interfaces.
 fn role_policy(names: &Names, config: &Config) -> Value {
     let PoolArn {
-        partition,
-        region,
-        account,
-        ..
+        partition, account, ..
     } = &names.pool;
     let mut statements = vec![json!({
         "Sid": "WriteOwnLogs",
@@ -236,16 +233,8 @@ fn role_policy(names: &Names, config: &Config) -> Value {
         "Resource": format!("{}:*", names.log_group_arn),
     })];
     for (member, secret) in config.secrets() {
-        let (action, arn) = match secret {
-            Secret::SecretsManager { arn, .. } => ("secretsmanager:GetSecretValue", arn.clone()),
-            Secret::Ssm(name) => (
-                "ssm:GetParameter",
-                format!(
-                    "arn:{partition}:ssm:{region}:{account}:parameter/{}",
-                    name.trim_start_matches('/')
-                ),
-            ),
-            Secret::Env(_) => continue,
+        let Some((action, arn)) = secret_access(&names.pool, secret) else {
+            continue;
         };
         statements.push(json!({
             "Sid": format!("Read{}", alphanumeric(&member)),
@@ -290,6 +279,27 @@ fn role_policy(names: &Names, config: &Config) -> Value {
         }));
     }
     json!({ "Version": "2012-10-17", "Statement": statements })
+}
+
+/// The IAM action that reads a secret, and on what. None for one that lives in an environment variable.
+pub fn secret_access(pool: &PoolArn, secret: &Secret) -> Option<(&'static str, String)> {
+    let PoolArn {
+        partition,
+        region,
+        account,
+        ..
+    } = pool;
+    match secret {
+        Secret::SecretsManager { arn, .. } => Some(("secretsmanager:GetSecretValue", arn.clone())),
+        Secret::Ssm(name) => Some((
+            "ssm:GetParameter",
+            format!(
+                "arn:{partition}:ssm:{region}:{account}:parameter/{}",
+                name.trim_start_matches('/')
+            ),
+        )),
+        Secret::Env(_) => None,
+    }
 }
 
 /// A statement id may hold letters and digits only.

@@ -3,6 +3,7 @@
 mod build;
 mod deploy;
 mod plan;
+mod policy;
 mod sandbox;
 mod session;
 mod teardown;
@@ -26,6 +27,7 @@ pub async fn run(cli: Cli, ui: &Ui) -> anyhow::Result<ExitCode> {
         Command::Deploy(args) => deploy::run(global, args, ui).await,
         Command::Verify(args) => verify::run(global, args, ui).await,
         Command::Teardown(args) => teardown::run(global, args, ui).await,
+        Command::Policy(args) => policy::run(global, args, ui).await,
         Command::Sandbox(args) => sandbox::run(args, ui).await,
     }
 }
