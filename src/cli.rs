@@ -9,6 +9,20 @@ use crate::document::Decision;
 use crate::ids::PoolId;
 use crate::policy::Duty;
 
+/// What somebody who meets the program reads below its commands.
+const LEARN: &str = "\
+A migration, from first to last:
+  jane-migrate sandbox --tour     watch a whole one on this machine; no AWS account needed
+  jane-migrate init --pool ID     look at the pool and write migrate.toml
+  jane-migrate plan               see what would change, and what would stop it
+  jane-migrate deploy             put it in place; a second run does what is missing
+  jane-migrate verify             prove that it holds, at any time and in CI
+  jane-migrate teardown           take it away when everybody has come over
+
+Plans, findings and JSON go to stdout, everything else to stderr. With --json stdout is exactly one
+document; a run that failed before it had one prints {\"error\": {\"message\", \"causes\", \"hint\"}}.
+Exit codes: 0 done, 1 failed, 130 or 143 interrupted (by Ctrl-C, SIGTERM); plan and verify add 2.";
+
 /// Move customers into an Amazon Cognito user pool as they sign in.
 ///
 /// Puts a user migration Lambda in place for a pool and takes it away again: the first time a customer signs in, the Lambda
@@ -19,10 +33,9 @@ use crate::policy::Duty;
     name = "jane-migrate",
     version,
     propagate_version = true,
-    max_term_width = 100
-)]
-#[command(
-    after_help = "Start with `jane-migrate sandbox --tour`: a whole migration on this machine, no AWS account needed."
+    max_term_width = 100,
+    arg_required_else_help = true,
+    after_help = LEARN
 )]
 pub struct Cli {
     /// What to do.
@@ -106,6 +119,10 @@ pub enum Command {
     Policy(Policy),
     /// Try a migration on this machine: a local corner of AWS with a pool and a directory
     Sandbox(Sandbox),
+    /// Print the completions of a shell
+    Completions(Completions),
+    /// Print a manual page, or write all of them
+    Man(Man),
 }
 
 /// Which pools.
@@ -272,4 +289,28 @@ pub struct Sandbox {
     /// The port to listen on [default: a free one]
     #[arg(long, value_name = "N")]
     pub port: Option<u16>,
+}
+
+/// `completions`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+bash:  jane-migrate completions bash > ~/.local/share/bash-completion/completions/jane-migrate
+zsh:   jane-migrate completions zsh > ~/.zfunc/_jane-migrate    (with ~/.zfunc in $fpath)
+fish:  jane-migrate completions fish > ~/.config/fish/completions/jane-migrate.fish")]
+pub struct Completions {
+    /// For which shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// `man`
+#[derive(Debug, Args)]
+#[command(after_help = "Read a page with `jane-migrate man deploy | man -l -`.")]
+pub struct Man {
+    /// The command the page is about [default: the program itself]
+    #[arg(value_name = "COMMAND")]
+    pub page: Option<String>,
+    /// Write every page into this folder
+    #[arg(long, short, value_name = "DIR", conflicts_with = "page")]
+    pub output: Option<PathBuf>,
 }

@@ -4,7 +4,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use jane_migrate::cli::{Cli, Command};
-use jane_migrate::{commands, ui::Ui};
+use jane_migrate::{
+    commands,
+    ui::{self, Ui},
+};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -12,6 +15,9 @@ async fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
+            if error.use_stderr() && std::env::args().any(|arg| arg == "--json") {
+                ui::print_usage_error(&error.to_string());
+            }
             // `--help` and `--version` come this way too. A wrong flag must not look like `plan --detailed-exitcode`'s 2; for
             // verify, 2 is the very thing: it could not check.
             return match (
@@ -29,7 +35,7 @@ async fn main() -> ExitCode {
     match commands::run(cli, &ui).await {
         Ok(code) => code,
         Err(error) => {
-            ui.error(&error);
+            ui.fatal(&error);
             if verifying {
                 ExitCode::from(2)
             } else {

@@ -1,5 +1,7 @@
 //! Reads everything about one pool, side by side and once: two round trips, whatever the pool.
 
+use std::fmt;
+
 use anyhow::Context;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
@@ -32,7 +34,7 @@ pub async fn observe(
         aws.role(&function),
         aws.log_group_settings(&log_group),
     );
-    let pool = pool.with_context(|| format!("failed to read user pool `{pool_id}`"))?;
+    let pool = pool.map_err(|error| unreadable_pool(error, pool_id, region))?;
     let arn: PoolArn = pool
         .arn()
         .parse()
@@ -69,6 +71,38 @@ pub async fn observe(
         policy,
     };
     Ok((names, observed))
+}
+
+/// There is no such pool for these credentials in this Region; one of another account looks the same.
+#[derive(Debug)]
+pub struct NoSuchPool {
+    /// The pool that was asked for.
+    pub pool: PoolId,
+    /// Where.
+    pub region: String,
+}
+
+impl fmt::Display for NoSuchPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "failed to find user pool `{}` in {}",
+            self.pool, self.region
+        )
+    }
+}
+
+fn unreadable_pool(error: AwsError, pool: &PoolId, region: &str) -> anyhow::Error {
+    let missing = error.kind == Kind::NotFound;
+    let error = anyhow::Error::new(error);
+    if missing {
+        error.context(NoSuchPool {
+            pool: pool.clone(),
+            region: region.to_owned(),
+        })
+    } else {
+        error.context(format!("failed to read user pool `{pool}`"))
+    }
 }
 
 async fn client_ids(

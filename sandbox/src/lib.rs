@@ -5,6 +5,7 @@ mod emulator;
 mod gateway;
 mod http;
 mod jane;
+mod proxy;
 mod seed;
 mod venv;
 
@@ -17,6 +18,7 @@ use anyhow::Result;
 pub use emulator::{Ministack, Moto};
 pub use gateway::{Entry, Gateway, PoolHold};
 pub use jane::{Account, AccountKind, Fault, JaneCall, JaneDirectory};
+pub use proxy::{Fate, Passing, Proxy};
 pub use seed::Demo;
 pub use venv::{Progress, Venv};
 

@@ -1,7 +1,9 @@
 //! One file a command. A command reads its settings, asks the core what to do, and shows what came of it.
 
 mod build;
+mod completions;
 mod deploy;
+mod man;
 mod plan;
 mod policy;
 mod sandbox;
@@ -29,6 +31,8 @@ pub async fn run(cli: Cli, ui: &Ui) -> anyhow::Result<ExitCode> {
         Command::Teardown(args) => teardown::run(global, args, ui).await,
         Command::Policy(args) => policy::run(global, args, ui).await,
         Command::Sandbox(args) => sandbox::run(args, ui).await,
+        Command::Completions(args) => Ok(completions::run(args, ui)),
+        Command::Man(args) => man::run(args, ui),
     }
 }
 

@@ -1,58 +1,88 @@
-//! How an error is shown: what failed, its causes, and a hint that says the next thing to do.
+//! How an error is shown: what failed, its causes, and the next thing to do; for people as text, for machines as JSON.
 
 use std::fmt::Write;
 
+use serde::Serialize;
+
 use super::Styles;
-use crate::artifact;
-use crate::aws::{AwsError, Kind};
+use super::hint::hint;
+use super::layout::Layout;
+use crate::aws::AwsError;
 
 /// The error with its causes and, where one is known, a hint.
 pub fn render(error: &anyhow::Error, styles: &Styles) -> String {
-    let mut text = format!("{}: {error}", styles.bad.apply_to("error"));
+    let layout = Layout::of(styles);
+    let mut text = layout.wrap(&format!("{}: {error}", styles.bad.apply_to("error")), 2);
     for cause in error.chain().skip(1) {
-        let _ = write!(text, "\n  caused by: {cause}");
+        let _ = write!(
+            text,
+            "\n{}",
+            layout.wrap(&format!("  caused by: {cause}"), 4)
+        );
     }
     if let Some(hint) = hint(error) {
-        let _ = write!(text, "\n\n{}: {hint}", styles.strong.apply_to("hint"));
+        let hint = format!("{}: {hint}", styles.strong.apply_to("hint"));
+        let _ = write!(text, "\n\n{}", layout.wrap(&hint, 2));
     }
     text
 }
 
-/// What to do next, where the failed AWS call tells.
-pub fn hint(error: &anyhow::Error) -> Option<String> {
-    if let Some(artifact) = error.downcast_ref::<artifact::Error>() {
-        return Some(artifact.hint().to_owned());
+/// The JSON document of a run that failed before it had one of its own.
+#[derive(Debug, Serialize)]
+pub struct Document {
+    error: Failed,
+}
+
+#[derive(Debug, Serialize)]
+struct Failed {
+    message: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    causes: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aws: Option<Aws>,
+}
+
+/// The failed call, for those who decide on it.
+#[derive(Debug, Serialize)]
+struct Aws {
+    action: &'static str,
+    code: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
+}
+
+impl From<&anyhow::Error> for Document {
+    fn from(error: &anyhow::Error) -> Self {
+        let aws = error
+            .chain()
+            .find_map(|cause| cause.downcast_ref::<AwsError>());
+        Self {
+            error: Failed {
+                message: error.to_string(),
+                causes: error.chain().skip(1).map(ToString::to_string).collect(),
+                hint: hint(error),
+                aws: aws.map(|aws| Aws {
+                    action: aws.action,
+                    code: aws.code.clone(),
+                    request_id: aws.request_id.clone(),
+                }),
+            },
+        }
     }
-    let aws = error
-        .chain()
-        .find_map(|cause| cause.downcast_ref::<AwsError>())?;
-    let hint = match aws.kind {
-        Kind::NoCredentials => {
-            "give credentials as for any AWS tool: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or --profile NAME, or `aws sso login`".into()
+}
+
+impl Document {
+    /// Of a command line that could not be read.
+    pub fn of_usage(message: &str) -> Self {
+        Self {
+            error: Failed {
+                message: message.to_owned(),
+                causes: Vec::new(),
+                hint: Some("`jane-migrate --help` shows the commands and flags".into()),
+                aws: None,
+            },
         }
-        Kind::BadCredentials => {
-            "the credentials have expired or are not valid for this account; log in again (`aws sso login`, or new keys) and run the command again".into()
-        }
-        Kind::Denied if aws.says("explicit deny") => format!(
-            "a policy denies `{}` explicitly; granting it elsewhere does not help, ask whoever owns that policy",
-            aws.action
-        ),
-        Kind::Denied => format!("grant `{}`, then run the command again; finished steps are kept", aws.action),
-        Kind::NotFound if aws.action == "cognito-idp:DescribeUserPool" => {
-            "is the pool in this account and Region? the id begins with its Region; --region and --profile choose others".into()
-        }
-        Kind::NotFound if aws.action == "cognito-idp:DescribeUserPoolClient" => {
-            "is the client one of this pool's? look at [pool] clients in the configuration".into()
-        }
-        Kind::Throttled => "AWS takes no more of these requests at the moment; run the command again in a minute, finished steps are kept".into(),
-        Kind::Unreachable => "no connection: check the network, a proxy (HTTPS_PROXY), --region and --endpoint-url".into(),
-        Kind::NoAnswer => "run the command again: it looks first, and does only what is missing".into(),
-        Kind::Busy => "something else is changing this at the moment; run the command again when it is done".into(),
-        _ if aws.says("DeletionProtection") => return None,
-        _ if aws.says("InvalidSmsRole") || aws.code.contains("SmsRole") => {
-            "the pool's own SMS role is broken, and Cognito checks it at every update; mend the role (or the pool's SMS settings) first".into()
-        }
-        _ => return None,
-    };
-    Some(hint)
+    }
 }

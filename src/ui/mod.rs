@@ -2,19 +2,21 @@
 //! of AWS.
 
 pub mod error;
+pub mod hint;
+pub mod layout;
 pub mod plan;
 mod progress;
 
 use std::io::{BufRead, IsTerminal, Write};
 
 use anyhow::Context;
-use console::Style;
+use console::{Style, Term};
 
 pub use progress::{Progress, Task};
 
 use crate::cli::{Color, Global};
 
-/// Styles, all of them empty where colour is off. Nothing is told by colour alone.
+/// The styles of one stream, all of them empty where colour is off, and its width. Nothing is told by colour alone.
 #[derive(Debug, Clone)]
 pub struct Styles {
     /// What is made, and what holds.
@@ -27,10 +29,12 @@ pub struct Styles {
     pub strong: Style,
     /// What may be skipped.
     pub dim: Style,
+    /// The terminal's columns; `None` where it is none: lines are then never broken.
+    pub columns: Option<usize>,
 }
 
 impl Styles {
-    fn new(color: bool) -> Self {
+    fn new(color: bool, columns: Option<usize>) -> Self {
         let style = || Style::new().force_styling(color);
         Self {
             good: style().green(),
@@ -38,8 +42,16 @@ impl Styles {
             bad: style().red(),
             strong: style().bold(),
             dim: style().dim(),
+            columns,
         }
     }
+}
+
+/// The terminal's columns, but never so few that nothing could be read.
+fn columns(terminal: &Term) -> Option<usize> {
+    const FEWEST: usize = 40;
+    let (_, columns) = terminal.size_checked()?;
+    terminal.is_term().then(|| usize::from(columns).max(FEWEST))
 }
 
 /// The one owner of stdout and stderr.
@@ -69,12 +81,15 @@ impl Ui {
             Color::Auto => terminal && !plain,
         };
         let err_terminal = std::io::stderr().is_terminal();
-        let err = Styles::new(color(err_terminal));
+        let err = Styles::new(color(err_terminal), columns(&Term::stderr()));
         Self {
             json: global.json,
             quiet: global.quiet,
             verbose: global.verbose,
-            out: Styles::new(color(std::io::stdout().is_terminal())),
+            out: Styles::new(
+                color(std::io::stdout().is_terminal()),
+                columns(&Term::stdout()),
+            ),
             progress: Progress::new(err_terminal && !global.quiet, global.quiet, err.clone()),
             err,
         }
@@ -117,8 +132,9 @@ impl Ui {
 
     /// A warning on stderr.
     pub fn warn(&self, text: &str) {
+        let warning = format!("{}: {text}", self.err.warn.apply_to("warning"));
         self.progress
-            .line(&format!("{}: {text}", self.err.warn.apply_to("warning")));
+            .line(&layout::Layout::of(&self.err).wrap(&warning, 2));
     }
 
     /// An error on stderr.
@@ -126,9 +142,22 @@ impl Ui {
         self.progress.line(&error::render(error, &self.err));
     }
 
+    /// What ended the program before it had anything to show: on stderr, and where a JSON document is due as that, too.
+    pub fn fatal(&self, error: &anyhow::Error) {
+        self.error(error);
+        if self.json {
+            let _ = self.document(&error::Document::from(error));
+        }
+    }
+
     /// Something that takes a while begins.
     pub fn task(&self, label: impl Into<String>) -> Task {
         self.progress.task(label.into())
+    }
+
+    /// Whether somebody sits there who can be asked.
+    pub fn can_ask(&self) -> bool {
+        std::io::stdin().is_terminal() && std::io::stderr().is_terminal() && !self.json
     }
 
     /// Asks; yes only for `y` or `yes`. Where nobody can answer, the error names `--yes`.
@@ -136,11 +165,42 @@ impl Ui {
         if !std::io::stdin().is_terminal() {
             anyhow::bail!("nobody can be asked here; look at the plan and give --yes");
         }
+        let answer = self.answer(&format!("{question} [y/N] "))?;
+        Ok(matches!(answer.as_str(), "y" | "Y" | "yes" | "Yes"))
+    }
+
+    /// Asks for a line; an empty one means the default.
+    pub fn ask(&self, question: &str, default: &str) -> anyhow::Result<String> {
+        let prompt = match default {
+            "" => format!("{question}: "),
+            default => format!(
+                "{question} {}: ",
+                self.err.dim.apply_to(format!("[{default}]"))
+            ),
+        };
+        let answer = self.answer(&prompt)?;
+        Ok(match answer.as_str() {
+            "" => default.to_owned(),
+            _ => answer,
+        })
+    }
+
+    fn answer(&self, prompt: &str) -> anyhow::Result<String> {
         let mut err = std::io::stderr().lock();
-        write!(err, "{question} [y/N] ")?;
+        write!(err, "{prompt}")?;
         err.flush()?;
         let mut answer = String::new();
-        std::io::stdin().lock().read_line(&mut answer)?;
-        Ok(matches!(answer.trim(), "y" | "Y" | "yes" | "Yes"))
+        if std::io::stdin().lock().read_line(&mut answer)? == 0 {
+            anyhow::bail!("the input ended before the question was answered");
+        }
+        Ok(answer.trim().to_owned())
+    }
+}
+
+/// The JSON document of a command line that could not be read, where there is no [`Ui`] yet.
+pub fn print_usage_error(message: &str) {
+    let document = error::Document::of_usage(message);
+    if let Ok(text) = serde_json::to_string_pretty(&document) {
+        let _ = writeln!(std::io::stdout().lock(), "{text}");
     }
 }

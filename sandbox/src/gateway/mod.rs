@@ -29,7 +29,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::OwnedMutexGuard;
 
-use self::call::{Answer, Call, Refusal};
+pub(crate) use self::call::{Answer, Call, Refusal};
 use self::iam::{Keys, Roles};
 pub use self::journal::Entry;
 use self::journal::Journal;
@@ -40,7 +40,7 @@ use crate::Callers;
 use crate::http::{self, Body, Hangup, Server};
 
 /// Lambda takes 50 MB of zip, which is a third more in base64.
-const BODY_LIMIT: usize = 70_000_000;
+pub(crate) const BODY_LIMIT: usize = 70_000_000;
 
 /// The proxy. It stops when this is dropped.
 pub struct Gateway {

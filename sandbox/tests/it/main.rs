@@ -3,6 +3,7 @@
 
 mod emulators;
 mod jane;
+mod proxy;
 mod scripts;
 
 use std::path::PathBuf;

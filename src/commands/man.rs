@@ -1,0 +1,62 @@
+//! `man`: the manual pages, made from the same text as `--help`.
+
+use std::fs;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::CommandFactory;
+use clap_mangen::Man as Page;
+
+use crate::cli::{Cli, Man};
+use crate::failure::Failure;
+use crate::ui::Ui;
+
+pub(super) fn run(args: &Man, ui: &Ui) -> anyhow::Result<ExitCode> {
+    if let Some(folder) = &args.output {
+        let failed = || format!("failed to write the manual pages to `{}`", folder.display());
+        fs::create_dir_all(folder).with_context(failed)?;
+        for command in commands() {
+            let name = format!("{}.1", page_name(&command));
+            fs::write(folder.join(name), roff(command)?).with_context(failed)?;
+        }
+        ui.note(&format!("the manual pages are in {}", folder.display()));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let wanted = match &args.page {
+        None => "jane-migrate".to_owned(),
+        Some(page) => format!("jane-migrate-{page}"),
+    };
+    let command = commands()
+        .find(|command| page_name(command) == wanted)
+        .ok_or_else(|| {
+            let page = args.page.as_deref().unwrap_or_default();
+            Failure::new(
+                format!("failed to find a manual page for `{page}`"),
+                "`jane-migrate --help` lists the commands",
+            )
+        })?;
+    ui.print(&String::from_utf8_lossy(&roff(command)?));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The program and each of its commands. Building gives them the names of their pages: `jane-migrate-deploy`.
+fn commands() -> impl Iterator<Item = clap::Command> {
+    let mut program = Cli::command().disable_help_subcommand(true);
+    program.build();
+    let commands: Vec<_> = program.get_subcommands().cloned().collect();
+    std::iter::once(program).chain(commands)
+}
+
+fn page_name(command: &clap::Command) -> &str {
+    command
+        .get_display_name()
+        .unwrap_or_else(|| command.get_name())
+}
+
+fn roff(command: clap::Command) -> anyhow::Result<Vec<u8>> {
+    let mut page = Vec::new();
+    Page::new(command)
+        .render(&mut page)
+        .context("failed to write a manual page")?;
+    Ok(page)
+}

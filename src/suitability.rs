@@ -1,0 +1,611 @@
+//! Whether a pool, its app clients and a configuration suit each other: what can be told before anything is deployed, and holds
+//! afterwards as well. Pure; `plan`, `verify` and `init` show what comes of it.
+
+use std::collections::BTreeMap;
+
+use jane_migrate_config::{Config, Directory, HashFormat, Secret, Source, Username};
+use serde_json::Value;
+
+use crate::document::{ClientDocument, PoolDocument};
+use crate::finding::{Finding, Severity};
+
+use Severity::{Error, Warning};
+
+/// What is looked at.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// The pool.
+    pub pool: &'a PoolDocument,
+    /// Its MFA settings.
+    pub mfa: &'a Value,
+    /// The clients whose sign-ins must migrate.
+    pub clients: &'a [&'a ClientDocument],
+    /// The configuration, as it is for this pool.
+    pub config: &'a Config,
+}
+
+/// Every check there is here. A deploy stops at its errors; what holds is told by `verify` alone.
+pub fn findings(subject: &Subject<'_>) -> Vec<Finding> {
+    type Check = fn(&Subject<'_>) -> Vec<Finding>;
+    const CHECKS: [Check; 12] = [
+        attributes_schema,
+        attributes_writable,
+        username_case,
+        username_alias,
+        alias_takeover,
+        pre_signup,
+        open_sign_up,
+        mfa_phone,
+        recovery_channel,
+        client_user_existence,
+        environment_secret,
+        hash_memory,
+    ];
+    CHECKS.iter().flat_map(|check| check(subject)).collect()
+}
+
+fn holds(id: &'static str, severity: Severity, message: &str) -> Vec<Finding> {
+    vec![Finding::holds(id, severity, message)]
+}
+
+fn failed(
+    id: &'static str,
+    severity: Severity,
+    message: impl Into<String>,
+    expected: impl Into<String>,
+    found: impl Into<String>,
+    fix: impl Into<String>,
+) -> Vec<Finding> {
+    vec![Finding::failed(id, severity, message, expected, found, fix)]
+}
+
+/// The attributes that a migrated user is given: `=` alone leaves one out, `username` is the name itself.
+fn given(config: &Config) -> impl Iterator<Item = &str> {
+    let nothing = |source: &str| {
+        Source::alternatives(source).all(|source| source == Source::Literal(String::new()))
+    };
+    config
+        .attributes
+        .iter()
+        .filter(move |(name, source)| *name != "username" && !nothing(source))
+        .map(|(name, _)| name.as_str())
+}
+
+/// Every attribute that is mapped is one of the pool's, and every one the pool requires is mapped.
+pub fn attributes_schema(subject: &Subject<'_>) -> Vec<Finding> {
+    const ID: &str = "attributes-schema";
+    let schema: BTreeMap<&str, bool> = subject
+        .pool
+        .schema_attributes()
+        .map(|attribute| (attribute.name, attribute.required))
+        .collect();
+    let mut findings = Vec::new();
+    // The standard ones are every pool's, whether or not a service lists them.
+    for name in given(subject.config).filter(|name| name.contains(':')) {
+        if !schema.contains_key(name) {
+            let bare = name.strip_prefix("custom:").unwrap_or(name);
+            findings.extend(failed(
+                ID,
+                Error,
+                format!("[attributes] maps {name}, which the pool does not have: Cognito refuses every user that brings it"),
+                "an attribute of the pool's schema",
+                "none of that name",
+                format!(
+                    "take {name} out of [attributes], or add it: aws cognito-idp add-custom-attributes --user-pool-id {} --custom-attributes Name={bare},AttributeDataType=String,Mutable=true",
+                    subject.pool.id()
+                ),
+            ));
+        }
+    }
+    // Cognito gives `sub` itself, and calls it required.
+    for (name, _) in schema
+        .iter()
+        .filter(|(name, required)| **required && **name != "sub")
+    {
+        if !given(subject.config).any(|given| given == *name) {
+            findings.extend(failed(
+                ID,
+                Error,
+                format!("the pool requires {name}, and [attributes] does not map it: nobody can be migrated"),
+                format!("{name} = \"FIELD\" under [attributes]"),
+                "not mapped",
+                format!("map it: {name} = \"FIELD OF THE DIRECTORY\" under [attributes], or \"=TEXT\" for the same text for everybody"),
+            ));
+        }
+    }
+    if findings.is_empty() {
+        return holds(ID, Error, "the mapped attributes fit the pool's schema");
+    }
+    findings
+}
+
+/// What is mapped can be changed later, by the user and by the app.
+pub fn attributes_writable(subject: &Subject<'_>) -> Vec<Finding> {
+    const ID: &str = "attributes-writable";
+    let fixed: Vec<&str> = subject
+        .pool
+        .schema_attributes()
+        .filter(|attribute| !attribute.mutable)
+        .map(|attribute| attribute.name)
+        .filter(|name| given(subject.config).any(|given| given == *name))
+        .collect();
+    let mut findings = Vec::new();
+    if !fixed.is_empty() {
+        findings.extend(failed(
+            ID,
+            Warning,
+            format!(
+                "{} can never be changed in this pool: what the directory says at the first sign-in stays",
+                fixed.join(", ")
+            ),
+            "mutable attributes",
+            fixed.join(", "),
+            "see that the directory's values are right, or leave them out of [attributes]",
+        ));
+    }
+    for client in subject.clients {
+        let Some(writable) = client.write_attributes() else {
+            continue;
+        };
+        // What is verified is no app's to say, and no client may write it.
+        let closed: Vec<&str> = given(subject.config)
+            .filter(|name| !name.ends_with("_verified") && !writable.contains(name))
+            .collect();
+        if !closed.is_empty() {
+            findings.extend(failed(
+                ID,
+                Warning,
+                format!(
+                    "app client {} ({}) may not write {}; whether Cognito then takes them from the trigger is not documented",
+                    client.name(),
+                    client.id(),
+                    closed.join(", ")
+                ),
+                "write permission for every mapped attribute",
+                writable.join(", "),
+                "try one account, and let the client write them if it fails",
+            ));
+        }
+    }
+    if findings.is_empty() {
+        return holds(
+            ID,
+            Warning,
+            "the mapped attributes can be written and changed",
+        );
+    }
+    findings
+}
+
+/// In a pool that tells `Ann` from `ann`, names are read in one way.
+pub fn username_case(subject: &Subject<'_>) -> Vec<Finding> {
+    const ID: &str = "username-case";
+    if !subject.pool.case_sensitive() || subject.config.response.username == Username::Lowercase {
+        return holds(ID, Warning, "names that differ in case alone are one user");
+    }
+    failed(
+        ID,
+        Warning,
+        "the pool tells Ann from ann, and names are taken as typed: one customer may become two users",
+        "username = \"lowercase\" under [response]",
+        "as-typed",
+        "set username = \"lowercase\", and let the apps lower what is typed",
+    )
+}
+
+/// Where people sign in with an alias, the user gets a name that is none.
+pub fn username_alias(subject: &Subject<'_>) -> Vec<Finding> {
+    const ID: &str = "username-alias";
+    let alias = subject
+        .pool
+        .alias_attributes()
+        .find(|alias| matches!(*alias, "email" | "phone_number"));
+    let Some(alias) = alias else {
+        return holds(ID, Error, "what people type may be their user name");
+    };
+    if subject.config.attributes.contains_key("username") {
+        return holds(
+            ID,
+            Error,
+            "people who sign in with an alias get a user name",
+        );
+    }
+    failed(
+        ID,
+        Error,
+        format!(
+            "people sign in with {alias} as an alias, which Cognito does not take for a user name: nobody who does can be migrated"
+        ),
+        "username = \"{uuid}\" under [attributes]",
+        "not mapped",
+        "set username = \"{uuid}\" under [attributes]",
+    )
+}
+
+/// Nobody's alias is taken away.
+pub fn alias_takeover(subject: &Subject<'_>) -> Vec<Finding> {
+    const ID: &str = "alias-takeover";
+    if !subject.config.response.force_alias_creation {
+        return holds(
+            ID,
+            Warning,
+            "nobody loses an email or phone number to a migrated user",
+        );
+    }
+    failed(
+        ID,
+        Warning,
+        "force_alias_creation is on: whoever migrates takes their email and phone number away from another user who has them",
+        "force_alias_creation = false",
+        "true",
+        "set force_alias_creation = false under [response], unless the directory has verified every address",
+    )
+}
+
+/// No trigger can turn a migrated user away.
+pub fn pre_signup(subject: &Subject<'_>) -> Vec<Finding> {
+    const ID: &str = "pre-signup";
+    let Some(arn) = subject.pool.trigger("PreSignUp") else {
+        return holds(
+            ID,
+            Warning,
+            "no PreSignUp trigger has a say after a migration",
+        );
+    };
+    failed(
+        ID,
+        Warning,
+        "the pool's PreSignUp trigger also runs after each migration, and can veto it",
+        "a trigger that lets migrated users pass, or none",
+        arn,
+        "sign in with one account, and look into that function's log",
+    )
+}
+
+/// Nobody can claim an address before its owner migrates.
+pub fn open_sign_up(subject: &Subject<'_>) -> Vec<Finding> {
+    const ID: &str = "open-sign-up";
+    if subject.pool.admin_creates_users_only() || subject.pool.trigger("PreSignUp").is_some() {
+        return holds(
+            ID,
+            Warning,
+            "strangers cannot sign up with a customer's address",
+        );
+    }
+    failed(
+        ID,
+        Warning,
+        "anybody may sign up with the address of a customer who has not come over yet, who then cannot migrate",
+        "AllowAdminCreateUserOnly, or a PreSignUp trigger that asks the directory",
+        "open sign-up",
+        "close self-registration while the window is open, or check addresses in a PreSignUp trigger",
+    )
+}
+
+/// A second factor by SMS has a number to go to.
+pub fn mfa_phone(subject: &Subject<'_>) -> Vec<Finding> {
+    const ID: &str = "mfa-phone";
+    let mode = subject.mfa["MfaConfiguration"].as_str().unwrap_or("OFF");
+    let by_sms = subject.mfa["SmsMfaConfiguration"]
+        .as_object()
+        .is_some_and(|sms| !sms.is_empty());
+    let mapped = given(subject.config).any(|name| name == "phone_number");
+    if mode == "OFF" || !by_sms || mapped {
+        return holds(ID, Warning, "whoever needs a second factor can get one");
+    }
+    failed(
+        ID,
+        Warning,
+        "the pool's second factor goes by SMS, and migrated users bring no phone number",
+        "phone_number under [attributes]",
+        "not mapped",
+        "map phone_number under [attributes], or let the pool offer an authenticator app",
+    )
+}
+
+/// Whoever forgets a password has a verified way back.
+pub fn recovery_channel(subject: &Subject<'_>) -> Vec<Finding> {
+    const ID: &str = "recovery-channel";
+    let mechanisms = subject.pool.recovery_mechanisms();
+    let verified = |address: &str, verified: &str| {
+        let given: Vec<&str> = given(subject.config).collect();
+        given.contains(&address) && given.contains(&verified)
+    };
+    let reaches = |mechanism: &str| match mechanism {
+        "verified_email" => verified("email", "email_verified"),
+        "verified_phone_number" => verified("phone_number", "phone_number_verified"),
+        _ => false,
+    };
+    // A pool without a setting of its own tries the phone number, then the email.
+    let usable = match mechanisms.is_empty() {
+        true => reaches("verified_email") || reaches("verified_phone_number"),
+        false => mechanisms.iter().any(|mechanism| reaches(mechanism)),
+    };
+    if usable {
+        return holds(
+            ID,
+            Warning,
+            "whoever forgets a password has a verified way back",
+        );
+    }
+    let found = match mechanisms.is_empty() {
+        true => "phone number, then email".to_owned(),
+        false => mechanisms.join(", "),
+    };
+    failed(
+        ID,
+        Warning,
+        "no way of recovery is one that migrated users have verified: whoever forgets a password is locked out, and nobody migrates by forgotten password",
+        "a recovery mechanism whose address is mapped as verified",
+        found,
+        "map email_verified (or phone_number_verified) under [attributes], or change the pool's account recovery",
+    )
+}
+
+/// Callers cannot find out who has an account.
+pub fn client_user_existence(subject: &Subject<'_>) -> Vec<Finding> {
+    const ID: &str = "client-user-existence";
+    let telling: Vec<Finding> = subject
+        .clients
+        .iter()
+        .filter(|client| !client.prevents_user_existence_errors())
+        .flat_map(|client| {
+            failed(
+                ID,
+                Warning,
+                format!(
+                    "app client {} ({}) tells callers whether a user exists",
+                    client.name(),
+                    client.id()
+                ),
+                "PreventUserExistenceErrors ENABLED",
+                "LEGACY",
+                format!(
+                    "set PreventUserExistenceErrors of client {} to ENABLED in the console, or in what manages the pool",
+                    client.id()
+                ),
+            )
+        })
+        .collect();
+    if telling.is_empty() {
+        return holds(
+            ID,
+            Warning,
+            "the app clients do not tell who has an account",
+        );
+    }
+    telling
+}
+
+/// No secret lies in the function's environment under Lambda's own key alone.
+pub fn environment_secret(subject: &Subject<'_>) -> Vec<Finding> {
+    const ID: &str = "environment-secret";
+    let named: Vec<String> = subject
+        .config
+        .secrets()
+        .into_iter()
+        .filter(|(_, secret)| matches!(secret, Secret::Env(_)))
+        .map(|(member, _)| format!("directory.{member}"))
+        .collect();
+    if named.is_empty() || subject.config.function.kms_key_arn.is_some() {
+        return holds(
+            ID,
+            Warning,
+            "no secret is readable with the function's settings",
+        );
+    }
+    failed(
+        ID,
+        Warning,
+        format!(
+            "{} goes into the function's environment: whoever may read the function's settings reads it",
+            named.join(", ")
+        ),
+        "{ secretsmanager = \"...\" } or { ssm = \"...\" }, or kms_key_arn under [function]",
+        "{ env = \"...\" }",
+        "keep it in Secrets Manager or SSM and name it there",
+    )
+}
+
+/// The memory, and with it the share of a core, under which costly hashes take longer than a sign-in may.
+const COSTLY_HASH_MB: u32 = 512;
+
+/// The function is quick enough for the hashes it has to check.
+pub fn hash_memory(subject: &Subject<'_>) -> Vec<Finding> {
+    const ID: &str = "hash-memory";
+    let memory = subject.config.function.memory_mb;
+    let costly = match &subject.config.directory {
+        Directory::Postgres(postgres) => matches!(
+            postgres.hash,
+            HashFormat::Bcrypt | HashFormat::Argon2 | HashFormat::Django
+        ),
+        _ => false,
+    };
+    if !costly || memory >= COSTLY_HASH_MB {
+        return holds(
+            ID,
+            Warning,
+            "the function has the memory that its hashes need",
+        );
+    }
+    failed(
+        ID,
+        Warning,
+        format!(
+            "with {memory} MB the function has so little of a processor that a costly hash (bcrypt 12 and beyond) takes seconds of the five there are"
+        ),
+        format!("{COSTLY_HASH_MB} MB or more"),
+        format!("{memory} MB"),
+        format!("set memory_mb = {COSTLY_HASH_MB} under [function]"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const JANE: &str = "[directory]\nkind = \"jane\"\nclient_id = \"c\"\nclient_secret = { ssm = \"/jane/secret\" }\n";
+
+    /// A pool and client with which nothing is wrong, changed as `pool` and `client` say.
+    fn ids(toml: &str, pool: Value, mfa: Value, client: Value) -> Vec<&'static str> {
+        let mut document = json!({
+            "Id": "us-east-1_Ab1", "Name": "Roots",
+            "Arn": "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Ab1",
+            "UsernameAttributes": ["email"],
+            "UsernameConfiguration": { "CaseSensitive": false },
+            "AdminCreateUserConfig": { "AllowAdminCreateUserOnly": true },
+            "SchemaAttributes": [{ "Name": "sub", "Required": true, "Mutable": false }, { "Name": "email", "Required": true, "Mutable": true }],
+        });
+        merge(&mut document, pool);
+        let mut described = json!({
+            "ClientId": "c", "UserPoolId": "us-east-1_Ab1", "ClientName": "web",
+            "PreventUserExistenceErrors": "ENABLED",
+        });
+        merge(&mut described, client);
+        let config = jane_migrate_config::parse(toml, "migrate.toml").unwrap();
+        let client = ClientDocument::from_json(described).unwrap();
+        let subject = Subject {
+            pool: &PoolDocument::from_json(document).unwrap(),
+            mfa: &mfa,
+            clients: &[&client],
+            config: &config,
+        };
+        findings(&subject)
+            .into_iter()
+            .filter(|finding| !finding.ok)
+            .map(|finding| finding.id)
+            .collect()
+    }
+
+    fn merge(base: &mut Value, more: Value) {
+        if let (Some(base), Value::Object(more)) = (base.as_object_mut(), more) {
+            base.extend(more);
+        }
+    }
+
+    fn of_config(more: &str) -> Vec<&'static str> {
+        ids(&format!("{JANE}{more}"), json!({}), json!({}), json!({}))
+    }
+
+    fn of_pool(pool: Value) -> Vec<&'static str> {
+        ids(JANE, pool, json!({}), json!({}))
+    }
+
+    #[test]
+    fn what_suits_has_no_finding() {
+        assert_eq!(of_config(""), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn what_the_configuration_gets_wrong_is_found() {
+        assert_eq!(
+            of_config("[attributes]\n\"custom:loyalty\" = \"x\"\n"),
+            ["attributes-schema"]
+        );
+        assert_eq!(
+            of_config("[attributes]\nemail = \"=\"\n"),
+            ["attributes-schema", "recovery-channel"]
+        );
+        assert_eq!(
+            of_config("[response]\nforce_alias_creation = true\n"),
+            ["alias-takeover"]
+        );
+        let by_environment = JANE.replace("ssm = \"/jane/secret\"", "env = \"JANE_SECRET\"");
+        let found = ids(&by_environment, json!({}), json!({}), json!({}));
+        assert_eq!(found, ["environment-secret"]);
+        let sealed = format!(
+            "{by_environment}[function]\nkms_key_arn = \"arn:aws:kms:us-east-1:123456789012:key/k\"\n"
+        );
+        assert_eq!(
+            ids(&sealed, json!({}), json!({}), json!({})),
+            [] as [&str; 0]
+        );
+    }
+
+    #[test]
+    fn what_the_pool_makes_hard_is_found() {
+        let schema = |attribute: Value| json!({ "SchemaAttributes": [attribute] });
+        assert_eq!(
+            of_pool(schema(
+                json!({ "Name": "nickname", "Required": true, "Mutable": true })
+            )),
+            ["attributes-schema"]
+        );
+        assert_eq!(
+            of_pool(schema(
+                json!({ "Name": "birthdate", "Required": false, "Mutable": false })
+            )),
+            ["attributes-writable"]
+        );
+        assert_eq!(
+            of_pool(json!({ "UsernameAttributes": [], "AliasAttributes": ["email"] })),
+            ["username-alias"]
+        );
+        assert_eq!(
+            of_pool(json!({ "LambdaConfig": { "PreSignUp": "arn:x" } })),
+            ["pre-signup"]
+        );
+        assert_eq!(
+            of_pool(json!({ "AdminCreateUserConfig": {} })),
+            ["open-sign-up"]
+        );
+        let phone = json!({ "AccountRecoverySetting": { "RecoveryMechanisms": [{ "Name": "verified_phone_number", "Priority": 1 }] } });
+        assert_eq!(of_pool(phone), ["recovery-channel"]);
+        let as_typed = format!("{JANE}[response]\nusername = \"as-typed\"\n");
+        let found = ids(
+            &as_typed,
+            json!({ "UsernameConfiguration": {} }),
+            json!({}),
+            json!({}),
+        );
+        assert_eq!(found, ["username-case"]);
+    }
+
+    #[test]
+    fn what_a_client_makes_hard_is_found() {
+        let telling = ids(
+            JANE,
+            json!({}),
+            json!({}),
+            json!({ "PreventUserExistenceErrors": "LEGACY" }),
+        );
+        assert_eq!(telling, ["client-user-existence"]);
+        let closed = ids(
+            JANE,
+            json!({}),
+            json!({}),
+            json!({ "WriteAttributes": ["email"] }),
+        );
+        assert_eq!(closed, ["attributes-writable"]);
+    }
+
+    #[test]
+    fn sms_as_second_factor_needs_a_number() {
+        let mfa =
+            json!({ "MfaConfiguration": "ON", "SmsMfaConfiguration": { "SmsConfiguration": {} } });
+        assert_eq!(
+            ids(JANE, json!({}), mfa.clone(), json!({})),
+            [] as [&str; 0]
+        );
+        let without = format!("{JANE}[attributes]\nphone_number = \"=\"\n");
+        assert_eq!(ids(&without, json!({}), mfa, json!({})), ["mfa-phone"]);
+    }
+
+    #[test]
+    fn costly_hashes_need_memory() {
+        let postgres = |memory: u32| {
+            format!(
+                "[directory]\nkind = \"postgres\"\nhost = \"db.example.com\"\ndatabase = \"shop\"\nuser = \"m\"\npassword = {{ ssm = \"/db\" }}\nquery = \"SELECT email, h FROM users WHERE email = $1\"\npassword_column = \"h\"\nhash = \"bcrypt\"\n[attributes]\nemail = \"email\"\nemail_verified = \"=true\"\n[function]\nmemory_mb = {memory}\n"
+            )
+        };
+        assert_eq!(
+            ids(&postgres(256), json!({}), json!({}), json!({})),
+            ["hash-memory"]
+        );
+        assert_eq!(
+            ids(&postgres(512), json!({}), json!({}), json!({})),
+            [] as [&str; 0]
+        );
+    }
+}
