@@ -241,7 +241,8 @@ impl Subject {
         };
         Self {
             names,
-            sms_role: text("/SmsConfiguration/SnsCallerArn"),
+            sms_role: text("/SmsConfiguration/SnsCallerArn")
+                .or_else(|| text("/SmsConfiguration/EumsSms/CallerArn")),
             sender_key: text("/LambdaConfig/KMSKeyID"),
         }
     }

@@ -2,4 +2,5 @@
 
 mod artifact;
 mod life;
+mod policy;
 mod support;
