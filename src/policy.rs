@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::document::PoolDocument;
 use crate::ids::Names;
-use crate::resources::secret_access;
+use crate::resources::SecretAccess;
 
 /// What somebody is to be allowed: a command, or a flag of one that asks for more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ValueEnum)]
@@ -67,6 +67,8 @@ pub enum On {
     Secrets,
     /// The directory's secrets in the SSM parameter store.
     Parameters,
+    /// The keys that encrypt those secrets, where the configuration names them.
+    SecretKeys,
     /// The key that encrypts the function's environment, where the configuration names one.
     FunctionKey,
     /// The network, where the configuration puts the function into a VPC.
@@ -184,6 +186,12 @@ pub const GRANTS: &[Grant] = &[
     call("secretsmanager:GetSecretValue", On::Secrets, CHECK),
     call("ssm:GetParameter", On::Parameters, CHECK),
     implied(
+        "kms:Decrypt",
+        On::SecretKeys,
+        CHECK,
+        "the service that keeps the secret decrypts it in the reader's name",
+    ),
+    implied(
         "kms:Encrypt",
         On::FunctionKey,
         DEPLOY,
@@ -248,13 +256,16 @@ impl Subject {
     }
 }
 
+/// What else must be so: a condition key and the one value it may have.
+type Condition = (&'static str, String);
+
 /// Actions on the same things under the same condition.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {
     /// ARNs, or `*`.
     pub resources: BTreeSet<String>,
-    /// The service that a role may be passed to.
-    pub passed_to: Option<&'static str>,
+    /// Under which condition.
+    pub condition: Option<Condition>,
     /// IAM actions.
     pub actions: BTreeSet<&'static str>,
 }
@@ -265,27 +276,29 @@ pub fn statements(
     subjects: &[Subject],
     config: Option<&Config>,
 ) -> Vec<Statement> {
-    let mut by_resource: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    let mut actions: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
     for grant in GRANTS {
         if !grant.duties.iter().any(|duty| duties.contains(duty)) {
             continue;
         }
-        let resources: BTreeSet<String> = subjects
-            .iter()
-            .flat_map(|subject| resources(grant.on, subject, config))
-            .collect();
-        if !resources.is_empty() {
-            by_resource
-                .entry((resources, passed_to(grant.on)))
+        let mut resources: BTreeMap<Option<Condition>, BTreeSet<String>> = BTreeMap::new();
+        for subject in subjects {
+            for (arn, condition) in resources_of(grant.on, subject, config) {
+                resources.entry(condition).or_default().insert(arn);
+            }
+        }
+        for (condition, arns) in resources {
+            actions
+                .entry((arns, condition))
                 .or_default()
                 .insert(grant.action);
         }
     }
-    by_resource
+    actions
         .into_iter()
-        .map(|((resources, passed_to), actions)| Statement {
+        .map(|((resources, condition), actions)| Statement {
             resources,
-            passed_to,
+            condition,
             actions,
         })
         .collect()
@@ -301,8 +314,8 @@ pub fn document(statements: &[Statement]) -> Value {
                 "Action": statement.actions,
                 "Resource": statement.resources,
             });
-            if let Some(service) = statement.passed_to {
-                json["Condition"] = json!({ "StringEquals": { "iam:PassedToService": service } });
+            if let Some((key, value)) = &statement.condition {
+                json["Condition"] = json!({ "StringEquals": { *key: value } });
             }
             json
         })
@@ -310,55 +323,70 @@ pub fn document(statements: &[Statement]) -> Value {
     json!({ "Version": "2012-10-17", "Statement": statements })
 }
 
-fn passed_to(on: On) -> Option<&'static str> {
-    match on {
-        On::RoleToLambda => Some("lambda.amazonaws.com"),
-        On::SmsRoleToCognito => Some("cognito-idp.amazonaws.com"),
-        _ => None,
-    }
-}
-
-/// The ARNs; none where this pool or configuration has nothing of the kind.
-fn resources(on: On, subject: &Subject, config: Option<&Config>) -> Vec<String> {
+/// The ARNs, each with its condition; none where this pool or configuration has nothing of the kind.
+fn resources_of(
+    on: On,
+    subject: &Subject,
+    config: Option<&Config>,
+) -> Vec<(String, Option<Condition>)> {
     let names = &subject.names;
     let pool = &names.pool;
-    let secrets = |service: &str| {
+    let secrets = || {
         config
             .map(Config::secrets)
             .unwrap_or_default()
             .into_iter()
-            .filter_map(|(_, secret)| secret_access(pool, secret))
-            .filter(|(action, _)| action.starts_with(service))
-            .map(|(_, arn)| arn)
-            .collect()
+            .filter_map(|(_, secret)| SecretAccess::of(pool, secret))
+    };
+    let kept_by = |action: &str| {
+        let kept = secrets().filter(|secret| secret.action == action);
+        plain(kept.map(|secret| secret.arn))
+    };
+    let passed = |roles: &mut dyn Iterator<Item = String>, service: &str| {
+        let condition = ("iam:PassedToService", service.to_owned());
+        roles.map(|role| (role, Some(condition.clone()))).collect()
     };
     match on {
-        On::Pool => vec![pool.to_string()],
-        On::Function => vec![names.function_arn.clone()],
-        On::Role | On::RoleToLambda => vec![names.role_arn.clone()],
-        On::SmsRoleToCognito => subject.sms_role.iter().cloned().collect(),
-        On::SenderKey => subject.sender_key.iter().cloned().collect(),
+        On::Pool => plain([pool.to_string()]),
+        On::Function => plain([names.function_arn.clone()]),
+        On::Role => plain([names.role_arn.clone()]),
+        On::RoleToLambda => passed(
+            &mut [names.role_arn.clone()].into_iter(),
+            "lambda.amazonaws.com",
+        ),
+        On::SmsRoleToCognito => passed(
+            &mut subject.sms_role.iter().cloned(),
+            "cognito-idp.amazonaws.com",
+        ),
+        On::SenderKey => plain(subject.sender_key.clone()),
         // The calls about tags name the group without `:*`, all others with it.
-        On::LogGroup => vec![
+        On::LogGroup => plain([
             names.log_group_arn.clone(),
             format!("{}:*", names.log_group_arn),
-        ],
-        On::LogGroups => vec![format!(
+        ]),
+        On::LogGroups => plain([format!(
             "arn:{}:logs:{}:{}:log-group:*",
             pool.partition, pool.region, pool.account
-        )],
-        On::Secrets => secrets("secretsmanager:"),
-        On::Parameters => secrets("ssm:"),
-        On::FunctionKey => config
-            .and_then(|config| config.function.kms_key_arn.clone())
-            .into_iter()
+        )]),
+        On::Secrets => kept_by("secretsmanager:GetSecretValue"),
+        On::Parameters => kept_by("ssm:GetParameter"),
+        On::SecretKeys => secrets()
+            .filter_map(|secret| {
+                let condition = ("kms:ViaService", secret.via_service);
+                Some((secret.kms_key?, Some(condition)))
+            })
             .collect(),
-        On::Network => config
-            .and_then(|config| config.function.vpc.as_ref())
-            .map(|_| "*".to_owned())
-            .into_iter()
-            .collect(),
+        On::FunctionKey => plain(config.and_then(|config| config.function.kms_key_arn.clone())),
+        On::Network => plain(
+            config
+                .and_then(|config| config.function.vpc.as_ref())
+                .map(|_| "*".to_owned()),
+        ),
     }
+}
+
+fn plain(arns: impl IntoIterator<Item = String>) -> Vec<(String, Option<Condition>)> {
+    arns.into_iter().map(|arn| (arn, None)).collect()
 }
 
 #[cfg(test)]

@@ -233,15 +233,27 @@ fn role_policy(names: &Names, config: &Config) -> Value {
         "Resource": format!("{}:*", names.log_group_arn),
     })];
     for (member, secret) in config.secrets() {
-        let Some((action, arn)) = secret_access(&names.pool, secret) else {
+        let Some(access) = SecretAccess::of(&names.pool, secret) else {
             continue;
         };
+        let member = alphanumeric(&member);
         statements.push(json!({
-            "Sid": format!("Read{}", alphanumeric(&member)),
+            "Sid": format!("Read{member}"),
             "Effect": "Allow",
-            "Action": action,
-            "Resource": arn,
+            "Action": access.action,
+            "Resource": access.arn,
         }));
+        if let Some(key) = access.kms_key {
+            statements.push(json!({
+                "Sid": format!("Decrypt{member}"),
+                "Effect": "Allow",
+                "Action": "kms:Decrypt",
+                "Resource": key,
+                "Condition": {
+                    "StringEquals": { "kms:ViaService": access.via_service },
+                },
+            }));
+        }
     }
     if let Directory::Cognito(old) = &config.directory {
         // An old pool of another account is reached through its role, and needs nothing of this one but to assume it.
@@ -281,24 +293,54 @@ fn role_policy(names: &Names, config: &Config) -> Value {
     json!({ "Version": "2012-10-17", "Statement": statements })
 }
 
-/// The IAM action that reads a secret, and on what. None for one that lives in an environment variable.
-pub fn secret_access(pool: &PoolArn, secret: &Secret) -> Option<(&'static str, String)> {
-    let PoolArn {
-        partition,
-        region,
-        account,
-        ..
-    } = pool;
-    match secret {
-        Secret::SecretsManager { arn, .. } => Some(("secretsmanager:GetSecretValue", arn.clone())),
-        Secret::Ssm(name) => Some((
-            "ssm:GetParameter",
-            format!(
-                "arn:{partition}:ssm:{region}:{account}:parameter/{}",
-                name.trim_start_matches('/')
+/// What it takes to read a secret that is kept by a service.
+#[derive(Debug)]
+pub struct SecretAccess {
+    /// The IAM action that reads it.
+    pub action: &'static str,
+    /// What it is about.
+    pub arn: String,
+    /// The key that encrypts it, where it is not the service's own.
+    pub kms_key: Option<String>,
+    /// The service that decrypts it in the reader's name.
+    pub via_service: String,
+}
+
+impl SecretAccess {
+    /// None for a secret that lives in an environment variable.
+    pub fn of(pool: &PoolArn, secret: &Secret) -> Option<Self> {
+        let PoolArn {
+            partition,
+            region,
+            account,
+            ..
+        } = pool;
+        let (action, service, region, arn, kms_key) = match secret {
+            Secret::SecretsManager { arn, kms_key, .. } => (
+                "secretsmanager:GetSecretValue",
+                "secretsmanager",
+                arn.split(':').nth(3).unwrap_or_default(),
+                arn.clone(),
+                kms_key,
             ),
-        )),
-        Secret::Env(_) => None,
+            Secret::Ssm { name, kms_key } => (
+                "ssm:GetParameter",
+                "ssm",
+                region.as_str(),
+                format!(
+                    "arn:{partition}:ssm:{region}:{account}:parameter/{}",
+                    name.trim_start_matches('/')
+                ),
+                kms_key,
+            ),
+            Secret::Env(_) => return None,
+        };
+        Some(Self {
+            action,
+            arn,
+            kms_key: kms_key.clone(),
+            via_service: format!("{service}.{region}.amazonaws.com"),
+        })
     }
 }
 
@@ -390,6 +432,38 @@ mod tests {
             json!(["cognito-idp:AdminInitiateAuth", "cognito-idp:AdminGetUser"])
         );
         assert_eq!(policy["Statement"].as_array().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn the_role_may_decrypt_with_a_key_that_is_named_and_only_for_that_service() {
+        let key = "arn:aws:kms:us-east-1:123456789012:key/1234";
+        let statements = |secret: &str| {
+            let toml = format!(
+                "[directory]\nkind = 'jane'\nclient_id = 'c'\nclient_secret = {{ {secret} }}\n"
+            );
+            let config = jane_migrate_config::parse(&toml, "migrate.toml").unwrap();
+            let pool = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_New1";
+            role_policy(&Names::new(pool.parse().unwrap()), &config)["Statement"].clone()
+        };
+        let arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:jane-AbCdEf";
+        for (secret, service) in [
+            (
+                format!("secretsmanager = '{arn}'"),
+                "secretsmanager.eu-west-1",
+            ),
+            ("ssm = '/jane'".to_owned(), "ssm.us-east-1"),
+        ] {
+            assert_eq!(statements(&secret).as_array().unwrap().len(), 2);
+            let with_key = statements(&format!("{secret}, kms_key = '{key}'"));
+            let expected = json!({
+                "Sid": "DecryptClientSecret",
+                "Effect": "Allow",
+                "Action": "kms:Decrypt",
+                "Resource": key,
+                "Condition": { "StringEquals": { "kms:ViaService": format!("{service}.amazonaws.com") } },
+            });
+            assert_eq!(with_key[2], expected);
+        }
     }
 
     #[test]

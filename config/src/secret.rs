@@ -15,9 +15,18 @@ pub enum Secret {
         /// The key to take, where the secret is a JSON object.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         key: Option<String>,
+        /// The customer managed key it is encrypted with; `None` means AWS's own. The handler has no use for it.
+        #[serde(skip)]
+        kms_key: Option<String>,
     },
-    /// A parameter of the SSM parameter store, by its name.
-    Ssm(String),
+    /// A parameter of the SSM parameter store.
+    Ssm {
+        /// Its name.
+        name: String,
+        /// The customer managed key it is encrypted with; `None` means AWS's own. The handler has no use for it.
+        #[serde(skip)]
+        kms_key: Option<String>,
+    },
     /// An environment variable: the operator's at deploy, the function's afterwards.
     Env(String),
 }
@@ -25,12 +34,13 @@ pub enum Secret {
 impl fmt::Display for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::SecretsManager { arn, key: None } => write!(f, "secret {arn}"),
+            Self::SecretsManager { arn, key: None, .. } => write!(f, "secret {arn}"),
             Self::SecretsManager {
                 arn,
                 key: Some(key),
+                ..
             } => write!(f, "key {key} of secret {arn}"),
-            Self::Ssm(name) => write!(f, "parameter {name}"),
+            Self::Ssm { name, .. } => write!(f, "parameter {name}"),
             Self::Env(name) => write!(f, "environment variable {name}"),
         }
     }

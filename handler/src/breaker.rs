@@ -1,5 +1,5 @@
-//! A directory that hangs takes every sign-in's seconds, and the function's concurrency with them. After two timeouts in
-//! a row the directory is left alone for a moment.
+//! A directory that hangs takes every sign-in's seconds, and the function's concurrency with them. After two long waits for
+//! nothing in a row the directory is left alone for a moment.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -8,8 +8,11 @@ use std::{
 
 use crate::budget::Unavailable;
 
-/// How many timeouts in a row are one too many.
-const TIMEOUTS: u32 = 2;
+/// From here on waiting for nothing is long: a host that takes no connection gives up sooner than the budget ends.
+const LONG: Duration = Duration::from_secs(1);
+
+/// How many long waits in a row are one too many.
+const WAITS: u32 = 2;
 
 /// How long the directory is left alone.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -20,7 +23,7 @@ pub struct Breaker(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    timeouts: u32,
+    waits: u32,
     /// On the calendar's clock: the other one may stand still while a function is frozen.
     resume_at: Option<SystemTime>,
 }
@@ -41,15 +44,15 @@ impl Breaker {
         }
     }
 
-    /// Notes how the directory did. Any answer ends the row, also one that makes no sense: only waiting is costly.
-    pub fn note<T>(&self, result: &Result<T, Unavailable>, now: SystemTime) {
+    /// Notes how the directory did, and how long that took. Any answer ends the row, and so does an error that came at
+    /// once: only waiting is costly.
+    pub fn note<T>(&self, result: &Result<T, Unavailable>, took: Duration, now: SystemTime) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match result {
-            Err(Unavailable("timeout")) => {
-                state.timeouts += 1;
-                state.resume_at = (state.timeouts >= TIMEOUTS).then(|| now + PAUSE);
-            }
-            _ => *state = State::default(),
+        if result.is_err() && took >= LONG {
+            state.waits += 1;
+            state.resume_at = (state.waits >= WAITS).then(|| now + PAUSE);
+        } else {
+            *state = State::default();
         }
     }
 }
@@ -58,7 +61,7 @@ impl Breaker {
 mod tests {
     use super::*;
 
-    const TIMEOUT: Result<(), Unavailable> = Err(Unavailable("timeout"));
+    const FAILED: Result<(), Unavailable> = Err(Unavailable("timeout"));
 
     fn at(milliseconds: u64) -> SystemTime {
         SystemTime::UNIX_EPOCH
@@ -67,25 +70,25 @@ mod tests {
     }
 
     #[test]
-    fn two_timeouts_in_a_row_pause_and_one_more_pauses_again() {
+    fn two_long_waits_in_a_row_pause_and_one_more_pauses_again() {
         let breaker = Breaker::default();
-        breaker.note(&TIMEOUT, at(0));
+        breaker.note(&FAILED, LONG, at(0));
         assert!(breaker.allow(at(0)).is_ok());
-        breaker.note(&TIMEOUT, at(10));
+        breaker.note(&FAILED, LONG, at(10));
         assert!(breaker.allow(at(10)).is_err());
         assert!(breaker.allow(at(2009)).is_err());
         assert!(breaker.allow(at(2010)).is_ok());
-        breaker.note(&TIMEOUT, at(3000));
+        breaker.note(&FAILED, LONG, at(3000));
         assert!(breaker.allow(at(3001)).is_err());
     }
 
     #[test]
-    fn any_answer_ends_the_row() {
+    fn an_answer_ends_the_row_and_so_does_an_error_that_cost_nothing() {
         let breaker = Breaker::default();
-        for answer in [Ok(()), Err(Unavailable("status"))] {
-            breaker.note(&TIMEOUT, at(0));
-            breaker.note(&answer, at(1));
-            breaker.note(&TIMEOUT, at(2));
+        for (result, took) in [(Ok(()), LONG), (FAILED, LONG / 2)] {
+            breaker.note(&FAILED, LONG, at(0));
+            breaker.note(&result, took, at(1));
+            breaker.note(&FAILED, LONG, at(2));
             assert!(breaker.allow(at(3)).is_ok());
         }
     }
@@ -93,8 +96,8 @@ mod tests {
     #[test]
     fn a_clock_that_is_set_back_ends_the_pause() {
         let breaker = Breaker::default();
-        breaker.note(&TIMEOUT, at(10_000));
-        breaker.note(&TIMEOUT, at(10_000));
+        breaker.note(&FAILED, LONG, at(10_000));
+        breaker.note(&FAILED, LONG, at(10_000));
         assert!(breaker.allow(at(0)).is_ok());
     }
 }

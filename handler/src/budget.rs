@@ -70,6 +70,11 @@ impl Budget {
         self.started.elapsed()
     }
 
+    /// Whether this happened before.
+    pub fn began_after(&self, instant: Instant) -> bool {
+        instant < self.started
+    }
+
     /// Waits for some work, as long as there is time.
     pub async fn within<T>(
         &self,

@@ -13,7 +13,7 @@ use jane_migrate_config::{HandlerSettings, SETTINGS_VARIABLE};
 use ring::{hmac, rand::SystemRandom};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
     decide::{Decision, decide},
     directory::{Directory, Verdict},
     event::{Event, Trigger},
-    outcome::{Outcome, Record, Refusal, user_hash},
+    outcome::{Outcome, Record, Refusal, user_hash, write_line},
     secrets::Secrets,
 };
 
@@ -72,15 +72,30 @@ impl Handler {
     }
 
     /// Gets ready for the first sign-in, for as long as that may take; a directory that is down is met again then.
-    pub async fn warm(&self) {
-        if let Some(ready) = &self.ready {
-            let budget = Budget::new(WARM);
-            let _ = budget.within(ready.directory.warm(&budget)).await;
-        }
+    pub async fn warm(self: Arc<Self>) {
+        let warm = async move {
+            if let Some(ready) = &self.ready {
+                let budget = Budget::new(WARM);
+                let _ = budget.within(ready.directory.warm(&budget)).await;
+            }
+        };
+        // In a task of its own, so that a panic does not end the function before it was asked anything.
+        let _ = tokio::spawn(warm).await;
     }
 
     /// Answers one invocation.
-    pub async fn handle(&self, payload: Payload, deadline_ms: u64) -> Result<Value, Refusal> {
+    pub async fn answer(
+        self: Arc<Self>,
+        payload: Payload,
+        deadline_ms: u64,
+    ) -> Result<Value, Refusal> {
+        let this = Arc::clone(&self);
+        let work = async move { this.handle(payload, deadline_ms).await };
+        let pool = self.ready.as_ref().map(|ready| &*ready.settings.pool);
+        contained(work, pool.unwrap_or_default()).await
+    }
+
+    async fn handle(&self, payload: Payload, deadline_ms: u64) -> Result<Value, Refusal> {
         let cold = !self.invoked.swap(true, Ordering::Relaxed);
         let Some(ready) = &self.ready else {
             Record {
@@ -164,7 +179,8 @@ impl Ready {
         }
         self.breaker.allow(SystemTime::now())?;
         let verdict = self.ask(event, budget).await;
-        self.breaker.note(&verdict, SystemTime::now());
+        self.breaker
+            .note(&verdict, budget.spent(), SystemTime::now());
         Ok(decide(&self.settings, event, verdict?))
     }
 
@@ -200,6 +216,36 @@ impl Ready {
     }
 }
 
+/// Does the work in a task of its own, so that a panic ends in a constant text instead of the panic's message, and the
+/// function goes on.
+async fn contained<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
+    pool: &str,
+) -> Result<T, Refusal> {
+    let started = Instant::now();
+    tokio::spawn(work).await.unwrap_or_else(|_| {
+        let refusal = Refusal::DirectoryUnavailable;
+        Record {
+            pool,
+            took: started.elapsed(),
+            reason: Some("panic"),
+            ..Record::new(Outcome::Refused(refusal))
+        }
+        .write();
+        Err(refusal)
+    })
+}
+
+/// Lets panics say where they were and nothing else: their messages may quote what was being worked on.
+pub fn silence_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic
+            .location()
+            .map(|place| format!("{}:{}", place.file(), place.line()));
+        write_line(&json!({ "level": "ERROR", "message": "panic", "place": place }));
+    }));
+}
+
 /// The day it is, in UTC, as [`jane_migrate_config::Date::epoch_days`] counts.
 fn today() -> i64 {
     let seconds = SystemTime::now()
@@ -207,4 +253,53 @@ fn today() -> i64 {
         .unwrap_or_default()
         .as_secs();
     i64::try_from(seconds / 86_400).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    /// Panics print to the process, so the test is run once more as a process of its own.
+    #[test]
+    fn a_panic_ends_in_a_constant_text_and_says_nothing_of_the_sign_in() {
+        const INSIDE: &str = "JANE_MIGRATE_TEST_INSIDE";
+        if env::var_os(INSIDE).is_some() {
+            silence_panics();
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .build()
+                .unwrap();
+            let first = runtime.block_on(contained::<()>(
+                async { panic!("canary-password") },
+                "us-east-1_AbC123456",
+            ));
+            assert_eq!(first, Err(Refusal::DirectoryUnavailable));
+            let next = runtime.block_on(contained(async { Ok("answered") }, ""));
+            assert_eq!(next, Ok("answered"));
+            return;
+        }
+        let output = Command::new(env::current_exe().unwrap())
+            .args(["--exact", "--nocapture"])
+            .arg("handler::tests::a_panic_ends_in_a_constant_text_and_says_nothing_of_the_sign_in")
+            .env(INSIDE, "1")
+            .output()
+            .unwrap();
+        let written = [output.stdout, output.stderr].concat();
+        let written = String::from_utf8(written).unwrap();
+        assert!(output.status.success(), "{written}");
+        assert!(!written.contains("canary"), "{written}");
+        let lines: Vec<Value> = written
+            .lines()
+            .filter_map(|line| serde_json::from_str(&line[line.find('{')?..]).ok())
+            .collect();
+        assert_eq!(lines.len(), 2, "{written}");
+        assert_eq!(lines[0]["message"], "panic");
+        let expected = ("directory-unavailable", "panic", "us-east-1_AbC123456");
+        let member = |name: &str| lines[1][name].as_str().unwrap_or_default();
+        assert_eq!(
+            (member("outcome"), member("reason"), member("userPoolId")),
+            expected
+        );
+    }
 }

@@ -25,4 +25,4 @@ mod properties;
 pub mod secrets;
 pub mod upstream;
 
-pub use handler::{Handler, Payload};
+pub use handler::{Handler, Payload, silence_panics};

@@ -167,9 +167,10 @@ impl Record<'_> {
     }
 }
 
-/// Writes one line of JSON. A log that cannot be written must not fail a sign-in.
+/// Writes one line of JSON, at once: in pieces it could become several entries of the log. A log that cannot be written
+/// must not fail a sign-in.
 pub fn write_line(line: &Value) {
-    let _ = writeln!(std::io::stdout().lock(), "{line}");
+    let _ = std::io::stdout().write_all(format!("{line}\n").as_bytes());
 }
 
 /// Milliseconds with three digits after the point.

@@ -18,7 +18,7 @@ use crate::{
     event::{Event, Trigger},
 };
 
-fn corpus(folder: &str) -> Vec<Value> {
+pub(crate) fn corpus(folder: &str) -> Vec<Value> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/corpus")
         .join(folder);
@@ -61,7 +61,7 @@ fn settings() -> HandlerSettings {
     }
 }
 
-fn any_json() -> impl Strategy<Value = Value> {
+pub(crate) fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
@@ -80,7 +80,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 }
 
 /// A seed in which some members, at any depth, are replaced by anything.
-fn mutated(folder: &'static str) -> impl Strategy<Value = Value> {
+pub(crate) fn mutated(folder: &'static str) -> impl Strategy<Value = Value> {
     (
         select(corpus(folder)),
         vec((any::<prop::sample::Index>(), any_json()), 0..3),

@@ -82,7 +82,7 @@ impl Secrets {
     ) -> Result<SecretString, Unavailable> {
         let value: SecretString = match secret {
             Secret::Env(name) => env::var(name).map_err(|_| Unavailable("secret"))?.into(),
-            Secret::Ssm(name) => {
+            Secret::Ssm { name, .. } => {
                 let service = Service::new("ssm", &["SSM"], &self.region);
                 let query = json!({ "Name": name, "WithDecryption": true });
                 let answer = self
@@ -90,7 +90,7 @@ impl Secrets {
                     .await?;
                 text(&answer["Parameter"]["Value"])?
             }
-            Secret::SecretsManager { arn, key } => {
+            Secret::SecretsManager { arn, key, .. } => {
                 let region = arn.split(':').nth(3).unwrap_or(&self.region);
                 let service = Service::new(
                     "secretsmanager",

@@ -1,11 +1,17 @@
 //! HTTP to the directory and to AWS: kept connections, no redirects, bounded answers, every call within the budget.
 
 use bytes::Bytes;
-use http::{Request, StatusCode, Uri, uri::PathAndQuery};
+use http::{
+    Extensions, Request, StatusCode, Uri,
+    uri::{Authority, PathAndQuery},
+};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
+    client::legacy::{
+        Client, Error,
+        connect::{HttpConnector, HttpInfo},
+    },
     rt::TokioExecutor,
 };
 use rustls::{
@@ -14,7 +20,12 @@ use rustls::{
     pki_types::{CertificateDer, pem::PemObject},
 };
 use serde_json::Value;
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 use tokio::time::Instant;
 
 use crate::budget::{Budget, Unavailable};
@@ -22,16 +33,25 @@ use crate::budget::{Budget, Unavailable};
 /// The longest answer that is read.
 const LONGEST_ANSWER: usize = 256 * 1024;
 
+/// How much is read at a time, and how long a head may be: between two looks at the clock no more arrives than a few of
+/// these.
+const BUFFER: usize = 32 * 1024;
+
 /// How long a connection may lie idle and still be used: load balancers close theirs after a minute, and a function that
 /// was frozen in between would find out too late.
 const IDLE: Duration = Duration::from_secs(50);
 
-/// How long a connection may take to open.
-const CONNECT: Duration = Duration::from_millis(1500);
+/// How long a connection may take to open, and how long what was sent may go unacknowledged: a connection that vanished
+/// while the function was frozen tells nobody.
+const SILENCE: Duration = Duration::from_millis(1500);
 
 /// An HTTP client.
-#[derive(Clone, Debug)]
-pub struct Upstream(Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
+#[derive(Debug)]
+pub struct Upstream {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    /// The connection, by its own end, that answered last for a host, and when it did.
+    answered: Mutex<HashMap<Authority, (SocketAddr, Instant)>>,
+}
 
 /// An answer, read to its end.
 pub struct Answer {
@@ -46,17 +66,20 @@ impl Upstream {
         let mut http = HttpConnector::new();
         http.enforce_http(false);
         http.set_nodelay(true);
-        http.set_connect_timeout(Some(CONNECT));
+        http.set_connect_timeout(Some(SILENCE));
+        http.set_tcp_user_timeout(Some(SILENCE));
         let https = HttpsConnectorBuilder::new()
             .with_tls_config(tls(ca_certificate)?)
             .https_or_http()
             .enable_http1()
             .wrap_connector(http);
-        Ok(Self(
-            Client::builder(TokioExecutor::new())
+        Ok(Self {
+            client: Client::builder(TokioExecutor::new())
+                .http1_max_buf_size(BUFFER)
                 .pool_idle_timeout(IDLE)
                 .build(https),
-        ))
+            answered: Mutex::default(),
+        })
     }
 
     /// Opens the connection to a URL's host ahead of its use, by a request that asks for nothing.
@@ -71,7 +94,8 @@ impl Upstream {
     }
 
     /// Sends a request and reads its answer, whatever its status. A connection that died while it lay idle shows only
-    /// now, so the request is sent once more if the first connection broke without a word.
+    /// now, so the request is sent once more if that may be what happened, and never otherwise: each time a password
+    /// arrives, the directory may count a failed sign-in.
     pub async fn send(
         &self,
         call: &'static str,
@@ -80,9 +104,12 @@ impl Upstream {
     ) -> Result<Answer, Unavailable> {
         let started = Instant::now();
         let again = request.clone();
+        let host = request.uri().authority().cloned();
         let sent = async {
-            match self.0.request(request).await {
-                Err(error) if !error.is_connect() => self.0.request(again).await,
+            match self.client.request(request).await {
+                Err(error) if self.lay_idle(host.as_ref(), &error, budget) => {
+                    self.client.request(again).await
+                }
                 answer => answer,
             }
             .map_err(|error| {
@@ -101,6 +128,10 @@ impl Upstream {
             }
         };
         let status = answer.status();
+        if let (Some(host), Some(info)) = (host, answer.extensions().get::<HttpInfo>()) {
+            let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+            answered.insert(host, (info.local_addr(), Instant::now()));
+        }
         let read = async {
             let body = Limited::new(answer.into_body(), LONGEST_ANSWER)
                 .collect()
@@ -114,6 +145,22 @@ impl Upstream {
             status,
             body: body?,
         })
+    }
+
+    /// Whether the connection that failed was kept from an earlier invocation.
+    fn lay_idle(&self, host: Option<&Authority>, error: &Error, budget: &Budget) -> bool {
+        let mut extras = Extensions::new();
+        if let Some(connection) = error.connect_info() {
+            connection.get_extras(&mut extras);
+        }
+        let answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = host.and_then(|host| answered.get(host));
+        match (extras.get::<HttpInfo>(), last) {
+            (Some(failed), Some((address, at))) => {
+                failed.local_addr() == *address && budget.began_after(*at)
+            }
+            _ => false,
+        }
     }
 }
 

@@ -61,8 +61,8 @@ fn show(statement: &Statement, text: &mut String) {
     for action in &statement.actions {
         let _ = writeln!(text, "    {action}");
     }
-    if let Some(service) = statement.passed_to {
-        let _ = writeln!(text, "    to {service} only");
+    if let Some((key, value)) = &statement.condition {
+        let _ = writeln!(text, "    where {key} is {value}");
     }
 }
 

@@ -211,15 +211,16 @@ pub(super) fn role_trust(evidence: &Evidence<'_>) -> Findings {
     )]
 }
 
-/// What a directory that is an old user pool is asked with.
+/// What a directory that is an old user pool is asked with, and what reads a secret that a key of the operator's encrypts.
 const ASKS: &[&str] = &[
     "cognito-idp:admininitiateauth",
     "cognito-idp:admingetuser",
+    "kms:decrypt",
     "sts:assumerole",
 ];
 
 /// Actions a sign-in otherwise never needs.
-const NEVER: &[&str] = &["iam:", "lambda:", "cognito-idp:", "sts:"];
+const NEVER: &[&str] = &["iam:", "lambda:", "cognito-idp:", "kms:", "sts:"];
 
 pub(super) fn role_permissions(evidence: &Evidence<'_>) -> Findings {
     const ID: &str = "role-permissions";

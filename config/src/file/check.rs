@@ -158,6 +158,12 @@ pub(super) fn arn(text: &str, service: &str, resource: &str, example: &str) -> C
     ensure(valid, format!("must be an ARN such as {example}"))
 }
 
+/// The ARN of a KMS key: policies that name its alias allow nothing.
+pub(super) fn kms_key(text: &str) -> Checked {
+    let example = "arn:aws:kms:us-east-1:123456789012:key/...";
+    arn(text, "kms", "key/", example)
+}
+
 /// The name of an environment variable Lambda lets a function have.
 pub(super) fn variable(name: &str) -> Checked {
     let mut bytes = name.bytes();

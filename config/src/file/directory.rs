@@ -192,7 +192,8 @@ pub(super) fn secret_value(mut table: Table<'_, '_>) -> Secret {
         .into_iter()
         .filter(|key| table.has(key))
         .count();
-    if named != 1 || (table.has("key") && !table.has("secretsmanager")) {
+    let key_of_none = table.has("key") && !table.has("secretsmanager");
+    if named != 1 || key_of_none || (table.has("kms_key") && table.has("env")) {
         table.problem(SECRET_FORMS);
     }
     let example = "arn:aws:secretsmanager:us-east-1:123456789012:secret:jane-AbCdEf";
@@ -202,15 +203,16 @@ pub(super) fn secret_value(mut table: Table<'_, '_>) -> Secret {
     );
     let key = table.checked("key", text(check::not_empty));
     let ssm = table.checked("ssm", text(check::parameter));
+    let kms_key = table.checked("kms_key", text(check::kms_key));
     let env = table.checked("env", text(check::variable));
     table.finish();
     match (arn, ssm) {
-        (Some(arn), _) => Secret::SecretsManager { arn, key },
-        (None, Some(name)) => Secret::Ssm(name),
+        (Some(arn), _) => Secret::SecretsManager { arn, key, kms_key },
+        (None, Some(name)) => Secret::Ssm { name, kms_key },
         (None, None) => Secret::Env(env.unwrap_or_default()),
     }
 }
 
 /// What a secret must look like.
 pub(super) const SECRET_FORMS: &str = "a secret is named, never written: { secretsmanager = \"arn:...\" } (with `key` for one key \
-     of a JSON secret), { ssm = \"/path\" } or { env = \"NAME\" }";
+     of a JSON secret), { ssm = \"/path\" } (both with `kms_key` for a key of your own) or { env = \"NAME\" }";

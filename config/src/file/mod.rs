@@ -121,7 +121,6 @@ fn response(mut table: Table<'_, '_>) -> Response {
 
 fn function(mut table: Table<'_, '_>) -> Function {
     let default = Function::default();
-    let key = "arn:aws:kms:us-east-1:123456789012:key/...";
     let function = Function {
         architecture: table.get("architecture").unwrap_or(default.architecture),
         memory_mb: table
@@ -131,9 +130,7 @@ fn function(mut table: Table<'_, '_>) -> Function {
             .checked("log_retention_days", check::retention)
             .unwrap_or(default.log_retention_days),
         reserved_concurrency: table.integer("reserved_concurrency", 1..=100_000),
-        kms_key_arn: table.checked("kms_key_arn", |arn: &String| {
-            check::arn(arn, "kms", "key/", key)
-        }),
+        kms_key_arn: table.checked("kms_key_arn", directory::text(check::kms_key)),
         vpc: table.table("vpc").map(vpc),
         tags: table.map("tags", |name, value: &String| match name {
             _ if name.starts_with("aws:") => {

@@ -83,50 +83,16 @@ impl OldPool {
             "AuthParameters": parameters,
         });
         let answer = self.call("AdminInitiateAuth", &query, budget).await?;
-        let body = answer.json()?;
-        if answer.status.is_success() {
-            let signed_in = body["AuthenticationResult"].is_object();
-            let challenge = body["ChallengeName"].as_str().unwrap_or_default();
-            let second_factor = challenge.contains("MFA") || challenge.ends_with("_OTP");
-            return match signed_in || second_factor {
-                true => self.lookup(name, budget).await,
-                // A temporary password, or a step this pool adds: the account has something to do first.
-                false => Ok(Verdict::NotEligible),
-            };
-        }
-        let message = body["message"]
-            .as_str()
-            .or(body["Message"].as_str())
-            .unwrap_or_default();
-        match error(&body) {
-            "UserNotFoundException" => Ok(Verdict::NotFound),
-            "UserNotConfirmedException" | "PasswordResetRequiredException" => {
-                Ok(Verdict::NotEligible)
-            }
-            "NotAuthorizedException" => not_authorized(message),
-            _ => Err(Unavailable("status")),
+        match signed_in(&answer)? {
+            SignIn::Right => self.lookup(name, budget).await,
+            SignIn::Refused(verdict) => Ok(verdict),
         }
     }
 
     /// Whether the user exists and may set a new password.
     pub async fn lookup(&self, name: &str, budget: &Budget) -> Result<Verdict, Unavailable> {
         let query = json!({ "UserPoolId": self.settings.pool_id, "Username": name });
-        let answer = self.call("AdminGetUser", &query, budget).await?;
-        let body = answer.json()?;
-        if !answer.status.is_success() {
-            return match error(&body) {
-                "UserNotFoundException" => Ok(Verdict::NotFound),
-                _ => Err(Unavailable("status")),
-            };
-        }
-        match body["UserStatus"].as_str() {
-            _ if body["Enabled"] == false => Ok(Verdict::NotEligible),
-            Some("UNCONFIRMED" | "ARCHIVED") => Ok(Verdict::NotEligible),
-            Some("EXTERNAL_PROVIDER") => Ok(Verdict::SsoOnly),
-            _ => user(&body)
-                .map(Verdict::Known)
-                .ok_or(Unavailable("malformed")),
-        }
+        found(&self.call("AdminGetUser", &query, budget).await?)
     }
 
     /// Calls the old pool, and once more with new credentials where those of the assumed role have expired.
@@ -218,18 +184,72 @@ impl OldPool {
             .request(&headers, form, own, SystemTime::now())
             .ok_or(refused)?;
         let answer = self.upstream.send("AssumeRole", request, budget).await?;
-        let body = std::str::from_utf8(answer.body()).map_err(|_| refused)?;
-        let element = |name: &str| {
-            element(body, name)
-                .filter(|_| answer.status.is_success())
-                .ok_or(refused)
-        };
-        Ok(Credentials {
-            access_key_id: element("AccessKeyId")?.to_owned(),
-            secret_access_key: element("SecretAccessKey")?.into(),
-            session_token: Some(element("SessionToken")?.into()),
-        })
+        assumed(&answer).ok_or(refused)
     }
+}
+
+/// What a password was worth.
+#[derive(Debug)]
+pub(super) enum SignIn {
+    Right,
+    Refused(Verdict),
+}
+
+/// What `AdminInitiateAuth` answered.
+pub(super) fn signed_in(answer: &Answer) -> Result<SignIn, Unavailable> {
+    let body = answer.json()?;
+    if answer.status.is_success() {
+        let tokens = body["AuthenticationResult"].is_object();
+        let challenge = body["ChallengeName"].as_str().unwrap_or_default();
+        let second_factor = challenge.contains("MFA") || challenge.ends_with("_OTP");
+        return Ok(match tokens || second_factor {
+            true => SignIn::Right,
+            // A temporary password, or a step this pool adds: the account has something to do first.
+            false => SignIn::Refused(Verdict::NotEligible),
+        });
+    }
+    let message = body["message"]
+        .as_str()
+        .or(body["Message"].as_str())
+        .unwrap_or_default();
+    match error(&body) {
+        "UserNotFoundException" => Ok(Verdict::NotFound),
+        "UserNotConfirmedException" | "PasswordResetRequiredException" => Ok(Verdict::NotEligible),
+        "NotAuthorizedException" => not_authorized(message),
+        _ => Err(Unavailable("status")),
+    }
+    .map(SignIn::Refused)
+}
+
+/// What `AdminGetUser` answered.
+pub(super) fn found(answer: &Answer) -> Result<Verdict, Unavailable> {
+    let body = answer.json()?;
+    if !answer.status.is_success() {
+        return match error(&body) {
+            "UserNotFoundException" => Ok(Verdict::NotFound),
+            _ => Err(Unavailable("status")),
+        };
+    }
+    match body["UserStatus"].as_str() {
+        _ if body["Enabled"] == false => Ok(Verdict::NotEligible),
+        Some("UNCONFIRMED" | "ARCHIVED") => Ok(Verdict::NotEligible),
+        Some("EXTERNAL_PROVIDER") => Ok(Verdict::SsoOnly),
+        _ => user(&body)
+            .map(Verdict::Known)
+            .ok_or(Unavailable("malformed")),
+    }
+}
+
+/// What `AssumeRole` answered.
+pub(super) fn assumed(answer: &Answer) -> Option<Credentials> {
+    let body = std::str::from_utf8(answer.body())
+        .ok()
+        .filter(|_| answer.status.is_success())?;
+    Some(Credentials {
+        access_key_id: element(body, "AccessKeyId")?.to_owned(),
+        secret_access_key: element(body, "SecretAccessKey")?.into(),
+        session_token: Some(element(body, "SessionToken")?.into()),
+    })
 }
 
 /// One type stands for a wrong password and for much else; only the text tells.

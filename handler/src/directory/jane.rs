@@ -93,16 +93,7 @@ impl Jane {
         let answer = self
             .send(call, Method::POST, call, Some(&body), &token, budget)
             .await?;
-        match answer.status {
-            StatusCode::OK => match answer.json()?.get_mut("user").map(Value::take) {
-                Some(Value::Object(user)) => Ok(Verdict::Known(user)),
-                _ => Err(Unavailable("malformed")),
-            },
-            StatusCode::UNAUTHORIZED => Ok(Verdict::WrongPassword),
-            // The account was there a moment ago: what is missing is its password.
-            StatusCode::NOT_FOUND => Ok(Verdict::SsoOnly),
-            _ => Err(Unavailable("status")),
-        }
+        signed_in(&answer)
     }
 
     /// Whether one of the operator's customers may set a new password.
@@ -118,12 +109,7 @@ impl Jane {
         let answer = self
             .post("user_can_reset_password", email, app_client_id, budget)
             .await?;
-        match answer.status {
-            StatusCode::OK => Ok(Verdict::Known(Map::new())),
-            StatusCode::NOT_FOUND if refers_elsewhere(&answer) => Ok(Verdict::SsoOnly),
-            StatusCode::NOT_FOUND => Ok(Verdict::NotEligible),
-            _ => Err(Unavailable("status")),
-        }
+        may_reset(&answer)
     }
 
     /// What Jane knows about an app client, if anything.
@@ -217,6 +203,30 @@ impl Jane {
             .body(Full::new(body))
             .map_err(|_| Unavailable("request"))?;
         self.upstream.send(call, request, budget).await
+    }
+}
+
+/// What `verify_credentials` answered.
+pub(super) fn signed_in(answer: &Answer) -> Result<Verdict, Unavailable> {
+    match answer.status {
+        StatusCode::OK => match answer.json()?.get_mut("user").map(Value::take) {
+            Some(Value::Object(user)) => Ok(Verdict::Known(user)),
+            _ => Err(Unavailable("malformed")),
+        },
+        StatusCode::UNAUTHORIZED => Ok(Verdict::WrongPassword),
+        // The account was there a moment ago: what is missing is its password.
+        StatusCode::NOT_FOUND => Ok(Verdict::SsoOnly),
+        _ => Err(Unavailable("status")),
+    }
+}
+
+/// What `user_can_reset_password` answered.
+pub(super) fn may_reset(answer: &Answer) -> Result<Verdict, Unavailable> {
+    match answer.status {
+        StatusCode::OK => Ok(Verdict::Known(Map::new())),
+        StatusCode::NOT_FOUND if refers_elsewhere(answer) => Ok(Verdict::SsoOnly),
+        StatusCode::NOT_FOUND => Ok(Verdict::NotEligible),
+        _ => Err(Unavailable("status")),
     }
 }
 

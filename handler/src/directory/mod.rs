@@ -8,6 +8,8 @@ pub mod http;
 pub mod jane;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+#[cfg(test)]
+mod properties;
 #[cfg(any(feature = "http", feature = "jane"))]
 mod token;
 

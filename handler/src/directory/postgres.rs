@@ -1,4 +1,7 @@
-//! A PostgreSQL database: one read-only query for the user's row, and the password checked against the row's hash.
+//! A PostgreSQL database: one query for the user's row, and the password checked against the row's hash.
+//!
+//! Each query has a read-only transaction of its own and leaves nothing in the session, neither settings nor a prepared
+//! statement: RDS Proxy and PgBouncer refuse those, or hand them to others.
 //!
 //! An unknown user's password is checked against a decoy, so that the time an answer takes does not tell who is known.
 
@@ -9,7 +12,11 @@ use rustls::ClientConfig;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use tokio::{sync::Mutex, task::spawn_blocking, time::Instant};
-use tokio_postgres::{Client, Config, NoTls, Statement, config::SslMode};
+use tokio_postgres::{
+    Client, Config, NoTls,
+    config::SslMode,
+    types::{ToSql, Type},
+};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{Unusable, Verdict};
@@ -30,13 +37,9 @@ pub struct Postgres {
     /// TLS, except on this machine without a certificate to expect.
     tls: Option<ClientConfig>,
     secrets: Arc<Secrets>,
-    connection: Mutex<Option<Connection>>,
-}
-
-#[derive(Debug)]
-struct Connection {
-    client: Client,
-    query: Statement,
+    begin: String,
+    query: String,
+    connection: Mutex<Option<Client>>,
 }
 
 impl Postgres {
@@ -47,15 +50,22 @@ impl Postgres {
             true => None,
             false => Some(tls(certificate).map_err(|_| Unusable)?),
         };
+        // As JSON, so that columns of every type can be mapped; one row more than may be there.
+        let query = settings.query.trim_end().trim_end_matches(';');
         Ok(Self {
             settings: settings.clone(),
             tls,
             secrets,
+            begin: format!(
+                "BEGIN READ ONLY; SET LOCAL statement_timeout = {}",
+                settings.timeout_ms
+            ),
+            query: format!("SELECT to_json(found)::text FROM ({query}) AS found LIMIT 2"),
             connection: Mutex::default(),
         })
     }
 
-    /// Opens the connection and prepares the query.
+    /// Opens the connection.
     pub async fn warm(&self, budget: &Budget) -> Result<(), Unavailable> {
         if let Some(Firebase { signer_key, .. }) = &self.settings.firebase {
             self.secrets.get(signer_key, budget).await?;
@@ -161,10 +171,7 @@ impl Postgres {
         budget: &Budget,
     ) -> Result<Result<Map<String, Value>, Verdict>, Unavailable> {
         let mut kept = self.connection.lock().await;
-        let mut rows = match kept
-            .take()
-            .filter(|connection| !connection.client.is_closed())
-        {
+        let mut rows = match kept.take().filter(|connection| !connection.is_closed()) {
             Some(connection) => {
                 let rows = self.ask(&connection, name, budget).await;
                 if rows.is_ok() {
@@ -196,14 +203,21 @@ impl Postgres {
 
     async fn ask(
         &self,
-        connection: &Connection,
+        connection: &Client,
         name: &str,
         budget: &Budget,
     ) -> Result<Vec<String>, Unavailable> {
         let started = Instant::now();
         let asked = async {
-            let rows = connection.client.query(&connection.query, &[&name]).await;
-            let rows = rows.map_err(|error| {
+            // Sent together, so that the transaction costs no wait of its own. The server finds out what type the name
+            // has to have.
+            let parameters: [(&(dyn ToSql + Sync), Type); 1] = [(&name, Type::UNKNOWN)];
+            let (began, rows, _) = tokio::join!(
+                connection.batch_execute(&self.begin),
+                connection.query_typed(&self.query, &parameters),
+                connection.batch_execute("ROLLBACK"),
+            );
+            let rows = began.and(rows).map_err(|error| {
                 Unavailable(if error.is_closed() {
                     "connection"
                 } else {
@@ -219,7 +233,7 @@ impl Postgres {
         rows
     }
 
-    async fn connect(&self, budget: &Budget) -> Result<Connection, Unavailable> {
+    async fn connect(&self, budget: &Budget) -> Result<Client, Unavailable> {
         let settings = &self.settings;
         let password = self.secrets.get(&settings.password, budget).await?;
         let started = Instant::now();
@@ -235,7 +249,7 @@ impl Postgres {
         opened
     }
 
-    async fn open(&self, password: &SecretString) -> Result<Connection, Unavailable> {
+    async fn open(&self, password: &SecretString) -> Result<Client, Unavailable> {
         let settings = &self.settings;
         let mut config = Config::new();
         config
@@ -245,10 +259,6 @@ impl Postgres {
             .user(&settings.user)
             .password(password.expose_secret())
             .application_name("jane-migrate")
-            .options(format!(
-                "-c default_transaction_read_only=on -c statement_timeout={}",
-                settings.timeout_ms
-            ))
             .connect_timeout(SILENCE)
             .tcp_user_timeout(SILENCE);
         let failed = |error: tokio_postgres::Error| {
@@ -257,34 +267,20 @@ impl Postgres {
                 .is_some_and(|code| code.code().starts_with("28"));
             Unavailable(if login { "login" } else { "connect" })
         };
-        let client = match &self.tls {
+        match &self.tls {
             None => {
-                let (client, connection) = config
-                    .ssl_mode(SslMode::Disable)
-                    .connect(NoTls)
-                    .await
-                    .map_err(failed)?;
+                let connecting = config.ssl_mode(SslMode::Disable).connect(NoTls);
+                let (client, connection) = connecting.await.map_err(failed)?;
                 tokio::spawn(connection);
-                client
+                Ok(client)
             }
             Some(tls) => {
                 let tls = MakeRustlsConnect::new(tls.clone());
-                let (client, connection) = config
-                    .ssl_mode(SslMode::Require)
-                    .connect(tls)
-                    .await
-                    .map_err(failed)?;
+                let connecting = config.ssl_mode(SslMode::Require).connect(tls);
+                let (client, connection) = connecting.await.map_err(failed)?;
                 tokio::spawn(connection);
-                client
+                Ok(client)
             }
-        };
-        // As JSON, so that columns of every type can be mapped; one row more than may be there.
-        let query = settings.query.trim_end().trim_end_matches(';');
-        let query = format!("SELECT to_json(found)::text FROM ({query}) AS found LIMIT 2");
-        let query = client
-            .prepare(&query)
-            .await
-            .map_err(|_| Unavailable("query"))?;
-        Ok(Connection { client, query })
+        }
     }
 }

@@ -35,8 +35,9 @@ pub struct ClientToken {
     kept: Mutex<Option<Kept>>,
 }
 
+/// A token that was granted.
 #[derive(Clone, Debug)]
-struct Kept {
+pub(super) struct Kept {
     token: SecretString,
     /// On the calendar's clock: the other one may stand still while a function is frozen.
     replace_at: Option<SystemTime>,
@@ -98,23 +99,8 @@ impl ClientToken {
             let secret = self.secrets.fetch(&self.client_secret, budget).await?;
             answer = self.ask(&secret, upstream, budget).await?;
         }
-        if answer.status != StatusCode::OK {
-            return Err(Unavailable("token"));
-        }
-        let granted = answer.json()?;
-        let token = granted["access_token"]
-            .as_str()
-            .map(SecretString::from)
-            .ok_or(Unavailable("malformed"))?;
-        // Without a term, the token is good until it is refused.
-        let replace_at = granted["expires_in"].as_f64().and_then(|seconds| {
-            let valid = Duration::try_from_secs_f64(seconds).ok()?;
-            SystemTime::now().checked_add(valid - MARGIN.min(valid / 4))
-        });
-        let kept = Kept {
-            token: token.clone(),
-            replace_at,
-        };
+        let kept = granted(&answer)?;
+        let token = kept.token.clone();
         *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
         Ok(token)
     }
@@ -133,6 +119,24 @@ impl ClientToken {
             .map_err(|_| Unavailable("request"))?;
         upstream.send("token", request, budget).await
     }
+}
+
+/// What the endpoint answered.
+pub(super) fn granted(answer: &Answer) -> Result<Kept, Unavailable> {
+    if answer.status != StatusCode::OK {
+        return Err(Unavailable("token"));
+    }
+    let granted = answer.json()?;
+    let token = granted["access_token"]
+        .as_str()
+        .map(SecretString::from)
+        .ok_or(Unavailable("malformed"))?;
+    // Without a term, the token is good until it is refused.
+    let replace_at = granted["expires_in"].as_f64().and_then(|seconds| {
+        let valid = Duration::try_from_secs_f64(seconds).ok()?;
+        SystemTime::now().checked_add(valid - MARGIN.min(valid / 4))
+    });
+    Ok(Kept { token, replace_at })
 }
 
 /// The header's value for a bearer token.

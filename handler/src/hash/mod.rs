@@ -126,6 +126,17 @@ fn exactly(length: usize, hash: Vec<u8>) -> Result<Vec<u8>, Unreadable> {
     }
 }
 
+/// The most memory a hash may ask for: what RFC 9106 recommends for argon2 where there is plenty. Beyond it lies nonsense,
+/// and memory that cannot be had would end the process.
+const MOST_MEMORY: u128 = 2 << 30;
+
+fn affordable(bytes: u128) -> Result<(), Unreadable> {
+    match bytes <= MOST_MEMORY {
+        true => Ok(()),
+        false => Err(Unreadable),
+    }
+}
+
 /// Whether PBKDF2 gives this hash.
 fn derive(
     password: &[u8],
@@ -150,6 +161,7 @@ fn scrypted(
     let cost = u8::try_from(cost).map_err(|_| Unreadable)?;
     let params =
         scrypt::Params::new(cost, r, p, scrypt::Params::RECOMMENDED_LEN).map_err(|_| Unreadable)?;
+    affordable((128 * u128::from(r)) << cost)?;
     let mut output = vec![0; hash.len()];
     scrypt::scrypt(password, salt, &params, &mut output).map_err(|_| Unreadable)?;
     same(&output, hash)

@@ -3,7 +3,7 @@
 use argon2::{Algorithm, Argon2, Params, Version};
 use ring::pbkdf2::Algorithm as Pbkdf2;
 
-use super::{Unreadable, base64, derive, exactly, number, same, scrypted};
+use super::{Unreadable, affordable, base64, derive, exactly, number, same, scrypted};
 
 /// `argon2id$v=19$m=65536,t=3,p=4$salt$hash`
 pub(super) fn argon2(password: &[u8], rest: &str) -> Result<bool, Unreadable> {
@@ -20,11 +20,12 @@ pub(super) fn argon2(password: &[u8], rest: &str) -> Result<bool, Unreadable> {
     let version: u32 = number(version.strip_prefix("v=").ok_or(Unreadable)?)?;
     let version = Version::try_from(version).map_err(|_| Unreadable)?;
     let hash = base64(hash)?;
-    let (m, t, p) = (
+    let (m, t, p): (u32, _, _) = (
         value(parameters, "m")?,
         value(parameters, "t")?,
         value(parameters, "p")?,
     );
+    affordable(u128::from(m) * 1024)?;
     let params = Params::new(m, t, p, Some(hash.len())).map_err(|_| Unreadable)?;
     let mut output = vec![0; hash.len()];
     let argon2 = Argon2::new(algorithm, version, params);

@@ -109,6 +109,10 @@ fn damaged_hashes_are_told_from_wrong_passwords_and_never_panic() {
         "{MD5}AAAA",
         "$P$",
         "$P$zzzzz",
+        // More memory than there is, which would end the process.
+        "$argon2id$v=19$m=4294967295,t=1,p=1$6HIm3f4Fq9zQKZelyZMoOg$d+2etF5k1aPS8gjJdI/57JoRs1V+nrs3sFOYWQA3QS8",
+        "$scrypt$ln=40,r=8,p=1$9j5HKOW8t9Y6B8A4Z0yp9Q$3IVwaRKj/8yxCrPotGnzP9OMbQHI7j3D01B2eHikS+0",
+        "$scrypt$ln=63,r=1,p=1$9j5HKOW8t9Y6B8A4Z0yp9Q$3IVwaRKj/8yxCrPotGnzP9OMbQHI7j3D01B2eHikS+0",
     ] {
         assert_eq!(verify(b"", stored), Err(Unreadable), "{stored}");
     }

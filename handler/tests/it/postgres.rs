@@ -3,7 +3,8 @@
 use std::{
     env,
     fs::{self, Permissions},
-    io::Write,
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
     os::unix::{
         fs::{MetadataExt, PermissionsExt, chown},
         process::CommandExt,
@@ -319,6 +320,56 @@ fn the_query_cannot_change_anything() {
         function.outcome(&sign_in("eve@example.com", PASSWORD)).0,
         "migrated"
     );
+}
+
+/// A proxy between functions and the database, as RDS Proxy and PgBouncer are: it takes no options with the connection.
+fn proxy(server: u16) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for client in listener.incoming().map_while(Result::ok) {
+            let mut client = client;
+            let mut length = [0; 4];
+            client.read_exact(&mut length).unwrap();
+            let mut startup = vec![0; u32::from_be_bytes(length) as usize - 4];
+            client.read_exact(&mut startup).unwrap();
+            if startup.windows(8).any(|window| window == b"options\0") {
+                continue;
+            }
+            let mut server = TcpStream::connect(("127.0.0.1", server)).unwrap();
+            server.write_all(&length).unwrap();
+            server.write_all(&startup).unwrap();
+            let mut back = (server.try_clone().unwrap(), client.try_clone().unwrap());
+            thread::spawn(move || std::io::copy(&mut client, &mut server));
+            thread::spawn(move || std::io::copy(&mut back.0, &mut back.1));
+        }
+    });
+    port
+}
+
+#[test]
+fn a_proxy_before_the_database_needs_to_keep_nothing() {
+    let server = Server::start(&users());
+    let toml = format!(
+        "[directory]\nkind = 'postgres'\nhost = '127.0.0.1'\nport = {}\ndatabase = 'postgres'\nuser = 'migration'\n\
+         password = {{ env = 'DATABASE_PASSWORD' }}\npassword_column = 'hash'\nhash = 'bcrypt'\n\
+         query = \"SELECT email, hash, current_setting('default_transaction_read_only') AS session, \
+         current_setting('transaction_read_only') AS read_only FROM users \
+         WHERE lower(email) = $1\"\n[attributes]\nemail = 'email'\nprofile = 'session'\nwebsite = 'read_only'\n",
+        proxy(server.port)
+    );
+    let function = Function::start(
+        &settings(&toml),
+        &[("DATABASE_PASSWORD", DATABASE_PASSWORD)],
+    );
+    for _ in 0..2 {
+        let answer = function.invoke(&sign_in("ann@example.com", PASSWORD));
+        let attributes = &answer.event()["response"]["userAttributes"];
+        assert_eq!(
+            (&attributes["profile"], &attributes["website"]),
+            (&json!("off"), &json!("on"))
+        );
+    }
 }
 
 #[test]

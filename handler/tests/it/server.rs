@@ -47,6 +47,10 @@ pub enum Reply {
     AnswerAndClose(u16, Vec<u8>),
     /// Sends these bytes and closes the connection.
     Bytes(Vec<u8>),
+    /// Sends these bytes and keeps the connection.
+    BytesAndKeep(Vec<u8>),
+    /// Sends these bytes one by one, at leisure.
+    Drip(Vec<u8>),
     /// Sends these bytes over and over.
     Endless(Vec<u8>),
     /// Says nothing.
@@ -197,7 +201,11 @@ fn serve<S: Read + Write>(
             Reply::AnswerAndClose(status, body) => {
                 stream.write_all(&head_and_body(*status, &[], body))
             }
-            Reply::Bytes(bytes) => stream.write_all(bytes),
+            Reply::Bytes(bytes) | Reply::BytesAndKeep(bytes) => stream.write_all(bytes),
+            Reply::Drip(bytes) => bytes.chunks(1).try_for_each(|byte| {
+                thread::sleep(Duration::from_millis(100));
+                stream.write_all(byte).and_then(|()| stream.flush())
+            }),
             Reply::Endless(bytes) => loop {
                 if stream
                     .write_all(bytes)
@@ -214,7 +222,8 @@ fn serve<S: Read + Write>(
                     .unwrap();
             }
         };
-        if sent.and_then(|()| stream.flush()).is_err() || !matches!(reply, Reply::Answer(..)) {
+        let keeps = matches!(reply, Reply::Answer(..) | Reply::BytesAndKeep(_));
+        if sent.and_then(|()| stream.flush()).is_err() || !keeps {
             return;
         }
     }

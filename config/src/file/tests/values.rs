@@ -79,23 +79,34 @@ fn a_secret_has_three_forms() {
         secret(&format!("{{ secretsmanager = '{arn}' }}")),
         Secret::SecretsManager {
             arn: arn.into(),
-            key: None
+            key: None,
+            kms_key: None
         }
     );
     let keyed = Secret::SecretsManager {
         arn: arn.into(),
         key: Some("k".into()),
+        kms_key: None,
     };
     assert_eq!(
         secret(&format!("{{ secretsmanager = '{arn}', key = 'k' }}")),
         keyed
     );
-    assert_eq!(secret("{ ssm = '/a/b' }"), Secret::Ssm("/a/b".into()));
+    let parameter = |kms_key: Option<&str>| Secret::Ssm {
+        name: "/a/b".into(),
+        kms_key: kms_key.map(Into::into),
+    };
+    assert_eq!(secret("{ ssm = '/a/b' }"), parameter(None));
+    let kms_key = "arn:aws:kms:us-east-1:123456789012:key/1234";
+    let encrypted = secret(&format!("{{ ssm = '/a/b', kms_key = '{kms_key}' }}"));
+    assert_eq!(encrypted, parameter(Some(kms_key)));
     assert_eq!(secret("{ env = 'A_B' }"), Secret::Env("A_B".into()));
     for both in [
         "{ ssm = '/a', env = 'AB' }",
         "{ env = 'AB', key = 'k' }",
         "{ env = 'AWS_SECRET' }",
+        "{ env = 'AB', kms_key = 'arn:aws:kms:us-east-1:123456789012:key/1234' }",
+        "{ ssm = '/a', kms_key = 'arn:aws:kms:us-east-1:123456789012:alias/mine' }",
     ] {
         refused(&SMALLEST.replace("{ env = \"JANE_CLIENT_SECRET\" }", both));
     }

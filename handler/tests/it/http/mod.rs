@@ -2,6 +2,11 @@
 
 mod presets;
 
+use std::{
+    net::{SocketAddr, TcpStream},
+    time::Duration,
+};
+
 use serde_json::{Value, json};
 
 use crate::{
@@ -209,6 +214,134 @@ fn a_name_cannot_lead_to_another_path() {
         function.invoke(&sign_in(name, PASSWORD));
     }
     assert_eq!(server.paths(), ["/users/..%2Fadmin/check"]);
+}
+
+#[test]
+fn values_cannot_lead_to_another_path_together_either() {
+    let server = Server::start(|_| Reply::json(200, json!({ "email": USER })));
+    let toml = "
+        [directory.authenticate]
+        url = '/users/.{username}/{validation.a}{validation.b}'
+        json = '{password}'
+        ok = [200]
+        [attributes]
+        email = 'email'
+    ";
+    let function = function(&server, toml);
+    for (name, second) in [(".", "x"), ("x", ".")] {
+        let mut event = sign_in(name, PASSWORD);
+        event["request"]["validationData"] = json!({ "a": ".", "b": second });
+        function.invoke(&event).error();
+    }
+    assert_eq!(server.paths(), [""; 0]);
+}
+
+#[test]
+fn a_name_cannot_begin_the_password_nor_another_header() {
+    let server = Server::start(|_| Reply::json(200, json!({ "email": USER })));
+    let toml = "
+        [directory.authenticate]
+        url = '/'
+        basic = { username = '{username}', password = '{password}' }
+        headers = { x-app = '{validation.app}' }
+        ok = [200]
+        [attributes]
+        email = 'email'
+    ";
+    let function = function(&server, toml);
+    function.invoke(&sign_in("ann:pass", "word")).error();
+    let mut event = sign_in(USER, PASSWORD);
+    event["request"]["validationData"] = json!({ "app": "1\r\nx-admin: 1" });
+    function.invoke(&event).error();
+    assert_eq!(server.paths(), [""; 0]);
+    event["request"]["validationData"] = json!({ "app": "1" });
+    assert_eq!(attributes(function.invoke(&event))["email"], USER);
+}
+
+#[test]
+fn an_answer_nobody_asked_for_is_not_taken_for_the_next_ones() {
+    let answer = |status: u16, body: Value| {
+        let body = body.to_string();
+        format!(
+            "HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    };
+    let two = answer(401, json!({})) + &answer(200, json!({ "email": USER }));
+    let server = Server::start(move |request| match &*request.path {
+        "/eve" => Reply::BytesAndKeep(two.clone().into_bytes()),
+        _ => Reply::status(401),
+    });
+    let toml = "
+        [directory.authenticate]
+        url = '/{username}'
+        json = '{password}'
+        ok = [200]
+        wrong_password = [401]
+        [attributes]
+        email = 'email'
+    ";
+    let function = function(&server, toml);
+    for name in ["eve", "ann", "eve", "ann"] {
+        assert_eq!(
+            function.outcome(&sign_in(name, PASSWORD)).0,
+            "wrong-password",
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_redirect_is_not_followed() {
+    let elsewhere = Server::start(|_| Reply::json(200, json!({ "email": USER })));
+    let target = elsewhere.url();
+    let server = Server::start(move |request| {
+        let status = request.json()["status"].as_str().unwrap().parse().unwrap();
+        Reply::Answer(
+            status,
+            vec![("location".to_owned(), target.clone())],
+            Vec::new(),
+        )
+    });
+    let toml = "
+        [directory.authenticate]
+        url = '/'
+        json = { status = '{username}', password = '{password}' }
+        ok = [200]
+        [attributes]
+        email = 'email'
+    ";
+    let function = function(&server, toml);
+    for status in ["301", "302", "303", "307", "308"] {
+        function.invoke(&sign_in(status, PASSWORD)).error();
+    }
+    assert_eq!(server.requests().len(), 5);
+    assert_eq!(elsewhere.connections(), 0);
+}
+
+#[test]
+fn a_host_that_takes_no_connection_is_left_alone_too() {
+    // Its queue is full, and nobody takes from it: every further connection waits for an answer that does not come.
+    let listener =
+        socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    listener
+        .bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())
+        .unwrap();
+    listener.listen(0).unwrap();
+    let address = listener.local_addr().unwrap().as_socket().unwrap();
+    let waiting: Vec<_> = (0..4)
+        .map(|_| TcpStream::connect_timeout(&address, Duration::from_millis(200)))
+        .collect();
+    assert!(waiting.last().unwrap().is_err(), "the queue should be full");
+    let toml = format!(
+        "[directory]\nkind = 'http'\nurl = 'http://{address}'\n[directory.authenticate]\nurl = '/'\n\
+         json = '{{password}}'\nok = [200]\n[attributes]\nemail = '{{username}}'\n"
+    );
+    let function = Function::start(&settings(&toml), &[]);
+    for reason in ["connect", "connect", "paused"] {
+        function.invoke(&sign_in(USER, PASSWORD)).error();
+        assert_eq!(function.record()["reason"], reason);
+    }
 }
 
 #[test]

@@ -83,6 +83,10 @@ fn faults() -> Vec<(&'static str, Reply)> {
     vec![
         ("hang", Reply::Hang),
         ("reset", Reply::Reset),
+        (
+            "continue for ever",
+            Reply::Endless(b"HTTP/1.1 100 Continue\r\n\r\n".repeat(100)),
+        ),
         ("closed", Reply::Bytes(Vec::new())),
         (
             "garbage",
@@ -95,6 +99,21 @@ fn faults() -> Vec<(&'static str, Reply)> {
         (
             "no JSON",
             Reply::Answer(200, Vec::new(), b"<html>".to_vec()),
+        ),
+        (
+            "drip",
+            Reply::Drip(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}".to_vec()),
+        ),
+        (
+            "another protocol",
+            Reply::Bytes(b"HTTP/1.1 101 X\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n".to_vec()),
+        ),
+        (
+            "two lengths",
+            Reply::Bytes(
+                b"HTTP/1.1 200 X\r\ncontent-length: 11\r\ncontent-length: 2\r\n\r\n{\"user\":{}}"
+                    .to_vec(),
+            ),
         ),
         ("no user", Reply::json(200, json!({ "user": null }))),
         ("500", Reply::json(500, json!({ "error": PASSWORD }))),
@@ -142,6 +161,28 @@ fn every_fault_ends_inside_the_budget_with_the_same_text() {
         "it recovers"
     );
     assert!(!function.output().contains(PASSWORD));
+}
+
+#[test]
+fn a_password_is_sent_once_whatever_becomes_of_it() {
+    let jane = Jane::start();
+    let function = jane.function(&jane.settings());
+    for (name, reply) in faults() {
+        if matches!(reply, Reply::Hang | Reply::Drip(_) | Reply::Endless(_)) {
+            continue;
+        }
+        jane.fault("verify_credentials", reply);
+        jane.calls();
+        assert_eq!(
+            function.outcome(&sign_in(USER, PASSWORD)).0,
+            "directory-unavailable"
+        );
+        assert_eq!(
+            jane.calls(),
+            ["user_exists", "verify_credentials"],
+            "{name}: the directory may lock the account after a few"
+        );
+    }
 }
 
 #[test]
@@ -238,7 +279,7 @@ fn nothing_secret_is_ever_written() {
             "user_can_reset_password",
         ] {
             match &reply {
-                Some(Reply::Hang | Reply::Endless(_)) => continue,
+                Some(Reply::Hang | Reply::Drip(_) | Reply::Endless(_)) => continue,
                 Some(reply) => jane.fault(path, reply.clone()),
                 None => jane.heal(),
             }

@@ -1,0 +1,140 @@
+//! Whatever a directory answers, of whatever kind it is: nothing panics, nobody is taken for somebody whose password is
+//! right without the answer that says so, and what is secret in an answer does not print. The seeds are in
+//! `tests/corpus/answers`.
+
+use jane_migrate_config::{Condition, Request};
+use proptest::{prelude::*, sample::select};
+use serde_json::{Value, json};
+
+use super::{Verdict, cognito, http as any_http, jane, token::granted};
+use crate::{
+    hash,
+    properties::{any_json, mutated},
+    upstream::Answer,
+};
+
+fn status() -> impl Strategy<Value = http::StatusCode> {
+    let statuses = [200, 201, 204, 302, 400, 401, 403, 404, 410, 429, 500, 503];
+    select(statuses.to_vec()).prop_map(|status| http::StatusCode::from_u16(status).unwrap())
+}
+
+/// An answer of the corpus, changed here and there, cut off, or replaced by anything.
+fn body() -> impl Strategy<Value = Vec<u8>> {
+    let bytes = |value: Value| value.to_string().into_bytes();
+    prop_oneof![
+        mutated("answers").prop_map(bytes),
+        any_json().prop_map(bytes),
+        (mutated("answers"), any::<prop::sample::Index>()).prop_map(move |(value, end)| {
+            let mut text = bytes(value);
+            text.truncate(end.index(text.len()));
+            text
+        }),
+        any::<Vec<u8>>(),
+    ]
+}
+
+fn answer() -> impl Strategy<Value = (http::StatusCode, Vec<u8>)> {
+    (status(), body())
+}
+
+/// What STS answers, more or less.
+fn xml() -> impl Strategy<Value = Vec<u8>> {
+    let element =
+        "</?(AccessKeyId|SecretAccessKey|SessionToken|Credentials)>?| ?canary-[a-z+/=]{0,8}|.";
+    prop::collection::vec(element, 0..12).prop_map(|parts| parts.concat().into_bytes())
+}
+
+/// Hashes as databases hold them, more or less, with costs that can be paid a million times.
+fn stored() -> impl Strategy<Value = String> {
+    let salt_and_hash = "[$]?[A-Za-z0-9+/.]{0,24}[$=]{0,2}[A-Za-z0-9+/.=]{0,64}";
+    let start = prop_oneof![
+        "[$](2[abxy]|1|5|6|P|H|wp[$]2y)[$](0[0-3]|rounds=[0-9]{1,3}[$])?[$]?",
+        "[$]?argon2(id|i|d)?[$](v=(16|19|2)[$])?m=[0-9]{0,2},t=[0-2],p=[0-2]",
+        "[$]argon2id[$]v=19[$]m=[0-9]{9,12},t=1,p=1",
+        "[$]?scrypt[$](ln=[0-3],r=[0-9],p=[0-2]|[0-8][$][a-z]{0,8}[$][0-9][$][0-2])",
+        "[$]?scrypt[$](ln=(3[2-9]|[4-9][0-9]),r=[1-9]{1,3},p=1|(4294967296|1152921504606846976)[$]salt[$]8[$]1)",
+        "[$]?pbkdf2(-sha256|-sha512|_sha256|_sha1)?[$](i=)?[0-9]{0,2}(,l=[0-9]{1,3})?",
+        "[$]?bcrypt(_sha256)?[$][$]2[ab][$]0[0-4][$]",
+        "[{](SSHA|ssha256|SSHA512|MD5)[}]?",
+        ".{0,12}",
+    ];
+    (start, salt_and_hash).prop_map(|(start, rest)| start + &rest)
+}
+
+proptest! {
+    #[test]
+    fn jane((status, body) in answer()) {
+        let answer = Answer::made_up(status, body);
+        let good = answer.status == http::StatusCode::OK;
+        if let Ok(Verdict::Known(user)) = jane::signed_in(&answer) {
+            prop_assert!(good && answer.json().unwrap()["user"] == Value::Object(user));
+        }
+        prop_assert_eq!(good, matches!(jane::may_reset(&answer), Ok(Verdict::Known(_))));
+    }
+
+    #[test]
+    fn tokens((status, body) in answer()) {
+        let answer = Answer::made_up(status, body);
+        if let Ok(kept) = granted(&answer) {
+            prop_assert_eq!(answer.status, http::StatusCode::OK);
+            let printed = format!("{kept:?}");
+            prop_assert!(!printed.contains("canary"), "{}", printed);
+        }
+    }
+
+    #[test]
+    fn old_pools((status, body) in answer()) {
+        let answer = Answer::made_up(status, body);
+        let said = answer.json().unwrap_or_default();
+        if let Ok(cognito::SignIn::Right) = cognito::signed_in(&answer) {
+            let challenged = said["ChallengeName"].is_string();
+            prop_assert!(answer.status.is_success() && (said["AuthenticationResult"].is_object() || challenged));
+        }
+        if let Ok(Verdict::Known(user)) = cognito::found(&answer) {
+            prop_assert!(answer.status.is_success() && said["Enabled"] != false);
+            prop_assert!(user.len() <= said["UserAttributes"].as_array().unwrap().len());
+        }
+    }
+
+    #[test]
+    fn assumed_roles(status in status(), body in xml()) {
+        if let Some(credentials) = cognito::assumed(&Answer::made_up(status, body)) {
+            prop_assert!(status.is_success());
+            let printed = format!("{:?}", (credentials.secret_access_key, credentials.session_token));
+            prop_assert!(!printed.contains("canary"), "{}", printed);
+        }
+    }
+
+    #[test]
+    fn any_service(
+        (status, body) in answer(),
+        user in "(/[a-z0-9~]{0,3}|/data|/email|/0){0,3}",
+        claims in prop::option::of(Just("/token".to_owned())),
+        looked_at in "(/[a-z0-9~]{0,3}|/data|/email){0,3}",
+        absent in any::<bool>(),
+    ) {
+        let answer = Answer::made_up(status, body);
+        let blocked = Condition { status: 200, pointer: Some(looked_at), equals: None, absent };
+        let request: Request = serde_json::from_value(json!({
+            "method": "POST",
+            "url": "https://a.example",
+            "answers": { "ok": [200], "not_found": [404], "not_eligible": [blocked] },
+            "user": user,
+            "claims": claims,
+        }))
+        .unwrap();
+        let meaning = any_http::meaning(&request.answers, &answer);
+        let expected = match answer.status.as_u16() {
+            200 => matches!(meaning, Some(any_http::Meaning::Ok | any_http::Meaning::NotEligible)),
+            404 => meaning == Some(any_http::Meaning::NotFound),
+            _ => meaning.is_none(),
+        };
+        prop_assert!(expected, "{:?}", meaning);
+        let _ = any_http::user(&request, &answer);
+    }
+
+    #[test]
+    fn stored_hashes(stored in stored(), password in ".{0,12}") {
+        prop_assert_ne!(hash::verify(password.as_bytes(), &stored), Ok(true));
+    }
+}
