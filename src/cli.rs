@@ -128,7 +128,7 @@ pub enum Command {
 /// Which pools.
 #[derive(Debug, Clone, Args)]
 pub struct Pools {
-    /// The user pool's id; may be left out where the configuration names the pool
+    /// The user pool's id, several times for several pools; may be left out where the configuration names them
     #[arg(
         long = "pool",
         value_name = "ID",
@@ -136,6 +136,9 @@ pub struct Pools {
         value_delimiter = ','
     )]
     pub pools: Vec<PoolId>,
+    /// All pools of the configuration, as without --pool, whatever JANE_MIGRATE_POOL says
+    #[arg(long)]
+    pub all: bool,
 }
 
 /// What deploy may do beyond the configuration, the same for plan.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use jane_migrate_config::{Config, Secret};
+use jane_migrate_config::{Config, Pool, Secret};
 
 use crate::aws::Connection;
 use crate::cli::{Allow, Global, Pools};
@@ -64,20 +64,20 @@ pub struct Target {
     pub connection: Connection,
 }
 
-/// The pools to work on: those of `--pool`, else those of the configuration.
+/// The pools to work on: those of `--pool`, else all of the configuration's.
 pub fn targets(
     global: &Global,
     pools: &Pools,
     config: Option<&Config>,
 ) -> anyhow::Result<Vec<Target>> {
-    let configured: &[jane_migrate_config::Pool] =
-        config.map(|config| &config.pools[..]).unwrap_or_default();
-    let ids: Vec<PoolId> = if pools.pools.is_empty() {
-        configured
-            .iter()
-            .filter_map(|pool| pool.id.as_deref())
-            .map(|id| id.parse().map_err(anyhow::Error::msg))
-            .collect::<anyhow::Result<_>>()?
+    let configured = config
+        .map(|config| &config.pools[..])
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|pool| pool.id.as_deref())
+        .map(|id| id.parse().map_err(anyhow::Error::msg));
+    let ids: Vec<PoolId> = if pools.pools.is_empty() || pools.all {
+        configured.collect::<anyhow::Result<_>>()?
     } else {
         pools.pools.clone()
     };
@@ -89,28 +89,23 @@ pub fn targets(
         if targets.iter().any(|target| target.pool == pool) {
             continue;
         }
-        // A [pool] without an id speaks for whichever pool --pool names.
-        let clients = configured
-            .iter()
-            .find(|entry| entry.id.as_deref() == Some(pool.as_str()))
-            .or_else(|| configured.iter().find(|entry| entry.id.is_none()))
-            .and_then(|entry| entry.clients.clone());
+        let entry = config.and_then(|config| config.pool(pool.as_str()));
         let connection = Connection {
-            region: region(global, &pool)?,
+            region: region(global, entry, &pool)?,
             profile: global.profile.clone(),
             endpoint_url: global.endpoint_url.clone(),
             keys: None,
         };
         targets.push(Target {
-            pool,
-            clients,
+            clients: entry.and_then(|entry| entry.clients.clone()),
             connection,
+            pool,
         });
     }
     Ok(targets)
 }
 
-fn region(global: &Global, pool: &PoolId) -> anyhow::Result<String> {
+fn region(global: &Global, entry: Option<&Pool>, pool: &PoolId) -> anyhow::Result<String> {
     let from_environment = || {
         ["AWS_REGION", "AWS_DEFAULT_REGION"]
             .iter()
@@ -120,6 +115,7 @@ fn region(global: &Global, pool: &PoolId) -> anyhow::Result<String> {
     global
         .region
         .clone()
+        .or_else(|| entry?.region.clone())
         .or_else(|| pool.region().map(str::to_owned))
         .or_else(from_environment)
         .with_context(|| format!("in which Region is pool {pool}? name it with --region"))

@@ -27,6 +27,23 @@ pub struct Config {
 }
 
 impl Config {
+    /// The `[pool]` that speaks for a pool; one without an id speaks for whichever `--pool` names.
+    pub fn pool(&self, id: &str) -> Option<&Pool> {
+        let named = |pool: &&Pool| pool.id.as_deref() == Some(id);
+        let unnamed = |pool: &&Pool| pool.id.is_none();
+        self.pools
+            .iter()
+            .find(named)
+            .or_else(|| self.pools.iter().find(unnamed))
+    }
+
+    /// What holds for a pool: the file, with what its `[pool]` overrides.
+    pub fn for_pool(&self, id: &str) -> &Config {
+        self.pool(id)
+            .and_then(|pool| pool.config.as_deref())
+            .unwrap_or(self)
+    }
+
     /// Every secret the directory needs, with the member of `[directory]` that names it.
     pub fn secrets(&self) -> Vec<(String, &Secret)> {
         self.directory.secrets()
@@ -38,8 +55,13 @@ impl Config {
 pub struct Pool {
     /// The pool's id; `None` where `--pool` names it.
     pub id: Option<String>,
+    /// The pool's Region; `None` means the one its id begins with.
+    pub region: Option<String>,
     /// The app clients whose sign-ins must migrate; `None` means all of the pool's.
     pub clients: Option<Vec<String>>,
+    /// The whole file as it is for this pool, where `[pool.directory]`, `[pool.window]` and so on override some of it. It names
+    /// no pools itself.
+    pub config: Option<Box<Config>>,
 }
 
 /// `[response]`

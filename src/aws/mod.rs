@@ -8,21 +8,25 @@ pub mod error;
 pub mod iam;
 pub mod lambda;
 pub mod logs;
+mod pace;
 mod raw;
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_sdk_cognitoidentityprovider::config::retry::{RetryPartition, TokenBucket};
 use aws_smithy_http_client::{Builder, Connector, proxy::ProxyConfig, tls};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use jane_migrate_handler::aws::Credentials;
 
 pub use error::{AwsError, Found, Kind};
 
 /// Where to connect, and as whom.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Connection {
     /// The Region of the pool.
     pub region: String,
@@ -32,6 +36,25 @@ pub struct Connection {
     pub endpoint_url: Option<String>,
     /// An access key and its secret, in place of what the environment and the files hold: the sandbox's.
     pub keys: Option<(&'static str, &'static str)>,
+}
+
+/// Connections that are open already: pools of one Region share clients, connections and the pace.
+#[derive(Debug, Default)]
+pub struct Connections(tokio::sync::Mutex<HashMap<Connection, Aws>>);
+
+impl Connections {
+    /// The clients for this connection.
+    pub async fn get(&self, connection: &Connection) -> Aws {
+        let mut open = self.0.lock().await;
+        match open.get(connection) {
+            Some(aws) => aws.clone(),
+            None => {
+                let aws = Aws::connect(connection).await;
+                open.insert(connection.clone(), aws.clone());
+                aws
+            }
+        }
+    }
 }
 
 /// The clients of one Region. Cheap to clone.
@@ -64,10 +87,10 @@ impl Aws {
         });
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .region(Region::new(connection.region.clone()))
-            .http_client(http)
+            .http_client(SharedHttpClient::new(pace::Paced::new(http)))
             .retry_config(
-                RetryConfig::standard()
-                    .with_max_attempts(6)
+                RetryConfig::adaptive()
+                    .with_max_attempts(8)
                     .with_initial_backoff(Duration::from_millis(200)),
             )
             .timeout_config(
@@ -87,11 +110,38 @@ impl Aws {
             loader = loader.credentials_provider(keys);
         }
         let config = loader.load().await;
+        Self::of(&config)
+    }
+
+    fn of(config: &SdkConfig) -> Self {
+        // The SDK shares out a hundred retries among all that a process does, and then gives up on the first throttled call. Two
+        // hundred pools need more; each call's attempts are bounded, and the rate adapts.
+        let retries = |service| {
+            RetryPartition::custom(service)
+                .token_bucket(TokenBucket::unlimited())
+                .build()
+        };
         Self {
-            cognito: aws_sdk_cognitoidentityprovider::Client::new(&config),
-            lambda: aws_sdk_lambda::Client::new(&config),
-            iam: aws_sdk_iam::Client::new(&config),
-            logs: aws_sdk_cloudwatchlogs::Client::new(&config),
+            cognito: aws_sdk_cognitoidentityprovider::Client::from_conf(
+                aws_sdk_cognitoidentityprovider::config::Builder::from(config)
+                    .retry_partition(retries("cognito-idp"))
+                    .build(),
+            ),
+            lambda: aws_sdk_lambda::Client::from_conf(
+                aws_sdk_lambda::config::Builder::from(config)
+                    .retry_partition(retries("lambda"))
+                    .build(),
+            ),
+            iam: aws_sdk_iam::Client::from_conf(
+                aws_sdk_iam::config::Builder::from(config)
+                    .retry_partition(retries("iam"))
+                    .build(),
+            ),
+            logs: aws_sdk_cloudwatchlogs::Client::from_conf(
+                aws_sdk_cloudwatchlogs::config::Builder::from(config)
+                    .retry_partition(retries("logs"))
+                    .build(),
+            ),
             credentials: config.credentials_provider(),
         }
     }

@@ -3,19 +3,21 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
+use jane_migrate_config::Config;
 use serde::Serialize;
 
-use super::session::{self, Code, Session};
-use super::verify;
+use super::many::{Ending, Endings, each};
+use super::session::{self, Codes, Operator, Planned, Session};
+use super::{ending, verify};
 use crate::apply::{Inputs, Report, RunResult};
 use crate::cli::{Deploy, Global};
 use crate::finding::Finding;
 use crate::plan::{Operation, Plan};
 use crate::probe::{self, Source};
 use crate::resources::tag;
-use crate::settings::{self, Loaded, Target};
+use crate::settings::{self, Loaded};
 use crate::snapshot;
-use crate::ui::{self, Ui};
+use crate::ui::Ui;
 use crate::verify::report::{Verdict, verdict};
 
 /// The JSON document of deploy.
@@ -31,110 +33,142 @@ struct Document {
 
 pub(super) async fn run(global: &Global, args: &Deploy, ui: &Ui) -> anyhow::Result<ExitCode> {
     let loaded = settings::load(global)?;
-    let mut code = ExitCode::SUCCESS;
-    let mut documents = Vec::new();
-    for target in settings::targets(global, &args.pools, Some(&loaded.config))? {
-        let (document, ended) = deploy(target, &loaded, args, ui).await?;
-        documents.push(document);
-        if ended != ExitCode::SUCCESS {
-            code = ended;
+    let mut codes = Codes::new(args.allow.artifact.clone());
+    let targets = settings::targets(global, &args.pools, Some(&loaded.config))?;
+    let mut endings = Endings::new(ui, &targets, Ending::Failed);
+    let several = targets.len() > 1;
+    let planned = session::plan_deploys(targets, &loaded.config, &args.allow, &mut codes, ui).await;
+    for (_, planned) in &planned {
+        if let Ok(planned) = planned {
+            planned.show(ui);
         }
     }
-    super::print_documents(ui, &documents)?;
-    Ok(code)
+    let agreed = args.yes || session::agree(ui, &planned, |what| format!("Apply this to {what}?"))?;
+    // Whatever can fail without AWS fails before anything is changed.
+    if agreed {
+        for (_, planned) in &planned {
+            if let Ok(planned) = planned
+                && !planned.plan.is_blocked()
+                && planned.plan.needs_code()
+            {
+                codes.build(planned.config(&loaded.config), ui).await?;
+            }
+        }
+    }
+    let run = Deploying {
+        loaded: &loaded,
+        args,
+        codes: &codes,
+        agreed,
+        operator: Operator::listen(several, ui),
+        ui,
+    };
+    let deployed = each(planned, async |(pool, planned)| {
+        let deployed = match planned {
+            Ok(planned) => run.deploy(planned).await,
+            Err(error) => Err(error),
+        };
+        (pool, deployed)
+    })
+    .await;
+    for (pool, deployed) in deployed {
+        match deployed {
+            Ok(document) => {
+                let ending = run.show(&document, several)?;
+                endings.ended(pool, &document, ending)?;
+            }
+            Err(error) => endings.broke_off(pool, error)?,
+        }
+    }
+    endings.finish()
 }
 
-async fn deploy(
-    target: Target,
-    loaded: &Loaded,
-    args: &Deploy,
-    ui: &Ui,
-) -> anyhow::Result<(Document, ExitCode)> {
-    let config = &loaded.config;
-    let code = Code::choose(config, args.allow.artifact.as_deref())?;
-    let mut session = Session::open(target, ui).await?;
-    let pool = session.names.pool.id.to_string();
-    let plan = session.plan_deploy(
-        config,
-        code.source(),
-        &settings::allowed(&args.allow, &session.target),
-    )?;
-    ui.say(&ui::plan::render(
-        &plan,
-        &session.observed.pool,
-        &session.names.pool,
-        &ui.out,
-    ));
-    let without_steps = |result, plan| Document {
-        report: Report::without_steps(pool.clone(), result),
-        plan,
-        findings: Vec::new(),
-    };
-    if plan.is_blocked() {
-        return Ok((
-            without_steps(RunResult::Blocked, Some(plan)),
-            ExitCode::FAILURE,
-        ));
-    }
-    if !plan.changes.is_empty()
-        && !args.yes
-        && !ui.confirm(&format!("Apply this to user pool {pool}?"))?
-    {
-        ui.note("nothing was changed");
-        return Ok((without_steps(RunResult::Declined, None), ExitCode::FAILURE));
-    }
+/// What the deploys of one run share.
+struct Deploying<'a> {
+    loaded: &'a Loaded,
+    args: &'a Deploy,
+    codes: &'a Codes,
+    agreed: bool,
+    operator: Operator,
+    ui: &'a Ui,
+}
 
-    let report = if plan.changes.is_empty() {
-        Report::without_steps(pool.clone(), RunResult::NothingToDo)
-    } else {
-        // Whatever can fail without AWS fails before anything is changed.
+impl Deploying<'_> {
+    async fn deploy(&self, planned: Planned) -> anyhow::Result<Document> {
+        let config = planned.config(&self.loaded.config);
+        let Planned { mut session, plan } = planned;
+        let pool = session.names.pool.id.to_string();
+        let ended = |result, plan| Document {
+            report: Report::without_steps(pool.clone(), result),
+            plan,
+            findings: Vec::new(),
+        };
+        if plan.is_blocked() {
+            return Ok(ended(RunResult::Blocked, Some(plan)));
+        }
+        if plan.changes.is_empty() {
+            let findings = self.findings(&session, config).await?;
+            return Ok(Document {
+                findings,
+                ..ended(RunResult::NothingToDo, None)
+            });
+        }
+        if !self.agreed {
+            return Ok(ended(RunResult::Declined, None));
+        }
         let inputs = Inputs {
             artifact: match plan.needs_code() {
-                true => Some(code.artifact(config, ui).await?),
+                true => self.codes.artifact(config),
                 false => None,
             },
-            snapshot: keep_snapshot(&session, loaded, &plan, ui)?,
+            snapshot: keep_snapshot(&session, self.loaded, &plan, self.ui)?,
             mfa: session.observed.mfa.clone(),
-            probe: (!args.no_probe)
+            probe: (!self.args.no_probe)
                 .then(|| probe_event(&session, &plan))
                 .flatten(),
         };
-        session.apply(&plan, &inputs, ui).await
-    };
-    if !super::show_ending(&report, ui, "deploy") {
-        let code = super::exit_code(report.result);
-        return Ok((
-            Document {
-                report,
-                plan: None,
-                findings: Vec::new(),
-            },
-            code,
-        ));
-    }
-
-    session.refresh().await.context(
-        "everything was put in place, but reading it back failed; `jane-migrate verify` proves it",
-    )?;
-    let findings = verify::findings(&session, Some(config), ui, |_| true).await?;
-    let holds = verify::show(&pool, &findings, ui, false);
-    let code = match verdict(&findings, false) {
-        Verdict::Fails => ExitCode::FAILURE,
-        Verdict::Holds | Verdict::Unknown => ExitCode::SUCCESS,
-    };
-    if holds && report.result == RunResult::Done {
-        ui.say(&format!(
-            "Customers of pool {pool} now migrate as they sign in. `jane-migrate verify --pool {pool}` proves it at any time."
-        ));
-    }
-    Ok((
-        Document {
+        let report = session.apply(&plan, &inputs, &self.operator, self.ui).await;
+        let findings = match report.result {
+            RunResult::Done => {
+                session.refresh().await.context(
+                    "everything was put in place, but reading it back failed; `jane-migrate verify` proves it",
+                )?;
+                self.findings(&session, config).await?
+            }
+            _ => Vec::new(),
+        };
+        Ok(Document {
             report,
             plan: None,
             findings,
-        },
-        code,
-    ))
+        })
+    }
+
+    async fn findings(&self, session: &Session, config: &Config) -> anyhow::Result<Vec<Finding>> {
+        verify::findings(session, Some(config), self.ui, |_| true).await
+    }
+
+    /// Says how it went, and what to do next.
+    fn show(&self, document: &Document, several: bool) -> anyhow::Result<Ending> {
+        let (report, ui) = (&document.report, self.ui);
+        let pool = &report.pool;
+        if report.result == RunResult::Declined {
+            ui.note("nothing was changed");
+        }
+        if !super::show_ending(report, ui, "deploy") || report.result == RunResult::Declined {
+            return Ok(ending(report.result));
+        }
+        let holds = verify::show(pool, &document.findings, ui, false);
+        if verdict(&document.findings, false) == Verdict::Fails {
+            return Ok(Ending::Failed);
+        }
+        if holds && report.result == RunResult::Done && !several {
+            ui.say(&format!(
+                "Customers of pool {pool} now migrate as they sign in. `jane-migrate verify --pool {pool}` proves it at any time."
+            ));
+        }
+        Ok(ending(report.result))
+    }
 }
 
 /// The first deploy of a pool keeps it as it was.

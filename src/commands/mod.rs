@@ -4,6 +4,7 @@ mod build;
 mod completions;
 mod deploy;
 mod man;
+mod many;
 mod plan;
 mod policy;
 mod sandbox;
@@ -14,8 +15,7 @@ mod verify;
 
 use std::process::ExitCode;
 
-use serde::Serialize;
-
+use self::many::Ending;
 use crate::apply::{Report, RunResult, StepResult};
 use crate::cli::{Cli, Command};
 use crate::ui::Ui;
@@ -33,15 +33,6 @@ pub async fn run(cli: Cli, ui: &Ui) -> anyhow::Result<ExitCode> {
         Command::Sandbox(args) => sandbox::run(args, ui).await,
         Command::Completions(args) => Ok(completions::run(args, ui)),
         Command::Man(args) => man::run(args, ui),
-    }
-}
-
-/// With `--json`, the one document: the pool's own where there is one pool, else all of them under `pools`.
-fn print_documents(ui: &Ui, documents: &[impl Serialize]) -> anyhow::Result<()> {
-    match documents {
-        _ if !ui.json => Ok(()),
-        [document] => ui.document(document),
-        documents => ui.document(&serde_json::json!({ "pools": documents })),
     }
 }
 
@@ -68,10 +59,11 @@ fn show_ending(report: &Report, ui: &Ui, command: &str) -> bool {
     false
 }
 
-fn exit_code(result: RunResult) -> ExitCode {
+fn ending(result: RunResult) -> Ending {
     match result {
-        RunResult::Done | RunResult::NothingToDo => ExitCode::SUCCESS,
-        RunResult::Interrupted => ExitCode::from(130),
-        RunResult::Blocked | RunResult::Declined | RunResult::Failed => ExitCode::FAILURE,
+        RunResult::Done => Ending::Done,
+        RunResult::NothingToDo => Ending::Nothing,
+        RunResult::Interrupted => Ending::Interrupted,
+        RunResult::Blocked | RunResult::Declined | RunResult::Failed => Ending::Failed,
     }
 }

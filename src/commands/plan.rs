@@ -2,37 +2,34 @@
 
 use std::process::ExitCode;
 
-use super::session::{Code, Session};
+use super::many::{Ending, Endings};
+use super::session::{self, Codes};
 use crate::cli::{Global, Plan};
 use crate::settings;
-use crate::ui::{self, Ui};
+use crate::ui::Ui;
 
 pub(super) async fn run(global: &Global, args: &Plan, ui: &Ui) -> anyhow::Result<ExitCode> {
     let loaded = settings::load(global)?;
-    let code = Code::choose(&loaded.config, args.allow.artifact.as_deref())?;
-    let mut documents = Vec::new();
-    let (mut blocked, mut changes) = (false, false);
-    for target in settings::targets(global, &args.pools, Some(&loaded.config))? {
-        let session = Session::open(target, ui).await?;
-        let plan = session.plan_deploy(
-            &loaded.config,
-            code.source(),
-            &settings::allowed(&args.allow, &session.target),
-        )?;
-        ui.say(&ui::plan::render(
-            &plan,
-            &session.observed.pool,
-            &session.names.pool,
-            &ui.out,
-        ));
-        blocked |= plan.is_blocked();
-        changes |= !plan.changes.is_empty();
-        documents.push(plan);
+    let mut codes = Codes::new(args.allow.artifact.clone());
+    let targets = settings::targets(global, &args.pools, Some(&loaded.config))?;
+    let mut endings = Endings::new(ui, &targets, Ending::Failed);
+    for (pool, planned) in
+        session::plan_deploys(targets, &loaded.config, &args.allow, &mut codes, ui).await
+    {
+        match planned {
+            Ok(planned) => {
+                planned.show(ui);
+                let plan = &planned.plan;
+                let ending = match (plan.is_blocked(), plan.changes.is_empty()) {
+                    (true, _) => Ending::Failed,
+                    (false, true) => Ending::Nothing,
+                    (false, false) if args.detailed_exitcode => Ending::Changes,
+                    (false, false) => Ending::Done,
+                };
+                endings.ended(pool, plan, ending)?;
+            }
+            Err(error) => endings.broke_off(pool, error)?,
+        }
     }
-    super::print_documents(ui, &documents)?;
-    Ok(match (blocked, changes && args.detailed_exitcode) {
-        (true, _) => ExitCode::FAILURE,
-        (false, true) => ExitCode::from(2),
-        (false, false) => ExitCode::SUCCESS,
-    })
+    endings.finish()
 }

@@ -1,25 +1,29 @@
 //! What the commands about a pool have in common: observing it, planning its deploy, applying with progress and interrupts.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::collections::btree_map::Entry;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use jane_migrate_config::{
     Config, Date, HandlerSettings, Mfa, PasswordPolicy, PoolFacts, SchemaAttribute,
 };
 use serde_json::Value;
 
-use crate::apply::{Event, Inputs, Interrupt, Report, apply};
+use super::many::each;
+use crate::apply::{Event, Inputs, Interrupt, Report, RunResult, apply};
 use crate::artifact::{self, Artifact, Progress};
-use crate::aws::Aws;
+use crate::aws::{Aws, Connections};
+use crate::cli::Allow;
 use crate::document::{ClientDocument, PoolDocument};
-use crate::ids::Names;
+use crate::ids::{Names, PoolId};
 use crate::observe::observe;
 use crate::plan::{self, Allowed, Change, Observed, Plan};
 use crate::resources::Desired;
 use crate::settings::{self, Target};
-use crate::ui::{Task, Ui};
+use crate::ui::{self, Task, Ui};
 
 /// One pool, connected and observed.
 pub(super) struct Session {
@@ -30,8 +34,12 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) async fn open(target: Target, ui: &Ui) -> anyhow::Result<Self> {
-        let aws = Aws::connect(&target.connection).await;
+    pub(super) async fn open(
+        target: Target,
+        connections: &Connections,
+        ui: &Ui,
+    ) -> anyhow::Result<Self> {
+        let aws = connections.get(&target.connection).await;
         let task = ui.task(format!("reading user pool {}", target.pool));
         let (names, observed) = observe(
             &aws,
@@ -96,46 +104,66 @@ impl Session {
         Ok(plan::deploy(&self.names, &desired, &self.observed, allowed))
     }
 
-    /// Applies the plan, showing each step; the first Ctrl-C lets the step in hand finish.
-    pub(super) async fn apply(&self, plan: &Plan, inputs: &Inputs, ui: &Ui) -> Report {
-        let interrupt = Interrupt::default();
-        let listener = tokio::spawn(listen(interrupt.clone(), ui.clone()));
+    /// Applies the plan, showing each step, or one line for the pool where there are several.
+    pub(super) async fn apply(
+        &self,
+        plan: &Plan,
+        inputs: &Inputs,
+        operator: &Operator,
+        ui: &Ui,
+    ) -> Report {
+        let whole = operator
+            .several
+            .then(|| ui.task(format!("user pool {}", plan.pool)));
         let tasks: Mutex<BTreeMap<String, Task>> = Mutex::new(BTreeMap::new());
-        let key = |change: &Change| {
-            format!(
-                "{:?} {} {}",
-                change.action,
-                change.resource.label(),
-                change.name
-            )
-        };
         let tell = |event: Event<'_>| {
-            let mut tasks = tasks
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            if let Some(whole) = &whole {
+                match event {
+                    Event::Started(change) => whole.doing(&label(change)),
+                    Event::Waiting(change, what) => {
+                        whole.doing(&format!("{} waiting {what}", label(change)));
+                    }
+                    Event::Done(..) | Event::Failed(..) => {}
+                }
+                return;
+            }
+            let mut tasks = tasks.lock().unwrap_or_else(PoisonError::into_inner);
             match event {
                 Event::Started(change) => {
-                    tasks.insert(key(change), ui.task(label(change)));
+                    let label = label(change);
+                    tasks.insert(label.clone(), ui.task(label));
                 }
                 Event::Waiting(change, what) => {
-                    if let Some(task) = tasks.get(&key(change)) {
+                    if let Some(task) = tasks.get(&label(change)) {
                         task.doing(&format!("waiting {what}"));
                     }
                 }
                 Event::Done(change, _) => {
-                    if let Some(task) = tasks.remove(&key(change)) {
+                    if let Some(task) = tasks.remove(&label(change)) {
                         task.done();
                     }
                 }
                 Event::Failed(change, _) => {
-                    if let Some(task) = tasks.remove(&key(change)) {
+                    if let Some(task) = tasks.remove(&label(change)) {
                         task.failed();
                     }
                 }
             }
         };
-        let report = apply(&self.aws, &self.names, plan, inputs, &interrupt, &tell).await;
-        listener.abort();
+        let report = apply(
+            &self.aws,
+            &self.names,
+            plan,
+            inputs,
+            &operator.interrupt,
+            &tell,
+        )
+        .await;
+        match whole {
+            Some(whole) if report.result == RunResult::Done => whole.done(),
+            Some(whole) => whole.failed(),
+            None => {}
+        }
         report
     }
 }
@@ -149,6 +177,31 @@ fn label(change: &Change) -> String {
     )
 }
 
+/// Whoever watches the run: what is shown to them, and what they ask for by Ctrl-C.
+pub(super) struct Operator {
+    several: bool,
+    interrupt: Interrupt,
+    listener: tokio::task::JoinHandle<()>,
+}
+
+impl Operator {
+    /// The first Ctrl-C lets the steps in hand finish, the second ends at once.
+    pub(super) fn listen(several: bool, ui: &Ui) -> Self {
+        let interrupt = Interrupt::default();
+        Self {
+            several,
+            listener: tokio::spawn(listen(interrupt.clone(), ui.clone())),
+            interrupt,
+        }
+    }
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        self.listener.abort();
+    }
+}
+
 async fn listen(interrupt: Interrupt, ui: Ui) {
     if tokio::signal::ctrl_c().await.is_ok() {
         interrupt.request();
@@ -157,6 +210,91 @@ async fn listen(interrupt: Interrupt, ui: Ui) {
     if tokio::signal::ctrl_c().await.is_ok() {
         #[expect(clippy::exit, reason = "the operator asked twice to stop at once")]
         std::process::exit(130);
+    }
+}
+
+/// A pool with what is to be done about it.
+pub(super) struct Planned {
+    pub session: Session,
+    pub plan: Plan,
+}
+
+impl Planned {
+    /// What holds for this pool.
+    pub(super) fn config<'a>(&self, config: &'a Config) -> &'a Config {
+        config.for_pool(self.session.target.pool.as_str())
+    }
+
+    pub(super) fn show(&self, ui: &Ui) {
+        ui.say(&ui::plan::render(
+            &self.plan,
+            &self.session.observed.pool,
+            &self.session.names.pool,
+            &ui.out,
+        ));
+    }
+}
+
+/// A pool with its plan, or why there is none.
+pub(super) type MaybePlanned = (PoolId, anyhow::Result<Planned>);
+
+/// Observes all pools side by side and plans the deploy of each.
+pub(super) async fn plan_deploys(
+    targets: Vec<Target>,
+    config: &Config,
+    allow: &Allow,
+    codes: &mut Codes,
+    ui: &Ui,
+) -> Vec<MaybePlanned> {
+    let plan = |session: Session, codes: &mut Codes| {
+        let config = config.for_pool(session.target.pool.as_str());
+        let allowed = settings::allowed(allow, &session.target);
+        let plan = session.plan_deploy(config, codes.source(config)?, &allowed)?;
+        Ok(Planned { session, plan })
+    };
+    open_all(targets, ui)
+        .await
+        .into_iter()
+        .map(|(pool, session)| (pool, session.and_then(|session| plan(session, codes))))
+        .collect()
+}
+
+/// Observes all pools side by side.
+pub(super) async fn open_all(
+    targets: Vec<Target>,
+    ui: &Ui,
+) -> Vec<(PoolId, anyhow::Result<Session>)> {
+    let connections = Connections::default();
+    each(targets, async |target| {
+        let pool = target.pool.clone();
+        (pool, Session::open(target, &connections, ui).await)
+    })
+    .await
+}
+
+/// Asks once for all pools that have something to change; yes where there is none. Gives `what` the question is about.
+pub(super) fn agree(
+    ui: &Ui,
+    planned: &[MaybePlanned],
+    question: impl Fn(&str) -> String,
+) -> anyhow::Result<bool> {
+    let to_change: Vec<&PoolId> = planned
+        .iter()
+        .filter(|(_, planned)| {
+            planned
+                .as_ref()
+                .is_ok_and(|planned| !planned.plan.is_blocked() && !planned.plan.changes.is_empty())
+        })
+        .map(|(pool, _)| pool)
+        .collect();
+    match &to_change[..] {
+        [] => Ok(true),
+        [pool] => ui.confirm(&question(&format!("user pool {pool}"))),
+        pools => ui.confirm(&question(&format!(
+            "{} of {} user pools",
+            pools.len(),
+            planned.len()
+        ))),
     }
 }
 
@@ -203,45 +341,81 @@ fn password_policy(policy: &Value) -> PasswordPolicy {
     }
 }
 
-/// Where the function's code comes from.
-pub(super) enum Code {
-    /// A zip that was given.
-    Given(Box<Artifact>),
-    /// To be built from the bundled sources with this digest.
-    Built(String),
+/// The code of the functions: chosen without building, and built once for each kind of directory and architecture, whatever the
+/// number of pools.
+pub(super) struct Codes {
+    given: Option<PathBuf>,
+    codes: BTreeMap<(&'static str, &'static str), Code>,
 }
 
-impl Code {
-    /// Decides without building anything.
-    pub(super) fn choose(
-        config: &Config,
-        artifact: Option<&std::path::Path>,
-    ) -> anyhow::Result<Self> {
-        let architecture = config.function.architecture;
-        match artifact {
-            Some(zip) => Ok(Self::Given(Box::new(artifact::open(zip, architecture)?))),
-            None => Ok(Self::Built(artifact::source_digest(
-                config.directory.kind(),
-                architecture,
-            ))),
-        }
-    }
-
+/// One handler.
+struct Code {
     /// The digest that the function's tag will hold.
-    pub(super) fn source(&self) -> &str {
-        match self {
-            Self::Given(artifact) => &artifact.source,
-            Self::Built(source) => source,
+    source: String,
+    /// The zip, once it is there.
+    artifact: Option<Artifact>,
+}
+
+impl Codes {
+    /// Code from this zip, or else to be built.
+    pub(super) fn new(given: Option<PathBuf>) -> Self {
+        Self {
+            given,
+            codes: BTreeMap::new(),
         }
     }
 
-    /// The artifact, built now if it must be.
-    pub(super) async fn artifact(self, config: &Config, ui: &Ui) -> anyhow::Result<Artifact> {
-        match self {
-            Self::Given(artifact) => Ok(*artifact),
-            Self::Built(_) => build(config, ui).await,
+    /// The digest of what the handler for this configuration is made of.
+    pub(super) fn source(&mut self, config: &Config) -> anyhow::Result<&str> {
+        let key = key(config);
+        if self.given.is_some()
+            && let Some((kind, _)) = self.codes.keys().find(|(kind, _)| *kind != key.0)
+        {
+            bail!(
+                "--artifact is one handler, and these pools have directories of kind `{kind}` and `{}`; deploy them one kind at a time",
+                key.0
+            );
         }
+        let code = match self.codes.entry(key) {
+            Entry::Occupied(there) => there.into_mut(),
+            Entry::Vacant(free) => free.insert(match &self.given {
+                Some(zip) => {
+                    let artifact = artifact::open(zip, config.function.architecture)?;
+                    Code {
+                        source: artifact.source.clone(),
+                        artifact: Some(artifact),
+                    }
+                }
+                None => Code {
+                    source: artifact::source_digest(key.0, config.function.architecture),
+                    artifact: None,
+                },
+            }),
+        };
+        Ok(&code.source)
     }
+
+    /// Makes sure that the zip for this configuration is there.
+    pub(super) async fn build(&mut self, config: &Config, ui: &Ui) -> anyhow::Result<()> {
+        if let Some(code) = self.codes.get_mut(&key(config))
+            && code.artifact.is_none()
+        {
+            code.artifact = Some(build(config, ui).await?);
+        }
+        Ok(())
+    }
+
+    /// The zip for this configuration, once it was built.
+    pub(super) fn artifact(&self, config: &Config) -> Option<Artifact> {
+        self.codes.get(&key(config))?.artifact.clone()
+    }
+}
+
+fn key(config: &Config) -> (&'static str, &'static str) {
+    (
+        config.directory.kind(),
+        config.function.architecture.as_str(),
+    )
 }
 
 /// Builds the handler for the configured directory, with progress.

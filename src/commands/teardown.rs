@@ -6,13 +6,15 @@ use anyhow::Context;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::session::{Session, since_epoch_ms, today};
+use super::ending;
+use super::many::{Ending, Endings, each};
+use super::session::{self, Operator, Planned, Session, since_epoch_ms, today};
 use crate::apply::{Inputs, Report, RunResult};
 use crate::aws::logs::LogEvent;
 use crate::cli::{Global, Teardown};
 use crate::plan::{self, Allowed, Plan};
-use crate::settings::{self, Target};
-use crate::ui::{self, Ui};
+use crate::settings;
+use crate::ui::Ui;
 use crate::verify::deployed_settings;
 
 /// How recent a migration counts as people still migrating.
@@ -32,85 +34,122 @@ struct Document {
 pub(super) async fn run(global: &Global, args: &Teardown, ui: &Ui) -> anyhow::Result<ExitCode> {
     let loaded = settings::load_if_there(global)?;
     let config = loaded.as_ref().map(|loaded| &loaded.config);
-    let mut code = ExitCode::SUCCESS;
-    let mut documents = Vec::new();
-    for target in settings::targets(global, &args.pools, config)? {
-        let (document, ended) = teardown(target, args, ui).await?;
-        documents.push(document);
-        if ended != ExitCode::SUCCESS {
-            code = ended;
+    let mut targets = settings::targets(global, &args.pools, config)?;
+    for target in &mut targets {
+        // Which clients are configured does not matter here: the tags name those that deploy opened.
+        target.clients = Some(Vec::new());
+    }
+    let mut endings = Endings::new(ui, &targets, Ending::Failed);
+    let several = targets.len() > 1;
+    let planned = each(
+        session::open_all(targets, ui).await,
+        async |(pool, session)| {
+            let planned = match session {
+                Ok(session) => plan(session, args).await,
+                Err(error) => Err(error),
+            };
+            (pool, planned)
+        },
+    )
+    .await;
+    let mut ready = Vec::new();
+    for (pool, planned) in planned {
+        match planned {
+            Ok((planned, early)) => {
+                planned.show(ui);
+                if let Some(reason) = early {
+                    ui.error(&anyhow::anyhow!(
+                        "{reason}; nothing was changed. --force tears down all the same: whoever has not migrated by then can no longer sign in"
+                    ));
+                    let document = Document {
+                        report: Report::without_steps(pool.as_str(), RunResult::Blocked),
+                        plan: Some(planned.plan),
+                        refused: Some(reason),
+                    };
+                    endings.ended(pool, &document, Ending::Failed)?;
+                } else {
+                    ready.push((pool, Ok(planned)));
+                }
+            }
+            Err(error) => endings.broke_off(pool, error)?,
         }
     }
-    super::print_documents(ui, &documents)?;
-    Ok(code)
+    let agreed = args.yes
+        || session::agree(ui, &ready, |what| {
+            format!("Take the migration away from {what}?")
+        })?;
+    let operator = Operator::listen(several, ui);
+    let torn_down = each(ready, async |(pool, planned)| {
+        let torn_down = match planned {
+            Ok(planned) => Ok(teardown(planned, agreed, &operator, ui).await),
+            Err(error) => Err(error),
+        };
+        (pool, torn_down)
+    })
+    .await;
+    for (pool, document) in torn_down {
+        let document = match document {
+            Ok(document) => document,
+            Err(error) => {
+                endings.broke_off(pool, error)?;
+                continue;
+            }
+        };
+        let report = &document.report;
+        match report.result {
+            RunResult::Declined => ui.note("nothing was changed"),
+            RunResult::Done if !several => ui.say(&format!(
+                "Nothing of jane-migrate is left at pool {pool}. Apps may sign in with USER_SRP_AUTH from now on."
+            )),
+            _ => {
+                super::show_ending(report, ui, "teardown");
+            }
+        }
+        endings.ended(pool, &document, ending(report.result))?;
+    }
+    endings.finish()
 }
 
-async fn teardown(
-    target: Target,
-    args: &Teardown,
-    ui: &Ui,
-) -> anyhow::Result<(Document, ExitCode)> {
-    // Which clients are configured does not matter here: the tags name those that deploy opened.
-    let target = Target {
-        clients: Some(Vec::new()),
-        ..target
-    };
-    let session = Session::open(target, ui).await?;
-    let pool = session.names.pool.id.to_string();
+/// What there is to take away, and why it may be too early for it.
+async fn plan(session: Session, args: &Teardown) -> anyhow::Result<(Planned, Option<String>)> {
     let allowed = Allowed {
         unknown: args.unknown.iter().cloned().collect(),
         ..Allowed::default()
     };
     let plan = plan::teardown(&session.names, &session.observed, args.keep_logs, &allowed);
-    ui.say(&ui::plan::render(
-        &plan,
-        &session.observed.pool,
-        &session.names.pool,
-        &ui.out,
-    ));
-    let ended = |result, plan, refused| Document {
-        report: Report::without_steps(pool.clone(), result),
+    let early = match args.force || plan.is_blocked() || plan.changes.is_empty() {
+        true => None,
+        false => too_early(&session).await?,
+    };
+    Ok((Planned { session, plan }, early))
+}
+
+async fn teardown(planned: Planned, agreed: bool, operator: &Operator, ui: &Ui) -> Document {
+    let Planned { session, plan } = planned;
+    let pool = session.names.pool.id.as_str();
+    let ended = |result, plan| Document {
+        report: Report::without_steps(pool, result),
         plan,
-        refused,
+        refused: None,
     };
     if plan.is_blocked() {
-        let document = ended(RunResult::Blocked, Some(plan), None);
-        return Ok((document, ExitCode::FAILURE));
+        return ended(RunResult::Blocked, Some(plan));
     }
     if plan.changes.is_empty() {
-        let document = ended(RunResult::NothingToDo, None, None);
-        return Ok((document, ExitCode::SUCCESS));
+        return ended(RunResult::NothingToDo, None);
     }
-    if !args.force
-        && let Some(reason) = too_early(&session).await?
-    {
-        ui.error(&anyhow::anyhow!(
-            "{reason}; nothing was changed. --force tears down all the same: whoever has not migrated by then can no longer sign in"
-        ));
-        let document = ended(RunResult::Blocked, Some(plan), Some(reason));
-        return Ok((document, ExitCode::FAILURE));
-    }
-    if !args.yes && !ui.confirm(&format!("Take the migration away from user pool {pool}?"))? {
-        ui.note("nothing was changed");
-        return Ok((ended(RunResult::Declined, None, None), ExitCode::FAILURE));
+    if !agreed {
+        return ended(RunResult::Declined, None);
     }
     let inputs = Inputs {
         mfa: session.observed.mfa.clone(),
         ..Inputs::default()
     };
-    let report = session.apply(&plan, &inputs, ui).await;
-    if super::show_ending(&report, ui, "teardown") {
-        ui.say(&format!(
-            "Nothing of jane-migrate is left at pool {pool}. Apps may sign in with USER_SRP_AUTH from now on."
-        ));
-    }
-    let code = super::exit_code(report.result);
-    let document = Document {
-        report,
+    Document {
+        report: session.apply(&plan, &inputs, operator, ui).await,
         plan: None,
         refused: None,
-    };
-    Ok((document, code))
+    }
 }
 
 /// Why it is too early to tear down, if it is: the window is open, or customers migrated lately.

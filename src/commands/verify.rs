@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use anyhow::bail;
 use jane_migrate_config::Config;
 
-use super::session::{Session, today};
+use super::many::{Ending, Endings, each};
+use super::session::{self, Session, today};
 use crate::cli::{Format, Global, Verify};
 use crate::finding::Finding;
 use crate::settings;
@@ -30,28 +31,45 @@ pub(super) async fn run(global: &Global, args: &Verify, ui: &Ui) -> anyhow::Resu
             && !args.skip.iter().any(|skip| skip == id)
     };
     let ui = &ui.as_json(args.format == Format::Json);
-    let mut verdicts = Vec::new();
-    let mut documents = Vec::new();
-    for target in settings::targets(global, &args.pools, config)? {
-        let session = Session::open(target, ui).await?;
-        let findings = findings(&session, config, ui, chosen).await?;
-        show(session.names.pool.id.as_str(), &findings, ui, true);
+    let targets = settings::targets(global, &args.pools, config)?;
+    let mut endings = Endings::new(ui, &targets, Ending::Unchecked);
+    let checked = each(
+        session::open_all(targets, ui).await,
+        async |(pool, session)| {
+            let findings = match session {
+                Ok(session) => {
+                    let config = config.map(|config| config.for_pool(pool.as_str()));
+                    findings(&session, config, ui, chosen).await
+                }
+                Err(error) => Err(error),
+            };
+            (pool, findings)
+        },
+    )
+    .await;
+    for (pool, findings) in checked {
+        let findings = match findings {
+            Ok(findings) => findings,
+            Err(error) => {
+                endings.broke_off(pool, error)?;
+                continue;
+            }
+        };
+        show(pool.as_str(), &findings, ui, true);
         let verdict = verdict(&findings, args.strict);
-        documents.push(serde_json::to_value(Document {
-            pool: session.names.pool.id.as_str(),
+        let document = Document {
+            pool: pool.as_str(),
             findings: &findings,
             ok: verdict == Verdict::Holds,
-        })?);
-        verdicts.push(verdict);
+        };
+        let ending = match verdict {
+            Verdict::Holds => Ending::Done,
+            Verdict::Fails => Ending::Failed,
+            Verdict::Unknown => Ending::Unchecked,
+        };
+        endings.ended(pool.clone(), &document, ending)?;
     }
-    super::print_documents(ui, &documents)?;
-    Ok(if verdicts.contains(&Verdict::Fails) {
-        ExitCode::FAILURE
-    } else if verdicts.contains(&Verdict::Unknown) {
-        ExitCode::from(2)
-    } else {
-        ExitCode::SUCCESS
-    })
+    endings.finish()
 }
 
 /// Runs the chosen checks over what the session observed.

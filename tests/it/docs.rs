@@ -8,9 +8,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use jane_migrate_sandbox::{Callers, Options, Sandbox, Venv};
 use serde_json::json;
 
-use crate::support::{Corner, REGION};
+use crate::support::{Corner, REGION, cache};
 
 /// What the pages call the pool, the account, and the app clients in the order in which they appear.
 const POOL: &str = "us-west-2_AbC123456";
@@ -158,8 +159,15 @@ async fn run(page: &Path) -> (Vec<String>, String) {
     let mut moved: isize = 0;
     for block in consoles {
         // What happens between two blocks: `<!-- sign in: NAME PASSWORD -->`.
-        let between: Vec<&str> = text.lines().skip(written).take(block.line - 1 - written).collect();
-        for words in between.iter().filter_map(|line| line.strip_prefix("<!-- sign in: ")) {
+        let between: Vec<&str> = text
+            .lines()
+            .skip(written)
+            .take(block.line - 1 - written)
+            .collect();
+        for words in between
+            .iter()
+            .filter_map(|line| line.strip_prefix("<!-- sign in: "))
+        {
             let mut words = words.trim_end_matches(" -->").split(' ');
             let (user, password) = (words.next(), words.next());
             let body = json!({ "AuthFlow": "USER_PASSWORD_AUTH", "ClientId": web,
@@ -174,9 +182,9 @@ async fn run(page: &Path) -> (Vec<String>, String) {
         let mut holds = true;
         let mut at = 0;
         while at < block.lines.len() {
-            let command = block.lines[at].strip_prefix("$ ").unwrap_or_else(|| {
-                panic!("{}:{}: no command", page.display(), block.line + at)
-            });
+            let command = block.lines[at]
+                .strip_prefix("$ ")
+                .unwrap_or_else(|| panic!("{}:{}: no command", page.display(), block.line + at));
             let end = match alone {
                 true => block.lines.len(),
                 false => block.lines[at + 1..]
@@ -235,7 +243,10 @@ fn every_configuration_in_the_documentation_is_valid() {
     let mut seen = 0;
     for page in pages() {
         let text = read(&page);
-        for block in blocks(&text).iter().filter(|block| block.language == "toml") {
+        for block in blocks(&text)
+            .iter()
+            .filter(|block| block.language == "toml")
+        {
             let place = format!("{}:{}", page.display(), block.line);
             if let Err(error) = jane_migrate_config::parse(&block.lines.join("\n"), &place) {
                 panic!("{error}");
@@ -244,6 +255,50 @@ fn every_configuration_in_the_documentation_is_valid() {
         }
     }
     assert!(seen > 5, "there are configurations");
+}
+
+/// The script for a live account, with the AWS CLI, where callers are checked as on AWS.
+#[tokio::test]
+async fn the_live_check_passes_in_the_sandbox_and_leaves_nothing() {
+    let options = Options {
+        cache_dir: cache(),
+        callers: Callers::Checked,
+        ..Options::default()
+    };
+    let sandbox = Sandbox::start(&options).await.expect("a sandbox");
+    let cli = Venv::install(&cache(), "awscli-1.46.2", "awscli==1.46.2", &|_| ())
+        .await
+        .expect("the AWS CLI");
+    let corner = Corner::at(sandbox.endpoint()).await;
+    let bin = cli.python().parent().expect("a folder").to_owned();
+    // The emulator does not know what these two are about, and asks for them on `*`. AWS does know.
+    let widen = r#"jane-migrate() { command jane-migrate "$@" | if [[ "$1" == policy ]]; then python3 -c '
+import json, sys
+d = json.load(sys.stdin)
+blurred = [a for a in ("logs:DescribeLogGroups", "lambda:CreateFunction") if any(a in s["Action"] for s in d["Statement"])]
+d["Statement"].append({"Effect": "Allow", "Action": blurred, "Resource": "*"})
+print(json.dumps(d))'; else cat; fi; }; export -f jane-migrate; "#;
+    let script = root().join("docs/live-check.sh");
+    let line = format!(
+        "{widen} export PATH=\"$PATH:{}\"; bash '{}'",
+        bin.display(),
+        script.display()
+    );
+    let output = corner
+        .shell(&line)
+        .envs([("AWS_REGION", REGION), ("SETTLE", "0")])
+        .output()
+        .await
+        .expect("a shell");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let complained = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}\n{complained}");
+    assert!(said.contains("Everything was as expected."), "{said}");
+    let pools = corner
+        .cognito("ListUserPools", json!({ "MaxResults": 60 }))
+        .await;
+    assert_eq!(pools["UserPools"], json!([]), "{said}");
+    sandbox.stop().await.expect("stopped");
 }
 
 /// The anchor that a heading gets: lower case, spaces as hyphens, without punctuation.
@@ -333,7 +388,9 @@ fn every_test_that_is_named_exists() {
         .split('`')
         .skip(1)
         .step_by(2)
-        .filter(|name| name.contains('_') && name.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
+        .filter(|name| {
+            name.contains('_') && name.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+        })
         .collect();
     assert!(named.len() > 20, "{named:?}");
     for name in named {

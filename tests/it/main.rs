@@ -1,6 +1,8 @@
 //! The integration tests: the real program against real servers. One binary, because each links the SDKs anew.
 
 mod artifact;
+mod docs;
 mod life;
+mod many;
 mod policy;
 mod support;

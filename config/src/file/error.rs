@@ -70,6 +70,8 @@ impl Report {
             return Ok(value);
         }
         found.sort();
+        // What several pools share is read for each of them.
+        found.dedup();
         let problems = found.into_iter().map(|(offset, message)| {
             let before = text.get(..offset).unwrap_or(text);
             let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);

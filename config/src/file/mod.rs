@@ -10,6 +10,8 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
 use toml::{de::DeTable, value::Datetime};
 
 pub use self::error::{ConfigError, Problem};
@@ -37,17 +39,75 @@ pub fn parse(text: &str, file: &str) -> Result<Config, ConfigError> {
     report.finish(config, text, file)
 }
 
+/// The tables that make a configuration, and which a pool may override.
+#[derive(Clone)]
+struct Tables<'r, 'i> {
+    directory: Option<Table<'r, 'i>>,
+    attributes: Option<Table<'r, 'i>>,
+    response: Option<Table<'r, 'i>>,
+    function: Option<Table<'r, 'i>>,
+    window: Option<Table<'r, 'i>>,
+    verify: Option<Table<'r, 'i>>,
+}
+
+impl<'r, 'i> Tables<'r, 'i> {
+    fn of(parent: &mut Table<'r, 'i>) -> Self {
+        Self {
+            directory: parent.table("directory"),
+            attributes: parent.table("attributes"),
+            response: parent.table("response"),
+            function: parent.table("function"),
+            window: parent.table("window"),
+            verify: parent.table("verify"),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        let Self {
+            directory,
+            attributes,
+            response,
+            function,
+            window,
+            verify,
+        } = self;
+        [directory, attributes, response, function, window, verify]
+            .into_iter()
+            .all(Option::is_none)
+    }
+
+    /// A key of `over` takes the place of the same key here; a directory of another kind that of the whole directory.
+    fn overlaid(self, over: Self) -> Self {
+        let overlaid = |base: Option<Table<'r, 'i>>, over: Option<Table<'r, 'i>>| match (base, over)
+        {
+            (Some(base), Some(over)) => Some(base.overlaid(over, "kind")),
+            (base, over) => over.or(base),
+        };
+        Self {
+            directory: overlaid(self.directory, over.directory),
+            attributes: overlaid(self.attributes, over.attributes),
+            response: overlaid(self.response, over.response),
+            function: overlaid(self.function, over.function),
+            window: overlaid(self.window, over.window),
+            verify: overlaid(self.verify, over.verify),
+        }
+    }
+}
+
 fn config(mut root: Table<'_, '_>) -> Option<Config> {
-    let pools = pools(root.tables("pool"));
+    let pools = root.tables("pool");
     root.require("directory");
-    let read = root.table("directory").and_then(directory::directory);
-    let mut attributes = root.map("attributes", |name, source: &String| {
-        check::attribute(name, source)
-    });
-    let response = root.table("response").map(response).unwrap_or_default();
-    let function = root.table("function").map(function).unwrap_or_default();
-    let window = root.table("window").map(window).unwrap_or_default();
-    let verify = root.table("verify").map(verify).unwrap_or_default();
+    let tables = Tables::of(&mut root);
+    let pools = self::pools(pools, &root, &tables);
+    let config = settings(&root, tables);
+    root.finish();
+    config.map(|config| Config { pools, ..config })
+}
+
+/// Everything but the pools.
+fn settings(root: &Table<'_, '_>, tables: Tables<'_, '_>) -> Option<Config> {
+    let read = tables.directory.and_then(directory::directory);
+    let mut attributes = tables.attributes.map(attributes).unwrap_or_default();
     let (directory, defaults) = read.map_or((None, Default::default()), |(directory, defaults)| {
         (Some(directory), defaults)
     });
@@ -59,9 +119,12 @@ fn config(mut root: Table<'_, '_>) -> Option<Config> {
     {
         root.problem("[attributes] must map at least one attribute, such as `email = \"email\"`");
     }
-    root.finish();
+    let response = tables.response.map(response).unwrap_or_default();
+    let function = tables.function.map(function).unwrap_or_default();
+    let window = tables.window.map(window).unwrap_or_default();
+    let verify = tables.verify.map(verify).unwrap_or_default();
     Some(Config {
-        pools,
+        pools: Vec::new(),
         directory: directory?,
         attributes,
         response,
@@ -71,7 +134,11 @@ fn config(mut root: Table<'_, '_>) -> Option<Config> {
     })
 }
 
-fn pools(tables: Vec<Table<'_, '_>>) -> Vec<Pool> {
+fn pools<'r, 'i>(
+    tables: Vec<Table<'r, 'i>>,
+    root: &Table<'r, 'i>,
+    shared: &Tables<'r, 'i>,
+) -> Vec<Pool> {
     let mut pools: Vec<Pool> = Vec::new();
     let several = tables.len() > 1;
     for mut table in tables {
@@ -88,10 +155,25 @@ fn pools(tables: Vec<Table<'_, '_>>) -> Vec<Pool> {
         if id.is_some() && pools.iter().any(|pool| pool.id == id) {
             table.problem("the same pool is named twice");
         }
+        let region = table.checked("region", |region: &String| check::region(region));
+        let own = Tables::of(&mut table);
+        let config = match own.is_empty() {
+            true => None,
+            false => settings(root, shared.clone().overlaid(own)).map(Box::new),
+        };
         table.finish();
-        pools.push(Pool { id, clients });
+        pools.push(Pool {
+            id,
+            region,
+            clients,
+            config,
+        });
     }
     pools
+}
+
+fn attributes(table: Table<'_, '_>) -> BTreeMap<String, String> {
+    table.into_map(|name, source: &String| check::attribute(name, source))
 }
 
 fn response(mut table: Table<'_, '_>) -> Response {

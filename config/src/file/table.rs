@@ -14,7 +14,8 @@ use toml::{
 
 use super::error::Report;
 
-/// A table that is being read. Reading goes on after a problem, with a stand-in for the value, to find the others too.
+/// A table that is being read. Cloned, it can be read again with other entries laid over it. Reading goes on after a problem, with a stand-in for the value, to find the others too.
+#[derive(Clone)]
 pub(super) struct Table<'r, 'i> {
     name: String,
     header: Range<usize>,
@@ -37,6 +38,21 @@ impl<'r, 'i> Table<'r, 'i> {
             entries: table.into_inner().into_iter().collect(),
             asked: Vec::new(),
             report,
+        }
+    }
+
+    /// The table with another's entries in place of its own of the same keys. What a table is about, such as its kind, cannot be
+    /// overridden alone: with another `key` the other table stands for itself.
+    pub(super) fn overlaid(mut self, over: Self, key: &str) -> Self {
+        if over.has(key) {
+            return over;
+        }
+        self.entries.retain(|(name, _)| !over.has(name.get_ref()));
+        self.entries.extend(over.entries);
+        Self {
+            name: over.name,
+            header: over.header,
+            ..self
         }
     }
 
@@ -229,13 +245,20 @@ impl<'r, 'i> Table<'r, 'i> {
         key: &'static str,
         check: impl Fn(&str, &T) -> Result<(), String>,
     ) -> BTreeMap<String, T> {
-        let Some(mut table) = self.table(key) else {
-            return BTreeMap::new();
-        };
-        let entries = std::mem::take(&mut table.entries);
+        self.table(key)
+            .map(|table| table.into_map(check))
+            .unwrap_or_default()
+    }
+
+    /// All of this table, whose keys are the user's own.
+    pub(super) fn into_map<T: DeserializeOwned>(
+        mut self,
+        check: impl Fn(&str, &T) -> Result<(), String>,
+    ) -> BTreeMap<String, T> {
+        let entries = std::mem::take(&mut self.entries);
         let read = entries.into_iter().filter_map(|(name, value)| {
             let name = name.into_inner();
-            let value = table.typed(&name, value, |value| check(&name, value))?;
+            let value = self.typed(&name, value, |value| check(&name, value))?;
             Some((name.into_owned(), value))
         });
         read.collect()

@@ -1,32 +1,39 @@
 //! What a customer waits for: the handler, built as it is deployed, beside the same work as a Node and a Python function
 //! and beside a floor in C, all on the same Runtime API and the same stand-in for Jane, one after the other in turns.
 //!
-//! `cargo bench -p jane-migrate-handler --bench peers` (needs cc, node and python3)
+//! `cargo bench -p jane-migrate-handler --bench peers`. It needs cc, node, npm and python3; to compile AWS's runtime client
+//! for Node also cmake, make, autoconf, automake and libtool. What it says it could not do, it leaves out.
 
+mod process;
 #[allow(dead_code, reason = "the tests use more of it")]
 #[path = "../../tests/it/server.rs"]
 mod server;
+mod tools;
 
 use std::{
-    env, fs,
+    env,
     io::Write,
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicU64, Ordering},
-        mpsc::{Receiver, Sender, channel},
     },
     thread,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use self::server::{Reply, Request, Server};
+use self::{
+    process::{Kind, Process},
+    server::{Reply, Request, Server},
+    tools::{Program, Tools},
+};
 
 /// Processes started of each peer.
 const ROUNDS: usize = 12;
+
+/// The same where each has little of a processor.
+const ROUNDS_SMALL: usize = 4;
 
 /// Sign-ins of each process, after the first.
 const WARM: usize = 200;
@@ -40,107 +47,178 @@ fn main() {
         return;
     }
     let tools = Tools::build();
-    let mut report = std::io::stdout().lock();
-    for delay in [0, 40] {
-        let lines = measure(&tools, Duration::from_millis(delay));
-        let _ = writeln!(
-            report,
-            "\n{delay} ms added to each answer of the directory\n"
-        );
-        let _ = writeln!(
-            report,
-            "| | init ms | init CPU ms | first ms | warm p50 ms | warm p99 ms | RSS MiB | requests |"
-        );
-        let _ = writeln!(report, "|---|---|---|---|---|---|---|---|");
-        for line in lines {
-            let _ = writeln!(report, "{line}");
-        }
+    let stage = Stage::new();
+    let runs = [
+        ("No delay", Run::plain(0, WARM), peers(&tools)),
+        (
+            "40 ms added to each answer of the directory",
+            Run::plain(40, WARM_SLOW),
+            peers(&tools)
+                .into_iter()
+                .filter(|peer| peer.kind == Kind::Jane)
+                .collect(),
+        ),
+        (
+            "The share of a processor that goes with 128 MB, after init",
+            Run {
+                small: true,
+                ..Run::plain(0, 3)
+            },
+            peers(&tools)
+                .into_iter()
+                .filter(|peer| peer.kind == Kind::Jane)
+                .collect(),
+        ),
+    ];
+    let mut out = std::io::stdout().lock();
+    let mut results = Vec::new();
+    for (title, run, peers) in runs {
+        let _ = writeln!(out, "\n{title}\n");
+        let result = stage.measure(&run, &peers);
+        let _ = writeln!(out, "{}", table(&peers, &result));
+        results.push(peers.iter().map(|peer| peer.name).zip(result).collect());
     }
-    let size = fs::metadata(&tools.handler).map_or(0, |file| file.len());
-    let _ = writeln!(
-        report,
-        "\nbootstrap: {size} bytes, {} compressed",
-        compressed(&tools.handler)
-    );
+    for (name, program) in [
+        ("jane", &tools.jane),
+        ("http", &tools.http),
+        ("postgres", &tools.postgres),
+    ] {
+        let (size, zipped) = program.sizes();
+        let _ = writeln!(
+            out,
+            "bootstrap with `{name}`: {size} bytes, {zipped} zipped"
+        );
+    }
+    let _ = writeln!(out, "\n{}", goals(&tools, &results));
 }
 
-/// What is measured.
-struct Tools {
-    handler: PathBuf,
-    floor: PathBuf,
+/// What is measured under one name.
+struct Peer {
+    name: &'static str,
+    program: Program,
+    kind: Kind,
+    tls: bool,
 }
 
-impl Tools {
-    /// Builds the handler by the route of a deployment, from a copy with the bundle's manifest, and the floor.
-    fn build() -> Self {
-        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let root = here.parent().unwrap();
-        let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bundle");
-        let _ = fs::remove_dir_all(copy.join("handler"));
-        let _ = fs::remove_dir_all(copy.join("config"));
-        fs::create_dir_all(&copy).unwrap();
-        run(Command::new("cp")
-            .arg("-r")
-            .args([here, &root.join("config")])
-            .arg(&copy));
-        fs::copy(here.join("bundle.toml"), copy.join("Cargo.toml")).unwrap();
-        fs::copy(root.join("Cargo.lock"), copy.join("Cargo.lock")).unwrap();
-        let target = "x86_64-unknown-linux-musl";
-        run(Command::new(env!("CARGO"))
-            .current_dir(&copy)
-            .env("CC_x86_64_unknown_linux_musl", "cc")
-            .env("CARGO_TARGET_DIR", copy.join("target"))
-            .args([
-                "build",
-                "--release",
-                "--quiet",
-                "-p",
-                "jane-migrate-handler",
-                "--no-default-features",
-            ])
-            .args(["--features", "jane", "--target", target]));
-        let floor = copy.join("floor");
-        run(Command::new("cc")
-            .args(["-O2", "-static", "-o"])
-            .arg(&floor)
-            .arg(here.join("benches/peers/floor.c")));
+const FLOOR: &str = "floor: C, no TLS, two requests";
+const FLOOR_ONE: &str = "floor: C, no TLS, one request";
+const JANE: &str = "**this handler**, `jane`";
+const HTTP: &str = "**this handler**, `http`";
+const HTTP_PLAIN: &str = "**this handler**, `http`, no TLS";
+const NODE: &str = "Node, AWS's client, fetch";
+const PYTHON: &str = "Python, AWS's client, urllib";
+
+fn peers(tools: &Tools) -> Vec<Peer> {
+    let peer = |name, program: &Program, kind, tls| {
+        Some(Peer {
+            name,
+            program: program.clone(),
+            kind,
+            tls,
+        })
+    };
+    let aws = |name, program: &Option<Program>| {
+        program
+            .as_ref()
+            .and_then(|program| peer(name, program, Kind::Jane, true))
+    };
+    [
+        peer(FLOOR_ONE, &tools.floor, Kind::Http, false),
+        peer(HTTP_PLAIN, &tools.http, Kind::Http, false),
+        peer(HTTP, &tools.http, Kind::Http, true),
+        peer(FLOOR, &tools.floor, Kind::Jane, false),
+        peer(JANE, &tools.jane, Kind::Jane, true),
+        peer(
+            "Node, bare loop, node:https",
+            &tools.node_loop,
+            Kind::Jane,
+            true,
+        ),
+        aws(NODE, &tools.node),
+        peer(
+            "Python, bare loop, urllib",
+            &tools.python_loop,
+            Kind::Jane,
+            true,
+        ),
+        aws(PYTHON, &tools.python),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// Under which circumstances.
+struct Run {
+    delay: Duration,
+    warm: usize,
+    small: bool,
+}
+
+impl Run {
+    fn plain(delay_ms: u64, warm: usize) -> Self {
         Self {
-            handler: copy.join("target").join(target).join("release/bootstrap"),
-            floor,
+            delay: Duration::from_millis(delay_ms),
+            warm,
+            small: false,
+        }
+    }
+}
+
+/// The stand-in for Jane, once in the clear and once with TLS.
+struct Stage {
+    pause: Arc<AtomicU64>,
+    plain: Server,
+    secure: Server,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let pause = Arc::new(AtomicU64::new(0));
+        let answer = |pause: Arc<AtomicU64>| {
+            move |request: &Request| {
+                thread::sleep(Duration::from_millis(pause.load(Ordering::SeqCst)));
+                jane(request)
+            }
+        };
+        Self {
+            plain: Server::start(answer(Arc::clone(&pause))),
+            secure: Server::start_tls(answer(Arc::clone(&pause))),
+            pause,
         }
     }
 
-    fn peers(&self) -> [(&'static str, Vec<PathBuf>); 4] {
-        let script = |name| {
-            Path::new(env!("CARGO_MANIFEST_DIR"))
-                .join("benches/peers")
-                .join(name)
-        };
-        [
-            ("floor: C, no TLS, two requests", vec![self.floor.clone()]),
-            ("this handler", vec![self.handler.clone()]),
-            (
-                "Node, three requests",
-                vec!["node".into(), script("peer.mjs")],
-            ),
-            (
-                "Python, three requests",
-                vec!["python3".into(), script("peer.py")],
-            ),
-        ]
+    fn measure(&self, run: &Run, peers: &[Peer]) -> Vec<Samples> {
+        self.pause
+            .store(run.delay.as_millis() as u64, Ordering::SeqCst);
+        let mut samples: Vec<_> = peers.iter().map(|_| Samples::default()).collect();
+        let rounds = if run.small { ROUNDS_SMALL } else { ROUNDS };
+        for _ in 0..rounds {
+            for (peer, samples) in peers.iter().zip(&mut samples) {
+                let directory = if peer.tls { &self.secure } else { &self.plain };
+                let process = Process::start(&peer.program, peer.kind, directory);
+                samples.init.push(process.init.as_secs_f64() * 1000.0);
+                samples.cpu.push(process.cpu_ms());
+                let limit = run.small.then(|| process.limit());
+                if limit.as_ref().is_some_and(Option::is_none) {
+                    // Says so in place of a figure.
+                    samples.first.push(f64::NAN);
+                    continue;
+                }
+                samples.first.push(process.sign_in());
+                directory.forget();
+                samples
+                    .warm
+                    .extend((0..run.warm).map(|_| process.sign_in()));
+                samples
+                    .requests
+                    .push(directory.requests().len() as f64 / run.warm as f64);
+                samples.memory.push(process.memory_mib());
+                drop(process);
+            }
+        }
+        samples
     }
-}
-
-fn run(command: &mut Command) {
-    let status = command
-        .status()
-        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    assert!(status.success(), "{command:?}");
-}
-
-fn compressed(file: &Path) -> usize {
-    let output = Command::new("gzip").args(["-9", "-c"]).arg(file).output();
-    output.map_or(0, |output| output.stdout.len())
 }
 
 #[derive(Default)]
@@ -153,62 +231,124 @@ struct Samples {
     requests: Vec<f64>,
 }
 
-fn measure(tools: &Tools, delay: Duration) -> Vec<String> {
-    let pause = Arc::new(AtomicU64::new(0));
-    let directory = |tls: bool| {
-        let pause = Arc::clone(&pause);
-        let answer = move |request: &Request| {
-            thread::sleep(Duration::from_millis(pause.load(Ordering::SeqCst)));
-            jane(request)
-        };
-        if tls {
-            Server::start_tls(answer)
-        } else {
-            Server::start(answer)
+fn table(peers: &[Peer], samples: &[Samples]) -> String {
+    let mut lines = vec![
+        "| | init ms | init CPU ms | first ms | warm p50 ms | warm p99 ms | RSS MiB | requests |"
+            .to_owned(),
+        "|---|---|---|---|---|---|---|---|".to_owned(),
+    ];
+    lines.extend(peers.iter().zip(samples).map(|(peer, samples)| {
+        if samples.first.iter().any(|first| first.is_nan()) {
+            return format!(
+                "| {} | could not be limited on this machine | | | | | | |",
+                peer.name
+            );
         }
-    };
-    let (secure, plain) = (directory(true), directory(false));
-    pause.store(delay.as_millis() as u64, Ordering::SeqCst);
-    let count = if delay.is_zero() { WARM } else { WARM_SLOW };
-    let peers = tools.peers();
-    let mut samples: Vec<_> = peers.iter().map(|_| Samples::default()).collect();
-    for _ in 0..ROUNDS {
-        for ((name, command), samples) in peers.iter().zip(&mut samples) {
-            let directory = if name.starts_with("floor") {
-                &plain
-            } else {
-                &secure
-            };
-            let process = Process::start(command, directory);
-            samples.init.push(process.init.as_secs_f64() * 1000.0);
-            samples.cpu.push(process.cpu_ms());
-            samples.first.push(process.sign_in());
-            directory.forget();
-            samples.warm.extend((0..count).map(|_| process.sign_in()));
-            samples
-                .requests
-                .push(directory.requests().len() as f64 / count as f64);
-            samples.memory.push(process.memory_mib());
-        }
-    }
-    let lines = peers.iter().zip(samples).map(|((name, _), mut samples)| {
         format!(
-            "| {name} | {:.2} | {:.2} | {:.2} | {:.3} | {:.3} | {:.1} | {:.0} |",
-            percentile(&mut samples.init, 50),
-            percentile(&mut samples.cpu, 50),
-            percentile(&mut samples.first, 50),
-            percentile(&mut samples.warm, 50),
-            percentile(&mut samples.warm, 99),
-            percentile(&mut samples.memory, 50),
-            percentile(&mut samples.requests, 50),
+            "| {} | {:.2} | {:.2} | {:.2} | {:.3} | {:.3} | {:.1} | {:.0} |",
+            peer.name,
+            median(&samples.init),
+            median(&samples.cpu),
+            median(&samples.first),
+            median(&samples.warm),
+            percentile(&samples.warm, 99),
+            median(&samples.memory),
+            median(&samples.requests),
         )
-    });
-    lines.collect()
+    }));
+    lines.join("\n")
 }
 
-fn percentile(values: &mut [f64], percent: usize) -> f64 {
+fn median(values: &[f64]) -> f64 {
+    percentile(values, 50)
+}
+
+fn percentile(values: &[f64], percent: usize) -> f64 {
+    let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
-    values[(values.len() * percent / 100).min(values.len() - 1)]
+    let last = values.len().saturating_sub(1);
+    values
+        .get((values.len() * percent / 100).min(last))
+        .copied()
+        .unwrap_or(f64::NAN)
+}
+
+type Results = std::collections::BTreeMap<&'static str, Samples>;
+
+/// What was aimed for, and whether it was met.
+fn goals(tools: &Tools, results: &[Results]) -> String {
+    let [plain, slow, small] = results else {
+        return String::new();
+    };
+    let of = |results: &Results, name: &str, samples: fn(&Samples) -> f64| {
+        results.get(name).map_or(f64::NAN, samples)
+    };
+    let init = |samples: &Samples| median(&samples.init);
+    let both = |samples: &Samples| median(&samples.init) + median(&samples.first);
+    let first = |samples: &Samples| median(&samples.first);
+    let warm = |samples: &Samples| median(&samples.warm);
+    let memory = |samples: &Samples| median(&samples.memory);
+    let requests = |samples: &Samples| median(&samples.requests);
+    let best = of(plain, NODE, both).min(of(plain, PYTHON, both));
+    let zipped = |program: &Program| program.sizes().1 as f64 / 1e6;
+    let goals = [
+        (
+            "init, of Node's with AWS's client",
+            of(plain, JANE, init) / of(plain, NODE, init),
+            1.0 / 30.0,
+        ),
+        (
+            "init and first sign-in, of the better of Node and Python",
+            of(plain, JANE, both) / best,
+            1.0 / 25.0,
+        ),
+        ("first sign-in at 128 MB, ms", of(small, JANE, first), 10.0),
+        (
+            "warm p50, one request, over the floor",
+            of(plain, HTTP, warm) / of(plain, FLOOR_ONE, warm),
+            1.6,
+        ),
+        (
+            "the same without TLS",
+            of(plain, HTTP_PLAIN, warm) / of(plain, FLOOR_ONE, warm),
+            1.6,
+        ),
+        (
+            "RSS, MiB",
+            of(plain, JANE, memory).max(of(plain, HTTP, memory)),
+            6.0,
+        ),
+        (
+            "requests of a warm sign-in, `jane`",
+            of(plain, JANE, requests),
+            2.0,
+        ),
+        (
+            "requests of a warm sign-in, `http`",
+            of(plain, HTTP, requests),
+            1.0,
+        ),
+        (
+            "warm p50 with 40 ms a request, of Node's",
+            of(slow, JANE, warm) / of(slow, NODE, warm),
+            0.67,
+        ),
+        ("zip with `jane`, MB", zipped(&tools.jane), 1.3),
+        ("zip with `http`, MB", zipped(&tools.http), 1.3),
+        ("zip with `postgres`, MB", zipped(&tools.postgres), 1.7),
+    ];
+    let lines = goals.map(|(name, measured, goal)| {
+        let met = match measured <= goal {
+            _ if measured.is_nan() => "not measured",
+            true => "met",
+            false => "**not met**",
+        };
+        format!("| {name} | {measured:.3} | {goal:.3} | {met} |")
+    });
+    format!(
+        "| figure | measured | goal, at most | |\n|---|---|---|---|\n{}",
+        lines.join("\n")
+    )
 }
 
 fn jane(request: &Request) -> Reply {
@@ -223,142 +363,4 @@ fn jane(request: &Request) -> Reply {
         ),
         _ => Reply::json(200, json!({})),
     }
-}
-
-/// A function that is running.
-struct Process {
-    child: Child,
-    events: Sender<Instant>,
-    answers: Receiver<Duration>,
-    init: Duration,
-}
-
-impl Process {
-    fn start(command: &[PathBuf], directory: &Server) -> Self {
-        let (events, pending) = channel::<Instant>();
-        let (answered, answers) = channel();
-        let (ready, asked) = channel();
-        let (pending, asked_at) = (Mutex::new(pending), Mutex::new(Instant::now()));
-        let runtime = Server::start(move |request| match request.path.rsplit('/').next() {
-            Some("next") => {
-                let _ = ready.send(Instant::now());
-                match pending.lock().unwrap().recv() {
-                    Ok(at) => {
-                        *asked_at.lock().unwrap() = at;
-                        invocation()
-                    }
-                    Err(_) => Reply::Hang,
-                }
-            }
-            Some("response") => {
-                let _ = answered.send(asked_at.lock().unwrap().elapsed());
-                Reply::json(202, json!({}))
-            }
-            _ => panic!("the function failed: {}", request.json()),
-        });
-        let certificate = Path::new(env!("CARGO_TARGET_TMPDIR")).join("authority.pem");
-        let pem = directory.certificate.clone().unwrap_or_default();
-        fs::write(&certificate, &pem).unwrap();
-        let settings = json!({
-            "pool": POOL,
-            "directory": { "jane": {
-                "url": directory.url(), "client_id": "operator", "client_secret": { "env": "SECRET" },
-                "timeout_ms": 3500, "ca_certificate": pem,
-            } },
-            "attributes": { "email": "{username}", "email_verified": "=true", "given_name": "first_name" },
-        });
-        let started = Instant::now();
-        let child = Command::new(&command[0])
-            .args(&command[1..])
-            .env("AWS_LAMBDA_RUNTIME_API", runtime.address.to_string())
-            .env("AWS_LAMBDA_FUNCTION_NAME", "bench")
-            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
-            .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
-            .env("AWS_LAMBDA_LOG_GROUP_NAME", "g")
-            .env("AWS_LAMBDA_LOG_STREAM_NAME", "s")
-            .env("DIRECTORY_URL", directory.url())
-            .env("NODE_EXTRA_CA_CERTS", &certificate)
-            .env("SSL_CERT_FILE", &certificate)
-            .env("SECRET", "secret")
-            .env("JANE_MIGRATE_SETTINGS", settings.to_string())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        let init = asked
-            .recv_timeout(Duration::from_secs(20))
-            .expect("the function should ask for work")
-            - started;
-        Self {
-            child,
-            events,
-            answers,
-            init,
-        }
-    }
-
-    /// Milliseconds from the event to its answer.
-    fn sign_in(&self) -> f64 {
-        self.events.send(Instant::now()).unwrap();
-        self.answers
-            .recv_timeout(Duration::from_secs(20))
-            .expect("an answer")
-            .as_secs_f64()
-            * 1000.0
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        PathBuf::from(format!("/proc/{}/{name}", self.child.id()))
-    }
-
-    /// The processor time of all threads.
-    fn cpu_ms(&self) -> f64 {
-        let tasks = fs::read_dir(self.file("task")).unwrap().flatten();
-        let spent = tasks.filter_map(|task| {
-            let line = fs::read_to_string(task.path().join("schedstat")).ok()?;
-            line.split(' ').next()?.parse::<f64>().ok()
-        });
-        spent.sum::<f64>() / 1e6
-    }
-
-    fn memory_mib(&self) -> f64 {
-        let status = fs::read_to_string(self.file("status")).unwrap();
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
-            .unwrap();
-        line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1024.0
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-const POOL: &str = "us-east-1_AbC123456";
-
-fn invocation() -> Reply {
-    let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_secs(5);
-    let event: Value = json!({
-        "version": "1", "triggerSource": "UserMigration_Authentication", "region": "us-east-1", "userPoolId": POOL,
-        "userName": "ann@example.com", "callerContext": { "clientId": "1example23456789" },
-        "request": { "password": "password", "validationData": null, "userAttributes": null },
-        "response": { "userAttributes": null, "finalUserStatus": null, "messageAction": null }
-    });
-    let header = |name: &str, value: String| (name.to_owned(), value);
-    let headers = vec![
-        header("lambda-runtime-aws-request-id", "1".into()),
-        header(
-            "lambda-runtime-deadline-ms",
-            deadline.as_millis().to_string(),
-        ),
-        header(
-            "lambda-runtime-invoked-function-arn",
-            "arn:aws:lambda:us-east-1:123456789012:function:f".into(),
-        ),
-    ];
-    Reply::Answer(200, headers, event.to_string().into_bytes())
 }

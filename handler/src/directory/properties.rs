@@ -63,7 +63,7 @@ fn stored() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn jane((status, body) in answer()) {
+    fn an_answer_of_jane_vouches_for_nobody_it_does_not_name((status, body) in answer()) {
         let answer = Answer::made_up(status, body);
         let good = answer.status == http::StatusCode::OK;
         if let Ok(Verdict::Known(user)) = jane::signed_in(&answer) {
@@ -73,7 +73,7 @@ proptest! {
     }
 
     #[test]
-    fn tokens((status, body) in answer()) {
+    fn a_granted_token_does_not_print((status, body) in answer()) {
         let answer = Answer::made_up(status, body);
         if let Ok(kept) = granted(&answer) {
             prop_assert_eq!(answer.status, http::StatusCode::OK);
@@ -83,7 +83,7 @@ proptest! {
     }
 
     #[test]
-    fn old_pools((status, body) in answer()) {
+    fn an_answer_of_an_old_pool_vouches_only_for_whom_it_let_in((status, body) in answer()) {
         let answer = Answer::made_up(status, body);
         let said = answer.json().unwrap_or_default();
         if let Ok(cognito::SignIn::Right) = cognito::signed_in(&answer) {
@@ -97,7 +97,7 @@ proptest! {
     }
 
     #[test]
-    fn assumed_roles(status in status(), body in xml()) {
+    fn the_credentials_of_an_assumed_role_do_not_print(status in status(), body in xml()) {
         if let Some(credentials) = cognito::assumed(&Answer::made_up(status, body)) {
             prop_assert!(status.is_success());
             let printed = format!("{:?}", (credentials.secret_access_key, credentials.session_token));
@@ -106,7 +106,7 @@ proptest! {
     }
 
     #[test]
-    fn any_service(
+    fn an_answer_of_a_service_means_what_the_config_says(
         (status, body) in answer(),
         user in "(/[a-z0-9~]{0,3}|/data|/email|/0){0,3}",
         claims in prop::option::of(Just("/token".to_owned())),
@@ -134,7 +134,7 @@ proptest! {
     }
 
     #[test]
-    fn stored_hashes(stored in stored(), password in ".{0,12}") {
+    fn no_stored_hash_panics_or_takes_any_password(stored in stored(), password in ".{0,12}") {
         prop_assert_ne!(hash::verify(password.as_bytes(), &stored), Ok(true));
     }
 }

@@ -223,7 +223,7 @@ impl Shared {
                 _ => upstream.forward(call).await,
             },
             "lambda" => lambda::answer(self, call).await,
-            "iam" => iam::answer(self, call).await,
+            "iam" | "sts" => iam::answer(self, call).await,
             _ => upstream.forward(call).await,
         }
     }

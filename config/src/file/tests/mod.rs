@@ -83,7 +83,7 @@ fn every_key_of_the_example_can_be_used() {
         .iter()
         .map(|part| read(part).directory.kind())
         .collect();
-    assert_eq!(kinds, ["jane", "http", "cognito", "postgres"]);
+    assert_eq!(kinds, ["jane", "http", "cognito", "postgres", "jane"]);
     let first = read(&parts[0]);
     assert_eq!(
         first.pools[0].clients.as_deref(),
@@ -99,6 +99,56 @@ fn every_key_of_the_example_can_be_used() {
         first.verify.accept["open-sign-up"],
         "sign-up is closed in the app"
     );
+}
+
+#[test]
+fn a_pool_overrides_key_by_key() {
+    let config = read(&example_parts()[4]);
+    let [first, second] = &config.pools[..] else {
+        panic!("two pools");
+    };
+    assert_eq!(config.for_pool(first.id.as_deref().unwrap()), &config);
+    let own = config.for_pool(second.id.as_deref().unwrap());
+    assert_eq!(second.region.as_deref(), Some("eu-west-1"));
+    let (Directory::Jane(shared), Directory::Jane(jane)) = (&config.directory, &own.directory)
+    else {
+        panic!("both are Jane's");
+    };
+    assert_eq!(jane.client_id, "shop-two");
+    assert_eq!(
+        (&jane.url, jane.timeout_ms),
+        (&shared.url, shared.timeout_ms)
+    );
+    assert_eq!(own.attributes["custom:shop"], "=two");
+    assert_eq!(own.attributes["email"], "{username}");
+    assert_eq!(
+        (own.function.memory_mb, config.function.memory_mb),
+        (512, 256)
+    );
+    assert_eq!(own.window.total_users, Some(45_000));
+    assert!(!config.attributes.contains_key("custom:shop"));
+}
+
+#[test]
+fn a_pool_may_have_a_directory_of_another_kind() {
+    let config = read(&with(
+        "[[pool]]\nid = 'us-east-1_Ab1'\n[pool.directory]\nkind = 'cognito'\npool_id = 'us-east-1_Old1'\nclient_id = '1example'",
+    ));
+    assert_eq!(config.directory.kind(), "jane");
+    assert_eq!(config.for_pool("us-east-1_Ab1").directory.kind(), "cognito");
+}
+
+#[test]
+fn what_a_pool_overrides_wrongly_is_told_once_and_in_its_place() {
+    let message = refused(&with(
+        "timeout_ms = 9\n[[pool]]\nid = 'us-east-1_Ab1'\n[pool.function]\nmemory = 512\n[[pool]]\nid = 'us-east-1_Ab2'\nwindow = {closes = 1}",
+    ));
+    assert_eq!(message.matches("timeout_ms").count(), 1, "{message}");
+    assert!(
+        message.contains("unknown key `memory` in [pool.function]; did you mean `memory_mb`?"),
+        "{message}"
+    );
+    assert!(message.contains("closes"), "{message}");
 }
 
 #[test]

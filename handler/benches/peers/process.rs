@@ -1,0 +1,238 @@
+//! One program run as Lambda runs a function: a process that asks a Runtime API for invocations.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{
+        Mutex,
+        mpsc::{Receiver, Sender, channel},
+    },
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use serde_json::{Value, json};
+
+use crate::{
+    server::{Reply, Server},
+    tools::Program,
+};
+
+/// A function that is running.
+pub struct Process {
+    child: Child,
+    events: Sender<Instant>,
+    answers: Receiver<Duration>,
+    pub init: Duration,
+}
+
+impl Process {
+    /// Starts the program below a Runtime API of its own and waits until it asks for work.
+    pub fn start(program: &Program, kind: Kind, directory: &Server) -> Self {
+        let (events, pending) = channel::<Instant>();
+        let (answered, answers) = channel();
+        let (ready, asked) = channel();
+        let (pending, asked_at) = (Mutex::new(pending), Mutex::new(Instant::now()));
+        let runtime = Server::start(move |request| match request.path.rsplit('/').next() {
+            Some("next") => {
+                let _ = ready.send(Instant::now());
+                match pending.lock().unwrap().recv() {
+                    Ok(at) => {
+                        *asked_at.lock().unwrap() = at;
+                        invocation()
+                    }
+                    Err(_) => Reply::Hang,
+                }
+            }
+            Some("response") => {
+                let _ = answered.send(asked_at.lock().unwrap().elapsed());
+                Reply::json(202, json!({}))
+            }
+            _ => panic!("the function failed: {}", request.json()),
+        });
+        let certificate = Path::new(env!("CARGO_TARGET_TMPDIR")).join("authority.pem");
+        let pem = directory.certificate.clone().unwrap_or_default();
+        fs::write(&certificate, &pem).unwrap();
+        let settings = json!({
+            "pool": POOL,
+            "directory": kind.directory(directory, &pem),
+            "attributes": { "email": "{username}", "email_verified": "=true", "given_name": "first_name" },
+        });
+        let command = &program.0;
+        let started = Instant::now();
+        let child = Command::new(&command[0])
+            .args(&command[1..])
+            .env("AWS_LAMBDA_RUNTIME_API", runtime.address.to_string())
+            .env("AWS_LAMBDA_FUNCTION_NAME", "bench")
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
+            .env("AWS_LAMBDA_LOG_GROUP_NAME", "g")
+            .env("AWS_LAMBDA_LOG_STREAM_NAME", "s")
+            .env("DIRECTORY_URL", directory.url())
+            .env("REQUESTS", kind.requests().to_string())
+            .env("LAMBDA_TASK_ROOT", SCRIPTS)
+            .env("AWS_REGION", "us-east-1")
+            .env("AWS_EXECUTION_ENV", "bench")
+            .current_dir(SCRIPTS)
+            .env("NODE_EXTRA_CA_CERTS", &certificate)
+            .env("SSL_CERT_FILE", &certificate)
+            .env("SECRET", "secret")
+            .env("JANE_MIGRATE_SETTINGS", settings.to_string())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let init = asked
+            .recv_timeout(Duration::from_secs(20))
+            .expect("the function should ask for work")
+            - started;
+        Self {
+            child,
+            events,
+            answers,
+            init,
+        }
+    }
+
+    /// Milliseconds from the event to its answer.
+    pub fn sign_in(&self) -> f64 {
+        self.events.send(Instant::now()).unwrap();
+        self.answers
+            .recv_timeout(Duration::from_secs(20))
+            .expect("an answer")
+            .as_secs_f64()
+            * 1000.0
+    }
+
+    /// Leaves the process the share of a processor that Lambda gives 128 MB, where this machine lets us say so.
+    pub fn limit(&self) -> Option<Limit> {
+        let limit = Limit::new(self.child.id())?;
+        fs::write(limit.0.join("cgroup.procs"), self.child.id().to_string()).ok()?;
+        Some(limit)
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/{name}", self.child.id()))
+    }
+
+    /// The processor time of all threads.
+    pub fn cpu_ms(&self) -> f64 {
+        let tasks = fs::read_dir(self.file("task")).unwrap().flatten();
+        let spent = tasks.filter_map(|task| {
+            let line = fs::read_to_string(task.path().join("schedstat")).ok()?;
+            line.split(' ').next()?.parse::<f64>().ok()
+        });
+        spent.sum::<f64>() / 1e6
+    }
+
+    pub fn memory_mib(&self) -> f64 {
+        let status = fs::read_to_string(self.file("status")).unwrap();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .unwrap();
+        line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1024.0
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A control group with 7 % of a processor, in slices as Lambda hands them out.
+pub struct Limit(PathBuf);
+
+impl Limit {
+    fn new(name: u32) -> Option<Self> {
+        let name = format!("jane-migrate-bench-{name}");
+        let root = Path::new("/sys/fs/cgroup");
+        let second = root.join("cgroup.controllers").exists();
+        let limit = Self(match second {
+            true => root.join(name),
+            false => root.join("cpu").join(name),
+        });
+        fs::create_dir(&limit.0).ok()?;
+        let set = |file: &str, value: &str| fs::write(limit.0.join(file), value);
+        match second {
+            true => set("cpu.max", "1400 20000"),
+            false => {
+                set("cpu.cfs_period_us", "20000").and_then(|()| set("cpu.cfs_quota_us", "1400"))
+            }
+        }
+        .ok()?;
+        Some(limit)
+    }
+}
+
+impl Drop for Limit {
+    fn drop(&mut self) {
+        // Possible once the process is gone.
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
+/// Which directory the handler asks, and so how often.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Kind {
+    Jane,
+    Http,
+}
+
+impl Kind {
+    /// Requests of a warm sign-in.
+    pub fn requests(self) -> u32 {
+        match self {
+            Self::Jane => 2,
+            Self::Http => 1,
+        }
+    }
+
+    fn directory(self, server: &Server, pem: &str) -> Value {
+        let certificate = (!pem.is_empty()).then_some(pem);
+        match self {
+            Self::Jane => json!({ "jane": {
+                "url": server.url(), "client_id": "operator", "client_secret": { "env": "SECRET" },
+                "timeout_ms": 3500, "ca_certificate": certificate,
+            } }),
+            Self::Http => json!({ "http": {
+                "authenticate": {
+                    "method": "POST", "url": format!("{}/verify_credentials", server.url()),
+                    "json": { "email": "{username}", "password": "{password}" },
+                    "answers": { "ok": [200] }, "user": "/user",
+                },
+                "timeout_ms": 3500, "ca_certificate": certificate,
+            } }),
+        }
+    }
+}
+
+const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers");
+
+const POOL: &str = "us-east-1_AbC123456";
+
+fn invocation() -> Reply {
+    let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_secs(5);
+    let event: Value = json!({
+        "version": "1", "triggerSource": "UserMigration_Authentication", "region": "us-east-1", "userPoolId": POOL,
+        "userName": "ann@example.com", "callerContext": { "clientId": "1example23456789" },
+        "request": { "password": "password", "validationData": null, "userAttributes": null },
+        "response": { "userAttributes": null, "finalUserStatus": null, "messageAction": null }
+    });
+    let header = |name: &str, value: String| (name.to_owned(), value);
+    let headers = vec![
+        header("lambda-runtime-aws-request-id", "1".into()),
+        header(
+            "lambda-runtime-deadline-ms",
+            deadline.as_millis().to_string(),
+        ),
+        header(
+            "lambda-runtime-invoked-function-arn",
+            "arn:aws:lambda:us-east-1:123456789012:function:f".into(),
+        ),
+    ];
+    Reply::Answer(200, headers, event.to_string().into_bytes())
+}

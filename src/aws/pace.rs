@@ -1,0 +1,175 @@
+//! Keeps requests to the rates AWS takes. They hold for a whole account and Region, so many pools share one [`Pace`]; waiting for
+//! a turn is cheaper than being throttled, for us and for whoever else works in the account. What is throttled all the same, by
+//! others' requests, is the SDK's to retry.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use tokio::time::Instant;
+
+/// Requests that may go out at once after a quiet time, so that one pool never waits.
+const BURST: u32 = 4;
+
+/// A group of calls that share a rate, and how many a second it has by default, from the services' pages of quotas. Calls of
+/// other kinds have rates nobody reaches here.
+fn category(method: &str, path: &str, target: &str) -> Option<(&'static str, u32)> {
+    let action = target.rsplit('.').next().unwrap_or_default();
+    let category = match action {
+        "DescribeUserPool" => ("UserPoolRead", 15),
+        "UpdateUserPool" => ("UserPoolUpdate", 15),
+        "GetUserPoolMfaConfig" => ("UserPoolResourceRead", 20),
+        "ListUserPoolClients" | "DescribeUserPoolClient" => ("UserPoolClientRead", 15),
+        "UpdateUserPoolClient" => ("UserPoolClientUpdate", 15),
+        "CreateLogGroup" => ("CreateLogGroup", 10),
+        "DeleteLogGroup" => ("DeleteLogGroup", 10),
+        "DescribeLogGroups" => ("DescribeLogGroups", 10),
+        "PutRetentionPolicy" => ("PutRetentionPolicy", 10),
+        "" => lambda(method, path)?,
+        _ => return None,
+    };
+    Some(category)
+}
+
+/// Lambda's own: everything but invocations and GetFunction.
+fn lambda(method: &str, path: &str) -> Option<(&'static str, u32)> {
+    let name = path.split_once("/functions/")?.1;
+    match (method, name.split_once('/').map(|(_, rest)| rest)) {
+        ("GET", None) => None,
+        (_, Some("invocations")) => None,
+        ("GET", Some("policy")) => Some(("GetPolicy", 15)),
+        _ => Some(("Lambda control plane", 15)),
+    }
+}
+
+/// The turns given so far, by category.
+#[derive(Debug, Default)]
+pub(super) struct Pace(Mutex<BTreeMap<&'static str, Instant>>);
+
+impl Pace {
+    /// Takes the next turn; gives how long to wait for it. One request a second is left to others.
+    fn turn(&self, category: &'static str, per_second: u32, now: Instant) -> Duration {
+        let interval = Duration::from_secs(1) / (per_second - 1);
+        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = turns.entry(category).or_insert(now);
+        let turn = (*next).max(now.checked_sub(interval * BURST).unwrap_or(now));
+        *next = turn + interval;
+        turn.saturating_duration_since(now)
+    }
+}
+
+/// An HTTP client whose requests, retries too, wait for their turn.
+#[derive(Debug)]
+pub(super) struct Paced {
+    client: SharedHttpClient,
+    pace: Arc<Pace>,
+}
+
+impl Paced {
+    pub(super) fn new(client: SharedHttpClient) -> Self {
+        Self {
+            client,
+            pace: Arc::default(),
+        }
+    }
+}
+
+impl HttpClient for Paced {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(PacedConnector {
+            connector: self.client.http_connector(settings, components),
+            pace: self.pace.clone(),
+        })
+    }
+}
+
+#[derive(Debug)]
+struct PacedConnector {
+    connector: SharedHttpConnector,
+    pace: Arc<Pace>,
+}
+
+impl HttpConnector for PacedConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let target = request.headers().get("x-amz-target").unwrap_or_default();
+        let path = request.uri().split('?').next().unwrap_or_default();
+        let wait = category(request.method(), path, target)
+            .map(|(category, per_second)| self.pace.turn(category, per_second, Instant::now()))
+            .unwrap_or_default();
+        let connector = self.connector.clone();
+        HttpConnectorFuture::new(async move {
+            tokio::time::sleep(wait).await;
+            connector.call(request).await
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_goes_at_once_and_the_rest_at_the_rate() {
+        let pace = Pace::default();
+        let start = Instant::now() + Duration::from_secs(5);
+        let _ = pace.turn("UserPoolRead", 15, Instant::now());
+        let waits: Vec<Duration> = (0..50)
+            .map(|_| pace.turn("UserPoolRead", 15, start))
+            .collect();
+        let at_once = waits.iter().filter(|wait| wait.is_zero()).count();
+        assert_eq!(at_once, 1 + BURST as usize);
+        // No second sees more than the rate and the burst.
+        for second in 0..4 {
+            let within = Duration::from_secs(second)..Duration::from_secs(second + 1);
+            assert!(
+                waits.iter().filter(|wait| within.contains(*wait)).count()
+                    <= 14 + 1 + BURST as usize
+            );
+        }
+        assert!(*waits.last().unwrap() < Duration::from_secs(4));
+        // Another category has turns of its own.
+        assert_eq!(pace.turn("UserPoolUpdate", 15, start), Duration::ZERO);
+    }
+
+    #[test]
+    fn categories_are_those_of_the_quotas() {
+        let cognito = |action: &str| {
+            category(
+                "POST",
+                "/",
+                &format!("AWSCognitoIdentityProviderService.{action}"),
+            )
+            .map(|(name, _)| name)
+        };
+        assert_eq!(cognito("UpdateUserPool"), Some("UserPoolUpdate"));
+        assert_eq!(
+            cognito("DescribeUserPoolClient"),
+            Some("UserPoolClientRead")
+        );
+        assert_eq!(cognito("InitiateAuth"), None);
+        let lambda = |method, path: &str| {
+            category(method, &format!("https://lambda/2015-03-31{path}"), "").map(|(name, _)| name)
+        };
+        assert_eq!(lambda("GET", "/functions/f"), None);
+        assert_eq!(lambda("POST", "/functions/f/invocations"), None);
+        assert_eq!(lambda("GET", "/functions/f/policy"), Some("GetPolicy"));
+        assert_eq!(
+            lambda("POST", "/functions/f/policy"),
+            Some("Lambda control plane")
+        );
+        assert_eq!(
+            lambda("DELETE", "/functions/f"),
+            Some("Lambda control plane")
+        );
+    }
+}

@@ -1,0 +1,135 @@
+//! Several pools in one run: each on its own terms, side by side, one failure stopping no other.
+
+use serde_json::json;
+
+use crate::support::Corner;
+
+/// Pools with a client each; their ids.
+async fn pools(corner: &Corner, count: usize) -> Vec<String> {
+    let mut pools = Vec::new();
+    for _ in 0..count {
+        let pool = corner.create_pool(json!({})).await;
+        corner.create_client(&pool, json!({})).await;
+        pools.push(pool);
+    }
+    pools
+}
+
+/// The pools as tables of the configuration; `more` follows the first.
+fn tables(pools: &[String], more: &str) -> String {
+    pools
+        .iter()
+        .enumerate()
+        .map(|(n, pool)| {
+            let more = if n == 0 { more } else { "" };
+            format!("[[pool]]\nid = \"{pool}\"\n{more}\n")
+        })
+        .collect()
+}
+
+async fn trigger(corner: &Corner, pool: &str) -> Option<String> {
+    let pool = corner.pool(pool).await;
+    pool["LambdaConfig"]["UserMigration"]
+        .as_str()
+        .map(str::to_owned)
+}
+
+#[tokio::test]
+async fn the_pools_of_the_configuration_live_and_end_together() {
+    let corner = Corner::new().await;
+    let pools = pools(&corner, 3).await;
+    corner.configure(&tables(&pools, "function = { memory_mb = 512 }"));
+
+    let plan = corner.run(&["plan", "--json"]).await.ended(0).json();
+    assert_eq!(plan["pools"].as_array().unwrap().len(), 3);
+
+    let deploy = corner.run(&["deploy", "--yes", "--json"]).await.ended(0);
+    assert!(deploy.stderr.contains("3 pools: 3 done"), "{deploy:#?}");
+    let documents = deploy.json();
+    for (document, pool) in documents["pools"].as_array().unwrap().iter().zip(&pools) {
+        assert_eq!(document["pool"], pool.as_str());
+        assert_eq!(document["result"], "done");
+        assert!(trigger(&corner, pool).await.unwrap().ends_with(pool));
+    }
+    let aws = corner.aws().await;
+    for (n, pool) in pools.iter().enumerate() {
+        let name = format!("jane-migrate-{pool}");
+        let function = aws.function(&name).await.unwrap().unwrap();
+        let expected = if n == 0 { 512 } else { 256 };
+        assert_eq!(
+            function.function.memory_mb, expected,
+            "the override is {pool}'s alone"
+        );
+    }
+
+    let verify = corner.run(&["verify"]).await.ended(0);
+    for pool in &pools {
+        assert!(
+            verify.stdout.contains(&format!("User pool {pool}")),
+            "{verify:#?}"
+        );
+    }
+    let again = corner.run(&["deploy", "--all", "--yes"]).await.ended(0);
+    assert!(again.stderr.contains("3 pools: 3 unchanged"), "{again:#?}");
+
+    let teardown = corner.run(&["teardown", "--yes"]).await.ended(0);
+    assert!(teardown.stderr.contains("3 pools: 3 done"), "{teardown:#?}");
+    for pool in &pools {
+        assert_eq!(trigger(&corner, pool).await, None);
+    }
+}
+
+#[tokio::test]
+async fn a_pool_that_fails_stops_no_other_and_is_named() {
+    let corner = Corner::new().await;
+    let pools = pools(&corner, 2).await;
+    let missing = format!("{}_Nowhere1", crate::support::REGION);
+    let arguments = [
+        "deploy", "--yes", "--json", "--pool", &pools[0], "--pool", &missing, "--pool", &pools[1],
+    ];
+    let deploy = corner.run(&arguments).await.ended(1);
+    assert!(
+        deploy
+            .stderr
+            .contains(&format!("3 pools: 2 done, 1 failed ({missing})")),
+        "{deploy:#?}"
+    );
+    let documents = deploy.json();
+    let failed = &documents["pools"][1];
+    assert_eq!(failed["pool"], missing.as_str());
+    assert!(
+        failed["error"]
+            .as_str()
+            .unwrap()
+            .contains("ResourceNotFoundException")
+    );
+    for pool in &pools {
+        assert!(trigger(&corner, pool).await.is_some());
+    }
+}
+
+#[tokio::test]
+async fn every_pool_is_planned_before_any_is_changed() {
+    let corner = Corner::new().await;
+    let pools = pools(&corner, 2).await;
+    corner.configure(&tables(&pools, ""));
+    corner.run(&["deploy", "--yes"]).await.ended(0);
+    let gateway = corner.gateway().await;
+    let calls: Vec<String> = gateway
+        .journal(&corner.account)
+        .into_iter()
+        .map(|call| call.action)
+        .collect();
+    let first_write = calls
+        .iter()
+        .position(|action| action == "CreateLogGroup" || action == "CreateRole")
+        .expect("something was written");
+    let reads = calls[..first_write]
+        .iter()
+        .filter(|action| *action == "GetUserPoolMfaConfig")
+        .count();
+    assert_eq!(
+        reads, 2,
+        "both pools were read before anything was written: {calls:#?}"
+    );
+}
