@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::support::{Corner, REGION, cache};
 
-/// What the pages call the pool, the account, and the app clients in the order in which they appear.
+/// What the pages call the pool, the account, and the web and the mobile client.
 const POOL: &str = "us-west-2_AbC123456";
 const ACCOUNT: &str = "123456789012";
 const CLIENTS: [&str; 2] = ["1example23456789webclient0", "2example23456789mobileapp0"];
@@ -69,7 +69,7 @@ fn blocks(text: &str) -> Vec<Block<'_>> {
 }
 
 /// A pool with a web client and a mobile one that signs in with SRP only, and customers at Jane.
-async fn shop() -> (Corner, String, String) {
+async fn shop() -> (Corner, String, [String; 2]) {
     let corner = Corner::new().await;
     corner.add_accounts();
     let pool = corner
@@ -77,12 +77,12 @@ async fn shop() -> (Corner, String, String) {
         .await;
     let web = corner.create_client(&pool, json!({})).await;
     let srp = json!({ "ClientName": "mobile", "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"] });
-    corner.create_client(&pool, srp).await;
-    (corner, pool, web)
+    let mobile = corner.create_client(&pool, srp).await;
+    (corner, pool, [web, mobile])
 }
 
 /// The same text whatever ids and times this run has.
-fn steady(text: &str, account: &str) -> String {
+fn steady(text: &str, account: &str, clients: &[String; 2]) -> String {
     let mut text = text.replace(account, ACCOUNT);
     let pool = format!("{REGION}_");
     let mut from = 0;
@@ -93,13 +93,6 @@ fn steady(text: &str, account: &str) -> String {
             .map_or(text.len(), |end| at + pool.len() + end);
         text.replace_range(at..end, POOL);
         from = at + POOL.len();
-    }
-    let mut clients: Vec<String> = Vec::new();
-    for word in text.split(|c: char| !c.is_ascii_alphanumeric()) {
-        let is_id = word.len() == 26 && word.contains(|c: char| c.is_ascii_digit());
-        if is_id && !clients.iter().any(|client| client == word) {
-            clients.push(word.to_owned());
-        }
     }
     for (client, name) in clients.iter().zip(CLIENTS) {
         text = text.replace(client, name);
@@ -132,14 +125,14 @@ fn matches(expected: &[&str], found: &[&str]) -> bool {
 }
 
 /// What a terminal shows of a command: its data, and what it complains about.
-async fn shown(corner: &Corner, pool: &str, line: &str) -> String {
+async fn shown(corner: &Corner, pool: &str, clients: &[String; 2], line: &str) -> String {
     let line = line.replace(POOL, pool).replace(ACCOUNT, &corner.account);
     let output = corner.shell(&line).output().await.expect("a shell");
     let mut text = String::from_utf8(output.stdout).expect("text");
     if !output.status.success() {
         text.push_str(&String::from_utf8(output.stderr).expect("text"));
     }
-    steady(&text, &corner.account)
+    steady(&text, &corner.account, clients)
 }
 
 /// Runs a page's blocks; gives those that differ, and the page as it should be.
@@ -154,7 +147,7 @@ async fn run(page: &Path) -> (Vec<String>, String) {
     if consoles.is_empty() {
         return (differ, text);
     }
-    let (corner, pool, web) = shop().await;
+    let (corner, pool, clients) = shop().await;
     let mut written = 0;
     let mut moved: isize = 0;
     for block in consoles {
@@ -170,7 +163,7 @@ async fn run(page: &Path) -> (Vec<String>, String) {
         {
             let mut words = words.trim_end_matches(" -->").split(' ');
             let (user, password) = (words.next(), words.next());
-            let body = json!({ "AuthFlow": "USER_PASSWORD_AUTH", "ClientId": web,
+            let body = json!({ "AuthFlow": "USER_PASSWORD_AUTH", "ClientId": clients[0],
                 "AuthParameters": { "USERNAME": user, "PASSWORD": password } });
             corner.try_cognito("InitiateAuth", body).await;
         }
@@ -193,7 +186,7 @@ async fn run(page: &Path) -> (Vec<String>, String) {
                     .map_or(block.lines.len(), |next| at + 1 + next),
             };
             let expected = &block.lines[at + 1..end];
-            let found = shown(&corner, &pool, command).await;
+            let found = shown(&corner, &pool, &clients, command).await;
             let found: Vec<&str> = found.lines().collect();
             holds &= matches(expected, &found);
             is.push(block.lines[at].to_owned());
@@ -255,6 +248,14 @@ fn every_configuration_in_the_documentation_is_valid() {
         }
     }
     assert!(seen > 5, "there are configurations");
+    // What the released handlers are built from.
+    for entry in fs::read_dir(root().join(".github/handlers")).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let text = fs::read_to_string(&path).expect("a configuration");
+        if let Err(error) = jane_migrate_config::parse(&text, &path.display().to_string()) {
+            panic!("{error}");
+        }
+    }
 }
 
 /// The script for a live account, with the AWS CLI, where callers are checked as on AWS.
