@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::document::Decision;
 use crate::ids::PoolId;
 use crate::policy::Duty;
+use crate::status::Since;
 
 /// What somebody who meets the program reads below its commands.
 const LEARN: &str = "\
@@ -113,6 +114,10 @@ pub enum Command {
     Deploy(Deploy),
     /// Check that the migration still holds
     Verify(Verify),
+    /// Show how the migration goes: who came over, who did not, and until when
+    Status(Status),
+    /// Try one migration without touching the pool
+    Try(Try),
     /// Take the migration away and leave no trace
     Teardown(Teardown),
     /// Print the least IAM policy that each command needs
@@ -238,6 +243,56 @@ pub struct Verify {
     pub skip: Vec<String>,
 }
 
+/// `status`
+#[derive(Debug, Args)]
+pub struct Status {
+    /// Which pools.
+    #[command(flatten)]
+    pub pools: Pools,
+    /// How far back: days (30d), weeks (4w), or from a day (2027-01-31)
+    #[arg(long, value_name = "TIME", default_value = "30d")]
+    pub since: Since,
+    /// Show it again every so many seconds, until Ctrl-C
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "60",
+        value_parser = clap::value_parser!(u64).range(1..=86_400)
+    )]
+    pub watch: Option<u64>,
+    /// Write it as a page, too: one file with charts, which needs nothing from the network
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
+/// `try`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The password comes from a prompt or from standard input, never from an argument. Nothing is stored.\nExit codes: 0 the user would migrate, 3 would not, 1 could not be tried."
+)]
+pub struct Try {
+    /// Which pools.
+    #[command(flatten)]
+    pub pools: Pools,
+    /// The name as a customer would type it
+    #[arg(long, value_name = "NAME")]
+    pub user: String,
+    /// Try a forgotten password in place of a sign-in
+    #[arg(long)]
+    pub forgot_password: bool,
+    /// The app client to come through [default: the first whose sign-ins must migrate]
+    #[arg(long, value_name = "ID")]
+    pub client: Option<String>,
+    /// Read the password from the first line of standard input
+    #[arg(long, conflicts_with = "forgot_password")]
+    pub password_stdin: bool,
+    /// Try the handler of the configuration, built now and run on this machine, in place of the deployed function
+    #[arg(long)]
+    pub local: bool,
+}
+
 /// `teardown`
 #[derive(Debug, Args)]
 pub struct Teardown {
@@ -250,6 +305,9 @@ pub struct Teardown {
     /// Even while customers still migrate, or before the window closes
     #[arg(long)]
     pub force: bool,
+    /// How many days without a migration must have passed
+    #[arg(long, value_name = "DAYS", default_value_t = 7)]
+    pub recent_days: u32,
     /// Leave the log group
     #[arg(long)]
     pub keep_logs: bool,

@@ -7,7 +7,8 @@
 //! - [`apply`] is the one place from which AWS is written to, [`aws`] the one that knows the SDK.
 //! - [`document`] is the heart: updates of a pool or client that lose nothing of it.
 //! - [`artifact`] builds the handler from the sources this binary carries.
-//! - [`policy`] says who must be allowed what, [`verify`] checks a deployed migration; [`ui`] shows things; [`commands`] ties them together.
+//! - [`policy`] says who must be allowed what; [`status`] counts how it goes; [`verify`] checks that it holds.
+//! - [`ui`] shows things; [`commands`] ties them together.
 
 pub mod apply;
 pub mod artifact;
@@ -18,6 +19,7 @@ pub mod document;
 pub mod failure;
 pub mod finding;
 pub mod ids;
+pub mod local;
 pub mod observe;
 pub mod permission;
 pub mod plan;
@@ -26,6 +28,8 @@ pub mod probe;
 pub mod resources;
 pub mod settings;
 pub mod snapshot;
+pub mod status;
 pub mod suitability;
+pub mod trial;
 pub mod ui;
 pub mod verify;

@@ -4,12 +4,13 @@ use std::fmt;
 
 use anyhow::Context;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
+use serde_json::{Value, json};
 
 use crate::aws::{Aws, AwsError, Kind};
-use crate::document::ClientDocument;
+use crate::document::{ClientDocument, PoolDocument};
 use crate::ids::{Names, PoolArn, PoolId, function_name, log_group_name};
 use crate::plan::Observed;
-use crate::resources::opened_clients;
+use crate::resources::{opened_clients, tag};
 
 /// Clients described at once; Cognito throttles reads too.
 const CLIENTS_AT_ONCE: usize = 8;
@@ -71,6 +72,53 @@ pub async fn observe(
         policy,
     };
     Ok((names, observed))
+}
+
+/// What is left of ours where the pool is gone: everything has its name from the pool's id, and the pool's ARN stands in the tags.
+/// `None` where nothing is left.
+pub async fn observe_without_pool(
+    aws: &Aws,
+    pool_id: &PoolId,
+    region: &str,
+) -> anyhow::Result<Option<(Names, Observed)>> {
+    let name = function_name(pool_id, region);
+    let log_group = log_group_name(&name);
+    let (function, policy, role, group) = tokio::try_join!(
+        aws.function(&name),
+        aws.policy(&name),
+        aws.role(&name),
+        aws.tagged_log_group(&log_group),
+    )
+    .with_context(|| format!("failed to read what is left of user pool `{pool_id}`"))?;
+    let tags = [
+        function.as_ref().map(|function| &function.function.tags),
+        role.as_ref().map(|role| &role.tags),
+        group.as_ref().map(|group| &group.tags),
+    ];
+    let Some(names) = tags
+        .into_iter()
+        .flatten()
+        .filter_map(|tags| tags.get(tag::POOL)?.parse::<PoolArn>().ok())
+        .filter(|arn| arn.id == *pool_id && arn.region == region)
+        .map(Names::new)
+        .next()
+    else {
+        return Ok(None);
+    };
+    let pool =
+        json!({ "Id": pool_id.as_str(), "Name": "which is gone", "Arn": names.pool.to_string() });
+    Ok(Some((
+        names,
+        Observed {
+            pool: PoolDocument::from_json(pool).context("failed to stand in for the pool")?,
+            mfa: Value::Null,
+            clients: Vec::new(),
+            log_group: group,
+            role,
+            function,
+            policy,
+        },
+    )))
 }
 
 /// There is no such pool for these credentials in this Region; one of another account looks the same.

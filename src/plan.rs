@@ -194,8 +194,7 @@ impl Operation {
             Self::UpdatePool(..) => 5,
             Self::RemovePermission => 6,
             Self::DeleteFunction => 7,
-            Self::DeleteRole(_) => 8,
-            Self::DeleteLogGroup => 9,
+            Self::DeleteRole(_) | Self::DeleteLogGroup => 8,
         }
     }
 }

@@ -25,11 +25,15 @@ pub enum Duty {
     Verify,
     /// What `verify --probe` needs besides: to invoke the function, which is to try passwords.
     Probe,
+    /// `status`.
+    Status,
+    /// `try`, which is to try passwords.
+    Try,
     /// `teardown`.
     Teardown,
 }
 
-use Duty::{Deploy, Plan, Probe, Teardown, Verify};
+use Duty::{Deploy, Plan, Probe, Status, Teardown, Try, Verify};
 
 impl Duty {
     /// As on the command line.
@@ -39,6 +43,8 @@ impl Duty {
             Self::Deploy => "deploy",
             Self::Verify => "verify",
             Self::Probe => "probe",
+            Self::Status => "status",
+            Self::Try => "try",
             Self::Teardown => "teardown",
         }
     }
@@ -63,6 +69,8 @@ pub enum On {
     LogGroup,
     /// The log groups of the Region, which are listed by prefix.
     LogGroups,
+    /// A query of logs that is under way, which has no ARN.
+    Query,
     /// The directory's secrets in Secrets Manager.
     Secrets,
     /// The directory's secrets in the SSM parameter store.
@@ -89,12 +97,15 @@ pub struct Grant {
 }
 
 /// Reads what `observe` reads.
-const OBSERVE: &[Duty] = &[Plan, Deploy, Verify, Teardown];
-const PLAN: &[Duty] = &[Plan, Deploy, Verify];
+const OBSERVE: &[Duty] = &[Plan, Deploy, Verify, Try, Teardown];
+const PLAN: &[Duty] = &[Plan, Deploy, Verify, Try, Status];
 const CHANGE: &[Duty] = &[Deploy, Teardown];
 const DEPLOY: &[Duty] = &[Deploy];
 const TEARDOWN: &[Duty] = &[Teardown];
-const CHECK: &[Duty] = &[Deploy, Verify];
+const INVOKE: &[Duty] = &[Deploy, Probe, Try];
+const SECRET: &[Duty] = &[Deploy, Verify, Try];
+const LOG: &[Duty] = &[Status, Teardown];
+const POOL: &[Duty] = &[Plan, Deploy, Verify, Try, Status, Teardown];
 
 const fn call(action: &'static str, on: On, duties: &'static [Duty]) -> Grant {
     Grant {
@@ -121,7 +132,7 @@ const fn implied(
 
 /// Every action the program needs.
 pub const GRANTS: &[Grant] = &[
-    call("cognito-idp:DescribeUserPool", On::Pool, OBSERVE),
+    call("cognito-idp:DescribeUserPool", On::Pool, POOL),
     call("cognito-idp:GetUserPoolMfaConfig", On::Pool, OBSERVE),
     call("cognito-idp:ListUserPoolClients", On::Pool, PLAN),
     call("cognito-idp:DescribeUserPoolClient", On::Pool, OBSERVE),
@@ -145,7 +156,7 @@ pub const GRANTS: &[Grant] = &[
     call("lambda:UntagResource", On::Function, DEPLOY),
     call("lambda:AddPermission", On::Function, DEPLOY),
     call("lambda:RemovePermission", On::Function, CHANGE),
-    call("lambda:InvokeFunction", On::Function, &[Deploy, Probe]),
+    call("lambda:InvokeFunction", On::Function, INVOKE),
     call("lambda:DeleteFunction", On::Function, TEARDOWN),
     call("iam:GetRole", On::Role, OBSERVE),
     call("iam:ListRolePolicies", On::Role, OBSERVE),
@@ -176,19 +187,21 @@ pub const GRANTS: &[Grant] = &[
         CHANGE,
         "Cognito asks for it whenever a pool with message senders of its own is updated",
     ),
-    call("logs:DescribeLogGroups", On::LogGroups, OBSERVE),
+    call("logs:DescribeLogGroups", On::LogGroups, POOL),
     call("logs:ListTagsForResource", On::LogGroup, OBSERVE),
     call("logs:CreateLogGroup", On::LogGroup, DEPLOY),
     call("logs:TagResource", On::LogGroup, DEPLOY),
     call("logs:PutRetentionPolicy", On::LogGroup, DEPLOY),
-    call("logs:FilterLogEvents", On::LogGroup, TEARDOWN),
+    call("logs:FilterLogEvents", On::LogGroup, LOG),
+    call("logs:StartQuery", On::LogGroup, LOG),
+    call("logs:GetQueryResults", On::Query, LOG),
     call("logs:DeleteLogGroup", On::LogGroup, TEARDOWN),
-    call("secretsmanager:GetSecretValue", On::Secrets, CHECK),
-    call("ssm:GetParameter", On::Parameters, CHECK),
+    call("secretsmanager:GetSecretValue", On::Secrets, SECRET),
+    call("ssm:GetParameter", On::Parameters, SECRET),
     implied(
         "kms:Decrypt",
         On::SecretKeys,
-        CHECK,
+        SECRET,
         "the service that keeps the secret decrypts it in the reader's name",
     ),
     implied(
@@ -229,20 +242,22 @@ pub const GRANTS: &[Grant] = &[
     ),
 ];
 
-/// One pool, and what of its settings asks for more than every pool does.
+/// One pool, and what of its settings and its configuration asks for more than every pool does.
 #[derive(Debug, Clone)]
-pub struct Subject {
+pub struct Subject<'a> {
     /// The pool and all that is named after it.
     pub names: Names,
     /// The role with which the pool sends SMS.
     pub sms_role: Option<String>,
     /// The key of its own message senders.
     pub sender_key: Option<String>,
+    /// What the configuration says for this pool.
+    pub config: Option<&'a Config>,
 }
 
-impl Subject {
+impl<'a> Subject<'a> {
     /// A pool as it is described.
-    pub fn new(names: Names, pool: &PoolDocument) -> Self {
+    pub fn new(names: Names, pool: &PoolDocument, config: Option<&'a Config>) -> Self {
         let text = |pointer: &str| {
             let value = pool.json().pointer(pointer)?.as_str()?;
             (!value.is_empty()).then(|| value.to_owned())
@@ -252,6 +267,7 @@ impl Subject {
             sms_role: text("/SmsConfiguration/SnsCallerArn")
                 .or_else(|| text("/SmsConfiguration/EumsSms/CallerArn")),
             sender_key: text("/LambdaConfig/KMSKeyID"),
+            config,
         }
     }
 }
@@ -271,11 +287,7 @@ pub struct Statement {
 }
 
 /// The statements that let somebody do these duties for these pools.
-pub fn statements(
-    duties: &[Duty],
-    subjects: &[Subject],
-    config: Option<&Config>,
-) -> Vec<Statement> {
+pub fn statements(duties: &[Duty], subjects: &[Subject<'_>]) -> Vec<Statement> {
     let mut actions: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
     for grant in GRANTS {
         if !grant.duties.iter().any(|duty| duties.contains(duty)) {
@@ -283,7 +295,7 @@ pub fn statements(
         }
         let mut resources: BTreeMap<Option<Condition>, BTreeSet<String>> = BTreeMap::new();
         for subject in subjects {
-            for (arn, condition) in resources_of(grant.on, subject, config) {
+            for (arn, condition) in resources_of(grant.on, subject) {
                 resources.entry(condition).or_default().insert(arn);
             }
         }
@@ -324,11 +336,8 @@ pub fn document(statements: &[Statement]) -> Value {
 }
 
 /// The ARNs, each with its condition; none where this pool or configuration has nothing of the kind.
-fn resources_of(
-    on: On,
-    subject: &Subject,
-    config: Option<&Config>,
-) -> Vec<(String, Option<Condition>)> {
+fn resources_of(on: On, subject: &Subject<'_>) -> Vec<(String, Option<Condition>)> {
+    let config = subject.config;
     let names = &subject.names;
     let pool = &names.pool;
     let secrets = || {
@@ -368,6 +377,7 @@ fn resources_of(
             "arn:{}:logs:{}:{}:log-group:*",
             pool.partition, pool.region, pool.account
         )]),
+        On::Query => plain(["*".to_owned()]),
         On::Secrets => kept_by("secretsmanager:GetSecretValue"),
         On::Parameters => kept_by("ssm:GetParameter"),
         On::SecretKeys => secrets()
@@ -393,12 +403,13 @@ fn plain(arns: impl IntoIterator<Item = String>) -> Vec<(String, Option<Conditio
 mod tests {
     use super::*;
 
-    fn subject(id: &str) -> Subject {
+    fn subject(id: &str) -> Subject<'static> {
         let arn = format!("arn:aws:cognito-idp:us-east-1:123456789012:userpool/{id}");
         Subject {
             names: Names::new(arn.parse().unwrap()),
             sms_role: None,
             sender_key: None,
+            config: None,
         }
     }
 
@@ -453,9 +464,9 @@ mod tests {
 
     #[test]
     fn who_only_looks_may_change_nothing() {
-        for duty in [Plan, Verify] {
-            for action in actions(&statements(&[duty], &[subject("us-east-1_Ab1")], None)) {
-                let reads = ["Describe", "Get", "List", "Filter"];
+        for duty in [Plan, Verify, Status] {
+            for action in actions(&statements(&[duty], &[subject("us-east-1_Ab1")])) {
+                let reads = ["Describe", "Get", "List", "Filter", "StartQuery"];
                 let verb = action.split_once(':').unwrap().1;
                 assert!(
                     reads.iter().any(|read| verb.starts_with(read)),
@@ -470,7 +481,7 @@ mod tests {
         let mut subject = subject("us-east-1_Ab1");
         let sms = "arn:aws:iam::123456789012:role/service-role/sms";
         subject.sms_role = Some(sms.into());
-        let document = document(&statements(&[Deploy], &[subject.clone()], None));
+        let document = document(&statements(&[Deploy], &[subject.clone()]));
         let passes: Vec<_> = document["Statement"]
             .as_array()
             .unwrap()
@@ -500,8 +511,12 @@ mod tests {
             vpc = { subnets = [\"subnet-0123456789abcdef0\"], security_groups = [\"sg-0123456789abcdef0\"] }\n";
         let config = jane_migrate_config::parse(text, "migrate.toml").unwrap();
         let subjects = [subject("us-east-1_Ab1")];
-        let without = actions(&statements(&[Deploy], &subjects, None));
-        let with = statements(&[Deploy], &subjects, Some(&config));
+        let without = actions(&statements(&[Deploy], &subjects));
+        let configured = subjects.map(|subject| Subject {
+            config: Some(&config),
+            ..subject
+        });
+        let with = statements(&[Deploy], &configured);
         let more: Vec<_> = actions(&with).difference(&without).copied().collect();
         assert_eq!(
             more,
@@ -528,9 +543,7 @@ mod tests {
             let subjects: Vec<_> = (0..pools)
                 .map(|n| subject(&format!("us-east-1_AbC12345{n}")))
                 .collect();
-            document(&statements(&[duty], &subjects, None))
-                .to_string()
-                .len()
+            document(&statements(&[duty], &subjects)).to_string().len()
         };
         for duty in Duty::value_variants() {
             // A user's inline policies may hold 2,048 characters, a managed policy 6,144.

@@ -1,6 +1,7 @@
-//! The synthetic event that tries a function before customers do, and what its answer must look like. Pure.
+//! The events that try a function when no customer does, and what the answer to a probe must look like. Pure.
 
 use anyhow::{Context, bail};
+use jane_migrate_handler::event::TRIAL;
 use serde_json::{Value, json};
 
 use crate::aws::lambda::Invocation;
@@ -28,21 +29,34 @@ impl Source {
 /// An event as Cognito sends it, nulls included, for a user that cannot exist (`.invalid` is reserved for that). `nonce` makes it
 /// a new user each time; it is no secret.
 pub fn event(pool: &PoolArn, client: &str, source: Source, nonce: &str) -> Value {
-    let request = match source {
-        Source::SignIn => json!({
-            "password": format!("probe-{nonce}"),
-            "validationData": null,
-            "userAttributes": null,
-        }),
-        Source::ForgotPassword => json!({ "clientMetadata": null, "userAttributes": null }),
+    let user = format!("jane-migrate-probe-{nonce}@probe.invalid");
+    let password = match source {
+        Source::SignIn => Some(format!("probe-{nonce}")),
+        Source::ForgotPassword => None,
+    };
+    event_for(pool, client, &user, password.as_deref())
+}
+
+/// The same for any user: a sign-in where there is a password, else a forgotten one. It says of itself that it is a trial, so
+/// that nobody counts it as a customer's.
+pub fn event_for(pool: &PoolArn, client: &str, user: &str, password: Option<&str>) -> Value {
+    let (source, request) = match password {
+        Some(password) => (
+            Source::SignIn,
+            json!({ "password": password, "validationData": null, "userAttributes": null }),
+        ),
+        None => (
+            Source::ForgotPassword,
+            json!({ "clientMetadata": null, "userAttributes": null }),
+        ),
     };
     json!({
         "version": "1",
         "triggerSource": source.trigger_source(),
         "region": pool.region,
         "userPoolId": pool.id.as_str(),
-        "userName": format!("jane-migrate-probe-{nonce}@probe.invalid"),
-        "callerContext": { "awsSdkVersion": "aws-sdk-unknown-unknown", "clientId": client },
+        "userName": user,
+        "callerContext": { "awsSdkVersion": TRIAL, "clientId": client },
         "request": request,
         "response": {
             "userAttributes": null,
@@ -98,6 +112,7 @@ mod tests {
             payload,
             error: error.map(str::to_owned),
             took: Duration::ZERO,
+            log: String::new(),
         }
     }
 

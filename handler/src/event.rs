@@ -10,6 +10,10 @@ use serde_json::{Map, Value};
 
 use crate::outcome::Refusal;
 
+/// The `awsSdkVersion` of an event that the operator's tool made up: what becomes of it is logged, but counts as nobody's
+/// sign-in.
+pub const TRIAL: &str = "jane-migrate";
+
 /// What made Cognito ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trigger {
@@ -93,6 +97,13 @@ impl Event {
             .get("callerContext")
             .and_then(|context| context["clientId"].as_str())
             .unwrap_or_default()
+    }
+
+    /// Whether no customer asked, but the operator's tool.
+    pub fn is_trial(&self) -> bool {
+        self.members
+            .get("callerContext")
+            .is_some_and(|context| context["awsSdkVersion"] == TRIAL)
     }
 
     /// A value the app sent along with a sign-in.

@@ -3,7 +3,7 @@
 use std::{
     env,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -48,6 +48,7 @@ pub struct Handler {
     ready: Option<Ready>,
     invoked: AtomicBool,
     started: Instant,
+    init: OnceLock<Duration>,
 }
 
 struct Ready {
@@ -68,19 +69,22 @@ impl Handler {
             ready: settings.and_then(Ready::new),
             invoked: AtomicBool::new(false),
             started: Instant::now(),
+            init: OnceLock::new(),
         }
     }
 
     /// Gets ready for the first sign-in, for as long as that may take; a directory that is down is met again then.
     pub async fn warm(self: Arc<Self>) {
+        let this = Arc::clone(&self);
         let warm = async move {
-            if let Some(ready) = &self.ready {
+            if let Some(ready) = &this.ready {
                 let budget = Budget::new(WARM);
                 let _ = budget.within(ready.directory.warm(&budget)).await;
             }
         };
         // In a task of its own, so that a panic does not end the function before it was asked anything.
         let _ = tokio::spawn(warm).await;
+        let _ = self.init.set(self.started.elapsed());
     }
 
     /// Answers one invocation.
@@ -97,9 +101,11 @@ impl Handler {
 
     async fn handle(&self, payload: Payload, deadline_ms: u64) -> Result<Value, Refusal> {
         let cold = !self.invoked.swap(true, Ordering::Relaxed);
+        let init = self.init.get().copied().filter(|_| cold);
         let Some(ready) = &self.ready else {
             Record {
                 cold,
+                init,
                 ..Record::new(Outcome::Refused(Refusal::InvalidSettings))
             }
             .write();
@@ -117,6 +123,7 @@ impl Handler {
                 let pool = &ready.settings.pool;
                 Record {
                     cold,
+                    init,
                     pool,
                     took: budget.spent(),
                     ..Record::new(Outcome::Refused(refusal))
@@ -141,6 +148,8 @@ impl Handler {
             took: budget.spent(),
             calls: &budget.calls(),
             cold,
+            init,
+            trial: event.is_trial(),
             reason,
             missing: &decision.missing,
         }

@@ -102,6 +102,10 @@ pub struct Record<'a> {
     pub calls: &'a [Call],
     /// Whether it was the first invocation of this process.
     pub cold: bool,
+    /// How long this process took to get ready, for its first invocation: Cognito waits for that, too.
+    pub init: Option<Duration>,
+    /// Whether no customer asked, but the operator's tool.
+    pub trial: bool,
     /// What went wrong with the directory, in one word.
     pub reason: Option<&'static str>,
     /// Required attributes the directory's user lacks.
@@ -120,6 +124,8 @@ impl Record<'_> {
             took: Duration::ZERO,
             calls: &[],
             cold: false,
+            init: None,
+            trial: false,
             reason: None,
             missing: &[],
         }
@@ -157,6 +163,12 @@ impl Record<'_> {
             "clientId": self.client_id,
             "user": self.user,
         });
+        if let Some(init) = self.init {
+            line["initMs"] = millis(init).into();
+        }
+        if self.trial {
+            line["trial"] = true.into();
+        }
         if let Some(reason) = self.reason {
             line["reason"] = reason.into();
         }

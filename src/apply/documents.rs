@@ -49,9 +49,9 @@ impl Run<'_> {
                 }
             }
         }
-        let mut changed = update.differences(describe().await.with_context(failed)?.json());
-        let mfa = self.aws.mfa_config(pool).await.with_context(failed)?;
-        changed.extend(differences(&self.inputs.mfa, &mfa));
+        let (now, mfa) = tokio::join!(describe(), self.aws.mfa_config(pool));
+        let mut changed = update.differences(now.with_context(failed)?.json());
+        changed.extend(differences(&self.inputs.mfa, &mfa.with_context(failed)?));
         if changed.is_empty() {
             return Ok(());
         }

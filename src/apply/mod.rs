@@ -12,7 +12,6 @@ use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::artifact::Artifact;
 use crate::aws::Aws;
 use crate::ids::Names;
 use crate::plan::{Action, Change, Operation, Plan, Resource};
@@ -21,13 +20,22 @@ use crate::plan::{Action, Change, Operation, Plan, Resource};
 #[derive(Debug, Default)]
 pub struct Inputs {
     /// The built code, where the plan uploads any.
-    pub artifact: Option<Artifact>,
+    pub code: Option<Code>,
     /// Digest of the snapshot taken before the first change, for the function's tags.
     pub snapshot: Option<String>,
     /// The pool's MFA settings as observed, to prove that they stay.
     pub mfa: Value,
     /// The event to try the function with before the trigger goes live.
     pub probe: Option<Value>,
+}
+
+/// A built handler. Cheap to clone: pools of one kind share its bytes.
+#[derive(Debug, Clone)]
+pub struct Code {
+    /// The zip.
+    pub zip: Arc<[u8]>,
+    /// Its digest, as Lambda shows it.
+    pub code_sha256: String,
 }
 
 /// How a step ended.

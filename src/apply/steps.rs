@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
-use super::{Event, Run};
+use super::{Code, Event, Run};
 use crate::aws::{AwsError, Kind};
 use crate::ids::STATEMENT_ID;
 use crate::permission;
 use crate::plan::{Change, Operation};
 use crate::probe;
-use crate::resources::{Function, LogGroup, Role, is_ours, tag};
+use crate::resources::{Function, FunctionState, LogGroup, Role, is_ours, tag};
 
 /// How long a fresh role may take to be assumable by Lambda. Seconds as a rule; half a minute has been seen by others.
 const ROLE_PATIENCE: Duration = Duration::from_secs(90);
@@ -124,9 +124,11 @@ impl Run<'_> {
     ) -> anyhow::Result<()> {
         let name = &function.name;
         let failed = || format!("failed to create function `{name}`");
-        let (zip, code_sha256) = self.code()?;
+        let code = self.code()?;
         let mut function = function.clone();
-        function.tags.insert(tag::CODE.into(), code_sha256.clone());
+        function
+            .tags
+            .insert(tag::CODE.into(), code.code_sha256.clone());
         if let Some(digest) = &self.inputs.snapshot {
             function.tags.insert(tag::SNAPSHOT.into(), digest.clone());
         }
@@ -136,28 +138,30 @@ impl Run<'_> {
         );
         let created = self
             .until_lambda_takes_it(change, || {
-                self.aws
-                    .create_function(&function, &description, zip.clone())
+                self.aws.create_function(&function, &description, &code.zip)
             })
             .await;
-        match created {
+        let state = match created {
             Err(error) if error.kind == Kind::Exists => {
                 let found = self.aws.function(name).await.with_context(failed)?;
-                let ours = found.is_some_and(|found| {
+                let ours = found.filter(|found| {
                     is_ours(&found.function.tags, &self.names.pool)
-                        && found.code_sha256 == code_sha256
+                        && found.code_sha256 == code.code_sha256
                 });
-                if !ours {
-                    return Err(error).context("somebody else made it meanwhile; run the command again to see it in the plan").with_context(failed);
+                match ours {
+                    Some(found) => found.state,
+                    None => return Err(error).context("somebody else made it meanwhile; run the command again to see it in the plan").with_context(failed),
                 }
             }
             other => other.with_context(failed)?,
+        };
+        if state != FunctionState::Ready {
+            (self.tell)(Event::Waiting(change, "for Lambda to make it ready"));
+            self.aws
+                .settled(name, FUNCTION_PATIENCE)
+                .await
+                .with_context(failed)?;
         }
-        (self.tell)(Event::Waiting(change, "for Lambda to make it ready"));
-        self.aws
-            .settled(name, FUNCTION_PATIENCE)
-            .await
-            .with_context(failed)?;
         if function.reserved_concurrency.is_some() {
             self.aws
                 .reserve_concurrency(name, function.reserved_concurrency)
@@ -191,10 +195,9 @@ impl Run<'_> {
         }
         let mut tags = function.tags.clone();
         if *code {
-            let (zip, code_sha256) = self.code()?;
+            let code = self.code()?;
             self.until_lambda_takes_it(change, || {
-                self.aws
-                    .upload_code(name, function.architecture, zip.clone())
+                self.aws.upload_code(name, function.architecture, &code.zip)
             })
             .await
             .with_context(failed)?;
@@ -202,7 +205,7 @@ impl Run<'_> {
                 .settled(name, FUNCTION_PATIENCE)
                 .await
                 .with_context(failed)?;
-            tags.insert(tag::CODE.into(), code_sha256);
+            tags.insert(tag::CODE.into(), code.code_sha256.clone());
         }
         if let Some(digest) = &self.inputs.snapshot {
             tags.insert(tag::SNAPSHOT.into(), digest.clone());
@@ -228,29 +231,27 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn code(&self) -> anyhow::Result<(Vec<u8>, String)> {
-        let artifact = self
-            .inputs
-            .artifact
+    fn code(&self) -> anyhow::Result<&Code> {
+        self.inputs
+            .code
             .as_ref()
-            .context("the plan uploads code and none was built")?;
-        Ok((artifact.read()?, artifact.code_sha256.clone()))
+            .context("the plan uploads code and none was built")
     }
 
     /// Repeats the call while Lambda says that the role, or an update in progress, is not ready for it.
-    async fn until_lambda_takes_it<F>(
+    async fn until_lambda_takes_it<T, F>(
         &self,
         change: &Change,
         call: impl Fn() -> F,
-    ) -> Result<(), AwsError>
+    ) -> Result<T, AwsError>
     where
-        F: Future<Output = Result<(), AwsError>>,
+        F: Future<Output = Result<T, AwsError>>,
     {
         let started = Instant::now();
         let mut pause = Duration::from_millis(500);
         loop {
             let error = match call().await {
-                Ok(()) => return Ok(()),
+                Ok(done) => return Ok(done),
                 Err(error) => error,
             };
             let waiting_for = match error.kind {

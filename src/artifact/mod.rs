@@ -75,6 +75,11 @@ impl Artifact {
         Ok(zip)
     }
 
+    /// The executable inside, to run it here.
+    pub fn bootstrap(&self) -> anyhow::Result<Vec<u8>> {
+        archive::bootstrap(&self.read()?)
+    }
+
     /// Looks into a zip: everything is learned from its bytes, so a cached, a fresh and a brought one pass the same checks.
     fn inspect(path: &Path, architecture: Architecture) -> anyhow::Result<Self> {
         let zip = read(path)?;

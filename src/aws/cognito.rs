@@ -1,5 +1,7 @@
 //! The user pool and its app clients, as raw JSON both ways.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::error::During;
@@ -53,7 +55,12 @@ impl Aws {
 
     /// The ids of all of the pool's app clients.
     pub async fn client_ids(&self, pool: &PoolId) -> Result<Vec<String>, AwsError> {
-        let mut ids = Vec::new();
+        Ok(self.client_names(pool).await?.into_keys().collect())
+    }
+
+    /// The names people gave the pool's app clients, by id.
+    pub async fn client_names(&self, pool: &PoolId) -> Result<BTreeMap<String, String>, AwsError> {
+        let mut names = BTreeMap::new();
         let mut next = None;
         loop {
             let page = self
@@ -65,15 +72,17 @@ impl Aws {
                 .send()
                 .await
                 .during("cognito-idp:ListUserPoolClients")?;
-            ids.extend(
+            names.extend(
                 page.user_pool_clients
                     .unwrap_or_default()
                     .into_iter()
-                    .filter_map(|client| client.client_id),
+                    .filter_map(|client| {
+                        Some((client.client_id?, client.client_name.unwrap_or_default()))
+                    }),
             );
             next = page.next_token;
             if next.is_none() {
-                return Ok(ids);
+                return Ok(names);
             }
         }
     }

@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{
     Environment as LambdaEnvironment, FunctionCode, FunctionConfiguration, LastUpdateStatus,
-    Runtime, State, VpcConfig,
+    LogType, Runtime, State, VpcConfig,
 };
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use jane_migrate_config::{Architecture, Vpc};
 use serde_json::Value;
 
@@ -25,6 +27,8 @@ pub struct Invocation {
     pub error: Option<String>,
     /// From request to answer as seen from here.
     pub took: Duration,
+    /// The last of what it wrote to its log, where that was asked for.
+    pub log: String,
 }
 
 impl Aws {
@@ -105,14 +109,16 @@ impl Aws {
         }))
     }
 
-    /// Makes the function. It can be invoked once `settled`.
+    /// Makes the function. Unless it is ready already, it can be invoked once `settled`.
     pub async fn create_function(
         &self,
         function: &Function,
         description: &str,
-        zip: Vec<u8>,
-    ) -> Result<(), AwsError> {
-        self.lambda
+        zip: &[u8],
+    ) -> Result<FunctionState, AwsError> {
+        let _turn = self.uploads.acquire().await;
+        let created = self
+            .lambda
             .create_function()
             .function_name(&function.name)
             .description(description)
@@ -130,7 +136,14 @@ impl Aws {
             .send()
             .await
             .during("lambda:CreateFunction")?;
-        Ok(())
+        Ok(state(
+            &FunctionConfiguration::builder()
+                .set_state(created.state)
+                .set_state_reason(created.state_reason)
+                .set_last_update_status(created.last_update_status)
+                .set_last_update_status_reason(created.last_update_status_reason)
+                .build(),
+        ))
     }
 
     /// Sets everything but code, architecture, tags and concurrency.
@@ -159,8 +172,9 @@ impl Aws {
         &self,
         name: &str,
         architecture: Architecture,
-        zip: Vec<u8>,
+        zip: &[u8],
     ) -> Result<(), AwsError> {
+        let _turn = self.uploads.acquire().await;
         self.lambda
             .update_function_code()
             .function_name(name)
@@ -323,13 +337,14 @@ impl Aws {
         Ok(())
     }
 
-    /// Invokes the function and waits for its answer.
+    /// Invokes the function and waits for its answer, and for the last 4 KB of its log.
     pub async fn invoke(&self, name: &str, event: &Value) -> Result<Invocation, AwsError> {
         let started = Instant::now();
         let answer = self
             .lambda
             .invoke()
             .function_name(name)
+            .log_type(LogType::Tail)
             .payload(Blob::new(event.to_string()))
             .send()
             .await
@@ -341,6 +356,11 @@ impl Aws {
                 .unwrap_or_default(),
             error: answer.function_error,
             took: started.elapsed(),
+            log: answer
+                .log_result
+                .and_then(|log| BASE64.decode(log).ok())
+                .map(|log| String::from_utf8_lossy(&log).into_owned())
+                .unwrap_or_default(),
         })
     }
 

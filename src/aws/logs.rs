@@ -1,21 +1,42 @@
 //! The function's log group: its retention, its tags, and reading events back.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_sdk_cloudwatchlogs::types::QueryStatus;
+
 use super::error::During;
-use super::{Aws, AwsError, Found};
+use super::{Aws, AwsError, Found, Kind};
 use crate::resources::{LogGroup, Tags};
 
-/// One line of a log.
-#[derive(Debug, Clone)]
-pub struct LogEvent {
-    /// Milliseconds since 1970.
-    pub timestamp_ms: i64,
-    /// The line.
-    pub message: String,
-}
+/// One row of a query's answer: values by column, as text. A column without a value is not there.
+pub type Row = BTreeMap<String, String>;
 
 impl Aws {
     /// The log group with exactly this name, its tags not yet read.
     pub async fn log_group_settings(&self, name: &str) -> Result<Option<LogGroup>, AwsError> {
+        Ok(self
+            .described_log_group(name)
+            .await?
+            .map(|(group, _)| group))
+    }
+
+    /// The log group with exactly this name and its tags, where its account is not known.
+    pub async fn tagged_log_group(&self, name: &str) -> Result<Option<LogGroup>, AwsError> {
+        match self.described_log_group(name).await? {
+            Some((group, arn)) => self
+                .with_tags(group, arn.trim_end_matches(":*"))
+                .await
+                .map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The log group and its ARN.
+    async fn described_log_group(
+        &self,
+        name: &str,
+    ) -> Result<Option<(LogGroup, String)>, AwsError> {
         // The prefix matches longer names too; ours sorts first among them.
         let groups = self
             .logs
@@ -30,12 +51,15 @@ impl Aws {
         Ok(groups
             .into_iter()
             .find(|group| group.log_group_name() == Some(name))
-            .map(|group| LogGroup {
-                name: name.to_owned(),
-                retention_days: group
-                    .retention_in_days
-                    .and_then(|days| days.try_into().ok()),
-                tags: Tags::new(),
+            .map(|group| {
+                let settings = LogGroup {
+                    name: name.to_owned(),
+                    retention_days: group
+                        .retention_in_days
+                        .and_then(|days| days.try_into().ok()),
+                    tags: Tags::new(),
+                };
+                (settings, group.arn.unwrap_or_default())
             }))
     }
 
@@ -105,43 +129,109 @@ impl Aws {
         Ok(())
     }
 
-    /// The first event since `since_ms` (milliseconds since 1970) that `matches`. The filter `pattern` spares AWS the sending of
-    /// others; it is only a hint, because not every server understands it.
-    pub async fn find_log_event(
+    /// Hands over every event from `since_ms` to `until_ms` (milliseconds since 1970, both included), oldest first within a page.
+    /// A log group that is not there has none.
+    pub async fn each_log_event(
         &self,
         group: &str,
-        pattern: &str,
         since_ms: i64,
-        matches: impl Fn(&LogEvent) -> bool,
-    ) -> Result<Option<LogEvent>, AwsError> {
+        until_ms: i64,
+        mut each: impl FnMut(i64, &str),
+    ) -> Result<(), AwsError> {
         let mut next = None;
         loop {
             let Some(page) = self
                 .logs
                 .filter_log_events()
                 .log_group_name(group)
-                .filter_pattern(pattern)
                 .start_time(since_ms)
+                .end_time(until_ms)
                 .set_next_token(next)
                 .send()
                 .await
                 .during("logs:FilterLogEvents")
                 .found()?
             else {
-                return Ok(None);
+                return Ok(());
             };
-            let found = page
-                .events
-                .unwrap_or_default()
-                .into_iter()
-                .map(|event| LogEvent {
-                    timestamp_ms: event.timestamp.unwrap_or_default(),
-                    message: event.message.unwrap_or_default(),
-                })
-                .find(&matches);
+            for event in page.events() {
+                each(
+                    event.timestamp().unwrap_or_default(),
+                    event.message().unwrap_or_default(),
+                );
+            }
             next = page.next_token;
-            if found.is_some() || next.is_none() {
-                return Ok(found);
+            if next.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Asks Logs Insights and waits for the answer. The times are milliseconds since 1970, of which only whole seconds count. A
+    /// log group that is not there has no rows.
+    pub async fn query_logs(
+        &self,
+        group: &str,
+        query: &str,
+        since_ms: i64,
+        until_ms: i64,
+    ) -> Result<Vec<Row>, AwsError> {
+        const ACTION: &str = "logs:GetQueryResults";
+        let Some(started) = self
+            .logs
+            .start_query()
+            .log_group_name(group)
+            .query_string(query)
+            .start_time(since_ms.div_euclid(1000))
+            .end_time(until_ms.div_euclid(1000))
+            .limit(10_000)
+            .send()
+            .await
+            .during("logs:StartQuery")
+            .found()?
+        else {
+            return Ok(Vec::new());
+        };
+        let id = started.query_id.unwrap_or_default();
+        let mut pause = Duration::from_millis(100);
+        let mut rows = Vec::new();
+        let mut next = None;
+        loop {
+            let answer = self
+                .logs
+                .get_query_results()
+                .query_id(&id)
+                .set_next_token(next.clone())
+                .send()
+                .await
+                .during(ACTION)?;
+            match answer.status() {
+                Some(QueryStatus::Complete) => {
+                    rows.extend(answer.results().iter().map(|fields| {
+                        fields
+                            .iter()
+                            .filter_map(|field| Some((field.field.clone()?, field.value.clone()?)))
+                            .filter(|(_, value)| !value.is_empty())
+                            .collect::<Row>()
+                    }));
+                    next = answer.next_token;
+                    if next.is_none() {
+                        return Ok(rows);
+                    }
+                }
+                Some(QueryStatus::Scheduled | QueryStatus::Running) | None => {
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_secs(1));
+                }
+                Some(other) => {
+                    return Err(AwsError {
+                        action: ACTION,
+                        kind: Kind::Refused,
+                        code: "query not answered".into(),
+                        message: format!("the query ended as {}", other.as_str()),
+                        request_id: None,
+                    });
+                }
             }
         }
     }

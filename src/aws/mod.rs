@@ -12,6 +12,7 @@ mod pace;
 mod raw;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
@@ -22,6 +23,7 @@ use aws_sdk_cognitoidentityprovider::config::retry::{RetryPartition, TokenBucket
 use aws_smithy_http_client::{Builder, Connector, proxy::ProxyConfig, tls};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use jane_migrate_handler::aws::Credentials;
+use tokio::sync::Semaphore;
 
 pub use error::{AwsError, Found, Kind};
 
@@ -65,7 +67,12 @@ pub struct Aws {
     iam: aws_sdk_iam::Client,
     logs: aws_sdk_cloudwatchlogs::Client,
     credentials: Option<SharedCredentialsProvider>,
+    /// An upload is in memory several times over while it is encoded and sent.
+    uploads: Arc<Semaphore>,
 }
+
+/// Uploads at once.
+const UPLOADS: usize = 4;
 
 impl Aws {
     /// Loads the configuration that every AWS tool shares (environment, profiles, SSO, instance roles). Makes no call.
@@ -143,6 +150,7 @@ impl Aws {
                     .build(),
             ),
             credentials: config.credentials_provider(),
+            uploads: Arc::new(Semaphore::new(UPLOADS)),
         }
     }
 

@@ -117,10 +117,7 @@ impl Deploying<'_> {
             return Ok(ended(RunResult::Declined, None));
         }
         let inputs = Inputs {
-            artifact: match plan.needs_code() {
-                true => self.codes.artifact(config),
-                false => None,
-            },
+            code: self.codes.get(config).filter(|_| plan.needs_code()),
             snapshot: keep_snapshot(&session, self.loaded, &plan, self.ui)?,
             mfa: session.observed.mfa.clone(),
             probe: (!self.args.no_probe)

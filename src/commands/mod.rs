@@ -9,8 +9,10 @@ mod plan;
 mod policy;
 mod sandbox;
 mod session;
+mod status;
 mod teardown;
 mod tour;
+mod try_;
 mod verify;
 
 use std::process::ExitCode;
@@ -28,6 +30,8 @@ pub async fn run(cli: Cli, ui: &Ui) -> anyhow::Result<ExitCode> {
         Command::Plan(args) => plan::run(global, args, ui).await,
         Command::Deploy(args) => deploy::run(global, args, ui).await,
         Command::Verify(args) => verify::run(global, args, ui).await,
+        Command::Status(args) => status::run(global, args, ui).await,
+        Command::Try(args) => try_::run(global, args, ui).await,
         Command::Teardown(args) => teardown::run(global, args, ui).await,
         Command::Policy(args) => policy::run(global, args, ui).await,
         Command::Sandbox(args) => sandbox::run(args, ui).await,

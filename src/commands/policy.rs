@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::ValueEnum;
+use jane_migrate_config::Config;
 use serde_json::Value;
 
 use crate::aws::Aws;
@@ -20,7 +21,7 @@ pub(super) async fn run(global: &Global, args: &Policy, ui: &Ui) -> anyhow::Resu
     let targets = settings::targets(global, &args.pools, config)?;
     let mut subjects = Vec::new();
     for target in targets {
-        subjects.push(subject(target, args, ui).await?);
+        subjects.push(subject(target, config, args, ui).await?);
     }
     let duties = match &args.duties[..] {
         [] => Duty::value_variants(),
@@ -30,12 +31,12 @@ pub(super) async fn run(global: &Global, args: &Policy, ui: &Ui) -> anyhow::Resu
         // What was asked for by name is one document, ready for IAM.
         let policy = if args.duties.is_empty() {
             let each = duties.iter().map(|duty| {
-                let statements = statements(&[*duty], &subjects, config);
+                let statements = statements(&[*duty], &subjects);
                 (duty.name().to_owned(), document(&statements))
             });
             Value::Object(each.collect())
         } else {
-            document(&statements(duties, &subjects, config))
+            document(&statements(duties, &subjects))
         };
         ui.document(&policy)?;
         return Ok(ExitCode::SUCCESS);
@@ -44,7 +45,7 @@ pub(super) async fn run(global: &Global, args: &Policy, ui: &Ui) -> anyhow::Resu
     let mut text = String::new();
     for duty in duties {
         let _ = writeln!(text, "{}", strong.apply_to(duty.name()));
-        for statement in statements(&[*duty], &subjects, config) {
+        for statement in statements(&[*duty], &subjects) {
             show(&statement, &mut text);
         }
         text.push('\n');
@@ -67,13 +68,20 @@ fn show(statement: &Statement, text: &mut String) {
 }
 
 /// The pool's ARN, from the account that was given or from the pool itself.
-async fn subject(target: Target, args: &Policy, ui: &Ui) -> anyhow::Result<Subject> {
+async fn subject<'a>(
+    target: Target,
+    config: Option<&'a Config>,
+    args: &Policy,
+    ui: &Ui,
+) -> anyhow::Result<Subject<'a>> {
+    let config = config.map(|config| config.for_pool(target.pool.as_str()));
     let region = target.connection.region.clone();
     if let Some(account) = &args.account {
         return Ok(Subject {
             names: Names::new(PoolArn::new(target.pool, region, account.clone())),
             sms_role: args.sms_role.clone(),
             sender_key: None,
+            config,
         });
     }
     let aws = Aws::connect(&target.connection).await;
@@ -88,5 +96,5 @@ async fn subject(target: Target, args: &Policy, ui: &Ui) -> anyhow::Result<Subje
     let Ok(arn) = pool.arn().parse::<PoolArn>() else {
         bail!("user pool `{}` has no ARN that can be read", target.pool);
     };
-    Ok(Subject::new(Names::new(arn), &pool))
+    Ok(Subject::new(Names::new(arn), &pool, config))
 }

@@ -13,13 +13,13 @@ use jane_migrate_config::{
 use serde_json::Value;
 
 use super::many::each;
-use crate::apply::{Event, Inputs, Interrupt, Report, RunResult, apply};
+use crate::apply::{Code, Event, Inputs, Interrupt, Report, RunResult, apply};
 use crate::artifact::{self, Artifact, Progress};
 use crate::aws::{Aws, Connections};
 use crate::cli::Allow;
 use crate::document::{ClientDocument, PoolDocument};
 use crate::ids::{Names, PoolId};
-use crate::observe::observe;
+use crate::observe::{observe, observe_without_pool};
 use crate::plan::{self, Allowed, Change, Observed, Plan};
 use crate::resources::Desired;
 use crate::settings::{self, Target};
@@ -57,6 +57,21 @@ impl Session {
         })
     }
 
+    /// What is left of ours where the pool itself is gone; `None` where nothing is.
+    pub(super) async fn open_without_pool(
+        target: Target,
+        connections: &Connections,
+    ) -> anyhow::Result<Option<Self>> {
+        let aws = connections.get(&target.connection).await;
+        let left = observe_without_pool(&aws, &target.pool, &target.connection.region).await?;
+        Ok(left.map(|(names, observed)| Self {
+            target,
+            aws,
+            names,
+            observed,
+        }))
+    }
+
     /// Reads everything again.
     pub(super) async fn refresh(&mut self) -> anyhow::Result<()> {
         let (_, observed) = observe(
@@ -68,6 +83,11 @@ impl Session {
         .await?;
         self.observed = observed;
         Ok(())
+    }
+
+    /// Whether the pool itself is there: what was read of it always says more than that.
+    pub(super) fn has_pool(&self) -> bool {
+        !self.observed.mfa.is_null()
     }
 
     /// The clients whose sign-ins must migrate.
@@ -345,15 +365,15 @@ fn password_policy(policy: &Value) -> PasswordPolicy {
 /// number of pools.
 pub(super) struct Codes {
     given: Option<PathBuf>,
-    codes: BTreeMap<(&'static str, &'static str), Code>,
+    handlers: BTreeMap<(&'static str, &'static str), Handler>,
 }
 
 /// One handler.
-struct Code {
+struct Handler {
     /// The digest that the function's tag will hold.
     source: String,
     /// The zip, once it is there.
-    artifact: Option<Artifact>,
+    code: Option<Code>,
 }
 
 impl Codes {
@@ -361,7 +381,7 @@ impl Codes {
     pub(super) fn new(given: Option<PathBuf>) -> Self {
         Self {
             given,
-            codes: BTreeMap::new(),
+            handlers: BTreeMap::new(),
         }
     }
 
@@ -369,46 +389,53 @@ impl Codes {
     pub(super) fn source(&mut self, config: &Config) -> anyhow::Result<&str> {
         let key = key(config);
         if self.given.is_some()
-            && let Some((kind, _)) = self.codes.keys().find(|(kind, _)| *kind != key.0)
+            && let Some((kind, _)) = self.handlers.keys().find(|(kind, _)| *kind != key.0)
         {
             bail!(
                 "--artifact is one handler, and these pools have directories of kind `{kind}` and `{}`; deploy them one kind at a time",
                 key.0
             );
         }
-        let code = match self.codes.entry(key) {
+        let handler = match self.handlers.entry(key) {
             Entry::Occupied(there) => there.into_mut(),
             Entry::Vacant(free) => free.insert(match &self.given {
                 Some(zip) => {
                     let artifact = artifact::open(zip, config.function.architecture)?;
-                    Code {
-                        source: artifact.source.clone(),
-                        artifact: Some(artifact),
+                    Handler {
+                        code: Some(code(&artifact)?),
+                        source: artifact.source,
                     }
                 }
-                None => Code {
+                None => Handler {
                     source: artifact::source_digest(key.0, config.function.architecture),
-                    artifact: None,
+                    code: None,
                 },
             }),
         };
-        Ok(&code.source)
+        Ok(&handler.source)
     }
 
-    /// Makes sure that the zip for this configuration is there.
+    /// Makes sure that the code for this configuration is there.
     pub(super) async fn build(&mut self, config: &Config, ui: &Ui) -> anyhow::Result<()> {
-        if let Some(code) = self.codes.get_mut(&key(config))
-            && code.artifact.is_none()
+        if let Some(handler) = self.handlers.get_mut(&key(config))
+            && handler.code.is_none()
         {
-            code.artifact = Some(build(config, ui).await?);
+            handler.code = Some(code(&build(config, ui).await?)?);
         }
         Ok(())
     }
 
-    /// The zip for this configuration, once it was built.
-    pub(super) fn artifact(&self, config: &Config) -> Option<Artifact> {
-        self.codes.get(&key(config))?.artifact.clone()
+    /// The code for this configuration, once it was built.
+    pub(super) fn get(&self, config: &Config) -> Option<Code> {
+        self.handlers.get(&key(config))?.code.clone()
     }
+}
+
+fn code(artifact: &Artifact) -> anyhow::Result<Code> {
+    Ok(Code {
+        zip: artifact.read()?.into(),
+        code_sha256: artifact.code_sha256.clone(),
+    })
 }
 
 fn key(config: &Config) -> (&'static str, &'static str) {

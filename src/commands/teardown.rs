@@ -1,24 +1,32 @@
 //! `teardown`: detach the trigger, put clients back, delete what is ours. Needs no configuration: tags say what to do.
 
+use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use jane_migrate_config::{Date, Window};
 use serde::Serialize;
-use serde_json::Value;
 
 use super::ending;
 use super::many::{Ending, Endings, each};
 use super::session::{self, Operator, Planned, Session, since_epoch_ms, today};
 use crate::apply::{Inputs, Report, RunResult};
-use crate::aws::logs::LogEvent;
+use crate::aws::{AwsError, Connections};
 use crate::cli::{Global, Teardown};
+use crate::observe::NoSuchPool;
 use crate::plan::{self, Allowed, Plan};
-use crate::settings;
+use crate::settings::{self, Target};
+use crate::status::read::Log;
+use crate::status::{Facts, Status, time, when};
 use crate::ui::Ui;
+use crate::ui::status::thousands;
 use crate::verify::deployed_settings;
 
-/// How recent a migration counts as people still migrating.
-const RECENT_DAYS: i64 = 7;
+/// How far back to look for who has come over.
+const HISTORY_DAYS: i64 = 90;
+
+const DAY_MS: i64 = 86_400_000;
 
 /// The JSON document of teardown.
 #[derive(Debug, Serialize)]
@@ -29,6 +37,24 @@ struct Document {
     plan: Option<Plan>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    migration: Option<Migration>,
+}
+
+/// How far the migration has come that would end.
+#[derive(Debug, Clone, Serialize)]
+struct Migration {
+    arrived: u64,
+    left: Option<u64>,
+    last_migration: Option<String>,
+}
+
+/// A teardown that could be planned.
+struct Prepared {
+    planned: Planned,
+    migration: Option<Migration>,
+    /// Why it is too early for it.
+    early: Option<String>,
 }
 
 pub(super) async fn run(global: &Global, args: &Teardown, ui: &Ui) -> anyhow::Result<ExitCode> {
@@ -41,37 +67,52 @@ pub(super) async fn run(global: &Global, args: &Teardown, ui: &Ui) -> anyhow::Re
     }
     let mut endings = Endings::new(ui, &targets, Ending::Failed);
     let several = targets.len() > 1;
-    let planned = each(
-        session::open_all(targets, ui).await,
-        async |(pool, session)| {
-            let planned = match session {
-                Ok(session) => plan(session, args).await,
-                Err(error) => Err(error),
+    let opened = session::open_all(targets.clone(), ui).await;
+    let prepared = each(
+        targets.into_iter().zip(opened),
+        async |(target, (pool, session))| {
+            let prepared = async {
+                let session = or_what_is_left(session, target).await?;
+                let window = config.map(|config| config.for_pool(pool.as_str()).window.clone());
+                prepare(session, window.unwrap_or_default(), args, ui).await
             };
-            (pool, planned)
+            let prepared = prepared.await;
+            (pool, prepared)
         },
     )
     .await;
     let mut ready = Vec::new();
-    for (pool, planned) in planned {
-        match planned {
-            Ok((planned, early)) => {
-                planned.show(ui);
-                if let Some(reason) = early {
-                    ui.error(&anyhow::anyhow!(
-                        "{reason}; nothing was changed. --force tears down all the same: whoever has not migrated by then can no longer sign in"
-                    ));
-                    let document = Document {
-                        report: Report::without_steps(pool.as_str(), RunResult::Blocked),
-                        plan: Some(planned.plan),
-                        refused: Some(reason),
-                    };
-                    endings.ended(pool, &document, Ending::Failed)?;
-                } else {
-                    ready.push((pool, Ok(planned)));
-                }
+    let mut migrations = BTreeMap::new();
+    for (pool, prepared) in prepared {
+        let Prepared {
+            planned,
+            migration,
+            early,
+        } = match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                endings.broke_off(pool, error)?;
+                continue;
             }
-            Err(error) => endings.broke_off(pool, error)?,
+        };
+        planned.show(ui);
+        if let Some(migration) = &migration {
+            ui.say(&format!("\n{}", migration.sentence()));
+        }
+        if let Some(reason) = early {
+            ui.error(&anyhow::anyhow!(
+                "{reason}; nothing was changed. --force tears down all the same: whoever has not migrated by then can no longer sign in"
+            ));
+            let document = Document {
+                report: Report::without_steps(pool.as_str(), RunResult::Blocked),
+                plan: Some(planned.plan),
+                refused: Some(reason),
+                migration,
+            };
+            endings.ended(pool, &document, Ending::Failed)?;
+        } else {
+            migrations.insert(pool.clone(), migration);
+            ready.push((pool, Ok(planned)));
         }
     }
     let agreed = args.yes
@@ -87,20 +128,24 @@ pub(super) async fn run(global: &Global, args: &Teardown, ui: &Ui) -> anyhow::Re
         (pool, torn_down)
     })
     .await;
-    for (pool, document) in torn_down {
-        let document = match document {
-            Ok(document) => document,
+    for (pool, torn_down) in torn_down {
+        let (session, mut document) = match torn_down {
+            Ok(torn_down) => torn_down,
             Err(error) => {
                 endings.broke_off(pool, error)?;
                 continue;
             }
         };
+        document.migration = migrations.remove(&pool).flatten();
         let report = &document.report;
         match report.result {
             RunResult::Declined => ui.note("nothing was changed"),
-            RunResult::Done if !several => ui.say(&format!(
-                "Nothing of jane-migrate is left at pool {pool}. Apps may sign in with USER_SRP_AUTH from now on."
-            )),
+            RunResult::Done if !several => {
+                ui.say(&format!(
+                    "Nothing of jane-migrate is left at pool {pool}.{}",
+                    afterwards(&session).await
+                ));
+            }
             _ => {
                 super::show_ending(report, ui, "teardown");
             }
@@ -110,86 +155,203 @@ pub(super) async fn run(global: &Global, args: &Teardown, ui: &Ui) -> anyhow::Re
     endings.finish()
 }
 
-/// What there is to take away, and why it may be too early for it.
-async fn plan(session: Session, args: &Teardown) -> anyhow::Result<(Planned, Option<String>)> {
+/// Where the pool itself was deleted, what is ours may still be there.
+async fn or_what_is_left(
+    session: anyhow::Result<Session>,
+    target: Target,
+) -> anyhow::Result<Session> {
+    match session {
+        Err(error) if error.is::<NoSuchPool>() => {
+            let left = Session::open_without_pool(target, &Connections::default()).await?;
+            left.ok_or(error)
+        }
+        session => session,
+    }
+}
+
+/// What there is to take away, how far the migration has come, and why it may be too early.
+async fn prepare(
+    session: Session,
+    window: Window,
+    args: &Teardown,
+    ui: &Ui,
+) -> anyhow::Result<Prepared> {
     let allowed = Allowed {
         unknown: args.unknown.iter().cloned().collect(),
         ..Allowed::default()
     };
     let plan = plan::teardown(&session.names, &session.observed, args.keep_logs, &allowed);
-    let early = match args.force || plan.is_blocked() || plan.changes.is_empty() {
-        true => None,
-        false => too_early(&session).await?,
-    };
-    Ok((Planned { session, plan }, early))
+    let (mut migration, mut early) = (None, None);
+    if !plan.is_blocked() && !plan.changes.is_empty() && session.has_pool() {
+        let status = match status(&session, &window, args).await {
+            Ok(status) => status,
+            Err(error) if args.force => {
+                ui.warn(&format!(
+                    "how far the migration has come is not known: {error:#}"
+                ));
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        if !args.force {
+            early = too_early(&session, status.as_ref(), args.recent_days)?;
+        }
+        migration = status.map(|status| Migration {
+            arrived: status.progress.arrived,
+            left: status.outlook.left,
+            last_migration: status.progress.last_migration,
+        });
+    }
+    Ok(Prepared {
+        planned: Planned { session, plan },
+        migration,
+        early,
+    })
 }
 
-async fn teardown(planned: Planned, agreed: bool, operator: &Operator, ui: &Ui) -> Document {
-    let Planned { session, plan } = planned;
-    let pool = session.names.pool.id.as_str();
-    let ended = |result, plan| Document {
-        report: Report::without_steps(pool, result),
-        plan,
-        refused: None,
+/// How the migration goes, as far as the log tells.
+async fn status(
+    session: &Session,
+    window: &Window,
+    args: &Teardown,
+) -> anyhow::Result<Option<Status>> {
+    if session.observed.log_group.is_none() {
+        return Ok(None);
+    }
+    let now_ms = since_epoch_ms();
+    let days = HISTORY_DAYS.max(args.recent_days.into());
+    let since_ms = (now_ms.div_euclid(DAY_MS) - days) * DAY_MS;
+    let group = &session.names.log_group;
+    let tally = async {
+        let mut log = Log::open(&session.aws, group, since_ms, now_ms).await?;
+        Ok((log.read(now_ms, |_| ()).await?, log.source))
     };
-    if plan.is_blocked() {
-        return ended(RunResult::Blocked, Some(plan));
-    }
-    if plan.changes.is_empty() {
-        return ended(RunResult::NothingToDo, None);
-    }
-    if !agreed {
-        return ended(RunResult::Declined, None);
-    }
-    let inputs = Inputs {
-        mfa: session.observed.mfa.clone(),
-        ..Inputs::default()
+    let (tally, source) = tally.await.map_err(|error: AwsError| {
+        anyhow::Error::new(error).context(format!(
+            "failed to look in log group `{group}` whether customers still migrate (with --force that does not matter)"
+        ))
+    })?;
+    let pool = &session.observed.pool;
+    let facts = Facts {
+        pool: pool.id().to_owned(),
+        name: pool.name().to_owned(),
+        pool_users: pool.estimated_users(),
+        clients: BTreeMap::new(),
+        total_users: window.total_users,
+        closes: closes(session),
+        since: Date::from_epoch_days(since_ms.div_euclid(DAY_MS))
+            .context("the clock of this machine is off")?,
+        now_ms,
     };
-    Document {
-        report: session.apply(&plan, &inputs, operator, ui).await,
-        plan: None,
-        refused: None,
-    }
+    Ok(Some(Status::new(&tally, &facts, source)))
+}
+
+/// The last day of the window, as the deployed function has it.
+fn closes(session: &Session) -> Option<Date> {
+    deployed_settings(session.observed.function.as_ref()?)?.window_closes
 }
 
 /// Why it is too early to tear down, if it is: the window is open, or customers migrated lately.
-async fn too_early(session: &Session) -> anyhow::Result<Option<String>> {
-    let Some(function) = &session.observed.function else {
-        return Ok(None);
-    };
-    if let Some(closes) = deployed_settings(function).and_then(|settings| settings.window_closes)
+fn too_early(
+    session: &Session,
+    status: Option<&Status>,
+    recent_days: u32,
+) -> anyhow::Result<Option<String>> {
+    if let Some(closes) = closes(session)
         && today()? <= closes
     {
         return Ok(Some(format!("the migration window is open until {closes}")));
     }
-    if session.observed.log_group.is_none() {
-        return Ok(None);
-    }
-    let since = since_epoch_ms() - RECENT_DAYS * 86_400_000;
-    let migrated = |event: &LogEvent| {
-        serde_json::from_str::<Value>(&event.message).is_ok_and(|line| {
-            matches!(
-                line["outcome"].as_str(),
-                Some("migrated" | "migrated-for-reset")
-            )
-        })
-    };
-    let recent = session
-        .aws
-        .find_log_event(
-            &session.names.log_group,
-            "{ $.outcome = \"migrated*\" }",
-            since,
-            migrated,
+    let since = time(since_epoch_ms() - i64::from(recent_days) * DAY_MS);
+    let recent = status
+        .and_then(|status| status.progress.last_migration.as_ref())
+        .is_some_and(|last| *last >= since);
+    Ok(recent.then(|| format!("customers migrated within the last {recent_days} days")))
+}
+
+impl Migration {
+    fn sentence(&self) -> String {
+        let Self {
+            arrived,
+            left,
+            last_migration,
+        } = self;
+        let last = last_migration.as_ref().map_or_else(String::new, |last| {
+            format!(", the last on {} UTC", when(last))
+        });
+        let left = match left {
+            Some(0) => "Nobody is left.".to_owned(),
+            Some(left) => format!(
+                "{} have not: without the migration they can no longer sign in with their password.",
+                thousands(*left)
+            ),
+            None => {
+                "How many have not is not known, because total_users is not set under [window]."
+                    .to_owned()
+            }
+        };
+        format!(
+            "{} customer(s) have come over{last}. {left}",
+            thousands(*arrived)
         )
-        .await
-        .with_context(|| {
-            format!(
-                "failed to look in log group `{}` whether customers still migrate (--force does not look)",
-                session.names.log_group
-            )
-        })?;
-    Ok(recent
-        .is_some()
-        .then(|| format!("customers migrated within the last {RECENT_DAYS} days")))
+    }
+}
+
+/// What the apps may do from now on, client by client.
+async fn afterwards(session: &Session) -> String {
+    let pool = &session.names.pool.id;
+    // Only advice: what cannot be read is left out.
+    let ids = match session.has_pool() {
+        true => session.aws.client_ids(pool).await.unwrap_or_default(),
+        false => return String::new(),
+    };
+    let clients = each(ids, async |id| session.aws.describe_client(pool, &id).await).await;
+    let mut text = " Apps may sign in with USER_SRP_AUTH from now on, which sends no password; in Amplify that is authFlowType \"USER_SRP_AUTH\".".to_owned();
+    for client in clients.into_iter().flatten() {
+        let (name, id) = (client.name(), client.id());
+        if !client.allows_srp() {
+            let _ = write!(
+                text,
+                "\n  client {name} ({id}) does not allow SRP yet: add ALLOW_USER_SRP_AUTH before its app changes"
+            );
+        }
+        if client.allows_password_auth() {
+            let _ = write!(
+                text,
+                "\n  client {name} ({id}) allows USER_PASSWORD_AUTH, as it did before deploy: take it away once no app uses it"
+            );
+        }
+    }
+    text
+}
+
+async fn teardown(
+    planned: Planned,
+    agreed: bool,
+    operator: &Operator,
+    ui: &Ui,
+) -> (Session, Document) {
+    let Planned { session, plan } = planned;
+    let pool = session.names.pool.id.as_str();
+    let document = |report, plan| Document {
+        report,
+        plan,
+        refused: None,
+        migration: None,
+    };
+    let without_steps = |result| Report::without_steps(pool, result);
+    let document = if plan.is_blocked() {
+        document(without_steps(RunResult::Blocked), Some(plan))
+    } else if plan.changes.is_empty() {
+        document(without_steps(RunResult::NothingToDo), None)
+    } else if !agreed {
+        document(without_steps(RunResult::Declined), None)
+    } else {
+        let inputs = Inputs {
+            mfa: session.observed.mfa.clone(),
+            ..Inputs::default()
+        };
+        document(session.apply(&plan, &inputs, operator, ui).await, None)
+    };
+    (session, document)
 }

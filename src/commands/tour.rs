@@ -103,6 +103,12 @@ impl Tour<'_> {
         self.stays_away(refused).await?;
         self.stays_away(marketplace).await?;
 
+        self.chapter(
+            "Status",
+            "How far it has come: read from the function's log, in which no name appears. `--html FILE` writes it as a page with charts.",
+        );
+        self.command(&["status"], 0).await?;
+
         self.chapter("Verify", "What CI runs until the window closes.");
         self.command(&["verify"], 0).await?;
 

@@ -127,6 +127,16 @@ impl ClientDocument {
     }
 
     /// Whether a password can reach the service through this client, so that its users can be
+    /// Whether users may sign in with SRP, which sends no password. A list without a single `ALLOW_` is of the older kind, which
+    /// only takes SRP away by name; so is none at all.
+    pub fn allows_srp(&self) -> bool {
+        if self.flows().any(|flow| flow.starts_with("ALLOW_")) {
+            self.flows().any(|flow| flow == "ALLOW_USER_SRP_AUTH")
+        } else {
+            !self.flows().any(|flow| flow == "CUSTOM_AUTH_FLOW_ONLY")
+        }
+    }
+
     /// migrated at sign-in.
     pub fn allows_password_auth(&self) -> bool {
         self.flows().any(|flow| PASSWORD_FLOWS.contains(&flow))

@@ -6,11 +6,13 @@ pub mod hint;
 pub mod layout;
 pub mod plan;
 mod progress;
+pub mod status;
 
 use std::io::{BufRead, IsTerminal, Write};
 
 use anyhow::Context;
 use console::{Style, Term};
+use secrecy::SecretString;
 
 pub use progress::{Progress, Task};
 
@@ -44,6 +46,14 @@ impl Styles {
             dim: style().dim(),
             columns,
         }
+    }
+}
+
+#[cfg(test)]
+impl Styles {
+    /// No colour at all, and lines as long as they like.
+    pub(crate) fn plain() -> Self {
+        Self::new(false, None)
     }
 }
 
@@ -108,6 +118,22 @@ impl Ui {
         }
     }
 
+    /// How many columns there are for pictures.
+    pub fn width(&self) -> usize {
+        self.out.columns.unwrap_or(100)
+    }
+
+    /// Whether what was said can be replaced.
+    pub fn can_redraw(&self) -> bool {
+        std::io::stdout().is_terminal() && !self.json && !self.quiet
+    }
+
+    /// Says this in place of everything before it.
+    pub fn redraw(&self, text: &str) {
+        let _ = Term::stdout().clear_screen();
+        self.say(text);
+    }
+
     /// The same, for a JSON document.
     pub fn as_json(&self, json: bool) -> Self {
         Self {
@@ -153,6 +179,16 @@ impl Ui {
     /// Something that takes a while begins.
     pub fn task(&self, label: impl Into<String>) -> Task {
         self.progress.task(label.into())
+    }
+
+    /// Asks for what nobody else should see. Where nobody can answer, the error names `otherwise`.
+    pub fn ask_secret(&self, question: &str, otherwise: &str) -> anyhow::Result<SecretString> {
+        let terminal = Term::stderr();
+        if !terminal.is_term() || !std::io::stdin().is_terminal() {
+            anyhow::bail!("nobody can be asked here; give {otherwise}");
+        }
+        terminal.write_str(&format!("{question}: "))?;
+        Ok(terminal.read_secure_line()?.into())
     }
 
     /// Whether somebody sits there who can be asked.

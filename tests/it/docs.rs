@@ -168,7 +168,7 @@ async fn run(page: &Path) -> (Vec<String>, String) {
             corner.try_cognito("InitiateAuth", body).await;
         }
         // The tour shows commands of its own.
-        let alone = between.iter().any(|line| *line == "<!-- one command -->");
+        let alone = between.contains(&"<!-- one command -->");
         written = block.line + block.lines.len() + 1;
 
         let mut is = Vec::new();

@@ -152,6 +152,7 @@ async fn attach(corner: &Corner, role: &str) {
 #[tokio::test]
 async fn each_call_of_the_program_is_in_the_table() {
     let corner = Corner::new().await;
+    corner.add_accounts();
     let kept = json!({ "Name": "/jane/secret", "Type": "SecureString", "Value": corner.jane.client_secret() });
     keep_secret(&corner, "AmazonSSM.PutParameter", kept).await;
     let kept = json!({ "Name": "jane", "SecretString": corner.jane.client_secret() });
@@ -181,6 +182,16 @@ async fn each_call_of_the_program_is_in_the_table() {
     meddle(&corner, &function).await;
     record(&corner, &mut seen, Duty::Deploy, &deploy, 0).await;
     record(&corner, &mut seen, Duty::Verify, &verify, 0).await;
+
+    let status = [&["status"], &of_pool[..]].concat();
+    record(&corner, &mut seen, Duty::Status, &status, 0).await;
+    let attempt = ["try", "--forgot-password", "--user", "sso@example.com"];
+    let attempt = [&attempt[..], &of_pool].concat();
+    record(&corner, &mut seen, Duty::Try, &attempt, 0).await;
+    let local = [&attempt[..], &["--local"]].concat();
+    record(&corner, &mut seen, Duty::Try, &local, 0).await;
+    configure_with_secret(&corner, in_ssm, "");
+    record(&corner, &mut seen, Duty::Try, &local, 0).await;
 
     attach(&corner, &function).await;
     let teardown = [&["teardown", "--yes"], &of_pool[..]].concat();
@@ -299,6 +310,16 @@ async fn the_printed_policies_suffice_and_nothing_else_is_allowed() {
     allow(&corner, &pool, "verify,probe").await;
     corner
         .run(&["verify", "--probe", "--pool", &pool])
+        .await
+        .ended(0);
+
+    allow(&corner, &pool, "status").await;
+    corner.run(&["status", "--pool", &pool]).await.ended(0);
+    corner.add_accounts();
+    allow(&corner, &pool, "try").await;
+    let attempt = ["try", "--forgot-password", "--user", "sso@example.com"];
+    corner
+        .run(&[&attempt[..], &["--pool", &pool]].concat())
         .await
         .ended(0);
 

@@ -180,6 +180,21 @@ impl Corner {
         (status, serde_json::from_slice(&answer).unwrap_or_default())
     }
 
+    /// A call of CloudWatch Logs by its name.
+    pub async fn logs(&self, action: &str, body: Value) -> Value {
+        let target = format!("Logs_20140328.{action}");
+        let headers = [
+            ("content-type", "application/x-amz-json-1.1"),
+            ("x-amz-target", &target),
+            ("authorization", &self.authorization("logs")),
+        ];
+        let body = body.to_string();
+        let (status, answer) = http(&self.endpoint, "POST", "/", &headers, body.as_bytes()).await;
+        let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
+        assert_eq!(status, 200, "{action}: {answer}");
+        answer
+    }
+
     fn authorization(&self, service: &str) -> String {
         format!(
             "AWS4-HMAC-SHA256 Credential={}/20260101/{REGION}/{service}/aws4_request, SignedHeaders=host, Signature=0",

@@ -17,6 +17,11 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    runtime::Runtime,
+};
+use tokio_rustls::TlsAcceptor;
 
 use crate::{
     function::{Function, forgot_password, settings, sign_in},
@@ -31,12 +36,16 @@ const DATABASE_PASSWORD: &str = "canary-database-password";
 struct Server {
     process: Child,
     port: u16,
+    /// The port that takes connections without TLS too.
+    plain: u16,
+    /// Without it: the server speaks TLS itself.
+    front: Option<Runtime>,
     data: PathBuf,
     certificate: String,
 }
 
-/// The directory with `postgres` and `initdb`.
-fn programs() -> PathBuf {
+/// The directory with `postgres` and `initdb`, and whether they were built with TLS.
+fn programs() -> (PathBuf, bool) {
     let packages = fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()
@@ -48,19 +57,55 @@ fn programs() -> PathBuf {
             .iter()
             .all(|program| directory.join(program).exists())
     };
-    packaged
-        .chain(env::split_paths(&path))
-        .find(complete)
-        .unwrap_or_else(|| {
-            let python = environment("pgserver==0.1.4");
-            let libraries = fs::read_dir(python.join("lib"))
-                .unwrap()
-                .flatten()
-                .next()
-                .unwrap()
-                .path();
-            libraries.join("site-packages/pgserver/pginstall/bin")
-        })
+    let found = packaged.chain(env::split_paths(&path)).find(complete);
+    found.map_or_else(|| (bundled(), false), |directory| (directory, true))
+}
+
+/// The programs of PyPI's `pgserver`.
+fn bundled() -> PathBuf {
+    let python = environment("pgserver==0.1.4");
+    let libraries = fs::read_dir(python.join("lib")).unwrap().flatten().next();
+    libraries
+        .unwrap()
+        .path()
+        .join("site-packages/pgserver/pginstall/bin")
+}
+
+/// A copy of the programs, with their libraries, for somebody else than root, who may not be able to reach what root
+/// installed.
+fn reachable(programs: &Path, data: &Path) -> PathBuf {
+    let packages = programs.ancestors().nth(3).unwrap();
+    let copied = Command::new("cp")
+        .arg("-r")
+        .args(["pgserver", "pgserver.libs"].map(|part| packages.join(part)))
+        .arg(data)
+        .status();
+    assert!(copied.unwrap().success(), "cp");
+    data.join("pgserver/pginstall/bin")
+}
+
+/// TLS before a server that was built without it.
+fn front(certified: &rcgen::CertifiedKey<rcgen::KeyPair>, server: u16) -> (Runtime, u16) {
+    let runtime = Runtime::new().unwrap();
+    let listener = runtime
+        .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
+        .unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let acceptor = TlsAcceptor::from(server::tls(certified));
+    runtime.spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                // Clients ask in eight bytes whether there is TLS.
+                client.read_exact(&mut [0; 8]).await?;
+                client.write_all(b"S").await?;
+                let mut client = acceptor.accept(client).await?;
+                let mut server = tokio::net::TcpStream::connect(("127.0.0.1", server)).await?;
+                tokio::io::copy_bidirectional(&mut client, &mut server).await
+            });
+        }
+    });
+    (runtime, port)
 }
 
 /// A command as somebody else than root, whom PostgreSQL refuses.
@@ -122,7 +167,10 @@ impl Server {
                 chown(owned, Some(NOBODY), Some(NOBODY)).unwrap();
             }
         }
-        let programs = programs();
+        let (programs, tls) = match programs() {
+            (bundled, false) if is_root() => (reachable(&bundled, &data), false),
+            other => other,
+        };
         let cluster = data.join("cluster");
         let made = command(&programs.join("initdb"))
             .args([
@@ -173,16 +221,26 @@ impl Server {
                 "-c",
                 "fsync=off",
             ])
-            .args(["-c", "ssl=on"])
+            .args(["-c", &format!("ssl={}", if tls { "on" } else { "off" })])
             .args(["-c", &format!("ssl_cert_file={}", files[1].display())])
             .args(["-c", &format!("ssl_key_file={}", files[2].display())])
             .stdin(Stdio::piped())
             .spawn()
             .unwrap();
         await_ready(&cluster, &mut process);
+        let plain = port;
+        let (front, port) = match tls {
+            true => (None, port),
+            false => {
+                let (runtime, port) = front(&certified, port);
+                (Some(runtime), port)
+            }
+        };
         Self {
             process,
             port,
+            plain,
+            front,
             data,
             certificate: certified.cert.pem(),
         }
@@ -206,6 +264,9 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        if let Some(front) = self.front.take() {
+            front.shutdown_background();
+        }
         drop(self.process.stdin.take());
         let _ = self.process.wait();
         let _ = fs::remove_dir_all(&self.data);
@@ -356,7 +417,7 @@ fn a_proxy_before_the_database_needs_to_keep_nothing() {
          query = \"SELECT email, hash, current_setting('default_transaction_read_only') AS session, \
          current_setting('transaction_read_only') AS read_only FROM users \
          WHERE lower(email) = $1\"\n[attributes]\nemail = 'email'\nprofile = 'session'\nwebsite = 'read_only'\n",
-        proxy(server.port)
+        proxy(server.plain)
     );
     let function = Function::start(
         &settings(&toml),

@@ -84,6 +84,19 @@ pub fn certificate() -> rcgen::CertifiedKey<rcgen::KeyPair> {
     rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap()
 }
 
+/// TLS as a server with this certificate speaks it.
+pub fn tls(certified: &rcgen::CertifiedKey<rcgen::KeyPair>) -> Arc<ServerConfig> {
+    let key = certified.signing_key.serialize_der();
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key));
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certified.cert.der().clone()], key)
+        .unwrap();
+    Arc::new(config)
+}
+
 type Answer = dyn Fn(&Request) -> Reply + Send + Sync;
 
 impl Server {
@@ -92,15 +105,9 @@ impl Server {
     }
 
     pub fn start_tls(answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
-        let rcgen::CertifiedKey { cert, signing_key } = certificate();
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(signing_key.serialize_der()));
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![cert.der().clone()], key)
-            .unwrap();
-        Self::listen(Arc::new(answer), Some(Arc::new(config)), Some(cert.pem()))
+        let certified = certificate();
+        let pem = certified.cert.pem();
+        Self::listen(Arc::new(answer), Some(tls(&certified)), Some(pem))
     }
 
     fn listen(

@@ -369,6 +369,8 @@ fn each_invocation_writes_one_line_with_metrics() {
         (&first["cold"], &second["cold"]),
         (&json!(true), &json!(false))
     );
+    assert!(first["initMs"].as_f64().unwrap() > 0.0);
+    assert!(second.get("initMs").is_none(), "only a cold start has one");
     assert!(first["durationMs"].as_f64().unwrap() > 0.0);
     let calls: Vec<_> = first["upstream"]
         .as_array()
@@ -401,4 +403,18 @@ fn each_invocation_writes_one_line_with_metrics() {
         );
     }
     assert_eq!(function.output().lines().count(), 2);
+}
+
+#[test]
+fn a_trial_of_the_operator_is_marked_and_a_sign_in_is_not() {
+    let jane = Jane::start();
+    let function = jane.function(&jane.settings());
+    function.invoke(&sign_in(USER, PASSWORD));
+    let mut trial = sign_in(USER, PASSWORD);
+    trial["callerContext"]["awsSdkVersion"] = json!("jane-migrate");
+    function.invoke(&trial);
+    let (customer, operator) = (function.record(), function.record());
+    assert!(customer.get("trial").is_none());
+    assert_eq!(operator["trial"], true);
+    assert_eq!(operator["outcome"], customer["outcome"]);
 }

@@ -1,0 +1,320 @@
+//! What a run waits for, counted in AWS calls: every call through a proxy that adds a delay, the time it all takes at two delays,
+//! and from their difference the number of calls that follow one another. Then many pools at once against one after another, and
+//! the same work done by a script of the AWS CLI and by cargo-lambda.
+//!
+//!     cargo bench --profile dev --bench calls [-- --pools 1,10,50,200]
+//!
+//! Ratios of one run on one machine; the emulator answers on the same machine, so its own time is part of every figure.
+
+#[path = "../tests/it/support.rs"]
+#[expect(dead_code, reason = "the integration tests use all of it")]
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use jane_migrate_sandbox::{Fate, Proxy, Venv};
+use serde_json::json;
+use support::{Corner, REGION, cache};
+use tokio::process::Command;
+
+/// What is added to each call where times are compared.
+const DELAY: Duration = Duration::from_millis(100);
+
+/// The two delays whose difference counts calls.
+const COUNTING: [Duration; 2] = [Duration::from_millis(400), Duration::from_millis(900)];
+
+/// The goals of a deploy from nothing and of one with nothing to do, in call times.
+const GOALS: [(&str, f64); 2] = [("deploy from nothing", 12.0), ("nothing to do", 3.0)];
+
+fn main() {
+    let pools: Vec<usize> = std::env::args()
+        .skip_while(|argument| argument != "--pools")
+        .nth(1)
+        .unwrap_or_else(|| "1,10,50".into())
+        .split(',')
+        .map(|count| count.parse().expect("--pools takes numbers"))
+        .collect();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let zip = build().await;
+        count_calls(&zip).await;
+        many_pools(&zip, &pools).await;
+        rivals(&zip).await;
+    });
+}
+
+/// Lines of the report go to stdout, whoever reads it.
+fn say(line: impl std::fmt::Display) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
+}
+
+/// The handler, built once; its time is not AWS's.
+async fn build() -> PathBuf {
+    let corner = Corner::new().await;
+    let zip = cache().join("bench-handler.zip");
+    let path = zip.to_str().expect("a path in UTF-8");
+    corner.run(&["build", "--output", path]).await.ended(0);
+    zip
+}
+
+async fn delayed(corner: &Corner, delay: Duration) -> Proxy {
+    Proxy::start(&corner.endpoint, move |_| Fate::Delay(delay))
+        .await
+        .expect("a proxy")
+}
+
+/// A run of the program through a proxy.
+struct Timed {
+    took: Duration,
+    calls: usize,
+    most_at_once: usize,
+    peak_kb: u64,
+}
+
+async fn timed(corner: &Corner, delay: Duration, arguments: &[&str]) -> Timed {
+    let proxy = delayed(corner, delay).await;
+    let mut command = corner.command(arguments);
+    command
+        .env("AWS_ENDPOINT_URL", proxy.url())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    let started = Instant::now();
+    let mut child = command.spawn().expect("the program starts");
+    let id = child.id().expect("it runs");
+    let stderr = child.stderr.take();
+    let mut peak_kb = 0;
+    let status = loop {
+        tokio::select! {
+            status = child.wait() => break status.expect("it ends"),
+            () = tokio::time::sleep(Duration::from_millis(20)) => peak_kb = peak_kb.max(memory(id)),
+        }
+    };
+    let took = started.elapsed();
+    if !status.success() {
+        let mut text = String::new();
+        if let Some(mut stderr) = stderr {
+            let _ = tokio::io::AsyncReadExt::read_to_string(&mut stderr, &mut text).await;
+        }
+        panic!("{arguments:?} failed:\n{text}");
+    }
+    Timed {
+        took,
+        calls: proxy.passed().len(),
+        most_at_once: proxy.most_at_once(),
+        peak_kb,
+    }
+}
+
+/// The most memory the process had in use so far.
+fn memory(id: u32) -> u64 {
+    std::fs::read_to_string(format!("/proc/{id}/status"))
+        .unwrap_or_default()
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .and_then(|rest| rest.split_whitespace().next()?.parse().ok())
+        .unwrap_or(0)
+}
+
+async fn new_pools(corner: &Corner, count: usize) -> Vec<String> {
+    let mut pools = Vec::new();
+    for _ in 0..count {
+        let pool = corner.create_pool(json!({})).await;
+        corner.create_client(&pool, json!({})).await;
+        pools.push(pool);
+    }
+    let tables: String = pools
+        .iter()
+        .map(|pool| format!("[[pool]]\nid = \"{pool}\"\n"))
+        .collect();
+    corner.configure(&tables);
+    pools
+}
+
+async fn count_calls(zip: &Path) {
+    let zip = zip.to_str().expect("a path in UTF-8");
+    let steps: [(&str, &[&str]); 4] = [
+        (
+            "deploy from nothing",
+            &["deploy", "--yes", "--artifact", zip],
+        ),
+        ("nothing to do", &["deploy", "--yes", "--artifact", zip]),
+        ("verify", &["verify"]),
+        ("teardown", &["teardown", "--yes", "--force"]),
+    ];
+    let mut times = [[Duration::ZERO; 4]; 2];
+    let mut calls = [0; 4];
+    for (delay, times) in COUNTING.into_iter().zip(&mut times) {
+        let corner = Corner::new().await;
+        new_pools(&corner, 1).await;
+        for ((n, (_, arguments)), time) in steps.iter().enumerate().zip(times) {
+            let run = timed(&corner, delay, arguments).await;
+            *time = run.took;
+            calls[n] = run.calls;
+        }
+    }
+    say("One pool: AWS calls, and how many of them follow one another (call times)");
+    for (n, (name, _)) in steps.iter().enumerate() {
+        let longer = times[1][n].saturating_sub(times[0][n]);
+        let call_times = longer.as_secs_f64() / (COUNTING[1] - COUNTING[0]).as_secs_f64();
+        let goal = GOALS.iter().find(|(of, _)| of == name).map(|(_, goal)| {
+            match call_times <= goal + 0.5 {
+                true => format!("   goal {goal}: met"),
+                false => format!("   goal {goal}: not met"),
+            }
+        });
+        say(format_args!(
+            "  {name:<20} {:>3} calls  {call_times:>5.1} call times{}",
+            calls[n],
+            goal.unwrap_or_default()
+        ));
+    }
+}
+
+async fn many_pools(zip: &Path, counts: &[usize]) {
+    let zip = zip.to_str().expect("a path in UTF-8");
+    say(format_args!(
+        "\nMany pools, {} ms added to each call: deploy all at once against one after another",
+        DELAY.as_millis()
+    ));
+    let mut alone = Duration::ZERO;
+    for (n, count) in counts.iter().enumerate() {
+        let corner = Corner::new().await;
+        let pools = new_pools(&corner, *count).await;
+        let together = timed(&corner, DELAY, &["deploy", "--yes", "--artifact", zip]).await;
+        if n == 0 {
+            // One after another is as many times one alone: measured on ten, in the same run.
+            let corner = Corner::new().await;
+            let one_by_one = new_pools(&corner, 10).await;
+            for pool in &one_by_one {
+                let arguments = ["deploy", "--yes", "--artifact", zip, "--pool", pool];
+                alone += timed(&corner, DELAY, &arguments).await.took / 10;
+            }
+        }
+        let ratio = together.took.as_secs_f64() / (alone.as_secs_f64() * *count as f64);
+        say(format_args!(
+            "  {:>3} pools  {:>6.1} s  {:.2} of one after another  {:>4} calls, {:>3} at once  peak {} MB",
+            pools.len(),
+            together.took.as_secs_f64(),
+            ratio,
+            together.calls,
+            together.most_at_once,
+            together.peak_kb / 1024
+        ));
+    }
+}
+
+/// The same by other means, through the same delay.
+async fn rivals(zip: &Path) {
+    say(format_args!(
+        "\nOne pool by other means, {} ms added to each call",
+        DELAY.as_millis()
+    ));
+    let corner = Corner::new().await;
+    new_pools(&corner, 1).await;
+    let zip_path = zip.to_str().expect("a path in UTF-8");
+    let ours = timed(&corner, DELAY, &["deploy", "--yes", "--artifact", zip_path]).await;
+    let show = |name: &str, took: Duration, calls: usize, does: &str| {
+        say(format_args!(
+            "  {name:<16} {:>5.1} s ({:.2} of ours)  {calls:>2} calls  {does}",
+            took.as_secs_f64(),
+            took.as_secs_f64() / ours.took.as_secs_f64()
+        ));
+    };
+    show(
+        "jane-migrate",
+        ours.took,
+        ours.calls,
+        "all of it, proven afterwards",
+    );
+
+    let corner = Corner::new().await;
+    let pool = new_pools(&corner, 1).await.remove(0);
+    let venv = venv("awscli", "awscli==1.46.2").await;
+    let script = corner.folder.path().join("deploy.sh");
+    std::fs::write(&script, CLI_SCRIPT).expect("the script");
+    let proxy = delayed(&corner, DELAY).await;
+    let started = Instant::now();
+    let mut command = Command::new("bash");
+    command
+        .arg(&script)
+        .env("AWS", venv.parent().expect("a folder").join("aws"))
+        .env("POOL", &pool)
+        .env("ACCOUNT", &corner.account)
+        .env("ZIP", zip);
+    run(command, &corner, &proxy).await;
+    show(
+        "AWS CLI script",
+        started.elapsed(),
+        proxy.passed().len(),
+        "role, log group, function, permission, trigger; wipes the pool's other settings, proves nothing",
+    );
+
+    let corner = Corner::new().await;
+    let venv = self::venv("cargo-lambda", "cargo-lambda==1.9.2").await;
+    let folder = corner.folder.path();
+    let unzip = "import sys, zipfile; zipfile.ZipFile(sys.argv[1]).extractall(sys.argv[2])";
+    let mut command = Command::new(&venv);
+    command.args(["-c", unzip]).arg(zip).arg(folder);
+    let proxy = delayed(&corner, DELAY).await;
+    run(command, &corner, &proxy).await;
+    let manifest = "[package]\nname = \"bootstrap\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[[bin]]\nname = \"bootstrap\"\npath = \"main.rs\"\n";
+    std::fs::write(folder.join("Cargo.toml"), manifest).expect("a manifest");
+    std::fs::write(folder.join("main.rs"), "fn main() {}\n").expect("a program");
+    let started = Instant::now();
+    let mut command = Command::new(venv.parent().expect("a folder").join("cargo-lambda"));
+    command
+        .args(["lambda", "deploy", "--endpoint-url", &proxy.url()])
+        .args(["--region", REGION, "--retry-attempts", "5", "--binary-path"])
+        .arg(folder.join("bootstrap"))
+        .arg("migration");
+    run(command, &corner, &proxy).await;
+    show(
+        "cargo lambda",
+        started.elapsed(),
+        proxy.passed().len(),
+        "role and function; no log group, permission or trigger",
+    );
+}
+
+async fn venv(name: &str, requirement: &str) -> PathBuf {
+    Venv::install(&cache(), name, requirement, &|_| ())
+        .await
+        .expect("a virtual environment")
+        .python()
+}
+
+async fn run(mut command: Command, corner: &Corner, proxy: &Proxy) {
+    let output = command
+        .current_dir(corner.folder.path())
+        .env("AWS_ENDPOINT_URL", proxy.url())
+        .env("AWS_ACCESS_KEY_ID", &corner.account)
+        .env("AWS_SECRET_ACCESS_KEY", "secret")
+        .env("AWS_DEFAULT_REGION", REGION)
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .expect("it starts");
+    assert!(output.status.success(), "{output:#?}");
+}
+
+/// What people write by hand.
+const CLI_SCRIPT: &str = r#"set -euo pipefail
+name=migration
+trust='{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}'
+logs='{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["logs:CreateLogStream","logs:PutLogEvents"],"Resource":"*"}]}'
+pool=arn:aws:cognito-idp:$AWS_DEFAULT_REGION:$ACCOUNT:userpool/$POOL
+"$AWS" logs create-log-group --log-group-name /aws/lambda/$name
+"$AWS" logs put-retention-policy --log-group-name /aws/lambda/$name --retention-in-days 30
+role=$("$AWS" iam create-role --role-name $name --assume-role-policy-document "$trust" --query Role.Arn --output text)
+"$AWS" iam put-role-policy --role-name $name --policy-name logs --policy-document "$logs"
+until function=$("$AWS" lambda create-function --function-name $name --runtime provided.al2023 --handler bootstrap --timeout 5 \
+    --role "$role" --zip-file "fileb://$ZIP" --query FunctionArn --output text 2>/dev/null); do sleep 1; done
+"$AWS" lambda wait function-active-v2 --function-name $name
+"$AWS" lambda add-permission --function-name $name --statement-id cognito --action lambda:InvokeFunction \
+    --principal cognito-idp.amazonaws.com --source-arn "$pool" >/dev/null
+"$AWS" cognito-idp update-user-pool --user-pool-id "$POOL" --lambda-config "UserMigration=$function"
+"#;

@@ -1,0 +1,200 @@
+//! `status`: how the migration goes, once or again and again. Needs to read the pool and its log, and nothing else.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use jane_migrate_config::Date;
+use tokio::time::sleep;
+
+use super::many::{Ending, Endings, each};
+use super::session::{since_epoch_ms, today};
+use crate::aws::{Aws, Connections};
+use crate::cli;
+use crate::cli::Global;
+use crate::ids::{PoolId, function_name, log_group_name};
+use crate::settings::{self, Target};
+use crate::status::read::Log;
+use crate::status::{Facts, Status, page};
+use crate::ui::{self, Ui};
+
+pub(super) async fn run(global: &Global, args: &cli::Status, ui: &Ui) -> anyhow::Result<ExitCode> {
+    ensure!(
+        args.watch.is_none() || !ui.json,
+        "--watch has no end and --json is one document; run `status --json` again in its place"
+    );
+    let loaded = settings::load_if_there(global)?;
+    let config = loaded.as_ref().map(|loaded| &loaded.config);
+    let since = args.since.first_day(today()?);
+    let targets = settings::targets(global, &args.pools, config)?;
+    let mut endings = Endings::new(ui, &targets, Ending::Failed);
+    let connections = Connections::default();
+    let opened = each(targets, async |target| {
+        let pool = target.pool.clone();
+        let window = config.map(|config| config.for_pool(pool.as_str()).window.clone());
+        let window = window.unwrap_or_default();
+        (
+            pool,
+            Watched::open(target, &connections, since, &window, ui).await,
+        )
+    })
+    .await;
+    let mut pools = Vec::new();
+    for (pool, opened) in opened {
+        match opened {
+            Ok(watched) => pools.push(watched),
+            Err(error) => endings.broke_off(pool, error)?,
+        }
+    }
+    if let Some(seconds) = args.watch {
+        tokio::select! {
+            watched = watch(&mut pools, Duration::from_secs(seconds), args, ui) => watched?,
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut statuses = Vec::new();
+    for (pool, status) in read(&mut pools, ui).await {
+        match status {
+            Ok(status) => {
+                endings.ended(pool, &status, Ending::Done)?;
+                statuses.push(status);
+            }
+            Err(error) => endings.broke_off(pool, error)?,
+        }
+    }
+    ui.say(&views(&statuses, |status| {
+        ui::status::render(status, ui.width(), &ui.out)
+    }));
+    write_page(args, &statuses)?;
+    if let Some(path) = &args.html {
+        ui.note(&format!("the page is in {}", path.display()));
+    }
+    endings.finish()
+}
+
+/// Shows the pools again and again; a reading that fails is told, and the next one may do better.
+async fn watch(
+    pools: &mut [Watched],
+    pause: Duration,
+    args: &cli::Status,
+    ui: &Ui,
+) -> anyhow::Result<()> {
+    loop {
+        let mut statuses = Vec::new();
+        let mut failures = Vec::new();
+        for (_, status) in read(pools, ui).await {
+            match status {
+                Ok(status) => statuses.push(status),
+                Err(error) => failures.push(error),
+            }
+        }
+        write_page(args, &statuses)?;
+        if ui.can_redraw() {
+            let whole = |status: &Status| ui::status::render(status, ui.width(), &ui.out);
+            ui.redraw(&views(&statuses, whole));
+        } else {
+            ui.say(&views(&statuses, ui::status::line));
+        }
+        failures.iter().for_each(|error| ui.error(error));
+        sleep(pause).await;
+    }
+}
+
+/// All pools as of now, side by side.
+async fn read(pools: &mut [Watched], ui: &Ui) -> Vec<(PoolId, anyhow::Result<Status>)> {
+    each(pools, async |watched| {
+        (watched.target.pool.clone(), watched.status(ui).await)
+    })
+    .await
+}
+
+fn views(statuses: &[Status], view: impl Fn(&Status) -> String) -> String {
+    statuses.iter().map(view).collect::<Vec<_>>().join("\n")
+}
+
+fn write_page(args: &cli::Status, statuses: &[Status]) -> anyhow::Result<()> {
+    let Some(path) = &args.html else {
+        return Ok(());
+    };
+    std::fs::write(path, page::render(statuses))
+        .with_context(|| format!("failed to write `{}`", path.display()))
+}
+
+/// One pool whose log is read, once or again.
+struct Watched {
+    target: Target,
+    aws: Aws,
+    log: Log,
+    facts: Facts,
+}
+
+impl Watched {
+    async fn open(
+        target: Target,
+        connections: &Connections,
+        since: Date,
+        window: &jane_migrate_config::Window,
+        ui: &Ui,
+    ) -> anyhow::Result<Self> {
+        let aws = connections.get(&target.connection).await;
+        let task = ui.task(format!("reading the log of user pool {}", target.pool));
+        let pool = &target.pool;
+        let group = log_group_name(&function_name(pool, &target.connection.region));
+        let now_ms = since_epoch_ms();
+        let (described, clients, there, log) = tokio::join!(
+            aws.describe_pool(pool),
+            aws.client_names(pool),
+            aws.log_group_settings(&group),
+            Log::open(&aws, &group, since.epoch_days() * 86_400_000, now_ms),
+        );
+        let described = described.with_context(|| format!("failed to read user pool `{pool}`"))?;
+        let clients = clients
+            .with_context(|| format!("failed to read the app clients of user pool `{pool}`"))?;
+        let failed = || format!("failed to read log group `{group}`");
+        if there.with_context(failed)?.is_none() {
+            bail!(
+                "there is no log group `{group}`: nothing is deployed for user pool {pool}, or it was torn down with its log"
+            );
+        }
+        let log = log.with_context(failed)?;
+        task.clear();
+        Ok(Self {
+            facts: Facts {
+                pool: pool.to_string(),
+                name: described.name().to_owned(),
+                pool_users: described.estimated_users(),
+                clients,
+                total_users: window.total_users,
+                closes: window.closes,
+                since,
+                now_ms,
+            },
+            target,
+            aws,
+            log,
+        })
+    }
+
+    /// As of now.
+    async fn status(&mut self, ui: &Ui) -> anyhow::Result<Status> {
+        let pool = &self.target.pool;
+        let task = ui.task(format!("reading the log of user pool {pool}"));
+        self.facts.now_ms = since_epoch_ms();
+        let seen = |lines: u64| {
+            if lines.is_multiple_of(1000) {
+                task.doing(&format!("({} lines)", ui::status::thousands(lines)));
+            }
+        };
+        let (described, tally) = tokio::join!(
+            self.aws.describe_pool(pool),
+            self.log.read(self.facts.now_ms, seen)
+        );
+        let described = described.with_context(|| format!("failed to read user pool `{pool}`"))?;
+        let tally =
+            tally.with_context(|| format!("failed to read the log of user pool `{pool}`"))?;
+        self.facts.pool_users = described.estimated_users();
+        task.clear();
+        Ok(Status::new(&tally, &self.facts, self.log.source))
+    }
+}

@@ -1,0 +1,290 @@
+//! `try`: one migration without touching the pool, by the deployed function or by the handler on this machine.
+
+use std::fmt::Write;
+use std::io::BufRead;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail, ensure};
+use jane_migrate_config::{Architecture, Config, SETTINGS_VARIABLE};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+
+use super::session::{self, Session, build};
+use crate::aws::lambda::Invocation;
+use crate::cli::{Global, Try};
+use crate::document::ClientDocument;
+use crate::probe::Source;
+use crate::resources::EnvValue;
+use crate::trial::Trial;
+use crate::ui::status::duration;
+use crate::ui::{Styles, Ui};
+use crate::{local, probe, settings};
+
+/// What ends with 3: the user would not migrate.
+const WOULD_NOT: u8 = 3;
+
+/// The JSON document of try.
+#[derive(Debug, Serialize)]
+struct Document<'a> {
+    pool: &'a str,
+    name: &'a str,
+    client: &'a str,
+    trigger: &'static str,
+    by: By,
+    /// Whether the pool has this user already: then Cognito would not ask at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    known: Option<bool>,
+    #[serde(flatten)]
+    trial: Trial,
+}
+
+/// Who was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum By {
+    Function,
+    Local,
+}
+
+pub(super) async fn run(global: &Global, args: &Try, ui: &Ui) -> anyhow::Result<ExitCode> {
+    let loaded = settings::load_if_there(global)?;
+    let config = loaded.as_ref().map(|loaded| &loaded.config);
+    let targets = settings::targets(global, &args.pools, config)?;
+    ensure!(
+        targets.len() == 1,
+        "one pool is tried at a time; name it with --pool"
+    );
+    let password = match args.forgot_password {
+        true => None,
+        false => Some(password(args, ui)?),
+    };
+    let mut sessions = session::open_all(targets, ui).await;
+    let (pool, session) = sessions.pop().context("no pool")?;
+    let session = session?;
+    let client = client(&session, args.client.as_deref())?;
+    let event = probe::event_for(
+        &session.names.pool,
+        client.id(),
+        &args.user,
+        password.as_ref().map(ExposeSecret::expose_secret),
+    );
+    let (by, answer) = if args.local {
+        let config = settings::load(global)?.config;
+        (
+            By::Local,
+            try_here(&session, &config, &event, global, ui).await?,
+        )
+    } else {
+        (By::Function, try_function(&session, &event, ui).await?)
+    };
+    let document = Document {
+        pool: pool.as_str(),
+        name: &args.user,
+        client: client.id(),
+        trigger: match args.forgot_password {
+            true => Source::ForgotPassword.trigger_source(),
+            false => Source::SignIn.trigger_source(),
+        },
+        by,
+        // Only for a note: whoever may not look a user up can still try.
+        known: session
+            .aws
+            .user(&session.names.pool.id, &args.user)
+            .await
+            .ok()
+            .map(|user| user.is_some()),
+        trial: Trial::new(&event, &answer, &session.observed.pool)?,
+    };
+    ui.say(&render(&document, client, &ui.out));
+    if ui.json {
+        ui.document(&document)?;
+    }
+    Ok(match document.trial.would_migrate {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(WOULD_NOT),
+    })
+}
+
+/// The password, from the prompt or the first line of standard input.
+fn password(args: &Try, ui: &Ui) -> anyhow::Result<SecretString> {
+    if !args.password_stdin {
+        return ui.ask_secret(&format!("Password of {}", args.user), "--password-stdin");
+    }
+    let mut line = String::new();
+    std::io::stdin()
+        .lock()
+        .read_line(&mut line)
+        .context("failed to read the password from standard input")?;
+    let password = line.trim_end_matches(['\n', '\r']);
+    ensure!(
+        !password.is_empty(),
+        "there is no password on standard input"
+    );
+    Ok(password.into())
+}
+
+fn client<'a>(session: &'a Session, named: Option<&str>) -> anyhow::Result<&'a ClientDocument> {
+    match named {
+        Some(id) => session
+            .observed
+            .clients
+            .iter()
+            .find(|client| client.id() == id)
+            .with_context(|| format!("user pool {} has no app client {id}", session.names.pool.id)),
+        None => session
+            .watched_clients()
+            .next()
+            .with_context(|| format!("user pool {} has no app client", session.names.pool.id)),
+    }
+}
+
+async fn try_function(
+    session: &Session,
+    event: &serde_json::Value,
+    ui: &Ui,
+) -> anyhow::Result<Invocation> {
+    let name = &session.names.function;
+    if session.observed.function.is_none() {
+        bail!(
+            "there is no function `{name}`: deploy it, or try the handler on this machine with --local"
+        );
+    }
+    let task = ui.task(format!("invoking function {name}"));
+    let answer = session
+        .aws
+        .invoke(name, event)
+        .await
+        .with_context(|| format!("failed to invoke function `{name}`"))?;
+    task.clear();
+    Ok(answer)
+}
+
+async fn try_here(
+    session: &Session,
+    config: &Config,
+    event: &serde_json::Value,
+    global: &Global,
+    ui: &Ui,
+) -> anyhow::Result<Invocation> {
+    let deployed = session
+        .observed
+        .function
+        .as_ref()
+        .map(|function| &function.function.environment);
+    let mut environment = settings::environment_secrets(config, deployed)?;
+    let mut set =
+        |name: &str, value: &str| environment.insert(name.to_owned(), EnvValue::new(value));
+    set(
+        SETTINGS_VARIABLE,
+        &session.handler_settings(config).to_json(),
+    );
+    set("AWS_REGION", &session.names.pool.region);
+    // The handler fetches secrets with the operator's credentials, from where the operator's calls go.
+    if let Some(credentials) = session.aws.credentials().await {
+        set("AWS_ACCESS_KEY_ID", &credentials.access_key_id);
+        set(
+            "AWS_SECRET_ACCESS_KEY",
+            credentials.secret_access_key.expose_secret(),
+        );
+        if let Some(token) = &credentials.session_token {
+            set("AWS_SESSION_TOKEN", token.expose_secret());
+        }
+    }
+    for (name, value) in std::env::vars().filter(|(name, _)| name.starts_with("AWS_ENDPOINT_URL")) {
+        set(&name, &value);
+    }
+    if let Some(url) = &global.endpoint_url {
+        set("AWS_ENDPOINT_URL", url);
+    }
+    let mut config = config.clone();
+    config.function.architecture = match std::env::consts::ARCH {
+        "aarch64" => Architecture::Arm64,
+        _ => Architecture::X86_64,
+    };
+    let bootstrap = build(&config, ui).await?.bootstrap()?;
+    let task = ui.task("asking the handler on this machine");
+    let answer = local::invoke(&bootstrap, &session.names.function, &environment, event).await?;
+    task.clear();
+    Ok(answer)
+}
+
+fn render(document: &Document<'_>, client: &ClientDocument, styles: &Styles) -> String {
+    let Document {
+        pool,
+        name,
+        by,
+        known,
+        trial,
+        ..
+    } = document;
+    let by = match by {
+        By::Function => "the deployed function",
+        By::Local => "the handler on this machine",
+    };
+    let mut text = format!(
+        "{}\n",
+        styles.strong.apply_to(format!(
+            "{name} at user pool {pool}, through client {} ({}), tried by {by}",
+            client.name(),
+            client.id()
+        ))
+    );
+    let mut row = |label: &str, value: &str| {
+        let _ = writeln!(text, "  {label:<11} {value}");
+    };
+    let style = if trial.would_migrate {
+        &styles.good
+    } else {
+        &styles.bad
+    };
+    row("outcome", &style.apply_to(&trial.outcome).to_string());
+    if let Some(user) = &trial.user {
+        row("status", &user.status);
+        row(
+            "welcome",
+            &match user.welcome.as_slice() {
+                [] => "no message".to_owned(),
+                mediums => format!("a message by {}", mediums.join(" and ")),
+            },
+        );
+        if user.force_alias_creation {
+            row("alias", "taken from another user who has it");
+        }
+        if user.sms_mfa {
+            row("second", "factor by SMS");
+        }
+        for (index, (name, value)) in user.attributes.iter().enumerate() {
+            row(
+                if index == 0 { "attributes" } else { "" },
+                &format!("{name} = {value}"),
+            );
+        }
+    }
+    for refusal in &trial.pool_refuses {
+        row("refused", refusal);
+    }
+    if let Some(log) = &trial.log {
+        if let Some(reason) = &log.reason {
+            row("reason", reason);
+        }
+        for (index, call) in log.upstream.iter().enumerate() {
+            row(if index == 0 { "directory" } else { "" }, &call.to_string());
+        }
+        let start = log.init_ms.map_or_else(String::new, |init| {
+            format!(", {} of it to start", duration(init))
+        });
+        if let Some(took) = log.took_ms {
+            row("took", &format!("{}{start}", duration(took)));
+        }
+    }
+    row("from here", &duration(trial.took_ms));
+    text.push('\n');
+    text.push_str(match (trial.would_migrate, known) {
+        (_, Some(true)) => {
+            "The pool has this user already, so Cognito would not ask. Nothing was stored."
+        }
+        (true, _) => "The user would migrate. Nothing was stored.",
+        (false, _) => "The user would not migrate. Nothing was stored.",
+    });
+    text
+}

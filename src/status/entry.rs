@@ -1,0 +1,223 @@
+//! One line of the function's log, as far as status counts it: what became of one invocation. A user's name or its hash is not
+//! even read.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The outcome of an invocation that wrote none, because the function was cut off or crashed.
+pub const ABORTED: &str = "aborted";
+
+/// What Lambda writes in place of an outcome, and the word for it.
+const ABORTS: [(&str, &str); 2] = [
+    ("Task timed out after", "timeout"),
+    ("Runtime exited", "crash"),
+];
+
+/// How an outcome counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// A customer came over.
+    Migrated,
+    /// Nobody came over, as it should be: unknown, not of this shop, a wrong password.
+    Refused,
+    /// A customer who perhaps should have come over met an error.
+    Failed,
+}
+
+impl Class {
+    /// The class of an outcome, by the name the handler writes.
+    pub fn of(outcome: &str) -> Self {
+        match outcome {
+            "migrated" | "migrated-for-reset" => Self::Migrated,
+            "directory-unavailable"
+            | "unsupported-trigger"
+            | "invalid-event"
+            | "invalid-settings"
+            | ABORTED => Self::Failed,
+            _ => Self::Refused,
+        }
+    }
+}
+
+/// What became of one invocation.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Entry {
+    /// When, in milliseconds since 1970.
+    #[serde(skip)]
+    pub at_ms: i64,
+    /// The outcome's name.
+    pub outcome: String,
+    /// The app client, where one is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
+    /// How long Cognito waited for the answer: the invocation, and getting ready before it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub took_ms: Option<f64>,
+    /// How long the function took to get ready, where it was started for this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub init_ms: Option<f64>,
+    /// What went wrong, in a word or two.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What the directory was asked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub upstream: Vec<Call>,
+    /// Not a customer's, but a trial of the operator's.
+    #[serde(skip)]
+    pub trial: bool,
+}
+
+/// One question to the directory.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Call {
+    /// Its name.
+    pub call: String,
+    /// How long it took.
+    pub ms: f64,
+    /// The HTTP status it was answered with, if it was.
+    pub status: Option<u16>,
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { call, ms, status } = self;
+        match status {
+            Some(status) => write!(f, "{call} {status} in {ms:.1} ms"),
+            None => write!(f, "{call} without an answer for {ms:.1} ms"),
+        }
+    }
+}
+
+/// The line as the handler writes it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Line<'a> {
+    #[serde(borrow)]
+    outcome: Cow<'a, str>,
+    #[serde(borrow)]
+    client_id: Option<Cow<'a, str>>,
+    duration_ms: Option<f64>,
+    init_ms: Option<f64>,
+    #[serde(borrow)]
+    reason: Option<Cow<'a, str>>,
+    #[serde(default)]
+    missing: Vec<String>,
+    #[serde(default)]
+    upstream: Vec<Call>,
+    #[serde(default)]
+    trial: bool,
+}
+
+impl Entry {
+    /// Reads a line; `None` for what says nothing about an outcome.
+    pub fn read(at_ms: i64, message: &str) -> Option<Self> {
+        if let Some((_, reason)) = ABORTS.iter().find(|(words, _)| message.contains(words)) {
+            return Some(Self {
+                at_ms,
+                outcome: ABORTED.to_owned(),
+                client: None,
+                took_ms: None,
+                init_ms: None,
+                reason: Some((*reason).to_owned()),
+                upstream: Vec::new(),
+                trial: false,
+            });
+        }
+        // Lambda's own lines are three of four.
+        if !message.starts_with('{') {
+            return None;
+        }
+        let line: Line<'_> = serde_json::from_str(message).ok()?;
+        let missing = (!line.missing.is_empty())
+            .then(|| format!("the directory has no {}", line.missing.join(", ")));
+        Some(Self {
+            at_ms,
+            outcome: line.outcome.into_owned(),
+            client: line.client_id.map(Cow::into_owned),
+            took_ms: line
+                .duration_ms
+                .map(|duration| duration + line.init_ms.unwrap_or_default()),
+            init_ms: line.init_ms,
+            reason: line.reason.map(Cow::into_owned).or(missing),
+            upstream: line.upstream,
+            trial: line.trial,
+        })
+    }
+
+    /// How it counts.
+    pub fn class(&self) -> Class {
+        Class::of(&self.outcome)
+    }
+
+    /// Whether somebody should look at it: an error, or a customer the pool would not take.
+    pub fn is_trouble(&self) -> bool {
+        self.class() == Class::Failed || self.reason.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINE: &str = r#"{"_aws":{"Timestamp":1,"CloudWatchMetrics":[]},"outcome":"migrated","userPoolId":"us-west-2_A","triggerSource":"UserMigration_Authentication","count":1,"durationMs":12.5,"upstream":[{"call":"user_exists","ms":3.25,"status":200},{"call":"verify_credentials","ms":4.0,"status":null}],"cold":true,"clientId":"web","user":"0123456789abcdef01234567","initMs":2.5}"#;
+
+    #[test]
+    fn a_line_of_the_handler_is_read_and_its_user_is_not() {
+        let entry = Entry::read(7, LINE).unwrap();
+        assert_eq!((entry.at_ms, entry.outcome.as_str()), (7, "migrated"));
+        assert_eq!(entry.client.as_deref(), Some("web"));
+        assert_eq!((entry.took_ms, entry.init_ms), (Some(15.0), Some(2.5)));
+        assert_eq!(entry.upstream[0].status, Some(200));
+        assert_eq!(entry.upstream[1].status, None);
+        assert!(!entry.trial && !entry.is_trouble());
+        let shown = format!("{entry:?} {}", serde_json::to_string(&entry).unwrap());
+        assert!(!shown.contains("0123456789abcdef"), "{shown}");
+    }
+
+    #[test]
+    fn an_invocation_that_was_cut_off_counts_as_aborted() {
+        for (message, reason) in [
+            (
+                "2026-11-20T10:00:00.000Z 8f5a Task timed out after 5.00 seconds",
+                "timeout",
+            ),
+            (
+                "RequestId: 8f5a Error: Runtime exited with error: signal: killed",
+                "crash",
+            ),
+        ] {
+            let entry = Entry::read(0, message).unwrap();
+            assert_eq!(
+                (entry.outcome.as_str(), entry.reason.as_deref()),
+                (ABORTED, Some(reason))
+            );
+            assert_eq!(entry.class(), Class::Failed);
+        }
+    }
+
+    #[test]
+    fn lines_without_an_outcome_say_nothing() {
+        for message in [
+            "",
+            "START RequestId: 8f5a Version: $LATEST",
+            "{\"level\":\"INFO\"}",
+            "{",
+        ] {
+            assert_eq!(Entry::read(0, message), None, "{message}");
+        }
+    }
+
+    #[test]
+    fn a_customer_without_a_required_attribute_is_trouble() {
+        let line = r#"{"outcome":"not-eligible","durationMs":1.0,"missing":["birthdate"]}"#;
+        let entry = Entry::read(0, line).unwrap();
+        assert_eq!(
+            entry.reason.as_deref(),
+            Some("the directory has no birthdate")
+        );
+        assert!(entry.is_trouble());
+        assert_eq!(entry.class(), Class::Refused);
+    }
+}

@@ -1,0 +1,278 @@
+//! The log counted by CloudWatch Logs Insights, where it is there: a few rows come back however many lines there are. Owns the
+//! queries and what their rows mean; a service that does not understand them is found out by the rows it sends.
+
+use futures_util::future::try_join_all;
+use jane_migrate_config::Date;
+
+use super::entry::{ABORTED, Class, Entry};
+use super::tally::{KEPT, Tally, Times};
+use crate::aws::logs::Row;
+use crate::aws::{Aws, AwsError, Kind};
+
+const DAY_MS: i64 = 86_400_000;
+
+/// Lines with an outcome of a customer's.
+const COUNTED: &str = "filter ispresent(outcome) and not ispresent(trial)";
+
+/// What stands in the log of an invocation that was cut off or crashed.
+const CUT_OFF: &str = "@message like /Task timed out after|Runtime exited/";
+
+/// What a query is for: how its rows are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Question {
+    Days,
+    Clients,
+    Times,
+    Inits,
+    Aborted,
+    Slowest,
+    Troubles,
+    Trials,
+}
+
+impl Question {
+    const ALL: [Self; 8] = [
+        Self::Days,
+        Self::Clients,
+        Self::Times,
+        Self::Inits,
+        Self::Aborted,
+        Self::Slowest,
+        Self::Troubles,
+        Self::Trials,
+    ];
+
+    fn query(self) -> String {
+        // Names are given in `fields`, and rows grouped by names alone: the part of the language that is the same everywhere.
+        let slot = |time: &str| {
+            format!(
+                "fields floor(log(greatest({time}, {})) * {}) as slot | stats count(*) as n by slot",
+                Times::FASTEST_MS,
+                Times::SLOTS
+            )
+        };
+        let day = "fields datefloor(@timestamp, 1d) as day";
+        match self {
+            Self::Days => format!(
+                "{COUNTED} | {day} | stats count(*) as n, max(@timestamp) as last by day, outcome"
+            ),
+            Self::Clients => format!("{COUNTED} | stats count(*) as n by clientId, outcome"),
+            Self::Times => format!(
+                "{COUNTED} and ispresent(durationMs) | {}",
+                slot("durationMs + coalesce(initMs, 0)")
+            ),
+            Self::Inits => format!("{COUNTED} and ispresent(initMs) | {}", slot("initMs")),
+            Self::Aborted => format!("filter {CUT_OFF} | {day} | stats count(*) as n by day"),
+            Self::Slowest => format!(
+                "{COUNTED} and ispresent(durationMs) | fields @timestamp, @message, durationMs + coalesce(initMs, 0) as took | sort took desc | limit {KEPT}"
+            ),
+            Self::Troubles => format!(
+                "filter (ispresent(reason) or ispresent(missing.0) or outcome in [\"unsupported-trigger\", \"invalid-event\", \"invalid-settings\"] or {CUT_OFF}) and not ispresent(trial) | fields @timestamp, @message | sort @timestamp desc | limit {KEPT}"
+            ),
+            Self::Trials => "filter ispresent(trial) | stats count(*) as n".to_owned(),
+        }
+    }
+
+    /// Counts one row. `None` where it is no answer to this question.
+    fn count(self, row: &Row, tally: &mut Tally) -> Option<()> {
+        let text = |name: &str| row.get(name).map(String::as_str);
+        let n = || number(text("n")?);
+        match self {
+            Self::Days => {
+                let (outcome, last) = (text("outcome")?, moment(text("last")?)?);
+                tally.count(moment(text("day")?)?.div_euclid(DAY_MS), outcome, n()?);
+                if Class::of(outcome) == Class::Migrated {
+                    tally.note_migration(last);
+                }
+            }
+            Self::Clients => {
+                tally.count_client(text("clientId").unwrap_or_default(), text("outcome")?, n()?);
+            }
+            Self::Times => tally.times.add_to_slot(slot(text("slot")?)?, n()?),
+            Self::Inits => tally.inits.add_to_slot(slot(text("slot")?)?, n()?),
+            Self::Aborted => {
+                let n = n()?;
+                tally.count(moment(text("day")?)?.div_euclid(DAY_MS), ABORTED, n);
+                tally.count_client("", ABORTED, n);
+            }
+            Self::Slowest => tally.keep_slow(entry(row)?),
+            Self::Troubles => tally.keep_trouble(entry(row)?),
+            Self::Trials => tally.trials += n()?,
+        }
+        Some(())
+    }
+}
+
+/// Everything in the log group from `since_ms` to `until_ms`, whole seconds both. `None` where Insights is not there, not
+/// allowed, or not what it is at AWS.
+pub(super) async fn tally(
+    aws: &Aws,
+    group: &str,
+    since_ms: i64,
+    until_ms: i64,
+) -> Result<Option<Tally>, AwsError> {
+    let queries = Question::ALL.map(async |question| {
+        aws.query_logs(group, &question.query(), since_ms, until_ms)
+            .await
+            .map(|rows| (question, rows))
+    });
+    match try_join_all(queries).await {
+        Ok(answers) => Ok(counted(&answers)),
+        Err(error) if matches!(error.kind, Kind::Denied | Kind::Refused) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn counted(answers: &[(Question, Vec<Row>)]) -> Option<Tally> {
+    let mut tally = Tally::default();
+    for (question, rows) in answers {
+        for row in rows {
+            question.count(row, &mut tally)?;
+        }
+    }
+    Some(tally)
+}
+
+fn entry(row: &Row) -> Option<Entry> {
+    Entry::read(moment(row.get("@timestamp")?)?, row.get("@message")?)
+}
+
+/// Numbers come as text, some with a fraction of nothing.
+fn number(text: &str) -> Option<u64> {
+    let number: f64 = text.parse().ok()?;
+    (number >= 0.0).then_some(number as u64)
+}
+
+fn slot(text: &str) -> Option<i32> {
+    let number: f64 = text.parse().ok()?;
+    (number.abs() < 10_000.0).then_some(number as i32)
+}
+
+/// A moment as the service writes it: `2026-11-20 10:22:33.456`, or milliseconds since 1970.
+fn moment(text: &str) -> Option<i64> {
+    if let Ok(ms) = text.parse::<f64>() {
+        return Some(ms as i64);
+    }
+    let (day, clock) = text.split_once(' ')?;
+    let day: Date = day.parse().ok()?;
+    let mut parts = clock.splitn(3, ':').map(str::parse::<f64>);
+    let mut part = || parts.next()?.ok();
+    let seconds = part()? * 3600.0 + part()? * 60.0 + part()?;
+    Some(day.epoch_days() * DAY_MS + (seconds * 1000.0).round() as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(columns: &[(&str, &str)]) -> Row {
+        columns
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn rows_count_as_lines_do() {
+        let line = r#"{"outcome":"directory-unavailable","durationMs":3500.0,"initMs":2.0,"clientId":"web","reason":"timeout"}"#;
+        let at = moment("2026-11-20 10:22:33.456").unwrap();
+        let mut by_line = Tally::default();
+        by_line.read(at, line);
+        by_line.read(
+            at + 1000,
+            r#"{"outcome":"migrated","durationMs":20.0,"clientId":"web"}"#,
+        );
+        by_line.read(at, "x Task timed out after 5.00 seconds");
+        by_line.read(
+            at,
+            r#"{"outcome":"migrated","durationMs":20.0,"trial":true}"#,
+        );
+        by_line.slowest.truncate(1);
+
+        let mut times = Times::default();
+        times.add(3502.0);
+        times.add(20.0);
+        let by_row = counted(&[
+            (
+                Question::Days,
+                vec![
+                    row(&[
+                        ("day", "2026-11-20 00:00:00.000"),
+                        ("outcome", "directory-unavailable"),
+                        ("n", "1"),
+                        ("last", "2026-11-20 10:22:33.456"),
+                    ]),
+                    row(&[
+                        ("day", "1795132800000"),
+                        ("outcome", "migrated"),
+                        ("n", "1"),
+                        ("last", "2026-11-20 10:22:34.456"),
+                    ]),
+                ],
+            ),
+            (
+                Question::Clients,
+                vec![
+                    row(&[
+                        ("clientId", "web"),
+                        ("outcome", "directory-unavailable"),
+                        ("n", "1"),
+                    ]),
+                    row(&[("clientId", "web"), ("outcome", "migrated"), ("n", "1.0")]),
+                ],
+            ),
+            (
+                Question::Times,
+                vec![
+                    row(&[("slot", "163"), ("n", "1")]),
+                    row(&[("slot", "59.0"), ("n", "1")]),
+                ],
+            ),
+            (Question::Inits, vec![row(&[("slot", "13"), ("n", "1")])]),
+            (
+                Question::Aborted,
+                vec![row(&[("day", "2026-11-20 00:00:00.000"), ("n", "1")])],
+            ),
+            (
+                Question::Slowest,
+                vec![row(&[
+                    ("@timestamp", "2026-11-20 10:22:33.456"),
+                    ("@message", line),
+                ])],
+            ),
+            (
+                Question::Troubles,
+                vec![
+                    row(&[
+                        ("@timestamp", "2026-11-20 10:22:33.456"),
+                        ("@message", line),
+                    ]),
+                    row(&[
+                        ("@timestamp", "2026-11-20 10:22:33.456"),
+                        ("@message", "x Task timed out after 5.00 seconds"),
+                    ]),
+                ],
+            ),
+            (Question::Trials, vec![row(&[("n", "1")])]),
+        ])
+        .unwrap();
+        assert_eq!(by_row.times, times);
+        assert_eq!(by_row, by_line);
+    }
+
+    #[test]
+    fn rows_of_a_service_that_does_not_aggregate_are_found_out() {
+        let raw = row(&[
+            ("@timestamp", "2026-11-20 10:22:33.456"),
+            ("@message", "{}"),
+        ]);
+        for question in Question::ALL {
+            assert_eq!(
+                counted(&[(question, vec![raw.clone()])]),
+                None,
+                "{question:?}"
+            );
+        }
+        assert_eq!(counted(&[]), Some(Tally::default()));
+    }
+}

@@ -1,0 +1,401 @@
+//! How a migration goes: the function's log and the pool's own count, as one document that is shown on a terminal, as JSON and
+//! as a page. Counting is pure ([`tally`]), so is looking ahead ([`outlook`]); [`read`] fetches what is counted; `ui` shows it.
+
+pub mod entry;
+mod insights;
+pub mod outlook;
+pub mod page;
+pub mod read;
+pub mod tally;
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use jane_migrate_config::Date;
+use serde::Serialize;
+
+use self::entry::{Call, Class, Entry};
+use self::outlook::{Outlook, outlook};
+pub use self::read::Source;
+use self::tally::{Counts, Tally};
+
+const DAY_MS: i64 = 86_400_000;
+
+/// How far back to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Since {
+    /// So many days before today.
+    Days(u16),
+    /// From a day on.
+    Day(Date),
+}
+
+impl Since {
+    /// The first day of the period.
+    pub fn first_day(self, today: Date) -> Date {
+        match self {
+            Self::Days(days) => date(today.epoch_days() - i64::from(days)),
+            Self::Day(day) => day.min(today),
+        }
+    }
+}
+
+impl FromStr for Since {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let days = |letter: char, factor: u16| {
+            let count: u16 = text.strip_suffix(letter)?.parse().ok()?;
+            count.checked_mul(factor).filter(|days| *days > 0)
+        };
+        days('d', 1)
+            .or_else(|| days('w', 7))
+            .map(Self::Days)
+            .or_else(|| text.parse().ok().map(Self::Day))
+            .ok_or("expected days such as 30d, weeks such as 4w, or a day such as 2027-01-31")
+    }
+}
+
+/// What is known besides the log.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// The pool's id.
+    pub pool: String,
+    /// The name people gave it.
+    pub name: String,
+    /// How many users the pool says it has.
+    pub pool_users: Option<u64>,
+    /// Names of the app clients, by id.
+    pub clients: BTreeMap<String, String>,
+    /// How many users there are to migrate.
+    pub total_users: Option<u64>,
+    /// The last day of the window.
+    pub closes: Option<Date>,
+    /// The first day that was asked for.
+    pub since: Date,
+    /// Now, in milliseconds since 1970.
+    pub now_ms: i64,
+}
+
+/// How the migration goes. The keys of its JSON are fixed.
+#[derive(Debug, Clone, Serialize)]
+pub struct Status {
+    /// The pool's id.
+    pub pool: String,
+    /// The name people gave it.
+    pub name: String,
+    /// When this was read, UTC.
+    pub as_of: String,
+    /// The first day of the period, UTC.
+    pub since: Date,
+    /// The last: today.
+    pub until: Date,
+    /// Who counted.
+    pub source: Source,
+    /// Answers with which a customer came over.
+    pub migrated: u64,
+    /// Answers with which nobody should.
+    pub refused: u64,
+    /// Answers that were none.
+    pub failed: u64,
+    /// All by outcome.
+    pub outcomes: Counts,
+    /// Day by day, from the first with anything in it.
+    pub days: Vec<Day>,
+    /// By app client, the busiest first.
+    pub clients: Vec<Client>,
+    /// How far it has come.
+    pub progress: Progress,
+    /// Where that leads.
+    pub outlook: Outlook,
+    /// How long Cognito, and with it the customer, waited.
+    pub times: TimesShown,
+    /// Starts of the function.
+    pub cold_starts: ColdStarts,
+    /// What somebody should look at, newest first.
+    pub errors: Vec<Event>,
+    /// Trials of the operator's, counted nowhere else.
+    pub trials: u64,
+}
+
+/// One day.
+#[derive(Debug, Clone, Serialize)]
+pub struct Day {
+    /// Which, in UTC.
+    pub date: Date,
+    /// What happened on it.
+    pub outcomes: Counts,
+}
+
+/// One app client.
+#[derive(Debug, Clone, Serialize)]
+pub struct Client {
+    /// Its id; empty for invocations that named none.
+    pub id: String,
+    /// The name people gave it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What its users met.
+    pub outcomes: Counts,
+}
+
+impl Client {
+    /// How people call it.
+    pub fn label(&self) -> String {
+        match (&self.name, self.id.as_str()) {
+            (Some(name), id) => format!("{name} ({id})"),
+            (None, "") => "no client named".to_owned(),
+            (None, id) => id.to_owned(),
+        }
+    }
+}
+
+/// Where the number of those who came over is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Basis {
+    /// The log, which reaches back to the first of them.
+    Log,
+    /// The pool's own count, because the log does not reach back that far.
+    Pool,
+}
+
+/// How far it has come.
+#[derive(Debug, Clone, Serialize)]
+pub struct Progress {
+    /// How many have come over.
+    pub arrived: u64,
+    /// Where that number is from.
+    pub basis: Basis,
+    /// How many there are to migrate, as configured.
+    pub total_users: Option<u64>,
+    /// The share of them.
+    pub share: Option<f64>,
+    /// How many users the pool says it has; Cognito's estimate, some hours old.
+    pub pool_users: Option<u64>,
+    /// When the last customer came over, UTC.
+    pub last_migration: Option<String>,
+}
+
+/// How long Cognito waited.
+#[derive(Debug, Clone, Serialize)]
+pub struct TimesShown {
+    /// Half of all answers took no longer.
+    pub median_ms: Option<f64>,
+    /// 99 % took no longer.
+    pub p99_ms: Option<f64>,
+    /// The slowest of all.
+    pub slowest: Vec<Event>,
+    /// How many took how long.
+    pub distribution: Vec<Step>,
+}
+
+/// Answers that took about as long.
+#[derive(Debug, Clone, Serialize)]
+pub struct Step {
+    /// From this time on.
+    pub from_ms: f64,
+    /// Less than this; the last step has no end.
+    pub to_ms: Option<f64>,
+    /// How many.
+    pub count: u64,
+}
+
+/// Starts of the function.
+#[derive(Debug, Clone, Serialize)]
+pub struct ColdStarts {
+    /// How many.
+    pub count: u64,
+    /// Half of them took no longer.
+    pub median_ms: Option<f64>,
+    /// 99 % took no longer.
+    pub p99_ms: Option<f64>,
+}
+
+/// One invocation worth showing.
+#[derive(Debug, Clone, Serialize)]
+pub struct Event {
+    /// When, UTC.
+    pub at: String,
+    /// What became of it.
+    #[serde(flatten)]
+    pub entry: Entry,
+}
+
+/// The bounds of the distribution that is shown.
+const STEPS_MS: [f64; 11] = [
+    5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 3500.0, 5000.0,
+];
+
+impl Status {
+    /// Puts together what was counted and what is known.
+    pub fn new(tally: &Tally, facts: &Facts, source: Source) -> Self {
+        let outcomes = tally.outcomes();
+        let today = day_of(facts.now_ms);
+        let migrated_on = |day: i64| {
+            tally
+                .days
+                .get(&day)
+                .map_or(0, |counts| counts.of(Class::Migrated))
+        };
+        let since = facts.since.epoch_days();
+        let first = tally.days.keys().next().copied().unwrap_or(today);
+        let progress = progress(tally, facts, outcomes.of(Class::Migrated), first <= since);
+        let left = facts
+            .total_users
+            .map(|total| total.saturating_sub(progress.arrived));
+        let closes = facts.closes;
+        let until = date(today);
+        Self {
+            pool: facts.pool.clone(),
+            name: facts.name.clone(),
+            as_of: time(facts.now_ms),
+            since: facts.since,
+            until,
+            source,
+            migrated: outcomes.of(Class::Migrated),
+            refused: outcomes.of(Class::Refused),
+            failed: outcomes.of(Class::Failed),
+            outcomes,
+            days: (first..=today)
+                .map(|day| Day {
+                    date: date(day),
+                    outcomes: tally.days.get(&day).cloned().unwrap_or_default(),
+                })
+                .collect(),
+            clients: clients(tally, facts),
+            outlook: outlook(migrated_on, first.max(since), until, left, closes),
+            progress,
+            times: times(tally),
+            cold_starts: ColdStarts {
+                count: tally.inits.count(),
+                median_ms: tally.inits.quantile(0.5).map(rounded),
+                p99_ms: tally.inits.quantile(0.99).map(rounded),
+            },
+            errors: tally.troubles.iter().map(Event::new).collect(),
+            trials: tally.trials,
+        }
+    }
+
+    /// How many of a class came on a day.
+    pub fn today(&self) -> Option<&Day> {
+        self.days.last()
+    }
+}
+
+impl Event {
+    fn new(entry: &Entry) -> Self {
+        Self {
+            at: time(entry.at_ms),
+            entry: Entry {
+                took_ms: entry.took_ms.map(rounded),
+                init_ms: entry.init_ms.map(rounded),
+                ..entry.clone()
+            },
+        }
+    }
+
+    /// When, as people read it.
+    pub fn when(&self) -> String {
+        when(&self.at)
+    }
+
+    /// What the directory was asked, in words.
+    pub fn upstream(&self) -> String {
+        self.entry
+            .upstream
+            .iter()
+            .map(Call::to_string)
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+}
+
+/// Where something happened on the very first day of the period, more may have happened before it; then the pool's own count
+/// says more than the log.
+fn progress(tally: &Tally, facts: &Facts, migrated: u64, cut: bool) -> Progress {
+    let (arrived, basis) = match facts.pool_users {
+        Some(users) if cut && users > migrated => (users, Basis::Pool),
+        _ => (migrated, Basis::Log),
+    };
+    Progress {
+        arrived,
+        basis,
+        total_users: facts.total_users,
+        share: facts
+            .total_users
+            .filter(|total| *total > 0)
+            .map(|total| (arrived as f64 / total as f64).min(1.0)),
+        pool_users: facts.pool_users,
+        last_migration: tally.last_migration_ms.map(time),
+    }
+}
+
+fn clients(tally: &Tally, facts: &Facts) -> Vec<Client> {
+    let mut clients: Vec<Client> = tally
+        .clients
+        .iter()
+        .map(|(id, outcomes)| Client {
+            id: id.clone(),
+            name: facts.clients.get(id).cloned(),
+            outcomes: outcomes.clone(),
+        })
+        .collect();
+    clients.sort_by_key(|client| std::cmp::Reverse(client.outcomes.total()));
+    clients
+}
+
+fn times(tally: &Tally) -> TimesShown {
+    let starts = std::iter::once(0.0).chain(STEPS_MS);
+    let ends = STEPS_MS.into_iter().map(Some).chain([None]);
+    TimesShown {
+        median_ms: tally.times.quantile(0.5).map(rounded),
+        p99_ms: tally.times.quantile(0.99).map(rounded),
+        slowest: tally.slowest.iter().map(Event::new).collect(),
+        distribution: starts
+            .zip(ends)
+            .zip(tally.times.steps(&STEPS_MS))
+            .map(|((from_ms, to_ms), count)| Step {
+                from_ms,
+                to_ms,
+                count,
+            })
+            .collect(),
+    }
+}
+
+/// Three digits are all that a histogram knows.
+fn rounded(ms: f64) -> f64 {
+    let digits = 10_f64.powi(2 - ms.abs().max(0.001).log10().floor() as i32);
+    (ms * digits).round() / digits
+}
+
+/// The day since 1970 of a moment.
+pub fn day_of(at_ms: i64) -> i64 {
+    at_ms.div_euclid(DAY_MS)
+}
+
+/// The day with this number; the calendar reaches further than any clock.
+fn date(day: i64) -> Date {
+    Date::from_epoch_days(day.clamp(0, 2_932_896)).unwrap_or_else(|| unreachable!("clamped"))
+}
+
+/// A moment as people and machines read it: `2026-11-20T10:22:33Z`.
+pub fn time(at_ms: i64) -> String {
+    let seconds = at_ms.rem_euclid(DAY_MS) / 1000;
+    format!(
+        "{}T{:02}:{:02}:{:02}Z",
+        date(day_of(at_ms)),
+        seconds / 3600,
+        seconds / 60 % 60,
+        seconds % 60
+    )
+}
+
+/// A moment as [`time`] writes it, to the minute and as people read it.
+pub fn when(time: &str) -> String {
+    time.get(..16).unwrap_or(time).replace('T', " ")
+}
+
+#[cfg(test)]
+mod tests;

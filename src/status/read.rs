@@ -1,0 +1,89 @@
+//! Fetches what is counted. What is a minute old or more is counted by Insights, once; what is newer, and everything where there
+//! is no Insights, comes as lines. Keeps counts, never lines.
+
+use serde::Serialize;
+
+use super::insights;
+use super::tally::Tally;
+use crate::aws::{Aws, AwsError};
+
+/// After this long a line can be trusted to be where it is looked for.
+const SETTLING_MS: i64 = 60_000;
+
+/// Who counted the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Source {
+    /// CloudWatch Logs Insights, but for the last minute.
+    Insights,
+    /// This program, line by line.
+    Events,
+}
+
+/// The log of one function, as far as it has been counted.
+#[derive(Debug)]
+pub struct Log {
+    aws: Aws,
+    group: String,
+    /// Who counted most of it.
+    pub source: Source,
+    settled: Tally,
+    /// Everything before this moment is in `settled`.
+    settled_ms: i64,
+}
+
+impl Log {
+    /// Counts what has settled since a moment, where the service can do it.
+    pub async fn open(
+        aws: &Aws,
+        group: &str,
+        since_ms: i64,
+        now_ms: i64,
+    ) -> Result<Self, AwsError> {
+        // Insights takes whole seconds.
+        let until_ms = (now_ms - SETTLING_MS).div_euclid(1000) * 1000;
+        let counted = if until_ms > since_ms {
+            insights::tally(aws, group, since_ms, until_ms).await?
+        } else {
+            None
+        };
+        let log = Self {
+            aws: aws.clone(),
+            group: group.to_owned(),
+            source: Source::Events,
+            settled: Tally::default(),
+            settled_ms: since_ms,
+        };
+        Ok(match counted {
+            Some(settled) => Self {
+                source: Source::Insights,
+                settled,
+                settled_ms: until_ms + 1,
+                ..log
+            },
+            None => log,
+        })
+    }
+
+    /// Everything up to now. Each call fetches only what is new; `seen` is told how many lines that is so far.
+    pub async fn read(&mut self, now_ms: i64, seen: impl Fn(u64)) -> Result<Tally, AwsError> {
+        let settled_ms = self.settled_ms.max(now_ms - SETTLING_MS);
+        let mut fresh = Tally::default();
+        let mut lines = 0;
+        let settled = &mut self.settled;
+        self.aws
+            .each_log_event(&self.group, self.settled_ms, now_ms, |at_ms, message| {
+                lines += 1;
+                seen(lines);
+                if at_ms < settled_ms {
+                    settled.read(at_ms, message);
+                } else {
+                    fresh.read(at_ms, message);
+                }
+            })
+            .await?;
+        self.settled_ms = settled_ms;
+        fresh.merge(&self.settled);
+        Ok(fresh)
+    }
+}

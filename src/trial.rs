@@ -1,0 +1,247 @@
+//! What the answer to a trial means: whether the user would migrate, and what Cognito would store. Pure; the password is in none
+//! of it.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, bail};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::aws::lambda::Invocation;
+use crate::document::PoolDocument;
+use crate::status::entry::{Class, Entry};
+
+/// One migration that was tried.
+#[derive(Debug, Clone, Serialize)]
+pub struct Trial {
+    /// What became of it, by the handler's name for it.
+    pub outcome: String,
+    /// Whether the user would be in the pool now.
+    pub would_migrate: bool,
+    /// What Cognito would store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<User>,
+    /// Why Cognito would not take the user, though the handler does.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pool_refuses: Vec<String>,
+    /// What the handler's log says of it: timings, the directory's answers, the reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<Entry>,
+    /// From question to answer as seen from here.
+    pub took_ms: f64,
+}
+
+/// A user as Cognito would store it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct User {
+    /// `CONFIRMED` or `RESET_REQUIRED`.
+    pub status: String,
+    /// The profile.
+    pub attributes: BTreeMap<String, String>,
+    /// How the welcome message travels; empty where there is none.
+    pub welcome: Vec<String>,
+    /// Whether an alias moves to this user from another.
+    pub force_alias_creation: bool,
+    /// Whether SMS becomes the second factor.
+    pub sms_mfa: bool,
+}
+
+impl Trial {
+    /// What an answer to this event means at this pool.
+    pub fn new(event: &Value, answer: &Invocation, pool: &PoolDocument) -> anyhow::Result<Self> {
+        let log = answer
+            .log
+            .lines()
+            .rev()
+            .find_map(|line| Entry::read(0, line));
+        let thrown = answer.payload["errorType"].as_str();
+        let trial = |outcome: &str, user: Option<User>| {
+            let pool_refuses = user
+                .as_ref()
+                .map_or_else(Vec::new, |user| refusals(user, pool));
+            Self {
+                outcome: outcome.to_owned(),
+                would_migrate: user.is_some() && pool_refuses.is_empty(),
+                user,
+                pool_refuses,
+                log: log.clone(),
+                took_ms: answer.took.as_secs_f64() * 1000.0,
+            }
+        };
+        let outcome = log.as_ref().map(|entry| entry.outcome.as_str());
+        if answer.error.is_some() {
+            let outcome = outcome
+                .or(thrown)
+                .context("the function failed without a word")?;
+            if Class::of(outcome) != Class::Failed && log.is_some() {
+                bail!("the function failed after it had decided `{outcome}`; its log says why");
+            }
+            return Ok(trial(outcome, None));
+        }
+        let response = answer
+            .payload
+            .get("response")
+            .filter(|response| response.is_object())
+            .context("the function answered with no event")?;
+        if *response == event["response"] {
+            return Ok(trial(outcome.unwrap_or("not-migrated"), None));
+        }
+        Ok(trial(
+            outcome.unwrap_or("migrated"),
+            Some(User::new(response)),
+        ))
+    }
+}
+
+impl User {
+    fn new(response: &Value) -> Self {
+        let attributes = response["userAttributes"].as_object();
+        let texts = |value: &Value| -> Vec<String> {
+            let texts = value.as_array().into_iter().flatten();
+            texts.filter_map(Value::as_str).map(str::to_owned).collect()
+        };
+        let mediums = texts(&response["desiredDeliveryMediums"]);
+        Self {
+            // Cognito takes whoever has no status for one who must choose a new password.
+            status: response["finalUserStatus"]
+                .as_str()
+                .unwrap_or("RESET_REQUIRED")
+                .to_owned(),
+            attributes: attributes
+                .into_iter()
+                .flatten()
+                .map(|(name, value)| {
+                    let text = value
+                        .as_str()
+                        .map_or_else(|| value.to_string(), str::to_owned);
+                    (name.clone(), text)
+                })
+                .collect(),
+            welcome: match response["messageAction"].as_str() {
+                Some("SUPPRESS") => Vec::new(),
+                _ if mediums.is_empty() => vec!["SMS".to_owned()],
+                _ => mediums,
+            },
+            force_alias_creation: response["forceAliasCreation"] == true,
+            sms_mfa: response["enableSMSMFA"] == true,
+        }
+    }
+}
+
+/// What of the user does not fit the pool's schema: Cognito refuses the whole user for it.
+fn refusals(user: &User, pool: &PoolDocument) -> Vec<String> {
+    let schema: Vec<_> = pool.schema_attributes().collect();
+    let unknown = user
+        .attributes
+        .keys()
+        .filter(|name| {
+            !schema.is_empty() && !schema.iter().any(|known| known.name == name.as_str())
+        })
+        .map(|name| format!("the pool has no attribute {name}"));
+    let missing = schema
+        .iter()
+        .filter(|known| known.required && known.name != "sub")
+        .filter(|known| !user.attributes.contains_key(known.name))
+        .map(|known| format!("the pool requires the attribute {}", known.name));
+    unknown.chain(missing).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::probe;
+
+    const ARN: &str = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Ab1";
+
+    fn event() -> Value {
+        probe::event_for(
+            &ARN.parse().unwrap(),
+            "web",
+            "ada@example.com",
+            Some("Secret-Pass-1"),
+        )
+    }
+
+    fn pool() -> PoolDocument {
+        PoolDocument::from_json(json!({
+            "Id": "us-east-1_Ab1", "Name": "Roots", "Arn": ARN,
+            "SchemaAttributes": [
+                { "Name": "sub", "Required": true }, { "Name": "email", "Required": true }, { "Name": "name" },
+            ],
+        }))
+        .unwrap()
+    }
+
+    fn answer(response: Value, outcome: &str) -> Invocation {
+        let mut payload = event();
+        payload["response"] = response;
+        Invocation {
+            payload,
+            error: None,
+            took: Duration::from_millis(20),
+            log: format!(
+                "START RequestId: 1\n{}\nEND RequestId: 1\n",
+                json!({ "outcome": outcome, "durationMs": 12.5, "upstream": [{ "call": "user_exists", "ms": 3.0, "status": 200 }] })
+            ),
+        }
+    }
+
+    #[test]
+    fn a_migrated_user_is_shown_as_cognito_would_store_it() {
+        let response = json!({ "userAttributes": { "email": "ada@example.com" }, "finalUserStatus": "CONFIRMED", "messageAction": "SUPPRESS" });
+        let trial = Trial::new(&event(), &answer(response, "migrated"), &pool()).unwrap();
+        assert!(trial.would_migrate && trial.outcome == "migrated");
+        let user = trial.user.clone().unwrap();
+        assert_eq!((user.status.as_str(), user.welcome.len()), ("CONFIRMED", 0));
+        assert_eq!(user.attributes["email"], "ada@example.com");
+        let shown = format!("{trial:?} {}", serde_json::to_string(&trial).unwrap());
+        assert!(!shown.contains("Secret-Pass-1"), "{shown}");
+    }
+
+    #[test]
+    fn a_user_the_pool_would_not_take_would_not_migrate() {
+        let response =
+            json!({ "userAttributes": { "custom:shop": "1" }, "messageAction": "SUPPRESS" });
+        let trial = Trial::new(&event(), &answer(response, "migrated-for-reset"), &pool()).unwrap();
+        assert!(!trial.would_migrate);
+        assert_eq!(
+            trial.pool_refuses,
+            [
+                "the pool has no attribute custom:shop",
+                "the pool requires the attribute email"
+            ]
+        );
+        assert_eq!(trial.user.unwrap().status, "RESET_REQUIRED");
+    }
+
+    #[test]
+    fn an_untouched_response_is_nobody() {
+        let trial = Trial::new(
+            &event(),
+            &answer(event()["response"].clone(), "wrong-password"),
+            &pool(),
+        )
+        .unwrap();
+        assert!(!trial.would_migrate && trial.user.is_none());
+        assert_eq!(trial.outcome, "wrong-password");
+    }
+
+    #[test]
+    fn a_thrown_error_has_an_outcome_too() {
+        let mut thrown = answer(Value::Null, "directory-unavailable");
+        thrown.error = Some("Unhandled".into());
+        thrown.payload = json!({ "errorType": "DirectoryUnavailable", "errorMessage": "x" });
+        let trial = Trial::new(&event(), &thrown, &pool()).unwrap();
+        assert_eq!(
+            (trial.outcome.as_str(), trial.would_migrate),
+            ("directory-unavailable", false)
+        );
+        thrown.log.clear();
+        thrown.payload = Value::Null;
+        assert!(Trial::new(&event(), &thrown, &pool()).is_err());
+    }
+}

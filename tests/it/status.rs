@@ -1,0 +1,344 @@
+//! `status`, against the sandbox and moto: the function's log as counted, shown on a terminal, as JSON and as a page.
+
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+use crate::browser::{Browser, Look};
+use crate::support::{Corner, moto};
+
+const DAY_MS: i64 = 86_400_000;
+
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    i64::try_from(since.as_millis()).unwrap()
+}
+
+/// A line such as the handler writes.
+fn line(outcome: &str, client: &str, took: f64) -> Value {
+    json!({
+        "_aws": { "Timestamp": 0, "CloudWatchMetrics": [] },
+        "outcome": outcome, "userPoolId": "x", "triggerSource": "UserMigration_Authentication", "count": 1,
+        "durationMs": took, "upstream": [{ "call": "user_exists", "ms": took / 2.0, "status": 200 }],
+        "cold": false, "clientId": client, "user": "0123456789abcdef01234567",
+    })
+}
+
+/// A pool with a function's log in it, with nothing deployed.
+struct Logged {
+    corner: Corner,
+    pool: String,
+    client: String,
+    group: String,
+}
+
+impl Logged {
+    async fn new(corner: Corner) -> Self {
+        let pool = corner
+            .create_pool(json!({ "PoolName": "Jane Roots" }))
+            .await;
+        let client = corner.create_client(&pool, json!({})).await;
+        let group = format!("/aws/lambda/jane-migrate-{pool}");
+        corner
+            .logs("CreateLogGroup", json!({ "logGroupName": group }))
+            .await;
+        let logged = Self {
+            corner,
+            pool,
+            client,
+            group,
+        };
+        logged.stream("a").await;
+        logged
+    }
+
+    async fn stream(&self, name: &str) {
+        let body = json!({ "logGroupName": self.group, "logStreamName": name });
+        self.corner.logs("CreateLogStream", body).await;
+    }
+
+    /// Writes lines, each with its time, oldest first.
+    async fn write(&self, stream: &str, lines: &[(i64, String)]) {
+        for lines in lines.chunks(5_000) {
+            let events: Vec<_> = lines
+                .iter()
+                .map(|(at, line)| json!({ "timestamp": at, "message": line }))
+                .collect();
+            let body =
+                json!({ "logGroupName": self.group, "logStreamName": stream, "logEvents": events });
+            self.corner.logs("PutLogEvents", body).await;
+        }
+    }
+
+    /// Twelve days of migrations, which get fewer, among everything else that happens.
+    async fn write_days(&self) {
+        let now = now_ms();
+        let mut lines = Vec::new();
+        for day in (0..12).rev() {
+            let at = now - day * DAY_MS - 1000;
+            let migrated = 20 + 10 * day;
+            for n in 0..migrated {
+                let outcome = if n % 6 == 0 {
+                    "migrated-for-reset"
+                } else {
+                    "migrated"
+                };
+                let took = 8.0 + f64::from(u16::try_from(n * n % 300).unwrap());
+                lines.push((at, line(outcome, &self.client, took).to_string()));
+            }
+            for outcome in ["wrong-password", "wrong-password", "not-found", "sso-only"] {
+                lines.push((at, line(outcome, &self.client, 14.0).to_string()));
+            }
+            if day % 4 == 0 {
+                let mut unavailable = line("directory-unavailable", "gone-client", 3500.0);
+                unavailable["reason"] = json!("timeout");
+                unavailable["initMs"] = json!(2.5);
+                lines.push((at, unavailable.to_string()));
+            }
+            lines.push((
+                at,
+                "REPORT RequestId: 8f5a\tDuration: 4.10 ms\tBilled Duration: 5 ms".into(),
+            ));
+        }
+        lines.push((
+            now - 500,
+            "2026-11-20T10:00:00.000Z 8f5a Task timed out after 5.00 seconds".into(),
+        ));
+        let mut trial = line("migrated", &self.client, 9.0);
+        trial["trial"] = json!(true);
+        lines.push((now - 400, trial.to_string()));
+        self.write("a", &lines).await;
+    }
+}
+
+/// What `write_days` wrote.
+const MIGRATED: u64 = 12 * 20 + 10 * 66;
+
+fn assert_figures(status: &Value, client: &str) {
+    assert_eq!(status["migrated"], MIGRATED, "{status:#}");
+    assert_eq!(status["refused"], 48);
+    assert_eq!(status["failed"], 4);
+    assert_eq!(status["outcomes"]["sso-only"], 12);
+    assert_eq!(status["outcomes"]["aborted"], 1);
+    assert_eq!(status["days"].as_array().unwrap().len(), 12);
+    assert_eq!(
+        status["days"][0]["outcomes"]["directory-unavailable"],
+        Value::Null
+    );
+    assert_eq!(status["progress"]["arrived"], MIGRATED);
+    assert_eq!(status["progress"]["share"], MIGRATED as f64 / 2000.0);
+    assert_eq!(
+        status["outlook"]["rate_per_day"],
+        (7 * 20 + 10 * 28) as f64 / 7.0
+    );
+    assert_eq!(status["outlook"]["verdict"], "end-in-sight");
+    assert_eq!(status["clients"][0]["id"], client);
+    assert_eq!(status["clients"][0]["name"], "web");
+    assert_eq!(
+        status["times"]["slowest"][0]["outcome"],
+        "directory-unavailable"
+    );
+    assert_eq!(status["times"]["slowest"][0]["took_ms"], 3500.0);
+    assert_eq!(status["cold_starts"]["count"], 3);
+    assert_eq!(status["errors"][0]["reason"], "timeout");
+    assert_eq!(status["trials"], 1);
+    assert!(
+        !status.to_string().contains("0123456789abcdef"),
+        "a user's hash is shown"
+    );
+}
+
+#[tokio::test]
+async fn the_log_is_counted_the_same_on_both_emulators() {
+    for corner in [
+        Corner::new().await,
+        Corner::at(moto().await.url().to_owned()).await,
+    ] {
+        corner.configure("[window]\ntotal_users = 2000\ncloses = 2999-12-31\n");
+        let logged = Logged::new(corner).await;
+        logged.write_days().await;
+        let ran = logged
+            .corner
+            .run(&["status", "--pool", &logged.pool, "--json"])
+            .await
+            .ended(0);
+        assert_figures(&ran.json(), &logged.client);
+    }
+}
+
+#[tokio::test]
+async fn people_read_the_figures_in_words() {
+    let corner = Corner::new().await;
+    corner.configure("[window]\ntotal_users = 2000\ncloses = 2999-12-31\n");
+    let logged = Logged::new(corner).await;
+    logged.write_days().await;
+    let ran = logged
+        .corner
+        .run(&["status", "--pool", &logged.pool])
+        .await
+        .ended(0);
+    for words in [
+        "(Jane Roots)",
+        "Migrated: 900 of 2,000, 45.0 %.",
+        "60.0 a day over the last 7 complete day(s); 1,100 are left",
+        "The window closes on 2999-12-31; at that rate nobody is left by then.",
+        "1 trial(s) by the operator are not counted.",
+        "wrong-password",
+        "web (",
+        "aborted, timeout",
+    ] {
+        assert!(ran.stdout.contains(words), "{words}\n{}", ran.stdout);
+    }
+    let since = logged
+        .corner
+        .run(&["status", "--pool", &logged.pool, "--since", "2d", "--json"])
+        .await
+        .ended(0);
+    assert_eq!(since.json()["days"].as_array().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_log_of_many_pages_is_counted_whole() {
+    let logged = Logged::new(Corner::at(moto().await.url().to_owned()).await).await;
+    let now = now_ms();
+    let lines: Vec<_> = (0..25_000)
+        .map(|n| {
+            (
+                now - 60_000 + n,
+                r#"{"outcome":"migrated","durationMs":5.0}"#.to_owned(),
+            )
+        })
+        .collect();
+    logged.stream("b").await;
+    logged.write("a", &lines[..15_000]).await;
+    logged.write("b", &lines[15_000..]).await;
+    let ran = logged
+        .corner
+        .run(&["status", "--pool", &logged.pool, "--json"])
+        .await
+        .ended(0);
+    assert_eq!(ran.json()["migrated"], 25_000);
+}
+
+#[tokio::test]
+async fn nothing_deployed_is_said_so() {
+    let corner = Corner::new().await;
+    let pool = corner.create_pool(json!({})).await;
+    let ran = corner.run(&["status", "--pool", &pool]).await.ended(1);
+    assert!(
+        ran.stderr.contains("nothing is deployed for user pool"),
+        "{ran:#?}"
+    );
+}
+
+#[tokio::test]
+async fn a_watch_off_a_terminal_writes_a_line_each_time_and_ends_well() {
+    let logged = Logged::new(Corner::new().await).await;
+    let mut process = logged
+        .corner
+        .command(&["status", "--pool", &logged.pool, "--watch=1"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    let first = lines.next_line().await.unwrap().unwrap();
+    assert!(
+        first.ends_with("0 migrated; today 0 migrated, 0 refused, 0 failed"),
+        "{first}"
+    );
+    let now = now_ms();
+    logged
+        .write(
+            "a",
+            &[(now, line("migrated", &logged.client, 9.0).to_string())],
+        )
+        .await;
+    loop {
+        let next = lines.next_line().await.unwrap().expect("a line a second");
+        if next.contains("1 migrated; today 1 migrated") {
+            break;
+        }
+    }
+    let id = process.id().unwrap().to_string();
+    let interrupt = tokio::process::Command::new("kill")
+        .args(["-INT", &id])
+        .status();
+    assert!(interrupt.await.unwrap().success());
+    assert_eq!(process.wait().await.unwrap().code(), Some(0));
+}
+
+/// Where the pictures of the page are kept for people to look at.
+fn pictures() -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pictures");
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+#[tokio::test]
+async fn the_page_reads_well_in_a_browser() {
+    let corner = Corner::new().await;
+    corner.configure("[window]\ntotal_users = 2000\ncloses = 2999-12-31\n");
+    let logged = Logged::new(corner).await;
+    logged.write_days().await;
+    let page = logged.corner.folder.path().join("status.html");
+    logged
+        .corner
+        .run(&["status", "--pool", &logged.pool, "--html", "status.html"])
+        .await
+        .ended(0);
+    let mut browser = Browser::start().await;
+    let mut grounds = Vec::new();
+    for (width, scheme, media) in [
+        (390, "light", "screen"),
+        (390, "dark", "screen"),
+        (1280, "light", "screen"),
+        (1280, "dark", "screen"),
+        (800, "dark", "print"),
+    ] {
+        let look = Look {
+            width,
+            scheme,
+            media,
+        };
+        let expressions = [
+            "getComputedStyle(document.body).backgroundColor",
+            "[...document.querySelectorAll('svg')].filter(svg => svg.getBoundingClientRect().width > 0).length",
+            "[...document.querySelectorAll('svg')].every(svg => svg.querySelector('title').textContent && svg.querySelector('desc').textContent)",
+            "Math.min(...[...document.querySelectorAll('svg')].filter(svg => svg.getBoundingClientRect().width > 0).map(svg => 12 * svg.getBoundingClientRect().width / svg.viewBox.baseVal.width))",
+            "document.querySelector('dl.key dd').textContent",
+            "document.querySelectorAll('details table tbody tr').length",
+            "document.scripts.length",
+        ];
+        let seen = browser.look(&page, look, &expressions).await;
+        let name = format!("status-{width}-{scheme}-{media}.png");
+        std::fs::write(pictures().join(name), &seen.picture).unwrap();
+        assert!(
+            seen.complaints.is_empty(),
+            "{look:?}: {:#?}",
+            seen.complaints
+        );
+        assert!(seen.requests.is_empty(), "{look:?}: {:?}", seen.requests);
+        assert!(
+            seen.width <= width.into(),
+            "{look:?}: the page is {} wide",
+            seen.width
+        );
+        let [ground, charts, titled, letters, migrated, rows, scripts] = &seen.answers[..] else {
+            panic!("{:?}", seen.answers)
+        };
+        assert_eq!(charts, 3, "each chart is shown once");
+        assert_eq!(titled, true, "each chart is described");
+        assert!(
+            letters.as_f64().unwrap() >= 10.0,
+            "{look:?}: letters of {letters} pixels"
+        );
+        assert_eq!(migrated, "900");
+        assert_eq!(rows, 12 + 12, "every day and every step stands in a table");
+        assert_eq!(scripts, 0);
+        grounds.push(ground.clone());
+    }
+    assert_ne!(grounds[0], grounds[1], "dark is not light");
+    assert_eq!(grounds[0], grounds[4], "paper is white");
+}

@@ -1,0 +1,128 @@
+//! `teardown`, against the sandbox: what it knows of the migration before it ends it, and what it finds where the pool is gone.
+
+use serde_json::{Value, json};
+
+use crate::support::Corner;
+
+async fn deployed(corner: &Corner) -> (String, String) {
+    corner.add_accounts();
+    let pool = corner.create_pool(json!({})).await;
+    let client = corner.create_client(&pool, json!({})).await;
+    corner
+        .run(&["deploy", "--pool", &pool, "--yes"])
+        .await
+        .ended(0);
+    (pool, client)
+}
+
+async fn migrate(corner: &Corner, client: &str) {
+    let body = json!({
+        "AuthFlow": "USER_PASSWORD_AUTH", "ClientId": client,
+        "AuthParameters": { "USERNAME": "ada@example.com", "PASSWORD": "Right-Pass-1" },
+    });
+    corner.cognito("InitiateAuth", body).await;
+}
+
+#[tokio::test]
+async fn it_shows_what_would_be_lost_and_waits_for_the_last_customers() {
+    let corner = Corner::new().await;
+    corner.configure("[window]\ntotal_users = 3\n");
+    let (pool, client) = deployed(&corner).await;
+    migrate(&corner, &client).await;
+
+    let teardown = ["teardown", "--pool", &pool, "--yes"];
+    let ran = corner.run(&teardown).await.ended(1);
+    assert!(
+        ran.stdout
+            .contains("1 customer(s) have come over, the last on 20"),
+        "{ran:#?}"
+    );
+    assert!(
+        ran.stdout
+            .contains("2 have not: without the migration they can no longer sign in"),
+        "{ran:#?}"
+    );
+    assert!(
+        ran.stderr
+            .contains("customers migrated within the last 7 days"),
+        "{ran:#?}"
+    );
+    let ran = corner
+        .run(&[&teardown[..], &["--json"]].concat())
+        .await
+        .ended(1);
+    assert_eq!(ran.json()["migration"]["left"], 2);
+
+    // Nobody came over within the last no days at all.
+    let ran = corner
+        .run(&[&teardown[..], &["--recent-days", "0", "--json"]].concat())
+        .await
+        .ended(0);
+    assert_eq!(ran.json()["result"], "done");
+    assert_eq!(ran.json()["migration"]["arrived"], 1);
+}
+
+#[tokio::test]
+async fn it_tells_what_the_apps_may_do_afterwards() {
+    let corner = Corner::new().await;
+    let (pool, client) = deployed(&corner).await;
+    let ran = corner
+        .run(&["teardown", "--pool", &pool, "--yes"])
+        .await
+        .ended(0);
+    for words in [
+        "Nothing of jane-migrate is left",
+        "USER_SRP_AUTH",
+        &format!("client web ({client}) does not allow SRP yet"),
+        &format!("client web ({client}) allows USER_PASSWORD_AUTH, as it did before deploy"),
+    ] {
+        assert!(ran.stdout.contains(words), "{words}\n{ran:#?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_left_of_a_deleted_pool_is_found_and_taken_away() {
+    let corner = Corner::new().await;
+    let (pool, _) = deployed(&corner).await;
+    corner
+        .cognito("DeleteUserPool", json!({ "UserPoolId": pool }))
+        .await;
+    let ran = corner
+        .run(&["teardown", "--pool", &pool, "--yes"])
+        .await
+        .ended(0);
+    assert!(ran.stdout.contains("4 to delete"), "{ran:#?}");
+    let aws = corner.aws().await;
+    let name = format!("jane-migrate-{pool}");
+    assert!(aws.function(&name).await.unwrap().is_none());
+    assert!(aws.role(&name).await.unwrap().is_none());
+    let group = format!("/aws/lambda/{name}");
+    assert!(aws.log_group_settings(&group).await.unwrap().is_none());
+
+    // Once more there is nothing, and the pool is not there.
+    let ran = corner
+        .run(&["teardown", "--pool", &pool, "--yes"])
+        .await
+        .ended(1);
+    assert!(ran.stderr.contains("failed to find user pool"), "{ran:#?}");
+}
+
+#[tokio::test]
+async fn where_only_the_log_group_of_a_deleted_pool_is_left_it_goes_too() {
+    let corner = Corner::new().await;
+    let (pool, _) = deployed(&corner).await;
+    corner
+        .run(&["teardown", "--pool", &pool, "--yes", "--keep-logs"])
+        .await
+        .ended(0);
+    corner
+        .cognito("DeleteUserPool", json!({ "UserPoolId": pool }))
+        .await;
+    let ran = corner
+        .run(&["teardown", "--pool", &pool, "--yes", "--json"])
+        .await
+        .ended(0);
+    let steps: Vec<Value> = ran.json()["steps"].as_array().unwrap().clone();
+    assert_eq!(steps.len(), 1, "{ran:#?}");
+    assert_eq!(steps[0]["resource"], "log-group");
+}

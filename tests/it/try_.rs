@@ -1,0 +1,194 @@
+//! `try`, against the sandbox: by the deployed function and by the handler on this machine, without the pool noticing.
+
+use std::process::Stdio;
+
+use jane_migrate_sandbox::{Fault, JaneCall};
+use serde_json::json;
+use tokio::io::AsyncWriteExt;
+
+use crate::support::{Corner, Ran};
+
+const PASSWORD: &str = "Right-Pass-1";
+
+async fn pool(corner: &Corner) -> (String, String) {
+    corner.add_accounts();
+    let pool = corner.create_pool(json!({})).await;
+    let client = corner.create_client(&pool, json!({})).await;
+    (pool, client)
+}
+
+/// Runs the program with a password on its standard input.
+async fn run_with(corner: &Corner, password: &str, arguments: &[&str]) -> Ran {
+    let mut process = corner
+        .command(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = process.stdin.take().unwrap();
+    // A program that ends before it reads is not an error here.
+    let _ = input.write_all(format!("{password}\n").as_bytes()).await;
+    drop(input);
+    let output = process.wait_with_output().await.unwrap();
+    let ran = Ran {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    };
+    assert!(
+        !ran.stdout.contains(password) && !ran.stderr.contains(password),
+        "the password is shown"
+    );
+    ran
+}
+
+#[tokio::test]
+async fn the_deployed_function_is_tried_and_the_pool_stays_as_it_is() {
+    let corner = Corner::new().await;
+    let (pool, client) = pool(&corner).await;
+    corner
+        .run(&["deploy", "--pool", &pool, "--yes"])
+        .await
+        .ended(0);
+    let users = async |pool: &str| {
+        corner
+            .cognito("ListUsers", json!({ "UserPoolId": pool }))
+            .await["Users"]
+            .take()
+    };
+
+    let arguments = [
+        "try",
+        "--pool",
+        &pool,
+        "--user",
+        "Ada@example.com",
+        "--password-stdin",
+    ];
+    let ran = run_with(&corner, PASSWORD, &arguments).await.ended(0);
+    for words in [
+        "outcome     migrated",
+        "status      CONFIRMED",
+        "email = ada@example.com",
+        "user_exists 200",
+        "verify_credentials 200",
+        "The user would migrate. Nothing was stored.",
+    ] {
+        assert!(ran.stdout.contains(words), "{words}\n{ran:#?}");
+    }
+    let ran = run_with(
+        &corner,
+        "Wrong-Pass-1",
+        &[&arguments[..], &["--json"]].concat(),
+    )
+    .await
+    .ended(3);
+    let document = ran.json();
+    assert_eq!(document["outcome"], "wrong-password");
+    assert_eq!(
+        (&document["would_migrate"], &document["by"]),
+        (&json!(false), &json!("function"))
+    );
+    assert_eq!(document["client"], json!(client));
+
+    let ran = corner
+        .run(&[
+            "try",
+            "--pool",
+            &pool,
+            "--user",
+            "sso@example.com",
+            "--forgot-password",
+        ])
+        .await
+        .ended(0);
+    assert!(ran.stdout.contains("migrated-for-reset"), "{ran:#?}");
+    assert_eq!(users(&pool).await, json!([]));
+
+    // A trial is nobody's sign-in.
+    let status = corner
+        .run(&["status", "--pool", &pool, "--json"])
+        .await
+        .ended(0)
+        .json();
+    assert_eq!(
+        (&status["migrated"], &status["refused"]),
+        (&json!(0), &json!(0)),
+        "{status:#}"
+    );
+    assert!(status["trials"].as_u64().unwrap() >= 3);
+    corner
+        .run(&["teardown", "--pool", &pool, "--yes"])
+        .await
+        .ended(0);
+}
+
+#[tokio::test]
+async fn the_handler_is_tried_on_this_machine_before_anything_is_deployed() {
+    let corner = Corner::new().await;
+    let (pool, _) = pool(&corner).await;
+    let local = [
+        "try",
+        "--pool",
+        &pool,
+        "--local",
+        "--password-stdin",
+        "--user",
+    ];
+    let with = |user: &'static str| [&local[..], &[user, "--json"]].concat();
+    let document = run_with(&corner, PASSWORD, &with("ada@example.com"))
+        .await
+        .ended(0)
+        .json();
+    assert_eq!(
+        (&document["outcome"], &document["by"]),
+        (&json!("migrated"), &json!("local"))
+    );
+    assert_eq!(document["user"]["status"], "CONFIRMED");
+    assert_eq!(document["user"]["attributes"]["email_verified"], "true");
+    assert_eq!(document["log"]["upstream"][1]["call"], "verify_credentials");
+    assert!(document["log"]["init_ms"].as_f64().unwrap() > 0.0);
+
+    let document = run_with(&corner, PASSWORD, &with("market@example.com"))
+        .await
+        .ended(3)
+        .json();
+    assert_eq!(document["outcome"], "not-found");
+
+    corner
+        .jane
+        .set_fault(JaneCall::UserExists, Some(Fault::Status(503)));
+    let document = run_with(&corner, PASSWORD, &with("ada@example.com"))
+        .await
+        .ended(3)
+        .json();
+    assert_eq!(document["outcome"], "directory-unavailable");
+
+    let ran = run_with(
+        &corner,
+        PASSWORD,
+        &[
+            "try",
+            "--pool",
+            &pool,
+            "--password-stdin",
+            "--user",
+            "ada@example.com",
+        ],
+    )
+    .await
+    .ended(1);
+    assert!(ran.stderr.contains("--local"), "{ran:#?}");
+}
+
+#[tokio::test]
+async fn a_password_is_never_taken_from_elsewhere() {
+    let corner = Corner::new().await;
+    let (pool, _) = pool(&corner).await;
+    let ran = corner
+        .run(&["try", "--pool", &pool, "--user", "ada@example.com"])
+        .await
+        .ended(1);
+    assert!(ran.stderr.contains("--password-stdin"), "{ran:#?}");
+}
