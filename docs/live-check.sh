@@ -176,6 +176,10 @@ expect IdToken "and again, by the pool alone" sign_in USER_PASSWORD_AUTH "USERNA
 user=$(aws cognito-idp admin-get-user --user-pool-id "$new" --username "$customer" --output json 2>&1)
 expect CONFIRMED "the customer is CONFIRMED" echo "$user"
 expect Ada "the attributes came along" echo "$user"
+if [ "$failures" -gt 0 ]; then
+    echo "  the handler's own lines:"
+    aws logs filter-log-events --log-group-name "/aws/lambda/jane-migrate-$new" --query 'events[].message' --output text | tr '\t' '\n' | grep '"outcome"'
+fi
 expect CodeDeliveryDetails "forgot password sends a code" aws cognito-idp forgot-password --client-id "$client" --username "$customer" --output json
 
 step "Teardown"

@@ -46,7 +46,8 @@ impl Upstream {
     /// Passes a call on with another body, as the account itself: what was signed is no longer what is sent.
     pub async fn forward_as(&self, call: &Call, body: Bytes) -> Result<Answer, Refusal> {
         self.permit(call).await?;
-        self.pass_on(call, body, call.unsigned || call.checked)
+        let as_account = call.unsigned || call.checked || call.account_known;
+        self.pass_on(call, body, as_account)
             .await
     }
 
