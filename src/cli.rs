@@ -1,6 +1,8 @@
 //! The command line: what clap derives, and nothing else. What the flags mean together with environment and file is
 //! `settings`' business.
 
+mod init;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -9,6 +11,8 @@ use crate::document::Decision;
 use crate::ids::PoolId;
 use crate::policy::Duty;
 use crate::status::Since;
+
+pub use init::{Directory, Init, Kind};
 
 /// What somebody who meets the program reads below its commands.
 const LEARN: &str = "\
@@ -52,14 +56,21 @@ pub struct Cli {
 #[command(next_help_heading = "Global options")]
 pub struct Global {
     /// The configuration file [default: migrate.toml]
-    #[arg(long, global = true, value_name = "FILE", env = "JANE_MIGRATE_CONFIG")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "JANE_MIGRATE_CONFIG",
+        hide_env_values = true
+    )]
     pub config: Option<PathBuf>,
     /// The pool's Region [default: the one its id begins with]
     #[arg(
         long,
         global = true,
         value_name = "REGION",
-        env = "JANE_MIGRATE_REGION"
+        env = "JANE_MIGRATE_REGION",
+        hide_env_values = true
     )]
     pub region: Option<String>,
     /// The profile of the AWS configuration files
@@ -67,7 +78,8 @@ pub struct Global {
         long,
         global = true,
         value_name = "PROFILE",
-        env = "JANE_MIGRATE_PROFILE"
+        env = "JANE_MIGRATE_PROFILE",
+        hide_env_values = true
     )]
     pub profile: Option<String>,
     /// One endpoint for every AWS service: an emulator
@@ -75,7 +87,8 @@ pub struct Global {
         long,
         global = true,
         value_name = "URL",
-        env = "JANE_MIGRATE_ENDPOINT_URL"
+        env = "JANE_MIGRATE_ENDPOINT_URL",
+        hide_env_values = true
     )]
     pub endpoint_url: Option<String>,
     /// Only errors and data
@@ -106,6 +119,8 @@ pub enum Color {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Look at a pool and write a commented migrate.toml for it
+    Init(Box<Init>),
     /// Build the handler for the configured directory and show what would be uploaded
     Build(Build),
     /// Show what deploy would do, and change nothing
@@ -138,6 +153,7 @@ pub struct Pools {
         long = "pool",
         value_name = "ID",
         env = "JANE_MIGRATE_POOL",
+        hide_env_values = true,
         value_delimiter = ','
     )]
     pub pools: Vec<PoolId>,

@@ -7,6 +7,7 @@
 //! - [`apply`] is the one place from which AWS is written to, [`aws`] the one that knows the SDK.
 //! - [`document`] is the heart: updates of a pool or client that lose nothing of it.
 //! - [`artifact`] builds the handler from the sources this binary carries.
+//! - [`draft`] proposes a migrate.toml; [`suitability`] tells whether pool and configuration suit each other.
 //! - [`policy`] says who must be allowed what; [`status`] counts how it goes; [`verify`] checks that it holds.
 //! - [`ui`] shows things; [`commands`] ties them together.
 
@@ -16,6 +17,7 @@ pub mod aws;
 pub mod cli;
 pub mod commands;
 pub mod document;
+pub mod draft;
 pub mod failure;
 pub mod finding;
 pub mod ids;

@@ -16,7 +16,8 @@ async fn main() -> ExitCode {
         Err(error) => {
             let _ = error.print();
             if error.use_stderr() && std::env::args().any(|arg| arg == "--json") {
-                ui::print_usage_error(&error.to_string());
+                let message = error.render().to_string();
+                ui::print_usage_error(message.lines().next().unwrap_or_default());
             }
             // `--help` and `--version` come this way too. A wrong flag must not look like `plan --detailed-exitcode`'s 2; for
             // verify, 2 is the very thing: it could not check.

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::aws::{Aws, AwsError, Kind};
 use crate::document::{ClientDocument, PoolDocument};
 use crate::ids::{Names, PoolArn, PoolId, function_name, log_group_name};
+use crate::permission::Policy;
 use crate::plan::Observed;
 use crate::resources::{opened_clients, tag};
 
@@ -72,6 +73,33 @@ pub async fn observe(
         policy,
     };
     Ok((names, observed))
+}
+
+/// The pool and all of its clients alone: what `init` looks at, where nothing of ours can be there yet.
+pub async fn observe_pool(
+    aws: &Aws,
+    pool_id: &PoolId,
+    region: &str,
+) -> anyhow::Result<(Names, Observed)> {
+    let (pool, mfa, ids) = tokio::join!(
+        aws.describe_pool(pool_id),
+        aws.mfa_config(pool_id),
+        aws.client_ids(pool_id),
+    );
+    let pool = pool.map_err(|error| unreadable_pool(error, pool_id, region))?;
+    let arn: PoolArn = pool.arn().parse().map_err(anyhow::Error::msg)?;
+    let failed = |what: &str| format!("failed to read the {what} of user pool `{pool_id}`");
+    let ids = ids.with_context(|| failed("app clients"))?;
+    let observed = Observed {
+        pool,
+        mfa: mfa.with_context(|| failed("MFA settings"))?,
+        clients: describe_clients(aws, pool_id, &ids, None).await?,
+        log_group: None,
+        role: None,
+        function: None,
+        policy: Policy::default(),
+    };
+    Ok((Names::new(arn), observed))
 }
 
 /// What is left of ours where the pool is gone: everything has its name from the pool's id, and the pool's ARN stands in the tags.

@@ -1,14 +1,16 @@
 //! The pure core: what is there x what is wanted -> changes, conflicts, findings. Synchronous; knows no client, no clock and no
 //! environment. Everything a change needs is in it, so nothing is decided while applying.
 
+mod shown;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::document::{
-    ClientDocument, Decisions, PoolDocument, Reason, Refusal, Update, close_password_auth,
-    open_password_auth, pool_update,
+    ClientDocument, Decisions, Difference, PoolDocument, Reason, Refusal, Update,
+    close_password_auth, differences, open_password_auth, pool_update,
 };
 use crate::finding::{Finding, Severity};
 use crate::ids::{Names, STATEMENT_ID};
@@ -119,6 +121,9 @@ pub struct Change {
     pub name: String,
     /// What is new about it, in words.
     pub detail: String,
+    /// What an update changes, member by member.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub difference: Vec<Difference>,
     /// What to do.
     #[serde(skip)]
     pub operation: Operation,
@@ -197,6 +202,15 @@ impl Operation {
             Self::DeleteRole(_) | Self::DeleteLogGroup => 8,
         }
     }
+
+    /// How a document will differ from what it is, where one is written.
+    fn difference(&self) -> Vec<Difference> {
+        match self {
+            Self::UpdateClient(update, seen) => differences(seen.json(), update.expected()),
+            Self::UpdatePool(update, seen) => differences(seen.json(), update.expected()),
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// Something in our place that is not ours, or that we must not touch. Nothing is changed while one stands.
@@ -266,8 +280,16 @@ impl Plan {
             resource,
             name: name.into(),
             detail: detail.into(),
+            difference: operation.difference(),
             operation,
         });
+    }
+
+    /// Says what the change planned last does, member by member.
+    fn differs_by(&mut self, difference: Vec<Difference>) {
+        if let Some(change) = self.changes.last_mut() {
+            change.difference = difference;
+        }
     }
 
     fn conflict(
@@ -388,6 +410,7 @@ fn plan_log_group(
             details.join(", "),
             Operation::UpdateLogGroup(desired.clone()),
         );
+        plan.differs_by(shown::log_group(found, desired));
     }
 }
 
@@ -460,6 +483,7 @@ fn plan_role(
                 detach,
             },
         );
+        plan.differs_by(shown::role(found, desired));
     }
 }
 
@@ -510,6 +534,7 @@ fn plan_function(
         details.push("tags".into());
     }
     if !details.is_empty() {
+        let difference = shown::function(found, &desired, &untag);
         plan.change(
             Action::Update,
             Resource::Function,
@@ -523,6 +548,7 @@ fn plan_function(
                 untag,
             },
         );
+        plan.differs_by(difference);
     }
 }
 

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use jane_migrate_config::{Config, Pool, Secret};
 
 use crate::aws::Connection;
 use crate::cli::{Allow, Global, Pools};
+use crate::failure::Failure;
 use crate::ids::PoolId;
 use crate::plan::Allowed;
 use crate::resources::{EnvValue, Environment};
@@ -26,10 +27,12 @@ pub struct Loaded {
 
 /// The configuration; where there is none, an error that says how to come by one.
 pub fn load(global: &Global) -> anyhow::Result<Loaded> {
-    load_if_there(global)?.with_context(|| {
-        format!(
-            "there is no {DEFAULT_FILE} here; copy migrate.example.toml and fill in [directory], or name a file with --config"
+    load_if_there(global)?.ok_or_else(|| {
+        Failure::new(
+            format!("there is no {DEFAULT_FILE} here"),
+            "`jane-migrate init --pool ID` writes one; --config names a file elsewhere",
         )
+        .into()
     })
 }
 
@@ -45,11 +48,20 @@ pub fn load_if_there(global: &Global) -> anyhow::Result<Option<Loaded>> {
             return Ok(None);
         }
         Err(error) => {
-            return Err(error).with_context(|| format!("failed to read `{}`", path.display()));
+            return Err(Failure::new(
+                format!("failed to read `{}`: {error}", path.display()),
+                "look at the name that --config or JANE_MIGRATE_CONFIG gives",
+            )
+            .into());
         }
     };
-    let config = jane_migrate_config::parse(&text, &path.display().to_string())
-        .map_err(|error| anyhow::anyhow!("{error}"))?;
+    let config =
+        jane_migrate_config::parse(&text, &path.display().to_string()).map_err(|error| {
+            Failure::new(
+                format!("failed to understand the configuration\n{error}"),
+                "migrate.example.toml has every key with its default",
+            )
+        })?;
     Ok(Some(Loaded { config, path }))
 }
 
@@ -82,7 +94,11 @@ pub fn targets(
         pools.pools.clone()
     };
     if ids.is_empty() {
-        bail!("which pool? name it with --pool, or as [pool] id in {DEFAULT_FILE}");
+        return Err(Failure::new(
+            "failed to tell which user pool is meant",
+            format!("name it with --pool, or as [pool] id in {DEFAULT_FILE}"),
+        )
+        .into());
     }
     let mut targets: Vec<Target> = Vec::new();
     for pool in ids {
@@ -145,8 +161,11 @@ pub fn environment_secrets(
             .filter(|value| !value.is_empty())
             .map(EnvValue::new)
             .or_else(|| deployed.and_then(|deployed| deployed.get(name)).cloned())
-            .with_context(|| {
-                format!("the environment variable {name} is not set, and directory.{member} says that the secret is there")
+            .ok_or_else(|| {
+                Failure::new(
+                    format!("the environment variable {name} is not set, and directory.{member} says that the secret is there"),
+                    format!("set {name} for this command, without it landing in the shell's history (`read -rs {name}; export {name}`), or keep the secret in Secrets Manager or SSM"),
+                )
             })?;
         values.insert(name.clone(), value);
     }

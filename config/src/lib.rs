@@ -25,7 +25,7 @@ pub use directory::{
     Postgres, Request,
 };
 #[cfg(feature = "file")]
-pub use file::{ConfigError, Problem, parse};
+pub use file::{ConfigError, Problem, parse, presets};
 pub use pool_facts::{Mfa, PasswordPolicy, PoolFacts, SchemaAttribute};
 pub use secret::Secret;
 pub use settings::{HandlerSettings, InvalidSettings};

@@ -5,12 +5,12 @@ mod documents;
 mod steps;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
 use serde_json::Value;
+use tokio::sync::watch;
 
 use crate::aws::Aws;
 use crate::ids::Names;
@@ -82,6 +82,8 @@ pub enum RunResult {
     Failed,
     /// The operator interrupted it between two steps.
     Interrupted,
+    /// The system asked it to end, between two steps.
+    Terminated,
 }
 
 /// What a run did.
@@ -131,19 +133,50 @@ pub enum Event<'a> {
     Failed(&'a Change, Duration),
 }
 
-/// The operator's wish to stop. The step in hand is finished first, so that nothing is left unexplained.
-#[derive(Debug, Clone, Default)]
-pub struct Interrupt(Arc<AtomicBool>);
+/// Who wants the run to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// The operator, by Ctrl-C.
+    Interrupt,
+    /// Whatever runs the program, by SIGTERM.
+    Terminate,
+}
+
+impl Signal {
+    /// What a shell makes of a program that such a signal ended.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Interrupt => 130,
+            Self::Terminate => 143,
+        }
+    }
+}
+
+/// The wish to stop. The step in hand is finished first, so that nothing is left unexplained.
+#[derive(Debug, Clone)]
+pub struct Interrupt(watch::Sender<Option<Signal>>);
+
+impl Default for Interrupt {
+    fn default() -> Self {
+        Self(watch::Sender::new(None))
+    }
+}
 
 impl Interrupt {
     /// Asks to stop.
-    pub fn request(&self) {
-        self.0.store(true, Ordering::Relaxed);
+    pub fn request(&self, signal: Signal) {
+        self.0.send_replace(Some(signal));
     }
 
-    /// Whether it was asked.
-    pub fn requested(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+    /// Whether it was asked, and by what.
+    pub fn requested(&self) -> Option<Signal> {
+        *self.0.borrow()
+    }
+
+    /// Waits until it is asked.
+    pub async fn wait(&self) {
+        // The sender is this very value, so the channel stays open.
+        let _ = self.0.subscribe().wait_for(Option::is_some).await;
     }
 }
 
@@ -180,6 +213,7 @@ pub async fn apply(
             resource: Resource::Function,
             name: names.function.clone(),
             detail: "answers for a user nobody knows".into(),
+            difference: Vec::new(),
             operation: Operation::Probe,
         };
         let at =
@@ -189,10 +223,14 @@ pub async fn apply(
     let mut report = Report::without_steps(&plan.pool, RunResult::Done);
     let mut stages = changes.chunk_by(|a, b| a.operation.stage() == b.operation.stage());
     for stage in stages.by_ref() {
-        if report.error.is_some() || interrupt.requested() {
+        let asked = interrupt.requested();
+        if report.error.is_some() || asked.is_some() {
             report.steps.extend(stage.iter().map(not_tried));
             if report.error.is_none() {
-                report.result = RunResult::Interrupted;
+                report.result = match asked {
+                    Some(Signal::Terminate) => RunResult::Terminated,
+                    _ => RunResult::Interrupted,
+                };
             }
             continue;
         }

@@ -210,8 +210,13 @@ pub async fn build_from(
 /// Takes a zip that was built elsewhere: it must hold an executable `bootstrap` for the architecture that starts on
 /// `provided.al2023`.
 pub fn open(zip: &Path, architecture: Architecture) -> anyhow::Result<Artifact> {
-    Artifact::inspect(zip, architecture)
-        .with_context(|| format!("failed to use artifact `{}`", zip.display()))
+    Artifact::inspect(zip, architecture).map_err(|cause| {
+        let error = Error::new(
+            format!("failed to use artifact `{}`: {cause:#}", zip.display()),
+            "`jane-migrate build --output FILE` makes a zip that will do, on any machine with the same configuration",
+        );
+        error.into()
+    })
 }
 
 /// Adds a target to the toolchain; says so before, and where it failed, why and that it goes on without.

@@ -146,6 +146,19 @@ where
             "timeout",
             "no answer in time; the call may or may not have taken effect".into(),
         ),
+        SdkError::ResponseError(unread) if unread.raw().status().as_u16() >= 400 => {
+            // A page of a proxy on the way.
+            let status = unread.raw().status().as_u16();
+            let kind = match status {
+                500.. => Kind::NoAnswer,
+                _ => Kind::Refused,
+            };
+            failure(
+                kind,
+                &format!("HTTP {status}"),
+                "the answer was not one of AWS's".into(),
+            )
+        }
         SdkError::ResponseError(_) => failure(
             Kind::NoAnswer,
             "unreadable answer",
@@ -158,7 +171,7 @@ where
                     CredentialsError::CredentialsNotLoaded(_) => Kind::NoCredentials,
                     _ => Kind::BadCredentials,
                 };
-                return failure(kind, "no usable credentials", chain);
+                return failure(kind, "no usable credentials", of_credentials(&chain));
             }
             if matches!(other, SdkError::ConstructionFailure(_)) {
                 return failure(Kind::Refused, "request not made", chain);
@@ -207,6 +220,30 @@ fn kind_of(code: &str, message: &str, status: u16) -> Kind {
         | "MissingAuthenticationToken" => Kind::BadCredentials,
         _ if status >= 500 => Kind::NoAnswer,
         _ => Kind::Refused,
+    }
+}
+
+/// What matters of the words the SDK has for credentials: not the places where none were expected, nor a service's answer as Rust
+/// prints it.
+fn of_credentials(chain: &str) -> String {
+    let chain = chain.strip_prefix("other: ").unwrap_or(chain);
+    if let Some((tried, places)) = chain.split_once(" Attempted:") {
+        let profile = places
+            .lines()
+            .find_map(|place| place.split_once("not enabled: profile "))
+            .map(|(_, why)| format!("profile {why}"));
+        return profile.unwrap_or_else(|| {
+            let tried = tried.rsplit(": ").next().unwrap_or(tried);
+            tried.trim_end_matches('.').to_owned()
+        });
+    }
+    let told = |member: &str| {
+        let (_, rest) = chain.split_once(&format!("{member}: \""))?;
+        rest.split_once('"').map(|(value, _)| value)
+    };
+    match (told("code"), told("message")) {
+        (Some(code), Some(message)) => format!("{code}: {message}"),
+        _ => chain.to_owned(),
     }
 }
 

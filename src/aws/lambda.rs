@@ -419,7 +419,10 @@ fn leave_vpc() -> VpcConfig {
 /// Lambda's two states as one. Both may be missing for a moment after a change; an update that comes too early for Lambda is
 /// refused as busy and tried again, so a missing state counts as ready.
 fn state(configuration: &FunctionConfiguration) -> FunctionState {
-    let reason = |reason: Option<&str>| reason.unwrap_or("no reason given").to_owned();
+    let reason = |reason: Option<&str>| {
+        let reason = reason.unwrap_or("no reason given");
+        reason.trim_end_matches('.').to_owned()
+    };
     match (configuration.state(), configuration.last_update_status()) {
         (Some(State::Failed), _) => FunctionState::Failed(reason(configuration.state_reason())),
         (_, Some(LastUpdateStatus::Failed)) => {

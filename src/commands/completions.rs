@@ -12,6 +12,8 @@ pub(super) fn run(args: &Completions, ui: &Ui) -> ExitCode {
     let name = command.get_name().to_owned();
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, name, &mut script);
-    ui.print(&String::from_utf8_lossy(&script));
+    // For bash, clap_complete 4.6 reads the hyphen of the program's name as the beginning of a subcommand, in one of two places.
+    let script = String::from_utf8_lossy(&script).replace("jane__subcmd__migrate", "jane__migrate");
+    ui.print(&script);
     ExitCode::SUCCESS
 }

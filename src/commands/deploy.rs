@@ -44,6 +44,7 @@ pub(super) async fn run(global: &Global, args: &Deploy, ui: &Ui) -> anyhow::Resu
         }
     }
     let agreed = args.yes || session::agree(ui, &planned, |what| format!("Apply this to {what}?"))?;
+    let operator = Operator::listen(several, ui)?;
     // Whatever can fail without AWS fails before anything is changed.
     if agreed {
         for (_, planned) in &planned {
@@ -51,7 +52,10 @@ pub(super) async fn run(global: &Global, args: &Deploy, ui: &Ui) -> anyhow::Resu
                 && !planned.plan.is_blocked()
                 && planned.plan.needs_code()
             {
-                codes.build(planned.config(&loaded.config), ui).await?;
+                let build = codes.build(planned.config(&loaded.config), ui);
+                if let Some(built) = operator.unless_stopped(build).await {
+                    built?;
+                }
             }
         }
     }
@@ -60,7 +64,7 @@ pub(super) async fn run(global: &Global, args: &Deploy, ui: &Ui) -> anyhow::Resu
         args,
         codes: &codes,
         agreed,
-        operator: Operator::listen(several, ui),
+        operator,
         ui,
     };
     let deployed = each(planned, async |(pool, planned)| {
@@ -118,7 +122,10 @@ impl Deploying<'_> {
         }
         let inputs = Inputs {
             code: self.codes.get(config).filter(|_| plan.needs_code()),
-            snapshot: keep_snapshot(&session, self.loaded, &plan, self.ui)?,
+            snapshot: match self.operator.stops() {
+                true => None,
+                false => keep_snapshot(&session, self.loaded, &plan, self.ui)?,
+            },
             mfa: session.observed.mfa.clone(),
             probe: (!self.args.no_probe)
                 .then(|| probe_event(&session, &plan))

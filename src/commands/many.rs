@@ -7,9 +7,11 @@ use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::apply::Signal;
 use crate::ids::PoolId;
 use crate::settings::Target;
 use crate::ui::Ui;
+use crate::ui::error::told;
 
 /// Pools worked on at once. AWS's rates are kept elsewhere (`aws::pace`); this bounds memory and connections.
 const AT_ONCE: usize = 32;
@@ -29,6 +31,8 @@ pub(super) enum Ending {
     Failed,
     /// The operator interrupted it.
     Interrupted,
+    /// The system asked it to end.
+    Terminated,
 }
 
 impl Ending {
@@ -37,7 +41,8 @@ impl Ending {
             Self::Nothing | Self::Done => ExitCode::SUCCESS,
             Self::Changes | Self::Unchecked => ExitCode::from(2),
             Self::Failed => ExitCode::FAILURE,
-            Self::Interrupted => ExitCode::from(130),
+            Self::Interrupted => ExitCode::from(Signal::Interrupt.exit_code()),
+            Self::Terminated => ExitCode::from(Signal::Terminate.exit_code()),
         }
     }
 
@@ -48,7 +53,7 @@ impl Ending {
             Self::Changes => "with changes",
             Self::Unchecked => "not checked",
             Self::Failed => "failed",
-            Self::Interrupted => "interrupted",
+            Self::Interrupted | Self::Terminated => "interrupted",
         }
     }
 }
@@ -106,7 +111,7 @@ impl<'a> Endings<'a> {
         if !self.several {
             return Err(error);
         }
-        let document = json!({ "pool": pool.as_str(), "error": format!("{error:#}") });
+        let document = json!({ "pool": pool.as_str(), "error": told(&error) });
         self.ui.error(&error.context(format!("user pool {pool}")));
         self.ended(pool, &document, self.unreadable)
     }
@@ -137,6 +142,7 @@ fn summary(endings: &[(PoolId, Ending)]) -> String {
         Ending::Unchecked,
         Ending::Failed,
         Ending::Interrupted,
+        Ending::Terminated,
     ] {
         let pools: Vec<&str> = endings
             .iter()
@@ -147,7 +153,7 @@ fn summary(endings: &[(PoolId, Ending)]) -> String {
             continue;
         }
         let names = match ending {
-            Ending::Unchecked | Ending::Failed | Ending::Interrupted => {
+            Ending::Unchecked | Ending::Failed | Ending::Interrupted | Ending::Terminated => {
                 format!(" ({})", pools.join(", "))
             }
             _ => String::new(),

@@ -3,12 +3,14 @@
 mod build;
 mod completions;
 mod deploy;
+mod init;
 mod man;
 mod many;
 mod plan;
 mod policy;
 mod sandbox;
 mod session;
+mod signals;
 mod status;
 mod teardown;
 mod tour;
@@ -26,6 +28,7 @@ use crate::ui::Ui;
 pub async fn run(cli: Cli, ui: &Ui) -> anyhow::Result<ExitCode> {
     let global = &cli.global;
     match &cli.command {
+        Command::Init(args) => init::run(global, args, ui).await,
         Command::Build(args) => build::run(global, args, ui).await,
         Command::Plan(args) => plan::run(global, args, ui).await,
         Command::Deploy(args) => deploy::run(global, args, ui).await,
@@ -52,7 +55,9 @@ fn show_ending(report: &Report, ui: &Ui, command: &str) -> bool {
     );
     match report.result {
         RunResult::Done | RunResult::NothingToDo => return true,
-        RunResult::Interrupted => ui.warn(&format!("interrupted: {counted}")),
+        RunResult::Interrupted | RunResult::Terminated => {
+            ui.warn(&format!("interrupted: {counted}"))
+        }
         _ => {
             if let Some(error) = &report.error {
                 ui.error(error);
@@ -68,6 +73,7 @@ fn ending(result: RunResult) -> Ending {
         RunResult::Done => Ending::Done,
         RunResult::NothingToDo => Ending::Nothing,
         RunResult::Interrupted => Ending::Interrupted,
+        RunResult::Terminated => Ending::Terminated,
         RunResult::Blocked | RunResult::Declined | RunResult::Failed => Ending::Failed,
     }
 }

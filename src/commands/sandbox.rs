@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use jane_migrate_sandbox::{Demo, Options, Sandbox};
 
+use super::signals::Signals;
 use super::tour;
 use crate::artifact;
 use crate::cli;
@@ -46,10 +47,9 @@ pub(super) async fn run(args: &cli::Sandbox, ui: &Ui) -> anyhow::Result<ExitCode
         )
         .await?
     } else {
+        let mut signals = Signals::listen().context("failed to listen for signals")?;
         ui.say(&exports(&sandbox, &demo, folder.path()));
-        tokio::signal::ctrl_c()
-            .await
-            .context("failed to wait for Ctrl-C")?;
+        signals.next().await;
         ExitCode::SUCCESS
     };
     sandbox.stop().await.context("failed to stop the sandbox")?;

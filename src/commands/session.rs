@@ -13,16 +13,19 @@ use jane_migrate_config::{
 use serde_json::Value;
 
 use super::many::each;
+use super::signals::Signals;
 use crate::apply::{Code, Event, Inputs, Interrupt, Report, RunResult, apply};
 use crate::artifact::{self, Artifact, Progress};
 use crate::aws::{Aws, Connections};
 use crate::cli::Allow;
 use crate::document::{ClientDocument, PoolDocument};
+use crate::finding::Finding;
 use crate::ids::{Names, PoolId};
 use crate::observe::{observe, observe_without_pool};
 use crate::plan::{self, Allowed, Change, Observed, Plan};
 use crate::resources::Desired;
 use crate::settings::{self, Target};
+use crate::suitability::{self, Subject};
 use crate::ui::{self, Task, Ui};
 
 /// One pool, connected and observed.
@@ -121,7 +124,23 @@ impl Session {
             source,
             settings::environment_secrets(config, deployed)?,
         );
-        Ok(plan::deploy(&self.names, &desired, &self.observed, allowed))
+        let mut plan = plan::deploy(&self.names, &desired, &self.observed, allowed);
+        plan.findings.extend(self.unsuitable(config));
+        Ok(plan)
+    }
+
+    /// What speaks against this configuration for this pool, but for what the operator accepts.
+    fn unsuitable(&self, config: &Config) -> impl Iterator<Item = Finding> {
+        let clients: Vec<&ClientDocument> = self.watched_clients().collect();
+        let findings = suitability::findings(&Subject {
+            pool: &self.observed.pool,
+            mfa: &self.observed.mfa,
+            clients: &clients,
+            config,
+        });
+        findings
+            .into_iter()
+            .filter(|finding| !finding.ok && !config.verify.accept.contains_key(finding.id))
     }
 
     /// Applies the plan, showing each step, or one line for the pool where there are several.
@@ -205,13 +224,27 @@ pub(super) struct Operator {
 }
 
 impl Operator {
-    /// The first Ctrl-C lets the steps in hand finish, the second ends at once.
-    pub(super) fn listen(several: bool, ui: &Ui) -> Self {
+    /// The first Ctrl-C or SIGTERM lets the steps in hand finish, the second ends at once.
+    pub(super) fn listen(several: bool, ui: &Ui) -> anyhow::Result<Self> {
         let interrupt = Interrupt::default();
-        Self {
+        let signals = Signals::listen().context("failed to listen for signals")?;
+        Ok(Self {
             several,
-            listener: tokio::spawn(listen(interrupt.clone(), ui.clone())),
+            listener: tokio::spawn(listen(signals, interrupt.clone(), ui.clone())),
             interrupt,
+        })
+    }
+
+    /// Whether the run is to stop.
+    pub(super) fn stops(&self) -> bool {
+        self.interrupt.requested().is_some()
+    }
+
+    /// Does what changes nothing and may be dropped at any time; `None` where the run was stopped meanwhile.
+    pub(super) async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            done = work => Some(done),
+            () = self.interrupt.wait() => None,
         }
     }
 }
@@ -222,15 +255,12 @@ impl Drop for Operator {
     }
 }
 
-async fn listen(interrupt: Interrupt, ui: Ui) {
-    if tokio::signal::ctrl_c().await.is_ok() {
-        interrupt.request();
-        ui.note("interrupted: finishing the step in hand; press Ctrl-C again to stop at once");
-    }
-    if tokio::signal::ctrl_c().await.is_ok() {
-        #[expect(clippy::exit, reason = "the operator asked twice to stop at once")]
-        std::process::exit(130);
-    }
+async fn listen(mut signals: Signals, interrupt: Interrupt, ui: Ui) {
+    interrupt.request(signals.next().await);
+    ui.note("interrupted: finishing the step in hand; press Ctrl-C again to stop at once");
+    let again = signals.next().await;
+    #[expect(clippy::exit, reason = "it was asked twice to stop at once")]
+    std::process::exit(again.exit_code().into());
 }
 
 /// A pool with what is to be done about it.
@@ -319,7 +349,7 @@ pub(super) fn agree(
 }
 
 /// What of the pool decides what the handler may answer.
-fn pool_facts(observed: &Observed) -> PoolFacts {
+pub(super) fn pool_facts(observed: &Observed) -> PoolFacts {
     let pool: &PoolDocument = &observed.pool;
     let strings = |values: &mut dyn Iterator<Item = &str>| values.map(str::to_owned).collect();
     PoolFacts {

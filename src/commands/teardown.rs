@@ -119,7 +119,7 @@ pub(super) async fn run(global: &Global, args: &Teardown, ui: &Ui) -> anyhow::Re
         || session::agree(ui, &ready, |what| {
             format!("Take the migration away from {what}?")
         })?;
-    let operator = Operator::listen(several, ui);
+    let operator = Operator::listen(several, ui)?;
     let torn_down = each(ready, async |(pool, planned)| {
         let torn_down = match planned {
             Ok(planned) => Ok(teardown(planned, agreed, &operator, ui).await),

@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::client::default_flows;
@@ -44,7 +45,7 @@ const SETS: [&str; 18] = [
 ];
 
 /// One place where two descriptions differ.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Difference {
     /// Where, as a JSON pointer.
     pub pointer: String,
@@ -54,22 +55,21 @@ pub struct Difference {
     pub after: Value,
 }
 
+impl Difference {
+    /// What was there and what is, as JSON or `none`.
+    pub fn values(&self) -> (String, String) {
+        let shown = |value: &Value| match is_unset(value) {
+            true => "none".to_owned(),
+            false => value.to_string(),
+        };
+        (shown(&self.before), shown(&self.after))
+    }
+}
+
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = |value: &Value| {
-            if is_unset(value) {
-                "nothing".to_owned()
-            } else {
-                value.to_string()
-            }
-        };
-        write!(
-            f,
-            "{}: {} => {}",
-            self.pointer,
-            shown(&self.before),
-            shown(&self.after)
-        )
+        let (before, after) = self.values();
+        write!(f, "{}: {before} => {after}", self.pointer)
     }
 }
 
@@ -232,11 +232,11 @@ mod tests {
         let before = json!({ "LambdaConfig": { "PreSignUp": "a" } });
         assert_eq!(
             shown(before.clone(), json!({})),
-            ["/LambdaConfig/PreSignUp: \"a\" => nothing"]
+            ["/LambdaConfig/PreSignUp: \"a\" => none"]
         );
         assert_eq!(
             shown(json!({}), before),
-            ["/LambdaConfig/PreSignUp: nothing => \"a\""]
+            ["/LambdaConfig/PreSignUp: none => \"a\""]
         );
     }
 
@@ -261,7 +261,7 @@ mod tests {
     fn false_and_zero_are_something() {
         assert_eq!(
             shown(json!({ "A": false, "B": 0 }), json!({})),
-            ["/A: false => nothing", "/B: 0 => nothing"]
+            ["/A: false => none", "/B: 0 => none"]
         );
     }
 
@@ -330,7 +330,7 @@ mod tests {
         );
         assert_eq!(
             shown(json!({}), json!({ "A": { "Status": "x" } })),
-            ["/A/Status: nothing => \"x\""]
+            ["/A/Status: none => \"x\""]
         );
     }
 
@@ -338,7 +338,7 @@ mod tests {
     fn pointers_are_escaped() {
         assert_eq!(
             shown(json!({}), json!({ "UserPoolTags": { "a/b~c": "x" } })),
-            ["/UserPoolTags/a~1b~0c: nothing => \"x\""]
+            ["/UserPoolTags/a~1b~0c: none => \"x\""]
         );
     }
 
@@ -358,7 +358,7 @@ mod tests {
         let before = json!({ "AdminCreateUserConfig": { "UnusedAccountValidityDays": 30 } });
         assert_eq!(
             shown(before, json!({})),
-            ["/AdminCreateUserConfig/UnusedAccountValidityDays: 30 => nothing"]
+            ["/AdminCreateUserConfig/UnusedAccountValidityDays: 30 => none"]
         );
     }
 

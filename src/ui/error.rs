@@ -30,11 +30,12 @@ pub fn render(error: &anyhow::Error, styles: &Styles) -> String {
 /// The JSON document of a run that failed before it had one of its own.
 #[derive(Debug, Serialize)]
 pub struct Document {
-    error: Failed,
+    error: Told,
 }
 
+/// An error as a machine reads it.
 #[derive(Debug, Serialize)]
-struct Failed {
+pub struct Told {
     message: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     causes: Vec<String>,
@@ -53,31 +54,33 @@ struct Aws {
     request_id: Option<String>,
 }
 
-impl From<&anyhow::Error> for Document {
-    fn from(error: &anyhow::Error) -> Self {
-        let aws = error
-            .chain()
-            .find_map(|cause| cause.downcast_ref::<AwsError>());
-        Self {
-            error: Failed {
-                message: error.to_string(),
-                causes: error.chain().skip(1).map(ToString::to_string).collect(),
-                hint: hint(error),
-                aws: aws.map(|aws| Aws {
-                    action: aws.action,
-                    code: aws.code.clone(),
-                    request_id: aws.request_id.clone(),
-                }),
-            },
-        }
+/// What of an error a machine may want to know.
+pub fn told(error: &anyhow::Error) -> Told {
+    let aws = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<AwsError>());
+    Told {
+        message: error.to_string(),
+        causes: error.chain().skip(1).map(ToString::to_string).collect(),
+        hint: hint(error),
+        aws: aws.map(|aws| Aws {
+            action: aws.action,
+            code: aws.code.clone(),
+            request_id: aws.request_id.clone(),
+        }),
     }
 }
 
 impl Document {
+    /// Of a run that failed before it had anything to show.
+    pub fn of(error: &anyhow::Error) -> Self {
+        Self { error: told(error) }
+    }
+
     /// Of a command line that could not be read.
     pub fn of_usage(message: &str) -> Self {
         Self {
-            error: Failed {
+            error: Told {
                 message: message.to_owned(),
                 causes: Vec::new(),
                 hint: Some("`jane-migrate --help` shows the commands and flags".into()),

@@ -25,6 +25,8 @@ pub fn hint(error: &anyhow::Error) -> Option<String> {
     by_words(aws).or_else(|| by_kind(aws))
 }
 
+const WANTS_PASSWORD: &str = "the proxy wants a user name and password: write them into HTTPS_PROXY as http://NAME:PASSWORD@HOST:PORT";
+
 /// A pool of another account looks exactly like one that does not exist.
 fn no_such_pool(missing: &NoSuchPool) -> String {
     match missing
@@ -65,9 +67,7 @@ fn by_words(aws: &AwsError) -> Option<String> {
         "LimitExceeded" => {
             "a quota of the account is used up, which no second try changes: the message names it; ask for more in Service Quotas"
         }
-        "HTTP 407" => {
-            "the proxy wants a user name and password: write them into HTTPS_PROXY as http://NAME:PASSWORD@HOST:PORT"
-        }
+        "HTTP 407" => WANTS_PASSWORD,
         "function failed" => {
             "Lambda gives the reason above: a KMS key, a subnet or a security group of [function] as a rule; mend it, then run the command again"
         }
@@ -94,7 +94,7 @@ fn by_kind(aws: &AwsError) -> Option<String> {
             "is the client one of this pool's? look at [pool] clients in the configuration".into()
         }
         Kind::Throttled => {
-            "AWS takes no more of these requests at the moment, also after six tries: run the command again in a minute, finished steps are kept".into()
+            "AWS takes no more of these requests at the moment, also after several tries: run the command again in a minute, finished steps are kept".into()
         }
         Kind::Unreachable => unreachable(aws),
         Kind::NoAnswer => "run the command again: it looks first, and does only what is missing".into(),
@@ -150,6 +150,9 @@ fn denied(aws: &AwsError) -> String {
 }
 
 fn unreachable(aws: &AwsError) -> String {
+    if aws.says("proxy authorization required") {
+        return WANTS_PASSWORD.into();
+    }
     let proxies = [
         "HTTPS_PROXY",
         "https_proxy",

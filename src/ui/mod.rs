@@ -172,7 +172,7 @@ impl Ui {
     pub fn fatal(&self, error: &anyhow::Error) {
         self.error(error);
         if self.json {
-            let _ = self.document(&error::Document::from(error));
+            let _ = self.document(&error::Document::of(error));
         }
     }
 

@@ -2,72 +2,133 @@
 
 use std::fmt::Write;
 
+use console::measure_text_width;
+
 use super::Styles;
-use crate::document::PoolDocument;
-use crate::finding::Severity;
+use super::layout::Layout;
+use crate::document::{Difference, PoolDocument};
+use crate::finding::{Finding, Severity};
 use crate::ids::PoolArn;
-use crate::plan::{Action, Plan};
+use crate::plan::{Action, Change, Conflict, Plan};
 
 /// The plan with its conflicts and findings.
 pub fn render(plan: &Plan, pool: &PoolDocument, arn: &PoolArn, styles: &Styles) -> String {
-    let mut text = String::new();
+    let layout = Layout::of(styles);
     let title = format!(
         "User pool {} ({}, account {})",
         plan.pool,
         pool.name(),
         arn.account
     );
-    let _ = writeln!(text, "{}", styles.strong.apply_to(title));
-    let width = plan
-        .changes
+    let mut text = layout.wrap(&styles.strong.apply_to(title).to_string(), 2);
+    text.push('\n');
+    text.push_str(&changes(&plan.changes, layout, styles));
+    for conflict in &plan.conflicts {
+        text.push_str(&render_conflict(conflict, layout, styles));
+    }
+    for finding in plan.findings.iter().filter(|finding| !finding.ok) {
+        text.push_str(&render_finding(finding, styles));
+    }
+    text.push('\n');
+    text.push_str(&summary(plan));
+    text
+}
+
+/// The changes as a table; where that is too wide, each with its particulars on lines of their own.
+fn changes(changes: &[Change], layout: Layout, styles: &Styles) -> String {
+    let width = changes
         .iter()
-        .map(|change| change.name.chars().count())
+        .map(|change| measure_text_width(&change.name))
         .max()
         .unwrap_or(0);
-    for change in &plan.changes {
+    let row = |change: &Change| {
+        let row = format!(
+            "{:<10}  {:<width$}  {}",
+            change.resource.label(),
+            change.name,
+            change.detail
+        );
+        row.trim_end().to_owned()
+    };
+    let table = changes
+        .iter()
+        .all(|change| layout.fits("  + ".len() + measure_text_width(&row(change))));
+    let mut text = String::new();
+    for change in changes {
         let style = match change.action {
             Action::Create => &styles.good,
             Action::Delete => &styles.bad,
             Action::Update | Action::Probe => &styles.warn,
         };
-        let line = format!(
-            "  {} {:<10}  {:<width$}  {}",
-            style.apply_to(change.action.symbol()),
-            change.resource.label(),
-            change.name,
-            change.detail
-        );
-        let _ = writeln!(text, "{}", line.trim_end());
-    }
-    for conflict in &plan.conflicts {
-        let _ = writeln!(
-            text,
-            "  {} {:<10}  {}\n      {}\n      fix: {}",
-            styles.bad.apply_to('!'),
-            conflict.resource.label(),
-            conflict.name,
-            conflict.message,
-            conflict.fix
-        );
-    }
-    for finding in plan.findings.iter().filter(|finding| !finding.ok) {
-        let (style, word) = match finding.severity {
-            Severity::Error => (&styles.bad, "error"),
-            Severity::Warning => (&styles.warn, "warning"),
-        };
-        let _ = writeln!(
-            text,
-            "  {} {word} {}: {}",
-            style.apply_to('!'),
-            finding.id,
-            finding.message
-        );
-        if let Some(fix) = &finding.fix {
-            let _ = writeln!(text, "      fix: {fix}");
+        let symbol = style.apply_to(change.action.symbol());
+        if table {
+            let _ = writeln!(text, "  {symbol} {}", row(change));
+        } else {
+            let head = format!("  {symbol} {} {}", change.resource.label(), change.name);
+            let _ = writeln!(text, "{}", layout.wrap(&head, 6));
+            if !change.detail.is_empty() {
+                let detail = format!("      {}", change.detail);
+                let _ = writeln!(text, "{}", layout.wrap(&detail, 8));
+            }
+        }
+        if change.action == Action::Update {
+            for difference in &change.difference {
+                let line = render_difference(difference, layout);
+                let _ = writeln!(text, "{}", styles.dim.apply_to(line));
+            }
         }
     }
+    text
+}
+
+/// One member of a document: where it is, what it was and what it will be.
+fn render_difference(difference: &Difference, layout: Layout) -> String {
+    let line = format!("      {difference}");
+    if layout.fits(measure_text_width(&line)) {
+        return line;
+    }
+    // Values are not broken, so that they can be copied.
+    let (before, after) = difference.values();
+    format!(
+        "      {}:\n        {before}\n        => {after}",
+        difference.pointer
+    )
+}
+
+fn render_conflict(conflict: &Conflict, layout: Layout, styles: &Styles) -> String {
+    let head = format!(
+        "  {} {:<10}  {}",
+        styles.bad.apply_to('!'),
+        conflict.resource.label(),
+        conflict.name
+    );
+    format!(
+        "{}\n{}\n{}\n",
+        layout.wrap(&head, 6),
+        layout.wrap(&format!("      {}", conflict.message), 6),
+        layout.wrap(&format!("      fix: {}", conflict.fix), 8)
+    )
+}
+
+/// A finding that stops a deploy, or should be known before it.
+pub fn render_finding(finding: &Finding, styles: &Styles) -> String {
+    let layout = Layout::of(styles);
+    let (style, word) = match finding.severity {
+        Severity::Error => (&styles.bad, "error"),
+        Severity::Warning => (&styles.warn, "warning"),
+    };
+    let head = format!(
+        "  {} {word} {}: {}",
+        style.apply_to('!'),
+        finding.id,
+        finding.message
+    );
+    let mut text = layout.wrap(&head, 6);
     text.push('\n');
-    text.push_str(&summary(plan));
+    if let Some(fix) = &finding.fix {
+        text.push_str(&layout.wrap(&format!("      fix: {fix}"), 8));
+        text.push('\n');
+    }
     text
 }
 

@@ -3,10 +3,16 @@
 mod artifact;
 mod browser;
 mod docs;
+mod errors;
+mod help;
+mod init;
 mod life;
 mod many;
 mod policy;
+mod signals;
 mod status;
 mod support;
 mod teardown;
+mod terminal;
+mod transcript;
 mod try_;

@@ -104,12 +104,7 @@ async fn a_pool_that_fails_stops_no_other_and_is_named() {
     let documents = deploy.json();
     let failed = &documents["pools"][1];
     assert_eq!(failed["pool"], missing.as_str());
-    assert!(
-        failed["error"]
-            .as_str()
-            .unwrap()
-            .contains("ResourceNotFoundException")
-    );
+    assert_eq!(failed["error"]["aws"]["code"], "ResourceNotFoundException");
     for pool in &pools {
         assert!(trigger(&corner, pool).await.is_some());
     }

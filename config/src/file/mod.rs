@@ -14,8 +14,11 @@ use std::collections::BTreeMap;
 
 use toml::{de::DeTable, value::Datetime};
 
-pub use self::error::{ConfigError, Problem};
 use self::{error::Report, table::Table};
+pub use self::{
+    error::{ConfigError, Problem},
+    preset::presets,
+};
 use crate::{
     Config, Date, Directory, Function, Pool, Response, Verify, Vpc, Window,
     config::{DeliveryMedium, MessageAction},

@@ -21,6 +21,11 @@ pub(super) const PRESETS: [(&str, &str); 6] = [
     ("okta", include_str!("../../presets/okta.toml")),
 ];
 
+/// The names of the presets.
+pub fn presets() -> impl Iterator<Item = &'static str> {
+    PRESETS.into_iter().map(|(name, _)| name)
+}
+
 /// Whether there is such a preset.
 pub(super) fn exists(name: &str) -> Result<(), String> {
     let names = PRESETS.map(|(name, _)| name);

@@ -47,8 +47,7 @@ impl Upstream {
     pub async fn forward_as(&self, call: &Call, body: Bytes) -> Result<Answer, Refusal> {
         self.permit(call).await?;
         let as_account = call.unsigned || call.checked || call.account_known;
-        self.pass_on(call, body, as_account)
-            .await
+        self.pass_on(call, body, as_account).await
     }
 
     async fn pass_on(&self, call: &Call, body: Bytes, as_account: bool) -> Result<Answer, Refusal> {

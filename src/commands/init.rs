@@ -1,0 +1,242 @@
+//! `init`: looks at a pool, asks what it cannot know, and writes the migrate.toml that `draft` proposes. Writes no secret and
+//! overwrites nothing.
+
+mod questions;
+
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use jane_migrate_config::{Config, PoolFacts};
+use serde_json::json;
+
+use self::questions::Questions;
+use super::session::pool_facts;
+use crate::aws::{Aws, Connection};
+use crate::cli::{Global, Init, Pools};
+use crate::document::ClientDocument;
+use crate::draft::{Client, Directory, Draft, Kept, propose};
+use crate::failure::Failure;
+use crate::finding::Finding;
+use crate::ids::PoolId;
+use crate::observe::observe_pool;
+use crate::plan::{Observed, lacks_password_auth};
+use crate::settings::{self, DEFAULT_FILE, Target};
+use crate::suitability::{self, Subject};
+use crate::ui::{self, Ui};
+
+pub(super) async fn run(global: &Global, args: &Init, ui: &Ui) -> anyhow::Result<ExitCode> {
+    let output = args
+        .output
+        .clone()
+        .or_else(|| global.config.clone())
+        .unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
+    if output.exists() {
+        return Err(occupied(&output).into());
+    }
+    let mut questions = Questions::new(ui, args.yes);
+    let target = target(global, questions.pool(args.pool.as_ref())?)?;
+    let aws = Aws::connect(&target.connection).await;
+    let task = ui.task(format!("reading user pool {}", target.pool));
+    let (names, observed) = observe_pool(&aws, &target.pool, &target.connection.region).await?;
+    task.clear();
+
+    let facts = pool_facts(&observed);
+    let directory = questions.directory(&args.directory, &target.pool)?;
+    let draft = Draft {
+        pool_name: observed.pool.name().to_owned(),
+        clients: observed.clients.iter().map(client).collect(),
+        chosen_clients: chosen(&args.clients, &observed)?,
+        closes: questions.closes(args.closes)?,
+        total_users: questions.total_users(args.total_users)?,
+        pool: facts.clone(),
+        directory,
+    };
+    let (text, config) = complete(&draft, &facts, &target.connection, ui).await?;
+    create(&output, &text)?;
+
+    let findings = findings(&draft, &observed, &config);
+    let next = match (output.as_path() == Path::new(DEFAULT_FILE), &global.config) {
+        (true, _) => "jane-migrate plan".to_owned(),
+        (false, Some(config)) if *config == output => {
+            format!("jane-migrate plan --config {}", output.display())
+        }
+        (false, _) => format!("jane-migrate plan --config {}", output.display()),
+    };
+    let open = questions.open();
+    if ui.json {
+        ui.document(&json!({
+            "pool": target.pool.as_str(),
+            "file": output,
+            "directory": draft.directory.kind(),
+            "attributes": config.attributes,
+            "open": open,
+            "findings": findings,
+            "next": next,
+        }))?;
+    } else {
+        let told = told(&draft, &output, open, &findings, &names.pool.region, ui);
+        ui.say(&format!("{told}\nNext: {next}"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn target(global: &Global, pool: PoolId) -> anyhow::Result<Target> {
+    let pools = Pools {
+        pools: vec![pool],
+        all: false,
+    };
+    settings::targets(global, &pools, None)?
+        .pop()
+        .context("there is no pool to look at")
+}
+
+fn client(client: &ClientDocument) -> Client {
+    Client {
+        id: client.id().to_owned(),
+        name: client.name().to_owned(),
+        allows_password: client.allows_password_auth(),
+    }
+}
+
+/// The clients that were named, each of which must be the pool's.
+fn chosen(named: &[String], observed: &Observed) -> anyhow::Result<Vec<String>> {
+    for id in named {
+        if !observed.clients.iter().any(|client| client.id() == id) {
+            return Err(Failure::new(
+                format!("failed to find app client `{id}` in the pool"),
+                "leave --clients out to see all of the pool's in the file",
+            )
+            .into());
+        }
+    }
+    Ok(named.to_vec())
+}
+
+/// The file's text and what it says. A draft without attributes is read first: only the parser knows what the directory maps by
+/// itself.
+async fn complete(
+    draft: &Draft,
+    facts: &PoolFacts,
+    connection: &Connection,
+    ui: &Ui,
+) -> anyhow::Result<(String, Config)> {
+    let mapped = draft.directory.maps()?;
+    let mut fields = draft.directory.fields();
+    if let Directory::Cognito(old) = &draft.directory {
+        match old_schema(&old.pool_id, old.role_arn.as_deref(), connection).await {
+            Ok(schema) => fields.extend(schema),
+            Err(why) => ui.note(&format!(
+                "  {why}: which custom attributes it has is for you to fill in"
+            )),
+        }
+    }
+    let text = draft.render(&propose(facts, &mapped, &fields));
+    let config = jane_migrate_config::parse(&text, "migrate.toml")
+        .map_err(|error| anyhow::anyhow!("{error}"))
+        .context("failed to make a configuration of these answers")?;
+    Ok((text, config))
+}
+
+/// The attributes of the pool to move away from.
+async fn old_schema(
+    pool: &str,
+    role: Option<&str>,
+    connection: &Connection,
+) -> Result<Vec<String>, String> {
+    if role.is_some() {
+        return Err("the old pool is another account's and was not read".to_owned());
+    }
+    let pool: PoolId = pool.parse()?;
+    let connection = Connection {
+        region: pool.region().unwrap_or(&connection.region).to_owned(),
+        ..connection.clone()
+    };
+    let old = Aws::connect(&connection).await.describe_pool(&pool).await;
+    let old = old.map_err(|error| format!("the old pool could not be read ({error})"))?;
+    Ok(old
+        .schema_attributes()
+        .map(|attribute| attribute.name.to_owned())
+        .collect())
+}
+
+fn occupied(output: &Path) -> Failure {
+    Failure::new(
+        format!(
+            "failed to write `{}`: it is there already",
+            output.display()
+        ),
+        "init never overwrites: move it away, or write another file with --output",
+    )
+}
+
+fn create(output: &Path, text: &str) -> anyhow::Result<()> {
+    let failed = || format!("failed to write `{}`", output.display());
+    let created = OpenOptions::new().write(true).create_new(true).open(output);
+    let mut file = match created {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            return Err(occupied(output).into());
+        }
+        created => created.with_context(failed)?,
+    };
+    file.write_all(text.as_bytes()).with_context(failed)
+}
+
+/// What plan will say about the pool and this configuration.
+fn findings(draft: &Draft, observed: &Observed, config: &Config) -> Vec<Finding> {
+    let chosen = &draft.chosen_clients;
+    let clients: Vec<&ClientDocument> = observed
+        .clients
+        .iter()
+        .filter(|client| chosen.is_empty() || chosen.iter().any(|id| id == client.id()))
+        .collect();
+    let mut findings: Vec<Finding> = clients
+        .iter()
+        .filter(|client| !client.allows_password_auth())
+        .map(|client| lacks_password_auth(observed.pool.id(), client))
+        .collect();
+    findings.extend(suitability::findings(&Subject {
+        pool: &observed.pool,
+        mfa: &observed.mfa,
+        clients: &clients,
+        config,
+    }));
+    findings.retain(|finding| !finding.ok);
+    findings
+}
+
+/// What was written, what is left to do, and what to know.
+fn told(
+    draft: &Draft,
+    output: &Path,
+    open: &[&str],
+    findings: &[Finding],
+    region: &str,
+    ui: &Ui,
+) -> String {
+    let mut text = format!(
+        "{} is written for user pool {} ({}), directory `{}`.\n",
+        output.display(),
+        draft.pool.id,
+        draft.pool_name,
+        draft.directory.kind()
+    );
+    if !open.is_empty() {
+        text.push_str(&format!("  to fill in: {}\n", open.join(", ")));
+    }
+    match draft.directory.secret() {
+        Some(Kept::Ssm(name)) => text.push_str(&format!(
+            "  the directory's secret is read from SSM; unless it is there, type it in with\n      aws ssm put-parameter --region {region} --type SecureString --name {name} --value file:///dev/stdin\n"
+        )),
+        Some(Kept::Environment(name)) => text.push_str(&format!(
+            "  the directory's secret is read from the environment variable {name} at deploy\n"
+        )),
+        Some(Kept::SecretsManager(_)) | None => {}
+    }
+    for finding in findings {
+        text.push_str(&ui::plan::render_finding(finding, &ui.out));
+    }
+    text
+}

@@ -1,0 +1,359 @@
+//! `[directory]` of a draft, a kind at a time.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use jane_migrate_config::{Config, ConfigError};
+
+use super::{Kept, quoted};
+
+/// Where the existing accounts live, as far as it was answered. What was not is a value that can be read and must be changed.
+#[derive(Debug, Clone)]
+pub enum Directory {
+    /// Jane's user database.
+    Jane(Jane),
+    /// An HTTP service.
+    Http(Http),
+    /// An old user pool.
+    Cognito(OldPool),
+    /// A table of users.
+    Postgres(Postgres),
+}
+
+/// Jane's user database.
+#[derive(Debug, Clone)]
+pub struct Jane {
+    /// The API's base URL.
+    pub url: String,
+    /// The operator's client id.
+    pub client_id: String,
+    /// The operator's client secret.
+    pub secret: Kept,
+}
+
+/// An HTTP service that can check a password.
+#[derive(Debug, Clone)]
+pub struct Http {
+    /// The ready-made one it is.
+    pub preset: Option<String>,
+    /// Its base URL.
+    pub url: String,
+    /// The client to ask as, for those that have one.
+    pub client_id: String,
+    /// Keycloak's realm.
+    pub realm: String,
+    /// What proves that it is us.
+    pub secret: Kept,
+}
+
+/// An old user pool.
+#[derive(Debug, Clone)]
+pub struct OldPool {
+    /// Its id.
+    pub pool_id: String,
+    /// The app client to ask with.
+    pub client_id: String,
+    /// The role to assume.
+    pub role_arn: Option<String>,
+    /// The app client's secret.
+    pub secret: Option<Kept>,
+}
+
+/// A table of users.
+#[derive(Debug, Clone)]
+pub struct Postgres {
+    /// The server.
+    pub host: String,
+    /// The database.
+    pub database: String,
+    /// The database user.
+    pub user: String,
+    /// That user's password.
+    pub secret: Kept,
+    /// The query for one user's row.
+    pub query: String,
+    /// The column with the hash.
+    pub password_column: String,
+    /// How passwords are hashed.
+    pub hash: String,
+}
+
+const SECRET: &str = "# A secret is named, never written: { secretsmanager = \"arn:...\" }, { ssm = \"/path\" }, or { env = \"NAME\" }, which is read from\n# your environment at deploy and kept in the function's, readable by whoever may read its settings.\n";
+
+const TIMEOUT: &str = "timeout_ms = 3500                       # how long one sign-in may wait for it; Cognito gives the whole function 5 s\n";
+
+impl Directory {
+    /// The kind as the file has it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Jane(_) => "jane",
+            Self::Http(_) => "http",
+            Self::Cognito(_) => "cognito",
+            Self::Postgres(_) => "postgres",
+        }
+    }
+
+    /// Where its secret is to be kept.
+    pub fn secret(&self) -> Option<&Kept> {
+        match self {
+            Self::Jane(jane) => Some(&jane.secret),
+            Self::Http(http) => Some(&http.secret),
+            Self::Cognito(pool) => pool.secret.as_ref(),
+            Self::Postgres(postgres) => Some(&postgres.secret),
+        }
+    }
+
+    /// The fields of its users, where they are known.
+    pub fn fields(&self) -> Vec<String> {
+        const OPENID: &[&str] = &[
+            "email",
+            "name",
+            "nickname",
+            "given_name",
+            "family_name",
+            "picture",
+            "preferred_username",
+        ];
+        let known = |fields: &[&str]| fields.iter().map(|&field| field.to_owned()).collect();
+        match self {
+            Self::Jane(_) => known(&[
+                "email",
+                "nickname",
+                "phone",
+                "first_name",
+                "last_name",
+                "name",
+                "birth_date",
+                "created_at",
+            ]),
+            Self::Http(http) => match http.preset.as_deref() {
+                Some("auth0" | "keycloak") => known(OPENID),
+                Some("devise" | "django") => known(&["id", "email", "first_name", "last_name"]),
+                Some("firebase") => known(&["email", "name", "picture"]),
+                Some("okta") => known(&["email", "login", "firstName", "lastName", "mobilePhone"]),
+                _ => Vec::new(),
+            },
+            Self::Cognito(_) => Vec::new(),
+            Self::Postgres(postgres) => columns(&postgres.query)
+                .into_iter()
+                .filter(|column| *column != postgres.password_column)
+                .collect(),
+        }
+    }
+
+    /// What is wrong with it, in the words of the parser that will read the file.
+    pub fn problem(&self) -> Option<String> {
+        let error = self.read().err()?;
+        // A value that is refused makes others look missing, which is told of the table as a whole: its own place is further down.
+        let problem = error.problems().last()?;
+        Some(problem.message.clone())
+    }
+
+    /// What it maps without a line under `[attributes]`; nothing where every line must be written.
+    pub fn maps(&self) -> Result<Option<BTreeMap<String, String>>, ConfigError> {
+        let config = self.read()?;
+        Ok(self.brings().map(|_| config.attributes))
+    }
+
+    fn read(&self) -> Result<Config, ConfigError> {
+        let mut text = String::new();
+        self.render(&mut text);
+        if self.brings().is_none() {
+            text.push_str("[attributes]\nemail = \"email\"\n");
+        }
+        jane_migrate_config::parse(&text, "migrate.toml")
+    }
+
+    /// What is mapped without a line under `[attributes]`, in a sentence.
+    pub(super) fn brings(&self) -> Option<&'static str> {
+        match self {
+            Self::Jane(_) => Some(
+                "Jane brings email, email_verified, given_name, family_name, phone_number and birthdate by itself.",
+            ),
+            Self::Http(Http {
+                preset: Some(_), ..
+            }) => Some(
+                "The preset brings its own; what is written here is added, or takes the place of what it brings.",
+            ),
+            Self::Cognito(_) => Some(
+                "Every standard attribute comes over by itself; custom ones that both pools have are named here.",
+            ),
+            Self::Http(_) | Self::Postgres(_) => None,
+        }
+    }
+
+    /// The function's memory: hashes that are slow by design need a larger share of a processor.
+    pub(super) fn memory_mb(&self) -> u32 {
+        match self {
+            Self::Postgres(_) => 512,
+            _ => 256,
+        }
+    }
+
+    pub(super) fn render(&self, text: &mut String) {
+        text.push_str("# Where the existing accounts live.\n[directory]\n");
+        let _ = writeln!(text, "kind = {}", quoted(self.kind()));
+        match self {
+            Self::Jane(jane) => jane.render(text),
+            Self::Http(http) => http.render(text),
+            Self::Cognito(pool) => pool.render(text),
+            Self::Postgres(postgres) => postgres.render(text),
+        }
+        text.push('\n');
+    }
+}
+
+impl Jane {
+    fn render(&self, text: &mut String) {
+        let _ = write!(
+            text,
+            "url = {}\nclient_id = {}\n{SECRET}client_secret = {}\n{TIMEOUT}",
+            quoted(&self.url),
+            quoted(&self.client_id),
+            self.secret.render()
+        );
+    }
+}
+
+impl Http {
+    /// Whether the preset wants to know the client to ask as.
+    pub fn has_client(preset: Option<&str>) -> bool {
+        matches!(preset, Some("auth0" | "keycloak"))
+    }
+
+    fn render(&self, text: &mut String) {
+        let preset = self.preset.as_deref();
+        if let Some(preset) = preset {
+            let _ = writeln!(text, "preset = {}", quoted(preset));
+        }
+        if preset != Some("firebase") {
+            let _ = writeln!(text, "url = {}", quoted(&self.url));
+        }
+        text.push_str(TIMEOUT);
+        let settings = match preset {
+            Some("auth0") => Some(format!("client_id = {}", quoted(&self.client_id))),
+            Some("keycloak") => Some(format!(
+                "realm = {}, client_id = {}",
+                quoted(&self.realm),
+                quoted(&self.client_id)
+            )),
+            _ => None,
+        };
+        if let Some(settings) = settings {
+            let _ = writeln!(text, "settings = {{ {settings} }}");
+        }
+        let secret = match preset {
+            Some("auth0" | "keycloak") => "client_secret",
+            Some("firebase") => "api_key",
+            Some("okta") => "api_token",
+            _ => "token",
+        };
+        let secret_named = self.secret.render();
+        let _ = writeln!(text, "{SECRET}secrets = {{ {secret} = {secret_named} }}");
+        if Self::has_client(preset) {
+            let _ = write!(
+                text,
+                "\n# For forgotten passwords: a client that may read users. Without this table people migrate at sign-in only.\n#[directory.oauth]\n#client_id = {}\n#client_secret = {secret_named}\n",
+                quoted(&self.client_id)
+            );
+        }
+        if preset.is_none() {
+            text.push_str(OWN_REQUESTS);
+        }
+    }
+}
+
+/// For a service that no preset knows: what can be written, to be changed to what the service is.
+const OWN_REQUESTS: &str = r#"
+# Texts may contain {username}, {password}, {client_id}, {validation.KEY} and {metadata.KEY} (what the app sent along) and
+# {secrets.KEY}. The lists say which status means what; anything else counts as an outage.
+[directory.authenticate]
+method = "POST"
+url = "/authenticate"
+headers = { authorization = "Bearer {secrets.token}" }
+json = { email = "{username}", password = "{password}" }
+ok = [200]
+not_found = [404]
+wrong_password = [401]
+user = "/user"                          # where the user lies in the answer
+
+# For a forgotten password. Without it nobody migrates that way.
+[directory.lookup]
+method = "GET"
+url = "/users?email={username}"
+headers = { authorization = "Bearer {secrets.token}" }
+ok = [200]
+not_found = [404]
+user = "/user"
+"#;
+
+impl OldPool {
+    fn render(&self, text: &mut String) {
+        let _ = write!(
+            text,
+            "pool_id = {}\nclient_id = {:<28}# must allow ADMIN_USER_PASSWORD_AUTH\n",
+            quoted(&self.pool_id),
+            quoted(&self.client_id)
+        );
+        match &self.secret {
+            Some(secret) => {
+                let _ = writeln!(text, "{SECRET}client_secret = {}", secret.render());
+            }
+            None => text.push_str("#client_secret = { ssm = \"/old-pool/client-secret\" }   # where that client has one\n"),
+        }
+        match &self.role_arn {
+            Some(role) => {
+                let _ = writeln!(text, "role_arn = {}", quoted(role));
+            }
+            None => text.push_str("#role_arn = \"arn:aws:iam::210987654321:role/read-old-pool\"   # where the pool is another account's\n"),
+        }
+        text.push_str(TIMEOUT);
+    }
+}
+
+impl Postgres {
+    fn render(&self, text: &mut String) {
+        let _ = write!(
+            text,
+            "host = {}\nport = 5432\ndatabase = {}\nuser = {:<33}# needs SELECT on the table and nothing else\n{SECRET}password = {}\n# One user's row, with the name that was typed as $1; its columns are the fields that [attributes] can name.\nquery = {}\npassword_column = {}\nhash = {:<33}# bcrypt, argon2, scrypt, pbkdf2, django, phpass, sha-crypt or ssha\n{TIMEOUT}",
+            quoted(&self.host),
+            quoted(&self.database),
+            quoted(&self.user),
+            self.secret.render(),
+            quoted(&self.query),
+            quoted(&self.password_column),
+            quoted(&self.hash),
+        );
+    }
+}
+
+/// The columns of a query's row, as far as they can be told without being a database: the last word of each item.
+fn columns(query: &str) -> Vec<String> {
+    let lower = query.to_ascii_lowercase();
+    let (Some(start), Some(end)) = (lower.find("select"), lower.find(" from ")) else {
+        return Vec::new();
+    };
+    let Some(list) = query.get(start + "select".len()..end) else {
+        return Vec::new();
+    };
+    list.split(',')
+        .filter_map(|item| item.split([' ', '.', '\n', '\t']).next_back())
+        .map(|name| name.trim_matches('"').to_owned())
+        .filter(|name| {
+            !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_columns_of_a_row_are_its_fields() {
+        let query = "SELECT u.email, first_name, true AS verified, \"Phone\", coalesce(a, b) FROM users u WHERE email = $1";
+        assert_eq!(columns(query), ["email", "first_name", "verified", "Phone"]);
+        assert_eq!(columns("SELECT * FROM users"), [] as [&str; 0]);
+        assert_eq!(columns("nonsense"), [] as [&str; 0]);
+    }
+}

@@ -1,0 +1,170 @@
+//! Every draft is a file that the real parser takes, and says what it was told.
+
+use jane_migrate_config::{Config, SchemaAttribute, parse};
+
+use super::*;
+
+fn facts(attributes: &[(&str, bool)]) -> PoolFacts {
+    PoolFacts {
+        id: "us-east-1_AbC123".into(),
+        attributes: attributes
+            .iter()
+            .map(|(name, required)| SchemaAttribute {
+                name: (*name).to_owned(),
+                required: *required,
+                mutable: true,
+            })
+            .collect(),
+        ..PoolFacts::default()
+    }
+}
+
+fn draft(directory: Directory, pool: PoolFacts) -> Draft {
+    Draft {
+        pool,
+        pool_name: "Roots\n[attack]".into(),
+        clients: vec![Client {
+            id: "1example23456789".into(),
+            name: "web\nclients = 1".into(),
+            allows_password: false,
+        }],
+        chosen_clients: Vec::new(),
+        directory,
+        closes: None,
+        total_users: None,
+    }
+}
+
+/// The draft as `init` makes it: with the pool's attributes.
+fn made(draft: &Draft) -> (String, Config) {
+    let mapped = draft.directory.maps().unwrap();
+    let lines = propose(&draft.pool, &mapped, &draft.directory.fields());
+    let text = draft.render(&lines);
+    let config = read(&text);
+    (text, config)
+}
+
+#[track_caller]
+fn read(text: &str) -> Config {
+    parse(text, "migrate.toml").unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+fn jane() -> Directory {
+    Directory::Jane(Jane {
+        url: "https://api.iheartjane.com".into(),
+        client_id: "shop \"one\"".into(),
+        secret: Kept::Ssm("/jane/secret".into()),
+    })
+}
+
+fn http(preset: Option<&str>) -> Directory {
+    Directory::Http(Http {
+        preset: preset.map(str::to_owned),
+        url: "https://accounts.example.com".into(),
+        client_id: "migration".into(),
+        realm: "shop".into(),
+        secret: Kept::Environment("ACCOUNTS_TOKEN".into()),
+    })
+}
+
+fn postgres() -> Directory {
+    Directory::Postgres(Postgres {
+        host: "db.example.com".into(),
+        database: "shop".into(),
+        user: "migration".into(),
+        secret: Kept::SecretsManager(
+            "arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf".into(),
+        ),
+        query:
+            "SELECT id, email, first_name, confirmed_at, password_hash FROM users WHERE email = $1"
+                .into(),
+        password_column: "password_hash".into(),
+        hash: "bcrypt".into(),
+    })
+}
+
+fn old_pool() -> Directory {
+    Directory::Cognito(OldPool {
+        pool_id: "us-west-2_Old1".into(),
+        client_id: "2example23456789".into(),
+        role_arn: None,
+        secret: None,
+    })
+}
+
+#[test]
+fn every_kind_is_a_file_that_can_be_read() {
+    let presets = jane_migrate_config::presets().map(|preset| http(Some(preset)));
+    let own = [jane(), http(None), old_pool(), postgres()];
+    for directory in own.into_iter().chain(presets) {
+        let kind = directory.kind();
+        let (text, config) = made(&draft(directory, facts(&[("custom:tier", false)])));
+        assert_eq!(config.directory.kind(), kind);
+        assert_eq!(config.pools[0].id.as_deref(), Some("us-east-1_AbC123"));
+        assert!(config.attributes.contains_key("email"), "{kind}: {text}");
+        assert!(text.contains("#\"custom:tier\""), "{kind}: {text}");
+    }
+}
+
+#[test]
+fn answers_end_up_where_they_belong() {
+    let mut draft = draft(jane(), facts(&[]));
+    draft.chosen_clients = vec!["1example23456789".into()];
+    draft.closes = Some("2027-03-31".parse().unwrap());
+    draft.total_users = Some(5);
+    let (_, config) = made(&draft);
+    assert_eq!(
+        config.pools[0].clients.as_deref(),
+        Some(&["1example23456789".to_owned()][..])
+    );
+    assert_eq!(config.window.closes, draft.closes);
+    assert_eq!(config.window.total_users, Some(5));
+    let jane_migrate_config::Directory::Jane(jane) = config.directory else {
+        panic!("another directory");
+    };
+    assert_eq!(jane.client_id, "shop \"one\"");
+}
+
+#[test]
+fn an_untouched_draft_changes_no_default() {
+    let (_, config) = made(&draft(jane(), facts(&[])));
+    assert_eq!(config.response, Default::default());
+    assert_eq!(config.function, Default::default());
+    assert_eq!(config.window, Default::default());
+    assert_eq!(config.pools[0].clients, None);
+}
+
+#[test]
+fn the_schema_is_matched_with_what_the_directory_has() {
+    let schema = facts(&[
+        ("sub", true),
+        ("email", true),
+        ("name", true),
+        ("gender", true),
+        ("locale", false),
+        ("custom:legacy_id", false),
+        ("custom:Created-At", false),
+        ("custom:loyalty", false),
+    ]);
+    let (text, config) = made(&draft(jane(), schema.clone()));
+    assert_eq!(config.attributes["name"], "name");
+    assert_eq!(config.attributes["custom:Created-At"], "created_at");
+    assert!(text.contains("#gender = \"field\"") && text.contains("# required by the pool"));
+    assert!(text.contains("#\"custom:loyalty\" = \"field\""), "{text}");
+    assert!(!text.contains("locale"), "{text}");
+
+    let (_, config) = made(&draft(postgres(), schema));
+    assert_eq!(config.attributes["custom:legacy_id"], "id");
+    assert_eq!(config.attributes["email_verified"], "confirmed_at");
+    assert_eq!(config.attributes["given_name"], "first_name");
+}
+
+#[test]
+fn who_signs_in_with_an_alias_gets_a_user_name() {
+    let pool = PoolFacts {
+        alias_attributes: vec!["email".into()],
+        ..facts(&[])
+    };
+    let (_, config) = made(&draft(jane(), pool));
+    assert_eq!(config.attributes["username"], "{uuid}");
+}

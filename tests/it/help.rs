@@ -1,0 +1,136 @@
+//! What the program says about itself: help, completions, manual pages. Needs no server.
+
+use std::process::{Command, Output, Stdio};
+
+use clap::CommandFactory;
+use jane_migrate::cli::Cli;
+
+use crate::transcript::assert_transcript;
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_jane-migrate"))
+        .args(arguments)
+        .env_clear()
+        .env("COLUMNS", "100")
+        .stdin(Stdio::null())
+        .output()
+        .expect("the program starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    // Lines that clap leaves blank in a description carry its indent.
+    let text = String::from_utf8_lossy(bytes);
+    let lines: Vec<_> = text.lines().map(str::trim_end).collect();
+    lines.join("\n")
+}
+
+fn commands() -> Vec<String> {
+    Cli::command()
+        .get_subcommands()
+        .map(|command| command.get_name().to_owned())
+        .collect()
+}
+
+#[test]
+fn every_command_explains_itself() {
+    let program = run(&["--help"]);
+    assert!(program.status.success());
+    assert_transcript("help/jane-migrate", &text(&program.stdout));
+    for command in commands() {
+        let shown = run(&[&command, "--help"]);
+        assert!(shown.status.success() && shown.stderr.is_empty());
+        assert_transcript(&format!("help/{command}"), &text(&shown.stdout));
+    }
+}
+
+#[test]
+fn without_arguments_it_teaches() {
+    let shown = run(&[]);
+    assert_eq!(shown.status.code(), Some(1));
+    let said = text(&shown.stderr);
+    for command in [
+        "sandbox --tour",
+        "init --pool ID",
+        "plan",
+        "deploy",
+        "teardown",
+    ] {
+        assert!(said.contains(&format!("jane-migrate {command}")), "{said}");
+    }
+}
+
+#[test]
+fn a_wrong_flag_is_one_json_document_too() {
+    let shown = run(&["plan", "--json", "--nonsense"]);
+    assert_eq!(shown.status.code(), Some(1));
+    let document: serde_json::Value = serde_json::from_slice(&shown.stdout).expect("JSON");
+    let message = document["error"]["message"].as_str().expect("a message");
+    assert!(message.contains("--nonsense"), "{message}");
+    assert!(text(&shown.stderr).contains("--nonsense"));
+}
+
+#[test]
+fn every_shell_gets_completions_that_name_every_command() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let shown = run(&["completions", shell]);
+        assert!(shown.status.success(), "{shell}");
+        let script = text(&shown.stdout);
+        for command in commands() {
+            assert!(script.contains(&command), "{shell} does not know {command}");
+        }
+    }
+}
+
+#[test]
+fn bash_itself_completes_with_them() {
+    let script = run(&["completions", "bash"]).stdout;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("completions");
+    std::fs::write(&file, script).expect("written");
+    let asked = "source \"$1\"; COMP_WORDS=(jane-migrate deploy --enable); COMP_CWORD=2; COMP_LINE='jane-migrate deploy --enable'; _jane__migrate jane-migrate --enable deploy; echo \"${COMPREPLY[@]}\"";
+    let answered = Command::new("bash")
+        .args(["--norc", "-c", asked, "bash"])
+        .arg(&file)
+        .output()
+        .expect("bash starts");
+    assert_eq!(
+        text(&answered.stdout),
+        "--enable-password-auth",
+        "{answered:?}"
+    );
+}
+
+#[test]
+fn every_command_has_a_manual_page() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pages = folder.path().join("man1");
+    let written = run(&["man", "--output", pages.to_str().expect("a path")]);
+    assert!(written.status.success(), "{written:?}");
+    for command in commands() {
+        let page = std::fs::read(pages.join(format!("jane-migrate-{command}.1"))).expect("a page");
+        assert_eq!(text(&page), text(&run(&["man", &command]).stdout));
+        assert!(text(&page).contains(".SH SYNOPSIS"), "{command}");
+    }
+    let program = text(&run(&["man"]).stdout);
+    assert_eq!(
+        text(&std::fs::read(pages.join("jane-migrate.1")).expect("a page")),
+        program
+    );
+    assert!(program.contains("\\-\\-profile"), "{program}");
+    let missing = run(&["man", "nonsense"]);
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(text(&missing.stderr).contains("hint: "), "{missing:?}");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    // `head -1` is gone before the rest is written.
+    let program = env!("CARGO_BIN_EXE_jane-migrate");
+    let piped = format!("set -o pipefail; '{program}' completions bash | head -1");
+    let shown = Command::new("bash")
+        .args(["-c", &piped])
+        .output()
+        .expect("bash starts");
+    assert!(shown.status.success(), "{shown:?}");
+    assert!(shown.stderr.is_empty(), "{shown:?}");
+}

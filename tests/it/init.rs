@@ -1,0 +1,311 @@
+//! `init`: from a pool alone, by flags, and at a terminal.
+
+use jane_migrate_config::{Config, Directory, Secret, parse};
+use serde_json::{Value, json};
+
+use crate::support::{Corner, REGION};
+use crate::terminal::Terminal;
+
+/// A corner without a migrate.toml, with a pool that has attributes of its own and one client of two closed to passwords.
+async fn corner() -> (Corner, String) {
+    let corner = Corner::new().await;
+    std::fs::remove_file(corner.folder.path().join("migrate.toml")).expect("removed");
+    let attribute =
+        |name: &str| json!({ "Name": name, "AttributeDataType": "String", "Mutable": true });
+    let schema = json!({
+        "PoolName": "Roots",
+        "Schema": [attribute("created_at"), attribute("loyalty")],
+    });
+    let pool = corner.create_pool(schema).await;
+    corner.create_client(&pool, json!({})).await;
+    let srp = json!({ "ClientName": "mobile", "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"] });
+    corner.create_client(&pool, srp).await;
+    (corner, pool)
+}
+
+fn text(corner: &Corner, file: &str) -> String {
+    std::fs::read_to_string(corner.folder.path().join(file)).expect("the file is written")
+}
+
+#[track_caller]
+fn config(corner: &Corner, file: &str) -> Config {
+    parse(&text(corner, file), file).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[tokio::test]
+async fn a_pool_alone_is_enough() {
+    let (corner, pool) = corner().await;
+    let ran = corner.run(&["init", "--pool", &pool]).await.ended(0);
+    for told in [
+        "migrate.toml is written",
+        "to fill in: directory.client_id",
+        "aws ssm put-parameter",
+        "client-password-auth",
+        "open-sign-up",
+        "Next: jane-migrate plan",
+    ] {
+        assert!(ran.stdout.contains(told), "{told}: {ran:#?}");
+    }
+    let config = config(&corner, "migrate.toml");
+    assert_eq!(config.pools[0].id.as_deref(), Some(&*pool));
+    assert_eq!(config.attributes["custom:created_at"], "created_at");
+    assert!(text(&corner, "migrate.toml").contains("#\"custom:loyalty\" = \"field\""));
+
+    // The next command works with it as it is.
+    let ran = corner
+        .run(&["plan", "--enable-password-auth"])
+        .await
+        .ended(0);
+    assert!(ran.stdout.contains("4 to create"), "{ran:#?}");
+}
+
+#[tokio::test]
+async fn what_is_there_is_never_overwritten() {
+    let (corner, pool) = corner().await;
+    let file = corner.folder.path().join("migrate.toml");
+    std::fs::write(&file, "# mine\n").expect("written");
+    let ran = corner.run(&["init", "--pool", &pool]).await.ended(1);
+    assert!(ran.stderr.contains("--output"), "{ran:#?}");
+    assert_eq!(text(&corner, "migrate.toml"), "# mine\n");
+    let other = ["init", "--pool", &pool, "--output", "other.toml"];
+    let ran = corner.run(&other).await.ended(0);
+    assert!(ran.stdout.contains("plan --config other.toml"), "{ran:#?}");
+    config(&corner, "other.toml");
+}
+
+#[tokio::test]
+async fn flags_answer_every_question_of_every_kind() {
+    let (corner, pool) = corner().await;
+    let old = corner
+        .create_pool(json!({ "Schema": [{ "Name": "loyalty", "AttributeDataType": "String" }] }))
+        .await;
+    let arn = format!(
+        "arn:aws:secretsmanager:{REGION}:{}:secret:jane-AbCdEf",
+        corner.account
+    );
+    let cases: [(&str, &[&str]); 6] = [
+        (
+            "jane",
+            &[
+                "--url",
+                "https://jane.example.com",
+                "--client-id",
+                "shop",
+                "--client-secret-arn",
+                &arn,
+            ],
+        ),
+        (
+            "auth0",
+            &[
+                "--preset",
+                "auth0",
+                "--url",
+                "https://shop.auth0.com",
+                "--client-id",
+                "app",
+                "--client-secret-ssm",
+                "/auth0/secret",
+            ],
+        ),
+        (
+            "keycloak",
+            &[
+                "--directory",
+                "http",
+                "--preset",
+                "keycloak",
+                "--url",
+                "https://sso.example.com",
+                "--realm",
+                "shop",
+                "--client-id",
+                "app",
+            ],
+        ),
+        (
+            "http",
+            &[
+                "--directory",
+                "http",
+                "--url",
+                "https://accounts.example.com",
+                "--client-secret-env",
+                "ACCOUNTS_TOKEN",
+            ],
+        ),
+        (
+            "cognito",
+            &[
+                "--directory",
+                "cognito",
+                "--old-pool",
+                &old,
+                "--client-id",
+                "2example23456789",
+            ],
+        ),
+        (
+            "postgres",
+            &[
+                "--directory",
+                "postgres",
+                "--host",
+                "db.example.com",
+                "--database",
+                "shop",
+                "--user",
+                "reader",
+                "--query",
+                "SELECT email, first_name, confirmed_at, digest FROM users WHERE email = $1",
+                "--password-column",
+                "digest",
+                "--hash",
+                "argon2",
+            ],
+        ),
+    ];
+    for (name, flags) in cases {
+        let file = format!("{name}.toml");
+        let common = [
+            "init",
+            "--pool",
+            &pool,
+            "--json",
+            "--output",
+            &file,
+            "--closes",
+            "2027-03-31",
+            "--total-users",
+            "7",
+        ];
+        let ran = corner.run(&[&common[..], flags].concat()).await.ended(0);
+        let document = ran.json();
+        let open: Vec<&str> = document["open"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .filter_map(Value::as_str)
+            .collect();
+        match name {
+            "http" => assert_eq!(open, ["directory.authenticate", "directory.lookup"]),
+            _ => assert_eq!(open, [] as [&str; 0], "{name}"),
+        }
+        assert_eq!(
+            document["next"],
+            format!("jane-migrate plan --config {file}")
+        );
+        assert!(
+            document["findings"]
+                .as_array()
+                .is_some_and(|all| !all.is_empty())
+        );
+        let config = config(&corner, &file);
+        assert_eq!(document["directory"], config.directory.kind());
+        assert_eq!(config.window.total_users, Some(7));
+        match config.directory {
+            Directory::Jane(jane) => {
+                assert_eq!(
+                    (jane.url.as_str(), jane.client_id.as_str()),
+                    ("https://jane.example.com", "shop")
+                );
+                assert!(
+                    matches!(jane.client_secret, Secret::SecretsManager { arn: found, .. } if found == arn)
+                );
+            }
+            Directory::Cognito(_) => {
+                assert_eq!(config.attributes["custom:loyalty"], "custom:loyalty")
+            }
+            Directory::Postgres(postgres) => {
+                assert_eq!(postgres.password_column, "digest");
+                assert_eq!(config.attributes["email_verified"], "confirmed_at");
+                assert_eq!(config.function.memory_mb, 512);
+            }
+            Directory::Http(_) => {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_answer_is_refused_before_anything_is_written() {
+    let (corner, pool) = corner().await;
+    let cases: [(&[&str], &str); 5] = [
+        (&["--url", "http://jane.example.com"], "https://"),
+        (&["--preset", "auht0"], "auth0"),
+        (&["--client-secret-ssm", "hunter2/"], "parameter"),
+        (&["--clients", "nobody"], "nobody"),
+        (
+            &["--directory", "postgres", "--query", "DELETE FROM users"],
+            "SELECT",
+        ),
+    ];
+    for (flags, told) in cases {
+        let ran = corner
+            .run(&[&["init", "--pool", &pool][..], flags].concat())
+            .await
+            .ended(1);
+        assert!(
+            ran.stderr.contains(told) && ran.stderr.contains("hint: "),
+            "{ran:#?}"
+        );
+        assert!(!corner.folder.path().join("migrate.toml").exists());
+    }
+    let ran = corner.run(&["init"]).await.ended(1);
+    assert!(ran.stderr.contains("--pool"), "{ran:#?}");
+}
+
+#[tokio::test]
+async fn at_a_terminal_it_asks_and_judges_each_answer() {
+    let (corner, pool) = corner().await;
+    let mut terminal = Terminal::start(&corner, 80, &["init"]);
+    for (question, answer) in [
+        ("User pool id", "nonsense"),
+        ("is not a user pool id", &pool),
+        ("accounts live?", "http"),
+        ("Is it one of auth0,", "devise"),
+        ("Base URL", "http://shop.example.com"),
+        ("must begin with https://", "https://shop.example.com"),
+        ("Kept in", "hunter2"),
+        ("none of the three", "SHOP_TOKEN"),
+        ("Last day", "soon"),
+        ("such as 2027-03-31\n", "2027-03-31"),
+        ("accounts there are", ""),
+    ] {
+        terminal.until(question).await;
+        terminal.types(answer);
+    }
+    let (code, shown) = terminal.ended().await;
+    assert_eq!(code, 0, "{shown}");
+    assert!(shown.contains("Next: jane-migrate plan"), "{shown}");
+    let config = config(&corner, "migrate.toml");
+    assert_eq!(config.directory.kind(), "http");
+    assert!(matches!(&config.secrets()[..], [(_, Secret::Env(name))] if name == "SHOP_TOKEN"));
+    assert_eq!(
+        config.window.closes.map(|day| day.to_string()).as_deref(),
+        Some("2027-03-31")
+    );
+    assert!(!text(&corner, "migrate.toml").contains("hunter2"));
+}
+
+#[tokio::test]
+async fn an_empty_answer_is_the_default() {
+    let (corner, pool) = corner().await;
+    let mut terminal = Terminal::start(&corner, 80, &["init", "--pool", &pool]);
+    for question in [
+        "live?",
+        "Base URL",
+        "Client id",
+        "Kept in",
+        "Last day",
+        "accounts there are",
+    ] {
+        terminal.until(question).await;
+        terminal.types("");
+    }
+    let (code, shown) = terminal.ended().await;
+    assert_eq!(code, 0, "{shown}");
+    let asked = text(&corner, "migrate.toml");
+    let quiet = ["init", "--pool", &pool, "--output", "quiet.toml"];
+    corner.run(&quiet).await.ended(0);
+    assert_eq!(asked, text(&corner, "quiet.toml"));
+}

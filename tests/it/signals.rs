@@ -1,0 +1,131 @@
+//! Ctrl-C and SIGTERM: the step in hand is finished, what remains is said; a second one ends at once.
+
+use std::os::unix::fs::PermissionsExt;
+
+use jane_migrate_sandbox::{Fate, Proxy};
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::support::Corner;
+use crate::terminal::Terminal;
+
+/// A pool ready to be deployed to, behind a proxy that holds the making of the function.
+async fn held() -> (Corner, String, Proxy) {
+    let corner = Corner::new().await;
+    let pool = corner.create_pool(json!({})).await;
+    corner.create_client(&pool, json!({})).await;
+    let proxy = Proxy::start(&corner.endpoint, |passing| {
+        match passing.action == "CreateFunction" {
+            true => Fate::HoldRequest,
+            false => Fate::Pass,
+        }
+    })
+    .await
+    .expect("the proxy starts");
+    (corner, pool, proxy)
+}
+
+#[tokio::test]
+async fn the_step_in_hand_is_finished() {
+    for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
+        let (corner, pool, proxy) = held().await;
+        let url = proxy.url();
+        let deploy = ["deploy", "--pool", &pool, "--yes", "--endpoint-url", &url];
+        let mut terminal = Terminal::start(&corner, 100, &deploy);
+        proxy.held().await;
+        terminal.signal(signal);
+        terminal.until("finishing the step in hand").await;
+        proxy.release();
+        let (ended, shown) = terminal.ended().await;
+        assert_eq!(ended, code, "{shown}");
+        assert!(
+            shown.contains("3 step(s) done and kept, 3 not tried"),
+            "{shown}"
+        );
+        let aws = corner.aws().await;
+        let function = format!("jane-migrate-{pool}");
+        assert!(aws.function(&function).await.expect("an answer").is_some());
+        assert!(corner.pool(&pool).await["LambdaConfig"]["UserMigration"].is_null());
+    }
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_at_once() {
+    let (corner, pool, proxy) = held().await;
+    let url = proxy.url();
+    let deploy = ["deploy", "--pool", &pool, "--yes", "--endpoint-url", &url];
+    let mut terminal = Terminal::start(&corner, 100, &deploy);
+    proxy.held().await;
+    terminal.signal(Signal::TERM);
+    terminal.until("finishing the step in hand").await;
+    terminal.signal(Signal::INT);
+    let (ended, shown) = terminal.ended().await;
+    assert_eq!(ended, 130, "{shown}");
+}
+
+#[tokio::test]
+async fn a_build_is_given_up_and_nothing_is_changed() {
+    let (mut corner, pool, proxy) = held().await;
+    // A cargo that never ends.
+    let tools = corner.folder.path().join("tools");
+    std::fs::create_dir(&tools).expect("a folder");
+    let cargo = tools.join("cargo");
+    std::fs::write(&cargo, "#!/bin/sh\nexec sleep 600\n").expect("written");
+    std::fs::set_permissions(&cargo, std::fs::Permissions::from_mode(0o755)).expect("executable");
+    let path = std::env::var("PATH").expect("a PATH");
+    corner.environment = vec![
+        ("PATH".into(), format!("{}:{path}", tools.display())),
+        (
+            "JANE_MIGRATE_CACHE".into(),
+            corner.folder.path().join("cache").display().to_string(),
+        ),
+    ];
+    let before = proxy.passed().len();
+    let url = proxy.url();
+    let deploy = ["deploy", "--pool", &pool, "--yes", "--endpoint-url", &url];
+    let mut terminal = Terminal::start(&corner, 100, &deploy);
+    terminal.until("fetching the handler's crates").await;
+    terminal.signal(Signal::TERM);
+    let (ended, shown) = terminal.ended().await;
+    assert_eq!(ended, 143, "{shown}");
+    assert!(shown.contains("0 step(s) done and kept"), "{shown}");
+    let written: Vec<_> = proxy.passed()[before..]
+        .iter()
+        .map(|passing| passing.action.clone())
+        .filter(|action| {
+            !["Get", "List", "Describe"]
+                .iter()
+                .any(|reads| action.starts_with(reads))
+        })
+        .collect();
+    assert_eq!(written, [] as [&str; 0]);
+}
+
+#[tokio::test]
+async fn off_a_terminal_a_long_step_beats() {
+    use tokio::io::{AsyncBufReadExt, BufReader};
+    let (corner, pool, proxy) = held().await;
+    let url = proxy.url();
+    let mut child = corner
+        .command(&["deploy", "--pool", &pool, "--yes", "--endpoint-url", &url])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+    let mut seen = Vec::new();
+    while let Some(line) = lines.next_line().await.expect("a line") {
+        let beat = line.contains("+ function") && line.ends_with("elapsed]");
+        seen.push(line);
+        if beat {
+            proxy.release();
+        }
+    }
+    assert!(
+        child.wait().await.expect("its status").success(),
+        "{seen:#?}"
+    );
+    let all = seen.join("\n");
+    assert!(all.contains("s elapsed]") && all.contains("done"), "{all}");
+    assert!(!all.contains('\u{1b}') && !all.contains('\r'), "{all}");
+}

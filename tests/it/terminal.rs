@@ -1,0 +1,208 @@
+//! The program on a real terminal: a pseudo terminal of a given width, with a person's keys.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::process::Stdio;
+use std::time::Duration;
+
+use rustix::fs::{Mode, OFlags};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
+use serde_json::json;
+use tokio::process::Child;
+use tokio::sync::watch;
+
+use crate::support::Corner;
+use crate::transcript::assert_transcript;
+
+/// How long anything on a terminal may take to be shown.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The program at a terminal.
+pub struct Terminal {
+    child: Child,
+    keys: File,
+    shown: watch::Receiver<Vec<u8>>,
+}
+
+impl Terminal {
+    /// Starts the program of this corner at a terminal so many columns wide.
+    pub fn start(corner: &Corner, columns: u16, arguments: &[&str]) -> Self {
+        let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+        grantpt(&controller).expect("a terminal");
+        unlockpt(&controller).expect("a terminal");
+        let name = ptsname(&controller, Vec::new()).expect("its name");
+        let user = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty());
+        let user = File::from(user.expect("its other end"));
+        let size = Winsize {
+            ws_row: 40,
+            ws_col: columns,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        tcsetwinsize(&user, size).expect("its size");
+        let end = || Stdio::from(user.try_clone().expect("an end"));
+        let child = corner
+            .command(arguments)
+            .env("TERM", "xterm")
+            .stdin(end())
+            .stdout(end())
+            .stderr(end())
+            .spawn()
+            .expect("the program starts");
+        let mut screen = File::from(controller);
+        let keys = screen.try_clone().expect("an end");
+        let (sender, shown) = watch::channel(Vec::new());
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            // The end is told as an error once the program has closed its side.
+            while let Ok(read @ 1..) = screen.read(&mut bytes) {
+                sender.send_modify(|all| all.extend_from_slice(&bytes[..read]));
+            }
+        });
+        Self { child, keys, shown }
+    }
+
+    /// Everything shown so far, without colour and what was overwritten.
+    fn screen(&self) -> String {
+        plain(&String::from_utf8_lossy(&self.shown.borrow()))
+    }
+
+    /// Waits until these words are shown.
+    pub async fn until(&mut self, words: &str) {
+        let mut shown = self.shown.clone();
+        let there = shown.wait_for(|all| plain(&String::from_utf8_lossy(all)).contains(words));
+        let there = tokio::time::timeout(PATIENCE, there).await;
+        let there = there.is_ok_and(|there| there.is_ok());
+        assert!(there, "`{words}` was not shown:\n{}", self.screen());
+    }
+
+    /// Types a line.
+    pub fn types(&mut self, line: &str) {
+        self.keys
+            .write_all(format!("{line}\n").as_bytes())
+            .expect("typed");
+    }
+
+    /// Sends a signal to the program.
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let id = self.child.id().and_then(|id| i32::try_from(id).ok());
+        let id = id
+            .and_then(rustix::process::Pid::from_raw)
+            .expect("it runs");
+        rustix::process::kill_process(id, signal).expect("signalled");
+    }
+
+    /// Waits for the end; gives the exit code and what was shown, as it came.
+    pub async fn ended(mut self) -> (i32, String) {
+        let status = tokio::time::timeout(PATIENCE, self.child.wait())
+            .await
+            .unwrap_or_else(|_| panic!("it does not end:\n{}", self.screen()))
+            .expect("its status");
+        // The channel closes with the screen.
+        while self.shown.changed().await.is_ok() {}
+        let shown = String::from_utf8_lossy(&self.shown.borrow()).into_owned();
+        (status.code().unwrap_or(-1), shown)
+    }
+}
+
+/// Without colours, cursor movements and progress that was drawn over.
+fn plain(shown: &str) -> String {
+    let text = console::strip_ansi_codes(shown).replace("\r\n", "\n");
+    let lines: Vec<&str> = text
+        .split('\n')
+        .map(|line| line.rsplit('\r').next().unwrap_or_default().trim_end())
+        .collect();
+    lines.join("\n")
+}
+
+/// A corner whose pool has something of everything a plan shows.
+async fn pool_to_plan(corner: &Corner) -> String {
+    let pool = corner
+        .create_pool(json!({ "PoolName": "Jane Roots" }))
+        .await;
+    let srp = json!({ "ClientName": "mobile", "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"] });
+    corner.create_client(&pool, srp).await;
+    pool
+}
+
+/// What differs from run to run, replaced by something as wide.
+fn steady(text: &str, corner: &Corner, pool: &str) -> String {
+    let mut text = text
+        .replace(pool, "us-west-2_AbCdEf123")
+        .replace(&corner.account, "123456789012");
+    // Client ids are letters and digits, 26 of them.
+    let ids: Vec<String> = text
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| word.len() == 26)
+        .map(str::to_owned)
+        .collect();
+    for id in ids {
+        text = text.replace(&id, "1example23456789abcdefghij");
+    }
+    text
+}
+
+#[tokio::test]
+async fn the_plan_fits_terminals_of_any_width() {
+    let corner = Corner::new().await;
+    let pool = pool_to_plan(&corner).await;
+    for columns in [60, 80, 200] {
+        for (name, flags) in [("plan", &["--enable-password-auth"][..]), ("stopped", &[])] {
+            let arguments = [&["plan", "--pool", &pool][..], flags].concat();
+            let terminal = Terminal::start(&corner, columns, &arguments);
+            let (code, shown) = terminal.ended().await;
+            assert_eq!(code, i32::from(name == "stopped"), "{shown}");
+            let screen = plain(&shown);
+            for line in screen.lines() {
+                // What cannot be broken stands alone, behind its indent or its arrow.
+                let words = line
+                    .trim_start_matches("        => ")
+                    .split_whitespace()
+                    .count();
+                assert!(
+                    line.chars().count() <= columns.into() || words == 1,
+                    "{columns} columns: {line}"
+                );
+            }
+            assert_transcript(
+                &format!("terminal/{name}-{columns}"),
+                &steady(&screen, &corner, &pool),
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn colour_is_for_terminals_that_want_it() {
+    let mut corner = Corner::new().await;
+    let pool = pool_to_plan(&corner).await;
+    let arguments = ["plan", "--pool", &pool, "--enable-password-auth"];
+    let (_, shown) = Terminal::start(&corner, 80, &arguments).ended().await;
+    assert!(shown.contains("\u{1b}[32m+\u{1b}[0m"), "{shown:?}");
+    corner.environment.push(("NO_COLOR".into(), "1".into()));
+    let (_, shown) = Terminal::start(&corner, 80, &arguments).ended().await;
+    assert!(!shown.contains("\u{1b}[32m"), "{shown:?}");
+    assert!(plain(&shown).contains("  + role"), "{shown:?}");
+    let always = [&arguments[..], &["--color", "always"]].concat();
+    let piped = corner.run(&always).await.ended(0);
+    assert!(piped.stdout.contains("\u{1b}[32m+"), "{piped:?}");
+    let piped = corner.run(&arguments).await.ended(0);
+    assert!(!piped.stdout.contains('\u{1b}'), "{piped:?}");
+    assert!(!piped.stderr.contains('\u{1b}'), "{piped:?}");
+}
+
+#[tokio::test]
+async fn deploy_asks_and_no_means_no() {
+    let corner = Corner::new().await;
+    let pool = pool_to_plan(&corner).await;
+    let before = corner.pool(&pool).await;
+    let arguments = ["deploy", "--pool", &pool, "--enable-password-auth"];
+    let mut terminal = Terminal::start(&corner, 80, &arguments);
+    terminal.until("[y/N]").await;
+    terminal.types("n");
+    let (code, shown) = terminal.ended().await;
+    assert_eq!(code, 1, "{shown}");
+    assert!(plain(&shown).contains("nothing was changed"), "{shown}");
+    assert_eq!(before, corner.pool(&pool).await);
+}
