@@ -98,7 +98,6 @@ pub struct Grant {
 
 /// Reads what `observe` reads.
 const OBSERVE: &[Duty] = &[Plan, Deploy, Verify, Try, Teardown];
-const PLAN: &[Duty] = &[Plan, Deploy, Verify, Try, Status];
 const CHANGE: &[Duty] = &[Deploy, Teardown];
 const DEPLOY: &[Duty] = &[Deploy];
 const TEARDOWN: &[Duty] = &[Teardown];
@@ -134,7 +133,7 @@ const fn implied(
 pub const GRANTS: &[Grant] = &[
     call("cognito-idp:DescribeUserPool", On::Pool, POOL),
     call("cognito-idp:GetUserPoolMfaConfig", On::Pool, OBSERVE),
-    call("cognito-idp:ListUserPoolClients", On::Pool, PLAN),
+    call("cognito-idp:ListUserPoolClients", On::Pool, POOL),
     call("cognito-idp:DescribeUserPoolClient", On::Pool, OBSERVE),
     call("cognito-idp:AdminGetUser", On::Pool, &[Try]),
     call("cognito-idp:UpdateUserPool", On::Pool, CHANGE),

@@ -2,7 +2,7 @@
 //! lead somewhere, and the tests it names exist.
 //!
 //! A console block is run line by line, each file in a corner of its own. What differs from run to run (ids, times) is written
-//! as in [`steady`]. `UPDATE_DOCS=1 cargo test -p jane-migrate --test it docs` writes what the program says into the blocks.
+//! as in [`steady`]. `UPDATE_TRANSCRIPTS=1 cargo test -p jane-migrate --test it docs` writes what the program says into the blocks.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -215,7 +215,7 @@ async fn run(page: &Path) -> (Vec<String>, String) {
 
 #[tokio::test]
 async fn every_console_block_shows_what_happens() {
-    let update = std::env::var_os("UPDATE_DOCS").is_some();
+    let update = std::env::var_os("UPDATE_TRANSCRIPTS").is_some();
     let mut differ = Vec::new();
     for page in pages() {
         let (these, text) = run(&page).await;
@@ -226,7 +226,7 @@ async fn every_console_block_shows_what_happens() {
     }
     assert!(
         update || differ.is_empty(),
-        "these say something else now; look at each, then UPDATE_DOCS=1 cargo test -p jane-migrate --test it docs\n\n{}",
+        "these say something else now; look at each, then UPDATE_TRANSCRIPTS=1 cargo test -p jane-migrate --test it docs\n\n{}",
         differ.join("\n\n")
     );
 }
