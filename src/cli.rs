@@ -21,12 +21,14 @@ A migration, from first to last:
   jane-migrate init --pool ID     look at the pool and write migrate.toml
   jane-migrate plan               see what would change, and what would stop it
   jane-migrate deploy             put it in place; a second run does what is missing
+  jane-migrate try --user NAME    try one customer, without touching the pool
   jane-migrate verify             prove that it holds, at any time and in CI
+  jane-migrate status             see how many have come over, and when all will have
   jane-migrate teardown           take it away when everybody has come over
 
 Plans, findings and JSON go to stdout, everything else to stderr. With --json stdout is exactly one
 document; a run that failed before it had one prints {\"error\": {\"message\", \"causes\", \"hint\"}}.
-Exit codes: 0 done, 1 failed, 130 or 143 interrupted (by Ctrl-C, SIGTERM); plan and verify add 2.";
+Exit codes: 0 done, 1 failed, 130 or 143 interrupted (by Ctrl-C, SIGTERM); plan and verify add 2, try 3.";
 
 /// Move customers into an Amazon Cognito user pool as they sign in.
 ///
@@ -91,10 +93,10 @@ pub struct Global {
         hide_env_values = true
     )]
     pub endpoint_url: Option<String>,
-    /// Only errors and data
+    /// Only errors, warnings and what was asked for: no progress, no closing words
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// More about what happens
+    /// Also each request to AWS, and how the handler is built
     #[arg(short, long, global = true)]
     pub verbose: bool,
     /// When to use colour; NO_COLOR is honoured

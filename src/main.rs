@@ -32,6 +32,7 @@ async fn main() -> ExitCode {
         }
     };
     let ui = Ui::new(&cli.global);
+    ui.follow();
     let verifying = matches!(cli.command, Command::Verify(_));
     match commands::run(cli, &ui).await {
         Ok(code) => code,

@@ -124,7 +124,7 @@ impl Run<'_> {
     ) -> anyhow::Result<()> {
         let name = &function.name;
         let failed = || format!("failed to create function `{name}`");
-        let code = self.code()?;
+        let code = self.code(change)?;
         let mut function = function.clone();
         function
             .tags
@@ -195,7 +195,7 @@ impl Run<'_> {
         }
         let mut tags = function.tags.clone();
         if *code {
-            let code = self.code()?;
+            let code = self.code(change)?;
             self.until_lambda_takes_it(change, || {
                 self.aws.upload_code(name, function.architecture, &code.zip)
             })
@@ -231,11 +231,19 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn code(&self) -> anyhow::Result<&Code> {
-        self.inputs
+    /// The code to upload, which takes a while.
+    fn code(&self, change: &Change) -> anyhow::Result<&Code> {
+        let code = self
+            .inputs
             .code
             .as_ref()
-            .context("the plan uploads code and none was built")
+            .context("the plan uploads code and none was built")?;
+        let size = code.zip.len() / 1000;
+        (self.tell)(Event::Waiting(
+            change,
+            &format!("for the upload of {size} KB"),
+        ));
+        Ok(code)
     }
 
     /// Repeats the call while Lambda says that the role, or an update in progress, is not ready for it.

@@ -176,6 +176,12 @@ pub async fn build_from(
     let mut toolchain = Toolchain::observe(cache.root()).await?;
     loop {
         let choice = choose(&toolchain, architecture)?;
+        log::debug!(
+            "building for {} by route {}, in {}",
+            choice.target,
+            choice.route.name(),
+            cache.root().display()
+        );
         let entry = cache.entry(&[&source, &toolchain.rustc, choice.route.name()]);
         let finished = |artifact| Artifact {
             source: source.clone(),

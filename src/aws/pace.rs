@@ -107,10 +107,36 @@ impl HttpConnector for PacedConnector {
             .map(|(category, per_second)| self.pace.turn(category, per_second, Instant::now()))
             .unwrap_or_default();
         let connector = self.connector.clone();
+        let name = named(&request);
         HttpConnectorFuture::new(async move {
             tokio::time::sleep(wait).await;
-            connector.call(request).await
+            let started = Instant::now();
+            let answer = connector.call(request).await;
+            let status = match &answer {
+                Ok(answer) => answer.status().as_u16().to_string(),
+                Err(_) => "no answer".to_owned(),
+            };
+            let (took, waited) = (started.elapsed().as_millis(), wait.as_millis());
+            match waited {
+                0 => log::debug!("{name}: {status} in {took} ms"),
+                _ => log::debug!(
+                    "{name}: {status} in {took} ms, after waiting {waited} ms for its turn"
+                ),
+            }
+            answer
         })
+    }
+}
+
+/// What a request is, for people: the service's host with the action, or the method and path where the action is in those.
+/// Nothing of its body, its query or its header fields.
+fn named(request: &HttpRequest) -> String {
+    let uri = request.uri().split('?').next().unwrap_or_default();
+    let uri = uri.split_once("://").map_or(uri, |(_, rest)| rest);
+    let target = request.headers().get("x-amz-target").unwrap_or_default();
+    match target.rsplit('.').next() {
+        Some(action) if !action.is_empty() => format!("{} {action}", uri.trim_end_matches('/')),
+        _ => format!("{} {uri}", request.method()),
     }
 }
 

@@ -167,7 +167,7 @@ impl Deploying<'_> {
             return Ok(Ending::Failed);
         }
         if holds && report.result == RunResult::Done && !several {
-            ui.say(&format!(
+            ui.remark(&format!(
                 "Customers of pool {pool} now migrate as they sign in. `jane-migrate verify --pool {pool}` proves it at any time."
             ));
         }

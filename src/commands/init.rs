@@ -58,12 +58,9 @@ pub(super) async fn run(global: &Global, args: &Init, ui: &Ui) -> anyhow::Result
     create(&output, &text)?;
 
     let findings = findings(&draft, &observed, &config);
-    let next = match (output.as_path() == Path::new(DEFAULT_FILE), &global.config) {
-        (true, _) => "jane-migrate plan".to_owned(),
-        (false, Some(config)) if *config == output => {
-            format!("jane-migrate plan --config {}", output.display())
-        }
-        (false, _) => format!("jane-migrate plan --config {}", output.display()),
+    let next = match output == Path::new(DEFAULT_FILE) {
+        true => "jane-migrate plan".to_owned(),
+        false => format!("jane-migrate plan --config {}", output.display()),
     };
     let open = questions.open();
     if ui.json {

@@ -141,7 +141,7 @@ pub(super) async fn run(global: &Global, args: &Teardown, ui: &Ui) -> anyhow::Re
         match report.result {
             RunResult::Declined => ui.note("nothing was changed"),
             RunResult::Done if !several => {
-                ui.say(&format!(
+                ui.remark(&format!(
                     "Nothing of jane-migrate is left at pool {pool}.{}",
                     afterwards(&session).await
                 ));

@@ -128,7 +128,7 @@ impl Tour<'_> {
         );
         self.seen("a customer who migrated still signs in, without any of it");
 
-        self.ui.say(&format!(
+        self.ui.remark(&format!(
             "\n{}\nDeployed, two customers migrated, two kept out, verified, torn down; the pool is what it was.\nNext: `jane-migrate sandbox` to play, or the README's \"Deploy for real\".",
             self.ui.out.strong.apply_to("The tour is complete.")
         ));
@@ -136,7 +136,7 @@ impl Tour<'_> {
     }
 
     fn chapter(&self, title: &str, text: &str) {
-        self.ui.say(&format!(
+        self.ui.remark(&format!(
             "\n{}\n{}\n",
             self.ui.out.strong.apply_to(format!("== {title}")),
             textwrap(text)
@@ -151,7 +151,7 @@ impl Tour<'_> {
     /// Runs this program as an operator would.
     async fn command(&self, arguments: &[&str], expected: i32) -> anyhow::Result<()> {
         let shown = format!("jane-migrate {}", arguments.join(" "));
-        self.ui.say(&format!("$ {shown}"));
+        self.ui.remark(&format!("$ {shown}"));
         let program = std::env::current_exe().context("failed to find this program")?;
         let status = tokio::process::Command::new(program)
             .args(arguments)
@@ -165,7 +165,7 @@ impl Tour<'_> {
             .status()
             .await
             .with_context(|| format!("failed to run `{shown}`"))?;
-        self.ui.say("");
+        self.ui.remark("");
         match status.code() {
             Some(code) if code == expected => Ok(()),
             _ => bail!("`{shown}` ended with {status}, expected exit code {expected}"),

@@ -7,6 +7,7 @@ pub mod layout;
 pub mod plan;
 mod progress;
 pub mod status;
+mod verbose;
 
 use std::io::{BufRead, IsTerminal, Write};
 
@@ -105,16 +106,30 @@ impl Ui {
         }
     }
 
+    /// With `--verbose`, says what happens meanwhile, too. Once in a program.
+    pub fn follow(&self) {
+        if self.verbose {
+            verbose::install(&self.progress);
+        }
+    }
+
     /// Data for stdout. A reader that went away is no error.
     pub fn print(&self, text: &str) {
         let mut out = std::io::stdout().lock();
         let _ = writeln!(out, "{}", text.trim_end_matches('\n')).and_then(|()| out.flush());
     }
 
-    /// Text for people on stdout; nothing where a JSON document is due.
+    /// What was asked for, as text for people on stdout; nothing where a JSON document is due.
     pub fn say(&self, text: &str) {
-        if !self.json && !self.quiet {
+        if !self.json {
             self.print(text);
+        }
+    }
+
+    /// A closing word on stdout that `--quiet` leaves out.
+    pub fn remark(&self, text: &str) {
+        if !self.quiet {
+            self.say(text);
         }
     }
 

@@ -37,6 +37,11 @@ impl Progress {
         }
     }
 
+    /// For what may be skipped.
+    pub(super) fn dimmed(&self, text: &str) -> String {
+        self.styles.dim.apply_to(text).to_string()
+    }
+
     pub(super) fn task(&self, label: String) -> Task {
         let bar = self.bars.as_ref().map(|bars| {
             let bar = bars.add(ProgressBar::new_spinner());

@@ -206,3 +206,20 @@ async fn deploy_asks_and_no_means_no() {
     assert!(plain(&shown).contains("nothing was changed"), "{shown}");
     assert_eq!(before, corner.pool(&pool).await);
 }
+
+#[tokio::test]
+async fn verbose_tells_the_requests_and_quiet_only_what_was_asked_for() {
+    let corner = Corner::new().await;
+    let pool = pool_to_plan(&corner).await;
+    let plan = ["plan", "--pool", &pool, "--enable-password-auth"];
+    let asked = corner.run(&plan).await.ended(0);
+    let verbose = corner.run(&[&plan[..], &["-v"]].concat()).await.ended(0);
+    assert_eq!(verbose.stdout, asked.stdout);
+    for request in ["DescribeUserPool: 200 in", "GET ", "/functions/"] {
+        assert!(verbose.stderr.contains(request), "{verbose:#?}");
+    }
+    assert!(!verbose.stderr.contains("ClientSecret"), "{verbose:#?}");
+    let quiet = corner.run(&[&plan[..], &["-q"]].concat()).await.ended(0);
+    assert_eq!(quiet.stdout, asked.stdout);
+    assert_eq!(quiet.stderr, "");
+}

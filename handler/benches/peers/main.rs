@@ -30,13 +30,13 @@ use self::{
 };
 
 /// Processes started of each peer.
-const ROUNDS: usize = 12;
+const ROUNDS: usize = 8;
 
 /// The same where each has little of a processor.
 const ROUNDS_SMALL: usize = 4;
 
 /// Sign-ins of each process, after the first.
-const WARM: usize = 200;
+const WARM: usize = 100;
 
 /// The same where the directory takes its time.
 const WARM_SLOW: usize = 20;

@@ -20,6 +20,7 @@ use crate::{
 
 /// A function that is running.
 pub struct Process {
+    name: String,
     child: Child,
     events: Sender<Instant>,
     answers: Receiver<Duration>,
@@ -85,9 +86,10 @@ impl Process {
             .unwrap();
         let init = asked
             .recv_timeout(Duration::from_secs(20))
-            .expect("the function should ask for work")
+            .unwrap_or_else(|_| panic!("{program} does not ask for work"))
             - started;
         Self {
+            name: program.to_string(),
             child,
             events,
             answers,
@@ -100,7 +102,7 @@ impl Process {
         self.events.send(Instant::now()).unwrap();
         self.answers
             .recv_timeout(Duration::from_secs(20))
-            .expect("an answer")
+            .unwrap_or_else(|_| panic!("no answer from {}", self.name))
             .as_secs_f64()
             * 1000.0
     }
@@ -228,6 +230,12 @@ fn invocation() -> Reply {
         header(
             "lambda-runtime-deadline-ms",
             deadline.as_millis().to_string(),
+        ),
+        // AWS's client for Node waits for ever without this one and the next.
+        header("content-type", "application/json".into()),
+        header(
+            "lambda-runtime-trace-id",
+            "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Sampled=0".into(),
         ),
         header(
             "lambda-runtime-invoked-function-arn",

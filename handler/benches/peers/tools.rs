@@ -2,7 +2,7 @@
 //! Python from npm and PyPI, kept in a folder below the target directory.
 
 use std::{
-    fs,
+    fmt, fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -30,6 +30,12 @@ pub struct Tools {
 #[derive(Clone)]
 pub struct Program(pub Vec<PathBuf>);
 
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.0)
+    }
+}
+
 impl Program {
     /// The size of the executable, and how much of it is left in a zip.
     pub fn sizes(&self) -> (u64, usize) {
@@ -50,8 +56,9 @@ impl Tools {
         let _ = fs::remove_dir_all(cache.join("handler"));
         let _ = fs::remove_dir_all(cache.join("config"));
         fs::create_dir_all(&cache).unwrap();
+        // With their times, so that what was built before is built no more.
         run(Command::new("cp")
-            .arg("-r")
+            .arg("-a")
             .args([here, &root.join("config")])
             .arg(&cache));
         fs::copy(here.join("bundle.toml"), cache.join("Cargo.toml")).unwrap();
