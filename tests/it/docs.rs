@@ -364,6 +364,34 @@ fn every_link_leads_somewhere() {
     assert!(dead.is_empty(), "{dead:#?}");
 }
 
+/// The words by which errors are looked up stand in the program, or in the sandbox in AWS's place.
+#[test]
+fn every_error_that_is_explained_exists() {
+    let mut code = String::new();
+    sources(root(), &mut code);
+    // What rustfmt broke apart in the sources is one text to the reader.
+    let code: String = code
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+        .replace("\\ ", "");
+    let page = read(Path::new("docs/troubleshooting.md"));
+    let explained = page.split("## When deploying").nth(1).expect("a chapter");
+    let mut missing = Vec::new();
+    for row in explained.lines().filter(|line| line.starts_with("| ")) {
+        let cell = row.split('|').nth(1).unwrap_or_default();
+        for words in cell.split('`').skip(1).step_by(2) {
+            for part in words.split("...").map(str::trim) {
+                let word = part.strip_suffix("Exception").unwrap_or(part);
+                if !code.contains(word) {
+                    missing.push(part.to_owned());
+                }
+            }
+        }
+    }
+    assert!(missing.is_empty(), "nothing says {missing:#?}");
+}
+
 /// All of the project's Rust, as one text.
 fn sources(folder: &Path, text: &mut String) {
     for entry in fs::read_dir(folder).expect("a folder") {
