@@ -46,8 +46,8 @@ impl Upstream {
     /// Passes a call on with another body, as the account itself: what was signed is no longer what is sent.
     pub async fn forward_as(&self, call: &Call, body: Bytes) -> Result<Answer, Refusal> {
         self.permit(call).await?;
-        let as_account = call.unsigned || call.checked || call.account_known;
-        self.pass_on(call, body, as_account).await
+        self.pass_on(call, body, call.unsigned || call.checked)
+            .await
     }
 
     async fn pass_on(&self, call: &Call, body: Bytes, as_account: bool) -> Result<Answer, Refusal> {
