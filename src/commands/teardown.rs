@@ -20,6 +20,7 @@ use crate::settings::{self, Target};
 use crate::status::read::Log;
 use crate::status::{Facts, Status, time, when};
 use crate::ui::Ui;
+use crate::ui::layout::Layout;
 use crate::ui::status::thousands;
 use crate::verify::deployed_settings;
 
@@ -97,7 +98,8 @@ pub(super) async fn run(global: &Global, args: &Teardown, ui: &Ui) -> anyhow::Re
         };
         planned.show(ui);
         if let Some(migration) = &migration {
-            ui.say(&format!("\n{}", migration.sentence()));
+            let sentence = Layout::of(&ui.out).wrap(&migration.sentence(), 0);
+            ui.say(&format!("\n{sentence}"));
         }
         if let Some(reason) = early {
             ui.error(&anyhow::anyhow!(

@@ -104,7 +104,7 @@ impl Question {
 }
 
 /// Everything in the log group from `since_ms` to `until_ms`, whole seconds both. `None` where Insights is not there, not
-/// allowed, or not what it is at AWS.
+/// allowed, busy with as many queries as the account may have, or not what it is at AWS.
 pub(super) async fn tally(
     aws: &Aws,
     group: &str,
@@ -118,7 +118,9 @@ pub(super) async fn tally(
     });
     match try_join_all(queries).await {
         Ok(answers) => Ok(counted(&answers)),
-        Err(error) if matches!(error.kind, Kind::Denied | Kind::Refused) => Ok(None),
+        Err(error) if matches!(error.kind, Kind::Denied | Kind::Refused | Kind::Throttled) => {
+            Ok(None)
+        }
         Err(error) => Err(error),
     }
 }

@@ -174,3 +174,24 @@ fn the_period_is_days_weeks_or_from_a_day() {
         assert!(first(wrong).is_err(), "{wrong}");
     }
 }
+
+#[test]
+fn nothing_in_a_page_is_taken_for_its_markup() {
+    let mut facts = facts(Some(12_000), None);
+    facts.name = "<script>alert('x')</script> & \"Roots\"".into();
+    let page = page::render(&[Status::new(&tally(3, 5), &facts, Source::Events)]);
+    assert!(!page.contains("<script"), "{page}");
+    assert!(page.contains("&lt;script&gt;alert('x')&lt;/script&gt; &amp; &quot;Roots&quot;"));
+}
+
+#[test]
+fn a_page_over_several_pools_describes_each_chart_once() {
+    let page = page::render(&[status(3, 5, Some(10), None), status(300, 5, None, None)]);
+    let ids: Vec<_> = page
+        .split(" id=\"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .collect();
+    let distinct: std::collections::BTreeSet<_> = ids.iter().collect();
+    assert_eq!((ids.len(), distinct.len()), (24, 24));
+}

@@ -39,6 +39,7 @@ async fn a_pool_alone_is_enough() {
     for told in [
         "migrate.toml is written",
         "to fill in: directory.client_id",
+        "filled-in",
         "aws ssm put-parameter",
         "client-password-auth",
         "open-sign-up",
@@ -51,11 +52,14 @@ async fn a_pool_alone_is_enough() {
     assert_eq!(config.attributes["custom:created_at"], "created_at");
     assert!(text(&corner, "migrate.toml").contains("#\"custom:loyalty\" = \"field\""));
 
-    // The next command works with it as it is.
-    let ran = corner
-        .run(&["plan", "--enable-password-auth"])
-        .await
-        .ended(0);
+    // The next command works with it, and stops for what is still open.
+    let plan = ["plan", "--enable-password-auth"];
+    let ran = corner.run(&plan).await.ended(1);
+    assert!(ran.stdout.contains("filled-in"), "{ran:#?}");
+    let file = corner.folder.path().join("migrate.toml");
+    let filled = text(&corner, "migrate.toml").replace("your-client-id", "shop");
+    std::fs::write(file, filled).expect("written");
+    let ran = corner.run(&plan).await.ended(0);
     assert!(ran.stdout.contains("4 to create"), "{ran:#?}");
 }
 

@@ -8,6 +8,7 @@ mod help;
 mod init;
 mod life;
 mod many;
+mod plan;
 mod policy;
 mod signals;
 mod status;

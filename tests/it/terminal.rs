@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{Winsize, tcsetwinsize};
+use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 use serde_json::json;
 use tokio::process::Child;
 use tokio::sync::watch;
@@ -75,6 +75,32 @@ impl Terminal {
         let there = tokio::time::timeout(PATIENCE, there).await;
         let there = there.is_ok_and(|there| there.is_ok());
         assert!(there, "`{words}` was not shown:\n{}", self.screen());
+    }
+
+    /// Waits until what is typed is no longer shown.
+    pub async fn until_hidden(&self) {
+        let hidden = async {
+            while tcgetattr(&self.keys)
+                .expect("its modes")
+                .local_modes
+                .contains(LocalModes::ECHO)
+            {
+                // A terminal does not tell when its modes change.
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let hidden = tokio::time::timeout(PATIENCE, hidden).await;
+        assert!(hidden.is_ok(), "what is typed stays visible");
+    }
+
+    /// Waits until these bytes were shown so many times.
+    pub async fn until_times(&mut self, bytes: &str, times: usize) {
+        let mut shown = self.shown.clone();
+        let there =
+            shown.wait_for(|all| String::from_utf8_lossy(all).matches(bytes).count() >= times);
+        let there = tokio::time::timeout(PATIENCE, there).await;
+        let there = there.is_ok_and(|there| there.is_ok());
+        assert!(there, "{bytes:?} was not shown {times} times");
     }
 
     /// Types a line.

@@ -7,6 +7,7 @@ use serde_json::json;
 use tokio::io::AsyncWriteExt;
 
 use crate::support::{Corner, Ran};
+use crate::terminal::Terminal;
 
 const PASSWORD: &str = "Right-Pass-1";
 
@@ -191,4 +192,21 @@ async fn a_password_is_never_taken_from_elsewhere() {
         .await
         .ended(1);
     assert!(ran.stderr.contains("--password-stdin"), "{ran:#?}");
+}
+
+#[tokio::test]
+async fn the_prompt_shows_nothing_of_the_password() {
+    let corner = Corner::new().await;
+    let (pool, _) = pool(&corner).await;
+    let arguments = ["try", "--pool", &pool, "--user", "ada@example.com"];
+    let mut terminal = Terminal::start(&corner, 80, &arguments);
+    terminal.until("Password of ada@example.com:").await;
+    terminal.until_hidden().await;
+    terminal.types(PASSWORD);
+    let (code, shown) = terminal.ended().await;
+    assert!(
+        code == 1 && shown.contains("there is no function"),
+        "{shown}"
+    );
+    assert!(!shown.contains(PASSWORD), "{shown}");
 }

@@ -6,6 +6,7 @@ mod call;
 mod client_settings;
 mod clients;
 mod iam;
+mod insights;
 mod journal;
 mod lambda;
 mod policy;
@@ -31,6 +32,7 @@ use tokio::sync::OwnedMutexGuard;
 
 pub(crate) use self::call::{Answer, Call, Refusal};
 use self::iam::{Keys, Roles};
+use self::insights::Queries;
 pub use self::journal::Entry;
 use self::journal::Journal;
 use self::pools::{Pool, Pools};
@@ -57,6 +59,7 @@ struct Shared {
     role_age: Duration,
     deliveries: Deliveries,
     journal: Journal,
+    queries: Queries,
     refusals: Mutex<Vec<Ordered>>,
 }
 
@@ -85,6 +88,7 @@ impl Gateway {
             role_age,
             deliveries: Deliveries::default(),
             journal: Journal::default(),
+            queries: Queries::default(),
             refusals: Mutex::default(),
         });
         let serving = shared.clone();
@@ -225,6 +229,7 @@ impl Shared {
             },
             "lambda" => lambda::answer(self, call).await,
             "iam" | "sts" => iam::answer(self, call).await,
+            "logs" => insights::answer(self, call).await,
             _ => upstream.forward(call).await,
         }
     }

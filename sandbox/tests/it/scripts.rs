@@ -76,6 +76,7 @@ scripts! {
     function_life
     role_life
     journal_and_accounts
+    logs_are_paged_and_queried
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,7 @@
 use jane_migrate_config::Date;
 
 use crate::cli::{self, Kind};
-use crate::draft::{Directory, Http, Jane, Kept, OldPool, Postgres};
+use crate::draft::{Directory, Http, Jane, Kept, OldPool, Postgres, placeholder};
 use crate::failure::Failure;
 use crate::ids::PoolId;
 use crate::ui::Ui;
@@ -136,7 +136,7 @@ impl<'a> Questions<'a> {
     fn jane(&mut self, given: &cli::Directory, pool: &PoolId) -> anyhow::Result<Directory> {
         let mut jane = Jane {
             url: "https://api.iheartjane.com".into(),
-            client_id: "your-client-id".into(),
+            client_id: placeholder::CLIENT.into(),
             secret: kept(pool, "client-secret"),
         };
         let url = Question {
@@ -172,9 +172,9 @@ impl<'a> Questions<'a> {
     fn http(&mut self, given: &cli::Directory, pool: &PoolId) -> anyhow::Result<Directory> {
         let mut http = Http {
             preset: None,
-            url: "https://directory.example.com".into(),
-            client_id: "your-client-id".into(),
-            realm: "your-realm".into(),
+            url: format!("https://{}", placeholder::HTTP_HOST),
+            client_id: placeholder::CLIENT.into(),
+            realm: placeholder::REALM.into(),
             secret: kept(pool, "directory-secret"),
         };
         http.preset = self.preset(given.preset.as_deref(), &http)?;
@@ -248,8 +248,8 @@ impl<'a> Questions<'a> {
     fn cognito(&mut self, given: &cli::Directory, pool: &PoolId) -> anyhow::Result<Directory> {
         let region = pool.region().unwrap_or("us-east-1");
         let mut old = OldPool {
-            pool_id: format!("{region}_OldPool"),
-            client_id: "yourclientid".into(),
+            pool_id: format!("{region}_{}", placeholder::OLD_POOL),
+            client_id: placeholder::OLD_CLIENT.into(),
             role_arn: given.role_arn.clone(),
             secret: None,
         };
@@ -287,8 +287,8 @@ impl<'a> Questions<'a> {
 
     fn postgres(&mut self, given: &cli::Directory, pool: &PoolId) -> anyhow::Result<Directory> {
         let mut postgres = Postgres {
-            host: "db.example.com".into(),
-            database: "your-database".into(),
+            host: placeholder::DATABASE_HOST.into(),
+            database: placeholder::DATABASE.into(),
             user: "migration".into(),
             secret: kept(pool, "database-password"),
             query: "SELECT email, password_hash FROM users WHERE lower(email) = $1".into(),

@@ -1,0 +1,357 @@
+//! Reading logs: pages of FilterLogEvents and queries of Logs Insights, which the emulator answers without either. The language is
+//! as AWS documents it; the subset that is here is `query`'s.
+
+mod expression;
+mod query;
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::{Value as Json, json};
+
+use self::expression::{Fields, Value};
+use self::query::{Query, Row};
+use super::Shared;
+use super::call::{Answer, Call, Refusal};
+use super::settings::Members;
+
+/// What AWS hands over at once: a megabyte, or this many events.
+const PAGE_BYTES: usize = 1024 * 1024;
+const PAGE_EVENTS: usize = 10_000;
+
+/// Queries that were started and not yet fetched to the end.
+#[derive(Default)]
+pub(crate) struct Queries(Mutex<HashMap<String, Started>>);
+
+struct Started {
+    rows: Vec<Row>,
+    /// The first question is answered `Running`: nothing is done at once.
+    asked: bool,
+}
+
+pub(crate) async fn answer(shared: &Shared, call: &Call) -> Result<Answer, Refusal> {
+    match call.action.as_str() {
+        "FilterLogEvents" => page(shared, call).await,
+        "StartQuery" => start(shared, call).await,
+        "GetQueryResults" => results(shared, call).await,
+        _ => shared.upstream.forward(call).await,
+    }
+}
+
+/// One page, and the token of the next: the time it begins with, and how many events of that time are over.
+async fn page(shared: &Shared, call: &Call) -> Result<Answer, Refusal> {
+    let mut request = call.members()?;
+    let token = request.remove("nextToken");
+    let (mut from, mut over) = (request.get("startTime").and_then(Json::as_i64), 0);
+    if let Some(token) = token.as_ref().and_then(Json::as_str) {
+        let place = token.split_once(':');
+        let place = place.and_then(|(from, over)| Some((from.parse().ok()?, over.parse().ok()?)));
+        let (time, events): (i64, usize) =
+            place.ok_or_else(|| Refusal::invalid("The specified nextToken is invalid."))?;
+        (from, over) = (Some(time), events);
+    }
+    let limit = request.remove("limit").and_then(|limit| limit.as_u64());
+    let limit = limit.map_or(PAGE_EVENTS, |limit| (limit as usize).min(PAGE_EVENTS));
+    if let Some(from) = from {
+        request.insert("startTime".into(), json!(from));
+    }
+    let body = Json::Object(request).to_string();
+    let answer = shared.upstream.forward_as(call, body.into()).await?;
+    if !answer.status.is_success() {
+        return Ok(answer);
+    }
+    let mut value = answer.value();
+    let events = value["events"].take();
+    let events = events.as_array().cloned().unwrap_or_default();
+    // The emulator stops at ten thousand and does not say so.
+    let full = events.len() >= PAGE_EVENTS;
+    let mut bytes = 0;
+    let mut page = Vec::new();
+    let mut rest = events.into_iter().skip(over);
+    for event in rest.by_ref() {
+        bytes += event["message"].as_str().map_or(0, str::len) + 26;
+        page.push(event);
+        if page.len() >= limit || bytes >= PAGE_BYTES {
+            break;
+        }
+    }
+    let more = rest.next().is_some() || full;
+    if let (true, Some(last)) = (
+        more,
+        page.last().and_then(|event| event["timestamp"].as_i64()),
+    ) {
+        let same = |event: &&Json| event["timestamp"].as_i64() == Some(last);
+        let seen = page.iter().rev().take_while(same).count();
+        let before = if from == Some(last) { over } else { 0 };
+        value["nextToken"] = json!(format!("{last}:{}", seen + before));
+    }
+    value["events"] = json!(page);
+    Ok(answer.with_value(&value))
+}
+
+/// Every event of a call's log group and time, in order.
+async fn events(shared: &Shared, call: &Call, request: &Members) -> Result<Vec<Json>, Refusal> {
+    let seconds = |name: &str| request.get(name).and_then(Json::as_i64).unwrap_or_default();
+    let mut events = Vec::new();
+    let mut token = Json::Null;
+    loop {
+        let mut body = json!({
+            "logGroupName": request.get("logGroupName"),
+            "startTime": seconds("startTime") * 1000,
+            "endTime": seconds("endTime") * 1000,
+        });
+        if !token.is_null() {
+            body["nextToken"] = token;
+        }
+        let mut filter = Call {
+            method: call.method.clone(),
+            uri: call.uri.clone(),
+            headers: call.headers.clone(),
+            body: body.to_string().into(),
+            service: call.service.clone(),
+            action: "FilterLogEvents".into(),
+            scope: call.scope.clone(),
+            account_known: call.account_known,
+            unsigned: true,
+            checked: false,
+        };
+        let target = "Logs_20140328.FilterLogEvents";
+        filter.headers.insert(
+            "x-amz-target",
+            hyper::header::HeaderValue::from_static(target),
+        );
+        let mut answer = page(shared, &filter).await?.value();
+        token = answer["nextToken"].take();
+        match answer["events"].take() {
+            Json::Array(page) => events.extend(page),
+            _ => return Err(Refusal::broken("the emulator has no events")),
+        }
+        if token.is_null() {
+            return Ok(events);
+        }
+    }
+}
+
+async fn start(shared: &Shared, call: &Call) -> Result<Answer, Refusal> {
+    let request = call.members()?;
+    let malformed = |message: &str| Refusal::new("MalformedQueryException", message);
+    // The emulator knows whether there is such a group, and whether the caller may ask.
+    let answer = shared.upstream.forward(call).await?;
+    if !answer.status.is_success() {
+        return Ok(answer);
+    }
+    let number = |name: &str| request.get(name).and_then(Json::as_i64);
+    if number("startTime") > number("endTime") {
+        return Err(malformed("Query's end date and time is before its start"));
+    }
+    let text = request.get("queryString").and_then(Json::as_str);
+    let query = text
+        .and_then(Query::read)
+        .ok_or_else(|| malformed("unexpected symbol found in the query"))?;
+    let limit = number("limit").map_or(PAGE_EVENTS, |limit| limit as usize);
+    let events = events(shared, call, &request).await?;
+    let rows = query.run(events.iter().map(fields).collect(), limit);
+    let id = answer.value()["queryId"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    let mut queries = shared
+        .queries
+        .0
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    queries.insert(id, Started { rows, asked: false });
+    Ok(answer)
+}
+
+async fn results(shared: &Shared, call: &Call) -> Result<Answer, Refusal> {
+    let answer = shared.upstream.forward(call).await?;
+    let request = call.members()?;
+    let id = request
+        .get("queryId")
+        .and_then(Json::as_str)
+        .unwrap_or_default();
+    let mut queries = shared
+        .queries
+        .0
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    let Some(started) = queries.get_mut(id).filter(|_| answer.status.is_success()) else {
+        return Ok(answer);
+    };
+    let mut value = answer.value();
+    if !std::mem::replace(&mut started.asked, true) {
+        value["status"] = json!("Running");
+        value["results"] = json!([]);
+        return Ok(answer.with_value(&value));
+    }
+    let row = |row: &Row| {
+        row.iter()
+            .map(|(field, value)| json!({ "field": field, "value": value }))
+            .collect::<Vec<_>>()
+    };
+    value["status"] = json!("Complete");
+    value["results"] = started.rows.iter().map(row).collect();
+    Ok(answer.with_value(&value))
+}
+
+/// The fields that Insights finds in an event: its own, and those of a message that is a JSON object.
+fn fields(event: &Json) -> Fields {
+    let message = event["message"].as_str().unwrap_or_default();
+    let mut fields = Fields::from([("@message".to_owned(), Value::Text(message.to_owned()))]);
+    if let Some(ms) = event["timestamp"].as_i64() {
+        fields.insert("@timestamp".into(), Value::Time(ms));
+    }
+    if let Some(stream) = event["logStreamName"].as_str() {
+        fields.insert("@logStream".into(), Value::Text(stream.to_owned()));
+    }
+    if let Ok(Json::Object(members)) = serde_json::from_str(message) {
+        for (name, value) in &members {
+            discover(name.clone(), value, &mut fields);
+        }
+    }
+    fields
+}
+
+fn discover(name: String, value: &Json, fields: &mut Fields) {
+    let found = match value {
+        Json::Null => return,
+        Json::Bool(yes) => Value::Number(f64::from(u8::from(*yes))),
+        Json::Number(number) => Value::Number(number.as_f64().unwrap_or_default()),
+        Json::String(text) => Value::Text(text.clone()),
+        Json::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                discover(format!("{name}.{index}"), item, fields);
+            }
+            return;
+        }
+        Json::Object(members) => {
+            for (member, value) in members {
+                discover(format!("{name}.{member}"), value, fields);
+            }
+            return;
+        }
+    };
+    fields.insert(name, found);
+}
+
+/// `2026-11-20 10:22:33.456`
+fn timestamp(ms: i64) -> String {
+    let (days, of_day) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000));
+    // Days are counted in years that begin in March, so that the leap day is the last of its year.
+    let days = days + 719_468;
+    let of_era = days.rem_euclid(146_097);
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year_of_era + days.div_euclid(146_097) * 400 + i64::from(month <= 2);
+    format!(
+        "{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}.{:03}",
+        of_day / 3_600_000,
+        of_day / 60_000 % 60,
+        of_day / 1000 % 60,
+        of_day % 1000
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(query: &str) -> Vec<Row> {
+        let event =
+            |at: i64, message: Json| json!({ "timestamp": at, "message": message.to_string() });
+        let events = [
+            event(
+                0,
+                json!({ "outcome": "migrated", "ms": 10.0, "cold": true, "calls": [{ "call": "a" }] }),
+            ),
+            event(
+                86_400_000,
+                json!({ "outcome": "migrated", "ms": 30.0, "client": null }),
+            ),
+            event(
+                86_400_001,
+                json!({ "outcome": "refused", "ms": 20.0, "client": "web" }),
+            ),
+            json!({ "timestamp": 5, "message": "REPORT RequestId: 1" }),
+        ];
+        Query::read(query)
+            .expect(query)
+            .run(events.iter().map(fields).collect(), 100)
+    }
+
+    fn shown(query: &str) -> Vec<String> {
+        let row = |row: &Row| {
+            row.iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        run(query).iter().map(row).collect()
+    }
+
+    #[test]
+    fn events_are_counted_by_group() {
+        assert_eq!(
+            shown(
+                "filter ispresent(outcome) | fields datefloor(@timestamp, 1d) as day | stats count(*) as n, max(ms) as most by day, outcome"
+            ),
+            [
+                "day=1970-01-01 00:00:00.000 outcome=migrated n=1 most=10",
+                "day=1970-01-02 00:00:00.000 outcome=migrated n=1 most=30",
+                "day=1970-01-02 00:00:00.000 outcome=refused n=1 most=20",
+            ]
+        );
+        assert_eq!(
+            shown("filter ispresent(outcome) | stats count(*) as n by client"),
+            ["n=2", "client=web n=1"]
+        );
+        assert_eq!(
+            shown("stats sum(ms) as s, avg(ms) as a, min(ms) as least"),
+            ["s=60 a=20 least=10"]
+        );
+    }
+
+    #[test]
+    fn conditions_and_functions_are_those_of_the_language() {
+        assert_eq!(
+            shown("filter @message like /REPORT|x/ and not ispresent(outcome) | fields @message"),
+            ["@message=REPORT RequestId: 1"]
+        );
+        assert_eq!(
+            shown(
+                "filter outcome in [\"refused\", 'x'] or calls.0.call = \"a\" | fields ms | sort ms asc"
+            ),
+            ["ms=10", "ms=20"]
+        );
+        assert_eq!(
+            shown(
+                "filter ms > 15 | fields ms + coalesce(extra, 2) * 2 as t | sort t desc | limit 1"
+            ),
+            ["t=34"]
+        );
+        assert_eq!(
+            shown("filter cold = 1 | fields floor(log(greatest(ms, 0.001)) * 20) as slot"),
+            ["slot=46"]
+        );
+    }
+
+    #[test]
+    fn what_is_no_query_is_refused() {
+        for wrong in [
+            "",
+            "show me",
+            "filter",
+            "fields a b",
+            "stats by x",
+            "filter (a = 1",
+            "limit many",
+            "fields 'x",
+        ] {
+            assert!(Query::read(wrong).is_none(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! `plan`: the exact difference of each update, what speaks against it, and what scripts rely on.
+
+use serde_json::{Value, json};
+
+use crate::support::{Corner, REGION};
+
+fn change<'a>(plan: &'a Value, resource: &str) -> &'a Value {
+    plan["changes"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|change| change["resource"] == resource)
+        .unwrap_or_else(|| panic!("no change of a {resource}: {plan:#}"))
+}
+
+#[tokio::test]
+async fn the_update_of_the_pool_is_one_line() {
+    let corner = Corner::new().await;
+    // Settings that an update must carry, one of which it must move.
+    let settings = json!({
+        "LambdaConfig": { "CustomMessage": format!("arn:aws:lambda:{REGION}:{}:function:message", corner.account) },
+        "AdminCreateUserConfig": { "AllowAdminCreateUserOnly": true },
+        "UserPoolTags": { "team": "roots" },
+    });
+    let pool = corner.create_pool(settings).await;
+    corner.create_client(&pool, json!({})).await;
+    let plan = corner
+        .run(&["plan", "--pool", &pool, "--json"])
+        .await
+        .ended(0)
+        .json();
+    let arn = format!(
+        "arn:aws:lambda:{REGION}:{}:function:jane-migrate-{pool}",
+        corner.account
+    );
+    assert_eq!(
+        change(&plan, "trigger")["difference"],
+        json!([{ "pointer": "/LambdaConfig/UserMigration", "before": null, "after": arn }])
+    );
+    let found: Vec<&str> = plan["findings"]
+        .as_array()
+        .expect("findings")
+        .iter()
+        .filter_map(|finding| finding["id"].as_str())
+        .collect();
+    assert_eq!(found, ["environment-secret"]);
+}
+
+#[tokio::test]
+async fn what_does_not_suit_stops_it_or_is_told() {
+    let corner = Corner::new().await;
+    let pool = corner.create_pool(json!({})).await;
+    corner.create_client(&pool, json!({})).await;
+    let plan = ["plan", "--pool", &pool];
+    corner.configure(
+        "[attributes]\n\"custom:loyalty\" = \"x\"\n[response]\nforce_alias_creation = true\n",
+    );
+    let ran = corner.run(&plan).await.ended(1);
+    for told in [
+        "error attributes-schema",
+        "warning alias-takeover",
+        "warning open-sign-up",
+        "Stopped: 1",
+    ] {
+        assert!(ran.stdout.contains(told), "{told}: {ran:#?}");
+    }
+    let ran = corner
+        .run(&["deploy", "--pool", &pool, "--yes"])
+        .await
+        .ended(1);
+    assert!(ran.stdout.contains("custom:loyalty"), "{ran:#?}");
+    // What is accepted for a reason is told no more.
+    corner.configure("[verify.accept]\nopen-sign-up = \"closed in the app\"\n");
+    let ran = corner.run(&plan).await.ended(0);
+    assert!(!ran.stdout.contains("open-sign-up"), "{ran:#?}");
+}
+
+#[tokio::test]
+async fn a_later_change_is_told_by_member_and_none_is_told_as_none() {
+    let corner = Corner::new().await;
+    let pool = corner.create_pool(json!({})).await;
+    corner.create_client(&pool, json!({})).await;
+    corner
+        .run(&["deploy", "--pool", &pool, "--yes"])
+        .await
+        .ended(0);
+    let plan = ["plan", "--pool", &pool, "--detailed-exitcode"];
+    let ran = corner.run(&plan).await.ended(0);
+    assert!(ran.stdout.contains("\nNo changes."), "{ran:#?}");
+    corner.configure(
+        "[function]\nmemory_mb = 512\nlog_retention_days = 7\n[window]\ncloses = 2999-12-31\n",
+    );
+    let ran = corner
+        .run(&[&plan[..], &["--json"]].concat())
+        .await
+        .ended(2);
+    let document = ran.json();
+    assert_eq!(
+        change(&document, "function")["difference"],
+        json!([
+            { "pointer": "/MemorySize", "before": 256, "after": 512 },
+            { "pointer": "/Environment/Variables/JANE_MIGRATE_SETTINGS/window_closes", "before": null, "after": "2999-12-31" },
+        ])
+    );
+    assert_eq!(
+        change(&document, "log-group")["difference"],
+        json!([{ "pointer": "/retentionInDays", "before": 30, "after": 7 }])
+    );
+    assert!(
+        !ran.stdout.contains(corner.jane.client_secret()),
+        "{ran:#?}"
+    );
+    let ran = corner.run(&plan).await.ended(2);
+    assert!(
+        ran.stdout.contains("      /MemorySize: 256 => 512\n"),
+        "{ran:#?}"
+    );
+}
