@@ -8,9 +8,11 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::document::Decision;
+use crate::finding::Severity;
 use crate::ids::PoolId;
 use crate::policy::Duty;
 use crate::status::Since;
+use crate::verify;
 
 pub use init::{Directory, Init, Kind};
 
@@ -235,11 +237,18 @@ pub enum Format {
     Text,
     /// One JSON document.
     Json,
+    /// JUnit's XML, for Jenkins, GitLab and others.
+    Junit,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// GitHub's workflow annotations.
+    Github,
 }
 
 /// `verify`
 #[derive(Debug, Args)]
 #[command(after_help = "Exit codes: 0 everything holds, 1 a finding, 2 could not be checked.")]
+#[command(after_long_help = checks_help())]
 pub struct Verify {
     /// Which pools.
     #[command(flatten)]
@@ -250,15 +259,39 @@ pub struct Verify {
     /// Let warnings fail too
     #[arg(long)]
     pub strict: bool,
-    /// Also invoke the function for a user nobody knows
+    /// Also invoke the function, for users nobody knows, and see that the pool stays as it is
     #[arg(long)]
     pub probe: bool,
+    /// Also ask the function about this user of the directory, who must be one to migrate
+    #[arg(long, value_name = "NAME", requires = "probe")]
+    pub test_user: Option<String>,
+    /// Read the test user's password from standard input instead of asking
+    #[arg(long, requires = "test_user")]
+    pub password_stdin: bool,
     /// Only these checks
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     pub only: Vec<String>,
     /// All but these checks
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     pub skip: Vec<String>,
+}
+
+/// Every check by its id, for `--only`, `--skip` and `accept` in [verify].
+fn checks_help() -> String {
+    let mut help = String::from(
+        "Exit codes: 0 everything holds, 1 a finding, 2 could not be checked.\n\nChecks (E: an error; W: a warning, which fails only with --strict). Those called probe-... are made with --probe, and so is log-hygiene, or by --only.\n",
+    );
+    for check in verify::checks() {
+        let severity = match check.severity {
+            Severity::Error => 'E',
+            Severity::Warning => 'W',
+        };
+        help.push_str(&format!("  {severity} {:<23} {}\n", check.id, check.holds));
+    }
+    help.push_str(
+        "\nA finding that is known and fine is accepted in the configuration, with the reason:\n  [verify]\n  accept = { \"open-sign-up\" = \"SSO only until March\" }",
+    );
+    help
 }
 
 /// `status`

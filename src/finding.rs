@@ -35,6 +35,9 @@ pub struct Finding {
     /// It could not be checked; the message says why.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unknown: bool,
+    /// It does not hold, and the configuration says why that is fine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<String>,
 }
 
 impl Finding {
@@ -49,6 +52,7 @@ impl Finding {
             found: None,
             fix: None,
             unknown: false,
+            accepted: None,
         }
     }
 

@@ -18,6 +18,7 @@ pub mod cli;
 pub mod commands;
 pub mod document;
 pub mod draft;
+pub mod facts;
 pub mod failure;
 pub mod finding;
 pub mod ids;

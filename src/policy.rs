@@ -57,6 +57,8 @@ pub enum On {
     Pool,
     /// The function.
     Function,
+    /// The function, its aliases and its versions.
+    Versions,
     /// The execution role.
     Role,
     /// The execution role, handed to Lambda and to nobody else.
@@ -69,8 +71,10 @@ pub enum On {
     LogGroup,
     /// The log groups of the Region, which are listed by prefix.
     LogGroups,
-    /// A query of logs that is under way, which has no ARN.
-    Query,
+    /// The managed policies that somebody attached to the execution role; any, as nobody knows beforehand which.
+    ManagedPolicies,
+    /// What has no ARN, or is read for the whole account.
+    Account,
     /// The directory's secrets in Secrets Manager.
     Secrets,
     /// The directory's secrets in the SSM parameter store.
@@ -101,6 +105,7 @@ const OBSERVE: &[Duty] = &[Plan, Deploy, Verify, Try, Teardown];
 const CHANGE: &[Duty] = &[Deploy, Teardown];
 const DEPLOY: &[Duty] = &[Deploy];
 const TEARDOWN: &[Duty] = &[Teardown];
+const CHECK: &[Duty] = &[Deploy, Verify];
 const INVOKE: &[Duty] = &[Deploy, Probe, Try];
 const SECRET: &[Duty] = &[Deploy, Verify, Try];
 const LOG: &[Duty] = &[Status, Teardown];
@@ -138,15 +143,22 @@ pub const GRANTS: &[Grant] = &[
     call("cognito-idp:AdminGetUser", On::Pool, &[Try]),
     call("cognito-idp:UpdateUserPool", On::Pool, CHANGE),
     call("cognito-idp:UpdateUserPoolClient", On::Pool, CHANGE),
-    call("lambda:GetFunction", On::Function, OBSERVE),
+    call("lambda:GetFunction", On::Versions, OBSERVE),
     implied(
         "lambda:ListTags",
         On::Function,
         OBSERVE,
         "without it Lambda leaves the tags out of GetFunction's answer, and nothing is known to be ours",
     ),
-    call("lambda:GetPolicy", On::Function, OBSERVE),
+    call("lambda:GetPolicy", On::Versions, OBSERVE),
     call("lambda:GetFunctionConfiguration", On::Function, DEPLOY),
+    call("lambda:ListAliases", On::Function, CHECK),
+    call("lambda:ListVersionsByFunction", On::Function, CHECK),
+    call("lambda:ListEventSourceMappings", On::Account, CHECK),
+    call("lambda:ListFunctionEventInvokeConfigs", On::Function, CHECK),
+    call("lambda:ListFunctionUrlConfigs", On::Function, CHECK),
+    call("lambda:GetFunctionCodeSigningConfig", On::Function, CHECK),
+    call("lambda:GetRuntimeManagementConfig", On::Function, CHECK),
     call("lambda:CreateFunction", On::Function, DEPLOY),
     call("lambda:UpdateFunctionConfiguration", On::Function, DEPLOY),
     call("lambda:UpdateFunctionCode", On::Function, DEPLOY),
@@ -162,6 +174,8 @@ pub const GRANTS: &[Grant] = &[
     call("iam:ListRolePolicies", On::Role, OBSERVE),
     call("iam:GetRolePolicy", On::Role, OBSERVE),
     call("iam:ListAttachedRolePolicies", On::Role, OBSERVE),
+    call("iam:GetPolicy", On::ManagedPolicies, &[Verify]),
+    call("iam:GetPolicyVersion", On::ManagedPolicies, &[Verify]),
     call("iam:CreateRole", On::Role, DEPLOY),
     call("iam:TagRole", On::Role, DEPLOY),
     call("iam:UpdateAssumeRolePolicy", On::Role, DEPLOY),
@@ -189,13 +203,18 @@ pub const GRANTS: &[Grant] = &[
     ),
     call("logs:DescribeLogGroups", On::LogGroups, POOL),
     call("logs:ListTagsForResource", On::LogGroup, OBSERVE),
+    call("logs:DescribeSubscriptionFilters", On::LogGroup, CHECK),
+    call("logs:DescribeAccountPolicies", On::Account, CHECK),
+    call("cloudwatch:GetMetricData", On::Account, CHECK),
     call("logs:CreateLogGroup", On::LogGroup, DEPLOY),
     call("logs:TagResource", On::LogGroup, DEPLOY),
     call("logs:PutRetentionPolicy", On::LogGroup, DEPLOY),
     call("logs:FilterLogEvents", On::LogGroup, LOG),
     call("logs:StartQuery", On::LogGroup, LOG),
-    call("logs:GetQueryResults", On::Query, LOG),
+    call("logs:GetQueryResults", On::Account, LOG),
     call("logs:DeleteLogGroup", On::LogGroup, TEARDOWN),
+    call("secretsmanager:DescribeSecret", On::Secrets, CHECK),
+    call("secretsmanager:GetResourcePolicy", On::Secrets, CHECK),
     call("secretsmanager:GetSecretValue", On::Secrets, SECRET),
     call("ssm:GetParameter", On::Parameters, SECRET),
     implied(
@@ -358,6 +377,14 @@ fn resources_of(on: On, subject: &Subject<'_>) -> Vec<(String, Option<Condition>
     match on {
         On::Pool => plain([pool.to_string()]),
         On::Function => plain([names.function_arn.clone()]),
+        On::Versions => plain([
+            names.function_arn.clone(),
+            format!("{}:*", names.function_arn),
+        ]),
+        On::ManagedPolicies => plain([
+            format!("arn:{}:iam::aws:policy/*", pool.partition),
+            format!("arn:{}:iam::{}:policy/*", pool.partition, pool.account),
+        ]),
         On::Role => plain([names.role_arn.clone()]),
         On::RoleToLambda => passed(
             &mut [names.role_arn.clone()].into_iter(),
@@ -377,7 +404,7 @@ fn resources_of(on: On, subject: &Subject<'_>) -> Vec<(String, Option<Condition>
             "arn:{}:logs:{}:{}:log-group:*",
             pool.partition, pool.region, pool.account
         )]),
-        On::Query => plain(["*".to_owned()]),
+        On::Account => plain(["*".to_owned()]),
         On::Secrets => kept_by("secretsmanager:GetSecretValue"),
         On::Parameters => kept_by("ssm:GetParameter"),
         On::SecretKeys => secrets()
@@ -435,7 +462,16 @@ mod tests {
             let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
             let words = text.split('"').filter(|word| {
                 word.split_once(':').is_some_and(|(service, action)| {
-                    ["cognito-idp", "lambda", "iam", "logs", "cloudwatch"].contains(&service)
+                    [
+                        "cognito-idp",
+                        "lambda",
+                        "iam",
+                        "logs",
+                        "cloudwatch",
+                        "secretsmanager",
+                        "ssm",
+                    ]
+                    .contains(&service)
                         && action.chars().all(|c| c.is_ascii_alphanumeric())
                 })
             });

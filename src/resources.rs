@@ -124,8 +124,16 @@ pub struct ObservedFunction {
     pub code_sha256: String,
     /// Whether it can be invoked, or why not.
     pub state: FunctionState,
-    /// The application log level of its logging configuration, else `RUST_LOG`.
+    /// The application log level of its logging configuration.
     pub log_level: Option<String>,
+    /// The log group it writes to, where its logging configuration names one.
+    pub log_group: Option<String>,
+    /// Where events go that could not be handled; ours are never queued, so there is no such place.
+    pub dead_letters: Option<String>,
+    /// Whether X-Ray traces it.
+    pub traced: bool,
+    /// Whether Lambda keeps each invocation's event to replay it.
+    pub durable: bool,
 }
 
 /// What Lambda says of a function's readiness.
@@ -222,7 +230,7 @@ pub fn trust_policy() -> Value {
 }
 
 /// Least privilege: the streams of its own log group, the secrets the config names, and in a VPC the network interfaces.
-fn role_policy(names: &Names, config: &Config) -> Value {
+pub fn role_policy(names: &Names, config: &Config) -> Value {
     let PoolArn {
         partition, account, ..
     } = &names.pool;

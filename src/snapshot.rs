@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::Context;
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::plan::Observed;
@@ -38,6 +38,13 @@ pub fn keep(path: &Path, observed: &Observed) -> anyhow::Result<String> {
         }
         Err(error) => Err(error.error).with_context(failed),
     }
+}
+
+/// The snapshot that is kept there, with its digest. `None` where there is none, or none that can be read.
+pub fn read(path: &Path) -> Option<(Value, String)> {
+    let kept = std::fs::read(path).ok()?;
+    let digest = hex(&Sha256::digest(&kept));
+    Some((serde_json::from_slice(&kept).ok()?, digest))
 }
 
 fn hex(bytes: &[u8]) -> String {

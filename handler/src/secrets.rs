@@ -24,6 +24,7 @@ pub struct Secrets {
     known: Mutex<BTreeMap<Secret, SecretString>>,
     credentials: Option<Credentials>,
     region: String,
+    endpoint: Option<String>,
 }
 
 impl Secrets {
@@ -41,7 +42,13 @@ impl Secrets {
             known: Mutex::default(),
             credentials,
             region,
+            endpoint: None,
         }
+    }
+
+    /// Fetches from this endpoint, whatever the environment says.
+    pub fn at(self, endpoint: Option<String>) -> Self {
+        Self { endpoint, ..self }
     }
 
     /// Adds a value that the caller knows already.
@@ -128,6 +135,10 @@ impl Secrets {
     ) -> Result<Value, Unavailable> {
         let refused = Unavailable("secret");
         let (service, credentials) = service.zip(self.credentials.as_ref()).ok_or(refused)?;
+        let service = match &self.endpoint {
+            Some(endpoint) => service.at(endpoint).ok_or(refused)?,
+            None => service,
+        };
         let headers = [
             ("content-type", "application/x-amz-json-1.1"),
             ("x-amz-target", target),

@@ -62,6 +62,17 @@ impl fmt::Display for AwsError {
 impl Error for AwsError {}
 
 impl AwsError {
+    /// What a service answered that was asked without its SDK.
+    pub(super) fn answered(action: &'static str, status: u16, code: &str, message: &str) -> Self {
+        Self {
+            action,
+            kind: kind_of(code, message, status),
+            code: code.rsplit('#').next().unwrap_or(code).to_owned(),
+            message: message.trim_end_matches('.').to_owned(),
+            request_id: None,
+        }
+    }
+
     /// Whether the service's message contains `words`.
     pub fn says(&self, words: &str) -> bool {
         self.message.contains(words)
@@ -196,7 +207,9 @@ fn kind_of(code: &str, message: &str, status: u16) -> Kind {
     // service's prefix or leave the suffix `Exception` off.
     let code = code.rsplit('#').next().unwrap_or(code);
     match code.strip_suffix("Exception").unwrap_or(code) {
-        "ResourceNotFound" | "NoSuchEntity" | "UserNotFound" | "NotFound" => Kind::NotFound,
+        "ResourceNotFound" | "NoSuchEntity" | "UserNotFound" | "ParameterNotFound" | "NotFound" => {
+            Kind::NotFound
+        }
         "AccessDenied" | "UnauthorizedOperation" | "NotAuthorized" | "Forbidden" => Kind::Denied,
         "EntityAlreadyExists" | "ResourceAlreadyExists" => Kind::Exists,
         "ResourceConflict" if message.contains("already exist") => Kind::Exists,

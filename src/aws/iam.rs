@@ -1,6 +1,9 @@
 //! The execution role: who may assume it, and its one inline policy.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_iam::types::Tag;
+use futures_util::future::try_join_all;
 use serde_json::Value;
 
 use super::error::During;
@@ -11,22 +14,36 @@ impl Aws {
     /// The role with its policies. `None` where it does not exist.
     pub async fn role(&self, name: &str) -> Result<Option<Role>, AwsError> {
         let (role, policies, attached) = tokio::join!(
-            self.iam.get_role().role_name(name).send(),
+            self.role_settings(name),
             self.inline_policies(name),
             self.attached_policies(name),
         );
-        let Some(role) = role
-            .during("iam:GetRole")
-            .found()?
-            .and_then(|answer| answer.role)
-        else {
+        let Some(role) = role? else {
             return Ok(None);
         };
         Ok(Some(Role {
+            policies: policies?,
+            attached: attached?,
+            ..role
+        }))
+    }
+
+    /// The role, its policies not yet read. `None` where it does not exist.
+    pub async fn role_settings(&self, name: &str) -> Result<Option<Role>, AwsError> {
+        let role = self
+            .iam
+            .get_role()
+            .role_name(name)
+            .send()
+            .await
+            .during("iam:GetRole")
+            .found()?
+            .and_then(|answer| answer.role);
+        Ok(role.map(|role| Role {
             name: name.to_owned(),
             trust: document(role.assume_role_policy_document()),
-            policies: policies?.unwrap_or_default(),
-            attached: attached?.unwrap_or_default(),
+            policies: BTreeMap::new(),
+            attached: Vec::new(),
             tags: role
                 .tags
                 .unwrap_or_default()
@@ -36,11 +53,9 @@ impl Aws {
         }))
     }
 
-    async fn inline_policies(
-        &self,
-        role: &str,
-    ) -> Result<Option<std::collections::BTreeMap<String, Value>>, AwsError> {
-        let Some(names) = self
+    /// The inline policies of a role, by name; none where there is no such role.
+    pub async fn inline_policies(&self, role: &str) -> Result<BTreeMap<String, Value>, AwsError> {
+        let names = self
             .iam
             .list_role_policies()
             .role_name(role)
@@ -48,11 +63,9 @@ impl Aws {
             .await
             .during("iam:ListRolePolicies")
             .found()?
-        else {
-            return Ok(None);
-        };
-        let mut policies = std::collections::BTreeMap::new();
-        for name in names.policy_names {
+            .map(|answer| answer.policy_names)
+            .unwrap_or_default();
+        let policies = try_join_all(names.into_iter().map(async |name| {
             let policy = self
                 .iam
                 .get_role_policy()
@@ -62,14 +75,14 @@ impl Aws {
                 .await
                 .during("iam:GetRolePolicy")
                 .found()?;
-            if let Some(policy) = policy {
-                policies.insert(name, document(Some(policy.policy_document())));
-            }
-        }
-        Ok(Some(policies))
+            Ok(policy.map(|policy| (name, document(Some(policy.policy_document())))))
+        }))
+        .await?;
+        Ok(policies.into_iter().flatten().collect())
     }
 
-    async fn attached_policies(&self, role: &str) -> Result<Option<Vec<String>>, AwsError> {
+    /// The ARNs of the managed policies attached to a role; none where there is no such role.
+    pub async fn attached_policies(&self, role: &str) -> Result<Vec<String>, AwsError> {
         let attached = self
             .iam
             .list_attached_role_policies()
@@ -77,15 +90,40 @@ impl Aws {
             .send()
             .await
             .during("iam:ListAttachedRolePolicies")
-            .found()?;
-        Ok(attached.map(|answer| {
+            .found()?
+            .and_then(|answer| answer.attached_policies)
+            .unwrap_or_default();
+        Ok(attached
+            .into_iter()
+            .filter_map(|policy| policy.policy_arn)
+            .collect())
+    }
+
+    /// What a managed policy says.
+    pub async fn managed_policy(&self, arn: &str) -> Result<Value, AwsError> {
+        let version = self
+            .iam
+            .get_policy()
+            .policy_arn(arn)
+            .send()
+            .await
+            .during("iam:GetPolicy")?
+            .policy
+            .and_then(|policy| policy.default_version_id)
+            .unwrap_or_else(|| "v1".to_owned());
+        let answer = self
+            .iam
+            .get_policy_version()
+            .policy_arn(arn)
+            .version_id(version)
+            .send()
+            .await
+            .during("iam:GetPolicyVersion")?;
+        Ok(document(
             answer
-                .attached_policies
-                .unwrap_or_default()
-                .into_iter()
-                .filter_map(|policy| policy.policy_arn)
-                .collect()
-        }))
+                .policy_version()
+                .and_then(|version| version.document()),
+        ))
     }
 
     /// Makes the role, without its policies.

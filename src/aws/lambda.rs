@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{
     Environment as LambdaEnvironment, FunctionCode, FunctionConfiguration, LastUpdateStatus,
-    LogType, Runtime, State, VpcConfig,
+    LogType, Runtime, State, TracingMode, VpcConfig,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -32,7 +32,8 @@ pub struct Invocation {
 }
 
 impl Aws {
-    /// The function with its tags and reserved concurrency. `None` where it does not exist.
+    /// The function with its tags and reserved concurrency. `None` where it does not exist. A `name:qualifier` gives what an
+    /// alias or a version runs.
     pub async fn function(&self, name: &str) -> Result<Option<ObservedFunction>, AwsError> {
         let Some(answer) = self
             .lambda
@@ -91,20 +92,25 @@ impl Aws {
                 .and_then(|n| n.try_into().ok()),
             tags: answer.tags.unwrap_or_default().into_iter().collect(),
         };
-        let log_level = configuration
-            .logging_config()
-            .and_then(|logging| logging.application_log_level())
-            .map(|level| level.as_str().to_owned())
-            .or_else(|| {
-                function
-                    .environment
-                    .get("RUST_LOG")
-                    .map(|level| level.expose().to_owned())
-            });
+        let logging = configuration.logging_config();
         Ok(Some(ObservedFunction {
             code_sha256: configuration.code_sha256().unwrap_or_default().to_owned(),
             state: state(&configuration),
-            log_level,
+            log_level: logging
+                .and_then(|logging| logging.application_log_level())
+                .map(|level| level.as_str().to_owned()),
+            log_group: logging
+                .and_then(|logging| logging.log_group())
+                .map(str::to_owned),
+            dead_letters: configuration
+                .dead_letter_config()
+                .and_then(|queue| queue.target_arn())
+                .filter(|arn| !arn.is_empty())
+                .map(str::to_owned),
+            traced: configuration
+                .tracing_config()
+                .is_some_and(|tracing| tracing.mode() == Some(&TracingMode::Active)),
+            durable: configuration.durable_config().is_some(),
             function,
         }))
     }
@@ -281,11 +287,17 @@ impl Aws {
 
     /// The function's resource policy; empty where it has none or does not exist.
     pub async fn policy(&self, name: &str) -> Result<Policy, AwsError> {
+        self.policy_of(name, None).await
+    }
+
+    /// The resource policy of the function itself, or of an alias or version: each has one of its own.
+    pub async fn policy_of(&self, name: &str, qualifier: Option<&str>) -> Result<Policy, AwsError> {
         const ACTION: &str = "lambda:GetPolicy";
         let Some(answer) = self
             .lambda
             .get_policy()
             .function_name(name)
+            .set_qualifier(qualifier.map(str::to_owned))
             .send()
             .await
             .during(ACTION)

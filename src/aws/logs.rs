@@ -167,6 +167,43 @@ impl Aws {
         }
     }
 
+    /// When the first event since `since_ms` was written (milliseconds since 1970) whose text `matches`. The filter `pattern`
+    /// spares AWS the sending of others; it is only a hint, because not every server understands it.
+    pub async fn find_log_event(
+        &self,
+        group: &str,
+        pattern: &str,
+        since_ms: i64,
+        matches: impl Fn(&str) -> bool,
+    ) -> Result<Option<i64>, AwsError> {
+        let mut next = None;
+        loop {
+            let Some(page) = self
+                .logs
+                .filter_log_events()
+                .log_group_name(group)
+                .filter_pattern(pattern)
+                .start_time(since_ms)
+                .set_next_token(next)
+                .send()
+                .await
+                .during("logs:FilterLogEvents")
+                .found()?
+            else {
+                return Ok(None);
+            };
+            let found = page
+                .events()
+                .iter()
+                .find(|event| event.message().is_some_and(&matches))
+                .map(|event| event.timestamp().unwrap_or_default());
+            next = page.next_token;
+            if found.is_some() || next.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
     /// Asks Logs Insights and waits for the answer. The times are milliseconds since 1970, of which only whole seconds count. A
     /// log group that is not there has no rows.
     pub async fn query_logs(

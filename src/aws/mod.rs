@@ -5,11 +5,13 @@
 pub mod cognito;
 pub mod customer;
 pub mod error;
+pub mod exposure;
 pub mod iam;
 pub mod lambda;
 pub mod logs;
 mod pace;
 mod raw;
+pub mod signed;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -67,6 +69,7 @@ pub struct Aws {
     iam: aws_sdk_iam::Client,
     logs: aws_sdk_cloudwatchlogs::Client,
     credentials: Option<SharedCredentialsProvider>,
+    endpoint: Option<String>,
     /// An upload is in memory several times over while it is encoded and sent.
     uploads: Arc<Semaphore>,
 }
@@ -128,6 +131,12 @@ impl Aws {
                 .token_bucket(TokenBucket::unlimited())
                 .build()
         };
+        // What is asked without the SDK finds the environment's endpoints by itself, those of single services first.
+        let environment = std::env::var("AWS_ENDPOINT_URL").ok();
+        let endpoint = config
+            .endpoint_url()
+            .filter(|url| environment.as_deref() != Some(*url))
+            .map(str::to_owned);
         Self {
             cognito: aws_sdk_cognitoidentityprovider::Client::from_conf(
                 aws_sdk_cognitoidentityprovider::config::Builder::from(config)
@@ -150,8 +159,14 @@ impl Aws {
                     .build(),
             ),
             credentials: config.credentials_provider(),
+            endpoint,
             uploads: Arc::new(Semaphore::new(UPLOADS)),
         }
+    }
+
+    /// The one endpoint of every service, where a flag or a profile names one.
+    pub fn endpoint(&self) -> Option<&str> {
+        self.endpoint.as_deref()
     }
 
     /// The caller's credentials as the handler's own signing takes them, to read the directory's secret as the handler does.

@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
-use jane_migrate_config::Config;
 use serde::Serialize;
 
 use super::many::{Ending, Endings, each};
@@ -18,6 +17,7 @@ use crate::resources::tag;
 use crate::settings::{self, Loaded};
 use crate::snapshot;
 use crate::ui::Ui;
+use crate::verify::Choice;
 use crate::verify::report::{Verdict, verdict};
 
 /// The JSON document of deploy.
@@ -100,7 +100,7 @@ struct Deploying<'a> {
 impl Deploying<'_> {
     async fn deploy(&self, planned: Planned) -> anyhow::Result<Document> {
         let config = planned.config(&self.loaded.config);
-        let Planned { mut session, plan } = planned;
+        let Planned { session, plan } = planned;
         let pool = session.names.pool.id.to_string();
         let ended = |result, plan| Document {
             report: Report::without_steps(pool.clone(), result),
@@ -111,7 +111,8 @@ impl Deploying<'_> {
             return Ok(ended(RunResult::Blocked, Some(plan)));
         }
         if plan.changes.is_empty() {
-            let findings = self.findings(&session, config).await?;
+            let path = &self.loaded.path;
+            let findings = verify::recheck(&session, config, path, self.ui).await?;
             return Ok(Document {
                 findings,
                 ..ended(RunResult::NothingToDo, None)
@@ -133,12 +134,18 @@ impl Deploying<'_> {
         };
         let report = session.apply(&plan, &inputs, &self.operator, self.ui).await;
         let findings = match report.result {
-            RunResult::Done => {
-                session.refresh().await.context(
-                    "everything was put in place, but reading it back failed; `jane-migrate verify` proves it",
-                )?;
-                self.findings(&session, config).await?
-            }
+            RunResult::Done => verify::check(
+                &session.aws,
+                &session.target,
+                Some((config, &self.loaded.path)),
+                &Choice::default(),
+                None,
+                self.ui,
+            )
+            .await
+            .context(
+                "everything was put in place, but reading it back failed; `jane-migrate verify` proves it",
+            )?,
             _ => Vec::new(),
         };
         Ok(Document {
@@ -146,10 +153,6 @@ impl Deploying<'_> {
             plan: None,
             findings,
         })
-    }
-
-    async fn findings(&self, session: &Session, config: &Config) -> anyhow::Result<Vec<Finding>> {
-        verify::findings(session, Some(config), self.ui, |_| true).await
     }
 
     /// Says how it went, and what to do next.
@@ -162,10 +165,12 @@ impl Deploying<'_> {
         if !super::show_ending(report, ui, "deploy") || report.result == RunResult::Declined {
             return Ok(ending(report.result));
         }
-        let holds = verify::show(pool, &document.findings, ui, false);
-        if verdict(&document.findings, false) == Verdict::Fails {
+        verify::show(pool, &document.findings, ui, false);
+        let verdict = verdict(&document.findings, false);
+        if verdict == Verdict::Fails {
             return Ok(Ending::Failed);
         }
+        let holds = verdict == Verdict::Holds;
         if holds && report.result == RunResult::Done && !several {
             ui.remark(&format!(
                 "Customers of pool {pool} now migrate as they sign in. `jane-migrate verify --pool {pool}` proves it at any time."

@@ -13,11 +13,11 @@ use jane_migrate_config::{Config, PoolFacts};
 use serde_json::json;
 
 use self::questions::Questions;
-use super::session::pool_facts;
 use crate::aws::{Aws, Connection};
 use crate::cli::{Global, Init, Pools};
 use crate::document::ClientDocument;
 use crate::draft::{Client, Directory, Draft, Kept, propose};
+use crate::facts::pool_facts;
 use crate::failure::Failure;
 use crate::finding::Finding;
 use crate::ids::PoolId;
@@ -43,7 +43,7 @@ pub(super) async fn run(global: &Global, args: &Init, ui: &Ui) -> anyhow::Result
     let (names, observed) = observe_pool(&aws, &target.pool, &target.connection.region).await?;
     task.clear();
 
-    let facts = pool_facts(&observed);
+    let facts = pool_facts(&observed.pool, &observed.mfa);
     let directory = questions.directory(&args.directory, &target.pool)?;
     let draft = Draft {
         pool_name: observed.pool.name().to_owned(),

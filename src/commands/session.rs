@@ -7,10 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
-use jane_migrate_config::{
-    Config, Date, HandlerSettings, Mfa, PasswordPolicy, PoolFacts, SchemaAttribute,
-};
-use serde_json::Value;
+use jane_migrate_config::{Config, Date, HandlerSettings};
 
 use super::many::each;
 use super::signals::Signals;
@@ -18,7 +15,8 @@ use crate::apply::{Code, Event, Inputs, Interrupt, Report, RunResult, apply};
 use crate::artifact::{self, Artifact, Progress};
 use crate::aws::{Aws, Connections};
 use crate::cli::Allow;
-use crate::document::{ClientDocument, PoolDocument};
+use crate::document::ClientDocument;
+use crate::facts::pool_facts;
 use crate::finding::Finding;
 use crate::ids::{Names, PoolId};
 use crate::observe::{observe, observe_without_pool};
@@ -75,19 +73,6 @@ impl Session {
         }))
     }
 
-    /// Reads everything again.
-    pub(super) async fn refresh(&mut self) -> anyhow::Result<()> {
-        let (_, observed) = observe(
-            &self.aws,
-            &self.target.pool,
-            &self.target.connection.region,
-            self.target.clients.as_deref(),
-        )
-        .await?;
-        self.observed = observed;
-        Ok(())
-    }
-
     /// Whether the pool itself is there: what was read of it always says more than that.
     pub(super) fn has_pool(&self) -> bool {
         !self.observed.mfa.is_null()
@@ -102,7 +87,7 @@ impl Session {
     }
 
     pub(super) fn handler_settings(&self, config: &Config) -> HandlerSettings {
-        HandlerSettings::new(config, &pool_facts(&self.observed))
+        HandlerSettings::new(config, &pool_facts(&self.observed.pool, &self.observed.mfa))
     }
 
     /// What deploy would do; `source` is the digest of what the handler is built from.
@@ -345,49 +330,6 @@ pub(super) fn agree(
             pools.len(),
             planned.len()
         ))),
-    }
-}
-
-/// What of the pool decides what the handler may answer.
-pub(super) fn pool_facts(observed: &Observed) -> PoolFacts {
-    let pool: &PoolDocument = &observed.pool;
-    let strings = |values: &mut dyn Iterator<Item = &str>| values.map(str::to_owned).collect();
-    PoolFacts {
-        id: pool.id().to_owned(),
-        case_sensitive: pool.case_sensitive(),
-        username_attributes: strings(&mut pool.username_attributes()),
-        alias_attributes: strings(&mut pool.alias_attributes()),
-        attributes: pool
-            .schema_attributes()
-            .map(|attribute| SchemaAttribute {
-                name: attribute.name.to_owned(),
-                required: attribute.required,
-                mutable: attribute.mutable,
-            })
-            .collect(),
-        mfa: match observed.mfa["MfaConfiguration"].as_str() {
-            Some("ON") => Mfa::On,
-            Some("OPTIONAL") => Mfa::Optional,
-            _ => Mfa::Off,
-        },
-        sms_mfa: observed.mfa["SmsMfaConfiguration"]
-            .as_object()
-            .is_some_and(|sms| !sms.is_empty()),
-        password_policy: pool.password_policy().map(password_policy),
-    }
-}
-
-fn password_policy(policy: &Value) -> PasswordPolicy {
-    let requires = |member: &str| policy[member].as_bool().unwrap_or_default();
-    PasswordPolicy {
-        minimum_length: policy["MinimumLength"]
-            .as_u64()
-            .and_then(|n| n.try_into().ok())
-            .unwrap_or_default(),
-        uppercase: requires("RequireUppercase"),
-        lowercase: requires("RequireLowercase"),
-        numbers: requires("RequireNumbers"),
-        symbols: requires("RequireSymbols"),
     }
 }
 

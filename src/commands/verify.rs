@@ -1,53 +1,59 @@
-//! `verify`: reads, checks, reports.
+//! `verify`: reads, tries the function where that is asked for, checks, reports.
 
+use std::io::BufRead;
+use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use jane_migrate_config::Config;
+use secrecy::SecretString;
 
 use super::many::{Ending, Endings, each};
-use super::session::{self, Session, today};
+use super::session::{Session, nonce, today};
+use crate::aws::{Aws, Connections};
 use crate::cli::{Format, Global, Verify};
 use crate::finding::Finding;
-use crate::settings;
+use crate::settings::{self, Target};
+use crate::snapshot;
 use crate::ui::Ui;
-use crate::verify::report::{Document, Verdict, text, verdict};
-use crate::verify::{self as checks, Configured, Evidence, jane};
+use crate::verify::probe::{TestUser, probe};
+use crate::verify::report::{self, Document, Verdict, text, verdict};
+use crate::verify::{self as checks, Choice, Snapshot, Subject, jane};
 
 pub(super) async fn run(global: &Global, args: &Verify, ui: &Ui) -> anyhow::Result<ExitCode> {
-    for id in args.only.iter().chain(&args.skip) {
-        if !checks::ids().any(|known| known == id) {
-            let known: Vec<_> = checks::ids().collect();
-            bail!(
-                "there is no check `{id}`; the checks are {}",
-                known.join(", ")
-            );
-        }
-    }
     let loaded = settings::load_if_there(global)?;
     let config = loaded.as_ref().map(|loaded| &loaded.config);
-    let chosen = |id: &str| {
-        (args.only.is_empty() || args.only.iter().any(|only| only == id))
-            && !args.skip.iter().any(|skip| skip == id)
+    let path = loaded.as_ref().map(|loaded| loaded.path.as_path());
+    let choice = choice(args, config)?;
+    let test_user = test_user(args)?;
+    let format = match args.format {
+        Format::Text if global.json => Format::Json,
+        format => format,
     };
-    let ui = &ui.as_json(args.format == Format::Json);
+    // The document is all there is on stdout; only JSON is printed by whoever sums up.
+    let mut ui = ui.clone();
+    ui.json = format == Format::Json;
+    let ui = &ui;
     let targets = settings::targets(global, &args.pools, config)?;
     let mut endings = Endings::new(ui, &targets, Ending::Unchecked);
-    let checked = each(
-        session::open_all(targets, ui).await,
-        async |(pool, session)| {
-            let findings = match session {
-                Ok(session) => {
-                    let config = config.map(|config| config.for_pool(pool.as_str()));
-                    findings(&session, config, ui, chosen).await
-                }
-                Err(error) => Err(error),
-            };
-            (pool, findings)
-        },
-    )
+    let connections = Connections::default();
+    let verified = each(targets, async |target| {
+        let aws = connections.get(&target.connection).await;
+        let config = config.map(|config| config.for_pool(target.pool.as_str()));
+        let findings = check(
+            &aws,
+            &target,
+            config.zip(path),
+            &choice,
+            test_user.as_ref(),
+            ui,
+        )
+        .await;
+        (target.pool, findings)
+    })
     .await;
-    for (pool, findings) in checked {
+    let mut reports = Vec::new();
+    for (pool, findings) in verified {
         let findings = match findings {
             Ok(findings) => findings,
             Err(error) => {
@@ -55,65 +61,189 @@ pub(super) async fn run(global: &Global, args: &Verify, ui: &Ui) -> anyhow::Resu
                 continue;
             }
         };
-        show(pool.as_str(), &findings, ui, true);
+        if format == Format::Text {
+            show(pool.as_str(), &findings, ui, true);
+        }
         let verdict = verdict(&findings, args.strict);
-        let document = Document {
-            pool: pool.as_str(),
-            findings: &findings,
-            ok: verdict == Verdict::Holds,
-        };
         let ending = match verdict {
             Verdict::Holds => Ending::Done,
             Verdict::Fails => Ending::Failed,
             Verdict::Unknown => Ending::Unchecked,
         };
+        let document = Document {
+            pool: pool.as_str(),
+            findings: &findings,
+            ok: verdict == Verdict::Holds,
+        };
         endings.ended(pool.clone(), &document, ending)?;
+        reports.push((pool, findings, verdict));
+    }
+    let documents: Vec<Document<'_>> = reports
+        .iter()
+        .map(|(pool, findings, verdict)| Document {
+            pool: pool.as_str(),
+            findings,
+            ok: *verdict == Verdict::Holds,
+        })
+        .collect();
+    let file = path
+        .unwrap_or(Path::new(settings::DEFAULT_FILE))
+        .to_string_lossy();
+    match format {
+        Format::Text | Format::Json => {}
+        Format::Junit => ui.print(&report::junit(&documents, args.strict)),
+        Format::Sarif => ui.document(&report::sarif(&documents, &file))?,
+        Format::Github => {
+            let commands = report::github(&documents, &file, args.strict);
+            if !commands.is_empty() {
+                ui.print(&commands);
+            }
+        }
     }
     endings.finish()
 }
 
-/// Runs the chosen checks over what the session observed.
-pub(super) async fn findings(
-    session: &Session,
-    config: Option<&Config>,
-    ui: &Ui,
-    chosen: impl Fn(&str) -> bool,
-) -> anyhow::Result<Vec<Finding>> {
-    let function = session.observed.function.as_ref();
-    let jane = match config {
-        Some(config) if chosen("jane-knows-client") => {
-            let task = ui.task("asking the directory about the app clients");
-            let answers = jane::ask(
-                &session.aws,
-                config,
-                &session.names.pool.region,
-                function.map(|function| &function.function.environment),
-                session
-                    .watched_clients()
-                    .map(|client| client.id().to_owned()),
-            )
-            .await;
-            task.clear();
-            answers
+/// What was chosen; a name that is no check's is a mistake, wherever it stands.
+fn choice(args: &Verify, config: Option<&Config>) -> anyhow::Result<Choice> {
+    let accepted = config
+        .into_iter()
+        .flat_map(|config| config.verify.accept.keys());
+    for id in args.only.iter().chain(&args.skip).chain(accepted) {
+        if !checks::checks().any(|check| check.id == id) {
+            let known: Vec<_> = checks::checks().map(|check| check.id).collect();
+            bail!(
+                "there is no check `{id}`; the checks are {}",
+                known.join(", ")
+            );
         }
-        _ => jane::Answers::NotJane,
+    }
+    let choice = Choice {
+        only: args.only.clone(),
+        skip: args.skip.clone(),
+        probe: args.probe,
     };
-    let evidence = Evidence {
-        names: &session.names,
-        observed: &session.observed,
-        config: config.map(|config| Configured {
-            config,
-            settings: session.handler_settings(config),
-        }),
-        clients: session.target.clients.as_deref(),
-        today: today()?,
-        jane,
-    };
-    Ok(checks::run(&evidence, chosen))
+    if !checks::checks().any(|check| choice.includes(check)) {
+        bail!("no check is left; those whose names begin with probe need --probe");
+    }
+    Ok(choice)
 }
 
-/// Shows the findings: all of them, or only those that do not hold. Says whether all do.
-pub(super) fn show(pool: &str, findings: &[Finding], ui: &Ui, all: bool) -> bool {
+fn test_user(args: &Verify) -> anyhow::Result<Option<TestUser>> {
+    let Some(name) = &args.test_user else {
+        return Ok(None);
+    };
+    let password = if args.password_stdin {
+        let mut line = String::new();
+        std::io::stdin()
+            .lock()
+            .read_line(&mut line)
+            .context("failed to read the password from standard input")?;
+        line.trim_end_matches(['\r', '\n']).to_owned()
+    } else {
+        console::Term::stderr()
+            .write_str(&format!("Password of {name}: "))
+            .and_then(|()| console::Term::stderr().read_secure_line())
+            .context("nobody can be asked here; give --password-stdin")?
+    };
+    if password.is_empty() {
+        bail!("the password of {name} is empty");
+    }
+    Ok(Some(TestUser {
+        name: name.clone(),
+        password: SecretString::from(password),
+    }))
+}
+
+/// Makes the chosen checks of one pool. The configuration comes with its file, next to which the snapshot lies.
+pub(super) async fn check(
+    aws: &Aws,
+    target: &Target,
+    config: Option<(&Config, &Path)>,
+    choice: &Choice,
+    test_user: Option<&TestUser>,
+    ui: &Ui,
+) -> anyhow::Result<Vec<Finding>> {
+    let task = ui.task(format!("verifying user pool {}", target.pool));
+    let subject = subject(target, config)?;
+    let mut evidence = checks::read(aws, subject, choice).await?;
+    let tried_by = match (&evidence.function, &evidence.clients) {
+        (Ok(Some(_)), Ok(clients)) if choice.probe => {
+            clients.first().map(|client| client.id().to_owned())
+        }
+        _ => None,
+    };
+    if let Some(client) = tried_by {
+        task.doing("trying the function");
+        let qualifier = evidence.trigger_qualifier();
+        evidence.probes = Some(
+            probe(
+                aws,
+                &evidence.names,
+                qualifier.as_deref(),
+                &client,
+                test_user,
+                &nonce(),
+            )
+            .await,
+        );
+    }
+    task.clear();
+    let accepted = config.map(|(config, _)| config.verify.accept.clone());
+    Ok(checks::run(
+        &evidence,
+        choice,
+        &accepted.unwrap_or_default(),
+    ))
+}
+
+/// Makes the checks that want no more than what a deploy that changes nothing has read.
+pub(super) async fn recheck(
+    session: &Session,
+    config: &Config,
+    path: &Path,
+    ui: &Ui,
+) -> anyhow::Result<Vec<Finding>> {
+    let task = ui.task(format!("verifying user pool {}", session.target.pool));
+    let function = session.observed.function.as_ref();
+    let jane = jane::ask(
+        &session.aws,
+        config,
+        &session.names.pool.region,
+        function.map(|function| &function.function.environment),
+        session
+            .watched_clients()
+            .map(|client| client.id().to_owned()),
+    )
+    .await;
+    let subject = subject(&session.target, Some((config, path)))?;
+    let evidence = checks::observed(&session.names, &session.observed, subject, jane);
+    task.clear();
+    Ok(checks::run(
+        &evidence,
+        &Choice::default(),
+        &config.verify.accept,
+    ))
+}
+
+/// What is verified; the snapshot lies next to the configuration.
+fn subject<'a>(
+    target: &'a Target,
+    config: Option<(&'a Config, &Path)>,
+) -> anyhow::Result<Subject<'a>> {
+    let (config, path) = config.unzip();
+    let snapshot = snapshot::read(&settings::snapshot_path(path, &target.pool));
+    Ok(Subject {
+        pool: &target.pool,
+        region: &target.connection.region,
+        clients: target.clients.as_deref(),
+        config,
+        snapshot: snapshot.map(|(json, digest)| Snapshot { json, digest }),
+        today: today()?,
+    })
+}
+
+/// Shows the findings: all of them, or only those that do not hold.
+pub(super) fn show(pool: &str, findings: &[Finding], ui: &Ui, all: bool) {
     let shown: Vec<Finding> = findings
         .iter()
         .filter(|finding| all || !finding.ok)
@@ -122,5 +252,4 @@ pub(super) fn show(pool: &str, findings: &[Finding], ui: &Ui, all: bool) -> bool
     if !shown.is_empty() {
         ui.say(&text(pool, &shown, &ui.out));
     }
-    findings.iter().all(|finding| finding.ok)
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::stream::{self, StreamExt};
 use jane_migrate_config::{Config, Directory, Secret};
 use jane_migrate_handler::budget::Budget;
 use jane_migrate_handler::directory::jane::Jane;
@@ -42,6 +43,9 @@ pub enum Answers {
 /// How long Jane may take for all of the clients.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// Clients asked about at once.
+const AT_ONCE: usize = 4;
+
 /// Asks about each client with the configured credentials. The secret is read where the configuration says it is; one that
 /// lives in an environment variable is the function's where this machine does not have it.
 pub async fn ask(
@@ -54,7 +58,8 @@ pub async fn ask(
     let Directory::Jane(settings) = &config.directory else {
         return Answers::NotJane;
     };
-    let mut secrets = Secrets::new(aws.credentials().await, region.to_owned());
+    let mut secrets = Secrets::new(aws.credentials().await, region.to_owned())
+        .at(aws.endpoint().map(str::to_owned));
     if let Secret::Env(name) = &settings.client_secret {
         let here = std::env::var(name).ok().filter(|value| !value.is_empty());
         let there = || Some(deployed?.get(name)?.expose().to_owned());
@@ -71,19 +76,24 @@ pub async fn ask(
         return Answers::CouldNotAsk("Jane was not asked: directory.url cannot be used".into());
     };
     let budget = Budget::new(PATIENCE);
-    let mut answers = BTreeMap::new();
-    for client in clients {
-        let answer = match jane.app_client(&client, &budget).await {
-            Ok(Some(known)) => Answer::Known {
-                pool_id: known.pool_id,
-                region: known.region,
-            },
-            Ok(None) => Answer::Unknown,
-            Err(unavailable) => Answer::NoAnswer(format!(
-                "Jane gave no answer about app client {client}: {unavailable}"
-            )),
-        };
-        answers.insert(client, answer);
-    }
+    // One token serves them all. A refusal shows in each of the answers.
+    let _ = jane.warm(&budget).await;
+    let answers = stream::iter(clients)
+        .map(async |client| {
+            let answer = match jane.app_client(&client, &budget).await {
+                Ok(Some(known)) => Answer::Known {
+                    pool_id: known.pool_id,
+                    region: known.region,
+                },
+                Ok(None) => Answer::Unknown,
+                Err(unavailable) => Answer::NoAnswer(format!(
+                    "Jane gave no answer about app client {client}: {unavailable}"
+                )),
+            };
+            (client, answer)
+        })
+        .buffered(AT_ONCE)
+        .collect()
+        .await;
     Answers::Asked(answers)
 }

@@ -1,77 +1,122 @@
-//! Proves that a deployed migration still holds. Each check is a small pure function over what was observed; reading is
-//! `observe`'s business, printing `report`'s.
+//! Proves that a deployed migration still holds. Each check is a small pure function over [`Evidence`]; reading is `read`'s
+//! business, trying the function `probe`'s, printing `report`'s.
 
 mod checks;
+mod evidence;
 pub mod jane;
+pub mod probe;
+mod read;
 pub mod report;
 
-use jane_migrate_config::{Config, Date, HandlerSettings, SETTINGS_VARIABLE};
+use std::collections::BTreeMap;
 
-use crate::finding::Finding;
-use crate::ids::Names;
-use crate::plan::Observed;
-use crate::resources::ObservedFunction;
+pub(crate) use evidence::deployed_settings;
+pub use evidence::{Evidence, KeptSecret, Read, Snapshot, Unread};
+pub use read::{Subject, observed, read};
 
-/// Everything the checks look at.
+use crate::finding::{Finding, Severity};
+use checks::{Line, Said};
+use evidence::Obstacle;
+
+/// One thing that must hold.
 #[derive(Debug)]
-pub struct Evidence<'a> {
-    /// The pool and all that is named after it.
-    pub names: &'a Names,
-    /// What is there.
-    pub observed: &'a Observed,
-    /// What the configuration asks for, where there is one.
-    pub config: Option<Configured<'a>>,
-    /// The clients whose sign-ins must migrate.
-    pub clients: Option<&'a [String]>,
-    /// Today, in UTC.
-    pub today: Date,
-    /// What Jane says of the clients, where Jane is the directory and could be asked.
-    pub jane: jane::Answers,
+pub struct Check {
+    /// Its id: kebab-case, stable, never reused.
+    pub id: &'static str,
+    /// How much it matters, at worst.
+    pub severity: Severity,
+    /// When it is made.
+    pub when: When,
+    /// What holds, in a few words.
+    pub holds: &'static str,
+    run: for<'e> fn(&'e Evidence<'_>) -> Said<'e>,
 }
 
-/// The configuration and the settings that follow from it for this pool.
-#[derive(Debug)]
-pub struct Configured<'a> {
-    /// The file.
-    pub config: &'a Config,
-    /// What the function should be told.
-    pub settings: HandlerSettings,
+/// When a check is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// Always.
+    Always,
+    /// With `--probe`: it invokes the function.
+    Probe,
+    /// With `--probe`, and with `--only`: it reads through the log.
+    Asked,
 }
 
-type Check = fn(&Evidence<'_>) -> Vec<Finding>;
-
-/// Every check with its id, in the order they are shown.
-const CHECKS: &[(&str, Check)] = &[
-    ("trigger-registered", checks::trigger_registered),
-    ("function-active", checks::function_active),
-    ("function-code", checks::function_code),
-    ("function-settings", checks::function_settings),
-    ("invoke-permission", checks::invoke_permission),
-    ("invoke-permission-only", checks::invoke_permission_only),
-    ("role-trust", checks::role_trust),
-    ("role-permissions", checks::role_permissions),
-    ("log-group", checks::log_group),
-    ("client-password-auth", checks::client_password_auth),
-    ("jane-knows-client", checks::jane_knows_client),
-    ("window-open", checks::window_open),
-];
-
-/// The ids that `--only` and `--skip` know.
-pub fn ids() -> impl Iterator<Item = &'static str> {
-    CHECKS.iter().map(|(id, _)| *id)
+/// Every check, in the order they are made and shown.
+pub fn checks() -> impl Iterator<Item = &'static Check> {
+    checks::ALL.iter().copied().flatten()
 }
 
-/// Runs the chosen checks.
-pub fn run(evidence: &Evidence<'_>, chosen: impl Fn(&str) -> bool) -> Vec<Finding> {
-    CHECKS
-        .iter()
-        .filter(|(id, _)| chosen(id))
-        .flat_map(|(_, check)| check(evidence))
-        .collect()
+/// Which checks are made.
+#[derive(Debug, Clone, Default)]
+pub struct Choice {
+    /// Only these; empty: all.
+    pub only: Vec<String>,
+    /// Not these.
+    pub skip: Vec<String>,
+    /// Those that invoke the function too.
+    pub probe: bool,
 }
 
-/// The settings in the deployed function's environment, where they can be read.
-pub(crate) fn deployed_settings(function: &ObservedFunction) -> Option<HandlerSettings> {
-    let settings = function.function.environment.get(SETTINGS_VARIABLE)?;
-    HandlerSettings::from_json(settings.expose()).ok()
+impl Choice {
+    /// Whether the check is made.
+    pub fn includes(&self, check: &Check) -> bool {
+        let named = self.only.iter().any(|id| id == check.id);
+        let when = match check.when {
+            When::Always => true,
+            When::Probe => self.probe,
+            When::Asked => self.probe || named,
+        };
+        when && (named || self.only.is_empty()) && !self.skip.iter().any(|id| id == check.id)
+    }
+
+    /// Whether the check of this id is made.
+    pub(crate) fn wants(&self, id: &str) -> bool {
+        checks().any(|check| check.id == id && self.includes(check))
+    }
+}
+
+/// Makes the chosen checks. `accepted` says which findings are known and why that is fine.
+pub fn run(
+    evidence: &Evidence<'_>,
+    choice: &Choice,
+    accepted: &BTreeMap<String, String>,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for check in checks().filter(|check| choice.includes(check)) {
+        match (check.run)(evidence) {
+            Ok(lines) => findings.extend(lines.into_iter().map(|line| finding(check, line))),
+            Err(Obstacle::NotAsked) => {}
+            Err(obstacle) => {
+                let (why, fix) = obstacle.explain();
+                findings.push(Finding {
+                    fix,
+                    ..Finding::unchecked(check.id, check.severity, why)
+                });
+            }
+        }
+    }
+    for finding in &mut findings {
+        if !finding.ok && !finding.unknown {
+            finding.accepted = accepted.get(finding.id).cloned();
+        }
+    }
+    findings
+}
+
+fn finding(check: &Check, line: Line) -> Finding {
+    match line {
+        Line::Holds(message) => Finding::holds(check.id, check.severity, message),
+        Line::Told(finding) => finding,
+        Line::Unknown(why) => Finding::unchecked(check.id, check.severity, why),
+        Line::Fails(wrong) => Finding::failed(
+            check.id,
+            wrong.severity.unwrap_or(check.severity),
+            wrong.message,
+            wrong.expected,
+            wrong.found,
+            wrong.fix,
+        ),
+    }
 }

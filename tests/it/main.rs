@@ -17,3 +17,4 @@ mod teardown;
 mod terminal;
 mod transcript;
 mod try_;
+mod verify;

@@ -182,6 +182,11 @@ async fn each_call_of_the_program_is_in_the_table() {
     meddle(&corner, &function).await;
     record(&corner, &mut seen, Duty::Deploy, &deploy, 0).await;
     record(&corner, &mut seen, Duty::Verify, &verify, 0).await;
+    // A finding of its own: what is attached to the role is read.
+    attach(&corner, &function).await;
+    record(&corner, &mut seen, Duty::Verify, &verify, 1).await;
+    let probe = [&["verify", "--probe"], &of_pool[..]].concat();
+    record(&corner, &mut seen, Duty::Probe, &probe, 1).await;
 
     let status = [&["status"], &of_pool[..]].concat();
     record(&corner, &mut seen, Duty::Status, &status, 0).await;
@@ -193,7 +198,6 @@ async fn each_call_of_the_program_is_in_the_table() {
     configure_with_secret(&corner, in_ssm, "");
     record(&corner, &mut seen, Duty::Try, &local, 0).await;
 
-    attach(&corner, &function).await;
     let teardown = [&["teardown", "--yes"], &of_pool[..]].concat();
     record(&corner, &mut seen, Duty::Teardown, &teardown, 0).await;
 

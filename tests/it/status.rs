@@ -240,6 +240,50 @@ async fn nothing_deployed_is_said_so() {
 }
 
 #[tokio::test]
+async fn of_several_pools_each_is_shown_and_one_without_a_log_stops_no_other() {
+    let logged = Logged::new(Corner::new().await).await;
+    logged.write_days().await;
+    let bare = logged.corner.create_pool(json!({})).await;
+    let pools = ["--pool", &logged.pool, "--pool", &bare];
+    let ran = logged
+        .corner
+        .run(&[&["status", "--json", "--html", "status.html"], &pools[..]].concat())
+        .await
+        .ended(1);
+    let documents = ran.json()["pools"].as_array().unwrap().clone();
+    let of = |pool: &str| {
+        documents
+            .iter()
+            .find(|document| document["pool"] == pool)
+            .unwrap()
+    };
+    assert_eq!(of(&logged.pool)["migrated"], MIGRATED);
+    assert!(
+        of(&bare)["error"]
+            .to_string()
+            .contains("nothing is deployed")
+    );
+    let page = std::fs::read_to_string(logged.corner.folder.path().join("status.html")).unwrap();
+    assert!(page.contains(&logged.pool));
+
+    let ran = logged
+        .corner
+        .run(
+            &[
+                &["try", "--user", "ada@example.com", "--forgot-password"],
+                &pools[..],
+            ]
+            .concat(),
+        )
+        .await
+        .ended(1);
+    assert!(
+        ran.stderr.contains("one pool is tried at a time"),
+        "{ran:#?}"
+    );
+}
+
+#[tokio::test]
 async fn a_watch_off_a_terminal_writes_a_line_each_time_and_ends_well() {
     let logged = Logged::new(Corner::new().await).await;
     let mut process = logged

@@ -195,7 +195,8 @@ impl Corner {
         answer
     }
 
-    fn authorization(&self, service: &str) -> String {
+    /// What any client would sign as this account, for one service.
+    pub fn authorization(&self, service: &str) -> String {
         format!(
             "AWS4-HMAC-SHA256 Credential={}/20260101/{REGION}/{service}/aws4_request, SignedHeaders=host, Signature=0",
             self.account

@@ -287,6 +287,20 @@ fn lambda_action(method: &Method, path: &str) -> &'static str {
         ("GET", Some("functions"), _, Some("aliases"), None) => "ListAliases",
         ("POST", Some("functions"), _, Some("aliases"), _) => "CreateAlias",
         ("POST", Some("functions"), _, Some("versions"), _) => "PublishVersion",
+        ("GET", Some("functions"), _, Some("versions"), _) => "ListVersionsByFunction",
+        ("GET", Some("functions"), _, Some("event-invoke-config"), Some("list")) => {
+            "ListFunctionEventInvokeConfigs"
+        }
+        ("GET", Some("functions"), _, Some("code-signing-config"), _) => {
+            "GetFunctionCodeSigningConfig"
+        }
+        ("GET", Some("functions"), _, Some("runtime-management-config"), _) => {
+            "GetRuntimeManagementConfig"
+        }
+        ("PUT", Some("functions"), _, Some("runtime-management-config"), _) => {
+            "PutRuntimeManagementConfig"
+        }
+        ("GET", Some("event-source-mappings"), None, ..) => "ListEventSourceMappings",
         ("GET", Some("tags"), ..) => "ListTags",
         ("POST", Some("tags"), ..) => "TagResource",
         ("DELETE", Some("tags"), ..) => "UntagResource",

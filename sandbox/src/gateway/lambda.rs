@@ -1,6 +1,9 @@
 //! Functions: what real Lambda has and the emulator lacks. A role that cannot be assumed, an update or an invocation at the wrong
 //! moment, environments that are too large, a dry run that changes nothing, policies with revisions.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
 use hyper::StatusCode;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -29,6 +32,9 @@ const RESERVED: [&str; 16] = [
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
 ];
+/// When functions get newer runtimes, by account and name. Those that nobody asked about get them at once.
+pub(crate) type RuntimeUpdates = Mutex<BTreeMap<(String, String), Value>>;
+
 const ENVIRONMENT_LIMIT: usize = 4096;
 
 pub(crate) async fn answer(shared: &Shared, call: &Call) -> Result<Answer, Refusal> {
@@ -91,8 +97,41 @@ pub(crate) async fn answer(shared: &Shared, call: &Call) -> Result<Answer, Refus
             check_revision(upstream, call, call.query("RevisionId").as_deref()).await?;
             upstream.forward(call).await
         }
+        "GetRuntimeManagementConfig" => runtime_updates(shared, call, None).await,
+        "PutRuntimeManagementConfig" => {
+            let request = call.members()?;
+            runtime_updates(shared, call, request.get("UpdateRuntimeOn").cloned()).await
+        }
         _ => upstream.forward(call).await,
     }
+}
+
+/// Shows when a function gets a newer runtime, after setting it where that is asked for.
+async fn runtime_updates(
+    shared: &Shared,
+    call: &Call,
+    set: Option<Value>,
+) -> Result<Answer, Refusal> {
+    let configuration = configuration(&shared.upstream, call).await?;
+    let (name, _) = call.function().unwrap_or_default();
+    let key = (call.scope.account.clone(), name);
+    let mut kept = shared
+        .runtime_updates
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    if let Some(when) = set {
+        if !["Auto", "FunctionUpdate", "Manual"].contains(&when.as_str().unwrap_or_default()) {
+            return Err(Refusal::new(
+                "ValidationException",
+                "1 validation error detected: the value at 'updateRuntimeOn' failed to satisfy constraint",
+            ));
+        }
+        kept.insert(key.clone(), when);
+    }
+    let when = kept.get(&key).cloned().unwrap_or_else(|| json!("Auto"));
+    Ok(Answer::json(
+        &json!({ "FunctionArn": configuration["FunctionArn"], "UpdateRuntimeOn": when }),
+    ))
 }
 
 /// Lambda takes a role only when it can assume it: it exists, trusts Lambda, and has had the time to be known everywhere.

@@ -2,6 +2,7 @@
 //! follows what is documented and measured of AWS, and never what this project's own client happens to send; where the live
 //! behaviour is not known, it takes the reading that a careless client trips over.
 
+mod account_policies;
 mod call;
 mod client_settings;
 mod clients;
@@ -61,6 +62,8 @@ struct Shared {
     journal: Journal,
     queries: Queries,
     refusals: Mutex<Vec<Ordered>>,
+    runtime_updates: lambda::RuntimeUpdates,
+    account_policies: account_policies::AccountPolicies,
 }
 
 /// A refusal that a test ordered.
@@ -90,6 +93,8 @@ impl Gateway {
             journal: Journal::default(),
             queries: Queries::default(),
             refusals: Mutex::default(),
+            runtime_updates: lambda::RuntimeUpdates::default(),
+            account_policies: account_policies::AccountPolicies::default(),
         });
         let serving = shared.clone();
         let server = Server::serve(listener, move |request| {
@@ -229,6 +234,7 @@ impl Shared {
             },
             "lambda" => lambda::answer(self, call).await,
             "iam" | "sts" => iam::answer(self, call).await,
+            "logs" if call.action.contains("AccountPolic") => account_policies::answer(self, call),
             "logs" => insights::answer(self, call).await,
             _ => upstream.forward(call).await,
         }

@@ -1,0 +1,290 @@
+//! Other ways to a function than its trigger, and places where its events end up: URLs, aliases, versions, event sources,
+//! destinations, subscriptions of its log. Reads only; `verify` decides what of it is wrong.
+
+use aws_sdk_cloudwatchlogs::types::PolicyType;
+use serde_json::Value;
+
+use super::error::During;
+use super::{Aws, AwsError, Found};
+
+/// A function's own URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FunctionUrl {
+    /// The URL.
+    pub url: String,
+    /// The alias it leads to; `None`: the function itself.
+    pub qualifier: Option<String>,
+    /// Who may call it: `NONE` is everybody.
+    pub auth: String,
+}
+
+/// An alias, with every version it may lead to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alias {
+    /// Its name.
+    pub name: String,
+    /// The version it leads to, and those that get a share of the invocations.
+    pub versions: Vec<String>,
+}
+
+/// A published version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    /// Its number; `$LATEST` is the function itself.
+    pub number: String,
+    /// Digest of its code.
+    pub code_sha256: String,
+}
+
+/// A queue or stream that invokes the function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventSource {
+    /// Id of the mapping.
+    pub uuid: String,
+    /// What invokes.
+    pub source: String,
+}
+
+/// Where a copy of an event goes once it was handled, or was not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventCopy {
+    /// The alias or version whose events go there; `None`: the function's own.
+    pub qualifier: Option<String>,
+    /// ARN of the queue, topic, bus, bucket or function.
+    pub destination: String,
+}
+
+/// Somebody who is sent every line of the log that matches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscription {
+    /// Its name.
+    pub name: String,
+    /// Where the lines go.
+    pub destination: String,
+}
+
+impl Aws {
+    /// The URLs of the function and of its aliases.
+    pub async fn function_urls(&self, name: &str) -> Result<Vec<FunctionUrl>, AwsError> {
+        let answer = self
+            .lambda
+            .list_function_url_configs()
+            .function_name(name)
+            .send()
+            .await
+            .during("lambda:ListFunctionUrlConfigs")
+            .found()?;
+        let urls = answer.map(|answer| answer.function_url_configs);
+        Ok(urls
+            .unwrap_or_default()
+            .into_iter()
+            .map(|url| FunctionUrl {
+                qualifier: qualifier(&url.function_arn),
+                auth: url.auth_type.as_str().to_owned(),
+                url: url.function_url,
+            })
+            .collect())
+    }
+
+    /// The function's aliases.
+    pub async fn aliases(&self, name: &str) -> Result<Vec<Alias>, AwsError> {
+        let answer = self
+            .lambda
+            .list_aliases()
+            .function_name(name)
+            .send()
+            .await
+            .during("lambda:ListAliases")
+            .found()?;
+        let aliases = answer.and_then(|answer| answer.aliases);
+        Ok(aliases
+            .unwrap_or_default()
+            .into_iter()
+            .map(|alias| {
+                let shares = alias
+                    .routing_config
+                    .and_then(|routing| routing.additional_version_weights)
+                    .unwrap_or_default();
+                let mut versions: Vec<String> = alias
+                    .function_version
+                    .into_iter()
+                    .chain(shares.into_keys())
+                    .collect();
+                versions.sort();
+                Alias {
+                    name: alias.name.unwrap_or_default(),
+                    versions,
+                }
+            })
+            .collect())
+    }
+
+    /// The function's published versions.
+    pub async fn versions(&self, name: &str) -> Result<Vec<Version>, AwsError> {
+        let answer = self
+            .lambda
+            .list_versions_by_function()
+            .function_name(name)
+            .send()
+            .await
+            .during("lambda:ListVersionsByFunction")
+            .found()?;
+        let versions = answer.and_then(|answer| answer.versions);
+        Ok(versions
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|version| {
+                Some(Version {
+                    number: version.version?,
+                    code_sha256: version.code_sha256.unwrap_or_default(),
+                })
+            })
+            .filter(|version| version.number != "$LATEST")
+            .collect())
+    }
+
+    /// What invokes the function, or the alias of a `name:alias`, besides Cognito.
+    pub async fn event_sources(&self, name: &str) -> Result<Vec<EventSource>, AwsError> {
+        let answer = self
+            .lambda
+            .list_event_source_mappings()
+            .function_name(name)
+            .send()
+            .await
+            .during("lambda:ListEventSourceMappings")
+            .found()?;
+        let mappings = answer.and_then(|answer| answer.event_source_mappings);
+        Ok(mappings
+            .unwrap_or_default()
+            .into_iter()
+            .map(|mapping| EventSource {
+                uuid: mapping.uuid.unwrap_or_default(),
+                source: mapping
+                    .event_source_arn
+                    .unwrap_or_else(|| "an event source".to_owned()),
+            })
+            .collect())
+    }
+
+    /// Where copies of events go that were handed to the function without waiting for its answer.
+    pub async fn event_copies(&self, name: &str) -> Result<Vec<EventCopy>, AwsError> {
+        let answer = self
+            .lambda
+            .list_function_event_invoke_configs()
+            .function_name(name)
+            .send()
+            .await
+            .during("lambda:ListFunctionEventInvokeConfigs")
+            .found()?;
+        let configs = answer.and_then(|answer| answer.function_event_invoke_configs);
+        Ok(configs
+            .unwrap_or_default()
+            .into_iter()
+            .flat_map(|config| {
+                let destinations = config.destination_config();
+                let failure = destinations
+                    .and_then(|to| to.on_failure())
+                    .and_then(|to| to.destination());
+                let success = destinations
+                    .and_then(|to| to.on_success())
+                    .and_then(|to| to.destination());
+                let qualifier = config.function_arn().and_then(qualifier);
+                failure
+                    .into_iter()
+                    .chain(success)
+                    .map(|destination| EventCopy {
+                        qualifier: qualifier.clone(),
+                        destination: destination.to_owned(),
+                    })
+                    .collect::<Vec<_>>()
+            })
+            .collect())
+    }
+
+    /// The code signing configuration the function has, if it has one.
+    pub async fn code_signing(&self, name: &str) -> Result<Option<String>, AwsError> {
+        let answer = self
+            .lambda
+            .get_function_code_signing_config()
+            .function_name(name)
+            .send()
+            .await
+            .during("lambda:GetFunctionCodeSigningConfig")
+            .found()?;
+        Ok(answer
+            .map(|answer| answer.code_signing_config_arn)
+            .filter(|arn| !arn.is_empty()))
+    }
+
+    /// When the function gets a newer runtime: `Auto`, `FunctionUpdate` or, never, `Manual`.
+    pub async fn runtime_updates(&self, name: &str) -> Result<Option<String>, AwsError> {
+        let answer = self
+            .lambda
+            .get_runtime_management_config()
+            .function_name(name)
+            .send()
+            .await
+            .during("lambda:GetRuntimeManagementConfig")
+            .found()?;
+        Ok(answer
+            .and_then(|answer| answer.update_runtime_on)
+            .map(|when| when.as_str().to_owned()))
+    }
+
+    /// Who is sent the lines of a log group.
+    pub async fn log_subscriptions(&self, group: &str) -> Result<Vec<Subscription>, AwsError> {
+        let answer = self
+            .logs
+            .describe_subscription_filters()
+            .log_group_name(group)
+            .send()
+            .await
+            .during("logs:DescribeSubscriptionFilters")
+            .found()?;
+        let filters = answer.and_then(|answer| answer.subscription_filters);
+        Ok(filters
+            .unwrap_or_default()
+            .into_iter()
+            .map(|filter| Subscription {
+                name: filter.filter_name.unwrap_or_default(),
+                destination: filter.destination_arn.unwrap_or_default(),
+            })
+            .collect())
+    }
+
+    /// Who is sent the lines of every log group of the account.
+    pub async fn account_log_subscriptions(&self) -> Result<Vec<Subscription>, AwsError> {
+        let answer = self
+            .logs
+            .describe_account_policies()
+            .policy_type(PolicyType::SubscriptionFilterPolicy)
+            .send()
+            .await
+            .during("logs:DescribeAccountPolicies")
+            .found()?;
+        let policies = answer.and_then(|answer| answer.account_policies);
+        Ok(policies
+            .unwrap_or_default()
+            .into_iter()
+            .map(|policy| {
+                let document: Value = policy
+                    .policy_document()
+                    .and_then(|document| serde_json::from_str(document).ok())
+                    .unwrap_or_default();
+                Subscription {
+                    destination: document["DestinationArn"]
+                        .as_str()
+                        .unwrap_or("a destination of the account")
+                        .to_owned(),
+                    name: policy.policy_name.unwrap_or_default(),
+                }
+            })
+            .collect())
+    }
+}
+
+/// The alias or version at the end of a function's ARN.
+fn qualifier(arn: &str) -> Option<String> {
+    let qualifier = arn.split(':').nth(7)?;
+    (qualifier != "$LATEST").then(|| qualifier.to_owned())
+}

@@ -1,0 +1,467 @@
+//! Reads all that the checks look at, side by side and once: three waves, whatever the pool. A read that fails is kept as such;
+//! only where the pool itself cannot be found is there nothing to say.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::Context;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use jane_migrate_config::{Config, Date, Secret};
+
+use super::evidence::{Evidence, KeptSecret, Read, Snapshot, Unread, deployed_config, qualifier};
+use super::{Choice, jane};
+use crate::aws::exposure::EventSource;
+use crate::aws::signed::Metrics;
+use crate::aws::{Aws, AwsError, Kind};
+use crate::document::{ClientDocument, PoolDocument};
+use crate::ids::{Names, PoolArn, PoolId, function_name, log_group_name};
+use crate::permission::Policy;
+use crate::plan::Observed;
+use crate::resources::ObservedFunction;
+
+/// Calls of one kind made at once; Cognito and Lambda throttle reads too.
+const AT_ONCE: usize = 8;
+
+/// How far back the log is searched.
+const LOG: Duration = Duration::from_secs(24 * 3600);
+
+/// What is verified.
+#[derive(Debug, Clone)]
+pub struct Subject<'a> {
+    /// The pool.
+    pub pool: &'a PoolId,
+    /// Its Region.
+    pub region: &'a str,
+    /// The clients whose sign-ins must migrate; `None`: all.
+    pub clients: Option<&'a [String]>,
+    /// The configuration, where there is one.
+    pub config: Option<&'a Config>,
+    /// The pool before the first deploy, where that is kept.
+    pub snapshot: Option<Snapshot>,
+    /// Today, in UTC.
+    pub today: Date,
+}
+
+/// Reads what the chosen checks look at.
+pub async fn read<'a>(
+    aws: &Aws,
+    subject: Subject<'a>,
+    choice: &Choice,
+) -> anyhow::Result<Evidence<'a>> {
+    let Subject {
+        pool: pool_id,
+        region,
+        clients: named_clients,
+        config,
+        snapshot,
+        today,
+    } = subject;
+    let function_name = function_name(pool_id, region);
+    let function = function_name.as_str();
+    let group = log_group_name(function);
+
+    // What others wait for, and then those others.
+    let leading = async {
+        let (pool, ids, found, aliases, versions, own_policy, own_sources) = tokio::join!(
+            aws.describe_pool(pool_id),
+            client_ids(aws, pool_id, named_clients),
+            aws.function(function),
+            aws.aliases(function),
+            aws.versions(function),
+            aws.policy(function),
+            aws.event_sources(function),
+        );
+        let names = names(pool_id, region, &pool, &found)?;
+        let named_by_trigger = pool.as_ref().ok().and_then(|pool| qualifier(&names, pool));
+        let qualifiers: Vec<String> = {
+            let aliases = aliases.iter().flatten().map(|alias| alias.name.clone());
+            let versions = versions.iter().flatten();
+            aliases
+                .chain(versions.map(|version| version.number.clone()))
+                .collect()
+        };
+        // Without a configuration, what is deployed says where the secrets are.
+        let kept_elsewhere = match (config, &found) {
+            (None, Ok(Some(found))) => deployed_config(found).iter().flat_map(kept).collect(),
+            _ => Vec::new(),
+        };
+        let (clients, found, policies, event_sources, jane, secrets) = tokio::join!(
+            describe_clients(aws, pool_id, ids.clone(), named_clients),
+            at_qualifier(aws, function, found.clone(), named_by_trigger),
+            policies(aws, function, own_policy, &qualifiers),
+            event_sources(aws, function, own_sources, &qualifiers),
+            ask_jane(aws, config, region, &found, &ids, choice),
+            secrets(aws, region, kept_elsewhere, choice),
+        );
+        Ok::<_, anyhow::Error>((
+            names,
+            pool,
+            clients,
+            found,
+            aliases,
+            versions,
+            policies,
+            event_sources,
+            jane,
+            secrets,
+        ))
+    };
+    let configured = config.map(kept).unwrap_or_default();
+    let (leading, rest) = tokio::join!(leading, async {
+        tokio::join!(
+            aws.mfa_config(pool_id),
+            aws.role_settings(function),
+            aws.inline_policies(function),
+            attached_policies(aws, function),
+            aws.log_group_settings(&group),
+            aws.log_subscriptions(&group),
+            aws.account_log_subscriptions(),
+            aws.function_urls(function),
+            aws.event_copies(function),
+            aws.code_signing(function),
+            aws.runtime_updates(function),
+            metrics(aws, function, region, choice),
+            leak(aws, &group, choice),
+            secrets(aws, region, configured, choice),
+        )
+    });
+    let (names, pool, clients, found, aliases, versions, policies, event_sources, jane, deployed) =
+        leading?;
+    let (
+        mfa,
+        role,
+        role_policies,
+        attached_policies,
+        log_group,
+        log_subscriptions,
+        account_log_subscriptions,
+        urls,
+        event_copies,
+        code_signing,
+        runtime_updates,
+        metrics,
+        leak,
+        configured,
+    ) = rest;
+    let wanted = match (config, &found) {
+        (Some(config), _) => Some(Cow::Borrowed(config)),
+        (None, Ok(Some(found))) => deployed_config(found).map(Cow::Owned),
+        _ => None,
+    };
+    Ok(Evidence {
+        names,
+        config,
+        wanted,
+        named_clients,
+        snapshot,
+        today,
+        pool: called(pool),
+        mfa: called(mfa),
+        clients: called(clients),
+        function: called(found),
+        policies: called(policies),
+        urls: called(urls),
+        aliases: called(aliases),
+        versions: called(versions),
+        event_sources: called(event_sources),
+        event_copies: called(event_copies),
+        code_signing: called(code_signing),
+        runtime_updates: called(runtime_updates),
+        role: called(role),
+        role_policies: called(role_policies),
+        attached_policies: called(attached_policies),
+        log_group: called(log_group),
+        log_subscriptions: called(log_subscriptions),
+        account_log_subscriptions: called(account_log_subscriptions),
+        secrets: configured
+            .and_then(|configured| Ok(configured.into_iter().chain(deployed?).collect())),
+        metrics,
+        leak,
+        jane,
+        probes: None,
+    })
+}
+
+/// What a deploy that changed nothing has read anyway; the checks that want more are not made.
+pub fn observed<'a>(
+    names: &Names,
+    observed: &Observed,
+    subject: Subject<'a>,
+    jane: jane::Answers,
+) -> Evidence<'a> {
+    let policies = match qualifier(names, &observed.pool) {
+        None => Ok(BTreeMap::from([(None, observed.policy.clone())])),
+        Some(_) => Err(Unread::NotAsked),
+    };
+    let role = observed.role.as_ref();
+    let attached_policies = match role.is_none_or(|role| role.attached.is_empty()) {
+        true => Ok(BTreeMap::new()),
+        false => Err(Unread::NotAsked),
+    };
+    Evidence {
+        names: names.clone(),
+        config: subject.config,
+        wanted: subject.config.map(Cow::Borrowed),
+        named_clients: subject.clients,
+        snapshot: subject.snapshot,
+        today: subject.today,
+        pool: Ok(observed.pool.clone()),
+        mfa: Ok(observed.mfa.clone()),
+        clients: Ok(observed.clients.clone()),
+        function: Ok(observed.function.clone()),
+        policies,
+        urls: Err(Unread::NotAsked),
+        aliases: Err(Unread::NotAsked),
+        versions: Err(Unread::NotAsked),
+        event_sources: Err(Unread::NotAsked),
+        event_copies: Err(Unread::NotAsked),
+        code_signing: Err(Unread::NotAsked),
+        runtime_updates: Err(Unread::NotAsked),
+        role_policies: Ok(role.map(|role| role.policies.clone()).unwrap_or_default()),
+        role: Ok(observed.role.clone()),
+        attached_policies,
+        log_group: Ok(observed.log_group.clone()),
+        log_subscriptions: Err(Unread::NotAsked),
+        account_log_subscriptions: Err(Unread::NotAsked),
+        secrets: Err(Unread::NotAsked),
+        metrics: Err(Unread::NotAsked),
+        leak: Err(Unread::NotAsked),
+        jane,
+        probes: None,
+    }
+}
+
+/// What one call answered.
+type Called<T> = Result<T, AwsError>;
+
+/// As evidence.
+fn called<T>(answer: Called<T>) -> Read<T> {
+    answer.map_err(Unread::Failed)
+}
+
+/// Names need the pool's account. Where the pool may not be described, the function's role tells it.
+fn names(
+    pool_id: &PoolId,
+    region: &str,
+    pool: &Called<PoolDocument>,
+    function: &Called<Option<ObservedFunction>>,
+) -> anyhow::Result<Names> {
+    let failed = || format!("failed to read user pool `{pool_id}`");
+    let error = match pool {
+        Ok(pool) => {
+            let arn: PoolArn = pool
+                .arn()
+                .parse()
+                .map_err(anyhow::Error::msg)
+                .with_context(failed)?;
+            return Ok(Names::new(arn));
+        }
+        Err(error) => error.clone(),
+    };
+    let role = match function {
+        Ok(Some(found)) if error.kind == Kind::Denied => found.function.role_arn.clone(),
+        _ => return Err(error).with_context(failed),
+    };
+    match role.splitn(6, ':').collect::<Vec<_>>()[..] {
+        ["arn", partition, "iam", _, account, _] => Ok(Names::new(PoolArn {
+            partition: partition.to_owned(),
+            region: region.to_owned(),
+            account: account.to_owned(),
+            id: pool_id.clone(),
+        })),
+        _ => Err(error).with_context(failed),
+    }
+}
+
+async fn client_ids(
+    aws: &Aws,
+    pool: &PoolId,
+    named: Option<&[String]>,
+) -> Result<Vec<String>, AwsError> {
+    match named {
+        Some(named) => Ok(named.to_vec()),
+        None => aws.client_ids(pool).await,
+    }
+}
+
+/// A client that is listed may be deleted a moment later; one that the configuration names must be there.
+async fn describe_clients(
+    aws: &Aws,
+    pool: &PoolId,
+    ids: Called<Vec<String>>,
+    named: Option<&[String]>,
+) -> Called<Vec<ClientDocument>> {
+    let described: Vec<Option<ClientDocument>> = stream::iter(ids?)
+        .map(async |id| match aws.describe_client(pool, &id).await {
+            Err(error) if error.kind == Kind::NotFound && named.is_none() => Ok(None),
+            described => described.map(Some),
+        })
+        .buffered(AT_ONCE)
+        .try_collect()
+        .await?;
+    Ok(described.into_iter().flatten().collect())
+}
+
+/// What a trigger on an alias runs is that version, with settings of its own.
+async fn at_qualifier(
+    aws: &Aws,
+    name: &str,
+    found: Called<Option<ObservedFunction>>,
+    qualifier: Option<String>,
+) -> Called<Option<ObservedFunction>> {
+    let (Ok(Some(latest)), Some(qualifier)) = (&found, qualifier) else {
+        return found;
+    };
+    let version = aws.function(&format!("{name}:{qualifier}")).await?;
+    // Tags and concurrency are the function's.
+    Ok(version.map(|mut version| {
+        version.function.name = latest.function.name.clone();
+        version.function.tags = latest.function.tags.clone();
+        version.function.reserved_concurrency = latest.function.reserved_concurrency;
+        version
+    }))
+}
+
+async fn policies(
+    aws: &Aws,
+    name: &str,
+    own: Called<Policy>,
+    qualifiers: &[String],
+) -> Called<BTreeMap<Option<String>, Policy>> {
+    let mut policies: BTreeMap<Option<String>, Policy> = stream::iter(qualifiers)
+        .map(async |qualifier| {
+            let policy = aws.policy_of(name, Some(qualifier)).await?;
+            Ok((Some(qualifier.clone()), policy))
+        })
+        .buffered(AT_ONCE)
+        .try_collect()
+        .await?;
+    policies.insert(None, own?);
+    Ok(policies)
+}
+
+async fn event_sources(
+    aws: &Aws,
+    name: &str,
+    own: Called<Vec<EventSource>>,
+    qualifiers: &[String],
+) -> Called<Vec<EventSource>> {
+    let qualified: Vec<Vec<EventSource>> = stream::iter(qualifiers)
+        .map(async |qualifier| aws.event_sources(&format!("{name}:{qualifier}")).await)
+        .buffered(AT_ONCE)
+        .try_collect()
+        .await?;
+    let mut sources: Vec<EventSource> = own?
+        .into_iter()
+        .chain(qualified.into_iter().flatten())
+        .collect();
+    sources.sort_by(|a, b| a.uuid.cmp(&b.uuid));
+    sources.dedup();
+    Ok(sources)
+}
+
+async fn attached_policies(aws: &Aws, role: &str) -> Called<BTreeMap<String, serde_json::Value>> {
+    stream::iter(aws.attached_policies(role).await?)
+        .map(async |arn| {
+            let policy = aws.managed_policy(&arn).await?;
+            Ok((arn, policy))
+        })
+        .buffered(AT_ONCE)
+        .try_collect()
+        .await
+}
+
+/// The secrets that a service keeps.
+fn kept(config: &Config) -> Vec<Secret> {
+    let secrets = config.secrets().into_iter();
+    let mut kept: Vec<Secret> = secrets
+        .map(|(_, secret)| secret.clone())
+        .filter(|secret| !matches!(secret, Secret::Env(_)))
+        .collect();
+    kept.sort();
+    kept.dedup();
+    kept
+}
+
+async fn secrets(
+    aws: &Aws,
+    region: &str,
+    secrets: Vec<Secret>,
+    choice: &Choice,
+) -> Read<Vec<KeptSecret>> {
+    if !["secret-exists", "secret-encrypted", "secret-policy"]
+        .iter()
+        .any(|id| choice.wants(id))
+    {
+        return Err(Unread::NotAsked);
+    }
+    let kept = stream::iter(secrets)
+        .map(async |secret| {
+            let policy = async {
+                match &secret {
+                    Secret::SecretsManager { arn, .. } => aws.secret_policy(arn, region).await,
+                    Secret::Ssm { .. } | Secret::Env(_) => Ok(serde_json::Value::Null),
+                }
+            };
+            let (place, policy) = tokio::join!(aws.secret_place(&secret, region), policy);
+            KeptSecret {
+                place: called(place),
+                policy: called(policy),
+                secret,
+            }
+        })
+        .buffered(AT_ONCE)
+        .collect()
+        .await;
+    Ok(kept)
+}
+
+async fn metrics(aws: &Aws, function: &str, region: &str, choice: &Choice) -> Read<Metrics> {
+    match choice.wants("health") {
+        true => Ok(aws.day_of_metrics(function, region).await?),
+        false => Err(Unread::NotAsked),
+    }
+}
+
+/// The field as JSON spells it; the handler's own lines have none of this name.
+const PASSWORD_FIELD: &str = "\"password\"";
+
+async fn leak(aws: &Aws, group: &str, choice: &Choice) -> Read<Option<i64>> {
+    if !choice.wants("log-hygiene") {
+        return Err(Unread::NotAsked);
+    }
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let since_ms = i64::try_from((now.saturating_sub(LOG)).as_millis()).unwrap_or_default();
+    // The pattern is a term; where the field is escaped once more, it still is.
+    let holds_password = |line: &str| line.replace('\\', "").contains(PASSWORD_FIELD);
+    Ok(aws
+        .find_log_event(group, "password", since_ms, holds_password)
+        .await?)
+}
+
+async fn ask_jane(
+    aws: &Aws,
+    config: Option<&Config>,
+    region: &str,
+    function: &Called<Option<ObservedFunction>>,
+    clients: &Called<Vec<String>>,
+    choice: &Choice,
+) -> jane::Answers {
+    match (config, clients) {
+        (Some(config), Ok(clients)) if choice.wants("jane-knows-client") => {
+            let deployed = match function {
+                Ok(Some(found)) => Some(&found.function.environment),
+                _ => None,
+            };
+            jane::ask(aws, config, region, deployed, clients.clone()).await
+        }
+        (Some(_), Err(error)) => jane::Answers::CouldNotAsk(format!(
+            "Jane was not asked about the app clients: {} failed: {error}",
+            error.action
+        )),
+        _ => jane::Answers::NotJane,
+    }
+}

@@ -1,0 +1,39 @@
+//! GitHub's workflow commands: an annotation for each finding that does not hold, on the configuration file.
+
+use super::{Document, details, fails};
+
+/// One command a line. What holds says nothing.
+pub fn github(documents: &[Document<'_>], file: &str, strict: bool) -> String {
+    let mut lines = Vec::new();
+    for document in documents {
+        for finding in document.findings.iter().filter(|finding| !finding.ok) {
+            let level = match finding {
+                _ if finding.accepted.is_some() => "notice",
+                _ if finding.unknown || fails(finding, strict) => "error",
+                _ => "warning",
+            };
+            let mut text = format!("pool {}: {}", document.pool, finding.message);
+            for (label, value) in details(finding) {
+                text.push_str(&format!("\n{label}: {value}"));
+            }
+            lines.push(format!(
+                "::{level} file={},title={}::{}",
+                property(file),
+                property(finding.id),
+                data(&text)
+            ));
+        }
+    }
+    lines.join("\n")
+}
+
+/// Line ends would end the command, and `%` begins an escape.
+fn data(text: &str) -> String {
+    text.replace('%', "%25")
+        .replace('\r', "%0D")
+        .replace('\n', "%0A")
+}
+
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}

@@ -1,0 +1,138 @@
+//! Findings as people and machines read them: text here, for CI systems one file a format. Pure; whoever asked prints it.
+
+mod github;
+mod junit;
+mod sarif;
+
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use crate::finding::{Finding, Severity};
+use crate::ui::Styles;
+
+pub use github::github;
+pub use junit::junit;
+pub use sarif::sarif;
+
+/// The JSON document of verify; every format is made from it.
+#[derive(Debug, Serialize)]
+pub struct Document<'a> {
+    /// The pool's id.
+    pub pool: &'a str,
+    /// Every check that was made.
+    pub findings: &'a [Finding],
+    /// Whether nothing fails the run.
+    pub ok: bool,
+}
+
+/// What the run ends with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Everything holds, or only warnings do not.
+    Holds,
+    /// A finding that fails the run.
+    Fails,
+    /// Something could not be checked, and nothing that could be fails.
+    Unknown,
+}
+
+/// The verdict over these findings; `strict` lets warnings fail too.
+pub fn verdict(findings: &[Finding], strict: bool) -> Verdict {
+    if findings.iter().any(|finding| fails(finding, strict)) {
+        Verdict::Fails
+    } else if findings.iter().any(|finding| finding.unknown) {
+        Verdict::Unknown
+    } else {
+        Verdict::Holds
+    }
+}
+
+/// Whether this finding alone fails the run.
+fn fails(finding: &Finding, strict: bool) -> bool {
+    !finding.ok
+        && !finding.unknown
+        && finding.accepted.is_none()
+        && (strict || finding.severity == Severity::Error)
+}
+
+/// Expected, found and fix, with what they are called.
+fn details(finding: &Finding) -> impl Iterator<Item = (&'static str, &str)> {
+    [
+        ("expected", &finding.expected),
+        ("found", &finding.found),
+        ("fix", &finding.fix),
+        ("accepted", &finding.accepted),
+    ]
+    .into_iter()
+    .filter_map(|(label, value)| Some((label, value.as_deref()?)))
+}
+
+/// For people: one line a check, more for those that do not hold.
+pub fn text(pool: &str, findings: &[Finding], styles: &Styles) -> String {
+    let mut text = String::new();
+    let title = format!("User pool {pool}");
+    let _ = writeln!(text, "{}", styles.strong.apply_to(title));
+    for finding in findings {
+        let (style, mark) = match finding {
+            Finding { ok: true, .. } => (&styles.good, "ok      "),
+            Finding { unknown: true, .. } => (&styles.warn, "unknown "),
+            Finding {
+                accepted: Some(_), ..
+            } => (&styles.dim, "accepted"),
+            Finding {
+                severity: Severity::Warning,
+                ..
+            } => (&styles.warn, "warning "),
+            Finding {
+                severity: Severity::Error,
+                ..
+            } => (&styles.bad, "error   "),
+        };
+        let _ = writeln!(
+            text,
+            "  {} {:<23} {}",
+            style.apply_to(mark),
+            finding.id,
+            finding.message
+        );
+        for (label, value) in details(finding) {
+            let _ = writeln!(text, "           {:<23} {label}: {value}", "");
+        }
+    }
+    let _ = write!(text, "\n{}", summary(findings));
+    text
+}
+
+/// In a line: `47 checks: 1 error, 2 warnings, 1 accepted, 43 hold.`
+fn summary(findings: &[Finding]) -> String {
+    let count = |matches: &dyn Fn(&Finding) -> bool| {
+        findings.iter().filter(|finding| matches(finding)).count()
+    };
+    let all = findings.len();
+    let good = count(&|finding| finding.ok);
+    if good == all {
+        return format!("{all} checks, all hold.");
+    }
+    let open = |finding: &Finding| !finding.ok && !finding.unknown && finding.accepted.is_none();
+    let plural = |n: usize, word: &str| match n {
+        1 => format!("1 {word}"),
+        n => format!("{n} {word}s"),
+    };
+    let errors = count(&|finding| open(finding) && finding.severity == Severity::Error);
+    let warnings = count(&|finding| open(finding) && finding.severity == Severity::Warning);
+    let accepted = count(&|finding| finding.accepted.is_some());
+    let unknown = count(&|finding| finding.unknown);
+    let parts: Vec<String> = [
+        (errors, plural(errors, "error")),
+        (warnings, plural(warnings, "warning")),
+        (accepted, format!("{accepted} accepted")),
+        (unknown, format!("{unknown} could not be checked")),
+        (good, format!("{good} hold")),
+    ]
+    .into_iter()
+    .filter(|(n, _)| *n > 0)
+    .map(|(_, shown)| shown)
+    .collect();
+    format!("{}: {}.", plural(all, "check"), parts.join(", "))
+}

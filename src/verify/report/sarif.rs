@@ -1,0 +1,99 @@
+//! SARIF 2.1.0, as code scanning reads it: a rule a check, a result a finding that does not hold. What is accepted is a suppressed
+//! result; what could not be checked is a notification, because it is no result.
+
+use serde_json::{Value, json};
+
+use super::{Document, details};
+use crate::finding::{Finding, Severity};
+use crate::verify::checks;
+
+/// The one document, over all pools. Results lie on the configuration file: that is what a repository has of a pool.
+pub fn sarif(documents: &[Document<'_>], file: &str) -> Value {
+    let rules: Vec<Value> = checks()
+        .map(|check| {
+            json!({
+                "id": check.id,
+                "shortDescription": { "text": check.holds },
+                "defaultConfiguration": { "level": level(check.severity) },
+            })
+        })
+        .collect();
+    let every = || {
+        documents.iter().flat_map(|document| {
+            document
+                .findings
+                .iter()
+                .map(|finding| (document.pool, finding))
+        })
+    };
+    let results: Vec<Value> = every()
+        .filter(|(_, finding)| !finding.ok && !finding.unknown)
+        .map(|(pool, finding)| result(pool, finding, file))
+        .collect();
+    let notifications: Vec<Value> = every()
+        .filter(|(_, finding)| finding.unknown)
+        .map(|(pool, finding)| {
+            json!({
+                "level": "error",
+                "message": { "text": text(pool, finding) },
+                "associatedRule": { "id": finding.id },
+            })
+        })
+        .collect();
+    json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{
+            "tool": { "driver": {
+                "name": "jane-migrate",
+                "semanticVersion": env!("CARGO_PKG_VERSION"),
+                "rules": rules,
+            } },
+            "invocations": [{
+                "executionSuccessful": notifications.is_empty(),
+                "toolExecutionNotifications": notifications,
+            }],
+            "results": results,
+        }],
+    })
+}
+
+fn result(pool: &str, finding: &Finding, file: &str) -> Value {
+    let index = checks().position(|check| check.id == finding.id);
+    let mut result = json!({
+        "ruleId": finding.id,
+        "level": level(finding.severity),
+        "message": { "text": text(pool, finding) },
+        "locations": [{
+            "physicalLocation": {
+                "artifactLocation": { "uri": file },
+                "region": { "startLine": 1 },
+            },
+            "logicalLocations": [{ "fullyQualifiedName": pool, "kind": "resource" }],
+        }],
+        // The same finding tomorrow is the same alert.
+        "partialFingerprints": { "poolAndCheck/v1": format!("{pool}/{}", finding.id) },
+    });
+    if let Some(index) = index {
+        result["ruleIndex"] = index.into();
+    }
+    if let Some(reason) = &finding.accepted {
+        result["suppressions"] = json!([{ "kind": "external", "justification": reason }]);
+    }
+    result
+}
+
+fn text(pool: &str, finding: &Finding) -> String {
+    let mut text = format!("Pool {pool}: {}", finding.message);
+    for (label, value) in details(finding) {
+        text.push_str(&format!("\n{label}: {value}"));
+    }
+    text
+}
+
+fn level(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    }
+}

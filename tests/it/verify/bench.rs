@@ -1,0 +1,354 @@
+//! A deployed migration to break: everything holds, the secret lies in Secrets Manager, and each break can be made by a call of
+//! AWS's API as anybody would make it. What verify prints as the fix is what repairs it.
+
+use std::collections::BTreeSet;
+
+use jane_migrate_sandbox::Venv;
+use serde_json::{Value, json};
+
+use crate::support::{Corner, REGION, Ran, cache, http};
+
+/// What a proxy makes of an answer.
+pub type Edit = fn(&mut Value);
+
+/// The deployed migration.
+pub struct Bench {
+    /// Its account, folder and Jane.
+    pub corner: Corner,
+    /// The pool.
+    pub pool: String,
+    /// Its app client.
+    pub client: String,
+    /// The function.
+    pub function: String,
+    /// The directory's secret.
+    pub secret: String,
+}
+
+impl Bench {
+    /// Deploys a migration on which every check holds.
+    pub async fn new() -> Self {
+        let corner = Corner::new().await;
+        corner.add_accounts();
+        let pool = corner
+            .create_pool(json!({ "AdminCreateUserConfig": { "AllowAdminCreateUserOnly": true } }))
+            .await;
+        let client = corner.create_client(&pool, json!({})).await;
+        let mut bench = Self {
+            function: format!("jane-migrate-{pool}"),
+            secret: String::new(),
+            corner,
+            pool,
+            client,
+        };
+        let created = bench
+            .json(
+                "secretsmanager",
+                "secretsmanager.CreateSecret",
+                json!({ "Name": "jane", "SecretString": bench.corner.jane.client_secret() }),
+            )
+            .await;
+        bench.secret = created["ARN"].as_str().expect("an ARN").to_owned();
+        bench.configure("");
+        bench.deploy().await;
+        bench
+    }
+
+    /// Writes migrate.toml with `more` after the directory.
+    pub fn configure(&self, more: &str) {
+        let secret = format!("{{ secretsmanager = \"{}\" }}", self.secret);
+        self.configure_with(&secret, more);
+    }
+
+    /// The same, with the secret kept elsewhere.
+    pub fn configure_with(&self, secret: &str, more: &str) {
+        let config = format!(
+            "[directory]\nkind = \"jane\"\nurl = \"{}\"\nclient_id = \"{}\"\nclient_secret = {secret}\n\n{more}",
+            self.corner.jane.url(),
+            self.corner.jane.client_id(),
+        );
+        std::fs::write(self.corner.folder.path().join("migrate.toml"), config)
+            .expect("migrate.toml");
+    }
+
+    /// Deploys what is configured.
+    pub async fn deploy(&self) -> Ran {
+        let ran = self
+            .corner
+            .run(&["deploy", "--pool", &self.pool, "--yes"])
+            .await;
+        assert!(ran.code == 0, "{ran:#?}");
+        ran
+    }
+
+    /// Runs verify with more arguments.
+    pub async fn verify(&self, more: &[&str]) -> Ran {
+        let mut arguments = vec!["verify", "--pool", &self.pool, "--format", "json"];
+        arguments.extend(more);
+        self.corner.run(&arguments).await
+    }
+
+    /// The findings that do not hold.
+    pub async fn wrong(&self) -> Vec<Value> {
+        wrong(&self.verify(&[]).await)
+    }
+
+    /// A call of a service that speaks JSON.
+    pub async fn json(&self, service: &str, target: &str, body: Value) -> Value {
+        let headers = [
+            ("content-type", "application/x-amz-json-1.1"),
+            ("x-amz-target", target),
+            ("authorization", &self.corner.authorization(service)),
+        ];
+        let body = body.to_string();
+        let (status, answer) = http(
+            &self.corner.endpoint,
+            "POST",
+            "/",
+            &headers,
+            body.as_bytes(),
+        )
+        .await;
+        let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
+        assert_eq!(status, 200, "{target}: {answer}");
+        answer
+    }
+
+    /// A call of Lambda's API, below its date and version: `functions/NAME/...`.
+    pub async fn lambda(&self, method: &str, path: &str, body: Value) -> Value {
+        // An update is refused while another settles.
+        loop {
+            let headers = [
+                ("content-type", "application/json"),
+                ("authorization", &self.corner.authorization("lambda")),
+            ];
+            let path = format!("/2015-03-31/{path}");
+            let body = body.to_string();
+            let (status, answer) = http(
+                &self.corner.endpoint,
+                method,
+                &path,
+                &headers,
+                body.as_bytes(),
+            )
+            .await;
+            let text = String::from_utf8_lossy(&answer).into_owned();
+            if status == 409 || text.contains("cannot be assumed") {
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                continue;
+            }
+            assert!((200..300).contains(&status), "{method} {path}: {text}");
+            return serde_json::from_slice(&answer).unwrap_or_default();
+        }
+    }
+
+    /// A call of the function's own API.
+    pub async fn function(&self, method: &str, part: &str, body: Value) -> Value {
+        self.lambda(method, &format!("functions/{}{part}", self.function), body)
+            .await
+    }
+
+    /// Sets something of the function's configuration.
+    pub async fn reconfigure(&self, change: Value) {
+        self.function("PUT", "/configuration", change).await;
+        self.settled().await;
+    }
+
+    /// Waits until an update of the function is through.
+    pub async fn settled(&self) {
+        let patience = std::time::Duration::from_secs(30);
+        let aws = self.corner.aws().await;
+        aws.settled(&self.function, patience)
+            .await
+            .expect("it settles");
+    }
+
+    /// Adds a variable to the function's environment.
+    pub async fn set_variable(&self, name: &str, value: &str) {
+        let aws = self.corner.aws().await;
+        let found = aws
+            .function(&self.function)
+            .await
+            .expect("read")
+            .expect("there");
+        let mut variables: serde_json::Map<String, Value> = found
+            .function
+            .environment
+            .iter()
+            .map(|(name, value)| (name.clone(), json!(value.expose())))
+            .collect();
+        variables.insert(name.to_owned(), json!(value));
+        self.reconfigure(json!({ "Environment": { "Variables": variables } }))
+            .await;
+    }
+
+    /// A call of IAM's API.
+    pub async fn iam(&self, action: &str, parameters: &[(&str, &str)]) {
+        let mut form = format!("Action={action}&Version=2010-05-08");
+        for (name, value) in parameters {
+            let value: String = value
+                .bytes()
+                .map(|byte| match byte.is_ascii_alphanumeric() {
+                    true => char::from(byte).to_string(),
+                    false => format!("%{byte:02X}"),
+                })
+                .collect();
+            form.push_str(&format!("&{name}={value}"));
+        }
+        let headers = [
+            ("content-type", "application/x-www-form-urlencoded"),
+            ("authorization", &self.corner.authorization("iam")),
+        ];
+        let (status, answer) = http(
+            &self.corner.endpoint,
+            "POST",
+            "/",
+            &headers,
+            form.as_bytes(),
+        )
+        .await;
+        assert_eq!(
+            status,
+            200,
+            "{action}: {}",
+            String::from_utf8_lossy(&answer)
+        );
+    }
+
+    /// Sets members of the pool; the others that this pool has are carried along.
+    pub async fn update_pool(&self, change: Value) {
+        let pool = self.corner.pool(&self.pool).await;
+        let mut body = json!({ "UserPoolId": self.pool });
+        for member in [
+            "LambdaConfig",
+            "AdminCreateUserConfig",
+            "Policies",
+            "AccountRecoverySetting",
+        ] {
+            if !pool[member].is_null() {
+                body[member] = pool[member].clone();
+            }
+        }
+        // Refused nowadays, though still described.
+        if let Some(config) = body["AdminCreateUserConfig"].as_object_mut() {
+            config.remove("UnusedAccountValidityDays");
+        }
+        let (body_members, change) = (body.as_object_mut(), change);
+        if let (Some(members), Value::Object(change)) = (body_members, change) {
+            members.extend(change);
+        }
+        self.corner.cognito("UpdateUserPool", body).await;
+    }
+
+    /// Sets members of the client; the others that it has are carried along.
+    pub async fn update_client(&self, change: Value) {
+        let mut body = self.corner.client(&self.pool, &self.client).await;
+        if let (Some(members), Value::Object(change)) = (body.as_object_mut(), change) {
+            for read_only in ["ClientSecret", "CreationDate", "LastModifiedDate"] {
+                members.remove(read_only);
+            }
+            members.extend(change);
+        }
+        self.corner.cognito("UpdateUserPoolClient", body).await;
+    }
+
+    /// Everything holds.
+    pub async fn holds(&self) {
+        let wrong = self.wrong().await;
+        assert!(wrong.is_empty(), "{wrong:#?}");
+    }
+
+    /// This check alone fails, with this severity. The fix that is printed.
+    pub async fn fails(&self, id: &str, severity: &str) -> String {
+        self.fail(&[id], severity).await
+    }
+
+    /// These checks fail and no other; the first has this severity, and its fix is given.
+    pub async fn fail(&self, ids: &[&str], severity: &str) -> String {
+        let wrong = self.wrong().await;
+        let failed: BTreeSet<&str> = wrong.iter().filter_map(|f| f["id"].as_str()).collect();
+        assert_eq!(failed, ids.iter().copied().collect(), "{wrong:#?}");
+        let finding = wrong
+            .iter()
+            .find(|finding| finding["id"] == ids[0])
+            .expect("the finding");
+        assert_eq!(finding["severity"], severity, "{finding:#}");
+        for member in ["message", "expected", "found", "fix"] {
+            assert!(finding[member].is_string(), "{member}: {finding:#}");
+        }
+        finding["fix"].as_str().expect("a fix").to_owned()
+    }
+
+    /// This check alone fails, and the command it prints repairs it.
+    pub async fn fails_and_is_fixed(&self, id: &str, severity: &str) {
+        let fix = self.fails(id, severity).await;
+        self.run_fix(&fix).await;
+        let wrong = self.wrong().await;
+        assert!(wrong.is_empty(), "after `{fix}`: {wrong:#?}");
+    }
+
+    /// Runs a fix as a person would paste it: ours as the program, AWS's as AWS's own command line.
+    pub async fn run_fix(&self, fix: &str) {
+        if let Some(arguments) = fix.strip_prefix("jane-migrate ") {
+            let mut arguments: Vec<&str> = arguments.split(' ').collect();
+            arguments.push("--yes");
+            let ran = self.corner.run(&arguments).await;
+            assert!(ran.code == 0, "{fix}: {ran:#?}");
+            return;
+        }
+        let arguments = fix
+            .strip_prefix("aws ")
+            .unwrap_or_else(|| panic!("no command: {fix}"));
+        let venv = aws_cli().await;
+        let output = tokio::process::Command::new("sh")
+            .arg("-c")
+            .arg(format!("{} -m awscli {arguments}", venv.python().display()))
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").expect("a PATH"))
+            .envs([
+                ("AWS_ENDPOINT_URL", self.corner.endpoint.as_str()),
+                ("AWS_ACCESS_KEY_ID", &self.corner.account),
+                ("AWS_SECRET_ACCESS_KEY", "secret"),
+                ("AWS_DEFAULT_REGION", REGION),
+                ("AWS_EC2_METADATA_DISABLED", "true"),
+            ])
+            .output()
+            .await
+            .expect("sh runs");
+        assert!(
+            output.status.success(),
+            "{fix}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+}
+
+/// The findings of a JSON document that do not hold.
+pub fn wrong(ran: &Ran) -> Vec<Value> {
+    let document = ran.json();
+    let findings = document["findings"].as_array().expect("findings");
+    findings
+        .iter()
+        .filter(|finding| finding["ok"] == false && finding["unknown"] != true)
+        .cloned()
+        .collect()
+}
+
+/// AWS's command line.
+pub async fn aws_cli() -> Venv {
+    Venv::install(&cache(), "awscli-1.46.2", "awscli==1.46.2", &|_| ())
+        .await
+        .expect("awscli installs")
+}
+
+/// A zip that is not ours.
+pub fn foreign_zip() -> String {
+    use base64::Engine;
+    use std::io::Write;
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default();
+    zip.start_file("bootstrap", options).expect("a file");
+    zip.write_all(b"#!/bin/sh\n").expect("written");
+    let bytes = zip.finish().expect("a zip").into_inner();
+    base64::prelude::BASE64_STANDARD.encode(bytes)
+}

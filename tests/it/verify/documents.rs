@@ -1,0 +1,89 @@
+//! What is written about verify: the help lists every check, and what the documentation shows is what CI systems and the
+//! program take.
+
+use std::path::Path;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use jane_migrate::cli::Cli;
+use jane_migrate::verify::checks;
+
+use super::formats::matches_schema;
+use crate::support::Corner;
+
+/// The fenced blocks of a document, each with its first line.
+fn blocks(document: &str) -> Vec<&str> {
+    document.split("\n```").skip(1).step_by(2).collect()
+}
+
+fn documentation() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ci.md");
+    std::fs::read_to_string(path).expect("docs/ci.md")
+}
+
+#[tokio::test]
+async fn the_help_lists_every_check() {
+    let corner = Corner::new().await;
+    let ran = corner.run(&["verify", "--help"]).await.ended(0);
+    let mut ids: Vec<&str> = checks().map(|check| check.id).collect();
+    for id in &ids {
+        assert!(
+            ran.stdout.contains(&format!(" {id} ")),
+            "{id} is not in the help"
+        );
+    }
+    let all = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), all, "an id stands for one check");
+    assert!(
+        ids.iter()
+            .all(|id| id.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'))
+    );
+}
+
+#[tokio::test]
+async fn the_workflows_are_what_github_and_gitlab_take() {
+    let documentation = documentation();
+    let folder = tempfile::tempdir().unwrap();
+    for (named, schema) in [
+        ("# .github/workflows/", "vendor.github-workflows"),
+        ("# .gitlab-ci.yml", "vendor.gitlab-ci"),
+    ] {
+        let block = blocks(&documentation)
+            .into_iter()
+            .find(|block| block.contains(named))
+            .unwrap_or_else(|| panic!("no {named}"));
+        let yaml = block.strip_prefix("yaml\n").expect("a block of YAML");
+        let file = folder.path().join(format!("{schema}.yml"));
+        std::fs::write(&file, yaml).unwrap();
+        matches_schema(&["--builtin-schema", schema], &file).await;
+    }
+}
+
+#[test]
+fn every_command_the_documentation_shows_exists() {
+    let documentation = documentation();
+    let commands: Vec<&str> = documentation
+        .lines()
+        .filter_map(|line| line.split_once("jane-migrate verify"))
+        .map(|(_, arguments)| {
+            arguments
+                .split(['`', '>', '|', '#'])
+                .next()
+                .unwrap_or_default()
+        })
+        .collect();
+    assert!(commands.len() >= 4, "{commands:?}");
+    for command in commands {
+        let arguments = command.replace("\"$POOL\"", "us-east-1_AbC123456");
+        let line = std::iter::once("jane-migrate")
+            .chain(std::iter::once("verify"))
+            .chain(arguments.split_whitespace());
+        match Cli::try_parse_from(line) {
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::DisplayHelp => {}
+            Err(error) => panic!("verify{command}: {error}"),
+        }
+    }
+}

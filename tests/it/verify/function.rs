@@ -1,0 +1,130 @@
+//! The function itself. What no call can bring about on the emulator, a proxy in front of it shows instead.
+
+use jane_migrate_sandbox::{Fate, Proxy};
+use serde_json::{Value, json};
+
+use super::bench::{Bench, Edit, wrong};
+
+#[tokio::test]
+async fn the_functions_settings_are_those_of_the_deploy() {
+    let bench = Bench::new().await;
+
+    bench.reconfigure(json!({ "Runtime": "python3.12" })).await;
+    bench.fails_and_is_fixed("function-runtime", "error").await;
+
+    let aws = bench.corner.aws().await;
+    let found = aws.function(&bench.function).await.unwrap().unwrap();
+    let settings = found.function.environment["JANE_MIGRATE_SETTINGS"].expose();
+    let mut settings: Value = serde_json::from_str(settings).unwrap();
+    settings["response"]["force_alias_creation"] = json!(true);
+    bench
+        .set_variable("JANE_MIGRATE_SETTINGS", &settings.to_string())
+        .await;
+    bench.fails_and_is_fixed("function-settings", "error").await;
+
+    bench.reconfigure(json!({ "Timeout": 30 })).await;
+    bench.fails_and_is_fixed("function-limits", "warning").await;
+    bench.reconfigure(json!({ "MemorySize": 128 })).await;
+    bench.fails_and_is_fixed("function-limits", "warning").await;
+
+    let trust = json!({ "Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": { "Service": "lambda.amazonaws.com" }, "Action": "sts:AssumeRole",
+    }] });
+    let mighty = format!("mighty-{}", bench.corner.account);
+    bench
+        .iam(
+            "CreateRole",
+            &[
+                ("RoleName", &mighty),
+                ("AssumeRolePolicyDocument", &trust.to_string()),
+            ],
+        )
+        .await;
+    let arn = format!("arn:aws:iam::{}:role/{mighty}", bench.corner.account);
+    bench.reconfigure(json!({ "Role": arn })).await;
+    bench.fails_and_is_fixed("function-role", "error").await;
+
+    bench
+        .function(
+            "PUT",
+            "/concurrency",
+            json!({ "ReservedConcurrentExecutions": 0 }),
+        )
+        .await;
+    bench.fails_and_is_fixed("concurrency", "error").await;
+    bench
+        .function(
+            "PUT",
+            "/concurrency",
+            json!({ "ReservedConcurrentExecutions": 2 }),
+        )
+        .await;
+    bench.fails_and_is_fixed("concurrency", "warning").await;
+
+    let signing = "arn:aws:lambda:us-west-2:123456789012:code-signing-config:csc-0123456789abcdef0";
+    bench
+        .function(
+            "PUT",
+            "/code-signing-config",
+            json!({ "CodeSigningConfigArn": signing }),
+        )
+        .await;
+    bench.fails_and_is_fixed("code-signing", "warning").await;
+
+    bench
+        .function(
+            "PUT",
+            "/runtime-management-config",
+            json!({ "UpdateRuntimeOn": "Manual",
+            "RuntimeVersionArn": "arn:aws:lambda:us-west-2::runtime:0123456789abcdef" }),
+        )
+        .await;
+    bench.fails_and_is_fixed("runtime-updates", "warning").await;
+}
+
+#[tokio::test]
+async fn a_function_that_is_not_what_it_was_fails_its_check_alone() {
+    let mut bench = Bench::new().await;
+    let endpoint = bench.corner.endpoint.clone();
+    let edits: [(&str, &str, Edit); 4] = [
+        ("function-active", "error", |answer| {
+            answer["Configuration"]["State"] = json!("Failed");
+            answer["Configuration"]["StateReason"] = json!("the image is gone");
+        }),
+        ("function-network", "error", |answer| {
+            answer["Configuration"]["VpcConfig"] = json!({ "SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"], "VpcId": "vpc-1" });
+        }),
+        ("durable-execution", "error", |answer| {
+            answer["Configuration"]["DurableConfig"] = json!({ "RetentionPeriodInDays": 14 });
+        }),
+        ("function-code", "error", |answer| {
+            answer["Configuration"]["Architectures"] = json!(["arm64"]);
+        }),
+    ];
+    for (id, severity, edit) in edits {
+        let proxy = Proxy::start(&endpoint, move |call| match call.action.as_str() {
+            "GetFunction" => Fate::Edit(edit),
+            _ => Fate::Pass,
+        })
+        .await
+        .expect("a proxy");
+        bench.corner.endpoint = proxy.url();
+        bench.fails(id, severity).await;
+    }
+    bench.corner.endpoint = endpoint;
+    bench.holds().await;
+}
+
+#[tokio::test]
+async fn without_a_function_its_other_checks_say_only_that_they_could_not_be_made() {
+    let bench = Bench::new().await;
+    bench.function("DELETE", "", json!({})).await;
+    let ran = bench.verify(&[]).await.ended(1);
+    let failed: Vec<String> = wrong(&ran)
+        .iter()
+        .map(|finding| finding["id"].as_str().unwrap_or_default().to_owned())
+        .collect();
+    assert_eq!(failed, ["invoke-permission", "function-active"]);
+    bench.deploy().await;
+    bench.holds().await;
+}

@@ -1,0 +1,12 @@
+//! Verify: a deployed migration on which everything holds, broken in one way at a time.
+
+mod bench;
+mod capture;
+mod documents;
+mod formats;
+mod function;
+mod pool;
+mod probe;
+mod reads;
+mod secrets;
+mod trigger;

@@ -1,0 +1,192 @@
+//! The pool, its clients, and the migration's course.
+
+use jane_migrate_sandbox::{Fate, Fault, Proxy};
+use serde_json::json;
+
+use super::bench::{Bench, Edit};
+use crate::support::REGION;
+
+impl Bench {
+    /// Forgets the pool as it was, so that a change of it is only what the change means.
+    fn forget_the_pool(&self) {
+        let name = format!("jane-migrate.{}.snapshot.json", self.pool);
+        std::fs::remove_file(self.corner.folder.path().join(name)).expect("a snapshot");
+    }
+}
+
+#[tokio::test]
+async fn the_clients_let_passwords_in_and_tell_strangers_nothing() {
+    let bench = Bench::new().await;
+    bench
+        .update_client(
+            json!({ "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"] }),
+        )
+        .await;
+    bench
+        .fails_and_is_fixed("client-password-auth", "error")
+        .await;
+
+    bench
+        .update_client(json!({ "PreventUserExistenceErrors": "LEGACY" }))
+        .await;
+    bench.fails("client-user-existence", "warning").await;
+    bench
+        .update_client(json!({ "PreventUserExistenceErrors": "ENABLED" }))
+        .await;
+    bench.holds().await;
+
+    bench
+        .update_client(json!({ "WriteAttributes": ["email"] }))
+        .await;
+    bench.fails("attributes-writable", "warning").await;
+    bench
+        .update_client(json!({ "WriteAttributes": null }))
+        .await;
+    bench.holds().await;
+
+    let jane = &bench.corner.jane;
+    jane.register_client(&bench.client, "us-east-1_Other", REGION);
+    bench.fails("jane-knows-client", "error").await;
+    jane.register_client(&bench.client, &bench.pool, REGION);
+    bench.holds().await;
+}
+
+#[tokio::test]
+async fn a_change_of_the_pool_is_told_and_so_is_what_it_means() {
+    let bench = Bench::new().await;
+    bench
+        .update_pool(json!({ "UserPoolTags": { "team": "others" } }))
+        .await;
+    bench.fails("pool-unchanged", "warning").await;
+    bench.update_pool(json!({})).await;
+    bench.holds().await;
+
+    bench.forget_the_pool();
+    let trigger = bench.corner.pool(&bench.pool).await["LambdaConfig"]["UserMigration"].take();
+    let other = format!(
+        "arn:aws:lambda:{REGION}:{}:function:other",
+        bench.corner.account
+    );
+    bench
+        .update_pool(json!({ "LambdaConfig": { "UserMigration": trigger, "PreSignUp": other } }))
+        .await;
+    bench.fails("pre-signup", "warning").await;
+    bench
+        .update_pool(json!({ "LambdaConfig": { "UserMigration": trigger } }))
+        .await;
+
+    bench
+        .update_pool(json!({ "AdminCreateUserConfig": { "AllowAdminCreateUserOnly": false } }))
+        .await;
+    bench.fails("open-sign-up", "warning").await;
+    bench
+        .update_pool(json!({ "AdminCreateUserConfig": { "AllowAdminCreateUserOnly": true } }))
+        .await;
+
+    let nobody = json!({ "RecoveryMechanisms": [{ "Name": "admin_only", "Priority": 1 }] });
+    bench
+        .update_pool(json!({ "AccountRecoverySetting": nobody }))
+        .await;
+    bench.fails("recovery-channel", "warning").await;
+    let by_email = json!({ "RecoveryMechanisms": [{ "Name": "verified_email", "Priority": 1 }] });
+    bench
+        .update_pool(json!({ "AccountRecoverySetting": by_email }))
+        .await;
+    bench.holds().await;
+}
+
+#[tokio::test]
+async fn the_configuration_suits_the_pool() {
+    let mut bench = Bench::new().await;
+    for (id, severity, more) in [
+        (
+            "username-case",
+            "warning",
+            "[response]\nusername = \"as-typed\"\n",
+        ),
+        (
+            "alias-takeover",
+            "warning",
+            "[response]\nforce_alias_creation = true\n",
+        ),
+        ("window-open", "error", "[window]\ncloses = 2020-01-01\n"),
+    ] {
+        bench.configure(more);
+        // Verify has deploy's last word, and may fail it.
+        bench
+            .corner
+            .run(&["deploy", "--pool", &bench.pool, "--yes"])
+            .await;
+        bench.fails(id, severity).await;
+    }
+    bench.configure("");
+    bench.deploy().await;
+    bench.holds().await;
+
+    // What cannot be changed once a pool is there shows through a proxy. The function should know of it, too.
+    let endpoint = bench.corner.endpoint.clone();
+    let edits: [(&[&str], Edit); 3] = [
+        (&["attributes-schema", "function-settings"], |answer| {
+            let schema = answer["UserPool"]["SchemaAttributes"].as_array_mut();
+            schema
+                .expect("a schema")
+                .push(json!({ "Name": "custom:shop", "Required": true, "Mutable": true }));
+        }),
+        (&["username-alias", "function-settings"], |answer| {
+            answer["UserPool"]["AliasAttributes"] = json!(["email"]);
+        }),
+        (&["attributes-writable"], |answer| {
+            let schema = answer["UserPool"]["SchemaAttributes"].as_array_mut();
+            for attribute in schema.expect("a schema") {
+                if attribute["Name"] == "family_name" {
+                    attribute["Mutable"] = json!(false);
+                }
+            }
+        }),
+    ];
+    bench.forget_the_pool();
+    for (ids, edit) in edits {
+        let proxy = Proxy::start(&endpoint, move |call| match call.action.as_str() {
+            "DescribeUserPool" => Fate::Edit(edit),
+            _ => Fate::Pass,
+        })
+        .await
+        .expect("a proxy");
+        bench.corner.endpoint = proxy.url();
+        let severity = if ids.len() == 2 { "error" } else { "warning" };
+        bench.fail(ids, severity).await;
+    }
+
+    bench.configure("[attributes]\nphone_number = \"=\"\n");
+    bench.corner.endpoint = endpoint.clone();
+    bench.deploy().await;
+    let proxy = Proxy::start(&endpoint, |call| match call.action.as_str() {
+        "GetUserPoolMfaConfig" => Fate::Edit(|answer| {
+            answer["MfaConfiguration"] = json!("ON");
+            answer["SmsMfaConfiguration"] = json!({ "SmsConfiguration": { "SnsCallerArn": "arn:aws:iam::123456789012:role/sms" } });
+        }),
+        _ => Fate::Pass,
+    })
+    .await
+    .expect("a proxy");
+    bench.corner.endpoint = proxy.url();
+    bench.fails("mfa-phone", "warning").await;
+}
+
+#[tokio::test]
+async fn a_bad_day_shows() {
+    let bench = Bench::new().await;
+    bench
+        .corner
+        .jane
+        .set_fault_everywhere(Some(Fault::Status(503)));
+    let sign_in = json!({
+        "AuthFlow": "USER_PASSWORD_AUTH", "ClientId": bench.client,
+        "AuthParameters": { "USERNAME": "ada@example.com", "PASSWORD": "Right-Pass-1" },
+    });
+    let (status, answer) = bench.corner.try_cognito("InitiateAuth", sign_in).await;
+    assert_ne!(status, 200, "{answer}");
+    bench.corner.jane.set_fault_everywhere(None);
+    let fix = bench.fails("health", "warning").await;
+    assert!(fix.contains("aws logs filter-log-events"), "{fix}");
+}

@@ -1,0 +1,197 @@
+//! `--probe`: the deployed function is tried, and nobody is migrated by that.
+
+use std::process::Stdio;
+
+use jane_migrate_sandbox::{Fate, Fault, Proxy};
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+
+use super::bench::Bench;
+use crate::support::Ran;
+
+/// The finding of this id.
+fn finding(ran: &Ran, id: &str) -> Value {
+    let document = ran.json();
+    let findings = document["findings"].as_array().expect("findings");
+    findings
+        .iter()
+        .find(|finding| finding["id"] == id)
+        .unwrap_or_else(|| panic!("no {id}: {ran:#?}"))
+        .clone()
+}
+
+async fn users(bench: &Bench) -> Vec<Value> {
+    let answer = bench
+        .corner
+        .cognito("ListUsers", json!({ "UserPoolId": bench.pool }))
+        .await;
+    answer["Users"].as_array().cloned().unwrap_or_default()
+}
+
+/// Runs verify with a test user whose password comes from standard input.
+async fn with_test_user(bench: &Bench, name: &str, password: &str) -> Ran {
+    let arguments = [
+        "verify",
+        "--pool",
+        &bench.pool,
+        "--format",
+        "json",
+        "--probe",
+        "--test-user",
+        name,
+        "--password-stdin",
+    ];
+    let mut child = bench
+        .corner
+        .command(&arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut stdin = child.stdin.take().expect("its input");
+    stdin
+        .write_all(format!("{password}\n").as_bytes())
+        .await
+        .expect("written");
+    drop(stdin);
+    let output = child.wait_with_output().await.expect("it ends");
+    Ran {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8(output.stdout).expect("text"),
+        stderr: String::from_utf8(output.stderr).expect("text"),
+    }
+}
+
+#[tokio::test]
+async fn the_function_is_tried_and_the_pool_stays_empty() {
+    let bench = Bench::new().await;
+    // Started anew, so that a cold start is met.
+    bench.reconfigure(json!({ "Timeout": 5 })).await;
+    let ran = bench.verify(&["--probe"]).await.ended(0);
+    for id in ["probe-unknown-user", "probe-forgot-password"] {
+        let message = finding(&ran, id)["message"].as_str().unwrap().to_owned();
+        assert!(
+            message.contains("warm ") && message.contains("of 5000 ms"),
+            "{message}"
+        );
+    }
+    assert!(ran.stdout.contains("cold "), "{ran:#?}");
+    for id in ["probe-migrates-nobody", "log-hygiene"] {
+        assert_eq!(finding(&ran, id)["ok"], true);
+    }
+    assert!(users(&bench).await.is_empty());
+
+    // Without being asked, nothing is invoked.
+    let before = bench
+        .corner
+        .jane
+        .count(jane_migrate_sandbox::JaneCall::UserExists);
+    let ran = bench.verify(&[]).await.ended(0);
+    assert!(!ran.stdout.contains("probe-"), "{ran:#?}");
+    let after = bench
+        .corner
+        .jane
+        .count(jane_migrate_sandbox::JaneCall::UserExists);
+    assert_eq!(before, after);
+}
+
+#[tokio::test]
+async fn a_test_user_would_be_migrated_and_is_not() {
+    let bench = Bench::new().await;
+    let ran = with_test_user(&bench, "ada@example.com", "Right-Pass-1")
+        .await
+        .ended(0);
+    assert_eq!(finding(&ran, "probe-test-user")["ok"], true);
+    assert!(users(&bench).await.is_empty());
+
+    let ran = with_test_user(&bench, "ada@example.com", "Wrong-Pass-1")
+        .await
+        .ended(1);
+    let found = finding(&ran, "probe-test-user");
+    assert_eq!(found["ok"], false);
+    for shown in [&ran.stdout, &ran.stderr] {
+        assert!(!shown.contains("Wrong-Pass-1"), "{ran:#?}");
+    }
+    let group = format!("/aws/lambda/{}", bench.function);
+    let logged = bench
+        .json(
+            "logs",
+            "Logs_20140328.FilterLogEvents",
+            json!({ "logGroupName": group }),
+        )
+        .await;
+    assert!(!logged.to_string().contains("-Pass-1"), "{logged}");
+}
+
+#[tokio::test]
+async fn a_directory_that_is_down_fails_the_probe() {
+    let bench = Bench::new().await;
+    bench
+        .corner
+        .jane
+        .set_fault_everywhere(Some(Fault::Status(503)));
+    let ran = bench
+        .verify(&[
+            "--probe",
+            "--only",
+            "probe-unknown-user,probe-forgot-password",
+        ])
+        .await
+        .ended(1);
+    for id in ["probe-unknown-user", "probe-forgot-password"] {
+        let found = finding(&ran, id);
+        assert_eq!(found["ok"], false, "{found:#}");
+        assert!(
+            found["found"].as_str().unwrap().contains("directory"),
+            "{found:#}"
+        );
+    }
+    bench.corner.jane.set_fault_everywhere(None);
+    bench
+        .verify(&[
+            "--probe",
+            "--only",
+            "probe-unknown-user,probe-forgot-password",
+        ])
+        .await
+        .ended(0);
+}
+
+#[tokio::test]
+async fn a_function_that_migrates_everybody_or_logs_passwords_is_found() {
+    let mut bench = Bench::new().await;
+    let endpoint = bench.corner.endpoint.clone();
+    let migrates: fn(&mut Value) = |answer| {
+        answer["response"]["userAttributes"] = json!({ "email": "x@example.com" });
+        answer["response"]["finalUserStatus"] = json!("CONFIRMED");
+    };
+    let proxy = Proxy::start(&endpoint, move |call| match call.action.as_str() {
+        "Invoke" => Fate::Edit(migrates),
+        // The pool seems to know whoever it is asked about.
+        _ => Fate::Pass,
+    })
+    .await
+    .expect("a proxy");
+    bench.corner.endpoint = proxy.url();
+    let ran = bench
+        .verify(&["--probe", "--only", "probe-unknown-user"])
+        .await
+        .ended(1);
+    assert_eq!(finding(&ran, "probe-unknown-user")["ok"], false);
+}
+
+#[tokio::test]
+async fn without_a_function_there_is_nothing_to_try() {
+    let bench = Bench::new().await;
+    bench
+        .corner
+        .run(&["teardown", "--pool", &bench.pool, "--yes", "--force"])
+        .await
+        .ended(0);
+    let ran = bench
+        .verify(&["--probe", "--only", "probe-unknown-user"])
+        .await
+        .ended(2);
+    assert_eq!(finding(&ran, "probe-unknown-user")["unknown"], true);
+}

@@ -1,0 +1,142 @@
+//! The directory's secret, the function's environment, and the role that reads the one and runs in the other.
+
+use serde_json::json;
+
+use super::bench::Bench;
+
+#[tokio::test]
+async fn the_secret_is_kept_and_nothing_foreign_is_in_the_environment() {
+    let bench = Bench::new().await;
+
+    bench.set_variable("PAYMENTS_API_TOKEN", "abc").await;
+    bench.fails_and_is_fixed("env-secrets", "error").await;
+    bench
+        .set_variable(
+            "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+            "https://attacker.example",
+        )
+        .await;
+    bench.fails_and_is_fixed("env-only", "error").await;
+    let key = format!(
+        "arn:aws:kms:{}:{}:key/11111111-2222-3333-4444-555555555555",
+        crate::support::REGION,
+        bench.corner.account
+    );
+    bench.reconfigure(json!({ "KMSKeyArn": key })).await;
+    bench.fails_and_is_fixed("env-kms", "error").await;
+
+    bench
+        .json(
+            "secretsmanager",
+            "secretsmanager.DeleteSecret",
+            json!({ "SecretId": bench.secret, "RecoveryWindowInDays": 7 }),
+        )
+        .await;
+    bench.fails_and_is_fixed("secret-exists", "error").await;
+
+    let everybody = json!({ "Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": "*", "Action": "secretsmanager:GetSecretValue", "Resource": "*",
+    }] });
+    bench
+        .json(
+            "secretsmanager",
+            "secretsmanager.PutResourcePolicy",
+            json!({ "SecretId": bench.secret, "ResourcePolicy": everybody.to_string() }),
+        )
+        .await;
+    bench.fails_and_is_fixed("secret-policy", "error").await;
+}
+
+#[tokio::test]
+async fn a_secret_in_a_parameter_is_encrypted_and_one_in_the_environment_is_told() {
+    let bench = Bench::new().await;
+    let secret = bench.corner.jane.client_secret().to_owned();
+    let put = json!({ "Name": "/jane/plain", "Value": secret, "Type": "String" });
+    bench.json("ssm", "AmazonSSM.PutParameter", put).await;
+    bench.configure_with("{ ssm = \"/jane/plain\" }", "");
+    // Verify has deploy's last word, and fails it.
+    let ran = bench
+        .corner
+        .run(&["deploy", "--pool", &bench.pool, "--yes"])
+        .await
+        .ended(1);
+    assert!(ran.stdout.contains("secret-encrypted"), "{ran:#?}");
+    bench.fails("secret-encrypted", "error").await;
+
+    let put = json!({ "Name": "/jane/sealed", "Value": secret, "Type": "SecureString" });
+    bench.json("ssm", "AmazonSSM.PutParameter", put).await;
+    bench.configure_with("{ ssm = \"/jane/sealed\" }", "");
+    bench.deploy().await;
+    bench.holds().await;
+
+    let gone = json!({ "Name": "/jane/sealed" });
+    bench.json("ssm", "AmazonSSM.DeleteParameter", gone).await;
+    bench.fails("secret-exists", "error").await;
+
+    bench.configure_with("{ env = \"JANE_CLIENT_SECRET\" }", "");
+    bench.deploy().await;
+    bench.fails("environment-secret", "warning").await;
+}
+
+#[tokio::test]
+async fn the_role_may_do_what_it_needs_and_no_more() {
+    let bench = Bench::new().await;
+    let aws = bench.corner.aws().await;
+
+    let trust = json!({ "Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": { "Service": "lambda.amazonaws.com", "AWS": "210987654321" },
+        "Action": "sts:AssumeRole",
+    }] });
+    aws.set_trust(&bench.function, &trust).await.unwrap();
+    bench.fails_and_is_fixed("role-trust", "error").await;
+
+    let allow = |action: &str, resource: &str| json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": action, "Resource": resource }] });
+    let more = allow("iam:PassRole", "arn:aws:iam::123456789012:role/r");
+    aws.put_role_policy(&bench.function, "more", &more)
+        .await
+        .unwrap();
+    bench.fails_and_is_fixed("role-permissions", "error").await;
+    let elsewhere = allow(
+        "logs:PutLogEvents",
+        "arn:aws:logs:us-west-2:123456789012:log-group:other:*",
+    );
+    aws.put_role_policy(&bench.function, "more", &elsewhere)
+        .await
+        .unwrap();
+    bench
+        .fails_and_is_fixed("role-permissions", "warning")
+        .await;
+
+    // What a managed policy says is read, too.
+    let managed = format!("arn:aws:iam::{}:policy/all", bench.corner.account);
+    bench
+        .iam(
+            "CreatePolicy",
+            &[
+                ("PolicyName", "all"),
+                ("PolicyDocument", &allow("*", "*").to_string()),
+            ],
+        )
+        .await;
+    bench
+        .iam(
+            "AttachRolePolicy",
+            &[("RoleName", &bench.function), ("PolicyArn", &managed)],
+        )
+        .await;
+    bench.fails_and_is_fixed("role-permissions", "error").await;
+
+    let less = allow(
+        "logs:PutLogEvents",
+        &format!(
+            "arn:aws:logs:{}:{}:log-group:/aws/lambda/{}:*",
+            crate::support::REGION,
+            bench.corner.account,
+            bench.function
+        ),
+    );
+    aws.put_role_policy(&bench.function, "jane-migrate", &less)
+        .await
+        .unwrap();
+    bench.fails_and_is_fixed("role-needs", "error").await;
+}
