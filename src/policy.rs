@@ -23,7 +23,7 @@ pub enum Duty {
     Deploy,
     /// `verify`, which changes nothing.
     Verify,
-    /// What `verify --probe` needs besides: to invoke the function, which is to try passwords.
+    /// What `verify --probe` needs besides: to invoke the function, which is to try passwords, and to see that nobody came of it.
     Probe,
     /// `status`.
     Status,
@@ -102,6 +102,7 @@ pub struct Grant {
 
 /// Reads what `observe` reads.
 const OBSERVE: &[Duty] = &[Plan, Deploy, Verify, Try, Teardown];
+const TAGGED: &[Duty] = &[Plan, Deploy, Try, Teardown];
 const CHANGE: &[Duty] = &[Deploy, Teardown];
 const DEPLOY: &[Duty] = &[Deploy];
 const TEARDOWN: &[Duty] = &[Teardown];
@@ -140,7 +141,7 @@ pub const GRANTS: &[Grant] = &[
     call("cognito-idp:GetUserPoolMfaConfig", On::Pool, OBSERVE),
     call("cognito-idp:ListUserPoolClients", On::Pool, POOL),
     call("cognito-idp:DescribeUserPoolClient", On::Pool, OBSERVE),
-    call("cognito-idp:AdminGetUser", On::Pool, &[Try]),
+    call("cognito-idp:AdminGetUser", On::Pool, &[Probe, Try]),
     call("cognito-idp:UpdateUserPool", On::Pool, CHANGE),
     call("cognito-idp:UpdateUserPoolClient", On::Pool, CHANGE),
     call("lambda:GetFunction", On::Versions, OBSERVE),
@@ -202,14 +203,18 @@ pub const GRANTS: &[Grant] = &[
         "Cognito asks for it whenever a pool with message senders of its own is updated",
     ),
     call("logs:DescribeLogGroups", On::LogGroups, POOL),
-    call("logs:ListTagsForResource", On::LogGroup, OBSERVE),
+    call("logs:ListTagsForResource", On::LogGroup, TAGGED),
     call("logs:DescribeSubscriptionFilters", On::LogGroup, CHECK),
     call("logs:DescribeAccountPolicies", On::Account, CHECK),
     call("cloudwatch:GetMetricData", On::Account, CHECK),
     call("logs:CreateLogGroup", On::LogGroup, DEPLOY),
     call("logs:TagResource", On::LogGroup, DEPLOY),
     call("logs:PutRetentionPolicy", On::LogGroup, DEPLOY),
-    call("logs:FilterLogEvents", On::LogGroup, LOG),
+    call(
+        "logs:FilterLogEvents",
+        On::LogGroup,
+        &[Probe, Status, Teardown],
+    ),
     call("logs:StartQuery", On::LogGroup, LOG),
     call("logs:GetQueryResults", On::Account, LOG),
     call("logs:DeleteLogGroup", On::LogGroup, TEARDOWN),

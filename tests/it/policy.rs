@@ -18,6 +18,7 @@ fn action(entry: &Entry) -> Option<String> {
     match (entry.service.as_str(), entry.action.as_str()) {
         (_, trigger) if trigger.starts_with("Invoke ") => None,
         ("lambda", "Invoke") => Some("lambda:InvokeFunction".into()),
+        ("monitoring", action) => Some(format!("cloudwatch:{action}")),
         (service, action) => Some(format!("{service}:{action}")),
     }
 }
