@@ -8,9 +8,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use jane_migrate_sandbox::{Callers, Options, Sandbox, Venv};
 use serde_json::json;
 
-use crate::support::{Corner, REGION};
+use crate::support::{Corner, REGION, cache};
 
 /// What the pages call the pool, the account, and the web and the mobile client.
 const POOL: &str = "us-west-2_AbC123456";
@@ -260,6 +261,50 @@ fn every_configuration_in_the_documentation_is_valid() {
             panic!("{error}");
         }
     }
+}
+
+/// The script for a live account, with the AWS CLI, where callers are checked as on AWS.
+#[tokio::test]
+async fn the_live_check_passes_in_the_sandbox_and_leaves_nothing() {
+    let options = Options {
+        cache_dir: cache(),
+        callers: Callers::Checked,
+        ..Options::default()
+    };
+    let sandbox = Sandbox::start(&options).await.expect("a sandbox");
+    let cli = Venv::install(&cache(), "awscli-1.46.2", "awscli==1.46.2", &|_| ())
+        .await
+        .expect("the AWS CLI");
+    let corner = Corner::at(sandbox.endpoint()).await;
+    let bin = cli.python().parent().expect("a folder").to_owned();
+    // The emulator does not know what these two are about, and asks for them on `*`. AWS does know.
+    let widen = r#"jane-migrate() { command jane-migrate "$@" | if [[ "$1" == policy ]]; then python3 -c '
+import json, sys
+d = json.load(sys.stdin)
+blurred = [a for a in ("logs:DescribeLogGroups", "lambda:CreateFunction") if any(a in s["Action"] for s in d["Statement"])]
+d["Statement"].append({"Effect": "Allow", "Action": blurred, "Resource": "*"})
+print(json.dumps(d))'; else cat; fi; }; export -f jane-migrate; "#;
+    let script = root().join("docs/live-check.sh");
+    let line = format!(
+        "{widen} export PATH=\"$PATH:{}\"; bash '{}'",
+        bin.display(),
+        script.display()
+    );
+    let output = corner
+        .shell(&line)
+        .envs([("AWS_REGION", REGION), ("SETTLE", "0")])
+        .output()
+        .await
+        .expect("a shell");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let complained = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}\n{complained}");
+    assert!(said.contains("Everything was as expected."), "{said}");
+    let pools = corner
+        .cognito("ListUserPools", json!({ "MaxResults": 60 }))
+        .await;
+    assert_eq!(pools["UserPools"], json!([]), "{said}");
+    sandbox.stop().await.expect("stopped");
 }
 
 /// The anchor that a heading gets: lower case, spaces as hyphens, without punctuation.
