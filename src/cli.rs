@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::coexist::Tool;
 use crate::document::Decision;
 use crate::finding::Severity;
 use crate::ids::PoolId;
@@ -95,6 +96,15 @@ pub struct Global {
         hide_env_values = true
     )]
     pub endpoint_url: Option<String>,
+    /// How long AWS may take to answer a call [default: 40]
+    #[arg(
+        long,
+        global = true,
+        value_name = "SECONDS",
+        env = "JANE_MIGRATE_TIMEOUT",
+        value_parser = clap::value_parser!(u64).range(1..=3600)
+    )]
+    pub timeout: Option<u64>,
     /// Only errors, warnings and what was asked for: no progress, no closing words
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
@@ -141,6 +151,10 @@ pub enum Command {
     Teardown(Teardown),
     /// Print the least IAM policy that each command needs
     Policy(Policy),
+    /// Put a pool and its app clients back to what a snapshot says
+    Restore(Restore),
+    /// Print what keeps another tool from removing the trigger
+    Coexist(Coexist),
     /// Try a migration on this machine: a local corner of AWS with a pool and a directory
     Sandbox(Sandbox),
     /// Print the completions of a shell
@@ -384,12 +398,39 @@ pub struct Policy {
     pub sms_role: Option<String>,
 }
 
-fn account(id: &str) -> Result<String, String> {
-    if id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit()) {
-        Ok(id.to_owned())
-    } else {
-        Err("an account's id has twelve digits".into())
-    }
+/// `restore`
+#[derive(Debug, Args)]
+pub struct Restore {
+    /// The snapshot that deploy kept next to the configuration
+    #[arg(long, value_name = "FILE")]
+    pub snapshot: PathBuf,
+    /// Do not ask; needed where there is no terminal
+    #[arg(long, short)]
+    pub yes: bool,
+    /// What to do with a setting of the pool that this version does not know: send it as it is, or leave it out
+    #[arg(long, value_name = "KEY=carry|drop", value_parser = decision)]
+    pub unknown: Vec<(String, Decision)>,
+}
+
+/// `coexist`
+#[derive(Debug, Args)]
+pub struct Coexist {
+    /// Which pools.
+    #[command(flatten)]
+    pub pools: Pools,
+    /// The tool that defines the pool
+    #[arg(long = "for", value_enum, value_name = "TOOL")]
+    pub tool: Tool,
+    /// The account of the pool [default: asked of AWS]
+    #[arg(long, value_name = "ID", value_parser = account)]
+    pub account: Option<String>,
+}
+
+fn account(text: &str) -> Result<String, String> {
+    let digits = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits
+        .then(|| text.to_owned())
+        .ok_or_else(|| "an account id has twelve digits".to_owned())
 }
 
 /// `sandbox`

@@ -132,6 +132,9 @@ impl fmt::Display for PoolArn {
 /// The id of our statement in the function's resource policy.
 pub const STATEMENT_ID: &str = "jane-migrate-user-pool";
 
+/// The id of the statement that stands in while ours is replaced.
+pub const STAND_IN_ID: &str = "jane-migrate-stand-in";
+
 /// The name of the one inline policy of the execution role.
 pub const ROLE_POLICY: &str = "jane-migrate";
 

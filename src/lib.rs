@@ -15,6 +15,7 @@ pub mod apply;
 pub mod artifact;
 pub mod aws;
 pub mod cli;
+pub mod coexist;
 pub mod commands;
 pub mod document;
 pub mod draft;

@@ -1,6 +1,7 @@
 //! The pure core: what is there x what is wanted -> changes, conflicts, findings. Synchronous; knows no client, no clock and no
 //! environment. Everything a change needs is in it, so nothing is decided while applying.
 
+mod restore;
 mod shown;
 
 use std::collections::BTreeMap;
@@ -9,16 +10,18 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::document::{
-    ClientDocument, Decisions, Difference, PoolDocument, Reason, Refusal, Update,
-    close_password_auth, differences, open_password_auth, pool_update,
+    ClientDocument, Decisions, Difference, Opening, PoolDocument, Reason, Refusal, Rewrite,
+    close_password_auth, open_password_auth, pool_update,
 };
 use crate::finding::{Finding, Severity};
-use crate::ids::{Names, STATEMENT_ID};
+use crate::ids::{Names, STAND_IN_ID, STATEMENT_ID};
 use crate::permission::{self, Policy};
 use crate::resources::{
     Desired, EnvValue, Function, LogGroup, ObservedFunction, Role, Tags, is_ours, opened_clients,
     opened_clients_tags, tag,
 };
+
+pub use restore::restore;
 
 /// Everything read about one pool, in one go.
 #[derive(Debug, Clone)]
@@ -94,6 +97,8 @@ pub enum Resource {
     Client,
     /// The pool's UserMigration trigger.
     Trigger,
+    /// The pool's settings, as a snapshot has them.
+    Pool,
 }
 
 impl Resource {
@@ -106,6 +111,7 @@ impl Resource {
             Self::Permission => "permission",
             Self::Client => "client",
             Self::Trigger => "trigger",
+            Self::Pool => "pool",
         }
     }
 }
@@ -170,9 +176,9 @@ pub enum Operation {
     /// Invoke the function for a user nobody knows, before any customer does.
     Probe,
     /// Change a client's flows.
-    UpdateClient(Box<Update>, Box<ClientDocument>),
+    UpdateClient(Box<Rewrite>),
     /// Change the pool's trigger and nothing else.
-    UpdatePool(Box<Update>, Box<PoolDocument>),
+    UpdatePool(Box<Rewrite>),
     /// Take our statement out of the function's policy.
     RemovePermission,
     /// Delete the function.
@@ -206,8 +212,7 @@ impl Operation {
     /// How a document will differ from what it is, where one is written.
     fn difference(&self) -> Vec<Difference> {
         match self {
-            Self::UpdateClient(update, seen) => differences(seen.json(), update.expected()),
-            Self::UpdatePool(update, seen) => differences(seen.json(), update.expected()),
+            Self::UpdateClient(rewrite) | Self::UpdatePool(rewrite) => rewrite.differences(),
             _ => Vec::new(),
         }
     }
@@ -641,7 +646,9 @@ fn changed_variables(
 fn plan_permission(plan: &mut Plan, names: &Names, observed: &Observed) {
     let detail = "cognito-idp.amazonaws.com for this pool only";
     let ours = observed.policy.statement(STATEMENT_ID);
-    if ours.is_some_and(|statement| permission::is_for_pool(statement, &names.pool)) {
+    // Left by a run that was cut short while it replaced ours.
+    let stand_in = observed.policy.statement(STAND_IN_ID).is_some();
+    if !stand_in && ours.is_some_and(|statement| permission::is_for_pool(statement, &names.pool)) {
         return;
     }
     let action = match ours {
@@ -654,7 +661,7 @@ fn plan_permission(plan: &mut Plan, names: &Names, observed: &Observed) {
         STATEMENT_ID,
         detail,
         Operation::AllowInvoke {
-            replaces: ours.is_some(),
+            replaces: ours.is_some() || stand_in,
         },
     );
 }
@@ -674,19 +681,29 @@ fn plan_clients(
             plan.findings.push(lacks_password_auth(&plan.pool, client));
             continue;
         }
-        match open_password_auth(client, &allowed.unknown) {
+        let opening = open_password_auth(client, &allowed.unknown).and_then(|opening| {
+            opening
+                .map(|Opening { update, record }| {
+                    Ok((
+                        Rewrite::of_client(client, update, &allowed.unknown)?,
+                        record,
+                    ))
+                })
+                .transpose()
+        });
+        match opening {
             Ok(None) => {}
-            Ok(Some(opening)) => {
+            Ok(Some((rewrite, record))) => {
                 // What an earlier, interrupted run recorded is what the client was at first.
                 opened
                     .entry(client.id().to_owned())
-                    .or_insert_with(|| opening.record.to_owned());
+                    .or_insert_with(|| record.to_owned());
                 plan.change(
                     Action::Update,
                     Resource::Client,
                     client.id(),
                     format!("{}: allows USER_PASSWORD_AUTH", client.name()),
-                    Operation::UpdateClient(Box::new(opening.update), Box::new(client.clone())),
+                    Operation::UpdateClient(Box::new(rewrite)),
                 );
             }
             Err(refusal) => refuse(plan, Resource::Client, client.id(), &refusal),
@@ -755,8 +772,9 @@ fn plan_trigger(
         Some(arn) => Some(arn.to_owned()),
         None => None,
     };
-    match pool_update(&observed.pool, Some(&names.function_arn), &allowed.unknown) {
-        Ok(update) => plan.change(
+    let ours = Some(names.function_arn.as_str());
+    match set_trigger(&observed.pool, ours, &allowed.unknown) {
+        Ok(rewrite) => plan.change(
             Action::Update,
             Resource::Trigger,
             names.pool.id.to_string(),
@@ -765,11 +783,19 @@ fn plan_trigger(
                 now.unwrap_or("none"),
                 names.function
             ),
-            Operation::UpdatePool(Box::new(update), Box::new(observed.pool.clone())),
+            Operation::UpdatePool(Box::new(rewrite)),
         ),
         Err(refusal) => refuse(plan, Resource::Trigger, names.pool.id.as_str(), &refusal),
     }
     replaced
+}
+
+fn set_trigger(
+    pool: &PoolDocument,
+    trigger: Option<&str>,
+    unknown: &Decisions,
+) -> Result<Rewrite, Refusal> {
+    Rewrite::of_pool(pool, pool_update(pool, trigger, unknown)?, unknown)
 }
 
 /// What teardown would do, from what is there alone.
@@ -788,8 +814,8 @@ pub fn teardown(names: &Names, observed: &Observed, keep_logs: bool, allowed: &A
         .filter(|arn| names.is_our_function(arn) && !foreign_function)
     {
         let back = tags.and_then(|tags| tags.get(tag::REPLACED_TRIGGER));
-        match pool_update(&observed.pool, back.map(String::as_str), &allowed.unknown) {
-            Ok(update) => plan.change(
+        match set_trigger(&observed.pool, back.map(String::as_str), &allowed.unknown) {
+            Ok(rewrite) => plan.change(
                 if back.is_some() {
                     Action::Update
                 } else {
@@ -802,7 +828,7 @@ pub fn teardown(names: &Names, observed: &Observed, keep_logs: bool, allowed: &A
                     arn.rsplit("function:").next().unwrap_or(arn),
                     back.map_or("none", String::as_str)
                 ),
-                Operation::UpdatePool(Box::new(update), Box::new(observed.pool.clone())),
+                Operation::UpdatePool(Box::new(rewrite)),
             ),
             Err(refusal) => refuse(
                 &mut plan,
@@ -816,13 +842,18 @@ pub fn teardown(names: &Names, observed: &Observed, keep_logs: bool, allowed: &A
         let Some(client) = observed.clients.iter().find(|client| client.id() == id) else {
             continue; // deleted since
         };
-        match close_password_auth(client, &record, &allowed.unknown) {
-            Ok(Some(update)) => plan.change(
+        let closing = close_password_auth(client, &record, &allowed.unknown).and_then(|update| {
+            update
+                .map(|update| Rewrite::of_client(client, update, &allowed.unknown))
+                .transpose()
+        });
+        match closing {
+            Ok(Some(rewrite)) => plan.change(
                 Action::Update,
                 Resource::Client,
                 client.id(),
                 format!("{}: its flows as before deploy", client.name()),
-                Operation::UpdateClient(Box::new(update), Box::new(client.clone())),
+                Operation::UpdateClient(Box::new(rewrite)),
             ),
             Ok(None) => {}
             Err(refusal) => refuse(&mut plan, Resource::Client, client.id(), &refusal),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
 use jane_migrate_config::{Config, Pool, Secret};
@@ -110,6 +111,7 @@ pub fn targets(
             region: region(global, entry, &pool)?,
             profile: global.profile.clone(),
             endpoint_url: global.endpoint_url.clone(),
+            timeout: global.timeout.map(Duration::from_secs),
             keys: None,
         };
         targets.push(Target {
@@ -172,10 +174,7 @@ pub fn environment_secrets(
     Ok(values)
 }
 
-/// Where the snapshot of a pool is kept: next to the configuration.
-pub fn snapshot_path(config: Option<&Path>, pool: &PoolId) -> PathBuf {
-    config
-        .and_then(Path::parent)
-        .unwrap_or(Path::new(""))
-        .join(format!("jane-migrate.{pool}.snapshot.json"))
+/// Where snapshots are kept: next to the configuration.
+pub fn snapshot_folder(config: &Path) -> &Path {
+    config.parent().unwrap_or(Path::new(""))
 }

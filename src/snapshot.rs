@@ -1,18 +1,29 @@
-//! The pool and its clients as they were before the first change, kept next to the configuration for a person to look at or
-//! put back by hand. Client secrets are not in it: the documents never hold them.
+//! The pool and its clients as they were before the first change, kept next to the configuration for a person to look at and for
+//! `restore` to put back. Client secrets are not in it: the documents never hold them. The file's name begins its digest, and the
+//! digest is in the function's tags, so that any machine can say which file it is.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::document::{ClientDocument, PoolDocument};
+use crate::ids::PoolId;
 use crate::plan::Observed;
 
-/// Writes the snapshot and gives its digest, for the function's tags. One that is there already is the older and stays.
-pub fn keep(path: &Path, observed: &Observed) -> anyhow::Result<String> {
-    let failed = || format!("failed to keep the snapshot `{}`", path.display());
+/// A snapshot that was kept.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// The file.
+    pub path: PathBuf,
+    /// Its SHA-256, in hexadecimal.
+    pub digest: String,
+}
+
+/// Writes the snapshot into the folder. The same pool gives the same file; what was kept before is never touched.
+pub fn keep(folder: &Path, observed: &Observed) -> anyhow::Result<Snapshot> {
     let clients: Vec<_> = observed
         .clients
         .iter()
@@ -23,28 +34,90 @@ pub fn keep(path: &Path, observed: &Observed) -> anyhow::Result<String> {
         "UserPoolMfaConfig": observed.mfa,
         "UserPoolClients": clients,
     });
-    let text = serde_json::to_string_pretty(&snapshot).with_context(failed)? + "\n";
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
+    let text = format!("{snapshot:#}\n");
+    let digest = hex(&Sha256::digest(&text));
+    let path = folder.join(file_name(observed.pool.id(), &digest));
+    let failed = || format!("failed to keep the snapshot `{}`", path.display());
+    let here = Some(folder).filter(|folder| !folder.as_os_str().is_empty());
     let mut file =
-        tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).with_context(failed)?;
+        tempfile::NamedTempFile::new_in(here.unwrap_or(Path::new("."))).with_context(failed)?;
     file.write_all(text.as_bytes()).with_context(failed)?;
-    match file.persist_noclobber(path) {
-        Ok(_) => Ok(hex(&Sha256::digest(&text))),
-        Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => {
-            let kept = std::fs::read(path).with_context(failed)?;
-            Ok(hex(&Sha256::digest(kept)))
+    file.as_file().sync_all().with_context(failed)?;
+    match file.persist_noclobber(&path) {
+        Err(error) if error.error.kind() != std::io::ErrorKind::AlreadyExists => {
+            Err(error.error).with_context(failed)
         }
-        Err(error) => Err(error.error).with_context(failed),
+        _ => Ok(Snapshot { path, digest }),
     }
 }
 
-/// The snapshot that is kept there, with its digest. `None` where there is none, or none that can be read.
-pub fn read(path: &Path) -> Option<(Value, String)> {
-    let kept = std::fs::read(path).ok()?;
-    let digest = hex(&Sha256::digest(&kept));
-    Some((serde_json::from_slice(&kept).ok()?, digest))
+/// The name of a snapshot: `jane-migrate.POOL.DIGEST.snapshot.json`.
+pub fn file_name(pool: &str, digest: &str) -> String {
+    let begin = digest.get(..8).unwrap_or(digest);
+    format!("jane-migrate.{pool}.{begin}.snapshot.json")
+}
+
+/// What a snapshot says.
+#[derive(Debug)]
+pub struct Kept {
+    /// The pool it is of.
+    pub id: PoolId,
+    /// The pool.
+    pub pool: PoolDocument,
+    /// Its MFA settings.
+    pub mfa: Value,
+    /// Its clients.
+    pub clients: Vec<ClientDocument>,
+}
+
+/// Reads a snapshot.
+pub fn read(path: &Path) -> anyhow::Result<Kept> {
+    let failed = || format!("failed to read the snapshot `{}`", path.display());
+    let text = std::fs::read(path).with_context(failed)?;
+    let mut snapshot: Value = serde_json::from_slice(&text).with_context(failed)?;
+    let pool = PoolDocument::from_json(snapshot["UserPool"].take()).with_context(failed)?;
+    let clients = match snapshot["UserPoolClients"].take() {
+        Value::Array(clients) => clients,
+        _ => Vec::new(),
+    };
+    Ok(Kept {
+        id: pool
+            .id()
+            .parse()
+            .map_err(anyhow::Error::msg)
+            .with_context(failed)?,
+        mfa: snapshot["UserPoolMfaConfig"].take(),
+        clients: clients
+            .into_iter()
+            .map(ClientDocument::from_json)
+            .collect::<Result<_, _>>()
+            .with_context(failed)?,
+        pool,
+    })
+}
+
+/// The snapshots of a pool that are kept in the folder, each with its digest. What cannot be read is none.
+pub fn kept(folder: &Path, pool: &PoolId) -> Vec<(Value, String)> {
+    let here = Some(folder).filter(|folder| !folder.as_os_str().is_empty());
+    let files = std::fs::read_dir(here.unwrap_or(Path::new(".")));
+    let begin = format!("jane-migrate.{pool}.");
+    files
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|file| {
+            let name = file.file_name();
+            let name = name.to_string_lossy();
+            name.starts_with(&begin) && name.ends_with(".snapshot.json")
+        })
+        .filter_map(|file| {
+            let text = std::fs::read(file.path()).ok()?;
+            Some((
+                serde_json::from_slice(&text).ok()?,
+                hex(&Sha256::digest(&text)),
+            ))
+        })
+        .collect()
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -27,6 +27,8 @@ pub struct Passing {
     pub service: String,
     /// The API's name of the call, such as `UpdateUserPool`.
     pub action: String,
+    /// Its place among the calls of this name, from 1.
+    pub nth: usize,
 }
 
 /// What becomes of a request.
@@ -189,6 +191,10 @@ impl Shared {
             number: passed.len() + 1,
             service: call.service.clone(),
             action: call.action.clone(),
+            nth: 1 + passed
+                .iter()
+                .filter(|one| one.action == call.action)
+                .count(),
         };
         passed.push(passing.clone());
         passing

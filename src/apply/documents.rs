@@ -1,142 +1,269 @@
 //! The steps for what is not ours: the pool and its app clients. Read again just before the write, written whole, read again
-//! and proven; put back when anything but the intended member changed.
+//! and proven; put back when anything but the intended member changed. No answer is taken for a no: what a call whose answer was
+//! lost has done is looked at before anything else is.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
-use serde_json::json;
+use anyhow::{Context, anyhow, bail};
+use serde_json::{Value, json};
 
 use super::Run;
 use crate::aws::{AwsError, Kind};
-use crate::document::{
-    ClientDocument, Decisions, Difference, PoolDocument, Update, differences, restore_client,
-    restore_pool,
-};
+use crate::document::{Difference, Rewrite, Update, differences};
+use crate::plan::{Change, Resource};
 
-/// Cognito takes one update of a pool at a time and says so; others' updates are over within seconds.
-const TRIES: u32 = 8;
+/// How long others' updates of the same document are waited for; Cognito takes one at a time, and they are over within seconds.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The one member of a client that is ours to change.
+const FLOWS: &str = "ExplicitAuthFlows";
+
+/// A document of somebody else's.
+#[derive(Clone, Copy)]
+enum Document<'a> {
+    Pool,
+    Client(&'a str),
+}
+
+/// What was read of it: the document, and of a pool the MFA settings, which it leaves out.
+struct Reading {
+    document: Value,
+    mfa: Value,
+}
 
 impl Run<'_> {
     pub(super) async fn update_pool(
         &self,
-        update: &Update,
-        seen: &PoolDocument,
+        change: &Change,
+        rewrite: &Rewrite,
     ) -> anyhow::Result<()> {
         let pool = &self.names.pool.id;
-        let failed = || format!("failed to set the trigger of user pool `{pool}`");
-        let describe = || self.aws.describe_pool(pool);
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let now = describe().await.with_context(failed)?;
-            // An earlier try whose answer was lost may have taken effect.
-            if tries > 1 && update.differences(now.json()).is_empty() {
-                break;
-            }
-            unchanged(
-                seen.json(),
-                now.json(),
-                seen.last_modified() == now.last_modified(),
-            )
-            .with_context(failed)?;
-            match self.aws.update_pool(pool, update.body()).await {
-                Ok(()) => break,
-                Err(error) if tries < TRIES && may_try_again(&error) => pause(tries).await,
-                Err(error) => {
-                    return Err(error)
-                        .context("the pool's settings were handed back as they are, and Cognito did not take them; nothing of the pool was changed")
-                        .with_context(failed);
-                }
-            }
-        }
-        let (now, mfa) = tokio::join!(describe(), self.aws.mfa_config(pool));
-        let mut changed = update.differences(now.with_context(failed)?.json());
-        changed.extend(differences(&self.inputs.mfa, &mfa.with_context(failed)?));
-        if changed.is_empty() {
-            return Ok(());
-        }
-        // The plan has projected the same document already, so nothing of it is in doubt.
-        let old = restore_pool(seen, &Decisions::new())?;
-        let left = match self.aws.update_pool(pool, old.body()).await {
-            Ok(()) => old.differences(describe().await.with_context(failed)?.json()),
-            Err(error) => bail!(
-                "the update changed more of user pool `{pool}` than the trigger:\n{}\nand putting the old settings back failed: {error}",
-                listed(&changed)
-            ),
-        };
-        if left.is_empty() {
-            bail!(
-                "the update changed more of user pool `{pool}` than the trigger:\n{}\nthe old settings were put back, and the pool is as it was",
-                listed(&changed)
-            )
-        }
-        bail!(
-            "the update changed more of user pool `{pool}` than the trigger:\n{}\nthe old settings were put back, but these stay different:\n{}",
-            listed(&changed),
-            listed(&left)
-        )
+        self.rewrite(Document::Pool, rewrite)
+            .await
+            .with_context(|| match change.resource {
+                Resource::Pool => format!("failed to put user pool `{pool}` back"),
+                _ => format!("failed to set the trigger of user pool `{pool}`"),
+            })
     }
 
     pub(super) async fn update_client(
         &self,
-        update: &Update,
-        seen: &ClientDocument,
+        change: &Change,
+        rewrite: &Rewrite,
     ) -> anyhow::Result<()> {
-        let pool = &self.names.pool.id;
-        let client = seen.id();
-        let failed = || format!("failed to set the sign-in flows of app client `{client}`");
-        let describe = || self.aws.describe_client(pool, client);
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let now = describe().await.with_context(failed)?;
-            if tries > 1 && update.differences(now.json()).is_empty() {
-                break;
-            }
-            unchanged(
-                seen.json(),
-                now.json(),
-                seen.last_modified() == now.last_modified(),
-            )
-            .with_context(failed)?;
-            match self.aws.update_client(pool, client, update.body()).await {
-                Ok(()) => break,
-                Err(error) if tries < TRIES && may_try_again(&error) => pause(tries).await,
-                Err(error) => {
-                    return Err(error)
-                        .context("the client's settings were handed back as they are, and Cognito did not take them; nothing of the client was changed")
-                        .with_context(failed);
-                }
-            }
-        }
-        let mut changed = update.differences(describe().await.with_context(failed)?.json());
-        if only_flows(&changed) && update.body().get(FLOWS).is_none() {
+        let client = &change.name;
+        self.rewrite(Document::Client(client), rewrite)
+            .await
+            .with_context(|| format!("failed to update app client `{client}`"))
+    }
+
+    async fn rewrite(&self, what: Document<'_>, rewrite: &Rewrite) -> anyhow::Result<()> {
+        let seen = Reading {
+            document: rewrite.seen.clone(),
+            mfa: match what {
+                Document::Pool => self.inputs.mfa.clone(),
+                Document::Client(_) => Value::Null,
+            },
+        };
+        self.write(what, &rewrite.update, &seen).await?;
+        let mut changed = self.unintended(what, &rewrite.update, &seen).await.context(
+            "the update was made, but could not be read back to prove that nothing else changed",
+        )?;
+        if only_flows(&changed) && rewrite.update.body().get(FLOWS).is_none() {
             // Leaving the list out means the default flows. A server that keeps what is left out must be told so.
-            let mut body = update.body().clone();
+            let mut body = rewrite.update.body().clone();
             body[FLOWS] = json!([]);
-            self.aws
-                .update_client(pool, client, &body)
-                .await
-                .with_context(failed)?;
-            changed = update.differences(describe().await.with_context(failed)?.json());
+            self.send(what, &body).await?;
+            changed = self.unintended(what, &rewrite.update, &seen).await?;
         }
         if changed.is_empty() {
             return Ok(());
         }
-        let old = restore_client(seen, &Decisions::new())?;
-        let back = match self.aws.update_client(pool, client, old.body()).await {
-            Ok(()) => "the old settings were put back".to_owned(),
-            Err(error) => format!("putting the old settings back failed: {error}"),
-        };
-        bail!(
-            "the update changed more of app client `{client}` than its flows:\n{}\n{back}",
+        let back = self.put_back(what, &rewrite.back, &seen).await;
+        Err(back.context(format!(
+            "the update changed more than it was to:\n{}",
             listed(&changed)
-        )
+        )))
+    }
+
+    /// Writes the update over what was seen, and over nothing else.
+    async fn write(
+        &self,
+        what: Document<'_>,
+        update: &Update,
+        seen: &Reading,
+    ) -> anyhow::Result<()> {
+        let started = Instant::now();
+        let mut unanswered: Option<AwsError> = None;
+        for tries in 1.. {
+            let now = match (self.read(what).await, &unanswered) {
+                (Ok(now), Some(_)) if took_effect(update, seen, &now) => return Ok(()),
+                (Ok(now), _) => now,
+                (Err(unreadable), None) => return Err(unreadable.into()),
+                (Err(unreadable), Some(error)) => {
+                    return Err(unreadable).context(format!(
+                        "{error}; whether the update took effect is not known, because the {} cannot be read",
+                        what.kind()
+                    ));
+                }
+            };
+            unchanged(seen, &now)?;
+            if let Some(error) = unanswered.take()
+                && !self.may_try_again(&error, tries, started)
+            {
+                return Err(error).context(format!(
+                    "Cognito gave no usable answer; the {0} was read again and is as it was",
+                    what.kind()
+                ));
+            }
+            match self.send(what, update.body()).await {
+                Ok(()) => return Ok(()),
+                Err(error) if error.may_have_taken_effect() || error.kind == Kind::Throttled => {
+                    pause(tries).await;
+                    unanswered = Some(error);
+                }
+                Err(error) if self.may_try_again(&error, tries, started) => pause(tries).await,
+                Err(error) => {
+                    return Err(error).context(format!(
+                        "the settings of the {0} were handed back as they are, and Cognito did not take them; nothing of the {0} was changed",
+                        what.kind()
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the old settings back and says how that went.
+    async fn put_back(&self, what: Document<'_>, back: &Update, seen: &Reading) -> anyhow::Error {
+        let started = Instant::now();
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let sent = self.send(what, back.body()).await;
+            if let Err(error) = &sent
+                && self.may_try_again(error, tries, started)
+            {
+                pause(tries).await;
+                continue;
+            }
+            let left = self.unintended(what, back, seen).await;
+            return match (sent, left) {
+                (_, Ok(left)) if left.is_empty() => {
+                    anyhow!(
+                        "the old settings were put back, and the {} is as it was",
+                        what.kind()
+                    )
+                }
+                (Ok(()), Ok(left)) => anyhow!(
+                    "the old settings were put back, but these stay different:\n{}{}",
+                    listed(&left),
+                    self.by_hand(),
+                ),
+                (Ok(()), Err(error)) => anyhow!(
+                    "the old settings were sent back, but whether they arrived cannot be read ({error}){}",
+                    self.by_hand(),
+                ),
+                (Err(error), _) => anyhow!(
+                    "putting the old settings back failed ({error}){}",
+                    self.by_hand()
+                ),
+            };
+        }
+    }
+
+    /// How a person puts the settings back.
+    fn by_hand(&self) -> String {
+        match &self.inputs.snapshot {
+            Some(snapshot) => format!(
+                "; `jane-migrate restore --snapshot {}` puts them back",
+                snapshot.path.display()
+            ),
+            None => String::new(),
+        }
+    }
+
+    /// What differs now from what the update was to achieve.
+    async fn unintended(
+        &self,
+        what: Document<'_>,
+        update: &Update,
+        seen: &Reading,
+    ) -> Result<Vec<Difference>, AwsError> {
+        let now = self.read(what).await?;
+        let mut found = update.differences(&now.document);
+        found.extend(differences(&seen.mfa, &now.mfa));
+        Ok(found)
+    }
+
+    async fn read(&self, what: Document<'_>) -> Result<Reading, AwsError> {
+        let pool = &self.names.pool.id;
+        match what {
+            Document::Pool => {
+                let (document, mfa) =
+                    tokio::try_join!(self.aws.describe_pool(pool), self.aws.mfa_config(pool))?;
+                Ok(Reading {
+                    document: document.json().clone(),
+                    mfa,
+                })
+            }
+            Document::Client(client) => Ok(Reading {
+                document: self.aws.describe_client(pool, client).await?.json().clone(),
+                mfa: Value::Null,
+            }),
+        }
+    }
+
+    async fn send(&self, what: Document<'_>, body: &Value) -> Result<(), AwsError> {
+        let pool = &self.names.pool.id;
+        match what {
+            Document::Pool => self.aws.update_pool(pool, body).await,
+            Document::Client(client) => self.aws.update_client(pool, client, body).await,
+        }
+    }
+
+    /// Another update under way is waited for; a call that AWS did not take or did not answer is repeated as often as any other.
+    fn may_try_again(&self, error: &AwsError, tries: u32, started: Instant) -> bool {
+        if error.kind == Kind::Busy || error.says("Only one request to update") {
+            return started.elapsed() < PATIENCE;
+        }
+        let again = error.may_have_taken_effect() || error.kind == Kind::Throttled;
+        again && tries < self.aws.attempts()
     }
 }
 
-/// The one member of a client that is ours to change.
-const FLOWS: &str = "ExplicitAuthFlows";
+impl Document<'_> {
+    fn kind(self) -> &'static str {
+        match self {
+            Self::Pool => "pool",
+            Self::Client(_) => "client",
+        }
+    }
+}
+
+/// Whether an earlier try has done it: somebody wrote since, and every member that was to change is as intended. What else is
+/// different is for the proof to find.
+fn took_effect(update: &Update, seen: &Reading, now: &Reading) -> bool {
+    let left = update.differences(&now.document);
+    differences(&seen.document, update.expected())
+        .iter()
+        .all(|intended| left.iter().all(|left| left.pointer != intended.pointer))
+}
+
+/// Nothing is written over somebody else's change.
+fn unchanged(seen: &Reading, now: &Reading) -> anyhow::Result<()> {
+    let mut changed = differences(&seen.document, &now.document);
+    changed.extend(differences(&seen.mfa, &now.mfa));
+    let date = "LastModifiedDate";
+    let what = match &changed[..] {
+        [] if seen.document.get(date) == now.document.get(date) => return Ok(()),
+        [] => format!("  {date}"),
+        changed => listed(changed),
+    };
+    bail!(
+        "it was changed by somebody else since the plan was made, so nothing was written to it:\n{what}\nrun the command again to plan with what is there now"
+    )
+}
 
 fn only_flows(changed: &[Difference]) -> bool {
     !changed.is_empty()
@@ -145,34 +272,8 @@ fn only_flows(changed: &[Difference]) -> bool {
             .all(|difference| difference.pointer.split('/').nth(1) == Some(FLOWS))
 }
 
-/// Nothing is written over somebody else's change.
-fn unchanged(
-    seen: &serde_json::Value,
-    now: &serde_json::Value,
-    same_date: bool,
-) -> anyhow::Result<()> {
-    let changed = differences(seen, now);
-    if changed.is_empty() && same_date {
-        return Ok(());
-    }
-    let what = if changed.is_empty() {
-        "  LastModifiedDate".to_owned()
-    } else {
-        listed(&changed)
-    };
-    bail!(
-        "it was changed by somebody else since the plan was made, so nothing was written to it:\n{what}\nrun the command again to plan with what is there now"
-    )
-}
-
-/// Another update in progress, or an answer that did not come: the next try looks first.
-fn may_try_again(error: &AwsError) -> bool {
-    matches!(error.kind, Kind::Busy | Kind::Throttled | Kind::NoAnswer)
-        || error.says("Only one request to update")
-}
-
 async fn pause(tries: u32) {
-    tokio::time::sleep(Duration::from_millis(250) * 2u32.pow(tries.min(5))).await;
+    tokio::time::sleep(Duration::from_millis(100) * 2u32.pow(tries.min(5))).await;
 }
 
 fn listed(differences: &[Difference]) -> String {

@@ -15,14 +15,15 @@ use tokio::sync::watch;
 use crate::aws::Aws;
 use crate::ids::Names;
 use crate::plan::{Action, Change, Operation, Plan, Resource};
+use crate::snapshot::Snapshot;
 
 /// What applying needs beyond the plan.
 #[derive(Debug, Default)]
 pub struct Inputs {
     /// The built code, where the plan uploads any.
     pub code: Option<Code>,
-    /// Digest of the snapshot taken before the first change, for the function's tags.
-    pub snapshot: Option<String>,
+    /// The snapshot taken before the first change.
+    pub snapshot: Option<Snapshot>,
     /// The pool's MFA settings as observed, to prove that they stay.
     pub mfa: Value,
     /// The event to try the function with before the trigger goes live.
@@ -296,8 +297,8 @@ impl Run<'_> {
             Operation::UpdateFunction { .. } => self.update_function(change).await,
             Operation::AllowInvoke { replaces } => self.allow_invoke(*replaces).await,
             Operation::Probe => self.probe().await,
-            Operation::UpdateClient(update, seen) => self.update_client(update, seen).await,
-            Operation::UpdatePool(update, seen) => self.update_pool(update, seen).await,
+            Operation::UpdateClient(rewrite) => self.update_client(change, rewrite).await,
+            Operation::UpdatePool(rewrite) => self.update_pool(change, rewrite).await,
             Operation::RemovePermission => self.remove_permission().await,
             Operation::DeleteFunction => self.delete_function().await,
             Operation::DeleteRole(role) => self.delete_role(role).await,

@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 
 use super::{Code, Event, Run};
 use crate::aws::{AwsError, Kind};
-use crate::ids::STATEMENT_ID;
+use crate::ids::{STAND_IN_ID, STATEMENT_ID};
 use crate::permission;
 use crate::plan::{Change, Operation};
 use crate::probe;
@@ -129,8 +129,9 @@ impl Run<'_> {
         function
             .tags
             .insert(tag::CODE.into(), code.code_sha256.clone());
-        if let Some(digest) = &self.inputs.snapshot {
-            function.tags.insert(tag::SNAPSHOT.into(), digest.clone());
+        if let Some(snapshot) = &self.inputs.snapshot {
+            let digest = snapshot.digest.clone();
+            function.tags.insert(tag::SNAPSHOT.into(), digest);
         }
         let description = format!(
             "User migration for the Cognito user pool {}",
@@ -207,8 +208,8 @@ impl Run<'_> {
                 .with_context(failed)?;
             tags.insert(tag::CODE.into(), code.code_sha256.clone());
         }
-        if let Some(digest) = &self.inputs.snapshot {
-            tags.insert(tag::SNAPSHOT.into(), digest.clone());
+        if let Some(snapshot) = &self.inputs.snapshot {
+            tags.insert(tag::SNAPSHOT.into(), snapshot.digest.clone());
         }
         if *concurrency {
             self.aws
@@ -278,32 +279,37 @@ impl Run<'_> {
 
     pub(super) async fn allow_invoke(&self, replaces: bool) -> anyhow::Result<()> {
         let name = &self.names.function;
-        let pool = &self.names.pool;
-        let failed = || format!("failed to let Cognito invoke function `{name}`");
-        if replaces {
-            self.aws
-                .remove_permission(name, STATEMENT_ID)
-                .await
-                .with_context(failed)?;
-        }
+        let allow = async {
+            if !replaces {
+                return self.add_permission(STATEMENT_ID).await;
+            }
+            // A statement cannot be changed. While ours gives way to a new one, another keeps the sign-ins of a live pool going.
+            self.add_permission(STAND_IN_ID).await?;
+            self.aws.remove_permission(name, STATEMENT_ID).await?;
+            self.add_permission(STATEMENT_ID).await?;
+            self.aws.remove_permission(name, STAND_IN_ID).await
+        };
+        allow
+            .await
+            .with_context(|| format!("failed to let Cognito invoke function `{name}`"))
+    }
+
+    async fn add_permission(&self, id: &str) -> Result<(), AwsError> {
+        let (name, pool) = (&self.names.function, &self.names.pool);
         let added = self
             .aws
-            .add_permission(name, STATEMENT_ID, &pool.to_string(), &pool.account)
+            .add_permission(name, id, &pool.to_string(), &pool.account)
             .await;
         match added {
             // AddPermission is not idempotent: after a lost answer the statement is there already.
             Err(error) if error.kind == Kind::Exists => {
-                let policy = self.aws.policy(name).await.with_context(failed)?;
+                let policy = self.aws.policy(name).await?;
                 let there = policy
-                    .statement(STATEMENT_ID)
+                    .statement(id)
                     .is_some_and(|statement| permission::is_for_pool(statement, pool));
-                if there {
-                    Ok(())
-                } else {
-                    Err(error).with_context(failed)
-                }
+                there.then_some(()).ok_or(error)
             }
-            other => other.with_context(failed),
+            other => other,
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_cognitoidentityprovider::config::Builder;
+use aws_sdk_cognitoidentityprovider::config::retry::RetryConfig;
 use serde_json::Value;
 
 use super::error::During;
@@ -26,12 +28,14 @@ impl Aws {
         PoolDocument::from_describe(answer.take()).map_err(|error| unreadable(ACTION, &error))
     }
 
-    /// Replaces the pool's settings. `body` is the whole request.
+    /// Replaces the pool's settings. `body` is the whole request. It is sent once: whoever repeats it looks first whether anybody
+    /// else has written meanwhile.
     pub async fn update_pool(&self, pool: &PoolId, body: &Value) -> Result<(), AwsError> {
         self.cognito
             .update_user_pool()
             .user_pool_id(pool.as_str())
             .customize()
+            .config_override(once())
             .interceptor(Replace::with(body))
             .send()
             .await
@@ -107,7 +111,7 @@ impl Aws {
         ClientDocument::from_describe(answer.take()).map_err(|error| unreadable(ACTION, &error))
     }
 
-    /// Replaces an app client's settings. `body` is the whole request.
+    /// Replaces an app client's settings. `body` is the whole request, sent once.
     pub async fn update_client(
         &self,
         pool: &PoolId,
@@ -119,12 +123,17 @@ impl Aws {
             .user_pool_id(pool.as_str())
             .client_id(client)
             .customize()
+            .config_override(once())
             .interceptor(Replace::with(body))
             .send()
             .await
             .during("cognito-idp:UpdateUserPoolClient")?;
         Ok(())
     }
+}
+
+fn once() -> Builder {
+    Builder::new().retry_config(RetryConfig::disabled())
 }
 
 fn unreadable(action: &'static str, error: &dyn std::fmt::Display) -> AwsError {

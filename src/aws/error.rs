@@ -62,6 +62,11 @@ impl fmt::Display for AwsError {
 impl Error for AwsError {}
 
 impl AwsError {
+    /// Whether the call may have taken effect all the same.
+    pub fn may_have_taken_effect(&self) -> bool {
+        matches!(self.kind, Kind::NoAnswer | Kind::Unreachable)
+    }
+
     /// What a service answered that was asked without its SDK.
     pub(super) fn answered(action: &'static str, status: u16, code: &str, message: &str) -> Self {
         Self {

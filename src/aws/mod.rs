@@ -11,6 +11,7 @@ pub mod lambda;
 pub mod logs;
 mod pace;
 mod raw;
+mod retry;
 pub mod signed;
 
 use std::collections::HashMap;
@@ -29,6 +30,9 @@ use tokio::sync::Semaphore;
 
 pub use error::{AwsError, Found, Kind};
 
+/// How long an answer may take, where nobody says: longer than any of these calls has reason to.
+const TIMEOUT: Duration = Duration::from_secs(40);
+
 /// Where to connect, and as whom.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Connection {
@@ -38,6 +42,8 @@ pub struct Connection {
     pub profile: Option<String>,
     /// One endpoint for every service: an emulator. (`AWS_ENDPOINT_URL` and its per-service forms are the SDK's own.)
     pub endpoint_url: Option<String>,
+    /// How long an answer may take.
+    pub timeout: Option<Duration>,
     /// An access key and its secret, in place of what the environment and the files hold: the sandbox's.
     pub keys: Option<(&'static str, &'static str)>,
 }
@@ -100,13 +106,13 @@ impl Aws {
             .http_client(SharedHttpClient::new(pace::Paced::new(http)))
             .retry_config(
                 RetryConfig::adaptive()
-                    .with_max_attempts(8)
+                    .with_max_attempts(retry::attempts())
                     .with_initial_backoff(Duration::from_millis(200)),
             )
             .timeout_config(
                 TimeoutConfig::builder()
                     .connect_timeout(Duration::from_secs(5))
-                    .operation_attempt_timeout(Duration::from_secs(40))
+                    .operation_attempt_timeout(connection.timeout.unwrap_or(TIMEOUT))
                     .build(),
             );
         if let Some(profile) = &connection.profile {
@@ -141,27 +147,36 @@ impl Aws {
             cognito: aws_sdk_cognitoidentityprovider::Client::from_conf(
                 aws_sdk_cognitoidentityprovider::config::Builder::from(config)
                     .retry_partition(retries("cognito-idp"))
+                    .retry_classifier(retry::Unreadable)
                     .build(),
             ),
             lambda: aws_sdk_lambda::Client::from_conf(
                 aws_sdk_lambda::config::Builder::from(config)
                     .retry_partition(retries("lambda"))
+                    .retry_classifier(retry::Unreadable)
                     .build(),
             ),
             iam: aws_sdk_iam::Client::from_conf(
                 aws_sdk_iam::config::Builder::from(config)
                     .retry_partition(retries("iam"))
+                    .retry_classifier(retry::Unreadable)
                     .build(),
             ),
             logs: aws_sdk_cloudwatchlogs::Client::from_conf(
                 aws_sdk_cloudwatchlogs::config::Builder::from(config)
                     .retry_partition(retries("logs"))
+                    .retry_classifier(retry::Unreadable)
                     .build(),
             ),
             credentials: config.credentials_provider(),
             endpoint,
             uploads: Arc::new(Semaphore::new(UPLOADS)),
         }
+    }
+
+    /// How often a call is made at most.
+    pub fn attempts(&self) -> u32 {
+        retry::attempts()
     }
 
     /// The one endpoint of every service, where a flag or a profile names one.

@@ -15,7 +15,7 @@ use crate::plan::{Operation, Plan};
 use crate::probe::{self, Source};
 use crate::resources::tag;
 use crate::settings::{self, Loaded};
-use crate::snapshot;
+use crate::snapshot::{self, Snapshot};
 use crate::ui::Ui;
 use crate::verify::Choice;
 use crate::verify::report::{Verdict, verdict};
@@ -162,7 +162,9 @@ impl Deploying<'_> {
         if report.result == RunResult::Declined {
             ui.note("nothing was changed");
         }
-        if !super::show_ending(report, ui, "deploy") || report.result == RunResult::Declined {
+        if !super::show_ending(report, ui, &format!("deploy --pool {pool}"))
+            || report.result == RunResult::Declined
+        {
             return Ok(ending(report.result));
         }
         verify::show(pool, &document.findings, ui, false);
@@ -186,7 +188,7 @@ fn keep_snapshot(
     loaded: &Loaded,
     plan: &Plan,
     ui: &Ui,
-) -> anyhow::Result<Option<String>> {
+) -> anyhow::Result<Option<Snapshot>> {
     let touches_pool = plan.changes.iter().any(|change| {
         matches!(
             change.operation,
@@ -201,13 +203,13 @@ fn keep_snapshot(
     if !touches_pool || kept {
         return Ok(None);
     }
-    let path = settings::snapshot_path(Some(&loaded.path), &session.names.pool.id);
-    let digest = snapshot::keep(&path, &session.observed)?;
+    let folder = settings::snapshot_folder(&loaded.path);
+    let snapshot = snapshot::keep(folder, &session.observed)?;
     ui.note(&format!(
         "  the pool as it is now is kept in {}",
-        path.display()
+        snapshot.path.display()
     ));
-    Ok(Some(digest))
+    Ok(Some(snapshot))
 }
 
 /// The event that tries the function, where the plan changes what a customer would meet. Without an app client there is nobody

@@ -1,6 +1,7 @@
 //! One file a command. A command reads its settings, asks the core what to do, and shows what came of it.
 
 mod build;
+mod coexist;
 mod completions;
 mod deploy;
 mod init;
@@ -8,6 +9,7 @@ mod man;
 mod many;
 mod plan;
 mod policy;
+mod restore;
 mod sandbox;
 mod session;
 mod signals;
@@ -37,6 +39,8 @@ pub async fn run(cli: Cli, ui: &Ui) -> anyhow::Result<ExitCode> {
         Command::Try(args) => try_::run(global, args, ui).await,
         Command::Teardown(args) => teardown::run(global, args, ui).await,
         Command::Policy(args) => policy::run(global, args, ui).await,
+        Command::Restore(args) => restore::run(global, args, ui).await,
+        Command::Coexist(args) => coexist::run(global, args, ui).await,
         Command::Sandbox(args) => sandbox::run(args, ui).await,
         Command::Completions(args) => Ok(completions::run(args, ui)),
         Command::Man(args) => man::run(args, ui),
@@ -50,9 +54,18 @@ fn show_ending(report: &Report, ui: &Ui, command: &str) -> bool {
         report.count(StepResult::NotTried),
     );
     let counted = format!(
-        "{done} step(s) done and kept, {left} not tried; `jane-migrate {command} --pool {}` goes on from there",
-        report.pool
+        "{done} step(s) done and kept, {left} not tried; `jane-migrate {command}` goes on from there"
     );
+    let left: Vec<String> = report
+        .steps
+        .iter()
+        .filter(|step| step.result == StepResult::NotTried)
+        .map(|step| format!("{} {}", step.resource.label(), step.name))
+        .collect();
+    let counted = match &left[..] {
+        [] => counted,
+        left => format!("{counted}\n  not tried: {}", left.join(", ")),
+    };
     match report.result {
         RunResult::Done | RunResult::NothingToDo => return true,
         RunResult::Interrupted | RunResult::Terminated => {

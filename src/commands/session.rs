@@ -201,7 +201,7 @@ fn label(change: &Change) -> String {
     )
 }
 
-/// Whoever watches the run: what is shown to them, and what they ask for by Ctrl-C.
+/// Whoever watches the run: what is shown to them, and what they ask for by Ctrl-C or SIGTERM.
 pub(super) struct Operator {
     several: bool,
     interrupt: Interrupt,

@@ -16,7 +16,9 @@ use crate::aws::{AwsError, Connections};
 use crate::cli::{Global, Teardown};
 use crate::observe::NoSuchPool;
 use crate::plan::{self, Allowed, Plan};
+use crate::resources::tag;
 use crate::settings::{self, Target};
+use crate::snapshot;
 use crate::status::read::Log;
 use crate::status::{Facts, Status, time, when};
 use crate::ui::Ui;
@@ -149,7 +151,7 @@ pub(super) async fn run(global: &Global, args: &Teardown, ui: &Ui) -> anyhow::Re
                 ));
             }
             _ => {
-                super::show_ending(report, ui, "teardown");
+                super::show_ending(report, ui, &format!("teardown --pool {pool}"));
             }
         }
         endings.ended(pool, &document, ending(report.result))?;
@@ -209,6 +211,18 @@ async fn prepare(
         migration,
         early,
     })
+}
+
+/// The function's tags, which name the snapshot, are about to go.
+fn say_where_the_snapshot_is(session: &Session, ui: &Ui) {
+    if let Some(function) = &session.observed.function
+        && let Some(digest) = function.function.tags.get(tag::SNAPSHOT)
+    {
+        let name = snapshot::file_name(session.names.pool.id.as_str(), digest);
+        ui.note(&format!(
+            "  the pool as it was before deploy is in {name}, where deploy was run"
+        ));
+    }
 }
 
 /// How the migration goes, as far as the log tells.
@@ -349,6 +363,7 @@ async fn teardown(
     } else if !agreed {
         document(without_steps(RunResult::Declined), None)
     } else {
+        say_where_the_snapshot_is(&session, ui);
         let inputs = Inputs {
             mfa: session.observed.mfa.clone(),
             ..Inputs::default()

@@ -36,6 +36,7 @@ pub(super) async fn run(
             region: sandbox.region().to_owned(),
             profile: None,
             endpoint_url: Some(sandbox.endpoint()),
+            timeout: None,
             keys: Some((sandbox.account_id(), sandbox.secret_key())),
         })
         .await,

@@ -231,13 +231,17 @@ fn subject<'a>(
     config: Option<(&'a Config, &Path)>,
 ) -> anyhow::Result<Subject<'a>> {
     let (config, path) = config.unzip();
-    let snapshot = snapshot::read(&settings::snapshot_path(path, &target.pool));
+    let folder = settings::snapshot_folder(path.unwrap_or(Path::new("")));
+    let snapshots = snapshot::kept(folder, &target.pool);
     Ok(Subject {
         pool: &target.pool,
         region: &target.connection.region,
         clients: target.clients.as_deref(),
         config,
-        snapshot: snapshot.map(|(json, digest)| Snapshot { json, digest }),
+        snapshots: snapshots
+            .into_iter()
+            .map(|(json, digest)| Snapshot { json, digest })
+            .collect(),
         today: today()?,
     })
 }

@@ -6,7 +6,9 @@
 
 use serde_json::{Value, json};
 
-use super::rules::{Decisions, Incomplete, Reason, Refusal, Rule, Update, text, texts};
+use super::rules::{
+    Decisions, Incomplete, Reason, Refusal, Rule, Update, text, texts, with_fixed_of,
+};
 
 use Rule::{Carry, CarryUnlessEmpty, ReadOnly};
 
@@ -155,6 +157,14 @@ impl ClientDocument {
             .get("WriteAttributes")
             .is_some_and(Value::is_array);
         own.then(|| texts(&self.json, "WriteAttributes").collect())
+    }
+
+    /// This description, but with what no update reaches as `now` has it.
+    pub(super) fn with_fixed_of(&self, now: &Self) -> Self {
+        Self {
+            json: with_fixed_of(&self.json, &now.json, RULES),
+            has_secret: now.has_secret,
+        }
     }
 
     fn subject(&self) -> String {

@@ -10,6 +10,7 @@
 mod client;
 mod diff;
 mod pool;
+mod rewrite;
 mod rules;
 
 #[cfg(test)]
@@ -24,4 +25,5 @@ pub use client::{
 };
 pub use diff::{Difference, differences};
 pub use pool::{PoolDocument, SchemaAttribute, pool_update, restore_pool};
+pub use rewrite::Rewrite;
 pub use rules::{Decision, Decisions, Incomplete, Reason, Refusal, Update};

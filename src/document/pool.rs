@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::rules::{
     Decisions, Fate, Incomplete, Reason, Refusal, Rule, Update, is_empty_object, text, texts,
+    with_fixed_of,
 };
 
 use Rule::{As, By, Carry, CarryUnlessEmpty, ReadOnly};
@@ -212,6 +213,11 @@ impl PoolDocument {
     /// About how many users it has; the service counts now and then.
     pub fn estimated_users(&self) -> Option<u64> {
         self.0.get("EstimatedNumberOfUsers").and_then(Value::as_u64)
+    }
+
+    /// This description, but with what no update reaches as `now` has it.
+    pub(super) fn with_fixed_of(&self, now: &Self) -> Self {
+        Self(with_fixed_of(&self.0, &now.0, RULES))
     }
 
     fn update(&self, target: Value, unknown: &Decisions) -> Result<Update, Refusal> {

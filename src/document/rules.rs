@@ -158,6 +158,22 @@ impl Update {
     }
 }
 
+/// The document with its read-only members replaced by those of `now`.
+pub(super) fn with_fixed_of(document: &Value, now: &Value, rules: &[(&str, Rule)]) -> Value {
+    let mut document = document.clone();
+    for (member, rule) in rules {
+        if matches!(rule, Rule::ReadOnly)
+            && let Some(members) = document.as_object_mut()
+        {
+            match now.get(member) {
+                Some(value) => members.insert((*member).to_owned(), value.clone()),
+                None => members.remove(*member),
+            };
+        }
+    }
+    document
+}
+
 fn without(mut document: Value, members: &BTreeSet<String>) -> Value {
     if let Some(document) = document.as_object_mut() {
         document.retain(|member, _| !members.contains(member));

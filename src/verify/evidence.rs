@@ -48,8 +48,8 @@ pub struct Evidence<'a> {
     pub wanted: Option<Cow<'a, Config>>,
     /// The clients whose sign-ins must migrate; `None`: all.
     pub named_clients: Option<&'a [String]>,
-    /// The pool as deploy first found it, where that is kept on this machine.
-    pub snapshot: Option<Snapshot>,
+    /// The pool as deploy first found it, where that is kept on this machine; one for each life of its migration.
+    pub snapshots: Vec<Snapshot>,
     /// Today, in UTC.
     pub today: Date,
 

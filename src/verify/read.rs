@@ -37,8 +37,8 @@ pub struct Subject<'a> {
     pub clients: Option<&'a [String]>,
     /// The configuration, where there is one.
     pub config: Option<&'a Config>,
-    /// The pool before the first deploy, where that is kept.
-    pub snapshot: Option<Snapshot>,
+    /// The pool before the first deploy, where that is kept; one for each life of its migration.
+    pub snapshots: Vec<Snapshot>,
     /// Today, in UTC.
     pub today: Date,
 }
@@ -54,7 +54,7 @@ pub async fn read<'a>(
         region,
         clients: named_clients,
         config,
-        snapshot,
+        snapshots,
         today,
     } = subject;
     let function_name = function_name(pool_id, region);
@@ -154,7 +154,7 @@ pub async fn read<'a>(
         config,
         wanted,
         named_clients,
-        snapshot,
+        snapshots,
         today,
         pool: called(pool),
         mfa: called(mfa),
@@ -204,7 +204,7 @@ pub fn observed<'a>(
         config: subject.config,
         wanted: subject.config.map(Cow::Borrowed),
         named_clients: subject.clients,
-        snapshot: subject.snapshot,
+        snapshots: subject.snapshots,
         today: subject.today,
         pool: Ok(observed.pool.clone()),
         mfa: Ok(observed.mfa.clone()),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::{Corner, REGION, moto};
 
 /// A pool with settings of every kind, none of which may change.
-fn settings_of_every_kind(account: &str) -> Value {
+pub fn settings_of_every_kind(account: &str) -> Value {
     let function = |name: &str| format!("arn:aws:lambda:{REGION}:{account}:function:{name}");
     json!({
         "Policies": { "PasswordPolicy": {

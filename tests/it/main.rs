@@ -10,6 +10,7 @@ mod life;
 mod many;
 mod plan;
 mod policy;
+mod safety;
 mod signals;
 mod status;
 mod support;

@@ -28,7 +28,7 @@ fn servers() -> &'static Runtime {
 }
 
 /// Runs `start` where its servers live on after the test that came first.
-async fn lasting<T: Send + 'static>(start: impl Future<Output = T> + Send + 'static) -> T {
+pub async fn lasting<T: Send + 'static>(start: impl Future<Output = T> + Send + 'static) -> T {
     servers().spawn(start).await.expect("the servers start")
 }
 
@@ -70,6 +70,11 @@ pub struct Ran {
 }
 
 impl Ran {
+    /// Runs the program to its end.
+    pub async fn of(mut command: tokio::process::Command) -> Self {
+        Self::from(command.output().await.expect("the program starts"))
+    }
+
     /// The JSON document on standard output.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout)
@@ -81,6 +86,16 @@ impl Ran {
     pub fn ended(self, code: i32) -> Self {
         assert_eq!(self.code, code, "{self:#?}");
         self
+    }
+}
+
+impl From<std::process::Output> for Ran {
+    fn from(output: std::process::Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).expect("stdout is text"),
+            stderr: String::from_utf8(output.stderr).expect("stderr is text"),
+        }
     }
 }
 
@@ -250,6 +265,7 @@ impl Corner {
             region: REGION.into(),
             profile: None,
             endpoint_url: Some(self.endpoint.clone()),
+            timeout: None,
             keys: Some((account, "secret")),
         })
         .await
@@ -304,16 +320,7 @@ impl Corner {
 
     /// Runs the program.
     pub async fn run(&self, arguments: &[&str]) -> Ran {
-        let output = self
-            .command(arguments)
-            .output()
-            .await
-            .expect("the program starts");
-        Ran {
-            code: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8(output.stdout).expect("stdout is text"),
-            stderr: String::from_utf8(output.stderr).expect("stderr is text"),
-        }
+        Ran::of(self.command(arguments)).await
     }
 }
 

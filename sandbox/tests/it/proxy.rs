@@ -45,6 +45,7 @@ async fn it_passes_on_and_names_the_call() {
         number: 1,
         service: "cognito-idp".into(),
         action: "ListUserPools".into(),
+        nth: 1,
     };
     assert_eq!(proxy.passed(), [expected]);
 }

@@ -99,22 +99,25 @@ pub(super) fn suits<'e>(
 }
 
 fn pool_unchanged<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
-    let Some(snapshot) = &evidence.snapshot else {
+    let found = evidence.function.as_ref()?.as_ref();
+    let kept = found.and_then(|found| found.function.tags.get(tag::SNAPSHOT));
+    let snapshots = &evidence.snapshots;
+    let this = snapshots.iter().find(|one| kept == Some(&one.digest));
+    let Some(snapshot) = this.or(snapshots.first()) else {
         return holds(
             "not compared: the snapshot that the first deploy kept is not on this machine",
         );
     };
-    if let Some(found) = evidence.function.as_ref()? {
-        let kept = found.function.tags.get(tag::SNAPSHOT);
-        if kept.is_some_and(|digest| *digest != snapshot.digest) {
-            return wrong(
-                "the snapshot on this machine is not the one that deploy kept",
-                kept.map_or("", String::as_str),
-                &snapshot.digest,
-                "put the snapshot of the first deploy next to the configuration",
-            )
-            .into();
-        }
+    if let Some(kept) = kept
+        && *kept != snapshot.digest
+    {
+        return wrong(
+            "the snapshot on this machine is not the one that deploy kept",
+            kept,
+            &snapshot.digest,
+            "put the snapshot of the first deploy next to the configuration",
+        )
+        .into();
     }
     let mut before = snapshot.json["UserPool"].clone();
     let mut now = evidence.pool.as_ref()?.json().clone();

@@ -9,8 +9,12 @@ use crate::support::REGION;
 impl Bench {
     /// Forgets the pool as it was, so that a change of it is only what the change means.
     fn forget_the_pool(&self) {
-        let name = format!("jane-migrate.{}.snapshot.json", self.pool);
-        std::fs::remove_file(self.corner.folder.path().join(name)).expect("a snapshot");
+        let files = std::fs::read_dir(self.corner.folder.path()).expect("the folder");
+        for file in files.flatten().map(|file| file.path()) {
+            if file.to_string_lossy().ends_with(".snapshot.json") {
+                std::fs::remove_file(file).expect("a snapshot");
+            }
+        }
     }
 }
 

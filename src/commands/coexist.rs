@@ -1,0 +1,67 @@
+//! `coexist`: what keeps another tool from removing the trigger.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::ValueEnum;
+use serde_json::json;
+
+use crate::aws::Aws;
+use crate::cli::{Coexist, Global};
+use crate::coexist::snippet;
+use crate::ids::{Names, PoolArn};
+use crate::settings::{self, Target};
+use crate::ui::Ui;
+
+pub(super) async fn run(global: &Global, args: &Coexist, ui: &Ui) -> anyhow::Result<ExitCode> {
+    let loaded = settings::load_if_there(global)?;
+    let config = loaded.as_ref().map(|loaded| &loaded.config);
+    let tool = args.tool.to_possible_value();
+    let tool = tool.as_ref().map(|value| value.get_name());
+    let mut snippets = Vec::new();
+    for target in settings::targets(global, &args.pools, config)? {
+        let pool = target.pool.clone();
+        let names = Names::new(arn(target, args.account.as_deref()).await?);
+        let snippet = snippet(args.tool, &names);
+        if !ui.json {
+            ui.print(&snippet);
+        }
+        snippets.push(json!({ "pool": pool.as_str(), "for": tool, "snippet": snippet }));
+    }
+    if ui.json {
+        match &snippets[..] {
+            [one] => ui.document(one)?,
+            all => ui.document(&json!({ "pools": all }))?,
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The pool's ARN: asked of the pool, or put together where the account is given.
+async fn arn(target: Target, account: Option<&str>) -> anyhow::Result<PoolArn> {
+    let Target {
+        pool, connection, ..
+    } = target;
+    if let Some(account) = account {
+        return Ok(PoolArn {
+            partition: partition(&connection.region).to_owned(),
+            region: connection.region,
+            account: account.to_owned(),
+            id: pool,
+        });
+    }
+    let described = Aws::connect(&connection).await.describe_pool(&pool).await;
+    let described = described.with_context(|| {
+        format!("failed to read the account of user pool `{pool}` (--account spares the question)")
+    })?;
+    described.arn().parse().map_err(anyhow::Error::msg)
+}
+
+/// The partition that a Region is in.
+fn partition(region: &str) -> &'static str {
+    match region.split('-').next() {
+        Some("cn") => "aws-cn",
+        Some("us") if region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    }
+}

@@ -1,0 +1,61 @@
+//! `restore`: put a pool and its clients back to what a snapshot says. For the day on which something went wrong that no run put
+//! right by itself.
+
+use std::process::ExitCode;
+
+use super::ending;
+use super::many::{Ending, Endings};
+use super::session::{Operator, Planned, Session};
+use crate::apply::{Inputs, Report, RunResult};
+use crate::aws::Connections;
+use crate::cli::{Global, Pools, Restore};
+use crate::plan;
+use crate::settings;
+use crate::snapshot;
+use crate::ui::Ui;
+
+pub(super) async fn run(global: &Global, args: &Restore, ui: &Ui) -> anyhow::Result<ExitCode> {
+    let kept = snapshot::read(&args.snapshot)?;
+    let loaded = settings::load_if_there(global)?;
+    let pools = Pools {
+        pools: vec![kept.id.clone()],
+        all: false,
+    };
+    let config = loaded.as_ref().map(|loaded| &loaded.config);
+    let mut targets = settings::targets(global, &pools, config)?;
+    let mut endings = Endings::new(ui, &targets, Ending::Failed);
+    let mut target = targets.remove(0);
+    // All clients are looked at, whichever are to migrate: the snapshot says which it is about.
+    target.clients = None;
+    let session = Session::open(target, &Connections::default(), ui).await?;
+    let unknown = args.unknown.iter().cloned().collect();
+    let plan = plan::restore(&session.names, &session.observed, &kept, &unknown);
+    let planned = Planned { session, plan };
+    planned.show(ui);
+    let report = put_back(&planned, args, ui).await?;
+    let command = format!("restore --snapshot {}", args.snapshot.display());
+    super::show_ending(&report, ui, &command);
+    endings.ended(kept.id, &report, ending(report.result))?;
+    endings.finish()
+}
+
+async fn put_back(planned: &Planned, args: &Restore, ui: &Ui) -> anyhow::Result<Report> {
+    let Planned { session, plan } = planned;
+    let pool = session.names.pool.id.as_str();
+    if plan.is_blocked() {
+        return Ok(Report::without_steps(pool, RunResult::Blocked));
+    }
+    if plan.changes.is_empty() {
+        return Ok(Report::without_steps(pool, RunResult::NothingToDo));
+    }
+    if !args.yes && !ui.confirm(&format!("Put user pool {pool} back to this?"))? {
+        ui.note("nothing was changed");
+        return Ok(Report::without_steps(pool, RunResult::Declined));
+    }
+    let inputs = Inputs {
+        mfa: session.observed.mfa.clone(),
+        ..Inputs::default()
+    };
+    let operator = Operator::listen(false, ui)?;
+    Ok(session.apply(plan, &inputs, &operator, ui).await)
+}

@@ -1,0 +1,72 @@
+//! Putting a pool and its clients back to what a snapshot says.
+
+use super::{Action, Observed, Operation, Plan, Resource, refuse};
+use crate::document::{Decisions, Difference, Rewrite};
+use crate::finding::{Finding, Severity};
+use crate::ids::Names;
+use crate::snapshot::Kept;
+
+/// What restore would do. Nothing is made or deleted: what updates do not reach is named for a person to judge.
+pub fn restore(names: &Names, observed: &Observed, kept: &Kept, unknown: &Decisions) -> Plan {
+    let mut plan = Plan::new(names);
+    for earlier in &kept.clients {
+        let now = observed
+            .clients
+            .iter()
+            .find(|client| client.id() == earlier.id());
+        let Some(now) = now else {
+            plan.findings.push(Finding::failed(
+                "client-gone",
+                Severity::Warning,
+                format!(
+                    "app client {} ({}) is in the snapshot and no longer in the pool",
+                    earlier.name(),
+                    earlier.id()
+                ),
+                "the client",
+                "no such client",
+                "make a new one if an app still needs it; its id cannot be had again",
+            ));
+            continue;
+        };
+        match Rewrite::client_back(now, earlier, unknown) {
+            Ok(rewrite) => change(&mut plan, Resource::Client, now.id(), rewrite),
+            Err(refusal) => refuse(&mut plan, Resource::Client, now.id(), &refusal),
+        }
+    }
+    let id = names.pool.id.as_str();
+    match Rewrite::pool_back(&observed.pool, &kept.pool, unknown) {
+        Ok(rewrite) => change(&mut plan, Resource::Pool, id, rewrite),
+        Err(refusal) => refuse(&mut plan, Resource::Pool, id, &refusal),
+    }
+    let mfa = crate::document::differences(&observed.mfa, &kept.mfa);
+    if !mfa.is_empty() {
+        plan.findings.push(Finding::failed(
+            "mfa-settings",
+            Severity::Warning,
+            "the pool's MFA settings are not those of the snapshot, and restore does not touch them",
+            listed(&mfa),
+            "other settings",
+            format!("aws cognito-idp set-user-pool-mfa-config --user-pool-id {id}, with the snapshot's UserPoolMfaConfig"),
+        ));
+    }
+    plan.sorted()
+}
+
+fn change(plan: &mut Plan, resource: Resource, name: &str, rewrite: Rewrite) {
+    let differences = rewrite.differences();
+    if differences.is_empty() {
+        return;
+    }
+    let operation = match resource {
+        Resource::Client => Operation::UpdateClient(Box::new(rewrite)),
+        _ => Operation::UpdatePool(Box::new(rewrite)),
+    };
+    let detail = format!("{} setting(s) as the snapshot has them", differences.len());
+    plan.change(Action::Update, resource, name, detail, operation);
+}
+
+fn listed(differences: &[Difference]) -> String {
+    let listed: Vec<String> = differences.iter().map(ToString::to_string).collect();
+    listed.join("; ")
+}

@@ -1,0 +1,137 @@
+//! The snippets that keep other tools from removing the trigger, read by what reads such files: an HCL parser, CloudFormation's
+//! linter, a YAML parser. The two in TypeScript are compared with what compiled against the tools' types.
+
+use std::process::Stdio;
+
+use jane_migrate_sandbox::Venv;
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+
+use super::Scene;
+use crate::support::{Corner, Ran, cache};
+
+const POOL: &str = "us-west-2_Ab1";
+const ARN: &str = "arn:aws:lambda:us-west-2:123456789012:function:jane-migrate-us-west-2_Ab1";
+
+/// Python with CloudFormation's linter, and PyYAML that comes with it.
+async fn linter() -> Venv {
+    let venv = Venv::install(&cache(), "cfn-lint", "cfn-lint==1.58.0", &|_| ()).await;
+    venv.expect("cfn-lint installs")
+}
+
+/// Python with an HCL parser.
+async fn hcl() -> Venv {
+    let venv = Venv::install(&cache(), "hcl2", "python-hcl2==8.1.4", &|_| ()).await;
+    venv.expect("python-hcl2 installs")
+}
+
+/// The snippet for a tool, printed without asking AWS.
+async fn snippet(tool: &str) -> String {
+    let corner = Corner::at("http://127.0.0.1:1".to_owned()).await;
+    let arguments = [
+        "coexist",
+        "--pool",
+        POOL,
+        "--for",
+        tool,
+        "--account",
+        "123456789012",
+    ];
+    let ran = corner.run(&arguments).await.ended(0);
+    assert!(ran.stdout.contains(ARN), "{ran:#?}");
+    ran.stdout
+}
+
+/// What a Python script makes of a text on standard input.
+async fn python(venv: Venv, script: &str, text: &str) -> Ran {
+    let mut python = Command::new(venv.python())
+        .args(["-c", script])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("Python starts");
+    let mut stdin = python.stdin.take().expect("piped");
+    stdin.write_all(text.as_bytes()).await.expect("written");
+    drop(stdin);
+    Ran::from(python.wait_with_output().await.expect("Python ends"))
+}
+
+const YAML: &str = "import json, sys, yaml; print(json.dumps(yaml.safe_load(sys.stdin)))";
+
+#[tokio::test]
+async fn terraform_reads_it() {
+    let script = "import hcl2, json, sys; print(json.dumps(hcl2.load(sys.stdin)))";
+    let ran = python(hcl().await, script, &snippet("terraform").await)
+        .await
+        .ended(0);
+    assert!(
+        ran.stdout.contains("user_migration") && ran.stdout.contains(ARN),
+        "{ran:#?}"
+    );
+}
+
+#[tokio::test]
+async fn cloudformation_and_sam_have_nothing_to_complain_about() {
+    for tool in ["cloudformation", "sam"] {
+        let text = snippet(tool).await;
+        let folder = tempfile::tempdir().expect("a folder");
+        let template = folder.path().join("template.yaml");
+        std::fs::write(&template, &text).expect("written");
+        let mut lint = Command::new(linter().await.python().with_file_name("cfn-lint"));
+        lint.args(["--regions", "us-west-2", "--template"])
+            .arg(&template);
+        Ran::of(lint).await.ended(0);
+        let document = python(linter().await, YAML, &text).await.json();
+        let pool = &document["Resources"]["UserPool"];
+        assert_eq!(pool["Properties"]["LambdaConfig"]["UserMigration"], ARN);
+        assert_eq!(document["Transform"].is_string(), tool == "sam");
+    }
+}
+
+#[tokio::test]
+async fn serverless_finds_it_under_its_resources() {
+    let document = python(linter().await, YAML, &snippet("serverless").await)
+        .await
+        .json();
+    let pool = &document["resources"]["Resources"]["UserPool"];
+    assert_eq!(
+        pool["Properties"]["LambdaConfig"],
+        json!({ "UserMigration": ARN })
+    );
+}
+
+#[tokio::test]
+async fn the_ones_in_typescript_are_those_that_compiled() {
+    let code = |text: String| -> String {
+        let lines = text.lines().filter(|line| !line.starts_with("//"));
+        lines.map(|line| format!("{line}\n")).collect()
+    };
+    assert_eq!(
+        code(snippet("cdk").await),
+        format!(
+            "const definition = pool.node.defaultChild as cognito.CfnUserPool;\n\
+             definition.addPropertyOverride(\"LambdaConfig.UserMigration\", \"{ARN}\");\n"
+        )
+    );
+    assert_eq!(
+        code(snippet("pulumi").await),
+        format!(
+            "const pool = new aws.cognito.UserPool(\"pool\", {{\n  lambdaConfig: {{\n    userMigration: \"{ARN}\",\n  }},\n}});\n"
+        )
+    );
+}
+
+#[tokio::test]
+async fn the_account_is_asked_of_the_pool() {
+    let scene = Scene::new().await;
+    let arguments = ["coexist", "--pool", &scene.pool, "--for", "terraform"];
+    let ran = scene.corner.run(&arguments).await.ended(0);
+    assert!(ran.stdout.contains(&scene.names.function_arn), "{ran:#?}");
+    let mut command = scene.corner.command(&arguments);
+    command.arg("--json");
+    let document: Value = Ran::of(command).await.ended(0).json();
+    assert_eq!(document["for"], "terraform");
+    assert_eq!(document["snippet"], ran.stdout);
+}

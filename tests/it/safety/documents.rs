@@ -1,0 +1,202 @@
+//! What becomes of the pool's other settings when an update of it goes wrong: members nobody knows, a service that changes more
+//! than it was asked to, answers that get lost, words that must reach the operator.
+
+use jane_migrate_sandbox::{Fate, Passing};
+use serde_json::json;
+
+use super::{Scene, assert_same};
+
+/// A setting of a future Cognito.
+const HOLOGRAM: Fate =
+    Fate::Edit(|answer| answer["UserPool"]["Hologram"] = json!({ "Colour": "blue" }));
+
+/// What a service that changes more than it should shows afterwards.
+const LOST_EMAIL: Fate = Fate::Edit(|answer| {
+    answer["UserPool"]["EmailConfiguration"] = json!({ "EmailSendingAccount": "COGNITO_DEFAULT" });
+});
+
+const LOST_EMAIL_AND_HOLOGRAM: Fate = Fate::Edit(|answer| {
+    answer["UserPool"]["EmailConfiguration"] = json!({ "EmailSendingAccount": "COGNITO_DEFAULT" });
+    answer["UserPool"]["Hologram"] = json!({ "Colour": "blue" });
+});
+
+/// The third description of the pool in a deploy is the proof after the write.
+fn proof(passing: &Passing) -> bool {
+    passing.action == "DescribeUserPool" && passing.nth == 3
+}
+
+fn update(passing: &Passing, nth: usize) -> bool {
+    passing.action == "UpdateUserPool" && passing.nth == nth
+}
+
+#[tokio::test]
+async fn a_member_nobody_knows_stops_the_deploy_before_anything_is_written() {
+    let scene = Scene::new().await;
+    let unknown = |passing: &Passing| match passing.action.as_str() {
+        "DescribeUserPool" => HOLOGRAM,
+        _ => Fate::Pass,
+    };
+    let ran = scene.disturbed("deploy", &[], unknown).await.ended(1);
+    assert!(ran.stdout.contains("`Hologram`"), "{ran:#?}");
+    assert!(ran.stdout.contains("--unknown Hologram=carry"), "{ran:#?}");
+    assert!(!ran.stdout.contains("blue"), "{ran:#?}");
+    scene.assert_gone("stopped").await;
+
+    let drop = ["--unknown", "Hologram=drop"];
+    scene.disturbed("deploy", &drop, unknown).await.ended(0);
+    scene.assert_deployed("dropped").await;
+}
+
+#[tokio::test]
+async fn what_the_service_changed_besides_is_put_back_and_told() {
+    let scene = Scene::new().await;
+    let ran = scene.disturbed("deploy", &[], |passing| match passing {
+        passing if proof(passing) => LOST_EMAIL,
+        _ => Fate::Pass,
+    });
+    let ran = ran.await.ended(1);
+    for words in [
+        "/EmailConfiguration/ReplyToEmailAddress",
+        "help@example.com",
+        "put back",
+    ] {
+        assert!(ran.stderr.contains(words), "{words}: {ran:#?}");
+    }
+    let now = scene.documents().await;
+    assert_same(&scene.before[0], &now[0], "put back");
+}
+
+#[tokio::test]
+async fn it_is_put_back_also_where_the_operator_dropped_a_member() {
+    let scene = Scene::new().await;
+    let drop = ["--unknown", "Hologram=drop"];
+    let ran = scene.disturbed("deploy", &drop, |passing| match passing {
+        passing if proof(passing) => LOST_EMAIL_AND_HOLOGRAM,
+        passing if passing.action == "DescribeUserPool" => HOLOGRAM,
+        _ => Fate::Pass,
+    });
+    let ran = ran.await.ended(1);
+    assert!(ran.stderr.contains("ReplyToEmailAddress"), "{ran:#?}");
+    assert!(ran.stderr.contains("put back"), "{ran:#?}");
+    let now = scene.documents().await;
+    assert_same(&scene.before[0], &now[0], "put back");
+}
+
+#[tokio::test]
+async fn putting_back_survives_a_lost_answer_and_another_update_under_way() {
+    let busy = Fate::Refuse(
+        400,
+        "ConcurrentModificationException",
+        "Only one request to update this UserPool can be processed at a time",
+    );
+    for trouble in [Fate::LoseAnswer, Fate::Drop, busy] {
+        let scene = Scene::new().await;
+        let told = trouble.clone();
+        let ran = scene.disturbed("deploy", &[], move |passing| match passing {
+            passing if proof(passing) => LOST_EMAIL,
+            passing if update(passing, 2) => trouble.clone(),
+            _ => Fate::Pass,
+        });
+        let ran = ran.await.ended(1);
+        assert!(ran.stderr.contains("put back"), "{told:?}: {ran:#?}");
+        assert!(!ran.stderr.contains("failed:"), "{told:?}: {ran:#?}");
+        let now = scene.documents().await;
+        assert_same(&scene.before[0], &now[0], "put back");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_put_back_is_told_with_the_way_to_do_it() {
+    let scene = Scene::new().await;
+    let ran = scene.disturbed("deploy", &[], |passing| match passing {
+        passing if proof(passing) => LOST_EMAIL,
+        passing if update(passing, 1) => Fate::Pass,
+        passing if passing.action == "UpdateUserPool" => {
+            Fate::Refuse(400, "AccessDeniedException", "no more of this")
+        }
+        _ => Fate::Pass,
+    });
+    let ran = ran.await.ended(1);
+    for words in [
+        "ReplyToEmailAddress",
+        "no more of this",
+        "jane-migrate restore --snapshot jane-migrate.",
+    ] {
+        assert!(ran.stderr.contains(words), "{words}: {ran:#?}");
+    }
+    scene.assert_unharmed("not put back").await;
+}
+
+#[tokio::test]
+async fn an_update_whose_answers_all_get_lost_is_found_to_be_done() {
+    let scene = Scene::new().await;
+    let lost = |passing: &Passing| match passing.action.as_str() {
+        "UpdateUserPool" | "UpdateUserPoolClient" => Fate::LoseAnswer,
+        _ => Fate::Pass,
+    };
+    scene.disturbed("deploy", &[], lost).await.ended(0);
+    scene.assert_deployed("answers lost").await;
+    scene.disturbed("teardown", &[], lost).await.ended(0);
+    scene.assert_gone("answers lost").await;
+}
+
+#[tokio::test]
+async fn a_lost_answer_does_not_hide_what_the_service_changed_besides() {
+    let scene = Scene::new().await;
+    let ran = scene.disturbed("deploy", &[], |passing| match passing {
+        passing if update(passing, 1) => Fate::LoseAnswer,
+        passing if passing.action == "DescribeUserPool" && (3..=4).contains(&passing.nth) => {
+            LOST_EMAIL
+        }
+        _ => Fate::Pass,
+    });
+    let ran = ran.await.ended(1);
+    assert!(ran.stderr.contains("ReplyToEmailAddress"), "{ran:#?}");
+    assert!(ran.stderr.contains("put back"), "{ran:#?}");
+    assert!(!ran.stderr.contains("somebody else"), "{ran:#?}");
+    let now = scene.documents().await;
+    assert_same(&scene.before[0], &now[0], "put back");
+}
+
+#[tokio::test]
+async fn a_refusal_reaches_the_operator_in_the_services_words() {
+    let scene = Scene::new().await;
+    let ran = scene.disturbed("deploy", &[], |passing| match passing.action.as_str() {
+        "UpdateUserPool" => Fate::Refuse(
+            400,
+            "InvalidSmsRoleTrustRelationshipException",
+            "Role does not have a trust relationship allowing Cognito to assume the role",
+        ),
+        _ => Fate::Pass,
+    });
+    let ran = ran.await.ended(1);
+    for words in [
+        "InvalidSmsRoleTrustRelationshipException",
+        "Role does not have a trust relationship",
+        "nothing of the pool was changed",
+        "the pool's own SMS role",
+        "not tried",
+    ] {
+        assert!(ran.stderr.contains(words), "{words}: {ran:#?}");
+    }
+    let now = scene.documents().await;
+    assert_same(&scene.before[0], &now[0], "refused");
+}
+
+#[tokio::test]
+async fn a_service_that_never_answers_is_not_said_to_have_done_nothing_unless_it_was_seen() {
+    let scene = Scene::new().await;
+    let ran = scene.disturbed("deploy", &[], |passing| match passing.action.as_str() {
+        "UpdateUserPool" => Fate::Page(503),
+        _ => Fate::Pass,
+    });
+    let ran = ran.await.ended(1);
+    assert!(
+        ran.stderr
+            .contains("the pool was read again and is as it was"),
+        "{ran:#?}"
+    );
+    scene.assert_unharmed("no answer").await;
+    scene.run_undisturbed("deploy").await.ended(0);
+    scene.assert_deployed("no answer").await;
+}

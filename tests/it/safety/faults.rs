@@ -1,0 +1,212 @@
+//! Faults on the wire, at every call of deploy and of teardown. What passes is outlasted; what lasts ends the run with an error
+//! that says what to run, and the same command then goes on. Nothing is lost either way.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+
+use futures_util::{StreamExt, stream};
+use jane_migrate_sandbox::{Fate, Passing, Proxy};
+
+use super::table::{self, Table};
+use super::{AT_ONCE, Point, Scene, points, reads};
+use crate::support::Ran;
+
+const COMMANDS: [&str; 2] = ["deploy", "teardown"];
+
+/// Throttled, in the words of each service.
+fn throttled(passing: &Passing) -> Fate {
+    match passing.service.as_str() {
+        "iam" => Fate::Refuse(400, "Throttling", "Rate exceeded"),
+        "logs" => Fate::Refuse(400, "ThrottlingException", "Rate exceeded"),
+        _ => Fate::Refuse(429, "TooManyRequestsException", "Too many requests"),
+    }
+}
+
+fn denied(passing: &Passing) -> Fate {
+    let code = match passing.service.as_str() {
+        "iam" => "AccessDenied",
+        _ => "AccessDeniedException",
+    };
+    Fate::Refuse(403, code, "User is not authorized to perform this")
+}
+
+type Fault = (&'static str, fn(&Passing) -> Fate);
+
+/// What passes by itself.
+const PASSING: [Fault; 7] = [
+    ("throttled", throttled),
+    ("HTTP 500 of the service", |_| {
+        Fate::Refuse(500, "InternalErrorException", "Something went wrong")
+    }),
+    ("HTTP 503 of something else", |_| Fate::Page(503)),
+    ("connection closed before the request is through", |_| {
+        Fate::Drop
+    }),
+    ("answer lost after AWS has acted", |_| Fate::LoseAnswer),
+    ("answer cut off", |_| Fate::CutAnswer),
+    ("no answer after AWS has acted", |passing| {
+        // Each of these costs a timeout; where nothing was written, it is a connection closed, only slower.
+        match reads(&passing.action) {
+            true => Fate::Pass,
+            false => Fate::HoldAnswer,
+        }
+    }),
+];
+
+/// What does not.
+const LASTING: [Fault; 4] = [
+    ("throttled", throttled),
+    ("unavailable", |_| Fate::Page(503)),
+    ("denied", denied),
+    ("answers lost", |_| Fate::LoseAnswer),
+];
+
+/// A run in which a call that fails is made so many times at most.
+async fn run(
+    scene: &Scene,
+    command: &str,
+    attempts: &str,
+    decide: impl Fn(&Passing) -> Fate + Send + Sync + 'static,
+) -> Ran {
+    let proxy = Proxy::start(&scene.corner.endpoint, decide).await;
+    let proxy = proxy.expect("a proxy");
+    let mut command = scene.command(&proxy.url(), command).await;
+    command
+        .env("AWS_MAX_ATTEMPTS", attempts)
+        .env("JANE_MIGRATE_TIMEOUT", "3");
+    Ran::of(command).await
+}
+
+async fn assert_ended(scene: &Scene, command: &str, when: &str) {
+    match command {
+        "deploy" => scene.assert_deployed(when).await,
+        _ => scene.assert_gone(when).await,
+    }
+}
+
+#[tokio::test]
+async fn what_passes_is_outlasted_though_every_call_fails_once() {
+    let outlasted = Mutex::new(BTreeMap::new());
+    stream::iter(PASSING)
+        .for_each_concurrent(AT_ONCE, async |(name, fault)| {
+            let scene = Scene::new().await;
+            for command in COMMANDS {
+                let when = format!("{command}: {name}");
+                // Of two calls of a name that are made side by side, one may meet the fault again.
+                let ran = run(&scene, command, "4", move |passing| match passing.nth % 2 {
+                    1 => fault(passing),
+                    _ => Fate::Pass,
+                });
+                let ran = ran.await;
+                assert_eq!(ran.code, 0, "{when}: {ran:#?}");
+                assert_ended(&scene, command, &when).await;
+            }
+            outlasted.lock().unwrap().insert(name, "goes on");
+        })
+        .await;
+    let outlasted = outlasted.into_inner().unwrap();
+    let mut table = Table::new(["every call, once", "deploy", "teardown"]);
+    for (name, _) in PASSING {
+        table.row([name, outlasted[name], outlasted[name]]);
+    }
+    table::check("passing faults", &table);
+}
+
+/// Lets a call fail for good, and everything of its name after it. Gives how the run ended.
+async fn last(scene: &Scene, command: &str, point: &Point, fault: Fault) -> &'static str {
+    let when = format!("{command}: {} at {point}", fault.0);
+    let there = point.clone();
+    let ran = run(scene, command, "2", move |passing| {
+        match passing.action == there.action && passing.nth >= there.nth {
+            true => fault.1(passing),
+            false => Fate::Pass,
+        }
+    })
+    .await;
+    scene.assert_unharmed(&when).await;
+    if ran.code == 0 {
+        return "goes on";
+    }
+    assert_eq!(ran.code, 1, "{when}: {ran:#?}");
+    assert!(ran.stderr.contains("error: "), "{when}: {ran:#?}");
+    let told = [
+        "hint: ",
+        "goes on from there",
+        "`jane-migrate verify` proves it",
+    ];
+    assert!(
+        told.iter().any(|told| ran.stderr.contains(told)),
+        "{when}: nothing says what to run: {ran:#?}"
+    );
+    "stops"
+}
+
+async fn lasting(command: &'static str) -> Table {
+    let scene = Scene::before(command).await;
+    let points = points(&scene.calls_of(command).await);
+    let ended: Mutex<BTreeMap<(String, &str), BTreeSet<&str>>> = Mutex::default();
+    let note = |point: &Point, fault: Fault, how| {
+        let mut ended = ended.lock().unwrap();
+        ended
+            .entry((point.action.clone(), fault.0))
+            .or_default()
+            .insert(how);
+    };
+    let first_write = points.iter().position(|point| !reads(&point.action));
+    let first_write = first_write.expect("something is written");
+    // Asked side by side with the role itself; where there is no role, nobody minds that they fail, until it is read back.
+    let minded = |point: &Point| {
+        !point.action.starts_with("List") || !point.action.ends_with("RolePolicies")
+    };
+    let (reading, writing): (Vec<_>, Vec<_>) = points
+        .iter()
+        .enumerate()
+        .partition(|(at, point)| *at < first_write && minded(point));
+    let only_read = async {
+        let scene = Scene::before(command).await;
+        let untouched = scene.documents().await;
+        for (_, point) in reading {
+            for fault in LASTING {
+                let how = last(&scene, command, point, fault).await;
+                assert_eq!(how, "stops", "{point}");
+                note(point, fault, how);
+            }
+        }
+        assert_eq!(untouched, scene.documents().await);
+        scene.run_undisturbed(command).await.ended(0);
+        assert_ended(&scene, command, "failed while reading").await;
+    };
+    let written = stream::iter(writing)
+        .flat_map(|(_, point)| stream::iter(LASTING.map(|fault| (point, fault))))
+        .for_each_concurrent(AT_ONCE, async |(point, fault)| {
+            let scene = Scene::before(command).await;
+            let how = last(&scene, command, point, fault).await;
+            note(point, fault, how);
+            let when = format!("{command} after {} at {point}", fault.0);
+            scene.run_undisturbed(command).await.ended(0);
+            assert_ended(&scene, command, &when).await;
+        });
+    tokio::join!(only_read, written);
+
+    let ended = ended.into_inner().unwrap();
+    let [one, two, three, four] = LASTING.map(|(name, _)| name);
+    let mut table = Table::new(["from one call on", one, two, three, four]);
+    for action in table::actions(&points) {
+        let cell = |fault: &'static str| {
+            let ended = &ended[&(action.to_owned(), fault)];
+            ended.iter().copied().collect::<Vec<_>>().join(" or ")
+        };
+        table.row([action, &cell(one), &cell(two), &cell(three), &cell(four)]);
+    }
+    table
+}
+
+#[tokio::test]
+async fn a_deploy_that_meets_a_lasting_fault_says_so_and_goes_on_later() {
+    table::check("deploy faults", &lasting("deploy").await);
+}
+
+#[tokio::test]
+async fn a_teardown_that_meets_a_lasting_fault_says_so_and_goes_on_later() {
+    table::check("teardown faults", &lasting("teardown").await);
+}

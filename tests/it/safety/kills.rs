@@ -1,0 +1,91 @@
+//! Killed anywhere: at every call of deploy and of teardown, before AWS has the request and after it has acted on it, the program
+//! is gone from one moment to the next. Whatever is left, sign-ins are not worse off, and the same command goes on from there.
+
+use futures_util::{StreamExt, stream};
+use jane_migrate_sandbox::{Fate, Passing, Proxy};
+
+use super::table::{self, Table};
+use super::{AT_ONCE, Point, Scene, points, reads};
+
+/// When the program dies, relative to the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Moment {
+    Before,
+    After,
+}
+
+const MOMENTS: [Moment; 2] = [Moment::Before, Moment::After];
+
+/// Runs the command until it comes to the point, and kills it there.
+async fn kill(scene: &Scene, command: &str, point: &Point, moment: Moment) {
+    let there = point.clone();
+    let decide = move |passing: &Passing| match moment {
+        _ if !there.is(passing) => Fate::Pass,
+        Moment::Before => Fate::HoldRequest,
+        Moment::After => Fate::HoldAnswer,
+    };
+    let proxy = Proxy::start(&scene.corner.endpoint, decide).await;
+    let proxy = proxy.expect("a proxy");
+    let mut program = scene.start(&proxy.url(), command).await;
+    tokio::select! {
+        () = proxy.held() => program.kill().await.expect("killed"),
+        ended = program.wait() => panic!("{command} ended before {point}: {ended:?}"),
+    }
+    let when = format!("{command} killed {moment:?} {point}");
+    scene.assert_unharmed(&when).await;
+}
+
+/// After the kill: the same command again, and the rest of the life.
+async fn goes_on(scene: &Scene, command: &str, when: &str) {
+    scene.run_undisturbed(command).await.ended(0);
+    if command == "deploy" {
+        scene.assert_deployed(when).await;
+        scene.run_undisturbed("verify").await.ended(0);
+        scene.run_undisturbed("teardown").await.ended(0);
+    }
+    scene.assert_gone(when).await;
+}
+
+async fn killed_anywhere(command: &'static str) -> Table {
+    let scene = Scene::before(command).await;
+    let points = points(&scene.calls_of(command).await);
+
+    // Until the first write nothing is left behind: one scene serves all of these.
+    let first_write = points.iter().position(|point| !reads(&point.action));
+    let (reading, writing) = points.split_at(first_write.expect("something is written"));
+    let only_read = async {
+        let scene = Scene::before(command).await;
+        let untouched = scene.documents().await;
+        for point in reading {
+            for moment in MOMENTS {
+                kill(&scene, command, point, moment).await;
+            }
+        }
+        assert_eq!(untouched, scene.documents().await);
+        goes_on(&scene, command, "killed while reading").await;
+    };
+    let written = stream::iter(writing)
+        .flat_map(|point| stream::iter(MOMENTS.map(|moment| (point, moment))))
+        .for_each_concurrent(AT_ONCE, async |(point, moment)| {
+            let scene = Scene::before(command).await;
+            kill(&scene, command, point, moment).await;
+            goes_on(&scene, command, &format!("killed {moment:?} {point}")).await;
+        });
+    tokio::join!(only_read, written);
+
+    let mut table = Table::new(["at each call of", "killed before it", "killed after it"]);
+    for action in table::actions(&points) {
+        table.row([action, "goes on", "goes on"]);
+    }
+    table
+}
+
+#[tokio::test]
+async fn a_deploy_killed_anywhere_goes_on() {
+    table::check("deploy killed", &killed_anywhere("deploy").await);
+}
+
+#[tokio::test]
+async fn a_teardown_killed_anywhere_goes_on() {
+    table::check("teardown killed", &killed_anywhere("teardown").await);
+}

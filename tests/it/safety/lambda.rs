@@ -1,0 +1,155 @@
+//! Lambda takes its time: fresh roles, functions that are not ready, updates under way; and a permission that must never be
+//! missing from a live function.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use futures_util::{StreamExt, stream};
+use jane_migrate::permission::COGNITO;
+use jane_migrate_sandbox::{Fate, Passing, Proxy};
+use serde_json::json;
+
+use super::{AT_ONCE, Scene, points, reads};
+
+#[tokio::test]
+async fn a_role_that_lambda_takes_only_after_half_a_minute_is_waited_for() {
+    let scene = Scene::new().await;
+    let made = Mutex::new(None::<Instant>);
+    let fresh = move |passing: &Passing| {
+        let mut made = made.lock().unwrap();
+        match passing.action.as_str() {
+            "CreateRole" => *made = Some(Instant::now()),
+            "CreateFunction"
+                if made.is_some_and(|made| made.elapsed() < Duration::from_secs(30)) =>
+            {
+                return Fate::Refuse(
+                    400,
+                    "InvalidParameterValueException",
+                    "The role defined for the function cannot be assumed by Lambda.",
+                );
+            }
+            _ => {}
+        }
+        Fate::Pass
+    };
+    let ran = scene.disturbed("deploy", &[], fresh).await.ended(0);
+    assert!(
+        ran.stderr.contains("for the fresh role to spread"),
+        "{ran:#?}"
+    );
+    scene.assert_deployed("a fresh role").await;
+}
+
+#[tokio::test]
+async fn a_function_that_stays_pending_is_waited_for() {
+    let scene = Scene::new().await;
+    let pending = |passing: &Passing| match passing.action.as_str() {
+        "CreateFunction" => Fate::Edit(|function| function["State"] = json!("Pending")),
+        "GetFunctionConfiguration" if passing.nth < 6 => {
+            Fate::Edit(|function| function["State"] = json!("Pending"))
+        }
+        _ => Fate::Pass,
+    };
+    scene.disturbed("deploy", &[], pending).await.ended(0);
+    scene.assert_deployed("pending").await;
+}
+
+#[tokio::test]
+async fn a_function_that_failed_is_told_and_never_made_a_trigger() {
+    let scene = Scene::new().await;
+    let failed = |passing: &Passing| match passing.action.as_str() {
+        "CreateFunction" => Fate::Edit(|function| function["State"] = json!("Pending")),
+        "GetFunctionConfiguration" => Fate::Edit(|function| {
+            function["State"] = json!("Failed");
+            function["StateReason"] = json!("The subnet is gone.");
+        }),
+        _ => Fate::Pass,
+    };
+    let ran = scene.disturbed("deploy", &[], failed).await.ended(1);
+    assert!(ran.stderr.contains("The subnet is gone"), "{ran:#?}");
+    assert!(ran.stderr.contains("not tried: permission"), "{ran:#?}");
+    assert!(scene.documents().await[0]["LambdaConfig"]["UserMigration"].is_null());
+    scene.run_undisturbed("deploy").await.ended(0);
+    scene.assert_deployed("mended").await;
+}
+
+#[tokio::test]
+async fn an_update_under_way_is_waited_for() {
+    let scene = Scene::new().await;
+    scene.run_undisturbed("deploy").await.ended(0);
+    scene.corner.configure("[function]\nmemory_mb = 512\n");
+    let busy = |passing: &Passing| match passing.action.as_str() {
+        "UpdateFunctionConfiguration" if passing.nth < 3 => Fate::Refuse(
+            409,
+            "ResourceConflictException",
+            "The operation cannot be performed at this time. An update is in progress for resource",
+        ),
+        _ => Fate::Pass,
+    };
+    let ran = scene.disturbed("deploy", &[], busy).await.ended(0);
+    assert!(ran.stdout.contains("256 MB => 512 MB"), "{ran:#?}");
+    scene.assert_deployed("busy").await;
+}
+
+#[tokio::test]
+async fn another_update_of_the_pool_is_waited_for() {
+    let scene = Scene::new().await;
+    let busy = |passing: &Passing| match passing.action.as_str() {
+        "UpdateUserPool" | "UpdateUserPoolClient" if passing.nth < 4 => Fate::Refuse(
+            400,
+            "ConcurrentModificationException",
+            "Only one request to update this UserPool can be processed at a time",
+        ),
+        _ => Fate::Pass,
+    };
+    scene.disturbed("deploy", &[], busy).await.ended(0);
+    scene.assert_deployed("busy").await;
+}
+
+impl Scene {
+    /// Deployed, but with a statement that lets every pool in where only ours should be: live, and not as deploy makes it.
+    async fn with_a_wide_permission() -> Self {
+        let scene = Self::new().await;
+        scene.run_undisturbed("deploy").await.ended(0);
+        let function = &scene.names.function;
+        let ours = "jane-migrate-user-pool";
+        scene.aws.remove_permission(function, ours).await.unwrap();
+        let every = "arn:aws:cognito-idp:us-west-2:*:userpool/*";
+        let account = &scene.corner.account;
+        let added = scene.aws.add_permission(function, ours, every, account);
+        added.await.unwrap();
+        scene
+    }
+
+    async fn assert_invocable(&self, when: &str) {
+        let policy = self.aws.policy(&self.names.function).await.unwrap();
+        let cognito = |statement: &&serde_json::Value| statement["Principal"]["Service"] == COGNITO;
+        assert!(policy.statements.iter().any(|s| cognito(&s)), "{when}");
+    }
+}
+
+#[tokio::test]
+async fn a_permission_is_replaced_without_a_moment_in_which_sign_ins_fail() {
+    let scene = Scene::with_a_wide_permission().await;
+    let course = points(&scene.calls_of("deploy").await);
+    scene.assert_deployed("replaced").await;
+    let writes = course.iter().filter(|point| !reads(&point.action));
+    stream::iter(writes)
+        .for_each_concurrent(AT_ONCE, async |point| {
+            let scene = Scene::with_a_wide_permission().await;
+            let there = point.clone();
+            let decide = move |passing: &Passing| match there.is(passing) {
+                true => Fate::HoldAnswer,
+                false => Fate::Pass,
+            };
+            let proxy = Proxy::start(&scene.corner.endpoint, decide).await;
+            let proxy = proxy.expect("a proxy");
+            let mut program = scene.start(&proxy.url(), "deploy").await;
+            proxy.held().await;
+            scene.assert_invocable(&format!("at {point}")).await;
+            program.kill().await.expect("killed");
+            scene.run_undisturbed("deploy").await.ended(0);
+            scene.assert_deployed(&format!("killed at {point}")).await;
+        })
+        .await;
+}

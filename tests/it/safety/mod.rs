@@ -1,0 +1,329 @@
+//! Nothing that a deploy or a teardown meets may hurt a pool: plugs pulled, wires cut, others at work, secrets lying about. Each
+//! file is one kind of trouble; here is what they share: a pool worth protecting, and what must be true of it at any moment.
+
+mod coexist;
+mod documents;
+mod faults;
+mod interrupts;
+mod kills;
+mod lambda;
+mod neighbours;
+mod second_emulator;
+mod secrets;
+mod snapshots;
+mod table;
+
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use futures_util::future::join_all;
+use jane_migrate::artifact;
+use jane_migrate::aws::Aws;
+use jane_migrate::document::differences;
+use jane_migrate::ids::{Names, STATEMENT_ID};
+use jane_migrate::permission;
+use jane_migrate::resources::FunctionState;
+use jane_migrate_config::Architecture;
+use jane_migrate_sandbox::{Fate, Options, Passing, Proxy, Sandbox};
+use serde_json::{Value, json};
+use tokio::process::{Child, Command};
+use tokio::sync::OnceCell;
+
+use crate::life::settings_of_every_kind;
+use crate::support::{Corner, Ran, cache, lasting};
+
+/// A sandbox that takes fresh roles at once: waiting for them hundreds of times would prove nothing more.
+async fn sandbox() -> &'static Sandbox {
+    static SANDBOX: OnceCell<Sandbox> = OnceCell::const_new();
+    SANDBOX
+        .get_or_init(|| {
+            lasting(async {
+                let options = Options {
+                    cache_dir: cache(),
+                    role_age: std::time::Duration::ZERO,
+                    ..Options::default()
+                };
+                Sandbox::start(&options).await.expect("the sandbox starts")
+            })
+        })
+        .await
+}
+
+/// The handler, built once, so that no run of the program compiles.
+async fn zip() -> &'static PathBuf {
+    static ZIP: OnceCell<PathBuf> = OnceCell::const_new();
+    ZIP.get_or_init(|| {
+        lasting(async {
+            let request = artifact::Request {
+                kind: "jane",
+                architecture: Architecture::X86_64,
+                cache: cache(),
+            };
+            let built = artifact::build(&request, &|_| ()).await;
+            built.expect("the handler builds").zip
+        })
+    })
+    .await
+}
+
+/// Scenes played side by side: more than there are cores, because most of the time they wait.
+const AT_ONCE: usize = 6;
+
+/// A call in the course of a command.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Point {
+    action: String,
+    nth: usize,
+}
+
+impl Point {
+    fn is(&self, passing: &Passing) -> bool {
+        self.action == passing.action && self.nth == passing.nth
+    }
+}
+
+impl std::fmt::Display for Point {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} no. {}", self.action, self.nth)
+    }
+}
+
+/// The points of a command's course. How often it asks whether a function is ready, or a query done, is not up to it; once is
+/// enough here.
+fn points(calls: &[Passing]) -> Vec<Point> {
+    calls
+        .iter()
+        .filter(|call| {
+            call.nth == 1
+                || !["GetFunctionConfiguration", "GetQueryResults"].contains(&call.action.as_str())
+        })
+        .map(|call| Point {
+            action: call.action.clone(),
+            nth: call.nth,
+        })
+        .collect()
+}
+
+/// Whether a call leaves everything as it is.
+fn reads(action: &str) -> bool {
+    ["Describe", "Filter", "Get", "Invoke", "List"]
+        .iter()
+        .any(|reading| action.starts_with(reading))
+}
+
+/// A pool that has something of every kind to lose, with a client that deploy opens and one that it leaves alone.
+struct Scene {
+    corner: Corner,
+    aws: Aws,
+    names: Names,
+    pool: String,
+    clients: Vec<String>,
+    before: Vec<Value>,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        Self::at(sandbox().await.endpoint()).await
+    }
+
+    /// As it is before the command.
+    async fn before(command: &str) -> Self {
+        let scene = Self::new().await;
+        if command == "teardown" {
+            scene.run_undisturbed("deploy").await.ended(0);
+        }
+        scene
+    }
+
+    async fn at(endpoint: String) -> Self {
+        let corner = Corner::at(endpoint).await;
+        let pool = corner
+            .create_pool(settings_of_every_kind(&corner.account))
+            .await;
+        let mobile = json!({ "ClientName": "mobile", "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
+            "AccessTokenValidity": 30, "TokenValidityUnits": { "AccessToken": "minutes" } });
+        let clients = vec![
+            corner.create_client(&pool, json!({})).await,
+            corner.create_client(&pool, mobile).await,
+        ];
+        let aws = corner.aws().await;
+        let arn = corner.pool(&pool).await["Arn"].take();
+        let arn = arn.as_str().expect("an ARN").parse().expect("an ARN");
+        let mut scene = Self {
+            corner,
+            aws,
+            names: Names::new(arn),
+            pool,
+            clients,
+            before: Vec::new(),
+        };
+        scene.before = scene.documents().await;
+        scene
+    }
+
+    /// The pool, its MFA settings and its clients as they are.
+    async fn documents(&self) -> Vec<Value> {
+        let mfa = json!({ "UserPoolId": self.pool });
+        let mut documents = vec![
+            self.corner.pool(&self.pool).await,
+            self.corner.cognito("GetUserPoolMfaConfig", mfa).await,
+        ];
+        documents.extend(
+            join_all(
+                self.clients
+                    .iter()
+                    .map(|client| self.corner.client(&self.pool, client)),
+            )
+            .await,
+        );
+        documents
+    }
+
+    /// A command that may change things, with all it needs to go through without a question.
+    async fn command(&self, endpoint: &str, name: &str) -> Command {
+        let zip = zip().await.to_str().expect("a path of text");
+        let arguments: &[&str] = match name {
+            "deploy" => &["--yes", "--enable-password-auth", "--artifact", zip],
+            "teardown" => &["--yes"],
+            _ => &[],
+        };
+        let mut command = self.corner.command(&[name, "--pool", &self.pool]);
+        command.args(arguments).env("AWS_ENDPOINT_URL", endpoint);
+        command
+    }
+
+    /// Runs it to its end.
+    async fn run(&self, endpoint: &str, name: &str) -> Ran {
+        Ran::of(self.command(endpoint, name).await).await
+    }
+
+    /// Runs it to its end with nothing in between.
+    async fn run_undisturbed(&self, name: &str) -> Ran {
+        self.run(&self.corner.endpoint, name).await
+    }
+
+    /// Runs it to its end while its calls meet with this.
+    async fn disturbed(
+        &self,
+        name: &str,
+        more: &[&str],
+        decide: impl Fn(&Passing) -> Fate + Send + Sync + 'static,
+    ) -> Ran {
+        let proxy = Proxy::start(&self.corner.endpoint, decide).await;
+        let proxy = proxy.expect("a proxy");
+        let mut command = self.command(&proxy.url(), name).await;
+        command.args(more);
+        Ran::of(command).await
+    }
+
+    /// Starts it; whoever starts it ends it.
+    async fn start(&self, endpoint: &str, name: &str) -> Child {
+        self.command(endpoint, name)
+            .await
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts")
+    }
+
+    /// What must hold at any moment: a trigger of ours may be invoked, and nothing else of the pool is other than it was.
+    async fn assert_unharmed(&self, when: &str) {
+        let now = self.documents().await;
+        if now[0]["LambdaConfig"]["UserMigration"] == json!(self.names.function_arn) {
+            let (function, policy) = tokio::join!(
+                self.aws.function(&self.names.function),
+                self.aws.policy(&self.names.function),
+            );
+            let function = function
+                .expect("asked")
+                .unwrap_or_else(|| panic!("{when}: the trigger calls a function that is gone"));
+            assert_eq!(function.state, FunctionState::Ready, "{when}");
+            let policy = policy.expect("asked");
+            assert!(
+                policy
+                    .statements
+                    .iter()
+                    .any(|statement| permission::is_for_pool(statement, &self.names.pool)),
+                "{when}: the trigger calls a function that Cognito may not invoke: {policy:?}"
+            );
+        }
+        for (before, now) in self.before.iter().zip(now) {
+            assert_same(&without_ours(before.clone()), &without_ours(now), when);
+        }
+    }
+
+    /// The migration is in place, whole.
+    async fn assert_deployed(&self, when: &str) {
+        self.assert_unharmed(when).await;
+        let now = self.documents().await;
+        assert_eq!(
+            now[0]["LambdaConfig"]["UserMigration"],
+            json!(self.names.function_arn),
+            "{when}"
+        );
+        for client in &now[2..] {
+            let flows = client["ExplicitAuthFlows"].as_array().expect("flows");
+            assert!(
+                flows.contains(&json!("ALLOW_USER_PASSWORD_AUTH")),
+                "{when}: {flows:?}"
+            );
+        }
+        let policy = self.aws.policy(&self.names.function).await.expect("asked");
+        assert!(policy.statement(STATEMENT_ID).is_some(), "{when}");
+        assert_eq!(policy.statements.len(), 1, "{when}");
+    }
+
+    /// Everything is as it was before the first deploy.
+    async fn assert_gone(&self, when: &str) {
+        for (before, now) in self.before.iter().zip(self.documents().await) {
+            assert_same(before, &now, when);
+        }
+        let Names {
+            function,
+            log_group,
+            ..
+        } = &self.names;
+        assert!(
+            self.aws.function(function).await.expect("asked").is_none(),
+            "{when}"
+        );
+        assert!(
+            self.aws.role(function).await.expect("asked").is_none(),
+            "{when}"
+        );
+        let group = self.aws.log_group_settings(log_group).await;
+        assert!(group.expect("asked").is_none(), "{when}");
+    }
+
+    /// The calls that a command makes when nothing goes wrong.
+    async fn calls_of(&self, name: &str) -> Vec<Passing> {
+        let proxy = Proxy::start(&self.corner.endpoint, |_| Fate::Pass)
+            .await
+            .expect("a proxy");
+        self.run(&proxy.url(), name).await.ended(0);
+        proxy.passed()
+    }
+}
+
+#[track_caller]
+fn assert_same(before: &Value, after: &Value, when: &str) {
+    let different: Vec<String> = differences(before, after)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert!(different.is_empty(), "{when}: {different:#?}");
+}
+
+/// The document without what is ours to change.
+fn without_ours(mut document: Value) -> Value {
+    if let Some(triggers) = document["LambdaConfig"].as_object_mut() {
+        triggers.remove("UserMigration");
+    }
+    if let Some(client) = document
+        .as_object_mut()
+        .filter(|client| client.contains_key("ClientId"))
+    {
+        client.remove("ExplicitAuthFlows");
+    }
+    document
+}

@@ -1,0 +1,229 @@
+//! Others are at work on the same pool: by hand, with another tool, with this one. Nobody's change is overwritten, and whoever
+//! comes second is told.
+
+use jane_migrate_sandbox::{Fate, Passing, Proxy};
+use serde_json::{Value, json};
+
+use super::Scene;
+use crate::support::Ran;
+
+impl Scene {
+    /// Runs deploy, and lets somebody make a change at the moment in which this call is about to be made.
+    async fn deploy_while(
+        &self,
+        at: impl Fn(&Passing) -> bool + Send + Sync + 'static,
+        change: impl Future<Output = ()>,
+    ) -> Ran {
+        let decide = move |passing: &Passing| match at(passing) {
+            true => Fate::HoldRequest,
+            false => Fate::Pass,
+        };
+        let proxy = Proxy::start(&self.corner.endpoint, decide).await;
+        let proxy = proxy.expect("a proxy");
+        let changed = async {
+            proxy.held().await;
+            change.await;
+            proxy.release();
+        };
+        let url = proxy.url();
+        let (ran, ()) = tokio::join!(self.run(&url, "deploy"), changed);
+        ran
+    }
+
+    /// Somebody's change of the pool that keeps all else.
+    async fn rename_reply_to(&self, address: &str) {
+        let mut pool = self.documents().await.swap_remove(0);
+        pool["EmailConfiguration"]["ReplyToEmailAddress"] = json!(address);
+        let kept = [
+            "Policies",
+            "DeletionProtection",
+            "LambdaConfig",
+            "AutoVerifiedAttributes",
+            "VerificationMessageTemplate",
+            "UserAttributeUpdateSettings",
+            "DeviceConfiguration",
+            "EmailConfiguration",
+            "AccountRecoverySetting",
+            "UserPoolAddOns",
+            "UserPoolTier",
+            "UserPoolTags",
+        ];
+        let mut body = json!({ "UserPoolId": self.pool, "PoolName": "Roots",
+            "AdminCreateUserConfig": { "AllowAdminCreateUserOnly": true } });
+        for member in kept {
+            body[member] = pool[member].take();
+        }
+        self.corner.cognito("UpdateUserPool", body).await;
+    }
+}
+
+#[tokio::test]
+async fn a_pool_that_somebody_changed_since_the_plan_is_left_alone() {
+    let scene = Scene::new().await;
+    let before_the_write =
+        |passing: &Passing| passing.action == "DescribeUserPool" && passing.nth == 2;
+    let change = scene.rename_reply_to("support@example.com");
+    let ran = scene.deploy_while(before_the_write, change).await.ended(1);
+    for words in [
+        "changed by somebody else",
+        "support@example.com",
+        "run the command again",
+    ] {
+        assert!(ran.stderr.contains(words), "{words}: {ran:#?}");
+    }
+    let now = scene.documents().await.swap_remove(0);
+    assert_eq!(
+        now["EmailConfiguration"]["ReplyToEmailAddress"],
+        "support@example.com"
+    );
+    assert!(now["LambdaConfig"]["UserMigration"].is_null());
+
+    scene.run_undisturbed("deploy").await.ended(0);
+    let now = scene.documents().await.swap_remove(0);
+    assert_eq!(
+        now["EmailConfiguration"]["ReplyToEmailAddress"],
+        "support@example.com"
+    );
+    assert_eq!(
+        now["LambdaConfig"]["UserMigration"],
+        json!(scene.names.function_arn)
+    );
+}
+
+#[tokio::test]
+async fn a_client_that_somebody_changed_since_the_plan_is_left_alone() {
+    let scene = Scene::new().await;
+    // Two clients are described for the plan; the third time is just before the write.
+    let before_the_write =
+        |passing: &Passing| passing.action == "DescribeUserPoolClient" && passing.nth == 3;
+    let client = &scene.clients[1];
+    let change = async {
+        let body = json!({ "UserPoolId": scene.pool, "ClientId": client, "ClientName": "mobile",
+            "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"], "AccessTokenValidity": 15,
+            "TokenValidityUnits": { "AccessToken": "minutes" } });
+        scene.corner.cognito("UpdateUserPoolClient", body).await;
+    };
+    let ran = scene.deploy_while(before_the_write, change).await.ended(1);
+    for words in ["changed by somebody else", "AccessTokenValidity: 30 => 15"] {
+        assert!(ran.stderr.contains(words), "{words}: {ran:#?}");
+    }
+    let now = scene.corner.client(&scene.pool, client).await;
+    assert_eq!(now["AccessTokenValidity"], 15);
+    assert_eq!(now["ExplicitAuthFlows"].as_array().map(Vec::len), Some(2));
+}
+
+#[tokio::test]
+async fn of_two_deploys_of_a_pool_at_once_the_second_is_told() {
+    let scene = Scene::new().await;
+    let before_the_write =
+        |passing: &Passing| passing.action == "DescribeUserPool" && passing.nth == 2;
+    let other = async {
+        scene.run_undisturbed("deploy").await.ended(0);
+    };
+    let ran = scene.deploy_while(before_the_write, other).await.ended(1);
+    for words in [
+        "changed by somebody else",
+        "/LambdaConfig/UserMigration: none => ",
+    ] {
+        assert!(ran.stderr.contains(words), "{words}: {ran:#?}");
+    }
+    scene.assert_deployed("two deploys").await;
+    scene.run_undisturbed("teardown").await.ended(0);
+    scene.assert_gone("two deploys").await;
+}
+
+#[tokio::test]
+async fn two_deploys_that_race_leave_one_migration() {
+    for round in 0..4 {
+        let scene = Scene::new().await;
+        let (one, other) = tokio::join!(
+            scene.run_undisturbed("deploy"),
+            scene.run_undisturbed("deploy")
+        );
+        let when = format!("round {round}: {one:#?} {other:#?}");
+        assert!(one.code == 0 || other.code == 0, "{when}");
+        for ran in [one, other] {
+            let told = [
+                "changed by somebody else",
+                "somebody else made it meanwhile",
+                "goes on from there",
+            ];
+            assert!(
+                ran.code == 0 || told.iter().any(|told| ran.stderr.contains(told)),
+                "{when}"
+            );
+        }
+        scene.assert_deployed(&when).await;
+        scene.run_undisturbed("teardown").await.ended(0);
+        scene.assert_gone(&when).await;
+    }
+}
+
+#[tokio::test]
+async fn things_of_our_names_that_are_not_ours_are_conflicts_until_replaced() {
+    let scene = Scene::new().await;
+    // Somebody's own, of every kind and without our tags.
+    scene.run_undisturbed("deploy").await.ended(0);
+    let arn = &scene.names.function_arn;
+    let ours = "jane-migrate:pool".to_owned();
+    scene.aws.untag_function(arn, &[ours]).await.unwrap();
+    let foreign = scene.names.pool.to_string() + "-of-somebody-else";
+    let tags = [("jane-migrate:pool".to_owned(), foreign)].into();
+    scene
+        .aws
+        .tag_role(&scene.names.function, &tags)
+        .await
+        .unwrap();
+    scene
+        .aws
+        .tag_log_group(&scene.names.log_group_arn, &tags)
+        .await
+        .unwrap();
+    let before = scene.documents().await;
+
+    let ran = scene.run_undisturbed("deploy").await.ended(1);
+    for kind in ["function", "role", "log group"] {
+        let conflict = format!("a {kind} of this name exists and was not made by jane-migrate");
+        assert!(ran.stdout.contains(&conflict), "{conflict}: {ran:#?}");
+    }
+    assert!(ran.stdout.contains("`--replace`"), "{ran:#?}");
+    let ran = scene.run_undisturbed("teardown").await.ended(0);
+    assert!(ran.stdout.contains("is left alone"), "{ran:#?}");
+    assert_eq!(before, scene.documents().await);
+    assert!(
+        scene
+            .aws
+            .function(&scene.names.function)
+            .await
+            .unwrap()
+            .is_some()
+    );
+
+    scene
+        .disturbed("deploy", &["--replace"], |_| Fate::Pass)
+        .await
+        .ended(0);
+    scene.assert_deployed("replaced").await;
+}
+
+#[tokio::test]
+async fn a_trigger_that_another_tool_removed_is_noticed() {
+    let scene = Scene::new().await;
+    scene.run_undisturbed("deploy").await.ended(0);
+    let wipe = json!({ "UserPoolId": scene.pool, "PoolName": "Roots", "LambdaConfig": {} });
+    scene.corner.cognito("UpdateUserPool", wipe).await;
+    let mut verify = scene.command(&scene.corner.endpoint, "verify").await;
+    verify.args(["--format", "json"]);
+    let ran = Ran::of(verify).await.ended(1);
+    let document = ran.json();
+    let missing =
+        |finding: &&Value| finding["id"] == "trigger-registered" && finding["ok"] == false;
+    assert!(
+        document["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|f| missing(&f)),
+        "{document:#}"
+    );
+}

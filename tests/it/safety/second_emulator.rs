@@ -1,0 +1,59 @@
+//! The same on the second emulator, which shares no code with the sandbox: what it can do of it.
+
+use jane_migrate_sandbox::{Fate, Passing, Proxy};
+use serde_json::Value;
+
+use super::{Scene, assert_same, points, reads};
+use crate::support::{Ran, moto};
+
+impl Scene {
+    /// Deploys without trying the function, which this emulator does not run.
+    async fn deploy_unprobed(&self, endpoint: &str) -> Ran {
+        let mut command = self.command(endpoint, "deploy").await;
+        command.arg("--no-probe");
+        Ran::of(command).await
+    }
+}
+
+#[tokio::test]
+async fn a_deploy_killed_at_any_write_goes_on_there_too() {
+    let scene = Scene::at(moto().await.url().to_owned()).await;
+    let proxy = Proxy::start(&scene.corner.endpoint, |_| Fate::Pass).await;
+    let proxy = proxy.expect("a proxy");
+    scene.deploy_unprobed(&proxy.url()).await.ended(0);
+    let writes = points(&proxy.passed())
+        .into_iter()
+        .filter(|point| !reads(&point.action));
+    for point in writes {
+        let scene = Scene::at(moto().await.url().to_owned()).await;
+        let there = point.clone();
+        let decide = move |passing: &Passing| match there.is(passing) {
+            true => Fate::HoldAnswer,
+            false => Fate::Pass,
+        };
+        let proxy = Proxy::start(&scene.corner.endpoint, decide).await;
+        let proxy = proxy.expect("a proxy");
+        let url = proxy.url();
+        let mut command = scene.command(&url, "deploy").await;
+        let mut program = command
+            .arg("--no-probe")
+            .spawn()
+            .expect("the program starts");
+        proxy.held().await;
+        program.kill().await.expect("killed");
+        scene.deploy_unprobed(&scene.corner.endpoint).await.ended(0);
+        scene.run_undisturbed("teardown").await.ended(0);
+        for (before, now) in scene.before.iter().zip(scene.documents().await) {
+            let when = format!("killed at {point}");
+            assert_same(&reached(before.clone()), &reached(now), &when);
+        }
+    }
+}
+
+/// What updates reach; the rest is fixed at creation, and this emulator forgets some of it all the same.
+fn reached(mut document: Value) -> Value {
+    for member in ["UsernameAttributes", "UsernameConfiguration"] {
+        document.as_object_mut().expect("an object").remove(member);
+    }
+    document
+}

@@ -1,0 +1,126 @@
+//! The pool as it was before the first change: kept without secrets, found again by its digest, and put back by a command.
+
+use std::path::PathBuf;
+
+use jane_migrate::resources::tag;
+use serde_json::{Value, json};
+
+use super::{Scene, assert_same};
+use crate::support::Ran;
+
+impl Scene {
+    fn snapshots(&self) -> Vec<PathBuf> {
+        let files = std::fs::read_dir(self.corner.folder.path()).expect("the folder");
+        files
+            .flatten()
+            .map(|file| file.path())
+            .filter(|path| path.to_string_lossy().ends_with(".snapshot.json"))
+            .collect()
+    }
+
+    async fn restore(&self, snapshot: &str, more: &[&str]) -> Ran {
+        let mut command = self.corner.command(&["restore", "--snapshot", snapshot]);
+        command.args(more);
+        Ran::of(command).await
+    }
+}
+
+#[tokio::test]
+async fn the_first_deploy_keeps_the_pool_and_a_later_one_leaves_it() {
+    let scene = Scene::new().await;
+    let secret = json!({ "ClientName": "server", "GenerateSecret": true });
+    let client = scene.corner.create_client(&scene.pool, secret).await;
+    let described = scene.corner.client(&scene.pool, &client).await;
+    let secret = described["ClientSecret"].as_str().expect("a secret");
+
+    scene.run_undisturbed("deploy").await.ended(0);
+    let [snapshot] = &scene.snapshots()[..] else {
+        panic!("not one snapshot: {:?}", scene.snapshots());
+    };
+    let text = std::fs::read_to_string(snapshot).unwrap();
+    assert!(text.contains(&client) && !text.contains(secret));
+    let kept: Value = serde_json::from_str(&text).unwrap();
+    assert_same(&scene.before[0], &kept["UserPool"], "kept");
+
+    // Whoever has credentials can tell which file it is.
+    let function = scene.aws.function(&scene.names.function).await.unwrap();
+    let digest = &function.unwrap().function.tags[tag::SNAPSHOT];
+    let name = snapshot.file_name().unwrap().to_string_lossy().into_owned();
+    assert_eq!(name, jane_migrate::snapshot::file_name(&scene.pool, digest));
+
+    scene.run_undisturbed("deploy").await.ended(0);
+    scene.corner.configure("[function]\nmemory_mb = 512\n");
+    scene.run_undisturbed("deploy").await.ended(0);
+    assert_eq!(scene.snapshots().len(), 1);
+
+    // On another machine, without the configuration.
+    std::fs::remove_file(snapshot).unwrap();
+    std::fs::remove_file(scene.corner.folder.path().join("migrate.toml")).unwrap();
+    let ran = scene.run_undisturbed("teardown").await.ended(0);
+    assert!(ran.stderr.contains(&name), "{ran:#?}");
+}
+
+#[tokio::test]
+async fn a_second_life_keeps_a_snapshot_of_its_own() {
+    let scene = Scene::new().await;
+    scene.run_undisturbed("deploy").await.ended(0);
+    scene.run_undisturbed("teardown").await.ended(0);
+    let change = json!({ "UserPoolId": scene.pool, "ClientId": scene.clients[0], "ClientName": "renamed",
+        "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"] });
+    scene.corner.cognito("UpdateUserPoolClient", change).await;
+    scene.run_undisturbed("deploy").await.ended(0);
+    let snapshots = scene.snapshots();
+    assert_eq!(snapshots.len(), 2);
+    let renamed = |path: &PathBuf| std::fs::read_to_string(path).unwrap().contains("renamed");
+    assert_eq!(snapshots.iter().filter(|path| renamed(path)).count(), 1);
+}
+
+#[tokio::test]
+async fn restore_puts_back_what_somebody_wiped() {
+    let scene = Scene::new().await;
+    scene.run_undisturbed("deploy").await.ended(0);
+    let snapshot = scene.snapshots()[0].to_string_lossy().into_owned();
+    // The classic: an update that says one thing and resets all others.
+    let wipe = json!({ "UserPoolId": scene.pool, "PoolName": "Roots", "MfaConfiguration": "OFF" });
+    scene.corner.cognito("UpdateUserPool", wipe).await;
+    let wipe =
+        json!({ "UserPoolId": scene.pool, "ClientId": scene.clients[1], "ClientName": "mobile" });
+    scene.corner.cognito("UpdateUserPoolClient", wipe).await;
+    let wiped = scene.documents().await;
+
+    let ran = scene.restore(&snapshot, &[]).await.ended(1);
+    assert!(ran.stdout.contains("AutoVerifiedAttributes"), "{ran:#?}");
+    assert_eq!(wiped, scene.documents().await, "nothing without a yes");
+
+    let ran = scene
+        .restore(&snapshot, &["--yes", "--json"])
+        .await
+        .ended(0);
+    assert_eq!(ran.json()["result"], "done");
+    for (before, now) in scene.before.iter().zip(scene.documents().await) {
+        assert_same(before, &now, "restored");
+    }
+    let ran = scene.restore(&snapshot, &["--yes"]).await.ended(0);
+    assert!(ran.stdout.contains("No changes."), "{ran:#?}");
+
+    // The migration is off then, and comes back or goes away as ever.
+    scene.run_undisturbed("deploy").await.ended(0);
+    scene.assert_deployed("after restore").await;
+    scene.run_undisturbed("teardown").await.ended(0);
+    scene.assert_gone("after restore").await;
+}
+
+#[tokio::test]
+async fn what_is_no_snapshot_is_refused() {
+    let scene = Scene::new().await;
+    let file = scene.corner.folder.path().join("other.json");
+    std::fs::write(&file, "{}").unwrap();
+    let ran = scene.restore("other.json", &["--yes"]).await.ended(1);
+    assert!(
+        ran.stderr
+            .contains("failed to read the snapshot `other.json`"),
+        "{ran:#?}"
+    );
+    let ran = scene.restore("missing.json", &["--yes"]).await.ended(1);
+    assert!(ran.stderr.contains("missing.json"), "{ran:#?}");
+}
