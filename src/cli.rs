@@ -11,6 +11,7 @@ use crate::coexist::Tool;
 use crate::document::Decision;
 use crate::finding::Severity;
 use crate::ids::PoolId;
+use crate::policy::Duty;
 use crate::status::Since;
 use crate::verify;
 
@@ -148,6 +149,8 @@ pub enum Command {
     Try(Try),
     /// Take the migration away and leave no trace
     Teardown(Teardown),
+    /// Print the least IAM policy that each command needs
+    Policy(Policy),
     /// Put a pool and its app clients back to what a snapshot says
     Restore(Restore),
     /// Print what keeps another tool from removing the trigger
@@ -376,6 +379,23 @@ pub struct Teardown {
     /// What to do with a setting of the pool that this version does not know: send it as it is, or leave it out
     #[arg(long, value_name = "KEY=carry|drop", value_parser = decision)]
     pub unknown: Vec<(String, Decision)>,
+}
+
+/// `policy`
+#[derive(Debug, Args)]
+pub struct Policy {
+    /// Which pools.
+    #[command(flatten)]
+    pub pools: Pools,
+    /// What to allow; with --json, the one policy for all that is named [default: each by itself]
+    #[arg(long = "for", value_enum, value_name = "DUTY", value_delimiter = ',')]
+    pub duties: Vec<Duty>,
+    /// The account that owns the pools; AWS is asked nothing then
+    #[arg(long, value_name = "ID", value_parser = account)]
+    pub account: Option<String>,
+    /// With --account: the role with which the pool sends SMS
+    #[arg(long, value_name = "ARN", requires = "account")]
+    pub sms_role: Option<String>,
 }
 
 /// `restore`

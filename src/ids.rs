@@ -70,6 +70,31 @@ pub struct PoolArn {
     pub id: PoolId,
 }
 
+impl PoolArn {
+    /// The ARN of a pool whose account is known. The Region tells the partition.
+    pub fn new(id: PoolId, region: String, account: String) -> Self {
+        const PARTITIONS: [(&str, &str); 7] = [
+            ("cn-", "aws-cn"),
+            ("us-gov-", "aws-us-gov"),
+            ("us-iso-", "aws-iso"),
+            ("us-isob-", "aws-iso-b"),
+            ("eu-isoe-", "aws-iso-e"),
+            ("us-isof-", "aws-iso-f"),
+            ("eusc-", "aws-eusc"),
+        ];
+        let partition = PARTITIONS
+            .iter()
+            .find(|(prefix, _)| region.starts_with(prefix))
+            .map_or("aws", |(_, partition)| partition);
+        Self {
+            partition: partition.to_owned(),
+            region,
+            account,
+            id,
+        }
+    }
+}
+
 impl FromStr for PoolArn {
     type Err = String;
 
@@ -220,6 +245,19 @@ mod tests {
         );
         assert!(names.is_our_function(&format!("{}:live", names.function_arn)));
         assert!(!names.is_our_function(&format!("{}x", names.function_arn)));
+    }
+
+    #[test]
+    fn an_account_and_a_region_make_the_arn() {
+        for arn in [
+            "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Ab1",
+            "arn:aws-cn:cognito-idp:cn-north-1:123456789012:userpool/cn-north-1_Ab1",
+            "arn:aws-us-gov:cognito-idp:us-gov-west-1:123456789012:userpool/us-gov-west-1_Ab1",
+        ] {
+            let read: PoolArn = arn.parse().unwrap();
+            let made = PoolArn::new(read.id, read.region, read.account);
+            assert_eq!(made.to_string(), arn);
+        }
     }
 
     #[test]

@@ -8,7 +8,8 @@
 //! - [`document`] is the heart: updates of a pool or client that lose nothing of it.
 //! - [`artifact`] builds the handler from the sources this binary carries.
 //! - [`draft`] proposes a migrate.toml; [`suitability`] tells whether pool and configuration suit each other.
-//! - [`status`] counts how it goes; [`verify`] checks that it holds; [`ui`] shows things; [`commands`] ties them together.
+//! - [`policy`] says who must be allowed what; [`status`] counts how it goes; [`verify`] checks that it holds.
+//! - [`ui`] shows things; [`commands`] ties them together.
 
 pub mod apply;
 pub mod artifact;
@@ -26,6 +27,7 @@ pub mod local;
 pub mod observe;
 pub mod permission;
 pub mod plan;
+pub mod policy;
 pub mod probe;
 pub mod resources;
 pub mod settings;

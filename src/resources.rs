@@ -232,10 +232,7 @@ pub fn trust_policy() -> Value {
 /// Least privilege: the streams of its own log group, the secrets the config names, and in a VPC the network interfaces.
 pub fn role_policy(names: &Names, config: &Config) -> Value {
     let PoolArn {
-        partition,
-        region,
-        account,
-        ..
+        partition, account, ..
     } = &names.pool;
     let mut statements = vec![json!({
         "Sid": "WriteOwnLogs",
@@ -244,42 +241,24 @@ pub fn role_policy(names: &Names, config: &Config) -> Value {
         "Resource": format!("{}:*", names.log_group_arn),
     })];
     for (member, secret) in config.secrets() {
-        let (action, service, arn, kms_key) = match secret {
-            Secret::SecretsManager { arn, kms_key, .. } => (
-                "secretsmanager:GetSecretValue",
-                format!(
-                    "secretsmanager.{}",
-                    arn.split(':').nth(3).unwrap_or_default()
-                ),
-                arn.clone(),
-                kms_key,
-            ),
-            Secret::Ssm { name, kms_key } => (
-                "ssm:GetParameter",
-                format!("ssm.{region}"),
-                format!(
-                    "arn:{partition}:ssm:{region}:{account}:parameter/{}",
-                    name.trim_start_matches('/')
-                ),
-                kms_key,
-            ),
-            Secret::Env(_) => continue,
+        let Some(access) = SecretAccess::of(&names.pool, secret) else {
+            continue;
         };
         let member = alphanumeric(&member);
         statements.push(json!({
             "Sid": format!("Read{member}"),
             "Effect": "Allow",
-            "Action": action,
-            "Resource": arn,
+            "Action": access.action,
+            "Resource": access.arn,
         }));
-        if let Some(key) = kms_key {
+        if let Some(key) = access.kms_key {
             statements.push(json!({
                 "Sid": format!("Decrypt{member}"),
                 "Effect": "Allow",
                 "Action": "kms:Decrypt",
                 "Resource": key,
                 "Condition": {
-                    "StringEquals": { "kms:ViaService": format!("{service}.amazonaws.com") },
+                    "StringEquals": { "kms:ViaService": access.via_service },
                 },
             }));
         }
@@ -320,6 +299,57 @@ pub fn role_policy(names: &Names, config: &Config) -> Value {
         }));
     }
     json!({ "Version": "2012-10-17", "Statement": statements })
+}
+
+/// What it takes to read a secret that is kept by a service.
+#[derive(Debug)]
+pub struct SecretAccess {
+    /// The IAM action that reads it.
+    pub action: &'static str,
+    /// What it is about.
+    pub arn: String,
+    /// The key that encrypts it, where it is not the service's own.
+    pub kms_key: Option<String>,
+    /// The service that decrypts it in the reader's name.
+    pub via_service: String,
+}
+
+impl SecretAccess {
+    /// None for a secret that lives in an environment variable.
+    pub fn of(pool: &PoolArn, secret: &Secret) -> Option<Self> {
+        let PoolArn {
+            partition,
+            region,
+            account,
+            ..
+        } = pool;
+        let (action, service, region, arn, kms_key) = match secret {
+            Secret::SecretsManager { arn, kms_key, .. } => (
+                "secretsmanager:GetSecretValue",
+                "secretsmanager",
+                arn.split(':').nth(3).unwrap_or_default(),
+                arn.clone(),
+                kms_key,
+            ),
+            Secret::Ssm { name, kms_key } => (
+                "ssm:GetParameter",
+                "ssm",
+                region.as_str(),
+                format!(
+                    "arn:{partition}:ssm:{region}:{account}:parameter/{}",
+                    name.trim_start_matches('/')
+                ),
+                kms_key,
+            ),
+            Secret::Env(_) => return None,
+        };
+        Some(Self {
+            action,
+            arn,
+            kms_key: kms_key.clone(),
+            via_service: format!("{service}.{region}.amazonaws.com"),
+        })
+    }
 }
 
 /// A statement id may hold letters and digits only.

@@ -8,6 +8,7 @@ mod init;
 mod man;
 mod many;
 mod plan;
+mod policy;
 mod restore;
 mod sandbox;
 mod session;
@@ -38,6 +39,7 @@ pub async fn run(cli: Cli, ui: &Ui) -> anyhow::Result<ExitCode> {
         Command::Status(args) => status::run(global, args, ui).await,
         Command::Try(args) => try_::run(global, args, ui).await,
         Command::Teardown(args) => teardown::run(global, args, ui).await,
+        Command::Policy(args) => policy::run(global, args, ui).await,
         Command::Restore(args) => restore::run(global, args, ui).await,
         Command::Coexist(args) => coexist::run(global, args, ui).await,
         Command::Sandbox(args) => sandbox::run(args, ui).await,

@@ -4,10 +4,13 @@ The tests of the update bodies read it: every member of the model must have a ru
 Run it when botocore has news, and look at the difference before committing it:
 
     python3 -m venv venv && venv/bin/pip install --upgrade botocore && venv/bin/python tests/data/update-members.py
+
+With --check it writes nothing, says what is new, and ends with 1 where something is. Needs no network by itself.
 """
 
 import json
 import pathlib
+import sys
 
 import botocore
 import botocore.loaders
@@ -47,4 +50,24 @@ document = {
     "shapes": dict(sorted(facts.items())),
 }
 target = pathlib.Path(__file__).with_name("cognito-members.json")
-target.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+if "--check" not in sys.argv[1:]:
+    target.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    sys.exit()
+
+known = json.loads(target.read_text())
+
+
+def lines(document):
+    """One line a fact, so that a difference can be read."""
+    return {
+        f"{name}.{key}" + (f".{member}" if isinstance(part, dict) else "") + f" = {value}"
+        for name, fact in document["shapes"].items()
+        for key, part in fact.items()
+        for member, value in (part.items() if isinstance(part, dict) else [("", part)])
+    }
+
+
+news = [f"- {line}" for line in sorted(lines(known) - lines(document))]
+news += [f"+ {line}" for line in sorted(lines(document) - lines(known))]
+print(f"{known['source']} -> {document['source']}: {len(news)} differences", *news, sep="\n")
+sys.exit(1 if news else 0)

@@ -2,12 +2,14 @@
 
 mod artifact;
 mod browser;
+mod docs;
 mod errors;
 mod help;
 mod init;
 mod life;
 mod many;
 mod plan;
+mod policy;
 mod safety;
 mod signals;
 mod status;

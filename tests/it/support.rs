@@ -273,9 +273,30 @@ impl Corner {
 
     /// The program with these arguments, in this corner, not yet started.
     pub fn command(&self, arguments: &[&str]) -> tokio::process::Command {
-        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_jane-migrate"));
+        let mut command = self.here(env!("CARGO_BIN_EXE_jane-migrate"));
+        command.args(arguments);
         command
-            .args(arguments)
+    }
+
+    /// A line of a shell that finds the program by its name.
+    pub fn shell(&self, line: &str) -> tokio::process::Command {
+        let folder = Path::new(env!("CARGO_BIN_EXE_jane-migrate")).parent();
+        let folders = std::env::var_os("PATH").unwrap_or_default();
+        let folders = folder
+            .map(Path::to_owned)
+            .into_iter()
+            .chain(std::env::split_paths(&folders));
+        let mut command = self.here("bash");
+        command
+            .args(["-c", line])
+            .env("PATH", std::env::join_paths(folders).expect("folders"));
+        command
+    }
+
+    /// Anything, in this corner.
+    fn here(&self, program: &str) -> tokio::process::Command {
+        let mut command = tokio::process::Command::new(program);
+        command
             .env_clear()
             .envs(
                 ["PATH", "HOME", "RUSTUP_HOME", "CARGO_HOME", "CC"]

@@ -21,7 +21,8 @@ pub(crate) async fn answer(shared: &Shared, call: &Call) -> Result<Answer, Refus
         let key = (call.scope.account.clone(), role);
         shared.roles.lock().insert(key, Instant::now());
     }
-    if call.action == "CreateAccessKey" && answer.status.is_success() {
+    let gives_keys = ["CreateAccessKey", "AssumeRole"].contains(&call.action.as_str());
+    if gives_keys && answer.status.is_success() {
         let xml = String::from_utf8_lossy(&answer.body);
         let key = xml
             .split("<AccessKeyId>")
@@ -37,7 +38,7 @@ pub(crate) async fn answer(shared: &Shared, call: &Call) -> Result<Answer, Refus
     Ok(answer)
 }
 
-/// The access keys that IAM gave out.
+/// The access keys that IAM and STS gave out.
 #[derive(Default)]
 pub(crate) struct Keys(Mutex<HashMap<String, String>>);
 

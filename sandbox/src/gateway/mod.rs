@@ -177,6 +177,7 @@ impl Shared {
         let mut call = Call::read(parts.method, parts.uri, parts.headers, body);
         if self.callers == Callers::Checked {
             call.resolve_key(|key| self.keys.account(key));
+            self.resolve_by_pool(&mut call);
         }
         let pool = self.pool_of_unsigned(&call);
         if let Some(pool) = &pool {
@@ -232,7 +233,7 @@ impl Shared {
                 _ => upstream.forward(call).await,
             },
             "lambda" => lambda::answer(self, call).await,
-            "iam" => iam::answer(self, call).await,
+            "iam" | "sts" => iam::answer(self, call).await,
             "logs" if call.action.contains("AccountPolic") => account_policies::answer(self, call),
             "logs" => insights::answer(self, call).await,
             _ => upstream.forward(call).await,
@@ -254,6 +255,19 @@ impl Shared {
             .ok()?;
         let claims: Value = serde_json::from_slice(&claims).ok()?;
         self.pools.get(claims["iss"].as_str()?.rsplit('/').next()?)
+    }
+
+    /// The keys of a function's role come from the emulator and were never seen here: whose they are, the pool says.
+    fn resolve_by_pool(&self, call: &mut Call) {
+        if !call.checked || call.account_known {
+            return;
+        }
+        let members = call.members().unwrap_or_default();
+        let named = members.get("UserPoolId").and_then(Value::as_str);
+        if let Some(pool) = named.and_then(|id| self.pools.get(id)) {
+            call.scope = pool.scope.clone();
+            call.account_known = true;
+        }
     }
 
     fn ordered_refusal(&self, call: &Call) -> Option<Refusal> {

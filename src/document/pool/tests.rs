@@ -350,7 +350,7 @@ fn a_write_that_changed_more_is_found_out() {
     assert_eq!(
         found,
         [
-            "/LambdaConfig/PreSignUp: \"a\" => nothing",
+            "/LambdaConfig/PreSignUp: \"a\" => none",
             "/MfaConfiguration: \"ON\" => \"OFF\""
         ]
     );

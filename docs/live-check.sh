@@ -1,0 +1,198 @@
+#!/usr/bin/env bash
+# Checks on a live AWS account what could only be read about: makes two throwaway user pools, migrates one customer from the one
+# to the other with nothing but the printed policies, says what Cognito did, and takes everything away again. About ten minutes,
+# a few cents. Needs aws, python3 and jane-migrate, and credentials that may make pools and roles in a test account.
+#
+#     AWS_REGION=us-east-1 docs/live-check.sh
+set -uo pipefail
+
+region=${AWS_REGION:?set AWS_REGION to the Region to check}
+export AWS_REGION AWS_DEFAULT_REGION=$region
+run=jm-live-check-$(date +%s)
+password='Right-Pass-1!x'
+customer=success+$run@simulator.amazonses.com # Amazon's own mailbox for tests: every mail is delivered
+folder=$(mktemp -d)
+failures=0
+old='' new='' client='' roles=()
+
+ok() { echo "  ok    $*"; }
+seen() { echo "  seen  $*"; }
+bad() {
+    echo "  BAD   $*"
+    failures=$((failures + 1))
+}
+step() { echo && echo "== $*"; }
+# json EXPRESSION: evaluates a Python expression over the document `d` on standard input.
+json() { python3 -c 'import json, sys; d = json.load(sys.stdin); print(eval(sys.argv[1]))' "$1"; }
+# expect TEXT WHAT COMMAND...: runs the command; its output, good or bad, must hold the text.
+expect() {
+    local text=$1 what=$2 out
+    shift 2
+    out=$("$@" 2>&1)
+    if [[ $out == *"$text"* ]]; then ok "$what"; else bad "$what: $(tail -n 3 <<<"$out" | tr '\n' ' ')"; fi
+}
+sign_in() {
+    aws cognito-idp initiate-auth --client-id "$client" --auth-flow "$1" --auth-parameters "$2" --output json
+}
+fail() {
+    echo "stopped: $*" >&2
+    exit 1
+}
+
+cleanup() {
+    step "Taking everything away"
+    unset AWS_SESSION_TOKEN
+    [ -n "${root_key-}" ] && export AWS_ACCESS_KEY_ID=$root_key AWS_SECRET_ACCESS_KEY=$root_secret
+    [ -n "${root_token-}" ] && export AWS_SESSION_TOKEN=$root_token
+    [ -n "${root_profile-}" ] && export AWS_PROFILE=$root_profile
+    if [ -n "$new" ]; then
+        jane-migrate teardown --pool "$new" --yes --force --quiet || bad "teardown failed"
+    fi
+    for pool in $old $new; do
+        aws cognito-idp delete-user-pool --user-pool-id "$pool" || bad "delete the user pool $pool by hand"
+    done
+    for role in ${roles[@]+"${roles[@]}"}; do
+        aws iam delete-role-policy --role-name "$role" --policy-name it >/dev/null 2>&1
+        aws iam delete-role --role-name "$role" || bad "delete the role $role by hand"
+    done
+    rm -rf "$folder"
+}
+finish() {
+    local code=$?
+    cleanup
+    echo
+    [ "$code" -eq 0 ] || exit "$code"
+    if [ "$failures" -gt 0 ]; then
+        echo "$failures not as expected: please report the lines marked BAD."
+        exit 1
+    fi
+    echo "Everything was as expected."
+}
+trap finish EXIT
+
+# role NAME TRUST POLICY: prints its ARN.
+role() {
+    aws iam create-role --role-name "$1" --assume-role-policy-document "$2" --query Role.Arn --output text &&
+        aws iam put-role-policy --role-name "$1" --policy-name it --policy-document "$3"
+}
+# become ROLE_ARN: the commands that follow have this role's rights and no others.
+become() {
+    local keys
+    for _ in $(seq 30); do
+        keys=$(aws sts assume-role --role-arn "$1" --role-session-name check --query Credentials --output json 2>/dev/null) && break
+        sleep 2
+    done
+    [ -n "$keys" ] || fail "cannot assume $1"
+    export AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN
+    AWS_ACCESS_KEY_ID=$(json 'd["AccessKeyId"]' <<<"$keys")
+    AWS_SECRET_ACCESS_KEY=$(json 'd["SecretAccessKey"]' <<<"$keys")
+    AWS_SESSION_TOKEN=$(json 'd["SessionToken"]' <<<"$keys")
+    unset AWS_PROFILE
+}
+# as DUTY COMMAND...: runs the command with the policy that is printed for this duty.
+as() {
+    local duty=$1
+    shift
+    (become "$(cat "$folder/$duty.role")" && "$@")
+}
+
+step "Two throwaway pools in $region, one of them with an SMS role"
+root_key=${AWS_ACCESS_KEY_ID-} root_secret=${AWS_SECRET_ACCESS_KEY-} root_token=${AWS_SESSION_TOKEN-} root_profile=${AWS_PROFILE-}
+me=$(aws sts get-caller-identity --output json) || fail "no credentials"
+account=$(json 'd["Account"]' <<<"$me")
+partition=$(json 'd["Arn"].split(":")[1]' <<<"$me")
+old=$(aws cognito-idp create-user-pool --pool-name "$run-old" --username-attributes email --query UserPool.Id --output text) || fail "no old pool"
+old_client=$(aws cognito-idp create-user-pool-client --user-pool-id "$old" --client-name migration \
+    --explicit-auth-flows ALLOW_ADMIN_USER_PASSWORD_AUTH ALLOW_REFRESH_TOKEN_AUTH --query UserPoolClient.ClientId --output text) || fail "no client"
+aws cognito-idp admin-create-user --user-pool-id "$old" --username "$customer" --message-action SUPPRESS \
+    --user-attributes "Name=email,Value=$customer" Name=email_verified,Value=true Name=given_name,Value=Ada >/dev/null || fail "no customer"
+aws cognito-idp admin-set-user-password --user-pool-id "$old" --username "$customer" --password "$password" --permanent || fail "no password"
+
+sms=$(role "$run-sms" '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"cognito-idp.amazonaws.com"},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"sts:ExternalId":"'"$run"'"}}}]}' \
+    '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sns:publish","Resource":"*"}]}') || fail "no SMS role"
+roles+=("$run-sms")
+cat >"$folder/pool.json" <<JSON
+{"PoolName": "$run-new", "UsernameAttributes": ["email"], "UsernameConfiguration": {"CaseSensitive": false}, "AutoVerifiedAttributes": ["email"],
+ "Policies": {"PasswordPolicy": {"MinimumLength": 10, "RequireUppercase": true, "RequireLowercase": true, "RequireNumbers": true, "RequireSymbols": false, "TemporaryPasswordValidityDays": 3}},
+ "DeviceConfiguration": {"ChallengeRequiredOnNewDevice": true, "DeviceOnlyRememberedOnUserPrompt": true},
+ "SmsConfiguration": {"SnsCallerArn": "$sms", "ExternalId": "$run", "SnsRegion": "$region"},
+ "VerificationMessageTemplate": {"DefaultEmailOption": "CONFIRM_WITH_CODE", "EmailMessage": "Code {####}", "EmailSubject": "Code"},
+ "UserAttributeUpdateSettings": {"AttributesRequireVerificationBeforeUpdate": ["email"]},
+ "AccountRecoverySetting": {"RecoveryMechanisms": [{"Name": "verified_email", "Priority": 1}]},
+ "AdminCreateUserConfig": {"AllowAdminCreateUserOnly": true}, "UserPoolTags": {"made-by": "$run"}}
+JSON
+for _ in $(seq 15); do # a fresh role takes a while to reach Cognito
+    new=$(aws cognito-idp create-user-pool --cli-input-json "file://$folder/pool.json" --query UserPool.Id --output text 2>"$folder/error") && break
+    sleep 3
+done
+[ -n "$new" ] || fail "no new pool: $(cat "$folder/error")"
+client=$(aws cognito-idp create-user-pool-client --user-pool-id "$new" --client-name app \
+    --explicit-auth-flows ALLOW_USER_SRP_AUTH ALLOW_REFRESH_TOKEN_AUTH ALLOW_USER_AUTH --prevent-user-existence-errors ENABLED \
+    --query UserPoolClient.ClientId --output text) || fail "no client"
+describe() { aws cognito-idp describe-user-pool --user-pool-id "$new" --query UserPool --output json; }
+describe_client() { aws cognito-idp describe-user-pool-client --user-pool-id "$new" --client-id "$client" --query UserPoolClient --output json; }
+describe >"$folder/before.json" || fail "cannot describe the pool"
+describe_client >"$folder/client-before.json" || fail "cannot describe the client"
+ok "pools $old and $new"
+
+step "One role for each duty, with nothing but its printed policy"
+cat >"$folder/migrate.toml" <<TOML
+[directory]
+kind = "cognito"
+pool_id = "$old"
+client_id = "$old_client"
+region = "$region"
+TOML
+export JANE_MIGRATE_CONFIG=$folder/migrate.toml
+trust='{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:'$partition':iam::'$account':root"},"Action":"sts:AssumeRole"}]}'
+for duty in deploy verify teardown; do
+    policy=$(jane-migrate policy --pool "$new" --for "$duty" --json) || fail "no policy for $duty"
+    role "$run-$duty" "$trust" "$policy" >"$folder/$duty.role" || fail "no role for $duty"
+    roles+=("$run-$duty")
+done
+ok "roles $run-{deploy,verify,teardown}"
+sleep "${SETTLE:-15}" # what IAM was told reaches everyone
+
+step "Deploy"
+expect "$new" "deploy suffices with its policy (iam:PassRole on the SMS role included)" \
+    as deploy jane-migrate deploy --pool "$new" --enable-password-auth --yes
+expect "No changes" "a second run has nothing to do" as deploy jane-migrate plan --pool "$new" --enable-password-auth
+expect '"ok": true' "verify suffices with its policy, and everything holds" as verify jane-migrate verify --pool "$new" --format json
+changed=$(describe | python3 -c '
+import json, sys
+before, after = json.load(open(sys.argv[1])), json.load(sys.stdin)
+skip = {"LastModifiedDate", "LambdaConfig"}
+print(sorted(k for k in before.keys() | after.keys() if k not in skip and before.get(k) != after.get(k)))' "$folder/before.json")
+if [ "$changed" = "[]" ]; then ok "nothing of the pool changed but the trigger"; else bad "the pool changed: $changed"; fi
+
+step "Sign-ins"
+wrong=$(sign_in USER_PASSWORD_AUTH "USERNAME=$customer,PASSWORD=Wrong-Pass-1" 2>&1)
+unknown=$(sign_in USER_PASSWORD_AUTH "USERNAME=nobody-$run@example.com,PASSWORD=Wrong-Pass-1" 2>&1)
+if [ "$wrong" = "$unknown" ]; then ok "a wrong password and an unknown name are told alike:$(tail -n 1 <<<"$wrong")"; else bad "told apart: $wrong / $unknown"; fi
+seen "USER_AUTH with PASSWORD for a customer who has not migrated: $(sign_in USER_AUTH "USERNAME=$customer,PREFERRED_CHALLENGE=PASSWORD,PASSWORD=$password" 2>&1 | tr -d '\n' | cut -c1-160)"
+seen "AdminResetUserPassword for a customer who has not migrated: $(aws cognito-idp admin-reset-user-password --user-pool-id "$new" --username "nobody-$run@example.com" 2>&1 | tr -d '\n' | cut -c1-160)"
+expect IdToken "a right password migrates and gets tokens" sign_in USER_PASSWORD_AUTH "USERNAME=$customer,PASSWORD=$password"
+expect IdToken "and again, by the pool alone" sign_in USER_PASSWORD_AUTH "USERNAME=$customer,PASSWORD=$password"
+user=$(aws cognito-idp admin-get-user --user-pool-id "$new" --username "$customer" --output json 2>&1)
+expect CONFIRMED "the customer is CONFIRMED" echo "$user"
+expect Ada "the attributes came along" echo "$user"
+if [ "$failures" -gt 0 ]; then
+    echo "  the handler's own lines:"
+    aws logs filter-log-events --log-group-name "/aws/lambda/jane-migrate-$new" --query 'events[].message' --output text | tr '\t' '\n' | grep '"outcome"'
+fi
+expect CodeDeliveryDetails "forgot password sends a code" aws cognito-idp forgot-password --client-id "$client" --username "$customer" --output json
+
+step "Teardown"
+expect "$new" "teardown suffices with its policy" as teardown jane-migrate teardown --pool "$new" --yes --force
+for what in pool client; do
+    if [ "$what" = pool ]; then after=$(describe) before=$folder/before.json; else after=$(describe_client) before=$folder/client-before.json; fi
+    changed=$(python3 -c '
+import json, sys
+before, after = json.load(open(sys.argv[1])), json.loads(sys.argv[2])
+skip = {"LastModifiedDate", "EstimatedNumberOfUsers"}
+same = lambda a, b: (a or None) == (b or None) or (isinstance(a, list) and isinstance(b, list) and sorted(map(str, a)) == sorted(map(str, b)))
+print(sorted(k for k in before.keys() | after.keys() if k not in skip and not same(before.get(k), after.get(k))))' "$before" "$after")
+    if [ "$changed" = "[]" ]; then ok "the $what is what it was"; else bad "the $what changed: $changed"; fi
+done
+left=$(aws lambda get-function --function-name "jane-migrate-$new" 2>&1)
+if [[ $left == *ResourceNotFound* ]]; then ok "no function is left"; else bad "a function is left: $left"; fi

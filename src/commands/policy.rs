@@ -1,0 +1,100 @@
+//! `policy`: the least IAM policy for each duty. Asks AWS for the pool alone, and for nothing where the account is given.
+
+use std::fmt::Write;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::ValueEnum;
+use jane_migrate_config::Config;
+use serde_json::Value;
+
+use crate::aws::Aws;
+use crate::cli::{Global, Policy};
+use crate::ids::{Names, PoolArn};
+use crate::policy::{Duty, Statement, Subject, document, statements};
+use crate::settings::{self, Target};
+use crate::ui::Ui;
+
+pub(super) async fn run(global: &Global, args: &Policy, ui: &Ui) -> anyhow::Result<ExitCode> {
+    let loaded = settings::load_if_there(global)?;
+    let config = loaded.as_ref().map(|loaded| &loaded.config);
+    let targets = settings::targets(global, &args.pools, config)?;
+    let mut subjects = Vec::new();
+    for target in targets {
+        subjects.push(subject(target, config, args, ui).await?);
+    }
+    let duties = match &args.duties[..] {
+        [] => Duty::value_variants(),
+        chosen => chosen,
+    };
+    if ui.json {
+        // What was asked for by name is one document, ready for IAM.
+        let policy = if args.duties.is_empty() {
+            let each = duties.iter().map(|duty| {
+                let statements = statements(&[*duty], &subjects);
+                (duty.name().to_owned(), document(&statements))
+            });
+            Value::Object(each.collect())
+        } else {
+            document(&statements(duties, &subjects))
+        };
+        ui.document(&policy)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let strong = &ui.out.strong;
+    let mut text = String::new();
+    for duty in duties {
+        let _ = writeln!(text, "{}", strong.apply_to(duty.name()));
+        for statement in statements(&[*duty], &subjects) {
+            show(&statement, &mut text);
+        }
+        text.push('\n');
+    }
+    text.push_str("As a document for IAM: jane-migrate policy --for DUTY --json");
+    ui.say(&text);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(statement: &Statement, text: &mut String) {
+    for resource in &statement.resources {
+        let _ = writeln!(text, "  on {resource}");
+    }
+    for action in &statement.actions {
+        let _ = writeln!(text, "    {action}");
+    }
+    if let Some((key, value)) = &statement.condition {
+        let _ = writeln!(text, "    where {key} is {value}");
+    }
+}
+
+/// The pool's ARN, from the account that was given or from the pool itself.
+async fn subject<'a>(
+    target: Target,
+    config: Option<&'a Config>,
+    args: &Policy,
+    ui: &Ui,
+) -> anyhow::Result<Subject<'a>> {
+    let config = config.map(|config| config.for_pool(target.pool.as_str()));
+    let region = target.connection.region.clone();
+    if let Some(account) = &args.account {
+        return Ok(Subject {
+            names: Names::new(PoolArn::new(target.pool, region, account.clone())),
+            sms_role: args.sms_role.clone(),
+            sender_key: None,
+            config,
+        });
+    }
+    let aws = Aws::connect(&target.connection).await;
+    let task = ui.task(format!("reading user pool {}", target.pool));
+    let pool = aws.describe_pool(&target.pool).await.with_context(|| {
+        format!(
+            "failed to read user pool `{}`; with --account nothing is read",
+            target.pool
+        )
+    })?;
+    task.clear();
+    let Ok(arn) = pool.arn().parse::<PoolArn>() else {
+        bail!("user pool `{}` has no ARN that can be read", target.pool);
+    };
+    Ok(Subject::new(Names::new(arn), &pool, config))
+}

@@ -1,0 +1,599 @@
+//! The least that somebody must be allowed to run a command: one table of IAM actions, what they are about and which commands make
+//! them, and the policy documents that follow from it. Pure. The table is checked against the calls that the program names in
+//! `aws`, and against those that the integration tests record.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clap::ValueEnum;
+use jane_migrate_config::Config;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::document::PoolDocument;
+use crate::ids::Names;
+use crate::resources::SecretAccess;
+
+/// What somebody is to be allowed: a command, or a flag of one that asks for more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Duty {
+    /// `plan`, which changes nothing.
+    Plan,
+    /// `deploy`, with the plan and the checks that are part of it.
+    Deploy,
+    /// `verify`, which changes nothing.
+    Verify,
+    /// What `verify --probe` needs besides: to invoke the function, which is to try passwords, and to see that nobody came of it.
+    Probe,
+    /// `status`.
+    Status,
+    /// `try`, which is to try passwords.
+    Try,
+    /// `teardown`.
+    Teardown,
+}
+
+use Duty::{Deploy, Plan, Probe, Status, Teardown, Try, Verify};
+
+impl Duty {
+    /// As on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plan => "plan",
+            Self::Deploy => "deploy",
+            Self::Verify => "verify",
+            Self::Probe => "probe",
+            Self::Status => "status",
+            Self::Try => "try",
+            Self::Teardown => "teardown",
+        }
+    }
+}
+
+/// What an action is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum On {
+    /// The user pool; app clients are part of it.
+    Pool,
+    /// The function.
+    Function,
+    /// The function, its aliases and its versions.
+    Versions,
+    /// The execution role.
+    Role,
+    /// The execution role, handed to Lambda and to nobody else.
+    RoleToLambda,
+    /// The role with which the pool sends SMS, handed back to Cognito with the pool's settings.
+    SmsRoleToCognito,
+    /// The key of the pool's own message senders.
+    SenderKey,
+    /// The log group.
+    LogGroup,
+    /// The log groups of the Region, which are listed by prefix.
+    LogGroups,
+    /// The managed policies that somebody attached to the execution role; any, as nobody knows beforehand which.
+    ManagedPolicies,
+    /// What has no ARN, or is read for the whole account.
+    Account,
+    /// The directory's secrets in Secrets Manager.
+    Secrets,
+    /// The directory's secrets in the SSM parameter store.
+    Parameters,
+    /// The keys that encrypt those secrets, where the configuration names them.
+    SecretKeys,
+    /// The key that encrypts the function's environment, where the configuration names one.
+    FunctionKey,
+    /// The network, where the configuration puts the function into a VPC.
+    Network,
+}
+
+/// One line of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Grant {
+    /// The IAM action.
+    pub action: &'static str,
+    /// What it is about.
+    pub on: On,
+    /// Who needs it.
+    pub duties: &'static [Duty],
+    /// Why it is needed although the program never makes a call of this name.
+    pub implied: Option<&'static str>,
+}
+
+/// Reads what `observe` reads.
+const OBSERVE: &[Duty] = &[Plan, Deploy, Verify, Try, Teardown];
+const TAGGED: &[Duty] = &[Plan, Deploy, Try, Teardown];
+const CHANGE: &[Duty] = &[Deploy, Teardown];
+const DEPLOY: &[Duty] = &[Deploy];
+const TEARDOWN: &[Duty] = &[Teardown];
+const CHECK: &[Duty] = &[Deploy, Verify];
+const INVOKE: &[Duty] = &[Deploy, Probe, Try];
+const SECRET: &[Duty] = &[Deploy, Verify, Try];
+const LOG: &[Duty] = &[Status, Teardown];
+const POOL: &[Duty] = &[Plan, Deploy, Verify, Try, Status, Teardown];
+
+const fn call(action: &'static str, on: On, duties: &'static [Duty]) -> Grant {
+    Grant {
+        action,
+        on,
+        duties,
+        implied: None,
+    }
+}
+
+const fn implied(
+    action: &'static str,
+    on: On,
+    duties: &'static [Duty],
+    because: &'static str,
+) -> Grant {
+    Grant {
+        action,
+        on,
+        duties,
+        implied: Some(because),
+    }
+}
+
+/// Every action the program needs.
+pub const GRANTS: &[Grant] = &[
+    call("cognito-idp:DescribeUserPool", On::Pool, POOL),
+    call("cognito-idp:GetUserPoolMfaConfig", On::Pool, OBSERVE),
+    call("cognito-idp:ListUserPoolClients", On::Pool, POOL),
+    call("cognito-idp:DescribeUserPoolClient", On::Pool, OBSERVE),
+    call("cognito-idp:AdminGetUser", On::Pool, &[Probe, Try]),
+    call("cognito-idp:UpdateUserPool", On::Pool, CHANGE),
+    call("cognito-idp:UpdateUserPoolClient", On::Pool, CHANGE),
+    call("lambda:GetFunction", On::Versions, OBSERVE),
+    implied(
+        "lambda:ListTags",
+        On::Function,
+        OBSERVE,
+        "without it Lambda leaves the tags out of GetFunction's answer, and nothing is known to be ours",
+    ),
+    call("lambda:GetPolicy", On::Versions, OBSERVE),
+    call("lambda:GetFunctionConfiguration", On::Function, DEPLOY),
+    call("lambda:ListAliases", On::Function, CHECK),
+    call("lambda:ListVersionsByFunction", On::Function, CHECK),
+    call("lambda:ListEventSourceMappings", On::Account, CHECK),
+    call("lambda:ListFunctionEventInvokeConfigs", On::Function, CHECK),
+    call("lambda:ListFunctionUrlConfigs", On::Function, CHECK),
+    call("lambda:GetFunctionCodeSigningConfig", On::Function, CHECK),
+    call("lambda:GetRuntimeManagementConfig", On::Function, CHECK),
+    call("lambda:CreateFunction", On::Function, DEPLOY),
+    call("lambda:UpdateFunctionConfiguration", On::Function, DEPLOY),
+    call("lambda:UpdateFunctionCode", On::Function, DEPLOY),
+    call("lambda:PutFunctionConcurrency", On::Function, DEPLOY),
+    call("lambda:DeleteFunctionConcurrency", On::Function, DEPLOY),
+    call("lambda:TagResource", On::Function, DEPLOY),
+    call("lambda:UntagResource", On::Function, DEPLOY),
+    call("lambda:AddPermission", On::Function, DEPLOY),
+    call("lambda:RemovePermission", On::Function, CHANGE),
+    call("lambda:InvokeFunction", On::Function, INVOKE),
+    call("lambda:DeleteFunction", On::Function, TEARDOWN),
+    call("iam:GetRole", On::Role, OBSERVE),
+    call("iam:ListRolePolicies", On::Role, OBSERVE),
+    call("iam:GetRolePolicy", On::Role, OBSERVE),
+    call("iam:ListAttachedRolePolicies", On::Role, OBSERVE),
+    call("iam:GetPolicy", On::ManagedPolicies, &[Verify]),
+    call("iam:GetPolicyVersion", On::ManagedPolicies, &[Verify]),
+    call("iam:CreateRole", On::Role, DEPLOY),
+    call("iam:TagRole", On::Role, DEPLOY),
+    call("iam:UpdateAssumeRolePolicy", On::Role, DEPLOY),
+    call("iam:PutRolePolicy", On::Role, DEPLOY),
+    call("iam:DeleteRolePolicy", On::Role, CHANGE),
+    call("iam:DetachRolePolicy", On::Role, CHANGE),
+    call("iam:DeleteRole", On::Role, TEARDOWN),
+    implied(
+        "iam:PassRole",
+        On::RoleToLambda,
+        DEPLOY,
+        "Lambda asks for it whenever a function is given its role",
+    ),
+    implied(
+        "iam:PassRole",
+        On::SmsRoleToCognito,
+        CHANGE,
+        "Cognito asks for it whenever a pool with an SMS role is updated",
+    ),
+    implied(
+        "kms:CreateGrant",
+        On::SenderKey,
+        CHANGE,
+        "Cognito asks for it whenever a pool with message senders of its own is updated",
+    ),
+    call("logs:DescribeLogGroups", On::LogGroups, POOL),
+    call("logs:ListTagsForResource", On::LogGroup, TAGGED),
+    call("logs:DescribeSubscriptionFilters", On::LogGroup, CHECK),
+    call("logs:DescribeAccountPolicies", On::Account, CHECK),
+    call("cloudwatch:GetMetricData", On::Account, CHECK),
+    call("logs:CreateLogGroup", On::LogGroup, DEPLOY),
+    call("logs:TagResource", On::LogGroup, DEPLOY),
+    call("logs:PutRetentionPolicy", On::LogGroup, DEPLOY),
+    call(
+        "logs:FilterLogEvents",
+        On::LogGroup,
+        &[Probe, Status, Teardown],
+    ),
+    call("logs:StartQuery", On::LogGroup, LOG),
+    call("logs:GetQueryResults", On::Account, LOG),
+    call("logs:DeleteLogGroup", On::LogGroup, TEARDOWN),
+    call("secretsmanager:DescribeSecret", On::Secrets, CHECK),
+    call("secretsmanager:GetResourcePolicy", On::Secrets, CHECK),
+    call("secretsmanager:GetSecretValue", On::Secrets, SECRET),
+    call("ssm:GetParameter", On::Parameters, SECRET),
+    implied(
+        "kms:Decrypt",
+        On::SecretKeys,
+        SECRET,
+        "the service that keeps the secret decrypts it in the reader's name",
+    ),
+    implied(
+        "kms:Encrypt",
+        On::FunctionKey,
+        DEPLOY,
+        "Lambda encrypts the environment with the key in the caller's name",
+    ),
+    implied(
+        "kms:Decrypt",
+        On::FunctionKey,
+        OBSERVE,
+        "Lambda decrypts the environment it shows with the key in the caller's name",
+    ),
+    implied(
+        "kms:CreateGrant",
+        On::FunctionKey,
+        DEPLOY,
+        "Lambda asks for it when a function is given a key",
+    ),
+    implied(
+        "ec2:DescribeSecurityGroups",
+        On::Network,
+        DEPLOY,
+        "Lambda looks the network up in the caller's name",
+    ),
+    implied(
+        "ec2:DescribeSubnets",
+        On::Network,
+        DEPLOY,
+        "Lambda looks the network up in the caller's name",
+    ),
+    implied(
+        "ec2:DescribeVpcs",
+        On::Network,
+        DEPLOY,
+        "Lambda looks the network up in the caller's name",
+    ),
+];
+
+/// One pool, and what of its settings and its configuration asks for more than every pool does.
+#[derive(Debug, Clone)]
+pub struct Subject<'a> {
+    /// The pool and all that is named after it.
+    pub names: Names,
+    /// The role with which the pool sends SMS.
+    pub sms_role: Option<String>,
+    /// The key of its own message senders.
+    pub sender_key: Option<String>,
+    /// What the configuration says for this pool.
+    pub config: Option<&'a Config>,
+}
+
+impl<'a> Subject<'a> {
+    /// A pool as it is described.
+    pub fn new(names: Names, pool: &PoolDocument, config: Option<&'a Config>) -> Self {
+        let text = |pointer: &str| {
+            let value = pool.json().pointer(pointer)?.as_str()?;
+            (!value.is_empty()).then(|| value.to_owned())
+        };
+        Self {
+            names,
+            sms_role: text("/SmsConfiguration/SnsCallerArn")
+                .or_else(|| text("/SmsConfiguration/EumsSms/CallerArn")),
+            sender_key: text("/LambdaConfig/KMSKeyID"),
+            config,
+        }
+    }
+}
+
+/// What else must be so: a condition key and the one value it may have.
+type Condition = (&'static str, String);
+
+/// Actions on the same things under the same condition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    /// ARNs, or `*`.
+    pub resources: BTreeSet<String>,
+    /// Under which condition.
+    pub condition: Option<Condition>,
+    /// IAM actions.
+    pub actions: BTreeSet<&'static str>,
+}
+
+/// The statements that let somebody do these duties for these pools.
+pub fn statements(duties: &[Duty], subjects: &[Subject<'_>]) -> Vec<Statement> {
+    let mut actions: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for grant in GRANTS {
+        if !grant.duties.iter().any(|duty| duties.contains(duty)) {
+            continue;
+        }
+        let mut resources: BTreeMap<Option<Condition>, BTreeSet<String>> = BTreeMap::new();
+        for subject in subjects {
+            for (arn, condition) in resources_of(grant.on, subject) {
+                resources.entry(condition).or_default().insert(arn);
+            }
+        }
+        for (condition, arns) in resources {
+            actions
+                .entry((arns, condition))
+                .or_default()
+                .insert(grant.action);
+        }
+    }
+    actions
+        .into_iter()
+        .map(|((resources, condition), actions)| Statement {
+            resources,
+            condition,
+            actions,
+        })
+        .collect()
+}
+
+/// The policy document as IAM takes it.
+pub fn document(statements: &[Statement]) -> Value {
+    let statements: Vec<Value> = statements
+        .iter()
+        .map(|statement| {
+            let mut json = json!({
+                "Effect": "Allow",
+                "Action": statement.actions,
+                "Resource": statement.resources,
+            });
+            if let Some((key, value)) = &statement.condition {
+                json["Condition"] = json!({ "StringEquals": { *key: value } });
+            }
+            json
+        })
+        .collect();
+    json!({ "Version": "2012-10-17", "Statement": statements })
+}
+
+/// The ARNs, each with its condition; none where this pool or configuration has nothing of the kind.
+fn resources_of(on: On, subject: &Subject<'_>) -> Vec<(String, Option<Condition>)> {
+    let config = subject.config;
+    let names = &subject.names;
+    let pool = &names.pool;
+    let secrets = || {
+        config
+            .map(Config::secrets)
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|(_, secret)| SecretAccess::of(pool, secret))
+    };
+    let kept_by = |action: &str| {
+        let kept = secrets().filter(|secret| secret.action == action);
+        plain(kept.map(|secret| secret.arn))
+    };
+    let passed = |roles: &mut dyn Iterator<Item = String>, service: &str| {
+        let condition = ("iam:PassedToService", service.to_owned());
+        roles.map(|role| (role, Some(condition.clone()))).collect()
+    };
+    match on {
+        On::Pool => plain([pool.to_string()]),
+        On::Function => plain([names.function_arn.clone()]),
+        On::Versions => plain([
+            names.function_arn.clone(),
+            format!("{}:*", names.function_arn),
+        ]),
+        On::ManagedPolicies => plain([
+            format!("arn:{}:iam::aws:policy/*", pool.partition),
+            format!("arn:{}:iam::{}:policy/*", pool.partition, pool.account),
+        ]),
+        On::Role => plain([names.role_arn.clone()]),
+        On::RoleToLambda => passed(
+            &mut [names.role_arn.clone()].into_iter(),
+            "lambda.amazonaws.com",
+        ),
+        On::SmsRoleToCognito => passed(
+            &mut subject.sms_role.iter().cloned(),
+            "cognito-idp.amazonaws.com",
+        ),
+        On::SenderKey => plain(subject.sender_key.clone()),
+        // The calls about tags name the group without `:*`, all others with it.
+        On::LogGroup => plain([
+            names.log_group_arn.clone(),
+            format!("{}:*", names.log_group_arn),
+        ]),
+        On::LogGroups => plain([format!(
+            "arn:{}:logs:{}:{}:log-group:*",
+            pool.partition, pool.region, pool.account
+        )]),
+        On::Account => plain(["*".to_owned()]),
+        On::Secrets => kept_by("secretsmanager:GetSecretValue"),
+        On::Parameters => kept_by("ssm:GetParameter"),
+        On::SecretKeys => secrets()
+            .filter_map(|secret| {
+                let condition = ("kms:ViaService", secret.via_service);
+                Some((secret.kms_key?, Some(condition)))
+            })
+            .collect(),
+        On::FunctionKey => plain(config.and_then(|config| config.function.kms_key_arn.clone())),
+        On::Network => plain(
+            config
+                .and_then(|config| config.function.vpc.as_ref())
+                .map(|_| "*".to_owned()),
+        ),
+    }
+}
+
+fn plain(arns: impl IntoIterator<Item = String>) -> Vec<(String, Option<Condition>)> {
+    arns.into_iter().map(|arn| (arn, None)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn subject(id: &str) -> Subject<'static> {
+        let arn = format!("arn:aws:cognito-idp:us-east-1:123456789012:userpool/{id}");
+        Subject {
+            names: Names::new(arn.parse().unwrap()),
+            sms_role: None,
+            sender_key: None,
+            config: None,
+        }
+    }
+
+    fn actions(statements: &[Statement]) -> BTreeSet<&'static str> {
+        statements
+            .iter()
+            .flat_map(|statement| statement.actions.iter().copied())
+            .collect()
+    }
+
+    /// Each call names its IAM action in its error, so the sources tell which there are.
+    #[test]
+    fn each_action_that_the_code_names_is_in_the_table() {
+        // What the sandbox's tour does in the customers' place, by a key that may do anything.
+        const TOUR: [&str; 3] = [
+            "cognito-idp:InitiateAuth",
+            "cognito-idp:ForgotPassword",
+            "cognito-idp:ConfirmForgotPassword",
+        ];
+        let sources = concat!(env!("CARGO_MANIFEST_DIR"), "/src/aws");
+        let mut named = BTreeSet::new();
+        for file in std::fs::read_dir(sources).unwrap() {
+            let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+            let words = text.split('"').filter(|word| {
+                word.split_once(':').is_some_and(|(service, action)| {
+                    [
+                        "cognito-idp",
+                        "lambda",
+                        "iam",
+                        "logs",
+                        "cloudwatch",
+                        "secretsmanager",
+                        "ssm",
+                    ]
+                    .contains(&service)
+                        && action.chars().all(|c| c.is_ascii_alphanumeric())
+                })
+            });
+            named.extend(words.map(str::to_owned));
+        }
+        assert!(named.len() > 30, "{named:?}");
+        for action in &named {
+            let granted = GRANTS.iter().any(|grant| grant.action == action);
+            assert!(
+                granted || TOUR.contains(&action.as_str()),
+                "{action} is called and no policy allows it"
+            );
+        }
+        for grant in GRANTS.iter().filter(|grant| grant.implied.is_none()) {
+            let ours = named.contains(grant.action);
+            // The handler's own code reads the secrets.
+            let handlers = matches!(grant.on, On::Secrets | On::Parameters);
+            assert!(
+                ours || handlers,
+                "{} is allowed and never called",
+                grant.action
+            );
+        }
+    }
+
+    #[test]
+    fn who_only_looks_may_change_nothing() {
+        for duty in [Plan, Verify, Status] {
+            for action in actions(&statements(&[duty], &[subject("us-east-1_Ab1")])) {
+                let reads = ["Describe", "Get", "List", "Filter", "StartQuery"];
+                let verb = action.split_once(':').unwrap().1;
+                assert!(
+                    reads.iter().any(|read| verb.starts_with(read)),
+                    "{duty:?} may {action}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_role_is_passed_only_to_the_service_it_is_for() {
+        let mut subject = subject("us-east-1_Ab1");
+        let sms = "arn:aws:iam::123456789012:role/service-role/sms";
+        subject.sms_role = Some(sms.into());
+        let document = document(&statements(&[Deploy], &[subject.clone()]));
+        let passes: Vec<_> = document["Statement"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|statement| statement["Action"] == json!(["iam:PassRole"]))
+            .map(|statement| {
+                (
+                    statement["Resource"][0].clone(),
+                    statement["Condition"]["StringEquals"]["iam:PassedToService"].clone(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            passes,
+            [
+                (json!(subject.names.role_arn), json!("lambda.amazonaws.com")),
+                (json!(sms), json!("cognito-idp.amazonaws.com")),
+            ]
+        );
+    }
+
+    #[test]
+    fn the_configuration_decides_what_more_is_needed() {
+        let text = "[directory]\nkind = \"jane\"\nurl = \"https://jane.example\"\nclient_id = \"c\"\n\
+            client_secret = { ssm = \"/jane/secret\" }\n[function]\n\
+            kms_key_arn = \"arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab\"\n\
+            vpc = { subnets = [\"subnet-0123456789abcdef0\"], security_groups = [\"sg-0123456789abcdef0\"] }\n";
+        let config = jane_migrate_config::parse(text, "migrate.toml").unwrap();
+        let subjects = [subject("us-east-1_Ab1")];
+        let without = actions(&statements(&[Deploy], &subjects));
+        let configured = subjects.map(|subject| Subject {
+            config: Some(&config),
+            ..subject
+        });
+        let with = statements(&[Deploy], &configured);
+        let more: Vec<_> = actions(&with).difference(&without).copied().collect();
+        assert_eq!(
+            more,
+            [
+                "ec2:DescribeSecurityGroups",
+                "ec2:DescribeSubnets",
+                "ec2:DescribeVpcs",
+                "kms:CreateGrant",
+                "kms:Decrypt",
+                "kms:Encrypt",
+                "ssm:GetParameter",
+            ]
+        );
+        let parameter = "arn:aws:ssm:us-east-1:123456789012:parameter/jane/secret";
+        assert!(
+            with.iter()
+                .any(|statement| statement.resources.contains(parameter))
+        );
+    }
+
+    #[test]
+    fn the_documents_fit_where_iam_keeps_them() {
+        for duty in Duty::value_variants() {
+            let subjects: Vec<_> = (0..3)
+                .map(|n| subject(&format!("us-east-1_AbC12345{n}")))
+                .collect();
+            let document = document(&statements(&[*duty], &subjects)).to_string();
+            // What a managed policy may hold.
+            assert!(document.len() <= 6_144, "{duty:?} {}", document.len());
+        }
+    }
+
+    #[test]
+    fn a_duty_is_called_on_the_command_line_as_in_the_document() {
+        for duty in Duty::value_variants() {
+            let value = duty.to_possible_value().unwrap();
+            assert_eq!(value.get_name(), duty.name());
+        }
+    }
+}

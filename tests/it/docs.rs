@@ -1,0 +1,433 @@
+//! The documentation tells the truth: its console blocks show what the program says, its configurations are valid, its links
+//! lead somewhere, and the tests it names exist.
+//!
+//! A console block is run line by line, each file in a corner of its own. What differs from run to run (ids, times) is written
+//! as in [`steady`]. `UPDATE_TRANSCRIPTS=1 cargo test -p jane-migrate --test it docs` writes what the program says into the blocks.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use jane_migrate_sandbox::{Callers, Options, Sandbox, Venv};
+use serde_json::json;
+
+use crate::support::{Corner, REGION, cache};
+
+/// What the pages call the pool, the account, and the web and the mobile client.
+const POOL: &str = "us-west-2_AbC123456";
+const ACCOUNT: &str = "123456789012";
+const CLIENTS: [&str; 2] = ["1example23456789webclient0", "2example23456789mobileapp0"];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every page, by its path from the root.
+fn pages() -> Vec<PathBuf> {
+    let mut pages: Vec<PathBuf> = ["", "docs"]
+        .iter()
+        .flat_map(|folder| fs::read_dir(root().join(folder)).expect("a folder"))
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+        .map(|path| path.strip_prefix(root()).expect("inside").to_owned())
+        .collect();
+    pages.sort();
+    pages
+}
+
+fn read(page: &Path) -> String {
+    fs::read_to_string(root().join(page)).expect("a page")
+}
+
+/// A fenced block: its language, the line it begins on, its lines.
+struct Block<'a> {
+    language: &'a str,
+    line: usize,
+    lines: Vec<&'a str>,
+}
+
+fn blocks(text: &str) -> Vec<Block<'_>> {
+    let mut blocks: Vec<Block<'_>> = Vec::new();
+    let mut open = false;
+    for (number, line) in text.lines().enumerate() {
+        match line.strip_prefix("```") {
+            Some(_) if open => open = false,
+            Some(language) => {
+                open = true;
+                blocks.push(Block {
+                    language,
+                    line: number + 1,
+                    lines: Vec::new(),
+                });
+            }
+            None if open => blocks.last_mut().expect("an open block").lines.push(line),
+            None => {}
+        }
+    }
+    assert!(!open, "a fence is not closed");
+    blocks
+}
+
+/// A pool with a web client and a mobile one that signs in with SRP only, and customers at Jane.
+async fn shop() -> (Corner, String, [String; 2]) {
+    let corner = Corner::new().await;
+    corner.add_accounts();
+    let pool = corner
+        .create_pool(json!({ "PoolName": "Roots", "AdminCreateUserConfig": { "AllowAdminCreateUserOnly": true } }))
+        .await;
+    let web = corner.create_client(&pool, json!({})).await;
+    let srp = json!({ "ClientName": "mobile", "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"] });
+    let mobile = corner.create_client(&pool, srp).await;
+    (corner, pool, [web, mobile])
+}
+
+/// The same text whatever ids and times this run has.
+fn steady(text: &str, account: &str, clients: &[String; 2]) -> String {
+    let mut text = text.replace(account, ACCOUNT);
+    let pool = format!("{REGION}_");
+    let mut from = 0;
+    while let Some(at) = text[from..].find(&pool) {
+        let at = from + at;
+        let end = text[at + pool.len()..]
+            .find(|c: char| !c.is_ascii_alphanumeric())
+            .map_or(text.len(), |end| at + pool.len() + end);
+        text.replace_range(at..end, POOL);
+        from = at + POOL.len();
+    }
+    for (client, name) in clients.iter().zip(CLIENTS) {
+        text = text.replace(client, name);
+    }
+    text.lines()
+        .map(|line| without_time(line.trim_end()) + "\n")
+        .collect()
+}
+
+/// `(0.3 s)` is `(0.1 s)` another time.
+fn without_time(line: &str) -> String {
+    let Some((before, rest)) = line.rsplit_once('(') else {
+        return line.to_owned();
+    };
+    match rest.split_once(" s)") {
+        Some((seconds, after)) if seconds.parse::<f64>().is_ok() => {
+            format!("{before}(0.1 s){after}")
+        }
+        _ => line.to_owned(),
+    }
+}
+
+/// Whether the lines are as expected, where `...` stands for any number of them.
+fn matches(expected: &[&str], found: &[&str]) -> bool {
+    match expected {
+        [] => found.is_empty(),
+        ["...", rest @ ..] => (0..=found.len()).any(|skipped| matches(rest, &found[skipped..])),
+        [line, rest @ ..] => found.first() == Some(line) && matches(rest, &found[1..]),
+    }
+}
+
+/// What a terminal shows of a command: its data, and what it complains about.
+async fn shown(corner: &Corner, pool: &str, clients: &[String; 2], line: &str) -> String {
+    let line = line.replace(POOL, pool).replace(ACCOUNT, &corner.account);
+    let output = corner.shell(&line).output().await.expect("a shell");
+    let mut text = String::from_utf8(output.stdout).expect("text");
+    if !output.status.success() {
+        text.push_str(&String::from_utf8(output.stderr).expect("text"));
+    }
+    steady(&text, &corner.account, clients)
+}
+
+/// Runs a page's blocks; gives those that differ, and the page as it should be.
+async fn run(page: &Path) -> (Vec<String>, String) {
+    let text = read(page);
+    let mut differ = Vec::new();
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let consoles: Vec<Block<'_>> = blocks(&text)
+        .into_iter()
+        .filter(|block| block.language == "console")
+        .collect();
+    if consoles.is_empty() {
+        return (differ, text);
+    }
+    let (corner, pool, clients) = shop().await;
+    let mut written = 0;
+    let mut moved: isize = 0;
+    for block in consoles {
+        // What happens between two blocks: `<!-- sign in: NAME PASSWORD -->`.
+        let between: Vec<&str> = text
+            .lines()
+            .skip(written)
+            .take(block.line - 1 - written)
+            .collect();
+        for words in between
+            .iter()
+            .filter_map(|line| line.strip_prefix("<!-- sign in: "))
+        {
+            let mut words = words.trim_end_matches(" -->").split(' ');
+            let (user, password) = (words.next(), words.next());
+            let body = json!({ "AuthFlow": "USER_PASSWORD_AUTH", "ClientId": clients[0],
+                "AuthParameters": { "USERNAME": user, "PASSWORD": password } });
+            corner.try_cognito("InitiateAuth", body).await;
+        }
+        // The tour shows commands of its own.
+        let alone = between.contains(&"<!-- one command -->");
+        written = block.line + block.lines.len() + 1;
+
+        let mut is = Vec::new();
+        let mut holds = true;
+        let mut at = 0;
+        while at < block.lines.len() {
+            let command = block.lines[at]
+                .strip_prefix("$ ")
+                .unwrap_or_else(|| panic!("{}:{}: no command", page.display(), block.line + at));
+            let end = match alone {
+                true => block.lines.len(),
+                false => block.lines[at + 1..]
+                    .iter()
+                    .position(|line| line.starts_with("$ "))
+                    .map_or(block.lines.len(), |next| at + 1 + next),
+            };
+            let expected = &block.lines[at + 1..end];
+            let found = shown(&corner, &pool, &clients, command).await;
+            let found: Vec<&str> = found.lines().collect();
+            holds &= matches(expected, &found);
+            is.push(block.lines[at].to_owned());
+            match expected.contains(&"...") {
+                true => is.extend(expected.iter().map(|line| (*line).to_owned())),
+                false => is.extend(found.iter().map(|line| (*line).to_owned())),
+            }
+            if !matches(expected, &found) {
+                differ.push(format!(
+                    "{}:{}\n$ {command}\n{}",
+                    page.display(),
+                    block.line + at + 1,
+                    found.join("\n")
+                ));
+            }
+            at = end;
+        }
+        if !holds {
+            let first = block.line.checked_add_signed(moved).expect("a line");
+            lines.splice(first..first + block.lines.len(), is.iter().cloned());
+            moved += is.len().cast_signed() - block.lines.len().cast_signed();
+        }
+    }
+    (differ, lines.join("\n") + "\n")
+}
+
+#[tokio::test]
+async fn every_console_block_shows_what_happens() {
+    let update = std::env::var_os("UPDATE_TRANSCRIPTS").is_some();
+    let mut differ = Vec::new();
+    for page in pages() {
+        let (these, text) = run(&page).await;
+        if update && !these.is_empty() {
+            fs::write(root().join(&page), text).expect("written");
+        }
+        differ.extend(these);
+    }
+    assert!(
+        update || differ.is_empty(),
+        "these say something else now; look at each, then UPDATE_TRANSCRIPTS=1 cargo test -p jane-migrate --test it docs\n\n{}",
+        differ.join("\n\n")
+    );
+}
+
+#[test]
+fn every_configuration_in_the_documentation_is_valid() {
+    let mut seen = 0;
+    for page in pages() {
+        let text = read(&page);
+        for block in blocks(&text)
+            .iter()
+            .filter(|block| block.language == "toml")
+        {
+            let place = format!("{}:{}", page.display(), block.line);
+            let mut text = block.lines.join("\n");
+            if !text.contains("[directory]") {
+                // A part of a file: the one table that each file needs is the reader's own.
+                text.push_str("\n[directory]\nkind = \"jane\"\nurl = \"https://jane.example.com\"\nclient_id = \"c\"\nclient_secret = { ssm = \"/jane\" }\n");
+            }
+            if let Err(error) = jane_migrate_config::parse(&text, &place) {
+                panic!("{error}");
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen > 5, "there are configurations");
+    // What the released handlers are built from.
+    for entry in fs::read_dir(root().join(".github/handlers")).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let text = fs::read_to_string(&path).expect("a configuration");
+        if let Err(error) = jane_migrate_config::parse(&text, &path.display().to_string()) {
+            panic!("{error}");
+        }
+    }
+}
+
+/// The script for a live account, with the AWS CLI, where callers are checked as on AWS.
+#[tokio::test]
+async fn the_live_check_passes_in_the_sandbox_and_leaves_nothing() {
+    let options = Options {
+        cache_dir: cache(),
+        callers: Callers::Checked,
+        ..Options::default()
+    };
+    let sandbox = Sandbox::start(&options).await.expect("a sandbox");
+    let cli = Venv::install(&cache(), "awscli-1.46.2", "awscli==1.46.2", &|_| ())
+        .await
+        .expect("the AWS CLI");
+    let corner = Corner::at(sandbox.endpoint()).await;
+    let bin = cli.python().parent().expect("a folder").to_owned();
+    // The emulator does not know what these two are about, and asks for them on `*`. AWS does know.
+    let widen = r#"jane-migrate() { command jane-migrate "$@" | if [[ "$1" == policy ]]; then python3 -c '
+import json, sys
+d = json.load(sys.stdin)
+blurred = [a for a in ("logs:DescribeLogGroups", "lambda:CreateFunction") if any(a in s["Action"] for s in d["Statement"])]
+d["Statement"].append({"Effect": "Allow", "Action": blurred, "Resource": "*"})
+print(json.dumps(d))'; else cat; fi; }; export -f jane-migrate; "#;
+    let script = root().join("docs/live-check.sh");
+    let line = format!(
+        "{widen} export PATH=\"$PATH:{}\"; bash '{}'",
+        bin.display(),
+        script.display()
+    );
+    let output = corner
+        .shell(&line)
+        .envs([("AWS_REGION", REGION), ("SETTLE", "0")])
+        .output()
+        .await
+        .expect("a shell");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let complained = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}\n{complained}");
+    assert!(said.contains("Everything was as expected."), "{said}");
+    let pools = corner
+        .cognito("ListUserPools", json!({ "MaxResults": 60 }))
+        .await;
+    assert_eq!(pools["UserPools"], json!([]), "{said}");
+    sandbox.stop().await.expect("stopped");
+}
+
+/// The anchor that a heading gets: lower case, spaces as hyphens, without punctuation.
+fn anchor(heading: &str) -> String {
+    heading
+        .trim()
+        .to_lowercase()
+        .chars()
+        .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'))
+        .map(|c| if c == ' ' { '-' } else { c })
+        .collect()
+}
+
+/// The text without what is shown as it stands: fenced and indented blocks, and code within a line.
+fn prose(text: &str) -> String {
+    let mut prose = String::new();
+    let mut fenced = false;
+    for line in text.lines() {
+        fenced ^= line.starts_with("```");
+        if fenced || line.starts_with("```") || line.starts_with("    ") {
+            continue;
+        }
+        for (n, part) in line.split('`').enumerate() {
+            if n % 2 == 0 {
+                prose.push_str(part);
+            }
+        }
+        prose.push('\n');
+    }
+    prose
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let mut dead = Vec::new();
+    for page in pages() {
+        let text = prose(&read(&page));
+        for part in text.split("](").skip(1) {
+            let link = part.split(')').next().unwrap_or_default();
+            if link.starts_with("https://") {
+                continue;
+            }
+            let (file, wanted) = link.split_once('#').unwrap_or((link, ""));
+            let folder = root().join(&page);
+            let target = match file {
+                "" => folder,
+                file => folder.parent().expect("a folder").join(file),
+            };
+            let leads = match wanted {
+                "" => target.exists(),
+                wanted => fs::read_to_string(&target).is_ok_and(|text| {
+                    text.lines()
+                        .filter_map(|line| line.strip_prefix('#'))
+                        .any(|heading| anchor(heading.trim_start_matches('#')) == wanted)
+                }),
+            };
+            if !leads {
+                dead.push(format!("{}: {link}", page.display()));
+            }
+        }
+    }
+    assert!(dead.is_empty(), "{dead:#?}");
+}
+
+/// The words by which errors are looked up stand in the program, or in the sandbox in AWS's place.
+#[test]
+fn every_error_that_is_explained_exists() {
+    let mut code = String::new();
+    sources(root(), &mut code);
+    // What rustfmt broke apart in the sources is one text to the reader.
+    let code: String = code
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+        .replace("\\ ", "");
+    let page = read(Path::new("docs/troubleshooting.md"));
+    let explained = page.split("## When deploying").nth(1).expect("a chapter");
+    let mut missing = Vec::new();
+    for row in explained.lines().filter(|line| line.starts_with("| ")) {
+        let cell = row.split('|').nth(1).unwrap_or_default();
+        for words in cell.split('`').skip(1).step_by(2) {
+            for part in words.split("...").map(str::trim) {
+                let word = part.strip_suffix("Exception").unwrap_or(part);
+                if !code.contains(word) {
+                    missing.push(part.to_owned());
+                }
+            }
+        }
+    }
+    assert!(missing.is_empty(), "nothing says {missing:#?}");
+}
+
+/// All of the project's Rust, as one text.
+fn sources(folder: &Path, text: &mut String) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if path.is_dir() && name != "target" && !name.starts_with('.') {
+            sources(&path, text);
+        } else if name.ends_with(".rs") {
+            text.push_str(&fs::read_to_string(&path).expect("a source"));
+        }
+    }
+}
+
+#[test]
+fn every_test_that_is_named_exists() {
+    let mut code = String::new();
+    sources(root(), &mut code);
+    let known: BTreeSet<&str> = code
+        .split(|c: char| !(c.is_alphanumeric() || c == '_'))
+        .collect();
+    let text = read(Path::new("docs/security.md"));
+    let named: Vec<&str> = text
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|name| {
+            name.contains('_') && name.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+        })
+        .collect();
+    assert!(named.len() > 20, "{named:?}");
+    for name in named {
+        assert!(known.contains(name), "there is no test `{name}` any more");
+    }
+}

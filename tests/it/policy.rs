@@ -1,0 +1,394 @@
+//! `policy`: what it prints suffices for each command, and holds nothing that no command needs. Which action a call is, the
+//! sandbox's journal tells; whether a policy allows it, an IAM that is not ours decides.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clap::ValueEnum;
+use jane_migrate::policy::{Duty, GRANTS, On};
+use jane_migrate_sandbox::{Callers, Entry, Options, Sandbox};
+use serde_json::{Value, json};
+
+use crate::support::{Corner, REGION, cache, http};
+
+/// The actions that each duty's run made.
+type Seen = BTreeMap<Duty, BTreeSet<String>>;
+
+/// The IAM action of a call, as the journal has it. What Cognito does by itself needs no policy of the caller's.
+fn action(entry: &Entry) -> Option<String> {
+    match (entry.service.as_str(), entry.action.as_str()) {
+        (_, trigger) if trigger.starts_with("Invoke ") => None,
+        ("lambda", "Invoke") => Some("lambda:InvokeFunction".into()),
+        ("monitoring", action) => Some(format!("cloudwatch:{action}")),
+        (service, action) => Some(format!("{service}:{action}")),
+    }
+}
+
+/// Runs a command and keeps what it called.
+async fn record(corner: &Corner, seen: &mut Seen, duty: Duty, arguments: &[&str], code: i32) {
+    let gateway = corner.gateway().await;
+    let before = gateway.journal(&corner.account).len();
+    corner.run(arguments).await.ended(code);
+    let calls = gateway.journal(&corner.account).split_off(before);
+    seen.entry(duty)
+        .or_default()
+        .extend(calls.iter().filter_map(action));
+}
+
+/// A call of IAM's API by the account's root.
+async fn iam(corner: &Corner, action: &str, parameters: &[(&str, &str)]) -> String {
+    let encode = |text: &str| -> String {
+        text.bytes()
+            .map(|b| match b {
+                b if b.is_ascii_alphanumeric() => char::from(b).to_string(),
+                b => format!("%{b:02X}"),
+            })
+            .collect()
+    };
+    let mut body = format!("Action={action}&Version=2010-05-08");
+    for (name, value) in parameters {
+        body.push_str(&format!("&{name}={}", encode(value)));
+    }
+    let authorization = format!(
+        "AWS4-HMAC-SHA256 Credential={}/20260101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=0",
+        corner.account
+    );
+    let headers = [
+        ("content-type", "application/x-www-form-urlencoded"),
+        ("authorization", authorization.as_str()),
+    ];
+    let (status, answer) = http(&corner.endpoint, "POST", "/", &headers, body.as_bytes()).await;
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    assert_eq!(status, 200, "{action}: {answer}");
+    answer
+}
+
+/// A secret in Secrets Manager or a parameter of SSM.
+async fn keep_secret(corner: &Corner, target: &str, body: Value) -> Value {
+    let service = target.split('.').next().unwrap_or_default();
+    let signing = if service == "AmazonSSM" {
+        "ssm"
+    } else {
+        service
+    };
+    let authorization = format!(
+        "AWS4-HMAC-SHA256 Credential={}/20260101/{REGION}/{signing}/aws4_request, SignedHeaders=host, Signature=0",
+        corner.account
+    );
+    let headers = [
+        ("content-type", "application/x-amz-json-1.1"),
+        ("x-amz-target", target),
+        ("authorization", authorization.as_str()),
+    ];
+    let (status, answer) = http(
+        &corner.endpoint,
+        "POST",
+        "/",
+        &headers,
+        body.to_string().as_bytes(),
+    )
+    .await;
+    let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
+    assert_eq!(status, 200, "{target}: {answer}");
+    answer
+}
+
+fn configure_with_secret(corner: &Corner, secret: &str, more: &str) {
+    let config = format!(
+        "[directory]\nkind = \"jane\"\nurl = \"{}\"\nclient_id = \"{}\"\nclient_secret = {secret}\n\n{more}",
+        corner.jane.url(),
+        corner.jane.client_id(),
+    );
+    std::fs::write(corner.folder.path().join("migrate.toml"), config).expect("migrate.toml");
+}
+
+/// Changes by hand what deploy put there, in every way that deploy mends.
+async fn meddle(corner: &Corner, function: &str) {
+    let aws = corner.aws().await;
+    let arn = format!(
+        "arn:aws:lambda:{REGION}:{}:function:{function}",
+        corner.account
+    );
+    let trust = json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow",
+        "Principal": { "AWS": "*" }, "Action": "sts:AssumeRole" }] });
+    aws.set_trust(function, &trust).await.unwrap();
+    let everything = json!({ "Version": "2012-10-17",
+        "Statement": [{ "Effect": "Allow", "Action": "*", "Resource": "*" }] });
+    aws.put_role_policy(function, "more", &everything)
+        .await
+        .unwrap();
+    attach(corner, function).await;
+    aws.keep_logs(&format!("/aws/lambda/{function}"), 7)
+        .await
+        .unwrap();
+    aws.remove_permission(function, "jane-migrate-user-pool")
+        .await
+        .unwrap();
+    let another = format!(
+        "arn:aws:cognito-idp:{REGION}:{}:userpool/{REGION}_Another1",
+        corner.account
+    );
+    aws.add_permission(
+        function,
+        "jane-migrate-user-pool",
+        &another,
+        &corner.account,
+    )
+    .await
+    .unwrap();
+    // As if an older version had deployed: another source, and a tag that means nothing any more.
+    let tags = [
+        ("jane-migrate:source", "an older one"),
+        ("jane-migrate:older", "yes"),
+    ];
+    let tags = tags.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    aws.tag_function(&arn, &tags.into()).await.unwrap();
+}
+
+async fn attach(corner: &Corner, role: &str) {
+    let policy = "arn:aws:iam::aws:policy/ReadOnlyAccess";
+    let parameters = [("RoleName", role), ("PolicyArn", policy)];
+    iam(corner, "AttachRolePolicy", &parameters).await;
+}
+
+#[tokio::test]
+async fn each_call_of_the_program_is_in_the_table() {
+    let corner = Corner::new().await;
+    corner.add_accounts();
+    let kept = json!({ "Name": "/jane/secret", "Type": "SecureString", "Value": corner.jane.client_secret() });
+    keep_secret(&corner, "AmazonSSM.PutParameter", kept).await;
+    let kept = json!({ "Name": "jane", "SecretString": corner.jane.client_secret() });
+    let secret = keep_secret(&corner, "secretsmanager.CreateSecret", kept).await["ARN"].take();
+    let in_ssm = "{ ssm = \"/jane/secret\" }";
+    let in_secrets_manager = format!("{{ secretsmanager = {secret} }}");
+    let pool = corner.create_pool(json!({})).await;
+    let srp = json!({ "ClientName": "mobile", "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"] });
+    corner.create_client(&pool, srp).await;
+    let function = format!("jane-migrate-{pool}");
+    let (mut seen, of_pool) = (Seen::new(), ["--pool", &pool]);
+    let deploy = [&["deploy", "--yes", "--enable-password-auth"], &of_pool[..]].concat();
+
+    configure_with_secret(&corner, in_ssm, "[function]\nreserved_concurrency = 5\n");
+    let plan = ["plan", "--enable-password-auth", "--pool", &pool];
+    record(&corner, &mut seen, Duty::Plan, &plan, 0).await;
+    record(&corner, &mut seen, Duty::Deploy, &deploy, 0).await;
+    record(&corner, &mut seen, Duty::Plan, &plan, 0).await;
+    let verify = [&["verify"], &of_pool[..]].concat();
+    record(&corner, &mut seen, Duty::Verify, &verify, 0).await;
+
+    configure_with_secret(
+        &corner,
+        &in_secrets_manager,
+        "[function]\nmemory_mb = 512\n",
+    );
+    meddle(&corner, &function).await;
+    record(&corner, &mut seen, Duty::Deploy, &deploy, 0).await;
+    record(&corner, &mut seen, Duty::Verify, &verify, 0).await;
+    // A finding of its own: what is attached to the role is read.
+    attach(&corner, &function).await;
+    record(&corner, &mut seen, Duty::Verify, &verify, 1).await;
+    let probe = [&["verify", "--probe"], &of_pool[..]].concat();
+    record(&corner, &mut seen, Duty::Probe, &probe, 1).await;
+
+    let status = [&["status"], &of_pool[..]].concat();
+    record(&corner, &mut seen, Duty::Status, &status, 0).await;
+    let attempt = ["try", "--forgot-password", "--user", "sso@example.com"];
+    let attempt = [&attempt[..], &of_pool].concat();
+    record(&corner, &mut seen, Duty::Try, &attempt, 0).await;
+    let local = [&attempt[..], &["--local"]].concat();
+    record(&corner, &mut seen, Duty::Try, &local, 0).await;
+    configure_with_secret(&corner, in_ssm, "");
+    record(&corner, &mut seen, Duty::Try, &local, 0).await;
+
+    let teardown = [&["teardown", "--yes"], &of_pool[..]].concat();
+    record(&corner, &mut seen, Duty::Teardown, &teardown, 0).await;
+
+    let mut wrong = Vec::new();
+    for (duty, actions) in &seen {
+        for action in actions {
+            // Probing is verifying, and a little more.
+            let granted = GRANTS.iter().any(|grant| {
+                grant.action == action
+                    && (grant.duties.contains(duty)
+                        || *duty == Duty::Probe && grant.duties.contains(&Duty::Verify))
+            });
+            if !granted {
+                wrong.push(format!("{} calls {action} and may not", duty.name()));
+            }
+        }
+    }
+    for grant in GRANTS.iter().filter(|grant| grant.implied.is_none()) {
+        for duty in grant.duties.iter().filter(|duty| seen.contains_key(duty)) {
+            if !seen[duty].contains(grant.action) {
+                wrong.push(format!(
+                    "{} may call {} and does not",
+                    duty.name(),
+                    grant.action
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// A user of IAM in this corner; the program runs as that user from then on.
+async fn become_user(corner: &mut Corner) {
+    iam(corner, "CreateUser", &[("UserName", "operator")]).await;
+    let key = iam(corner, "CreateAccessKey", &[("UserName", "operator")]).await;
+    let member = |name: &str| {
+        let after = key.split(&format!("<{name}>")).nth(1);
+        after
+            .and_then(|rest| rest.split('<').next())
+            .expect("a key")
+            .to_owned()
+    };
+    corner.environment = vec![
+        ("AWS_ACCESS_KEY_ID".into(), member("AccessKeyId")),
+        ("AWS_SECRET_ACCESS_KEY".into(), member("SecretAccessKey")),
+    ];
+}
+
+/// Lets the user do these duties and nothing else, by what `policy` prints for them.
+async fn allow(corner: &Corner, pool: &str, duties: &str) {
+    let arguments = [
+        "policy",
+        "--pool",
+        pool,
+        "--account",
+        &corner.account,
+        "--for",
+        duties,
+        "--json",
+    ];
+    let mut document = corner.run(&arguments).await.ended(0).json();
+    // The emulator does not know what these are about, and asks for them on `*`. AWS does know.
+    let statements = document["Statement"].as_array_mut().expect("statements");
+    for action in ["logs:DescribeLogGroups", "lambda:CreateFunction"] {
+        let is_printed = statements.iter().any(|statement| {
+            statement["Action"]
+                .as_array()
+                .is_some_and(|actions| actions.contains(&json!(action)))
+        });
+        if is_printed {
+            statements.push(json!({ "Effect": "Allow", "Action": action, "Resource": "*" }));
+        }
+    }
+    let document = document.to_string();
+    let parameters = [
+        ("UserName", "operator"),
+        ("PolicyName", "jane-migrate"),
+        ("PolicyDocument", document.as_str()),
+    ];
+    iam(corner, "PutUserPolicy", &parameters).await;
+}
+
+#[tokio::test]
+async fn the_printed_policies_suffice_and_nothing_else_is_allowed() {
+    let options = Options {
+        cache_dir: cache(),
+        role_age: std::time::Duration::from_millis(300),
+        callers: Callers::Checked,
+        ..Options::default()
+    };
+    let sandbox = Sandbox::start(&options).await.expect("a sandbox");
+    let mut corner = Corner::at(sandbox.endpoint()).await;
+    let pool = corner.create_pool(json!({})).await;
+    let srp = json!({ "ClientName": "mobile", "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"] });
+    corner.create_client(&pool, srp).await;
+    become_user(&mut corner).await;
+    let deploy = ["deploy", "--yes", "--enable-password-auth", "--pool", &pool];
+    let verify = ["verify", "--format", "json", "--pool", &pool];
+    let teardown = ["teardown", "--yes", "--pool", &pool];
+
+    allow(&corner, &pool, "plan").await;
+    let plan = ["plan", "--enable-password-auth", "--pool", &pool];
+    corner.run(&plan).await.ended(0);
+    let refused = corner.run(&deploy).await.ended(1);
+    assert!(refused.stderr.contains("grant `"), "{refused:#?}");
+
+    allow(&corner, &pool, "deploy").await;
+    corner.run(&deploy).await.ended(0);
+    let refused = corner.run(&teardown).await.ended(1);
+    assert!(refused.stderr.contains("grant `"), "{refused:#?}");
+
+    allow(&corner, &pool, "verify").await;
+    let verified = corner.run(&verify).await.ended(0);
+    assert_eq!(verified.json()["ok"], true);
+    allow(&corner, &pool, "verify,probe").await;
+    corner
+        .run(&["verify", "--probe", "--pool", &pool])
+        .await
+        .ended(0);
+
+    allow(&corner, &pool, "status").await;
+    corner.run(&["status", "--pool", &pool]).await.ended(0);
+    corner.add_accounts();
+    allow(&corner, &pool, "try").await;
+    let attempt = ["try", "--forgot-password", "--user", "sso@example.com"];
+    corner
+        .run(&[&attempt[..], &["--pool", &pool]].concat())
+        .await
+        .ended(0);
+
+    allow(&corner, &pool, "teardown").await;
+    corner.run(&teardown).await.ended(0);
+    let left = corner.pool(&pool).await;
+    assert!(left["LambdaConfig"]["UserMigration"].is_null(), "{left}");
+    sandbox.stop().await.expect("stopped");
+}
+
+#[tokio::test]
+async fn what_only_the_pool_knows_is_read_from_it() {
+    let corner = Corner::new().await;
+    let sms = format!("arn:aws:iam::{}:role/service-role/sms", corner.account);
+    let pool = corner
+        .create_pool(json!({ "SmsConfiguration": { "SnsCallerArn": sms, "ExternalId": "x" } }))
+        .await;
+    let asked = ["policy", "--pool", &pool, "--for", "deploy", "--json"];
+    let document = corner.run(&asked).await.ended(0).json().to_string();
+    assert!(document.contains(&sms), "{document}");
+    assert!(document.contains(&corner.pool(&pool).await["Arn"].to_string()));
+    // The same without asking: what the pool would have said is given.
+    let told = [
+        &asked[..],
+        &["--account", &corner.account, "--sms-role", &sms],
+    ]
+    .concat();
+    let before = corner.gateway().await.journal(&corner.account).len();
+    let same = corner.run(&told).await.ended(0).json().to_string();
+    assert_eq!(document, same);
+    assert_eq!(
+        corner.gateway().await.journal(&corner.account).len(),
+        before
+    );
+
+    let all = corner
+        .run(&["policy", "--pool", &pool, "--json"])
+        .await
+        .ended(0)
+        .json();
+    let names: Vec<&str> = Duty::value_variants()
+        .iter()
+        .map(|duty| duty.name())
+        .collect();
+    let found: BTreeSet<&str> = all
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    assert_eq!(found, names.into_iter().collect());
+    let text = corner
+        .run(&["policy", "--pool", &pool, "--for", "teardown"])
+        .await
+        .ended(0);
+    assert!(text.stdout.contains("lambda:DeleteFunction"), "{text:#?}");
+    assert!(!text.stdout.contains("lambda:CreateFunction"), "{text:#?}");
+}
+
+#[test]
+fn no_grant_is_wider_than_the_pool_but_what_cannot_be_narrower() {
+    for grant in GRANTS.iter().filter(|grant| grant.on == On::Network) {
+        assert!(grant.action.starts_with("ec2:Describe"));
+    }
+    assert!(GRANTS.iter().all(|grant| !grant.action.contains('*')));
+}
