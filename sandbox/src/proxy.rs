@@ -2,6 +2,7 @@
 //! which call a request is, and nothing of what the call means.
 
 use std::convert::Infallible;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -29,6 +30,8 @@ pub struct Passing {
     pub action: String,
     /// Its place among the calls of this name, from 1.
     pub nth: usize,
+    /// Which time this very request is made, from 1.
+    pub attempt: usize,
 }
 
 /// What becomes of a request.
@@ -68,7 +71,7 @@ struct Shared {
     client: Client,
     upstream: String,
     decide: Box<Decide>,
-    passed: Mutex<Vec<Passing>>,
+    passed: Mutex<Vec<(u64, Passing)>>,
     at_once: Mutex<AtOnce>,
     held: watch::Sender<usize>,
     released: watch::Sender<bool>,
@@ -110,7 +113,8 @@ impl Proxy {
 
     /// The requests so far, in the order in which they arrived.
     pub fn passed(&self) -> Vec<Passing> {
-        lock(&self.shared.passed).clone()
+        let passed = lock(&self.shared.passed);
+        passed.iter().map(|(_, passing)| passing.clone()).collect()
     }
 
     /// How many requests were under way at once, at most.
@@ -186,17 +190,21 @@ impl Shared {
     }
 
     fn note(&self, call: &Call) -> Passing {
+        let mut hasher = DefaultHasher::new();
+        (&call.uri, &call.action, &call.body).hash(&mut hasher);
+        let request = hasher.finish();
         let mut passed = lock(&self.passed);
+        let like = |same: &dyn Fn(&(u64, Passing)) -> bool| {
+            1 + passed.iter().filter(|passed| same(passed)).count()
+        };
         let passing = Passing {
             number: passed.len() + 1,
             service: call.service.clone(),
             action: call.action.clone(),
-            nth: 1 + passed
-                .iter()
-                .filter(|one| one.action == call.action)
-                .count(),
+            nth: like(&|(_, one)| one.action == call.action),
+            attempt: like(&|(one, _)| *one == request),
         };
-        passed.push(passing.clone());
+        passed.push((request, passing.clone()));
         passing
     }
 

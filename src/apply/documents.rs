@@ -109,7 +109,7 @@ impl Run<'_> {
             };
             unchanged(seen, &now)?;
             if let Some(error) = unanswered.take()
-                && !self.may_try_again(&error, tries, started)
+                && !self.may_try_again(&error, tries - 1, started)
             {
                 return Err(error).context(format!(
                     "Cognito gave no usable answer; the {0} was read again and is as it was",

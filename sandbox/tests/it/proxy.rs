@@ -46,6 +46,7 @@ async fn it_passes_on_and_names_the_call() {
         service: "cognito-idp".into(),
         action: "ListUserPools".into(),
         nth: 1,
+        attempt: 1,
     };
     assert_eq!(proxy.passed(), [expected]);
 }
