@@ -18,7 +18,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
@@ -105,7 +104,7 @@ impl Aws {
             .region(Region::new(connection.region.clone()))
             .http_client(SharedHttpClient::new(pace::Paced::new(http)))
             .retry_config(
-                RetryConfig::adaptive()
+                retry::mode()
                     .with_max_attempts(retry::attempts())
                     .with_initial_backoff(Duration::from_millis(200)),
             )

@@ -1,5 +1,6 @@
 //! What is tried again, and how often. The SDK's own rules, and one more: an answer that was cut off is as good as none.
 
+use aws_config::retry::RetryConfig;
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{
     ClassifyRetry, RetryAction, RetryClassifierPriority,
@@ -12,6 +13,15 @@ pub(super) fn attempts() -> u32 {
         .and_then(|attempts| attempts.parse().ok())
         .filter(|attempts| *attempts > 0)
         .unwrap_or(8)
+}
+
+/// Slower for all once AWS throttles one, which suits many pools; `AWS_RETRY_MODE=standard`, as every AWS tool reads it, slows
+/// down only what was throttled.
+pub(super) fn mode() -> RetryConfig {
+    match std::env::var("AWS_RETRY_MODE").as_deref() {
+        Ok("standard") => RetryConfig::standard(),
+        _ => RetryConfig::adaptive(),
+    }
 }
 
 /// Tries again when the answer cannot be read. Every call here may be made twice: reads anyway, and writes because what stands in
