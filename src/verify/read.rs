@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
@@ -18,7 +18,7 @@ use crate::document::{ClientDocument, PoolDocument};
 use crate::ids::{Names, PoolArn, PoolId, function_name, log_group_name};
 use crate::permission::Policy;
 use crate::plan::Observed;
-use crate::resources::ObservedFunction;
+use crate::resources::{FunctionState, ObservedFunction};
 
 /// Calls of one kind made at once; Cognito and Lambda throttle reads too.
 const AT_ONCE: usize = 8;
@@ -43,6 +43,9 @@ pub struct Subject<'a> {
     pub today: Date,
 }
 
+/// How long a function may be in the middle of a change. A pipeline verifies right after it; what counts is what it will be.
+const SETTLING: Duration = Duration::from_secs(30);
+
 /// Reads what the chosen checks look at.
 pub async fn read<'a>(
     aws: &Aws,
@@ -66,7 +69,7 @@ pub async fn read<'a>(
         let (pool, ids, found, aliases, versions, own_policy, own_sources) = tokio::join!(
             aws.describe_pool(pool_id),
             client_ids(aws, pool_id, named_clients),
-            aws.function(function),
+            settled_function(aws, function),
             aws.aliases(function),
             aws.versions(function),
             aws.policy(function),
@@ -271,6 +274,21 @@ fn names(
             id: pool_id.clone(),
         })),
         _ => Err(error).with_context(failed),
+    }
+}
+
+/// The function, once it has come to rest. One that does not is as it was read last.
+async fn settled_function(aws: &Aws, name: &str) -> Called<Option<ObservedFunction>> {
+    let started = Instant::now();
+    let mut pause = Duration::from_millis(200);
+    loop {
+        let found = aws.function(name).await?;
+        let settling = matches!(&found, Some(function) if matches!(function.state, FunctionState::Settling(_)));
+        if !settling || started.elapsed() > SETTLING {
+            return Ok(found);
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(2));
     }
 }
 

@@ -73,8 +73,6 @@ async fn run(
     let mut command = scene.command(&proxy.url(), command).await;
     command
         .env("AWS_MAX_ATTEMPTS", attempts)
-        // In the other mode each throttled call slows all that follow: minutes where every call is throttled.
-        .env("AWS_RETRY_MODE", "standard")
         .env("JANE_MIGRATE_TIMEOUT", "3");
     Ran::of(command).await
 }
