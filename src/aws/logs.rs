@@ -1,8 +1,10 @@
 //! The function's log group: its retention, its tags, and reading events back.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
+use aws_sdk_cloudwatchlogs::operation::filter_log_events::builders::FilterLogEventsFluentBuilder;
 use aws_sdk_cloudwatchlogs::types::QueryStatus;
 
 use super::error::During;
@@ -138,33 +140,13 @@ impl Aws {
         until_ms: i64,
         mut each: impl FnMut(i64, &str),
     ) -> Result<(), AwsError> {
-        let mut next = None;
-        loop {
-            let Some(page) = self
-                .logs
-                .filter_log_events()
-                .log_group_name(group)
-                .start_time(since_ms)
-                .end_time(until_ms)
-                .set_next_token(next)
-                .send()
-                .await
-                .during("logs:FilterLogEvents")
-                .found()?
-            else {
-                return Ok(());
-            };
-            for event in page.events() {
-                each(
-                    event.timestamp().unwrap_or_default(),
-                    event.message().unwrap_or_default(),
-                );
-            }
-            next = page.next_token;
-            if next.is_none() {
-                return Ok(());
-            }
-        }
+        let call = self.logs.filter_log_events().log_group_name(group);
+        let call = call.start_time(since_ms).end_time(until_ms);
+        pages(call, |at, message| {
+            each(at, message);
+            ControlFlow::Continue(())
+        })
+        .await
     }
 
     /// When the first event since `since_ms` was written (milliseconds since 1970) whose text `matches`. The filter `pattern`
@@ -176,32 +158,18 @@ impl Aws {
         since_ms: i64,
         matches: impl Fn(&str) -> bool,
     ) -> Result<Option<i64>, AwsError> {
-        let mut next = None;
-        loop {
-            let Some(page) = self
-                .logs
-                .filter_log_events()
-                .log_group_name(group)
-                .filter_pattern(pattern)
-                .start_time(since_ms)
-                .set_next_token(next)
-                .send()
-                .await
-                .during("logs:FilterLogEvents")
-                .found()?
-            else {
-                return Ok(None);
-            };
-            let found = page
-                .events()
-                .iter()
-                .find(|event| event.message().is_some_and(&matches))
-                .map(|event| event.timestamp().unwrap_or_default());
-            next = page.next_token;
-            if found.is_some() || next.is_none() {
-                return Ok(found);
+        let call = self.logs.filter_log_events().log_group_name(group);
+        let call = call.filter_pattern(pattern).start_time(since_ms);
+        let mut found = None;
+        pages(call, |at, message| {
+            if !matches(message) {
+                return ControlFlow::Continue(());
             }
-        }
+            found = Some(at);
+            ControlFlow::Break(())
+        })
+        .await?;
+        Ok(found)
     }
 
     /// Asks Logs Insights and waits for the answer. The times are milliseconds since 1970, of which only whole seconds count. A
@@ -270,6 +238,37 @@ impl Aws {
                     });
                 }
             }
+        }
+    }
+}
+
+/// Reads page after page, and hands over each event's time and message until there is no more to read or wanted. A log group that
+/// is not there has none.
+async fn pages(
+    call: FilterLogEventsFluentBuilder,
+    mut each: impl FnMut(i64, &str) -> ControlFlow<()>,
+) -> Result<(), AwsError> {
+    let mut next = None;
+    loop {
+        let Some(page) = call
+            .clone()
+            .set_next_token(next)
+            .send()
+            .await
+            .during("logs:FilterLogEvents")
+            .found()?
+        else {
+            return Ok(());
+        };
+        for event in page.events() {
+            let message = event.message().unwrap_or_default();
+            if each(event.timestamp().unwrap_or_default(), message).is_break() {
+                return Ok(());
+            }
+        }
+        next = page.next_token;
+        if next.is_none() {
+            return Ok(());
         }
     }
 }

@@ -107,7 +107,7 @@ fn configuration(function: &Function) -> Value {
 /// Our settings member by member; of anything else that it changes, and no more.
 fn environment(now: &Environment, desired: &Environment) -> Vec<Difference> {
     let mut found = Vec::new();
-    for name in super::changed_variables(now, desired) {
+    for name in changed_variables(now, desired) {
         let pointer = at("Environment/Variables", &name);
         let settings = |environment: &BTreeMap<String, EnvValue>| {
             let text = environment.get(&name)?.expose();
@@ -167,6 +167,22 @@ fn tags(found: &Tags, desired: &Tags) -> Vec<Difference> {
 
 fn at(parent: &str, member: &str) -> String {
     format!("/{parent}/{}", member.replace('~', "~0").replace('/', "~1"))
+}
+
+/// The names of the variables that differ.
+pub(super) fn changed_variables(
+    now: &BTreeMap<String, EnvValue>,
+    desired: &BTreeMap<String, EnvValue>,
+) -> Vec<String> {
+    let mut names: Vec<String> = now
+        .keys()
+        .chain(desired.keys())
+        .filter(|name| now.get(*name) != desired.get(*name))
+        .cloned()
+        .collect();
+    names.sort();
+    names.dedup();
+    names
 }
 
 #[cfg(test)]

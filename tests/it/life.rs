@@ -131,12 +131,7 @@ async fn a_pool_is_the_same_but_for_its_trigger_and_then_entirely() {
 async fn each_kind_of_account_migrates_as_it_should() {
     let corner = Corner::new().await;
     corner.add_accounts();
-    let pool = corner.create_pool(json!({})).await;
-    let client = corner.create_client(&pool, json!({})).await;
-    corner
-        .run(&["deploy", "--pool", &pool, "--yes"])
-        .await
-        .ended(0);
+    let (pool, client) = corner.deployed().await;
 
     let tokens = corner.jane.count(JaneCall::Token);
     // A password, by sign-in; the second sign-in does not ask the directory.
@@ -190,12 +185,7 @@ async fn each_kind_of_account_migrates_as_it_should() {
 async fn wrong_passwords_and_unknown_users_look_alike() {
     let corner = Corner::new().await;
     corner.add_accounts();
-    let pool = corner.create_pool(json!({})).await;
-    let client = corner.create_client(&pool, json!({})).await;
-    corner
-        .run(&["deploy", "--pool", &pool, "--yes"])
-        .await
-        .ended(0);
+    let (_, client) = corner.deployed().await;
     let wrong = sign_in(&corner, &client, "ada@example.com", "Wrong-Pass-1").await;
     let unknown = sign_in(&corner, &client, "nobody@example.com", "Wrong-Pass-1").await;
     assert_eq!(wrong, unknown);
@@ -205,18 +195,10 @@ async fn wrong_passwords_and_unknown_users_look_alike() {
 #[tokio::test]
 async fn a_rerun_writes_nothing() {
     let corner = Corner::new().await;
-    let pool = corner.create_pool(json!({})).await;
-    corner.create_client(&pool, json!({})).await;
-    corner
-        .run(&["deploy", "--pool", &pool, "--yes"])
-        .await
-        .ended(0);
+    let (pool, _) = corner.deployed().await;
     let gateway = corner.gateway().await;
     let before = gateway.journal(&corner.account).len();
-    let ran = corner
-        .run(&["deploy", "--pool", &pool, "--yes"])
-        .await
-        .ended(0);
+    let ran = corner.deploy(&pool).await;
     assert!(ran.stdout.contains("No changes."), "{ran:#?}");
     let calls = gateway.journal(&corner.account).split_off(before);
     let writes: Vec<_> = calls
@@ -234,12 +216,7 @@ async fn a_rerun_writes_nothing() {
 async fn a_missing_permission_fails_sign_ins_and_verify_says_so() {
     let corner = Corner::new().await;
     corner.add_accounts();
-    let pool = corner.create_pool(json!({})).await;
-    let client = corner.create_client(&pool, json!({})).await;
-    corner
-        .run(&["deploy", "--pool", &pool, "--yes"])
-        .await
-        .ended(0);
+    let (pool, client) = corner.deployed().await;
     let ran = corner
         .run(&["verify", "--pool", &pool, "--format", "json"])
         .await
@@ -268,10 +245,7 @@ async fn a_missing_permission_fails_sign_ins_and_verify_says_so() {
         .collect();
     assert_eq!(failed, ["invoke-permission"]);
 
-    corner
-        .run(&["deploy", "--pool", &pool, "--yes"])
-        .await
-        .ended(0);
+    corner.deploy(&pool).await;
     let (status, answer) = sign_in(&corner, &client, "ada@example.com", "Right-Pass-1").await;
     assert_eq!(status, 200, "{answer}");
 }
@@ -337,12 +311,7 @@ async fn teardown_waits_for_the_end_of_the_window_and_of_migrations() {
     let corner = Corner::new().await;
     corner.add_accounts();
     corner.configure("[window]\ncloses = 2999-12-31\n");
-    let pool = corner.create_pool(json!({})).await;
-    let client = corner.create_client(&pool, json!({})).await;
-    corner
-        .run(&["deploy", "--pool", &pool, "--yes"])
-        .await
-        .ended(0);
+    let (pool, client) = corner.deployed().await;
     let ran = corner
         .run(&["teardown", "--pool", &pool, "--yes"])
         .await
@@ -350,10 +319,7 @@ async fn teardown_waits_for_the_end_of_the_window_and_of_migrations() {
     assert!(ran.stderr.contains("open until 2999-12-31"), "{ran:#?}");
 
     corner.configure("");
-    corner
-        .run(&["deploy", "--pool", &pool, "--yes"])
-        .await
-        .ended(0);
+    corner.deploy(&pool).await;
     let (status, answer) = sign_in(&corner, &client, "ada@example.com", "Right-Pass-1").await;
     assert_eq!(status, 200, "{answer}");
     let ran = corner

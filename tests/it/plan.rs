@@ -78,12 +78,7 @@ async fn what_does_not_suit_stops_it_or_is_told() {
 #[tokio::test]
 async fn a_later_change_is_told_by_member_and_none_is_told_as_none() {
     let corner = Corner::new().await;
-    let pool = corner.create_pool(json!({})).await;
-    corner.create_client(&pool, json!({})).await;
-    corner
-        .run(&["deploy", "--pool", &pool, "--yes"])
-        .await
-        .ended(0);
+    let (pool, _) = corner.deployed().await;
     let plan = ["plan", "--pool", &pool, "--detailed-exitcode"];
     let ran = corner.run(&plan).await.ended(0);
     assert!(ran.stdout.contains("\nNo changes."), "{ran:#?}");

@@ -244,6 +244,20 @@ impl Corner {
         id
     }
 
+    /// Makes a pool with a client and deploys to it; gives both ids.
+    pub async fn deployed(&self) -> (String, String) {
+        let pool = self.create_pool(json!({})).await;
+        let client = self.create_client(&pool, json!({})).await;
+        self.deploy(&pool).await;
+        (pool, client)
+    }
+
+    /// Deploys, and is content with nothing less than success.
+    pub async fn deploy(&self, pool: &str) -> Ran {
+        let ran = self.run(&["deploy", "--pool", pool, "--yes"]).await;
+        ran.ended(0)
+    }
+
     /// The pool as it is described.
     pub async fn pool(&self, pool: &str) -> Value {
         self.cognito("DescribeUserPool", json!({ "UserPoolId": pool }))

@@ -6,13 +6,7 @@ use crate::support::Corner;
 
 async fn deployed(corner: &Corner) -> (String, String) {
     corner.add_accounts();
-    let pool = corner.create_pool(json!({})).await;
-    let client = corner.create_client(&pool, json!({})).await;
-    corner
-        .run(&["deploy", "--pool", &pool, "--yes"])
-        .await
-        .ended(0);
-    (pool, client)
+    corner.deployed().await
 }
 
 async fn migrate(corner: &Corner, client: &str) {

@@ -48,10 +48,7 @@ async fn run_with(corner: &Corner, password: &str, arguments: &[&str]) -> Ran {
 async fn the_deployed_function_is_tried_and_the_pool_stays_as_it_is() {
     let corner = Corner::new().await;
     let (pool, client) = pool(&corner).await;
-    corner
-        .run(&["deploy", "--pool", &pool, "--yes"])
-        .await
-        .ended(0);
+    corner.deploy(&pool).await;
     let users = async |pool: &str| {
         corner
             .cognito("ListUsers", json!({ "UserPoolId": pool }))

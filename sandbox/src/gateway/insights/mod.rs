@@ -7,6 +7,7 @@ mod query;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use jane_migrate_config::Date;
 use serde_json::{Value as Json, json};
 
 use self::expression::{Fields, Value};
@@ -238,17 +239,9 @@ fn discover(name: String, value: &Json, fields: &mut Fields) {
 /// `2026-11-20 10:22:33.456`
 fn timestamp(ms: i64) -> String {
     let (days, of_day) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000));
-    // Days are counted in years that begin in March, so that the leap day is the last of its year.
-    let days = days + 719_468;
-    let of_era = days.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = year_of_era + days.div_euclid(146_097) * 400 + i64::from(month <= 2);
     format!(
-        "{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}.{:03}",
+        "{} {:02}:{:02}:{:02}.{:03}",
+        Date::from_epoch_days(days).map_or_else(String::new, |day| day.to_string()),
         of_day / 3_600_000,
         of_day / 60_000 % 60,
         of_day / 1000 % 60,

@@ -1,0 +1,448 @@
+//! What deploy would do: each resource as it is beside as it should be.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Action, Allowed, Observed, Operation, Plan, Resource, missing_tags, refuse, set_trigger, shown,
+};
+use crate::document::{ClientDocument, Opening, Rewrite, open_password_auth};
+use crate::finding::{Finding, Severity};
+use crate::ids::{Names, STAND_IN_ID, STATEMENT_ID};
+use crate::permission;
+use crate::resources::{
+    Desired, Function, LogGroup, ObservedFunction, Role, is_ours, opened_clients,
+    opened_clients_tags, tag,
+};
+
+/// What deploy would do.
+pub fn deploy(names: &Names, desired: &Desired, observed: &Observed, allowed: &Allowed) -> Plan {
+    let mut plan = Plan::new(names);
+    plan_log_group(&mut plan, names, &desired.log_group, observed, allowed);
+    plan_role(&mut plan, names, &desired.role, observed, allowed);
+    let mut opened = observed
+        .function
+        .as_ref()
+        .map(|function| opened_clients(&function.function.tags))
+        .unwrap_or_default();
+    plan_clients(&mut plan, observed, allowed, &mut opened);
+    let replaced = plan_trigger(&mut plan, names, observed, allowed);
+    // The record goes onto the function before the clients and the pool are changed: whoever tears down after a run that
+    // was cut short finds it there.
+    let mut function = desired.function.clone();
+    function.tags.extend(opened_clients_tags(&opened));
+    function
+        .tags
+        .extend(replaced.map(|arn| (tag::REPLACED_TRIGGER.to_owned(), arn)));
+    plan_function(&mut plan, names, function, observed, allowed);
+    plan_permission(&mut plan, names, observed);
+    plan.sorted()
+}
+
+fn foreign(plan: &mut Plan, resource: Resource, name: &str, allowed: &Allowed) -> bool {
+    if allowed.replace {
+        return false;
+    }
+    plan.conflict(
+        resource,
+        name,
+        format!(
+            "a {} of this name exists and was not made by jane-migrate for this pool",
+            resource.label()
+        ),
+        "look at it; `--replace` takes it over",
+    );
+    true
+}
+
+fn plan_log_group(
+    plan: &mut Plan,
+    names: &Names,
+    desired: &LogGroup,
+    observed: &Observed,
+    allowed: &Allowed,
+) {
+    let LogGroup {
+        name,
+        retention_days,
+        tags,
+    } = desired;
+    let keeps = |days: &Option<u32>| match days {
+        Some(days) => format!("keeps {days} days"),
+        None => "keeps for ever".to_owned(),
+    };
+    let Some(found) = &observed.log_group else {
+        return plan.change(
+            Action::Create,
+            Resource::LogGroup,
+            name,
+            keeps(retention_days),
+            Operation::CreateLogGroup(desired.clone()),
+        );
+    };
+    if !is_ours(&found.tags, &names.pool) && foreign(plan, Resource::LogGroup, name, allowed) {
+        return;
+    }
+    let mut details = Vec::new();
+    if found.retention_days != *retention_days {
+        details.push(format!(
+            "{} => {}",
+            keeps(&found.retention_days),
+            keeps(retention_days)
+        ));
+    }
+    if !missing_tags(tags, &found.tags).is_empty() {
+        details.push("tags".into());
+    }
+    if !details.is_empty() {
+        plan.change(
+            Action::Update,
+            Resource::LogGroup,
+            name,
+            details.join(", "),
+            Operation::UpdateLogGroup(desired.clone()),
+        );
+        plan.differs_by(shown::log_group(found, desired));
+    }
+}
+
+fn plan_role(
+    plan: &mut Plan,
+    names: &Names,
+    desired: &Role,
+    observed: &Observed,
+    allowed: &Allowed,
+) {
+    let Role {
+        name,
+        trust,
+        policies,
+        attached,
+        tags,
+    } = desired;
+    let Some(found) = &observed.role else {
+        return plan.change(
+            Action::Create,
+            Resource::Role,
+            name,
+            "for Lambda alone; writes its own logs",
+            Operation::CreateRole(desired.clone()),
+        );
+    };
+    if !is_ours(&found.tags, &names.pool) && foreign(plan, Resource::Role, name, allowed) {
+        return;
+    }
+    let surplus: Vec<String> = found
+        .policies
+        .keys()
+        .filter(|policy| !policies.contains_key(*policy))
+        .cloned()
+        .collect();
+    let detach: Vec<String> = found
+        .attached
+        .iter()
+        .filter(|arn| !attached.contains(arn))
+        .cloned()
+        .collect();
+    let mut details = Vec::new();
+    if found.trust != *trust {
+        details.push("trust policy".to_owned());
+    }
+    if policies
+        .iter()
+        .any(|(policy, document)| found.policies.get(policy) != Some(document))
+    {
+        details.push("permissions".into());
+    }
+    if !surplus.is_empty() {
+        details.push(format!("removes policy {}", surplus.join(", ")));
+    }
+    if !detach.is_empty() {
+        details.push(format!("detaches {}", detach.join(", ")));
+    }
+    if !missing_tags(tags, &found.tags).is_empty() {
+        details.push("tags".into());
+    }
+    if !details.is_empty() {
+        plan.change(
+            Action::Update,
+            Resource::Role,
+            name,
+            details.join(", "),
+            Operation::UpdateRole {
+                role: desired.clone(),
+                surplus,
+                detach,
+            },
+        );
+        plan.differs_by(shown::role(found, desired));
+    }
+}
+
+fn plan_function(
+    plan: &mut Plan,
+    names: &Names,
+    desired: Function,
+    observed: &Observed,
+    allowed: &Allowed,
+) {
+    let Some(found) = &observed.function else {
+        let detail = format!(
+            "{}, {} MB, {} s",
+            desired.architecture.as_str(),
+            desired.memory_mb,
+            desired.timeout_s
+        );
+        return plan.change(
+            Action::Create,
+            Resource::Function,
+            desired.name.clone(),
+            detail,
+            Operation::CreateFunction(desired),
+        );
+    };
+    if !is_ours(&found.function.tags, &names.pool)
+        && foreign(plan, Resource::Function, &desired.name, allowed)
+    {
+        return;
+    }
+    let (settings, code, concurrency) = function_differences(&desired, found);
+    let untag: Vec<String> = found
+        .function
+        .tags
+        .keys()
+        .filter(|key| key.starts_with("jane-migrate:"))
+        .filter(|key| !desired.tags.contains_key(*key))
+        .filter(|key| *key != tag::CODE && *key != tag::SNAPSHOT)
+        .cloned()
+        .collect();
+    let tags = !untag.is_empty() || !missing_tags(&desired.tags, &found.function.tags).is_empty();
+    let mut details = settings.clone();
+    if code {
+        details.push("code".into());
+    }
+    details.extend(concurrency.clone());
+    if tags && details.is_empty() {
+        details.push("tags".into());
+    }
+    if !details.is_empty() {
+        let difference = shown::function(found, &desired, &untag);
+        plan.change(
+            Action::Update,
+            Resource::Function,
+            desired.name.clone(),
+            details.join(", "),
+            Operation::UpdateFunction {
+                function: desired,
+                configuration: !settings.is_empty(),
+                code,
+                concurrency: concurrency.is_some(),
+                untag,
+            },
+        );
+        plan.differs_by(difference);
+    }
+}
+
+/// What differs, in words: settings; code; reserved concurrency. Values of the environment are never shown.
+fn function_differences(
+    desired: &Function,
+    found: &ObservedFunction,
+) -> (Vec<String>, bool, Option<String>) {
+    let Function {
+        name: _,
+        runtime,
+        handler,
+        architecture,
+        memory_mb,
+        timeout_s,
+        role_arn,
+        environment,
+        kms_key_arn,
+        vpc,
+        layers,
+        reserved_concurrency,
+        tags,
+    } = desired;
+    let now = &found.function;
+    let mut details = Vec::new();
+    let mut differs = |what: &str, from: &str, to: &str| {
+        if from != to {
+            details.push(format!("{what}: {from} => {to}"));
+        }
+    };
+    differs("runtime", &now.runtime, runtime);
+    differs("handler", &now.handler, handler);
+    differs(
+        "memory",
+        &format!("{} MB", now.memory_mb),
+        &format!("{memory_mb} MB"),
+    );
+    differs(
+        "timeout",
+        &format!("{} s", now.timeout_s),
+        &format!("{timeout_s} s"),
+    );
+    differs("role", &now.role_arn, role_arn);
+    differs(
+        "KMS key",
+        now.kms_key_arn.as_deref().unwrap_or("Lambda's own"),
+        kms_key_arn.as_deref().unwrap_or("Lambda's own"),
+    );
+    if now.vpc != *vpc {
+        details.push("VPC".into());
+    }
+    if now.layers != *layers {
+        details.push("layers".into());
+    }
+    let changed = shown::changed_variables(&now.environment, environment);
+    if !changed.is_empty() {
+        details.push(format!("environment: {}", changed.join(", ")));
+    }
+    // The tags say what the deployed code was built from and what Lambda called it then; either being off means other code.
+    let code = now.architecture != *architecture
+        || now.tags.get(tag::SOURCE) != tags.get(tag::SOURCE)
+        || now.tags.get(tag::CODE) != Some(&found.code_sha256);
+    let shown = |n: &Option<u32>| n.map_or("none".to_owned(), |n| n.to_string());
+    let concurrency = (now.reserved_concurrency != *reserved_concurrency).then(|| {
+        format!(
+            "reserved concurrency: {} => {}",
+            shown(&now.reserved_concurrency),
+            shown(reserved_concurrency)
+        )
+    });
+    (details, code, concurrency)
+}
+
+fn plan_permission(plan: &mut Plan, names: &Names, observed: &Observed) {
+    let detail = "cognito-idp.amazonaws.com for this pool only";
+    let ours = observed.policy.statement(STATEMENT_ID);
+    // Left by a run that was cut short while it replaced ours.
+    let stand_in = observed.policy.statement(STAND_IN_ID).is_some();
+    if !stand_in && ours.is_some_and(|statement| permission::is_for_pool(statement, &names.pool)) {
+        return;
+    }
+    let action = match ours {
+        Some(_) => Action::Update,
+        None => Action::Create,
+    };
+    plan.change(
+        action,
+        Resource::Permission,
+        STATEMENT_ID,
+        detail,
+        Operation::AllowInvoke {
+            replaces: ours.is_some() || stand_in,
+        },
+    );
+}
+
+fn plan_clients(
+    plan: &mut Plan,
+    observed: &Observed,
+    allowed: &Allowed,
+    opened: &mut BTreeMap<String, String>,
+) {
+    let watched = |client: &&ClientDocument| {
+        let named = allowed.clients.as_deref();
+        named.is_none_or(|named| named.iter().any(|id| id == client.id()))
+    };
+    for client in observed.clients.iter().filter(watched) {
+        if !client.allows_password_auth() && !allowed.enable_password_auth {
+            plan.findings.push(lacks_password_auth(&plan.pool, client));
+            continue;
+        }
+        let opening = open_password_auth(client, &allowed.unknown).and_then(|opening| {
+            opening
+                .map(|Opening { update, record }| {
+                    Ok((
+                        Rewrite::of_client(client, update, &allowed.unknown)?,
+                        record,
+                    ))
+                })
+                .transpose()
+        });
+        match opening {
+            Ok(None) => {}
+            Ok(Some((rewrite, record))) => {
+                // What an earlier, interrupted run recorded is what the client was at first.
+                opened
+                    .entry(client.id().to_owned())
+                    .or_insert_with(|| record.to_owned());
+                plan.change(
+                    Action::Update,
+                    Resource::Client,
+                    client.id(),
+                    format!("{}: allows USER_PASSWORD_AUTH", client.name()),
+                    Operation::UpdateClient(Box::new(rewrite)),
+                );
+            }
+            Err(refusal) => refuse(plan, Resource::Client, client.id(), &refusal),
+        }
+    }
+}
+
+/// A client through which no password reaches the pool: its sign-ins never get as far as the trigger.
+pub fn lacks_password_auth(pool: &str, client: &ClientDocument) -> Finding {
+    let flows: Vec<&str> = client.flows().collect();
+    Finding::failed(
+        "client-password-auth",
+        Severity::Error,
+        format!(
+            "app client {} ({}) does not allow USER_PASSWORD_AUTH, so its sign-ins never reach the trigger",
+            client.name(),
+            client.id()
+        ),
+        "ALLOW_USER_PASSWORD_AUTH",
+        if flows.is_empty() {
+            "the default flows: refresh, SRP, custom".to_owned()
+        } else {
+            flows.join(", ")
+        },
+        format!("jane-migrate deploy --pool {pool} --enable-password-auth"),
+    )
+}
+
+/// Plans the pool's change; gives the trigger that ours replaces, to be remembered.
+fn plan_trigger(
+    plan: &mut Plan,
+    names: &Names,
+    observed: &Observed,
+    allowed: &Allowed,
+) -> Option<String> {
+    let remembered = observed
+        .function
+        .as_ref()
+        .and_then(|function| function.function.tags.get(tag::REPLACED_TRIGGER))
+        .cloned();
+    let now = observed.pool.user_migration();
+    let replaced = match now {
+        Some(arn) if names.is_our_function(arn) => return remembered,
+        Some(arn) if !allowed.replace => {
+            plan.conflict(
+                Resource::Trigger,
+                names.pool.id.to_string(),
+                format!("the pool already has a user migration trigger: {arn}"),
+                "`--replace` puts ours in its place and lets teardown put it back",
+            );
+            return remembered;
+        }
+        Some(arn) => Some(arn.to_owned()),
+        None => None,
+    };
+    let ours = Some(names.function_arn.as_str());
+    match set_trigger(&observed.pool, ours, &allowed.unknown) {
+        Ok(rewrite) => plan.change(
+            Action::Update,
+            Resource::Trigger,
+            names.pool.id.to_string(),
+            format!(
+                "user migration: {} => {}",
+                now.unwrap_or("none"),
+                names.function
+            ),
+            Operation::UpdatePool(Box::new(rewrite)),
+        ),
+        Err(refusal) => refuse(plan, Resource::Trigger, names.pool.id.as_str(), &refusal),
+    }
+    replaced
+}

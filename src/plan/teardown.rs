@@ -1,0 +1,132 @@
+//! What teardown would do, from what is there alone: ours goes, and what deploy changed is as it was.
+
+use super::{Action, Allowed, Observed, Operation, Plan, Resource, refuse, set_trigger};
+use crate::document::{Rewrite, close_password_auth};
+use crate::finding::{Finding, Severity};
+use crate::ids::{Names, STATEMENT_ID};
+use crate::resources::{Tags, is_ours, opened_clients, tag};
+
+/// What teardown would do.
+pub fn teardown(names: &Names, observed: &Observed, keep_logs: bool, allowed: &Allowed) -> Plan {
+    let mut plan = Plan::new(names);
+    let is_ours = |tags: &Tags| is_ours(tags, &names.pool);
+    let (function, foreign_function) = split(observed.function.as_ref(), |function| {
+        is_ours(&function.function.tags)
+    });
+    let (role, foreign_role) = split(observed.role.as_ref(), |role| is_ours(&role.tags));
+    let (group, foreign_group) = split(observed.log_group.as_ref(), |group| is_ours(&group.tags));
+
+    let no_tags = Tags::new();
+    let tags = function.map_or(&no_tags, |function| &function.function.tags);
+    if !foreign_function {
+        plan_trigger(&mut plan, names, observed, tags, allowed);
+    }
+    plan_clients(&mut plan, observed, tags, allowed);
+    let mut delete = |resource, name: &str, operation| {
+        plan.change(Action::Delete, resource, name, "", operation);
+    };
+    if function.is_some() {
+        if observed.policy.statement(STATEMENT_ID).is_some() {
+            let operation = Operation::RemovePermission;
+            delete(Resource::Permission, STATEMENT_ID, operation);
+        }
+        let operation = Operation::DeleteFunction;
+        delete(Resource::Function, &names.function, operation);
+    }
+    if let Some(role) = role {
+        let operation = Operation::DeleteRole(role.clone());
+        delete(Resource::Role, &names.function, operation);
+    }
+    if group.is_some() && !keep_logs {
+        let operation = Operation::DeleteLogGroup;
+        delete(Resource::LogGroup, &names.log_group, operation);
+    }
+    for (resource, foreign) in [
+        (Resource::Function, foreign_function),
+        (Resource::Role, foreign_role),
+        (Resource::LogGroup, foreign_group),
+    ] {
+        if foreign {
+            plan.findings.push(left_alone(resource));
+        }
+    }
+    plan
+}
+
+/// What is there: ours, or whether it is somebody else's.
+fn split<T>(there: Option<&T>, is_ours: impl Fn(&T) -> bool) -> (Option<&T>, bool) {
+    let ours = there.filter(|there| is_ours(there));
+    (ours, there.is_some() && ours.is_none())
+}
+
+fn left_alone(resource: Resource) -> Finding {
+    Finding::failed(
+        "not-ours",
+        Severity::Warning,
+        format!(
+            "the {} of our name was not made by jane-migrate for this pool and is left alone",
+            resource.label()
+        ),
+        format!("tag {}", tag::POOL),
+        "no such tag",
+        "look at it and delete it by hand if nobody needs it",
+    )
+}
+
+/// Takes our function out of the pool, and puts back what it replaced.
+fn plan_trigger(
+    plan: &mut Plan,
+    names: &Names,
+    observed: &Observed,
+    tags: &Tags,
+    allowed: &Allowed,
+) {
+    let trigger = observed.pool.user_migration();
+    let Some(ours) = trigger.filter(|arn| names.is_our_function(arn)) else {
+        return;
+    };
+    let back = tags.get(tag::REPLACED_TRIGGER).map(String::as_str);
+    let pool = names.pool.id.as_str();
+    match set_trigger(&observed.pool, back, &allowed.unknown) {
+        Ok(rewrite) => plan.change(
+            match back {
+                Some(_) => Action::Update,
+                None => Action::Delete,
+            },
+            Resource::Trigger,
+            pool,
+            format!(
+                "user migration: {} => {}",
+                ours.rsplit("function:").next().unwrap_or(ours),
+                back.unwrap_or("none")
+            ),
+            Operation::UpdatePool(Box::new(rewrite)),
+        ),
+        Err(refusal) => refuse(plan, Resource::Trigger, pool, &refusal),
+    }
+}
+
+/// Gives the clients back the flows they had before deploy.
+fn plan_clients(plan: &mut Plan, observed: &Observed, tags: &Tags, allowed: &Allowed) {
+    for (id, record) in opened_clients(tags) {
+        let Some(client) = observed.clients.iter().find(|client| client.id() == id) else {
+            continue; // deleted since
+        };
+        let closing = close_password_auth(client, &record, &allowed.unknown).and_then(|update| {
+            update
+                .map(|update| Rewrite::of_client(client, update, &allowed.unknown))
+                .transpose()
+        });
+        match closing {
+            Ok(Some(rewrite)) => plan.change(
+                Action::Update,
+                Resource::Client,
+                client.id(),
+                format!("{}: its flows as before deploy", client.name()),
+                Operation::UpdateClient(Box::new(rewrite)),
+            ),
+            Ok(None) => {}
+            Err(refusal) => refuse(plan, Resource::Client, client.id(), &refusal),
+        }
+    }
+}
