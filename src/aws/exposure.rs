@@ -70,12 +70,14 @@ impl Aws {
             .lambda
             .list_function_url_configs()
             .function_name(name)
+            .into_paginator()
+            .items()
             .send()
+            .collect::<Result<Vec<_>, _>>()
             .await
             .during("lambda:ListFunctionUrlConfigs")
             .found()?;
-        let urls = answer.map(|answer| answer.function_url_configs);
-        Ok(urls
+        Ok(answer
             .unwrap_or_default()
             .into_iter()
             .map(|url| FunctionUrl {
@@ -92,12 +94,14 @@ impl Aws {
             .lambda
             .list_aliases()
             .function_name(name)
+            .into_paginator()
+            .items()
             .send()
+            .collect::<Result<Vec<_>, _>>()
             .await
             .during("lambda:ListAliases")
             .found()?;
-        let aliases = answer.and_then(|answer| answer.aliases);
-        Ok(aliases
+        Ok(answer
             .unwrap_or_default()
             .into_iter()
             .map(|alias| {
@@ -125,12 +129,14 @@ impl Aws {
             .lambda
             .list_versions_by_function()
             .function_name(name)
+            .into_paginator()
+            .items()
             .send()
+            .collect::<Result<Vec<_>, _>>()
             .await
             .during("lambda:ListVersionsByFunction")
             .found()?;
-        let versions = answer.and_then(|answer| answer.versions);
-        Ok(versions
+        Ok(answer
             .unwrap_or_default()
             .into_iter()
             .filter_map(|version| {
@@ -149,12 +155,14 @@ impl Aws {
             .lambda
             .list_event_source_mappings()
             .function_name(name)
+            .into_paginator()
+            .items()
             .send()
+            .collect::<Result<Vec<_>, _>>()
             .await
             .during("lambda:ListEventSourceMappings")
             .found()?;
-        let mappings = answer.and_then(|answer| answer.event_source_mappings);
-        Ok(mappings
+        Ok(answer
             .unwrap_or_default()
             .into_iter()
             .map(|mapping| EventSource {
@@ -172,12 +180,14 @@ impl Aws {
             .lambda
             .list_function_event_invoke_configs()
             .function_name(name)
+            .into_paginator()
+            .items()
             .send()
+            .collect::<Result<Vec<_>, _>>()
             .await
             .during("lambda:ListFunctionEventInvokeConfigs")
             .found()?;
-        let configs = answer.and_then(|answer| answer.function_event_invoke_configs);
-        Ok(configs
+        Ok(answer
             .unwrap_or_default()
             .into_iter()
             .flat_map(|config| {
@@ -237,12 +247,14 @@ impl Aws {
             .logs
             .describe_subscription_filters()
             .log_group_name(group)
+            .into_paginator()
+            .items()
             .send()
+            .collect::<Result<Vec<_>, _>>()
             .await
             .during("logs:DescribeSubscriptionFilters")
             .found()?;
-        let filters = answer.and_then(|answer| answer.subscription_filters);
-        Ok(filters
+        Ok(answer
             .unwrap_or_default()
             .into_iter()
             .map(|filter| Subscription {

@@ -79,7 +79,7 @@ pub(super) async fn run(global: &Global, args: &Deploy, ui: &Ui) -> anyhow::Resu
         match deployed {
             Ok(document) => {
                 let ending = run.show(&document, several)?;
-                endings.ended(pool, &document, ending)?;
+                endings.ran(pool, &document.report, &document, ending)?;
             }
             Err(error) => endings.broke_off(pool, error)?,
         }

@@ -7,7 +7,7 @@ use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::apply::Signal;
+use crate::apply::{Report, Signal};
 use crate::ids::PoolId;
 use crate::settings::Target;
 use crate::ui::Ui;
@@ -104,6 +104,21 @@ impl<'a> Endings<'a> {
         self.documents.push(serde_json::to_value(document)?);
         self.endings.push((pool, ending));
         Ok(())
+    }
+
+    /// A pool's part changed something, or tried to: the document says what stopped it, and what to do about that.
+    pub(super) fn ran(
+        &mut self,
+        pool: PoolId,
+        report: &Report,
+        document: &impl Serialize,
+        ending: Ending,
+    ) -> anyhow::Result<()> {
+        let mut document = serde_json::to_value(document)?;
+        if let Some(error) = &report.error {
+            document["error"] = json!(told(error));
+        }
+        self.ended(pool, &document, ending)
     }
 
     /// A pool's part could not go on. Where there is no other pool, neither can the command.

@@ -35,7 +35,7 @@ pub(super) async fn run(global: &Global, args: &Restore, ui: &Ui) -> anyhow::Res
     let report = put_back(&planned, args, ui).await?;
     let command = format!("restore --snapshot {}", args.snapshot.display());
     super::show_ending(&report, ui, &command);
-    endings.ended(kept.id, &report, ending(report.result))?;
+    endings.ran(kept.id, &report, &report, ending(report.result))?;
     endings.finish()
 }
 

@@ -154,7 +154,7 @@ pub(super) async fn run(global: &Global, args: &Teardown, ui: &Ui) -> anyhow::Re
                 super::show_ending(report, ui, &format!("teardown --pool {pool}"));
             }
         }
-        endings.ended(pool, &document, ending(report.result))?;
+        endings.ran(pool, report, &document, ending(report.result))?;
     }
     endings.finish()
 }

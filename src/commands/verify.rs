@@ -12,7 +12,7 @@ use super::many::{Ending, Endings, each};
 use super::session::{Session, nonce, today};
 use crate::aws::{Aws, Connections};
 use crate::cli::{Format, Global, Verify};
-use crate::finding::Finding;
+use crate::finding::{Finding, Severity};
 use crate::settings::{self, Target};
 use crate::snapshot;
 use crate::ui::Ui;
@@ -56,13 +56,19 @@ pub(super) async fn run(global: &Global, args: &Verify, ui: &Ui) -> anyhow::Resu
     for (pool, findings) in verified {
         let findings = match findings {
             Ok(findings) => findings,
+            // A report for a CI system has a place for what could not be checked, where the system finds it.
+            Err(error) if matches!(format, Format::Junit | Format::Sarif | Format::Github) => {
+                ui.error(&error);
+                let why = format!("{error:#}");
+                vec![Finding::unchecked("pool", Severity::Error, why)]
+            }
             Err(error) => {
                 endings.broke_off(pool, error)?;
                 continue;
             }
         };
         if format == Format::Text {
-            show(pool.as_str(), &findings, ui, true);
+            show(pool.as_str(), &findings, ui, !ui.quiet);
         }
         let verdict = verdict(&findings, args.strict);
         let ending = match verdict {

@@ -193,18 +193,21 @@ async fn which_pool() {
     assert_told("no-such-client", &ran, &corner, &pool);
 }
 
-/// A port on which nobody listens.
-fn closed_port() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("its address");
-    format!("http://{address}")
+/// A port on which nobody listens, nor can while the socket is held.
+fn closed_port() -> (tokio::net::TcpSocket, String) {
+    let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+    socket
+        .bind("127.0.0.1:0".parse().expect("an address"))
+        .expect("a port");
+    let address = socket.local_addr().expect("its address");
+    (socket, format!("http://{address}"))
 }
 
 #[tokio::test]
 async fn the_way_there() {
     let (mut corner, pool) = ready().await;
     let plan = ["plan", "--pool", &pool];
-    let closed = closed_port();
+    let (_held, closed) = closed_port();
     let unreachable = [&plan[..], &["--endpoint-url", &closed]].concat();
     let page = Proxy::start(&corner.endpoint, |_| Fate::Page(407))
         .await
@@ -450,4 +453,29 @@ async fn machines_are_told_too() {
         "{document}"
     );
     assert!(ran.stderr.contains("hint: "), "{ran:#?}");
+}
+
+#[tokio::test]
+async fn machines_are_told_what_stopped_a_deploy() {
+    let (corner, pool) = ready().await;
+    let said = "is not authorized to perform: lambda:CreateFunction on it";
+    let proxy = refusing(
+        &corner,
+        "CreateFunction",
+        403,
+        "AccessDeniedException",
+        said,
+    )
+    .await;
+    let deploy = ["deploy", "--pool", &pool, "--yes", "--json"];
+    let at = ["--endpoint-url", &proxy.url()];
+    let ran = corner.run(&[&deploy[..], &at[..]].concat()).await.ended(1);
+    let error = &ran.json()["error"];
+    assert_eq!(error["aws"]["action"], "lambda:CreateFunction");
+    assert!(
+        error["hint"]
+            .as_str()
+            .is_some_and(|hint| hint.contains("grant `lambda:CreateFunction`")),
+        "{error}"
+    );
 }

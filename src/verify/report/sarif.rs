@@ -33,11 +33,15 @@ pub fn sarif(documents: &[Document<'_>], file: &str) -> Value {
     let notifications: Vec<Value> = every()
         .filter(|(_, finding)| finding.unknown)
         .map(|(pool, finding)| {
-            json!({
+            let mut notification = json!({
                 "level": "error",
                 "message": { "text": text(pool, finding) },
-                "associatedRule": { "id": finding.id },
-            })
+            });
+            // A pool that could not be read is no check's.
+            if checks().any(|check| check.id == finding.id) {
+                notification["associatedRule"] = json!({ "id": finding.id });
+            }
+            notification
         })
         .collect();
     json!({

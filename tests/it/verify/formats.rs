@@ -226,6 +226,32 @@ async fn github_gets_one_command_a_line() {
 }
 
 #[tokio::test]
+async fn a_pool_that_cannot_be_read_is_in_every_report() {
+    let undeployed = undeployed().await;
+    let missing = ["--pool", "us-west-2_Nothing1", "--format"];
+    let verify = async |format| {
+        let ran = undeployed.verify(&[&missing[..], &[format]].concat()).await;
+        assert!(ran.stderr.contains("us-west-2_Nothing1"), "{ran:#?}");
+        ran.ended(1).stdout
+    };
+    let junit = verify("junit").await;
+    assert!(
+        junit.contains(
+            "<testsuite name=\"us-west-2_Nothing1\" tests=\"1\" failures=\"0\" errors=\"1\""
+        ),
+        "{junit}"
+    );
+    let sarif: Value = serde_json::from_str(&verify("sarif").await).unwrap();
+    let told = sarif["runs"][0]["invocations"][0]["toolExecutionNotifications"].to_string();
+    assert!(told.contains("us-west-2_Nothing1"), "{told}");
+    let github = verify("github").await;
+    assert!(
+        github.contains("title=pool::pool us-west-2_Nothing1"),
+        "{github}"
+    );
+}
+
+#[tokio::test]
 async fn what_counts_is_chosen_accepted_or_strict() {
     let undeployed = undeployed().await;
     // Accepted: it is shown with its reason, and fails nothing, however strict.
@@ -245,6 +271,22 @@ async fn what_counts_is_chosen_accepted_or_strict() {
         .verify(&[&only[..], &["--strict"]].concat())
         .await
         .ended(1);
+    // Quiet: only what does not hold.
+    let ran = undeployed
+        .verify(&[
+            "-q",
+            "--only",
+            "client-password-auth",
+            "--only",
+            "client-user-existence",
+        ])
+        .await
+        .ended(0);
+    assert!(
+        ran.stdout.contains("client-user-existence")
+            && !ran.stdout.contains("client-password-auth"),
+        "{ran:#?}"
+    );
     // What could not be checked is neither.
     undeployed.verify(&["--only", "log-group"]).await.ended(2);
     // `--json` is the same as the format.
