@@ -19,6 +19,9 @@ pub struct Finding {
     pub id: &'static str,
     /// How much it matters when it does not hold.
     pub severity: Severity,
+    /// Which of several things of a kind it is about: an app client, a variable, a statement.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
     /// Whether it holds.
     pub ok: bool,
     /// In a sentence.
@@ -46,6 +49,7 @@ impl Finding {
         Self {
             id,
             severity,
+            subject: None,
             ok: true,
             message: message.into(),
             expected: None,
@@ -71,6 +75,14 @@ impl Finding {
             found: Some(found.into()),
             fix: Some(fix.into()),
             ..Self::holds(id, severity, message)
+        }
+    }
+
+    /// The same, about one of several things of a kind.
+    pub fn about(self, subject: impl Into<String>) -> Self {
+        Self {
+            subject: Some(subject.into()),
+            ..self
         }
     }
 

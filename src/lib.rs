@@ -26,6 +26,7 @@ pub mod ids;
 pub mod local;
 pub mod observe;
 pub mod permission;
+pub mod plain;
 pub mod plan;
 pub mod policy;
 pub mod probe;

@@ -11,7 +11,7 @@ use crate::document::{ClientDocument, PoolDocument};
 use crate::ids::{Names, PoolArn, PoolId, function_name, log_group_name};
 use crate::permission::Policy;
 use crate::plan::Observed;
-use crate::resources::{opened_clients, tag};
+use crate::resources::{ObservedFunction, opened_clients, tag};
 
 /// Clients described at once; Cognito throttles reads too.
 const CLIENTS_AT_ONCE: usize = 8;
@@ -31,7 +31,7 @@ pub async fn observe(
         aws.describe_pool(pool_id),
         aws.mfa_config(pool_id),
         client_ids(aws, pool_id, clients),
-        aws.function(&function),
+        tagged_function(aws, &function),
         aws.policy(&function),
         aws.role(&function),
         aws.log_group_settings(&log_group),
@@ -112,7 +112,7 @@ pub async fn observe_without_pool(
     let name = function_name(pool_id, region);
     let log_group = log_group_name(&name);
     let (function, policy, role, group) = tokio::try_join!(
-        aws.function(&name),
+        tagged_function(aws, &name),
         aws.policy(&name),
         aws.role(&name),
         aws.tagged_log_group(&log_group),
@@ -178,6 +178,15 @@ fn unreadable_pool(error: AwsError, pool: &PoolId, region: &str) -> anyhow::Erro
         })
     } else {
         error.context(format!("failed to read user pool `{pool}`"))
+    }
+}
+
+/// The function with its tags: without them nothing is known to be ours.
+async fn tagged_function(aws: &Aws, name: &str) -> Result<Option<ObservedFunction>, AwsError> {
+    let found = aws.function(name).await?;
+    match found.as_ref().and_then(|found| found.tags_unread.clone()) {
+        Some(unread) => Err(unread),
+        None => Ok(found),
     }
 }
 

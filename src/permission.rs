@@ -37,24 +37,96 @@ impl Policy {
     }
 }
 
-/// Whether the statement lets exactly this pool's Cognito invoke the function, and nobody else.
-///
-/// The API says that SourceArn is compared with StringLike, Cognito's guide shows ArnLike; each of the four operators serves.
-/// Condition keys are case-insensitive, values are a string or an array of one.
+/// Operators that compare an ARN as it stands, where no wildcard is in it. The API says that SourceArn is compared with StringLike,
+/// Cognito's guide shows ArnLike; each of the four serves.
+const SAME_ARN: &[&str] = &["ArnLike", "ArnEquals", "StringLike", "StringEquals"];
+
+/// The same for an account.
+const SAME_ACCOUNT: &[&str] = &["StringEquals", "StringLike"];
+
+const SOURCE_ARN: &str = "aws:sourcearn";
+const SOURCE_ACCOUNT: &str = "aws:sourceaccount";
+
+/// Whether the statement lets this pool's Cognito invoke the function under no other condition, and nobody else.
 pub fn is_for_pool(statement: &Value, pool: &PoolArn) -> bool {
+    lets_in_only(statement, pool) && conditions(statement).count() == 2
+}
+
+/// Whether the statement lets nobody but this pool's Cognito invoke the function. More conditions only narrow it.
+///
+/// Condition keys are case-insensitive, values are a string or an array of one.
+pub fn lets_in_only(statement: &Value, pool: &PoolArn) -> bool {
     allows_only_cognito(statement)
-        && condition(
-            statement,
-            "aws:sourcearn",
-            &["ArnLike", "ArnEquals", "StringLike", "StringEquals"],
-        )
-        .is_some_and(|arn| arn == pool.to_string())
-        && condition(
-            statement,
-            "aws:sourceaccount",
-            &["StringEquals", "StringLike"],
-        )
-        .is_some_and(|account| account == pool.account)
+        && condition(statement, SOURCE_ARN, SAME_ARN).is_some_and(|arn| arn == pool.to_string())
+        && condition(statement, SOURCE_ACCOUNT, SAME_ACCOUNT)
+            .is_some_and(|account| account == pool.account)
+}
+
+/// Whether the statement denies this pool's Cognito the invocation. One whose conditions leave this pool out does not; one with
+/// conditions that cannot be judged here is taken to.
+pub fn denies_pool(statement: &Value, pool: &PoolArn) -> bool {
+    let any = |value: &Value, fits: &dyn Fn(&str) -> bool| match value {
+        Value::Array(values) => values.iter().filter_map(Value::as_str).any(fits),
+        value => value.as_str().is_some_and(fits),
+    };
+    let cognito = |principal: &Value| match principal {
+        Value::Object(kinds) => kinds.iter().any(|(kind, value)| {
+            any(value, &|name| match kind.as_str() {
+                "Service" => name == COGNITO,
+                _ => name == "*",
+            })
+        }),
+        other => other == "*",
+    };
+    let invokes = |action: &Value| {
+        any(action, &|pattern| {
+            matches(&pattern.to_ascii_lowercase(), "lambda:invokefunction")
+        })
+    };
+    let principal = match statement.get("NotPrincipal") {
+        Some(others) => !cognito(others),
+        None => cognito(&statement["Principal"]),
+    };
+    let action = match statement.get("NotAction") {
+        Some(others) => !invokes(others),
+        None => invokes(&statement["Action"]),
+    };
+    let applies = |(operator, key, value): (&str, &str, &Value)| {
+        let own = match key.to_ascii_lowercase().as_str() {
+            SOURCE_ARN => pool.to_string(),
+            SOURCE_ACCOUNT => pool.account.clone(),
+            _ => return true,
+        };
+        let named = any(value, &|pattern| matches(pattern, &own));
+        match operator {
+            "StringNotEquals" | "StringNotLike" | "ArnNotEquals" | "ArnNotLike" => !named,
+            operator if SAME_ARN.contains(&operator) => named,
+            _ => true,
+        }
+    };
+    statement["Effect"] == "Deny" && principal && action && conditions(statement).all(applies)
+}
+
+/// IAM's wildcards: `*` is any text, `?` any character.
+pub fn matches(pattern: &str, text: &str) -> bool {
+    let mut pattern_chars = pattern.chars();
+    match pattern_chars.next() {
+        None => text.is_empty(),
+        Some('*') => {
+            let rest = pattern_chars.as_str();
+            text.char_indices()
+                .map(|(at, _)| at)
+                .chain([text.len()])
+                .any(|at| matches(rest, &text[at..]))
+        }
+        Some(first) => {
+            let mut text_chars = text.chars();
+            text_chars
+                .next()
+                .is_some_and(|next| first == '?' || first == next)
+                && matches(pattern_chars.as_str(), text_chars.as_str())
+        }
+    }
 }
 
 fn allows_only_cognito(statement: &Value) -> bool {
@@ -69,16 +141,22 @@ fn allows_only_cognito(statement: &Value) -> bool {
         && statement.get("NotAction").is_none()
 }
 
+/// Every condition of the statement: operator, key and value. All of them must be met.
+fn conditions(statement: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
+    let operators = statement["Condition"].as_object().into_iter().flatten();
+    operators.flat_map(|(operator, keys)| {
+        let keys = keys.as_object().into_iter().flatten();
+        keys.map(move |(key, value)| (operator.as_str(), key.as_str(), value))
+    })
+}
+
 /// The one value of `key` under one of `operators`, where it stands there exactly once in the statement.
 fn condition<'a>(statement: &'a Value, key: &str, operators: &[&str]) -> Option<&'a str> {
-    let mut values = statement["Condition"]
-        .as_object()?
-        .iter()
-        .filter(|(operator, _)| operators.contains(&operator.as_str()))
-        .filter_map(|(_, keys)| keys.as_object())
-        .flatten()
-        .filter(|(name, _)| name.eq_ignore_ascii_case(key))
-        .map(|(_, value)| only(value));
+    let mut values = conditions(statement)
+        .filter(|(operator, name, _)| {
+            operators.contains(operator) && name.eq_ignore_ascii_case(key)
+        })
+        .map(|(_, _, value)| only(value));
     match (values.next(), values.next()) {
         (Some(value), None) => value,
         _ => None,
@@ -169,6 +247,79 @@ mod tests {
             let mut statement = statement();
             change(&mut statement);
             assert!(!is_for_pool(&statement, &pool()), "{name} was let through");
+        }
+    }
+
+    #[test]
+    fn a_condition_more_may_keep_cognito_out_and_lets_nobody_in() {
+        for (operator, key, value) in [
+            ("StringEquals", "lambda:EventSourceToken", "t"),
+            ("StringLike", "AWS:SourceAccount", "123456789012"),
+            ("Bool", "aws:SecureTransport", "true"),
+        ] {
+            let mut statement = statement();
+            statement["Condition"][operator][key] = json!(value);
+            assert!(!is_for_pool(&statement, &pool()), "{key}");
+        }
+        let mut narrower = statement();
+        narrower["Condition"]["StringEquals"]["lambda:EventSourceToken"] = json!("t");
+        assert!(lets_in_only(&narrower, &pool()));
+    }
+
+    #[test]
+    fn a_denial_of_this_pool_is_known() {
+        let deny = |principal: Value, action: &str, condition: Value| {
+            let statement = json!({
+                "Effect": "Deny", "Principal": principal, "Action": action, "Condition": condition,
+            });
+            denies_pool(&statement, &pool())
+        };
+        let (cognito, arn) = (json!({ "Service": COGNITO }), pool().to_string());
+        assert!(deny(json!("*"), "lambda:*", Value::Null));
+        assert!(deny(json!({ "AWS": "*" }), "*", Value::Null));
+        assert!(deny(cognito.clone(), "lambda:Invoke*", Value::Null));
+        assert!(deny(
+            cognito.clone(),
+            "lambda:*",
+            json!({ "ArnLike": { "aws:SourceArn": arn } })
+        ));
+        // What cannot be judged is taken to be in the way.
+        assert!(deny(
+            cognito.clone(),
+            "*",
+            json!({ "Bool": { "aws:SecureTransport": "false" } })
+        ));
+
+        assert!(!deny(cognito.clone(), "lambda:GetFunction", Value::Null));
+        assert!(!deny(
+            json!({ "AWS": "arn:aws:iam::1:root" }),
+            "*",
+            Value::Null
+        ));
+        let others = json!({ "StringNotEquals": { "aws:SourceAccount": "123456789012" } });
+        assert!(!deny(json!("*"), "*", others));
+        let another = json!({ "ArnLike": { "aws:SourceArn": "arn:aws:sns:*" } });
+        assert!(!deny(json!("*"), "*", another));
+        let but_cognito = json!({ "Effect": "Deny", "NotPrincipal": cognito, "Action": "*" });
+        assert!(!denies_pool(&but_cognito, &pool()));
+        assert!(!denies_pool(&statement(), &pool()));
+    }
+
+    #[test]
+    fn wildcards_cover_what_iam_says() {
+        for (pattern, text, fits) in [
+            ("logs:*", "logs:putlogevents", true),
+            ("*", "anything", true),
+            ("logs:Put?ogEvents", "logs:PutLogEvents", true),
+            (
+                "arn:aws:logs:*:log-group:/a:*",
+                "arn:aws:logs:us-east-1:1:log-group:/a:*",
+                true,
+            ),
+            ("logs:Put", "logs:PutLogEvents", false),
+            ("", "x", false),
+        ] {
+            assert_eq!(matches(pattern, text), fits, "{pattern} {text}");
         }
     }
 

@@ -107,7 +107,6 @@ const CHANGE: &[Duty] = &[Deploy, Teardown];
 const DEPLOY: &[Duty] = &[Deploy];
 const TEARDOWN: &[Duty] = &[Teardown];
 const CHECK: &[Duty] = &[Deploy, Verify];
-const INVOKE: &[Duty] = &[Deploy, Probe, Try];
 const SECRET: &[Duty] = &[Deploy, Verify, Try];
 const LOG: &[Duty] = &[Status, Teardown];
 const POOL: &[Duty] = &[Plan, Deploy, Verify, Try, Status, Teardown];
@@ -169,7 +168,8 @@ pub const GRANTS: &[Grant] = &[
     call("lambda:UntagResource", On::Function, DEPLOY),
     call("lambda:AddPermission", On::Function, DEPLOY),
     call("lambda:RemovePermission", On::Function, CHANGE),
-    call("lambda:InvokeFunction", On::Function, INVOKE),
+    call("lambda:InvokeFunction", On::Function, &[Deploy, Try]),
+    call("lambda:InvokeFunction", On::Versions, &[Probe]),
     call("lambda:DeleteFunction", On::Function, TEARDOWN),
     call("iam:GetRole", On::Role, OBSERVE),
     call("iam:ListRolePolicies", On::Role, OBSERVE),

@@ -9,6 +9,7 @@ use jane_migrate_config::{
 };
 use serde_json::{Value, json};
 
+use crate::aws::AwsError;
 use crate::ids::{Names, PoolArn, ROLE_POLICY};
 
 /// Tags by key.
@@ -55,6 +56,8 @@ pub struct Role {
     pub policies: BTreeMap<String, Value>,
     /// ARNs of attached managed policies. We attach none.
     pub attached: Vec<String>,
+    /// ARN of the policy that bounds what the others allow. We set none.
+    pub boundary: Option<String>,
     /// Its tags.
     pub tags: Tags,
 }
@@ -134,6 +137,8 @@ pub struct ObservedFunction {
     pub traced: bool,
     /// Whether Lambda keeps each invocation's event to replay it.
     pub durable: bool,
+    /// Why its tags are not known, where Lambda would not tell them.
+    pub tags_unread: Option<AwsError>,
 }
 
 /// What Lambda says of a function's readiness.
@@ -141,6 +146,8 @@ pub struct ObservedFunction {
 pub enum FunctionState {
     /// Active, and the last update went through.
     Ready,
+    /// Idle for so long that Lambda took its resources back: the next invocation fails and makes it get them anew. It takes updates.
+    Inactive,
     /// Pending, or an update in progress.
     Settling(String),
     /// Failed; the reason as Lambda gives it.
@@ -193,6 +200,7 @@ impl Desired {
                 trust: trust_policy(),
                 policies: BTreeMap::from([(ROLE_POLICY.into(), role_policy(names, config))]),
                 attached: Vec::new(),
+                boundary: None,
                 tags: ours(&[]),
             },
             function: Function {

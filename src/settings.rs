@@ -66,6 +66,47 @@ pub fn load_if_there(global: &Global) -> anyhow::Result<Option<Loaded>> {
     Ok(Some(Loaded { config, path }))
 }
 
+/// The flags that were given and count for a command that is printed, too: as a shell takes them, each after a space.
+#[derive(Debug, Clone, Default)]
+pub struct Given {
+    /// For a command of ours.
+    pub ours: String,
+    /// For one of AWS's.
+    pub aws: String,
+}
+
+impl Given {
+    fn of(global: &Global) -> Self {
+        let mut given = Self::default();
+        let config = global.config.as_ref().map(|path| path.to_string_lossy());
+        let of_all = [
+            ("--region", &global.region),
+            ("--profile", &global.profile),
+            ("--endpoint-url", &global.endpoint_url),
+        ];
+        if let Some(config) = config {
+            given.ours = format!(" --config {}", quoted(&config));
+        }
+        for (flag, value) in of_all {
+            if let Some(value) = value {
+                let flag = format!(" {flag} {}", quoted(value));
+                given.ours.push_str(&flag);
+                given.aws.push_str(&flag);
+            }
+        }
+        given
+    }
+}
+
+/// One word of a shell.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_./:=@%+,-".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
 /// One pool to work on.
 #[derive(Debug, Clone)]
 pub struct Target {
@@ -75,6 +116,8 @@ pub struct Target {
     pub clients: Option<Vec<String>>,
     /// Where to connect.
     pub connection: Connection,
+    /// The flags that led here.
+    pub given: Given,
 }
 
 /// The pools to work on: those of `--pool`, else all of the configuration's.
@@ -117,6 +160,7 @@ pub fn targets(
         targets.push(Target {
             clients: entry.and_then(|entry| entry.clients.clone()),
             connection,
+            given: Given::of(global),
             pool,
         });
     }
@@ -177,4 +221,22 @@ pub fn environment_secrets(
 /// Where snapshots are kept: next to the configuration.
 pub fn snapshot_folder(config: &Path) -> &Path {
     config.parent().unwrap_or(Path::new(""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn a_word_stays_one_word() {
+        for (word, shown) in [
+            ("us-east-1", "us-east-1"),
+            ("a b", "'a b'"),
+            ("it's", r"'it'\''s'"),
+            ("$(x)", "'$(x)'"),
+            ("", "''"),
+        ] {
+            assert_eq!(quoted(word), shown);
+        }
+    }
 }

@@ -30,23 +30,29 @@ pub struct Subject<'a> {
 
 /// Every check there is here. A deploy stops at its errors; what holds is told by `verify` alone.
 pub fn findings(subject: &Subject<'_>) -> Vec<Finding> {
-    type Check = fn(&Subject<'_>) -> Vec<Finding>;
-    const CHECKS: [Check; 13] = [
-        filled_in,
-        attributes_schema,
-        attributes_writable,
-        username_case,
-        username_alias,
-        alias_takeover,
-        pre_signup,
-        open_sign_up,
-        mfa_phone,
-        recovery_channel,
-        client_user_existence,
-        environment_secret,
-        hash_memory,
-    ];
-    CHECKS.iter().flat_map(|check| check(subject)).collect()
+    let Subject {
+        pool,
+        mfa,
+        clients,
+        config,
+    } = *subject;
+    [
+        filled_in(config),
+        attributes_schema(pool, config),
+        attributes_writable(pool, clients, config),
+        username_case(pool, config),
+        username_alias(pool, config),
+        alias_takeover(config),
+        pre_signup(pool),
+        open_sign_up(pool),
+        mfa_phone(mfa, config),
+        recovery_channel(pool, config),
+        client_user_existence(clients),
+        environment_secret(config),
+        plain_secrets(config),
+        hash_memory(config),
+    ]
+    .concat()
 }
 
 fn holds(id: &'static str, severity: Severity, message: &str) -> Vec<Finding> {
@@ -77,9 +83,9 @@ fn given(config: &Config) -> impl Iterator<Item = &str> {
 }
 
 /// Nothing is left as `init` proposed it that only the operator can know.
-pub fn filled_in(subject: &Subject<'_>) -> Vec<Finding> {
+pub fn filled_in(config: &Config) -> Vec<Finding> {
     const ID: &str = "filled-in";
-    let open = match &subject.config.directory {
+    let open = match &config.directory {
         Directory::Jane(jane) => {
             vec![("directory.client_id", jane.client_id == placeholder::CLIENT)]
         }
@@ -138,16 +144,15 @@ pub fn filled_in(subject: &Subject<'_>) -> Vec<Finding> {
 }
 
 /// Every attribute that is mapped is one of the pool's, and every one the pool requires is mapped.
-pub fn attributes_schema(subject: &Subject<'_>) -> Vec<Finding> {
+pub fn attributes_schema(pool: &PoolDocument, config: &Config) -> Vec<Finding> {
     const ID: &str = "attributes-schema";
-    let schema: BTreeMap<&str, bool> = subject
-        .pool
+    let schema: BTreeMap<&str, bool> = pool
         .schema_attributes()
         .map(|attribute| (attribute.name, attribute.required))
         .collect();
     let mut findings = Vec::new();
     // The standard ones are every pool's, whether or not a service lists them.
-    for name in given(subject.config).filter(|name| name.contains(':')) {
+    for name in given(config).filter(|name| name.contains(':')) {
         if !schema.contains_key(name) {
             let bare = name.strip_prefix("custom:").unwrap_or(name);
             findings.extend(failed(
@@ -158,9 +163,9 @@ pub fn attributes_schema(subject: &Subject<'_>) -> Vec<Finding> {
                 "none of that name",
                 format!(
                     "take {name} out of [attributes], or add it: aws cognito-idp add-custom-attributes --user-pool-id {} --custom-attributes Name={bare},AttributeDataType=String,Mutable=true",
-                    subject.pool.id()
+                    pool.id()
                 ),
-            ));
+            ).into_iter().map(|finding| finding.about(name)));
         }
     }
     // Cognito gives `sub` itself, and calls it required.
@@ -168,7 +173,7 @@ pub fn attributes_schema(subject: &Subject<'_>) -> Vec<Finding> {
         .iter()
         .filter(|(name, required)| **required && **name != "sub")
     {
-        if !given(subject.config).any(|given| given == *name) {
+        if !given(config).any(|given| given == *name) {
             findings.extend(failed(
                 ID,
                 Error,
@@ -176,7 +181,7 @@ pub fn attributes_schema(subject: &Subject<'_>) -> Vec<Finding> {
                 format!("{name} = \"FIELD\" under [attributes]"),
                 "not mapped",
                 format!("map it: {name} = \"FIELD OF THE DIRECTORY\" under [attributes], or \"=TEXT\" for the same text for everybody"),
-            ));
+            ).into_iter().map(|finding| finding.about(*name)));
         }
     }
     if findings.is_empty() {
@@ -186,14 +191,17 @@ pub fn attributes_schema(subject: &Subject<'_>) -> Vec<Finding> {
 }
 
 /// What is mapped can be changed later, by the user and by the app.
-pub fn attributes_writable(subject: &Subject<'_>) -> Vec<Finding> {
+pub fn attributes_writable(
+    pool: &PoolDocument,
+    clients: &[&ClientDocument],
+    config: &Config,
+) -> Vec<Finding> {
     const ID: &str = "attributes-writable";
-    let fixed: Vec<&str> = subject
-        .pool
+    let fixed: Vec<&str> = pool
         .schema_attributes()
         .filter(|attribute| !attribute.mutable)
         .map(|attribute| attribute.name)
-        .filter(|name| given(subject.config).any(|given| given == *name))
+        .filter(|name| given(config).any(|given| given == *name))
         .collect();
     let mut findings = Vec::new();
     if !fixed.is_empty() {
@@ -209,12 +217,12 @@ pub fn attributes_writable(subject: &Subject<'_>) -> Vec<Finding> {
             "see that the directory's values are right, or leave them out of [attributes]",
         ));
     }
-    for client in subject.clients {
+    for client in clients {
         let Some(writable) = client.write_attributes() else {
             continue;
         };
         // What is verified is no app's to say, and no client may write it.
-        let closed: Vec<&str> = given(subject.config)
+        let closed: Vec<&str> = given(config)
             .filter(|name| !name.ends_with("_verified") && !writable.contains(name))
             .collect();
         if !closed.is_empty() {
@@ -230,7 +238,7 @@ pub fn attributes_writable(subject: &Subject<'_>) -> Vec<Finding> {
                 "write permission for every mapped attribute",
                 writable.join(", "),
                 "try one account, and let the client write them if it fails",
-            ));
+            ).into_iter().map(|finding| finding.about(client.id())));
         }
     }
     if findings.is_empty() {
@@ -244,9 +252,9 @@ pub fn attributes_writable(subject: &Subject<'_>) -> Vec<Finding> {
 }
 
 /// In a pool that tells `Ann` from `ann`, names are read in one way.
-pub fn username_case(subject: &Subject<'_>) -> Vec<Finding> {
+pub fn username_case(pool: &PoolDocument, config: &Config) -> Vec<Finding> {
     const ID: &str = "username-case";
-    if !subject.pool.case_sensitive() || subject.config.response.username == Username::Lowercase {
+    if !pool.case_sensitive() || config.response.username == Username::Lowercase {
         return holds(ID, Warning, "names that differ in case alone are one user");
     }
     failed(
@@ -260,16 +268,15 @@ pub fn username_case(subject: &Subject<'_>) -> Vec<Finding> {
 }
 
 /// Where people sign in with an alias, the user gets a name that is none.
-pub fn username_alias(subject: &Subject<'_>) -> Vec<Finding> {
+pub fn username_alias(pool: &PoolDocument, config: &Config) -> Vec<Finding> {
     const ID: &str = "username-alias";
-    let alias = subject
-        .pool
+    let alias = pool
         .alias_attributes()
         .find(|alias| matches!(*alias, "email" | "phone_number"));
     let Some(alias) = alias else {
         return holds(ID, Error, "what people type may be their user name");
     };
-    if subject.config.attributes.contains_key("username") {
+    if config.attributes.contains_key("username") {
         return holds(
             ID,
             Error,
@@ -289,9 +296,9 @@ pub fn username_alias(subject: &Subject<'_>) -> Vec<Finding> {
 }
 
 /// Nobody's alias is taken away.
-pub fn alias_takeover(subject: &Subject<'_>) -> Vec<Finding> {
+pub fn alias_takeover(config: &Config) -> Vec<Finding> {
     const ID: &str = "alias-takeover";
-    if !subject.config.response.force_alias_creation {
+    if !config.response.force_alias_creation {
         return holds(
             ID,
             Warning,
@@ -309,9 +316,9 @@ pub fn alias_takeover(subject: &Subject<'_>) -> Vec<Finding> {
 }
 
 /// No trigger can turn a migrated user away.
-pub fn pre_signup(subject: &Subject<'_>) -> Vec<Finding> {
+pub fn pre_signup(pool: &PoolDocument) -> Vec<Finding> {
     const ID: &str = "pre-signup";
-    let Some(arn) = subject.pool.trigger("PreSignUp") else {
+    let Some(arn) = pool.trigger("PreSignUp") else {
         return holds(
             ID,
             Warning,
@@ -329,9 +336,9 @@ pub fn pre_signup(subject: &Subject<'_>) -> Vec<Finding> {
 }
 
 /// Nobody can claim an address before its owner migrates.
-pub fn open_sign_up(subject: &Subject<'_>) -> Vec<Finding> {
+pub fn open_sign_up(pool: &PoolDocument) -> Vec<Finding> {
     const ID: &str = "open-sign-up";
-    if subject.pool.admin_creates_users_only() || subject.pool.trigger("PreSignUp").is_some() {
+    if pool.admin_creates_users_only() || pool.trigger("PreSignUp").is_some() {
         return holds(
             ID,
             Warning,
@@ -349,13 +356,13 @@ pub fn open_sign_up(subject: &Subject<'_>) -> Vec<Finding> {
 }
 
 /// A second factor by SMS has a number to go to.
-pub fn mfa_phone(subject: &Subject<'_>) -> Vec<Finding> {
+pub fn mfa_phone(mfa: &Value, config: &Config) -> Vec<Finding> {
     const ID: &str = "mfa-phone";
-    let mode = subject.mfa["MfaConfiguration"].as_str().unwrap_or("OFF");
-    let by_sms = subject.mfa["SmsMfaConfiguration"]
+    let mode = mfa["MfaConfiguration"].as_str().unwrap_or("OFF");
+    let by_sms = mfa["SmsMfaConfiguration"]
         .as_object()
         .is_some_and(|sms| !sms.is_empty());
-    let mapped = given(subject.config).any(|name| name == "phone_number");
+    let mapped = given(config).any(|name| name == "phone_number");
     if mode == "OFF" || !by_sms || mapped {
         return holds(ID, Warning, "whoever needs a second factor can get one");
     }
@@ -370,11 +377,11 @@ pub fn mfa_phone(subject: &Subject<'_>) -> Vec<Finding> {
 }
 
 /// Whoever forgets a password has a verified way back.
-pub fn recovery_channel(subject: &Subject<'_>) -> Vec<Finding> {
+pub fn recovery_channel(pool: &PoolDocument, config: &Config) -> Vec<Finding> {
     const ID: &str = "recovery-channel";
-    let mechanisms = subject.pool.recovery_mechanisms();
+    let mechanisms = pool.recovery_mechanisms();
     let verified = |address: &str, verified: &str| {
-        let given: Vec<&str> = given(subject.config).collect();
+        let given: Vec<&str> = given(config).collect();
         given.contains(&address) && given.contains(&verified)
     };
     let reaches = |mechanism: &str| match mechanism {
@@ -409,10 +416,9 @@ pub fn recovery_channel(subject: &Subject<'_>) -> Vec<Finding> {
 }
 
 /// Callers cannot find out who has an account.
-pub fn client_user_existence(subject: &Subject<'_>) -> Vec<Finding> {
+pub fn client_user_existence(clients: &[&ClientDocument]) -> Vec<Finding> {
     const ID: &str = "client-user-existence";
-    let telling: Vec<Finding> = subject
-        .clients
+    let telling: Vec<Finding> = clients
         .iter()
         .filter(|client| !client.prevents_user_existence_errors())
         .flat_map(|client| {
@@ -431,6 +437,8 @@ pub fn client_user_existence(subject: &Subject<'_>) -> Vec<Finding> {
                     client.id()
                 ),
             )
+            .into_iter()
+            .map(|finding| finding.about(client.id()))
         })
         .collect();
     if telling.is_empty() {
@@ -444,16 +452,15 @@ pub fn client_user_existence(subject: &Subject<'_>) -> Vec<Finding> {
 }
 
 /// No secret lies in the function's environment under Lambda's own key alone.
-pub fn environment_secret(subject: &Subject<'_>) -> Vec<Finding> {
+pub fn environment_secret(config: &Config) -> Vec<Finding> {
     const ID: &str = "environment-secret";
-    let named: Vec<String> = subject
-        .config
+    let named: Vec<String> = config
         .secrets()
         .into_iter()
         .filter(|(_, secret)| matches!(secret, Secret::Env(_)))
         .map(|(member, _)| format!("directory.{member}"))
         .collect();
-    if named.is_empty() || subject.config.function.kms_key_arn.is_some() {
+    if named.is_empty() || config.function.kms_key_arn.is_some() {
         return holds(
             ID,
             Warning,
@@ -473,14 +480,39 @@ pub fn environment_secret(subject: &Subject<'_>) -> Vec<Finding> {
     )
 }
 
+/// No secret is written out in the configuration, from where it would go into the function's settings.
+pub fn plain_secrets(config: &Config) -> Vec<Finding> {
+    const ID: &str = "env-secrets";
+    let directory = serde_json::to_value(&config.directory).unwrap_or_default();
+    let members = crate::plain::members("directory", &directory);
+    if members.is_empty() {
+        return holds(ID, Error, "no secret in plain text in the configuration");
+    }
+    let members = members.iter().flat_map(|member| {
+        failed(
+            ID,
+            Error,
+            format!(
+                "{member} looks like a secret, and whoever may look at the function would see it"
+            ),
+            "secrets in Secrets Manager or SSM, by reference",
+            "written out (its value is not shown)",
+            "move it to [directory.secrets] and write {secrets.NAME} in its place",
+        )
+        .into_iter()
+        .map(move |finding| finding.about(member))
+    });
+    members.collect()
+}
+
 /// The memory, and with it the share of a core, under which costly hashes take longer than a sign-in may.
 const COSTLY_HASH_MB: u32 = 512;
 
 /// The function is quick enough for the hashes it has to check.
-pub fn hash_memory(subject: &Subject<'_>) -> Vec<Finding> {
+pub fn hash_memory(config: &Config) -> Vec<Finding> {
     const ID: &str = "hash-memory";
-    let memory = subject.config.function.memory_mb;
-    let costly = match &subject.config.directory {
+    let memory = config.function.memory_mb;
+    let costly = match &config.directory {
         Directory::Postgres(postgres) => matches!(
             postgres.hash,
             HashFormat::Bcrypt | HashFormat::Argon2 | HashFormat::Django

@@ -5,7 +5,9 @@ use aws_sdk_cloudwatchlogs::types::PolicyType;
 use serde_json::Value;
 
 use super::error::During;
+use super::lambda::configured;
 use super::{Aws, AwsError, Found};
+use crate::resources::ObservedFunction;
 
 /// A function's own URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,13 +29,13 @@ pub struct Alias {
     pub versions: Vec<String>,
 }
 
-/// A published version.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A version: what is frozen under a number, or the function itself.
+#[derive(Debug, Clone)]
 pub struct Version {
     /// Its number; `$LATEST` is the function itself.
     pub number: String,
-    /// Digest of its code.
-    pub code_sha256: String,
+    /// What it runs, and with which settings.
+    pub runs: ObservedFunction,
 }
 
 /// A queue or stream that invokes the function.
@@ -61,6 +63,8 @@ pub struct Subscription {
     pub name: String,
     /// Where the lines go.
     pub destination: String,
+    /// Log groups whose lines do not: a policy of the account may leave some out.
+    pub except: Vec<String>,
 }
 
 impl Aws {
@@ -123,7 +127,7 @@ impl Aws {
             .collect())
     }
 
-    /// The function's published versions.
+    /// The function's versions, itself among them.
     pub async fn versions(&self, name: &str) -> Result<Vec<Version>, AwsError> {
         let answer = self
             .lambda
@@ -141,11 +145,10 @@ impl Aws {
             .into_iter()
             .filter_map(|version| {
                 Some(Version {
+                    runs: configured(name, &version),
                     number: version.version?,
-                    code_sha256: version.code_sha256.unwrap_or_default(),
                 })
             })
-            .filter(|version| version.number != "$LATEST")
             .collect())
     }
 
@@ -260,6 +263,7 @@ impl Aws {
             .map(|filter| Subscription {
                 name: filter.filter_name.unwrap_or_default(),
                 destination: filter.destination_arn.unwrap_or_default(),
+                except: Vec::new(),
             })
             .collect())
     }
@@ -288,6 +292,7 @@ impl Aws {
                         .as_str()
                         .unwrap_or("a destination of the account")
                         .to_owned(),
+                    except: left_out(policy.selection_criteria().unwrap_or_default()),
                     name: policy.policy_name.unwrap_or_default(),
                 }
             })
@@ -295,8 +300,39 @@ impl Aws {
     }
 }
 
+/// The log groups of `LogGroupName NOT IN ["a", "b"]`, the one criterion there is for these policies.
+fn left_out(criteria: &str) -> Vec<String> {
+    let names = criteria
+        .trim()
+        .strip_prefix("LogGroupName")
+        .and_then(|rest| rest.trim_start().strip_prefix("NOT IN"));
+    names
+        .and_then(|names| serde_json::from_str(names).ok())
+        .unwrap_or_default()
+}
+
 /// The alias or version at the end of a function's ARN.
 fn qualifier(arn: &str) -> Option<String> {
     let qualifier = arn.split(':').nth(7)?;
     (qualifier != "$LATEST").then(|| qualifier.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_of_the_account_names_the_groups_it_leaves_out() {
+        assert_eq!(
+            left_out(r#"LogGroupName NOT IN ["/aws/lambda/f", "g"]"#),
+            ["/aws/lambda/f", "g"]
+        );
+        for other in [
+            "",
+            r#"LogGroupName IN ["/aws/lambda/f"]"#,
+            "LogGroupName NOT IN f",
+        ] {
+            assert!(left_out(other).is_empty(), "{other}");
+        }
+    }
 }

@@ -44,6 +44,9 @@ impl Aws {
             trust: document(role.assume_role_policy_document()),
             policies: BTreeMap::new(),
             attached: Vec::new(),
+            boundary: role
+                .permissions_boundary
+                .and_then(|boundary| boundary.permissions_boundary_arn),
             tags: role
                 .tags
                 .unwrap_or_default()

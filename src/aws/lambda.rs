@@ -48,71 +48,18 @@ impl Aws {
         };
         let configuration = answer
             .configuration
-            .unwrap_or_else(|| FunctionConfiguration::builder().function_name(name).build());
-        let function = Function {
-            name: name.to_owned(),
-            runtime: configuration
-                .runtime()
-                .map(|runtime| runtime.as_str().to_owned())
-                .unwrap_or_default(),
-            handler: configuration.handler().unwrap_or_default().to_owned(),
-            architecture: architecture(&configuration),
-            memory_mb: positive(configuration.memory_size()),
-            timeout_s: positive(configuration.timeout()),
-            role_arn: configuration.role().unwrap_or_default().to_owned(),
-            environment: configuration
-                .environment()
-                .and_then(|environment| environment.variables())
-                .map(|variables| {
-                    variables
-                        .iter()
-                        .map(|(name, value)| (name.clone(), EnvValue::new(value)))
-                        .collect()
-                })
-                .unwrap_or_default(),
-            kms_key_arn: configuration
-                .kms_key_arn()
-                .filter(|arn| !arn.is_empty())
-                .map(str::to_owned),
-            vpc: configuration
-                .vpc_config()
-                .filter(|vpc| !vpc.subnet_ids().is_empty())
-                .map(|vpc| Vpc {
-                    subnets: vpc.subnet_ids().to_vec(),
-                    security_groups: vpc.security_group_ids().to_vec(),
-                }),
-            layers: configuration
-                .layers()
-                .iter()
-                .filter_map(|layer| layer.arn().map(str::to_owned))
-                .collect(),
-            reserved_concurrency: answer
-                .concurrency
-                .and_then(|concurrency| concurrency.reserved_concurrent_executions)
-                .and_then(|n| n.try_into().ok()),
-            tags: answer.tags.unwrap_or_default().into_iter().collect(),
-        };
-        let logging = configuration.logging_config();
-        Ok(Some(ObservedFunction {
-            code_sha256: configuration.code_sha256().unwrap_or_default().to_owned(),
-            state: state(&configuration),
-            log_level: logging
-                .and_then(|logging| logging.application_log_level())
-                .map(|level| level.as_str().to_owned()),
-            log_group: logging
-                .and_then(|logging| logging.log_group())
-                .map(str::to_owned),
-            dead_letters: configuration
-                .dead_letter_config()
-                .and_then(|queue| queue.target_arn())
-                .filter(|arn| !arn.is_empty())
-                .map(str::to_owned),
-            traced: configuration
-                .tracing_config()
-                .is_some_and(|tracing| tracing.mode() == Some(&TracingMode::Active)),
-            durable: configuration.durable_config().is_some(),
-            function,
-        }))
+            .unwrap_or_else(|| FunctionConfiguration::builder().build());
+        let mut found = configured(name, &configuration);
+        found.function.reserved_concurrency = answer
+            .concurrency
+            .and_then(|concurrency| concurrency.reserved_concurrent_executions)
+            .and_then(|n| n.try_into().ok());
+        found.function.tags = answer.tags.unwrap_or_default().into_iter().collect();
+        // The function is told all the same, and then without tags.
+        found.tags_unread = answer.tags_error.map(|error| {
+            AwsError::answered("lambda:ListTags", 403, &error.error_code, &error.message)
+        });
+        Ok(Some(found))
     }
 
     /// Makes the function. Unless it is ready already, it can be invoked once `settled`.
@@ -219,7 +166,7 @@ impl Aws {
                 .set_last_update_status_reason(configuration.last_update_status_reason)
                 .build();
             match self::state(&state) {
-                FunctionState::Ready => return Ok(()),
+                FunctionState::Ready | FunctionState::Inactive => return Ok(()),
                 FunctionState::Failed(reason) => return Err(failed("function failed", reason)),
                 FunctionState::Settling(what) if started.elapsed() > patience => {
                     return Err(failed(
@@ -389,6 +336,72 @@ impl Aws {
     }
 }
 
+/// What a function or a version of it is, as its configuration tells: neither tags nor concurrency are in there.
+pub(super) fn configured(name: &str, configuration: &FunctionConfiguration) -> ObservedFunction {
+    let function = Function {
+        name: name.to_owned(),
+        runtime: configuration
+            .runtime()
+            .map(|runtime| runtime.as_str().to_owned())
+            .unwrap_or_default(),
+        handler: configuration.handler().unwrap_or_default().to_owned(),
+        architecture: architecture(configuration),
+        memory_mb: positive(configuration.memory_size()),
+        timeout_s: positive(configuration.timeout()),
+        role_arn: configuration.role().unwrap_or_default().to_owned(),
+        environment: configuration
+            .environment()
+            .and_then(|environment| environment.variables())
+            .map(|variables| {
+                variables
+                    .iter()
+                    .map(|(name, value)| (name.clone(), EnvValue::new(value)))
+                    .collect()
+            })
+            .unwrap_or_default(),
+        kms_key_arn: configuration
+            .kms_key_arn()
+            .filter(|arn| !arn.is_empty())
+            .map(str::to_owned),
+        vpc: configuration
+            .vpc_config()
+            .filter(|vpc| !vpc.subnet_ids().is_empty())
+            .map(|vpc| Vpc {
+                subnets: vpc.subnet_ids().to_vec(),
+                security_groups: vpc.security_group_ids().to_vec(),
+            }),
+        layers: configuration
+            .layers()
+            .iter()
+            .filter_map(|layer| layer.arn().map(str::to_owned))
+            .collect(),
+        reserved_concurrency: None,
+        tags: Tags::new(),
+    };
+    let logging = configuration.logging_config();
+    ObservedFunction {
+        code_sha256: configuration.code_sha256().unwrap_or_default().to_owned(),
+        state: state(configuration),
+        log_level: logging
+            .and_then(|logging| logging.application_log_level())
+            .map(|level| level.as_str().to_owned()),
+        log_group: logging
+            .and_then(|logging| logging.log_group())
+            .map(str::to_owned),
+        dead_letters: configuration
+            .dead_letter_config()
+            .and_then(|queue| queue.target_arn())
+            .filter(|arn| !arn.is_empty())
+            .map(str::to_owned),
+        traced: configuration
+            .tracing_config()
+            .is_some_and(|tracing| tracing.mode() == Some(&TracingMode::Active)),
+        durable: configuration.durable_config().is_some(),
+        tags_unread: None,
+        function,
+    }
+}
+
 fn positive(n: Option<i32>) -> u32 {
     n.and_then(|n| n.try_into().ok()).unwrap_or_default()
 }
@@ -441,7 +454,8 @@ fn state(configuration: &FunctionConfiguration) -> FunctionState {
             FunctionState::Failed(reason(configuration.last_update_status_reason()))
         }
         (_, Some(LastUpdateStatus::InProgress)) => FunctionState::Settling("being updated".into()),
-        (Some(State::Active | State::Inactive) | None, _) => FunctionState::Ready,
+        (Some(State::Inactive), _) => FunctionState::Inactive,
+        (Some(State::Active) | None, _) => FunctionState::Ready,
         (Some(other), _) => FunctionState::Settling(other.as_str().to_lowercase()),
     }
 }

@@ -23,7 +23,8 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sdk_cognitoidentityprovider::config::retry::{RetryPartition, TokenBucket};
 use aws_smithy_http_client::{Builder, Connector, proxy::ProxyConfig, tls};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use jane_migrate_handler::aws::Credentials;
 use tokio::sync::Semaphore;
 
@@ -85,28 +86,14 @@ const UPLOADS: usize = 4;
 impl Aws {
     /// Loads the configuration that every AWS tool shares (environment, profiles, SSO, instance roles). Makes no call.
     pub async fn connect(connection: &Connection) -> Self {
-        // ring and not the SDK's default provider: one C library less to compile, and the handler's TLS is built on it too.
-        let http = Builder::new().build_with_connector_fn(|settings, components| {
-            let mut connector = Connector::builder()
-                .tls_provider(tls::Provider::Rustls(
-                    tls::rustls_provider::CryptoMode::Ring,
-                ))
-                .proxy_config(ProxyConfig::from_env());
-            if let Some(settings) = settings {
-                connector = connector.connector_settings(settings.clone());
-            }
-            if let Some(sleep) = components.and_then(|components| components.sleep_impl()) {
-                connector = connector.sleep_impl(sleep);
-            }
-            connector.build()
-        });
+        let http = Builder::new().build_with_connector_fn(connector);
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .region(Region::new(connection.region.clone()))
             .http_client(SharedHttpClient::new(pace::Paced::new(http)))
             .retry_config(
                 retry::mode()
                     .with_max_attempts(retry::attempts())
-                    .with_initial_backoff(Duration::from_millis(200)),
+                    .with_initial_backoff(retry::FIRST_PAUSE),
             )
             .timeout_config(
                 TimeoutConfig::builder()
@@ -197,4 +184,24 @@ impl Aws {
             session_token: credentials.session_token().map(Into::into),
         })
     }
+}
+
+/// How requests leave: through the environment's proxy, where it names one.
+fn connector(
+    settings: Option<&HttpConnectorSettings>,
+    components: Option<&RuntimeComponents>,
+) -> Connector {
+    // ring and not the SDK's default provider: one C library less to compile, and the handler's TLS is built on it too.
+    let mut connector = Connector::builder()
+        .tls_provider(tls::Provider::Rustls(
+            tls::rustls_provider::CryptoMode::Ring,
+        ))
+        .proxy_config(ProxyConfig::from_env());
+    if let Some(settings) = settings {
+        connector = connector.connector_settings(settings.clone());
+    }
+    if let Some(sleep) = components.and_then(|components| components.sleep_impl()) {
+        connector = connector.sleep_impl(sleep);
+    }
+    connector.build()
 }

@@ -1,10 +1,15 @@
 //! What is tried again, and how often. The SDK's own rules, and one more: an answer that was cut off is as good as none.
 
+use std::time::Duration;
+
 use aws_config::retry::RetryConfig;
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{
     ClassifyRetry, RetryAction, RetryClassifierPriority,
 };
+
+/// How long is waited before a call is made again, the first time.
+pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
 /// How often a call is made at most: `AWS_MAX_ATTEMPTS`, as every AWS tool reads it, or enough to sit out a quarter of a minute of throttling.
 pub(super) fn attempts() -> u32 {

@@ -1,17 +1,19 @@
 //! The few calls of services whose SDKs would take minutes to compile: whether a secret or a parameter is there, and a day of a
 //! function's metrics. Signed by the handler's own signer; no value of a secret is ever asked for.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use aws_smithy_runtime_api::client::http::HttpConnector;
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
 use jane_migrate_config::Secret;
 use jane_migrate_handler::aws::{Credentials, Service};
-use jane_migrate_handler::budget::Budget;
-use jane_migrate_handler::upstream::Upstream;
 use serde_json::{Value, json};
 
-use super::{Aws, AwsError, Found, Kind};
+use super::{Aws, AwsError, Found, Kind, connector, retry};
 
-/// How long one of these calls may take.
+/// How long an answer to one of these calls may take, and how long it is asked for again.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// A place where a secret is kept, as its service describes it.
@@ -178,11 +180,38 @@ impl Aws {
         })
     }
 
+    /// Makes the call, and makes it again where AWS was too busy to answer it.
     async fn signed(
         &self,
         operation: Operation,
         region: &str,
         body: Value,
+    ) -> Result<Value, AwsError> {
+        let body = body.to_string();
+        let started = Instant::now();
+        let mut pause = retry::FIRST_PAUSE;
+        let mut left = self.attempts();
+        loop {
+            left -= 1;
+            match self.sent(&operation, region, &body).await {
+                Err(error)
+                    if matches!(error.kind, Kind::Throttled | Kind::NoAnswer)
+                        && left > 0
+                        && started.elapsed() + pause < PATIENCE =>
+                {
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    async fn sent(
+        &self,
+        operation: &Operation,
+        region: &str,
+        body: &str,
     ) -> Result<Value, AwsError> {
         let action = operation.action;
         let failed = |kind, code: &str, message: &str| AwsError {
@@ -208,22 +237,35 @@ impl Aws {
             ("x-amz-target", operation.target),
         ];
         let request = service
-            .request(&headers, body.to_string(), &credentials, SystemTime::now())
+            .request(&headers, body.to_owned(), &credentials, SystemTime::now())
             .ok_or_else(unsigned)?;
-        let upstream = Upstream::new(None).map_err(|_| unsigned())?;
-        let answer = upstream
-            .send(action, request, &Budget::new(PATIENCE))
+        let request =
+            HttpRequest::try_from(request.map(|_| SdkBody::from(body))).map_err(|_| unsigned())?;
+        // The SDK's own way out: through a proxy, where one is set.
+        let answered = async {
+            let answer = connector(None, None)
+                .call(request)
+                .await
+                .map_err(|error| match error.is_io() {
+                    true => failed(Kind::Unreachable, "endpoint not reached", "no connection"),
+                    false => failed(Kind::NoAnswer, "no answer", "the connection was lost"),
+                })?;
+            let status = answer.status().as_u16();
+            let body = ByteStream::new(answer.into_body()).collect().await;
+            match body {
+                Ok(body) => Ok((status, body.into_bytes())),
+                Err(_) => Err(failed(
+                    Kind::NoAnswer,
+                    "unreadable answer",
+                    "it was cut off",
+                )),
+            }
+        };
+        let (status, answer) = tokio::time::timeout(PATIENCE, answered)
             .await
-            .map_err(|unavailable| {
-                let kind = match unavailable.0 {
-                    "connect" => Kind::Unreachable,
-                    _ => Kind::NoAnswer,
-                };
-                failed(kind, "endpoint not reached", unavailable.0)
-            })?;
-        let status = answer.status;
-        let body = answer.json().unwrap_or_default();
-        if status.is_success() {
+            .map_err(|_| failed(Kind::NoAnswer, "timeout", "no answer in time"))??;
+        let body: Value = serde_json::from_slice(&answer).unwrap_or_default();
+        if status == 200 {
             return Ok(body);
         }
         let text = |members: [&str; 2]| {
@@ -235,15 +277,15 @@ impl Aws {
         };
         let code = text(["__type", "Code"]);
         if code.is_empty() {
-            let code = format!("HTTP {}", status.as_u16());
-            return Err(failed(
-                Kind::NoAnswer,
-                &code,
-                "the answer was not one of AWS's",
-            ));
+            let kind = match status {
+                500.. => Kind::NoAnswer,
+                _ => Kind::Refused,
+            };
+            let why = "the answer was not one of AWS's";
+            return Err(failed(kind, &format!("HTTP {status}"), why));
         }
         let message = text(["message", "Message"]);
-        Err(AwsError::answered(action, status.as_u16(), &code, &message))
+        Err(AwsError::answered(action, status, &code, &message))
     }
 }
 

@@ -92,9 +92,10 @@ pub(super) async fn run(global: &Global, args: &Verify, ui: &Ui) -> anyhow::Resu
             ok: *verdict == Verdict::Holds,
         })
         .collect();
-    let file = path
-        .unwrap_or(Path::new(settings::DEFAULT_FILE))
-        .to_string_lossy();
+    // Reports name it as the repository does.
+    let file = path.unwrap_or(Path::new(settings::DEFAULT_FILE));
+    let here = std::env::current_dir().unwrap_or_default();
+    let file = file.strip_prefix(here).unwrap_or(file).to_string_lossy();
     match format {
         Format::Text | Format::Json => {}
         Format::Junit => ui.print(&report::junit(&documents, args.strict)),
@@ -249,6 +250,7 @@ fn subject<'a>(
             .map(|(json, digest)| Snapshot { json, digest })
             .collect(),
         today: today()?,
+        given: target.given.clone(),
     })
 }
 

@@ -117,6 +117,7 @@ fn plan_role(
         trust,
         policies,
         attached,
+        boundary: _,
         tags,
     } = desired;
     let Some(found) = &observed.role else {

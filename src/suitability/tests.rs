@@ -57,6 +57,22 @@ fn what_suits_has_no_finding() {
 }
 
 #[test]
+fn a_secret_written_out_is_found_before_it_is_deployed() {
+    let http = |header: &str| {
+        let toml = format!(
+            "[directory]\nkind = \"http\"\nsecrets = {{ key = {{ ssm = \"/key\" }} }}\n[directory.authenticate]\n\
+             url = \"https://directory.example/check\"\nheaders = {{ x-api-key = \"{header}\" }}\n\
+             json = {{ user = \"{{username}}\", password = \"{{password}}\" }}\nok = [200]\nwrong_password = [401]\n\
+             [attributes]\nemail = \"email\"\nemail_verified = \"=true\"\n"
+        );
+        ids(&toml, json!({}), json!({}), json!({}))
+    };
+    assert_eq!(http("hunter2"), ["env-secrets"]);
+    let by_reference = http("{secrets.key}");
+    assert!(!by_reference.contains(&"env-secrets"), "{by_reference:?}");
+}
+
+#[test]
 fn what_the_configuration_gets_wrong_is_found() {
     assert_eq!(
         of_config("[attributes]\n\"custom:loyalty\" = \"x\"\n"),

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 
 use jane_migrate_config::{
     Config, Date, Function, HandlerSettings, SETTINGS_VARIABLE, Secret, Verify, Window,
@@ -17,7 +18,8 @@ use crate::aws::{AwsError, Kind};
 use crate::document::{ClientDocument, PoolDocument};
 use crate::ids::Names;
 use crate::permission::Policy;
-use crate::resources::{LogGroup, ObservedFunction, Role};
+use crate::resources::{LogGroup, ObservedFunction, Role, Tags};
+use crate::settings::Given;
 
 /// What came of one read.
 pub type Read<T> = Result<T, Unread>;
@@ -52,6 +54,8 @@ pub struct Evidence<'a> {
     pub snapshots: Vec<Snapshot>,
     /// Today, in UTC.
     pub today: Date,
+    /// The flags that were given, for the commands that are printed.
+    pub given: Given,
 
     /// The pool.
     pub pool: Read<PoolDocument>,
@@ -61,13 +65,15 @@ pub struct Evidence<'a> {
     pub clients: Read<Vec<ClientDocument>>,
     /// The function that the trigger calls, or else would.
     pub function: Read<Option<ObservedFunction>>,
+    /// Whether the trigger calls an alias that the function does not have; `function` is then without one.
+    pub alias_gone: bool,
     /// The function's resource policies, by alias or version; `None` is its own.
     pub policies: Read<BTreeMap<Option<String>, Policy>>,
     /// Its URLs.
     pub urls: Read<Vec<FunctionUrl>>,
     /// Its aliases.
     pub aliases: Read<Vec<Alias>>,
-    /// Its published versions.
+    /// Its versions.
     pub versions: Read<Vec<Version>>,
     /// What else invokes it.
     pub event_sources: Read<Vec<EventSource>>,
@@ -208,9 +214,56 @@ impl<'a> Evidence<'a> {
         qualifier(&self.names, self.pool.as_ref().ok()?)
     }
 
+    /// The function's tags.
+    pub(super) fn tags(&self) -> Result<&Tags, Obstacle<'_>> {
+        let found = self.function()?;
+        match &found.tags_unread {
+            Some(error) => Err(error.into()),
+            None => Ok(&found.function.tags),
+        }
+    }
+
+    /// A command of ours for this pool.
+    pub(super) fn ours(&self, command: &str) -> String {
+        let given = &self.given.ours;
+        format!(
+            "jane-migrate {command} --pool {}{given}",
+            self.names.pool.id
+        )
+    }
+
+    /// A command of AWS's command line.
+    pub(super) fn aws(&self, command: fmt::Arguments<'_>) -> String {
+        format!("aws {command}{}", self.given.aws)
+    }
+
     /// The command that puts back what deploy put in place.
     pub(super) fn deploy(&self) -> String {
-        format!("jane-migrate deploy --pool {}", self.names.pool.id)
+        self.ours("deploy")
+    }
+
+    /// The commands that put back what deploy put into the function, down to what the trigger calls.
+    pub(super) fn redeploy(&self) -> String {
+        self.for_trigger(self.deploy())
+    }
+
+    /// A change of the function, with what takes it to the trigger: an alias stays with the version it leads to.
+    pub(super) fn for_trigger(&self, change: String) -> String {
+        let name = &self.names.function;
+        let Some(alias) = self.trigger_qualifier().filter(|_| !self.alias_gone) else {
+            return change;
+        };
+        let settled = self.aws(format_args!(
+            "lambda wait function-updated-v2 --function-name {name}"
+        ));
+        let publish = self.aws(format_args!(
+            "lambda publish-version --function-name {name} --query Version --output text"
+        ));
+        let lead = self.aws(format_args!(
+            "lambda update-alias --function-name {name} --name {alias} --function-version $VERSION --routing-config AdditionalVersionWeights={{}}"
+        ));
+        // Deploy's last word is verify's, which finds the alias where it was.
+        format!("{change}; {settled} && VERSION=$({publish}) && {lead}")
     }
 }
 

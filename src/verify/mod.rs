@@ -89,11 +89,7 @@ pub fn run(
             Ok(lines) => findings.extend(lines.into_iter().map(|line| finding(check, line))),
             Err(Obstacle::NotAsked) => {}
             Err(obstacle) => {
-                let (why, fix) = obstacle.explain();
-                findings.push(Finding {
-                    fix,
-                    ..Finding::unchecked(check.id, check.severity, why)
-                });
+                findings.push(finding(check, obstacle.into()));
             }
         }
     }
@@ -109,14 +105,20 @@ fn finding(check: &Check, line: Line) -> Finding {
     match line {
         Line::Holds(message) => Finding::holds(check.id, check.severity, message),
         Line::Told(finding) => finding,
-        Line::Unknown(why) => Finding::unchecked(check.id, check.severity, why),
-        Line::Fails(wrong) => Finding::failed(
-            check.id,
-            wrong.severity.unwrap_or(check.severity),
-            wrong.message,
-            wrong.expected,
-            wrong.found,
-            wrong.fix,
-        ),
+        Line::Unknown(why, fix) => Finding {
+            fix,
+            ..Finding::unchecked(check.id, check.severity, why)
+        },
+        Line::Fails(wrong) => Finding {
+            subject: wrong.subject,
+            ..Finding::failed(
+                check.id,
+                wrong.severity.unwrap_or(check.severity),
+                wrong.message,
+                wrong.expected,
+                wrong.found,
+                wrong.fix,
+            )
+        },
     }
 }

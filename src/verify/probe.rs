@@ -180,9 +180,26 @@ fn migrated(event: &Value, answer: &Invocation) -> anyhow::Result<()> {
     let attributes = answer.payload["response"]["userAttributes"].as_object();
     anyhow::ensure!(
         attributes.is_some_and(|attributes| !attributes.is_empty()),
-        "it would not migrate the user: the directory does not know the name, or the password is wrong"
+        "it would not migrate the user: {}",
+        why_not(&answer.log)
     );
     Ok(())
+}
+
+/// Why nobody is migrated: the answer does not say, the handler's line in the log does.
+fn why_not(log: &str) -> &'static str {
+    let line = lines(log).find(|line| line["outcome"].is_string());
+    let outcome = line.as_ref().and_then(|line| line["outcome"].as_str());
+    match outcome.unwrap_or_default() {
+        "window-closed" => "the migration's window is closed",
+        "not-found" => "the directory does not know the name",
+        "wrong-password" => "the password is wrong",
+        "not-eligible" => {
+            "the directory knows the name, but not for this pool, or not enough about it"
+        }
+        "sso-only" => "the account has no password, because its owner signs in elsewhere",
+        _ => "the directory does not know the name, or the password is wrong",
+    }
 }
 
 /// Whether this invocation was the first of its process, by Lambda's report or by the handler's own line.

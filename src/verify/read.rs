@@ -1,8 +1,9 @@
-//! Reads all that the checks look at, side by side and once: three waves, whatever the pool. A read that fails is kept as such;
+//! Reads all that the checks look at, side by side and once: in three waves, and one more for each eight clients, aliases or
+//! versions beyond the first eight. A read that fails is kept as such;
 //! only where the pool itself cannot be found is there nothing to say.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
@@ -19,6 +20,7 @@ use crate::ids::{Names, PoolArn, PoolId, function_name, log_group_name};
 use crate::permission::Policy;
 use crate::plan::Observed;
 use crate::resources::{FunctionState, ObservedFunction};
+use crate::settings::Given;
 
 /// Calls of one kind made at once; Cognito and Lambda throttle reads too.
 const AT_ONCE: usize = 8;
@@ -41,6 +43,8 @@ pub struct Subject<'a> {
     pub snapshots: Vec<Snapshot>,
     /// Today, in UTC.
     pub today: Date,
+    /// The flags that were given.
+    pub given: Given,
 }
 
 /// How long a function may be in the middle of a change. A pipeline verifies right after it; what counts is what it will be.
@@ -59,6 +63,7 @@ pub async fn read<'a>(
         config,
         snapshots,
         today,
+        given,
     } = subject;
     let function_name = function_name(pool_id, region);
     let function = function_name.as_str();
@@ -77,24 +82,29 @@ pub async fn read<'a>(
         );
         let names = names(pool_id, region, &pool, &found)?;
         let named_by_trigger = pool.as_ref().ok().and_then(|pool| qualifier(&names, pool));
-        let qualifiers: Vec<String> = {
+        // The trigger's own is known without a list.
+        let qualifiers: BTreeSet<String> = {
             let aliases = aliases.iter().flatten().map(|alias| alias.name.clone());
-            let versions = versions.iter().flatten();
+            let versions = versions.iter().flatten().map(|version| &version.number);
+            let published = versions.filter(|number| *number != "$LATEST").cloned();
             aliases
-                .chain(versions.map(|version| version.number.clone()))
+                .chain(published)
+                .chain(named_by_trigger.clone())
                 .collect()
         };
-        // Without a configuration, what is deployed says where the secrets are.
-        let kept_elsewhere = match (config, &found) {
-            (None, Ok(Some(found))) => deployed_config(found).iter().flat_map(kept).collect(),
-            _ => Vec::new(),
+        // Without a configuration, what is deployed says where the secrets are, and what the directory is.
+        let deployed = match (config, &found) {
+            (None, Ok(Some(found))) => deployed_config(found),
+            _ => None,
         };
-        let (clients, found, policies, event_sources, jane, secrets) = tokio::join!(
+        let kept_elsewhere = deployed.iter().flat_map(kept).collect();
+        let directory = config.or(deployed.as_ref());
+        let (clients, (found, alias_gone), policies, event_sources, jane, secrets) = tokio::join!(
             describe_clients(aws, pool_id, ids.clone(), named_clients),
             at_qualifier(aws, function, found.clone(), named_by_trigger),
             policies(aws, function, own_policy, &qualifiers),
             event_sources(aws, function, own_sources, &qualifiers),
-            ask_jane(aws, config, region, &found, &ids, choice),
+            ask_jane(aws, directory, region, &found, &ids, choice),
             secrets(aws, region, kept_elsewhere, choice),
         );
         Ok::<_, anyhow::Error>((
@@ -102,6 +112,7 @@ pub async fn read<'a>(
             pool,
             clients,
             found,
+            alias_gone,
             aliases,
             versions,
             policies,
@@ -129,8 +140,19 @@ pub async fn read<'a>(
             secrets(aws, region, configured, choice),
         )
     });
-    let (names, pool, clients, found, aliases, versions, policies, event_sources, jane, deployed) =
-        leading?;
+    let (
+        names,
+        pool,
+        clients,
+        found,
+        alias_gone,
+        aliases,
+        versions,
+        policies,
+        event_sources,
+        jane,
+        deployed,
+    ) = leading?;
     let (
         mfa,
         role,
@@ -159,10 +181,12 @@ pub async fn read<'a>(
         named_clients,
         snapshots,
         today,
+        given,
         pool: called(pool),
         mfa: called(mfa),
         clients: called(clients),
         function: called(found),
+        alias_gone,
         policies: called(policies),
         urls: called(urls),
         aliases: called(aliases),
@@ -209,10 +233,12 @@ pub fn observed<'a>(
         named_clients: subject.clients,
         snapshots: subject.snapshots,
         today: subject.today,
+        given: subject.given,
         pool: Ok(observed.pool.clone()),
         mfa: Ok(observed.mfa.clone()),
         clients: Ok(observed.clients.clone()),
         function: Ok(observed.function.clone()),
+        alias_gone: false,
         policies,
         urls: Err(Unread::NotAsked),
         aliases: Err(Unread::NotAsked),
@@ -321,31 +347,35 @@ async fn describe_clients(
     Ok(described.into_iter().flatten().collect())
 }
 
-/// What a trigger on an alias runs is that version, with settings of its own.
+/// What a trigger on an alias runs is that version, with settings of its own. Whether there is no such alias is said, too.
 async fn at_qualifier(
     aws: &Aws,
     name: &str,
     found: Called<Option<ObservedFunction>>,
     qualifier: Option<String>,
-) -> Called<Option<ObservedFunction>> {
+) -> (Called<Option<ObservedFunction>>, bool) {
     let (Ok(Some(latest)), Some(qualifier)) = (&found, qualifier) else {
-        return found;
+        return (found, false);
     };
-    let version = aws.function(&format!("{name}:{qualifier}")).await?;
-    // Tags and concurrency are the function's.
-    Ok(version.map(|mut version| {
-        version.function.name = latest.function.name.clone();
-        version.function.tags = latest.function.tags.clone();
-        version.function.reserved_concurrency = latest.function.reserved_concurrency;
-        version
-    }))
+    match aws.function(&format!("{name}:{qualifier}")).await {
+        Ok(Some(mut version)) => {
+            // Tags and concurrency are the function's.
+            version.function.name = latest.function.name.clone();
+            version.function.tags = latest.function.tags.clone();
+            version.function.reserved_concurrency = latest.function.reserved_concurrency;
+            version.tags_unread = latest.tags_unread.clone();
+            (Ok(Some(version)), false)
+        }
+        Ok(None) => (found, true),
+        Err(error) => (Err(error), false),
+    }
 }
 
 async fn policies(
     aws: &Aws,
     name: &str,
     own: Called<Policy>,
-    qualifiers: &[String],
+    qualifiers: &BTreeSet<String>,
 ) -> Called<BTreeMap<Option<String>, Policy>> {
     let mut policies: BTreeMap<Option<String>, Policy> = stream::iter(qualifiers)
         .map(async |qualifier| {
@@ -363,7 +393,7 @@ async fn event_sources(
     aws: &Aws,
     name: &str,
     own: Called<Vec<EventSource>>,
-    qualifiers: &[String],
+    qualifiers: &BTreeSet<String>,
 ) -> Called<Vec<EventSource>> {
     let qualified: Vec<Vec<EventSource>> = stream::iter(qualifiers)
         .map(async |qualifier| aws.event_sources(&format!("{name}:{qualifier}")).await)

@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clap::ValueEnum;
-use jane_migrate::policy::{Duty, GRANTS, On};
+use jane_migrate::ids::Names;
+use jane_migrate::policy::{Duty, GRANTS, On, Subject, statements};
 use jane_migrate_sandbox::{Callers, Entry, Options, Sandbox};
 use serde_json::{Value, json};
 
@@ -391,4 +392,25 @@ fn no_grant_is_wider_than_the_pool_but_what_cannot_be_narrower() {
         assert!(grant.action.starts_with("ec2:Describe"));
     }
     assert!(GRANTS.iter().all(|grant| !grant.action.contains('*')));
+}
+
+#[test]
+fn a_probe_may_call_the_alias_that_the_trigger_calls() {
+    let arn = "arn:aws:cognito-idp:us-west-2:123456789012:userpool/us-west-2_Ab1";
+    let subject = Subject {
+        names: Names::new(arn.parse().expect("an ARN")),
+        sms_role: None,
+        sender_key: None,
+        config: None,
+    };
+    let reaches_aliases = |duty| {
+        let statements = statements(&[duty], std::slice::from_ref(&subject));
+        let mut invoking = statements
+            .iter()
+            .filter(|statement| statement.actions.contains("lambda:InvokeFunction"));
+        invoking.any(|statement| statement.resources.iter().any(|arn| arn.ends_with(":*")))
+    };
+    assert!(reaches_aliases(Duty::Probe));
+    // Deploy tries the function itself, and needs no more.
+    assert!(!reaches_aliases(Duty::Deploy));
 }

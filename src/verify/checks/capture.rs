@@ -32,8 +32,9 @@ fn layers<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
             "a layer is attached: an extension in it runs beside the handler and could read every password",
             "no layers",
             layer,
-            evidence.deploy(),
+            evidence.redeploy(),
         )
+        .of(layer)
     });
     unless(
         layers.collect(),
@@ -50,14 +51,16 @@ fn event_copies<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
             to,
             fix,
         )
+        .of(to)
     };
     let mut copies: Vec<Wrong> = evidence
         .event_copies
         .as_ref()?
         .iter()
         .map(|copy| {
-            let command =
-                format!("aws lambda delete-function-event-invoke-config --function-name {name}");
+            let command = evidence.aws(format_args!(
+                "lambda delete-function-event-invoke-config --function-name {name}"
+            ));
             copied(
                 &copy.destination,
                 with_qualifier(command, copy.qualifier.as_deref()),
@@ -72,9 +75,9 @@ fn event_copies<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
     {
         copies.push(copied(
             queue,
-            format!(
-                "aws lambda update-function-configuration --function-name {name} --dead-letter-config TargetArn="
-            ),
+            evidence.for_trigger(evidence.aws(format_args!(
+                "lambda update-function-configuration --function-name {name} --dead-letter-config TargetArn="
+            ))),
         ));
     }
     unless(copies, "events are sent nowhere else")
@@ -84,14 +87,14 @@ fn durable_execution<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
     if !evidence.function()?.durable {
         return holds("Lambda keeps no event to replay it");
     }
-    let pool = &evidence.names.pool.id;
     wrong(
         "the function is a durable one: Lambda keeps each event, password included, for days",
         "no durable execution",
         "durable execution",
         // It is a property of the function's birth.
         format!(
-            "make the function anew: `jane-migrate teardown --pool {pool} --force`, then `{}`",
+            "make the function anew: `{} --force`, then `{}`",
+            evidence.ours("teardown"),
             evidence.deploy()
         ),
     )
@@ -106,10 +109,10 @@ fn tracing<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
         "X-Ray traces sign-ins: when and how long, and whatever is added to a trace",
         "PassThrough",
         "Active",
-        format!(
-            "aws lambda update-function-configuration --function-name {} --tracing-config Mode=PassThrough",
+        evidence.for_trigger(evidence.aws(format_args!(
+            "lambda update-function-configuration --function-name {} --tracing-config Mode=PassThrough",
             evidence.names.function
-        ),
+        ))),
     )
     .into()
 }

@@ -1,6 +1,7 @@
 //! The app clients: whether their customers' passwords reach the pool, what strangers learn, and whether Jane knows them.
 
-use super::{Line, Said, check, unless, wrong};
+use super::{Line, Said, check, told, unless, wrong};
+use crate::finding::Finding;
 use crate::finding::Severity::{Error, Warning};
 use crate::suitability;
 use crate::verify::jane::{Answer, Answers};
@@ -17,7 +18,11 @@ pub(super) const CHECKS: &[Check] = &[
         "client-user-existence",
         Warning,
         "strangers are told the same of unknown users and wrong passwords",
-        |evidence| super::pool::suits(evidence, suitability::client_user_existence),
+        |evidence| {
+            told(suitability::client_user_existence(
+                &evidence.watched_clients()?,
+            ))
+        },
     ),
     check(
         "jane-knows-client",
@@ -56,6 +61,7 @@ fn client_password_auth<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
                 },
                 format!("{} --enable-password-auth", evidence.deploy()),
             )
+            .of(client.id())
         });
     unless(
         closed.collect(),
@@ -69,25 +75,29 @@ fn client_password_auth<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
 fn jane_knows_client<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
     let answers = match &evidence.jane {
         Answers::NotJane => return Ok(Vec::new()),
-        Answers::CouldNotAsk(why) => return Ok(vec![Line::Unknown(why.clone())]),
+        Answers::CouldNotAsk(why) => return Ok(vec![Line::Unknown(why.clone(), None)]),
         Answers::Asked(answers) => answers,
     };
     let pool = &evidence.names.pool;
     let lines = answers.iter().map(|(client, answer)| {
         let fails = |message: String, expected: String, found: String| {
-            Line::Fails(wrong(
-                message,
-                expected,
-                found,
-                "ask Jane's partner team to register the app client for this pool",
-            ))
+            Line::Fails(
+                wrong(
+                    message,
+                    expected,
+                    found,
+                    "ask Jane's partner team to register the app client for this pool",
+                )
+                .of(client),
+            )
         };
         match answer {
             Answer::Known { pool_id, region }
                 if pool_id.as_deref().is_none_or(|id| id == pool.id.as_str())
                     && region.as_deref().is_none_or(|name| name == pool.region) =>
             {
-                Line::Holds(format!("Jane knows app client {client}"))
+                let message = format!("Jane knows app client {client}");
+                Line::Told(Finding::holds("jane-knows-client", Error, message).about(client))
             }
             Answer::Known { pool_id, region } => fails(
                 format!("Jane knows app client {client} for another pool"),
@@ -105,7 +115,10 @@ fn jane_knows_client<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
                 "registered".into(),
                 "not registered".into(),
             ),
-            Answer::NoAnswer(why) => Line::Unknown(why.clone()),
+            Answer::NoAnswer(why) => {
+                let unknown = Finding::unchecked("jane-knows-client", Error, why);
+                Line::Told(unknown.about(client))
+            }
         }
     });
     Ok(lines.collect())

@@ -3,7 +3,7 @@
 use jane_migrate_config::{HandlerSettings, SETTINGS_VARIABLE};
 use serde_json::Value;
 
-use super::{Said, check, holds, unless, wrong};
+use super::{Said, check, holds, unless, with_qualifier, wrong};
 use crate::facts::pool_facts;
 use crate::finding::Severity::{Error, Warning};
 use crate::resources::{FunctionState, RUNTIME, TRIGGER_TIMEOUT_S, is_ours, tag};
@@ -77,6 +77,7 @@ fn function_active<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
         None => "no function".to_owned(),
         Some(found) => match &found.state {
             FunctionState::Ready => return holds("the function can be invoked"),
+            FunctionState::Inactive => return inactive(evidence),
             FunctionState::Settling(what) => what.clone(),
             FunctionState::Failed(reason) => format!("failed: {reason}"),
         },
@@ -85,14 +86,29 @@ fn function_active<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
         format!("function {} cannot be invoked", evidence.names.function),
         "an active function",
         found,
-        evidence.deploy(),
+        evidence.redeploy(),
+    )
+    .into()
+}
+
+/// Nobody signed in for weeks, and the first who does pays for it.
+fn inactive<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
+    let invoke = with_qualifier(
+        format!("lambda invoke --function-name {}", evidence.names.function),
+        evidence.trigger_qualifier().as_deref(),
+    );
+    wrong(
+        "the function sleeps: the next sign-in fails, and wakes it",
+        "an active function",
+        "inactive",
+        // What it answers does not matter.
+        evidence.aws(format_args!("{invoke} /dev/null")),
     )
     .into()
 }
 
 fn function_code<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
     let found = evidence.function()?;
-    let tags = &found.function.tags;
     let architecture = found.function.architecture;
     let wanted = evidence.wanted()?.function.architecture;
     if wanted != architecture {
@@ -100,10 +116,11 @@ fn function_code<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
             "the function is of another architecture than configured",
             wanted.as_str(),
             architecture.as_str(),
-            evidence.deploy(),
+            evidence.redeploy(),
         )
         .into();
     }
+    let tags = evidence.tags()?;
     match tags.get(tag::CODE) {
         Some(code) if *code == found.code_sha256 => holds("the code is the one that was deployed"),
         deployed => wrong(
@@ -111,8 +128,8 @@ fn function_code<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
             deployed.map_or("a tag with the deployed code's digest", String::as_str),
             &found.code_sha256,
             match is_ours(tags, &evidence.names.pool) {
-                true => evidence.deploy(),
-                false => format!("{} --replace", evidence.deploy()),
+                true => evidence.redeploy(),
+                false => evidence.for_trigger(format!("{} --replace", evidence.deploy())),
             },
         )
         .into(),
@@ -128,7 +145,7 @@ fn function_runtime<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
         "the function has another runtime than the handler is built for",
         format!("{RUNTIME}, handler bootstrap"),
         format!("{}, handler {}", function.runtime, function.handler),
-        evidence.deploy(),
+        evidence.redeploy(),
     )
     .into()
 }
@@ -156,7 +173,7 @@ fn function_settings<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
         "the function does not obey the configuration",
         "the configuration's settings",
         format!("others for {}", members.join(", ")),
-        evidence.deploy(),
+        evidence.redeploy(),
     )
     .into()
 }
@@ -175,7 +192,7 @@ fn function_limits<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
             },
             format!("a timeout of {TRIGGER_TIMEOUT_S} s"),
             format!("{} s", function.timeout_s),
-            evidence.deploy(),
+            evidence.redeploy(),
         ));
     }
     if function.memory_mb < ENOUGH_MB {
@@ -187,9 +204,9 @@ fn function_limits<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
             match configured < ENOUGH_MB {
                 true => format!(
                     "set memory_mb = {ENOUGH_MB} in [function], then run `{}`",
-                    evidence.deploy()
+                    evidence.redeploy()
                 ),
-                false => evidence.deploy(),
+                false => evidence.redeploy(),
             },
         ));
     }
@@ -208,7 +225,7 @@ fn function_role<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
         "the function runs as another role, with whatever that one may do",
         &evidence.names.role_arn,
         role,
-        evidence.deploy(),
+        evidence.redeploy(),
     )
     .into()
 }
@@ -234,7 +251,7 @@ fn function_network<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
         "the function is in another network, where the directory may not be reached or others may listen",
         shown(wanted),
         shown(found),
-        evidence.deploy(),
+        evidence.redeploy(),
     )
     .into()
 }
@@ -280,10 +297,10 @@ fn code_signing<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
             "the function wants signed code, and what jane-migrate builds is not signed: the next deploy may be refused",
             "no code signing configuration",
             arn,
-            format!(
-                "aws lambda delete-function-code-signing-config --function-name {}",
+            evidence.aws(format_args!(
+                "lambda delete-function-code-signing-config --function-name {}",
                 evidence.names.function
-            ),
+            )),
         )
         .into(),
     }
@@ -295,10 +312,10 @@ fn runtime_updates<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
             "the function is pinned to a runtime that gets no security updates",
             "Auto or FunctionUpdate",
             "Manual",
-            format!(
-                "aws lambda put-runtime-management-config --function-name {} --update-runtime-on Auto",
+            evidence.aws(format_args!(
+                "lambda put-runtime-management-config --function-name {} --update-runtime-on Auto",
                 evidence.names.function
-            ),
+            )),
         )
         .into(),
         _ => holds("Lambda keeps the runtime up to date"),

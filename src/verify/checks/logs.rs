@@ -66,10 +66,10 @@ fn log_group<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
 
 /// Back to how Lambda logs unless told otherwise.
 fn own_log(evidence: &Evidence<'_>) -> String {
-    format!(
-        "aws lambda update-function-configuration --function-name {} --logging-config LogFormat=Text,LogGroup={}",
+    evidence.for_trigger(evidence.aws(format_args!(
+        "lambda update-function-configuration --function-name {} --logging-config LogFormat=Text,LogGroup={}",
         evidence.names.function, evidence.names.log_group
-    )
+    )))
 }
 
 fn log_destination<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
@@ -106,7 +106,7 @@ fn log_level<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
             "at this log level events are written down, passwords included",
             "INFO or above",
             "TRACE or DEBUG in RUST_LOG",
-            evidence.deploy(),
+            evidence.redeploy(),
         ));
     }
     unless(levels, "no event is written down")
@@ -120,14 +120,15 @@ fn sent(to: &Subscription, fix: String) -> Wrong {
         format!("{} to {}", to.name, to.destination),
         fix,
     )
+    .of(&to.name)
 }
 
 fn log_subscriptions<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
     let subscriptions = evidence.log_subscriptions.as_ref()?.iter().map(|to| {
-        let fix = format!(
-            "aws logs delete-subscription-filter --log-group-name {} --filter-name {}",
+        let fix = evidence.aws(format_args!(
+            "logs delete-subscription-filter --log-group-name {} --filter-name {}",
             evidence.names.log_group, to.name
-        );
+        ));
         sent(to, fix)
     });
     unless(
@@ -137,11 +138,13 @@ fn log_subscriptions<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
 }
 
 fn log_account_policy<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
-    let subscriptions = evidence.account_log_subscriptions.as_ref()?.iter().map(|to| {
-        let command = format!(
-            "aws logs delete-account-policy --policy-name {} --policy-type SUBSCRIPTION_FILTER_POLICY",
+    let all = evidence.account_log_subscriptions.as_ref()?.iter();
+    let ours = all.filter(|to| !to.except.contains(&evidence.names.log_group));
+    let subscriptions = ours.map(|to| {
+        let command = evidence.aws(format_args!(
+            "logs delete-account-policy --policy-name {} --policy-type SUBSCRIPTION_FILTER_POLICY",
             to.name
-        );
+        ));
         sent(
             to,
             format!("it is the whole account's: accept it in [verify], or `{command}`"),
@@ -156,7 +159,10 @@ fn log_account_policy<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
 fn log_hygiene<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
     let group = &evidence.names.log_group;
     let fix = format!(
-        "find out what wrote it, delete the log (`aws logs delete-log-group --log-group-name {group}`, then `{}`), and let those customers choose new passwords",
+        "find out what wrote it, delete the log (`{}`, then `{}`), and let those customers choose new passwords",
+        evidence.aws(format_args!(
+            "logs delete-log-group --log-group-name {group}"
+        )),
         evidence.deploy()
     );
     let mut leaks = Vec::new();

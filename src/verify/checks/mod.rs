@@ -38,8 +38,8 @@ pub(super) type Said<'e> = Result<Vec<Line>, Obstacle<'e>>;
 pub(super) enum Line {
     /// It holds.
     Holds(String),
-    /// This part of it could not be made.
-    Unknown(String),
+    /// This part of it could not be made, and what would let it be.
+    Unknown(String, Option<String>),
     /// It does not hold.
     Fails(Wrong),
     /// What `suitability` says of it.
@@ -50,6 +50,7 @@ pub(super) enum Line {
 #[derive(Debug)]
 pub(super) struct Wrong {
     pub severity: Option<Severity>,
+    pub subject: Option<String>,
     pub message: String,
     pub expected: String,
     pub found: String,
@@ -77,6 +78,11 @@ fn holds<'e>(message: impl Into<String>) -> Said<'e> {
     Ok(vec![Line::Holds(message.into())])
 }
 
+/// What `suitability` says.
+fn told<'e>(findings: Vec<Finding>) -> Said<'e> {
+    Ok(findings.into_iter().map(Line::Told).collect())
+}
+
 /// What is wrong, or else that it holds.
 fn unless(wrong: Vec<Wrong>, message: impl Into<String>) -> Said<'static> {
     if wrong.is_empty() {
@@ -94,6 +100,7 @@ fn wrong(
 ) -> Wrong {
     Wrong {
         severity: None,
+        subject: None,
         message: message.into(),
         expected: expected.into(),
         found: found.into(),
@@ -102,6 +109,14 @@ fn wrong(
 }
 
 impl Wrong {
+    /// Is about one of several things of a kind.
+    fn of(self, subject: impl Into<String>) -> Self {
+        Self {
+            subject: Some(subject.into()),
+            ..self
+        }
+    }
+
     /// Matters less than the check can.
     fn warning(self) -> Self {
         Self {
@@ -114,6 +129,14 @@ impl Wrong {
 impl<'e> From<Wrong> for Said<'e> {
     fn from(wrong: Wrong) -> Self {
         Ok(vec![Line::Fails(wrong)])
+    }
+}
+
+/// What could not be read keeps one line from being said, not the others.
+impl<'e> From<Obstacle<'e>> for Line {
+    fn from(obstacle: Obstacle<'e>) -> Self {
+        let (why, fix) = obstacle.explain();
+        Self::Unknown(why, fix)
     }
 }
 

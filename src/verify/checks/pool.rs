@@ -1,12 +1,11 @@
 //! Whether the pool takes the users the directory sends, and who else can become one. What can be told of that before a deploy
 //! too is `suitability`'s; here it is looked at again, and whether anybody changed the pool since.
 
-use super::{Line, Said, check, holds, unless, wrong};
+use super::{Said, check, holds, told, unless, wrong};
 use crate::document::differences;
-use crate::finding::Finding;
 use crate::finding::Severity::{Error, Warning};
 use crate::resources::tag;
-use crate::suitability::{self, Subject};
+use crate::suitability;
 use crate::verify::{Check, Evidence};
 
 pub(super) const CHECKS: &[Check] = &[
@@ -14,67 +13,98 @@ pub(super) const CHECKS: &[Check] = &[
         "attributes-schema",
         Error,
         "the pool has what is mapped, and what it requires is mapped",
-        |evidence| suits(evidence, suitability::attributes_schema),
+        |evidence| {
+            told(suitability::attributes_schema(
+                evidence.pool.as_ref()?,
+                evidence.wanted()?,
+            ))
+        },
     ),
     check(
         "attributes-writable",
         Warning,
         "mapped attributes can be corrected later",
-        |evidence| suits(evidence, suitability::attributes_writable),
+        |evidence| {
+            told(suitability::attributes_writable(
+                evidence.pool.as_ref()?,
+                &evidence.watched_clients()?,
+                evidence.wanted()?,
+            ))
+        },
     ),
     check(
         "username-case",
         Warning,
         "Ann and ann are one customer",
-        |evidence| suits(evidence, suitability::username_case),
+        |evidence| {
+            told(suitability::username_case(
+                evidence.pool.as_ref()?,
+                evidence.wanted()?,
+            ))
+        },
     ),
     check(
         "username-alias",
         Error,
         "in a pool with aliases, users get a user name of their own",
-        |evidence| suits(evidence, suitability::username_alias),
+        |evidence| {
+            told(suitability::username_alias(
+                evidence.pool.as_ref()?,
+                evidence.wanted()?,
+            ))
+        },
     ),
     check(
         "alias-takeover",
         Warning,
         "nobody's email or phone number goes to a migrated user",
-        |evidence| suits(evidence, suitability::alias_takeover),
+        |evidence| told(suitability::alias_takeover(evidence.wanted()?)),
     ),
     check(
         "pre-signup",
         Warning,
         "no PreSignUp trigger can veto a migration",
-        |evidence| suits(evidence, suitability::pre_signup),
+        |evidence| told(suitability::pre_signup(evidence.pool.as_ref()?)),
     ),
     check(
         "open-sign-up",
         Warning,
         "nobody can claim a customer's address by signing up first",
-        |evidence| suits(evidence, suitability::open_sign_up),
+        |evidence| told(suitability::open_sign_up(evidence.pool.as_ref()?)),
     ),
     check(
         "mfa-phone",
         Warning,
         "where text messages are a second factor, phone numbers are mapped",
-        |evidence| suits(evidence, suitability::mfa_phone),
+        |evidence| {
+            told(suitability::mfa_phone(
+                evidence.mfa.as_ref()?,
+                evidence.wanted()?,
+            ))
+        },
     ),
     check(
         "recovery-channel",
         Warning,
         "migrated users can recover their account",
-        |evidence| suits(evidence, suitability::recovery_channel),
+        |evidence| {
+            told(suitability::recovery_channel(
+                evidence.pool.as_ref()?,
+                evidence.wanted()?,
+            ))
+        },
     ),
     check(
         "environment-secret",
         Warning,
         "a secret configured into the environment has a key of its own",
-        |evidence| suits(evidence, suitability::environment_secret),
+        |evidence| told(suitability::environment_secret(evidence.wanted()?)),
     ),
     check(
         "hash-memory",
         Warning,
         "the function has the memory that its password hashes need",
-        |evidence| suits(evidence, suitability::hash_memory),
+        |evidence| told(suitability::hash_memory(evidence.wanted()?)),
     ),
     check(
         "pool-unchanged",
@@ -84,23 +114,11 @@ pub(super) const CHECKS: &[Check] = &[
     ),
 ];
 
-/// A check of pool, clients and configuration against each other.
-pub(super) fn suits<'e>(
-    evidence: &'e Evidence<'_>,
-    check: impl Fn(&Subject<'_>) -> Vec<Finding>,
-) -> Said<'e> {
-    let subject = Subject {
-        pool: evidence.pool.as_ref()?,
-        mfa: evidence.mfa.as_ref()?,
-        clients: &evidence.watched_clients()?,
-        config: evidence.wanted()?,
-    };
-    Ok(check(&subject).into_iter().map(Line::Told).collect())
-}
-
 fn pool_unchanged<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
-    let found = evidence.function.as_ref()?.as_ref();
-    let kept = found.and_then(|found| found.function.tags.get(tag::SNAPSHOT));
+    let kept = match evidence.function.as_ref()? {
+        Some(_) => evidence.tags()?.get(tag::SNAPSHOT),
+        None => None,
+    };
     let snapshots = &evidence.snapshots;
     let this = snapshots.iter().find(|one| kept == Some(&one.digest));
     let Some(snapshot) = this.or(snapshots.first()) else {
@@ -137,6 +155,7 @@ fn pool_unchanged<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
                 difference.to_string(),
                 "review it; if it is meant, accept it in [verify]",
             )
+            .of(&difference.pointer)
         });
     unless(
         different.collect(),

@@ -75,10 +75,10 @@ fn test_user<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
 }
 
 fn judged<'e>(evidence: &'e Evidence<'_>, attempts: impl Iterator<Item = &'e Attempt>) -> Said<'e> {
-    let fix = format!(
-        "aws logs filter-log-events --log-group-name {}",
+    let fix = evidence.aws(format_args!(
+        "logs filter-log-events --log-group-name {}",
         evidence.names.log_group
-    );
+    ));
     let mut times = Vec::new();
     for attempt in attempts {
         let answer = attempt.answer.as_ref()?;
@@ -124,10 +124,10 @@ fn migrates_nobody<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
             "a user that was only asked about is in the pool now, or changed",
             "the pool's users as before",
             name,
-            format!(
-                "aws cognito-idp admin-get-user --user-pool-id {} --username '{name}'",
+            evidence.aws(format_args!(
+                "cognito-idp admin-get-user --user-pool-id {} --username '{name}'",
                 evidence.names.pool.id
-            ),
+            )),
         )
     });
     unless(there.collect(), "the pool has the users it had before")

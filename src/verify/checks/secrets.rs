@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use jane_migrate_config::{SETTINGS_VARIABLE, Secret};
 use serde_json::Value;
 
-use super::{Said, Wrong, check, holds, unless, wrong};
+use super::{Line, Obstacle, Said, Wrong, check, holds, unless, wrong};
 use crate::aws::signed::SecretPlace;
 use crate::finding::Severity::Error;
 use crate::ids::PoolArn;
-use crate::verify::{Check, Evidence};
+use crate::plain::{self, is_secret};
+use crate::verify::{Check, Evidence, KeptSecret};
 
 pub(super) const CHECKS: &[Check] = &[
     check(
@@ -73,26 +74,26 @@ fn env_secrets<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
                 "whoever may look at the function sees what looks like a secret",
                 "secrets in Secrets Manager or SSM, by reference",
                 format!("the variable {name} (its value is not shown)"),
-                evidence.deploy(),
+                evidence.redeploy(),
             )
+            .of(name)
         })
         .collect();
     let settings: Value = environment
         .get(SETTINGS_VARIABLE)
         .and_then(|settings| serde_json::from_str(settings.expose()).ok())
         .unwrap_or_default();
-    let mut plain = Vec::new();
-    plain_secrets("", &settings, &mut plain);
-    suspects.extend(plain.into_iter().map(|member| {
+    suspects.extend(plain::members("", &settings).into_iter().map(|member| {
         wrong(
             "whoever may look at the function sees what looks like a secret",
             "secrets in Secrets Manager or SSM, by reference",
             format!("{member} of the settings (its value is not shown)"),
             format!(
                 "move it to [directory.secrets] and write {{secrets.NAME}} in its place, then run `{}`",
-                evidence.deploy()
+                evidence.redeploy()
             ),
         )
+        .of(member)
     }));
     unless(suspects, "no secret in plain text in the environment")
 }
@@ -110,8 +111,9 @@ fn env_only<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
                 "the function has a variable that deploy did not set; some redirect its calls or load other code",
                 "the settings, and the secrets the configuration puts there",
                 name,
-                evidence.deploy(),
+                evidence.redeploy(),
             )
+            .of(name)
         });
     unless(foreign.collect(), "nothing foreign in the environment")
 }
@@ -127,129 +129,52 @@ fn env_kms<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
         "another key than the configured one encrypts the environment",
         shown(wanted),
         shown(found),
-        evidence.deploy(),
+        evidence.redeploy(),
     )
     .into()
 }
 
-/// Words that names of secrets have in them.
-const SECRET_WORDS: [&str; 10] = [
-    "SECRET",
-    "PASSWORD",
-    "PASSWD",
-    "PWD",
-    "TOKEN",
-    "API_KEY",
-    "APIKEY",
-    "ACCESS_KEY",
-    "PRIVATE_KEY",
-    "CREDENTIAL",
-];
-
-fn is_secret(name: &str, value: &str) -> bool {
-    if value.is_empty() || value.starts_with("arn:") {
-        return false;
-    }
-    if value.starts_with("https://") || value.starts_with("http://") {
-        return has_user_info(value);
-    }
-    let name = name.to_ascii_uppercase().replace('-', "_");
-    SECRET_WORDS.iter().any(|word| name.contains(word))
-        || has_user_info(value)
-        || value.contains("PRIVATE KEY-----")
-        || is_random(value)
-}
-
-/// `scheme://user:password@host`.
-fn has_user_info(value: &str) -> bool {
-    let authority = value
-        .split_once("://")
-        .and_then(|(_, rest)| rest.split(['/', '?', '#']).next());
-    authority
-        .and_then(|authority| authority.rsplit_once('@'))
-        .is_some_and(|(user, _)| user.contains(':'))
-}
-
-/// Long, without a space, and of so many different characters that nobody made it up.
-fn is_random(value: &str) -> bool {
-    const LENGTH: usize = 20;
-    const BITS: f64 = 4.0;
-    let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '_' | '-');
-    value.len() >= LENGTH
-        && value.chars().all(word)
-        && value.bytes().any(|byte| byte.is_ascii_digit())
-        && bits_per_character(value) >= BITS
-}
-
-/// Shannon's entropy.
-fn bits_per_character(text: &str) -> f64 {
-    let mut counts = [0_u32; 256];
-    for byte in text.bytes() {
-        counts[usize::from(byte)] += 1;
-    }
-    let length = text.len() as f64;
-    counts
-        .iter()
-        .filter(|count| **count > 0)
-        .map(|count| f64::from(*count) / length)
-        .map(|share| -share * share.log2())
-        .sum()
-}
-
-/// Members of the settings whose name says secret and whose value is written out. Ids of clients are random too and no secrets,
-/// so randomness alone says nothing here.
-fn plain_secrets(pointer: &str, value: &Value, found: &mut Vec<String>) {
-    match value {
-        Value::Object(members) => {
-            for (name, value) in members {
-                let pointer = match pointer {
-                    "" => name.clone(),
-                    _ => format!("{pointer}.{name}"),
-                };
-                plain_secrets(&pointer, value, found);
+/// What is said of each secret that a service keeps; one that could not be read says so for itself alone.
+fn of_each<'e>(
+    evidence: &'e Evidence<'_>,
+    holds: &str,
+    judge: impl Fn(&'e KeptSecret) -> Result<Vec<Wrong>, Obstacle<'e>>,
+) -> Said<'e> {
+    let mut lines = Vec::new();
+    for kept in evidence.secrets.as_ref()? {
+        match judge(kept) {
+            Ok(wrong) => {
+                let named = |wrong: Wrong| Line::Fails(wrong.of(kept.secret.to_string()));
+                lines.extend(wrong.into_iter().map(named));
             }
+            Err(obstacle) => lines.push(obstacle.into()),
         }
-        Value::Array(values) => {
-            for value in values {
-                plain_secrets(pointer, value, found);
-            }
-        }
-        Value::String(text) => {
-            let name = pointer.rsplit('.').next().unwrap_or_default();
-            let name = name.to_ascii_uppercase().replace('-', "_");
-            let named =
-                name == "AUTHORIZATION" || SECRET_WORDS.iter().any(|word| name.contains(word));
-            // What another service must fill in is a template; where a secret is kept is a member called `env` or `ssm`.
-            let template = text.contains('{');
-            if (named
-                && !template
-                && text.len() > 8
-                && !text.contains(' ')
-                && !text.starts_with("http"))
-                || (name == "AUTHORIZATION" && !template)
-                || has_user_info(text)
-            {
-                found.push(pointer.to_owned());
-            }
-        }
-        _ => {}
     }
+    if lines.is_empty() {
+        lines.push(Line::Holds(holds.to_owned()));
+    }
+    Ok(lines)
 }
 
 fn secret_exists<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
-    let mut missing = Vec::new();
-    for kept in evidence.secrets.as_ref()? {
-        match (kept.place.as_ref()?, &kept.secret) {
+    let holds = match evidence.secrets.as_ref()?.len() {
+        0 => "no service keeps a secret of the directory".to_owned(),
+        n => format!("{n} secret(s) of the directory are there"),
+    };
+    of_each(evidence, &holds, |kept| {
+        Ok(match (kept.place.as_ref()?, &kept.secret) {
             (Some(SecretPlace { deleted: true, .. }), Secret::SecretsManager { arn, .. }) => {
-                missing.push(wrong(
+                vec![wrong(
                     "a secret of the directory is being deleted, and nobody is migrated without it",
                     kept.secret.to_string(),
                     "scheduled for deletion",
-                    format!("aws secretsmanager restore-secret --secret-id {arn}"),
-                ));
+                    evidence.aws(format_args!(
+                        "secretsmanager restore-secret --secret-id {arn}"
+                    )),
+                )]
             }
-            (Some(_), _) => {}
-            (None, secret) => missing.push(wrong(
+            (Some(_), _) => Vec::new(),
+            (None, secret) => vec![wrong(
                 "a secret of the directory is not there, and nobody is migrated without it",
                 secret.to_string(),
                 "nothing",
@@ -257,28 +182,17 @@ fn secret_exists<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
                     "create it, or name another in [directory] and run `{}`",
                     evidence.deploy()
                 ),
-            )),
-        }
-    }
-    unless(
-        missing,
-        match evidence.secrets.as_ref()?.len() {
-            0 => "no service keeps a secret of the directory".to_owned(),
-            n => format!("{n} secret(s) of the directory are there"),
-        },
-    )
+            )],
+        })
+    })
 }
 
 fn secret_encrypted<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
-    let mut plain = Vec::new();
-    for kept in evidence.secrets.as_ref()? {
-        if kept
-            .place
-            .as_ref()?
-            .as_ref()
-            .is_some_and(|place| !place.encrypted)
-        {
-            plain.push(wrong(
+    let holds = "no secret of the directory is kept in plain text";
+    of_each(evidence, holds, |kept| {
+        let place = kept.place.as_ref()?.as_ref();
+        let plain = place.is_some_and(|place| !place.encrypted).then(|| {
+            wrong(
                 "a secret of the directory is kept in plain text",
                 "a SecureString",
                 format!("{} is a String", kept.secret),
@@ -286,38 +200,38 @@ fn secret_encrypted<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
                     "keep it under another name as a SecureString (the type of a parameter cannot change), name that in [directory], run `{}`, and delete this one",
                     evidence.deploy()
                 ),
-            ));
-        }
-    }
-    unless(plain, "no secret of the directory is kept in plain text")
+            )
+        });
+        Ok(plain.into_iter().collect())
+    })
 }
 
 fn secret_policy<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
-    let mut open = Vec::new();
-    for kept in evidence.secrets.as_ref()? {
+    of_each(evidence, "no secret's policy lets strangers in", |kept| {
         let Secret::SecretsManager { arn, .. } = &kept.secret else {
-            continue;
+            return Ok(Vec::new());
         };
         let statements = match &kept.policy.as_ref()?["Statement"] {
             Value::Array(statements) => statements.clone(),
             Value::Null => Vec::new(),
             one => vec![one.clone()],
         };
-        open.extend(
-            statements
-                .iter()
-                .filter(|statement| lets_strangers_in(statement, &evidence.names.pool))
-                .map(|statement| {
-                    wrong(
-                        "a secret of the directory may be read by others than this account",
-                        "no policy of its own, or one for this account alone",
-                        statement.to_string(),
-                        format!("aws secretsmanager delete-resource-policy --secret-id {arn}"),
-                    )
-                }),
-        );
-    }
-    unless(open, "no secret's policy lets strangers in")
+        let open = statements
+            .iter()
+            .filter(|statement| lets_strangers_in(statement, &evidence.names.pool));
+        Ok(open
+            .map(|statement| {
+                wrong(
+                    "a secret of the directory may be read by others than this account",
+                    "no policy of its own, or one for this account alone",
+                    statement.to_string(),
+                    evidence.aws(format_args!(
+                        "secretsmanager delete-resource-policy --secret-id {arn}"
+                    )),
+                )
+            })
+            .collect())
+    })
 }
 
 /// Whether a statement allows anybody outside the pool's account. A service may be let in: it acts for the account.
@@ -349,55 +263,6 @@ fn lets_strangers_in(statement: &Value, pool: &PoolArn) -> bool {
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn secrets_show_by_name_by_address_and_by_chance() {
-        for (name, value) in [
-            ("DB_PASSWORD", "x"),
-            ("stripe-api-key", "x"),
-            ("DSN", "postgres://ann:hunter2@db/accounts"),
-            ("WHATEVER", "c2VjcmV0LXZhbHVlLTEyMzQ1Njc4OTA="),
-            ("PEM", "-----BEGIN PRIVATE KEY-----"),
-        ] {
-            assert!(is_secret(name, value), "{name}");
-        }
-        for (name, value) in [
-            ("TZ", "Europe/Berlin"),
-            ("DIRECTORY", "https://directory.example/accounts"),
-            (
-                "DB_PASSWORD",
-                "arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf",
-            ),
-            (
-                "GREETING",
-                "a long sentence with 12 words is no secret at all",
-            ),
-            ("TOKEN", ""),
-        ] {
-            assert!(!is_secret(name, value), "{name}");
-        }
-    }
-
-    #[test]
-    fn settings_may_name_secrets_and_not_hold_them() {
-        let mut found = Vec::new();
-        let settings = json!({ "directory": { "http": {
-            "secrets": { "key": { "env": "DIRECTORY_KEY" }, "token": { "ssm": "/directory/token" } },
-            "oauth": { "client_id": "a8f5f167f44f4964e6c998dee827110c", "client_secret": { "ssm": "/x" } },
-            "authenticate": { "headers": {
-                "authorization": "Bearer {secrets.key}", "x-api-key": "a8f5f167f44f4964e6c998dee827110c",
-            }, "json": { "password": "{password}" } },
-            "lookup": { "headers": { "authorization": "Basic YWRtaW46aHVudGVyMg==" } },
-        }}});
-        plain_secrets("", &settings, &mut found);
-        assert_eq!(
-            found,
-            [
-                "directory.http.authenticate.headers.x-api-key",
-                "directory.http.lookup.headers.authorization"
-            ]
-        );
-    }
 
     #[test]
     fn a_secret_is_for_its_own_account() {

@@ -28,9 +28,9 @@ fn window_open<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
     };
     let left = closes.epoch_days() - evidence.today.epoch_days();
     let fix = format!(
-        "set a later closes in [window] and run `{}`, or end it with `jane-migrate teardown --pool {}`",
+        "set a later closes in [window] and run `{}`, or end it with `{}`",
         evidence.deploy(),
-        evidence.names.pool.id
+        evidence.ours("teardown")
     );
     if left < 0 {
         return wrong(
@@ -60,8 +60,11 @@ const SLOW_MS: f64 = 4000.0;
 fn health<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
     let metrics = evidence.metrics.as_ref()?;
     let fix = format!(
-        "look at what it logged: `aws logs filter-log-events --log-group-name {} --filter-pattern ERROR`, and at \"outcome\" in its own lines",
-        evidence.names.log_group
+        "look at what it logged: `{}`, and at \"outcome\" in its own lines",
+        evidence.aws(format_args!(
+            "logs filter-log-events --log-group-name {} --filter-pattern ERROR",
+            evidence.names.log_group
+        ))
     );
     let mut signs = Vec::new();
     if metrics.errors > 0.0 {

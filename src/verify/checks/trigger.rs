@@ -1,12 +1,18 @@
 //! The way from the pool to the function, and every other way to it.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
-use super::{Said, check, holds, unless, with_qualifier, wrong};
+use super::{Line, Obstacle, Said, Wrong, check, holds, unless, with_qualifier, wrong};
 use crate::finding::Severity::Error;
 use crate::ids::STATEMENT_ID;
 use crate::permission;
-use crate::verify::{Check, Evidence};
+use crate::resources::{ObservedFunction, tag};
+use crate::verify::{Check, Evidence, Unread};
+
+/// The function itself, as a version is called.
+const LATEST: &str = "$LATEST";
 
 pub(super) const CHECKS: &[Check] = &[
     check(
@@ -42,7 +48,7 @@ pub(super) const CHECKS: &[Check] = &[
     check(
         "aliases",
         Error,
-        "every alias leads to the code that was deployed, and to no other",
+        "every alias leads to the code and settings that were deployed, and to no others",
         aliases,
     ),
 ];
@@ -50,6 +56,7 @@ pub(super) const CHECKS: &[Check] = &[
 fn trigger_registered<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
     let deploy = evidence.deploy();
     let (found, fix) = match evidence.pool.as_ref()?.user_migration() {
+        Some(arn) if evidence.alias_gone => return alias_gone(evidence, arn),
         Some(arn) if evidence.names.is_our_function(arn) => {
             return holds("the pool calls our function for users it does not know");
         }
@@ -65,6 +72,21 @@ fn trigger_registered<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
     .into()
 }
 
+/// The function is there, and the name by which the pool calls it is not.
+fn alias_gone<'e>(evidence: &'e Evidence<'_>, arn: &str) -> Said<'e> {
+    let alias = evidence.trigger_qualifier().unwrap_or_default();
+    wrong(
+        format!("the pool calls alias `{alias}` of the function, which is gone: every sign-in of a user not yet migrated fails"),
+        arn,
+        "no such alias",
+        evidence.aws(format_args!(
+            "lambda create-alias --function-name {} --name {alias} --function-version '$LATEST'",
+            evidence.names.function
+        )),
+    )
+    .into()
+}
+
 fn invoke_permission<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
     let pool = &evidence.names.pool;
     let qualifier = evidence.trigger_qualifier();
@@ -72,6 +94,22 @@ fn invoke_permission<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
     let statements = policy
         .map(|policy| &policy.statements[..])
         .unwrap_or_default();
+    let denials: Vec<Wrong> = statements
+        .iter()
+        .filter(|statement| permission::denies_pool(statement, pool))
+        .map(|statement| {
+            wrong(
+                "a statement denies Cognito the invocation, so every sign-in of a user not yet migrated fails",
+                "no denial",
+                statement.to_string(),
+                remove_permission(evidence, qualifier.as_deref(), statement),
+            )
+            .of(sid(statement))
+        })
+        .collect();
+    if !denials.is_empty() {
+        return unless(denials, "");
+    }
     if statements
         .iter()
         .any(|statement| permission::is_for_pool(statement, pool))
@@ -80,15 +118,15 @@ fn invoke_permission<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
     }
     let fix = match &qualifier {
         None => evidence.deploy(),
-        Some(qualifier) => format!(
-            "aws lambda add-permission --function-name {} --qualifier {qualifier} --statement-id {STATEMENT_ID}-{qualifier} --action lambda:InvokeFunction --principal cognito-idp.amazonaws.com --source-arn {pool} --source-account {}",
+        Some(qualifier) => evidence.aws(format_args!(
+            "lambda add-permission --function-name {} --qualifier {qualifier} --statement-id {STATEMENT_ID}-{qualifier} --action lambda:InvokeFunction --principal cognito-idp.amazonaws.com --source-arn {pool} --source-account {}",
             evidence.names.function, pool.account
-        ),
+        )),
     };
     wrong(
         "Cognito may not invoke the function, so every sign-in of a user not yet migrated fails",
         format!(
-            "cognito-idp.amazonaws.com with SourceArn {pool} and SourceAccount {}",
+            "cognito-idp.amazonaws.com with SourceArn {pool} and SourceAccount {}, and no other condition",
             pool.account
         ),
         policy
@@ -99,36 +137,72 @@ fn invoke_permission<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
     .into()
 }
 
+fn sid(statement: &Value) -> &str {
+    statement["Sid"].as_str().unwrap_or_default()
+}
+
+fn remove_permission(
+    evidence: &Evidence<'_>,
+    qualifier: Option<&str>,
+    statement: &Value,
+) -> String {
+    let (name, id) = (&evidence.names.function, sid(statement));
+    let command = evidence.aws(format_args!(
+        "lambda remove-permission --function-name {name} --statement-id {id}"
+    ));
+    with_qualifier(command, qualifier)
+}
+
 fn invoke_permission_only<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
     let mut others = Vec::new();
     for (qualifier, policy) in evidence.policies.as_ref()? {
         for statement in &policy.statements {
-            let ours = permission::is_for_pool(statement, &evidence.names.pool);
+            let ours = permission::lets_in_only(statement, &evidence.names.pool);
             if ours || statement["Effect"] == "Deny" {
                 continue;
             }
-            let id = statement["Sid"].as_str().unwrap_or_default();
-            let command = format!(
-                "aws lambda remove-permission --function-name {} --statement-id {id}",
-                evidence.names.function
+            let id = sid(statement);
+            others.push(
+                wrong(
+                    format!("statement `{id}` lets somebody else use the function"),
+                    "one statement, for this pool",
+                    statement.to_string(),
+                    remove_permission(evidence, qualifier.as_deref(), statement),
+                )
+                .of(with_qualifier(id.to_owned(), qualifier.as_deref())),
             );
-            others.push(wrong(
-                format!("statement `{id}` lets somebody else use the function"),
-                "one statement, for this pool",
-                statement.to_string(),
-                with_qualifier(command, qualifier.as_deref()),
-            ));
         }
     }
-    unless(others, "nobody else may invoke the function")
+    of_every_qualifier(evidence, others, "nobody else may invoke the function")
+}
+
+/// What was found for the aliases and versions that are known; where they could not be listed, that it may not be all.
+fn of_every_qualifier<'e>(
+    evidence: &'e Evidence<'_>,
+    wrong: Vec<Wrong>,
+    message: &str,
+) -> Said<'e> {
+    let mut lines: Vec<Line> = wrong.into_iter().map(Line::Fails).collect();
+    let unlisted = [
+        evidence.aliases.as_ref().err(),
+        evidence.versions.as_ref().err(),
+    ];
+    // A deploy that changes nothing asks for none of them.
+    let failed = |unread: &&Unread| matches!(unread, Unread::Failed(_));
+    if let Some(unread) = unlisted.into_iter().flatten().find(failed) {
+        lines.push(Obstacle::from(unread).into());
+    } else if lines.is_empty() {
+        lines.push(Line::Holds(message.to_owned()));
+    }
+    Ok(lines)
 }
 
 fn function_url<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
     let urls = evidence.urls.as_ref()?.iter().map(|url| {
-        let command = format!(
-            "aws lambda delete-function-url-config --function-name {}",
+        let command = evidence.aws(format_args!(
+            "lambda delete-function-url-config --function-name {}",
             evidence.names.function
-        );
+        ));
         let who = match url.auth.as_str() {
             "NONE" => "anybody on the internet",
             _ => "whoever IAM lets",
@@ -139,6 +213,7 @@ fn function_url<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
             format!("{} (auth {})", url.url, url.auth),
             with_qualifier(command, url.qualifier.as_deref()),
         )
+        .of(&url.url)
     });
     unless(urls.collect(), "the function has no URL")
 }
@@ -149,13 +224,15 @@ fn event_sources<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
             "something else than Cognito invokes the function",
             "no event source",
             &source.source,
-            format!(
-                "aws lambda delete-event-source-mapping --uuid {}",
+            evidence.aws(format_args!(
+                "lambda delete-event-source-mapping --uuid {}",
                 source.uuid
-            ),
+            )),
         )
+        .of(&source.source)
     });
-    unless(sources.collect(), "no queue or stream invokes the function")
+    let message = "no queue or stream invokes the function";
+    of_every_qualifier(evidence, sources.collect(), message)
 }
 
 fn aliases<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
@@ -163,32 +240,87 @@ fn aliases<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
     let Some(found) = evidence.function.as_ref()? else {
         return holds("there is no function");
     };
-    let deployed = found.function.tags.get(crate::resources::tag::CODE);
-    let is_deployed = |number: &String| {
-        number == "$LATEST"
-            || versions
-                .iter()
-                .any(|version| version.number == *number && Some(&version.code_sha256) == deployed)
+    let deployed = match aliases.is_empty() {
+        true => None,
+        false => evidence.tags()?.get(tag::CODE),
     };
-    let astray = aliases.iter().filter_map(|alias| {
-        let foreign: Vec<&String> = alias
-            .versions
-            .iter()
-            .filter(|number| !is_deployed(number))
-            .collect();
-        let foreign = foreign.first()?;
-        Some(wrong(
-            format!(
-                "alias `{}` leads to code that jane-migrate did not deploy",
-                alias.name
-            ),
-            "the deployed code",
-            format!("version {foreign}"),
-            format!(
-                "aws lambda update-alias --function-name {} --name {} --function-version '$LATEST' --routing-config AdditionalVersionWeights={{}}",
-                evidence.names.function, alias.name
-            ),
-        ))
+    // The function itself is what the other checks look at, unless the trigger calls an alias of it.
+    let looked_at = evidence.trigger_qualifier().is_none();
+    let astray = aliases.iter().flat_map(|alias| {
+        let reached = alias.versions.iter().filter_map(|number| {
+            if number == LATEST && looked_at {
+                return None;
+            }
+            let different = match versions.iter().find(|version| version.number == *number) {
+                Some(version) => differences(&version.runs, found, deployed),
+                None => vec!["not one of the function's versions".to_owned()],
+            };
+            (!different.is_empty()).then(|| format!("version {number}: {}", different.join(", ")))
+        });
+        reached.map(|reached| {
+            wrong(
+                format!(
+                    "alias `{}` leads to code that jane-migrate did not deploy, or to other settings than the trigger's",
+                    alias.name
+                ),
+                "the code and the settings that were deployed",
+                reached,
+                evidence.aws(format_args!(
+                    "lambda update-alias --function-name {} --name {} --function-version '$LATEST' --routing-config AdditionalVersionWeights={{}}",
+                    evidence.names.function, alias.name
+                )),
+            )
+            .of(&alias.name)
+        })
     });
-    unless(astray.collect(), "no alias leads to other code")
+    unless(astray.collect(), "no alias leads to other code or settings")
+}
+
+/// What a version that an alias reaches runs otherwise than what the other checks look at, in words. Values of the environment
+/// are never shown.
+fn differences(
+    version: &ObservedFunction,
+    trusted: &ObservedFunction,
+    deployed: Option<&String>,
+) -> Vec<String> {
+    let (runs, ours) = (&version.function, &trusted.function);
+    let mut different = Vec::new();
+    if Some(&version.code_sha256) != deployed {
+        different.push("other code".to_owned());
+    }
+    let layers = runs
+        .layers
+        .iter()
+        .filter(|layer| !ours.layers.contains(layer));
+    different.extend(layers.map(|layer| format!("layer {layer}")));
+    let names: BTreeSet<&String> = runs
+        .environment
+        .keys()
+        .chain(ours.environment.keys())
+        .collect();
+    let variables = names
+        .into_iter()
+        .filter(|name| runs.environment.get(*name) != ours.environment.get(*name));
+    different.extend(variables.map(|name| format!("variable {name}")));
+    let others = [
+        (runs.role_arn != ours.role_arn, "role"),
+        (runs.vpc != ours.vpc, "network"),
+        (runs.kms_key_arn != ours.kms_key_arn, "KMS key"),
+        (runs.runtime != ours.runtime, "runtime"),
+        (runs.handler != ours.handler, "handler"),
+        (runs.architecture != ours.architecture, "architecture"),
+        (runs.timeout_s != ours.timeout_s, "timeout"),
+        (runs.memory_mb != ours.memory_mb, "memory"),
+        (version.log_group != trusted.log_group, "log group"),
+        (version.log_level != trusted.log_level, "log level"),
+        (
+            version.dead_letters != trusted.dead_letters,
+            "dead-letter queue",
+        ),
+        (version.traced != trusted.traced, "tracing"),
+        (version.durable != trusted.durable, "durable execution"),
+    ];
+    let others = others.into_iter().filter(|(differs, _)| *differs);
+    different.extend(others.map(|(_, what)| format!("another {what}")));
+    different
 }

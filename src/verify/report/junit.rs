@@ -38,11 +38,15 @@ fn suite(xml: &mut String, document: &Document<'_>, strict: bool) {
 }
 
 fn case(xml: &mut String, pool: &str, finding: &Finding, strict: bool) {
+    let name = match &finding.subject {
+        Some(subject) => format!("{} ({subject})", finding.id),
+        None => finding.id.to_owned(),
+    };
     let _ = write!(
         xml,
         "    <testcase classname=\"{}\" name=\"{}\"",
         escaped(pool),
-        escaped(finding.id)
+        escaped(&name)
     );
     let said: Vec<String> = details(finding)
         .map(|(label, value)| format!("{label}: {value}"))

@@ -62,7 +62,25 @@ pub fn sarif(documents: &[Document<'_>], file: &str) -> Value {
     })
 }
 
+/// A path as a URI: what stands for itself in one stays.
+fn uri(file: &str) -> String {
+    let path = file.replace('\\', "/");
+    let path = path.strip_prefix("./").unwrap_or(&path);
+    let mut uri = String::from(if path.starts_with('/') { "file://" } else { "" });
+    for byte in path.bytes() {
+        match byte {
+            b'/' | b'-' | b'.' | b'_' | b'~' => uri.push(char::from(byte)),
+            byte if byte.is_ascii_alphanumeric() => uri.push(char::from(byte)),
+            byte => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri
+}
+
 fn result(pool: &str, finding: &Finding, file: &str) -> Value {
+    let subject = finding.subject.iter();
+    let mut fingerprint = format!("{pool}/{}", finding.id);
+    fingerprint.extend(subject.flat_map(|subject| ["/", subject]));
     let index = checks().position(|check| check.id == finding.id);
     let mut result = json!({
         "ruleId": finding.id,
@@ -70,13 +88,13 @@ fn result(pool: &str, finding: &Finding, file: &str) -> Value {
         "message": { "text": text(pool, finding) },
         "locations": [{
             "physicalLocation": {
-                "artifactLocation": { "uri": file },
+                "artifactLocation": { "uri": uri(file) },
                 "region": { "startLine": 1 },
             },
             "logicalLocations": [{ "fullyQualifiedName": pool, "kind": "resource" }],
         }],
         // The same finding tomorrow is the same alert.
-        "partialFingerprints": { "poolAndCheck/v1": format!("{pool}/{}", finding.id) },
+        "partialFingerprints": { "poolAndCheck/v1": fingerprint },
     });
     if let Some(index) = index {
         result["ruleIndex"] = index.into();

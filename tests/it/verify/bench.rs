@@ -287,39 +287,21 @@ impl Bench {
         assert!(wrong.is_empty(), "after `{fix}`: {wrong:#?}");
     }
 
-    /// Runs a fix as a person would paste it: ours as the program, AWS's as AWS's own command line.
+    /// Runs a fix as a person would paste it, who agrees to what it asks.
     pub async fn run_fix(&self, fix: &str) {
-        if let Some(arguments) = fix.strip_prefix("jane-migrate ") {
-            let mut arguments: Vec<&str> = arguments.split(' ').collect();
-            arguments.push("--yes");
-            let ran = self.corner.run(&arguments).await;
-            assert!(ran.code == 0, "{fix}: {ran:#?}");
-            return;
-        }
-        let arguments = fix
-            .strip_prefix("aws ")
-            .unwrap_or_else(|| panic!("no command: {fix}"));
-        let venv = aws_cli().await;
-        let output = tokio::process::Command::new("sh")
-            .arg("-c")
-            .arg(format!("{} -m awscli {arguments}", venv.python().display()))
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").expect("a PATH"))
-            .envs([
-                ("AWS_ENDPOINT_URL", self.corner.endpoint.as_str()),
-                ("AWS_ACCESS_KEY_ID", &self.corner.account),
-                ("AWS_SECRET_ACCESS_KEY", "secret"),
-                ("AWS_DEFAULT_REGION", REGION),
-                ("AWS_EC2_METADATA_DISABLED", "true"),
-            ])
-            .output()
-            .await
-            .expect("sh runs");
         assert!(
-            output.status.success(),
-            "{fix}: {}",
-            String::from_utf8_lossy(&output.stderr)
+            fix.starts_with("jane-migrate ") || fix.starts_with("aws "),
+            "no command: {fix}"
         );
+        let venv = aws_cli().await;
+        let line = format!(
+            "aws() {{ {} -m awscli \"$@\"; }}; {}",
+            venv.python().display(),
+            fix.replace("jane-migrate deploy", "jane-migrate deploy --yes")
+        );
+        let mut shell = self.corner.shell(&line);
+        shell.env("AWS_DEFAULT_REGION", REGION);
+        Ran::of(shell).await.ended(0);
     }
 }
 
@@ -343,12 +325,17 @@ pub async fn aws_cli() -> Venv {
 
 /// A zip that is not ours.
 pub fn foreign_zip() -> String {
+    zip_of("#!/bin/sh\n")
+}
+
+/// A zip with this program in it.
+pub fn zip_of(bootstrap: &str) -> String {
     use base64::Engine;
     use std::io::Write;
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    let options = zip::write::SimpleFileOptions::default();
+    let options = zip::write::SimpleFileOptions::default().unix_permissions(0o755);
     zip.start_file("bootstrap", options).expect("a file");
-    zip.write_all(b"#!/bin/sh\n").expect("written");
+    zip.write_all(bootstrap.as_bytes()).expect("written");
     let bytes = zip.finish().expect("a zip").into_inner();
     base64::prelude::BASE64_STANDARD.encode(bytes)
 }

@@ -37,6 +37,28 @@ async fn logs_end_are_quiet_and_go_to_nobody() {
     bench
         .fails_and_is_fixed("log-subscriptions", "warning")
         .await;
+
+    let mut policy = json!({
+        "policyName": "to-the-lake", "policyType": "SUBSCRIPTION_FILTER_POLICY",
+        "policyDocument": json!({ "DestinationArn": "arn:aws:firehose:us-west-2:210987654321:deliverystream/lake", "FilterPattern": "" }).to_string(),
+    });
+    bench
+        .json("logs", "Logs_20140328.PutAccountPolicy", policy.clone())
+        .await;
+    let fix = bench.fails("log-account-policy", "warning").await;
+    // One that leaves this group out does it no harm.
+    policy["selectionCriteria"] = json!(format!("LogGroupName NOT IN [\"{group}\"]"));
+    bench
+        .json("logs", "Logs_20140328.PutAccountPolicy", policy.clone())
+        .await;
+    bench.holds().await;
+    policy["selectionCriteria"] = json!("LogGroupName NOT IN [\"another\"]");
+    bench
+        .json("logs", "Logs_20140328.PutAccountPolicy", policy)
+        .await;
+    bench.fails("log-account-policy", "warning").await;
+    bench.run_fix(fix.split('`').nth(1).unwrap()).await;
+    bench.holds().await;
 }
 
 #[tokio::test]

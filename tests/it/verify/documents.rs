@@ -6,6 +6,7 @@ use std::path::Path;
 use clap::Parser;
 use clap::error::ErrorKind;
 use jane_migrate::cli::Cli;
+use jane_migrate::policy::{Duty, GRANTS};
 use jane_migrate::verify::checks;
 
 use super::formats::matches_schema;
@@ -58,6 +59,23 @@ async fn the_workflows_are_what_github_and_gitlab_take() {
         let file = folder.path().join(format!("{schema}.yml"));
         std::fs::write(&file, yaml).unwrap();
         matches_schema(&["--builtin-schema", schema], &file).await;
+    }
+}
+
+#[test]
+fn the_documentation_names_every_action_of_the_policy() {
+    let documentation = documentation();
+    for grant in GRANTS
+        .iter()
+        .filter(|grant| grant.duties.contains(&Duty::Verify))
+    {
+        let (service, action) = grant.action.split_once(':').expect("service:action");
+        // What a key of one's own asks for besides is for `policy` to say.
+        assert!(
+            service == "kms" || documentation.contains(action),
+            "{} is not in docs/ci.md",
+            grant.action
+        );
     }
 }
 

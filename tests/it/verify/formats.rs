@@ -1,5 +1,6 @@
 //! The documents verify prints for CI systems, judged by what those systems read them with: schemas that others publish.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -20,9 +21,10 @@ async fn undeployed() -> Undeployed {
     // What people write is carried into every format unharmed.
     corner.configure("[verify]\naccept = { \"open-sign-up\" = \"<SSO> only & \\\"soon\\\", 50% until March\" }\n");
     let pool = corner.create_pool(json!({})).await;
-    corner
-        .create_client(&pool, json!({ "PreventUserExistenceErrors": "LEGACY" }))
-        .await;
+    for name in ["web", "app"] {
+        let legacy = json!({ "ClientName": name, "PreventUserExistenceErrors": "LEGACY" });
+        corner.create_client(&pool, legacy).await;
+    }
     let proxy = Proxy::start(&corner.endpoint, |passing| match passing.action.as_str() {
         "DescribeLogGroups" => Fate::Refuse(400, "AccessDeniedException", "no"),
         _ => Fate::Pass,
@@ -148,6 +150,7 @@ async fn junit_is_what_jenkins_reads() {
     let script = "import sys, junitparser\n\
         suite = list(junitparser.JUnitXml.fromfile(sys.argv[1]))[0]\n\
         cases = [case.result[0] if case.result else None for case in suite]\n\
+        assert len({case.name for case in suite}) == len(cases), [case.name for case in suite]\n\
         kinds = [type(result).__name__ for result in cases if result]\n\
         found = [len(cases)] + [kinds.count(kind) for kind in ('Failure', 'Error', 'Skipped')]\n\
         assert found == [int(n) for n in sys.argv[2:]], found";
@@ -197,10 +200,36 @@ async fn sarif_is_what_its_schema_says() {
     assert_eq!(accepted.len(), 1);
     assert_eq!(accepted[0]["ruleId"], "open-sign-up");
     assert_eq!(run["invocations"][0]["executionSuccessful"], false);
+    // What is found of one client is not what is found of the other.
+    let fingerprints: BTreeSet<String> = results
+        .iter()
+        .map(|result| result["partialFingerprints"].to_string())
+        .collect();
+    assert_eq!(fingerprints.len(), results.len(), "{results:#?}");
     let rules = run["tool"]["driver"]["rules"].as_array().unwrap();
     for result in results {
         let rule = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
         assert_eq!(rules[rule]["id"], result["ruleId"]);
+    }
+}
+
+#[tokio::test]
+async fn the_file_is_named_as_the_repository_does() {
+    let undeployed = undeployed().await;
+    let folder = undeployed.corner.folder.path();
+    std::fs::rename(folder.join("migrate.toml"), folder.join("our shop.toml")).unwrap();
+    let whole = folder.canonicalize().unwrap().join("our shop.toml");
+    for config in ["our shop.toml", "./our shop.toml", &whole.to_string_lossy()] {
+        let ran = undeployed
+            .verify(&["--format", "sarif", "--config", config])
+            .await
+            .ended(1);
+        let document: Value = serde_json::from_str(&ran.stdout).unwrap();
+        let location = &document["runs"][0]["results"][0]["locations"][0];
+        assert_eq!(
+            location["physicalLocation"]["artifactLocation"]["uri"], "our%20shop.toml",
+            "{config}"
+        );
     }
 }
 

@@ -116,6 +116,33 @@ async fn a_function_that_is_not_what_it_was_fails_its_check_alone() {
 }
 
 #[tokio::test]
+async fn a_function_that_sleeps_is_woken_or_deployed() {
+    let mut bench = Bench::new().await;
+    let proxy = Proxy::start(&bench.corner.endpoint, |call| match call.action.as_str() {
+        "GetFunction" => Fate::Edit(|answer| answer["Configuration"]["State"] = json!("Inactive")),
+        "GetFunctionConfiguration" => Fate::Edit(|answer| answer["State"] = json!("Inactive")),
+        _ => Fate::Pass,
+    })
+    .await
+    .expect("a proxy");
+    let endpoint = std::mem::replace(&mut bench.corner.endpoint, proxy.url());
+    let fix = bench.fails("function-active", "error").await;
+    assert!(fix.starts_with("aws lambda invoke "), "{fix}");
+    bench.run_fix(&fix).await;
+
+    bench.configure("[function]\nmemory_mb = 512\n");
+    let ran = bench
+        .corner
+        .run(&["deploy", "--pool", &bench.pool, "--yes"])
+        .await
+        .ended(1);
+    assert!(ran.stdout.contains("function-active"), "{ran:#?}");
+    // All but waking it was done.
+    bench.corner.endpoint = endpoint;
+    bench.holds().await;
+}
+
+#[tokio::test]
 async fn without_a_function_its_other_checks_say_only_that_they_could_not_be_made() {
     let bench = Bench::new().await;
     bench.function("DELETE", "", json!({})).await;

@@ -179,7 +179,7 @@ async fn the_configuration_suits_the_pool() {
 
 #[tokio::test]
 async fn a_bad_day_shows() {
-    let bench = Bench::new().await;
+    let mut bench = Bench::new().await;
     bench
         .corner
         .jane
@@ -193,4 +193,54 @@ async fn a_bad_day_shows() {
     bench.corner.jane.set_fault_everywhere(None);
     let fix = bench.fails("health", "warning").await;
     assert!(fix.contains("aws logs filter-log-events"), "{fix}");
+
+    // What the emulator has no numbers for, a proxy shows.
+    let endpoint = bench.corner.endpoint.clone();
+    let edits: [(Edit, &str); 2] = [
+        (|answer| set_metric(answer, "throttles", 3.0), "3 throttles"),
+        (|answer| set_metric(answer, "p99", 4400.0), "4400 ms"),
+    ];
+    for (edit, told) in edits {
+        let proxy = Proxy::start(&endpoint, move |call| match call.action.as_str() {
+            "GetMetricData" => Fate::Edit(edit),
+            _ => Fate::Pass,
+        })
+        .await
+        .expect("a proxy");
+        bench.corner.endpoint = proxy.url();
+        let found = bench.wrong().await;
+        assert_eq!(found.len(), 2, "{found:#?}");
+        assert_eq!(found[1]["id"], "health", "{found:#?}");
+        assert!(
+            found[1]["found"].as_str().unwrap().contains(told),
+            "{found:#?}"
+        );
+    }
+}
+
+/// Sets the values of one metric, and adds it where it has none.
+fn set_metric(answer: &mut serde_json::Value, id: &str, value: f64) {
+    let results = answer["MetricDataResults"].as_array_mut().expect("results");
+    results.retain(|result| result["Id"] != id);
+    results.push(json!({ "Id": id, "Values": [value] }));
+}
+
+#[tokio::test]
+async fn the_end_of_the_window_is_told_two_weeks_ahead() {
+    let bench = Bench::new().await;
+    let today = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_secs()
+        / 86_400;
+    for (days, soon) in [(16, false), (13, true)] {
+        let closes = i64::try_from(today + days).unwrap();
+        let closes = jane_migrate_config::Date::from_epoch_days(closes).unwrap();
+        bench.configure(&format!("[window]\ncloses = {closes}\n"));
+        bench.deploy().await;
+        match soon {
+            true => drop(bench.fails("window-open", "warning").await),
+            false => bench.holds().await,
+        }
+    }
 }

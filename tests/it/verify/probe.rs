@@ -6,7 +6,7 @@ use jane_migrate_sandbox::{Fate, Fault, Proxy};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 
-use super::bench::Bench;
+use super::bench::{Bench, zip_of};
 use crate::support::Ran;
 
 /// The finding of this id.
@@ -159,7 +159,7 @@ async fn a_directory_that_is_down_fails_the_probe() {
 }
 
 #[tokio::test]
-async fn a_function_that_migrates_everybody_or_logs_passwords_is_found() {
+async fn a_function_that_migrates_everybody_is_found() {
     let mut bench = Bench::new().await;
     let endpoint = bench.corner.endpoint.clone();
     let migrates: fn(&mut Value) = |answer| {
@@ -168,7 +168,6 @@ async fn a_function_that_migrates_everybody_or_logs_passwords_is_found() {
     };
     let proxy = Proxy::start(&endpoint, move |call| match call.action.as_str() {
         "Invoke" => Fate::Edit(migrates),
-        // The pool seems to know whoever it is asked about.
         _ => Fate::Pass,
     })
     .await
@@ -179,6 +178,83 @@ async fn a_function_that_migrates_everybody_or_logs_passwords_is_found() {
         .await
         .ended(1);
     assert_eq!(finding(&ran, "probe-unknown-user")["ok"], false);
+}
+
+/// A function that answers as ours does, and does something besides with each event.
+async fn put_in_its_place(bench: &Bench, besides: &str) {
+    let bootstrap = r#"#!/bin/sh
+calls="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation"
+head=$(mktemp)
+while event=$(curl -s -D "$head" "$calls/next"); do
+    id=$(sed -n 's/^lambda-runtime-aws-request-id: *\([^[:cntrl:]]*\).*/\1/Ip' "$head")
+    BESIDES
+    curl -s -o /dev/null -d "$event" "$calls/$id/response"
+done
+"#;
+    let zip = zip_of(&bootstrap.replace("BESIDES", besides));
+    bench
+        .function("PUT", "/code", json!({ "ZipFile": zip }))
+        .await;
+    bench.settled().await;
+}
+
+#[tokio::test]
+async fn a_function_that_logs_passwords_is_found() {
+    let bench = Bench::new().await;
+    put_in_its_place(&bench, "echo \"$event\"").await;
+    let ran = bench
+        .verify(&["--probe", "--only", "probe-unknown-user,log-hygiene"])
+        .await
+        .ended(1);
+    assert_eq!(finding(&ran, "probe-unknown-user")["ok"], true);
+    let found = finding(&ran, "log-hygiene");
+    assert_eq!(found["found"], "the password of a probe", "{found:#}");
+}
+
+#[tokio::test]
+async fn a_function_that_makes_users_itself_is_found() {
+    let bench = Bench::new().await;
+    let besides = format!(
+        "name=$(echo \"$event\" | sed 's/.*\"userName\": *\"\\([^\"]*\\)\".*/\\1/')
+    curl -s -o /dev/null -H 'content-type: application/x-amz-json-1.1' -H 'authorization: {}' \\
+        -H 'x-amz-target: AWSCognitoIdentityProviderService.AdminCreateUser' \\
+        -d '{{\"UserPoolId\":\"{}\",\"Username\":\"'\"$name\"'\",\"MessageAction\":\"SUPPRESS\"}}' {}",
+        bench.corner.authorization("cognito-idp"),
+        bench.pool,
+        bench.corner.endpoint
+    );
+    put_in_its_place(&bench, &besides).await;
+    let ran = bench
+        .verify(&[
+            "--probe",
+            "--only",
+            "probe-unknown-user,probe-migrates-nobody",
+        ])
+        .await
+        .ended(1);
+    assert_eq!(finding(&ran, "probe-unknown-user")["ok"], true);
+    let found = finding(&ran, "probe-migrates-nobody");
+    let name = found["found"].as_str().expect("a name");
+    assert!(name.ends_with("@probe.invalid"), "{found:#}");
+}
+
+#[tokio::test]
+async fn a_closed_window_is_not_taken_for_a_wrong_password() {
+    let bench = Bench::new().await;
+    bench.configure("[window]\ncloses = 2020-01-01\n");
+    let arguments = ["deploy", "--pool", &bench.pool, "--yes"];
+    bench.corner.run(&arguments).await.ended(1);
+    let ran = with_test_user(&bench, "ada@example.com", "Right-Pass-1")
+        .await
+        .ended(1);
+    let found = finding(&ran, "probe-test-user");
+    assert!(
+        found["found"]
+            .as_str()
+            .unwrap()
+            .contains("window is closed"),
+        "{found:#}"
+    );
 }
 
 #[tokio::test]

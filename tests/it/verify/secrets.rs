@@ -1,8 +1,9 @@
 //! The directory's secret, the function's environment, and the role that reads the one and runs in the other.
 
+use jane_migrate_sandbox::{Fate, Proxy};
 use serde_json::json;
 
-use super::bench::Bench;
+use super::bench::{Bench, wrong};
 
 #[tokio::test]
 async fn the_secret_is_kept_and_nothing_foreign_is_in_the_environment() {
@@ -89,6 +90,13 @@ async fn the_role_may_do_what_it_needs_and_no_more() {
     }] });
     aws.set_trust(&bench.function, &trust).await.unwrap();
     bench.fails_and_is_fixed("role-trust", "error").await;
+    // Narrower than deploy's is fine.
+    let narrower = json!({ "Version": "2012-10-17", "Statement": [{
+        "Sid": "Lambda", "Effect": "Allow", "Principal": { "Service": "lambda.amazonaws.com" }, "Action": "sts:AssumeRole",
+        "Condition": { "StringEquals": { "aws:SourceAccount": bench.corner.account } },
+    }] });
+    aws.set_trust(&bench.function, &narrower).await.unwrap();
+    bench.holds().await;
 
     let allow = |action: &str, resource: &str| json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": action, "Resource": resource }] });
     let more = allow("iam:PassRole", "arn:aws:iam::123456789012:role/r");
@@ -139,4 +147,72 @@ async fn the_role_may_do_what_it_needs_and_no_more() {
         .await
         .unwrap();
     bench.fails_and_is_fixed("role-needs", "error").await;
+
+    let deny = json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Deny", "Action": "logs:*", "Resource": "*" }] });
+    aws.put_role_policy(&bench.function, "quiet", &deny)
+        .await
+        .unwrap();
+    bench.fails_and_is_fixed("role-needs", "error").await;
+
+    let mut conditioned =
+        aws.inline_policies(&bench.function).await.unwrap()["jane-migrate"].clone();
+    for statement in conditioned["Statement"].as_array_mut().unwrap() {
+        statement["Condition"] = json!({ "IpAddress": { "aws:SourceIp": "10.0.0.0/8" } });
+    }
+    aws.put_role_policy(&bench.function, "jane-migrate", &conditioned)
+        .await
+        .unwrap();
+    bench.fails_and_is_fixed("role-needs", "error").await;
+
+    bench
+        .iam(
+            "PutRolePermissionsBoundary",
+            &[
+                ("RoleName", &bench.function),
+                ("PermissionsBoundary", &managed),
+            ],
+        )
+        .await;
+    let fix = bench.fails("role-needs", "warning").await;
+    let command = fix.split('`').nth(1).unwrap();
+    bench.run_fix(command).await;
+    bench.holds().await;
+}
+
+#[tokio::test]
+async fn one_secret_that_may_not_be_read_hides_no_other() {
+    let mut bench = Bench::new().await;
+    let kept = async |name: &str| {
+        let secret = json!({ "Name": name, "SecretString": "x" });
+        let secret = bench
+            .json("secretsmanager", "secretsmanager.CreateSecret", secret)
+            .await;
+        let gone = json!({ "SecretId": secret["ARN"], "RecoveryWindowInDays": 7 });
+        bench
+            .json("secretsmanager", "secretsmanager.DeleteSecret", gone)
+            .await;
+        secret["ARN"].as_str().unwrap().to_owned()
+    };
+    let (a, b) = (kept("a").await, kept("b").await);
+    let config = format!(
+        "[directory]\nkind = \"http\"\nsecrets = {{ a = {{ secretsmanager = \"{a}\" }}, b = {{ secretsmanager = \"{b}\" }} }}\n\
+         [directory.authenticate]\nurl = \"https://directory.example/check\"\nheaders = {{ x-a = \"{{secrets.a}}\", x-b = \"{{secrets.b}}\" }}\n\
+         json = {{ user = \"{{username}}\", password = \"{{password}}\" }}\nok = [200]\nwrong_password = [401]\n"
+    );
+    let file = bench.corner.folder.path().join("migrate.toml");
+    std::fs::write(file, config).unwrap();
+    let proxy = Proxy::start(&bench.corner.endpoint, |call| {
+        match (call.action.as_str(), call.nth) {
+            ("DescribeSecret", 1) => Fate::Refuse(400, "AccessDeniedException", "no"),
+            _ => Fate::Pass,
+        }
+    })
+    .await
+    .expect("a proxy");
+    bench.corner.endpoint = proxy.url();
+    let ran = bench.verify(&["--only", "secret-exists"]).await.ended(1);
+    let document = ran.json();
+    let found = document["findings"].as_array().unwrap();
+    assert_eq!(found.len(), 2, "{document:#}");
+    assert_eq!(wrong(&ran).len(), 1, "{document:#}");
 }

@@ -1,8 +1,9 @@
 //! The way from the pool to the function, and every other way to it.
 
+use jane_migrate_sandbox::{Fate, Proxy};
 use serde_json::json;
 
-use super::bench::{Bench, foreign_zip};
+use super::bench::{Bench, foreign_zip, wrong};
 
 #[tokio::test]
 async fn every_way_to_the_function_is_watched() {
@@ -82,4 +83,140 @@ async fn an_alias_is_a_way_to_other_code_and_to_other_callers() {
         .update_pool(json!({ "LambdaConfig": { "UserMigration": alias } }))
         .await;
     bench.fails_and_is_fixed("invoke-permission", "error").await;
+
+    // A deploy does not reach what an alias leads to; what is printed does.
+    bench.reconfigure(json!({ "Timeout": 30 })).await;
+    let version = bench.function("POST", "/versions", json!({})).await;
+    bench
+        .function(
+            "PUT",
+            "/aliases/live",
+            json!({ "FunctionVersion": version["Version"] }),
+        )
+        .await;
+    bench.fails_and_is_fixed("function-limits", "warning").await;
+
+    bench.function("DELETE", "/aliases/live", json!({})).await;
+    bench
+        .fails_and_is_fixed("trigger-registered", "error")
+        .await;
+}
+
+#[tokio::test]
+async fn every_version_that_an_alias_reaches_is_looked_at() {
+    let bench = Bench::new().await;
+    let good = bench.function("POST", "/versions", json!({})).await;
+    let layer = json!({ "Content": { "ZipFile": foreign_zip() }, "CompatibleRuntimes": ["provided.al2023"] });
+    let name = format!("layers/spy-{}/versions", bench.corner.account);
+    let layer = bench.lambda("POST", &name, layer).await;
+    bench
+        .reconfigure(json!({ "Layers": [layer["LayerVersionArn"]] }))
+        .await;
+    bench
+        .set_variable("AWS_ENDPOINT_URL", "https://attacker.example")
+        .await;
+    let spied = bench.function("POST", "/versions", json!({})).await;
+    bench.deploy().await;
+    // What no alias leads to does no harm.
+    bench.holds().await;
+
+    let number = spied["Version"].as_str().expect("a number");
+    let alias = json!({
+        "Name": "live", "FunctionVersion": good["Version"],
+        "RoutingConfig": { "AdditionalVersionWeights": { number: 0.1 } },
+    });
+    bench.function("POST", "/aliases", alias).await;
+    let wrong = bench.wrong().await;
+    let found = wrong[0]["found"].as_str().expect("what was found");
+    assert!(
+        found.contains("layer arn:") && found.contains("variable AWS_ENDPOINT_URL"),
+        "{wrong:#?}"
+    );
+    assert!(!found.contains("attacker"), "{found}");
+    bench.fails_and_is_fixed("aliases", "error").await;
+}
+
+#[tokio::test]
+async fn a_permission_that_does_not_let_cognito_in_is_none() {
+    let mut bench = Bench::new().await;
+    let statement = |id: &str, more: serde_json::Value| {
+        let mut statement = json!({
+            "StatementId": id, "Action": "lambda:InvokeFunction", "Principal": "cognito-idp.amazonaws.com",
+            "SourceAccount": bench.corner.account,
+            "SourceArn": format!("arn:aws:cognito-idp:{}:{}:userpool/{}", crate::support::REGION, bench.corner.account, bench.pool),
+        });
+        let members = statement.as_object_mut().expect("members");
+        members.extend(more.as_object().expect("members").clone());
+        statement
+    };
+    bench
+        .function("DELETE", "/policy/jane-migrate-user-pool", json!({}))
+        .await;
+    let narrow = statement("jane-migrate-user-pool", json!({ "EventSourceToken": "t" }));
+    bench.function("POST", "/policy", narrow).await;
+    bench.fails_and_is_fixed("invoke-permission", "error").await;
+
+    let arn = format!(
+        "arn:aws:cognito-idp:{}:{}:userpool/*",
+        crate::support::REGION,
+        bench.corner.account
+    );
+    let every_pool = statement("every-pool", json!({ "SourceArn": arn }));
+    bench.function("POST", "/policy", every_pool).await;
+    bench
+        .fails_and_is_fixed("invoke-permission-only", "error")
+        .await;
+
+    let proxy = Proxy::start(&bench.corner.endpoint, |call| match call.action.as_str() {
+        "GetPolicy" => Fate::Edit(|answer| {
+            let policy = answer["Policy"].as_str().expect("a policy");
+            let mut policy: serde_json::Value = serde_json::from_str(policy).expect("JSON");
+            let statements = policy["Statement"].as_array_mut().expect("statements");
+            statements.push(json!({
+                "Sid": "closed", "Effect": "Deny", "Principal": "*", "Action": "lambda:*", "Resource": "*",
+            }));
+            answer["Policy"] = json!(policy.to_string());
+        }),
+        _ => Fate::Pass,
+    })
+    .await
+    .expect("a proxy");
+    bench.corner.endpoint = proxy.url();
+    let fix = bench.fails("invoke-permission", "error").await;
+    assert!(
+        fix.contains("remove-permission") && fix.contains("--statement-id closed"),
+        "{fix}"
+    );
+}
+
+#[tokio::test]
+async fn the_commands_that_are_printed_go_where_this_one_went() {
+    let bench = Bench::new().await;
+    let folder = bench.corner.folder.path();
+    std::fs::rename(folder.join("migrate.toml"), folder.join("our shop.toml")).unwrap();
+    let given = [
+        "--config",
+        "our shop.toml",
+        "--region",
+        crate::support::REGION,
+    ];
+    bench
+        .function("DELETE", "/policy/jane-migrate-user-pool", json!({}))
+        .await;
+    bench
+        .function("POST", "/url", json!({ "AuthType": "NONE" }))
+        .await;
+    let wrong = wrong(&bench.verify(&given).await);
+    let fixes: Vec<&str> = wrong.iter().filter_map(|f| f["fix"].as_str()).collect();
+    let region = crate::support::REGION;
+    let flags = format!("--config 'our shop.toml' --region {region}");
+    assert!(fixes[0].ends_with(&flags), "{fixes:?}");
+    assert!(
+        fixes[1].ends_with(&format!("--region {region}")),
+        "{fixes:?}"
+    );
+    for fix in fixes {
+        bench.run_fix(fix).await;
+    }
+    bench.verify(&given).await.ended(0);
 }
