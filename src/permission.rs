@@ -129,6 +129,15 @@ pub fn matches(pattern: &str, text: &str) -> bool {
     }
 }
 
+/// Whether Cognito is among those whom the statement is about.
+pub fn names_cognito(statement: &Value) -> bool {
+    let services = &statement["Principal"]["Service"];
+    services == COGNITO
+        || services
+            .as_array()
+            .is_some_and(|services| services.iter().any(|service| service == COGNITO))
+}
+
 fn allows_only_cognito(statement: &Value) -> bool {
     statement["Effect"] == "Allow"
         && only(&statement["Principal"]["Service"]) == Some(COGNITO)
