@@ -290,6 +290,8 @@ fn users() -> String {
            (NULL, 'odd@example.com', true, NULL, 'plain text'),
            (NULL, 'twice@example.com', true, NULL, '{bcrypt}'),
            (NULL, 'TWICE@example.com', true, NULL, '{bcrypt}');
+         CREATE TABLE members (number int, email text, hash text);
+         INSERT INTO members VALUES (7, 'ann@example.com', '{bcrypt}');
          CREATE TABLE firebase (email text, salt text, hash text);
          INSERT INTO firebase VALUES ('fire@example.com', '42xEC+ixf3L2lw==',
            'NJuYoAYsze0WXuT4l9NCver7kb9B6YVzrhmX44Kn8rxRsXndH14O4xZL+9a05RRnMCCpQ0Z/SWEO8tcSaKrfOg==');"
@@ -365,6 +367,16 @@ fn users_of_a_database_migrate_with_columns_of_any_type() {
             .0,
         "not-found"
     );
+}
+
+#[test]
+fn a_number_is_looked_up_as_a_text_and_the_query_may_end_in_a_comment() {
+    let server = Server::start(&users());
+    let query = "SELECT email, hash FROM members WHERE number::text = $1 -- the member's card";
+    let function = server.function("bcrypt", query, "");
+    for (name, outcome) in [("7", "migrated"), ("8", "not-found"), ("x", "not-found")] {
+        assert_eq!(function.outcome(&sign_in(name, PASSWORD)).0, outcome);
+    }
 }
 
 #[test]
