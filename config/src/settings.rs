@@ -26,6 +26,9 @@ pub struct HandlerSettings {
     /// Attributes people may sign in with besides a user name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alias_attributes: Vec<String>,
+    /// Whether the pool tells `Ann` from `ann`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub case_sensitive: bool,
     /// The policy a password must meet; only where the config enforces it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_policy: Option<PasswordPolicy>,
@@ -56,6 +59,7 @@ impl HandlerSettings {
             response,
             required_attributes: required.map(|attribute| attribute.name.clone()).collect(),
             alias_attributes: pool.alias_attributes.clone(),
+            case_sensitive: pool.case_sensitive,
             password_policy: policy,
             window_closes: config.window.closes,
         }

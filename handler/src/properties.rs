@@ -56,6 +56,7 @@ fn settings() -> HandlerSettings {
         response: Default::default(),
         required_attributes: vec!["email".into()],
         alias_attributes: vec!["email".into()],
+        case_sensitive: false,
         password_policy: None,
         window_closes: None,
     }
@@ -167,6 +168,6 @@ proptest! {
         }
         prop_assert!(attributes.get("email_verified").is_none_or(|verified| verified == "true"));
         prop_assert!(attributes.contains_key("email") || !attributes.contains_key("email_verified"));
-        prop_assert!(!attributes.contains_key("username") || attributes["email"] == name);
+        prop_assert!(!attributes.contains_key("username") || attributes["email"].to_lowercase() == name.to_lowercase());
     }
 }

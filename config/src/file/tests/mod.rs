@@ -413,3 +413,24 @@ fn the_pool_decides_what_the_handler_is_told() {
         "the pool has no such factor"
     );
 }
+
+#[test]
+fn settings_say_what_a_pool_is_and_not_what_it_is_not() {
+    let settings = |case_sensitive| {
+        let facts = PoolFacts {
+            id: "us-east-1_A".into(),
+            case_sensitive,
+            ..PoolFacts::default()
+        };
+        HandlerSettings::new(&read(SMALLEST), &facts)
+    };
+    assert!(
+        settings(true)
+            .to_json()
+            .contains(r#""case_sensitive":true"#)
+    );
+    // So that what an older version deployed can be read.
+    let json = settings(false).to_json();
+    assert!(!json.contains("case_sensitive"), "{json}");
+    assert_eq!(HandlerSettings::from_json(&json).unwrap(), settings(false));
+}
