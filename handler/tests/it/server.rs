@@ -25,6 +25,8 @@ pub struct Request {
     pub method: String,
     pub path: String,
     pub headers: BTreeMap<String, String>,
+    /// The header fields one by one, as they came.
+    pub fields: Vec<(String, String)>,
     pub body: Vec<u8>,
 }
 
@@ -256,14 +258,15 @@ fn read(stream: &mut impl BufRead) -> Option<Request> {
     let first = line()?;
     let mut words = first.split(' ');
     let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
-    let mut headers = BTreeMap::new();
+    let mut fields = Vec::new();
     loop {
         let line = line()?;
         let Some((name, value)) = line.split_once(':') else {
             break;
         };
-        headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
+        fields.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
+    let headers: BTreeMap<_, _> = fields.iter().cloned().collect();
     let body = if headers
         .get("transfer-encoding")
         .is_some_and(|coding| coding == "chunked")
@@ -281,6 +284,7 @@ fn read(stream: &mut impl BufRead) -> Option<Request> {
         method,
         path,
         headers,
+        fields,
         body,
     })
 }
