@@ -26,7 +26,7 @@ pub use directory::{
 };
 #[cfg(feature = "file")]
 pub use file::{ConfigError, Problem, parse, presets};
-pub use pool_facts::{Mfa, PasswordPolicy, PoolFacts, SchemaAttribute};
+pub use pool_facts::{Constraint, Mfa, PasswordPolicy, PoolFacts, SchemaAttribute};
 pub use secret::Secret;
 pub use settings::{HandlerSettings, InvalidSettings};
 pub use source::Source;

@@ -1,5 +1,5 @@
 //! From the directory's user to Cognito's attributes. Cognito refuses the whole user for one malformed value, so a value
-//! that cannot be made valid is left out.
+//! that cannot be made valid, or that the pool's schema does not take, is left out.
 
 use std::collections::BTreeMap;
 
@@ -28,9 +28,12 @@ pub fn attributes(settings: &HandlerSettings, name: &str, user: &Map<String, Val
         });
         let value =
             value.and_then(|value| valid(attribute, value, &settings.directory, &attributes));
-        if let Some(value) =
-            value.filter(|value| !value.is_empty() && value.chars().count() <= LONGEST)
-        {
+        let constraint = settings.constraints.get(attribute);
+        let fits = |value: &String| match constraint {
+            Some(constraint) => constraint.allows(value),
+            None => value.chars().count() <= LONGEST,
+        };
+        if let Some(value) = value.filter(|value| !value.is_empty() && fits(value)) {
             attributes.insert(attribute.clone(), value);
         }
     }

@@ -1,6 +1,6 @@
 //! What the config and the pool make of a user Jane knows.
 
-use jane_migrate_config::{Mfa, PasswordPolicy, PoolFacts, SchemaAttribute};
+use jane_migrate_config::{Constraint, Mfa, PasswordPolicy, PoolFacts, SchemaAttribute};
 use serde_json::{Value, json};
 
 use super::{Jane, PASSWORD, USER};
@@ -154,6 +154,7 @@ fn a_user_without_what_the_pool_requires_is_not_migrated_and_the_log_says_why() 
         name: name.into(),
         required: true,
         mutable: true,
+        constraint: None,
     };
     let pool = PoolFacts {
         id: POOL.into(),
@@ -202,6 +203,43 @@ fn an_address_that_is_written_otherwise_is_the_alias_that_was_typed() {
         assert_eq!(attributes["email"], email);
         assert!(attributes["username"].is_string(), "{attributes}");
     }
+}
+
+#[test]
+fn what_the_pools_schema_does_not_take_is_left_out() {
+    let jane = Jane::start();
+    let attribute = |name: &str, constraint| SchemaAttribute {
+        name: name.into(),
+        required: false,
+        mutable: true,
+        constraint: Some(constraint),
+    };
+    let pool = PoolFacts {
+        id: POOL.into(),
+        attributes: vec![
+            attribute("given_name", Constraint::Length(1, 3)),
+            attribute("custom:initial", Constraint::Length(0, 2)),
+            attribute("custom:old_id", Constraint::Number(Some(1), None)),
+            attribute("custom:code", Constraint::Number(None, Some(16))),
+            attribute("custom:word", Constraint::Number(None, None)),
+            attribute("custom:vip", Constraint::Boolean),
+            attribute("custom:flag", Constraint::Boolean),
+        ],
+        ..PoolFacts::default()
+    };
+    let toml = jane.toml(
+        "[attributes]\n'custom:initial' = 'first_name'\n'custom:old_id' = 'id'\n'custom:code' = 'id'\n\
+         'custom:word' = 'name'\n'custom:vip' = '=true'\n'custom:flag' = 'id'",
+    );
+    let function = jane.function(&settings_for(&toml, &pool));
+    let answer = function.invoke(&sign_in(USER, PASSWORD)).event();
+    assert_eq!(
+        answer["response"]["userAttributes"],
+        json!({
+            "email": USER, "email_verified": "true", "given_name": "Ann", "phone_number": "+11112224444",
+            "birthdate": "1980-02-29", "custom:old_id": "17", "custom:vip": "true",
+        })
+    );
 }
 
 #[test]
