@@ -263,7 +263,9 @@ fn request(mut table: Table<'_, '_>) -> Request {
         form: table.map("form", |_, value: &String| check::template(value)),
         names: table.get("names").unwrap_or_default(),
         answers: Answers {
-            ok: table.checked("ok", some).unwrap_or_default(),
+            ok: table
+                .checked("ok", |ok: &Vec<Condition>| some(ok))
+                .unwrap_or_default(),
             not_found: table.get("not_found").unwrap_or_default(),
             wrong_password: table.get("wrong_password").unwrap_or_default(),
             not_eligible: table.get("not_eligible").unwrap_or_default(),
@@ -323,7 +325,7 @@ fn request(mut table: Table<'_, '_>) -> Request {
 }
 
 /// At least one condition: an answer that is never good migrates nobody.
-fn some(conditions: &Vec<Condition>) -> Result<(), String> {
+fn some(conditions: &[Condition]) -> Result<(), String> {
     match conditions.is_empty() {
         true => Err("must have at least one status".to_owned()),
         false => Ok(()),
