@@ -55,6 +55,7 @@ pub(crate) fn answer(shared: &Shared, call: &Call) -> Result<Answer, Refusal> {
         "policyName": name,
         "policyType": kind,
         "policyDocument": text("policyDocument"),
+        "selectionCriteria": text("selectionCriteria"),
         "scope": "ALL",
     });
     policies.insert(key, policy.clone());

@@ -3,7 +3,7 @@
 use jane_migrate_config::{HandlerSettings, SETTINGS_VARIABLE};
 use serde_json::Value;
 
-use super::{Said, check, holds, unless, with_qualifier, wrong};
+use super::{Said, check, holds, unless, wrong};
 use crate::facts::pool_facts;
 use crate::finding::Severity::{Error, Warning};
 use crate::resources::{FunctionState, RUNTIME, TRIGGER_TIMEOUT_S, is_ours, tag};
@@ -93,16 +93,12 @@ fn function_active<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
 
 /// Nobody signed in for weeks, and the first who does pays for it.
 fn inactive<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
-    let invoke = with_qualifier(
-        format!("lambda invoke --function-name {}", evidence.names.function),
-        evidence.trigger_qualifier().as_deref(),
-    );
     wrong(
         "the function sleeps: the next sign-in fails, and wakes it",
         "an active function",
         "inactive",
-        // What it answers does not matter.
-        evidence.aws(format_args!("{invoke} /dev/null")),
+        // Whoever invokes it wakes it; a probe is nobody's sign-in.
+        format!("{} --probe", evidence.ours("verify")),
     )
     .into()
 }

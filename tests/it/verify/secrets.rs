@@ -197,7 +197,8 @@ async fn one_secret_that_may_not_be_read_hides_no_other() {
     let config = format!(
         "[directory]\nkind = \"http\"\nsecrets = {{ a = {{ secretsmanager = \"{a}\" }}, b = {{ secretsmanager = \"{b}\" }} }}\n\
          [directory.authenticate]\nurl = \"https://directory.example/check\"\nheaders = {{ x-a = \"{{secrets.a}}\", x-b = \"{{secrets.b}}\" }}\n\
-         json = {{ user = \"{{username}}\", password = \"{{password}}\" }}\nok = [200]\nwrong_password = [401]\n"
+         json = {{ user = \"{{username}}\", password = \"{{password}}\" }}\nok = [200]\nwrong_password = [401]\n\
+         [attributes]\nemail = \"email\"\n"
     );
     let file = bench.corner.folder.path().join("migrate.toml");
     std::fs::write(file, config).unwrap();
