@@ -15,7 +15,7 @@ use crate::cli::Global;
 use crate::ids::{PoolId, function_name, log_group_name};
 use crate::settings::{self, Target};
 use crate::status::read::Log;
-use crate::status::{Facts, Status, page};
+use crate::status::{Facts, Kept, Status, page};
 use crate::ui::{self, Ui};
 
 pub(super) async fn run(global: &Global, args: &cli::Status, ui: &Ui) -> anyhow::Result<ExitCode> {
@@ -152,11 +152,11 @@ impl Watched {
         let clients = clients
             .with_context(|| format!("failed to read the app clients of user pool `{pool}`"))?;
         let failed = || format!("failed to read log group `{group}`");
-        if there.with_context(failed)?.is_none() {
+        let Some(there) = there.with_context(failed)? else {
             bail!(
                 "there is no log group `{group}`: nothing is deployed for user pool {pool}, or it was torn down with its log"
             );
-        }
+        };
         let log = log.with_context(failed)?;
         task.clear();
         Ok(Self {
@@ -168,6 +168,7 @@ impl Watched {
                 total_users: window.total_users,
                 closes: window.closes,
                 since,
+                kept: Kept::of(&there),
                 now_ms,
             },
             target,
