@@ -261,7 +261,7 @@ impl Planned {
     }
 
     pub(super) fn show(&self, ui: &Ui) {
-        ui.say(&ui::plan::render(
+        ui.show(&ui::plan::render(
             &self.plan,
             &self.session.observed.pool,
             &self.session.names.pool,

@@ -63,7 +63,7 @@ pub(super) async fn run(global: &Global, args: &cli::Status, ui: &Ui) -> anyhow:
             Err(error) => endings.broke_off(pool, error)?,
         }
     }
-    ui.say(&views(&statuses, |status| {
+    ui.show(&views(&statuses, |status| {
         ui::status::render(status, ui.width(), &ui.out)
     }));
     write_page(args, &statuses)?;
@@ -73,7 +73,7 @@ pub(super) async fn run(global: &Global, args: &cli::Status, ui: &Ui) -> anyhow:
     endings.finish()
 }
 
-/// Shows the pools again and again; a reading that fails is told, and the next one may do better.
+/// Shows the pools again and again, as long as somebody reads it; a reading that fails is told, and the next one may do better.
 async fn watch(
     pools: &mut [Watched],
     pause: Duration,
@@ -94,7 +94,10 @@ async fn watch(
             let whole = |status: &Status| ui::status::render(status, ui.width(), &ui.out);
             ui.redraw(&views(&statuses, whole));
         } else {
-            ui.say(&views(&statuses, ui::status::line));
+            ui.show(&views(&statuses, ui::status::line));
+        }
+        if !ui.is_read()? {
+            return Ok(());
         }
         failures.iter().for_each(|error| ui.error(error));
         sleep(pause).await;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::Styles;
+use super::printable::printable;
 
 const HEARTBEAT: Duration = Duration::from_secs(10);
 
@@ -31,6 +32,7 @@ impl Progress {
 
     /// A line on stderr, above whatever is being drawn.
     pub(super) fn line(&self, text: &str) {
+        let text = &*printable(text, self.styles.color);
         match &self.bars {
             Some(bars) => bars.suspend(|| write_line(text)),
             None => write_line(text),

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::Styles;
+use super::{Styles, one_line};
 use crate::status::entry::Class;
 use crate::status::outlook::Verdict;
 use crate::status::tally::Counts;
@@ -19,7 +19,7 @@ const SHOWN: usize = 5;
 pub fn render(status: &Status, width: usize, styles: &Styles) -> String {
     let width = width.clamp(60, 200);
     let mut text = String::new();
-    let title = format!("User pool {} ({})", status.pool, status.name);
+    let title = format!("User pool {} ({})", status.pool, one_line(&status.name));
     let _ = writeln!(text, "{}", styles.strong.apply_to(title));
     let _ = writeln!(
         text,
@@ -317,7 +317,7 @@ fn bar(n: u64, most: u64, room: usize) -> String {
 fn wrapped(line: &str, width: usize, further: usize) -> String {
     let mut text = String::new();
     let mut column = 0;
-    for word in line.split(' ') {
+    for word in line.split_whitespace() {
         let length = word.chars().count();
         if column == 0 {
             text.push_str("  ");

@@ -61,7 +61,11 @@ fn key_figures(page: &mut String, status: &Status) {
     let figures = [
         (
             "Migrated",
-            format!("{}{}", status.at_least(), thousands(status.progress.arrived)),
+            format!(
+                "{}{}",
+                status.at_least(),
+                thousands(status.progress.arrived)
+            ),
         ),
         (
             "Share of all",
