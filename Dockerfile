@@ -1,7 +1,7 @@
 # The program with prebuilt handlers for this image's own architecture, for machines without Rust:
 #
 #     docker build -t jane-migrate .
-#     docker run --rm -v "$PWD:/work" -v "$HOME/.aws:/home/operator/.aws:ro" -e AWS_PROFILE jane-migrate \
+#     docker run --rm -v "$PWD:/work" -v "$HOME/.aws:/home/jane/.aws:ro" -e AWS_PROFILE jane-migrate \
 #         deploy --pool us-east-1_AbC123456 --yes --artifact /usr/share/jane-migrate/handler-jane.zip
 #
 # `[function] architecture` must be the image's: arm64 for an image built on arm64.
@@ -24,10 +24,10 @@ FROM debian:bookworm-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --create-home operator
+    && useradd --create-home jane
 COPY --from=build /usr/local/bin/jane-migrate /usr/local/bin/
 COPY --from=build /handlers /usr/share/jane-migrate
 COPY LICENSE-APACHE LICENSE-MIT /usr/share/doc/jane-migrate/
-USER operator
+USER jane
 WORKDIR /work
 ENTRYPOINT ["jane-migrate"]

@@ -24,12 +24,11 @@ bad() {
 step() { echo && echo "== $*"; }
 # json EXPRESSION: evaluates a Python expression over the document `d` on standard input.
 json() { python3 -c 'import json, sys; d = json.load(sys.stdin); print(eval(sys.argv[1]))' "$1"; }
-# expect TEXT WHAT COMMAND...: runs the command; its output, good or bad, must hold the text.
+# expect TEXT WHAT COMMAND...: runs the command; it must succeed, and its output must hold the text.
 expect() {
     local text=$1 what=$2 out
     shift 2
-    out=$("$@" 2>&1)
-    if [[ $out == *"$text"* ]]; then ok "$what"; else bad "$what: $(tail -n 3 <<<"$out" | tr '\n' ' ')"; fi
+    if out=$("$@" 2>&1) && [[ $out == *"$text"* ]]; then ok "$what"; else bad "$what: $(tail -n 3 <<<"$out" | tr '\n' ' ')"; fi
 }
 sign_in() {
     aws cognito-idp initiate-auth --client-id "$client" --auth-flow "$1" --auth-parameters "$2" --output json
@@ -154,7 +153,7 @@ ok "roles $run-{deploy,verify,teardown}"
 sleep "${SETTLE:-15}" # what IAM was told reaches everyone
 
 step "Deploy"
-expect "$new" "deploy suffices with its policy (iam:PassRole on the SMS role included)" \
+expect "now migrate" "deploy suffices with its policy (iam:PassRole on the SMS role included)" \
     as deploy jane-migrate deploy --pool "$new" --enable-password-auth --yes
 expect "No changes" "a second run has nothing to do" as deploy jane-migrate plan --pool "$new" --enable-password-auth
 expect '"ok": true' "verify suffices with its policy, and everything holds" as verify jane-migrate verify --pool "$new" --format json
@@ -183,7 +182,7 @@ fi
 expect CodeDeliveryDetails "forgot password sends a code" aws cognito-idp forgot-password --client-id "$client" --username "$customer" --output json
 
 step "Teardown"
-expect "$new" "teardown suffices with its policy" as teardown jane-migrate teardown --pool "$new" --yes --force
+expect "Nothing of jane-migrate is left" "teardown suffices with its policy" as teardown jane-migrate teardown --pool "$new" --yes --force
 for what in pool client; do
     if [ "$what" = pool ]; then after=$(describe) before=$folder/before.json; else after=$(describe_client) before=$folder/client-before.json; fi
     changed=$(python3 -c '
@@ -194,5 +193,12 @@ same = lambda a, b: (a or None) == (b or None) or (isinstance(a, list) and isins
 print(sorted(k for k in before.keys() | after.keys() if k not in skip and not same(before.get(k), after.get(k))))' "$before" "$after")
     if [ "$changed" = "[]" ]; then ok "the $what is what it was"; else bad "the $what changed: $changed"; fi
 done
-left=$(aws lambda get-function --function-name "jane-migrate-$new" 2>&1)
-if [[ $left == *ResourceNotFound* ]]; then ok "no function is left"; else bad "a function is left: $left"; fi
+gone() { # gone WHAT SIGN COMMAND...: the command's words must have the sign of something that is not there
+    local what=$1 sign=$2 out
+    shift 2
+    out=$("$@" 2>&1)
+    if [[ $out == *"$sign"* ]]; then ok "no $what is left"; else bad "a $what is left: $(tail -n 3 <<<"$out" | tr '\n' ' ')"; fi
+}
+gone function ResourceNotFound aws lambda get-function --function-name "jane-migrate-$new"
+gone role NoSuchEntity aws iam get-role --role-name "jane-migrate-$new"
+gone "log group" '[]' aws logs describe-log-groups --log-group-name-prefix "/aws/lambda/jane-migrate-$new" --query logGroups --output json

@@ -11,7 +11,7 @@ use crate::document::{ClientDocument, PoolDocument};
 use crate::ids::{Names, PoolArn, PoolId, function_name, log_group_name};
 use crate::permission::Policy;
 use crate::plan::Observed;
-use crate::resources::{opened_clients, tag};
+use crate::resources::{Record, tag};
 
 /// Clients described at once; Cognito throttles reads too.
 const CLIENTS_AT_ONCE: usize = 8;
@@ -24,17 +24,24 @@ pub async fn observe(
     region: &str,
     clients: Option<&[String]>,
 ) -> anyhow::Result<(Names, Observed)> {
-    // Names need no account, so nothing waits for the pool's ARN but the log group's tags.
+    // Names need no account, so nothing waits for the pool's ARN.
     let function = function_name(pool_id, region);
     let log_group = log_group_name(&function);
-    let (pool, mfa, ids, function, policy, role, group) = tokio::join!(
+    let described = async {
+        let ids = client_ids(aws, pool_id, clients)
+            .await
+            .with_context(|| format!("failed to read the app clients of user pool `{pool_id}`"))?;
+        let described = describe_clients(aws, pool_id, &ids, clients).await?;
+        Ok::<_, anyhow::Error>((ids, described))
+    };
+    let (pool, mfa, described, function, policy, role, group) = tokio::join!(
         aws.describe_pool(pool_id),
         aws.mfa_config(pool_id),
-        client_ids(aws, pool_id, clients),
+        described,
         aws.function(&function),
         aws.policy(&function),
         aws.role(&function),
-        aws.log_group_settings(&log_group),
+        aws.tagged_log_group(&log_group),
     );
     let pool = pool.map_err(|error| unreadable_pool(error, pool_id, region))?;
     let arn: PoolArn = pool
@@ -49,25 +56,22 @@ pub async fn observe(
     let role = role.with_context(|| failed("role", &names.function))?;
     let group = group.with_context(|| failed("log group", &names.log_group))?;
     let mfa = mfa.with_context(|| failed("the MFA settings of user pool", pool_id.as_str()))?;
-    let mut ids = ids.with_context(|| failed("the app clients of user pool", pool_id.as_str()))?;
-    if let Some(function) = &function {
-        ids.extend(opened_clients(&function.function.tags).into_keys());
-    }
-    ids.sort();
-    ids.dedup();
-
-    let tags = async {
-        match group {
-            Some(group) => aws.with_tags(group, &names.log_group_arn).await.map(Some),
-            None => Ok(None),
-        }
-    };
-    let (clients, log_group) = tokio::join!(describe_clients(aws, pool_id, &ids, clients), tags);
+    let (ids, mut clients) = described?;
+    // One whose flows deploy opened and that is no longer named: teardown closes them again.
+    let record = Record::of(function.as_ref(), role.as_ref(), &names.pool);
+    let others: Vec<String> = record
+        .opened
+        .into_keys()
+        .filter(|id| !ids.contains(id))
+        .collect();
+    clients.extend(describe_clients(aws, pool_id, &others, None).await?);
+    clients.sort_by(|a, b| a.id().cmp(b.id()));
+    clients.dedup_by(|a, b| a.id() == b.id());
     let observed = Observed {
         pool,
         mfa,
-        clients: clients?,
-        log_group: log_group.with_context(|| failed("log group", &names.log_group))?,
+        clients,
+        log_group: group,
         role,
         function,
         policy,

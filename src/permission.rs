@@ -57,6 +57,15 @@ pub fn is_for_pool(statement: &Value, pool: &PoolArn) -> bool {
         .is_some_and(|account| account == pool.account)
 }
 
+/// Whether Cognito is among those whom the statement is about.
+pub fn names_cognito(statement: &Value) -> bool {
+    let services = &statement["Principal"]["Service"];
+    services == COGNITO
+        || services
+            .as_array()
+            .is_some_and(|services| services.iter().any(|service| service == COGNITO))
+}
+
 fn allows_only_cognito(statement: &Value) -> bool {
     statement["Effect"] == "Allow"
         && only(&statement["Principal"]["Service"]) == Some(COGNITO)

@@ -163,6 +163,8 @@ pub enum Operation {
         code: bool,
         /// Its reserved concurrency differs.
         concurrency: bool,
+        /// Lambda is in the middle of something, which is waited for.
+        settling: bool,
         /// Our tags that it should no longer have.
         untag: Vec<String>,
     },
@@ -197,13 +199,12 @@ impl Operation {
             | Self::CreateRole(_)
             | Self::UpdateRole { .. } => 0,
             Self::CreateFunction(_) | Self::UpdateFunction { .. } => 1,
-            Self::AllowInvoke { .. } => 2,
-            Self::Probe => 3,
-            Self::UpdateClient(..) => 4,
-            Self::UpdatePool(..) => 5,
-            Self::RemovePermission => 6,
-            Self::DeleteFunction => 7,
-            Self::DeleteRole(_) | Self::DeleteLogGroup => 8,
+            Self::AllowInvoke { .. } | Self::Probe => 2,
+            Self::UpdateClient(..) => 3,
+            Self::UpdatePool(..) => 4,
+            Self::RemovePermission => 5,
+            Self::DeleteFunction => 6,
+            Self::DeleteRole(_) | Self::DeleteLogGroup => 7,
         }
     }
 
@@ -327,14 +328,19 @@ impl Plan {
 }
 
 fn refuse(plan: &mut Plan, resource: Resource, name: &str, refusal: &Refusal) {
-    let decide = refusal.reasons().iter().find_map(|reason| match reason {
-        Reason::Unknown { member } => Some(member.as_str()),
-        Reason::Contradiction { member, .. } => Some(member),
-        _ => None,
-    });
-    let fix = match decide {
-        Some(member) => format!("`--unknown {member}=carry` or `--unknown {member}=drop`"),
-        None => "change it as the message says".to_owned(),
+    let undecided: Vec<String> = refusal
+        .reasons()
+        .iter()
+        .filter_map(|reason| match reason {
+            Reason::Unknown { member } => Some(member.as_str()),
+            Reason::Contradiction { member, .. } => Some(member),
+            _ => None,
+        })
+        .map(|member| format!("`--unknown {member}=carry` or `--unknown {member}=drop`"))
+        .collect();
+    let fix = match &undecided[..] {
+        [] => "change it as the message says".to_owned(),
+        decisions => decisions.join(", and "),
     };
     plan.conflict(resource, name, refusal.to_string(), fix);
 }

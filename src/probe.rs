@@ -1,11 +1,13 @@
-//! The events that try a function when no customer does, and what the answer to a probe must look like. Pure.
+//! The events that try a function when no customer does, and what the answer to a probe must look like.
 
 use anyhow::{Context, bail};
 use jane_migrate_handler::event::TRIAL;
 use serde_json::{Value, json};
 
+use crate::aws::Aws;
 use crate::aws::lambda::Invocation;
-use crate::ids::PoolArn;
+use crate::failure::Failure;
+use crate::ids::{PoolArn, PoolId};
 
 /// What made Cognito call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +69,28 @@ pub fn event_for(pool: &PoolArn, client: &str, user: &str, password: Option<&str
             "desiredDeliveryMediums": null,
         },
     })
+}
+
+/// Invokes the function with the event, and judges its answer.
+pub async fn ask(aws: &Aws, function: &str, event: &Value) -> anyhow::Result<()> {
+    let answer = aws
+        .invoke(function, event)
+        .await
+        .with_context(|| format!("failed to invoke function `{function}`"))?;
+    judge(event, &answer)
+        .with_context(|| format!("function `{function}` does not answer as it should"))
+}
+
+/// What it means that a function fails which customers reach.
+pub fn outage(pool: &PoolId) -> Failure {
+    Failure::new(
+        format!(
+            "the trigger of user pool `{pool}` calls this function: customers who have not come over cannot sign in now"
+        ),
+        format!(
+            "mend the cause and deploy again, or go back to the configuration or version that worked; `jane-migrate teardown --pool {pool} --force` detaches the trigger"
+        ),
+    )
 }
 
 /// A user nobody knows must not be migrated: the event comes back with its response untouched.

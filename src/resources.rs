@@ -375,8 +375,42 @@ pub fn is_ours(tags: &Tags, pool: &PoolArn) -> bool {
     tags.get(tag::POOL) == Some(&pool.to_string())
 }
 
-/// The clients whose flows deploy opened, with the record that undoes it, from the function's tags.
-pub fn opened_clients(tags: &Tags) -> BTreeMap<String, String> {
+/// What deploy changed of the pool and its clients, for teardown to take back. It stands in the function's tags, and in the
+/// role's for the day when somebody deletes the function.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Record {
+    /// The clients whose flows were opened, each with the word that undoes it.
+    pub opened: BTreeMap<String, String>,
+    /// The trigger that ours replaced.
+    pub replaced_trigger: Option<String>,
+}
+
+impl Record {
+    /// Reads the record: the function's, or the role's where there is no function of ours.
+    pub fn of(function: Option<&ObservedFunction>, role: Option<&Role>, pool: &PoolArn) -> Self {
+        let function = function.map(|function| &function.function.tags);
+        let role = role.map(|role| &role.tags);
+        [function, role]
+            .into_iter()
+            .flatten()
+            .find(|tags| is_ours(tags, pool))
+            .map(|tags| Self {
+                opened: opened_clients(tags),
+                replaced_trigger: tags.get(tag::REPLACED_TRIGGER).cloned(),
+            })
+            .unwrap_or_default()
+    }
+
+    /// The tags that keep it.
+    pub fn tags(&self) -> Tags {
+        let mut tags = opened_clients_tags(&self.opened);
+        let replaced = self.replaced_trigger.clone();
+        tags.extend(replaced.map(|arn| (tag::REPLACED_TRIGGER.to_owned(), arn)));
+        tags
+    }
+}
+
+fn opened_clients(tags: &Tags) -> BTreeMap<String, String> {
     tags.iter()
         .filter(|(key, _)| key.starts_with(tag::OPENED_CLIENTS))
         .flat_map(|(_, value)| value.split(' '))
@@ -385,8 +419,8 @@ pub fn opened_clients(tags: &Tags) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The tags that keep those clients: as many to a value as its 256 characters hold.
-pub fn opened_clients_tags(opened: &BTreeMap<String, String>) -> Tags {
+/// As many to a value as its 256 characters hold.
+fn opened_clients_tags(opened: &BTreeMap<String, String>) -> Tags {
     let mut values: Vec<String> = Vec::new();
     for (client, record) in opened {
         let entry = format!("{client}={record}");

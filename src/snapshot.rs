@@ -68,19 +68,24 @@ pub struct Kept {
     pub mfa: Value,
     /// Its clients.
     pub clients: Vec<ClientDocument>,
+    /// Whether it is as it was kept, by the digest in its name.
+    pub untouched: bool,
 }
 
 /// Reads a snapshot.
 pub fn read(path: &Path) -> anyhow::Result<Kept> {
     let failed = || format!("failed to read the snapshot `{}`", path.display());
     let text = std::fs::read(path).with_context(failed)?;
+    let digest = hex(&Sha256::digest(&text));
     let mut snapshot: Value = serde_json::from_slice(&text).with_context(failed)?;
     let pool = PoolDocument::from_json(snapshot["UserPool"].take()).with_context(failed)?;
     let clients = match snapshot["UserPoolClients"].take() {
         Value::Array(clients) => clients,
         _ => Vec::new(),
     };
+    let name = file_name(pool.id(), &digest);
     Ok(Kept {
+        untouched: path.file_name().is_some_and(|file| *file == *name),
         id: pool
             .id()
             .parse()

@@ -66,7 +66,7 @@ impl Run<'_> {
             },
         };
         self.write(what, &rewrite.update, &seen).await?;
-        let mut changed = self.unintended(what, &rewrite.update, &seen).await.context(
+        let (mut changed, mut proof) = self.unintended(what, &rewrite.update, &seen).await.context(
             "the update was made, but could not be read back to prove that nothing else changed",
         )?;
         if only_flows(&changed) && rewrite.update.body().get(FLOWS).is_none() {
@@ -74,14 +74,14 @@ impl Run<'_> {
             let mut body = rewrite.update.body().clone();
             body[FLOWS] = json!([]);
             self.send(what, &body).await?;
-            changed = self.unintended(what, &rewrite.update, &seen).await?;
+            (changed, proof) = self.unintended(what, &rewrite.update, &seen).await?;
         }
         if changed.is_empty() {
             return Ok(());
         }
-        let back = self.put_back(what, &rewrite.back, &seen).await;
+        let back = self.put_back(what, &rewrite.back, &seen, &proof).await;
         Err(back.context(format!(
-            "the update changed more than it was to:\n{}",
+            "the update changed more than it was to, or somebody else changed it at that moment:\n{}",
             listed(&changed)
         )))
     }
@@ -134,8 +134,24 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Puts the old settings back and says how that went.
-    async fn put_back(&self, what: Document<'_>, back: &Update, seen: &Reading) -> anyhow::Error {
+    /// Puts the old settings back and says how that went. What has moved since it was read to be `proof` is in somebody else's
+    /// hands, and is left there.
+    async fn put_back(
+        &self,
+        what: Document<'_>,
+        back: &Update,
+        seen: &Reading,
+        proof: &Reading,
+    ) -> anyhow::Error {
+        if let Ok(now) = self.read(what).await
+            && let Some(moved) = moved(proof, &now)
+        {
+            return anyhow!(
+                "somebody else is changing the {} at this moment, so nothing was put back:\n{moved}{}",
+                what.kind(),
+                self.by_hand(),
+            );
+        }
         let started = Instant::now();
         let mut tries = 0;
         loop {
@@ -148,7 +164,7 @@ impl Run<'_> {
                 continue;
             }
             let left = self.unintended(what, back, seen).await;
-            return match (sent, left) {
+            return match (sent, left.map(|(left, _)| left)) {
                 (_, Ok(left)) if left.is_empty() => {
                     anyhow!(
                         "the old settings were put back, and the {} is as it was",
@@ -174,26 +190,29 @@ impl Run<'_> {
 
     /// How a person puts the settings back.
     fn by_hand(&self) -> String {
-        match &self.inputs.snapshot {
-            Some(snapshot) => format!(
-                "; `jane-migrate restore --snapshot {}` puts them back",
-                snapshot.path.display()
+        let taken = self.inputs.snapshot.as_ref();
+        let file = taken
+            .map(|snapshot| snapshot.path.display().to_string())
+            .or_else(|| self.inputs.kept.clone());
+        match file {
+            Some(file) => format!(
+                "\n`jane-migrate restore --snapshot {file}` shows how it differs from what it was at first, and puts that back"
             ),
             None => String::new(),
         }
     }
 
-    /// What differs now from what the update was to achieve.
+    /// What differs now from what the update was to achieve, and what was read to see it.
     async fn unintended(
         &self,
         what: Document<'_>,
         update: &Update,
         seen: &Reading,
-    ) -> Result<Vec<Difference>, AwsError> {
+    ) -> Result<(Vec<Difference>, Reading), AwsError> {
         let now = self.read(what).await?;
         let mut found = update.differences(&now.document);
         found.extend(differences(&seen.mfa, &now.mfa));
-        Ok(found)
+        Ok((found, now))
     }
 
     async fn read(&self, what: Document<'_>) -> Result<Reading, AwsError> {
@@ -252,17 +271,24 @@ fn took_effect(update: &Update, seen: &Reading, now: &Reading) -> bool {
 
 /// Nothing is written over somebody else's change.
 fn unchanged(seen: &Reading, now: &Reading) -> anyhow::Result<()> {
+    match moved(seen, now) {
+        None => Ok(()),
+        Some(what) => bail!(
+            "it was changed by somebody else since the plan was made, so nothing was written to it:\n{what}\nrun the command again to plan with what is there now"
+        ),
+    }
+}
+
+/// What somebody changed between two readings.
+fn moved(seen: &Reading, now: &Reading) -> Option<String> {
     let mut changed = differences(&seen.document, &now.document);
     changed.extend(differences(&seen.mfa, &now.mfa));
     let date = "LastModifiedDate";
-    let what = match &changed[..] {
-        [] if seen.document.get(date) == now.document.get(date) => return Ok(()),
-        [] => format!("  {date}"),
-        changed => listed(changed),
-    };
-    bail!(
-        "it was changed by somebody else since the plan was made, so nothing was written to it:\n{what}\nrun the command again to plan with what is there now"
-    )
+    match &changed[..] {
+        [] if seen.document.get(date) == now.document.get(date) => None,
+        [] => Some(format!("  {date}")),
+        changed => Some(listed(changed)),
+    }
 }
 
 fn only_flows(changed: &[Difference]) -> bool {

@@ -5,6 +5,7 @@ mod documents;
 mod steps;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, StreamExt};
@@ -15,6 +16,7 @@ use tokio::sync::watch;
 use crate::aws::Aws;
 use crate::ids::Names;
 use crate::plan::{Action, Change, Operation, Plan, Resource};
+use crate::resources::Function;
 use crate::snapshot::Snapshot;
 
 /// What applying needs beyond the plan.
@@ -26,8 +28,21 @@ pub struct Inputs {
     pub snapshot: Option<Snapshot>,
     /// The pool's MFA settings as observed, to prove that they stay.
     pub mfa: Value,
-    /// The event to try the function with before the trigger goes live.
-    pub probe: Option<Value>,
+    /// How the function is tried before the trigger goes live.
+    pub probe: Option<Probe>,
+    /// The snapshot kept before the first change of all, where it was an earlier run's: its file.
+    pub kept: Option<String>,
+}
+
+/// A try of the function.
+#[derive(Debug)]
+pub struct Probe {
+    /// The event to invoke it with.
+    pub event: Value,
+    /// The pool's trigger calls it already.
+    pub live: bool,
+    /// Its settings before this run, where they worked and the run changes them.
+    pub before: Option<Function>,
 }
 
 /// A built handler. Cheap to clone: pools of one kind share its bytes.
@@ -192,7 +207,7 @@ struct Run<'a> {
     tell: &'a (dyn Fn(Event<'_>) + Sync),
 }
 
-/// Applies the plan. Steps of one stage run side by side; a failure ends the run after its stage.
+/// Applies the plan. Steps of one stage run side by side; after a failure no other is begun.
 pub async fn apply(
     aws: &Aws,
     names: &Names,
@@ -218,32 +233,30 @@ pub async fn apply(
             operation: Operation::Probe,
         };
         let at =
-            changes.partition_point(|change| change.operation.stage() < probe.operation.stage());
+            changes.partition_point(|change| change.operation.stage() <= probe.operation.stage());
         changes.insert(at, probe);
     }
     let mut report = Report::without_steps(&plan.pool, RunResult::Done);
-    let mut stages = changes.chunk_by(|a, b| a.operation.stage() == b.operation.stage());
-    for stage in stages.by_ref() {
-        let asked = interrupt.requested();
-        if report.error.is_some() || asked.is_some() {
-            report.steps.extend(stage.iter().map(not_tried));
-            if report.error.is_none() {
-                report.result = match asked {
-                    Some(Signal::Terminate) => RunResult::Terminated,
-                    _ => RunResult::Interrupted,
-                };
-            }
-            continue;
-        }
+    for stage in changes.chunk_by(|a, b| a.operation.stage() == b.operation.stage()) {
+        // Steps that are under way are finished; after a failure or a signal no other begins.
+        let failed = AtomicBool::new(report.error.is_some());
         let results: Vec<_> = stream::iter(stage)
-            .map(|change| run.step(change))
+            .map(async |change| {
+                if failed.load(Ordering::Relaxed) || interrupt.requested().is_some() {
+                    return None;
+                }
+                let result = run.step(change).await;
+                failed.fetch_or(result.is_err(), Ordering::Relaxed);
+                Some(result)
+            })
             .buffered(SIDE_BY_SIDE)
             .collect()
             .await;
         for (change, result) in stage.iter().zip(results) {
             let (result, error) = match result {
-                Ok(()) => (StepResult::Done, None),
-                Err(error) => (StepResult::Failed, Some(error)),
+                None => (StepResult::NotTried, None),
+                Some(Ok(())) => (StepResult::Done, None),
+                Some(Err(error)) => (StepResult::Failed, Some(error)),
             };
             report.steps.push(Step {
                 result,
@@ -257,6 +270,12 @@ pub async fn apply(
                 report.result = RunResult::Failed;
             }
         }
+    }
+    if report.error.is_none() && report.count(StepResult::NotTried) > 0 {
+        report.result = match interrupt.requested() {
+            Some(Signal::Terminate) => RunResult::Terminated,
+            _ => RunResult::Interrupted,
+        };
     }
     report
 }

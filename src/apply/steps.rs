@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
-use super::{Code, Event, Run};
+use super::{Code, Event, Probe, Run};
 use crate::aws::{AwsError, Kind};
 use crate::ids::{STAND_IN_ID, STATEMENT_ID};
 use crate::permission;
@@ -178,6 +178,7 @@ impl Run<'_> {
             configuration,
             code,
             concurrency,
+            settling,
             untag,
         } = &change.operation
         else {
@@ -185,6 +186,13 @@ impl Run<'_> {
         };
         let name = &function.name;
         let failed = || format!("failed to update function `{name}`");
+        if *settling {
+            (self.tell)(Event::Waiting(change, "for Lambda to make it ready"));
+            self.aws
+                .settled(name, FUNCTION_PATIENCE)
+                .await
+                .with_context(failed)?;
+        }
         if *configuration {
             self.until_lambda_takes_it(change, || self.aws.configure_function(function))
                 .await
@@ -313,18 +321,36 @@ impl Run<'_> {
         }
     }
 
+    /// Tries the function. Where customers reach it already, settings with which it does not answer are taken back.
     pub(super) async fn probe(&self) -> anyhow::Result<()> {
-        let Some(event) = &self.inputs.probe else {
+        let Some(Probe {
+            event,
+            live,
+            before,
+        }) = &self.inputs.probe
+        else {
             return Ok(());
         };
         let name = &self.names.function;
-        let answer = self
-            .aws
-            .invoke(name, event)
-            .await
-            .with_context(|| format!("failed to invoke function `{name}`"))?;
-        probe::judge(event, &answer)
-            .with_context(|| format!("function `{name}` does not answer as it should"))
+        let Err(error) = probe::ask(self.aws, name, event).await else {
+            return Ok(());
+        };
+        if !live {
+            return Err(error);
+        }
+        if let Some(before) = before {
+            let back = async {
+                self.aws.configure_function(before).await?;
+                self.aws.settled(name, FUNCTION_PATIENCE).await?;
+                probe::ask(self.aws, name, event).await
+            };
+            if back.await.is_ok() {
+                return Err(error.context(
+                    "with the new settings the function fails, so it has its earlier ones back and answers",
+                ));
+            }
+        }
+        Err(error.context(probe::outage(&self.names.pool.id)))
     }
 
     pub(super) async fn remove_permission(&self) -> anyhow::Result<()> {

@@ -157,11 +157,6 @@ where
                 message.trim_end_matches('.').to_owned(),
             )
         }
-        SdkError::TimeoutError(_) => failure(
-            Kind::NoAnswer,
-            "timeout",
-            "no answer in time; the call may or may not have taken effect".into(),
-        ),
         SdkError::ResponseError(unread) if unread.raw().status().as_u16() >= 400 => {
             // A page of a proxy on the way.
             let status = unread.raw().status().as_u16();
@@ -191,6 +186,13 @@ where
             }
             if matches!(other, SdkError::ConstructionFailure(_)) {
                 return failure(Kind::Refused, "request not made", chain);
+            }
+            if chain.contains("read timeout") {
+                return failure(
+                    Kind::NoAnswer,
+                    "timeout",
+                    "no answer in time; the call may or may not have taken effect".into(),
+                );
             }
             let lost = chain.contains("connection closed")
                 || chain.contains("reset")

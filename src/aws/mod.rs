@@ -111,7 +111,8 @@ impl Aws {
             .timeout_config(
                 TimeoutConfig::builder()
                     .connect_timeout(Duration::from_secs(5))
-                    .operation_attempt_timeout(connection.timeout.unwrap_or(TIMEOUT))
+                    // Of the answer alone: an attempt has the wait for its turn in it, too.
+                    .read_timeout(connection.timeout.unwrap_or(TIMEOUT))
                     .build(),
             );
         if let Some(profile) = &connection.profile {

@@ -44,25 +44,11 @@ async fn arn(target: Target, account: Option<&str>) -> anyhow::Result<PoolArn> {
         pool, connection, ..
     } = target;
     if let Some(account) = account {
-        return Ok(PoolArn {
-            partition: partition(&connection.region).to_owned(),
-            region: connection.region,
-            account: account.to_owned(),
-            id: pool,
-        });
+        return Ok(PoolArn::new(pool, connection.region, account.to_owned()));
     }
     let described = Aws::connect(&connection).await.describe_pool(&pool).await;
     let described = described.with_context(|| {
         format!("failed to read the account of user pool `{pool}` (--account spares the question)")
     })?;
     described.arn().parse().map_err(anyhow::Error::msg)
-}
-
-/// The partition that a Region is in.
-fn partition(region: &str) -> &'static str {
-    match region.split('-').next() {
-        Some("cn") => "aws-cn",
-        Some("us") if region.starts_with("us-gov-") => "aws-us-gov",
-        _ => "aws",
-    }
 }

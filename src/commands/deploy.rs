@@ -8,12 +8,12 @@ use serde::Serialize;
 use super::many::{Ending, Endings, each};
 use super::session::{self, Codes, Operator, Planned, Session};
 use super::{ending, verify};
-use crate::apply::{Inputs, Report, RunResult};
+use crate::apply::{Inputs, Probe, Report, RunResult};
 use crate::cli::{Deploy, Global};
 use crate::finding::Finding;
 use crate::plan::{Operation, Plan};
 use crate::probe::{self, Source};
-use crate::resources::tag;
+use crate::resources::FunctionState;
 use crate::settings::{self, Loaded};
 use crate::snapshot::{self, Snapshot};
 use crate::ui::Ui;
@@ -37,7 +37,8 @@ pub(super) async fn run(global: &Global, args: &Deploy, ui: &Ui) -> anyhow::Resu
     let targets = settings::targets(global, &args.pools, Some(&loaded.config))?;
     let mut endings = Endings::new(ui, &targets, Ending::Failed);
     let several = targets.len() > 1;
-    let planned = session::plan_deploys(targets, &loaded.config, &args.allow, &mut codes, ui).await;
+    let mut planned =
+        session::plan_deploys(targets, &loaded.config, &args.allow, &mut codes, ui).await;
     for (_, planned) in &planned {
         if let Ok(planned) = planned {
             planned.show(ui);
@@ -47,14 +48,14 @@ pub(super) async fn run(global: &Global, args: &Deploy, ui: &Ui) -> anyhow::Resu
     let operator = Operator::listen(several, ui)?;
     // Whatever can fail without AWS fails before anything is changed.
     if agreed {
-        for (_, planned) in &planned {
-            if let Ok(planned) = planned
-                && !planned.plan.is_blocked()
-                && planned.plan.needs_code()
+        for (_, planned) in &mut planned {
+            if let Ok(ready) = planned
+                && !ready.plan.is_blocked()
+                && ready.plan.needs_code()
             {
-                let build = codes.build(planned.config(&loaded.config), ui);
-                if let Some(built) = operator.unless_stopped(build).await {
-                    built?;
+                let build = codes.build(ready.config(&loaded.config), ui);
+                if let Some(Err(error)) = operator.unless_stopped(build).await {
+                    *planned = Err(error);
                 }
             }
         }
@@ -112,9 +113,17 @@ impl Deploying<'_> {
         }
         if plan.changes.is_empty() {
             let path = &self.loaded.path;
-            let findings = verify::recheck(&session, config, path, self.ui).await?;
+            let answers = async {
+                match probe_event(&session).filter(|_| !self.args.no_probe) {
+                    Some(event) => probe::ask(&session.aws, &session.names.function, &event).await,
+                    None => Ok(()),
+                }
+            };
+            let (findings, answers) =
+                tokio::join!(verify::recheck(&session, config, path, self.ui), answers);
+            answers.map_err(|error| error.context(probe::outage(&session.names.pool.id)))?;
             return Ok(Document {
-                findings,
+                findings: findings?,
                 ..ended(RunResult::NothingToDo, None)
             });
         }
@@ -128,9 +137,8 @@ impl Deploying<'_> {
                 false => keep_snapshot(&session, self.loaded, &plan, self.ui)?,
             },
             mfa: session.observed.mfa.clone(),
-            probe: (!self.args.no_probe)
-                .then(|| probe_event(&session, &plan))
-                .flatten(),
+            probe: try_out(&session, &plan).filter(|_| !self.args.no_probe),
+            kept: session.kept_snapshot(),
         };
         let report = session.apply(&plan, &inputs, &self.operator, self.ui).await;
         let findings = match report.result {
@@ -182,25 +190,20 @@ impl Deploying<'_> {
     }
 }
 
-/// The first deploy of a pool keeps it as it was.
+/// The first deploy of a pool keeps it as it was, and a later one again that changes a client for the first time.
 fn keep_snapshot(
     session: &Session,
     loaded: &Loaded,
     plan: &Plan,
     ui: &Ui,
 ) -> anyhow::Result<Option<Snapshot>> {
-    let touches_pool = plan.changes.iter().any(|change| {
-        matches!(
-            change.operation,
-            Operation::UpdatePool(..) | Operation::UpdateClient(..)
-        )
+    let first = session.kept_snapshot().is_none();
+    let due = plan.changes.iter().any(|change| match &change.operation {
+        Operation::UpdateClient(..) => true,
+        Operation::UpdatePool(..) => first,
+        _ => false,
     });
-    let kept = session
-        .observed
-        .function
-        .as_ref()
-        .is_some_and(|function| function.function.tags.contains_key(tag::SNAPSHOT));
-    if !touches_pool || kept {
+    if !due {
         return Ok(None);
     }
     let folder = settings::snapshot_folder(&loaded.path);
@@ -209,27 +212,45 @@ fn keep_snapshot(
         "  the pool as it is now is kept in {}",
         snapshot.path.display()
     ));
-    Ok(Some(snapshot))
+    // The tag goes on naming the first: the pool as nobody had touched it.
+    Ok(Some(snapshot).filter(|_| first))
 }
 
-/// The event that tries the function, where the plan changes what a customer would meet. Without an app client there is nobody
-/// to try it as.
-fn probe_event(session: &Session, plan: &Plan) -> Option<serde_json::Value> {
-    let touched = plan.changes.iter().any(|change| {
-        matches!(
-            change.operation,
-            Operation::CreateFunction(_)
-                | Operation::UpdateFunction { .. }
-                | Operation::UpdatePool(..)
-        )
-    });
-    let client = session.observed.clients.first()?;
-    touched.then(|| {
-        probe::event(
-            &session.names.pool,
-            client.id(),
-            Source::SignIn,
-            &session::nonce(),
-        )
+/// How the function is tried, where the plan changes what a customer would meet. Without an app client there is nobody to try it
+/// as.
+fn try_out(session: &Session, plan: &Plan) -> Option<Probe> {
+    let mut touched = false;
+    let mut configured = false;
+    for change in &plan.changes {
+        match change.operation {
+            Operation::UpdateFunction { configuration, .. } => {
+                touched = true;
+                configured = configuration;
+            }
+            Operation::CreateFunction(_) | Operation::UpdatePool(..) => touched = true,
+            _ => {}
+        }
+    }
+    let names = &session.names;
+    let trigger = session.observed.pool.user_migration();
+    let worked = session
+        .observed
+        .function
+        .as_ref()
+        .filter(|found| configured && found.state == FunctionState::Ready);
+    touched.then_some(Probe {
+        event: probe_event(session)?,
+        live: trigger.is_some_and(|arn| names.is_our_function(arn)),
+        before: worked.map(|found| found.function.clone()),
     })
+}
+
+fn probe_event(session: &Session) -> Option<serde_json::Value> {
+    let client = session.observed.clients.first()?;
+    Some(probe::event(
+        &session.names.pool,
+        client.id(),
+        Source::SignIn,
+        &session::nonce(),
+    ))
 }

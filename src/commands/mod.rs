@@ -72,6 +72,8 @@ fn show_ending(report: &Report, ui: &Ui, command: &str) -> bool {
     };
     match report.result {
         RunResult::Done | RunResult::NothingToDo => return true,
+        // Told with the plan, or with the answer.
+        RunResult::Blocked | RunResult::Declined => {}
         RunResult::Interrupted | RunResult::Terminated => {
             ui.warn(&format!("interrupted: {counted}"))
         }

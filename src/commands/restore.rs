@@ -16,6 +16,11 @@ use crate::ui::Ui;
 
 pub(super) async fn run(global: &Global, args: &Restore, ui: &Ui) -> anyhow::Result<ExitCode> {
     let kept = snapshot::read(&args.snapshot)?;
+    if !kept.untouched {
+        ui.warn(
+            "this file is not as deploy kept it: it was edited or renamed since; look at the plan",
+        );
+    }
     let loaded = settings::load_if_there(global)?;
     let pools = Pools {
         pools: vec![kept.id.clone()],

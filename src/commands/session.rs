@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
 use jane_migrate_config::{Config, Date, HandlerSettings};
+use serde_json::Value;
 
 use super::many::each;
 use super::signals::Signals;
@@ -15,14 +16,15 @@ use crate::apply::{Code, Event, Inputs, Interrupt, Report, RunResult, apply};
 use crate::artifact::{self, Artifact, Progress};
 use crate::aws::{Aws, Connections};
 use crate::cli::Allow;
-use crate::document::ClientDocument;
+use crate::document::{ClientDocument, Decisions};
 use crate::facts::pool_facts;
-use crate::finding::Finding;
+use crate::finding::{Finding, Severity};
 use crate::ids::{Names, PoolId};
 use crate::observe::{observe, observe_without_pool};
 use crate::plan::{self, Allowed, Change, Observed, Plan};
-use crate::resources::Desired;
+use crate::resources::{Desired, tag};
 use crate::settings::{self, Target};
+use crate::snapshot;
 use crate::suitability::{self, Subject};
 use crate::ui::{self, Task, Ui};
 
@@ -90,6 +92,13 @@ impl Session {
         HandlerSettings::new(config, &pool_facts(&self.observed.pool, &self.observed.mfa))
     }
 
+    /// The file of the snapshot that the first deploy kept, wherever that was.
+    pub(super) fn kept_snapshot(&self) -> Option<String> {
+        let tags = &self.observed.function.as_ref()?.function.tags;
+        let digest = tags.get(tag::SNAPSHOT)?;
+        Some(snapshot::file_name(self.names.pool.id.as_str(), digest))
+    }
+
     /// What deploy would do; `source` is the digest of what the handler is built from.
     pub(super) fn plan_deploy(
         &self,
@@ -111,7 +120,28 @@ impl Session {
         );
         let mut plan = plan::deploy(&self.names, &desired, &self.observed, allowed);
         plan.findings.extend(self.unsuitable(config));
+        plan.findings.extend(self.undecided(&allowed.unknown));
         Ok(plan)
+    }
+
+    /// Decisions about settings that neither the pool nor a client has: misspelt, as a rule.
+    fn undecided(&self, decisions: &Decisions) -> Vec<Finding> {
+        let clients = self.observed.clients.iter().map(ClientDocument::json);
+        let documents: Vec<&Value> = clients.chain([self.observed.pool.json()]).collect();
+        decisions
+            .keys()
+            .filter(|member| documents.iter().all(|document| document.get(*member).is_none()))
+            .map(|member| {
+                Finding::failed(
+                    "unknown-decision",
+                    Severity::Warning,
+                    format!("--unknown {member} is about a setting that neither the pool nor its clients have"),
+                    "the name of a setting as the plan gives it",
+                    member,
+                    "leave it out, or mend its spelling",
+                )
+            })
+            .collect()
     }
 
     /// What speaks against this configuration for this pool, but for what the operator accepts.
@@ -346,6 +376,8 @@ struct Handler {
     source: String,
     /// The zip, once it is there.
     code: Option<Code>,
+    /// It could not be built, and need not be tried again.
+    failed: bool,
 }
 
 impl Codes {
@@ -376,11 +408,13 @@ impl Codes {
                     Handler {
                         code: Some(code(&artifact)?),
                         source: artifact.source,
+                        failed: false,
                     }
                 }
                 None => Handler {
                     source: artifact::source_digest(key.0, config.function.architecture),
                     code: None,
+                    failed: false,
                 },
             }),
         };
@@ -389,10 +423,16 @@ impl Codes {
 
     /// Makes sure that the code for this configuration is there.
     pub(super) async fn build(&mut self, config: &Config, ui: &Ui) -> anyhow::Result<()> {
-        if let Some(handler) = self.handlers.get_mut(&key(config))
-            && handler.code.is_none()
-        {
-            handler.code = Some(code(&build(config, ui).await?)?);
+        let Some(handler) = self.handlers.get_mut(&key(config)) else {
+            return Ok(());
+        };
+        if handler.failed {
+            bail!("its handler could not be built, as told above");
+        }
+        if handler.code.is_none() {
+            let built = build(config, ui).await.and_then(|built| code(&built));
+            handler.failed = built.is_err();
+            handler.code = Some(built?);
         }
         Ok(())
     }

@@ -145,7 +145,7 @@ pub(super) async fn run(global: &Global, args: &Teardown, ui: &Ui) -> anyhow::Re
         let report = &document.report;
         match report.result {
             RunResult::Declined => ui.note("nothing was changed"),
-            RunResult::Done if !several => {
+            RunResult::Done => {
                 ui.remark(&format!(
                     "Nothing of jane-migrate is left at pool {pool}.{}",
                     afterwards(&session).await
@@ -342,7 +342,7 @@ async fn afterwards(session: &Session) -> String {
         if client.allows_password_auth() {
             let _ = write!(
                 text,
-                "\n  client {name} ({id}) allows USER_PASSWORD_AUTH, as it did before deploy: take it away once no app uses it"
+                "\n  client {name} ({id}) allows USER_PASSWORD_AUTH: take it away once no app uses it"
             );
         }
     }
@@ -374,6 +374,7 @@ async fn teardown(
         say_where_the_snapshot_is(&session, ui);
         let inputs = Inputs {
             mfa: session.observed.mfa.clone(),
+            kept: session.kept_snapshot(),
             ..Inputs::default()
         };
         document(session.apply(&plan, &inputs, operator, ui).await, None)

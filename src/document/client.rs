@@ -128,7 +128,6 @@ impl ClientDocument {
         texts(&self.json, FLOWS)
     }
 
-    /// Whether a password can reach the service through this client, so that its users can be
     /// Whether users may sign in with SRP, which sends no password. A list without a single `ALLOW_` is of the older kind, which
     /// only takes SRP away by name; so is none at all.
     pub fn allows_srp(&self) -> bool {
@@ -139,6 +138,7 @@ impl ClientDocument {
         }
     }
 
+    /// Whether a password can reach the service through this client, so that its users can be
     /// migrated at sign-in.
     pub fn allows_password_auth(&self) -> bool {
         self.flows().any(|flow| PASSWORD_FLOWS.contains(&flow))

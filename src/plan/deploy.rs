@@ -10,33 +10,50 @@ use crate::finding::{Finding, Severity};
 use crate::ids::{Names, STAND_IN_ID, STATEMENT_ID};
 use crate::permission;
 use crate::resources::{
-    Desired, Function, LogGroup, ObservedFunction, Role, is_ours, opened_clients,
-    opened_clients_tags, tag,
+    Desired, Function, FunctionState, LogGroup, ObservedFunction, Record, Role, is_ours, tag,
 };
 
 /// What deploy would do.
 pub fn deploy(names: &Names, desired: &Desired, observed: &Observed, allowed: &Allowed) -> Plan {
     let mut plan = Plan::new(names);
     plan_log_group(&mut plan, names, &desired.log_group, observed, allowed);
-    plan_role(&mut plan, names, &desired.role, observed, allowed);
-    let mut opened = observed
-        .function
-        .as_ref()
-        .map(|function| opened_clients(&function.function.tags))
-        .unwrap_or_default();
-    plan_clients(&mut plan, observed, allowed, &mut opened);
-    let replaced = plan_trigger(&mut plan, names, observed, allowed);
-    // The record goes onto the function before the clients and the pool are changed: whoever tears down after a run that
-    // was cut short finds it there.
+    let mut record = Record::of(
+        observed.function.as_ref(),
+        observed.role.as_ref(),
+        &names.pool,
+    );
+    plan_clients(&mut plan, observed, allowed, &mut record.opened);
+    plan_trigger(
+        &mut plan,
+        names,
+        observed,
+        allowed,
+        &mut record.replaced_trigger,
+    );
+    // The record is kept before the clients and the pool are changed: whoever tears down after a run that was cut short finds it.
+    let mut role = desired.role.clone();
+    role.tags.extend(record.tags());
+    plan_role(&mut plan, names, &role, observed, allowed);
     let mut function = desired.function.clone();
-    function.tags.extend(opened_clients_tags(&opened));
-    function
-        .tags
-        .extend(replaced.map(|arn| (tag::REPLACED_TRIGGER.to_owned(), arn)));
+    function.tags.extend(record.tags());
     plan_function(&mut plan, names, function, observed, allowed);
-    plan_permission(&mut plan, names, observed);
+    plan_permission(&mut plan, names, observed, allowed);
+    if desired.function.tags.len() + record.tags().len() > MOST_TAGS {
+        plan.conflict(
+            Resource::Function,
+            &names.function,
+            format!(
+                "the record of {} opened clients takes more tags than AWS allows a function",
+                record.opened.len()
+            ),
+            "name the clients whose sign-ins migrate under [pool] clients",
+        );
+    }
     plan.sorted()
 }
+
+/// What AWS allows a function or role, less the two that are added while applying.
+const MOST_TAGS: usize = 50 - 2;
 
 fn foreign(plan: &mut Plan, resource: Resource, name: &str, allowed: &Allowed) -> bool {
     if allowed.replace {
@@ -206,7 +223,7 @@ fn plan_function(
     {
         return;
     }
-    let (settings, code, concurrency) = function_differences(&desired, found);
+    let (settings, mut code, concurrency) = function_differences(&desired, found);
     let untag: Vec<String> = found
         .function
         .tags
@@ -218,6 +235,14 @@ fn plan_function(
         .collect();
     let tags = !untag.is_empty() || !missing_tags(&desired.tags, &found.function.tags).is_empty();
     let mut details = settings.clone();
+    // Whatever it was that Lambda failed at, it is tried again; a trigger must not go live on a function that cannot answer.
+    let failed = matches!(found.state, FunctionState::Failed(_));
+    code |= failed;
+    match &found.state {
+        FunctionState::Ready => {}
+        FunctionState::Settling(what) => details.push(format!("waits, because it is {what}")),
+        FunctionState::Failed(reason) => details.push(format!("failed: {reason}")),
+    }
     if code {
         details.push("code".into());
     }
@@ -234,8 +259,9 @@ fn plan_function(
             details.join(", "),
             Operation::UpdateFunction {
                 function: desired,
-                configuration: !settings.is_empty(),
+                configuration: failed || !settings.is_empty(),
                 code,
+                settling: matches!(found.state, FunctionState::Settling(_)),
                 concurrency: concurrency.is_some(),
                 untag,
             },
@@ -314,9 +340,22 @@ fn function_differences(
     (details, code, concurrency)
 }
 
-fn plan_permission(plan: &mut Plan, names: &Names, observed: &Observed) {
+fn plan_permission(plan: &mut Plan, names: &Names, observed: &Observed, allowed: &Allowed) {
     let detail = "cognito-idp.amazonaws.com for this pool only";
     let ours = observed.policy.statement(STATEMENT_ID);
+    if let Some(other) = ours.filter(|statement| !permission::names_cognito(statement))
+        && !allowed.replace
+    {
+        return plan.conflict(
+            Resource::Permission,
+            STATEMENT_ID,
+            format!(
+                "a statement of this id lets somebody else invoke the function: {}",
+                other["Principal"]
+            ),
+            "look at it; `--replace` puts ours in its place",
+        );
+    }
     // Left by a run that was cut short while it replaced ours.
     let stand_in = observed.policy.statement(STAND_IN_ID).is_some();
     if !stand_in && ours.is_some_and(|statement| permission::is_for_pool(statement, &names.pool)) {
@@ -403,33 +442,27 @@ pub fn lacks_password_auth(pool: &str, client: &ClientDocument) -> Finding {
     )
 }
 
-/// Plans the pool's change; gives the trigger that ours replaces, to be remembered.
+/// Plans the pool's change; `replaced` is the trigger to put back one day.
 fn plan_trigger(
     plan: &mut Plan,
     names: &Names,
     observed: &Observed,
     allowed: &Allowed,
-) -> Option<String> {
-    let remembered = observed
-        .function
-        .as_ref()
-        .and_then(|function| function.function.tags.get(tag::REPLACED_TRIGGER))
-        .cloned();
+    replaced: &mut Option<String>,
+) {
     let now = observed.pool.user_migration();
-    let replaced = match now {
-        Some(arn) if names.is_our_function(arn) => return remembered,
+    match now {
+        Some(arn) if names.is_our_function(arn) => return,
         Some(arn) if !allowed.replace => {
-            plan.conflict(
+            return plan.conflict(
                 Resource::Trigger,
                 names.pool.id.to_string(),
                 format!("the pool already has a user migration trigger: {arn}"),
                 "`--replace` puts ours in its place and lets teardown put it back",
             );
-            return remembered;
         }
-        Some(arn) => Some(arn.to_owned()),
-        None => None,
-    };
+        now => *replaced = now.map(str::to_owned),
+    }
     let ours = Some(names.function_arn.as_str());
     match set_trigger(&observed.pool, ours, &allowed.unknown) {
         Ok(rewrite) => plan.change(
@@ -445,5 +478,74 @@ fn plan_trigger(
         ),
         Err(refusal) => refuse(plan, Resource::Trigger, names.pool.id.as_str(), &refusal),
     }
-    replaced
+}
+
+#[cfg(test)]
+mod tests {
+    use jane_migrate_config::{HandlerSettings, parse};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::document::PoolDocument;
+    use crate::facts::pool_facts;
+    use crate::permission::Policy;
+
+    const ARN: &str = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Ab1";
+
+    fn plan_for(clients: usize) -> Plan {
+        let names = Names::new(ARN.parse().unwrap());
+        let toml = "[directory]\nkind = 'jane'\nclient_id = 'c'\nclient_secret = { ssm = '/s' }\n";
+        let config = parse(toml, "migrate.toml").unwrap();
+        let pool = json!({ "Id": "us-east-1_Ab1", "Name": "Roots", "Arn": ARN });
+        let pool = PoolDocument::from_json(pool).unwrap();
+        let settings = HandlerSettings::new(&config, &pool_facts(&pool, &Value::Null));
+        let client = |n| {
+            let client = json!({ "UserPoolId": "us-east-1_Ab1", "ClientId": format!("{n:026}"),
+                "ExplicitAuthFlows": ["ALLOW_REFRESH_TOKEN_AUTH"] });
+            ClientDocument::from_json(client).unwrap()
+        };
+        let observed = Observed {
+            pool,
+            mfa: Value::Null,
+            clients: (0..clients).map(client).collect(),
+            log_group: None,
+            role: None,
+            function: None,
+            policy: Policy::default(),
+        };
+        let desired = Desired::new(&names, &config, &settings, "source", Default::default());
+        let allowed = Allowed {
+            enable_password_auth: true,
+            ..Allowed::default()
+        };
+        deploy(&names, &desired, &observed, &allowed)
+    }
+
+    #[test]
+    fn a_record_that_no_function_can_hold_stops_the_deploy() {
+        let plan = plan_for(150);
+        assert!(!plan.is_blocked(), "{:?}", plan.conflicts);
+        let record = plan
+            .changes
+            .iter()
+            .find_map(|change| match &change.operation {
+                Operation::CreateRole(role) => Some(&role.tags),
+                _ => None,
+            });
+        let opened = Record {
+            opened: (0..150)
+                .map(|n| (format!("{n:026}"), "ALLOW_USER_PASSWORD_AUTH".into()))
+                .collect(),
+            replaced_trigger: None,
+        };
+        assert!(missing_tags(&opened.tags(), record.unwrap()).is_empty());
+
+        let plan = plan_for(250);
+        assert!(plan.is_blocked());
+        assert!(
+            plan.conflicts[0].message.contains("250 opened clients"),
+            "{:?}",
+            plan.conflicts
+        );
+    }
 }

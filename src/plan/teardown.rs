@@ -1,10 +1,10 @@
 //! What teardown would do, from what is there alone: ours goes, and what deploy changed is as it was.
 
 use super::{Action, Allowed, Observed, Operation, Plan, Resource, refuse, set_trigger};
-use crate::document::{Rewrite, close_password_auth};
+use crate::document::{ClientDocument, Reason, Rewrite, close_password_auth};
 use crate::finding::{Finding, Severity};
 use crate::ids::{Names, STATEMENT_ID};
-use crate::resources::{Tags, is_ours, opened_clients, tag};
+use crate::resources::{Record, Tags, is_ours, tag};
 
 /// What teardown would do.
 pub fn teardown(names: &Names, observed: &Observed, keep_logs: bool, allowed: &Allowed) -> Plan {
@@ -16,12 +16,14 @@ pub fn teardown(names: &Names, observed: &Observed, keep_logs: bool, allowed: &A
     let (role, foreign_role) = split(observed.role.as_ref(), |role| is_ours(&role.tags));
     let (group, foreign_group) = split(observed.log_group.as_ref(), |group| is_ours(&group.tags));
 
-    let no_tags = Tags::new();
-    let tags = function.map_or(&no_tags, |function| &function.function.tags);
+    let record = Record::of(function, role, &names.pool);
     if !foreign_function {
-        plan_trigger(&mut plan, names, observed, tags, allowed);
+        plan_trigger(&mut plan, names, observed, &record, allowed);
     }
-    plan_clients(&mut plan, observed, tags, allowed);
+    plan_clients(&mut plan, observed, &record, allowed);
+    if function.is_none() && role.is_none() && !plan.changes.is_empty() {
+        plan.findings.push(no_record());
+    }
     let mut delete = |resource, name: &str, operation| {
         plan.change(Action::Delete, resource, name, "", operation);
     };
@@ -59,6 +61,34 @@ fn split<T>(there: Option<&T>, is_ours: impl Fn(&T) -> bool) -> (Option<&T>, boo
     (ours, there.is_some() && ours.is_none())
 }
 
+/// Function and role were deleted by somebody else, and with them what deploy had written down.
+fn no_record() -> Finding {
+    Finding::failed(
+        "no-record",
+        Severity::Warning,
+        "nothing is left that remembers what deploy changed: a client whose flows it opened stays as it is, and a trigger it replaced is not put back",
+        "the function or the role, with their tags",
+        "neither",
+        "compare the pool and its clients with the snapshot kept next to migrate.toml; `jane-migrate restore` puts them back to it",
+    )
+}
+
+/// Another version wrote it, or somebody edited the tag.
+fn unreadable(client: &ClientDocument, record: &str) -> Finding {
+    Finding::failed(
+        "unreadable-record",
+        Severity::Warning,
+        format!(
+            "what deploy did to app client {} ({}) cannot be read, so its flows stay as they are",
+            client.name(),
+            client.id()
+        ),
+        format!("a record in the tag {}", tag::OPENED_CLIENTS),
+        record,
+        "take ALLOW_USER_PASSWORD_AUTH away by hand if the client had it from deploy alone",
+    )
+}
+
 fn left_alone(resource: Resource) -> Finding {
     Finding::failed(
         "not-ours",
@@ -78,14 +108,14 @@ fn plan_trigger(
     plan: &mut Plan,
     names: &Names,
     observed: &Observed,
-    tags: &Tags,
+    record: &Record,
     allowed: &Allowed,
 ) {
     let trigger = observed.pool.user_migration();
     let Some(ours) = trigger.filter(|arn| names.is_our_function(arn)) else {
         return;
     };
-    let back = tags.get(tag::REPLACED_TRIGGER).map(String::as_str);
+    let back = record.replaced_trigger.as_deref();
     let pool = names.pool.id.as_str();
     match set_trigger(&observed.pool, back, &allowed.unknown) {
         Ok(rewrite) => plan.change(
@@ -107,12 +137,16 @@ fn plan_trigger(
 }
 
 /// Gives the clients back the flows they had before deploy.
-fn plan_clients(plan: &mut Plan, observed: &Observed, tags: &Tags, allowed: &Allowed) {
-    for (id, record) in opened_clients(tags) {
-        let Some(client) = observed.clients.iter().find(|client| client.id() == id) else {
+fn plan_clients(plan: &mut Plan, observed: &Observed, record: &Record, allowed: &Allowed) {
+    for (id, record) in &record.opened {
+        let Some(client) = observed
+            .clients
+            .iter()
+            .find(|client| client.id() == id.as_str())
+        else {
             continue; // deleted since
         };
-        let closing = close_password_auth(client, &record, &allowed.unknown).and_then(|update| {
+        let closing = close_password_auth(client, record, &allowed.unknown).and_then(|update| {
             update
                 .map(|update| Rewrite::of_client(client, update, &allowed.unknown))
                 .transpose()
@@ -126,6 +160,9 @@ fn plan_clients(plan: &mut Plan, observed: &Observed, tags: &Tags, allowed: &All
                 Operation::UpdateClient(Box::new(rewrite)),
             ),
             Ok(None) => {}
+            Err(refusal) if refusal.reasons().contains(&Reason::UnreadableRecord) => {
+                plan.findings.push(unreadable(client, record));
+            }
             Err(refusal) => refuse(plan, Resource::Client, client.id(), &refusal),
         }
     }

@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use clap::Parser;
+use jane_migrate::cli::Cli;
 use jane_migrate_sandbox::{Callers, Options, Sandbox, Venv};
 use serde_json::json;
 
@@ -261,6 +263,33 @@ fn every_configuration_in_the_documentation_is_valid() {
             panic!("{error}");
         }
     }
+}
+
+/// What is shown and not run, because it needs more than a sandbox, is at least a command that there is.
+#[test]
+fn every_command_in_the_documentation_is_understood() {
+    let mut seen = 0;
+    for page in pages() {
+        for (number, line) in read(&page).lines().enumerate() {
+            let line = line.trim_start().trim_start_matches("- ");
+            let line = line.trim_start_matches("run: ").trim_start_matches("$ ");
+            let line = line.split("; ").next().unwrap_or_default();
+            if !line.starts_with("jane-migrate ") || line.contains('─') {
+                continue;
+            }
+            let words: Vec<String> = line
+                .split(' ')
+                .take_while(|word| !word.starts_with(['#', '>', '|', '&', '\\']))
+                .filter(|word| !word.is_empty())
+                .map(|word| word.trim_matches(['"', '\'']).replace("$POOL", POOL))
+                .collect();
+            if let Err(error) = Cli::try_parse_from(&words) {
+                panic!("{}:{}: {line}: {error}", page.display(), number + 1);
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen > 15, "there are commands: {seen}");
 }
 
 /// The script for a live account, with the AWS CLI, where callers are checked as on AWS.

@@ -82,3 +82,19 @@ async fn a_teardown_interrupted_goes_on() {
     scene.run_undisturbed("teardown").await.ended(0);
     scene.assert_gone("after the interrupt").await;
 }
+
+#[tokio::test]
+async fn many_clients_are_not_all_changed_before_an_interrupt_is_heard() {
+    let scene = Scene::new().await;
+    for n in 0..12 {
+        let settings = serde_json::json!({ "ClientName": format!("app {n}"), "ExplicitAuthFlows": ["ALLOW_REFRESH_TOKEN_AUTH"] });
+        scene.corner.create_client(&scene.pool, settings).await;
+    }
+    let ran = interrupted(&scene, "deploy", "UpdateUserPoolClient", "INT")
+        .await
+        .ended(130);
+    let told = ran.stderr.rsplit("not tried:").next().unwrap_or_default();
+    assert!(told.matches("client ").count() >= 8, "{ran:#?}");
+    scene.run_undisturbed("deploy").await.ended(0);
+    scene.assert_deployed("after the interrupt").await;
+}

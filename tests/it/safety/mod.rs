@@ -8,6 +8,7 @@ mod interrupts;
 mod kills;
 mod lambda;
 mod neighbours;
+mod redeploy;
 mod second_emulator;
 mod secrets;
 mod snapshots;

@@ -91,6 +91,47 @@ async fn a_pool_that_somebody_changed_since_the_plan_is_left_alone() {
 }
 
 #[tokio::test]
+async fn a_colleague_at_work_while_the_update_is_proven_is_told_of_and_not_overwritten_later() {
+    let scene = Scene::new().await;
+    // One change before the proof, which is the third description, and another before anything could be put back.
+    let first = scene.rename_reply_to("first@example.com");
+    let before_the_proof =
+        |passing: &Passing| passing.action == "DescribeUserPool" && passing.nth == 3;
+    let ran = scene.deploy_while(before_the_proof, async {
+        first.await;
+    });
+    let ran = ran.await.ended(1);
+    assert!(
+        ran.stderr.contains("or somebody else changed it"),
+        "{ran:#?}"
+    );
+    assert!(ran.stderr.contains("first@example.com"), "{ran:#?}");
+
+    let scene = Scene::new().await;
+    let lost = |passing: &Passing| match (passing.action.as_str(), passing.nth) {
+        ("DescribeUserPool", 3) => Fate::Edit(|answer| {
+            answer["UserPool"]["EmailConfiguration"] =
+                json!({ "EmailSendingAccount": "COGNITO_DEFAULT" });
+        }),
+        ("DescribeUserPool", 4) => Fate::HoldRequest,
+        _ => Fate::Pass,
+    };
+    let proxy = Proxy::start(&scene.corner.endpoint, lost).await.unwrap();
+    let url = proxy.url();
+    let change = async {
+        proxy.held().await;
+        scene.rename_reply_to("second@example.com").await;
+        proxy.release();
+    };
+    let (ran, ()) = tokio::join!(scene.run(&url, "deploy"), change);
+    let ran = ran.ended(1);
+    assert!(ran.stderr.contains("nothing was put back"), "{ran:#?}");
+    let now = scene.documents().await.swap_remove(0);
+    let address = &now["EmailConfiguration"]["ReplyToEmailAddress"];
+    assert_eq!(address, "second@example.com");
+}
+
+#[tokio::test]
 async fn a_client_that_somebody_changed_since_the_plan_is_left_alone() {
     let scene = Scene::new().await;
     // Two clients are described for the plan; the third time is just before the write.

@@ -1,0 +1,220 @@
+//! A deploy to a pool whose customers sign in already: what does not work must not stay, and what was broken must be seen.
+
+use jane_migrate::resources::tag;
+use jane_migrate_sandbox::{Fate, Fault, Passing};
+use serde_json::json;
+
+use super::{Scene, assert_same};
+use crate::support::{Ran, http};
+
+impl Scene {
+    /// Deployed, with somebody in the directory.
+    async fn live() -> Self {
+        let scene = Self::new().await;
+        scene.corner.add_accounts();
+        scene.run_undisturbed("deploy").await.ended(0);
+        scene
+    }
+
+    async fn deploy(&self) -> Ran {
+        self.run_undisturbed("deploy").await
+    }
+
+    /// Whether a customer who has not come over can sign in.
+    async fn migrates(&self) -> bool {
+        let body = json!({
+            "AuthFlow": "USER_PASSWORD_AUTH", "ClientId": self.clients[0],
+            "AuthParameters": { "USERNAME": "ada@example.com", "PASSWORD": "Right-Pass-1" },
+        });
+        let (status, answer) = self.corner.try_cognito("InitiateAuth", body).await;
+        let user = json!({ "UserPoolId": self.pool, "Username": "ada@example.com" });
+        self.corner.try_cognito("AdminDeleteUser", user).await;
+        assert!(status == 200 || status == 400, "{answer}");
+        status == 200
+    }
+}
+
+#[tokio::test]
+async fn settings_that_fail_are_taken_back_and_sign_ins_go_on() {
+    let mut scene = Scene::live().await;
+    assert!(scene.migrates().await);
+    let wrong = ("JANE_CLIENT_SECRET".to_owned(), "not-the-secret".to_owned());
+    scene.corner.environment.push(wrong);
+    // However often it is tried.
+    for _ in 0..2 {
+        let ran = scene.deploy().await.ended(1);
+        assert!(ran.stderr.contains("its earlier ones back"), "{ran:#?}");
+        assert!(
+            ran.stderr.contains("it threw DirectoryUnavailable"),
+            "{ran:#?}"
+        );
+        assert!(scene.migrates().await, "{ran:#?}");
+    }
+    scene.corner.environment.pop();
+    scene.deploy().await.ended(0);
+    assert!(scene.migrates().await);
+}
+
+#[tokio::test]
+async fn an_outage_is_told_as_one_also_where_there_is_nothing_to_change() {
+    let scene = Scene::live().await;
+    scene
+        .corner
+        .jane
+        .set_fault_everywhere(Some(Fault::Status(500)));
+    let ran = scene.deploy().await.ended(1);
+    for words in [
+        "customers who have not come over cannot sign in now",
+        "hint: mend the cause",
+    ] {
+        assert!(ran.stderr.contains(words), "{words}: {ran:#?}");
+    }
+    scene.corner.configure("[function]\nmemory_mb = 512\n");
+    let ran = scene.deploy().await.ended(1);
+    assert!(ran.stderr.contains("cannot sign in now"), "{ran:#?}");
+    scene.corner.jane.set_fault_everywhere(None);
+    scene.deploy().await.ended(0);
+    assert!(scene.migrates().await);
+}
+
+#[tokio::test]
+async fn a_function_that_lambda_failed_at_is_mended() {
+    let scene = Scene::live().await;
+    let failed = |passing: &Passing| match passing.action.as_str() {
+        "GetFunction" if passing.nth == 1 => Fate::Edit(|answer| {
+            answer["Configuration"]["State"] = json!("Failed");
+            answer["Configuration"]["StateReason"] = json!("The subnet is gone.");
+        }),
+        _ => Fate::Pass,
+    };
+    let ran = scene.disturbed("deploy", &[], failed).await.ended(0);
+    assert!(
+        ran.stdout.contains("failed: The subnet is gone"),
+        "{ran:#?}"
+    );
+    scene.assert_deployed("mended").await;
+}
+
+#[tokio::test]
+async fn a_function_that_is_not_ready_yet_is_waited_for() {
+    let scene = Scene::live().await;
+    let pending = |passing: &Passing| match passing.action.as_str() {
+        "GetFunction" if passing.nth == 1 => {
+            Fate::Edit(|answer| answer["Configuration"]["State"] = json!("Pending"))
+        }
+        "GetFunctionConfiguration" if passing.nth < 4 => {
+            Fate::Edit(|function| function["State"] = json!("Pending"))
+        }
+        _ => Fate::Pass,
+    };
+    let ran = scene.disturbed("deploy", &[], pending).await.ended(0);
+    assert!(
+        ran.stdout.contains("waits, because it is pending"),
+        "{ran:#?}"
+    );
+    scene.assert_deployed("waited for").await;
+}
+
+#[tokio::test]
+async fn what_deploy_changed_is_taken_back_though_somebody_deleted_the_function() {
+    let scene = Scene::live().await;
+    let function = &scene.names.function;
+    scene.aws.delete_function(function).await.unwrap();
+    let ran = scene.run_undisturbed("teardown").await.ended(0);
+    assert!(!ran.stdout.contains("no-record"), "{ran:#?}");
+    scene.assert_gone("by the role's record").await;
+
+    scene.run_undisturbed("deploy").await.ended(0);
+    scene.aws.delete_function(function).await.unwrap();
+    scene.run_undisturbed("deploy").await.ended(0);
+    scene.run_undisturbed("teardown").await.ended(0);
+    scene.assert_gone("healed, then torn down").await;
+}
+
+#[tokio::test]
+async fn where_nothing_remembers_teardown_says_so() {
+    let scene = Scene::live().await;
+    let (function, pool) = (&scene.names.function, &scene.pool);
+    scene.aws.delete_function(function).await.unwrap();
+    let role = scene.aws.role(function).await.unwrap().expect("a role");
+    for policy in role.policies.keys() {
+        scene
+            .aws
+            .delete_role_policy(function, policy)
+            .await
+            .unwrap();
+    }
+    scene.aws.delete_role(function).await.unwrap();
+    let ran = scene.run_undisturbed("teardown").await.ended(0);
+    assert!(ran.stdout.contains("warning no-record"), "{ran:#?}");
+    let now = scene.corner.pool(pool).await;
+    assert_same(&scene.before[0], &now, "the trigger is gone all the same");
+}
+
+#[tokio::test]
+async fn an_unreadable_record_does_not_stop_teardown() {
+    let scene = Scene::live().await;
+    let record = format!("{}=Sideways", scene.clients[1]);
+    let tags = [(tag::OPENED_CLIENTS.to_owned(), record)].into();
+    let arn = &scene.names.function_arn;
+    scene.aws.tag_function(arn, &tags).await.unwrap();
+    let ran = scene.run_undisturbed("teardown").await.ended(0);
+    assert!(ran.stdout.contains("warning unreadable-record"), "{ran:#?}");
+    assert_same(&scene.before[0], &scene.documents().await[0], "torn down");
+}
+
+#[tokio::test]
+async fn a_client_that_is_changed_for_the_first_time_is_kept_before() {
+    let scene = Scene::new().await;
+    let clients = |ids: &[String]| format!("[pool]\nclients = {ids:?}\n");
+    scene.corner.configure(&clients(&scene.clients[..1]));
+    scene.deploy().await.ended(0);
+    scene.corner.configure(&clients(&scene.clients));
+    let ran = scene.deploy().await.ended(0);
+    assert!(
+        ran.stderr.contains("the pool as it is now is kept in"),
+        "{ran:#?}"
+    );
+    let kept = std::fs::read_dir(scene.corner.folder.path())
+        .unwrap()
+        .flatten();
+    let texts: Vec<String> = kept
+        .filter(|file| {
+            file.file_name()
+                .to_string_lossy()
+                .ends_with(".snapshot.json")
+        })
+        .map(|file| std::fs::read_to_string(file.path()).unwrap())
+        .collect();
+    assert!(
+        texts.iter().any(|text| text.contains(&scene.clients[1])),
+        "{}",
+        texts.len()
+    );
+}
+
+#[tokio::test]
+async fn a_statement_of_our_name_for_somebody_else_is_a_conflict() {
+    let scene = Scene::live().await;
+    let function = &scene.names.function;
+    let ours = "jane-migrate-user-pool";
+    scene.aws.remove_permission(function, ours).await.unwrap();
+    let path = format!("/2015-03-31/functions/{function}/policy");
+    let body = json!({ "StatementId": ours, "Action": "lambda:InvokeFunction", "Principal": "apigateway.amazonaws.com" });
+    let headers = [
+        ("content-type", "application/json"),
+        ("authorization", &scene.corner.authorization("lambda")),
+    ];
+    let (endpoint, body) = (&scene.corner.endpoint, body.to_string());
+    let (status, _) = http(endpoint, "POST", &path, &headers, body.as_bytes()).await;
+    assert_eq!(status, 201);
+    let ran = scene.deploy().await.ended(1);
+    assert!(ran.stdout.contains("apigateway.amazonaws.com"), "{ran:#?}");
+    assert!(!ran.stderr.contains("not tried"), "{ran:#?}");
+    let replace = ["--replace"];
+    scene
+        .disturbed("deploy", &replace, |_| Fate::Pass)
+        .await
+        .ended(0);
+    scene.assert_deployed("replaced").await;
+}
