@@ -65,7 +65,7 @@ mod terminal {
                     _ = terminate.recv() => Signal::Terminate,
                 };
                 self.back();
-                #[expect(clippy::exit, reason = "the line is waited for where nothing can wake")]
+                // The line is waited for where nothing else can wake it.
                 std::process::exit(signal.exit_code().into());
             });
             Ok(())

@@ -38,9 +38,22 @@ impl Layout {
     pub fn flow(self, text: &str) -> String {
         let lines: Vec<String> = text
             .split('\n')
-            .map(|line| self.wrap_line(line, self.hanging(line)))
+            .map(|line| {
+                let line = self.nearer(line);
+                self.wrap_line(line, self.hanging(line))
+            })
             .collect();
         lines.join("\n")
+    }
+
+    /// A line that begins too far in to leave room for words begins at the left.
+    fn nearer(self, line: &str) -> &str {
+        const INDENT: usize = 6;
+        let indent = line.len() - line.trim_start().len();
+        match self.columns {
+            Some(columns) if indent > columns / 2 => &line[indent.saturating_sub(INDENT)..],
+            _ => line,
+        }
     }
 
     /// The same for text to paste whose comments are for people: they alone are broken, into more comments.
@@ -139,6 +152,14 @@ mod tests {
         assert_eq!(
             NARROW.flow("one two three four five"),
             "one two three four\nfive"
+        );
+    }
+
+    #[test]
+    fn what_begins_too_far_in_begins_at_the_left() {
+        assert_eq!(
+            NARROW.flow("           found: one two"),
+            "      found: one two"
         );
     }
 
