@@ -381,3 +381,32 @@ async fn teardown(
     };
     (session, document)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_log_no_longer_has_is_not_said_to_be_all() {
+        let said = |basis| {
+            let migration = Migration {
+                arrived: 1_000,
+                basis,
+                left: Some(11_000),
+                last_migration: None,
+            };
+            migration.sentence()
+        };
+        let whole = said(Basis::Log);
+        assert!(
+            whole.starts_with("1,000 customer(s) have come over. 11,000 have not"),
+            "{whole}"
+        );
+        let part = said(Basis::PartOfLog);
+        assert!(
+            part.starts_with("As far as the log reaches back, 1,000 customer(s)"),
+            "{part}"
+        );
+        assert!(part.contains("At most 11,000 have not"), "{part}");
+    }
+}
