@@ -19,6 +19,7 @@ pub fn pool_facts(pool: &PoolDocument, mfa: &Value) -> PoolFacts {
                 name: attribute.name.to_owned(),
                 required: attribute.required,
                 mutable: attribute.mutable,
+                constraint: attribute.constraint,
             })
             .collect(),
         mfa: match mfa["MfaConfiguration"].as_str() {

@@ -21,12 +21,12 @@ pub use config::{
 };
 pub use date::{Date, InvalidDate};
 pub use directory::{
-    Answers, Basic, Condition, Directory, Firebase, HashFormat, Http, Jane, Method, OAuth, OldPool,
-    Postgres, Request,
+    Answers, Basic, Condition, Directory, Firebase, HashFormat, Http, Jane, Method, Names, OAuth,
+    OldPool, Postgres, Request,
 };
 #[cfg(feature = "file")]
 pub use file::{ConfigError, Problem, parse, presets};
-pub use pool_facts::{Mfa, PasswordPolicy, PoolFacts, SchemaAttribute};
+pub use pool_facts::{Constraint, Mfa, PasswordPolicy, PoolFacts, SchemaAttribute};
 pub use secret::Secret;
 pub use settings::{HandlerSettings, InvalidSettings};
 pub use source::Source;

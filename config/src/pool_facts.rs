@@ -32,6 +32,35 @@ pub struct SchemaAttribute {
     pub required: bool,
     /// Whether it can be changed after the user was created.
     pub mutable: bool,
+    /// What its values must be, where not any text of up to 2,048 characters.
+    pub constraint: Option<Constraint>,
+}
+
+/// What the values of an attribute must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Constraint {
+    /// A text of this many characters, at least and at most.
+    Length(u32, u32),
+    /// A whole number between these; `None` is no limit.
+    Number(Option<i64>, Option<i64>),
+    /// `true` or `false`.
+    Boolean,
+}
+
+impl Constraint {
+    /// Whether Cognito takes this value. What it makes of numbers that are not whole is not documented.
+    pub fn allows(self, value: &str) -> bool {
+        match self {
+            Self::Length(least, most) => {
+                (least as usize..=most as usize).contains(&value.chars().count())
+            }
+            Self::Number(least, most) => value.parse().is_ok_and(|number: i64| {
+                least.is_none_or(|least| number >= least) && most.is_none_or(|most| number <= most)
+            }),
+            Self::Boolean => matches!(value, "true" | "false"),
+        }
+    }
 }
 
 /// `MfaConfiguration` of the pool.

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Config, Date, Directory, Mfa, PasswordPolicy, PoolFacts, Response};
+use crate::{Config, Constraint, Date, Directory, Mfa, PasswordPolicy, PoolFacts, Response};
 
 /// The handler's settings, one document for one pool. Lambda allows 4 KB for the whole environment, so what equals the
 /// default is left out.
@@ -23,9 +23,15 @@ pub struct HandlerSettings {
     /// Attributes without which the pool takes no user.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub required_attributes: Vec<String>,
+    /// What the values of mapped attributes must be, where the pool's schema limits them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub constraints: BTreeMap<String, Constraint>,
     /// Attributes people may sign in with besides a user name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alias_attributes: Vec<String>,
+    /// Whether the pool tells `Ann` from `ann`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub case_sensitive: bool,
     /// The policy a password must meet; only where the config enforces it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_policy: Option<PasswordPolicy>,
@@ -33,6 +39,9 @@ pub struct HandlerSettings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window_closes: Option<Date>,
 }
+
+/// Attributes whose values the handler makes valid whatever the pool, for all pools say the same of them.
+const ALWAYS_VALID: [&str; 3] = ["birthdate", "email_verified", "phone_number_verified"];
 
 impl HandlerSettings {
     /// The settings of the function that serves this pool.
@@ -49,13 +58,21 @@ impl HandlerSettings {
             .attributes
             .iter()
             .filter(|attribute| attribute.required && attribute.name != "sub");
+        let constrained = pool.attributes.iter().filter(|attribute| {
+            let name = attribute.name.as_str();
+            config.attributes.contains_key(name) && !ALWAYS_VALID.contains(&name)
+        });
+        let constraints = constrained
+            .filter_map(|attribute| Some((attribute.name.clone(), attribute.constraint?)));
         Self {
             pool: pool.id.clone(),
             directory: config.directory.clone(),
             attributes: config.attributes.clone(),
             response,
             required_attributes: required.map(|attribute| attribute.name.clone()).collect(),
+            constraints: constraints.collect(),
             alias_attributes: pool.alias_attributes.clone(),
+            case_sensitive: pool.case_sensitive,
             password_policy: policy,
             window_closes: config.window.closes,
         }

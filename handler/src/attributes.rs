@@ -1,9 +1,9 @@
 //! From the directory's user to Cognito's attributes. Cognito refuses the whole user for one malformed value, so a value
-//! that cannot be made valid is left out.
+//! that cannot be made valid, or that the pool's schema does not take, is left out.
 
 use std::collections::BTreeMap;
 
-use jane_migrate_config::{Date, Directory, HandlerSettings, Source};
+use jane_migrate_config::{Date, Directory, HandlerSettings, Source, Username};
 use ring::digest::{SHA256, digest};
 use serde_json::{Map, Value};
 
@@ -26,10 +26,14 @@ pub fn attributes(settings: &HandlerSettings, name: &str, user: &Map<String, Val
             Source::Username => Some(name.to_owned()),
             Source::Uuid => Some(uuid(&settings.pool, name)),
         });
-        let value = value.and_then(|value| valid(attribute, value, &settings.directory));
-        if let Some(value) =
-            value.filter(|value| !value.is_empty() && value.chars().count() <= LONGEST)
-        {
+        let value =
+            value.and_then(|value| valid(attribute, value, &settings.directory, &attributes));
+        let constraint = settings.constraints.get(attribute);
+        let fits = |value: &String| match constraint {
+            Some(constraint) => constraint.allows(value),
+            None => value.chars().count() <= LONGEST,
+        };
+        if let Some(value) = value.filter(|value| !value.is_empty() && fits(value)) {
             attributes.insert(attribute.clone(), value);
         }
     }
@@ -41,6 +45,13 @@ pub fn attributes(settings: &HandlerSettings, name: &str, user: &Map<String, Val
             attributes.remove(verified);
         }
     }
+    // Such a pool finds an alias only as it is written, and the apps of one lower what is typed.
+    if settings.case_sensitive
+        && settings.response.username == Username::Lowercase
+        && let Some(email) = attributes.get_mut("email")
+    {
+        *email = email.to_lowercase();
+    }
     if !typed_an_alias(settings, name, &attributes) {
         attributes.remove("username");
     }
@@ -49,10 +60,11 @@ pub fn attributes(settings: &HandlerSettings, name: &str, user: &Map<String, Val
 
 /// Cognito takes a user name from the trigger only where people sign in with an alias and this one did.
 fn typed_an_alias(settings: &HandlerSettings, name: &str, attributes: &Attributes) -> bool {
-    settings
-        .alias_attributes
-        .iter()
-        .any(|alias| attributes.get(alias).is_some_and(|value| value == name))
+    let name = name.to_lowercase();
+    settings.alias_attributes.iter().any(|alias| {
+        let alias = attributes.get(alias);
+        alias.is_some_and(|value| value.to_lowercase() == name)
+    })
 }
 
 fn at<'a>(user: &'a Map<String, Value>, pointer: &str) -> Option<&'a Value> {
@@ -76,18 +88,25 @@ fn text(value: &Value) -> Option<String> {
     }
 }
 
-fn valid(attribute: &str, value: String, directory: &Directory) -> Option<String> {
+fn valid(
+    attribute: &str,
+    value: String,
+    directory: &Directory,
+    before: &Attributes,
+) -> Option<String> {
     match attribute {
         "phone_number" => phone_number(&value, matches!(directory, Directory::Jane(_))),
         "birthdate" => value.parse::<Date>().ok().map(|date| date.to_string()),
         // Anything but a clear yes is no: a code would be sent to an address nobody vouches for.
-        // Some directories keep the day on which an address was verified.
+        // Some directories keep the day on which an address was verified, some the verified address itself, which comes
+        // before this in the alphabet.
         "email_verified" | "phone_number_verified" => {
+            let address = before.get(attribute.trim_end_matches("_verified"));
             let since = value
                 .get(..10)
                 .is_some_and(|day| day.parse::<Date>().is_ok());
             let yes = matches!(value.to_ascii_lowercase().as_str(), "true" | "t" | "1");
-            (since || yes).then(|| "true".to_owned())
+            (since || yes || address == Some(&value)).then(|| "true".to_owned())
         }
         "email" => value.contains('@').then_some(value),
         _ => Some(value),

@@ -8,7 +8,8 @@ use std::{
 
 use crate::budget::Unavailable;
 
-/// From here on waiting for nothing is long: a host that takes no connection gives up sooner than the budget ends.
+/// From here on waiting for nothing is long, or from half of the budget on where that is sooner: a host that takes no
+/// connection gives up before the budget ends.
 const LONG: Duration = Duration::from_secs(1);
 
 /// How many long waits in a row are one too many.
@@ -18,8 +19,11 @@ const WAITS: u32 = 2;
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// Remembers how the directory did of late.
-#[derive(Debug, Default)]
-pub struct Breaker(Mutex<State>);
+#[derive(Debug)]
+pub struct Breaker {
+    long: Duration,
+    state: Mutex<State>,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -29,9 +33,17 @@ struct State {
 }
 
 impl Breaker {
+    /// For a directory that may be waited for this long.
+    pub fn new(timeout: Duration) -> Self {
+        Self {
+            long: LONG.min(timeout / 2),
+            state: Mutex::default(),
+        }
+    }
+
     /// Whether the directory may be asked.
     pub fn allow(&self, now: SystemTime) -> Result<(), Unavailable> {
-        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         // A clock that was set back must not keep the pause going.
         let pausing = |at: SystemTime| {
             at.duration_since(now)
@@ -47,8 +59,8 @@ impl Breaker {
     /// Notes how the directory did, and how long that took. Any answer ends the row, and so does an error that came at
     /// once: only waiting is costly.
     pub fn note<T>(&self, result: &Result<T, Unavailable>, took: Duration, now: SystemTime) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if result.is_err() && took >= LONG {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if result.is_err() && took >= self.long {
             state.waits += 1;
             state.resume_at = (state.waits >= WAITS).then(|| now + PAUSE);
         } else {
@@ -71,7 +83,7 @@ mod tests {
 
     #[test]
     fn two_long_waits_in_a_row_pause_and_one_more_pauses_again() {
-        let breaker = Breaker::default();
+        let breaker = Breaker::new(LONG * 3);
         breaker.note(&FAILED, LONG, at(0));
         assert!(breaker.allow(at(0)).is_ok());
         breaker.note(&FAILED, LONG, at(10));
@@ -84,7 +96,7 @@ mod tests {
 
     #[test]
     fn an_answer_ends_the_row_and_so_does_an_error_that_cost_nothing() {
-        let breaker = Breaker::default();
+        let breaker = Breaker::new(LONG * 3);
         for (result, took) in [(Ok(()), LONG), (FAILED, LONG / 2)] {
             breaker.note(&FAILED, LONG, at(0));
             breaker.note(&result, took, at(1));
@@ -94,8 +106,18 @@ mod tests {
     }
 
     #[test]
+    fn a_directory_that_is_given_less_than_a_second_is_left_alone_as_well() {
+        let timeout = Duration::from_millis(400);
+        let breaker = Breaker::new(timeout);
+        for _ in 0..2 {
+            breaker.note(&FAILED, timeout, at(0));
+        }
+        assert!(breaker.allow(at(0)).is_err());
+    }
+
+    #[test]
     fn a_clock_that_is_set_back_ends_the_pause() {
-        let breaker = Breaker::default();
+        let breaker = Breaker::new(LONG * 3);
         breaker.note(&FAILED, LONG, at(10_000));
         breaker.note(&FAILED, LONG, at(10_000));
         assert!(breaker.allow(at(0)).is_ok());

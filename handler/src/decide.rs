@@ -51,7 +51,8 @@ pub fn decide(settings: &HandlerSettings, event: &Event, verdict: Verdict) -> De
         .filter(|name| !attributes.contains_key(*name))
         .cloned()
         .collect();
-    let unreachable = event.trigger() == Trigger::ForgotPassword && !reachable(&attributes);
+    // Whoever must set a new password gets a code first, and without one is locked out of both places.
+    let unreachable = status(settings, event) != Some("CONFIRMED") && !reachable(&attributes);
     if attributes.is_empty() || !missing.is_empty() || unreachable {
         return Decision {
             missing,
@@ -87,11 +88,7 @@ fn response(
     if wanted.enable_sms_mfa && attributes.contains_key("phone_number") {
         set("enableSMSMFA", true.into());
     }
-    if event.trigger() == Trigger::Authentication {
-        let status = match (password_may_stay(settings, event), wanted.final_user_status) {
-            (true, FinalUserStatus::Confirmed) => "CONFIRMED",
-            _ => "RESET_REQUIRED",
-        };
+    if let Some(status) = status(settings, event) {
         set("finalUserStatus", status.into());
     }
     set("userAttributes", json!(attributes));
@@ -110,6 +107,17 @@ fn response(
         }
     }
     response
+}
+
+/// What the user's status is to be; a forgotten password leaves it to Cognito.
+fn status(settings: &HandlerSettings, event: &Event) -> Option<&'static str> {
+    let stays = settings.response.final_user_status == FinalUserStatus::Confirmed
+        && password_may_stay(settings, event);
+    match event.trigger() {
+        Trigger::Authentication if stays => Some("CONFIRMED"),
+        Trigger::Authentication => Some("RESET_REQUIRED"),
+        Trigger::ForgotPassword => None,
+    }
 }
 
 /// Whether the password may stay.

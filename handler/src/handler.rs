@@ -111,10 +111,9 @@ impl Handler {
             .write();
             return Err(Refusal::InvalidSettings);
         };
-        let mut limit = Duration::from_millis(ready.settings.directory.timeout_ms());
+        let mut limit = timeout(&ready.settings);
         if cold {
-            // A function that was started ahead of time has nobody waiting since.
-            limit = limit.min(COLD.checked_sub(self.started.elapsed()).unwrap_or(limit));
+            limit = limit.min(cold_limit(self.init.get().copied()));
         }
         let budget = Budget::until(limit, lambda_deadline(deadline_ms));
         let event = match Event::read(payload.0.unwrap_or_default(), &ready.settings) {
@@ -167,9 +166,9 @@ impl Ready {
         let directory = Directory::new(&settings.directory, Arc::clone(&secrets)).ok()?;
         let random_key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok()?;
         Some(Self {
+            breaker: Breaker::new(timeout(&settings)),
             settings,
             directory,
-            breaker: Breaker::default(),
             secrets,
             random_key,
         })
@@ -225,6 +224,17 @@ impl Ready {
     }
 }
 
+/// How long one sign-in may wait for the directory.
+fn timeout(settings: &HandlerSettings) -> Duration {
+    Duration::from_millis(settings.directory.timeout_ms())
+}
+
+/// How long the first sign-in may take, after this much of init. Nobody waits while the function lies idle in between, as
+/// one does that was started ahead of time.
+fn cold_limit(init: Option<Duration>) -> Duration {
+    COLD.saturating_sub(init.unwrap_or_default())
+}
+
 /// Does the work in a task of its own, so that a panic ends in a constant text instead of the panic's message, and the
 /// function goes on.
 async fn contained<T: Send + 'static>(
@@ -269,6 +279,12 @@ mod tests {
     use std::process::Command;
 
     use super::*;
+
+    #[test]
+    fn only_init_is_taken_from_what_the_first_sign_in_may_take() {
+        assert_eq!(cold_limit(Some(WARM)), COLD - WARM);
+        assert_eq!(cold_limit(None), COLD);
+    }
 
     /// Panics print to the process, so the test is run once more as a process of its own.
     #[test]

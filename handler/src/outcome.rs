@@ -1,5 +1,6 @@
 //! What becomes of an invocation: the outcomes, the refusals with their constant texts, and the one line of JSON that
-//! each invocation writes, which carries CloudWatch metrics in embedded metric format.
+//! each invocation writes, which carries CloudWatch metrics in embedded metric format, but for trials: those are nobody's
+//! sign-in.
 //!
 //! The line names no user. A keyed hash lets two lines be recognised as the same user's, by nobody who lacks the key.
 
@@ -145,16 +146,7 @@ impl Record<'_> {
             json!({ "call": call, "ms": millis(*took), "status": status })
         });
         let mut line = json!({
-            "_aws": {
-                "Timestamp": timestamp,
-                "CloudWatchMetrics": [{
-                    "Namespace": "JaneMigrate",
-                    "Dimensions": [["userPoolId"], ["userPoolId", "outcome"]],
-                    "Metrics": [{ "Name": "count", "Unit": "Count" }, { "Name": "durationMs", "Unit": "Milliseconds" }],
-                }],
-            },
             "outcome": self.outcome.as_str(),
-            "userPoolId": self.pool,
             "triggerSource": self.trigger.map(Trigger::as_str),
             "count": 1,
             "durationMs": millis(self.took),
@@ -163,11 +155,28 @@ impl Record<'_> {
             "clientId": self.client_id,
             "user": self.user,
         });
-        if let Some(init) = self.init {
-            line["initMs"] = millis(init).into();
-        }
+        // A dimension's value must not be empty, and settings that cannot be read name no pool.
+        let dimensions = match self.pool {
+            "" => json!([["outcome"]]),
+            pool => {
+                line["userPoolId"] = pool.into();
+                json!([["userPoolId"], ["userPoolId", "outcome"]])
+            }
+        };
         if self.trial {
             line["trial"] = true.into();
+        } else {
+            line["_aws"] = json!({
+                "Timestamp": timestamp,
+                "CloudWatchMetrics": [{
+                    "Namespace": "JaneMigrate",
+                    "Dimensions": dimensions,
+                    "Metrics": [{ "Name": "count", "Unit": "Count" }, { "Name": "durationMs", "Unit": "Milliseconds" }],
+                }],
+            });
+        }
+        if let Some(init) = self.init {
+            line["initMs"] = millis(init).into();
         }
         if let Some(reason) = self.reason {
             line["reason"] = reason.into();

@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path};
 
-use jane_migrate_config::{Directory, HandlerSettings, Jane, Secret};
+use jane_migrate_config::{Constraint, Directory, HandlerSettings, Jane, Secret};
 use proptest::{
     collection::{btree_map, vec},
     prelude::*,
@@ -56,6 +56,8 @@ fn settings() -> HandlerSettings {
         response: Default::default(),
         required_attributes: vec!["email".into()],
         alias_attributes: vec!["email".into()],
+        constraints: [("custom:deep".to_owned(), Constraint::Length(2, 5))].into(),
+        case_sensitive: false,
         password_policy: None,
         window_closes: None,
     }
@@ -159,6 +161,7 @@ proptest! {
         for (attribute, value) in &attributes {
             prop_assert!(!value.is_empty() && value.chars().count() <= 2048, "{attribute}: {value}");
         }
+        prop_assert!(attributes.get("custom:deep").is_none_or(|deep| (2..=5).contains(&deep.chars().count())));
         if let Some(phone) = attributes.get("phone_number") {
             let digits = phone.strip_prefix('+').unwrap();
             prop_assert!((7..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()), "{phone}");
@@ -167,6 +170,6 @@ proptest! {
         }
         prop_assert!(attributes.get("email_verified").is_none_or(|verified| verified == "true"));
         prop_assert!(attributes.contains_key("email") || !attributes.contains_key("email_verified"));
-        prop_assert!(!attributes.contains_key("username") || attributes["email"] == name);
+        prop_assert!(!attributes.contains_key("username") || attributes["email"].to_lowercase() == name.to_lowercase());
     }
 }

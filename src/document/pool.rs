@@ -4,6 +4,7 @@
 //! Owns the table of pool members. MFA, domains, branding and the other resources that hang on a
 //! pool have calls of their own, and this update does not touch them.
 
+use jane_migrate_config::Constraint;
 use serde_json::{Map, Value, json};
 
 use super::rules::{
@@ -159,6 +160,7 @@ impl PoolDocument {
                     .get("Mutable")
                     .and_then(Value::as_bool)
                     .unwrap_or(true),
+                constraint: constraint(attribute),
             })
     }
 
@@ -239,6 +241,32 @@ pub struct SchemaAttribute<'a> {
     pub required: bool,
     /// Whether it can change once the user exists.
     pub mutable: bool,
+    /// What its values must be, where not any text of up to 2,048 characters.
+    pub constraint: Option<Constraint>,
+}
+
+/// The longest text any attribute takes.
+const LONGEST: u32 = 2048;
+
+fn constraint(attribute: &Value) -> Option<Constraint> {
+    let limit = |group: &str, member: &str| {
+        let limit = &attribute[group][member];
+        limit.as_str().and_then(|limit| limit.parse::<i64>().ok())
+    };
+    match text(attribute, "AttributeDataType") {
+        "Boolean" => Some(Constraint::Boolean),
+        "Number" => {
+            let limit = |member| limit("NumberAttributeConstraints", member);
+            Some(Constraint::Number(limit("MinValue"), limit("MaxValue")))
+        }
+        "String" => {
+            let limit = |member| u32::try_from(limit("StringAttributeConstraints", member)?).ok();
+            let least = limit("MinLength").unwrap_or(0);
+            let most = limit("MaxLength").map_or(LONGEST, |most| most.min(LONGEST));
+            ((least, most) != (0, LONGEST)).then_some(Constraint::Length(least, most))
+        }
+        _ => None,
+    }
 }
 
 /// The update that sets the user migration trigger, or takes it away, and keeps everything else.

@@ -13,6 +13,7 @@ fn facts(attributes: &[(&str, bool)]) -> PoolFacts {
                 name: (*name).to_owned(),
                 required: *required,
                 mutable: true,
+                constraint: None,
             })
             .collect(),
         ..PoolFacts::default()

@@ -10,7 +10,8 @@ use crate::finding::{Finding, Severity};
 use crate::ids::{Names, STAND_IN_ID, STATEMENT_ID};
 use crate::permission;
 use crate::resources::{
-    Desired, Function, FunctionState, LogGroup, ObservedFunction, Record, Role, is_ours, tag,
+    Desired, Environment, Function, FunctionState, LogGroup, ObservedFunction, Record, Role,
+    is_ours, tag,
 };
 
 /// What deploy would do.
@@ -203,6 +204,18 @@ fn plan_function(
     observed: &Observed,
     allowed: &Allowed,
 ) {
+    let size = environment_size(&desired.environment);
+    if size > LARGEST_ENVIRONMENT {
+        return plan.conflict(
+            Resource::Function,
+            desired.name,
+            format!(
+                "the settings and secrets have {size} bytes as environment variables, and Lambda takes {LARGEST_ENVIRONMENT}"
+            ),
+            "shorten what is long in the configuration: one certificate in `ca_certificate` and no bundle, a view of the \
+             database in place of a long `query`, secrets in Secrets Manager or SSM",
+        );
+    }
     let Some(found) = &observed.function else {
         let detail = format!(
             "{}, {} MB, {} s",
@@ -268,6 +281,16 @@ fn plan_function(
         );
         plan.differs_by(difference);
     }
+}
+
+/// The most Lambda keeps of variables: their names and values together, in bytes.
+const LARGEST_ENVIRONMENT: usize = 4096;
+
+fn environment_size(environment: &Environment) -> usize {
+    let variables = environment.iter();
+    variables
+        .map(|(name, value)| name.len() + value.expose().len())
+        .sum()
 }
 
 /// What differs, in words: settings; code; reserved concurrency. Values of the environment are never shown.

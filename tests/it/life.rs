@@ -307,6 +307,30 @@ async fn a_foreign_trigger_is_a_conflict_until_replaced_and_comes_back() {
 }
 
 #[tokio::test]
+async fn settings_that_lambda_would_not_take_are_refused_before_anything_is_made() {
+    let corner = Corner::new().await;
+    let pool = corner.create_pool(json!({})).await;
+    corner.create_client(&pool, json!({})).await;
+    corner.configure(&format!(
+        "[attributes]\nprofile = \"={}\"\n",
+        "x".repeat(4000)
+    ));
+    let before = corner.pool(&pool).await;
+    let ran = corner
+        .run(&["deploy", "--pool", &pool, "--yes"])
+        .await
+        .ended(1);
+    assert!(
+        ran.stdout.contains("Lambda takes 4096") && ran.stdout.contains("ca_certificate"),
+        "{ran:#?}"
+    );
+    assert_eq!(before, corner.pool(&pool).await);
+    let aws = corner.aws().await;
+    let name = format!("jane-migrate-{pool}");
+    assert!(aws.role(&name).await.unwrap().is_none());
+}
+
+#[tokio::test]
 async fn teardown_waits_for_the_end_of_the_window_and_of_migrations() {
     let corner = Corner::new().await;
     corner.add_accounts();

@@ -89,6 +89,9 @@ pub struct Request {
     /// A form body; its values are templates.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub form: BTreeMap<String, String>,
+    /// Which names are asked about at all.
+    #[serde(default, skip_serializing_if = "is_any")]
+    pub names: Names,
     /// What the answers mean.
     pub answers: Answers,
     /// Where the user lies in a good answer: a JSON pointer, empty for the whole body.
@@ -97,6 +100,21 @@ pub struct Request {
     /// Where a good answer has a JWT whose claims are the user: a JSON pointer, in place of `user`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claims: Option<String>,
+}
+
+/// The names a request asks about; there is no user of any other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Names {
+    /// All of them.
+    #[default]
+    Any,
+    /// Those with an `@`: for services that take their own ids, or words such as `me`, in a name's place.
+    Email,
+}
+
+fn is_any(names: &Names) -> bool {
+    *names == Names::Any
 }
 
 /// A request's method.
@@ -134,6 +152,10 @@ pub struct Answers {
     /// There is such a user, but not one to migrate.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_eligible: Vec<Condition>,
+    /// The function's own credentials were refused; they are fetched again. So they are where a bare 401 or 403 stands in no
+    /// list.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<Condition>,
 }
 
 /// A status, written as a number, or a table that looks into the body too.
@@ -146,6 +168,8 @@ pub struct Condition {
     pub pointer: Option<String>,
     /// What must be there; without it anything but null will do.
     pub equals: Option<Value>,
+    /// What the text there must begin with.
+    pub begins: Option<String>,
     /// Nothing, or null, must be there.
     pub absent: bool,
 }
@@ -160,6 +184,8 @@ enum Written {
         pointer: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         equals: Option<Value>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        begins: Option<String>,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         absent: bool,
     },
@@ -172,17 +198,20 @@ impl From<Written> for Condition {
                 status,
                 pointer: None,
                 equals: None,
+                begins: None,
                 absent: false,
             },
             Written::Table {
                 status,
                 pointer,
                 equals,
+                begins,
                 absent,
             } => Self {
                 status,
                 pointer: Some(pointer),
                 equals,
+                begins,
                 absent,
             },
         }
@@ -195,6 +224,7 @@ impl From<Condition> for Written {
             status,
             pointer,
             equals,
+            begins,
             absent,
         } = condition;
         match pointer {
@@ -203,6 +233,7 @@ impl From<Condition> for Written {
                 status,
                 pointer,
                 equals,
+                begins,
                 absent,
             },
         }

@@ -6,7 +6,7 @@ mod postgres;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    http::{Answers, Basic, Condition, Http, Method, OAuth, Request},
+    http::{Answers, Basic, Condition, Http, Method, Names, OAuth, Request},
     postgres::{Firebase, HashFormat, Postgres},
 };
 use crate::Secret;

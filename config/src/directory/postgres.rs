@@ -17,13 +17,14 @@ pub struct Postgres {
     pub user: String,
     /// That user's password.
     pub password: Secret,
-    /// The query for one user's row, with the user name as `$1`.
+    /// The query for one user's row, with the user name as `$1`, a text.
     pub query: String,
     /// The column with the password's hash.
     pub password_column: String,
     /// How passwords are hashed.
     pub hash: HashFormat,
-    /// A hash, made like the table's own, to check passwords of unknown users against, so that they take as long.
+    /// A hash, made like the table's own, to check passwords of unknown users against, so that they take as long; without it,
+    /// the last one that was seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decoy: Option<String>,
     /// What `hash = "firebase"` needs besides.
@@ -50,11 +51,11 @@ impl Postgres {
 }
 
 /// How a password was hashed. A table may mix formats that say what they are; this one is what an unknown user's
-/// password is checked against.
+/// password is checked against until one of the table's was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum HashFormat {
-    /// `$2a$`, `$2b$`, `$2x$`, `$2y$`: Devise, PHP, many others.
+    /// `$2a$`, `$2b$`, `$2y$`: Devise, PHP, many others; `$2x$` for passwords of ASCII alone.
     Bcrypt,
     /// `$argon2id$` and its siblings.
     Argon2,

@@ -1,6 +1,9 @@
 //! Reading `[directory]` with `kind = "http"`: the file's own requests, or a preset's, made whole.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 use serde_json::Value;
 
@@ -11,7 +14,7 @@ use super::{
     table::Table,
 };
 use crate::{
-    Answers, Basic, Http, Method, OAuth, Request, Secret,
+    Answers, Basic, Condition, Http, Method, Names, OAuth, Request, Secret,
     template::{self, Part, Placeholder},
 };
 
@@ -241,6 +244,7 @@ fn no_request() -> Request {
         oauth: false,
         json: None,
         form: BTreeMap::new(),
+        names: Names::Any,
         answers: Answers::default(),
         user: String::new(),
         claims: None,
@@ -257,11 +261,15 @@ fn request(mut table: Table<'_, '_>) -> Request {
         oauth: table.get("oauth").unwrap_or_default(),
         json: table.get("json"),
         form: table.map("form", |_, value: &String| check::template(value)),
+        names: table.get("names").unwrap_or_default(),
         answers: Answers {
-            ok: table.get("ok").unwrap_or_default(),
+            ok: table
+                .checked("ok", |ok: &Vec<Condition>| some(ok))
+                .unwrap_or_default(),
             not_found: table.get("not_found").unwrap_or_default(),
             wrong_password: table.get("wrong_password").unwrap_or_default(),
             not_eligible: table.get("not_eligible").unwrap_or_default(),
+            refused: table.get("refused").unwrap_or_default(),
         },
         user: table
             .checked("user", text(check::pointer))
@@ -283,8 +291,45 @@ fn request(mut table: Table<'_, '_>) -> Request {
             table.place()
         ));
     }
+    let authorization = [
+        (
+            "a header field",
+            request
+                .headers
+                .keys()
+                .any(|name| name.eq_ignore_ascii_case("authorization")),
+        ),
+        ("`basic`", request.basic.is_some()),
+        ("`oauth`", request.oauth),
+    ];
+    let authorization = authorization
+        .iter()
+        .filter_map(|(name, there)| there.then_some(*name));
+    let authorization: Vec<_> = authorization.collect();
+    if authorization.len() > 1 {
+        table.problem(format_args!(
+            "{} has {} for its authorization; a request has one",
+            table.place(),
+            authorization.join(" and ")
+        ));
+    }
+    let names = request.headers.keys().map(|name| name.to_ascii_lowercase());
+    if names.collect::<BTreeSet<_>>().len() != request.headers.len() {
+        table.problem(format_args!(
+            "{} has the same header field twice",
+            table.place()
+        ));
+    }
     table.finish();
     request
+}
+
+/// At least one condition: an answer that is never good migrates nobody.
+fn some(conditions: &[Condition]) -> Result<(), String> {
+    match conditions.is_empty() {
+        true => Err("must have at least one status".to_owned()),
+        false => Ok(()),
+    }
 }
 
 fn header(name: &str, value: &str) -> Result<(), String> {
@@ -310,10 +355,25 @@ fn oauth(mut table: Table<'_, '_>) -> OAuthDraft {
         url: table.checked("url", text(check::not_empty)),
         client_id: table.checked("client_id", text(check::not_empty)),
         client_secret: secret(&mut table, "client_secret"),
-        form: table.map("form", |_, value: &String| check::template(value)),
+        form: table.map("form", |_, value: &String| settings_only(value)),
     };
     table.finish();
     oauth
+}
+
+/// A token is everybody's: there is nobody yet to fill in anything of.
+fn settings_only(text: &str) -> Result<(), String> {
+    let parts = template::parse(text).map_err(|error| error.to_string())?;
+    let filled = |part: &Part| {
+        matches!(
+            part,
+            Part::Text(_) | Part::Placeholder(Placeholder::Setting(_))
+        )
+    };
+    match parts.iter().all(filled) {
+        true => Ok(()),
+        false => Err("may have no placeholder but {settings.KEY}".to_owned()),
+    }
 }
 
 /// Checks what only the directory as a whole can tell: that every secret is named, and the password has its place.

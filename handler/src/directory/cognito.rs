@@ -66,23 +66,22 @@ impl OldPool {
         password: &SecretString,
         budget: &Budget,
     ) -> Result<Verdict, Unavailable> {
-        let mut parameters = json!({ "USERNAME": name, "PASSWORD": password.expose_secret() });
-        if let Some(secret) = &self.settings.client_secret {
-            let secret = self.secrets.get(secret, budget).await?;
-            let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose_secret().as_bytes());
-            let hash = hmac::sign(
-                &key,
-                format!("{name}{}", self.settings.client_id).as_bytes(),
-            );
-            parameters["SECRET_HASH"] = BASE64_STANDARD.encode(hash).into();
+        let secret = match &self.settings.client_secret {
+            Some(secret) => Some(self.secrets.get(secret, budget).await?),
+            None => None,
+        };
+        let mut answer = self
+            .sign_in(name, password, secret.as_ref(), budget)
+            .await?;
+        if let (Some(named), Some(kept)) = (&self.settings.client_secret, &secret)
+            && refuses_secret(&answer)
+        {
+            let secret = self.secrets.fetch(named, budget).await?;
+            // It may have been replaced since it was fetched. Otherwise the password is not sent again for nothing.
+            if secret.expose_secret() != kept.expose_secret() {
+                answer = self.sign_in(name, password, Some(&secret), budget).await?;
+            }
         }
-        let query = json!({
-            "UserPoolId": self.settings.pool_id,
-            "ClientId": self.settings.client_id,
-            "AuthFlow": "ADMIN_USER_PASSWORD_AUTH",
-            "AuthParameters": parameters,
-        });
-        let answer = self.call("AdminInitiateAuth", &query, budget).await?;
         match signed_in(&answer)? {
             SignIn::Right => self.lookup(name, budget).await,
             SignIn::Refused(verdict) => Ok(verdict),
@@ -93,6 +92,29 @@ impl OldPool {
     pub async fn lookup(&self, name: &str, budget: &Budget) -> Result<Verdict, Unavailable> {
         let query = json!({ "UserPoolId": self.settings.pool_id, "Username": name });
         found(&self.call("AdminGetUser", &query, budget).await?)
+    }
+
+    async fn sign_in(
+        &self,
+        name: &str,
+        password: &SecretString,
+        client_secret: Option<&SecretString>,
+        budget: &Budget,
+    ) -> Result<Answer, Unavailable> {
+        let client_id = &self.settings.client_id;
+        let mut parameters = json!({ "USERNAME": name, "PASSWORD": password.expose_secret() });
+        if let Some(secret) = client_secret {
+            let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose_secret().as_bytes());
+            let hash = hmac::sign(&key, format!("{name}{client_id}").as_bytes());
+            parameters["SECRET_HASH"] = BASE64_STANDARD.encode(hash).into();
+        }
+        let query = json!({
+            "UserPoolId": self.settings.pool_id,
+            "ClientId": client_id,
+            "AuthFlow": "ADMIN_USER_PASSWORD_AUTH",
+            "AuthParameters": parameters,
+        });
+        self.call("AdminInitiateAuth", &query, budget).await
     }
 
     /// Calls the old pool, and once more with new credentials where those of the assumed role have expired.
@@ -208,14 +230,10 @@ pub(super) fn signed_in(answer: &Answer) -> Result<SignIn, Unavailable> {
             false => SignIn::Refused(Verdict::NotEligible),
         });
     }
-    let message = body["message"]
-        .as_str()
-        .or(body["Message"].as_str())
-        .unwrap_or_default();
     match error(&body) {
         "UserNotFoundException" => Ok(Verdict::NotFound),
         "UserNotConfirmedException" | "PasswordResetRequiredException" => Ok(Verdict::NotEligible),
-        "NotAuthorizedException" => not_authorized(message),
+        "NotAuthorizedException" => not_authorized(message(&body)),
         _ => Err(Unavailable("status")),
     }
     .map(SignIn::Refused)
@@ -252,6 +270,13 @@ pub(super) fn assumed(answer: &Answer) -> Option<Credentials> {
     })
 }
 
+/// Whether it is the client's secret that is wrong, and not the password.
+fn refuses_secret(answer: &Answer) -> bool {
+    let body = answer.json().unwrap_or_default();
+    error(&body) == "NotAuthorizedException"
+        && message(&body).to_lowercase().contains("secret hash")
+}
+
 /// One type stands for a wrong password and for much else; only the text tells.
 fn not_authorized(message: &str) -> Result<Verdict, Unavailable> {
     let says = |words: &str| message.to_lowercase().contains(words);
@@ -275,6 +300,11 @@ fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
 fn error(body: &Value) -> &str {
     let full = body["__type"].as_str().unwrap_or_default();
     full.rsplit('#').next().unwrap_or_default()
+}
+
+fn message(body: &Value) -> &str {
+    let message = body["message"].as_str().or(body["Message"].as_str());
+    message.unwrap_or_default()
 }
 
 fn user(body: &Value) -> Option<Map<String, Value>> {

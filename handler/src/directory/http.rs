@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{Request, StatusCode, Uri, header};
 use http_body_util::Full;
 use jane_migrate_config::{
-    self as config, Answers, Condition,
+    self as config, Answers, Condition, Names,
     template::{self, Part, Placeholder},
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -113,17 +113,29 @@ impl Http {
         password: Option<&SecretString>,
         budget: &Budget,
     ) -> Result<Verdict, Unavailable> {
-        let answer = self
+        if request.names == Names::Email && !event.name().contains('@') {
+            return Ok(Verdict::NotFound);
+        }
+        let Some(mut answer) = self
             .send(call, request, event, password, false, budget)
-            .await?;
-        // A refusal the config says nothing about may mean the credentials of the function itself, not the user's.
-        let answer = match (answer.status, meaning(&request.answers, &answer)) {
-            (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, None) if self.has_credentials() => {
-                self.send(call, request, event, password, true, budget)
-                    .await?
-            }
-            _ => answer,
+            .await?
+        else {
+            return Ok(Verdict::NotFound);
         };
+        // A refusal the config says nothing about may mean the credentials of the function itself, not the user's.
+        let refused = match meaning(&request.answers, &answer) {
+            None => matches!(
+                answer.status,
+                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+            ),
+            meaning => meaning == Some(Meaning::Refused),
+        };
+        if refused && self.has_credentials() {
+            answer = self
+                .send(call, request, event, password, true, budget)
+                .await?
+                .ok_or(Unavailable("request"))?;
+        }
         match meaning(&request.answers, &answer).ok_or(Unavailable("status"))? {
             Meaning::Ok => user(request, &answer)
                 .map(Verdict::Known)
@@ -131,6 +143,7 @@ impl Http {
             Meaning::NotFound => Ok(Verdict::NotFound),
             Meaning::WrongPassword => Ok(Verdict::WrongPassword),
             Meaning::NotEligible => Ok(Verdict::NotEligible),
+            Meaning::Refused => Err(Unavailable("credentials")),
         }
     }
 
@@ -138,6 +151,7 @@ impl Http {
         self.token.is_some() || !self.named.is_empty()
     }
 
+    /// The answer; nothing where nobody can have the name, since it does not fit where the config puts it.
     async fn send(
         &self,
         call: &'static str,
@@ -146,7 +160,7 @@ impl Http {
         password: Option<&SecretString>,
         renew: bool,
         budget: &Budget,
-    ) -> Result<Answer, Unavailable> {
+    ) -> Result<Option<Answer>, Unavailable> {
         let mut secrets = BTreeMap::new();
         for (name, secret) in &self.named {
             let value = match renew {
@@ -167,8 +181,10 @@ impl Http {
             password,
             secrets,
         };
-        let request = values.request(request, token.as_ref())?;
-        self.upstream.send(call, request, budget).await
+        match values.request(request, token.as_ref())? {
+            Some(request) => self.upstream.send(call, request, budget).await.map(Some),
+            None => Ok(None),
+        }
     }
 }
 
@@ -184,15 +200,15 @@ impl Values<'_> {
         &self,
         request: &config::Request,
         token: Option<&SecretString>,
-    ) -> Result<Request<Full<Bytes>>, Unavailable> {
-        let invalid = Unavailable("request");
+    ) -> Result<Option<Request<Full<Bytes>>>, Unavailable> {
         let method = match request.method {
             config::Method::Get => http::Method::GET,
             config::Method::Post => http::Method::POST,
         };
-        let mut builder = Request::builder()
-            .method(method)
-            .uri(self.url(&request.url)?);
+        let Some(url) = self.url(&request.url)? else {
+            return Ok(None);
+        };
+        let mut builder = Request::builder().method(method).uri(url);
         for (name, value) in &request.headers {
             builder = builder.header(name, sensitive(self.fill(value, str::to_owned)?)?);
         }
@@ -200,7 +216,7 @@ impl Values<'_> {
             let username = self.fill(username, str::to_owned)?;
             // Whatever follows a colon would be taken for the beginning of the password.
             if username.contains(':') {
-                return Err(invalid);
+                return Ok(None);
             }
             let password = SecretString::from(self.fill(password, str::to_owned)?);
             builder = builder.header(header::AUTHORIZATION, basic(&username, &password)?);
@@ -216,10 +232,15 @@ impl Values<'_> {
             ),
             (None, true) => (None, String::new()),
         };
-        if let Some(content_type) = content_type {
+        let own = |name: header::HeaderName| {
+            let mut names = request.headers.keys();
+            names.any(|own| own.eq_ignore_ascii_case(name.as_str()))
+        };
+        if let Some(content_type) = content_type.filter(|_| !own(header::CONTENT_TYPE)) {
             builder = builder.header(header::CONTENT_TYPE, content_type);
         }
-        builder.body(Full::new(body.into())).map_err(|_| invalid)
+        let request = builder.body(Full::new(body.into()));
+        request.map(Some).map_err(|_| Unavailable("request"))
     }
 
     fn form(&self, form: &BTreeMap<String, String>) -> Result<String, Unavailable> {
@@ -250,13 +271,11 @@ impl Values<'_> {
         })
     }
 
-    fn url(&self, template: &str) -> Result<String, Unavailable> {
+    fn url(&self, template: &str) -> Result<Option<String>, Unavailable> {
         let url = self.fill(template, percent)?;
         // A dot or two would name another path, escaped or not.
-        match url.split(['/', '?']).any(|part| matches!(part, "." | "..")) {
-            true => Err(Unavailable("request")),
-            false => Ok(url),
-        }
+        let elsewhere = url.split(['/', '?']).any(|part| matches!(part, "." | ".."));
+        Ok((!elsewhere).then_some(url))
     }
 
     fn fill(&self, template: &str, escape: fn(&str) -> String) -> Result<String, Unavailable> {
@@ -298,6 +317,7 @@ pub(super) enum Meaning {
     NotFound,
     WrongPassword,
     NotEligible,
+    Refused,
 }
 
 /// What the config says the answer means; conditions on the body come before those on the status alone.
@@ -307,6 +327,7 @@ pub(super) fn meaning(answers: &Answers, answer: &Answer) -> Option<Meaning> {
         (&answers.not_found, Meaning::NotFound),
         (&answers.wrong_password, Meaning::WrongPassword),
         (&answers.not_eligible, Meaning::NotEligible),
+        (&answers.refused, Meaning::Refused),
         (&answers.ok, Meaning::Ok),
     ];
     [true, false].into_iter().find_map(|on_body| {
@@ -326,6 +347,7 @@ fn holds(condition: &Condition, status: StatusCode, body: Option<&Value>) -> boo
         status: wanted,
         pointer,
         equals,
+        begins,
         absent,
     } = condition;
     let Some(pointer) = pointer else {
@@ -336,9 +358,13 @@ fn holds(condition: &Condition, status: StatusCode, body: Option<&Value>) -> boo
         .filter(|found| !found.is_null());
     status.as_u16() == *wanted
         && body.is_some()
-        && match equals {
-            Some(equals) => found == Some(equals),
-            None => found.is_some() != *absent,
+        && match (equals, begins) {
+            (Some(equals), _) => found == Some(equals),
+            (None, Some(begins)) => {
+                let text = found.and_then(Value::as_str);
+                text.is_some_and(|text| text.starts_with(begins))
+            }
+            (None, None) => found.is_some() != *absent,
         }
 }
 

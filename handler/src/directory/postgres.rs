@@ -3,9 +3,13 @@
 //! Each query has a read-only transaction of its own and leaves nothing in the session, neither settings nor a prepared
 //! statement: RDS Proxy and PgBouncer refuse those, or hand them to others.
 //!
-//! An unknown user's password is checked against a decoy, so that the time an answer takes does not tell who is known.
+//! An unknown user's password is checked against a decoy, so that the time an answer takes does not tell who is known:
+//! the configured one, or else the last hash of the table's that was seen, whose cost is theirs.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{self, Arc, PoisonError},
+    time::Duration,
+};
 
 use jane_migrate_config::{self as config, Firebase, is_loopback};
 use rustls::ClientConfig;
@@ -40,6 +44,8 @@ pub struct Postgres {
     begin: String,
     query: String,
     connection: Mutex<Option<Client>>,
+    /// The last hash that a password was checked against.
+    seen: sync::Mutex<Option<SecretString>>,
 }
 
 impl Postgres {
@@ -60,8 +66,10 @@ impl Postgres {
                 "BEGIN READ ONLY; SET LOCAL statement_timeout = {}",
                 settings.timeout_ms
             ),
-            query: format!("SELECT to_json(found)::text FROM ({query}) AS found LIMIT 2"),
+            // The query may end in a comment, which ends with its line.
+            query: format!("SELECT to_json(found)::text FROM ({query}\n) AS found LIMIT 2"),
             connection: Mutex::default(),
+            seen: sync::Mutex::default(),
         })
     }
 
@@ -97,21 +105,35 @@ impl Postgres {
             }
             _ => None,
         };
-        let decoy = || {
-            self.settings
-                .decoy
-                .clone()
-                .unwrap_or_else(|| hash::decoy(self.settings.hash).to_owned())
-        };
-        let right = self
-            .check(password, usable.clone().unwrap_or_else(decoy), salt, budget)
-            .await;
+        let hash = usable.clone().unwrap_or_else(|| self.decoy());
+        let right = self.check(password, hash, salt, budget).await;
         match (row, usable) {
             (Err(verdict), _) => Ok(verdict),
             (Ok(_), None) => Ok(Verdict::SsoOnly),
-            (Ok(row), Some(_)) if right? => Ok(Verdict::Known(row)),
-            (Ok(_), Some(_)) => Ok(Verdict::WrongPassword),
+            (Ok(row), Some(hash)) => {
+                let right = right?;
+                self.saw(hash);
+                Ok(match right {
+                    true => Verdict::Known(row),
+                    false => Verdict::WrongPassword,
+                })
+            }
         }
+    }
+
+    /// What an unknown user's password is checked against.
+    fn decoy(&self) -> String {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = seen.as_ref().map(|hash| hash.expose_secret().to_owned());
+        let configured = self.settings.decoy.clone();
+        configured
+            .or(seen)
+            .unwrap_or_else(|| hash::decoy(self.settings.hash).to_owned())
+    }
+
+    /// Remembers a hash of the table's.
+    fn saw(&self, hash: String) {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(hash.into());
     }
 
     /// Whether the user exists.
@@ -210,7 +232,7 @@ impl Postgres {
         let started = Instant::now();
         let asked = async {
             // Sent together, so that the transaction costs no wait of its own. The server finds out what type the name
-            // has to have.
+            // has to have, which must be one of texts: it is sent as one.
             let parameters: [(&(dyn ToSql + Sync), Type); 1] = [(&name, Type::UNKNOWN)];
             let (began, rows, _) = tokio::join!(
                 connection.batch_execute(&self.begin),
@@ -282,5 +304,47 @@ impl Postgres {
                 Ok(client)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jane_migrate_config::{HashFormat, Secret};
+
+    use super::*;
+
+    fn database(decoy: Option<&str>) -> Postgres {
+        let settings = config::Postgres {
+            host: "localhost".into(),
+            port: 5432,
+            database: "shop".into(),
+            user: "migration".into(),
+            password: Secret::Env("P".into()),
+            query: "SELECT $1".into(),
+            password_column: "hash".into(),
+            hash: HashFormat::Bcrypt,
+            decoy: decoy.map(str::to_owned),
+            firebase: None,
+            timeout_ms: 3500,
+            ca_certificate: None,
+        };
+        Postgres::new(&settings, Arc::new(Secrets::new(None, String::new()))).unwrap()
+    }
+
+    fn cost(hash: &str) -> &str {
+        &hash[..7]
+    }
+
+    #[test]
+    fn a_decoy_costs_what_the_tables_hashes_cost() {
+        let seen = "$2y$10$mzL0N04zmEBsoPiNsy1vxemdj/rncCjR30iqcdUY4ENlfqiAnNzkG";
+        let own = database(None);
+        assert_eq!(cost(&own.decoy()), "$2b$12$", "nothing is known yet");
+        own.saw(seen.to_owned());
+        assert_eq!(cost(&own.decoy()), cost(seen));
+        assert!(!format!("{own:?}").contains("mzL0N04"));
+        let configured = database(Some("$2b$08$x"));
+        configured.saw(seen.to_owned());
+        assert_eq!(cost(&configured.decoy()), "$2b$08$");
     }
 }

@@ -114,7 +114,7 @@ proptest! {
         absent in any::<bool>(),
     ) {
         let answer = Answer::made_up(status, body);
-        let blocked = Condition { status: 200, pointer: Some(looked_at), equals: None, absent };
+        let blocked = Condition { status: 200, pointer: Some(looked_at), equals: None, begins: None, absent };
         let request: Request = serde_json::from_value(json!({
             "method": "POST",
             "url": "https://a.example",

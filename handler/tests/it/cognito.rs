@@ -1,5 +1,9 @@
 //! The handler with `kind = "cognito"`, against moto and against a server that answers what moto does not.
 
+use std::sync::{Arc, Mutex};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use ring::hmac;
 use serde_json::{Value, json};
 
 use crate::{
@@ -138,6 +142,59 @@ fn users_of_an_old_pool_migrate_with_their_attributes() {
         "{}",
         function.output()
     );
+}
+
+#[test]
+fn a_client_secret_that_was_replaced_is_fetched_again() {
+    let current = Arc::new(Mutex::new("first"));
+    let shared = Arc::clone(&current);
+    let server = Server::start(move |request| {
+        let secret = *shared.lock().unwrap();
+        let body = request.json();
+        let target = request.header("x-amz-target");
+        match target.rsplit('.').next().unwrap() {
+            "GetParameter" => Reply::json(200, json!({ "Parameter": { "Value": secret } })),
+            "AdminGetUser" => Reply::json(
+                200,
+                json!({ "Enabled": true, "UserStatus": "CONFIRMED", "UserAttributes": [{ "Name": "email", "Value": "a@example.com" }] }),
+            ),
+            _ if body["AuthParameters"]["SECRET_HASH"] == secret_hash("ann", secret) => {
+                Reply::json(200, json!({ "AuthenticationResult": {} }))
+            }
+            _ => Reply::json(
+                400,
+                json!({ "__type": "NotAuthorizedException", "message": "Unable to verify secret hash for client abc" }),
+            ),
+        }
+    });
+    let function = function(
+        &server.url(),
+        "us-east-1_Old",
+        "abc",
+        "client_secret = { ssm = '/old/secret' }",
+    );
+    assert_eq!(function.outcome(&sign_in("ann", PASSWORD)).0, "migrated");
+    *current.lock().unwrap() = "second";
+    assert_eq!(function.outcome(&sign_in("ann", PASSWORD)).0, "migrated");
+    // Not the secret's fault: the password is not sent again.
+    server.forget();
+    assert_eq!(
+        function.outcome(&sign_in("eve", PASSWORD)).0,
+        "directory-unavailable"
+    );
+    let sent = server.requests();
+    let sent = sent
+        .iter()
+        .map(|request| request.header("x-amz-target").rsplit('.').next().unwrap());
+    assert_eq!(
+        sent.collect::<Vec<_>>(),
+        ["AdminInitiateAuth", "GetParameter"]
+    );
+}
+
+fn secret_hash(name: &str, secret: &str) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    BASE64_STANDARD.encode(hmac::sign(&key, format!("{name}abc").as_bytes()))
 }
 
 /// What Cognito's documentation says of answers that moto does not give.

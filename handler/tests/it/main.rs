@@ -1,5 +1,6 @@
 //! The compiled `bootstrap` against a Runtime API and directories that speak real HTTP over loopback.
 
+mod canary;
 mod cognito;
 mod function;
 mod http;

@@ -290,6 +290,9 @@ fn users() -> String {
            (NULL, 'odd@example.com', true, NULL, 'plain text'),
            (NULL, 'twice@example.com', true, NULL, '{bcrypt}'),
            (NULL, 'TWICE@example.com', true, NULL, '{bcrypt}');
+         CREATE TABLE members (number int, email text, hash text);
+         INSERT INTO members VALUES (7, 'ann@example.com', '{bcrypt}');
+         INSERT INTO users VALUES (NULL, 'damaged@example.com', true, NULL, 'canary-damaged-hash');
          CREATE TABLE firebase (email text, salt text, hash text);
          INSERT INTO firebase VALUES ('fire@example.com', '42xEC+ixf3L2lw==',
            'NJuYoAYsze0WXuT4l9NCver7kb9B6YVzrhmX44Kn8rxRsXndH14O4xZL+9a05RRnMCCpQ0Z/SWEO8tcSaKrfOg==');"
@@ -365,6 +368,36 @@ fn users_of_a_database_migrate_with_columns_of_any_type() {
             .0,
         "not-found"
     );
+}
+
+#[test]
+fn a_number_is_looked_up_as_a_text_and_the_query_may_end_in_a_comment() {
+    let server = Server::start(&users());
+    let query = "SELECT email, hash FROM members WHERE number::text = $1 -- the member's card";
+    let function = server.function("bcrypt", query, "");
+    for (name, outcome) in [("7", "migrated"), ("8", "not-found"), ("x", "not-found")] {
+        assert_eq!(function.outcome(&sign_in(name, PASSWORD)).0, outcome);
+    }
+}
+
+#[test]
+fn what_a_database_quotes_in_its_errors_is_not_written() {
+    let server = Server::start(&users());
+    let quoting = "SELECT email, hash FROM members WHERE number = $1::text::int";
+    let function = server.function("bcrypt", quoting, "");
+    function
+        .invoke(&sign_in("canary.user@example.com", PASSWORD))
+        .error();
+    assert_eq!(function.record()["reason"], "query");
+    let damaged = server.function("bcrypt", QUERY, "");
+    damaged
+        .invoke(&sign_in("damaged@example.com", PASSWORD))
+        .error();
+    assert_eq!(damaged.record()["reason"], "hash");
+    for function in [function, damaged] {
+        let output = function.output();
+        assert!(!output.contains("canary"), "{output}");
+    }
 }
 
 #[test]

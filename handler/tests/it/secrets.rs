@@ -111,6 +111,9 @@ fn secrets_are_fetched_once_and_again_when_the_directory_refuses_them() {
 #[test]
 fn a_secret_that_cannot_be_had_is_an_outage() {
     let moto = Moto::start();
+    // Moto loads a service when it is first asked, which may take it longer than a sign-in waits.
+    moto.call("ssm", "AmazonSSM.DescribeParameters", &json!({}));
+    moto.call("secretsmanager", "secretsmanager.ListSecrets", &json!({}));
     let (directory, _) = directory();
     let event = sign_in("ann@example.com", "canary-password");
     for secret in [

@@ -17,7 +17,7 @@ use rustls::{
     crypto::ring,
     pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A request as it arrived.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub struct Request {
     pub method: String,
     pub path: String,
     pub headers: BTreeMap<String, String>,
+    /// The header fields one by one, as they came.
+    pub fields: Vec<(String, String)>,
     pub body: Vec<u8>,
 }
 
@@ -182,6 +184,69 @@ impl Server {
     }
 }
 
+/// Every way a directory can fail to answer; one repeats what it was sent.
+pub fn faults(echo: &str) -> Vec<(&'static str, Reply)> {
+    let huge = format!(
+        "{{\"user\":{{\"first_name\":\"{}\"}}}}",
+        "x".repeat(400_000)
+    );
+    let endless_head =
+        b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
+    let redirect = vec![("location".to_owned(), "http://127.0.0.1:9/".to_owned())];
+    vec![
+        ("hang", Reply::Hang),
+        ("reset", Reply::Reset),
+        (
+            "continue for ever",
+            Reply::Endless(b"HTTP/1.1 100 Continue\r\n\r\n".repeat(100)),
+        ),
+        ("closed", Reply::Bytes(Vec::new())),
+        (
+            "garbage",
+            Reply::Bytes(b"\x16\x03\x01 this is no HTTP\r\n\r\n".to_vec()),
+        ),
+        (
+            "half an answer",
+            Reply::Bytes(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{".to_vec()),
+        ),
+        (
+            "no JSON",
+            Reply::Answer(200, Vec::new(), b"<html>".to_vec()),
+        ),
+        (
+            "drip",
+            Reply::Drip(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}".to_vec()),
+        ),
+        (
+            "another protocol",
+            Reply::Bytes(b"HTTP/1.1 101 X\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n".to_vec()),
+        ),
+        (
+            "two lengths",
+            Reply::Bytes(
+                b"HTTP/1.1 200 X\r\ncontent-length: 11\r\ncontent-length: 2\r\n\r\n{\"user\":{}}"
+                    .to_vec(),
+            ),
+        ),
+        ("no user", Reply::json(200, json!({ "user": null }))),
+        ("500", Reply::json(500, json!({ "error": echo }))),
+        ("503", Reply::status(503)),
+        ("403", Reply::status(403)),
+        ("429", Reply::status(429)),
+        ("302", Reply::Answer(302, redirect.clone(), Vec::new())),
+        ("307", Reply::Answer(307, redirect, Vec::new())),
+        ("huge", Reply::Answer(200, Vec::new(), huge.into_bytes())),
+        (
+            "endless head",
+            Reply::Endless(b"x-header: value\r\n".to_vec()),
+        ),
+        (
+            "endless body",
+            Reply::Endless([&endless_head[..], &b"5\r\nxxxxx\r\n".repeat(1000)].concat()),
+        ),
+    ]
+}
+
 fn serve<S: Read + Write>(
     stream: S,
     socket: &TcpStream,
@@ -256,14 +321,15 @@ fn read(stream: &mut impl BufRead) -> Option<Request> {
     let first = line()?;
     let mut words = first.split(' ');
     let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
-    let mut headers = BTreeMap::new();
+    let mut fields = Vec::new();
     loop {
         let line = line()?;
         let Some((name, value)) = line.split_once(':') else {
             break;
         };
-        headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
+        fields.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
+    let headers: BTreeMap<_, _> = fields.iter().cloned().collect();
     let body = if headers
         .get("transfer-encoding")
         .is_some_and(|coding| coding == "chunked")
@@ -281,6 +347,7 @@ fn read(stream: &mut impl BufRead) -> Option<Request> {
         method,
         path,
         headers,
+        fields,
         body,
     })
 }

@@ -394,14 +394,43 @@ fn a_pool_tells_what_it_is() {
             SchemaAttribute {
                 name: "email",
                 required: true,
-                mutable: false
+                mutable: false,
+                constraint: None,
             },
             SchemaAttribute {
                 name: "custom:legacy_id",
                 required: false,
-                mutable: true
+                mutable: true,
+                constraint: None,
             },
         ]
+    );
+}
+
+#[test]
+fn a_schema_says_what_values_must_be() {
+    let constraint = |attribute: Value| {
+        let pool = pool(json!({ "SchemaAttributes": [attribute] }));
+        pool.schema_attributes().next().unwrap().constraint
+    };
+    let text = |limits: Value| {
+        constraint(json!({ "AttributeDataType": "String", "StringAttributeConstraints": limits }))
+    };
+    assert_eq!(text(json!({ "MinLength": "0", "MaxLength": "2048" })), None);
+    assert_eq!(text(json!({})), None);
+    assert_eq!(
+        text(json!({ "MinLength": "1", "MaxLength": "256" })),
+        Some(Constraint::Length(1, 256))
+    );
+    assert_eq!(
+        constraint(
+            json!({ "AttributeDataType": "Number", "NumberAttributeConstraints": { "MinValue": "-5" } })
+        ),
+        Some(Constraint::Number(Some(-5), None))
+    );
+    assert_eq!(
+        constraint(json!({ "AttributeDataType": "Boolean" })),
+        Some(Constraint::Boolean)
     );
 }
 

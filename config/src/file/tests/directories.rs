@@ -54,6 +54,27 @@ fn an_http_directory_is_checked_as_a_whole() {
             "add the table [directory.oauth]",
         ),
         (
+            "url = 'https://a/'\njson = '{password}'\nheaders = { Authorization = 'x' }\nbasic = { username = 'u', password = 'p' }",
+            ":5:1: [directory.authenticate] has a header field and `basic` for its authorization",
+        ),
+        (
+            "url = 'https://a/'\njson = '{password}'\nheaders = { x-a = '1', X-A = '2' }",
+            "has the same header field twice",
+        ),
+        (
+            "url = 'https://a/'\njson = '{password}'\nnames = 'emails'",
+            "`names`: unknown variant `emails`",
+        ),
+        (
+            "url = 'https://a/'\njson = '{password}'\n[directory.lookup]\nurl = 'https://a/'\nok = []",
+            "`ok` must have at least one status",
+        ),
+        (
+            "url = 'https://a/'\njson = '{password}'\n[directory.oauth]\nurl = 'https://a/'\nclient_id = 'c'\n\
+             client_secret = { env = 'SECRET' }\nform = { audience = '{username}' }",
+            "`audience` may have no placeholder but {settings.KEY}",
+        ),
+        (
             "url = 'https://a/'\nform = { p = '{password}' }\nuser = 'x'",
             "must be a JSON pointer",
         ),

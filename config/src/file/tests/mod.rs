@@ -5,7 +5,7 @@ mod values;
 
 use super::{parse, preset::PRESETS};
 use crate::{
-    Architecture, Config, Directory, FinalUserStatus, Function, HandlerSettings, Mfa,
+    Architecture, Config, Constraint, Directory, FinalUserStatus, Function, HandlerSettings, Mfa,
     PasswordPolicy, PoolFacts, Response, SchemaAttribute, Username, Verify, Window,
 };
 
@@ -364,6 +364,7 @@ fn the_pool_decides_what_the_handler_is_told() {
         name: name.into(),
         required,
         mutable: true,
+        constraint: Some(Constraint::Boolean),
     };
     let facts = PoolFacts {
         id: "us-east-1_A".into(),
@@ -386,6 +387,11 @@ fn the_pool_decides_what_the_handler_is_told() {
         settings.required_attributes,
         ["email"],
         "sub is Cognito's own"
+    );
+    assert_eq!(
+        settings.constraints.into_iter().collect::<Vec<_>>(),
+        [("email".to_owned(), Constraint::Boolean)],
+        "name is not mapped"
     );
     assert_eq!(
         settings.response.final_user_status,
@@ -412,4 +418,25 @@ fn the_pool_decides_what_the_handler_is_told() {
         !settings.response.enable_sms_mfa,
         "the pool has no such factor"
     );
+}
+
+#[test]
+fn settings_say_what_a_pool_is_and_not_what_it_is_not() {
+    let settings = |case_sensitive| {
+        let facts = PoolFacts {
+            id: "us-east-1_A".into(),
+            case_sensitive,
+            ..PoolFacts::default()
+        };
+        HandlerSettings::new(&read(SMALLEST), &facts)
+    };
+    assert!(
+        settings(true)
+            .to_json()
+            .contains(r#""case_sensitive":true"#)
+    );
+    // So that what an older version deployed can be read.
+    let json = settings(false).to_json();
+    assert!(!json.contains("case_sensitive"), "{json}");
+    assert_eq!(HandlerSettings::from_json(&json).unwrap(), settings(false));
 }

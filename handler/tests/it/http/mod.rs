@@ -139,6 +139,26 @@ fn the_connection_is_there_before_the_first_sign_in_and_stays() {
 }
 
 #[test]
+fn a_header_field_of_the_configs_takes_the_place_of_ours() {
+    let server = Server::start(|_| Reply::json(200, json!({ "email": USER })));
+    let toml = "
+        [directory.authenticate]
+        url = '/'
+        headers = { content-Type = 'application/vnd.api+json' }
+        json = '{password}'
+        ok = [200]
+        [attributes]
+        email = 'email'
+    ";
+    let function = function(&server, toml);
+    assert_eq!(function.outcome(&sign_in(USER, PASSWORD)).0, "migrated");
+    let fields = &server.requests()[0].fields;
+    let mut types = fields.iter().filter(|(name, _)| name == "content-type");
+    assert_eq!(types.next().unwrap().1, "application/vnd.api+json");
+    assert_eq!(types.next(), None);
+}
+
+#[test]
 fn conditions_on_the_body_come_before_the_status() {
     let server = Server::start(|request| {
         let answer = request.json()["u"]
@@ -157,6 +177,8 @@ fn conditions_on_the_body_come_before_the_status() {
             "401" => Reply::status(401),
             "404" => Reply::status(404),
             "410" => Reply::json(410, json!({ "error": "gone" })),
+            "often" => Reply::json(400, json!({ "error": "OFTEN : come back later" })),
+            "seldom" => Reply::json(400, json!({ "error": "not OFTEN" })),
             other => Reply::status(other.parse().unwrap()),
         }
     });
@@ -167,7 +189,8 @@ fn conditions_on_the_body_come_before_the_status() {
         ok = [200]
         not_found = [404, { status = 200, pointer = '/email', absent = true }]
         wrong_password = [401]
-        not_eligible = [{ status = 200, pointer = '/state', equals = 'blocked' }, { status = 410, pointer = '/error' }]
+        not_eligible = [{ status = 200, pointer = '/state', equals = 'blocked' }, { status = 410, pointer = '/error' },
+            { status = 400, pointer = '/error', begins = 'OFTEN' }]
         [attributes]
         email = 'email'
     ";
@@ -181,6 +204,8 @@ fn conditions_on_the_body_come_before_the_status() {
         ("401", "wrong-password"),
         ("404", "not-found"),
         ("410", "not-eligible"),
+        ("often", "not-eligible"),
+        ("seldom", "directory-unavailable"),
         ("403", "directory-unavailable"),
         ("500", "directory-unavailable"),
         ("204", "directory-unavailable"),
@@ -210,8 +235,12 @@ fn a_name_cannot_lead_to_another_path() {
         email = 'email'
     ";
     let function = function(&server, toml);
-    for name in ["..", ".", "../admin"] {
-        function.invoke(&sign_in(name, PASSWORD));
+    for (name, outcome) in [
+        ("..", "not-found"),
+        (".", "not-found"),
+        ("../admin", "migrated"),
+    ] {
+        assert_eq!(function.outcome(&sign_in(name, PASSWORD)).0, outcome);
     }
     assert_eq!(server.paths(), ["/users/..%2Fadmin/check"]);
 }
@@ -231,7 +260,7 @@ fn values_cannot_lead_to_another_path_together_either() {
     for (name, second) in [(".", "x"), ("x", ".")] {
         let mut event = sign_in(name, PASSWORD);
         event["request"]["validationData"] = json!({ "a": ".", "b": second });
-        function.invoke(&event).error();
+        assert_eq!(function.outcome(&event).0, "not-found");
     }
     assert_eq!(server.paths(), [""; 0]);
 }
@@ -249,7 +278,10 @@ fn a_name_cannot_begin_the_password_nor_another_header() {
         email = 'email'
     ";
     let function = function(&server, toml);
-    function.invoke(&sign_in("ann:pass", "word")).error();
+    assert_eq!(
+        function.outcome(&sign_in("ann:pass", "word")).0,
+        "not-found"
+    );
     let mut event = sign_in(USER, PASSWORD);
     event["request"]["validationData"] = json!({ "app": "1\r\nx-admin: 1" });
     function.invoke(&event).error();
@@ -368,4 +400,24 @@ fn a_refused_secret_is_not_taken_for_a_wrong_password() {
         2,
         "tried once more with the secret as it is now"
     );
+}
+
+#[test]
+fn what_the_config_says_means_a_refused_secret_has_it_fetched_again() {
+    let server = Server::start(|_| Reply::json(400, json!({ "error": "key" })));
+    let toml = "
+        secrets = { token = { env = 'SECRET' } }
+        [directory.authenticate]
+        url = '/'
+        json = ['{password}', '{secrets.token}']
+        ok = [200]
+        wrong_password = [400]
+        refused = [{ status = 400, pointer = '/error', equals = 'key' }]
+        [attributes]
+        email = 'email'
+    ";
+    let function = function(&server, toml);
+    function.invoke(&sign_in(USER, PASSWORD)).error();
+    assert_eq!(function.record()["reason"], "credentials");
+    assert_eq!(server.requests().len(), 2);
 }

@@ -134,7 +134,7 @@ fn auth0() {
             ),
             (
                 sign_in("often@example.com", PASSWORD),
-                "directory-unavailable",
+                "not-eligible",
                 json!(null),
             ),
             (
@@ -184,6 +184,11 @@ fn firebase() {
                     json!({ "localId": "u2", "mfaPendingCredential": "x", "mfaInfo": [] }),
                 ),
                 ("off@example.com", _) => error("USER_DISABLED"),
+                ("key@example.com", _) => Reply::json(
+                    400,
+                    json!({ "error": { "code": 400, "message": "API key not valid. Please pass a valid API key.",
+                        "status": "INVALID_ARGUMENT", "details": [{ "reason": "API_KEY_INVALID" }] } }),
+                ),
                 ("often@example.com", _) => {
                     error("TOO_MANY_ATTEMPTS_TRY_LATER : Access has been disabled")
                 }
@@ -236,7 +241,7 @@ fn firebase() {
             ),
             (
                 sign_in("often@example.com", PASSWORD),
-                "directory-unavailable",
+                "not-eligible",
                 json!(null),
             ),
             (
@@ -247,6 +252,11 @@ fn firebase() {
             (
                 forgot_password("nobody@example.com"),
                 "not-found",
+                json!(null),
+            ),
+            (
+                sign_in("key@example.com", PASSWORD),
+                "directory-unavailable",
                 json!(null),
             ),
             (
@@ -374,11 +384,14 @@ fn okta() {
         match request.path.strip_prefix("/api/v1/users/").unwrap() {
             "ann%40example.com" => user("ACTIVE"),
             "off%40example.com" => user("SUSPENDED"),
+            // The owner of the token, and somebody by an id.
+            "me" | "00ub0ongtswtbkolglnr" => user("ACTIVE"),
             _ => error(404, "E0000007"),
         }
     });
-    let ann = json!({ "email": USER, "email_verified": "true", "given_name": "Ann", "family_name": "Lee" });
+    let ann = json!({ "email": USER, "given_name": "Ann", "family_name": "Lee" });
     let mut found = ann.clone();
+    found["email_verified"] = "true".into();
     found["phone_number"] = "+14155550100".into();
     outcomes(
         &function(
@@ -388,6 +401,12 @@ fn okta() {
         &[
             (sign_in(USER, PASSWORD), "migrated", ann.clone()),
             (sign_in("mfa@example.com", PASSWORD), "migrated", ann),
+            (forgot_password("me"), "not-found", json!(null)),
+            (
+                forgot_password("00ub0oNGTSWTBKOLGLNR"),
+                "not-found",
+                json!(null),
+            ),
             (sign_in(USER, "wrong"), "wrong-password", json!(null)),
             (
                 sign_in("locked@example.com", PASSWORD),

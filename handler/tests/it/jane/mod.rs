@@ -6,7 +6,7 @@ mod response;
 use std::sync::{Arc, Mutex};
 
 use jane_migrate_config::HandlerSettings;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     function::{Answer, Function, POOL, forgot_password, settings, sign_in},
@@ -347,9 +347,11 @@ fn settings_that_cannot_be_read_are_an_error_of_every_invocation() {
     for settings in ["", "{", "{}", r#"{"pool":"p","directory":{"ldap":{}}}"#] {
         let function = Function::start_with(settings, &[]);
         for _ in 0..2 {
-            let (outcome, answer) = function.outcome(&sign_in(USER, PASSWORD));
-            assert_eq!(outcome, "invalid-settings");
+            let answer = function.invoke(&sign_in(USER, PASSWORD));
             assert_eq!(answer.error(), "InvalidSettings");
+            let record = function.record();
+            assert_eq!(record["outcome"], "invalid-settings");
+            measured(&record);
         }
     }
 }
@@ -383,26 +385,29 @@ fn each_invocation_writes_one_line_with_metrics() {
     assert!(first["upstream"][1]["ms"].as_f64().unwrap() > 0.0);
     assert_eq!(first["user"], second["user"], "the same user is recognised");
     assert_eq!(first["user"].as_str().unwrap().len(), 24);
-    let metrics = &first["_aws"]["CloudWatchMetrics"][0];
+    assert_eq!(
+        measured(&first),
+        json!([["userPoolId"], ["userPoolId", "outcome"]])
+    );
+    assert_eq!(function.output().lines().count(), 2);
+}
+
+/// Checks that CloudWatch finds the metrics in the line, and gives their dimensions.
+fn measured(record: &Value) -> Value {
+    let metrics = &record["_aws"]["CloudWatchMetrics"][0];
     assert_eq!(metrics["Namespace"], "JaneMigrate");
     for metric in metrics["Metrics"].as_array().unwrap() {
         assert!(
-            first[metric["Name"].as_str().unwrap()].is_number(),
+            record[metric["Name"].as_str().unwrap()].is_number(),
             "{metric}"
         );
     }
-    for dimension in metrics["Dimensions"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .flat_map(|set| set.as_array().unwrap())
-    {
-        assert!(
-            first[dimension.as_str().unwrap()].is_string(),
-            "{dimension}"
-        );
+    let sets = metrics["Dimensions"].as_array().unwrap();
+    for dimension in sets.iter().flat_map(|set| set.as_array().unwrap()) {
+        let value = record[dimension.as_str().unwrap()].as_str();
+        assert!(value.is_some_and(|value| !value.is_empty()), "{dimension}");
     }
-    assert_eq!(function.output().lines().count(), 2);
+    metrics["Dimensions"].clone()
 }
 
 #[test]
@@ -415,6 +420,8 @@ fn a_trial_of_the_operator_is_marked_and_a_sign_in_is_not() {
     function.invoke(&trial);
     let (customer, operator) = (function.record(), function.record());
     assert!(customer.get("trial").is_none());
+    measured(&customer);
+    assert!(operator.get("_aws").is_none(), "nobody signed in");
     assert_eq!(operator["trial"], true);
     assert_eq!(operator["outcome"], customer["outcome"]);
 }

@@ -1,10 +1,13 @@
 //! What the config and the pool make of a user Jane knows.
 
-use jane_migrate_config::{Mfa, PasswordPolicy, PoolFacts, SchemaAttribute};
+use jane_migrate_config::{Constraint, Mfa, PasswordPolicy, PoolFacts, SchemaAttribute};
 use serde_json::{Value, json};
 
 use super::{Jane, PASSWORD, USER};
-use crate::function::{Answer, POOL, forgot_password, settings, settings_for, sign_in};
+use crate::{
+    function::{Answer, POOL, forgot_password, settings, settings_for, sign_in},
+    server::Reply,
+};
 
 #[test]
 fn names_are_trimmed_and_lower_case_unless_the_config_says_otherwise() {
@@ -102,6 +105,28 @@ fn a_password_that_fails_the_pools_policy_must_be_replaced() {
 }
 
 #[test]
+fn whoever_must_choose_a_new_password_and_cannot_be_sent_a_code_is_not_locked_out() {
+    let jane = Jane::start();
+    for (attributes, outcome) in [
+        ("", "migrated"),
+        ("[attributes]\nemail_verified = '='", "not-eligible"),
+    ] {
+        let toml = jane.toml(&format!(
+            "[response]\nfinal_user_status = 'RESET_REQUIRED'\n{attributes}"
+        ));
+        let function = jane.function(&settings(&toml));
+        assert_eq!(function.outcome(&sign_in(USER, PASSWORD)).0, outcome);
+    }
+    let toml = jane.toml("[attributes]\nemail_verified = '='");
+    let function = jane.function(&settings(&toml));
+    assert_eq!(
+        function.outcome(&sign_in(USER, PASSWORD)).0,
+        "migrated",
+        "who keeps the password needs no code"
+    );
+}
+
+#[test]
 fn a_second_factor_by_sms_is_only_for_those_with_a_phone_number() {
     let jane = Jane::start();
     let pool = PoolFacts {
@@ -129,6 +154,7 @@ fn a_user_without_what_the_pool_requires_is_not_migrated_and_the_log_says_why() 
         name: name.into(),
         required: true,
         mutable: true,
+        constraint: None,
     };
     let pool = PoolFacts {
         id: POOL.into(),
@@ -146,6 +172,73 @@ fn a_user_without_what_the_pool_requires_is_not_migrated_and_the_log_says_why() 
     assert_eq!(
         (&record["outcome"], &record["missing"]),
         (&json!("not-eligible"), &json!(["family_name"]))
+    );
+}
+
+/// Jane's first name stands for an address as another directory may write it.
+#[test]
+fn an_address_that_is_written_otherwise_is_the_alias_that_was_typed() {
+    let jane = Jane::start();
+    let user = json!({ "user": { "first_name": "Canary.User.3b8@Example.com" } });
+    jane.fault("verify_credentials", Reply::json(200, user));
+    let toml = jane.toml("[attributes]\nusername = '{uuid}'\nemail = 'first_name'");
+    for (case_sensitive, response, email) in [
+        (false, "", "Canary.User.3b8@Example.com"),
+        (true, "", USER),
+        (
+            true,
+            "\n[response]\nusername = 'as-typed'",
+            "Canary.User.3b8@Example.com",
+        ),
+    ] {
+        let pool = PoolFacts {
+            id: POOL.into(),
+            alias_attributes: vec!["email".into()],
+            case_sensitive,
+            ..PoolFacts::default()
+        };
+        let function = jane.function(&settings_for(&format!("{toml}{response}"), &pool));
+        let answer = function.invoke(&sign_in(USER, PASSWORD)).event();
+        let attributes = &answer["response"]["userAttributes"];
+        assert_eq!(attributes["email"], email);
+        assert!(attributes["username"].is_string(), "{attributes}");
+    }
+}
+
+#[test]
+fn what_the_pools_schema_does_not_take_is_left_out() {
+    let jane = Jane::start();
+    let attribute = |name: &str, constraint| SchemaAttribute {
+        name: name.into(),
+        required: false,
+        mutable: true,
+        constraint: Some(constraint),
+    };
+    let pool = PoolFacts {
+        id: POOL.into(),
+        attributes: vec![
+            attribute("given_name", Constraint::Length(1, 3)),
+            attribute("custom:initial", Constraint::Length(0, 2)),
+            attribute("custom:old_id", Constraint::Number(Some(1), None)),
+            attribute("custom:code", Constraint::Number(None, Some(16))),
+            attribute("custom:word", Constraint::Number(None, None)),
+            attribute("custom:vip", Constraint::Boolean),
+            attribute("custom:flag", Constraint::Boolean),
+        ],
+        ..PoolFacts::default()
+    };
+    let toml = jane.toml(
+        "[attributes]\n'custom:initial' = 'first_name'\n'custom:old_id' = 'id'\n'custom:code' = 'id'\n\
+         'custom:word' = 'name'\n'custom:vip' = '=true'\n'custom:flag' = 'id'",
+    );
+    let function = jane.function(&settings_for(&toml, &pool));
+    let answer = function.invoke(&sign_in(USER, PASSWORD)).event();
+    assert_eq!(
+        answer["response"]["userAttributes"],
+        json!({
+            "email": USER, "email_verified": "true", "given_name": "Ann", "phone_number": "+11112224444",
+            "birthdate": "1980-02-29", "custom:old_id": "17", "custom:vip": "true",
+        })
     );
 }
 
