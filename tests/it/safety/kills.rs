@@ -38,10 +38,13 @@ async fn kill(scene: &Scene, command: &str, point: &Point, moment: Moment) {
 /// After the kill: the same command again, and the rest of the life.
 async fn goes_on(scene: &Scene, command: &str, when: &str) {
     scene.run_undisturbed(command).await.ended(0);
-    if command == "deploy" {
+    if command != "teardown" {
         scene.assert_deployed(when).await;
         scene.run_undisturbed("verify").await.ended(0);
-        scene.run_undisturbed("teardown").await.ended(0);
+        // Somebody may have signed in meanwhile.
+        let force = ["--force"];
+        let ran = scene.disturbed("teardown", &force, |_| Fate::Pass).await;
+        ran.ended(0);
     }
     scene.assert_gone(when).await;
 }
@@ -50,9 +53,11 @@ async fn killed_anywhere(command: &'static str) -> Table {
     let scene = Scene::before(command).await;
     let points = points(&scene.calls_of(command).await);
 
-    // Until the first write nothing is left behind: one scene serves all of these.
+    // Until the first write nothing is left behind: one scene serves all of these. After the last one everything is done.
     let first_write = points.iter().position(|point| !reads(&point.action));
-    let (reading, writing) = points.split_at(first_write.expect("something is written"));
+    let last_write = points.iter().rposition(|point| !reads(&point.action));
+    let (begun, done) = points.split_at(last_write.expect("something is written") + 1);
+    let (reading, writing) = begun.split_at(first_write.expect("something is written"));
     let only_read = async {
         let scene = Scene::before(command).await;
         let untouched = scene.documents().await;
@@ -64,18 +69,35 @@ async fn killed_anywhere(command: &'static str) -> Table {
         assert_eq!(untouched, scene.documents().await);
         goes_on(&scene, command, "killed while reading").await;
     };
-    let written = stream::iter(writing)
-        .flat_map(|point| stream::iter(MOMENTS.map(|moment| (point, moment))))
-        .for_each_concurrent(AT_ONCE, async |(point, moment)| {
-            let scene = Scene::before(command).await;
-            kill(&scene, command, point, moment).await;
-            goes_on(&scene, command, &format!("killed {moment:?} {point}")).await;
-        });
-    tokio::join!(only_read, written);
+    let at_once = |points| {
+        stream::iter(points)
+            .flat_map(|point: &Point| stream::iter(MOMENTS.map(|moment| (point, moment))))
+    };
+    let written = at_once(writing).for_each_concurrent(AT_ONCE, async |(point, moment)| {
+        let scene = Scene::before(command).await;
+        kill(&scene, command, point, moment).await;
+        if command == "redeploy" {
+            scene
+                .assert_migrates(&format!("killed {moment:?} {point}"))
+                .await;
+        }
+        goes_on(&scene, command, &format!("killed {moment:?} {point}")).await;
+    });
+    let complete = at_once(done).for_each_concurrent(2, async |(point, moment)| {
+        let scene = Scene::before(command).await;
+        kill(&scene, command, point, moment).await;
+        let when = format!("killed {moment:?} {point}");
+        match command {
+            "teardown" => scene.assert_gone(&when).await,
+            _ => scene.assert_deployed(&when).await,
+        }
+    });
+    tokio::join!(only_read, written, complete);
 
-    let mut table = Table::new(["at each call of", "killed before it", "killed after it"]);
+    let mut table = Table::new(["call", "times", "killed before it", "killed after it"]);
     for action in table::actions(&points) {
-        table.row([action, "goes on", "goes on"]);
+        let times = points.iter().filter(|point| point.action == action).count();
+        table.row([action, &times.to_string(), "goes on", "goes on"]);
     }
     table
 }
@@ -83,6 +105,12 @@ async fn killed_anywhere(command: &'static str) -> Table {
 #[tokio::test]
 async fn a_deploy_killed_anywhere_goes_on() {
     table::check("deploy killed", &killed_anywhere("deploy").await);
+}
+
+/// Customers sign in while the settings and the clients of a live function change.
+#[tokio::test]
+async fn a_deploy_to_a_live_pool_killed_anywhere_goes_on_and_so_do_the_sign_ins() {
+    table::check("redeploy killed", &killed_anywhere("redeploy").await);
 }
 
 #[tokio::test]

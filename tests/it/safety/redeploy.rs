@@ -19,25 +19,12 @@ impl Scene {
     async fn deploy(&self) -> Ran {
         self.run_undisturbed("deploy").await
     }
-
-    /// Whether a customer who has not come over can sign in.
-    async fn migrates(&self) -> bool {
-        let body = json!({
-            "AuthFlow": "USER_PASSWORD_AUTH", "ClientId": self.clients[0],
-            "AuthParameters": { "USERNAME": "ada@example.com", "PASSWORD": "Right-Pass-1" },
-        });
-        let (status, answer) = self.corner.try_cognito("InitiateAuth", body).await;
-        let user = json!({ "UserPoolId": self.pool, "Username": "ada@example.com" });
-        self.corner.try_cognito("AdminDeleteUser", user).await;
-        assert!(status == 200 || status == 400, "{answer}");
-        status == 200
-    }
 }
 
 #[tokio::test]
 async fn settings_that_fail_are_taken_back_and_sign_ins_go_on() {
     let mut scene = Scene::live().await;
-    assert!(scene.migrates().await);
+    scene.assert_migrates("deployed").await;
     let wrong = ("JANE_CLIENT_SECRET".to_owned(), "not-the-secret".to_owned());
     scene.corner.environment.push(wrong);
     // However often it is tried.
@@ -48,11 +35,11 @@ async fn settings_that_fail_are_taken_back_and_sign_ins_go_on() {
             ran.stderr.contains("it threw DirectoryUnavailable"),
             "{ran:#?}"
         );
-        assert!(scene.migrates().await, "{ran:#?}");
+        scene.assert_migrates("settings that fail").await;
     }
     scene.corner.environment.pop();
     scene.deploy().await.ended(0);
-    assert!(scene.migrates().await);
+    scene.assert_migrates("deployed").await;
 }
 
 #[tokio::test]
@@ -74,7 +61,7 @@ async fn an_outage_is_told_as_one_also_where_there_is_nothing_to_change() {
     assert!(ran.stderr.contains("cannot sign in now"), "{ran:#?}");
     scene.corner.jane.set_fault_everywhere(None);
     scene.deploy().await.ended(0);
-    assert!(scene.migrates().await);
+    scene.assert_migrates("deployed").await;
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use jane_migrate_sandbox::{Fate, Passing, Proxy};
 use serde_json::Value;
 
+use super::table::{self, Table};
 use super::{Scene, assert_same, points, reads};
 use crate::support::{Ran, moto};
 
@@ -24,6 +25,7 @@ async fn a_deploy_killed_at_any_write_goes_on_there_too() {
     let writes = points(&proxy.passed())
         .into_iter()
         .filter(|point| !reads(&point.action));
+    let mut table = Table::new(["call", "killed after it"]);
     for point in writes {
         let scene = Scene::at(moto().await.url().to_owned()).await;
         let there = point.clone();
@@ -47,7 +49,9 @@ async fn a_deploy_killed_at_any_write_goes_on_there_too() {
             let when = format!("killed at {point}");
             assert_same(&reached(before.clone()), &reached(now), &when);
         }
+        table.row([&point.to_string(), "goes on"]);
     }
+    table::check("second emulator", &table);
 }
 
 /// What updates reach; the rest is fixed at creation, and this emulator forgets some of it all the same.
