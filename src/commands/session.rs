@@ -404,7 +404,7 @@ impl Codes {
             Entry::Occupied(there) => there.into_mut(),
             Entry::Vacant(free) => free.insert(match &self.given {
                 Some(zip) => {
-                    let artifact = artifact::open(zip, config.function.architecture)?;
+                    let artifact = artifact::open(zip, key.0, config.function.architecture)?;
                     Handler {
                         code: Some(code(&artifact)?),
                         source: artifact.source,
