@@ -2,9 +2,11 @@
 //! `settings`' business.
 
 mod init;
+mod parse;
 
 use std::path::PathBuf;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::coexist::Tool;
@@ -15,7 +17,8 @@ use crate::policy::Duty;
 use crate::status::Since;
 use crate::verify;
 
-pub use init::{Directory, Init, Kind};
+pub use init::{Directory, Init, Kind, total_users};
+pub use parse::parse;
 
 /// What somebody who meets the program reads below its commands.
 const LEARN: &str = "\
@@ -44,7 +47,6 @@ Exit codes: 0 done, 1 failed, 130 or 143 interrupted (by Ctrl-C, SIGTERM); plan 
     version,
     propagate_version = true,
     max_term_width = 100,
-    arg_required_else_help = true,
     after_help = LEARN
 )]
 pub struct Cli {
@@ -93,7 +95,8 @@ pub struct Global {
         global = true,
         value_name = "URL",
         env = "JANE_MIGRATE_ENDPOINT_URL",
-        hide_env_values = true
+        hide_env_values = true,
+        value_parser = url
     )]
     pub endpoint_url: Option<String>,
     /// How long AWS may take to answer a call [default: 40]
@@ -197,6 +200,18 @@ pub struct Allow {
     pub artifact: Option<PathBuf>,
 }
 
+fn url(text: &str) -> Result<String, &'static str> {
+    let host = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"))
+        .is_some_and(|rest| rest.starts_with(|c: char| c.is_alphanumeric() || c == '['));
+    let clean = !text.contains(|c: char| c.is_whitespace() || c.is_control());
+    match host && clean {
+        true => Ok(text.to_owned()),
+        false => Err("expected a URL such as http://127.0.0.1:4566"),
+    }
+}
+
 fn decision(text: &str) -> Result<(String, Decision), String> {
     match text.split_once('=') {
         Some((key, "carry")) if !key.is_empty() => Ok((key.to_owned(), Decision::Carry)),
@@ -277,7 +292,7 @@ pub struct Verify {
     #[arg(long)]
     pub probe: bool,
     /// Also ask the function about this user of the directory, who must be one to migrate
-    #[arg(long, value_name = "NAME", requires = "probe")]
+    #[arg(long, value_name = "NAME", requires = "probe", value_parser = NonEmptyStringValueParser::new())]
     pub test_user: Option<String>,
     /// Read the test user's password from standard input instead of asking
     #[arg(long, requires = "test_user")]
@@ -342,7 +357,7 @@ pub struct Try {
     #[command(flatten)]
     pub pools: Pools,
     /// The name as a customer would type it
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub user: String,
     /// Try a forgotten password in place of a sign-in
     #[arg(long)]

@@ -1,40 +1,36 @@
 //! Parses, runs, exits. Everything else is the library's.
 
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
-use jane_migrate::cli::{Cli, Command};
+use clap::CommandFactory;
+use jane_migrate::cli::{self, Cli, Command};
 use jane_migrate::{
     commands,
     ui::{self, Ui},
 };
 
+fn main() -> ExitCode {
+    #[cfg(unix)]
+    without_empty_variables();
+    run()
+}
+
 #[tokio::main]
-async fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+async fn run() -> ExitCode {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    if arguments.len() < 2 {
+        return teach();
+    }
+    let cli = match cli::parse(&arguments) {
         Ok(cli) => cli,
-        Err(error) => {
-            let _ = error.print();
-            if error.use_stderr() && std::env::args().any(|arg| arg == "--json") {
-                let message = error.render().to_string();
-                ui::print_usage_error(message.lines().next().unwrap_or_default());
-            }
-            // `--help` and `--version` come this way too. A wrong flag must not look like `plan --detailed-exitcode`'s 2; for
-            // verify, 2 is the very thing: it could not check.
-            return match (
-                error.use_stderr(),
-                std::env::args().any(|arg| arg == "verify"),
-            ) {
-                (false, _) => ExitCode::SUCCESS,
-                (true, true) => ExitCode::from(2),
-                (true, false) => ExitCode::FAILURE,
-            };
-        }
+        Err(error) => return not_understood(&error, &arguments),
     };
     let ui = Ui::new(&cli.global);
     ui.follow();
     let verifying = matches!(cli.command, Command::Verify(_));
-    match commands::run(cli, &ui).await {
+    let ended = commands::run(cli, &ui).await;
+    match ended.and_then(|code| ui.is_read().map(|_| code)) {
         Ok(code) => code,
         Err(error) => {
             ui.fatal(&error);
@@ -45,4 +41,64 @@ async fn main() -> ExitCode {
             }
         }
     }
+}
+
+/// Shows the help to whoever gives no command. Clap would do it too, but where a variable gives a flag its value.
+fn teach() -> ExitCode {
+    let help = Cli::command().render_help();
+    let mut err = std::io::stderr();
+    let _ = match console::colors_enabled_stderr() {
+        true => write!(err, "{}", help.ansi()),
+        false => write!(err, "{help}"),
+    };
+    ExitCode::FAILURE
+}
+
+/// Says what is wrong with the command line. `--help` and `--version` come this way too.
+fn not_understood(error: &clap::Error, arguments: &[std::ffi::OsString]) -> ExitCode {
+    let given = |word: &str| arguments.iter().any(|argument| argument == word);
+    if let Err(lost) = error.print()
+        && lost.kind() != ErrorKind::BrokenPipe
+    {
+        let _ = writeln!(std::io::stderr(), "error: failed to print: {lost}");
+        return ExitCode::FAILURE;
+    }
+    if !error.use_stderr() {
+        return ExitCode::SUCCESS;
+    }
+    if given("--json") {
+        let message = error.render().to_string();
+        let first = message.lines().next().unwrap_or_default();
+        ui::print_usage_error(first.strip_prefix("error: ").unwrap_or(first));
+    }
+    // A wrong flag must not look like `plan --detailed-exitcode`'s 2; for verify, 2 is the very thing: it could not check.
+    match given("verify") {
+        true => ExitCode::from(2),
+        false => ExitCode::FAILURE,
+    }
+}
+
+/// An empty variable is one that is not set. Those who read them do not all see it so, and nothing can be taken out of the
+/// environment of a running program in safe code: it starts anew without them.
+#[cfg(unix)]
+fn without_empty_variables() {
+    use std::os::unix::process::CommandExt;
+    let ours = |name: &std::ffi::OsStr| {
+        let name = name.as_encoded_bytes();
+        name.starts_with(b"AWS_") || name.starts_with(b"JANE_MIGRATE_")
+    };
+    let empty: Vec<_> = std::env::vars_os()
+        .filter(|(name, value)| value.is_empty() && ours(name))
+        .map(|(name, _)| name)
+        .collect();
+    let (false, Ok(program)) = (empty.is_empty(), std::env::current_exe()) else {
+        return;
+    };
+    let mut again = std::process::Command::new(program);
+    again.args(std::env::args_os().skip(1));
+    for name in empty {
+        again.env_remove(name);
+    }
+    // Comes back only where it failed; then whoever reads them decides.
+    let _ = again.exec();
 }

@@ -41,6 +41,8 @@ pub struct LogGroup {
     pub name: String,
     /// Days that events are kept; `None`: for ever.
     pub retention_days: Option<u32>,
+    /// When it was made, in milliseconds since 1970: only of one that was read.
+    pub created_ms: Option<i64>,
     /// Its tags.
     pub tags: Tags,
 }
@@ -193,6 +195,7 @@ impl Desired {
             log_group: LogGroup {
                 name: names.log_group.clone(),
                 retention_days: Some(config.function.log_retention_days),
+                created_ms: None,
                 tags: ours(&[]),
             },
             role: Role {

@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    hint::black_box,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
@@ -17,6 +18,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::{
+    SERVES,
     breaker::Breaker,
     budget::{Budget, Unavailable, lambda_deadline},
     decide::{Decision, decide},
@@ -106,6 +108,8 @@ impl Handler {
             Record {
                 cold,
                 init,
+                // Settings for another kind of directory are a way to get here.
+                reason: black_box(SERVES).first().copied(),
                 ..Record::new(Outcome::Refused(Refusal::InvalidSettings))
             }
             .write();

@@ -26,3 +26,19 @@ pub mod secrets;
 pub mod upstream;
 
 pub use handler::{Handler, Payload, silence_panics};
+
+/// What the words of [`SERVES`] begin with.
+pub const SERVES_WORDS: &str = "jane-migrate-handler serves ";
+
+/// The kinds of directory in this build. The words stand in the executable as they are, so that whoever has a zip can tell
+/// what is in it.
+pub const SERVES: &[&str] = &[
+    #[cfg(feature = "jane")]
+    "jane-migrate-handler serves jane",
+    #[cfg(feature = "http")]
+    "jane-migrate-handler serves http",
+    #[cfg(feature = "cognito")]
+    "jane-migrate-handler serves cognito",
+    #[cfg(feature = "postgres")]
+    "jane-migrate-handler serves postgres",
+];

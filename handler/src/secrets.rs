@@ -157,9 +157,10 @@ impl Secrets {
     }
 }
 
+/// The text, without the line end that editors and `echo` put behind it: no secret ends with one on purpose.
 fn text(value: &Value) -> Result<SecretString, Unavailable> {
     value
         .as_str()
-        .map(SecretString::from)
+        .map(|text| text.trim_end_matches(['\r', '\n']).into())
         .ok_or(Unavailable("secret"))
 }

@@ -13,6 +13,7 @@ mod route;
 mod toolchain;
 
 use std::{
+    collections::BTreeSet,
     fmt, fs,
     path::{Path, PathBuf},
 };
@@ -20,6 +21,7 @@ use std::{
 use anyhow::{Context, ensure};
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use jane_migrate_config::Architecture;
+use jane_migrate_handler::SERVES_WORDS;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -214,15 +216,40 @@ pub async fn build_from(
 }
 
 /// Takes a zip that was built elsewhere: it must hold an executable `bootstrap` for the architecture that starts on
-/// `provided.al2023`.
-pub fn open(zip: &Path, architecture: Architecture) -> anyhow::Result<Artifact> {
-    Artifact::inspect(zip, architecture).map_err(|cause| {
+/// `provided.al2023`, and where it says which directories it serves, this kind must be one.
+pub fn open(zip: &Path, kind: &str, architecture: Architecture) -> anyhow::Result<Artifact> {
+    let opened = Artifact::inspect(zip, architecture).and_then(|artifact| {
+        let kinds = served(&artifact.bootstrap()?);
+        ensure!(
+            kinds.is_empty() || kinds.contains(kind),
+            "the handler in it serves directories of kind `{}`, and the configuration has `{kind}`",
+            kinds.into_iter().collect::<Vec<_>>().join("`, `")
+        );
+        Ok(artifact)
+    });
+    opened.map_err(|cause| {
         let error = Error::new(
             format!("failed to use artifact `{}`: {cause:#}", zip.display()),
             "`jane-migrate build --output FILE` makes a zip that will do, on any machine with the same configuration",
         );
         error.into()
     })
+}
+
+/// The kinds of directory that a handler's executable says it serves.
+fn served(executable: &[u8]) -> BTreeSet<String> {
+    let words = SERVES_WORDS.as_bytes();
+    let begins = (0..executable.len())
+        .filter(|at| executable[*at] == words[0] && executable[*at..].starts_with(words));
+    begins
+        .filter_map(|at| {
+            let rest = &executable[at + words.len()..];
+            ["jane", "http", "cognito", "postgres"]
+                .into_iter()
+                .find(|kind| rest.starts_with(kind.as_bytes()))
+        })
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Adds a target to the toolchain; says so before, and where it failed, why and that it goes on without.

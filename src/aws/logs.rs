@@ -59,6 +59,7 @@ impl Aws {
                     retention_days: group
                         .retention_in_days
                         .and_then(|days| days.try_into().ok()),
+                    created_ms: group.creation_time,
                     tags: Tags::new(),
                 };
                 (settings, group.arn.unwrap_or_default())

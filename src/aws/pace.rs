@@ -3,6 +3,8 @@
 //! others' requests, is the SDK's to retry.
 
 use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,6 +13,7 @@ use aws_smithy_runtime_api::client::http::{
     SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use tokio::time::Instant;
 
@@ -113,10 +116,12 @@ impl HttpConnector for PacedConnector {
             .unwrap_or_default();
         let connector = self.connector.clone();
         let name = named(&request);
+        let endpoint = endpoint(request.uri());
         HttpConnectorFuture::new(async move {
             tokio::time::sleep(wait).await;
             let started = Instant::now();
             let answer = connector.call(request).await;
+            let answer = answer.map_err(|error| at(endpoint, error));
             let status = match &answer {
                 Ok(answer) => answer.status().as_u16().to_string(),
                 Err(_) => "no answer".to_owned(),
@@ -131,6 +136,41 @@ impl HttpConnector for PacedConnector {
             answer
         })
     }
+}
+
+/// A connection that failed, and where to: the SDK leaves that out, and it need not be AWS.
+#[derive(Debug)]
+struct At {
+    endpoint: String,
+    error: ConnectorError,
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "at {}", self.endpoint)
+    }
+}
+
+impl Error for At {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
+fn at(endpoint: String, error: ConnectorError) -> ConnectorError {
+    match error.is_io() {
+        true => ConnectorError::io(Box::new(At { endpoint, error })),
+        false => error,
+    }
+}
+
+/// The scheme, host and port of a URI.
+fn endpoint(uri: &str) -> String {
+    let host = uri.find("://").map_or(0, |scheme| scheme + 3);
+    let end = uri[host..]
+        .find(['/', '?'])
+        .map_or(uri.len(), |end| host + end);
+    uri[..end].to_owned()
 }
 
 /// What a request is, for people: the service's host with the action, or the method and path where the action is in those.

@@ -12,6 +12,7 @@ use crate::coexist::snippet;
 use crate::ids::{Names, PoolArn};
 use crate::settings::{self, Target};
 use crate::ui::Ui;
+use crate::ui::layout::Layout;
 
 pub(super) async fn run(global: &Global, args: &Coexist, ui: &Ui) -> anyhow::Result<ExitCode> {
     let loaded = settings::load_if_there(global)?;
@@ -24,7 +25,7 @@ pub(super) async fn run(global: &Global, args: &Coexist, ui: &Ui) -> anyhow::Res
         let names = Names::new(arn(target, args.account.as_deref()).await?);
         let snippet = snippet(args.tool, &names);
         if !ui.json {
-            ui.print(&snippet);
+            ui.show(&Layout::of(&ui.out).comments(&snippet));
         }
         snippets.push(json!({ "pool": pool.as_str(), "for": tool, "snippet": snippet }));
     }

@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use jane_migrate_config::{Config, PoolFacts};
+use jane_migrate_config::{Config, Date, PoolFacts};
 use serde_json::json;
 
 use self::questions::Questions;
+use super::session::today;
 use crate::aws::{Aws, Connection};
 use crate::cli::{Global, Init, Pools};
 use crate::document::ClientDocument;
@@ -25,6 +26,7 @@ use crate::observe::observe_pool;
 use crate::plan::{Observed, lacks_password_auth};
 use crate::settings::{self, DEFAULT_FILE, Target};
 use crate::suitability::{self, Subject};
+use crate::ui::layout::Layout;
 use crate::ui::{self, Ui};
 
 pub(super) async fn run(global: &Global, args: &Init, ui: &Ui) -> anyhow::Result<ExitCode> {
@@ -36,6 +38,7 @@ pub(super) async fn run(global: &Global, args: &Init, ui: &Ui) -> anyhow::Result
     if output.exists() {
         return Err(occupied(&output).into());
     }
+    check_folder(&output)?;
     let mut questions = Questions::new(ui, args.yes);
     let target = target(global, questions.pool(args.pool.as_ref())?)?;
     let aws = Aws::connect(&target.connection).await;
@@ -49,7 +52,7 @@ pub(super) async fn run(global: &Global, args: &Init, ui: &Ui) -> anyhow::Result
         pool_name: observed.pool.name().to_owned(),
         clients: observed.clients.iter().map(client).collect(),
         chosen_clients: chosen(&args.clients, &observed)?,
-        closes: questions.closes(args.closes)?,
+        closes: closes(&questions, args, ui)?,
         total_users: questions.total_users(args.total_users)?,
         pool: facts.clone(),
         directory,
@@ -75,7 +78,7 @@ pub(super) async fn run(global: &Global, args: &Init, ui: &Ui) -> anyhow::Result
         }))?;
     } else {
         let told = told(&draft, &output, open, &findings, &names.pool.region, ui);
-        ui.say(&format!("{told}\nNext: {next}"));
+        ui.show(&format!("{told}\nNext: {next}"));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -88,6 +91,16 @@ fn target(global: &Global, pool: PoolId) -> anyhow::Result<Target> {
     settings::targets(global, &pools, None)?
         .pop()
         .context("there is no pool to look at")
+}
+
+fn closes(questions: &Questions<'_>, args: &Init, ui: &Ui) -> anyhow::Result<Option<Date>> {
+    let closes = questions.closes(args.closes)?;
+    if let Some(past) = closes.filter(|closes| today().is_ok_and(|today| *closes < today)) {
+        ui.warn(&format!(
+            "{past}, when the migration closes, is over: as it is, nobody would migrate"
+        ));
+    }
+    Ok(closes)
 }
 
 fn client(client: &ClientDocument) -> Client {
@@ -169,6 +182,21 @@ fn occupied(output: &Path) -> Failure {
     )
 }
 
+/// Whether a file can be made where the output is to be: better known before all the questions than after them.
+fn check_folder(output: &Path) -> anyhow::Result<()> {
+    let folder = match output.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    tempfile::tempfile_in(folder).map(drop).map_err(|error| {
+        Failure::new(
+            format!("failed to write `{}`: {error}", output.display()),
+            "make the folder, or write elsewhere with --output",
+        )
+        .into()
+    })
+}
+
 fn create(output: &Path, text: &str) -> anyhow::Result<()> {
     let failed = || format!("failed to write `{}`", output.display());
     let created = OpenOptions::new().write(true).create_new(true).open(output);
@@ -223,15 +251,26 @@ fn told(
     if !open.is_empty() {
         text.push_str(&format!("  to fill in: {}\n", open.join(", ")));
     }
+    let mut command = None;
     match draft.directory.secret() {
-        Some(Kept::Ssm(name)) => text.push_str(&format!(
-            "  the directory's secret is read from SSM; unless it is there, type it in with\n      aws ssm put-parameter --region {region} --type SecureString --name {name} --value file:///dev/stdin\n"
-        )),
+        Some(kept @ (Kept::Ssm(_) | Kept::SecretsManager(_))) => {
+            let place = match kept {
+                Kept::Ssm(_) => "SSM",
+                _ => "Secrets Manager",
+            };
+            text.push_str(&format!(
+                "  the directory's secret is read from {place}; unless it is there, this waits for it to be typed and puts it there:\n"
+            ));
+            command = kept.command(region);
+        }
         Some(Kept::Environment(name)) => text.push_str(&format!(
             "  the directory's secret is read from the environment variable {name} at deploy\n"
         )),
-        Some(Kept::SecretsManager(_)) | None => {}
+        None => {}
     }
+    text = Layout::of(&ui.out).flow(&text);
+    // To be copied, so never broken.
+    text.extend(command.map(|command| format!("      {command}\n")));
     for finding in findings {
         text.push_str(&ui::plan::render_finding(finding, &ui.out));
     }

@@ -51,7 +51,7 @@ pub(super) async fn run(global: &Global, args: &Policy, ui: &Ui) -> anyhow::Resu
         text.push('\n');
     }
     text.push_str("As a document for IAM: jane-migrate policy --for DUTY --json");
-    ui.say(&text);
+    ui.show(&text);
     Ok(ExitCode::SUCCESS)
 }
 

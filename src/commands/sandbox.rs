@@ -12,6 +12,7 @@ use super::tour;
 use crate::artifact;
 use crate::cli;
 use crate::ui::Ui;
+use crate::ui::layout::Layout;
 
 /// The variable that holds Jane's client secret in the sandbox.
 const JANE_SECRET: &str = "JANE_CLIENT_SECRET";
@@ -48,7 +49,8 @@ pub(super) async fn run(args: &cli::Sandbox, ui: &Ui) -> anyhow::Result<ExitCode
         .await?
     } else {
         let mut signals = Signals::listen().context("failed to listen for signals")?;
-        ui.say(&exports(&sandbox, &demo, folder.path()));
+        let exports = exports(&sandbox, &demo, folder.path());
+        ui.show(&Layout::of(&ui.out).comments(&exports));
         signals.next().await;
         ExitCode::SUCCESS
     };
@@ -74,6 +76,8 @@ fn environment(sandbox: &Sandbox, demo: &Demo, folder: &Path) -> Vec<(&'static s
         ("AWS_ACCESS_KEY_ID", sandbox.account_id().to_owned()),
         ("AWS_SECRET_ACCESS_KEY", sandbox.secret_key().to_owned()),
         ("AWS_REGION", sandbox.region().to_owned()),
+        // Python's SDK reads this one alone.
+        ("AWS_DEFAULT_REGION", sandbox.region().to_owned()),
         (JANE_SECRET, sandbox.jane().client_secret().to_owned()),
         (
             "JANE_MIGRATE_CONFIG",

@@ -291,7 +291,7 @@ impl Planned {
     }
 
     pub(super) fn show(&self, ui: &Ui) {
-        ui.say(&ui::plan::render(
+        ui.show(&ui::plan::render(
             &self.plan,
             &self.session.observed.pool,
             &self.session.names.pool,
@@ -404,7 +404,7 @@ impl Codes {
             Entry::Occupied(there) => there.into_mut(),
             Entry::Vacant(free) => free.insert(match &self.given {
                 Some(zip) => {
-                    let artifact = artifact::open(zip, config.function.architecture)?;
+                    let artifact = artifact::open(zip, key.0, config.function.architecture)?;
                     Handler {
                         code: Some(code(&artifact)?),
                         source: artifact.source,

@@ -15,7 +15,7 @@ use crate::cli::Global;
 use crate::ids::{PoolId, function_name, log_group_name};
 use crate::settings::{self, Target};
 use crate::status::read::Log;
-use crate::status::{Facts, Status, page};
+use crate::status::{Facts, Kept, Status, page};
 use crate::ui::{self, Ui};
 
 pub(super) async fn run(global: &Global, args: &cli::Status, ui: &Ui) -> anyhow::Result<ExitCode> {
@@ -63,7 +63,7 @@ pub(super) async fn run(global: &Global, args: &cli::Status, ui: &Ui) -> anyhow:
             Err(error) => endings.broke_off(pool, error)?,
         }
     }
-    ui.say(&views(&statuses, |status| {
+    ui.show(&views(&statuses, |status| {
         ui::status::render(status, ui.width(), &ui.out)
     }));
     write_page(args, &statuses)?;
@@ -73,7 +73,7 @@ pub(super) async fn run(global: &Global, args: &cli::Status, ui: &Ui) -> anyhow:
     endings.finish()
 }
 
-/// Shows the pools again and again; a reading that fails is told, and the next one may do better.
+/// Shows the pools again and again, as long as somebody reads it; a reading that fails is told, and the next one may do better.
 async fn watch(
     pools: &mut [Watched],
     pause: Duration,
@@ -94,7 +94,10 @@ async fn watch(
             let whole = |status: &Status| ui::status::render(status, ui.width(), &ui.out);
             ui.redraw(&views(&statuses, whole));
         } else {
-            ui.say(&views(&statuses, ui::status::line));
+            ui.show(&views(&statuses, ui::status::line));
+        }
+        if !ui.is_read()? {
+            return Ok(());
         }
         failures.iter().for_each(|error| ui.error(error));
         sleep(pause).await;
@@ -152,11 +155,11 @@ impl Watched {
         let clients = clients
             .with_context(|| format!("failed to read the app clients of user pool `{pool}`"))?;
         let failed = || format!("failed to read log group `{group}`");
-        if there.with_context(failed)?.is_none() {
+        let Some(there) = there.with_context(failed)? else {
             bail!(
                 "there is no log group `{group}`: nothing is deployed for user pool {pool}, or it was torn down with its log"
             );
-        }
+        };
         let log = log.with_context(failed)?;
         task.clear();
         Ok(Self {
@@ -168,6 +171,7 @@ impl Watched {
                 total_users: window.total_users,
                 closes: window.closes,
                 since,
+                kept: Kept::of(&there),
                 now_ms,
             },
             target,

@@ -20,7 +20,7 @@ use crate::resources::tag;
 use crate::settings::{self, Target};
 use crate::snapshot;
 use crate::status::read::Log;
-use crate::status::{Facts, Status, time, when};
+use crate::status::{Basis, Facts, Kept, Status, time, when};
 use crate::ui::Ui;
 use crate::ui::layout::Layout;
 use crate::ui::status::thousands;
@@ -48,6 +48,7 @@ struct Document {
 #[derive(Debug, Clone, Serialize)]
 struct Migration {
     arrived: u64,
+    basis: Basis,
     left: Option<u64>,
     last_migration: Option<String>,
 }
@@ -202,6 +203,7 @@ async fn prepare(
         }
         migration = status.map(|status| Migration {
             arrived: status.progress.arrived,
+            basis: status.progress.basis,
             left: status.outlook.left,
             last_migration: status.progress.last_migration,
         });
@@ -231,9 +233,9 @@ async fn status(
     window: &Window,
     args: &Teardown,
 ) -> anyhow::Result<Option<Status>> {
-    if session.observed.log_group.is_none() {
+    let Some(log_group) = &session.observed.log_group else {
         return Ok(None);
-    }
+    };
     let now_ms = since_epoch_ms();
     let days = HISTORY_DAYS.max(args.recent_days.into());
     let since_ms = (now_ms.div_euclid(DAY_MS) - days) * DAY_MS;
@@ -257,6 +259,7 @@ async fn status(
         closes: closes(session),
         since: Date::from_epoch_days(since_ms.div_euclid(DAY_MS))
             .context("the clock of this machine is off")?,
+        kept: Kept::of(log_group),
         now_ms,
     };
     Ok(Some(Status::new(&tally, &facts, source)))
@@ -289,16 +292,21 @@ impl Migration {
     fn sentence(&self) -> String {
         let Self {
             arrived,
+            basis,
             left,
             last_migration,
         } = self;
+        let (at_least, at_most) = match basis {
+            Basis::Log => ("", ""),
+            Basis::PartOfLog => ("As far as the log reaches back, ", "At most "),
+        };
         let last = last_migration.as_ref().map_or_else(String::new, |last| {
             format!(", the last on {} UTC", when(last))
         });
         let left = match left {
             Some(0) => "Nobody is left.".to_owned(),
             Some(left) => format!(
-                "{} have not: without the migration they can no longer sign in with their password.",
+                "{at_most}{} have not: without the migration they can no longer sign in with their password.",
                 thousands(*left)
             ),
             None => {
@@ -307,7 +315,7 @@ impl Migration {
             }
         };
         format!(
-            "{} customer(s) have come over{last}. {left}",
+            "{at_least}{} customer(s) have come over{last}. {left}",
             thousands(*arrived)
         )
     }
@@ -372,4 +380,33 @@ async fn teardown(
         document(session.apply(&plan, &inputs, operator, ui).await, None)
     };
     (session, document)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_log_no_longer_has_is_not_said_to_be_all() {
+        let said = |basis| {
+            let migration = Migration {
+                arrived: 1_000,
+                basis,
+                left: Some(11_000),
+                last_migration: None,
+            };
+            migration.sentence()
+        };
+        let whole = said(Basis::Log);
+        assert!(
+            whole.starts_with("1,000 customer(s) have come over. 11,000 have not"),
+            "{whole}"
+        );
+        let part = said(Basis::PartOfLog);
+        assert!(
+            part.starts_with("As far as the log reaches back, 1,000 customer(s)"),
+            "{part}"
+        );
+        assert!(part.contains("At most 11,000 have not"), "{part}");
+    }
 }

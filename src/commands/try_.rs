@@ -1,12 +1,11 @@
 //! `try`: one migration without touching the pool, by the deployed function or by the handler on this machine.
 
 use std::fmt::Write;
-use std::io::BufRead;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail, ensure};
 use jane_migrate_config::{Architecture, Config, SETTINGS_VARIABLE};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde::Serialize;
 
 use super::session::{self, Session, build};
@@ -17,7 +16,7 @@ use crate::probe::Source;
 use crate::resources::EnvValue;
 use crate::trial::Trial;
 use crate::ui::status::duration;
-use crate::ui::{Styles, Ui};
+use crate::ui::{Styles, Ui, one_line};
 use crate::{local, probe, settings};
 
 /// What ends with 3: the user would not migrate.
@@ -56,7 +55,7 @@ pub(super) async fn run(global: &Global, args: &Try, ui: &Ui) -> anyhow::Result<
     );
     let password = match args.forgot_password {
         true => None,
-        false => Some(password(args, ui)?),
+        false => Some(ui.password(&args.user, args.password_stdin)?),
     };
     let mut sessions = session::open_all(targets, ui).await;
     let (pool, session) = sessions.pop().context("no pool")?;
@@ -103,24 +102,6 @@ pub(super) async fn run(global: &Global, args: &Try, ui: &Ui) -> anyhow::Result<
         true => ExitCode::SUCCESS,
         false => ExitCode::from(WOULD_NOT),
     })
-}
-
-/// The password, from the prompt or the first line of standard input.
-fn password(args: &Try, ui: &Ui) -> anyhow::Result<SecretString> {
-    if !args.password_stdin {
-        return ui.ask_secret(&format!("Password of {}", args.user), "--password-stdin");
-    }
-    let mut line = String::new();
-    std::io::stdin()
-        .lock()
-        .read_line(&mut line)
-        .context("failed to read the password from standard input")?;
-    let password = line.trim_end_matches(['\n', '\r']);
-    ensure!(
-        !password.is_empty(),
-        "there is no password on standard input"
-    );
-    Ok(password.into())
 }
 
 fn client<'a>(session: &'a Session, named: Option<&str>) -> anyhow::Result<&'a ClientDocument> {
@@ -224,8 +205,9 @@ fn render(document: &Document<'_>, client: &ClientDocument, styles: &Styles) -> 
     let mut text = format!(
         "{}\n",
         styles.strong.apply_to(format!(
-            "{name} at user pool {pool}, through client {} ({}), tried by {by}",
-            client.name(),
+            "{} at user pool {pool}, through client {} ({}), tried by {by}",
+            one_line(name),
+            one_line(client.name()),
             client.id()
         ))
     );
@@ -256,7 +238,7 @@ fn render(document: &Document<'_>, client: &ClientDocument, styles: &Styles) -> 
         for (index, (name, value)) in user.attributes.iter().enumerate() {
             row(
                 if index == 0 { "attributes" } else { "" },
-                &format!("{name} = {value}"),
+                &one_line(&format!("{name} = {value}")),
             );
         }
     }
@@ -265,7 +247,7 @@ fn render(document: &Document<'_>, client: &ClientDocument, styles: &Styles) -> 
     }
     if let Some(log) = &trial.log {
         if let Some(reason) = &log.reason {
-            row("reason", reason);
+            row("reason", &one_line(reason));
         }
         for (index, call) in log.upstream.iter().enumerate() {
             row(if index == 0 { "directory" } else { "" }, &call.to_string());

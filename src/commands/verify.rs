@@ -1,12 +1,10 @@
 //! `verify`: reads, tries the function where that is asked for, checks, reports.
 
-use std::io::BufRead;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use jane_migrate_config::Config;
-use secrecy::SecretString;
 
 use super::many::{Ending, Endings, each};
 use super::session::{Session, nonce, today};
@@ -25,7 +23,7 @@ pub(super) async fn run(global: &Global, args: &Verify, ui: &Ui) -> anyhow::Resu
     let config = loaded.as_ref().map(|loaded| &loaded.config);
     let path = loaded.as_ref().map(|loaded| loaded.path.as_path());
     let choice = choice(args, config)?;
-    let test_user = test_user(args)?;
+    let test_user = test_user(args, ui)?;
     let format = match args.format {
         Format::Text if global.json => Format::Json,
         format => format,
@@ -135,29 +133,13 @@ fn choice(args: &Verify, config: Option<&Config>) -> anyhow::Result<Choice> {
     Ok(choice)
 }
 
-fn test_user(args: &Verify) -> anyhow::Result<Option<TestUser>> {
+fn test_user(args: &Verify, ui: &Ui) -> anyhow::Result<Option<TestUser>> {
     let Some(name) = &args.test_user else {
         return Ok(None);
     };
-    let password = if args.password_stdin {
-        let mut line = String::new();
-        std::io::stdin()
-            .lock()
-            .read_line(&mut line)
-            .context("failed to read the password from standard input")?;
-        line.trim_end_matches(['\r', '\n']).to_owned()
-    } else {
-        console::Term::stderr()
-            .write_str(&format!("Password of {name}: "))
-            .and_then(|()| console::Term::stderr().read_secure_line())
-            .context("nobody can be asked here; give --password-stdin")?
-    };
-    if password.is_empty() {
-        bail!("the password of {name} is empty");
-    }
     Ok(Some(TestUser {
         name: name.clone(),
-        password: SecretString::from(password),
+        password: ui.password(name, args.password_stdin)?,
     }))
 }
 

@@ -35,6 +35,41 @@ pub enum Kept {
 }
 
 impl Kept {
+    /// The place that these words name. Their form tells which, so that a secret that is typed in its place is none.
+    pub fn at(place: &str) -> Option<Self> {
+        let variable = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+        if place.starts_with("arn:") {
+            Some(Self::SecretsManager(place.to_owned()))
+        } else if place.starts_with('/') {
+            Some(Self::Ssm(place.to_owned()))
+        } else if place.contains('_') && place.chars().all(variable) {
+            Some(Self::Environment(place.to_owned()))
+        } else {
+            None
+        }
+    }
+
+    /// What puts the secret there, typed unseen and without the line's end; nothing where that is not AWS. `region` is the pool's.
+    pub fn command(&self, region: &str) -> Option<String> {
+        let put = match self {
+            Self::SecretsManager(arn) => {
+                let region = arn.split(':').nth(3).unwrap_or(region);
+                format!(
+                    "secretsmanager put-secret-value --region {region} --secret-id {arn} --secret-string"
+                )
+            }
+            Self::Ssm(name) => {
+                format!(
+                    "ssm put-parameter --region {region} --type SecureString --name {name} --value"
+                )
+            }
+            Self::Environment(_) => return None,
+        };
+        Some(format!(
+            "IFS= read -rs SECRET && printf %s \"$SECRET\" | aws {put} file:///dev/stdin; unset SECRET"
+        ))
+    }
+
     /// As the file names it.
     fn render(&self) -> String {
         let (key, place) = match self {

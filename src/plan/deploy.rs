@@ -82,6 +82,7 @@ fn plan_log_group(
     let LogGroup {
         name,
         retention_days,
+        created_ms: _,
         tags,
     } = desired;
     let keeps = |days: &Option<u32>| match days {

@@ -18,6 +18,7 @@ use self::entry::{Call, Class, Entry};
 use self::outlook::{Outlook, outlook};
 pub use self::read::Source;
 use self::tally::{Counts, Tally};
+use crate::resources::LogGroup;
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -73,8 +74,47 @@ pub struct Facts {
     pub closes: Option<Date>,
     /// The first day that was asked for.
     pub since: Date,
+    /// What the log can know.
+    pub kept: Kept,
     /// Now, in milliseconds since 1970.
     pub now_ms: i64,
+}
+
+/// What a log can know: nothing from before it was made, and nothing that it keeps no longer.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Kept {
+    created_ms: Option<i64>,
+    retention_days: Option<u32>,
+}
+
+impl Kept {
+    /// What this log group can know.
+    pub fn of(group: &LogGroup) -> Self {
+        Self {
+            created_ms: group.created_ms,
+            retention_days: group.retention_days,
+        }
+    }
+
+    /// The first day of which anything is still kept, where events expire.
+    fn oldest(self, now_ms: i64) -> Option<i64> {
+        let days = self.retention_days?;
+        Some(day_of(now_ms) - i64::from(days))
+    }
+
+    /// The first day of which it may have anything.
+    fn begins(self, now_ms: i64) -> Option<i64> {
+        self.created_ms.map(day_of).max(self.oldest(now_ms))
+    }
+
+    /// Whether whoever counts from this day on has counted everything there ever was.
+    fn is_whole(self, since: i64, now_ms: i64) -> bool {
+        let expired = self
+            .retention_days
+            .map_or(i64::MIN, |days| now_ms - i64::from(days) * DAY_MS);
+        self.created_ms
+            .is_some_and(|created| created >= since * DAY_MS && created >= expired)
+    }
 }
 
 /// How the migration goes. The keys of its JSON are fixed.
@@ -150,23 +190,26 @@ impl Client {
     }
 }
 
-/// Where the number of those who came over is from.
+/// What the number of those who came over rests on. The pool's own count says nothing about it: it has users who were never
+/// anywhere else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Basis {
     /// The log, which reaches back to the first of them.
     Log,
-    /// The pool's own count, because the log does not reach back that far.
-    Pool,
+    /// A part of the log: there may be more from before it. The number is the least it can be.
+    PartOfLog,
 }
 
 /// How far it has come.
 #[derive(Debug, Clone, Serialize)]
 pub struct Progress {
-    /// How many have come over.
+    /// How many have come over, or with [`Basis::PartOfLog`] at least have.
     pub arrived: u64,
-    /// Where that number is from.
+    /// What that number rests on.
     pub basis: Basis,
+    /// The first day of which the log may have anything, where that is known.
+    pub log_begins: Option<Date>,
     /// How many there are to migrate, as configured.
     pub total_users: Option<u64>,
     /// The share of them.
@@ -238,9 +281,10 @@ impl Status {
                 .get(&day)
                 .map_or(0, |counts| counts.of(Class::Migrated))
         };
-        let since = facts.since.epoch_days();
+        let asked = facts.since.epoch_days();
+        let since = asked.max(facts.kept.oldest(facts.now_ms).unwrap_or(asked));
         let first = tally.days.keys().next().copied().unwrap_or(today);
-        let progress = progress(tally, facts, outcomes.of(Class::Migrated), first <= since);
+        let progress = progress(tally, facts, outcomes.of(Class::Migrated), since);
         let left = facts
             .total_users
             .map(|total| total.saturating_sub(progress.arrived));
@@ -250,7 +294,7 @@ impl Status {
             pool: facts.pool.clone(),
             name: facts.name.clone(),
             as_of: time(facts.now_ms),
-            since: facts.since,
+            since: date(since),
             until,
             source,
             migrated: outcomes.of(Class::Migrated),
@@ -274,6 +318,22 @@ impl Status {
             },
             errors: tally.troubles.iter().map(Event::new).collect(),
             trials: tally.trials,
+        }
+    }
+
+    /// What stands before a number that is no less than this.
+    pub fn at_least(&self) -> &'static str {
+        match self.progress.basis {
+            Basis::Log => "",
+            Basis::PartOfLog => "at least ",
+        }
+    }
+
+    /// The same, before one that is no more than this.
+    pub fn at_most(&self) -> &'static str {
+        match self.progress.basis {
+            Basis::Log => "",
+            Basis::PartOfLog => "at most ",
         }
     }
 
@@ -311,16 +371,14 @@ impl Event {
     }
 }
 
-/// Where something happened on the very first day of the period, more may have happened before it; then the pool's own count
-/// says more than the log.
-fn progress(tally: &Tally, facts: &Facts, migrated: u64, cut: bool) -> Progress {
-    let (arrived, basis) = match facts.pool_users {
-        Some(users) if cut && users > migrated => (users, Basis::Pool),
-        _ => (migrated, Basis::Log),
-    };
+fn progress(tally: &Tally, facts: &Facts, arrived: u64, since: i64) -> Progress {
     Progress {
         arrived,
-        basis,
+        basis: match facts.kept.is_whole(since, facts.now_ms) {
+            true => Basis::Log,
+            false => Basis::PartOfLog,
+        },
+        log_begins: facts.kept.begins(facts.now_ms).map(date),
         total_users: facts.total_users,
         share: facts
             .total_users

@@ -14,6 +14,10 @@ fn facts(total_users: Option<u64>, pool_users: Option<u64>) -> Facts {
         total_users,
         closes: "2027-03-31".parse().ok(),
         since: Date::from_epoch_days(today.epoch_days() - 30).unwrap(),
+        kept: Kept {
+            created_ms: Some((today.epoch_days() - 30) * DAY_MS),
+            retention_days: None,
+        },
         now_ms: today.epoch_days() * DAY_MS + 10 * 3_600_000,
     }
 }
@@ -70,19 +74,55 @@ fn the_figures_follow_from_the_log_and_the_configuration() {
 }
 
 #[test]
-fn where_the_log_is_cut_the_pools_own_count_speaks() {
-    let cut = status(31, 100, Some(12_000), Some(9_000));
+fn users_who_were_always_the_pools_have_not_come_over() {
+    // Something happens on every day of the period, the first included, in a pool with more users than there are to migrate.
+    let status = status(31, 100, Some(12_000), Some(50_000));
     assert_eq!(
-        (cut.progress.arrived, cut.progress.basis),
-        (9_000, Basis::Pool)
+        (status.progress.arrived, status.progress.basis),
+        (3_100, Basis::Log)
     );
-    assert!(
-        summary(&cut)[0].contains("9,000 of 12,000, 75.0 %"),
-        "{:?}",
-        summary(&cut)
+    assert_eq!(status.outlook.left, Some(8_900));
+    let said = summary(&status).join("\n");
+    assert!(said.contains("Migrated: 3,100 of 12,000"), "{said}");
+    assert!(!said.contains("Everybody"), "{said}");
+}
+
+#[test]
+fn what_the_log_no_longer_has_is_not_taken_for_nothing() {
+    let today = NOW.parse::<Date>().unwrap().epoch_days();
+    let with = |days, since_days, created_days, retention_days| {
+        let facts = Facts {
+            since: date(today - since_days),
+            kept: Kept {
+                created_ms: Some((today - created_days) * DAY_MS),
+                retention_days,
+            },
+            ..facts(Some(12_000), Some(12_000))
+        };
+        Status::new(&tally(days, 100), &facts, Source::Events)
+    };
+    // Sixty days were asked for, the log keeps thirty: the period is what there is.
+    let expired = with(30, 60, 90, Some(30));
+    assert_eq!(expired.progress.basis, Basis::PartOfLog);
+    assert_eq!(expired.since, date(today - 30));
+    assert_eq!(
+        summary(&expired)[0],
+        "Migrated: at least 3,000 of 12,000, 25.0 % (counted from 2026-10-21; what was before is no longer in the log)."
     );
-    let whole = status(30, 100, Some(12_000), Some(9_000));
-    assert_eq!(whole.progress.basis, Basis::Log);
+    assert!(line(&expired).contains("at least 3,000 migrated"));
+    let ahead = summary(&expired).join(" ");
+    assert!(ahead.contains("at most 9,000 are left"), "{ahead}");
+    // Thirty quiet days after a migration are not one that never was.
+    let quiet = with(0, 30, 90, Some(30));
+    let said = summary(&quiet).join(" ");
+    assert!(said.contains("at least 0 of 12,000"), "{said}");
+    // The log has more than was asked for.
+    let recent = with(30, 7, 29, Some(90));
+    let said = &summary(&recent)[0];
+    assert!(said.contains("--since 2026-10-22 counts all"), "{said}");
+    // Made within the period, and nothing of it expired: that is all there ever was.
+    assert_eq!(with(30, 30, 29, Some(30)).progress.basis, Basis::Log);
+    assert_eq!(with(30, 60, 45, None).progress.basis, Basis::Log);
 }
 
 #[test]

@@ -167,18 +167,33 @@ fn unreachable(aws: &AwsError) -> String {
             "{proxy} is set, so requests go through that proxy: is it the right one and running? NO_PROXY names hosts that are reached without it"
         );
     }
-    let endpoint = |name: &&str| env::var_os(name).is_some_and(|value| !value.is_empty());
-    if ["JANE_MIGRATE_ENDPOINT_URL", "AWS_ENDPOINT_URL"]
-        .iter()
-        .any(endpoint)
-    {
-        return "an endpoint of your own is set (AWS_ENDPOINT_URL or JANE_MIGRATE_ENDPOINT_URL): is it running? unset it to reach AWS".into();
+    if let Some(endpoint) = own_endpoint(&aws.message) {
+        return format!(
+            "{endpoint} is not AWS's: is it running? it was named by --endpoint-url, JANE_MIGRATE_ENDPOINT_URL, AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_<SERVICE> or endpoint_url in the profile; without it, AWS is asked"
+        );
     }
     if aws.says("dns") || aws.says("lookup") {
         return "the service's name is not known to DNS: check the network and --region".into();
     }
     "no connection: check the network, a firewall, and --region; behind a proxy set HTTPS_PROXY"
         .into()
+}
+
+/// The endpoint that was not reached, where it is none of AWS's.
+fn own_endpoint(message: &str) -> Option<&str> {
+    const AWS: [&str; 6] = [
+        ".amazonaws.com",
+        ".amazonaws.com.cn",
+        ".amazonaws.eu",
+        ".api.aws",
+        ".gov",
+        ".cloud.adc-e.uk",
+    ];
+    let endpoint = message
+        .split_whitespace()
+        .find(|word| word.starts_with("http://") || word.starts_with("https://"))?
+        .trim_end_matches(':');
+    (!AWS.iter().any(|domain| endpoint.ends_with(domain))).then_some(endpoint)
 }
 
 #[cfg(test)]
@@ -218,6 +233,21 @@ mod tests {
             said,
         );
         assert!(hint.contains("grant `iam:PassRole`"), "{hint}");
+    }
+
+    #[test]
+    fn an_endpoint_of_ones_own_is_told_from_aws() {
+        let unreached = |endpoint: &str| {
+            let said = format!("io error: at {endpoint}: tcp connect error: Connection refused");
+            hint_for(
+                "lambda:GetFunction",
+                Kind::Unreachable,
+                "endpoint not reached",
+                &said,
+            )
+        };
+        assert!(unreached("http://127.0.0.1:4566").contains("http://127.0.0.1:4566 is not AWS's"));
+        assert!(unreached("https://lambda.us-east-1.amazonaws.com").contains("firewall"));
     }
 
     #[test]

@@ -33,26 +33,83 @@ impl Layout {
         lines.join("\n")
     }
 
+    /// The same, where each line tells by itself how far in it goes on: below its last column, where that leaves room, else a
+    /// little further in than it began.
+    pub fn flow(self, text: &str) -> String {
+        let lines: Vec<String> = text
+            .split('\n')
+            .map(|line| {
+                let line = self.nearer(line);
+                self.wrap_line(line, self.hanging(line))
+            })
+            .collect();
+        lines.join("\n")
+    }
+
+    /// A line that begins too far in to leave room for words begins at the left.
+    fn nearer(self, line: &str) -> &str {
+        const INDENT: usize = 6;
+        let indent = line.len() - line.trim_start().len();
+        match self.columns {
+            Some(columns) if indent > columns / 2 => &line[indent.saturating_sub(INDENT)..],
+            _ => line,
+        }
+    }
+
+    /// The same for text to paste whose comments are for people: they alone are broken, into more comments.
+    pub fn comments(self, text: &str) -> String {
+        let wrapped = |line: &str| {
+            let mark = ["# ", "// "]
+                .into_iter()
+                .find(|mark| line.starts_with(mark))?;
+            let within = Self {
+                columns: self.columns.map(|columns| columns - mark.len()),
+            };
+            let text = within
+                .flow(&line[mark.len()..])
+                .replace('\n', &format!("\n{mark}"));
+            Some(format!("{mark}{text}"))
+        };
+        let lines: Vec<String> = text
+            .split('\n')
+            .map(|line| wrapped(line).unwrap_or_else(|| line.to_owned()))
+            .collect();
+        lines.join("\n")
+    }
+
+    fn hanging(self, line: &str) -> usize {
+        let indent = line.len() - line.trim_start().len();
+        let further = if indent == 0 { 0 } else { indent + 2 };
+        let column = line.trim_end().rfind("  ").map_or(0, |gap| gap + 2);
+        let column = measure_text_width(&line[..column]);
+        match self.columns {
+            Some(columns) if column > indent && column <= columns / 2 => column,
+            _ => further,
+        }
+    }
+
     fn wrap_line(self, line: &str, hanging: usize) -> String {
         if self.fits(measure_text_width(line)) {
             return line.to_owned();
         }
-        let start = line.len() - line.trim_start().len();
-        let mut wrapped = line[..start].to_owned();
-        let mut column = start;
-        for (index, word) in line.split_whitespace().enumerate() {
-            let width = measure_text_width(word);
-            if index == 0 {
-                column += width;
-            } else if self.fits(column + 1 + width) {
-                wrapped.push(' ');
-                column += 1 + width;
-            } else {
+        let mut wrapped = String::with_capacity(line.len() + hanging);
+        let mut column = 0;
+        let mut rest = line.trim_end();
+        while !rest.is_empty() {
+            let gap = rest.len() - rest.trim_start().len();
+            let end = rest[gap..].find(' ').map_or(rest.len(), |end| gap + end);
+            let width = measure_text_width(&rest[gap..end]);
+            if column > 0 && !self.fits(column + gap + width) {
                 wrapped.push('\n');
                 wrapped.extend(std::iter::repeat_n(' ', hanging));
-                column = hanging + width;
+                column = hanging;
+            } else {
+                wrapped.push_str(&rest[..gap]);
+                column += gap;
             }
-            wrapped.push_str(word);
+            wrapped.push_str(&rest[gap..end]);
+            column += width;
+            rest = &rest[end..];
         }
         wrapped
     }
@@ -84,6 +141,34 @@ mod tests {
         assert_eq!(NARROW.wrap("a  b   c", 2), "a  b   c");
         let line = "word ".repeat(50);
         assert_eq!(Layout { columns: None }.wrap(&line, 2), line);
+    }
+
+    #[test]
+    fn a_line_goes_on_below_its_last_column_where_there_is_room() {
+        assert_eq!(
+            NARROW.flow("  ok    one two three\n\n  far out there    one two"),
+            "  ok    one two\n        three\n\n  far out there\n    one two"
+        );
+        assert_eq!(
+            NARROW.flow("one two three four five"),
+            "one two three four\nfive"
+        );
+    }
+
+    #[test]
+    fn what_begins_too_far_in_begins_at_the_left() {
+        assert_eq!(
+            NARROW.flow("           found: one two"),
+            "      found: one two"
+        );
+    }
+
+    #[test]
+    fn comments_stay_comments_and_code_stays_whole() {
+        assert_eq!(
+            NARROW.comments("# one two three four five\nresource \"pool\" { x = 1 }"),
+            "# one two three four\n# five\nresource \"pool\" { x = 1 }"
+        );
     }
 
     #[test]

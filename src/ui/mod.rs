@@ -2,22 +2,28 @@
 //! of AWS.
 
 pub mod error;
+mod hidden;
 pub mod hint;
 pub mod layout;
 pub mod plan;
+mod printable;
 mod progress;
 pub mod status;
 mod verbose;
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
 use console::{Style, Term};
 use secrecy::SecretString;
 
+pub use printable::one_line;
 pub use progress::{Progress, Task};
 
+use self::layout::Layout;
 use crate::cli::{Color, Global};
+use crate::failure::Failure;
 
 /// The styles of one stream, all of them empty where colour is off, and its width. Nothing is told by colour alone.
 #[derive(Debug, Clone)]
@@ -32,6 +38,8 @@ pub struct Styles {
     pub strong: Style,
     /// What may be skipped.
     pub dim: Style,
+    /// Whether there is any colour.
+    pub color: bool,
     /// The terminal's columns; `None` where it is none: lines are then never broken.
     pub columns: Option<usize>,
 }
@@ -45,6 +53,7 @@ impl Styles {
             bad: style().red(),
             strong: style().bold(),
             dim: style().dim(),
+            color,
             columns,
         }
     }
@@ -79,6 +88,8 @@ pub struct Ui {
     /// Styles for stderr.
     pub err: Styles,
     progress: Progress,
+    /// Why stdout takes no more.
+    lost: Arc<OnceLock<io::Error>>,
 }
 
 impl Ui {
@@ -91,18 +102,16 @@ impl Ui {
             Color::Never => false,
             Color::Auto => terminal && !plain,
         };
-        let err_terminal = std::io::stderr().is_terminal();
+        let err_terminal = io::stderr().is_terminal();
         let err = Styles::new(color(err_terminal), columns(&Term::stderr()));
         Self {
             json: global.json,
             quiet: global.quiet,
             verbose: global.verbose,
-            out: Styles::new(
-                color(std::io::stdout().is_terminal()),
-                columns(&Term::stdout()),
-            ),
+            out: Styles::new(color(io::stdout().is_terminal()), columns(&Term::stdout())),
             progress: Progress::new(err_terminal && !global.quiet, global.quiet, err.clone()),
             err,
+            lost: Arc::default(),
         }
     }
 
@@ -113,16 +122,38 @@ impl Ui {
         }
     }
 
-    /// Data for stdout. A reader that went away is no error.
+    /// Data for stdout, as it is.
     pub fn print(&self, text: &str) {
-        let mut out = std::io::stdout().lock();
-        let _ = writeln!(out, "{}", text.trim_end_matches('\n')).and_then(|()| out.flush());
+        let mut out = io::stdout().lock();
+        let text = text.trim_end_matches('\n');
+        if let Err(error) = writeln!(out, "{text}").and_then(|()| out.flush()) {
+            // The first tells why; whatever follows it is lost too.
+            let _ = self.lost.set(error);
+        }
+    }
+
+    /// Whether somebody still reads what is printed. A reader that went away is no error, anything else that lost output is.
+    pub fn is_read(&self) -> anyhow::Result<bool> {
+        match self.lost.get() {
+            None => Ok(true),
+            Some(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            Some(error) => Err(Failure::new(
+                format!("failed to write to standard output: {error}"),
+                "what was printed is not complete; whatever else the command did is done",
+            )
+            .into()),
+        }
     }
 
     /// What was asked for, as text for people on stdout; nothing where a JSON document is due.
     pub fn say(&self, text: &str) {
+        self.show(&Layout::of(&self.out).flow(text));
+    }
+
+    /// The same, for what is laid out already, or is there to be copied: its lines stay as they are.
+    pub fn show(&self, text: &str) {
         if !self.json {
-            self.print(text);
+            self.print(&printable::printable(text, self.out.color));
         }
     }
 
@@ -140,13 +171,13 @@ impl Ui {
 
     /// Whether what was said can be replaced.
     pub fn can_redraw(&self) -> bool {
-        std::io::stdout().is_terminal() && !self.json && !self.quiet
+        io::stdout().is_terminal() && !self.json && !self.quiet
     }
 
     /// Says this in place of everything before it.
     pub fn redraw(&self, text: &str) {
         let _ = Term::stdout().clear_screen();
-        self.say(text);
+        self.show(text);
     }
 
     /// The same, for a JSON document.
@@ -167,15 +198,14 @@ impl Ui {
     /// A line on stderr that `--quiet` leaves out.
     pub fn note(&self, text: &str) {
         if !self.quiet {
-            self.progress.line(text);
+            self.progress.line(&Layout::of(&self.err).flow(text));
         }
     }
 
     /// A warning on stderr.
     pub fn warn(&self, text: &str) {
         let warning = format!("{}: {text}", self.err.warn.apply_to("warning"));
-        self.progress
-            .line(&layout::Layout::of(&self.err).wrap(&warning, 2));
+        self.progress.line(&Layout::of(&self.err).wrap(&warning, 2));
     }
 
     /// An error on stderr.
@@ -196,24 +226,33 @@ impl Ui {
         self.progress.task(label.into())
     }
 
-    /// Asks for what nobody else should see. Where nobody can answer, the error names `otherwise`.
-    pub fn ask_secret(&self, question: &str, otherwise: &str) -> anyhow::Result<SecretString> {
-        let terminal = Term::stderr();
-        if !terminal.is_term() || !std::io::stdin().is_terminal() {
-            anyhow::bail!("nobody can be asked here; give {otherwise}");
-        }
-        terminal.write_str(&format!("{question}: "))?;
-        Ok(terminal.read_secure_line()?.into())
+    /// Somebody's password: the first line of standard input, or what is typed and not shown.
+    pub fn password(&self, name: &str, from_stdin: bool) -> anyhow::Result<SecretString> {
+        let password = if from_stdin {
+            let mut line = String::new();
+            io::stdin()
+                .read_line(&mut line)
+                .context("failed to read the password from standard input")?;
+            line.trim_end_matches(['\r', '\n']).to_owned()
+        } else {
+            if !io::stderr().is_terminal() || !io::stdin().is_terminal() {
+                anyhow::bail!("nobody can be asked here; give --password-stdin");
+            }
+            self.prompt(&format!("Password of {}: ", one_line(name)))?;
+            hidden::read_line().context("failed to read the password")?
+        };
+        anyhow::ensure!(!password.is_empty(), "the password of {name} is empty");
+        Ok(password.into())
     }
 
     /// Whether somebody sits there who can be asked.
     pub fn can_ask(&self) -> bool {
-        std::io::stdin().is_terminal() && std::io::stderr().is_terminal() && !self.json
+        io::stdin().is_terminal() && io::stderr().is_terminal() && !self.json
     }
 
     /// Asks; yes only for `y` or `yes`. Where nobody can answer, the error names `--yes`.
     pub fn confirm(&self, question: &str) -> anyhow::Result<bool> {
-        if !std::io::stdin().is_terminal() {
+        if !io::stdin().is_terminal() {
             anyhow::bail!("nobody can be asked here; look at the plan and give --yes");
         }
         let answer = self.answer(&format!("{question} [y/N] "))?;
@@ -236,12 +275,22 @@ impl Ui {
         })
     }
 
+    /// A question, with the cursor behind it.
+    fn prompt(&self, question: &str) -> io::Result<()> {
+        let (text, space) = match question.strip_suffix(' ') {
+            Some(text) => (text, " "),
+            None => (question, ""),
+        };
+        let text = Layout::of(&self.err).flow(text);
+        let text = printable::printable(&text, self.err.color);
+        let mut err = io::stderr().lock();
+        write!(err, "{text}{space}").and_then(|()| err.flush())
+    }
+
     fn answer(&self, prompt: &str) -> anyhow::Result<String> {
-        let mut err = std::io::stderr().lock();
-        write!(err, "{prompt}")?;
-        err.flush()?;
+        self.prompt(prompt)?;
         let mut answer = String::new();
-        if std::io::stdin().lock().read_line(&mut answer)? == 0 {
+        if io::stdin().lock().read_line(&mut answer)? == 0 {
             anyhow::bail!("the input ended before the question was answered");
         }
         Ok(answer.trim().to_owned())
@@ -252,6 +301,6 @@ impl Ui {
 pub fn print_usage_error(message: &str) {
     let document = error::Document::of_usage(message);
     if let Ok(text) = serde_json::to_string_pretty(&document) {
-        let _ = writeln!(std::io::stdout().lock(), "{text}");
+        let _ = writeln!(io::stdout().lock(), "{text}");
     }
 }

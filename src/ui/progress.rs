@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::Styles;
+use super::layout::Layout;
+use super::printable::printable;
 
 const HEARTBEAT: Duration = Duration::from_secs(10);
 
@@ -31,6 +33,7 @@ impl Progress {
 
     /// A line on stderr, above whatever is being drawn.
     pub(super) fn line(&self, text: &str) {
+        let text = &*printable(text, self.styles.color);
         match &self.bars {
             Some(bars) => bars.suspend(|| write_line(text)),
             None => write_line(text),
@@ -118,11 +121,13 @@ impl Task {
         }
         let elapsed = self.started.elapsed().as_secs_f32();
         let dim = &self.progress.styles.dim;
-        self.progress.line(&format!(
+        let line = format!(
             "  {} {mark} {}",
             self.label,
             dim.apply_to(format!("({elapsed:.1} s)"))
-        ));
+        );
+        let layout = Layout::of(&self.progress.styles);
+        self.progress.line(&layout.flow(&line));
     }
 
     fn beat(&self) {

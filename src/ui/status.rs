@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::Styles;
+use super::{Styles, one_line};
 use crate::status::entry::Class;
 use crate::status::outlook::Verdict;
 use crate::status::tally::Counts;
@@ -19,7 +19,7 @@ const SHOWN: usize = 5;
 pub fn render(status: &Status, width: usize, styles: &Styles) -> String {
     let width = width.clamp(60, 200);
     let mut text = String::new();
-    let title = format!("User pool {} ({})", status.pool, status.name);
+    let title = format!("User pool {} ({})", status.pool, one_line(&status.name));
     let _ = writeln!(text, "{}", styles.strong.apply_to(title));
     let _ = writeln!(
         text,
@@ -62,9 +62,10 @@ pub fn line(status: &Status) -> String {
     let today = status.today().map(|day| &day.outcomes);
     let of = |class| thousands(today.map_or(0, |counts| counts.of(class)));
     format!(
-        "{} {}: {} migrated{share}; today {} migrated, {} refused, {} failed",
+        "{} {}: {}{} migrated{share}; today {} migrated, {} refused, {} failed",
         status.as_of,
         status.pool,
+        status.at_least(),
         thousands(status.progress.arrived),
         of(Class::Migrated),
         of(Class::Refused),
@@ -78,7 +79,7 @@ pub fn summary(status: &Status) -> Vec<String> {
     let mut lines = vec![arrived(status)];
     if let Some(users) = progress.pool_users {
         lines.push(format!(
-            "The pool itself counts {} user(s), an estimate that Cognito renews every few hours.",
+            "The pool itself counts {} user(s), those who never lived elsewhere among them; Cognito renews this estimate every few hours.",
             thousands(users)
         ));
     }
@@ -103,15 +104,19 @@ fn arrived(status: &Status) -> String {
         (Some(total), Some(share)) => format!(" of {}, {}", thousands(total), percent(share)),
         _ => String::new(),
     };
-    let basis = match progress.basis {
-        Basis::Log => String::new(),
-        Basis::Pool => format!(
-            " (the pool's own count: the log begins later; {} since {})",
-            thousands(status.migrated),
+    let basis = match (progress.basis, progress.log_begins) {
+        (Basis::Log, _) => String::new(),
+        (Basis::PartOfLog, Some(begins)) if begins < status.since => format!(
+            " (counted from {}; --since {begins} counts all that the log has)",
+            status.since
+        ),
+        (Basis::PartOfLog, _) => format!(
+            " (counted from {}; what was before is no longer in the log)",
             status.since
         ),
     };
-    format!("Migrated: {}{of}{basis}.", thousands(progress.arrived))
+    let arrived = thousands(progress.arrived);
+    format!("Migrated: {}{arrived}{of}{basis}.", status.at_least())
 }
 
 fn ahead(status: &Status) -> String {
@@ -123,6 +128,7 @@ fn ahead(status: &Status) -> String {
         )
     });
     let left = thousands(outlook.left.unwrap_or_default());
+    let left = format!("{}{left}", status.at_most());
     match (outlook.verdict, &outlook.ends) {
         (Verdict::Done, _) => "Everybody has come over.".to_owned(),
         (Verdict::EndInSight, Some(ends)) => {
@@ -149,7 +155,8 @@ fn window(status: &Status) -> Option<String> {
     Some(match status.outlook.left_at_close {
         Some(0) => format!("The window closes on {closes}; at that rate nobody is left by then."),
         Some(left) => format!(
-            "The window closes on {closes}; at that rate {} are left then.",
+            "The window closes on {closes}; at that rate {}{} are left then.",
+            status.at_most(),
             thousands(left)
         ),
         None => format!("The window closes on {closes}."),
@@ -310,7 +317,7 @@ fn bar(n: u64, most: u64, room: usize) -> String {
 fn wrapped(line: &str, width: usize, further: usize) -> String {
     let mut text = String::new();
     let mut column = 0;
-    for word in line.split(' ') {
+    for word in line.split_whitespace() {
         let length = word.chars().count();
         if column == 0 {
             text.push_str("  ");

@@ -119,7 +119,9 @@ async fn a_second_build_compiles_nothing_and_a_change_does() {
 
     // The first one's zip is where it was; its digest still tells one from the other.
     assert_eq!(
-        artifact::open(&first.zip, native()).unwrap().code_sha256,
+        artifact::open(&first.zip, "jane", native())
+            .unwrap()
+            .code_sha256,
         first.code_sha256
     );
 }
@@ -228,7 +230,7 @@ async fn a_zip_for_another_architecture_is_refused() {
         Architecture::X86_64 => Architecture::Arm64,
         Architecture::Arm64 => Architecture::X86_64,
     };
-    let error = artifact::open(&built.zip, other).unwrap_err();
+    let error = artifact::open(&built.zip, "jane", other).unwrap_err();
     assert!(
         format!("{error:#}").contains(&format!("was compiled for {}", native().as_str())),
         "{error:#}"
@@ -248,6 +250,14 @@ async fn the_handler_builds_from_the_sources_in_this_binary() {
     assert_eq!(artifact.source, artifact::source_digest("jane", native()));
     assert_eq!(artifact.size, fs::metadata(&artifact.zip).unwrap().len());
     assert!(artifact.size < 1_700_000, "{} bytes", artifact.size);
+    // The zip says whom it serves: on a pool with another directory it would answer nobody.
+    artifact::open(&artifact.zip, "jane", native()).unwrap();
+    let error = artifact::open(&artifact.zip, "cognito", native()).unwrap_err();
+    let error = format!("{error:#}");
+    assert!(
+        error.contains("serves directories of kind `jane`, and"),
+        "{error}"
+    );
     // With no subscriber for them, the linker leaves the runtime's events out, of which one holds the password.
     let zip = std::io::Cursor::new(artifact.read().unwrap());
     let mut executable = Vec::new();

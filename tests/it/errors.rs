@@ -177,6 +177,47 @@ async fn what_may_not_be() {
 }
 
 #[tokio::test]
+async fn empty_variables_are_not_set() {
+    let (mut corner, pool) = ready().await;
+    let services = [
+        "COGNITO_IDENTITY_PROVIDER",
+        "LAMBDA",
+        "IAM",
+        "CLOUDWATCH_LOGS",
+    ];
+    corner.environment = services
+        .map(|service| {
+            (
+                format!("AWS_ENDPOINT_URL_{service}"),
+                corner.endpoint.clone(),
+            )
+        })
+        .to_vec();
+    for name in [
+        "AWS_ENDPOINT_URL",
+        "AWS_ENDPOINT_URL_SSM",
+        "AWS_REGION",
+        "AWS_PROFILE",
+    ] {
+        corner.environment.push((name.into(), String::new()));
+    }
+    for name in [
+        "CONFIG",
+        "ENDPOINT_URL",
+        "POOL",
+        "PROFILE",
+        "REGION",
+        "TIMEOUT",
+    ] {
+        let name = format!("JANE_MIGRATE_{name}");
+        corner.environment.push((name, String::new()));
+    }
+    corner.run(&["plan", "--pool", &pool]).await.ended(0);
+    let ran = corner.run(&["plan"]).await;
+    assert_told("which-pool", &ran, &corner, &pool);
+}
+
+#[tokio::test]
 async fn which_pool() {
     let (corner, pool) = ready().await;
     let missing = "us-west-2_NoSuchPool";
@@ -217,6 +258,11 @@ async fn the_way_there() {
     let (unreachable, page) = tokio::join!(corner.run(&unreachable), corner.run(&page_plan));
     assert_told("unreachable", &unreachable, &corner, &pool);
     assert_told("proxy-wants-a-password", &page, &corner, &pool);
+    let service = "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER";
+    corner.environment.push((service.into(), closed.clone()));
+    let ran = corner.run(&plan).await;
+    assert_told("unreachable", &ran, &corner, &pool);
+    corner.environment.clear();
     corner.environment.push(("HTTP_PROXY".into(), closed));
     let ran = corner.run(&plan).await;
     assert_told("proxy-unreachable", &ran, &corner, &pool);

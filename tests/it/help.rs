@@ -7,14 +7,18 @@ use jane_migrate::cli::Cli;
 
 use crate::transcript::assert_transcript;
 
-fn run(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_jane-migrate"))
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_jane-migrate"));
+    command
         .args(arguments)
         .env_clear()
         .env("COLUMNS", "100")
-        .stdin(Stdio::null())
-        .output()
-        .expect("the program starts")
+        .stdin(Stdio::null());
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    command(arguments).output().expect("the program starts")
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -60,12 +64,74 @@ fn without_arguments_it_teaches() {
 }
 
 #[test]
+fn variables_do_not_keep_it_from_teaching() {
+    let help = run(&["-h"]).stdout;
+    for value in ["us-east-1", ""] {
+        let shown = command(&[]).env("JANE_MIGRATE_REGION", value).output();
+        let shown = shown.expect("the program starts");
+        assert_eq!(shown.status.code(), Some(1));
+        assert_eq!(text(&shown.stderr), text(&help));
+    }
+}
+
+#[test]
+fn colour_is_for_who_wants_it_in_help_and_errors_too() {
+    let coloured = |arguments: &[&str]| {
+        let shown = run(arguments);
+        [shown.stdout, shown.stderr].concat().contains(&0x1b)
+    };
+    for words in [&["--help"][..], &["plan", "--nonsense"]] {
+        let with = |color: &[&'static str]| [color, words].concat();
+        assert!(coloured(&with(&["--color", "always"])), "{words:?}");
+        assert!(coloured(&with(&["--color=always"])), "{words:?}");
+        assert!(
+            !coloured(&with(&["--color=always", "--color", "never"])),
+            "{words:?}"
+        );
+        assert!(!coloured(words), "{words:?}");
+    }
+}
+
+#[test]
+fn what_could_not_be_written_is_an_error() {
+    for words in ["completions bash", "--help", "man"] {
+        let program = env!("CARGO_BIN_EXE_jane-migrate");
+        let shown = Command::new("bash")
+            .args(["-c", &format!("'{program}' {words} > /dev/full")])
+            .output()
+            .expect("bash starts");
+        assert_eq!(shown.status.code(), Some(1), "{words}");
+        assert!(
+            text(&shown.stderr).contains("No space left"),
+            "{words}: {shown:?}"
+        );
+    }
+}
+
+#[test]
+fn values_that_cannot_be_are_refused_at_once() {
+    for (arguments, told) in [
+        (
+            &["plan", "--endpoint-url", "foo"][..],
+            "http://127.0.0.1:4566",
+        ),
+        (&["try", "--user", ""], "--user"),
+        (&["init", "--total-users", "0"], "1 or more"),
+        (&["init", "--client-id", "a\nb"], "one line"),
+    ] {
+        let shown = run(arguments);
+        assert_eq!(shown.status.code(), Some(1), "{arguments:?}");
+        assert!(text(&shown.stderr).contains(told), "{shown:?}");
+    }
+}
+
+#[test]
 fn a_wrong_flag_is_one_json_document_too() {
     let shown = run(&["plan", "--json", "--nonsense"]);
     assert_eq!(shown.status.code(), Some(1));
     let document: serde_json::Value = serde_json::from_slice(&shown.stdout).expect("JSON");
     let message = document["error"]["message"].as_str().expect("a message");
-    assert!(message.contains("--nonsense"), "{message}");
+    assert_eq!(message, "unexpected argument '--nonsense' found");
     assert!(text(&shown.stderr).contains("--nonsense"));
 }
 

@@ -3,7 +3,7 @@
 use jane_migrate_config::{Config, Directory, Secret, parse};
 use serde_json::{Value, json};
 
-use crate::support::{Corner, REGION};
+use crate::support::{Corner, REGION, Ran};
 use crate::terminal::Terminal;
 
 /// A corner without a migrate.toml, with a pool that has attributes of its own and one client of two closed to passwords.
@@ -233,10 +233,21 @@ async fn flags_answer_every_question_of_every_kind() {
 #[tokio::test]
 async fn a_wrong_answer_is_refused_before_anything_is_written() {
     let (corner, pool) = corner().await;
-    let cases: [(&[&str], &str); 5] = [
+    let cases: [(&[&str], &str); 13] = [
         (&["--url", "http://jane.example.com"], "https://"),
         (&["--preset", "auht0"], "auth0"),
-        (&["--client-secret-ssm", "hunter2/"], "parameter"),
+        (&["--client-secret-ssm", "hunter2secret"], "parameter store"),
+        (&["--client-secret-ssm", "/hunter2/"], "parameter's name"),
+        (&["--client-secret-env", "hunter2secret"], "in capitals"),
+        (&["--client-secret-arn", "/hunter2"], "ARN"),
+        (&["--directory", "jane", "--preset", "auth0"], "--preset"),
+        (&["--preset", "auth0", "--realm", "shop"], "--realm"),
+        (
+            &["--preset", "firebase", "--url", "https://shop.example.com"],
+            "--url",
+        ),
+        (&["--old-pool", "us-west-2_AbCdEf123"], "--old-pool"),
+        (&["--directory", "cognito", "--hash", "bcrypt"], "--hash"),
         (&["--clients", "nobody"], "nobody"),
         (
             &["--directory", "postgres", "--query", "DELETE FROM users"],
@@ -254,8 +265,88 @@ async fn a_wrong_answer_is_refused_before_anything_is_written() {
         );
         assert!(!corner.folder.path().join("migrate.toml").exists());
     }
+    assert!(
+        corner
+            .run(&[
+                "init",
+                "--pool",
+                &pool,
+                "--client-secret-env",
+                "hunter2secret"
+            ])
+            .await
+            .stderr
+            .find("hunter2secret")
+            .is_none()
+    );
     let ran = corner.run(&["init"]).await.ended(1);
     assert!(ran.stderr.contains("--pool"), "{ran:#?}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_is_told_before_anything_is_asked() {
+    let (corner, pool) = corner().await;
+    let arguments = ["init", "--pool", &pool, "--output", "none/migrate.toml"];
+    let (code, shown) = Terminal::start(&corner, 80, &arguments).ended().await;
+    assert_eq!(code, 1, "{shown}");
+    assert!(
+        shown.contains("none/migrate.toml") && !shown.contains("live?"),
+        "{shown}"
+    );
+}
+
+#[tokio::test]
+async fn a_window_that_is_over_is_warned_of() {
+    let (corner, pool) = corner().await;
+    let arguments = ["init", "--pool", &pool, "--closes", "2020-12-31"];
+    let ran = corner.run(&arguments).await.ended(0);
+    assert!(ran.stderr.contains("warning: 2020-12-31"), "{ran:#?}");
+}
+
+/// Types a secret into the command that init told, with an `aws` that keeps what it is given.
+async fn stored(corner: &Corner, told: &Ran, secret: &str) -> (String, String) {
+    let command = told
+        .stdout
+        .lines()
+        .find(|line| line.contains("file:///dev/stdin"))
+        .unwrap_or_else(|| panic!("no command: {told:#?}"));
+    let kept = "aws() { echo \"$*\" > arguments; cat > secret; }";
+    let mut shell = corner.shell(&format!("{kept}; {command}; test -z \"$SECRET\""));
+    let typed = corner.folder.path().join("typed");
+    std::fs::write(&typed, format!("{secret}\n")).expect("written");
+    shell.stdin(std::fs::File::open(&typed).expect("there"));
+    Ran::of(shell).await.ended(0);
+    (text(corner, "arguments"), text(corner, "secret"))
+}
+
+#[tokio::test]
+async fn the_command_that_stores_the_secret_stores_it_and_no_more() {
+    let (corner, pool) = corner().await;
+    let secret = " p%s\\n$HOME ";
+    let ran = corner.run(&["init", "--pool", &pool]).await.ended(0);
+    let (arguments, kept) = stored(&corner, &ran, secret).await;
+    assert_eq!(kept, secret);
+    let name = format!("--name /jane-migrate/{pool}/client-secret");
+    assert!(
+        arguments.starts_with("ssm put-parameter --region us-west-2"),
+        "{arguments}"
+    );
+    assert!(arguments.contains(&name), "{arguments}");
+    let arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:jane-AbCdEf";
+    let other = [
+        "init",
+        "--pool",
+        &pool,
+        "--output",
+        "other.toml",
+        "--client-secret-arn",
+        arn,
+    ];
+    let ran = corner.run(&other).await.ended(0);
+    let (arguments, kept) = stored(&corner, &ran, secret).await;
+    assert_eq!(kept, secret);
+    let put = format!("secretsmanager put-secret-value --region eu-west-1 --secret-id {arn}");
+    assert!(arguments.starts_with(&put), "{arguments}");
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ mod many;
 mod plan;
 mod policy;
 mod safety;
+mod sandbox;
 mod signals;
 mod status;
 mod support;

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use jane_migrate_sandbox::{Fate, Proxy};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::browser::{Browser, Look};
-use crate::support::{Corner, moto};
+use crate::support::{Corner, Ran, moto};
 use crate::terminal::Terminal;
 
 const DAY_MS: i64 = 86_400_000;
@@ -172,6 +173,103 @@ async fn the_log_is_counted_the_same_on_both_emulators() {
     }
     // The sandbox has Logs Insights; what moto calls so aggregates nothing, and is found out.
     assert_eq!(sources, ["insights", "events"]);
+}
+
+#[tokio::test]
+async fn a_log_that_reaches_back_a_part_of_the_way_gives_no_whole_number() {
+    let corner = Corner::new().await;
+    corner.configure("[window]\ntotal_users = 900\n");
+    let logged = Logged::new(corner).await;
+    // Thirty days are kept of a log that began ninety days ago, and something happened on every day of them; the pool has many
+    // users of its own.
+    let now = now_ms();
+    let lines: Vec<_> = (0..=30)
+        .rev()
+        .map(|day| {
+            (
+                now - day * DAY_MS - 1000,
+                line("migrated", &logged.client, 9.0).to_string(),
+            )
+        })
+        .collect();
+    logged.write("a", &lines).await;
+    let retention = json!({ "logGroupName": logged.group, "retentionInDays": 30 });
+    logged.corner.logs("PutRetentionPolicy", retention).await;
+    let aged = Proxy::start(&logged.corner.endpoint, |passing| {
+        match passing.action.as_str() {
+            "DescribeLogGroups" => Fate::Edit(|answer| {
+                for group in answer["logGroups"].as_array_mut().unwrap() {
+                    group["creationTime"] = json!(now_ms() - 90 * DAY_MS);
+                }
+            }),
+            "DescribeUserPool" => Fate::Edit(|answer| {
+                answer["UserPool"]["EstimatedNumberOfUsers"] = json!(5_000);
+            }),
+            _ => Fate::Pass,
+        }
+    })
+    .await
+    .unwrap();
+    let status = [
+        "status",
+        "--pool",
+        &logged.pool,
+        "--endpoint-url",
+        &aged.url(),
+    ];
+    for since in ["30d", "60d"] {
+        let ran = logged
+            .corner
+            .run(&[&status[..], &["--since", since]].concat())
+            .await
+            .ended(0);
+        assert!(!ran.stdout.contains("Everybody"), "{ran:#?}");
+        for words in ["Migrated: at least 31 of 900", "at most 869 are left"] {
+            assert!(ran.stdout.contains(words), "{words}: {ran:#?}");
+        }
+    }
+    let json = [&status[..], &["--json"]].concat();
+    let progress = logged.corner.run(&json).await.ended(0).json()["progress"].take();
+    assert_eq!(
+        (&progress["arrived"], &progress["basis"]),
+        (&json!(31), &json!("part-of-log"))
+    );
+}
+
+#[tokio::test]
+async fn a_line_of_the_log_cannot_steer_the_terminal() {
+    let logged = Logged::new(Corner::new().await).await;
+    let mut line = line("directory-unavailable", "\u{1b}[2Jclient", 14.0);
+    line["reason"] = json!("\u{1b}]0;owned\u{7}\r\nMigrated: everybody");
+    logged.write("a", &[(now_ms(), line.to_string())]).await;
+    let status = ["status", "--pool", &logged.pool];
+    let ran = logged.corner.run(&status).await.ended(0);
+    assert!(ran.stdout.contains("?]0;owned?"), "{ran:#?}");
+    let control = |c: char| c.is_control() && c != '\n';
+    assert!(!ran.stdout.contains(control), "{ran:#?}");
+    assert!(!ran.stdout.contains("\nMigrated: everybody"), "{ran:#?}");
+    let (_, shown) = Terminal::start(&logged.corner, 80, &status).ended().await;
+    assert!(
+        !shown.contains("\u{1b}]0;") && !shown.contains("\u{1b}[2J"),
+        "{shown:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_watch_ends_well_when_nobody_reads_it_any_more() {
+    let logged = Logged::new(Corner::new().await).await;
+    let watch = format!(
+        "set -o pipefail; jane-migrate status --pool {} --watch=1 | head -2",
+        logged.pool
+    );
+    let ran = Ran::of(logged.corner.shell(&watch)).await.ended(0);
+    assert_eq!(ran.stdout.lines().count(), 2, "{ran:#?}");
+    let full = format!(
+        "jane-migrate status --pool {} --watch=1 > /dev/full",
+        logged.pool
+    );
+    let ran = Ran::of(logged.corner.shell(&full)).await.ended(1);
+    assert!(ran.stderr.contains("No space left"), "{ran:#?}");
 }
 
 #[tokio::test]

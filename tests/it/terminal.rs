@@ -79,18 +79,27 @@ impl Terminal {
 
     /// Waits until what is typed is no longer shown.
     pub async fn until_hidden(&self) {
-        let hidden = async {
-            while tcgetattr(&self.keys)
-                .expect("its modes")
-                .local_modes
-                .contains(LocalModes::ECHO)
-            {
+        self.until_echo(false).await;
+    }
+
+    /// Waits until what is typed is shown again.
+    pub async fn until_visible(&self) {
+        self.until_echo(true).await;
+    }
+
+    async fn until_echo(&self, on: bool) {
+        let echoes = || {
+            let modes = tcgetattr(&self.keys).expect("its modes").local_modes;
+            modes.contains(LocalModes::ECHO)
+        };
+        let there = async {
+            while echoes() != on {
                 // A terminal does not tell when its modes change.
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        let hidden = tokio::time::timeout(PATIENCE, hidden).await;
-        assert!(hidden.is_ok(), "what is typed stays visible");
+        let there = tokio::time::timeout(PATIENCE, there).await;
+        assert!(there.is_ok(), "its echo never is {on}");
     }
 
     /// Waits until these bytes were shown so many times.
@@ -180,22 +189,61 @@ async fn the_plan_fits_terminals_of_any_width() {
             let (code, shown) = terminal.ended().await;
             assert_eq!(code, i32::from(name == "stopped"), "{shown}");
             let screen = plain(&shown);
-            for line in screen.lines() {
-                // What cannot be broken stands alone, behind its indent or its arrow.
-                let words = line
-                    .trim_start_matches("        => ")
-                    .split_whitespace()
-                    .count();
-                assert!(
-                    line.chars().count() <= columns.into() || words == 1,
-                    "{columns} columns: {line}"
-                );
-            }
+            assert_fits(&screen, columns.into());
             assert_transcript(
                 &format!("terminal/{name}-{columns}"),
                 &steady(&screen, &corner, &pool),
             );
         }
+    }
+}
+
+/// Each line fits, but for what stands alone because it cannot be broken, and what is there to be pasted.
+#[track_caller]
+fn assert_fits(screen: &str, columns: usize) {
+    let pasted = |line: &str| {
+        ["      IFS= ", "Next: ", "  user_", "    user_"]
+            .iter()
+            .any(|start| line.starts_with(start))
+    };
+    for line in screen.lines().filter(|line| !pasted(line)) {
+        // What cannot be broken stands alone, behind its indent or its arrow.
+        let words = line
+            .trim_start_matches("        => ")
+            .split_whitespace()
+            .count();
+        let fits = line.chars().count() <= columns || words == 1;
+        assert!(fits, "{columns} columns: {line}\n{screen}");
+    }
+}
+
+#[tokio::test]
+async fn every_command_fits_a_narrow_terminal() {
+    const COLUMNS: u16 = 60;
+    let corner = Corner::new().await;
+    corner.add_accounts();
+    let pool = pool_to_plan(&corner).await;
+    let file = ["--output", "other.toml", "--closes", "2020-01-01"];
+    let ada = ["--forgot-password", "--user", "ada@example.com"];
+    let at = ["--pool", &pool];
+    let commands = [
+        [&["init", "--yes"], &at[..], &file].concat(),
+        [&["deploy", "--yes", "--enable-password-auth"], &at[..]].concat(),
+        [&["verify", "--probe"], &at[..]].concat(),
+        [&["status"], &at[..]].concat(),
+        [&["try"], &at[..], &ada].concat(),
+        [&["coexist", "--for", "terraform"], &at[..]].concat(),
+        vec!["build"],
+        [&["teardown", "--yes"], &at[..]].concat(),
+    ];
+    // Compiling takes longer than anybody waits at a terminal here.
+    corner.run(&["build"]).await.ended(0);
+    for arguments in commands {
+        let terminal = Terminal::start(&corner, COLUMNS, &arguments);
+        let (ended, shown) = terminal.ended().await;
+        let screen = plain(&shown);
+        assert_eq!(ended, 0, "{arguments:?}\n{screen}");
+        assert_fits(&screen, COLUMNS.into());
     }
 }
 

@@ -3,6 +3,7 @@
 use std::process::Stdio;
 
 use jane_migrate_sandbox::{Fault, JaneCall};
+use rustix::process::Signal;
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 
@@ -189,6 +190,66 @@ async fn a_password_is_never_taken_from_elsewhere() {
         .await
         .ended(1);
     assert!(ran.stderr.contains("--password-stdin"), "{ran:#?}");
+}
+
+#[tokio::test]
+async fn a_password_that_is_empty_is_not_tried() {
+    let corner = Corner::new().await;
+    let (pool, _) = pool(&corner).await;
+    let arguments = ["try", "--pool", &pool, "--user", "ada@example.com"];
+    let stdin = [&arguments[..], &["--password-stdin"]].concat();
+    let ran = corner.run(&stdin).await.ended(1);
+    assert!(ran.stderr.contains("is empty"), "{ran:#?}");
+    let mut terminal = Terminal::start(&corner, 80, &arguments);
+    terminal.until("Password of").await;
+    terminal.until_hidden().await;
+    terminal.types("");
+    let (code, shown) = terminal.ended().await;
+    assert!(code == 1 && shown.contains("is empty"), "{shown}");
+}
+
+#[tokio::test]
+async fn whatever_ends_the_prompt_what_is_typed_shows_again() {
+    let corner = Corner::new().await;
+    let (pool, _) = pool(&corner).await;
+    let commands: [&[&str]; 2] = [
+        &["try", "--pool", &pool, "--user", "ada@example.com"],
+        &[
+            "verify",
+            "--pool",
+            &pool,
+            "--probe",
+            "--test-user",
+            "ada@example.com",
+        ],
+    ];
+    for arguments in commands {
+        for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+            let mut terminal = Terminal::start(&corner, 80, arguments);
+            terminal.until("Password of ada@example.com:").await;
+            terminal.until_hidden().await;
+            terminal.signal(signal);
+            terminal.until_visible().await;
+            let (ended, shown) = terminal.ended().await;
+            assert_eq!(ended, code, "{shown}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_name_cannot_steer_the_terminal() {
+    let corner = Corner::new().await;
+    let (pool, _) = pool(&corner).await;
+    corner.deploy(&pool).await;
+    let name = "\u{1b}]0;owned\u{7}\r\nThe user would migrate.";
+    let arguments = ["try", "--pool", &pool, "--forgot-password", "--user", name];
+    let ran = corner.run(&arguments).await.ended(3);
+    let control = |c: char| c.is_control() && c != '\n';
+    assert!(!ran.stdout.contains(control), "{ran:#?}");
+    assert!(
+        !ran.stdout.contains("\nThe user would migrate."),
+        "{ran:#?}"
+    );
 }
 
 #[tokio::test]

@@ -52,12 +52,13 @@ fn secrets_are_fetched_once_and_again_when_the_directory_refuses_them() {
             .unwrap()
             .to_owned()
     };
-    let plain = create("plain", "canary-first");
+    // As editors leave it.
+    let plain = create("plain", "canary-first\n");
     let keyed = create("keyed", r#"{"token":"canary-first","other":1}"#);
     moto.call(
         "ssm",
         "AmazonSSM.PutParameter",
-        &json!({ "Name": "/p", "Type": "SecureString", "Value": "canary-first" }),
+        &json!({ "Name": "/p", "Type": "SecureString", "Value": "canary-first\n" }),
     );
     let put = |value: &str| {
         let both = [

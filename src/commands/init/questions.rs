@@ -57,19 +57,24 @@ impl<'a> Questions<'a> {
 
     pub(super) fn closes(&self, given: Option<Date>) -> anyhow::Result<Option<Date>> {
         let question = "Last day of the migration, such as 2027-03-31 (empty: no end)";
-        self.optional(given, question)
+        self.optional(given, question, |text| {
+            text.parse().map_err(|error| format!("{error}"))
+        })
     }
 
     pub(super) fn total_users(&self, given: Option<u64>) -> anyhow::Result<Option<u64>> {
         let question =
             "How many accounts there are to migrate, for the progress shown (empty: unknown)";
-        self.optional(given, question)
+        self.optional(given, question, |text| {
+            cli::total_users(text).map_err(str::to_owned)
+        })
     }
 
-    fn optional<T: std::str::FromStr<Err: std::fmt::Display>>(
+    fn optional<T>(
         &self,
         given: Option<T>,
         question: &str,
+        read: impl Fn(&str) -> Result<T, String>,
     ) -> anyhow::Result<Option<T>> {
         if given.is_some() || !self.asking {
             return Ok(given);
@@ -78,10 +83,7 @@ impl<'a> Questions<'a> {
             || self.ui.ask(question, ""),
             |text| match text {
                 "" => Ok(None),
-                text => text
-                    .parse()
-                    .map(Some)
-                    .map_err(|error: T::Err| error.to_string()),
+                text => read(text).map(Some),
             },
         )
     }
@@ -105,7 +107,11 @@ impl<'a> Questions<'a> {
         given: &cli::Directory,
         pool: &PoolId,
     ) -> anyhow::Result<Directory> {
-        match self.kind(given)? {
+        let kind = self.kind(given)?;
+        if kind != Kind::Http {
+            fits(given, kind, None)?;
+        }
+        match kind {
             Kind::Jane => self.jane(given, pool),
             Kind::Http => self.http(given, pool),
             Kind::Cognito => self.cognito(given, pool),
@@ -179,6 +185,7 @@ impl<'a> Questions<'a> {
         };
         http.preset = self.preset(given.preset.as_deref(), &http)?;
         let preset = http.preset.clone();
+        fits(given, Kind::Http, preset.as_deref())?;
         let wrap: fn(Http) -> Directory = Directory::Http;
         if preset.as_deref() != Some("firebase") {
             let url = Question {
@@ -274,7 +281,7 @@ impl<'a> Questions<'a> {
         };
         self.fill(&mut old, wrap, |old| &mut old.client_id, client)?;
         // Most such clients have no secret, so only a flag brings one.
-        match given_secret(given) {
+        match given_secret(given)? {
             None => Ok(Directory::Cognito(old)),
             Some(secret) => self.secret(given, "client secret", &secret, |secret| {
                 Directory::Cognito(OldPool {
@@ -431,7 +438,7 @@ impl<'a> Questions<'a> {
                 None => Ok(directory),
             }
         };
-        if let Some(secret) = given_secret(given) {
+        if let Some(secret) = given_secret(given)? {
             return judged(secret).map_err(|problem| {
                 Failure::new(problem, "name where the secret is kept, never the secret").into()
             });
@@ -448,28 +455,60 @@ impl<'a> Questions<'a> {
         self.until(
             || self.ui.ask("Kept in", path),
             |text| {
-                let variable = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
-                let secret = if text.starts_with("arn:") {
-                    Kept::SecretsManager(text.to_owned())
-                } else if text.starts_with('/') {
-                    Kept::Ssm(text.to_owned())
-                } else if text.contains('_') && text.chars().all(variable) {
-                    Kept::Environment(text.to_owned())
-                } else {
-                    // Not quoted: it may be the secret.
-                    return Err("that is none of the three: arn:..., /path, or a NAME such as JANE_CLIENT_SECRET".into());
-                };
-                judged(secret)
+                // Not quoted: it may be the secret.
+                let none = "that is none of the three: arn:..., /path, or a NAME such as JANE_CLIENT_SECRET";
+                judged(Kept::at(text).ok_or(none)?)
             },
         )
     }
 }
 
-fn given_secret(given: &cli::Directory) -> Option<Kept> {
-    let arn = given.client_secret_arn.clone();
-    arn.map(Kept::SecretsManager)
-        .or_else(|| given.client_secret_ssm.clone().map(Kept::Ssm))
-        .or_else(|| given.client_secret_env.clone().map(Kept::Environment))
+/// Where a flag says that the secret is kept. What the prompt would not take for a place, a flag is not taken for either.
+fn given_secret(given: &cli::Directory) -> anyhow::Result<Option<Kept>> {
+    let flags = [
+        (
+            &given.client_secret_arn,
+            "--client-secret-arn takes an ARN of Secrets Manager, which begins with arn:",
+        ),
+        (
+            &given.client_secret_ssm,
+            "--client-secret-ssm takes a path of SSM's parameter store, which begins with /",
+        ),
+        (
+            &given.client_secret_env,
+            "--client-secret-env takes the name of an environment variable in capitals, such as JANE_CLIENT_SECRET",
+        ),
+    ];
+    let Some((place, takes)) = flags
+        .into_iter()
+        .find_map(|(place, takes)| Some((place.as_ref()?, takes)))
+    else {
+        return Ok(None);
+    };
+    let kept = Kept::at(place).filter(|kept| match kept {
+        Kept::SecretsManager(_) => given.client_secret_arn.is_some(),
+        Kept::Ssm(_) => given.client_secret_ssm.is_some(),
+        Kept::Environment(_) => given.client_secret_env.is_some(),
+    });
+    let kept =
+        kept.ok_or_else(|| Failure::new(takes, "name where the secret is kept, never the secret"))?;
+    Ok(Some(kept))
+}
+
+/// Refuses a flag that would be ignored: whoever gave it expects something of it.
+fn fits(given: &cli::Directory, kind: Kind, preset: Option<&str>) -> anyhow::Result<()> {
+    use clap::ValueEnum;
+    let Some(flag) = given.unfit(kind, preset) else {
+        return Ok(());
+    };
+    let kind = kind.to_possible_value();
+    let kind = kind.as_ref().map_or("", |kind| kind.get_name());
+    let with = preset.map_or_else(String::new, |preset| format!(" with the preset `{preset}`"));
+    Err(Failure::new(
+        format!("{flag} says nothing about a directory of kind `{kind}`{with}"),
+        "leave it out, or choose another kind with --directory; `jane-migrate init --help` says which flag is for which",
+    )
+    .into())
 }
 
 /// Where a secret is kept unless somebody says otherwise: encrypted, and for this pool alone.

@@ -187,7 +187,8 @@ pub(super) fn cumulative(status: &Status, id: &str) -> String {
     let total = status.progress.total_users;
     let most = total.unwrap_or_default().max(arrived).max(ahead as u64);
     let description = format!(
-        "{} have come over by {}{}.{}",
+        "{}{} have come over by {}{}.{}",
+        status.at_least(),
         thousands(arrived),
         status.until,
         total.map_or_else(String::new, |total| format!(" of {}", thousands(total))),
@@ -201,7 +202,7 @@ pub(super) fn cumulative(status: &Status, id: &str) -> String {
             let title = "Customers who have come over";
             let mut plot = Plot::new(id, class, *width, most, title, &description);
             let share = |day: i64| (day - first) as f64 / (last - first) as f64;
-            let mut sum = arrived.saturating_sub(status.migrated);
+            let mut sum = 0;
             let mut curve = String::new();
             for day in &status.days {
                 sum += day.outcomes.of(Class::Migrated);

@@ -59,7 +59,14 @@ fn key_figures(page: &mut String, status: &Status) {
     let unknown = || "unknown".to_owned();
     let optional = |value: Option<f64>| value.map_or_else(unknown, duration);
     let figures = [
-        ("Migrated", thousands(status.progress.arrived)),
+        (
+            "Migrated",
+            format!(
+                "{}{}",
+                status.at_least(),
+                thousands(status.progress.arrived)
+            ),
+        ),
         (
             "Share of all",
             status.progress.share.map_or_else(unknown, percent),
