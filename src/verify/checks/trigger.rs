@@ -48,7 +48,7 @@ pub(super) const CHECKS: &[Check] = &[
     check(
         "aliases",
         Error,
-        "every alias leads to the code and settings that were deployed, and to no others",
+        "every alias leads to what was deployed, and to nothing else",
         aliases,
     ),
 ];
