@@ -2,7 +2,7 @@
 //! a turn is cheaper than being throttled, for us and for whoever else works in the account. What is throttled all the same, by
 //! others' requests, is the SDK's to retry.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,12 +17,9 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use tokio::time::Instant;
 
-/// Requests that may go out at once after a quiet time, so that one pool never waits.
-const BURST: u32 = 4;
-
 /// A group of calls that share a rate, and how many a second it has by default, from the services' pages of quotas. Calls of
 /// other kinds have rates nobody reaches here.
-fn category(method: &str, path: &str, target: &str) -> Option<(&'static str, u32)> {
+fn category(method: &str, path: &str, target: &str) -> Option<(&'static str, usize)> {
     let action = target.rsplit('.').next().unwrap_or_default();
     let category = match action {
         "DescribeUserPool" => ("UserPoolRead", 15),
@@ -41,7 +38,7 @@ fn category(method: &str, path: &str, target: &str) -> Option<(&'static str, u32
 }
 
 /// Lambda's own: everything but invocations and GetFunction. Its paths begin with the API's date.
-fn lambda(method: &str, path: &str) -> Option<(&'static str, u32)> {
+fn lambda(method: &str, path: &str) -> Option<(&'static str, usize)> {
     let path = path.split_once("://").map_or(path, |(_, rest)| rest);
     let mut parts = path.split('/').skip(1);
     let dated = |part: &str| part.starts_with("20") && part.as_bytes().get(4) == Some(&b'-');
@@ -56,18 +53,22 @@ fn lambda(method: &str, path: &str) -> Option<(&'static str, u32)> {
     }
 }
 
-/// The turns given so far, by category.
+/// The turns given of late, by category.
 #[derive(Debug, Default)]
-pub(super) struct Pace(Mutex<BTreeMap<&'static str, Instant>>);
+pub(super) struct Pace(Mutex<BTreeMap<&'static str, VecDeque<Instant>>>);
 
 impl Pace {
-    /// Takes the next turn; gives how long to wait for it. The burst counts, so that no second sees more than the rate.
-    fn turn(&self, category: &'static str, per_second: u32, now: Instant) -> Duration {
-        let interval = Duration::from_secs(1) / (per_second - BURST - 1);
+    /// Takes the next turn; gives how long to wait for it. No second, wherever it begins, has more than the rate, of which one
+    /// request is left to others; after a quiet time all of it may go at once, so that one pool hardly ever waits.
+    fn turn(&self, category: &'static str, per_second: usize, now: Instant) -> Duration {
         let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = turns.entry(category).or_insert(now);
-        let turn = (*next).max(now.checked_sub(interval * BURST).unwrap_or(now));
-        *next = turn + interval;
+        let turns = turns.entry(category).or_default();
+        let earliest = match turns.len() < per_second - 1 {
+            true => None,
+            false => turns.pop_front(),
+        };
+        let turn = earliest.map_or(now, |earlier| now.max(earlier + Duration::from_secs(1)));
+        turns.push_back(turn);
         turn.saturating_duration_since(now)
     }
 }
@@ -190,23 +191,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_burst_goes_at_once_and_the_rest_at_the_rate() {
+    fn no_second_sees_more_than_the_rate_and_none_less_than_it_could() {
         let pace = Pace::default();
         let start = Instant::now() + Duration::from_secs(5);
-        let _ = pace.turn("UserPoolRead", 15, Instant::now());
         let waits: Vec<Duration> = (0..50)
             .map(|_| pace.turn("UserPoolRead", 15, start))
             .collect();
-        let at_once = waits.iter().filter(|wait| wait.is_zero()).count();
-        assert_eq!(at_once, 1 + BURST as usize);
-        // No second sees more than the rate, wherever it begins.
         for first in &waits {
             let within = *first..*first + Duration::from_secs(1);
-            assert!(waits.iter().filter(|wait| within.contains(*wait)).count() <= 15);
+            assert_eq!(
+                waits.iter().filter(|wait| within.contains(*wait)).count(),
+                14.min(50 - waits.iter().filter(|wait| *wait < first).count())
+            );
         }
-        assert!(*waits.last().unwrap() < Duration::from_secs(5));
-        // Another category has turns of its own.
+        assert_eq!(waits[49], Duration::from_secs(3));
+        // Another category has turns of its own, and what was used is free again a second later.
         assert_eq!(pace.turn("UserPoolUpdate", 15, start), Duration::ZERO);
+        let later = start + Duration::from_secs(10);
+        assert_eq!(pace.turn("UserPoolRead", 15, later), Duration::ZERO);
     }
 
     #[test]
