@@ -49,7 +49,8 @@ impl Layout {
     /// A line that begins too far in to leave room for words begins at the left.
     fn nearer(self, line: &str) -> &str {
         const INDENT: usize = 6;
-        let indent = line.len() - line.trim_start().len();
+        // Spaces alone: others are of several bytes, and the line is cut amid them.
+        let indent = line.len() - line.trim_start_matches(' ').len();
         match self.columns {
             Some(columns) if indent > columns / 2 => &line[indent.saturating_sub(INDENT)..],
             _ => line,
@@ -161,6 +162,9 @@ mod tests {
             NARROW.flow("           found: one two"),
             "      found: one two"
         );
+        // Whatever somebody named their pool.
+        let odd = "\u{3000}".repeat(20) + "\u{a0}\u{a0}";
+        assert!(NARROW.flow(&format!("{odd}Roots")).ends_with("Roots"));
     }
 
     #[test]
