@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use jane_migrate_sandbox::Venv;
+use jane_migrate_sandbox::{Fate, Passing, Proxy, Venv};
 use serde_json::{Value, json};
 
 use crate::support::{Corner, REGION, Ran, cache, http};
@@ -86,6 +86,17 @@ impl Bench {
         let mut arguments = vec!["verify", "--pool", &self.pool, "--format", "json"];
         arguments.extend(more);
         self.corner.run(&arguments).await
+    }
+
+    /// From here on, every call of the program meets this, as long as the proxy is kept.
+    pub async fn behind(
+        &mut self,
+        decide: impl Fn(&Passing) -> Fate + Send + Sync + 'static,
+    ) -> Proxy {
+        let proxy = Proxy::start(&self.corner.endpoint, decide).await;
+        let proxy = proxy.expect("a proxy");
+        self.corner.endpoint = proxy.url();
+        proxy
     }
 
     /// The findings that do not hold.

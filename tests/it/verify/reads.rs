@@ -118,17 +118,14 @@ async fn a_denied_read_keeps_only_its_own_checks_from_being_made() {
 #[tokio::test]
 async fn without_the_pool_the_function_is_still_checked() {
     let mut bench = Bench::new().await;
-    let proxy = Proxy::start(&bench.corner.endpoint, |passing| {
-        match passing.action.as_str() {
+    let _proxy = bench
+        .behind(|passing| match passing.action.as_str() {
             "DescribeUserPool" => {
                 Fate::Refuse(400, "AccessDeniedException", "User is not authorized")
             }
             _ => Fate::Pass,
-        }
-    })
-    .await
-    .expect("a proxy");
-    bench.corner.endpoint = proxy.url();
+        })
+        .await;
     let ran = bench.verify(&[]).await.ended(2);
     let document = ran.json();
     let unknown = unknown(&document);
@@ -146,15 +143,12 @@ async fn the_triggers_alias_is_known_without_a_list_of_them() {
         .update_pool(json!({ "LambdaConfig": { "UserMigration": alias } }))
         .await;
     bench.fails_and_is_fixed("invoke-permission", "error").await;
-    let proxy = Proxy::start(&bench.corner.endpoint, |passing| {
-        match passing.action.as_str() {
+    let _proxy = bench
+        .behind(|passing| match passing.action.as_str() {
             "ListAliases" => Fate::Refuse(403, "AccessDeniedException", "no"),
             _ => Fate::Pass,
-        }
-    })
-    .await
-    .expect("a proxy");
-    bench.corner.endpoint = proxy.url();
+        })
+        .await;
     let ran = bench.verify(&[]).await.ended(2);
     let document = ran.json();
     assert_eq!(
@@ -166,7 +160,7 @@ async fn the_triggers_alias_is_known_without_a_list_of_them() {
 #[tokio::test]
 async fn tags_that_are_not_told_are_not_taken_for_absent() {
     let mut bench = Bench::new().await;
-    let proxy = Proxy::start(&bench.corner.endpoint, |passing| {
+    let _proxy = bench.behind(|passing| {
         match passing.action.as_str() {
             "GetFunction" => Fate::Edit(|answer| {
                 let answer = answer.as_object_mut().expect("an answer");
@@ -176,10 +170,7 @@ async fn tags_that_are_not_told_are_not_taken_for_absent() {
             }),
             _ => Fate::Pass,
         }
-    })
-    .await
-    .expect("a proxy");
-    bench.corner.endpoint = proxy.url();
+    }).await;
     let ran = bench.verify(&[]).await.ended(2);
     assert_eq!(unknown(&ran.json()), ["function-code", "pool-unchanged"]);
     assert!(wrong(&ran).is_empty(), "{ran:#?}");
@@ -193,29 +184,23 @@ async fn tags_that_are_not_told_are_not_taken_for_absent() {
 #[tokio::test]
 async fn a_busy_service_is_asked_again() {
     let mut bench = Bench::new().await;
-    let proxy = Proxy::start(&bench.corner.endpoint, |passing| {
-        match (passing.action.as_str(), passing.attempt) {
+    let _proxy = bench
+        .behind(|passing| match (passing.action.as_str(), passing.attempt) {
             ("GetMetricData", 1) => Fate::Refuse(400, "ThrottlingException", "Rate exceeded"),
             ("DescribeSecret", 1) => Fate::Refuse(500, "InternalServiceError", "sorry"),
             ("GetResourcePolicy", 1) => Fate::Page(503),
             _ => Fate::Pass,
-        }
-    })
-    .await
-    .expect("a proxy");
-    bench.corner.endpoint = proxy.url();
+        })
+        .await;
     bench.verify(&[]).await.ended(0);
 
     // Not for ever.
-    let proxy = Proxy::start(&bench.corner.endpoint, |passing| {
-        match passing.action.as_str() {
+    let proxy = bench
+        .behind(|passing| match passing.action.as_str() {
             "GetMetricData" => Fate::Refuse(400, "ThrottlingException", "Rate exceeded"),
             _ => Fate::Pass,
-        }
-    })
-    .await
-    .expect("a proxy");
-    bench.corner.endpoint = proxy.url();
+        })
+        .await;
     let tries = ("AWS_MAX_ATTEMPTS".to_owned(), "2".to_owned());
     bench.corner.environment.push(tries);
     bench.verify(&["--only", "health"]).await.ended(2);
