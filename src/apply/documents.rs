@@ -79,6 +79,17 @@ impl Run<'_> {
         if changed.is_empty() {
             return Ok(());
         }
+        let stayed = |difference: &Difference| {
+            seen.document.pointer(&difference.pointer)
+                == proof.document.pointer(&difference.pointer)
+        };
+        if seen.mfa == proof.mfa && changed.iter().all(stayed) {
+            // Nothing is worse than it was, and the rest is as it was meant to be.
+            bail!(
+                "Cognito took the update and kept these as they were; all else is as intended:\n{}\nset them in the console",
+                listed(&changed)
+            );
+        }
         let back = self.put_back(what, &rewrite.back, &seen, &proof).await;
         Err(back.context(format!(
             "the update changed more than it was to, or somebody else changed it at that moment:\n{}",

@@ -2,6 +2,7 @@
 //! here. Decides nothing that the plan could have decided; knows nothing of terminals.
 
 mod documents;
+mod probe;
 mod steps;
 
 use std::sync::Arc;
@@ -41,8 +42,19 @@ pub struct Probe {
     pub event: Value,
     /// The pool's trigger calls it already.
     pub live: bool,
-    /// Its settings before this run, where they worked and the run changes them.
-    pub before: Option<Function>,
+    /// What it was before this run, where it could be invoked and the run changes it.
+    pub before: Option<Before>,
+}
+
+/// A function as it was, as far as it can be put back.
+#[derive(Debug)]
+pub struct Before {
+    /// Its settings.
+    pub function: Function,
+    /// The run changes them.
+    pub configured: bool,
+    /// Its code, where the run changes it and it could be kept.
+    pub code: Option<Code>,
 }
 
 /// A built handler. Cheap to clone: pools of one kind share its bytes.
@@ -62,6 +74,8 @@ pub enum StepResult {
     Done,
     /// It did not, or it is not known whether it did.
     Failed,
+    /// It took effect, and was undone because of what came of it.
+    TakenBack,
     /// It was never begun.
     NotTried,
 }
@@ -80,6 +94,14 @@ pub struct Step {
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+}
+
+impl Step {
+    /// Whether the function may be another since.
+    fn changed_function(&self) -> bool {
+        (self.action, self.resource) == (Action::Update, Resource::Function)
+            && self.result != StepResult::NotTried
+    }
 }
 
 /// How a run ended.
@@ -205,6 +227,8 @@ struct Run<'a> {
     names: &'a Names,
     inputs: &'a Inputs,
     tell: &'a (dyn Fn(Event<'_>) + Sync),
+    /// The function has again what it had before.
+    function_is_back: AtomicBool,
 }
 
 /// Applies the plan. Steps of one stage run side by side; after a failure no other is begun.
@@ -221,6 +245,7 @@ pub async fn apply(
         names,
         inputs,
         tell,
+        function_is_back: AtomicBool::new(false),
     };
     let mut changes = plan.changes.clone();
     if inputs.probe.is_some() {
@@ -240,9 +265,13 @@ pub async fn apply(
     for stage in changes.chunk_by(|a, b| a.operation.stage() == b.operation.stage()) {
         // Steps that are under way are finished; after a failure or a signal no other begins.
         let failed = AtomicBool::new(report.error.is_some());
+        let unproven = inputs.probe.as_ref().is_some_and(|probe| probe.live)
+            && report.steps.iter().any(|step| step.changed_function());
         let results: Vec<_> = stream::iter(stage)
             .map(async |change| {
-                if failed.load(Ordering::Relaxed) || interrupt.requested().is_some() {
+                let stop = failed.load(Ordering::Relaxed) || interrupt.requested().is_some();
+                // What customers reach is not left without a try, whatever else went wrong.
+                if stop && !(unproven && change.action == Action::Probe) {
                     return None;
                 }
                 let result = run.step(change).await;
@@ -269,6 +298,12 @@ pub async fn apply(
                 report.error = Some(error);
                 report.result = RunResult::Failed;
             }
+        }
+    }
+    if run.function_is_back.into_inner() {
+        let changed = report.steps.iter_mut();
+        for step in changed.filter(|step| step.changed_function()) {
+            step.result = StepResult::TakenBack;
         }
     }
     if report.error.is_none() && report.count(StepResult::NotTried) > 0 {
@@ -315,7 +350,7 @@ impl Run<'_> {
             Operation::CreateFunction(function) => self.create_function(change, function).await,
             Operation::UpdateFunction { .. } => self.update_function(change).await,
             Operation::AllowInvoke { replaces } => self.allow_invoke(*replaces).await,
-            Operation::Probe => self.probe().await,
+            Operation::Probe => self.probe(change).await,
             Operation::UpdateClient(rewrite) => self.update_client(change, rewrite).await,
             Operation::UpdatePool(rewrite) => self.update_pool(change, rewrite).await,
             Operation::RemovePermission => self.remove_permission().await,

@@ -1,23 +1,22 @@
-//! The steps for what is ours: log group, role, function, permission, probe. Each may be repeated: an answer lost after the
+//! The steps for what is ours: log group, role, function, permission. Each may be repeated: an answer lost after the
 //! write took effect, or a run cut short, leaves nothing that a second try trips over.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
-use super::{Code, Event, Probe, Run};
+use super::{Code, Event, Run};
 use crate::aws::{AwsError, Kind};
 use crate::ids::{STAND_IN_ID, STATEMENT_ID};
 use crate::permission;
 use crate::plan::{Change, Operation};
-use crate::probe;
 use crate::resources::{Function, FunctionState, LogGroup, Role, is_ours, tag};
 
 /// How long a fresh role may take to be assumable by Lambda. Seconds as a rule; half a minute has been seen by others.
 const ROLE_PATIENCE: Duration = Duration::from_secs(90);
 
 /// How long a function may be pending or being updated; a VPC's interfaces take the longest.
-const FUNCTION_PATIENCE: Duration = Duration::from_secs(300);
+pub(super) const FUNCTION_PATIENCE: Duration = Duration::from_secs(300);
 
 impl Run<'_> {
     pub(super) async fn create_log_group(&self, group: &LogGroup) -> anyhow::Result<()> {
@@ -256,7 +255,7 @@ impl Run<'_> {
     }
 
     /// Repeats the call while Lambda says that the role, or an update in progress, is not ready for it.
-    async fn until_lambda_takes_it<T, F>(
+    pub(super) async fn until_lambda_takes_it<T, F>(
         &self,
         change: &Change,
         call: impl Fn() -> F,
@@ -319,38 +318,6 @@ impl Run<'_> {
             }
             other => other,
         }
-    }
-
-    /// Tries the function. Where customers reach it already, settings with which it does not answer are taken back.
-    pub(super) async fn probe(&self) -> anyhow::Result<()> {
-        let Some(Probe {
-            event,
-            live,
-            before,
-        }) = &self.inputs.probe
-        else {
-            return Ok(());
-        };
-        let name = &self.names.function;
-        let Err(error) = probe::ask(self.aws, name, event).await else {
-            return Ok(());
-        };
-        if !live {
-            return Err(error);
-        }
-        if let Some(before) = before {
-            let back = async {
-                self.aws.configure_function(before).await?;
-                self.aws.settled(name, FUNCTION_PATIENCE).await?;
-                probe::ask(self.aws, name, event).await
-            };
-            if back.await.is_ok() {
-                return Err(error.context(
-                    "with the new settings the function fails, so it has its earlier ones back and answers",
-                ));
-            }
-        }
-        Err(error.context(probe::outage(&self.names.pool.id)))
     }
 
     pub(super) async fn remove_permission(&self) -> anyhow::Result<()> {

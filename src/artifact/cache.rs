@@ -12,6 +12,8 @@ use std::{
 };
 
 use anyhow::Context;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use jane_migrate_config::Architecture;
 use sha2::{Digest, Sha256};
 
@@ -52,6 +54,20 @@ pub fn default_cache() -> anyhow::Result<PathBuf> {
         )
     })?;
     Ok(base.join("jane-migrate"))
+}
+
+/// A zip that was built here and has this `CodeSha256`, if it is still there and whole.
+pub(super) fn zip_of(root: &Path, code_sha256: &str) -> Option<Vec<u8>> {
+    let wanted = hex(&BASE64.decode(code_sha256).ok()?);
+    let zips = fs::read_dir(root.join("zips")).ok()?.flatten();
+    zips.map(|file| file.path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "zip"))
+        .filter(|zip| {
+            fs::read_to_string(digest_file(zip))
+                .is_ok_and(|digest| digest.split_whitespace().next() == Some(&wanted))
+        })
+        .filter_map(|zip| fs::read(zip).ok())
+        .find(|zip| hex(&Sha256::digest(zip)) == wanted)
 }
 
 /// The cache, in a folder that exists.

@@ -33,7 +33,7 @@ use self::{
 };
 
 /// What Lambda takes in one direct upload.
-const LARGEST_ZIP: u64 = 50 * 1024 * 1024;
+pub const LARGEST_ZIP: u64 = 50 * 1024 * 1024;
 
 /// Which handler to build, and where to keep it.
 #[derive(Clone, Debug)]
@@ -213,6 +213,11 @@ pub async fn build_from(
             entry.store(&archive::zip(&bootstrap)?, architecture)?,
         ));
     }
+}
+
+/// A zip with this `CodeSha256`, where the default cache still has one.
+pub fn cached(code_sha256: &str) -> Option<Vec<u8>> {
+    cache::zip_of(&default_cache().ok()?, code_sha256)
 }
 
 /// Takes a zip that was built elsewhere: it must hold an executable `bootstrap` for the architecture that starts on

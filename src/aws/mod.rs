@@ -2,6 +2,7 @@
 //! the program's own types, and names the IAM action in its error. What is called when is decided by `observe`, `apply` and
 //! the commands.
 
+mod code;
 pub mod cognito;
 pub mod customer;
 pub mod error;

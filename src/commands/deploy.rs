@@ -8,12 +8,13 @@ use serde::Serialize;
 use super::many::{Ending, Endings, each};
 use super::session::{self, Codes, Operator, Planned, Session};
 use super::{ending, verify};
-use crate::apply::{Inputs, Probe, Report, RunResult};
+use crate::apply::{Before, Code, Inputs, Probe, Report, RunResult};
+use crate::artifact;
 use crate::cli::{Deploy, Global};
 use crate::finding::Finding;
 use crate::plan::{Operation, Plan};
 use crate::probe::{self, Source};
-use crate::resources::FunctionState;
+use crate::resources::{FunctionState, ObservedFunction};
 use crate::settings::{self, Loaded};
 use crate::snapshot::{self, Snapshot};
 use crate::ui::Ui;
@@ -130,6 +131,10 @@ impl Deploying<'_> {
         if !self.agreed {
             return Ok(ended(RunResult::Declined, None));
         }
+        let probe = match self.args.no_probe {
+            true => None,
+            false => self.try_out(&session, &plan).await,
+        };
         let inputs = Inputs {
             code: self.codes.get(config).filter(|_| plan.needs_code()),
             snapshot: match self.operator.stops() {
@@ -137,7 +142,7 @@ impl Deploying<'_> {
                 false => keep_snapshot(&session, self.loaded, &plan, self.ui)?,
             },
             mfa: session.observed.mfa.clone(),
-            probe: try_out(&session, &plan).filter(|_| !self.args.no_probe),
+            probe,
             kept: session.kept_snapshot(),
         };
         let report = session.apply(&plan, &inputs, &self.operator, self.ui).await;
@@ -160,6 +165,75 @@ impl Deploying<'_> {
             report,
             plan: None,
             findings,
+        })
+    }
+
+    /// How the function is tried, where the plan changes what a customer would meet. Without an app client there is nobody to try
+    /// it as.
+    async fn try_out(&self, session: &Session, plan: &Plan) -> Option<Probe> {
+        let mut touched = false;
+        let (mut configured, mut recoded) = (false, false);
+        for change in &plan.changes {
+            match change.operation {
+                Operation::UpdateFunction {
+                    configuration,
+                    code,
+                    ..
+                } => {
+                    touched = true;
+                    (configured, recoded) = (configuration, code);
+                }
+                Operation::CreateFunction(_) | Operation::UpdatePool(..) => touched = true,
+                _ => {}
+            }
+        }
+        let event = probe_event(session).filter(|_| touched)?;
+        let names = &session.names;
+        let trigger = session.observed.pool.user_migration();
+        let live = trigger.is_some_and(|arn| names.is_our_function(arn));
+        let worked = session.observed.function.as_ref().filter(|found| {
+            live && matches!(found.state, FunctionState::Ready | FunctionState::Inactive)
+        });
+        let code = match worked.filter(|_| recoded) {
+            Some(found) => self.running_code(session, found).await,
+            None => None,
+        };
+        Some(Probe {
+            event,
+            live,
+            before: worked
+                .filter(|_| configured || code.is_some())
+                .map(|found| Before {
+                    function: found.function.clone(),
+                    configured,
+                    code,
+                }),
+        })
+    }
+
+    /// The code that is to be replaced while customers sign in, kept for the case that the new one fails.
+    async fn running_code(&self, session: &Session, found: &ObservedFunction) -> Option<Code> {
+        let code_sha256 = &found.code_sha256;
+        let zip = match artifact::cached(code_sha256) {
+            Some(zip) => zip,
+            None => {
+                let limit = artifact::LARGEST_ZIP as usize;
+                let name = &session.names.function;
+                let fetched = session.aws.running_code(name, code_sha256, limit);
+                match self.operator.unless_stopped(fetched).await? {
+                    Ok(zip) => zip,
+                    Err(error) => {
+                        self.ui.warn(&format!(
+                            "the code that runs now could not be kept ({error}): should the new code fail, it cannot be taken back"
+                        ));
+                        return None;
+                    }
+                }
+            }
+        };
+        Some(Code {
+            zip: zip.into(),
+            code_sha256: code_sha256.clone(),
         })
     }
 
@@ -214,34 +288,6 @@ fn keep_snapshot(
     ));
     // The tag goes on naming the first: the pool as nobody had touched it.
     Ok(Some(snapshot).filter(|_| first))
-}
-
-/// How the function is tried, where the plan changes what a customer would meet. Without an app client there is nobody to try it
-/// as.
-fn try_out(session: &Session, plan: &Plan) -> Option<Probe> {
-    let mut touched = false;
-    let mut configured = false;
-    for change in &plan.changes {
-        match change.operation {
-            Operation::UpdateFunction { configuration, .. } => {
-                touched = true;
-                configured = configuration;
-            }
-            Operation::CreateFunction(_) | Operation::UpdatePool(..) => touched = true,
-            _ => {}
-        }
-    }
-    let names = &session.names;
-    let trigger = session.observed.pool.user_migration();
-    let worked = session.observed.function.as_ref().filter(|found| {
-        let worked = matches!(found.state, FunctionState::Ready | FunctionState::Inactive);
-        configured && worked
-    });
-    touched.then_some(Probe {
-        event: probe_event(session)?,
-        live: trigger.is_some_and(|arn| names.is_our_function(arn)),
-        before: worked.map(|found| found.function.clone()),
-    })
 }
 
 fn probe_event(session: &Session) -> Option<serde_json::Value> {

@@ -54,8 +54,12 @@ fn show_ending(report: &Report, ui: &Ui, command: &str) -> bool {
         report.count(StepResult::Done),
         report.count(StepResult::NotTried),
     );
+    let back = match report.count(StepResult::TakenBack) {
+        0 => String::new(),
+        back => format!(", {back} taken back"),
+    };
     let counted = format!(
-        "{done} step(s) done and kept, {left} not tried; `jane-migrate {command}` goes on from there"
+        "{done} step(s) done and kept{back}, {left} not tried; `jane-migrate {command}` goes on from there"
     );
     let left: Vec<String> = report
         .steps
@@ -80,6 +84,11 @@ fn show_ending(report: &Report, ui: &Ui, command: &str) -> bool {
         _ => {
             if let Some(error) = &report.error {
                 ui.error(error);
+            }
+            // The first is told whole; what failed beside it, or what was tried in spite of it, is not lost.
+            let failed = report.steps.iter().filter_map(|step| step.error.as_ref());
+            for error in failed.skip(1) {
+                ui.error(&anyhow::anyhow!("{error}"));
             }
             ui.note(&counted);
         }

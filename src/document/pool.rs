@@ -7,6 +7,7 @@
 use jane_migrate_config::Constraint;
 use serde_json::{Map, Value, json};
 
+use super::diff::differences;
 use super::rules::{
     Decisions, Fate, Incomplete, Reason, Refusal, Rule, Update, is_empty_object, text, texts,
     with_fixed_of,
@@ -53,7 +54,7 @@ pub(super) const RULES: &[(&str, Rule)] = &[
     // Lost, it changes the issuer, and with it every verifier of the pool's tokens.
     ("IssuerConfiguration", CarryUnlessEmpty),
     ("AcrConfiguration", By(acr_names)),
-    ("DcrConfiguration", By(dynamic_registration)),
+    (REGISTRATION, By(dynamic_registration)),
     ("Arn", ReadOnly),
     ("CreationDate", ReadOnly),
     ("LastModifiedDate", ReadOnly),
@@ -69,6 +70,11 @@ pub(super) const RULES: &[(&str, Rule)] = &[
     ("UsernameAttributes", ReadOnly),
     ("UsernameConfiguration", ReadOnly),
 ];
+
+const REGISTRATION: &str = "DcrConfiguration";
+
+/// Left out of an update, these stay as they are.
+const KEPT: [&str; 2] = [REGISTRATION, "UserAttributeUpdateSettings"];
 
 const TEMPORARY_DAYS: &str = "TemporaryPasswordValidityDays";
 const UNUSED_DAYS: &str = "UnusedAccountValidityDays";
@@ -219,7 +225,29 @@ impl PoolDocument {
 
     /// This description, but with what no update reaches as `now` has it.
     pub(super) fn with_fixed_of(&self, now: &Self) -> Self {
-        Self(with_fixed_of(&self.0, &now.0, RULES))
+        let mut pool = with_fixed_of(&self.0, &now.0, RULES);
+        for member in self.out_of_reach_of(now) {
+            pool[member] = now.0[member].clone();
+        }
+        Self(pool)
+    }
+
+    /// The members that an update cannot bring from what they are `now` to what they are here: nothing says it but leaving them
+    /// out, and what is left out is kept.
+    pub fn out_of_reach_of(&self, now: &Self) -> Vec<&'static str> {
+        let unsaid = |member: &str| match self.0.get(member) {
+            None | Some(Value::Null) => true,
+            Some(set) => {
+                member == REGISTRATION && matches!(dynamic_registration(&self.0, set), Fate::Omit)
+            }
+        };
+        let differs = |member: &str| {
+            let only = |pool: &Value| json!({ member: pool.get(member) });
+            !differences(&only(&self.0), &only(&now.0)).is_empty()
+        };
+        KEPT.into_iter()
+            .filter(|member| unsaid(member) && differs(member))
+            .collect()
     }
 
     fn update(&self, target: Value, unknown: &Decisions) -> Result<Update, Refusal> {

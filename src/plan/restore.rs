@@ -39,6 +39,16 @@ pub fn restore(names: &Names, observed: &Observed, kept: &Kept, unknown: &Decisi
         Ok(rewrite) => change(&mut plan, Resource::Pool, id, rewrite),
         Err(refusal) => refuse(&mut plan, Resource::Pool, id, &refusal),
     }
+    for member in kept.pool.out_of_reach_of(&observed.pool) {
+        plan.findings.push(Finding::failed(
+            "kept-setting",
+            Severity::Warning,
+            format!("{member} is not as in the snapshot, and stays: Cognito keeps what an update leaves out, and the snapshot says nothing to put in its place"),
+            shown(observed.pool.json(), member),
+            shown(kept.pool.json(), member),
+            format!("set it in the console; or write it into a copy of the snapshot as it should be, {}, and restore that", off(member)),
+        ));
+    }
     let mfa = crate::document::differences(&observed.mfa, &kept.mfa);
     if !mfa.is_empty() {
         plan.findings.push(Finding::failed(
@@ -64,6 +74,19 @@ fn change(plan: &mut Plan, resource: Resource, name: &str, rewrite: Rewrite) {
     };
     let detail = format!("{} setting(s) as the snapshot has them", differences.len());
     plan.change(Action::Update, resource, name, detail, operation);
+}
+
+fn shown(pool: &serde_json::Value, member: &str) -> String {
+    pool.get(member)
+        .map_or_else(|| "not set".to_owned(), ToString::to_string)
+}
+
+/// How a setting that Cognito keeps is said to be off.
+fn off(member: &str) -> &'static str {
+    match member {
+        "DcrConfiguration" => r#"off by {"EnableStatus": "Disabled"}"#,
+        _ => r#"off by {"AttributesRequireVerificationBeforeUpdate": []}"#,
+    }
 }
 
 fn listed(differences: &[Difference]) -> String {

@@ -19,7 +19,7 @@ async fn signal(program: &Child, name: &str) {
 }
 
 /// Starts the command, interrupts it while it waits for this call, and lets the call be answered once it has heard.
-async fn interrupted(scene: &Scene, command: &str, at: &'static str, name: &str) -> Ran {
+pub(super) async fn interrupted(scene: &Scene, command: &str, at: &'static str, name: &str) -> Ran {
     let decide = move |passing: &Passing| match passing.action == at {
         true => Fate::HoldAnswer,
         false => Fate::Pass,

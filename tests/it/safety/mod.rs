@@ -1,6 +1,7 @@
 //! Nothing that a deploy or a teardown meets may hurt a pool: plugs pulled, wires cut, others at work, secrets lying about. Each
 //! file is one kind of trouble; here is what they share: a pool worth protecting, and what must be true of it at any moment.
 
+mod code;
 mod coexist;
 mod documents;
 mod faults;
@@ -120,6 +121,8 @@ struct Scene {
     pool: String,
     clients: Vec<String>,
     before: Vec<Value>,
+    /// The zip to deploy; without one, the handler.
+    artifact: Option<PathBuf>,
 }
 
 impl Scene {
@@ -167,6 +170,7 @@ impl Scene {
             pool,
             clients,
             before: Vec::new(),
+            artifact: None,
         };
         scene.before = scene.documents().await;
         scene
@@ -192,7 +196,11 @@ impl Scene {
 
     /// A command that may change things, with all it needs to go through without a question.
     async fn command(&self, endpoint: &str, name: &str) -> Command {
-        let zip = zip().await.to_str().expect("a path of text");
+        let zip = match &self.artifact {
+            Some(zip) => zip,
+            None => zip().await,
+        };
+        let zip = zip.to_str().expect("a path of text");
         let arguments: &[&str] = match name {
             "deploy" | "redeploy" => &["--yes", "--enable-password-auth", "--artifact", zip],
             "teardown" => &["--yes"],

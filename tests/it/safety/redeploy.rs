@@ -9,7 +9,7 @@ use crate::support::{Ran, http};
 
 impl Scene {
     /// Deployed, with somebody in the directory.
-    async fn live() -> Self {
+    pub(super) async fn live() -> Self {
         let scene = Self::new().await;
         scene.corner.add_accounts();
         scene.run_undisturbed("deploy").await.ended(0);

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use jane_migrate::resources::tag;
+use jane_migrate_sandbox::{Fate, Passing, Proxy};
 use serde_json::{Value, json};
 
 use super::{Scene, assert_same};
@@ -108,6 +109,74 @@ async fn restore_puts_back_what_somebody_wiped() {
     scene.assert_deployed("after restore").await;
     scene.run_undisturbed("teardown").await.ended(0);
     scene.assert_gone("after restore").await;
+}
+
+#[tokio::test]
+async fn what_cognito_keeps_is_told_with_its_remedy_and_the_rest_is_put_back() {
+    let scene = Scene::new().await;
+    scene.run_undisturbed("deploy").await.ended(0);
+    let snapshot = scene.snapshots()[0].clone();
+    let registration = json!({ "EnableStatus": "Enabled" });
+    let wipe = json!({ "UserPoolId": scene.pool, "PoolName": "Roots", "MfaConfiguration": "OFF", "DcrConfiguration": registration });
+    scene.corner.cognito("UpdateUserPool", wipe).await;
+
+    // Cognito keeps it, and the snapshot has nothing to say in its place, or not enough of it.
+    let mut kept: Value = serde_json::from_slice(&std::fs::read(&snapshot).unwrap()).unwrap();
+    kept["UserPool"]["DcrConfiguration"] = json!({ "AllowedScopes": ["openid"] });
+    let vague = scene.corner.folder.path().join("vague.json");
+    std::fs::write(&vague, kept.to_string()).unwrap();
+    for (file, result) in [(&snapshot, "done"), (&vague, "nothing-to-do")] {
+        let file = file.to_str().unwrap();
+        let ran = scene.restore(file, &["--yes"]).await.ended(0);
+        assert!(ran.stdout.contains("warning kept-setting"), "{ran:#?}");
+        assert!(
+            ran.stdout.contains(r#"{"EnableStatus": "Disabled"}"#),
+            "{ran:#?}"
+        );
+        assert_eq!(
+            result == "nothing-to-do",
+            ran.stdout.contains("No changes.")
+        );
+        let mut now = scene.documents().await.swap_remove(0);
+        assert_eq!(now["DcrConfiguration"].take(), registration);
+        assert_same(&scene.before[0], &now, "all but what Cognito keeps");
+    }
+
+    // The remedy.
+    kept["UserPool"]["DcrConfiguration"] = json!({ "EnableStatus": "Disabled" });
+    std::fs::write(&vague, kept.to_string()).unwrap();
+    let ran = scene.restore("vague.json", &["--yes"]).await.ended(0);
+    assert!(!ran.stdout.contains("kept-setting"), "{ran:#?}");
+    let now = scene.documents().await.swap_remove(0);
+    assert_eq!(now["DcrConfiguration"]["EnableStatus"], "Disabled");
+}
+
+#[tokio::test]
+async fn a_setting_that_does_not_give_way_does_not_undo_the_rest() {
+    let scene = Scene::new().await;
+    scene.run_undisturbed("deploy").await.ended(0);
+    let snapshot = scene.snapshots()[0].to_string_lossy().into_owned();
+    let wipe = json!({ "UserPoolId": scene.pool, "PoolName": "Roots", "MfaConfiguration": "OFF" });
+    scene.corner.cognito("UpdateUserPool", wipe).await;
+    let stays = |passing: &Passing| match passing.action.as_str() {
+        "DescribeUserPool" => Fate::Edit(|answer| {
+            answer["UserPool"]["AcrConfiguration"] =
+                json!({ "Level1": { "AcrValue": "of-my-own" } });
+        }),
+        _ => Fate::Pass,
+    };
+    let proxy = Proxy::start(&scene.corner.endpoint, stays).await;
+    let proxy = proxy.expect("a proxy");
+    for _ in 0..2 {
+        let arguments = ["restore", "--snapshot", &snapshot, "--yes"];
+        let mut command = scene.corner.command(&arguments);
+        command.env("AWS_ENDPOINT_URL", proxy.url());
+        let ran = Ran::of(command).await.ended(1);
+        assert!(ran.stderr.contains("kept these as they were"), "{ran:#?}");
+        assert!(ran.stderr.contains("of-my-own"), "{ran:#?}");
+        let now = scene.documents().await.swap_remove(0);
+        assert_same(&scene.before[0], &now, "the rest is put back");
+    }
 }
 
 #[tokio::test]

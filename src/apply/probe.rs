@@ -1,0 +1,87 @@
+//! The try of the function, and the way back: where customers reach it already, what does not answer is taken back.
+
+use std::sync::atomic::Ordering;
+
+use super::steps::FUNCTION_PATIENCE;
+use super::{Before, Event, Probe, Run};
+use crate::aws::AwsError;
+use crate::failure::Failure;
+use crate::plan::Change;
+use crate::probe;
+use crate::resources::{Tags, tag};
+
+impl Run<'_> {
+    pub(super) async fn probe(&self, change: &Change) -> anyhow::Result<()> {
+        let Some(Probe {
+            event,
+            live,
+            before,
+        }) = &self.inputs.probe
+        else {
+            return Ok(());
+        };
+        let (name, pool) = (&self.names.function, &self.names.pool.id);
+        let Err(error) = probe::ask(self.aws, name, event).await else {
+            return Ok(());
+        };
+        if !live {
+            return Err(error);
+        }
+        let outage = probe::outage(pool);
+        let Some(before) = before else {
+            return Err(error.context(outage));
+        };
+        let (new, earlier) = match (&before.code, before.configured) {
+            (Some(_), true) => ("code and settings", "earlier ones"),
+            (Some(_), false) => ("code", "earlier code"),
+            (None, _) => ("settings", "earlier ones"),
+        };
+        (self.tell)(Event::Waiting(change, "for what worked to be put back"));
+        if let Err(kept) = self.undo(change, before).await {
+            let failed = format!("the {earlier} could not be put back: {kept}");
+            return Err(error.context(failed).context(outage));
+        }
+        self.function_is_back.store(true, Ordering::Relaxed);
+        Err(match probe::ask(self.aws, name, event).await {
+            Ok(()) => error.context(Failure::new(
+                format!(
+                    "with the new {new} the function fails, so it has its {earlier} back and answers"
+                ),
+                format!(
+                    "customers sign in as before; mend what the function says and deploy again, or look at it with `jane-migrate try --local --pool {pool}`"
+                ),
+            )),
+            Err(_) => error
+                .context(format!("it has its {earlier} back, and fails all the same"))
+                .context(outage),
+        })
+    }
+
+    /// Gives the function what it had before the run; its tags tell the truth about the code again.
+    async fn undo(&self, change: &Change, before: &Before) -> Result<(), AwsError> {
+        let function = &before.function;
+        let name = &function.name;
+        if before.configured {
+            self.until_lambda_takes_it(change, || self.aws.configure_function(function))
+                .await?;
+            self.aws.settled(name, FUNCTION_PATIENCE).await?;
+        }
+        if let Some(code) = &before.code {
+            self.until_lambda_takes_it(change, || {
+                self.aws.upload_code(name, function.architecture, &code.zip)
+            })
+            .await?;
+            self.aws.settled(name, FUNCTION_PATIENCE).await?;
+            let told: Tags = [tag::CODE, tag::SOURCE, tag::VERSION]
+                .into_iter()
+                .filter_map(|key| Some((key.to_owned(), function.tags.get(key)?.clone())))
+                .collect();
+            if !told.is_empty() {
+                self.aws
+                    .tag_function(&self.names.function_arn, &told)
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+}
