@@ -17,8 +17,8 @@ use crate::resources::FunctionState;
 use crate::settings::{self, Loaded};
 use crate::snapshot::{self, Snapshot};
 use crate::ui::Ui;
-use crate::verify::{Choice, Subject};
 use crate::verify::report::{Verdict, verdict};
+use crate::verify::{Choice, Subject};
 
 /// The JSON document of deploy.
 #[derive(Debug, Serialize)]
@@ -143,7 +143,8 @@ impl Deploying<'_> {
         let report = session.apply(&plan, &inputs, &self.operator, self.ui).await;
         let findings = match report.result {
             RunResult::Done => {
-                let made = |change: &Change| matches!(change.operation, Operation::CreateFunction(_));
+                let made =
+                    |change: &Change| matches!(change.operation, Operation::CreateFunction(_));
                 let subject = Subject {
                     fresh: plan.changes.iter().any(made),
                     ..verify::subject(&session.target, Some((config, &self.loaded.path)))?

@@ -266,7 +266,10 @@ pub fn observed<'a>(
 
 /// What hangs on a function is gone with it, so a fresh one has none of it, and is not asked: Lambda takes fifteen such requests a
 /// second for all functions of a Region together. Event sources are asked for all the same: they outlive their function.
-async fn unless_fresh<T: Default>(fresh: bool, asked: impl Future<Output = Called<T>>) -> Called<T> {
+async fn unless_fresh<T: Default>(
+    fresh: bool,
+    asked: impl Future<Output = Called<T>>,
+) -> Called<T> {
     match fresh {
         true => Ok(T::default()),
         false => asked.await,
