@@ -19,6 +19,9 @@ use super::{Aws, AwsError, Found, Kind};
 use crate::permission::{COGNITO, Policy};
 use crate::resources::{EnvValue, Function, FunctionState, ObservedFunction, Tags};
 
+/// How long a function may take to wake; those in a VPC take up to a minute.
+const WAKING: Duration = Duration::from_secs(90);
+
 /// What an invocation answered.
 #[derive(Debug, Clone)]
 pub struct Invocation {
@@ -288,16 +291,27 @@ impl Aws {
 
     /// Invokes the function and waits for its answer, and for the last 4 KB of its log.
     pub async fn invoke(&self, name: &str, event: &Value) -> Result<Invocation, AwsError> {
-        let started = Instant::now();
-        let answer = self
-            .lambda
-            .invoke()
-            .function_name(name)
-            .log_type(LogType::Tail)
-            .payload(Blob::new(event.to_string()))
-            .send()
-            .await
-            .during("lambda:InvokeFunction")?;
+        let first = Instant::now();
+        let (started, answer) = loop {
+            let started = Instant::now();
+            let answer = self
+                .lambda
+                .invoke()
+                .function_name(name)
+                .log_type(LogType::Tail)
+                .payload(Blob::new(event.to_string()))
+                .send()
+                .await
+                .during("lambda:InvokeFunction");
+            match answer {
+                // What nobody called for weeks sleeps: Lambda refuses the call that finds it so, and wakes it for the next.
+                Err(error) if error.kind == Kind::Busy && first.elapsed() < WAKING => {
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                    self.settled(name, WAKING).await?;
+                }
+                answer => break (started, answer?),
+            }
+        };
         Ok(Invocation {
             payload: answer
                 .payload

@@ -99,6 +99,23 @@ async fn a_function_that_is_not_ready_yet_is_waited_for() {
     scene.assert_deployed("waited for").await;
 }
 
+/// A call that finds the function asleep is refused, and wakes it.
+#[tokio::test]
+async fn a_function_that_sleeps_is_awaited_and_no_outage() {
+    let scene = Scene::live().await;
+    let sleeping = |passing: &Passing| match passing.action.as_str() {
+        "Invoke" if passing.nth < 3 => Fate::Refuse(
+            409,
+            "ResourceConflictException",
+            "The operation cannot be performed at this time. The function is currently in the following state: Inactive",
+        ),
+        _ => Fate::Pass,
+    };
+    scene.disturbed("deploy", &[], sleeping).await.ended(0);
+    let probe = ["--probe"];
+    scene.disturbed("verify", &probe, sleeping).await.ended(0);
+}
+
 #[tokio::test]
 async fn what_deploy_changed_is_taken_back_though_somebody_deleted_the_function() {
     let scene = Scene::live().await;
