@@ -10,7 +10,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use sha2::{Digest, Sha256};
 
-use super::error::During;
 use super::{Aws, AwsError, Kind, connector, retry};
 
 /// How long the storage may take to begin its answer, and to end it.
@@ -39,13 +38,7 @@ impl Aws {
         code_sha256: &str,
         limit: usize,
     ) -> Result<Vec<u8>, AwsError> {
-        let answer = self
-            .lambda
-            .get_function()
-            .function_name(name)
-            .send()
-            .await
-            .during(ACTION)?;
+        let answer = self.get_function(name).await?;
         let url = answer
             .code
             .and_then(|code| code.location)

@@ -36,7 +36,7 @@ pub struct Invocation {
 }
 
 impl Aws {
-    async fn get_function(&self, name: &str) -> Result<GetFunctionOutput, AwsError> {
+    pub(super) async fn get_function(&self, name: &str) -> Result<GetFunctionOutput, AwsError> {
         self.lambda
             .get_function()
             .function_name(name)
@@ -445,12 +445,12 @@ fn leave_vpc() -> VpcConfig {
         .build()
 }
 
-/// Lambda's two states as one. Both may be missing for a moment after a change; an update that comes too early for Lambda is
-/// refused as busy and tried again, so a missing state counts as ready.
 fn nothing_said() -> FunctionConfiguration {
     FunctionConfiguration::builder().build()
 }
 
+/// Lambda's two states as one. Both may be missing for a moment after a change; an update that comes too early for Lambda is
+/// refused as busy and tried again, so a missing state counts as ready.
 fn state(configuration: &FunctionConfiguration) -> FunctionState {
     let reason = |reason: Option<&str>| {
         let reason = reason.unwrap_or("no reason given");

@@ -1,20 +1,24 @@
 //! Canaries for every secret, through every command and at every loudness: they must turn up nowhere but where they were put.
 
 use std::path::Path;
+use std::process::Stdio;
 
-use jane_migrate_sandbox::{Fate, Passing, Proxy};
+use jane_migrate_sandbox::{Account, AccountKind, Fate, Passing, Proxy};
 use serde_json::json;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::Scene;
 use crate::support::Ran;
+use crate::terminal::Terminal;
 
 const JANE_SECRET: &str = "canary-jane-client-secret";
 const AWS_SECRET: &str = "canary-aws-secret-key";
 const SESSION_TOKEN: &str = "canary-aws-session-token";
 
+const PASSWORD: &str = "Canary-Password-1";
+
 /// Ways to say more than usual.
-const LOUDNESS: [&[&str]; 3] = [&[], &["--verbose"], &["--json"]];
+const LOUDNESS: [&[&str]; 4] = [&[], &["--verbose"], &["--json"], &["--verbose", "--json"]];
 
 struct Canaries {
     scene: Scene,
@@ -48,9 +52,49 @@ impl Canaries {
 
     #[track_caller]
     fn assert_hidden(&self, where_: &str, text: &str) {
-        for canary in [JANE_SECRET, AWS_SECRET, SESSION_TOKEN, &self.client_secret] {
+        let jane = self.scene.corner.jane.client_secret();
+        let client = &self.client_secret;
+        for canary in [
+            JANE_SECRET,
+            AWS_SECRET,
+            SESSION_TOKEN,
+            PASSWORD,
+            jane,
+            client,
+        ] {
             assert!(!text.contains(canary), "{where_} shows {canary}");
         }
+    }
+
+    /// The directory takes the program for whom it is, and somebody is in it.
+    fn known_to_jane(mut self) -> Self {
+        let corner = &mut self.scene.corner;
+        corner
+            .environment
+            .retain(|(name, _)| name != "JANE_CLIENT_SECRET");
+        let email = "ada@example.com";
+        corner
+            .jane
+            .add_account(Account::new(AccountKind::Password, email, Some(PASSWORD)));
+        self
+    }
+
+    /// Runs any command with this on its standard input.
+    async fn run_with(&self, input: &str, arguments: &[&str]) -> Ran {
+        let mut command = self.scene.corner.command(arguments);
+        command.stdin(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut program = command.spawn().expect("it starts");
+        let mut stdin = program.stdin.take().expect("piped");
+        // A program that ends before it reads is not an error here.
+        let _ = stdin.write_all(input.as_bytes()).await;
+        drop(stdin);
+        let ran = Ran::from(program.wait_with_output().await.expect("it ends"));
+        let what = arguments.join(" ");
+        self.assert_hidden(&what, &ran.stdout);
+        self.assert_hidden(&what, &ran.stderr);
+        self.assert_files(&what, self.scene.corner.folder.path());
+        ran
     }
 
     /// Runs the command, with `--no-probe` where it deploys: this Jane knows another secret.
@@ -98,14 +142,93 @@ async fn no_command_shows_a_secret_however_loud_it_is() {
             .find(|file| file.path().to_string_lossy().ends_with(".snapshot.json"));
         let snapshot = snapshot.expect("a snapshot").file_name();
         let snapshot = snapshot.to_string_lossy();
+        let wipe = json!({ "UserPoolId": canaries.scene.pool, "PoolName": "Roots", "MfaConfiguration": "OFF" });
+        canaries.scene.corner.cognito("UpdateUserPool", wipe).await;
         let mut restore = canaries
             .scene
             .corner
             .command(&["restore", "--snapshot", &snapshot]);
         restore.arg("--yes").args(more);
-        let ran = Ran::of(restore).await;
+        let ran = Ran::of(restore).await.ended(0);
         canaries.assert_hidden("restore", &(ran.stdout + &ran.stderr));
     }
+}
+
+#[tokio::test]
+async fn nothing_that_only_prints_or_writes_a_file_shows_a_secret() {
+    let canaries = Canaries::new().await;
+    let pool = canaries.scene.pool.as_str();
+    let name_secret = ["--client-secret-env", "JANE_CLIENT_SECRET"];
+    for (n, more) in LOUDNESS.into_iter().enumerate() {
+        let file = format!("draft-{n}.toml");
+        let html = format!("status-{n}.html");
+        let url = canaries.scene.corner.jane.url();
+        let init = [
+            "init", "--pool", pool, "--yes", "--output", &file, "--url", &url,
+        ];
+        let commands: [&[&str]; 6] = [
+            &[&init[..], &name_secret].concat(),
+            &["policy", "--pool", pool, "--for", "deploy,verify,probe"],
+            &["coexist", "--pool", pool, "--for", "terraform"],
+            &["status", "--pool", pool, "--html", &html],
+            &["verify", "--pool", pool],
+            &["plan", "--pool", pool],
+        ];
+        for command in commands {
+            let ran = canaries.run_with("", &[command, more].concat()).await;
+            let understood = !ran.stderr.contains("Usage:");
+            assert!(understood && ran.code >= 0, "{command:?}: {ran:#?}");
+        }
+        assert!(canaries.scene.corner.folder.path().join(&file).exists());
+    }
+}
+
+#[tokio::test]
+async fn a_password_that_is_tried_is_shown_nowhere() {
+    let canaries = Canaries::new().await.known_to_jane();
+    canaries.scene.run_undisturbed("deploy").await.ended(0);
+    let pool = canaries.scene.pool.as_str();
+    let user = ["--pool", pool, "--password-stdin"];
+    let by_function = ["try", "--user", "ada@example.com"];
+    let here = ["try", "--user", "ada@example.com", "--local"];
+    let probe = ["verify", "--probe", "--test-user", "ada@example.com"];
+    let (right, wrong) = (format!("{PASSWORD}\n"), format!("{PASSWORD}-not\n"));
+    for more in LOUDNESS {
+        for command in [&by_function[..], &here[..], &probe[..]] {
+            let arguments = [command, &user[..], more].concat();
+            let ran = canaries.run_with(&right, &arguments).await;
+            assert!(ran.code <= 0 || command == probe, "{arguments:?}: {ran:#?}");
+            canaries.run_with(&wrong, &arguments).await;
+        }
+    }
+    for command in [&by_function[..], &here[..], &probe[..]] {
+        let arguments = [command, &user[..2], &["--verbose"]].concat();
+        let mut terminal = Terminal::start(&canaries.scene.corner, 80, &arguments);
+        terminal.until("Password of ada@example.com:").await;
+        terminal.until_hidden().await;
+        terminal.types(PASSWORD);
+        let (_, shown) = terminal.ended().await;
+        canaries.assert_hidden("a terminal", &shown);
+    }
+}
+
+/// Without descriptors to open, the runtime cannot start: a panic of the real program, which no test has to be built into it for.
+#[tokio::test]
+async fn a_panic_shows_no_secret() {
+    let canaries = Canaries::new().await;
+    let corner = &canaries.scene.corner;
+    let mut panics = 0;
+    for descriptors in 3..24 {
+        let line = format!(
+            "ulimit -n {descriptors}; exec jane-migrate deploy --yes --verbose --pool {}",
+            canaries.scene.pool
+        );
+        let ran = Ran::of(corner.shell(&line)).await;
+        assert_ne!(ran.code, 0, "{ran:#?}");
+        panics += usize::from(ran.stderr.contains("panicked"));
+        canaries.assert_hidden(&line, &(ran.stdout + &ran.stderr));
+    }
+    assert!(panics > 0, "it does panic");
 }
 
 #[tokio::test]
@@ -130,7 +253,7 @@ async fn no_error_shows_a_secret() {
         let proxy = Proxy::start(&canaries.scene.corner.endpoint, fault).await;
         let proxy = proxy.expect("a proxy");
         for command in ["deploy", "verify", "teardown"] {
-            for more in LOUDNESS {
+            for more in &LOUDNESS[1..3] {
                 canaries.run(&proxy.url(), command, more).await;
             }
         }
