@@ -1,13 +1,13 @@
 //! The pool as it was before the first change: kept without secrets, found again by its digest, and put back by a command.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jane_migrate::resources::tag;
-use jane_migrate_sandbox::{Fate, Passing, Proxy};
+use jane_migrate_sandbox::{Fate, Passing, Proxy, Venv};
 use serde_json::{Value, json};
 
 use super::{Scene, assert_same};
-use crate::support::Ran;
+use crate::support::{REGION, Ran, cache};
 
 impl Scene {
     fn snapshots(&self) -> Vec<PathBuf> {
@@ -109,6 +109,46 @@ async fn restore_puts_back_what_somebody_wiped() {
     scene.assert_deployed("after restore").await;
     scene.run_undisturbed("teardown").await.ended(0);
     scene.assert_gone("after restore").await;
+}
+
+/// The block of shell in docs/restore.md, with the AWS CLI.
+#[tokio::test]
+async fn the_documented_commands_put_a_pool_back_without_this_program() {
+    let scene = Scene::new().await;
+    let secret = json!({ "ClientName": "server", "GenerateSecret": true });
+    let client = scene.corner.create_client(&scene.pool, secret).await;
+    let server = scene.corner.client(&scene.pool, &client).await;
+    scene.run_undisturbed("deploy").await.ended(0);
+    let snapshot = scene.snapshots()[0].to_string_lossy().into_owned();
+    let wipe = json!({ "UserPoolId": scene.pool, "PoolName": "Roots", "MfaConfiguration": "OFF" });
+    scene.corner.cognito("UpdateUserPool", wipe).await;
+    for client in [&scene.clients[0], &scene.clients[1], &client] {
+        let wipe = json!({ "UserPoolId": scene.pool, "ClientId": client, "ClientName": "wiped" });
+        scene.corner.cognito("UpdateUserPoolClient", wipe).await;
+    }
+
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/restore.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let block = page.split("```sh\n").nth(1).expect("a block of shell");
+    let block = block.split("```").next().expect("its end");
+    let example = "jane-migrate.us-east-1_AbC123456.3f9c21d0.snapshot.json";
+    let block = block.replace(example, &snapshot);
+    let cli = Venv::install(&cache(), "awscli-1.46.2", "awscli==1.46.2", &|_| ()).await;
+    let cli = cli.expect("the AWS CLI");
+    let line = format!(
+        "set -e; PATH=\"{}:$PATH\"; {block}",
+        cli.python().parent().expect("a folder").display()
+    );
+    let mut shell = scene.corner.shell(&line);
+    shell.env("AWS_DEFAULT_REGION", REGION);
+    let ran = Ran::of(shell).await.ended(0);
+    let kept = server["ClientSecret"].as_str().expect("a secret");
+    assert!(!ran.stdout.contains(kept), "{ran:#?}");
+    for (before, now) in scene.before.iter().zip(scene.documents().await) {
+        assert_same(before, &now, "put back by hand");
+    }
+    let now = scene.corner.client(&scene.pool, &client).await;
+    assert_same(&server, &now, "put back by hand");
 }
 
 #[tokio::test]
