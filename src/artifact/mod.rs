@@ -35,6 +35,9 @@ use self::{
 /// What Lambda takes in one direct upload.
 pub const LARGEST_ZIP: u64 = 50 * 1024 * 1024;
 
+/// The kinds of directory, each a cargo feature of the handler.
+const KINDS: [&str; 4] = ["jane", "http", "cognito", "postgres"];
+
 /// Which handler to build, and where to keep it.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -159,6 +162,13 @@ pub fn source_digest(kind: &str, architecture: Architecture) -> String {
     Bundle::embedded().digest(kind, architecture)
 }
 
+/// The kind of directory that code with this source digest serves, where this very version built it.
+pub fn kind_of(source: &str, architecture: Architecture) -> Option<&'static str> {
+    KINDS
+        .into_iter()
+        .find(|kind| source_digest(kind, architecture) == source)
+}
+
 /// Builds the handler, or finds it in the cache. Dropping the future ends cargo.
 pub async fn build(request: &Request, progress: OnProgress<'_>) -> anyhow::Result<Artifact> {
     build_from(&Bundle::embedded(), request, progress).await
@@ -249,7 +259,7 @@ fn served(executable: &[u8]) -> BTreeSet<String> {
     begins
         .filter_map(|at| {
             let rest = &executable[at + words.len()..];
-            ["jane", "http", "cognito", "postgres"]
+            KINDS
                 .into_iter()
                 .find(|kind| rest.starts_with(kind.as_bytes()))
         })

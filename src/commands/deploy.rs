@@ -1,15 +1,18 @@
 //! `deploy`: plan, confirm, build, apply, verify.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use serde::Serialize;
+use tokio::sync::Mutex;
 
 use super::many::{Ending, Endings, each};
 use super::session::{self, Codes, Operator, Planned, Session};
 use super::{ending, verify};
 use crate::apply::{Before, Code, Inputs, Probe, Report, RunResult};
 use crate::artifact;
+use crate::aws::AwsError;
 use crate::cli::{Deploy, Global};
 use crate::finding::Finding;
 use crate::plan::{Change, Operation, Plan};
@@ -67,6 +70,7 @@ pub(super) async fn run(global: &Global, args: &Deploy, ui: &Ui) -> anyhow::Resu
         codes: &codes,
         agreed,
         operator,
+        kept: Mutex::default(),
         ui,
     };
     let deployed = each(planned, async |(pool, planned)| {
@@ -96,6 +100,8 @@ struct Deploying<'a> {
     codes: &'a Codes,
     agreed: bool,
     operator: Operator,
+    /// The code that ran before, by its digest, or why it could not be had: pools of one kind share it.
+    kept: Mutex<BTreeMap<String, Result<Code, AwsError>>>,
     ui: &'a Ui,
 }
 
@@ -215,27 +221,32 @@ impl Deploying<'_> {
     /// The code that is to be replaced while customers sign in, kept for the case that the new one fails.
     async fn running_code(&self, session: &Session, found: &ObservedFunction) -> Option<Code> {
         let code_sha256 = &found.code_sha256;
-        let zip = match artifact::cached(code_sha256) {
-            Some(zip) => zip,
-            None => {
-                let limit = artifact::LARGEST_ZIP as usize;
-                let name = &session.names.function;
-                let fetched = session.aws.running_code(name, code_sha256, limit);
-                match self.operator.unless_stopped(fetched).await? {
-                    Ok(zip) => zip,
-                    Err(error) => {
-                        self.ui.warn(&format!(
-                            "the code that runs now could not be kept ({error}): should the new code fail, it cannot be taken back"
-                        ));
-                        return None;
-                    }
+        let mut kept = self.kept.lock().await;
+        if !kept.contains_key(code_sha256) {
+            let zip = match artifact::cached(code_sha256) {
+                Some(zip) => Ok(zip),
+                None => {
+                    let limit = artifact::LARGEST_ZIP as usize;
+                    let name = &session.names.function;
+                    let fetched = session.aws.running_code(name, code_sha256, limit);
+                    self.operator.unless_stopped(fetched).await?
                 }
+            };
+            let code = zip.map(|zip| Code {
+                zip: zip.into(),
+                code_sha256: code_sha256.clone(),
+            });
+            kept.insert(code_sha256.clone(), code);
+        }
+        match kept.get(code_sha256)? {
+            Ok(code) => Some(code.clone()),
+            Err(error) => {
+                self.ui.warn(&format!(
+                    "the code that runs now could not be kept ({error}): should the new code fail, it cannot be taken back"
+                ));
+                None
             }
-        };
-        Some(Code {
-            zip: zip.into(),
-            code_sha256: code_sha256.clone(),
-        })
+        }
     }
 
     /// Says how it went, and what to do next.

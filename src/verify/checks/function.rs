@@ -4,6 +4,7 @@ use jane_migrate_config::{HandlerSettings, SETTINGS_VARIABLE};
 use serde_json::Value;
 
 use super::{Said, check, holds, unless, wrong};
+use crate::artifact::kind_of;
 use crate::facts::pool_facts;
 use crate::finding::Severity::{Error, Warning};
 use crate::resources::{FunctionState, RUNTIME, TRIGGER_TIMEOUT_S, is_ours, tag};
@@ -117,6 +118,20 @@ fn function_code<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
         .into();
     }
     let tags = evidence.tags()?;
+    // The settings of a deploy that was cut short can be of another kind than the code.
+    let kind = evidence.wanted()?.directory.kind();
+    let source = tags.get(tag::SOURCE);
+    if let Some(served) = source.and_then(|source| kind_of(source, architecture))
+        && served != kind
+    {
+        return wrong(
+            "the function's code serves another kind of directory than configured",
+            kind,
+            served,
+            evidence.redeploy(),
+        )
+        .into();
+    }
     match tags.get(tag::CODE) {
         Some(code) if *code == found.code_sha256 => holds("the code is the one that was deployed"),
         deployed => wrong(

@@ -11,6 +11,8 @@ use super::Scene;
 use super::interrupts::interrupted;
 use crate::support::Ran;
 
+type Edit = fn(&mut Value);
+
 /// A zip that deploy takes: a static executable for x86_64. It ends as soon as it is started.
 fn broken(folder: &Path) -> PathBuf {
     const BASE: u64 = 0x40_0000;
@@ -104,6 +106,30 @@ async fn code_that_was_built_here_is_taken_back_without_being_fetched() {
 }
 
 #[tokio::test]
+async fn code_that_fails_is_taken_back_from_every_pool() {
+    let mut scene = Scene::live().await;
+    let works = scene.code().await;
+    let other = scene.corner.create_pool(json!({})).await;
+    scene.corner.create_client(&other, json!({})).await;
+    let first = std::mem::replace(&mut scene.pool, other.clone());
+    scene.run_undisturbed("deploy").await.ended(0);
+    scene.pool = first;
+    let folder = scene.corner.folder.path();
+    scene.artifact = Some(broken(folder));
+    let cache = folder.join("cache").to_string_lossy().into_owned();
+    let cache = ("JANE_MIGRATE_CACHE".to_owned(), cache);
+    scene.corner.environment.push(cache);
+    let both = ["--pool", &other];
+    let ran = scene.disturbed("deploy", &both, |_| Fate::Pass).await;
+    let ran = ran.ended(1);
+    let told = ran.stderr.matches("its earlier code back and answers");
+    assert_eq!(told.count(), 2, "{ran:#?}");
+    let function = scene.aws.function(&format!("jane-migrate-{other}")).await;
+    assert_eq!(function.unwrap().expect("a function").code_sha256, works);
+    scene.assert_taken_back(&works, &ran).await;
+}
+
+#[tokio::test]
 async fn settings_that_came_with_the_code_are_taken_back_with_it() {
     let (mut scene, works) = Scene::with_broken_code().await;
     scene.corner.configure("[function]\nmemory_mb = 512\n");
@@ -115,7 +141,7 @@ async fn settings_that_came_with_the_code_are_taken_back_with_it() {
 
 #[tokio::test]
 async fn code_that_cannot_be_kept_is_told_before_it_is_replaced() {
-    let places: [(fn(&mut Value), &str); 4] = [
+    let places: [(Edit, &str); 4] = [
         (|answer| answer["Code"] = json!({}), "names no place"),
         (
             |answer| answer["Code"]["Location"] = json!("http://127.0.0.1:9/zip"),

@@ -1,9 +1,12 @@
 //! The function itself. What no call can bring about on the emulator, a proxy in front of it shows instead.
 
+use jane_migrate::artifact::source_digest;
+use jane_migrate::resources::tag;
 use jane_migrate_sandbox::{Fate, Proxy};
 use serde_json::{Value, json};
 
 use super::bench::{Bench, Edit, wrong};
+use crate::support::REGION;
 
 #[tokio::test]
 async fn the_functions_settings_are_those_of_the_deploy() {
@@ -113,6 +116,27 @@ async fn a_function_that_is_not_what_it_was_fails_its_check_alone() {
     }
     bench.corner.endpoint = endpoint;
     bench.holds().await;
+}
+
+#[tokio::test]
+async fn code_for_another_kind_of_directory_is_not_that_of_the_settings() {
+    let bench = Bench::new().await;
+    let aws = bench.corner.aws().await;
+    let found = aws.function(&bench.function).await.unwrap().unwrap();
+    // As a deploy leaves it that was cut short after it had changed the settings to another kind.
+    let other = source_digest("http", found.function.architecture);
+    let arn = format!(
+        "arn:aws:lambda:{REGION}:{}:function:{}",
+        bench.corner.account, bench.function
+    );
+    let tags = [(tag::SOURCE.to_owned(), other)].into();
+    aws.tag_function(&arn, &tags).await.unwrap();
+    let said = &bench.wrong().await[0];
+    assert_eq!(
+        (&said["expected"], &said["found"]),
+        (&json!("jane"), &json!("http"))
+    );
+    bench.fails_and_is_fixed("function-code", "error").await;
 }
 
 #[tokio::test]
