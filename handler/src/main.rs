@@ -1,6 +1,7 @@
 //! The Lambda function's entry point: connects the handler to the Lambda Runtime API.
 //!
-//! No subscriber for traces is installed: the runtime's own prints the event, password included, at its finest level.
+//! No subscriber for traces is installed: the runtime's own prints the event, password included, at its finest level. What is
+//! deployed is built without the code for traces, too (the feature `silent`).
 
 use std::sync::Arc;
 

@@ -176,8 +176,8 @@ proptest! {
     fn no_hash_of_firebases_panics_or_takes_any_password(
         password in ".{0,12}",
         [stored, salt, separator, signer_key] in prop::array::uniform4("[A-Za-z0-9+/_-]{0,88}={0,2}|.{0,8}"),
-        rounds in prop_oneof![0..4_u32, any::<u32>()],
-        mem_cost in prop_oneof![0..4_u32, any::<u32>()],
+        rounds in prop_oneof![0..4_u32, 1_u32 << 24..],
+        mem_cost in prop_oneof![0..4_u32, 25_u32..],
     ) {
         let key = hash::FirebaseKey { salt_separator: &separator, rounds, mem_cost };
         prop_assert_ne!(hash::firebase(password.as_bytes(), &stored, &salt, key, &signer_key), Ok(true));
