@@ -95,7 +95,7 @@ impl Secrets {
                 let answer = self
                     .ask(service, "ssm", "AmazonSSM.GetParameter", query, budget)
                     .await?;
-                text(&answer["Parameter"]["Value"])?
+                parameter(&answer)?
             }
             Secret::SecretsManager { arn, key, .. } => {
                 let region = arn.split(':').nth(3).unwrap_or(&self.region);
@@ -109,16 +109,7 @@ impl Secrets {
                 let answer = self
                     .ask(service, "secretsmanager", target, query, budget)
                     .await?;
-                let whole = &answer["SecretString"];
-                match key {
-                    None => text(whole)?,
-                    Some(key) => {
-                        let object: Value =
-                            serde_json::from_str(whole.as_str().unwrap_or_default())
-                                .map_err(|_| Unavailable("secret"))?;
-                        text(&object[key])?
-                    }
-                }
+                secret_value(&answer, key.as_deref())?
             }
         };
         self.keep(secret.clone(), value.clone());
@@ -155,6 +146,22 @@ impl Secrets {
             Err(refused)
         }
     }
+}
+
+/// What `GetParameter` answered.
+pub(crate) fn parameter(answer: &Value) -> Result<SecretString, Unavailable> {
+    text(&answer["Parameter"]["Value"])
+}
+
+/// What `GetSecretValue` answered: the whole text, or a member of the JSON in it.
+pub(crate) fn secret_value(answer: &Value, key: Option<&str>) -> Result<SecretString, Unavailable> {
+    let whole = &answer["SecretString"];
+    let Some(key) = key else {
+        return text(whole);
+    };
+    let object: Value = serde_json::from_str(whole.as_str().unwrap_or_default())
+        .map_err(|_| Unavailable("secret"))?;
+    text(&object[key])
 }
 
 /// The text, without the line end that editors and `echo` put behind it: no secret ends with one on purpose.
