@@ -14,7 +14,7 @@ use crate::finding::Finding;
 use crate::plan::{Operation, Plan};
 use crate::probe::{self, Source};
 use crate::resources::FunctionState;
-use crate::settings::{self, Loaded};
+use crate::settings::{self, Given, Loaded};
 use crate::snapshot::{self, Snapshot};
 use crate::ui::Ui;
 use crate::verify::Choice;
@@ -37,6 +37,8 @@ pub(super) async fn run(global: &Global, args: &Deploy, ui: &Ui) -> anyhow::Resu
     let targets = settings::targets(global, &args.pools, Some(&loaded.config))?;
     let mut endings = Endings::new(ui, &targets, Ending::Failed);
     let several = targets.len() > 1;
+    // The same for all of them.
+    let given = targets.first().map(|target| target.given.clone());
     let mut planned =
         session::plan_deploys(targets, &loaded.config, &args.allow, &mut codes, ui).await;
     for (_, planned) in &planned {
@@ -63,6 +65,7 @@ pub(super) async fn run(global: &Global, args: &Deploy, ui: &Ui) -> anyhow::Resu
     let run = Deploying {
         loaded: &loaded,
         args,
+        given: given.unwrap_or_default(),
         codes: &codes,
         agreed,
         operator,
@@ -92,6 +95,7 @@ pub(super) async fn run(global: &Global, args: &Deploy, ui: &Ui) -> anyhow::Resu
 struct Deploying<'a> {
     loaded: &'a Loaded,
     args: &'a Deploy,
+    given: Given,
     codes: &'a Codes,
     agreed: bool,
     operator: Operator,
@@ -151,9 +155,12 @@ impl Deploying<'_> {
                 self.ui,
             )
             .await
-            .context(
-                "everything was put in place, but reading it back failed; `jane-migrate verify` proves it",
-            )?,
+            .with_context(|| {
+                let verify = self.given.ours("verify", &pool);
+                format!(
+                    "everything was put in place, but reading it back failed; `{verify}` proves it"
+                )
+            })?,
             _ => Vec::new(),
         };
         Ok(Document {
@@ -170,7 +177,7 @@ impl Deploying<'_> {
         if report.result == RunResult::Declined {
             ui.note("nothing was changed");
         }
-        if !super::show_ending(report, ui, &format!("deploy --pool {pool}"))
+        if !super::show_ending(report, ui, &self.given.ours("deploy", pool))
             || report.result == RunResult::Declined
         {
             return Ok(ending(report.result));
@@ -183,7 +190,8 @@ impl Deploying<'_> {
         let holds = verdict == Verdict::Holds;
         if holds && report.result == RunResult::Done && !several {
             ui.remark(&format!(
-                "Customers of pool {pool} now migrate as they sign in. `jane-migrate verify --pool {pool}` proves it at any time."
+                "Customers of pool {pool} now migrate as they sign in. `{}` proves it at any time.",
+                self.given.ours("verify", pool)
             ));
         }
         Ok(ending(report.result))

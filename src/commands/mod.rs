@@ -54,9 +54,8 @@ fn show_ending(report: &Report, ui: &Ui, command: &str) -> bool {
         report.count(StepResult::Done),
         report.count(StepResult::NotTried),
     );
-    let counted = format!(
-        "{done} step(s) done and kept, {left} not tried; `jane-migrate {command}` goes on from there"
-    );
+    let counted =
+        format!("{done} step(s) done and kept, {left} not tried; `{command}` goes on from there");
     let left: Vec<String> = report
         .steps
         .iter()
