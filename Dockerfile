@@ -1,14 +1,18 @@
 # The program with prebuilt handlers for this image's own architecture, for machines without Rust:
 #
 #     docker build -t jane-migrate .
-#     docker run --rm -v "$PWD:/work" -v "$HOME/.aws:/home/jane/.aws:ro" -e AWS_PROFILE jane-migrate \
+#     docker run --rm --user "$(id -u):$(id -g)" -v "$PWD:/work" -v "$HOME/.aws:/home/jane/.aws:ro" -e AWS_PROFILE jane-migrate \
 #         deploy --pool us-east-1_AbC123456 --yes --artifact /usr/share/jane-migrate/handler-jane.zip
 #
-# `[function] architecture` must be the image's: arm64 for an image built on arm64.
+# Whoever runs it owns the snapshot that the first deploy writes into /work. `[function] architecture` must be the image's: arm64 for
+# an image built on arm64.
 FROM rust:1.95-slim-bookworm AS build
+# What Debian's mirrors keep of a package is its newest version: another one cannot be asked for.
+# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends gcc libc6-dev musl-tools \
-    && rm -rf /var/lib/apt/lists/*
+    && rm -rf /var/lib/apt/lists/* \
+    && rustup target add "$(uname -m)-unknown-linux-musl"
 WORKDIR /source
 COPY . .
 RUN cargo build --release --locked && cp target/release/jane-migrate /usr/local/bin/
@@ -21,13 +25,16 @@ RUN case "$(uname -m)" in aarch64) architecture=arm64 ;; *) architecture=x86_64 
     done
 
 FROM debian:bookworm-slim
+# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --create-home jane
+    && mkdir -p /home/jane /work
 COPY --from=build /usr/local/bin/jane-migrate /usr/local/bin/
 COPY --from=build /handlers /usr/share/jane-migrate
 COPY LICENSE-APACHE LICENSE-MIT /usr/share/doc/jane-migrate/
-USER jane
+# Whoever `--user` says finds what is mounted there.
+ENV HOME=/home/jane
+USER 1000:1000
 WORKDIR /work
 ENTRYPOINT ["jane-migrate"]

@@ -10,11 +10,13 @@
 #[expect(dead_code, reason = "the integration tests use all of it")]
 mod support;
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use jane_migrate_sandbox::{Fate, Proxy, Venv};
+use jane_migrate_sandbox::{Fate, Passing, Proxy, Venv};
 use serde_json::json;
 use support::{Corner, REGION, cache};
 use tokio::process::Command;
@@ -27,6 +29,9 @@ const COUNTING: [Duration; 2] = [Duration::from_millis(400), Duration::from_mill
 
 /// The goals of a deploy from nothing and of one with nothing to do, in call times.
 const GOALS: [(&str, f64); 2] = [("deploy from nothing", 12.0), ("nothing to do", 3.0)];
+
+/// Cognito's default rate of updates of pools, for an account and Region; what is beyond it is refused here as there.
+const UPDATES_A_SECOND: usize = 15;
 
 fn main() {
     let pools: Vec<usize> = std::env::args()
@@ -61,15 +66,39 @@ async fn build() -> PathBuf {
 }
 
 async fn delayed(corner: &Corner, delay: Duration) -> Proxy {
-    Proxy::start(&corner.endpoint, move |_| Fate::Delay(delay))
+    let updates: Mutex<VecDeque<Instant>> = Mutex::default();
+    let decide = move |passing: &Passing| match passing.action.as_str() {
+        "UpdateUserPool" if !taken(&updates) => {
+            Fate::Refuse(400, "TooManyRequestsException", "Rate exceeded")
+        }
+        _ => Fate::Delay(delay),
+    };
+    Proxy::start(&corner.endpoint, decide)
         .await
         .expect("a proxy")
+}
+
+/// Whether Cognito would take one more update of a pool in this second.
+fn taken(updates: &Mutex<VecDeque<Instant>>) -> bool {
+    let (mut updates, now) = (updates.lock().expect("no panic"), Instant::now());
+    while updates
+        .front()
+        .is_some_and(|at| now - *at >= Duration::from_secs(1))
+    {
+        updates.pop_front();
+    }
+    let taken = updates.len() < UPDATES_A_SECOND;
+    if taken {
+        updates.push_back(now);
+    }
+    taken
 }
 
 /// A run of the program through a proxy.
 struct Timed {
     took: Duration,
     calls: usize,
+    throttled: usize,
     most_at_once: usize,
     peak_kb: u64,
 }
@@ -100,9 +129,12 @@ async fn timed(corner: &Corner, delay: Duration, arguments: &[&str]) -> Timed {
         }
         panic!("{arguments:?} failed:\n{text}");
     }
+    let passed = proxy.passed();
+    let again = |call: &&Passing| call.action == "UpdateUserPool" && call.attempt > 1;
     Timed {
         took,
-        calls: proxy.passed().len(),
+        calls: passed.len(),
+        throttled: passed.iter().filter(again).count(),
         most_at_once: proxy.most_at_once(),
         peak_kb,
     }
@@ -195,12 +227,13 @@ async fn many_pools(zip: &Path, counts: &[usize]) {
         }
         let ratio = together.took.as_secs_f64() / (alone.as_secs_f64() * *count as f64);
         say(format_args!(
-            "  {:>3} pools  {:>6.1} s  {:.2} of one after another  {:>4} calls, {:>3} at once  peak {} MB",
+            "  {:>3} pools  {:>6.1} s  {:.2} of one after another  {:>4} calls, {:>3} at once, {} throttled  peak {} MB",
             pools.len(),
             together.took.as_secs_f64(),
             ratio,
             together.calls,
             together.most_at_once,
+            together.throttled,
             together.peak_kb / 1024
         ));
     }

@@ -151,7 +151,6 @@ pub const GRANTS: &[Grant] = &[
         "without it Lambda leaves the tags out of GetFunction's answer, and nothing is known to be ours",
     ),
     call("lambda:GetPolicy", On::Versions, OBSERVE),
-    call("lambda:GetFunctionConfiguration", On::Function, DEPLOY),
     call("lambda:ListAliases", On::Function, CHECK),
     call("lambda:ListVersionsByFunction", On::Function, CHECK),
     call("lambda:ListEventSourceMappings", On::Account, CHECK),

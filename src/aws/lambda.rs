@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{
     Environment as LambdaEnvironment, FunctionCode, FunctionConfiguration, LastUpdateStatus,
@@ -18,6 +19,9 @@ use super::{Aws, AwsError, Found, Kind};
 use crate::permission::{COGNITO, Policy};
 use crate::resources::{EnvValue, Function, FunctionState, ObservedFunction, Tags};
 
+/// How long a function may take to wake; those in a VPC take up to a minute.
+const WAKING: Duration = Duration::from_secs(90);
+
 /// What an invocation answered.
 #[derive(Debug, Clone)]
 pub struct Invocation {
@@ -32,23 +36,22 @@ pub struct Invocation {
 }
 
 impl Aws {
-    /// The function with its tags and reserved concurrency. `None` where it does not exist. A `name:qualifier` gives what an
-    /// alias or a version runs.
-    pub async fn function(&self, name: &str) -> Result<Option<ObservedFunction>, AwsError> {
-        let Some(answer) = self
-            .lambda
+    async fn get_function(&self, name: &str) -> Result<GetFunctionOutput, AwsError> {
+        self.lambda
             .get_function()
             .function_name(name)
             .send()
             .await
             .during("lambda:GetFunction")
-            .found()?
-        else {
+    }
+
+    /// The function with its tags and reserved concurrency. `None` where it does not exist. A `name:qualifier` gives what an
+    /// alias or a version runs.
+    pub async fn function(&self, name: &str) -> Result<Option<ObservedFunction>, AwsError> {
+        let Some(answer) = self.get_function(name).await.found()? else {
             return Ok(None);
         };
-        let configuration = answer
-            .configuration
-            .unwrap_or_else(|| FunctionConfiguration::builder().build());
+        let configuration = answer.configuration.unwrap_or_else(nothing_said);
         let mut found = configured(name, &configuration);
         found.function.reserved_concurrency = answer
             .concurrency
@@ -141,31 +144,21 @@ impl Aws {
 
     /// Waits until the function can be invoked: its state, or `Err` where it failed or `patience` ran out.
     pub async fn settled(&self, name: &str, patience: Duration) -> Result<(), AwsError> {
-        const ACTION: &str = "lambda:GetFunctionConfiguration";
         let started = Instant::now();
         let mut pause = Duration::from_millis(100);
         loop {
-            let configuration = self
-                .lambda
-                .get_function_configuration()
-                .function_name(name)
-                .send()
-                .await
-                .during(ACTION)?;
+            // GetFunction has a rate of its own; GetFunctionConfiguration would take from the few requests a second that Lambda
+            // has for everything else, and many pools may be waiting at once.
+            let answer = self.get_function(name).await?;
             let failed = |code: &str, message: String| AwsError {
-                action: ACTION,
+                action: "lambda:GetFunction",
                 kind: Kind::Refused,
                 code: code.into(),
                 message,
                 request_id: None,
             };
-            let state = FunctionConfiguration::builder()
-                .set_state(configuration.state)
-                .set_state_reason(configuration.state_reason)
-                .set_last_update_status(configuration.last_update_status)
-                .set_last_update_status_reason(configuration.last_update_status_reason)
-                .build();
-            match self::state(&state) {
+            let configuration = answer.configuration.unwrap_or_else(nothing_said);
+            match state(&configuration) {
                 FunctionState::Ready | FunctionState::Inactive => return Ok(()),
                 FunctionState::Failed(reason) => return Err(failed("function failed", reason)),
                 FunctionState::Settling(what) if started.elapsed() > patience => {
@@ -298,16 +291,27 @@ impl Aws {
 
     /// Invokes the function and waits for its answer, and for the last 4 KB of its log.
     pub async fn invoke(&self, name: &str, event: &Value) -> Result<Invocation, AwsError> {
-        let started = Instant::now();
-        let answer = self
-            .lambda
-            .invoke()
-            .function_name(name)
-            .log_type(LogType::Tail)
-            .payload(Blob::new(event.to_string()))
-            .send()
-            .await
-            .during("lambda:InvokeFunction")?;
+        let first = Instant::now();
+        let (started, answer) = loop {
+            let started = Instant::now();
+            let answer = self
+                .lambda
+                .invoke()
+                .function_name(name)
+                .log_type(LogType::Tail)
+                .payload(Blob::new(event.to_string()))
+                .send()
+                .await
+                .during("lambda:InvokeFunction");
+            match answer {
+                // What nobody called for weeks sleeps: Lambda refuses the call that finds it so, and wakes it for the next.
+                Err(error) if error.kind == Kind::Busy && first.elapsed() < WAKING => {
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                    self.settled(name, WAKING).await?;
+                }
+                answer => break (started, answer?),
+            }
+        };
         Ok(Invocation {
             payload: answer
                 .payload
@@ -443,6 +447,10 @@ fn leave_vpc() -> VpcConfig {
 
 /// Lambda's two states as one. Both may be missing for a moment after a change; an update that comes too early for Lambda is
 /// refused as busy and tried again, so a missing state counts as ready.
+fn nothing_said() -> FunctionConfiguration {
+    FunctionConfiguration::builder().build()
+}
+
 fn state(configuration: &FunctionConfiguration) -> FunctionState {
     let reason = |reason: Option<&str>| {
         let reason = reason.unwrap_or("no reason given");

@@ -11,14 +11,14 @@ use super::{ending, verify};
 use crate::apply::{Inputs, Probe, Report, RunResult};
 use crate::cli::{Deploy, Global};
 use crate::finding::Finding;
-use crate::plan::{Operation, Plan};
+use crate::plan::{Change, Operation, Plan};
 use crate::probe::{self, Source};
 use crate::resources::FunctionState;
 use crate::settings::{self, Given, Loaded};
 use crate::snapshot::{self, Snapshot};
 use crate::ui::Ui;
-use crate::verify::Choice;
 use crate::verify::report::{Verdict, verdict};
+use crate::verify::{Choice, Subject};
 
 /// The JSON document of deploy.
 #[derive(Debug, Serialize)]
@@ -146,21 +146,20 @@ impl Deploying<'_> {
         };
         let report = session.apply(&plan, &inputs, &self.operator, self.ui).await;
         let findings = match report.result {
-            RunResult::Done => verify::check(
-                &session.aws,
-                &session.target,
-                Some((config, &self.loaded.path)),
-                &Choice::default(),
-                None,
-                self.ui,
-            )
-            .await
-            .with_context(|| {
-                let verify = self.given.ours("verify", &pool);
-                format!(
-                    "everything was put in place, but reading it back failed; `{verify}` proves it"
-                )
-            })?,
+            RunResult::Done => {
+                let made =
+                    |change: &Change| matches!(change.operation, Operation::CreateFunction(_));
+                let subject = Subject {
+                    fresh: plan.changes.iter().any(made),
+                    ..verify::subject(&session.target, Some((config, &self.loaded.path)))?
+                };
+                verify::check(&session.aws, subject, &Choice::default(), None, self.ui)
+                    .await
+                    .with_context(|| {
+                        let verify = self.given.ours("verify", &pool);
+                        format!("everything was put in place, but reading it back failed; `{verify}` proves it")
+                    })?
+            }
             _ => Vec::new(),
         };
         Ok(Document {

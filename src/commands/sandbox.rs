@@ -58,10 +58,14 @@ pub(super) async fn run(args: &cli::Sandbox, ui: &Ui) -> anyhow::Result<ExitCode
     Ok(code)
 }
 
-/// A configuration for the sandbox's directory.
+/// A configuration for the sandbox's directory. The sandbox runs the function on this machine's own processor.
 fn config(sandbox: &Sandbox, demo: &Demo) -> String {
+    let function = match cfg!(target_arch = "aarch64") {
+        true => "\n[function]\narchitecture = \"arm64\"\n",
+        false => "",
+    };
     format!(
-        "[pool]\nid = \"{}\"\n\n[directory]\nkind = \"jane\"\nurl = \"{}\"\nclient_id = \"{}\"\nclient_secret = {{ env = \"{JANE_SECRET}\" }}\n\n[window]\ntotal_users = {}\n",
+        "[pool]\nid = \"{}\"\n\n[directory]\nkind = \"jane\"\nurl = \"{}\"\nclient_id = \"{}\"\nclient_secret = {{ env = \"{JANE_SECRET}\" }}\n\n[window]\ntotal_users = {}\n{function}",
         demo.pool_id,
         sandbox.jane().url(),
         sandbox.jane().client_id(),

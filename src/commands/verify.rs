@@ -38,15 +38,10 @@ pub(super) async fn run(global: &Global, args: &Verify, ui: &Ui) -> anyhow::Resu
     let verified = each(targets, async |target| {
         let aws = connections.get(&target.connection).await;
         let config = config.map(|config| config.for_pool(target.pool.as_str()));
-        let findings = check(
-            &aws,
-            &target,
-            config.zip(path),
-            &choice,
-            test_user.as_ref(),
-            ui,
-        )
-        .await;
+        let findings = match subject(&target, config.zip(path)) {
+            Ok(subject) => check(&aws, subject, &choice, test_user.as_ref(), ui).await,
+            Err(error) => Err(error),
+        };
         (target.pool, findings)
     })
     .await;
@@ -143,17 +138,16 @@ fn test_user(args: &Verify, ui: &Ui) -> anyhow::Result<Option<TestUser>> {
     }))
 }
 
-/// Makes the chosen checks of one pool. The configuration comes with its file, next to which the snapshot lies.
+/// Makes the chosen checks of one pool.
 pub(super) async fn check(
     aws: &Aws,
-    target: &Target,
-    config: Option<(&Config, &Path)>,
+    subject: Subject<'_>,
     choice: &Choice,
     test_user: Option<&TestUser>,
     ui: &Ui,
 ) -> anyhow::Result<Vec<Finding>> {
-    let task = ui.task(format!("verifying user pool {}", target.pool));
-    let subject = subject(target, config)?;
+    let task = ui.task(format!("verifying user pool {}", subject.pool));
+    let accepted = subject.config.map(|config| config.verify.accept.clone());
     let mut evidence = checks::read(aws, subject, choice).await?;
     let tried_by = match (&evidence.function, &evidence.clients) {
         (Ok(Some(_)), Ok(clients)) if choice.probe => {
@@ -177,7 +171,6 @@ pub(super) async fn check(
         );
     }
     task.clear();
-    let accepted = config.map(|(config, _)| config.verify.accept.clone());
     Ok(checks::run(
         &evidence,
         choice,
@@ -214,8 +207,8 @@ pub(super) async fn recheck(
     ))
 }
 
-/// What is verified; the snapshot lies next to the configuration.
-fn subject<'a>(
+/// What is verified; the configuration comes with its file, next to which the snapshot lies.
+pub(super) fn subject<'a>(
     target: &'a Target,
     config: Option<(&'a Config, &Path)>,
 ) -> anyhow::Result<Subject<'a>> {
@@ -233,6 +226,7 @@ fn subject<'a>(
             .collect(),
         today: today()?,
         given: target.given.clone(),
+        fresh: false,
     })
 }
 

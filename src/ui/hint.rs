@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn a_failed_function_and_one_being_deleted_are_told_apart() {
         let failed = hint_for(
-            "lambda:GetFunctionConfiguration",
+            "lambda:GetFunction",
             Kind::Refused,
             "function failed",
             "KMS key is disabled",

@@ -453,10 +453,12 @@ async fn the_account_and_the_pool_itself() {
 async fn a_function_that_failed() {
     let (corner, pool) = ready().await;
     let failing = Proxy::start(&corner.endpoint, |passing| {
-        match passing.action == "GetFunctionConfiguration" {
+        match passing.action == "GetFunction" {
             true => Fate::Edit(|answer| {
-                answer["State"] = json!("Failed");
-                answer["StateReason"] = json!("The KMS key is disabled.");
+                if let Some(function) = answer.get_mut("Configuration") {
+                    function["State"] = json!("Failed");
+                    function["StateReason"] = json!("The KMS key is disabled.");
+                }
             }),
             false => Fate::Pass,
         }

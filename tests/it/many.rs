@@ -84,6 +84,49 @@ async fn the_pools_of_the_configuration_live_and_end_together() {
     }
 }
 
+/// A chain has stores in several Regions, and one command for them all.
+#[tokio::test]
+async fn each_pool_is_served_in_its_own_region() {
+    const REGIONS: [&str; 2] = ["us-west-2", "eu-central-1"];
+    let mut corner = Corner::new().await;
+    corner.add_accounts();
+    let mut pools = Vec::new();
+    for region in REGIONS {
+        corner.region = region;
+        let pool = corner.create_pool(json!({})).await;
+        let client = corner.create_client(&pool, json!({})).await;
+        assert!(pool.starts_with(region), "{pool}");
+        pools.push((region, pool, client));
+    }
+    let ids: Vec<String> = pools.iter().map(|(_, pool, _)| pool.clone()).collect();
+    corner.configure(&tables(&ids, ""));
+
+    let deploy = corner.run(&["deploy", "--yes"]).await.ended(0);
+    assert!(deploy.stderr.contains("2 pools: 2 done"), "{deploy:#?}");
+    for (region, pool, client) in &pools {
+        corner.region = region;
+        let trigger = trigger(&corner, pool).await.expect("a trigger");
+        let there = format!("arn:aws:lambda:{region}:{}:function:", corner.account);
+        assert!(trigger.starts_with(&there), "{trigger}");
+        let function = corner.aws().await.function(&trigger).await;
+        assert!(function.expect("asked").is_some(), "{trigger}");
+        let ada = json!({
+            "AuthFlow": "USER_PASSWORD_AUTH", "ClientId": client,
+            "AuthParameters": { "USERNAME": "ada@example.com", "PASSWORD": "Right-Pass-1" },
+        });
+        corner.cognito("InitiateAuth", ada).await;
+    }
+    corner.run(&["verify"]).await.ended(0);
+    corner.run(&["teardown", "--yes", "--force"]).await.ended(0);
+    for (region, pool, _) in &pools {
+        corner.region = region;
+        assert_eq!(self::trigger(&corner, pool).await, None);
+        let name = format!("jane-migrate-{pool}");
+        let function = corner.aws().await.function(&name).await;
+        assert!(function.expect("asked").is_none(), "{name}");
+    }
+}
+
 #[tokio::test]
 async fn a_pool_that_fails_stops_no_other_and_is_named() {
     let corner = Corner::new().await;

@@ -105,6 +105,8 @@ pub struct Corner {
     pub account: String,
     /// The AWS endpoint.
     pub endpoint: String,
+    /// The Region of the calls made here. The program's follow from the pool.
+    pub region: &'static str,
     /// The directory.
     pub jane: JaneDirectory,
     /// Where the program runs.
@@ -126,6 +128,7 @@ impl Corner {
         let corner = Self {
             account: NEXT.fetch_add(1, Ordering::Relaxed).to_string(),
             endpoint,
+            region: REGION,
             jane,
             folder: tempfile::tempdir().expect("a folder"),
             environment: Vec::new(),
@@ -213,8 +216,8 @@ impl Corner {
     /// What any client would sign as this account, for one service.
     pub fn authorization(&self, service: &str) -> String {
         format!(
-            "AWS4-HMAC-SHA256 Credential={}/20260101/{REGION}/{service}/aws4_request, SignedHeaders=host, Signature=0",
-            self.account
+            "AWS4-HMAC-SHA256 Credential={}/20260101/{}/{service}/aws4_request, SignedHeaders=host, Signature=0",
+            self.account, self.region
         )
     }
 
@@ -240,7 +243,7 @@ impl Corner {
             .as_str()
             .expect("an id")
             .to_owned();
-        self.jane.register_client(&id, pool, REGION);
+        self.jane.register_client(&id, pool, self.region);
         id
     }
 
@@ -276,7 +279,7 @@ impl Corner {
         // Access keys live as long as the program; a test's do, too.
         let account: &'static str = Box::leak(self.account.clone().into_boxed_str());
         Aws::connect(&Connection {
-            region: REGION.into(),
+            region: self.region.into(),
             profile: None,
             endpoint_url: Some(self.endpoint.clone()),
             timeout: None,

@@ -45,9 +45,12 @@ async fn a_function_that_stays_pending_is_waited_for() {
     let scene = Scene::new().await;
     let pending = |passing: &Passing| match passing.action.as_str() {
         "CreateFunction" => Fate::Edit(|function| function["State"] = json!("Pending")),
-        "GetFunctionConfiguration" if passing.nth < 6 => {
-            Fate::Edit(|function| function["State"] = json!("Pending"))
-        }
+        // The first is the plan's, which finds none.
+        "GetFunction" if passing.nth < 7 => Fate::Edit(|answer| {
+            if let Some(function) = answer.get_mut("Configuration") {
+                function["State"] = json!("Pending");
+            }
+        }),
         _ => Fate::Pass,
     };
     scene.disturbed("deploy", &[], pending).await.ended(0);
@@ -59,9 +62,11 @@ async fn a_function_that_failed_is_told_and_never_made_a_trigger() {
     let scene = Scene::new().await;
     let failed = |passing: &Passing| match passing.action.as_str() {
         "CreateFunction" => Fate::Edit(|function| function["State"] = json!("Pending")),
-        "GetFunctionConfiguration" => Fate::Edit(|function| {
-            function["State"] = json!("Failed");
-            function["StateReason"] = json!("The subnet is gone.");
+        "GetFunction" => Fate::Edit(|answer| {
+            if let Some(function) = answer.get_mut("Configuration") {
+                function["State"] = json!("Failed");
+                function["StateReason"] = json!("The subnet is gone.");
+            }
         }),
         _ => Fate::Pass,
     };

@@ -89,14 +89,15 @@ impl std::fmt::Display for Point {
     }
 }
 
-/// The points of a command's course. How often it asks whether a function is ready, or a query done, is not up to it; once is
-/// enough here.
+/// The points of a command's course. How often it asks whether a function is ready, or a query done, is not up to it; the first
+/// time is enough here, after the plan has asked for the function, too.
 fn points(calls: &[Passing]) -> Vec<Point> {
     calls
         .iter()
-        .filter(|call| {
-            call.nth == 1
-                || !["GetFunctionConfiguration", "GetQueryResults"].contains(&call.action.as_str())
+        .filter(|call| match call.action.as_str() {
+            "GetFunction" => call.nth <= 2,
+            "GetQueryResults" => call.nth == 1,
+            _ => true,
         })
         .map(|call| Point {
             action: call.action.clone(),

@@ -86,11 +86,8 @@ async fn a_function_that_lambda_failed_at_is_mended() {
 async fn a_function_that_is_not_ready_yet_is_waited_for() {
     let scene = Scene::live().await;
     let pending = |passing: &Passing| match passing.action.as_str() {
-        "GetFunction" if passing.nth == 1 => {
+        "GetFunction" if passing.nth < 5 => {
             Fate::Edit(|answer| answer["Configuration"]["State"] = json!("Pending"))
-        }
-        "GetFunctionConfiguration" if passing.nth < 4 => {
-            Fate::Edit(|function| function["State"] = json!("Pending"))
         }
         _ => Fate::Pass,
     };
@@ -100,6 +97,23 @@ async fn a_function_that_is_not_ready_yet_is_waited_for() {
         "{ran:#?}"
     );
     scene.assert_deployed("waited for").await;
+}
+
+/// A call that finds the function asleep is refused, and wakes it.
+#[tokio::test]
+async fn a_function_that_sleeps_is_awaited_and_no_outage() {
+    let scene = Scene::live().await;
+    let sleeping = |passing: &Passing| match passing.action.as_str() {
+        "Invoke" if passing.nth < 3 => Fate::Refuse(
+            409,
+            "ResourceConflictException",
+            "The operation cannot be performed at this time. The function is currently in the following state: Inactive",
+        ),
+        _ => Fate::Pass,
+    };
+    scene.disturbed("deploy", &[], sleeping).await.ended(0);
+    let probe = ["--probe"];
+    scene.disturbed("verify", &probe, sleeping).await.ended(0);
 }
 
 #[tokio::test]

@@ -131,7 +131,6 @@ async fn a_function_that_sleeps_is_woken_or_deployed() {
     let mut bench = Bench::new().await;
     let proxy = Proxy::start(&bench.corner.endpoint, |call| match call.action.as_str() {
         "GetFunction" => Fate::Edit(|answer| answer["Configuration"]["State"] = json!("Inactive")),
-        "GetFunctionConfiguration" => Fate::Edit(|answer| answer["State"] = json!("Inactive")),
         _ => Fate::Pass,
     })
     .await
