@@ -132,7 +132,7 @@ async fn the_configuration_suits_the_pool() {
         let config = format!(
             "[directory]\nkind = \"postgres\"\nhost = \"db.example\"\ndatabase = \"shop\"\nuser = \"reader\"\n\
              password = {{ secretsmanager = \"{}\" }}\nquery = \"select password_hash, email from customers where email = $1\"\n\
-             hash = \"bcrypt\"\n{more}",
+             password_column = \"password_hash\"\nhash = \"bcrypt\"\n[attributes]\nemail = \"email\"\nemail_verified = \"=true\"\n{more}",
             bench.secret
         );
         std::fs::write(bench.corner.folder.path().join("migrate.toml"), config).unwrap();

@@ -91,7 +91,7 @@ async fn the_key_of_a_secret_is_the_roles_too_and_no_copy_of_it_goes_unseen() {
     let fix = bench.fails("secret-copies", "warning").await;
     // The emulator has no such call; that it is one, AWS's command line says.
     bench
-        .run_fix(&format!("{fix} --generate-cli-skeleton output"))
+        .run_fix(&format!("{fix} --generate-cli-skeleton input"))
         .await;
 }
 
