@@ -131,7 +131,7 @@ async fn last(scene: &Scene, command: &str, point: &Point, fault: Fault) -> &'st
     let told = [
         "hint: ",
         "goes on from there",
-        "`jane-migrate verify` proves it",
+        "` proves it",
     ];
     assert!(
         told.iter().any(|told| ran.stderr.contains(told)),

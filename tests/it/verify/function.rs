@@ -90,7 +90,7 @@ async fn a_function_that_is_not_what_it_was_fails_its_check_alone() {
     let endpoint = bench.corner.endpoint.clone();
     // What is shown until this call has been made: the one by which the printed fix mends it.
     let edits: [(&str, &'static str, Edit); 4] = [
-        ("function-active", "UpdateFunctionCode", |answer| {
+        ("function-active", "UpdateFunctionConfiguration", |answer| {
             answer["Configuration"]["State"] = json!("Failed");
             answer["Configuration"]["StateReason"] = json!("the image is gone");
         }),
