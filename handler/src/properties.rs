@@ -113,9 +113,9 @@ fn pointers(value: &Value, at: String, into: &mut Vec<String>) {
 }
 
 fn user() -> impl Strategy<Value = Map<String, Value>> {
-    prop_oneof![mutated("users"), any_json()].prop_filter_map("an object", |value| match value {
-        Value::Object(user) => Some(user),
-        _ => None,
+    prop_oneof![mutated("users"), any_json()].prop_map(|value| match value {
+        Value::Object(user) => user,
+        other => Map::from_iter([("email".to_owned(), other)]),
     })
 }
 

@@ -142,17 +142,29 @@ impl Secrets {
 
 /// The value in what the service that keeps the secret answered, or in the environment.
 pub fn value(secret: &Secret, answer: &Value) -> Result<SecretString, Unavailable> {
-    let unusable = Unavailable("secret");
     match secret {
-        Secret::Env(name) => env::var(name).map(Into::into).map_err(|_| unusable),
-        Secret::Ssm { .. } => text(&answer["Parameter"]["Value"]),
-        Secret::SecretsManager { key: None, .. } => text(&answer["SecretString"]),
-        Secret::SecretsManager { key: Some(key), .. } => {
-            let whole = answer["SecretString"].as_str().unwrap_or_default();
-            let object: Value = serde_json::from_str(whole).map_err(|_| unusable)?;
-            text(&object[key])
-        }
+        Secret::Env(name) => env::var(name)
+            .map(Into::into)
+            .map_err(|_| Unavailable("secret")),
+        Secret::Ssm { .. } => parameter(answer),
+        Secret::SecretsManager { key, .. } => secret_value(answer, key.as_deref()),
     }
+}
+
+/// What `GetParameter` answered.
+pub(crate) fn parameter(answer: &Value) -> Result<SecretString, Unavailable> {
+    text(&answer["Parameter"]["Value"])
+}
+
+/// What `GetSecretValue` answered: the whole text, or a member of the JSON in it.
+pub(crate) fn secret_value(answer: &Value, key: Option<&str>) -> Result<SecretString, Unavailable> {
+    let whole = &answer["SecretString"];
+    let Some(key) = key else {
+        return text(whole);
+    };
+    let object: Value = serde_json::from_str(whole.as_str().unwrap_or_default())
+        .map_err(|_| Unavailable("secret"))?;
+    text(&object[key])
 }
 
 /// The text, without the line end that editors and `echo` put behind it: no secret ends with one on purpose.

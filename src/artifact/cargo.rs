@@ -94,6 +94,8 @@ impl Build<'_> {
                 "--no-default-features",
                 "--features",
                 self.kind,
+                "--features",
+                "silent",
             ])
             .args(["--target", self.choice.target])
             .args(arguments)

@@ -28,6 +28,7 @@ const MANIFEST: &str = "
     edition = '2024'
     [features]
     jane = []
+    silent = []
     [[bin]]
     name = 'bootstrap'
     path = 'src/main.rs'

@@ -2,12 +2,20 @@
 //! and beside a floor in C, all on the same Runtime API and the same stand-in for Jane, one after the other in turns.
 //!
 //! `cargo bench -p jane-migrate-handler --bench peers`. It needs cc, node, npm and python3; to compile AWS's runtime client
-//! for Node also cmake, make, autoconf, automake and libtool. What it says it could not do, it leaves out.
+//! for Node also cmake, make, autoconf, automake and libtool. What it says it could not do, it leaves out. A sign-in against a
+//! database is measured with a PostgreSQL as the tests start it.
 
+#[allow(dead_code, reason = "the tests use more of it")]
+#[path = "../../tests/it/database.rs"]
+mod database;
 mod process;
+#[allow(dead_code, reason = "the tests use more of it")]
+#[path = "../../tests/it/python.rs"]
+mod python;
 #[allow(dead_code, reason = "the tests use more of it")]
 #[path = "../../tests/it/server.rs"]
 mod server;
+mod sql;
 mod tools;
 
 use std::{
@@ -26,6 +34,7 @@ use serde_json::json;
 use self::{
     process::{Kind, Process},
     server::{Reply, Request, Server},
+    sql::Sql,
     tools::{Program, Tools},
 };
 
@@ -89,7 +98,13 @@ fn main() {
             "bootstrap with `{name}`: {size} bytes, {zipped} zipped"
         );
     }
-    let _ = writeln!(out, "\n{}", goals(&tools, &results));
+    let sql = sql::measure(&tools.postgres);
+    let _ = writeln!(
+        out,
+        "sign-in with a hash out of PostgreSQL: {:.3} ms; the hash alone: {:.3} ms",
+        sql.sign_in, sql.hash
+    );
+    let _ = writeln!(out, "\n{}", goals(&tools, &results, &sql));
 }
 
 /// What is measured under one name.
@@ -276,7 +291,7 @@ fn percentile(values: &[f64], percent: usize) -> f64 {
 type Results = std::collections::BTreeMap<&'static str, Samples>;
 
 /// What was aimed for, and whether it was met.
-fn goals(tools: &Tools, results: &[Results]) -> String {
+fn goals(tools: &Tools, results: &[Results], sql: &Sql) -> String {
     let [plain, slow, small] = results else {
         return String::new();
     };
@@ -332,6 +347,11 @@ fn goals(tools: &Tools, results: &[Results]) -> String {
             "warm p50 with 40 ms a request, of Node's",
             of(slow, JANE, warm) / of(slow, NODE, warm),
             0.67,
+        ),
+        (
+            "SQL sign-in over its hash alone, ms",
+            sql.sign_in - sql.hash,
+            1.0,
         ),
         ("zip with `jane`, MB", zipped(&tools.jane), 1.3),
         ("zip with `http`, MB", zipped(&tools.http), 1.3),

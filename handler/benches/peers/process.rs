@@ -14,6 +14,7 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
+    database::DATABASE_PASSWORD,
     server::{Reply, Server},
     tools::Program,
 };
@@ -30,6 +31,13 @@ pub struct Process {
 impl Process {
     /// Starts the program below a Runtime API of its own and waits until it asks for work.
     pub fn start(program: &Program, kind: Kind, directory: &Server) -> Self {
+        let pem = directory.certificate.clone().unwrap_or_default();
+        let settings = kind.directory(directory, &pem);
+        Self::with(program, settings, &pem, &directory.url(), kind.requests())
+    }
+
+    /// The same with a directory of any kind.
+    pub fn with(program: &Program, directory: Value, pem: &str, url: &str, requests: u32) -> Self {
         let (events, pending) = channel::<Instant>();
         let (answered, answers) = channel();
         let (ready, asked) = channel();
@@ -52,11 +60,10 @@ impl Process {
             _ => panic!("the function failed: {}", request.json()),
         });
         let certificate = Path::new(env!("CARGO_TARGET_TMPDIR")).join("authority.pem");
-        let pem = directory.certificate.clone().unwrap_or_default();
-        fs::write(&certificate, &pem).unwrap();
+        fs::write(&certificate, pem).unwrap();
         let settings = json!({
             "pool": POOL,
-            "directory": kind.directory(directory, &pem),
+            "directory": directory,
             "attributes": { "email": "{username}", "email_verified": "=true", "given_name": "first_name" },
         });
         let command = &program.0;
@@ -69,8 +76,8 @@ impl Process {
             .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
             .env("AWS_LAMBDA_LOG_GROUP_NAME", "g")
             .env("AWS_LAMBDA_LOG_STREAM_NAME", "s")
-            .env("DIRECTORY_URL", directory.url())
-            .env("REQUESTS", kind.requests().to_string())
+            .env("DIRECTORY_URL", url)
+            .env("REQUESTS", requests.to_string())
             .env("LAMBDA_TASK_ROOT", SCRIPTS)
             .env("AWS_REGION", "us-east-1")
             .env("AWS_EXECUTION_ENV", "bench")
@@ -78,6 +85,7 @@ impl Process {
             .env("NODE_EXTRA_CA_CERTS", &certificate)
             .env("SSL_CERT_FILE", &certificate)
             .env("SECRET", "secret")
+            .env("DATABASE_PASSWORD", DATABASE_PASSWORD)
             .env("JANE_MIGRATE_SETTINGS", settings.to_string())
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -91,7 +91,8 @@ fn handler(copy: &Path, feature: &str) -> Program {
         .env("CC_x86_64_unknown_linux_musl", "cc")
         .env("CARGO_TARGET_DIR", copy.join("target"))
         .args(["build", "--release", "--quiet", "--no-default-features"])
-        .args(["-p", "jane-migrate-handler", "--features", feature])
+        .args(["-p", "jane-migrate-handler", "--features", "silent"])
+        .args(["--features", feature])
         .args(["--target", TARGET]));
     let built = copy.join("target").join(TARGET).join("release/bootstrap");
     let kept = copy.join(format!("bootstrap-{feature}"));

@@ -98,13 +98,7 @@ impl Postgres {
             (Some(firebase), Ok(row)) => row.remove(&firebase.salt_column),
             _ => None,
         };
-        let usable = match &stored {
-            // What Django and shadow files write for accounts that have no password.
-            Some(Value::String(hash)) if !hash.is_empty() && !hash.starts_with(['!', '*']) => {
-                Some(hash.clone())
-            }
-            _ => None,
-        };
+        let usable = usable(stored.as_ref()).map(str::to_owned);
         let hash = usable.clone().unwrap_or_else(|| self.decoy());
         let right = self.check(password, hash, salt, budget).await;
         match (row, usable) {
@@ -211,16 +205,7 @@ impl Postgres {
                 *kept = Some(connection);
             }
         }
-        let mut rows = rows?.into_iter();
-        match (rows.next(), rows.next()) {
-            (None, _) => Ok(Err(Verdict::NotFound)),
-            (Some(row), None) => match serde_json::from_str(&row) {
-                Ok(Value::Object(row)) => Ok(Ok(row)),
-                _ => Err(Unavailable("malformed")),
-            },
-            // Two accounts of one name: nobody can say whose password this is.
-            (Some(_), Some(_)) => Ok(Err(Verdict::NotEligible)),
-        }
+        only(&rows?)
     }
 
     async fn ask(
@@ -305,6 +290,26 @@ impl Postgres {
             }
         }
     }
+}
+
+/// The one row, or what it means that there is not exactly one.
+pub(super) fn only(rows: &[String]) -> Result<Result<Map<String, Value>, Verdict>, Unavailable> {
+    match rows {
+        [] => Ok(Err(Verdict::NotFound)),
+        [row] => match serde_json::from_str(row) {
+            Ok(Value::Object(row)) => Ok(Ok(row)),
+            _ => Err(Unavailable("malformed")),
+        },
+        // Two accounts of one name: nobody can say whose password this is.
+        _ => Ok(Err(Verdict::NotEligible)),
+    }
+}
+
+/// The hash in a column; none where there is no password, which Django and shadow files write in ways of their own.
+pub(super) fn usable(stored: Option<&Value>) -> Option<&str> {
+    stored?
+        .as_str()
+        .filter(|hash| !hash.is_empty() && !hash.starts_with(['!', '*']))
 }
 
 #[cfg(test)]

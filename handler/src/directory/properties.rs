@@ -6,10 +6,11 @@ use jane_migrate_config::{Condition, Request};
 use proptest::{prelude::*, sample::select};
 use serde_json::{Value, json};
 
-use super::{Verdict, cognito, http as any_http, jane, token::granted};
+use super::{Verdict, cognito, http as any_http, jane, postgres, token::granted};
 use crate::{
     hash,
     properties::{any_json, mutated},
+    secrets,
     upstream::Answer,
 };
 
@@ -55,10 +56,25 @@ fn stored() -> impl Strategy<Value = String> {
         "[$]?scrypt[$](ln=(3[2-9]|[4-9][0-9]),r=[1-9]{1,3},p=1|(4294967296|1152921504606846976)[$]salt[$]8[$]1)",
         "[$]?pbkdf2(-sha256|-sha512|_sha256|_sha1)?[$](i=)?[0-9]{0,2}(,l=[0-9]{1,3})?",
         "[$]?bcrypt(_sha256)?[$][$]2[ab][$]0[0-4][$]",
+        "[$](2[by][$](1[7-9]|[2-9][0-9])|[56][$]rounds=[1-9][0-9]{7,9}|pbkdf2-sha256[$][1-9][0-9]{8,9}|P[$][O-Zo-z])[$]?",
+        "[$]scrypt[$]ln=[1-9],r=[1-9],p=[1-9][0-9]{6,8}",
         "[{](SSHA|ssha256|SSHA512|MD5)[}]?",
         ".{0,12}",
     ];
     (start, salt_and_hash).prop_map(|(start, rest)| start + &rest)
+}
+
+/// What Parameter Store and Secrets Manager answer, more or less.
+fn secret() -> impl Strategy<Value = Value> {
+    let member = prop_oneof![
+        "canary-[a-z]{0,8}[\r\n]{0,2}".prop_map(Value::from),
+        any_json()
+    ];
+    (member, any_json(), any::<bool>()).prop_map(|(value, other, object)| {
+        let whole = json!({ "password": value, "user": other }).to_string();
+        let secret = if object { whole.into() } else { value.clone() };
+        json!({ "Parameter": { "Value": value }, "SecretString": secret, "other": other })
+    })
 }
 
 proptest! {
@@ -131,6 +147,40 @@ proptest! {
         };
         prop_assert!(expected, "{:?}", meaning);
         let _ = any_http::user(&request, &answer);
+    }
+
+    #[test]
+    fn a_row_is_a_user_only_where_it_is_the_only_one(rows in prop::collection::vec(body(), 0..3)) {
+        let rows: Vec<_> = rows.iter().map(|row| String::from_utf8_lossy(row).into_owned()).collect();
+        match postgres::only(&rows) {
+            Ok(Ok(row)) => {
+                let password = postgres::usable(row.get("token_type"));
+                prop_assert!(password.is_none_or(|hash| !hash.is_empty() && !hash.starts_with(['!', '*'])));
+                prop_assert!(rows.len() == 1 && rows[0].parse::<Value>().unwrap() == Value::Object(row));
+            }
+            Ok(Err(Verdict::NotFound)) => prop_assert!(rows.is_empty()),
+            Ok(Err(verdict)) => prop_assert!(rows.len() == 2 && matches!(verdict, Verdict::NotEligible)),
+            Err(_) => prop_assert_eq!(rows.len(), 1),
+        }
+    }
+
+    #[test]
+    fn a_secret_that_was_fetched_does_not_print(answer in secret(), key in prop::option::of("password|user|")) {
+        for found in [secrets::parameter(&answer), secrets::secret_value(&answer, key.as_deref())] {
+            let printed = format!("{found:?}");
+            prop_assert!(!printed.contains("canary"), "{}", printed);
+        }
+    }
+
+    #[test]
+    fn no_hash_of_firebases_panics_or_takes_any_password(
+        password in ".{0,12}",
+        [stored, salt, separator, signer_key] in prop::array::uniform4("[A-Za-z0-9+/_-]{0,88}={0,2}|.{0,8}"),
+        rounds in prop_oneof![0..4_u32, 1_u32 << 24..],
+        mem_cost in prop_oneof![0..4_u32, 25_u32..],
+    ) {
+        let key = hash::FirebaseKey { salt_separator: &separator, rounds, mem_cost };
+        prop_assert_ne!(hash::firebase(password.as_bytes(), &stored, &salt, key, &signer_key), Ok(true));
     }
 
     #[test]

@@ -53,6 +53,10 @@ fn modular(password: &[u8], stored: &str, rest: &str) -> Result<bool, Unreadable
         "pbkdf2-sha512" => phc::pbkdf2(password, rest, pbkdf2::PBKDF2_HMAC_SHA512, 64),
         "P" | "H" => salted::phpass(password, rest),
         "5" | "6" => {
+            let rounds = rest
+                .split('$')
+                .find_map(|field| field.strip_prefix("rounds="));
+            at_most(MOST_ROUNDS, rounds.map_or(Ok(0), number)?)?;
             // The crate tells a wrong password from a damaged hash by its error, of which only one is the former.
             match ShaCrypt::default().verify_password(password, stored) {
                 Ok(()) => Ok(true),
@@ -103,14 +107,10 @@ fn django(password: &[u8], algorithm: &str, rest: &str) -> Result<bool, Unreadab
                 .then(|| n.trailing_zeros())
                 .ok_or(Unreadable)?;
             let hash = exactly(64, base64(hash)?)?;
-            scrypted(
-                password,
-                salt.as_bytes(),
-                cost,
-                number(r)?,
-                number(p)?,
-                &hash,
-            )
+            let mut output = [0; 64];
+            let cost = (cost, number(r)?, number(p)?);
+            scrypt(password, salt.as_bytes(), cost, &mut output)?;
+            same(&output, &hash)
         }
         _ => Err(Unreadable),
     }
@@ -122,6 +122,8 @@ fn bcrypt(password: &[u8], stored: &str) -> Result<bool, Unreadable> {
     if stored.starts_with("$2x$") && !password.is_ascii() {
         return Err(Unreadable);
     }
+    let cost = stored.split('$').nth(2).ok_or(Unreadable)?;
+    at_most(16, number(cost)?)?;
     bcrypt::verify(password, stored).map_err(|_| Unreadable)
 }
 
@@ -139,8 +141,15 @@ fn exactly(length: usize, hash: Vec<u8>) -> Result<Vec<u8>, Unreadable> {
 /// and memory that cannot be had would end the process.
 const MOST_MEMORY: u128 = 2 << 30;
 
-fn affordable(bytes: u128) -> Result<(), Unreadable> {
-    match bytes <= MOST_MEMORY {
+/// The most rounds of PBKDF2 and of SHA-crypt. This and its like elsewhere take more than the five seconds of a sign-in on
+/// a whole processor: such a hash can never be checked, and trying would keep the processor from those that can.
+const MOST_ROUNDS: u128 = 50_000_000;
+
+/// The most that argon2 and scrypt may write, over all their passes.
+const MOST_WRITTEN: u128 = 32 << 30;
+
+fn at_most(most: u128, asked: u128) -> Result<(), Unreadable> {
+    match asked <= most {
         true => Ok(()),
         false => Err(Unreadable),
     }
@@ -154,26 +163,25 @@ fn derive(
     salt: &[u8],
     hash: &[u8],
 ) -> Result<bool, Unreadable> {
-    let rounds: NonZeroU32 = rounds.parse().map_err(|_| Unreadable)?;
+    let rounds: NonZeroU32 = number(rounds)?;
+    at_most(MOST_ROUNDS, rounds.get().into())?;
     Ok(pbkdf2::verify(algorithm, rounds, salt, password, hash).is_ok())
 }
 
-/// Whether scrypt gives this hash.
-fn scrypted(
+/// Fills the output with what scrypt makes of a password, where cost, block size and lanes can be afforded.
+fn scrypt(
     password: &[u8],
     salt: &[u8],
-    cost: u32,
-    r: u32,
-    p: u32,
-    hash: &[u8],
-) -> Result<bool, Unreadable> {
+    (cost, r, p): (u32, u32, u32),
+    output: &mut [u8],
+) -> Result<(), Unreadable> {
     let cost = u8::try_from(cost).map_err(|_| Unreadable)?;
     let params =
         scrypt::Params::new(cost, r, p, scrypt::Params::RECOMMENDED_LEN).map_err(|_| Unreadable)?;
-    affordable((128 * u128::from(r)) << cost)?;
-    let mut output = vec![0; hash.len()];
-    scrypt::scrypt(password, salt, &params, &mut output).map_err(|_| Unreadable)?;
-    same(&output, hash)
+    let (block, lanes) = (128 * u128::from(r), u128::from(p));
+    at_most(MOST_MEMORY, (block << cost) + block * lanes)?;
+    at_most(MOST_WRITTEN, (block << cost) * lanes)?;
+    scrypt::scrypt(password, salt, &params, output).map_err(|_| Unreadable)
 }
 
 /// Compares without telling by the time it takes where the difference is.

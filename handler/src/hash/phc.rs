@@ -3,7 +3,9 @@
 use argon2::{Algorithm, Argon2, Params, Version};
 use ring::pbkdf2::Algorithm as Pbkdf2;
 
-use super::{Unreadable, affordable, base64, derive, exactly, number, same, scrypted};
+use super::{
+    MOST_MEMORY, MOST_WRITTEN, Unreadable, at_most, base64, derive, exactly, number, same,
+};
 
 /// `argon2id$v=19$m=65536,t=3,p=4$salt$hash`
 pub(super) fn argon2(password: &[u8], rest: &str) -> Result<bool, Unreadable> {
@@ -20,12 +22,14 @@ pub(super) fn argon2(password: &[u8], rest: &str) -> Result<bool, Unreadable> {
     let version: u32 = number(version.strip_prefix("v=").ok_or(Unreadable)?)?;
     let version = Version::try_from(version).map_err(|_| Unreadable)?;
     let hash = base64(hash)?;
-    let (m, t, p): (u32, _, _) = (
+    let (m, t, p): (u32, u32, _) = (
         value(parameters, "m")?,
         value(parameters, "t")?,
         value(parameters, "p")?,
     );
-    affordable(u128::from(m) * 1024)?;
+    let memory = u128::from(m) * 1024;
+    at_most(MOST_MEMORY, memory)?;
+    at_most(MOST_WRITTEN, memory * u128::from(t))?;
     let params = Params::new(m, t, p, Some(hash.len())).map_err(|_| Unreadable)?;
     let mut output = vec![0; hash.len()];
     let argon2 = Argon2::new(algorithm, version, params);
@@ -41,19 +45,15 @@ pub(super) fn scrypt(password: &[u8], rest: &str) -> Result<bool, Unreadable> {
     let [_, parameters, salt, hash] = fields[..] else {
         return Err(Unreadable);
     };
-    let (ln, r, p) = (
+    let cost = (
         value(parameters, "ln")?,
         value(parameters, "r")?,
         value(parameters, "p")?,
     );
-    scrypted(
-        password,
-        &base64(salt)?,
-        ln,
-        r,
-        p,
-        &exactly(32, base64(hash)?)?,
-    )
+    let hash = exactly(32, base64(hash)?)?;
+    let mut output = [0; 32];
+    super::scrypt(password, &base64(salt)?, cost, &mut output)?;
+    same(&output, &hash)
 }
 
 /// `pbkdf2-sha256$i=600000,l=32$salt$hash`, or with the rounds alone, where passlib also writes `.` for `+`.

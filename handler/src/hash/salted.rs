@@ -9,7 +9,7 @@ use ctr::{
 use md5::{Digest, Md5};
 use ring::digest;
 
-use super::{Unreadable, base64, same};
+use super::{Unreadable, base64, same, scrypt};
 
 /// The digits of phpass, in which it also writes its cost.
 const ITOA64: &[u8; 64] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -24,7 +24,7 @@ pub(super) fn phpass(password: &[u8], rest: &str) -> Result<bool, Unreadable> {
         .iter()
         .position(|digit| *digit == setting.as_bytes()[0])
         .ok_or(Unreadable)?;
-    if !(7..=30).contains(&cost) {
+    if !(7..=25).contains(&cost) {
         return Err(Unreadable);
     }
     let mut hash = Md5::new()
@@ -93,10 +93,8 @@ pub fn firebase(
 ) -> Result<bool, Unreadable> {
     let decode = |text: &str| base64(&text.replace('-', "+").replace('_', "/"));
     let salt = [decode(salt)?, decode(key.salt_separator)?].concat();
-    let cost = u8::try_from(key.mem_cost).map_err(|_| Unreadable)?;
-    let params = scrypt::Params::new(cost, key.rounds, 1, 32).map_err(|_| Unreadable)?;
     let mut derived = [0; 32];
-    scrypt::scrypt(password, &salt, &params, &mut derived).map_err(|_| Unreadable)?;
+    scrypt(password, &salt, (key.mem_cost, key.rounds, 1), &mut derived)?;
     let mut computed = BASE64_STANDARD
         .decode(signer_key.trim())
         .map_err(|_| Unreadable)?;

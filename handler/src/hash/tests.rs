@@ -125,6 +125,15 @@ fn damaged_hashes_are_told_from_wrong_passwords_and_never_panic() {
         "$argon2id$v=19$m=4294967295,t=1,p=1$6HIm3f4Fq9zQKZelyZMoOg$d+2etF5k1aPS8gjJdI/57JoRs1V+nrs3sFOYWQA3QS8",
         "$scrypt$ln=40,r=8,p=1$9j5HKOW8t9Y6B8A4Z0yp9Q$3IVwaRKj/8yxCrPotGnzP9OMbQHI7j3D01B2eHikS+0",
         "$scrypt$ln=63,r=1,p=1$9j5HKOW8t9Y6B8A4Z0yp9Q$3IVwaRKj/8yxCrPotGnzP9OMbQHI7j3D01B2eHikS+0",
+        "$scrypt$ln=1,r=8,p=134217727$9j5HKOW8t9Y6B8A4Z0yp9Q$3IVwaRKj/8yxCrPotGnzP9OMbQHI7j3D01B2eHikS+0",
+        // More time than a sign-in has.
+        "$2b$31$C6UzMDM.H6dfI/f/IKcEeO7ZpYb5rDN3ZQm8ZqvNa2eYGRRyVvhQK",
+        "$argon2id$v=19$m=8192,t=4294967295,p=1$6HIm3f4Fq9zQKZelyZMoOg$d+2etF5k1aPS8gjJdI/57JoRs1V+nrs3sFOYWQA3QS8",
+        "$scrypt$ln=15,r=8,p=10000$9j5HKOW8t9Y6B8A4Z0yp9Q$3IVwaRKj/8yxCrPotGnzP9OMbQHI7j3D01B2eHikS+0",
+        "$pbkdf2-sha256$4294967295$mHMO4dz7n/O.F.Lc25vTGg$zqYpChTE/jOJdY/uOq2rNotdNW9EtV7wCXu2nNdbhbM",
+        "pbkdf2_sha256$4294967295$saltsaltsalt$tFmeFaEPJ+XpX+YXQalnoY7okt4zzEFHCqVt+f2GiYA=",
+        "$P$S0y8janSpvvRc1fwe1OxL1HsGY8nP6.",
+        "$6$rounds=999999999$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1",
     ] {
         assert_eq!(verify(b"", stored), Err(Unreadable), "{stored}");
     }

@@ -2,6 +2,7 @@
 
 mod canary;
 mod cognito;
+mod database;
 mod function;
 mod http;
 mod jane;

@@ -88,6 +88,9 @@ fn auth0() {
                     }
                     ("mfa@example.com", _) => error(403, "mfa_required"),
                     ("blocked@example.com", _) => error(401, "unauthorized"),
+                    ("denied@example.com", _) => error(403, "access_denied"),
+                    ("leaked@example.com", _) => error(403, "password_leaked"),
+                    ("application@example.com", _) => error(401, "access_denied"),
                     ("often@example.com", _) => error(429, "too_many_attempts"),
                     _ => error(403, "invalid_grant"),
                 }
@@ -130,6 +133,21 @@ fn auth0() {
             (
                 sign_in("blocked@example.com", PASSWORD),
                 "not-eligible",
+                json!(null),
+            ),
+            (
+                sign_in("denied@example.com", PASSWORD),
+                "not-eligible",
+                json!(null),
+            ),
+            (
+                sign_in("leaked@example.com", PASSWORD),
+                "not-eligible",
+                json!(null),
+            ),
+            (
+                sign_in("application@example.com", PASSWORD),
+                "directory-unavailable",
                 json!(null),
             ),
             (
@@ -192,7 +210,14 @@ fn firebase() {
                 ("often@example.com", _) => {
                     error("TOO_MANY_ATTEMPTS_TRY_LATER : Access has been disabled")
                 }
+                ("stopped@example.com", _) => error(
+                    "BLOCKING_FUNCTION_ERROR_RESPONSE : ((HTTP request to https://f.example returned HTTP error 403))",
+                ),
+                ("weak@example.com", _) => error(
+                    "PASSWORD_DOES_NOT_MEET_REQUIREMENTS : Missing password requirements: [Password must contain 12 characters]",
+                ),
                 ("nobody@example.com", _) => error("EMAIL_NOT_FOUND"),
+                ("nobody", _) => error("INVALID_EMAIL"),
                 ("old@example.com", _) => error("INVALID_PASSWORD"),
                 _ => error("INVALID_LOGIN_CREDENTIALS"),
             },
@@ -244,6 +269,17 @@ fn firebase() {
                 "not-eligible",
                 json!(null),
             ),
+            (
+                sign_in("stopped@example.com", PASSWORD),
+                "not-eligible",
+                json!(null),
+            ),
+            (
+                sign_in("weak@example.com", PASSWORD),
+                "not-eligible",
+                json!(null),
+            ),
+            (sign_in("nobody", PASSWORD), "not-found", json!(null)),
             (
                 forgot_password(USER),
                 "migrated-for-reset",
