@@ -16,6 +16,7 @@ use crate::finding::{Finding, Severity};
 use crate::ids::Names;
 use crate::permission::Policy;
 use crate::resources::{Function, LogGroup, ObservedFunction, Role, Tags};
+use crate::settings::Given;
 
 pub use deploy::{deploy, lacks_password_auth};
 pub use restore::restore;
@@ -51,6 +52,8 @@ pub struct Allowed {
     pub replace: bool,
     /// `--unknown KEY=carry|drop`: what to do with members of the pool or client that this build does not know.
     pub unknown: Decisions,
+    /// The flags that led here, for the commands that are printed.
+    pub given: Given,
 }
 
 /// What happens to a resource; the symbols of the plan.

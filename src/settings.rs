@@ -1,6 +1,7 @@
 //! One place decides between flags, environment and migrate.toml, once. Reads the file and the environment; asks no service.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -69,13 +70,26 @@ pub fn load_if_there(global: &Global) -> anyhow::Result<Option<Loaded>> {
 /// The flags that were given and count for a command that is printed, too: as a shell takes them, each after a space.
 #[derive(Debug, Clone, Default)]
 pub struct Given {
-    /// For a command of ours.
-    pub ours: String,
-    /// For one of AWS's.
-    pub aws: String,
+    ours: String,
+    aws: String,
 }
 
 impl Given {
+    /// A command of ours for this pool.
+    pub fn ours(&self, command: &str, pool: &str) -> String {
+        self.command(&format!("{command} --pool {pool}"))
+    }
+
+    /// A command of ours that names what it is about itself.
+    pub fn command(&self, command: &str) -> String {
+        format!("jane-migrate {command}{}", self.ours)
+    }
+
+    /// A command of AWS's command line.
+    pub fn aws(&self, command: impl fmt::Display) -> String {
+        format!("aws {command}{}", self.aws)
+    }
+
     fn of(global: &Global) -> Self {
         let mut given = Self::default();
         let config = global.config.as_ref().map(|path| path.to_string_lossy());
@@ -190,6 +204,7 @@ pub fn allowed(allow: &Allow, target: &Target) -> Allowed {
         enable_password_auth: allow.enable_password_auth,
         replace: allow.replace,
         unknown: allow.unknown.iter().cloned().collect(),
+        given: target.given.clone(),
     }
 }
 

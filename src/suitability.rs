@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::document::{ClientDocument, PoolDocument};
 use crate::draft::placeholder;
 use crate::finding::{Finding, Severity};
+use crate::settings::Given;
 
 use Severity::{Error, Warning};
 
@@ -26,6 +27,8 @@ pub struct Subject<'a> {
     pub clients: &'a [&'a ClientDocument],
     /// The configuration, as it is for this pool.
     pub config: &'a Config,
+    /// The flags that were given, for the commands that are printed.
+    pub given: &'a Given,
 }
 
 /// Every check there is here. A deploy stops at its errors; what holds is told by `verify` alone.
@@ -35,10 +38,11 @@ pub fn findings(subject: &Subject<'_>) -> Vec<Finding> {
         mfa,
         clients,
         config,
+        given,
     } = *subject;
     [
         filled_in(config),
-        attributes_schema(pool, config),
+        attributes_schema(pool, config, given),
         attributes_writable(pool, clients, config),
         username_case(pool, config),
         username_alias(pool, config),
@@ -71,7 +75,7 @@ fn failed(
 }
 
 /// The attributes that a migrated user is given: `=` alone leaves one out, `username` is the name itself.
-fn given(config: &Config) -> impl Iterator<Item = &str> {
+fn mapped(config: &Config) -> impl Iterator<Item = &str> {
     let nothing = |source: &str| {
         Source::alternatives(source).all(|source| source == Source::Literal(String::new()))
     };
@@ -144,7 +148,7 @@ pub fn filled_in(config: &Config) -> Vec<Finding> {
 }
 
 /// Every attribute that is mapped is one of the pool's, and every one the pool requires is mapped.
-pub fn attributes_schema(pool: &PoolDocument, config: &Config) -> Vec<Finding> {
+pub fn attributes_schema(pool: &PoolDocument, config: &Config, given: &Given) -> Vec<Finding> {
     const ID: &str = "attributes-schema";
     let schema: BTreeMap<&str, bool> = pool
         .schema_attributes()
@@ -152,7 +156,7 @@ pub fn attributes_schema(pool: &PoolDocument, config: &Config) -> Vec<Finding> {
         .collect();
     let mut findings = Vec::new();
     // The standard ones are every pool's, whether or not a service lists them.
-    for name in given(config).filter(|name| name.contains(':')) {
+    for name in mapped(config).filter(|name| name.contains(':')) {
         if !schema.contains_key(name) {
             let bare = name.strip_prefix("custom:").unwrap_or(name);
             findings.extend(failed(
@@ -162,8 +166,11 @@ pub fn attributes_schema(pool: &PoolDocument, config: &Config) -> Vec<Finding> {
                 "an attribute of the pool's schema",
                 "none of that name",
                 format!(
-                    "take {name} out of [attributes], or add it: aws cognito-idp add-custom-attributes --user-pool-id {} --custom-attributes Name={bare},AttributeDataType=String,Mutable=true",
-                    pool.id()
+                    "take {name} out of [attributes], or add it: `{}`",
+                    given.aws(format_args!(
+                        "cognito-idp add-custom-attributes --user-pool-id {} --custom-attributes Name={bare},AttributeDataType=String,Mutable=true",
+                        pool.id()
+                    ))
                 ),
             ).into_iter().map(|finding| finding.about(name)));
         }
@@ -173,7 +180,7 @@ pub fn attributes_schema(pool: &PoolDocument, config: &Config) -> Vec<Finding> {
         .iter()
         .filter(|(name, required)| **required && **name != "sub")
     {
-        if !given(config).any(|given| given == *name) {
+        if !mapped(config).any(|mapped| mapped == *name) {
             findings.extend(failed(
                 ID,
                 Error,
@@ -201,7 +208,7 @@ pub fn attributes_writable(
         .schema_attributes()
         .filter(|attribute| !attribute.mutable)
         .map(|attribute| attribute.name)
-        .filter(|name| given(config).any(|given| given == *name))
+        .filter(|name| mapped(config).any(|mapped| mapped == *name))
         .collect();
     let mut findings = Vec::new();
     if !fixed.is_empty() {
@@ -222,7 +229,7 @@ pub fn attributes_writable(
             continue;
         };
         // What is verified is no app's to say, and no client may write it.
-        let closed: Vec<&str> = given(config)
+        let closed: Vec<&str> = mapped(config)
             .filter(|name| !name.ends_with("_verified") && !writable.contains(name))
             .collect();
         if !closed.is_empty() {
@@ -362,7 +369,7 @@ pub fn mfa_phone(mfa: &Value, config: &Config) -> Vec<Finding> {
     let by_sms = mfa["SmsMfaConfiguration"]
         .as_object()
         .is_some_and(|sms| !sms.is_empty());
-    let mapped = given(config).any(|name| name == "phone_number");
+    let mapped = mapped(config).any(|name| name == "phone_number");
     if mode == "OFF" || !by_sms || mapped {
         return holds(ID, Warning, "whoever needs a second factor can get one");
     }
@@ -381,8 +388,8 @@ pub fn recovery_channel(pool: &PoolDocument, config: &Config) -> Vec<Finding> {
     const ID: &str = "recovery-channel";
     let mechanisms = pool.recovery_mechanisms();
     let verified = |address: &str, verified: &str| {
-        let given: Vec<&str> = given(config).collect();
-        given.contains(&address) && given.contains(&verified)
+        let mapped: Vec<&str> = mapped(config).collect();
+        mapped.contains(&address) && mapped.contains(&verified)
     };
     let reaches = |mechanism: &str| match mechanism {
         "verified_email" => verified("email", "email_verified"),

@@ -24,7 +24,6 @@ pub struct Secrets {
     known: Mutex<BTreeMap<Secret, SecretString>>,
     credentials: Option<Credentials>,
     region: String,
-    endpoint: Option<String>,
 }
 
 impl Secrets {
@@ -42,13 +41,7 @@ impl Secrets {
             known: Mutex::default(),
             credentials,
             region,
-            endpoint: None,
         }
-    }
-
-    /// Fetches from this endpoint, whatever the environment says.
-    pub fn at(self, endpoint: Option<String>) -> Self {
-        Self { endpoint, ..self }
     }
 
     /// Adds a value that the caller knows already.
@@ -87,17 +80,21 @@ impl Secrets {
         secret: &Secret,
         budget: &Budget,
     ) -> Result<SecretString, Unavailable> {
-        let value: SecretString = match secret {
-            Secret::Env(name) => env::var(name).map_err(|_| Unavailable("secret"))?.into(),
+        // Who has no credentials has no newer value than the one that was given.
+        if self.credentials.is_none()
+            && let Some(value) = self.known(secret)
+        {
+            return Ok(value);
+        }
+        let answer = match secret {
+            Secret::Env(_) => Value::Null,
             Secret::Ssm { name, .. } => {
                 let service = Service::new("ssm", &["SSM"], &self.region);
                 let query = json!({ "Name": name, "WithDecryption": true });
-                let answer = self
-                    .ask(service, "ssm", "AmazonSSM.GetParameter", query, budget)
-                    .await?;
-                parameter(&answer)?
+                let target = "AmazonSSM.GetParameter";
+                self.ask(service, "ssm", target, query, budget).await?
             }
-            Secret::SecretsManager { arn, key, .. } => {
+            Secret::SecretsManager { arn, .. } => {
                 let region = arn.split(':').nth(3).unwrap_or(&self.region);
                 let service = Service::new(
                     "secretsmanager",
@@ -106,12 +103,11 @@ impl Secrets {
                 );
                 let query = json!({ "SecretId": arn });
                 let target = "secretsmanager.GetSecretValue";
-                let answer = self
-                    .ask(service, "secretsmanager", target, query, budget)
-                    .await?;
-                secret_value(&answer, key.as_deref())?
+                self.ask(service, "secretsmanager", target, query, budget)
+                    .await?
             }
         };
+        let value = value(secret, &answer)?;
         self.keep(secret.clone(), value.clone());
         Ok(value)
     }
@@ -126,10 +122,6 @@ impl Secrets {
     ) -> Result<Value, Unavailable> {
         let refused = Unavailable("secret");
         let (service, credentials) = service.zip(self.credentials.as_ref()).ok_or(refused)?;
-        let service = match &self.endpoint {
-            Some(endpoint) => service.at(endpoint).ok_or(refused)?,
-            None => service,
-        };
         let headers = [
             ("content-type", "application/x-amz-json-1.1"),
             ("x-amz-target", target),
@@ -145,6 +137,17 @@ impl Secrets {
         } else {
             Err(refused)
         }
+    }
+}
+
+/// The value in what the service that keeps the secret answered, or in the environment.
+pub fn value(secret: &Secret, answer: &Value) -> Result<SecretString, Unavailable> {
+    match secret {
+        Secret::Env(name) => env::var(name)
+            .map(Into::into)
+            .map_err(|_| Unavailable("secret")),
+        Secret::Ssm { .. } => parameter(answer),
+        Secret::SecretsManager { key, .. } => secret_value(answer, key.as_deref()),
     }
 }
 

@@ -55,6 +55,8 @@ pub enum Fate {
     CutAnswer,
     /// Passed on, and not answered until `release`.
     HoldAnswer,
+    /// Passed on, and not answered until this turns true.
+    HoldUntil(watch::Receiver<bool>),
     /// Passed on: the JSON of the answer is edited.
     Edit(fn(&mut Value)),
 }
@@ -178,6 +180,12 @@ impl Shared {
             Fate::HoldAnswer => {
                 let answer = self.pass_on(call).await?;
                 self.hold().await;
+                Ok(answer.into_response())
+            }
+            Fate::HoldUntil(mut gate) => {
+                let answer = self.pass_on(call).await?;
+                // A gate that nobody can open any more is open.
+                let _ = gate.wait_for(|open| *open).await;
                 Ok(answer.into_response())
             }
             Fate::Edit(edit) => {

@@ -24,7 +24,9 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sdk_cognitoidentityprovider::config::retry::{RetryPartition, TokenBucket};
 use aws_smithy_http_client::{Builder, Connector, proxy::ProxyConfig, tls};
-use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use jane_migrate_handler::aws::Credentials;
 use tokio::sync::Semaphore;
@@ -77,6 +79,8 @@ pub struct Aws {
     logs: aws_sdk_cloudwatchlogs::Client,
     credentials: Option<SharedCredentialsProvider>,
     endpoint: Option<String>,
+    /// What calls without the SDK leave by, on connections that are kept.
+    http: SharedHttpConnector,
     /// An upload is in memory several times over while it is encoded and sent.
     uploads: Arc<Semaphore>,
 }
@@ -158,6 +162,7 @@ impl Aws {
             ),
             credentials: config.credentials_provider(),
             endpoint,
+            http: SharedHttpConnector::new(connector(None, None)),
             uploads: Arc::new(Semaphore::new(UPLOADS)),
         }
     }

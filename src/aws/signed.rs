@@ -1,5 +1,6 @@
-//! The few calls of services whose SDKs would take minutes to compile: whether a secret or a parameter is there, and a day of a
-//! function's metrics. Signed by the handler's own signer; no value of a secret is ever asked for.
+//! The few calls of services whose SDKs would take minutes to compile: whether a secret or a parameter is there, what it holds
+//! where the directory itself is to be asked, and a day of a function's metrics. Signed by the handler's own signer, sent by the
+//! SDK's own way out.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -9,9 +10,11 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use jane_migrate_config::Secret;
 use jane_migrate_handler::aws::{Credentials, Service};
+use jane_migrate_handler::secrets;
+use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use super::{Aws, AwsError, Found, Kind, connector, retry};
+use super::{Aws, AwsError, Found, Kind, retry};
 
 /// How long an answer to one of these calls may take, and how long it is asked for again.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -23,6 +26,10 @@ pub struct SecretPlace {
     pub deleted: bool,
     /// Whether a key encrypts it; parameters need not be.
     pub encrypted: bool,
+    /// That key, where it is not the service's own and the service tells.
+    pub key: Option<String>,
+    /// Regions that have a copy of it, each with a policy of its own.
+    pub copies: Vec<String>,
 }
 
 /// What CloudWatch counted of a function.
@@ -65,6 +72,12 @@ const GET_RESOURCE_POLICY: Operation = Operation {
     ..DESCRIBE_SECRET
 };
 
+const GET_SECRET_VALUE: Operation = Operation {
+    action: "secretsmanager:GetSecretValue",
+    target: "secretsmanager.GetSecretValue",
+    ..DESCRIBE_SECRET
+};
+
 const GET_PARAMETER: Operation = Operation {
     action: "ssm:GetParameter",
     service: "ssm",
@@ -101,6 +114,16 @@ impl Aws {
                 Ok(described.map(|secret| SecretPlace {
                     deleted: !secret["DeletedDate"].is_null(),
                     encrypted: true,
+                    key: secret["KmsKeyId"]
+                        .as_str()
+                        .filter(|key| !key.ends_with("alias/aws/secretsmanager"))
+                        .map(str::to_owned),
+                    copies: secret["ReplicationStatus"]
+                        .as_array()
+                        .into_iter()
+                        .flatten()
+                        .filter_map(|copy| copy["Region"].as_str().map(str::to_owned))
+                        .collect(),
                 }))
             }
             Secret::Ssm { name, .. } => {
@@ -109,6 +132,8 @@ impl Aws {
                 Ok(parameter.map(|answer| SecretPlace {
                     deleted: false,
                     encrypted: answer["Parameter"]["Type"] == "SecureString",
+                    key: None,
+                    copies: Vec::new(),
                 }))
             }
             Secret::Env(_) => Ok(None),
@@ -127,6 +152,35 @@ impl Aws {
             .as_str()
             .and_then(|policy| serde_json::from_str(policy).ok())
             .unwrap_or_default())
+    }
+
+    /// The value of the secret, as the handler takes it out of the answer. `None` where it is in no service.
+    pub async fn secret_value(
+        &self,
+        secret: &Secret,
+        region: &str,
+    ) -> Result<Option<SecretString>, AwsError> {
+        let (operation, region, query) = match secret {
+            Secret::SecretsManager { arn, .. } => {
+                let query = json!({ "SecretId": arn });
+                (GET_SECRET_VALUE, region_of(arn, region), query)
+            }
+            Secret::Ssm { name, .. } => {
+                let query = json!({ "Name": name, "WithDecryption": true });
+                (GET_PARAMETER, region, query)
+            }
+            Secret::Env(_) => return Ok(None),
+        };
+        let action = operation.action;
+        let answer = self.signed(operation, region, query).await?;
+        let value = secrets::value(secret, &answer).map_err(|_| AwsError {
+            action,
+            kind: Kind::Refused,
+            code: "no such value".into(),
+            message: format!("there is no {secret}"),
+            request_id: None,
+        })?;
+        Ok(Some(value))
     }
 
     /// The last 24 hours of a function.
@@ -243,7 +297,8 @@ impl Aws {
             HttpRequest::try_from(request.map(|_| SdkBody::from(body))).map_err(|_| unsigned())?;
         // The SDK's own way out: through a proxy, where one is set.
         let answered = async {
-            let answer = connector(None, None)
+            let answer = self
+                .http
                 .call(request)
                 .await
                 .map_err(|error| match error.is_io() {

@@ -18,7 +18,7 @@ use crate::finding::Finding;
 use crate::plan::{Change, Operation, Plan};
 use crate::probe::{self, Source};
 use crate::resources::{FunctionState, ObservedFunction};
-use crate::settings::{self, Loaded};
+use crate::settings::{self, Given, Loaded};
 use crate::snapshot::{self, Snapshot};
 use crate::ui::Ui;
 use crate::verify::report::{Verdict, verdict};
@@ -41,6 +41,8 @@ pub(super) async fn run(global: &Global, args: &Deploy, ui: &Ui) -> anyhow::Resu
     let targets = settings::targets(global, &args.pools, Some(&loaded.config))?;
     let mut endings = Endings::new(ui, &targets, Ending::Failed);
     let several = targets.len() > 1;
+    // The same for all of them.
+    let given = targets.first().map(|target| target.given.clone());
     let mut planned =
         session::plan_deploys(targets, &loaded.config, &args.allow, &mut codes, ui).await;
     for (_, planned) in &planned {
@@ -67,6 +69,7 @@ pub(super) async fn run(global: &Global, args: &Deploy, ui: &Ui) -> anyhow::Resu
     let run = Deploying {
         loaded: &loaded,
         args,
+        given: given.unwrap_or_default(),
         codes: &codes,
         agreed,
         operator,
@@ -97,6 +100,7 @@ pub(super) async fn run(global: &Global, args: &Deploy, ui: &Ui) -> anyhow::Resu
 struct Deploying<'a> {
     loaded: &'a Loaded,
     args: &'a Deploy,
+    given: Given,
     codes: &'a Codes,
     agreed: bool,
     operator: Operator,
@@ -162,9 +166,10 @@ impl Deploying<'_> {
                 };
                 verify::check(&session.aws, subject, &Choice::default(), None, self.ui)
                     .await
-                    .context(
-                        "everything was put in place, but reading it back failed; `jane-migrate verify` proves it",
-                    )?
+                    .with_context(|| {
+                        let verify = self.given.ours("verify", &pool);
+                        format!("everything was put in place, but reading it back failed; `{verify}` proves it")
+                    })?
             }
             _ => Vec::new(),
         };
@@ -256,7 +261,7 @@ impl Deploying<'_> {
         if report.result == RunResult::Declined {
             ui.note("nothing was changed");
         }
-        if !super::show_ending(report, ui, &format!("deploy --pool {pool}"))
+        if !super::show_ending(report, ui, &self.given.ours("deploy", pool))
             || report.result == RunResult::Declined
         {
             return Ok(ending(report.result));
@@ -269,7 +274,8 @@ impl Deploying<'_> {
         let holds = verdict == Verdict::Holds;
         if holds && report.result == RunResult::Done && !several {
             ui.remark(&format!(
-                "Customers of pool {pool} now migrate as they sign in. `jane-migrate verify --pool {pool}` proves it at any time."
+                "Customers of pool {pool} now migrate as they sign in. `{}` proves it at any time.",
+                self.given.ours("verify", pool)
             ));
         }
         Ok(ending(report.result))

@@ -24,7 +24,7 @@ use crate::finding::Finding;
 use crate::ids::PoolId;
 use crate::observe::observe_pool;
 use crate::plan::{Observed, lacks_password_auth};
-use crate::settings::{self, DEFAULT_FILE, Target};
+use crate::settings::{self, DEFAULT_FILE, Given, Target};
 use crate::suitability::{self, Subject};
 use crate::ui::layout::Layout;
 use crate::ui::{self, Ui};
@@ -60,7 +60,7 @@ pub(super) async fn run(global: &Global, args: &Init, ui: &Ui) -> anyhow::Result
     let (text, config) = complete(&draft, &facts, &target.connection, ui).await?;
     create(&output, &text)?;
 
-    let findings = findings(&draft, &observed, &config);
+    let findings = findings(&draft, &observed, &config, &target.given);
     let next = match output == Path::new(DEFAULT_FILE) {
         true => "jane-migrate plan".to_owned(),
         false => format!("jane-migrate plan --config {}", output.display()),
@@ -210,7 +210,7 @@ fn create(output: &Path, text: &str) -> anyhow::Result<()> {
 }
 
 /// What plan will say about the pool and this configuration.
-fn findings(draft: &Draft, observed: &Observed, config: &Config) -> Vec<Finding> {
+fn findings(draft: &Draft, observed: &Observed, config: &Config, given: &Given) -> Vec<Finding> {
     let chosen = &draft.chosen_clients;
     let clients: Vec<&ClientDocument> = observed
         .clients
@@ -220,13 +220,14 @@ fn findings(draft: &Draft, observed: &Observed, config: &Config) -> Vec<Finding>
     let mut findings: Vec<Finding> = clients
         .iter()
         .filter(|client| !client.allows_password_auth())
-        .map(|client| lacks_password_auth(observed.pool.id(), client))
+        .map(|client| lacks_password_auth(observed.pool.id(), client, given))
         .collect();
     findings.extend(suitability::findings(&Subject {
         pool: &observed.pool,
         mfa: &observed.mfa,
         clients: &clients,
         config,
+        given,
     }));
     findings.retain(|finding| !finding.ok);
     findings

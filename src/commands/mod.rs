@@ -59,7 +59,7 @@ fn show_ending(report: &Report, ui: &Ui, command: &str) -> bool {
         back => format!(", {back} taken back"),
     };
     let counted = format!(
-        "{done} step(s) done and kept{back}, {left} not tried; `jane-migrate {command}` goes on from there"
+        "{done} step(s) done and kept{back}, {left} not tried; `{command}` goes on from there"
     );
     let left: Vec<String> = report
         .steps

@@ -30,6 +30,7 @@ pub(super) async fn run(global: &Global, args: &Restore, ui: &Ui) -> anyhow::Res
     let mut targets = settings::targets(global, &pools, config)?;
     let mut endings = Endings::new(ui, &targets, Ending::Failed);
     let mut target = targets.remove(0);
+    let given = target.given.clone();
     // All clients are looked at, whichever are to migrate: the snapshot says which it is about.
     target.clients = None;
     let session = Session::open(target, &Connections::default(), ui).await?;
@@ -39,7 +40,7 @@ pub(super) async fn run(global: &Global, args: &Restore, ui: &Ui) -> anyhow::Res
     planned.show(ui);
     let report = put_back(&planned, args, ui).await?;
     let command = format!("restore --snapshot {}", args.snapshot.display());
-    super::show_ending(&report, ui, &command);
+    super::show_ending(&report, ui, &given.command(&command));
     endings.ran(kept.id, &report, &report, ending(report.result))?;
     endings.finish()
 }

@@ -152,6 +152,7 @@ impl Session {
             mfa: &self.observed.mfa,
             clients: &clients,
             config,
+            given: &self.target.given,
         });
         findings
             .into_iter()

@@ -152,7 +152,8 @@ pub(super) async fn run(global: &Global, args: &Teardown, ui: &Ui) -> anyhow::Re
                 ));
             }
             _ => {
-                super::show_ending(report, ui, &format!("teardown --pool {pool}"));
+                let command = session.target.given.ours("teardown", pool.as_str());
+                super::show_ending(report, ui, &command);
             }
         }
         endings.ran(pool, report, &document, ending(report.result))?;

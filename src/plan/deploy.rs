@@ -13,6 +13,7 @@ use crate::resources::{
     Desired, Environment, Function, FunctionState, LogGroup, ObservedFunction, Record, Role,
     is_ours, tag,
 };
+use crate::settings::Given;
 
 /// What deploy would do.
 pub fn deploy(names: &Names, desired: &Desired, observed: &Observed, allowed: &Allowed) -> Plan {
@@ -412,7 +413,8 @@ fn plan_clients(
     };
     for client in observed.clients.iter().filter(watched) {
         if !client.allows_password_auth() && !allowed.enable_password_auth {
-            plan.findings.push(lacks_password_auth(&plan.pool, client));
+            plan.findings
+                .push(lacks_password_auth(&plan.pool, client, &allowed.given));
             continue;
         }
         let opening = open_password_auth(client, &allowed.unknown).and_then(|opening| {
@@ -446,7 +448,7 @@ fn plan_clients(
 }
 
 /// A client through which no password reaches the pool: its sign-ins never get as far as the trigger.
-pub fn lacks_password_auth(pool: &str, client: &ClientDocument) -> Finding {
+pub fn lacks_password_auth(pool: &str, client: &ClientDocument, given: &Given) -> Finding {
     let flows: Vec<&str> = client.flows().collect();
     Finding::failed(
         "client-password-auth",
@@ -462,7 +464,7 @@ pub fn lacks_password_auth(pool: &str, client: &ClientDocument) -> Finding {
         } else {
             flows.join(", ")
         },
-        format!("jane-migrate deploy --pool {pool} --enable-password-auth"),
+        format!("{} --enable-password-auth", given.ours("deploy", pool)),
     )
 }
 

@@ -29,6 +29,7 @@ fn ids(toml: &str, pool: Value, mfa: Value, client: Value) -> Vec<&'static str> 
         mfa: &mfa,
         clients: &[&client],
         config: &config,
+        given: &Given::default(),
     };
     findings(&subject)
         .into_iter()

@@ -89,6 +89,8 @@ pub struct Evidence<'a> {
     pub role_policies: Read<BTreeMap<String, Value>>,
     /// What the managed policies attached to the role say, by ARN.
     pub attached_policies: Read<BTreeMap<String, Value>>,
+    /// What the policy that bounds the role says, where there is one.
+    pub boundary: Read<Option<Value>>,
     /// The log group, without its tags.
     pub log_group: Read<Option<LogGroup>>,
     /// Who is sent the lines of the log group.
@@ -225,16 +227,12 @@ impl<'a> Evidence<'a> {
 
     /// A command of ours for this pool.
     pub(super) fn ours(&self, command: &str) -> String {
-        let given = &self.given.ours;
-        format!(
-            "jane-migrate {command} --pool {}{given}",
-            self.names.pool.id
-        )
+        self.given.ours(command, self.names.pool.id.as_str())
     }
 
     /// A command of AWS's command line.
     pub(super) fn aws(&self, command: fmt::Arguments<'_>) -> String {
-        format!("aws {command}{}", self.given.aws)
+        self.given.aws(command)
     }
 
     /// The command that puts back what deploy put in place.

@@ -10,7 +10,7 @@ use jane_migrate_handler::budget::Budget;
 use jane_migrate_handler::directory::jane::Jane;
 use jane_migrate_handler::secrets::Secrets;
 
-use crate::aws::Aws;
+use crate::aws::{Aws, AwsError};
 use crate::resources::Environment;
 
 /// What Jane says of one client.
@@ -36,6 +36,8 @@ pub enum Answers {
     NotJane,
     /// Jane could not be asked; why.
     CouldNotAsk(String),
+    /// Nor without what this call should have told.
+    Unread(AwsError),
     /// By client id.
     Asked(BTreeMap<String, Answer>),
 }
@@ -58,20 +60,25 @@ pub async fn ask(
     let Directory::Jane(settings) = &config.directory else {
         return Answers::NotJane;
     };
-    let mut secrets = Secrets::new(aws.credentials().await, region.to_owned())
-        .at(aws.endpoint().map(str::to_owned));
-    if let Secret::Env(name) = &settings.client_secret {
+    let secret = &settings.client_secret;
+    let kept = match aws.secret_value(secret, region).await {
+        Ok(kept) => kept,
+        Err(error) => return Answers::Unread(error),
+    };
+    let of_environment = || {
+        let Secret::Env(name) = secret else {
+            return None;
+        };
         let here = std::env::var(name).ok().filter(|value| !value.is_empty());
         let there = || Some(deployed?.get(name)?.expose().to_owned());
-        match here.or_else(there) {
-            Some(value) => secrets = secrets.with(settings.client_secret.clone(), value.into()),
-            None => {
-                return Answers::CouldNotAsk(format!(
-                    "Jane was not asked about the app clients: {name} is not set"
-                ));
-            }
-        }
-    }
+        here.or_else(there).map(Into::into)
+    };
+    let Some(value) = kept.or_else(of_environment) else {
+        return Answers::CouldNotAsk(format!(
+            "Jane was not asked about the app clients: {secret} is not set"
+        ));
+    };
+    let secrets = Secrets::new(None, region.to_owned()).with(secret.clone(), value);
     let Ok(jane) = Jane::new(settings, Arc::new(secrets)) else {
         return Answers::CouldNotAsk("Jane was not asked: directory.url cannot be used".into());
     };

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::Context;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jane_migrate_config::{Config, Date, Secret};
+use serde_json::Value;
 
 use super::evidence::{Evidence, KeptSecret, Read, Snapshot, Unread, deployed_config, qualifier};
-use super::{Choice, jane};
+use super::{Check, Choice, checks, jane};
 use crate::aws::exposure::EventSource;
 use crate::aws::signed::Metrics;
 use crate::aws::{Aws, AwsError, Kind};
@@ -19,7 +20,7 @@ use crate::document::{ClientDocument, PoolDocument};
 use crate::ids::{Names, PoolArn, PoolId, function_name, log_group_name};
 use crate::permission::Policy;
 use crate::plan::Observed;
-use crate::resources::{FunctionState, ObservedFunction};
+use crate::resources::{FunctionState, ObservedFunction, Role};
 use crate::settings::Given;
 
 /// Calls of one kind made at once; Cognito and Lambda throttle reads too.
@@ -128,7 +129,7 @@ pub async fn read<'a>(
     let (leading, rest) = tokio::join!(leading, async {
         tokio::join!(
             aws.mfa_config(pool_id),
-            aws.role_settings(function),
+            bounded_role(aws, function),
             aws.inline_policies(function),
             attached_policies(aws, function),
             aws.log_group_settings(&group),
@@ -158,7 +159,7 @@ pub async fn read<'a>(
     ) = leading?;
     let (
         mfa,
-        role,
+        (role, boundary),
         role_policies,
         attached_policies,
         log_group,
@@ -201,6 +202,7 @@ pub async fn read<'a>(
         role: called(role),
         role_policies: called(role_policies),
         attached_policies: called(attached_policies),
+        boundary: called(boundary),
         log_group: called(log_group),
         log_subscriptions: called(log_subscriptions),
         account_log_subscriptions: called(account_log_subscriptions),
@@ -229,6 +231,10 @@ pub fn observed<'a>(
         true => Ok(BTreeMap::new()),
         false => Err(Unread::NotAsked),
     };
+    let boundary = match role.and_then(|role| role.boundary.as_ref()) {
+        None => Ok(None),
+        Some(_) => Err(Unread::NotAsked),
+    };
     Evidence {
         names: names.clone(),
         config: subject.config,
@@ -253,6 +259,7 @@ pub fn observed<'a>(
         role_policies: Ok(role.map(|role| role.policies.clone()).unwrap_or_default()),
         role: Ok(observed.role.clone()),
         attached_policies,
+        boundary,
         log_group: Ok(observed.log_group.clone()),
         log_subscriptions: Err(Unread::NotAsked),
         account_log_subscriptions: Err(Unread::NotAsked),
@@ -424,7 +431,18 @@ async fn event_sources(
     Ok(sources)
 }
 
-async fn attached_policies(aws: &Aws, role: &str) -> Called<BTreeMap<String, serde_json::Value>> {
+/// The role, and what the policy says that bounds it.
+async fn bounded_role(aws: &Aws, name: &str) -> (Called<Option<Role>>, Called<Option<Value>>) {
+    let role = aws.role_settings(name).await;
+    let bound = role.as_ref().ok().and_then(Option::as_ref);
+    let boundary = match bound.and_then(|role| role.boundary.as_deref()) {
+        Some(arn) => aws.managed_policy(arn).await.map(Some),
+        None => Ok(None),
+    };
+    (role, boundary)
+}
+
+async fn attached_policies(aws: &Aws, role: &str) -> Called<BTreeMap<String, Value>> {
     stream::iter(aws.attached_policies(role).await?)
         .map(async |arn| {
             let policy = aws.managed_policy(&arn).await?;
@@ -453,10 +471,8 @@ async fn secrets(
     secrets: Vec<Secret>,
     choice: &Choice,
 ) -> Read<Vec<KeptSecret>> {
-    if !["secret-exists", "secret-encrypted", "secret-policy"]
-        .iter()
-        .any(|id| choice.wants(id))
-    {
+    let about_secrets = |check: &Check| check.id.starts_with("secret-");
+    if !checks().any(|check| about_secrets(check) && choice.includes(check)) {
         return Err(Unread::NotAsked);
     }
     let kept = stream::iter(secrets)
@@ -464,7 +480,7 @@ async fn secrets(
             let policy = async {
                 match &secret {
                     Secret::SecretsManager { arn, .. } => aws.secret_policy(arn, region).await,
-                    Secret::Ssm { .. } | Secret::Env(_) => Ok(serde_json::Value::Null),
+                    Secret::Ssm { .. } | Secret::Env(_) => Ok(Value::Null),
                 }
             };
             let (place, policy) = tokio::join!(aws.secret_place(&secret, region), policy);
@@ -521,10 +537,7 @@ async fn ask_jane(
             };
             jane::ask(aws, config, region, deployed, clients.clone()).await
         }
-        (Some(_), Err(error)) => jane::Answers::CouldNotAsk(format!(
-            "Jane was not asked about the app clients: {} failed: {error}",
-            error.action
-        )),
+        (Some(_), Err(error)) => jane::Answers::Unread(error.clone()),
         _ => jane::Answers::NotJane,
     }
 }

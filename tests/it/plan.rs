@@ -76,6 +76,35 @@ async fn what_does_not_suit_stops_it_or_is_told() {
 }
 
 #[tokio::test]
+async fn the_commands_it_prints_go_where_it_went() {
+    let corner = Corner::new().await;
+    let pool = corner.create_pool(json!({})).await;
+    let srp = json!({ "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"] });
+    corner.create_client(&pool, srp).await;
+    corner.configure("[attributes]\n\"custom:loyalty\" = \"x\"\n");
+    let folder = corner.folder.path();
+    std::fs::rename(folder.join("migrate.toml"), folder.join("our shop.toml")).unwrap();
+    let mut plan = vec!["plan", "--pool", &pool, "--config", "our shop.toml"];
+    plan.extend(["--region", REGION, "--json"]);
+    let document = corner.run(&plan).await.ended(1).json();
+    let fix = |id: &str| {
+        let findings = document["findings"].as_array().into_iter().flatten();
+        let finding = findings.clone().find(|finding| finding["id"] == id);
+        finding
+            .and_then(|finding| finding["fix"].as_str())
+            .unwrap_or_default()
+    };
+    let add = fix("attributes-schema").split('`').nth(1).unwrap();
+    assert!(add.ends_with(&format!("--region {REGION}")), "{add}");
+    assert_eq!(
+        fix("client-password-auth"),
+        format!(
+            "jane-migrate deploy --pool {pool} --config 'our shop.toml' --region {REGION} --enable-password-auth"
+        )
+    );
+}
+
+#[tokio::test]
 async fn a_later_change_is_told_by_member_and_none_is_told_as_none() {
     let corner = Corner::new().await;
     let (pool, _) = corner.deployed().await;

@@ -76,6 +76,7 @@ fn jane_knows_client<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
     let answers = match &evidence.jane {
         Answers::NotJane => return Ok(Vec::new()),
         Answers::CouldNotAsk(why) => return Ok(vec![Line::Unknown(why.clone(), None)]),
+        Answers::Unread(error) => return Err(error.into()),
         Answers::Asked(answers) => answers,
     };
     let pool = &evidence.names.pool;

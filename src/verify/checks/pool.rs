@@ -17,6 +17,7 @@ pub(super) const CHECKS: &[Check] = &[
             told(suitability::attributes_schema(
                 evidence.pool.as_ref()?,
                 evidence.wanted()?,
+                &evidence.given,
             ))
         },
     ),

@@ -1,10 +1,11 @@
 //! The execution role: who may become it, what it may do, and whether that is enough.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde_json::Value;
 
-use super::{Said, Wrong, check, holds, unless, wrong};
+use super::{Line, Obstacle, Said, Wrong, check, holds, unless, wrong};
 use crate::finding::Severity::Error;
 use crate::permission::matches;
 use crate::resources::{role_policy, trust_policy};
@@ -95,6 +96,11 @@ impl Grant {
         ) && matches(&self.resource, &other.resource)
     }
 
+    /// Whether this one allows nothing that the other does not: under no condition less, too.
+    fn is_within(&self, other: &Self) -> bool {
+        other.covers(self) && (other.condition.is_null() || other.condition == self.condition)
+    }
+
     /// Whether there is something that both are about.
     fn meets(&self, other: &Self) -> bool {
         let either = |a: &str, b: &str| matches(a, b) || matches(b, a);
@@ -167,7 +173,7 @@ fn role_permissions<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
     let mut surplus: Vec<Wrong> = Vec::new();
     let mut judge = |policy: &str, document: &Value| {
         for grant in grants(document) {
-            if needed.iter().any(|needed| needed.covers(&grant)) {
+            if needed.iter().any(|needed| grant.is_within(needed)) {
                 continue;
             }
             let action = grant.action.to_ascii_lowercase();
@@ -197,69 +203,112 @@ fn role_permissions<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
 
 fn role_needs<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
     let role = evidence.role()?;
-    let policies: Vec<&Value> = evidence
-        .role_policies
-        .as_ref()?
-        .values()
-        .chain(evidence.attached_policies.as_ref()?.values())
-        .collect();
-    let granted: Vec<Grant> = policies.iter().flat_map(|policy| grants(policy)).collect();
-    let denied: Vec<Value> = policies
-        .iter()
-        .flat_map(|policy| with_effect(policy, "Deny"))
-        .collect();
-    let mut lacking: Vec<Wrong> = grants(&role_policy(&evidence.names, evidence.wanted()?))
-        .iter()
-        .filter_map(|needed| {
-            let found = in_the_way(needed, &granted, &denied)?;
-            let action = &needed.action;
-            let wrong = wrong(
-                "the execution role lacks what a sign-in needs",
-                format!("{action} on {}", needed.resource),
-                found,
-                evidence.deploy(),
-            );
-            Some(wrong.of(format!("{action} on {}", needed.resource)))
+    let needs = grants(&role_policy(&evidence.names, evidence.wanted()?));
+    let own = evidence.role_policies.as_ref()?.values();
+    let attached = evidence.attached_policies.as_ref()?.values();
+    let own: Vec<&Value> = own.chain(attached).collect();
+    let mut lines: Vec<Line> = withheld(&needs, &own)
+        .into_iter()
+        .map(|(what, obstacle)| {
+            let message = "the execution role lacks what a sign-in needs";
+            let found = obstacle.to_string();
+            Line::Fails(wrong(message, &what, found, evidence.deploy()).of(what))
         })
         .collect();
-    if let Some(boundary) = &role.boundary {
-        // What it allows would take calls of its own to read.
-        lacking.push(
-            wrong(
-                "a permissions boundary limits what the execution role may do, perhaps to less than a sign-in needs",
-                "none",
-                boundary,
-                format!(
-                    "accept it in [verify] once it allows what the role's own policy does, or `{}`",
-                    evidence.aws(format_args!(
-                        "iam delete-role-permissions-boundary --role-name {}",
-                        evidence.names.function
-                    ))
-                ),
-            )
-            .of("the permissions boundary")
-            .warning(),
-        );
+    match (&role.boundary, evidence.boundary.as_ref()) {
+        (_, Err(unread)) => lines.push(Obstacle::from(unread).into()),
+        (Some(arn), Ok(Some(boundary))) => {
+            let bounded = withheld(&needs, &[boundary]).into_iter();
+            lines.extend(bounded.map(|(what, obstacle)| {
+                let beyond = beyond_the_boundary(evidence, arn, &what, &obstacle);
+                Line::Fails(beyond.of(format!("the permissions boundary: {what}")))
+            }));
+        }
+        _ => {}
     }
-    unless(lacking, "the role may do what a sign-in needs")
+    if lines.is_empty() {
+        return holds("the role may do what a sign-in needs");
+    }
+    Ok(lines)
+}
+
+/// What the role's own policies allow counts only as far as its boundary allows it, too.
+fn beyond_the_boundary(
+    evidence: &Evidence<'_>,
+    boundary: &str,
+    what: &str,
+    obstacle: &InTheWay,
+) -> Wrong {
+    let wrong = wrong(
+        "the role's permissions boundary withholds what a sign-in needs",
+        what,
+        format!("{boundary}: {obstacle}"),
+        format!(
+            "let the boundary allow it (it is somebody's rule for this account: ask them), or `{}`",
+            evidence.aws(format_args!(
+                "iam delete-role-permissions-boundary --role-name {}",
+                evidence.names.function
+            ))
+        ),
+    );
+    // Boundaries are written for many roles, and their conditions seldom mean this one.
+    match obstacle {
+        InTheWay::Always(_) => wrong,
+        InTheWay::Perhaps(_) => wrong.warning(),
+    }
+}
+
+/// Why something is not allowed: ever, or under conditions that cannot be judged here.
+#[derive(Debug, PartialEq, Eq)]
+enum InTheWay {
+    Always(String),
+    Perhaps(String),
+}
+
+impl fmt::Display for InTheWay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Always(why) | Self::Perhaps(why)) = self;
+        f.write_str(why)
+    }
+}
+
+/// What of that which is needed these policies do not simply allow, and why.
+fn withheld(needs: &[Grant], policies: &[&Value]) -> Vec<(String, InTheWay)> {
+    let granted: Vec<Grant> = policies.iter().flat_map(|policy| grants(policy)).collect();
+    let denied = policies
+        .iter()
+        .flat_map(|policy| with_effect(policy, "Deny"));
+    let denied: Vec<Value> = denied.collect();
+    let obstacles = needs.iter().filter_map(|needed| {
+        let obstacle = in_the_way(needed, &granted, &denied)?;
+        Some((
+            format!("{} on {}", needed.action, needed.resource),
+            obstacle,
+        ))
+    });
+    obstacles.collect()
 }
 
 /// Why what is needed is not allowed, or not always.
-fn in_the_way(needed: &Grant, granted: &[Grant], denied: &[Value]) -> Option<String> {
+fn in_the_way(needed: &Grant, granted: &[Grant], denied: &[Value]) -> Option<InTheWay> {
     if let Some(statement) = denied.iter().find(|statement| denies(statement, needed)) {
-        return Some(format!("denied by {statement}"));
+        let why = format!("denied by {statement}");
+        return Some(match statement.get("Condition") {
+            None => InTheWay::Always(why),
+            Some(_) => InTheWay::Perhaps(why),
+        });
     }
     let mut covering = granted
         .iter()
         .filter(|grant| grant.covers(needed))
         .peekable();
     match covering.peek() {
-        None => Some("not allowed".to_owned()),
+        None => Some(InTheWay::Always("not allowed".to_owned())),
         Some(first) => {
-            let condition = first.condition.to_string();
+            let why = format!("allowed only under the condition {}", first.condition);
             let always = covering
                 .any(|grant| grant.condition.is_null() || grant.condition == needed.condition);
-            (!always).then(|| format!("allowed only under the condition {condition}"))
+            (!always).then_some(InTheWay::Perhaps(why))
         }
     }
 }
@@ -294,15 +343,20 @@ mod tests {
         };
         let why = |statements: Value| {
             let policy = json!({ "Statement": statements });
-            let denied: Vec<Value> = with_effect(&policy, "Deny").collect();
-            in_the_way(&needed, &grants(&policy), &denied)
+            let obstacles = withheld(std::slice::from_ref(&needed), &[&policy]);
+            obstacles.into_iter().next().map(|(_, obstacle)| obstacle)
         };
+        let perhaps = |obstacle: Option<InTheWay>, word: &str| matches!(obstacle, Some(InTheWay::Perhaps(why)) if why.contains(word));
         let allow = json!({ "Effect": "Allow", "Action": "logs:*", "Resource": "*" });
         assert_eq!(why(json!([allow])), None);
-        assert_eq!(why(json!([])).as_deref(), Some("not allowed"));
+        let never = InTheWay::Always("not allowed".into());
+        assert_eq!(why(json!([])), Some(never));
         let only = json!({ "Effect": "Allow", "Action": "logs:*", "Resource": "*",
             "Condition": { "IpAddress": { "aws:SourceIp": "10.0.0.0/8" } } });
-        assert!(why(json!([only])).unwrap().contains("SourceIp"));
+        assert!(perhaps(why(json!([only])), "SourceIp"));
+        let elsewhere = json!({ "Effect": "Deny", "Action": "*", "Resource": "*",
+            "Condition": { "StringNotEquals": { "aws:RequestedRegion": "us-east-1" } } });
+        assert!(perhaps(why(json!([allow, elsewhere])), "RequestedRegion"));
         assert_eq!(why(json!([only, allow])), None);
         for (deny, in_the_way) in [
             (
@@ -332,6 +386,20 @@ mod tests {
         ] {
             assert_eq!(why(json!([allow, deny])).is_some(), in_the_way, "{deny}");
         }
+    }
+
+    #[test]
+    fn a_grant_without_its_condition_is_a_wider_one() {
+        let via = json!({ "StringEquals": { "kms:ViaService": "secretsmanager.us-east-1.amazonaws.com" } });
+        let decrypt = |condition: &Value| Grant {
+            action: "kms:Decrypt".into(),
+            resource: "arn:aws:kms:us-east-1:1:key/k".into(),
+            condition: condition.clone(),
+        };
+        let (needed, bare) = (decrypt(&via), decrypt(&Value::Null));
+        assert!(decrypt(&via).is_within(&needed));
+        assert!(!bare.is_within(&needed));
+        assert!(needed.is_within(&bare));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Line, Obstacle, Said, Wrong, check, holds, unless, wrong};
 use crate::aws::signed::SecretPlace;
-use crate::finding::Severity::Error;
+use crate::finding::Severity::{Error, Warning};
 use crate::ids::PoolArn;
 use crate::plain::{self, is_secret};
 use crate::verify::{Check, Evidence, KeptSecret};
@@ -42,6 +42,18 @@ pub(super) const CHECKS: &[Check] = &[
         Error,
         "a key encrypts each of them",
         secret_encrypted,
+    ),
+    check(
+        "secret-key",
+        Warning,
+        "the role may use the key that encrypts each of them",
+        secret_key,
+    ),
+    check(
+        "secret-copies",
+        Warning,
+        "no copy of them lies in another Region",
+        secret_copies,
     ),
     check(
         "secret-policy",
@@ -206,6 +218,60 @@ fn secret_encrypted<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
     })
 }
 
+fn secret_key<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
+    let holds = "the role may use the keys of the directory's secrets";
+    of_each(evidence, holds, |kept| {
+        let place = kept.place.as_ref()?.as_ref();
+        let Some(key) = place.and_then(|place| place.key.as_deref()) else {
+            return Ok(Vec::new());
+        };
+        let Secret::SecretsManager { kms_key: named, .. } = &kept.secret else {
+            return Ok(Vec::new());
+        };
+        // An id, an ARN or an alias; what an alias leads to is not told.
+        let id = |key: &str| key.rsplit('/').next().unwrap_or_default().to_owned();
+        let same = |named: &str| key.contains("alias/") || id(named) == id(key);
+        if named.as_deref().is_some_and(same) {
+            return Ok(Vec::new());
+        }
+        Ok(vec![wrong(
+            "a key encrypts a secret of the directory that the role was not allowed to use: unless the key's own policy lets it, nobody is migrated",
+            named.as_deref().unwrap_or("the service's own key"),
+            key,
+            format!(
+                "write kms_key = \"ARN OF THE KEY\" beside the secret in [directory], then run `{}`",
+                evidence.deploy()
+            ),
+        )])
+    })
+}
+
+fn secret_copies<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
+    of_each(
+        evidence,
+        "each secret is kept in one Region alone",
+        |kept| {
+            let Secret::SecretsManager { arn, .. } = &kept.secret else {
+                return Ok(Vec::new());
+            };
+            let place = kept.place.as_ref()?.as_ref();
+            let copies = place.into_iter().flat_map(|place| &place.copies);
+            Ok(copies
+            .map(|region| {
+                wrong(
+                    "a secret of the directory is copied to another Region, where another policy says who may read it",
+                    "no copy",
+                    format!("{} in {region}", kept.secret),
+                    evidence.aws(format_args!(
+                        "secretsmanager remove-regions-from-replication --secret-id {arn} --remove-replica-regions {region}"
+                    )),
+                )
+            })
+            .collect())
+        },
+    )
+}
+
 fn secret_policy<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
     of_each(evidence, "no secret's policy lets strangers in", |kept| {
         let Secret::SecretsManager { arn, .. } = &kept.secret else {
@@ -242,20 +308,22 @@ fn lets_strangers_in(statement: &Value, pool: &PoolArn) -> bool {
     let ours = |principal: &str| {
         principal == pool.account || principal.split(':').nth(4) == Some(pool.account.as_str())
     };
-    let principals = match &statement["Principal"] {
-        Value::Object(kinds) => kinds
-            .get("AWS")
-            .cloned()
-            .unwrap_or(Value::Array(Vec::new())),
-        other => other.clone(),
-    };
-    match principals {
-        Value::String(one) => !ours(&one),
+    let strangers = |principals: &Value| match principals {
+        Value::String(one) => !ours(one),
         Value::Array(many) => many
             .iter()
             .any(|principal| !principal.as_str().is_some_and(ours)),
         // Everybody but some.
         _ => true,
+    };
+    match &statement["Principal"] {
+        Value::Object(kinds) => kinds.iter().any(|(kind, principals)| match kind.as_str() {
+            "Service" => false,
+            "AWS" => strangers(principals),
+            // Whoever an identity provider or another account's user id stands for.
+            _ => true,
+        }),
+        other => strangers(other),
     }
 }
 
@@ -278,6 +346,11 @@ mod tests {
                 true,
             ),
             (Value::Null, true),
+            (
+                json!({ "Federated": "cognito-identity.amazonaws.com" }),
+                true,
+            ),
+            (json!({ "CanonicalUser": "79a59df900b949e5" }), true),
             (json!({ "AWS": "arn:aws:iam::123456789012:role/r" }), false),
             (json!({ "AWS": "123456789012" }), false),
             (json!({ "Service": "rds.amazonaws.com" }), false),

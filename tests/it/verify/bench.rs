@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use clap::Parser;
+use jane_migrate::cli::Cli;
 use jane_migrate_sandbox::{Fate, Passing, Proxy, Venv};
 use serde_json::{Value, json};
 
@@ -287,13 +289,28 @@ impl Bench {
         for member in ["message", "expected", "found", "fix"] {
             assert!(finding[member].is_string(), "{member}: {finding:#}");
         }
-        finding["fix"].as_str().expect("a fix").to_owned()
+        let fix = finding["fix"].as_str().expect("a fix").to_owned();
+        for command in commands(&fix) {
+            is_a_command(command);
+        }
+        fix
     }
 
     /// This check alone fails, and the command it prints repairs it.
     pub async fn fails_and_is_fixed(&self, id: &str, severity: &str) {
         let fix = self.fails(id, severity).await;
         self.run_fix(&fix).await;
+        let wrong = self.wrong().await;
+        assert!(wrong.is_empty(), "after `{fix}`: {wrong:#?}");
+    }
+
+    /// This check alone fails, and the commands that its words name repair it, one after the other.
+    pub async fn fails_and_is_fixed_in_words(&self, id: &str, severity: &str) {
+        let fix = self.fails(id, severity).await;
+        assert!(!commands(&fix).is_empty(), "no command: {fix}");
+        for command in commands(&fix) {
+            self.run_fix(command).await;
+        }
         let wrong = self.wrong().await;
         assert!(wrong.is_empty(), "after `{fix}`: {wrong:#?}");
     }
@@ -309,6 +326,7 @@ impl Bench {
             "aws() {{ {} -m awscli \"$@\"; }}; {}",
             venv.python().display(),
             fix.replace("jane-migrate deploy", "jane-migrate deploy --yes")
+                .replace("jane-migrate teardown", "jane-migrate teardown --yes")
         );
         let mut shell = self.corner.shell(&line);
         shell.env("AWS_DEFAULT_REGION", REGION);
@@ -325,6 +343,30 @@ pub fn wrong(ran: &Ran) -> Vec<Value> {
         .filter(|finding| finding["ok"] == false && finding["unknown"] != true)
         .cloned()
         .collect()
+}
+
+/// The commands that a fix names in backticks, or the one that it is.
+pub fn commands(fix: &str) -> Vec<&str> {
+    match fix.contains('`') {
+        true => fix.split('`').skip(1).step_by(2).collect(),
+        false => ["jane-migrate ", "aws "]
+            .iter()
+            .any(|program| fix.starts_with(program))
+            .then_some(fix)
+            .into_iter()
+            .collect(),
+    }
+}
+
+/// What is ours of a command's parts is a command that exists, with flags that exist.
+fn is_a_command(command: &str) {
+    let parts = command.split("; ").flat_map(|part| part.split(" && "));
+    for part in parts.filter(|part| part.starts_with("jane-migrate ")) {
+        let words = part.split_whitespace().map(|word| word.trim_matches('\''));
+        if let Err(error) = Cli::try_parse_from(words) {
+            panic!("{part}: {error}");
+        }
+    }
 }
 
 /// AWS's command line.

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::bench::{Bench, foreign_zip};
+use super::bench::{Bench, commands, foreign_zip};
 
 #[tokio::test]
 async fn logs_end_are_quiet_and_go_to_nobody() {
@@ -88,13 +88,9 @@ async fn a_password_in_the_log_is_found_where_it_is_looked_for() {
     let found = super::bench::wrong(&ran);
     assert_eq!(found[0]["id"], "log-hygiene");
 
-    // The way the fix says.
-    bench
-        .run_fix(&format!(
-            "aws logs delete-log-group --log-group-name {group}"
-        ))
-        .await;
-    bench.deploy().await;
+    for command in commands(found[0]["fix"].as_str().unwrap()) {
+        bench.run_fix(command).await;
+    }
     bench.verify(&["--only", "log-hygiene"]).await.ended(0);
 }
 

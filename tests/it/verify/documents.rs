@@ -43,6 +43,22 @@ async fn the_help_lists_every_check() {
     );
 }
 
+#[test]
+fn every_check_is_broken_by_a_test() {
+    let breaks = concat!(
+        include_str!("capture.rs"),
+        include_str!("function.rs"),
+        include_str!("pool.rs"),
+        include_str!("probe.rs"),
+        include_str!("secrets.rs"),
+        include_str!("trigger.rs"),
+    );
+    for check in checks() {
+        let named = format!("\"{}\"", check.id);
+        assert!(breaks.contains(&named), "nothing breaks {}", check.id);
+    }
+}
+
 #[tokio::test]
 async fn the_workflows_are_what_github_and_gitlab_take() {
     let documentation = documentation();

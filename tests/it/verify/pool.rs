@@ -3,7 +3,7 @@
 use jane_migrate_sandbox::{Fate, Fault, Proxy};
 use serde_json::json;
 
-use super::bench::{Bench, Edit};
+use super::bench::{Bench, Edit, commands};
 use crate::support::REGION;
 
 impl Bench {
@@ -127,6 +127,28 @@ async fn the_configuration_suits_the_pool() {
     bench.deploy().await;
     bench.holds().await;
 
+    // Not yet deployed, which is told as well.
+    let hashes = |more: &str| {
+        let config = format!(
+            "[directory]\nkind = \"postgres\"\nhost = \"db.example\"\ndatabase = \"shop\"\nuser = \"reader\"\n\
+             password = {{ secretsmanager = \"{}\" }}\nquery = \"select password_hash, email from customers where email = $1\"\n\
+             password_column = \"password_hash\"\nhash = \"bcrypt\"\n[attributes]\nemail = \"email\"\nemail_verified = \"=true\"\n{more}",
+            bench.secret
+        );
+        std::fs::write(bench.corner.folder.path().join("migrate.toml"), config).unwrap();
+    };
+    hashes("");
+    let ids = ["hash-memory", "function-settings"];
+    let fix = bench.fail(&ids, "warning").await;
+    let memory = fix
+        .split(" under ")
+        .next()
+        .unwrap()
+        .trim_start_matches("set ");
+    hashes(&format!("[function]\n{memory}\n"));
+    bench.fails("function-settings", "error").await;
+    bench.configure("");
+
     // What cannot be changed once a pool is there shows through a proxy. The function should know of it, too.
     let endpoint = bench.corner.endpoint.clone();
     let edits: [(&[&str], Edit); 3] = [
@@ -158,11 +180,32 @@ async fn the_configuration_suits_the_pool() {
         .expect("a proxy");
         bench.corner.endpoint = proxy.url();
         let severity = if ids.len() == 2 { "error" } else { "warning" };
-        bench.fail(ids, severity).await;
+        let fix = bench.fail(ids, severity).await;
+        if ids[0] == "username-alias" {
+            let name = fix
+                .split(" under ")
+                .next()
+                .unwrap()
+                .trim_start_matches("set ");
+            bench.configure(&format!("[attributes]\n{name}\n"));
+            bench.deploy().await;
+            bench.holds().await;
+            bench.configure("");
+            bench.corner.endpoint = endpoint.clone();
+            bench.deploy().await;
+        }
     }
 
-    bench.configure("[attributes]\nphone_number = \"=\"\n");
+    // An attribute that is mapped can be added to the pool.
     bench.corner.endpoint = endpoint.clone();
+    bench.configure("[attributes]\n\"custom:shop\" = \"store\"\n");
+    let ids = ["attributes-schema", "function-settings"];
+    let fix = bench.fail(&ids, "error").await;
+    bench.run_fix(commands(&fix)[0]).await;
+    bench.deploy().await;
+    bench.holds().await;
+
+    bench.configure("[attributes]\nphone_number = \"=\"\n");
     bench.deploy().await;
     let proxy = Proxy::start(&endpoint, |call| match call.action.as_str() {
         "GetUserPoolMfaConfig" => Fate::Edit(|answer| {
@@ -175,6 +218,9 @@ async fn the_configuration_suits_the_pool() {
     .expect("a proxy");
     bench.corner.endpoint = proxy.url();
     bench.fails("mfa-phone", "warning").await;
+    bench.configure("");
+    bench.deploy().await;
+    bench.holds().await;
 }
 
 #[tokio::test]
@@ -192,7 +238,7 @@ async fn a_bad_day_shows() {
     assert_ne!(status, 200, "{answer}");
     bench.corner.jane.set_fault_everywhere(None);
     let fix = bench.fails("health", "warning").await;
-    assert!(fix.contains("aws logs filter-log-events"), "{fix}");
+    bench.run_fix(commands(&fix)[0]).await;
 
     // What the emulator has no numbers for, a proxy shows.
     let endpoint = bench.corner.endpoint.clone();
