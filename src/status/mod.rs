@@ -1,5 +1,5 @@
 //! How a migration goes: the function's log and the pool's own count, as one document that is shown on a terminal, as JSON and
-//! as a page. Counting is pure ([`tally`]), so is looking ahead ([`outlook`]); [`read`] fetches what is counted; `ui` shows it.
+//! as a page. Counting is pure ([`tally`]), so is looking ahead ([`mod@outlook`]); [`read`] fetches what is counted; `ui` shows it.
 
 pub mod entry;
 mod insights;
