@@ -1,4 +1,4 @@
-//! The status as one self-contained page: no script, no font, nothing from the network. Charts are drawn here ([`charts`]), and
+//! The status as one self-contained page: no script, no font, nothing from the network. Charts are drawn here (`charts`), and
 //! every figure in them also stands in a table.
 
 mod charts;
