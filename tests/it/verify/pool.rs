@@ -138,7 +138,7 @@ async fn the_configuration_suits_the_pool() {
         std::fs::write(bench.corner.folder.path().join("migrate.toml"), config).unwrap();
     };
     hashes("");
-    let ids = ["hash-memory", "function-settings"];
+    let ids = ["hash-memory", "function-code", "function-settings"];
     let fix = bench.fail(&ids, "warning").await;
     let memory = fix
         .split(" under ")
@@ -146,7 +146,7 @@ async fn the_configuration_suits_the_pool() {
         .unwrap()
         .trim_start_matches("set ");
     hashes(&format!("[function]\n{memory}\n"));
-    bench.fails("function-settings", "error").await;
+    bench.fail(&ids[1..], "error").await;
     bench.configure("");
 
     // What cannot be changed once a pool is there shows through a proxy. The function should know of it, too.
