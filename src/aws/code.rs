@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
-use aws_smithy_runtime_api::client::http::HttpConnector;
+use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::byte_stream::ByteStream;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use sha2::{Digest, Sha256};
 
-use super::{Aws, AwsError, Kind, connector, retry};
+use super::{Aws, AwsError, Kind, retry};
 
 /// How long the storage may take to begin its answer, and to end it.
 const PATIENCE: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(60)];
@@ -31,7 +31,7 @@ fn failed(kind: Kind, code: &str, message: impl Into<String>) -> AwsError {
 }
 
 impl Aws {
-    /// The zip with this `CodeSha256` that the function runs, if it has no more bytes than that.
+    /// The zip with this `CodeSha256` that the function runs; one of more bytes than `limit` is refused.
     pub async fn running_code(
         &self,
         name: &str,
@@ -47,7 +47,7 @@ impl Aws {
         let mut left = ATTEMPTS;
         let zip = loop {
             left -= 1;
-            match tokio::time::timeout(PATIENCE[1], fetched(&url, limit))
+            match tokio::time::timeout(PATIENCE[1], fetched(&self.http, &url, limit))
                 .await
                 .unwrap_or_else(|_| Err(too_slow()))
             {
@@ -81,11 +81,11 @@ fn too_slow() -> AwsError {
 }
 
 /// One GET, without credentials: the URL has all of them in it.
-async fn fetched(url: &str, limit: usize) -> Result<Vec<u8>, AwsError> {
+async fn fetched(http: &SharedHttpConnector, url: &str, limit: usize) -> Result<Vec<u8>, AwsError> {
     let request = HttpRequest::get(url)
         .map_err(|_| failed(Kind::Refused, "no URL", "Lambda names no place to get it"))?;
     // The SDK's own way out: through a proxy, where one is set.
-    let answer = tokio::time::timeout(PATIENCE[0], connector(None, None).call(request))
+    let answer = tokio::time::timeout(PATIENCE[0], http.call(request))
         .await
         .map_err(|_| too_slow())?
         .map_err(|_| {
