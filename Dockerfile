@@ -6,7 +6,7 @@
 #
 # Whoever runs it owns the snapshot that the first deploy writes into /work. `[function] architecture` must be the image's: arm64 for
 # an image built on arm64.
-FROM rust:1.95-slim-bookworm AS build
+FROM rust:1.95.0-slim-bookworm AS build
 # What Debian's mirrors keep of a package is its newest version: another one cannot be asked for.
 # hadolint ignore=DL3008
 RUN apt-get update \
