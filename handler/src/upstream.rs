@@ -67,6 +67,8 @@ impl Upstream {
         http.enforce_http(false);
         http.set_nodelay(true);
         http.set_connect_timeout(Some(SILENCE));
+        // Where the function runs. The command line uses the directories' code on macOS, too, which has no such option.
+        #[cfg(target_os = "linux")]
         http.set_tcp_user_timeout(Some(SILENCE));
         let https = HttpsConnectorBuilder::new()
             .with_tls_config(tls(ca_certificate)?)
