@@ -1,5 +1,5 @@
 //! The documentation tells the truth: its console blocks show what the program says, its configurations are valid, its links
-//! lead somewhere, and the tests it names exist.
+//! lead somewhere, the tests it names exist, and what the program or the handler's log says is explained.
 //!
 //! A console block is run line by line, each file in a corner of its own. What differs from run to run (ids, times) is written
 //! as in [`steady`]. `UPDATE_TRANSCRIPTS=1 cargo test -p jane-migrate --test it docs` writes what the program says into the blocks.
@@ -13,7 +13,7 @@ use jane_migrate::cli::Cli;
 use jane_migrate_sandbox::{Callers, Options, Sandbox, Venv};
 use serde_json::json;
 
-use crate::support::{Corner, REGION, cache};
+use crate::support::{Corner, REGION, Ran, cache};
 
 /// What the pages call the pool, the account, and the web and the mobile client.
 const POOL: &str = "us-west-2_AbC123456";
@@ -319,15 +319,28 @@ print(json.dumps(d))'; else cat; fi; }; export -f jane-migrate; "#;
         bin.display(),
         script.display()
     );
-    let output = corner
-        .shell(&line)
-        .envs([("AWS_REGION", REGION), ("SETTLE", "0")])
-        .output()
-        .await
-        .expect("a shell");
-    let said = String::from_utf8_lossy(&output.stdout);
-    let complained = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}\n{complained}");
+    let check = async |account: &str| {
+        let mut command = corner.shell(&line);
+        command.envs([
+            ("AWS_REGION", REGION),
+            ("SETTLE", "0"),
+            ("ACCOUNT", account),
+        ]);
+        Ran::of(command).await
+    };
+    for (another, told) in [
+        ("", format!("say ACCOUNT={}", corner.account)),
+        ("210987654321", "ACCOUNT says 210987654321".into()),
+    ] {
+        let ran = check(another).await.ended(1);
+        assert!(
+            ran.stderr.contains(&told) && ran.stdout.contains("This is NOT AWS"),
+            "{ran:#?}"
+        );
+        assert!(!ran.stdout.contains("== "), "nothing was begun: {ran:#?}");
+    }
+    let ran = check(&corner.account).await.ended(0);
+    let said = ran.stdout;
     assert!(said.contains("Everything was as expected."), "{said}");
     let pools = corner
         .cognito("ListUserPools", json!({ "MaxResults": 60 }))
@@ -373,7 +386,14 @@ fn every_link_leads_somewhere() {
         let text = prose(&read(&page));
         for part in text.split("](").skip(1) {
             let link = part.split(')').next().unwrap_or_default();
+            // Whether somebody else's page is still there is not for a test to depend on.
             if link.starts_with("https://") {
+                if !link
+                    .parse()
+                    .is_ok_and(|uri: hyper::Uri| uri.host().is_some_and(|host| host.contains('.')))
+                {
+                    dead.push(format!("{}: {link}", page.display()));
+                }
                 continue;
             }
             let (file, wanted) = link.split_once('#').unwrap_or((link, ""));
@@ -410,11 +430,11 @@ fn every_error_that_is_explained_exists() {
         .join(" ")
         .replace("\\ ", "");
     let page = read(Path::new("docs/troubleshooting.md"));
-    let explained = page.split("## When deploying").nth(1).expect("a chapter");
+    // What apps are told is Cognito's.
+    let (_, explained) = page.split_once("## Credentials").expect("a chapter");
     let mut missing = Vec::new();
-    for row in explained.lines().filter(|line| line.starts_with("| ")) {
-        let cell = row.split('|').nth(1).unwrap_or_default();
-        for words in cell.split('`').skip(1).step_by(2) {
+    for cell in first_cells(explained) {
+        for words in between(cell, '`') {
             for part in words.split("...").map(str::trim) {
                 let word = part.strip_suffix("Exception").unwrap_or(part);
                 if !code.contains(word) {
@@ -424,6 +444,110 @@ fn every_error_that_is_explained_exists() {
         }
     }
     assert!(missing.is_empty(), "nothing says {missing:#?}");
+}
+
+/// The first cells of the rows of a page's tables.
+fn first_cells(page: &str) -> impl Iterator<Item = &str> {
+    page.lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split('|').next())
+        .map(str::trim)
+}
+
+/// What stands between pairs of a mark.
+fn between(text: &str, mark: char) -> impl Iterator<Item = &str> {
+    text.split(mark).skip(1).step_by(2)
+}
+
+/// Whoever has an error on the screen finds it by its words: one of a row's in `code`, and one of those in *italics*, which tell
+/// errors apart that begin alike.
+#[test]
+fn every_error_of_the_transcripts_is_explained() {
+    let page = read(Path::new("docs/troubleshooting.md"));
+    let (_, page) = page.split_once("## Credentials").expect("a chapter");
+    let folder = root().join("tests/it/transcripts/errors");
+    let mut missing = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let told = fs::read_to_string(&path).expect("a transcript");
+        let error = told.split("\nhint:").next().unwrap_or_default();
+        let explained = first_cells(page).any(|cell| {
+            let prose: String = cell.split('`').step_by(2).collect();
+            let (code, italics): (Vec<&str>, Vec<&str>) =
+                (between(cell, '`').collect(), between(&prose, '*').collect());
+            let said = |words: &Vec<&str>| {
+                words.is_empty()
+                    || words
+                        .iter()
+                        .any(|words| words.split("...").all(|part| error.contains(part.trim())))
+            };
+            code.len() + italics.len() > 0 && said(&code) && said(&italics)
+        });
+        if !explained {
+            missing.push(path.file_name().map(ToOwned::to_owned));
+        }
+    }
+    assert!(
+        missing.is_empty(),
+        "docs/troubleshooting.md has no row for {missing:#?}"
+    );
+}
+
+/// Of each line of the handler's log the operator learns what it means.
+#[test]
+fn every_outcome_and_every_reason_is_explained() {
+    let outcomes = read(Path::new("handler/src/outcome.rs"));
+    let (_, outcomes) = outcomes
+        .split_once("fn as_str")
+        .expect("the outcomes' names");
+    let (outcomes, _) = outcomes.split_once("\n}").expect("their end");
+    let outcomes: BTreeSet<&str> = between(outcomes, '"').collect();
+    let mut code = String::new();
+    sources(&root().join("handler/src"), &mut code);
+    let reasons: BTreeSet<&str> = code
+        .split("Unavailable(")
+        .skip(1)
+        .flat_map(|rest| between(in_parentheses(rest), '"'))
+        .chain(
+            code.split("reason: Some(")
+                .skip(1)
+                .flat_map(|rest| between(in_parentheses(rest), '"')),
+        )
+        .collect();
+    assert!(
+        outcomes.len() > 10 && reasons.len() > 10,
+        "{outcomes:?} {reasons:?}"
+    );
+
+    let page = read(Path::new("docs/while-it-runs.md"));
+    let explained = |from: &str, to: &str| -> BTreeSet<String> {
+        let (_, table) = page.split_once(from).expect("a table");
+        let (table, _) = table.split_once(to).expect("its end");
+        first_cells(table)
+            .filter_map(|cell| Some(cell.strip_prefix('`')?.strip_suffix('`')?.to_owned()))
+            .collect()
+    };
+    let all = |names: &BTreeSet<&str>| -> BTreeSet<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    };
+    assert_eq!(explained("\nOutcomes:", "\nReasons:"), all(&outcomes));
+    assert_eq!(explained("\nReasons:", "\n## "), all(&reasons));
+    let map = read(Path::new("ARCHITECTURE.md"));
+    for outcome in outcomes {
+        assert!(
+            map.contains(&format!("`{outcome}`")),
+            "ARCHITECTURE.md lacks {outcome}"
+        );
+    }
+}
+
+/// What stands before the parenthesis that closes the one in front of the text.
+fn in_parentheses(text: &str) -> &str {
+    let mut open = 1;
+    let end = text.find(|c| {
+        open += i32::from(c == '(') - i32::from(c == ')');
+        open == 0
+    });
+    &text[..end.unwrap_or(text.len())]
 }
 
 /// All of the project's Rust, as one text.
@@ -447,10 +571,7 @@ fn every_test_that_is_named_exists() {
         .split(|c: char| !(c.is_alphanumeric() || c == '_'))
         .collect();
     let text = read(Path::new("docs/security.md"));
-    let named: Vec<&str> = text
-        .split('`')
-        .skip(1)
-        .step_by(2)
+    let named: Vec<&str> = between(&text, '`')
         .filter(|name| {
             name.contains('_') && name.chars().all(|c| c.is_ascii_lowercase() || c == '_')
         })
