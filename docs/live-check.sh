@@ -70,6 +70,16 @@ nothing_is_left() {
         aws logs describe-log-groups --log-group-name-prefix "/aws/lambda/$name" --query logGroups --output json
 }
 
+pools_of_this_run() {
+    local page token=''
+    while page=$(aws cognito-idp list-user-pools --max-results 60 ${token:+--next-token "$token"} --output json); do
+        json '"\n".join(p["Id"] for p in d["UserPools"] if p["Name"].startswith("'"$run"'-"))' <<<"$page"
+        token=$(json 'd.get("NextToken", "")' <<<"$page")
+        [ -n "$token" ] || return 0
+    done
+    return 1
+}
+
 cleanup() {
     local out pool found
     trap '' HUP INT TERM # impatience leaves nothing behind
@@ -79,9 +89,8 @@ cleanup() {
         nothing_is_left
     fi
     # By its name as well: of a pool whose making was interrupted the id is not known.
-    found=$(aws cognito-idp list-user-pools --page-size 60 --query "UserPools[?starts_with(Name, '$run-')].Id" --output text) ||
-        bad "look for user pools whose name begins with $run-"
-    for pool in $(tr '\t' '\n' <<<"$old"$'\n'"$new"$'\n'"$found" | sort -u); do
+    found=$(pools_of_this_run) || bad "look for user pools whose name begins with $run-"
+    for pool in $(printf '%s\n' "$old" "$new" "$found" | sort -u); do
         aws cognito-idp delete-user-pool --user-pool-id "$pool" || bad "delete the user pool $pool by hand"
     done
     for role in ${roles[@]+"${roles[@]}"}; do

@@ -10,10 +10,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use jane_migrate::cli::Cli;
-use jane_migrate_sandbox::{Callers, Options, Sandbox, Venv};
 use serde_json::json;
 
-use crate::support::{Corner, REGION, Ran, cache};
+use crate::support::{Corner, REGION};
 
 /// What the pages call the pool, the account, and the web and the mobile client.
 const POOL: &str = "us-west-2_AbC123456";
@@ -292,63 +291,6 @@ fn every_command_in_the_documentation_is_understood() {
     assert!(seen > 15, "there are commands: {seen}");
 }
 
-/// The script for a live account, with the AWS CLI, where callers are checked as on AWS.
-#[tokio::test]
-async fn the_live_check_passes_in_the_sandbox_and_leaves_nothing() {
-    let options = Options {
-        cache_dir: cache(),
-        callers: Callers::Checked,
-        ..Options::default()
-    };
-    let sandbox = Sandbox::start(&options).await.expect("a sandbox");
-    let cli = Venv::install(&cache(), "awscli-1.46.2", "awscli==1.46.2", &|_| ())
-        .await
-        .expect("the AWS CLI");
-    let corner = Corner::at(sandbox.endpoint()).await;
-    let bin = cli.python().parent().expect("a folder").to_owned();
-    // The emulator does not know what these two are about, and asks for them on `*`. AWS does know.
-    let widen = r#"jane-migrate() { command jane-migrate "$@" | if [[ "$1" == policy ]]; then python3 -c '
-import json, sys
-d = json.load(sys.stdin)
-blurred = [a for a in ("logs:DescribeLogGroups", "lambda:CreateFunction") if any(a in s["Action"] for s in d["Statement"])]
-d["Statement"].append({"Effect": "Allow", "Action": blurred, "Resource": "*"})
-print(json.dumps(d))'; else cat; fi; }; export -f jane-migrate; "#;
-    let script = root().join("docs/live-check.sh");
-    let line = format!(
-        "{widen} export PATH=\"$PATH:{}\"; bash '{}'",
-        bin.display(),
-        script.display()
-    );
-    let check = async |account: &str| {
-        let mut command = corner.shell(&line);
-        command.envs([
-            ("AWS_REGION", REGION),
-            ("SETTLE", "0"),
-            ("ACCOUNT", account),
-        ]);
-        Ran::of(command).await
-    };
-    for (another, told) in [
-        ("", format!("say ACCOUNT={}", corner.account)),
-        ("210987654321", "ACCOUNT says 210987654321".into()),
-    ] {
-        let ran = check(another).await.ended(1);
-        assert!(
-            ran.stderr.contains(&told) && ran.stdout.contains("This is NOT AWS"),
-            "{ran:#?}"
-        );
-        assert!(!ran.stdout.contains("== "), "nothing was begun: {ran:#?}");
-    }
-    let ran = check(&corner.account).await.ended(0);
-    let said = ran.stdout;
-    assert!(said.contains("Everything was as expected."), "{said}");
-    let pools = corner
-        .cognito("ListUserPools", json!({ "MaxResults": 60 }))
-        .await;
-    assert_eq!(pools["UserPools"], json!([]), "{said}");
-    sandbox.stop().await.expect("stopped");
-}
-
 /// The anchor that a heading gets: lower case, spaces as hyphens, without punctuation.
 fn anchor(heading: &str) -> String {
     heading
@@ -418,11 +360,12 @@ fn every_link_leads_somewhere() {
     assert!(dead.is_empty(), "{dead:#?}");
 }
 
-/// The words by which errors are looked up stand in the program, or in the sandbox in AWS's place.
+/// The words by which errors are looked up stand in the program, in a transcript of it, or in the sandbox in AWS's place.
 #[test]
 fn every_error_that_is_explained_exists() {
     let mut code = String::new();
     sources(root(), &mut code);
+    code.extend(transcripts().into_iter().map(|(_, told)| told));
     // What rustfmt broke apart in the sources is one text to the reader.
     let code: String = code
         .split_whitespace()
@@ -446,6 +389,21 @@ fn every_error_that_is_explained_exists() {
     assert!(missing.is_empty(), "nothing says {missing:#?}");
 }
 
+/// What the program says of its likeliest failures, by name.
+fn transcripts() -> Vec<(String, String)> {
+    fs::read_dir(root().join("tests/it/transcripts/errors"))
+        .expect("a folder")
+        .map(|entry| {
+            let path = entry.expect("an entry").path();
+            let name = path.file_stem().unwrap_or_default().to_string_lossy();
+            (
+                name.into_owned(),
+                fs::read_to_string(&path).expect("a transcript"),
+            )
+        })
+        .collect()
+}
+
 /// The first cells of the rows of a page's tables.
 fn first_cells(page: &str) -> impl Iterator<Item = &str> {
     page.lines()
@@ -464,11 +422,8 @@ fn between(text: &str, mark: char) -> impl Iterator<Item = &str> {
 fn every_error_of_the_transcripts_is_explained() {
     let page = read(Path::new("docs/troubleshooting.md"));
     let (_, page) = page.split_once("## Credentials").expect("a chapter");
-    let folder = root().join("tests/it/transcripts/errors");
     let mut missing = Vec::new();
-    for entry in fs::read_dir(folder).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        let told = fs::read_to_string(&path).expect("a transcript");
+    for (name, told) in transcripts() {
         let error = told.split("\nhint:").next().unwrap_or_default();
         let explained = first_cells(page).any(|cell| {
             let prose: String = cell.split('`').step_by(2).collect();
@@ -483,7 +438,7 @@ fn every_error_of_the_transcripts_is_explained() {
             code.len() + italics.len() > 0 && said(&code) && said(&italics)
         });
         if !explained {
-            missing.push(path.file_name().map(ToOwned::to_owned));
+            missing.push(name);
         }
     }
     assert!(
