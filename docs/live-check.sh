@@ -70,6 +70,7 @@ nothing_is_left() {
         aws logs describe-log-groups --log-group-name-prefix "/aws/lambda/$name" --query logGroups --output json
 }
 
+# The ids of the user pools that this run made, also of those whose making was interrupted before the id was told.
 pools_of_this_run() {
     local page token=''
     while page=$(aws cognito-idp list-user-pools --max-results 60 ${token:+--next-token "$token"} --output json); do
@@ -88,7 +89,6 @@ cleanup() {
         bad "teardown failed"
         nothing_is_left
     fi
-    # By its name as well: of a pool whose making was interrupted the id is not known.
     found=$(pools_of_this_run) || bad "look for user pools whose name begins with $run-"
     for pool in $(printf '%s\n' "$old" "$new" "$found" | sort -u); do
         aws cognito-idp delete-user-pool --user-pool-id "$pool" || bad "delete the user pool $pool by hand"
