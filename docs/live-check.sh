@@ -1,19 +1,22 @@
 #!/usr/bin/env bash
-# Checks on a live AWS account what could only be read about: makes two throwaway user pools, migrates one customer from the one
-# to the other with nothing but the printed policies, says what Cognito did, and takes everything away again. About ten minutes,
-# a few cents. Needs aws, python3 and jane-migrate, and credentials that may make pools and roles in a test account.
+# Checks on a live AWS account what could only be read about: makes two throwaway user pools, migrates customers from the one to
+# the other with nothing but the printed policies, says what Cognito did, and takes everything away again. About ten minutes, a
+# few cents. Needs the AWS CLI, python3 and jane-migrate; the credentials of an administrator of a test account, not of its root
+# user, who may assume no role; and either Rust and a C compiler or, in ARTIFACT, a handler that was built elsewhere.
 #
-#     AWS_REGION=us-east-1 docs/live-check.sh
+#     AWS_REGION=us-east-1 docs/live-check.sh                    # asks before it makes anything
+#     AWS_REGION=us-east-1 ACCOUNT=123456789012 ARTIFACT=handler-cognito-x86_64.zip docs/live-check.sh
 set -uo pipefail
 
 region=${AWS_REGION:?set AWS_REGION to the Region to check}
 export AWS_REGION AWS_DEFAULT_REGION=$region AWS_PAGER=''
-unset JANE_MIGRATE_POOL JANE_MIGRATE_PROFILE JANE_MIGRATE_REGION # what the caller works on otherwise
+# What the caller works on otherwise.
+unset JANE_MIGRATE_CONFIG JANE_MIGRATE_ENDPOINT_URL JANE_MIGRATE_POOL JANE_MIGRATE_PROFILE JANE_MIGRATE_REGION
 run=jm-live-check-$(date +%s)
 password='Right-Pass-1!x'
 customer=success+$run@simulator.amazonses.com # Amazon's own mailbox for tests: every mail is delivered
 other=success+$run-other@simulator.amazonses.com
-folder=$(mktemp -d)
+forgetful=success+$run-forgetful@simulator.amazonses.com
 failures=0
 old='' new='' client='' roles=()
 
@@ -32,6 +35,8 @@ expect() {
     shift 2
     if out=$("$@" 2>&1) && [[ $out == *"$text"* ]]; then ok "$what"; else bad "$what: $(tail -n 3 <<<"$out" | tr '\n' ' ')"; fi
 }
+get_user() { aws cognito-idp admin-get-user --user-pool-id "$new" --username "$1" --output json; }
+forgot() { aws cognito-idp forgot-password --client-id "$client" --username "$1" --output json; }
 sign_in() {
     aws cognito-idp initiate-auth --client-id "$client" --auth-flow "$1" --auth-parameters "$2" --output json
 }
@@ -39,15 +44,53 @@ fail() {
     echo "stopped: $*" >&2
     exit 1
 }
+# changes FILE SKIP...: which members of the document on standard input are not as in the file, in whatever order lists are.
+changes() {
+    python3 -c '
+import json, sys
+before, after, skip = json.load(open(sys.argv[1])), json.load(sys.stdin), sys.argv[2:]
+def plain(v):
+    if isinstance(v, dict): return {k: plain(x) for k, x in v.items()}
+    return sorted(map(plain, v), key=str) if isinstance(v, list) else v
+print(sorted(k for k in before.keys() | after.keys()
+    if k not in skip and (plain(before.get(k)) or None) != (plain(after.get(k)) or None)))' "$@"
+}
+# gone WHAT NAME SIGN COMMAND...: the command's words must have the sign of something that is not there.
+gone() {
+    local what=$1 name=$2 sign=$3 out
+    shift 3
+    out=$("$@" 2>&1)
+    if [[ $out == *"$sign"* ]]; then ok "no $what is left"; else bad "delete the $what $name by hand"; fi
+}
+nothing_is_left() {
+    local name=jane-migrate-$new
+    gone function "$name" ResourceNotFound aws lambda get-function --function-name "$name"
+    gone role "$name" NoSuchEntity aws iam get-role --role-name "$name"
+    gone "log group" "/aws/lambda/$name" '[]' \
+        aws logs describe-log-groups --log-group-name-prefix "/aws/lambda/$name" --query logGroups --output json
+}
+
+# The ids of the user pools that this run made, also of those whose making was interrupted before the id was told.
+pools_of_this_run() {
+    local page token=''
+    while page=$(aws cognito-idp list-user-pools --max-results 60 ${token:+--next-token "$token"} --output json); do
+        json '"\n".join(p["Id"] for p in d["UserPools"] if p["Name"].startswith("'"$run"'-"))' <<<"$page"
+        token=$(json 'd.get("NextToken", "")' <<<"$page")
+        [ -n "$token" ] || return 0
+    done
+    return 1
+}
 
 cleanup() {
-    local out
+    local out pool found
     trap '' HUP INT TERM # impatience leaves nothing behind
     step "Taking everything away"
-    if [ -n "$new" ]; then
-        jane-migrate teardown --pool "$new" --yes --force --quiet || bad "teardown failed"
+    if [ -n "$new" ] && ! jane-migrate teardown --pool "$new" --yes --force --quiet; then
+        bad "teardown failed"
+        nothing_is_left
     fi
-    for pool in $old $new; do
+    found=$(pools_of_this_run) || bad "look for user pools whose name begins with $run-"
+    for pool in $(printf '%s\n' "$old" "$new" "$found" | sort -u); do
         aws cognito-idp delete-user-pool --user-pool-id "$pool" || bad "delete the user pool $pool by hand"
     done
     for role in ${roles[@]+"${roles[@]}"}; do
@@ -67,9 +110,6 @@ finish() {
     fi
     echo "Everything was as expected."
 }
-trap finish EXIT
-trap 'exit 130' HUP INT TERM
-
 # role NAME TRUST POLICY: prints its ARN. The caller has noted the name in `roles`, so that half a role is taken away as well.
 role() {
     aws iam create-role --role-name "$1" --assume-role-policy-document "$2" --query Role.Arn --output text &&
@@ -96,14 +136,34 @@ as() {
     (become "$(cat "$folder/$duty.role")" && "$@")
 }
 
-step "Two throwaway pools in $region, one of them with an SMS role"
 me=$(aws sts get-caller-identity --output json) || fail "no credentials"
 account=$(json 'd["Account"]' <<<"$me")
-partition=$(json 'd["Arn"].split(":")[1]' <<<"$me")
+caller=$(json 'd["Arn"]' <<<"$me")
+partition=$(cut -d : -f 2 <<<"$caller")
+elsewhere=$(env | grep '^AWS_ENDPOINT_URL[A-Z_]*=.' || aws configure get endpoint_url)
+echo "Account $account, Region $region, as $caller."
+if [ -n "$elsewhere" ]; then
+    printf 'This is NOT AWS, so nothing here tells what AWS does. Calls go elsewhere:\n%s\n' "$elsewhere"
+elif [[ $caller == *:root ]]; then
+    fail "the root user may assume no role: use an administrator's credentials"
+fi
+if [ -n "${ACCOUNT:-}" ]; then
+    [ "$ACCOUNT" = "$account" ] || fail "ACCOUNT says $ACCOUNT, and the credentials are those of $account"
+elif [ -t 0 ]; then
+    read -rp "Two user pools and some roles are made there and deleted again. Type the account's number to go on: "
+    [ "$REPLY" = "$account" ] || fail "nothing was made"
+else
+    fail "say ACCOUNT=$account to work in that account where there is no terminal"
+fi
+folder=$(mktemp -d)
+trap finish EXIT
+trap 'exit 130' HUP INT TERM
+
+step "Two throwaway pools in $region, one of them with an SMS role"
 old=$(aws cognito-idp create-user-pool --pool-name "$run-old" --username-attributes email --query UserPool.Id --output text) || fail "no old pool"
 old_client=$(aws cognito-idp create-user-pool-client --user-pool-id "$old" --client-name migration \
     --explicit-auth-flows ALLOW_ADMIN_USER_PASSWORD_AUTH ALLOW_REFRESH_TOKEN_AUTH --query UserPoolClient.ClientId --output text) || fail "no client"
-for name in "$customer" "$other"; do
+for name in "$customer" "$other" "$forgetful"; do
     aws cognito-idp admin-create-user --user-pool-id "$old" --username "$name" --message-action SUPPRESS \
         --user-attributes "Name=email,Value=$name" Name=email_verified,Value=true Name=given_name,Value=Ada >/dev/null || fail "no customer"
     aws cognito-idp admin-set-user-password --user-pool-id "$old" --username "$name" --password "$password" --permanent || fail "no password"
@@ -156,14 +216,11 @@ sleep "${SETTLE:-15}" # what IAM was told reaches everyone
 
 step "Deploy"
 expect "now migrate" "deploy suffices with its policy (iam:PassRole on the SMS role included)" \
-    as deploy jane-migrate deploy --pool "$new" --enable-password-auth --yes
-expect "No changes" "a second run has nothing to do" as deploy jane-migrate plan --pool "$new" --enable-password-auth
+    as deploy jane-migrate deploy --pool "$new" --enable-password-auth --yes ${ARTIFACT:+--artifact "$ARTIFACT"}
+expect "No changes" "a second run has nothing to do" \
+    as deploy jane-migrate plan --pool "$new" --enable-password-auth ${ARTIFACT:+--artifact "$ARTIFACT"}
 expect '"ok": true' "verify suffices with its policy, and everything holds" as verify jane-migrate verify --pool "$new" --format json
-changed=$(describe | python3 -c '
-import json, sys
-before, after = json.load(open(sys.argv[1])), json.load(sys.stdin)
-skip = {"LastModifiedDate", "LambdaConfig"}
-print(sorted(k for k in before.keys() | after.keys() if k not in skip and before.get(k) != after.get(k)))' "$folder/before.json")
+changed=$(describe | changes "$folder/before.json" LastModifiedDate LambdaConfig)
 if [ "$changed" = "[]" ]; then ok "nothing of the pool changed but the trigger"; else bad "the pool changed: $changed"; fi
 
 step "Sign-ins"
@@ -178,33 +235,26 @@ answer=$(sign_in USER_AUTH "USERNAME=$other,PREFERRED_CHALLENGE=PASSWORD,PASSWOR
 seen "USER_AUTH with PASSWORD for a customer who has not migrated: ${answer:0:160}"
 expect IdToken "a right password migrates and gets tokens" sign_in USER_PASSWORD_AUTH "USERNAME=$customer,PASSWORD=$password"
 expect IdToken "and again, by the pool alone" sign_in USER_PASSWORD_AUTH "USERNAME=$customer,PASSWORD=$password"
-user=$(aws cognito-idp admin-get-user --user-pool-id "$new" --username "$customer" --output json 2>&1)
+user=$(get_user "$customer" 2>&1)
 expect '"CONFIRMED"' "the customer is CONFIRMED" echo "$user"
 expect Ada "the attributes came along" echo "$user"
+
+step "Forgotten passwords"
+expect CodeDeliveryDetails "a customer who came over gets a code" forgot "$customer"
+# Cognito says so to strangers, too: whether somebody came over shows in the pool alone.
+expect CodeDeliveryDetails "so does one who never signed in" forgot "$forgetful"
+expect "$forgetful" "who has come over by that" get_user "$forgetful"
+seen "the status of who came over by a forgotten password: $(get_user "$forgetful" | json 'd["UserStatus"]')"
 if [ "$failures" -gt 0 ]; then
     echo "  the handler's own lines:"
     aws logs filter-log-events --log-group-name "/aws/lambda/jane-migrate-$new" --query 'events[].message' --output text | tr '\t' '\n' | grep '"outcome"'
 fi
-expect CodeDeliveryDetails "forgot password sends a code" aws cognito-idp forgot-password --client-id "$client" --username "$customer" --output json
 
 step "Teardown"
 expect "Nothing of jane-migrate is left" "teardown suffices with its policy" as teardown jane-migrate teardown --pool "$new" --yes --force
 for what in pool client; do
     if [ "$what" = pool ]; then after=$(describe) before=$folder/before.json; else after=$(describe_client) before=$folder/client-before.json; fi
-    changed=$(python3 -c '
-import json, sys
-before, after = json.load(open(sys.argv[1])), json.loads(sys.argv[2])
-skip = {"LastModifiedDate", "EstimatedNumberOfUsers"}
-same = lambda a, b: (a or None) == (b or None) or (isinstance(a, list) and isinstance(b, list) and sorted(map(str, a)) == sorted(map(str, b)))
-print(sorted(k for k in before.keys() | after.keys() if k not in skip and not same(before.get(k), after.get(k))))' "$before" "$after")
+    changed=$(changes "$before" LastModifiedDate EstimatedNumberOfUsers <<<"$after")
     if [ "$changed" = "[]" ]; then ok "the $what is what it was"; else bad "the $what changed: $changed"; fi
 done
-gone() { # gone WHAT SIGN COMMAND...: the command's words must have the sign of something that is not there
-    local what=$1 sign=$2 out
-    shift 2
-    out=$("$@" 2>&1)
-    if [[ $out == *"$sign"* ]]; then ok "no $what is left"; else bad "a $what is left: $(tail -n 3 <<<"$out" | tr '\n' ' ')"; fi
-}
-gone function ResourceNotFound aws lambda get-function --function-name "jane-migrate-$new"
-gone role NoSuchEntity aws iam get-role --role-name "jane-migrate-$new"
-gone "log group" '[]' aws logs describe-log-groups --log-group-name-prefix "/aws/lambda/jane-migrate-$new" --query logGroups --output json
+nothing_is_left

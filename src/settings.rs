@@ -225,7 +225,7 @@ pub fn environment_secrets(
             .ok_or_else(|| {
                 Failure::new(
                     format!("the environment variable {name} is not set, and directory.{member} says that the secret is there"),
-                    format!("set {name} for this command, without it landing in the shell's history (`read -rs {name}; export {name}`), or keep the secret in Secrets Manager or SSM"),
+                    format!("set {name} for this command, without it landing in the shell's history (`IFS= read -rs {name}; export {name}`), or keep the secret in Secrets Manager or SSM"),
                 )
             })?;
         values.insert(name.clone(), value);

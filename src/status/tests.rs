@@ -1,3 +1,5 @@
+//! From the lines of a log and the configuration to the figures, and these on a terminal, as JSON and as a page.
+
 use super::*;
 use crate::ui::Styles;
 use crate::ui::status::{line, render, summary};

@@ -110,6 +110,8 @@ fn bad_credentials(aws: &AwsError) -> &'static str {
     let code = aws.code.as_str();
     if aws.says("sso") || aws.says("SSO") {
         "the SSO session has expired: `aws sso login` (with the same --profile), then run the command again"
+    } else if aws.says("credentials-login") {
+        "profiles of `aws login` are not read here: let the AWS CLI hand their credentials over (`credential_process = aws configure export-credentials --profile NAME` in a profile of its own), and name that one with --profile"
     } else if aws.says("AssumeRole") {
         "the profile's role cannot be assumed; where it asks for MFA, let another tool answer (`aws configure export-credentials --profile NAME --format env`) and use what it prints"
     } else if code.contains("Skewed")

@@ -1,5 +1,5 @@
 //! The documentation tells the truth: its console blocks show what the program says, its configurations are valid, its links
-//! lead somewhere, and the tests it names exist.
+//! lead somewhere, the tests it names exist, and what the program or the handler's log says is explained.
 //!
 //! A console block is run line by line, each file in a corner of its own. What differs from run to run (ids, times) is written
 //! as in [`steady`]. `UPDATE_TRANSCRIPTS=1 cargo test -p jane-migrate --test it docs` writes what the program says into the blocks.
@@ -10,10 +10,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use jane_migrate::cli::Cli;
-use jane_migrate_sandbox::{Callers, Options, Sandbox, Venv};
 use serde_json::json;
 
-use crate::support::{Corner, REGION, cache};
+use crate::support::{Corner, REGION};
 
 /// What the pages call the pool, the account, and the web and the mobile client.
 const POOL: &str = "us-west-2_AbC123456";
@@ -292,50 +291,6 @@ fn every_command_in_the_documentation_is_understood() {
     assert!(seen > 15, "there are commands: {seen}");
 }
 
-/// The script for a live account, with the AWS CLI, where callers are checked as on AWS.
-#[tokio::test]
-async fn the_live_check_passes_in_the_sandbox_and_leaves_nothing() {
-    let options = Options {
-        cache_dir: cache(),
-        callers: Callers::Checked,
-        ..Options::default()
-    };
-    let sandbox = Sandbox::start(&options).await.expect("a sandbox");
-    let cli = Venv::install(&cache(), "awscli-1.46.2", "awscli==1.46.2", &|_| ())
-        .await
-        .expect("the AWS CLI");
-    let corner = Corner::at(sandbox.endpoint()).await;
-    let bin = cli.python().parent().expect("a folder").to_owned();
-    // The emulator does not know what these two are about, and asks for them on `*`. AWS does know.
-    let widen = r#"jane-migrate() { command jane-migrate "$@" | if [[ "$1" == policy ]]; then python3 -c '
-import json, sys
-d = json.load(sys.stdin)
-blurred = [a for a in ("logs:DescribeLogGroups", "lambda:CreateFunction") if any(a in s["Action"] for s in d["Statement"])]
-d["Statement"].append({"Effect": "Allow", "Action": blurred, "Resource": "*"})
-print(json.dumps(d))'; else cat; fi; }; export -f jane-migrate; "#;
-    let script = root().join("docs/live-check.sh");
-    let line = format!(
-        "{widen} export PATH=\"$PATH:{}\"; bash '{}'",
-        bin.display(),
-        script.display()
-    );
-    let output = corner
-        .shell(&line)
-        .envs([("AWS_REGION", REGION), ("SETTLE", "0")])
-        .output()
-        .await
-        .expect("a shell");
-    let said = String::from_utf8_lossy(&output.stdout);
-    let complained = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}\n{complained}");
-    assert!(said.contains("Everything was as expected."), "{said}");
-    let pools = corner
-        .cognito("ListUserPools", json!({ "MaxResults": 60 }))
-        .await;
-    assert_eq!(pools["UserPools"], json!([]), "{said}");
-    sandbox.stop().await.expect("stopped");
-}
-
 /// The anchor that a heading gets: lower case, spaces as hyphens, without punctuation.
 fn anchor(heading: &str) -> String {
     heading
@@ -373,7 +328,14 @@ fn every_link_leads_somewhere() {
         let text = prose(&read(&page));
         for part in text.split("](").skip(1) {
             let link = part.split(')').next().unwrap_or_default();
+            // Whether somebody else's page is still there is not for a test to depend on.
             if link.starts_with("https://") {
+                if !link
+                    .parse()
+                    .is_ok_and(|uri: hyper::Uri| uri.host().is_some_and(|host| host.contains('.')))
+                {
+                    dead.push(format!("{}: {link}", page.display()));
+                }
                 continue;
             }
             let (file, wanted) = link.split_once('#').unwrap_or((link, ""));
@@ -398,11 +360,12 @@ fn every_link_leads_somewhere() {
     assert!(dead.is_empty(), "{dead:#?}");
 }
 
-/// The words by which errors are looked up stand in the program, or in the sandbox in AWS's place.
+/// The words by which errors are looked up stand in the program, in a transcript of it, or in the sandbox in AWS's place.
 #[test]
 fn every_error_that_is_explained_exists() {
     let mut code = String::new();
     sources(root(), &mut code);
+    code.extend(transcripts().into_iter().map(|(_, told)| told));
     // What rustfmt broke apart in the sources is one text to the reader.
     let code: String = code
         .split_whitespace()
@@ -410,11 +373,11 @@ fn every_error_that_is_explained_exists() {
         .join(" ")
         .replace("\\ ", "");
     let page = read(Path::new("docs/troubleshooting.md"));
-    let explained = page.split("## When deploying").nth(1).expect("a chapter");
+    // What apps are told is Cognito's.
+    let (_, explained) = page.split_once("## Credentials").expect("a chapter");
     let mut missing = Vec::new();
-    for row in explained.lines().filter(|line| line.starts_with("| ")) {
-        let cell = row.split('|').nth(1).unwrap_or_default();
-        for words in cell.split('`').skip(1).step_by(2) {
+    for cell in first_cells(explained) {
+        for words in between(cell, '`') {
             for part in words.split("...").map(str::trim) {
                 let word = part.strip_suffix("Exception").unwrap_or(part);
                 if !code.contains(word) {
@@ -424,6 +387,122 @@ fn every_error_that_is_explained_exists() {
         }
     }
     assert!(missing.is_empty(), "nothing says {missing:#?}");
+}
+
+/// What the program says of its likeliest failures, by name.
+fn transcripts() -> Vec<(String, String)> {
+    fs::read_dir(root().join("tests/it/transcripts/errors"))
+        .expect("a folder")
+        .map(|entry| {
+            let path = entry.expect("an entry").path();
+            let name = path.file_stem().unwrap_or_default().to_string_lossy();
+            (
+                name.into_owned(),
+                fs::read_to_string(&path).expect("a transcript"),
+            )
+        })
+        .collect()
+}
+
+/// The first cells of the rows of a page's tables.
+fn first_cells(page: &str) -> impl Iterator<Item = &str> {
+    page.lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split('|').next())
+        .map(str::trim)
+}
+
+/// What stands between pairs of a mark.
+fn between(text: &str, mark: char) -> impl Iterator<Item = &str> {
+    text.split(mark).skip(1).step_by(2)
+}
+
+/// Whoever has an error on the screen finds it by its words: one of a row's in `code`, and one of those in *italics*, which tell
+/// errors apart that begin alike.
+#[test]
+fn every_error_of_the_transcripts_is_explained() {
+    let page = read(Path::new("docs/troubleshooting.md"));
+    let (_, page) = page.split_once("## Credentials").expect("a chapter");
+    let mut missing = Vec::new();
+    for (name, told) in transcripts() {
+        let error = told.split("\nhint:").next().unwrap_or_default();
+        let explained = first_cells(page).any(|cell| {
+            let prose: String = cell.split('`').step_by(2).collect();
+            let (code, italics): (Vec<&str>, Vec<&str>) =
+                (between(cell, '`').collect(), between(&prose, '*').collect());
+            let said = |words: &Vec<&str>| {
+                words.is_empty()
+                    || words
+                        .iter()
+                        .any(|words| words.split("...").all(|part| error.contains(part.trim())))
+            };
+            code.len() + italics.len() > 0 && said(&code) && said(&italics)
+        });
+        if !explained {
+            missing.push(name);
+        }
+    }
+    assert!(
+        missing.is_empty(),
+        "docs/troubleshooting.md has no row for {missing:#?}"
+    );
+}
+
+/// Of each line of the handler's log the operator learns what it means.
+#[test]
+fn every_outcome_and_every_reason_is_explained() {
+    let outcomes = read(Path::new("handler/src/outcome.rs"));
+    let (_, outcomes) = outcomes
+        .split_once("fn as_str")
+        .expect("the outcomes' names");
+    let (outcomes, _) = outcomes.split_once("\n}").expect("their end");
+    let outcomes: BTreeSet<&str> = between(outcomes, '"').collect();
+    let mut code = String::new();
+    sources(&root().join("handler/src"), &mut code);
+    let reasons: BTreeSet<&str> = code
+        .split("Unavailable(")
+        .skip(1)
+        .flat_map(|rest| between(in_parentheses(rest), '"'))
+        .chain(
+            code.split("reason: Some(")
+                .skip(1)
+                .flat_map(|rest| between(in_parentheses(rest), '"')),
+        )
+        .collect();
+    assert!(
+        outcomes.len() > 10 && reasons.len() > 10,
+        "{outcomes:?} {reasons:?}"
+    );
+
+    let page = read(Path::new("docs/while-it-runs.md"));
+    let explained = |from: &str, to: &str| -> BTreeSet<String> {
+        let (_, table) = page.split_once(from).expect("a table");
+        let (table, _) = table.split_once(to).expect("its end");
+        first_cells(table)
+            .filter_map(|cell| Some(cell.strip_prefix('`')?.strip_suffix('`')?.to_owned()))
+            .collect()
+    };
+    let all = |names: &BTreeSet<&str>| -> BTreeSet<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    };
+    assert_eq!(explained("\nOutcomes:", "\nReasons:"), all(&outcomes));
+    assert_eq!(explained("\nReasons:", "\n## "), all(&reasons));
+    let map = read(Path::new("ARCHITECTURE.md"));
+    for outcome in outcomes {
+        assert!(
+            map.contains(&format!("`{outcome}`")),
+            "ARCHITECTURE.md lacks {outcome}"
+        );
+    }
+}
+
+/// What stands before the parenthesis that closes the one in front of the text.
+fn in_parentheses(text: &str) -> &str {
+    let mut open = 1;
+    let end = text.find(|c| {
+        open += i32::from(c == '(') - i32::from(c == ')');
+        open == 0
+    });
+    &text[..end.unwrap_or(text.len())]
 }
 
 /// All of the project's Rust, as one text.
@@ -447,10 +526,7 @@ fn every_test_that_is_named_exists() {
         .split(|c: char| !(c.is_alphanumeric() || c == '_'))
         .collect();
     let text = read(Path::new("docs/security.md"));
-    let named: Vec<&str> = text
-        .split('`')
-        .skip(1)
-        .step_by(2)
+    let named: Vec<&str> = between(&text, '`')
         .filter(|name| {
             name.contains('_') && name.chars().all(|c| c.is_ascii_lowercase() || c == '_')
         })

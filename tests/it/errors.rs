@@ -88,6 +88,7 @@ async fn who_asks() {
         "[profile shop]\nsso_session = shop\nsso_account_id = 123456789012\nsso_role_name = Operator\n\
          [sso-session shop]\nsso_region = us-west-2\nsso_start_url = https://shop.example.com/start\n\
          [profile guarded]\nrole_arn = arn:aws:iam::123456789012:role/operator\nsource_profile = base\nmfa_serial = arn:aws:iam::123456789012:mfa/ada\n\
+         [profile laptop]\nlogin_session = arn:aws:iam::123456789012:user/ada\n\
          [profile base]\naws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = secret\n",
     )
     .expect("written");
@@ -113,6 +114,10 @@ async fn who_asks() {
         .run(&[&plan[..], &["--profile", "nobody"]].concat())
         .await;
     assert_told("no-such-profile", &ran, &corner, &pool);
+    let ran = corner
+        .run(&[&plan[..], &["--profile", "laptop"]].concat())
+        .await;
+    assert_told("login-profile", &ran, &corner, &pool);
     let denied = "User: arn:aws:iam::123456789012:user/ada is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::123456789012:role/operator";
     let proxy = refusing(&corner, "AssumeRole", 403, "AccessDenied", denied).await;
     let url = proxy.url();

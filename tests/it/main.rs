@@ -7,6 +7,7 @@ mod errors;
 mod help;
 mod init;
 mod life;
+mod live_check;
 mod many;
 mod plan;
 mod policy;

@@ -1,0 +1,70 @@
+//! `docs/live-check.sh`, the script for a live account, run with the AWS CLI in a sandbox where callers are checked as on AWS.
+//! What it shows beyond that is Cognito's.
+
+use std::path::Path;
+
+use jane_migrate_sandbox::{Callers, Options, Sandbox, Venv};
+use serde_json::json;
+
+use crate::support::{Corner, REGION, Ran, cache};
+
+#[tokio::test]
+async fn it_passes_in_the_sandbox_asks_first_and_leaves_nothing() {
+    let options = Options {
+        cache_dir: cache(),
+        callers: Callers::Checked,
+        ..Options::default()
+    };
+    let sandbox = Sandbox::start(&options).await.expect("a sandbox");
+    let cli = Venv::install(&cache(), "awscli-1.46.2", "awscli==1.46.2", &|_| ())
+        .await
+        .expect("the AWS CLI");
+    let corner = Corner::at(sandbox.endpoint()).await;
+    let bin = cli.python().parent().expect("a folder").to_owned();
+    // The emulator does not know what these two are about, and asks for them on `*`. AWS does know.
+    let widen = r#"jane-migrate() { command jane-migrate "$@" | if [[ "$1" == policy ]]; then python3 -c '
+import json, sys
+d = json.load(sys.stdin)
+blurred = [a for a in ("logs:DescribeLogGroups", "lambda:CreateFunction") if any(a in s["Action"] for s in d["Statement"])]
+d["Statement"].append({"Effect": "Allow", "Action": blurred, "Resource": "*"})
+print(json.dumps(d))'; else cat; fi; }; export -f jane-migrate; "#;
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/live-check.sh");
+    let check = async |before: &str, account: &str| {
+        let mut command = corner.shell(&format!(
+            "{before} export PATH=\"$PATH:{}\"; bash '{}'",
+            bin.display(),
+            script.display()
+        ));
+        command.envs([
+            ("AWS_REGION", REGION),
+            ("SETTLE", "0"),
+            ("ACCOUNT", account),
+        ]);
+        Ran::of(command).await
+    };
+    for (another, told) in [
+        ("", format!("say ACCOUNT={}", corner.account)),
+        ("210987654321", "ACCOUNT says 210987654321".into()),
+    ] {
+        let ran = check("", another).await.ended(1);
+        assert!(
+            ran.stderr.contains(&told) && ran.stdout.contains("This is NOT AWS"),
+            "{ran:#?}"
+        );
+        assert!(!ran.stdout.contains("== "), "nothing was begun: {ran:#?}");
+    }
+    // As where it is interrupted while a pool is made: the pool is there, and its id was never told.
+    let lost = r#"aws() { if [[ $2 == create-user-pool ]]; then command aws "$@" >/dev/null; return 1; fi; command aws "$@"; }; export -f aws; "#;
+    for (before, code, told) in [
+        (lost, 1, "Taking everything away"),
+        (widen, 0, "Everything was as expected."),
+    ] {
+        let ran = check(before, &corner.account).await.ended(code);
+        assert!(ran.stdout.contains(told), "{ran:#?}");
+        let pools = corner
+            .cognito("ListUserPools", json!({ "MaxResults": 60 }))
+            .await;
+        assert_eq!(pools["UserPools"], json!([]), "{ran:#?}");
+    }
+    sandbox.stop().await.expect("stopped");
+}
