@@ -70,12 +70,6 @@ impl Service {
         })
     }
 
-    /// The same service at another endpoint: an emulator that a command line names.
-    pub fn at(self, endpoint: &str) -> Option<Self> {
-        let endpoint = endpoint.parse().ok()?;
-        Some(Self { endpoint, ..self })
-    }
-
     /// A signed request. The header fields are given in lower case, and signed with the others.
     pub fn request(
         &self,

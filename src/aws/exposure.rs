@@ -1,11 +1,11 @@
 //! Other ways to a function than its trigger, and places where its events end up: URLs, aliases, versions, event sources,
 //! destinations, subscriptions of its log. Reads only; `verify` decides what of it is wrong.
 
-use aws_sdk_cloudwatchlogs::types::PolicyType;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::error::During;
 use super::lambda::configured;
+use super::logs::text;
 use super::{Aws, AwsError, Found};
 use crate::resources::ObservedFunction;
 
@@ -246,23 +246,18 @@ impl Aws {
 
     /// Who is sent the lines of a log group.
     pub async fn log_subscriptions(&self, group: &str) -> Result<Vec<Subscription>, AwsError> {
-        let answer = self
-            .logs
-            .describe_subscription_filters()
-            .log_group_name(group)
-            .into_paginator()
-            .items()
-            .send()
-            .collect::<Result<Vec<_>, _>>()
-            .await
-            .during("logs:DescribeSubscriptionFilters")
-            .found()?;
-        Ok(answer
-            .unwrap_or_default()
-            .into_iter()
+        let filters = self
+            .logs_pages(
+                "logs:DescribeSubscriptionFilters",
+                json!({ "logGroupName": group }),
+                "subscriptionFilters",
+            )
+            .await?;
+        Ok(filters
+            .iter()
             .map(|filter| Subscription {
-                name: filter.filter_name.unwrap_or_default(),
-                destination: filter.destination_arn.unwrap_or_default(),
+                name: text(filter, "filterName"),
+                destination: text(filter, "destinationArn"),
                 except: Vec::new(),
             })
             .collect())
@@ -270,30 +265,25 @@ impl Aws {
 
     /// Who is sent the lines of every log group of the account.
     pub async fn account_log_subscriptions(&self) -> Result<Vec<Subscription>, AwsError> {
-        let answer = self
-            .logs
-            .describe_account_policies()
-            .policy_type(PolicyType::SubscriptionFilterPolicy)
-            .send()
-            .await
-            .during("logs:DescribeAccountPolicies")
-            .found()?;
-        let policies = answer.and_then(|answer| answer.account_policies);
+        let policies = self
+            .logs_pages(
+                "logs:DescribeAccountPolicies",
+                json!({ "policyType": "SUBSCRIPTION_FILTER_POLICY" }),
+                "accountPolicies",
+            )
+            .await?;
         Ok(policies
-            .unwrap_or_default()
-            .into_iter()
+            .iter()
             .map(|policy| {
-                let document: Value = policy
-                    .policy_document()
-                    .and_then(|document| serde_json::from_str(document).ok())
-                    .unwrap_or_default();
+                let document: Value =
+                    serde_json::from_str(&text(policy, "policyDocument")).unwrap_or_default();
                 Subscription {
                     destination: document["DestinationArn"]
                         .as_str()
                         .unwrap_or("a destination of the account")
                         .to_owned(),
-                    except: left_out(policy.selection_criteria().unwrap_or_default()),
-                    name: policy.policy_name.unwrap_or_default(),
+                    except: left_out(&text(policy, "selectionCriteria")),
+                    name: text(policy, "policyName"),
                 }
             })
             .collect())

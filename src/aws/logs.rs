@@ -4,12 +4,18 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use aws_sdk_cloudwatchlogs::operation::filter_log_events::builders::FilterLogEventsFluentBuilder;
-use aws_sdk_cloudwatchlogs::types::QueryStatus;
+use serde_json::{Value, json};
 
-use super::error::During;
+use super::service::Service;
 use super::{Aws, AwsError, Found, Kind};
 use crate::resources::{LogGroup, Tags};
+
+const LOGS: Service = Service {
+    signed_as: "logs",
+    id: "CloudWatch Logs",
+    json: "1.1",
+    target: "Logs_20140328",
+};
 
 /// One row of a query's answer: values by column, as text. A column without a value is not there.
 pub type Row = BTreeMap<String, String>;
@@ -40,94 +46,67 @@ impl Aws {
         name: &str,
     ) -> Result<Option<(LogGroup, String)>, AwsError> {
         // The prefix matches longer names too; ours sorts first among them.
-        let groups = self
-            .logs
-            .describe_log_groups()
-            .log_group_name_prefix(name)
-            .send()
+        let query = json!({ "logGroupNamePrefix": name });
+        let answer = self
+            .ask_logs("logs:DescribeLogGroups", query)
             .await
-            .during("logs:DescribeLogGroups")
             .found()?
-            .and_then(|answer| answer.log_groups)
             .unwrap_or_default();
-        Ok(groups
-            .into_iter()
-            .find(|group| group.log_group_name() == Some(name))
-            .map(|group| {
-                let settings = LogGroup {
-                    name: name.to_owned(),
-                    retention_days: group
-                        .retention_in_days
-                        .and_then(|days| days.try_into().ok()),
-                    created_ms: group.creation_time,
-                    tags: Tags::new(),
-                };
-                (settings, group.arn.unwrap_or_default())
-            }))
+        let group = listed(&answer, "logGroups").find(|group| group["logGroupName"] == name);
+        Ok(group.map(|group| {
+            let settings = LogGroup {
+                name: name.to_owned(),
+                retention_days: group["retentionInDays"]
+                    .as_u64()
+                    .and_then(|days| days.try_into().ok()),
+                created_ms: group["creationTime"].as_i64(),
+                tags: Tags::new(),
+            };
+            (settings, text(group, "arn"))
+        }))
     }
 
     /// The same log group with its tags. `arn` is its ARN without `:*`, as the tagging calls want it.
     pub async fn with_tags(&self, group: LogGroup, arn: &str) -> Result<LogGroup, AwsError> {
-        let tags = self
-            .logs
-            .list_tags_for_resource()
-            .resource_arn(arn)
-            .send()
+        let answer = self
+            .ask_logs("logs:ListTagsForResource", json!({ "resourceArn": arn }))
             .await
-            .during("logs:ListTagsForResource")
             .found()?
-            .and_then(|answer| answer.tags)
             .unwrap_or_default();
+        let tags = answer["tags"].as_object().into_iter().flatten();
         Ok(LogGroup {
-            tags: tags.into_iter().collect(),
+            tags: tags
+                .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+                .collect(),
             ..group
         })
     }
 
     /// Makes the log group, with its tags.
     pub async fn create_log_group(&self, group: &LogGroup) -> Result<(), AwsError> {
-        self.logs
-            .create_log_group()
-            .log_group_name(&group.name)
-            .set_tags(Some(group.tags.clone().into_iter().collect()))
-            .send()
-            .await
-            .during("logs:CreateLogGroup")?;
+        let new = json!({ "logGroupName": group.name, "tags": group.tags });
+        self.ask_logs("logs:CreateLogGroup", new).await?;
         Ok(())
     }
 
     /// Adds tags to the log group.
     pub async fn tag_log_group(&self, arn: &str, tags: &Tags) -> Result<(), AwsError> {
-        self.logs
-            .tag_resource()
-            .resource_arn(arn)
-            .set_tags(Some(tags.clone().into_iter().collect()))
-            .send()
-            .await
-            .during("logs:TagResource")?;
+        let added = json!({ "resourceArn": arn, "tags": tags });
+        self.ask_logs("logs:TagResource", added).await?;
         Ok(())
     }
 
     /// Sets how many days events are kept.
     pub async fn keep_logs(&self, name: &str, days: u32) -> Result<(), AwsError> {
-        self.logs
-            .put_retention_policy()
-            .log_group_name(name)
-            .retention_in_days(days.try_into().unwrap_or(i32::MAX))
-            .send()
-            .await
-            .during("logs:PutRetentionPolicy")?;
+        let policy = json!({ "logGroupName": name, "retentionInDays": days });
+        self.ask_logs("logs:PutRetentionPolicy", policy).await?;
         Ok(())
     }
 
     /// Deletes the log group; one that is gone already is no error.
     pub async fn delete_log_group(&self, name: &str) -> Result<(), AwsError> {
-        self.logs
-            .delete_log_group()
-            .log_group_name(name)
-            .send()
+        self.ask_logs("logs:DeleteLogGroup", json!({ "logGroupName": name }))
             .await
-            .during("logs:DeleteLogGroup")
             .found()?;
         Ok(())
     }
@@ -141,9 +120,8 @@ impl Aws {
         until_ms: i64,
         mut each: impl FnMut(i64, &str),
     ) -> Result<(), AwsError> {
-        let call = self.logs.filter_log_events().log_group_name(group);
-        let call = call.start_time(since_ms).end_time(until_ms);
-        pages(call, |at, message| {
+        let query = json!({ "logGroupName": group, "startTime": since_ms, "endTime": until_ms });
+        self.events(query, |at, message| {
             each(at, message);
             ControlFlow::Continue(())
         })
@@ -159,10 +137,10 @@ impl Aws {
         since_ms: i64,
         matches: impl Fn(&str) -> bool,
     ) -> Result<Option<i64>, AwsError> {
-        let call = self.logs.filter_log_events().log_group_name(group);
-        let call = call.filter_pattern(pattern).start_time(since_ms);
+        let query =
+            json!({ "logGroupName": group, "filterPattern": pattern, "startTime": since_ms });
         let mut found = None;
-        pages(call, |at, message| {
+        self.events(query, |at, message| {
             if !matches(message) {
                 return ControlFlow::Continue(());
             }
@@ -183,49 +161,30 @@ impl Aws {
         until_ms: i64,
     ) -> Result<Vec<Row>, AwsError> {
         const ACTION: &str = "logs:GetQueryResults";
-        let Some(started) = self
-            .logs
-            .start_query()
-            .log_group_name(group)
-            .query_string(query)
-            .start_time(since_ms.div_euclid(1000))
-            .end_time(until_ms.div_euclid(1000))
-            .limit(10_000)
-            .send()
-            .await
-            .during("logs:StartQuery")
-            .found()?
-        else {
+        let asked = json!({
+            "logGroupName": group,
+            "queryString": query,
+            "startTime": since_ms.div_euclid(1000),
+            "endTime": until_ms.div_euclid(1000),
+            "limit": 10_000,
+        });
+        let Some(started) = self.ask_logs("logs:StartQuery", asked).await.found()? else {
             return Ok(Vec::new());
         };
-        let id = started.query_id.unwrap_or_default();
+        let mut query = json!({ "queryId": started["queryId"] });
         let mut pause = Duration::from_millis(100);
         let mut rows = Vec::new();
-        let mut next = None;
         loop {
-            let answer = self
-                .logs
-                .get_query_results()
-                .query_id(&id)
-                .set_next_token(next.clone())
-                .send()
-                .await
-                .during(ACTION)?;
-            match answer.status() {
-                Some(QueryStatus::Complete) => {
-                    rows.extend(answer.results().iter().map(|fields| {
-                        fields
-                            .iter()
-                            .filter_map(|field| Some((field.field.clone()?, field.value.clone()?)))
-                            .filter(|(_, value)| !value.is_empty())
-                            .collect::<Row>()
-                    }));
-                    next = answer.next_token;
-                    if next.is_none() {
-                        return Ok(rows);
+            let answer = self.ask_logs(ACTION, query.clone()).await?;
+            match answer["status"].as_str() {
+                Some("Complete") => {
+                    rows.extend(listed(&answer, "results").map(row));
+                    match next_page(&answer, &mut query) {
+                        true => continue,
+                        false => return Ok(rows),
                     }
                 }
-                Some(QueryStatus::Scheduled | QueryStatus::Running) | None => {
+                Some("Scheduled" | "Running") | None => {
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_secs(1));
                 }
@@ -234,42 +193,94 @@ impl Aws {
                         action: ACTION,
                         kind: Kind::Refused,
                         code: "query not answered".into(),
-                        message: format!("the query ended as {}", other.as_str()),
+                        message: format!("the query ended as {other}"),
                         request_id: None,
                     });
                 }
             }
         }
     }
-}
 
-/// Reads page after page, and hands over each event's time and message until there is no more to read or wanted. A log group that
-/// is not there has none.
-async fn pages(
-    call: FilterLogEventsFluentBuilder,
-    mut each: impl FnMut(i64, &str) -> ControlFlow<()>,
-) -> Result<(), AwsError> {
-    let mut next = None;
-    loop {
-        let Some(page) = call
-            .clone()
-            .set_next_token(next)
-            .send()
-            .await
-            .during("logs:FilterLogEvents")
-            .found()?
-        else {
-            return Ok(());
-        };
-        for event in page.events() {
-            let message = event.message().unwrap_or_default();
-            if each(event.timestamp().unwrap_or_default(), message).is_break() {
+    /// Reads page after page, and hands over each event's time and message until there is no more to read or wanted. A log group
+    /// that is not there has none.
+    async fn events(
+        &self,
+        mut query: Value,
+        mut each: impl FnMut(i64, &str) -> ControlFlow<()>,
+    ) -> Result<(), AwsError> {
+        loop {
+            let Some(page) = self
+                .ask_logs("logs:FilterLogEvents", query.clone())
+                .await
+                .found()?
+            else {
+                return Ok(());
+            };
+            for event in listed(&page, "events") {
+                let at = event["timestamp"].as_i64().unwrap_or_default();
+                if each(at, event["message"].as_str().unwrap_or_default()).is_break() {
+                    return Ok(());
+                }
+            }
+            if !next_page(&page, &mut query) {
                 return Ok(());
             }
         }
-        next = page.next_token;
-        if next.is_none() {
-            return Ok(());
+    }
+
+    /// What is listed under `member`, on all pages. Of a log group that is not there, nothing is.
+    pub(super) async fn logs_pages(
+        &self,
+        action: &'static str,
+        mut query: Value,
+        member: &str,
+    ) -> Result<Vec<Value>, AwsError> {
+        let mut all = Vec::new();
+        loop {
+            let Some(mut page) = self.ask_logs(action, query.clone()).await.found()? else {
+                return Ok(all);
+            };
+            if let Some(page) = page[member].as_array_mut() {
+                all.append(page);
+            }
+            if !next_page(&page, &mut query) {
+                return Ok(all);
+            }
         }
     }
+
+    async fn ask_logs(&self, action: &'static str, body: Value) -> Result<Value, AwsError> {
+        let region = self.config.region().map_or("", |region| region.as_ref());
+        self.ask(&LOGS, action, region, body).await
+    }
+}
+
+/// Makes the query that of the next page, where there is one.
+fn next_page(page: &Value, query: &mut Value) -> bool {
+    match page["nextToken"].as_str() {
+        Some(next) => {
+            query["nextToken"] = next.into();
+            true
+        }
+        None => false,
+    }
+}
+
+fn listed<'a>(answer: &'a Value, member: &str) -> impl Iterator<Item = &'a Value> {
+    answer[member].as_array().into_iter().flatten()
+}
+
+/// A member that is a text, empty where it is absent.
+pub(super) fn text(answer: &Value, member: &str) -> String {
+    answer[member].as_str().unwrap_or_default().to_owned()
+}
+
+fn row(fields: &Value) -> Row {
+    fields
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|field| (text(field, "field"), text(field, "value")))
+        .filter(|(_, value)| !value.is_empty())
+        .collect()
 }

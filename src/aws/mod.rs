@@ -10,10 +10,12 @@ pub mod exposure;
 pub mod iam;
 pub mod lambda;
 pub mod logs;
+pub mod metrics;
 mod pace;
 mod raw;
 mod retry;
-pub mod signed;
+pub mod secrets;
+mod service;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,8 +23,7 @@ use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
-use aws_sdk_cognitoidentityprovider::config::retry::{RetryPartition, TokenBucket};
+use aws_credential_types::provider::ProvideCredentials;
 use aws_smithy_http_client::{Builder, Connector, proxy::ProxyConfig, tls};
 use aws_smithy_runtime_api::client::http::{
     HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
@@ -76,10 +77,9 @@ pub struct Aws {
     cognito: aws_sdk_cognitoidentityprovider::Client,
     lambda: aws_sdk_lambda::Client,
     iam: aws_sdk_iam::Client,
-    logs: aws_sdk_cloudwatchlogs::Client,
-    credentials: Option<SharedCredentialsProvider>,
-    endpoint: Option<String>,
-    /// What calls without the SDK leave by, on connections that are kept.
+    /// What services without a client of their own are asked by.
+    config: SdkConfig,
+    /// What is fetched without the SDK leaves by this, on connections that are kept.
     http: SharedHttpConnector,
     /// An upload is in memory several times over while it is encoded and sent.
     uploads: Arc<Semaphore>,
@@ -122,46 +122,26 @@ impl Aws {
     }
 
     fn of(config: &SdkConfig) -> Self {
-        // The SDK shares out a hundred retries among all that a process does, and then gives up on the first throttled call. Two
-        // hundred pools need more; each call's attempts are bounded, and the rate adapts.
-        let retries = |service| {
-            RetryPartition::custom(service)
-                .token_bucket(TokenBucket::unlimited())
-                .build()
-        };
-        // What is asked without the SDK finds the environment's endpoints by itself, those of single services first.
-        let environment = std::env::var("AWS_ENDPOINT_URL").ok();
-        let endpoint = config
-            .endpoint_url()
-            .filter(|url| environment.as_deref() != Some(*url))
-            .map(str::to_owned);
         Self {
             cognito: aws_sdk_cognitoidentityprovider::Client::from_conf(
                 aws_sdk_cognitoidentityprovider::config::Builder::from(config)
-                    .retry_partition(retries("cognito-idp"))
+                    .retry_partition(retry::unlimited("cognito-idp"))
                     .retry_classifier(retry::Unreadable)
                     .build(),
             ),
             lambda: aws_sdk_lambda::Client::from_conf(
                 aws_sdk_lambda::config::Builder::from(config)
-                    .retry_partition(retries("lambda"))
+                    .retry_partition(retry::unlimited("lambda"))
                     .retry_classifier(retry::Unreadable)
                     .build(),
             ),
             iam: aws_sdk_iam::Client::from_conf(
                 aws_sdk_iam::config::Builder::from(config)
-                    .retry_partition(retries("iam"))
+                    .retry_partition(retry::unlimited("iam"))
                     .retry_classifier(retry::Unreadable)
                     .build(),
             ),
-            logs: aws_sdk_cloudwatchlogs::Client::from_conf(
-                aws_sdk_cloudwatchlogs::config::Builder::from(config)
-                    .retry_partition(retries("logs"))
-                    .retry_classifier(retry::Unreadable)
-                    .build(),
-            ),
-            credentials: config.credentials_provider(),
-            endpoint,
+            config: config.clone(),
             http: SharedHttpConnector::new(connector(None, None)),
             uploads: Arc::new(Semaphore::new(UPLOADS)),
         }
@@ -172,16 +152,11 @@ impl Aws {
         retry::attempts()
     }
 
-    /// The one endpoint of every service, where a flag or a profile names one.
-    pub fn endpoint(&self) -> Option<&str> {
-        self.endpoint.as_deref()
-    }
-
     /// The caller's credentials as the handler's own signing takes them, to read the directory's secret as the handler does.
     pub async fn credentials(&self) -> Option<Credentials> {
         let credentials = self
-            .credentials
-            .as_ref()?
+            .config
+            .credentials_provider()?
             .provide_credentials()
             .await
             .ok()?;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
+use aws_smithy_runtime::client::retries::{RetryPartition, TokenBucket};
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{
     ClassifyRetry, RetryAction, RetryClassifierPriority,
@@ -28,6 +29,14 @@ pub(super) fn mode() -> RetryConfig {
         Ok("adaptive") => RetryConfig::adaptive(),
         _ => RetryConfig::standard(),
     }
+}
+
+/// The SDK shares out a hundred retries among all that a process does, and then gives up on the first throttled call. Two hundred
+/// pools need more; each call's attempts are bounded, and the rate adapts.
+pub(super) fn unlimited(service: &'static str) -> RetryPartition {
+    RetryPartition::custom(service)
+        .token_bucket(TokenBucket::unlimited())
+        .build()
 }
 
 /// Tries again when the answer cannot be read. Every call here may be made twice: reads anyway, and writes because what stands in

@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::evidence::{Evidence, KeptSecret, Read, Snapshot, Unread, deployed_config, qualifier};
 use super::{Check, Choice, checks, jane};
 use crate::aws::exposure::EventSource;
-use crate::aws::signed::Metrics;
+use crate::aws::metrics::Metrics;
 use crate::aws::{Aws, AwsError, Kind};
 use crate::document::{ClientDocument, PoolDocument};
 use crate::ids::{Names, PoolArn, PoolId, function_name, log_group_name};

@@ -6,7 +6,7 @@ use jane_migrate_config::{SETTINGS_VARIABLE, Secret};
 use serde_json::Value;
 
 use super::{Line, Obstacle, Said, Wrong, check, holds, unless, wrong};
-use crate::aws::signed::SecretPlace;
+use crate::aws::secrets::SecretPlace;
 use crate::finding::Severity::{Error, Warning};
 use crate::ids::PoolArn;
 use crate::plain::{self, is_secret};

@@ -1,0 +1,140 @@
+//! Where the directory's secret is kept, whether it is there, and what it holds where the directory itself is to be asked.
+
+use jane_migrate_config::Secret;
+use jane_migrate_handler::secrets;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use super::service::Service;
+use super::{Aws, AwsError, Found, Kind};
+
+const SECRETS_MANAGER: Service = Service {
+    signed_as: "secretsmanager",
+    id: "Secrets Manager",
+    json: "1.1",
+    target: "secretsmanager",
+};
+
+const SSM: Service = Service {
+    signed_as: "ssm",
+    id: "SSM",
+    json: "1.1",
+    target: "AmazonSSM",
+};
+
+const GET_PARAMETER: &str = "ssm:GetParameter";
+
+/// A place where a secret is kept, as its service describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretPlace {
+    /// It is to be deleted, and cannot be read any more.
+    pub deleted: bool,
+    /// Whether a key encrypts it; parameters need not be.
+    pub encrypted: bool,
+    /// That key, where it is not the service's own and the service tells.
+    pub key: Option<String>,
+    /// Regions that have a copy of it, each with a policy of its own.
+    pub copies: Vec<String>,
+}
+
+impl Aws {
+    /// Where the secret is kept. `None` where there is no such secret, or where it is in no service.
+    pub async fn secret_place(
+        &self,
+        secret: &Secret,
+        region: &str,
+    ) -> Result<Option<SecretPlace>, AwsError> {
+        match secret {
+            Secret::SecretsManager { arn, .. } => {
+                let described = self
+                    .ask(
+                        &SECRETS_MANAGER,
+                        "secretsmanager:DescribeSecret",
+                        region_of(arn, region),
+                        json!({ "SecretId": arn }),
+                    )
+                    .await
+                    .found()?;
+                Ok(described.map(|secret| SecretPlace {
+                    deleted: !secret["DeletedDate"].is_null(),
+                    encrypted: true,
+                    key: secret["KmsKeyId"]
+                        .as_str()
+                        .filter(|key| !key.ends_with("alias/aws/secretsmanager"))
+                        .map(str::to_owned),
+                    copies: secret["ReplicationStatus"]
+                        .as_array()
+                        .into_iter()
+                        .flatten()
+                        .filter_map(|copy| copy["Region"].as_str().map(str::to_owned))
+                        .collect(),
+                }))
+            }
+            Secret::Ssm { name, .. } => {
+                let query = json!({ "Name": name, "WithDecryption": false });
+                let parameter = self.ask(&SSM, GET_PARAMETER, region, query).await.found()?;
+                Ok(parameter.map(|answer| SecretPlace {
+                    deleted: false,
+                    encrypted: answer["Parameter"]["Type"] == "SecureString",
+                    key: None,
+                    copies: Vec::new(),
+                }))
+            }
+            Secret::Env(_) => Ok(None),
+        }
+    }
+
+    /// The resource policy of a secret of Secrets Manager; `Null` where it has none.
+    pub async fn secret_policy(&self, arn: &str, region: &str) -> Result<Value, AwsError> {
+        let query = json!({ "SecretId": arn });
+        let answer = self
+            .ask(
+                &SECRETS_MANAGER,
+                "secretsmanager:GetResourcePolicy",
+                region_of(arn, region),
+                query,
+            )
+            .await
+            .found()?
+            .unwrap_or_default();
+        Ok(answer["ResourcePolicy"]
+            .as_str()
+            .and_then(|policy| serde_json::from_str(policy).ok())
+            .unwrap_or_default())
+    }
+
+    /// The value of the secret, as the handler takes it out of the answer. `None` where it is in no service.
+    pub async fn secret_value(
+        &self,
+        secret: &Secret,
+        region: &str,
+    ) -> Result<Option<SecretString>, AwsError> {
+        let (service, action, region, query) = match secret {
+            Secret::SecretsManager { arn, .. } => (
+                &SECRETS_MANAGER,
+                "secretsmanager:GetSecretValue",
+                region_of(arn, region),
+                json!({ "SecretId": arn }),
+            ),
+            Secret::Ssm { name, .. } => {
+                let query = json!({ "Name": name, "WithDecryption": true });
+                (&SSM, GET_PARAMETER, region, query)
+            }
+            Secret::Env(_) => return Ok(None),
+        };
+        let answer = self.ask(service, action, region, query).await?;
+        let value = secrets::value(secret, &answer).map_err(|_| AwsError {
+            action,
+            kind: Kind::Refused,
+            code: "no such value".into(),
+            message: format!("there is no {secret}"),
+            request_id: None,
+        })?;
+        Ok(Some(value))
+    }
+}
+
+/// The Region an ARN names.
+fn region_of<'a>(arn: &'a str, fallback: &'a str) -> &'a str {
+    arn.split(':').nth(3).unwrap_or(fallback)
+}

@@ -1,0 +1,331 @@
+//! Services that are asked without an SDK crate of their own, because each would take a minute or more to compile for a handful
+//! of calls. The SDK's own runtime carries them: its credentials, signature, clock, timeouts and retries, and its endpoints. What
+//! is asked stands in `logs`, `exposure`, `secrets` and `metrics`.
+
+use std::fmt;
+
+use aws_config::{Region, SdkConfig};
+use aws_runtime::auth::SigV4OperationSigningConfig;
+use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
+use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
+use aws_runtime::service_clock_skew::{ServiceClockSkewClassifier, ServiceClockSkewInterceptor};
+use aws_sdk_lambda::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
+use aws_smithy_runtime::client::orchestrator::operation::Operation;
+use aws_smithy_runtime::client::retries::classifiers::{
+    HttpStatusCodeClassifier, TransientErrorClassifier,
+};
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::auth::AuthSchemeOptionResolverParams;
+use aws_smithy_runtime_api::client::auth::static_resolver::StaticAuthSchemeOptionResolver;
+use aws_smithy_runtime_api::client::orchestrator::{
+    HttpRequest, HttpResponse, OrchestratorError, SensitiveOutput,
+};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponentsBuilder;
+use aws_smithy_runtime_api::client::runtime_plugin::StaticRuntimePlugin;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::config_bag::Layer;
+use aws_smithy_types::error::ErrorMetadata;
+use aws_types::SigningName;
+use aws_types::region::SigningRegion;
+use aws_types::service_config::ServiceConfigKey;
+use serde_json::Value;
+
+use super::error::During;
+use super::{Aws, AwsError, Kind, retry};
+
+/// A service that takes JSON by POST and answers with JSON, and its names.
+#[derive(Debug)]
+pub(super) struct Service {
+    /// In signatures, and where its host begins.
+    pub signed_as: &'static str,
+    /// Where an endpoint is configured for it alone: in profiles, and in capitals after `AWS_ENDPOINT_URL_`.
+    pub id: &'static str,
+    /// The version of the protocol.
+    pub json: &'static str,
+    /// What stands before the operation in the header field that names it.
+    pub target: &'static str,
+}
+
+impl Aws {
+    /// Makes the call that the IAM `action` is named after. An answer without a body is `Null`.
+    pub(super) async fn ask(
+        &self,
+        service: &'static Service,
+        action: &'static str,
+        region: &str,
+        body: Value,
+    ) -> Result<Value, AwsError> {
+        let endpoint = endpoint(&self.config, service, region)
+            .await
+            .map_err(|error| AwsError {
+                action,
+                kind: Kind::Refused,
+                code: "request not made".into(),
+                message: error.to_string(),
+                request_id: None,
+            })?;
+        let name = action.rsplit(':').next().unwrap_or(action);
+        operation(&self.config, service, name, region, &endpoint)
+            .invoke(body)
+            .await
+            .during(action)
+            .map(|Answer(answer)| answer)
+    }
+}
+
+/// What was answered. Its `Debug` shows nothing: it may be a secret's value.
+struct Answer(Value);
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Answer")
+    }
+}
+
+/// What the SDK's clients are made of, for one call.
+fn operation(
+    config: &SdkConfig,
+    service: &'static Service,
+    name: &'static str,
+    region: &str,
+    endpoint: &str,
+) -> Operation<Value, Answer, ErrorMetadata> {
+    let mut settings = Layer::new(service.signed_as);
+    settings.store_put(SigningName::from_static(service.signed_as));
+    settings.store_put(SigningRegion::from(Region::new(region.to_owned())));
+    settings.store_put(SigV4OperationSigningConfig::default());
+    settings.store_put(AuthSchemeOptionResolverParams::new(()));
+    settings.store_put(retry::unlimited(service.signed_as));
+    settings.store_put(SensitiveOutput);
+    let mut components = RuntimeComponentsBuilder::new(service.signed_as)
+        .with_auth_scheme(SigV4AuthScheme::new())
+        .with_auth_scheme_option_resolver(Some(StaticAuthSchemeOptionResolver::new(vec![
+            SCHEME_ID,
+        ])))
+        // Credentials are fetched once for all clients.
+        .with_identity_cache(config.identity_cache())
+        .with_interceptor(ServiceClockSkewInterceptor::new())
+        .with_retry_classifier(retry::Unreadable)
+        .with_retry_classifier(HttpStatusCodeClassifier::default())
+        .with_retry_classifier(TransientErrorClassifier::<ErrorMetadata>::new())
+        .with_retry_classifier(AwsErrorCodeClassifier::<ErrorMetadata>::new())
+        .with_retry_classifier(ServiceClockSkewClassifier::<ErrorMetadata>::new());
+    if let Some(credentials) = config.credentials_provider() {
+        components.set_identity_resolver(SCHEME_ID, credentials);
+    }
+    let mut operation = Operation::builder()
+        .service_name(service.id)
+        .operation_name(name)
+        .endpoint_url(endpoint)
+        .with_connection_poisoning()
+        .runtime_plugin(
+            StaticRuntimePlugin::new()
+                .with_config(settings.freeze())
+                .with_runtime_components(components),
+        );
+    if let Some(behaviour) = config.behavior_version() {
+        operation = operation.behavior_version(behaviour);
+    }
+    if let Some(client) = config.http_client() {
+        operation = operation.http_client(client);
+    }
+    if let Some(retries) = config.retry_config() {
+        operation = operation.standard_retry(retries);
+    }
+    if let Some(timeouts) = config.timeout_config() {
+        operation = operation.timeout_config(timeouts.clone());
+    }
+    operation
+        .serializer(move |body: Value| request(service, name, &body))
+        .deserializer(answer)
+        .build()
+}
+
+fn request(service: &Service, name: &str, body: &Value) -> Result<HttpRequest, BoxError> {
+    let body = body.to_string();
+    let length = body.len();
+    let mut request = HttpRequest::new(SdkBody::from(body));
+    request.set_method("POST")?;
+    request.set_uri("/")?;
+    let headers = request.headers_mut();
+    let json = service.json;
+    headers.insert("content-type", format!("application/x-amz-json-{json}"));
+    headers.insert("content-length", length.to_string());
+    headers.insert("x-amz-target", format!("{}.{name}", service.target));
+    headers.insert(
+        "user-agent",
+        concat!("jane-migrate/", env!("CARGO_PKG_VERSION")),
+    );
+    Ok(request)
+}
+
+fn answer(answer: &HttpResponse) -> Result<Answer, OrchestratorError<ErrorMetadata>> {
+    let body = answer.body().bytes().unwrap_or_default();
+    if answer.status().is_success() {
+        return match body {
+            [] => Ok(Answer(Value::Null)),
+            _ => serde_json::from_slice(body)
+                .map(Answer)
+                .map_err(OrchestratorError::other),
+        };
+    }
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let member = |names: [&str; 2]| names.iter().find_map(|name| body[name].as_str());
+    let code = member(["__type", "code"]).or_else(|| answer.headers().get("x-amzn-errortype"));
+    let mut error = ErrorMetadata::builder();
+    if let Some(code) = code {
+        // `com.amazonaws.service#Code` in the body, `Code:http://...` in the header field.
+        let code = code.rsplit('#').next().unwrap_or(code);
+        error = error.code(code.split(':').next().unwrap_or(code));
+    }
+    if let Some(message) = member(["message", "Message"]) {
+        error = error.message(message);
+    }
+    Err(OrchestratorError::operation(error.build()))
+}
+
+/// Where the service is: where the environment or a profile puts it or all of AWS, or at AWS.
+async fn endpoint(config: &SdkConfig, service: &Service, region: &str) -> Result<String, BoxError> {
+    let key = ServiceConfigKey::builder()
+        .service_id(service.id)
+        .env("AWS_ENDPOINT_URL")
+        .profile("endpoint_url")
+        .build()?;
+    let own = || config.service_config()?.load_config(key);
+    let one = config.endpoint_url().map(str::to_owned);
+    // What a flag says holds for every service.
+    let configured = match config.get_origin("endpoint_url").is_client_config() {
+        true => one,
+        false => own().or(one),
+    };
+    match configured {
+        Some(url) => Ok(url),
+        None => {
+            at_aws(
+                service,
+                region,
+                config.use_fips().unwrap_or_default(),
+                config.use_dual_stack().unwrap_or_default(),
+            )
+            .await
+        }
+    }
+}
+
+/// As the SDK finds Lambda, which knows every partition; then what AWS's rules for these services have of their own.
+async fn at_aws(
+    service: &Service,
+    region: &str,
+    fips: bool,
+    dual_stack: bool,
+) -> Result<String, BoxError> {
+    let name = service.signed_as;
+    let secrets = name == "secretsmanager";
+    // Its one endpoint is dual-stack.
+    let dual_stack = dual_stack && !secrets;
+    // The plain endpoints of GovCloud are FIPS endpoints.
+    let fips = fips && (secrets || dual_stack || !region.starts_with("us-gov-"));
+    let params = Params::builder()
+        .region(region.to_owned())
+        .use_fips(fips)
+        .use_dual_stack(dual_stack)
+        .build()?;
+    let lambda = DefaultResolver::new().resolve_endpoint(&params).await?;
+    Ok(lambda.url().replacen("lambda", name, 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn host(name: &'static str, region: &str, fips: bool, dual_stack: bool) -> String {
+        let service = Service {
+            signed_as: name,
+            id: "",
+            json: "",
+            target: "",
+        };
+        let url = at_aws(&service, region, fips, dual_stack).await.unwrap();
+        url.strip_prefix("https://").unwrap().to_owned()
+    }
+
+    /// As botocore's rules say.
+    #[tokio::test]
+    async fn endpoints_are_those_of_the_services() {
+        for (service, region, fips, dual_stack, expected) in [
+            (
+                "logs",
+                "us-east-1",
+                false,
+                false,
+                "logs.us-east-1.amazonaws.com",
+            ),
+            (
+                "logs",
+                "us-east-1",
+                true,
+                false,
+                "logs-fips.us-east-1.amazonaws.com",
+            ),
+            ("logs", "eu-west-1", false, true, "logs.eu-west-1.api.aws"),
+            (
+                "logs",
+                "us-gov-west-1",
+                true,
+                false,
+                "logs.us-gov-west-1.amazonaws.com",
+            ),
+            (
+                "ssm",
+                "us-gov-east-1",
+                true,
+                false,
+                "ssm.us-gov-east-1.amazonaws.com",
+            ),
+            (
+                "ssm",
+                "cn-north-1",
+                false,
+                false,
+                "ssm.cn-north-1.amazonaws.com.cn",
+            ),
+            (
+                "monitoring",
+                "us-iso-east-1",
+                false,
+                false,
+                "monitoring.us-iso-east-1.c2s.ic.gov",
+            ),
+            (
+                "monitoring",
+                "us-west-2",
+                true,
+                true,
+                "monitoring-fips.us-west-2.api.aws",
+            ),
+            (
+                "secretsmanager",
+                "us-gov-west-1",
+                true,
+                false,
+                "secretsmanager-fips.us-gov-west-1.amazonaws.com",
+            ),
+            (
+                "secretsmanager",
+                "us-west-2",
+                false,
+                true,
+                "secretsmanager.us-west-2.amazonaws.com",
+            ),
+            (
+                "secretsmanager",
+                "eusc-de-east-1",
+                false,
+                false,
+                "secretsmanager.eusc-de-east-1.amazonaws.eu",
+            ),
+        ] {
+            assert_eq!(host(service, region, fips, dual_stack).await, expected);
+        }
+    }
+}
