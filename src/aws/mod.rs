@@ -126,19 +126,19 @@ impl Aws {
             cognito: aws_sdk_cognitoidentityprovider::Client::from_conf(
                 aws_sdk_cognitoidentityprovider::config::Builder::from(config)
                     .retry_partition(retry::unlimited("cognito-idp"))
-                    .retry_classifier(retry::Unreadable)
+                    .retry_classifier(retry::Ours)
                     .build(),
             ),
             lambda: aws_sdk_lambda::Client::from_conf(
                 aws_sdk_lambda::config::Builder::from(config)
                     .retry_partition(retry::unlimited("lambda"))
-                    .retry_classifier(retry::Unreadable)
+                    .retry_classifier(retry::Ours)
                     .build(),
             ),
             iam: aws_sdk_iam::Client::from_conf(
                 aws_sdk_iam::config::Builder::from(config)
                     .retry_partition(retry::unlimited("iam"))
-                    .retry_classifier(retry::Unreadable)
+                    .retry_classifier(retry::Ours)
                     .build(),
             ),
             config: config.clone(),

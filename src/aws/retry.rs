@@ -1,13 +1,19 @@
-//! What is tried again, and how often. The SDK's own rules, and one more: an answer that was cut off is as good as none.
+//! What is tried again, and how often. The SDK's own rules, and two more: an answer that was cut off is as good as none, and a
+//! certificate that is not trusted stays so.
 
+use std::error::Error;
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_smithy_runtime::client::retries::{RetryPartition, TokenBucket};
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::retries::classifiers::{
     ClassifyRetry, RetryAction, RetryClassifierPriority,
 };
+
+/// What rustls says of a certificate that it does not accept.
+const UNTRUSTED: &str = "invalid peer certificate";
 
 /// How long is waited before a call is made again, the first time.
 pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -39,24 +45,39 @@ pub(super) fn unlimited(service: &'static str) -> RetryPartition {
         .build()
 }
 
-/// Tries again when the answer cannot be read. Every call here may be made twice: reads anyway, and writes because what stands in
-/// the way of a second one is looked at.
+/// What the SDK's own rules leave open. An answer that cannot be read is asked for again: every call here may be made twice, reads
+/// anyway, and writes because what stands in the way of a second one is looked at. A certificate that is not trusted will not be
+/// the next time either.
 #[derive(Debug)]
-pub(super) struct Unreadable;
+pub(super) struct Ours;
 
-impl ClassifyRetry for Unreadable {
+impl ClassifyRetry for Ours {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
         match context.output_or_error() {
             Some(Err(error)) if error.is_response_error() => RetryAction::transient_error(),
+            Some(Err(error)) if error.as_connector_error().is_some_and(untrusted) => {
+                RetryAction::RetryForbidden
+            }
             _ => RetryAction::NoActionIndicated,
         }
     }
 
     fn name(&self) -> &'static str {
-        "unreadable answer"
+        "unreadable answers and untrusted certificates"
     }
 
     fn priority(&self) -> RetryClassifierPriority {
         RetryClassifierPriority::transient_error_classifier()
     }
+}
+
+fn untrusted(error: &ConnectorError) -> bool {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if error.to_string().contains(UNTRUSTED) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }

@@ -105,7 +105,7 @@ fn operation(
         // Credentials are fetched once for all clients.
         .with_identity_cache(config.identity_cache())
         .with_interceptor(ServiceClockSkewInterceptor::new())
-        .with_retry_classifier(retry::Unreadable)
+        .with_retry_classifier(retry::Ours)
         .with_retry_classifier(HttpStatusCodeClassifier::default())
         .with_retry_classifier(TransientErrorClassifier::<ErrorMetadata>::new())
         .with_retry_classifier(AwsErrorCodeClassifier::<ErrorMetadata>::new())

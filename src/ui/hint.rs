@@ -155,6 +155,13 @@ fn unreachable(aws: &AwsError) -> String {
     if aws.says("proxy authorization required") {
         return WANTS_PASSWORD.into();
     }
+    if aws.says("invalid peer certificate") {
+        return match env::var_os("AWS_CA_BUNDLE") {
+            Some(_) => "AWS_CA_BUNDLE is not read here: name the same file in SSL_CERT_FILE",
+            None => "nobody whom this machine trusts vouches for the other side: install the system's certificates (`apt install ca-certificates`); where a proxy opens TLS, name the file of its authority in SSL_CERT_FILE",
+        }
+        .into();
+    }
     let proxies = [
         "HTTPS_PROXY",
         "https_proxy",

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use jane_migrate_sandbox::{Fate, Proxy};
 use serde_json::json;
 
+use crate::server::{Reply, Server};
 use crate::support::{Corner, Ran};
 use crate::transcript::assert_transcript;
 
@@ -271,6 +272,24 @@ async fn the_way_there() {
     corner.environment.push(("HTTP_PROXY".into(), closed));
     let ran = corner.run(&plan).await;
     assert_told("proxy-unreachable", &ran, &corner, &pool);
+}
+
+#[tokio::test]
+async fn a_certificate_that_nobody_vouches_for() {
+    let (mut corner, pool) = ready().await;
+    let other = Server::start_tls(|_| Reply::json(200, json!({})));
+    let url = other.url();
+    let plan = ["plan", "--pool", &pool, "--endpoint-url", &url];
+    let ran = corner.run(&plan).await;
+    assert_told("certificate-unknown", &ran, &corner, &pool);
+    // A dozen calls side by side, none of which is tried again: that would make eight times as many.
+    assert!(other.connections() < 20, "{} tries", other.connections());
+    let authority = corner.folder.path().join("authority.pem");
+    std::fs::write(&authority, other.certificate.as_deref().unwrap_or_default()).expect("written");
+    let authority = authority.display().to_string();
+    corner.environment.push(("SSL_CERT_FILE".into(), authority));
+    let ran = corner.run(&plan).await;
+    assert!(!other.requests().is_empty(), "{}", ran.stderr);
 }
 
 /// A test of its own, because the program gives AWS two minutes.

@@ -13,6 +13,9 @@ mod plan;
 mod policy;
 mod safety;
 mod sandbox;
+#[allow(dead_code, reason = "the handler's tests use more of it")]
+#[path = "../../handler/tests/it/server.rs"]
+mod server;
 mod signals;
 mod status;
 mod support;
