@@ -61,19 +61,19 @@ const LASTING: [Fault; 4] = [
     ("answers lost", |_| Fate::LoseAnswer),
 ];
 
-/// A run in which a call that fails is made so many times at most.
+/// A run in which a call that fails is made twice at most, and an answer may take so many seconds.
 async fn run(
     scene: &Scene,
     command: &str,
-    attempts: &str,
+    timeout: &str,
     decide: impl Fn(&Passing) -> Fate + Send + Sync + 'static,
 ) -> Ran {
     let proxy = Proxy::start(&scene.corner.endpoint, decide).await;
     let proxy = proxy.expect("a proxy");
     let mut command = scene.command(&proxy.url(), command).await;
     command
-        .env("AWS_MAX_ATTEMPTS", attempts)
-        .env("JANE_MIGRATE_TIMEOUT", "3");
+        .env("AWS_MAX_ATTEMPTS", "2")
+        .env("JANE_MIGRATE_TIMEOUT", timeout);
     Ran::of(command).await
 }
 
@@ -92,7 +92,7 @@ async fn what_passes_is_outlasted_though_every_call_fails_once() {
             let scene = Scene::new().await;
             for command in COMMANDS {
                 let when = format!("{command}: {name}");
-                let ran = run(&scene, command, "2", move |passing| match passing.attempt {
+                let ran = run(&scene, command, "3", move |passing| match passing.attempt {
                     1 => fault(passing),
                     _ => Fate::Pass,
                 });
@@ -115,7 +115,8 @@ async fn what_passes_is_outlasted_though_every_call_fails_once() {
 async fn last(scene: &Scene, command: &str, point: &Point, fault: Fault) -> &'static str {
     let when = format!("{command}: {} at {point}", fault.0);
     let there = point.clone();
-    let ran = run(scene, command, "2", move |passing| {
+    // Every answer comes or is lost, and none should be given up because the machine is busy.
+    let ran = run(scene, command, "60", move |passing| {
         match passing.action == there.action && passing.nth >= there.nth {
             true => fault.1(passing),
             false => Fate::Pass,
@@ -133,6 +134,10 @@ async fn last(scene: &Scene, command: &str, point: &Point, fault: Fault) -> &'st
         told.iter().any(|told| ran.stderr.contains(told)),
         "{when}: nothing says what to run: {ran:#?}"
     );
+    #[expect(clippy::print_stderr, reason = "says why, where the table differs")]
+    {
+        eprintln!("{when} stops: {}", ran.stderr);
+    }
     "stops"
 }
 
