@@ -283,9 +283,11 @@ fn too_early(
         return Ok(Some(format!("the migration window is open until {closes}")));
     }
     let since = time(since_epoch_ms() - i64::from(recent_days) * DAY_MS);
-    let recent = status
-        .and_then(|status| status.progress.last_migration.as_ref())
-        .is_some_and(|last| *last >= since);
+    // No days are none, though somebody may have come over in this very second.
+    let recent = recent_days > 0
+        && status
+            .and_then(|status| status.progress.last_migration.as_ref())
+            .is_some_and(|last| *last >= since);
     Ok(recent.then(|| format!("customers migrated within the last {recent_days} days")))
 }
 
