@@ -1,6 +1,7 @@
 //! The code that a function runs, as Lambda hands it out: by a URL that is good for ten minutes and for anybody who has it, and
 //! therefore in no message. What the code is fetched for is the caller's affair.
 
+use std::fmt;
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
@@ -20,14 +21,8 @@ const ATTEMPTS: u32 = 3;
 
 const ACTION: &str = "lambda:GetFunction";
 
-fn failed(kind: Kind, code: &str, message: impl Into<String>) -> AwsError {
-    AwsError {
-        action: ACTION,
-        kind,
-        code: code.to_owned(),
-        message: message.into(),
-        request_id: None,
-    }
+fn failed(kind: Kind, code: &str, message: impl fmt::Display) -> AwsError {
+    AwsError::ours(ACTION, kind, code, message)
 }
 
 impl Aws {

@@ -137,11 +137,5 @@ fn once() -> Builder {
 }
 
 fn unreadable(action: &'static str, error: &dyn std::fmt::Display) -> AwsError {
-    AwsError {
-        action,
-        kind: Kind::NoAnswer,
-        code: "unreadable answer".into(),
-        message: error.to_string(),
-        request_id: None,
-    }
+    AwsError::ours(action, Kind::NoAnswer, "unreadable answer", error)
 }

@@ -67,7 +67,23 @@ impl AwsError {
         matches!(self.kind, Kind::NoAnswer | Kind::Unreachable)
     }
 
-    /// What a service answered that was asked without its SDK.
+    /// A failure in our own words: no service said so, and there is no request to name.
+    pub(super) fn ours(
+        action: &'static str,
+        kind: Kind,
+        code: &str,
+        message: impl fmt::Display,
+    ) -> Self {
+        Self {
+            action,
+            kind,
+            code: code.to_owned(),
+            message: message.to_string(),
+            request_id: None,
+        }
+    }
+
+    /// What a service tells of a call that it made itself.
     pub(super) fn answered(action: &'static str, status: u16, code: &str, message: &str) -> Self {
         Self {
             action,
@@ -279,7 +295,7 @@ fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
 }
 
 /// The causes below the SDK's own wording ("dispatch failure" says nothing to an operator).
-fn causes(error: &(dyn Error + 'static)) -> String {
+pub(super) fn causes(error: &(dyn Error + 'static)) -> String {
     let mut said: Vec<String> = Vec::new();
     let mut next = error.source();
     while let Some(error) = next {

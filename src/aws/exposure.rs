@@ -247,7 +247,7 @@ impl Aws {
     /// Who is sent the lines of a log group.
     pub async fn log_subscriptions(&self, group: &str) -> Result<Vec<Subscription>, AwsError> {
         let filters = self
-            .logs_pages(
+            .all_listed(
                 "logs:DescribeSubscriptionFilters",
                 json!({ "logGroupName": group }),
                 "subscriptionFilters",
@@ -266,7 +266,7 @@ impl Aws {
     /// Who is sent the lines of every log group of the account.
     pub async fn account_log_subscriptions(&self) -> Result<Vec<Subscription>, AwsError> {
         let policies = self
-            .logs_pages(
+            .all_listed(
                 "logs:DescribeAccountPolicies",
                 json!({ "policyType": "SUBSCRIPTION_FILTER_POLICY" }),
                 "accountPolicies",

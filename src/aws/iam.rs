@@ -230,13 +230,7 @@ fn tags(action: &'static str, tags: &Tags) -> Result<Vec<Tag>, AwsError> {
     tags.iter()
         .map(|(key, value)| Tag::builder().key(key).value(value).build())
         .collect::<Result<_, _>>()
-        .map_err(|error| AwsError {
-            action,
-            kind: Kind::Refused,
-            code: "request not made".into(),
-            message: error.to_string(),
-            request_id: None,
-        })
+        .map_err(|error| AwsError::ours(action, Kind::Refused, "request not made", error))
 }
 
 /// IAM answers with percent-encoded JSON. What cannot be read becomes `null`, which no desired policy equals.

@@ -150,12 +150,8 @@ impl Aws {
             // GetFunction has a rate of its own; GetFunctionConfiguration would take from the few requests a second that Lambda
             // has for everything else, and many pools may be waiting at once.
             let answer = self.get_function(name).await?;
-            let failed = |code: &str, message: String| AwsError {
-                action: "lambda:GetFunction",
-                kind: Kind::Refused,
-                code: code.into(),
-                message,
-                request_id: None,
+            let failed = |code: &str, message: String| {
+                AwsError::ours("lambda:GetFunction", Kind::Refused, code, message)
             };
             let configuration = answer.configuration.unwrap_or_else(nothing_said);
             match state(&configuration) {
@@ -245,13 +241,8 @@ impl Aws {
         else {
             return Ok(Policy::default());
         };
-        Policy::parse(answer.policy().unwrap_or_default()).map_err(|error| AwsError {
-            action: ACTION,
-            kind: Kind::NoAnswer,
-            code: "unreadable policy".into(),
-            message: error.to_string(),
-            request_id: None,
-        })
+        Policy::parse(answer.policy().unwrap_or_default())
+            .map_err(|error| AwsError::ours(ACTION, Kind::NoAnswer, "unreadable policy", error))
     }
 
     /// Lets Cognito invoke the function for this pool only.

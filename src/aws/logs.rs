@@ -189,62 +189,63 @@ impl Aws {
                     pause = (pause * 2).min(Duration::from_secs(1));
                 }
                 Some(other) => {
-                    return Err(AwsError {
-                        action: ACTION,
-                        kind: Kind::Refused,
-                        code: "query not answered".into(),
-                        message: format!("the query ended as {other}"),
-                        request_id: None,
-                    });
+                    let message = format!("the query ended as {other}");
+                    return Err(AwsError::ours(
+                        ACTION,
+                        Kind::Refused,
+                        "query not answered",
+                        message,
+                    ));
                 }
             }
         }
     }
 
-    /// Reads page after page, and hands over each event's time and message until there is no more to read or wanted. A log group
-    /// that is not there has none.
+    /// Hands over each event's time and message until there is no more to read or wanted. A log group that is not there has none.
     async fn events(
         &self,
-        mut query: Value,
+        query: Value,
         mut each: impl FnMut(i64, &str) -> ControlFlow<()>,
     ) -> Result<(), AwsError> {
-        loop {
-            let Some(page) = self
-                .ask_logs("logs:FilterLogEvents", query.clone())
-                .await
-                .found()?
-            else {
-                return Ok(());
-            };
-            for event in listed(&page, "events") {
-                let at = event["timestamp"].as_i64().unwrap_or_default();
-                if each(at, event["message"].as_str().unwrap_or_default()).is_break() {
-                    return Ok(());
-                }
-            }
-            if !next_page(&page, &mut query) {
-                return Ok(());
-            }
-        }
+        self.each_listed("logs:FilterLogEvents", query, "events", |event| {
+            let at = event["timestamp"].as_i64().unwrap_or_default();
+            each(at, event["message"].as_str().unwrap_or_default())
+        })
+        .await
     }
 
     /// What is listed under `member`, on all pages. Of a log group that is not there, nothing is.
-    pub(super) async fn logs_pages(
+    pub(super) async fn all_listed(
+        &self,
+        action: &'static str,
+        query: Value,
+        member: &str,
+    ) -> Result<Vec<Value>, AwsError> {
+        let mut all = Vec::new();
+        self.each_listed(action, query, member, |item| {
+            all.push(item.clone());
+            ControlFlow::Continue(())
+        })
+        .await?;
+        Ok(all)
+    }
+
+    /// Reads page after page, and hands over what is listed under `member`, one by one.
+    async fn each_listed(
         &self,
         action: &'static str,
         mut query: Value,
         member: &str,
-    ) -> Result<Vec<Value>, AwsError> {
-        let mut all = Vec::new();
+        mut each: impl FnMut(&Value) -> ControlFlow<()>,
+    ) -> Result<(), AwsError> {
         loop {
-            let Some(mut page) = self.ask_logs(action, query.clone()).await.found()? else {
-                return Ok(all);
+            let Some(page) = self.ask_logs(action, query.clone()).await.found()? else {
+                return Ok(());
             };
-            if let Some(page) = page[member].as_array_mut() {
-                all.append(page);
-            }
-            if !next_page(&page, &mut query) {
-                return Ok(all);
+            if listed(&page, member).try_for_each(&mut each).is_break()
+                || !next_page(&page, &mut query)
+            {
+                return Ok(());
             }
         }
     }

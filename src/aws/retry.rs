@@ -1,7 +1,6 @@
 //! What is tried again, and how often. The SDK's own rules, and two more: an answer that was cut off is as good as none, and a
 //! certificate that is not trusted stays so.
 
-use std::error::Error;
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
@@ -11,6 +10,8 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::retries::classifiers::{
     ClassifyRetry, RetryAction, RetryClassifierPriority,
 };
+
+use super::error::causes;
 
 /// What rustls says of a certificate that it does not accept.
 const UNTRUSTED: &str = "invalid peer certificate";
@@ -72,12 +73,5 @@ impl ClassifyRetry for Ours {
 }
 
 fn untrusted(error: &ConnectorError) -> bool {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if error.to_string().contains(UNTRUSTED) {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
+    causes(error).contains(UNTRUSTED)
 }

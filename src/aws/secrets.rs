@@ -123,12 +123,9 @@ impl Aws {
             Secret::Env(_) => return Ok(None),
         };
         let answer = self.ask(service, action, region, query).await?;
-        let value = secrets::value(secret, &answer).map_err(|_| AwsError {
-            action,
-            kind: Kind::Refused,
-            code: "no such value".into(),
-            message: format!("there is no {secret}"),
-            request_id: None,
+        let value = secrets::value(secret, &answer).map_err(|_| {
+            let message = format!("there is no {secret}");
+            AwsError::ours(action, Kind::Refused, "no such value", message)
         })?;
         Ok(Some(value))
     }

@@ -57,13 +57,7 @@ impl Aws {
     ) -> Result<Value, AwsError> {
         let endpoint = endpoint(&self.config, service, region)
             .await
-            .map_err(|error| AwsError {
-                action,
-                kind: Kind::Refused,
-                code: "request not made".into(),
-                message: error.to_string(),
-                request_id: None,
-            })?;
+            .map_err(|error| AwsError::ours(action, Kind::Refused, "request not made", error))?;
         let name = action.rsplit(':').next().unwrap_or(action);
         operation(&self.config, service, name, region, &endpoint)
             .invoke(body)
