@@ -1,7 +1,7 @@
 //! The events that try a function when no customer does, and what the answer to a probe must look like.
 
 use anyhow::{Context, bail};
-use jane_migrate_handler::event::TRIAL;
+use jane_migrate_handler::TRIAL;
 use serde_json::{Value, json};
 
 use crate::aws::Aws;

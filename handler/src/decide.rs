@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use crate::{
     attributes::{Attributes, attributes},
     directory::Verdict,
-    event::{Event, Trigger},
-    outcome::Outcome,
+    event::Event,
+    outcome::{Outcome, Trigger},
     password,
 };
 

@@ -1,7 +1,6 @@
 //! Writing bytes as text: percent-encoding and hexadecimal.
 
 /// Everything escaped that URLs and forms do not take as it is.
-#[cfg(any(feature = "cognito", feature = "http"))]
 pub fn percent(text: &str) -> String {
     let mut escaped = String::new();
     for byte in text.bytes() {

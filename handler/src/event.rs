@@ -8,30 +8,11 @@ use jane_migrate_config::{HandlerSettings, Username};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
-use crate::outcome::Refusal;
+use crate::outcome::{Refusal, Trigger};
 
 /// The `awsSdkVersion` of an event that the operator's tool made up: what becomes of it is logged, but counts as nobody's
 /// sign-in.
 pub const TRIAL: &str = "jane-migrate";
-
-/// What made Cognito ask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trigger {
-    /// `UserMigration_Authentication`: a sign-in with a password.
-    Authentication,
-    /// `UserMigration_ForgotPassword`: a forgotten password.
-    ForgotPassword,
-}
-
-impl Trigger {
-    /// Cognito's name for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Authentication => "UserMigration_Authentication",
-            Self::ForgotPassword => "UserMigration_ForgotPassword",
-        }
-    }
-}
 
 /// One event of the trigger.
 pub struct Event {

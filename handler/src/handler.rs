@@ -18,13 +18,12 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::{
-    SERVES,
     breaker::Breaker,
     budget::{Budget, Unavailable, lambda_deadline},
     decide::{Decision, decide},
-    directory::{Directory, Verdict},
-    event::{Event, Trigger},
-    outcome::{Outcome, Record, Refusal, user_hash, write_line},
+    directory::{Directory, SERVES, Verdict},
+    event::Event,
+    outcome::{Outcome, Record, Refusal, Trigger, user_hash, write_line},
     secrets::Secrets,
 };
 

@@ -7,38 +7,47 @@
 //!
 //! `main` connects this to the Lambda Runtime API. The CLI uses [`directory::jane`] to ask Jane about app clients.
 
+#![cfg_attr(
+    not(all(
+        feature = "cognito",
+        feature = "http",
+        feature = "jane",
+        feature = "postgres"
+    )),
+    allow(
+        dead_code,
+        reason = "one directory needs only some of what all of them share; the build with every directory finds the rest"
+    )
+)]
+
 mod attributes;
-pub mod aws;
+mod aws;
 mod breaker;
-pub mod budget;
-pub mod decide;
-pub mod directory;
+mod budget;
+#[cfg(test)]
+mod corpus;
+mod decide;
+mod directory;
 mod escape;
-pub mod event;
+mod event;
 mod handler;
 #[cfg(feature = "postgres")]
 mod hash;
-pub mod outcome;
+mod outcome;
 mod password;
 #[cfg(test)]
 mod properties;
-pub mod secrets;
-pub mod upstream;
+mod secrets;
+mod upstream;
 
-pub use handler::{Handler, Payload, silence_panics};
-
-/// What the words of [`SERVES`] begin with.
-pub const SERVES_WORDS: &str = "jane-migrate-handler serves ";
-
-/// The kinds of directory in this build. The words stand in the executable as they are, so that whoever has a zip can tell
-/// what is in it.
-pub const SERVES: &[&str] = &[
-    #[cfg(feature = "jane")]
-    "jane-migrate-handler serves jane",
-    #[cfg(feature = "http")]
-    "jane-migrate-handler serves http",
-    #[cfg(feature = "cognito")]
-    "jane-migrate-handler serves cognito",
-    #[cfg(feature = "postgres")]
-    "jane-migrate-handler serves postgres",
-];
+#[cfg(feature = "jane")]
+pub use directory::jane::{AppClient, Jane};
+pub use {
+    aws::Credentials,
+    budget::{Budget, Unavailable},
+    directory::SERVES_WORDS,
+    event::TRIAL,
+    handler::{Handler, Payload, silence_panics},
+    outcome::Refusal,
+    secrets::Secrets,
+};

@@ -13,7 +13,26 @@ use lambda_runtime::Diagnostic;
 use ring::hmac;
 use serde_json::{Value, json};
 
-use crate::{budget::Call, escape::hex, event::Trigger};
+use crate::{budget::Call, escape::hex};
+
+/// What made Cognito ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trigger {
+    /// `UserMigration_Authentication`: a sign-in with a password.
+    Authentication,
+    /// `UserMigration_ForgotPassword`: a forgotten password.
+    ForgotPassword,
+}
+
+impl Trigger {
+    /// Cognito's name for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Authentication => "UserMigration_Authentication",
+            Self::ForgotPassword => "UserMigration_ForgotPassword",
+        }
+    }
+}
 
 /// What became of a sign-in or a forgotten password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,34 +1,17 @@
-//! Whatever arrives, from Cognito or from a directory: nothing panics, and what must hold holds. The seeds are in
-//! `tests/corpus`.
-
-use std::{fs, path::Path};
+//! Whatever arrives, from Cognito or from a directory: nothing panics, and what must hold holds.
 
 use jane_migrate_config::{Constraint, Directory, HandlerSettings, Jane, Secret};
-use proptest::{
-    collection::{btree_map, vec},
-    prelude::*,
-    sample::select,
-};
+use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use crate::{
     attributes::attributes,
+    corpus::{any_json, corpus, mutated},
     decide::decide,
     directory::Verdict,
-    event::{Event, Trigger},
+    event::Event,
+    outcome::Trigger,
 };
-
-pub(crate) fn corpus(folder: &str) -> Vec<Value> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/corpus")
-        .join(folder);
-    let files = fs::read_dir(folder)
-        .unwrap()
-        .map(|file| fs::read_to_string(file.unwrap().path()).unwrap());
-    files
-        .map(|text| serde_json::from_str(&text).unwrap())
-        .collect()
-}
 
 fn settings() -> HandlerSettings {
     let mapped = [
@@ -61,55 +44,6 @@ fn settings() -> HandlerSettings {
         password_policy: None,
         window_closes: None,
     }
-}
-
-pub(crate) fn any_json() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        any::<f64>().prop_map(Value::from),
-        ".{0,12}".prop_map(Value::from),
-        "[+0-9 ()-]{0,20}".prop_map(Value::from),
-    ];
-    leaf.prop_recursive(3, 24, 4, |inner| {
-        prop_oneof![
-            vec(inner.clone(), 0..4).prop_map(Value::from),
-            btree_map(".{0,8}", inner, 0..4)
-                .prop_map(|members| Value::Object(members.into_iter().collect())),
-        ]
-    })
-}
-
-/// A seed in which some members, at any depth, are replaced by anything.
-pub(crate) fn mutated(folder: &'static str) -> impl Strategy<Value = Value> {
-    (
-        select(corpus(folder)),
-        vec((any::<prop::sample::Index>(), any_json()), 0..3),
-    )
-        .prop_map(|(mut value, changes)| {
-            for (index, replacement) in changes {
-                let mut places = Vec::new();
-                pointers(&value, String::new(), &mut places);
-                if let Some(place) = value.pointer_mut(&places[index.index(places.len())]) {
-                    *place = replacement;
-                }
-            }
-            value
-        })
-}
-
-fn pointers(value: &Value, at: String, into: &mut Vec<String>) {
-    if let Value::Object(members) = value {
-        for (name, member) in members {
-            pointers(
-                member,
-                format!("{at}/{}", name.replace('~', "~0").replace('/', "~1")),
-                into,
-            );
-        }
-    }
-    into.push(at);
 }
 
 fn user() -> impl Strategy<Value = Map<String, Value>> {

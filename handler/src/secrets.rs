@@ -107,9 +107,20 @@ impl Secrets {
                     .await?
             }
         };
-        let value = value(secret, &answer)?;
+        let value = Self::decode(secret, &answer)?;
         self.keep(secret.clone(), value.clone());
         Ok(value)
+    }
+
+    /// The value in what the service that keeps the secret answered, or in the environment.
+    pub fn decode(secret: &Secret, answer: &Value) -> Result<SecretString, Unavailable> {
+        match secret {
+            Secret::Env(name) => env::var(name)
+                .map(Into::into)
+                .map_err(|_| Unavailable("secret")),
+            Secret::Ssm { .. } => parameter(answer),
+            Secret::SecretsManager { key, .. } => secret_value(answer, key.as_deref()),
+        }
     }
 
     async fn ask(
@@ -137,17 +148,6 @@ impl Secrets {
         } else {
             Err(refused)
         }
-    }
-}
-
-/// The value in what the service that keeps the secret answered, or in the environment.
-pub fn value(secret: &Secret, answer: &Value) -> Result<SecretString, Unavailable> {
-    match secret {
-        Secret::Env(name) => env::var(name)
-            .map(Into::into)
-            .map_err(|_| Unavailable("secret")),
-        Secret::Ssm { .. } => parameter(answer),
-        Secret::SecretsManager { key, .. } => secret_value(answer, key.as_deref()),
     }
 }
 

@@ -29,7 +29,7 @@ use aws_smithy_runtime_api::client::http::{
     HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use jane_migrate_handler::aws::Credentials;
+use jane_migrate_handler::Credentials;
 use tokio::sync::Semaphore;
 
 pub use error::{AwsError, Found, Kind};

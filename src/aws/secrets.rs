@@ -1,7 +1,7 @@
 //! Where the directory's secret is kept, whether it is there, and what it holds where the directory itself is to be asked.
 
 use jane_migrate_config::Secret;
-use jane_migrate_handler::secrets;
+use jane_migrate_handler::Secrets;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -123,7 +123,7 @@ impl Aws {
             Secret::Env(_) => return Ok(None),
         };
         let answer = self.ask(service, action, region, query).await?;
-        let value = secrets::value(secret, &answer).map_err(|_| {
+        let value = Secrets::decode(secret, &answer).map_err(|_| {
             let message = format!("there is no {secret}");
             AwsError::ours(action, Kind::Refused, "no such value", message)
         })?;

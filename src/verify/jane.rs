@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
 use jane_migrate_config::{Config, Directory, Secret};
-use jane_migrate_handler::budget::Budget;
-use jane_migrate_handler::directory::jane::Jane;
-use jane_migrate_handler::secrets::Secrets;
+use jane_migrate_handler::{Budget, Jane, Secrets};
 
 use crate::aws::{Aws, AwsError};
 use crate::resources::Environment;

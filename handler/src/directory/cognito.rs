@@ -13,7 +13,7 @@ use ring::hmac;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
-use super::{Unusable, Verdict};
+use super::verdict::{Unusable, Verdict};
 use crate::{
     aws::{Credentials, Service},
     budget::{Budget, Unavailable},

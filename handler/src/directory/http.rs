@@ -14,8 +14,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
 use super::{
-    Unusable, Verdict,
     token::{ClientToken, basic, bearer, sensitive},
+    verdict::{Unusable, Verdict},
 };
 use crate::{
     budget::{Budget, Unavailable},

@@ -14,8 +14,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Unusable, Verdict,
     token::{ClientToken, bearer},
+    verdict::{Unusable, Verdict},
 };
 use crate::{
     budget::{Budget, Unavailable},

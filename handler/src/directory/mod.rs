@@ -12,33 +12,35 @@ pub mod postgres;
 mod properties;
 #[cfg(any(feature = "http", feature = "jane"))]
 mod token;
+mod verdict;
 
 use std::sync::Arc;
 
 use jane_migrate_config::Directory as Settings;
 use secrecy::SecretString;
-use serde_json::{Map, Value};
 
+pub use self::verdict::{Unusable, Verdict};
 use crate::{
     budget::{Budget, Unavailable},
     event::Event,
     secrets::Secrets,
 };
 
-/// What a directory says about a name, or about a name and a password.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Verdict {
-    /// The password is right, or the user may set a new one; with what the directory knows of the user.
-    Known(Map<String, Value>),
-    /// There is no such user.
-    NotFound,
-    /// There is such a user, but not for this pool.
-    NotEligible,
-    /// The password is wrong.
-    WrongPassword,
-    /// The user has no password, since it signs in elsewhere.
-    SsoOnly,
-}
+/// What the words of [`SERVES`] begin with.
+pub const SERVES_WORDS: &str = "jane-migrate-handler serves ";
+
+/// The kinds of directory in this build. The words stand in the executable as they are, so that whoever has a zip can tell
+/// what is in it.
+pub const SERVES: &[&str] = &[
+    #[cfg(feature = "jane")]
+    "jane-migrate-handler serves jane",
+    #[cfg(feature = "http")]
+    "jane-migrate-handler serves http",
+    #[cfg(feature = "cognito")]
+    "jane-migrate-handler serves cognito",
+    #[cfg(feature = "postgres")]
+    "jane-migrate-handler serves postgres",
+];
 
 /// A directory.
 #[allow(
@@ -60,10 +62,6 @@ pub enum Directory {
     #[cfg(feature = "postgres")]
     Postgres(postgres::Postgres),
 }
-
-/// The settings name a directory this build lacks, or describe one that cannot be.
-#[derive(Debug)]
-pub struct Unusable;
 
 impl Directory {
     /// The directory the settings name. Nothing is asked yet.

@@ -23,7 +23,7 @@ use tokio_postgres::{
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{Unusable, Verdict};
+use super::verdict::{Unusable, Verdict};
 use crate::{
     budget::{Budget, Unavailable},
     hash::{self, FirebaseKey},

@@ -6,11 +6,10 @@ use jane_migrate_config::{Condition, Request};
 use proptest::{prelude::*, sample::select};
 use serde_json::{Value, json};
 
-use super::{Verdict, cognito, http as any_http, jane, postgres, token::granted};
+use super::{cognito, http as any_http, jane, postgres, token::granted, verdict::Verdict};
 use crate::{
-    hash,
-    properties::{any_json, mutated},
-    secrets,
+    corpus::{any_json, mutated},
+    hash, secrets,
     upstream::Answer,
 };
 

@@ -13,7 +13,7 @@ use http_body_util::Full;
 use jane_migrate_config::Secret;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::Unusable;
+use super::verdict::Unusable;
 use crate::{
     budget::{Budget, Unavailable},
     secrets::Secrets,

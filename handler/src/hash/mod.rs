@@ -5,24 +5,19 @@
 
 mod phc;
 mod salted;
+mod work;
 
-use std::num::NonZeroU32;
-
-use base64::{
-    Engine,
-    prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD},
-};
+use base64::{Engine, prelude::BASE64_STANDARD};
 use jane_migrate_config::HashFormat;
 use ring::{digest, hmac, pbkdf2};
 use sha_crypt::{PasswordVerifier, ShaCrypt};
-use subtle::ConstantTimeEq;
 
-pub use self::salted::{FirebaseKey, firebase};
+use self::work::{MOST_ROUNDS, at_most, base64, derive, exactly, number, same, scrypt};
+pub use self::{
+    salted::{FirebaseKey, firebase},
+    work::Unreadable,
+};
 use crate::escape::hex;
-
-/// The stored hash is of no known format, or damaged.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Unreadable;
 
 /// Whether the password is the one that was hashed.
 pub fn verify(password: &[u8], stored: &str) -> Result<bool, Unreadable> {
@@ -125,82 +120,6 @@ fn bcrypt(password: &[u8], stored: &str) -> Result<bool, Unreadable> {
     let cost = stored.split('$').nth(2).ok_or(Unreadable)?;
     at_most(16, number(cost)?)?;
     bcrypt::verify(password, stored).map_err(|_| Unreadable)
-}
-
-/// The hash, if it is as long as it should be: the first half of one would be as good as the whole to those functions
-/// that can make hashes of any length.
-fn exactly(length: usize, hash: Vec<u8>) -> Result<Vec<u8>, Unreadable> {
-    if hash.len() == length {
-        Ok(hash)
-    } else {
-        Err(Unreadable)
-    }
-}
-
-/// The most memory a hash may ask for: what RFC 9106 recommends for argon2 where there is plenty. Beyond it lies nonsense,
-/// and memory that cannot be had would end the process.
-const MOST_MEMORY: u128 = 2 << 30;
-
-/// The most rounds of PBKDF2 and of SHA-crypt. This and its like elsewhere take more than the five seconds of a sign-in on
-/// a whole processor: such a hash can never be checked, and trying would keep the processor from those that can.
-const MOST_ROUNDS: u128 = 50_000_000;
-
-/// The most that argon2 and scrypt may write, over all their passes.
-const MOST_WRITTEN: u128 = 32 << 30;
-
-fn at_most(most: u128, asked: u128) -> Result<(), Unreadable> {
-    match asked <= most {
-        true => Ok(()),
-        false => Err(Unreadable),
-    }
-}
-
-/// Whether PBKDF2 gives this hash.
-fn derive(
-    password: &[u8],
-    algorithm: pbkdf2::Algorithm,
-    rounds: &str,
-    salt: &[u8],
-    hash: &[u8],
-) -> Result<bool, Unreadable> {
-    let rounds: NonZeroU32 = number(rounds)?;
-    at_most(MOST_ROUNDS, rounds.get().into())?;
-    Ok(pbkdf2::verify(algorithm, rounds, salt, password, hash).is_ok())
-}
-
-/// Fills the output with what scrypt makes of a password, where cost, block size and lanes can be afforded.
-fn scrypt(
-    password: &[u8],
-    salt: &[u8],
-    (cost, r, p): (u32, u32, u32),
-    output: &mut [u8],
-) -> Result<(), Unreadable> {
-    let cost = u8::try_from(cost).map_err(|_| Unreadable)?;
-    let params =
-        scrypt::Params::new(cost, r, p, scrypt::Params::RECOMMENDED_LEN).map_err(|_| Unreadable)?;
-    let (block, lanes) = (128 * u128::from(r), u128::from(p));
-    at_most(MOST_MEMORY, (block << cost) + block * lanes)?;
-    at_most(MOST_WRITTEN, (block << cost) * lanes)?;
-    scrypt::scrypt(password, salt, &params, output).map_err(|_| Unreadable)
-}
-
-/// Compares without telling by the time it takes where the difference is.
-fn same(computed: &[u8], stored: &[u8]) -> Result<bool, Unreadable> {
-    if stored.len() < 16 {
-        Err(Unreadable)
-    } else {
-        Ok(computed.ct_eq(stored).into())
-    }
-}
-
-fn base64(text: &str) -> Result<Vec<u8>, Unreadable> {
-    BASE64_STANDARD_NO_PAD
-        .decode(text.trim_end_matches('='))
-        .map_err(|_| Unreadable)
-}
-
-fn number<T: std::str::FromStr>(text: &str) -> Result<T, Unreadable> {
-    text.parse().map_err(|_| Unreadable)
 }
 
 /// PHP's `trim`.

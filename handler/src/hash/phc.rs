@@ -3,8 +3,8 @@
 use argon2::{Algorithm, Argon2, Params, Version};
 use ring::pbkdf2::Algorithm as Pbkdf2;
 
-use super::{
-    MOST_MEMORY, MOST_WRITTEN, Unreadable, at_most, base64, derive, exactly, number, same,
+use super::work::{
+    self, MOST_MEMORY, MOST_WRITTEN, Unreadable, at_most, base64, derive, exactly, number, same,
 };
 
 /// `argon2id$v=19$m=65536,t=3,p=4$salt$hash`
@@ -52,7 +52,7 @@ pub(super) fn scrypt(password: &[u8], rest: &str) -> Result<bool, Unreadable> {
     );
     let hash = exactly(32, base64(hash)?)?;
     let mut output = [0; 32];
-    super::scrypt(password, &base64(salt)?, cost, &mut output)?;
+    work::scrypt(password, &base64(salt)?, cost, &mut output)?;
     same(&output, &hash)
 }
 

@@ -9,7 +9,7 @@ use ctr::{
 use md5::{Digest, Md5};
 use ring::digest;
 
-use super::{Unreadable, base64, same, scrypt};
+use super::work::{Unreadable, base64, same, scrypt};
 
 /// The digits of phpass, in which it also writes its cost.
 const ITOA64: &[u8; 64] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
