@@ -10,12 +10,12 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::coexist::Tool;
-use crate::document::Decision;
-use crate::finding::Severity;
-use crate::ids::PoolId;
 use crate::policy::Duty;
 use crate::status::Since;
 use crate::verify;
+use jane_migrate_core::document::Decision;
+use jane_migrate_core::finding::Severity;
+use jane_migrate_core::ids::PoolId;
 
 pub use init::{Directory, Init, Kind, total_users};
 pub use parse::parse;

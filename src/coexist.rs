@@ -3,7 +3,7 @@
 
 use clap::ValueEnum;
 
-use crate::ids::Names;
+use jane_migrate_core::ids::Names;
 
 /// A tool that may define the pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

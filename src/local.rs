@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use crate::aws::lambda::Invocation;
-use crate::resources::{Environment, TRIGGER_TIMEOUT_S};
+use jane_migrate_core::resources::{Environment, TRIGGER_TIMEOUT_S};
 
 /// What Lambda gives a function to get ready, and then Cognito to answer.
 const PATIENCE: Duration = Duration::from_secs(10 + TRIGGER_TIMEOUT_S as u64);

@@ -7,11 +7,11 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde_json::{Value, json};
 
 use crate::aws::{Aws, AwsError, Kind};
-use crate::document::{ClientDocument, PoolDocument};
-use crate::ids::{Names, PoolArn, PoolId, function_name, log_group_name};
-use crate::permission::Policy;
-use crate::plan::Observed;
-use crate::resources::{ObservedFunction, Record, tag};
+use jane_migrate_core::document::{ClientDocument, PoolDocument};
+use jane_migrate_core::ids::{Names, PoolArn, PoolId, function_name, log_group_name};
+use jane_migrate_core::permission::Policy;
+use jane_migrate_core::plan::Observed;
+use jane_migrate_core::resources::{ObservedFunction, Record, tag};
 
 /// Clients described at once; Cognito throttles reads too.
 const CLIENTS_AT_ONCE: usize = 8;

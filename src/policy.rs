@@ -9,9 +9,9 @@ use jane_migrate_config::Config;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::document::PoolDocument;
-use crate::ids::Names;
-use crate::resources::SecretAccess;
+use jane_migrate_core::document::PoolDocument;
+use jane_migrate_core::ids::Names;
+use jane_migrate_core::resources::SecretAccess;
 
 /// What somebody is to be allowed: a command, or a flag of one that asks for more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ValueEnum)]

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::aws::Aws;
 use crate::aws::lambda::Invocation;
 use crate::failure::Failure;
-use crate::ids::{PoolArn, PoolId};
+use jane_migrate_core::ids::{PoolArn, PoolId};
 
 /// What made Cognito call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

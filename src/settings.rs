@@ -1,19 +1,19 @@
 //! One place decides between flags, environment and migrate.toml, once. Reads the file and the environment; asks no service.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
 use jane_migrate_config::{Config, Pool, Secret};
+use jane_migrate_core::fix::Flags;
 
 use crate::aws::Connection;
 use crate::cli::{Allow, Global, Pools};
 use crate::failure::Failure;
-use crate::ids::PoolId;
-use crate::plan::Allowed;
-use crate::resources::{EnvValue, Environment};
+use jane_migrate_core::ids::PoolId;
+use jane_migrate_core::plan::Allowed;
+use jane_migrate_core::resources::{EnvValue, Environment};
 
 /// The configuration file where `--config` does not say.
 pub const DEFAULT_FILE: &str = "migrate.toml";
@@ -67,60 +67,6 @@ pub fn load_if_there(global: &Global) -> anyhow::Result<Option<Loaded>> {
     Ok(Some(Loaded { config, path }))
 }
 
-/// The flags that were given and count for a command that is printed, too: as a shell takes them, each after a space.
-#[derive(Debug, Clone, Default)]
-pub struct Given {
-    ours: String,
-    aws: String,
-}
-
-impl Given {
-    /// A command of ours for this pool.
-    pub fn ours(&self, command: &str, pool: &str) -> String {
-        self.command(&format!("{command} --pool {pool}"))
-    }
-
-    /// A command of ours that names what it is about itself.
-    pub fn command(&self, command: &str) -> String {
-        format!("jane-migrate {command}{}", self.ours)
-    }
-
-    /// A command of AWS's command line.
-    pub fn aws(&self, command: impl fmt::Display) -> String {
-        format!("aws {command}{}", self.aws)
-    }
-
-    fn of(global: &Global) -> Self {
-        let mut given = Self::default();
-        let config = global.config.as_ref().map(|path| path.to_string_lossy());
-        let of_all = [
-            ("--region", &global.region),
-            ("--profile", &global.profile),
-            ("--endpoint-url", &global.endpoint_url),
-        ];
-        if let Some(config) = config {
-            given.ours = format!(" --config {}", quoted(&config));
-        }
-        for (flag, value) in of_all {
-            if let Some(value) = value {
-                let flag = format!(" {flag} {}", quoted(value));
-                given.ours.push_str(&flag);
-                given.aws.push_str(&flag);
-            }
-        }
-        given
-    }
-}
-
-/// One word of a shell.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_./:=@%+,-".contains(c);
-    match !word.is_empty() && word.chars().all(plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
-    }
-}
-
 /// One pool to work on.
 #[derive(Debug, Clone)]
 pub struct Target {
@@ -131,7 +77,7 @@ pub struct Target {
     /// Where to connect.
     pub connection: Connection,
     /// The flags that led here.
-    pub given: Given,
+    pub given: Flags,
 }
 
 /// The pools to work on: those of `--pool`, else all of the configuration's.
@@ -174,11 +120,24 @@ pub fn targets(
         targets.push(Target {
             clients: entry.and_then(|entry| entry.clients.clone()),
             connection,
-            given: Given::of(global),
+            given: flags(global),
             pool,
         });
     }
     Ok(targets)
+}
+
+/// The global flags as they were given, for the commands that are printed.
+pub fn flags(global: &Global) -> Flags {
+    let config = global.config.as_ref().map(|path| path.to_string_lossy());
+    Flags::new(
+        config.as_deref(),
+        &[
+            ("--region", global.region.as_deref()),
+            ("--profile", global.profile.as_deref()),
+            ("--endpoint-url", global.endpoint_url.as_deref()),
+        ],
+    )
 }
 
 fn region(global: &Global, entry: Option<&Pool>, pool: &PoolId) -> anyhow::Result<String> {
@@ -236,22 +195,4 @@ pub fn environment_secrets(
 /// Where snapshots are kept: next to the configuration.
 pub fn snapshot_folder(config: &Path) -> &Path {
     config.parent().unwrap_or(Path::new(""))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quoted;
-
-    #[test]
-    fn a_word_stays_one_word() {
-        for (word, shown) in [
-            ("us-east-1", "us-east-1"),
-            ("a b", "'a b'"),
-            ("it's", r"'it'\''s'"),
-            ("$(x)", "'$(x)'"),
-            ("", "''"),
-        ] {
-            assert_eq!(quoted(word), shown);
-        }
-    }
 }

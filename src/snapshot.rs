@@ -9,9 +9,10 @@ use anyhow::Context;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::document::{ClientDocument, PoolDocument};
-use crate::ids::PoolId;
-use crate::plan::Observed;
+use jane_migrate_core::document::{ClientDocument, PoolDocument};
+use jane_migrate_core::ids::PoolId;
+use jane_migrate_core::kept::Kept;
+use jane_migrate_core::plan::Observed;
 
 /// A snapshot that was kept.
 #[derive(Debug, Clone)]
@@ -55,21 +56,6 @@ pub fn keep(folder: &Path, observed: &Observed) -> anyhow::Result<Snapshot> {
 pub fn file_name(pool: &str, digest: &str) -> String {
     let begin = digest.get(..8).unwrap_or(digest);
     format!("jane-migrate.{pool}.{begin}.snapshot.json")
-}
-
-/// What a snapshot says.
-#[derive(Debug)]
-pub struct Kept {
-    /// The pool it is of.
-    pub id: PoolId,
-    /// The pool.
-    pub pool: PoolDocument,
-    /// Its MFA settings.
-    pub mfa: Value,
-    /// Its clients.
-    pub clients: Vec<ClientDocument>,
-    /// Whether it is as it was kept, by the digest in its name.
-    pub untouched: bool,
 }
 
 /// Reads a snapshot.

@@ -8,8 +8,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::aws::lambda::Invocation;
-use crate::document::PoolDocument;
 use crate::status::entry::{Class, Entry};
+use jane_migrate_core::document::PoolDocument;
 
 /// One migration that was tried.
 #[derive(Debug, Clone, Serialize)]

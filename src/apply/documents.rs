@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::Run;
 use crate::aws::{AwsError, Kind};
-use crate::document::{Difference, Rewrite, Update, differences};
-use crate::plan::{Change, Resource};
+use jane_migrate_core::document::{Difference, Rewrite, Update, differences};
+use jane_migrate_core::plan::{Change, Resource};
 
 /// How long others' updates of the same document are waited for; Cognito takes one at a time, and they are over within seconds.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -15,10 +15,10 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::aws::Aws;
-use crate::ids::Names;
-use crate::plan::{Action, Change, Operation, Plan, Resource};
-use crate::resources::Function;
 use crate::snapshot::Snapshot;
+use jane_migrate_core::ids::Names;
+use jane_migrate_core::plan::{Action, Change, Operation, Plan, Resource};
+use jane_migrate_core::resources::Function;
 
 /// What applying needs beyond the plan.
 #[derive(Debug, Default)]

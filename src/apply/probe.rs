@@ -6,9 +6,9 @@ use super::steps::FUNCTION_PATIENCE;
 use super::{Before, Event, Probe, Run};
 use crate::aws::AwsError;
 use crate::failure::Failure;
-use crate::plan::Change;
 use crate::probe;
-use crate::resources::{Tags, tag};
+use jane_migrate_core::plan::Change;
+use jane_migrate_core::resources::{Tags, tag};
 
 impl Run<'_> {
     pub(super) async fn probe(&self, change: &Change) -> anyhow::Result<()> {

@@ -7,10 +7,10 @@ use anyhow::{Context, bail};
 
 use super::{Code, Event, Run};
 use crate::aws::{AwsError, Kind};
-use crate::ids::{STAND_IN_ID, STATEMENT_ID};
-use crate::permission;
-use crate::plan::{Change, Operation};
-use crate::resources::{Function, FunctionState, LogGroup, Role, is_ours, tag};
+use jane_migrate_core::ids::{STAND_IN_ID, STATEMENT_ID};
+use jane_migrate_core::permission;
+use jane_migrate_core::plan::{Change, Operation};
+use jane_migrate_core::resources::{Function, FunctionState, LogGroup, Role, is_ours, tag};
 
 /// How long a fresh role may take to be assumable by Lambda. Seconds as a rule; half a minute has been seen by others.
 const ROLE_PATIENCE: Duration = Duration::from_secs(90);

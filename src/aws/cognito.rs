@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::error::During;
 use super::raw::{Capture, Replace};
 use super::{Aws, AwsError, Kind};
-use crate::document::{ClientDocument, PoolDocument};
-use crate::ids::PoolId;
+use jane_migrate_core::document::{ClientDocument, PoolDocument};
+use jane_migrate_core::ids::PoolId;
 
 impl Aws {
     /// The pool as `DescribeUserPool` shows it.

@@ -6,7 +6,7 @@ use aws_sdk_cognitoidentityprovider::types::AuthFlowType;
 
 use super::error::During;
 use super::{Aws, AwsError, Found};
-use crate::ids::PoolId;
+use jane_migrate_core::ids::PoolId;
 
 impl Aws {
     /// Signs in with a password; whether tokens came.

@@ -1,118 +1,21 @@
-//! What a failed AWS call is to the rest of the program: the call, the service's own words, and a kind that code may decide on.
-//! Leaves to `ui::hint` what to advise.
+//! Turns the SDK's errors into [`AwsError`]. Leaves to `ui::hint` what to advise.
 
 use std::error::Error;
-use std::fmt;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use jane_migrate_core::aws_error::{AwsError, Kind};
 
-/// What kind of failure it was, as far as code decides on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// The thing asked for is not there.
-    NotFound,
-    /// The caller may not do this.
-    Denied,
-    /// The thing to be made is there already.
-    Exists,
-    /// Something else is changing it at this moment; trying again helps.
-    Busy,
-    /// Too many requests, also after the SDK's own retries.
-    Throttled,
-    /// No credentials were found, or they could not be loaded.
-    NoCredentials,
-    /// The credentials have expired or are not valid.
-    BadCredentials,
-    /// No connection to the endpoint.
-    Unreachable,
-    /// The answer did not come, or could not be read: the call may or may not have taken effect.
-    NoAnswer,
-    /// The service refused the request for what it says.
-    Refused,
-}
-
-/// A failed call. `Display` is the service's own words with the request's id.
-#[derive(Debug, Clone)]
-pub struct AwsError {
-    /// The IAM action of the call, such as `cognito-idp:UpdateUserPool`.
-    pub action: &'static str,
-    /// What kind of failure.
-    pub kind: Kind,
-    /// The service's error code, or a word of ours where the service did not answer.
-    pub code: String,
-    /// The service's message.
-    pub message: String,
-    /// The id AWS support asks for.
-    pub request_id: Option<String>,
-}
-
-impl fmt::Display for AwsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code, self.message)?;
-        if let Some(id) = &self.request_id {
-            write!(f, " (request id {id})")?;
-        }
-        Ok(())
-    }
-}
-
-impl Error for AwsError {}
-
-impl AwsError {
-    /// Whether the call may have taken effect all the same.
-    pub fn may_have_taken_effect(&self) -> bool {
-        matches!(self.kind, Kind::NoAnswer | Kind::Unreachable)
-    }
-
-    /// A failure in our own words: no service said so, and there is no request to name.
-    pub(super) fn ours(
-        action: &'static str,
-        kind: Kind,
-        code: &str,
-        message: impl fmt::Display,
-    ) -> Self {
-        Self {
-            action,
-            kind,
-            code: code.to_owned(),
-            message: message.to_string(),
-            request_id: None,
-        }
-    }
-
-    /// What a service tells of a call that it made itself.
-    pub(super) fn answered(action: &'static str, status: u16, code: &str, message: &str) -> Self {
-        Self {
-            action,
-            kind: kind_of(code, message, status),
-            code: code.rsplit('#').next().unwrap_or(code).to_owned(),
-            message: message.trim_end_matches('.').to_owned(),
-            request_id: None,
-        }
-    }
-
-    /// Whether the service's message contains `words`.
-    pub fn says(&self, words: &str) -> bool {
-        self.message.contains(words)
-    }
-}
-
-/// Turns "not there" into `None`.
-pub trait Found<T> {
-    /// `Ok(None)` where the thing does not exist.
-    fn found(self) -> Result<Option<T>, AwsError>;
-}
-
-impl<T> Found<T> for Result<T, AwsError> {
-    fn found(self) -> Result<Option<T>, AwsError> {
-        match self {
-            Ok(value) => Ok(Some(value)),
-            Err(error) if error.kind == Kind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+/// What a service tells of a call that it made itself.
+pub(super) fn answered(action: &'static str, status: u16, code: &str, message: &str) -> AwsError {
+    AwsError {
+        action,
+        kind: kind_of(code, message, status),
+        code: code.rsplit('#').next().unwrap_or(code).to_owned(),
+        message: message.trim_end_matches('.').to_owned(),
+        request_id: None,
     }
 }
 

@@ -7,65 +7,9 @@ use super::error::During;
 use super::lambda::configured;
 use super::logs::text;
 use super::{Aws, AwsError, Found};
-use crate::resources::ObservedFunction;
-
-/// A function's own URL.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FunctionUrl {
-    /// The URL.
-    pub url: String,
-    /// The alias it leads to; `None`: the function itself.
-    pub qualifier: Option<String>,
-    /// Who may call it: `NONE` is everybody.
-    pub auth: String,
-}
-
-/// An alias, with every version it may lead to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Alias {
-    /// Its name.
-    pub name: String,
-    /// The version it leads to, and those that get a share of the invocations.
-    pub versions: Vec<String>,
-}
-
-/// A version: what is frozen under a number, or the function itself.
-#[derive(Debug, Clone)]
-pub struct Version {
-    /// Its number; `$LATEST` is the function itself.
-    pub number: String,
-    /// What it runs, and with which settings.
-    pub runs: ObservedFunction,
-}
-
-/// A queue or stream that invokes the function.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EventSource {
-    /// Id of the mapping.
-    pub uuid: String,
-    /// What invokes.
-    pub source: String,
-}
-
-/// Where a copy of an event goes once it was handled, or was not.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EventCopy {
-    /// The alias or version whose events go there; `None`: the function's own.
-    pub qualifier: Option<String>,
-    /// ARN of the queue, topic, bus, bucket or function.
-    pub destination: String,
-}
-
-/// Somebody who is sent every line of the log that matches.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subscription {
-    /// Its name.
-    pub name: String,
-    /// Where the lines go.
-    pub destination: String,
-    /// Log groups whose lines do not: a policy of the account may leave some out.
-    pub except: Vec<String>,
-}
+use jane_migrate_core::exposure::{
+    Alias, EventCopy, EventSource, FunctionUrl, Subscription, Version,
+};
 
 impl Aws {
     /// The URLs of the function and of its aliases.

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::error::During;
 use super::{Aws, AwsError, Found, Kind};
-use crate::resources::{Role, Tags};
+use jane_migrate_core::resources::{Role, Tags};
 
 impl Aws {
     /// The role with its policies. `None` where it does not exist.

@@ -14,10 +14,10 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use jane_migrate_config::{Architecture, Vpc};
 use serde_json::Value;
 
-use super::error::During;
+use super::error::{During, answered};
 use super::{Aws, AwsError, Found, Kind};
-use crate::permission::{COGNITO, Policy};
-use crate::resources::{EnvValue, Function, FunctionState, ObservedFunction, Tags};
+use jane_migrate_core::permission::{COGNITO, Policy};
+use jane_migrate_core::resources::{EnvValue, Function, FunctionState, ObservedFunction, Tags};
 
 /// How long a function may take to wake; those in a VPC take up to a minute.
 const WAKING: Duration = Duration::from_secs(90);
@@ -59,9 +59,9 @@ impl Aws {
             .and_then(|n| n.try_into().ok());
         found.function.tags = answer.tags.unwrap_or_default().into_iter().collect();
         // The function is told all the same, and then without tags.
-        found.tags_unread = answer.tags_error.map(|error| {
-            AwsError::answered("lambda:ListTags", 403, &error.error_code, &error.message)
-        });
+        found.tags_unread = answer
+            .tags_error
+            .map(|error| answered("lambda:ListTags", 403, &error.error_code, &error.message));
         Ok(Some(found))
     }
 

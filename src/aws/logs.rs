@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::service::Service;
 use super::{Aws, AwsError, Found, Kind};
-use crate::resources::{LogGroup, Tags};
+use jane_migrate_core::resources::{LogGroup, Tags};
 
 const LOGS: Service = Service {
     signed_as: "logs",

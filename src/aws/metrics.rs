@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::service::Service;
 use super::{Aws, AwsError};
+use jane_migrate_core::exposure::Metrics;
 
 const CLOUDWATCH: Service = Service {
     signed_as: "monitoring",
@@ -13,19 +14,6 @@ const CLOUDWATCH: Service = Service {
     json: "1.0",
     target: "GraniteServiceVersion20100801",
 };
-
-/// What CloudWatch counted of a function.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Metrics {
-    /// Invocations.
-    pub invocations: f64,
-    /// Invocations that ended in an error.
-    pub errors: f64,
-    /// Invocations that Lambda refused.
-    pub throttles: f64,
-    /// The 99th percentile of the duration, of the slowest hour.
-    pub p99_ms: Option<f64>,
-}
 
 impl Aws {
     /// The last 24 hours of a function.

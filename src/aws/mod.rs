@@ -32,7 +32,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use jane_migrate_handler::Credentials;
 use tokio::sync::Semaphore;
 
-pub use error::{AwsError, Found, Kind};
+pub use jane_migrate_core::aws_error::{AwsError, Found, Kind};
 
 /// How long an answer may take, where nobody says: longer than any of these calls has reason to.
 const TIMEOUT: Duration = Duration::from_secs(40);

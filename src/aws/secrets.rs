@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::service::Service;
 use super::{Aws, AwsError, Found, Kind};
+use jane_migrate_core::exposure::SecretPlace;
 
 const SECRETS_MANAGER: Service = Service {
     signed_as: "secretsmanager",
@@ -23,19 +24,6 @@ const SSM: Service = Service {
 };
 
 const GET_PARAMETER: &str = "ssm:GetParameter";
-
-/// A place where a secret is kept, as its service describes it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SecretPlace {
-    /// It is to be deleted, and cannot be read any more.
-    pub deleted: bool,
-    /// Whether a key encrypts it; parameters need not be.
-    pub encrypted: bool,
-    /// That key, where it is not the service's own and the service tells.
-    pub key: Option<String>,
-    /// Regions that have a copy of it, each with a policy of its own.
-    pub copies: Vec<String>,
-}
 
 impl Aws {
     /// Where the secret is kept. `None` where there is no such secret, or where it is in no service.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::ids::PoolId;
+use jane_migrate_core::ids::PoolId;
 
 /// `init`
 #[derive(Debug, Args)]

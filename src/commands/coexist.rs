@@ -9,10 +9,10 @@ use serde_json::json;
 use crate::aws::Aws;
 use crate::cli::{Coexist, Global};
 use crate::coexist::snippet;
-use crate::ids::{Names, PoolArn};
 use crate::settings::{self, Target};
 use crate::ui::Ui;
 use crate::ui::layout::Layout;
+use jane_migrate_core::ids::{Names, PoolArn};
 
 pub(super) async fn run(global: &Global, args: &Coexist, ui: &Ui) -> anyhow::Result<ExitCode> {
     let loaded = settings::load_if_there(global)?;

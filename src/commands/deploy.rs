@@ -14,15 +14,16 @@ use crate::apply::{Before, Code, Inputs, Probe, Report, RunResult};
 use crate::artifact;
 use crate::aws::AwsError;
 use crate::cli::{Deploy, Global};
-use crate::finding::Finding;
-use crate::plan::{Change, Operation, Plan};
 use crate::probe::{self, Source};
-use crate::resources::{FunctionState, ObservedFunction};
-use crate::settings::{self, Given, Loaded};
+use crate::settings::{self, Loaded};
 use crate::snapshot::{self, Snapshot};
 use crate::ui::Ui;
 use crate::verify::report::{Verdict, verdict};
 use crate::verify::{Choice, Subject};
+use jane_migrate_core::finding::Finding;
+use jane_migrate_core::fix::Flags;
+use jane_migrate_core::plan::{Change, Operation, Plan};
+use jane_migrate_core::resources::{FunctionState, ObservedFunction};
 
 /// The JSON document of deploy.
 #[derive(Debug, Serialize)]
@@ -100,7 +101,7 @@ pub(super) async fn run(global: &Global, args: &Deploy, ui: &Ui) -> anyhow::Resu
 struct Deploying<'a> {
     loaded: &'a Loaded,
     args: &'a Deploy,
-    given: Given,
+    given: Flags,
     codes: &'a Codes,
     agreed: bool,
     operator: Operator,

@@ -16,18 +16,19 @@ use self::questions::Questions;
 use super::session::today;
 use crate::aws::{Aws, Connection};
 use crate::cli::{Global, Init, Pools};
-use crate::document::ClientDocument;
 use crate::draft::{Client, Directory, Draft, Kept, propose};
-use crate::facts::pool_facts;
 use crate::failure::Failure;
-use crate::finding::Finding;
-use crate::ids::PoolId;
 use crate::observe::observe_pool;
-use crate::plan::{Observed, lacks_password_auth};
-use crate::settings::{self, DEFAULT_FILE, Given, Target};
-use crate::suitability::{self, Subject};
+use crate::settings::{self, DEFAULT_FILE, Target};
 use crate::ui::layout::Layout;
 use crate::ui::{self, Ui};
+use jane_migrate_core::document::ClientDocument;
+use jane_migrate_core::facts::pool_facts;
+use jane_migrate_core::finding::Finding;
+use jane_migrate_core::fix::Flags;
+use jane_migrate_core::ids::PoolId;
+use jane_migrate_core::plan::{Observed, lacks_password_auth};
+use jane_migrate_core::suitability::{self, Subject};
 
 pub(super) async fn run(global: &Global, args: &Init, ui: &Ui) -> anyhow::Result<ExitCode> {
     let output = args
@@ -210,7 +211,7 @@ fn create(output: &Path, text: &str) -> anyhow::Result<()> {
 }
 
 /// What plan will say about the pool and this configuration.
-fn findings(draft: &Draft, observed: &Observed, config: &Config, given: &Given) -> Vec<Finding> {
+fn findings(draft: &Draft, observed: &Observed, config: &Config, given: &Flags) -> Vec<Finding> {
     let chosen = &draft.chosen_clients;
     let clients: Vec<&ClientDocument> = observed
         .clients

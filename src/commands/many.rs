@@ -8,10 +8,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::apply::{Report, Signal};
-use crate::ids::PoolId;
 use crate::settings::Target;
 use crate::ui::Ui;
 use crate::ui::error::told;
+use jane_migrate_core::ids::PoolId;
 
 /// Pools worked on at once. AWS's rates are kept elsewhere (`aws::pace`); this bounds memory and connections.
 const AT_ONCE: usize = 32;

@@ -24,8 +24,8 @@ use std::process::ExitCode;
 use self::many::Ending;
 use crate::apply::{Report, RunResult, StepResult};
 use crate::cli::{Cli, Command};
-use crate::plan::Action;
 use crate::ui::Ui;
+use jane_migrate_core::plan::Action;
 
 /// Runs the command.
 pub async fn run(cli: Cli, ui: &Ui) -> anyhow::Result<ExitCode> {

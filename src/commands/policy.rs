@@ -10,10 +10,10 @@ use serde_json::Value;
 
 use crate::aws::Aws;
 use crate::cli::{Global, Policy};
-use crate::ids::{Names, PoolArn};
 use crate::policy::{Duty, Statement, Subject, document, statements};
 use crate::settings::{self, Target};
 use crate::ui::Ui;
+use jane_migrate_core::ids::{Names, PoolArn};
 
 pub(super) async fn run(global: &Global, args: &Policy, ui: &Ui) -> anyhow::Result<ExitCode> {
     let loaded = settings::load_if_there(global)?;

@@ -9,10 +9,10 @@ use super::session::{Operator, Planned, Session};
 use crate::apply::{Inputs, Report, RunResult};
 use crate::aws::Connections;
 use crate::cli::{Global, Pools, Restore};
-use crate::plan;
 use crate::settings;
 use crate::snapshot;
 use crate::ui::Ui;
+use jane_migrate_core::plan;
 
 pub(super) async fn run(global: &Global, args: &Restore, ui: &Ui) -> anyhow::Result<ExitCode> {
     let kept = snapshot::read(&args.snapshot)?;

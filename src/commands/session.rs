@@ -16,17 +16,17 @@ use crate::apply::{Code, Event, Inputs, Interrupt, Report, RunResult, apply};
 use crate::artifact::{self, Artifact, Progress};
 use crate::aws::{Aws, Connections};
 use crate::cli::Allow;
-use crate::document::{ClientDocument, Decisions};
-use crate::facts::pool_facts;
-use crate::finding::{Finding, Severity};
-use crate::ids::{Names, PoolId};
 use crate::observe::{observe, observe_without_pool};
-use crate::plan::{self, Allowed, Change, Observed, Plan};
-use crate::resources::{Desired, tag};
 use crate::settings::{self, Target};
 use crate::snapshot;
-use crate::suitability::{self, Subject};
 use crate::ui::{self, Task, Ui};
+use jane_migrate_core::document::{ClientDocument, Decisions};
+use jane_migrate_core::facts::pool_facts;
+use jane_migrate_core::finding::{Finding, Severity};
+use jane_migrate_core::ids::{Names, PoolId};
+use jane_migrate_core::plan::{self, Allowed, Change, Observed, Plan};
+use jane_migrate_core::resources::{Desired, tag};
+use jane_migrate_core::suitability::{self, Subject};
 
 /// One pool, connected and observed.
 pub(super) struct Session {

@@ -12,11 +12,11 @@ use super::session::{since_epoch_ms, today};
 use crate::aws::{Aws, Connections};
 use crate::cli;
 use crate::cli::Global;
-use crate::ids::{PoolId, function_name, log_group_name};
 use crate::settings::{self, Target};
 use crate::status::read::Log;
 use crate::status::{Facts, Kept, Status, page};
 use crate::ui::{self, Ui};
+use jane_migrate_core::ids::{PoolId, function_name, log_group_name};
 
 pub(super) async fn run(global: &Global, args: &cli::Status, ui: &Ui) -> anyhow::Result<ExitCode> {
     ensure!(

@@ -15,8 +15,6 @@ use crate::apply::{Inputs, Report, RunResult};
 use crate::aws::{AwsError, Connections};
 use crate::cli::{Global, Teardown};
 use crate::observe::NoSuchPool;
-use crate::plan::{self, Allowed, Plan};
-use crate::resources::tag;
 use crate::settings::{self, Target};
 use crate::snapshot;
 use crate::status::read::Log;
@@ -25,6 +23,8 @@ use crate::ui::Ui;
 use crate::ui::layout::Layout;
 use crate::ui::status::thousands;
 use crate::verify::deployed_settings;
+use jane_migrate_core::plan::{self, Allowed, Plan};
+use jane_migrate_core::resources::tag;
 
 /// How far back to look for who has come over.
 const HISTORY_DAYS: i64 = 90;

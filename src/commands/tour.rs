@@ -9,11 +9,11 @@ use anyhow::{Context, bail, ensure};
 use jane_migrate_sandbox::{Account, AccountKind, Demo, JaneCall, Sandbox};
 
 use crate::aws::{Aws, AwsError, Connection};
-use crate::document::differences;
-use crate::ids::PoolId;
 use crate::observe::observe;
-use crate::plan::Observed;
 use crate::ui::Ui;
+use jane_migrate_core::document::differences;
+use jane_migrate_core::ids::PoolId;
+use jane_migrate_core::plan::Observed;
 
 /// What customers choose after *forgot password*. It meets the demo pool's policy.
 const NEW_PASSWORD: &str = "Fresh-Start-2026";

@@ -11,13 +11,13 @@ use serde::Serialize;
 use super::session::{self, Session, build};
 use crate::aws::lambda::Invocation;
 use crate::cli::{Global, Try};
-use crate::document::ClientDocument;
 use crate::probe::Source;
-use crate::resources::EnvValue;
 use crate::trial::Trial;
 use crate::ui::status::duration;
 use crate::ui::{Styles, Ui, one_line};
 use crate::{local, probe, settings};
+use jane_migrate_core::document::ClientDocument;
+use jane_migrate_core::resources::EnvValue;
 
 /// What ends with 3: the user would not migrate.
 const WOULD_NOT: u8 = 3;

@@ -10,13 +10,13 @@ use super::many::{Ending, Endings, each};
 use super::session::{Session, nonce, today};
 use crate::aws::{Aws, Connections};
 use crate::cli::{Format, Global, Verify};
-use crate::finding::{Finding, Severity};
 use crate::settings::{self, Target};
 use crate::snapshot;
 use crate::ui::Ui;
 use crate::verify::probe::{TestUser, probe};
 use crate::verify::report::{self, Document, Verdict, text, verdict};
 use crate::verify::{self as checks, Choice, Snapshot, Subject, jane};
+use jane_migrate_core::finding::{Finding, Severity};
 
 pub(super) async fn run(global: &Global, args: &Verify, ui: &Ui) -> anyhow::Result<ExitCode> {
     let loaded = settings::load_if_there(global)?;

@@ -78,24 +78,6 @@ pub struct Postgres {
     pub hash: String,
 }
 
-/// What stands in a draft for answers nobody gave. The parser takes it, and [`crate::suitability`] stops a deploy that still has it.
-pub mod placeholder {
-    /// A client id, where letters and hyphens will do.
-    pub const CLIENT: &str = "your-client-id";
-    /// The id of an app client of an old pool.
-    pub const OLD_CLIENT: &str = "yourclientid";
-    /// What follows the Region in an old pool's id.
-    pub const OLD_POOL: &str = "YourOldPool";
-    /// The host of a service.
-    pub const HTTP_HOST: &str = "your-directory.example.com";
-    /// Keycloak's realm.
-    pub const REALM: &str = "your-realm";
-    /// A database server.
-    pub const DATABASE_HOST: &str = "your-database.example.com";
-    /// A database.
-    pub const DATABASE: &str = "your-database";
-}
-
 const SECRET: &str = "# A secret is named, never written: { secretsmanager = \"arn:...\" }, { ssm = \"/path\" }, or { env = \"NAME\" }, which is read from\n# your environment at deploy and kept in the function's, readable by whoever may read its settings.\n";
 
 const TIMEOUT: &str = "timeout_ms = 3500                       # how long one sign-in may wait for it; Cognito gives the whole function 5 s\n";

@@ -10,7 +10,7 @@ use std::fmt::Write;
 use jane_migrate_config::{Date, PoolFacts};
 
 pub use attributes::{Proposal, propose};
-pub use directory::{Directory, Http, Jane, OldPool, Postgres, placeholder};
+pub use directory::{Directory, Http, Jane, OldPool, Postgres};
 
 /// An app client as far as a reader of the file wants to know it.
 #[derive(Debug, Clone)]

@@ -18,7 +18,7 @@ use self::entry::{Call, Class, Entry};
 use self::outlook::{Outlook, outlook};
 pub use self::read::Source;
 use self::tally::{Counts, Tally};
-use crate::resources::LogGroup;
+use jane_migrate_core::resources::LogGroup;
 
 const DAY_MS: i64 = 86_400_000;
 

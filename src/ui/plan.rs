@@ -6,10 +6,10 @@ use console::measure_text_width;
 
 use super::Styles;
 use super::layout::Layout;
-use crate::document::{Difference, PoolDocument};
-use crate::finding::{Finding, Severity};
-use crate::ids::PoolArn;
-use crate::plan::{Action, Change, Conflict, Plan};
+use jane_migrate_core::document::{Difference, PoolDocument};
+use jane_migrate_core::finding::{Finding, Severity};
+use jane_migrate_core::ids::PoolArn;
+use jane_migrate_core::plan::{Action, Change, Conflict, Plan};
 
 /// The plan with its conflicts and findings.
 pub fn render(plan: &Plan, pool: &PoolDocument, arn: &PoolArn, styles: &Styles) -> String {

@@ -12,15 +12,17 @@ use serde_json::Value;
 
 use super::jane;
 use super::probe::Probes;
-use crate::aws::exposure::{Alias, EventCopy, EventSource, FunctionUrl, Subscription, Version};
-use crate::aws::metrics::Metrics;
-use crate::aws::secrets::SecretPlace;
 use crate::aws::{AwsError, Kind};
-use crate::document::{ClientDocument, PoolDocument};
-use crate::ids::Names;
-use crate::permission::Policy;
-use crate::resources::{LogGroup, ObservedFunction, Role, Tags};
-use crate::settings::Given;
+use jane_migrate_core::document::{ClientDocument, PoolDocument};
+use jane_migrate_core::exposure::Metrics;
+use jane_migrate_core::exposure::SecretPlace;
+use jane_migrate_core::exposure::{
+    Alias, EventCopy, EventSource, FunctionUrl, Subscription, Version,
+};
+use jane_migrate_core::fix::Flags;
+use jane_migrate_core::ids::Names;
+use jane_migrate_core::permission::Policy;
+use jane_migrate_core::resources::{LogGroup, ObservedFunction, Role, Tags};
 
 /// What came of one read.
 pub type Read<T> = Result<T, Unread>;
@@ -56,7 +58,7 @@ pub struct Evidence<'a> {
     /// Today, in UTC.
     pub today: Date,
     /// The flags that were given, for the commands that are printed.
-    pub given: Given,
+    pub given: Flags,
 
     /// The pool.
     pub pool: Read<PoolDocument>,

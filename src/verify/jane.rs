@@ -9,7 +9,7 @@ use jane_migrate_config::{Config, Directory, Secret};
 use jane_migrate_handler::{Budget, Jane, Secrets};
 
 use crate::aws::{Aws, AwsError};
-use crate::resources::Environment;
+use jane_migrate_core::resources::Environment;
 
 /// What Jane says of one client.
 #[derive(Debug, Clone)]

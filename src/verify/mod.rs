@@ -14,9 +14,9 @@ pub(crate) use evidence::deployed_settings;
 pub use evidence::{Evidence, KeptSecret, Read, Snapshot, Unread};
 pub use read::{Subject, observed, read};
 
-use crate::finding::{Finding, Severity};
 use checks::{Line, Said};
 use evidence::Obstacle;
+use jane_migrate_core::finding::{Finding, Severity};
 
 /// One thing that must hold.
 #[derive(Debug)]

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::aws::lambda::Invocation;
 use crate::aws::{Aws, AwsError};
-use crate::ids::Names;
 use crate::probe::{self, Source};
+use jane_migrate_core::ids::Names;
 
 /// A user of the directory who may be asked about.
 #[derive(Debug)]

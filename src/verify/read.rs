@@ -13,15 +13,15 @@ use serde_json::Value;
 
 use super::evidence::{Evidence, KeptSecret, Read, Snapshot, Unread, deployed_config, qualifier};
 use super::{Check, Choice, checks, jane};
-use crate::aws::exposure::EventSource;
-use crate::aws::metrics::Metrics;
 use crate::aws::{Aws, AwsError, Kind};
-use crate::document::{ClientDocument, PoolDocument};
-use crate::ids::{Names, PoolArn, PoolId, function_name, log_group_name};
-use crate::permission::Policy;
-use crate::plan::Observed;
-use crate::resources::{FunctionState, ObservedFunction, Role};
-use crate::settings::Given;
+use jane_migrate_core::document::{ClientDocument, PoolDocument};
+use jane_migrate_core::exposure::EventSource;
+use jane_migrate_core::exposure::Metrics;
+use jane_migrate_core::fix::Flags;
+use jane_migrate_core::ids::{Names, PoolArn, PoolId, function_name, log_group_name};
+use jane_migrate_core::permission::Policy;
+use jane_migrate_core::plan::Observed;
+use jane_migrate_core::resources::{FunctionState, ObservedFunction, Role};
 
 /// Calls of one kind made at once; Cognito and Lambda throttle reads too.
 const AT_ONCE: usize = 8;
@@ -45,7 +45,7 @@ pub struct Subject<'a> {
     /// Today, in UTC.
     pub today: Date,
     /// The flags that were given.
-    pub given: Given,
+    pub given: Flags,
     /// The function was made moments ago, by the run that verifies.
     pub fresh: bool,
 }

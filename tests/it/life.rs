@@ -1,6 +1,6 @@
 //! The whole life of a migration: deploy, sign-ins, verify, teardown, as operators and customers meet it.
 
-use jane_migrate::document::differences;
+use jane_migrate_core::document::differences;
 use jane_migrate_sandbox::JaneCall;
 use serde_json::{Value, json};
 

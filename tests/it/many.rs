@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use jane_migrate::document::differences;
+use jane_migrate_core::document::differences;
 use jane_migrate_sandbox::{Fate, Proxy};
 use serde_json::json;
 

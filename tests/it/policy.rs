@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clap::ValueEnum;
-use jane_migrate::ids::Names;
 use jane_migrate::policy::{Duty, GRANTS, On, Subject, statements};
+use jane_migrate_core::ids::Names;
 use jane_migrate_sandbox::{Callers, Entry, Options, Sandbox};
 use serde_json::{Value, json};
 

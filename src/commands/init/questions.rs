@@ -3,10 +3,11 @@
 use jane_migrate_config::Date;
 
 use crate::cli::{self, Kind};
-use crate::draft::{Directory, Http, Jane, Kept, OldPool, Postgres, placeholder};
+use crate::draft::{Directory, Http, Jane, Kept, OldPool, Postgres};
 use crate::failure::Failure;
-use crate::ids::PoolId;
 use crate::ui::Ui;
+use jane_migrate_core::ids::PoolId;
+use jane_migrate_core::placeholder;
 
 /// Asks on a terminal; elsewhere, and with `--yes`, takes the defaults and notes what they leave open.
 pub(super) struct Questions<'a> {

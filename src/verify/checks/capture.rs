@@ -1,8 +1,8 @@
 //! Places where an event could be kept or copied: it carries the password.
 
 use super::{Said, Wrong, check, holds, unless, with_qualifier, wrong};
-use crate::finding::Severity::{Error, Warning};
 use crate::verify::{Check, Evidence};
+use jane_migrate_core::finding::Severity::{Error, Warning};
 
 pub(super) const CHECKS: &[Check] = &[
     check(

@@ -1,11 +1,11 @@
 //! The app clients: whether their customers' passwords reach the pool, what strangers learn, and whether Jane knows them.
 
 use super::{Line, Said, check, told, unless, wrong};
-use crate::finding::Finding;
-use crate::finding::Severity::{Error, Warning};
-use crate::suitability;
 use crate::verify::jane::{Answer, Answers};
 use crate::verify::{Check, Evidence};
+use jane_migrate_core::finding::Finding;
+use jane_migrate_core::finding::Severity::{Error, Warning};
+use jane_migrate_core::suitability;
 
 pub(super) const CHECKS: &[Check] = &[
     check(

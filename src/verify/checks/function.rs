@@ -5,10 +5,10 @@ use serde_json::Value;
 
 use super::{Said, check, holds, unless, wrong};
 use crate::artifact::kind_of;
-use crate::facts::pool_facts;
-use crate::finding::Severity::{Error, Warning};
-use crate::resources::{FunctionState, RUNTIME, TRIGGER_TIMEOUT_S, is_ours, tag};
 use crate::verify::{Check, Evidence};
+use jane_migrate_core::facts::pool_facts;
+use jane_migrate_core::finding::Severity::{Error, Warning};
+use jane_migrate_core::resources::{FunctionState, RUNTIME, TRIGGER_TIMEOUT_S, is_ours, tag};
 
 pub(super) const CHECKS: &[Check] = &[
     check(
@@ -172,7 +172,7 @@ fn function_settings<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
         .and_then(|settings| serde_json::from_str(settings.expose()).ok())
         .unwrap_or_default();
     let wanted = serde_json::from_str(&settings.to_json()).unwrap_or_default();
-    let different = crate::document::differences(&wanted, &deployed);
+    let different = jane_migrate_core::document::differences(&wanted, &deployed);
     if different.is_empty() {
         return holds("the function obeys the configuration");
     }

@@ -1,9 +1,9 @@
 //! What is written down, where, for how long, and who is sent it.
 
 use super::{Said, Wrong, check, holds, unless, wrong};
-use crate::aws::exposure::Subscription;
-use crate::finding::Severity::{Error, Warning};
 use crate::verify::{Check, Evidence, When};
+use jane_migrate_core::exposure::Subscription;
+use jane_migrate_core::finding::Severity::{Error, Warning};
 
 pub(super) const CHECKS: &[Check] = &[
     check(

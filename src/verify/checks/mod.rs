@@ -14,7 +14,7 @@ mod trigger;
 
 use super::evidence::{Evidence, Obstacle};
 use super::{Check, When};
-use crate::finding::{Finding, Severity};
+use jane_migrate_core::finding::{Finding, Severity};
 
 /// All of them, in the order they are shown.
 pub(super) const ALL: &[&[Check]] = &[

@@ -2,11 +2,11 @@
 //! too is `suitability`'s; here it is looked at again, and whether anybody changed the pool since.
 
 use super::{Said, check, holds, told, unless, wrong};
-use crate::document::differences;
-use crate::finding::Severity::{Error, Warning};
-use crate::resources::tag;
-use crate::suitability;
 use crate::verify::{Check, Evidence};
+use jane_migrate_core::document::differences;
+use jane_migrate_core::finding::Severity::{Error, Warning};
+use jane_migrate_core::resources::tag;
+use jane_migrate_core::suitability;
 
 pub(super) const CHECKS: &[Check] = &[
     check(

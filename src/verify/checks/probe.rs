@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::{Obstacle, Said, check, holds, unless, wrong};
-use crate::finding::Severity::Error;
 use crate::probe::Source;
 use crate::verify::probe::{Attempt, Probes};
 use crate::verify::{Check, Evidence, When};
+use jane_migrate_core::finding::Severity::Error;
 
 pub(super) const CHECKS: &[Check] = &[
     Check {

@@ -6,10 +6,10 @@ use std::fmt;
 use serde_json::Value;
 
 use super::{Line, Obstacle, Said, Wrong, check, holds, unless, wrong};
-use crate::finding::Severity::Error;
-use crate::permission::matches;
-use crate::resources::{role_policy, trust_policy};
 use crate::verify::{Check, Evidence};
+use jane_migrate_core::finding::Severity::Error;
+use jane_migrate_core::permission::matches;
+use jane_migrate_core::resources::{role_policy, trust_policy};
 
 pub(super) const CHECKS: &[Check] = &[
     check(

@@ -6,11 +6,11 @@ use jane_migrate_config::{SETTINGS_VARIABLE, Secret};
 use serde_json::Value;
 
 use super::{Line, Obstacle, Said, Wrong, check, holds, unless, wrong};
-use crate::aws::secrets::SecretPlace;
-use crate::finding::Severity::{Error, Warning};
-use crate::ids::PoolArn;
-use crate::plain::{self, is_secret};
 use crate::verify::{Check, Evidence, KeptSecret};
+use jane_migrate_core::exposure::SecretPlace;
+use jane_migrate_core::finding::Severity::{Error, Warning};
+use jane_migrate_core::ids::PoolArn;
+use jane_migrate_core::plain::{self, is_secret};
 
 pub(super) const CHECKS: &[Check] = &[
     check(

@@ -1,8 +1,8 @@
 //! The migration's course: whether the window is open, and how the last day went.
 
 use super::{Said, check, holds, unless, wrong};
-use crate::finding::Severity::{Error, Warning};
 use crate::verify::{Check, Evidence};
+use jane_migrate_core::finding::Severity::{Error, Warning};
 
 pub(super) const CHECKS: &[Check] = &[
     check(

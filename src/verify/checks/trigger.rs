@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{Line, Obstacle, Said, Wrong, check, holds, unless, with_qualifier, wrong};
-use crate::finding::Severity::Error;
-use crate::ids::STATEMENT_ID;
-use crate::permission;
-use crate::resources::{ObservedFunction, tag};
 use crate::verify::{Check, Evidence, Unread};
+use jane_migrate_core::finding::Severity::Error;
+use jane_migrate_core::ids::STATEMENT_ID;
+use jane_migrate_core::permission;
+use jane_migrate_core::resources::{ObservedFunction, tag};
 
 /// The function itself, as a version is called.
 const LATEST: &str = "$LATEST";

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use super::{Document, details, fails};
-use crate::finding::Finding;
+use jane_migrate_core::finding::Finding;
 
 /// The whole report.
 pub fn junit(documents: &[Document<'_>], strict: bool) -> String {

@@ -8,8 +8,8 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use crate::finding::{Finding, Severity};
 use crate::ui::Styles;
+use jane_migrate_core::finding::{Finding, Severity};
 
 pub use github::github;
 pub use junit::junit;

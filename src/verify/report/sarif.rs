@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 
 use super::{Document, details};
-use crate::finding::{Finding, Severity};
 use crate::verify::checks;
+use jane_migrate_core::finding::{Finding, Severity};
 
 /// The one document, over all pools. Results lie on the configuration file: that is what a repository has of a pool.
 pub fn sarif(documents: &[Document<'_>], file: &str) -> Value {

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use jane_migrate::resources::tag;
+use jane_migrate_core::resources::tag;
 use jane_migrate_sandbox::{Fate, Passing, Proxy};
 use serde_json::{Value, json};
 

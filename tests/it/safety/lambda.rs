@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
-use jane_migrate::permission::COGNITO;
+use jane_migrate_core::permission::COGNITO;
 use jane_migrate_sandbox::{Fate, Passing, Proxy};
 use serde_json::json;
 

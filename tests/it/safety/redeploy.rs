@@ -1,6 +1,6 @@
 //! A deploy to a pool whose customers sign in already: what does not work must not stay, and what was broken must be seen.
 
-use jane_migrate::resources::tag;
+use jane_migrate_core::resources::tag;
 use jane_migrate_sandbox::{Fate, Fault, Passing};
 use serde_json::json;
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use jane_migrate::resources::tag;
+use jane_migrate_core::resources::tag;
 use jane_migrate_sandbox::{Fate, Passing, Proxy, Venv};
 use serde_json::{Value, json};
 

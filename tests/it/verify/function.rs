@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use jane_migrate::artifact::source_digest;
-use jane_migrate::resources::tag;
+use jane_migrate_core::resources::tag;
 use jane_migrate_sandbox::{Fate, Proxy};
 use serde_json::{Value, json};
 

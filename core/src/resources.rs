@@ -9,7 +9,7 @@ use jane_migrate_config::{
 };
 use serde_json::{Value, json};
 
-use crate::aws::AwsError;
+use crate::aws_error::AwsError;
 use crate::ids::{Names, PoolArn, ROLE_POLICY};
 
 /// Tags by key.

@@ -7,13 +7,13 @@ use super::{
 };
 use crate::document::{ClientDocument, Opening, Rewrite, open_password_auth};
 use crate::finding::{Finding, Severity};
+use crate::fix::Flags;
 use crate::ids::{Names, STAND_IN_ID, STATEMENT_ID};
 use crate::permission;
 use crate::resources::{
     Desired, Environment, Function, FunctionState, LogGroup, ObservedFunction, Record, Role,
     is_ours, tag,
 };
-use crate::settings::Given;
 
 /// What deploy would do.
 pub fn deploy(names: &Names, desired: &Desired, observed: &Observed, allowed: &Allowed) -> Plan {
@@ -448,7 +448,7 @@ fn plan_clients(
 }
 
 /// A client through which no password reaches the pool: its sign-ins never get as far as the trigger.
-pub fn lacks_password_auth(pool: &str, client: &ClientDocument, given: &Given) -> Finding {
+pub fn lacks_password_auth(pool: &str, client: &ClientDocument, given: &Flags) -> Finding {
     let flows: Vec<&str> = client.flows().collect();
     Finding::failed(
         "client-password-auth",

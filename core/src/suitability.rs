@@ -10,9 +10,9 @@ use jane_migrate_config::{Config, Directory, HashFormat, Secret, Source, Usernam
 use serde_json::Value;
 
 use crate::document::{ClientDocument, PoolDocument};
-use crate::draft::placeholder;
 use crate::finding::{Finding, Severity};
-use crate::settings::Given;
+use crate::fix::Flags;
+use crate::placeholder;
 
 use Severity::{Error, Warning};
 
@@ -28,7 +28,7 @@ pub struct Subject<'a> {
     /// The configuration, as it is for this pool.
     pub config: &'a Config,
     /// The flags that were given, for the commands that are printed.
-    pub given: &'a Given,
+    pub given: &'a Flags,
 }
 
 /// Every check there is here. A deploy stops at its errors; what holds is told by `verify` alone.
@@ -148,7 +148,7 @@ pub fn filled_in(config: &Config) -> Vec<Finding> {
 }
 
 /// Every attribute that is mapped is one of the pool's, and every one the pool requires is mapped.
-pub fn attributes_schema(pool: &PoolDocument, config: &Config, given: &Given) -> Vec<Finding> {
+pub fn attributes_schema(pool: &PoolDocument, config: &Config, given: &Flags) -> Vec<Finding> {
     const ID: &str = "attributes-schema";
     let schema: BTreeMap<&str, bool> = pool
         .schema_attributes()

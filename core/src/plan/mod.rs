@@ -13,10 +13,10 @@ use crate::document::{
     ClientDocument, Decisions, Difference, PoolDocument, Reason, Refusal, Rewrite, pool_update,
 };
 use crate::finding::{Finding, Severity};
+use crate::fix::Flags;
 use crate::ids::Names;
 use crate::permission::Policy;
 use crate::resources::{Function, LogGroup, ObservedFunction, Role, Tags};
-use crate::settings::Given;
 
 pub use deploy::{deploy, lacks_password_auth};
 pub use restore::restore;
@@ -53,7 +53,7 @@ pub struct Allowed {
     /// `--unknown KEY=carry|drop`: what to do with members of the pool or client that this build does not know.
     pub unknown: Decisions,
     /// The flags that led here, for the commands that are printed.
-    pub given: Given,
+    pub given: Flags,
 }
 
 /// What happens to a resource; the symbols of the plan.

@@ -29,7 +29,7 @@ fn ids(toml: &str, pool: Value, mfa: Value, client: Value) -> Vec<&'static str> 
         mfa: &mfa,
         clients: &[&client],
         config: &config,
-        given: &Given::default(),
+        given: &Flags::default(),
     };
     findings(&subject)
         .into_iter()

@@ -4,7 +4,7 @@ use super::{Action, Observed, Operation, Plan, Resource, refuse};
 use crate::document::{Decisions, Difference, Rewrite};
 use crate::finding::{Finding, Severity};
 use crate::ids::Names;
-use crate::snapshot::Kept;
+use crate::kept::Kept;
 
 /// What restore would do. Nothing is made or deleted: what updates do not reach is named for a person to judge.
 pub fn restore(names: &Names, observed: &Observed, kept: &Kept, unknown: &Decisions) -> Plan {

@@ -3,7 +3,7 @@
 The tests of the update bodies read it: every member of the model must have a rule, and pools are generated from its shapes.
 Run it when botocore has news, and look at the difference before committing it:
 
-    python3 -m venv venv && venv/bin/pip install --upgrade botocore && venv/bin/python tests/data/update-members.py
+    python3 -m venv venv && venv/bin/pip install --upgrade botocore && venv/bin/python core/tests/data/update-members.py
 
 With --check it writes nothing, says what is new, and ends with 1 where something is. Needs no network by itself.
 """

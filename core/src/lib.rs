@@ -1,0 +1,17 @@
+//! The pure core: what a pool, its clients and what deploy makes are, how they are updated without a loss, what is to be changed
+//! and what must hold. No SDK, no clock, no environment, no terminal: the compiler sees to it, as none of them is a dependency.
+
+pub mod aws_error;
+pub mod document;
+pub mod exposure;
+pub mod facts;
+pub mod finding;
+pub mod fix;
+pub mod ids;
+pub mod kept;
+pub mod permission;
+pub mod placeholder;
+pub mod plain;
+pub mod plan;
+pub mod resources;
+pub mod suitability;
