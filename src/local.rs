@@ -1,5 +1,5 @@
-//! Runs the built handler on this machine for one event: starts `bootstrap` as Lambda would, and is Lambda's Runtime API to it,
-//! on loopback. Decides nothing about what is answered.
+//! Runs the built handler on this machine for one event: starts `bootstrap` as Lambda does, and serves Lambda's Runtime API to it
+//! on loopback. It does not judge the answer.
 
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
@@ -25,13 +25,13 @@ use tokio::task::JoinSet;
 use crate::aws::lambda::Invocation;
 use jane_migrate_core::resources::{Environment, TRIGGER_TIMEOUT_S};
 
-/// What Lambda gives a function to get ready, and then Cognito to answer.
+/// How long Lambda waits for a function to start, and then Cognito for its answer.
 const PATIENCE: Duration = Duration::from_secs(10 + TRIGGER_TIMEOUT_S as u64);
 
-/// The answer to the one event: what was posted, and whether it was an error.
+/// The answer to the event: the body, and whether it was an error.
 type Answer = (Bytes, bool);
 
-/// Hands the event to the handler and waits for its answer. It sees these variables and no others.
+/// Sends the event to the handler and waits for its answer. The handler's environment has these variables and no others.
 pub async fn invoke(
     bootstrap: &[u8],
     name: &str,
@@ -80,7 +80,7 @@ pub async fn invoke(
     let mut stdout = process.stdout.take().context("the handler has no output")?;
     let mut log = String::new();
     let (payload, failed) = tokio::select! {
-        answer = answered => answer.context("the handler left without an answer")?,
+        answer = answered => answer.context("the handler closed the connection without an answer")?,
         ended = process.wait() => bail!("the handler ended before it answered: {}", ended?),
         () = tokio::time::sleep(PATIENCE) => {
             bail!("the handler did not answer within {} s", PATIENCE.as_secs())
@@ -91,7 +91,7 @@ pub async fn invoke(
     stdout
         .read_to_string(&mut log)
         .await
-        .context("failed to read what the handler wrote")?;
+        .context("failed to read the handler's output")?;
     Ok(Invocation {
         payload: serde_json::from_slice(&payload).unwrap_or_default(),
         error: failed.then(|| "Unhandled".to_owned()),

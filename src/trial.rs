@@ -1,5 +1,5 @@
-//! What the answer to a trial means: whether the user would migrate, and what Cognito would store. Pure; the password is in none
-//! of it.
+//! Reads the answer to a trial: whether the user would migrate, and what Cognito would store. Pure; no value contains the
+//! password.
 
 use std::collections::BTreeMap;
 
@@ -11,23 +11,23 @@ use crate::aws::lambda::Invocation;
 use crate::status::entry::{Class, Entry};
 use jane_migrate_core::document::PoolDocument;
 
-/// One migration that was tried.
+/// One trial migration.
 #[derive(Debug, Clone, Serialize)]
 pub struct Trial {
-    /// What became of it, by the handler's name for it.
+    /// The outcome, by the handler's name for it.
     pub outcome: String,
     /// Whether the user would be in the pool now.
     pub would_migrate: bool,
     /// What Cognito would store.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<User>,
-    /// Why Cognito would not take the user, though the handler does.
+    /// Why Cognito would refuse the user that the handler accepts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub pool_refuses: Vec<String>,
-    /// What the handler's log says of it: timings, the directory's answers, the reason.
+    /// The handler's log line: timings, the directory's answers, the reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<Entry>,
-    /// From question to answer as seen from here.
+    /// How long the invocation took, measured here.
     pub took_ms: f64,
 }
 
@@ -38,7 +38,7 @@ pub struct User {
     pub status: String,
     /// The profile.
     pub attributes: BTreeMap<String, String>,
-    /// How the welcome message travels; empty where there is none.
+    /// The channels of the welcome message; empty if there is none.
     pub welcome: Vec<String>,
     /// Whether an alias moves to this user from another.
     pub force_alias_creation: bool,
@@ -47,7 +47,7 @@ pub struct User {
 }
 
 impl Trial {
-    /// What an answer to this event means at this pool.
+    /// The result of an answer to this event, for this pool.
     pub fn new(event: &Value, answer: &Invocation, pool: &PoolDocument) -> anyhow::Result<Self> {
         let log = answer
             .log
@@ -72,7 +72,7 @@ impl Trial {
         if answer.error.is_some() {
             let outcome = outcome
                 .or(thrown)
-                .context("the function failed without a word")?;
+                .context("the function failed and gave no reason")?;
             if Class::of(outcome) != Class::Failed && log.is_some() {
                 bail!("the function failed after it had decided `{outcome}`; its log says why");
             }
@@ -102,7 +102,7 @@ impl User {
         };
         let mediums = texts(&response["desiredDeliveryMediums"]);
         Self {
-            // Cognito takes whoever has no status for one who must choose a new password.
+            // Without a status, Cognito makes the user choose a new password.
             status: response["finalUserStatus"]
                 .as_str()
                 .unwrap_or("RESET_REQUIRED")
@@ -128,7 +128,7 @@ impl User {
     }
 }
 
-/// What of the user does not fit the pool's schema: Cognito refuses the whole user for it.
+/// Why the user does not fit the pool's schema. Cognito refuses the whole user for one such attribute.
 fn refusals(user: &User, pool: &PoolDocument) -> Vec<String> {
     let schema: Vec<_> = pool.schema_attributes().collect();
     let unknown = user
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn an_untouched_response_is_nobody() {
+    fn an_unchanged_response_is_no_user() {
         let trial = Trial::new(
             &event(),
             &answer(event()["response"].clone(), "wrong-password"),
