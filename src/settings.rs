@@ -90,9 +90,10 @@ pub fn targets(
         .map(|config| &config.pools[..])
         .unwrap_or_default()
         .iter()
-        .filter_map(|pool| pool.id.clone());
+        .filter_map(|pool| pool.id.as_deref())
+        .map(|id| id.parse().map_err(anyhow::Error::msg));
     let ids: Vec<PoolId> = if pools.pools.is_empty() || pools.all {
-        configured.collect()
+        configured.collect::<anyhow::Result<_>>()?
     } else {
         pools.pools.clone()
     };
@@ -108,7 +109,7 @@ pub fn targets(
         if targets.iter().any(|target| target.pool == pool) {
             continue;
         }
-        let entry = config.and_then(|config| config.pool(&pool));
+        let entry = config.and_then(|config| config.pool(pool.as_str()));
         let connection = Connection {
             region: region(global, entry, &pool)?,
             profile: global.profile.clone(),

@@ -1,5 +1,5 @@
-//! From the directory's user to Cognito's attributes. Cognito refuses the whole user for one malformed value, so a value
-//! that cannot be made valid, or that the pool's schema does not take, is left out.
+//! From the directory's user to Cognito's attributes. Cognito refuses the whole user because of one malformed value. So a value
+//! that cannot be made valid, or that the pool's schema does not allow, is left out.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use serde_json::{Map, Value};
 
 use crate::escape::hex;
 
-/// What Cognito stores of a user: the values are texts, without exception.
+/// The attributes that Cognito stores; all values are texts.
 pub type Attributes = BTreeMap<String, String>;
 
-/// The longest value Cognito takes.
+/// The longest value that Cognito accepts.
 const LONGEST: usize = 2048;
 
 /// The attributes of the directory's user, as the settings map them.
@@ -45,7 +45,7 @@ pub fn attributes(settings: &HandlerSettings, name: &str, user: &Map<String, Val
             attributes.remove(verified);
         }
     }
-    // Such a pool finds an alias only as it is written, and the apps of one lower what is typed.
+    // A case-sensitive pool finds an alias only in the case in which it is stored, and its apps convert names to lower case.
     if settings.case_sensitive
         && settings.response.username == Username::Lowercase
         && let Some(email) = attributes.get_mut("email")
@@ -58,7 +58,7 @@ pub fn attributes(settings: &HandlerSettings, name: &str, user: &Map<String, Val
     attributes
 }
 
-/// Cognito takes a user name from the trigger only where people sign in with an alias and this one did.
+/// Whether the pool has aliases and the user signed in with one. Only then does Cognito accept a user name from the trigger.
 fn typed_an_alias(settings: &HandlerSettings, name: &str, attributes: &Attributes) -> bool {
     let name = name.to_lowercase();
     settings.alias_attributes.iter().any(|alias| {
@@ -67,15 +67,16 @@ fn typed_an_alias(settings: &HandlerSettings, name: &str, attributes: &Attribute
     })
 }
 
+/// The value at a JSON pointer that starts in a map.
 fn at<'a>(user: &'a Map<String, Value>, pointer: &str) -> Option<&'a Value> {
     let (first, rest) = match pointer.strip_prefix('/')?.split_once('/') {
         Some((first, rest)) => (first, Some(rest)),
         None => (pointer.strip_prefix('/')?, None),
     };
-    let member = user.get(&first.replace("~1", "/").replace("~0", "~"))?;
+    let field = user.get(&first.replace("~1", "/").replace("~0", "~"))?;
     match rest {
-        Some(rest) => member.pointer(&format!("/{rest}")),
-        None => Some(member),
+        Some(rest) => field.pointer(&format!("/{rest}")),
+        None => Some(field),
     }
 }
 
@@ -88,6 +89,7 @@ fn text(value: &Value) -> Option<String> {
     }
 }
 
+/// The value in a form that Cognito accepts for this attribute. `before` has the attributes that come first in the alphabet.
 fn valid(
     attribute: &str,
     value: String,
@@ -97,23 +99,24 @@ fn valid(
     match attribute {
         "phone_number" => phone_number(&value, matches!(directory, Directory::Jane(_))),
         "birthdate" => value.parse::<Date>().ok().map(|date| date.to_string()),
-        // Anything but a clear yes is no: a code would be sent to an address nobody vouches for.
-        // Some directories keep the day on which an address was verified, some the verified address itself, which comes
-        // before this in the alphabet.
         "email_verified" | "phone_number_verified" => {
             let address = before.get(attribute.trim_end_matches("_verified"));
-            let since = value
-                .get(..10)
-                .is_some_and(|day| day.parse::<Date>().is_ok());
-            let yes = matches!(value.to_ascii_lowercase().as_str(), "true" | "t" | "1");
-            (since || yes || address == Some(&value)).then(|| "true".to_owned())
+            (is_verified(&value) || address == Some(&value)).then(|| "true".to_owned())
         }
         "email" => value.contains('@').then_some(value),
         _ => Some(value),
     }
 }
 
-/// A phone number in E.164; Jane writes those of the United States without their country code.
+/// Whether a value says that an address is verified: a clear yes, or the day of the verification. All else means no, because
+/// Cognito sends codes to verified addresses.
+fn is_verified(value: &str) -> bool {
+    let yes = matches!(value.to_ascii_lowercase().as_str(), "true" | "t" | "1");
+    let day = value.get(..10).and_then(|day| day.parse::<Date>().ok());
+    yes || day.is_some()
+}
+
+/// A phone number in E.164 form. Jane writes numbers of the United States without their country code.
 fn phone_number(written: &str, american: bool) -> Option<String> {
     let (international, rest) = match written.strip_prefix('+') {
         Some(rest) => (true, rest),
@@ -134,7 +137,8 @@ fn phone_number(written: &str, american: bool) -> Option<String> {
     }
 }
 
-/// An id in the form of a UUID (version 8), made from the pool and the name: Cognito may ask three times for one user.
+/// A UUID (version 8) made from the pool and the name, so that it is the same each time: Cognito may call three times for one
+/// user.
 fn uuid(pool: &str, name: &str) -> String {
     let hash = digest(&SHA256, format!("{pool}\0{name}").as_bytes());
     let mut bytes: [u8; 16] = std::array::from_fn(|index| hash.as_ref()[index]);
@@ -149,4 +153,196 @@ fn uuid(pool: &str, name: &str) -> String {
         &hex[16..20],
         &hex[20..]
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use jane_migrate_config::{Constraint, OldPool};
+    use serde_json::json;
+
+    use super::*;
+    use crate::fixtures::settings;
+
+    const NAME: &str = "ann@example.com";
+
+    fn mapped(settings: &HandlerSettings, user: Value) -> Value {
+        let user = user.as_object().cloned().unwrap();
+        json!(attributes(settings, NAME, &user))
+    }
+
+    /// What becomes of one attribute's value.
+    fn value(attribute: &str, value: Value) -> Option<String> {
+        let settings = settings(&[(attribute, "x")]);
+        attributes(&settings, NAME, &Map::from_iter([("x".into(), value)])).remove(attribute)
+    }
+
+    #[test]
+    fn each_kind_of_source_is_mapped() {
+        let settings = settings(&[
+            ("name", "display | full_name"),
+            ("custom:deep", "/a~1b/c~0d/0"),
+            ("custom:top", "/top"),
+            ("custom:shop", "=main"),
+            ("nickname", "{username}"),
+            ("custom:no_slash", "/"),
+        ]);
+        let user = json!({ "full_name": " Ann ", "a/b": { "c~d": [7] }, "top": true });
+        assert_eq!(
+            mapped(&settings, user),
+            json!({
+                "name": "Ann", "custom:deep": "7", "custom:top": "true", "custom:shop": "main", "nickname": NAME,
+            })
+        );
+    }
+
+    #[test]
+    fn only_plain_values_become_texts() {
+        assert_eq!(value("name", json!(1.5)).as_deref(), Some("1.5"));
+        for none in [
+            json!(null),
+            json!(["a"]),
+            json!({ "a": 1 }),
+            json!(""),
+            json!(" "),
+        ] {
+            assert_eq!(value("name", none.clone()), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_too_long_or_breaks_its_constraint_is_left_out() {
+        assert!(value("name", "ä".repeat(2048).into()).is_some());
+        assert_eq!(value("name", "ä".repeat(2049).into()), None);
+        let mut settings = settings(&[("custom:code", "code")]);
+        settings.constraints = [("custom:code".to_owned(), Constraint::Length(2, 3))].into();
+        for (code, fits) in [("a", false), ("ab", true), ("abc", true), ("abcd", false)] {
+            let mapped = mapped(&settings, json!({ "code": code }));
+            assert_eq!(mapped == json!({ "custom:code": code }), fits, "{code}");
+        }
+    }
+
+    #[test]
+    fn an_email_has_an_at_sign_and_a_birthdate_is_a_day() {
+        assert_eq!(value("email", json!("ann")), None);
+        assert_eq!(value("email", json!(NAME)).as_deref(), Some(NAME));
+        assert_eq!(value("birthdate", json!("1990-02-30")), None);
+        let day = value("birthdate", json!("1990-02-28"));
+        assert_eq!(day.as_deref(), Some("1990-02-28"));
+    }
+
+    #[test]
+    fn phone_numbers_are_written_in_e164() {
+        for (written, expected) in [
+            ("+1 (555) 010-0000", Some("+15550100000")),
+            ("+49.151.0000", Some("+491510000")),
+            ("+123456", None),
+            ("+1234567", Some("+1234567")),
+            ("+123456789012345", Some("+123456789012345")),
+            ("+1234567890123456", None),
+            ("+0234567890", None),
+            ("+1 555 x", None),
+            ("5550100000", Some("+15550100000")),
+            ("15550100000", Some("+15550100000")),
+            ("25550100000", None),
+            ("555010000", None),
+            ("555010000000", None),
+            ("++15550100000", None),
+        ] {
+            assert_eq!(
+                phone_number(written, true).as_deref(),
+                expected,
+                "{written}"
+            );
+        }
+        for american in ["5550100000", "15550100000"] {
+            assert_eq!(phone_number(american, false), None);
+        }
+        assert_eq!(
+            value("phone_number", json!("5550100000")).as_deref(),
+            Some("+15550100000")
+        );
+    }
+
+    #[test]
+    fn only_jane_leaves_the_country_code_out() {
+        let mut settings = settings(&[("phone_number", "phone")]);
+        settings.directory = Directory::Cognito(OldPool {
+            pool_id: "us-east-1_Old".into(),
+            client_id: "c".into(),
+            client_secret: None,
+            region: "us-east-1".into(),
+            role_arn: None,
+            external_id: None,
+            timeout_ms: 1000,
+        });
+        assert_eq!(
+            mapped(&settings, json!({ "phone": "5550100000" })),
+            json!({})
+        );
+    }
+
+    #[test]
+    fn only_a_clear_yes_or_a_day_or_the_address_itself_verifies_an_address() {
+        for (verified, expected) in [
+            (json!(true), true),
+            (json!("TRUE"), true),
+            (json!("t"), true),
+            (json!(1), true),
+            (json!("2024-03-31"), true),
+            (json!("2024-03-31T10:00:00Z"), true),
+            (json!(NAME), true),
+            (json!(false), false),
+            (json!("yes"), false),
+            (json!("2024-03-32"), false),
+            (json!("other@example.com"), false),
+            (json!("0"), false),
+        ] {
+            let settings = settings(&[("email", "email"), ("email_verified", "verified")]);
+            let user = json!({ "email": NAME, "verified": verified });
+            let mapped = mapped(&settings, user);
+            assert_eq!(mapped["email_verified"] == "true", expected, "{verified}");
+            assert_eq!(mapped.get("email_verified").is_some(), expected);
+        }
+    }
+
+    #[test]
+    fn an_address_that_is_missing_is_not_verified() {
+        let settings = settings(&[
+            ("email", "email"),
+            ("email_verified", "=true"),
+            ("phone_number", "phone"),
+            ("phone_number_verified", "=true"),
+        ]);
+        assert_eq!(
+            mapped(&settings, json!({ "email": "none", "phone": "?" })),
+            json!({})
+        );
+        let phone = json!({ "phone_number": "+15550100000", "phone_number_verified": "true" });
+        assert_eq!(mapped(&settings, json!({ "phone": "+15550100000" })), phone);
+    }
+
+    #[test]
+    fn a_case_sensitive_pool_gets_the_email_in_lower_case() {
+        let mut settings = settings(&[("email", "email")]);
+        let user = || json!({ "email": "Ann@Example.com" });
+        assert_eq!(mapped(&settings, user()), user());
+        settings.case_sensitive = true;
+        assert_eq!(mapped(&settings, user()), json!({ "email": NAME }));
+        settings.response.username = Username::AsTyped;
+        assert_eq!(mapped(&settings, user()), user());
+    }
+
+    #[test]
+    fn a_user_name_is_set_only_for_users_who_typed_an_alias() {
+        let mut settings = settings(&[("email", "email"), ("username", "{uuid}")]);
+        let user = || json!({ "email": "Ann@Example.com" });
+        assert_eq!(mapped(&settings, user()), user());
+        settings.alias_attributes = vec!["email".into()];
+        let mapped_name = mapped(&settings, user())["username"].clone();
+        assert_eq!(mapped_name, "c87309c0-14ac-8bd6-910c-f2faa9de5e7b");
+        assert_eq!(
+            mapped(&settings, json!({ "email": "bob@example.com" })),
+            json!({ "email": "bob@example.com" })
+        );
+    }
 }

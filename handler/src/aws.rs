@@ -1,5 +1,5 @@
-//! Calls to AWS's services, signed with Signature Version 4. The handler makes three kinds of them, all a POST to `/`:
-//! for that, AWS's own signer would bring twenty crates into every function.
+//! Calls to AWS services, signed with Signature Version 4. The handler makes only a few kinds of call, all of them a POST to `/`.
+//! AWS's own signer would add twenty crates to every function.
 
 use std::{env, time::SystemTime};
 
@@ -12,6 +12,7 @@ use ring::{
     hmac,
 };
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
 
 use crate::escape::hex;
 
@@ -22,12 +23,12 @@ pub struct Credentials {
     pub access_key_id: String,
     /// The secret access key.
     pub secret_access_key: SecretString,
-    /// The session's token; roles always have one.
+    /// The session token; the credentials of a role always have one.
     pub session_token: Option<SecretString>,
 }
 
 impl Credentials {
-    /// Those Lambda gives the function.
+    /// The credentials of the function's role, which Lambda puts into the environment.
     pub fn from_environment() -> Option<Self> {
         Some(Self {
             access_key_id: env::var("AWS_ACCESS_KEY_ID").ok()?,
@@ -37,19 +38,19 @@ impl Credentials {
     }
 }
 
-/// One of AWS's services, in one region.
+/// An AWS service in one region.
 #[derive(Clone, Debug)]
 pub struct Service {
-    /// The name that is signed, such as `secretsmanager`.
+    /// Its name in the signature, such as `secretsmanager`.
     pub name: &'static str,
-    /// The region that is signed.
+    /// The region in the signature.
     pub region: String,
-    /// Where it is.
+    /// Its URL.
     pub endpoint: Uri,
 }
 
 impl Service {
-    /// The service at AWS, or where `AWS_ENDPOINT_URL_<ID>` or `AWS_ENDPOINT_URL` put it.
+    /// The service at AWS, or at the URL in `AWS_ENDPOINT_URL_<ID>` or `AWS_ENDPOINT_URL`.
     pub fn new(name: &'static str, ids: &[&str], region: &str) -> Option<Self> {
         let suffix = if region.starts_with("cn-") {
             "amazonaws.com.cn"
@@ -70,7 +71,21 @@ impl Service {
         })
     }
 
-    /// A signed request. The header fields are given in lower case, and signed with the others.
+    /// A signed request of a JSON API. `target` names the action.
+    pub fn json_request(
+        &self,
+        target: &str,
+        query: &Value,
+        credentials: &Credentials,
+    ) -> Option<Request<Full<Bytes>>> {
+        let headers = [
+            ("content-type", "application/x-amz-json-1.1"),
+            ("x-amz-target", target),
+        ];
+        self.request(&headers, query.to_string(), credentials, SystemTime::now())
+    }
+
+    /// A signed request. The names of the headers are in lower case; all headers are signed.
     pub fn request(
         &self,
         headers: &[(&'static str, &str)],
@@ -140,7 +155,7 @@ fn sha256(text: &str) -> String {
     hex(digest(&SHA256, text.as_bytes()).as_ref())
 }
 
-/// The day, and the day and time, as the signature has them.
+/// The day, and the day with the time, in the form that the signature needs.
 fn timestamp(now: SystemTime) -> Option<(String, String)> {
     let seconds = now.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
     let day = Date::from_epoch_days((seconds / 86_400).try_into().ok()?)?
@@ -194,7 +209,7 @@ mod tests {
 
     /// The case `post-vanilla` of AWS's test suite for Signature Version 4.
     #[test]
-    fn the_signature_is_that_of_the_published_example() {
+    fn the_signature_of_the_published_example_is_right() {
         let service = service("service", "us-east-1", "https://example.amazonaws.com");
         assert_eq!(
             authorization(&service, &[], "", None, 1_440_938_160),
@@ -204,9 +219,9 @@ mod tests {
         );
     }
 
-    /// What botocore signs for the same request.
+    /// The signature that botocore makes for the same request.
     #[test]
-    fn body_header_fields_and_token_are_signed() {
+    fn body_headers_and_token_are_signed() {
         let endpoint = "https://secretsmanager.eu-central-1.amazonaws.com";
         let service = service("secretsmanager", "eu-central-1", endpoint);
         let headers = [

@@ -1,24 +1,24 @@
-//! A directory that hangs takes every sign-in's seconds, and the function's concurrency with them. After two long waits for
-//! nothing in a row the directory is left alone for a moment.
+//! A circuit breaker. A directory that hangs costs every sign-in several seconds and uses up the function's concurrency. After
+//! two long waits in a row without an answer, the directory is not asked for a moment.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::Mutex,
     time::{Duration, SystemTime},
 };
 
-use crate::budget::Unavailable;
+use crate::{budget::Unavailable, lock::lock};
 
-/// From here on waiting for nothing is long, or from half of the budget on where that is sooner: a host that takes no
-/// connection gives up before the budget ends.
+/// A wait is long from here on, or from half of the timeout on if that is shorter: a host that accepts no connection fails
+/// before the timeout ends.
 const LONG: Duration = Duration::from_secs(1);
 
-/// How many long waits in a row are one too many.
+/// After so many long waits in a row comes a pause.
 const WAITS: u32 = 2;
 
-/// How long the directory is left alone.
+/// How long a pause is.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// Remembers how the directory did of late.
+/// Remembers how the last calls to the directory went.
 #[derive(Debug)]
 pub struct Breaker {
     long: Duration,
@@ -28,12 +28,12 @@ pub struct Breaker {
 #[derive(Debug, Default)]
 struct State {
     waits: u32,
-    /// On the calendar's clock: the other one may stand still while a function is frozen.
+    /// A wall-clock time: the monotonic clock may stop while a function is frozen.
     resume_at: Option<SystemTime>,
 }
 
 impl Breaker {
-    /// For a directory that may be waited for this long.
+    /// A breaker for a directory with this timeout.
     pub fn new(timeout: Duration) -> Self {
         Self {
             long: LONG.min(timeout / 2),
@@ -43,8 +43,8 @@ impl Breaker {
 
     /// Whether the directory may be asked.
     pub fn allow(&self, now: SystemTime) -> Result<(), Unavailable> {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        // A clock that was set back must not keep the pause going.
+        let state = lock(&self.state);
+        // A clock that was set back must not prolong the pause.
         let pausing = |at: SystemTime| {
             at.duration_since(now)
                 .is_ok_and(|left| left > Duration::ZERO && left <= PAUSE)
@@ -56,10 +56,9 @@ impl Breaker {
         }
     }
 
-    /// Notes how the directory did, and how long that took. Any answer ends the row, and so does an error that came at
-    /// once: only waiting is costly.
+    /// Records a result and how long it took. Any answer ends the row, and so does a quick error: only waiting is costly.
     pub fn note<T>(&self, result: &Result<T, Unavailable>, took: Duration, now: SystemTime) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.state);
         if result.is_err() && took >= self.long {
             state.waits += 1;
             state.resume_at = (state.waits >= WAITS).then(|| now + PAUSE);
@@ -95,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_ends_the_row_and_so_does_an_error_that_cost_nothing() {
+    fn an_answer_ends_the_row_and_so_does_a_quick_error() {
         let breaker = Breaker::new(LONG * 3);
         for (result, took) in [(Ok(()), LONG), (FAILED, LONG / 2)] {
             breaker.note(&FAILED, LONG, at(0));
@@ -106,13 +105,23 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_is_given_less_than_a_second_is_left_alone_as_well() {
+    fn half_of_a_short_timeout_is_a_long_wait() {
         let timeout = Duration::from_millis(400);
         let breaker = Breaker::new(timeout);
         for _ in 0..2 {
-            breaker.note(&FAILED, timeout, at(0));
+            breaker.note(&FAILED, timeout / 2, at(0));
         }
-        assert!(breaker.allow(at(0)).is_err());
+        assert_eq!(breaker.allow(at(0)), Err(Unavailable("paused")));
+    }
+
+    #[test]
+    fn a_row_of_short_errors_never_pauses() {
+        let timeout = Duration::from_millis(400);
+        let breaker = Breaker::new(timeout);
+        for _ in 0..3 {
+            breaker.note(&FAILED, timeout / 2 - Duration::from_millis(1), at(0));
+        }
+        assert!(breaker.allow(at(0)).is_ok());
     }
 
     #[test]

@@ -1,19 +1,20 @@
-//! What is left of the trigger's five seconds. One deadline holds for everything an invocation asks of others, and a
-//! record is kept of each call.
+//! The time that is left of the trigger's five seconds: one deadline for all calls of an invocation, and a record of each call.
 
 use std::{
     fmt,
     future::Future,
-    sync::{Mutex, PoisonError},
+    sync::Mutex,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use tokio::time::{Instant, timeout_at};
 
-/// What is kept back of Lambda's own deadline, to answer before it.
+use crate::lock::lock;
+
+/// The answer must leave this much before Lambda's own deadline.
 const RESERVE: Duration = Duration::from_millis(250);
 
-/// The time one invocation may spend on others.
+/// The time one invocation may spend on calls.
 #[derive(Debug)]
 pub struct Budget {
     started: Instant,
@@ -28,14 +29,14 @@ pub struct Call {
     pub call: &'static str,
     /// How long it took.
     pub took: Duration,
-    /// The status it was answered with, if it was.
+    /// The status of the answer, if one came.
     pub status: Option<u16>,
 }
 
-/// The directory, or what leads to it, did not answer in time or not as it should.
+/// The directory, or a service it depends on, gave no usable answer in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unavailable(
-    /// What went wrong, in one word: it is logged, so it holds nothing of the answer.
+    /// The reason, in one word. It is logged, so it contains nothing of the answer.
     pub &'static str,
 );
 
@@ -54,12 +55,12 @@ impl Budget {
         Self {
             started,
             deadline: started + limit,
-            calls: Mutex::new(Vec::new()),
+            calls: Mutex::default(),
         }
     }
 
-    /// A budget that starts now and ends, at the latest, a little before Lambda ends the invocation. A deadline that has
-    /// passed already is no deadline: an emulator's, or a clock's mistake.
+    /// A budget that starts now and ends before Lambda ends the invocation. A deadline in the past is ignored: an emulator
+    /// or a wrong clock sent it.
     pub fn until(limit: Duration, lambda_deadline: SystemTime) -> Self {
         let left = lambda_deadline.duration_since(SystemTime::now());
         Self::new(left.map_or(limit, |left| limit.min(left.saturating_sub(RESERVE))))
@@ -70,12 +71,12 @@ impl Budget {
         self.started.elapsed()
     }
 
-    /// Whether this happened before.
+    /// Whether the budget started after this instant.
     pub fn began_after(&self, instant: Instant) -> bool {
         instant < self.started
     }
 
-    /// Waits for some work, as long as there is time.
+    /// Waits for some work until the deadline.
     pub async fn within<T>(
         &self,
         work: impl Future<Output = Result<T, Unavailable>>,
@@ -85,29 +86,92 @@ impl Budget {
             .unwrap_or(Err(Unavailable("timeout")))
     }
 
-    /// Notes a call that began at `started` and ends now.
+    /// Records a call that began at `started` and ends now.
     pub fn record(&self, call: &'static str, started: Instant, status: Option<u16>) {
-        let call = Call {
+        lock(&self.calls).push(Call {
             call,
             took: started.elapsed(),
             status,
-        };
-        self.calls
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(call);
+        });
     }
 
     /// The calls that were made.
     pub fn calls(&self) -> Vec<Call> {
-        self.calls
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        lock(&self.calls).clone()
     }
 }
 
-/// Lambda's deadline, which the Runtime API gives in milliseconds since 1970.
+/// Lambda's deadline; the Runtime API sends it in milliseconds since 1970.
 pub fn lambda_deadline(milliseconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_millis(milliseconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(4);
+
+    /// The budget's length, when Lambda's deadline is this far away.
+    fn length(lambda: Duration) -> Duration {
+        let budget = Budget::until(LIMIT, SystemTime::now() + lambda);
+        budget.deadline - budget.started
+    }
+
+    #[test]
+    fn the_budget_ends_before_lambda_does() {
+        let earlier = length(Duration::from_secs(3));
+        let reserved = Duration::from_secs(3) - RESERVE;
+        assert!(earlier <= reserved && earlier > reserved - Duration::from_millis(200));
+        assert_eq!(length(Duration::from_secs(60)), LIMIT);
+        assert_eq!(length(Duration::from_millis(100)), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_deadline_in_the_past_is_ignored() {
+        let budget = Budget::until(LIMIT, lambda_deadline(1_000));
+        assert_eq!(budget.deadline - budget.started, LIMIT);
+        let since_1970 = Duration::from_millis(1_500);
+        assert_eq!(lambda_deadline(1_500), UNIX_EPOCH + since_1970);
+    }
+
+    #[tokio::test]
+    async fn work_that_takes_too_long_is_a_timeout() {
+        let budget = Budget::new(Duration::from_millis(20));
+        let late = budget.within(pending::<Result<(), _>>()).await;
+        assert_eq!(late, Err(Unavailable("timeout")));
+        assert!(budget.spent() >= Duration::from_millis(20));
+        assert_eq!(budget.within(ready(Ok(7))).await, Ok(7));
+    }
+
+    #[test]
+    fn each_call_is_recorded_with_its_time_and_status() {
+        let budget = Budget::new(LIMIT);
+        let started = Instant::now();
+        std::thread::sleep(Duration::from_millis(2));
+        budget.record("token", started, Some(200));
+        budget.record("lookup", Instant::now(), None);
+        let calls = budget.calls();
+        let names: Vec<_> = calls.iter().map(|call| (call.call, call.status)).collect();
+        assert_eq!(names, [("token", Some(200)), ("lookup", None)]);
+        assert!(calls[0].took >= Duration::from_millis(2));
+    }
+
+    #[test]
+    fn only_an_earlier_instant_lies_before_the_budget() {
+        let before = Instant::now();
+        std::thread::sleep(Duration::from_millis(1));
+        let budget = Budget::new(LIMIT);
+        assert!(budget.began_after(before));
+        assert!(!budget.began_after(budget.started));
+        assert!(!budget.began_after(budget.started + LIMIT));
+    }
+
+    #[test]
+    fn the_error_names_its_reason() {
+        let error = Unavailable("timeout").to_string();
+        assert_eq!(error, "the directory is unavailable: timeout");
+    }
 }

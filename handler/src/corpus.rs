@@ -1,4 +1,4 @@
-//! JSON for property tests: the seeds of `tests/corpus`, changed here and there, and any JSON at all.
+//! JSON for property tests: the seeds in `tests/corpus`, with some values replaced, and arbitrary JSON.
 
 use std::{fs, path::Path};
 
@@ -39,7 +39,7 @@ pub fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A seed in which some members, at any depth, are replaced by anything.
+/// A seed in which arbitrary JSON replaces some values, at any depth.
 pub fn mutated(folder: &'static str) -> impl Strategy<Value = Value> {
     (
         select(corpus(folder)),

@@ -1,7 +1,7 @@
-//! What Cognito is told: pure, from what the directory said and what the settings want. `architecture`'s table "The
-//! handler's answers" is decided here and nowhere else.
+//! The answer to Cognito, decided from the directory's verdict and the settings. Pure: the table "The handler's answers" in
+//! `ARCHITECTURE.md` is decided here and in no other place.
 
-use jane_migrate_config::{DeliveryMedium, FinalUserStatus, HandlerSettings, MessageAction};
+use jane_migrate_config::{FinalUserStatus, HandlerSettings, MessageAction};
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 
@@ -13,20 +13,20 @@ use crate::{
     password,
 };
 
-/// What Cognito is told, and what is noted about it.
+/// The answer to Cognito, and what the log says about it.
 #[derive(Debug, PartialEq)]
 pub struct Decision {
-    /// The members of the response to set; `None` leaves it as it came, which to Cognito means: no such user.
+    /// The fields of the response to set. `None` leaves the response unchanged, which Cognito reads as: no such user.
     pub response: Option<Map<String, Value>>,
-    /// What became of the event.
+    /// The outcome.
     pub outcome: Outcome,
     /// Required attributes that the directory's user lacks.
     pub missing: Vec<String>,
 }
 
 impl Decision {
-    /// Nobody is migrated.
-    pub fn untouched(outcome: Outcome) -> Self {
+    /// The user is not migrated.
+    pub fn unchanged(outcome: Outcome) -> Self {
         Self {
             response: None,
             outcome,
@@ -35,14 +35,14 @@ impl Decision {
     }
 }
 
-/// What Cognito is told about this event.
+/// The answer to this event.
 pub fn decide(settings: &HandlerSettings, event: &Event, verdict: Verdict) -> Decision {
     let user = match verdict {
         Verdict::Known(user) => user,
-        Verdict::NotFound => return Decision::untouched(Outcome::NotFound),
-        Verdict::NotEligible => return Decision::untouched(Outcome::NotEligible),
-        Verdict::WrongPassword => return Decision::untouched(Outcome::WrongPassword),
-        Verdict::SsoOnly => return Decision::untouched(Outcome::SsoOnly),
+        Verdict::NotFound => return Decision::unchanged(Outcome::NotFound),
+        Verdict::NotEligible => return Decision::unchanged(Outcome::NotEligible),
+        Verdict::WrongPassword => return Decision::unchanged(Outcome::WrongPassword),
+        Verdict::SsoOnly => return Decision::unchanged(Outcome::SsoOnly),
     };
     let attributes = attributes(settings, event.name(), &user);
     let missing: Vec<_> = settings
@@ -51,12 +51,14 @@ pub fn decide(settings: &HandlerSettings, event: &Event, verdict: Verdict) -> De
         .filter(|name| !attributes.contains_key(*name))
         .cloned()
         .collect();
-    // Whoever must set a new password gets a code first, and without one is locked out of both places.
-    let unreachable = status(settings, event) != Some("CONFIRMED") && !reachable(&attributes);
+    let status = status(settings, event);
+    // A user who must set a new password needs a code first. Without an address for it the user would be locked out of the
+    // pool and of the directory.
+    let unreachable = status != Some("CONFIRMED") && !has_verified_address(&attributes);
     if attributes.is_empty() || !missing.is_empty() || unreachable {
         return Decision {
             missing,
-            ..Decision::untouched(Outcome::NotEligible)
+            ..Decision::unchanged(Outcome::NotEligible)
         };
     }
     let outcome = match event.trigger() {
@@ -64,14 +66,14 @@ pub fn decide(settings: &HandlerSettings, event: &Event, verdict: Verdict) -> De
         Trigger::ForgotPassword => Outcome::MigratedForReset,
     };
     Decision {
-        response: Some(response(settings, event, attributes)),
+        response: Some(response(settings, status, attributes)),
         outcome,
         missing,
     }
 }
 
-/// Whether there is an address the directory vouches for: Cognito sends the code there.
-fn reachable(attributes: &Attributes) -> bool {
+/// Whether there is a verified address to which Cognito can send a code.
+fn has_verified_address(attributes: &Attributes) -> bool {
     ["email_verified", "phone_number_verified"]
         .iter()
         .any(|name| attributes.contains_key(*name))
@@ -79,16 +81,16 @@ fn reachable(attributes: &Attributes) -> bool {
 
 fn response(
     settings: &HandlerSettings,
-    event: &Event,
+    status: Option<&str>,
     attributes: Attributes,
 ) -> Map<String, Value> {
     let wanted = &settings.response;
     let mut response = Map::new();
-    let mut set = |member: &str, value: Value| response.insert(member.to_owned(), value);
+    let mut set = |field: &str, value: Value| response.insert(field.to_owned(), value);
     if wanted.enable_sms_mfa && attributes.contains_key("phone_number") {
         set("enableSMSMFA", true.into());
     }
-    if let Some(status) = status(settings, event) {
+    if let Some(status) = status {
         set("finalUserStatus", status.into());
     }
     set("userAttributes", json!(attributes));
@@ -97,33 +99,197 @@ fn response(
         MessageAction::Suppress => {
             set("messageAction", "SUPPRESS".into());
         }
-        // Cognito has no word for "send": it sends unless told not to.
+        // Cognito has no value for "send": it sends unless the action is SUPPRESS.
         MessageAction::Send => {
-            let mediums = wanted.delivery_mediums.iter().map(|medium| match medium {
-                DeliveryMedium::Email => "EMAIL",
-                DeliveryMedium::Sms => "SMS",
-            });
-            set("desiredDeliveryMediums", mediums.collect());
+            set("desiredDeliveryMediums", json!(wanted.delivery_mediums));
         }
     }
     response
 }
 
-/// What the user's status is to be; a forgotten password leaves it to Cognito.
+/// The `finalUserStatus` to set; after a forgotten password Cognito sets it.
 fn status(settings: &HandlerSettings, event: &Event) -> Option<&'static str> {
-    let stays = settings.response.final_user_status == FinalUserStatus::Confirmed
-        && password_may_stay(settings, event);
+    let keeps_password = settings.response.final_user_status == FinalUserStatus::Confirmed
+        && meets_policy(settings, event);
     match event.trigger() {
-        Trigger::Authentication if stays => Some("CONFIRMED"),
+        Trigger::Authentication if keeps_password => Some("CONFIRMED"),
         Trigger::Authentication => Some("RESET_REQUIRED"),
         Trigger::ForgotPassword => None,
     }
 }
 
-/// Whether the password may stay.
-fn password_may_stay(settings: &HandlerSettings, event: &Event) -> bool {
+/// Whether the password meets the policy, if the settings enforce one.
+fn meets_policy(settings: &HandlerSettings, event: &Event) -> bool {
     match (&settings.password_policy, event.password()) {
         (Some(policy), Some(password)) => password::satisfies(policy, password.expose_secret()),
         _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jane_migrate_config::{DeliveryMedium, PasswordPolicy};
+
+    use super::*;
+    use crate::fixtures::{event, forgot_password, settings as settings_with, sign_in};
+
+    fn settings() -> HandlerSettings {
+        settings_with(&[
+            ("email", "email"),
+            ("email_verified", "email_verified"),
+            ("phone_number", "phone"),
+            ("phone_number_verified", "phone_verified"),
+        ])
+    }
+
+    fn known(user: Value) -> Verdict {
+        Verdict::Known(user.as_object().cloned().unwrap())
+    }
+
+    fn ann() -> Verdict {
+        known(json!({ "email": "ann@example.com", "email_verified": true }))
+    }
+
+    fn on_sign_in(settings: &HandlerSettings, verdict: Verdict) -> Decision {
+        let event = event(sign_in("ann@example.com", "Secret-1"), settings);
+        decide(settings, &event, verdict)
+    }
+
+    fn on_forgotten(settings: &HandlerSettings, verdict: Verdict) -> Decision {
+        let event = event(forgot_password("ann@example.com"), settings);
+        decide(settings, &event, verdict)
+    }
+
+    fn response(decision: Decision) -> Value {
+        Value::Object(decision.response.expect("the user migrates"))
+    }
+
+    #[test]
+    fn a_verdict_without_a_user_leaves_the_event_unchanged() {
+        for (verdict, outcome) in [
+            (Verdict::NotFound, Outcome::NotFound),
+            (Verdict::NotEligible, Outcome::NotEligible),
+            (Verdict::WrongPassword, Outcome::WrongPassword),
+            (Verdict::SsoOnly, Outcome::SsoOnly),
+        ] {
+            let expected = Decision::unchanged(outcome);
+            assert_eq!(on_sign_in(&settings(), verdict.clone()), expected);
+            assert_eq!(on_forgotten(&settings(), verdict), expected);
+        }
+    }
+
+    #[test]
+    fn a_right_password_migrates_the_user_confirmed() {
+        let decision = on_sign_in(&settings(), ann());
+        assert_eq!(decision.outcome, Outcome::Migrated);
+        assert_eq!(
+            response(decision),
+            json!({
+                "finalUserStatus": "CONFIRMED",
+                "userAttributes": { "email": "ann@example.com", "email_verified": "true" },
+                "forceAliasCreation": false,
+                "messageAction": "SUPPRESS",
+            })
+        );
+    }
+
+    #[test]
+    fn after_a_forgotten_password_cognito_sets_the_status() {
+        let decision = on_forgotten(&settings(), ann());
+        assert_eq!(decision.outcome, Outcome::MigratedForReset);
+        assert!(response(decision).get("finalUserStatus").is_none());
+    }
+
+    #[test]
+    fn a_password_that_fails_the_policy_must_be_reset() {
+        let mut settings = settings();
+        settings.password_policy = Some(PasswordPolicy {
+            minimum_length: 8,
+            ..PasswordPolicy::default()
+        });
+        let long = response(on_sign_in(&settings, ann()));
+        assert_eq!(long["finalUserStatus"], "CONFIRMED");
+        settings.password_policy = Some(PasswordPolicy {
+            minimum_length: 9,
+            ..PasswordPolicy::default()
+        });
+        let short = response(on_sign_in(&settings, ann()));
+        assert_eq!(short["finalUserStatus"], "RESET_REQUIRED");
+    }
+
+    #[test]
+    fn every_password_must_be_reset_where_the_settings_say_so() {
+        let mut settings = settings();
+        settings.response.final_user_status = FinalUserStatus::ResetRequired;
+        let reset = response(on_sign_in(&settings, ann()));
+        assert_eq!(reset["finalUserStatus"], "RESET_REQUIRED");
+    }
+
+    #[test]
+    fn a_user_who_needs_a_code_must_have_a_verified_address() {
+        let unverified = || known(json!({ "email": "ann@example.com" }));
+        let phone = || known(json!({ "phone": "+15550100000", "phone_verified": true }));
+        let mut settings = settings();
+        assert_eq!(
+            on_sign_in(&settings, unverified()).outcome,
+            Outcome::Migrated
+        );
+        let refused = Decision::unchanged(Outcome::NotEligible);
+        assert_eq!(on_forgotten(&settings, unverified()), refused);
+        assert_eq!(
+            on_forgotten(&settings, phone()).outcome,
+            Outcome::MigratedForReset
+        );
+        settings.response.final_user_status = FinalUserStatus::ResetRequired;
+        assert_eq!(on_sign_in(&settings, unverified()), refused);
+        assert_eq!(on_sign_in(&settings, phone()).outcome, Outcome::Migrated);
+    }
+
+    #[test]
+    fn a_user_without_attributes_or_without_a_required_one_is_not_eligible() {
+        let mut settings = settings();
+        let nothing = on_sign_in(&settings, known(json!({ "name": "Ann" })));
+        assert_eq!(nothing, Decision::unchanged(Outcome::NotEligible));
+        settings.required_attributes = vec!["email".into(), "phone_number".into()];
+        let decision = on_sign_in(&settings, ann());
+        assert_eq!(decision.missing, ["phone_number"]);
+        assert_eq!(
+            (decision.outcome, decision.response),
+            (Outcome::NotEligible, None)
+        );
+    }
+
+    #[test]
+    fn sms_becomes_the_second_factor_of_users_with_a_phone_number() {
+        let mut settings = settings();
+        settings.response.enable_sms_mfa = true;
+        let with = known(json!({ "phone": "+15550100000" }));
+        assert_eq!(
+            response(on_sign_in(&settings, with.clone()))["enableSMSMFA"],
+            true
+        );
+        assert!(
+            response(on_sign_in(&settings, ann()))
+                .get("enableSMSMFA")
+                .is_none()
+        );
+        settings.response.enable_sms_mfa = false;
+        assert!(
+            response(on_sign_in(&settings, with))
+                .get("enableSMSMFA")
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn the_welcome_message_and_the_alias_are_as_configured() {
+        let mut settings = settings();
+        settings.response.force_alias_creation = true;
+        settings.response.message_action = MessageAction::Send;
+        settings.response.delivery_mediums = vec![DeliveryMedium::Email, DeliveryMedium::Sms];
+        let response = response(on_sign_in(&settings, ann()));
+        assert_eq!(response["forceAliasCreation"], true);
+        assert_eq!(response["desiredDeliveryMediums"], json!(["EMAIL", "SMS"]));
+        assert!(response.get("messageAction").is_none());
     }
 }

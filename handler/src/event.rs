@@ -1,6 +1,6 @@
-//! The trigger's JSON, in and out. Only the few members the handler needs are looked at; everything else, also what AWS
-//! adds later, is handed back as it came. The password leaves the JSON at once and returns with the answer, so that
-//! nothing in between can print it.
+//! The trigger's JSON, in and out. The handler reads a few fields; all others, including fields that AWS adds later, are
+//! returned unchanged. The password is taken out of the JSON at once and put back into the answer, so that no code in between
+//! can print it.
 
 use std::fmt;
 
@@ -10,25 +10,24 @@ use serde_json::{Map, Value};
 
 use crate::outcome::{Refusal, Trigger};
 
-/// The `awsSdkVersion` of an event that the operator's tool made up: what becomes of it is logged, but counts as nobody's
-/// sign-in.
+/// The `awsSdkVersion` of an event that the operator's tool made: it is logged, but does not count as a sign-in.
 pub const TRIAL: &str = "jane-migrate";
 
 /// One event of the trigger.
 pub struct Event {
-    members: Map<String, Value>,
+    fields: Map<String, Value>,
     trigger: Trigger,
     name: String,
     password: Option<SecretString>,
 }
 
 impl Event {
-    /// Reads an event of the pool the settings name.
+    /// Reads an event of the pool in the settings.
     pub fn read(payload: Value, settings: &HandlerSettings) -> Result<Self, Refusal> {
-        let Value::Object(mut members) = payload else {
+        let Value::Object(mut fields) = payload else {
             return Err(Refusal::InvalidEvent);
         };
-        let text = |member: &str| members.get(member).and_then(Value::as_str);
+        let text = |field: &str| fields.get(field).and_then(Value::as_str);
         let trigger = match text("triggerSource") {
             Some("UserMigration_Authentication") => Trigger::Authentication,
             Some("UserMigration_ForgotPassword") => Trigger::ForgotPassword,
@@ -42,7 +41,7 @@ impl Event {
             Username::Lowercase => typed.trim().to_lowercase(),
             Username::AsTyped => typed.to_owned(),
         };
-        let password = match members
+        let password = match fields
             .get_mut("request")
             .and_then(|request| request.get_mut("password"))
         {
@@ -50,72 +49,72 @@ impl Event {
             _ => None,
         };
         Ok(Self {
-            members,
+            fields,
             trigger,
             name,
             password,
         })
     }
 
-    /// What made Cognito ask.
+    /// Why Cognito called.
     pub fn trigger(&self) -> Trigger {
         self.trigger
     }
 
-    /// The name that was typed, as the settings have it read.
+    /// The user name, in the form that `[response] username` asks for.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The password that was typed; a forgotten one is not there.
+    /// The password of a sign-in.
     pub fn password(&self) -> Option<&SecretString> {
         self.password.as_ref()
     }
 
-    /// The app client the user signs in with.
+    /// The app client of the sign-in.
     pub fn client_id(&self) -> &str {
-        self.members
+        self.fields
             .get("callerContext")
             .and_then(|context| context["clientId"].as_str())
             .unwrap_or_default()
     }
 
-    /// Whether no customer asked, but the operator's tool.
+    /// Whether the event comes from the operator's tool and not from a customer.
     pub fn is_trial(&self) -> bool {
-        self.members
+        self.fields
             .get("callerContext")
             .is_some_and(|context| context["awsSdkVersion"] == TRIAL)
     }
 
-    /// A value the app sent along with a sign-in.
+    /// A value of `validationData`, which an app sends with a sign-in.
     pub fn validation(&self, key: &str) -> Option<&str> {
         self.request("validationData", key)
     }
 
-    /// A value the app sent along with the request.
+    /// A value of `clientMetadata`, which an app sends with a request.
     pub fn metadata(&self, key: &str) -> Option<&str> {
         self.request("clientMetadata", key)
     }
 
-    fn request(&self, member: &str, key: &str) -> Option<&str> {
-        self.members.get("request")?.get(member)?.get(key)?.as_str()
+    fn request(&self, field: &str, key: &str) -> Option<&str> {
+        self.fields.get("request")?.get(field)?.get(key)?.as_str()
     }
 
-    /// The event as it came, with these members of its response set; without any, the response is untouched.
+    /// The event with these fields of its response set. `None` leaves the response unchanged.
     pub fn answer(mut self, response: Option<Map<String, Value>>) -> Value {
         if let Some(password) = self.password {
-            self.members["request"]["password"] = password.expose_secret().into();
+            self.fields["request"]["password"] = password.expose_secret().into();
         }
         if let Some(set) = response {
-            match self.members.get_mut("response") {
-                Some(Value::Object(members)) => members.extend(set),
+            match self.fields.get_mut("response") {
+                Some(Value::Object(fields)) => fields.extend(set),
                 _ => {
-                    self.members
+                    self.fields
                         .insert("response".to_owned(), Value::Object(set));
                 }
             }
         }
-        Value::Object(self.members)
+        Value::Object(self.fields)
     }
 }
 
@@ -124,5 +123,99 @@ impl fmt::Debug for Event {
         f.debug_struct("Event")
             .field("trigger", &self.trigger)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::fixtures::{event, forgot_password, settings, sign_in};
+
+    fn refusal(payload: Value) -> Option<Refusal> {
+        Event::read(payload, &settings(&[])).err()
+    }
+
+    #[test]
+    fn a_sign_in_and_a_forgotten_password_are_read() {
+        let signed_in = event(sign_in("ann", "secret"), &settings(&[]));
+        assert_eq!(signed_in.trigger(), Trigger::Authentication);
+        assert_eq!(signed_in.name(), "ann");
+        assert_eq!(signed_in.client_id(), "client-1");
+        assert_eq!(signed_in.password().unwrap().expose_secret(), "secret");
+        assert!(!signed_in.is_trial());
+        let forgotten = event(forgot_password("ann"), &settings(&[]));
+        assert_eq!(forgotten.trigger(), Trigger::ForgotPassword);
+        assert!(forgotten.password().is_none());
+    }
+
+    #[test]
+    fn an_event_for_another_function_is_refused() {
+        assert_eq!(refusal(json!([])), Some(Refusal::InvalidEvent));
+        for (field, value, expected) in [
+            (
+                "triggerSource",
+                "PreSignUp_SignUp",
+                Refusal::UnsupportedTrigger,
+            ),
+            ("userPoolId", "us-east-1_Other", Refusal::InvalidEvent),
+        ] {
+            let mut payload = sign_in("ann", "secret");
+            payload[field] = value.into();
+            assert_eq!(refusal(payload), Some(expected), "{field}");
+        }
+        let mut nameless = sign_in("ann", "secret");
+        nameless["userName"] = Value::Null;
+        assert_eq!(refusal(nameless), Some(Refusal::InvalidEvent));
+    }
+
+    #[test]
+    fn a_name_is_trimmed_and_lower_case_unless_the_settings_say_otherwise() {
+        let mut settings = settings(&[]);
+        let typed = sign_in(" Ann@Example.com ", "secret");
+        assert_eq!(event(typed.clone(), &settings).name(), "ann@example.com");
+        settings.response.username = Username::AsTyped;
+        assert_eq!(event(typed, &settings).name(), " Ann@Example.com ");
+    }
+
+    #[test]
+    fn an_event_of_the_operators_tool_is_a_trial() {
+        let mut payload = sign_in("ann", "secret");
+        payload["callerContext"]["awsSdkVersion"] = TRIAL.into();
+        assert!(event(payload, &settings(&[])).is_trial());
+    }
+
+    #[test]
+    fn values_that_the_app_sent_are_found_by_their_key() {
+        let mut payload = sign_in("ann", "secret");
+        payload["request"]["validationData"] = json!({ "shop": "1" });
+        payload["request"]["clientMetadata"] = json!({ "language": "de" });
+        let event = event(payload, &settings(&[]));
+        assert_eq!(event.validation("shop"), Some("1"));
+        assert_eq!(event.metadata("language"), Some("de"));
+        assert_eq!(event.validation("language"), None);
+        assert_eq!(event.metadata("shop"), None);
+    }
+
+    #[test]
+    fn an_answer_returns_the_password_and_changes_only_the_response() {
+        let payload = sign_in("ann", "secret");
+        let read = || event(payload.clone(), &settings(&[]));
+        assert_eq!(read().answer(None), payload);
+        let set = json!({ "finalUserStatus": "CONFIRMED" });
+        let mut expected = payload.clone();
+        expected["response"]["finalUserStatus"] = "CONFIRMED".into();
+        assert_eq!(read().answer(set.as_object().cloned()), expected);
+        let mut without = payload.clone();
+        without["response"] = Value::Null;
+        let answer = event(without, &settings(&[])).answer(set.as_object().cloned());
+        assert_eq!(answer["response"], set);
+    }
+
+    #[test]
+    fn an_event_prints_its_trigger_and_nothing_else() {
+        let printed = format!("{:?}", event(sign_in("ann", "secret"), &settings(&[])));
+        assert_eq!(printed, "Event { trigger: Authentication, .. }");
     }
 }

@@ -1,4 +1,4 @@
-//! One invocation after the other: settings, directory, decision, record.
+//! Handles invocations: settings, directory, decision, log line.
 
 use std::{
     env,
@@ -27,15 +27,14 @@ use crate::{
     secrets::Secrets,
 };
 
-/// How long init may wait for the directory. Cognito's five seconds have begun by then; what is not ready is done by the
-/// first sign-in.
+/// How long init may wait for the directory. Cognito's five seconds have begun by then; the first sign-in does the rest.
 const WARM: Duration = Duration::from_millis(1200);
 
-/// What Cognito waits for a cold start and the first answer together, less a reserve for what goes before this process.
+/// How long Cognito waits for a cold start and the first answer together, less a reserve for the time before this process.
 const COLD: Duration = Duration::from_millis(4500);
 
-/// What an invocation brings. JSON that cannot be read is an invalid event like any other, so it never fails here, where
-/// the runtime would answer with a text of its own.
+/// The payload of an invocation. JSON that cannot be read is an invalid event like any other. It must not fail while it is
+/// deserialized, because the runtime would then answer with a text of its own.
 pub struct Payload(Option<Value>);
 
 impl<'de> Deserialize<'de> for Payload {
@@ -61,20 +60,25 @@ struct Ready {
 }
 
 impl Handler {
-    /// The function as its environment describes it. An environment that cannot be read shows in every answer.
+    /// The function with the settings of its environment. If these cannot be read, every answer says so.
     pub fn from_environment() -> Self {
         let settings = env::var(SETTINGS_VARIABLE)
             .ok()
             .and_then(|json| HandlerSettings::from_json(&json).ok());
+        let ready = settings.and_then(|settings| Ready::new(settings, Secrets::from_environment()));
+        Self::new(ready)
+    }
+
+    fn new(ready: Option<Ready>) -> Self {
         Self {
-            ready: settings.and_then(Ready::new),
+            ready,
             invoked: AtomicBool::new(false),
             started: Instant::now(),
             init: OnceLock::new(),
         }
     }
 
-    /// Gets ready for the first sign-in, for as long as that may take; a directory that is down is met again then.
+    /// Prepares for the first sign-in, within a time limit. If the directory is down, the first sign-in tries again.
     pub async fn warm(self: Arc<Self>) {
         let this = Arc::clone(&self);
         let warm = async move {
@@ -83,89 +87,93 @@ impl Handler {
                 let _ = budget.within(ready.directory.warm(&budget)).await;
             }
         };
-        // In a task of its own, so that a panic does not end the function before it was asked anything.
+        // In its own task, so that a panic does not end the function before its first invocation.
         let _ = tokio::spawn(warm).await;
         let _ = self.init.set(self.started.elapsed());
     }
 
-    /// Answers one invocation.
+    /// Answers one invocation and writes its log line.
     pub async fn answer(
         self: Arc<Self>,
         payload: Payload,
         deadline_ms: u64,
     ) -> Result<Value, Refusal> {
         let this = Arc::clone(&self);
-        let work = async move { this.handle(payload, deadline_ms).await };
+        let work = async move {
+            let (line, answer) = this.handle(payload, deadline_ms).await;
+            write_line(&line);
+            answer
+        };
         let pool = self.ready.as_ref().map(|ready| &*ready.settings.pool);
         contained(work, pool.unwrap_or_default()).await
     }
 
-    async fn handle(&self, payload: Payload, deadline_ms: u64) -> Result<Value, Refusal> {
+    /// The log line of an invocation, and its answer.
+    async fn handle(&self, payload: Payload, deadline_ms: u64) -> (Value, Result<Value, Refusal>) {
         let cold = !self.invoked.swap(true, Ordering::Relaxed);
-        let init = self.init.get().copied().filter(|_| cold);
+        let init = self.init.get().copied();
+        let record = |outcome| Record {
+            cold,
+            init: init.filter(|_| cold),
+            ..Record::new(outcome)
+        };
         let Some(ready) = &self.ready else {
-            Record {
-                cold,
-                init,
-                // Settings for another kind of directory are a way to get here.
+            let refusal = Refusal::InvalidSettings;
+            let record = Record {
+                // One cause is settings for another kind of directory.
                 reason: black_box(SERVES).first().copied(),
-                ..Record::new(Outcome::Refused(Refusal::InvalidSettings))
-            }
-            .write();
-            return Err(Refusal::InvalidSettings);
+                ..record(Outcome::Refused(refusal))
+            };
+            return (record.to_json(), Err(refusal));
         };
         let mut limit = timeout(&ready.settings);
         if cold {
-            limit = limit.min(cold_limit(self.init.get().copied()));
+            limit = limit.min(cold_limit(init));
         }
         let budget = Budget::until(limit, lambda_deadline(deadline_ms));
+        let pool = &ready.settings.pool;
         let event = match Event::read(payload.0.unwrap_or_default(), &ready.settings) {
             Ok(event) => event,
             Err(refusal) => {
-                let pool = &ready.settings.pool;
-                Record {
-                    cold,
-                    init,
+                let record = Record {
                     pool,
                     took: budget.spent(),
-                    ..Record::new(Outcome::Refused(refusal))
-                }
-                .write();
-                return Err(refusal);
+                    ..record(Outcome::Refused(refusal))
+                };
+                return (record.to_json(), Err(refusal));
             }
         };
-        let (decision, reason) = match ready.decide(&event, &budget).await {
+        let (decision, reason) = match ready.decide(&event, &budget, today()).await {
             Ok(decision) => (decision, None),
             Err(Unavailable(reason)) => (
-                Decision::untouched(Outcome::Refused(Refusal::DirectoryUnavailable)),
+                Decision::unchanged(Outcome::Refused(Refusal::DirectoryUnavailable)),
                 Some(reason),
             ),
         };
-        Record {
-            outcome: decision.outcome,
-            pool: &ready.settings.pool,
+        let line = Record {
+            pool,
             trigger: Some(event.trigger()),
             client_id: Some(event.client_id()),
             user: Some(user_hash(&ready.user_key(), event.name())),
             took: budget.spent(),
             calls: &budget.calls(),
-            cold,
-            init,
             trial: event.is_trial(),
             reason,
             missing: &decision.missing,
+            ..record(decision.outcome)
         }
-        .write();
-        match decision.outcome {
+        .to_json();
+        let answer = match decision.outcome {
             Outcome::Refused(refusal) => Err(refusal),
             _ => Ok(event.answer(decision.response)),
-        }
+        };
+        (line, answer)
     }
 }
 
 impl Ready {
-    fn new(settings: HandlerSettings) -> Option<Self> {
-        let secrets = Arc::new(Secrets::from_environment());
+    fn new(settings: HandlerSettings, secrets: Secrets) -> Option<Self> {
+        let secrets = Arc::new(secrets);
         let directory = Directory::new(&settings.directory, Arc::clone(&secrets)).ok()?;
         let random_key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok()?;
         Some(Self {
@@ -177,16 +185,18 @@ impl Ready {
         })
     }
 
-    async fn decide(&self, event: &Event, budget: &Budget) -> Result<Decision, Unavailable> {
-        if self
-            .settings
-            .window_closes
-            .is_some_and(|last| today() > last.epoch_days())
-        {
-            return Ok(Decision::untouched(Outcome::WindowClosed));
+    async fn decide(
+        &self,
+        event: &Event,
+        budget: &Budget,
+        today: i64,
+    ) -> Result<Decision, Unavailable> {
+        let closes = self.settings.window_closes;
+        if closes.is_some_and(|last| today > last.epoch_days()) {
+            return Ok(Decision::unchanged(Outcome::WindowClosed));
         }
         if event.name().is_empty() {
-            return Ok(Decision::untouched(Outcome::NotFound));
+            return Ok(Decision::unchanged(Outcome::NotFound));
         }
         self.breaker.allow(SystemTime::now())?;
         let verdict = self.ask(event, budget).await;
@@ -201,13 +211,13 @@ impl Ready {
             (Trigger::Authentication, Some(password)) if !password.expose_secret().is_empty() => {
                 self.directory.authenticate(event, password, budget).await
             }
-            // Some directories take a sign-in without a password for an anonymous one, and grant it.
+            // Some directories treat a sign-in without a password as anonymous and accept it.
             (Trigger::Authentication, _) => Ok(Verdict::WrongPassword),
         }
     }
 
-    /// The key of user names in the log: made from a secret of the directory, so that all instances of the function have
-    /// the same; where there is none, each has its own.
+    /// The key for user names in the log. It is made from a secret of the directory, so that all instances of the function have
+    /// the same key. Without a secret, each instance has its own.
     fn user_key(&self) -> hmac::Key {
         let secrets = self.settings.directory.secrets();
         let secret = secrets
@@ -227,19 +237,19 @@ impl Ready {
     }
 }
 
-/// How long one sign-in may wait for the directory.
+/// How long a sign-in may wait for the directory.
 fn timeout(settings: &HandlerSettings) -> Duration {
     Duration::from_millis(settings.directory.timeout_ms())
 }
 
-/// How long the first sign-in may take, after this much of init. Nobody waits while the function lies idle in between, as
-/// one does that was started ahead of time.
+/// How long the first sign-in may take after this much of init. The time between init and the first sign-in does not count: a
+/// function that was started ahead of time lies idle then, and no user waits.
 fn cold_limit(init: Option<Duration>) -> Duration {
     COLD.saturating_sub(init.unwrap_or_default())
 }
 
-/// Does the work in a task of its own, so that a panic ends in a constant text instead of the panic's message, and the
-/// function goes on.
+/// Does the work in its own task, so that a panic ends in a constant text instead of the panic's message, and the function
+/// continues.
 async fn contained<T: Send + 'static>(
     work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
     pool: &str,
@@ -247,18 +257,18 @@ async fn contained<T: Send + 'static>(
     let started = Instant::now();
     tokio::spawn(work).await.unwrap_or_else(|_| {
         let refusal = Refusal::DirectoryUnavailable;
-        Record {
+        let record = Record {
             pool,
             took: started.elapsed(),
             reason: Some("panic"),
             ..Record::new(Outcome::Refused(refusal))
-        }
-        .write();
+        };
+        write_line(&record.to_json());
         Err(refusal)
     })
 }
 
-/// Lets panics say where they were and nothing else: their messages may quote what was being worked on.
+/// Makes a panic print its place and nothing else: its message may quote the event.
 pub fn silence_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic
@@ -268,7 +278,7 @@ pub fn silence_panics() {
     }));
 }
 
-/// The day it is, in UTC, as [`jane_migrate_config::Date::epoch_days`] counts.
+/// Today's date in UTC, counted as by [`jane_migrate_config::Date::epoch_days`].
 fn today() -> i64 {
     let seconds = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -281,17 +291,213 @@ fn today() -> i64 {
 mod tests {
     use std::process::Command;
 
+    use jane_migrate_config::{Date, Directory as Kind};
+
     use super::*;
+    use crate::fixtures::{event, forgot_password, settings, sign_in};
+
+    /// A directory without its secret: asked, it is unavailable at once.
+    fn ready(settings: HandlerSettings) -> Ready {
+        Ready::new(settings, Secrets::new(None, String::new())).unwrap()
+    }
+
+    /// The outcome of an event that needs no directory; for one that needs it, why it is unavailable.
+    async fn outcome(ready: &Ready, payload: Value, today: i64) -> Result<Outcome, &'static str> {
+        let event = event(payload, &ready.settings);
+        let budget = Budget::new(Duration::from_secs(1));
+        let decision = ready.decide(&event, &budget, today).await;
+        let decision = decision.map_err(|Unavailable(reason)| reason)?;
+        assert_eq!(decision, Decision::unchanged(decision.outcome));
+        Ok(decision.outcome)
+    }
+
+    #[tokio::test]
+    async fn the_window_closes_after_its_last_day() {
+        let last = "2027-03-31".parse::<Date>().unwrap();
+        let ready = ready(HandlerSettings {
+            window_closes: Some(last),
+            ..settings(&[])
+        });
+        let on = |day| outcome(&ready, sign_in("ann@example.com", "secret"), day);
+        assert_eq!(on(last.epoch_days()).await, Err("secret"));
+        assert_eq!(on(last.epoch_days() + 1).await, Ok(Outcome::WindowClosed));
+    }
+
+    #[tokio::test]
+    async fn an_empty_name_or_password_is_not_sent_to_the_directory() {
+        let ready = ready(settings(&[]));
+        let mut without = sign_in("ann@example.com", "");
+        let empty = outcome(&ready, without.clone(), 0).await;
+        assert_eq!(empty, Ok(Outcome::WrongPassword));
+        without["request"] = json!({});
+        let missing = outcome(&ready, without, 0).await;
+        assert_eq!(missing, Ok(Outcome::WrongPassword));
+        let nameless = outcome(&ready, sign_in(" ", "secret"), 0).await;
+        assert_eq!(nameless, Ok(Outcome::NotFound));
+    }
+
+    #[tokio::test]
+    async fn a_sign_in_and_a_forgotten_password_ask_the_directory() {
+        let ready = ready(settings(&[]));
+        for payload in [
+            sign_in("ann@example.com", "secret"),
+            forgot_password("ann@example.com"),
+        ] {
+            assert_eq!(outcome(&ready, payload, 0).await, Err("secret"));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_directory_that_hung_twice_is_not_asked() {
+        let ready = ready(settings(&[]));
+        let hung: Result<(), _> = Err(Unavailable("timeout"));
+        for _ in 0..2 {
+            ready
+                .breaker
+                .note(&hung, timeout(&ready.settings), SystemTime::now());
+        }
+        let payload = sign_in("ann@example.com", "secret");
+        assert_eq!(outcome(&ready, payload, 0).await, Err("paused"));
+    }
+
+    #[tokio::test]
+    async fn an_answer_ends_a_row_of_long_waits() {
+        let ready = ready(settings(&[]));
+        let hung: Result<(), _> = Err(Unavailable("timeout"));
+        let hang = || {
+            let took = timeout(&ready.settings);
+            ready.breaker.note(&hung, took, SystemTime::now());
+        };
+        hang();
+        let payload = sign_in("ann@example.com", "");
+        assert!(outcome(&ready, payload.clone(), 0).await.is_ok());
+        hang();
+        assert!(outcome(&ready, payload, 0).await.is_ok());
+    }
+
+    fn handler(settings: HandlerSettings) -> Handler {
+        Handler::new(Some(ready(settings)))
+    }
+
+    async fn handled(handler: &Handler, payload: Value) -> (Value, Result<Value, Refusal>) {
+        handler.handle(Payload(Some(payload)), 0).await
+    }
+
+    #[tokio::test]
+    async fn an_unavailable_directory_is_an_error_and_the_line_says_why() {
+        let handler = handler(settings(&[]));
+        let (line, answer) = handled(&handler, sign_in("Ann@example.com", "secret")).await;
+        assert_eq!(answer, Err(Refusal::DirectoryUnavailable));
+        let user = user_hash(
+            &handler.ready.as_ref().unwrap().random_key,
+            "ann@example.com",
+        );
+        for (field, expected) in [
+            ("outcome", json!("directory-unavailable")),
+            ("reason", json!("secret")),
+            ("userPoolId", json!("us-east-1_AbC123456")),
+            ("triggerSource", json!("UserMigration_Authentication")),
+            ("clientId", json!("client-1")),
+            ("user", json!(user)),
+        ] {
+            assert_eq!(line[field], expected, "{field}");
+        }
+        assert!(!line.to_string().contains("ann@"), "{line}");
+    }
+
+    #[tokio::test]
+    async fn a_user_who_does_not_migrate_gets_the_unchanged_event() {
+        let payload = sign_in("ann", "secret");
+        let (line, answer) = handled(&handler(settings(&[])), payload.clone()).await;
+        assert_eq!(
+            (&line["outcome"], answer),
+            (&json!("not-found"), Ok(payload))
+        );
+    }
+
+    #[tokio::test]
+    async fn the_first_invocation_is_cold_and_knows_its_init() {
+        let handler = handler(settings(&[]));
+        handler.init.set(Duration::from_millis(80)).unwrap();
+        let (first, _) = handled(&handler, sign_in("ann", "secret")).await;
+        assert_eq!(
+            (&first["cold"], &first["initMs"]),
+            (&json!(true), &json!(80.0))
+        );
+        let (second, _) = handled(&handler, sign_in("ann", "secret")).await;
+        assert_eq!(
+            (&second["cold"], second.get("initMs")),
+            (&json!(false), None)
+        );
+    }
+
+    #[tokio::test]
+    async fn an_event_that_cannot_be_used_is_refused() {
+        let handler = handler(settings(&[]));
+        let (line, answer) = handler.handle(Payload(None), 0).await;
+        assert_eq!(answer, Err(Refusal::InvalidEvent));
+        assert_eq!(line["outcome"], "invalid-event");
+        assert_eq!(line["userPoolId"], "us-east-1_AbC123456");
+    }
+
+    #[tokio::test]
+    async fn settings_that_cannot_be_used_are_an_error_that_names_the_build() {
+        let handler = Handler::new(None);
+        let (line, answer) = handled(&handler, sign_in("ann", "secret")).await;
+        assert_eq!(answer, Err(Refusal::InvalidSettings));
+        assert_eq!(line["outcome"], "invalid-settings");
+        assert_eq!(line["reason"], "jane-migrate-handler serves jane");
+    }
 
     #[test]
-    fn only_init_is_taken_from_what_the_first_sign_in_may_take() {
+    fn any_payload_can_be_deserialized() {
+        let read = |text: &str| {
+            let mut deserializer = serde_json::Deserializer::from_str(text);
+            Payload::deserialize(&mut deserializer).unwrap().0
+        };
+        assert_eq!(read("{}"), Some(json!({})));
+        assert_eq!(read("{\"a\": nonsense}"), None);
+    }
+
+    #[test]
+    fn instances_with_the_same_secret_give_a_user_the_same_hash() {
+        let with = |value: Option<&str>, pool: &str| {
+            let settings = HandlerSettings {
+                pool: pool.into(),
+                ..settings(&[])
+            };
+            let Kind::Jane(jane) = &settings.directory else {
+                unreachable!("the fixture is Jane's")
+            };
+            let secrets = Secrets::new(None, String::new());
+            let secrets = match value {
+                Some(value) => secrets.with(jane.client_secret.clone(), value.into()),
+                None => secrets,
+            };
+            let ready = Ready::new(settings, secrets).unwrap();
+            user_hash(&ready.user_key(), "ann")
+        };
+        assert_eq!(with(Some("one"), "a"), with(Some("one"), "a"));
+        assert_ne!(with(Some("one"), "a"), with(Some("two"), "a"));
+        assert_ne!(with(Some("one"), "a"), with(Some("one"), "b"));
+        assert_ne!(with(None, "a"), with(None, "a"));
+    }
+
+    #[test]
+    fn today_is_a_day_of_this_century() {
+        let day = |text: &str| text.parse::<Date>().unwrap().epoch_days();
+        assert!((day("2025-01-01")..day("2100-01-01")).contains(&today()));
+    }
+
+    #[test]
+    fn init_shortens_the_first_sign_in() {
         assert_eq!(cold_limit(Some(WARM)), COLD - WARM);
         assert_eq!(cold_limit(None), COLD);
     }
 
-    /// Panics print to the process, so the test is run once more as a process of its own.
+    /// Panics print to the process, so the test runs itself again as another process.
     #[test]
-    fn a_panic_ends_in_a_constant_text_and_says_nothing_of_the_sign_in() {
+    fn a_panic_ends_in_a_constant_text_and_quotes_nothing() {
         const INSIDE: &str = "JANE_MIGRATE_TEST_INSIDE";
         if env::var_os(INSIDE).is_some() {
             silence_panics();
@@ -309,7 +515,7 @@ mod tests {
         }
         let output = Command::new(env::current_exe().unwrap())
             .args(["--exact", "--nocapture"])
-            .arg("handler::tests::a_panic_ends_in_a_constant_text_and_says_nothing_of_the_sign_in")
+            .arg("handler::tests::a_panic_ends_in_a_constant_text_and_quotes_nothing")
             .env(INSIDE, "1")
             .output()
             .unwrap();

@@ -1,11 +1,11 @@
 //! The user-migration trigger of an Amazon Cognito user pool.
 //!
-//! Cognito invokes the function when somebody signs in, or has forgotten a password, whom the pool does not know. The
-//! function asks the directory where the existing accounts live and answers with the user, or with the event as it came,
-//! which means: no such user. It always answers within its budget, says the same to callers whether the name or the
-//! password was wrong, and writes one line about each invocation, in which no password, token or name appears.
+//! Cognito invokes the function when a user whom the pool does not know signs in or resets a password. The function asks the
+//! directory where the existing accounts live. It answers with the user, or with the unchanged event, which means: no such
+//! user. It always answers within its budget, gives the same answer for an unknown name and a wrong password, and writes one
+//! log line for each invocation, without a password, token or name.
 //!
-//! `main` connects this to the Lambda Runtime API. The CLI uses [`directory::jane`] to ask Jane about app clients.
+//! `main` connects this to the Lambda Runtime API. The command line uses [`Jane`] to ask Jane about app clients.
 
 #![cfg_attr(
     not(all(
@@ -16,7 +16,7 @@
     )),
     allow(
         dead_code,
-        reason = "one directory needs only some of what all of them share; the build with every directory finds the rest"
+        reason = "a build with one directory leaves out the users of some shared functions; the build with all of them finds dead code"
     )
 )]
 
@@ -30,9 +30,12 @@ mod decide;
 mod directory;
 mod escape;
 mod event;
+#[cfg(test)]
+mod fixtures;
 mod handler;
 #[cfg(feature = "postgres")]
 mod hash;
+mod lock;
 mod outcome;
 mod password;
 #[cfg(test)]

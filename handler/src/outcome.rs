@@ -1,8 +1,9 @@
-//! What becomes of an invocation: the outcomes, the refusals with their constant texts, and the one line of JSON that
-//! each invocation writes, which carries CloudWatch metrics in embedded metric format, but for trials: those are nobody's
-//! sign-in.
+//! The result of an invocation: why Cognito called, the outcomes, the refusals with their constant texts, and the log line of
+//! each invocation. The line is JSON and carries CloudWatch metrics in embedded metric format, except for the operator's trials,
+//! which are no sign-ins.
 //!
-//! The line names no user. A keyed hash lets two lines be recognised as the same user's, by nobody who lacks the key.
+//! The line names no user. A keyed hash shows that two lines belong to the same user, but only the holder of the key can compute
+//! it.
 
 use std::{
     io::Write,
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::{budget::Call, escape::hex};
 
-/// What made Cognito ask.
+/// Why Cognito called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trigger {
     /// `UserMigration_Authentication`: a sign-in with a password.
@@ -34,22 +35,22 @@ impl Trigger {
     }
 }
 
-/// What became of a sign-in or a forgotten password.
+/// The outcome of a sign-in or a forgotten password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The password was right; Cognito creates the user.
     Migrated,
-    /// The directory vouches for the user; Cognito creates it and sends a code.
+    /// The user may set a new password; Cognito creates the user and sends a code.
     MigratedForReset,
     /// The directory does not know the name.
     NotFound,
-    /// The directory knows the name, but it is not for this pool, or not complete enough.
+    /// The directory knows the name, but the account is not for this pool or lacks a required attribute.
     NotEligible,
     /// The password was wrong.
     WrongPassword,
-    /// The account has no password, because its owner signs in elsewhere.
+    /// The account has no password: the user signs in through another provider.
     SsoOnly,
-    /// The migration is over.
+    /// The migration window is closed.
     WindowClosed,
     /// The invocation was refused.
     Refused(Refusal),
@@ -74,16 +75,16 @@ impl Outcome {
     }
 }
 
-/// Why an invocation ends in an error. Its text reaches the customer's screen, so it says nothing about the user.
+/// Why an invocation ends in an error. The customer sees its text, so the text says nothing about the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// The directory did not answer in time, or not as it should.
+    /// The directory gave no usable answer in time.
     DirectoryUnavailable,
-    /// The event is of a trigger this function does not serve.
+    /// The event comes from a trigger that this function does not serve.
     UnsupportedTrigger,
-    /// The event is not one of this function's pool.
+    /// The event cannot be read, or belongs to another pool.
     InvalidEvent,
-    /// The function's environment is not what this build expects.
+    /// This build cannot use the settings in the function's environment.
     InvalidSettings,
 }
 
@@ -104,17 +105,17 @@ impl From<Refusal> for Diagnostic {
     }
 }
 
-/// What the line of one invocation says.
+/// The content of an invocation's log line.
 pub struct Record<'a> {
-    /// What became of it.
+    /// The outcome.
     pub outcome: Outcome,
-    /// The pool it was for.
+    /// The pool; empty if the settings cannot be read.
     pub pool: &'a str,
-    /// What made Cognito ask, where that is known.
+    /// Why Cognito called, if the event could be read.
     pub trigger: Option<Trigger>,
-    /// The app client, where one is known.
+    /// The app client, if the event could be read.
     pub client_id: Option<&'a str>,
-    /// [`user_hash`] of the name, where one is known.
+    /// [`user_hash`] of the name, if the event could be read.
     pub user: Option<String>,
     /// How long the invocation took.
     pub took: Duration,
@@ -122,18 +123,18 @@ pub struct Record<'a> {
     pub calls: &'a [Call],
     /// Whether it was the first invocation of this process.
     pub cold: bool,
-    /// How long this process took to get ready, for its first invocation: Cognito waits for that, too.
+    /// How long this process took to start, for its first invocation: Cognito waits for that too.
     pub init: Option<Duration>,
-    /// Whether no customer asked, but the operator's tool.
+    /// Whether the operator's tool sent the event.
     pub trial: bool,
-    /// What went wrong with the directory, in one word.
+    /// Why the directory is unavailable, in one word.
     pub reason: Option<&'static str>,
-    /// Required attributes the directory's user lacks.
+    /// Required attributes that the directory's user lacks.
     pub missing: &'a [String],
 }
 
 impl Record<'_> {
-    /// A record of which nothing but the outcome is known.
+    /// A record of an outcome alone.
     pub fn new(outcome: Outcome) -> Self {
         Self {
             outcome,
@@ -151,12 +152,8 @@ impl Record<'_> {
         }
     }
 
-    /// Writes the line to standard output, where Lambda's log takes it from.
-    pub fn write(&self) {
-        write_line(&self.to_json());
-    }
-
-    fn to_json(&self) -> Value {
+    /// The line, as JSON.
+    pub fn to_json(&self) -> Value {
         let timestamp = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default()
@@ -174,7 +171,7 @@ impl Record<'_> {
             "clientId": self.client_id,
             "user": self.user,
         });
-        // A dimension's value must not be empty, and settings that cannot be read name no pool.
+        // A dimension's value must not be empty.
         let dimensions = match self.pool {
             "" => json!([["outcome"]]),
             pool => {
@@ -207,18 +204,169 @@ impl Record<'_> {
     }
 }
 
-/// Writes one line of JSON, at once: in pieces it could become several entries of the log. A log that cannot be written
-/// must not fail a sign-in.
+/// Writes a line of JSON to standard output, which Lambda sends to the log. One write: several could become several log
+/// entries. A log that cannot be written must not fail a sign-in.
 pub fn write_line(line: &Value) {
     let _ = std::io::stdout().write_all(format!("{line}\n").as_bytes());
 }
 
-/// Milliseconds with three digits after the point.
+/// Milliseconds with three decimals.
 fn millis(duration: Duration) -> f64 {
     duration.as_micros() as f64 / 1000.0
 }
 
-/// A hash of a user's name that only the holder of the key can compute.
+/// A keyed hash of a user's name.
 pub fn user_hash(key: &hmac::Key, name: &str) -> String {
     hex(&hmac::sign(key, name.as_bytes()).as_ref()[..12])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(outcome: Outcome) -> Record<'static> {
+        Record {
+            pool: "us-east-1_AbC123456",
+            ..Record::new(outcome)
+        }
+    }
+
+    #[test]
+    fn every_outcome_and_trigger_has_its_name() {
+        let names = [
+            (Outcome::Migrated, "migrated"),
+            (Outcome::MigratedForReset, "migrated-for-reset"),
+            (Outcome::NotFound, "not-found"),
+            (Outcome::NotEligible, "not-eligible"),
+            (Outcome::WrongPassword, "wrong-password"),
+            (Outcome::SsoOnly, "sso-only"),
+            (Outcome::WindowClosed, "window-closed"),
+        ];
+        for (outcome, name) in names {
+            assert_eq!(outcome.as_str(), name);
+        }
+        let sign_in = Trigger::Authentication.as_str();
+        assert_eq!(sign_in, "UserMigration_Authentication");
+        let forgotten = Trigger::ForgotPassword.as_str();
+        assert_eq!(forgotten, "UserMigration_ForgotPassword");
+    }
+
+    #[test]
+    fn every_refusal_has_its_name_and_constant_texts() {
+        use Refusal::*;
+        for (refusal, name, kind, message) in [
+            (
+                DirectoryUnavailable,
+                "directory-unavailable",
+                "DirectoryUnavailable",
+                "Sign-in is not possible right now",
+            ),
+            (
+                UnsupportedTrigger,
+                "unsupported-trigger",
+                "UnsupportedTrigger",
+                "This trigger is not supported",
+            ),
+            (
+                InvalidEvent,
+                "invalid-event",
+                "InvalidEvent",
+                "This event is not supported",
+            ),
+            (
+                InvalidSettings,
+                "invalid-settings",
+                "InvalidSettings",
+                "The function is not set up",
+            ),
+        ] {
+            assert_eq!(Outcome::Refused(refusal).as_str(), name);
+            let Diagnostic {
+                error_type,
+                error_message,
+            } = refusal.into();
+            assert_eq!((&*error_type, &*error_message), (kind, message));
+        }
+    }
+
+    #[test]
+    fn a_line_says_what_is_known_and_counts_once() {
+        let calls = [Call {
+            call: "user_exists",
+            took: Duration::from_micros(12_345),
+            status: Some(200),
+        }];
+        let missing = ["email".to_owned()];
+        let mut line = Record {
+            trigger: Some(Trigger::Authentication),
+            client_id: Some("client-1"),
+            user: Some("0a".into()),
+            took: Duration::from_micros(1_500),
+            calls: &calls,
+            cold: true,
+            init: Some(Duration::from_millis(80)),
+            reason: Some("timeout"),
+            missing: &missing,
+            ..record(Outcome::NotEligible)
+        }
+        .to_json();
+        let metrics = line["_aws"].take();
+        assert_eq!(
+            line,
+            json!({
+                "outcome": "not-eligible",
+                "triggerSource": "UserMigration_Authentication",
+                "count": 1,
+                "durationMs": 1.5,
+                "upstream": [{ "call": "user_exists", "ms": 12.345, "status": 200 }],
+                "cold": true,
+                "clientId": "client-1",
+                "user": "0a",
+                "userPoolId": "us-east-1_AbC123456",
+                "initMs": 80.0,
+                "reason": "timeout",
+                "missing": ["email"],
+                "_aws": null,
+            })
+        );
+        let dimensions = &metrics["CloudWatchMetrics"][0]["Dimensions"];
+        assert_eq!(
+            dimensions,
+            &json!([["userPoolId"], ["userPoolId", "outcome"]])
+        );
+        assert!(metrics["Timestamp"].as_u64().unwrap() > 1_700_000_000_000);
+    }
+
+    #[test]
+    fn what_is_not_known_is_left_out() {
+        let line = record(Outcome::Migrated).to_json();
+        for field in ["trial", "initMs", "reason", "missing"] {
+            assert!(line.get(field).is_none(), "{field}");
+        }
+        let without_pool = Record::new(Outcome::Migrated).to_json();
+        assert!(without_pool.get("userPoolId").is_none());
+        let dimensions = &without_pool["_aws"]["CloudWatchMetrics"][0]["Dimensions"];
+        assert_eq!(dimensions, &json!([["outcome"]]));
+    }
+
+    #[test]
+    fn a_trial_is_marked_and_not_counted() {
+        let trial = Record {
+            trial: true,
+            ..record(Outcome::Migrated)
+        }
+        .to_json();
+        assert_eq!(trial["trial"], true);
+        assert!(trial.get("_aws").is_none());
+    }
+
+    #[test]
+    fn a_user_has_one_hash_for_each_key() {
+        let key = |secret: &[u8]| hmac::Key::new(hmac::HMAC_SHA256, secret);
+        let hash = user_hash(&key(b"one"), "ann");
+        assert_eq!(hash.len(), 24);
+        assert_eq!(hash, user_hash(&key(b"one"), "ann"));
+        assert_ne!(hash, user_hash(&key(b"one"), "bob"));
+        assert_ne!(hash, user_hash(&key(b"two"), "ann"));
+    }
 }

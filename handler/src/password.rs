@@ -1,11 +1,11 @@
-//! Whether a password meets the user pool's policy, as Cognito reads its own policy.
+//! Checks a password against the user pool's policy, by Cognito's rules.
 
 use jane_migrate_config::PasswordPolicy;
 
-/// What Cognito counts as a symbol; a space counts too, except at either end.
+/// The characters that Cognito counts as symbols. A space counts too, except at either end.
 const SYMBOLS: &str = "^$*.[]{}()?\"!@#%&/\\,><':;|_~`=+-";
 
-/// Whether Cognito would let a user choose this password.
+/// Whether Cognito would accept this password.
 pub fn satisfies(policy: &PasswordPolicy, password: &str) -> bool {
     let any = |wanted: fn(char) -> bool| password.chars().any(wanted);
     let symbol = || any(|c| SYMBOLS.contains(c)) || password.trim().contains(' ');
@@ -21,7 +21,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_rule_is_asked_for_and_met() {
+    fn each_rule_rejects_a_weak_password_and_accepts_a_strong_one() {
         let none = PasswordPolicy::default();
         assert!(satisfies(&none, ""));
         for (policy, weak, strong) in [
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn every_symbol_of_cognito_counts() {
+    fn every_cognito_symbol_counts() {
         let policy = PasswordPolicy {
             symbols: true,
             ..PasswordPolicy::default()

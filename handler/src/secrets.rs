@@ -1,12 +1,7 @@
-//! The values of secrets: fetched when first needed, which is during init, kept, and fetched again once the directory
-//! refuses one. The values cannot print.
+//! The values of secrets. A value is fetched when it is first needed, which is during init, kept, and fetched again after the
+//! directory refused it. Values do not print.
 
-use std::{
-    collections::BTreeMap,
-    env,
-    sync::{Mutex, PoisonError},
-    time::SystemTime,
-};
+use std::{collections::BTreeMap, env, sync::Mutex};
 
 use jane_migrate_config::Secret;
 use secrecy::SecretString;
@@ -15,10 +10,11 @@ use serde_json::{Value, json};
 use crate::{
     aws::{Credentials, Service},
     budget::{Budget, Unavailable},
+    lock::lock,
     upstream::Upstream,
 };
 
-/// The secrets that are known, and the way to those that are not yet.
+/// The values that are known, and the credentials to fetch others.
 #[derive(Debug)]
 pub struct Secrets {
     known: Mutex<BTreeMap<Secret, SecretString>>,
@@ -35,7 +31,7 @@ impl Secrets {
         )
     }
 
-    /// Secrets that are fetched with these credentials; parameters of SSM are in this region.
+    /// Secrets that are fetched with these credentials. SSM parameters are in this region.
     pub fn new(credentials: Option<Credentials>, region: String) -> Self {
         Self {
             known: Mutex::default(),
@@ -44,26 +40,19 @@ impl Secrets {
         }
     }
 
-    /// Adds a value that the caller knows already.
+    /// Adds a value that the caller already has.
     pub fn with(self, secret: Secret, value: SecretString) -> Self {
         self.keep(secret, value);
         self
     }
 
     fn keep(&self, secret: Secret, value: SecretString) {
-        self.known
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(secret, value);
+        lock(&self.known).insert(secret, value);
     }
 
-    /// The value, if it is known already.
+    /// The value, if it is already known.
     pub fn known(&self, secret: &Secret) -> Option<SecretString> {
-        self.known
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(secret)
-            .cloned()
+        lock(&self.known).get(secret).cloned()
     }
 
     /// The value.
@@ -74,13 +63,13 @@ impl Secrets {
         }
     }
 
-    /// The value as it is now, where the one that is known was refused.
+    /// Fetches the current value, after the known one was refused.
     pub async fn fetch(
         &self,
         secret: &Secret,
         budget: &Budget,
     ) -> Result<SecretString, Unavailable> {
-        // Who has no credentials has no newer value than the one that was given.
+        // Without credentials there is no newer value.
         if self.credentials.is_none()
             && let Some(value) = self.known(secret)
         {
@@ -95,10 +84,11 @@ impl Secrets {
                 self.ask(service, "ssm", target, query, budget).await?
             }
             Secret::SecretsManager { arn, .. } => {
+                let region = arn.split(':').nth(3).unwrap_or(&self.region);
                 let service = Service::new(
                     "secretsmanager",
                     &["SECRETS_MANAGER", "SECRETSMANAGER"],
-                    &arn.region,
+                    region,
                 );
                 let query = json!({ "SecretId": arn });
                 let target = "secretsmanager.GetSecretValue";
@@ -111,7 +101,7 @@ impl Secrets {
         Ok(value)
     }
 
-    /// The value in what the service that keeps the secret answered, or in the environment.
+    /// The value in the answer of the secret's service, or in the environment.
     pub fn decode(secret: &Secret, answer: &Value) -> Result<SecretString, Unavailable> {
         match secret {
             Secret::Env(name) => env::var(name)
@@ -132,14 +122,10 @@ impl Secrets {
     ) -> Result<Value, Unavailable> {
         let refused = Unavailable("secret");
         let (service, credentials) = service.zip(self.credentials.as_ref()).ok_or(refused)?;
-        let headers = [
-            ("content-type", "application/x-amz-json-1.1"),
-            ("x-amz-target", target),
-        ];
         let request = service
-            .request(&headers, query.to_string(), credentials, SystemTime::now())
+            .json_request(target, &query, credentials)
             .ok_or(refused)?;
-        // AWS is asked once in a while: no connection is worth keeping, and AWS's certificates are public ones.
+        // A client of its own: calls are too rare to keep a connection, and AWS has public certificates.
         let upstream = Upstream::new(None).map_err(|_| refused)?;
         let answer = upstream.send(call, request, budget).await?;
         if answer.status.is_success() {
@@ -150,12 +136,12 @@ impl Secrets {
     }
 }
 
-/// What `GetParameter` answered.
+/// The value in an answer of `GetParameter`.
 pub(crate) fn parameter(answer: &Value) -> Result<SecretString, Unavailable> {
     text(&answer["Parameter"]["Value"])
 }
 
-/// What `GetSecretValue` answered: the whole text, or a member of the JSON in it.
+/// The value in an answer of `GetSecretValue`: the whole text, or one key of the JSON in it.
 pub(crate) fn secret_value(answer: &Value, key: Option<&str>) -> Result<SecretString, Unavailable> {
     let whole = &answer["SecretString"];
     let Some(key) = key else {
@@ -166,10 +152,93 @@ pub(crate) fn secret_value(answer: &Value, key: Option<&str>) -> Result<SecretSt
     text(&object[key])
 }
 
-/// The text, without the line end that editors and `echo` put behind it: no secret ends with one on purpose.
+/// The text without the newline that editors and `echo` append.
 fn text(value: &Value) -> Result<SecretString, Unavailable> {
     value
         .as_str()
         .map(|text| text.trim_end_matches(['\r', '\n']).into())
         .ok_or(Unavailable("secret"))
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    fn shown(value: Result<SecretString, Unavailable>) -> Result<String, Unavailable> {
+        value.map(|value| value.expose_secret().to_owned())
+    }
+
+    fn secret(key: Option<&str>) -> Secret {
+        Secret::SecretsManager {
+            arn: "arn:aws:secretsmanager:eu-west-1:123456789012:secret:x".into(),
+            key: key.map(str::to_owned),
+            kms_key: None,
+        }
+    }
+
+    #[test]
+    fn a_value_is_decoded_without_its_final_newline() {
+        let parameter = Secret::Ssm {
+            name: "/x".into(),
+            kms_key: None,
+        };
+        let answer = json!({ "Parameter": { "Value": "pass \r\n" } });
+        assert_eq!(
+            shown(Secrets::decode(&parameter, &answer)),
+            Ok("pass ".into())
+        );
+        let whole = json!({ "SecretString": "pass" });
+        assert_eq!(
+            shown(Secrets::decode(&secret(None), &whole)),
+            Ok("pass".into())
+        );
+        let keyed = json!({ "SecretString": r#"{"key": "pass"}"# });
+        let found = Secrets::decode(&secret(Some("key")), &keyed);
+        assert_eq!(shown(found), Ok("pass".into()));
+    }
+
+    #[test]
+    fn an_answer_without_the_value_is_an_error() {
+        for (key, answer) in [
+            (None, json!({})),
+            (Some("key"), json!({ "SecretString": "no JSON" })),
+            (Some("key"), json!({ "SecretString": "{}" })),
+        ] {
+            let found = shown(Secrets::decode(&secret(key), &answer));
+            assert_eq!(found, Err(Unavailable("secret")), "{answer}");
+        }
+        let variable = Secret::Env("JANE_MIGRATE_TEST_NO_SUCH_VARIABLE".into());
+        let found = shown(Secrets::decode(&variable, &Value::Null));
+        assert_eq!(found, Err(Unavailable("secret")));
+    }
+
+    #[tokio::test]
+    async fn without_credentials_the_known_value_stays() {
+        let budget = Budget::new(std::time::Duration::from_secs(1));
+        let none = Secrets::new(None, String::new());
+        let missing = shown(none.get(&secret(None), &budget).await);
+        assert_eq!(missing, Err(Unavailable("secret")));
+        let with = none.with(secret(None), "pass".into());
+        assert_eq!(
+            shown(with.get(&secret(None), &budget).await),
+            Ok("pass".into())
+        );
+        assert_eq!(
+            shown(with.fetch(&secret(None), &budget).await),
+            Ok("pass".into())
+        );
+        assert!(with.known(&secret(Some("other"))).is_none());
+    }
+
+    #[tokio::test]
+    async fn a_variable_of_the_environment_is_fetched_and_kept() {
+        let secrets = Secrets::new(None, String::new());
+        let path = Secret::Env("PATH".into());
+        let budget = Budget::new(std::time::Duration::from_secs(1));
+        let fetched = shown(secrets.get(&path, &budget).await).unwrap();
+        assert_eq!(fetched, env::var("PATH").unwrap());
+        assert_eq!(secrets.known(&path).unwrap().expose_secret(), fetched);
+    }
 }

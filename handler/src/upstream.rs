@@ -1,4 +1,5 @@
-//! HTTP to the directory and to AWS: kept connections, no redirects, bounded answers, every call within the budget.
+//! HTTP to the directory and to AWS: connections are kept, redirects are not followed, answers are bounded, and every call ends
+//! within the budget.
 
 use bytes::Bytes;
 use http::{
@@ -23,37 +24,39 @@ use serde_json::Value;
 use std::{
     collections::HashMap,
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 use tokio::time::Instant;
 
-use crate::budget::{Budget, Unavailable};
+use crate::{
+    budget::{Budget, Unavailable},
+    lock::lock,
+};
 
-/// The longest answer that is read.
+/// The longest answer that is accepted.
 const LONGEST_ANSWER: usize = 256 * 1024;
 
-/// How much is read at a time, and how long a head may be: between two looks at the clock no more arrives than a few of
-/// these.
+/// The size of a read, and of the longest response head. The budget is checked after a few reads.
 const BUFFER: usize = 32 * 1024;
 
-/// How long a connection may lie idle and still be used: load balancers close theirs after a minute, and a function that
-/// was frozen in between would find out too late.
+/// How long an idle connection is used again. Load balancers close idle connections after a minute, and a frozen function would
+/// notice too late.
 const IDLE: Duration = Duration::from_secs(50);
 
-/// How long a connection may take to open, and how long what was sent may go unacknowledged: a connection that vanished
-/// while the function was frozen tells nobody.
+/// How long a connection may take to open, and how long sent data may stay unacknowledged. A connection that was lost while the
+/// function was frozen reports no error.
 const SILENCE: Duration = Duration::from_millis(1500);
 
 /// An HTTP client.
 #[derive(Debug)]
 pub struct Upstream {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
-    /// The connection, by its own end, that answered last for a host, and when it did.
+    /// The local address of the connection that answered last for each host, and when it did.
     answered: Mutex<HashMap<Authority, (SocketAddr, Instant)>>,
 }
 
-/// An answer, read to its end.
+/// A complete answer.
 pub struct Answer {
     /// Its status.
     pub status: StatusCode,
@@ -61,13 +64,13 @@ pub struct Answer {
 }
 
 impl Upstream {
-    /// A client that trusts the public certificate authorities, or in their place those of this PEM.
+    /// A client that trusts the public certificate authorities, or only those in this PEM text.
     pub fn new(ca_certificate: Option<&str>) -> Result<Self, InvalidCertificate> {
         let mut http = HttpConnector::new();
         http.enforce_http(false);
         http.set_nodelay(true);
         http.set_connect_timeout(Some(SILENCE));
-        // Where the function runs. The command line uses the directories' code on macOS, too, which has no such option.
+        // The command line uses this code on macOS too, which has no such option.
         #[cfg(target_os = "linux")]
         http.set_tcp_user_timeout(Some(SILENCE));
         let https = HttpsConnectorBuilder::new()
@@ -84,7 +87,7 @@ impl Upstream {
         })
     }
 
-    /// Opens the connection to a URL's host ahead of its use, by a request that asks for nothing.
+    /// Opens the connection to a URL's host before it is needed, with a HEAD request.
     pub async fn open(&self, url: &Uri, budget: &Budget) -> Result<(), Unavailable> {
         let mut parts = url.clone().into_parts();
         parts.path_and_query = Some(PathAndQuery::from_static("/"));
@@ -95,9 +98,9 @@ impl Upstream {
         self.send("open", request, budget).await.map(drop)
     }
 
-    /// Sends a request and reads its answer, whatever its status. A connection that died while it lay idle shows only
-    /// now, so the request is sent once more if that may be what happened, and never otherwise: each time a password
-    /// arrives, the directory may count a failed sign-in.
+    /// Sends a request and reads its answer, with any status. If the request failed on a connection that had been idle, it is sent
+    /// again: the server may have closed the connection meanwhile. It is never sent again for another reason, because the
+    /// directory may count each password as a failed sign-in.
     pub async fn send(
         &self,
         call: &'static str,
@@ -109,7 +112,7 @@ impl Upstream {
         let host = request.uri().authority().cloned();
         let sent = async {
             match self.client.request(request).await {
-                Err(error) if self.lay_idle(host.as_ref(), &error, budget) => {
+                Err(error) if self.was_idle(host.as_ref(), &error, budget) => {
                     self.client.request(again).await
                 }
                 answer => answer,
@@ -131,8 +134,7 @@ impl Upstream {
         };
         let status = answer.status();
         if let (Some(host), Some(info)) = (host, answer.extensions().get::<HttpInfo>()) {
-            let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
-            answered.insert(host, (info.local_addr(), Instant::now()));
+            lock(&self.answered).insert(host, (info.local_addr(), Instant::now()));
         }
         let read = async {
             let body = Limited::new(answer.into_body(), LONGEST_ANSWER)
@@ -149,13 +151,13 @@ impl Upstream {
         })
     }
 
-    /// Whether the connection that failed was kept from an earlier invocation.
-    fn lay_idle(&self, host: Option<&Authority>, error: &Error, budget: &Budget) -> bool {
+    /// Whether the failed connection was kept from an earlier invocation.
+    fn was_idle(&self, host: Option<&Authority>, error: &Error, budget: &Budget) -> bool {
         let mut extras = Extensions::new();
         if let Some(connection) = error.connect_info() {
             connection.get_extras(&mut extras);
         }
-        let answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        let answered = lock(&self.answered);
         let last = host.and_then(|host| answered.get(host));
         match (extras.get::<HttpInfo>(), last) {
             (Some(failed), Some((address, at))) => {
@@ -167,7 +169,7 @@ impl Upstream {
 }
 
 impl Answer {
-    /// An answer as tests make them up.
+    /// An answer for tests.
     #[cfg(test)]
     pub fn made_up(status: StatusCode, body: impl Into<Bytes>) -> Self {
         Self {
@@ -181,13 +183,13 @@ impl Answer {
         serde_json::from_slice(&self.body).map_err(|_| Unavailable("malformed"))
     }
 
-    /// The body as it came.
+    /// The raw body.
     pub fn body(&self) -> &[u8] {
         &self.body
     }
 }
 
-/// How TLS is spoken: with ring, and the given certificate authorities or else the public ones.
+/// TLS with ring. It trusts the given certificate authorities, or else the public ones.
 pub fn tls(ca_certificate: Option<&str>) -> Result<ClientConfig, InvalidCertificate> {
     let mut roots = RootCertStore::empty();
     match ca_certificate {
@@ -205,6 +207,6 @@ pub fn tls(ca_certificate: Option<&str>) -> Result<ClientConfig, InvalidCertific
     Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
-/// `ca_certificate` holds no certificate that can be used.
+/// `ca_certificate` contains a certificate that cannot be used.
 #[derive(Debug)]
 pub struct InvalidCertificate;

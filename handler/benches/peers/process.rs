@@ -117,7 +117,7 @@ impl Process {
         // The floor hands the event back as it came.
         assert!(
             migrated || self.name.contains("/floor\""),
-            "{} migrated nobody",
+            "{} migrated no user",
             self.name
         );
         took.as_secs_f64() * 1000.0

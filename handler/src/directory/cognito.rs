@@ -1,9 +1,8 @@
-//! An old user pool, of this or another account: `AdminInitiateAuth` says whether a password is right, `AdminGetUser`
-//! what the pool knows of the user.
+//! An old user pool, in this or another account. `AdminInitiateAuth` checks a password, `AdminGetUser` returns the user.
 
 use std::{
     env,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::{Duration, SystemTime},
 };
 
@@ -18,11 +17,13 @@ use crate::{
     aws::{Credentials, Service},
     budget::{Budget, Unavailable},
     escape::percent,
+    event::Event,
+    lock::lock,
     secrets::Secrets,
     upstream::{Answer, Upstream},
 };
 
-/// Credentials of an assumed role are good for an hour; they are replaced after this.
+/// The credentials of an assumed role are valid for an hour, and replaced after this time.
 const ASSUMED_FOR: Duration = Duration::from_secs(50 * 60);
 
 /// An old user pool.
@@ -37,7 +38,7 @@ pub struct OldPool {
 }
 
 impl OldPool {
-    /// The pool the settings name. Nothing is asked yet.
+    /// The pool of the settings. It makes no call yet.
     pub fn new(settings: &config::OldPool, secrets: Arc<Secrets>) -> Result<Self, Unusable> {
         let ids = ["COGNITO_IDENTITY_PROVIDER"];
         Ok(Self {
@@ -59,13 +60,14 @@ impl OldPool {
         self.upstream.open(&self.service.endpoint, budget).await
     }
 
-    /// Whether the password is right; a second factor is asked for only after it was.
+    /// Whether the password is right. The pool asks for a second factor only after a right password.
     pub async fn authenticate(
         &self,
-        name: &str,
+        event: &Event,
         password: &SecretString,
         budget: &Budget,
     ) -> Result<Verdict, Unavailable> {
+        let name = event.name();
         let secret = match &self.settings.client_secret {
             Some(secret) => Some(self.secrets.get(secret, budget).await?),
             None => None,
@@ -77,20 +79,20 @@ impl OldPool {
             && refuses_secret(&answer)
         {
             let secret = self.secrets.fetch(named, budget).await?;
-            // It may have been replaced since it was fetched. Otherwise the password is not sent again for nothing.
+            // The secret may have been replaced. If not, the password is not sent again.
             if secret.expose_secret() != kept.expose_secret() {
                 answer = self.sign_in(name, password, Some(&secret), budget).await?;
             }
         }
         match signed_in(&answer)? {
-            SignIn::Right => self.lookup(name, budget).await,
+            SignIn::Right => self.lookup(event, budget).await,
             SignIn::Refused(verdict) => Ok(verdict),
         }
     }
 
     /// Whether the user exists and may set a new password.
-    pub async fn lookup(&self, name: &str, budget: &Budget) -> Result<Verdict, Unavailable> {
-        let query = json!({ "UserPoolId": self.settings.pool_id, "Username": name });
+    pub async fn lookup(&self, event: &Event, budget: &Budget) -> Result<Verdict, Unavailable> {
+        let query = json!({ "UserPoolId": self.settings.pool_id, "Username": event.name() });
         found(&self.call("AdminGetUser", &query, budget).await?)
     }
 
@@ -117,7 +119,7 @@ impl OldPool {
         self.call("AdminInitiateAuth", &query, budget).await
     }
 
-    /// Calls the old pool, and once more with new credentials where those of the assumed role have expired.
+    /// Calls the old pool, and again with new credentials if those of the assumed role have expired.
     async fn call(
         &self,
         action: &'static str,
@@ -126,20 +128,10 @@ impl OldPool {
     ) -> Result<Answer, Unavailable> {
         let credentials = self.credentials(budget).await?;
         let answer = self.send(action, query, &credentials, budget).await?;
-        let expired = || {
-            let error = answer.json().unwrap_or_default();
-            matches!(
-                self::error(&error),
-                "ExpiredTokenException" | "UnrecognizedClientException"
-            )
-        };
-        if self.settings.role_arn.is_none() || answer.status.is_success() || !expired() {
+        if self.settings.role_arn.is_none() || !refuses_credentials(&answer) {
             return Ok(answer);
         }
-        self.assumed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        lock(&self.assumed).take();
         let credentials = self.credentials(budget).await?;
         self.send(action, query, &credentials, budget).await
     }
@@ -152,13 +144,7 @@ impl OldPool {
         budget: &Budget,
     ) -> Result<Answer, Unavailable> {
         let target = format!("AWSCognitoIdentityProviderService.{action}");
-        let headers = [
-            ("content-type", "application/x-amz-json-1.1"),
-            ("x-amz-target", target.as_str()),
-        ];
-        let request =
-            self.service
-                .request(&headers, query.to_string(), credentials, SystemTime::now());
+        let request = self.service.json_request(&target, query, credentials);
         self.upstream
             .send(action, request.ok_or(Unavailable("request"))?, budget)
             .await
@@ -169,17 +155,13 @@ impl OldPool {
         let Some(role) = &self.settings.role_arn else {
             return Ok(own.clone());
         };
-        let kept = self
-            .assumed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let kept = lock(&self.assumed).clone();
         match kept {
             Some((credentials, replace_at)) if SystemTime::now() < replace_at => Ok(credentials),
             _ => {
                 let credentials = self.assume(role, own, budget).await?;
                 let kept = (credentials.clone(), SystemTime::now() + ASSUMED_FOR);
-                *self.assumed.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
+                *lock(&self.assumed) = Some(kept);
                 Ok(credentials)
             }
         }
@@ -210,14 +192,14 @@ impl OldPool {
     }
 }
 
-/// What a password was worth.
-#[derive(Debug)]
+/// The result of a sign-in.
+#[derive(Debug, PartialEq)]
 pub(super) enum SignIn {
     Right,
     Refused(Verdict),
 }
 
-/// What `AdminInitiateAuth` answered.
+/// The meaning of an answer of `AdminInitiateAuth`.
 pub(super) fn signed_in(answer: &Answer) -> Result<SignIn, Unavailable> {
     let body = answer.json()?;
     if answer.status.is_success() {
@@ -226,7 +208,7 @@ pub(super) fn signed_in(answer: &Answer) -> Result<SignIn, Unavailable> {
         let second_factor = challenge.contains("MFA") || challenge.ends_with("_OTP");
         return Ok(match tokens || second_factor {
             true => SignIn::Right,
-            // A temporary password, or a step this pool adds: the account has something to do first.
+            // A temporary password, or a challenge of this pool: the user must complete it first.
             false => SignIn::Refused(Verdict::NotEligible),
         });
     }
@@ -239,7 +221,7 @@ pub(super) fn signed_in(answer: &Answer) -> Result<SignIn, Unavailable> {
     .map(SignIn::Refused)
 }
 
-/// What `AdminGetUser` answered.
+/// The meaning of an answer of `AdminGetUser`.
 pub(super) fn found(answer: &Answer) -> Result<Verdict, Unavailable> {
     let body = answer.json()?;
     if !answer.status.is_success() {
@@ -258,7 +240,7 @@ pub(super) fn found(answer: &Answer) -> Result<Verdict, Unavailable> {
     }
 }
 
-/// What `AssumeRole` answered.
+/// The credentials in an answer of `AssumeRole`.
 pub(super) fn assumed(answer: &Answer) -> Option<Credentials> {
     let body = std::str::from_utf8(answer.body())
         .ok()
@@ -270,14 +252,21 @@ pub(super) fn assumed(answer: &Answer) -> Option<Credentials> {
     })
 }
 
-/// Whether it is the client's secret that is wrong, and not the password.
+/// Whether the credentials of an assumed role have expired.
+fn refuses_credentials(answer: &Answer) -> bool {
+    let expired = ["ExpiredTokenException", "UnrecognizedClientException"];
+    let body = answer.json().unwrap_or_default();
+    !answer.status.is_success() && expired.contains(&error(&body))
+}
+
+/// Whether the client's secret is wrong, and not the password.
 fn refuses_secret(answer: &Answer) -> bool {
     let body = answer.json().unwrap_or_default();
     error(&body) == "NotAuthorizedException"
         && message(&body).to_lowercase().contains("secret hash")
 }
 
-/// One type stands for a wrong password and for much else; only the text tells.
+/// `NotAuthorizedException` has several causes, a wrong password among them. Only its text distinguishes them.
 fn not_authorized(message: &str) -> Result<Verdict, Unavailable> {
     let says = |words: &str| message.to_lowercase().contains(words);
     if says("secret") || says("client") {
@@ -289,14 +278,14 @@ fn not_authorized(message: &str) -> Result<Verdict, Unavailable> {
     }
 }
 
-/// The text of an element. STS answers in XML; the three texts that are wanted have nothing in them to decode.
+/// The text of an XML element. STS answers in XML; the three texts in use contain no escapes.
 fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = xml.split_once(&format!("<{name}>"))?;
     rest.split_once(&format!("</{name}>"))
         .map(|(text, _)| text.trim())
 }
 
-/// The type of an error, without its namespace.
+/// The type of an error without its namespace.
 fn error(body: &Value) -> &str {
     let full = body["__type"].as_str().unwrap_or_default();
     full.rsplit('#').next().unwrap_or_default()
@@ -319,4 +308,166 @@ fn user(body: &Value) -> Option<Map<String, Value>> {
             })
             .collect(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+
+    use super::*;
+
+    fn answer(status: u16, body: &str) -> Answer {
+        Answer::made_up(StatusCode::from_u16(status).unwrap(), body.to_owned())
+    }
+
+    fn ok(body: Value) -> Answer {
+        answer(200, &body.to_string())
+    }
+
+    fn refused(kind: &str, message: &str) -> Answer {
+        answer(
+            400,
+            &json!({ "__type": kind, "message": message }).to_string(),
+        )
+    }
+
+    #[test]
+    fn tokens_or_a_second_factor_mean_a_right_password() {
+        for (body, expected) in [
+            (json!({ "AuthenticationResult": {} }), SignIn::Right),
+            (
+                json!({ "ChallengeName": "SOFTWARE_TOKEN_MFA" }),
+                SignIn::Right,
+            ),
+            (json!({ "ChallengeName": "MFA_SETUP" }), SignIn::Right),
+            (json!({ "ChallengeName": "EMAIL_OTP" }), SignIn::Right),
+            (
+                json!({ "ChallengeName": "NEW_PASSWORD_REQUIRED" }),
+                SignIn::Refused(Verdict::NotEligible),
+            ),
+            (json!({}), SignIn::Refused(Verdict::NotEligible)),
+        ] {
+            assert_eq!(signed_in(&ok(body.clone())), Ok(expected), "{body}");
+        }
+    }
+
+    #[test]
+    fn every_refused_sign_in_has_its_meaning() {
+        let not_authorized = "NotAuthorizedException";
+        for (kind, message, expected) in [
+            ("UserNotFoundException", "", Ok(Verdict::NotFound)),
+            ("aws#UserNotFoundException", "", Ok(Verdict::NotFound)),
+            ("UserNotConfirmedException", "", Ok(Verdict::NotEligible)),
+            (
+                "PasswordResetRequiredException",
+                "",
+                Ok(Verdict::NotEligible),
+            ),
+            (
+                not_authorized,
+                "Incorrect username or password.",
+                Ok(Verdict::WrongPassword),
+            ),
+            (
+                not_authorized,
+                "User is disabled.",
+                Ok(Verdict::NotEligible),
+            ),
+            (
+                not_authorized,
+                "Password attempts exceeded",
+                Ok(Verdict::NotEligible),
+            ),
+            (
+                not_authorized,
+                "Unable to verify secret hash for client x",
+                Err(Unavailable("credentials")),
+            ),
+            (
+                not_authorized,
+                "Invalid Secret",
+                Err(Unavailable("credentials")),
+            ),
+            (
+                not_authorized,
+                "Client x is configured otherwise",
+                Err(Unavailable("credentials")),
+            ),
+            ("TooManyRequestsException", "", Err(Unavailable("status"))),
+        ] {
+            let expected = expected.map(SignIn::Refused);
+            assert_eq!(
+                signed_in(&refused(kind, message)),
+                expected,
+                "{kind} {message}"
+            );
+        }
+        let malformed = signed_in(&answer(200, "no JSON"));
+        assert_eq!(malformed, Err(Unavailable("malformed")));
+        let capital = answer(
+            400,
+            r#"{ "__type": "NotAuthorizedException", "Message": "disabled" }"#,
+        );
+        assert_eq!(
+            signed_in(&capital),
+            Ok(SignIn::Refused(Verdict::NotEligible))
+        );
+    }
+
+    #[test]
+    fn a_user_is_known_unless_its_state_says_otherwise() {
+        let user = |status: &str, enabled: bool| {
+            json!({
+                "UserStatus": status,
+                "Enabled": enabled,
+                "UserAttributes": [{ "Name": "email", "Value": "ann@example.com" }, { "Value": "nameless" }],
+            })
+        };
+        let ann = Map::from_iter([("email".to_owned(), json!("ann@example.com"))]);
+        let ann = || Verdict::Known(ann.clone());
+        for (body, expected) in [
+            (user("CONFIRMED", true), Ok(ann())),
+            (user("RESET_REQUIRED", true), Ok(ann())),
+            (user("CONFIRMED", false), Ok(Verdict::NotEligible)),
+            (user("UNCONFIRMED", true), Ok(Verdict::NotEligible)),
+            (user("ARCHIVED", true), Ok(Verdict::NotEligible)),
+            (user("EXTERNAL_PROVIDER", true), Ok(Verdict::SsoOnly)),
+            (json!({}), Err(Unavailable("malformed"))),
+        ] {
+            assert_eq!(found(&ok(body.clone())), expected, "{body}");
+        }
+        let missing = found(&refused("UserNotFoundException", ""));
+        assert_eq!(missing, Ok(Verdict::NotFound));
+        let other = found(&refused("InternalErrorException", ""));
+        assert_eq!(other, Err(Unavailable("status")));
+    }
+
+    #[test]
+    fn only_a_wrong_secret_hash_is_the_fault_of_the_client_secret() {
+        let hash = "Unable to verify Secret Hash for client x";
+        assert!(refuses_secret(&refused("NotAuthorizedException", hash)));
+        assert!(!refuses_secret(&refused("NotAuthorizedException", "no")));
+        assert!(!refuses_secret(&refused("InvalidParameterException", hash)));
+    }
+
+    #[test]
+    fn expired_credentials_are_recognised() {
+        for kind in ["ExpiredTokenException", "UnrecognizedClientException"] {
+            assert!(refuses_credentials(&refused(kind, "")), "{kind}");
+            assert!(!refuses_credentials(&ok(json!({ "__type": kind }))));
+        }
+        assert!(!refuses_credentials(&refused("NotAuthorizedException", "")));
+    }
+
+    #[test]
+    fn the_credentials_of_an_assumed_role_are_read_from_xml() {
+        let xml = "<Credentials><AccessKeyId> AKIA </AccessKeyId><SecretAccessKey>s</SecretAccessKey>\
+                   <SessionToken>t</SessionToken></Credentials>";
+        let credentials = assumed(&answer(200, xml)).unwrap();
+        assert_eq!(credentials.access_key_id, "AKIA");
+        assert_eq!(credentials.secret_access_key.expose_secret(), "s");
+        assert_eq!(credentials.session_token.unwrap().expose_secret(), "t");
+        assert!(assumed(&answer(403, xml)).is_none());
+        assert!(assumed(&answer(200, "<AccessKeyId>AKIA</AccessKeyId>")).is_none());
+    }
 }

@@ -1,4 +1,4 @@
-//! Any HTTP service: requests filled in from templates, answers read by the conditions of the config.
+//! Any HTTP service: fills requests in from templates, and reads answers by the conditions in the settings.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -25,7 +25,7 @@ use crate::{
     upstream::{Answer, Upstream},
 };
 
-/// An HTTP service, as the config describes it.
+/// An HTTP service.
 #[derive(Debug)]
 pub struct Http {
     upstream: Upstream,
@@ -38,7 +38,7 @@ pub struct Http {
 }
 
 impl Http {
-    /// The service as the settings have it. Nothing is asked yet.
+    /// The service of the settings. It makes no call yet.
     pub fn new(settings: &config::Http, secrets: Arc<Secrets>) -> Result<Self, Unusable> {
         let token = |oauth: &config::OAuth| {
             let mut body = "grant_type=client_credentials".to_owned();
@@ -54,9 +54,8 @@ impl Http {
                 Arc::clone(&secrets),
             )
         };
-        // Templates stand in the path alone, or the host could be chosen by whoever signs in.
-        let mut address = settings.authenticate.url.splitn(4, '/');
-        let address: Vec<_> = address.by_ref().take(3).collect();
+        // Only the path may contain templates. Otherwise a user could choose the host.
+        let address: Vec<_> = settings.authenticate.url.splitn(4, '/').take(3).collect();
         let origin: Uri = address.join("/").parse().map_err(|_| Unusable)?;
         Ok(Self {
             upstream: Upstream::new(settings.ca_certificate.as_deref()).map_err(|_| Unusable)?,
@@ -122,15 +121,7 @@ impl Http {
         else {
             return Ok(Verdict::NotFound);
         };
-        // A refusal the config says nothing about may mean the credentials of the function itself, not the user's.
-        let refused = match meaning(&request.answers, &answer) {
-            None => matches!(
-                answer.status,
-                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
-            ),
-            meaning => meaning == Some(Meaning::Refused),
-        };
-        if refused && self.has_credentials() {
+        if refuses_credentials(&request.answers, &answer) && self.has_credentials() {
             answer = self
                 .send(call, request, event, password, true, budget)
                 .await?
@@ -151,7 +142,7 @@ impl Http {
         self.token.is_some() || !self.named.is_empty()
     }
 
-    /// The answer; nothing where nobody can have the name, since it does not fit where the config puts it.
+    /// The answer. `None` if no user can have this name, because the request cannot contain it.
     async fn send(
         &self,
         call: &'static str,
@@ -188,7 +179,7 @@ impl Http {
     }
 }
 
-/// What templates are filled in from.
+/// The values of placeholders.
 struct Values<'a> {
     event: &'a Event,
     password: Option<&'a SecretString>,
@@ -214,7 +205,7 @@ impl Values<'_> {
         }
         if let Some(config::Basic { username, password }) = &request.basic {
             let username = self.fill(username, str::to_owned)?;
-            // Whatever follows a colon would be taken for the beginning of the password.
+            // The server would read the text after a colon as the beginning of the password.
             if username.contains(':') {
                 return Ok(None);
             }
@@ -273,7 +264,7 @@ impl Values<'_> {
 
     fn url(&self, template: &str) -> Result<Option<String>, Unavailable> {
         let url = self.fill(template, percent)?;
-        // A dot or two would name another path, escaped or not.
+        // A segment of one or two dots leads to another path, even percent-encoded.
         let elsewhere = url.split(['/', '?']).any(|part| matches!(part, "." | ".."));
         Ok((!elsewhere).then_some(url))
     }
@@ -304,13 +295,13 @@ impl Values<'_> {
                 .get(name.as_str())
                 .ok_or(missing)?
                 .expose_secret(),
-            // Filled in when the config was read.
+            // The command line replaced these when it read the file.
             Placeholder::Setting(_) => return Err(missing),
         })
     }
 }
 
-/// What an answer means.
+/// The meaning of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
     Ok,
@@ -320,7 +311,7 @@ pub(super) enum Meaning {
     Refused,
 }
 
-/// What the config says the answer means; conditions on the body come before those on the status alone.
+/// The meaning of an answer by the settings. Conditions on the body come before conditions on the status alone.
 pub(super) fn meaning(answers: &Answers, answer: &Answer) -> Option<Meaning> {
     let body = answer.json().ok();
     let lists = [
@@ -340,6 +331,17 @@ pub(super) fn meaning(answers: &Answers, answer: &Answer) -> Option<Meaning> {
                 .then_some(*meaning)
         })
     })
+}
+
+/// Whether an answer refuses the credentials of the function. The settings say so, or they do not mention this 401 or 403.
+fn refuses_credentials(answers: &Answers, answer: &Answer) -> bool {
+    match meaning(answers, answer) {
+        None => matches!(
+            answer.status,
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+        ),
+        meaning => meaning == Some(Meaning::Refused),
+    }
 }
 
 fn holds(condition: &Condition, status: StatusCode, body: Option<&Value>) -> bool {
@@ -373,7 +375,7 @@ pub(super) fn user(request: &config::Request, answer: &Answer) -> Option<Map<Str
     let body = answer.json().ok()?;
     let user = match &request.claims {
         None => body.pointer(&request.user)?.clone(),
-        // Straight from the issuer over TLS, so the signature has nothing to add.
+        // The token comes directly from the issuer over TLS, so its signature need not be checked.
         Some(pointer) => {
             let claims = body.pointer(pointer)?.as_str()?.split('.').nth(1)?;
             serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(claims).ok()?).ok()?
@@ -382,5 +384,199 @@ pub(super) fn user(request: &config::Request, answer: &Answer) -> Option<Map<Str
     match user {
         Value::Object(user) => Some(user),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::fixtures::{event, settings, sign_in};
+
+    fn request(more: Value) -> config::Request {
+        let mut request = json!({
+            "method": "POST",
+            "url": "https://a.example/sign-in",
+            "answers": { "ok": [200] },
+        });
+        let fields = more.as_object().cloned().unwrap();
+        request.as_object_mut().unwrap().extend(fields);
+        serde_json::from_value(request).unwrap()
+    }
+
+    fn answer(status: u16, body: Value) -> Answer {
+        Answer::made_up(StatusCode::from_u16(status).unwrap(), body.to_string())
+    }
+
+    /// The request for a sign-in: its URI, its headers and its body.
+    fn filled(
+        name: &str,
+        request: &config::Request,
+        token: Option<&str>,
+    ) -> Option<(String, header::HeaderMap, String)> {
+        let mut payload = sign_in(name, "p&ss");
+        payload["request"]["validationData"] = json!({ "shop": "a/b" });
+        payload["request"]["clientMetadata"] = json!({ "language": "de" });
+        let event = event(payload, &settings(&[]));
+        let values = Values {
+            event: &event,
+            password: event.password(),
+            secrets: [("key", SecretString::from("k"))].into(),
+        };
+        let token = token.map(SecretString::from);
+        let (parts, body) = values
+            .request(request, token.as_ref())
+            .unwrap()?
+            .into_parts();
+        let body = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap()
+            .block_on(http_body_util::BodyExt::collect(body))
+            .unwrap();
+        let body = String::from_utf8(body.to_bytes().to_vec()).unwrap();
+        Some((parts.uri.to_string(), parts.headers, body))
+    }
+
+    #[test]
+    fn every_placeholder_is_escaped_for_its_place() {
+        let json = request(json!({
+            "url": "https://a.example/{username}/{validation.shop}?c={client_id}",
+            "headers": { "x-key": "{secrets.key}", "x-language": "{metadata.language}" },
+            "json": { "list": ["{password}", 1, null], "none": "{metadata.none}" },
+        }));
+        let (uri, headers, body) = filled("ann@b c", &json, None).unwrap();
+        assert_eq!(uri, "https://a.example/ann%40b%20c/a%2Fb?c=client-1");
+        assert_eq!(
+            (&headers["x-key"], &headers["x-language"]),
+            (&"k".parse().unwrap(), &"de".parse().unwrap())
+        );
+        assert_eq!(headers[header::CONTENT_TYPE], "application/json");
+        assert_eq!(body, r#"{"list":["p&ss",1,null],"none":""}"#);
+        let form = request(json!({ "form": { "a b": "{password}", "n": "x" } }));
+        let (_, headers, body) = filled("ann", &form, None).unwrap();
+        assert_eq!(body, "a%20b=p%26ss&n=x");
+        assert_eq!(
+            headers[header::CONTENT_TYPE],
+            "application/x-www-form-urlencoded"
+        );
+    }
+
+    #[test]
+    fn a_request_without_a_body_has_no_content_type() {
+        let (_, headers, body) = filled("ann", &request(json!({ "method": "GET" })), None).unwrap();
+        assert!(body.is_empty() && !headers.contains_key(header::CONTENT_TYPE));
+    }
+
+    #[test]
+    fn a_content_type_of_the_settings_is_the_only_one() {
+        let own = json!({ "headers": { "Content-Type": "application/scim+json" }, "json": {} });
+        let (_, headers, _) = filled("ann", &request(own), None).unwrap();
+        let types: Vec<_> = headers.get_all(header::CONTENT_TYPE).iter().collect();
+        assert_eq!(types, ["application/scim+json"]);
+    }
+
+    #[test]
+    fn basic_authentication_and_tokens_are_sent() {
+        let basic = json!({ "username": "{username}", "password": "{password}" });
+        let basic = request(json!({ "basic": basic }));
+        let (_, headers, _) = filled("ann", &basic, None).unwrap();
+        assert_eq!(headers[header::AUTHORIZATION], "Basic YW5uOnAmc3M=");
+        let (_, headers, _) = filled("ann", &request(json!({})), Some("abc")).unwrap();
+        assert_eq!(headers[header::AUTHORIZATION], "Bearer abc");
+        assert!(filled("ann:x", &basic, None).is_none());
+    }
+
+    #[test]
+    fn a_name_of_dots_does_not_reach_another_path() {
+        for url in [
+            "https://a.example/{username}",
+            "https://a.example/{username}?x",
+        ] {
+            let request = request(json!({ "url": url }));
+            for name in [".", ".."] {
+                assert!(filled(name, &request, None).is_none(), "{url} {name}");
+            }
+            assert!(filled("...", &request, None).is_some(), "{url}");
+        }
+    }
+
+    fn answers() -> Answers {
+        let on = |status: u16, more: Value| {
+            let mut condition = json!({ "status": status, "pointer": "/error" });
+            let fields = more.as_object().cloned().unwrap();
+            condition.as_object_mut().unwrap().extend(fields);
+            condition
+        };
+        serde_json::from_value(json!({
+            "ok": [200],
+            "not_found": [404, on(200, json!({ "equals": "unknown" }))],
+            "wrong_password": [on(400, json!({ "begins": "wrong" }))],
+            "not_eligible": [on(400, json!({ "absent": true })), on(409, json!({}))],
+            "refused": [on(401, json!({ "equals": "token" }))],
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn the_first_condition_that_holds_decides_and_bodies_come_first() {
+        for (status, body, expected) in [
+            (200, json!({}), Some(Meaning::Ok)),
+            (200, json!({ "error": "unknown" }), Some(Meaning::NotFound)),
+            (404, json!({}), Some(Meaning::NotFound)),
+            (
+                400,
+                json!({ "error": "wrong password" }),
+                Some(Meaning::WrongPassword),
+            ),
+            (400, json!({ "error": "other" }), None),
+            (400, json!({ "error": 1 }), None),
+            (400, json!({ "error": null }), Some(Meaning::NotEligible)),
+            (409, json!({ "error": null }), None),
+            (409, json!({ "error": "x" }), Some(Meaning::NotEligible)),
+            (401, json!({ "error": "token" }), Some(Meaning::Refused)),
+            (201, json!({}), None),
+        ] {
+            assert_eq!(
+                meaning(&answers(), &answer(status, body.clone())),
+                expected,
+                "{status} {body}"
+            );
+        }
+        let no_json = Answer::made_up(StatusCode::BAD_REQUEST, "no JSON");
+        assert_eq!(meaning(&answers(), &no_json), None);
+    }
+
+    #[test]
+    fn a_refusal_that_the_settings_do_not_mention_is_about_the_credentials() {
+        let refuses = |status, body| refuses_credentials(&answers(), &answer(status, body));
+        assert!(refuses(401, json!({ "error": "token" })));
+        assert!(refuses(401, json!({})) && refuses(403, json!({})));
+        assert!(!refuses(200, json!({})) && !refuses(500, json!({})));
+        let listed = Answers {
+            wrong_password: vec![serde_json::from_value(json!(401)).unwrap()],
+            ..Answers::default()
+        };
+        assert!(!refuses_credentials(&listed, &answer(401, json!({}))));
+    }
+
+    #[test]
+    fn the_user_is_an_object_at_the_pointer_or_in_a_token() {
+        let ann = json!({ "email": "ann@example.com" });
+        let found =
+            |more: Value, body: Value| user(&request(more), &answer(200, body)).map(Value::Object);
+        assert_eq!(found(json!({}), ann.clone()), Some(ann.clone()));
+        let data = json!({ "data": ann });
+        assert_eq!(
+            found(json!({ "user": "/data" }), data.clone()),
+            Some(ann.clone())
+        );
+        assert_eq!(found(json!({ "user": "/other" }), data.clone()), None);
+        assert_eq!(found(json!({ "user": "/data/email" }), data), None);
+        let claims = BASE64_URL_SAFE_NO_PAD.encode(ann.to_string());
+        let token = json!({ "token": format!("h.{claims}.s") });
+        assert_eq!(found(json!({ "claims": "/token" }), token), Some(ann));
+        let broken = json!({ "token": "h" });
+        assert_eq!(found(json!({ "claims": "/token" }), broken), None);
     }
 }

@@ -1,7 +1,7 @@
-//! Jane's API: a client token that is kept, and the calls that tell an operator's customers from everybody else.
+//! Jane's API: a client token that is kept, and the calls about an operator's customers.
 //!
-//! `user_exists` must answer 200 before a password is sent or anybody is migrated: it is what ties an account to one of
-//! the operator's stores.
+//! `user_exists` must answer 200 before a password is sent or a user migrates: only this call shows that the account belongs to
+//! one of the operator's stores.
 
 use std::sync::Arc;
 
@@ -19,11 +19,12 @@ use super::{
 };
 use crate::{
     budget::{Budget, Unavailable},
+    event::Event,
     secrets::Secrets,
     upstream::{Answer, Upstream},
 };
 
-/// Where the calls are, below the base URL.
+/// The path of the calls below the base URL.
 const API: &str = "/roots/store_operations_api/v1/cognito";
 
 /// Jane's API, with one operator's credentials.
@@ -34,13 +35,13 @@ pub struct Jane {
     token: ClientToken,
 }
 
-/// What Jane knows about an app client.
+/// An app client that is registered with Jane.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct AppClient {
-    /// The user pool it belongs to.
+    /// The id of its user pool.
     #[serde(default)]
     pub pool_id: Option<String>,
-    /// That pool's region.
+    /// The region of that pool.
     #[serde(default)]
     pub region: Option<String>,
     /// Its id.
@@ -49,7 +50,7 @@ pub struct AppClient {
 }
 
 impl Jane {
-    /// Jane's API as the settings have it. Nothing is asked yet.
+    /// Jane's API with these settings. It makes no call yet.
     pub fn new(settings: &config::Jane, secrets: Arc<Secrets>) -> Result<Self, Unusable> {
         let base = settings.url.trim_end_matches('/').to_owned();
         let grant = (
@@ -70,7 +71,7 @@ impl Jane {
         })
     }
 
-    /// Fetches the token, which opens the connection too.
+    /// Fetches the token, which also opens the connection.
     pub async fn warm(&self, budget: &Budget) -> Result<(), Unavailable> {
         self.token.current(&self.upstream, budget).await.map(drop)
     }
@@ -78,17 +79,16 @@ impl Jane {
     /// Whether the password is that of one of the operator's customers.
     pub async fn authenticate(
         &self,
-        email: &str,
+        event: &Event,
         password: &SecretString,
-        app_client_id: &str,
         budget: &Budget,
     ) -> Result<Verdict, Unavailable> {
-        if !self.is_customer(email, app_client_id, budget).await? {
+        if !self.is_customer(event, budget).await? {
             return Ok(Verdict::NotFound);
         }
-        let body = json!({ "email": email, "password": password.expose_secret() });
+        let body = json!({ "email": event.name(), "password": password.expose_secret() });
         let token = self.token.current(&self.upstream, budget).await?;
-        // Not sent again on a 401, which means a wrong password here: the token was good a moment ago.
+        // Not sent again after a 401: it means a wrong password here, because the token was valid a moment ago.
         let call = "verify_credentials";
         let answer = self
             .send(call, Method::POST, call, Some(&body), &token, budget)
@@ -97,22 +97,14 @@ impl Jane {
     }
 
     /// Whether one of the operator's customers may set a new password.
-    pub async fn lookup(
-        &self,
-        email: &str,
-        app_client_id: &str,
-        budget: &Budget,
-    ) -> Result<Verdict, Unavailable> {
-        if !self.is_customer(email, app_client_id, budget).await? {
+    pub async fn lookup(&self, event: &Event, budget: &Budget) -> Result<Verdict, Unavailable> {
+        if !self.is_customer(event, budget).await? {
             return Ok(Verdict::NotFound);
         }
-        let answer = self
-            .post("user_can_reset_password", email, app_client_id, budget)
-            .await?;
-        may_reset(&answer)
+        may_reset(&self.post("user_can_reset_password", event, budget).await?)
     }
 
-    /// What Jane knows about an app client, if anything.
+    /// The app client with this id, if Jane knows it.
     pub async fn app_client(
         &self,
         id: &str,
@@ -122,49 +114,34 @@ impl Jane {
         let answer = self
             .with_token("app_clients", Method::GET, &path, None, budget)
             .await?;
-        match answer.status {
-            StatusCode::OK => serde_json::from_value(answer.json()?)
+        match exists(&answer)? {
+            true => serde_json::from_value(answer.json()?)
                 .map_err(|_| Unavailable("malformed"))
                 .map(Some),
-            StatusCode::NOT_FOUND => Ok(None),
-            _ => Err(Unavailable("status")),
+            false => Ok(None),
         }
     }
 
-    async fn is_customer(
-        &self,
-        email: &str,
-        app_client_id: &str,
-        budget: &Budget,
-    ) -> Result<bool, Unavailable> {
-        // Jane knows people by their email, and by nothing else.
-        if !email.contains('@') {
+    async fn is_customer(&self, event: &Event, budget: &Budget) -> Result<bool, Unavailable> {
+        // Jane's only user names are email addresses.
+        if !event.name().contains('@') {
             return Ok(false);
         }
-        match self
-            .post("user_exists", email, app_client_id, budget)
-            .await?
-            .status
-        {
-            StatusCode::OK => Ok(true),
-            StatusCode::NOT_FOUND => Ok(false),
-            _ => Err(Unavailable("status")),
-        }
+        exists(&self.post("user_exists", event, budget).await?)
     }
 
     async fn post(
         &self,
         call: &'static str,
-        email: &str,
-        app_client_id: &str,
+        event: &Event,
         budget: &Budget,
     ) -> Result<Answer, Unavailable> {
-        let body = json!({ "email": email, "app_client_id": app_client_id });
+        let body = json!({ "email": event.name(), "app_client_id": event.client_id() });
         self.with_token(call, Method::POST, call, Some(&body), budget)
             .await
     }
 
-    /// Sends a request, and once more with a new token where the kept one is refused.
+    /// Sends a request, and again with a new token if the kept one is refused.
     async fn with_token(
         &self,
         call: &'static str,
@@ -206,7 +183,16 @@ impl Jane {
     }
 }
 
-/// What `verify_credentials` answered.
+/// The meaning of an answer about a user or an app client.
+fn exists(answer: &Answer) -> Result<bool, Unavailable> {
+    match answer.status {
+        StatusCode::OK => Ok(true),
+        StatusCode::NOT_FOUND => Ok(false),
+        _ => Err(Unavailable("status")),
+    }
+}
+
+/// The meaning of an answer of `verify_credentials`.
 pub(super) fn signed_in(answer: &Answer) -> Result<Verdict, Unavailable> {
     match answer.status {
         StatusCode::OK => match answer.json()?.get_mut("user").map(Value::take) {
@@ -214,27 +200,87 @@ pub(super) fn signed_in(answer: &Answer) -> Result<Verdict, Unavailable> {
             _ => Err(Unavailable("malformed")),
         },
         StatusCode::UNAUTHORIZED => Ok(Verdict::WrongPassword),
-        // The account was there a moment ago: what is missing is its password.
+        // The account existed a moment ago, so it has no password.
         StatusCode::NOT_FOUND => Ok(Verdict::SsoOnly),
         _ => Err(Unavailable("status")),
     }
 }
 
-/// What `user_can_reset_password` answered.
+/// The meaning of an answer of `user_can_reset_password`.
 pub(super) fn may_reset(answer: &Answer) -> Result<Verdict, Unavailable> {
     match answer.status {
         StatusCode::OK => Ok(Verdict::Known(Map::new())),
-        StatusCode::NOT_FOUND if refers_elsewhere(answer) => Ok(Verdict::SsoOnly),
+        StatusCode::NOT_FOUND if names_another_provider(answer) => Ok(Verdict::SsoOnly),
         StatusCode::NOT_FOUND => Ok(Verdict::NotEligible),
         _ => Err(Unavailable("status")),
     }
 }
 
-/// Whether a refusal tells the user to sign in elsewhere ("Please sign in with your Google account").
-fn refers_elsewhere(answer: &Answer) -> bool {
+/// Whether a refusal asks the user to sign in through another provider ("Please sign in with your Google account").
+fn names_another_provider(answer: &Answer) -> bool {
     let body = answer.json().unwrap_or_default();
     body["errors"]
         .to_string()
         .to_lowercase()
         .contains("sign in with")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, body: Value) -> Answer {
+        Answer::made_up(StatusCode::from_u16(status).unwrap(), body.to_string())
+    }
+
+    fn user(value: Value) -> Verdict {
+        Verdict::Known(value.as_object().cloned().unwrap())
+    }
+
+    #[test]
+    fn a_user_or_an_app_client_exists_or_not() {
+        assert_eq!(exists(&answer(200, json!({}))), Ok(true));
+        assert_eq!(exists(&answer(404, json!({}))), Ok(false));
+        for status in [201, 401, 500] {
+            let other = exists(&answer(status, json!({})));
+            assert_eq!(other, Err(Unavailable("status")), "{status}");
+        }
+    }
+
+    #[test]
+    fn a_sign_in_is_right_or_wrong_or_without_a_password() {
+        let ann = json!({ "email": "ann@example.com" });
+        for (status, body, expected) in [
+            (200, json!({ "user": ann }), Ok(user(ann.clone()))),
+            (200, json!({ "user": "ann" }), Err(Unavailable("malformed"))),
+            (200, json!({}), Err(Unavailable("malformed"))),
+            (401, json!({}), Ok(Verdict::WrongPassword)),
+            (404, json!({}), Ok(Verdict::SsoOnly)),
+            (500, json!({ "user": ann }), Err(Unavailable("status"))),
+        ] {
+            assert_eq!(
+                signed_in(&answer(status, body.clone())),
+                expected,
+                "{status} {body}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_password_can_be_reset_or_belongs_to_another_provider() {
+        let refusal = |text: &str| json!({ "errors": { "base": [text] } });
+        let google = refusal("Please Sign in with your Google account");
+        for (status, body, expected) in [
+            (200, json!({}), Ok(user(json!({})))),
+            (404, google.clone(), Ok(Verdict::SsoOnly)),
+            (404, refusal("no such account"), Ok(Verdict::NotEligible)),
+            (500, google, Err(Unavailable("status"))),
+        ] {
+            assert_eq!(
+                may_reset(&answer(status, body.clone())),
+                expected,
+                "{status} {body}"
+            );
+        }
+    }
 }

@@ -1,13 +1,13 @@
-//! Where the existing accounts live: one file a kind, each behind a cargo feature, and what they all answer.
+//! The directory with the existing accounts. Each kind is one file behind a cargo feature; this module chooses the kind.
 
 #[cfg(feature = "cognito")]
-pub mod cognito;
+mod cognito;
 #[cfg(feature = "http")]
-pub mod http;
+mod http;
 #[cfg(feature = "jane")]
 pub mod jane;
 #[cfg(feature = "postgres")]
-pub mod postgres;
+mod postgres;
 #[cfg(test)]
 mod properties;
 #[cfg(any(feature = "http", feature = "jane"))]
@@ -26,11 +26,10 @@ use crate::{
     secrets::Secrets,
 };
 
-/// What the words of [`SERVES`] begin with.
+/// The beginning of each text in [`SERVES`].
 pub const SERVES_WORDS: &str = "jane-migrate-handler serves ";
 
-/// The kinds of directory in this build. The words stand in the executable as they are, so that whoever has a zip can tell
-/// what is in it.
+/// The kinds of directory in this build. The executable contains these texts, so that a zip shows which kinds it serves.
 pub const SERVES: &[&str] = &[
     #[cfg(feature = "jane")]
     "jane-migrate-handler serves jane",
@@ -45,7 +44,7 @@ pub const SERVES: &[&str] = &[
 /// A directory.
 #[allow(
     clippy::large_enum_variant,
-    reason = "there is one of it, and mostly one variant"
+    reason = "a process has one directory, and most builds have one variant"
 )]
 #[derive(Debug)]
 pub enum Directory {
@@ -63,8 +62,24 @@ pub enum Directory {
     Postgres(postgres::Postgres),
 }
 
+/// Runs the same code for the directory of each kind.
+macro_rules! each {
+    ($self:ident, $directory:ident => $work:expr) => {
+        match $self {
+            #[cfg(feature = "jane")]
+            Self::Jane($directory) => $work,
+            #[cfg(feature = "http")]
+            Self::Http($directory) => $work,
+            #[cfg(feature = "cognito")]
+            Self::Cognito($directory) => $work,
+            #[cfg(feature = "postgres")]
+            Self::Postgres($directory) => $work,
+        }
+    };
+}
+
 impl Directory {
-    /// The directory the settings name. Nothing is asked yet.
+    /// The directory of the settings. It makes no call yet.
     pub fn new(settings: &Settings, secrets: Arc<Secrets>) -> Result<Self, Unusable> {
         match settings {
             #[cfg(feature = "jane")]
@@ -81,24 +96,15 @@ impl Directory {
             }
             #[allow(
                 unreachable_patterns,
-                reason = "with every feature, no kind is left over"
+                reason = "a build with every feature has no other kind"
             )]
             _ => Err(Unusable),
         }
     }
 
-    /// Does ahead of the first sign-in what can be done: fetches secrets and tokens, opens the connection.
+    /// Prepares for the first sign-in: fetches secrets and tokens, opens the connection.
     pub async fn warm(&self, budget: &Budget) -> Result<(), Unavailable> {
-        match self {
-            #[cfg(feature = "jane")]
-            Self::Jane(jane) => jane.warm(budget).await,
-            #[cfg(feature = "http")]
-            Self::Http(http) => http.warm(budget).await,
-            #[cfg(feature = "cognito")]
-            Self::Cognito(pool) => pool.warm(budget).await,
-            #[cfg(feature = "postgres")]
-            Self::Postgres(postgres) => postgres.warm(budget).await,
-        }
+        each!(self, directory => directory.warm(budget).await)
     }
 
     /// Whether the password is right.
@@ -108,32 +114,26 @@ impl Directory {
         password: &SecretString,
         budget: &Budget,
     ) -> Result<Verdict, Unavailable> {
-        match self {
-            #[cfg(feature = "jane")]
-            Self::Jane(jane) => {
-                jane.authenticate(event.name(), password, event.client_id(), budget)
-                    .await
-            }
-            #[cfg(feature = "http")]
-            Self::Http(http) => http.authenticate(event, password, budget).await,
-            #[cfg(feature = "cognito")]
-            Self::Cognito(pool) => pool.authenticate(event.name(), password, budget).await,
-            #[cfg(feature = "postgres")]
-            Self::Postgres(postgres) => postgres.authenticate(event.name(), password, budget).await,
-        }
+        each!(self, directory => directory.authenticate(event, password, budget).await)
     }
 
     /// Whether the user may set a new password.
     pub async fn lookup(&self, event: &Event, budget: &Budget) -> Result<Verdict, Unavailable> {
-        match self {
-            #[cfg(feature = "jane")]
-            Self::Jane(jane) => jane.lookup(event.name(), event.client_id(), budget).await,
-            #[cfg(feature = "http")]
-            Self::Http(http) => http.lookup(event, budget).await,
-            #[cfg(feature = "cognito")]
-            Self::Cognito(pool) => pool.lookup(event.name(), budget).await,
-            #[cfg(feature = "postgres")]
-            Self::Postgres(postgres) => postgres.lookup(event.name(), budget).await,
-        }
+        each!(self, directory => directory.lookup(event, budget).await)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_the_build_is_named() {
+        let kinds: Vec<_> = SERVES
+            .iter()
+            .map(|text| text.strip_prefix(SERVES_WORDS))
+            .collect();
+        let all = ["jane", "http", "cognito", "postgres"];
+        assert_eq!(kinds, all.map(Some));
     }
 }

@@ -1,13 +1,13 @@
-//! A PostgreSQL database: one query for the user's row, and the password checked against the row's hash.
+//! A PostgreSQL database: one query returns the user's row, and the password is checked against the row's hash.
 //!
-//! Each query has a read-only transaction of its own and leaves nothing in the session, neither settings nor a prepared
-//! statement: RDS Proxy and PgBouncer refuse those, or hand them to others.
+//! Each query has its own read-only transaction and leaves nothing in the session, neither settings nor a prepared statement: RDS
+//! Proxy and PgBouncer refuse these, or give them to other clients.
 //!
-//! An unknown user's password is checked against a decoy, so that the time an answer takes does not tell who is known:
-//! the configured one, or else the last hash of the table's that was seen, whose cost is theirs.
+//! The password of an unknown user is checked against a decoy hash, so that the time of an answer does not show which names exist.
+//! The decoy is the configured one, or the last hash of the table, which costs as much as the others.
 
 use std::{
-    sync::{self, Arc, PoisonError},
+    sync::{self, Arc},
     time::Duration,
 };
 
@@ -26,19 +26,21 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::verdict::{Unusable, Verdict};
 use crate::{
     budget::{Budget, Unavailable},
+    event::Event,
     hash::{self, FirebaseKey},
+    lock::lock,
     secrets::Secrets,
     upstream::tls,
 };
 
-/// How long a connection may take to open, and how long one may stay silent after data was sent.
+/// How long a connection may take to open, and how long sent data may stay unacknowledged.
 const SILENCE: Duration = Duration::from_millis(1500);
 
 /// A database.
 #[derive(Debug)]
 pub struct Postgres {
     settings: config::Postgres,
-    /// TLS, except on this machine without a certificate to expect.
+    /// TLS, except on this machine without a certificate in the settings.
     tls: Option<ClientConfig>,
     secrets: Arc<Secrets>,
     begin: String,
@@ -49,14 +51,14 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// The database the settings name. Nothing is asked yet.
+    /// The database of the settings. It makes no call yet.
     pub fn new(settings: &config::Postgres, secrets: Arc<Secrets>) -> Result<Self, Unusable> {
         let certificate = settings.ca_certificate.as_deref();
         let tls = match is_loopback(&settings.host) && certificate.is_none() {
             true => None,
             false => Some(tls(certificate).map_err(|_| Unusable)?),
         };
-        // As JSON, so that columns of every type can be mapped; one row more than may be there.
+        // As JSON, so that columns of every type can be mapped. Two rows show that the name is ambiguous.
         let query = settings.query.trim_end().trim_end_matches(';');
         Ok(Self {
             settings: settings.clone(),
@@ -66,7 +68,7 @@ impl Postgres {
                 "BEGIN READ ONLY; SET LOCAL statement_timeout = {}",
                 settings.timeout_ms
             ),
-            // The query may end in a comment, which ends with its line.
+            // The line break ends a comment at the end of the query.
             query: format!("SELECT to_json(found)::text FROM ({query}\n) AS found LIMIT 2"),
             connection: Mutex::default(),
             seen: sync::Mutex::default(),
@@ -85,11 +87,11 @@ impl Postgres {
     /// Whether the password is right.
     pub async fn authenticate(
         &self,
-        name: &str,
+        event: &Event,
         password: &SecretString,
         budget: &Budget,
     ) -> Result<Verdict, Unavailable> {
-        let mut row = self.row(name, budget).await?;
+        let mut row = self.row(event.name(), budget).await?;
         let stored = row
             .as_mut()
             .ok()
@@ -115,9 +117,9 @@ impl Postgres {
         }
     }
 
-    /// What an unknown user's password is checked against.
+    /// The hash that an unknown user's password is checked against.
     fn decoy(&self) -> String {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = lock(&self.seen);
         let seen = seen.as_ref().map(|hash| hash.expose_secret().to_owned());
         let configured = self.settings.decoy.clone();
         configured
@@ -125,14 +127,14 @@ impl Postgres {
             .unwrap_or_else(|| hash::decoy(self.settings.hash).to_owned())
     }
 
-    /// Remembers a hash of the table's.
+    /// Remembers a hash of the table.
     fn saw(&self, hash: String) {
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(hash.into());
+        *lock(&self.seen) = Some(hash.into());
     }
 
     /// Whether the user exists.
-    pub async fn lookup(&self, name: &str, budget: &Budget) -> Result<Verdict, Unavailable> {
-        Ok(match self.row(name, budget).await? {
+    pub async fn lookup(&self, event: &Event, budget: &Budget) -> Result<Verdict, Unavailable> {
+        Ok(match self.row(event.name(), budget).await? {
             Ok(mut row) => {
                 row.remove(&self.settings.password_column);
                 Verdict::Known(row)
@@ -141,7 +143,7 @@ impl Postgres {
         })
     }
 
-    /// Hashing keeps a processor busy, so it is done aside: the budget holds for it too.
+    /// Checks the password in another thread, so that the budget can end the wait: a hash keeps the processor busy.
     async fn check(
         &self,
         password: &SecretString,
@@ -180,7 +182,7 @@ impl Postgres {
         right?.map_err(|hash::Unreadable| Unavailable("hash"))
     }
 
-    /// The user's row, or what it means that there is not exactly one.
+    /// The user's row, or the verdict if there is not exactly one.
     async fn row(
         &self,
         name: &str,
@@ -197,7 +199,7 @@ impl Postgres {
             }
             None => Err(Unavailable("connection")),
         };
-        // A connection that died while it lay idle shows only now.
+        // The server may have closed an idle connection.
         if rows == Err(Unavailable("connection")) {
             let connection = self.connect(budget).await?;
             rows = self.ask(&connection, name, budget).await;
@@ -216,8 +218,8 @@ impl Postgres {
     ) -> Result<Vec<String>, Unavailable> {
         let started = Instant::now();
         let asked = async {
-            // Sent together, so that the transaction costs no wait of its own. The server finds out what type the name
-            // has to have, which must be one of texts: it is sent as one.
+            // Sent together, so that the transaction adds no round trip. The name is sent as a text of unknown type; the
+            // server infers the type.
             let parameters: [(&(dyn ToSql + Sync), Type); 1] = [(&name, Type::UNKNOWN)];
             let (began, rows, _) = tokio::join!(
                 connection.batch_execute(&self.begin),
@@ -292,7 +294,7 @@ impl Postgres {
     }
 }
 
-/// The one row, or what it means that there is not exactly one.
+/// The one row, or the verdict if there is not exactly one.
 pub(super) fn only(rows: &[String]) -> Result<Result<Map<String, Value>, Verdict>, Unavailable> {
     match rows {
         [] => Ok(Err(Verdict::NotFound)),
@@ -300,12 +302,12 @@ pub(super) fn only(rows: &[String]) -> Result<Result<Map<String, Value>, Verdict
             Ok(Value::Object(row)) => Ok(Ok(row)),
             _ => Err(Unavailable("malformed")),
         },
-        // Two accounts of one name: nobody can say whose password this is.
+        // Two accounts have this name: the password may belong to either.
         _ => Ok(Err(Verdict::NotEligible)),
     }
 }
 
-/// The hash in a column; none where there is no password, which Django and shadow files write in ways of their own.
+/// The hash in a column. `None` if the user has no password: Django and shadow files mark such accounts with `!` or `*`.
 pub(super) fn usable(stored: Option<&Value>) -> Option<&str> {
     stored?
         .as_str()
@@ -341,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn a_decoy_costs_what_the_tables_hashes_cost() {
+    fn a_decoy_costs_as_much_as_the_hashes_of_the_table() {
         let seen = "$2y$10$mzL0N04zmEBsoPiNsy1vxemdj/rncCjR30iqcdUY4ENlfqiAnNzkG";
         let own = database(None);
         assert_eq!(cost(&own.decoy()), "$2b$12$", "nothing is known yet");
@@ -351,5 +353,39 @@ mod tests {
         let configured = database(Some("$2b$08$x"));
         configured.saw(seen.to_owned());
         assert_eq!(cost(&configured.decoy()), "$2b$08$");
+    }
+
+    #[test]
+    fn only_one_row_is_a_user() {
+        let row = r#"{"id":1}"#.to_owned();
+        let user = Map::from_iter([("id".to_owned(), 1.into())]);
+        assert_eq!(only(&[]), Ok(Err(Verdict::NotFound)));
+        assert_eq!(only(std::slice::from_ref(&row)), Ok(Ok(user)));
+        assert_eq!(only(&["1".to_owned()]), Err(Unavailable("malformed")));
+        assert_eq!(only(&[row.clone(), row]), Ok(Err(Verdict::NotEligible)));
+    }
+
+    #[test]
+    fn a_marked_or_empty_password_is_none() {
+        for none in ["", "!", "!x", "*", "*LK*"] {
+            assert_eq!(usable(Some(&none.into())), None, "{none}");
+        }
+        assert_eq!(usable(None), None);
+        assert_eq!(usable(Some(&1.into())), None);
+        assert_eq!(usable(Some(&"$2b$".into())), Some("$2b$"));
+    }
+
+    #[test]
+    fn the_query_is_limited_to_two_rows_and_its_transaction_is_read_only() {
+        let database = database(None);
+        assert_eq!(
+            database.query,
+            "SELECT to_json(found)::text FROM (SELECT $1\n) AS found LIMIT 2"
+        );
+        assert_eq!(
+            database.begin,
+            "BEGIN READ ONLY; SET LOCAL statement_timeout = 3500"
+        );
+        assert!(database.tls.is_none());
     }
 }

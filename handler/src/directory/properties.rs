@@ -1,6 +1,5 @@
-//! Whatever a directory answers, of whatever kind it is: nothing panics, nobody is taken for somebody whose password is
-//! right without the answer that says so, and what is secret in an answer does not print. The seeds are in
-//! `tests/corpus/answers`.
+//! Properties of all answers of all kinds of directory: nothing panics, a user counts as signed in only if the answer says so, and
+//! secrets in an answer do not print. The seeds are in `tests/corpus/answers`.
 
 use jane_migrate_config::{Condition, Request};
 use proptest::{prelude::*, sample::select};
@@ -18,7 +17,7 @@ fn status() -> impl Strategy<Value = http::StatusCode> {
     select(statuses.to_vec()).prop_map(|status| http::StatusCode::from_u16(status).unwrap())
 }
 
-/// An answer of the corpus, changed here and there, cut off, or replaced by anything.
+/// An answer of the corpus with some values replaced, a truncated one, or arbitrary bytes.
 fn body() -> impl Strategy<Value = Vec<u8>> {
     let bytes = |value: Value| value.to_string().into_bytes();
     prop_oneof![
@@ -37,14 +36,14 @@ fn answer() -> impl Strategy<Value = (http::StatusCode, Vec<u8>)> {
     (status(), body())
 }
 
-/// What STS answers, more or less.
+/// Text that resembles an answer of STS.
 fn xml() -> impl Strategy<Value = Vec<u8>> {
     let element =
         "</?(AccessKeyId|SecretAccessKey|SessionToken|Credentials)>?| ?canary-[a-z+/=]{0,8}|.";
     prop::collection::vec(element, 0..12).prop_map(|parts| parts.concat().into_bytes())
 }
 
-/// Hashes as databases hold them, more or less, with costs that can be paid a million times.
+/// Text that resembles stored hashes, with costs low enough for a million cases.
 fn stored() -> impl Strategy<Value = String> {
     let salt_and_hash = "[$]?[A-Za-z0-9+/.]{0,24}[$=]{0,2}[A-Za-z0-9+/.=]{0,64}";
     let start = prop_oneof![
@@ -63,7 +62,7 @@ fn stored() -> impl Strategy<Value = String> {
     (start, salt_and_hash).prop_map(|(start, rest)| start + &rest)
 }
 
-/// What Parameter Store and Secrets Manager answer, more or less.
+/// JSON that resembles answers of Parameter Store and Secrets Manager.
 fn secret() -> impl Strategy<Value = Value> {
     let member = prop_oneof![
         "canary-[a-z]{0,8}[\r\n]{0,2}".prop_map(Value::from),
@@ -78,7 +77,7 @@ fn secret() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn an_answer_of_jane_vouches_for_nobody_it_does_not_name((status, body) in answer()) {
+    fn jane_signs_in_only_the_user_that_the_answer_names((status, body) in answer()) {
         let answer = Answer::made_up(status, body);
         let good = answer.status == http::StatusCode::OK;
         if let Ok(Verdict::Known(user)) = jane::signed_in(&answer) {
@@ -98,7 +97,7 @@ proptest! {
     }
 
     #[test]
-    fn an_answer_of_an_old_pool_vouches_only_for_whom_it_let_in((status, body) in answer()) {
+    fn an_old_pool_signs_in_only_users_with_tokens_or_a_challenge((status, body) in answer()) {
         let answer = Answer::made_up(status, body);
         let said = answer.json().unwrap_or_default();
         if let Ok(cognito::SignIn::Right) = cognito::signed_in(&answer) {
@@ -121,7 +120,7 @@ proptest! {
     }
 
     #[test]
-    fn an_answer_of_a_service_means_what_the_config_says(
+    fn an_answer_of_a_service_means_what_the_settings_say(
         (status, body) in answer(),
         user in "(/[a-z0-9~]{0,3}|/data|/email|/0){0,3}",
         claims in prop::option::of(Just("/token".to_owned())),
@@ -149,7 +148,7 @@ proptest! {
     }
 
     #[test]
-    fn a_row_is_a_user_only_where_it_is_the_only_one(rows in prop::collection::vec(body(), 0..3)) {
+    fn a_row_is_a_user_only_if_it_is_the_only_one(rows in prop::collection::vec(body(), 0..3)) {
         let rows: Vec<_> = rows.iter().map(|row| String::from_utf8_lossy(row).into_owned()).collect();
         match postgres::only(&rows) {
             Ok(Ok(row)) => {
@@ -172,7 +171,7 @@ proptest! {
     }
 
     #[test]
-    fn no_hash_of_firebases_panics_or_takes_any_password(
+    fn no_firebase_hash_panics_or_accepts_any_password(
         password in ".{0,12}",
         [stored, salt, separator, signer_key] in prop::array::uniform4("[A-Za-z0-9+/_-]{0,88}={0,2}|.{0,8}"),
         rounds in prop_oneof![0..4_u32, 1_u32 << 24..],
@@ -183,7 +182,7 @@ proptest! {
     }
 
     #[test]
-    fn no_stored_hash_panics_or_takes_any_password(stored in stored(), password in ".{0,12}") {
+    fn no_stored_hash_panics_or_accepts_any_password(stored in stored(), password in ".{0,12}") {
         prop_assert_ne!(hash::verify(password.as_bytes(), &stored), Ok(true));
     }
 }

@@ -1,8 +1,8 @@
-//! A bearer token by OAuth 2.0 client credentials, kept from one invocation to the next: replaced before it expires, and
-//! when it is refused.
+//! A bearer token from OAuth 2.0 client credentials. It is kept between invocations, and replaced before it expires or when it is
+//! refused.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::{Duration, SystemTime},
 };
 
@@ -16,6 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::verdict::Unusable;
 use crate::{
     budget::{Budget, Unavailable},
+    lock::lock,
     secrets::Secrets,
     upstream::{Answer, Upstream},
 };
@@ -23,7 +24,7 @@ use crate::{
 /// A token is replaced this long before it expires.
 const MARGIN: Duration = Duration::from_secs(60);
 
-/// What a token is asked for with, and the token.
+/// The token and the request for a new one.
 #[derive(Debug)]
 pub struct ClientToken {
     url: Uri,
@@ -39,12 +40,12 @@ pub struct ClientToken {
 #[derive(Clone, Debug)]
 pub(super) struct Kept {
     token: SecretString,
-    /// On the calendar's clock: the other one may stand still while a function is frozen.
+    /// A wall-clock time: the monotonic clock may stop while a function is frozen.
     replace_at: Option<SystemTime>,
 }
 
 impl ClientToken {
-    /// A token of this endpoint, asked for with this body and HTTP Basic authentication.
+    /// A token of this endpoint. The request has this body and HTTP Basic authentication.
     pub fn new(
         url: &str,
         (content_type, body): (&'static str, String),
@@ -63,19 +64,15 @@ impl ClientToken {
         })
     }
 
-    /// The kept token, or a new one where there is none or it is about to expire.
+    /// The kept token, or a new one if there is none or it is about to expire.
     pub async fn current(
         &self,
         upstream: &Upstream,
         budget: &Budget,
     ) -> Result<SecretString, Unavailable> {
-        let kept = self
-            .kept
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let kept = lock(&self.kept).clone();
         match kept {
-            Some(kept) if kept.replace_at.is_none_or(|at| SystemTime::now() < at) => Ok(kept.token),
+            Some(kept) if kept.is_good(SystemTime::now()) => Ok(kept.token),
             _ => self.renewed(upstream, budget).await,
         }
     }
@@ -101,7 +98,7 @@ impl ClientToken {
         }
         let kept = granted(&answer)?;
         let token = kept.token.clone();
-        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
+        *lock(&self.kept) = Some(kept);
         Ok(token)
     }
 
@@ -121,7 +118,14 @@ impl ClientToken {
     }
 }
 
-/// What the endpoint answered.
+impl Kept {
+    /// Whether the token need not be replaced yet.
+    fn is_good(&self, now: SystemTime) -> bool {
+        self.replace_at.is_none_or(|at| now < at)
+    }
+}
+
+/// The token in an answer of the endpoint.
 pub(super) fn granted(answer: &Answer) -> Result<Kept, Unavailable> {
     if answer.status != StatusCode::OK {
         return Err(Unavailable("token"));
@@ -131,7 +135,7 @@ pub(super) fn granted(answer: &Answer) -> Result<Kept, Unavailable> {
         .as_str()
         .map(SecretString::from)
         .ok_or(Unavailable("malformed"))?;
-    // Without a term, the token is good until it is refused.
+    // Without a lifetime, the token is used until it is refused.
     let replace_at = granted["expires_in"].as_f64().and_then(|seconds| {
         let valid = Duration::try_from_secs_f64(seconds).ok()?;
         SystemTime::now().checked_add(valid - MARGIN.min(valid / 4))
@@ -139,12 +143,12 @@ pub(super) fn granted(answer: &Answer) -> Result<Kept, Unavailable> {
     Ok(Kept { token, replace_at })
 }
 
-/// The header's value for a bearer token.
+/// The value of the `Authorization` header for a bearer token.
 pub fn bearer(token: &SecretString) -> Result<HeaderValue, Unavailable> {
     sensitive(format!("Bearer {}", token.expose_secret()))
 }
 
-/// The header's value for HTTP Basic authentication.
+/// The value of the `Authorization` header for HTTP Basic authentication.
 pub fn basic(user: &str, password: &SecretString) -> Result<HeaderValue, Unavailable> {
     sensitive(format!(
         "Basic {}",
@@ -152,9 +156,66 @@ pub fn basic(user: &str, password: &SecretString) -> Result<HeaderValue, Unavail
     ))
 }
 
-/// A header's value that does not print.
+/// A header value that does not print.
 pub fn sensitive(value: String) -> Result<HeaderValue, Unavailable> {
     let mut value = HeaderValue::try_from(value).map_err(|_| Unavailable("request"))?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn answer(status: u16, body: Value) -> Answer {
+        Answer::made_up(StatusCode::from_u16(status).unwrap(), body.to_string())
+    }
+
+    fn reason(answer: &Answer) -> Option<Unavailable> {
+        granted(answer).err()
+    }
+
+    #[test]
+    fn only_an_answer_with_a_token_grants_one() {
+        let token = json!({ "access_token": "abc" });
+        assert_eq!(
+            reason(&answer(401, token.clone())),
+            Some(Unavailable("token"))
+        );
+        assert_eq!(
+            reason(&answer(200, json!({}))),
+            Some(Unavailable("malformed"))
+        );
+        let kept = granted(&answer(200, token)).unwrap();
+        assert_eq!(kept.token.expose_secret(), "abc");
+        assert!(kept.replace_at.is_none() && kept.is_good(SystemTime::now()));
+    }
+
+    #[test]
+    fn a_token_is_replaced_a_minute_or_a_quarter_of_its_lifetime_early() {
+        for (lifetime, used_for) in [(3600.0, 3540), (240.0, 180), (40.0, 30)] {
+            let before = SystemTime::now();
+            let body = json!({ "access_token": "abc", "expires_in": lifetime });
+            let kept = granted(&answer(200, body)).unwrap();
+            let replace_at = kept.replace_at.unwrap();
+            let used = replace_at.duration_since(before).unwrap();
+            let expected = Duration::from_secs(used_for);
+            assert!(used >= expected && used < expected + Duration::from_secs(5));
+            assert!(kept.is_good(replace_at - Duration::from_millis(1)));
+            assert!(!kept.is_good(replace_at));
+        }
+    }
+
+    #[test]
+    fn credentials_are_written_as_http_has_them_and_do_not_print() {
+        let basic = basic("Aladdin", &"open sesame".into()).unwrap();
+        assert_eq!(basic, "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+        let bearer = bearer(&"abc".into()).unwrap();
+        assert_eq!(bearer, "Bearer abc");
+        assert!(basic.is_sensitive() && bearer.is_sensitive());
+        let broken = sensitive("a\nb".to_owned()).err();
+        assert_eq!(broken, Some(Unavailable("request")));
+    }
 }

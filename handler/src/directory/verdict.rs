@@ -1,22 +1,22 @@
-//! What every kind of directory answers.
+//! The answers that all kinds of directory give.
 
 use serde_json::{Map, Value};
 
-/// What a directory says about a name, or about a name and a password.
+/// The answer about a name, or about a name and a password.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
-    /// The password is right, or the user may set a new one; with what the directory knows of the user.
+    /// The password is right, or the user may set a new one; with the directory's data about the user.
     Known(Map<String, Value>),
     /// There is no such user.
     NotFound,
-    /// There is such a user, but not for this pool.
+    /// The account is not for this pool.
     NotEligible,
     /// The password is wrong.
     WrongPassword,
-    /// The user has no password, since it signs in elsewhere.
+    /// The user has no password and signs in through another provider.
     SsoOnly,
 }
 
-/// The settings name a directory this build lacks, or describe one that cannot be.
+/// The settings name a kind of directory that this build lacks, or have a value that cannot be used.
 #[derive(Debug)]
 pub struct Unusable;

@@ -1,7 +1,7 @@
-//! Whether a password is the one that was hashed. The hashing is done by crates that are kept, or by ring; this module
-//! reads the many ways in which hashes are written down.
+//! Checks a password against a stored hash. Maintained crates and ring do the hashing; this module reads the text formats in which
+//! hashes are stored.
 //!
-//! What a stored hash is, it mostly says itself, so a table may mix formats; only Firebase's has no name in it.
+//! A stored hash names its own format, so a table may mix formats. Only Firebase's has no name in it.
 
 mod phc;
 mod salted;
@@ -19,7 +19,7 @@ pub use self::{
 };
 use crate::escape::hex;
 
-/// Whether the password is the one that was hashed.
+/// Whether the stored hash is that of the password.
 pub fn verify(password: &[u8], stored: &str) -> Result<bool, Unreadable> {
     match stored.split_once('$') {
         Some(("", rest)) => modular(password, stored, rest),
@@ -33,7 +33,7 @@ pub fn verify(password: &[u8], stored: &str) -> Result<bool, Unreadable> {
 fn modular(password: &[u8], stored: &str, rest: &str) -> Result<bool, Unreadable> {
     match rest.split('$').next().unwrap_or_default() {
         "2a" | "2b" | "2x" | "2y" => bcrypt(password, stored),
-        // WordPress since 6.8: bcrypt, which stops after 72 bytes, of a hash, which has fewer.
+        // WordPress since 6.8: bcrypt reads only 72 bytes, so it gets a shorter hash of the password.
         "wp" => {
             let password = trim(password);
             let key = hmac::Key::new(hmac::HMAC_SHA384, b"wp-sha384");
@@ -52,7 +52,7 @@ fn modular(password: &[u8], stored: &str, rest: &str) -> Result<bool, Unreadable
                 .split('$')
                 .find_map(|field| field.strip_prefix("rounds="));
             at_most(MOST_ROUNDS, rounds.map_or(Ok(0), number)?)?;
-            // The crate tells a wrong password from a damaged hash by its error, of which only one is the former.
+            // One error of the crate means a wrong password; all others mean a damaged hash.
             match ShaCrypt::default().verify_password(password, stored) {
                 Ok(()) => Ok(true),
                 Err(sha_crypt::password_hash::Error::PasswordInvalid) => Ok(false),
@@ -63,10 +63,10 @@ fn modular(password: &[u8], stored: &str, rest: &str) -> Result<bool, Unreadable
     }
 }
 
-/// `algorithm$...`, as Django writes it.
+/// `algorithm$...`, Django's format.
 fn django(password: &[u8], algorithm: &str, rest: &str) -> Result<bool, Unreadable> {
     let fields: Vec<_> = rest.split('$').collect();
-    // Django has a separator of its own before bcrypt's text, which begins with one.
+    // Django puts its own separator before bcrypt's text, which starts with `$` too.
     let after_separator = || rest.strip_prefix("$2").map(|_| rest).ok_or(Unreadable);
     match (algorithm, &fields[..]) {
         ("pbkdf2_sha256", [rounds, salt, hash]) => {
@@ -111,9 +111,9 @@ fn django(password: &[u8], algorithm: &str, rest: &str) -> Result<bool, Unreadab
     }
 }
 
-/// Whether bcrypt gives this hash.
+/// Whether bcrypt makes this hash of the password.
 fn bcrypt(password: &[u8], stored: &str) -> Result<bool, Unreadable> {
-    // What marks these is that they were made with bytes beyond ASCII read wrong, which no crate does.
+    // `$2x$` hashes were made with a bug in reading bytes beyond ASCII. No crate reproduces it.
     if stored.starts_with("$2x$") && !password.is_ascii() {
         return Err(Unreadable);
     }
@@ -122,7 +122,7 @@ fn bcrypt(password: &[u8], stored: &str) -> Result<bool, Unreadable> {
     bcrypt::verify(password, stored).map_err(|_| Unreadable)
 }
 
-/// PHP's `trim`.
+/// Does what PHP's `trim` does.
 fn trim(bytes: &[u8]) -> &[u8] {
     let kept = |byte: &u8| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0 | 0x0b);
     let start = bytes.iter().position(kept).unwrap_or(bytes.len());
@@ -130,8 +130,7 @@ fn trim(bytes: &[u8]) -> &[u8] {
     &bytes[start..end]
 }
 
-/// A hash to check passwords of unknown users against as long as none of the table's was seen, made with the cost that is
-/// usual today.
+/// The decoy hash until a hash of the table was seen. Its cost is a usual one.
 pub fn decoy(format: HashFormat) -> &'static str {
     match format {
         HashFormat::Bcrypt => "$2b$12$C6UzMDM.H6dfI/f/IKcEeO7ZpYb5rDN3ZQm8ZqvNa2eYGRRyVvhQK",

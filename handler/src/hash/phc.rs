@@ -1,4 +1,4 @@
-//! Hashes written as `name$parameters$salt$hash`: the PHC string format, and passlib's older relative of it.
+//! Hashes in the form `name$parameters$salt$hash`: the PHC string format, and passlib's older variant of it.
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use ring::pbkdf2::Algorithm as Pbkdf2;
@@ -14,7 +14,7 @@ pub(super) fn argon2(password: &[u8], rest: &str) -> Result<bool, Unreadable> {
         [algorithm, version, parameters, salt, hash] => {
             (algorithm, version, parameters, salt, hash)
         }
-        // The first version did not write its number.
+        // Hashes of the first version do not name it.
         [algorithm, parameters, salt, hash] => (algorithm, "v=16", parameters, salt, hash),
         _ => return Err(Unreadable),
     };
@@ -56,7 +56,7 @@ pub(super) fn scrypt(password: &[u8], rest: &str) -> Result<bool, Unreadable> {
     same(&output, &hash)
 }
 
-/// `pbkdf2-sha256$i=600000,l=32$salt$hash`, or with the rounds alone, where passlib also writes `.` for `+`.
+/// `pbkdf2-sha256$i=600000,l=32$salt$hash`, or passlib's form with the rounds alone and `.` for `+`.
 pub(super) fn pbkdf2(
     password: &[u8],
     rest: &str,

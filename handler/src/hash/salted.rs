@@ -1,4 +1,4 @@
-//! Hashes with rules of their own: phpass, LDAP's salted SHA, Firebase's scrypt.
+//! Formats that fit no other file: phpass, LDAP's salted SHA, Firebase's scrypt.
 
 use aes::Aes256;
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -11,10 +11,10 @@ use ring::digest;
 
 use super::work::{Unreadable, base64, same, scrypt};
 
-/// The digits of phpass, in which it also writes its cost.
+/// The digits of phpass. Its cost is one of them.
 const ITOA64: &[u8; 64] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// `P$` + cost + eight characters of salt + hash: MD5 over and over.
+/// `P$` + cost + eight characters of salt + hash: repeated MD5.
 pub(super) fn phpass(password: &[u8], rest: &str) -> Result<bool, Unreadable> {
     let setting = rest
         .get(2..)
@@ -55,7 +55,7 @@ fn encode64(bytes: &[u8]) -> String {
     text
 }
 
-/// `{SSHA}` and its siblings: base64 of the hash with the salt behind it.
+/// `{SSHA}` and its variants: base64 of the hash followed by the salt.
 pub(super) fn ldap(password: &[u8], stored: &str) -> Result<bool, Unreadable> {
     let (scheme, encoded) = stored.split_once('}').ok_or(Unreadable)?;
     let algorithm = match scheme.to_ascii_uppercase().as_str() {
@@ -72,7 +72,7 @@ pub(super) fn ldap(password: &[u8], stored: &str) -> Result<bool, Unreadable> {
     same(computed.as_ref(), hash)
 }
 
-/// What all of a project's users have in common.
+/// The parameters that all users of a Firebase project share.
 #[derive(Clone, Copy, Debug)]
 pub struct FirebaseKey<'a> {
     /// `base64_salt_separator`
@@ -83,7 +83,7 @@ pub struct FirebaseKey<'a> {
     pub mem_cost: u32,
 }
 
-/// Firebase's scrypt: the derived key encrypts the project's signer key, and that is the hash.
+/// Firebase's scrypt: the hash is the project's signer key, encrypted with the derived key.
 pub fn firebase(
     password: &[u8],
     stored: &str,

@@ -1,5 +1,5 @@
-//! Hashes made by others: the crates' and products' published examples, and what Django, passlib and bcrypt made of one
-//! password.
+//! Hashes from other software: published examples of crates and products, and hashes of one password by Django, passlib and
+//! bcrypt.
 
 use super::*;
 
@@ -34,7 +34,7 @@ const MADE_BY_OTHERS: [&str; 20] = [
 ];
 
 #[test]
-fn hashes_made_by_others_are_recognised() {
+fn hashes_of_other_software_are_recognised() {
     for stored in MADE_BY_OTHERS {
         assert_eq!(verify(PASSWORD.as_bytes(), stored), Ok(true), "{stored}");
         assert_eq!(verify(b"Passw\xc3\xa4rd 1!", stored), Ok(false), "{stored}");
@@ -43,9 +43,9 @@ fn hashes_made_by_others_are_recognised() {
     assert_eq!(verify(PASSWORD.as_bytes(), ssha256), Ok(true));
 }
 
-/// Published with crypt_blowfish: what its mistake makes of bytes beyond ASCII nobody here can compute.
+/// Published with crypt_blowfish. No crate can compute what its bug makes of bytes beyond ASCII.
 #[test]
-fn a_hash_made_by_phps_old_mistake_is_read_where_the_mistake_has_no_effect() {
+fn a_hash_of_phps_old_bug_is_checked_only_against_ascii() {
     let ascii = "$2x$04$mzL0N04zmEBsoPiNsy1vxeJ9zaqtw8WySG/OtJr9EgVaj42jyJuoi";
     let other = "$2x$05$/OK.fbVrR/bpIqNJ5ianF.CE5elHaaO4EbggVDjb8P19RukzXSM3e";
     assert_eq!(verify(b"Password 1!", ascii), Ok(true));
@@ -77,7 +77,7 @@ fn published_examples_are_recognised() {
 }
 
 #[test]
-fn firebases_own_example_is_recognised() {
+fn the_example_of_firebase_is_recognised() {
     let key = FirebaseKey {
         salt_separator: "Bw==",
         rounds: 8,
@@ -100,7 +100,7 @@ fn firebases_own_example_is_recognised() {
 }
 
 #[test]
-fn damaged_hashes_are_told_from_wrong_passwords_and_never_panic() {
+fn a_damaged_hash_is_unreadable_and_never_panics() {
     for stored in MADE_BY_OTHERS {
         for end in 0..stored.trim_end_matches('=').len() {
             if let Some(cut) = stored.get(..end) {
@@ -121,7 +121,7 @@ fn damaged_hashes_are_told_from_wrong_passwords_and_never_panic() {
         "{MD5}AAAA",
         "$P$",
         "$P$zzzzz",
-        // More memory than there is, which would end the process.
+        // More memory than there is: a failed allocation would end the process.
         "$argon2id$v=19$m=4294967295,t=1,p=1$6HIm3f4Fq9zQKZelyZMoOg$d+2etF5k1aPS8gjJdI/57JoRs1V+nrs3sFOYWQA3QS8",
         "$scrypt$ln=40,r=8,p=1$9j5HKOW8t9Y6B8A4Z0yp9Q$3IVwaRKj/8yxCrPotGnzP9OMbQHI7j3D01B2eHikS+0",
         "$scrypt$ln=63,r=1,p=1$9j5HKOW8t9Y6B8A4Z0yp9Q$3IVwaRKj/8yxCrPotGnzP9OMbQHI7j3D01B2eHikS+0",
@@ -140,7 +140,7 @@ fn damaged_hashes_are_told_from_wrong_passwords_and_never_panic() {
 }
 
 #[test]
-fn no_password_matches_a_decoy_and_each_can_be_checked() {
+fn every_decoy_can_be_checked_and_matches_no_password() {
     use HashFormat::*;
     for format in [
         Bcrypt, Argon2, Scrypt, Pbkdf2, Django, Phpass, ShaCrypt, Ssha,
@@ -150,5 +150,48 @@ fn no_password_matches_a_decoy_and_each_can_be_checked() {
             Ok(false),
             "{format:?}"
         );
+    }
+}
+
+/// Each pair is the last accepted cost and the first refused one. An accepted cost gives another error, or a wrong password.
+#[test]
+fn the_limits_on_cost_are_exact() {
+    use super::work::{MOST_MEMORY, MOST_ROUNDS, MOST_WRITTEN, at_most};
+    for most in [MOST_MEMORY, MOST_ROUNDS, MOST_WRITTEN] {
+        assert_eq!(at_most(most, most), Ok(()));
+        assert_eq!(at_most(most, most + 1), Err(Unreadable));
+    }
+    assert_eq!((MOST_MEMORY, MOST_WRITTEN), (2_147_483_648, 34_359_738_368));
+}
+
+#[test]
+fn php_trims_six_characters_at_either_end() {
+    assert_eq!(trim(b" \t\n\r\0\x0ba b\x0c \0"), b"a b\x0c");
+    assert_eq!(trim(b"  "), b"");
+    assert_eq!(trim(b"a"), b"a");
+}
+
+#[test]
+fn a_hash_of_another_length_is_unreadable() {
+    let pbkdf2 = "$pbkdf2-sha256$i=1000,l=16$mHMO4dz7n/O.F.Lc25vTGg$";
+    let whole = "zqYpChTE/jOJdY/uOq2rNotdNW9EtV7wCXu2nNdbhbM";
+    assert_eq!(
+        verify(PASSWORD.as_bytes(), &format!("{pbkdf2}{whole}")),
+        Err(Unreadable)
+    );
+    let half = "zqYpChTE/jOJdY/uOq2rNg";
+    assert_eq!(
+        verify(PASSWORD.as_bytes(), &format!("{pbkdf2}{half}")),
+        Ok(true)
+    );
+    let too_short = pbkdf2.replace("l=16", "l=8") + "zqYpChTE/jM";
+    assert_eq!(verify(PASSWORD.as_bytes(), &too_short), Err(Unreadable));
+}
+
+#[test]
+fn a_phpass_cost_is_between_seven_and_twenty_five() {
+    for (cost, readable) in [('4', false), ('5', true)] {
+        let stored = format!("$P${cost}0y8janSpvvRc1fwe1OxL1HsGY8nP6.");
+        assert_eq!(verify(b"x", &stored).is_ok(), readable, "{cost}");
     }
 }

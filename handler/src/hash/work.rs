@@ -1,4 +1,4 @@
-//! What every format needs: the limits of what one hash may cost, the derivations, and reading its fields.
+//! Shared by the formats: the limits on the cost of a hash, the derivations, and the reading of fields.
 
 use std::num::NonZeroU32;
 
@@ -6,12 +6,11 @@ use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
 use ring::pbkdf2;
 use subtle::ConstantTimeEq;
 
-/// The stored hash is of no known format, or damaged.
+/// The stored hash has no known format, or is damaged.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Unreadable;
 
-/// The hash, if it is as long as it should be: the first half of one would be as good as the whole to those functions
-/// that can make hashes of any length.
+/// The hash, if it has this length. Functions that can make hashes of any length would accept the first half of a hash too.
 pub fn exactly(length: usize, hash: Vec<u8>) -> Result<Vec<u8>, Unreadable> {
     if hash.len() == length {
         Ok(hash)
@@ -20,15 +19,15 @@ pub fn exactly(length: usize, hash: Vec<u8>) -> Result<Vec<u8>, Unreadable> {
     }
 }
 
-/// The most memory a hash may ask for: what RFC 9106 recommends for argon2 where there is plenty. Beyond it lies nonsense,
-/// and memory that cannot be had would end the process.
+/// The most memory that a hash may need: the larger of the two sizes that RFC 9106 recommends for argon2. A failed allocation would
+/// end the process.
 pub const MOST_MEMORY: u128 = 2 << 30;
 
-/// The most rounds of PBKDF2 and of SHA-crypt. This and its like elsewhere take more than the five seconds of a sign-in on
-/// a whole processor: such a hash can never be checked, and trying would keep the processor from those that can.
+/// The most rounds of PBKDF2 and of SHA-crypt. A hash beyond this limit, or the other limits of this crate, takes longer than the
+/// five seconds of a sign-in, so it can never be checked. Trying would only slow down other sign-ins.
 pub const MOST_ROUNDS: u128 = 50_000_000;
 
-/// The most that argon2 and scrypt may write, over all their passes.
+/// The most bytes that argon2 and scrypt may write, over all passes.
 pub const MOST_WRITTEN: u128 = 32 << 30;
 
 pub fn at_most(most: u128, asked: u128) -> Result<(), Unreadable> {
@@ -38,7 +37,7 @@ pub fn at_most(most: u128, asked: u128) -> Result<(), Unreadable> {
     }
 }
 
-/// Whether PBKDF2 gives this hash.
+/// Whether PBKDF2 makes this hash of the password.
 pub fn derive(
     password: &[u8],
     algorithm: pbkdf2::Algorithm,
@@ -51,7 +50,7 @@ pub fn derive(
     Ok(pbkdf2::verify(algorithm, rounds, salt, password, hash).is_ok())
 }
 
-/// Fills the output with what scrypt makes of a password, where cost, block size and lanes can be afforded.
+/// Fills the output with the scrypt hash of a password, if cost, block size and lanes are within the limits.
 pub fn scrypt(
     password: &[u8],
     salt: &[u8],
@@ -67,7 +66,7 @@ pub fn scrypt(
     scrypt::scrypt(password, salt, &params, output).map_err(|_| Unreadable)
 }
 
-/// Compares without telling by the time it takes where the difference is.
+/// Compares in constant time.
 pub fn same(computed: &[u8], stored: &[u8]) -> Result<bool, Unreadable> {
     if stored.len() < 16 {
         Err(Unreadable)

@@ -16,7 +16,7 @@ const TOKEN: &str = "canary-token-77d0";
 const PASSWORD: &str = "Canary-password-e19f";
 const USER: &str = "canary.user.3b8@example.com";
 
-/// A kind of directory: its settings, with `URL` for the server's, and the words by which its calls are told apart.
+/// A kind of directory: its settings, with `URL` for the server's, and the words that distinguish its calls.
 const KINDS: [(&str, &[&str]); 3] = [
     (
         "kind = 'jane'
@@ -65,7 +65,7 @@ fn nothing_secret_is_ever_written() {
             let call = call(request);
             match &*shared.lock().unwrap() {
                 Some((at, reply)) if call.contains(at) => reply.clone(),
-                // Good for whoever asks.
+                // Right for every request.
                 _ => Reply::json(
                     200,
                     json!({

@@ -1,4 +1,4 @@
-//! A PostgreSQL of the machine's, or else of PyPI's `pgserver`, started for whoever needs one.
+//! A PostgreSQL of the machine's, or else of PyPI's `pgserver`, started for the tests that need one.
 
 use std::{
     env,
@@ -67,7 +67,7 @@ fn bundled() -> PathBuf {
         .join("site-packages/pgserver/pginstall/bin")
 }
 
-/// A copy of the programs, with their libraries, for somebody else than root, who may not be able to reach what root
+/// A copy of the programs, with their libraries, for a user other than root, who may not be able to reach what root
 /// installed.
 fn reachable(programs: &Path, data: &Path) -> PathBuf {
     let packages = programs.ancestors().nth(3).unwrap();
@@ -104,7 +104,7 @@ fn front(certified: &rcgen::CertifiedKey<rcgen::KeyPair>, server: u16) -> (Runti
     (runtime, port)
 }
 
-/// A command as somebody else than root, whom PostgreSQL refuses.
+/// A command as a user other than root: PostgreSQL refuses to run as root.
 fn command(program: &Path) -> Command {
     let mut command = Command::new(program);
     if is_root() {

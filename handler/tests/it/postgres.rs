@@ -281,7 +281,7 @@ fn a_database_that_comes_back_is_used_again_and_one_that_is_gone_ends_in_time() 
 }
 
 #[test]
-fn a_certificate_of_somebody_else_is_not_trusted() {
+fn a_certificate_of_another_authority_is_not_trusted() {
     let mut server = Server::start(&users());
     server.certificate = server::certificate().cert.pem();
     let function = server.function("bcrypt", QUERY, "");

@@ -60,7 +60,7 @@ pub fn free_port() -> u16 {
         .port()
 }
 
-/// Waits until somebody listens.
+/// Waits until a server listens.
 fn await_port(address: SocketAddr, process: &mut Child) {
     let started = Instant::now();
     while TcpStream::connect(address).is_err() {

@@ -126,5 +126,5 @@ fn a_secret_that_cannot_be_had_is_an_outage() {
         assert_eq!(function.invoke(&event).error(), "DirectoryUnavailable");
         assert_eq!(function.record()["reason"], "secret", "{secret}");
     }
-    assert_eq!(directory.requests().len(), 0, "nobody was asked without it");
+    assert_eq!(directory.requests().len(), 0, "no request without it");
 }

@@ -53,10 +53,7 @@ impl<'a> Questions<'a> {
             )
             .into());
         }
-        self.until(
-            || self.ui.ask("User pool id", ""),
-            |text| text.parse().map_err(|error| format!("`{text}` {error}")),
-        )
+        self.until(|| self.ui.ask("User pool id", ""), |text| text.parse())
     }
 
     pub(super) fn closes(&self, given: Option<Date>) -> anyhow::Result<Option<Date>> {

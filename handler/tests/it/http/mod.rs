@@ -291,7 +291,7 @@ fn a_name_cannot_begin_the_password_nor_another_header() {
 }
 
 #[test]
-fn an_answer_nobody_asked_for_is_not_taken_for_the_next_ones() {
+fn a_second_answer_is_not_used_for_the_next_request() {
     let answer = |status: u16, body: Value| {
         let body = body.to_string();
         format!(
@@ -353,7 +353,7 @@ fn a_redirect_is_not_followed() {
 
 #[test]
 fn a_host_that_takes_no_connection_is_left_alone_too() {
-    // Its queue is full, and nobody takes from it: every further connection waits for an answer that does not come.
+    // Its queue is full and never emptied: every further connection waits forever.
     let listener =
         socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     listener

@@ -420,7 +420,7 @@ fn okta() {
         match request.path.strip_prefix("/api/v1/users/").unwrap() {
             "ann%40example.com" => user("ACTIVE"),
             "off%40example.com" => user("SUSPENDED"),
-            // The owner of the token, and somebody by an id.
+            // The owner of the token, and a user by an id.
             "me" | "00ub0ongtswtbkolglnr" => user("ACTIVE"),
             _ => error(404, "E0000007"),
         }

@@ -20,7 +20,7 @@ const USER: &str = "canary.user.3b8@example.com";
 
 const SOURCE: &str = "/roots/store_operations_api/v1/cognito";
 
-/// A Jane that can be told to misbehave.
+/// A Jane that can be made to fail.
 struct Jane {
     server: Server,
     state: Arc<Mutex<State>>,
@@ -208,7 +208,7 @@ fn a_forgotten_password_migrates_password_and_sso_accounts_without_a_status() {
 }
 
 #[test]
-fn whoever_is_not_migrated_gets_the_event_back_as_it_came() {
+fn a_user_who_is_not_migrated_gets_the_unchanged_event() {
     let jane = Jane::start();
     let function = jane.function(&jane.settings());
     for (event, outcome) in [
@@ -249,7 +249,7 @@ fn a_wrong_password_and_an_unknown_user_look_the_same_to_the_byte() {
 }
 
 #[test]
-fn no_password_is_sent_for_somebody_who_is_not_a_customer() {
+fn no_password_is_sent_for_a_user_who_is_no_customer() {
     let jane = Jane::start();
     let function = jane.function(&jane.settings());
     jane.calls();
@@ -339,7 +339,7 @@ fn events_of_others_are_errors_with_constant_texts() {
     for body in ["[]", "null", "\"text\"", "17", "{", deep.as_str()] {
         assert_eq!(function.invoke_raw(body.into()).0, invalid, "{body}");
     }
-    assert_eq!(jane.calls(), [""; 0], "nobody was asked");
+    assert_eq!(jane.calls(), [""; 0], "no calls");
 }
 
 #[test]
@@ -421,7 +421,7 @@ fn a_trial_of_the_operator_is_marked_and_a_sign_in_is_not() {
     let (customer, operator) = (function.record(), function.record());
     assert!(customer.get("trial").is_none());
     measured(&customer);
-    assert!(operator.get("_aws").is_none(), "nobody signed in");
+    assert!(operator.get("_aws").is_none(), "a trial is not counted");
     assert_eq!(operator["trial"], true);
     assert_eq!(operator["outcome"], customer["outcome"]);
 }

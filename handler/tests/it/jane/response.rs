@@ -48,7 +48,7 @@ fn the_config_maps_further_attributes() {
 }
 
 #[test]
-fn after_the_window_nobody_is_migrated_and_nobody_is_asked() {
+fn after_the_window_no_user_migrates_and_no_call_is_made() {
     let jane = Jane::start();
     let function = jane.function(&settings(&jane.toml("[window]\ncloses = 2020-02-29")));
     jane.calls();
@@ -73,7 +73,7 @@ fn the_response_is_as_configured() {
     assert_eq!(
         answer["response"]["messageAction"],
         Value::Null,
-        "Cognito sends unless told not to"
+        "Cognito sends unless the action is SUPPRESS"
     );
     assert_eq!(
         answer["response"]["desiredDeliveryMediums"],
@@ -105,7 +105,7 @@ fn a_password_that_fails_the_pools_policy_must_be_replaced() {
 }
 
 #[test]
-fn whoever_must_choose_a_new_password_and_cannot_be_sent_a_code_is_not_locked_out() {
+fn a_user_who_needs_a_code_and_has_no_address_is_not_locked_out() {
     let jane = Jane::start();
     for (attributes, outcome) in [
         ("", "migrated"),
