@@ -90,10 +90,9 @@ pub fn targets(
         .map(|config| &config.pools[..])
         .unwrap_or_default()
         .iter()
-        .filter_map(|pool| pool.id.as_deref())
-        .map(|id| id.parse().map_err(anyhow::Error::msg));
+        .filter_map(|pool| pool.id.clone());
     let ids: Vec<PoolId> = if pools.pools.is_empty() || pools.all {
-        configured.collect::<anyhow::Result<_>>()?
+        configured.collect()
     } else {
         pools.pools.clone()
     };
@@ -109,7 +108,7 @@ pub fn targets(
         if targets.iter().any(|target| target.pool == pool) {
             continue;
         }
-        let entry = config.and_then(|config| config.pool(pool.as_str()));
+        let entry = config.and_then(|config| config.pool(&pool));
         let connection = Connection {
             region: region(global, entry, &pool)?,
             profile: global.profile.clone(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Date, Directory, Secret};
+use crate::{Date, Directory, PoolId, Secret};
 
 /// A whole `migrate.toml`.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,8 +28,8 @@ pub struct Config {
 
 impl Config {
     /// The `[pool]` that speaks for a pool; one without an id speaks for whichever `--pool` names.
-    pub fn pool(&self, id: &str) -> Option<&Pool> {
-        let named = |pool: &&Pool| pool.id.as_deref() == Some(id);
+    pub fn pool(&self, id: &PoolId) -> Option<&Pool> {
+        let named = |pool: &&Pool| pool.id.as_ref() == Some(id);
         let unnamed = |pool: &&Pool| pool.id.is_none();
         self.pools
             .iter()
@@ -38,7 +38,7 @@ impl Config {
     }
 
     /// What holds for a pool: the file, with what its `[pool]` overrides.
-    pub fn for_pool(&self, id: &str) -> &Config {
+    pub fn for_pool(&self, id: &PoolId) -> &Config {
         self.pool(id)
             .and_then(|pool| pool.config.as_deref())
             .unwrap_or(self)
@@ -54,7 +54,7 @@ impl Config {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Pool {
     /// The pool's id; `None` where `--pool` names it.
-    pub id: Option<String>,
+    pub id: Option<PoolId>,
     /// The pool's Region; `None` means the one its id begins with.
     pub region: Option<String>,
     /// The app clients whose sign-ins must migrate; `None` means all of the pool's.

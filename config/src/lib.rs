@@ -4,17 +4,20 @@
 //! sends the result to the function as [`HandlerSettings`]. This crate knows the words of the file and nothing of AWS's
 //! API: it makes no call, reads no clock and never holds the value of a secret, only where it is kept.
 
+mod arn;
 mod config;
 mod date;
 mod directory;
 #[cfg(feature = "file")]
 mod file;
 mod pool_facts;
+mod pool_id;
 mod secret;
 mod settings;
 mod source;
 pub mod template;
 
+pub use arn::{Arn, InvalidArn};
 pub use config::{
     Architecture, Config, DeliveryMedium, FinalUserStatus, Function, MessageAction, Pool, Response,
     Username, Verify, Vpc, Window,
@@ -27,12 +30,27 @@ pub use directory::{
 #[cfg(feature = "file")]
 pub use file::{ConfigError, Problem, parse, presets};
 pub use pool_facts::{Constraint, Mfa, PasswordPolicy, PoolFacts, SchemaAttribute};
+pub use pool_id::{InvalidPoolId, PoolArn, PoolId};
 pub use secret::Secret;
 pub use settings::{HandlerSettings, InvalidSettings};
 pub use source::Source;
 
 /// The environment variable of the function that carries [`HandlerSettings`] as JSON.
 pub const SETTINGS_VARIABLE: &str = "JANE_MIGRATE_SETTINGS";
+
+/// Whether a text has the form of a Region's name, such as `us-east-1` or `us-gov-west-1`.
+pub fn is_region(text: &str) -> bool {
+    let parts: Vec<_> = text.split('-').collect();
+    let Some((number, words)) = parts.split_last() else {
+        return false;
+    };
+    words.len() >= 2
+        && words
+            .iter()
+            .all(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase()))
+        && !number.is_empty()
+        && number.bytes().all(|byte| byte.is_ascii_digit())
+}
 
 /// Whether a host, as URLs write it, is this machine: the only one that may be spoken to without TLS.
 pub fn is_loopback(host: &str) -> bool {
@@ -44,4 +62,59 @@ pub fn is_loopback(host: &str) -> bool {
         || address
             .parse::<std::net::IpAddr>()
             .is_ok_and(|ip| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn regions_are_told_by_their_form() {
+        for region in [
+            "us-east-1",
+            "us-gov-west-1",
+            "eusc-de-east-1",
+            "ap-southeast-12",
+        ] {
+            assert!(is_region(region), "{region}");
+        }
+        for other in [
+            "",
+            "local",
+            "us-1",
+            "us-east",
+            "us-east-",
+            "us--1",
+            "US-EAST-1",
+            "us-east-1a",
+            "us-ea5t-1",
+            "-us-east-1",
+        ] {
+            assert!(!is_region(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn this_machine_has_several_names() {
+        for host in [
+            "localhost",
+            "LocalHost",
+            "127.0.0.1",
+            "127.1.2.3",
+            "::1",
+            "[::1]",
+        ] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in [
+            "",
+            "localhost.example",
+            "10.0.0.1",
+            "[::2]",
+            "127.0.0.1.example",
+            "[localhost",
+        ] {
+            assert!(!is_loopback(host), "{host}");
+        }
+    }
 }

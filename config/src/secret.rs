@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Arn;
+
 /// A reference to a secret: safe to print, to store and to compare.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -11,7 +13,7 @@ pub enum Secret {
     /// A secret of AWS Secrets Manager.
     SecretsManager {
         /// The secret's ARN.
-        arn: String,
+        arn: Arn,
         /// The key to take, where the secret is a JSON object.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         key: Option<String>,

@@ -242,9 +242,6 @@ pub fn trust_policy() -> Value {
 
 /// Least privilege: the streams of its own log group, the secrets the config names, and in a VPC the network interfaces.
 pub fn role_policy(names: &Names, config: &Config) -> Value {
-    let PoolArn {
-        partition, account, ..
-    } = &names.pool;
     let mut statements = vec![json!({
         "Sid": "WriteOwnLogs",
         "Effect": "Allow",
@@ -275,15 +272,17 @@ pub fn role_policy(names: &Names, config: &Config) -> Value {
         }
     }
     if let Directory::Cognito(old) = &config.directory {
+        let old_pool = PoolArn {
+            region: old.region.clone(),
+            id: old.pool_id.clone(),
+            ..names.pool.clone()
+        };
         // An old pool of another account is reached through its role, and needs nothing of this one but to assume it.
         let (action, resource) = match &old.role_arn {
             Some(role) => (json!("sts:AssumeRole"), role.clone()),
             None => (
                 json!(["cognito-idp:AdminInitiateAuth", "cognito-idp:AdminGetUser"]),
-                format!(
-                    "arn:{partition}:cognito-idp:{}:{account}:userpool/{}",
-                    old.region, old.pool_id
-                ),
+                old_pool.to_string(),
             ),
         };
         statements.push(json!({
@@ -328,37 +327,22 @@ pub struct SecretAccess {
 impl SecretAccess {
     /// None for a secret that lives in an environment variable.
     pub fn of(pool: &PoolArn, secret: &Secret) -> Option<Self> {
-        let PoolArn {
-            partition,
-            region,
-            account,
-            ..
-        } = pool;
-        let (action, service, region, arn, kms_key) = match secret {
-            Secret::SecretsManager { arn, kms_key, .. } => (
-                "secretsmanager:GetSecretValue",
-                "secretsmanager",
-                arn.split(':').nth(3).unwrap_or_default(),
-                arn.clone(),
-                kms_key,
-            ),
-            Secret::Ssm { name, kms_key } => (
-                "ssm:GetParameter",
-                "ssm",
-                region.as_str(),
-                format!(
-                    "arn:{partition}:ssm:{region}:{account}:parameter/{}",
-                    name.trim_start_matches('/')
-                ),
-                kms_key,
-            ),
+        let (action, arn, kms_key) = match secret {
+            Secret::SecretsManager { arn, kms_key, .. } => {
+                ("secretsmanager:GetSecretValue", arn.clone(), kms_key)
+            }
+            Secret::Ssm { name, kms_key } => {
+                let name = name.trim_start_matches('/');
+                let parameter = pool.sibling("ssm", format_args!("parameter/{name}"));
+                ("ssm:GetParameter", parameter, kms_key)
+            }
             Secret::Env(_) => return None,
         };
         Some(Self {
             action,
-            arn,
+            via_service: format!("{}.{}.amazonaws.com", arn.service, arn.region),
+            arn: arn.to_string(),
             kms_key: kms_key.clone(),
-            via_service: format!("{service}.{region}.amazonaws.com"),
         })
     }
 }

@@ -111,7 +111,7 @@ pub fn filled_in(config: &Config) -> Vec<Finding> {
         Directory::Cognito(old) => vec![
             (
                 "directory.pool_id",
-                old.pool_id.ends_with(placeholder::OLD_POOL),
+                old.pool_id.as_str().ends_with(placeholder::OLD_POOL),
             ),
             (
                 "directory.client_id",

@@ -84,11 +84,10 @@ impl Secrets {
                 self.ask(service, "ssm", target, query, budget).await?
             }
             Secret::SecretsManager { arn, .. } => {
-                let region = arn.split(':').nth(3).unwrap_or(&self.region);
                 let service = Service::new(
                     "secretsmanager",
                     &["SECRETS_MANAGER", "SECRETSMANAGER"],
-                    region,
+                    &arn.region,
                 );
                 let query = json!({ "SecretId": arn });
                 let target = "secretsmanager.GetSecretValue";

@@ -1,6 +1,7 @@
 //! Other ways to a function than its trigger, and places where its events end up: URLs, aliases, versions, event sources,
 //! destinations, subscriptions of its log. Reads only; `verify` decides what of it is wrong.
 
+use jane_migrate_config::Arn;
 use serde_json::{Value, json};
 
 use super::error::During;
@@ -247,7 +248,9 @@ fn left_out(criteria: &str) -> Vec<String> {
 
 /// The alias or version at the end of a function's ARN.
 fn qualifier(arn: &str) -> Option<String> {
-    let qualifier = arn.split(':').nth(7)?;
+    // `function:NAME:QUALIFIER`
+    let arn: Arn = arn.parse().ok()?;
+    let qualifier = arn.resource.split(':').nth(2)?;
     (qualifier != "$LATEST").then(|| qualifier.to_owned())
 }
 

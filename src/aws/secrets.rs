@@ -1,6 +1,6 @@
 //! Where the directory's secret is kept, whether it is there, and what it holds where the directory itself is to be asked.
 
-use jane_migrate_config::Secret;
+use jane_migrate_config::{Arn, Secret};
 use jane_migrate_handler::Secrets;
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -38,7 +38,7 @@ impl Aws {
                     .ask(
                         &SECRETS_MANAGER,
                         "secretsmanager:DescribeSecret",
-                        region_of(arn, region),
+                        &arn.region,
                         json!({ "SecretId": arn }),
                     )
                     .await
@@ -73,13 +73,13 @@ impl Aws {
     }
 
     /// The resource policy of a secret of Secrets Manager; `Null` where it has none.
-    pub async fn secret_policy(&self, arn: &str, region: &str) -> Result<Value, AwsError> {
+    pub async fn secret_policy(&self, arn: &Arn) -> Result<Value, AwsError> {
         let query = json!({ "SecretId": arn });
         let answer = self
             .ask(
                 &SECRETS_MANAGER,
                 "secretsmanager:GetResourcePolicy",
-                region_of(arn, region),
+                &arn.region,
                 query,
             )
             .await
@@ -101,7 +101,7 @@ impl Aws {
             Secret::SecretsManager { arn, .. } => (
                 &SECRETS_MANAGER,
                 "secretsmanager:GetSecretValue",
-                region_of(arn, region),
+                arn.region.as_str(),
                 json!({ "SecretId": arn }),
             ),
             Secret::Ssm { name, .. } => {
@@ -117,9 +117,4 @@ impl Aws {
         })?;
         Ok(Some(value))
     }
-}
-
-/// The Region an ARN names.
-fn region_of<'a>(arn: &'a str, fallback: &'a str) -> &'a str {
-    arn.split(':').nth(3).unwrap_or(fallback)
 }

@@ -160,7 +160,7 @@ async fn old_schema(
     if role.is_some() {
         return Err("the old pool is another account's and was not read".to_owned());
     }
-    let pool: PoolId = pool.parse()?;
+    let pool: PoolId = pool.parse().map_err(|error| format!("{error}"))?;
     let connection = Connection {
         region: pool.region().unwrap_or(&connection.region).to_owned(),
         ..connection.clone()

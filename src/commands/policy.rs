@@ -74,7 +74,7 @@ async fn subject<'a>(
     args: &Policy,
     ui: &Ui,
 ) -> anyhow::Result<Subject<'a>> {
-    let config = config.map(|config| config.for_pool(target.pool.as_str()));
+    let config = config.map(|config| config.for_pool(&target.pool));
     let region = target.connection.region.clone();
     if let Some(account) = &args.account {
         return Ok(Subject {

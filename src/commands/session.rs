@@ -288,7 +288,7 @@ pub(super) struct Planned {
 impl Planned {
     /// What holds for this pool.
     pub(super) fn config<'a>(&self, config: &'a Config) -> &'a Config {
-        config.for_pool(self.session.target.pool.as_str())
+        config.for_pool(&self.session.target.pool)
     }
 
     pub(super) fn show(&self, ui: &Ui) {
@@ -313,7 +313,7 @@ pub(super) async fn plan_deploys(
     ui: &Ui,
 ) -> Vec<MaybePlanned> {
     let plan = |session: Session, codes: &mut Codes| {
-        let config = config.for_pool(session.target.pool.as_str());
+        let config = config.for_pool(&session.target.pool);
         let allowed = settings::allowed(allow, &session.target);
         let plan = session.plan_deploy(config, codes.source(config)?, &allowed)?;
         Ok(Planned { session, plan })

@@ -31,7 +31,7 @@ pub(super) async fn run(global: &Global, args: &cli::Status, ui: &Ui) -> anyhow:
     let connections = Connections::default();
     let opened = each(targets, async |target| {
         let pool = target.pool.clone();
-        let window = config.map(|config| config.for_pool(pool.as_str()).window.clone());
+        let window = config.map(|config| config.for_pool(&pool).window.clone());
         let window = window.unwrap_or_default();
         (
             pool,

@@ -77,7 +77,7 @@ pub(super) async fn run(global: &Global, args: &Teardown, ui: &Ui) -> anyhow::Re
         async |(target, (pool, session))| {
             let prepared = async {
                 let session = or_what_is_left(session, target).await?;
-                let window = config.map(|config| config.for_pool(pool.as_str()).window.clone());
+                let window = config.map(|config| config.for_pool(&pool).window.clone());
                 prepare(session, window.unwrap_or_default(), args, ui).await
             };
             let prepared = prepared.await;

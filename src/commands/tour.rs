@@ -31,7 +31,7 @@ pub(super) async fn run(
         folder,
         environment,
         ui,
-        pool: demo.pool_id.parse().map_err(anyhow::Error::msg)?,
+        pool: demo.pool_id.parse()?,
         aws: Aws::connect(&Connection {
             region: sandbox.region().to_owned(),
             profile: None,

@@ -37,7 +37,7 @@ pub(super) async fn run(global: &Global, args: &Verify, ui: &Ui) -> anyhow::Resu
     let connections = Connections::default();
     let verified = each(targets, async |target| {
         let aws = connections.get(&target.connection).await;
-        let config = config.map(|config| config.for_pool(target.pool.as_str()));
+        let config = config.map(|config| config.for_pool(&target.pool));
         let findings = match subject(&target, config.zip(path)) {
             Ok(subject) => check(&aws, subject, &choice, test_user.as_ref(), ui).await,
             Err(error) => Err(error),

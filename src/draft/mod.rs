@@ -7,7 +7,7 @@ mod directory;
 
 use std::fmt::Write;
 
-use jane_migrate_config::{Date, PoolFacts};
+use jane_migrate_config::{Arn, Date, PoolFacts};
 
 pub use attributes::{Proposal, propose};
 pub use directory::{Directory, Http, Jane, OldPool, Postgres};
@@ -53,7 +53,8 @@ impl Kept {
     pub fn command(&self, region: &str) -> Option<String> {
         let put = match self {
             Self::SecretsManager(arn) => {
-                let region = arn.split(':').nth(3).unwrap_or(region);
+                let arn_region = arn.parse::<Arn>().ok().map(|arn| arn.region);
+                let region = arn_region.as_deref().unwrap_or(region);
                 format!(
                     "secretsmanager put-secret-value --region {region} --secret-id {arn} --secret-string"
                 )

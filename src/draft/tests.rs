@@ -101,7 +101,10 @@ fn every_kind_is_a_file_that_can_be_read() {
         let kind = directory.kind();
         let (text, config) = made(&draft(directory, facts(&[("custom:tier", false)])));
         assert_eq!(config.directory.kind(), kind);
-        assert_eq!(config.pools[0].id.as_deref(), Some("us-east-1_AbC123"));
+        assert_eq!(
+            config.pools[0].id,
+            Some("us-east-1_AbC123".parse().unwrap())
+        );
         assert!(config.attributes.contains_key("email"), "{kind}: {text}");
         assert!(text.contains("#\"custom:tier\""), "{kind}: {text}");
     }

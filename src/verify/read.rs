@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use jane_migrate_config::{Config, Date, Secret};
+use jane_migrate_config::{Arn, Config, Date, Secret};
 use serde_json::Value;
 
 use super::evidence::{Evidence, KeptSecret, Read, Snapshot, Unread, deployed_config, qualifier};
@@ -314,14 +314,14 @@ fn names(
         Ok(Some(found)) if error.kind == Kind::Denied => found.function.role_arn.clone(),
         _ => return Err(error).with_context(failed),
     };
-    match role.splitn(6, ':').collect::<Vec<_>>()[..] {
-        ["arn", partition, "iam", _, account, _] => Ok(Names::new(PoolArn {
-            partition: partition.to_owned(),
+    match role.parse::<Arn>() {
+        Ok(role) => Ok(Names::new(PoolArn {
+            partition: role.partition,
             region: region.to_owned(),
-            account: account.to_owned(),
+            account: role.account,
             id: pool_id.clone(),
         })),
-        _ => Err(error).with_context(failed),
+        Err(_) => Err(error).with_context(failed),
     }
 }
 
@@ -479,7 +479,7 @@ async fn secrets(
         .map(async |secret| {
             let policy = async {
                 match &secret {
-                    Secret::SecretsManager { arn, .. } => aws.secret_policy(arn, region).await,
+                    Secret::SecretsManager { arn, .. } => aws.secret_policy(arn).await,
                     Secret::Ssm { .. } | Secret::Env(_) => Ok(Value::Null),
                 }
             };

@@ -48,7 +48,7 @@ async fn a_pool_alone_is_enough() {
         assert!(ran.stdout.contains(told), "{told}: {ran:#?}");
     }
     let config = config(&corner, "migrate.toml");
-    assert_eq!(config.pools[0].id.as_deref(), Some(&*pool));
+    assert_eq!(config.pools[0].id, Some(pool.parse().unwrap()));
     assert_eq!(config.attributes["custom:created_at"], "created_at");
     assert!(text(&corner, "migrate.toml").contains("#\"custom:loyalty\" = \"field\""));
 
@@ -214,7 +214,7 @@ async fn flags_answer_every_question_of_every_kind() {
                     ("https://jane.example.com", "shop")
                 );
                 assert!(
-                    matches!(jane.client_secret, Secret::SecretsManager { arn: found, .. } if found == arn)
+                    matches!(jane.client_secret, Secret::SecretsManager { arn: found, .. } if found.to_string() == arn)
                 );
             }
             Directory::Cognito(_) => {
@@ -355,7 +355,7 @@ async fn at_a_terminal_it_asks_and_judges_each_answer() {
     let mut terminal = Terminal::start(&corner, 80, &["init"]);
     for (question, answer) in [
         ("User pool id", "nonsense"),
-        ("is not a user pool id", &pool),
+        ("must be a user pool's id", &pool),
         ("accounts live?", "http"),
         ("Is it one of auth0,", "devise"),
         ("Base URL", "http://shop.example.com"),

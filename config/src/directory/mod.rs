@@ -9,7 +9,7 @@ pub use self::{
     http::{Answers, Basic, Condition, Http, Method, Names, OAuth, Request},
     postgres::{Firebase, HashFormat, Postgres},
 };
-use crate::Secret;
+use crate::{PoolId, Secret};
 
 /// Where the existing accounts live.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -81,7 +81,7 @@ pub struct Jane {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OldPool {
     /// The old pool's id.
-    pub pool_id: String,
+    pub pool_id: PoolId,
     /// An app client of the old pool that allows `ADMIN_USER_PASSWORD_AUTH`.
     pub client_id: String,
     /// That client's secret, if it has one.

@@ -6,7 +6,7 @@ use http::Uri;
 
 use super::table::nearest;
 use crate::{
-    Source, is_loopback,
+    Arn, PoolId, Source, is_loopback, is_region,
     template::{self, Part, Placeholder},
 };
 
@@ -98,33 +98,14 @@ pub(super) fn not_empty(text: &str) -> Checked {
 
 /// The id of a user pool.
 pub(super) fn pool_id(text: &str) -> Checked {
-    let valid = text.split_once('_').is_some_and(|(region, id)| {
-        self::region(region).is_ok()
-            && !id.is_empty()
-            && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
-    });
-    ensure(
-        valid && text.len() <= 55,
-        "must be a user pool's id, such as us-east-1_AbC123456",
-    )
+    text.parse::<PoolId>()
+        .map(drop)
+        .map_err(|error| error.to_string())
 }
 
 /// The name of an AWS region.
 pub(super) fn region(text: &str) -> Checked {
-    let parts: Vec<_> = text.split('-').collect();
-    let word = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
-    let valid = match parts.split_last() {
-        Some((number, words)) => {
-            words.len() >= 2
-                && words.iter().all(word)
-                && number.bytes().all(|byte| byte.is_ascii_digit())
-        }
-        None => false,
-    };
-    ensure(
-        valid && text.len() > 4,
-        "must be an AWS region, such as us-east-1",
-    )
+    ensure(is_region(text), "must be an AWS region, such as us-east-1")
 }
 
 /// The id of an app client of a user pool.
@@ -141,20 +122,17 @@ pub(super) fn client_id(text: &str) -> Checked {
 
 /// An ARN of one service, whose resource begins as given.
 pub(super) fn arn(text: &str, service: &str, resource: &str, example: &str) -> Checked {
-    let parts: Vec<_> = text.splitn(6, ':').collect();
-    let valid = match parts[..] {
-        ["arn", partition, found, _, account, rest] => {
-            partition.starts_with("aws")
-                && found == service
-                && account.len() == 12
-                && account.bytes().all(|byte| byte.is_ascii_digit())
-                && rest
-                    .strip_prefix(resource)
-                    .is_some_and(|name| !name.is_empty())
-                && !text.contains([' ', '*', '?'])
-        }
-        _ => false,
-    };
+    let valid = text.parse::<Arn>().is_ok_and(|arn| {
+        arn.partition.starts_with("aws")
+            && arn.service == service
+            && arn.account.len() == 12
+            && arn.account.bytes().all(|byte| byte.is_ascii_digit())
+            && arn
+                .resource
+                .strip_prefix(resource)
+                .is_some_and(|name| !name.is_empty())
+            && !text.contains([' ', '*', '?'])
+    });
     ensure(valid, format!("must be an ARN such as {example}"))
 }
 

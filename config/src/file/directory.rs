@@ -6,7 +6,7 @@ use super::{
     check, http,
     table::{Table, listed, nearest},
 };
-use crate::{Directory, Firebase, HashFormat, Jane, OldPool, Postgres, Secret};
+use crate::{Arn, Directory, Firebase, HashFormat, Jane, OldPool, PoolId, Postgres, Secret};
 
 /// How long one sign-in may wait, unless the file says otherwise; the trigger as a whole has 5 s.
 const TIMEOUT_MS: u64 = 3500;
@@ -46,25 +46,25 @@ pub(super) fn directory(mut table: Table<'_, '_>) -> Option<(Directory, Attribut
         "jane" => {
             attributes
                 .extend(JANE_ATTRIBUTES.map(|(name, source)| (name.to_owned(), source.to_owned())));
-            Directory::Jane(jane(&mut table))
+            Some(Directory::Jane(jane(&mut table)))
         }
         "http" => {
             let (http, brought) = http::http(&mut table);
             attributes.extend(brought);
-            Directory::Http(Box::new(http))
+            Some(Directory::Http(Box::new(http)))
         }
         "cognito" => {
             let carried = check::ATTRIBUTES
                 .into_iter()
                 .filter(|name| *name != "username");
             attributes.extend(carried.map(|name| (name.to_owned(), name.to_owned())));
-            Directory::Cognito(old_pool(&mut table))
+            old_pool(&mut table).map(Directory::Cognito)
         }
-        "postgres" => Directory::Postgres(Box::new(postgres(&mut table))),
+        "postgres" => Some(Directory::Postgres(Box::new(postgres(&mut table)))),
         _ => return None,
     };
     table.finish();
-    Some((directory, attributes))
+    Some((directory?, attributes))
 }
 
 /// A check of a text, for values that are read as `String`.
@@ -96,9 +96,15 @@ fn jane(table: &mut Table<'_, '_>) -> Jane {
     }
 }
 
-fn old_pool(table: &mut Table<'_, '_>) -> OldPool {
-    let pool_id = table.required("pool_id", text(check::pool_id));
-    let region = pool_id.split('_').next().unwrap_or_default().to_owned();
+fn old_pool(table: &mut Table<'_, '_>) -> Option<OldPool> {
+    table.require("pool_id");
+    let pool_id: Option<PoolId> = table
+        .checked("pool_id", text(check::pool_id))
+        .and_then(|id| id.parse().ok());
+    let of_id = pool_id.as_ref().and_then(PoolId::region).map(str::to_owned);
+    if pool_id.is_some() && of_id.is_none() {
+        table.require("region");
+    }
     let role = |arn: &str| {
         check::arn(
             arn,
@@ -107,21 +113,22 @@ fn old_pool(table: &mut Table<'_, '_>) -> OldPool {
             "arn:aws:iam::123456789012:role/read-old-pool",
         )
     };
+    if table.has("external_id") && !table.has("role_arn") {
+        table.problem("`external_id` in [directory] has no effect without `role_arn`");
+    }
     let pool = OldPool {
         client_id: table.required("client_id", text(check::client_id)),
         client_secret: secret(table, "client_secret"),
         region: table
             .checked("region", text(check::region))
-            .unwrap_or(region),
+            .or(of_id)
+            .unwrap_or_default(),
         role_arn: table.checked("role_arn", text(role)),
         external_id: table.checked("external_id", text(check::not_empty)),
         timeout_ms: timeout(table),
-        pool_id,
+        pool_id: pool_id?,
     };
-    if pool.external_id.is_some() && pool.role_arn.is_none() {
-        table.problem("`external_id` in [directory] has no effect without `role_arn`");
-    }
-    pool
+    Some(pool)
 }
 
 fn postgres(table: &mut Table<'_, '_>) -> Postgres {
@@ -197,10 +204,12 @@ pub(super) fn secret_value(mut table: Table<'_, '_>) -> Secret {
         table.problem(SECRET_FORMS);
     }
     let example = "arn:aws:secretsmanager:us-east-1:123456789012:secret:jane-AbCdEf";
-    let arn = table.checked(
-        "secretsmanager",
-        text(|arn| check::arn(arn, "secretsmanager", "secret:", example)),
-    );
+    let arn = table
+        .checked(
+            "secretsmanager",
+            text(|arn| check::arn(arn, "secretsmanager", "secret:", example)),
+        )
+        .and_then(|arn| arn.parse::<Arn>().ok());
     let key = table.checked("key", text(check::not_empty));
     let ssm = table.checked("ssm", text(check::parameter));
     let kms_key = table.checked("kms_key", text(check::kms_key));

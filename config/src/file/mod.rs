@@ -20,7 +20,7 @@ pub use self::{
     preset::presets,
 };
 use crate::{
-    Config, Date, Directory, Function, Pool, Response, Verify, Vpc, Window,
+    Config, Date, Directory, Function, Pool, PoolId, Response, Verify, Vpc, Window,
     config::{DeliveryMedium, MessageAction},
 };
 
@@ -148,7 +148,9 @@ fn pools<'r, 'i>(
         if several {
             table.require("id");
         }
-        let id = table.checked("id", |id: &String| check::pool_id(id));
+        let id = table
+            .checked("id", |id: &String| check::pool_id(id))
+            .and_then(|id| id.parse::<PoolId>().ok());
         let clients = table.list("clients", check::client_id);
         if clients.as_ref().is_some_and(Vec::is_empty) {
             table.problem(

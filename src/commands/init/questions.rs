@@ -53,7 +53,10 @@ impl<'a> Questions<'a> {
             )
             .into());
         }
-        self.until(|| self.ui.ask("User pool id", ""), |text| text.parse())
+        self.until(
+            || self.ui.ask("User pool id", ""),
+            |text| text.parse().map_err(|error| format!("`{text}` {error}")),
+        )
     }
 
     pub(super) fn closes(&self, given: Option<Date>) -> anyhow::Result<Option<Date>> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use jane_migrate_config::{SETTINGS_VARIABLE, Secret};
+use jane_migrate_config::{Arn, SETTINGS_VARIABLE, Secret};
 use serde_json::Value;
 
 use super::{Line, Obstacle, Said, Wrong, check, holds, unless, wrong};
@@ -306,7 +306,10 @@ fn lets_strangers_in(statement: &Value, pool: &PoolArn) -> bool {
         return false;
     }
     let ours = |principal: &str| {
-        principal == pool.account || principal.split(':').nth(4) == Some(pool.account.as_str())
+        principal == pool.account
+            || principal
+                .parse::<Arn>()
+                .is_ok_and(|principal| principal.account == pool.account)
     };
     let strangers = |principals: &Value| match principals {
         Value::String(one) => !ours(one),

@@ -107,8 +107,8 @@ fn a_pool_overrides_key_by_key() {
     let [first, second] = &config.pools[..] else {
         panic!("two pools");
     };
-    assert_eq!(config.for_pool(first.id.as_deref().unwrap()), &config);
-    let own = config.for_pool(second.id.as_deref().unwrap());
+    assert_eq!(config.for_pool(first.id.as_ref().unwrap()), &config);
+    let own = config.for_pool(second.id.as_ref().unwrap());
     assert_eq!(second.region.as_deref(), Some("eu-west-1"));
     let (Directory::Jane(shared), Directory::Jane(jane)) = (&config.directory, &own.directory)
     else {
@@ -135,7 +135,13 @@ fn a_pool_may_have_a_directory_of_another_kind() {
         "[[pool]]\nid = 'us-east-1_Ab1'\n[pool.directory]\nkind = 'cognito'\npool_id = 'us-east-1_Old1'\nclient_id = '1example'",
     ));
     assert_eq!(config.directory.kind(), "jane");
-    assert_eq!(config.for_pool("us-east-1_Ab1").directory.kind(), "cognito");
+    assert_eq!(
+        config
+            .for_pool(&"us-east-1_Ab1".parse().unwrap())
+            .directory
+            .kind(),
+        "cognito"
+    );
 }
 
 #[test]
@@ -220,6 +226,23 @@ fn the_secrets_are_named_with_their_member() {
             "firebase.signer_key: environment variable FIREBASE_SIGNER_KEY"
         ]
     );
+}
+
+#[test]
+fn a_pool_of_an_emulator_is_a_pool() {
+    let config = read(&with("[pool]\nid = 'local_5aBc'"));
+    assert_eq!(config.pools[0].id.as_ref().unwrap().as_str(), "local_5aBc");
+    let old = |more| {
+        format!("[directory]\nkind = 'cognito'\npool_id = 'local_5aBc'\nclient_id = 'a'\n{more}")
+    };
+    assert_eq!(
+        refused(&old("")),
+        "migrate.toml:1:1: `region` is missing in [directory]"
+    );
+    let Directory::Cognito(pool) = read(&old("region = 'us-west-2'")).directory else {
+        panic!("an old pool");
+    };
+    assert_eq!(pool.region, "us-west-2");
 }
 
 #[test]
@@ -311,7 +334,7 @@ fn all_problems_are_told_at_once_in_the_order_of_the_file() {
     assert_eq!(
         lines,
         [
-            "migrate.toml:2:6: `id` must be a user pool's id, such as us-east-1_AbC123456",
+            "migrate.toml:2:6: `id` must be a user pool's id, such as us-east-1_AbC123456 (`aws cognito-idp list-user-pools --max-results 60` lists them)",
             "migrate.toml:3:1: `client_id` is missing in [directory]",
             "migrate.toml:3:1: `client_secret` is missing in [directory]",
             "migrate.toml:5:7: `url` must begin with https://; http is for this machine alone",

@@ -78,13 +78,13 @@ fn a_secret_has_three_forms() {
     assert_eq!(
         secret(&format!("{{ secretsmanager = '{arn}' }}")),
         Secret::SecretsManager {
-            arn: arn.into(),
+            arn: arn.parse().unwrap(),
             key: None,
             kms_key: None
         }
     );
     let keyed = Secret::SecretsManager {
-        arn: arn.into(),
+        arn: arn.parse().unwrap(),
         key: Some("k".into()),
         kms_key: None,
     };
