@@ -267,7 +267,7 @@ mod tests {
     fn only_jane_leaves_the_country_code_out() {
         let mut settings = settings(&[("phone_number", "phone")]);
         settings.directory = Directory::Cognito(OldPool {
-            pool_id: "us-east-1_Old".into(),
+            pool_id: "us-east-1_Old".parse().expect("a pool id"),
             client_id: "c".into(),
             client_secret: None,
             region: "us-east-1".into(),

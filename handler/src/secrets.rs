@@ -171,7 +171,9 @@ mod tests {
 
     fn secret(key: Option<&str>) -> Secret {
         Secret::SecretsManager {
-            arn: "arn:aws:secretsmanager:eu-west-1:123456789012:secret:x".into(),
+            arn: "arn:aws:secretsmanager:eu-west-1:123456789012:secret:x"
+                .parse()
+                .expect("an ARN"),
             key: key.map(str::to_owned),
             kms_key: None,
         }
