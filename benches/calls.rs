@@ -16,7 +16,8 @@ use std::process::Stdio;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use jane_migrate_sandbox::{Fate, Passing, Proxy, Venv};
+use jane_migrate_sandbox::Venv;
+use jane_migrate_test_kit::{Fate, Passing, Proxy};
 use serde_json::json;
 use support::{Corner, REGION, cache};
 use tokio::process::Command;

@@ -21,9 +21,18 @@ pub use init::{Directory, Init, Kind, total_users};
 pub use parse::parse;
 
 /// What somebody who meets the program reads below its commands.
-const LEARN: &str = "\
-A migration, from first to last:
-  jane-migrate sandbox --tour     watch a whole one on this machine; no AWS account needed
+fn learn() -> String {
+    let tour = match cfg!(feature = "sandbox") {
+        true => TOUR,
+        false => "",
+    };
+    format!("A migration, from first to last:\n{tour}{LEARN}")
+}
+
+const TOUR: &str =
+    "  jane-migrate sandbox --tour     watch a whole one on this machine; no AWS account needed\n";
+
+const LEARN: &str = "  \
   jane-migrate init --pool ID     look at the pool and write migrate.toml
   jane-migrate plan               see what would change, and what would stop it
   jane-migrate deploy             put it in place; a second run does what is missing
@@ -47,7 +56,7 @@ Exit codes: 0 done, 1 failed, 130 or 143 interrupted (by Ctrl-C, SIGTERM); plan 
     version,
     propagate_version = true,
     max_term_width = 100,
-    after_help = LEARN
+    after_help = learn()
 )]
 pub struct Cli {
     /// What to do.
@@ -159,6 +168,7 @@ pub enum Command {
     /// Print what keeps another tool from removing the trigger
     Coexist(Coexist),
     /// Try a migration on this machine: a local corner of AWS with a pool and a directory
+    #[cfg(feature = "sandbox")]
     Sandbox(Sandbox),
     /// Print the completions of a shell
     Completions(Completions),
@@ -449,6 +459,7 @@ fn account(text: &str) -> Result<String, String> {
 }
 
 /// `sandbox`
+#[cfg(feature = "sandbox")]
 #[derive(Debug, Args)]
 pub struct Sandbox {
     /// Walk through a whole migration, explain each step, and end

@@ -17,7 +17,7 @@ use hyper::header::{AUTHORIZATION, HeaderValue, LOCATION};
 use hyper::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 
-use crate::http::{self, Body, Hangup, Server};
+use crate::wire::{self, Body, Hangup, Server};
 
 const DIRECTORY: &str = "/roots/store_operations_api/v1/cognito/";
 const BODY_LIMIT: usize = 64 * 1024;
@@ -246,7 +246,7 @@ impl State {
             (Method::POST, Some("user_can_reset_password")) => JaneCall::UserCanResetPassword,
             (Method::GET, Some(rest)) if rest.starts_with("app_clients/") => JaneCall::AppClients,
             _ => {
-                return Ok(http::json(
+                return Ok(wire::json(
                     StatusCode::NOT_FOUND,
                     &json!({"error": "not found"}),
                 ));
@@ -263,7 +263,7 @@ impl State {
                 fault => return broken(fault).await,
             }
         }
-        let body = http::read(body, BODY_LIMIT).await.unwrap_or_default();
+        let body = wire::read(body, BODY_LIMIT).await.unwrap_or_default();
         let body: Value = serde_json::from_slice(&body).unwrap_or_default();
         let authorization = parts
             .headers
@@ -277,7 +277,7 @@ impl State {
             JaneCall::AppClients => self.app_client(path),
             call => self.user(call, &body),
         };
-        Ok(http::json(status, &answer))
+        Ok(wire::json(status, &answer))
     }
 
     fn token(&self, authorization: Option<&str>, body: &Value) -> Answered {
@@ -372,16 +372,16 @@ async fn broken(fault: Fault) -> Result<Response<Body>, Hangup> {
         Fault::Reset => Err(Hangup),
         Fault::Status(status) => {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            Ok(http::json(
+            Ok(wire::json(
                 status,
                 &json!({"error": "PG::ConnectionBad: could not connect to server"}),
             ))
         }
-        Fault::Garbage => Ok(Response::new(http::full(
+        Fault::Garbage => Ok(Response::new(wire::full(
             "<html><title>Maintenance</title></html>",
         ))),
         Fault::Redirect => {
-            let mut response = Response::new(http::full(""));
+            let mut response = Response::new(wire::full(""));
             *response.status_mut() = StatusCode::FOUND;
             response.headers_mut().insert(
                 LOCATION,

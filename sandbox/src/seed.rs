@@ -5,9 +5,9 @@ use http_body_util::Full;
 use hyper::Request;
 use serde_json::{Value, json};
 
-use crate::Sandbox;
-use crate::http::Client;
 use crate::jane::{Account, AccountKind};
+use crate::sandbox::Sandbox;
+use crate::wire::Client;
 
 /// What was put there.
 pub struct Demo {

@@ -1,6 +1,6 @@
-//! The user pool and its app clients, as raw JSON both ways.
+//! The user pool and its app clients, as raw JSON both ways, and how a user of it stands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_cognitoidentityprovider::config::Builder;
 use aws_sdk_cognitoidentityprovider::config::retry::RetryConfig;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::error::During;
 use super::raw::{Capture, Replace};
-use super::{Aws, AwsError, Kind};
+use super::{Aws, AwsError, Found, Kind};
 use jane_migrate_core::document::{ClientDocument, PoolDocument};
 use jane_migrate_core::ids::PoolId;
 
@@ -129,6 +129,36 @@ impl Aws {
             .await
             .during("cognito-idp:UpdateUserPoolClient")?;
         Ok(())
+    }
+
+    /// The status and attributes of a user of the pool; `None` where the pool does not know it.
+    pub async fn user(
+        &self,
+        pool: &PoolId,
+        user: &str,
+    ) -> Result<Option<(String, HashMap<String, String>)>, AwsError> {
+        let answer = self
+            .cognito
+            .admin_get_user()
+            .user_pool_id(pool.as_str())
+            .username(user)
+            .send()
+            .await
+            .during("cognito-idp:AdminGetUser")
+            .found()?;
+        Ok(answer.map(|user| {
+            let status = user
+                .user_status
+                .map(|status| status.as_str().to_owned())
+                .unwrap_or_default();
+            let attributes = user
+                .user_attributes
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|attribute| Some((attribute.name, attribute.value?)))
+                .collect();
+            (status, attributes)
+        }))
     }
 }
 

@@ -5,8 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_cognitoidentityprovider::types::AuthFlowType;
 
 use super::error::During;
-use super::{Aws, AwsError, Found};
-use jane_migrate_core::ids::PoolId;
+use super::{Aws, AwsError};
 
 impl Aws {
     /// Signs in with a password; whether tokens came.
@@ -63,35 +62,5 @@ impl Aws {
             .await
             .during("cognito-idp:ConfirmForgotPassword")?;
         Ok(())
-    }
-
-    /// The status and attributes of a user of the pool; `None` where the pool does not know it.
-    pub async fn user(
-        &self,
-        pool: &PoolId,
-        user: &str,
-    ) -> Result<Option<(String, HashMap<String, String>)>, AwsError> {
-        let answer = self
-            .cognito
-            .admin_get_user()
-            .user_pool_id(pool.as_str())
-            .username(user)
-            .send()
-            .await
-            .during("cognito-idp:AdminGetUser")
-            .found()?;
-        Ok(answer.map(|user| {
-            let status = user
-                .user_status
-                .map(|status| status.as_str().to_owned())
-                .unwrap_or_default();
-            let attributes = user
-                .user_attributes
-                .unwrap_or_default()
-                .into_iter()
-                .filter_map(|attribute| Some((attribute.name, attribute.value?)))
-                .collect();
-            (status, attributes)
-        }))
     }
 }

@@ -4,6 +4,7 @@
 
 mod code;
 pub mod cognito;
+#[cfg(feature = "sandbox")]
 pub mod customer;
 pub mod error;
 pub mod exposure;

@@ -10,11 +10,13 @@ mod many;
 mod plan;
 mod policy;
 mod restore;
+#[cfg(feature = "sandbox")]
 mod sandbox;
 mod session;
 mod signals;
 mod status;
 mod teardown;
+#[cfg(feature = "sandbox")]
 mod tour;
 mod try_;
 mod verify;
@@ -42,6 +44,7 @@ pub async fn run(cli: Cli, ui: &Ui) -> anyhow::Result<ExitCode> {
         Command::Policy(args) => policy::run(global, args, ui).await,
         Command::Restore(args) => restore::run(global, args, ui).await,
         Command::Coexist(args) => coexist::run(global, args, ui).await,
+        #[cfg(feature = "sandbox")]
         Command::Sandbox(args) => sandbox::run(args, ui).await,
         Command::Completions(args) => Ok(completions::run(args, ui)),
         Command::Man(args) => man::run(args, ui),

@@ -21,9 +21,8 @@ pub(super) async fn run(args: &cli::Sandbox, ui: &Ui) -> anyhow::Result<ExitCode
     let shown = ui.clone();
     let options = Options {
         port: args.port.unwrap_or(0),
-        cache_dir: artifact::default_cache()?,
         progress: Arc::new(move |step: &str| shown.note(&format!("  {step}"))),
-        ..Options::default()
+        ..Options::new(artifact::default_cache()?)
     };
     let task = ui.task("starting the sandbox");
     let sandbox = Sandbox::start(&options)

@@ -3,7 +3,7 @@
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use jane_migrate_sandbox::{Fate, Proxy};
+use jane_migrate_test_kit::{Fate, Proxy};
 use serde_json::json;
 
 use crate::server::{Reply, Server};

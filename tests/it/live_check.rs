@@ -11,9 +11,8 @@ use crate::support::{Corner, REGION, Ran, cache};
 #[tokio::test]
 async fn it_passes_in_the_sandbox_asks_first_and_leaves_nothing() {
     let options = Options {
-        cache_dir: cache(),
         callers: Callers::Checked,
-        ..Options::default()
+        ..Options::new(cache())
     };
     let sandbox = Sandbox::start(&options).await.expect("a sandbox");
     let cli = Venv::install(&cache(), "awscli-1.46.2", "awscli==1.46.2", &|_| ())

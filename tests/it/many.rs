@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jane_migrate_core::document::differences;
-use jane_migrate_sandbox::{Fate, Proxy};
+use jane_migrate_test_kit::{Fate, Proxy};
 use serde_json::json;
 
 use crate::support::Corner;

@@ -285,10 +285,9 @@ async fn allow(corner: &Corner, pool: &str, duties: &str) {
 #[tokio::test]
 async fn the_printed_policies_suffice_and_nothing_else_is_allowed() {
     let options = Options {
-        cache_dir: cache(),
         role_age: std::time::Duration::from_millis(300),
         callers: Callers::Checked,
-        ..Options::default()
+        ..Options::new(cache())
     };
     let sandbox = Sandbox::start(&options).await.expect("a sandbox");
     let mut corner = Corner::at(sandbox.endpoint()).await;

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use jane_migrate_sandbox::{Fate, Proxy};
+use jane_migrate_test_kit::{Fate, Proxy};
 use rustix::process::Signal;
 use serde_json::json;
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use jane_migrate_sandbox::{Fate, Proxy};
+use jane_migrate_test_kit::{Fate, Proxy};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 

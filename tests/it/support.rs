@@ -6,7 +6,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use jane_migrate::aws::{Aws, Connection};
-use jane_migrate_sandbox::{Account, AccountKind, Gateway, JaneDirectory, Moto, Options, Sandbox};
+use jane_migrate_sandbox::{
+    Account, AccountKind, Emulator, Gateway, JaneDirectory, Options, Sandbox,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -39,9 +41,8 @@ pub async fn sandbox() -> &'static Sandbox {
         .get_or_init(|| {
             lasting(async {
                 let options = Options {
-                    cache_dir: cache(),
                     role_age: std::time::Duration::from_millis(300),
-                    ..Options::default()
+                    ..Options::new(cache())
                 };
                 Sandbox::start(&options).await.expect("the sandbox starts")
             })
@@ -50,10 +51,13 @@ pub async fn sandbox() -> &'static Sandbox {
 }
 
 /// The second emulator: moto, which shares no code with the sandbox.
-pub async fn moto() -> &'static Moto {
-    static MOTO: tokio::sync::OnceCell<Moto> = tokio::sync::OnceCell::const_new();
+pub async fn moto() -> &'static Emulator {
+    static MOTO: tokio::sync::OnceCell<Emulator> = tokio::sync::OnceCell::const_new();
     MOTO.get_or_init(|| {
-        lasting(async { Moto::start(&cache(), &|_| ()).await.expect("moto starts") })
+        lasting(async {
+            let moto = jane_migrate_test_kit::moto(&cache(), &|_| ()).await;
+            moto.expect("moto starts")
+        })
     })
     .await
 }

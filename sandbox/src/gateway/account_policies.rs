@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use serde_json::{Value, json};
 
 use super::Shared;
-use super::call::{Answer, Call, Refusal};
+use crate::wire::{Answer, Call, Refusal};
 
 /// By account, kind and name.
 pub(crate) type AccountPolicies = Mutex<BTreeMap<(String, String, String), Value>>;

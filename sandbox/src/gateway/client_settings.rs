@@ -3,9 +3,9 @@
 
 use serde_json::{Value, json};
 
-use super::Refusal;
 use super::rules::one_of;
-use super::settings::{Members, fill};
+use super::settings::fill;
+use crate::wire::{Members, Refusal};
 
 /// Shown by DescribeUserPoolClient or given at creation, and no setting.
 const NOT_SETTABLE: [&str; 5] = [

@@ -3,11 +3,10 @@
 
 use serde_json::{Value, json};
 
-use super::call::{Answer, Call, Refusal};
 use super::pools::{Pool, Pools, later, missing};
-use super::settings::{self, Members};
-use super::upstream::Upstream;
+use super::settings;
 use super::{client_settings, rules};
+use crate::wire::{Answer, Call, Members, Refusal, Upstream};
 
 #[derive(Clone)]
 pub(crate) struct AppClient {

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;
 
 use super::Shared;
-use super::call::{Answer, Call, Refusal, Scope};
+use crate::wire::{Answer, Call, Refusal, Scope};
 
 #[derive(Default)]
 pub(crate) struct Roles(Mutex<HashMap<(String, String), Instant>>);

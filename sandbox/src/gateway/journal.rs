@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use crate::wire::Call;
 use serde_json::{Value, json};
 
 /// The members of a request that say what it is about, and that are no secret.
@@ -60,14 +61,35 @@ impl Entry {
     }
 }
 
-/// The identifiers among a request's members.
-pub(crate) fn identifiers<'a>(
-    members: impl Iterator<Item = (&'a str, String)>,
-) -> Vec<(String, String)> {
-    members
-        .filter(|(name, _)| IDENTIFIERS.contains(name))
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect()
+/// What a call is about, wherever its protocol says so.
+pub(crate) fn about(call: &Call) -> Vec<(String, String)> {
+    let members = call.members().unwrap_or_default();
+    let text = |(name, value)| match value {
+        Value::String(text) => (name, text),
+        other => (name, other.to_string()),
+    };
+    let named: Vec<(String, String)> = match call.service.as_str() {
+        "iam" | "sts" => call.form().collect(),
+        "lambda" => {
+            let member = |name: &str| Some(members.get(name)?.as_str()?.to_owned());
+            let (function, qualifier) = call.function().unzip();
+            let statement = member("StatementId");
+            [
+                ("FunctionName", function.or_else(|| member("FunctionName"))),
+                (
+                    "StatementId",
+                    statement.or_else(|| call.path_after("policy").map(str::to_owned)),
+                ),
+                ("Qualifier", qualifier.flatten()),
+            ]
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+            .collect()
+        }
+        _ => members.into_iter().map(text).collect(),
+    };
+    let identifies = |(name, _): &(String, String)| IDENTIFIERS.contains(&name.as_str());
+    named.into_iter().filter(identifies).collect()
 }
 
 #[derive(Default)]

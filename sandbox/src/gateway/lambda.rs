@@ -8,10 +8,9 @@ use hyper::StatusCode;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::call::{Answer, Call, Refusal, Scope};
 use super::policy::{self, Attempt};
-use super::upstream::Upstream;
 use super::{Shared, iam};
+use crate::wire::{Answer, Call, Members, Refusal, Scope, Upstream};
 
 /// Names that a function's environment cannot set.
 const RESERVED: [&str; 16] = [
@@ -203,7 +202,7 @@ fn check_environment(environment: Option<&Value>) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn check_statement(request: &super::settings::Members) -> Result<(), Refusal> {
+fn check_statement(request: &Members) -> Result<(), Refusal> {
     let invalid = |path: &str| {
         Refusal::new(
             "ValidationException",

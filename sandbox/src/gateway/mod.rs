@@ -3,7 +3,6 @@
 //! behaviour is not known, it takes the reading that a careless client trips over.
 
 mod account_policies;
-mod call;
 mod client_settings;
 mod clients;
 mod iam;
@@ -16,7 +15,6 @@ mod rules;
 mod settings;
 mod sign_in;
 mod trigger;
-mod upstream;
 mod users;
 
 use std::sync::{Arc, Mutex};
@@ -31,19 +29,15 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::OwnedMutexGuard;
 
-pub(crate) use self::call::{Answer, Call, Refusal};
 use self::iam::{Keys, Roles};
 use self::insights::Queries;
 pub use self::journal::Entry;
 use self::journal::Journal;
 use self::pools::{Pool, Pools};
 use self::sign_in::{Deliveries, Delivery};
-use self::upstream::Upstream;
-use crate::Callers;
-use crate::http::{self, Body, Hangup, Server};
-
-/// Lambda takes 50 MB of zip, which is a third more in base64.
-pub(crate) const BODY_LIMIT: usize = 70_000_000;
+use crate::wire::{
+    self, Answer, BODY_LIMIT, Body, Call, Callers, Hangup, Refusal, Server, Upstream,
+};
 
 /// The proxy. It stops when this is dropped.
 pub struct Gateway {
@@ -164,7 +158,7 @@ impl Shared {
         if let Some(path) = parts.uri.path().strip_prefix("/_sandbox/") {
             return Ok(self.own(path, parts.uri.query().unwrap_or_default()));
         }
-        let Some(body) = http::read(body, BODY_LIMIT).await else {
+        let Some(body) = wire::read(body, BODY_LIMIT).await else {
             let refusal = Refusal::new(
                 "RequestEntityTooLargeException",
                 format!("Request must be smaller than {BODY_LIMIT} bytes"),
@@ -174,7 +168,7 @@ impl Shared {
                 .into_answer("")
                 .into_response());
         };
-        let mut call = Call::read(parts.method, parts.uri, parts.headers, body);
+        let mut call = Call::read(parts, body);
         if self.callers == Callers::Checked {
             call.resolve_key(|key| self.keys.account(key));
             self.resolve_by_pool(&mut call);
@@ -189,7 +183,7 @@ impl Shared {
         };
         let answer = answered.unwrap_or_else(|refusal| refusal.into_answer(&call.service));
         self.journal.write(Entry {
-            about: call.about(),
+            about: journal::about(&call),
             service: call.service,
             action: call.action,
             account: call.scope.account,
@@ -286,15 +280,9 @@ impl Shared {
 
     /// What only the sandbox has: the journal, and the codes that nobody mails.
     fn own(&self, path: &str, query: &str) -> Response<Body> {
-        let parameter = |name: &str| {
-            let value = query
-                .split('&')
-                .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
-            let value = value.unwrap_or_default().replace('+', "%2B");
-            percent_encoding::percent_decode_str(&value)
-                .decode_utf8_lossy()
-                .into_owned()
-        };
+        // A plus is one here: people type telephone numbers into the address.
+        let query = query.replace('+', "%2B");
+        let parameter = |name: &str| wire::parameter(query.as_bytes(), name).unwrap_or_default();
         match path {
             "journal" => {
                 let account = parameter("account");
@@ -304,7 +292,7 @@ impl Shared {
                     self.journal.of(&account)
                 };
                 let entries: Vec<_> = entries.iter().map(Entry::to_json).collect();
-                http::json(StatusCode::OK, &json!(entries))
+                wire::json(StatusCode::OK, &json!(entries))
             }
             "codes" => match self.deliveries.code(&parameter("pool"), &parameter("user")) {
                 Some(Delivery {
@@ -312,13 +300,13 @@ impl Shared {
                     destination,
                     code,
                     ..
-                }) => http::json(
+                }) => wire::json(
                     StatusCode::OK,
                     &json!({"code": code, "medium": medium, "destination": destination}),
                 ),
-                None => http::json(StatusCode::NOT_FOUND, &json!({"error": "no code was sent"})),
+                None => wire::json(StatusCode::NOT_FOUND, &json!({"error": "no code was sent"})),
             },
-            _ => http::json(
+            _ => wire::json(
                 StatusCode::NOT_FOUND,
                 &json!({"error": "the sandbox has journal and codes here"}),
             ),

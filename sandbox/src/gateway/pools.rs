@@ -8,11 +8,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
-use super::call::{Answer, Call, Refusal, Scope};
 use super::client_settings;
 use super::clients::{AppClient, no_client};
-use super::settings::{self, CREATE_ONLY, Members};
-use super::upstream::Upstream;
+use super::settings::{self, CREATE_ONLY};
+use crate::wire::{Answer, Call, Members, Refusal, Scope, Upstream};
 
 #[derive(Clone)]
 pub(crate) struct Pool {

@@ -1,9 +1,7 @@
 //! What CreateUserPool and UpdateUserPool refuse, and how a password meets a pool's policy.
 
+use crate::wire::{Members, Refusal};
 use serde_json::Value;
-
-use super::Refusal;
-use super::settings::Members;
 
 /// Checks settings that are complete. `second_factors`: the pool has factors that other calls set, such as TOTP.
 pub(crate) fn check_pool(settings: &Members, second_factors: bool) -> Result<(), Refusal> {

@@ -5,12 +5,10 @@
 //! Where the behaviour of the live service has not been measured, the reading that a careless client trips over is taken: left
 //! out means reset.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::Refusal;
 use super::rules;
-
-pub(crate) type Members = Map<String, Value>;
+use crate::wire::{Members, Refusal};
 
 /// Given once, at creation.
 pub(crate) const CREATE_ONLY: [&str; 4] = [

@@ -9,14 +9,13 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use super::call::{Answer, Call, Refusal};
 use super::clients::AppClient;
 use super::journal::Entry;
 use super::pools::{Pool, missing};
-use super::settings::Members;
 use super::trigger::{self, Migrated, Question, Source};
 use super::users::{self, User};
 use super::{Shared, client_settings, rules};
+use crate::wire::{Answer, Call, Members, Refusal};
 
 /// A message that Cognito would have sent.
 #[derive(Clone, Debug)]

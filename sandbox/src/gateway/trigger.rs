@@ -7,10 +7,9 @@ use hyper::StatusCode;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::call::{Answer, Refusal, Scope};
 use super::policy::{self, Attempt};
 use super::pools::Pool;
-use super::upstream::Upstream;
+use crate::wire::{Answer, Refusal, Scope, Upstream};
 
 /// "You can't change this five-second timeout value."
 const ATTEMPT_LIMIT: Duration = Duration::from_secs(5);

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::call::Refusal;
 use super::pools::Pool;
 use super::trigger::Migrated;
-use super::upstream::Upstream;
+use crate::wire::{Refusal, Upstream};
 
 pub(crate) struct User {
     pub username: String,

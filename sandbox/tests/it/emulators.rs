@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use jane_migrate_sandbox::{Moto, Options, Sandbox, Venv};
+use jane_migrate_sandbox::{Options, Sandbox, Venv};
 use tokio::net::TcpStream;
 
 use crate::{cache, scripts};
@@ -29,8 +29,7 @@ async fn in_another_process() {
     match std::env::var(ROLE).as_deref() {
         Ok("hold a sandbox") => {
             let options = Options {
-                cache_dir: cache(),
-                ..Options::default()
+                ..Options::new(cache())
             };
             let sandbox = Sandbox::start(&options).await.expect("a sandbox");
             #[expect(
@@ -97,8 +96,7 @@ async fn nothing_is_left_of_a_sandbox_whose_owner_is_killed() {
 #[tokio::test]
 async fn a_sandbox_that_is_stopped_is_gone() {
     let options = Options {
-        cache_dir: cache(),
-        ..Options::default()
+        ..Options::new(cache())
     };
     let sandbox = Sandbox::start(&options).await.expect("a sandbox");
     let endpoint = sandbox.endpoint();
@@ -169,17 +167,4 @@ fn what_python_lacks_is_said_with_the_remedy() {
 
     let said = install_with(Some("#!/bin/sh\nexit 1\n"));
     assert!(said.contains("older than 3.10"), "{said}");
-}
-
-#[tokio::test]
-async fn moto_starts_and_stops() {
-    let moto = Moto::start(&cache(), &|_| ()).await.expect("moto starts");
-    let address = moto
-        .url()
-        .strip_prefix("http://")
-        .expect("plain HTTP")
-        .to_owned();
-    TcpStream::connect(&address).await.expect("it listens");
-    moto.stop().await.expect("stopped");
-    assert!(TcpStream::connect(&address).await.is_err());
 }

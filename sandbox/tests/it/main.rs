@@ -3,7 +3,6 @@
 
 mod emulators;
 mod jane;
-mod proxy;
 mod scripts;
 
 use std::path::PathBuf;
@@ -24,9 +23,8 @@ fn sandbox() -> &'static Sandbox {
             let runtime = tokio::runtime::Runtime::new().expect("a runtime");
             runtime.block_on(async {
                 let options = Options {
-                    cache_dir: cache(),
                     progress: Arc::new(|_| ()),
-                    ..Options::default()
+                    ..Options::new(cache())
                 };
                 give.send(Sandbox::start(&options).await)
                     .expect("somebody waits");

@@ -82,9 +82,8 @@ scripts! {
 #[tokio::test(flavor = "multi_thread")]
 async fn callers_are_checked() {
     let options = Options {
-        cache_dir: cache(),
         callers: Callers::Checked,
-        ..Options::default()
+        ..Options::new(cache())
     };
     let sandbox = Sandbox::start(&options).await.expect("a sandbox");
     let script = include_str!("scripts/callers_are_checked.py");

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use jane_migrate_core::resources::tag;
-use jane_migrate_sandbox::{Fate, Passing, Proxy};
+use jane_migrate_test_kit::{Fate, Passing, Proxy};
 use serde_json::{Value, json};
 
 use super::Scene;

@@ -1,7 +1,7 @@
 //! What becomes of the pool's other settings when an update of it goes wrong: members nobody knows, a service that changes more
 //! than it was asked to, answers that get lost, words that must reach the operator.
 
-use jane_migrate_sandbox::{Fate, Passing};
+use jane_migrate_test_kit::{Fate, Passing};
 use serde_json::json;
 
 use super::{Scene, assert_same};

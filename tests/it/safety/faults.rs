@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use futures_util::{StreamExt, stream};
-use jane_migrate_sandbox::{Fate, Passing, Proxy};
+use jane_migrate_test_kit::{Fate, Passing, Proxy};
 
 use super::table::{self, Table};
 use super::{AT_ONCE, Point, Scene, points, reads};

@@ -2,7 +2,7 @@
 //! is gone from one moment to the next. Whatever is left, sign-ins are not worse off, and the same command goes on from there.
 
 use futures_util::{StreamExt, stream};
-use jane_migrate_sandbox::{Fate, Passing, Proxy};
+use jane_migrate_test_kit::{Fate, Passing, Proxy};
 
 use super::table::{self, Table};
 use super::{AT_ONCE, Point, Scene, points, reads};

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
 use jane_migrate_core::permission::COGNITO;
-use jane_migrate_sandbox::{Fate, Passing, Proxy};
+use jane_migrate_test_kit::{Fate, Passing, Proxy};
 use serde_json::json;
 
 use super::{AT_ONCE, Scene, points, reads};

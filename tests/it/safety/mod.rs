@@ -26,7 +26,8 @@ use jane_migrate_core::document::differences;
 use jane_migrate_core::ids::{Names, STATEMENT_ID};
 use jane_migrate_core::permission;
 use jane_migrate_core::resources::FunctionState;
-use jane_migrate_sandbox::{Fate, Options, Passing, Proxy, Sandbox};
+use jane_migrate_sandbox::{Options, Sandbox};
+use jane_migrate_test_kit::{Fate, Passing, Proxy};
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 use tokio::sync::OnceCell;
@@ -41,9 +42,8 @@ async fn sandbox() -> &'static Sandbox {
         .get_or_init(|| {
             lasting(async {
                 let options = Options {
-                    cache_dir: cache(),
                     role_age: std::time::Duration::ZERO,
-                    ..Options::default()
+                    ..Options::new(cache())
                 };
                 Sandbox::start(&options).await.expect("the sandbox starts")
             })

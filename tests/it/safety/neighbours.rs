@@ -1,7 +1,7 @@
 //! Others are at work on the same pool: by hand, with another tool, with this one. Nobody's change is overwritten, and whoever
 //! comes second is told.
 
-use jane_migrate_sandbox::{Fate, Passing, Proxy};
+use jane_migrate_test_kit::{Fate, Passing, Proxy};
 use serde_json::{Value, json};
 
 use super::Scene;

@@ -1,7 +1,8 @@
 //! A deploy to a pool whose customers sign in already: what does not work must not stay, and what was broken must be seen.
 
 use jane_migrate_core::resources::tag;
-use jane_migrate_sandbox::{Fate, Fault, Passing};
+use jane_migrate_sandbox::Fault;
+use jane_migrate_test_kit::{Fate, Passing};
 use serde_json::json;
 
 use super::{Scene, assert_same};

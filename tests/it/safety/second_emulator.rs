@@ -1,6 +1,6 @@
 //! The same on the second emulator, which shares no code with the sandbox: what it can do of it.
 
-use jane_migrate_sandbox::{Fate, Passing, Proxy};
+use jane_migrate_test_kit::{Fate, Passing, Proxy};
 use serde_json::Value;
 
 use super::table::{self, Table};

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use jane_migrate_sandbox::{Account, AccountKind, Fate, Passing, Proxy};
+use jane_migrate_sandbox::{Account, AccountKind};
+use jane_migrate_test_kit::{Fate, Passing, Proxy};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use jane_migrate_core::resources::tag;
-use jane_migrate_sandbox::{Fate, Passing, Proxy, Venv};
+use jane_migrate_sandbox::Venv;
+use jane_migrate_test_kit::{Fate, Passing, Proxy};
 use serde_json::{Value, json};
 
 use super::{Scene, assert_same};

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use clap::Parser;
 use jane_migrate::cli::Cli;
-use jane_migrate_sandbox::{Fate, Passing, Proxy, Venv};
+use jane_migrate_sandbox::Venv;
+use jane_migrate_test_kit::{Fate, Passing, Proxy};
 use serde_json::{Value, json};
 
 use crate::support::{Corner, REGION, Ran, cache, http};

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use jane_migrate_sandbox::{Fate, Proxy, Venv};
+use jane_migrate_sandbox::Venv;
+use jane_migrate_test_kit::{Fate, Proxy};
 use serde_json::{Value, json};
 
 use crate::support::{Corner, Ran, cache};

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use jane_migrate::artifact::source_digest;
 use jane_migrate_core::resources::tag;
-use jane_migrate_sandbox::{Fate, Proxy};
+use jane_migrate_test_kit::{Fate, Proxy};
 use serde_json::{Value, json};
 
 use super::bench::{Bench, Edit, wrong};

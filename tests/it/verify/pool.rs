@@ -1,6 +1,7 @@
 //! The pool, its clients, and the migration's course.
 
-use jane_migrate_sandbox::{Fate, Fault, Proxy};
+use jane_migrate_sandbox::Fault;
+use jane_migrate_test_kit::{Fate, Proxy};
 use serde_json::json;
 
 use super::bench::{Bench, Edit, commands};

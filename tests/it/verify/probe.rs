@@ -2,7 +2,8 @@
 
 use std::process::Stdio;
 
-use jane_migrate_sandbox::{Fate, Fault, Proxy};
+use jane_migrate_sandbox::Fault;
+use jane_migrate_test_kit::{Fate, Proxy};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 

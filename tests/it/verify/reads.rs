@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use jane_migrate_sandbox::{Fate, Passing, Proxy};
+use jane_migrate_test_kit::{Fate, Passing, Proxy};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 

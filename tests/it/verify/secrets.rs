@@ -1,6 +1,6 @@
 //! The directory's secret, the function's environment, and the role that reads the one and runs in the other.
 
-use jane_migrate_sandbox::{Fate, Proxy};
+use jane_migrate_test_kit::{Fate, Proxy};
 use serde_json::json;
 
 use super::bench::{Bench, wrong};

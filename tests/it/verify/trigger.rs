@@ -1,6 +1,6 @@
 //! The way from the pool to the function, and every other way to it.
 
-use jane_migrate_sandbox::{Fate, Proxy};
+use jane_migrate_test_kit::{Fate, Proxy};
 use serde_json::json;
 
 use super::bench::{Bench, foreign_zip, wrong};

@@ -13,8 +13,7 @@ use serde_json::{Value as Json, json};
 use self::expression::{Fields, Value};
 use self::query::{Query, Row};
 use super::Shared;
-use super::call::{Answer, Call, Refusal};
-use super::settings::Members;
+use crate::wire::{Answer, Call, Members, Refusal};
 
 /// What AWS hands over at once: a megabyte, or this many events.
 const PAGE_BYTES: usize = 1024 * 1024;
@@ -105,16 +104,11 @@ async fn events(shared: &Shared, call: &Call, request: &Members) -> Result<Vec<J
             body["nextToken"] = token;
         }
         let mut filter = Call {
-            method: call.method.clone(),
-            uri: call.uri.clone(),
-            headers: call.headers.clone(),
             body: body.to_string().into(),
-            service: call.service.clone(),
             action: "FilterLogEvents".into(),
-            scope: call.scope.clone(),
-            account_known: call.account_known,
             unsigned: true,
             checked: false,
+            ..call.clone()
         };
         let target = "Logs_20140328.FilterLogEvents";
         filter.headers.insert(

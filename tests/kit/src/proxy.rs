@@ -1,23 +1,21 @@
 //! A proxy between an AWS client and an endpoint that loses, spoils, delays and counts what passes, as a test orders. It knows
 //! which call a request is, and nothing of what the call means.
 
-use std::convert::Infallible;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use anyhow::Result;
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Body as HttpBody, Bytes, Frame, Incoming};
+use futures_util::stream;
+use http_body_util::StreamBody;
+use hyper::body::{Frame, Incoming};
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use hyper::{Request, Response, StatusCode};
+use jane_migrate_sandbox::wire::{
+    self, Answer, BODY_LIMIT, Body, Call, Hangup, Refusal, Server, Upstream,
+};
 use serde_json::Value;
 use tokio::sync::watch;
-
-use crate::gateway::{Answer, BODY_LIMIT, Call, Refusal};
-use crate::http::{self, Body, Client, Hangup, Server};
 
 /// A request that arrived at the proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,8 +68,7 @@ pub struct Proxy {
 type Decide = dyn Fn(&Passing) -> Fate + Send + Sync;
 
 struct Shared {
-    client: Client,
-    upstream: String,
+    upstream: Upstream,
     decide: Box<Decide>,
     passed: Mutex<Vec<(u64, Passing)>>,
     at_once: Mutex<AtOnce>,
@@ -92,8 +89,7 @@ impl Proxy {
         decide: impl Fn(&Passing) -> Fate + Send + Sync + 'static,
     ) -> Result<Self> {
         let shared = Arc::new(Shared {
-            client: Client::default(),
-            upstream: upstream.trim_end_matches('/').to_owned(),
+            upstream: Upstream::new(upstream),
             decide: Box::new(decide),
             passed: Mutex::default(),
             at_once: Mutex::default(),
@@ -144,57 +140,40 @@ impl Proxy {
 impl Shared {
     async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, Hangup> {
         let (parts, body) = request.into_parts();
-        let body = http::read(body, BODY_LIMIT).await.ok_or(Hangup)?;
-        let call = Call::read(parts.method, parts.uri, parts.headers, body);
+        let body = wire::read(body, BODY_LIMIT).await.ok_or(Hangup)?;
+        let call = Call::read(parts, body);
         let passing = self.note(&call);
         let _under_way = UnderWay::begin(&self.at_once);
-        match (self.decide)(&passing) {
-            Fate::Pass => self.pass_on(call).await.map(Answer::into_response),
-            Fate::Delay(time) => {
-                tokio::time::sleep(time).await;
-                self.pass_on(call).await.map(Answer::into_response)
-            }
+        let fate = (self.decide)(&passing);
+        match &fate {
+            Fate::Delay(time) => tokio::time::sleep(*time).await,
             Fate::Refuse(status, code, message) => {
-                let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
-                let refusal = Refusal::new(code, message).with_status(status);
-                Ok(refusal.into_answer(&call.service).into_response())
+                let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_REQUEST);
+                let refusal = Refusal::new(*code, *message).with_status(status);
+                return Ok(refusal.into_answer(&call.service).into_response());
             }
-            Fate::Page(status) => {
-                let mut page = Response::new(http::full("<html><body>Sorry.</body></html>"));
-                *page.status_mut() =
-                    StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
-                let html = HeaderValue::from_static("text/html");
-                page.headers_mut().insert(CONTENT_TYPE, html);
-                Ok(page)
-            }
-            Fate::Drop => Err(Hangup),
-            Fate::HoldRequest => {
-                self.hold().await;
-                self.pass_on(call).await.map(Answer::into_response)
-            }
-            Fate::LoseAnswer => {
-                self.pass_on(call).await?;
-                Err(Hangup)
-            }
-            Fate::CutAnswer => Ok(cut(self.pass_on(call).await?)),
-            Fate::HoldAnswer => {
-                let answer = self.pass_on(call).await?;
-                self.hold().await;
-                Ok(answer.into_response())
-            }
+            Fate::Page(status) => return Ok(page(*status)),
+            Fate::Drop => return Err(Hangup),
+            Fate::HoldRequest => self.hold().await,
+            _ => {}
+        }
+        let answer = self.upstream.pass(&call).await.map_err(|_| Hangup)?;
+        match fate {
+            Fate::LoseAnswer => return Err(Hangup),
+            Fate::CutAnswer => return Ok(cut(answer)),
+            Fate::HoldAnswer => self.hold().await,
             Fate::HoldUntil(mut gate) => {
-                let answer = self.pass_on(call).await?;
                 // A gate that nobody can open any more is open.
                 let _ = gate.wait_for(|open| *open).await;
-                Ok(answer.into_response())
             }
             Fate::Edit(edit) => {
-                let answer = self.pass_on(call).await?;
                 let mut value = answer.value();
                 edit(&mut value);
-                Ok(answer.with_value(&value).into_response())
+                return Ok(answer.with_value(&value).into_response());
             }
+            _ => {}
         }
+        Ok(answer.into_response())
     }
 
     fn note(&self, call: &Call) -> Passing {
@@ -216,27 +195,6 @@ impl Shared {
         passing
     }
 
-    async fn pass_on(&self, call: Call) -> Result<Answer, Hangup> {
-        let path = call.uri.path_and_query().map_or("/", |path| path.as_str());
-        let mut request = Request::new(Full::new(call.body));
-        *request.method_mut() = call.method;
-        *request.uri_mut() = format!("{}{path}", self.upstream)
-            .parse()
-            .map_err(|_| Hangup)?;
-        *request.headers_mut() = call.headers;
-        let (parts, body) = self
-            .client
-            .send(request)
-            .await
-            .map_err(|_| Hangup)?
-            .into_parts();
-        Ok(Answer {
-            status: parts.status,
-            headers: parts.headers,
-            body,
-        })
-    }
-
     async fn hold(&self) {
         self.held.send_modify(|held| *held += 1);
         // The sender is in `self`.
@@ -249,6 +207,15 @@ impl Shared {
     }
 }
 
+/// What something that is not AWS says.
+fn page(status: u16) -> Response<Body> {
+    let mut page = Response::new(wire::full("<html><body>Sorry.</body></html>"));
+    *page.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+    let html = HeaderValue::from_static("text/html");
+    page.headers_mut().insert(CONTENT_TYPE, html);
+    page
+}
+
 /// The first half of an answer that says it is whole.
 fn cut(answer: Answer) -> Response<Body> {
     let length = answer.body.len().max(2);
@@ -257,37 +224,16 @@ fn cut(answer: Answer) -> Response<Body> {
     response
         .headers_mut()
         .insert(CONTENT_LENGTH, HeaderValue::from(length));
-    *response.body_mut() = Unmeasured::Begun(half).boxed_unsync();
-    response
-}
-
-/// A body that does not say how long it is, so that the header may. It ends one turn later, so that what there is gets sent.
-enum Unmeasured {
-    Begun(Bytes),
-    Sent,
-    Ended,
-}
-
-impl HttpBody for Unmeasured {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        match std::mem::replace(&mut *self, Self::Ended) {
-            Self::Begun(bytes) => {
-                *self = Self::Sent;
-                Poll::Ready(Some(Ok(Frame::data(bytes))))
-            }
-            Self::Sent => {
-                context.waker().wake_by_ref();
-                Poll::Pending
-            }
-            Self::Ended => Poll::Ready(None),
+    // A stream does not say how long it is, so that the header may. It ends one turn later, so that what there is gets sent.
+    let frames = stream::unfold(Some(half), async |half| match half {
+        Some(half) => Some((Ok(Frame::data(half)), None)),
+        None => {
+            tokio::task::yield_now().await;
+            None
         }
-    }
+    });
+    *response.body_mut() = Body::new(StreamBody::new(frames));
+    response
 }
 
 /// Counts a request as under way until it is dropped, however it ends.
@@ -311,4 +257,131 @@ impl Drop for UnderWay<'_> {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    //! What the proxy does to the requests that pass it, as a client sees it.
+
+    use std::time::Instant;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    /// Lists pools through the proxy; gives whatever came until the connection ended.
+    async fn list_pools(proxy: &Proxy) -> String {
+        let url = proxy.url();
+        let host = url.strip_prefix("http://").unwrap();
+        let body = r#"{"MaxResults":60}"#;
+        let request = format!(
+            "POST / HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-type: application/x-amz-json-1.1\r\n\
+             x-amz-target: AWSCognitoIdentityProviderService.ListUserPools\r\n\
+             authorization: AWS4-HMAC-SHA256 Credential=200000000001/20260101/us-west-2/cognito-idp/aws4_request, SignedHeaders=host, Signature=0\r\n\
+             content-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let mut stream = TcpStream::connect(host).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        let _ = stream.read_to_string(&mut answer).await;
+        answer
+    }
+
+    /// A proxy in front of an account without pools.
+    async fn proxy(fate: Fate) -> (Proxy, Server) {
+        let listener = Server::bind(0).await.unwrap();
+        let aws = Server::serve(listener, async |_| {
+            Ok(Response::new(wire::full(r#"{"UserPools":[]}"#)))
+        });
+        let aws = aws.unwrap();
+        let proxy = Proxy::start(&aws.url(), move |_| fate.clone()).await;
+        (proxy.unwrap(), aws)
+    }
+
+    /// What a client gets whose request meets this fate.
+    async fn through(fate: Fate) -> String {
+        let (proxy, _aws) = proxy(fate).await;
+        list_pools(&proxy).await
+    }
+
+    fn is_whole(answer: &str) -> bool {
+        answer.starts_with("HTTP/1.1 200") && answer.ends_with(r#"{"UserPools":[]}"#)
+    }
+
+    #[tokio::test]
+    async fn it_passes_on_and_names_the_call() {
+        let (proxy, _aws) = proxy(Fate::Pass).await;
+        assert!(is_whole(&list_pools(&proxy).await));
+        let expected = Passing {
+            number: 1,
+            service: "cognito-idp".into(),
+            action: "ListUserPools".into(),
+            nth: 1,
+            attempt: 1,
+        };
+        assert_eq!(proxy.passed(), [expected]);
+    }
+
+    #[tokio::test]
+    async fn it_refuses_as_aws_does() {
+        let answer = through(Fate::Refuse(429, "TooManyRequestsException", "Slow")).await;
+        assert!(answer.starts_with("HTTP/1.1 429"), "{answer}");
+        assert!(
+            answer.contains(r#""__type":"TooManyRequestsException""#),
+            "{answer}"
+        );
+    }
+
+    #[tokio::test]
+    async fn it_answers_like_something_else() {
+        let answer = through(Fate::Page(503)).await;
+        assert!(
+            answer.starts_with("HTTP/1.1 503") && answer.contains("<html>"),
+            "{answer}"
+        );
+    }
+
+    #[tokio::test]
+    async fn it_loses_requests_and_answers() {
+        for fate in [Fate::Drop, Fate::LoseAnswer] {
+            assert_eq!(through(fate).await, "");
+        }
+        let cut = through(Fate::CutAnswer).await;
+        assert!(
+            cut.starts_with("HTTP/1.1 200") && cut.ends_with(r#"{"UserPo"#),
+            "{cut}"
+        );
+    }
+
+    #[tokio::test]
+    async fn it_holds_until_released() {
+        for fate in [Fate::HoldRequest, Fate::HoldAnswer] {
+            let (proxy, _aws) = proxy(fate).await;
+            let answer = async {
+                proxy.held().await;
+                proxy.release();
+            };
+            let (listed, ()) = tokio::join!(list_pools(&proxy), answer);
+            assert!(is_whole(&listed), "{listed}");
+        }
+    }
+
+    #[tokio::test]
+    async fn it_edits_answers() {
+        let answer = through(Fate::Edit(|value| value["Extra"] = true.into())).await;
+        assert!(answer.contains(r#""Extra":true"#), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn it_delays_and_counts_what_is_under_way() {
+        let delay = Duration::from_millis(200);
+        let (proxy, _aws) = proxy(Fate::Delay(delay)).await;
+        let started = Instant::now();
+        let (one, other) = tokio::join!(list_pools(&proxy), list_pools(&proxy));
+        assert!(is_whole(&one) && is_whole(&other));
+        assert!(started.elapsed() >= delay);
+        assert_eq!(proxy.most_at_once(), 2);
+    }
 }

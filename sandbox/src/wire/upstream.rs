@@ -1,4 +1,4 @@
-//! The emulator behind the gateway: requests passed on as they came, and requests of the gateway's own.
+//! An endpoint of AWS behind a server of ours: requests passed on as they came, and requests of the gateway's own.
 
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -6,15 +6,18 @@ use hyper::header::HeaderValue;
 use hyper::{Request, Uri};
 use serde_json::Value;
 
-use super::call::{Answer, Call, Refusal, Scope};
-use crate::http::Client;
+use super::answer::{Answer, Refusal};
+use super::call::{Call, Scope};
+use super::http::Client;
 
-pub(crate) struct Upstream {
+/// The endpoint.
+pub struct Upstream {
     client: Client,
     url: String,
 }
 
 impl Upstream {
+    /// The one at this URL.
     pub fn new(url: &str) -> Self {
         Self {
             client: Client::default(),
@@ -24,7 +27,7 @@ impl Upstream {
 
     /// Whether the caller may do this at all, for calls that the gateway answers or words anew: the emulator is shown the call as
     /// it came, signature and all. Only for calls that may be made twice.
-    pub async fn permit(&self, call: &Call) -> Result<(), Refusal> {
+    pub(crate) async fn permit(&self, call: &Call) -> Result<(), Refusal> {
         if !call.checked {
             return Ok(());
         }
@@ -39,18 +42,23 @@ impl Upstream {
     }
 
     /// Passes a call on as it came.
-    pub async fn forward(&self, call: &Call) -> Result<Answer, Refusal> {
-        self.pass_on(call, call.body.clone(), call.unsigned).await
+    pub(crate) async fn forward(&self, call: &Call) -> Result<Answer, Refusal> {
+        self.send_on(call, call.body.clone(), call.unsigned).await
+    }
+
+    /// Passes a call on exactly as it came, for one whom nobody may notice.
+    pub async fn pass(&self, call: &Call) -> Result<Answer, Refusal> {
+        self.send_on(call, call.body.clone(), false).await
     }
 
     /// Passes a call on with another body, as the account itself: what was signed is no longer what is sent.
-    pub async fn forward_as(&self, call: &Call, body: Bytes) -> Result<Answer, Refusal> {
+    pub(crate) async fn forward_as(&self, call: &Call, body: Bytes) -> Result<Answer, Refusal> {
         self.permit(call).await?;
-        self.pass_on(call, body, call.unsigned || call.checked)
+        self.send_on(call, body, call.unsigned || call.checked)
             .await
     }
 
-    async fn pass_on(&self, call: &Call, body: Bytes, as_account: bool) -> Result<Answer, Refusal> {
+    async fn send_on(&self, call: &Call, body: Bytes, as_account: bool) -> Result<Answer, Refusal> {
         let path = call.uri.path_and_query().map_or("/", |path| path.as_str());
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = call.method.clone();
@@ -69,7 +77,7 @@ impl Upstream {
     }
 
     /// A call of Cognito's API.
-    pub async fn cognito(
+    pub(crate) async fn cognito(
         &self,
         scope: &Scope,
         action: &str,
@@ -88,7 +96,7 @@ impl Upstream {
     }
 
     /// A GET of Lambda's API.
-    pub async fn lambda(&self, scope: &Scope, path: &str) -> Result<Value, Refusal> {
+    pub(crate) async fn lambda(&self, scope: &Scope, path: &str) -> Result<Value, Refusal> {
         let request = Request::get(self.uri(path)?)
             .header("authorization", credential(scope, "lambda")?)
             .body(Full::default())
@@ -97,7 +105,12 @@ impl Upstream {
     }
 
     /// Invokes a function and waits for what it says.
-    pub async fn invoke(&self, scope: &Scope, arn: &str, event: &Value) -> Result<Answer, Refusal> {
+    pub(crate) async fn invoke(
+        &self,
+        scope: &Scope,
+        arn: &str,
+        event: &Value,
+    ) -> Result<Answer, Refusal> {
         let request = Request::post(self.uri(&format!("/2015-03-31/functions/{arn}/invocations"))?)
             .header("content-type", "application/json")
             .header("authorization", credential(scope, "lambda")?)
@@ -107,7 +120,11 @@ impl Upstream {
     }
 
     /// The trust policy of a role, if there is such a role.
-    pub async fn trust_policy(&self, scope: &Scope, role: &str) -> Result<Option<Value>, Refusal> {
+    pub(crate) async fn trust_policy(
+        &self,
+        scope: &Scope,
+        role: &str,
+    ) -> Result<Option<Value>, Refusal> {
         let form = format!("Action=GetRole&Version=2010-05-08&RoleName={role}");
         let request = Request::post(self.uri("/")?)
             .header("content-type", "application/x-www-form-urlencoded")

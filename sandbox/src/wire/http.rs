@@ -1,4 +1,4 @@
-//! HTTP/1.1 over loopback, as the gateway and the stand-in for Jane need it: a server that ends with its owner, and a client.
+//! HTTP/1.1 over loopback, as the stand-ins need it: a server that ends with its owner, and a client.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -10,18 +10,21 @@ use anyhow::{Context, Result};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode, header};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
-pub(crate) type Body = UnsyncBoxBody<Bytes, Infallible>;
+/// The body of an answer.
+pub type Body = UnsyncBoxBody<Bytes, Infallible>;
+
 /// The connection is dropped without an answer.
 #[derive(Debug)]
-pub(crate) struct Hangup;
+pub struct Hangup;
 
 impl std::fmt::Display for Hangup {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -32,8 +35,8 @@ impl std::fmt::Display for Hangup {
 impl std::error::Error for Hangup {}
 
 /// A server that stops, connections and all, when this is dropped.
-pub(crate) struct Server {
-    pub address: SocketAddr,
+pub struct Server {
+    address: SocketAddr,
     task: JoinHandle<()>,
 }
 
@@ -45,6 +48,7 @@ impl Server {
             .with_context(|| format!("failed to listen on 127.0.0.1:{port}"))
     }
 
+    /// Answers what arrives at `listener`.
     pub fn serve<F, A>(listener: TcpListener, answer: F) -> Result<Self>
     where
         F: Fn(Request<Incoming>) -> A + Send + Sync + 'static,
@@ -74,6 +78,7 @@ impl Server {
         Ok(Self { address, task })
     }
 
+    /// Where it listens.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -86,26 +91,29 @@ impl Drop for Server {
 }
 
 /// The whole body, unless it is longer than `limit`.
-pub(crate) async fn read(body: Incoming, limit: usize) -> Option<Bytes> {
+pub async fn read(body: Incoming, limit: usize) -> Option<Bytes> {
     Some(Limited::new(body, limit).collect().await.ok()?.to_bytes())
 }
 
-pub(crate) fn full(bytes: impl Into<Bytes>) -> Body {
+/// A body of these bytes.
+pub fn full(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into()).boxed_unsync()
 }
 
 pub(crate) fn json(status: StatusCode, body: &Value) -> Response<Body> {
     let mut response = Response::new(full(body.to_string()));
     *response.status_mut() = status;
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        header::HeaderValue::from_static("application/json"),
-    );
+    let kind = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, kind);
     response
 }
 
+/// The value of a header, where it is text.
+pub(crate) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
 /// A client that keeps its connections.
-#[derive(Clone)]
 pub(crate) struct Client(hyper_util::client::legacy::Client<HttpConnector, Full<Bytes>>);
 
 impl Default for Client {
@@ -122,15 +130,7 @@ impl Default for Client {
 }
 
 impl Client {
-    pub async fn get(&self, url: &str) -> Result<(StatusCode, Bytes)> {
-        let (parts, body) = self
-            .send(Request::get(url).body(Full::default())?)
-            .await?
-            .into_parts();
-        Ok((parts.status, body))
-    }
-
-    pub async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Bytes>> {
+    pub(crate) async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Bytes>> {
         let (parts, body) = self.0.request(request).await?.into_parts();
         Ok(Response::from_parts(
             parts,

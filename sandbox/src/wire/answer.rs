@@ -1,0 +1,157 @@
+//! What AWS answers: whole answers, and the errors that its services word in two protocols.
+
+use hyper::body::Bytes;
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Response, StatusCode};
+use serde_json::{Value, json};
+
+use super::http::{Body, full, header};
+
+/// An answer as it goes out, whole.
+pub struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    /// Its whole body.
+    pub body: Bytes,
+}
+
+impl Answer {
+    pub(crate) fn json(body: &Value) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/x-amz-json-1.1"),
+        );
+        Self {
+            status: StatusCode::OK,
+            headers,
+            body: body.to_string().into(),
+        }
+    }
+
+    /// The JSON that it is; null where it is none.
+    pub fn value(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// The same answer with another JSON body.
+    pub fn with_value(mut self, value: &Value) -> Self {
+        self.body = value.to_string().into();
+        self.headers.remove(CONTENT_LENGTH);
+        self
+    }
+
+    /// The error code, if it is an error.
+    pub(crate) fn error(&self) -> Option<String> {
+        if self.status.is_success() {
+            return None;
+        }
+        let code = header(&self.headers, "x-amzn-errortype")
+            .map(str::to_owned)
+            .or_else(|| {
+                let body = String::from_utf8_lossy(&self.body).into_owned();
+                let json: Value = serde_json::from_str(&body).unwrap_or_default();
+                let code = json["__type"].as_str().map(str::to_owned);
+                code.or_else(|| Some(body.split("<Code>").nth(1)?.split('<').next()?.to_owned()))
+            })?;
+        code.rsplit('#')
+            .next()?
+            .split(':')
+            .next()
+            .map(str::to_owned)
+    }
+
+    pub(crate) fn message(&self) -> String {
+        let body = self.value();
+        let message = body["message"].as_str().or(body["Message"].as_str());
+        message.unwrap_or_default().to_owned()
+    }
+
+    /// As it is sent.
+    pub fn into_response(self) -> Response<Body> {
+        let mut response = Response::new(full(self.body));
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        let id = format!("{:032x}", fastrand::u128(..));
+        if let (false, Ok(id)) = (
+            response.headers().contains_key("x-amzn-requestid"),
+            HeaderValue::from_str(&id),
+        ) {
+            response.headers_mut().insert("x-amzn-requestid", id);
+        }
+        for hop in [
+            "connection",
+            "keep-alive",
+            "transfer-encoding",
+            "content-length",
+        ] {
+            response.headers_mut().remove(hop);
+        }
+        response
+    }
+}
+
+/// An error that AWS would answer.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    pub(crate) status: StatusCode,
+    pub(crate) code: String,
+    pub(crate) message: String,
+}
+
+impl Refusal {
+    /// A refusal of a request that is at fault.
+    pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            code: code.into(),
+            message: message.into(),
+        }
+    }
+
+    /// With another status than 400.
+    pub fn with_status(self, status: StatusCode) -> Self {
+        Self { status, ..self }
+    }
+
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::new("InvalidParameterException", message)
+    }
+
+    /// The emulator behind the gateway failed: nobody's fault but the sandbox's.
+    pub(crate) fn broken(message: impl Into<String>) -> Self {
+        Self::new("InternalErrorException", message).with_status(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// In the words of the protocol that `service` speaks.
+    pub fn into_answer(self, service: &str) -> Answer {
+        if service == "iam" || service == "sts" {
+            let kind = if self.status.is_server_error() {
+                "Receiver"
+            } else {
+                "Sender"
+            };
+            let body = format!(
+                "<ErrorResponse><Error><Type>{kind}</Type><Code>{}</Code><Message>{}</Message></Error></ErrorResponse>",
+                self.code, self.message
+            );
+            return Answer {
+                status: self.status,
+                headers: HeaderMap::from_iter([(
+                    CONTENT_TYPE,
+                    HeaderValue::from_static("text/xml"),
+                )]),
+                body: body.into(),
+            };
+        }
+        let body = json!({"__type": self.code, "message": self.message, "Type": "User"});
+        let mut answer = Answer::json(&body);
+        answer.status = self.status;
+        if let Ok(code) = HeaderValue::from_str(&self.code) {
+            answer
+                .headers
+                .insert(HeaderName::from_static("x-amzn-errortype"), code);
+        }
+        answer
+    }
+}

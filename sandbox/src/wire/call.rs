@@ -1,0 +1,275 @@
+//! One request to AWS, read as far as a server in front of it needs: which service, which action, whose account.
+
+use hyper::body::Bytes;
+use hyper::header::HeaderMap;
+use hyper::http::request::Parts;
+use hyper::{Method, Uri};
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value};
+
+use super::answer::Refusal;
+use super::http::header;
+
+/// The members of a JSON object.
+pub(crate) type Members = Map<String, Value>;
+
+/// Where a request that nobody signed belongs, until a pool says otherwise.
+const NO_ACCOUNT: &str = "000000000000";
+const NO_REGION: &str = "us-east-1";
+const COGNITO_TARGET: &str = "AWSCognitoIdentityProviderService.";
+
+/// Whether callers are who they say, and may do what they ask.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Callers {
+    /// Anybody may do anything: no signature is checked.
+    #[default]
+    Trusted,
+    /// Signatures and IAM policies are checked. An access key of twelve digits is its account's root and needs neither.
+    Checked,
+}
+
+/// Whose a request is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Scope {
+    pub account: String,
+    pub region: String,
+}
+
+/// A request, read.
+#[derive(Clone)]
+pub struct Call {
+    pub(crate) method: Method,
+    /// What it asks for.
+    pub uri: Uri,
+    pub(crate) headers: HeaderMap,
+    /// Its whole body.
+    pub body: Bytes,
+    /// The service, by its signing name.
+    pub service: String,
+    /// The API's name of the call, such as `UpdateUserPool`.
+    pub action: String,
+    pub(crate) scope: Scope,
+    /// Whether the account was read from the credentials: a key of twelve digits is an account of its own.
+    pub(crate) account_known: bool,
+    /// One of Cognito's public calls: whose it is, the pool says.
+    pub(crate) unsigned: bool,
+    /// Signed with a key that must be allowed what it asks.
+    pub(crate) checked: bool,
+}
+
+/// Cognito's calls that need no signature, and ignore one.
+const UNSIGNED: [&str; 18] = [
+    "AssociateSoftwareToken",
+    "ChangePassword",
+    "ConfirmForgotPassword",
+    "ConfirmSignUp",
+    "DeleteUser",
+    "ForgotPassword",
+    "GetTokensFromRefreshToken",
+    "GetUser",
+    "GlobalSignOut",
+    "InitiateAuth",
+    "ResendConfirmationCode",
+    "RespondToAuthChallenge",
+    "RevokeToken",
+    "SetUserMFAPreference",
+    "SignUp",
+    "UpdateAuthEventFeedback",
+    "UpdateUserAttributes",
+    "VerifySoftwareToken",
+];
+
+impl Call {
+    /// Reads one.
+    pub fn read(request: Parts, body: Bytes) -> Self {
+        let Parts {
+            method,
+            uri,
+            headers,
+            ..
+        } = request;
+        let credential = Credential::of(&headers);
+        let target = header(&headers, "x-amz-target").unwrap_or_default();
+        let cognito = target.strip_prefix(COGNITO_TARGET);
+        let service = match (cognito, &credential) {
+            (Some(_), _) => "cognito-idp".to_owned(),
+            (None, Some(credential)) => credential.service.clone(),
+            (None, None) => String::new(),
+        };
+        let action = match service.as_str() {
+            "lambda" => lambda_action(&method, uri.path()).to_owned(),
+            "iam" | "sts" => parameter(&body, "Action").unwrap_or_default(),
+            _ => target.rsplit('.').next().unwrap_or_default().to_owned(),
+        };
+        let account = credential.as_ref().and_then(Credential::account);
+        Self {
+            checked: false,
+            account_known: account.is_some(),
+            unsigned: service == "cognito-idp" && UNSIGNED.contains(&action.as_str()),
+            scope: Scope {
+                account: account.unwrap_or_else(|| NO_ACCOUNT.to_owned()),
+                region: credential
+                    .map_or_else(|| NO_REGION.to_owned(), |credential| credential.region),
+            },
+            method,
+            uri,
+            headers,
+            body,
+            service,
+            action,
+        }
+    }
+
+    /// Learns whose a call is that is signed with the key of an IAM user.
+    pub(crate) fn resolve_key(&mut self, account: impl Fn(&str) -> Option<String>) {
+        if self.unsigned || self.account_known {
+            return;
+        }
+        let Some(credential) = Credential::of(&self.headers) else {
+            return;
+        };
+        self.checked = true;
+        if let Some(account) = account(&credential.key) {
+            self.scope.account = account;
+            self.account_known = true;
+        }
+    }
+
+    /// The members of a JSON body.
+    pub(crate) fn members(&self) -> Result<Members, Refusal> {
+        if self.body.is_empty() {
+            return Ok(Members::new());
+        }
+        match serde_json::from_slice(&self.body) {
+            Ok(Value::Object(members)) => Ok(members),
+            _ => Err(Refusal::new(
+                "SerializationException",
+                "Start of structure or map found where not expected.",
+            )),
+        }
+    }
+
+    /// The parameters of a form body.
+    pub(crate) fn form(&self) -> impl Iterator<Item = (String, String)> {
+        form(&self.body)
+    }
+
+    /// A parameter of a form body.
+    pub(crate) fn parameter(&self, name: &str) -> Option<String> {
+        parameter(&self.body, name)
+    }
+
+    /// A parameter of the query string.
+    pub(crate) fn query(&self, name: &str) -> Option<String> {
+        parameter(self.uri.query().unwrap_or_default().as_bytes(), name)
+    }
+
+    /// The part of the path that follows the part `before`.
+    pub(crate) fn path_after(&self, before: &str) -> Option<&str> {
+        let mut parts = self.uri.path().split('/');
+        parts.find(|part| *part == before)?;
+        parts.next()
+    }
+
+    /// The function that a Lambda request names in its path: name or ARN, and the qualifier.
+    pub(crate) fn function(&self) -> Option<(String, Option<String>)> {
+        let name = self.path_after("functions")?;
+        let name = percent_decode_str(name).decode_utf8().ok()?.into_owned();
+        let parts: Vec<_> = name.split(':').collect();
+        let (name, inline) = match parts[..] {
+            [_, _, "lambda", _, _, "function", name] | [_, "function", name] => (name, None),
+            [_, _, "lambda", _, _, "function", name, qualifier] => (name, Some(qualifier)),
+            [name, qualifier] => (name, Some(qualifier)),
+            _ => (name.as_str(), None),
+        };
+        let qualifier = self.query("Qualifier").or(inline.map(str::to_owned));
+        Some((name.to_owned(), qualifier))
+    }
+}
+
+struct Credential {
+    key: String,
+    region: String,
+    service: String,
+}
+
+impl Credential {
+    /// From `AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/SERVICE/aws4_request, ...`.
+    fn of(headers: &HeaderMap) -> Option<Self> {
+        let authorization = header(headers, "authorization")?;
+        let credential = authorization
+            .split("Credential=")
+            .nth(1)?
+            .split(',')
+            .next()?;
+        let mut parts = credential.trim().split('/');
+        let (key, _date) = (parts.next()?, parts.next()?);
+        Some(Self {
+            key: key.to_owned(),
+            region: parts.next()?.to_owned(),
+            service: parts.next()?.to_owned(),
+        })
+    }
+
+    fn account(&self) -> Option<String> {
+        let digits = self.key.len() == 12 && self.key.bytes().all(|b| b.is_ascii_digit());
+        digits.then(|| self.key.clone())
+    }
+}
+
+/// The pairs of a form, which is how query strings are written too.
+pub(crate) fn form(text: &[u8]) -> impl Iterator<Item = (String, String)> {
+    form_urlencoded::parse(text).into_owned()
+}
+
+/// The first value that a form has by this name.
+pub(crate) fn parameter(text: &[u8], name: &str) -> Option<String> {
+    form(text)
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value)
+}
+
+fn lambda_action(method: &Method, path: &str) -> &'static str {
+    let mut parts = path.trim_matches('/').split('/').skip(1);
+    let (resource, id, part) = (parts.next(), parts.next(), parts.next());
+    match (method.as_str(), resource, id, part, parts.next()) {
+        ("POST", Some("functions"), None, ..) => "CreateFunction",
+        ("GET", Some("functions"), None, ..) => "ListFunctions",
+        ("GET", Some("functions"), _, None, _) => "GetFunction",
+        ("DELETE", Some("functions"), _, None, _) => "DeleteFunction",
+        ("GET", Some("functions"), _, Some("configuration"), _) => "GetFunctionConfiguration",
+        ("PUT", Some("functions"), _, Some("configuration"), _) => "UpdateFunctionConfiguration",
+        ("PUT", Some("functions"), _, Some("code"), _) => "UpdateFunctionCode",
+        ("POST", Some("functions"), _, Some("invocations"), _) => "Invoke",
+        ("POST", Some("functions"), _, Some("policy"), _) => "AddPermission",
+        ("GET", Some("functions"), _, Some("policy"), _) => "GetPolicy",
+        ("DELETE", Some("functions"), _, Some("policy"), _) => "RemovePermission",
+        ("GET", Some("functions"), _, Some("concurrency"), _) => "GetFunctionConcurrency",
+        ("PUT", Some("functions"), _, Some("concurrency"), _) => "PutFunctionConcurrency",
+        ("DELETE", Some("functions"), _, Some("concurrency"), _) => "DeleteFunctionConcurrency",
+        ("GET", Some("functions"), _, Some("urls"), _) => "ListFunctionUrlConfigs",
+        ("POST", Some("functions"), _, Some("url"), _) => "CreateFunctionUrlConfig",
+        ("DELETE", Some("functions"), _, Some("url"), _) => "DeleteFunctionUrlConfig",
+        ("GET", Some("functions"), _, Some("aliases"), None) => "ListAliases",
+        ("POST", Some("functions"), _, Some("aliases"), _) => "CreateAlias",
+        ("POST", Some("functions"), _, Some("versions"), _) => "PublishVersion",
+        ("GET", Some("functions"), _, Some("versions"), _) => "ListVersionsByFunction",
+        ("GET", Some("functions"), _, Some("event-invoke-config"), Some("list")) => {
+            "ListFunctionEventInvokeConfigs"
+        }
+        ("GET", Some("functions"), _, Some("code-signing-config"), _) => {
+            "GetFunctionCodeSigningConfig"
+        }
+        ("GET", Some("functions"), _, Some("runtime-management-config"), _) => {
+            "GetRuntimeManagementConfig"
+        }
+        ("PUT", Some("functions"), _, Some("runtime-management-config"), _) => {
+            "PutRuntimeManagementConfig"
+        }
+        ("GET", Some("event-source-mappings"), None, ..) => "ListEventSourceMappings",
+        ("GET", Some("tags"), ..) => "ListTags",
+        ("POST", Some("tags"), ..) => "TagResource",
+        ("DELETE", Some("tags"), ..) => "UntagResource",
+        _ => "Other",
+    }
+}

@@ -1,0 +1,16 @@
+//! The tests' second opinion: moto, which shares no code with the sandbox.
+
+use std::path::Path;
+
+use anyhow::Result;
+use jane_migrate_sandbox::{Emulator, Progress, Venv};
+
+const MOTO: &str = "moto[server]==5.2.5";
+
+/// Starts the pinned moto, installing it under `cache` when it is not there.
+pub async fn moto(cache: &Path, progress: &Progress) -> Result<Emulator> {
+    let venv = Venv::install(cache, "moto-5.2.5", MOTO, progress).await?;
+    progress("starting moto");
+    let launcher = include_str!("../python/moto.py");
+    Emulator::start(&venv, "moto", launcher, &[], "/moto-api/data.json").await
+}
