@@ -6,6 +6,9 @@
 //!
 //! Ratios of one run on one machine; the emulator answers on the same machine, so its own time is part of every figure.
 
+#[path = "../tests/it/aws.rs"]
+#[expect(dead_code, reason = "the integration tests use all of it")]
+mod aws;
 #[path = "../tests/it/support.rs"]
 #[expect(dead_code, reason = "the integration tests use all of it")]
 mod support;

@@ -6,7 +6,7 @@ use anyhow::Context;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde_json::{Value, json};
 
-use crate::aws::{Aws, AwsError, Kind};
+use crate::aws::{AwsError, Kind, Reader};
 use jane_migrate_core::document::{ClientDocument, PoolDocument};
 use jane_migrate_core::ids::{Names, PoolArn, PoolId, function_name, log_group_name};
 use jane_migrate_core::permission::Policy;
@@ -19,7 +19,7 @@ const CLIENTS_AT_ONCE: usize = 8;
 /// What is there, and the names that follow from the pool's ARN. `clients` are the ones whose sign-ins must migrate; `None`
 /// means all of the pool's.
 pub async fn observe(
-    aws: &Aws,
+    aws: &Reader,
     pool_id: &PoolId,
     region: &str,
     clients: Option<&[String]>,
@@ -81,7 +81,7 @@ pub async fn observe(
 
 /// The pool and all of its clients alone: what `init` looks at, where nothing of ours can be there yet.
 pub async fn observe_pool(
-    aws: &Aws,
+    aws: &Reader,
     pool_id: &PoolId,
     region: &str,
 ) -> anyhow::Result<(Names, Observed)> {
@@ -109,7 +109,7 @@ pub async fn observe_pool(
 /// What is left of ours where the pool is gone: everything has its name from the pool's id, and the pool's ARN stands in the tags.
 /// `None` where nothing is left.
 pub async fn observe_without_pool(
-    aws: &Aws,
+    aws: &Reader,
     pool_id: &PoolId,
     region: &str,
 ) -> anyhow::Result<Option<(Names, Observed)>> {
@@ -186,7 +186,7 @@ fn unreadable_pool(error: AwsError, pool: &PoolId, region: &str) -> anyhow::Erro
 }
 
 /// The function with its tags: without them nothing is known to be ours.
-async fn tagged_function(aws: &Aws, name: &str) -> Result<Option<ObservedFunction>, AwsError> {
+async fn tagged_function(aws: &Reader, name: &str) -> Result<Option<ObservedFunction>, AwsError> {
     let found = aws.function(name).await?;
     match found.as_ref().and_then(|found| found.tags_unread.clone()) {
         Some(unread) => Err(unread),
@@ -195,7 +195,7 @@ async fn tagged_function(aws: &Aws, name: &str) -> Result<Option<ObservedFunctio
 }
 
 async fn client_ids(
-    aws: &Aws,
+    aws: &Reader,
     pool: &PoolId,
     clients: Option<&[String]>,
 ) -> Result<Vec<String>, AwsError> {
@@ -207,7 +207,7 @@ async fn client_ids(
 
 /// A client that the config names must be there; one that only a tag remembers may have been deleted since.
 async fn describe_clients(
-    aws: &Aws,
+    aws: &Reader,
     pool: &PoolId,
     ids: &[String],
     named: Option<&[String]>,

@@ -4,8 +4,7 @@ use anyhow::{Context, bail};
 use jane_migrate_handler::TRIAL;
 use serde_json::{Value, json};
 
-use crate::aws::Aws;
-use crate::aws::lambda::Invocation;
+use crate::aws::{Invocation, Invoker};
 use crate::failure::Failure;
 use jane_migrate_core::ids::{PoolArn, PoolId};
 
@@ -72,8 +71,8 @@ pub fn event_for(pool: &PoolArn, client: &str, user: &str, password: Option<&str
 }
 
 /// Invokes the function with the event, and judges its answer.
-pub async fn ask(aws: &Aws, function: &str, event: &Value) -> anyhow::Result<()> {
-    let answer = aws
+pub(crate) async fn ask(invoker: &Invoker, function: &str, event: &Value) -> anyhow::Result<()> {
+    let answer = invoker
         .invoke(function, event)
         .await
         .with_context(|| format!("failed to invoke function `{function}`"))?;

@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::aws::lambda::Invocation;
+use crate::aws::Invocation;
 use crate::status::entry::{Class, Entry};
 use jane_migrate_core::document::PoolDocument;
 

@@ -8,7 +8,7 @@ use anyhow::{Context, anyhow, bail};
 use serde_json::{Value, json};
 
 use super::Run;
-use crate::aws::{AwsError, Kind};
+use crate::aws::{self, AwsError, Kind};
 use jane_migrate_core::document::{Difference, Rewrite, Update, differences};
 use jane_migrate_core::plan::{Change, Resource};
 
@@ -230,15 +230,22 @@ impl Run<'_> {
         let pool = &self.names.pool.id;
         match what {
             Document::Pool => {
-                let (document, mfa) =
-                    tokio::try_join!(self.aws.describe_pool(pool), self.aws.mfa_config(pool))?;
+                let (document, mfa) = tokio::try_join!(
+                    self.reader.describe_pool(pool),
+                    self.reader.mfa_config(pool)
+                )?;
                 Ok(Reading {
                     document: document.json().clone(),
                     mfa,
                 })
             }
             Document::Client(client) => Ok(Reading {
-                document: self.aws.describe_client(pool, client).await?.json().clone(),
+                document: self
+                    .reader
+                    .describe_client(pool, client)
+                    .await?
+                    .json()
+                    .clone(),
                 mfa: Value::Null,
             }),
         }
@@ -247,8 +254,8 @@ impl Run<'_> {
     async fn send(&self, what: Document<'_>, body: &Value) -> Result<(), AwsError> {
         let pool = &self.names.pool.id;
         match what {
-            Document::Pool => self.aws.update_pool(pool, body).await,
-            Document::Client(client) => self.aws.update_client(pool, client, body).await,
+            Document::Pool => self.writer.update_pool(pool, body).await,
+            Document::Client(client) => self.writer.update_client(pool, client, body).await,
         }
     }
 
@@ -258,7 +265,7 @@ impl Run<'_> {
             return started.elapsed() < PATIENCE;
         }
         let again = error.may_have_taken_effect() || error.kind == Kind::Throttled;
-        again && tries < self.aws.attempts()
+        again && tries < aws::attempts()
     }
 }
 

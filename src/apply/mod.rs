@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use crate::aws::Aws;
+use crate::aws::{Reader, Writer};
 use crate::snapshot::Snapshot;
 use jane_migrate_core::ids::Names;
 use jane_migrate_core::plan::{Action, Change, Operation, Plan, Resource};
@@ -223,7 +223,8 @@ const SIDE_BY_SIDE: usize = 4;
 
 /// A plan being applied.
 struct Run<'a> {
-    aws: &'a Aws,
+    reader: &'a Reader,
+    writer: Writer,
     names: &'a Names,
     inputs: &'a Inputs,
     tell: &'a (dyn Fn(Event<'_>) + Sync),
@@ -233,7 +234,7 @@ struct Run<'a> {
 
 /// Applies the plan. Steps of one stage run side by side; after a failure no other is begun.
 pub async fn apply(
-    aws: &Aws,
+    reader: &Reader,
     names: &Names,
     plan: &Plan,
     inputs: &Inputs,
@@ -241,7 +242,8 @@ pub async fn apply(
     tell: &(dyn Fn(Event<'_>) + Sync),
 ) -> Report {
     let run = Run {
-        aws,
+        reader,
+        writer: Writer::new(reader),
         names,
         inputs,
         tell,

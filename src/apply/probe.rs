@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::steps::FUNCTION_PATIENCE;
 use super::{Before, Event, Probe, Run};
-use crate::aws::AwsError;
+use crate::aws::{AwsError, Invoker};
 use crate::failure::Failure;
 use crate::probe;
 use jane_migrate_core::plan::Change;
@@ -21,7 +21,8 @@ impl Run<'_> {
             return Ok(());
         };
         let (name, pool) = (&self.names.function, &self.names.pool.id);
-        let Err(error) = probe::ask(self.aws, name, event).await else {
+        let invoker = Invoker::new(self.reader);
+        let Err(error) = probe::ask(&invoker, name, event).await else {
             return Ok(());
         };
         if !live {
@@ -42,7 +43,7 @@ impl Run<'_> {
             return Err(error.context(failed).context(outage));
         }
         self.function_is_back.store(true, Ordering::Relaxed);
-        Err(match probe::ask(self.aws, name, event).await {
+        Err(match probe::ask(&invoker, name, event).await {
             Ok(()) => error.context(Failure::new(
                 format!(
                     "with the new {new} the function fails, so it has its {earlier} back and answers"
@@ -62,22 +63,23 @@ impl Run<'_> {
         let function = &before.function;
         let name = &function.name;
         if before.configured {
-            self.until_lambda_takes_it(change, || self.aws.configure_function(function))
+            self.until_lambda_takes_it(change, || self.writer.configure_function(function))
                 .await?;
-            self.aws.settled(name, FUNCTION_PATIENCE).await?;
+            self.reader.settled(name, FUNCTION_PATIENCE).await?;
         }
         if let Some(code) = &before.code {
             self.until_lambda_takes_it(change, || {
-                self.aws.upload_code(name, function.architecture, &code.zip)
+                self.writer
+                    .upload_code(name, function.architecture, &code.zip)
             })
             .await?;
-            self.aws.settled(name, FUNCTION_PATIENCE).await?;
+            self.reader.settled(name, FUNCTION_PATIENCE).await?;
             let told: Tags = [tag::CODE, tag::SOURCE, tag::VERSION]
                 .into_iter()
                 .filter_map(|key| Some((key.to_owned(), function.tags.get(key)?.clone())))
                 .collect();
             if !told.is_empty() {
-                self.aws
+                self.writer
                     .tag_function(&self.names.function_arn, &told)
                     .await?;
             }

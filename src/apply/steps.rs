@@ -20,11 +20,11 @@ pub(super) const FUNCTION_PATIENCE: Duration = Duration::from_secs(300);
 
 impl Run<'_> {
     pub(super) async fn create_log_group(&self, group: &LogGroup) -> anyhow::Result<()> {
-        match self.aws.create_log_group(group).await {
+        match self.writer.create_log_group(group).await {
             Err(error) if error.kind == Kind::Exists => {
                 // Either our own call whose answer was lost, or somebody was faster: its tags tell.
                 let found = self
-                    .aws
+                    .reader
                     .with_tags(group.clone(), &self.names.log_group_arn)
                     .await?;
                 if !is_ours(&found.tags, &self.names.pool) {
@@ -43,14 +43,14 @@ impl Run<'_> {
         let Some(days) = group.retention_days else {
             return Ok(());
         };
-        self.aws
+        self.writer
             .keep_logs(&group.name, days)
             .await
             .with_context(|| format!("failed to set the retention of log group `{}`", group.name))
     }
 
     pub(super) async fn update_log_group(&self, group: &LogGroup) -> anyhow::Result<()> {
-        self.aws
+        self.writer
             .tag_log_group(&self.names.log_group_arn, &group.tags)
             .await
             .with_context(|| format!("failed to tag log group `{}`", group.name))?;
@@ -62,9 +62,9 @@ impl Run<'_> {
             "Execution role of the user migration of pool {}",
             self.names.pool.id
         );
-        match self.aws.create_role(role, &description).await {
+        match self.writer.create_role(role, &description).await {
             Err(error) if error.kind == Kind::Exists => {
-                let found = self.aws.role(&role.name).await?;
+                let found = self.reader.role(&role.name).await?;
                 if !found.is_some_and(|found| is_ours(&found.tags, &self.names.pool)) {
                     return Err(error)
                         .with_context(|| format!("failed to create role `{}`", role.name));
@@ -77,7 +77,7 @@ impl Run<'_> {
 
     async fn put_policies(&self, role: &Role) -> anyhow::Result<()> {
         for (name, policy) in &role.policies {
-            self.aws
+            self.writer
                 .put_role_policy(&role.name, name, policy)
                 .await
                 .with_context(|| format!("failed to set the policy of role `{}`", role.name))?;
@@ -92,23 +92,23 @@ impl Run<'_> {
         detach: &[String],
     ) -> anyhow::Result<()> {
         let failed = || format!("failed to update role `{}`", role.name);
-        self.aws
+        self.writer
             .tag_role(&role.name, &role.tags)
             .await
             .with_context(failed)?;
-        self.aws
+        self.writer
             .set_trust(&role.name, &role.trust)
             .await
             .with_context(failed)?;
         self.put_policies(role).await?;
         for policy in surplus {
-            self.aws
+            self.writer
                 .delete_role_policy(&role.name, policy)
                 .await
                 .with_context(failed)?;
         }
         for arn in detach {
-            self.aws
+            self.writer
                 .detach_role_policy(&role.name, arn)
                 .await
                 .with_context(failed)?;
@@ -138,12 +138,13 @@ impl Run<'_> {
         );
         let created = self
             .until_lambda_takes_it(change, || {
-                self.aws.create_function(&function, &description, &code.zip)
+                self.writer
+                    .create_function(&function, &description, &code.zip)
             })
             .await;
         let state = match created {
             Err(error) if error.kind == Kind::Exists => {
-                let found = self.aws.function(name).await.with_context(failed)?;
+                let found = self.reader.function(name).await.with_context(failed)?;
                 let ours = found.filter(|found| {
                     is_ours(&found.function.tags, &self.names.pool)
                         && found.code_sha256 == code.code_sha256
@@ -157,13 +158,13 @@ impl Run<'_> {
         };
         if state != FunctionState::Ready {
             (self.tell)(Event::Waiting(change, "for Lambda to make it ready"));
-            self.aws
+            self.reader
                 .settled(name, FUNCTION_PATIENCE)
                 .await
                 .with_context(failed)?;
         }
         if function.reserved_concurrency.is_some() {
-            self.aws
+            self.writer
                 .reserve_concurrency(name, function.reserved_concurrency)
                 .await
                 .with_context(failed)?;
@@ -187,16 +188,16 @@ impl Run<'_> {
         let failed = || format!("failed to update function `{name}`");
         if *settling {
             (self.tell)(Event::Waiting(change, "for Lambda to make it ready"));
-            self.aws
+            self.reader
                 .settled(name, FUNCTION_PATIENCE)
                 .await
                 .with_context(failed)?;
         }
         if *configuration {
-            self.until_lambda_takes_it(change, || self.aws.configure_function(function))
+            self.until_lambda_takes_it(change, || self.writer.configure_function(function))
                 .await
                 .with_context(failed)?;
-            self.aws
+            self.reader
                 .settled(name, FUNCTION_PATIENCE)
                 .await
                 .with_context(failed)?;
@@ -205,11 +206,12 @@ impl Run<'_> {
         if *code {
             let code = self.code(change)?;
             self.until_lambda_takes_it(change, || {
-                self.aws.upload_code(name, function.architecture, &code.zip)
+                self.writer
+                    .upload_code(name, function.architecture, &code.zip)
             })
             .await
             .with_context(failed)?;
-            self.aws
+            self.reader
                 .settled(name, FUNCTION_PATIENCE)
                 .await
                 .with_context(failed)?;
@@ -219,19 +221,19 @@ impl Run<'_> {
             tags.insert(tag::SNAPSHOT.into(), snapshot.digest.clone());
         }
         if *concurrency {
-            self.aws
+            self.writer
                 .reserve_concurrency(name, function.reserved_concurrency)
                 .await
                 .with_context(failed)?;
         }
         // Last: only now do the tags tell the truth about the code.
         let arn = &self.names.function_arn;
-        self.aws
+        self.writer
             .tag_function(arn, &tags)
             .await
             .with_context(failed)?;
         if !untag.is_empty() {
-            self.aws
+            self.writer
                 .untag_function(arn, untag)
                 .await
                 .with_context(failed)?;
@@ -292,9 +294,9 @@ impl Run<'_> {
             }
             // A statement cannot be changed. While ours gives way to a new one, another keeps the sign-ins of a live pool going.
             self.add_permission(STAND_IN_ID).await?;
-            self.aws.remove_permission(name, STATEMENT_ID).await?;
+            self.writer.remove_permission(name, STATEMENT_ID).await?;
             self.add_permission(STATEMENT_ID).await?;
-            self.aws.remove_permission(name, STAND_IN_ID).await
+            self.writer.remove_permission(name, STAND_IN_ID).await
         };
         allow
             .await
@@ -304,13 +306,13 @@ impl Run<'_> {
     async fn add_permission(&self, id: &str) -> Result<(), AwsError> {
         let (name, pool) = (&self.names.function, &self.names.pool);
         let added = self
-            .aws
+            .writer
             .add_permission(name, id, &pool.to_string(), &pool.account)
             .await;
         match added {
             // AddPermission is not idempotent: after a lost answer the statement is there already.
             Err(error) if error.kind == Kind::Exists => {
-                let policy = self.aws.policy(name).await?;
+                let policy = self.reader.policy(name).await?;
                 let there = policy
                     .statement(id)
                     .is_some_and(|statement| permission::is_for_pool(statement, pool));
@@ -322,7 +324,7 @@ impl Run<'_> {
 
     pub(super) async fn remove_permission(&self) -> anyhow::Result<()> {
         let name = &self.names.function;
-        self.aws
+        self.writer
             .remove_permission(name, STATEMENT_ID)
             .await
             .with_context(|| format!("failed to remove the permission of function `{name}`"))
@@ -330,7 +332,7 @@ impl Run<'_> {
 
     pub(super) async fn delete_function(&self) -> anyhow::Result<()> {
         let name = &self.names.function;
-        self.aws
+        self.writer
             .delete_function(name)
             .await
             .with_context(|| format!("failed to delete function `{name}`"))
@@ -339,23 +341,26 @@ impl Run<'_> {
     pub(super) async fn delete_role(&self, role: &Role) -> anyhow::Result<()> {
         let failed = || format!("failed to delete role `{}`", role.name);
         for policy in role.policies.keys() {
-            self.aws
+            self.writer
                 .delete_role_policy(&role.name, policy)
                 .await
                 .with_context(failed)?;
         }
         for arn in &role.attached {
-            self.aws
+            self.writer
                 .detach_role_policy(&role.name, arn)
                 .await
                 .with_context(failed)?;
         }
-        self.aws.delete_role(&role.name).await.with_context(failed)
+        self.writer
+            .delete_role(&role.name)
+            .await
+            .with_context(failed)
     }
 
     pub(super) async fn delete_log_group(&self) -> anyhow::Result<()> {
         let name = &self.names.log_group;
-        self.aws
+        self.writer
             .delete_log_group(name)
             .await
             .with_context(|| format!("failed to delete log group `{name}`"))

@@ -11,7 +11,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use sha2::{Digest, Sha256};
 
-use super::{Aws, AwsError, Kind, retry};
+use super::client::Reader;
+use super::retry;
+use jane_migrate_core::aws_error::{AwsError, Kind};
 
 /// How long the storage may take to begin its answer, and to end it.
 const PATIENCE: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(60)];
@@ -25,9 +27,9 @@ fn failed(kind: Kind, code: &str, message: impl fmt::Display) -> AwsError {
     AwsError::ours(ACTION, kind, code, message)
 }
 
-impl Aws {
+impl Reader {
     /// The zip with this `CodeSha256` that the function runs; one of more bytes than `limit` is refused.
-    pub async fn running_code(
+    pub(crate) async fn running_code(
         &self,
         name: &str,
         code_sha256: &str,

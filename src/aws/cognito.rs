@@ -1,20 +1,19 @@
-//! The user pool and its app clients, as raw JSON both ways, and how a user of it stands.
+//! The user pool, its app clients and its users. The pool and the clients are read as raw JSON.
 
 use std::collections::{BTreeMap, HashMap};
 
-use aws_sdk_cognitoidentityprovider::config::Builder;
-use aws_sdk_cognitoidentityprovider::config::retry::RetryConfig;
 use serde_json::Value;
 
+use super::client::Reader;
 use super::error::During;
-use super::raw::{Capture, Replace};
-use super::{Aws, AwsError, Found, Kind};
+use super::raw::Capture;
+use jane_migrate_core::aws_error::{AwsError, Found, Kind};
 use jane_migrate_core::document::{ClientDocument, PoolDocument};
 use jane_migrate_core::ids::PoolId;
 
-impl Aws {
+impl Reader {
     /// The pool as `DescribeUserPool` shows it.
-    pub async fn describe_pool(&self, pool: &PoolId) -> Result<PoolDocument, AwsError> {
+    pub(crate) async fn describe_pool(&self, pool: &PoolId) -> Result<PoolDocument, AwsError> {
         const ACTION: &str = "cognito-idp:DescribeUserPool";
         let answer = Capture::default();
         self.cognito
@@ -28,23 +27,8 @@ impl Aws {
         PoolDocument::from_describe(answer.take()).map_err(|error| unreadable(ACTION, &error))
     }
 
-    /// Replaces the pool's settings. `body` is the whole request. It is sent once: whoever repeats it looks first whether anybody
-    /// else has written meanwhile.
-    pub async fn update_pool(&self, pool: &PoolId, body: &Value) -> Result<(), AwsError> {
-        self.cognito
-            .update_user_pool()
-            .user_pool_id(pool.as_str())
-            .customize()
-            .config_override(once())
-            .interceptor(Replace::with(body))
-            .send()
-            .await
-            .during("cognito-idp:UpdateUserPool")?;
-        Ok(())
-    }
-
     /// The pool's MFA settings, which `DescribeUserPool` does not show.
-    pub async fn mfa_config(&self, pool: &PoolId) -> Result<Value, AwsError> {
+    pub(crate) async fn mfa_config(&self, pool: &PoolId) -> Result<Value, AwsError> {
         let answer = Capture::default();
         self.cognito
             .get_user_pool_mfa_config()
@@ -58,12 +42,15 @@ impl Aws {
     }
 
     /// The ids of all of the pool's app clients.
-    pub async fn client_ids(&self, pool: &PoolId) -> Result<Vec<String>, AwsError> {
+    pub(crate) async fn client_ids(&self, pool: &PoolId) -> Result<Vec<String>, AwsError> {
         Ok(self.client_names(pool).await?.into_keys().collect())
     }
 
     /// The names people gave the pool's app clients, by id.
-    pub async fn client_names(&self, pool: &PoolId) -> Result<BTreeMap<String, String>, AwsError> {
+    pub(crate) async fn client_names(
+        &self,
+        pool: &PoolId,
+    ) -> Result<BTreeMap<String, String>, AwsError> {
         let mut names = BTreeMap::new();
         let mut next = None;
         loop {
@@ -92,7 +79,7 @@ impl Aws {
     }
 
     /// An app client as `DescribeUserPoolClient` shows it, its secret left out.
-    pub async fn describe_client(
+    pub(crate) async fn describe_client(
         &self,
         pool: &PoolId,
         client: &str,
@@ -111,28 +98,8 @@ impl Aws {
         ClientDocument::from_describe(answer.take()).map_err(|error| unreadable(ACTION, &error))
     }
 
-    /// Replaces an app client's settings. `body` is the whole request, sent once.
-    pub async fn update_client(
-        &self,
-        pool: &PoolId,
-        client: &str,
-        body: &Value,
-    ) -> Result<(), AwsError> {
-        self.cognito
-            .update_user_pool_client()
-            .user_pool_id(pool.as_str())
-            .client_id(client)
-            .customize()
-            .config_override(once())
-            .interceptor(Replace::with(body))
-            .send()
-            .await
-            .during("cognito-idp:UpdateUserPoolClient")?;
-        Ok(())
-    }
-
     /// The status and attributes of a user of the pool; `None` where the pool does not know it.
-    pub async fn user(
+    pub(crate) async fn user(
         &self,
         pool: &PoolId,
         user: &str,
@@ -160,10 +127,6 @@ impl Aws {
             (status, attributes)
         }))
     }
-}
-
-fn once() -> Builder {
-    Builder::new().retry_config(RetryConfig::disabled())
 }
 
 fn unreadable(action: &'static str, error: &dyn std::fmt::Display) -> AwsError {

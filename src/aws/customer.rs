@@ -2,21 +2,32 @@
 
 use std::collections::HashMap;
 
+use aws_sdk_cognitoidentityprovider::Client;
 use aws_sdk_cognitoidentityprovider::types::AuthFlowType;
 
+use super::client::Reader;
 use super::error::During;
-use super::{Aws, AwsError};
+use jane_migrate_core::aws_error::AwsError;
 
-impl Aws {
+/// The app of a customer.
+#[derive(Debug)]
+pub(crate) struct Customer(Client);
+
+impl Customer {
+    /// Makes its calls on the connection of this reader.
+    pub(crate) fn new(reader: &Reader) -> Self {
+        Self(reader.cognito.clone())
+    }
+
     /// Signs in with a password; whether tokens came.
-    pub async fn sign_in(
+    pub(crate) async fn sign_in(
         &self,
         client: &str,
         user: &str,
         password: &str,
     ) -> Result<bool, AwsError> {
         let answer = self
-            .cognito
+            .0
             .initiate_auth()
             .auth_flow(AuthFlowType::UserPasswordAuth)
             .client_id(client)
@@ -33,8 +44,8 @@ impl Aws {
     }
 
     /// Asks for a code to set a new password.
-    pub async fn forgot_password(&self, client: &str, user: &str) -> Result<(), AwsError> {
-        self.cognito
+    pub(crate) async fn forgot_password(&self, client: &str, user: &str) -> Result<(), AwsError> {
+        self.0
             .forgot_password()
             .client_id(client)
             .username(user)
@@ -45,14 +56,14 @@ impl Aws {
     }
 
     /// Sets a new password with the code.
-    pub async fn confirm_forgot_password(
+    pub(crate) async fn confirm_forgot_password(
         &self,
         client: &str,
         user: &str,
         code: &str,
         password: &str,
     ) -> Result<(), AwsError> {
-        self.cognito
+        self.0
             .confirm_forgot_password()
             .client_id(client)
             .username(user)

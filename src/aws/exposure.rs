@@ -1,57 +1,47 @@
 //! Other ways to a function than its trigger, and places where its events end up: URLs, aliases, versions, event sources,
 //! destinations, subscriptions of its log. Reads only; `verify` decides what of it is wrong.
 
+use std::error::Error;
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use jane_migrate_config::Arn;
 use serde_json::{Value, json};
 
+use super::client::Reader;
 use super::error::During;
 use super::lambda::configured;
 use super::logs::text;
-use super::{Aws, AwsError, Found};
+use jane_migrate_core::aws_error::{AwsError, Found};
 use jane_migrate_core::exposure::{
     Alias, EventCopy, EventSource, FunctionUrl, Subscription, Version,
 };
 
-impl Aws {
+impl Reader {
     /// The URLs of the function and of its aliases.
-    pub async fn function_urls(&self, name: &str) -> Result<Vec<FunctionUrl>, AwsError> {
-        let answer = self
-            .lambda
-            .list_function_url_configs()
-            .function_name(name)
-            .into_paginator()
-            .items()
-            .send()
-            .collect::<Result<Vec<_>, _>>()
-            .await
-            .during("lambda:ListFunctionUrlConfigs")
-            .found()?;
-        Ok(answer
-            .unwrap_or_default()
-            .into_iter()
-            .map(|url| FunctionUrl {
-                qualifier: qualifier(&url.function_arn),
-                auth: url.auth_type.as_str().to_owned(),
-                url: url.function_url,
-            })
-            .collect())
+    pub(crate) async fn function_urls(&self, name: &str) -> Result<Vec<FunctionUrl>, AwsError> {
+        let call = self.lambda.list_function_url_configs().function_name(name);
+        let pages = call.into_paginator().items().send();
+        Ok(
+            found_items("lambda:ListFunctionUrlConfigs", pages.collect())
+                .await?
+                .into_iter()
+                .map(|url| FunctionUrl {
+                    qualifier: qualifier(&url.function_arn),
+                    auth: url.auth_type.as_str().to_owned(),
+                    url: url.function_url,
+                })
+                .collect(),
+        )
     }
 
     /// The function's aliases.
-    pub async fn aliases(&self, name: &str) -> Result<Vec<Alias>, AwsError> {
-        let answer = self
-            .lambda
-            .list_aliases()
-            .function_name(name)
-            .into_paginator()
-            .items()
-            .send()
-            .collect::<Result<Vec<_>, _>>()
-            .await
-            .during("lambda:ListAliases")
-            .found()?;
-        Ok(answer
-            .unwrap_or_default()
+    pub(crate) async fn aliases(&self, name: &str) -> Result<Vec<Alias>, AwsError> {
+        let call = self.lambda.list_aliases().function_name(name);
+        let pages = call.into_paginator().items().send();
+        Ok(found_items("lambda:ListAliases", pages.collect())
+            .await?
             .into_iter()
             .map(|alias| {
                 let shares = alias
@@ -73,94 +63,76 @@ impl Aws {
     }
 
     /// The function's versions, itself among them.
-    pub async fn versions(&self, name: &str) -> Result<Vec<Version>, AwsError> {
-        let answer = self
-            .lambda
-            .list_versions_by_function()
-            .function_name(name)
-            .into_paginator()
-            .items()
-            .send()
-            .collect::<Result<Vec<_>, _>>()
-            .await
-            .during("lambda:ListVersionsByFunction")
-            .found()?;
-        Ok(answer
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(|version| {
-                Some(Version {
-                    runs: configured(name, &version),
-                    number: version.version?,
+    pub(crate) async fn versions(&self, name: &str) -> Result<Vec<Version>, AwsError> {
+        let call = self.lambda.list_versions_by_function().function_name(name);
+        let pages = call.into_paginator().items().send();
+        Ok(
+            found_items("lambda:ListVersionsByFunction", pages.collect())
+                .await?
+                .into_iter()
+                .filter_map(|version| {
+                    Some(Version {
+                        runs: configured(name, &version),
+                        number: version.version?,
+                    })
                 })
-            })
-            .collect())
+                .collect(),
+        )
     }
 
     /// What invokes the function, or the alias of a `name:alias`, besides Cognito.
-    pub async fn event_sources(&self, name: &str) -> Result<Vec<EventSource>, AwsError> {
-        let answer = self
-            .lambda
-            .list_event_source_mappings()
-            .function_name(name)
-            .into_paginator()
-            .items()
-            .send()
-            .collect::<Result<Vec<_>, _>>()
-            .await
-            .during("lambda:ListEventSourceMappings")
-            .found()?;
-        Ok(answer
-            .unwrap_or_default()
-            .into_iter()
-            .map(|mapping| EventSource {
-                uuid: mapping.uuid.unwrap_or_default(),
-                source: mapping
-                    .event_source_arn
-                    .unwrap_or_else(|| "an event source".to_owned()),
-            })
-            .collect())
+    pub(crate) async fn event_sources(&self, name: &str) -> Result<Vec<EventSource>, AwsError> {
+        let call = self.lambda.list_event_source_mappings().function_name(name);
+        let pages = call.into_paginator().items().send();
+        Ok(
+            found_items("lambda:ListEventSourceMappings", pages.collect())
+                .await?
+                .into_iter()
+                .map(|mapping| EventSource {
+                    uuid: mapping.uuid.unwrap_or_default(),
+                    source: mapping
+                        .event_source_arn
+                        .unwrap_or_else(|| "an event source".to_owned()),
+                })
+                .collect(),
+        )
     }
 
     /// Where copies of events go that were handed to the function without waiting for its answer.
-    pub async fn event_copies(&self, name: &str) -> Result<Vec<EventCopy>, AwsError> {
-        let answer = self
+    pub(crate) async fn event_copies(&self, name: &str) -> Result<Vec<EventCopy>, AwsError> {
+        let call = self
             .lambda
             .list_function_event_invoke_configs()
-            .function_name(name)
-            .into_paginator()
-            .items()
-            .send()
-            .collect::<Result<Vec<_>, _>>()
-            .await
-            .during("lambda:ListFunctionEventInvokeConfigs")
-            .found()?;
-        Ok(answer
-            .unwrap_or_default()
-            .into_iter()
-            .flat_map(|config| {
-                let destinations = config.destination_config();
-                let failure = destinations
-                    .and_then(|to| to.on_failure())
-                    .and_then(|to| to.destination());
-                let success = destinations
-                    .and_then(|to| to.on_success())
-                    .and_then(|to| to.destination());
-                let qualifier = config.function_arn().and_then(qualifier);
-                failure
-                    .into_iter()
-                    .chain(success)
-                    .map(|destination| EventCopy {
-                        qualifier: qualifier.clone(),
-                        destination: destination.to_owned(),
-                    })
-                    .collect::<Vec<_>>()
-            })
-            .collect())
+            .function_name(name);
+        let pages = call.into_paginator().items().send();
+        Ok(
+            found_items("lambda:ListFunctionEventInvokeConfigs", pages.collect())
+                .await?
+                .into_iter()
+                .flat_map(|config| {
+                    let destinations = config.destination_config();
+                    let failure = destinations
+                        .and_then(|to| to.on_failure())
+                        .and_then(|to| to.destination());
+                    let success = destinations
+                        .and_then(|to| to.on_success())
+                        .and_then(|to| to.destination());
+                    let qualifier = config.function_arn().and_then(qualifier);
+                    failure
+                        .into_iter()
+                        .chain(success)
+                        .map(|destination| EventCopy {
+                            qualifier: qualifier.clone(),
+                            destination: destination.to_owned(),
+                        })
+                        .collect::<Vec<_>>()
+                })
+                .collect(),
+        )
     }
 
     /// The code signing configuration the function has, if it has one.
-    pub async fn code_signing(&self, name: &str) -> Result<Option<String>, AwsError> {
+    pub(crate) async fn code_signing(&self, name: &str) -> Result<Option<String>, AwsError> {
         let answer = self
             .lambda
             .get_function_code_signing_config()
@@ -175,7 +147,7 @@ impl Aws {
     }
 
     /// When the function gets a newer runtime: `Auto`, `FunctionUpdate` or, never, `Manual`.
-    pub async fn runtime_updates(&self, name: &str) -> Result<Option<String>, AwsError> {
+    pub(crate) async fn runtime_updates(&self, name: &str) -> Result<Option<String>, AwsError> {
         let answer = self
             .lambda
             .get_runtime_management_config()
@@ -190,7 +162,10 @@ impl Aws {
     }
 
     /// Who is sent the lines of a log group.
-    pub async fn log_subscriptions(&self, group: &str) -> Result<Vec<Subscription>, AwsError> {
+    pub(crate) async fn log_subscriptions(
+        &self,
+        group: &str,
+    ) -> Result<Vec<Subscription>, AwsError> {
         let filters = self
             .all_listed(
                 "logs:DescribeSubscriptionFilters",
@@ -209,7 +184,7 @@ impl Aws {
     }
 
     /// Who is sent the lines of every log group of the account.
-    pub async fn account_log_subscriptions(&self) -> Result<Vec<Subscription>, AwsError> {
+    pub(crate) async fn account_log_subscriptions(&self) -> Result<Vec<Subscription>, AwsError> {
         let policies = self
             .all_listed(
                 "logs:DescribeAccountPolicies",
@@ -233,6 +208,18 @@ impl Aws {
             })
             .collect())
     }
+}
+
+/// The items of all pages; none where what they belong to does not exist.
+async fn found_items<T, E>(
+    action: &'static str,
+    pages: impl Future<Output = Result<Vec<T>, SdkError<E, HttpResponse>>>,
+) -> Result<Vec<T>, AwsError>
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    let items = pages.await.during(action).found()?;
+    Ok(items.unwrap_or_default())
 }
 
 /// The log groups of `LogGroupName NOT IN ["a", "b"]`, the one criterion there is for these policies.

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_iam::types::Tag;
 use futures_util::future::try_join_all;
 use serde_json::Value;
 
+use super::client::Reader;
 use super::error::During;
-use super::{Aws, AwsError, Found, Kind};
-use jane_migrate_core::resources::{Role, Tags};
+use jane_migrate_core::aws_error::{AwsError, Found};
+use jane_migrate_core::resources::Role;
 
-impl Aws {
+impl Reader {
     /// The role with its policies. `None` where it does not exist.
     pub async fn role(&self, name: &str) -> Result<Option<Role>, AwsError> {
         let (role, policies, attached) = tokio::join!(
@@ -29,7 +29,7 @@ impl Aws {
     }
 
     /// The role, its policies not yet read. `None` where it does not exist.
-    pub async fn role_settings(&self, name: &str) -> Result<Option<Role>, AwsError> {
+    pub(crate) async fn role_settings(&self, name: &str) -> Result<Option<Role>, AwsError> {
         let role = self
             .iam
             .get_role()
@@ -85,7 +85,7 @@ impl Aws {
     }
 
     /// The ARNs of the managed policies attached to a role; none where there is no such role.
-    pub async fn attached_policies(&self, role: &str) -> Result<Vec<String>, AwsError> {
+    pub(crate) async fn attached_policies(&self, role: &str) -> Result<Vec<String>, AwsError> {
         let attached = self
             .iam
             .list_attached_role_policies()
@@ -103,7 +103,7 @@ impl Aws {
     }
 
     /// What a managed policy says.
-    pub async fn managed_policy(&self, arn: &str) -> Result<Value, AwsError> {
+    pub(crate) async fn managed_policy(&self, arn: &str) -> Result<Value, AwsError> {
         let version = self
             .iam
             .get_policy()
@@ -128,109 +128,6 @@ impl Aws {
                 .and_then(|version| version.document()),
         ))
     }
-
-    /// Makes the role, without its policies.
-    pub async fn create_role(&self, role: &Role, description: &str) -> Result<(), AwsError> {
-        const ACTION: &str = "iam:CreateRole";
-        self.iam
-            .create_role()
-            .role_name(&role.name)
-            .description(description)
-            .assume_role_policy_document(role.trust.to_string())
-            .set_tags(Some(tags(ACTION, &role.tags)?))
-            .send()
-            .await
-            .during(ACTION)?;
-        Ok(())
-    }
-
-    /// Sets who may assume the role.
-    pub async fn set_trust(&self, role: &str, trust: &Value) -> Result<(), AwsError> {
-        self.iam
-            .update_assume_role_policy()
-            .role_name(role)
-            .policy_document(trust.to_string())
-            .send()
-            .await
-            .during("iam:UpdateAssumeRolePolicy")?;
-        Ok(())
-    }
-
-    /// Sets an inline policy.
-    pub async fn put_role_policy(
-        &self,
-        role: &str,
-        name: &str,
-        policy: &Value,
-    ) -> Result<(), AwsError> {
-        self.iam
-            .put_role_policy()
-            .role_name(role)
-            .policy_name(name)
-            .policy_document(policy.to_string())
-            .send()
-            .await
-            .during("iam:PutRolePolicy")?;
-        Ok(())
-    }
-
-    /// Adds tags to the role.
-    pub async fn tag_role(&self, role: &str, add: &Tags) -> Result<(), AwsError> {
-        const ACTION: &str = "iam:TagRole";
-        self.iam
-            .tag_role()
-            .role_name(role)
-            .set_tags(Some(tags(ACTION, add)?))
-            .send()
-            .await
-            .during(ACTION)?;
-        Ok(())
-    }
-
-    /// Deletes an inline policy; one that is gone already is no error.
-    pub async fn delete_role_policy(&self, role: &str, name: &str) -> Result<(), AwsError> {
-        self.iam
-            .delete_role_policy()
-            .role_name(role)
-            .policy_name(name)
-            .send()
-            .await
-            .during("iam:DeleteRolePolicy")
-            .found()?;
-        Ok(())
-    }
-
-    /// Detaches a managed policy; one that is gone already is no error.
-    pub async fn detach_role_policy(&self, role: &str, arn: &str) -> Result<(), AwsError> {
-        self.iam
-            .detach_role_policy()
-            .role_name(role)
-            .policy_arn(arn)
-            .send()
-            .await
-            .during("iam:DetachRolePolicy")
-            .found()?;
-        Ok(())
-    }
-
-    /// Deletes the role; one that is gone already is no error.
-    pub async fn delete_role(&self, role: &str) -> Result<(), AwsError> {
-        self.iam
-            .delete_role()
-            .role_name(role)
-            .send()
-            .await
-            .during("iam:DeleteRole")
-            .found()?;
-        Ok(())
-    }
-}
-
-fn tags(action: &'static str, tags: &Tags) -> Result<Vec<Tag>, AwsError> {
-    tags.iter()
-        .map(|(key, value)| Tag::builder().key(key).value(value).build())
-        .collect::<Result<_, _>>()
-        .map_err(|error| AwsError::ours(action, Kind::Refused, "request not made", error))
 }
 
 /// IAM answers with percent-encoded JSON. What cannot be read becomes `null`, which no desired policy equals.

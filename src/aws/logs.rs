@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use aws_config::SdkConfig;
+use jane_migrate_core::aws_error::{AwsError, Found, Kind};
 use serde_json::{Value, json};
 
-use super::service::Service;
-use super::{Aws, AwsError, Found, Kind};
+use super::client::Reader;
+use super::service::{self, Service};
 use jane_migrate_core::resources::{LogGroup, Tags};
 
 const LOGS: Service = Service {
@@ -18,9 +20,9 @@ const LOGS: Service = Service {
 };
 
 /// One row of a query's answer: values by column, as text. A column without a value is not there.
-pub type Row = BTreeMap<String, String>;
+pub(crate) type Row = BTreeMap<String, String>;
 
-impl Aws {
+impl Reader {
     /// The log group with exactly this name, its tags not yet read.
     pub async fn log_group_settings(&self, name: &str) -> Result<Option<LogGroup>, AwsError> {
         Ok(self
@@ -30,7 +32,7 @@ impl Aws {
     }
 
     /// The log group with exactly this name and its tags, where its account is not known.
-    pub async fn tagged_log_group(&self, name: &str) -> Result<Option<LogGroup>, AwsError> {
+    pub(crate) async fn tagged_log_group(&self, name: &str) -> Result<Option<LogGroup>, AwsError> {
         match self.described_log_group(name).await? {
             Some((group, arn)) => self
                 .with_tags(group, arn.trim_end_matches(":*"))
@@ -47,8 +49,7 @@ impl Aws {
     ) -> Result<Option<(LogGroup, String)>, AwsError> {
         // The prefix matches longer names too; ours sorts first among them.
         let query = json!({ "logGroupNamePrefix": name });
-        let answer = self
-            .ask_logs("logs:DescribeLogGroups", query)
+        let answer = ask(&self.config, "logs:DescribeLogGroups", query)
             .await
             .found()?
             .unwrap_or_default();
@@ -67,12 +68,15 @@ impl Aws {
     }
 
     /// The same log group with its tags. `arn` is its ARN without `:*`, as the tagging calls want it.
-    pub async fn with_tags(&self, group: LogGroup, arn: &str) -> Result<LogGroup, AwsError> {
-        let answer = self
-            .ask_logs("logs:ListTagsForResource", json!({ "resourceArn": arn }))
-            .await
-            .found()?
-            .unwrap_or_default();
+    pub(crate) async fn with_tags(&self, group: LogGroup, arn: &str) -> Result<LogGroup, AwsError> {
+        let answer = ask(
+            &self.config,
+            "logs:ListTagsForResource",
+            json!({ "resourceArn": arn }),
+        )
+        .await
+        .found()?
+        .unwrap_or_default();
         let tags = answer["tags"].as_object().into_iter().flatten();
         Ok(LogGroup {
             tags: tags
@@ -82,38 +86,9 @@ impl Aws {
         })
     }
 
-    /// Makes the log group, with its tags.
-    pub async fn create_log_group(&self, group: &LogGroup) -> Result<(), AwsError> {
-        let new = json!({ "logGroupName": group.name, "tags": group.tags });
-        self.ask_logs("logs:CreateLogGroup", new).await?;
-        Ok(())
-    }
-
-    /// Adds tags to the log group.
-    pub async fn tag_log_group(&self, arn: &str, tags: &Tags) -> Result<(), AwsError> {
-        let added = json!({ "resourceArn": arn, "tags": tags });
-        self.ask_logs("logs:TagResource", added).await?;
-        Ok(())
-    }
-
-    /// Sets how many days events are kept.
-    pub async fn keep_logs(&self, name: &str, days: u32) -> Result<(), AwsError> {
-        let policy = json!({ "logGroupName": name, "retentionInDays": days });
-        self.ask_logs("logs:PutRetentionPolicy", policy).await?;
-        Ok(())
-    }
-
-    /// Deletes the log group; one that is gone already is no error.
-    pub async fn delete_log_group(&self, name: &str) -> Result<(), AwsError> {
-        self.ask_logs("logs:DeleteLogGroup", json!({ "logGroupName": name }))
-            .await
-            .found()?;
-        Ok(())
-    }
-
     /// Hands over every event from `since_ms` to `until_ms` (milliseconds since 1970, both included), oldest first within a page.
     /// A log group that is not there has none.
-    pub async fn each_log_event(
+    pub(crate) async fn each_log_event(
         &self,
         group: &str,
         since_ms: i64,
@@ -130,7 +105,7 @@ impl Aws {
 
     /// When the first event since `since_ms` was written (milliseconds since 1970) whose text `matches`. The filter `pattern`
     /// spares AWS the sending of others; it is only a hint, because not every server understands it.
-    pub async fn find_log_event(
+    pub(crate) async fn find_log_event(
         &self,
         group: &str,
         pattern: &str,
@@ -153,7 +128,7 @@ impl Aws {
 
     /// Asks Logs Insights and waits for the answer. The times are milliseconds since 1970, of which only whole seconds count. A
     /// log group that is not there has no rows.
-    pub async fn query_logs(
+    pub(crate) async fn query_logs(
         &self,
         group: &str,
         query: &str,
@@ -168,14 +143,14 @@ impl Aws {
             "endTime": until_ms.div_euclid(1000),
             "limit": 10_000,
         });
-        let Some(started) = self.ask_logs("logs:StartQuery", asked).await.found()? else {
+        let Some(started) = ask(&self.config, "logs:StartQuery", asked).await.found()? else {
             return Ok(Vec::new());
         };
         let mut query = json!({ "queryId": started["queryId"] });
         let mut pause = Duration::from_millis(100);
         let mut rows = Vec::new();
         loop {
-            let answer = self.ask_logs(ACTION, query.clone()).await?;
+            let answer = ask(&self.config, ACTION, query.clone()).await?;
             match answer["status"].as_str() {
                 Some("Complete") => {
                     rows.extend(listed(&answer, "results").map(row));
@@ -239,7 +214,7 @@ impl Aws {
         mut each: impl FnMut(&Value) -> ControlFlow<()>,
     ) -> Result<(), AwsError> {
         loop {
-            let Some(page) = self.ask_logs(action, query.clone()).await.found()? else {
+            let Some(page) = ask(&self.config, action, query.clone()).await.found()? else {
                 return Ok(());
             };
             if listed(&page, member).try_for_each(&mut each).is_break()
@@ -249,11 +224,16 @@ impl Aws {
             }
         }
     }
+}
 
-    async fn ask_logs(&self, action: &'static str, body: Value) -> Result<Value, AwsError> {
-        let region = self.config.region().map_or("", |region| region.as_ref());
-        self.ask(&LOGS, action, region, body).await
-    }
+/// Makes a call of CloudWatch Logs in the Region of the clients.
+pub(super) async fn ask(
+    config: &SdkConfig,
+    action: &'static str,
+    body: Value,
+) -> Result<Value, AwsError> {
+    let region = config.region().map_or("", |region| region.as_ref());
+    service::ask(config, &LOGS, action, region, body).await
 }
 
 /// Makes the query that of the next page, where there is one.

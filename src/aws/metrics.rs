@@ -4,8 +4,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use super::service::Service;
-use super::{Aws, AwsError};
+use super::client::Reader;
+use super::service::{Service, ask};
+use jane_migrate_core::aws_error::AwsError;
 use jane_migrate_core::exposure::Metrics;
 
 const CLOUDWATCH: Service = Service {
@@ -15,9 +16,13 @@ const CLOUDWATCH: Service = Service {
     target: "GraniteServiceVersion20100801",
 };
 
-impl Aws {
+impl Reader {
     /// The last 24 hours of a function.
-    pub async fn day_of_metrics(&self, function: &str, region: &str) -> Result<Metrics, AwsError> {
+    pub(crate) async fn day_of_metrics(
+        &self,
+        function: &str,
+        region: &str,
+    ) -> Result<Metrics, AwsError> {
         const HOUR: u64 = 3600;
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -45,9 +50,14 @@ impl Aws {
                 query("p99", "Duration", "p99"),
             ],
         });
-        let answer = self
-            .ask(&CLOUDWATCH, "cloudwatch:GetMetricData", region, body)
-            .await?;
+        let answer = ask(
+            &self.config,
+            &CLOUDWATCH,
+            "cloudwatch:GetMetricData",
+            region,
+            body,
+        )
+        .await?;
         let values = |id: &str| {
             let results = answer["MetricDataResults"].as_array();
             let values = results

@@ -20,7 +20,7 @@ const UNTRUSTED: &str = "invalid peer certificate";
 pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
 /// How often a call is made at most: `AWS_MAX_ATTEMPTS`, as every AWS tool reads it, or enough to sit out a quarter of a minute of throttling.
-pub(super) fn attempts() -> u32 {
+pub(crate) fn attempts() -> u32 {
     std::env::var("AWS_MAX_ATTEMPTS")
         .ok()
         .and_then(|attempts| attempts.parse().ok())

@@ -5,8 +5,9 @@ use jane_migrate_handler::Secrets;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use super::service::Service;
-use super::{Aws, AwsError, Found, Kind};
+use super::client::Reader;
+use super::service::{Service, ask};
+use jane_migrate_core::aws_error::{AwsError, Found, Kind};
 use jane_migrate_core::exposure::SecretPlace;
 
 const SECRETS_MANAGER: Service = Service {
@@ -25,24 +26,24 @@ const SSM: Service = Service {
 
 const GET_PARAMETER: &str = "ssm:GetParameter";
 
-impl Aws {
+impl Reader {
     /// Where the secret is kept. `None` where there is no such secret, or where it is in no service.
-    pub async fn secret_place(
+    pub(crate) async fn secret_place(
         &self,
         secret: &Secret,
         region: &str,
     ) -> Result<Option<SecretPlace>, AwsError> {
         match secret {
             Secret::SecretsManager { arn, .. } => {
-                let described = self
-                    .ask(
-                        &SECRETS_MANAGER,
-                        "secretsmanager:DescribeSecret",
-                        &arn.region,
-                        json!({ "SecretId": arn }),
-                    )
-                    .await
-                    .found()?;
+                let described = ask(
+                    &self.config,
+                    &SECRETS_MANAGER,
+                    "secretsmanager:DescribeSecret",
+                    &arn.region,
+                    json!({ "SecretId": arn }),
+                )
+                .await
+                .found()?;
                 Ok(described.map(|secret| SecretPlace {
                     deleted: !secret["DeletedDate"].is_null(),
                     encrypted: true,
@@ -60,7 +61,9 @@ impl Aws {
             }
             Secret::Ssm { name, .. } => {
                 let query = json!({ "Name": name, "WithDecryption": false });
-                let parameter = self.ask(&SSM, GET_PARAMETER, region, query).await.found()?;
+                let parameter = ask(&self.config, &SSM, GET_PARAMETER, region, query)
+                    .await
+                    .found()?;
                 Ok(parameter.map(|answer| SecretPlace {
                     deleted: false,
                     encrypted: answer["Parameter"]["Type"] == "SecureString",
@@ -73,18 +76,18 @@ impl Aws {
     }
 
     /// The resource policy of a secret of Secrets Manager; `Null` where it has none.
-    pub async fn secret_policy(&self, arn: &Arn) -> Result<Value, AwsError> {
+    pub(crate) async fn secret_policy(&self, arn: &Arn) -> Result<Value, AwsError> {
         let query = json!({ "SecretId": arn });
-        let answer = self
-            .ask(
-                &SECRETS_MANAGER,
-                "secretsmanager:GetResourcePolicy",
-                &arn.region,
-                query,
-            )
-            .await
-            .found()?
-            .unwrap_or_default();
+        let answer = ask(
+            &self.config,
+            &SECRETS_MANAGER,
+            "secretsmanager:GetResourcePolicy",
+            &arn.region,
+            query,
+        )
+        .await
+        .found()?
+        .unwrap_or_default();
         Ok(answer["ResourcePolicy"]
             .as_str()
             .and_then(|policy| serde_json::from_str(policy).ok())
@@ -92,7 +95,7 @@ impl Aws {
     }
 
     /// The value of the secret, as the handler takes it out of the answer. `None` where it is in no service.
-    pub async fn secret_value(
+    pub(crate) async fn secret_value(
         &self,
         secret: &Secret,
         region: &str,
@@ -110,7 +113,7 @@ impl Aws {
             }
             Secret::Env(_) => return Ok(None),
         };
-        let answer = self.ask(service, action, region, query).await?;
+        let answer = ask(&self.config, service, action, region, query).await?;
         let value = Secrets::decode(secret, &answer).map_err(|_| {
             let message = format!("there is no {secret}");
             AwsError::ours(action, Kind::Refused, "no such value", message)

@@ -28,10 +28,11 @@ use aws_smithy_types::error::ErrorMetadata;
 use aws_types::SigningName;
 use aws_types::region::SigningRegion;
 use aws_types::service_config::ServiceConfigKey;
+use jane_migrate_core::aws_error::{AwsError, Kind};
 use serde_json::Value;
 
 use super::error::During;
-use super::{Aws, AwsError, Kind, retry};
+use super::retry;
 
 /// A service that takes JSON by POST and answers with JSON, and its names.
 #[derive(Debug)]
@@ -46,25 +47,23 @@ pub(super) struct Service {
     pub target: &'static str,
 }
 
-impl Aws {
-    /// Makes the call that the IAM `action` is named after. An answer without a body is `Null`.
-    pub(super) async fn ask(
-        &self,
-        service: &'static Service,
-        action: &'static str,
-        region: &str,
-        body: Value,
-    ) -> Result<Value, AwsError> {
-        let endpoint = endpoint(&self.config, service, region)
-            .await
-            .map_err(|error| AwsError::ours(action, Kind::Refused, "request not made", error))?;
-        let name = action.rsplit(':').next().unwrap_or(action);
-        operation(&self.config, service, name, region, &endpoint)
-            .invoke(body)
-            .await
-            .during(action)
-            .map(|Answer(answer)| answer)
-    }
+/// Makes the call that the IAM `action` is named after. An answer without a body is `Null`.
+pub(super) async fn ask(
+    config: &SdkConfig,
+    service: &'static Service,
+    action: &'static str,
+    region: &str,
+    body: Value,
+) -> Result<Value, AwsError> {
+    let endpoint = endpoint(config, service, region)
+        .await
+        .map_err(|error| AwsError::ours(action, Kind::Refused, "request not made", error))?;
+    let name = action.rsplit(':').next().unwrap_or(action);
+    operation(config, service, name, region, &endpoint)
+        .invoke(body)
+        .await
+        .during(action)
+        .map(|Answer(answer)| answer)
 }
 
 /// What was answered. Its `Debug` shows nothing: it may be a secret's value.

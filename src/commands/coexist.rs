@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::ValueEnum;
 use serde_json::json;
 
-use crate::aws::Aws;
+use crate::aws::Reader;
 use crate::cli::{Coexist, Global};
 use crate::coexist::snippet;
 use crate::settings::{self, Target};
@@ -46,7 +46,10 @@ async fn arn(target: Target, account: Option<&str>) -> anyhow::Result<PoolArn> {
     if let Some(account) = account {
         return Ok(PoolArn::new(pool, connection.region, account.to_owned()));
     }
-    let described = Aws::connect(&connection).await.describe_pool(&pool).await;
+    let described = Reader::connect(&connection)
+        .await
+        .describe_pool(&pool)
+        .await;
     let described = described.with_context(|| {
         format!("failed to read the account of user pool `{pool}` (--account spares the question)")
     })?;

@@ -12,7 +12,7 @@ use super::session::{self, Codes, Operator, Planned, Session};
 use super::{ending, verify};
 use crate::apply::{Before, Code, Inputs, Probe, Report, RunResult};
 use crate::artifact;
-use crate::aws::AwsError;
+use crate::aws::{AwsError, Invoker};
 use crate::cli::{Deploy, Global};
 use crate::probe::{self, Source};
 use crate::settings::{self, Loaded};
@@ -127,7 +127,10 @@ impl Deploying<'_> {
             let path = &self.loaded.path;
             let answers = async {
                 match probe_event(&session).filter(|_| !self.args.no_probe) {
-                    Some(event) => probe::ask(&session.aws, &session.names.function, &event).await,
+                    Some(event) => {
+                        let invoker = Invoker::new(&session.aws);
+                        probe::ask(&invoker, &session.names.function, &event).await
+                    }
                     None => Ok(()),
                 }
             };

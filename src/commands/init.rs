@@ -14,7 +14,7 @@ use serde_json::json;
 
 use self::questions::Questions;
 use super::session::today;
-use crate::aws::{Aws, Connection};
+use crate::aws::{Connection, Reader};
 use crate::cli::{Global, Init, Pools};
 use crate::draft::{Client, Directory, Draft, Kept, propose};
 use crate::failure::Failure;
@@ -42,7 +42,7 @@ pub(super) async fn run(global: &Global, args: &Init, ui: &Ui) -> anyhow::Result
     check_folder(&output)?;
     let mut questions = Questions::new(ui, args.yes);
     let target = target(global, questions.pool(args.pool.as_ref())?)?;
-    let aws = Aws::connect(&target.connection).await;
+    let aws = Reader::connect(&target.connection).await;
     let task = ui.task(format!("reading user pool {}", target.pool));
     let (names, observed) = observe_pool(&aws, &target.pool, &target.connection.region).await?;
     task.clear();
@@ -165,7 +165,10 @@ async fn old_schema(
         region: pool.region().unwrap_or(&connection.region).to_owned(),
         ..connection.clone()
     };
-    let old = Aws::connect(&connection).await.describe_pool(&pool).await;
+    let old = Reader::connect(&connection)
+        .await
+        .describe_pool(&pool)
+        .await;
     let old = old.map_err(|error| format!("the old pool could not be read ({error})"))?;
     Ok(old
         .schema_attributes()

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use jane_migrate_config::Config;
 use serde_json::Value;
 
-use crate::aws::Aws;
+use crate::aws::Reader;
 use crate::cli::{Global, Policy};
 use crate::policy::{Duty, Statement, Subject, document, statements};
 use crate::settings::{self, Target};
@@ -84,7 +84,7 @@ async fn subject<'a>(
             config,
         });
     }
-    let aws = Aws::connect(&target.connection).await;
+    let aws = Reader::connect(&target.connection).await;
     let task = ui.task(format!("reading user pool {}", target.pool));
     let pool = aws.describe_pool(&target.pool).await.with_context(|| {
         format!(

@@ -14,7 +14,7 @@ use super::many::each;
 use super::signals::Signals;
 use crate::apply::{Code, Event, Inputs, Interrupt, Report, RunResult, apply};
 use crate::artifact::{self, Artifact, Progress};
-use crate::aws::{Aws, Connections};
+use crate::aws::{Connections, Reader};
 use crate::cli::Allow;
 use crate::observe::{observe, observe_without_pool};
 use crate::settings::{self, Target};
@@ -31,7 +31,7 @@ use jane_migrate_core::suitability::{self, Subject};
 /// One pool, connected and observed.
 pub(super) struct Session {
     pub target: Target,
-    pub aws: Aws,
+    pub aws: Reader,
     pub names: Names,
     pub observed: Observed,
 }

@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use super::many::{Ending, Endings, each};
 use super::session::{since_epoch_ms, today};
-use crate::aws::{Aws, Connections};
+use crate::aws::{Connections, Reader};
 use crate::cli;
 use crate::cli::Global;
 use crate::settings::{self, Target};
@@ -127,7 +127,7 @@ fn write_page(args: &cli::Status, statuses: &[Status]) -> anyhow::Result<()> {
 /// One pool whose log is read, once or again.
 struct Watched {
     target: Target,
-    aws: Aws,
+    aws: Reader,
     log: Log,
     facts: Facts,
 }

@@ -8,7 +8,7 @@ use std::process::{ExitCode, Stdio};
 use anyhow::{Context, bail, ensure};
 use jane_migrate_sandbox::{Account, AccountKind, Demo, JaneCall, Sandbox};
 
-use crate::aws::{Aws, AwsError, Connection};
+use crate::aws::{AwsError, Connection, Customer, Reader};
 use crate::observe::observe;
 use crate::ui::Ui;
 use jane_migrate_core::document::differences;
@@ -25,6 +25,14 @@ pub(super) async fn run(
     environment: &[(&'static str, String)],
     ui: &Ui,
 ) -> anyhow::Result<ExitCode> {
+    let aws = Reader::connect(&Connection {
+        region: sandbox.region().to_owned(),
+        profile: None,
+        endpoint_url: Some(sandbox.endpoint()),
+        timeout: None,
+        keys: Some((sandbox.account_id(), sandbox.secret_key())),
+    })
+    .await;
     let tour = Tour {
         sandbox,
         demo,
@@ -32,14 +40,8 @@ pub(super) async fn run(
         environment,
         ui,
         pool: demo.pool_id.parse()?,
-        aws: Aws::connect(&Connection {
-            region: sandbox.region().to_owned(),
-            profile: None,
-            endpoint_url: Some(sandbox.endpoint()),
-            timeout: None,
-            keys: Some((sandbox.account_id(), sandbox.secret_key())),
-        })
-        .await,
+        customer: Customer::new(&aws),
+        aws,
     };
     tour.walk().await
 }
@@ -51,7 +53,8 @@ struct Tour<'a> {
     environment: &'a [(&'static str, String)],
     ui: &'a Ui,
     pool: PoolId,
-    aws: Aws,
+    aws: Reader,
+    customer: Customer,
 }
 
 impl Tour<'_> {
@@ -122,7 +125,7 @@ impl Tour<'_> {
         self.command(&["teardown", "--yes", "--force"], 0).await?;
         self.left_as_it_was(&before).await?;
         ensure!(
-            self.aws
+            self.customer
                 .sign_in(&self.demo.web_client, &password.email, secret(password))
                 .await?,
             "a migrated customer can no longer sign in"
@@ -191,7 +194,7 @@ impl Tour<'_> {
     }
 
     async fn sign_in(&self, account: &Account, password: &str) -> Result<bool, AwsError> {
-        self.aws
+        self.customer
             .sign_in(&self.demo.web_client, &account.email, password)
             .await
     }
@@ -243,14 +246,16 @@ impl Tour<'_> {
         let client = &self.demo.web_client;
         refusal(self.sign_in(account, NEW_PASSWORD).await)?;
         self.seen("the sign-in was refused");
-        self.aws.forgot_password(client, &account.email).await?;
+        self.customer
+            .forgot_password(client, &account.email)
+            .await?;
         let code = self
             .sandbox
             .gateway()
             .code(self.pool.as_str(), &account.email)
             .context("Cognito sent no code")?;
         self.seen("forgot password: the pool knows the customer now and sent a code");
-        self.aws
+        self.customer
             .confirm_forgot_password(client, &account.email, &code, NEW_PASSWORD)
             .await?;
         ensure!(self.sign_in(account, NEW_PASSWORD).await?, "no tokens");
@@ -263,7 +268,7 @@ impl Tour<'_> {
         let told = refusal(self.sign_in(account, password).await)?;
         // Where the client hides who exists, Cognito pretends to send a code.
         let _ = self
-            .aws
+            .customer
             .forgot_password(&self.demo.web_client, &account.email)
             .await;
         ensure!(

@@ -9,7 +9,7 @@ use secrecy::ExposeSecret;
 use serde::Serialize;
 
 use super::session::{self, Session, build};
-use crate::aws::lambda::Invocation;
+use crate::aws::{Invocation, Invoker};
 use crate::cli::{Global, Try};
 use crate::probe::Source;
 use crate::trial::Trial;
@@ -131,8 +131,7 @@ async fn try_function(
         );
     }
     let task = ui.task(format!("invoking function {name}"));
-    let answer = session
-        .aws
+    let answer = Invoker::new(&session.aws)
         .invoke(name, event)
         .await
         .with_context(|| format!("failed to invoke function `{name}`"))?;

@@ -8,7 +8,7 @@ use jane_migrate_config::Config;
 
 use super::many::{Ending, Endings, each};
 use super::session::{Session, nonce, today};
-use crate::aws::{Aws, Connections};
+use crate::aws::{Connections, Reader};
 use crate::cli::{Format, Global, Verify};
 use crate::settings::{self, Target};
 use crate::snapshot;
@@ -140,7 +140,7 @@ fn test_user(args: &Verify, ui: &Ui) -> anyhow::Result<Option<TestUser>> {
 
 /// Makes the chosen checks of one pool.
 pub(super) async fn check(
-    aws: &Aws,
+    aws: &Reader,
     subject: Subject<'_>,
     choice: &Choice,
     test_user: Option<&TestUser>,

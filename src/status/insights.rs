@@ -6,8 +6,7 @@ use jane_migrate_config::Date;
 
 use super::entry::{ABORTED, Class, Entry};
 use super::tally::{KEPT, Tally, Times};
-use crate::aws::logs::Row;
-use crate::aws::{Aws, AwsError, Kind};
+use crate::aws::{AwsError, Kind, Reader, Row};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -106,7 +105,7 @@ impl Question {
 /// Everything in the log group from `since_ms` to `until_ms`, whole seconds both. `None` where Insights is not there, not
 /// allowed, busy with as many queries as the account may have, or not what it is at AWS.
 pub(super) async fn tally(
-    aws: &Aws,
+    aws: &Reader,
     group: &str,
     since_ms: i64,
     until_ms: i64,

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::insights;
 use super::tally::Tally;
-use crate::aws::{Aws, AwsError};
+use crate::aws::{AwsError, Reader};
 
 /// After this long a line can be trusted to be where it is looked for.
 const SETTLING_MS: i64 = 60_000;
@@ -23,7 +23,7 @@ pub enum Source {
 /// The log of one function, as far as it has been counted.
 #[derive(Debug)]
 pub struct Log {
-    aws: Aws,
+    aws: Reader,
     group: String,
     /// Who counted most of it.
     pub source: Source,
@@ -35,7 +35,7 @@ pub struct Log {
 impl Log {
     /// Counts what has settled since a moment, where the service can do it.
     pub async fn open(
-        aws: &Aws,
+        aws: &Reader,
         group: &str,
         since_ms: i64,
         now_ms: i64,

@@ -8,7 +8,7 @@ use futures_util::stream::{self, StreamExt};
 use jane_migrate_config::{Config, Directory, Secret};
 use jane_migrate_handler::{Budget, Jane, Secrets};
 
-use crate::aws::{Aws, AwsError};
+use crate::aws::{AwsError, Reader};
 use jane_migrate_core::resources::Environment;
 
 /// What Jane says of one client.
@@ -49,7 +49,7 @@ const AT_ONCE: usize = 4;
 /// Asks about each client with the configured credentials. The secret is read where the configuration says it is; one that
 /// lives in an environment variable is the function's where this machine does not have it.
 pub async fn ask(
-    aws: &Aws,
+    aws: &Reader,
     config: &Config,
     region: &str,
     deployed: Option<&Environment>,

@@ -6,8 +6,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
-use crate::aws::lambda::Invocation;
-use crate::aws::{Aws, AwsError};
+use crate::aws::{AwsError, Invocation, Invoker, Reader};
 use crate::probe::{self, Source};
 use jane_migrate_core::ids::Names;
 
@@ -55,7 +54,7 @@ pub struct Answer {
 
 /// Tries the function as an app client's users would reach it. `nonce` makes the users new ones.
 pub async fn probe(
-    aws: &Aws,
+    aws: &Reader,
     names: &Names,
     qualifier: Option<&str>,
     client: &str,
@@ -66,6 +65,7 @@ pub async fn probe(
         Some(qualifier) => format!("{}:{qualifier}", names.function),
         None => names.function.clone(),
     };
+    let invoker = Invoker::new(aws);
     let event = |source: Source, round: u8| {
         let kind = match source {
             Source::SignIn => 's',
@@ -96,9 +96,9 @@ pub async fn probe(
             event(Source::ForgotPassword, round),
         ];
         let (sign_in, forgotten) = tokio::join!(
-            attempt(aws, &function, Source::SignIn, &events[0], unmigrated),
+            attempt(&invoker, &function, Source::SignIn, &events[0], unmigrated),
             attempt(
-                aws,
+                &invoker,
                 &function,
                 Source::ForgotPassword,
                 &events[1],
@@ -113,7 +113,7 @@ pub async fn probe(
         Some(user) => {
             let password = user.password.expose_secret();
             let event = probe::event_for(&names.pool, client, &user.name, Some(password));
-            Some(attempt(aws, &function, Source::SignIn, &event, migrated).await)
+            Some(attempt(&invoker, &function, Source::SignIn, &event, migrated).await)
         }
         None => None,
     };
@@ -140,13 +140,13 @@ pub async fn probe(
 }
 
 async fn attempt(
-    aws: &Aws,
+    invoker: &Invoker,
     function: &str,
     source: Source,
     event: &Value,
     judge: fn(&Value, &Invocation) -> anyhow::Result<()>,
 ) -> Attempt {
-    let answer = aws.invoke(function, event).await;
+    let answer = invoker.invoke(function, event).await;
     let answer = answer.map(|invocation| {
         let log = &invocation.log;
         let password = event["request"]["password"].as_str();

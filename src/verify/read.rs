@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::evidence::{Evidence, KeptSecret, Read, Snapshot, Unread, deployed_config, qualifier};
 use super::{Check, Choice, checks, jane};
-use crate::aws::{Aws, AwsError, Kind};
+use crate::aws::{AwsError, Kind, Reader};
 use jane_migrate_core::document::{ClientDocument, PoolDocument};
 use jane_migrate_core::exposure::EventSource;
 use jane_migrate_core::exposure::Metrics;
@@ -55,7 +55,7 @@ const SETTLING: Duration = Duration::from_secs(30);
 
 /// Reads what the chosen checks look at.
 pub async fn read<'a>(
-    aws: &Aws,
+    aws: &Reader,
     subject: Subject<'a>,
     choice: &Choice,
 ) -> anyhow::Result<Evidence<'a>> {
@@ -326,7 +326,7 @@ fn names(
 }
 
 /// The function, once it has come to rest. One that does not is as it was read last.
-async fn settled_function(aws: &Aws, name: &str) -> Called<Option<ObservedFunction>> {
+async fn settled_function(aws: &Reader, name: &str) -> Called<Option<ObservedFunction>> {
     let started = Instant::now();
     let mut pause = Duration::from_millis(200);
     loop {
@@ -341,7 +341,7 @@ async fn settled_function(aws: &Aws, name: &str) -> Called<Option<ObservedFuncti
 }
 
 async fn client_ids(
-    aws: &Aws,
+    aws: &Reader,
     pool: &PoolId,
     named: Option<&[String]>,
 ) -> Result<Vec<String>, AwsError> {
@@ -353,7 +353,7 @@ async fn client_ids(
 
 /// A client that is listed may be deleted a moment later; one that the configuration names must be there.
 async fn describe_clients(
-    aws: &Aws,
+    aws: &Reader,
     pool: &PoolId,
     ids: Called<Vec<String>>,
     named: Option<&[String]>,
@@ -371,7 +371,7 @@ async fn describe_clients(
 
 /// What a trigger on an alias runs is that version, with settings of its own. Whether there is no such alias is said, too.
 async fn at_qualifier(
-    aws: &Aws,
+    aws: &Reader,
     name: &str,
     found: Called<Option<ObservedFunction>>,
     qualifier: Option<String>,
@@ -394,7 +394,7 @@ async fn at_qualifier(
 }
 
 async fn policies(
-    aws: &Aws,
+    aws: &Reader,
     name: &str,
     own: Called<Policy>,
     qualifiers: &BTreeSet<String>,
@@ -412,7 +412,7 @@ async fn policies(
 }
 
 async fn event_sources(
-    aws: &Aws,
+    aws: &Reader,
     name: &str,
     own: Called<Vec<EventSource>>,
     qualifiers: &BTreeSet<String>,
@@ -432,7 +432,7 @@ async fn event_sources(
 }
 
 /// The role, and what the policy says that bounds it.
-async fn bounded_role(aws: &Aws, name: &str) -> (Called<Option<Role>>, Called<Option<Value>>) {
+async fn bounded_role(aws: &Reader, name: &str) -> (Called<Option<Role>>, Called<Option<Value>>) {
     let role = aws.role_settings(name).await;
     let bound = role.as_ref().ok().and_then(Option::as_ref);
     let boundary = match bound.and_then(|role| role.boundary.as_deref()) {
@@ -442,7 +442,7 @@ async fn bounded_role(aws: &Aws, name: &str) -> (Called<Option<Role>>, Called<Op
     (role, boundary)
 }
 
-async fn attached_policies(aws: &Aws, role: &str) -> Called<BTreeMap<String, Value>> {
+async fn attached_policies(aws: &Reader, role: &str) -> Called<BTreeMap<String, Value>> {
     stream::iter(aws.attached_policies(role).await?)
         .map(async |arn| {
             let policy = aws.managed_policy(&arn).await?;
@@ -466,7 +466,7 @@ fn kept(config: &Config) -> Vec<Secret> {
 }
 
 async fn secrets(
-    aws: &Aws,
+    aws: &Reader,
     region: &str,
     secrets: Vec<Secret>,
     choice: &Choice,
@@ -496,7 +496,7 @@ async fn secrets(
     Ok(kept)
 }
 
-async fn metrics(aws: &Aws, function: &str, region: &str, choice: &Choice) -> Read<Metrics> {
+async fn metrics(aws: &Reader, function: &str, region: &str, choice: &Choice) -> Read<Metrics> {
     match choice.wants("health") {
         true => Ok(aws.day_of_metrics(function, region).await?),
         false => Err(Unread::NotAsked),
@@ -506,7 +506,7 @@ async fn metrics(aws: &Aws, function: &str, region: &str, choice: &Choice) -> Re
 /// The field as JSON spells it; the handler's own lines have none of this name.
 const PASSWORD_FIELD: &str = "\"password\"";
 
-async fn leak(aws: &Aws, group: &str, choice: &Choice) -> Read<Option<i64>> {
+async fn leak(aws: &Reader, group: &str, choice: &Choice) -> Read<Option<i64>> {
     if !choice.wants("log-hygiene") {
         return Err(Unread::NotAsked);
     }
@@ -522,7 +522,7 @@ async fn leak(aws: &Aws, group: &str, choice: &Choice) -> Read<Option<i64>> {
 }
 
 async fn ask_jane(
-    aws: &Aws,
+    aws: &Reader,
     config: Option<&Config>,
     region: &str,
     function: &Called<Option<ObservedFunction>>,

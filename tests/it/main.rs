@@ -1,6 +1,7 @@
 //! The integration tests: the real program against real servers. One binary, because each links the SDKs anew.
 
 mod artifact;
+mod aws;
 mod browser;
 mod docs;
 mod errors;

@@ -111,19 +111,16 @@ async fn meddle(corner: &Corner, function: &str) {
     );
     let trust = json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow",
         "Principal": { "AWS": "*" }, "Action": "sts:AssumeRole" }] });
-    aws.set_trust(function, &trust).await.unwrap();
+    aws.set_trust(function, &trust).await;
     let everything = json!({ "Version": "2012-10-17",
         "Statement": [{ "Effect": "Allow", "Action": "*", "Resource": "*" }] });
-    aws.put_role_policy(function, "more", &everything)
-        .await
-        .unwrap();
+    aws.put_role_policy(function, "more", &everything).await;
     attach(corner, function).await;
-    aws.keep_logs(&format!("/aws/lambda/{function}"), 7)
-        .await
-        .unwrap();
+    let group = format!("/aws/lambda/{function}");
+    let shorter = json!({ "logGroupName": group, "retentionInDays": 7 });
+    corner.logs("PutRetentionPolicy", shorter).await;
     aws.remove_permission(function, "jane-migrate-user-pool")
-        .await
-        .unwrap();
+        .await;
     let another = format!(
         "arn:aws:cognito-idp:{REGION}:{}:userpool/{REGION}_Another1",
         corner.account
@@ -134,15 +131,14 @@ async fn meddle(corner: &Corner, function: &str) {
         &another,
         &corner.account,
     )
-    .await
-    .unwrap();
+    .await;
     // As if an older version had deployed: another source, and a tag that means nothing any more.
     let tags = [
         ("jane-migrate:source", "an older one"),
         ("jane-migrate:older", "yes"),
     ];
     let tags = tags.map(|(key, value)| (key.to_owned(), value.to_owned()));
-    aws.tag_function(&arn, &tags.into()).await.unwrap();
+    aws.tag_function(&arn, &tags.into()).await;
 }
 
 async fn attach(corner: &Corner, role: &str) {

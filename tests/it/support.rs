@@ -5,7 +5,6 @@ use std::process::Stdio;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use jane_migrate::aws::{Aws, Connection};
 use jane_migrate_sandbox::{
     Account, AccountKind, Emulator, Gateway, JaneDirectory, Options, Sandbox,
 };
@@ -14,6 +13,8 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
+
+use crate::aws::Aws;
 
 /// The Region of every test.
 pub const REGION: &str = "us-west-2";
@@ -278,18 +279,9 @@ impl Corner {
         self.cognito("DescribeUserPoolClient", body).await["UserPoolClient"].take()
     }
 
-    /// The SDK's clients for this corner.
+    /// This corner, beside the program.
     pub async fn aws(&self) -> Aws {
-        // Access keys live as long as the program; a test's do, too.
-        let account: &'static str = Box::leak(self.account.clone().into_boxed_str());
-        Aws::connect(&Connection {
-            region: self.region.into(),
-            profile: None,
-            endpoint_url: Some(self.endpoint.clone()),
-            timeout: None,
-            keys: Some((account, "secret")),
-        })
-        .await
+        Aws::connect(&self.endpoint, self.region, &self.account).await
     }
 
     /// The program with these arguments, in this corner, not yet started.

@@ -118,11 +118,11 @@ impl Scene {
         scene.run_undisturbed("deploy").await.ended(0);
         let function = &scene.names.function;
         let ours = "jane-migrate-user-pool";
-        scene.aws.remove_permission(function, ours).await.unwrap();
+        scene.aws.remove_permission(function, ours).await;
         let every = "arn:aws:cognito-idp:us-west-2:*:userpool/*";
         let account = &scene.corner.account;
         let added = scene.aws.add_permission(function, ours, every, account);
-        added.await.unwrap();
+        added.await;
         scene
     }
 

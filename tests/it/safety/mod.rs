@@ -20,7 +20,6 @@ use std::process::Stdio;
 
 use futures_util::future::join_all;
 use jane_migrate::artifact;
-use jane_migrate::aws::Aws;
 use jane_migrate_config::Architecture;
 use jane_migrate_core::document::differences;
 use jane_migrate_core::ids::{Names, STATEMENT_ID};
@@ -32,6 +31,7 @@ use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 use tokio::sync::OnceCell;
 
+use crate::aws::Aws;
 use crate::life::settings_of_every_kind;
 use crate::support::{Corner, Ran, cache, lasting};
 

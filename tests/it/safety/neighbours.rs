@@ -206,20 +206,15 @@ async fn things_of_our_names_that_are_not_ours_are_conflicts_until_replaced() {
     // Somebody's own, of every kind and without our tags.
     scene.run_undisturbed("deploy").await.ended(0);
     let arn = &scene.names.function_arn;
-    let ours = "jane-migrate:pool".to_owned();
-    scene.aws.untag_function(arn, &[ours]).await.unwrap();
+    let ours = "jane-migrate:pool";
+    scene.aws.untag_function(arn, ours).await;
     let foreign = scene.names.pool.to_string() + "-of-somebody-else";
-    let tags = [("jane-migrate:pool".to_owned(), foreign)].into();
     scene
         .aws
-        .tag_role(&scene.names.function, &tags)
-        .await
-        .unwrap();
-    scene
-        .aws
-        .tag_log_group(&scene.names.log_group_arn, &tags)
-        .await
-        .unwrap();
+        .tag_role(&scene.names.function, ours, &foreign)
+        .await;
+    let tagged = json!({ "resourceArn": scene.names.log_group_arn, "tags": { ours: foreign } });
+    scene.corner.logs("TagResource", tagged).await;
     let before = scene.documents().await;
 
     let ran = scene.run_undisturbed("deploy").await.ended(1);

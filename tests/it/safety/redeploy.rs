@@ -121,13 +121,13 @@ async fn a_function_that_sleeps_is_awaited_and_no_outage() {
 async fn what_deploy_changed_is_taken_back_though_somebody_deleted_the_function() {
     let scene = Scene::live().await;
     let function = &scene.names.function;
-    scene.aws.delete_function(function).await.unwrap();
+    scene.aws.delete_function(function).await;
     let ran = scene.run_undisturbed("teardown").await.ended(0);
     assert!(!ran.stdout.contains("no-record"), "{ran:#?}");
     scene.assert_gone("by the role's record").await;
 
     scene.run_undisturbed("deploy").await.ended(0);
-    scene.aws.delete_function(function).await.unwrap();
+    scene.aws.delete_function(function).await;
     scene.run_undisturbed("deploy").await.ended(0);
     scene.run_undisturbed("teardown").await.ended(0);
     scene.assert_gone("healed, then torn down").await;
@@ -137,16 +137,12 @@ async fn what_deploy_changed_is_taken_back_though_somebody_deleted_the_function(
 async fn where_nothing_remembers_teardown_says_so() {
     let scene = Scene::live().await;
     let (function, pool) = (&scene.names.function, &scene.pool);
-    scene.aws.delete_function(function).await.unwrap();
+    scene.aws.delete_function(function).await;
     let role = scene.aws.role(function).await.unwrap().expect("a role");
     for policy in role.policies.keys() {
-        scene
-            .aws
-            .delete_role_policy(function, policy)
-            .await
-            .unwrap();
+        scene.aws.delete_role_policy(function, policy).await;
     }
-    scene.aws.delete_role(function).await.unwrap();
+    scene.aws.delete_role(function).await;
     let ran = scene.run_undisturbed("teardown").await.ended(0);
     assert!(ran.stdout.contains("warning no-record"), "{ran:#?}");
     let now = scene.corner.pool(pool).await;
@@ -159,7 +155,7 @@ async fn an_unreadable_record_does_not_stop_teardown() {
     let record = format!("{}=Sideways", scene.clients[1]);
     let tags = [(tag::OPENED_CLIENTS.to_owned(), record)].into();
     let arn = &scene.names.function_arn;
-    scene.aws.tag_function(arn, &tags).await.unwrap();
+    scene.aws.tag_function(arn, &tags).await;
     let ran = scene.run_undisturbed("teardown").await.ended(0);
     assert!(ran.stdout.contains("warning unreadable-record"), "{ran:#?}");
     assert_same(&scene.before[0], &scene.documents().await[0], "torn down");
@@ -200,7 +196,7 @@ async fn a_statement_of_our_name_for_somebody_else_is_a_conflict() {
     let scene = Scene::live().await;
     let function = &scene.names.function;
     let ours = "jane-migrate-user-pool";
-    scene.aws.remove_permission(function, ours).await.unwrap();
+    scene.aws.remove_permission(function, ours).await;
     let path = format!("/2015-03-31/functions/{function}/policy");
     let body = json!({ "StatementId": ours, "Action": "lambda:InvokeFunction", "Principal": "apigateway.amazonaws.com" });
     let headers = [

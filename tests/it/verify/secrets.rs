@@ -74,9 +74,7 @@ async fn the_key_of_a_secret_is_the_roles_too_and_no_copy_of_it_goes_unseen() {
         "Effect": "Allow", "Action": "kms:Decrypt", "Resource": key,
     }] });
     let aws = bench.corner.aws().await;
-    aws.put_role_policy(&bench.function, "more", &decrypt)
-        .await
-        .unwrap();
+    aws.put_role_policy(&bench.function, "more", &decrypt).await;
     bench.fails_and_is_fixed("role-permissions", "error").await;
 
     let _proxy = bench
@@ -138,29 +136,26 @@ async fn the_role_may_do_what_it_needs_and_no_more() {
         "Effect": "Allow", "Principal": { "Service": "lambda.amazonaws.com", "AWS": "210987654321" },
         "Action": "sts:AssumeRole",
     }] });
-    aws.set_trust(&bench.function, &trust).await.unwrap();
+    aws.set_trust(&bench.function, &trust).await;
     bench.fails_and_is_fixed("role-trust", "error").await;
     // Narrower than deploy's is fine.
     let narrower = json!({ "Version": "2012-10-17", "Statement": [{
         "Sid": "Lambda", "Effect": "Allow", "Principal": { "Service": "lambda.amazonaws.com" }, "Action": "sts:AssumeRole",
         "Condition": { "StringEquals": { "aws:SourceAccount": bench.corner.account } },
     }] });
-    aws.set_trust(&bench.function, &narrower).await.unwrap();
+    aws.set_trust(&bench.function, &narrower).await;
     bench.holds().await;
 
     let allow = |action: &str, resource: &str| json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": action, "Resource": resource }] });
     let more = allow("iam:PassRole", "arn:aws:iam::123456789012:role/r");
-    aws.put_role_policy(&bench.function, "more", &more)
-        .await
-        .unwrap();
+    aws.put_role_policy(&bench.function, "more", &more).await;
     bench.fails_and_is_fixed("role-permissions", "error").await;
     let elsewhere = allow(
         "logs:PutLogEvents",
         "arn:aws:logs:us-west-2:123456789012:log-group:other:*",
     );
     aws.put_role_policy(&bench.function, "more", &elsewhere)
-        .await
-        .unwrap();
+        .await;
     bench
         .fails_and_is_fixed("role-permissions", "warning")
         .await;
@@ -194,14 +189,11 @@ async fn the_role_may_do_what_it_needs_and_no_more() {
         ),
     );
     aws.put_role_policy(&bench.function, "jane-migrate", &less)
-        .await
-        .unwrap();
+        .await;
     bench.fails_and_is_fixed("role-needs", "error").await;
 
     let deny = json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Deny", "Action": "logs:*", "Resource": "*" }] });
-    aws.put_role_policy(&bench.function, "quiet", &deny)
-        .await
-        .unwrap();
+    aws.put_role_policy(&bench.function, "quiet", &deny).await;
     bench.fails_and_is_fixed("role-needs", "error").await;
 
     let mut conditioned =
@@ -210,8 +202,7 @@ async fn the_role_may_do_what_it_needs_and_no_more() {
         statement["Condition"] = json!({ "IpAddress": { "aws:SourceIp": "10.0.0.0/8" } });
     }
     aws.put_role_policy(&bench.function, "jane-migrate", &conditioned)
-        .await
-        .unwrap();
+        .await;
     bench.fails_and_is_fixed("role-needs", "error").await;
 
     // A boundary is read, too. One that allows all is none.

@@ -1,0 +1,79 @@
+//! Runs the function, which neither reads nor changes anything of AWS. `probe` and `try` do it.
+
+use std::time::{Duration, Instant};
+
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::LogType;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::Value;
+
+use super::client::Reader;
+use super::error::During;
+use jane_migrate_core::aws_error::{AwsError, Kind};
+
+/// How long a function may take to wake; those in a VPC take up to a minute.
+const WAKING: Duration = Duration::from_secs(90);
+
+/// What an invocation answered.
+#[derive(Debug, Clone)]
+pub struct Invocation {
+    /// The payload, or `Null` where it is no JSON.
+    pub payload: Value,
+    /// `Unhandled` or `Handled` where the function threw.
+    pub error: Option<String>,
+    /// From request to answer as seen from here.
+    pub took: Duration,
+    /// The last of what it wrote to its log, where that was asked for.
+    pub log: String,
+}
+
+/// Runs functions.
+#[derive(Debug)]
+pub(crate) struct Invoker(Reader);
+
+impl Invoker {
+    /// Makes its calls on the connection of this reader.
+    pub(crate) fn new(reader: &Reader) -> Self {
+        Self(reader.clone())
+    }
+
+    /// Invokes the function and waits for its answer, and for the last 4 KB of its log.
+    pub(crate) async fn invoke(&self, name: &str, event: &Value) -> Result<Invocation, AwsError> {
+        let first = Instant::now();
+        let (started, answer) = loop {
+            let started = Instant::now();
+            let answer = self
+                .0
+                .lambda
+                .invoke()
+                .function_name(name)
+                .log_type(LogType::Tail)
+                .payload(Blob::new(event.to_string()))
+                .send()
+                .await
+                .during("lambda:InvokeFunction");
+            match answer {
+                // What nobody called for weeks sleeps: Lambda refuses the call that finds it so, and wakes it for the next.
+                Err(error) if error.kind == Kind::Busy && first.elapsed() < WAKING => {
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                    self.0.settled(name, WAKING).await?;
+                }
+                answer => break (started, answer?),
+            }
+        };
+        Ok(Invocation {
+            payload: answer
+                .payload
+                .and_then(|payload| serde_json::from_slice(payload.as_ref()).ok())
+                .unwrap_or_default(),
+            error: answer.function_error,
+            took: started.elapsed(),
+            log: answer
+                .log_result
+                .and_then(|log| BASE64.decode(log).ok())
+                .map(|log| String::from_utf8_lossy(&log).into_owned())
+                .unwrap_or_default(),
+        })
+    }
+}

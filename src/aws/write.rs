@@ -1,0 +1,514 @@
+//! Every call that changes something in AWS. Only `apply` has a `Writer`.
+
+use std::sync::Arc;
+
+use aws_config::SdkConfig;
+use aws_sdk_cognitoidentityprovider::config::Builder;
+use aws_sdk_cognitoidentityprovider::config::retry::RetryConfig;
+use aws_sdk_iam::types::Tag;
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{Environment, FunctionCode, FunctionConfiguration, Runtime, VpcConfig};
+use jane_migrate_config::{Architecture, Vpc};
+use jane_migrate_core::aws_error::{AwsError, Found, Kind};
+use jane_migrate_core::ids::PoolId;
+use jane_migrate_core::permission::COGNITO;
+use jane_migrate_core::resources::{Function, FunctionState, LogGroup, Role, Tags};
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+
+use super::client::Reader;
+use super::error::During;
+use super::lambda::state;
+use super::logs;
+use super::raw::Replace;
+
+/// Changes things in one Region.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    cognito: aws_sdk_cognitoidentityprovider::Client,
+    iam: aws_sdk_iam::Client,
+    lambda: aws_sdk_lambda::Client,
+    config: SdkConfig,
+    uploads: Arc<Semaphore>,
+}
+
+impl Writer {
+    /// Writes on the connection of this reader.
+    pub(crate) fn new(reader: &Reader) -> Self {
+        Self {
+            cognito: reader.cognito.clone(),
+            iam: reader.iam.clone(),
+            lambda: reader.lambda.clone(),
+            config: reader.config.clone(),
+            uploads: reader.uploads.clone(),
+        }
+    }
+}
+
+/// The function's log group.
+impl Writer {
+    /// Makes the log group, with its tags.
+    pub(crate) async fn create_log_group(&self, group: &LogGroup) -> Result<(), AwsError> {
+        let new = json!({ "logGroupName": group.name, "tags": group.tags });
+        logs::ask(&self.config, "logs:CreateLogGroup", new).await?;
+        Ok(())
+    }
+
+    /// Adds tags to the log group.
+    pub(crate) async fn tag_log_group(&self, arn: &str, tags: &Tags) -> Result<(), AwsError> {
+        let added = json!({ "resourceArn": arn, "tags": tags });
+        logs::ask(&self.config, "logs:TagResource", added).await?;
+        Ok(())
+    }
+
+    /// Sets how many days events are kept.
+    pub(crate) async fn keep_logs(&self, name: &str, days: u32) -> Result<(), AwsError> {
+        let policy = json!({ "logGroupName": name, "retentionInDays": days });
+        logs::ask(&self.config, "logs:PutRetentionPolicy", policy).await?;
+        Ok(())
+    }
+
+    /// Deletes the log group; one that is gone already is no error.
+    pub(crate) async fn delete_log_group(&self, name: &str) -> Result<(), AwsError> {
+        logs::ask(
+            &self.config,
+            "logs:DeleteLogGroup",
+            json!({ "logGroupName": name }),
+        )
+        .await
+        .found()?;
+        Ok(())
+    }
+}
+
+/// The execution role.
+impl Writer {
+    /// Makes the role, without its policies.
+    pub(crate) async fn create_role(&self, role: &Role, description: &str) -> Result<(), AwsError> {
+        const ACTION: &str = "iam:CreateRole";
+        self.iam
+            .create_role()
+            .role_name(&role.name)
+            .description(description)
+            .assume_role_policy_document(role.trust.to_string())
+            .set_tags(Some(tags(ACTION, &role.tags)?))
+            .send()
+            .await
+            .during(ACTION)?;
+        Ok(())
+    }
+
+    /// Sets who may assume the role.
+    pub(crate) async fn set_trust(&self, role: &str, trust: &Value) -> Result<(), AwsError> {
+        self.iam
+            .update_assume_role_policy()
+            .role_name(role)
+            .policy_document(trust.to_string())
+            .send()
+            .await
+            .during("iam:UpdateAssumeRolePolicy")?;
+        Ok(())
+    }
+
+    /// Sets an inline policy.
+    pub(crate) async fn put_role_policy(
+        &self,
+        role: &str,
+        name: &str,
+        policy: &Value,
+    ) -> Result<(), AwsError> {
+        self.iam
+            .put_role_policy()
+            .role_name(role)
+            .policy_name(name)
+            .policy_document(policy.to_string())
+            .send()
+            .await
+            .during("iam:PutRolePolicy")?;
+        Ok(())
+    }
+
+    /// Adds tags to the role.
+    pub(crate) async fn tag_role(&self, role: &str, add: &Tags) -> Result<(), AwsError> {
+        const ACTION: &str = "iam:TagRole";
+        self.iam
+            .tag_role()
+            .role_name(role)
+            .set_tags(Some(tags(ACTION, add)?))
+            .send()
+            .await
+            .during(ACTION)?;
+        Ok(())
+    }
+
+    /// Deletes an inline policy; one that is gone already is no error.
+    pub(crate) async fn delete_role_policy(&self, role: &str, name: &str) -> Result<(), AwsError> {
+        self.iam
+            .delete_role_policy()
+            .role_name(role)
+            .policy_name(name)
+            .send()
+            .await
+            .during("iam:DeleteRolePolicy")
+            .found()?;
+        Ok(())
+    }
+
+    /// Detaches a managed policy; one that is gone already is no error.
+    pub(crate) async fn detach_role_policy(&self, role: &str, arn: &str) -> Result<(), AwsError> {
+        self.iam
+            .detach_role_policy()
+            .role_name(role)
+            .policy_arn(arn)
+            .send()
+            .await
+            .during("iam:DetachRolePolicy")
+            .found()?;
+        Ok(())
+    }
+
+    /// Deletes the role; one that is gone already is no error.
+    pub(crate) async fn delete_role(&self, role: &str) -> Result<(), AwsError> {
+        self.iam
+            .delete_role()
+            .role_name(role)
+            .send()
+            .await
+            .during("iam:DeleteRole")
+            .found()?;
+        Ok(())
+    }
+}
+
+/// The function and its resource policy.
+impl Writer {
+    /// Makes the function. Unless it is ready already, it can be invoked once `settled`.
+    pub(crate) async fn create_function(
+        &self,
+        function: &Function,
+        description: &str,
+        zip: &[u8],
+    ) -> Result<FunctionState, AwsError> {
+        let _turn = self.uploads.acquire().await;
+        let created = self
+            .lambda
+            .create_function()
+            .function_name(&function.name)
+            .description(description)
+            .runtime(Runtime::from(function.runtime.as_str()))
+            .handler(&function.handler)
+            .architectures(function.architecture.as_str().into())
+            .memory_size(function.memory_mb.try_into().unwrap_or(i32::MAX))
+            .timeout(function.timeout_s.try_into().unwrap_or(i32::MAX))
+            .role(&function.role_arn)
+            .environment(environment(function))
+            .set_kms_key_arn(function.kms_key_arn.clone())
+            .set_vpc_config(function.vpc.as_ref().map(vpc))
+            .code(FunctionCode::builder().zip_file(Blob::new(zip)).build())
+            .set_tags(Some(function.tags.clone().into_iter().collect()))
+            .send()
+            .await
+            .during("lambda:CreateFunction")?;
+        Ok(state(
+            &FunctionConfiguration::builder()
+                .set_state(created.state)
+                .set_state_reason(created.state_reason)
+                .set_last_update_status(created.last_update_status)
+                .set_last_update_status_reason(created.last_update_status_reason)
+                .build(),
+        ))
+    }
+
+    /// Sets everything but code, architecture, tags and concurrency.
+    pub(crate) async fn configure_function(&self, function: &Function) -> Result<(), AwsError> {
+        self.lambda
+            .update_function_configuration()
+            .function_name(&function.name)
+            .runtime(Runtime::from(function.runtime.as_str()))
+            .handler(&function.handler)
+            .memory_size(function.memory_mb.try_into().unwrap_or(i32::MAX))
+            .timeout(function.timeout_s.try_into().unwrap_or(i32::MAX))
+            .role(&function.role_arn)
+            .environment(environment(function))
+            // An empty string is how a key is taken away.
+            .kms_key_arn(function.kms_key_arn.clone().unwrap_or_default())
+            .vpc_config(function.vpc.as_ref().map_or_else(leave_vpc, vpc))
+            .set_layers(Some(function.layers.clone()))
+            .send()
+            .await
+            .during("lambda:UpdateFunctionConfiguration")?;
+        Ok(())
+    }
+
+    /// Uploads the code, with the architecture it is for.
+    pub(crate) async fn upload_code(
+        &self,
+        name: &str,
+        architecture: Architecture,
+        zip: &[u8],
+    ) -> Result<(), AwsError> {
+        let _turn = self.uploads.acquire().await;
+        self.lambda
+            .update_function_code()
+            .function_name(name)
+            .architectures(architecture.as_str().into())
+            .zip_file(Blob::new(zip))
+            .send()
+            .await
+            .during("lambda:UpdateFunctionCode")?;
+        Ok(())
+    }
+
+    /// Adds tags to the function.
+    pub(crate) async fn tag_function(&self, arn: &str, tags: &Tags) -> Result<(), AwsError> {
+        self.lambda
+            .tag_resource()
+            .resource(arn)
+            .set_tags(Some(tags.clone().into_iter().collect()))
+            .send()
+            .await
+            .during("lambda:TagResource")?;
+        Ok(())
+    }
+
+    /// Takes tags off the function.
+    pub(crate) async fn untag_function(&self, arn: &str, keys: &[String]) -> Result<(), AwsError> {
+        self.lambda
+            .untag_resource()
+            .resource(arn)
+            .set_tag_keys(Some(keys.to_vec()))
+            .send()
+            .await
+            .during("lambda:UntagResource")?;
+        Ok(())
+    }
+
+    /// Sets or frees the function's reserved concurrency.
+    pub(crate) async fn reserve_concurrency(
+        &self,
+        name: &str,
+        reserved: Option<u32>,
+    ) -> Result<(), AwsError> {
+        match reserved {
+            Some(n) => {
+                self.lambda
+                    .put_function_concurrency()
+                    .function_name(name)
+                    .reserved_concurrent_executions(n.try_into().unwrap_or(i32::MAX))
+                    .send()
+                    .await
+                    .during("lambda:PutFunctionConcurrency")?;
+            }
+            None => {
+                self.lambda
+                    .delete_function_concurrency()
+                    .function_name(name)
+                    .send()
+                    .await
+                    .during("lambda:DeleteFunctionConcurrency")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets Cognito invoke the function for this pool only.
+    pub(crate) async fn add_permission(
+        &self,
+        name: &str,
+        statement_id: &str,
+        source_arn: &str,
+        source_account: &str,
+    ) -> Result<(), AwsError> {
+        self.lambda
+            .add_permission()
+            .function_name(name)
+            .statement_id(statement_id)
+            .principal(COGNITO)
+            .action("lambda:InvokeFunction")
+            .source_arn(source_arn)
+            .source_account(source_account)
+            .send()
+            .await
+            .during("lambda:AddPermission")?;
+        Ok(())
+    }
+
+    /// Takes a statement out of the function's policy; one that is gone already is no error.
+    pub(crate) async fn remove_permission(
+        &self,
+        name: &str,
+        statement_id: &str,
+    ) -> Result<(), AwsError> {
+        self.lambda
+            .remove_permission()
+            .function_name(name)
+            .statement_id(statement_id)
+            .send()
+            .await
+            .during("lambda:RemovePermission")
+            .found()?;
+        Ok(())
+    }
+
+    /// Deletes the function, its policy with it; one that is gone already is no error.
+    pub(crate) async fn delete_function(&self, name: &str) -> Result<(), AwsError> {
+        self.lambda
+            .delete_function()
+            .function_name(name)
+            .send()
+            .await
+            .during("lambda:DeleteFunction")
+            .found()?;
+        Ok(())
+    }
+}
+
+/// The pool and its app clients.
+impl Writer {
+    /// Replaces the pool's settings. `body` is the whole request. It is sent once: whoever repeats it looks first whether anybody
+    /// else has written meanwhile.
+    pub(crate) async fn update_pool(&self, pool: &PoolId, body: &Value) -> Result<(), AwsError> {
+        self.cognito
+            .update_user_pool()
+            .user_pool_id(pool.as_str())
+            .customize()
+            .config_override(once())
+            .interceptor(Replace::with(body))
+            .send()
+            .await
+            .during("cognito-idp:UpdateUserPool")?;
+        Ok(())
+    }
+
+    /// Replaces an app client's settings. `body` is the whole request, sent once.
+    pub(crate) async fn update_client(
+        &self,
+        pool: &PoolId,
+        client: &str,
+        body: &Value,
+    ) -> Result<(), AwsError> {
+        self.cognito
+            .update_user_pool_client()
+            .user_pool_id(pool.as_str())
+            .client_id(client)
+            .customize()
+            .config_override(once())
+            .interceptor(Replace::with(body))
+            .send()
+            .await
+            .during("cognito-idp:UpdateUserPoolClient")?;
+        Ok(())
+    }
+}
+
+/// The settings of a call that is made once.
+fn once() -> Builder {
+    Builder::new().retry_config(RetryConfig::disabled())
+}
+
+fn tags(action: &'static str, tags: &Tags) -> Result<Vec<Tag>, AwsError> {
+    tags.iter()
+        .map(|(key, value)| Tag::builder().key(key).value(value).build())
+        .collect::<Result<_, _>>()
+        .map_err(|error| AwsError::ours(action, Kind::Refused, "request not made", error))
+}
+
+fn environment(function: &Function) -> Environment {
+    Environment::builder()
+        .set_variables(Some(
+            function
+                .environment
+                .iter()
+                .map(|(name, value)| (name.clone(), value.expose().to_owned()))
+                .collect(),
+        ))
+        .build()
+}
+
+fn vpc(vpc: &Vpc) -> VpcConfig {
+    VpcConfig::builder()
+        .set_subnet_ids(Some(vpc.subnets.clone()))
+        .set_security_group_ids(Some(vpc.security_groups.clone()))
+        .build()
+}
+
+/// Empty lists are how a function leaves its VPC.
+fn leave_vpc() -> VpcConfig {
+    VpcConfig::builder()
+        .set_subnet_ids(Some(Vec::new()))
+        .set_security_group_ids(Some(Vec::new()))
+        .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::{Path, PathBuf};
+
+    const SRC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
+
+    /// The sources below a folder, each by its path from `src` on.
+    fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                found.extend(sources(&path));
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                found.push((path.strip_prefix(SRC).unwrap().to_owned(), text));
+            }
+        }
+        found
+    }
+
+    fn has_word(text: &str, word: &str) -> bool {
+        text.split(|c: char| !c.is_alphanumeric() && c != '_')
+            .any(|other| other == word)
+    }
+
+    #[test]
+    fn only_apply_makes_a_writer() {
+        let users: BTreeSet<_> = sources(Path::new(SRC))
+            .into_iter()
+            .filter(|(_, text)| has_word(text, "Writer"))
+            .map(|(path, _)| path)
+            .collect();
+        let expected = ["apply/mod.rs", "aws/mod.rs", "aws/write.rs"];
+        assert_eq!(users, expected.map(PathBuf::from).into());
+    }
+
+    /// Each call names its IAM action, and the name of an action says whether it only reads.
+    #[test]
+    fn a_reader_has_no_call_that_writes() {
+        // A query of Logs Insights is started and changes nothing.
+        const READS: [&str; 6] = [
+            "AdminGet",
+            "Describe",
+            "Filter",
+            "Get",
+            "List",
+            "StartQuery",
+        ];
+        let readers = "code cognito exposure iam lambda logs metrics secrets";
+        let mut seen = 0;
+        for name in readers.split(' ').chain(["write"]) {
+            let text = std::fs::read_to_string(format!("{SRC}/aws/{name}.rs")).unwrap();
+            let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+            let actions = code.split('"').filter_map(|text| text.split_once(':'));
+            for (service, action) in actions.filter(|(service, action)| {
+                service.starts_with(|c: char| c.is_ascii_lowercase())
+                    && service.chars().all(|c| c.is_ascii_lowercase() || c == '-')
+                    && action.starts_with(|c: char| c.is_ascii_uppercase())
+                    && action.chars().all(|c| c.is_ascii_alphanumeric())
+                    // What a permission is for, not a call.
+                    && *action != "InvokeFunction"
+            }) {
+                seen += 1;
+                let reads = READS.iter().any(|verb| action.starts_with(verb));
+                assert_eq!(reads, name != "write", "{service}:{action} in {name}.rs");
+            }
+        }
+        assert!(seen > 40, "{seen}");
+    }
+}

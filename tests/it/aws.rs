@@ -1,0 +1,121 @@
+//! What a test reads and changes in its account beside the program. Reads are the program's own; changes are made with the SDK
+//! directly, as another tool or the console would make them.
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_iam::types::Tag;
+use jane_migrate::aws::{Connection, Reader};
+use serde_json::Value;
+
+/// Access to one account and Region.
+#[derive(Debug)]
+pub struct Aws {
+    reader: Reader,
+    lambda: aws_sdk_lambda::Client,
+    iam: aws_sdk_iam::Client,
+}
+
+impl Deref for Aws {
+    type Target = Reader;
+
+    fn deref(&self) -> &Reader {
+        &self.reader
+    }
+}
+
+impl Aws {
+    /// Connects with the account as the access key.
+    pub async fn connect(endpoint: &str, region: &str, account: &str) -> Self {
+        // Access keys live as long as the program; a test's do, too.
+        let key: &'static str = Box::leak(account.to_owned().into_boxed_str());
+        let reader = Reader::connect(&Connection {
+            region: region.to_owned(),
+            profile: None,
+            endpoint_url: Some(endpoint.to_owned()),
+            timeout: None,
+            keys: Some((key, "secret")),
+        })
+        .await;
+        let keys = Credentials::new(account, "secret", None, None, "test");
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(region.to_owned()))
+            .endpoint_url(endpoint)
+            .credentials_provider(SharedCredentialsProvider::new(keys))
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .build();
+        Self {
+            reader,
+            lambda: aws_sdk_lambda::Client::new(&config),
+            iam: aws_sdk_iam::Client::new(&config),
+        }
+    }
+
+    pub async fn tag_function(&self, arn: &str, tags: &BTreeMap<String, String>) {
+        let call = self.lambda.tag_resource().resource(arn);
+        let tags = tags.clone().into_iter().collect();
+        call.set_tags(Some(tags)).send().await.expect("tagged");
+    }
+
+    pub async fn untag_function(&self, arn: &str, key: &str) {
+        let call = self.lambda.untag_resource().resource(arn);
+        call.tag_keys(key).send().await.expect("untagged");
+    }
+
+    pub async fn delete_function(&self, name: &str) {
+        let call = self.lambda.delete_function().function_name(name);
+        call.send().await.expect("deleted");
+    }
+
+    /// Lets Cognito invoke the function for the pools of `source_arn`.
+    pub async fn add_permission(&self, name: &str, id: &str, source_arn: &str, account: &str) {
+        self.lambda
+            .add_permission()
+            .function_name(name)
+            .statement_id(id)
+            .principal("cognito-idp.amazonaws.com")
+            .action("lambda:InvokeFunction")
+            .source_arn(source_arn)
+            .source_account(account)
+            .send()
+            .await
+            .expect("added");
+    }
+
+    pub async fn remove_permission(&self, name: &str, id: &str) {
+        let call = self.lambda.remove_permission().function_name(name);
+        call.statement_id(id).send().await.expect("removed");
+    }
+
+    pub async fn set_trust(&self, role: &str, trust: &Value) {
+        let call = self.iam.update_assume_role_policy().role_name(role);
+        let call = call.policy_document(trust.to_string());
+        call.send().await.expect("trusted");
+    }
+
+    pub async fn put_role_policy(&self, role: &str, name: &str, policy: &Value) {
+        let call = self.iam.put_role_policy().role_name(role);
+        let call = call.policy_name(name).policy_document(policy.to_string());
+        call.send().await.expect("put");
+    }
+
+    pub async fn delete_role_policy(&self, role: &str, name: &str) {
+        let call = self.iam.delete_role_policy().role_name(role);
+        call.policy_name(name).send().await.expect("deleted");
+    }
+
+    pub async fn delete_role(&self, role: &str) {
+        let call = self.iam.delete_role().role_name(role);
+        call.send().await.expect("deleted");
+    }
+
+    pub async fn tag_role(&self, role: &str, key: &str, value: &str) {
+        let tag = Tag::builder().key(key).value(value).build().expect("a tag");
+        let call = self.iam.tag_role().role_name(role).tags(tag);
+        call.send().await.expect("tagged");
+    }
+}
