@@ -2,21 +2,21 @@
 //! sent to it is counted, never kept.
 
 use std::collections::HashMap;
-use std::convert::Infallible;
 use std::future::pending;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use futures_util::stream;
+use http_body_util::StreamBody;
 use hyper::body::{Bytes, Frame, Incoming};
-use hyper::header::{AUTHORIZATION, HeaderValue, LOCATION};
+use hyper::header::{HeaderValue, LOCATION};
 use hyper::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 
+use crate::lock::lock;
 use crate::wire::{self, Body, Hangup, Server};
 
 const DIRECTORY: &str = "/roots/store_operations_api/v1/cognito/";
@@ -246,10 +246,8 @@ impl State {
             (Method::POST, Some("user_can_reset_password")) => JaneCall::UserCanResetPassword,
             (Method::GET, Some(rest)) if rest.starts_with("app_clients/") => JaneCall::AppClients,
             _ => {
-                return Ok(wire::json(
-                    StatusCode::NOT_FOUND,
-                    &json!({"error": "not found"}),
-                ));
+                let error = json!({"error": "not found"});
+                return Ok(wire::json(StatusCode::NOT_FOUND, &error));
             }
         };
         let fault = {
@@ -265,10 +263,7 @@ impl State {
         }
         let body = wire::read(body, BODY_LIMIT).await.unwrap_or_default();
         let body: Value = serde_json::from_slice(&body).unwrap_or_default();
-        let authorization = parts
-            .headers
-            .get(AUTHORIZATION)
-            .and_then(|value| value.to_str().ok());
+        let authorization = wire::header(&parts.headers, "authorization");
         let (status, answer) = match call {
             JaneCall::Token => self.token(authorization, &body),
             _ if !self.knows_token(authorization) => {
@@ -286,10 +281,8 @@ impl State {
             return (StatusCode::UNAUTHORIZED, json!({"error": "invalid_client"}));
         }
         if body["grant_type"] != "client_credentials" {
-            return (
-                StatusCode::BAD_REQUEST,
-                json!({"error": "unsupported_grant_type"}),
-            );
+            let error = json!({"error": "unsupported_grant_type"});
+            return (StatusCode::BAD_REQUEST, error);
         }
         let token = random(43);
         let mut inner = self.lock();
@@ -316,10 +309,7 @@ impl State {
         let id = path.rsplit('/').next().unwrap_or_default();
         match self.lock().clients.get(id) {
             Some(client) => (StatusCode::OK, client.clone()),
-            None => (
-                StatusCode::NOT_FOUND,
-                json!({"errors": "App client not found"}),
-            ),
+            None => not_found("App client not found"),
         }
     }
 
@@ -331,7 +321,7 @@ impl State {
             .trim()
             .to_lowercase();
         let client = body["app_client_id"].as_str().unwrap_or_default();
-        let nobody = || (StatusCode::NOT_FOUND, json!({"errors": "User not found"}));
+        let nobody = || not_found("User not found");
         let Some(account) = inner.accounts.get(&email) else {
             return nobody();
         };
@@ -342,28 +332,29 @@ impl State {
                 (Some(password), Some(sent)) if password == sent => {
                     (StatusCode::OK, json!({"user": account.user}))
                 }
-                _ => (
-                    StatusCode::UNAUTHORIZED,
-                    json!({"errors": "Invalid email or password"}),
-                ),
+                _ => {
+                    let errors = json!({"errors": "Invalid email or password"});
+                    (StatusCode::UNAUTHORIZED, errors)
+                }
             };
         }
         match account.kind {
             AccountKind::Marketplace => nobody(),
             _ if !inner.clients.contains_key(client) => nobody(),
-            AccountKind::SsoRefused if call == JaneCall::UserCanResetPassword => (
-                StatusCode::NOT_FOUND,
-                json!({"errors": "Please sign in with your Google account"}),
-            ),
+            AccountKind::SsoRefused if call == JaneCall::UserCanResetPassword => {
+                not_found("Please sign in with your Google account")
+            }
             _ => (StatusCode::OK, json!({})),
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.inner)
     }
+}
+
+fn not_found(errors: &str) -> Answered {
+    (StatusCode::NOT_FOUND, json!({ "errors": errors }))
 }
 
 async fn broken(fault: Fault) -> Result<Response<Body>, Hangup> {
@@ -372,10 +363,8 @@ async fn broken(fault: Fault) -> Result<Response<Body>, Hangup> {
         Fault::Reset => Err(Hangup),
         Fault::Status(status) => {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            Ok(wire::json(
-                status,
-                &json!({"error": "PG::ConnectionBad: could not connect to server"}),
-            ))
+            let error = json!({"error": "PG::ConnectionBad: could not connect to server"});
+            Ok(wire::json(status, &error))
         }
         Fault::Garbage => Ok(Response::new(wire::full(
             "<html><title>Maintenance</title></html>",
@@ -383,30 +372,21 @@ async fn broken(fault: Fault) -> Result<Response<Body>, Hangup> {
         Fault::Redirect => {
             let mut response = Response::new(wire::full(""));
             *response.status_mut() = StatusCode::FOUND;
-            response.headers_mut().insert(
-                LOCATION,
-                HeaderValue::from_static("https://elsewhere.invalid/"),
-            );
+            let elsewhere = HeaderValue::from_static("https://elsewhere.invalid/");
+            response.headers_mut().insert(LOCATION, elsewhere);
             Ok(response)
         }
-        Fault::Huge => Ok(Response::new(Body::new(Endless))),
+        Fault::Huge => Ok(Response::new(endless())),
     }
 }
 
 /// A body that goes on for as long as somebody reads it.
-struct Endless;
-
-impl hyper::body::Body for Endless {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        static SPACES: [u8; 65_536] = [b' '; 65_536];
-        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&SPACES)))))
-    }
+fn endless() -> Body {
+    static SPACES: [u8; 65_536] = [b' '; 65_536];
+    let spaces = || Ok(Frame::data(Bytes::from_static(&SPACES)));
+    Body::new(StreamBody::new(stream::iter(std::iter::repeat_with(
+        spaces,
+    ))))
 }
 
 /// Letters and digits that nobody guesses.

@@ -4,6 +4,7 @@
 mod emulator;
 mod gateway;
 mod jane;
+mod lock;
 mod sandbox;
 mod seed;
 mod venv;

@@ -1,13 +1,11 @@
 //! What a newcomer finds in the sandbox: a user pool with settings of every kind, two app clients, and accounts at Jane.
 
-use anyhow::{Context, Result, ensure};
-use http_body_util::Full;
-use hyper::Request;
+use anyhow::{Context, Result, anyhow};
 use serde_json::{Value, json};
 
 use crate::jane::{Account, AccountKind};
 use crate::sandbox::Sandbox;
-use crate::wire::Client;
+use crate::wire::{Scope, Upstream};
 
 /// What was put there.
 pub struct Demo {
@@ -27,8 +25,19 @@ impl Sandbox {
         let region = self.region();
         let account = self.account_id();
         let function = |name: &str| format!("arn:aws:lambda:{region}:{account}:function:{name}");
-        let pool = self
-            .call(
+        let scope = Scope {
+            account: account.to_owned(),
+            region: region.to_owned(),
+        };
+        let aws = Upstream::new(&self.endpoint());
+        let call = async |action: &str, body: Value| {
+            let answer = aws.cognito(&scope, action, &body).await;
+            answer.map_err(|refusal| {
+                let (code, message) = (refusal.code, refusal.message);
+                anyhow!("failed to seed the sandbox: {action}: {code}: {message}")
+            })
+        };
+        let pool = call(
                 "CreateUserPool",
                 json!({
                     "PoolName": "Jane Roots",
@@ -82,7 +91,7 @@ impl Sandbox {
             .await?;
         let pool_id = text(&pool["UserPool"]["Id"])?;
         let client = async |settings: Value| {
-            let made = self.call("CreateUserPoolClient", settings).await?;
+            let made = call("CreateUserPoolClient", settings).await?;
             let id = text(&made["UserPoolClient"]["ClientId"])?;
             self.jane().register_client(&id, &pool_id, region);
             anyhow::Ok(id)
@@ -135,36 +144,6 @@ impl Sandbox {
             mobile_client,
             accounts,
         })
-    }
-
-    /// A call of Cognito's API, as any client would make it.
-    async fn call(&self, action: &str, body: Value) -> Result<Value> {
-        let credential = format!(
-            "{}/20250101/{}/cognito-idp/aws4_request",
-            self.account_id(),
-            self.region()
-        );
-        let request = Request::post(self.endpoint())
-            .header("content-type", "application/x-amz-json-1.1")
-            .header(
-                "x-amz-target",
-                format!("AWSCognitoIdentityProviderService.{action}"),
-            )
-            .header(
-                "authorization",
-                format!(
-                    "AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0"
-                ),
-            )
-            .body(Full::new(body.to_string().into()))?;
-        let response = Client::default().send(request).await?;
-        let (status, body) = (response.status(), response.into_body());
-        ensure!(
-            status.is_success(),
-            "failed to seed the sandbox: {action}: {}",
-            String::from_utf8_lossy(&body)
-        );
-        Ok(serde_json::from_slice(&body)?)
     }
 }
 

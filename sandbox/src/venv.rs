@@ -80,34 +80,25 @@ impl Venv {
             _ => {}
         }
 
-        check_python(&run(Command::new("python3")
-            .args(["-c", "import sys; sys.exit(sys.version_info < (3, 10))"])))?;
-        let made = run(Command::new("python3").args(["-m", "venv"]).arg(&self.root));
+        let old = "import sys; sys.exit(sys.version_info < (3, 10))";
+        check_python(&Command::new("python3").args(["-c", old]).output())?;
+        let mut make = Command::new("python3");
         check(
-            made,
+            make.args(["-m", "venv"]).arg(&self.root).output(),
             "failed to create a virtual environment",
             "python3 needs its venv and ensurepip modules; on Debian and Ubuntu: apt install python3-venv",
         )?;
-        let installed = run(Command::new(self.python()).args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--no-input",
-            "--disable-pip-version-check",
-            requirement,
-        ]));
+        let mut install = Command::new(self.python());
+        install
+            .args(["-m", "pip", "install", "--quiet", "--no-input"])
+            .args(["--disable-pip-version-check", requirement]);
         check(
-            installed,
+            install.output(),
             &format!("failed to install `{requirement}` with pip"),
             "pip must reach PyPI, or a mirror that its configuration names",
         )?;
         fs::write(self.marker(), requirement).context("failed to finish a virtual environment")
     }
-}
-
-fn run(command: &mut Command) -> io::Result<Output> {
-    command.output()
 }
 
 fn check_python(version: &io::Result<Output>) -> Result<()> {

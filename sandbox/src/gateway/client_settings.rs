@@ -3,9 +3,8 @@
 
 use serde_json::{Value, json};
 
-use super::rules::one_of;
-use super::settings::fill;
-use crate::wire::{Members, Refusal};
+use super::json::{fill, given, one_of, remove, strings, violation};
+use crate::wire::Refusal;
 
 /// Shown by DescribeUserPoolClient or given at creation, and no setting.
 const NOT_SETTABLE: [&str; 5] = [
@@ -31,17 +30,19 @@ const FLOWS: [&str; 11] = [
 ];
 
 /// The settings of a new client.
-pub(crate) fn created(request: &Members, has_secret: bool) -> Result<Members, Refusal> {
+pub(crate) fn created(request: &Value, has_secret: bool) -> Result<Value, Refusal> {
     let mut request = request.clone();
-    request.retain(|member, _| !NOT_SETTABLE.contains(&member.as_str()));
+    for member in NOT_SETTABLE {
+        remove(&mut request, member);
+    }
     completed(&request, has_secret)
 }
 
 /// The settings after an update; those before it do not matter.
-pub(crate) fn updated(request: &Members, has_secret: bool) -> Result<Members, Refusal> {
+pub(crate) fn updated(request: &Value, has_secret: bool) -> Result<Value, Refusal> {
     if let Some(member) = NOT_SETTABLE
         .iter()
-        .find(|member| request.contains_key(**member))
+        .find(|member| request.get(member).is_some())
     {
         return Err(Refusal::invalid(format!(
             "{member} cannot be changed by UpdateUserPoolClient"
@@ -50,28 +51,23 @@ pub(crate) fn updated(request: &Members, has_secret: bool) -> Result<Members, Re
     completed(request, has_secret)
 }
 
-fn completed(request: &Members, has_secret: bool) -> Result<Members, Refusal> {
-    let given = request
-        .iter()
-        .filter(|(name, value)| !value.is_null() && *name != "UserPoolId" && *name != "ClientId");
-    let mut settings: Members = given
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect();
+fn completed(request: &Value, has_secret: bool) -> Result<Value, Refusal> {
+    let mut settings = given(request);
+    remove(&mut settings, "UserPoolId");
+    remove(&mut settings, "ClientId");
     // Zero is the default's other name.
-    if settings.get("RefreshTokenValidity") == Some(&json!(0)) {
-        settings.remove("RefreshTokenValidity");
+    if settings["RefreshTokenValidity"] == 0 {
+        remove(&mut settings, "RefreshTokenValidity");
     }
-    fill(
-        &mut settings,
-        &json!({
-            "RefreshTokenValidity": 30,
-            "TokenValidityUnits": {},
-            "AllowedOAuthFlowsUserPoolClient": false,
-            "EnableTokenRevocation": true,
-            "EnablePropagateAdditionalUserContextData": false,
-            "AuthSessionValidity": 3,
-        }),
-    );
+    let defaults = json!({
+        "RefreshTokenValidity": 30,
+        "TokenValidityUnits": {},
+        "AllowedOAuthFlowsUserPoolClient": false,
+        "EnableTokenRevocation": true,
+        "EnablePropagateAdditionalUserContextData": false,
+        "AuthSessionValidity": 3,
+    });
+    fill(&mut settings, defaults);
     check_flows(&settings)?;
     check_validity(&settings)?;
     check_oauth(&settings, has_secret)?;
@@ -87,36 +83,27 @@ fn completed(request: &Members, has_secret: bool) -> Result<Members, Refusal> {
 }
 
 /// The flows that a client allows, by their new or old names; a list that is absent or empty has a default.
-pub(crate) fn flows(settings: &Members) -> Vec<&str> {
-    let listed = strings(settings, "ExplicitAuthFlows");
-    if listed.is_empty() {
-        vec![
+pub(crate) fn flows(settings: &Value) -> Vec<&str> {
+    let listed = strings(&settings["ExplicitAuthFlows"]);
+    match listed.is_empty() {
+        true => vec![
             "ALLOW_REFRESH_TOKEN_AUTH",
             "ALLOW_USER_SRP_AUTH",
             "ALLOW_CUSTOM_AUTH",
-        ]
-    } else {
-        listed
+        ],
+        false => listed,
     }
 }
 
-pub(crate) fn strings<'a>(members: &'a Members, name: &str) -> Vec<&'a str> {
-    let listed = members.get(name).and_then(Value::as_array);
-    listed
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect()
-}
-
-fn check_flows(settings: &Members) -> Result<(), Refusal> {
-    let listed = strings(settings, "ExplicitAuthFlows");
+fn check_flows(settings: &Value) -> Result<(), Refusal> {
+    let listed = strings(&settings["ExplicitAuthFlows"]);
     if let Some(unknown) = listed.iter().find(|flow| !FLOWS.contains(flow)) {
-        return Err(Refusal::invalid(format!(
-            "1 validation error detected: Value '[{unknown}]' at 'explicitAuthFlows' failed to satisfy constraint: Member must \
-             satisfy constraint: [Member must satisfy enum value set: [{}]]",
+        let set = format!(
+            "Member must satisfy constraint: [Member must satisfy enum value set: [{}]]",
             FLOWS.join(", ")
-        )));
+        );
+        let unknown = format!("[{unknown}]");
+        return Err(violation(unknown, "explicitAuthFlows", &set));
     }
     let new = listed
         .iter()
@@ -128,15 +115,13 @@ fn check_flows(settings: &Members) -> Result<(), Refusal> {
         ));
     }
     let refresh = listed.contains(&"ALLOW_REFRESH_TOKEN_AUTH");
-    let rotation = settings.get("RefreshTokenRotation");
-    if let Some(rotation) = rotation {
-        one_of(
-            &rotation["Feature"],
-            "refreshTokenRotation.feature",
-            &["ENABLED", "DISABLED"],
-        )?;
+    let mut rotates = false;
+    if let Some(rotation) = settings.get("RefreshTokenRotation") {
+        let feature = &rotation["Feature"];
+        let known = ["ENABLED", "DISABLED"];
+        one_of(feature, "refreshTokenRotation.feature", &known)?;
+        rotates = feature == "ENABLED";
     }
-    let rotates = rotation.is_some_and(|rotation| rotation["Feature"] == "ENABLED");
     if rotates && refresh {
         return Err(Refusal::invalid(
             "ALLOW_REFRESH_TOKEN_AUTH cannot be allowed while refresh token rotation is enabled",
@@ -150,27 +135,23 @@ fn check_flows(settings: &Members) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn check_validity(settings: &Members) -> Result<(), Refusal> {
-    let units = &settings["TokenValidityUnits"];
+fn check_validity(settings: &Value) -> Result<(), Refusal> {
+    const UNITS: [(&str, i64); 4] = [
+        ("seconds", 1),
+        ("minutes", 60),
+        ("hours", 3_600),
+        ("days", 86_400),
+    ];
     let seconds = |kind: &str, default_unit: &str, default: i64| -> Result<i64, Refusal> {
-        let unit = units[kind].as_str().unwrap_or(default_unit);
-        let one = match unit {
-            "seconds" => 1,
-            "minutes" => 60,
-            "hours" => 3_600,
-            "days" => 86_400,
-            other => {
-                return Err(Refusal::invalid(format!(
-                    "1 validation error detected: Value '{other}' at 'tokenValidityUnits.{}' failed to satisfy constraint: \
-                     Member must satisfy enum value set: [seconds, minutes, hours, days]",
-                    kind.to_ascii_lowercase()
-                )));
-            }
+        let unit = settings["TokenValidityUnits"][kind].as_str();
+        let unit = unit.unwrap_or(default_unit);
+        let Some((_, one)) = UNITS.iter().find(|(name, _)| *name == unit) else {
+            let path = format!("tokenValidityUnits.{}", kind.to_ascii_lowercase());
+            let set = "Member must satisfy enum value set: [seconds, minutes, hours, days]";
+            return Err(violation(unit, &path, set));
         };
-        let value = settings
-            .get(&format!("{kind}Validity"))
-            .and_then(Value::as_i64);
-        Ok(value.map_or(default, |value| value.saturating_mul(one)))
+        let value = settings[format!("{kind}Validity")].as_i64();
+        Ok(value.map_or(default, |value| value.saturating_mul(*one)))
     };
     let refresh = seconds("RefreshToken", "days", 30 * 86_400)?;
     for kind in ["AccessToken", "IdToken"] {
@@ -199,9 +180,9 @@ fn check_validity(settings: &Members) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn check_oauth(settings: &Members, has_secret: bool) -> Result<(), Refusal> {
-    let callbacks = strings(settings, "CallbackURLs");
-    for url in callbacks.iter().chain(&strings(settings, "LogoutURLs")) {
+fn check_oauth(settings: &Value, has_secret: bool) -> Result<(), Refusal> {
+    let callbacks = strings(&settings["CallbackURLs"]);
+    for url in callbacks.iter().chain(&strings(&settings["LogoutURLs"])) {
         let plain = url.strip_prefix("http://");
         let local = plain
             .is_some_and(|rest| rest.starts_with("localhost") || rest.starts_with("127.0.0.1"));
@@ -209,14 +190,14 @@ fn check_oauth(settings: &Members, has_secret: bool) -> Result<(), Refusal> {
             return Err(Refusal::invalid(format!("cannot use the URL {url}")));
         }
     }
-    if let Some(default) = settings.get("DefaultRedirectURI").and_then(Value::as_str)
+    if let Some(default) = settings["DefaultRedirectURI"].as_str()
         && !callbacks.contains(&default)
     {
         return Err(Refusal::invalid(
             "DefaultRedirectURI is not among the CallbackURLs",
         ));
     }
-    let flows = strings(settings, "AllowedOAuthFlows");
+    let flows = strings(&settings["AllowedOAuthFlows"]);
     if let Some(unknown) = flows
         .iter()
         .find(|flow| !["code", "implicit", "client_credentials"].contains(flow))

@@ -1,234 +1,124 @@
-//! App clients: the calls that make, change, show and remove them. As with pools, the gateway keeps the settings, and the emulator
-//! behind it is told what it needs.
+//! The calls that make, change, show and remove app clients. As with pools, the gateway keeps the settings, and the emulator behind
+//! it is told what it needs.
 
 use serde_json::{Value, json};
 
-use super::pools::{Pool, Pools, later, missing};
-use super::settings;
-use super::{client_settings, rules};
-use crate::wire::{Answer, Call, Members, Refusal, Upstream};
-
-#[derive(Clone)]
-pub(crate) struct AppClient {
-    pub id: String,
-    pub settings: Members,
-    pub secret: Option<String>,
-    created: f64,
-    modified: f64,
-}
-
-impl AppClient {
-    /// Whether this client must not reveal that a user is unknown.
-    pub fn hides_users(&self) -> bool {
-        self.settings
-            .get("PreventUserExistenceErrors")
-            .is_some_and(|value| value == "ENABLED")
-    }
-
-    fn described(&self, pool: &str) -> Value {
-        let mut shown = self.settings.clone();
-        shown.insert("UserPoolId".into(), json!(pool));
-        shown.insert("ClientId".into(), json!(self.id));
-        if let Some(secret) = &self.secret {
-            shown.insert("ClientSecret".into(), json!(secret));
-        }
-        shown.insert("CreationDate".into(), json!(self.created));
-        shown.insert("LastModifiedDate".into(), json!(self.modified));
-        Value::Object(shown)
-    }
-}
+use super::client_settings;
+use super::json::{fill, one_of, required, strings};
+use super::pool::{AppClient, Pool, Pools, Times};
+use crate::wire::{Answer, Call, Refusal};
 
 impl Pools {
-    pub async fn create_client(&self, call: &Call, upstream: &Upstream) -> Result<Answer, Refusal> {
-        let request = call.members()?;
+    pub async fn create_client(&self, call: &Call) -> Result<Answer, Refusal> {
+        let request = call.request()?;
         let pool = self.named(call, &request)?;
-        let own_secret = request.get("ClientSecret").and_then(Value::as_str);
-        let has_secret =
-            own_secret.is_some() || request.get("GenerateSecret") == Some(&json!(true));
+        let own_secret = request["ClientSecret"].as_str();
+        let has_secret = own_secret.is_some() || request["GenerateSecret"] == true;
         let settings = client_settings::created(&request, has_secret)?;
-        self.check_client(&pool, &settings, upstream).await?;
-        let answer = upstream.forward(call).await?;
-        if !answer.status.is_success() {
-            return Ok(answer);
-        }
+        self.check_client(&pool, &settings).await?;
+        let answer = self.upstream.forward(call).await?;
         let emulated = &answer.value()["UserPoolClient"];
-        let now = later(0.0);
+        let secret = own_secret.or(emulated["ClientSecret"].as_str());
         let client = AppClient {
             id: emulated["ClientId"].as_str().unwrap_or_default().to_owned(),
             settings,
-            secret: own_secret
-                .or(emulated["ClientSecret"].as_str())
-                .map(str::to_owned),
-            created: now,
-            modified: now,
+            secret: secret.map(str::to_owned),
+            times: Times::now(),
         };
         let shown = client.described(&pool.id);
-        if let Some(pool) = self.lock().get_mut(&pool.id) {
+        self.edit(&pool.id, |pool| {
             pool.clients.insert(client.id.clone(), client);
-        }
+        });
         Ok(answer.with_value(&json!({"UserPoolClient": shown})))
     }
 
-    pub async fn describe_client(
-        &self,
-        call: &Call,
-        upstream: &Upstream,
-    ) -> Result<Answer, Refusal> {
-        upstream.permit(call).await?;
-        let (pool, client) = self.named_client(call, &call.members()?)?;
-        Ok(Answer::json(
-            &json!({"UserPoolClient": client.described(&pool.id)}),
-        ))
+    pub async fn describe_client(&self, call: &Call) -> Result<Answer, Refusal> {
+        self.upstream.permit(call).await?;
+        let (pool, client) = self.named_client(call, &call.request()?)?;
+        let shown = client.described(&pool.id);
+        Ok(Answer::json(&json!({"UserPoolClient": shown})))
     }
 
-    pub async fn update_client(&self, call: &Call, upstream: &Upstream) -> Result<Answer, Refusal> {
-        let request = call.members()?;
-        let (pool, client) = self.named_client(call, &request)?;
+    pub async fn update_client(&self, call: &Call) -> Result<Answer, Refusal> {
+        let request = call.request()?;
+        let (pool, mut client) = self.named_client(call, &request)?;
         let _claim = self.claim(&pool.id)?;
         let mut settings = client_settings::updated(&request, client.secret.is_some())?;
-        settings::fill(
-            &mut settings,
-            &json!({"ClientName": client.settings.get("ClientName")}),
-        );
-        self.check_client(&pool, &settings, upstream).await?;
-        let mut asked = json!({"UserPoolId": pool.id, "ClientId": client.id});
-        for member in [
-            "ClientName",
-            "RefreshTokenValidity",
-            "AccessTokenValidity",
-            "IdTokenValidity",
-            "PreventUserExistenceErrors",
-            "EnableTokenRevocation",
-            "AuthSessionValidity",
-            "DefaultRedirectURI",
-        ] {
-            asked[member] = settings.get(member).cloned().unwrap_or_default();
-        }
-        for member in [
-            "ExplicitAuthFlows",
-            "ReadAttributes",
-            "WriteAttributes",
-            "SupportedIdentityProviders",
-            "CallbackURLs",
-            "LogoutURLs",
-            "AllowedOAuthFlows",
-            "AllowedOAuthScopes",
-        ] {
-            asked[member] = settings.get(member).cloned().unwrap_or(json!([]));
-        }
-        asked["TokenValidityUnits"] = settings["TokenValidityUnits"].clone();
-        let answer = upstream.forward_as(call, asked.to_string().into()).await?;
-        if !answer.status.is_success() {
-            return Ok(answer);
-        }
-        let mut shown = Value::Null;
-        if let Some(pool) = self.lock().get_mut(&pool.id)
-            && let Some(client) = pool.clients.get_mut(&client.id)
-        {
-            client.settings = settings;
-            client.modified = later(client.modified);
-            shown = client.described(&pool.id);
-        }
+        let name = &client.settings["ClientName"];
+        fill(&mut settings, json!({"ClientName": name}));
+        self.check_client(&pool, &settings).await?;
+        let asked = emulated_update(&pool.id, &client.id, &settings);
+        let answer = self.upstream.forward_as(call, &asked).await?;
+        client.settings = settings;
+        client.times.change();
+        let shown = client.described(&pool.id);
+        self.edit(&pool.id, |pool| {
+            if let Some(kept) = pool.clients.get_mut(&client.id) {
+                *kept = client;
+            }
+        });
         Ok(answer.with_value(&json!({"UserPoolClient": shown})))
     }
 
-    pub async fn delete_client(&self, call: &Call, upstream: &Upstream) -> Result<Answer, Refusal> {
-        let (pool, client) = self.named_client(call, &call.members()?)?;
-        let answer = upstream.forward(call).await?;
-        if answer.status.is_success()
-            && let Some(pool) = self.lock().get_mut(&pool.id)
-        {
+    pub async fn delete_client(&self, call: &Call) -> Result<Answer, Refusal> {
+        let (pool, client) = self.named_client(call, &call.request()?)?;
+        let answer = self.upstream.forward(call).await?;
+        self.edit(&pool.id, |pool| {
             pool.clients.remove(&client.id);
-        }
+        });
         Ok(answer)
     }
 
-    fn named_client(&self, call: &Call, members: &Members) -> Result<(Pool, AppClient), Refusal> {
-        let pool = self.named(call, members)?;
-        let id = members
-            .get("ClientId")
-            .and_then(Value::as_str)
-            .ok_or_else(|| missing("clientId"))?;
-        let client = pool.client(id)?.clone();
+    fn named_client(&self, call: &Call, request: &Value) -> Result<(Pool, AppClient), Refusal> {
+        let pool = self.named(call, request)?;
+        let client = pool.client(required(request, "ClientId")?)?.clone();
         Ok((pool, client))
     }
 
     /// What refers to other things of the pool.
-    async fn check_client(
-        &self,
-        pool: &Pool,
-        settings: &Members,
-        upstream: &Upstream,
-    ) -> Result<(), Refusal> {
-        let listed = |member| client_settings::strings(settings, member);
-        for provider in listed("SupportedIdentityProviders") {
-            let asked = json!({"UserPoolId": pool.id, "ProviderName": provider});
-            if provider != "COGNITO"
-                && upstream
-                    .cognito(&pool.scope, "DescribeIdentityProvider", &asked)
+    async fn check_client(&self, pool: &Pool, settings: &Value) -> Result<(), Refusal> {
+        let ask = async |action: &str, name: &str, value: &str| {
+            let asked = json!({"UserPoolId": pool.id, name: value});
+            self.upstream.cognito(&pool.scope, action, &asked).await
+        };
+        for provider in strings(&settings["SupportedIdentityProviders"]) {
+            let known = provider == "COGNITO"
+                || ask("DescribeIdentityProvider", "ProviderName", provider)
                     .await
-                    .is_err()
-            {
+                    .is_ok();
+            if !known {
                 return Err(Refusal::invalid(format!(
                     "The provider {provider} does not exist for User Pool {}.",
                     pool.id
                 )));
             }
         }
-        for scope in listed("AllowedOAuthScopes") {
-            let Some((server, name)) = scope.rsplit_once('/') else {
-                rules::one_of(
-                    &json!(scope),
-                    "allowedOAuthScopes",
-                    &[
-                        "phone",
-                        "email",
-                        "openid",
-                        "profile",
-                        "aws.cognito.signin.user.admin",
-                    ],
-                )
-                .map_err(|_| no_scope(scope))?;
-                continue;
+        for scope in strings(&settings["AllowedOAuthScopes"]) {
+            let known = match scope.rsplit_once('/') {
+                None => one_of(&json!(scope), "allowedOAuthScopes", &SCOPES).is_ok(),
+                Some((server, name)) => {
+                    let server = ask("DescribeResourceServer", "Identifier", server).await;
+                    let server = server.unwrap_or_default();
+                    let mut scopes = list(&server["ResourceServer"]["Scopes"]);
+                    scopes.any(|scope| scope["ScopeName"] == name)
+                }
             };
-            let asked = json!({"UserPoolId": pool.id, "Identifier": server});
-            let known = upstream
-                .cognito(&pool.scope, "DescribeResourceServer", &asked)
-                .await
-                .is_ok_and(|answer| {
-                    let scopes = answer["ResourceServer"]["Scopes"]
-                        .as_array()
-                        .cloned()
-                        .unwrap_or_default();
-                    scopes.iter().any(|scope| scope["ScopeName"] == name)
-                });
             if !known {
-                return Err(no_scope(scope));
+                let message = format!("Invalid scope: {scope}");
+                return Err(Refusal::new("ScopeDoesNotExistException", message));
             }
         }
         let attributes = [("ReadAttributes", "read"), ("WriteAttributes", "write")];
-        if attributes
-            .iter()
-            .all(|(member, _)| listed(member).is_empty())
-        {
+        let attributes = attributes.map(|(member, verb)| (strings(&settings[member]), verb));
+        if attributes.iter().all(|(names, _)| names.is_empty()) {
             return Ok(());
         }
-        let emulated = upstream
-            .cognito(
-                &pool.scope,
-                "DescribeUserPool",
-                &json!({"UserPoolId": pool.id}),
-            )
-            .await?;
-        let schema = emulated["UserPool"]["SchemaAttributes"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default();
-        for (member, verb) in attributes {
-            if listed(member)
-                .iter()
-                .any(|name| !schema.iter().any(|attribute| attribute["Name"] == **name))
-            {
+        let emulated = pool.emulated(&self.upstream).await?;
+        for (names, verb) in attributes {
+            let known = |name: &&str| {
+                list(&emulated["SchemaAttributes"]).any(|attribute| attribute["Name"] == **name)
+            };
+            if !names.iter().all(known) {
                 return Err(Refusal::invalid(format!(
                     "Invalid {verb} attributes specified while creating a client"
                 )));
@@ -238,16 +128,46 @@ impl Pools {
     }
 }
 
-pub(super) fn no_client(id: &str) -> Refusal {
-    Refusal::new(
-        "ResourceNotFoundException",
-        format!("User pool client {id} does not exist."),
-    )
+/// The scopes that every pool has.
+const SCOPES: [&str; 5] = [
+    "phone",
+    "email",
+    "openid",
+    "profile",
+    "aws.cognito.signin.user.admin",
+];
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
 }
 
-fn no_scope(scope: &str) -> Refusal {
-    Refusal::new(
-        "ScopeDoesNotExistException",
-        format!("Invalid scope: {scope}"),
-    )
+/// An update by which the emulator, which keeps what it is not told, has these settings and no others.
+fn emulated_update(pool: &str, client: &str, settings: &Value) -> Value {
+    let mut asked = json!({"UserPoolId": pool, "ClientId": client});
+    for member in [
+        "ClientName",
+        "RefreshTokenValidity",
+        "AccessTokenValidity",
+        "IdTokenValidity",
+        "PreventUserExistenceErrors",
+        "EnableTokenRevocation",
+        "AuthSessionValidity",
+        "DefaultRedirectURI",
+        "TokenValidityUnits",
+    ] {
+        asked[member] = settings[member].clone();
+    }
+    for member in [
+        "ExplicitAuthFlows",
+        "ReadAttributes",
+        "WriteAttributes",
+        "SupportedIdentityProviders",
+        "CallbackURLs",
+        "LogoutURLs",
+        "AllowedOAuthFlows",
+        "AllowedOAuthScopes",
+    ] {
+        asked[member] = settings.get(member).cloned().unwrap_or(json!([]));
+    }
+    asked
 }

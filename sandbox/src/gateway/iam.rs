@@ -1,72 +1,71 @@
 //! Roles: when each was last made or changed, since a role is not known everywhere at once. Access keys: whose they are.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard};
-use std::time::Instant;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
-use super::Shared;
-use crate::wire::{Answer, Call, Refusal, Scope};
+use super::policy::{self, Attempt};
+use crate::lock::lock;
+use crate::wire::{Answer, Call, Refusal, Scope, Upstream};
 
-#[derive(Default)]
-pub(crate) struct Roles(Mutex<HashMap<(String, String), Instant>>);
+pub(crate) struct Identities {
+    upstream: Arc<Upstream>,
+    /// How old a role must be before Lambda takes it.
+    role_age: Duration,
+    /// When a role was made or changed, by account and name.
+    roles: Mutex<HashMap<(String, String), Instant>>,
+    /// The accounts of the access keys that IAM and STS gave out.
+    keys: Mutex<HashMap<String, String>>,
+}
 
-pub(crate) async fn answer(shared: &Shared, call: &Call) -> Result<Answer, Refusal> {
-    let answer = shared.upstream.forward(call).await?;
-    let changes_trust = ["CreateRole", "UpdateAssumeRolePolicy"].contains(&call.action.as_str());
-    if let (true, true, Some(role)) = (
-        changes_trust,
-        answer.status.is_success(),
-        call.parameter("RoleName"),
-    ) {
-        let key = (call.scope.account.clone(), role);
-        shared.roles.lock().insert(key, Instant::now());
-    }
-    let gives_keys = ["CreateAccessKey", "AssumeRole"].contains(&call.action.as_str());
-    if gives_keys && answer.status.is_success() {
-        let xml = String::from_utf8_lossy(&answer.body);
-        let key = xml
-            .split("<AccessKeyId>")
-            .nth(1)
-            .and_then(|rest| rest.split('<').next());
-        if let Some(key) = key {
-            shared
-                .keys
-                .lock()
-                .insert(key.to_owned(), call.scope.account.clone());
+impl Identities {
+    pub fn new(upstream: Arc<Upstream>, role_age: Duration) -> Self {
+        Self {
+            upstream,
+            role_age,
+            roles: Mutex::default(),
+            keys: Mutex::default(),
         }
     }
-    Ok(answer)
-}
 
-/// The access keys that IAM and STS gave out.
-#[derive(Default)]
-pub(crate) struct Keys(Mutex<HashMap<String, String>>);
+    pub async fn answer(&self, call: &Call) -> Result<Answer, Refusal> {
+        let answer = self.upstream.forward(call).await?;
+        let account = call.scope.account.clone();
+        match call.action.as_str() {
+            "CreateRole" | "UpdateAssumeRolePolicy" => {
+                if let Some(role) = call.parameter("RoleName") {
+                    lock(&self.roles).insert((account, role), Instant::now());
+                }
+            }
+            "CreateAccessKey" | "AssumeRole" => {
+                if let Some(key) = answer.element("AccessKeyId") {
+                    lock(&self.keys).insert(key, account);
+                }
+            }
+            _ => {}
+        }
+        Ok(answer)
+    }
 
-impl Keys {
+    /// The account of an access key.
     pub fn account(&self, key: &str) -> Option<String> {
-        self.lock().get(key).cloned()
+        lock(&self.keys).get(key).cloned()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, String>> {
-        self.0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
-}
-
-/// Whether Lambda may not know the role yet.
-pub(crate) fn is_fresh(shared: &Shared, scope: &Scope, role: &str) -> bool {
-    let key = (scope.account.clone(), role.to_owned());
-    let roles = shared.roles.lock();
-    roles
-        .get(&key)
-        .is_some_and(|made| made.elapsed() < shared.role_age)
-}
-
-impl Roles {
-    fn lock(&self) -> MutexGuard<'_, HashMap<(String, String), Instant>> {
-        self.0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    /// Whether Lambda can assume a role: it exists, trusts Lambda, and has had the time to be known everywhere.
+    pub async fn lambda_assumes(&self, scope: &Scope, role: &str) -> Result<bool, Refusal> {
+        let Some(trust) = self.upstream.trust_policy(scope, role).await? else {
+            return Ok(false);
+        };
+        let attempt = Attempt {
+            service: "lambda.amazonaws.com",
+            action: "sts:AssumeRole",
+            resource: None,
+            context: &[("aws:SourceAccount", &scope.account)],
+        };
+        let key = (scope.account.clone(), role.to_owned());
+        let made = lock(&self.roles).get(&key).copied();
+        let fresh = made.is_some_and(|made| made.elapsed() < self.role_age);
+        Ok(policy::allows(&trust, &attempt) && !fresh)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use crate::lock::lock;
 use crate::wire::Call;
 use serde_json::{Value, json};
 
@@ -63,33 +64,41 @@ impl Entry {
 
 /// What a call is about, wherever its protocol says so.
 pub(crate) fn about(call: &Call) -> Vec<(String, String)> {
-    let members = call.members().unwrap_or_default();
-    let text = |(name, value)| match value {
-        Value::String(text) => (name, text),
-        other => (name, other.to_string()),
-    };
-    let named: Vec<(String, String)> = match call.service.as_str() {
-        "iam" | "sts" => call.form().collect(),
+    let request = call.request().unwrap_or_default();
+    let named: Vec<(String, Option<String>)> = match call.service.as_str() {
+        "iam" | "sts" => call
+            .form()
+            .map(|(name, value)| (name, Some(value)))
+            .collect(),
         "lambda" => {
-            let member = |name: &str| Some(members.get(name)?.as_str()?.to_owned());
+            let member = |name: &str| request[name].as_str().map(str::to_owned);
             let (function, qualifier) = call.function().unzip();
-            let statement = member("StatementId");
-            [
-                ("FunctionName", function.or_else(|| member("FunctionName"))),
+            let in_path = || call.path_after("policy").map(str::to_owned);
+            vec![
                 (
-                    "StatementId",
-                    statement.or_else(|| call.path_after("policy").map(str::to_owned)),
+                    "FunctionName".into(),
+                    function.or_else(|| member("FunctionName")),
                 ),
-                ("Qualifier", qualifier.flatten()),
+                ("StatementId".into(), member("StatementId").or_else(in_path)),
+                ("Qualifier".into(), qualifier.flatten()),
             ]
-            .into_iter()
-            .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-            .collect()
         }
-        _ => members.into_iter().map(text).collect(),
+        _ => {
+            let members = request.as_object().into_iter().flatten();
+            let text = |value: &Value| match value {
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            members
+                .map(|(name, value)| (name.clone(), Some(text(value))))
+                .collect()
+        }
     };
-    let identifies = |(name, _): &(String, String)| IDENTIFIERS.contains(&name.as_str());
-    named.into_iter().filter(identifies).collect()
+    named
+        .into_iter()
+        .filter(|(name, _)| IDENTIFIERS.contains(&name.as_str()))
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect()
 }
 
 #[derive(Default)]
@@ -100,29 +109,17 @@ impl Journal {
     const LIMIT: usize = 50_000;
 
     pub fn write(&self, entry: Entry) {
-        let mut entries = self.lock();
+        let mut entries = lock(&self.0);
         if entries.len() == Self::LIMIT {
             entries.drain(..Self::LIMIT / 2);
         }
         entries.push(entry);
     }
 
-    pub fn of(&self, account: &str) -> Vec<Entry> {
-        let entries = self.lock();
-        entries
-            .iter()
-            .filter(|entry| entry.account == account)
-            .cloned()
-            .collect()
-    }
-
-    pub fn all(&self) -> Vec<Entry> {
-        self.lock().clone()
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Entry>> {
-        self.0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    /// The calls about `account`, or about any.
+    pub fn read(&self, account: Option<&str>) -> Vec<Entry> {
+        let entries = lock(&self.0);
+        let about = |entry: &&Entry| account.is_none_or(|account| entry.account == account);
+        entries.iter().filter(about).cloned().collect()
     }
 }

@@ -2,15 +2,16 @@
 //! moment, environments that are too large, a dry run that changes nothing, policies with revisions.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use hyper::StatusCode;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::policy::{self, Attempt};
-use super::{Shared, iam};
-use crate::wire::{Answer, Call, Members, Refusal, Scope, Upstream};
+use super::iam::Identities;
+use super::json::remove;
+use crate::lock::lock;
+use crate::wire::{Answer, Call, Refusal, Scope, Upstream};
 
 /// Names that a function's environment cannot set.
 const RESERVED: [&str; 16] = [
@@ -31,117 +32,188 @@ const RESERVED: [&str; 16] = [
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
 ];
-/// When functions get newer runtimes, by account and name. Those that nobody asked about get them at once.
-pub(crate) type RuntimeUpdates = Mutex<BTreeMap<(String, String), Value>>;
 
 const ENVIRONMENT_LIMIT: usize = 4096;
 
-pub(crate) async fn answer(shared: &Shared, call: &Call) -> Result<Answer, Refusal> {
-    let upstream = &shared.upstream;
-    match call.action.as_str() {
-        "CreateFunction" => {
-            let request = call.members()?;
-            check_environment(request.get("Environment"))?;
-            check_role(shared, &call.scope, request.get("Role")).await?;
-            tidied(upstream.forward(call).await?)
-        }
-        "UpdateFunctionConfiguration" => {
-            let request = call.members()?;
-            check_settled(upstream, call).await?;
-            check_environment(request.get("Environment"))?;
-            if request.contains_key("Role") {
-                check_role(shared, &call.scope, request.get("Role")).await?;
-            }
-            tidied(upstream.forward(call).await?)
-        }
-        "UpdateFunctionCode" => {
-            check_settled(upstream, call).await?;
-            if call.members()?.get("DryRun") == Some(&json!(true)) {
-                let (name, _) = call.function().unwrap_or_default();
-                let path = format!("/2015-03-31/functions/{name}/configuration");
-                let current = upstream.lambda(&call.scope, &path).await?;
-                return tidied(Answer::json(&current));
-            }
-            tidied(upstream.forward(call).await?)
-        }
-        "GetFunction" | "GetFunctionConfiguration" => tidied(upstream.forward(call).await?),
-        "Invoke" => {
-            let state = configuration(upstream, call).await?;
-            if state["StateReasonCode"] == "Creating" {
-                return Err(conflict(
-                    "The function is currently in the following state: Pending",
-                ));
-            }
-            upstream.forward(call).await
-        }
-        "GetPolicy" => {
-            upstream.permit(call).await?;
-            let policy = policy_of(upstream, call).await?;
-            Ok(Answer::json(
-                &json!({"Policy": policy.to_string(), "RevisionId": revision(&policy)}),
-            ))
-        }
-        "AddPermission" => {
-            let request = call.members()?;
-            check_statement(&request)?;
-            check_revision(
-                upstream,
-                call,
-                request.get("RevisionId").and_then(Value::as_str),
-            )
-            .await?;
-            upstream.forward(call).await
-        }
-        "RemovePermission" => {
-            check_revision(upstream, call, call.query("RevisionId").as_deref()).await?;
-            upstream.forward(call).await
-        }
-        "GetRuntimeManagementConfig" => runtime_updates(shared, call, None).await,
-        "PutRuntimeManagementConfig" => {
-            let request = call.members()?;
-            runtime_updates(shared, call, request.get("UpdateRuntimeOn").cloned()).await
-        }
-        _ => upstream.forward(call).await,
-    }
+pub(crate) struct Functions {
+    upstream: Arc<Upstream>,
+    /// When functions get newer runtimes, by account and name. Those that nobody asked about get them at once.
+    runtime_updates: Mutex<BTreeMap<(String, String), Value>>,
 }
 
-/// Shows when a function gets a newer runtime, after setting it where that is asked for.
-async fn runtime_updates(
-    shared: &Shared,
-    call: &Call,
-    set: Option<Value>,
-) -> Result<Answer, Refusal> {
-    let configuration = configuration(&shared.upstream, call).await?;
-    let (name, _) = call.function().unwrap_or_default();
-    let key = (call.scope.account.clone(), name);
-    let mut kept = shared
-        .runtime_updates
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
-    if let Some(when) = set {
-        if !["Auto", "FunctionUpdate", "Manual"].contains(&when.as_str().unwrap_or_default()) {
-            return Err(Refusal::new(
-                "ValidationException",
-                "1 validation error detected: the value at 'updateRuntimeOn' failed to satisfy constraint",
-            ));
+impl Functions {
+    pub fn new(upstream: Arc<Upstream>) -> Self {
+        Self {
+            upstream,
+            runtime_updates: Mutex::default(),
         }
-        kept.insert(key.clone(), when);
     }
-    let when = kept.get(&key).cloned().unwrap_or_else(|| json!("Auto"));
-    Ok(Answer::json(
-        &json!({ "FunctionArn": configuration["FunctionArn"], "UpdateRuntimeOn": when }),
-    ))
-}
 
-/// Lambda takes a role only when it can assume it: it exists, trusts Lambda, and has had the time to be known everywhere.
-async fn check_role(shared: &Shared, scope: &Scope, role: Option<&Value>) -> Result<(), Refusal> {
-    let refusal = || {
-        Refusal::new(
-            "InvalidParameterValueException",
-            "The role defined for the function cannot be assumed by Lambda.",
+    pub async fn answer(&self, call: &Call, identities: &Identities) -> Result<Answer, Refusal> {
+        match call.action.as_str() {
+            "CreateFunction" => {
+                let request = call.request()?;
+                check_environment(&request)?;
+                check_role(identities, &call.scope, &request).await?;
+                self.tidied(call).await
+            }
+            "UpdateFunctionConfiguration" => {
+                let request = call.request()?;
+                self.check_settled(call).await?;
+                check_environment(&request)?;
+                if request.get("Role").is_some() {
+                    check_role(identities, &call.scope, &request).await?;
+                }
+                self.tidied(call).await
+            }
+            "UpdateFunctionCode" => {
+                self.check_settled(call).await?;
+                if call.request()?["DryRun"] == true {
+                    let mut current = self.configuration(call).await?;
+                    tidy(&mut current);
+                    return Ok(Answer::json(&current));
+                }
+                self.tidied(call).await
+            }
+            "GetFunction" | "GetFunctionConfiguration" => self.tidied(call).await,
+            "Invoke" => {
+                if self.configuration(call).await?["StateReasonCode"] == "Creating" {
+                    return Err(conflict(
+                        "The function is currently in the following state: Pending",
+                    ));
+                }
+                self.upstream.forward(call).await
+            }
+            "GetPolicy" => {
+                self.upstream.permit(call).await?;
+                let policy = self.policy(call).await?;
+                Ok(Answer::json(
+                    &json!({"Policy": policy.to_string(), "RevisionId": revision(&policy)}),
+                ))
+            }
+            "AddPermission" => {
+                let request = call.request()?;
+                check_statement(&request)?;
+                let given = request["RevisionId"].as_str();
+                self.check_revision(call, given).await?;
+                self.upstream.forward(call).await
+            }
+            "RemovePermission" => {
+                let given = call.query("RevisionId");
+                self.check_revision(call, given.as_deref()).await?;
+                self.upstream.forward(call).await
+            }
+            "GetRuntimeManagementConfig" => self.runtime_updates(call, &Value::Null).await,
+            "PutRuntimeManagementConfig" => {
+                let when = call.request()?["UpdateRuntimeOn"].take();
+                self.runtime_updates(call, &when).await
+            }
+            _ => self.upstream.forward(call).await,
+        }
+    }
+
+    /// Shows when a function gets a newer runtime, after setting it where that is asked for.
+    async fn runtime_updates(&self, call: &Call, set: &Value) -> Result<Answer, Refusal> {
+        let configuration = self.configuration(call).await?;
+        let (name, _) = call.function().unwrap_or_default();
+        let key = (call.scope.account.clone(), name);
+        let mut kept = lock(&self.runtime_updates);
+        if !set.is_null() {
+            if !["Auto", "FunctionUpdate", "Manual"].contains(&set.as_str().unwrap_or_default()) {
+                return Err(invalid("updateRuntimeOn"));
+            }
+            kept.insert(key.clone(), set.clone());
+        }
+        let when = kept.get(&key).cloned().unwrap_or_else(|| json!("Auto"));
+        Ok(Answer::json(
+            &json!({ "FunctionArn": configuration["FunctionArn"], "UpdateRuntimeOn": when }),
+        ))
+    }
+
+    /// One change at a time.
+    async fn check_settled(&self, call: &Call) -> Result<(), Refusal> {
+        let state = self.configuration(call).await?;
+        if state["State"] == "Pending" || state["LastUpdateStatus"] == "InProgress" {
+            let arn = state["FunctionArn"].as_str().unwrap_or_default();
+            return Err(conflict(&format!(
+                "An update is in progress for resource: {arn}"
+            )));
+        }
+        Ok(())
+    }
+
+    async fn configuration(&self, call: &Call) -> Result<Value, Refusal> {
+        self.about(call, "configuration").await
+    }
+
+    /// What the emulator says about the function of a call.
+    async fn about(&self, call: &Call, what: &str) -> Result<Value, Refusal> {
+        let (name, _) = call.function().unwrap_or_default();
+        let path = format!("/2015-03-31/functions/{name}/{what}");
+        self.upstream.lambda(&call.scope, &path).await
+    }
+
+    /// The policy of the function, or of the alias or version that the call names: each has one of its own.
+    async fn policy(&self, call: &Call) -> Result<Value, Refusal> {
+        let emulated = self.about(call, "policy").await?;
+        let policy = emulated["Policy"].as_str().unwrap_or_default();
+        let mut policy: Value = serde_json::from_str(policy).unwrap_or_default();
+        let Scope { account, region } = &call.scope;
+        let (name, qualifier) = call.function().unwrap_or_default();
+        let mut resource = format!("arn:aws:lambda:{region}:{account}:function:{name}");
+        if let Some(qualifier) = qualifier {
+            resource = format!("{resource}:{qualifier}");
+        }
+        if let Some(statements) = policy["Statement"].as_array_mut() {
+            statements.retain(|statement| statement["Resource"] == *resource);
+            if !statements.is_empty() {
+                return Ok(policy);
+            }
+        }
+        let message = "The resource you requested does not exist.";
+        let refusal = Refusal::new("ResourceNotFoundException", message);
+        Err(refusal.with_status(StatusCode::NOT_FOUND))
+    }
+
+    async fn check_revision(&self, call: &Call, given: Option<&str>) -> Result<(), Refusal> {
+        let Some(given) = given else {
+            return Ok(());
+        };
+        let current = self.policy(call).await;
+        if current.is_ok_and(|policy| revision(&policy) == given) {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            "PreconditionFailedException",
+            "The RevisionId provided does not match the latest RevisionId. Call the GetPolicy API to retrieve the latest \
+             RevisionId for your resource.",
         )
-    };
-    let arn = role.and_then(Value::as_str).unwrap_or_default();
+        .with_status(StatusCode::PRECONDITION_FAILED))
+    }
+
+    /// The emulator's answer with a configuration as AWS shows it.
+    async fn tidied(&self, call: &Call) -> Result<Answer, Refusal> {
+        let answer = self.upstream.forward(call).await?;
+        let mut value = answer.value();
+        if value["Configuration"].is_object() {
+            tidy(&mut value["Configuration"]);
+            if value["Tags"] == json!({}) {
+                remove(&mut value, "Tags");
+            }
+        } else {
+            tidy(&mut value);
+        }
+        Ok(answer.with_value(&value))
+    }
+}
+
+/// Lambda takes a role only when it can assume it.
+async fn check_role(
+    identities: &Identities,
+    scope: &Scope,
+    request: &Value,
+) -> Result<(), Refusal> {
+    let arn = request["Role"].as_str().unwrap_or_default();
     let Some((prefix, path)) = arn.split_once(":role/") else {
         return Err(Refusal::new(
             "ValidationException",
@@ -152,29 +224,17 @@ async fn check_role(shared: &Shared, scope: &Scope, role: Option<&Value>) -> Res
     };
     let name = path.rsplit('/').next().unwrap_or_default();
     let account = prefix.rsplit(':').next().unwrap_or_default();
-    let trust = shared
-        .upstream
-        .trust_policy(scope, name)
-        .await?
-        .ok_or_else(refusal)?;
-    let trusted = policy::allows(
-        &trust,
-        &Attempt {
-            service: "lambda.amazonaws.com",
-            action: "sts:AssumeRole",
-            resource: None,
-            context: &[("aws:SourceAccount", &scope.account)],
-        },
-    );
-    if account != scope.account || !trusted || iam::is_fresh(shared, scope, name) {
-        return Err(refusal());
+    if account == scope.account && identities.lambda_assumes(scope, name).await? {
+        return Ok(());
     }
-    Ok(())
+    Err(Refusal::new(
+        "InvalidParameterValueException",
+        "The role defined for the function cannot be assumed by Lambda.",
+    ))
 }
 
-fn check_environment(environment: Option<&Value>) -> Result<(), Refusal> {
-    let Some(Value::Object(variables)) = environment.and_then(|given| given.get("Variables"))
-    else {
+fn check_environment(request: &Value) -> Result<(), Refusal> {
+    let Value::Object(variables) = &request["Environment"]["Variables"] else {
         return Ok(());
     };
     let problem = |what: String| {
@@ -185,11 +245,8 @@ fn check_environment(environment: Option<&Value>) -> Result<(), Refusal> {
             ),
         )
     };
-    let reserved: Vec<_> = variables
-        .keys()
-        .filter(|name| RESERVED.contains(&name.as_str()))
-        .map(String::as_str)
-        .collect();
+    let names = variables.keys().map(String::as_str);
+    let reserved: Vec<_> = names.filter(|name| RESERVED.contains(name)).collect();
     if !reserved.is_empty() {
         return Err(problem(format!(
             "contains reserved keys that are currently not supported for modification. Reserved keys used in this request: {}",
@@ -202,16 +259,15 @@ fn check_environment(environment: Option<&Value>) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn check_statement(request: &Members) -> Result<(), Refusal> {
-    let invalid = |path: &str| {
-        Refusal::new(
-            "ValidationException",
-            format!(
-                "1 validation error detected: the value at '{path}' failed to satisfy constraint"
-            ),
-        )
-    };
-    let text = |name: &str| request.get(name).and_then(Value::as_str);
+fn invalid(path: &str) -> Refusal {
+    Refusal::new(
+        "ValidationException",
+        format!("1 validation error detected: the value at '{path}' failed to satisfy constraint"),
+    )
+}
+
+fn check_statement(request: &Value) -> Result<(), Refusal> {
+    let text = |name: &str| request[name].as_str();
     let id = text("StatementId").unwrap_or_default();
     let word = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
     if !(1..=100).contains(&id.len()) || !id.bytes().all(word) {
@@ -234,18 +290,6 @@ fn check_statement(request: &Members) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// One change at a time.
-async fn check_settled(upstream: &Upstream, call: &Call) -> Result<(), Refusal> {
-    let state = configuration(upstream, call).await?;
-    if state["State"] == "Pending" || state["LastUpdateStatus"] == "InProgress" {
-        let arn = state["FunctionArn"].as_str().unwrap_or_default();
-        return Err(conflict(&format!(
-            "An update is in progress for resource: {arn}"
-        )));
-    }
-    Ok(())
-}
-
 fn conflict(why: &str) -> Refusal {
     Refusal::new(
         "ResourceConflictException",
@@ -254,74 +298,10 @@ fn conflict(why: &str) -> Refusal {
     .with_status(StatusCode::CONFLICT)
 }
 
-async fn configuration(upstream: &Upstream, call: &Call) -> Result<Value, Refusal> {
-    let (name, _) = call.function().unwrap_or_default();
-    upstream
-        .lambda(
-            &call.scope,
-            &format!("/2015-03-31/functions/{name}/configuration"),
-        )
-        .await
-}
-
-/// The policy of the function, or of the alias or version that the call names: each has one of its own.
-async fn policy_of(upstream: &Upstream, call: &Call) -> Result<Value, Refusal> {
-    let (name, qualifier) = call.function().unwrap_or_default();
-    let emulated = upstream
-        .lambda(&call.scope, &format!("/2015-03-31/functions/{name}/policy"))
-        .await?;
-    let mut policy: Value =
-        serde_json::from_str(emulated["Policy"].as_str().unwrap_or_default()).unwrap_or_default();
-    let Scope { account, region } = &call.scope;
-    let mut resource = format!("arn:aws:lambda:{region}:{account}:function:{name}");
-    if let Some(qualifier) = qualifier {
-        resource = format!("{resource}:{qualifier}");
-    }
-    let statements = policy["Statement"].as_array_mut();
-    let kept = statements.map(|statements| {
-        statements.retain(|statement| statement["Resource"] == *resource);
-        statements.len()
-    });
-    if kept.is_none_or(|kept| kept == 0) {
-        return Err(Refusal::new(
-            "ResourceNotFoundException",
-            "The resource you requested does not exist.",
-        )
-        .with_status(StatusCode::NOT_FOUND));
-    }
-    Ok(policy)
-}
-
-async fn check_revision(
-    upstream: &Upstream,
-    call: &Call,
-    given: Option<&str>,
-) -> Result<(), Refusal> {
-    let Some(given) = given else {
-        return Ok(());
-    };
-    let current = policy_of(upstream, call)
-        .await
-        .map(|policy| revision(&policy));
-    if current.is_ok_and(|current| current == given) {
-        return Ok(());
-    }
-    Err(Refusal::new(
-        "PreconditionFailedException",
-        "The RevisionId provided does not match the latest RevisionId. Call the GetPolicy API to retrieve the latest RevisionId \
-         for your resource.",
-    )
-    .with_status(StatusCode::PRECONDITION_FAILED))
-}
-
 /// It changes when the policy does.
 fn revision(policy: &Value) -> String {
     let digest = Sha256::digest(policy.to_string());
-    let hex: String = digest
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hex = hex::encode(&digest[..16]);
     format!(
         "{}-{}-{}-{}-{}",
         &hex[..8],
@@ -333,22 +313,6 @@ fn revision(policy: &Value) -> String {
 }
 
 /// A configuration as AWS shows it: nothing for what is not set, and a function that stays active while it is updated.
-fn tidied(answer: Answer) -> Result<Answer, Refusal> {
-    if !answer.status.is_success() {
-        return Ok(answer);
-    }
-    let mut value = answer.value();
-    if value["Configuration"].is_object() {
-        tidy(&mut value["Configuration"]);
-        if value["Tags"] == json!({}) {
-            remove(&mut value, "Tags");
-        }
-    } else {
-        tidy(&mut value);
-    }
-    Ok(answer.with_value(&value))
-}
-
 fn tidy(configuration: &mut Value) {
     if configuration["StateReasonCode"] == "Updating" {
         configuration["State"] = json!("Active");
@@ -367,11 +331,5 @@ fn tidy(configuration: &mut Value) {
     if let Some(members) = configuration.as_object_mut() {
         members
             .retain(|name, value| name == "Description" || (*value != "" && *value != json!([])));
-    }
-}
-
-fn remove(value: &mut Value, member: &str) {
-    if let Some(members) = value.as_object_mut() {
-        members.remove(member);
     }
 }

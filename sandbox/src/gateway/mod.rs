@@ -5,11 +5,14 @@
 mod account_policies;
 mod client_settings;
 mod clients;
+mod deliveries;
 mod iam;
 mod insights;
 mod journal;
+mod json;
 mod lambda;
 mod policy;
+mod pool;
 mod pools;
 mod rules;
 mod settings;
@@ -17,10 +20,10 @@ mod sign_in;
 mod trigger;
 mod users;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hyper::body::Incoming;
@@ -29,12 +32,15 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::OwnedMutexGuard;
 
-use self::iam::{Keys, Roles};
-use self::insights::Queries;
+use self::account_policies::AccountPolicies;
+use self::deliveries::Deliveries;
+use self::iam::Identities;
+use self::insights::Logs;
 pub use self::journal::Entry;
 use self::journal::Journal;
-use self::pools::{Pool, Pools};
-use self::sign_in::{Deliveries, Delivery};
+use self::lambda::Functions;
+use self::pool::{Pool, Pools};
+use self::sign_in::SignIn;
 use crate::wire::{
     self, Answer, BODY_LIMIT, Body, Call, Callers, Hangup, Refusal, Server, Upstream,
 };
@@ -46,49 +52,37 @@ pub struct Gateway {
 }
 
 struct Shared {
-    upstream: Upstream,
-    pools: Pools,
-    roles: Roles,
-    keys: Keys,
+    upstream: Arc<Upstream>,
     callers: Callers,
-    role_age: Duration,
+    pools: Pools,
+    identities: Identities,
+    functions: Functions,
+    logs: Logs,
+    account_policies: AccountPolicies,
     deliveries: Deliveries,
     journal: Journal,
-    queries: Queries,
-    refusals: Mutex<Vec<Ordered>>,
-    runtime_updates: lambda::RuntimeUpdates,
-    account_policies: account_policies::AccountPolicies,
-}
-
-/// A refusal that a test ordered.
-struct Ordered {
-    account: String,
-    action: String,
-    refusal: Refusal,
 }
 
 impl Gateway {
     /// Serves on `listener` in front of the emulator at `upstream`, which must have been started for the same `callers`. Lambda
     /// refuses roles younger than `role_age`.
-    pub fn start(
+    pub(crate) fn start(
         listener: TcpListener,
         upstream: &str,
         role_age: Duration,
         callers: Callers,
     ) -> Result<Self> {
+        let upstream = Arc::new(Upstream::new(upstream));
         let shared = Arc::new(Shared {
-            upstream: Upstream::new(upstream),
-            pools: Pools::default(),
-            roles: Roles::default(),
-            keys: Keys::default(),
             callers,
-            role_age,
+            pools: Pools::new(upstream.clone()),
+            identities: Identities::new(upstream.clone(), role_age),
+            functions: Functions::new(upstream.clone()),
+            logs: Logs::new(upstream.clone()),
+            account_policies: AccountPolicies::default(),
             deliveries: Deliveries::default(),
             journal: Journal::default(),
-            queries: Queries::default(),
-            refusals: Mutex::default(),
-            runtime_updates: lambda::RuntimeUpdates::default(),
-            account_policies: account_policies::AccountPolicies::default(),
+            upstream,
         });
         let serving = shared.clone();
         let server = Server::serve(listener, move |request| {
@@ -105,39 +99,12 @@ impl Gateway {
 
     /// Every call about `account` so far, in the order in which they ended.
     pub fn journal(&self, account: &str) -> Vec<Entry> {
-        self.shared.journal.of(account)
+        self.shared.journal.read(Some(account))
     }
 
     /// The code of the newest password reset of `user`: a username, the name that was typed, or an address.
     pub fn code(&self, pool: &str, user: &str) -> Option<String> {
-        self.shared.deliveries.code(pool, user)?.code
-    }
-
-    /// To whom the pool sent a welcome: pairs of medium and destination.
-    pub fn welcomes(&self, pool: &str) -> Vec<(String, String)> {
-        let sent = self.shared.deliveries.welcomes(pool);
-        sent.into_iter()
-            .map(|delivery| (delivery.medium.to_owned(), delivery.destination))
-            .collect()
-    }
-
-    /// Refuses the next call of `action` (such as `UpdateUserPool`) in `account`, without passing it on. Each order is good for
-    /// one call; orders for the same action are used up one after another.
-    pub fn refuse_next(
-        &self,
-        account: &str,
-        action: &str,
-        status: u16,
-        code: &str,
-        message: &str,
-    ) -> Result<()> {
-        let status = StatusCode::from_u16(status).context("not an HTTP status")?;
-        self.shared.refusals().push(Ordered {
-            account: account.to_owned(),
-            action: action.to_owned(),
-            refusal: Refusal::new(code, message).with_status(status),
-        });
-        Ok(())
+        Some(self.shared.deliveries.code(pool, user)?.code)
     }
 
     /// Holds a pool as if another update of it were under way, until the answer is dropped.
@@ -170,17 +137,14 @@ impl Shared {
         };
         let mut call = Call::read(parts, body);
         if self.callers == Callers::Checked {
-            call.resolve_key(|key| self.keys.account(key));
+            call.resolve_key(|key| self.identities.account(key));
             self.resolve_by_pool(&mut call);
         }
         let pool = self.pool_of_unsigned(&call);
         if let Some(pool) = &pool {
             call.scope = pool.scope.clone();
         }
-        let answered = match self.ordered_refusal(&call) {
-            Some(refusal) => Err(refusal),
-            None => self.route(&call, pool).await,
-        };
+        let answered = self.route(&call, pool).await;
         let answer = answered.unwrap_or_else(|refusal| refusal.into_answer(&call.service));
         self.journal.write(Entry {
             about: journal::about(&call),
@@ -195,41 +159,45 @@ impl Shared {
 
     async fn route(&self, call: &Call, pool: Option<Pool>) -> Result<Answer, Refusal> {
         let (pools, upstream) = (&self.pools, &self.upstream);
+        let sign_in = SignIn {
+            upstream,
+            pools,
+            deliveries: &self.deliveries,
+            journal: &self.journal,
+        };
         match call.service.as_str() {
             "cognito-idp" => match call.action.as_str() {
-                "CreateUserPool" => pools.create(call, upstream).await,
-                "DescribeUserPool" => pools.describe(call, upstream).await,
-                "UpdateUserPool" => pools.update(call, upstream).await,
-                "DeleteUserPool" => pools.delete(call, upstream).await,
-                "ListUserPools" => pools.list(call, upstream).await,
+                "CreateUserPool" => pools.create(call).await,
+                "DescribeUserPool" => pools.describe(call).await,
+                "UpdateUserPool" => pools.update(call).await,
+                "DeleteUserPool" => pools.delete(call).await,
+                "ListUserPools" => pools.list(call).await,
                 "AddCustomAttributes" | "SetUserPoolMfaConfig" => {
-                    pools.change_elsewhere(call, upstream).await
+                    pools.change_elsewhere(call).await
                 }
-                "TagResource" | "UntagResource" | "ListTagsForResource" => {
-                    pools.tags(call, upstream).await
-                }
-                "CreateUserPoolClient" => pools.create_client(call, upstream).await,
-                "DescribeUserPoolClient" => pools.describe_client(call, upstream).await,
-                "UpdateUserPoolClient" => pools.update_client(call, upstream).await,
-                "DeleteUserPoolClient" => pools.delete_client(call, upstream).await,
-                "InitiateAuth" | "AdminInitiateAuth" => sign_in::initiate(self, call).await,
-                "ForgotPassword" => sign_in::forgot_password(self, call).await,
-                "ConfirmForgotPassword" => sign_in::confirm_forgot_password(self, call).await,
-                "AdminResetUserPassword" => sign_in::reset_password(self, call).await,
+                "TagResource" | "UntagResource" | "ListTagsForResource" => pools.tags(call).await,
+                "CreateUserPoolClient" => pools.create_client(call).await,
+                "DescribeUserPoolClient" => pools.describe_client(call).await,
+                "UpdateUserPoolClient" => pools.update_client(call).await,
+                "DeleteUserPoolClient" => pools.delete_client(call).await,
+                "InitiateAuth" | "AdminInitiateAuth" => sign_in.initiate(call).await,
+                "ForgotPassword" => sign_in.forgot_password(call).await,
+                "ConfirmForgotPassword" => sign_in.confirm_forgot_password(call).await,
+                "AdminResetUserPassword" => sign_in.reset_password(call).await,
                 "AdminCreateUser" | "AdminSetUserPassword" | "AdminRespondToAuthChallenge" => {
-                    let pool = pools.named(call, &call.members()?)?;
-                    sign_in::with_password(self, call, &pool).await
+                    let pool = pools.named(call, &call.request()?)?;
+                    sign_in.with_password(call, &pool).await
                 }
                 "SignUp" | "ChangePassword" | "RespondToAuthChallenge" => match pool {
-                    Some(pool) => sign_in::with_password(self, call, &pool).await,
+                    Some(pool) => sign_in.with_password(call, &pool).await,
                     None => upstream.forward(call).await,
                 },
                 _ => upstream.forward(call).await,
             },
-            "lambda" => lambda::answer(self, call).await,
-            "iam" | "sts" => iam::answer(self, call).await,
-            "logs" if call.action.contains("AccountPolic") => account_policies::answer(self, call),
-            "logs" => insights::answer(self, call).await,
+            "lambda" => self.functions.answer(call, &self.identities).await,
+            "iam" | "sts" => self.identities.answer(call).await,
+            "logs" if call.action.contains("AccountPolic") => self.account_policies.answer(call),
+            "logs" => self.logs.answer(call).await,
             _ => upstream.forward(call).await,
         }
     }
@@ -239,14 +207,14 @@ impl Shared {
         if !call.unsigned {
             return None;
         }
-        let members = call.members().ok()?;
-        if let Some(client) = members.get("ClientId").and_then(Value::as_str) {
-            return self.pools.of_client(client).ok();
+        let request = call.request().ok()?;
+        if let Some(client) = request["ClientId"].as_str() {
+            let (pool, _) = self.pools.of_client(client).ok()?;
+            return Some(pool);
         }
-        let token = members.get("AccessToken")?.as_str()?;
-        let claims = BASE64_URL_SAFE_NO_PAD
-            .decode(token.split('.').nth(1)?)
-            .ok()?;
+        let token = request["AccessToken"].as_str()?;
+        let claims = token.split('.').nth(1)?;
+        let claims = BASE64_URL_SAFE_NO_PAD.decode(claims).ok()?;
         let claims: Value = serde_json::from_slice(&claims).ok()?;
         self.pools.get(claims["iss"].as_str()?.rsplit('/').next()?)
     }
@@ -256,26 +224,12 @@ impl Shared {
         if !call.checked || call.account_known {
             return;
         }
-        let members = call.members().unwrap_or_default();
-        let named = members.get("UserPoolId").and_then(Value::as_str);
+        let request = call.request().unwrap_or_default();
+        let named = request["UserPoolId"].as_str();
         if let Some(pool) = named.and_then(|id| self.pools.get(id)) {
-            call.scope = pool.scope.clone();
+            call.scope = pool.scope;
             call.account_known = true;
         }
-    }
-
-    fn ordered_refusal(&self, call: &Call) -> Option<Refusal> {
-        let mut ordered = self.refusals();
-        let found = ordered
-            .iter()
-            .position(|order| order.account == call.scope.account && order.action == call.action)?;
-        Some(ordered.remove(found).refusal)
-    }
-
-    fn refusals(&self) -> std::sync::MutexGuard<'_, Vec<Ordered>> {
-        self.refusals
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// What only the sandbox has: the journal, and the codes that nobody mails.
@@ -283,33 +237,23 @@ impl Shared {
         // A plus is one here: people type telephone numbers into the address.
         let query = query.replace('+', "%2B");
         let parameter = |name: &str| wire::parameter(query.as_bytes(), name).unwrap_or_default();
+        let missing = |error| wire::json(StatusCode::NOT_FOUND, &json!({ "error": error }));
         match path {
             "journal" => {
                 let account = parameter("account");
-                let entries = if account.is_empty() {
-                    self.journal.all()
-                } else {
-                    self.journal.of(&account)
-                };
+                let account = Some(account.as_str()).filter(|account| !account.is_empty());
+                let entries = self.journal.read(account);
                 let entries: Vec<_> = entries.iter().map(Entry::to_json).collect();
                 wire::json(StatusCode::OK, &json!(entries))
             }
             "codes" => match self.deliveries.code(&parameter("pool"), &parameter("user")) {
-                Some(Delivery {
-                    medium,
-                    destination,
-                    code,
-                    ..
-                }) => wire::json(
+                Some(sent) => wire::json(
                     StatusCode::OK,
-                    &json!({"code": code, "medium": medium, "destination": destination}),
+                    &json!({"code": sent.code, "medium": sent.medium, "destination": sent.destination}),
                 ),
-                None => wire::json(StatusCode::NOT_FOUND, &json!({"error": "no code was sent"})),
+                None => missing("no code was sent"),
             },
-            _ => wire::json(
-                StatusCode::NOT_FOUND,
-                &json!({"error": "the sandbox has journal and codes here"}),
-            ),
+            _ => missing("the sandbox has journal and codes here"),
         }
     }
 }

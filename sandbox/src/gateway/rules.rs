@@ -1,10 +1,12 @@
 //! What CreateUserPool and UpdateUserPool refuse, and how a password meets a pool's policy.
 
-use crate::wire::{Members, Refusal};
 use serde_json::Value;
 
+use super::json::{lower_first, missing, one_of, strings, violation};
+use crate::wire::Refusal;
+
 /// Checks settings that are complete. `second_factors`: the pool has factors that other calls set, such as TOTP.
-pub(crate) fn check_pool(settings: &Members, second_factors: bool) -> Result<(), Refusal> {
+pub(crate) fn check_pool(settings: &Value, second_factors: bool) -> Result<(), Refusal> {
     check_triggers(&settings["LambdaConfig"])?;
     check_messages(settings)?;
     check_sms(settings)?;
@@ -13,22 +15,18 @@ pub(crate) fn check_pool(settings: &Members, second_factors: bool) -> Result<(),
     check_tags(&settings["UserPoolTags"])?;
     if settings["MfaConfiguration"] != "OFF"
         && !second_factors
-        && !settings.contains_key("SmsConfiguration")
+        && settings["SmsConfiguration"].is_null()
     {
         return Err(Refusal::invalid(
             "Cannot turn MFA functionality ON, once the user pool has been created",
         ));
     }
-    one_of(
-        &settings["MfaConfiguration"],
-        "mfaConfiguration",
-        &["OFF", "ON", "OPTIONAL"],
-    )?;
-    one_of(
-        &settings["DeletionProtection"],
-        "deletionProtection",
-        &["ACTIVE", "INACTIVE"],
-    )?;
+    for (member, known) in [
+        ("MfaConfiguration", &["OFF", "ON", "OPTIONAL"][..]),
+        ("DeletionProtection", &["ACTIVE", "INACTIVE"]),
+    ] {
+        one_of(&settings[member], &lower_first(member), known)?;
+    }
     let sender = &settings["EmailConfiguration"];
     if sender["EmailSendingAccount"] == "DEVELOPER" && !sender["SourceArn"].is_string() {
         return Err(Refusal::invalid(
@@ -45,7 +43,7 @@ pub(crate) fn unused_account_validity() -> Refusal {
 }
 
 /// A password against the pool's policy.
-pub(crate) fn check_password(settings: &Members, password: &str) -> Result<(), Refusal> {
+pub(crate) fn check_password(settings: &Value, password: &str) -> Result<(), Refusal> {
     let policy = &settings["Policies"]["PasswordPolicy"];
     let required = |member: &str| policy[member].as_bool().unwrap_or(false);
     let length = policy["MinimumLength"].as_u64().unwrap_or(8) as usize;
@@ -152,23 +150,15 @@ fn check_arn(arn: &str, path: &str) -> Result<(), Refusal> {
     if fits {
         return Ok(());
     }
-    Err(Refusal::invalid(format!(
-        "1 validation error detected: Value '{arn}' at '{path}' failed to satisfy constraint: Member must satisfy regular \
-         expression pattern: {PATTERN}"
-    )))
+    let pattern = format!("Member must satisfy regular expression pattern: {PATTERN}");
+    Err(violation(arn, path, &pattern))
 }
 
-fn check_messages(settings: &Members) -> Result<(), Refusal> {
+fn check_messages(settings: &Value) -> Result<(), Refusal> {
     let template = &settings["VerificationMessageTemplate"];
     let invalid = || Refusal::invalid("The message is invalid.");
     for (message, limit) in [
-        (
-            &settings
-                .get("SmsAuthenticationMessage")
-                .cloned()
-                .unwrap_or_default(),
-            140,
-        ),
+        (&settings["SmsAuthenticationMessage"], 140),
         (&template["SmsMessage"], 140),
         (&template["EmailMessage"], 20_000),
     ] {
@@ -202,7 +192,7 @@ fn check_messages(settings: &Members) -> Result<(), Refusal> {
     )
 }
 
-fn check_sms(settings: &Members) -> Result<(), Refusal> {
+fn check_sms(settings: &Value) -> Result<(), Refusal> {
     if let Some(sms) = settings.get("SmsConfiguration") {
         match (sms.get("SnsCallerArn"), sms.get("EumsSms")) {
             (None, None) => {
@@ -220,11 +210,8 @@ fn check_sms(settings: &Members) -> Result<(), Refusal> {
             (None, Some(_)) => {}
         }
     }
-    let verified = settings
-        .get("AutoVerifiedAttributes")
-        .and_then(Value::as_array);
-    let phone = verified.is_some_and(|verified| verified.iter().any(|name| name == "phone_number"));
-    if phone && !settings.contains_key("SmsConfiguration") {
+    let phone = strings(&settings["AutoVerifiedAttributes"]).contains(&"phone_number");
+    if phone && settings["SmsConfiguration"].is_null() {
         return Err(Refusal::invalid(
             "SMS configuration is required when phone_number is selected for auto verification",
         ));
@@ -241,36 +228,28 @@ fn check_password_policy(policy: &Value) -> Result<(), Refusal> {
         if let Some(number) = policy[member].as_i64()
             && !(least..=most).contains(&number)
         {
-            return Err(Refusal::invalid(format!(
-                "1 validation error detected: Value '{number}' at 'policies.passwordPolicy.{}' failed to satisfy constraint: \
-                 Member must be between {least} and {most}",
-                lower_first(member)
-            )));
+            let path = format!("policies.passwordPolicy.{}", lower_first(member));
+            let range = format!("Member must be between {least} and {most}");
+            return Err(violation(number, &path, &range));
         }
     }
     Ok(())
 }
 
-fn check_tier(settings: &Members) -> Result<(), Refusal> {
+fn check_tier(settings: &Value) -> Result<(), Refusal> {
     let add_ons = settings.get("UserPoolAddOns");
     if let Some(add_ons) = add_ons {
-        if !add_ons["AdvancedSecurityMode"].is_string() {
-            return Err(Refusal::invalid(
-                "1 validation error detected: Value null at 'userPoolAddOns.advancedSecurityMode' failed to satisfy \
-                 constraint: Member must not be null",
-            ));
-        }
-        one_of(
+        let (mode, path) = (
             &add_ons["AdvancedSecurityMode"],
             "userPoolAddOns.advancedSecurityMode",
-            &["OFF", "AUDIT", "ENFORCED"],
-        )?;
+        );
+        if !mode.is_string() {
+            return Err(missing(path));
+        }
+        one_of(mode, path, &["OFF", "AUDIT", "ENFORCED"])?;
     }
-    one_of(
-        &settings["UserPoolTier"],
-        "userPoolTier",
-        &["LITE", "ESSENTIALS", "PLUS"],
-    )?;
+    let tiers = ["LITE", "ESSENTIALS", "PLUS"];
+    one_of(&settings["UserPoolTier"], "userPoolTier", &tiers)?;
     let tier = settings["UserPoolTier"].as_str().unwrap_or_default();
     let policies = &settings["Policies"];
     let factors = policies["SignInPolicy"]["AllowedFirstAuthFactors"].as_array();
@@ -288,7 +267,7 @@ fn check_tier(settings: &Members) -> Result<(), Refusal> {
             "Dynamic Client Registration"
         }
         // Even the default names: they are only ever shown.
-        "LITE" if settings.contains_key("AcrConfiguration") => "ACR Configuration",
+        "LITE" if !settings["AcrConfiguration"].is_null() => "ACR Configuration",
         _ => return Ok(()),
     };
     Err(Refusal::new(
@@ -311,23 +290,4 @@ fn check_tags(tags: &Value) -> Result<(), Refusal> {
         }
     }
     Ok(())
-}
-
-/// A value that the API declares as one of a few.
-pub(crate) fn one_of(value: &Value, path: &str, known: &[&str]) -> Result<(), Refusal> {
-    match value.as_str() {
-        Some(text) if known.contains(&text) => Ok(()),
-        _ => Err(Refusal::invalid(format!(
-            "1 validation error detected: Value '{}' at '{path}' failed to satisfy constraint: Member must satisfy enum value \
-             set: [{}]",
-            value.as_str().unwrap_or("null"),
-            known.join(", ")
-        ))),
-    }
-}
-
-fn lower_first(name: &str) -> String {
-    let mut chars = name.chars();
-    let first = chars.next().map(|c| c.to_ascii_lowercase());
-    first.into_iter().chain(chars).collect()
 }

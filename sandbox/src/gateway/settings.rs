@@ -7,8 +7,9 @@
 
 use serde_json::{Value, json};
 
+use super::json::{fill, given, remove};
 use super::rules;
-use crate::wire::{Members, Refusal};
+use crate::wire::Refusal;
 
 /// Given once, at creation.
 pub(crate) const CREATE_ONLY: [&str; 4] = [
@@ -50,30 +51,22 @@ const MESSAGES: [(&str, &str); 3] = [
 ];
 
 /// The settings of a new pool.
-pub(crate) fn created(request: &Members) -> Result<Members, Refusal> {
+pub(crate) fn created(request: &Value) -> Result<Value, Refusal> {
     let mut settings = given(request);
     for member in CREATE_ONLY {
-        settings.remove(member);
+        remove(&mut settings, member);
     }
-    let legacy_days = settings
-        .get("AdminCreateUserConfig")
-        .and_then(|config| config["UnusedAccountValidityDays"].as_i64())
-        .filter(|days| *days > 0);
+    let days = settings["AdminCreateUserConfig"]["UnusedAccountValidityDays"].as_i64();
+    let legacy = days.is_some_and(|days| days > 0);
     complete(&mut settings)?;
-    let policy = password_policy(&mut settings);
-    match legacy_days {
-        Some(_) if policy.contains_key("TemporaryPasswordValidityDays") => {
-            return Err(rules::unused_account_validity());
-        }
-        Some(_) => {}
-        None => {
-            policy
-                .entry("TemporaryPasswordValidityDays")
-                .or_insert(json!(7));
-        }
+    let policy = &mut settings["Policies"]["PasswordPolicy"];
+    if !legacy {
+        fill(policy, json!({"TemporaryPasswordValidityDays": 7}));
+    } else if policy.get("TemporaryPasswordValidityDays").is_some() {
+        return Err(rules::unused_account_validity());
     }
     rules::check_pool(&settings, false)?;
-    if settings["MfaConfiguration"] != "OFF" && !settings.contains_key("SmsConfiguration") {
+    if settings["MfaConfiguration"] != "OFF" && settings["SmsConfiguration"].is_null() {
         return Err(Refusal::invalid(
             "SMS configuration and Auto verification for phone_number are required when MFA is required/optional",
         ));
@@ -83,94 +76,67 @@ pub(crate) fn created(request: &Members) -> Result<Members, Refusal> {
 
 /// The settings after an update. `second_factors` says whether the pool has factors that are set elsewhere, such as TOTP.
 pub(crate) fn updated(
-    current: &Members,
-    request: &Members,
+    current: &Value,
+    request: &Value,
     second_factors: bool,
-) -> Result<Members, Refusal> {
+) -> Result<Value, Refusal> {
     let mut settings = given(request);
-    settings.remove("UserPoolId");
-    if let Some(member) = settings.keys().find(|member| {
-        READ_ONLY.contains(&member.as_str()) || CREATE_ONLY.contains(&member.as_str())
-    }) {
+    remove(&mut settings, "UserPoolId");
+    let mut fixed = READ_ONLY.iter().chain(&CREATE_ONLY);
+    if let Some(member) = fixed.find(|member| settings.get(member).is_some()) {
         return Err(Refusal::invalid(format!(
             "{member} cannot be changed by UpdateUserPool"
         )));
     }
-    if settings
-        .get("AdminCreateUserConfig")
-        .and_then(|config| config["UnusedAccountValidityDays"].as_i64())
-        .is_some_and(|days| days != 0)
-    {
+    let days = settings["AdminCreateUserConfig"]["UnusedAccountValidityDays"].as_i64();
+    if days.is_some_and(|days| days != 0) {
         return Err(rules::unused_account_validity());
     }
     for member in KEPT_WHEN_OMITTED {
-        if let (false, Some(kept)) = (settings.contains_key(member), current.get(member)) {
-            settings.insert(member.to_owned(), kept.clone());
+        if let Some(kept) = current.get(member) {
+            fill(&mut settings, json!({ member: kept }));
         }
     }
-    let policy_given = settings.contains_key("Policies");
+    let policy_given = settings.get("Policies").is_some();
     complete(&mut settings)?;
-    let policy = password_policy(&mut settings);
+    let policy = &mut settings["Policies"]["PasswordPolicy"];
     if policy_given {
         // Measured: members left out of a password policy that is given stay as they are.
-        for (member, kept) in current["Policies"]["PasswordPolicy"]
-            .as_object()
-            .into_iter()
-            .flatten()
-        {
-            policy.entry(member).or_insert(kept.clone());
-        }
+        fill(policy, current["Policies"]["PasswordPolicy"].clone());
     } else {
-        policy.insert("TemporaryPasswordValidityDays".into(), json!(7));
+        policy["TemporaryPasswordValidityDays"] = json!(7);
     }
     rules::check_pool(&settings, second_factors)?;
     Ok(settings)
 }
 
 /// The settings as DescribeUserPool shows them.
-pub(crate) fn described(settings: &Members) -> Members {
+pub(crate) fn described(settings: &Value) -> Value {
     let mut shown = settings.clone();
-    if let Some(name) = shown.remove("PoolName") {
-        shown.insert("Name".into(), name);
+    if let Some(name) = remove(&mut shown, "PoolName") {
+        shown["Name"] = name;
     }
     // The old name of the setting still shows, with the value of the new one.
     let days = settings["Policies"]["PasswordPolicy"].get("TemporaryPasswordValidityDays");
     if let Some(days) = days {
         shown["AdminCreateUserConfig"]["UnusedAccountValidityDays"] = days.clone();
     }
-    let custom = settings
-        .get("AcrConfiguration")
-        .cloned()
-        .unwrap_or_default();
     let levels = (1..=4).map(|level| {
         let key = format!("Level{level}");
-        let name = match custom.get(&key) {
-            Some(name) => name.clone(),
-            None => json!({"AcrValue": format!("urn:cognito:loa:{level}")}),
-        };
-        (key, name)
+        let default = || json!({"AcrValue": format!("urn:cognito:loa:{level}")});
+        let name = settings["AcrConfiguration"].get(&key).cloned();
+        (key, name.unwrap_or_else(default))
     });
-    shown.insert("AcrConfiguration".into(), Value::Object(levels.collect()));
+    shown["AcrConfiguration"] = levels.collect();
     shown
 }
 
-/// What the request gives: null is the same as nothing.
-fn given(request: &Members) -> Members {
-    let given = request.iter().filter(|(_, value)| !value.is_null());
-    given
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect()
-}
-
 /// Fills in the defaults that AWS shows.
-fn complete(settings: &mut Members) -> Result<(), Refusal> {
-    let threat_protection = settings
-        .get("UserPoolAddOns")
-        .is_some_and(|add_ons| add_ons["AdvancedSecurityMode"] != "OFF");
-    let tier = if threat_protection {
-        "PLUS"
-    } else {
-        "ESSENTIALS"
+fn complete(settings: &mut Value) -> Result<(), Refusal> {
+    let add_ons = settings.get("UserPoolAddOns");
+    let tier = match add_ons.is_some_and(|add_ons| add_ons["AdvancedSecurityMode"] != "OFF") {
+        true => "PLUS",
+        false => "ESSENTIALS",
     };
     let defaults = json!({
         "Policies": {},
@@ -184,52 +150,53 @@ fn complete(settings: &mut Members) -> Result<(), Refusal> {
         "AdminCreateUserConfig": {},
         "UserPoolTier": tier,
     });
-    fill(settings, &defaults);
+    fill(settings, defaults);
     // Defaults inside of members, whether or not the member itself was given.
-    let inner = json!({
-        "VerificationMessageTemplate": {"DefaultEmailOption": "CONFIRM_WITH_CODE"},
-        "EmailConfiguration": {"EmailSendingAccount": "COGNITO_DEFAULT"},
-        "AdminCreateUserConfig": {"AllowAdminCreateUserOnly": false},
-    });
-    for (member, defaults) in inner.as_object().into_iter().flatten() {
-        fill(object(settings, member)?, defaults);
+    for (member, inner, default) in [
+        (
+            "VerificationMessageTemplate",
+            "DefaultEmailOption",
+            json!("CONFIRM_WITH_CODE"),
+        ),
+        (
+            "EmailConfiguration",
+            "EmailSendingAccount",
+            json!("COGNITO_DEFAULT"),
+        ),
+        (
+            "AdminCreateUserConfig",
+            "AllowAdminCreateUserOnly",
+            json!(false),
+        ),
+    ] {
+        fill(object(settings, member)?, json!({ inner: default }));
     }
     let lite = settings["UserPoolTier"] == "LITE";
     let policies = object(settings, "Policies")?;
     if !lite {
-        fill(
-            policies,
-            &json!({"SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD"]}}),
-        );
+        let factors = json!({"AllowedFirstAuthFactors": ["PASSWORD"]});
+        fill(policies, json!({"SignInPolicy": factors}));
     }
-    if !policies.contains_key("PasswordPolicy") {
-        fill(
-            policies,
-            &json!({"PasswordPolicy": {
-                "MinimumLength": 8,
-                "RequireUppercase": true,
-                "RequireLowercase": true,
-                "RequireNumbers": true,
-                "RequireSymbols": true,
-            }}),
-        );
-    }
-    object(policies, "PasswordPolicy")?;
-    let policy = password_policy(settings);
+    let policy = json!({
+        "MinimumLength": 8,
+        "RequireUppercase": true,
+        "RequireLowercase": true,
+        "RequireNumbers": true,
+        "RequireSymbols": true,
+    });
+    fill(policies, json!({"PasswordPolicy": policy}));
+    let policy = object(policies, "PasswordPolicy")?;
     // Zero is read as null.
-    if policy.get("TemporaryPasswordValidityDays") == Some(&json!(0)) {
-        policy.insert("TemporaryPasswordValidityDays".into(), json!(7));
+    if policy["TemporaryPasswordValidityDays"] == 0 {
+        policy["TemporaryPasswordValidityDays"] = json!(7);
     }
-    if let Some(dcr) = settings
-        .get_mut("DcrConfiguration")
-        .and_then(Value::as_object_mut)
-    {
-        dcr.entry("EnableStatus").or_insert(json!("Enabled"));
+    if let Some(dcr) = settings.get_mut("DcrConfiguration") {
+        fill(dcr, json!({"EnableStatus": "Enabled"}));
     }
     mirror_messages(settings)
 }
 
-fn mirror_messages(settings: &mut Members) -> Result<(), Refusal> {
+fn mirror_messages(settings: &mut Value) -> Result<(), Refusal> {
     for (member, inner) in MESSAGES {
         let outside = settings.get(member).cloned();
         let template = object(settings, "VerificationMessageTemplate")?;
@@ -239,42 +206,18 @@ fn mirror_messages(settings: &mut Members) -> Result<(), Refusal> {
                     "{member} and VerificationMessageTemplate.{inner} differ"
                 )));
             }
-            (Some(outside), None) => {
-                template.insert(inner.into(), outside);
-            }
-            (None, Some(inside)) => {
-                settings.insert(member.into(), inside);
-            }
+            (Some(outside), None) => template[inner] = outside,
+            (None, Some(inside)) => settings[member] = inside,
             _ => {}
         }
     }
     Ok(())
 }
 
-/// `complete` has seen to it that there is one.
-fn password_policy(settings: &mut Members) -> &mut Members {
-    settings["Policies"]["PasswordPolicy"]
-        .as_object_mut()
-        .expect("a completed pool has a password policy")
-}
-
-fn object<'a>(members: &'a mut Members, name: &str) -> Result<&'a mut Members, Refusal> {
-    members
-        .get_mut(name)
-        .and_then(Value::as_object_mut)
-        .ok_or_else(|| {
-            Refusal::new(
-                "SerializationException",
-                format!("{name} is not a structure"),
-            )
-        })
-}
-
-/// Puts in what is not there.
-pub(crate) fn fill(members: &mut Members, defaults: &Value) {
-    for (name, value) in defaults.as_object().into_iter().flatten() {
-        if !members.contains_key(name) {
-            members.insert(name.clone(), value.clone());
-        }
-    }
+fn object<'a>(members: &'a mut Value, name: &str) -> Result<&'a mut Value, Refusal> {
+    let object = members.get_mut(name).filter(|member| member.is_object());
+    object.ok_or_else(|| {
+        let message = format!("{name} is not a structure");
+        Refusal::new("SerializationException", message)
+    })
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::policy::{self, Attempt};
-use super::pools::Pool;
+use super::pool::Pool;
 use crate::wire::{Answer, Refusal, Scope, Upstream};
 
 /// "You can't change this five-second timeout value."
@@ -36,8 +36,6 @@ pub(crate) struct Migrated {
     pub attributes: BTreeMap<String, String>,
     pub confirmed: bool,
     pub force_alias: bool,
-    pub welcome: bool,
-    pub mediums: Vec<String>,
 }
 
 impl Question<'_> {
@@ -96,47 +94,32 @@ pub(crate) async fn ask(
         return Err(question.failed());
     }
     let returned = invoke(upstream, &function_scope(arn), arn, &question.event(pool)).await?;
-    let response = returned
-        .get("response")
-        .filter(|response| response.is_object())
-        .ok_or_else(unrecognizable)?;
-    let untouched = response.as_object().is_some_and(|members| {
-        members
-            .values()
-            .all(|value| value.is_null() || *value == json!({}) || *value == false)
-    });
-    if untouched {
+    let response = &returned["response"];
+    let members = response.as_object().ok_or_else(unrecognizable)?;
+    let nothing = |value: &Value| value.is_null() || *value == json!({}) || *value == false;
+    if members.values().all(nothing) {
         return Ok(None);
     }
-    let schema = upstream
-        .cognito(
-            &pool.scope,
-            "DescribeUserPool",
-            &json!({"UserPoolId": pool.id}),
-        )
-        .await?;
-    let schema = schema["UserPool"]["SchemaAttributes"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
-    check(pool, question, response, &schema).map(Some)
+    let emulated = pool.emulated(upstream).await?;
+    let schema = emulated["SchemaAttributes"].as_array();
+    let schema = schema.map(Vec::as_slice).unwrap_or_default();
+    check(pool, question, response, schema).map(Some)
 }
 
 /// Whether the function's resource policy lets Cognito invoke it for this pool.
 async fn may_invoke(upstream: &Upstream, pool: &Pool, arn: &str) -> bool {
-    let (name, qualifier) = function_name(arn);
-    let query = qualifier
-        .map(|qualifier| format!("?Qualifier={qualifier}"))
-        .unwrap_or_default();
-    let path = format!("/2015-03-31/functions/{name}/policy{query}");
+    let mut parts = arn.split(':').skip(6);
+    let name = parts.next().unwrap_or_default();
+    let mut path = format!("/2015-03-31/functions/{name}/policy");
+    if let Some(qualifier) = parts.next() {
+        path = format!("{path}?Qualifier={qualifier}");
+    }
     // No function, no policy: the same to Cognito as no permission.
     let Ok(answer) = upstream.lambda(&function_scope(arn), &path).await else {
         return false;
     };
-    let document: Value = answer["Policy"]
-        .as_str()
-        .and_then(|document| serde_json::from_str(document).ok())
-        .unwrap_or_default();
+    let document = answer["Policy"].as_str().unwrap_or_default();
+    let document: Value = serde_json::from_str(document).unwrap_or_default();
     policy::allows(
         &document,
         &Attempt {
@@ -227,15 +210,11 @@ fn check(
     let username = username(pool, question.username, attributes.remove("username"))?;
     if let Some(attribute) = pool.identity("UsernameAttributes").first() {
         // The name that was typed is that attribute's value, unless the function says otherwise.
-        let attribute = match username.starts_with('+') {
-            true if pool
+        let phone = username.starts_with('+')
+            && pool
                 .identity("UsernameAttributes")
-                .contains(&"phone_number") =>
-            {
-                "phone_number"
-            }
-            _ => attribute,
-        };
+                .contains(&"phone_number");
+        let attribute = if phone { "phone_number" } else { attribute };
         attributes
             .entry(attribute.to_owned())
             .or_insert(username.clone());
@@ -263,25 +242,21 @@ fn check(
         return Err(question.failed());
     }
     let mediums = match &response["desiredDeliveryMediums"] {
-        Value::Null => vec!["SMS".to_owned()],
-        Value::Array(mediums) => mediums
-            .iter()
-            .map(|medium| {
-                medium
-                    .as_str()
-                    .filter(|medium| ["SMS", "EMAIL"].contains(medium))
-            })
-            .map(|medium| medium.map(str::to_owned).ok_or_else(unrecognizable))
-            .collect::<Result<_, _>>()?,
+        Value::Null => &[],
+        Value::Array(mediums) => mediums.as_slice(),
         _ => return Err(unrecognizable()),
     };
+    if !mediums
+        .iter()
+        .all(|medium| medium == "SMS" || medium == "EMAIL")
+    {
+        return Err(unrecognizable());
+    }
     Ok(Migrated {
         username,
         attributes,
         confirmed,
         force_alias: response["forceAliasCreation"] == true,
-        welcome: response["messageAction"] != "SUPPRESS",
-        mediums,
     })
 }
 
@@ -403,9 +378,4 @@ fn function_scope(arn: &str) -> Scope {
         account: part(),
         region,
     }
-}
-
-fn function_name(arn: &str) -> (&str, Option<&str>) {
-    let mut parts = arn.split(':').skip(6);
-    (parts.next().unwrap_or_default(), parts.next())
 }

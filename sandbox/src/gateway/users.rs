@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::pools::Pool;
-use super::trigger::Migrated;
+use super::json::fill;
+use super::pool::Pool;
+use super::trigger::{Migrated, Question, Source};
 use crate::wire::{Refusal, Upstream};
 
 pub(crate) struct User {
@@ -104,56 +105,43 @@ async fn find_in_any_case(
     }
 }
 
-/// Makes the user that the trigger described, who typed `typed`.
+/// Makes the user that the trigger described when it was asked this question.
 pub(crate) async fn migrate(
     upstream: &Upstream,
     pool: &Pool,
     migrated: &Migrated,
-    typed: &str,
-    password: Option<&str>,
-    failed: impl Fn() -> Refusal,
+    question: &Question<'_>,
 ) -> Result<User, Refusal> {
-    free_aliases(upstream, pool, migrated, &failed).await?;
-    let call = async |action: &str, more: Value| {
-        let mut asked = json!({"UserPoolId": pool.id, "Username": migrated.username});
-        if let (Some(asked), Value::Object(more)) = (asked.as_object_mut(), more) {
-            asked.extend(more);
-        }
+    free_aliases(upstream, pool, migrated, question).await?;
+    let call = async |action: &str, mut asked: Value| {
+        let named = json!({"UserPoolId": pool.id, "Username": migrated.username});
+        fill(&mut asked, named);
         upstream.cognito(&pool.scope, action, &asked).await
     };
     let made = match call("AdminCreateUser", json!({"MessageAction": "SUPPRESS"})).await {
         Ok(made) => made,
         // Another sign-in of the same user was faster.
         Err(refusal) if refusal.code == "UsernameExistsException" => {
-            return find(upstream, pool, typed).await?.ok_or_else(failed);
+            let user = find(upstream, pool, question.username).await?;
+            return user.ok_or_else(|| question.failed());
         }
         Err(refusal) => return Err(refusal),
     };
     // From here on by its own name: in a pool of e-mail addresses that is not the address.
     let username = made["User"]["Username"].clone();
-    let attributes: Vec<_> = migrated
-        .attributes
-        .iter()
-        .map(|(name, value)| json!({"Name": name, "Value": value}))
-        .collect();
-    call(
-        "AdminUpdateUserAttributes",
-        json!({"Username": username, "UserAttributes": attributes}),
-    )
-    .await?;
-    if let Some(password) = password {
-        call(
-            "AdminSetUserPassword",
-            json!({"Username": username, "Password": password, "Permanent": true}),
-        )
-        .await?;
+    let attribute = |(name, value)| json!({"Name": name, "Value": value});
+    let attributes: Vec<_> = migrated.attributes.iter().map(attribute).collect();
+    let asked = json!({"Username": username, "UserAttributes": attributes});
+    call("AdminUpdateUserAttributes", asked).await?;
+    if let Source::Authentication { password } = question.source {
+        let asked = json!({"Username": username, "Password": password, "Permanent": true});
+        call("AdminSetUserPassword", asked).await?;
     }
     if !migrated.confirmed {
         call("AdminResetUserPassword", json!({"Username": username})).await?;
     }
-    Ok(User::read(
-        &call("AdminGetUser", json!({"Username": username})).await?,
-    ))
+    let made = call("AdminGetUser", json!({"Username": username})).await?;
+    Ok(User::read(&made))
 }
 
 /// An alias belongs to one user: who has it already keeps it, unless the trigger takes it over.
@@ -161,28 +149,20 @@ async fn free_aliases(
     upstream: &Upstream,
     pool: &Pool,
     migrated: &Migrated,
-    failed: impl Fn() -> Refusal,
+    question: &Question<'_>,
 ) -> Result<(), Refusal> {
-    let names = pool
-        .identity("AliasAttributes")
-        .into_iter()
-        .map(|name| (name, true));
-    let names = names.chain(
-        pool.identity("UsernameAttributes")
-            .into_iter()
-            .map(|name| (name, false)),
-    );
-    for (name, is_alias) in names {
+    let aliases = pool.identity("AliasAttributes");
+    let names = pool.identity("UsernameAttributes");
+    let aliases = aliases.into_iter().map(|name| (name, true));
+    for (name, is_alias) in aliases.chain(names.into_iter().map(|name| (name, false))) {
         let Some(value) = migrated.attributes.get(name) else {
             continue;
         };
         let flag = format!("{name}_verified");
+        let verified = migrated.attributes.get(&flag);
         let counts = !is_alias
             || name == "preferred_username"
-            || migrated
-                .attributes
-                .get(&flag)
-                .is_some_and(|verified| verified == "true");
+            || verified.is_some_and(|verified| verified == "true");
         let Some(holder) = find(upstream, pool, value).await? else {
             continue;
         };
@@ -190,7 +170,7 @@ async fn free_aliases(
             continue;
         }
         if !migrated.force_alias || !is_alias {
-            return Err(failed());
+            return Err(question.failed());
         }
         let lost = match name {
             "preferred_username" => json!({"Name": name, "Value": ""}),

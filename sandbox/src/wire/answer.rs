@@ -1,13 +1,14 @@
 //! What AWS answers: whole answers, and the errors that its services word in two protocols.
 
 use hyper::body::Bytes;
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::http::{Body, full, header};
 
 /// An answer as it goes out, whole.
+#[derive(Debug)]
 pub struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
@@ -17,14 +18,10 @@ pub struct Answer {
 
 impl Answer {
     pub(crate) fn json(body: &Value) -> Self {
-        let mut headers = HeaderMap::new();
-        headers.insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static("application/x-amz-json-1.1"),
-        );
+        let kind = HeaderValue::from_static("application/x-amz-json-1.1");
         Self {
             status: StatusCode::OK,
-            headers,
+            headers: HeaderMap::from_iter([(CONTENT_TYPE, kind)]),
             body: body.to_string().into(),
         }
     }
@@ -41,30 +38,39 @@ impl Answer {
         self
     }
 
+    /// Itself where it is a success, else the refusal that it is.
+    pub(crate) fn succeeded(self) -> Result<Self, Refusal> {
+        if self.status.is_success() {
+            return Ok(self);
+        }
+        let body = self.value();
+        let message = body["message"].as_str().or(body["Message"].as_str());
+        let code = self.error();
+        Err(Refusal {
+            status: self.status,
+            code: code.unwrap_or_else(|| "InternalErrorException".to_owned()),
+            message: message.unwrap_or_default().to_owned(),
+            original: Some(Box::new(self)),
+        })
+    }
+
     /// The error code, if it is an error.
     pub(crate) fn error(&self) -> Option<String> {
         if self.status.is_success() {
             return None;
         }
-        let code = header(&self.headers, "x-amzn-errortype")
-            .map(str::to_owned)
-            .or_else(|| {
-                let body = String::from_utf8_lossy(&self.body).into_owned();
-                let json: Value = serde_json::from_str(&body).unwrap_or_default();
-                let code = json["__type"].as_str().map(str::to_owned);
-                code.or_else(|| Some(body.split("<Code>").nth(1)?.split('<').next()?.to_owned()))
-            })?;
-        code.rsplit('#')
-            .next()?
-            .split(':')
-            .next()
-            .map(str::to_owned)
+        let json = self.value();
+        let code = header(&self.headers, "x-amzn-errortype").or(json["__type"].as_str());
+        let code = code.map(str::to_owned).or_else(|| self.element("Code"))?;
+        let code = code.rsplit('#').next()?.split(':').next();
+        code.map(str::to_owned)
     }
 
-    pub(crate) fn message(&self) -> String {
-        let body = self.value();
-        let message = body["message"].as_str().or(body["Message"].as_str());
-        message.unwrap_or_default().to_owned()
+    /// The text of the first element of this name, where the answer is XML.
+    pub(crate) fn element(&self, name: &str) -> Option<String> {
+        let xml = String::from_utf8_lossy(&self.body);
+        let (_, rest) = xml.split_once(&format!("<{name}>"))?;
+        rest.split('<').next().map(str::to_owned)
     }
 
     /// As it is sent.
@@ -92,11 +98,13 @@ impl Answer {
 }
 
 /// An error that AWS would answer.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Refusal {
     pub(crate) status: StatusCode,
     pub(crate) code: String,
     pub(crate) message: String,
+    /// The answer that an emulator refused with, which goes out as it came.
+    original: Option<Box<Answer>>,
 }
 
 impl Refusal {
@@ -106,6 +114,7 @@ impl Refusal {
             status: StatusCode::BAD_REQUEST,
             code: code.into(),
             message: message.into(),
+            original: None,
         }
     }
 
@@ -123,24 +132,32 @@ impl Refusal {
         Self::new("InternalErrorException", message).with_status(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    /// In the words of the protocol that `service` speaks.
+    /// The same in the gateway's words: the answer to a call of its own is not the answer to the caller.
+    pub(crate) fn reworded(self) -> Self {
+        Self {
+            original: None,
+            ..self
+        }
+    }
+
+    /// As it came from the emulator, or in the words of the protocol that `service` speaks.
     pub fn into_answer(self, service: &str) -> Answer {
+        if let Some(original) = self.original {
+            return *original;
+        }
         if service == "iam" || service == "sts" {
-            let kind = if self.status.is_server_error() {
-                "Receiver"
-            } else {
-                "Sender"
+            let kind = match self.status.is_server_error() {
+                true => "Receiver",
+                false => "Sender",
             };
             let body = format!(
                 "<ErrorResponse><Error><Type>{kind}</Type><Code>{}</Code><Message>{}</Message></Error></ErrorResponse>",
                 self.code, self.message
             );
+            let kind = (CONTENT_TYPE, HeaderValue::from_static("text/xml"));
             return Answer {
                 status: self.status,
-                headers: HeaderMap::from_iter([(
-                    CONTENT_TYPE,
-                    HeaderValue::from_static("text/xml"),
-                )]),
+                headers: HeaderMap::from_iter([kind]),
                 body: body.into(),
             };
         }
@@ -148,9 +165,7 @@ impl Refusal {
         let mut answer = Answer::json(&body);
         answer.status = self.status;
         if let Ok(code) = HeaderValue::from_str(&self.code) {
-            answer
-                .headers
-                .insert(HeaderName::from_static("x-amzn-errortype"), code);
+            answer.headers.insert("x-amzn-errortype", code);
         }
         answer
     }

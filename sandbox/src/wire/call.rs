@@ -5,18 +5,15 @@ use hyper::header::HeaderMap;
 use hyper::http::request::Parts;
 use hyper::{Method, Uri};
 use percent_encoding::percent_decode_str;
-use serde_json::{Map, Value};
+use serde_json::{Value, json};
 
 use super::answer::Refusal;
 use super::http::header;
 
-/// The members of a JSON object.
-pub(crate) type Members = Map<String, Value>;
-
 /// Where a request that nobody signed belongs, until a pool says otherwise.
 const NO_ACCOUNT: &str = "000000000000";
 const NO_REGION: &str = "us-east-1";
-const COGNITO_TARGET: &str = "AWSCognitoIdentityProviderService.";
+pub(super) const COGNITO_TARGET: &str = "AWSCognitoIdentityProviderService.";
 
 /// Whether callers are who they say, and may do what they ask.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -135,18 +132,20 @@ impl Call {
         }
     }
 
-    /// The members of a JSON body.
-    pub(crate) fn members(&self) -> Result<Members, Refusal> {
+    /// The JSON object that the body is; an empty one where there is no body.
+    pub(crate) fn request(&self) -> Result<Value, Refusal> {
         if self.body.is_empty() {
-            return Ok(Members::new());
+            return Ok(json!({}));
         }
-        match serde_json::from_slice(&self.body) {
-            Ok(Value::Object(members)) => Ok(members),
-            _ => Err(Refusal::new(
+        let object = serde_json::from_slice(&self.body)
+            .ok()
+            .filter(Value::is_object);
+        object.ok_or_else(|| {
+            Refusal::new(
                 "SerializationException",
                 "Start of structure or map found where not expected.",
-            )),
-        }
+            )
+        })
     }
 
     /// The parameters of a form body.
@@ -231,45 +230,43 @@ pub(crate) fn parameter(text: &[u8], name: &str) -> Option<String> {
 
 fn lambda_action(method: &Method, path: &str) -> &'static str {
     let mut parts = path.trim_matches('/').split('/').skip(1);
-    let (resource, id, part) = (parts.next(), parts.next(), parts.next());
-    match (method.as_str(), resource, id, part, parts.next()) {
-        ("POST", Some("functions"), None, ..) => "CreateFunction",
-        ("GET", Some("functions"), None, ..) => "ListFunctions",
-        ("GET", Some("functions"), _, None, _) => "GetFunction",
-        ("DELETE", Some("functions"), _, None, _) => "DeleteFunction",
-        ("GET", Some("functions"), _, Some("configuration"), _) => "GetFunctionConfiguration",
-        ("PUT", Some("functions"), _, Some("configuration"), _) => "UpdateFunctionConfiguration",
-        ("PUT", Some("functions"), _, Some("code"), _) => "UpdateFunctionCode",
-        ("POST", Some("functions"), _, Some("invocations"), _) => "Invoke",
-        ("POST", Some("functions"), _, Some("policy"), _) => "AddPermission",
-        ("GET", Some("functions"), _, Some("policy"), _) => "GetPolicy",
-        ("DELETE", Some("functions"), _, Some("policy"), _) => "RemovePermission",
-        ("GET", Some("functions"), _, Some("concurrency"), _) => "GetFunctionConcurrency",
-        ("PUT", Some("functions"), _, Some("concurrency"), _) => "PutFunctionConcurrency",
-        ("DELETE", Some("functions"), _, Some("concurrency"), _) => "DeleteFunctionConcurrency",
-        ("GET", Some("functions"), _, Some("urls"), _) => "ListFunctionUrlConfigs",
-        ("POST", Some("functions"), _, Some("url"), _) => "CreateFunctionUrlConfig",
-        ("DELETE", Some("functions"), _, Some("url"), _) => "DeleteFunctionUrlConfig",
-        ("GET", Some("functions"), _, Some("aliases"), None) => "ListAliases",
-        ("POST", Some("functions"), _, Some("aliases"), _) => "CreateAlias",
-        ("POST", Some("functions"), _, Some("versions"), _) => "PublishVersion",
-        ("GET", Some("functions"), _, Some("versions"), _) => "ListVersionsByFunction",
-        ("GET", Some("functions"), _, Some("event-invoke-config"), Some("list")) => {
+    let resource = parts.next().unwrap_or_default();
+    let id = parts.next().map(|_| "/*").unwrap_or_default();
+    let part = parts.next().map(|part| format!("/{part}"));
+    let part = part.unwrap_or_default();
+    let last = parts.next();
+    match format!("{method} {resource}{id}{part}").as_str() {
+        "POST functions" => "CreateFunction",
+        "GET functions" => "ListFunctions",
+        "GET functions/*" => "GetFunction",
+        "DELETE functions/*" => "DeleteFunction",
+        "GET functions/*/configuration" => "GetFunctionConfiguration",
+        "PUT functions/*/configuration" => "UpdateFunctionConfiguration",
+        "PUT functions/*/code" => "UpdateFunctionCode",
+        "POST functions/*/invocations" => "Invoke",
+        "POST functions/*/policy" => "AddPermission",
+        "GET functions/*/policy" => "GetPolicy",
+        "DELETE functions/*/policy" => "RemovePermission",
+        "GET functions/*/concurrency" => "GetFunctionConcurrency",
+        "PUT functions/*/concurrency" => "PutFunctionConcurrency",
+        "DELETE functions/*/concurrency" => "DeleteFunctionConcurrency",
+        "GET functions/*/urls" => "ListFunctionUrlConfigs",
+        "POST functions/*/url" => "CreateFunctionUrlConfig",
+        "DELETE functions/*/url" => "DeleteFunctionUrlConfig",
+        "GET functions/*/aliases" if last.is_none() => "ListAliases",
+        "POST functions/*/aliases" => "CreateAlias",
+        "POST functions/*/versions" => "PublishVersion",
+        "GET functions/*/versions" => "ListVersionsByFunction",
+        "GET functions/*/event-invoke-config" if last == Some("list") => {
             "ListFunctionEventInvokeConfigs"
         }
-        ("GET", Some("functions"), _, Some("code-signing-config"), _) => {
-            "GetFunctionCodeSigningConfig"
-        }
-        ("GET", Some("functions"), _, Some("runtime-management-config"), _) => {
-            "GetRuntimeManagementConfig"
-        }
-        ("PUT", Some("functions"), _, Some("runtime-management-config"), _) => {
-            "PutRuntimeManagementConfig"
-        }
-        ("GET", Some("event-source-mappings"), None, ..) => "ListEventSourceMappings",
-        ("GET", Some("tags"), ..) => "ListTags",
-        ("POST", Some("tags"), ..) => "TagResource",
-        ("DELETE", Some("tags"), ..) => "UntagResource",
+        "GET functions/*/code-signing-config" => "GetFunctionCodeSigningConfig",
+        "GET functions/*/runtime-management-config" => "GetRuntimeManagementConfig",
+        "PUT functions/*/runtime-management-config" => "PutRuntimeManagementConfig",
+        "GET event-source-mappings" => "ListEventSourceMappings",
+        "GET tags/*" => "ListTags",
+        "POST tags/*" => "TagResource",
+        "DELETE tags/*" => "UntagResource",
         _ => "Other",
     }
 }

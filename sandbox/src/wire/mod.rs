@@ -7,9 +7,9 @@ mod upstream;
 
 pub use answer::{Answer, Refusal};
 pub use call::{Call, Callers};
-pub(crate) use call::{Members, Scope, parameter};
+pub(crate) use call::{Scope, parameter};
 pub use http::{Body, Hangup, Server, full, read};
-pub(crate) use http::{Client, json};
+pub(crate) use http::{Client, header, json};
 pub use upstream::Upstream;
 
 /// The longest body: Lambda takes 50 MB of zip, which is a third more in base64.

@@ -2,12 +2,14 @@
 
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::HeaderValue;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use hyper::http::request::Builder;
 use hyper::{Request, Uri};
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::answer::{Answer, Refusal};
-use super::call::{Call, Scope};
+use super::call::{COGNITO_TARGET, Call, Scope};
 use super::http::Client;
 
 /// The endpoint.
@@ -31,19 +33,17 @@ impl Upstream {
         if !call.checked {
             return Ok(());
         }
-        let answer = self.forward(call).await?;
         let denied = ["AccessDenied", "Signature", "Token", "UnrecognizedClient"];
-        match answer.error() {
-            Some(code) if denied.iter().any(|word| code.contains(word)) => {
-                Err(Refusal::new(code, answer.message()).with_status(answer.status))
-            }
+        match self.forward(call).await {
+            Err(refusal) if denied.iter().any(|word| refusal.code.contains(word)) => Err(refusal),
             _ => Ok(()),
         }
     }
 
     /// Passes a call on as it came.
     pub(crate) async fn forward(&self, call: &Call) -> Result<Answer, Refusal> {
-        self.send_on(call, call.body.clone(), call.unsigned).await
+        let answer = self.send_on(call, call.body.clone(), call.unsigned).await;
+        answer?.succeeded()
     }
 
     /// Passes a call on exactly as it came, for one whom nobody may notice.
@@ -52,10 +52,13 @@ impl Upstream {
     }
 
     /// Passes a call on with another body, as the account itself: what was signed is no longer what is sent.
-    pub(crate) async fn forward_as(&self, call: &Call, body: Bytes) -> Result<Answer, Refusal> {
+    pub(crate) async fn forward_as(&self, call: &Call, body: &Value) -> Result<Answer, Refusal> {
         self.permit(call).await?;
-        self.send_on(call, body, call.unsigned || call.checked)
-            .await
+        let body = body.to_string().into();
+        let answer = self
+            .send_on(call, body, call.unsigned || call.checked)
+            .await;
+        answer?.succeeded()
     }
 
     async fn send_on(&self, call: &Call, body: Bytes, as_account: bool) -> Result<Answer, Refusal> {
@@ -63,15 +66,14 @@ impl Upstream {
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = call.method.clone();
         *request.uri_mut() = self.uri(path)?;
-        *request.headers_mut() = call.headers.clone();
-        request.headers_mut().remove("content-length");
-        request.headers_mut().remove("transfer-encoding");
-        request.headers_mut().remove("connection");
+        let headers = request.headers_mut();
+        *headers = call.headers.clone();
+        for hop in ["content-length", "transfer-encoding", "connection"] {
+            headers.remove(hop);
+        }
         if as_account {
-            request
-                .headers_mut()
-                .insert("authorization", credential(&call.scope, &call.service)?);
-            request.headers_mut().remove("x-amz-security-token");
+            headers.insert(AUTHORIZATION, credential(&call.scope, &call.service)?);
+            headers.remove("x-amz-security-token");
         }
         self.send(request).await
     }
@@ -83,25 +85,20 @@ impl Upstream {
         action: &str,
         body: &Value,
     ) -> Result<Value, Refusal> {
+        let target = format!("{COGNITO_TARGET}{action}");
         let request = Request::post(self.uri("/")?)
-            .header("content-type", "application/x-amz-json-1.1")
-            .header(
-                "x-amz-target",
-                format!("AWSCognitoIdentityProviderService.{action}"),
-            )
-            .header("authorization", credential(scope, "cognito-idp")?)
-            .body(Full::new(body.to_string().into()))
-            .map_err(|error| Refusal::broken(error.to_string()))?;
-        success(self.send(request).await?)
+            .header(CONTENT_TYPE, "application/x-amz-json-1.1")
+            .header("x-amz-target", target);
+        let body = body.to_string();
+        let answer = self.ask(scope, "cognito-idp", request, body).await?;
+        success(answer)
     }
 
     /// A GET of Lambda's API.
     pub(crate) async fn lambda(&self, scope: &Scope, path: &str) -> Result<Value, Refusal> {
-        let request = Request::get(self.uri(path)?)
-            .header("authorization", credential(scope, "lambda")?)
-            .body(Full::default())
-            .map_err(|error| Refusal::broken(error.to_string()))?;
-        success(self.send(request).await?)
+        let request = Request::get(self.uri(path)?);
+        let answer = self.ask(scope, "lambda", request, String::new()).await?;
+        success(answer)
     }
 
     /// Invokes a function and waits for what it says.
@@ -111,12 +108,9 @@ impl Upstream {
         arn: &str,
         event: &Value,
     ) -> Result<Answer, Refusal> {
-        let request = Request::post(self.uri(&format!("/2015-03-31/functions/{arn}/invocations"))?)
-            .header("content-type", "application/json")
-            .header("authorization", credential(scope, "lambda")?)
-            .body(Full::new(event.to_string().into()))
-            .map_err(|error| Refusal::broken(error.to_string()))?;
-        self.send(request).await
+        let path = format!("/2015-03-31/functions/{arn}/invocations");
+        let request = Request::post(self.uri(&path)?).header(CONTENT_TYPE, "application/json");
+        self.ask(scope, "lambda", request, event.to_string()).await
     }
 
     /// The trust policy of a role, if there is such a role.
@@ -125,24 +119,30 @@ impl Upstream {
         scope: &Scope,
         role: &str,
     ) -> Result<Option<Value>, Refusal> {
+        let request =
+            Request::post(self.uri("/")?).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
         let form = format!("Action=GetRole&Version=2010-05-08&RoleName={role}");
-        let request = Request::post(self.uri("/")?)
-            .header("content-type", "application/x-www-form-urlencoded")
-            .header("authorization", credential(scope, "iam")?)
-            .body(Full::new(form.into()))
+        let answer = self.ask(scope, "iam", request, form).await?;
+        let document = answer.element("AssumeRolePolicyDocument");
+        Ok(document.and_then(|document| {
+            let document = percent_decode_str(&document).decode_utf8_lossy();
+            serde_json::from_str(&document).ok()
+        }))
+    }
+
+    /// A request of the gateway's own, as the account itself.
+    async fn ask(
+        &self,
+        scope: &Scope,
+        service: &str,
+        request: Builder,
+        body: String,
+    ) -> Result<Answer, Refusal> {
+        let request = request
+            .header(AUTHORIZATION, credential(scope, service)?)
+            .body(Full::new(body.into()))
             .map_err(|error| Refusal::broken(error.to_string()))?;
-        let answer = self.send(request).await?;
-        let xml = String::from_utf8_lossy(&answer.body);
-        let document = xml
-            .split("<AssumeRolePolicyDocument>")
-            .nth(1)
-            .and_then(|rest| rest.split('<').next())
-            .map(|document| {
-                percent_encoding::percent_decode_str(document)
-                    .decode_utf8_lossy()
-                    .into_owned()
-            });
-        Ok(document.and_then(|document| serde_json::from_str(&document).ok()))
+        self.send(request).await
     }
 
     fn uri(&self, path: &str) -> Result<Uri, Refusal> {
@@ -174,12 +174,6 @@ fn credential(scope: &Scope, service: &str) -> Result<HeaderValue, Refusal> {
 }
 
 fn success(answer: Answer) -> Result<Value, Refusal> {
-    match answer.error() {
-        None if answer.status.is_success() => Ok(answer.value()),
-        code => Err(Refusal::new(
-            code.unwrap_or_else(|| "InternalErrorException".to_owned()),
-            answer.message(),
-        )
-        .with_status(answer.status)),
-    }
+    let answer = answer.succeeded().map_err(Refusal::reworded)?;
+    Ok(answer.value())
 }

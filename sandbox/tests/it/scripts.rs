@@ -104,44 +104,6 @@ async fn an_update_during_another_is_refused() {
 }
 
 #[tokio::test]
-async fn a_refusal_that_was_ordered_comes_once_and_changes_nothing() {
-    let account = account();
-    let gateway = sandbox().gateway();
-    gateway
-        .refuse_next(
-            &account,
-            "CreateRole",
-            403,
-            "AccessDenied",
-            "not authorized",
-        )
-        .expect("an order");
-    gateway
-        .refuse_next(
-            &account,
-            "CreateUserPool",
-            400,
-            "TooManyRequestsException",
-            "Rate exceeded",
-        )
-        .expect("an order");
-    let script = "from aws import *\n\
-        with refused('TooManyRequestsException', 'Rate exceeded'): pool()\n\
-        assert cognito.list_user_pools(MaxResults=9)['UserPools'] == []\n\
-        pool()\n\
-        with refused('AccessDenied', 'not authorized'): ripe_role()\n\
-        ripe_role()";
-    run(script, &account).await;
-    let journal = gateway.journal(&account);
-    let made: Vec<_> = journal
-        .iter()
-        .filter(|entry| entry.action == "CreateUserPool")
-        .collect();
-    assert_eq!(made[0].error.as_deref(), Some("TooManyRequestsException"));
-    assert_eq!(made[1].status, 200);
-}
-
-#[tokio::test]
 async fn the_demo_is_there_for_any_client_to_see() {
     let demo = sandbox().seed().await.expect("the demo");
     let again = sandbox().seed().await.expect("another");

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use regex_lite::Regex;
 
 /// The value of a field. What is missing is no value at all.
@@ -30,7 +31,9 @@ impl Value {
         match self {
             Self::Number(number) => number.to_string(),
             Self::Text(text) => text.clone(),
-            Self::Time(ms) => super::timestamp(*ms),
+            Self::Time(ms) => Timestamp::from_millisecond(*ms)
+                .map(|time| time.strftime("%Y-%m-%d %H:%M:%S%.3f").to_string())
+                .unwrap_or_default(),
         }
     }
 

@@ -5,23 +5,26 @@ mod expression;
 mod query;
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
-use jane_migrate_config::Date;
+use hyper::header::HeaderValue;
 use serde_json::{Value as Json, json};
 
 use self::expression::{Fields, Value};
 use self::query::{Query, Row};
-use super::Shared;
-use crate::wire::{Answer, Call, Members, Refusal};
+use super::json::remove;
+use crate::lock::lock;
+use crate::wire::{Answer, Call, Refusal, Upstream};
 
 /// What AWS hands over at once: a megabyte, or this many events.
 const PAGE_BYTES: usize = 1024 * 1024;
 const PAGE_EVENTS: usize = 10_000;
 
-/// Queries that were started and not yet fetched to the end.
-#[derive(Default)]
-pub(crate) struct Queries(Mutex<HashMap<String, Started>>);
+pub(crate) struct Logs {
+    upstream: Arc<Upstream>,
+    /// Queries that were started and not yet fetched to the end.
+    queries: Mutex<HashMap<String, Started>>,
+}
 
 struct Started {
     rows: Vec<Row>,
@@ -29,165 +32,140 @@ struct Started {
     asked: bool,
 }
 
-pub(crate) async fn answer(shared: &Shared, call: &Call) -> Result<Answer, Refusal> {
-    match call.action.as_str() {
-        "FilterLogEvents" => page(shared, call).await,
-        "StartQuery" => start(shared, call).await,
-        "GetQueryResults" => results(shared, call).await,
-        _ => shared.upstream.forward(call).await,
-    }
-}
-
-/// One page, and the token of the next: the time it begins with, and how many events of that time are over.
-async fn page(shared: &Shared, call: &Call) -> Result<Answer, Refusal> {
-    let mut request = call.members()?;
-    let token = request.remove("nextToken");
-    let (mut from, mut over) = (request.get("startTime").and_then(Json::as_i64), 0);
-    if let Some(token) = token.as_ref().and_then(Json::as_str) {
-        let place = token.split_once(':');
-        let place = place.and_then(|(from, over)| Some((from.parse().ok()?, over.parse().ok()?)));
-        let (time, events): (i64, usize) =
-            place.ok_or_else(|| Refusal::invalid("The specified nextToken is invalid."))?;
-        (from, over) = (Some(time), events);
-    }
-    let limit = request.remove("limit").and_then(|limit| limit.as_u64());
-    let limit = limit.map_or(PAGE_EVENTS, |limit| (limit as usize).min(PAGE_EVENTS));
-    if let Some(from) = from {
-        request.insert("startTime".into(), json!(from));
-    }
-    let body = Json::Object(request).to_string();
-    let answer = shared.upstream.forward_as(call, body.into()).await?;
-    if !answer.status.is_success() {
-        return Ok(answer);
-    }
-    let mut value = answer.value();
-    let events = value["events"].take();
-    let events = events.as_array().cloned().unwrap_or_default();
-    // The emulator stops at ten thousand and does not say so.
-    let full = events.len() >= PAGE_EVENTS;
-    let mut bytes = 0;
-    let mut page = Vec::new();
-    let mut rest = events.into_iter().skip(over);
-    for event in rest.by_ref() {
-        bytes += event["message"].as_str().map_or(0, str::len) + 26;
-        page.push(event);
-        if page.len() >= limit || bytes >= PAGE_BYTES {
-            break;
+impl Logs {
+    pub fn new(upstream: Arc<Upstream>) -> Self {
+        Self {
+            upstream,
+            queries: Mutex::default(),
         }
     }
-    let more = rest.next().is_some() || full;
-    if let (true, Some(last)) = (
-        more,
-        page.last().and_then(|event| event["timestamp"].as_i64()),
-    ) {
-        let same = |event: &&Json| event["timestamp"].as_i64() == Some(last);
-        let seen = page.iter().rev().take_while(same).count();
-        let before = if from == Some(last) { over } else { 0 };
-        value["nextToken"] = json!(format!("{last}:{}", seen + before));
-    }
-    value["events"] = json!(page);
-    Ok(answer.with_value(&value))
-}
 
-/// Every event of a call's log group and time, in order.
-async fn events(shared: &Shared, call: &Call, request: &Members) -> Result<Vec<Json>, Refusal> {
-    let seconds = |name: &str| request.get(name).and_then(Json::as_i64).unwrap_or_default();
-    let mut events = Vec::new();
-    let mut token = Json::Null;
-    loop {
+    pub async fn answer(&self, call: &Call) -> Result<Answer, Refusal> {
+        match call.action.as_str() {
+            "FilterLogEvents" => self.page(call).await,
+            "StartQuery" => self.start(call).await,
+            "GetQueryResults" => self.results(call).await,
+            _ => self.upstream.forward(call).await,
+        }
+    }
+
+    /// One page, and the token of the next: the time it begins with, and how many events of that time are over.
+    async fn page(&self, call: &Call) -> Result<Answer, Refusal> {
+        let mut request = call.request()?;
+        let (mut from, mut over) = (request["startTime"].as_i64(), 0);
+        let token = remove(&mut request, "nextToken").unwrap_or_default();
+        if let Some(token) = token.as_str() {
+            let place = token.split_once(':').and_then(|(from, over)| {
+                Some((from.parse::<i64>().ok()?, over.parse::<usize>().ok()?))
+            });
+            let invalid = || Refusal::invalid("The specified nextToken is invalid.");
+            let (time, events) = place.ok_or_else(invalid)?;
+            request["startTime"] = json!(time);
+            (from, over) = (Some(time), events);
+        }
+        let limit = remove(&mut request, "limit").and_then(|limit| limit.as_u64());
+        let limit = limit.map_or(PAGE_EVENTS, |limit| (limit as usize).min(PAGE_EVENTS));
+        let answer = self.upstream.forward_as(call, &request).await?;
+        let mut value = answer.value();
+        let events = value["events"].take();
+        let events = events.as_array().cloned().unwrap_or_default();
+        // The emulator stops at ten thousand and does not say so.
+        let full = events.len() >= PAGE_EVENTS;
+        let mut bytes = 0;
+        let mut page = Vec::new();
+        let mut rest = events.into_iter().skip(over);
+        for event in rest.by_ref() {
+            bytes += event["message"].as_str().map_or(0, str::len) + 26;
+            page.push(event);
+            if page.len() >= limit || bytes >= PAGE_BYTES {
+                break;
+            }
+        }
+        let more = rest.next().is_some() || full;
+        let last = page.last().and_then(|event| event["timestamp"].as_i64());
+        if let (true, Some(last)) = (more, last) {
+            let same = |event: &&Json| event["timestamp"].as_i64() == Some(last);
+            let seen = page.iter().rev().take_while(same).count();
+            let before = if from == Some(last) { over } else { 0 };
+            value["nextToken"] = json!(format!("{last}:{}", seen + before));
+        }
+        value["events"] = json!(page);
+        Ok(answer.with_value(&value))
+    }
+
+    /// Every event of a query's log group and time, in order.
+    async fn events(&self, call: &Call, request: &Json) -> Result<Vec<Json>, Refusal> {
+        let ms = |name: &str| request[name].as_i64().unwrap_or_default() * 1000;
         let mut body = json!({
-            "logGroupName": request.get("logGroupName"),
-            "startTime": seconds("startTime") * 1000,
-            "endTime": seconds("endTime") * 1000,
+            "logGroupName": request["logGroupName"],
+            "startTime": ms("startTime"),
+            "endTime": ms("endTime"),
         });
-        if !token.is_null() {
-            body["nextToken"] = token;
-        }
         let mut filter = Call {
-            body: body.to_string().into(),
             action: "FilterLogEvents".into(),
             unsigned: true,
             checked: false,
             ..call.clone()
         };
-        let target = "Logs_20140328.FilterLogEvents";
-        filter.headers.insert(
-            "x-amz-target",
-            hyper::header::HeaderValue::from_static(target),
-        );
-        let mut answer = page(shared, &filter).await?.value();
-        token = answer["nextToken"].take();
-        match answer["events"].take() {
-            Json::Array(page) => events.extend(page),
-            _ => return Err(Refusal::broken("the emulator has no events")),
+        let target = HeaderValue::from_static("Logs_20140328.FilterLogEvents");
+        filter.headers.insert("x-amz-target", target);
+        let mut events = Vec::new();
+        loop {
+            filter.body = body.to_string().into();
+            let mut answer = self.page(&filter).await?.value();
+            match answer["events"].take() {
+                Json::Array(page) => events.extend(page),
+                _ => return Err(Refusal::broken("the emulator has no events")),
+            }
+            match answer["nextToken"].take() {
+                Json::Null => return Ok(events),
+                token => body["nextToken"] = token,
+            }
         }
-        if token.is_null() {
-            return Ok(events);
+    }
+
+    async fn start(&self, call: &Call) -> Result<Answer, Refusal> {
+        let request = call.request()?;
+        let malformed = |message: &str| Refusal::new("MalformedQueryException", message);
+        // The emulator knows whether there is such a group, and whether the caller may ask.
+        let answer = self.upstream.forward(call).await?;
+        if request["startTime"].as_i64() > request["endTime"].as_i64() {
+            return Err(malformed("Query's end date and time is before its start"));
         }
+        let query = request["queryString"].as_str().and_then(Query::read);
+        let query = query.ok_or_else(|| malformed("unexpected symbol found in the query"))?;
+        let limit = request["limit"].as_i64();
+        let limit = limit.map_or(PAGE_EVENTS, |limit| limit as usize);
+        let events = self.events(call, &request).await?;
+        let rows = query.run(events.iter().map(fields).collect(), limit);
+        let value = answer.value();
+        let id = value["queryId"].as_str().unwrap_or_default().to_owned();
+        lock(&self.queries).insert(id, Started { rows, asked: false });
+        Ok(answer)
     }
-}
 
-async fn start(shared: &Shared, call: &Call) -> Result<Answer, Refusal> {
-    let request = call.members()?;
-    let malformed = |message: &str| Refusal::new("MalformedQueryException", message);
-    // The emulator knows whether there is such a group, and whether the caller may ask.
-    let answer = shared.upstream.forward(call).await?;
-    if !answer.status.is_success() {
-        return Ok(answer);
+    async fn results(&self, call: &Call) -> Result<Answer, Refusal> {
+        let answer = self.upstream.forward(call).await?;
+        let request = call.request()?;
+        let mut queries = lock(&self.queries);
+        let id = request["queryId"].as_str().unwrap_or_default();
+        let Some(started) = queries.get_mut(id) else {
+            return Ok(answer);
+        };
+        let mut value = answer.value();
+        if !std::mem::replace(&mut started.asked, true) {
+            value["status"] = json!("Running");
+            value["results"] = json!([]);
+            return Ok(answer.with_value(&value));
+        }
+        let row = |row: &Row| {
+            let column = |(field, value)| json!({ "field": field, "value": value });
+            row.iter().cloned().map(column).collect::<Vec<_>>()
+        };
+        value["status"] = json!("Complete");
+        value["results"] = started.rows.iter().map(row).collect();
+        Ok(answer.with_value(&value))
     }
-    let number = |name: &str| request.get(name).and_then(Json::as_i64);
-    if number("startTime") > number("endTime") {
-        return Err(malformed("Query's end date and time is before its start"));
-    }
-    let text = request.get("queryString").and_then(Json::as_str);
-    let query = text
-        .and_then(Query::read)
-        .ok_or_else(|| malformed("unexpected symbol found in the query"))?;
-    let limit = number("limit").map_or(PAGE_EVENTS, |limit| limit as usize);
-    let events = events(shared, call, &request).await?;
-    let rows = query.run(events.iter().map(fields).collect(), limit);
-    let id = answer.value()["queryId"]
-        .as_str()
-        .unwrap_or_default()
-        .to_owned();
-    let mut queries = shared
-        .queries
-        .0
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
-    queries.insert(id, Started { rows, asked: false });
-    Ok(answer)
-}
-
-async fn results(shared: &Shared, call: &Call) -> Result<Answer, Refusal> {
-    let answer = shared.upstream.forward(call).await?;
-    let request = call.members()?;
-    let id = request
-        .get("queryId")
-        .and_then(Json::as_str)
-        .unwrap_or_default();
-    let mut queries = shared
-        .queries
-        .0
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
-    let Some(started) = queries.get_mut(id).filter(|_| answer.status.is_success()) else {
-        return Ok(answer);
-    };
-    let mut value = answer.value();
-    if !std::mem::replace(&mut started.asked, true) {
-        value["status"] = json!("Running");
-        value["results"] = json!([]);
-        return Ok(answer.with_value(&value));
-    }
-    let row = |row: &Row| {
-        row.iter()
-            .map(|(field, value)| json!({ "field": field, "value": value }))
-            .collect::<Vec<_>>()
-    };
-    value["status"] = json!("Complete");
-    value["results"] = started.rows.iter().map(row).collect();
-    Ok(answer.with_value(&value))
 }
 
 /// The fields that Insights finds in an event: its own, and those of a message that is a JSON object.
@@ -228,19 +206,6 @@ fn discover(name: String, value: &Json, fields: &mut Fields) {
         }
     };
     fields.insert(name, found);
-}
-
-/// `2026-11-20 10:22:33.456`
-fn timestamp(ms: i64) -> String {
-    let (days, of_day) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000));
-    format!(
-        "{} {:02}:{:02}:{:02}.{:03}",
-        Date::from_epoch_days(days).map_or_else(String::new, |day| day.to_string()),
-        of_day / 3_600_000,
-        of_day / 60_000 % 60,
-        of_day / 1000 % 60,
-        of_day % 1000
-    )
 }
 
 #[cfg(test)]

@@ -219,10 +219,9 @@ impl Reader {
             "filter" => Some(Command::Filter(self.condition()?)),
             "stats" => {
                 let figures = self.list(Self::figure)?;
-                let groups = if self.take("by") {
-                    self.list(Self::named)?
-                } else {
-                    Vec::new()
+                let groups = match self.take("by") {
+                    true => self.list(Self::named)?,
+                    false => Vec::new(),
                 };
                 Some(Command::Stats(figures, groups))
             }
@@ -260,34 +259,37 @@ impl Reader {
     fn figure(&mut self) -> Option<(String, String, Option<Expression>)> {
         let function = self.word()?;
         self.expect("(")?;
-        let of = if self.take("*") {
-            None
-        } else {
-            Some(self.sum()?)
+        let of = match self.take("*") {
+            true => None,
+            false => Some(self.sum()?),
         };
         self.expect(")")?;
-        let name = if self.take("as") {
-            self.word()?
-        } else {
-            format!("{function}(*)")
+        let name = match self.take("as") {
+            true => self.word()?,
+            false => format!("{function}(*)"),
         };
         Some((name, function, of))
     }
 
-    fn condition(&mut self) -> Option<Expression> {
-        let mut left = self.conjunction()?;
-        while self.take("or") {
-            left = Expression::Binary("or", left.into(), self.conjunction()?.into());
+    /// Operands and what joins them, from left to right.
+    fn joined(
+        &mut self,
+        operators: &[&'static str],
+        operand: fn(&mut Self) -> Option<Expression>,
+    ) -> Option<Expression> {
+        let mut left = operand(self)?;
+        while let Some(operator) = operators.iter().find(|operator| self.take(operator)) {
+            left = Expression::Binary(operator, left.into(), operand(self)?.into());
         }
         Some(left)
     }
 
+    fn condition(&mut self) -> Option<Expression> {
+        self.joined(&["or"], Self::conjunction)
+    }
+
     fn conjunction(&mut self) -> Option<Expression> {
-        let mut left = self.comparison()?;
-        while self.take("and") {
-            left = Expression::Binary("and", left.into(), self.comparison()?.into());
-        }
-        Some(left)
+        self.joined(&["and"], Self::comparison)
     }
 
     fn comparison(&mut self) -> Option<Expression> {
@@ -315,42 +317,23 @@ impl Reader {
             self.expect("]")?;
             return Some(Expression::In(left.into(), list));
         }
-        for operator in ["=", "!=", "<=", ">=", "<", ">"] {
-            if self.take(operator) {
-                return Some(Expression::Binary(
-                    operator,
-                    left.into(),
-                    self.sum()?.into(),
-                ));
-            }
+        let operators = ["=", "!=", "<=", ">=", "<", ">"];
+        if let Some(operator) = operators.iter().find(|operator| self.take(operator)) {
+            return Some(Expression::Binary(
+                operator,
+                left.into(),
+                self.sum()?.into(),
+            ));
         }
         Some(left)
     }
 
     fn sum(&mut self) -> Option<Expression> {
-        let mut left = self.product()?;
-        loop {
-            let operator = ["+", "-"].into_iter().find(|sign| self.take(sign));
-            match operator {
-                Some(operator) => {
-                    left = Expression::Binary(operator, left.into(), self.product()?.into())
-                }
-                None => return Some(left),
-            }
-        }
+        self.joined(&["+", "-"], Self::product)
     }
 
     fn product(&mut self) -> Option<Expression> {
-        let mut left = self.atom()?;
-        loop {
-            let operator = ["*", "/", "%"].into_iter().find(|sign| self.take(sign));
-            match operator {
-                Some(operator) => {
-                    left = Expression::Binary(operator, left.into(), self.atom()?.into())
-                }
-                None => return Some(left),
-            }
-        }
+        self.joined(&["*", "/", "%"], Self::atom)
     }
 
     fn atom(&mut self) -> Option<Expression> {

@@ -1,0 +1,220 @@
+//! The pools and app clients that there are: the documents that the gateway keeps, by id. What the calls make of them is the business
+//! of `pools` and `clients`.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+
+use super::json::{required, strings};
+use super::settings::{self, CREATE_ONLY};
+use crate::lock::lock;
+use crate::wire::{Call, Refusal, Scope, Upstream};
+
+#[derive(Clone)]
+pub(crate) struct Pool {
+    pub id: String,
+    pub scope: Scope,
+    pub settings: Value,
+    /// What was given at creation and cannot change.
+    pub identity: Value,
+    pub clients: HashMap<String, AppClient>,
+    /// Whether SetUserPoolMfaConfig gave the pool a factor other than SMS.
+    pub second_factors: bool,
+    pub times: Times,
+    pub update: Arc<AsyncMutex<()>>,
+}
+
+impl Pool {
+    pub fn arn(&self) -> String {
+        let Scope { account, region } = &self.scope;
+        let id = &self.id;
+        format!("arn:aws:cognito-idp:{region}:{account}:userpool/{id}")
+    }
+
+    /// Whether names are told apart by case. The API's default is that they are.
+    pub fn case_sensitive(&self) -> bool {
+        self.identity["UsernameConfiguration"]["CaseSensitive"] != false
+    }
+
+    /// Members such as `AliasAttributes`.
+    pub fn identity(&self, member: &str) -> Vec<&str> {
+        strings(&self.identity[member])
+    }
+
+    pub fn client(&self, id: &str) -> Result<&AppClient, Refusal> {
+        self.clients.get(id).ok_or_else(|| no_client(id))
+    }
+
+    /// The pool as the emulator shows it.
+    pub async fn emulated(&self, upstream: &Upstream) -> Result<Value, Refusal> {
+        let asked = json!({"UserPoolId": self.id});
+        let answer = upstream.cognito(&self.scope, "DescribeUserPool", &asked);
+        Ok(answer.await?["UserPool"].take())
+    }
+
+    /// The pool as AWS shows it, where the emulator shows this.
+    pub fn described(&self, emulated: &Value) -> Value {
+        let mut shown = settings::described(&self.settings);
+        let given = CREATE_ONLY.iter().filter(|member| **member != "Schema");
+        let shown_by_emulator = [
+            "SchemaAttributes",
+            "EstimatedNumberOfUsers",
+            "Domain",
+            "CustomDomain",
+        ];
+        let members = given.map(|member| (*member, &self.identity[member]));
+        let more = shown_by_emulator.map(|member| (member, &emulated[member]));
+        for (member, value) in members.chain(more) {
+            if !value.is_null() {
+                shown[member] = value.clone();
+            }
+        }
+        shown["Id"] = json!(self.id);
+        shown["Arn"] = json!(self.arn());
+        self.times.show(&mut shown);
+        shown
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct AppClient {
+    pub id: String,
+    pub settings: Value,
+    pub secret: Option<String>,
+    pub times: Times,
+}
+
+impl AppClient {
+    /// Whether this client must not reveal that a user is unknown.
+    pub fn hides_users(&self) -> bool {
+        self.settings["PreventUserExistenceErrors"] == "ENABLED"
+    }
+
+    /// The client as AWS shows it.
+    pub fn described(&self, pool: &str) -> Value {
+        let mut shown = self.settings.clone();
+        shown["UserPoolId"] = json!(pool);
+        shown["ClientId"] = json!(self.id);
+        if let Some(secret) = &self.secret {
+            shown["ClientSecret"] = json!(secret);
+        }
+        self.times.show(&mut shown);
+        shown
+    }
+}
+
+/// When something was made and last changed, as AWS writes it: seconds with three decimals.
+#[derive(Clone, Copy)]
+pub(crate) struct Times {
+    created: f64,
+    modified: f64,
+}
+
+impl Times {
+    pub fn now() -> Self {
+        let now = later(0.0);
+        Self {
+            created: now,
+            modified: now,
+        }
+    }
+
+    /// Something is changed: always later than before.
+    pub fn change(&mut self) {
+        self.modified = later(self.modified);
+    }
+
+    pub fn show(&self, shown: &mut Value) {
+        shown["CreationDate"] = json!(self.created);
+        shown["LastModifiedDate"] = json!(self.modified);
+    }
+}
+
+fn later(before: f64) -> f64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let millis = now.unwrap_or_default().as_millis() as f64;
+    millis.max((before * 1000.0).round() + 1.0) / 1000.0
+}
+
+pub(crate) struct Pools {
+    pub upstream: Arc<Upstream>,
+    pools: Mutex<HashMap<String, Pool>>,
+}
+
+impl Pools {
+    pub fn new(upstream: Arc<Upstream>) -> Self {
+        Self {
+            upstream,
+            pools: Mutex::default(),
+        }
+    }
+
+    /// The pool a call names.
+    pub fn named(&self, call: &Call, request: &Value) -> Result<Pool, Refusal> {
+        let id = required(request, "UserPoolId")?;
+        self.get(id)
+            .filter(|pool| !call.account_known || pool.scope == call.scope)
+            .ok_or_else(|| no_pool(id))
+    }
+
+    pub fn get(&self, id: &str) -> Option<Pool> {
+        lock(&self.pools).get(id).cloned()
+    }
+
+    /// An app client and its pool.
+    pub fn of_client(&self, id: &str) -> Result<(Pool, AppClient), Refusal> {
+        let pools = lock(&self.pools);
+        let found = pools.values().find_map(|pool| {
+            let client = pool.clients.get(id)?;
+            Some((pool.clone(), client.clone()))
+        });
+        found.ok_or_else(|| no_client(id))
+    }
+
+    pub fn insert(&self, pool: Pool) {
+        lock(&self.pools).insert(pool.id.clone(), pool);
+    }
+
+    pub fn remove(&self, id: &str) {
+        lock(&self.pools).remove(id);
+    }
+
+    /// Changes what is kept of a pool.
+    pub fn edit(&self, id: &str, edit: impl FnOnce(&mut Pool)) {
+        if let Some(pool) = lock(&self.pools).get_mut(id) {
+            edit(pool);
+        }
+    }
+
+    /// Changes a pool, and the time of its last change with it.
+    pub fn change(&self, id: &str, change: impl FnOnce(&mut Pool)) {
+        self.edit(id, |pool| {
+            change(pool);
+            pool.times.change();
+        });
+    }
+
+    /// Takes the right to update a pool; another update meanwhile is refused.
+    pub fn claim(&self, id: &str) -> Result<OwnedMutexGuard<()>, Refusal> {
+        let update = self.get(id).ok_or_else(|| no_pool(id))?.update;
+        update.try_lock_owned().map_err(|_| {
+            Refusal::new(
+                "ConcurrentModificationException",
+                "Only one request to update this UserPool can be processed at a time.",
+            )
+        })
+    }
+}
+
+pub(crate) fn no_pool(id: &str) -> Refusal {
+    let message = format!("User pool {id} does not exist.");
+    Refusal::new("ResourceNotFoundException", message)
+}
+
+fn no_client(id: &str) -> Refusal {
+    let message = format!("User pool client {id} does not exist.");
+    Refusal::new("ResourceNotFoundException", message)
+}
