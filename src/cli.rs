@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::coexist::Tool;
 use crate::policy::Duty;
 use crate::status::Since;
-use crate::verify;
+use jane_migrate_core::check::checks;
 use jane_migrate_core::document::Decision;
 use jane_migrate_core::finding::Severity;
 use jane_migrate_core::ids::PoolId;
@@ -320,7 +320,7 @@ fn checks_help() -> String {
     let mut help = String::from(
         "Exit codes: 0 everything holds, 1 a finding, 2 could not be checked.\n\nChecks (E: an error; W: a warning, which fails only with --strict). Those called probe-... are made with --probe, and so is log-hygiene, or by --only.\n",
     );
-    for check in verify::checks() {
+    for check in checks() {
         let severity = match check.severity {
             Severity::Error => 'E',
             Severity::Warning => 'W',

@@ -2,14 +2,13 @@
 //!
 //! The flow of every command that changes anything is `observe -> desired -> plan -> (confirm) -> apply -> report`:
 //!
-//! - [`observe`] reads the pool, its clients and what is ours, side by side.
-//! - [`resources`] says what should be there; [`plan`] compares, purely and synchronously; nothing is decided afterwards.
+//! - [`observe`] reads a pool, its clients and what is ours, side by side: for every command, as far as it asks for.
+//! - The crate `jane_migrate_core` is pure: what is there, what should be there, the plan, the one table of checks, and the updates
+//!   of pools and clients that lose nothing of them.
 //! - [`apply`] is the one place from which AWS is written to, [`aws`] the one that knows the SDK.
-//! - [`document`] is the heart: updates of a pool or client that lose nothing of it.
-//! - [`artifact`] builds the handler from the sources this binary carries.
-//! - [`draft`] proposes a migrate.toml; [`suitability`] tells whether pool and configuration suit each other.
-//! - [`policy`] says who must be allowed what; [`status`] counts how it goes; [`verify`] checks that it holds.
-//! - [`ui`] shows things; [`commands`] ties them together.
+//! - [`artifact`] builds the handler from the sources this binary carries; [`probe`] and [`jane`] ask what only they can answer.
+//! - [`draft`] proposes a migrate.toml; [`policy`] says which rights a command needs; [`status`] counts how it goes.
+//! - [`report`] and [`ui`] show things; [`commands`] ties them together.
 
 pub mod apply;
 pub mod artifact;
@@ -19,13 +18,14 @@ pub mod coexist;
 pub mod commands;
 pub mod draft;
 pub mod failure;
+pub mod jane;
 pub mod local;
 pub mod observe;
 pub mod policy;
 pub mod probe;
+pub mod report;
 pub mod settings;
 pub mod snapshot;
 pub mod status;
 pub mod trial;
 pub mod ui;
-pub mod verify;

@@ -22,7 +22,7 @@ use tokio::process::Command;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use crate::aws::Invocation;
+use jane_migrate_core::probe::Invocation;
 use jane_migrate_core::resources::{Environment, TRIGGER_TIMEOUT_S};
 
 /// How long Lambda waits for a function to start, and then Cognito for its answer.

@@ -1,156 +1,69 @@
-//! Reads everything about one pool, side by side and once: two round trips, whatever the pool.
+//! The only reading of a pool, for every command: the pool, its clients and all that deploy makes for it, side by side and once. A
+//! [`Scope`] says how much. Each read keeps its own error; only where the pool itself cannot be told is there nothing to return.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use serde_json::{Value, json};
+use jane_migrate_config::{Arn, Config, Secret};
+use jane_migrate_core::check::{Check, Choice, checks};
+use jane_migrate_core::document::{ClientDocument, PoolDocument};
+use jane_migrate_core::exposure::{EventSource, Metrics};
+use jane_migrate_core::ids::{Names, PoolArn, PoolId, function_name, log_group_name};
+use jane_migrate_core::jane::Answers;
+use jane_migrate_core::observed::{KeptSecret, Observed, PoolState, deployed_config};
+use jane_migrate_core::permission::Policy;
+use jane_migrate_core::read::{Read, Unread};
+use jane_migrate_core::resources::{
+    FunctionState, LogGroup, ObservedFunction, Record, Role, Tags, tag,
+};
+use serde_json::Value;
 
 use crate::aws::{AwsError, Kind, Reader};
-use jane_migrate_core::document::{ClientDocument, PoolDocument};
-use jane_migrate_core::ids::{Names, PoolArn, PoolId, function_name, log_group_name};
-use jane_migrate_core::permission::Policy;
-use jane_migrate_core::plan::Observed;
-use jane_migrate_core::resources::{ObservedFunction, Record, tag};
+use crate::jane;
 
-/// Clients described at once; Cognito throttles reads too.
-const CLIENTS_AT_ONCE: usize = 8;
+/// Calls of one kind made at once; Cognito and Lambda throttle reads too.
+const AT_ONCE: usize = 8;
 
-/// What is there, and the names that follow from the pool's ARN. `clients` are the ones whose sign-ins must migrate; `None`
-/// means all of the pool's.
-pub async fn observe(
-    aws: &Reader,
-    pool_id: &PoolId,
-    region: &str,
-    clients: Option<&[String]>,
-) -> anyhow::Result<(Names, Observed)> {
-    // Names need no account, so nothing waits for the pool's ARN.
-    let function = function_name(pool_id, region);
-    let log_group = log_group_name(&function);
-    let described = async {
-        let ids = client_ids(aws, pool_id, clients)
-            .await
-            .with_context(|| format!("failed to read the app clients of user pool `{pool_id}`"))?;
-        let described = describe_clients(aws, pool_id, &ids, clients).await?;
-        Ok::<_, anyhow::Error>((ids, described))
-    };
-    let (pool, mfa, described, function, policy, role, group) = tokio::join!(
-        aws.describe_pool(pool_id),
-        aws.mfa_config(pool_id),
-        described,
-        tagged_function(aws, &function),
-        aws.policy(&function),
-        aws.role(&function),
-        aws.tagged_log_group(&log_group),
-    );
-    let pool = pool.map_err(|error| unreadable_pool(error, pool_id, region))?;
-    let arn: PoolArn = pool
-        .arn()
-        .parse()
-        .map_err(anyhow::Error::msg)
-        .with_context(|| format!("failed to read user pool `{pool_id}`"))?;
-    let names = Names::new(arn);
-    let failed = |what: &str, name: &str| format!("failed to read {what} `{name}`");
-    let function = function.with_context(|| failed("function", &names.function))?;
-    let policy = policy.with_context(|| failed("the policy of function", &names.function))?;
-    let role = role.with_context(|| failed("role", &names.function))?;
-    let group = group.with_context(|| failed("log group", &names.log_group))?;
-    let mfa = mfa.with_context(|| failed("the MFA settings of user pool", pool_id.as_str()))?;
-    let (ids, mut clients) = described?;
-    // One whose flows deploy opened and that is no longer named: teardown closes them again.
-    let record = Record::of(function.as_ref(), role.as_ref(), &names.pool);
-    let others: Vec<String> = record
-        .opened
-        .into_keys()
-        .filter(|id| !ids.contains(id))
-        .collect();
-    clients.extend(describe_clients(aws, pool_id, &others, None).await?);
-    clients.sort_by(|a, b| a.id().cmp(b.id()));
-    clients.dedup_by(|a, b| a.id() == b.id());
-    let observed = Observed {
-        pool,
-        mfa,
-        clients,
-        log_group: group,
-        role,
-        function,
-        policy,
-    };
-    Ok((names, observed))
+/// How far back the log is searched.
+const LOG: Duration = Duration::from_secs(24 * 3600);
+
+/// How long a function may be in the middle of a change. A pipeline verifies right after it; what counts is what it will be.
+const SETTLING: Duration = Duration::from_secs(30);
+
+/// How much is read.
+#[derive(Debug, Clone, Copy)]
+pub struct Scope<'a> {
+    /// The clients whose sign-ins must migrate; `None`: all of the pool's.
+    pub clients: Option<&'a [String]>,
+    /// How far beyond the pool and its clients.
+    pub depth: Depth<'a>,
 }
 
-/// The pool and all of its clients alone: what `init` looks at, where nothing of ours can be there yet.
-pub async fn observe_pool(
-    aws: &Reader,
-    pool_id: &PoolId,
-    region: &str,
-) -> anyhow::Result<(Names, Observed)> {
-    let (pool, mfa, ids) = tokio::join!(
-        aws.describe_pool(pool_id),
-        aws.mfa_config(pool_id),
-        aws.client_ids(pool_id),
-    );
-    let pool = pool.map_err(|error| unreadable_pool(error, pool_id, region))?;
-    let arn: PoolArn = pool.arn().parse().map_err(anyhow::Error::msg)?;
-    let failed = |what: &str| format!("failed to read the {what} of user pool `{pool_id}`");
-    let ids = ids.with_context(|| failed("app clients"))?;
-    let observed = Observed {
-        pool,
-        mfa: mfa.with_context(|| failed("MFA settings"))?,
-        clients: describe_clients(aws, pool_id, &ids, None).await?,
-        log_group: None,
-        role: None,
-        function: None,
-        policy: Policy::default(),
-    };
-    Ok((Names::new(arn), observed))
-}
-
-/// What is left of ours where the pool is gone: everything has its name from the pool's id, and the pool's ARN stands in the tags.
-/// `None` where nothing is left.
-pub async fn observe_without_pool(
-    aws: &Reader,
-    pool_id: &PoolId,
-    region: &str,
-) -> anyhow::Result<Option<(Names, Observed)>> {
-    let name = function_name(pool_id, region);
-    let log_group = log_group_name(&name);
-    let (function, policy, role, group) = tokio::try_join!(
-        tagged_function(aws, &name),
-        aws.policy(&name),
-        aws.role(&name),
-        aws.tagged_log_group(&log_group),
-    )
-    .with_context(|| format!("failed to read what is left of user pool `{pool_id}`"))?;
-    let tags = [
-        function.as_ref().map(|function| &function.function.tags),
-        role.as_ref().map(|role| &role.tags),
-        group.as_ref().map(|group| &group.tags),
-    ];
-    let Some(names) = tags
-        .into_iter()
-        .flatten()
-        .filter_map(|tags| tags.get(tag::POOL)?.parse::<PoolArn>().ok())
-        .filter(|arn| arn.id == *pool_id && arn.region == region)
-        .map(Names::new)
-        .next()
-    else {
-        return Ok(None);
-    };
-    let pool =
-        json!({ "Id": pool_id.as_str(), "Name": "which is gone", "Arn": names.pool.to_string() });
-    Ok(Some((
-        names,
-        Observed {
-            pool: PoolDocument::from_json(pool).context("failed to stand in for the pool")?,
-            mfa: Value::Null,
-            clients: Vec::new(),
-            log_group: group,
-            role,
-            function,
-            policy,
-        },
-    )))
+/// How far a pool is looked into.
+#[derive(Debug, Clone, Copy)]
+pub enum Depth<'a> {
+    /// The pool and its clients: nothing of ours can be there yet.
+    Pool,
+    /// What deploy and teardown change, in two round trips. With `left`, what is left of it where the pool itself is gone.
+    Ours {
+        /// A pool that is gone is no error.
+        left: bool,
+    },
+    /// Everything that the chosen checks look at: in three round trips, and one more for each eight clients, aliases or versions
+    /// beyond the first eight.
+    Checks {
+        /// The configuration, where there is one.
+        config: Option<&'a Config>,
+        /// The checks.
+        choice: &'a Choice,
+        /// The function was made moments ago, by the run that looks.
+        fresh: bool,
+        /// Also what a plan compares beyond that: the tags of the log group.
+        plan: bool,
+    },
 }
 
 /// There is no such pool for these credentials in this Region; one of another account looks the same.
@@ -172,59 +85,605 @@ impl fmt::Display for NoSuchPool {
     }
 }
 
-fn unreadable_pool(error: AwsError, pool: &PoolId, region: &str) -> anyhow::Error {
-    let missing = error.kind == Kind::NotFound;
-    let error = anyhow::Error::new(error);
-    if missing {
-        error.context(NoSuchPool {
-            pool: pool.clone(),
-            region: region.to_owned(),
+/// Reads a pool as far as the scope says.
+pub async fn observe(
+    aws: &Reader,
+    pool_id: &PoolId,
+    region: &str,
+    scope: Scope<'_>,
+) -> anyhow::Result<Observed> {
+    let observer = Observer {
+        aws,
+        pool_id,
+        region,
+        function: function_name(pool_id, region),
+        named: scope.clients,
+    };
+    match scope.depth {
+        Depth::Pool => observer.pool_alone().await,
+        Depth::Ours { left } => observer.ours(left).await,
+        Depth::Checks {
+            config,
+            choice,
+            fresh,
+            plan,
+        } => observer.everything(config, choice, fresh, plan).await,
+    }
+}
+
+/// What was not read, as the error of a run that cannot go on without it.
+pub fn unread(names: &Names, unread: &Unread) -> anyhow::Error {
+    let pool = &names.pool.id;
+    let (error, what) = match unread {
+        Unread::Client(id, error) => (error, format!("app client `{id}`")),
+        Unread::Failed(error) => {
+            let what = match error.action.split_once(':') {
+                Some(("iam", _)) => format!("role `{}`", names.function),
+                Some(("lambda", "GetPolicy")) => {
+                    format!("the policy of function `{}`", names.function)
+                }
+                Some(("lambda", _)) => format!("function `{}`", names.function),
+                Some(("logs", _)) => format!("log group `{}`", names.log_group),
+                Some(("cognito-idp", "GetUserPoolMfaConfig")) => {
+                    format!("the MFA settings of user pool `{pool}`")
+                }
+                Some(("cognito-idp", "DescribeUserPool")) => format!("user pool `{pool}`"),
+                _ => format!("the app clients of user pool `{pool}`"),
+            };
+            (error, what)
+        }
+        other => return anyhow::Error::msg(other.explain().0),
+    };
+    anyhow::Error::new(error.clone()).context(format!("failed to read {what}"))
+}
+
+/// What one call answered.
+type Called<T> = Result<T, AwsError>;
+
+/// As it is kept.
+fn kept<T>(answer: Called<T>) -> Read<T> {
+    answer.map_err(Unread::Failed)
+}
+
+fn tags_of(group: &Called<Option<LogGroup>>) -> Read<Tags> {
+    let group = kept(group.clone())?;
+    Ok(group.map(|group| group.tags).unwrap_or_default())
+}
+
+fn pool_state(pool: Called<PoolDocument>, mfa: Called<Value>) -> Read<Option<PoolState>> {
+    let document = kept(pool)?;
+    let mfa = kept(mfa);
+    Ok(Some(PoolState { document, mfa }))
+}
+
+/// What names a pool and how it is reached.
+struct Observer<'a> {
+    aws: &'a Reader,
+    pool_id: &'a PoolId,
+    region: &'a str,
+    function: String,
+    named: Option<&'a [String]>,
+}
+
+impl Observer<'_> {
+    async fn pool_alone(&self) -> anyhow::Result<Observed> {
+        let (pool, mfa, clients) = tokio::join!(
+            self.aws.describe_pool(self.pool_id),
+            self.aws.mfa_config(self.pool_id),
+            async { self.describe_clients(self.client_ids().await).await },
+        );
+        let names = self.names(&pool, &Ok(None))?;
+        Ok(Observed {
+            pool: pool_state(pool, mfa),
+            clients,
+            ..Observed::nothing(names)
         })
-    } else {
-        error.context(format!("failed to read user pool `{pool}`"))
     }
-}
 
-/// The function with its tags: without them nothing is known to be ours.
-async fn tagged_function(aws: &Reader, name: &str) -> Result<Option<ObservedFunction>, AwsError> {
-    let found = aws.function(name).await?;
-    match found.as_ref().and_then(|found| found.tags_unread.clone()) {
-        Some(unread) => Err(unread),
-        None => Ok(found),
-    }
-}
-
-async fn client_ids(
-    aws: &Reader,
-    pool: &PoolId,
-    clients: Option<&[String]>,
-) -> Result<Vec<String>, AwsError> {
-    match clients {
-        Some(clients) => Ok(clients.to_vec()),
-        None => aws.client_ids(pool).await,
-    }
-}
-
-/// A client that the config names must be there; one that only a tag remembers may have been deleted since.
-async fn describe_clients(
-    aws: &Reader,
-    pool: &PoolId,
-    ids: &[String],
-    named: Option<&[String]>,
-) -> anyhow::Result<Vec<ClientDocument>> {
-    let described: Vec<Option<ClientDocument>> = stream::iter(ids)
-        .map(async |id| match aws.describe_client(pool, id).await {
-            Ok(client) => Ok(Some(client)),
-            Err(error)
-                if error.kind == Kind::NotFound
-                    && !named.is_some_and(|named| named.contains(id)) =>
-            {
-                Ok(None)
+    async fn ours(&self, left: bool) -> anyhow::Result<Observed> {
+        let name = self.function.as_str();
+        let group = log_group_name(name);
+        let described = async {
+            let ids = self.client_ids().await;
+            (ids.clone(), self.describe_clients(ids).await)
+        };
+        let (pool, mfa, (ids, clients), function, policy, role, inline, attached, group) = tokio::join!(
+            self.aws.describe_pool(self.pool_id),
+            self.aws.mfa_config(self.pool_id),
+            described,
+            self.aws.function(name),
+            self.aws.policy(name),
+            self.aws.role_settings(name),
+            self.aws.inline_policies(name),
+            self.aws.attached_policies(name),
+            self.aws.tagged_log_group(&group),
+        );
+        let gone = matches!(&pool, Err(error) if error.kind == Kind::NotFound);
+        let remains = match gone && left {
+            true => self.names_of_what_is_left(&function, &role, &group),
+            false => None,
+        };
+        let is_left = remains.is_some();
+        let names = match remains {
+            Some(names) => names,
+            None => self.names(&pool, &function)?,
+        };
+        let (pool, clients) = match is_left {
+            true => (Ok(None), Ok(Vec::new())),
+            false => {
+                let role = role.as_ref().ok().and_then(Option::as_ref);
+                let function = function.as_ref().ok().and_then(Option::as_ref);
+                let record = Record::of(function, role, &names.pool);
+                let clients = self.with_opened(clients, ids, record).await;
+                (pool_state(pool, mfa), clients)
             }
-            Err(error) => Err(error).with_context(|| format!("failed to read app client `{id}`")),
+        };
+        let qualified = matches!(&pool, Ok(Some(pool)) if
+            pool.document.user_migration().is_some_and(|arn| names.qualifier(arn).is_some()));
+        let boundary = match &role {
+            Ok(Some(Role {
+                boundary: Some(_), ..
+            })) => Err(Unread::NotAsked),
+            _ => Ok(None),
+        };
+        Ok(Observed {
+            pool,
+            clients,
+            live: match qualified {
+                true => Err(Unread::NotAsked),
+                false => kept(function.clone()),
+            },
+            function: kept(function),
+            policies: kept(policy.map(|policy| BTreeMap::from([(None, policy)]))),
+            role: kept(role),
+            role_policies: kept(inline),
+            attached_policies: kept(attached).map(|arns| {
+                let unread = |arn| (arn, Err(Unread::NotAsked));
+                arns.into_iter().map(unread).collect()
+            }),
+            boundary,
+            log_group_tags: tags_of(&group),
+            log_group: kept(group),
+            ..Observed::nothing(names)
         })
-        .buffered(CLIENTS_AT_ONCE)
+    }
+
+    /// The names that the tags of what is left tell, where the pool itself is gone.
+    fn names_of_what_is_left(
+        &self,
+        function: &Called<Option<ObservedFunction>>,
+        role: &Called<Option<Role>>,
+        group: &Called<Option<LogGroup>>,
+    ) -> Option<Names> {
+        let function = function.as_ref().ok().and_then(Option::as_ref);
+        let role = role.as_ref().ok().and_then(Option::as_ref);
+        let group = group.as_ref().ok().and_then(Option::as_ref);
+        let tags = [
+            function.map(|function| &function.function.tags),
+            role.map(|role| &role.tags),
+            group.map(|group| &group.tags),
+        ];
+        tags.into_iter()
+            .flatten()
+            .filter_map(|tags| tags.get(tag::POOL)?.parse::<PoolArn>().ok())
+            .find(|arn| arn.id == *self.pool_id && arn.region == self.region)
+            .map(Names::new)
+    }
+
+    async fn everything(
+        &self,
+        config: Option<&Config>,
+        choice: &Choice,
+        fresh: bool,
+        plan: bool,
+    ) -> anyhow::Result<Observed> {
+        let (aws, name) = (self.aws, self.function.as_str());
+        let group = log_group_name(name);
+        let configured = config.map(kept_secrets).unwrap_or_default();
+        // What others wait for, and then those others.
+        let leading = self.what_depends_on_the_function(config, choice, fresh);
+        let rest = async {
+            tokio::join!(
+                aws.mfa_config(self.pool_id),
+                bounded_role(aws, name),
+                aws.inline_policies(name),
+                attached_policies(aws, name),
+                log_group(aws, &group, plan),
+                aws.log_subscriptions(&group),
+                aws.account_log_subscriptions(),
+                unless_fresh(fresh, aws.function_urls(name)),
+                unless_fresh(fresh, aws.event_copies(name)),
+                unless_fresh(fresh, aws.code_signing(name)),
+                unless_fresh(fresh, aws.runtime_updates(name)),
+                metrics(aws, name, self.region, choice),
+                leak(aws, &group, choice),
+                secrets(aws, self.region, configured, choice),
+            )
+        };
+        let (leading, rest) = tokio::join!(leading, rest);
+        let (
+            mfa,
+            (role, boundary),
+            role_policies,
+            attached_policies,
+            log_group,
+            log_subscriptions,
+            account_log_subscriptions,
+            urls,
+            event_copies,
+            code_signing,
+            runtime_updates,
+            metrics,
+            leak,
+            configured,
+        ) = rest;
+        let (pool, elsewhere, observed) = leading?;
+        Ok(Observed {
+            pool: pool_state(pool, mfa),
+            urls: kept(urls),
+            event_copies: kept(event_copies),
+            code_signing: kept(code_signing),
+            runtime_updates: kept(runtime_updates),
+            role: kept(role),
+            role_policies: kept(role_policies),
+            attached_policies: kept(attached_policies),
+            boundary: kept(boundary),
+            log_group_tags: match plan {
+                true => tags_of(&log_group),
+                false => Err(Unread::NotAsked),
+            },
+            log_group: kept(log_group),
+            log_subscriptions: kept(log_subscriptions),
+            account_log_subscriptions: kept(account_log_subscriptions),
+            secrets: configured
+                .and_then(|configured| Ok(configured.into_iter().chain(elsewhere?).collect())),
+            metrics,
+            leak,
+            ..observed
+        })
+    }
+
+    /// The pool, its clients and the function, and what can be asked only once these are known.
+    async fn what_depends_on_the_function(
+        &self,
+        config: Option<&Config>,
+        choice: &Choice,
+        fresh: bool,
+    ) -> anyhow::Result<(Called<PoolDocument>, Read<Vec<KeptSecret>>, Observed)> {
+        let (aws, name) = (self.aws, self.function.as_str());
+        let (pool, ids, found, aliases, versions, own_policy, own_sources) = tokio::join!(
+            aws.describe_pool(self.pool_id),
+            self.client_ids(),
+            settled_function(aws, name),
+            unless_fresh(fresh, aws.aliases(name)),
+            unless_fresh(fresh, aws.versions(name)),
+            aws.policy(name),
+            aws.event_sources(name),
+        );
+        let names = self.names(&pool, &found)?;
+        let trigger = pool.as_ref().ok().and_then(PoolDocument::user_migration);
+        let named_by_trigger = trigger.and_then(|arn| names.qualifier(arn));
+        // The trigger's own is known without a list.
+        let qualifiers: BTreeSet<String> = {
+            let aliases = aliases.iter().flatten().map(|alias| alias.name.clone());
+            let versions = versions.iter().flatten().map(|version| &version.number);
+            let published = versions.filter(|number| *number != "$LATEST").cloned();
+            let named = named_by_trigger.map(str::to_owned);
+            aliases.chain(published).chain(named).collect()
+        };
+        // Without a configuration, what is deployed says where the secrets are, and what the directory is.
+        let deployed = match (config, &found) {
+            (None, Ok(Some(found))) => deployed_config(found),
+            _ => None,
+        };
+        let elsewhere = deployed.iter().flat_map(kept_secrets).collect();
+        let directory = config.or(deployed.as_ref());
+        let (clients, (live, alias_gone), policies, event_sources, jane, elsewhere) = tokio::join!(
+            self.describe_clients(ids.clone()),
+            at_qualifier(aws, name, found.clone(), named_by_trigger),
+            policies(aws, name, own_policy, &qualifiers),
+            event_sources(aws, name, own_sources, &qualifiers),
+            ask_jane(aws, directory, self.region, &found, &ids, choice),
+            secrets(aws, self.region, elsewhere, choice),
+        );
+        let observed = Observed {
+            clients,
+            function: kept(found),
+            live: kept(live),
+            alias_gone,
+            policies: kept(policies),
+            aliases: kept(aliases),
+            versions: kept(versions),
+            event_sources: kept(event_sources),
+            jane,
+            ..Observed::nothing(names)
+        };
+        Ok((pool, elsewhere, observed))
+    }
+
+    /// Names need the pool's account. Where the pool may not be described, the function's role tells it.
+    fn names(
+        &self,
+        pool: &Called<PoolDocument>,
+        function: &Called<Option<ObservedFunction>>,
+    ) -> anyhow::Result<Names> {
+        let failed = || format!("failed to read user pool `{}`", self.pool_id);
+        let error = match pool {
+            Ok(pool) => {
+                let arn = pool.arn().parse().map_err(anyhow::Error::msg);
+                return Ok(Names::new(arn.with_context(failed)?));
+            }
+            Err(error) => error.clone(),
+        };
+        if error.kind == Kind::NotFound {
+            return Err(anyhow::Error::new(error).context(NoSuchPool {
+                pool: self.pool_id.clone(),
+                region: self.region.to_owned(),
+            }));
+        }
+        let role = match function {
+            Ok(Some(found)) if error.kind == Kind::Denied => found.function.role_arn.clone(),
+            _ => return Err(error).with_context(failed),
+        };
+        match role.parse::<Arn>() {
+            Ok(role) => Ok(Names::new(PoolArn {
+                partition: role.partition,
+                region: self.region.to_owned(),
+                account: role.account,
+                id: self.pool_id.clone(),
+            })),
+            Err(_) => Err(error).with_context(failed),
+        }
+    }
+
+    async fn client_ids(&self) -> Called<Vec<String>> {
+        match self.named {
+            Some(named) => Ok(named.to_vec()),
+            None => self.aws.client_ids(self.pool_id).await,
+        }
+    }
+
+    /// A client that is listed may be deleted a moment later; one that the configuration names must be there.
+    async fn describe_clients(&self, ids: Called<Vec<String>>) -> Read<Vec<ClientDocument>> {
+        let must_be_there = |id: &String| {
+            self.named
+                .is_some_and(|named| named.iter().any(|name| name == id))
+        };
+        let described: Vec<Option<ClientDocument>> = stream::iter(ids?)
+            .map(
+                async |id| match self.aws.describe_client(self.pool_id, &id).await {
+                    Err(error) if error.kind == Kind::NotFound && !must_be_there(&id) => Ok(None),
+                    Err(error) => Err(Unread::Client(id, error)),
+                    Ok(client) => Ok(Some(client)),
+                },
+            )
+            .buffered(AT_ONCE)
+            .try_collect()
+            .await?;
+        Ok(described.into_iter().flatten().collect())
+    }
+
+    /// With those whose flows deploy opened and that are no longer named: teardown closes them again.
+    async fn with_opened(
+        &self,
+        clients: Read<Vec<ClientDocument>>,
+        ids: Called<Vec<String>>,
+        record: Record,
+    ) -> Read<Vec<ClientDocument>> {
+        let (mut clients, ids) = (clients?, ids?);
+        let opened = record.opened.into_keys();
+        let others: Vec<String> = opened.filter(|id| !ids.contains(id)).collect();
+        clients.extend(self.describe_clients(Ok(others)).await?);
+        clients.sort_by(|a, b| a.id().cmp(b.id()));
+        clients.dedup_by(|a, b| a.id() == b.id());
+        Ok(clients)
+    }
+}
+
+/// What hangs on a function is gone with it, so a fresh one has none of it, and is not asked: Lambda takes fifteen such requests a
+/// second for all functions of a Region together. Event sources are asked for all the same: they outlive their function.
+async fn unless_fresh<T: Default>(
+    fresh: bool,
+    asked: impl Future<Output = Called<T>>,
+) -> Called<T> {
+    match fresh {
+        true => Ok(T::default()),
+        false => asked.await,
+    }
+}
+
+/// The function, once it has come to rest. One that does not is as it was read last.
+async fn settled_function(aws: &Reader, name: &str) -> Called<Option<ObservedFunction>> {
+    let started = Instant::now();
+    let mut pause = Duration::from_millis(200);
+    loop {
+        let found = aws.function(name).await?;
+        let settling = matches!(&found, Some(function) if matches!(function.state, FunctionState::Settling(_)));
+        if !settling || started.elapsed() > SETTLING {
+            return Ok(found);
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(2));
+    }
+}
+
+/// What a trigger on an alias runs is that version, with settings of its own. Whether there is no such alias is said, too.
+async fn at_qualifier(
+    aws: &Reader,
+    name: &str,
+    found: Called<Option<ObservedFunction>>,
+    qualifier: Option<&str>,
+) -> (Called<Option<ObservedFunction>>, bool) {
+    let (Ok(Some(latest)), Some(qualifier)) = (&found, qualifier) else {
+        return (found, false);
+    };
+    match aws.function(&format!("{name}:{qualifier}")).await {
+        Ok(Some(mut version)) => {
+            // Tags and concurrency are the function's.
+            version.function.name = latest.function.name.clone();
+            version.function.tags = latest.function.tags.clone();
+            version.function.reserved_concurrency = latest.function.reserved_concurrency;
+            version.tags_unread = latest.tags_unread.clone();
+            (Ok(Some(version)), false)
+        }
+        Ok(None) => (found, true),
+        Err(error) => (Err(error), false),
+    }
+}
+
+async fn policies(
+    aws: &Reader,
+    name: &str,
+    own: Called<Policy>,
+    qualifiers: &BTreeSet<String>,
+) -> Called<BTreeMap<Option<String>, Policy>> {
+    let mut policies: BTreeMap<Option<String>, Policy> = stream::iter(qualifiers)
+        .map(async |qualifier| {
+            let policy = aws.policy_of(name, Some(qualifier)).await?;
+            Ok((Some(qualifier.clone()), policy))
+        })
+        .buffered(AT_ONCE)
         .try_collect()
         .await?;
-    Ok(described.into_iter().flatten().collect())
+    policies.insert(None, own?);
+    Ok(policies)
+}
+
+async fn event_sources(
+    aws: &Reader,
+    name: &str,
+    own: Called<Vec<EventSource>>,
+    qualifiers: &BTreeSet<String>,
+) -> Called<Vec<EventSource>> {
+    let qualified: Vec<Vec<EventSource>> = stream::iter(qualifiers)
+        .map(async |qualifier| aws.event_sources(&format!("{name}:{qualifier}")).await)
+        .buffered(AT_ONCE)
+        .try_collect()
+        .await?;
+    let mut sources: Vec<EventSource> = own?
+        .into_iter()
+        .chain(qualified.into_iter().flatten())
+        .collect();
+    sources.sort_by(|a, b| a.uuid.cmp(&b.uuid));
+    sources.dedup();
+    Ok(sources)
+}
+
+async fn log_group(aws: &Reader, name: &str, with_tags: bool) -> Called<Option<LogGroup>> {
+    match with_tags {
+        true => aws.tagged_log_group(name).await,
+        false => aws.log_group_settings(name).await,
+    }
+}
+
+/// The role, and what the policy says that bounds it.
+async fn bounded_role(aws: &Reader, name: &str) -> (Called<Option<Role>>, Called<Option<Value>>) {
+    let role = aws.role_settings(name).await;
+    let bound = role.as_ref().ok().and_then(Option::as_ref);
+    let boundary = match bound.and_then(|role| role.boundary.as_deref()) {
+        Some(arn) => aws.managed_policy(arn).await.map(Some),
+        None => Ok(None),
+    };
+    (role, boundary)
+}
+
+async fn attached_policies(aws: &Reader, role: &str) -> Called<BTreeMap<String, Read<Value>>> {
+    let arns = aws.attached_policies(role).await?;
+    Ok(stream::iter(arns)
+        .map(async |arn| {
+            let policy = aws.managed_policy(&arn).await;
+            (arn, kept(policy))
+        })
+        .buffered(AT_ONCE)
+        .collect()
+        .await)
+}
+
+/// The secrets that a service keeps.
+fn kept_secrets(config: &Config) -> Vec<Secret> {
+    let secrets = config.secrets().into_iter();
+    let mut kept: Vec<Secret> = secrets
+        .map(|(_, secret)| secret.clone())
+        .filter(|secret| !matches!(secret, Secret::Env(_)))
+        .collect();
+    kept.sort();
+    kept.dedup();
+    kept
+}
+
+async fn secrets(
+    aws: &Reader,
+    region: &str,
+    secrets: Vec<Secret>,
+    choice: &Choice,
+) -> Read<Vec<KeptSecret>> {
+    let about_secrets = |check: &Check| check.id.starts_with("secret-");
+    if !checks().any(|check| about_secrets(check) && choice.includes(check)) {
+        return Err(Unread::NotAsked);
+    }
+    let kept = stream::iter(secrets)
+        .map(async |secret| {
+            let policy = async {
+                match &secret {
+                    Secret::SecretsManager { arn, .. } => aws.secret_policy(arn).await,
+                    Secret::Ssm { .. } | Secret::Env(_) => Ok(Value::Null),
+                }
+            };
+            let (place, policy) = tokio::join!(aws.secret_place(&secret, region), policy);
+            KeptSecret {
+                place: kept(place),
+                policy: kept(policy),
+                secret,
+            }
+        })
+        .buffered(AT_ONCE)
+        .collect()
+        .await;
+    Ok(kept)
+}
+
+async fn metrics(aws: &Reader, function: &str, region: &str, choice: &Choice) -> Read<Metrics> {
+    match choice.wants("health") {
+        true => Ok(aws.day_of_metrics(function, region).await?),
+        false => Err(Unread::NotAsked),
+    }
+}
+
+/// The field as JSON spells it; the handler's own lines have none of this name.
+const PASSWORD_FIELD: &str = "\"password\"";
+
+async fn leak(aws: &Reader, group: &str, choice: &Choice) -> Read<Option<i64>> {
+    if !choice.wants("log-hygiene") {
+        return Err(Unread::NotAsked);
+    }
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let since_ms = i64::try_from((now.saturating_sub(LOG)).as_millis()).unwrap_or_default();
+    // The pattern is a term; where the field is escaped once more, it still is.
+    let holds_password = |line: &str| line.replace('\\', "").contains(PASSWORD_FIELD);
+    Ok(aws
+        .find_log_event(group, "password", since_ms, holds_password)
+        .await?)
+}
+
+async fn ask_jane(
+    aws: &Reader,
+    config: Option<&Config>,
+    region: &str,
+    function: &Called<Option<ObservedFunction>>,
+    clients: &Called<Vec<String>>,
+    choice: &Choice,
+) -> Answers {
+    match (config, clients) {
+        (Some(config), Ok(clients)) if choice.wants("jane-knows-client") => {
+            let deployed = match function {
+                Ok(Some(found)) => Some(&found.function.environment),
+                _ => None,
+            };
+            jane::ask(aws, config, region, deployed, clients.clone()).await
+        }
+        (Some(_), Err(error)) => Answers::Unread(Box::new(error.clone().into())),
+        _ => Answers::NotAsked,
+    }
 }

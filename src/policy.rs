@@ -106,8 +106,8 @@ const TAGGED: &[Duty] = &[Plan, Deploy, Try, Teardown];
 const CHANGE: &[Duty] = &[Deploy, Teardown];
 const DEPLOY: &[Duty] = &[Deploy];
 const TEARDOWN: &[Duty] = &[Teardown];
-const CHECK: &[Duty] = &[Deploy, Verify];
-const SECRET: &[Duty] = &[Deploy, Verify, Try];
+const CHECK: &[Duty] = &[Plan, Deploy, Verify];
+const SECRET: &[Duty] = &[Plan, Deploy, Verify, Try];
 const LOG: &[Duty] = &[Status, Teardown];
 const POOL: &[Duty] = &[Plan, Deploy, Verify, Try, Status, Teardown];
 
@@ -174,8 +174,8 @@ pub const GRANTS: &[Grant] = &[
     call("iam:ListRolePolicies", On::Role, OBSERVE),
     call("iam:GetRolePolicy", On::Role, OBSERVE),
     call("iam:ListAttachedRolePolicies", On::Role, OBSERVE),
-    call("iam:GetPolicy", On::ManagedPolicies, &[Verify]),
-    call("iam:GetPolicyVersion", On::ManagedPolicies, &[Verify]),
+    call("iam:GetPolicy", On::ManagedPolicies, CHECK),
+    call("iam:GetPolicyVersion", On::ManagedPolicies, CHECK),
     call("iam:CreateRole", On::Role, DEPLOY),
     call("iam:TagRole", On::Role, DEPLOY),
     call("iam:UpdateAssumeRolePolicy", On::Role, DEPLOY),

@@ -1,74 +1,15 @@
-//! The events that try a function when no customer does, and what the answer to a probe must look like.
+//! Tries the deployed function, as Cognito would call it. What an answer must look like is the core's to say.
 
-use anyhow::{Context, bail};
-use jane_migrate_handler::TRIAL;
-use serde_json::{Value, json};
+use anyhow::Context;
+use jane_migrate_core::ids::{Names, PoolId};
+use jane_migrate_core::probe::{
+    self, Answer, Attempt, Judge, Probes, Source, migrated, unmigrated,
+};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
 
-use crate::aws::{Invocation, Invoker};
+use crate::aws::{AwsError, Invoker, Reader};
 use crate::failure::Failure;
-use jane_migrate_core::ids::{PoolArn, PoolId};
-
-/// What made Cognito call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
-    /// A sign-in with a password.
-    SignIn,
-    /// A forgotten password.
-    ForgotPassword,
-}
-
-impl Source {
-    /// The event's `triggerSource`.
-    pub fn trigger_source(self) -> &'static str {
-        match self {
-            Self::SignIn => "UserMigration_Authentication",
-            Self::ForgotPassword => "UserMigration_ForgotPassword",
-        }
-    }
-}
-
-/// An event as Cognito sends it, nulls included, for a user that cannot exist (`.invalid` is reserved for that). `nonce` makes it
-/// a new user each time; it is no secret.
-pub fn event(pool: &PoolArn, client: &str, source: Source, nonce: &str) -> Value {
-    let user = format!("jane-migrate-probe-{nonce}@probe.invalid");
-    let password = match source {
-        Source::SignIn => Some(format!("probe-{nonce}")),
-        Source::ForgotPassword => None,
-    };
-    event_for(pool, client, &user, password.as_deref())
-}
-
-/// The same for any user: a sign-in where there is a password, else a forgotten one. It says of itself that it is a trial, so
-/// that nobody counts it as a customer's.
-pub fn event_for(pool: &PoolArn, client: &str, user: &str, password: Option<&str>) -> Value {
-    let (source, request) = match password {
-        Some(password) => (
-            Source::SignIn,
-            json!({ "password": password, "validationData": null, "userAttributes": null }),
-        ),
-        None => (
-            Source::ForgotPassword,
-            json!({ "clientMetadata": null, "userAttributes": null }),
-        ),
-    };
-    json!({
-        "version": "1",
-        "triggerSource": source.trigger_source(),
-        "region": pool.region,
-        "userPoolId": pool.id.as_str(),
-        "userName": user,
-        "callerContext": { "awsSdkVersion": TRIAL, "clientId": client },
-        "request": request,
-        "response": {
-            "userAttributes": null,
-            "forceAliasCreation": null,
-            "enableSMSMFA": null,
-            "finalUserStatus": null,
-            "messageAction": null,
-            "desiredDeliveryMediums": null,
-        },
-    })
-}
 
 /// Invokes the function with the event, and judges its answer.
 pub(crate) async fn ask(invoker: &Invoker, function: &str, event: &Value) -> anyhow::Result<()> {
@@ -76,8 +17,15 @@ pub(crate) async fn ask(invoker: &Invoker, function: &str, event: &Value) -> any
         .invoke(function, event)
         .await
         .with_context(|| format!("failed to invoke function `{function}`"))?;
-    judge(event, &answer)
-        .with_context(|| format!("function `{function}` does not answer as it should"))
+    unmigrated(event, &answer).map_err(|why| {
+        let mut causes = why.into_iter().rev();
+        let first = anyhow::Error::msg(causes.next().unwrap_or_default());
+        causes
+            .fold(first, |error, cause| error.context(cause))
+            .context(format!(
+                "function `{function}` does not answer as it should"
+            ))
+    })
 }
 
 /// What it means that a function fails which customers reach.
@@ -92,77 +40,112 @@ pub fn outage(pool: &PoolId) -> Failure {
     )
 }
 
-/// A user nobody knows must not be migrated: the event comes back with its response untouched.
-pub fn judge(event: &Value, answer: &Invocation) -> anyhow::Result<()> {
-    if answer.error.is_some() {
-        let kind = answer.payload["errorType"]
-            .as_str()
-            .unwrap_or("no error type");
-        let message = answer.payload["errorMessage"].as_str().unwrap_or_default();
-        let failure = anyhow::anyhow!("it threw {kind}: {message}");
-        return Err(match kind {
-            "DirectoryUnavailable" => failure.context(
-                "the directory did not answer; its log says which call failed (credentials, url, network), and no customer could be migrated",
-            ),
-            _ => failure.context("the function failed; its log says why"),
-        });
-    }
-    let response = answer
-        .payload
-        .get("response")
-        .context("it answered with no event")?;
-    if *response != event["response"] {
-        bail!("it would migrate a user that cannot exist");
-    }
-    if answer.payload["userName"] != event["userName"] {
-        bail!("it answered with another event");
-    }
-    Ok(())
+/// A user of the directory who may be asked about.
+#[derive(Debug)]
+pub struct TestUser {
+    /// The name as typed at sign-in.
+    pub name: String,
+    /// The password.
+    pub password: SecretString,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Duration;
+/// Tries the function as an app client's users would reach it. `nonce` makes the users new ones.
+pub async fn probe(
+    aws: &Reader,
+    names: &Names,
+    qualifier: Option<&str>,
+    client: &str,
+    test_user: Option<&TestUser>,
+    nonce: &str,
+) -> Probes {
+    let invoker = Invoker::new(aws);
+    let function = match qualifier {
+        Some(qualifier) => format!("{}:{qualifier}", names.function),
+        None => names.function.clone(),
+    };
+    let event = |source: Source, round: u8| {
+        let kind = match source {
+            Source::SignIn => 's',
+            Source::ForgotPassword => 'f',
+        };
+        probe::event(
+            &names.pool,
+            client,
+            source,
+            &format!("{nonce}{kind}{round}"),
+        )
+    };
+    let status = async |name: &str| {
+        let user = aws.user(&names.pool.id, name).await?;
+        Ok::<_, AwsError>(user.map(|(status, _)| status))
+    };
+    let before = match test_user {
+        Some(user) => status(&user.name).await,
+        None => Ok(None),
+    };
 
-    fn sent() -> Value {
-        let arn = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Ab1";
-        event(&arn.parse().unwrap(), "client", Source::SignIn, "n1")
+    // Side by side first, so that Lambda starts what it has not started yet; then again, warm.
+    let mut unknown = Vec::new();
+    let mut probed = Vec::new();
+    for round in [1, 2] {
+        let events = [
+            event(Source::SignIn, round),
+            event(Source::ForgotPassword, round),
+        ];
+        let (sign_in, forgotten) = tokio::join!(
+            attempt(&invoker, &function, Source::SignIn, &events[0], unmigrated),
+            attempt(
+                &invoker,
+                &function,
+                Source::ForgotPassword,
+                &events[1],
+                unmigrated
+            ),
+        );
+        unknown.extend([sign_in, forgotten]);
+        let name = |event: &Value| event["userName"].as_str().unwrap_or_default().to_owned();
+        probed.extend(events.iter().map(name));
     }
-
-    fn answered(payload: Value, error: Option<&str>) -> Invocation {
-        Invocation {
-            payload,
-            error: error.map(str::to_owned),
-            took: Duration::ZERO,
-            log: String::new(),
+    let known = match test_user {
+        Some(user) => {
+            let password = user.password.expose_secret();
+            let event = probe::event_for(&names.pool, client, &user.name, Some(password));
+            Some(attempt(&invoker, &function, Source::SignIn, &event, migrated).await)
         }
-    }
+        None => None,
+    };
 
-    #[test]
-    fn the_event_handed_back_is_right() {
-        assert!(judge(&sent(), &answered(sent(), None)).is_ok());
+    let migrated = async {
+        let mut migrated = Vec::new();
+        for name in probed {
+            if status(&name).await?.is_some() {
+                migrated.push(name);
+            }
+        }
+        if let Some(user) = test_user
+            && before? != status(&user.name).await?
+        {
+            migrated.push(user.name.clone());
+        }
+        Ok(migrated)
+    };
+    Probes {
+        unknown,
+        known,
+        migrated: migrated.await,
     }
+}
 
-    #[test]
-    fn a_migrated_probe_is_wrong() {
-        let mut payload = sent();
-        payload["response"]["finalUserStatus"] = json!("CONFIRMED");
-        assert!(judge(&sent(), &answered(payload, None)).is_err());
-    }
-
-    #[test]
-    fn a_thrown_error_is_told() {
-        let payload = json!({"errorType": "DirectoryUnavailable", "errorMessage": "down"});
-        let error = judge(&sent(), &answered(payload, Some("Unhandled"))).unwrap_err();
-        assert!(format!("{error:#}").contains("DirectoryUnavailable"));
-        assert!(judge(&sent(), &answered(Value::Null, None)).is_err());
-    }
-
-    #[test]
-    fn a_forgot_password_event_has_no_password() {
-        let arn = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Ab1";
-        let event = event(&arn.parse().unwrap(), "c", Source::ForgotPassword, "n");
-        assert!(event["request"].get("password").is_none());
+async fn attempt(
+    invoker: &Invoker,
+    function: &str,
+    source: Source,
+    event: &Value,
+    judge: Judge,
+) -> Attempt {
+    let answer = invoker.invoke(function, event).await;
+    Attempt {
+        source,
+        answer: answer.map(|invocation| Answer::new(event, &invocation, judge)),
     }
 }

@@ -119,16 +119,16 @@ pub fn targets(
         targets.push(Target {
             clients: entry.and_then(|entry| entry.clients.clone()),
             connection,
-            given: flags(global),
+            given: flags(global, global.config.as_deref()),
             pool,
         });
     }
     Ok(targets)
 }
 
-/// The global flags as they were given, for the commands that are printed.
-pub fn flags(global: &Global) -> Flags {
-    let config = global.config.as_ref().map(|path| path.to_string_lossy());
+/// The global flags as they were given, for the commands that are printed; `config` is the file that these are about.
+pub fn flags(global: &Global, config: Option<&Path>) -> Flags {
+    let config = config.map(Path::to_string_lossy);
     Flags::new(
         config.as_deref(),
         &[
@@ -162,7 +162,7 @@ pub fn allowed(allow: &Allow, target: &Target) -> Allowed {
         enable_password_auth: allow.enable_password_auth,
         replace: allow.replace,
         unknown: allow.unknown.iter().cloned().collect(),
-        given: target.given.clone(),
+        probe: None,
     }
 }
 

@@ -9,10 +9,10 @@ use anyhow::Context;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use jane_migrate_core::check;
 use jane_migrate_core::document::{ClientDocument, PoolDocument};
 use jane_migrate_core::ids::PoolId;
 use jane_migrate_core::kept::Kept;
-use jane_migrate_core::plan::Observed;
 
 /// A snapshot that was kept.
 #[derive(Debug, Clone)]
@@ -24,20 +24,21 @@ pub struct Snapshot {
 }
 
 /// Writes the snapshot into the folder. The same pool gives the same file; what was kept before is never touched.
-pub fn keep(folder: &Path, observed: &Observed) -> anyhow::Result<Snapshot> {
-    let clients: Vec<_> = observed
-        .clients
-        .iter()
-        .map(|client| client.json())
-        .collect();
+pub fn keep(
+    folder: &Path,
+    pool: &PoolDocument,
+    mfa: &Value,
+    clients: &[ClientDocument],
+) -> anyhow::Result<Snapshot> {
+    let clients: Vec<_> = clients.iter().map(ClientDocument::json).collect();
     let snapshot = json!({
-        "UserPool": observed.pool.json(),
-        "UserPoolMfaConfig": observed.mfa,
+        "UserPool": pool.json(),
+        "UserPoolMfaConfig": mfa,
         "UserPoolClients": clients,
     });
     let text = format!("{snapshot:#}\n");
     let digest = hex(&Sha256::digest(&text));
-    let path = folder.join(file_name(observed.pool.id(), &digest));
+    let path = folder.join(file_name(pool.id(), &digest));
     let failed = || format!("failed to keep the snapshot `{}`", path.display());
     let here = Some(folder).filter(|folder| !folder.as_os_str().is_empty());
     let mut file =
@@ -88,7 +89,7 @@ pub fn read(path: &Path) -> anyhow::Result<Kept> {
 }
 
 /// The snapshots of a pool that are kept in the folder, each with its digest. What cannot be read is none.
-pub fn kept(folder: &Path, pool: &PoolId) -> Vec<(Value, String)> {
+pub fn kept(folder: &Path, pool: &PoolId) -> Vec<check::Snapshot> {
     let here = Some(folder).filter(|folder| !folder.as_os_str().is_empty());
     let files = std::fs::read_dir(here.unwrap_or(Path::new(".")));
     let begin = format!("jane-migrate.{pool}.");
@@ -103,10 +104,10 @@ pub fn kept(folder: &Path, pool: &PoolId) -> Vec<(Value, String)> {
         })
         .filter_map(|file| {
             let text = std::fs::read(file.path()).ok()?;
-            Some((
-                serde_json::from_slice(&text).ok()?,
-                hex(&Sha256::digest(&text)),
-            ))
+            Some(check::Snapshot {
+                json: serde_json::from_slice(&text).ok()?,
+                digest: hex(&Sha256::digest(&text)),
+            })
         })
         .collect()
 }

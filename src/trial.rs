@@ -7,9 +7,9 @@ use anyhow::{Context, bail};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::aws::Invocation;
 use crate::status::entry::{Class, Entry};
 use jane_migrate_core::document::PoolDocument;
+use jane_migrate_core::probe::Invocation;
 
 /// One trial migration.
 #[derive(Debug, Clone, Serialize)]
@@ -153,7 +153,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::probe;
+    use jane_migrate_core::probe;
 
     const ARN: &str = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Ab1";
 

@@ -38,6 +38,10 @@ pub use source::Source;
 /// The environment variable of the function that carries [`HandlerSettings`] as JSON.
 pub const SETTINGS_VARIABLE: &str = "JANE_MIGRATE_SETTINGS";
 
+/// What an event's `callerContext.awsSdkVersion` says where the operator tries the function, so that it does not count as a
+/// customer's sign-in.
+pub const TRIAL: &str = "jane-migrate";
+
 /// Whether a text has the form of a Region's name, such as `us-east-1` or `us-gov-west-1`.
 pub fn is_region(text: &str) -> bool {
     let parts: Vec<_> = text.split('-').collect();

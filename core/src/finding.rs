@@ -1,6 +1,8 @@
-//! What a check found, the same for plan and verify, for people and machines.
+//! What a check found, the same for plan and verify, for people and machines. `fix` is a value: the report writes it out.
 
 use serde::Serialize;
+
+use crate::fix::Fix;
 
 /// How much a failed check matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -13,7 +15,7 @@ pub enum Severity {
 }
 
 /// The result of one check.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Finding {
     /// Stable id, kebab-case.
     pub id: &'static str,
@@ -32,9 +34,9 @@ pub struct Finding {
     /// What was found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub found: Option<String>,
-    /// The command or setting that mends it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub fix: Option<String>,
+    /// What mends it. The report adds it to the document, with the flags that were given.
+    #[serde(skip)]
+    pub fix: Option<Fix>,
     /// It could not be checked; the message says why.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unknown: bool,
@@ -67,7 +69,7 @@ impl Finding {
         message: impl Into<String>,
         expected: impl Into<String>,
         found: impl Into<String>,
-        fix: impl Into<String>,
+        fix: impl Into<Fix>,
     ) -> Self {
         Self {
             ok: false,
@@ -75,6 +77,15 @@ impl Finding {
             found: Some(found.into()),
             fix: Some(fix.into()),
             ..Self::holds(id, severity, message)
+        }
+    }
+
+    /// The check could not be made.
+    pub fn unchecked(id: &'static str, severity: Severity, why: impl Into<String>) -> Self {
+        Self {
+            ok: false,
+            unknown: true,
+            ..Self::holds(id, severity, why)
         }
     }
 
@@ -86,12 +97,16 @@ impl Finding {
         }
     }
 
-    /// The check could not be made.
-    pub fn unchecked(id: &'static str, severity: Severity, why: impl Into<String>) -> Self {
+    /// The same, and it matters less than the check can.
+    pub fn warning(self) -> Self {
         Self {
-            ok: false,
-            unknown: true,
-            ..Self::holds(id, severity, why)
+            severity: Severity::Warning,
+            ..self
         }
+    }
+
+    /// Whether it was checked, does not hold, and is not accepted.
+    pub fn is_open(&self) -> bool {
+        !self.ok && !self.unknown && self.accepted.is_none()
     }
 }

@@ -65,12 +65,14 @@ impl Names {
         }
     }
 
+    /// The alias or version of our function that `arn` names.
+    pub fn qualifier<'a>(&self, arn: &'a str) -> Option<&'a str> {
+        arn.strip_prefix(&self.function_arn)?.strip_prefix(':')
+    }
+
     /// Whether `arn` names our function, with or without an alias.
     pub fn is_our_function(&self, arn: &str) -> bool {
-        arn == self.function_arn
-            || arn
-                .strip_prefix(&self.function_arn)
-                .is_some_and(|rest| rest.starts_with(':'))
+        arn == self.function_arn || self.qualifier(arn).is_some()
     }
 }
 

@@ -2,16 +2,22 @@
 //! and what must hold. No SDK, no clock, no environment, no terminal: the compiler sees to it, as none of them is a dependency.
 
 pub mod aws_error;
+pub mod check;
 pub mod document;
 pub mod exposure;
 pub mod facts;
 pub mod finding;
 pub mod fix;
+#[cfg(test)]
+mod fixtures;
 pub mod ids;
+pub mod jane;
 pub mod kept;
+pub mod observed;
 pub mod permission;
 pub mod placeholder;
 pub mod plain;
 pub mod plan;
+pub mod probe;
+pub mod read;
 pub mod resources;
-pub mod suitability;

@@ -1,9 +1,9 @@
 //! Reads the function's resource policy: which statement lets this pool's Cognito invoke it, and which lets anybody else.
 //! Pure; AddPermission and RemovePermission are made by `aws::lambda`.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::ids::PoolArn;
+use crate::ids::{Names, PoolArn, STATEMENT_ID};
 
 /// Cognito as a principal.
 pub const COGNITO: &str = "cognito-idp.amazonaws.com";
@@ -46,6 +46,21 @@ const SAME_ACCOUNT: &[&str] = &["StringEquals", "StringLike"];
 
 const SOURCE_ARN: &str = "aws:sourcearn";
 const SOURCE_ACCOUNT: &str = "aws:sourceaccount";
+
+/// The statement that AddPermission makes for our function, as GetPolicy shows it.
+pub fn statement_for(names: &Names) -> Value {
+    json!({
+        "Sid": STATEMENT_ID,
+        "Effect": "Allow",
+        "Principal": { "Service": COGNITO },
+        "Action": "lambda:InvokeFunction",
+        "Resource": names.function_arn,
+        "Condition": {
+            "StringEquals": { "AWS:SourceAccount": names.pool.account },
+            "ArnLike": { "AWS:SourceArn": names.pool.to_string() },
+        },
+    })
+}
 
 /// Whether the statement lets this pool's Cognito invoke the function under no other condition, and nobody else.
 pub fn is_for_pool(statement: &Value, pool: &PoolArn) -> bool {
@@ -184,7 +199,6 @@ fn only(value: &Value) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn pool() -> PoolArn {
         "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Ab1"

@@ -143,6 +143,23 @@ pub struct ObservedFunction {
     pub tags_unread: Option<AwsError>,
 }
 
+impl ObservedFunction {
+    /// One that was just made with these settings.
+    pub fn fresh(function: Function) -> Self {
+        Self {
+            function,
+            code_sha256: String::new(),
+            state: FunctionState::Ready,
+            log_level: None,
+            log_group: None,
+            dead_letters: None,
+            traced: false,
+            durable: false,
+            tags_unread: None,
+        }
+    }
+}
+
 /// What Lambda says of a function's readiness.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FunctionState {

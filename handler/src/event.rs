@@ -4,14 +4,11 @@
 
 use std::fmt;
 
-use jane_migrate_config::{HandlerSettings, Username};
+use jane_migrate_config::{HandlerSettings, TRIAL, Username};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
 use crate::outcome::{Refusal, Trigger};
-
-/// The `awsSdkVersion` of an event that the operator's tool made: it is logged, but does not count as a sign-in.
-pub const TRIAL: &str = "jane-migrate";
 
 /// One event of the trigger.
 pub struct Event {

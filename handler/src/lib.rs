@@ -49,7 +49,6 @@ pub use {
     aws::Credentials,
     budget::{Budget, Unavailable},
     directory::SERVES_WORDS,
-    event::TRIAL,
     handler::{Handler, Payload, silence_panics},
     outcome::Refusal,
     secrets::Secrets,

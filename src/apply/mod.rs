@@ -18,7 +18,6 @@ use crate::aws::{Reader, Writer};
 use crate::snapshot::Snapshot;
 use jane_migrate_core::ids::Names;
 use jane_migrate_core::plan::{Action, Change, Operation, Plan, Resource};
-use jane_migrate_core::resources::Function;
 
 /// What applying needs beyond the plan.
 #[derive(Debug, Default)]
@@ -29,32 +28,10 @@ pub struct Inputs {
     pub snapshot: Option<Snapshot>,
     /// The pool's MFA settings as observed, to prove that they stay.
     pub mfa: Value,
-    /// How the function is tried before the trigger goes live.
-    pub probe: Option<Probe>,
+    /// The code that runs now, where the plan replaces it under customers and it could be kept.
+    pub running_code: Option<Code>,
     /// The snapshot kept before the first change of all, where it was an earlier run's: its file.
     pub kept: Option<String>,
-}
-
-/// A try of the function.
-#[derive(Debug)]
-pub struct Probe {
-    /// The event to invoke it with.
-    pub event: Value,
-    /// The pool's trigger calls it already.
-    pub live: bool,
-    /// What it was before this run, where it could be invoked and the run changes it.
-    pub before: Option<Before>,
-}
-
-/// A function as it was, as far as it can be put back.
-#[derive(Debug)]
-pub struct Before {
-    /// Its settings.
-    pub function: Function,
-    /// The run changes them.
-    pub configured: bool,
-    /// Its code, where the run changes it and it could be kept.
-    pub code: Option<Code>,
 }
 
 /// A built handler. Cheap to clone: pools of one kind share its bytes.
@@ -249,25 +226,14 @@ pub async fn apply(
         tell,
         function_is_back: AtomicBool::new(false),
     };
-    let mut changes = plan.changes.clone();
-    if inputs.probe.is_some() {
-        let probe = Change {
-            action: Action::Probe,
-            resource: Resource::Function,
-            name: names.function.clone(),
-            detail: "answers for a user nobody knows".into(),
-            difference: Vec::new(),
-            operation: Operation::Probe,
-        };
-        let at =
-            changes.partition_point(|change| change.operation.stage() <= probe.operation.stage());
-        changes.insert(at, probe);
-    }
     let mut report = Report::without_steps(&plan.pool, RunResult::Done);
-    for stage in changes.chunk_by(|a, b| a.operation.stage() == b.operation.stage()) {
+    for stage in plan
+        .changes
+        .chunk_by(|a, b| a.operation.stage() == b.operation.stage())
+    {
         // Steps that are under way are finished; after a failure or a signal no other begins.
         let failed = AtomicBool::new(report.error.is_some());
-        let unproven = inputs.probe.as_ref().is_some_and(|probe| probe.live)
+        let unproven = plan.probe().is_some_and(|probe| probe.live)
             && report.steps.iter().any(|step| step.changed_function());
         let results: Vec<_> = stream::iter(stage)
             .map(async |change| {
@@ -352,7 +318,7 @@ impl Run<'_> {
             Operation::CreateFunction(function) => self.create_function(change, function).await,
             Operation::UpdateFunction { .. } => self.update_function(change).await,
             Operation::AllowInvoke { replaces } => self.allow_invoke(*replaces).await,
-            Operation::Probe => self.probe(change).await,
+            Operation::Probe(probe) => self.probe(change, probe).await,
             Operation::UpdateClient(rewrite) => self.update_client(change, rewrite).await,
             Operation::UpdatePool(rewrite) => self.update_pool(change, rewrite).await,
             Operation::RemovePermission => self.remove_permission().await,

@@ -3,23 +3,25 @@
 use std::sync::atomic::Ordering;
 
 use super::steps::FUNCTION_PATIENCE;
-use super::{Before, Event, Probe, Run};
+use super::{Code, Event, Run};
 use crate::aws::{AwsError, Invoker};
 use crate::failure::Failure;
 use crate::probe;
-use jane_migrate_core::plan::Change;
+use jane_migrate_core::plan::{Before, Change, Probe};
 use jane_migrate_core::resources::{Tags, tag};
 
 impl Run<'_> {
-    pub(super) async fn probe(&self, change: &Change) -> anyhow::Result<()> {
-        let Some(Probe {
+    pub(super) async fn probe(&self, change: &Change, probe: &Probe) -> anyhow::Result<()> {
+        let Probe {
             event,
             live,
             before,
-        }) = &self.inputs.probe
-        else {
-            return Ok(());
-        };
+        } = probe;
+        // What was replaced and cannot be put back is as if it had never been.
+        let code = self.inputs.running_code.as_ref();
+        let before = before
+            .as_ref()
+            .filter(|before| before.configured || code.is_some());
         let (name, pool) = (&self.names.function, &self.names.pool.id);
         let invoker = Invoker::new(self.reader);
         let Err(error) = probe::ask(&invoker, name, event).await else {
@@ -32,13 +34,13 @@ impl Run<'_> {
         let Some(before) = before else {
             return Err(error.context(outage));
         };
-        let (new, earlier) = match (&before.code, before.configured) {
+        let (new, earlier) = match (code, before.configured) {
             (Some(_), true) => ("code and settings", "earlier ones"),
             (Some(_), false) => ("code", "earlier code"),
             (None, _) => ("settings", "earlier ones"),
         };
         (self.tell)(Event::Waiting(change, "for what worked to be put back"));
-        if let Err(kept) = self.undo(change, before).await {
+        if let Err(kept) = self.undo(change, before, code).await {
             let failed = format!("the {earlier} could not be put back: {kept}");
             return Err(error.context(failed).context(outage));
         }
@@ -59,7 +61,12 @@ impl Run<'_> {
     }
 
     /// Gives the function what it had before the run; its tags tell the truth about the code again.
-    async fn undo(&self, change: &Change, before: &Before) -> Result<(), AwsError> {
+    async fn undo(
+        &self,
+        change: &Change,
+        before: &Before,
+        code: Option<&Code>,
+    ) -> Result<(), AwsError> {
         let function = &before.function;
         let name = &function.name;
         if before.configured {
@@ -67,7 +74,7 @@ impl Run<'_> {
                 .await?;
             self.reader.settled(name, FUNCTION_PATIENCE).await?;
         }
-        if let Some(code) = &before.code {
+        if let Some(code) = code {
             self.until_lambda_takes_it(change, || {
                 self.writer
                     .upload_code(name, function.architecture, &code.zip)

@@ -11,22 +11,10 @@ use serde_json::Value;
 use super::client::Reader;
 use super::error::During;
 use jane_migrate_core::aws_error::{AwsError, Kind};
+use jane_migrate_core::probe::Invocation;
 
 /// How long a function may take to wake; those in a VPC take up to a minute.
 const WAKING: Duration = Duration::from_secs(90);
-
-/// What an invocation answered.
-#[derive(Debug, Clone)]
-pub struct Invocation {
-    /// The payload, or `Null` where it is no JSON.
-    pub payload: Value,
-    /// `Unhandled` or `Handled` where the function threw.
-    pub error: Option<String>,
-    /// From request to answer as seen from here.
-    pub took: Duration,
-    /// The last of what it wrote to its log, where that was asked for.
-    pub log: String,
-}
 
 /// Runs functions.
 #[derive(Debug)]

@@ -27,7 +27,6 @@ mod write;
 pub use client::{Connection, Connections, Reader};
 #[cfg(feature = "sandbox")]
 pub(crate) use customer::Customer;
-pub use invoke::Invocation;
 pub(crate) use invoke::Invoker;
 pub(crate) use logs::Row;
 pub(crate) use retry::attempts;

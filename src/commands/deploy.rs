@@ -5,25 +5,26 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use serde::Serialize;
+use serde_json::Value;
 use tokio::sync::Mutex;
 
+use super::ending;
 use super::many::{Ending, Endings, each};
-use super::session::{self, Codes, Operator, Planned, Session};
-use super::{ending, verify};
-use crate::apply::{Before, Code, Inputs, Probe, Report, RunResult};
+use super::session::{self, Codes, Operator, Planned, Planning, Session};
+use super::verify::{self, Verifying};
+use crate::apply::{Code, Inputs, Report, RunResult};
 use crate::artifact;
 use crate::aws::{AwsError, Invoker};
 use crate::cli::{Deploy, Global};
-use crate::probe::{self, Source};
+use crate::probe;
+use crate::report::{PlanDocument, Verdict, Written, verdict, written};
 use crate::settings::{self, Loaded};
 use crate::snapshot::{self, Snapshot};
 use crate::ui::Ui;
-use crate::verify::report::{Verdict, verdict};
-use crate::verify::{Choice, Subject};
-use jane_migrate_core::finding::Finding;
+use jane_migrate_core::check::Choice;
 use jane_migrate_core::fix::Flags;
 use jane_migrate_core::plan::{Change, Operation, Plan};
-use jane_migrate_core::resources::{FunctionState, ObservedFunction};
+use jane_migrate_core::probe::{Source, event};
 
 /// The JSON document of deploy.
 #[derive(Debug, Serialize)]
@@ -31,9 +32,9 @@ struct Document {
     #[serde(flatten)]
     report: Report,
     #[serde(skip_serializing_if = "Option::is_none")]
-    plan: Option<Plan>,
+    plan: Option<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    findings: Vec<Finding>,
+    findings: Vec<Written>,
 }
 
 pub(super) async fn run(global: &Global, args: &Deploy, ui: &Ui) -> anyhow::Result<ExitCode> {
@@ -44,8 +45,13 @@ pub(super) async fn run(global: &Global, args: &Deploy, ui: &Ui) -> anyhow::Resu
     let several = targets.len() > 1;
     // The same for all of them.
     let given = targets.first().map(|target| target.given.clone());
-    let mut planned =
-        session::plan_deploys(targets, &loaded.config, &args.allow, &mut codes, ui).await;
+    let planning = Planning {
+        loaded: &loaded,
+        allow: &args.allow,
+        probe: !args.no_probe,
+        thorough: false,
+    };
+    let mut planned = session::plan_deploys(targets, &planning, &mut codes, ui).await;
     for (_, planned) in &planned {
         if let Ok(planned) = planned {
             planned.show(ui);
@@ -114,40 +120,46 @@ impl Deploying<'_> {
     async fn deploy(&self, planned: Planned) -> anyhow::Result<Document> {
         let config = planned.config(&self.loaded.config);
         let Planned { session, plan } = planned;
-        let pool = session.names.pool.id.to_string();
+        let pool = session.names().pool.id.to_string();
+        let flags = &session.target.given;
         let ended = |result, plan| Document {
             report: Report::without_steps(pool.clone(), result),
             plan,
             findings: Vec::new(),
         };
         if plan.is_blocked() {
+            let plan = serde_json::to_value(PlanDocument::new(&plan, flags))?;
             return Ok(ended(RunResult::Blocked, Some(plan)));
         }
-        if plan.changes.is_empty() {
-            let path = &self.loaded.path;
+        if plan.is_empty() {
+            let names = session.names();
+            let client = session.watched_clients()?.first().map(|client| client.id());
             let answers = async {
-                match probe_event(&session).filter(|_| !self.args.no_probe) {
-                    Some(event) => {
+                match client.filter(|_| !self.args.no_probe) {
+                    Some(client) => {
+                        let nonce = session::nonce();
+                        let event = event(&names.pool, client, Source::SignIn, &nonce);
                         let invoker = Invoker::new(&session.aws);
-                        probe::ask(&invoker, &session.names.function, &event).await
+                        probe::ask(&invoker, &names.function, &event).await
                     }
                     None => Ok(()),
                 }
             };
-            let (findings, answers) =
-                tokio::join!(verify::recheck(&session, config, path, self.ui), answers);
-            answers.map_err(|error| error.context(probe::outage(&session.names.pool.id)))?;
+            let rechecked = verify::recheck(&session, config, &self.loaded.path, self.ui);
+            let (findings, answers) = tokio::join!(rechecked, answers);
+            answers.map_err(|error| error.context(probe::outage(&names.pool.id)))?;
             return Ok(Document {
-                findings: findings?,
+                findings: written(findings?, flags),
                 ..ended(RunResult::NothingToDo, None)
             });
         }
         if !self.agreed {
             return Ok(ended(RunResult::Declined, None));
         }
-        let probe = match self.args.no_probe {
-            true => None,
-            false => self.try_out(&session, &plan).await,
+        let replaced = plan.probe().and_then(|probe| probe.before.as_ref());
+        let running_code = match replaced.filter(|before| before.recoded) {
+            Some(before) => self.running_code(&session, &before.code_sha256).await,
+            None => None,
         };
         let inputs = Inputs {
             code: self.codes.get(config).filter(|_| plan.needs_code()),
@@ -155,8 +167,8 @@ impl Deploying<'_> {
                 true => None,
                 false => keep_snapshot(&session, self.loaded, &plan, self.ui)?,
             },
-            mfa: session.observed.mfa.clone(),
-            probe,
+            mfa: session.mfa()?,
+            running_code,
             kept: session.kept_snapshot(),
         };
         let report = session.apply(&plan, &inputs, &self.operator, self.ui).await;
@@ -164,11 +176,11 @@ impl Deploying<'_> {
             RunResult::Done => {
                 let made =
                     |change: &Change| matches!(change.operation, Operation::CreateFunction(_));
-                let subject = Subject {
+                let verifying = Verifying {
                     fresh: plan.changes.iter().any(made),
-                    ..verify::subject(&session.target, Some((config, &self.loaded.path)))?
+                    ..Verifying::new(&session.target, Some((config, &self.loaded.path)))
                 };
-                verify::check(&session.aws, subject, &Choice::default(), None, self.ui)
+                verify::check(&session.aws, &verifying, &Choice::default(), None, self.ui)
                     .await
                     .with_context(|| {
                         let verify = self.given.ours("verify", &pool);
@@ -180,72 +192,28 @@ impl Deploying<'_> {
         Ok(Document {
             report,
             plan: None,
-            findings,
-        })
-    }
-
-    /// How the function is tried, where the plan changes what a customer would meet. Without an app client there is nobody to try
-    /// it as.
-    async fn try_out(&self, session: &Session, plan: &Plan) -> Option<Probe> {
-        let mut touched = false;
-        let (mut configured, mut recoded) = (false, false);
-        for change in &plan.changes {
-            match change.operation {
-                Operation::UpdateFunction {
-                    configuration,
-                    code,
-                    ..
-                } => {
-                    touched = true;
-                    (configured, recoded) = (configuration, code);
-                }
-                Operation::CreateFunction(_) | Operation::UpdatePool(..) => touched = true,
-                _ => {}
-            }
-        }
-        let event = probe_event(session).filter(|_| touched)?;
-        let names = &session.names;
-        let trigger = session.observed.pool.user_migration();
-        let live = trigger.is_some_and(|arn| names.is_our_function(arn));
-        let worked = session.observed.function.as_ref().filter(|found| {
-            live && matches!(found.state, FunctionState::Ready | FunctionState::Inactive)
-        });
-        let code = match worked.filter(|_| recoded) {
-            Some(found) => self.running_code(session, found).await,
-            None => None,
-        };
-        Some(Probe {
-            event,
-            live,
-            before: worked
-                .filter(|_| configured || code.is_some())
-                .map(|found| Before {
-                    function: found.function.clone(),
-                    configured,
-                    code,
-                }),
+            findings: written(findings, flags),
         })
     }
 
     /// The code that is to be replaced while customers sign in, kept for the case that the new one fails.
-    async fn running_code(&self, session: &Session, found: &ObservedFunction) -> Option<Code> {
-        let code_sha256 = &found.code_sha256;
+    async fn running_code(&self, session: &Session, code_sha256: &str) -> Option<Code> {
         let mut kept = self.kept.lock().await;
         if !kept.contains_key(code_sha256) {
             let zip = match artifact::cached(code_sha256) {
                 Some(zip) => Ok(zip),
                 None => {
                     let limit = artifact::LARGEST_ZIP as usize;
-                    let name = &session.names.function;
+                    let name = &session.names().function;
                     let fetched = session.aws.running_code(name, code_sha256, limit);
                     self.operator.unless_stopped(fetched).await?
                 }
             };
             let code = zip.map(|zip| Code {
                 zip: zip.into(),
-                code_sha256: code_sha256.clone(),
+                code_sha256: code_sha256.to_owned(),
             });
-            kept.insert(code_sha256.clone(), code);
+            kept.insert(code_sha256.to_owned(), code);
         }
         match kept.get(code_sha256)? {
             Ok(code) => Some(code.clone()),
@@ -303,21 +271,12 @@ fn keep_snapshot(
         return Ok(None);
     }
     let folder = settings::snapshot_folder(&loaded.path);
-    let snapshot = snapshot::keep(folder, &session.observed)?;
+    let clients = session.needs(session.observed.clients.as_deref().map_err(Into::into))?;
+    let snapshot = snapshot::keep(folder, &session.pool()?.document, &session.mfa()?, clients)?;
     ui.note(&format!(
         "  the pool as it is now is kept in {}",
         snapshot.path.display()
     ));
     // The tag goes on naming the first: the pool as nobody had touched it.
     Ok(Some(snapshot).filter(|_| first))
-}
-
-fn probe_event(session: &Session) -> Option<serde_json::Value> {
-    let client = session.observed.clients.first()?;
-    Some(probe::event(
-        &session.names.pool,
-        client.id(),
-        Source::SignIn,
-        &session::nonce(),
-    ))
 }

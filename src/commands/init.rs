@@ -18,17 +18,19 @@ use crate::aws::{Connection, Reader};
 use crate::cli::{Global, Init, Pools};
 use crate::draft::{Client, Directory, Draft, Kept, propose};
 use crate::failure::Failure;
-use crate::observe::observe_pool;
+use crate::observe::{Depth, Scope, observe, unread};
+use crate::report::written;
 use crate::settings::{self, DEFAULT_FILE, Target};
 use crate::ui::layout::Layout;
 use crate::ui::{self, Ui};
+use jane_migrate_core::check::{Asked, Subject, before_deploy};
 use jane_migrate_core::document::ClientDocument;
 use jane_migrate_core::facts::pool_facts;
 use jane_migrate_core::finding::Finding;
 use jane_migrate_core::fix::Flags;
 use jane_migrate_core::ids::PoolId;
-use jane_migrate_core::plan::{Observed, lacks_password_auth};
-use jane_migrate_core::suitability::{self, Subject};
+use jane_migrate_core::observed::Observed;
+use jane_migrate_core::read::Unread;
 
 pub(super) async fn run(global: &Global, args: &Init, ui: &Ui) -> anyhow::Result<ExitCode> {
     let output = args
@@ -44,15 +46,22 @@ pub(super) async fn run(global: &Global, args: &Init, ui: &Ui) -> anyhow::Result
     let target = target(global, questions.pool(args.pool.as_ref())?)?;
     let aws = Reader::connect(&target.connection).await;
     let task = ui.task(format!("reading user pool {}", target.pool));
-    let (names, observed) = observe_pool(&aws, &target.pool, &target.connection.region).await?;
+    let scope = Scope {
+        clients: None,
+        depth: Depth::Pool,
+    };
+    let observed = observe(&aws, &target.pool, &target.connection.region, scope).await?;
+    let unread = |why: Unread| unread(&observed.names, &why);
+    let pool = observed.pool().map_err(unread)?;
+    let clients = observed.watched_clients(None).map_err(unread)?;
     task.clear();
 
-    let facts = pool_facts(&observed.pool, &observed.mfa);
+    let facts = pool_facts(&pool.document, observed.mfa().map_err(unread)?);
     let directory = questions.directory(&args.directory, &target.pool)?;
     let draft = Draft {
-        pool_name: observed.pool.name().to_owned(),
-        clients: observed.clients.iter().map(client).collect(),
-        chosen_clients: chosen(&args.clients, &observed)?,
+        pool_name: pool.document.name().to_owned(),
+        clients: clients.iter().map(|client| describe(client)).collect(),
+        chosen_clients: chosen(&args.clients, &clients)?,
         closes: closes(&questions, args, ui)?,
         total_users: questions.total_users(args.total_users)?,
         pool: facts.clone(),
@@ -61,11 +70,11 @@ pub(super) async fn run(global: &Global, args: &Init, ui: &Ui) -> anyhow::Result
     let (text, config) = complete(&draft, &facts, &target.connection, ui).await?;
     create(&output, &text)?;
 
-    let findings = findings(&draft, &observed, &config, &target.given);
-    let next = match output == Path::new(DEFAULT_FILE) {
-        true => "jane-migrate plan".to_owned(),
-        false => format!("jane-migrate plan --config {}", output.display()),
-    };
+    let findings = findings(&draft, &observed, &config)?;
+    // What is printed from here on is about the file that was just written.
+    let file = Some(&*output).filter(|file| *file != Path::new(DEFAULT_FILE));
+    let flags = settings::flags(global, file);
+    let next = flags.command("plan");
     let open = questions.open();
     if ui.json {
         ui.document(&json!({
@@ -74,11 +83,19 @@ pub(super) async fn run(global: &Global, args: &Init, ui: &Ui) -> anyhow::Result
             "directory": draft.directory.kind(),
             "attributes": config.attributes,
             "open": open,
-            "findings": findings,
+            "findings": written(findings, &flags),
             "next": next,
         }))?;
     } else {
-        let told = told(&draft, &output, open, &findings, &names.pool.region, ui);
+        let told = told(
+            &draft,
+            &output,
+            open,
+            &findings,
+            &flags,
+            &observed.names.pool.region,
+            ui,
+        );
         ui.show(&format!("{told}\nNext: {next}"));
     }
     Ok(ExitCode::SUCCESS)
@@ -104,7 +121,7 @@ fn closes(questions: &Questions<'_>, args: &Init, ui: &Ui) -> anyhow::Result<Opt
     Ok(closes)
 }
 
-fn client(client: &ClientDocument) -> Client {
+fn describe(client: &ClientDocument) -> Client {
     Client {
         id: client.id().to_owned(),
         name: client.name().to_owned(),
@@ -113,9 +130,9 @@ fn client(client: &ClientDocument) -> Client {
 }
 
 /// The clients that were named, each of which must be the pool's.
-fn chosen(named: &[String], observed: &Observed) -> anyhow::Result<Vec<String>> {
+fn chosen(named: &[String], clients: &[&ClientDocument]) -> anyhow::Result<Vec<String>> {
     for id in named {
-        if !observed.clients.iter().any(|client| client.id() == id) {
+        if !clients.iter().any(|client| client.id() == id) {
             return Err(Failure::new(
                 format!("failed to find app client `{id}` in the pool"),
                 "leave --clients out to see all of the pool's in the file",
@@ -214,27 +231,16 @@ fn create(output: &Path, text: &str) -> anyhow::Result<()> {
 }
 
 /// What plan will say about the pool and this configuration.
-fn findings(draft: &Draft, observed: &Observed, config: &Config, given: &Flags) -> Vec<Finding> {
-    let chosen = &draft.chosen_clients;
-    let clients: Vec<&ClientDocument> = observed
-        .clients
-        .iter()
-        .filter(|client| chosen.is_empty() || chosen.iter().any(|id| id == client.id()))
-        .collect();
-    let mut findings: Vec<Finding> = clients
-        .iter()
-        .filter(|client| !client.allows_password_auth())
-        .map(|client| lacks_password_auth(observed.pool.id(), client, given))
-        .collect();
-    findings.extend(suitability::findings(&Subject {
-        pool: &observed.pool,
-        mfa: &observed.mfa,
-        clients: &clients,
-        config,
-        given,
-    }));
-    findings.retain(|finding| !finding.ok);
-    findings
+fn findings(draft: &Draft, observed: &Observed, config: &Config) -> anyhow::Result<Vec<Finding>> {
+    let chosen = Some(&draft.chosen_clients[..]).filter(|chosen| !chosen.is_empty());
+    let asked = Asked {
+        config: Some(config),
+        clients: chosen,
+        snapshots: &[],
+        today: today()?,
+        code_serves: None,
+    };
+    Ok(before_deploy(&Subject::new(observed, &asked)))
 }
 
 /// What was written, what is left to do, and what to know.
@@ -243,6 +249,7 @@ fn told(
     output: &Path,
     open: &[&str],
     findings: &[Finding],
+    flags: &Flags,
     region: &str,
     ui: &Ui,
 ) -> String {
@@ -277,7 +284,7 @@ fn told(
     // To be copied, so never broken.
     text.extend(command.map(|command| format!("      {command}\n")));
     for finding in findings {
-        text.push_str(&ui::plan::render_finding(finding, &ui.out));
+        text.push_str(&ui::plan::render_finding(finding, flags, &ui.out));
     }
     text
 }

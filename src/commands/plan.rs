@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 
 use super::many::{Ending, Endings};
-use super::session::{self, Codes};
+use super::session::{self, Codes, Planning};
 use crate::cli::{Global, Plan};
+use crate::report::PlanDocument;
 use crate::settings;
 use crate::ui::Ui;
 
@@ -13,20 +14,25 @@ pub(super) async fn run(global: &Global, args: &Plan, ui: &Ui) -> anyhow::Result
     let mut codes = Codes::new(args.allow.artifact.clone());
     let targets = settings::targets(global, &args.pools, Some(&loaded.config))?;
     let mut endings = Endings::new(ui, &targets, Ending::Failed);
-    for (pool, planned) in
-        session::plan_deploys(targets, &loaded.config, &args.allow, &mut codes, ui).await
-    {
+    let planning = Planning {
+        loaded: &loaded,
+        allow: &args.allow,
+        probe: true,
+        thorough: true,
+    };
+    for (pool, planned) in session::plan_deploys(targets, &planning, &mut codes, ui).await {
         match planned {
             Ok(planned) => {
                 planned.show(ui);
                 let plan = &planned.plan;
-                let ending = match (plan.is_blocked(), plan.changes.is_empty()) {
+                let ending = match (plan.is_blocked(), plan.is_empty()) {
                     (true, _) => Ending::Failed,
                     (false, true) => Ending::Nothing,
                     (false, false) if args.detailed_exitcode => Ending::Changes,
                     (false, false) => Ending::Done,
                 };
-                endings.ended(pool, plan, ending)?;
+                let flags = &planned.session.target.given;
+                endings.ended(pool, &PlanDocument::new(plan, flags), ending)?;
             }
             Err(error) => endings.broke_off(pool, error)?,
         }

@@ -9,6 +9,7 @@ use super::session::{Operator, Planned, Session};
 use crate::apply::{Inputs, Report, RunResult};
 use crate::aws::Connections;
 use crate::cli::{Global, Pools, Restore};
+use crate::observe::Depth;
 use crate::settings;
 use crate::snapshot;
 use crate::ui::Ui;
@@ -33,9 +34,16 @@ pub(super) async fn run(global: &Global, args: &Restore, ui: &Ui) -> anyhow::Res
     let given = target.given.clone();
     // All clients are looked at, whichever are to migrate: the snapshot says which it is about.
     target.clients = None;
-    let session = Session::open(target, &Connections::default(), ui).await?;
+    let session = Session::open(
+        target,
+        Depth::Ours { left: false },
+        &Connections::default(),
+        ui,
+    )
+    .await?;
     let unknown = args.unknown.iter().cloned().collect();
-    let plan = plan::restore(&session.names, &session.observed, &kept, &unknown);
+    let plan = plan::restore(&session.observed, &kept, &unknown);
+    let plan = session.needs(plan)?;
     let planned = Planned { session, plan };
     planned.show(ui);
     let report = put_back(&planned, args, ui).await?;
@@ -47,11 +55,11 @@ pub(super) async fn run(global: &Global, args: &Restore, ui: &Ui) -> anyhow::Res
 
 async fn put_back(planned: &Planned, args: &Restore, ui: &Ui) -> anyhow::Result<Report> {
     let Planned { session, plan } = planned;
-    let pool = session.names.pool.id.as_str();
+    let pool = session.names().pool.id.as_str();
     if plan.is_blocked() {
         return Ok(Report::without_steps(pool, RunResult::Blocked));
     }
-    if plan.changes.is_empty() {
+    if plan.is_empty() {
         return Ok(Report::without_steps(pool, RunResult::NothingToDo));
     }
     if !args.yes && !ui.confirm(&format!("Put user pool {pool} back to this?"))? {
@@ -59,7 +67,7 @@ async fn put_back(planned: &Planned, args: &Restore, ui: &Ui) -> anyhow::Result<
         return Ok(Report::without_steps(pool, RunResult::Declined));
     }
     let inputs = Inputs {
-        mfa: session.observed.mfa.clone(),
+        mfa: session.mfa()?,
         ..Inputs::default()
     };
     let operator = Operator::listen(false, ui)?;

@@ -16,147 +16,130 @@ use crate::apply::{Code, Event, Inputs, Interrupt, Report, RunResult, apply};
 use crate::artifact::{self, Artifact, Progress};
 use crate::aws::{Connections, Reader};
 use crate::cli::Allow;
-use crate::observe::{observe, observe_without_pool};
-use crate::settings::{self, Target};
+use crate::observe::{Depth, Scope, observe, unread};
+use crate::settings::{self, Loaded, Target};
 use crate::snapshot;
 use crate::ui::{self, Task, Ui};
-use jane_migrate_core::document::{ClientDocument, Decisions};
+use jane_migrate_core::check::{self, Asked, Choice};
+use jane_migrate_core::document::ClientDocument;
 use jane_migrate_core::facts::pool_facts;
-use jane_migrate_core::finding::{Finding, Severity};
 use jane_migrate_core::ids::{Names, PoolId};
-use jane_migrate_core::plan::{self, Allowed, Change, Observed, Plan};
-use jane_migrate_core::resources::{Desired, tag};
-use jane_migrate_core::suitability::{self, Subject};
+use jane_migrate_core::observed::{Observed, PoolState};
+use jane_migrate_core::plan::{self, Allowed, Change, Plan};
+use jane_migrate_core::read::Read;
+use jane_migrate_core::resources::{Desired, ObservedFunction, tag};
 
 /// One pool, connected and observed.
 pub(super) struct Session {
     pub target: Target,
     pub aws: Reader,
-    pub names: Names,
     pub observed: Observed,
 }
 
 impl Session {
+    /// Reads the pool as deep as a command needs; a deploy or teardown, what they change.
     pub(super) async fn open(
         target: Target,
+        depth: Depth<'_>,
         connections: &Connections,
         ui: &Ui,
     ) -> anyhow::Result<Self> {
         let aws = connections.get(&target.connection).await;
         let task = ui.task(format!("reading user pool {}", target.pool));
-        let (names, observed) = observe(
-            &aws,
-            &target.pool,
-            &target.connection.region,
-            target.clients.as_deref(),
-        )
-        .await?;
+        let scope = Scope {
+            clients: target.clients.as_deref(),
+            depth,
+        };
+        let observed = observe(&aws, &target.pool, &target.connection.region, scope).await?;
         task.clear();
         Ok(Self {
             target,
             aws,
-            names,
             observed,
         })
     }
 
-    /// What is left of ours where the pool itself is gone; `None` where nothing is.
-    pub(super) async fn open_without_pool(
-        target: Target,
-        connections: &Connections,
-    ) -> anyhow::Result<Option<Self>> {
-        let aws = connections.get(&target.connection).await;
-        let left = observe_without_pool(&aws, &target.pool, &target.connection.region).await?;
-        Ok(left.map(|(names, observed)| Self {
-            target,
-            aws,
-            names,
-            observed,
-        }))
+    /// The pool and all that is named after it.
+    pub(super) fn names(&self) -> &Names {
+        &self.observed.names
     }
 
-    /// Whether the pool itself is there: what was read of it always says more than that.
-    pub(super) fn has_pool(&self) -> bool {
-        !self.observed.mfa.is_null()
+    /// What was read, where a run cannot go on without it.
+    pub(super) fn needs<T>(&self, read: Read<T>) -> anyhow::Result<T> {
+        read.map_err(|why| unread(self.names(), &why))
+    }
+
+    /// The pool, which is there.
+    pub(super) fn pool(&self) -> anyhow::Result<&PoolState> {
+        self.needs(self.observed.pool())
+    }
+
+    /// The pool's MFA settings.
+    pub(super) fn mfa(&self) -> anyhow::Result<Value> {
+        self.needs(self.observed.mfa()).cloned()
     }
 
     /// The clients whose sign-ins must migrate.
-    pub(super) fn watched_clients(&self) -> impl Iterator<Item = &ClientDocument> {
-        let named = self.target.clients.as_deref();
-        self.observed.clients.iter().filter(move |client| {
-            named.is_none_or(|named| named.iter().any(|id| id == client.id()))
+    pub(super) fn watched_clients(&self) -> anyhow::Result<Vec<&ClientDocument>> {
+        self.needs(
+            self.observed
+                .watched_clients(self.target.clients.as_deref()),
+        )
+    }
+
+    /// The function that deploy made, where it is there.
+    pub(super) fn function(&self) -> anyhow::Result<Option<&ObservedFunction>> {
+        self.needs(self.observed.function())
+    }
+
+    /// What is asked for of this pool, beside what was observed.
+    pub(super) fn asked<'a>(
+        &'a self,
+        config: &'a Config,
+        snapshots: &'a [check::Snapshot],
+    ) -> anyhow::Result<Asked<'a>> {
+        Ok(Asked {
+            config: Some(config),
+            clients: self.target.clients.as_deref(),
+            snapshots,
+            today: today()?,
+            code_serves: code_serves(&self.observed),
         })
     }
 
-    pub(super) fn handler_settings(&self, config: &Config) -> HandlerSettings {
-        HandlerSettings::new(config, &pool_facts(&self.observed.pool, &self.observed.mfa))
+    pub(super) fn handler_settings(&self, config: &Config) -> anyhow::Result<HandlerSettings> {
+        let pool = self.pool()?;
+        Ok(HandlerSettings::new(
+            config,
+            &pool_facts(&pool.document, &self.mfa()?),
+        ))
     }
 
     /// The file of the snapshot that the first deploy kept, wherever that was.
     pub(super) fn kept_snapshot(&self) -> Option<String> {
-        let tags = &self.observed.function.as_ref()?.function.tags;
-        let digest = tags.get(tag::SNAPSHOT)?;
-        Some(snapshot::file_name(self.names.pool.id.as_str(), digest))
+        let found = self.observed.function().ok().flatten()?;
+        let digest = found.function.tags.get(tag::SNAPSHOT)?;
+        Some(snapshot::file_name(self.names().pool.id.as_str(), digest))
     }
 
     /// What deploy would do; `source` is the digest of what the handler is built from.
     pub(super) fn plan_deploy(
         &self,
         config: &Config,
+        snapshots: &[check::Snapshot],
         source: &str,
         allowed: &Allowed,
     ) -> anyhow::Result<Plan> {
-        let deployed = self
-            .observed
-            .function
-            .as_ref()
-            .map(|function| &function.function.environment);
+        let deployed = self.function()?.map(|found| &found.function.environment);
         let desired = Desired::new(
-            &self.names,
+            self.names(),
             config,
-            &self.handler_settings(config),
+            &self.handler_settings(config)?,
             source,
             settings::environment_secrets(config, deployed)?,
         );
-        let mut plan = plan::deploy(&self.names, &desired, &self.observed, allowed);
-        plan.findings.extend(self.unsuitable(config));
-        plan.findings.extend(self.undecided(&allowed.unknown));
-        Ok(plan)
-    }
-
-    /// Decisions about settings that neither the pool nor a client has: misspelt, as a rule.
-    fn undecided(&self, decisions: &Decisions) -> Vec<Finding> {
-        let clients = self.observed.clients.iter().map(ClientDocument::json);
-        let documents: Vec<&Value> = clients.chain([self.observed.pool.json()]).collect();
-        decisions
-            .keys()
-            .filter(|member| documents.iter().all(|document| document.get(*member).is_none()))
-            .map(|member| {
-                Finding::failed(
-                    "unknown-decision",
-                    Severity::Warning,
-                    format!("--unknown {member} is about a setting that neither the pool nor its clients have"),
-                    "the name of a setting as the plan gives it",
-                    member,
-                    "leave it out, or mend its spelling",
-                )
-            })
-            .collect()
-    }
-
-    /// What speaks against this configuration for this pool, but for what the operator accepts.
-    fn unsuitable(&self, config: &Config) -> impl Iterator<Item = Finding> {
-        let clients: Vec<&ClientDocument> = self.watched_clients().collect();
-        let findings = suitability::findings(&Subject {
-            pool: &self.observed.pool,
-            mfa: &self.observed.mfa,
-            clients: &clients,
-            config,
-            given: &self.target.given,
-        });
-        findings
-            .into_iter()
-            .filter(|finding| !finding.ok && !config.verify.accept.contains_key(finding.id))
+        let asked = self.asked(config, snapshots)?;
+        self.needs(plan::deploy(&desired, &self.observed, &asked, allowed))
     }
 
     /// Applies the plan, showing each step, or one line for the pool where there are several.
@@ -207,7 +190,7 @@ impl Session {
         };
         let report = apply(
             &self.aws,
-            &self.names,
+            self.names(),
             plan,
             inputs,
             &operator.interrupt,
@@ -294,8 +277,9 @@ impl Planned {
     pub(super) fn show(&self, ui: &Ui) {
         ui.show(&ui::plan::render(
             &self.plan,
-            &self.session.observed.pool,
-            &self.session.names.pool,
+            self.session.observed.pool().ok().map(|pool| &pool.document),
+            &self.session.names().pool,
+            &self.session.target.given,
             &ui.out,
         ));
     }
@@ -304,21 +288,46 @@ impl Planned {
 /// A pool with its plan, or why there is none.
 pub(super) type MaybePlanned = (PoolId, anyhow::Result<Planned>);
 
+/// How a deploy is planned.
+pub(super) struct Planning<'a> {
+    pub loaded: &'a Loaded,
+    pub allow: &'a Allow,
+    /// The function is tried before customers meet it.
+    pub probe: bool,
+    /// Reads all that the checks look at, not only what deploy changes: a deploy verifies itself afterwards.
+    pub thorough: bool,
+}
+
 /// Observes all pools side by side and plans the deploy of each.
 pub(super) async fn plan_deploys(
     targets: Vec<Target>,
-    config: &Config,
-    allow: &Allow,
+    planning: &Planning<'_>,
     codes: &mut Codes,
     ui: &Ui,
 ) -> Vec<MaybePlanned> {
+    let Loaded { config, path } = planning.loaded;
     let plan = |session: Session, codes: &mut Codes| {
         let config = config.for_pool(&session.target.pool);
-        let allowed = settings::allowed(allow, &session.target);
-        let plan = session.plan_deploy(config, codes.source(config)?, &allowed)?;
+        let allowed = Allowed {
+            probe: planning.probe.then(nonce),
+            ..settings::allowed(planning.allow, &session.target)
+        };
+        let snapshots = snapshot::kept(settings::snapshot_folder(path), &session.target.pool);
+        let source = codes.source(config)?;
+        let plan = session.plan_deploy(config, &snapshots, source, &allowed)?;
         Ok(Planned { session, plan })
     };
-    open_all(targets, ui)
+    let choice = Choice::default();
+    let depth = |target: &Target| match planning.thorough {
+        true => Depth::Checks {
+            config: Some(config.for_pool(&target.pool)),
+            choice: &choice,
+            fresh: false,
+            plan: true,
+        },
+        false => Depth::Ours { left: false },
+    };
+    open_all(targets, depth, ui)
         .await
         .into_iter()
         .map(|(pool, session)| (pool, session.and_then(|session| plan(session, codes))))
@@ -326,16 +335,24 @@ pub(super) async fn plan_deploys(
 }
 
 /// Observes all pools side by side.
-pub(super) async fn open_all(
+pub(super) async fn open_all<'a>(
     targets: Vec<Target>,
+    depth: impl Fn(&Target) -> Depth<'a>,
     ui: &Ui,
 ) -> Vec<(PoolId, anyhow::Result<Session>)> {
     let connections = Connections::default();
     each(targets, async |target| {
-        let pool = target.pool.clone();
-        (pool, Session::open(target, &connections, ui).await)
+        let (pool, depth) = (target.pool.clone(), depth(&target));
+        (pool, Session::open(target, depth, &connections, ui).await)
     })
     .await
+}
+
+/// The kind of directory that the deployed code serves, where this very version built it.
+pub(super) fn code_serves(observed: &Observed) -> Option<&'static str> {
+    let found = observed.function().ok().flatten()?;
+    let source = found.function.tags.get(tag::SOURCE)?;
+    artifact::kind_of(source, found.function.architecture)
 }
 
 /// Asks once for all pools that have something to change; yes where there is none. Gives `what` the question is about.
@@ -349,7 +366,7 @@ pub(super) fn agree(
         .filter(|(_, planned)| {
             planned
                 .as_ref()
-                .is_ok_and(|planned| !planned.plan.is_blocked() && !planned.plan.changes.is_empty())
+                .is_ok_and(|planned| !planned.plan.is_blocked() && !planned.plan.is_empty())
         })
         .map(|(pool, _)| pool)
         .collect();

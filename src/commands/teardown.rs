@@ -7,24 +7,24 @@ use std::process::ExitCode;
 use anyhow::Context;
 use jane_migrate_config::{Date, Window};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::ending;
 use super::many::{Ending, Endings, each};
 use super::session::{self, Operator, Planned, Session, since_epoch_ms, today};
 use crate::apply::{Inputs, Report, RunResult};
-use crate::aws::{AwsError, Connections};
+use crate::aws::AwsError;
 use crate::cli::{Global, Teardown};
-use crate::observe::NoSuchPool;
+use crate::observe::Depth;
+use crate::report::PlanDocument;
 use crate::settings::{self, Target};
-use crate::snapshot;
 use crate::status::read::Log;
 use crate::status::{Basis, Facts, Kept, Status, time, when};
 use crate::ui::Ui;
 use crate::ui::layout::Layout;
 use crate::ui::status::thousands;
-use crate::verify::deployed_settings;
+use jane_migrate_core::observed::deployed_settings;
 use jane_migrate_core::plan::{self, Allowed, Plan};
-use jane_migrate_core::resources::tag;
 
 /// How far back to look for who has come over.
 const HISTORY_DAYS: i64 = 90;
@@ -37,7 +37,7 @@ struct Document {
     #[serde(flatten)]
     report: Report,
     #[serde(skip_serializing_if = "Option::is_none")]
-    plan: Option<Plan>,
+    plan: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,19 +71,16 @@ pub(super) async fn run(global: &Global, args: &Teardown, ui: &Ui) -> anyhow::Re
     }
     let mut endings = Endings::new(ui, &targets, Ending::Failed);
     let several = targets.len() > 1;
-    let opened = session::open_all(targets.clone(), ui).await;
-    let prepared = each(
-        targets.into_iter().zip(opened),
-        async |(target, (pool, session))| {
-            let prepared = async {
-                let session = or_what_is_left(session, target).await?;
-                let window = config.map(|config| config.for_pool(&pool).window.clone());
-                prepare(session, window.unwrap_or_default(), args, ui).await
-            };
-            let prepared = prepared.await;
-            (pool, prepared)
-        },
-    )
+    let depth = |_: &Target| Depth::Ours { left: true };
+    let opened = session::open_all(targets, depth, ui).await;
+    let prepared = each(opened, async |(pool, session)| {
+        let window = config.map(|config| config.for_pool(&pool).window.clone());
+        let prepared = match session {
+            Ok(session) => prepare(session, window.unwrap_or_default(), args, ui).await,
+            Err(error) => Err(error),
+        };
+        (pool, prepared)
+    })
     .await;
     let mut ready = Vec::new();
     let mut migrations = BTreeMap::new();
@@ -110,7 +107,10 @@ pub(super) async fn run(global: &Global, args: &Teardown, ui: &Ui) -> anyhow::Re
             ));
             let document = Document {
                 report: Report::without_steps(pool.as_str(), RunResult::Blocked),
-                plan: Some(planned.plan),
+                plan: Some(json!(PlanDocument::new(
+                    &planned.plan,
+                    &planned.session.target.given,
+                ))),
                 refused: Some(reason),
                 migration,
             };
@@ -161,20 +161,6 @@ pub(super) async fn run(global: &Global, args: &Teardown, ui: &Ui) -> anyhow::Re
     endings.finish()
 }
 
-/// Where the pool itself was deleted, what is ours may still be there.
-async fn or_what_is_left(
-    session: anyhow::Result<Session>,
-    target: Target,
-) -> anyhow::Result<Session> {
-    match session {
-        Err(error) if error.is::<NoSuchPool>() => {
-            let left = Session::open_without_pool(target, &Connections::default()).await?;
-            left.ok_or(error)
-        }
-        session => session,
-    }
-}
-
 /// What there is to take away, how far the migration has come, and why it may be too early.
 async fn prepare(
     session: Session,
@@ -186,9 +172,10 @@ async fn prepare(
         unknown: args.unknown.iter().cloned().collect(),
         ..Allowed::default()
     };
-    let plan = plan::teardown(&session.names, &session.observed, args.keep_logs, &allowed);
+    let plan = plan::teardown(&session.observed, args.keep_logs, &allowed);
+    let plan = session.needs(plan)?;
     let (mut migration, mut early) = (None, None);
-    if !plan.is_blocked() && !plan.changes.is_empty() && session.has_pool() {
+    if !plan.is_blocked() && !plan.is_empty() && session.observed.pool().is_ok() {
         let status = match status(&session, &window, args).await {
             Ok(status) => status,
             Err(error) if args.force => {
@@ -218,10 +205,7 @@ async fn prepare(
 
 /// The function's tags, which name the snapshot, are about to go.
 fn say_where_the_snapshot_is(session: &Session, ui: &Ui) {
-    if let Some(function) = &session.observed.function
-        && let Some(digest) = function.function.tags.get(tag::SNAPSHOT)
-    {
-        let name = snapshot::file_name(session.names.pool.id.as_str(), digest);
+    if let Some(name) = session.kept_snapshot() {
         ui.note(&format!(
             "  the pool as it was before deploy is in {name}, where deploy was run"
         ));
@@ -234,13 +218,13 @@ async fn status(
     window: &Window,
     args: &Teardown,
 ) -> anyhow::Result<Option<Status>> {
-    let Some(log_group) = &session.observed.log_group else {
+    let Ok(Some(log_group)) = &session.observed.log_group else {
         return Ok(None);
     };
     let now_ms = since_epoch_ms();
     let days = HISTORY_DAYS.max(args.recent_days.into());
     let since_ms = (now_ms.div_euclid(DAY_MS) - days) * DAY_MS;
-    let group = &session.names.log_group;
+    let group = &session.names().log_group;
     let tally = async {
         let mut log = Log::open(&session.aws, group, since_ms, now_ms).await?;
         Ok((log.read(now_ms, |_| ()).await?, log.source))
@@ -250,7 +234,7 @@ async fn status(
             "failed to look in log group `{group}` whether customers still migrate (with --force that does not matter)"
         ))
     })?;
-    let pool = &session.observed.pool;
+    let pool = &session.pool()?.document;
     let facts = Facts {
         pool: pool.id().to_owned(),
         name: pool.name().to_owned(),
@@ -268,7 +252,7 @@ async fn status(
 
 /// The last day of the window, as the deployed function has it.
 fn closes(session: &Session) -> Option<Date> {
-    deployed_settings(session.observed.function.as_ref()?)?.window_closes
+    deployed_settings(session.observed.function().ok()??)?.window_closes
 }
 
 /// Why it is too early to tear down, if it is: the window is open, or customers migrated lately.
@@ -326,9 +310,9 @@ impl Migration {
 
 /// What the apps may do from now on, client by client.
 async fn afterwards(session: &Session) -> String {
-    let pool = &session.names.pool.id;
+    let pool = &session.names().pool.id;
     // Only advice: what cannot be read is left out.
-    let ids = match session.has_pool() {
+    let ids = match session.observed.pool().is_ok() {
         true => session.aws.client_ids(pool).await.unwrap_or_default(),
         false => return String::new(),
     };
@@ -359,24 +343,25 @@ async fn teardown(
     ui: &Ui,
 ) -> (Session, Document) {
     let Planned { session, plan } = planned;
-    let pool = session.names.pool.id.as_str();
-    let document = |report, plan| Document {
+    let pool = session.names().pool.id.to_string();
+    let flags = &session.target.given;
+    let document = |report, plan: Option<&Plan>| Document {
         report,
-        plan,
+        plan: plan.map(|plan| json!(PlanDocument::new(plan, flags))),
         refused: None,
         migration: None,
     };
-    let without_steps = |result| Report::without_steps(pool, result);
+    let without_steps = |result| Report::without_steps(&*pool, result);
     let document = if plan.is_blocked() {
-        document(without_steps(RunResult::Blocked), Some(plan))
-    } else if plan.changes.is_empty() {
+        document(without_steps(RunResult::Blocked), Some(&plan))
+    } else if plan.is_empty() {
         document(without_steps(RunResult::NothingToDo), None)
     } else if !agreed {
         document(without_steps(RunResult::Declined), None)
     } else {
         say_where_the_snapshot_is(&session, ui);
         let inputs = Inputs {
-            mfa: session.observed.mfa.clone(),
+            mfa: session.mfa().unwrap_or_default(),
             kept: session.kept_snapshot(),
             ..Inputs::default()
         };

@@ -9,11 +9,12 @@ use anyhow::{Context, bail, ensure};
 use jane_migrate_sandbox::{Account, AccountKind, Demo, JaneCall, Sandbox};
 
 use crate::aws::{AwsError, Connection, Customer, Reader};
-use crate::observe::observe;
+use crate::observe::{Depth, Scope, observe, unread};
 use crate::ui::Ui;
-use jane_migrate_core::document::differences;
 use jane_migrate_core::ids::PoolId;
-use jane_migrate_core::plan::Observed;
+use jane_migrate_core::observed::Observed;
+use jane_migrate_core::read::Unread;
+use serde_json::Value;
 
 /// What customers choose after *forgot password*. It meets the demo pool's policy.
 const NEW_PASSWORD: &str = "Fresh-Start-2026";
@@ -177,8 +178,11 @@ impl Tour<'_> {
     }
 
     async fn observe(&self) -> anyhow::Result<Observed> {
-        let (_, observed) = observe(&self.aws, &self.pool, self.sandbox.region(), None).await?;
-        Ok(observed)
+        let scope = Scope {
+            clients: None,
+            depth: Depth::Ours { left: false },
+        };
+        observe(&self.aws, &self.pool, self.sandbox.region(), scope).await
     }
 
     /// How often the directory was asked about a user.
@@ -285,26 +289,37 @@ impl Tour<'_> {
 
     async fn left_as_it_was(&self, before: &Observed) -> anyhow::Result<()> {
         let after = self.observe().await?;
-        let mut changed = differences(before.pool.json(), after.pool.json());
-        changed.extend(differences(&before.mfa, &after.mfa));
+        // As the service describes them, not as this program compares them.
         ensure!(
-            before.clients.len() == after.clients.len(),
-            "the pool has other clients"
+            described(before)? == described(&after)?,
+            "the pool is not what it was"
         );
-        for (before, after) in before.clients.iter().zip(&after.clients) {
-            changed.extend(differences(before.json(), after.json()));
-        }
-        if let Some(first) = changed.first() {
-            bail!("the pool is not what it was: {first}");
-        }
         self.seen("the pool and its clients are what they were, member by member");
+        let left = (&after.function, &after.role, &after.log_group);
         ensure!(
-            after.function.is_none() && after.role.is_none() && after.log_group.is_none(),
+            matches!(left, (Ok(None), Ok(None), Ok(None))),
             "something of the migration is left"
         );
         self.seen("no function, role or log group is left");
         Ok(())
     }
+}
+
+/// The pool and its clients as JSON, but for the day on which they were changed last.
+fn described(observed: &Observed) -> anyhow::Result<Vec<Value>> {
+    let unread = |why: Unread| unread(&observed.names, &why);
+    let pool = observed.pool().map_err(unread)?;
+    let clients = observed.watched_clients(None).map_err(unread)?;
+    let mut documents = vec![pool.document.json().clone()];
+    documents.push(observed.mfa().map_err(unread)?.clone());
+    documents.extend(clients.iter().map(|client| client.json().clone()));
+    for document in &mut documents {
+        if let Some(members) = document.as_object_mut() {
+            members.remove("LastModifiedDate");
+            members.remove("EstimatedNumberOfUsers");
+        }
+    }
+    Ok(documents)
 }
 
 /// The demo account's password. Accounts of the sandbox are public.

@@ -9,14 +9,16 @@ use secrecy::ExposeSecret;
 use serde::Serialize;
 
 use super::session::{self, Session, build};
-use crate::aws::{Invocation, Invoker};
+use crate::aws::Invoker;
 use crate::cli::{Global, Try};
-use crate::probe::Source;
+use crate::observe::Depth;
 use crate::trial::Trial;
 use crate::ui::status::duration;
 use crate::ui::{Styles, Ui, one_line};
-use crate::{local, probe, settings};
+use crate::{local, settings};
 use jane_migrate_core::document::ClientDocument;
+use jane_migrate_core::probe::Invocation;
+use jane_migrate_core::probe::{Source, event_for};
 use jane_migrate_core::resources::EnvValue;
 
 /// What ends with 3: the user would not migrate.
@@ -57,12 +59,12 @@ pub(super) async fn run(global: &Global, args: &Try, ui: &Ui) -> anyhow::Result<
         true => None,
         false => Some(ui.password(&args.user, args.password_stdin)?),
     };
-    let mut sessions = session::open_all(targets, ui).await;
+    let mut sessions = session::open_all(targets, |_| Depth::Ours { left: false }, ui).await;
     let (pool, session) = sessions.pop().context("no pool")?;
     let session = session?;
     let client = client(&session, args.client.as_deref())?;
-    let event = probe::event_for(
-        &session.names.pool,
+    let event = event_for(
+        &session.names().pool,
         client.id(),
         &args.user,
         password.as_ref().map(ExposeSecret::expose_secret),
@@ -88,11 +90,11 @@ pub(super) async fn run(global: &Global, args: &Try, ui: &Ui) -> anyhow::Result<
         // Only for a note: whoever may not look a user up can still try.
         known: session
             .aws
-            .user(&session.names.pool.id, &args.user)
+            .user(&session.names().pool.id, &args.user)
             .await
             .ok()
             .map(|user| user.is_some()),
-        trial: Trial::new(&event, &answer, &session.observed.pool)?,
+        trial: Trial::new(&event, &answer, &session.pool()?.document)?,
     };
     ui.say(&render(&document, client, &ui.out));
     if ui.json {
@@ -107,15 +109,20 @@ pub(super) async fn run(global: &Global, args: &Try, ui: &Ui) -> anyhow::Result<
 fn client<'a>(session: &'a Session, named: Option<&str>) -> anyhow::Result<&'a ClientDocument> {
     match named {
         Some(id) => session
-            .observed
-            .clients
-            .iter()
+            .needs(session.observed.watched_clients(None))?
+            .into_iter()
             .find(|client| client.id() == id)
-            .with_context(|| format!("user pool {} has no app client {id}", session.names.pool.id)),
+            .with_context(|| {
+                format!(
+                    "user pool {} has no app client {id}",
+                    session.names().pool.id
+                )
+            }),
         None => session
-            .watched_clients()
+            .watched_clients()?
+            .into_iter()
             .next()
-            .with_context(|| format!("user pool {} has no app client", session.names.pool.id)),
+            .with_context(|| format!("user pool {} has no app client", session.names().pool.id)),
     }
 }
 
@@ -124,8 +131,8 @@ async fn try_function(
     event: &serde_json::Value,
     ui: &Ui,
 ) -> anyhow::Result<Invocation> {
-    let name = &session.names.function;
-    if session.observed.function.is_none() {
+    let name = &session.names().function;
+    if session.function()?.is_none() {
         bail!(
             "there is no function `{name}`: deploy it, or try the handler on this machine with --local"
         );
@@ -146,19 +153,15 @@ async fn try_here(
     global: &Global,
     ui: &Ui,
 ) -> anyhow::Result<Invocation> {
-    let deployed = session
-        .observed
-        .function
-        .as_ref()
-        .map(|function| &function.function.environment);
+    let deployed = session.function()?.map(|found| &found.function.environment);
     let mut environment = settings::environment_secrets(config, deployed)?;
     let mut set =
         |name: &str, value: &str| environment.insert(name.to_owned(), EnvValue::new(value));
     set(
         SETTINGS_VARIABLE,
-        &session.handler_settings(config).to_json(),
+        &session.handler_settings(config)?.to_json(),
     );
-    set("AWS_REGION", &session.names.pool.region);
+    set("AWS_REGION", &session.names().pool.region);
     // The handler fetches secrets with the operator's credentials, from where the operator's calls go.
     if let Some(credentials) = session.aws.credentials().await {
         set("AWS_ACCESS_KEY_ID", &credentials.access_key_id);
@@ -183,7 +186,7 @@ async fn try_here(
     };
     let bootstrap = build(&config, ui).await?.bootstrap()?;
     let task = ui.task("asking the handler on this machine");
-    let answer = local::invoke(&bootstrap, &session.names.function, &environment, event).await?;
+    let answer = local::invoke(&bootstrap, &session.names().function, &environment, event).await?;
     task.clear();
     Ok(answer)
 }

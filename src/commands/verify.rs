@@ -7,16 +7,20 @@ use anyhow::bail;
 use jane_migrate_config::Config;
 
 use super::many::{Ending, Endings, each};
-use super::session::{Session, nonce, today};
+use super::session::{Session, code_serves, nonce, today};
 use crate::aws::{Connections, Reader};
 use crate::cli::{Format, Global, Verify};
+use crate::jane;
+use crate::observe::{Depth, Scope, observe};
+use crate::probe::{TestUser, probe};
+use crate::report::{self, Document, Verdict, Written, text, verdict, written};
 use crate::settings::{self, Target};
 use crate::snapshot;
 use crate::ui::Ui;
-use crate::verify::probe::{TestUser, probe};
-use crate::verify::report::{self, Document, Verdict, text, verdict};
-use crate::verify::{self as checks, Choice, Snapshot, Subject, jane};
+use jane_migrate_core::check::{self as core_check, Asked, Choice, Snapshot, Subject, checks};
 use jane_migrate_core::finding::{Finding, Severity};
+use jane_migrate_core::fix::Flags;
+use jane_migrate_core::observed::Observed;
 
 pub(super) async fn run(global: &Global, args: &Verify, ui: &Ui) -> anyhow::Result<ExitCode> {
     let loaded = settings::load_if_there(global)?;
@@ -38,11 +42,12 @@ pub(super) async fn run(global: &Global, args: &Verify, ui: &Ui) -> anyhow::Resu
     let verified = each(targets, async |target| {
         let aws = connections.get(&target.connection).await;
         let config = config.map(|config| config.for_pool(&target.pool));
-        let findings = match subject(&target, config.zip(path)) {
-            Ok(subject) => check(&aws, subject, &choice, test_user.as_ref(), ui).await,
-            Err(error) => Err(error),
-        };
-        (target.pool, findings)
+        let verifying = Verifying::new(&target, config.zip(path));
+        let findings = check(&aws, &verifying, &choice, test_user.as_ref(), ui).await;
+        (
+            target.pool,
+            findings.map(|findings| written(findings, &target.given)),
+        )
     })
     .await;
     let mut reports = Vec::new();
@@ -53,7 +58,10 @@ pub(super) async fn run(global: &Global, args: &Verify, ui: &Ui) -> anyhow::Resu
             Err(error) if matches!(format, Format::Junit | Format::Sarif | Format::Github) => {
                 ui.error(&error);
                 let why = format!("{error:#}");
-                vec![Finding::unchecked("pool", Severity::Error, why)]
+                written(
+                    vec![Finding::unchecked("pool", Severity::Error, why)],
+                    &Flags::default(),
+                )
             }
             Err(error) => {
                 endings.broke_off(pool, error)?;
@@ -91,7 +99,7 @@ pub(super) async fn run(global: &Global, args: &Verify, ui: &Ui) -> anyhow::Resu
     let file = file.strip_prefix(here).unwrap_or(file).to_string_lossy();
     match format {
         Format::Text | Format::Json => {}
-        Format::Junit => ui.print(&report::junit(&documents, args.strict)),
+        Format::Junit => ui.print(&report::junit(&documents, args.strict)?),
         Format::Sarif => ui.document(&report::sarif(&documents, &file))?,
         Format::Github => {
             let commands = report::github(&documents, &file, args.strict);
@@ -109,8 +117,8 @@ fn choice(args: &Verify, config: Option<&Config>) -> anyhow::Result<Choice> {
         .into_iter()
         .flat_map(|config| config.verify.accept.keys());
     for id in args.only.iter().chain(&args.skip).chain(accepted) {
-        if !checks::checks().any(|check| check.id == id) {
-            let known: Vec<_> = checks::checks().map(|check| check.id).collect();
+        if !checks().any(|check| check.id == id) {
+            let known: Vec<_> = checks().map(|check| check.id).collect();
             bail!(
                 "there is no check `{id}`; the checks are {}",
                 known.join(", ")
@@ -122,7 +130,7 @@ fn choice(args: &Verify, config: Option<&Config>) -> anyhow::Result<Choice> {
         skip: args.skip.clone(),
         probe: args.probe,
     };
-    if !checks::checks().any(|check| choice.includes(check)) {
+    if !checks().any(|check| choice.includes(check)) {
         bail!("no check is left; those whose names begin with probe need --probe");
     }
     Ok(choice)
@@ -138,18 +146,69 @@ fn test_user(args: &Verify, ui: &Ui) -> anyhow::Result<Option<TestUser>> {
     }))
 }
 
+/// What is verified.
+pub(super) struct Verifying<'a> {
+    pub target: &'a Target,
+    /// The configuration, where there is one.
+    pub config: Option<&'a Config>,
+    /// The pool before the first deploy, where that is kept next to the configuration; one for each life of its migration.
+    pub snapshots: Vec<Snapshot>,
+    /// The function was made moments ago, by the run that verifies.
+    pub fresh: bool,
+}
+
+impl<'a> Verifying<'a> {
+    /// The configuration comes with its file, next to which the snapshots lie.
+    pub(super) fn new(target: &'a Target, config: Option<(&'a Config, &Path)>) -> Self {
+        let (config, path) = config.unzip();
+        let folder = settings::snapshot_folder(path.unwrap_or(Path::new("")));
+        Self {
+            target,
+            config,
+            snapshots: snapshot::kept(folder, &target.pool),
+            fresh: false,
+        }
+    }
+
+    fn findings(&self, observed: &Observed, choice: &Choice) -> anyhow::Result<Vec<Finding>> {
+        let asked = Asked {
+            config: self.config,
+            clients: self.target.clients.as_deref(),
+            snapshots: &self.snapshots,
+            today: today()?,
+            code_serves: code_serves(observed),
+        };
+        let accepted = self.config.map(|config| config.verify.accept.clone());
+        let subject = Subject::new(observed, &asked);
+        Ok(core_check::run(
+            &subject,
+            choice,
+            &accepted.unwrap_or_default(),
+        ))
+    }
+}
+
 /// Makes the chosen checks of one pool.
 pub(super) async fn check(
     aws: &Reader,
-    subject: Subject<'_>,
+    verifying: &Verifying<'_>,
     choice: &Choice,
     test_user: Option<&TestUser>,
     ui: &Ui,
 ) -> anyhow::Result<Vec<Finding>> {
-    let task = ui.task(format!("verifying user pool {}", subject.pool));
-    let accepted = subject.config.map(|config| config.verify.accept.clone());
-    let mut evidence = checks::read(aws, subject, choice).await?;
-    let tried_by = match (&evidence.function, &evidence.clients) {
+    let target = verifying.target;
+    let task = ui.task(format!("verifying user pool {}", target.pool));
+    let scope = Scope {
+        clients: target.clients.as_deref(),
+        depth: Depth::Checks {
+            config: verifying.config,
+            choice,
+            fresh: verifying.fresh,
+            plan: false,
+        },
+    };
+    let mut observed = observe(aws, &target.pool, &target.connection.region, scope).await?;
+    let tried_by = match (&observed.live, &observed.clients) {
         (Ok(Some(_)), Ok(clients)) if choice.probe => {
             clients.first().map(|client| client.id().to_owned())
         }
@@ -157,25 +216,13 @@ pub(super) async fn check(
     };
     if let Some(client) = tried_by {
         task.doing("trying the function");
-        let qualifier = evidence.trigger_qualifier();
-        evidence.probes = Some(
-            probe(
-                aws,
-                &evidence.names,
-                qualifier.as_deref(),
-                &client,
-                test_user,
-                &nonce(),
-            )
-            .await,
-        );
+        let qualifier = observed.trigger_qualifier();
+        let names = &observed.names;
+        let probes = probe(aws, names, qualifier, &client, test_user, &nonce()).await;
+        observed.probes = Some(probes);
     }
     task.clear();
-    Ok(checks::run(
-        &evidence,
-        choice,
-        &accepted.unwrap_or_default(),
-    ))
+    verifying.findings(&observed, choice)
 }
 
 /// Makes the checks that want no more than what a deploy that changes nothing has read.
@@ -186,57 +233,28 @@ pub(super) async fn recheck(
     ui: &Ui,
 ) -> anyhow::Result<Vec<Finding>> {
     let task = ui.task(format!("verifying user pool {}", session.target.pool));
-    let function = session.observed.function.as_ref();
+    let environment = session.function()?.map(|found| &found.function.environment);
+    let clients = session.watched_clients()?.into_iter();
     let jane = jane::ask(
         &session.aws,
         config,
-        &session.names.pool.region,
-        function.map(|function| &function.function.environment),
-        session
-            .watched_clients()
-            .map(|client| client.id().to_owned()),
+        &session.names().pool.region,
+        environment,
+        clients.map(|client| client.id().to_owned()),
     )
     .await;
-    let subject = subject(&session.target, Some((config, path)))?;
-    let evidence = checks::observed(&session.names, &session.observed, subject, jane);
+    let observed = Observed {
+        jane,
+        ..session.observed.clone()
+    };
     task.clear();
-    Ok(checks::run(
-        &evidence,
-        &Choice::default(),
-        &config.verify.accept,
-    ))
-}
-
-/// What is verified; the configuration comes with its file, next to which the snapshot lies.
-pub(super) fn subject<'a>(
-    target: &'a Target,
-    config: Option<(&'a Config, &Path)>,
-) -> anyhow::Result<Subject<'a>> {
-    let (config, path) = config.unzip();
-    let folder = settings::snapshot_folder(path.unwrap_or(Path::new("")));
-    let snapshots = snapshot::kept(folder, &target.pool);
-    Ok(Subject {
-        pool: &target.pool,
-        region: &target.connection.region,
-        clients: target.clients.as_deref(),
-        config,
-        snapshots: snapshots
-            .into_iter()
-            .map(|(json, digest)| Snapshot { json, digest })
-            .collect(),
-        today: today()?,
-        given: target.given.clone(),
-        fresh: false,
-    })
+    Verifying::new(&session.target, Some((config, path))).findings(&observed, &Choice::default())
 }
 
 /// Shows the findings: all of them, or only those that do not hold.
-pub(super) fn show(pool: &str, findings: &[Finding], ui: &Ui, all: bool) {
-    let shown: Vec<Finding> = findings
-        .iter()
-        .filter(|finding| all || !finding.ok)
-        .cloned()
-        .collect();
+pub(super) fn show(pool: &str, findings: &[Written], ui: &Ui, all: bool) {
+    let shown = |finding: &&Written| all || !finding.ok;
+    let shown: Vec<&Written> = findings.iter().filter(shown).collect();
     if !shown.is_empty() {
         ui.say(&text(pool, &shown, &ui.out));
     }

@@ -6,28 +6,36 @@ use console::measure_text_width;
 
 use super::Styles;
 use super::layout::Layout;
+use jane_migrate_core::check::stops_deploy;
 use jane_migrate_core::document::{Difference, PoolDocument};
 use jane_migrate_core::finding::{Finding, Severity};
+use jane_migrate_core::fix::Flags;
 use jane_migrate_core::ids::PoolArn;
 use jane_migrate_core::plan::{Action, Change, Conflict, Plan};
 
 /// The plan with its conflicts and findings.
-pub fn render(plan: &Plan, pool: &PoolDocument, arn: &PoolArn, styles: &Styles) -> String {
+pub fn render(
+    plan: &Plan,
+    pool: Option<&PoolDocument>,
+    arn: &PoolArn,
+    flags: &Flags,
+    styles: &Styles,
+) -> String {
     let layout = Layout::of(styles);
     let title = format!(
         "User pool {} ({}, account {})",
         plan.pool,
-        pool.name(),
+        pool.map_or("which is gone", PoolDocument::name),
         arn.account
     );
     let mut text = layout.wrap(&styles.strong.apply_to(title).to_string(), 2);
     text.push('\n');
     text.push_str(&changes(&plan.changes, layout, styles));
     for conflict in &plan.conflicts {
-        text.push_str(&render_conflict(conflict, layout, styles));
+        text.push_str(&render_conflict(conflict, flags, layout, styles));
     }
     for finding in plan.findings.iter().filter(|finding| !finding.ok) {
-        text.push_str(&render_finding(finding, styles));
+        text.push_str(&render_finding(finding, flags, styles));
     }
     text.push('\n');
     text.push_str(&summary(plan));
@@ -95,7 +103,7 @@ fn render_difference(difference: &Difference, layout: Layout) -> String {
     )
 }
 
-fn render_conflict(conflict: &Conflict, layout: Layout, styles: &Styles) -> String {
+fn render_conflict(conflict: &Conflict, flags: &Flags, layout: Layout, styles: &Styles) -> String {
     let head = format!(
         "  {} {:<10}  {}",
         styles.bad.apply_to('!'),
@@ -106,12 +114,12 @@ fn render_conflict(conflict: &Conflict, layout: Layout, styles: &Styles) -> Stri
         "{}\n{}\n{}\n",
         layout.wrap(&head, 6),
         layout.wrap(&format!("      {}", conflict.message), 6),
-        layout.wrap(&format!("      fix: {}", conflict.fix), 8)
+        layout.wrap(&format!("      fix: {}", conflict.fix.render(flags)), 8)
     )
 }
 
 /// A finding that stops a deploy, or should be known before it.
-pub fn render_finding(finding: &Finding, styles: &Styles) -> String {
+pub fn render_finding(finding: &Finding, flags: &Flags, styles: &Styles) -> String {
     let layout = Layout::of(styles);
     let (style, word) = match finding.severity {
         Severity::Error => (&styles.bad, "error"),
@@ -126,7 +134,8 @@ pub fn render_finding(finding: &Finding, styles: &Styles) -> String {
     let mut text = layout.wrap(&head, 6);
     text.push('\n');
     if let Some(fix) = &finding.fix {
-        text.push_str(&layout.wrap(&format!("      fix: {fix}"), 8));
+        let fix = format!("      fix: {}", fix.render(flags));
+        text.push_str(&layout.wrap(&fix, 8));
         text.push('\n');
     }
     text
@@ -138,7 +147,7 @@ fn summary(plan: &Plan) -> String {
         + plan
             .findings
             .iter()
-            .filter(|finding| !finding.ok && finding.severity == Severity::Error)
+            .filter(|finding| stops_deploy(finding))
             .count();
     let counts = format!(
         "{} to create, {} to update, {} to delete",
@@ -146,7 +155,7 @@ fn summary(plan: &Plan) -> String {
         plan.count(Action::Update),
         plan.count(Action::Delete)
     );
-    match (plan.is_blocked(), plan.changes.is_empty()) {
+    match (plan.is_blocked(), plan.is_empty()) {
         (true, _) => format!("Stopped: {stops} to settle first; nothing was changed."),
         (false, true) => "No changes.".into(),
         (false, false) => format!("Plan: {counts}."),

@@ -6,6 +6,7 @@ mod browser;
 mod docs;
 mod errors;
 mod help;
+mod house;
 mod init;
 mod life;
 mod live_check;

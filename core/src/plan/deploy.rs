@@ -2,44 +2,67 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    Action, Allowed, Observed, Operation, Plan, Resource, missing_tags, refuse, set_trigger, shown,
+use serde_json::Value;
+
+use super::after;
+use super::change::{
+    Action, Allowed, Before, Operation, Plan, Probe, Resource, missing_tags, refuse, set_trigger,
 };
-use crate::document::{ClientDocument, Opening, Rewrite, open_password_auth};
+use super::shown;
+use crate::check::Asked;
+use crate::document::{ClientDocument, Decisions, Opening, Rewrite, open_password_auth};
 use crate::finding::{Finding, Severity};
-use crate::fix::Flags;
 use crate::ids::{Names, STAND_IN_ID, STATEMENT_ID};
-use crate::permission;
+use crate::observed::{Observed, PoolState};
+use crate::permission::{self, Policy};
+use crate::probe;
+use crate::read::Read;
 use crate::resources::{
     Desired, Environment, Function, FunctionState, LogGroup, ObservedFunction, Record, Role,
     is_ours, tag,
 };
 
-/// What deploy would do.
-pub fn deploy(names: &Names, desired: &Desired, observed: &Observed, allowed: &Allowed) -> Plan {
+/// What deploy would do, and what speaks against it: every check that would fail afterwards.
+///
+/// # Errors
+/// What the plan rests on was not read.
+pub fn deploy(
+    desired: &Desired,
+    observed: &Observed,
+    asked: &Asked<'_>,
+    allowed: &Allowed,
+) -> Read<Plan> {
+    let names = &observed.names;
+    let pool = observed.pool()?;
+    let clients = observed.clients.as_ref()?;
+    let function = observed.function()?;
+    let role = observed.whole_role()?;
     let mut plan = Plan::new(names);
-    plan_log_group(&mut plan, names, &desired.log_group, observed, allowed);
-    let mut record = Record::of(
-        observed.function.as_ref(),
-        observed.role.as_ref(),
-        &names.pool,
+    let log_group = observed.whole_log_group()?;
+    plan_log_group(
+        &mut plan,
+        names,
+        &desired.log_group,
+        log_group.as_ref(),
+        allowed,
     );
-    plan_clients(&mut plan, observed, allowed, &mut record.opened);
+    let mut record = Record::of(function, role.as_ref(), &names.pool);
+    plan_clients(&mut plan, clients, allowed, &mut record.opened);
     plan_trigger(
         &mut plan,
         names,
-        observed,
+        pool,
         allowed,
         &mut record.replaced_trigger,
     );
     // The record is kept before the clients and the pool are changed: whoever tears down after a run that was cut short finds it.
-    let mut role = desired.role.clone();
-    role.tags.extend(record.tags());
-    plan_role(&mut plan, names, &role, observed, allowed);
-    let mut function = desired.function.clone();
-    function.tags.extend(record.tags());
-    plan_function(&mut plan, names, function, observed, allowed);
-    plan_permission(&mut plan, names, observed, allowed);
+    let mut desired_role = desired.role.clone();
+    desired_role.tags.extend(record.tags());
+    plan_role(&mut plan, names, &desired_role, role.as_ref(), allowed);
+    let mut desired_function = desired.function.clone();
+    desired_function.tags.extend(record.tags());
+    plan_function(&mut plan, names, desired_function, function, allowed);
+    plan_permission(&mut plan, names, &observed.policy()?, allowed);
     if desired.function.tags.len() + record.tags().len() > MOST_TAGS {
         plan.conflict(
             Resource::Function,
@@ -51,7 +74,17 @@ pub fn deploy(names: &Names, desired: &Desired, observed: &Observed, allowed: &A
             "name the clients whose sign-ins migrate under [pool] clients",
         );
     }
-    plan.sorted()
+    if let Some(nonce) = &allowed.probe {
+        let client = observed
+            .watched_clients(asked.clients)?
+            .first()
+            .map(|client| client.id());
+        plan_probe(&mut plan, names, pool, client, function, nonce);
+    }
+    plan.findings = after::findings(&plan, desired, observed, asked)?;
+    plan.findings
+        .extend(undecided(pool, clients, &allowed.unknown));
+    Ok(plan.sorted())
 }
 
 /// What AWS allows a function or role, less the two that are added while applying.
@@ -77,7 +110,7 @@ fn plan_log_group(
     plan: &mut Plan,
     names: &Names,
     desired: &LogGroup,
-    observed: &Observed,
+    found: Option<&LogGroup>,
     allowed: &Allowed,
 ) {
     let LogGroup {
@@ -90,7 +123,7 @@ fn plan_log_group(
         Some(days) => format!("keeps {days} days"),
         None => "keeps for ever".to_owned(),
     };
-    let Some(found) = &observed.log_group else {
+    let Some(found) = found else {
         return plan.change(
             Action::Create,
             Resource::LogGroup,
@@ -129,7 +162,7 @@ fn plan_role(
     plan: &mut Plan,
     names: &Names,
     desired: &Role,
-    observed: &Observed,
+    found: Option<&Role>,
     allowed: &Allowed,
 ) {
     let Role {
@@ -140,7 +173,7 @@ fn plan_role(
         boundary: _,
         tags,
     } = desired;
-    let Some(found) = &observed.role else {
+    let Some(found) = found else {
         return plan.change(
             Action::Create,
             Resource::Role,
@@ -203,7 +236,7 @@ fn plan_function(
     plan: &mut Plan,
     names: &Names,
     desired: Function,
-    observed: &Observed,
+    found: Option<&ObservedFunction>,
     allowed: &Allowed,
 ) {
     let size = environment_size(&desired.environment);
@@ -218,7 +251,7 @@ fn plan_function(
              database in place of a long `query`, secrets in Secrets Manager or SSM",
         );
     }
-    let Some(found) = &observed.function else {
+    let Some(found) = found else {
         let detail = format!(
             "{}, {} MB, {} s",
             desired.architecture.as_str(),
@@ -365,9 +398,9 @@ fn function_differences(
     (details, code, concurrency)
 }
 
-fn plan_permission(plan: &mut Plan, names: &Names, observed: &Observed, allowed: &Allowed) {
+fn plan_permission(plan: &mut Plan, names: &Names, policy: &Policy, allowed: &Allowed) {
     let detail = "cognito-idp.amazonaws.com for this pool only";
-    let ours = observed.policy.statement(STATEMENT_ID);
+    let ours = policy.statement(STATEMENT_ID);
     if let Some(other) = ours.filter(|statement| !permission::names_cognito(statement))
         && !allowed.replace
     {
@@ -382,7 +415,7 @@ fn plan_permission(plan: &mut Plan, names: &Names, observed: &Observed, allowed:
         );
     }
     // Left by a run that was cut short while it replaced ours.
-    let stand_in = observed.policy.statement(STAND_IN_ID).is_some();
+    let stand_in = policy.statement(STAND_IN_ID).is_some();
     if !stand_in && ours.is_some_and(|statement| permission::is_for_pool(statement, &names.pool)) {
         return;
     }
@@ -403,7 +436,7 @@ fn plan_permission(plan: &mut Plan, names: &Names, observed: &Observed, allowed:
 
 fn plan_clients(
     plan: &mut Plan,
-    observed: &Observed,
+    clients: &[ClientDocument],
     allowed: &Allowed,
     opened: &mut BTreeMap<String, String>,
 ) {
@@ -411,11 +444,9 @@ fn plan_clients(
         let named = allowed.clients.as_deref();
         named.is_none_or(|named| named.iter().any(|id| id == client.id()))
     };
-    for client in observed.clients.iter().filter(watched) {
+    for client in clients.iter().filter(watched) {
         if !client.allows_password_auth() && !allowed.enable_password_auth {
-            plan.findings
-                .push(lacks_password_auth(&plan.pool, client, &allowed.given));
-            continue;
+            continue; // a check says so
         }
         let opening = open_password_auth(client, &allowed.unknown).and_then(|opening| {
             opening
@@ -447,36 +478,15 @@ fn plan_clients(
     }
 }
 
-/// A client through which no password reaches the pool: its sign-ins never get as far as the trigger.
-pub fn lacks_password_auth(pool: &str, client: &ClientDocument, given: &Flags) -> Finding {
-    let flows: Vec<&str> = client.flows().collect();
-    Finding::failed(
-        "client-password-auth",
-        Severity::Error,
-        format!(
-            "app client {} ({}) does not allow USER_PASSWORD_AUTH, so its sign-ins never reach the trigger",
-            client.name(),
-            client.id()
-        ),
-        "ALLOW_USER_PASSWORD_AUTH",
-        if flows.is_empty() {
-            "the default flows: refresh, SRP, custom".to_owned()
-        } else {
-            flows.join(", ")
-        },
-        format!("{} --enable-password-auth", given.ours("deploy", pool)),
-    )
-}
-
 /// Plans the pool's change; `replaced` is the trigger to put back one day.
 fn plan_trigger(
     plan: &mut Plan,
     names: &Names,
-    observed: &Observed,
+    pool: &PoolState,
     allowed: &Allowed,
     replaced: &mut Option<String>,
 ) {
-    let now = observed.pool.user_migration();
+    let now = pool.document.user_migration();
     match now {
         Some(arn) if names.is_our_function(arn) => return,
         Some(arn) if !allowed.replace => {
@@ -490,7 +500,7 @@ fn plan_trigger(
         now => *replaced = now.map(str::to_owned),
     }
     let ours = Some(names.function_arn.as_str());
-    match set_trigger(&observed.pool, ours, &allowed.unknown) {
+    match set_trigger(&pool.document, ours, &allowed.unknown) {
         Ok(rewrite) => plan.change(
             Action::Update,
             Resource::Trigger,
@@ -506,15 +516,89 @@ fn plan_trigger(
     }
 }
 
+/// Decisions about settings that neither the pool nor a client has: misspelt, as a rule.
+fn undecided(pool: &PoolState, clients: &[ClientDocument], decisions: &Decisions) -> Vec<Finding> {
+    let clients = clients.iter().map(ClientDocument::json);
+    let documents: Vec<&Value> = clients.chain([pool.document.json()]).collect();
+    decisions
+        .keys()
+        .filter(|member| documents.iter().all(|document| document.get(*member).is_none()))
+        .map(|member| {
+            Finding::failed(
+                "unknown-decision",
+                Severity::Warning,
+                format!("--unknown {member} is about a setting that neither the pool nor its clients have"),
+                "the name of a setting as the plan gives it",
+                member,
+                "leave it out, or correct its spelling",
+            )
+        })
+        .collect()
+}
+
+/// Tries the function before the trigger goes live, where the run changes what a customer would meet. Without an app client there
+/// is nobody to try it as.
+fn plan_probe(
+    plan: &mut Plan,
+    names: &Names,
+    pool: &PoolState,
+    client: Option<&str>,
+    found: Option<&ObservedFunction>,
+    nonce: &str,
+) {
+    let mut touched = false;
+    let (mut configured, mut recoded) = (false, false);
+    for change in &plan.changes {
+        match change.operation {
+            Operation::UpdateFunction {
+                configuration,
+                code,
+                ..
+            } => {
+                touched = true;
+                (configured, recoded) = (configuration, code);
+            }
+            Operation::CreateFunction(_) | Operation::UpdatePool(..) => touched = true,
+            _ => {}
+        }
+    }
+    let Some(client) = client.filter(|_| touched) else {
+        return;
+    };
+    let trigger = pool.document.user_migration();
+    let live = trigger.is_some_and(|arn| names.is_our_function(arn));
+    let worked = found.filter(|found| {
+        live && matches!(found.state, FunctionState::Ready | FunctionState::Inactive)
+    });
+    let probe = Probe {
+        event: probe::event(&names.pool, client, probe::Source::SignIn, nonce),
+        live,
+        before: worked
+            .filter(|_| configured || recoded)
+            .map(|found| Before {
+                function: found.function.clone(),
+                code_sha256: found.code_sha256.clone(),
+                configured,
+                recoded,
+            }),
+    };
+    plan.change(
+        Action::Probe,
+        Resource::Function,
+        &names.function,
+        "tried with a user that does not exist",
+        Operation::Probe(Box::new(probe)),
+    );
+}
+
 #[cfg(test)]
 mod tests {
     use jane_migrate_config::{HandlerSettings, parse};
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
     use crate::document::PoolDocument;
     use crate::facts::pool_facts;
-    use crate::permission::Policy;
 
     const ARN: &str = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Ab1";
 
@@ -531,26 +615,42 @@ mod tests {
             ClientDocument::from_json(client).unwrap()
         };
         let observed = Observed {
-            pool,
-            mfa: Value::Null,
-            clients: (0..clients).map(client).collect(),
-            log_group: None,
-            role: None,
-            function: None,
-            policy: Policy::default(),
+            pool: Ok(Some(PoolState {
+                document: pool,
+                mfa: Ok(Value::Null),
+            })),
+            clients: Ok((0..clients).map(client).collect()),
+            function: Ok(None),
+            live: Ok(None),
+            policies: Ok(BTreeMap::new()),
+            role: Ok(None),
+            log_group: Ok(None),
+            ..Observed::nothing(names.clone())
         };
         let desired = Desired::new(&names, &config, &settings, "source", Default::default());
         let allowed = Allowed {
             enable_password_auth: true,
             ..Allowed::default()
         };
-        deploy(&names, &desired, &observed, &allowed)
+        let asked = Asked {
+            config: Some(&config),
+            clients: None,
+            snapshots: &[],
+            today: "2026-11-26".parse().unwrap(),
+            code_serves: None,
+        };
+        deploy(&desired, &observed, &asked, &allowed).unwrap()
     }
 
     #[test]
     fn a_record_that_no_function_can_hold_stops_the_deploy() {
         let plan = plan_for(150);
-        assert!(!plan.is_blocked(), "{:?}", plan.conflicts);
+        assert!(
+            !plan.is_blocked(),
+            "{:?} {:?}",
+            plan.conflicts,
+            plan.findings
+        );
         let record = plan
             .changes
             .iter()

@@ -1,19 +1,24 @@
 //! Putting a pool and its clients back to what a snapshot says.
 
-use super::{Action, Observed, Operation, Plan, Resource, refuse};
+use super::change::{Action, Operation, Plan, Resource, refuse};
 use crate::document::{Decisions, Difference, Rewrite};
 use crate::finding::{Finding, Severity};
-use crate::ids::Names;
+use crate::fix::{Fix, fix};
 use crate::kept::Kept;
+use crate::observed::Observed;
+use crate::read::Read;
 
 /// What restore would do. Nothing is made or deleted: what updates do not reach is named for a person to judge.
-pub fn restore(names: &Names, observed: &Observed, kept: &Kept, unknown: &Decisions) -> Plan {
+///
+/// # Errors
+/// What the plan rests on was not read.
+pub fn restore(observed: &Observed, kept: &Kept, unknown: &Decisions) -> Read<Plan> {
+    let names = &observed.names;
+    let pool = observed.pool()?;
+    let clients = observed.clients.as_ref()?;
     let mut plan = Plan::new(names);
     for earlier in &kept.clients {
-        let now = observed
-            .clients
-            .iter()
-            .find(|client| client.id() == earlier.id());
+        let now = clients.iter().find(|client| client.id() == earlier.id());
         let Some(now) = now else {
             plan.findings.push(Finding::failed(
                 "client-gone",
@@ -35,21 +40,21 @@ pub fn restore(names: &Names, observed: &Observed, kept: &Kept, unknown: &Decisi
         }
     }
     let id = names.pool.id.as_str();
-    match Rewrite::pool_back(&observed.pool, &kept.pool, unknown) {
+    match Rewrite::pool_back(&pool.document, &kept.pool, unknown) {
         Ok(rewrite) => change(&mut plan, Resource::Pool, id, rewrite),
         Err(refusal) => refuse(&mut plan, Resource::Pool, id, &refusal),
     }
-    for member in kept.pool.out_of_reach_of(&observed.pool) {
+    for member in kept.pool.out_of_reach_of(&pool.document) {
         plan.findings.push(Finding::failed(
             "kept-setting",
             Severity::Warning,
             format!("{member} is not as in the snapshot, and stays: Cognito keeps what an update leaves out, and the snapshot says nothing to put in its place"),
-            shown(observed.pool.json(), member),
+            shown(pool.document.json(), member),
             shown(kept.pool.json(), member),
             format!("set it in the console; or write it into a copy of the snapshot as it should be, {}, and restore that", off(member)),
         ));
     }
-    let mfa = crate::document::differences(&observed.mfa, &kept.mfa);
+    let mfa = crate::document::differences(pool.mfa.as_ref()?, &kept.mfa);
     if !mfa.is_empty() {
         plan.findings.push(Finding::failed(
             "mfa-settings",
@@ -57,10 +62,16 @@ pub fn restore(names: &Names, observed: &Observed, kept: &Kept, unknown: &Decisi
             "the pool's MFA settings are not those of the snapshot, and restore does not touch them",
             listed(&mfa),
             "other settings",
-            format!("aws cognito-idp set-user-pool-mfa-config --user-pool-id {id}, with the snapshot's UserPoolMfaConfig"),
+            fix![
+                "`",
+                Fix::aws(format_args!(
+                    "cognito-idp set-user-pool-mfa-config --user-pool-id {id}"
+                )),
+                "`, with the snapshot's UserPoolMfaConfig",
+            ],
         ));
     }
-    plan.sorted()
+    Ok(plan.sorted())
 }
 
 fn change(plan: &mut Plan, resource: Resource, name: &str, rewrite: Rewrite) {

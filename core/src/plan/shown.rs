@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jane_migrate_config::SETTINGS_VARIABLE;
 use serde_json::{Value, json};
 
-use super::missing_tags;
+use super::change::missing_tags;
 use crate::document::{Difference, differences};
 use crate::resources::{
     EnvValue, Environment, Function, LogGroup, ObservedFunction, Role, Tags, tag,

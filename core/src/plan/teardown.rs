@@ -1,26 +1,37 @@
 //! What teardown would do, from what is there alone: ours goes, and what deploy changed is as it was.
 
-use super::{Action, Allowed, Observed, Operation, Plan, Resource, refuse, set_trigger};
+use super::change::{Action, Allowed, Operation, Plan, Resource, refuse, set_trigger};
 use crate::document::{ClientDocument, Reason, Rewrite, close_password_auth};
 use crate::finding::{Finding, Severity};
+use crate::fix::{Fix, fix};
 use crate::ids::{Names, STATEMENT_ID};
+use crate::observed::{Observed, PoolState};
+use crate::read::Read;
 use crate::resources::{Record, Tags, is_ours, tag};
 
 /// What teardown would do.
-pub fn teardown(names: &Names, observed: &Observed, keep_logs: bool, allowed: &Allowed) -> Plan {
+///
+/// # Errors
+/// What the plan rests on was not read.
+pub fn teardown(observed: &Observed, keep_logs: bool, allowed: &Allowed) -> Read<Plan> {
+    let names = &observed.names;
+    let pool = observed.pool.as_ref()?.as_ref();
+    let (found_role, found_group) = (observed.whole_role()?, observed.whole_log_group()?);
     let mut plan = Plan::new(names);
     let is_ours = |tags: &Tags| is_ours(tags, &names.pool);
-    let (function, foreign_function) = split(observed.function.as_ref(), |function| {
+    let (function, foreign_function) = split(observed.function()?, |function| {
         is_ours(&function.function.tags)
     });
-    let (role, foreign_role) = split(observed.role.as_ref(), |role| is_ours(&role.tags));
-    let (group, foreign_group) = split(observed.log_group.as_ref(), |group| is_ours(&group.tags));
+    let (role, foreign_role) = split(found_role.as_ref(), |role| is_ours(&role.tags));
+    let (group, foreign_group) = split(found_group.as_ref(), |group| is_ours(&group.tags));
 
     let record = Record::of(function, role, &names.pool);
-    if !foreign_function {
-        plan_trigger(&mut plan, names, observed, &record, allowed);
+    if let Some(pool) = pool {
+        if !foreign_function {
+            plan_trigger(&mut plan, names, pool, &record, allowed);
+        }
+        plan_clients(&mut plan, observed.clients.as_ref()?, &record, allowed);
     }
-    plan_clients(&mut plan, observed, &record, allowed);
     if function.is_none() && role.is_none() && !plan.changes.is_empty() {
         plan.findings.push(no_record());
     }
@@ -28,7 +39,7 @@ pub fn teardown(names: &Names, observed: &Observed, keep_logs: bool, allowed: &A
         plan.change(Action::Delete, resource, name, "", operation);
     };
     if function.is_some() {
-        if observed.policy.statement(STATEMENT_ID).is_some() {
+        if observed.policy()?.statement(STATEMENT_ID).is_some() {
             let operation = Operation::RemovePermission;
             delete(Resource::Permission, STATEMENT_ID, operation);
         }
@@ -52,7 +63,7 @@ pub fn teardown(names: &Names, observed: &Observed, keep_logs: bool, allowed: &A
             plan.findings.push(left_alone(resource));
         }
     }
-    plan
+    Ok(plan)
 }
 
 /// What is there: ours, or whether it is somebody else's.
@@ -69,7 +80,11 @@ fn no_record() -> Finding {
         "nothing is left that remembers what deploy changed: a client whose flows it opened stays as it is, and a trigger it replaced is not put back",
         "the function or the role, with their tags",
         "neither",
-        "compare the pool and its clients with the snapshot kept next to migrate.toml; `jane-migrate restore` puts them back to it",
+        fix![
+            "compare the pool and its clients with the snapshot kept next to migrate.toml; `",
+            Fix::command("restore --snapshot FILE", ""),
+            "` puts them back to it",
+        ],
     )
 }
 
@@ -107,24 +122,24 @@ fn left_alone(resource: Resource) -> Finding {
 fn plan_trigger(
     plan: &mut Plan,
     names: &Names,
-    observed: &Observed,
+    pool: &PoolState,
     record: &Record,
     allowed: &Allowed,
 ) {
-    let trigger = observed.pool.user_migration();
+    let trigger = pool.document.user_migration();
     let Some(ours) = trigger.filter(|arn| names.is_our_function(arn)) else {
         return;
     };
     let back = record.replaced_trigger.as_deref();
-    let pool = names.pool.id.as_str();
-    match set_trigger(&observed.pool, back, &allowed.unknown) {
+    let id = names.pool.id.as_str();
+    match set_trigger(&pool.document, back, &allowed.unknown) {
         Ok(rewrite) => plan.change(
             match back {
                 Some(_) => Action::Update,
                 None => Action::Delete,
             },
             Resource::Trigger,
-            pool,
+            id,
             format!(
                 "user migration: {} => {}",
                 ours.rsplit("function:").next().unwrap_or(ours),
@@ -132,18 +147,14 @@ fn plan_trigger(
             ),
             Operation::UpdatePool(Box::new(rewrite)),
         ),
-        Err(refusal) => refuse(plan, Resource::Trigger, pool, &refusal),
+        Err(refusal) => refuse(plan, Resource::Trigger, id, &refusal),
     }
 }
 
 /// Gives the clients back the flows they had before deploy.
-fn plan_clients(plan: &mut Plan, observed: &Observed, record: &Record, allowed: &Allowed) {
+fn plan_clients(plan: &mut Plan, clients: &[ClientDocument], record: &Record, allowed: &Allowed) {
     for (id, record) in &record.opened {
-        let Some(client) = observed
-            .clients
-            .iter()
-            .find(|client| client.id() == id.as_str())
-        else {
+        let Some(client) = clients.iter().find(|client| client.id() == id.as_str()) else {
             continue; // deleted since
         };
         let closing = close_password_auth(client, record, &allowed.unknown).and_then(|update| {

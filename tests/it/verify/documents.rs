@@ -7,7 +7,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use jane_migrate::cli::Cli;
 use jane_migrate::policy::{Duty, GRANTS};
-use jane_migrate::verify::checks;
+use jane_migrate_core::check::checks;
 
 use super::formats::matches_schema;
 use crate::support::Corner;

@@ -3,9 +3,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Document, details};
-use crate::verify::checks;
-use jane_migrate_core::finding::{Finding, Severity};
+use super::{Document, Written, details};
+use jane_migrate_core::check::checks;
+use jane_migrate_core::finding::Severity;
 
 /// The one document, over all pools. Results lie on the configuration file: that is what a repository has of a pool.
 pub fn sarif(documents: &[Document<'_>], file: &str) -> Value {
@@ -77,7 +77,7 @@ fn uri(file: &str) -> String {
     uri
 }
 
-fn result(pool: &str, finding: &Finding, file: &str) -> Value {
+fn result(pool: &str, finding: &Written, file: &str) -> Value {
     let subject = finding.subject.iter();
     let mut fingerprint = format!("{pool}/{}", finding.id);
     fingerprint.extend(subject.flat_map(|subject| ["/", subject]));
@@ -105,7 +105,7 @@ fn result(pool: &str, finding: &Finding, file: &str) -> Value {
     result
 }
 
-fn text(pool: &str, finding: &Finding) -> String {
+fn text(pool: &str, finding: &Written) -> String {
     let mut text = format!("Pool {pool}: {}", finding.message);
     for (label, value) in details(finding) {
         text.push_str(&format!("\n{label}: {value}"));

@@ -4,12 +4,15 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Line, Obstacle, Said, Wrong, check, holds, unless, with_qualifier, wrong};
-use crate::verify::{Check, Evidence, Unread};
-use jane_migrate_core::finding::Severity::Error;
-use jane_migrate_core::ids::STATEMENT_ID;
-use jane_migrate_core::permission;
-use jane_migrate_core::resources::{ObservedFunction, tag};
+use super::kind::{Check, Findings, check, with_qualifier};
+use super::subject::Subject;
+use crate::finding::Finding;
+use crate::finding::Severity::Error;
+use crate::fix::Fix;
+use crate::ids::STATEMENT_ID;
+use crate::permission;
+use crate::read::Unread;
+use crate::resources::{ObservedFunction, tag};
 
 /// The function itself, as a version is called.
 const LATEST: &str = "$LATEST";
@@ -53,77 +56,77 @@ pub(super) const CHECKS: &[Check] = &[
     ),
 ];
 
-fn trigger_registered<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
-    let deploy = evidence.deploy();
-    let (found, fix) = match evidence.pool.as_ref()?.user_migration() {
-        Some(arn) if evidence.alias_gone => return alias_gone(evidence, arn),
-        Some(arn) if evidence.names.is_our_function(arn) => {
-            return holds("the pool calls our function for users it does not know");
+fn trigger_registered(check: &Check, subject: &Subject<'_>) -> Findings {
+    let found = match subject.observed.pool()?.document.user_migration() {
+        Some(arn) if subject.observed.alias_gone => return alias_gone(check, subject, arn),
+        Some(arn) if subject.names.is_our_function(arn) => {
+            return check.holds("the pool calls our function for users it does not know");
         }
-        Some(other) => (other, format!("{deploy} --replace")),
-        None => ("no user migration trigger", deploy),
+        Some(other) => other,
+        None => "no user migration trigger",
     };
-    wrong(
-        "the pool does not call our function for users it does not know",
-        &evidence.names.function_arn,
-        found,
-        fix,
-    )
-    .into()
+    check
+        .fails(
+            "the pool does not call our function for users it does not know",
+            &subject.names.function_arn,
+            found,
+            subject.deploy(),
+        )
+        .into()
 }
 
 /// The function is there, and the name by which the pool calls it is not.
-fn alias_gone<'e>(evidence: &'e Evidence<'_>, arn: &str) -> Said<'e> {
-    let alias = evidence.trigger_qualifier().unwrap_or_default();
-    wrong(
+fn alias_gone(check: &Check, subject: &Subject<'_>, arn: &str) -> Findings {
+    let alias = subject.observed.trigger_qualifier().unwrap_or_default();
+    check.fails(
         format!("the pool calls alias `{alias}` of the function, which is gone: every sign-in of a user not yet migrated fails"),
         arn,
         "no such alias",
-        evidence.aws(format_args!(
+        subject.aws(format_args!(
             "lambda create-alias --function-name {} --name {alias} --function-version '$LATEST'",
-            evidence.names.function
+            subject.names.function
         )),
     )
     .into()
 }
 
-fn invoke_permission<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
-    let pool = &evidence.names.pool;
-    let qualifier = evidence.trigger_qualifier();
-    let policy = evidence.policies.as_ref()?.get(&qualifier);
+fn invoke_permission(check: &Check, subject: &Subject<'_>) -> Findings {
+    let pool = &subject.names.pool;
+    let qualifier = subject.observed.trigger_qualifier().map(str::to_owned);
+    let policy = subject.observed.policies.as_ref()?.get(&qualifier);
     let statements = policy
         .map(|policy| &policy.statements[..])
         .unwrap_or_default();
-    let denials: Vec<Wrong> = statements
+    let denials: Vec<Finding> = statements
         .iter()
         .filter(|statement| permission::denies_pool(statement, pool))
         .map(|statement| {
-            wrong(
+            check.fails(
                 "a statement denies Cognito the invocation, so every sign-in of a user not yet migrated fails",
                 "no denial",
                 statement.to_string(),
-                remove_permission(evidence, qualifier.as_deref(), statement),
+                remove_permission(subject, qualifier.as_deref(), statement),
             )
-            .of(sid(statement))
+            .about(sid(statement))
         })
         .collect();
     if !denials.is_empty() {
-        return unless(denials, "");
+        return check.unless(denials, "");
     }
     if statements
         .iter()
         .any(|statement| permission::is_for_pool(statement, pool))
     {
-        return holds("Cognito may invoke the function for this pool");
+        return check.holds("Cognito may invoke the function for this pool");
     }
     let fix = match &qualifier {
-        None => evidence.deploy(),
-        Some(qualifier) => evidence.aws(format_args!(
+        None => subject.deploy(),
+        Some(qualifier) => subject.aws(format_args!(
             "lambda add-permission --function-name {} --qualifier {qualifier} --statement-id {STATEMENT_ID}-{qualifier} --action lambda:InvokeFunction --principal cognito-idp.amazonaws.com --source-arn {pool} --source-account {}",
-            evidence.names.function, pool.account
+            subject.names.function, pool.account
         )),
     };
-    wrong(
+    check.fails(
         "Cognito may not invoke the function, so every sign-in of a user not yet migrated fails",
         format!(
             "cognito-idp.amazonaws.com with SourceArn {pool} and SourceAccount {}, and no other condition",
@@ -141,111 +144,121 @@ fn sid(statement: &Value) -> &str {
     statement["Sid"].as_str().unwrap_or_default()
 }
 
-fn remove_permission(
-    evidence: &Evidence<'_>,
-    qualifier: Option<&str>,
-    statement: &Value,
-) -> String {
-    let (name, id) = (&evidence.names.function, sid(statement));
-    let command = evidence.aws(format_args!(
-        "lambda remove-permission --function-name {name} --statement-id {id}"
-    ));
-    with_qualifier(command, qualifier)
+fn remove_permission(subject: &Subject<'_>, qualifier: Option<&str>, statement: &Value) -> Fix {
+    let (name, id) = (&subject.names.function, sid(statement));
+    let command = format!("lambda remove-permission --function-name {name} --statement-id {id}");
+    subject.aws(with_qualifier(command, qualifier))
 }
 
-fn invoke_permission_only<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
+fn invoke_permission_only(check: &Check, subject: &Subject<'_>) -> Findings {
     let mut others = Vec::new();
-    for (qualifier, policy) in evidence.policies.as_ref()? {
+    for (qualifier, policy) in subject.observed.policies.as_ref()? {
         for statement in &policy.statements {
-            let ours = permission::lets_in_only(statement, &evidence.names.pool);
+            let ours = permission::lets_in_only(statement, &subject.names.pool);
             if ours || statement["Effect"] == "Deny" {
                 continue;
             }
             let id = sid(statement);
             others.push(
-                wrong(
-                    format!("statement `{id}` lets somebody else use the function"),
-                    "one statement, for this pool",
-                    statement.to_string(),
-                    remove_permission(evidence, qualifier.as_deref(), statement),
-                )
-                .of(with_qualifier(id.to_owned(), qualifier.as_deref())),
+                check
+                    .fails(
+                        format!("statement `{id}` lets somebody else use the function"),
+                        "one statement, for this pool",
+                        statement.to_string(),
+                        remove_permission(subject, qualifier.as_deref(), statement),
+                    )
+                    .about(with_qualifier(id.to_owned(), qualifier.as_deref())),
             );
         }
     }
-    of_every_qualifier(evidence, others, "nobody else may invoke the function")
+    of_every_qualifier(
+        check,
+        subject,
+        others,
+        "nobody else may invoke the function",
+    )
 }
 
 /// What was found for the aliases and versions that are known; where they could not be listed, that it may not be all.
-fn of_every_qualifier<'e>(
-    evidence: &'e Evidence<'_>,
-    wrong: Vec<Wrong>,
+fn of_every_qualifier(
+    check: &Check,
+    subject: &Subject<'_>,
+    mut findings: Vec<Finding>,
     message: &str,
-) -> Said<'e> {
-    let mut lines: Vec<Line> = wrong.into_iter().map(Line::Fails).collect();
+) -> Findings {
     let unlisted = [
-        evidence.aliases.as_ref().err(),
-        evidence.versions.as_ref().err(),
+        subject.observed.aliases.as_ref().err(),
+        subject.observed.versions.as_ref().err(),
     ];
     // A deploy that changes nothing asks for none of them.
     let failed = |unread: &&Unread| matches!(unread, Unread::Failed(_));
     if let Some(unread) = unlisted.into_iter().flatten().find(failed) {
-        lines.push(Obstacle::from(unread).into());
-    } else if lines.is_empty() {
-        lines.push(Line::Holds(message.to_owned()));
+        findings.push(check.unchecked(unread));
+    } else if findings.is_empty() {
+        findings.push(check.holding(message));
     }
-    Ok(lines)
+    Ok(findings)
 }
 
-fn function_url<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
-    let urls = evidence.urls.as_ref()?.iter().map(|url| {
-        let command = evidence.aws(format_args!(
+fn function_url(check: &Check, subject: &Subject<'_>) -> Findings {
+    let urls = subject.observed.urls.as_ref()?.iter().map(|url| {
+        let command = format!(
             "lambda delete-function-url-config --function-name {}",
-            evidence.names.function
-        ));
+            subject.names.function
+        );
         let who = match url.auth.as_str() {
             "NONE" => "anybody on the internet",
             _ => "whoever IAM lets",
         };
-        wrong(
-            format!("the function has a URL, by which {who} can try passwords"),
-            "no URL",
-            format!("{} (auth {})", url.url, url.auth),
-            with_qualifier(command, url.qualifier.as_deref()),
-        )
-        .of(&url.url)
+        check
+            .fails(
+                format!("the function has a URL, by which {who} can try passwords"),
+                "no URL",
+                format!("{} (auth {})", url.url, url.auth),
+                subject.aws(with_qualifier(command, url.qualifier.as_deref())),
+            )
+            .about(&url.url)
     });
-    unless(urls.collect(), "the function has no URL")
+    check.unless(urls.collect(), "the function has no URL")
 }
 
-fn event_sources<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
-    let sources = evidence.event_sources.as_ref()?.iter().map(|source| {
-        wrong(
-            "something else than Cognito invokes the function",
-            "no event source",
-            &source.source,
-            evidence.aws(format_args!(
-                "lambda delete-event-source-mapping --uuid {}",
-                source.uuid
-            )),
-        )
-        .of(&source.source)
-    });
+fn event_sources(check: &Check, subject: &Subject<'_>) -> Findings {
+    let sources = subject
+        .observed
+        .event_sources
+        .as_ref()?
+        .iter()
+        .map(|source| {
+            check
+                .fails(
+                    "something else than Cognito invokes the function",
+                    "no event source",
+                    &source.source,
+                    subject.aws(format_args!(
+                        "lambda delete-event-source-mapping --uuid {}",
+                        source.uuid
+                    )),
+                )
+                .about(&source.source)
+        });
     let message = "no queue or stream invokes the function";
-    of_every_qualifier(evidence, sources.collect(), message)
+    of_every_qualifier(check, subject, sources.collect(), message)
 }
 
-fn aliases<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
-    let (aliases, versions) = (evidence.aliases.as_ref()?, evidence.versions.as_ref()?);
-    let Some(found) = evidence.function.as_ref()? else {
-        return holds("there is no function");
+fn aliases(check: &Check, subject: &Subject<'_>) -> Findings {
+    let (aliases, versions) = (
+        subject.observed.aliases.as_ref()?,
+        subject.observed.versions.as_ref()?,
+    );
+    let Some(found) = subject.observed.live.as_ref()? else {
+        return check.holds("there is no function");
     };
     let deployed = match aliases.is_empty() {
         true => None,
-        false => evidence.tags()?.get(tag::CODE),
+        false => subject.tags()?.get(tag::CODE),
     };
     // The function itself is what the other checks look at, unless the trigger calls an alias of it.
-    let looked_at = evidence.trigger_qualifier().is_none();
+    let looked_at = subject.observed.trigger_qualifier().is_none();
     let astray = aliases.iter().flat_map(|alias| {
         let reached = alias.versions.iter().filter_map(|number| {
             if number == LATEST && looked_at {
@@ -258,22 +271,22 @@ fn aliases<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
             (!different.is_empty()).then(|| format!("version {number}: {}", different.join(", ")))
         });
         reached.map(|reached| {
-            wrong(
+            check.fails(
                 format!(
                     "alias `{}` leads to code that jane-migrate did not deploy, or to other settings than the trigger's",
                     alias.name
                 ),
                 "the code and the settings that were deployed",
                 reached,
-                evidence.aws(format_args!(
+                subject.aws(format_args!(
                     "lambda update-alias --function-name {} --name {} --function-version '$LATEST' --routing-config AdditionalVersionWeights={{}}",
-                    evidence.names.function, alias.name
+                    subject.names.function, alias.name
                 )),
             )
-            .of(&alias.name)
+            .about(&alias.name)
         })
     });
-    unless(astray.collect(), "no alias leads to other code or settings")
+    check.unless(astray.collect(), "no alias leads to other code or settings")
 }
 
 /// What a version that an alias reaches runs otherwise than what the other checks look at, in words. Values of the environment

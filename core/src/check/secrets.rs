@@ -5,12 +5,15 @@ use std::collections::BTreeSet;
 use jane_migrate_config::{Arn, SETTINGS_VARIABLE, Secret};
 use serde_json::Value;
 
-use super::{Line, Obstacle, Said, Wrong, check, holds, unless, wrong};
-use crate::verify::{Check, Evidence, KeptSecret};
-use jane_migrate_core::exposure::SecretPlace;
-use jane_migrate_core::finding::Severity::{Error, Warning};
-use jane_migrate_core::ids::PoolArn;
-use jane_migrate_core::plain::{self, is_secret};
+use super::kind::{Check, Findings, check};
+use super::subject::Subject;
+use crate::exposure::SecretPlace;
+use crate::finding::Finding;
+use crate::finding::Severity::{Error, Warning};
+use crate::fix::fix;
+use crate::ids::PoolArn;
+use crate::observed::KeptSecret;
+use crate::plain::{self, is_secret};
 
 pub(super) const CHECKS: &[Check] = &[
     check(
@@ -18,7 +21,8 @@ pub(super) const CHECKS: &[Check] = &[
         Error,
         "no secret in plain text in the environment",
         env_secrets,
-    ),
+    )
+    .stops(),
     check(
         "env-only",
         Error,
@@ -64,9 +68,9 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 /// The variables the function is meant to have.
-fn expected(evidence: &Evidence<'_>) -> BTreeSet<String> {
+fn expected(subject: &Subject<'_>) -> BTreeSet<String> {
     let mut names = BTreeSet::from([SETTINGS_VARIABLE.to_owned()]);
-    let wanted = evidence.wanted.iter();
+    let wanted = subject.wanted().into_iter();
     for (_, secret) in wanted.flat_map(|config| config.secrets()) {
         if let Secret::Env(name) = secret {
             names.insert(name.clone());
@@ -75,20 +79,21 @@ fn expected(evidence: &Evidence<'_>) -> BTreeSet<String> {
     names
 }
 
-fn env_secrets<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
-    let expected = expected(evidence);
-    let environment = &evidence.function()?.function.environment;
-    let mut suspects: Vec<Wrong> = environment
+fn env_secrets(check: &Check, subject: &Subject<'_>) -> Findings {
+    let expected = expected(subject);
+    let environment = &subject.function()?.function.environment;
+    let mut suspects: Vec<Finding> = environment
         .iter()
         .filter(|(name, value)| !expected.contains(*name) && is_secret(name, value.expose()))
         .map(|(name, _)| {
-            wrong(
-                "whoever may look at the function sees what looks like a secret",
-                "secrets in Secrets Manager or SSM, by reference",
-                format!("the variable {name} (its value is not shown)"),
-                evidence.redeploy(),
-            )
-            .of(name)
+            check
+                .fails(
+                    "whoever may look at the function sees what looks like a secret",
+                    "secrets in Secrets Manager or SSM, by reference",
+                    format!("the variable {name} (its value is not shown)"),
+                    subject.redeploy(),
+                )
+                .about(name)
         })
         .collect();
     let settings: Value = environment
@@ -96,131 +101,136 @@ fn env_secrets<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
         .and_then(|settings| serde_json::from_str(settings.expose()).ok())
         .unwrap_or_default();
     suspects.extend(plain::members("", &settings).into_iter().map(|member| {
-        wrong(
+        check.fails(
             "whoever may look at the function sees what looks like a secret",
             "secrets in Secrets Manager or SSM, by reference",
             format!("{member} of the settings (its value is not shown)"),
-            format!(
-                "move it to [directory.secrets] and write {{secrets.NAME}} in its place, then run `{}`",
-                evidence.redeploy()
-            ),
+            fix![
+                "move it to [directory.secrets] and write {secrets.NAME} in its place, then run `",
+                subject.redeploy(),
+                "`",
+            ],
         )
-        .of(member)
+        .about(member)
     }));
-    unless(suspects, "no secret in plain text in the environment")
+    check.unless(suspects, "no secret in plain text in the environment")
 }
 
-fn env_only<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
-    let expected = expected(evidence);
-    let foreign = evidence
+fn env_only(check: &Check, subject: &Subject<'_>) -> Findings {
+    let expected = expected(subject);
+    let foreign = subject
         .function()?
         .function
         .environment
         .iter()
         .filter(|(name, value)| !expected.contains(*name) && !is_secret(name, value.expose()))
         .map(|(name, _)| {
-            wrong(
+            check.fails(
                 "the function has a variable that deploy did not set; some redirect its calls or load other code",
                 "the settings, and the secrets the configuration puts there",
                 name,
-                evidence.redeploy(),
+                subject.redeploy(),
             )
-            .of(name)
+            .about(name)
         });
-    unless(foreign.collect(), "nothing foreign in the environment")
+    check.unless(foreign.collect(), "nothing foreign in the environment")
 }
 
-fn env_kms<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
-    let found = evidence.function()?.function.kms_key_arn.as_deref();
-    let wanted = evidence.wanted()?.function.kms_key_arn.as_deref();
+fn env_kms(check: &Check, subject: &Subject<'_>) -> Findings {
+    let found = subject.function()?.function.kms_key_arn.as_deref();
+    let wanted = subject.wanted()?.function.kms_key_arn.as_deref();
     let shown = |key: Option<&str>| key.unwrap_or("Lambda's own key").to_owned();
     if found == wanted {
-        return holds(format!("the environment is encrypted by {}", shown(found)));
+        return check.holds(format!("the environment is encrypted by {}", shown(found)));
     }
-    wrong(
-        "another key than the configured one encrypts the environment",
-        shown(wanted),
-        shown(found),
-        evidence.redeploy(),
-    )
-    .into()
+    check
+        .fails(
+            "another key than the configured one encrypts the environment",
+            shown(wanted),
+            shown(found),
+            subject.redeploy(),
+        )
+        .into()
 }
 
 /// What is said of each secret that a service keeps; one that could not be read says so for itself alone.
-fn of_each<'e>(
-    evidence: &'e Evidence<'_>,
+fn of_each(
+    check: &Check,
+    subject: &Subject<'_>,
     holds: &str,
-    judge: impl Fn(&'e KeptSecret) -> Result<Vec<Wrong>, Obstacle<'e>>,
-) -> Said<'e> {
-    let mut lines = Vec::new();
-    for kept in evidence.secrets.as_ref()? {
+    judge: impl Fn(&KeptSecret) -> Findings,
+) -> Findings {
+    let mut findings = Vec::new();
+    for kept in subject.observed.secrets.as_ref()? {
         match judge(kept) {
             Ok(wrong) => {
-                let named = |wrong: Wrong| Line::Fails(wrong.of(kept.secret.to_string()));
-                lines.extend(wrong.into_iter().map(named));
+                let named = |wrong: Finding| wrong.about(kept.secret.to_string());
+                findings.extend(wrong.into_iter().map(named));
             }
-            Err(obstacle) => lines.push(obstacle.into()),
+            Err(unread) => findings.push(check.unchecked(&unread)),
         }
     }
-    if lines.is_empty() {
-        lines.push(Line::Holds(holds.to_owned()));
+    if findings.is_empty() {
+        findings.push(check.holding(holds));
     }
-    Ok(lines)
+    Ok(findings)
 }
 
-fn secret_exists<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
-    let holds = match evidence.secrets.as_ref()?.len() {
+fn secret_exists(check: &Check, subject: &Subject<'_>) -> Findings {
+    let holds = match subject.observed.secrets.as_ref()?.len() {
         0 => "no service keeps a secret of the directory".to_owned(),
         n => format!("{n} secret(s) of the directory are there"),
     };
-    of_each(evidence, &holds, |kept| {
+    of_each(check, subject, &holds, |kept| {
         Ok(match (kept.place.as_ref()?, &kept.secret) {
             (Some(SecretPlace { deleted: true, .. }), Secret::SecretsManager { arn, .. }) => {
-                vec![wrong(
+                vec![check.fails(
                     "a secret of the directory is being deleted, and nobody is migrated without it",
                     kept.secret.to_string(),
                     "scheduled for deletion",
-                    evidence.aws(format_args!(
+                    subject.aws(format_args!(
                         "secretsmanager restore-secret --secret-id {arn}"
                     )),
                 )]
             }
             (Some(_), _) => Vec::new(),
-            (None, secret) => vec![wrong(
+            (None, secret) => vec![check.fails(
                 "a secret of the directory is not there, and nobody is migrated without it",
                 secret.to_string(),
                 "nothing",
-                format!(
-                    "create it, or name another in [directory] and run `{}`",
-                    evidence.deploy()
-                ),
+                fix![
+                    "create it, or name another in [directory] and run `",
+                    subject.deploy(),
+                    "`",
+                ],
             )],
         })
     })
 }
 
-fn secret_encrypted<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
+fn secret_encrypted(check: &Check, subject: &Subject<'_>) -> Findings {
     let holds = "no secret of the directory is kept in plain text";
-    of_each(evidence, holds, |kept| {
+    of_each(check, subject, holds, |kept| {
         let place = kept.place.as_ref()?.as_ref();
         let plain = place.is_some_and(|place| !place.encrypted).then(|| {
-            wrong(
+            check.fails(
                 "a secret of the directory is kept in plain text",
                 "a SecureString",
                 format!("{} is a String", kept.secret),
-                format!(
-                    "keep it under another name as a SecureString (the type of a parameter cannot change), name that in [directory], run `{}`, and delete this one",
-                    evidence.deploy()
-                ),
+                fix![
+                    "keep it under another name as a SecureString (the type of a parameter cannot change), name that in [directory], run `",
+                    subject.deploy(),
+                    "`, and delete this one",
+                ],
             )
         });
         Ok(plain.into_iter().collect())
     })
 }
 
-fn secret_key<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
+fn secret_key(check: &Check, subject: &Subject<'_>) -> Findings {
     let holds = "the role may use the keys of the directory's secrets";
-    of_each(evidence, holds, |kept| {
+    of_each(check, subject, holds, |kept| {
         let place = kept.place.as_ref()?.as_ref();
         let Some(key) = place.and_then(|place| place.key.as_deref()) else {
             return Ok(Vec::new());
@@ -234,21 +244,23 @@ fn secret_key<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
         if named.as_deref().is_some_and(same) {
             return Ok(Vec::new());
         }
-        Ok(vec![wrong(
+        Ok(vec![check.fails(
             "a key encrypts a secret of the directory that the role was not allowed to use: unless the key's own policy lets it, nobody is migrated",
             named.as_deref().unwrap_or("the service's own key"),
             key,
-            format!(
-                "write kms_key = \"ARN OF THE KEY\" beside the secret in [directory], then run `{}`",
-                evidence.deploy()
-            ),
+            fix![
+                "write kms_key = \"ARN OF THE KEY\" beside the secret in [directory], then run `",
+                subject.deploy(),
+                "`",
+            ],
         )])
     })
 }
 
-fn secret_copies<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
+fn secret_copies(check: &Check, subject: &Subject<'_>) -> Findings {
     of_each(
-        evidence,
+        check,
+        subject,
         "each secret is kept in one Region alone",
         |kept| {
             let Secret::SecretsManager { arn, .. } = &kept.secret else {
@@ -258,11 +270,11 @@ fn secret_copies<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
             let copies = place.into_iter().flat_map(|place| &place.copies);
             Ok(copies
             .map(|region| {
-                wrong(
+                check.fails(
                     "a secret of the directory is copied to another Region, where another policy says who may read it",
                     "no copy",
                     format!("{} in {region}", kept.secret),
-                    evidence.aws(format_args!(
+                    subject.aws(format_args!(
                         "secretsmanager remove-regions-from-replication --secret-id {arn} --remove-replica-regions {region}"
                     )),
                 )
@@ -272,32 +284,37 @@ fn secret_copies<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
     )
 }
 
-fn secret_policy<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
-    of_each(evidence, "no secret's policy lets strangers in", |kept| {
-        let Secret::SecretsManager { arn, .. } = &kept.secret else {
-            return Ok(Vec::new());
-        };
-        let statements = match &kept.policy.as_ref()?["Statement"] {
-            Value::Array(statements) => statements.clone(),
-            Value::Null => Vec::new(),
-            one => vec![one.clone()],
-        };
-        let open = statements
-            .iter()
-            .filter(|statement| lets_strangers_in(statement, &evidence.names.pool));
-        Ok(open
-            .map(|statement| {
-                wrong(
-                    "a secret of the directory may be read by others than this account",
-                    "no policy of its own, or one for this account alone",
-                    statement.to_string(),
-                    evidence.aws(format_args!(
-                        "secretsmanager delete-resource-policy --secret-id {arn}"
-                    )),
-                )
-            })
-            .collect())
-    })
+fn secret_policy(check: &Check, subject: &Subject<'_>) -> Findings {
+    of_each(
+        check,
+        subject,
+        "no secret's policy lets strangers in",
+        |kept| {
+            let Secret::SecretsManager { arn, .. } = &kept.secret else {
+                return Ok(Vec::new());
+            };
+            let statements = match &kept.policy.as_ref()?["Statement"] {
+                Value::Array(statements) => statements.clone(),
+                Value::Null => Vec::new(),
+                one => vec![one.clone()],
+            };
+            let open = statements
+                .iter()
+                .filter(|statement| lets_strangers_in(statement, &subject.names.pool));
+            Ok(open
+                .map(|statement| {
+                    check.fails(
+                        "a secret of the directory may be read by others than this account",
+                        "no policy of its own, or one for this account alone",
+                        statement.to_string(),
+                        subject.aws(format_args!(
+                            "secretsmanager delete-resource-policy --secret-id {arn}"
+                        )),
+                    )
+                })
+                .collect())
+        },
+    )
 }
 
 /// Whether a statement allows anybody outside the pool's account. A service may be let in: it acts for the account.

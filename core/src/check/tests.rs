@@ -1,7 +1,18 @@
 //! A pool, client and configuration with which nothing is wrong, and one thing made wrong at a time.
 
-use super::*;
-use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+
+use jane_migrate_config::{Config, HandlerSettings};
+use serde_json::{Value, json};
+
+use super::{Asked, Choice, Snapshot, Subject, checks, run};
+use crate::document::{ClientDocument, PoolDocument};
+use crate::facts::pool_facts;
+use crate::fixtures::{self, written};
+use crate::ids::Names;
+use crate::observed::{Observed, PoolState};
+use crate::plan::{self, Allowed, Plan};
+use crate::resources::{Desired, Tags};
 
 const JANE: &str =
     "[directory]\nkind = \"jane\"\nclient_id = \"c\"\nclient_secret = { ssm = \"/jane/secret\" }\n";
@@ -20,22 +31,69 @@ fn ids(toml: &str, pool: Value, mfa: Value, client: Value) -> Vec<&'static str> 
     let mut described = json!({
         "ClientId": "c", "UserPoolId": "us-east-1_Ab1", "ClientName": "web",
         "PreventUserExistenceErrors": "ENABLED",
+        "ExplicitAuthFlows": ["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
     });
     merge(&mut described, client);
     let config = jane_migrate_config::parse(toml, "migrate.toml").unwrap();
     let client = ClientDocument::from_json(described).unwrap();
-    let subject = Subject {
-        pool: &PoolDocument::from_json(document).unwrap(),
-        mfa: &mfa,
-        clients: &[&client],
-        config: &config,
-        given: &Flags::default(),
-    };
-    findings(&subject)
-        .into_iter()
-        .filter(|finding| !finding.ok)
+    let observed = nothing_deployed(document, mfa, client);
+    plan_of(&config, &observed)
+        .findings
+        .iter()
         .map(|finding| finding.id)
         .collect()
+}
+
+/// A pool and its client, and nothing of ours.
+fn nothing_deployed(pool: Value, mfa: Value, client: ClientDocument) -> Observed {
+    let document = PoolDocument::from_json(pool).unwrap();
+    let names = Names::new(document.arn().parse().unwrap());
+    Observed {
+        pool: Ok(Some(PoolState {
+            document,
+            mfa: Ok(mfa),
+        })),
+        clients: Ok(vec![client]),
+        function: Ok(None),
+        live: Ok(None),
+        policies: Ok(BTreeMap::new()),
+        role: Ok(None),
+        role_policies: Ok(BTreeMap::new()),
+        attached_policies: Ok(BTreeMap::new()),
+        log_group: Ok(None),
+        log_group_tags: Ok(Tags::new()),
+        ..Observed::nothing(names)
+    }
+}
+
+fn plan_of(config: &Config, observed: &Observed) -> Plan {
+    let pool = observed.pool().unwrap();
+    let facts = pool_facts(&pool.document, pool.mfa.as_ref().unwrap());
+    let settings = HandlerSettings::new(config, &facts);
+    let desired = Desired::new(
+        &observed.names,
+        config,
+        &settings,
+        "source",
+        Default::default(),
+    );
+    plan::deploy(
+        &desired,
+        observed,
+        &asked(Some(config)),
+        &Allowed::default(),
+    )
+    .unwrap()
+}
+
+fn asked(config: Option<&Config>) -> Asked<'_> {
+    Asked {
+        config,
+        clients: None,
+        snapshots: &[],
+        today: "2026-11-26".parse().unwrap(),
+        code_serves: None,
+    }
 }
 
 fn merge(base: &mut Value, more: Value) {
@@ -198,4 +256,65 @@ fn costly_hashes_need_memory() {
         ids(&postgres(512), json!({}), json!({}), json!({})),
         [] as [&str; 0]
     );
+}
+
+#[test]
+fn each_recorded_run_finds_what_it_found() {
+    let mut different = Vec::new();
+    let mut seen = BTreeSet::new();
+    for mut fixture in fixtures::all("checks") {
+        let (observed, config) = (fixture.observed(), fixture.config());
+        let strings = |value: &Value| -> Vec<String> {
+            serde_json::from_value(value.clone()).unwrap_or_default()
+        };
+        let named = fixture.json["named_clients"]
+            .as_array()
+            .map(|_| strings(&fixture.json["named_clients"]));
+        let snapshots: Vec<Snapshot> = fixture.json["snapshots"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|snapshot| Snapshot {
+                json: snapshot["json"].clone(),
+                digest: snapshot["digest"].as_str().unwrap().to_owned(),
+            })
+            .collect();
+        let asked = Asked {
+            clients: named.as_deref(),
+            snapshots: &snapshots,
+            today: fixture.json["today"].as_str().unwrap().parse().unwrap(),
+            code_serves: (fixture.json["code_serves"] == "jane").then_some("jane"),
+            ..asked(config.as_ref())
+        };
+        let choice = &fixture.json["choice"];
+        let choice = Choice {
+            only: strings(&choice["only"]),
+            skip: strings(&choice["skip"]),
+            probe: choice["probe"] == true,
+        };
+        let accepted = config.as_ref().map(|config| config.verify.accept.clone());
+        let subject = Subject::new(&observed, &asked);
+        let findings = run(&subject, &choice, &accepted.unwrap_or_default());
+        seen.extend(
+            findings
+                .iter()
+                .map(|finding| (finding.id, finding.ok, finding.unknown)),
+        );
+        let flags = fixture.flags();
+        let findings = findings
+            .iter()
+            .map(|finding| written(finding, &flags))
+            .collect();
+        different.extend(fixture.hold("findings", findings));
+    }
+    assert!(different.is_empty(), "{}", different.join("\n"));
+    for check in checks() {
+        for (ok, unknown) in [(true, false), (false, false), (false, true)] {
+            assert!(
+                seen.contains(&(check.id, ok, unknown)),
+                "no fixture in which {} is ok: {ok}, unknown: {unknown}",
+                check.id
+            );
+        }
+    }
 }

@@ -1,15 +1,17 @@
 //! The execution role: who may become it, what it may do, and whether that is enough.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::Value;
 
-use super::{Line, Obstacle, Said, Wrong, check, holds, unless, wrong};
-use crate::verify::{Check, Evidence};
-use jane_migrate_core::finding::Severity::Error;
-use jane_migrate_core::permission::matches;
-use jane_migrate_core::resources::{role_policy, trust_policy};
+use super::kind::{Check, Findings, check};
+use super::subject::Subject;
+use crate::finding::Finding;
+use crate::finding::Severity::Error;
+use crate::fix::fix;
+use crate::permission::matches;
+use crate::read::Unread;
+use crate::resources::{role_policy, trust_policy};
 
 pub(super) const CHECKS: &[Check] = &[
     check(
@@ -32,18 +34,24 @@ pub(super) const CHECKS: &[Check] = &[
     ),
 ];
 
-fn role_trust<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
-    let found = evidence.role.as_ref()?.as_ref().map(|role| &role.trust);
-    if found.is_some_and(|trust| for_lambda_alone(trust, &evidence.names.pool.account)) {
-        return holds("Lambda alone may assume the role");
+fn role_trust(check: &Check, subject: &Subject<'_>) -> Findings {
+    let found = subject
+        .observed
+        .role
+        .as_ref()?
+        .as_ref()
+        .map(|role| &role.trust);
+    if found.is_some_and(|trust| for_lambda_alone(trust, &subject.names.pool.account)) {
+        return check.holds("Lambda alone may assume the role");
     }
-    wrong(
-        "the execution role is not for Lambda alone",
-        trust_policy().to_string(),
-        found.map_or("no role".to_owned(), Value::to_string),
-        evidence.deploy(),
-    )
-    .into()
+    check
+        .fails(
+            "the execution role is not for Lambda alone",
+            trust_policy().to_string(),
+            found.map_or("no role".to_owned(), Value::to_string),
+            subject.deploy(),
+        )
+        .into()
 }
 
 /// Whether the trust policy is deploy's, or that for this account's functions alone. What a statement or a policy is called says
@@ -167,10 +175,10 @@ fn strings(statement: &Value, member: &str) -> Vec<String> {
 /// Actions by which a function could give itself or others more, or sign in as anybody.
 const POWERS: [&str; 5] = ["iam:", "lambda:", "cognito-idp:", "kms:", "sts:"];
 
-fn role_permissions<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
-    evidence.role()?;
-    let needed = grants(&role_policy(&evidence.names, evidence.wanted()?));
-    let mut surplus: Vec<Wrong> = Vec::new();
+fn role_permissions(check: &Check, subject: &Subject<'_>) -> Findings {
+    subject.role()?;
+    let needed = grants(&role_policy(subject.names, subject.wanted()?));
+    let mut surplus: Vec<Finding> = Vec::new();
     let mut judge = |policy: &str, document: &Value| {
         for grant in grants(document) {
             if needed.iter().any(|needed| grant.is_within(needed)) {
@@ -181,75 +189,78 @@ fn role_permissions<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
                 || grant.resource == "*"
                 || POWERS.iter().any(|power| action.starts_with(power));
             let what = format!("{policy} allows {} on {}", grant.action, grant.resource);
-            let wrong = wrong(
-                "the execution role may do more than a sign-in needs",
-                "its own log and the configured secrets",
-                &what,
-                evidence.deploy(),
-            )
-            .of(what);
+            let wrong = check
+                .fails(
+                    "the execution role may do more than a sign-in needs",
+                    "its own log and the configured secrets",
+                    &what,
+                    subject.deploy(),
+                )
+                .about(what);
             surplus.push(if dangerous { wrong } else { wrong.warning() });
         }
     };
-    for (name, document) in evidence.role_policies.as_ref()? {
+    for (name, document) in subject.observed.role_policies.as_ref()? {
         judge(&format!("policy {name}"), document);
     }
-    let attached: &BTreeMap<String, Value> = evidence.attached_policies.as_ref()?;
-    for (arn, document) in attached {
-        judge(&format!("attached policy {arn}"), document);
+    for (arn, document) in subject.observed.attached_policies.as_ref()? {
+        judge(&format!("attached policy {arn}"), document.as_ref()?);
     }
-    unless(surplus, "the role may do no more than a sign-in needs")
+    check.unless(surplus, "the role may do no more than a sign-in needs")
 }
 
-fn role_needs<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
-    let role = evidence.role()?;
-    let needs = grants(&role_policy(&evidence.names, evidence.wanted()?));
-    let own = evidence.role_policies.as_ref()?.values();
-    let attached = evidence.attached_policies.as_ref()?.values();
-    let own: Vec<&Value> = own.chain(attached).collect();
-    let mut lines: Vec<Line> = withheld(&needs, &own)
+fn role_needs(check: &Check, subject: &Subject<'_>) -> Findings {
+    let role = subject.role()?;
+    let needs = grants(&role_policy(subject.names, subject.wanted()?));
+    let mut own: Vec<&Value> = subject.observed.role_policies.as_ref()?.values().collect();
+    for attached in subject.observed.attached_policies.as_ref()?.values() {
+        own.push(attached.as_ref()?);
+    }
+    let mut findings: Vec<Finding> = withheld(&needs, &own)
         .into_iter()
         .map(|(what, obstacle)| {
             let message = "the execution role lacks what a sign-in needs";
             let found = obstacle.to_string();
-            Line::Fails(wrong(message, &what, found, evidence.deploy()).of(what))
+            check
+                .fails(message, &what, found, subject.deploy())
+                .about(what)
         })
         .collect();
-    match (&role.boundary, evidence.boundary.as_ref()) {
-        (_, Err(unread)) => lines.push(Obstacle::from(unread).into()),
+    match (&role.boundary, subject.observed.boundary.as_ref()) {
+        (_, Err(Unread::NotAsked)) => return Err(Unread::NotAsked),
+        (_, Err(unread)) => findings.push(check.unchecked(unread)),
         (Some(arn), Ok(Some(boundary))) => {
             let bounded = withheld(&needs, &[boundary]).into_iter();
-            lines.extend(bounded.map(|(what, obstacle)| {
-                let beyond = beyond_the_boundary(evidence, arn, &what, &obstacle);
-                Line::Fails(beyond.of(format!("the permissions boundary: {what}")))
+            findings.extend(bounded.map(|(what, obstacle)| {
+                let beyond = beyond_the_boundary(check, subject, arn, &what, &obstacle);
+                beyond.about(format!("the permissions boundary: {what}"))
             }));
         }
         _ => {}
     }
-    if lines.is_empty() {
-        return holds("the role may do what a sign-in needs");
-    }
-    Ok(lines)
+    check.unless(findings, "the role may do what a sign-in needs")
 }
 
 /// What the role's own policies allow counts only as far as its boundary allows it, too.
 fn beyond_the_boundary(
-    evidence: &Evidence<'_>,
+    check: &Check,
+    subject: &Subject<'_>,
     boundary: &str,
     what: &str,
     obstacle: &InTheWay,
-) -> Wrong {
-    let wrong = wrong(
+) -> Finding {
+    let wrong = check.fails(
         "the role's permissions boundary withholds what a sign-in needs",
         what,
         format!("{boundary}: {obstacle}"),
-        format!(
-            "let the boundary allow it (it is somebody's rule for this account: ask them), or `{}`",
-            evidence.aws(format_args!(
+        fix![
+            "let the boundary allow it (it is somebody's rule for this account: ask them), or `",
+            subject.aws(format_args!(
                 "iam delete-role-permissions-boundary --role-name {}",
-                evidence.names.function
-            ))
-        ),
+                subject.names.function
+            )),
+            "`",
+        ],
     );
     // Boundaries are written for many roles, and their conditions seldom mean this one.
     match obstacle {

@@ -1,6 +1,5 @@
 //! Asks Jane whether it knows the pool's app clients: the one check that needs the directory itself.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,37 +7,9 @@ use futures_util::stream::{self, StreamExt};
 use jane_migrate_config::{Config, Directory, Secret};
 use jane_migrate_handler::{Budget, Jane, Secrets};
 
-use crate::aws::{AwsError, Reader};
+use crate::aws::Reader;
+use jane_migrate_core::jane::{Answer, Answers};
 use jane_migrate_core::resources::Environment;
-
-/// What Jane says of one client.
-#[derive(Debug, Clone)]
-pub enum Answer {
-    /// It is registered; for which pool and Region, where Jane says.
-    Known {
-        /// `pool_id`
-        pool_id: Option<String>,
-        /// `region`
-        region: Option<String>,
-    },
-    /// It is not registered.
-    Unknown,
-    /// Jane gave no answer; why.
-    NoAnswer(String),
-}
-
-/// What came of asking.
-#[derive(Debug, Clone)]
-pub enum Answers {
-    /// The directory is not Jane.
-    NotJane,
-    /// Jane could not be asked; why.
-    CouldNotAsk(String),
-    /// Nor without what this call should have told.
-    Unread(AwsError),
-    /// By client id.
-    Asked(BTreeMap<String, Answer>),
-}
 
 /// How long Jane may take for all of the clients.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -56,12 +27,12 @@ pub async fn ask(
     clients: impl IntoIterator<Item = String>,
 ) -> Answers {
     let Directory::Jane(settings) = &config.directory else {
-        return Answers::NotJane;
+        return Answers::NotAsked;
     };
     let secret = &settings.client_secret;
     let kept = match aws.secret_value(secret, region).await {
         Ok(kept) => kept,
-        Err(error) => return Answers::Unread(error),
+        Err(error) => return Answers::Unread(Box::new(error.into())),
     };
     let of_environment = || {
         let Secret::Env(name) = secret else {

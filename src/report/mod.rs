@@ -10,10 +10,38 @@ use serde::Serialize;
 
 use crate::ui::Styles;
 use jane_migrate_core::finding::{Finding, Severity};
+use jane_migrate_core::fix::Flags;
+use jane_migrate_core::plan::{Change, Conflict, Plan};
 
 pub use github::github;
 pub use junit::junit;
 pub use sarif::sarif;
+
+/// A finding with its fix written out.
+#[derive(Debug, Serialize)]
+pub struct Written {
+    #[serde(flatten)]
+    finding: Finding,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fix: Option<String>,
+}
+
+impl std::ops::Deref for Written {
+    type Target = Finding;
+
+    fn deref(&self) -> &Finding {
+        &self.finding
+    }
+}
+
+/// The findings with their fixes, for the flags that were given.
+pub fn written(findings: Vec<Finding>, flags: &Flags) -> Vec<Written> {
+    let written = |finding: Finding| Written {
+        fix: finding.fix.as_ref().map(|fix| fix.render(flags)),
+        finding,
+    };
+    findings.into_iter().map(written).collect()
+}
 
 /// The JSON document of verify; every format is made from it.
 #[derive(Debug, Serialize)]
@@ -21,9 +49,41 @@ pub struct Document<'a> {
     /// The pool's id.
     pub pool: &'a str,
     /// Every check that was made.
-    pub findings: &'a [Finding],
+    pub findings: &'a [Written],
     /// Whether nothing fails the run.
     pub ok: bool,
+}
+
+/// The JSON document of a plan.
+#[derive(Debug, Serialize)]
+pub struct PlanDocument<'a> {
+    pool: &'a str,
+    changes: &'a [Change],
+    conflicts: Vec<WrittenConflict<'a>>,
+    findings: Vec<Written>,
+}
+
+#[derive(Debug, Serialize)]
+struct WrittenConflict<'a> {
+    #[serde(flatten)]
+    conflict: &'a Conflict,
+    fix: String,
+}
+
+impl<'a> PlanDocument<'a> {
+    /// The plan with its fixes, for the flags that were given.
+    pub fn new(plan: &'a Plan, flags: &Flags) -> Self {
+        let conflict = |conflict: &'a Conflict| WrittenConflict {
+            conflict,
+            fix: conflict.fix.render(flags),
+        };
+        Self {
+            pool: &plan.pool,
+            changes: &plan.changes,
+            conflicts: plan.conflicts.iter().map(conflict).collect(),
+            findings: written(plan.findings.clone(), flags),
+        }
+    }
 }
 
 /// What the run ends with.
@@ -38,7 +98,7 @@ pub enum Verdict {
 }
 
 /// The verdict over these findings; `strict` lets warnings fail too.
-pub fn verdict(findings: &[Finding], strict: bool) -> Verdict {
+pub fn verdict(findings: &[Written], strict: bool) -> Verdict {
     if findings.iter().any(|finding| fails(finding, strict)) {
         Verdict::Fails
     } else if findings.iter().any(|finding| finding.unknown) {
@@ -50,14 +110,11 @@ pub fn verdict(findings: &[Finding], strict: bool) -> Verdict {
 
 /// Whether this finding alone fails the run.
 fn fails(finding: &Finding, strict: bool) -> bool {
-    !finding.ok
-        && !finding.unknown
-        && finding.accepted.is_none()
-        && (strict || finding.severity == Severity::Error)
+    finding.is_open() && (strict || finding.severity == Severity::Error)
 }
 
 /// Expected, found and fix, with what they are called.
-fn details(finding: &Finding) -> impl Iterator<Item = (&'static str, &str)> {
+fn details(finding: &Written) -> impl Iterator<Item = (&'static str, &str)> {
     [
         ("expected", &finding.expected),
         ("found", &finding.found),
@@ -69,12 +126,12 @@ fn details(finding: &Finding) -> impl Iterator<Item = (&'static str, &str)> {
 }
 
 /// For people: one line a check, more for those that do not hold.
-pub fn text(pool: &str, findings: &[Finding], styles: &Styles) -> String {
+pub fn text(pool: &str, findings: &[&Written], styles: &Styles) -> String {
     let mut text = String::new();
     let title = format!("User pool {pool}");
     let _ = writeln!(text, "{}", styles.strong.apply_to(title));
     for finding in findings {
-        let (style, mark) = match finding {
+        let (style, mark) = match &finding.finding {
             Finding { ok: true, .. } => (&styles.good, "ok      "),
             Finding { unknown: true, .. } => (&styles.warn, "unknown "),
             Finding {
@@ -105,7 +162,7 @@ pub fn text(pool: &str, findings: &[Finding], styles: &Styles) -> String {
 }
 
 /// In a line: `47 checks: 1 error, 2 warnings, 1 accepted, 43 hold.`
-fn summary(findings: &[Finding]) -> String {
+fn summary(findings: &[&Written]) -> String {
     let count = |matches: &dyn Fn(&Finding) -> bool| {
         findings.iter().filter(|finding| matches(finding)).count()
     };
@@ -114,13 +171,12 @@ fn summary(findings: &[Finding]) -> String {
     if good == all {
         return format!("{all} checks, all hold.");
     }
-    let open = |finding: &Finding| !finding.ok && !finding.unknown && finding.accepted.is_none();
     let plural = |n: usize, word: &str| match n {
         1 => format!("1 {word}"),
         n => format!("{n} {word}s"),
     };
-    let errors = count(&|finding| open(finding) && finding.severity == Severity::Error);
-    let warnings = count(&|finding| open(finding) && finding.severity == Severity::Warning);
+    let errors = count(&|finding| finding.is_open() && finding.severity == Severity::Error);
+    let warnings = count(&|finding| finding.is_open() && finding.severity == Severity::Warning);
     let accepted = count(&|finding| finding.accepted.is_some());
     let unknown = count(&|finding| finding.unknown);
     let parts: Vec<String> = [

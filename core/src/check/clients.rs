@@ -1,11 +1,10 @@
 //! The app clients: whether their customers' passwords reach the pool, what strangers learn, and whether Jane knows them.
 
-use super::{Line, Said, check, told, unless, wrong};
-use crate::verify::jane::{Answer, Answers};
-use crate::verify::{Check, Evidence};
-use jane_migrate_core::finding::Finding;
-use jane_migrate_core::finding::Severity::{Error, Warning};
-use jane_migrate_core::suitability;
+use super::kind::{Check, Findings, check};
+use super::subject::Subject;
+use crate::finding::Finding;
+use crate::finding::Severity::{Error, Warning};
+use crate::jane::{Answer, Answers};
 
 pub(super) const CHECKS: &[Check] = &[
     check(
@@ -13,17 +12,15 @@ pub(super) const CHECKS: &[Check] = &[
         Error,
         "the app clients let passwords reach the pool",
         client_password_auth,
-    ),
+    )
+    .stops(),
     check(
         "client-user-existence",
         Warning,
         "strangers are told the same of unknown users and wrong passwords",
-        |evidence| {
-            told(suitability::client_user_existence(
-                &evidence.watched_clients()?,
-            ))
-        },
-    ),
+        client_user_existence,
+    )
+    .stops(),
     check(
         "jane-knows-client",
         Error,
@@ -32,23 +29,51 @@ pub(super) const CHECKS: &[Check] = &[
     ),
 ];
 
-fn client_password_auth<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
-    let clients = evidence.watched_clients()?;
+/// Callers cannot find out who has an account.
+fn client_user_existence(check: &Check, subject: &Subject<'_>) -> Findings {
+    let clients = subject.watched_clients()?;
+    let telling = clients
+        .iter()
+        .filter(|client| !client.prevents_user_existence_errors())
+        .map(|client| {
+            check.fails(format!(
+                    "app client {} ({}) tells callers whether a user exists",
+                    client.name(),
+                    client.id()
+                ),
+                "PreventUserExistenceErrors ENABLED",
+                "LEGACY",
+                format!(
+                    "set PreventUserExistenceErrors of client {} to ENABLED in the console, or in what manages the pool",
+                    client.id()
+                ),
+            )
+            .about(client.id())
+        });
+    check.unless(
+        telling.collect(),
+        "the app clients do not tell who has an account",
+    )
+}
+
+fn client_password_auth(check: &Check, subject: &Subject<'_>) -> Findings {
+    let clients = subject.watched_clients()?;
     if clients.is_empty() {
-        return wrong(
-            "the pool has no app client, so nobody can sign in",
-            "an app client",
-            "none",
-            "create one, or name it as one of clients in [pool]",
-        )
-        .into();
+        return check
+            .fails(
+                "the pool has no app client, so nobody can sign in",
+                "an app client",
+                "none",
+                "create one, or name it as one of clients in [pool]",
+            )
+            .into();
     }
     let closed = clients
         .iter()
         .filter(|client| !client.allows_password_auth())
         .map(|client| {
             let flows: Vec<&str> = client.flows().collect();
-            wrong(
+            check.fails(
                 format!(
                     "app client {} ({}) lets no password reach the pool, so its users never migrate",
                     client.id(),
@@ -59,11 +84,11 @@ fn client_password_auth<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
                     true => "the default flows".to_owned(),
                     false => flows.join(", "),
                 },
-                format!("{} --enable-password-auth", evidence.deploy()),
+                subject.deploy(),
             )
-            .of(client.id())
+            .about(client.id())
         });
-    unless(
+    check.unless(
         closed.collect(),
         format!(
             "{} app client(s) let passwords reach the pool",
@@ -72,25 +97,26 @@ fn client_password_auth<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
     )
 }
 
-fn jane_knows_client<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
-    let answers = match &evidence.jane {
-        Answers::NotJane => return Ok(Vec::new()),
-        Answers::CouldNotAsk(why) => return Ok(vec![Line::Unknown(why.clone(), None)]),
-        Answers::Unread(error) => return Err(error.into()),
+fn jane_knows_client(check: &Check, subject: &Subject<'_>) -> Findings {
+    let answers = match &subject.observed.jane {
+        Answers::NotAsked => return Ok(Vec::new()),
+        Answers::CouldNotAsk(why) => {
+            return Finding::unchecked(check.id, check.severity, why).into();
+        }
+        Answers::Unread(unread) => return Err(unread.as_ref().into()),
         Answers::Asked(answers) => answers,
     };
-    let pool = &evidence.names.pool;
-    let lines = answers.iter().map(|(client, answer)| {
+    let pool = &subject.names.pool;
+    let findings = answers.iter().map(|(client, answer)| {
         let fails = |message: String, expected: String, found: String| {
-            Line::Fails(
-                wrong(
+            check
+                .fails(
                     message,
                     expected,
                     found,
                     "ask Jane's partner team to register the app client for this pool",
                 )
-                .of(client),
-            )
+                .about(client)
         };
         match answer {
             Answer::Known { pool_id, region }
@@ -98,7 +124,7 @@ fn jane_knows_client<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
                     && region.as_deref().is_none_or(|name| name == pool.region) =>
             {
                 let message = format!("Jane knows app client {client}");
-                Line::Told(Finding::holds("jane-knows-client", Error, message).about(client))
+                check.holding(message).about(client)
             }
             Answer::Known { pool_id, region } => fails(
                 format!("Jane knows app client {client} for another pool"),
@@ -117,10 +143,9 @@ fn jane_knows_client<'e>(evidence: &'e Evidence<'_>) -> Said<'e> {
                 "not registered".into(),
             ),
             Answer::NoAnswer(why) => {
-                let unknown = Finding::unchecked("jane-knows-client", Error, why);
-                Line::Told(unknown.about(client))
+                Finding::unchecked(check.id, check.severity, why).about(client)
             }
         }
     });
-    Ok(lines.collect())
+    Ok(findings.collect())
 }

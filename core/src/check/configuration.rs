@@ -1,0 +1,175 @@
+//! What the configuration alone decides.
+
+use jane_migrate_config::{Config, Directory, HashFormat, Secret, Source};
+
+use super::kind::{Check, Findings, check};
+use super::subject::Subject;
+use crate::finding::Severity::{Error, Warning};
+use crate::placeholder;
+
+pub(super) const CHECKS: &[Check] = &[
+    check(
+        "filled-in",
+        Error,
+        "nothing is left in the configuration as init proposed it",
+        filled_in,
+    )
+    .stops(),
+    check(
+        "alias-takeover",
+        Warning,
+        "nobody's email or phone number goes to a migrated user",
+        alias_takeover,
+    )
+    .stops(),
+    check(
+        "environment-secret",
+        Warning,
+        "a secret configured into the environment has a key of its own",
+        environment_secret,
+    )
+    .stops(),
+    check(
+        "hash-memory",
+        Warning,
+        "the function has the memory that its password hashes need",
+        hash_memory,
+    )
+    .stops(),
+];
+
+/// The attributes that a migrated user is given: `=` alone leaves one out, `username` is the name itself.
+pub(super) fn mapped(config: &Config) -> impl Iterator<Item = &str> {
+    let nothing = |source: &str| {
+        Source::alternatives(source).all(|source| source == Source::Literal(String::new()))
+    };
+    config
+        .attributes
+        .iter()
+        .filter(move |(name, source)| *name != "username" && !nothing(source))
+        .map(|(name, _)| name.as_str())
+}
+
+/// The memory, and with it the share of a core, under which costly hashes take longer than a sign-in may.
+const COSTLY_HASH_MB: u32 = 512;
+
+/// Nothing is left as `init` proposed it that only the operator can know.
+fn filled_in(check: &Check, subject: &Subject<'_>) -> Findings {
+    let config = subject.wanted()?;
+    let open = match &config.directory {
+        Directory::Jane(jane) => {
+            vec![("directory.client_id", jane.client_id == placeholder::CLIENT)]
+        }
+        Directory::Http(http) => {
+            let request = &http.authenticate;
+            let form = |value: &str| request.form.values().any(|found| found == value);
+            vec![
+                (
+                    "directory.url",
+                    request.url.contains(placeholder::HTTP_HOST),
+                ),
+                (
+                    "directory.settings.realm",
+                    request.url.contains(placeholder::REALM),
+                ),
+                ("directory.settings.client_id", form(placeholder::CLIENT)),
+            ]
+        }
+        Directory::Cognito(old) => vec![
+            (
+                "directory.pool_id",
+                old.pool_id.as_str().ends_with(placeholder::OLD_POOL),
+            ),
+            (
+                "directory.client_id",
+                old.client_id == placeholder::OLD_CLIENT,
+            ),
+        ],
+        Directory::Postgres(postgres) => vec![
+            (
+                "directory.host",
+                postgres.host == placeholder::DATABASE_HOST,
+            ),
+            (
+                "directory.database",
+                postgres.database == placeholder::DATABASE,
+            ),
+        ],
+    };
+    let open: Vec<&str> = open
+        .into_iter()
+        .filter_map(|(key, open)| open.then_some(key))
+        .collect();
+    if open.is_empty() {
+        return check.holds("the directory's settings are filled in");
+    }
+    let open = open.join(", ");
+    check
+        .fails(
+            format!(
+                "{open}: still what `jane-migrate init` put there, so nobody could be migrated"
+            ),
+            "the directory's own",
+            "a placeholder",
+            format!("write {open} into the configuration"),
+        )
+        .into()
+}
+
+/// Nobody's alias is taken away.
+fn alias_takeover(check: &Check, subject: &Subject<'_>) -> Findings {
+    let config = subject.wanted()?;
+    if !config.response.force_alias_creation {
+        return check.holds("nobody loses an email or phone number to a migrated user");
+    }
+    check.fails("force_alias_creation is on: whoever migrates takes their email and phone number away from another user who has them",
+        "force_alias_creation = false",
+        "true",
+        "set force_alias_creation = false under [response], unless the directory has verified every address",
+    ).into()
+}
+
+/// No secret lies in the function's environment under Lambda's own key alone.
+fn environment_secret(check: &Check, subject: &Subject<'_>) -> Findings {
+    let config = subject.wanted()?;
+    let named: Vec<String> = config
+        .secrets()
+        .into_iter()
+        .filter(|(_, secret)| matches!(secret, Secret::Env(_)))
+        .map(|(member, _)| format!("directory.{member}"))
+        .collect();
+    if named.is_empty() || config.function.kms_key_arn.is_some() {
+        return check.holds("no secret is readable with the function's settings");
+    }
+    check.fails(format!(
+            "{} goes into the function's environment: whoever may read the function's settings reads it",
+            named.join(", ")
+        ),
+        "{ secretsmanager = \"...\" } or { ssm = \"...\" }, or kms_key_arn under [function]",
+        "{ env = \"...\" }",
+        "keep it in Secrets Manager or SSM and name it there",
+    ).into()
+}
+
+/// The function is quick enough for the hashes it has to check.
+fn hash_memory(check: &Check, subject: &Subject<'_>) -> Findings {
+    let config = subject.wanted()?;
+    let memory = config.function.memory_mb;
+    let costly = match &config.directory {
+        Directory::Postgres(postgres) => matches!(
+            postgres.hash,
+            HashFormat::Bcrypt | HashFormat::Argon2 | HashFormat::Django
+        ),
+        _ => false,
+    };
+    if !costly || memory >= COSTLY_HASH_MB {
+        return check.holds("the function has the memory that its hashes need");
+    }
+    check.fails(format!(
+            "with {memory} MB the function has so little of a processor that a costly hash (bcrypt 12 and beyond) takes seconds of the five there are"
+        ),
+        format!("{COSTLY_HASH_MB} MB or more"),
+        format!("{memory} MB"),
+        format!("set memory_mb = {COSTLY_HASH_MB} under [function]"),
+    ).into()
+}

@@ -1,0 +1,344 @@
+//! The function itself: its code, its settings, and whether it can run when a customer signs in.
+
+use jane_migrate_config::{HandlerSettings, SETTINGS_VARIABLE};
+use serde_json::Value;
+
+use super::kind::{Check, Findings, check};
+use super::subject::Subject;
+use crate::facts::pool_facts;
+use crate::finding::Severity::{Error, Warning};
+use crate::fix::{Fix, fix};
+use crate::resources::{FunctionState, RUNTIME, TRIGGER_TIMEOUT_S, tag};
+
+pub(super) const CHECKS: &[Check] = &[
+    check(
+        "function-active",
+        Error,
+        "the function is there and can be invoked",
+        function_active,
+    ),
+    check(
+        "function-code",
+        Error,
+        "its code and architecture are those that were deployed",
+        function_code,
+    ),
+    check(
+        "function-runtime",
+        Error,
+        "it runs on provided.al2023",
+        function_runtime,
+    ),
+    check(
+        "function-settings",
+        Error,
+        "it obeys the configuration",
+        function_settings,
+    ),
+    check(
+        "function-limits",
+        Warning,
+        "its time ends with Cognito's 5 s, and it has 256 MB or more",
+        function_limits,
+    ),
+    check(
+        "function-role",
+        Error,
+        "it runs as its own execution role",
+        function_role,
+    ),
+    check(
+        "function-network",
+        Error,
+        "it is in the configured network",
+        function_network,
+    ),
+    check(
+        "concurrency",
+        Error,
+        "no reserved concurrency keeps customers out",
+        concurrency,
+    ),
+    check(
+        "code-signing",
+        Warning,
+        "nothing will refuse the code of the next deploy",
+        code_signing,
+    ),
+    check(
+        "runtime-updates",
+        Warning,
+        "the runtime gets its security updates",
+        runtime_updates,
+    ),
+];
+
+fn function_active(check: &Check, subject: &Subject<'_>) -> Findings {
+    let found = match subject.observed.live.as_ref()? {
+        None => "no function".to_owned(),
+        Some(found) => match &found.state {
+            FunctionState::Ready => return check.holds("the function can be invoked"),
+            FunctionState::Inactive => return inactive(check, subject),
+            FunctionState::Settling(what) => what.clone(),
+            FunctionState::Failed(reason) => format!("failed: {reason}"),
+        },
+    };
+    check
+        .fails(
+            format!("function {} cannot be invoked", subject.names.function),
+            "an active function",
+            found,
+            subject.redeploy(),
+        )
+        .into()
+}
+
+/// Nobody signed in for weeks, and the first who does pays for it.
+fn inactive(check: &Check, subject: &Subject<'_>) -> Findings {
+    check
+        .fails(
+            "the function sleeps: the next sign-in fails, and wakes it",
+            "an active function",
+            "inactive",
+            // Whoever invokes it wakes it; a probe is nobody's sign-in.
+            Fix::ours("verify", &subject.names.pool.id, " --probe"),
+        )
+        .into()
+}
+
+fn function_code(check: &Check, subject: &Subject<'_>) -> Findings {
+    let found = subject.function()?;
+    let architecture = found.function.architecture;
+    let wanted = subject.wanted()?.function.architecture;
+    if wanted != architecture {
+        return check
+            .fails(
+                "the function is of another architecture than configured",
+                wanted.as_str(),
+                architecture.as_str(),
+                subject.redeploy(),
+            )
+            .into();
+    }
+    let tags = subject.tags()?;
+    // The settings of a deploy that was cut short can be of another kind than the code.
+    let kind = subject.wanted()?.directory.kind();
+    if let Some(served) = subject.asked.code_serves
+        && served != kind
+    {
+        return check
+            .fails(
+                "the function's code serves another kind of directory than configured",
+                kind,
+                served,
+                subject.redeploy(),
+            )
+            .into();
+    }
+    match tags.get(tag::CODE) {
+        Some(code) if *code == found.code_sha256 => {
+            check.holds("the code is the one that was deployed")
+        }
+        deployed => check
+            .fails(
+                "the function's code is not the one that was deployed",
+                deployed.map_or("a tag with the deployed code's digest", String::as_str),
+                &found.code_sha256,
+                subject.redeploy(),
+            )
+            .into(),
+    }
+}
+
+fn function_runtime(check: &Check, subject: &Subject<'_>) -> Findings {
+    let function = &subject.function()?.function;
+    if function.runtime == RUNTIME && function.handler == "bootstrap" {
+        return check.holds(format!("the function runs on {RUNTIME}"));
+    }
+    check
+        .fails(
+            "the function has another runtime than the handler is built for",
+            format!("{RUNTIME}, handler bootstrap"),
+            format!("{}, handler {}", function.runtime, function.handler),
+            subject.redeploy(),
+        )
+        .into()
+}
+
+fn function_settings(check: &Check, subject: &Subject<'_>) -> Findings {
+    let found = subject.function()?;
+    let facts = pool_facts(&subject.observed.pool()?.document, subject.observed.mfa()?);
+    let settings = HandlerSettings::new(subject.config()?, &facts);
+    let deployed: Value = found
+        .function
+        .environment
+        .get(SETTINGS_VARIABLE)
+        .and_then(|settings| serde_json::from_str(settings.expose()).ok())
+        .unwrap_or_default();
+    let wanted = serde_json::from_str(&settings.to_json()).unwrap_or_default();
+    let different = crate::document::differences(&wanted, &deployed);
+    if different.is_empty() {
+        return check.holds("the function obeys the configuration");
+    }
+    let members: Vec<String> = different
+        .iter()
+        .map(|difference| difference.pointer.trim_start_matches('/').replace('/', "."))
+        .collect();
+    check
+        .fails(
+            "the function does not obey the configuration",
+            "the configuration's settings",
+            format!("others for {}", members.join(", ")),
+            subject.redeploy(),
+        )
+        .into()
+}
+
+/// Less memory is less of a core, and hashes and TLS take their time.
+const ENOUGH_MB: u32 = 256;
+
+fn function_limits(check: &Check, subject: &Subject<'_>) -> Findings {
+    let function = &subject.function()?.function;
+    let mut limits = Vec::new();
+    if function.timeout_s != TRIGGER_TIMEOUT_S {
+        limits.push(check.fails(
+            match function.timeout_s > TRIGGER_TIMEOUT_S {
+                true => "Cognito gives up, and calls again, while the function still works",
+                false => "Lambda ends the function before Cognito would",
+            },
+            format!("a timeout of {TRIGGER_TIMEOUT_S} s"),
+            format!("{} s", function.timeout_s),
+            subject.redeploy(),
+        ));
+    }
+    if function.memory_mb < ENOUGH_MB {
+        let configured = subject.wanted()?.function.memory_mb;
+        limits.push(check.fails(
+            "the function has little memory, and with it little of a processor",
+            format!("{ENOUGH_MB} MB or more"),
+            format!("{} MB", function.memory_mb),
+            match configured < ENOUGH_MB {
+                true => fix![
+                    format!("set memory_mb = {ENOUGH_MB} in [function], then run `"),
+                    subject.redeploy(),
+                    "`",
+                ],
+                false => subject.redeploy(),
+            },
+        ));
+    }
+    check.unless(
+        limits,
+        format!("{} MB, and as long as Cognito waits", function.memory_mb),
+    )
+}
+
+fn function_role(check: &Check, subject: &Subject<'_>) -> Findings {
+    let role = &subject.function()?.function.role_arn;
+    if *role == subject.names.role_arn {
+        return check.holds("the function runs as its own role");
+    }
+    check
+        .fails(
+            "the function runs as another role, with whatever that one may do",
+            &subject.names.role_arn,
+            role,
+            subject.redeploy(),
+        )
+        .into()
+}
+
+fn function_network(check: &Check, subject: &Subject<'_>) -> Findings {
+    let found = &subject.function()?.function.vpc;
+    let wanted = &subject.wanted()?.function.vpc;
+    let shown = |vpc: &Option<jane_migrate_config::Vpc>| match vpc {
+        Some(vpc) => format!(
+            "subnets {}, security groups {}",
+            vpc.subnets.join(" "),
+            vpc.security_groups.join(" ")
+        ),
+        None => "no VPC".to_owned(),
+    };
+    if found == wanted {
+        return check.holds(format!(
+            "the function is in the configured network: {}",
+            shown(found)
+        ));
+    }
+    check.fails(
+        "the function is in another network, where the directory may not be reached or others may listen",
+        shown(wanted),
+        shown(found),
+        subject.redeploy(),
+    )
+    .into()
+}
+
+/// Fewer are soon in use when a newsletter goes out.
+const FEW: u32 = 5;
+
+fn concurrency(check: &Check, subject: &Subject<'_>) -> Findings {
+    let reserved = subject.function()?.function.reserved_concurrency;
+    let configured = subject.wanted()?.function.reserved_concurrency;
+    let fix = match configured {
+        Some(configured) if configured < FEW => fix![
+            "raise reserved_concurrency in [function], or leave it out, then run `",
+            subject.deploy(),
+            "`",
+        ],
+        _ => subject.deploy(),
+    };
+    match reserved {
+        Some(0) => check
+            .fails(
+                "reserved concurrency is 0: no sign-in reaches the function",
+                "none reserved, or enough",
+                "0",
+                fix,
+            )
+            .into(),
+        Some(few @ ..FEW) => check
+            .fails(
+                format!("only {few} sign-in(s) can migrate at the same time; more of them fail"),
+                format!("{FEW} or more"),
+                few.to_string(),
+                fix,
+            )
+            .warning()
+            .into(),
+        Some(many) => check.holds(format!("{many} sign-ins can migrate at the same time")),
+        None => check.holds("no limit of its own keeps customers out"),
+    }
+}
+
+fn code_signing(check: &Check, subject: &Subject<'_>) -> Findings {
+    match subject.observed.code_signing.as_ref()? {
+        None => check.holds("no code signing configuration; function-code proves the code"),
+        Some(arn) => check.fails(
+            "the function wants signed code, and what jane-migrate builds is not signed: the next deploy may be refused",
+            "no code signing configuration",
+            arn,
+            subject.aws(format_args!(
+                "lambda delete-function-code-signing-config --function-name {}",
+                subject.names.function
+            )),
+        )
+        .into(),
+    }
+}
+
+fn runtime_updates(check: &Check, subject: &Subject<'_>) -> Findings {
+    match subject.observed.runtime_updates.as_ref()?.as_deref() {
+        Some("Manual") => check.fails(
+            "the function is pinned to a runtime that gets no security updates",
+            "Auto or FunctionUpdate",
+            "Manual",
+            subject.aws(format_args!(
+                "lambda put-runtime-management-config --function-name {} --update-runtime-on Auto",
+                subject.names.function
+            )),
+        )
+        .into(),
+        _ => check.holds("Lambda keeps the runtime up to date"),
+    }
+}

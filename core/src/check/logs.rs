@@ -1,0 +1,210 @@
+//! What is written down, where, for how long, and who is sent it.
+
+use super::kind::{Check, Findings, When, check};
+use super::subject::Subject;
+use crate::exposure::Subscription;
+use crate::finding::Finding;
+use crate::finding::Severity::{Error, Warning};
+use crate::fix::{Fix, fix};
+use crate::probe::Probes;
+
+pub(super) const CHECKS: &[Check] = &[
+    check(
+        "log-group",
+        Error,
+        "the log group is there and forgets after a while",
+        log_group,
+    ),
+    check(
+        "log-destination",
+        Error,
+        "the function writes to its own log group",
+        log_destination,
+    ),
+    check(
+        "log-level",
+        Error,
+        "no log level at which events are written down",
+        log_level,
+    ),
+    check(
+        "log-subscriptions",
+        Warning,
+        "the log's lines are sent to nobody",
+        log_subscriptions,
+    ),
+    check(
+        "log-account-policy",
+        Warning,
+        "no policy of the account sends the log's lines away",
+        log_account_policy,
+    ),
+    check(
+        "log-hygiene",
+        Error,
+        "no password in the last day's log, nor in the log of a probe",
+        log_hygiene,
+    )
+    .when(When::Asked),
+];
+
+fn log_group(check: &Check, subject: &Subject<'_>) -> Findings {
+    let found = match subject.observed.log_group.as_ref()? {
+        Some(group) => match group.retention_days {
+            Some(days) => return check.holds(format!("logs are kept for {days} days")),
+            None => "kept for ever",
+        },
+        None => "no log group",
+    };
+    check
+        .fails(
+            "the function's logs have no end",
+            "a log group with a retention",
+            found,
+            subject.deploy(),
+        )
+        .into()
+}
+
+/// Back to how Lambda logs unless told otherwise.
+fn own_log(subject: &Subject<'_>) -> Fix {
+    subject.for_trigger(subject.aws(format_args!(
+        "lambda update-function-configuration --function-name {} --logging-config LogFormat=Text,LogGroup={}",
+        subject.names.function, subject.names.log_group
+    )))
+}
+
+fn log_destination(check: &Check, subject: &Subject<'_>) -> Findings {
+    match &subject.function()?.log_group {
+        Some(group) if *group != subject.names.log_group => check
+            .fails(
+                "the function writes to another log group, with readers and a retention of its own",
+                &subject.names.log_group,
+                group,
+                own_log(subject),
+            )
+            .into(),
+        _ => check.holds("the function writes to its own log group"),
+    }
+}
+
+fn log_level(check: &Check, subject: &Subject<'_>) -> Findings {
+    let found = subject.function()?;
+    let verbose = |level: &str| {
+        let level = level.to_ascii_lowercase();
+        level.contains("trace") || level.contains("debug")
+    };
+    let mut levels: Vec<Finding> = Vec::new();
+    if let Some(level) = found.log_level.as_deref().filter(|level| verbose(level)) {
+        levels.push(check.fails(
+            "at this log level events are written down, passwords included",
+            "INFO or above",
+            format!("{level} in the logging configuration"),
+            own_log(subject),
+        ));
+    }
+    let variable = found.function.environment.get("RUST_LOG");
+    if variable.is_some_and(|level| verbose(level.expose())) {
+        levels.push(check.fails(
+            "at this log level events are written down, passwords included",
+            "INFO or above",
+            "TRACE or DEBUG in RUST_LOG",
+            subject.redeploy(),
+        ));
+    }
+    check.unless(levels, "no event is written down")
+}
+
+/// Somebody gets to know who signs in when.
+fn sent(check: &Check, to: &Subscription, fix: Fix) -> Finding {
+    check
+        .fails(
+            "the log's lines are sent to somebody: who signs in when, by a hash of the name",
+            "nobody",
+            format!("{} to {}", to.name, to.destination),
+            fix,
+        )
+        .about(&to.name)
+}
+
+fn log_subscriptions(check: &Check, subject: &Subject<'_>) -> Findings {
+    let subscriptions = subject
+        .observed
+        .log_subscriptions
+        .as_ref()?
+        .iter()
+        .map(|to| {
+            let fix = subject.aws(format_args!(
+                "logs delete-subscription-filter --log-group-name {} --filter-name {}",
+                subject.names.log_group, to.name
+            ));
+            sent(check, to, fix)
+        });
+    check.unless(
+        subscriptions.collect(),
+        "the log's lines are sent to nobody",
+    )
+}
+
+fn log_account_policy(check: &Check, subject: &Subject<'_>) -> Findings {
+    let all = subject.observed.account_log_subscriptions.as_ref()?.iter();
+    let ours = all.filter(|to| !to.except.contains(&subject.names.log_group));
+    let subscriptions = ours.map(|to| {
+        let command = subject.aws(format_args!(
+            "logs delete-account-policy --policy-name {} --policy-type SUBSCRIPTION_FILTER_POLICY",
+            to.name
+        ));
+        sent(
+            check,
+            to,
+            fix![
+                "it is the whole account's: accept it in [verify], or `",
+                command,
+                "`",
+            ],
+        )
+    });
+    check.unless(
+        subscriptions.collect(),
+        "no policy of the account sends them away",
+    )
+}
+
+fn log_hygiene(check: &Check, subject: &Subject<'_>) -> Findings {
+    let group = &subject.names.log_group;
+    let fix = fix![
+        "find out what wrote it, delete the log (`",
+        subject.aws(format_args!(
+            "logs delete-log-group --log-group-name {group}"
+        )),
+        "`, then `",
+        subject.deploy(),
+        "`), and let those customers choose new passwords",
+    ];
+    let mut leaks = Vec::new();
+    if let Some(written) = subject.observed.leak.as_ref()? {
+        leaks.push(check.fails(
+            "the log holds a field called password",
+            "no such field",
+            format!("a line written {written} ms after 1970 (not shown)"),
+            fix.clone(),
+        ));
+    }
+    let leaked = |probes: &Probes| {
+        let known = probes.known.iter();
+        probes
+            .unknown
+            .iter()
+            .chain(known)
+            .any(|attempt| attempt.answer.as_ref().is_ok_and(|answer| answer.leaked))
+    };
+    if subject.observed.probes.as_ref().is_some_and(leaked) {
+        leaks.push(check.fails(
+            "the function wrote the password of a probe to its log",
+            "no password",
+            "the password of a probe",
+            fix,
+        ));
+    }
+    check.unless(leaks, "no password in the log")
+}

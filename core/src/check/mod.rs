@@ -1,0 +1,23 @@
+//! The one table of checks. Each has an id, a severity, one decision and one wording: a pure function over what was observed and
+//! asked for. `verify` applies them to the state that is, `plan` and `deploy` to the state that will be.
+
+mod capture;
+mod clients;
+mod configuration;
+mod function;
+mod kind;
+mod logs;
+mod pool;
+mod probe;
+mod role;
+mod secrets;
+mod subject;
+mod table;
+#[cfg(test)]
+mod tests;
+mod time;
+mod trigger;
+
+pub use kind::{Check, Deploy, Findings, When};
+pub use subject::{Asked, Snapshot, Subject};
+pub use table::{Choice, before_deploy, checks, run, stops_deploy};

@@ -1,0 +1,342 @@
+//! Whether the pool takes the users the directory sends, who else can become one, and whether the pool was changed since.
+
+use std::collections::BTreeMap;
+
+use jane_migrate_config::Username;
+
+use super::configuration::mapped;
+use super::kind::{Check, Findings, check};
+use super::subject::Subject;
+use crate::document::differences;
+use crate::finding::Severity::{Error, Warning};
+use crate::fix::fix;
+use crate::resources::tag;
+
+pub(super) const CHECKS: &[Check] = &[
+    check(
+        "attributes-schema",
+        Error,
+        "the pool has what is mapped, and what it requires is mapped",
+        attributes_schema,
+    )
+    .stops(),
+    check(
+        "attributes-writable",
+        Warning,
+        "mapped attributes can be corrected later",
+        attributes_writable,
+    )
+    .stops(),
+    check(
+        "username-case",
+        Warning,
+        "Ann and ann are one customer",
+        username_case,
+    )
+    .stops(),
+    check(
+        "username-alias",
+        Error,
+        "in a pool with aliases, users get a user name of their own",
+        username_alias,
+    )
+    .stops(),
+    check(
+        "pre-signup",
+        Warning,
+        "no PreSignUp trigger can veto a migration",
+        pre_signup,
+    )
+    .stops(),
+    check(
+        "open-sign-up",
+        Warning,
+        "nobody can claim a customer's address by signing up first",
+        open_sign_up,
+    )
+    .stops(),
+    check(
+        "mfa-phone",
+        Warning,
+        "where text messages are a second factor, phone numbers are mapped",
+        mfa_phone,
+    )
+    .stops(),
+    check(
+        "recovery-channel",
+        Warning,
+        "migrated users can recover their account",
+        recovery_channel,
+    )
+    .stops(),
+    check(
+        "pool-unchanged",
+        Warning,
+        "the pool is as deploy found it, but for its trigger",
+        pool_unchanged,
+    ),
+];
+
+/// Every attribute that is mapped is one of the pool's, and every one the pool requires is mapped.
+fn attributes_schema(check: &Check, subject: &Subject<'_>) -> Findings {
+    let pool = &subject.observed.pool()?.document;
+    let config = subject.wanted()?;
+    let schema: BTreeMap<&str, bool> = pool
+        .schema_attributes()
+        .map(|attribute| (attribute.name, attribute.required))
+        .collect();
+    let mut findings = Vec::new();
+    // The standard ones are every pool's, whether or not a service lists them.
+    for name in mapped(config).filter(|name| name.contains(':')) {
+        if !schema.contains_key(name) {
+            let bare = name.strip_prefix("custom:").unwrap_or(name);
+            findings.push(check.fails(format!("[attributes] maps {name}, which the pool does not have: Cognito refuses every user that brings it"),
+                "an attribute of the pool's schema",
+                "none of that name",
+                fix![
+                    format!("take {name} out of [attributes], or add it: `"),
+                    subject.aws(format_args!(
+                        "cognito-idp add-custom-attributes --user-pool-id {} --custom-attributes Name={bare},AttributeDataType=String,Mutable=true",
+                        pool.id()
+                    )),
+                    "`",
+                ],
+            ).about(name));
+        }
+    }
+    // Cognito gives `sub` itself, and calls it required.
+    for (name, _) in schema
+        .iter()
+        .filter(|(name, required)| **required && **name != "sub")
+    {
+        if !mapped(config).any(|mapped| mapped == *name) {
+            findings.push(check.fails(format!("the pool requires {name}, and [attributes] does not map it: nobody can be migrated"),
+                format!("{name} = \"FIELD\" under [attributes]"),
+                "not mapped",
+                format!("map it: {name} = \"FIELD OF THE DIRECTORY\" under [attributes], or \"=TEXT\" for the same text for everybody"),
+            ).about(*name));
+        }
+    }
+    if findings.is_empty() {
+        return check.holds("the mapped attributes fit the pool's schema");
+    }
+    Ok(findings)
+}
+
+/// What is mapped can be changed later, by the user and by the app.
+fn attributes_writable(check: &Check, subject: &Subject<'_>) -> Findings {
+    let pool = &subject.observed.pool()?.document;
+    let config = subject.wanted()?;
+    let fixed: Vec<&str> = pool
+        .schema_attributes()
+        .filter(|attribute| !attribute.mutable)
+        .map(|attribute| attribute.name)
+        .filter(|name| mapped(config).any(|mapped| mapped == *name))
+        .collect();
+    let mut findings = Vec::new();
+    if !fixed.is_empty() {
+        findings.push(check.fails(format!(
+                "{} can never be changed in this pool: what the directory says at the first sign-in stays",
+                fixed.join(", ")
+            ),
+            "mutable attributes",
+            fixed.join(", "),
+            "see that the directory's values are right, or leave them out of [attributes]",
+        ));
+    }
+    for client in subject.watched_clients()? {
+        let Some(writable) = client.write_attributes() else {
+            continue;
+        };
+        // What is verified is no app's to say, and no client may write it.
+        let closed: Vec<&str> = mapped(config)
+            .filter(|name| !name.ends_with("_verified") && !writable.contains(name))
+            .collect();
+        if !closed.is_empty() {
+            findings.push(check.fails(format!(
+                    "app client {} ({}) may not write {}; whether Cognito then takes them from the trigger is not documented",
+                    client.name(),
+                    client.id(),
+                    closed.join(", ")
+                ),
+                "write permission for every mapped attribute",
+                writable.join(", "),
+                "try one account, and let the client write them if it fails",
+            ).about(client.id()));
+        }
+    }
+    if findings.is_empty() {
+        return check.holds("the mapped attributes can be written and changed");
+    }
+    Ok(findings)
+}
+
+/// In a pool that tells `Ann` from `ann`, names are read in one way.
+fn username_case(check: &Check, subject: &Subject<'_>) -> Findings {
+    let pool = &subject.observed.pool()?.document;
+    let config = subject.wanted()?;
+    if !pool.case_sensitive() || config.response.username == Username::Lowercase {
+        return check.holds("names that differ in case alone are one user");
+    }
+    check.fails("the pool tells Ann from ann, and names are taken as typed: one customer may become two users",
+        "username = \"lowercase\" under [response]",
+        "as-typed",
+        "set username = \"lowercase\", and let the apps lower what is typed",
+    ).into()
+}
+
+/// Where people sign in with an alias, the user gets a name that is none.
+fn username_alias(check: &Check, subject: &Subject<'_>) -> Findings {
+    let pool = &subject.observed.pool()?.document;
+    let config = subject.wanted()?;
+    let alias = pool
+        .alias_attributes()
+        .find(|alias| matches!(*alias, "email" | "phone_number"));
+    let Some(alias) = alias else {
+        return check.holds("what people type may be their user name");
+    };
+    if config.attributes.contains_key("username") {
+        return check.holds("people who sign in with an alias get a user name");
+    }
+    check.fails(format!(
+            "people sign in with {alias} as an alias, which Cognito does not take for a user name: nobody who does can be migrated"
+        ),
+        "username = \"{uuid}\" under [attributes]",
+        "not mapped",
+        "set username = \"{uuid}\" under [attributes]",
+    ).into()
+}
+
+/// No trigger can turn a migrated user away.
+fn pre_signup(check: &Check, subject: &Subject<'_>) -> Findings {
+    let pool = &subject.observed.pool()?.document;
+    let Some(arn) = pool.trigger("PreSignUp") else {
+        return check.holds("no PreSignUp trigger has a say after a migration");
+    };
+    check
+        .fails(
+            "the pool's PreSignUp trigger also runs after each migration, and can veto it",
+            "a trigger that lets migrated users pass, or none",
+            arn,
+            "sign in with one account, and look into that function's log",
+        )
+        .into()
+}
+
+/// Nobody can claim an address before its owner migrates.
+fn open_sign_up(check: &Check, subject: &Subject<'_>) -> Findings {
+    let pool = &subject.observed.pool()?.document;
+    if pool.admin_creates_users_only() || pool.trigger("PreSignUp").is_some() {
+        return check.holds("strangers cannot sign up with a customer's address");
+    }
+    check.fails("anybody may sign up with the address of a customer who has not come over yet, who then cannot migrate",
+        "AllowAdminCreateUserOnly, or a PreSignUp trigger that asks the directory",
+        "open sign-up",
+        "close self-registration while the window is open, or check addresses in a PreSignUp trigger",
+    ).into()
+}
+
+/// A second factor by SMS has a number to go to.
+fn mfa_phone(check: &Check, subject: &Subject<'_>) -> Findings {
+    let mfa = subject.observed.mfa()?;
+    let config = subject.wanted()?;
+    let mode = mfa["MfaConfiguration"].as_str().unwrap_or("OFF");
+    let by_sms = mfa["SmsMfaConfiguration"]
+        .as_object()
+        .is_some_and(|sms| !sms.is_empty());
+    let mapped = mapped(config).any(|name| name == "phone_number");
+    if mode == "OFF" || !by_sms || mapped {
+        return check.holds("whoever needs a second factor can get one");
+    }
+    check
+        .fails(
+            "the pool's second factor goes by SMS, and migrated users bring no phone number",
+            "phone_number under [attributes]",
+            "not mapped",
+            "map phone_number under [attributes], or let the pool offer an authenticator app",
+        )
+        .into()
+}
+
+/// Whoever forgets a password has a verified way back.
+fn recovery_channel(check: &Check, subject: &Subject<'_>) -> Findings {
+    let pool = &subject.observed.pool()?.document;
+    let config = subject.wanted()?;
+    let mechanisms = pool.recovery_mechanisms();
+    let verified = |address: &str, verified: &str| {
+        let mapped: Vec<&str> = mapped(config).collect();
+        mapped.contains(&address) && mapped.contains(&verified)
+    };
+    let reaches = |mechanism: &str| match mechanism {
+        "verified_email" => verified("email", "email_verified"),
+        "verified_phone_number" => verified("phone_number", "phone_number_verified"),
+        _ => false,
+    };
+    // A pool without a setting of its own tries the phone number, then the email.
+    let usable = match mechanisms.is_empty() {
+        true => reaches("verified_email") || reaches("verified_phone_number"),
+        false => mechanisms.iter().any(|mechanism| reaches(mechanism)),
+    };
+    if usable {
+        return check.holds("whoever forgets a password has a verified way back");
+    }
+    let found = match mechanisms.is_empty() {
+        true => "phone number, then email".to_owned(),
+        false => mechanisms.join(", "),
+    };
+    check.fails("no way of recovery is one that migrated users have verified: whoever forgets a password is locked out, and nobody migrates by forgotten password",
+        "a recovery mechanism whose address is mapped as verified",
+        found,
+        "map email_verified (or phone_number_verified) under [attributes], or change the pool's account recovery",
+    ).into()
+}
+
+fn pool_unchanged(check: &Check, subject: &Subject<'_>) -> Findings {
+    let kept = match subject.observed.live.as_ref()? {
+        Some(_) => subject.tags()?.get(tag::SNAPSHOT),
+        None => None,
+    };
+    let snapshots = subject.asked.snapshots;
+    let this = snapshots.iter().find(|one| kept == Some(&one.digest));
+    let Some(snapshot) = this.or(snapshots.first()) else {
+        return check
+            .holds("not compared: the snapshot that the first deploy kept is not on this machine");
+    };
+    if let Some(kept) = kept
+        && *kept != snapshot.digest
+    {
+        return check
+            .fails(
+                "the snapshot on this machine is not the one that deploy kept",
+                kept,
+                &snapshot.digest,
+                "put the snapshot of the first deploy next to the configuration",
+            )
+            .into();
+    }
+    let mut before = snapshot.json["UserPool"].clone();
+    let mut now = subject.observed.pool()?.document.json().clone();
+    for pool in [&mut before, &mut now] {
+        if let Some(triggers) = pool["LambdaConfig"].as_object_mut() {
+            triggers.remove("UserMigration");
+        }
+    }
+    let mfa = differences(&snapshot.json["UserPoolMfaConfig"], subject.observed.mfa()?);
+    let different = differences(&before, &now)
+        .into_iter()
+        .chain(mfa)
+        .map(|difference| {
+            check
+                .fails(
+                    "the pool has been changed since the first deploy",
+                    "as it was, but for its trigger",
+                    difference.to_string(),
+                    "review it; if it is meant, accept it in [verify]",
+                )
+                .about(&difference.pointer)
+        });
+    check.unless(
+        different.collect(),
+        "the pool is as deploy found it, but for its trigger",
+    )
+}

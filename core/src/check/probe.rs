@@ -1,0 +1,133 @@
+//! What the function answered when it was tried.
+
+use std::time::Duration;
+
+use super::kind::{Check, Findings, When, check};
+use super::subject::Subject;
+use crate::finding::Severity::Error;
+use crate::probe::{Attempt, Probes, Source};
+use crate::read::{Read, Unread};
+
+pub(super) const CHECKS: &[Check] = &[
+    check(
+        "probe-unknown-user",
+        Error,
+        "an unknown user's sign-in is answered with \"not migrated\"",
+        |check, subject| unknown(check, subject, Source::SignIn),
+    )
+    .when(When::Probe),
+    check(
+        "probe-forgot-password",
+        Error,
+        "an unknown user's forgotten password likewise",
+        |check, subject| unknown(check, subject, Source::ForgotPassword),
+    )
+    .when(When::Probe),
+    check(
+        "probe-test-user",
+        Error,
+        "the test user would be migrated",
+        test_user,
+    )
+    .when(When::Probe),
+    check(
+        "probe-migrates-nobody",
+        Error,
+        "trying the function left nobody in the pool",
+        migrates_nobody,
+    )
+    .when(When::Probe),
+];
+
+/// What Cognito waits.
+const BUDGET: Duration = Duration::from_secs(5);
+
+fn probes<'s>(subject: &'s Subject<'_>) -> Read<&'s Probes> {
+    subject.observed.probes.as_ref().ok_or_else(|| {
+        Unread::Because(
+            "the function was not tried: there is no function, or no app client to try it as"
+                .into(),
+        )
+    })
+}
+
+fn unknown(check: &Check, subject: &Subject<'_>, source: Source) -> Findings {
+    let attempts = probes(subject)?
+        .unknown
+        .iter()
+        .filter(|attempt| attempt.source == source);
+    judged(check, subject, attempts)
+}
+
+fn test_user(check: &Check, subject: &Subject<'_>) -> Findings {
+    match &probes(subject)?.known {
+        Some(attempt) => judged(check, subject, std::iter::once(attempt)),
+        None => Ok(Vec::new()),
+    }
+}
+
+fn judged<'s>(
+    check: &Check,
+    subject: &Subject<'_>,
+    attempts: impl Iterator<Item = &'s Attempt>,
+) -> Findings {
+    // What the function wrote when an operator tried it.
+    let fix = subject.aws(format_args!(
+        "logs filter-log-events --log-group-name {} --filter-pattern '{{ $.trial IS TRUE }}'",
+        subject.names.log_group
+    ));
+    let mut times = Vec::new();
+    for attempt in attempts {
+        let answer = attempt.answer.as_ref()?;
+        if let Some(what) = &answer.wrong {
+            let expected = "an answer as for any user, within the time";
+            return check
+                .fails(
+                    "the function does not answer as it should",
+                    expected,
+                    what,
+                    fix,
+                )
+                .into();
+        }
+        let how = if answer.cold { "cold" } else { "warm" };
+        times.push((how, answer.took));
+    }
+    let shown = |how: &str| {
+        let slowest = times
+            .iter()
+            .filter(|(was, _)| *was == how)
+            .map(|(_, took)| took)
+            .max();
+        slowest.map(|took| format!("{how} {} ms", took.as_millis()))
+    };
+    let shown: Vec<String> = ["cold", "warm"].into_iter().filter_map(shown).collect();
+    let shown = format!("{} of {} ms", shown.join(", "), BUDGET.as_millis());
+    if times.iter().any(|(_, took)| *took >= BUDGET) {
+        return check
+            .fails(
+                "the answer comes too late for Cognito",
+                "within 5 s",
+                shown,
+                fix,
+            )
+            .into();
+    }
+    check.holds(format!("answered as it should: {shown}"))
+}
+
+fn migrates_nobody(check: &Check, subject: &Subject<'_>) -> Findings {
+    let migrated = probes(subject)?.migrated.as_ref()?;
+    let there = migrated.iter().map(|name| {
+        check.fails(
+            "a user that was only asked about is in the pool now, or changed",
+            "the pool's users as before",
+            name,
+            subject.aws(format_args!(
+                "cognito-idp admin-get-user --user-pool-id {} --username '{name}'",
+                subject.names.pool.id
+            )),
+        )
+    });
+    check.unless(there.collect(), "the pool has the users it had before")
+}

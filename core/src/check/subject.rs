@@ -1,0 +1,168 @@
+//! What the checks look at: what was observed beside what was asked for, and the commands that mend what does not hold.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use jane_migrate_config::{Config, Date};
+use serde_json::Value;
+
+use crate::document::ClientDocument;
+use crate::fix::{Fix, fix};
+use crate::ids::Names;
+use crate::observed::{Observed, deployed_config};
+use crate::read::{Read, Unread};
+use crate::resources::{ObservedFunction, Role, Tags, is_ours};
+
+/// What was asked for, beside what was observed.
+#[derive(Debug, Clone)]
+pub struct Asked<'a> {
+    /// What the configuration asks for, where there is one.
+    pub config: Option<&'a Config>,
+    /// The clients whose sign-ins must migrate; `None`: all.
+    pub clients: Option<&'a [String]>,
+    /// The pool as deploy first found it, where that is kept on this machine; one for each life of its migration.
+    pub snapshots: &'a [Snapshot],
+    /// Today, in UTC.
+    pub today: Date,
+    /// The kind of directory that the deployed code serves, where its digest tells.
+    pub code_serves: Option<&'static str>,
+}
+
+/// The pool before the first deploy.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// `UserPool` and `UserPoolMfaConfig`.
+    pub json: Value,
+    /// SHA-256 of the file.
+    pub digest: String,
+}
+
+/// Everything the checks look at.
+#[derive(Debug)]
+pub struct Subject<'a> {
+    pub(super) observed: &'a Observed,
+    pub(super) asked: &'a Asked<'a>,
+    pub(super) names: &'a Names,
+    wanted: Option<Cow<'a, Config>>,
+}
+
+impl<'a> Subject<'a> {
+    /// What was observed beside what was asked for.
+    pub fn new(observed: &'a Observed, asked: &'a Asked<'a>) -> Self {
+        let wanted = match (asked.config, &observed.live) {
+            (Some(config), _) => Some(Cow::Borrowed(config)),
+            (None, Ok(Some(found))) => deployed_config(found).map(Cow::Owned),
+            _ => None,
+        };
+        Self {
+            observed,
+            asked,
+            names: &observed.names,
+            wanted,
+        }
+    }
+
+    pub(super) fn config(&self) -> Read<&'a Config> {
+        self.asked.config.ok_or(Unread::NoConfig)
+    }
+
+    /// The configuration, or else what the deployed function says of it.
+    pub(super) fn wanted(&self) -> Read<&Config> {
+        self.wanted.as_deref().ok_or(Unread::NoConfig)
+    }
+
+    /// The function as the trigger calls it.
+    pub(super) fn function(&self) -> Read<&ObservedFunction> {
+        let found = self.observed.live.as_ref()?.as_ref();
+        found.ok_or(Unread::Gone("function"))
+    }
+
+    pub(super) fn role(&self) -> Read<&Role> {
+        let found = self.observed.role.as_ref()?.as_ref();
+        found.ok_or(Unread::Gone("role"))
+    }
+
+    /// The clients whose sign-ins must migrate.
+    pub(super) fn watched_clients(&self) -> Read<Vec<&ClientDocument>> {
+        self.observed.watched_clients(self.asked.clients)
+    }
+
+    /// The function's tags.
+    pub(super) fn tags(&self) -> Read<&Tags> {
+        let found = self.function()?;
+        match &found.tags_unread {
+            Some(error) => Err(error.into()),
+            None => Ok(&found.function.tags),
+        }
+    }
+
+    /// A command of ours for this pool.
+    pub(super) fn ours(&self, command: &str) -> Fix {
+        Fix::ours(command, &self.names.pool.id, "")
+    }
+
+    /// A command of AWS's command line.
+    pub(super) fn aws(&self, command: impl fmt::Display) -> Fix {
+        Fix::aws(command)
+    }
+
+    /// The command that puts back what deploy put in place, with the flags without which it would stop at this pool.
+    pub(super) fn deploy(&self) -> Fix {
+        let mut more = String::new();
+        let closed = self
+            .watched_clients()
+            .is_ok_and(|clients| clients.iter().any(|client| !client.allows_password_auth()));
+        if closed {
+            more.push_str(" --enable-password-auth");
+        }
+        if self.is_taken() {
+            more.push_str(" --replace");
+        }
+        Fix::ours("deploy", &self.names.pool.id, &more)
+    }
+
+    /// Whether something that is not ours stands where deploy puts ours.
+    fn is_taken(&self) -> bool {
+        let foreign = |tags: &Tags| !is_ours(tags, &self.names.pool);
+        let pool = self.observed.pool();
+        let trigger = pool.is_ok_and(|pool| {
+            let trigger = pool.document.user_migration();
+            trigger.is_some_and(|arn| !self.names.is_our_function(arn))
+        });
+        let function = self.observed.function().ok().flatten();
+        let role = self.observed.role.as_ref().ok().and_then(Option::as_ref);
+        trigger
+            || function.is_some_and(|found| foreign(&found.function.tags))
+            || role.is_some_and(|role| foreign(&role.tags))
+    }
+
+    /// The commands that put back what deploy put into the function, down to what the trigger calls.
+    pub(super) fn redeploy(&self) -> Fix {
+        self.for_trigger(self.deploy())
+    }
+
+    /// A change of the function, with what takes it to the trigger: an alias stays with the version it leads to.
+    pub(super) fn for_trigger(&self, change: Fix) -> Fix {
+        let name = &self.names.function;
+        let alias = self.observed.trigger_qualifier();
+        let Some(alias) = alias.filter(|_| !self.observed.alias_gone) else {
+            return change;
+        };
+        let updated = format!("lambda wait function-updated-v2 --function-name {name}");
+        let publish =
+            format!("lambda publish-version --function-name {name} --query Version --output text");
+        let lead = format!(
+            "lambda update-alias --function-name {name} --name {alias} --function-version $VERSION --routing-config AdditionalVersionWeights={{}}"
+        );
+        // Deploy ends as verify does, which finds the alias where it was.
+        fix![
+            change,
+            "; ",
+            Fix::aws(updated),
+            " && VERSION=$(",
+            Fix::aws(publish),
+            ") && ",
+            Fix::aws(lead),
+        ]
+    }
+}

@@ -1,0 +1,114 @@
+//! The migration's course: whether the window is open, and how the last day went.
+
+use super::kind::{Check, Findings, check};
+use super::subject::Subject;
+use crate::finding::Severity::{Error, Warning};
+use crate::fix::{Fix, fix};
+
+pub(super) const CHECKS: &[Check] = &[
+    check(
+        "window-open",
+        Error,
+        "the migration's window is open, and not about to close",
+        window_open,
+    )
+    .stops(),
+    check(
+        "health",
+        Warning,
+        "no errors, throttles or slow answers in the last day",
+        health,
+    ),
+];
+
+/// Days before the end of the window in which verify begins to warn.
+const SOON_DAYS: i64 = 14;
+
+fn window_open(check: &Check, subject: &Subject<'_>) -> Findings {
+    let Some(closes) = subject.wanted()?.window.closes else {
+        return check.holds("the window has no end");
+    };
+    let left = closes.epoch_days() - subject.asked.today.epoch_days();
+    let fix = fix![
+        "set a later closes in [window] and run `",
+        subject.deploy(),
+        "`, or end it with `",
+        subject.ours("teardown"),
+        "`",
+    ];
+    if left < 0 {
+        return check
+            .fails(
+                format!("the window closed on {closes}: nobody is migrated any more"),
+                "today or later",
+                closes.to_string(),
+                fix,
+            )
+            .into();
+    }
+    if left <= SOON_DAYS {
+        return check
+            .fails(
+                format!("the window closes in {left} day(s)"),
+                format!("more than {SOON_DAYS} days"),
+                closes.to_string(),
+                fix,
+            )
+            .warning()
+            .into();
+    }
+    check.holds(format!("the window is open until {closes}"))
+}
+
+/// The lines of a sign-in that could not be answered: the handler's own outcomes, and what Lambda writes of a function that broke.
+pub(super) fn failures_in_the_log(subject: &Subject<'_>) -> Fix {
+    subject.aws(format_args!(
+        "logs filter-log-events --log-group-name {} --filter-pattern '?\"directory-unavailable\" ?\"invalid-event\" ?\"invalid-settings\" ?\"unsupported-trigger\" ?\"timed out\" ?\"Runtime exited\"'",
+        subject.names.log_group
+    ))
+}
+
+/// Cognito gives up at 5 s.
+const SLOW_MS: f64 = 4000.0;
+
+fn health(check: &Check, subject: &Subject<'_>) -> Findings {
+    let metrics = subject.observed.metrics.as_ref()?;
+    let fix = fix![
+        "look at what it logged when a sign-in failed: `",
+        failures_in_the_log(subject),
+        "`",
+    ];
+    let mut signs = Vec::new();
+    if metrics.errors > 0.0 {
+        signs.push(check.fails(
+            "sign-ins failed in the last day: the directory was unavailable, or the function broke",
+            "no errors",
+            format!("{} of {} invocations", metrics.errors, metrics.invocations),
+            fix.clone(),
+        ));
+    }
+    if metrics.throttles > 0.0 {
+        signs.push(check.fails(
+            "Lambda turned sign-ins away in the last day",
+            "no throttles",
+            format!("{} throttles", metrics.throttles),
+            "raise reserved_concurrency in [function], or the account's limit of concurrent executions",
+        ));
+    }
+    if let Some(p99) = metrics.p99_ms.filter(|p99| *p99 > SLOW_MS) {
+        signs.push(check.fails(
+            "answers come close to the 5 s that Cognito waits",
+            format!("99 of 100 within {SLOW_MS} ms"),
+            format!("{p99:.0} ms in the slowest hour"),
+            fix,
+        ));
+    }
+    let shown = match metrics.p99_ms {
+        Some(p99) => format!(
+            "{} invocations in the last day, none failed, 99 of 100 within {p99:.0} ms",
+            metrics.invocations
+        ),
+        None => "nobody was migrated in the last day, and nothing failed".to_owned(),
+    };
+    check.unless(signs, shown)
+}

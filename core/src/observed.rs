@@ -1,0 +1,242 @@
+//! What was read of one pool and of all that deploy makes for it. Each read keeps its own error, so that one that is denied takes
+//! nothing from the others. `observe` of the program fills it; plan and checks only look.
+
+use std::collections::BTreeMap;
+
+use jane_migrate_config::{
+    Config, Function, HandlerSettings, SETTINGS_VARIABLE, Secret, Verify, Window,
+};
+use serde_json::Value;
+
+use crate::document::{ClientDocument, PoolDocument};
+use crate::exposure::{
+    Alias, EventCopy, EventSource, FunctionUrl, Metrics, SecretPlace, Subscription, Version,
+};
+use crate::ids::Names;
+use crate::jane::Answers;
+use crate::permission::Policy;
+use crate::probe::Probes;
+use crate::read::{Read, Unread};
+use crate::resources::{LogGroup, ObservedFunction, Record, Role, Tags};
+
+/// A pool, with the settings that its own document leaves out.
+#[derive(Debug, Clone)]
+pub struct PoolState {
+    /// What DescribeUserPool says.
+    pub document: PoolDocument,
+    /// What GetUserPoolMfaConfig says.
+    pub mfa: Read<Value>,
+}
+
+/// Everything that was read.
+#[derive(Debug, Clone)]
+pub struct Observed {
+    /// The pool and all that is named after it.
+    pub names: Names,
+    /// The pool; `None`: it was deleted, and something of ours is left.
+    pub pool: Read<Option<PoolState>>,
+    /// The app clients whose sign-ins must migrate, and those whose flows deploy opened.
+    pub clients: Read<Vec<ClientDocument>>,
+    /// The function itself, which deploy changes.
+    pub function: Read<Option<ObservedFunction>>,
+    /// What the trigger calls: the version behind its alias, or else the function itself.
+    pub live: Read<Option<ObservedFunction>>,
+    /// Whether the trigger calls an alias that the function does not have; `live` is then the function itself.
+    pub alias_gone: bool,
+    /// The function's resource policies, by alias or version; `None` is its own.
+    pub policies: Read<BTreeMap<Option<String>, Policy>>,
+    /// Its URLs.
+    pub urls: Read<Vec<FunctionUrl>>,
+    /// Its aliases.
+    pub aliases: Read<Vec<Alias>>,
+    /// Its versions.
+    pub versions: Read<Vec<Version>>,
+    /// What else invokes it.
+    pub event_sources: Read<Vec<EventSource>>,
+    /// Where copies of events go.
+    pub event_copies: Read<Vec<EventCopy>>,
+    /// Its code signing configuration.
+    pub code_signing: Read<Option<String>>,
+    /// When its runtime is updated.
+    pub runtime_updates: Read<Option<String>>,
+    /// The execution role, without its policies.
+    pub role: Read<Option<Role>>,
+    /// The role's inline policies, by name.
+    pub role_policies: Read<BTreeMap<String, Value>>,
+    /// What the managed policies attached to the role say, by ARN.
+    pub attached_policies: Read<BTreeMap<String, Read<Value>>>,
+    /// What the policy that bounds the role says, where there is one.
+    pub boundary: Read<Option<Value>>,
+    /// The log group, without its tags.
+    pub log_group: Read<Option<LogGroup>>,
+    /// The log group's tags; none where there is no log group.
+    pub log_group_tags: Read<Tags>,
+    /// Where the lines of the log group are sent.
+    pub log_subscriptions: Read<Vec<Subscription>>,
+    /// Where the lines of every log group of the account are sent.
+    pub account_log_subscriptions: Read<Vec<Subscription>>,
+    /// The places where the directory's secrets are kept.
+    pub secrets: Read<Vec<KeptSecret>>,
+    /// The function's last day.
+    pub metrics: Read<Metrics>,
+    /// When a line was logged in the last day that holds a password's field, in milliseconds since 1970.
+    pub leak: Read<Option<i64>>,
+    /// What Jane says of the clients, where Jane is the directory.
+    pub jane: Answers,
+    /// What the function answered when it was tried; only where that was asked for.
+    pub probes: Option<Probes>,
+}
+
+/// A secret of the directory that a service keeps.
+#[derive(Debug, Clone)]
+pub struct KeptSecret {
+    /// Which, and where.
+    pub secret: Secret,
+    /// What the service says of it.
+    pub place: Read<Option<SecretPlace>>,
+    /// The secret's resource policy; `Null` where it has none.
+    pub policy: Read<Value>,
+}
+
+impl Observed {
+    /// Nothing is read yet.
+    pub fn nothing(names: Names) -> Self {
+        Self {
+            names,
+            pool: Err(Unread::NotAsked),
+            clients: Err(Unread::NotAsked),
+            function: Err(Unread::NotAsked),
+            live: Err(Unread::NotAsked),
+            alias_gone: false,
+            policies: Err(Unread::NotAsked),
+            urls: Err(Unread::NotAsked),
+            aliases: Err(Unread::NotAsked),
+            versions: Err(Unread::NotAsked),
+            event_sources: Err(Unread::NotAsked),
+            event_copies: Err(Unread::NotAsked),
+            code_signing: Err(Unread::NotAsked),
+            runtime_updates: Err(Unread::NotAsked),
+            role: Err(Unread::NotAsked),
+            role_policies: Err(Unread::NotAsked),
+            attached_policies: Err(Unread::NotAsked),
+            boundary: Err(Unread::NotAsked),
+            log_group: Err(Unread::NotAsked),
+            log_group_tags: Err(Unread::NotAsked),
+            log_subscriptions: Err(Unread::NotAsked),
+            account_log_subscriptions: Err(Unread::NotAsked),
+            secrets: Err(Unread::NotAsked),
+            metrics: Err(Unread::NotAsked),
+            leak: Err(Unread::NotAsked),
+            jane: Answers::NotAsked,
+            probes: None,
+        }
+    }
+
+    /// The pool, which is there.
+    pub fn pool(&self) -> Read<&PoolState> {
+        self.pool
+            .as_ref()?
+            .as_ref()
+            .ok_or(Unread::Gone("user pool"))
+    }
+
+    /// The pool's MFA settings.
+    pub fn mfa(&self) -> Read<&Value> {
+        Ok(self.pool()?.mfa.as_ref()?)
+    }
+
+    /// The function itself, with its tags: without them nothing is known to be ours.
+    pub fn function(&self) -> Read<Option<&ObservedFunction>> {
+        match self.function.as_ref()? {
+            Some(found) => match &found.tags_unread {
+                Some(unread) => Err(unread.into()),
+                None => Ok(Some(found)),
+            },
+            None => Ok(None),
+        }
+    }
+
+    /// The execution role with all of its policies.
+    pub fn whole_role(&self) -> Read<Option<Role>> {
+        let Some(role) = self.role.as_ref()? else {
+            return Ok(None);
+        };
+        Ok(Some(Role {
+            policies: self.role_policies.clone()?,
+            attached: self.attached_policies.as_ref()?.keys().cloned().collect(),
+            ..role.clone()
+        }))
+    }
+
+    /// The log group with its tags.
+    pub fn whole_log_group(&self) -> Read<Option<LogGroup>> {
+        let Some(group) = self.log_group.as_ref()? else {
+            return Ok(None);
+        };
+        Ok(Some(LogGroup {
+            tags: self.log_group_tags.clone()?,
+            ..group.clone()
+        }))
+    }
+
+    /// The function's own resource policy.
+    pub fn policy(&self) -> Read<Policy> {
+        Ok(self
+            .policies
+            .as_ref()?
+            .get(&None)
+            .cloned()
+            .unwrap_or_default())
+    }
+
+    /// What deploy changed, as the tags tell it.
+    pub fn record(&self) -> Read<Record> {
+        let role = self.role.as_ref()?.as_ref();
+        Ok(Record::of(self.function()?, role, &self.names.pool))
+    }
+
+    /// The alias or version of our function that the pool's trigger calls.
+    pub fn trigger_qualifier(&self) -> Option<&str> {
+        let pool = self.pool().ok()?;
+        self.names.qualifier(pool.document.user_migration()?)
+    }
+
+    /// The clients whose sign-ins must migrate: those that are named, or else all of the pool's.
+    pub fn watched_clients(&self, named: Option<&[String]>) -> Read<Vec<&ClientDocument>> {
+        let watched = |client: &&ClientDocument| {
+            named.is_none_or(|named| named.iter().any(|id| id == client.id()))
+        };
+        Ok(self.clients.as_ref()?.iter().filter(watched).collect())
+    }
+}
+
+/// The settings in the deployed function's environment, where they can be read.
+pub fn deployed_settings(function: &ObservedFunction) -> Option<HandlerSettings> {
+    let settings = function.function.environment.get(SETTINGS_VARIABLE)?;
+    HandlerSettings::from_json(settings.expose()).ok()
+}
+
+/// The configuration as far as the deployed function tells it. Nothing that it says of the function can differ from the function.
+pub fn deployed_config(found: &ObservedFunction) -> Option<Config> {
+    let settings = deployed_settings(found)?;
+    let function = &found.function;
+    Some(Config {
+        pools: Vec::new(),
+        directory: settings.directory,
+        attributes: settings.attributes,
+        response: settings.response,
+        function: Function {
+            architecture: function.architecture,
+            memory_mb: function.memory_mb,
+            reserved_concurrency: function.reserved_concurrency,
+            kms_key_arn: function.kms_key_arn.clone(),
+            vpc: function.vpc.clone(),
+            ..Function::default()
+        },
+        window: Window {
+            closes: settings.window_closes,
+            total_users: None,
+        },
+        verify: Verify::default(),
+    })
+}

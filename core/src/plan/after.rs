@@ -1,0 +1,134 @@
+//! The pool and what is ours as they will be after a deploy, and every check that fails of them.
+
+use super::change::{Operation, Plan};
+use crate::check::{Asked, Check, Choice, Deploy, Subject, checks};
+use crate::document::{ClientDocument, PoolDocument};
+use crate::finding::Finding;
+use crate::ids::{STAND_IN_ID, STATEMENT_ID};
+use crate::observed::Observed;
+use crate::permission::{Policy, statement_for};
+use crate::read::Read;
+use crate::resources::{Desired, Function, FunctionState, LogGroup, ObservedFunction, Role, tag};
+
+/// What `verify` would not let pass after this deploy, and what stops it.
+pub(super) fn findings(
+    plan: &Plan,
+    desired: &Desired,
+    observed: &Observed,
+    asked: &Asked<'_>,
+) -> Read<Vec<Finding>> {
+    let made = made(plan, desired, observed)?;
+    let asked = Asked {
+        // The code that will be there is the one for this configuration.
+        code_serves: asked.code_serves.filter(|_| !plan.needs_code()),
+        ..asked.clone()
+    };
+    // What stops a deploy is judged of what deploy makes; an alias of the trigger may go on calling something else.
+    let serving = Observed {
+        live: made.function.clone(),
+        ..made.clone()
+    };
+    let (stopped_by, left_by) = (Subject::new(&serving, &asked), Subject::new(&made, &asked));
+    let choice = Choice::default();
+    let apply = |check: &Check| match check.deploy {
+        Deploy::Stops => check.findings(&stopped_by),
+        // Where something is in the way, deploy makes nothing, and what will be is not known.
+        Deploy::Reports if plan.conflicts.is_empty() => check.findings(&left_by),
+        Deploy::Reports => Vec::new(),
+    };
+    let accepted = asked.config.map(|config| &config.verify.accept);
+    Ok(checks()
+        .filter(|check| choice.includes(check))
+        .flat_map(apply)
+        .filter(|finding| !finding.ok && !finding.unknown)
+        .filter(|finding| accepted.is_none_or(|accepted| !accepted.contains_key(finding.id)))
+        .collect())
+}
+
+/// What is there once the plan is applied.
+fn made(plan: &Plan, desired: &Desired, observed: &Observed) -> Read<Observed> {
+    let mut made = observed.clone();
+    let qualified = observed.trigger_qualifier().is_some();
+    let function = function(&desired.function, observed.function()?, plan);
+    made.function = Ok(Some(function.clone()));
+    if !qualified || observed.alias_gone {
+        made.live = Ok(Some(function));
+    }
+    let Role {
+        policies, boundary, ..
+    } = desired.role.clone();
+    let found = observed.role.as_ref()?.as_ref();
+    made.role = Ok(Some(Role {
+        boundary: found.and_then(|role| role.boundary.clone()).or(boundary),
+        ..desired.role.clone()
+    }));
+    if found.is_none() {
+        made.boundary = Ok(None);
+    }
+    made.role_policies = Ok(policies);
+    made.attached_policies = Ok(Default::default());
+    made.log_group = Ok(Some(LogGroup {
+        tags: Default::default(),
+        ..desired.log_group.clone()
+    }));
+    if let Ok(policies) = &mut made.policies {
+        allow_pool(policies.entry(None).or_default(), observed);
+    }
+    for change in &plan.changes {
+        match &change.operation {
+            Operation::UpdateClient(rewrite) => {
+                let after = ClientDocument::from_json(rewrite.update.expected().clone());
+                if let (Ok(clients), Ok(after)) = (&mut made.clients, after)
+                    && let Some(client) =
+                        clients.iter_mut().find(|client| client.id() == after.id())
+                {
+                    *client = after;
+                }
+            }
+            Operation::UpdatePool(rewrite) => {
+                let after = PoolDocument::from_json(rewrite.update.expected().clone());
+                if let (Ok(Some(pool)), Ok(after)) = (&mut made.pool, after) {
+                    pool.document = after;
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(made)
+}
+
+fn allow_pool(policy: &mut Policy, observed: &Observed) {
+    let ours = |id: &str| id == STATEMENT_ID || id == STAND_IN_ID;
+    policy
+        .statements
+        .retain(|statement| !statement["Sid"].as_str().is_some_and(ours));
+    policy.statements.push(statement_for(&observed.names));
+}
+
+fn function(desired: &Function, found: Option<&ObservedFunction>, plan: &Plan) -> ObservedFunction {
+    let uploaded = plan.needs_code();
+    let changed = plan.changes.iter().any(|change| {
+        matches!(
+            change.operation,
+            Operation::CreateFunction(_) | Operation::UpdateFunction { .. }
+        )
+    });
+    let mut made = match found {
+        Some(found) => found.clone(),
+        None => ObservedFunction::fresh(desired.clone()),
+    };
+    let mut tags = made.function.tags.clone();
+    tags.extend(desired.tags.clone());
+    made.function = Function {
+        tags,
+        ..desired.clone()
+    };
+    if uploaded {
+        let digest = made.code_sha256.clone();
+        made.function.tags.insert(tag::CODE.into(), digest);
+    }
+    if changed {
+        made.state = FunctionState::Ready;
+    }
+    made
+}

@@ -1,0 +1,149 @@
+//! Plans of recorded runs, and decisions about the order of steps.
+
+use std::collections::BTreeMap;
+
+use jane_migrate_config::HandlerSettings;
+use serde_json::{Value, json};
+
+use super::{Allowed, Operation, Plan, deploy, restore, teardown};
+use crate::check::Asked;
+use crate::document::{ClientDocument, Decision, PoolDocument};
+use crate::facts::pool_facts;
+use crate::fix::Flags;
+use crate::fixtures::{self, Fixture, written};
+use crate::kept::Kept;
+use crate::resources::{Desired, EnvValue};
+
+fn strings(value: &Value) -> Option<Vec<String>> {
+    serde_json::from_value(value.clone()).ok()
+}
+
+fn allowed(fixture: &Fixture) -> Allowed {
+    let allowed = &fixture.json["allowed"];
+    let unknown = allowed["unknown"].as_object().into_iter().flatten();
+    Allowed {
+        clients: strings(&allowed["clients"]),
+        enable_password_auth: allowed["enable_password_auth"] == true,
+        replace: allowed["replace"] == true,
+        unknown: unknown
+            .map(|(member, decision)| {
+                let decision = match decision.as_str() {
+                    Some("carry" | "Carry") => Decision::Carry,
+                    _ => Decision::Drop,
+                };
+                (member.clone(), decision)
+            })
+            .collect(),
+        probe: None,
+    }
+}
+
+fn plan(fixture: &Fixture) -> Plan {
+    let observed = fixture.observed_for_plan();
+    let allowed = allowed(fixture);
+    match fixture.json["kind"].as_str().unwrap() {
+        "deploy" => {
+            let config = fixture.config().unwrap();
+            let pool = observed.pool().unwrap();
+            let facts = pool_facts(&pool.document, pool.mfa.as_ref().unwrap());
+            let settings = HandlerSettings::new(&config, &facts);
+            let secrets = fixture.json["secrets"].as_object().into_iter().flatten();
+            let desired = Desired::new(
+                &observed.names,
+                &config,
+                &settings,
+                fixture.json["source"].as_str().unwrap(),
+                secrets
+                    .map(|(name, value)| (name.clone(), EnvValue::new(value.as_str().unwrap())))
+                    .collect::<BTreeMap<_, _>>(),
+            );
+            let asked = Asked {
+                config: Some(&config),
+                clients: allowed.clients.as_deref(),
+                snapshots: &[],
+                today: "2026-11-26".parse().unwrap(),
+                code_serves: None,
+            };
+            deploy(&desired, &observed, &asked, &allowed).unwrap()
+        }
+        "teardown" => {
+            let keep_logs = fixture.json["keep_logs"] == true;
+            teardown(&observed, keep_logs, &allowed).unwrap()
+        }
+        _ => {
+            let kept = &fixture.json["kept"];
+            let clients = kept["clients"].as_array().unwrap().iter();
+            let kept = Kept {
+                id: kept["id"].as_str().unwrap().parse().unwrap(),
+                pool: PoolDocument::from_json(kept["pool"].clone()).unwrap(),
+                mfa: kept["mfa"].clone(),
+                clients: clients
+                    .map(|client| ClientDocument::from_json(client.clone()).unwrap())
+                    .collect(),
+                untouched: kept["untouched"] == true,
+            };
+            restore(&observed, &kept, &allowed.unknown).unwrap()
+        }
+    }
+}
+
+/// As `plan --json` prints it.
+fn shown(plan: &Plan, flags: &Flags) -> Value {
+    let conflicts = plan.conflicts.iter().map(|conflict| {
+        let mut json = serde_json::to_value(conflict).unwrap();
+        json["fix"] = conflict.fix.render(flags).into();
+        json
+    });
+    json!({
+        "pool": plan.pool,
+        "changes": plan.changes,
+        "conflicts": conflicts.collect::<Vec<_>>(),
+        "findings": plan.findings.iter().map(|finding| written(finding, flags)).collect::<Vec<_>>(),
+    })
+}
+
+#[test]
+fn each_recorded_plan_is_made_again() {
+    let mut different = Vec::new();
+    for mut fixture in fixtures::all("plans") {
+        let plan = plan(&fixture);
+        let operations = plan.changes.iter().map(|change| {
+            let variant = format!("{:?}", change.operation);
+            let end = variant.find(|c: char| !c.is_alphanumeric());
+            json!({
+                "stage": change.operation.stage(),
+                "variant": &variant[..end.unwrap_or(variant.len())],
+            })
+        });
+        let operations = operations.collect();
+        let flags = fixture.flags();
+        different.extend(fixture.hold("plan", shown(&plan, &flags)));
+        different.extend(fixture.hold("operations", operations));
+    }
+    assert!(different.is_empty(), "{}", different.join("\n"));
+}
+
+/// The order in which nothing a customer needs is missing: rights, function, permission and try, clients, and the trigger last.
+#[test]
+fn the_trigger_goes_live_last_and_is_detached_first() {
+    for fixture in fixtures::all("plans") {
+        let plan = plan(&fixture);
+        let stages: Vec<u8> = plan
+            .changes
+            .iter()
+            .map(|change| change.operation.stage())
+            .collect();
+        let trigger = plan
+            .changes
+            .iter()
+            .position(|change| matches!(change.operation, Operation::UpdatePool(_)));
+        match (fixture.json["kind"].as_str().unwrap(), trigger) {
+            ("deploy", Some(at)) => assert_eq!(at + 1, plan.changes.len(), "{}", fixture.name),
+            ("teardown", Some(at)) => assert_eq!(at, 0, "{}", fixture.name),
+            _ => {}
+        }
+        if fixture.json["kind"] == "deploy" {
+            assert!(stages.is_sorted(), "{}: {stages:?}", fixture.name);
+        }
+    }
+}

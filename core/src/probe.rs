@@ -1,0 +1,321 @@
+//! Trying the function when no customer does: the events, what an answer must look like, and what is kept of it. No password is.
+//! Invoking is the program's business.
+
+use std::time::Duration;
+
+use jane_migrate_config::TRIAL;
+use serde_json::{Value, json};
+
+use crate::aws_error::AwsError;
+use crate::ids::PoolArn;
+
+/// What made Cognito call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// A sign-in with a password.
+    SignIn,
+    /// A forgotten password.
+    ForgotPassword,
+}
+
+impl Source {
+    /// The event's `triggerSource`.
+    pub fn trigger_source(self) -> &'static str {
+        match self {
+            Self::SignIn => "UserMigration_Authentication",
+            Self::ForgotPassword => "UserMigration_ForgotPassword",
+        }
+    }
+}
+
+/// An event as Cognito sends it, nulls included, for a user that cannot exist (`.invalid` is reserved for that). `nonce` makes it
+/// a new user each time; it is no secret.
+pub fn event(pool: &PoolArn, client: &str, source: Source, nonce: &str) -> Value {
+    let user = format!("jane-migrate-probe-{nonce}@probe.invalid");
+    let password = match source {
+        Source::SignIn => Some(format!("probe-{nonce}")),
+        Source::ForgotPassword => None,
+    };
+    event_for(pool, client, &user, password.as_deref())
+}
+
+/// The same for any user: a sign-in where there is a password, else a forgotten one. It says of itself that it is a trial, so
+/// that nobody counts it as a customer's.
+pub fn event_for(pool: &PoolArn, client: &str, user: &str, password: Option<&str>) -> Value {
+    let (source, request) = match password {
+        Some(password) => (
+            Source::SignIn,
+            json!({ "password": password, "validationData": null, "userAttributes": null }),
+        ),
+        None => (
+            Source::ForgotPassword,
+            json!({ "clientMetadata": null, "userAttributes": null }),
+        ),
+    };
+    json!({
+        "version": "1",
+        "triggerSource": source.trigger_source(),
+        "region": pool.region,
+        "userPoolId": pool.id.as_str(),
+        "userName": user,
+        "callerContext": { "awsSdkVersion": TRIAL, "clientId": client },
+        "request": request,
+        "response": {
+            "userAttributes": null,
+            "forceAliasCreation": null,
+            "enableSMSMFA": null,
+            "finalUserStatus": null,
+            "messageAction": null,
+            "desiredDeliveryMediums": null,
+        },
+    })
+}
+
+/// What an invocation answered.
+#[derive(Debug, Clone)]
+pub struct Invocation {
+    /// The payload, or `Null` where it is no JSON.
+    pub payload: Value,
+    /// `Unhandled` or `Handled` where the function threw.
+    pub error: Option<String>,
+    /// From request to answer as seen from the caller.
+    pub took: Duration,
+    /// The last of what it wrote to its log, where that was asked for.
+    pub log: String,
+}
+
+/// What came of trying the function.
+#[derive(Debug, Clone)]
+pub struct Probes {
+    /// The answers about users that cannot exist.
+    pub unknown: Vec<Attempt>,
+    /// The answer about the test user.
+    pub known: Option<Attempt>,
+    /// The names that the pool knows now and did not know before.
+    pub migrated: Result<Vec<String>, AwsError>,
+}
+
+/// One answer.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// What the function was told had made Cognito call.
+    pub source: Source,
+    /// Whether the answer was right; otherwise what is wrong with it.
+    pub answer: Result<Answer, AwsError>,
+}
+
+/// What is kept of an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// What is wrong with it.
+    pub wrong: Option<String>,
+    /// Whether the function had to be started first.
+    pub cold: bool,
+    /// How long it took, the start included.
+    pub took: Duration,
+    /// Whether the log it wrote holds the password.
+    pub leaked: bool,
+}
+
+impl Answer {
+    /// What is kept of the answer to `event`.
+    pub fn new(event: &Value, invocation: &Invocation, judge: Judge) -> Self {
+        let password = event["request"]["password"].as_str();
+        let log = &invocation.log;
+        Self {
+            wrong: judge(event, invocation).err().map(|why| why.join(": ")),
+            leaked: password.is_some_and(|password| log.contains(password)),
+            cold: started(log),
+            took: billed(log).unwrap_or(invocation.took),
+        }
+    }
+}
+
+/// What is wrong with an answer, if anything is: in a sentence, and then its causes.
+pub type Judge = fn(&Value, &Invocation) -> Result<(), Vec<String>>;
+
+fn wrong(what: &str) -> Result<(), Vec<String>> {
+    Err(vec![what.to_owned()])
+}
+
+/// An unknown user must not be migrated: the event comes back with its response untouched.
+pub fn unmigrated(event: &Value, answer: &Invocation) -> Result<(), Vec<String>> {
+    if answer.error.is_some() {
+        let kind = answer.payload["errorType"]
+            .as_str()
+            .unwrap_or("no error type");
+        let message = answer.payload["errorMessage"].as_str().unwrap_or_default();
+        let what = match kind {
+            "DirectoryUnavailable" => {
+                "the directory did not answer; its log says which call failed (credentials, url, network), and no customer could be migrated"
+            }
+            _ => "the function failed; its log says why",
+        };
+        return Err(vec![what.to_owned(), format!("it threw {kind}: {message}")]);
+    }
+    let Some(response) = answer.payload.get("response") else {
+        return wrong("it answered with no event");
+    };
+    if *response != event["response"] {
+        return wrong("it would migrate a user that cannot exist");
+    }
+    if answer.payload["userName"] != event["userName"] {
+        return wrong("it answered with another event");
+    }
+    Ok(())
+}
+
+/// The test user's answer must hold a user.
+pub fn migrated(event: &Value, answer: &Invocation) -> Result<(), Vec<String>> {
+    if answer.error.is_some() {
+        let kind = answer.payload["errorType"].as_str().unwrap_or("an error");
+        return Err(vec![format!("it threw {kind}")]);
+    }
+    if answer.payload["userName"] != event["userName"] {
+        return wrong("it answered with another event");
+    }
+    let attributes = answer.payload["response"]["userAttributes"].as_object();
+    if attributes.is_none_or(|attributes| attributes.is_empty()) {
+        let why = why_not(&answer.log);
+        return Err(vec![format!("it would not migrate the user: {why}")]);
+    }
+    Ok(())
+}
+
+/// Why nobody is migrated: the answer does not say, the handler's line in the log does.
+fn why_not(log: &str) -> &'static str {
+    let line = lines(log).find(|line| line["outcome"].is_string());
+    let outcome = line.as_ref().and_then(|line| line["outcome"].as_str());
+    match outcome.unwrap_or_default() {
+        "window-closed" => "the migration's window is closed",
+        "not-found" => "the directory does not know the name",
+        "wrong-password" => "the password is wrong",
+        "not-eligible" => {
+            "the directory knows the name, but not for this pool, or not enough about it"
+        }
+        "sso-only" => "the account has no password, because its owner signs in elsewhere",
+        _ => "the directory does not know the name, or the password is wrong",
+    }
+}
+
+/// Whether this invocation was the first of its process, by Lambda's report or by the handler's own line.
+fn started(log: &str) -> bool {
+    log.contains("Init Duration:")
+        || log.contains("\"initDurationMs\"")
+        || lines(log).any(|line| line["cold"] == true)
+}
+
+/// How long Lambda says it took, the start of the process included.
+fn billed(log: &str) -> Option<Duration> {
+    let report = log.lines().find(|line| line.starts_with("REPORT "));
+    let ms = match report {
+        Some(report) => {
+            let field = |name: &str| {
+                let value = report
+                    .split('\t')
+                    .find_map(|field| field.trim().strip_prefix(name))?;
+                value.trim().strip_suffix(" ms")?.parse::<f64>().ok()
+            };
+            field("Duration:")? + field("Init Duration:").unwrap_or_default()
+        }
+        None => {
+            let report = lines(log).find(|line| line["type"] == "platform.report")?;
+            let metrics = &report["record"]["metrics"];
+            metrics["durationMs"].as_f64()? + metrics["initDurationMs"].as_f64().unwrap_or_default()
+        }
+    };
+    Duration::try_from_secs_f64(ms / 1000.0).ok()
+}
+
+fn lines(log: &str) -> impl Iterator<Item = Value> {
+    log.lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent() -> Value {
+        let arn = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Ab1";
+        event(&arn.parse().unwrap(), "client", Source::SignIn, "n1")
+    }
+
+    fn answered(payload: Value, error: Option<&str>) -> Invocation {
+        Invocation {
+            payload,
+            error: error.map(str::to_owned),
+            took: Duration::ZERO,
+            log: String::new(),
+        }
+    }
+
+    #[test]
+    fn the_event_handed_back_is_right() {
+        assert!(unmigrated(&sent(), &answered(sent(), None)).is_ok());
+    }
+
+    #[test]
+    fn a_migrated_probe_is_wrong() {
+        let mut payload = sent();
+        payload["response"]["finalUserStatus"] = json!("CONFIRMED");
+        assert!(unmigrated(&sent(), &answered(payload, None)).is_err());
+    }
+
+    #[test]
+    fn an_answer_to_another_event_is_wrong() {
+        let mut payload = sent();
+        payload["userName"] = json!("somebody@else.example");
+        assert!(unmigrated(&sent(), &answered(payload.clone(), None)).is_err());
+        payload["response"]["userAttributes"] = json!({ "email": "a@b.example" });
+        assert!(migrated(&sent(), &answered(payload, None)).is_err());
+    }
+
+    #[test]
+    fn a_thrown_error_is_reported() {
+        let payload = json!({"errorType": "DirectoryUnavailable", "errorMessage": "down"});
+        let why = unmigrated(&sent(), &answered(payload.clone(), Some("Unhandled"))).unwrap_err();
+        assert!(why.join(": ").contains("DirectoryUnavailable"));
+        assert!(unmigrated(&sent(), &answered(Value::Null, None)).is_err());
+        assert!(migrated(&sent(), &answered(payload, Some("Unhandled"))).is_err());
+    }
+
+    #[test]
+    fn a_user_with_attributes_is_migrated_and_one_without_is_not() {
+        let mut payload = sent();
+        assert!(migrated(&sent(), &answered(payload.clone(), None)).is_err());
+        payload["response"]["userAttributes"] = json!({ "email": "a@b.example" });
+        assert!(migrated(&sent(), &answered(payload, None)).is_ok());
+    }
+
+    #[test]
+    fn a_forgot_password_event_has_no_password() {
+        let arn = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Ab1";
+        let event = event(&arn.parse().unwrap(), "c", Source::ForgotPassword, "n");
+        assert!(event["request"].get("password").is_none());
+    }
+
+    const TEXT: &str = "START RequestId: 1 Version: $LATEST\n{\"outcome\":\"not-found\",\"cold\":true}\nEND RequestId: 1\n\
+        REPORT RequestId: 1\tDuration: 12.50 ms\tBilled Duration: 53 ms\tMemory Size: 256 MB\tMax Memory Used: 20 MB\tInit Duration: 40.25 ms\t\n";
+
+    #[test]
+    fn a_cold_start_counts_into_the_time() {
+        assert!(started(TEXT));
+        assert_eq!(billed(TEXT), Some(Duration::from_micros(52_750)));
+    }
+
+    #[test]
+    fn a_warm_answer_is_no_start() {
+        let log = "REPORT RequestId: 1\tDuration: 3.00 ms\tBilled Duration: 3 ms\n";
+        assert!(!started(log));
+        assert_eq!(billed(log), Some(Duration::from_millis(3)));
+    }
+
+    #[test]
+    fn logs_in_json_are_read_too() {
+        let log = r#"{"time":"t","type":"platform.report","record":{"requestId":"1","metrics":{"durationMs":2.5,"initDurationMs":30.0}}}"#;
+        assert!(started(log));
+        assert_eq!(billed(log), Some(Duration::from_micros(32_500)));
+        assert_eq!(billed("nothing of it"), None);
+    }
+}

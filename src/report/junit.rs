@@ -1,0 +1,61 @@
+//! JUnit's XML, as Jenkins, GitLab and others read it: a suite a pool, a case a finding. A warning passes unless it counts; what
+//! is accepted is skipped, and what could not be checked is an error.
+
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+
+use super::{Document, Written, details, fails};
+
+/// The whole report.
+///
+/// # Errors
+/// It could not be written as XML.
+pub fn junit(documents: &[Document<'_>], strict: bool) -> anyhow::Result<String> {
+    let mut report = Report::new("jane-migrate verify");
+    for document in documents {
+        let mut suite = TestSuite::new(document.pool);
+        let cases = document.findings.iter();
+        suite.add_test_cases(cases.map(|finding| case(document.pool, finding, strict)));
+        report.add_test_suite(suite);
+    }
+    Ok(report.to_string()?)
+}
+
+fn case(pool: &str, finding: &Written, strict: bool) -> TestCase {
+    let name = match &finding.subject {
+        Some(subject) => format!("{} ({subject})", finding.id),
+        None => finding.id.to_owned(),
+    };
+    let said: Vec<String> = details(finding)
+        .map(|(label, value)| format!("{label}: {value}"))
+        .collect();
+    let said = said.join("\n");
+    let passes = || TestCase::new(&*name, TestCaseStatus::success());
+    let mut case = if finding.ok {
+        passes()
+    } else if finding.unknown {
+        let status = not_passed(NonSuccessKind::Error, "unchecked", finding, said);
+        TestCase::new(&*name, status)
+    } else if let Some(reason) = &finding.accepted {
+        let mut status = TestCaseStatus::skipped();
+        status.set_message(format!("{}; accepted: {reason}", finding.message));
+        TestCase::new(&*name, status)
+    } else if fails(finding, strict) {
+        let status = not_passed(NonSuccessKind::Failure, finding.id, finding, said);
+        TestCase::new(&*name, status)
+    } else {
+        let mut case = passes();
+        case.set_system_out(format!("warning: {}\n{said}", finding.message));
+        case
+    };
+    case.set_classname(pool);
+    case
+}
+
+fn not_passed(kind: NonSuccessKind, what: &str, finding: &Written, said: String) -> TestCaseStatus {
+    let mut status = TestCaseStatus::non_success(kind);
+    status
+        .set_type(what)
+        .set_message(&*finding.message)
+        .set_description(said);
+    status
+}

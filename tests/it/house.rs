@@ -1,0 +1,315 @@
+//! The imports of every crate: arrows point one way. A module that another one needs, directly or over others, does not need that
+//! one in turn. A name that is re-exported counts where it is defined, so that no circle hides behind a re-export.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
+
+/// A module's path inside its crate; empty: the crate's root.
+type Module = Vec<String>;
+
+/// What the source of one crate says about its modules.
+#[derive(Default)]
+struct House {
+    /// Every path that a module mentions.
+    mentions: Vec<(Module, Vec<String>)>,
+    modules: BTreeSet<Module>,
+    /// Names that a module re-exports, with the path to each.
+    exports: BTreeMap<(Module, String), Vec<String>>,
+    /// Modules that re-export all of another.
+    globs: Vec<(Module, Vec<String>)>,
+}
+
+impl House {
+    fn of(source: &Path) -> Self {
+        let mut house = Self::default();
+        let root = ["lib.rs", "main.rs"]
+            .into_iter()
+            .map(|file| source.join(file))
+            .find(|file| file.exists())
+            .unwrap();
+        house.file(&root, source, Vec::new());
+        house
+    }
+
+    fn file(&mut self, file: &Path, folder: &Path, module: Module) {
+        let text = std::fs::read_to_string(file)
+            .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let tokens = TokenStream::from_str(&text)
+            .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        self.modules.insert(module.clone());
+        self.items(tokens, folder, &module);
+    }
+
+    /// Reads what stands in a module; `folder` is where the files of its own modules are.
+    fn items(&mut self, tokens: TokenStream, folder: &Path, module: &Module) {
+        let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+        let mut at = 0;
+        let mut public = false;
+        let mut only_in_tests = false;
+        while at < tokens.len() {
+            match &tokens[at] {
+                TokenTree::Punct(punct) if punct.as_char() == '#' => {
+                    let attribute = tokens.get(at + 1).map(ToString::to_string);
+                    let attribute = attribute.unwrap_or_default().replace(' ', "");
+                    only_in_tests |= attribute.starts_with("[cfg(test)") || attribute == "[test]";
+                    at += 2;
+                    continue;
+                }
+                TokenTree::Ident(word) if word == "pub" => {
+                    public = true;
+                    at += 1;
+                    // pub(crate), pub(super)
+                    if matches!(tokens.get(at), Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Parenthesis)
+                    {
+                        at += 1;
+                    }
+                    continue;
+                }
+                TokenTree::Ident(word) if word == "mod" => {
+                    let name = tokens[at + 1].to_string();
+                    let inner = [&module[..], std::slice::from_ref(&name)].concat();
+                    match (&tokens[at + 2], only_in_tests) {
+                        (_, true) => {}
+                        (TokenTree::Group(group), _) => {
+                            self.modules.insert(inner.clone());
+                            self.items(group.stream(), &folder.join(&name), &inner);
+                        }
+                        _ => {
+                            let (file, nested) = (
+                                folder.join(format!("{name}.rs")),
+                                folder.join(&name).join("mod.rs"),
+                            );
+                            let file = if file.exists() { file } else { nested };
+                            self.file(&file, &folder.join(&name), inner);
+                        }
+                    }
+                    at += 3;
+                }
+                TokenTree::Ident(word) if word == "use" => {
+                    let end = (at..tokens.len())
+                        .find(|at| tokens[*at].to_string() == ";")
+                        .unwrap();
+                    if !only_in_tests {
+                        let tree = &tokens[at + 1..end];
+                        self.imports(tree, &[], module, public);
+                    }
+                    at = end + 1;
+                }
+                _ => {
+                    // Another item: up to its end, all paths in it.
+                    let end = (at..tokens.len())
+                        .find(|at| match &tokens[*at] {
+                            TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
+                            token => token.to_string() == ";",
+                        })
+                        .unwrap_or(tokens.len() - 1);
+                    if !only_in_tests {
+                        self.paths(&tokens[at..=end], module);
+                    }
+                    at = end + 1;
+                }
+            }
+            (public, only_in_tests) = (false, false);
+        }
+    }
+
+    /// One tree of a `use`, below `prefix`.
+    fn imports(&mut self, tree: &[TokenTree], prefix: &[String], module: &Module, public: bool) {
+        let mut path = prefix.to_vec();
+        let mut alias = None;
+        let mut tokens = tree.iter().peekable();
+        while let Some(token) = tokens.next() {
+            match token {
+                TokenTree::Ident(word) if word == "as" => {
+                    alias = tokens.next().map(ToString::to_string);
+                }
+                TokenTree::Ident(word) => path.push(word.to_string()),
+                TokenTree::Punct(punct) if public && punct.as_char() == '*' => {
+                    self.globs.push((module.clone(), path.clone()));
+                }
+                TokenTree::Group(group) => {
+                    let inner: Vec<TokenTree> = group.stream().into_iter().collect();
+                    for branch in inner.split(|token| token.to_string() == ",") {
+                        self.imports(branch, &path, module, public);
+                    }
+                    return;
+                }
+                _ => {}
+            }
+        }
+        if path.len() == prefix.len() {
+            return;
+        }
+        if path.last().is_some_and(|last| last == "self") {
+            path.pop();
+        }
+        // Other names are of other crates, or of modules below this one.
+        let name = alias.or_else(|| path.last().cloned()).unwrap_or_default();
+        if public {
+            self.exports.insert((module.clone(), name), path.clone());
+        }
+        self.mentions.push((module.clone(), path));
+    }
+
+    /// Every path of two words or more in these tokens.
+    fn paths(&mut self, tokens: &[TokenTree], module: &Module) {
+        let mut path: Vec<String> = Vec::new();
+        let mut colons = 0;
+        for token in tokens {
+            match token {
+                TokenTree::Punct(punct) if punct.as_char() == ':' => colons += 1,
+                TokenTree::Ident(word) => {
+                    if colons != 2 {
+                        self.mention(module, std::mem::take(&mut path));
+                    }
+                    path.push(word.to_string());
+                    colons = 0;
+                }
+                other => {
+                    self.mention(module, std::mem::take(&mut path));
+                    colons = 0;
+                    if let TokenTree::Group(group) = other {
+                        let inner: Vec<TokenTree> = group.stream().into_iter().collect();
+                        self.paths(&inner, module);
+                    }
+                }
+            }
+        }
+        self.mention(module, path);
+    }
+
+    fn mention(&mut self, module: &Module, path: Vec<String>) {
+        if path.len() > 1 {
+            self.mentions.push((module.clone(), path));
+        }
+    }
+
+    /// The module in which what the path names is defined, as seen from `from`; `None`: it is of another crate.
+    fn defined_in(&self, from: &Module, path: &[String], depth: usize) -> Option<Module> {
+        let (mut at, rest) = match path.first().map(String::as_str) {
+            Some("crate") => (Vec::new(), &path[1..]),
+            Some("self") => (from.clone(), &path[1..]),
+            Some("super") => {
+                let ups = path.iter().take_while(|word| *word == "super").count();
+                (from[..from.len().checked_sub(ups)?].to_vec(), &path[ups..])
+            }
+            Some(first) => {
+                let below = [&from[..], &[first.to_owned()]].concat();
+                if !self.modules.contains(&below) {
+                    return None;
+                }
+                (from.clone(), path)
+            }
+            None => return None,
+        };
+        for (n, word) in rest.iter().enumerate() {
+            let below = [&at[..], std::slice::from_ref(word)].concat();
+            if self.modules.contains(&below) {
+                at = below;
+                continue;
+            }
+            let exported = self.exports.get(&(at.clone(), word.clone()));
+            let exported = exported.filter(|_| depth < 8).and_then(|target| {
+                let whole = [&target[..], &rest[n + 1..]].concat();
+                self.defined_in(&at, &whole, depth + 1)
+            });
+            return Some(exported.unwrap_or(at));
+        }
+        Some(at)
+    }
+
+    fn needs(&self) -> BTreeMap<Module, BTreeSet<Module>> {
+        let mut needs: BTreeMap<Module, BTreeSet<Module>> = BTreeMap::new();
+        for (module, path) in self.mentions.iter().chain(&self.globs) {
+            if let Some(target) = self.defined_in(module, path, 0)
+                && target != *module
+            {
+                needs.entry(module.clone()).or_default().insert(target);
+            }
+        }
+        needs
+    }
+}
+
+/// A circle, where there is one.
+fn circle(needs: &BTreeMap<Module, BTreeSet<Module>>) -> Option<Vec<Module>> {
+    fn visit<'a>(
+        module: &'a Module,
+        needs: &'a BTreeMap<Module, BTreeSet<Module>>,
+        way: &mut Vec<&'a Module>,
+        done: &mut BTreeSet<&'a Module>,
+    ) -> Option<Vec<Module>> {
+        if let Some(at) = way.iter().position(|on_the_way| *on_the_way == module) {
+            let circle = way[at..].iter().copied().chain([module]);
+            return Some(circle.cloned().collect());
+        }
+        if !done.insert(module) {
+            return None;
+        }
+        way.push(module);
+        for next in needs.get(module).into_iter().flatten() {
+            if let Some(circle) = visit(next, needs, way, done) {
+                return Some(circle);
+            }
+        }
+        way.pop();
+        None
+    }
+    let mut done = BTreeSet::new();
+    needs
+        .keys()
+        .find_map(|module| visit(module, needs, &mut Vec::new(), &mut done))
+}
+
+fn shown(circle: &[Module]) -> String {
+    let names: Vec<String> = circle
+        .iter()
+        .map(|module| match module.is_empty() {
+            true => "the root".to_owned(),
+            false => module.join("::"),
+        })
+        .collect();
+    names.join(" -> ")
+}
+
+#[test]
+fn no_crate_has_a_circle_of_modules() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let mut circles = Vec::new();
+    for crate_ in [".", "config", "core", "handler", "sandbox"] {
+        let house = House::of(&root.join(crate_).join("src"));
+        assert!(house.modules.len() > 5, "{crate_} has modules");
+        let needs = house.needs();
+        assert!(!needs.is_empty(), "the modules of {crate_} need each other");
+        circles.extend(circle(&needs).map(|found| format!("{crate_}: {}", shown(&found))));
+    }
+    assert!(circles.is_empty(), "{}", circles.join("\n"));
+}
+
+#[test]
+fn a_circle_is_found_also_behind_a_re_export() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |file: &str, text: &str| std::fs::write(folder.path().join(file), text).unwrap();
+    write("lib.rs", "mod a; mod b; mod c; pub use b::B;");
+    write("a.rs", "use crate::B; pub struct A(B);");
+    write(
+        "b.rs",
+        "pub struct B; fn f() { let x = |a: u8| crate::c::go(a); }",
+    );
+    write("c.rs", "pub fn go(_: u8) {}");
+    assert_eq!(circle(&House::of(folder.path()).needs()), None);
+    write(
+        "c.rs",
+        "pub fn go(_: u8) { let _: Option<super::a::A> = None; }",
+    );
+    let found = circle(&House::of(folder.path()).needs()).unwrap();
+    assert_eq!(shown(&found), "a -> b -> c -> a");
+    write(
+        "c.rs",
+        "pub fn go(_: u8) {} #[cfg(test)] mod tests { use crate::a::A; }",
+    );
+    assert_eq!(circle(&House::of(folder.path()).needs()), None);
+}
