@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use aws_config::imds::client::error::{ImdsError, TokenError};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -52,42 +53,29 @@ where
         message,
         request_id: request_id.clone(),
     };
+    // A page of a proxy on the way, an emulator's crash.
+    let not_aws = |status: u16| {
+        let kind = match status {
+            500.. => Kind::NoAnswer,
+            _ => Kind::Refused,
+        };
+        let message = "the answer was not one of AWS's".to_owned();
+        failure(kind, &format!("HTTP {status}"), message)
+    };
     match error {
         SdkError::ServiceError(service) => {
             let status = service.raw().status().as_u16();
-            let code = service.err().code().unwrap_or_default();
             let message = service.err().message().unwrap_or_default();
-            if code.is_empty() {
-                // An answer that is not AWS's: a proxy's page, an emulator's crash.
-                let kind = if status >= 500 {
-                    Kind::NoAnswer
-                } else {
-                    Kind::Refused
-                };
-                return failure(
-                    kind,
-                    &format!("HTTP {status}"),
-                    "the answer was not one of AWS's".into(),
-                );
+            match service.err().code() {
+                None | Some("") => not_aws(status),
+                Some(code) => AwsError {
+                    request_id,
+                    ..answered(action, status, code, message)
+                },
             }
-            failure(
-                kind_of(code, message, status),
-                code,
-                message.trim_end_matches('.').to_owned(),
-            )
         }
         SdkError::ResponseError(unread) if unread.raw().status().as_u16() >= 400 => {
-            // A page of a proxy on the way.
-            let status = unread.raw().status().as_u16();
-            let kind = match status {
-                500.. => Kind::NoAnswer,
-                _ => Kind::Refused,
-            };
-            failure(
-                kind,
-                &format!("HTTP {status}"),
-                "the answer was not one of AWS's".into(),
-            )
+            not_aws(unread.raw().status().as_u16())
         }
         SdkError::ResponseError(_) => failure(
             Kind::NoAnswer,
@@ -97,11 +85,8 @@ where
         other => {
             let chain = causes(other);
             if let Some(credentials) = find::<CredentialsError>(other) {
-                let kind = match credentials {
-                    CredentialsError::CredentialsNotLoaded(_) => Kind::NoCredentials,
-                    _ => Kind::BadCredentials,
-                };
-                return failure(kind, "no usable credentials", of_credentials(&chain));
+                let (kind, message) = without_credentials(credentials, &chain);
+                return failure(kind, "no usable credentials", message);
             }
             if matches!(other, SdkError::ConstructionFailure(_)) {
                 return failure(Kind::Refused, "request not made", chain);
@@ -126,6 +111,30 @@ where
             failure(Kind::Unreachable, "endpoint not reached", chain)
         }
     }
+}
+
+/// Why there are no usable credentials. The instance metadata service is asked where nothing else has any, so its refusal means
+/// that there are none, and not that some have gone bad.
+fn without_credentials(error: &CredentialsError, chain: &str) -> (Kind, String) {
+    if let Some(refusal) = find::<ImdsError>(error) {
+        let status = match refusal {
+            ImdsError::ErrorResponse(answer) => Some(answer.response().status()),
+            _ => find::<SdkError<TokenError, HttpResponse>>(refusal)
+                .and_then(SdkError::raw_response)
+                .map(|answer| answer.status()),
+        };
+        let answer = match status {
+            Some(status) => format!("answered HTTP {status}"),
+            None => "gave no usable answer".to_owned(),
+        };
+        let message = format!("the instance metadata service {answer}");
+        return (Kind::NoCredentials, message);
+    }
+    let kind = match error {
+        CredentialsError::CredentialsNotLoaded(_) => Kind::NoCredentials,
+        _ => Kind::BadCredentials,
+    };
+    (kind, of_credentials(chain))
 }
 
 fn kind_of(code: &str, message: &str, status: u16) -> Kind {

@@ -119,6 +119,15 @@ async fn who_asks() {
         .run(&[&plan[..], &["--profile", "laptop"]].concat())
         .await;
     assert_told("login-profile", &ran, &corner, &pool);
+    let metadata = Server::start(|_| Reply::status(403));
+    let asked = corner.environment.len();
+    corner.environment.extend([
+        ("AWS_EC2_METADATA_DISABLED".into(), "false".into()),
+        ("AWS_EC2_METADATA_SERVICE_ENDPOINT".into(), metadata.url()),
+    ]);
+    let ran = corner.run(&plan).await;
+    assert_told("metadata-service-refuses", &ran, &corner, &pool);
+    corner.environment.truncate(asked);
     let denied = "User: arn:aws:iam::123456789012:user/ada is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::123456789012:role/operator";
     let proxy = refusing(&corner, "AssumeRole", 403, "AccessDenied", denied).await;
     let url = proxy.url();
