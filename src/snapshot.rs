@@ -37,7 +37,7 @@ pub fn keep(
         "UserPoolClients": clients,
     });
     let text = format!("{snapshot:#}\n");
-    let digest = hex(&Sha256::digest(&text));
+    let digest = hex::encode(Sha256::digest(&text));
     let path = folder.join(file_name(pool.id(), &digest));
     let failed = || format!("failed to keep the snapshot `{}`", path.display());
     let here = Some(folder).filter(|folder| !folder.as_os_str().is_empty());
@@ -63,7 +63,7 @@ pub fn file_name(pool: &str, digest: &str) -> String {
 pub fn read(path: &Path) -> anyhow::Result<Kept> {
     let failed = || format!("failed to read the snapshot `{}`", path.display());
     let text = std::fs::read(path).with_context(failed)?;
-    let digest = hex(&Sha256::digest(&text));
+    let digest = hex::encode(Sha256::digest(&text));
     let mut snapshot: Value = serde_json::from_slice(&text).with_context(failed)?;
     let pool = PoolDocument::from_json(snapshot["UserPool"].take()).with_context(failed)?;
     let clients = match snapshot["UserPoolClients"].take() {
@@ -106,12 +106,8 @@ pub fn kept(folder: &Path, pool: &PoolId) -> Vec<check::Snapshot> {
             let text = std::fs::read(file.path()).ok()?;
             Some(check::Snapshot {
                 json: serde_json::from_slice(&text).ok()?,
-                digest: hex(&Sha256::digest(&text)),
+                digest: hex::encode(Sha256::digest(&text)),
             })
         })
         .collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -15,6 +15,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::aws::{Reader, Writer};
+use crate::signals::Signal;
 use crate::snapshot::Snapshot;
 use jane_migrate_core::ids::Names;
 use jane_migrate_core::plan::{Action, Change, Operation, Plan, Resource};
@@ -146,25 +147,6 @@ pub enum Event<'a> {
     Done(&'a Change, Duration),
     /// A step failed.
     Failed(&'a Change, Duration),
-}
-
-/// Who wants the run to stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signal {
-    /// The operator, by Ctrl-C.
-    Interrupt,
-    /// Whatever runs the program, by SIGTERM.
-    Terminate,
-}
-
-impl Signal {
-    /// What a shell makes of a program that such a signal ended.
-    pub fn exit_code(self) -> u8 {
-        match self {
-            Self::Interrupt => 130,
-            Self::Terminate => 143,
-        }
-    }
 }
 
 /// The wish to stop. The step in hand is finished first, so that nothing is left unexplained.

@@ -9,7 +9,7 @@ use zip::{
     CompressionMethod, DateTime, ZipArchive, ZipWriter, result::ZipError, write::SimpleFileOptions,
 };
 
-use super::Error;
+use crate::failure::Failure;
 
 /// What `provided.al2023` starts.
 const NAME: &str = "bootstrap";
@@ -38,7 +38,7 @@ pub(super) fn bootstrap(zip: &[u8]) -> anyhow::Result<Vec<u8>> {
     let mut zip = ZipArchive::new(Cursor::new(zip)).context("failed to read the zip")?;
     let mut file = match zip.by_name(NAME) {
         Err(ZipError::FileNotFound) => {
-            return Err(Error::new(
+            return Err(Failure::new(
                 format!("the zip has no file `{NAME}` at its top"),
                 format!("name the executable `{NAME}` and zip it without a folder around it"),
             )
@@ -47,7 +47,7 @@ pub(super) fn bootstrap(zip: &[u8]) -> anyhow::Result<Vec<u8>> {
         file => file?,
     };
     if file.unix_mode().is_none_or(|mode| mode & 0o111 == 0) {
-        return Err(Error::new(
+        return Err(Failure::new(
             format!("`{NAME}` is not marked as executable in the zip"),
             format!("`chmod 755 {NAME}` before zipping it, on a system that stores modes"),
         )
@@ -127,7 +127,7 @@ mod tests {
         );
         assert!(
             error
-                .downcast_ref::<Error>()
+                .downcast_ref::<Failure>()
                 .unwrap()
                 .hint()
                 .contains("chmod 755")

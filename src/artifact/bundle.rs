@@ -13,8 +13,6 @@ use include_dir::{Dir, include_dir};
 use jane_migrate_config::Architecture;
 use sha2::{Digest, Sha256};
 
-use super::hex;
-
 /// Goes up when the same sources shall become another zip, because flags or the zip's layout changed.
 const RECIPE: &str = "1";
 
@@ -73,7 +71,7 @@ impl Bundle {
             add(path.as_os_str().as_encoded_bytes());
             add(content);
         }
-        hex(&digest.finalize())
+        hex::encode(digest.finalize())
     }
 
     /// Makes `root` hold these files and no others. Files that are right already keep their time, which is what cargo goes by.

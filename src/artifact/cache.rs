@@ -17,7 +17,11 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use jane_migrate_config::Architecture;
 use sha2::{Digest, Sha256};
 
-use super::{Artifact, Error, OnProgress, Progress, hex};
+use super::{
+    checked::Artifact,
+    progress::{OnProgress, Progress},
+};
+use crate::failure::Failure;
 
 /// How many zips stay: a few pools' kinds and architectures, before and after an upgrade.
 const KEEP: usize = 8;
@@ -48,7 +52,7 @@ pub fn default_cache() -> anyhow::Result<PathBuf> {
         })
     };
     let base = xdg.or_else(home).ok_or_else(|| {
-        Error::new(
+        Failure::new(
             "failed to find a folder to build the handler in: no home directory",
             "set JANE_MIGRATE_CACHE to a folder",
         )
@@ -58,16 +62,16 @@ pub fn default_cache() -> anyhow::Result<PathBuf> {
 
 /// A zip that was built here and has this `CodeSha256`, if it is still there and whole.
 pub(super) fn zip_of(root: &Path, code_sha256: &str) -> Option<Vec<u8>> {
-    let wanted = hex(&BASE64.decode(code_sha256).ok()?);
+    let wanted = hex::encode(BASE64.decode(code_sha256).ok()?);
     let zips = fs::read_dir(root.join("zips")).ok()?.flatten();
     zips.map(|file| file.path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "zip"))
         .filter(|zip| {
             fs::read_to_string(digest_file(zip))
-                .is_ok_and(|digest| digest.split_whitespace().next() == Some(&wanted))
+                .is_ok_and(|digest| digest.split_whitespace().next() == Some(wanted.as_str()))
         })
         .filter_map(|zip| fs::read(zip).ok())
-        .find(|zip| hex(&Sha256::digest(zip)) == wanted)
+        .find(|zip| hex::encode(Sha256::digest(zip)) == wanted)
 }
 
 /// The cache, in a folder that exists.
@@ -100,7 +104,7 @@ impl Cache {
 
     /// The place for the zip made from all of these.
     pub(super) fn entry(&self, made_from: &[&str]) -> Entry {
-        let key = hex(&Sha256::digest(made_from.join("\0")));
+        let key = hex::encode(Sha256::digest(made_from.join("\0")));
         Entry {
             zip: self.root.join("zips").join(format!("{}.zip", &key[..32])),
         }
@@ -167,7 +171,11 @@ impl Entry {
             fs::rename(&unfinished, &self.zip)?;
             fs::write(
                 self.digest_file(),
-                format!("{}  {}\n", hex(&Sha256::digest(zip)), self.file_name()),
+                format!(
+                    "{}  {}\n",
+                    hex::encode(Sha256::digest(zip)),
+                    self.file_name()
+                ),
             )?;
             self.prune_siblings()
         };

@@ -19,7 +19,13 @@ use tokio::{
     process::Command,
 };
 
-use super::{Error, OnProgress, Progress, cache::Cache, route::Choice, route::Route};
+use super::{
+    cache::Cache,
+    environment,
+    progress::{OnProgress, Progress},
+    route::{Choice, Route},
+};
+use crate::failure::Failure;
 
 /// The package of the handler.
 const PACKAGE: &str = "jane-migrate-handler";
@@ -73,7 +79,7 @@ impl Build<'_> {
     }
 
     /// How many crates the build has. Fetches them on the way.
-    async fn count_crates(&self) -> Result<usize, Error> {
+    async fn count_crates(&self) -> Result<usize, Failure> {
         let mut crates = BTreeSet::new();
         let arguments = ["--edges", "normal,build", "--prefix", "none", "--no-dedupe"];
         run(self.cargo("tree", &arguments), |line| {
@@ -85,7 +91,7 @@ impl Build<'_> {
 
     fn cargo(&self, subcommand: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new("cargo");
-        clean_environment(&mut command);
+        environment::clean(&mut command);
         command
             .arg(subcommand)
             .args([
@@ -111,41 +117,6 @@ impl Build<'_> {
         }
         command
     }
-}
-
-/// Takes out of a command's environment what `cargo run` adds for its children, what would make another executable, and what
-/// would bury the reason of a failure under a backtrace; leaves how to reach the registry.
-pub(super) fn clean_environment(command: &mut Command) {
-    for (name, _) in env::vars_os() {
-        if name.to_str().is_some_and(interferes) {
-            command.env_remove(name);
-        }
-    }
-}
-
-fn interferes(name: &str) -> bool {
-    const KEPT: [&str; 7] = [
-        "CARGO_HOME",
-        "CARGO_BUILD_JOBS",
-        "CARGO_HTTP_",
-        "CARGO_NET_",
-        "CARGO_REGISTRIES_",
-        "CARGO_REGISTRY_",
-        "CARGO_ZIGBUILD_",
-    ];
-    let exact = [
-        "CARGO",
-        "RUSTC",
-        "RUSTDOC",
-        "RUSTFLAGS",
-        "RUSTDOCFLAGS",
-        "MAKEFLAGS",
-        "MFLAGS",
-        "RUST_BACKTRACE",
-    ]
-    .contains(&name);
-    let family = name.starts_with("CARGO_") || name.starts_with("RUSTC_");
-    exact || family && !KEPT.iter().any(|kept| name.starts_with(kept))
 }
 
 /// Flags that keep the paths of this machine out of the executable.
@@ -193,10 +164,10 @@ fn finished_crate(message: &str) -> Option<(String, String)> {
 
 /// Runs a command, hands over the lines of its standard output, and fails with the last ones of its standard error. Dropped, it
 /// ends the command.
-async fn run(mut command: Command, mut on_line: impl FnMut(&str)) -> Result<(), Error> {
+async fn run(mut command: Command, mut on_line: impl FnMut(&str)) -> Result<(), Failure> {
     let shown = shown(&command);
     let failed = |reason: String| {
-        Error::new(
+        Failure::new(
             format!("failed to build the handler: {reason}"),
             format!(
                 "what ran was {shown}; a handler that was built elsewhere can be brought with `--artifact ZIP`"
@@ -260,42 +231,6 @@ fn shown(command: &Command) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_cargo_run_sets_does_not_reach_the_build() {
-        let kept = [
-            "CARGO_HOME",
-            "CARGO_BUILD_JOBS",
-            "CARGO_NET_OFFLINE",
-            "CARGO_HTTP_PROXY",
-            "CARGO_REGISTRIES_MINE_INDEX",
-            "RUSTUP_HOME",
-            "RUSTUP_TOOLCHAIN",
-            "HTTPS_PROXY",
-            "PATH",
-            "CC",
-        ];
-        for name in kept {
-            assert!(!interferes(name), "{name}");
-        }
-        let removed = [
-            "CARGO",
-            "CARGO_MANIFEST_DIR",
-            "CARGO_TARGET_DIR",
-            "CARGO_BUILD_TARGET",
-            "CARGO_BUILD_RUSTFLAGS",
-            "CARGO_ENCODED_RUSTFLAGS",
-            "CARGO_PROFILE_RELEASE_LTO",
-            "CARGO_INCREMENTAL",
-            "RUSTFLAGS",
-            "RUSTC",
-            "RUSTC_WRAPPER",
-            "MAKEFLAGS",
-        ];
-        for name in removed {
-            assert!(interferes(name), "{name}");
-        }
-    }
 
     #[test]
     fn a_crate_is_done_when_its_library_is() {

@@ -13,7 +13,8 @@ use object::{
 };
 use serde::{Serialize, Serializer};
 
-use super::Error;
+use super::route::musl;
+use crate::failure::Failure;
 
 /// The glibc of Amazon Linux 2023.
 const GLIBC: (u16, u16) = (2, 34);
@@ -99,7 +100,7 @@ fn glibc_version(name: &[u8]) -> Option<(u16, u16)> {
     Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
-fn judge(needs: &Needs, architecture: Architecture) -> Result<Linkage, Error> {
+fn judge(needs: &Needs, architecture: Architecture) -> Result<Linkage, Failure> {
     let (machine, loader) = match architecture {
         Architecture::X86_64 => (EM_X86_64, "/lib64/ld-linux-x86-64.so.2"),
         Architecture::Arm64 => (EM_AARCH64, "/lib/ld-linux-aarch64.so.1"),
@@ -112,7 +113,7 @@ fn judge(needs: &Needs, architecture: Architecture) -> Result<Linkage, Error> {
             EM_ARM => "32-bit ARM".to_owned(),
             other => format!("ELF machine {}", other.0),
         };
-        return Err(Error::new(
+        return Err(Failure::new(
             format!(
                 "`bootstrap` was compiled for {found}, but the function is {}",
                 architecture.as_str()
@@ -123,14 +124,14 @@ fn judge(needs: &Needs, architecture: Architecture) -> Result<Linkage, Error> {
     let Some(interpreter) = &needs.interpreter else {
         return Ok(Linkage::Static);
     };
-    let target = super::route::musl(architecture);
+    let target = musl(architecture);
     let remedy = || {
         format!(
             "build it for {target} (`rustup target add {target}`), which needs no libraries at all"
         )
     };
     if interpreter != loader {
-        return Err(Error::new(
+        return Err(Failure::new(
             format!(
                 "`bootstrap` needs the loader `{interpreter}`, which provided.al2023 does not have"
             ),
@@ -140,7 +141,7 @@ fn judge(needs: &Needs, architecture: Architecture) -> Result<Linkage, Error> {
     // A glibc executable that names no version is content with the first one.
     let (major, minor) = needs.glibc.unwrap_or((2, 0));
     if (major, minor) > GLIBC {
-        return Err(Error::new(
+        return Err(Failure::new(
             format!(
                 "`bootstrap` needs glibc {major}.{minor}, but provided.al2023 has {}.{}",
                 GLIBC.0, GLIBC.1

@@ -8,32 +8,35 @@ mod archive;
 mod bundle;
 mod cache;
 mod cargo;
+mod checked;
 mod elf;
+mod environment;
+mod progress;
 mod route;
 mod toolchain;
 
 use std::{
     collections::BTreeSet,
-    fmt, fs,
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, ensure};
-use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use anyhow::ensure;
 use jane_migrate_config::Architecture;
 use jane_migrate_handler::SERVES_WORDS;
-use serde::Serialize;
-use sha2::{Digest, Sha256};
 
-pub use self::{bundle::Bundle, cache::default_cache, elf::Linkage};
+pub use self::{
+    bundle::Bundle,
+    cache::default_cache,
+    checked::{Artifact, LARGEST_ZIP},
+    elf::Linkage,
+    progress::{OnProgress, Progress},
+};
 use self::{
     cache::Cache,
     route::{Choice, choose},
     toolchain::Toolchain,
 };
-
-/// What Lambda takes in one direct upload.
-pub const LARGEST_ZIP: u64 = 50 * 1024 * 1024;
+use crate::failure::Failure;
 
 /// The kinds of directory, each a cargo feature of the handler.
 const KINDS: [&str; 4] = ["jane", "http", "cognito", "postgres"];
@@ -48,113 +51,6 @@ pub struct Request {
     /// The folder for sources, build products and finished zips; see [`default_cache`].
     pub cache: PathBuf,
 }
-
-/// A zip that Lambda can run.
-#[derive(Clone, Debug, Serialize)]
-pub struct Artifact {
-    /// Where it lies.
-    pub zip: PathBuf,
-    /// Its SHA-256 as Lambda shows it (`CodeSha256`).
-    pub code_sha256: String,
-    /// Its size in bytes.
-    pub size: u64,
-    /// What its `bootstrap` was compiled for.
-    pub architecture: Architecture,
-    /// What its `bootstrap` needs of the system it runs on.
-    pub linkage: Linkage,
-    /// The digest of what it was built from, as [`source_digest`] gives it; of the zip itself for one that was brought.
-    pub source: String,
-    /// Whether it was there already.
-    pub cached: bool,
-}
-
-impl Artifact {
-    /// The bytes to upload. Fails where they are no longer the ones that were checked.
-    pub fn read(&self) -> anyhow::Result<Vec<u8>> {
-        let zip = read(&self.zip)?;
-        ensure!(
-            BASE64.encode(Sha256::digest(&zip)) == self.code_sha256,
-            "`{}` changed while it was being used",
-            self.zip.display()
-        );
-        Ok(zip)
-    }
-
-    /// The executable inside, to run it here.
-    pub fn bootstrap(&self) -> anyhow::Result<Vec<u8>> {
-        archive::bootstrap(&self.read()?)
-    }
-
-    /// Looks into a zip: everything is learned from its bytes, so a cached, a fresh and a brought one pass the same checks.
-    fn inspect(path: &Path, architecture: Architecture) -> anyhow::Result<Self> {
-        let zip = read(path)?;
-        let size = zip.len() as u64;
-        ensure!(
-            size <= LARGEST_ZIP,
-            "{size} bytes are more than the {LARGEST_ZIP} that Lambda takes in an upload"
-        );
-        let digest = Sha256::digest(&zip);
-        Ok(Self {
-            zip: path.to_owned(),
-            code_sha256: BASE64.encode(digest),
-            size,
-            architecture,
-            linkage: elf::check(&archive::bootstrap(&zip)?, architecture)?,
-            source: hex(&digest),
-            cached: false,
-        })
-    }
-}
-
-/// What is going on while an artifact is built.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress<'a> {
-    /// A new step began, which may take long.
-    Step(&'a str),
-    /// Something the operator should know afterwards, too.
-    Note(&'a str),
-    /// One more crate is compiled.
-    Crate {
-        /// Its name.
-        name: &'a str,
-        /// How many are done.
-        done: usize,
-        /// How many there are.
-        total: usize,
-    },
-}
-
-/// Who is told about [`Progress`].
-pub type OnProgress<'a> = &'a (dyn Fn(Progress<'_>) + Sync);
-
-/// Why there is no artifact, and what to do about it.
-#[derive(Debug)]
-pub struct Error {
-    message: String,
-    hint: String,
-}
-
-impl Error {
-    fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            hint: hint.into(),
-        }
-    }
-
-    /// What to do next.
-    pub fn hint(&self) -> &str {
-        &self.hint
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Error {}
 
 /// The digest of all that decides what the handler does: its sources, the locked versions, the feature, the architecture and
 /// how it is compiled. A function that carries it needs no build.
@@ -243,7 +139,7 @@ pub fn open(zip: &Path, kind: &str, architecture: Architecture) -> anyhow::Resul
         Ok(artifact)
     });
     opened.map_err(|cause| {
-        let error = Error::new(
+        let error = Failure::new(
             format!("failed to use artifact `{}`: {cause:#}", zip.display()),
             "`jane-migrate build --output FILE` makes a zip that will do, on any machine with the same configuration",
         );
@@ -282,12 +178,4 @@ async fn add_target(choice: &Choice, directory: &Path, progress: OnProgress<'_>)
             false
         }
     }
-}
-
-fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    fs::read(path).with_context(|| format!("failed to read `{}`", path.display()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

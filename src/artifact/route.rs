@@ -5,18 +5,8 @@
 
 use jane_migrate_config::Architecture;
 
-use super::{Error, toolchain::Toolchain};
-
-/// The C compilers that a route may use; the handler's TLS has parts in C. `cc` is also how rustc links for the host.
-pub(super) const C_COMPILERS: [&str; 7] = [
-    "cc",
-    "clang",
-    "musl-gcc",
-    "aarch64-linux-musl-gcc",
-    "aarch64-linux-gnu-gcc",
-    "x86_64-linux-musl-gcc",
-    "x86_64-linux-gnu-gcc",
-];
+use super::toolchain::Toolchain;
+use crate::failure::Failure;
 
 /// A way to build for `provided.al2023`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,10 +84,10 @@ fn cross_compilers(architecture: Architecture) -> &'static [&'static str] {
 }
 
 /// The best route that is open, or what would open one.
-pub(super) fn choose(toolchain: &Toolchain, architecture: Architecture) -> Result<Choice, Error> {
+pub(super) fn choose(toolchain: &Toolchain, architecture: Architecture) -> Result<Choice, Failure> {
     // Whatever the target, build scripts and macros are linked for the host.
     if !toolchain.compilers.contains("cc") {
-        return Err(Error::new(
+        return Err(Failure::new(
             "failed to build the handler: there is no C compiler `cc`, which rustc links with",
             "install one (Debian, Ubuntu: `apt install gcc`; Fedora, Amazon Linux: `dnf install gcc`; macOS: \
              `xcode-select --install`), or bring a handler that was built elsewhere with `--artifact ZIP`",
@@ -141,7 +131,7 @@ fn native(host: &str, architecture: Architecture) -> bool {
     host.split('-').next() == Some(machine) && host.contains("-linux-")
 }
 
-fn no_route(toolchain: &Toolchain, architecture: Architecture) -> Error {
+fn no_route(toolchain: &Toolchain, architecture: Architecture) -> Failure {
     let (host, target) = (toolchain.host(), musl(architecture));
     let mut remedies = Vec::new();
     if !native(host, architecture) {
@@ -173,7 +163,7 @@ fn no_route(toolchain: &Toolchain, architecture: Architecture) -> Error {
         "failed to build the handler: {host} has no way to compile for {}",
         architecture.as_str()
     );
-    Error::new(message, remedies.join("; or "))
+    Failure::new(message, remedies.join("; or "))
 }
 
 #[cfg(test)]

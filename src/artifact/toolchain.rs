@@ -11,7 +11,19 @@ use std::{
 
 use tokio::process::Command;
 
-use super::{Error, cargo, route::C_COMPILERS};
+use super::environment;
+use crate::failure::Failure;
+
+/// The C compilers that a route may use; the handler's TLS has parts in C. `cc` is also how rustc links for the host.
+const C_COMPILERS: [&str; 7] = [
+    "cc",
+    "clang",
+    "musl-gcc",
+    "aarch64-linux-musl-gcc",
+    "aarch64-linux-gnu-gcc",
+    "x86_64-linux-musl-gcc",
+    "x86_64-linux-gnu-gcc",
+];
 
 /// The tools that matter for the choice of a route.
 #[derive(Clone, Debug, Default)]
@@ -33,10 +45,10 @@ pub(super) struct Toolchain {
 impl Toolchain {
     /// Looks around. In a folder of its own: rustup takes the toolchain from a file in the current one, and a project that
     /// happens to be there has no say.
-    pub(super) async fn observe(directory: &Path) -> Result<Self, Error> {
+    pub(super) async fn observe(directory: &Path) -> Result<Self, Failure> {
         for tool in ["cargo", "rustc"] {
             if !on_path(tool) {
-                return Err(Error::new(
+                return Err(Failure::new(
                     format!("failed to build the handler: `{tool}` is not on the PATH"),
                     "install Rust from https://rustup.rs, or bring a handler that was built elsewhere with `--artifact ZIP`",
                 ));
@@ -92,9 +104,9 @@ pub(super) async fn add_target(target: &str, directory: &Path) -> Result<(), Str
     }
 }
 
-async fn rustc(arguments: &[&str], directory: &Path) -> Result<String, Error> {
+async fn rustc(arguments: &[&str], directory: &Path) -> Result<String, Failure> {
     let failed = |reason: String| {
-        Error::new(
+        Failure::new(
             format!("failed to run `rustc {}`: {reason}", arguments.join(" ")),
             "see that `rustc -vV` works; `rustup default stable` installs a toolchain where rustup has none",
         )
@@ -112,7 +124,7 @@ async fn rustc(arguments: &[&str], directory: &Path) -> Result<String, Error> {
 }
 
 async fn output(command: &mut Command, directory: &Path) -> Result<Output, String> {
-    cargo::clean_environment(command);
+    environment::clean(command);
     command
         .current_dir(directory)
         .stdin(Stdio::null())

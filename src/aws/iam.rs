@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use futures_util::future::try_join_all;
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::client::Reader;
@@ -132,32 +133,8 @@ impl Reader {
 
 /// IAM answers with percent-encoded JSON. What cannot be read becomes `null`, which no desired policy equals.
 fn document(encoded: Option<&str>) -> Value {
-    let encoded = encoded.unwrap_or_default();
-    let mut bytes = Vec::with_capacity(encoded.len());
-    let mut rest = encoded.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let byte = match (first, tail) {
-            (b'%', [high, low, ..]) => hex(*high).zip(hex(*low)).map(|(h, l)| h * 16 + l),
-            _ => None,
-        };
-        match byte {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &tail[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = tail;
-            }
-        }
-    }
-    serde_json::from_slice(&bytes).unwrap_or_default()
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit)
-        .to_digit(16)
-        .and_then(|value| value.try_into().ok())
+    let text: Vec<u8> = percent_decode_str(encoded.unwrap_or_default()).collect();
+    serde_json::from_slice(&text).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -13,9 +13,9 @@ use jane_migrate_config::{Config, Date, PoolFacts};
 use serde_json::json;
 
 use self::questions::Questions;
-use super::session::today;
 use crate::aws::{Connection, Reader};
 use crate::cli::{Global, Init, Pools};
+use crate::dates::today;
 use crate::draft::{Client, Directory, Draft, Kept, propose};
 use crate::failure::Failure;
 use crate::observe::{Depth, Scope, observe, unread};

@@ -7,8 +7,9 @@ use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::apply::{Report, Signal};
+use crate::apply::Report;
 use crate::settings::Target;
+use crate::signals::Signal;
 use crate::ui::Ui;
 use crate::ui::error::told;
 use jane_migrate_core::ids::PoolId;

@@ -13,7 +13,6 @@ mod restore;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod session;
-mod signals;
 mod status;
 mod teardown;
 #[cfg(feature = "sandbox")]

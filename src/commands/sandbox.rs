@@ -7,10 +7,10 @@ use std::sync::Arc;
 use anyhow::Context;
 use jane_migrate_sandbox::{Demo, Options, Sandbox};
 
-use super::signals::Signals;
 use super::tour;
 use crate::artifact;
 use crate::cli;
+use crate::signals::Signals;
 use crate::ui::Ui;
 use crate::ui::layout::Layout;
 

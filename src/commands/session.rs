@@ -4,20 +4,20 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
-use jane_migrate_config::{Config, Date, HandlerSettings};
+use jane_migrate_config::{Config, HandlerSettings};
 use serde_json::Value;
 
 use super::many::each;
-use super::signals::Signals;
 use crate::apply::{Code, Event, Inputs, Interrupt, Report, RunResult, apply};
 use crate::artifact::{self, Artifact, Progress};
 use crate::aws::{Connections, Reader};
 use crate::cli::Allow;
+use crate::dates::{now_ms, today};
 use crate::observe::{Depth, Scope, observe, unread};
 use crate::settings::{self, Loaded, Target};
+use crate::signals::Signals;
 use crate::snapshot;
 use crate::ui::{self, Task, Ui};
 use jane_migrate_core::check::{self, Asked, Choice};
@@ -501,21 +501,7 @@ pub(super) async fn build(config: &Config, ui: &Ui) -> anyhow::Result<Artifact> 
     built
 }
 
-/// Today in UTC.
-pub(super) fn today() -> anyhow::Result<Date> {
-    let days = since_epoch_ms() / 86_400_000;
-    Date::from_epoch_days(days).context("the clock of this machine is off")
-}
-
-/// Milliseconds since 1970.
-pub(super) fn since_epoch_ms() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map(|since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-        .unwrap_or_default()
-}
-
 /// Makes each probe's user a new one.
 pub(super) fn nonce() -> String {
-    format!("{:x}{:x}", since_epoch_ms(), std::process::id())
+    format!("{:x}{:x}", now_ms(), std::process::id())
 }

@@ -8,13 +8,14 @@ use jane_migrate_config::Date;
 use tokio::time::sleep;
 
 use super::many::{Ending, Endings, each};
-use super::session::{since_epoch_ms, today};
 use crate::aws::{Connections, Reader};
 use crate::cli;
 use crate::cli::Global;
+use crate::dates::{now_ms, today};
 use crate::settings::{self, Target};
 use crate::status::read::Log;
-use crate::status::{Facts, Kept, Status, page};
+use crate::status::{Coverage, Facts, Status};
+use crate::ui::numbers::thousands;
 use crate::ui::{self, Ui};
 use jane_migrate_core::ids::{PoolId, function_name, log_group_name};
 
@@ -120,7 +121,7 @@ fn write_page(args: &cli::Status, statuses: &[Status]) -> anyhow::Result<()> {
     let Some(path) = &args.html else {
         return Ok(());
     };
-    std::fs::write(path, page::render(statuses))
+    std::fs::write(path, ui::page::render(statuses))
         .with_context(|| format!("failed to write `{}`", path.display()))
 }
 
@@ -144,12 +145,12 @@ impl Watched {
         let task = ui.task(format!("reading the log of user pool {}", target.pool));
         let pool = &target.pool;
         let group = log_group_name(&function_name(pool, &target.connection.region));
-        let now_ms = since_epoch_ms();
+        let now_ms = now_ms();
         let (described, clients, there, log) = tokio::join!(
             aws.describe_pool(pool),
             aws.client_names(pool),
             aws.log_group_settings(&group),
-            Log::open(&aws, &group, since.epoch_days() * 86_400_000, now_ms),
+            Log::open(&aws, &group, since, now_ms),
         );
         let described = described.with_context(|| format!("failed to read user pool `{pool}`"))?;
         let clients = clients
@@ -171,7 +172,7 @@ impl Watched {
                 total_users: window.total_users,
                 closes: window.closes,
                 since,
-                kept: Kept::of(&there),
+                coverage: Coverage::of(&there),
                 now_ms,
             },
             target,
@@ -184,10 +185,10 @@ impl Watched {
     async fn status(&mut self, ui: &Ui) -> anyhow::Result<Status> {
         let pool = &self.target.pool;
         let task = ui.task(format!("reading the log of user pool {pool}"));
-        self.facts.now_ms = since_epoch_ms();
+        self.facts.now_ms = now_ms();
         let seen = |lines: u64| {
             if lines.is_multiple_of(1000) {
-                task.doing(&format!("({} lines)", ui::status::thousands(lines)));
+                task.doing(&format!("({} lines)", thousands(lines)));
             }
         };
         let (described, tally) = tokio::join!(

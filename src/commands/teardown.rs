@@ -4,32 +4,30 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use jane_migrate_config::{Date, Window};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::ending;
 use super::many::{Ending, Endings, each};
-use super::session::{self, Operator, Planned, Session, since_epoch_ms, today};
+use super::session::{self, Operator, Planned, Session};
 use crate::apply::{Inputs, Report, RunResult};
 use crate::aws::AwsError;
 use crate::cli::{Global, Teardown};
+use crate::dates::{DAY_MS, date, day_of, minute, now_ms, today, utc};
 use crate::observe::Depth;
 use crate::report::PlanDocument;
 use crate::settings::{self, Target};
 use crate::status::read::Log;
-use crate::status::{Basis, Facts, Kept, Status, time, when};
+use crate::status::{Basis, Coverage, Facts, Status};
 use crate::ui::Ui;
 use crate::ui::layout::Layout;
-use crate::ui::status::thousands;
+use crate::ui::numbers::thousands;
 use jane_migrate_core::observed::deployed_settings;
 use jane_migrate_core::plan::{self, Allowed, Plan};
 
 /// How far back to look for who has come over.
 const HISTORY_DAYS: i64 = 90;
-
-const DAY_MS: i64 = 86_400_000;
 
 /// The JSON document of teardown.
 #[derive(Debug, Serialize)]
@@ -221,12 +219,12 @@ async fn status(
     let Ok(Some(log_group)) = &session.observed.log_group else {
         return Ok(None);
     };
-    let now_ms = since_epoch_ms();
+    let now_ms = now_ms();
     let days = HISTORY_DAYS.max(args.recent_days.into());
-    let since_ms = (now_ms.div_euclid(DAY_MS) - days) * DAY_MS;
+    let since = date(day_of(now_ms) - days);
     let group = &session.names().log_group;
     let tally = async {
-        let mut log = Log::open(&session.aws, group, since_ms, now_ms).await?;
+        let mut log = Log::open(&session.aws, group, since, now_ms).await?;
         Ok((log.read(now_ms, |_| ()).await?, log.source))
     };
     let (tally, source) = tally.await.map_err(|error: AwsError| {
@@ -242,9 +240,8 @@ async fn status(
         clients: BTreeMap::new(),
         total_users: window.total_users,
         closes: closes(session),
-        since: Date::from_epoch_days(since_ms.div_euclid(DAY_MS))
-            .context("the clock of this machine is off")?,
-        kept: Kept::of(log_group),
+        since,
+        coverage: Coverage::of(log_group),
         now_ms,
     };
     Ok(Some(Status::new(&tally, &facts, source)))
@@ -266,7 +263,7 @@ fn too_early(
     {
         return Ok(Some(format!("the migration window is open until {closes}")));
     }
-    let since = time(since_epoch_ms() - i64::from(recent_days) * DAY_MS);
+    let since = utc(now_ms() - i64::from(recent_days) * DAY_MS);
     // No days are none, though somebody may have come over in this very second.
     let recent = recent_days > 0
         && status
@@ -288,7 +285,7 @@ impl Migration {
             Basis::PartOfLog => ("As far as the log reaches back, ", "At most "),
         };
         let last = last_migration.as_ref().map_or_else(String::new, |last| {
-            format!(", the last on {} UTC", when(last))
+            format!(", the last on {} UTC", minute(last))
         });
         let left = match left {
             Some(0) => "Nobody is left.".to_owned(),

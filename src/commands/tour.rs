@@ -11,6 +11,7 @@ use jane_migrate_sandbox::{Account, AccountKind, Demo, JaneCall, Sandbox};
 use crate::aws::{AwsError, Connection, Customer, Reader};
 use crate::observe::{Depth, Scope, observe, unread};
 use crate::ui::Ui;
+use crate::ui::layout::fill;
 use jane_migrate_core::ids::PoolId;
 use jane_migrate_core::observed::Observed;
 use jane_migrate_core::read::Unread;
@@ -144,7 +145,7 @@ impl Tour<'_> {
         self.ui.remark(&format!(
             "\n{}\n{}\n",
             self.ui.out.strong.apply_to(format!("== {title}")),
-            textwrap(text)
+            fill(text, 80, 0, 0)
         ));
     }
 
@@ -333,21 +334,4 @@ fn refusal(answer: Result<bool, AwsError>) -> anyhow::Result<String> {
         Ok(_) => bail!("the sign-in should have been refused"),
         Err(error) => Ok(format!("{}: {}", error.code, error.message)),
     }
-}
-
-/// Lines of at most 80 characters.
-fn textwrap(text: &str) -> String {
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        let line = lines.last_mut().filter(|line| line.len() + word.len() < 80);
-        match line {
-            Some(line) if line.is_empty() => line.push_str(word),
-            Some(line) => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            None => lines.push(word.to_owned()),
-        }
-    }
-    lines.join("\n")
 }

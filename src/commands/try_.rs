@@ -13,7 +13,7 @@ use crate::aws::Invoker;
 use crate::cli::{Global, Try};
 use crate::observe::Depth;
 use crate::trial::Trial;
-use crate::ui::status::duration;
+use crate::ui::numbers::duration;
 use crate::ui::{Styles, Ui, one_line};
 use crate::{local, settings};
 use jane_migrate_core::document::ClientDocument;

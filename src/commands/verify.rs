@@ -7,9 +7,10 @@ use anyhow::bail;
 use jane_migrate_config::Config;
 
 use super::many::{Ending, Endings, each};
-use super::session::{Session, code_serves, nonce, today};
+use super::session::{Session, code_serves, nonce};
 use crate::aws::{Connections, Reader};
 use crate::cli::{Format, Global, Verify};
+use crate::dates::today;
 use crate::jane;
 use crate::observe::{Depth, Scope, observe};
 use crate::probe::{TestUser, probe};

@@ -1,6 +1,7 @@
 //! SARIF 2.1.0, as code scanning reads it: a rule a check, a result a finding that does not hold. What is accepted is a suppressed
 //! result; what could not be checked is a notification, because it is no result.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::{Document, Written, details};
@@ -64,17 +65,16 @@ pub fn sarif(documents: &[Document<'_>], file: &str) -> Value {
 
 /// A path as a URI: what stands for itself in one stays.
 fn uri(file: &str) -> String {
+    const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+        .remove(b'/')
+        .remove(b'-')
+        .remove(b'.')
+        .remove(b'_')
+        .remove(b'~');
     let path = file.replace('\\', "/");
     let path = path.strip_prefix("./").unwrap_or(&path);
-    let mut uri = String::from(if path.starts_with('/') { "file://" } else { "" });
-    for byte in path.bytes() {
-        match byte {
-            b'/' | b'-' | b'.' | b'_' | b'~' => uri.push(char::from(byte)),
-            byte if byte.is_ascii_alphanumeric() => uri.push(char::from(byte)),
-            byte => uri.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    uri
+    let scheme = if path.starts_with('/') { "file://" } else { "" };
+    format!("{scheme}{}", utf8_percent_encode(path, ESCAPED))
 }
 
 fn result(pool: &str, finding: &Written, file: &str) -> Value {

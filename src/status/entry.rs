@@ -85,7 +85,7 @@ impl fmt::Display for Call {
         let Self { call, ms, status } = self;
         match status {
             Some(status) => write!(f, "{call} {status} in {ms:.1} ms"),
-            None => write!(f, "{call} without an answer for {ms:.1} ms"),
+            None => write!(f, "{call}: no answer after {ms:.1} ms"),
         }
     }
 }

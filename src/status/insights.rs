@@ -2,13 +2,11 @@
 //! queries and what their rows mean; a service that does not understand them is found out by the rows it sends.
 
 use futures_util::future::try_join_all;
-use jane_migrate_config::Date;
 
 use super::entry::{ABORTED, Class, Entry};
 use super::tally::{KEPT, Tally, Times};
 use crate::aws::{AwsError, Kind, Reader, Row};
-
-const DAY_MS: i64 = 86_400_000;
+use crate::dates::{self, day_of};
 
 /// Lines with an outcome of a customer's.
 const COUNTED: &str = "filter ispresent(outcome) and not ispresent(trial)";
@@ -79,7 +77,7 @@ impl Question {
         match self {
             Self::Days => {
                 let (outcome, last) = (text("outcome")?, moment(text("last")?)?);
-                tally.count(moment(text("day")?)?.div_euclid(DAY_MS), outcome, n()?);
+                tally.count(day_of(moment(text("day")?)?), outcome, n()?);
                 if Class::of(outcome) == Class::Migrated {
                     tally.note_migration(last);
                 }
@@ -91,7 +89,7 @@ impl Question {
             Self::Inits => tally.inits.add_to_slot(slot(text("slot")?)?, n()?),
             Self::Aborted => {
                 let n = n()?;
-                tally.count(moment(text("day")?)?.div_euclid(DAY_MS), ABORTED, n);
+                tally.count(day_of(moment(text("day")?)?), ABORTED, n);
                 tally.count_client("", ABORTED, n);
             }
             Self::Slowest => tally.keep_slow(entry(row)?),
@@ -151,15 +149,10 @@ fn slot(text: &str) -> Option<i32> {
 
 /// A moment as the service writes it: `2026-11-20 10:22:33.456`, or milliseconds since 1970.
 fn moment(text: &str) -> Option<i64> {
-    if let Ok(ms) = text.parse::<f64>() {
-        return Some(ms as i64);
+    match text.parse::<f64>() {
+        Ok(ms) => Some(ms as i64),
+        Err(_) => dates::read(text),
     }
-    let (day, clock) = text.split_once(' ')?;
-    let day: Date = day.parse().ok()?;
-    let mut parts = clock.splitn(3, ':').map(str::parse::<f64>);
-    let mut part = || parts.next()?.ok();
-    let seconds = part()? * 3600.0 + part()? * 60.0 + part()?;
-    Some(day.epoch_days() * DAY_MS + (seconds * 1000.0).round() as i64)
 }
 
 #[cfg(test)]

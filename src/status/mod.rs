@@ -4,7 +4,6 @@
 pub mod entry;
 mod insights;
 pub mod outlook;
-pub mod page;
 pub mod read;
 pub mod tally;
 
@@ -18,9 +17,8 @@ use self::entry::{Call, Class, Entry};
 use self::outlook::{Outlook, outlook};
 pub use self::read::Source;
 use self::tally::{Counts, Tally};
+use crate::dates::{DAY_MS, date, day_of, minute, utc};
 use jane_migrate_core::resources::LogGroup;
-
-const DAY_MS: i64 = 86_400_000;
 
 /// How far back to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,19 +73,19 @@ pub struct Facts {
     /// The first day that was asked for.
     pub since: Date,
     /// What the log can know.
-    pub kept: Kept,
+    pub coverage: Coverage,
     /// Now, in milliseconds since 1970.
     pub now_ms: i64,
 }
 
 /// What a log can know: nothing from before it was made, and nothing that it keeps no longer.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Kept {
+pub struct Coverage {
     created_ms: Option<i64>,
     retention_days: Option<u32>,
 }
 
-impl Kept {
+impl Coverage {
     /// What this log group can know.
     pub fn of(group: &LogGroup) -> Self {
         Self {
@@ -184,7 +182,7 @@ impl Client {
     pub fn label(&self) -> String {
         match (&self.name, self.id.as_str()) {
             (Some(name), id) => format!("{name} ({id})"),
-            (None, "") => "no client named".to_owned(),
+            (None, "") => "no app client".to_owned(),
             (None, id) => id.to_owned(),
         }
     }
@@ -282,7 +280,7 @@ impl Status {
                 .map_or(0, |counts| counts.of(Class::Migrated))
         };
         let asked = facts.since.epoch_days();
-        let since = asked.max(facts.kept.oldest(facts.now_ms).unwrap_or(asked));
+        let since = asked.max(facts.coverage.oldest(facts.now_ms).unwrap_or(asked));
         let first = tally.days.keys().next().copied().unwrap_or(today);
         let progress = progress(tally, facts, outcomes.of(Class::Migrated), since);
         let left = facts
@@ -293,7 +291,7 @@ impl Status {
         Self {
             pool: facts.pool.clone(),
             name: facts.name.clone(),
-            as_of: time(facts.now_ms),
+            as_of: utc(facts.now_ms),
             since: date(since),
             until,
             source,
@@ -346,7 +344,7 @@ impl Status {
 impl Event {
     fn new(entry: &Entry) -> Self {
         Self {
-            at: time(entry.at_ms),
+            at: utc(entry.at_ms),
             entry: Entry {
                 took_ms: entry.took_ms.map(rounded),
                 init_ms: entry.init_ms.map(rounded),
@@ -357,7 +355,7 @@ impl Event {
 
     /// When, as people read it.
     pub fn when(&self) -> String {
-        when(&self.at)
+        minute(&self.at)
     }
 
     /// What the directory was asked, in words.
@@ -374,18 +372,18 @@ impl Event {
 fn progress(tally: &Tally, facts: &Facts, arrived: u64, since: i64) -> Progress {
     Progress {
         arrived,
-        basis: match facts.kept.is_whole(since, facts.now_ms) {
+        basis: match facts.coverage.is_whole(since, facts.now_ms) {
             true => Basis::Log,
             false => Basis::PartOfLog,
         },
-        log_begins: facts.kept.begins(facts.now_ms).map(date),
+        log_begins: facts.coverage.begins(facts.now_ms).map(date),
         total_users: facts.total_users,
         share: facts
             .total_users
             .filter(|total| *total > 0)
             .map(|total| (arrived as f64 / total as f64).min(1.0)),
         pool_users: facts.pool_users,
-        last_migration: tally.last_migration_ms.map(time),
+        last_migration: tally.last_migration_ms.map(utc),
     }
 }
 
@@ -428,32 +426,7 @@ fn rounded(ms: f64) -> f64 {
     (ms * digits).round() / digits
 }
 
-/// The day since 1970 of a moment.
-pub fn day_of(at_ms: i64) -> i64 {
-    at_ms.div_euclid(DAY_MS)
-}
-
-/// The day with this number; the calendar reaches further than any clock.
-fn date(day: i64) -> Date {
-    Date::from_epoch_days(day.clamp(0, 2_932_896)).unwrap_or_else(|| unreachable!("clamped"))
-}
-
-/// A moment as people and machines read it: `2026-11-20T10:22:33Z`.
-pub fn time(at_ms: i64) -> String {
-    let seconds = at_ms.rem_euclid(DAY_MS) / 1000;
-    format!(
-        "{}T{:02}:{:02}:{:02}Z",
-        date(day_of(at_ms)),
-        seconds / 3600,
-        seconds / 60 % 60,
-        seconds % 60
-    )
-}
-
-/// A moment as [`time`] writes it, to the minute and as people read it.
-pub fn when(time: &str) -> String {
-    time.get(..16).unwrap_or(time).replace('T', " ")
-}
-
+#[cfg(test)]
+pub(crate) mod samples;
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,13 @@
 //! Fetches what is counted. What is a minute old or more is counted by Insights, once; what is newer, and everything where there
 //! is no Insights, comes as lines. Keeps counts, never lines.
 
+use jane_migrate_config::Date;
 use serde::Serialize;
 
 use super::insights;
 use super::tally::Tally;
 use crate::aws::{AwsError, Reader};
+use crate::dates::begin_of;
 
 /// After this long a line can be trusted to be where it is looked for.
 const SETTLING_MS: i64 = 60_000;
@@ -33,13 +35,14 @@ pub struct Log {
 }
 
 impl Log {
-    /// Counts what has settled since a moment, where the service can do it.
+    /// Counts what has settled from a day on, where the service can do it.
     pub async fn open(
         aws: &Reader,
         group: &str,
-        since_ms: i64,
+        since: Date,
         now_ms: i64,
     ) -> Result<Self, AwsError> {
+        let since_ms = begin_of(since);
         // Insights takes whole seconds.
         let until_ms = (now_ms - SETTLING_MS).div_euclid(1000) * 1000;
         let counted = if until_ms > since_ms {

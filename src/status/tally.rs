@@ -2,15 +2,15 @@
 //! line or counted by the service, fills the same tally.
 
 use std::collections::BTreeMap;
+use std::iter::Sum;
 
 use serde::Serialize;
 
 use super::entry::{Class, Entry};
+use crate::dates::day_of;
 
 /// How many of the slowest and of the last troubled invocations are kept.
 pub const KEPT: usize = 10;
-
-const DAY_MS: i64 = 86_400_000;
 
 /// How many, by outcome.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -49,6 +49,16 @@ impl Counts {
     /// Each outcome with its count.
     pub fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
         self.0.iter().map(|(outcome, n)| (outcome.as_str(), *n))
+    }
+}
+
+impl<'a> Sum<&'a Counts> for Counts {
+    fn sum<I: Iterator<Item = &'a Counts>>(counts: I) -> Self {
+        let mut sum = Self::default();
+        for (outcome, n) in counts.flat_map(Counts::iter) {
+            sum.add(outcome, n);
+        }
+        sum
     }
 }
 
@@ -143,7 +153,7 @@ impl Tally {
             self.trials += 1;
             return;
         }
-        self.count(entry.at_ms.div_euclid(DAY_MS), &entry.outcome, 1);
+        self.count(day_of(entry.at_ms), &entry.outcome, 1);
         self.count_client(
             entry.client.as_deref().unwrap_or_default(),
             &entry.outcome,
@@ -245,17 +255,14 @@ impl Tally {
 
     /// All outcomes of all days.
     pub fn outcomes(&self) -> Counts {
-        let mut all = Counts::default();
-        for (outcome, n) in self.days.values().flat_map(Counts::iter) {
-            all.add(outcome, n);
-        }
-        all
+        self.days.values().sum()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dates::DAY_MS;
 
     /// A line such as the handler writes, of the `n`th sign-in of a month.
     fn line(n: u64) -> String {
@@ -277,7 +284,8 @@ mod tests {
     fn month(lines: u64) -> Tally {
         let mut tally = Tally::default();
         for n in 0..lines {
-            let at = 20_000 * DAY_MS + i64::try_from(n * (30 * 86_400_000) / lines).unwrap();
+            let at = 20_000 * DAY_MS
+                + i64::try_from(n * 30).unwrap() * DAY_MS / i64::try_from(lines).unwrap();
             tally.read(at, &line(n));
             tally.read(
                 at,

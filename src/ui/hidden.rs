@@ -1,5 +1,5 @@
 //! A line that is typed and not shown. Owns the terminal's echo, which comes back however the wait ends: with a line, by Ctrl-C or
-//! by SIGTERM.
+//! by SIGTERM. The crate `rpassword` also hides what is typed, but a signal leaves the terminal without its echo.
 
 use std::io;
 
@@ -9,7 +9,7 @@ pub(super) fn read_line() -> io::Result<String> {
     let echo = terminal::Echo::off()?;
     let mut line = String::new();
     let read = io::stdin().read_line(&mut line);
-    echo.back();
+    echo.restore();
     read?;
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
@@ -26,11 +26,10 @@ mod terminal {
     use std::sync::{Arc, Mutex, PoisonError};
 
     use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
-    use tokio::signal::unix::{SignalKind, signal};
 
-    use crate::apply::Signal;
+    use crate::signals::Signals;
 
-    /// The terminal's modes as they were, until they are given back.
+    /// The terminal's modes as they were, until they are restored.
     #[derive(Clone)]
     pub(super) struct Echo(Arc<Mutex<Option<Termios>>>);
 
@@ -41,13 +40,13 @@ mod terminal {
             let mut hidden = before.clone();
             hidden.local_modes.remove(LocalModes::ECHO);
             let echo = Self(Arc::new(Mutex::new(Some(before))));
-            echo.clone().back_on_signal()?;
+            echo.clone().restore_on_signal()?;
             tcsetattr(io::stdin(), OptionalActions::Now, &hidden)?;
             Ok(echo)
         }
 
-        /// As it was before. The line's end was not shown either.
-        pub(super) fn back(&self) {
+        /// Restores the modes. The line's end was not shown either.
+        pub(super) fn restore(&self) {
             let mut before = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(before) = before.take() {
                 let _ = tcsetattr(io::stdin(), OptionalActions::Now, &before);
@@ -56,16 +55,12 @@ mod terminal {
         }
 
         /// Once listened to, a signal no longer ends the program by itself: this does, also after the line was read.
-        fn back_on_signal(self) -> io::Result<()> {
-            let mut interrupt = signal(SignalKind::interrupt())?;
-            let mut terminate = signal(SignalKind::terminate())?;
+        fn restore_on_signal(self) -> io::Result<()> {
+            let mut signals = Signals::listen()?;
             tokio::spawn(async move {
-                let signal = tokio::select! {
-                    _ = interrupt.recv() => Signal::Interrupt,
-                    _ = terminate.recv() => Signal::Terminate,
-                };
-                self.back();
-                // The line is waited for where nothing else can wake it.
+                let signal = signals.next().await;
+                self.restore();
+                // `read_line` blocks its thread, so nothing else can end the program.
                 std::process::exit(signal.exit_code().into());
             });
             Ok(())

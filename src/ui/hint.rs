@@ -3,7 +3,6 @@
 
 use std::env;
 
-use crate::artifact;
 use crate::aws::{AwsError, Kind};
 use crate::failure::Failure;
 use crate::observe::NoSuchPool;
@@ -12,9 +11,6 @@ use crate::observe::NoSuchPool;
 pub fn hint(error: &anyhow::Error) -> Option<String> {
     if let Some(failure) = error.downcast_ref::<Failure>() {
         return Some(failure.hint().to_owned());
-    }
-    if let Some(artifact) = error.downcast_ref::<artifact::Error>() {
-        return Some(artifact.hint().to_owned());
     }
     if let Some(missing) = error.downcast_ref::<NoSuchPool>() {
         return Some(no_such_pool(missing));

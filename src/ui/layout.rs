@@ -90,30 +90,26 @@ impl Layout {
     }
 
     fn wrap_line(self, line: &str, hanging: usize) -> String {
-        if self.fits(measure_text_width(line)) {
-            return line.to_owned();
-        }
-        let mut wrapped = String::with_capacity(line.len() + hanging);
-        let mut column = 0;
-        let mut rest = line.trim_end();
-        while !rest.is_empty() {
-            let gap = rest.len() - rest.trim_start().len();
-            let end = rest[gap..].find(' ').map_or(rest.len(), |end| gap + end);
-            let width = measure_text_width(&rest[gap..end]);
-            if column > 0 && !self.fits(column + gap + width) {
-                wrapped.push('\n');
-                wrapped.extend(std::iter::repeat_n(' ', hanging));
-                column = hanging;
-            } else {
-                wrapped.push_str(&rest[..gap]);
-                column += gap;
+        match self.columns {
+            Some(columns) if measure_text_width(line) > columns => {
+                let text = line.trim_start_matches(' ');
+                fill(text, columns, line.len() - text.len(), hanging)
             }
-            wrapped.push_str(&rest[gap..end]);
-            column += width;
-            rest = &rest[end..];
+            _ => line.to_owned(),
         }
-        wrapped
     }
+}
+
+/// One line of text broken between words, so that it fits into so many columns: its first line is indented by `first`, the others
+/// by `hanging`. A word that is too long has a line of its own.
+pub fn fill(text: &str, columns: usize, first: usize, hanging: usize) -> String {
+    let (first, hanging) = (" ".repeat(first), " ".repeat(hanging));
+    let options = textwrap::Options::new(columns)
+        .initial_indent(&first)
+        .subsequent_indent(&hanging)
+        .break_words(false)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
+    textwrap::fill(text, options)
 }
 
 #[cfg(test)]

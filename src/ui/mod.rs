@@ -5,6 +5,8 @@ pub mod error;
 mod hidden;
 pub mod hint;
 pub mod layout;
+pub mod numbers;
+pub mod page;
 pub mod plan;
 mod printable;
 mod progress;

@@ -1,18 +1,21 @@
-//! The status as people read it on a terminal: every figure in words first, bars after it, so that nothing is lost to whoever
-//! does not see them. Machines get the same status as JSON, everybody else as a page.
+//! The status on a terminal. Each figure is a number first and a bar second, so the view also reads well without the bars.
+//! Machines get the same status as JSON, and `page` shows it in a browser.
 
 use std::fmt::Write;
 
+use super::layout::fill;
+use super::numbers::{duration, percent, thousands};
 use super::{Styles, one_line};
+use crate::dates::minute;
 use crate::status::entry::Class;
 use crate::status::outlook::Verdict;
 use crate::status::tally::Counts;
-use crate::status::{Basis, Event, Status, when};
+use crate::status::{Basis, Event, Status};
 
 /// Days that are shown one by one.
 const DAYS: usize = 31;
 
-/// How many of the slowest and of the last errors.
+/// How many of the slowest invocations and of the last errors are shown.
 const SHOWN: usize = 5;
 
 /// The status in lines of at most `width` columns, which is 60 to 200.
@@ -28,12 +31,12 @@ pub fn render(status: &Status, width: usize, styles: &Styles) -> String {
             "{} to {}, UTC, read {}",
             status.since,
             status.until,
-            when(&status.as_of)
+            minute(&status.as_of)
         ))
     );
     text.push('\n');
     for line in summary(status) {
-        text.push_str(&wrapped(&line, width, 2));
+        text.push_str(&paragraph(&line, width, 2));
     }
     if let Some(share) = status.progress.share {
         let room = width.saturating_sub(4).min(100);
@@ -49,7 +52,7 @@ pub fn render(status: &Status, width: usize, styles: &Styles) -> String {
     table(&mut text, "Outcomes", status.outcomes.iter(), width, styles);
     clients(&mut text, status, width, styles);
     events(&mut text, "Slowest", &status.times.slowest, width, styles);
-    events(&mut text, "To look at", &status.errors, width, styles);
+    events(&mut text, "Needs attention", &status.errors, width, styles);
     text
 }
 
@@ -73,25 +76,25 @@ pub fn line(status: &Status) -> String {
     )
 }
 
-/// The figures that matter most, a sentence each. The page says the same.
+/// The figures that matter most, a line each. The page has the same lines.
 pub fn summary(status: &Status) -> Vec<String> {
     let progress = &status.progress;
     let mut lines = vec![arrived(status)];
     if let Some(users) = progress.pool_users {
         lines.push(format!(
-            "The pool itself counts {} user(s), those who never lived elsewhere among them; Cognito renews this estimate every few hours.",
+            "The pool has about {} user(s), including those who never were in the old directory. Cognito updates this estimate every few hours.",
             thousands(users)
         ));
     }
     if let Some(last) = &progress.last_migration {
-        lines.push(format!("The last customer came over {} UTC.", when(last)));
+        lines.push(format!("Last migration: {} UTC.", minute(last)));
     }
     lines.push(ahead(status));
     lines.extend(window(status));
     lines.extend(times(status));
     if status.trials > 0 {
         lines.push(format!(
-            "{} trial(s) by the operator are not counted.",
+            "Operator tests, not counted: {}.",
             thousands(status.trials)
         ));
     }
@@ -107,11 +110,11 @@ fn arrived(status: &Status) -> String {
     let basis = match (progress.basis, progress.log_begins) {
         (Basis::Log, _) => String::new(),
         (Basis::PartOfLog, Some(begins)) if begins < status.since => format!(
-            " (counted from {}; --since {begins} counts all that the log has)",
+            " (counted from {}; --since {begins} counts everything in the log)",
             status.since
         ),
         (Basis::PartOfLog, _) => format!(
-            " (counted from {}; what was before is no longer in the log)",
+            " (counted from {}; the log has nothing older)",
             status.since
         ),
     };
@@ -123,25 +126,29 @@ fn ahead(status: &Status) -> String {
     let outlook = &status.outlook;
     let rate = outlook.rate_per_day.map_or_else(String::new, |rate| {
         format!(
-            "{rate:.1} a day over the last {} complete day(s)",
+            "{rate:.1} per day over the last {} complete day(s)",
             outlook.rate_days
         )
     });
     let left = thousands(outlook.left.unwrap_or_default());
     let left = format!("{}{left}", status.at_most());
     match (outlook.verdict, &outlook.ends) {
-        (Verdict::Done, _) => "Everybody has come over.".to_owned(),
+        (Verdict::Done, _) => "All customers have migrated.".to_owned(),
         (Verdict::EndInSight, Some(ends)) => {
-            format!("Rate: {rate}; {left} are left, at that rate until {ends}.")
+            format!("Rate: {rate}. Not migrated yet: {left}. Estimated end: {ends}.")
         }
-        (Verdict::TooEarly, _) => format!("{left} are left; it is too early to say until when."),
+        (Verdict::TooEarly, _) => {
+            format!("Not migrated yet: {left}. It is too early to estimate the end.")
+        }
         (Verdict::TotalUnknown, _) if rate.is_empty() => {
-            "Set total_users under [window] to see the share and the end.".to_owned()
+            "Set total_users under [window] to see the share and the estimated end.".to_owned()
         }
         (Verdict::TotalUnknown, _) => {
-            format!("Rate: {rate}. Set total_users under [window] to see the share and the end.")
+            format!(
+                "Rate: {rate}. Set total_users under [window] to see the share and the estimated end."
+            )
         }
-        _ => format!("Rate: {rate}; {left} are left, no end in sight."),
+        _ => format!("Rate: {rate}. Not migrated yet: {left}. No end in sight at this rate."),
     }
 }
 
@@ -149,13 +156,15 @@ fn window(status: &Status) -> Option<String> {
     let closes = status.outlook.closes?;
     if closes < status.until {
         return Some(format!(
-            "The window closed on {closes}: nobody migrates any more."
+            "The window closed on {closes}: no more customers migrate."
         ));
     }
     Some(match status.outlook.left_at_close {
-        Some(0) => format!("The window closes on {closes}; at that rate nobody is left by then."),
+        Some(0) => {
+            format!("The window closes on {closes}. At this rate all customers migrate before.")
+        }
         Some(left) => format!(
-            "The window closes on {closes}; at that rate {}{} are left then.",
+            "The window closes on {closes}. At this rate {}{} customer(s) do not migrate before.",
             status.at_most(),
             thousands(left)
         ),
@@ -167,15 +176,11 @@ fn times(status: &Status) -> Option<String> {
     let times = &status.times;
     let slowest = times.slowest.first()?.entry.took_ms?;
     let starts = match (status.cold_starts.count, status.cold_starts.median_ms) {
-        (n, Some(median)) => format!(
-            " The function started {} time(s), {} each as a rule.",
-            thousands(n),
-            duration(median)
-        ),
+        (n, Some(median)) => format!(" Cold starts: {}, p50 {}.", thousands(n), duration(median)),
         _ => String::new(),
     };
     Some(format!(
-        "Customers waited {} as a rule, 99 % of them no longer than {}, the slowest {}.{starts}",
+        "Latency: p50 {}, p99 {}, max {}.{starts}",
         duration(times.median_ms?),
         duration(times.p99_ms?),
         duration(slowest),
@@ -193,13 +198,7 @@ fn days(text: &mut String, status: &Status, width: usize, styles: &Styles) {
     );
     let earlier = status.days.len().saturating_sub(DAYS);
     if earlier > 0 {
-        let mut sum = Counts::default();
-        for (outcome, n) in status.days[..earlier]
-            .iter()
-            .flat_map(|day| day.outcomes.iter())
-        {
-            sum.add(outcome, n);
-        }
+        let sum: Counts = status.days[..earlier].iter().map(|day| &day.outcomes).sum();
         let _ = writeln!(text, "{}", figures("earlier", &sum));
     }
     let most = status.days[earlier..]
@@ -267,7 +266,7 @@ fn clients(text: &mut String, status: &Status, width: usize, styles: &Styles) {
             of(Class::Refused),
             of(Class::Failed)
         );
-        text.push_str(&wrapped(&line, width, 4));
+        text.push_str(&paragraph(&line, width, 4));
     }
 }
 
@@ -277,7 +276,7 @@ fn events(text: &mut String, title: &str, events: &[Event], width: usize, styles
     }
     let _ = writeln!(text, "\n{}", styles.strong.apply_to(title));
     for event in &events[..events.len().min(SHOWN)] {
-        text.push_str(&wrapped(&sentence(event), width, 4));
+        text.push_str(&paragraph(&sentence(event), width, 4));
     }
 }
 
@@ -289,7 +288,7 @@ fn sentence(event: &Event) -> String {
     parts.extend(
         entry
             .init_ms
-            .map(|init| format!("{} of it to start", duration(init))),
+            .map(|init| format!("cold start {}", duration(init))),
     );
     parts.extend(entry.reason.clone());
     parts.extend(
@@ -304,7 +303,7 @@ fn sentence(event: &Event) -> String {
     parts.join(", ")
 }
 
-/// As long as the share that `n` has of `most`; whatever is not nothing shows.
+/// A bar as long as the share of `n` in `most`. A count above zero always shows.
 fn bar(n: u64, most: u64, room: usize) -> String {
     if n == 0 || most == 0 {
         return String::new();
@@ -313,77 +312,158 @@ fn bar(n: u64, most: u64, room: usize) -> String {
     "#".repeat(length.clamp(1, room.max(1)))
 }
 
-/// The line, indented by two, broken between words; what follows a break is indented further.
-fn wrapped(line: &str, width: usize, further: usize) -> String {
-    let mut text = String::new();
-    let mut column = 0;
-    for word in line.split_whitespace() {
-        let length = word.chars().count();
-        if column == 0 {
-            text.push_str("  ");
-            column = 2;
-        } else if column + 1 + length > width {
-            text.push('\n');
-            text.push_str(&" ".repeat(further.max(2)));
-            column = further.max(2);
-        } else {
-            text.push(' ');
-            column += 1;
-        }
-        text.push_str(word);
-        column += length;
-    }
-    text.push('\n');
-    text
-}
-
-/// `1234567` as `1,234,567`.
-pub fn thousands(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A share as people read it. What is not all never reads as all.
-pub fn percent(share: f64) -> String {
-    let tenths = (share * 1000.0).floor() / 10.0;
-    format!("{tenths:.1} %")
-}
-
-/// A time as people read it.
-pub fn duration(ms: f64) -> String {
-    match ms {
-        ms if ms < 10.0 => format!("{ms:.1} ms"),
-        ms if ms < 1000.0 => format!("{ms:.0} ms"),
-        ms => format!("{:.1} s", ms / 1000.0),
-    }
+/// The text on lines of its own, indented by two; what follows a break is indented by `hanging`.
+fn paragraph(text: &str, width: usize, hanging: usize) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    fill(&words.join(" "), width, 2, hanging) + "\n"
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::status::Source;
+    use crate::status::outlook::Outlook;
+    use crate::status::samples::{facts, limited, status};
+    use crate::status::tally::Tally;
+
+    fn empty() -> Status {
+        Status::new(&Tally::default(), &facts(Some(10), Some(0)), Source::Events)
+    }
 
     #[test]
-    fn figures_read_well() {
-        assert_eq!(thousands(0), "0");
-        assert_eq!(thousands(999), "999");
-        assert_eq!(thousands(1_234_567), "1,234,567");
-        assert_eq!(percent(0.99999), "99.9 %");
-        assert_eq!(percent(1.0), "100.0 %");
-        assert_eq!(
-            (duration(3.25), duration(12.0), duration(3501.0)),
-            ("3.2 ms".into(), "12 ms".into(), "3.5 s".into())
+    fn the_view_fits_every_width_and_has_every_figure() {
+        let styles = Styles::plain();
+        let status = status(31, 1234, Some(120_000), Some(40_000));
+        for width in [60, 80, 120, 200] {
+            let text = render(&status, width, &styles);
+            for line in text.lines() {
+                assert!(line.chars().count() <= width, "{width}: {line}");
+            }
+            for words in [
+                "User pool us-west-2_AbC123 (Roots)",
+                "2026-11-20      1,234          1        1  #",
+                "wrong-password",
+                "web (1example)",
+                "directory-unavailable",
+                "timeout",
+            ] {
+                assert!(text.contains(words), "{words}\n{text}");
+            }
+            assert!(text.is_ascii(), "{text}");
+        }
+    }
+
+    #[test]
+    fn older_days_are_one_row() {
+        let text = render(&status(40, 1, None, None), 80, &Styles::plain());
+        assert!(
+            text.contains("\nearlier             9          9        9\n"),
+            "{text}"
         );
     }
 
     #[test]
-    fn a_bar_shows_whatever_is_not_nothing() {
+    fn an_empty_log_is_shown_as_such() {
+        let text = render(&empty(), 80, &Styles::plain());
+        assert!(text.contains("Migrated: 0 of 10, 0.0 %."), "{text}");
+        assert!(text.contains("too early to estimate"), "{text}");
+        let line = line(&empty());
+        let figures = "0 migrated (0.0 %); today 0 migrated, 0 refused, 0 failed";
+        assert!(line.contains(figures), "{line}");
+    }
+
+    #[test]
+    fn a_part_of_the_log_gives_bounds() {
+        let expired = limited(30, 60, 90, Some(30));
+        assert_eq!(
+            arrived(&expired),
+            "Migrated: at least 3,000 of 12,000, 25.0 % (counted from 2026-10-21; the log has nothing older)."
+        );
+        assert!(line(&expired).contains("at least 3,000 migrated"));
+        assert!(ahead(&expired).contains("Not migrated yet: at most 9,000."));
+        assert!(arrived(&limited(0, 30, 90, Some(30))).contains("at least 0 of 12,000"));
+        let recent = arrived(&limited(30, 7, 29, Some(90)));
+        assert!(
+            recent.contains("--since 2026-10-22 counts everything"),
+            "{recent}"
+        );
+    }
+
+    #[test]
+    fn each_outlook_has_its_sentence() {
+        let with = |verdict, rate_per_day: Option<f64>| {
+            let mut status = status(20, 100, Some(12_000), None);
+            status.outlook = Outlook {
+                verdict,
+                rate_per_day,
+                ..status.outlook
+            };
+            ahead(&status)
+        };
+        let rate = Some(100.0);
+        for (said, expected) in [
+            (with(Verdict::Done, rate), "All customers have migrated."),
+            (
+                with(Verdict::EndInSight, rate),
+                "Rate: 100.0 per day over the last 7 complete day(s). Not migrated yet: 10,000. Estimated end: 2027-02-28.",
+            ),
+            (
+                with(Verdict::NoEndInSight, rate),
+                "Rate: 100.0 per day over the last 7 complete day(s). Not migrated yet: 10,000. No end in sight at this rate.",
+            ),
+            (
+                with(Verdict::TooEarly, None),
+                "Not migrated yet: 10,000. It is too early to estimate the end.",
+            ),
+            (
+                with(Verdict::TotalUnknown, None),
+                "Set total_users under [window] to see the share and the estimated end.",
+            ),
+            (
+                with(Verdict::TotalUnknown, rate),
+                "Rate: 100.0 per day over the last 7 complete day(s). Set total_users under [window] to see the share and the estimated end.",
+            ),
+        ] {
+            assert_eq!(said, expected);
+        }
+    }
+
+    #[test]
+    fn the_window_is_open_closed_or_too_short() {
+        let with = |closes: &str, left_at_close| {
+            let mut status = status(20, 100, Some(12_000), None);
+            status.outlook.closes = closes.parse().ok();
+            status.outlook.left_at_close = left_at_close;
+            window(&status)
+        };
+        assert_eq!(with("", None), None);
+        let closed = with("2026-11-19", Some(0)).unwrap();
+        assert_eq!(
+            closed,
+            "The window closed on 2026-11-19: no more customers migrate."
+        );
+        let last_day = with("2026-11-20", None).unwrap();
+        assert_eq!(last_day, "The window closes on 2026-11-20.");
+        let enough = with("2027-03-31", Some(0)).unwrap();
+        assert!(
+            enough.ends_with("At this rate all customers migrate before."),
+            "{enough}"
+        );
+        let short = with("2026-12-01", Some(1_500)).unwrap();
+        assert!(
+            short.ends_with("At this rate 1,500 customer(s) do not migrate before."),
+            "{short}"
+        );
+    }
+
+    #[test]
+    fn a_line_of_the_log_stays_one_paragraph() {
+        assert_eq!(paragraph("a\r\nb  c", 80, 4), "  a b c\n");
+        assert_eq!(paragraph("one two three", 10, 4), "  one two\n    three\n");
+    }
+
+    #[test]
+    fn a_bar_shows_every_count_above_zero() {
         assert_eq!(bar(0, 10, 20), "");
         assert_eq!(bar(1, 1_000_000, 20), "#");
         assert_eq!(bar(10, 10, 20).len(), 20);

@@ -9,7 +9,8 @@ use std::{
     time::Duration,
 };
 
-use jane_migrate::artifact::{self, Artifact, Bundle, Error, Linkage, Progress, Request};
+use jane_migrate::artifact::{self, Artifact, Bundle, Linkage, Progress, Request};
+use jane_migrate::failure::Failure;
 use jane_migrate_config::Architecture;
 use tempfile::TempDir;
 
@@ -162,7 +163,7 @@ async fn what_does_not_compile_is_told_in_the_compilers_words() {
     )
     .await;
     let error = built.unwrap_err();
-    let error = error.downcast_ref::<Error>().unwrap();
+    let error = error.downcast_ref::<Failure>().unwrap();
     assert!(
         error
             .to_string()

@@ -7,7 +7,7 @@ use super::escaped;
 use crate::status::entry::Class;
 use crate::status::tally::Counts;
 use crate::status::{Status, Step};
-use crate::ui::status::{duration, thousands};
+use crate::ui::numbers::{duration, thousands};
 
 /// Drawings for a wide and for a narrow screen.
 pub(super) const WIDTHS: [(&str, f64); 2] = [("wide-chart", 800.0), ("narrow", 356.0)];
@@ -167,7 +167,7 @@ pub(super) fn daily(status: &Status, id: &str) -> String {
         .collect()
 }
 
-/// How many have come over, day by day, and how it goes on at the present rate.
+/// How many have migrated, day by day, and the estimate at the present rate.
 pub(super) fn cumulative(status: &Status, id: &str) -> String {
     let (first, today) = (
         status
@@ -187,19 +187,20 @@ pub(super) fn cumulative(status: &Status, id: &str) -> String {
     let total = status.progress.total_users;
     let most = total.unwrap_or_default().max(arrived).max(ahead as u64);
     let description = format!(
-        "{}{} have come over by {}{}.{}",
+        "{}{} customer(s) migrated by {}{}.{}",
         status.at_least(),
         thousands(arrived),
         status.until,
         total.map_or_else(String::new, |total| format!(" of {}", thousands(total))),
-        status.outlook.ends.map_or_else(String::new, |ends| format!(
-            " At the rate of the last days nobody is left on {ends}."
-        ))
+        status
+            .outlook
+            .ends
+            .map_or_else(String::new, |ends| format!(" Estimated end: {ends}."))
     );
     WIDTHS
         .iter()
         .map(|(class, width)| {
-            let title = "Customers who have come over";
+            let title = "Migrated customers";
             let mut plot = Plot::new(id, class, *width, most, title, &description);
             let share = |day: i64| (day - first) as f64 / (last - first) as f64;
             let mut sum = 0;
@@ -241,7 +242,7 @@ pub(super) fn cumulative(status: &Status, id: &str) -> String {
         .collect()
 }
 
-/// How many waited how long, a row for each step.
+/// The latency's distribution, a row for each step.
 pub(super) fn distribution(status: &Status, id: &str) -> String {
     const ROW: f64 = 24.0;
     let steps = &status.times.distribution;
@@ -252,16 +253,16 @@ pub(super) fn distribution(status: &Status, id: &str) -> String {
         .max()
         .unwrap_or_default();
     let description = format!(
-        "Of {} answers half took no longer than {}, and 99 % no longer than {}.",
+        "{} answers: p50 {}, p99 {}.",
         thousands(all),
         status
             .times
             .median_ms
-            .map_or_else(|| "nothing".to_owned(), duration),
+            .map_or_else(|| "unknown".to_owned(), duration),
         status
             .times
             .p99_ms
-            .map_or_else(|| "nothing".to_owned(), duration),
+            .map_or_else(|| "unknown".to_owned(), duration),
     );
     let height = ROW * steps.len() as f64;
     WIDTHS
@@ -270,7 +271,7 @@ pub(super) fn distribution(status: &Status, id: &str) -> String {
             let (left, right) = (92.0, 96.0);
             let mut svg = format!(
                 "<svg class=\"{class}\" viewBox=\"0 0 {width} {height}\" role=\"img\" aria-labelledby=\"{id}-{class}-t {id}-{class}-d\">\
-                 <title id=\"{id}-{class}-t\">How long customers waited</title><desc id=\"{id}-{class}-d\">{description}</desc>"
+                 <title id=\"{id}-{class}-t\">Latency</title><desc id=\"{id}-{class}-d\">{description}</desc>"
             );
             for (index, step) in steps.iter().enumerate() {
                 let y = ROW * index as f64;

@@ -1,11 +1,29 @@
-//! The operator's wish to stop, as the system brings it: Ctrl-C, or SIGTERM from whatever runs the program.
+//! The signals that ask the program to stop: Ctrl-C, and SIGTERM. Owns listening for them and their exit codes; what is done about
+//! one is decided where it is listened for.
 
 use std::io;
 
-use crate::apply::Signal;
+/// What asks the program to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// Ctrl-C.
+    Interrupt,
+    /// SIGTERM, from the system or a supervisor.
+    Terminate,
+}
+
+impl Signal {
+    /// The exit code that a shell reports for a program that this signal ended.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Interrupt => 130,
+            Self::Terminate => 143,
+        }
+    }
+}
 
 /// Listens from when it is made: until then, a signal ends the program at once.
-pub(super) struct Signals {
+pub struct Signals {
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
     #[cfg(unix)]
@@ -13,8 +31,9 @@ pub(super) struct Signals {
 }
 
 impl Signals {
+    /// Begins to listen.
     #[cfg(unix)]
-    pub(super) fn listen() -> io::Result<Self> {
+    pub fn listen() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -22,22 +41,24 @@ impl Signals {
         })
     }
 
+    /// Begins to listen.
     #[cfg(not(unix))]
-    pub(super) fn listen() -> io::Result<Self> {
+    pub fn listen() -> io::Result<Self> {
         Ok(Self {})
     }
 
     /// The next one.
     #[cfg(unix)]
-    pub(super) async fn next(&mut self) -> Signal {
+    pub async fn next(&mut self) -> Signal {
         tokio::select! {
             _ = self.interrupt.recv() => Signal::Interrupt,
             _ = self.terminate.recv() => Signal::Terminate,
         }
     }
 
+    /// The next one.
     #[cfg(not(unix))]
-    pub(super) async fn next(&mut self) -> Signal {
+    pub async fn next(&mut self) -> Signal {
         match tokio::signal::ctrl_c().await {
             Ok(()) => Signal::Interrupt,
             Err(_) => std::future::pending().await,

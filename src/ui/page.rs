@@ -1,12 +1,15 @@
-//! The status as one self-contained page: no script, no font, nothing from the network. Charts are drawn here (`charts`), and
-//! every figure in them also stands in a table.
+//! The status as one self-contained page: no script, no font, nothing from the network. `charts` draws the charts; a table
+//! repeats every figure in them.
 
 mod charts;
 
 use std::fmt::Write;
 
-use super::{Event, Status, when};
-use crate::ui::status::{duration, percent, summary, thousands};
+use super::numbers::{duration, percent, thousands};
+use super::status::summary;
+use crate::dates::minute;
+use crate::status::entry::Class;
+use crate::status::{Event, Status};
 
 /// The page over one or more pools.
 pub fn render(statuses: &[Status]) -> String {
@@ -20,7 +23,7 @@ pub fn render(statuses: &[Status]) -> String {
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\n\
          <link rel=\"icon\" href=\"data:,\">\n<title>{}</title>\n<style>\n{}</style>\n</head>\n<body>\n<main>\n",
         escaped(&title),
-        include_str!("page.css")
+        include_str!("page/page.css")
     );
     for (number, status) in statuses.iter().enumerate() {
         article(&mut page, status, number);
@@ -37,7 +40,7 @@ fn article(page: &mut String, status: &Status, number: usize) {
         escaped(&status.pool),
         status.since,
         status.until,
-        when(&status.as_of)
+        minute(&status.as_of)
     );
     key_figures(page, status);
     page.push_str("<ul class=\"said\">\n");
@@ -50,8 +53,8 @@ fn article(page: &mut String, status: &Status, number: usize) {
     times(page, status, number);
     outcomes(page, status);
     clients(page, status);
-    events(page, "To look at", &status.errors);
-    events(page, "The slowest", &status.times.slowest);
+    events(page, "Needs attention", &status.errors);
+    events(page, "Slowest", &status.times.slowest);
     page.push_str("</article>\n");
 }
 
@@ -67,26 +70,23 @@ fn key_figures(page: &mut String, status: &Status) {
                 thousands(status.progress.arrived)
             ),
         ),
+        ("Share", status.progress.share.map_or_else(unknown, percent)),
         (
-            "Share of all",
-            status.progress.share.map_or_else(unknown, percent),
-        ),
-        (
-            "A day, lately",
+            "Per day, recently",
             status
                 .outlook
                 .rate_per_day
                 .map_or_else(unknown, |rate| format!("{rate:.1}")),
         ),
         (
-            "Nobody left",
+            "Estimated end",
             status
                 .outlook
                 .ends
                 .map_or_else(unknown, |ends| ends.to_string()),
         ),
         ("Failed", thousands(status.failed)),
-        ("99 % waited at most", optional(status.times.p99_ms)),
+        ("Latency p99", optional(status.times.p99_ms)),
     ];
     page.push_str("<dl class=\"key\">\n");
     for (name, value) in figures {
@@ -125,7 +125,7 @@ fn daily(page: &mut String, status: &Status, number: usize) {
 fn cumulative(page: &mut String, status: &Status, number: usize) {
     let _ = write!(
         page,
-        "<section>\n<h2>Customers who have come over</h2>\n<figure>{}<figcaption><span>Solid: so far. Dashed: at the rate of the last complete days.</span></figcaption></figure>\n</section>\n",
+        "<section>\n<h2>Migrated customers</h2>\n<figure>{}<figcaption><span>Solid: so far. Dashed: estimate at the rate of the last complete days.</span></figcaption></figure>\n</section>\n",
         charts::cumulative(status, &format!("cumulative{number}"))
     );
 }
@@ -133,7 +133,7 @@ fn cumulative(page: &mut String, status: &Status, number: usize) {
 fn times(page: &mut String, status: &Status, number: usize) {
     let _ = write!(
         page,
-        "<section>\n<h2>How long customers waited</h2>\n<figure>{}<figcaption><span>From Cognito's question to the function's answer, a cold start included.</span></figcaption></figure>\n<details><summary>The figures</summary>\n",
+        "<section>\n<h2>Latency</h2>\n<figure>{}<figcaption><span>From Cognito's call to the function's answer, including a cold start.</span></figcaption></figure>\n<details><summary>The figures</summary>\n",
         charts::distribution(status, &format!("times{number}"))
     );
     let rows = status
@@ -143,7 +143,7 @@ fn times(page: &mut String, status: &Status, number: usize) {
         .map(|step| vec![charts::range(step), thousands(step.count)]);
     table(
         page,
-        &[("Waited", Column::Text), ("answers", Column::Number)],
+        &[("Latency", Column::Text), ("answers", Column::Number)],
         rows,
     );
     page.push_str("</details>\n</section>\n");
@@ -165,7 +165,7 @@ fn outcomes(page: &mut String, status: &Status) {
 }
 
 fn clients(page: &mut String, status: &Status) {
-    use super::entry::Class::{Failed, Migrated, Refused};
+    use Class::{Failed, Migrated, Refused};
     page.push_str("<section>\n<h2>App clients</h2>\n");
     let heads = [
         ("Client", Column::Text),
@@ -189,8 +189,8 @@ fn events(page: &mut String, title: &str, events: &[Event]) {
     let heads = [
         ("When (UTC)", Column::Moment),
         ("Outcome", Column::Text),
-        ("waited", Column::Number),
-        ("Why, and what the directory was asked", Column::Text),
+        ("latency", Column::Number),
+        ("Reason, and calls to the directory", Column::Text),
     ];
     let rows = events.iter().map(|event| {
         let entry = &event.entry;
@@ -212,7 +212,7 @@ fn events(page: &mut String, title: &str, events: &[Event]) {
     page.push_str("</section>\n");
 }
 
-/// What stands in a column, which decides how it is set.
+/// The content of a column, which decides its style.
 #[derive(Clone, Copy)]
 enum Column {
     Text,
@@ -247,10 +247,38 @@ fn table(page: &mut String, heads: &[(&str, Column)], rows: impl Iterator<Item =
     page.push_str("</tbody></table></div>\n");
 }
 
-/// Text as it may stand anywhere in the page.
+/// Text escaped for any place in the page.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
         .replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::Source;
+    use crate::status::samples::{facts, status, tally};
+
+    #[test]
+    fn nothing_in_a_page_is_taken_for_its_markup() {
+        let mut facts = facts(Some(12_000), None);
+        facts.name = "<script>alert('x')</script> & \"Roots\"".into();
+        let page = render(&[Status::new(&tally(3, 5), &facts, Source::Events)]);
+        assert!(!page.contains("<script"), "{page}");
+        assert!(page.contains("&lt;script&gt;alert('x')&lt;/script&gt; &amp; &quot;Roots&quot;"));
+    }
+
+    #[test]
+    fn a_page_over_several_pools_describes_each_chart_once() {
+        let page = render(&[status(3, 5, Some(10), None), status(300, 5, None, None)]);
+        let ids: Vec<_> = page
+            .split(" id=\"")
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next())
+            .collect();
+        let distinct: std::collections::BTreeSet<_> = ids.iter().collect();
+        assert_eq!((ids.len(), distinct.len()), (24, 24));
+    }
 }
