@@ -1,5 +1,5 @@
-//! `init`: looks at a pool, asks what it cannot know, and writes the migrate.toml that `draft` proposes. Writes no secret and
-//! overwrites nothing.
+//! `init`: reads a pool, asks what it cannot know, and writes the migrate.toml that `draft` makes. Writes no secret and overwrites
+//! nothing.
 
 mod questions;
 
@@ -16,7 +16,7 @@ use self::questions::Questions;
 use crate::aws::{Connection, Reader};
 use crate::cli::{Global, Init, Pools};
 use crate::dates::today;
-use crate::draft::{Client, Directory, Draft, Kept, propose};
+use crate::draft::{Client, Directory, Draft, Place, propose};
 use crate::failure::Failure;
 use crate::observe::{Depth, Scope, observe, unread};
 use crate::report::written;
@@ -87,7 +87,7 @@ pub(super) async fn run(global: &Global, args: &Init, ui: &Ui) -> anyhow::Result
             "next": next,
         }))?;
     } else {
-        let told = told(
+        let summary = summary(
             &draft,
             &output,
             open,
@@ -96,7 +96,7 @@ pub(super) async fn run(global: &Global, args: &Init, ui: &Ui) -> anyhow::Result
             &observed.names.pool.region,
             ui,
         );
-        ui.show(&format!("{told}\nNext: {next}"));
+        ui.show(&format!("{summary}\nNext: {next}"));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -108,14 +108,14 @@ fn target(global: &Global, pool: PoolId) -> anyhow::Result<Target> {
     };
     settings::targets(global, &pools, None)?
         .pop()
-        .context("there is no pool to look at")
+        .context("no user pool given")
 }
 
 fn closes(questions: &Questions<'_>, args: &Init, ui: &Ui) -> anyhow::Result<Option<Date>> {
     let closes = questions.closes(args.closes)?;
     if let Some(past) = closes.filter(|closes| today().is_ok_and(|today| *closes < today)) {
         ui.warn(&format!(
-            "{past}, when the migration closes, is over: as it is, nobody would migrate"
+            "{past}, the last day of the migration, is in the past: no customer would migrate"
         ));
     }
     Ok(closes)
@@ -129,13 +129,13 @@ fn describe(client: &ClientDocument) -> Client {
     }
 }
 
-/// The clients that were named, each of which must be the pool's.
+/// The clients given by flag. Each must be one of the pool's.
 fn chosen(named: &[String], clients: &[&ClientDocument]) -> anyhow::Result<Vec<String>> {
     for id in named {
         if !clients.iter().any(|client| client.id() == id) {
             return Err(Failure::new(
-                format!("failed to find app client `{id}` in the pool"),
-                "leave --clients out to see all of the pool's in the file",
+                format!("the pool has no app client `{id}`"),
+                "omit --clients to have the file list all of the pool's",
             )
             .into());
         }
@@ -143,22 +143,20 @@ fn chosen(named: &[String], clients: &[&ClientDocument]) -> anyhow::Result<Vec<S
     Ok(named.to_vec())
 }
 
-/// The file's text and what it says. A draft without attributes is read first: only the parser knows what the directory maps by
-/// itself.
+/// The file's text and the configuration in it.
 async fn complete(
     draft: &Draft,
     facts: &PoolFacts,
     connection: &Connection,
     ui: &Ui,
 ) -> anyhow::Result<(String, Config)> {
+    // Only the parser knows what the directory maps by default.
     let mapped = draft.directory.maps()?;
     let mut fields = draft.directory.fields();
     if let Directory::Cognito(old) = &draft.directory {
         match old_schema(&old.pool_id, old.role_arn.as_deref(), connection).await {
             Ok(schema) => fields.extend(schema),
-            Err(why) => ui.note(&format!(
-                "  {why}: which custom attributes it has is for you to fill in"
-            )),
+            Err(why) => ui.note(&format!("  {why}: fill in its custom attributes yourself")),
         }
     }
     let text = draft.render(&propose(facts, &mapped, &fields));
@@ -168,14 +166,14 @@ async fn complete(
     Ok((text, config))
 }
 
-/// The attributes of the pool to move away from.
+/// The attributes of the old pool.
 async fn old_schema(
     pool: &str,
     role: Option<&str>,
     connection: &Connection,
 ) -> Result<Vec<String>, String> {
     if role.is_some() {
-        return Err("the old pool is another account's and was not read".to_owned());
+        return Err("the old pool is in another account and was not read".to_owned());
     }
     let pool: PoolId = pool.parse().map_err(|error| format!("{error}"))?;
     let connection = Connection {
@@ -195,15 +193,12 @@ async fn old_schema(
 
 fn occupied(output: &Path) -> Failure {
     Failure::new(
-        format!(
-            "failed to write `{}`: it is there already",
-            output.display()
-        ),
-        "init never overwrites: move it away, or write another file with --output",
+        format!("failed to write `{}`: it exists already", output.display()),
+        "init never overwrites a file: move it, or write another file with --output",
     )
 }
 
-/// Whether a file can be made where the output is to be: better known before all the questions than after them.
+/// Checks that the output can be written, before the questions rather than after them.
 fn check_folder(output: &Path) -> anyhow::Result<()> {
     let folder = match output.parent() {
         Some(folder) if folder != Path::new("") => folder,
@@ -212,7 +207,7 @@ fn check_folder(output: &Path) -> anyhow::Result<()> {
     tempfile::tempfile_in(folder).map(drop).map_err(|error| {
         Failure::new(
             format!("failed to write `{}`: {error}", output.display()),
-            "make the folder, or write elsewhere with --output",
+            "create the folder, or write elsewhere with --output",
         )
         .into()
     })
@@ -243,8 +238,8 @@ fn findings(draft: &Draft, observed: &Observed, config: &Config) -> anyhow::Resu
     Ok(before_deploy(&Subject::new(observed, &asked)))
 }
 
-/// What was written, what is left to do, and what to know.
-fn told(
+/// What was written, what is left to do, and what plan will say.
+fn summary(
     draft: &Draft,
     output: &Path,
     open: &[&str],
@@ -263,28 +258,48 @@ fn told(
     if !open.is_empty() {
         text.push_str(&format!("  to fill in: {}\n", open.join(", ")));
     }
-    let mut command = None;
-    match draft.directory.secret() {
-        Some(kept @ (Kept::Ssm(_) | Kept::SecretsManager(_))) => {
-            let place = match kept {
-                Kept::Ssm(_) => "SSM",
-                _ => "Secrets Manager",
-            };
-            text.push_str(&format!(
-                "  the directory's secret is read from {place}; unless it is there, this waits for it to be typed and puts it there:\n"
-            ));
-            command = kept.command(region);
-        }
-        Some(Kept::Environment(name)) => text.push_str(&format!(
-            "  the directory's secret is read from the environment variable {name} at deploy\n"
+    let secret = draft.directory.secret();
+    match secret {
+        Some(Place::Environment(name)) => text.push_str(&format!(
+            "  deploy reads the directory's secret from the environment variable {name}\n"
+        )),
+        Some(place) => text.push_str(&format!(
+            "  the function reads the directory's secret from {}; to store it there, run this and type the secret:\n",
+            place.service()
         )),
         None => {}
     }
     text = Layout::of(&ui.out).flow(&text);
-    // To be copied, so never broken.
+    // A command is there to be copied, so its line is never broken.
+    let command = secret.and_then(|place| place.command(region));
     text.extend(command.map(|command| format!("      {command}\n")));
     for finding in findings {
         text.push_str(&ui::plan::render_finding(finding, flags, &ui.out));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_created_and_never_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("migrate.toml");
+        check_folder(&file).unwrap();
+        create(&file, "first").unwrap();
+        let error = create(&file, "second").unwrap_err();
+        assert!(error.to_string().contains("it exists already"), "{error}");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "first");
+    }
+
+    #[test]
+    fn a_folder_that_does_not_exist_is_reported_before_the_questions() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = check_folder(&folder.path().join("none/migrate.toml")).unwrap_err();
+        let failure = error.downcast_ref::<Failure>().unwrap();
+        assert!(failure.hint().contains("create the folder"), "{failure}");
+        assert!(check_folder(Path::new("migrate.toml")).is_ok());
+    }
 }

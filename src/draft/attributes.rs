@@ -9,9 +9,9 @@ use jane_migrate_config::PoolFacts;
 pub struct Proposal {
     /// The pool's attribute.
     pub attribute: String,
-    /// Where its value comes from; `None` where nobody but the operator can know: the line is a comment.
+    /// Where its value comes from. `None` if only the operator can know: the line is then a comment.
     pub source: Option<String>,
-    /// What to know about it.
+    /// A comment about it.
     pub why: Option<&'static str>,
 }
 
@@ -33,7 +33,7 @@ const SYNONYMS: &[(&str, &[&str])] = &[
     ("zoneinfo", &["timezone", "time_zone"]),
 ];
 
-/// What people call the key by which an older system knows a user.
+/// Usual names for a user's id in an older system.
 const OLD_IDS: &[&str] = &[
     "id",
     "legacyid",
@@ -43,8 +43,8 @@ const OLD_IDS: &[&str] = &[
     "customerid",
 ];
 
-/// The lines that this pool asks for. `mapped` is what the directory maps by itself, `fields` what its users have. Where nothing
-/// is mapped by itself, the usual attributes get a line, too.
+/// The lines for this pool. `mapped` is what the directory maps by default, `fields` what its users have. A directory that maps
+/// nothing by default also gets a line for each usual attribute.
 pub fn propose(
     pool: &PoolFacts,
     mapped: &Option<BTreeMap<String, String>>,
@@ -67,11 +67,11 @@ pub fn propose(
     };
     if mapped.is_none() {
         for attribute in USUAL {
-            // Accounts without an email can hardly migrate, so that line stands whether or not the field is known.
+            // Accounts without an email can hardly migrate, so this line is always there.
             let source = field_for(attribute, fields)
                 .or_else(|| (attribute == "email").then(|| "email".to_owned()));
             let why = match attribute {
-                "email_verified" => Some("without it nobody migrates by a forgotten password"),
+                "email_verified" => Some("without it no customer migrates by forgot password"),
                 _ => None,
             };
             propose(attribute, source, why);
@@ -82,7 +82,7 @@ pub fn propose(
         propose(
             "username",
             Some("{uuid}".to_owned()),
-            Some("people sign in with an alias, which cannot be their user name"),
+            Some("customers sign in with an alias, which cannot be the user name"),
         );
     }
     for attribute in &pool.attributes {
@@ -98,8 +98,8 @@ pub fn propose(
         }
         let why = match (attribute.required, attribute.mutable) {
             (true, true) => Some("required by the pool"),
-            (true, false) => Some("required by the pool, and can never be changed"),
-            (false, false) => Some("can never be changed"),
+            (true, false) => Some("required by the pool, immutable"),
+            (false, false) => Some("immutable"),
             (false, true) => None,
         };
         propose(name, field_for(name, fields), why);
@@ -107,7 +107,7 @@ pub fn propose(
     lines
 }
 
-/// The field that holds what this attribute is for.
+/// The field with the value of this attribute.
 fn field_for(attribute: &str, fields: &[String]) -> Option<String> {
     if fields.iter().any(|field| field == attribute) {
         return Some(attribute.to_owned());

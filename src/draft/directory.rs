@@ -1,13 +1,13 @@
-//! `[directory]` of a draft, a kind at a time.
+//! `[directory]` of a draft, for each kind of directory.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use jane_migrate_config::{Config, ConfigError};
 
-use super::{Kept, quoted};
+use super::values::{Place, quoted};
 
-/// Where the existing accounts live, as far as it was answered. What was not is a value that can be read and must be changed.
+/// Where the existing accounts are. A question without an answer leaves a placeholder, which the operator must replace.
 #[derive(Debug, Clone)]
 pub enum Directory {
     /// Jane's user database.
@@ -28,22 +28,22 @@ pub struct Jane {
     /// The operator's client id.
     pub client_id: String,
     /// The operator's client secret.
-    pub secret: Kept,
+    pub secret: Place,
 }
 
 /// An HTTP service that can check a password.
 #[derive(Debug, Clone)]
 pub struct Http {
-    /// The ready-made one it is.
+    /// The preset, if it is one.
     pub preset: Option<String>,
     /// Its base URL.
     pub url: String,
-    /// The client to ask as, for those that have one.
+    /// The client id, for a preset that has one.
     pub client_id: String,
     /// Keycloak's realm.
     pub realm: String,
-    /// What proves that it is us.
-    pub secret: Kept,
+    /// The secret that authenticates the handler.
+    pub secret: Place,
 }
 
 /// An old user pool.
@@ -51,12 +51,12 @@ pub struct Http {
 pub struct OldPool {
     /// Its id.
     pub pool_id: String,
-    /// The app client to ask with.
+    /// The app client that the handler uses.
     pub client_id: String,
     /// The role to assume.
     pub role_arn: Option<String>,
     /// The app client's secret.
-    pub secret: Option<Kept>,
+    pub secret: Option<Place>,
 }
 
 /// A table of users.
@@ -69,7 +69,7 @@ pub struct Postgres {
     /// The database user.
     pub user: String,
     /// That user's password.
-    pub secret: Kept,
+    pub secret: Place,
     /// The query for one user's row.
     pub query: String,
     /// The column with the hash.
@@ -78,12 +78,36 @@ pub struct Postgres {
     pub hash: String,
 }
 
-const SECRET: &str = "# A secret is named, never written: { secretsmanager = \"arn:...\" }, { ssm = \"/path\" }, or { env = \"NAME\" }, which is read from\n# your environment at deploy and kept in the function's, readable by whoever may read its settings.\n";
+impl From<Jane> for Directory {
+    fn from(jane: Jane) -> Self {
+        Self::Jane(jane)
+    }
+}
 
-const TIMEOUT: &str = "timeout_ms = 3500                       # how long one sign-in may wait for it; Cognito gives the whole function 5 s\n";
+impl From<Http> for Directory {
+    fn from(http: Http) -> Self {
+        Self::Http(http)
+    }
+}
+
+impl From<OldPool> for Directory {
+    fn from(pool: OldPool) -> Self {
+        Self::Cognito(pool)
+    }
+}
+
+impl From<Postgres> for Directory {
+    fn from(postgres: Postgres) -> Self {
+        Self::Postgres(postgres)
+    }
+}
+
+const SECRET: &str = "# Use a secret reference, not a literal value: { secretsmanager = \"arn:...\" }, { ssm = \"/path\" }, or { env = \"NAME\" }: deploy\n# reads it from your environment and stores it in the function's, where anyone who may read its settings can see it.\n";
+
+const TIMEOUT: &str = "timeout_ms = 3500                       # limit for one sign-in; Cognito waits 5 s for the whole function\n";
 
 impl Directory {
-    /// The kind as the file has it.
+    /// The kind, as in the file.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Jane(_) => "jane",
@@ -93,8 +117,8 @@ impl Directory {
         }
     }
 
-    /// Where its secret is to be kept.
-    pub fn secret(&self) -> Option<&Kept> {
+    /// Where its secret is stored.
+    pub fn secret(&self) -> Option<&Place> {
         match self {
             Self::Jane(jane) => Some(&jane.secret),
             Self::Http(http) => Some(&http.secret),
@@ -103,7 +127,17 @@ impl Directory {
         }
     }
 
-    /// The fields of its users, where they are known.
+    /// Stores the secret elsewhere.
+    pub fn set_secret(&mut self, place: Place) {
+        match self {
+            Self::Jane(jane) => jane.secret = place,
+            Self::Http(http) => http.secret = place,
+            Self::Cognito(pool) => pool.secret = Some(place),
+            Self::Postgres(postgres) => postgres.secret = place,
+        }
+    }
+
+    /// The fields of its users, if they are known.
     pub fn fields(&self) -> Vec<String> {
         const OPENID: &[&str] = &[
             "email",
@@ -141,48 +175,48 @@ impl Directory {
         }
     }
 
-    /// What is wrong with it, in the words of the parser that will read the file.
+    /// What the parser of the file says is wrong with it.
     pub fn problem(&self) -> Option<String> {
         let error = self.read().err()?;
-        // A value that is refused makes others look missing, which is told of the table as a whole: its own place is further down.
+        // A refused value makes others look missing, which is reported for the table as a whole: its own line is further down.
         let problem = error.problems().last()?;
         Some(problem.message.clone())
     }
 
-    /// What it maps without a line under `[attributes]`; nothing where every line must be written.
+    /// The attributes it maps by default; `None` if each needs a line under `[attributes]`.
     pub fn maps(&self) -> Result<Option<BTreeMap<String, String>>, ConfigError> {
         let config = self.read()?;
-        Ok(self.brings().map(|_| config.attributes))
+        Ok(self.default_mapping().map(|_| config.attributes))
     }
 
     fn read(&self) -> Result<Config, ConfigError> {
         let mut text = String::new();
         self.render(&mut text);
-        if self.brings().is_none() {
+        if self.default_mapping().is_none() {
             text.push_str("[attributes]\nemail = \"email\"\n");
         }
         jane_migrate_config::parse(&text, "migrate.toml")
     }
 
-    /// What is mapped without a line under `[attributes]`, in a sentence.
-    pub(super) fn brings(&self) -> Option<&'static str> {
+    /// The same in a sentence.
+    pub(super) fn default_mapping(&self) -> Option<&'static str> {
         match self {
             Self::Jane(_) => Some(
-                "Jane brings email, email_verified, given_name, family_name, phone_number and birthdate by itself.",
+                "Jane maps email, email_verified, given_name, family_name, phone_number and birthdate by default.",
             ),
             Self::Http(Http {
                 preset: Some(_), ..
             }) => Some(
-                "The preset brings its own; what is written here is added, or takes the place of what it brings.",
+                "The preset has its own mapping; a line here adds to it or replaces one of its lines.",
             ),
             Self::Cognito(_) => Some(
-                "Every standard attribute comes over by itself; custom ones that both pools have are named here.",
+                "All standard attributes are copied by default; name the custom ones that both pools have.",
             ),
             Self::Http(_) | Self::Postgres(_) => None,
         }
     }
 
-    /// The function's memory: hashes that are slow by design need a larger share of a processor.
+    /// The function's memory. Password hashes are slow by design and need a larger share of a processor.
     pub(super) fn memory_mb(&self) -> u32 {
         match self {
             Self::Postgres(_) => 512,
@@ -191,7 +225,7 @@ impl Directory {
     }
 
     pub(super) fn render(&self, text: &mut String) {
-        text.push_str("# Where the existing accounts live.\n[directory]\n");
+        text.push_str("# Where the existing accounts are.\n[directory]\n");
         let _ = writeln!(text, "kind = {}", quoted(self.kind()));
         match self {
             Self::Jane(jane) => jane.render(text),
@@ -216,7 +250,7 @@ impl Jane {
 }
 
 impl Http {
-    /// Whether the preset wants to know the client to ask as.
+    /// Whether the preset needs a client id.
     pub fn has_client(preset: Option<&str>) -> bool {
         matches!(preset, Some("auth0" | "keycloak"))
     }
@@ -253,7 +287,7 @@ impl Http {
         if Self::has_client(preset) {
             let _ = write!(
                 text,
-                "\n# For forgotten passwords: a client that may read users. Without this table people migrate at sign-in only.\n#[directory.oauth]\n#client_id = {}\n#client_secret = {secret_named}\n",
+                "\n# For forgot password: a client that may read users. Without this table customers migrate at sign-in only.\n#[directory.oauth]\n#client_id = {}\n#client_secret = {secret_named}\n",
                 quoted(&self.client_id)
             );
         }
@@ -263,7 +297,7 @@ impl Http {
     }
 }
 
-/// For a service that no preset knows: what can be written, to be changed to what the service is.
+/// For a service without a preset: an example to change.
 const OWN_REQUESTS: &str = r#"
 # Texts may contain {username}, {password}, {client_id}, {validation.KEY} and {metadata.KEY} (what the app sent along) and
 # {secrets.KEY}. The lists say which status means what; anything else counts as an outage.
@@ -275,9 +309,9 @@ json = { email = "{username}", password = "{password}" }
 ok = [200]
 not_found = [404]
 wrong_password = [401]
-user = "/user"                          # where the user lies in the answer
+user = "/user"                          # where the user is in the answer
 
-# For a forgotten password. Without it nobody migrates that way.
+# For forgot password. Without it customers migrate at sign-in only.
 [directory.lookup]
 method = "GET"
 url = "/users?email={username}"
@@ -299,13 +333,13 @@ impl OldPool {
             Some(secret) => {
                 let _ = writeln!(text, "{SECRET}client_secret = {}", secret.render());
             }
-            None => text.push_str("#client_secret = { ssm = \"/old-pool/client-secret\" }   # where that client has one\n"),
+            None => text.push_str("#client_secret = { ssm = \"/old-pool/client-secret\" }   # if that client has one\n"),
         }
         match &self.role_arn {
             Some(role) => {
                 let _ = writeln!(text, "role_arn = {}", quoted(role));
             }
-            None => text.push_str("#role_arn = \"arn:aws:iam::210987654321:role/read-old-pool\"   # where the pool is another account's\n"),
+            None => text.push_str("#role_arn = \"arn:aws:iam::210987654321:role/read-old-pool\"   # if the pool is in another account\n"),
         }
         text.push_str(TIMEOUT);
     }
@@ -315,7 +349,7 @@ impl Postgres {
     fn render(&self, text: &mut String) {
         let _ = write!(
             text,
-            "host = {}\nport = 5432\ndatabase = {}\nuser = {:<33}# needs SELECT on the table and nothing else\n{SECRET}password = {}\n# One user's row, with the name that was typed as $1; its columns are the fields that [attributes] can name.\nquery = {}\npassword_column = {}\nhash = {:<33}# bcrypt, argon2, scrypt, pbkdf2, django, phpass, sha-crypt or ssha\n{TIMEOUT}",
+            "host = {}\nport = 5432\ndatabase = {}\nuser = {:<33}# needs SELECT on the table and nothing else\n{SECRET}password = {}\n# One user's row; $1 is the user name as typed. Its columns are the fields for [attributes].\nquery = {}\npassword_column = {}\nhash = {:<33}# bcrypt, argon2, scrypt, pbkdf2, django, phpass, sha-crypt or ssha\n{TIMEOUT}",
             quoted(&self.host),
             quoted(&self.database),
             quoted(&self.user),
@@ -327,7 +361,7 @@ impl Postgres {
     }
 }
 
-/// The columns of a query's row, as far as they can be told without being a database: the last word of each item.
+/// The columns of a query's row, as far as its text tells: the last word of each item.
 fn columns(query: &str) -> Vec<String> {
     let lower = query.to_ascii_lowercase();
     let (Some(start), Some(end)) = (lower.find("select"), lower.find(" from ")) else {

@@ -54,7 +54,7 @@ fn jane() -> Directory {
     Directory::Jane(Jane {
         url: "https://api.iheartjane.com".into(),
         client_id: "shop \"one\"".into(),
-        secret: Kept::Ssm("/jane/secret".into()),
+        secret: Place::Ssm("/jane/secret".into()),
     })
 }
 
@@ -64,7 +64,7 @@ fn http(preset: Option<&str>) -> Directory {
         url: "https://accounts.example.com".into(),
         client_id: "migration".into(),
         realm: "shop".into(),
-        secret: Kept::Environment("ACCOUNTS_TOKEN".into()),
+        secret: Place::Environment("ACCOUNTS_TOKEN".into()),
     })
 }
 
@@ -73,7 +73,7 @@ fn postgres() -> Directory {
         host: "db.example.com".into(),
         database: "shop".into(),
         user: "migration".into(),
-        secret: Kept::SecretsManager(
+        secret: Place::SecretsManager(
             "arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf".into(),
         ),
         query:

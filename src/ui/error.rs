@@ -4,9 +4,9 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use super::Styles;
 use super::hint::hint;
 use super::layout::Layout;
+use super::styles::Styles;
 use crate::aws::AwsError;
 
 /// The error with its causes and, where one is known, a hint.

@@ -3,7 +3,7 @@
 
 use console::measure_text_width;
 
-use super::Styles;
+use super::styles::Styles;
 
 /// Where lines end.
 #[derive(Debug, Clone, Copy)]

@@ -2,9 +2,11 @@
 //! repeats every figure in them.
 
 mod charts;
+mod markup;
 
 use std::fmt::Write;
 
+use self::markup::{Column, escaped, table};
 use super::numbers::{duration, percent, thousands};
 use super::status::summary;
 use crate::dates::minute;
@@ -210,49 +212,6 @@ fn events(page: &mut String, title: &str, events: &[Event]) {
     });
     table(page, &heads, rows);
     page.push_str("</section>\n");
-}
-
-/// The content of a column, which decides its style.
-#[derive(Clone, Copy)]
-enum Column {
-    Text,
-    Number,
-    Moment,
-}
-
-impl Column {
-    fn class(self) -> &'static str {
-        match self {
-            Self::Text => "",
-            Self::Number => " class=\"number\"",
-            Self::Moment => " class=\"moment\"",
-        }
-    }
-}
-
-/// A table with these columns.
-fn table(page: &mut String, heads: &[(&str, Column)], rows: impl Iterator<Item = Vec<String>>) {
-    page.push_str("<div class=\"scroll\" tabindex=\"0\"><table>\n<thead><tr>");
-    for (head, column) in heads {
-        let _ = write!(page, "<th scope=\"col\"{}>{head}</th>", column.class());
-    }
-    page.push_str("</tr></thead>\n<tbody>\n");
-    for row in rows {
-        page.push_str("<tr>");
-        for (cell, (_, column)) in row.iter().zip(heads) {
-            let _ = write!(page, "<td{}>{}</td>", column.class(), escaped(cell));
-        }
-        page.push_str("</tr>\n");
-    }
-    page.push_str("</tbody></table></div>\n");
-}
-
-/// Text escaped for any place in the page.
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
 }
 
 #[cfg(test)]

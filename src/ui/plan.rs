@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use console::measure_text_width;
 
-use super::Styles;
 use super::layout::Layout;
+use super::styles::Styles;
 use jane_migrate_core::check::stops_deploy;
 use jane_migrate_core::document::{Difference, PoolDocument};
 use jane_migrate_core::finding::{Finding, Severity};

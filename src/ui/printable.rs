@@ -48,7 +48,7 @@ pub fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ui::Styles;
+    use crate::ui::styles::Styles;
 
     #[test]
     fn what_steers_a_terminal_is_shown_and_not_done() {

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::Styles;
 use super::layout::Layout;
 use super::printable::printable;
+use super::styles::Styles;
 
 const HEARTBEAT: Duration = Duration::from_secs(10);
 

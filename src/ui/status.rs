@@ -5,7 +5,8 @@ use std::fmt::Write;
 
 use super::layout::fill;
 use super::numbers::{duration, percent, thousands};
-use super::{Styles, one_line};
+use super::printable::one_line;
+use super::styles::Styles;
 use crate::dates::minute;
 use crate::status::entry::Class;
 use crate::status::outlook::Verdict;

@@ -3,7 +3,7 @@
 
 use log::{LevelFilter, Log, Metadata, Record};
 
-use super::Progress;
+use super::progress::Progress;
 
 struct Verbose {
     progress: Progress,

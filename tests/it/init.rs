@@ -290,7 +290,7 @@ async fn what_cannot_be_written_is_told_before_anything_is_asked() {
     let (code, shown) = Terminal::start(&corner, 80, &arguments).ended().await;
     assert_eq!(code, 1, "{shown}");
     assert!(
-        shown.contains("none/migrate.toml") && !shown.contains("live?"),
+        shown.contains("none/migrate.toml") && !shown.contains("existing accounts?"),
         "{shown}"
     );
 }
@@ -356,15 +356,15 @@ async fn at_a_terminal_it_asks_and_judges_each_answer() {
     for (question, answer) in [
         ("User pool id", "nonsense"),
         ("must be a user pool's id", &pool),
-        ("accounts live?", "http"),
+        ("existing accounts?", "http"),
         ("Is it one of auth0,", "devise"),
         ("Base URL", "http://shop.example.com"),
         ("must begin with https://", "https://shop.example.com"),
-        ("Kept in", "hunter2"),
+        ("Stored in", "hunter2"),
         ("none of the three", "SHOP_TOKEN"),
         ("Last day", "soon"),
         ("such as 2027-03-31\n", "2027-03-31"),
-        ("accounts there are", ""),
+        ("Number of accounts", ""),
     ] {
         terminal.until(question).await;
         terminal.types(answer);
@@ -387,12 +387,12 @@ async fn an_empty_answer_is_the_default() {
     let (corner, pool) = corner().await;
     let mut terminal = Terminal::start(&corner, 80, &["init", "--pool", &pool]);
     for question in [
-        "live?",
+        "existing accounts?",
         "Base URL",
         "Client id",
-        "Kept in",
+        "Stored in",
         "Last day",
-        "accounts there are",
+        "Number of accounts",
     ] {
         terminal.until(question).await;
         terminal.types("");

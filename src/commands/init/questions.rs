@@ -1,15 +1,15 @@
-//! What `init` asks, and what it takes where nobody answers. Each answer is judged by the parser that will read the file.
+//! The questions of `init`, and the defaults without a terminal. The parser that reads the file judges each answer.
 
 use jane_migrate_config::Date;
 
 use crate::cli::{self, Kind};
-use crate::draft::{Directory, Http, Jane, Kept, OldPool, Postgres};
+use crate::draft::{Directory, Http, Jane, OldPool, Place, Postgres};
 use crate::failure::Failure;
 use crate::ui::Ui;
 use jane_migrate_core::ids::PoolId;
 use jane_migrate_core::placeholder;
 
-/// Asks on a terminal; elsewhere, and with `--yes`, takes the defaults and notes what they leave open.
+/// Asks on a terminal. Elsewhere, and with `--yes`, takes the defaults and notes which values they leave open.
 pub(super) struct Questions<'a> {
     ui: &'a Ui,
     asking: bool,
@@ -17,16 +17,121 @@ pub(super) struct Questions<'a> {
 }
 
 /// A question about one value of `[directory]`.
-struct Question<'a> {
-    /// The value, where a flag gave it.
-    given: Option<&'a str>,
-    /// As it is put to people.
-    text: &'a str,
-    /// What an empty answer means; empty itself where nobody can know, and the value is left open.
-    default: &'a str,
+struct Question<T> {
+    /// The value in the draft.
+    field: fn(&mut T) -> &mut String,
+    /// The flag that answers it.
+    flag: fn(&cli::Directory) -> Option<&str>,
     /// Its key in the file.
     key: &'static str,
+    /// The question on the terminal.
+    text: &'static str,
+    /// Whether the draft has a default already. Without one the value stays open: a placeholder for the operator to replace.
+    has_default: bool,
 }
+
+const JANE: [Question<Jane>; 2] = [
+    Question {
+        field: |jane| &mut jane.url,
+        flag: |given| given.url.as_deref(),
+        key: "directory.url",
+        text: "Base URL of Jane's API",
+        has_default: true,
+    },
+    Question {
+        field: |jane| &mut jane.client_id,
+        flag: |given| given.client_id.as_deref(),
+        key: "directory.client_id",
+        text: "Client id, from Jane's partner team",
+        has_default: false,
+    },
+];
+
+const HTTP_URL: Question<Http> = Question {
+    field: |http| &mut http.url,
+    flag: |given| given.url.as_deref(),
+    key: "directory.url",
+    text: "Base URL of the service",
+    has_default: false,
+};
+
+const HTTP_REALM: Question<Http> = Question {
+    field: |http| &mut http.realm,
+    flag: |given| given.realm.as_deref(),
+    key: "directory.settings.realm",
+    text: "Realm",
+    has_default: false,
+};
+
+const HTTP_CLIENT: Question<Http> = Question {
+    field: |http| &mut http.client_id,
+    flag: |given| given.client_id.as_deref(),
+    key: "directory.settings.client_id",
+    text: "Client id, of a client that allows the password grant",
+    has_default: false,
+};
+
+const OLD_POOL: [Question<OldPool>; 2] = [
+    Question {
+        field: |old| &mut old.pool_id,
+        flag: |given| given.old_pool.as_ref().map(PoolId::as_str),
+        key: "directory.pool_id",
+        text: "Id of the user pool to migrate from",
+        has_default: false,
+    },
+    Question {
+        field: |old| &mut old.client_id,
+        flag: |given| given.client_id.as_deref(),
+        key: "directory.client_id",
+        text: "Id of an app client of it that allows ADMIN_USER_PASSWORD_AUTH",
+        has_default: false,
+    },
+];
+
+const POSTGRES: [Question<Postgres>; 6] = [
+    Question {
+        field: |postgres| &mut postgres.host,
+        flag: |given| given.host.as_deref(),
+        key: "directory.host",
+        text: "Database server",
+        has_default: false,
+    },
+    Question {
+        field: |postgres| &mut postgres.database,
+        flag: |given| given.database.as_deref(),
+        key: "directory.database",
+        text: "Database",
+        has_default: false,
+    },
+    Question {
+        field: |postgres| &mut postgres.user,
+        flag: |given| given.user.as_deref(),
+        key: "directory.user",
+        text: "Database user, with SELECT on the users table and nothing else",
+        has_default: true,
+    },
+    Question {
+        field: |postgres| &mut postgres.query,
+        flag: |given| given.query.as_deref(),
+        key: "directory.query",
+        text: "Query for one user's row, with the user name as $1",
+        has_default: true,
+    },
+    Question {
+        field: |postgres| &mut postgres.password_column,
+        flag: |given| given.password_column.as_deref(),
+        key: "directory.password_column",
+        text: "Column with the password's hash",
+        has_default: true,
+    },
+    Question {
+        field: |postgres| &mut postgres.hash,
+        flag: |given| given.hash.as_deref(),
+        key: "directory.hash",
+        text: "Password hash: bcrypt, argon2, scrypt, pbkdf2, django, phpass, sha-crypt or ssha",
+        has_default: true,
+    },
+];
 
 impl<'a> Questions<'a> {
     pub(super) fn new(ui: &'a Ui, yes: bool) -> Self {
@@ -37,7 +142,7 @@ impl<'a> Questions<'a> {
         }
     }
 
-    /// The keys whose values must still be filled in.
+    /// The keys whose values the operator must still fill in.
     pub(super) fn open(&self) -> &[&'static str] {
         &self.open
     }
@@ -48,7 +153,7 @@ impl<'a> Questions<'a> {
         }
         if !self.asking {
             return Err(Failure::new(
-                "failed to tell which user pool is meant",
+                "no user pool given",
                 "name it with --pool; `aws cognito-idp list-user-pools --max-results 60` lists them",
             )
             .into());
@@ -68,7 +173,7 @@ impl<'a> Questions<'a> {
 
     pub(super) fn total_users(&self, given: Option<u64>) -> anyhow::Result<Option<u64>> {
         let question =
-            "How many accounts there are to migrate, for the progress shown (empty: unknown)";
+            "Number of accounts to migrate, for the progress in `status` (empty: unknown)";
         self.optional(given, question, |text| {
             cli::total_users(text).map_err(str::to_owned)
         })
@@ -92,7 +197,7 @@ impl<'a> Questions<'a> {
         )
     }
 
-    /// Asks until the answer will do.
+    /// Asks until an answer is valid.
     fn until<T>(
         &self,
         ask: impl Fn() -> anyhow::Result<String>,
@@ -135,7 +240,7 @@ impl<'a> Questions<'a> {
         self.until(
             || {
                 self.ui.ask(
-                    "Where do the existing accounts live? jane, http, cognito (an old pool) or postgres",
+                    "Where are the existing accounts? jane, http, cognito (an old pool) or postgres",
                     "jane",
                 )
             },
@@ -147,36 +252,10 @@ impl<'a> Questions<'a> {
         let mut jane = Jane {
             url: "https://api.iheartjane.com".into(),
             client_id: placeholder::CLIENT.into(),
-            secret: kept(pool, "client-secret"),
+            secret: default_place(pool, "client-secret"),
         };
-        let url = Question {
-            given: given.url.as_deref(),
-            text: "Base URL of Jane's API",
-            default: "https://api.iheartjane.com",
-            key: "directory.url",
-        };
-        self.fill(&mut jane, Directory::Jane, |jane| &mut jane.url, url)?;
-        let client = Question {
-            given: given.client_id.as_deref(),
-            text: "Client id, from Jane's partner team",
-            default: "",
-            key: "directory.client_id",
-        };
-        self.fill(
-            &mut jane,
-            Directory::Jane,
-            |jane| &mut jane.client_id,
-            client,
-        )?;
-        let secret = |jane: &Jane, secret| {
-            Directory::Jane(Jane {
-                secret,
-                ..jane.clone()
-            })
-        };
-        self.secret(given, "client secret", &jane.secret.clone(), |s| {
-            secret(&jane, s)
-        })
+        self.fill(&mut jane, &JANE, given)?;
+        self.secret(given, "client secret", Directory::Jane(jane))
     }
 
     fn http(&mut self, given: &cli::Directory, pool: &PoolId) -> anyhow::Result<Directory> {
@@ -185,50 +264,26 @@ impl<'a> Questions<'a> {
             url: format!("https://{}", placeholder::HTTP_HOST),
             client_id: placeholder::CLIENT.into(),
             realm: placeholder::REALM.into(),
-            secret: kept(pool, "directory-secret"),
+            secret: default_place(pool, "directory-secret"),
         };
         http.preset = self.preset(given.preset.as_deref(), &http)?;
         let preset = http.preset.clone();
-        fits(given, Kind::Http, preset.as_deref())?;
-        let wrap: fn(Http) -> Directory = Directory::Http;
-        if preset.as_deref() != Some("firebase") {
-            let url = Question {
-                given: given.url.as_deref(),
-                text: "Base URL of the service",
-                default: "",
-                key: "directory.url",
-            };
-            self.fill(&mut http, wrap, |http| &mut http.url, url)?;
+        let preset = preset.as_deref();
+        fits(given, Kind::Http, preset)?;
+        if preset != Some("firebase") {
+            self.fill(&mut http, &[HTTP_URL], given)?;
         }
-        if preset.as_deref() == Some("keycloak") {
-            let realm = Question {
-                given: given.realm.as_deref(),
-                text: "Realm",
-                default: "",
-                key: "directory.settings.realm",
-            };
-            self.fill(&mut http, wrap, |http| &mut http.realm, realm)?;
+        if preset == Some("keycloak") {
+            self.fill(&mut http, &[HTTP_REALM], given)?;
         }
-        if Http::has_client(preset.as_deref()) {
-            let client = Question {
-                given: given.client_id.as_deref(),
-                text: "Client id, of a client that allows the password grant",
-                default: "",
-                key: "directory.settings.client_id",
-            };
-            self.fill(&mut http, wrap, |http| &mut http.client_id, client)?;
+        if Http::has_client(preset) {
+            self.fill(&mut http, &[HTTP_CLIENT], given)?;
         }
         if preset.is_none() {
             self.open
                 .extend(["directory.authenticate", "directory.lookup"]);
         }
-        let default = http.secret.clone();
-        self.secret(given, "secret", &default, |secret| {
-            Directory::Http(Http {
-                secret,
-                ..http.clone()
-            })
-        })
+        self.secret(given, "secret", Directory::Http(http))
     }
 
     fn preset(&self, given: Option<&str>, http: &Http) -> anyhow::Result<Option<String>> {
@@ -262,6 +317,7 @@ impl<'a> Questions<'a> {
             pool_id: format!("{region}_{}", placeholder::OLD_POOL),
             client_id: placeholder::OLD_CLIENT.into(),
             role_arn: given.role_arn.clone(),
+            // Most such clients have no secret, so only a flag brings one.
             secret: None,
         };
         if let Some(problem) = Directory::Cognito(old.clone()).problem() {
@@ -269,31 +325,8 @@ impl<'a> Questions<'a> {
                 Failure::new(problem, "see --role-arn in `jane-migrate init --help`").into(),
             );
         }
-        let wrap: fn(OldPool) -> Directory = Directory::Cognito;
-        let from = Question {
-            given: given.old_pool.as_ref().map(PoolId::as_str),
-            text: "Id of the user pool to move away from",
-            default: "",
-            key: "directory.pool_id",
-        };
-        self.fill(&mut old, wrap, |old| &mut old.pool_id, from)?;
-        let client = Question {
-            given: given.client_id.as_deref(),
-            text: "Id of an app client of it that allows ADMIN_USER_PASSWORD_AUTH",
-            default: "",
-            key: "directory.client_id",
-        };
-        self.fill(&mut old, wrap, |old| &mut old.client_id, client)?;
-        // Most such clients have no secret, so only a flag brings one.
-        match given_secret(given)? {
-            None => Ok(Directory::Cognito(old)),
-            Some(secret) => self.secret(given, "client secret", &secret, |secret| {
-                Directory::Cognito(OldPool {
-                    secret: Some(secret),
-                    ..old.clone()
-                })
-            }),
-        }
+        self.fill(&mut old, &OLD_POOL, given)?;
+        self.secret(given, "client secret", Directory::Cognito(old))
     }
 
     fn postgres(&mut self, given: &cli::Directory, pool: &PoolId) -> anyhow::Result<Directory> {
@@ -301,174 +334,116 @@ impl<'a> Questions<'a> {
             host: placeholder::DATABASE_HOST.into(),
             database: placeholder::DATABASE.into(),
             user: "migration".into(),
-            secret: kept(pool, "database-password"),
+            secret: default_place(pool, "database-password"),
             query: "SELECT email, password_hash FROM users WHERE lower(email) = $1".into(),
             password_column: "password_hash".into(),
             hash: "bcrypt".into(),
         };
-        let default = postgres.clone();
-        let wrap: fn(Postgres) -> Directory = Directory::Postgres;
-        type Field = fn(&mut Postgres) -> &mut String;
-        let questions: [(Field, Question<'_>); 6] = [
-            (
-                |postgres| &mut postgres.host,
-                Question {
-                    given: given.host.as_deref(),
-                    text: "Database server",
-                    default: "",
-                    key: "directory.host",
-                },
-            ),
-            (
-                |postgres| &mut postgres.database,
-                Question {
-                    given: given.database.as_deref(),
-                    text: "Database",
-                    default: "",
-                    key: "directory.database",
-                },
-            ),
-            (
-                |postgres| &mut postgres.user,
-                Question {
-                    given: given.user.as_deref(),
-                    text: "Database user, who needs SELECT and no more",
-                    default: &default.user,
-                    key: "directory.user",
-                },
-            ),
-            (
-                |postgres| &mut postgres.query,
-                Question {
-                    given: given.query.as_deref(),
-                    text: "Query for one user's row, with the name as $1",
-                    default: &default.query,
-                    key: "directory.query",
-                },
-            ),
-            (
-                |postgres| &mut postgres.password_column,
-                Question {
-                    given: given.password_column.as_deref(),
-                    text: "Column with the password's hash",
-                    default: &default.password_column,
-                    key: "directory.password_column",
-                },
-            ),
-            (
-                |postgres| &mut postgres.hash,
-                Question {
-                    given: given.hash.as_deref(),
-                    text: "How passwords are hashed: bcrypt, argon2, scrypt, pbkdf2, django, phpass, sha-crypt or ssha",
-                    default: &default.hash,
-                    key: "directory.hash",
-                },
-            ),
-        ];
-        for (field, question) in questions {
-            self.fill(&mut postgres, wrap, field, question)?;
-        }
+        self.fill(&mut postgres, &POSTGRES, given)?;
         if given.query.is_none() && !self.asking {
             self.open.push("directory.query");
         }
         self.secret(
             given,
             "the database user's password",
-            &default.secret,
-            |secret| {
-                Directory::Postgres(Postgres {
-                    secret,
-                    ..postgres.clone()
-                })
-            },
+            Directory::Postgres(postgres),
         )
     }
 
-    /// Puts the answer where it belongs, once the parser takes it.
-    fn fill<T: Clone>(
+    /// Puts each answer into the draft, once the parser accepts it.
+    fn fill<T: Clone + Into<Directory>>(
         &mut self,
-        directory: &mut T,
-        wrap: impl Fn(T) -> Directory,
-        field: impl Fn(&mut T) -> &mut String,
-        question: Question<'_>,
+        draft: &mut T,
+        questions: &[Question<T>],
+        given: &cli::Directory,
     ) -> anyhow::Result<()> {
-        loop {
-            let answer = match question.given {
-                Some(given) => given.to_owned(),
-                None if self.asking => {
-                    let text = match question.default {
-                        "" => format!("{} (empty: later)", question.text),
-                        _ => question.text.to_owned(),
-                    };
-                    self.ui.ask(&text, question.default)?
-                }
-                None => question.default.to_owned(),
+        for question in questions {
+            let default = match question.has_default {
+                true => (question.field)(draft).clone(),
+                false => String::new(),
             };
-            if answer.is_empty() {
-                self.open.push(question.key);
-                return Ok(());
-            }
-            let mut tried = directory.clone();
-            *field(&mut tried) = answer;
-            match wrap(tried.clone()).problem() {
-                None => {
-                    *directory = tried;
-                    return Ok(());
-                }
-                Some(problem) if question.given.is_none() && self.asking => self.ui.warn(&problem),
-                Some(problem) => {
-                    return Err(Failure::new(
-                        problem,
-                        "the flags of `jane-migrate init --help` say what each takes",
-                    )
-                    .into());
-                }
+            match self.answer(draft, question, (question.flag)(given), &default)? {
+                Some(answered) => *draft = answered,
+                None => self.open.push(question.key),
             }
         }
+        Ok(())
     }
 
-    /// Where the secret is kept. The secret itself is never asked for; one that is typed all the same goes nowhere.
+    /// The draft with the answer in it; `None` for an empty answer.
+    fn answer<T: Clone + Into<Directory>>(
+        &self,
+        draft: &T,
+        question: &Question<T>,
+        flag: Option<&str>,
+        default: &str,
+    ) -> anyhow::Result<Option<T>> {
+        let read = |answer: String| {
+            if answer.is_empty() {
+                return Ok(None);
+            }
+            let mut answered = draft.clone();
+            *(question.field)(&mut answered) = answer;
+            match answered.clone().into().problem() {
+                Some(problem) => Err(problem),
+                None => Ok(Some(answered)),
+            }
+        };
+        if flag.is_some() || !self.asking {
+            let hint = "the flags of `jane-migrate init --help` say what each takes";
+            let answer = flag.unwrap_or(default).to_owned();
+            return read(answer).map_err(|problem| Failure::new(problem, hint).into());
+        }
+        let text = match default {
+            "" => format!("{} (empty: later)", question.text),
+            _ => question.text.to_owned(),
+        };
+        self.until(
+            || self.ui.ask(&text, default),
+            |answer| read(answer.to_owned()),
+        )
+    }
+
+    /// Asks where the secret is stored, never for the secret itself. A secret that is typed by mistake is not shown or kept.
     fn secret(
         &self,
         given: &cli::Directory,
         what: &str,
-        default: &Kept,
-        with: impl Fn(Kept) -> Directory,
+        directory: Directory,
     ) -> anyhow::Result<Directory> {
-        let judged = |secret| {
-            let directory = with(secret);
+        let judged = |place| {
+            let mut directory = directory.clone();
+            directory.set_secret(place);
             match directory.problem() {
                 Some(problem) => Err(problem),
                 None => Ok(directory),
             }
         };
-        if let Some(secret) = given_secret(given)? {
-            return judged(secret).map_err(|problem| {
-                Failure::new(problem, "name where the secret is kept, never the secret").into()
+        if let Some(place) = given_secret(given)? {
+            return judged(place).map_err(|problem| {
+                Failure::new(problem, "name where the secret is stored, never the secret").into()
             });
         }
-        if !self.asking {
-            return Ok(with(default.clone()));
-        }
-        let Kept::Ssm(path) = default else {
-            return Ok(with(default.clone()));
+        let default = match directory.secret() {
+            Some(Place::Ssm(path)) if self.asking => path,
+            _ => return Ok(directory),
         };
         self.ui.note(&format!(
-            "Where is the {what} kept? An ARN of Secrets Manager, a /path of SSM's parameter store, or the NAME of an environment variable.\nNever type the secret itself."
+            "Where is the {what} stored? A Secrets Manager ARN, a /path in the SSM parameter store, or the NAME of an environment variable.\nNever type the secret itself."
         ));
         self.until(
-            || self.ui.ask("Kept in", path),
+            || self.ui.ask("Stored in", default),
             |text| {
                 // Not quoted: it may be the secret.
                 let none = "that is none of the three: arn:..., /path, or a NAME such as JANE_CLIENT_SECRET";
-                judged(Kept::at(text).ok_or(none)?)
+                judged(Place::at(text).ok_or(none)?)
             },
         )
     }
 }
 
-/// Where a flag says that the secret is kept. What the prompt would not take for a place, a flag is not taken for either.
-fn given_secret(given: &cli::Directory) -> anyhow::Result<Option<Kept>> {
+/// Where a flag says that the secret is stored. A flag takes the same forms as the prompt.
+fn given_secret(given: &cli::Directory) -> anyhow::Result<Option<Place>> {
     let flags = [
         (
             &given.client_secret_arn,
@@ -489,17 +464,17 @@ fn given_secret(given: &cli::Directory) -> anyhow::Result<Option<Kept>> {
     else {
         return Ok(None);
     };
-    let kept = Kept::at(place).filter(|kept| match kept {
-        Kept::SecretsManager(_) => given.client_secret_arn.is_some(),
-        Kept::Ssm(_) => given.client_secret_ssm.is_some(),
-        Kept::Environment(_) => given.client_secret_env.is_some(),
+    let kept = Place::at(place).filter(|kept| match kept {
+        Place::SecretsManager(_) => given.client_secret_arn.is_some(),
+        Place::Ssm(_) => given.client_secret_ssm.is_some(),
+        Place::Environment(_) => given.client_secret_env.is_some(),
     });
-    let kept =
-        kept.ok_or_else(|| Failure::new(takes, "name where the secret is kept, never the secret"))?;
+    let kept = kept
+        .ok_or_else(|| Failure::new(takes, "name where the secret is stored, never the secret"))?;
     Ok(Some(kept))
 }
 
-/// Refuses a flag that would be ignored: whoever gave it expects something of it.
+/// Refuses a flag that this kind of directory would ignore.
 fn fits(given: &cli::Directory, kind: Kind, preset: Option<&str>) -> anyhow::Result<()> {
     use clap::ValueEnum;
     let Some(flag) = given.unfit(kind, preset) else {
@@ -509,13 +484,153 @@ fn fits(given: &cli::Directory, kind: Kind, preset: Option<&str>) -> anyhow::Res
     let kind = kind.as_ref().map_or("", |kind| kind.get_name());
     let with = preset.map_or_else(String::new, |preset| format!(" with the preset `{preset}`"));
     Err(Failure::new(
-        format!("{flag} says nothing about a directory of kind `{kind}`{with}"),
-        "leave it out, or choose another kind with --directory; `jane-migrate init --help` says which flag is for which",
+        format!("{flag} does not apply to a directory of kind `{kind}`{with}"),
+        "omit it, or choose another kind with --directory; `jane-migrate init --help` lists the flags of each kind",
     )
     .into())
 }
 
-/// Where a secret is kept unless somebody says otherwise: encrypted, and for this pool alone.
-fn kept(pool: &PoolId, what: &str) -> Kept {
-    Kept::Ssm(format!("/jane-migrate/{pool}/{what}"))
+/// Where a secret is stored by default: encrypted, and for this pool alone.
+fn default_place(pool: &PoolId, what: &str) -> Place {
+    Place::Ssm(format!("/jane-migrate/{pool}/{what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    /// The directory that `init` drafts from these flags without a terminal, and the keys that stay open.
+    fn drafted(flags: &[&str]) -> anyhow::Result<(Directory, Vec<&'static str>)> {
+        let words = ["jane-migrate", "init"].iter().chain(flags);
+        let words: Vec<_> = words.map(Into::into).collect();
+        let Cli { command, global } = cli::parse(&words).expect("the flags are known");
+        let Command::Init(init) = command else {
+            panic!("another command")
+        };
+        let ui = Ui::new(&global);
+        let mut questions = Questions::new(&ui, true);
+        let pool = "us-east-1_AbC123".parse().unwrap();
+        let directory = questions.directory(&init.directory, &pool)?;
+        Ok((directory, questions.open))
+    }
+
+    #[track_caller]
+    fn refused(flags: &[&str]) -> String {
+        let error = drafted(flags).unwrap_err();
+        let failure = error.downcast_ref::<Failure>().expect("a hint");
+        format!("{failure}; {}", failure.hint())
+    }
+
+    #[test]
+    fn without_a_flag_it_is_jane_and_only_the_client_is_open() {
+        let (directory, open) = drafted(&[]).unwrap();
+        let Directory::Jane(jane) = &directory else {
+            panic!("{directory:?}")
+        };
+        assert_eq!(jane.url, "https://api.iheartjane.com");
+        assert_eq!(jane.client_id, placeholder::CLIENT);
+        let place = Place::Ssm("/jane-migrate/us-east-1_AbC123/client-secret".into());
+        assert_eq!(directory.secret(), Some(&place));
+        assert_eq!(open, ["directory.client_id"]);
+        let (_, open) = drafted(&["--client-id", "shop"]).unwrap();
+        assert_eq!(open, [] as [&str; 0]);
+    }
+
+    #[test]
+    fn each_kind_leaves_open_what_only_the_operator_knows() {
+        for (flags, kind, expected) in [
+            (
+                &["--directory", "http"][..],
+                "http",
+                &[
+                    "directory.url",
+                    "directory.authenticate",
+                    "directory.lookup",
+                ][..],
+            ),
+            (&["--preset", "devise"], "http", &["directory.url"]),
+            (&["--preset", "firebase"], "http", &[]),
+            (
+                &["--preset", "auth0"],
+                "http",
+                &["directory.url", "directory.settings.client_id"],
+            ),
+            (
+                &["--preset", "keycloak"],
+                "http",
+                &[
+                    "directory.url",
+                    "directory.settings.realm",
+                    "directory.settings.client_id",
+                ],
+            ),
+            (
+                &["--directory", "cognito"],
+                "cognito",
+                &["directory.pool_id", "directory.client_id"],
+            ),
+            (
+                &["--directory", "postgres"],
+                "postgres",
+                &["directory.host", "directory.database", "directory.query"],
+            ),
+        ] {
+            let (directory, open) = drafted(flags).unwrap();
+            assert_eq!((directory.kind(), &open[..]), (kind, expected), "{flags:?}");
+            assert_eq!(directory.problem(), None, "{flags:?}");
+        }
+    }
+
+    #[test]
+    fn a_flag_is_an_answer_and_the_parser_judges_it() {
+        let flags = ["--directory", "postgres", "--hash", "argon2"];
+        let (directory, _) = drafted(&flags).unwrap();
+        let Directory::Postgres(postgres) = directory else {
+            panic!("{directory:?}")
+        };
+        assert_eq!((&*postgres.hash, &*postgres.user), ("argon2", "migration"));
+        let said = refused(&["--url", "http://jane.example.com"]);
+        assert!(said.contains("https://"), "{said}");
+        let said = refused(&["--preset", "auht0"]);
+        assert!(said.contains("see --preset"), "{said}");
+    }
+
+    #[test]
+    fn a_flag_for_another_kind_is_refused() {
+        let said = refused(&["--preset", "auth0", "--realm", "shop"]);
+        let expected =
+            "--realm does not apply to a directory of kind `http` with the preset `auth0`";
+        assert!(said.starts_with(expected), "{said}");
+        let said = refused(&["--old-pool", "us-west-2_AbCdEf123"]);
+        assert!(said.contains("of kind `jane`;"), "{said}");
+    }
+
+    #[test]
+    fn a_secret_s_place_must_have_the_form_of_its_flag() {
+        let of = |flags: &[&str]| drafted(flags).unwrap().0.secret().cloned();
+        let path = "/jane/secret";
+        assert_eq!(
+            of(&["--client-secret-ssm", path]),
+            Some(Place::Ssm(path.into()))
+        );
+        let name = "JANE_SECRET";
+        let in_environment = Some(Place::Environment(name.into()));
+        assert_eq!(of(&["--client-secret-env", name]), in_environment);
+        let cognito = ["--directory", "cognito"];
+        assert_eq!(of(&cognito), None);
+        let with_secret = [&cognito[..], &["--client-secret-env", name]].concat();
+        assert_eq!(of(&with_secret), in_environment);
+        for (flag, typed) in [
+            ("--client-secret-ssm", "hunter2"),
+            ("--client-secret-env", "hunter2"),
+            ("--client-secret-arn", "/hunter2"),
+        ] {
+            let said = refused(&[flag, typed]);
+            assert!(
+                said.starts_with(flag) && !said.contains("hunter2"),
+                "{said}"
+            );
+        }
+    }
 }

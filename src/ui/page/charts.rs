@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::escaped;
+use super::markup::escaped;
 use crate::status::entry::Class;
 use crate::status::tally::Counts;
 use crate::status::{Status, Step};
