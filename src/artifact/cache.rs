@@ -1,7 +1,7 @@
-//! The folder between two builds: sources, cargo's products, finished zips.
+//! The build cache: sources, cargo's products and finished zips between two builds.
 //!
-//! Owns its layout, the lock that lets one process at a time build in it, and which zips are kept. What it hands out was
-//! checked when it was read: whatever is damaged counts as absent.
+//! Owns its layout, the lock that lets one process at a time build in it, and which zips are kept. Each zip is checked when it is
+//! read; a damaged one counts as absent.
 
 use std::{
     env, fs,
@@ -23,13 +23,13 @@ use super::{
 };
 use crate::failure::Failure;
 
-/// How many zips stay: a few pools' kinds and architectures, before and after an upgrade.
+/// How many zips are kept: a few pools' kinds and architectures, before and after an upgrade.
 const KEEP: usize = 8;
 
 /// How often a held lock is tried again.
 const LOCK_POLL: Duration = Duration::from_millis(200);
 
-/// The folder for what can be made again: `JANE_MIGRATE_CACHE`, or the system's place for it.
+/// The cache folder: `JANE_MIGRATE_CACHE`, or the system's folder for caches.
 pub fn default_cache() -> anyhow::Result<PathBuf> {
     let set = |name| {
         env::var_os(name)
@@ -82,10 +82,17 @@ pub(super) struct Cache {
 impl Cache {
     pub(super) fn open(root: &Path) -> anyhow::Result<Self> {
         // Cargo names files by their real path, and only a prefix that really occurs is remapped.
-        let root = fs::create_dir_all(root.join("zips")).and_then(|()| root.canonicalize());
-        Ok(Self {
-            root: root.context("failed to create the cache folder")?,
-        })
+        let real = fs::create_dir_all(root.join("zips")).and_then(|()| root.canonicalize());
+        let root = real.map_err(|error| {
+            Failure::new(
+                format!(
+                    "failed to create the cache folder `{}`: {error}",
+                    root.display()
+                ),
+                "set JANE_MIGRATE_CACHE to a folder that you may write to",
+            )
+        })?;
+        Ok(Self { root })
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -110,7 +117,7 @@ impl Cache {
         }
     }
 
-    /// Waits for the turn to build. Polls, since a wait in the kernel could not be given up on Ctrl-C.
+    /// Waits until no other process builds. Polls, because Ctrl-C could not interrupt a wait in the kernel.
     pub(super) async fn lock(&self, progress: OnProgress<'_>) -> anyhow::Result<File> {
         let path = self.root.join("lock");
         let failed = || format!("failed to lock `{}`", path.display());
@@ -151,7 +158,7 @@ impl Entry {
         if digest.split_whitespace().next() != Some(&artifact.source) {
             return None;
         }
-        // Used is as good as new when it comes to throwing away; no harm where the time cannot be set.
+        // The time of the last use decides which zips are deleted. A time that cannot be set does no harm.
         let _ = File::options()
             .append(true)
             .open(&self.zip)
@@ -162,7 +169,7 @@ impl Entry {
         })
     }
 
-    /// Keeps a zip, and throws away those that were not used for longest. The lock must be held.
+    /// Stores a zip and deletes the least recently used ones. The lock must be held.
     pub(super) fn store(&self, zip: &[u8], architecture: Architecture) -> anyhow::Result<Artifact> {
         let attempt = || {
             // The digest is the last to be written: an interruption leaves an entry that does not count.

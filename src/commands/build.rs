@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context;
 use serde_json::json;
 
 use super::session;
 use crate::artifact::Linkage;
 use crate::cli::{Build, Global};
+use crate::failure::Failure;
 use crate::settings;
 use crate::ui::Ui;
 
@@ -16,8 +16,12 @@ pub(super) async fn run(global: &Global, args: &Build, ui: &Ui) -> anyhow::Resul
     let artifact = session::build(&loaded.config, ui).await?;
     let zip = match &args.output {
         Some(output) => {
-            std::fs::write(output, artifact.read()?)
-                .with_context(|| format!("failed to write `{}`", output.display()))?;
+            std::fs::write(output, artifact.read()?).map_err(|error| {
+                Failure::new(
+                    format!("failed to write `{}`: {error}", output.display()),
+                    "name a file that you may write to with --output",
+                )
+            })?;
             output
         }
         None => &artifact.zip,
@@ -29,13 +33,13 @@ pub(super) async fn run(global: &Global, args: &Build, ui: &Ui) -> anyhow::Resul
         return Ok(ExitCode::SUCCESS);
     }
     let linkage = match artifact.linkage {
-        Linkage::Static => "static, needs nothing of the system".to_owned(),
-        linkage => format!("{linkage}, at most 2.34 on provided.al2023"),
+        Linkage::Static => "static, needs no libraries".to_owned(),
+        linkage => format!("{linkage} (provided.al2023 has 2.34)"),
     };
     ui.say(&format!(
         "handler for `{}`{}\n  zip           {}\n  CodeSha256    {}\n  size          {} KB\n  architecture  {}\n  linkage       {linkage}",
         loaded.config.directory.kind(),
-        if artifact.cached { " (built before)" } else { "" },
+        if artifact.cached { " (cached)" } else { "" },
         zip.display(),
         artifact.code_sha256,
         artifact.size / 1000,

@@ -1,9 +1,9 @@
-//! `status`: how the migration goes, once or again and again. Needs to read the pool and its log, and nothing else.
+//! `status`: the migration's progress, once or repeatedly. Reads the pool and its log, and nothing else.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::Context;
 use jane_migrate_config::Date;
 use tokio::time::sleep;
 
@@ -12,6 +12,7 @@ use crate::aws::{Connections, Reader};
 use crate::cli;
 use crate::cli::Global;
 use crate::dates::{now_ms, today};
+use crate::failure::Failure;
 use crate::settings::{self, Target};
 use crate::status::read::Log;
 use crate::status::{Coverage, Facts, Status};
@@ -20,10 +21,13 @@ use crate::ui::{self, Ui};
 use jane_migrate_core::ids::{PoolId, function_name, log_group_name};
 
 pub(super) async fn run(global: &Global, args: &cli::Status, ui: &Ui) -> anyhow::Result<ExitCode> {
-    ensure!(
-        args.watch.is_none() || !ui.json,
-        "--watch has no end and --json is one document; run `status --json` again in its place"
-    );
+    if args.watch.is_some() && ui.json {
+        return Err(Failure::new(
+            "--watch and --json cannot be combined: --json prints one document",
+            "run `jane-migrate status --json` again for each reading",
+        )
+        .into());
+    }
     let loaded = settings::load_if_there(global)?;
     let config = loaded.as_ref().map(|loaded| &loaded.config);
     let since = args.since.first_day(today()?);
@@ -69,12 +73,12 @@ pub(super) async fn run(global: &Global, args: &cli::Status, ui: &Ui) -> anyhow:
     }));
     write_page(args, &statuses)?;
     if let Some(path) = &args.html {
-        ui.note(&format!("the page is in {}", path.display()));
+        ui.note(&format!("page written to {}", path.display()));
     }
     endings.finish()
 }
 
-/// Shows the pools again and again, as long as somebody reads it; a reading that fails is told, and the next one may do better.
+/// Shows the pools repeatedly, as long as the output has a reader. A reading that fails is reported and tried again.
 async fn watch(
     pools: &mut [Watched],
     pause: Duration,
@@ -121,8 +125,13 @@ fn write_page(args: &cli::Status, statuses: &[Status]) -> anyhow::Result<()> {
     let Some(path) = &args.html else {
         return Ok(());
     };
-    std::fs::write(path, ui::page::render(statuses))
-        .with_context(|| format!("failed to write `{}`", path.display()))
+    std::fs::write(path, ui::page::render(statuses)).map_err(|error| {
+        Failure::new(
+            format!("failed to write the page `{}`: {error}", path.display()),
+            "name a file that you may write to with --html",
+        )
+        .into()
+    })
 }
 
 /// One pool whose log is read, once or again.
@@ -157,9 +166,13 @@ impl Watched {
             .with_context(|| format!("failed to read the app clients of user pool `{pool}`"))?;
         let failed = || format!("failed to read log group `{group}`");
         let Some(there) = there.with_context(failed)? else {
-            bail!(
-                "there is no log group `{group}`: nothing is deployed for user pool {pool}, or it was torn down with its log"
-            );
+            return Err(Failure::new(
+                format!(
+                    "there is no log group `{group}`: nothing is deployed for user pool {pool}"
+                ),
+                "run `jane-migrate deploy` first; a teardown with --delete-logs deletes the log",
+            )
+            .into());
         };
         let log = log.with_context(failed)?;
         task.clear();

@@ -88,32 +88,32 @@ impl Ui {
         }
     }
 
-    /// Whether somebody still reads what is printed. A reader that went away is no error, anything else that lost output is.
+    /// Whether the output still has a reader. A reader that went away is no error; any other lost output is.
     pub fn is_read(&self) -> anyhow::Result<bool> {
         match self.lost.get() {
             None => Ok(true),
             Some(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
             Some(error) => Err(Failure::new(
                 format!("failed to write to standard output: {error}"),
-                "what was printed is not complete; whatever else the command did is done",
+                "the output is not complete; everything else that the command did is done",
             )
             .into()),
         }
     }
 
-    /// What was asked for, as text for people on stdout; nothing where a JSON document is due.
+    /// The result as text for people on stdout. With `--json` nothing.
     pub fn say(&self, text: &str) {
         self.show(&Layout::of(&self.out).flow(text));
     }
 
-    /// The same, for what is laid out already, or is there to be copied: its lines stay as they are.
+    /// The same, for lines that stay as they are: they are laid out already, or are there to be copied.
     pub fn show(&self, text: &str) {
         if !self.json {
             self.print(&printable::printable(text, self.out.color));
         }
     }
 
-    /// A closing word on stdout that `--quiet` leaves out.
+    /// A closing remark on stdout. `--quiet` omits it.
     pub fn remark(&self, text: &str) {
         if !self.quiet {
             self.say(text);
@@ -125,12 +125,12 @@ impl Ui {
         self.out.columns.unwrap_or(100)
     }
 
-    /// Whether what was said can be replaced.
+    /// Whether earlier output can be replaced.
     pub fn can_redraw(&self) -> bool {
         io::stdout().is_terminal() && !self.json && !self.quiet
     }
 
-    /// Says this in place of everything before it.
+    /// Replaces all earlier output.
     pub fn redraw(&self, text: &str) {
         let _ = Term::stdout().clear_screen();
         self.show(text);
@@ -151,7 +151,7 @@ impl Ui {
         Ok(())
     }
 
-    /// A line on stderr that `--quiet` leaves out.
+    /// A line on stderr. `--quiet` omits it.
     pub fn note(&self, text: &str) {
         if !self.quiet {
             self.progress.line(&Layout::of(&self.err).flow(text));
@@ -169,7 +169,7 @@ impl Ui {
         self.progress.line(&error::render(error, &self.err));
     }
 
-    /// What ended the program before it had anything to show: on stderr, and where a JSON document is due as that, too.
+    /// An error that ended the program before it had a result: on stderr, and with `--json` also as the document.
     pub fn fatal(&self, error: &anyhow::Error) {
         self.error(error);
         if self.json {
@@ -182,7 +182,7 @@ impl Ui {
         self.progress.task(label.into())
     }
 
-    /// Somebody's password: the first line of standard input, or what is typed and not shown.
+    /// A user's password: the first line of standard input, or typed without echo.
     pub fn password(&self, name: &str, from_stdin: bool) -> anyhow::Result<SecretString> {
         let password = if from_stdin {
             let mut line = String::new();
@@ -192,24 +192,38 @@ impl Ui {
             line.trim_end_matches(['\r', '\n']).to_owned()
         } else {
             if !io::stderr().is_terminal() || !io::stdin().is_terminal() {
-                anyhow::bail!("nobody can be asked here; give --password-stdin");
+                return Err(Failure::new(
+                    "not a terminal: the password cannot be asked for",
+                    "pass it on standard input with --password-stdin",
+                )
+                .into());
             }
             self.prompt(&format!("Password of {}: ", one_line(name)))?;
             hidden::read_line().context("failed to read the password")?
         };
-        anyhow::ensure!(!password.is_empty(), "the password of {name} is empty");
+        if password.is_empty() {
+            return Err(Failure::new(
+                format!("the password of {name} is empty"),
+                "run the command again and type the password",
+            )
+            .into());
+        }
         Ok(password.into())
     }
 
-    /// Whether somebody sits there who can be asked.
+    /// Whether a person can answer questions.
     pub fn can_ask(&self) -> bool {
         io::stdin().is_terminal() && io::stderr().is_terminal() && !self.json
     }
 
-    /// Asks; yes only for `y` or `yes`. Where nobody can answer, the error names `--yes`.
+    /// Asks; yes only for `y` or `yes`. Without a terminal the error names `--yes`.
     pub fn confirm(&self, question: &str) -> anyhow::Result<bool> {
         if !io::stdin().is_terminal() {
-            anyhow::bail!("nobody can be asked here; look at the plan and give --yes");
+            return Err(Failure::new(
+                "not a terminal: the changes cannot be confirmed",
+                "review the plan, then pass --yes",
+            )
+            .into());
         }
         let answer = self.answer(&format!("{question} [y/N] "))?;
         Ok(matches!(answer.as_str(), "y" | "Y" | "yes" | "Yes"))
@@ -247,7 +261,11 @@ impl Ui {
         self.prompt(prompt)?;
         let mut answer = String::new();
         if io::stdin().lock().read_line(&mut answer)? == 0 {
-            anyhow::bail!("the input ended before the question was answered");
+            return Err(Failure::new(
+                "the input ended before the question was answered",
+                "run the command again, or answer with flags (see --help)",
+            )
+            .into());
         }
         Ok(answer.trim().to_owned())
     }
