@@ -219,6 +219,30 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_request_of_a_json_api_names_its_action() {
+        let endpoint = "https://secretsmanager.eu-central-1.amazonaws.com";
+        let service = service("secretsmanager", "eu-central-1", endpoint);
+        let credentials = Credentials {
+            access_key_id: "AKIDEXAMPLE".into(),
+            secret_access_key: "secret".into(),
+            session_token: None,
+        };
+        let query = serde_json::json!({ "SecretId": "x" });
+        let request = service
+            .json_request("secretsmanager.GetSecretValue", &query, &credentials)
+            .unwrap();
+        assert_eq!(
+            request.uri(),
+            "https://secretsmanager.eu-central-1.amazonaws.com/"
+        );
+        assert_eq!(
+            request.headers()["x-amz-target"],
+            "secretsmanager.GetSecretValue"
+        );
+        assert!(request.headers().contains_key(header::AUTHORIZATION));
+    }
+
     /// The signature that botocore makes for the same request.
     #[test]
     fn body_headers_and_token_are_signed() {

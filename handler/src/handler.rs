@@ -292,6 +292,10 @@ mod tests {
     use std::process::Command;
 
     use jane_migrate_config::{Date, Directory as Kind};
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
 
     use super::*;
     use crate::fixtures::{event, forgot_password, settings, sign_in};
@@ -405,6 +409,63 @@ mod tests {
         assert!(!line.to_string().contains("ann@"), "{line}");
     }
 
+    /// The settings of an HTTP directory that answers every request with this user.
+    async fn answering(user: Value) -> HandlerSettings {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut request = [0; 4096];
+                let _ = stream.read(&mut request).await;
+                let body = user.to_string();
+                let head = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length";
+                let answer = format!("{head}: {}\r\n\r\n{body}", body.len());
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        });
+        let request = json!({ "method": "POST", "url": url, "answers": { "ok": [200] } });
+        let directory = json!({ "http": { "authenticate": request, "timeout_ms": 4000 } });
+        HandlerSettings {
+            directory: serde_json::from_value(directory).unwrap(),
+            ..settings(&[("email", "email")])
+        }
+    }
+
+    #[tokio::test]
+    async fn a_user_of_the_directory_migrates_and_the_line_has_the_calls() {
+        let handler = handler(answering(json!({ "email": "ann@example.com" })).await);
+        let (line, answer) = handled(&handler, sign_in("ann@example.com", "secret")).await;
+        let response = &answer.unwrap()["response"];
+        assert_eq!(response["finalUserStatus"], "CONFIRMED");
+        assert_eq!(
+            response["userAttributes"],
+            json!({ "email": "ann@example.com" })
+        );
+        assert_eq!(line["outcome"], "migrated");
+        assert_eq!(line["upstream"][0]["status"], 200);
+        assert!(line["durationMs"].as_f64().unwrap() > 0.0);
+        assert!(line.get("trial").is_none() && line.get("missing").is_none());
+    }
+
+    #[tokio::test]
+    async fn the_line_names_required_attributes_that_are_missing_and_trials() {
+        let mut settings = answering(json!({ "email": "ann@example.com" })).await;
+        settings.required_attributes = vec!["name".into()];
+        let mut payload = sign_in("ann@example.com", "secret");
+        payload["callerContext"]["awsSdkVersion"] = crate::TRIAL.into();
+        let (line, answer) = handled(&handler(settings), payload.clone()).await;
+        assert_eq!(answer, Ok(payload));
+        assert_eq!(
+            (&line["missing"], &line["trial"]),
+            (&json!(["name"]), &json!(true))
+        );
+    }
+
+    #[test]
+    fn the_timeout_is_that_of_the_directory() {
+        assert_eq!(timeout(&settings(&[])), Duration::from_millis(1000));
+    }
+
     #[tokio::test]
     async fn a_user_who_does_not_migrate_gets_the_unchanged_event() {
         let payload = sign_in("ann", "secret");
@@ -505,7 +566,10 @@ mod tests {
                 .build()
                 .unwrap();
             let first = runtime.block_on(contained::<()>(
-                async { panic!("canary-password") },
+                async {
+                    std::thread::sleep(Duration::from_millis(2));
+                    panic!("canary-password")
+                },
                 "us-east-1_AbC123456",
             ));
             assert_eq!(first, Err(Refusal::DirectoryUnavailable));
@@ -535,5 +599,6 @@ mod tests {
             (member("outcome"), member("reason"), member("userPoolId")),
             expected
         );
+        assert!(lines[1]["durationMs"].as_f64().unwrap() >= 2.0, "{written}");
     }
 }
