@@ -15,8 +15,13 @@ pub type Attributes = BTreeMap<String, String>;
 /// The longest value that Cognito accepts.
 const LONGEST: usize = 2048;
 
-/// The attributes of the directory's user, as the settings map them.
-pub fn attributes(settings: &HandlerSettings, name: &str, user: &Map<String, Value>) -> Attributes {
+/// The attributes of the directory's user, as the settings map them. `today` is counted as by [`Date::epoch_days`].
+pub fn attributes(
+    settings: &HandlerSettings,
+    name: &str,
+    user: &Map<String, Value>,
+    today: i64,
+) -> Attributes {
     let mut attributes = Attributes::new();
     for (attribute, source) in &settings.attributes {
         let value = Source::alternatives(source).find_map(|source| match source {
@@ -26,8 +31,19 @@ pub fn attributes(settings: &HandlerSettings, name: &str, user: &Map<String, Val
             Source::Username => Some(name.to_owned()),
             Source::Uuid => Some(uuid(&settings.pool, name)),
         });
-        let value =
-            value.and_then(|value| valid(attribute, value, &settings.directory, &attributes));
+        let american = matches!(settings.directory, Directory::Jane(_));
+        let value = value.and_then(|value| match attribute.as_str() {
+            // Attributes are in alphabetical order, so the address is there already.
+            "email_verified" | "phone_number_verified" => {
+                let address = attributes.get(attribute.trim_end_matches("_verified"));
+                let verified = is_verified(&value, today) || address == Some(&value);
+                verified.then(|| "true".to_owned())
+            }
+            "phone_number" => phone_number(&value, american),
+            "birthdate" => value.parse::<Date>().ok().map(|date| date.to_string()),
+            "email" => value.contains('@').then_some(value),
+            _ => Some(value),
+        });
         let constraint = settings.constraints.get(attribute);
         let fits = |value: &String| match constraint {
             Some(constraint) => constraint.allows(value),
@@ -89,31 +105,13 @@ fn text(value: &Value) -> Option<String> {
     }
 }
 
-/// The value in a form that Cognito accepts for this attribute. `before` has the attributes that come first in the alphabet.
-fn valid(
-    attribute: &str,
-    value: String,
-    directory: &Directory,
-    before: &Attributes,
-) -> Option<String> {
-    match attribute {
-        "phone_number" => phone_number(&value, matches!(directory, Directory::Jane(_))),
-        "birthdate" => value.parse::<Date>().ok().map(|date| date.to_string()),
-        "email_verified" | "phone_number_verified" => {
-            let address = before.get(attribute.trim_end_matches("_verified"));
-            (is_verified(&value) || address == Some(&value)).then(|| "true".to_owned())
-        }
-        "email" => value.contains('@').then_some(value),
-        _ => Some(value),
-    }
-}
-
 /// Whether a value says that an address is verified: a clear yes, or the day of the verification. All else means no, because
-/// Cognito sends codes to verified addresses.
-fn is_verified(value: &str) -> bool {
+/// Cognito sends codes to verified addresses. Days until 1970-01-01 and future days mean no, too: databases and programs write such
+/// days for "never".
+fn is_verified(value: &str, today: i64) -> bool {
     let yes = matches!(value.to_ascii_lowercase().as_str(), "true" | "t" | "1");
     let day = value.get(..10).and_then(|day| day.parse::<Date>().ok());
-    yes || day.is_some()
+    yes || day.is_some_and(|day| (1..=today).contains(&day.epoch_days()))
 }
 
 /// A phone number in E.164 form. Jane writes numbers of the United States without their country code.
@@ -165,15 +163,20 @@ mod tests {
 
     const NAME: &str = "ann@example.com";
 
+    fn today() -> i64 {
+        "2027-03-31".parse::<Date>().unwrap().epoch_days()
+    }
+
     fn mapped(settings: &HandlerSettings, user: Value) -> Value {
         let user = user.as_object().cloned().unwrap();
-        json!(attributes(settings, NAME, &user))
+        json!(attributes(settings, NAME, &user, today()))
     }
 
     /// What becomes of one attribute's value.
     fn value(attribute: &str, value: Value) -> Option<String> {
         let settings = settings(&[(attribute, "x")]);
-        attributes(&settings, NAME, &Map::from_iter([("x".into(), value)])).remove(attribute)
+        let user = Map::from_iter([("x".into(), value)]);
+        attributes(&settings, NAME, &user, today()).remove(attribute)
     }
 
     #[test]
@@ -288,7 +291,13 @@ mod tests {
             (json!("TRUE"), true),
             (json!("t"), true),
             (json!(1), true),
-            (json!("2024-03-31"), true),
+            (json!("2027-03-31"), true),
+            (json!("1970-01-02"), true),
+            (json!("2027-04-01"), false),
+            (json!("9999-12-31T23:59:59Z"), false),
+            (json!("1970-01-01 00:00:00"), false),
+            (json!("0001-01-01T00:00:00"), false),
+            (json!("0000-00-00"), false),
             (json!("2024-03-31T10:00:00Z"), true),
             (json!(NAME), true),
             (json!(false), false),

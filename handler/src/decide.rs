@@ -35,8 +35,8 @@ impl Decision {
     }
 }
 
-/// The answer to this event.
-pub fn decide(settings: &HandlerSettings, event: &Event, verdict: Verdict) -> Decision {
+/// The answer to this event. `today` is counted as by [`jane_migrate_config::Date::epoch_days`].
+pub fn decide(settings: &HandlerSettings, event: &Event, verdict: Verdict, today: i64) -> Decision {
     let user = match verdict {
         Verdict::Known(user) => user,
         Verdict::NotFound => return Decision::unchanged(Outcome::NotFound),
@@ -44,7 +44,7 @@ pub fn decide(settings: &HandlerSettings, event: &Event, verdict: Verdict) -> De
         Verdict::WrongPassword => return Decision::unchanged(Outcome::WrongPassword),
         Verdict::SsoOnly => return Decision::unchanged(Outcome::SsoOnly),
     };
-    let attributes = attributes(settings, event.name(), &user);
+    let attributes = attributes(settings, event.name(), &user, today);
     let missing: Vec<_> = settings
         .required_attributes
         .iter()
@@ -152,12 +152,12 @@ mod tests {
 
     fn on_sign_in(settings: &HandlerSettings, verdict: Verdict) -> Decision {
         let event = event(sign_in("ann@example.com", "Secret-1"), settings);
-        decide(settings, &event, verdict)
+        decide(settings, &event, verdict, 0)
     }
 
     fn on_forgotten(settings: &HandlerSettings, verdict: Verdict) -> Decision {
         let event = event(forgot_password("ann@example.com"), settings);
-        decide(settings, &event, verdict)
+        decide(settings, &event, verdict, 0)
     }
 
     fn response(decision: Decision) -> Value {

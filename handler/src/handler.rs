@@ -202,7 +202,7 @@ impl Ready {
         let verdict = self.ask(event, budget).await;
         self.breaker
             .note(&verdict, budget.spent(), SystemTime::now());
-        Ok(decide(&self.settings, event, verdict?))
+        Ok(decide(&self.settings, event, verdict?, today))
     }
 
     async fn ask(&self, event: &Event, budget: &Budget) -> Result<Verdict, Unavailable> {

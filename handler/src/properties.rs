@@ -59,7 +59,7 @@ proptest! {
     #[test]
     fn only_the_response_is_changed(payload in mutated("events"), user in user()) {
         let Ok(event) = Event::read(payload.clone(), &settings()) else { return Ok(()) };
-        let decision = decide(&settings(), &event, Verdict::Known(user));
+        let decision = decide(&settings(), &event, Verdict::Known(user), 0);
         let reset = event.trigger() == Trigger::ForgotPassword;
         let answer = event.answer(decision.response.clone());
         if let Some(response) = decision.response {
@@ -77,7 +77,7 @@ proptest! {
 
     #[test]
     fn cognito_would_accept_every_attribute(name in ".{0,20}|ann@example.com", user in user()) {
-        let attributes = attributes(&settings(), &name, &user);
+        let attributes = attributes(&settings(), &name, &user, 0);
         for (attribute, value) in &attributes {
             prop_assert!(!value.is_empty() && value.chars().count() <= 2048, "{attribute}: {value}");
         }
