@@ -24,8 +24,7 @@ pub fn verify(password: &[u8], stored: &str) -> Result<bool, Unreadable> {
     match stored.split_once('$') {
         Some(("", rest)) => modular(password, stored, rest),
         Some((algorithm, rest)) => django(password, algorithm, rest),
-        None if stored.starts_with('{') => salted::ldap(password, stored),
-        None => Err(Unreadable),
+        None => salted::ldap(password, stored),
     }
 }
 
