@@ -61,6 +61,14 @@ pub fn attributes(
             attributes.remove(verified);
         }
     }
+    // The user proved only that they know the typed address's password. The directory may list another address, which may belong
+    // to another person.
+    if name.contains('@')
+        && let Some(email) = attributes.get("email")
+        && email.to_lowercase() != name.trim().to_lowercase()
+    {
+        attributes.remove("email_verified");
+    }
     // A case-sensitive pool finds an alias only in the case in which it is stored, and its apps convert names to lower case.
     if settings.case_sensitive
         && settings.response.username == Username::Lowercase
@@ -328,6 +336,21 @@ mod tests {
         );
         let phone = json!({ "phone_number": "+15550100000", "phone_number_verified": "true" });
         assert_eq!(mapped(&settings, json!({ "phone": "+15550100000" })), phone);
+    }
+
+    #[test]
+    fn an_email_that_differs_from_the_typed_one_in_more_than_case_is_not_verified() {
+        let settings = settings(&[("email", "email"), ("email_verified", "=true")]);
+        let verified = |typed: &str, email: &str| {
+            let user = Map::from_iter([("email".to_owned(), json!(email))]);
+            attributes(&settings, typed, &user, today()).contains_key("email_verified")
+        };
+        assert!(verified(NAME, NAME));
+        assert!(verified(NAME, "Ann@Example.COM"));
+        assert!(verified(" Ann@example.com ", NAME));
+        assert!(!verified(NAME, "bob@example.com"));
+        assert!(!verified(NAME, "ann@example.com.attacker.example"));
+        assert!(verified("ann", NAME), "the user typed no address");
     }
 
     #[test]
