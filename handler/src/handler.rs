@@ -195,7 +195,8 @@ impl Ready {
         if closes.is_some_and(|last| today > last.epoch_days()) {
             return Ok(Decision::unchanged(Outcome::WindowClosed));
         }
-        if event.name().is_empty() {
+        // No user has such a name. Headers and databases cannot contain these characters, so the directory would seem unavailable.
+        if event.name().is_empty() || event.name().contains(['\0', '\r', '\n']) {
             return Ok(Decision::unchanged(Outcome::NotFound));
         }
         self.breaker.allow(SystemTime::now())?;
@@ -338,6 +339,21 @@ mod tests {
         assert_eq!(missing, Ok(Outcome::WrongPassword));
         let nameless = outcome(&ready, sign_in(" ", "secret"), 0).await;
         assert_eq!(nameless, Ok(Outcome::NotFound));
+    }
+
+    #[tokio::test]
+    async fn a_name_with_a_line_break_or_a_nul_is_no_users() {
+        let ready = ready(settings(&[]));
+        for name in [
+            "ann\0@example.com",
+            "ann@\rexample.com",
+            "ann\n@example.com",
+        ] {
+            for payload in [sign_in(name, "secret"), forgot_password(name)] {
+                let outcome = outcome(&ready, payload, 0).await;
+                assert_eq!(outcome, Ok(Outcome::NotFound), "{name:?}");
+            }
+        }
     }
 
     #[tokio::test]

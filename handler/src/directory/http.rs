@@ -263,10 +263,14 @@ impl Values<'_> {
     }
 
     fn url(&self, template: &str) -> Result<Option<String>, Unavailable> {
-        let url = self.fill(template, percent)?;
-        // A segment of one or two dots leads to another path, even percent-encoded.
-        let elsewhere = url.split(['/', '?']).any(|part| matches!(part, "." | ".."));
-        Ok((!elsewhere).then_some(url))
+        // A segment of one or two dots leads to another path. Some servers decode `%2F` and `%5C` first and then resolve the path,
+        // so values are checked before they are encoded.
+        let raw = self.fill(template, str::to_owned)?;
+        let mut segments = raw.split(['/', '\\', '?', '#']);
+        if segments.any(|segment| matches!(segment, "." | "..")) {
+            return Ok(None);
+        }
+        self.fill(template, percent).map(Some)
     }
 
     fn fill(&self, template: &str, escape: fn(&str) -> String) -> Result<String, Unavailable> {
@@ -499,6 +503,28 @@ mod tests {
             }
             assert!(filled("...", &request, None).is_some(), "{url}");
         }
+    }
+
+    #[test]
+    fn dots_between_slashes_or_backslashes_do_not_reach_another_path() {
+        let by_name = request(json!({ "url": "https://a.example/users/{username}/check" }));
+        for name in [
+            "a/../admin",
+            "a\\..\\admin",
+            "a/.",
+            ".\\a",
+            "..\\..",
+            "a/..?b",
+        ] {
+            assert!(filled(name, &by_name, None).is_none(), "{name}");
+        }
+        for name in ["a..b/c", "a/.b", "a\\b."] {
+            assert!(filled(name, &by_name, None).is_some(), "{name}");
+        }
+        let together = request(json!({ "url": "https://a.example/{username}{validation.shop}" }));
+        assert!(filled(".", &together, None).is_some(), "the shop is a/b");
+        let after = request(json!({ "url": "https://a.example/{validation.shop}/.{username}" }));
+        assert!(filled(".", &after, None).is_none());
     }
 
     fn answers() -> Answers {
