@@ -38,9 +38,9 @@ pub use source::Source;
 /// The environment variable of the function that carries [`HandlerSettings`] as JSON.
 pub const SETTINGS_VARIABLE: &str = "JANE_MIGRATE_SETTINGS";
 
-/// What an event's `callerContext.awsSdkVersion` says where the operator tries the function, so that it does not count as a
-/// customer's sign-in.
-pub const TRIAL: &str = "jane-migrate";
+/// The field that marks an event of the operator's tool: the event is logged, but does not count as a sign-in. It is a top-level
+/// field, because Cognito alone writes those. A client can influence `callerContext`.
+pub const TRIAL: &str = "janeMigrateTrial";
 
 /// Whether a text has the form of a Region's name, such as `us-east-1` or `us-gov-west-1`.
 pub fn is_region(text: &str) -> bool {

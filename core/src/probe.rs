@@ -39,8 +39,8 @@ pub fn event(pool: &PoolArn, client: &str, source: Source, nonce: &str) -> Value
     event_for(pool, client, &user, password.as_deref())
 }
 
-/// The same for any user: a sign-in where there is a password, else a forgotten one. It says of itself that it is a trial, so
-/// that nobody counts it as a customer's.
+/// The same for any user: a sign-in if there is a password, else a forgotten one. It is marked as a trial, so that it does not
+/// count as a customer's.
 pub fn event_for(pool: &PoolArn, client: &str, user: &str, password: Option<&str>) -> Value {
     let (source, request) = match password {
         Some(password) => (
@@ -58,7 +58,9 @@ pub fn event_for(pool: &PoolArn, client: &str, user: &str, password: Option<&str
         "region": pool.region,
         "userPoolId": pool.id.as_str(),
         "userName": user,
-        "callerContext": { "awsSdkVersion": TRIAL, "clientId": client },
+        // A function of an earlier build looks at `awsSdkVersion`.
+        "callerContext": { "awsSdkVersion": "jane-migrate", "clientId": client },
+        TRIAL: true,
         "request": request,
         "response": {
             "userAttributes": null,

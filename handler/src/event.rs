@@ -78,9 +78,7 @@ impl Event {
 
     /// Whether the event comes from the operator's tool and not from a customer.
     pub fn is_trial(&self) -> bool {
-        self.fields
-            .get("callerContext")
-            .is_some_and(|context| context["awsSdkVersion"] == TRIAL)
+        self.fields.get(TRIAL) == Some(&Value::Bool(true))
     }
 
     /// A value of `validationData`, which an app sends with a sign-in.
@@ -179,7 +177,13 @@ mod tests {
     #[test]
     fn an_event_of_the_operators_tool_is_a_trial() {
         let mut payload = sign_in("ann", "secret");
-        payload["callerContext"]["awsSdkVersion"] = TRIAL.into();
+        payload["callerContext"]["awsSdkVersion"] = "jane-migrate".into();
+        payload["request"]["clientMetadata"] = json!({ TRIAL: true });
+        assert!(
+            !event(payload.clone(), &settings(&[])).is_trial(),
+            "a client can send these"
+        );
+        payload[TRIAL] = true.into();
         assert!(event(payload, &settings(&[])).is_trial());
     }
 

@@ -292,7 +292,7 @@ fn today() -> i64 {
 mod tests {
     use std::process::Command;
 
-    use jane_migrate_config::{Date, Directory as Kind};
+    use jane_migrate_config::{Date, Directory as Kind, TRIAL};
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         net::TcpListener,
@@ -468,7 +468,7 @@ mod tests {
         let mut settings = answering(json!({ "email": "ann@example.com" })).await;
         settings.required_attributes = vec!["name".into()];
         let mut payload = sign_in("ann@example.com", "secret");
-        payload["callerContext"]["awsSdkVersion"] = crate::TRIAL.into();
+        payload[TRIAL] = true.into();
         let (line, answer) = handled(&handler(settings), payload.clone()).await;
         assert_eq!(answer, Ok(payload));
         assert_eq!(

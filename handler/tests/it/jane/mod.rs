@@ -416,7 +416,7 @@ fn a_trial_of_the_operator_is_marked_and_a_sign_in_is_not() {
     let function = jane.function(&jane.settings());
     function.invoke(&sign_in(USER, PASSWORD));
     let mut trial = sign_in(USER, PASSWORD);
-    trial["callerContext"]["awsSdkVersion"] = json!("jane-migrate");
+    trial["janeMigrateTrial"] = json!(true);
     function.invoke(&trial);
     let (customer, operator) = (function.record(), function.record());
     assert!(customer.get("trial").is_none());
