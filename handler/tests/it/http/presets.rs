@@ -332,6 +332,12 @@ fn keycloak() {
                         )
                     }
                     ("off@example.com", _) => error(400, "invalid_grant", "Account disabled"),
+                    ("off401@example.com", _) => error(401, "invalid_grant", "Account disabled"),
+                    ("new@example.com", _) => {
+                        error(400, "invalid_grant", "Account is not fully set up")
+                    }
+                    // Since 26.6.
+                    (_, "wrong") => error(400, "invalid_grant", "Invalid user credentials"),
                     _ => error(401, "invalid_grant", "Invalid user credentials"),
                 }
             }
@@ -362,7 +368,22 @@ fn keycloak() {
             (sign_in(USER, PASSWORD), "migrated", ann.clone()),
             (sign_in(USER, "wrong"), "wrong-password", json!(null)),
             (
+                sign_in(USER, "wrong before 26.6"),
+                "wrong-password",
+                json!(null),
+            ),
+            (
                 sign_in("off@example.com", PASSWORD),
+                "not-eligible",
+                json!(null),
+            ),
+            (
+                sign_in("off401@example.com", PASSWORD),
+                "not-eligible",
+                json!(null),
+            ),
+            (
+                sign_in("new@example.com", PASSWORD),
                 "not-eligible",
                 json!(null),
             ),
