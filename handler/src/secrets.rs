@@ -1,10 +1,15 @@
 //! The values of secrets. A value is fetched when it is first needed, which is during init, kept, and fetched again after the
 //! directory refused it. Values do not print.
 
-use std::{collections::BTreeMap, env, sync::Mutex};
+use std::{
+    collections::BTreeMap,
+    env,
+    sync::Mutex,
+    time::{Duration, SystemTime},
+};
 
 use jane_migrate_config::Secret;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use crate::{
@@ -14,10 +19,14 @@ use crate::{
     upstream::Upstream,
 };
 
+/// A refused value is fetched again at most this often. A directory that refuses every request must not cost a call for each sign-in.
+const AGAIN: Duration = Duration::from_secs(60);
+
 /// The values that are known, and the credentials to fetch others.
 #[derive(Debug)]
 pub struct Secrets {
     known: Mutex<BTreeMap<Secret, SecretString>>,
+    fetched_again: Mutex<BTreeMap<Secret, SystemTime>>,
     credentials: Option<Credentials>,
     region: String,
 }
@@ -35,6 +44,7 @@ impl Secrets {
     pub fn new(credentials: Option<Credentials>, region: String) -> Self {
         Self {
             known: Mutex::default(),
+            fetched_again: Mutex::default(),
             credentials,
             region,
         }
@@ -63,18 +73,33 @@ impl Secrets {
         }
     }
 
-    /// Fetches the current value, after the known one was refused.
-    pub async fn fetch(
+    /// The new value, after the directory refused the known one. `None` if the value has not changed, or was fetched again less
+    /// than a minute ago.
+    pub async fn changed(
         &self,
         secret: &Secret,
         budget: &Budget,
-    ) -> Result<SecretString, Unavailable> {
+    ) -> Result<Option<SecretString>, Unavailable> {
+        let known = self.known(secret);
         // Without credentials there is no newer value.
-        if self.credentials.is_none()
-            && let Some(value) = self.known(secret)
-        {
-            return Ok(value);
+        if known.is_some() && self.credentials.is_none() {
+            return Ok(None);
         }
+        let now = SystemTime::now();
+        let before = lock(&self.fetched_again).get(secret).copied();
+        if !is_due(before, now) {
+            return Ok(None);
+        }
+        lock(&self.fetched_again).insert(secret.clone(), now);
+        let value = self.fetch(secret, budget).await?;
+        let same = |known: SecretString| known.expose_secret() == value.expose_secret();
+        Ok(match known.is_some_and(same) {
+            true => None,
+            false => Some(value),
+        })
+    }
+
+    async fn fetch(&self, secret: &Secret, budget: &Budget) -> Result<SecretString, Unavailable> {
         let answer = match secret {
             Secret::Env(_) => Value::Null,
             Secret::Ssm { name, .. } => {
@@ -135,6 +160,12 @@ impl Secrets {
     }
 }
 
+/// Whether credentials may be fetched again, if this is when they were the last time. The clock may have been set back since.
+pub fn is_due(before: Option<SystemTime>, now: SystemTime) -> bool {
+    let recent = |at| now.duration_since(at).is_ok_and(|age| age < AGAIN);
+    !before.is_some_and(recent)
+}
+
 /// The value in an answer of `GetParameter`.
 pub(crate) fn parameter(answer: &Value) -> Result<SecretString, Unavailable> {
     text(&answer["Parameter"]["Value"])
@@ -161,8 +192,6 @@ fn text(value: &Value) -> Result<SecretString, Unavailable> {
 
 #[cfg(test)]
 mod tests {
-    use secrecy::ExposeSecret;
-
     use super::*;
 
     fn shown(value: Result<SecretString, Unavailable>) -> Result<String, Unavailable> {
@@ -226,9 +255,11 @@ mod tests {
             shown(with.get(&secret(None), &budget).await),
             Ok("pass".into())
         );
-        assert_eq!(
-            shown(with.fetch(&secret(None), &budget).await),
-            Ok("pass".into())
+        assert!(
+            with.changed(&secret(None), &budget)
+                .await
+                .unwrap()
+                .is_none()
         );
         assert!(with.known(&secret(Some("other"))).is_none());
     }
@@ -241,5 +272,35 @@ mod tests {
         let fetched = shown(secrets.get(&path, &budget).await).unwrap();
         assert_eq!(fetched, env::var("PATH").unwrap());
         assert_eq!(secrets.known(&path).unwrap().expose_secret(), fetched);
+    }
+
+    #[test]
+    fn credentials_are_fetched_again_once_a_minute() {
+        let now = SystemTime::now();
+        assert!(is_due(None, now));
+        assert!(!is_due(Some(now), now));
+        assert!(!is_due(Some(now - Duration::from_millis(59_999)), now));
+        assert!(is_due(Some(now - AGAIN), now));
+        assert!(is_due(Some(now + AGAIN), now), "the clock was set back");
+    }
+
+    #[tokio::test]
+    async fn a_refused_value_is_new_only_if_it_differs() {
+        let budget = Budget::new(Duration::from_secs(1));
+        let credentials = Credentials {
+            access_key_id: "AKIDEXAMPLE".into(),
+            secret_access_key: "secret".into(),
+            session_token: None,
+        };
+        let path = Secret::Env("PATH".into());
+        let new = || Secrets::new(Some(credentials.clone()), "us-east-1".into());
+        let other = new().with(path.clone(), "other".into());
+        let changed = other.changed(&path, &budget).await.unwrap();
+        assert_eq!(changed.unwrap().expose_secret(), env::var("PATH").unwrap());
+        let other = other.with(path.clone(), "other".into());
+        let again = other.changed(&path, &budget).await.unwrap();
+        assert!(again.is_none(), "not within a minute");
+        let same = new().with(path.clone(), env::var("PATH").unwrap().into());
+        assert!(same.changed(&path, &budget).await.unwrap().is_none());
     }
 }

@@ -75,14 +75,12 @@ impl OldPool {
         let mut answer = self
             .sign_in(name, password, secret.as_ref(), budget)
             .await?;
-        if let (Some(named), Some(kept)) = (&self.settings.client_secret, &secret)
+        // The password is sent again only if the secret was replaced.
+        if let Some(named) = &self.settings.client_secret
             && refuses_secret(&answer)
+            && let Some(secret) = self.secrets.changed(named, budget).await?
         {
-            let secret = self.secrets.fetch(named, budget).await?;
-            // The secret may have been replaced. If not, the password is not sent again.
-            if secret.expose_secret() != kept.expose_secret() {
-                answer = self.sign_in(name, password, Some(&secret), budget).await?;
-            }
+            answer = self.sign_in(name, password, Some(&secret), budget).await?;
         }
         match signed_in(&answer)? {
             SignIn::Right => self.lookup(event, budget).await,

@@ -115,17 +115,15 @@ impl Http {
         if request.names == Names::Email && !event.name().contains('@') {
             return Ok(Verdict::NotFound);
         }
-        let Some(mut answer) = self
-            .send(call, request, event, password, false, budget)
-            .await?
-        else {
+        let send = async || self.send(call, request, event, password, budget).await;
+        let Some(mut answer) = send().await? else {
             return Ok(Verdict::NotFound);
         };
-        if refuses_credentials(&request.answers, &answer) && self.has_credentials() {
-            answer = self
-                .send(call, request, event, password, true, budget)
-                .await?
-                .ok_or(Unavailable("request"))?;
+        // The password is sent again only with other credentials: the directory may count it as a failed sign-in.
+        if refuses_credentials(&request.answers, &answer)
+            && self.credentials_changed(request, budget).await?
+        {
+            answer = send().await?.ok_or(Unavailable("request"))?;
         }
         match meaning(&request.answers, &answer).ok_or(Unavailable("status"))? {
             Meaning::Ok => user(request, &answer)
@@ -138,8 +136,20 @@ impl Http {
         }
     }
 
-    fn has_credentials(&self) -> bool {
-        self.token.is_some() || !self.named.is_empty()
+    /// Fetches the function's credentials again after they were refused. Whether one of them has changed.
+    async fn credentials_changed(
+        &self,
+        request: &config::Request,
+        budget: &Budget,
+    ) -> Result<bool, Unavailable> {
+        let mut changed = false;
+        for secret in self.named.values() {
+            changed |= self.secrets.changed(secret, budget).await?.is_some();
+        }
+        if let Some(token) = self.token.as_ref().filter(|_| request.oauth) {
+            changed |= token.changed(&self.upstream, budget).await?;
+        }
+        Ok(changed)
     }
 
     /// The answer. `None` if no user can have this name, because the request cannot contain it.
@@ -149,21 +159,13 @@ impl Http {
         request: &config::Request,
         event: &Event,
         password: Option<&SecretString>,
-        renew: bool,
         budget: &Budget,
     ) -> Result<Option<Answer>, Unavailable> {
         let mut secrets = BTreeMap::new();
         for (name, secret) in &self.named {
-            let value = match renew {
-                true => self.secrets.fetch(secret, budget).await?,
-                false => self.secrets.get(secret, budget).await?,
-            };
-            secrets.insert(name.as_str(), value);
+            secrets.insert(name.as_str(), self.secrets.get(secret, budget).await?);
         }
         let token = match &self.token {
-            Some(token) if request.oauth && renew => {
-                Some(token.renewed(&self.upstream, budget).await?)
-            }
             Some(token) if request.oauth => Some(token.current(&self.upstream, budget).await?),
             _ => None,
         };

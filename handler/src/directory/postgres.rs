@@ -248,9 +248,11 @@ impl Postgres {
         let started = Instant::now();
         let opened = match budget.within(self.open(&password)).await {
             // The password may have been replaced since it was fetched.
-            Err(Unavailable("login")) => {
-                let password = self.secrets.fetch(&settings.password, budget).await?;
-                budget.within(self.open(&password)).await
+            Err(login @ Unavailable("login")) => {
+                match self.secrets.changed(&settings.password, budget).await? {
+                    Some(password) => budget.within(self.open(&password)).await,
+                    None => Err(login),
+                }
             }
             opened => opened,
         };

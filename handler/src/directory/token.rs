@@ -17,7 +17,7 @@ use super::verdict::Unusable;
 use crate::{
     budget::{Budget, Unavailable},
     lock::lock,
-    secrets::Secrets,
+    secrets::{Secrets, is_due},
     upstream::{Answer, Upstream},
 };
 
@@ -34,6 +34,8 @@ pub struct ClientToken {
     client_secret: Secret,
     secrets: Arc<Secrets>,
     kept: Mutex<Option<Kept>>,
+    /// When a new token was last requested because the directory refused the kept one.
+    renewed_at: Mutex<Option<SystemTime>>,
 }
 
 /// A token that was granted.
@@ -61,6 +63,7 @@ impl ClientToken {
             client_secret: client_secret.clone(),
             secrets,
             kept: Mutex::default(),
+            renewed_at: Mutex::default(),
         })
     }
 
@@ -77,6 +80,20 @@ impl ClientToken {
         }
     }
 
+    /// Requests a new token after the directory refused the kept one. Whether the new one differs; `false` within a minute of the
+    /// last such request.
+    pub async fn changed(&self, upstream: &Upstream, budget: &Budget) -> Result<bool, Unavailable> {
+        let now = SystemTime::now();
+        let before = *lock(&self.renewed_at);
+        if !is_due(before, now) {
+            return Ok(false);
+        }
+        *lock(&self.renewed_at) = Some(now);
+        let old = lock(&self.kept).clone();
+        let new = self.renewed(upstream, budget).await?;
+        Ok(old.is_none_or(|old| old.token.expose_secret() != new.expose_secret()))
+    }
+
     /// A new token.
     pub async fn renewed(
         &self,
@@ -87,13 +104,11 @@ impl ClientToken {
         let secret = self.secrets.get(&self.client_secret, budget).await?;
         let mut answer = self.ask(&secret, upstream, budget).await?;
         // The secret may have been replaced since it was fetched.
+        let refused = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
         if known
-            && matches!(
-                answer.status,
-                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
-            )
+            && refused.contains(&answer.status)
+            && let Some(secret) = self.secrets.changed(&self.client_secret, budget).await?
         {
-            let secret = self.secrets.fetch(&self.client_secret, budget).await?;
             answer = self.ask(&secret, upstream, budget).await?;
         }
         let kept = granted(&answer)?;

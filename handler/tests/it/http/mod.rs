@@ -4,6 +4,7 @@ mod presets;
 
 use std::{
     net::{SocketAddr, TcpStream},
+    sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
 
@@ -400,13 +401,13 @@ fn a_refused_secret_is_not_taken_for_a_wrong_password() {
     );
     assert_eq!(
         server.requests().len(),
-        2,
-        "tried once more with the secret as it is now"
+        1,
+        "the secret is the same, so the password is not sent again"
     );
 }
 
 #[test]
-fn what_the_config_says_means_a_refused_secret_has_it_fetched_again() {
+fn an_answer_that_the_settings_call_refused_is_an_outage_and_the_password_is_sent_once() {
     let server = Server::start(|_| Reply::json(400, json!({ "error": "key" })));
     let toml = "
         secrets = { token = { env = 'SECRET' } }
@@ -422,5 +423,48 @@ fn what_the_config_says_means_a_refused_secret_has_it_fetched_again() {
     let function = function(&server, toml);
     function.invoke(&sign_in(USER, PASSWORD)).error();
     assert_eq!(function.record()["reason"], "credentials");
-    assert_eq!(server.requests().len(), 2);
+    assert_eq!(server.requests().len(), 1);
+}
+
+/// A firewall in front of the service answers every request with 403, also one with a new token.
+#[test]
+fn a_directory_that_refuses_every_token_costs_one_token_a_minute() {
+    let tokens = AtomicUsize::new(0);
+    let server = Server::start(move |request: &Request| match request.path.as_str() {
+        "/token" => {
+            let token = tokens.fetch_add(1, Ordering::Relaxed).to_string();
+            Reply::json(200, json!({ "access_token": token }))
+        }
+        _ => Reply::status(403),
+    });
+    let toml = format!(
+        "
+        oauth = {{ url = '{}/token', client_id = 'c', client_secret = {{ env = 'SECRET' }} }}
+        [directory.authenticate]
+        url = '/'
+        oauth = true
+        json = '{{password}}'
+        ok = [200]
+        wrong_password = [422]
+        [attributes]
+        email = 'email'
+        ",
+        server.url()
+    );
+    let function = function(&server, &toml);
+    for _ in 0..3 {
+        function.invoke(&sign_in(USER, PASSWORD)).error();
+    }
+    let requests = server.requests();
+    let sent = |path: &str| {
+        requests
+            .iter()
+            .filter(|sent| sent.path == path && sent.method == "POST")
+            .count()
+    };
+    assert_eq!(
+        (sent("/token"), sent("/")),
+        (2, 4),
+        "once at the start, and once when refused"
+    );
 }
