@@ -3,9 +3,7 @@
 use argon2::{Algorithm, Argon2, Params, Version};
 use ring::pbkdf2::Algorithm as Pbkdf2;
 
-use super::work::{
-    self, MOST_MEMORY, MOST_WRITTEN, Unreadable, at_most, base64, derive, exactly, number, same,
-};
+use super::work::{self, Unreadable, argon2_is_affordable, base64, derive, exactly, number, same};
 
 /// `argon2id$v=19$m=65536,t=3,p=4$salt$hash`
 pub(super) fn argon2(password: &[u8], rest: &str) -> Result<bool, Unreadable> {
@@ -27,9 +25,7 @@ pub(super) fn argon2(password: &[u8], rest: &str) -> Result<bool, Unreadable> {
         value(parameters, "t")?,
         value(parameters, "p")?,
     );
-    let memory = u128::from(m) * 1024;
-    at_most(MOST_MEMORY, memory)?;
-    at_most(MOST_WRITTEN, memory * u128::from(t))?;
+    argon2_is_affordable(m, t)?;
     let params = Params::new(m, t, p, Some(hash.len())).map_err(|_| Unreadable)?;
     let mut output = vec![0; hash.len()];
     let argon2 = Argon2::new(algorithm, version, params);

@@ -63,6 +63,11 @@ fn published_examples_are_recognised() {
             "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
         ),
         ("test12345", "$P$9IQRaTwmfeRo7ud9Fh4E2PdI0S3r.L0"),
+        // The first version of argon2, which does not name its version.
+        (
+            "password",
+            "$argon2i$m=256,t=2,p=1$c29tZXNhbHQ$/U3YPXYsSb3q9XxHvc0MLxur+GP960kN9j7emXX8zwY",
+        ),
         (
             "Hello world!",
             "$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5",
@@ -151,17 +156,6 @@ fn every_decoy_can_be_checked_and_matches_no_password() {
             "{format:?}"
         );
     }
-}
-
-/// Each pair is the last accepted cost and the first refused one. An accepted cost gives another error, or a wrong password.
-#[test]
-fn the_limits_on_cost_are_exact() {
-    use super::work::{MOST_MEMORY, MOST_ROUNDS, MOST_WRITTEN, at_most};
-    for most in [MOST_MEMORY, MOST_ROUNDS, MOST_WRITTEN] {
-        assert_eq!(at_most(most, most), Ok(()));
-        assert_eq!(at_most(most, most + 1), Err(Unreadable));
-    }
-    assert_eq!((MOST_MEMORY, MOST_WRITTEN), (2_147_483_648, 34_359_738_368));
 }
 
 #[test]
