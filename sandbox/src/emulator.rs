@@ -1,5 +1,5 @@
-//! Emulators as child processes: MiniStack, which the gateway stands in front of, and any other that is started the same way. Each
-//! binds a free loopback port of its own, and none outlives us, even when we are killed.
+//! Emulators as child processes: MiniStack, and any other that starts in the same way. Each binds a free loopback port, and ends with
+//! this process, even if it is killed.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -56,7 +56,7 @@ pub struct Emulator {
     name: &'static str,
     url: String,
     child: Child,
-    /// The child, and whatever it runs, ends when this closes, which also happens when we are killed.
+    /// The child and its functions end when this closes, which also happens when this process is killed.
     lifeline: Option<ChildStdin>,
     /// Its temporary files and its log.
     directory: TempDir,
@@ -79,7 +79,7 @@ impl Emulator {
         let log = std::fs::File::create(directory.path().join("log"))?;
         let mut child = Command::new(venv.python())
             .args(["-c", launcher])
-            // The operator's own AWS settings must not reach the emulator, nor the functions that it runs.
+            // The operator's AWS settings must not reach the emulator or its functions.
             .env_clear()
             .envs(
                 std::env::vars_os()
@@ -111,7 +111,7 @@ impl Emulator {
             let port = lines.next_line().await?.context("it ended")?;
             let url = format!("http://127.0.0.1:{}", port.trim());
             let health = Request::get(format!("{url}{health}")).body(Full::default())?;
-            // The port listens before it is told: this waits in its queue until the application behind it serves.
+            // The port accepts connections before the application serves: the request waits until it does.
             let status = Client::default().send(health).await?.status();
             ensure!(status.is_success(), "it is not healthy: {status}");
             anyhow::Ok(url)

@@ -1,5 +1,5 @@
-//! A stand-in for the Jane API: tokens, the four calls of the directory, accounts of each kind, and faults on demand. What was
-//! sent to it is counted, never kept.
+//! A stand-in for the Jane API: tokens, the four calls of the directory, accounts of each kind, and faults on demand. It counts
+//! requests and keeps none.
 
 use std::collections::HashMap;
 use std::future::pending;
@@ -48,42 +48,42 @@ impl JaneCall {
     ];
 }
 
-/// What goes wrong.
+/// A fault of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// Never answers.
     Hang,
-    /// Answers as always, but late.
+    /// Answers late, without another fault.
     Slow(Duration),
-    /// Answers this status, with a body that no end user should see.
+    /// Answers this status, with an internal error in the body.
     Status(u16),
-    /// Answers 200 and what is not JSON.
+    /// Answers 200 with a body that is not JSON.
     Garbage,
-    /// Hangs up without an answer.
+    /// Closes the connection without an answer.
     Reset,
-    /// Sends the caller elsewhere.
+    /// Redirects to another host.
     Redirect,
-    /// Answers 200 and a body without end.
+    /// Answers 200 with a body without end.
     Huge,
 }
 
-/// How an account came to be.
+/// The kind of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccountKind {
-    /// Of the marketplace alone: belongs to no store.
+    /// A marketplace account, which belongs to no store.
     Marketplace,
-    /// Of a store, with a password.
+    /// A store account with a password.
     Password,
-    /// Of a store, signing in through Google or Apple; may set a password.
+    /// A store account that signs in through Google or Apple and may set a password.
     Sso,
-    /// Of a store, signing in through Google or Apple; may not.
+    /// A store account that signs in through Google or Apple and may not set a password.
     SsoRefused,
 }
 
 /// An account that the stand-in knows.
 #[derive(Clone)]
 pub struct Account {
-    /// How it came to be.
+    /// Its kind.
     pub kind: AccountKind,
     /// Its e-mail address.
     pub email: String,
@@ -183,7 +183,7 @@ impl JaneDirectory {
             .insert(account.email.to_lowercase(), account);
     }
 
-    /// Makes an app client known, with the pool and region it is said to belong to.
+    /// Registers an app client with its pool and Region.
     pub fn register_client(&self, app_client_id: &str, pool_id: &str, region: &str) {
         let client = json!({
             "id": 1,
@@ -199,7 +199,7 @@ impl JaneDirectory {
             .insert(app_client_id.to_owned(), client);
     }
 
-    /// From now on, `call` goes wrong like this; `None` ends it.
+    /// Sets the fault of `call` from now on; `None` ends it.
     pub fn set_fault(&self, call: JaneCall, fault: Option<Fault>) {
         let mut inner = self.state.lock();
         match fault {
@@ -208,26 +208,26 @@ impl JaneDirectory {
         };
     }
 
-    /// From now on, every call goes wrong like this; `None` ends it.
+    /// Sets the fault of every call from now on; `None` ends it.
     pub fn set_fault_everywhere(&self, fault: Option<Fault>) {
         for call in JaneCall::ALL {
             self.set_fault(call, fault);
         }
     }
 
-    /// How long tokens given from now on are good, and whether the answer says so.
+    /// The lifetime of tokens issued from now on, and whether the answer states it.
     pub fn set_token_life(&self, life: Duration, say: bool) {
         let mut inner = self.state.lock();
         inner.token_life = life;
         inner.says_expiry = say;
     }
 
-    /// Makes every token given so far worthless.
+    /// Revokes every token issued so far.
     pub fn revoke_tokens(&self) {
         self.state.lock().tokens.clear();
     }
 
-    /// How often `call` was made, well or badly.
+    /// How often `call` was made, whether it succeeded or failed.
     pub fn count(&self, call: JaneCall) -> usize {
         self.state.lock().counts.get(&call).copied().unwrap_or(0)
     }
@@ -326,7 +326,7 @@ impl State {
             return nobody();
         };
         if call == JaneCall::VerifyCredentials {
-            // Whose store it is does not matter here: an account of the marketplace alone has good credentials, too.
+            // The store does not matter here: a marketplace account has valid credentials too.
             return match (&account.password, body["password"].as_str()) {
                 (None, _) if account.kind == AccountKind::SsoRefused => nobody(),
                 (Some(password), Some(sent)) if password == sent => {
@@ -380,7 +380,7 @@ async fn broken(fault: Fault) -> Result<Response<Body>, Hangup> {
     }
 }
 
-/// A body that goes on for as long as somebody reads it.
+/// A body without end.
 fn endless() -> Body {
     static SPACES: [u8; 65_536] = [b' '; 65_536];
     let spaces = || Ok(Frame::data(Bytes::from_static(&SPACES)));
@@ -389,7 +389,7 @@ fn endless() -> Body {
     ))))
 }
 
-/// Letters and digits that nobody guesses.
+/// Random letters and digits.
 fn random(length: usize) -> String {
     std::iter::repeat_with(fastrand::alphanumeric)
         .take(length)

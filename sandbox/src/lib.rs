@@ -1,5 +1,5 @@
-//! A corner of AWS on this machine, to try and test a migration in: MiniStack behind a gateway that behaves where it matters as
-//! AWS does, and a stand-in for the Jane API. It knows nothing of the client that will use it.
+//! A local AWS environment to try and test a migration in: MiniStack behind a gateway that adds the behaviour of AWS that a migration
+//! depends on, and a stand-in for the Jane API. It knows nothing of its clients.
 
 mod emulator;
 mod gateway;

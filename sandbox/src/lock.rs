@@ -1,4 +1,4 @@
-//! Locks. What they guard here is whole after every statement, so that the panic of one who held it is no reason to stop the others.
+//! Locking. The guarded data is valid after each statement, so a panic of another holder is ignored.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

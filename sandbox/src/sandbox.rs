@@ -1,4 +1,4 @@
-//! A sandbox as a whole: what it is made of, how it is started, and what to give to who works in it.
+//! The sandbox as a whole: its parts, how it starts and stops, and the endpoint and credentials for its clients.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,16 +19,16 @@ pub struct Options {
     pub port: u16,
     /// Where MiniStack is installed, once.
     pub cache_dir: PathBuf,
-    /// How old a role must be before Lambda takes it.
+    /// How old a role must be before Lambda accepts it.
     pub role_age: Duration,
     /// Whether callers are checked.
     pub callers: Callers,
-    /// Told what is going on.
+    /// Called with each step of the start.
     pub progress: Arc<Progress>,
 }
 
 impl Options {
-    /// Any port, roles of two seconds, trusted callers, and silence.
+    /// Any port, a role age of two seconds, trusted callers, no progress.
     pub fn new(cache_dir: PathBuf) -> Self {
         Self {
             port: 0,
@@ -40,7 +40,7 @@ impl Options {
     }
 }
 
-/// A running sandbox. Everything in it stops when this is dropped, and when the process that holds it ends, however it does.
+/// A running sandbox. All of it stops when this is dropped, and when the process ends, even if it is killed.
 ///
 /// Every access key of twelve digits is an account of its own, so that one sandbox serves tests that run side by side. Their
 /// functions need names of their own: reconfiguring one restarts those of the same name in every account.
@@ -51,10 +51,10 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Starts one.
+    /// Starts a sandbox.
     pub async fn start(options: &Options) -> Result<Self> {
         let listener = Server::bind(options.port).await?;
-        // Functions call AWS through the gateway, too, so that it comes first and waits for the emulator.
+        // Functions call AWS through the gateway too, so the emulator must know its address.
         let endpoint = format!("http://{}", listener.local_addr()?);
         let ministack = emulator::ministack(
             &options.cache_dir,
@@ -77,7 +77,7 @@ impl Sandbox {
         self.gateway.url()
     }
 
-    /// The gateway, to ask what happened and to order what shall go wrong.
+    /// The gateway, for its journal and codes.
     pub fn gateway(&self) -> &Gateway {
         &self.gateway
     }
@@ -92,7 +92,7 @@ impl Sandbox {
         "123456789012"
     }
 
-    /// The secret key to use; any other would do, too.
+    /// The secret key to use; any other works too.
     pub fn secret_key(&self) -> &'static str {
         "sandbox"
     }

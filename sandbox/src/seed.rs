@@ -1,4 +1,4 @@
-//! What a newcomer finds in the sandbox: a user pool with settings of every kind, two app clients, and accounts at Jane.
+//! The demo in the sandbox: a user pool with settings of every kind, two app clients, and accounts at Jane.
 
 use anyhow::{Context, Result, anyhow};
 use serde_json::{Value, json};
@@ -7,20 +7,20 @@ use crate::jane::{Account, AccountKind};
 use crate::sandbox::Sandbox;
 use crate::wire::{Scope, Upstream};
 
-/// What was put there.
+/// The demo.
 pub struct Demo {
     /// The user pool.
     pub pool_id: String,
-    /// The web shop's client, which may sign in with a password.
+    /// The web shop's client, which allows USER_PASSWORD_AUTH.
     pub web_client: String,
-    /// The mobile app's client, which may not: only SRP.
+    /// The mobile app's client, which allows only SRP.
     pub mobile_client: String,
     /// An account of each kind, in this order: with a password, Google or Apple, Google or Apple and no reset, marketplace only.
     pub accounts: [Account; 4],
 }
 
 impl Sandbox {
-    /// Puts the demo there, through the front door. Each call makes another pool.
+    /// Creates the demo by calls to the endpoint. Each call creates another pool.
     pub async fn seed(&self) -> Result<Demo> {
         let region = self.region();
         let account = self.account_id();

@@ -1,5 +1,4 @@
-//! Python virtual environments for the emulators: installed once into a cache directory, shared by everyone who asks.
-//! What runs in them is `emulator`'s business.
+//! Python virtual environments for the emulators, installed once into a cache directory and shared. `emulator` runs programs in them.
 
 use std::fs::{self, File};
 use std::io;
@@ -9,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-/// Where progress is told: one short sentence a step.
+/// Called with one short sentence for each step.
 pub type Progress = dyn Fn(&str) + Send + Sync;
 
 /// A virtual environment with pinned packages in it.
@@ -19,8 +18,8 @@ pub struct Venv {
 }
 
 impl Venv {
-    /// The environment called `name` under `cache`, holding `requirement` (such as `ministack==1.5.33`). It is made when it is
-    /// not there; one that was left half-made is made again. Those who start at the same time wait for the first.
+    /// The environment called `name` under `cache`, holding `requirement` (such as `ministack==1.5.33`). It is created if
+    /// it is missing or incomplete. Processes that start at the same time wait for the first.
     pub async fn install(
         cache: &Path,
         name: &str,
@@ -51,12 +50,12 @@ impl Venv {
     }
 
     fn is_complete(&self, requirement: &str) -> bool {
-        // The base interpreter may have gone since: `bin/python` is a link to it.
+        // `bin/python` is a link to the base interpreter, which may have been removed.
         fs::read_to_string(self.marker()).is_ok_and(|made| made == requirement)
             && self.python().exists()
     }
 
-    /// Written last, so that an environment without it is known to be half-made.
+    /// Written last: an environment without it is incomplete.
     fn marker(&self) -> PathBuf {
         self.root.join("complete")
     }
@@ -119,7 +118,7 @@ fn check(output: io::Result<Output>, what: &str, hint: &str) -> Result<()> {
     if output.status.success() {
         return Ok(());
     }
-    // `python3 -m venv` explains itself on stdout, pip on stderr.
+    // `python3 -m venv` prints its errors on stdout, pip on stderr.
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8_lossy(&said);
     let last = said.trim().lines().rev().take(8).collect::<Vec<_>>();

@@ -1,4 +1,4 @@
-//! CloudWatch Logs' policies of a whole account, which the emulator lacks. It keeps and shows them; they do nothing here.
+//! Account policies of CloudWatch Logs, which the emulator lacks. They are kept and shown, and have no effect.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

@@ -1,12 +1,12 @@
-//! The settings of an app client: what CreateUserPoolClient makes of a request, what UpdateUserPoolClient makes of it (whatever
-//! is left out goes back to its default), and what both refuse.
+//! The settings of an app client: what CreateUserPoolClient and UpdateUserPoolClient make of a request, and what both refuse. An
+//! update resets each setting that it omits.
 
 use serde_json::{Value, json};
 
 use super::json::{fill, given, one_of, remove, strings, violation};
 use crate::wire::Refusal;
 
-/// Shown by DescribeUserPoolClient or given at creation, and no setting.
+/// Fields that DescribeUserPoolClient shows or CreateUserPoolClient takes, and that are not settings.
 const NOT_SETTABLE: [&str; 5] = [
     "ClientSecret",
     "ClientType",
@@ -38,7 +38,7 @@ pub(crate) fn created(request: &Value, has_secret: bool) -> Result<Value, Refusa
     completed(&request, has_secret)
 }
 
-/// The settings after an update; those before it do not matter.
+/// The settings after an update; the earlier settings do not matter.
 pub(crate) fn updated(request: &Value, has_secret: bool) -> Result<Value, Refusal> {
     if let Some(member) = NOT_SETTABLE
         .iter()
@@ -55,7 +55,7 @@ fn completed(request: &Value, has_secret: bool) -> Result<Value, Refusal> {
     let mut settings = given(request);
     remove(&mut settings, "UserPoolId");
     remove(&mut settings, "ClientId");
-    // Zero is the default's other name.
+    // Zero means the default.
     if settings["RefreshTokenValidity"] == 0 {
         remove(&mut settings, "RefreshTokenValidity");
     }
@@ -82,7 +82,7 @@ fn completed(request: &Value, has_secret: bool) -> Result<Value, Refusal> {
     Ok(settings)
 }
 
-/// The flows that a client allows, by their new or old names; a list that is absent or empty has a default.
+/// The flows that a client allows, by their new or old names. Without a list there is a default.
 pub(crate) fn flows(settings: &Value) -> Vec<&str> {
     let listed = strings(&settings["ExplicitAuthFlows"]);
     match listed.is_empty() {

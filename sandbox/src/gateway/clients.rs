@@ -1,5 +1,5 @@
-//! The calls that make, change, show and remove app clients. As with pools, the gateway keeps the settings, and the emulator behind
-//! it is told what it needs.
+//! The calls that create, update, describe and delete app clients. As with pools, the gateway keeps the settings, and the emulator
+//! gets what it needs.
 
 use serde_json::{Value, json};
 
@@ -75,7 +75,7 @@ impl Pools {
         Ok((pool, client))
     }
 
-    /// What refers to other things of the pool.
+    /// Checks the settings that refer to other parts of the pool: identity providers, scopes, attributes.
     async fn check_client(&self, pool: &Pool, settings: &Value) -> Result<(), Refusal> {
         let ask = async |action: &str, name: &str, value: &str| {
             let asked = json!({"UserPoolId": pool.id, name: value});
@@ -128,7 +128,7 @@ impl Pools {
     }
 }
 
-/// The scopes that every pool has.
+/// The OAuth scopes that every pool has.
 const SCOPES: [&str; 5] = [
     "phone",
     "email",
@@ -141,7 +141,7 @@ fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
-/// An update by which the emulator, which keeps what it is not told, has these settings and no others.
+/// An update after which the emulator has exactly these settings. It keeps what an update omits, so each setting is sent.
 fn emulated_update(pool: &str, client: &str, settings: &Value) -> Value {
     let mut asked = json!({"UserPoolId": pool, "ClientId": client});
     for member in [

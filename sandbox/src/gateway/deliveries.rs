@@ -1,4 +1,4 @@
-//! The codes that Cognito would have sent: by which way they go, what of the address the app is shown, and how long they are good.
+//! The codes that Cognito would have sent: the delivery medium, the masked address that the app gets, and when a code ends.
 
 use std::sync::Mutex;
 
@@ -14,7 +14,7 @@ use crate::wire::{Answer, Refusal};
 pub(crate) struct Delivery {
     pool: String,
     username: String,
-    /// What was typed by whom the code is for.
+    /// The name that was typed when the code was requested.
     typed: String,
     pub medium: &'static str,
     pub destination: String,
@@ -25,7 +25,7 @@ pub(crate) struct Delivery {
 pub(crate) struct Deliveries(Mutex<Vec<Delivery>>);
 
 impl Deliveries {
-    /// Sends a code to the user who typed `typed`, by the way that the pool's account recovery prefers.
+    /// Sends a code to `user`, who typed `typed`, by the medium that the pool's account recovery setting prefers.
     pub fn send(&self, pool: &Pool, user: &User, typed: &str) -> Result<Answer, Refusal> {
         // Without the setting, SMS comes first.
         let default = json!([
@@ -65,7 +65,7 @@ impl Deliveries {
         Ok(sent(medium, attribute, destination))
     }
 
-    /// The newest code for whoever goes by `user`: a username, what was typed, or an address.
+    /// The newest code of `user`: a username, the name that was typed, or an address.
     pub fn code(&self, pool: &str, user: &str) -> Option<Delivery> {
         let deliveries = lock(&self.0);
         let mut newest = deliveries.iter().rev();
@@ -76,13 +76,13 @@ impl Deliveries {
         newest.cloned()
     }
 
-    /// A code is good once.
+    /// A code can be used once.
     pub fn use_up(&self, pool: &str, username: &str) {
         lock(&self.0).retain(|delivery| delivery.pool != pool || delivery.username != username);
     }
 }
 
-/// What Cognito answers about a user it must not admit to know nothing of: as if a code were sent to what was typed.
+/// The answer for an unknown user where PreventUserExistenceErrors is ENABLED: as if a code were sent to the name that was typed.
 pub(crate) fn pretended(typed: &str, is_phone: bool) -> Answer {
     let (medium, attribute) = channel(!is_phone);
     sent(medium, attribute, typed)

@@ -1,4 +1,4 @@
-//! Roles: when each was last made or changed, since a role is not known everywhere at once. Access keys: whose they are.
+//! IAM: when each role last changed, because IAM takes time to propagate it, and which account each access key belongs to.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -10,11 +10,11 @@ use crate::wire::{Answer, Call, Refusal, Scope, Upstream};
 
 pub(crate) struct Identities {
     upstream: Arc<Upstream>,
-    /// How old a role must be before Lambda takes it.
+    /// How old a role must be before Lambda accepts it.
     role_age: Duration,
-    /// When a role was made or changed, by account and name.
+    /// When a role was created or its trust policy changed, by account and name.
     roles: Mutex<HashMap<(String, String), Instant>>,
-    /// The accounts of the access keys that IAM and STS gave out.
+    /// The accounts of the access keys that IAM and STS issued.
     keys: Mutex<HashMap<String, String>>,
 }
 
@@ -52,7 +52,7 @@ impl Identities {
         lock(&self.keys).get(key).cloned()
     }
 
-    /// Whether Lambda can assume a role: it exists, trusts Lambda, and has had the time to be known everywhere.
+    /// Whether Lambda can assume a role: it exists, trusts Lambda, and has propagated.
     pub async fn lambda_assumes(&self, scope: &Scope, role: &str) -> Result<bool, Refusal> {
         let Some(trust) = self.upstream.trust_policy(scope, role).await? else {
             return Ok(false);

@@ -1,4 +1,4 @@
-//! What passed through the gateway: which calls, by whom, about what, and how they ended. Never a body: bodies hold passwords.
+//! The journal of calls: service, action, account, identifiers and result. It never keeps a body: bodies hold passwords.
 
 use std::sync::Mutex;
 
@@ -6,7 +6,7 @@ use crate::lock::lock;
 use crate::wire::Call;
 use serde_json::{Value, json};
 
-/// The members of a request that say what it is about, and that are no secret.
+/// The fields of a request that identify a resource and are not secret.
 const IDENTIFIERS: [&str; 15] = [
     "UserPoolId",
     "ClientId",
@@ -32,13 +32,13 @@ pub struct Entry {
     pub service: String,
     /// The API's name of the call, such as `UpdateUserPool`. A trigger that Cognito invoked is `Invoke UserMigration_...`.
     pub action: String,
-    /// The account it was about.
+    /// The account.
     pub account: String,
-    /// What it was about: pairs such as (`FunctionName`, `jane-migrate-...`).
+    /// The resources that it named: pairs such as (`FunctionName`, `jane-migrate-...`).
     pub about: Vec<(String, String)>,
     /// The HTTP status of the answer.
     pub status: u16,
-    /// The error code of the answer, if it was one.
+    /// The error code of the answer, if it was an error.
     pub error: Option<String>,
 }
 
@@ -62,7 +62,7 @@ impl Entry {
     }
 }
 
-/// What a call is about, wherever its protocol says so.
+/// The identifiers in a call. Each protocol has them in another place.
 pub(crate) fn about(call: &Call) -> Vec<(String, String)> {
     let request = call.request().unwrap_or_default();
     let named: Vec<(String, Option<String>)> = match call.service.as_str() {
@@ -105,7 +105,7 @@ pub(crate) fn about(call: &Call) -> Vec<(String, String)> {
 pub(crate) struct Journal(Mutex<Vec<Entry>>);
 
 impl Journal {
-    /// Enough for any test run, and bounded for a sandbox that runs for days.
+    /// Enough for any test run, and a bound for a sandbox that runs for days.
     const LIMIT: usize = 50_000;
 
     pub fn write(&self, entry: Entry) {
@@ -116,7 +116,7 @@ impl Journal {
         entries.push(entry);
     }
 
-    /// The calls about `account`, or about any.
+    /// The calls of one account, or of all.
     pub fn read(&self, account: Option<&str>) -> Vec<Entry> {
         let entries = lock(&self.0);
         let about = |entry: &&Entry| account.is_none_or(|account| entry.account == account);

@@ -1,4 +1,4 @@
-//! Requests and settings as JSON: what several files read of them, write into them and refuse about them in the same way.
+//! Requests and settings as JSON values: reading, completing and refusing them, as several files do it.
 
 use std::fmt::Display;
 
@@ -12,7 +12,7 @@ pub(crate) fn strings(list: &Value) -> Vec<&str> {
     items.filter_map(Value::as_str).collect()
 }
 
-/// What a request gives: null is the same as nothing.
+/// A request without its nulls: AWS reads null as absent.
 pub(crate) fn given(request: &Value) -> Value {
     let mut given = request.clone();
     if let Some(members) = given.as_object_mut() {
@@ -21,12 +21,12 @@ pub(crate) fn given(request: &Value) -> Value {
     given
 }
 
-/// Takes a member out.
+/// Removes a field.
 pub(crate) fn remove(object: &mut Value, name: &str) -> Option<Value> {
     object.as_object_mut()?.remove(name)
 }
 
-/// Puts in what is not there.
+/// Adds the fields that are absent.
 pub(crate) fn fill(object: &mut Value, defaults: Value) {
     if let (Some(members), Value::Object(defaults)) = (object.as_object_mut(), defaults) {
         for (name, value) in defaults {
@@ -35,7 +35,7 @@ pub(crate) fn fill(object: &mut Value, defaults: Value) {
     }
 }
 
-/// The text that a request must have by this name.
+/// A required text of a request.
 pub(crate) fn required<'a>(request: &'a Value, name: &str) -> Result<&'a str, Refusal> {
     let text = request[name].as_str();
     text.ok_or_else(|| missing(&lower_first(name)))
@@ -47,14 +47,14 @@ pub(crate) fn missing(path: &str) -> Refusal {
     ))
 }
 
-/// A value that the API's declarations rule out.
+/// The refusal of a value that breaks a constraint of the API model.
 pub(crate) fn violation(value: impl Display, path: &str, constraint: &str) -> Refusal {
     Refusal::invalid(format!(
         "1 validation error detected: Value '{value}' at '{path}' failed to satisfy constraint: {constraint}"
     ))
 }
 
-/// A value that the API declares as one of a few.
+/// Refuses a value that is not in an enum of the API model.
 pub(crate) fn one_of(value: &Value, path: &str, known: &[&str]) -> Result<(), Refusal> {
     match value.as_str() {
         Some(text) if known.contains(&text) => Ok(()),
@@ -65,7 +65,7 @@ pub(crate) fn one_of(value: &Value, path: &str, known: &[&str]) -> Result<(), Re
     }
 }
 
-/// A structure's name as it stands in paths.
+/// The name of a field as validation errors write it.
 pub(crate) fn lower_first(name: &str) -> String {
     let mut chars = name.chars();
     let first = chars.next().map(|c| c.to_ascii_lowercase());

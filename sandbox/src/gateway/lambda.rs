@@ -1,5 +1,5 @@
-//! Functions: what real Lambda has and the emulator lacks. A role that cannot be assumed, an update or an invocation at the wrong
-//! moment, environments that are too large, a dry run that changes nothing, policies with revisions.
+//! Functions: the rules of Lambda that the emulator lacks. It refuses a role that cannot be assumed, an update or an invocation in
+//! the wrong state, and an environment that is too large; a dry run changes nothing, and policies have revisions.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -37,7 +37,7 @@ const ENVIRONMENT_LIMIT: usize = 4096;
 
 pub(crate) struct Functions {
     upstream: Arc<Upstream>,
-    /// When functions get newer runtimes, by account and name. Those that nobody asked about get them at once.
+    /// When functions get newer runtimes, by account and name. The default is `Auto`.
     runtime_updates: Mutex<BTreeMap<(String, String), Value>>,
 }
 
@@ -112,7 +112,7 @@ impl Functions {
         }
     }
 
-    /// Shows when a function gets a newer runtime, after setting it where that is asked for.
+    /// Shows when a function gets a newer runtime; sets it first where `set` is not null.
     async fn runtime_updates(&self, call: &Call, set: &Value) -> Result<Answer, Refusal> {
         let configuration = self.configuration(call).await?;
         let (name, _) = call.function().unwrap_or_default();
@@ -130,7 +130,7 @@ impl Functions {
         ))
     }
 
-    /// One change at a time.
+    /// Refuses a change while another one is in progress.
     async fn check_settled(&self, call: &Call) -> Result<(), Refusal> {
         let state = self.configuration(call).await?;
         if state["State"] == "Pending" || state["LastUpdateStatus"] == "InProgress" {
@@ -146,14 +146,14 @@ impl Functions {
         self.about(call, "configuration").await
     }
 
-    /// What the emulator says about the function of a call.
+    /// Reads a resource of the function that a call names.
     async fn about(&self, call: &Call, what: &str) -> Result<Value, Refusal> {
         let (name, _) = call.function().unwrap_or_default();
         let path = format!("/2015-03-31/functions/{name}/{what}");
         self.upstream.lambda(&call.scope, &path).await
     }
 
-    /// The policy of the function, or of the alias or version that the call names: each has one of its own.
+    /// The resource policy of the function, or of the alias or version that the call names: each has its own.
     async fn policy(&self, call: &Call) -> Result<Value, Refusal> {
         let emulated = self.about(call, "policy").await?;
         let policy = emulated["Policy"].as_str().unwrap_or_default();
@@ -191,7 +191,7 @@ impl Functions {
         .with_status(StatusCode::PRECONDITION_FAILED))
     }
 
-    /// The emulator's answer with a configuration as AWS shows it.
+    /// Forwards a call; the configuration in the answer is as AWS shows it.
     async fn tidied(&self, call: &Call) -> Result<Answer, Refusal> {
         let answer = self.upstream.forward(call).await?;
         let mut value = answer.value();
@@ -207,7 +207,7 @@ impl Functions {
     }
 }
 
-/// Lambda takes a role only when it can assume it.
+/// Lambda accepts a role only if it can assume it.
 async fn check_role(
     identities: &Identities,
     scope: &Scope,
@@ -298,7 +298,7 @@ fn conflict(why: &str) -> Refusal {
     .with_status(StatusCode::CONFLICT)
 }
 
-/// It changes when the policy does.
+/// The revision of a policy; it changes when the policy does.
 fn revision(policy: &Value) -> String {
     let digest = Sha256::digest(policy.to_string());
     let hex = hex::encode(&digest[..16]);
@@ -312,7 +312,7 @@ fn revision(policy: &Value) -> String {
     )
 }
 
-/// A configuration as AWS shows it: nothing for what is not set, and a function that stays active while it is updated.
+/// Makes a configuration what AWS shows: settings without a value are absent, and a function stays Active while it is updated.
 fn tidy(configuration: &mut Value) {
     if configuration["StateReasonCode"] == "Updating" {
         configuration["State"] = json!("Active");

@@ -1,6 +1,6 @@
-//! The gateway: an HTTP proxy in front of MiniStack that adds what the real Cognito, Lambda and IAM have and MiniStack lacks. It
-//! follows what is documented and measured of AWS, and never what this project's own client happens to send; where the live
-//! behaviour is not known, it takes the reading that a careless client trips over.
+//! The gateway: an HTTP proxy in front of MiniStack that adds the rules of Cognito, Lambda and IAM that MiniStack lacks. It follows
+//! what AWS documents and what was measured, never what this project's client happens to send. Where the live behaviour is not
+//! known, it does what a careless client fails on.
 
 mod account_policies;
 mod client_settings;
@@ -97,7 +97,7 @@ impl Gateway {
         self.server.url()
     }
 
-    /// Every call about `account` so far, in the order in which they ended.
+    /// Every call of `account` so far, in the order in which they ended.
     pub fn journal(&self, account: &str) -> Vec<Entry> {
         self.shared.journal.read(Some(account))
     }
@@ -107,7 +107,7 @@ impl Gateway {
         Some(self.shared.deliveries.code(pool, user)?.code)
     }
 
-    /// Holds a pool as if another update of it were under way, until the answer is dropped.
+    /// Blocks a pool as if another update were in progress, until the result is dropped.
     pub fn hold_pool(&self, pool: &str) -> Result<PoolHold> {
         let claim = self.shared.pools.claim(pool);
         claim
@@ -202,7 +202,7 @@ impl Shared {
         }
     }
 
-    /// The pool that a call without signature is about: by its client, or by the issuer of its token.
+    /// The pool of a call without a signature, by its app client or by the issuer of its token.
     fn pool_of_unsigned(&self, call: &Call) -> Option<Pool> {
         if !call.unsigned {
             return None;
@@ -219,7 +219,7 @@ impl Shared {
         self.pools.get(claims["iss"].as_str()?.rsplit('/').next()?)
     }
 
-    /// The keys of a function's role come from the emulator and were never seen here: whose they are, the pool says.
+    /// The emulator issues the keys of a function's role, so the gateway does not know their account: it takes the pool's.
     fn resolve_by_pool(&self, call: &mut Call) {
         if !call.checked || call.account_known {
             return;
@@ -232,9 +232,9 @@ impl Shared {
         }
     }
 
-    /// What only the sandbox has: the journal, and the codes that nobody mails.
+    /// The resources that only the sandbox has: the journal, and the codes that are not sent.
     fn own(&self, path: &str, query: &str) -> Response<Body> {
-        // A plus is one here: people type telephone numbers into the address.
+        // A plus sign is not a space here: telephone numbers begin with one.
         let query = query.replace('+', "%2B");
         let parameter = |name: &str| wire::parameter(query.as_bytes(), name).unwrap_or_default();
         let missing = |error| wire::json(StatusCode::NOT_FOUND, &json!({ "error": error }));

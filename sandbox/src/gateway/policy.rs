@@ -1,20 +1,20 @@
-//! Whether a policy document lets somebody do something: resource policies of functions, trust policies of roles. The subset of
-//! IAM's language that those two use; an operator that is not known here never matches.
+//! Evaluates policy documents: resource policies of functions and trust policies of roles. Covers the part of the IAM policy language
+//! that those two use; an unknown condition operator never matches.
 
 use serde_json::Value;
 
-/// Somebody about to do something.
+/// A request to evaluate.
 pub(crate) struct Attempt<'a> {
     /// A service principal, such as `cognito-idp.amazonaws.com`.
     pub service: &'a str,
     pub action: &'a str,
-    /// What it is done to; trust policies name none.
+    /// The resource; trust policies name none.
     pub resource: Option<&'a str>,
     /// Condition keys, such as `aws:SourceArn`, and their values.
     pub context: &'a [(&'a str, &'a str)],
 }
 
-/// Whether `policy` allows it: some statement does, and none denies it.
+/// Whether `policy` allows the request: a statement allows it, and none denies it.
 pub(crate) fn allows(policy: &Value, attempt: &Attempt) -> bool {
     let matching = |effect: &str| {
         list(&policy["Statement"])
@@ -70,7 +70,7 @@ fn condition_holds(operator: &str, wanted: &Value, actual: Option<&str>) -> bool
         "StringEquals" => wanted == actual,
         "StringEqualsIgnoreCase" => wanted.eq_ignore_ascii_case(actual),
         "StringLike" => glob(wanted, actual),
-        // The two are the same: a wildcard stays inside its part of the ARN.
+        // Both are the same to IAM: a wildcard stays inside its part of the ARN.
         "ArnEquals" | "ArnLike" => {
             let (wanted, actual): (Vec<_>, Vec<_>) = (
                 wanted.splitn(6, ':').collect(),
@@ -86,7 +86,7 @@ fn condition_holds(operator: &str, wanted: &Value, actual: Option<&str>) -> bool
     })
 }
 
-/// A member that may be one thing or a list of them.
+/// A field that holds one value or a list.
 fn list(value: &Value) -> &[Value] {
     match value {
         Value::Array(items) => items,

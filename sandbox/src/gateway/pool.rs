@@ -1,5 +1,5 @@
-//! The pools and app clients that there are: the documents that the gateway keeps, by id. What the calls make of them is the business
-//! of `pools` and `clients`.
+//! The store of pools and app clients: the documents that the gateway keeps, by id. The calls that use it are in `pools` and
+//! `clients`.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -18,7 +18,7 @@ pub(crate) struct Pool {
     pub id: String,
     pub scope: Scope,
     pub settings: Value,
-    /// What was given at creation and cannot change.
+    /// Settings that are given at creation and cannot change.
     pub identity: Value,
     pub clients: HashMap<String, AppClient>,
     /// Whether SetUserPoolMfaConfig gave the pool a factor other than SMS.
@@ -34,12 +34,12 @@ impl Pool {
         format!("arn:aws:cognito-idp:{region}:{account}:userpool/{id}")
     }
 
-    /// Whether names are told apart by case. The API's default is that they are.
+    /// Whether user names are case-sensitive, which is the API's default.
     pub fn case_sensitive(&self) -> bool {
         self.identity["UsernameConfiguration"]["CaseSensitive"] != false
     }
 
-    /// Members such as `AliasAttributes`.
+    /// A list that is given at creation, such as `AliasAttributes`.
     pub fn identity(&self, member: &str) -> Vec<&str> {
         strings(&self.identity[member])
     }
@@ -55,7 +55,7 @@ impl Pool {
         Ok(answer.await?["UserPool"].take())
     }
 
-    /// The pool as AWS shows it, where the emulator shows this.
+    /// The pool as AWS shows it. Some of it, such as the schema, comes from the emulator.
     pub fn described(&self, emulated: &Value) -> Value {
         let mut shown = settings::described(&self.settings);
         let given = CREATE_ONLY.iter().filter(|member| **member != "Schema");
@@ -88,7 +88,7 @@ pub(crate) struct AppClient {
 }
 
 impl AppClient {
-    /// Whether this client must not reveal that a user is unknown.
+    /// Whether PreventUserExistenceErrors is ENABLED.
     pub fn hides_users(&self) -> bool {
         self.settings["PreventUserExistenceErrors"] == "ENABLED"
     }
@@ -106,7 +106,7 @@ impl AppClient {
     }
 }
 
-/// When something was made and last changed, as AWS writes it: seconds with three decimals.
+/// Creation and last change, as AWS writes times: seconds with three decimals.
 #[derive(Clone, Copy)]
 pub(crate) struct Times {
     created: f64,
@@ -122,7 +122,7 @@ impl Times {
         }
     }
 
-    /// Something is changed: always later than before.
+    /// Sets the last change to now, and always to a later time than before.
     pub fn change(&mut self) {
         self.modified = later(self.modified);
     }
@@ -182,14 +182,14 @@ impl Pools {
         lock(&self.pools).remove(id);
     }
 
-    /// Changes what is kept of a pool.
+    /// Changes a pool without touching the time of its last change.
     pub fn edit(&self, id: &str, edit: impl FnOnce(&mut Pool)) {
         if let Some(pool) = lock(&self.pools).get_mut(id) {
             edit(pool);
         }
     }
 
-    /// Changes a pool, and the time of its last change with it.
+    /// Changes a pool and the time of its last change.
     pub fn change(&self, id: &str, change: impl FnOnce(&mut Pool)) {
         self.edit(id, |pool| {
             change(pool);
@@ -197,7 +197,7 @@ impl Pools {
         });
     }
 
-    /// Takes the right to update a pool; another update meanwhile is refused.
+    /// Begins an update of a pool; another update is refused until the guard is dropped.
     pub fn claim(&self, id: &str) -> Result<OwnedMutexGuard<()>, Refusal> {
         let update = self.get(id).ok_or_else(|| no_pool(id))?.update;
         update.try_lock_owned().map_err(|_| {

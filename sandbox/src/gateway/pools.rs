@@ -1,5 +1,5 @@
-//! The calls that make, change, show and remove user pools. The gateway keeps each one's settings as a document; the emulator behind
-//! it is told what it needs for users and tokens, and the rest stays here.
+//! The calls that create, update, describe and delete user pools. The gateway keeps the settings of each pool as a document; the
+//! emulator gets only what it needs for users and tokens.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -86,7 +86,7 @@ impl Pools {
         Ok(answer)
     }
 
-    /// The list, with what the gateway knows better.
+    /// The list, with the settings that only the gateway has right.
     pub async fn list(&self, call: &Call) -> Result<Answer, Refusal> {
         let answer = self.upstream.forward(call).await?;
         let mut listed = answer.value();
@@ -100,7 +100,7 @@ impl Pools {
         Ok(answer.with_value(&listed))
     }
 
-    /// AddCustomAttributes and SetUserPoolMfaConfig: the emulator's business, but the pool changes.
+    /// AddCustomAttributes and SetUserPoolMfaConfig: the emulator does the work, but the pool counts as changed.
     pub async fn change_elsewhere(&self, call: &Call) -> Result<Answer, Refusal> {
         let request = call.request()?;
         let id = self.named(call, &request)?.id;
@@ -157,8 +157,8 @@ fn object(value: &Value) -> serde_json::Map<String, Value> {
     value.as_object().cloned().unwrap_or_default()
 }
 
-/// The emulator enforces its policy on every password it is given; Cognito does not on those that migrate. So the emulator gets a
-/// policy that any password meets, and the gateway enforces the pool's own where it holds.
+/// The emulator enforces its policy on every password; Cognito does not for passwords that migrate. So the emulator gets a policy that
+/// every password meets, and the gateway enforces the pool's policy where Cognito does.
 fn anything_goes() -> Value {
     json!({"PasswordPolicy": {
         "MinimumLength": 0,

@@ -1,4 +1,4 @@
-//! What CreateUserPool and UpdateUserPool refuse, and how a password meets a pool's policy.
+//! What CreateUserPool and UpdateUserPool refuse, and the check of a password against a pool's policy.
 
 use serde_json::Value;
 
@@ -266,7 +266,7 @@ fn check_tier(settings: &Value) -> Result<(), Refusal> {
         "LITE" if dcr.is_some_and(|dcr| dcr["EnableStatus"] != "Disabled") => {
             "Dynamic Client Registration"
         }
-        // Even the default names: they are only ever shown.
+        // Even with the default names: a request that has the field is refused.
         "LITE" if !settings["AcrConfiguration"].is_null() => "ACR Configuration",
         _ => return Ok(()),
     };

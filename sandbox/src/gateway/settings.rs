@@ -35,7 +35,7 @@ const READ_ONLY: [&str; 12] = [
     "EmailConfigurationFailure",
 ];
 
-/// Left out of an update, these stay as they are; everything else goes back to its default.
+/// Settings that an update keeps if it omits them. It resets every other setting to its default.
 const KEPT_WHEN_OMITTED: [&str; 4] = [
     "PoolName",
     "MfaConfiguration",
@@ -43,7 +43,7 @@ const KEPT_WHEN_OMITTED: [&str; 4] = [
     "DcrConfiguration",
 ];
 
-/// The message members that exist twice: by itself, and inside the template.
+/// The messages that exist twice: as a setting, and inside the template.
 const MESSAGES: [(&str, &str); 3] = [
     ("SmsVerificationMessage", "SmsMessage"),
     ("EmailVerificationMessage", "EmailMessage"),
@@ -101,7 +101,7 @@ pub(crate) fn updated(
     complete(&mut settings)?;
     let policy = &mut settings["Policies"]["PasswordPolicy"];
     if policy_given {
-        // Measured: members left out of a password policy that is given stay as they are.
+        // Measured: an update that has a password policy keeps the fields that the policy omits.
         fill(policy, current["Policies"]["PasswordPolicy"].clone());
     } else {
         policy["TemporaryPasswordValidityDays"] = json!(7);
@@ -116,7 +116,7 @@ pub(crate) fn described(settings: &Value) -> Value {
     if let Some(name) = remove(&mut shown, "PoolName") {
         shown["Name"] = name;
     }
-    // The old name of the setting still shows, with the value of the new one.
+    // The old name of the setting is still shown, with the value of the new one.
     let days = settings["Policies"]["PasswordPolicy"].get("TemporaryPasswordValidityDays");
     if let Some(days) = days {
         shown["AdminCreateUserConfig"]["UnusedAccountValidityDays"] = days.clone();
@@ -151,7 +151,7 @@ fn complete(settings: &mut Value) -> Result<(), Refusal> {
         "UserPoolTier": tier,
     });
     fill(settings, defaults);
-    // Defaults inside of members, whether or not the member itself was given.
+    // Defaults of fields inside a setting, whether or not the request has the setting.
     for (member, inner, default) in [
         (
             "VerificationMessageTemplate",

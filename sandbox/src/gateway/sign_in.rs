@@ -1,5 +1,4 @@
-//! Signing in with a password, and resetting one: the calls at which Cognito asks the UserMigration trigger. Everything about
-//! tokens is left to the emulator.
+//! Password sign-in and password reset: the calls in which Cognito invokes the UserMigration trigger. Tokens are left to the emulator.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -16,7 +15,7 @@ use super::users::{self, User};
 use super::{client_settings, rules};
 use crate::wire::{Answer, Call, Refusal, Upstream};
 
-/// What these calls need.
+/// The parts of the gateway that these calls use.
 pub(crate) struct SignIn<'a> {
     pub upstream: &'a Upstream,
     pub pools: &'a Pools,
@@ -47,7 +46,7 @@ impl SignIn<'_> {
             | ("ADMIN_USER_PASSWORD_AUTH" | "ADMIN_NO_SRP_AUTH", false) => {
                 return Err(Refusal::invalid("Initiate Auth method not supported."));
             }
-            // The other flows never ask the trigger.
+            // The other flows never invoke the trigger.
             _ => return self.upstream.forward(call).await,
         };
         if !client_settings::flows(&client.settings)
@@ -81,7 +80,7 @@ impl SignIn<'_> {
         self.upstream.forward_as(call, &request).await
     }
 
-    /// The user who goes by what was typed: known already, or made now of what the trigger answers.
+    /// The user with the name that was typed. An unknown user is migrated if the trigger answers with one.
     async fn user(
         &self,
         pool: &Pool,
@@ -150,7 +149,7 @@ impl SignIn<'_> {
         self.deliveries.send(&pool, &user, typed)
     }
 
-    /// AdminResetUserPassword: the same code, asked for by the operator.
+    /// AdminResetUserPassword: sends the same code, requested by the operator.
     pub async fn reset_password(&self, call: &Call) -> Result<Answer, Refusal> {
         let request = call.request()?;
         let pool = self.pools.named(call, &request)?;
@@ -187,7 +186,7 @@ impl SignIn<'_> {
         if sent.code != required(&request, "ConfirmationCode")? {
             return Err(mismatch());
         }
-        // The code was the gateway's, so the emulator is told the outcome and not asked.
+        // The emulator does not know the gateway's code, so it only gets the new password.
         let set = json!({
             "UserPoolId": pool.id,
             "Username": user.username,
@@ -202,7 +201,7 @@ impl SignIn<'_> {
         Ok(Answer::json(&json!({})))
     }
 
-    /// Calls that bring a new password, which must meet the pool's policy.
+    /// Calls with a new password, which must meet the pool's policy.
     pub async fn with_password(&self, call: &Call, pool: &Pool) -> Result<Answer, Refusal> {
         let request = call.request()?;
         let password = match call.action.as_str() {
@@ -219,7 +218,7 @@ impl SignIn<'_> {
         self.upstream.forward(call).await
     }
 
-    /// Who it is about when an app asks: its client, the client's pool, and the name that was typed.
+    /// The app client of a call, its pool, and the name that was typed. The secret hash is checked.
     fn of_app<'r>(&self, request: &'r Value) -> Result<(Pool, AppClient, &'r str), Refusal> {
         let (pool, client) = self.pools.of_client(required(request, "ClientId")?)?;
         let typed = required(request, "Username")?;

@@ -15,7 +15,7 @@ use crate::wire::{Answer, Refusal, Scope, Upstream};
 const ATTEMPT_LIMIT: Duration = Duration::from_secs(5);
 const ATTEMPTS: usize = 3;
 
-/// A question to the trigger.
+/// One invocation of the trigger, for one user.
 pub(crate) struct Question<'a> {
     pub source: Source<'a>,
     pub client: &'a str,
@@ -29,7 +29,7 @@ pub(crate) enum Source<'a> {
     ForgotPassword,
 }
 
-/// A user as the trigger described it, checked.
+/// The user that the trigger described, checked.
 #[derive(Debug)]
 pub(crate) struct Migrated {
     pub username: String,
@@ -74,7 +74,7 @@ impl Question<'_> {
         })
     }
 
-    /// What is answered when the user could not be migrated, and no more is said.
+    /// The error of a migration that failed without a reason that Cognito shows.
     pub fn failed(&self) -> Refusal {
         Refusal::new(
             "UserNotFoundException",
@@ -83,7 +83,7 @@ impl Question<'_> {
     }
 }
 
-/// Asks the function at `arn` whether it knows the user.
+/// Invokes the function at `arn` for the user of `question`.
 pub(crate) async fn ask(
     upstream: &Upstream,
     pool: &Pool,
@@ -114,7 +114,7 @@ async fn may_invoke(upstream: &Upstream, pool: &Pool, arn: &str) -> bool {
     if let Some(qualifier) = parts.next() {
         path = format!("{path}?Qualifier={qualifier}");
     }
-    // No function, no policy: the same to Cognito as no permission.
+    // Cognito answers a missing function or policy like a missing permission.
     let Ok(answer) = upstream.lambda(&function_scope(arn), &path).await else {
         return false;
     };
@@ -171,7 +171,7 @@ fn returned(answer: &Answer) -> Result<Value, Refusal> {
             .ok_or_else(unrecognizable);
     }
     let message = body["errorMessage"].as_str().unwrap_or("null");
-    // What the function threw goes to the app; what the platform says about it (timed out, exited) is unexpected.
+    // An error that the function threw goes to the app; a failure of the platform (timeout, exit) is unexpected.
     let kind = body["errorType"].as_str().unwrap_or_default();
     let code = if kind.starts_with("Sandbox.") || kind.starts_with("Runtime.") {
         "UnexpectedLambdaException"

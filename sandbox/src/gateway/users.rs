@@ -1,4 +1,4 @@
-//! Users as the emulator keeps them: found the way Cognito finds them, and made out of what the migration trigger answered.
+//! Users, which the emulator keeps: found as Cognito finds them, and created from the answer of the migration trigger.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ pub(crate) struct User {
 }
 
 impl User {
-    /// From `AdminGetUser`'s answer or an entry of `ListUsers`, which call the attributes by different names.
+    /// From an answer of `AdminGetUser` or an entry of `ListUsers`, which name the attributes differently.
     fn read(user: &Value) -> Self {
         let listed = user["UserAttributes"]
             .as_array()
@@ -40,7 +40,7 @@ impl User {
             .is_some_and(|found| found == value)
     }
 
-    /// Whether `typed` is a name this user signs in with: its username, or an alias that counts.
+    /// Whether the user can sign in as `typed`: its username, or a valid alias.
     fn answers_to(&self, pool: &Pool, typed: &str) -> bool {
         let same = |name: &str| {
             if pool.case_sensitive() {
@@ -74,7 +74,7 @@ pub(crate) async fn find(
 ) -> Result<Option<User>, Refusal> {
     let asked = json!({"UserPoolId": pool.id, "Username": typed});
     match upstream.cognito(&pool.scope, "AdminGetUser", &asked).await {
-        // The emulator also finds users by their `sub`, which is no name to sign in with.
+        // The emulator also finds users by `sub`, which is not a sign-in name.
         Ok(found) => Ok(Some(User::read(&found)).filter(|user| user.answers_to(pool, typed))),
         Err(refusal) if refusal.code != "UserNotFoundException" => Err(refusal),
         Err(_) if pool.case_sensitive() => Ok(None),
@@ -105,7 +105,7 @@ async fn find_in_any_case(
     }
 }
 
-/// Makes the user that the trigger described when it was asked this question.
+/// Creates the user that the trigger described in answer to `question`.
 pub(crate) async fn migrate(
     upstream: &Upstream,
     pool: &Pool,
@@ -120,14 +120,14 @@ pub(crate) async fn migrate(
     };
     let made = match call("AdminCreateUser", json!({"MessageAction": "SUPPRESS"})).await {
         Ok(made) => made,
-        // Another sign-in of the same user was faster.
+        // Another sign-in has created the user in the meantime.
         Err(refusal) if refusal.code == "UsernameExistsException" => {
             let user = find(upstream, pool, question.username).await?;
             return user.ok_or_else(|| question.failed());
         }
         Err(refusal) => return Err(refusal),
     };
-    // From here on by its own name: in a pool of e-mail addresses that is not the address.
+    // From here on by username: in a pool whose users sign in by e-mail address that is not the address.
     let username = made["User"]["Username"].clone();
     let attribute = |(name, value)| json!({"Name": name, "Value": value});
     let attributes: Vec<_> = migrated.attributes.iter().map(attribute).collect();
@@ -144,7 +144,7 @@ pub(crate) async fn migrate(
     Ok(User::read(&made))
 }
 
-/// An alias belongs to one user: who has it already keeps it, unless the trigger takes it over.
+/// An alias belongs to one user. If another user has it, the migration fails, unless the trigger takes it over.
 async fn free_aliases(
     upstream: &Upstream,
     pool: &Pool,

@@ -1,4 +1,4 @@
-//! What AWS answers: whole answers, and the errors that its services word in two protocols.
+//! Answers of AWS, and errors in the two protocols that its services use.
 
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::http::{Body, full, header};
 
-/// An answer as it goes out, whole.
+/// A whole answer.
 #[derive(Debug)]
 pub struct Answer {
     pub(crate) status: StatusCode,
@@ -26,7 +26,7 @@ impl Answer {
         }
     }
 
-    /// The JSON that it is; null where it is none.
+    /// The body as JSON; null where it is not JSON.
     pub fn value(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
@@ -38,7 +38,7 @@ impl Answer {
         self
     }
 
-    /// Itself where it is a success, else the refusal that it is.
+    /// The answer if it is a success; otherwise the refusal.
     pub(crate) fn succeeded(self) -> Result<Self, Refusal> {
         if self.status.is_success() {
             return Ok(self);
@@ -73,7 +73,7 @@ impl Answer {
         rest.split('<').next().map(str::to_owned)
     }
 
-    /// As it is sent.
+    /// The response to send.
     pub fn into_response(self) -> Response<Body> {
         let mut response = Response::new(full(self.body));
         *response.status_mut() = self.status;
@@ -97,18 +97,18 @@ impl Answer {
     }
 }
 
-/// An error that AWS would answer.
+/// An error that AWS answers with.
 #[derive(Debug)]
 pub struct Refusal {
     pub(crate) status: StatusCode,
     pub(crate) code: String,
     pub(crate) message: String,
-    /// The answer that an emulator refused with, which goes out as it came.
+    /// The answer of the emulator that refused; it is sent unchanged.
     original: Option<Box<Answer>>,
 }
 
 impl Refusal {
-    /// A refusal of a request that is at fault.
+    /// A refusal with status 400.
     pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             status: StatusCode::BAD_REQUEST,
@@ -127,12 +127,12 @@ impl Refusal {
         Self::new("InvalidParameterException", message)
     }
 
-    /// The emulator behind the gateway failed: nobody's fault but the sandbox's.
+    /// The emulator behind the gateway failed.
     pub(crate) fn broken(message: impl Into<String>) -> Self {
         Self::new("InternalErrorException", message).with_status(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    /// The same in the gateway's words: the answer to a call of its own is not the answer to the caller.
+    /// The refusal without the emulator's answer: an answer to the gateway's own call is not sent to the caller.
     pub(crate) fn reworded(self) -> Self {
         Self {
             original: None,
@@ -140,7 +140,7 @@ impl Refusal {
         }
     }
 
-    /// As it came from the emulator, or in the words of the protocol that `service` speaks.
+    /// The emulator's answer if there is one, otherwise one in the protocol of `service`.
     pub fn into_answer(self, service: &str) -> Answer {
         if let Some(original) = self.original {
             return *original;

@@ -1,4 +1,4 @@
-//! One request to AWS, read as far as a server in front of it needs: which service, which action, whose account.
+//! One request to AWS, read as far as a server in front of it needs: service, action, account.
 
 use hyper::body::Bytes;
 use hyper::header::HeaderMap;
@@ -10,33 +10,33 @@ use serde_json::{Value, json};
 use super::answer::Refusal;
 use super::http::header;
 
-/// Where a request that nobody signed belongs, until a pool says otherwise.
+/// The account and Region of a request without a signature, until its pool is known.
 const NO_ACCOUNT: &str = "000000000000";
 const NO_REGION: &str = "us-east-1";
 pub(super) const COGNITO_TARGET: &str = "AWSCognitoIdentityProviderService.";
 
-/// Whether callers are who they say, and may do what they ask.
+/// Whether signatures and permissions of callers are checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Callers {
-    /// Anybody may do anything: no signature is checked.
+    /// Nothing is checked.
     #[default]
     Trusted,
     /// Signatures and IAM policies are checked. An access key of twelve digits is its account's root and needs neither.
     Checked,
 }
 
-/// Whose a request is.
+/// The account and Region of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Scope {
     pub account: String,
     pub region: String,
 }
 
-/// A request, read.
+/// A request to AWS.
 #[derive(Clone)]
 pub struct Call {
     pub(crate) method: Method,
-    /// What it asks for.
+    /// Its path and query.
     pub uri: Uri,
     pub(crate) headers: HeaderMap,
     /// Its whole body.
@@ -48,13 +48,13 @@ pub struct Call {
     pub(crate) scope: Scope,
     /// Whether the account was read from the credentials: a key of twelve digits is an account of its own.
     pub(crate) account_known: bool,
-    /// One of Cognito's public calls: whose it is, the pool says.
+    /// One of Cognito's public calls: the account is its pool's.
     pub(crate) unsigned: bool,
-    /// Signed with a key that must be allowed what it asks.
+    /// Signed with a key whose permissions are checked.
     pub(crate) checked: bool,
 }
 
-/// Cognito's calls that need no signature, and ignore one.
+/// Cognito's public calls. They need no signature and ignore one.
 const UNSIGNED: [&str; 18] = [
     "AssociateSoftwareToken",
     "ChangePassword",
@@ -77,7 +77,7 @@ const UNSIGNED: [&str; 18] = [
 ];
 
 impl Call {
-    /// Reads one.
+    /// Reads a request.
     pub fn read(request: Parts, body: Bytes) -> Self {
         let Parts {
             method,
@@ -117,7 +117,7 @@ impl Call {
         }
     }
 
-    /// Learns whose a call is that is signed with the key of an IAM user.
+    /// Sets the account of a call that is signed with the key of an IAM user.
     pub(crate) fn resolve_key(&mut self, account: impl Fn(&str) -> Option<String>) {
         if self.unsigned || self.account_known {
             return;
@@ -132,7 +132,7 @@ impl Call {
         }
     }
 
-    /// The JSON object that the body is; an empty one where there is no body.
+    /// The body as a JSON object; an empty one where there is no body.
     pub(crate) fn request(&self) -> Result<Value, Refusal> {
         if self.body.is_empty() {
             return Ok(json!({}));
@@ -163,7 +163,7 @@ impl Call {
         parameter(self.uri.query().unwrap_or_default().as_bytes(), name)
     }
 
-    /// The part of the path that follows the part `before`.
+    /// The path segment that follows the segment `before`.
     pub(crate) fn path_after(&self, before: &str) -> Option<&str> {
         let mut parts = self.uri.path().split('/');
         parts.find(|part| *part == before)?;
@@ -216,12 +216,12 @@ impl Credential {
     }
 }
 
-/// The pairs of a form, which is how query strings are written too.
+/// The pairs of a form or a query string.
 pub(crate) fn form(text: &[u8]) -> impl Iterator<Item = (String, String)> {
     form_urlencoded::parse(text).into_owned()
 }
 
-/// The first value that a form has by this name.
+/// The first value of this name in a form or a query string.
 pub(crate) fn parameter(text: &[u8], name: &str) -> Option<String> {
     form(text)
         .find(|(key, _)| key == name)

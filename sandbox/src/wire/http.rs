@@ -1,4 +1,4 @@
-//! HTTP/1.1 over loopback, as the stand-ins need it: a server that ends with its owner, and a client.
+//! HTTP/1.1 over loopback: a server that stops when it is dropped, and a client.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -59,7 +59,7 @@ impl Server {
         let task = tokio::spawn(async move {
             let mut connections = JoinSet::new();
             loop {
-                // Out of file descriptors is the one error here, and it passes.
+                // The only error here is too many open files, which passes.
                 let Ok((stream, _)) = listener.accept().await else {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     continue;

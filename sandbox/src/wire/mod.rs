@@ -1,4 +1,4 @@
-//! The wire: HTTP on this machine, and the requests and answers of AWS on it. What a call means is the gateway's business.
+//! HTTP on this machine, and the requests and answers of AWS. What a call does is left to the gateway.
 
 mod answer;
 mod call;
@@ -12,5 +12,5 @@ pub use http::{Body, Hangup, Server, full, read};
 pub(crate) use http::{Client, header, json};
 pub use upstream::Upstream;
 
-/// The longest body: Lambda takes 50 MB of zip, which is a third more in base64.
+/// The longest body: Lambda accepts a zip of 50 MB, which base64 makes a third longer.
 pub const BODY_LIMIT: usize = 70_000_000;

@@ -1,4 +1,4 @@
-//! An endpoint of AWS behind a server of ours: requests passed on as they came, and requests of the gateway's own.
+//! A client of the endpoint behind a proxy: it forwards requests, and makes requests of the gateway's own.
 
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -19,7 +19,7 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// The one at this URL.
+    /// The endpoint at this URL.
     pub fn new(url: &str) -> Self {
         Self {
             client: Client::default(),
@@ -27,8 +27,8 @@ impl Upstream {
         }
     }
 
-    /// Whether the caller may do this at all, for calls that the gateway answers or words anew: the emulator is shown the call as
-    /// it came, signature and all. Only for calls that may be made twice.
+    /// Checks the caller's permission for a call that the gateway answers itself or changes: the emulator gets the original call with
+    /// its signature. Use it only for calls that may be made twice.
     pub(crate) async fn permit(&self, call: &Call) -> Result<(), Refusal> {
         if !call.checked {
             return Ok(());
@@ -40,18 +40,18 @@ impl Upstream {
         }
     }
 
-    /// Passes a call on as it came.
+    /// Forwards a call unchanged; an error of the emulator is a refusal.
     pub(crate) async fn forward(&self, call: &Call) -> Result<Answer, Refusal> {
         let answer = self.send_on(call, call.body.clone(), call.unsigned).await;
         answer?.succeeded()
     }
 
-    /// Passes a call on exactly as it came, for one whom nobody may notice.
+    /// Forwards a call unchanged, also where it is not signed, and returns each answer of the endpoint.
     pub async fn pass(&self, call: &Call) -> Result<Answer, Refusal> {
         self.send_on(call, call.body.clone(), false).await
     }
 
-    /// Passes a call on with another body, as the account itself: what was signed is no longer what is sent.
+    /// Forwards a call with another body, signed as the account: the original signature does not fit that body.
     pub(crate) async fn forward_as(&self, call: &Call, body: &Value) -> Result<Answer, Refusal> {
         self.permit(call).await?;
         let body = body.to_string().into();
@@ -130,7 +130,7 @@ impl Upstream {
         }))
     }
 
-    /// A request of the gateway's own, as the account itself.
+    /// Makes a request of the gateway's own as the account.
     async fn ask(
         &self,
         scope: &Scope,
@@ -164,7 +164,7 @@ impl Upstream {
     }
 }
 
-/// The emulator takes the account and the region from here and, unless it was started to, checks no signature.
+/// The emulator reads account and Region from the credential. It checks signatures only if it was started to.
 fn credential(scope: &Scope, service: &str) -> Result<HeaderValue, Refusal> {
     let Scope { account, region } = scope;
     HeaderValue::from_str(&format!(

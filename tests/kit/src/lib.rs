@@ -1,5 +1,5 @@
-//! What only tests and benches need around the program: a proxy that loses, spoils, delays and counts what passes, and a second
-//! emulator. What they stand in for or in front of is `jane-migrate-sandbox`.
+//! Tools for tests and benches only: a proxy that drops, changes, delays and counts calls, and a second emulator. The sandbox itself
+//! is `jane-migrate-sandbox`.
 
 mod moto;
 mod proxy;

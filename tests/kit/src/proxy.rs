@@ -1,5 +1,5 @@
-//! A proxy between an AWS client and an endpoint that loses, spoils, delays and counts what passes, as a test orders. It knows
-//! which call a request is, and nothing of what the call means.
+//! A proxy between an AWS client and an endpoint that drops, changes, delays and counts calls, as a test decides. It knows which call a
+//! request is, and not what the call does.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -207,7 +207,7 @@ impl Shared {
     }
 }
 
-/// What something that is not AWS says.
+/// An answer of a server that is not AWS.
 fn page(status: u16) -> Response<Body> {
     let mut page = Response::new(wire::full("<html><body>Sorry.</body></html>"));
     *page.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
@@ -224,7 +224,7 @@ fn cut(answer: Answer) -> Response<Body> {
     response
         .headers_mut()
         .insert(CONTENT_LENGTH, HeaderValue::from(length));
-    // A stream does not say how long it is, so that the header may. It ends one turn later, so that what there is gets sent.
+    // A stream has no known length, so hyper keeps the header. It ends one turn later, so that the first half is sent.
     let frames = stream::unfold(Some(half), async |half| match half {
         Some(half) => Some((Ok(Frame::data(half)), None)),
         None => {
@@ -300,7 +300,7 @@ mod tests {
         (proxy.unwrap(), aws)
     }
 
-    /// What a client gets whose request meets this fate.
+    /// The answer that a client gets for a request with this fate.
     async fn through(fate: Fate) -> String {
         let (proxy, _aws) = proxy(fate).await;
         list_pools(&proxy).await

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use regex_lite::Regex;
 
-/// The value of a field. What is missing is no value at all.
+/// The value of a field. A missing field has none.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Value {
     Number(f64),
@@ -26,7 +26,7 @@ impl Value {
         }
     }
 
-    /// As it stands in an answer.
+    /// The text in a query result.
     pub fn show(&self) -> String {
         match self {
             Self::Number(number) => number.to_string(),
@@ -37,7 +37,7 @@ impl Value {
         }
     }
 
-    /// The order of values: numbers as such where both are some, else as text.
+    /// The order of values: by number if both are numbers, otherwise by text.
     pub fn compare(&self, other: &Self) -> std::cmp::Ordering {
         match (self.number(), other.number()) {
             (Some(one), Some(other)) => one.total_cmp(&other),
@@ -60,7 +60,7 @@ pub(super) enum Expression {
 }
 
 impl Expression {
-    /// Its value for an event; `None` where something it needs is missing.
+    /// Its value for an event; `None` if a field that it needs is missing.
     pub fn value(&self, fields: &Fields) -> Option<Value> {
         match self {
             Self::Field(name) => fields.get(name).cloned(),

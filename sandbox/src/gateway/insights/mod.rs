@@ -1,5 +1,5 @@
-//! Reading logs: pages of FilterLogEvents and queries of Logs Insights, which the emulator answers without either. The language is
-//! as AWS documents it; the subset that is here is `query`'s.
+//! Reading logs: the pages of FilterLogEvents and the queries of Logs Insights, which the emulator lacks. The query language is as AWS
+//! documents it; `query` says which part of it is here.
 
 mod expression;
 mod query;
@@ -16,19 +16,19 @@ use super::json::remove;
 use crate::lock::lock;
 use crate::wire::{Answer, Call, Refusal, Upstream};
 
-/// What AWS hands over at once: a megabyte, or this many events.
+/// The limits of one page: a megabyte, or this many events.
 const PAGE_BYTES: usize = 1024 * 1024;
 const PAGE_EVENTS: usize = 10_000;
 
 pub(crate) struct Logs {
     upstream: Arc<Upstream>,
-    /// Queries that were started and not yet fetched to the end.
+    /// The queries that were started, by id.
     queries: Mutex<HashMap<String, Started>>,
 }
 
 struct Started {
     rows: Vec<Row>,
-    /// The first question is answered `Running`: nothing is done at once.
+    /// Whether the status was asked for. The first answer is `Running`, because no query is done at once.
     asked: bool,
 }
 
@@ -49,7 +49,7 @@ impl Logs {
         }
     }
 
-    /// One page, and the token of the next: the time it begins with, and how many events of that time are over.
+    /// One page, and the token of the next page: its start time, and how many events of that time to skip.
     async fn page(&self, call: &Call) -> Result<Answer, Refusal> {
         let mut request = call.request()?;
         let (mut from, mut over) = (request["startTime"].as_i64(), 0);
@@ -69,7 +69,7 @@ impl Logs {
         let mut value = answer.value();
         let events = value["events"].take();
         let events = events.as_array().cloned().unwrap_or_default();
-        // The emulator stops at ten thousand and does not say so.
+        // The emulator stops at ten thousand events without a token.
         let full = events.len() >= PAGE_EVENTS;
         let mut bytes = 0;
         let mut page = Vec::new();
@@ -127,7 +127,7 @@ impl Logs {
     async fn start(&self, call: &Call) -> Result<Answer, Refusal> {
         let request = call.request()?;
         let malformed = |message: &str| Refusal::new("MalformedQueryException", message);
-        // The emulator knows whether there is such a group, and whether the caller may ask.
+        // The emulator checks that the log group exists and that the caller has permission.
         let answer = self.upstream.forward(call).await?;
         if request["startTime"].as_i64() > request["endTime"].as_i64() {
             return Err(malformed("Query's end date and time is before its start"));

@@ -1,5 +1,5 @@
-//! Queries of Logs Insights: `fields`, `filter`, `stats`, `sort` and `limit`, read and run. What is not read here is refused, as
-//! a query that is wrong would be at AWS.
+//! Queries of Logs Insights: parses and runs `fields`, `filter`, `stats`, `sort` and `limit`. Any other query is refused as AWS refuses
+//! a malformed one.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use regex_lite::Regex;
 
 use super::expression::{Expression, Fields, Value};
 
-/// A query, command after command.
+/// A query: its commands in order.
 pub(super) struct Query(Vec<Command>);
 
 enum Command {
@@ -25,7 +25,7 @@ enum Command {
 pub(super) type Row = Vec<(String, String)>;
 
 impl Query {
-    /// Reads a query; `None` where it is not one.
+    /// Parses a query; `None` if it is malformed.
     pub fn read(text: &str) -> Option<Self> {
         let mut reader = Reader {
             tokens: tokens(text)?,
@@ -81,7 +81,7 @@ impl Query {
             }
         }
         if !sorted {
-            // Newest first, where nothing else is asked for.
+            // Newest first is the default.
             events.reverse();
         }
         events.truncate(limit);
@@ -158,7 +158,7 @@ enum Token {
     Pattern(String),
 }
 
-/// The words of a query; `None` where a quote has no end.
+/// The tokens of a query; `None` if a quote does not end.
 fn tokens(text: &str) -> Option<Vec<Token>> {
     let mut tokens = Vec::new();
     let mut rest = text.trim_start();
@@ -244,7 +244,7 @@ impl Reader {
         Some(items)
     }
 
-    /// An expression, under its own words or the name that it is given.
+    /// An expression and its name, which is its own text unless `as` gives another.
     fn named(&mut self) -> Option<(String, Expression)> {
         let start = self.at;
         let expression = self.sum()?;
@@ -271,7 +271,7 @@ impl Reader {
         Some((name, function, of))
     }
 
-    /// Operands and what joins them, from left to right.
+    /// Operands joined by operators of one precedence, left-associative.
     fn joined(
         &mut self,
         operators: &[&'static str],
@@ -366,7 +366,7 @@ impl Reader {
     }
 }
 
-/// A stretch of time such as `5m` or `1d`, in milliseconds.
+/// A period such as `5m` or `1d`, in milliseconds.
 fn period(word: &str) -> Option<i64> {
     let unit = word.find(|c: char| !c.is_ascii_digit())?;
     let count: i64 = word[..unit].parse().ok()?;
