@@ -18,8 +18,6 @@ struct House {
     modules: BTreeSet<Module>,
     /// Names that a module re-exports, with the path to each.
     exports: BTreeMap<(Module, String), Vec<String>>,
-    /// Modules that re-export all of another.
-    globs: Vec<(Module, Vec<String>)>,
 }
 
 impl House {
@@ -127,8 +125,8 @@ impl House {
                     alias = tokens.next().map(ToString::to_string);
                 }
                 TokenTree::Ident(word) => path.push(word.to_string()),
-                TokenTree::Punct(punct) if public && punct.as_char() == '*' => {
-                    self.globs.push((module.clone(), path.clone()));
+                TokenTree::Punct(punct) if punct.as_char() == '*' => {
+                    assert!(!public, "{module:?} hands all of {path:?} on: name what is meant");
                 }
                 TokenTree::Group(group) => {
                     let inner: Vec<TokenTree> = group.stream().into_iter().collect();
@@ -146,12 +144,13 @@ impl House {
         if path.last().is_some_and(|last| last == "self") {
             path.pop();
         }
-        // Other names are of other crates, or of modules below this one.
         let name = alias.or_else(|| path.last().cloned()).unwrap_or_default();
         if public {
-            self.exports.insert((module.clone(), name), path.clone());
+            // A module that hands a name on does not need it itself.
+            self.exports.insert((module.clone(), name), path);
+        } else {
+            self.mentions.push((module.clone(), path));
         }
-        self.mentions.push((module.clone(), path));
     }
 
     /// Every path of two words or more in these tokens.
@@ -223,7 +222,7 @@ impl House {
 
     fn needs(&self) -> BTreeMap<Module, BTreeSet<Module>> {
         let mut needs: BTreeMap<Module, BTreeSet<Module>> = BTreeMap::new();
-        for (module, path) in self.mentions.iter().chain(&self.globs) {
+        for (module, path) in &self.mentions {
             if let Some(target) = self.defined_in(module, path, 0)
                 && target != *module
             {
@@ -234,45 +233,30 @@ impl House {
     }
 }
 
-/// A circle, where there is one.
-fn circle(needs: &BTreeMap<Module, BTreeSet<Module>>) -> Option<Vec<Module>> {
-    fn visit<'a>(
-        module: &'a Module,
-        needs: &'a BTreeMap<Module, BTreeSet<Module>>,
-        way: &mut Vec<&'a Module>,
-        done: &mut BTreeSet<&'a Module>,
-    ) -> Option<Vec<Module>> {
-        if let Some(at) = way.iter().position(|on_the_way| *on_the_way == module) {
-            let circle = way[at..].iter().copied().chain([module]);
-            return Some(circle.cloned().collect());
-        }
-        if !done.insert(module) {
-            return None;
-        }
-        way.push(module);
-        for next in needs.get(module).into_iter().flatten() {
-            if let Some(circle) = visit(next, needs, way, done) {
-                return Some(circle);
+/// Each need that is part of a circle.
+fn in_circles(needs: &BTreeMap<Module, BTreeSet<Module>>) -> Vec<String> {
+    let leads_to = |from: &Module, to: &Module| {
+        let (mut seen, mut open) = (BTreeSet::new(), vec![from]);
+        while let Some(module) = open.pop() {
+            if module == to {
+                return true;
+            }
+            if seen.insert(module) {
+                open.extend(needs.get(module).into_iter().flatten());
             }
         }
-        way.pop();
-        None
-    }
-    let mut done = BTreeSet::new();
+        false
+    };
+    let shown = |module: &Module| match module.is_empty() {
+        true => "the root".to_owned(),
+        false => module.join("::"),
+    };
     needs
-        .keys()
-        .find_map(|module| visit(module, needs, &mut Vec::new(), &mut done))
-}
-
-fn shown(circle: &[Module]) -> String {
-    let names: Vec<String> = circle
         .iter()
-        .map(|module| match module.is_empty() {
-            true => "the root".to_owned(),
-            false => module.join("::"),
-        })
-        .collect();
-    names.join(" -> ")
+        .flat_map(|(from, targets)| targets.iter().map(move |to| (from, to)))
+        .filter(|(from, to)| leads_to(to, from))
+        .map(|(from, to)| format!("{} -> {}", shown(from), shown(to)))
+        .collect()
 }
 
 #[test]
@@ -284,7 +268,8 @@ fn no_crate_has_a_circle_of_modules() {
         assert!(house.modules.len() > 5, "{crate_} has modules");
         let needs = house.needs();
         assert!(!needs.is_empty(), "the modules of {crate_} need each other");
-        circles.extend(circle(&needs).map(|found| format!("{crate_}: {}", shown(&found))));
+        let found = in_circles(&needs).into_iter();
+        circles.extend(found.map(|need| format!("{crate_}: {need}")));
     }
     assert!(circles.is_empty(), "{}", circles.join("\n"));
 }
@@ -293,6 +278,7 @@ fn no_crate_has_a_circle_of_modules() {
 fn a_circle_is_found_also_behind_a_re_export() {
     let folder = tempfile::tempdir().unwrap();
     let write = |file: &str, text: &str| std::fs::write(folder.path().join(file), text).unwrap();
+    let circles = || in_circles(&House::of(folder.path()).needs());
     write("lib.rs", "mod a; mod b; mod c; pub use b::B;");
     write("a.rs", "use crate::B; pub struct A(B);");
     write(
@@ -300,16 +286,15 @@ fn a_circle_is_found_also_behind_a_re_export() {
         "pub struct B; fn f() { let x = |a: u8| crate::c::go(a); }",
     );
     write("c.rs", "pub fn go(_: u8) {}");
-    assert_eq!(circle(&House::of(folder.path()).needs()), None);
+    assert_eq!(circles(), [] as [&str; 0]);
     write(
         "c.rs",
         "pub fn go(_: u8) { let _: Option<super::a::A> = None; }",
     );
-    let found = circle(&House::of(folder.path()).needs()).unwrap();
-    assert_eq!(shown(&found), "a -> b -> c -> a");
+    assert_eq!(circles(), ["a -> b", "b -> c", "c -> a"]);
     write(
         "c.rs",
         "pub fn go(_: u8) {} #[cfg(test)] mod tests { use crate::a::A; }",
     );
-    assert_eq!(circle(&House::of(folder.path()).needs()), None);
+    assert_eq!(circles(), [] as [&str; 0]);
 }

@@ -4,8 +4,9 @@
 //! Owns the table of client members and the words in which an opened flow is recorded. Where the
 //! record is kept is up to the caller.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::defaults::default_flows;
 use super::rules::{
     Decisions, Incomplete, Reason, Refusal, Rule, Update, text, texts, with_fixed_of,
 };
@@ -47,7 +48,6 @@ pub(super) const RULES: &[(&str, Rule)] = &[
 ];
 
 const FLOWS: &str = "ExplicitAuthFlows";
-const REFRESH: &str = "ALLOW_REFRESH_TOKEN_AUTH";
 const PASSWORD: &str = "ALLOW_USER_PASSWORD_AUTH";
 const LEGACY_PASSWORD: &str = "USER_PASSWORD_AUTH";
 /// Every name under which a client lets passwords through, the administrators' included: migration
@@ -247,20 +247,6 @@ pub fn restore_client(earlier: &ClientDocument, unknown: &Decisions) -> Result<U
     earlier.update(earlier.json.clone(), unknown)
 }
 
-/// The flows of a client that lists none. Rotation replaces the refresh flow, and the service
-/// refuses the two together.
-pub(super) fn default_flows(client: &Value) -> Vec<Value> {
-    let rotates = client
-        .pointer("/RefreshTokenRotation/Feature")
-        .is_some_and(|feature| feature == "ENABLED");
-    let refresh = (!rotates).then_some(REFRESH);
-    refresh
-        .into_iter()
-        .chain(["ALLOW_USER_SRP_AUTH", "ALLOW_CUSTOM_AUTH"])
-        .map(|flow| json!(flow))
-        .collect()
-}
-
 fn listed_flows(client: &ClientDocument) -> Vec<Value> {
     client
         .json
@@ -277,8 +263,10 @@ fn same_flows(one: &[Value], other: &[Value]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::Decision;
+    use super::super::defaults::REFRESH;
     use super::super::service::members;
     use super::*;
+    use serde_json::json;
 
     const REFRESH_AND_SRP: [&str; 2] = [REFRESH, "ALLOW_USER_SRP_AUTH"];
 

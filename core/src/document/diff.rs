@@ -9,8 +9,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::client::default_flows;
-use super::pool::{DEFAULT_DAYS, temporary_password_days};
+use super::defaults::{DEFAULT_DAYS, default_flows, temporary_password_days};
 
 /// Members that change by themselves, or with every write.
 const VOLATILE: [&str; 5] = [

@@ -8,6 +8,7 @@
 //! and compares is none of this module's business.
 
 mod client;
+mod defaults;
 mod diff;
 mod pool;
 mod rewrite;

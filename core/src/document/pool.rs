@@ -7,6 +7,7 @@
 use jane_migrate_config::Constraint;
 use serde_json::{Map, Value, json};
 
+use super::defaults::{DEFAULT_DAYS, temporary_password_days};
 use super::diff::differences;
 use super::rules::{
     Decisions, Fate, Incomplete, Reason, Refusal, Rule, Update, is_empty_object, text, texts,
@@ -78,8 +79,6 @@ const KEPT: [&str; 2] = [REGISTRATION, "UserAttributeUpdateSettings"];
 
 const TEMPORARY_DAYS: &str = "TemporaryPasswordValidityDays";
 const UNUSED_DAYS: &str = "UnusedAccountValidityDays";
-/// What the service makes of a pool that says nothing about the validity of temporary passwords.
-pub(super) const DEFAULT_DAYS: u64 = 7;
 
 /// A user pool as described, every member of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -325,18 +324,6 @@ pub fn pool_update(
 /// reach.
 pub fn restore_pool(earlier: &PoolDocument, unknown: &Decisions) -> Result<Update, Refusal> {
     pool_update(earlier, earlier.user_migration(), unknown)
-}
-
-/// How long temporary passwords are valid, where the pool says it: in the password policy or,
-/// before there was such a place, with the settings for new users. The service reads 0 as nothing
-/// said.
-pub(super) fn temporary_password_days(pool: &Value) -> Option<&Value> {
-    let said = |pointer| {
-        pool.pointer(pointer)
-            .filter(|days: &&Value| !days.is_null() && days.as_f64() != Some(0.0))
-    };
-    said("/Policies/PasswordPolicy/TemporaryPasswordValidityDays")
-        .or_else(|| said("/AdminCreateUserConfig/UnusedAccountValidityDays"))
 }
 
 fn policies(pool: &Value, policies: &Value) -> Fate {
