@@ -1,34 +1,11 @@
 //! Places where an event could be kept or copied: it carries the password.
 
-use super::kind::{Check, Findings, check, with_qualifier};
+use super::kind::{Check, Findings, with_qualifier};
 use super::subject::Subject;
 use crate::finding::Finding;
-use crate::finding::Severity::{Error, Warning};
 use crate::fix::{Fix, fix};
 
-pub(super) const CHECKS: &[Check] = &[
-    check(
-        "layers",
-        Error,
-        "no layer, and so no extension, runs beside the handler",
-        layers,
-    ),
-    check(
-        "event-copies",
-        Error,
-        "no dead-letter queue and no destination gets a copy of events",
-        event_copies,
-    ),
-    check(
-        "durable-execution",
-        Error,
-        "Lambda keeps no event to replay it",
-        durable_execution,
-    ),
-    check("tracing", Warning, "X-Ray does not trace sign-ins", tracing),
-];
-
-fn layers(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn layers(check: &Check, subject: &Subject<'_>) -> Findings {
     let layers = subject.function()?.function.layers.iter().map(|layer| {
         check.fails(
             "a layer is attached: an extension in it runs beside the handler and could read every password",
@@ -44,7 +21,7 @@ fn layers(check: &Check, subject: &Subject<'_>) -> Findings {
     )
 }
 
-fn event_copies(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn event_copies(check: &Check, subject: &Subject<'_>) -> Findings {
     let name = &subject.names.function;
     let copied = |to: &str, fix: Fix| {
         check
@@ -87,7 +64,7 @@ fn event_copies(check: &Check, subject: &Subject<'_>) -> Findings {
     check.unless(copies, "events are sent nowhere else")
 }
 
-fn durable_execution(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn durable_execution(check: &Check, subject: &Subject<'_>) -> Findings {
     if !subject.function()?.durable {
         return check.holds("Lambda keeps no event to replay it");
     }
@@ -108,7 +85,7 @@ fn durable_execution(check: &Check, subject: &Subject<'_>) -> Findings {
         .into()
 }
 
-fn tracing(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn tracing(check: &Check, subject: &Subject<'_>) -> Findings {
     if !subject.function()?.traced {
         return check.holds("X-Ray does not trace sign-ins");
     }

@@ -1,36 +1,12 @@
 //! The app clients: whether their customers' passwords reach the pool, what strangers learn, and whether Jane knows them.
 
-use super::kind::{Check, Findings, check};
+use super::kind::{Check, Findings};
 use super::subject::Subject;
 use crate::finding::Finding;
-use crate::finding::Severity::{Error, Warning};
 use crate::jane::{Answer, Answers};
 
-pub(super) const CHECKS: &[Check] = &[
-    check(
-        "client-password-auth",
-        Error,
-        "the app clients let passwords reach the pool",
-        client_password_auth,
-    )
-    .stops(),
-    check(
-        "client-user-existence",
-        Warning,
-        "strangers are told the same of unknown users and wrong passwords",
-        client_user_existence,
-    )
-    .stops(),
-    check(
-        "jane-knows-client",
-        Error,
-        "Jane knows the app clients, for this pool and Region",
-        jane_knows_client,
-    ),
-];
-
 /// Callers cannot find out who has an account.
-fn client_user_existence(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn client_user_existence(check: &Check, subject: &Subject<'_>) -> Findings {
     let clients = subject.watched_clients()?;
     let telling = clients
         .iter()
@@ -56,7 +32,7 @@ fn client_user_existence(check: &Check, subject: &Subject<'_>) -> Findings {
     )
 }
 
-fn client_password_auth(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn client_password_auth(check: &Check, subject: &Subject<'_>) -> Findings {
     let clients = subject.watched_clients()?;
     if clients.is_empty() {
         return check
@@ -97,7 +73,7 @@ fn client_password_auth(check: &Check, subject: &Subject<'_>) -> Findings {
     )
 }
 
-fn jane_knows_client(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn jane_knows_client(check: &Check, subject: &Subject<'_>) -> Findings {
     let answers = match &subject.observed.jane {
         Answers::NotAsked => return Ok(Vec::new()),
         Answers::CouldNotAsk(why) => {

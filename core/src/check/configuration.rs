@@ -2,41 +2,9 @@
 
 use jane_migrate_config::{Config, Directory, HashFormat, Secret, Source};
 
-use super::kind::{Check, Findings, check};
+use super::kind::{Check, Findings};
 use super::subject::Subject;
-use crate::finding::Severity::{Error, Warning};
 use crate::placeholder;
-
-pub(super) const CHECKS: &[Check] = &[
-    check(
-        "filled-in",
-        Error,
-        "nothing is left in the configuration as init proposed it",
-        filled_in,
-    )
-    .stops(),
-    check(
-        "alias-takeover",
-        Warning,
-        "nobody's email or phone number goes to a migrated user",
-        alias_takeover,
-    )
-    .stops(),
-    check(
-        "environment-secret",
-        Warning,
-        "a secret configured into the environment has a key of its own",
-        environment_secret,
-    )
-    .stops(),
-    check(
-        "hash-memory",
-        Warning,
-        "the function has the memory that its password hashes need",
-        hash_memory,
-    )
-    .stops(),
-];
 
 /// The attributes that a migrated user is given: `=` alone leaves one out, `username` is the name itself.
 pub(super) fn mapped(config: &Config) -> impl Iterator<Item = &str> {
@@ -54,7 +22,7 @@ pub(super) fn mapped(config: &Config) -> impl Iterator<Item = &str> {
 const COSTLY_HASH_MB: u32 = 512;
 
 /// Nothing is left as `init` proposed it that only the operator can know.
-fn filled_in(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn filled_in(check: &Check, subject: &Subject<'_>) -> Findings {
     let config = subject.wanted()?;
     let open = match &config.directory {
         Directory::Jane(jane) => {
@@ -117,7 +85,7 @@ fn filled_in(check: &Check, subject: &Subject<'_>) -> Findings {
 }
 
 /// Nobody's alias is taken away.
-fn alias_takeover(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn alias_takeover(check: &Check, subject: &Subject<'_>) -> Findings {
     let config = subject.wanted()?;
     if !config.response.force_alias_creation {
         return check.holds("nobody loses an email or phone number to a migrated user");
@@ -130,7 +98,7 @@ fn alias_takeover(check: &Check, subject: &Subject<'_>) -> Findings {
 }
 
 /// No secret lies in the function's environment under Lambda's own key alone.
-fn environment_secret(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn environment_secret(check: &Check, subject: &Subject<'_>) -> Findings {
     let config = subject.wanted()?;
     let named: Vec<String> = config
         .secrets()
@@ -152,7 +120,7 @@ fn environment_secret(check: &Check, subject: &Subject<'_>) -> Findings {
 }
 
 /// The function is quick enough for the hashes it has to check.
-fn hash_memory(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn hash_memory(check: &Check, subject: &Subject<'_>) -> Findings {
     let config = subject.wanted()?;
     let memory = config.function.memory_mb;
     let costly = match &config.directory {

@@ -3,77 +3,13 @@
 use jane_migrate_config::{HandlerSettings, SETTINGS_VARIABLE};
 use serde_json::Value;
 
-use super::kind::{Check, Findings, check};
+use super::kind::{Check, Findings};
 use super::subject::Subject;
 use crate::facts::pool_facts;
-use crate::finding::Severity::{Error, Warning};
 use crate::fix::{Fix, fix};
 use crate::resources::{FunctionState, RUNTIME, TRIGGER_TIMEOUT_S, tag};
 
-pub(super) const CHECKS: &[Check] = &[
-    check(
-        "function-active",
-        Error,
-        "the function is there and can be invoked",
-        function_active,
-    ),
-    check(
-        "function-code",
-        Error,
-        "its code and architecture are those that were deployed",
-        function_code,
-    ),
-    check(
-        "function-runtime",
-        Error,
-        "it runs on provided.al2023",
-        function_runtime,
-    ),
-    check(
-        "function-settings",
-        Error,
-        "it obeys the configuration",
-        function_settings,
-    ),
-    check(
-        "function-limits",
-        Warning,
-        "its time ends with Cognito's 5 s, and it has 256 MB or more",
-        function_limits,
-    ),
-    check(
-        "function-role",
-        Error,
-        "it runs as its own execution role",
-        function_role,
-    ),
-    check(
-        "function-network",
-        Error,
-        "it is in the configured network",
-        function_network,
-    ),
-    check(
-        "concurrency",
-        Error,
-        "no reserved concurrency keeps customers out",
-        concurrency,
-    ),
-    check(
-        "code-signing",
-        Warning,
-        "nothing will refuse the code of the next deploy",
-        code_signing,
-    ),
-    check(
-        "runtime-updates",
-        Warning,
-        "the runtime gets its security updates",
-        runtime_updates,
-    ),
-];
-
-fn function_active(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn function_active(check: &Check, subject: &Subject<'_>) -> Findings {
     let found = match subject.observed.live.as_ref()? {
         None => "no function".to_owned(),
         Some(found) => match &found.state {
@@ -106,7 +42,7 @@ fn inactive(check: &Check, subject: &Subject<'_>) -> Findings {
         .into()
 }
 
-fn function_code(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn function_code(check: &Check, subject: &Subject<'_>) -> Findings {
     let found = subject.function()?;
     let architecture = found.function.architecture;
     let wanted = subject.wanted()?.function.architecture;
@@ -150,7 +86,7 @@ fn function_code(check: &Check, subject: &Subject<'_>) -> Findings {
     }
 }
 
-fn function_runtime(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn function_runtime(check: &Check, subject: &Subject<'_>) -> Findings {
     let function = &subject.function()?.function;
     if function.runtime == RUNTIME && function.handler == "bootstrap" {
         return check.holds(format!("the function runs on {RUNTIME}"));
@@ -165,7 +101,7 @@ fn function_runtime(check: &Check, subject: &Subject<'_>) -> Findings {
         .into()
 }
 
-fn function_settings(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn function_settings(check: &Check, subject: &Subject<'_>) -> Findings {
     let found = subject.function()?;
     let facts = pool_facts(&subject.observed.pool()?.document, subject.observed.mfa()?);
     let settings = HandlerSettings::new(subject.config()?, &facts);
@@ -197,7 +133,7 @@ fn function_settings(check: &Check, subject: &Subject<'_>) -> Findings {
 /// Less memory is less of a core, and hashes and TLS take their time.
 const ENOUGH_MB: u32 = 256;
 
-fn function_limits(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn function_limits(check: &Check, subject: &Subject<'_>) -> Findings {
     let function = &subject.function()?.function;
     let mut limits = Vec::new();
     if function.timeout_s != TRIGGER_TIMEOUT_S {
@@ -233,7 +169,7 @@ fn function_limits(check: &Check, subject: &Subject<'_>) -> Findings {
     )
 }
 
-fn function_role(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn function_role(check: &Check, subject: &Subject<'_>) -> Findings {
     let role = &subject.function()?.function.role_arn;
     if *role == subject.names.role_arn {
         return check.holds("the function runs as its own role");
@@ -248,7 +184,7 @@ fn function_role(check: &Check, subject: &Subject<'_>) -> Findings {
         .into()
 }
 
-fn function_network(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn function_network(check: &Check, subject: &Subject<'_>) -> Findings {
     let found = &subject.function()?.function.vpc;
     let wanted = &subject.wanted()?.function.vpc;
     let shown = |vpc: &Option<jane_migrate_config::Vpc>| match vpc {
@@ -277,7 +213,7 @@ fn function_network(check: &Check, subject: &Subject<'_>) -> Findings {
 /// Fewer are soon in use when a newsletter goes out.
 const FEW: u32 = 5;
 
-fn concurrency(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn concurrency(check: &Check, subject: &Subject<'_>) -> Findings {
     let reserved = subject.function()?.function.reserved_concurrency;
     let configured = subject.wanted()?.function.reserved_concurrency;
     let fix = match configured {
@@ -311,7 +247,7 @@ fn concurrency(check: &Check, subject: &Subject<'_>) -> Findings {
     }
 }
 
-fn code_signing(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn code_signing(check: &Check, subject: &Subject<'_>) -> Findings {
     match subject.observed.code_signing.as_ref()? {
         None => check.holds("no code signing configuration; function-code proves the code"),
         Some(arn) => check.fails(
@@ -327,7 +263,7 @@ fn code_signing(check: &Check, subject: &Subject<'_>) -> Findings {
     }
 }
 
-fn runtime_updates(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn runtime_updates(check: &Check, subject: &Subject<'_>) -> Findings {
     match subject.observed.runtime_updates.as_ref()?.as_deref() {
         Some("Manual") => check.fails(
             "the function is pinned to a runtime that gets no security updates",

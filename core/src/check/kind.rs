@@ -45,37 +45,7 @@ pub enum Deploy {
 /// What a check found, or why it could not be made. None: it does not apply.
 pub type Findings = Result<Vec<Finding>, Unread>;
 
-/// A check of this severity that is always made, about what deploy makes.
-pub(super) const fn check(
-    id: &'static str,
-    severity: Severity,
-    holds: &'static str,
-    run: fn(&Check, &Subject<'_>) -> Findings,
-) -> Check {
-    Check {
-        id,
-        severity,
-        when: When::Always,
-        deploy: Deploy::Reports,
-        holds,
-        run,
-    }
-}
-
 impl Check {
-    /// The same, made at other times.
-    pub(super) const fn when(self, when: When) -> Self {
-        Self { when, ..self }
-    }
-
-    /// The same, about what no deploy changes.
-    pub(super) const fn stops(self) -> Self {
-        Self {
-            deploy: Deploy::Stops,
-            ..self
-        }
-    }
-
     /// What it says of the subject.
     pub fn findings(&self, subject: &Subject<'_>) -> Vec<Finding> {
         match (self.run)(self, subject) {

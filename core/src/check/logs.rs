@@ -1,54 +1,13 @@
 //! What is written down, where, for how long, and who is sent it.
 
-use super::kind::{Check, Findings, When, check};
+use super::kind::{Check, Findings};
 use super::subject::Subject;
 use crate::exposure::Subscription;
 use crate::finding::Finding;
-use crate::finding::Severity::{Error, Warning};
 use crate::fix::{Fix, fix};
 use crate::probe::Probes;
 
-pub(super) const CHECKS: &[Check] = &[
-    check(
-        "log-group",
-        Error,
-        "the log group is there and forgets after a while",
-        log_group,
-    ),
-    check(
-        "log-destination",
-        Error,
-        "the function writes to its own log group",
-        log_destination,
-    ),
-    check(
-        "log-level",
-        Error,
-        "no log level at which events are written down",
-        log_level,
-    ),
-    check(
-        "log-subscriptions",
-        Warning,
-        "the log's lines are sent to nobody",
-        log_subscriptions,
-    ),
-    check(
-        "log-account-policy",
-        Warning,
-        "no policy of the account sends the log's lines away",
-        log_account_policy,
-    ),
-    check(
-        "log-hygiene",
-        Error,
-        "no password in the last day's log, nor in the log of a probe",
-        log_hygiene,
-    )
-    .when(When::Asked),
-];
-
-fn log_group(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn log_group(check: &Check, subject: &Subject<'_>) -> Findings {
     let found = match subject.observed.log_group.as_ref()? {
         Some(group) => match group.retention_days {
             Some(days) => return check.holds(format!("logs are kept for {days} days")),
@@ -74,7 +33,7 @@ fn own_log(subject: &Subject<'_>) -> Fix {
     )))
 }
 
-fn log_destination(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn log_destination(check: &Check, subject: &Subject<'_>) -> Findings {
     match &subject.function()?.log_group {
         Some(group) if *group != subject.names.log_group => check
             .fails(
@@ -88,7 +47,7 @@ fn log_destination(check: &Check, subject: &Subject<'_>) -> Findings {
     }
 }
 
-fn log_level(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn log_level(check: &Check, subject: &Subject<'_>) -> Findings {
     let found = subject.function()?;
     let verbose = |level: &str| {
         let level = level.to_ascii_lowercase();
@@ -127,7 +86,7 @@ fn sent(check: &Check, to: &Subscription, fix: Fix) -> Finding {
         .about(&to.name)
 }
 
-fn log_subscriptions(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn log_subscriptions(check: &Check, subject: &Subject<'_>) -> Findings {
     let subscriptions = subject
         .observed
         .log_subscriptions
@@ -146,7 +105,7 @@ fn log_subscriptions(check: &Check, subject: &Subject<'_>) -> Findings {
     )
 }
 
-fn log_account_policy(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn log_account_policy(check: &Check, subject: &Subject<'_>) -> Findings {
     let all = subject.observed.account_log_subscriptions.as_ref()?.iter();
     let ours = all.filter(|to| !to.except.contains(&subject.names.log_group));
     let subscriptions = ours.map(|to| {
@@ -170,7 +129,7 @@ fn log_account_policy(check: &Check, subject: &Subject<'_>) -> Findings {
     )
 }
 
-fn log_hygiene(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn log_hygiene(check: &Check, subject: &Subject<'_>) -> Findings {
     let group = &subject.names.log_group;
     let fix = fix![
         "find out what wrote it, delete the log (`",

@@ -5,80 +5,14 @@ use std::collections::BTreeMap;
 use jane_migrate_config::Username;
 
 use super::configuration::mapped;
-use super::kind::{Check, Findings, check};
+use super::kind::{Check, Findings};
 use super::subject::Subject;
 use crate::document::differences;
-use crate::finding::Severity::{Error, Warning};
 use crate::fix::fix;
 use crate::resources::tag;
 
-pub(super) const CHECKS: &[Check] = &[
-    check(
-        "attributes-schema",
-        Error,
-        "the pool has what is mapped, and what it requires is mapped",
-        attributes_schema,
-    )
-    .stops(),
-    check(
-        "attributes-writable",
-        Warning,
-        "mapped attributes can be corrected later",
-        attributes_writable,
-    )
-    .stops(),
-    check(
-        "username-case",
-        Warning,
-        "Ann and ann are one customer",
-        username_case,
-    )
-    .stops(),
-    check(
-        "username-alias",
-        Error,
-        "in a pool with aliases, users get a user name of their own",
-        username_alias,
-    )
-    .stops(),
-    check(
-        "pre-signup",
-        Warning,
-        "no PreSignUp trigger can veto a migration",
-        pre_signup,
-    )
-    .stops(),
-    check(
-        "open-sign-up",
-        Warning,
-        "nobody can claim a customer's address by signing up first",
-        open_sign_up,
-    )
-    .stops(),
-    check(
-        "mfa-phone",
-        Warning,
-        "where text messages are a second factor, phone numbers are mapped",
-        mfa_phone,
-    )
-    .stops(),
-    check(
-        "recovery-channel",
-        Warning,
-        "migrated users can recover their account",
-        recovery_channel,
-    )
-    .stops(),
-    check(
-        "pool-unchanged",
-        Warning,
-        "the pool is as deploy found it, but for its trigger",
-        pool_unchanged,
-    ),
-];
-
 /// Every attribute that is mapped is one of the pool's, and every one the pool requires is mapped.
-fn attributes_schema(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn attributes_schema(check: &Check, subject: &Subject<'_>) -> Findings {
     let pool = &subject.observed.pool()?.document;
     let config = subject.wanted()?;
     let schema: BTreeMap<&str, bool> = pool
@@ -124,7 +58,7 @@ fn attributes_schema(check: &Check, subject: &Subject<'_>) -> Findings {
 }
 
 /// What is mapped can be changed later, by the user and by the app.
-fn attributes_writable(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn attributes_writable(check: &Check, subject: &Subject<'_>) -> Findings {
     let pool = &subject.observed.pool()?.document;
     let config = subject.wanted()?;
     let fixed: Vec<&str> = pool
@@ -172,7 +106,7 @@ fn attributes_writable(check: &Check, subject: &Subject<'_>) -> Findings {
 }
 
 /// In a pool that tells `Ann` from `ann`, names are read in one way.
-fn username_case(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn username_case(check: &Check, subject: &Subject<'_>) -> Findings {
     let pool = &subject.observed.pool()?.document;
     let config = subject.wanted()?;
     if !pool.case_sensitive() || config.response.username == Username::Lowercase {
@@ -186,7 +120,7 @@ fn username_case(check: &Check, subject: &Subject<'_>) -> Findings {
 }
 
 /// Where people sign in with an alias, the user gets a name that is none.
-fn username_alias(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn username_alias(check: &Check, subject: &Subject<'_>) -> Findings {
     let pool = &subject.observed.pool()?.document;
     let config = subject.wanted()?;
     let alias = pool
@@ -208,7 +142,7 @@ fn username_alias(check: &Check, subject: &Subject<'_>) -> Findings {
 }
 
 /// No trigger can turn a migrated user away.
-fn pre_signup(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn pre_signup(check: &Check, subject: &Subject<'_>) -> Findings {
     let pool = &subject.observed.pool()?.document;
     let Some(arn) = pool.trigger("PreSignUp") else {
         return check.holds("no PreSignUp trigger has a say after a migration");
@@ -224,7 +158,7 @@ fn pre_signup(check: &Check, subject: &Subject<'_>) -> Findings {
 }
 
 /// Nobody can claim an address before its owner migrates.
-fn open_sign_up(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn open_sign_up(check: &Check, subject: &Subject<'_>) -> Findings {
     let pool = &subject.observed.pool()?.document;
     if pool.admin_creates_users_only() || pool.trigger("PreSignUp").is_some() {
         return check.holds("strangers cannot sign up with a customer's address");
@@ -237,7 +171,7 @@ fn open_sign_up(check: &Check, subject: &Subject<'_>) -> Findings {
 }
 
 /// A second factor by SMS has a number to go to.
-fn mfa_phone(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn mfa_phone(check: &Check, subject: &Subject<'_>) -> Findings {
     let mfa = subject.observed.mfa()?;
     let config = subject.wanted()?;
     let mode = mfa["MfaConfiguration"].as_str().unwrap_or("OFF");
@@ -259,7 +193,7 @@ fn mfa_phone(check: &Check, subject: &Subject<'_>) -> Findings {
 }
 
 /// Whoever forgets a password has a verified way back.
-fn recovery_channel(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn recovery_channel(check: &Check, subject: &Subject<'_>) -> Findings {
     let pool = &subject.observed.pool()?.document;
     let config = subject.wanted()?;
     let mechanisms = pool.recovery_mechanisms();
@@ -291,7 +225,7 @@ fn recovery_channel(check: &Check, subject: &Subject<'_>) -> Findings {
     ).into()
 }
 
-fn pool_unchanged(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn pool_unchanged(check: &Check, subject: &Subject<'_>) -> Findings {
     let kept = match subject.observed.live.as_ref()? {
         Some(_) => subject.tags()?.get(tag::SNAPSHOT),
         None => None,

@@ -2,42 +2,10 @@
 
 use std::time::Duration;
 
-use super::kind::{Check, Findings, When, check};
+use super::kind::{Check, Findings};
 use super::subject::Subject;
-use crate::finding::Severity::Error;
 use crate::probe::{Attempt, Probes, Source};
 use crate::read::{Read, Unread};
-
-pub(super) const CHECKS: &[Check] = &[
-    check(
-        "probe-unknown-user",
-        Error,
-        "an unknown user's sign-in is answered with \"not migrated\"",
-        |check, subject| unknown(check, subject, Source::SignIn),
-    )
-    .when(When::Probe),
-    check(
-        "probe-forgot-password",
-        Error,
-        "an unknown user's forgotten password likewise",
-        |check, subject| unknown(check, subject, Source::ForgotPassword),
-    )
-    .when(When::Probe),
-    check(
-        "probe-test-user",
-        Error,
-        "the test user would be migrated",
-        test_user,
-    )
-    .when(When::Probe),
-    check(
-        "probe-migrates-nobody",
-        Error,
-        "trying the function left nobody in the pool",
-        migrates_nobody,
-    )
-    .when(When::Probe),
-];
 
 /// What Cognito waits.
 const BUDGET: Duration = Duration::from_secs(5);
@@ -51,6 +19,14 @@ fn probes<'s>(subject: &'s Subject<'_>) -> Read<&'s Probes> {
     })
 }
 
+pub(super) fn unknown_signs_in(check: &Check, subject: &Subject<'_>) -> Findings {
+    unknown(check, subject, Source::SignIn)
+}
+
+pub(super) fn unknown_forgets(check: &Check, subject: &Subject<'_>) -> Findings {
+    unknown(check, subject, Source::ForgotPassword)
+}
+
 fn unknown(check: &Check, subject: &Subject<'_>, source: Source) -> Findings {
     let attempts = probes(subject)?
         .unknown
@@ -59,7 +35,7 @@ fn unknown(check: &Check, subject: &Subject<'_>, source: Source) -> Findings {
     judged(check, subject, attempts)
 }
 
-fn test_user(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn test_user(check: &Check, subject: &Subject<'_>) -> Findings {
     match &probes(subject)?.known {
         Some(attempt) => judged(check, subject, std::iter::once(attempt)),
         None => Ok(Vec::new()),
@@ -116,7 +92,7 @@ fn judged<'s>(
     check.holds(format!("answered as it should: {shown}"))
 }
 
-fn migrates_nobody(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn migrates_nobody(check: &Check, subject: &Subject<'_>) -> Findings {
     let migrated = probes(subject)?.migrated.as_ref()?;
     let there = migrated.iter().map(|name| {
         check.fails(

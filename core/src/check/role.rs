@@ -4,37 +4,15 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::kind::{Check, Findings, check};
+use super::kind::{Check, Findings};
 use super::subject::Subject;
 use crate::finding::Finding;
-use crate::finding::Severity::Error;
 use crate::fix::fix;
 use crate::permission::matches;
 use crate::read::Unread;
 use crate::resources::{role_policy, trust_policy};
 
-pub(super) const CHECKS: &[Check] = &[
-    check(
-        "role-trust",
-        Error,
-        "Lambda alone may assume the execution role",
-        role_trust,
-    ),
-    check(
-        "role-permissions",
-        Error,
-        "the role may do no more than a sign-in needs",
-        role_permissions,
-    ),
-    check(
-        "role-needs",
-        Error,
-        "the role may do what a sign-in needs",
-        role_needs,
-    ),
-];
-
-fn role_trust(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn role_trust(check: &Check, subject: &Subject<'_>) -> Findings {
     let found = subject
         .observed
         .role
@@ -175,7 +153,7 @@ fn strings(statement: &Value, member: &str) -> Vec<String> {
 /// Actions by which a function could give itself or others more, or sign in as anybody.
 const POWERS: [&str; 5] = ["iam:", "lambda:", "cognito-idp:", "kms:", "sts:"];
 
-fn role_permissions(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn role_permissions(check: &Check, subject: &Subject<'_>) -> Findings {
     subject.role()?;
     let needed = grants(&role_policy(subject.names, subject.wanted()?));
     let mut surplus: Vec<Finding> = Vec::new();
@@ -209,7 +187,7 @@ fn role_permissions(check: &Check, subject: &Subject<'_>) -> Findings {
     check.unless(surplus, "the role may do no more than a sign-in needs")
 }
 
-fn role_needs(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn role_needs(check: &Check, subject: &Subject<'_>) -> Findings {
     let role = subject.role()?;
     let needs = grants(&role_policy(subject.names, subject.wanted()?));
     let mut own: Vec<&Value> = subject.observed.role_policies.as_ref()?.values().collect();

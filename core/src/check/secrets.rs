@@ -5,67 +5,14 @@ use std::collections::BTreeSet;
 use jane_migrate_config::{Arn, SETTINGS_VARIABLE, Secret};
 use serde_json::Value;
 
-use super::kind::{Check, Findings, check};
+use super::kind::{Check, Findings};
 use super::subject::Subject;
 use crate::exposure::SecretPlace;
 use crate::finding::Finding;
-use crate::finding::Severity::{Error, Warning};
 use crate::fix::fix;
 use crate::ids::PoolArn;
 use crate::observed::KeptSecret;
 use crate::plain::{self, is_secret};
-
-pub(super) const CHECKS: &[Check] = &[
-    check(
-        "env-secrets",
-        Error,
-        "no secret in plain text in the environment",
-        env_secrets,
-    )
-    .stops(),
-    check(
-        "env-only",
-        Error,
-        "nothing else in the environment: no endpoint or proxy of anybody's",
-        env_only,
-    ),
-    check(
-        "env-kms",
-        Error,
-        "the configured key encrypts the environment",
-        env_kms,
-    ),
-    check(
-        "secret-exists",
-        Error,
-        "the directory's secrets are there, and stay there",
-        secret_exists,
-    ),
-    check(
-        "secret-encrypted",
-        Error,
-        "a key encrypts each of them",
-        secret_encrypted,
-    ),
-    check(
-        "secret-key",
-        Warning,
-        "the role may use the key that encrypts each of them",
-        secret_key,
-    ),
-    check(
-        "secret-copies",
-        Warning,
-        "no copy of them lies in another Region",
-        secret_copies,
-    ),
-    check(
-        "secret-policy",
-        Error,
-        "no secret's own policy lets strangers read it",
-        secret_policy,
-    ),
-];
 
 /// The variables the function is meant to have.
 fn expected(subject: &Subject<'_>) -> BTreeSet<String> {
@@ -79,7 +26,7 @@ fn expected(subject: &Subject<'_>) -> BTreeSet<String> {
     names
 }
 
-fn env_secrets(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn env_secrets(check: &Check, subject: &Subject<'_>) -> Findings {
     let expected = expected(subject);
     let environment = &subject.function()?.function.environment;
     let mut suspects: Vec<Finding> = environment
@@ -116,7 +63,7 @@ fn env_secrets(check: &Check, subject: &Subject<'_>) -> Findings {
     check.unless(suspects, "no secret in plain text in the environment")
 }
 
-fn env_only(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn env_only(check: &Check, subject: &Subject<'_>) -> Findings {
     let expected = expected(subject);
     let foreign = subject
         .function()?
@@ -136,7 +83,7 @@ fn env_only(check: &Check, subject: &Subject<'_>) -> Findings {
     check.unless(foreign.collect(), "nothing foreign in the environment")
 }
 
-fn env_kms(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn env_kms(check: &Check, subject: &Subject<'_>) -> Findings {
     let found = subject.function()?.function.kms_key_arn.as_deref();
     let wanted = subject.wanted()?.function.kms_key_arn.as_deref();
     let shown = |key: Option<&str>| key.unwrap_or("Lambda's own key").to_owned();
@@ -176,7 +123,7 @@ fn of_each(
     Ok(findings)
 }
 
-fn secret_exists(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn secret_exists(check: &Check, subject: &Subject<'_>) -> Findings {
     let holds = match subject.observed.secrets.as_ref()?.len() {
         0 => "no service keeps a secret of the directory".to_owned(),
         n => format!("{n} secret(s) of the directory are there"),
@@ -208,7 +155,7 @@ fn secret_exists(check: &Check, subject: &Subject<'_>) -> Findings {
     })
 }
 
-fn secret_encrypted(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn secret_encrypted(check: &Check, subject: &Subject<'_>) -> Findings {
     let holds = "no secret of the directory is kept in plain text";
     of_each(check, subject, holds, |kept| {
         let place = kept.place.as_ref()?.as_ref();
@@ -228,7 +175,7 @@ fn secret_encrypted(check: &Check, subject: &Subject<'_>) -> Findings {
     })
 }
 
-fn secret_key(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn secret_key(check: &Check, subject: &Subject<'_>) -> Findings {
     let holds = "the role may use the keys of the directory's secrets";
     of_each(check, subject, holds, |kept| {
         let place = kept.place.as_ref()?.as_ref();
@@ -257,7 +204,7 @@ fn secret_key(check: &Check, subject: &Subject<'_>) -> Findings {
     })
 }
 
-fn secret_copies(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn secret_copies(check: &Check, subject: &Subject<'_>) -> Findings {
     of_each(
         check,
         subject,
@@ -284,7 +231,7 @@ fn secret_copies(check: &Check, subject: &Subject<'_>) -> Findings {
     )
 }
 
-fn secret_policy(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn secret_policy(check: &Check, subject: &Subject<'_>) -> Findings {
     of_each(
         check,
         subject,

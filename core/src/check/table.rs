@@ -9,24 +9,95 @@ use super::{
 };
 use crate::finding::{Finding, Severity};
 
-/// All of them, in the order they are made and shown.
-const ALL: &[&[Check]] = &[
-    trigger::CHECKS,
-    function::CHECKS,
-    secrets::CHECKS,
-    role::CHECKS,
-    logs::CHECKS,
-    capture::CHECKS,
-    clients::CHECKS,
-    configuration::CHECKS,
-    pool::CHECKS,
-    time::CHECKS,
-    probe::CHECKS,
-];
+macro_rules! table {
+    ($($id:literal $severity:ident $when:ident $deploy:ident $decides:path => $holds:literal;)+) => {
+        /// All of them, in the order in which they are made and shown.
+        const ALL: &[Check] = &[$(Check {
+            id: $id,
+            severity: Severity::$severity,
+            when: When::$when,
+            deploy: Deploy::$deploy,
+            holds: $holds,
+            run: $decides,
+        }),+];
+    };
+}
+
+table! {
+    "trigger-registered"     Error   Always Reports trigger::trigger_registered       => "the pool calls our function for users it does not know";
+    "invoke-permission"      Error   Always Reports trigger::invoke_permission        => "Cognito may invoke the function for exactly this pool";
+    "invoke-permission-only" Error   Always Reports trigger::invoke_permission_only   => "nobody else may invoke the function, an alias or a version of it";
+    "function-url"           Error   Always Reports trigger::function_url             => "the function has no URL of its own";
+    "event-sources"          Error   Always Reports trigger::event_sources            => "no queue or stream invokes the function";
+    "aliases"                Error   Always Reports trigger::aliases                  => "every alias leads to what was deployed, and to nothing else";
+
+    "function-active"        Error   Always Reports function::function_active         => "the function is there and can be invoked";
+    "function-code"          Error   Always Reports function::function_code           => "its code and architecture are those that were deployed";
+    "function-runtime"       Error   Always Reports function::function_runtime        => "it runs on provided.al2023";
+    "function-settings"      Error   Always Reports function::function_settings       => "it obeys the configuration";
+    "function-limits"        Warning Always Reports function::function_limits         => "its time ends with Cognito's 5 s, and it has 256 MB or more";
+    "function-role"          Error   Always Reports function::function_role           => "it runs as its own execution role";
+    "function-network"       Error   Always Reports function::function_network        => "it is in the configured network";
+    "concurrency"            Error   Always Reports function::concurrency             => "no reserved concurrency keeps customers out";
+    "code-signing"           Warning Always Reports function::code_signing            => "nothing will refuse the code of the next deploy";
+    "runtime-updates"        Warning Always Reports function::runtime_updates         => "the runtime gets its security updates";
+
+    "env-secrets"            Error   Always Stops   secrets::env_secrets              => "no secret in plain text in the environment";
+    "env-only"               Error   Always Reports secrets::env_only                 => "nothing else in the environment: no endpoint or proxy of anybody's";
+    "env-kms"                Error   Always Reports secrets::env_kms                  => "the configured key encrypts the environment";
+    "secret-exists"          Error   Always Reports secrets::secret_exists            => "the directory's secrets are there, and stay there";
+    "secret-encrypted"       Error   Always Reports secrets::secret_encrypted         => "a key encrypts each of them";
+    "secret-key"             Warning Always Reports secrets::secret_key               => "the role may use the key that encrypts each of them";
+    "secret-copies"          Warning Always Reports secrets::secret_copies            => "no copy of them lies in another Region";
+    "secret-policy"          Error   Always Reports secrets::secret_policy            => "no secret's own policy lets strangers read it";
+
+    "role-trust"             Error   Always Reports role::role_trust                  => "Lambda alone may assume the execution role";
+    "role-permissions"       Error   Always Reports role::role_permissions            => "the role may do no more than a sign-in needs";
+    "role-needs"             Error   Always Reports role::role_needs                  => "the role may do what a sign-in needs";
+
+    "log-group"              Error   Always Reports logs::log_group                   => "the log group is there and forgets after a while";
+    "log-destination"        Error   Always Reports logs::log_destination             => "the function writes to its own log group";
+    "log-level"              Error   Always Reports logs::log_level                   => "no log level at which events are written down";
+    "log-subscriptions"      Warning Always Reports logs::log_subscriptions           => "the log's lines are sent to nobody";
+    "log-account-policy"     Warning Always Reports logs::log_account_policy          => "no policy of the account sends the log's lines away";
+    "log-hygiene"            Error   Asked  Reports logs::log_hygiene                 => "no password in the last day's log, nor in the log of a probe";
+
+    "layers"                 Error   Always Reports capture::layers                   => "no layer, and so no extension, runs beside the handler";
+    "event-copies"           Error   Always Reports capture::event_copies             => "no dead-letter queue and no destination gets a copy of events";
+    "durable-execution"      Error   Always Reports capture::durable_execution        => "Lambda keeps no event to replay it";
+    "tracing"                Warning Always Reports capture::tracing                  => "X-Ray does not trace sign-ins";
+
+    "client-password-auth"   Error   Always Stops   clients::client_password_auth     => "the app clients let passwords reach the pool";
+    "client-user-existence"  Warning Always Stops   clients::client_user_existence    => "strangers are told the same of unknown users and wrong passwords";
+    "jane-knows-client"      Error   Always Reports clients::jane_knows_client        => "Jane knows the app clients, for this pool and Region";
+
+    "filled-in"              Error   Always Stops   configuration::filled_in          => "nothing is left in the configuration as init proposed it";
+    "alias-takeover"         Warning Always Stops   configuration::alias_takeover     => "nobody's email or phone number goes to a migrated user";
+    "environment-secret"     Warning Always Stops   configuration::environment_secret => "a secret configured into the environment has a key of its own";
+    "hash-memory"            Warning Always Stops   configuration::hash_memory        => "the function has the memory that its password hashes need";
+
+    "attributes-schema"      Error   Always Stops   pool::attributes_schema           => "the pool has what is mapped, and what it requires is mapped";
+    "attributes-writable"    Warning Always Stops   pool::attributes_writable         => "mapped attributes can be corrected later";
+    "username-case"          Warning Always Stops   pool::username_case               => "Ann and ann are one customer";
+    "username-alias"         Error   Always Stops   pool::username_alias              => "in a pool with aliases, users get a user name of their own";
+    "pre-signup"             Warning Always Stops   pool::pre_signup                  => "no PreSignUp trigger can veto a migration";
+    "open-sign-up"           Warning Always Stops   pool::open_sign_up                => "nobody can claim a customer's address by signing up first";
+    "mfa-phone"              Warning Always Stops   pool::mfa_phone                   => "where text messages are a second factor, phone numbers are mapped";
+    "recovery-channel"       Warning Always Stops   pool::recovery_channel            => "migrated users can recover their account";
+    "pool-unchanged"         Warning Always Reports pool::pool_unchanged              => "the pool is as deploy found it, but for its trigger";
+
+    "window-open"            Error   Always Stops   time::window_open                 => "the migration's window is open, and not about to close";
+    "health"                 Warning Always Reports time::health                      => "no errors, throttles or slow answers in the last day";
+
+    "probe-unknown-user"     Error   Always Reports probe::unknown_signs_in           => "an unknown user's sign-in is answered with \"not migrated\"";
+    "probe-forgot-password"  Error   Always Reports probe::unknown_forgets            => "an unknown user's forgotten password likewise";
+    "probe-test-user"        Error   Probe  Reports probe::test_user                  => "the test user would be migrated";
+    "probe-migrates-nobody"  Error   Probe  Reports probe::migrates_nobody            => "trying the function left nobody in the pool";
+}
 
 /// Every check, in the order they are made and shown.
 pub fn checks() -> impl Iterator<Item = &'static Check> {
-    ALL.iter().copied().flatten()
+    ALL.iter()
 }
 
 /// Which checks are made.

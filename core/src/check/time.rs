@@ -1,30 +1,13 @@
 //! The migration's course: whether the window is open, and how the last day went.
 
-use super::kind::{Check, Findings, check};
+use super::kind::{Check, Findings};
 use super::subject::Subject;
-use crate::finding::Severity::{Error, Warning};
 use crate::fix::{Fix, fix};
-
-pub(super) const CHECKS: &[Check] = &[
-    check(
-        "window-open",
-        Error,
-        "the migration's window is open, and not about to close",
-        window_open,
-    )
-    .stops(),
-    check(
-        "health",
-        Warning,
-        "no errors, throttles or slow answers in the last day",
-        health,
-    ),
-];
 
 /// Days before the end of the window in which verify begins to warn.
 const SOON_DAYS: i64 = 14;
 
-fn window_open(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn window_open(check: &Check, subject: &Subject<'_>) -> Findings {
     let Some(closes) = subject.wanted()?.window.closes else {
         return check.holds("the window has no end");
     };
@@ -71,7 +54,7 @@ pub(super) fn failures_in_the_log(subject: &Subject<'_>) -> Fix {
 /// Cognito gives up at 5 s.
 const SLOW_MS: f64 = 4000.0;
 
-fn health(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn health(check: &Check, subject: &Subject<'_>) -> Findings {
     let metrics = subject.observed.metrics.as_ref()?;
     let fix = fix![
         "look at what it logged when a sign-in failed: `",

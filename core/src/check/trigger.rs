@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::kind::{Check, Findings, check, with_qualifier};
+use super::kind::{Check, Findings, with_qualifier};
 use super::subject::Subject;
 use crate::finding::Finding;
-use crate::finding::Severity::Error;
 use crate::fix::Fix;
 use crate::ids::STATEMENT_ID;
 use crate::permission;
@@ -17,46 +16,7 @@ use crate::resources::{ObservedFunction, tag};
 /// The function itself, as a version is called.
 const LATEST: &str = "$LATEST";
 
-pub(super) const CHECKS: &[Check] = &[
-    check(
-        "trigger-registered",
-        Error,
-        "the pool calls our function for users it does not know",
-        trigger_registered,
-    ),
-    check(
-        "invoke-permission",
-        Error,
-        "Cognito may invoke the function for exactly this pool",
-        invoke_permission,
-    ),
-    check(
-        "invoke-permission-only",
-        Error,
-        "nobody else may invoke the function, an alias or a version of it",
-        invoke_permission_only,
-    ),
-    check(
-        "function-url",
-        Error,
-        "the function has no URL of its own",
-        function_url,
-    ),
-    check(
-        "event-sources",
-        Error,
-        "no queue or stream invokes the function",
-        event_sources,
-    ),
-    check(
-        "aliases",
-        Error,
-        "every alias leads to what was deployed, and to nothing else",
-        aliases,
-    ),
-];
-
-fn trigger_registered(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn trigger_registered(check: &Check, subject: &Subject<'_>) -> Findings {
     let found = match subject.observed.pool()?.document.user_migration() {
         Some(arn) if subject.observed.alias_gone => return alias_gone(check, subject, arn),
         Some(arn) if subject.names.is_our_function(arn) => {
@@ -90,7 +50,7 @@ fn alias_gone(check: &Check, subject: &Subject<'_>, arn: &str) -> Findings {
     .into()
 }
 
-fn invoke_permission(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn invoke_permission(check: &Check, subject: &Subject<'_>) -> Findings {
     let pool = &subject.names.pool;
     let qualifier = subject.observed.trigger_qualifier().map(str::to_owned);
     let policy = subject.observed.policies.as_ref()?.get(&qualifier);
@@ -150,7 +110,7 @@ fn remove_permission(subject: &Subject<'_>, qualifier: Option<&str>, statement: 
     subject.aws(with_qualifier(command, qualifier))
 }
 
-fn invoke_permission_only(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn invoke_permission_only(check: &Check, subject: &Subject<'_>) -> Findings {
     let mut others = Vec::new();
     for (qualifier, policy) in subject.observed.policies.as_ref()? {
         for statement in &policy.statements {
@@ -200,7 +160,7 @@ fn of_every_qualifier(
     Ok(findings)
 }
 
-fn function_url(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn function_url(check: &Check, subject: &Subject<'_>) -> Findings {
     let urls = subject.observed.urls.as_ref()?.iter().map(|url| {
         let command = format!(
             "lambda delete-function-url-config --function-name {}",
@@ -222,7 +182,7 @@ fn function_url(check: &Check, subject: &Subject<'_>) -> Findings {
     check.unless(urls.collect(), "the function has no URL")
 }
 
-fn event_sources(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn event_sources(check: &Check, subject: &Subject<'_>) -> Findings {
     let sources = subject
         .observed
         .event_sources
@@ -245,7 +205,7 @@ fn event_sources(check: &Check, subject: &Subject<'_>) -> Findings {
     of_every_qualifier(check, subject, sources.collect(), message)
 }
 
-fn aliases(check: &Check, subject: &Subject<'_>) -> Findings {
+pub(super) fn aliases(check: &Check, subject: &Subject<'_>) -> Findings {
     let (aliases, versions) = (
         subject.observed.aliases.as_ref()?,
         subject.observed.versions.as_ref()?,
