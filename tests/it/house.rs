@@ -126,7 +126,10 @@ impl House {
                 }
                 TokenTree::Ident(word) => path.push(word.to_string()),
                 TokenTree::Punct(punct) if punct.as_char() == '*' => {
-                    assert!(!public, "{module:?} hands all of {path:?} on: name what is meant");
+                    assert!(
+                        !public,
+                        "{module:?} hands all of {path:?} on: name what is meant"
+                    );
                 }
                 TokenTree::Group(group) => {
                     let inner: Vec<TokenTree> = group.stream().into_iter().collect();

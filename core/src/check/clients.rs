@@ -52,8 +52,8 @@ pub(super) fn client_password_auth(check: &Check, subject: &Subject<'_>) -> Find
             check.fails(
                 format!(
                     "app client {} ({}) lets no password reach the pool, so its users never migrate",
-                    client.id(),
-                    client.name()
+                    client.name(),
+                    client.id()
                 ),
                 "USER_PASSWORD_AUTH or ADMIN_USER_PASSWORD_AUTH",
                 match flows.is_empty() {
