@@ -147,3 +147,69 @@ fn the_trigger_goes_live_last_and_is_detached_first() {
         }
     }
 }
+
+/// The plan of a deploy with the configuration of a recorded run of the checks, from what that run had read.
+fn plan_of_checked(name: &str) -> Plan {
+    let fixture = fixtures::all("checks")
+        .into_iter()
+        .find(|fixture| fixture.name == name)
+        .unwrap_or_else(|| panic!("no fixture {name}"));
+    let config = fixture.config().unwrap();
+    let mut observed = fixture.observed();
+    // Not among what the checks read.
+    let found = observed.function().unwrap();
+    let ours = found.map_or_else(Default::default, |found| found.function.tags.clone());
+    observed.log_group_tags = Ok(ours);
+    let pool = observed.pool().unwrap();
+    let facts = pool_facts(&pool.document, pool.mfa.as_ref().unwrap());
+    let settings = HandlerSettings::new(&config, &facts);
+    let source = "source";
+    let desired = Desired::new(&observed.names, &config, &settings, source, BTreeMap::new());
+    let asked = Asked {
+        config: Some(&config),
+        clients: None,
+        snapshots: &[],
+        today: fixture.json["today"].as_str().unwrap().parse().unwrap(),
+        code_serves: None,
+    };
+    deploy(&desired, &observed, &asked, &Allowed::default()).unwrap()
+}
+
+#[test]
+fn a_plan_reports_what_its_deploy_leaves_wrong_and_nothing_that_it_mends() {
+    for (name, check) in [
+        ("window-open-fails-1", "window-open"),
+        ("function-url-fails-1", "function-url"),
+        ("event-sources-fails-1", "event-sources"),
+        ("code-signing-fails-1", "code-signing"),
+        ("log-subscriptions-fails-1", "log-subscriptions"),
+        ("secret-policy-fails-1", "secret-policy"),
+        ("secret-exists-fails-2", "secret-exists"),
+        ("health-fails-1", "health"),
+        ("durable-execution-fails-1", "durable-execution"),
+    ] {
+        let plan = plan_of_checked(name);
+        let found = plan.findings.iter().any(|finding| finding.id == check);
+        assert!(found, "{name}: {:?}", plan.findings);
+    }
+    for (name, check) in [
+        ("function-role-fails-1", "function-role"),
+        ("function-settings-fails-1", "function-settings"),
+        ("role-trust-fails-1", "role-trust"),
+        ("env-only-fails-1", "env-only"),
+        ("invoke-permission-fails-2", "invoke-permission"),
+        ("function-runtime-fails-1", "function-runtime"),
+    ] {
+        let plan = plan_of_checked(name);
+        assert!(!plan.changes.is_empty(), "{name}");
+        let found = plan.findings.iter().find(|finding| finding.id == check);
+        assert!(found.is_none(), "{name}: {found:?}");
+    }
+}
+
+#[test]
+fn a_closed_window_stops_a_deploy_and_a_function_url_does_not() {
+    assert!(plan_of_checked("window-open-fails-2").is_blocked());
+    assert!(!plan_of_checked("window-open-fails-1").is_blocked());
+    assert!(!plan_of_checked("function-url-fails-1").is_blocked());
+}
