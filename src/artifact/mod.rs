@@ -99,7 +99,7 @@ pub async fn build_from(
             return Ok(finished(artifact));
         }
         let _lock = cache.lock(progress).await?;
-        // Whoever held the lock may have built the very same.
+        // The process that held the lock may have built the same.
         if let Some(artifact) = entry.find(architecture) {
             return Ok(finished(artifact));
         }

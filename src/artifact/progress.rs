@@ -1,4 +1,4 @@
-//! What is told about a build while it runs. Showing it is `ui`'s business.
+//! What a build reports while it runs. `ui` shows it.
 
 /// What is going on while an artifact is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,5 +18,5 @@ pub enum Progress<'a> {
     },
 }
 
-/// Who is told about [`Progress`].
+/// Receives each [`Progress`].
 pub type OnProgress<'a> = &'a (dyn Fn(Progress<'_>) + Sync);

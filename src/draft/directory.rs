@@ -78,30 +78,6 @@ pub struct Postgres {
     pub hash: String,
 }
 
-impl From<Jane> for Directory {
-    fn from(jane: Jane) -> Self {
-        Self::Jane(jane)
-    }
-}
-
-impl From<Http> for Directory {
-    fn from(http: Http) -> Self {
-        Self::Http(http)
-    }
-}
-
-impl From<OldPool> for Directory {
-    fn from(pool: OldPool) -> Self {
-        Self::Cognito(pool)
-    }
-}
-
-impl From<Postgres> for Directory {
-    fn from(postgres: Postgres) -> Self {
-        Self::Postgres(postgres)
-    }
-}
-
 const SECRET: &str = "# Use a secret reference, not a literal value: { secretsmanager = \"arn:...\" }, { ssm = \"/path\" }, or { env = \"NAME\" }: deploy\n# reads it from your environment and stores it in the function's, where anyone who may read its settings can see it.\n";
 
 const TIMEOUT: &str = "timeout_ms = 3500                       # limit for one sign-in; Cognito waits 5 s for the whole function\n";

@@ -18,11 +18,11 @@ const ABORTS: [(&str, &str); 2] = [
 /// How an outcome counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
-    /// A customer came over.
+    /// A customer migrated.
     Migrated,
-    /// Nobody came over, as it should be: unknown, not of this shop, a wrong password.
+    /// A correct refusal: an unknown user, another shop's customer, a wrong password.
     Refused,
-    /// A customer who perhaps should have come over met an error.
+    /// An error, where the customer perhaps should have migrated.
     Failed,
 }
 
@@ -151,7 +151,7 @@ impl Entry {
         Class::of(&self.outcome)
     }
 
-    /// Whether somebody should look at it: an error, or a customer the pool would not take.
+    /// Whether it needs attention: an error, or a customer that the pool does not accept.
     pub fn is_trouble(&self) -> bool {
         self.class() == Class::Failed || self.reason.is_some()
     }

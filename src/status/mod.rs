@@ -1,5 +1,5 @@
-//! How a migration goes: the function's log and the pool's own count, as one document that is shown on a terminal, as JSON and
-//! as a page. Counting is pure ([`tally`]), so is looking ahead ([`mod@outlook`]); [`read`] fetches what is counted; `ui` shows it.
+//! The migration's progress: the function's log and the pool's own count as one document, for a terminal, as JSON and as a page.
+//! [`tally`] counts and [`mod@outlook`] estimates, both without effects; [`read`] fetches what is counted; `ui` shows it.
 
 pub mod entry;
 mod insights;
@@ -105,7 +105,7 @@ impl Coverage {
         self.created_ms.map(day_of).max(self.oldest(now_ms))
     }
 
-    /// Whether whoever counts from this day on has counted everything there ever was.
+    /// Whether a count from this day on misses nothing that was ever in the log.
     fn is_whole(self, since: i64, now_ms: i64) -> bool {
         let expired = self
             .retention_days
@@ -130,11 +130,11 @@ pub struct Status {
     pub until: Date,
     /// Who counted.
     pub source: Source,
-    /// Answers with which a customer came over.
+    /// Answers that migrated a customer.
     pub migrated: u64,
-    /// Answers with which nobody should.
+    /// Answers that correctly migrated no one.
     pub refused: u64,
-    /// Answers that were none.
+    /// Errors in place of an answer.
     pub failed: u64,
     /// All by outcome.
     pub outcomes: Counts,
@@ -150,7 +150,7 @@ pub struct Status {
     pub times: TimesShown,
     /// Starts of the function.
     pub cold_starts: ColdStarts,
-    /// What somebody should look at, newest first.
+    /// The invocations that need attention, newest first.
     pub errors: Vec<Event>,
     /// Trials of the operator's, counted nowhere else.
     pub trials: u64,
@@ -188,8 +188,8 @@ impl Client {
     }
 }
 
-/// What the number of those who came over rests on. The pool's own count says nothing about it: it has users who were never
-/// anywhere else.
+/// The basis of the number of migrated customers. The pool's own count is none: it includes users who never were in the old
+/// directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Basis {
@@ -202,9 +202,9 @@ pub enum Basis {
 /// How far it has come.
 #[derive(Debug, Clone, Serialize)]
 pub struct Progress {
-    /// How many have come over, or with [`Basis::PartOfLog`] at least have.
+    /// How many customers have migrated; with [`Basis::PartOfLog`] the least it can be.
     pub arrived: u64,
-    /// What that number rests on.
+    /// The basis of that number.
     pub basis: Basis,
     /// The first day of which the log may have anything, where that is known.
     pub log_begins: Option<Date>,
@@ -214,7 +214,7 @@ pub struct Progress {
     pub share: Option<f64>,
     /// How many users the pool says it has; Cognito's estimate, some hours old.
     pub pool_users: Option<u64>,
-    /// When the last customer came over, UTC.
+    /// When the last customer migrated, UTC.
     pub last_migration: Option<String>,
 }
 

@@ -14,7 +14,7 @@ const NO_END_DAYS: f64 = 3650.0;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// Everybody has come over.
+    /// All customers have migrated.
     Done,
     /// At the present rate there is an end.
     EndInSight,
@@ -22,7 +22,7 @@ pub enum Verdict {
     NoEndInSight,
     /// Not one complete day has passed.
     TooEarly,
-    /// Nobody said how many users there are.
+    /// The number of customers to migrate is not configured.
     TotalUnknown,
 }
 
@@ -35,9 +35,9 @@ pub struct Outlook {
     pub rate_per_day: Option<f64>,
     /// Of how many complete days the rate is.
     pub rate_days: i64,
-    /// How many have not come over.
+    /// How many have not migrated.
     pub left: Option<u64>,
-    /// When nobody is left, at that rate.
+    /// When all have migrated, at that rate.
     pub ends: Option<Date>,
     /// The last day of the window.
     pub closes: Option<Date>,
@@ -45,7 +45,7 @@ pub struct Outlook {
     pub left_at_close: Option<u64>,
 }
 
-/// Looks ahead. `migrated_on` tells how many came over on a day since 1970; `first` is the first day that counts.
+/// Estimates the end. `migrated_on` returns how many migrated on a day since 1970; `first` is the first day that counts.
 pub fn outlook(
     migrated_on: impl Fn(i64) -> u64,
     first: i64,

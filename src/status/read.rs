@@ -68,7 +68,7 @@ impl Log {
         })
     }
 
-    /// Everything up to now. Each call fetches only what is new; `seen` is told how many lines that is so far.
+    /// Everything up to now. Each call fetches only what is new; `seen` receives the number of lines so far.
     pub async fn read(&mut self, now_ms: i64, seen: impl Fn(u64)) -> Result<Tally, AwsError> {
         let settled_ms = self.settled_ms.max(now_ms - SETTLING_MS);
         let mut fresh = Tally::default();

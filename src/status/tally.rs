@@ -1,5 +1,5 @@
-//! The counting: lines in, figures out, in memory that does not grow with the number of lines. Whoever reads the log, line by
-//! line or counted by the service, fills the same tally.
+//! The counts: lines in, figures out, in memory that does not grow with the number of lines. Both ways to read the log, line by
+//! line or counted by the service, fill the same tally.
 
 use std::collections::BTreeMap;
 use std::iter::Sum;
@@ -132,9 +132,9 @@ pub struct Tally {
     pub inits: Times,
     /// The slowest, slowest first.
     pub slowest: Vec<Entry>,
-    /// The last that somebody should look at, newest first.
+    /// The last invocations that need attention, newest first.
     pub troubles: Vec<Entry>,
-    /// When the last customer came over, in milliseconds since 1970.
+    /// When the last customer migrated, in milliseconds since 1970.
     pub last_migration_ms: Option<i64>,
     /// Trials of the operator's, which count nowhere else.
     pub trials: u64,
@@ -191,7 +191,7 @@ impl Tally {
         }
     }
 
-    /// A customer came over at this time.
+    /// A customer migrated at this time.
     pub fn note_migration(&mut self, at_ms: i64) {
         self.last_migration_ms = self.last_migration_ms.max(Some(at_ms));
     }

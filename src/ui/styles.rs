@@ -1,4 +1,4 @@
-//! Colours and width of one stream. Nothing is told by colour alone.
+//! Colours and width of one stream. No information is in colour alone.
 
 use console::{Style, Term};
 

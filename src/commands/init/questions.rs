@@ -254,7 +254,7 @@ impl<'a> Questions<'a> {
             client_id: placeholder::CLIENT.into(),
             secret: default_place(pool, "client-secret"),
         };
-        self.fill(&mut jane, &JANE, given)?;
+        self.fill(&mut jane, Directory::Jane, &JANE, given)?;
         self.secret(given, "client secret", Directory::Jane(jane))
     }
 
@@ -271,13 +271,13 @@ impl<'a> Questions<'a> {
         let preset = preset.as_deref();
         fits(given, Kind::Http, preset)?;
         if preset != Some("firebase") {
-            self.fill(&mut http, &[HTTP_URL], given)?;
+            self.fill(&mut http, Directory::Http, &[HTTP_URL], given)?;
         }
         if preset == Some("keycloak") {
-            self.fill(&mut http, &[HTTP_REALM], given)?;
+            self.fill(&mut http, Directory::Http, &[HTTP_REALM], given)?;
         }
         if Http::has_client(preset) {
-            self.fill(&mut http, &[HTTP_CLIENT], given)?;
+            self.fill(&mut http, Directory::Http, &[HTTP_CLIENT], given)?;
         }
         if preset.is_none() {
             self.open
@@ -325,7 +325,7 @@ impl<'a> Questions<'a> {
                 Failure::new(problem, "see --role-arn in `jane-migrate init --help`").into(),
             );
         }
-        self.fill(&mut old, &OLD_POOL, given)?;
+        self.fill(&mut old, Directory::Cognito, &OLD_POOL, given)?;
         self.secret(given, "client secret", Directory::Cognito(old))
     }
 
@@ -339,7 +339,7 @@ impl<'a> Questions<'a> {
             password_column: "password_hash".into(),
             hash: "bcrypt".into(),
         };
-        self.fill(&mut postgres, &POSTGRES, given)?;
+        self.fill(&mut postgres, Directory::Postgres, &POSTGRES, given)?;
         if given.query.is_none() && !self.asking {
             self.open.push("directory.query");
         }
@@ -351,18 +351,30 @@ impl<'a> Questions<'a> {
     }
 
     /// Puts each answer into the draft, once the parser accepts it.
-    fn fill<T: Clone + Into<Directory>>(
+    fn fill<T: Clone>(
         &mut self,
         draft: &mut T,
+        wrap: fn(T) -> Directory,
         questions: &[Question<T>],
         given: &cli::Directory,
     ) -> anyhow::Result<()> {
         for question in questions {
+            let read = |answer: &str| {
+                if answer.is_empty() {
+                    return Ok(None);
+                }
+                let mut answered = draft.clone();
+                answer.clone_into((question.field)(&mut answered));
+                match wrap(answered.clone()).problem() {
+                    Some(problem) => Err(problem),
+                    None => Ok(Some(answered)),
+                }
+            };
             let default = match question.has_default {
-                true => (question.field)(draft).clone(),
+                true => (question.field)(&mut draft.clone()).clone(),
                 false => String::new(),
             };
-            match self.answer(draft, question, (question.flag)(given), &default)? {
+            match self.answer(question, (question.flag)(given), &default, read)? {
                 Some(answered) => *draft = answered,
                 None => self.open.push(question.key),
             }
@@ -370,38 +382,24 @@ impl<'a> Questions<'a> {
         Ok(())
     }
 
-    /// The draft with the answer in it; `None` for an empty answer.
-    fn answer<T: Clone + Into<Directory>>(
+    /// The answer by flag, on the terminal or by default.
+    fn answer<T, A>(
         &self,
-        draft: &T,
         question: &Question<T>,
         flag: Option<&str>,
         default: &str,
-    ) -> anyhow::Result<Option<T>> {
-        let read = |answer: String| {
-            if answer.is_empty() {
-                return Ok(None);
-            }
-            let mut answered = draft.clone();
-            *(question.field)(&mut answered) = answer;
-            match answered.clone().into().problem() {
-                Some(problem) => Err(problem),
-                None => Ok(Some(answered)),
-            }
-        };
+        read: impl Fn(&str) -> Result<A, String>,
+    ) -> anyhow::Result<A> {
         if flag.is_some() || !self.asking {
             let hint = "the flags of `jane-migrate init --help` say what each takes";
-            let answer = flag.unwrap_or(default).to_owned();
-            return read(answer).map_err(|problem| Failure::new(problem, hint).into());
+            return read(flag.unwrap_or(default))
+                .map_err(|problem| Failure::new(problem, hint).into());
         }
         let text = match default {
             "" => format!("{} (empty: later)", question.text),
             _ => question.text.to_owned(),
         };
-        self.until(
-            || self.ui.ask(&text, default),
-            |answer| read(answer.to_owned()),
-        )
+        self.until(|| self.ui.ask(&text, default), read)
     }
 
     /// Asks where the secret is stored, never for the secret itself. A secret that is typed by mistake is not shown or kept.

@@ -180,7 +180,7 @@ pub(super) fn cumulative(status: &Status, id: &str) -> String {
     let arrived = status.progress.arrived;
     let rate = status.outlook.rate_per_day.unwrap_or_default();
     let seen = (today - first).max(6);
-    // As far ahead as the log reaches back, twice over; an end further away is only told.
+    // As far ahead as the log reaches back, twice over; an end further away is only text.
     let ends = status.outlook.ends.map_or(today, |ends| ends.epoch_days());
     let last = ends.clamp(today, today + 2 * seen).max(first + 1);
     let ahead = arrived as f64 + rate * (last - today) as f64;
