@@ -8,6 +8,7 @@ use jane_migrate_config::{Config, Directory, Secret};
 use jane_migrate_handler::{Budget, Jane, Secrets};
 
 use crate::aws::Reader;
+use crate::environment;
 use jane_migrate_core::jane::{Answer, Answers};
 use jane_migrate_core::resources::Environment;
 
@@ -38,7 +39,7 @@ pub async fn ask(
         let Secret::Env(name) = secret else {
             return None;
         };
-        let here = std::env::var(name).ok().filter(|value| !value.is_empty());
+        let here = environment::var(name);
         let there = || Some(deployed?.get(name)?.expose().to_owned());
         here.or_else(there).map(Into::into)
     };

@@ -18,6 +18,7 @@ pub mod coexist;
 pub mod commands;
 pub mod dates;
 pub mod draft;
+pub mod environment;
 pub mod failure;
 pub mod jane;
 pub mod local;

@@ -10,6 +10,7 @@ use jane_migrate_core::fix::Flags;
 
 use crate::aws::Connection;
 use crate::cli::{Allow, Global, Pools};
+use crate::environment;
 use crate::failure::Failure;
 use jane_migrate_core::ids::PoolId;
 use jane_migrate_core::plan::Allowed;
@@ -143,8 +144,7 @@ fn region(global: &Global, entry: Option<&Pool>, pool: &PoolId) -> anyhow::Resul
     let from_environment = || {
         ["AWS_REGION", "AWS_DEFAULT_REGION"]
             .iter()
-            .find_map(|name| std::env::var(name).ok())
-            .filter(|region| !region.is_empty())
+            .find_map(|name| environment::var(name))
     };
     global
         .region
@@ -175,9 +175,7 @@ pub fn environment_secrets(
     let mut values = BTreeMap::new();
     for (member, secret) in config.secrets() {
         let Secret::Env(name) = secret else { continue };
-        let value = std::env::var(name)
-            .ok()
-            .filter(|value| !value.is_empty())
+        let value = environment::var(name)
             .map(EnvValue::new)
             .or_else(|| deployed.and_then(|deployed| deployed.get(name)).cloned())
             .ok_or_else(|| {

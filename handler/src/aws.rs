@@ -57,12 +57,11 @@ impl Service {
         } else {
             "amazonaws.com"
         };
-        let specific = ids
+        let set = |name: &str| env::var(name).ok().filter(|url| !url.is_empty());
+        let endpoint = ids
             .iter()
-            .find_map(|id| env::var(format!("AWS_ENDPOINT_URL_{id}")).ok());
-        let endpoint = specific
-            .or_else(|| env::var("AWS_ENDPOINT_URL").ok())
-            .filter(|url| !url.is_empty())
+            .find_map(|id| set(&format!("AWS_ENDPOINT_URL_{id}")))
+            .or_else(|| set("AWS_ENDPOINT_URL"))
             .unwrap_or_else(|| format!("https://{name}.{region}.{suffix}"));
         Some(Self {
             name,

@@ -21,6 +21,7 @@ use super::{
     checked::Artifact,
     progress::{OnProgress, Progress},
 };
+use crate::environment;
 use crate::failure::Failure;
 
 /// How many zips are kept: a few pools' kinds and architectures, before and after an upgrade.
@@ -31,11 +32,7 @@ const LOCK_POLL: Duration = Duration::from_millis(200);
 
 /// The cache folder: `JANE_MIGRATE_CACHE`, or the system's folder for caches.
 pub fn default_cache() -> anyhow::Result<PathBuf> {
-    let set = |name| {
-        env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
+    let set = |name: &str| environment::var_os(name.as_ref()).map(PathBuf::from);
     if let Some(own) = set("JANE_MIGRATE_CACHE") {
         return std::path::absolute(&own)
             .with_context(|| format!("failed to use JANE_MIGRATE_CACHE `{}`", own.display()));

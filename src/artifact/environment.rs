@@ -4,9 +4,12 @@ use std::env;
 
 use tokio::process::Command;
 
+use crate::environment;
+
 /// Takes out of a command's environment what `cargo run` adds for its children, what would make another executable, and what
 /// would bury the reason of a failure under a backtrace; leaves how to reach the registry.
 pub(super) fn clean(command: &mut Command) {
+    environment::without_empty(command);
     for (name, _) in env::vars_os() {
         if name.to_str().is_some_and(interferes) {
             command.env_remove(name);

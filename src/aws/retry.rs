@@ -12,6 +12,7 @@ use aws_smithy_runtime_api::client::retries::classifiers::{
 };
 
 use super::error::causes;
+use crate::environment;
 
 /// What rustls says of a certificate that it does not accept.
 const UNTRUSTED: &str = "invalid peer certificate";
@@ -21,8 +22,7 @@ pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
 /// How often a call is made at most: `AWS_MAX_ATTEMPTS`, as every AWS tool reads it, or enough to sit out a quarter of a minute of throttling.
 pub(crate) fn attempts() -> u32 {
-    std::env::var("AWS_MAX_ATTEMPTS")
-        .ok()
+    environment::var("AWS_MAX_ATTEMPTS")
         .and_then(|attempts| attempts.parse().ok())
         .filter(|attempts| *attempts > 0)
         .unwrap_or(8)
@@ -32,8 +32,8 @@ pub(crate) fn attempts() -> u32 {
 /// does of every AWS tool, slows down all calls of a client after one was throttled: a deploy whose every call was throttled once
 /// took four times as long with it, and the rate for many pools is held by `pace` already.
 pub(super) fn mode() -> RetryConfig {
-    match std::env::var("AWS_RETRY_MODE").as_deref() {
-        Ok("adaptive") => RetryConfig::adaptive(),
+    match environment::var("AWS_RETRY_MODE").as_deref() {
+        Some("adaptive") => RetryConfig::adaptive(),
         _ => RetryConfig::standard(),
     }
 }

@@ -2,17 +2,39 @@
 
 use std::ffi::OsString;
 
-use clap::{ColorChoice, CommandFactory, FromArgMatches, ValueEnum};
+use clap::builder::Resettable;
+use clap::error::ErrorKind;
+use clap::{Arg, ColorChoice, Command, CommandFactory, FromArgMatches, ValueEnum};
 
 use super::{Cli, Color};
+use crate::environment;
 
 /// Understands a command line, the program's name first.
 pub fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
-    let mut command = Cli::command().color(color(arguments));
+    match parse_by(without_empty_variables(Cli::command()), arguments) {
+        // The help names each variable, the empty ones too.
+        Err(error) if error.kind() == ErrorKind::DisplayHelp => parse_by(Cli::command(), arguments),
+        parsed => parsed,
+    }
+}
+
+fn parse_by(command: Command, arguments: &[OsString]) -> Result<Cli, clap::Error> {
+    let mut command = command.color(color(arguments));
     let cli = command
         .try_get_matches_from_mut(arguments)
         .and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
     cli.map_err(|error| error.format(&mut command))
+}
+
+/// An empty variable gives a flag no value. Clap takes the empty text for one.
+fn without_empty_variables(command: Command) -> Command {
+    let without = |arg: Arg| match arg.get_env() {
+        Some(name) if environment::var_os(name).is_none() => arg.env(Resettable::Reset),
+        _ => arg,
+    };
+    command
+        .mut_args(without)
+        .mut_subcommands(|command| command.mut_args(without))
 }
 
 /// `--color` holds for clap's own words too, which may be due before it is read.

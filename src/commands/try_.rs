@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::session::{self, Session, build};
 use crate::aws::Invoker;
 use crate::cli::{Global, Try};
+use crate::environment;
 use crate::observe::Depth;
 use crate::trial::Trial;
 use crate::ui::numbers::duration;
@@ -173,7 +174,10 @@ async fn try_here(
             set("AWS_SESSION_TOKEN", token.expose_secret());
         }
     }
-    for (name, value) in std::env::vars().filter(|(name, _)| name.starts_with("AWS_ENDPOINT_URL")) {
+    for (name, value) in environment::vars() {
+        if !name.starts_with("AWS_ENDPOINT_URL") {
+            continue;
+        }
         set(&name, &value);
     }
     if let Some(url) = &global.endpoint_url {

@@ -1,9 +1,8 @@
 //! What to do next about a failure, where its kind tells: the hint below an error. Owns the advice; what failed, and in whose
 //! words, is the error's own business.
 
-use std::env;
-
 use crate::aws::{AwsError, Kind};
+use crate::environment;
 use crate::failure::Failure;
 use crate::observe::NoSuchPool;
 
@@ -152,7 +151,7 @@ fn unreachable(aws: &AwsError) -> String {
         return WANTS_PASSWORD.into();
     }
     if aws.says("invalid peer certificate") {
-        return match env::var_os("AWS_CA_BUNDLE") {
+        return match environment::var("AWS_CA_BUNDLE") {
             Some(_) => "AWS_CA_BUNDLE is not read here: name the same file in SSL_CERT_FILE",
             None => "nobody whom this machine trusts vouches for the other side: install the system's certificates (`apt install ca-certificates`); where a proxy opens TLS, name the file of its authority in SSL_CERT_FILE",
         }
@@ -166,7 +165,7 @@ fn unreachable(aws: &AwsError) -> String {
         "ALL_PROXY",
         "all_proxy",
     ];
-    let set = |name: &&&str| env::var_os(name).is_some_and(|value| !value.is_empty());
+    let set = |name: &&&str| environment::var(name).is_some();
     if let Some(proxy) = proxies.iter().find(set) {
         return format!(
             "{proxy} is set, so requests go through that proxy: is it the right one and running? NO_PROXY names hosts that are reached without it"

@@ -28,6 +28,7 @@ pub use styles::Styles;
 use self::layout::Layout;
 use self::styles::columns;
 use crate::cli::{Color, Global};
+use crate::environment;
 use crate::failure::Failure;
 
 /// The one owner of stdout and stderr.
@@ -51,7 +52,7 @@ pub struct Ui {
 impl Ui {
     /// Decides once about colour and progress.
     pub fn new(global: &Global) -> Self {
-        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+        let plain = environment::var("NO_COLOR").is_some()
             || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let color = |terminal: bool| match global.color {
             Color::Always => true,

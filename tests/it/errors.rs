@@ -213,6 +213,9 @@ async fn empty_variables_are_not_set() {
         "AWS_ENDPOINT_URL_SSM",
         "AWS_REGION",
         "AWS_PROFILE",
+        "AWS_CONFIG_FILE",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     ] {
         corner.environment.push((name.into(), String::new()));
     }

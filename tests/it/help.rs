@@ -67,6 +67,11 @@ fn without_arguments_it_teaches() {
 fn variables_do_not_keep_it_from_teaching() {
     let help = run(&["-h"]).stdout;
     for value in ["us-east-1", ""] {
+        let shown = command(&["-h"]).env("JANE_MIGRATE_REGION", value).output();
+        assert_eq!(
+            text(&shown.expect("the program starts").stdout),
+            text(&help)
+        );
         let shown = command(&[]).env("JANE_MIGRATE_REGION", value).output();
         let shown = shown.expect("the program starts");
         assert_eq!(shown.status.code(), Some(1));
