@@ -197,7 +197,7 @@ fn a_plan_reports_what_its_deploy_leaves_wrong_and_nothing_that_it_mends() {
         ("function-settings-fails-1", "function-settings"),
         ("role-trust-fails-1", "role-trust"),
         ("env-only-fails-1", "env-only"),
-        ("invoke-permission-fails-2", "invoke-permission"),
+        ("concurrency-fails-2", "concurrency"),
         ("function-runtime-fails-1", "function-runtime"),
     ] {
         let plan = plan_of_checked(name);
