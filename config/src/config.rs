@@ -64,8 +64,9 @@ pub struct Pool {
     pub config: Option<Box<Config>>,
 }
 
-/// `[response]`
+/// `[response]`: what Cognito is told about a migrated user.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Response {
     /// The status of a user whose password was right.
@@ -87,6 +88,7 @@ pub struct Response {
 
 /// `finalUserStatus` of the trigger's response.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum FinalUserStatus {
     /// The user goes on with the old password.
@@ -98,6 +100,7 @@ pub enum FinalUserStatus {
 
 /// `messageAction` of the trigger's response.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum MessageAction {
     /// No welcome message.
@@ -109,6 +112,7 @@ pub enum MessageAction {
 
 /// `desiredDeliveryMediums` of the trigger's response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum DeliveryMedium {
     /// By email.
@@ -119,6 +123,7 @@ pub enum DeliveryMedium {
 
 /// How the user name that was typed reaches the directory and the pool.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Username {
     /// Trimmed and in lower case.
@@ -128,22 +133,42 @@ pub enum Username {
     AsTyped,
 }
 
-/// `[function]`
-#[derive(Clone, Debug, PartialEq)]
+/// CloudWatch's choice of retentions, in days.
+#[cfg(feature = "file")]
+pub(crate) const RETENTIONS: [u32; 22] = [
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
+    3288, 3653,
+];
+
+/// `[function]`: how the Lambda function is set up.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default)]
 pub struct Function {
     /// The processor the handler is built for.
     pub architecture: Architecture,
     /// Memory, and with it the share of a processor.
+    #[cfg_attr(feature = "schema", schemars(range(min = 128, max = 10_240)))]
     pub memory_mb: u32,
     /// How long CloudWatch keeps the function's log.
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = RETENTIONS)))]
     pub log_retention_days: u32,
-    /// The most sign-ins handled at the same time; `None` leaves it to the account's limit.
+    /// The most sign-ins handled at the same time. Without it: the account's limit.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 100_000)))]
     pub reserved_concurrency: Option<u32>,
-    /// The KMS key that encrypts the function's environment; `None` means AWS's own.
+    /// The KMS key that encrypts the function's environment. Without it: AWS's own.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(regex(pattern = r"^arn:aws[a-z-]*:kms:[a-z0-9-]*:[0-9]{12}:key/[^ *?]+$"))
+    )]
     pub kms_key_arn: Option<String>,
-    /// The network the function runs in; `None` means the internet.
+    /// The network the function runs in. Without it: the internet.
     pub vpc: Option<Vpc>,
     /// Tags besides those the tool sets itself.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(extend("propertyNames" = {"pattern": "^.{1,128}$", "not": {"pattern": "^(aws:|jane-migrate)"}}))
+    )]
     pub tags: BTreeMap<String, String>,
 }
 
@@ -163,6 +188,7 @@ impl Default for Function {
 
 /// A processor architecture, by Lambda's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Architecture {
     /// Intel and AMD.
     #[serde(rename = "x86_64")]
@@ -182,27 +208,48 @@ impl Architecture {
     }
 }
 
-/// `vpc = { subnets = [..], security_groups = [..] }`
-#[derive(Clone, Debug, PartialEq)]
+/// The network the function runs in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Vpc {
     /// Subnet ids, at least one.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(length(min = 1), inner(regex(pattern = "^subnet-[0-9A-Za-z]+$")))
+    )]
     pub subnets: Vec<String>,
     /// Security group ids, at least one.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(length(min = 1), inner(regex(pattern = "^sg-[0-9A-Za-z]+$")))
+    )]
     pub security_groups: Vec<String>,
 }
 
-/// `[window]`
-#[derive(Clone, Debug, Default, PartialEq)]
+/// `[window]`: how long the migration lasts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default)]
 pub struct Window {
-    /// The last day (UTC) on which users are migrated; `None` leaves the window open.
+    /// The last day (UTC) on which users are migrated. Without it the window stays open.
     pub closes: Option<Date>,
     /// How many users there are to migrate, so that progress has a 100 %.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub total_users: Option<u64>,
 }
 
-/// `[verify]`
-#[derive(Clone, Debug, Default, PartialEq)]
+/// `[verify]`: which findings are accepted.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default)]
 pub struct Verify {
     /// Findings that are accepted: id of the check = why.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(
+            extend("additionalProperties" = {"type": "string", "pattern": r"\S"}),
+            extend("propertyNames" = {"pattern": "^[a-z0-9-]+$"})
+        )
+    )]
     pub accept: BTreeMap<String, String>,
 }

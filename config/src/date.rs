@@ -2,11 +2,11 @@
 
 use std::{fmt, str::FromStr};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
 /// A day of the proleptic Gregorian calendar, years 0 to 9999.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(into = "String")]
 pub struct Date {
     year: u16,
     month: u8,
@@ -66,7 +66,7 @@ pub struct InvalidDate;
 
 impl fmt::Display for InvalidDate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("expected a date such as 2027-03-31")
+        f.write_str("must be a date alone, such as 2027-03-31")
     }
 }
 
@@ -99,11 +99,14 @@ impl fmt::Display for Date {
     }
 }
 
-impl TryFrom<String> for Date {
-    type Error = InvalidDate;
-
-    fn try_from(text: String) -> Result<Self, InvalidDate> {
-        text.parse()
+impl<'de> Deserialize<'de> for Date {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Under this name the reader of migrate.toml gives the text of one of TOML's dates.
+        #[derive(Deserialize)]
+        #[serde(rename = "Date")]
+        struct Text(String);
+        let Text(text) = Text::deserialize(deserializer)?;
+        text.parse().map_err(D::Error::custom)
     }
 }
 

@@ -12,6 +12,8 @@ mod directory;
 mod file;
 mod pool_facts;
 mod pool_id;
+#[cfg(feature = "schema")]
+mod schema;
 mod secret;
 mod settings;
 mod source;
@@ -31,6 +33,8 @@ pub use directory::{
 pub use file::{ConfigError, Problem, parse, presets};
 pub use pool_facts::{Constraint, Mfa, PasswordPolicy, PoolFacts, SchemaAttribute};
 pub use pool_id::{InvalidPoolId, PoolArn, PoolId};
+#[cfg(feature = "schema")]
+pub use schema::schema;
 pub use secret::Secret;
 pub use settings::{HandlerSettings, InvalidSettings};
 pub use source::Source;

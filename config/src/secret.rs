@@ -18,7 +18,7 @@ pub enum Secret {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         key: Option<String>,
         /// The customer managed key it is encrypted with; `None` means AWS's own. The handler has no use for it.
-        #[serde(skip)]
+        #[serde(default, skip_serializing)]
         kms_key: Option<String>,
     },
     /// A parameter of the SSM parameter store.
@@ -26,7 +26,7 @@ pub enum Secret {
         /// Its name.
         name: String,
         /// The customer managed key it is encrypted with; `None` means AWS's own. The handler has no use for it.
-        #[serde(skip)]
+        #[serde(default, skip_serializing)]
         kms_key: Option<String>,
     },
     /// An environment variable: the operator's at deploy, the function's afterwards.

@@ -55,8 +55,13 @@ impl Http {
 
 /// OAuth 2.0 client credentials.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OAuth {
-    /// The token endpoint.
+    /// The token endpoint. A preset may bring it.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<String>", regex(pattern = "^(https?://[^@?#]+|/.*)$"))
+    )]
     pub url: String,
     /// The client's id.
     pub client_id: String,
@@ -69,8 +74,10 @@ pub struct OAuth {
 
 /// One request, with what its answers mean.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Request {
     /// The method.
+    #[serde(default)]
     pub method: Method,
     /// The URL; a template without `{password}` and `{secrets.KEY}`.
     pub url: String,
@@ -93,17 +100,21 @@ pub struct Request {
     #[serde(default, skip_serializing_if = "is_any")]
     pub names: Names,
     /// What the answers mean.
+    #[cfg_attr(feature = "schema", schemars(flatten))]
     pub answers: Answers,
     /// Where the user lies in a good answer: a JSON pointer, empty for the whole body.
     #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^(/.*)?$")))]
     pub user: String,
     /// Where a good answer has a JWT whose claims are the user: a JSON pointer, in place of `user`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^(/.*)?$")))]
     pub claims: Option<String>,
 }
 
 /// The names a request asks about; there is no user of any other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Names {
     /// All of them.
@@ -118,17 +129,20 @@ fn is_any(names: &Names) -> bool {
 }
 
 /// A request's method.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Method {
     /// GET
     Get,
     /// POST
+    #[default]
     Post,
 }
 
 /// Credentials for HTTP Basic authentication.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Basic {
     /// The user name, a template.
     pub username: String,
@@ -139,22 +153,23 @@ pub struct Basic {
 /// What answers mean. The first list with a condition that holds decides, conditions on the body before bare statuses;
 /// where none holds the directory counts as unavailable.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Answers {
     /// The password is right, or the user exists.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub ok: Vec<Condition>,
     /// There is no such user.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_found: Vec<Condition>,
     /// The password is wrong.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub wrong_password: Vec<Condition>,
     /// There is such a user, but not one to migrate.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_eligible: Vec<Condition>,
     /// The function's own credentials were refused; they are fetched again. So they are where a bare 401 or 403 stands in no
     /// list.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<Condition>,
 }
 
@@ -174,18 +189,30 @@ pub struct Condition {
     pub absent: bool,
 }
 
-/// How a [`Condition`] is written.
+/// What an answer must look like: a status, or a table that looks into the body too.
 #[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-enum Written {
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(
+    untagged,
+    deny_unknown_fields,
+    expecting = "expected a status such as 200, or { status, pointer } with `equals`, `begins` or `absent = true` where needed"
+)]
+pub(crate) enum Written {
+    /// The answer's status.
     Status(u16),
+    /// A status, and what the body must have.
     Table {
+        /// The answer's status.
         status: u16,
+        /// Where to look in the body: a JSON pointer.
         pointer: String,
+        /// What must be there; without it anything but null will do.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         equals: Option<Value>,
+        /// What the text there must begin with.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         begins: Option<String>,
+        /// Nothing, or null, must be there.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         absent: bool,
     },

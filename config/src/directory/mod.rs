@@ -5,6 +5,8 @@ mod postgres;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "schema")]
+pub(crate) use self::http::Written;
 pub use self::{
     http::{Answers, Basic, Condition, Http, Method, Names, OAuth, Request},
     postgres::{Firebase, HashFormat, Postgres},
@@ -61,40 +63,73 @@ impl Directory {
     }
 }
 
+fn jane_url() -> String {
+    "https://api.iheartjane.com".to_owned()
+}
+
+/// How long one sign-in may wait, unless the file says otherwise; the trigger as a whole has 5 s.
+pub(crate) fn timeout_ms() -> u64 {
+    3500
+}
+
 /// `kind = "jane"`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 pub struct Jane {
     /// The API's base URL.
+    #[serde(default = "jane_url")]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^https?://[^@?#]+$")))]
     pub url: String,
     /// The operator's client id.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = r"\S")))]
     pub client_id: String,
     /// The operator's client secret.
     pub client_secret: Secret,
     /// How long one sign-in may wait for the directory.
+    #[serde(default = "timeout_ms")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 100, max = 4_500)))]
     pub timeout_ms: u64,
     /// Certificates, in PEM, to trust instead of the public ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(regex(pattern = "-----BEGIN CERTIFICATE-----"))
+    )]
     pub ca_certificate: Option<String>,
 }
 
 /// `kind = "cognito"`: a user pool people are moving away from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 pub struct OldPool {
     /// The old pool's id.
     pub pool_id: PoolId,
     /// An app client of the old pool that allows `ADMIN_USER_PASSWORD_AUTH`.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(regex(pattern = "^[A-Za-z0-9_+]{1,128}$"))
+    )]
     pub client_id: String,
     /// That client's secret, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_secret: Option<Secret>,
-    /// The old pool's region.
+    /// The old pool's Region; in the file the default is the one its id begins with.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = crate::schema::REGION)))]
     pub region: String,
     /// The role to assume, where the old pool is another account's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(regex(pattern = "^arn:aws[a-z-]*:iam::[0-9]{12}:role/[^ *?]+$"))
+    )]
     pub role_arn: Option<String>,
     /// The external id that role asks for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = r"\S")))]
     pub external_id: Option<String>,
     /// How long one sign-in may wait for the directory.
+    #[serde(default = "timeout_ms")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 100, max = 4_500)))]
     pub timeout_ms: u64,
 }

@@ -6,35 +6,65 @@ use crate::Secret;
 
 /// A PostgreSQL database that holds the accounts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 pub struct Postgres {
     /// The server's host.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[A-Za-z0-9._:-]+$")))]
     pub host: String,
     /// The server's port.
+    #[serde(default = "port")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub port: u16,
     /// The database.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = r"\S")))]
     pub database: String,
     /// The database user, who needs nothing but `SELECT`.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = r"\S")))]
     pub user: String,
     /// That user's password.
     pub password: Secret,
     /// The query for one user's row, with the user name as `$1`, a text.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(regex(pattern = r"^\s*([Ss][Ee][Ll][Ee][Cc][Tt]|[Ww][Ii][Tt][Hh])\s"))
+    )]
     pub query: String,
     /// The column with the password's hash.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = r"\S")))]
     pub password_column: String,
     /// How passwords are hashed.
     pub hash: HashFormat,
     /// A hash, made like the table's own, to check passwords of unknown users against, so that they take as long; without it,
     /// the last one that was seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = r"\S")))]
     pub decoy: Option<String>,
     /// What `hash = "firebase"` needs besides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub firebase: Option<Firebase>,
     /// How long one sign-in may wait for the directory.
+    #[serde(default = "super::timeout_ms")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 100, max = 4_500)))]
     pub timeout_ms: u64,
     /// Certificates, in PEM, to trust instead of the public ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(regex(pattern = "-----BEGIN CERTIFICATE-----"))
+    )]
     pub ca_certificate: Option<String>,
+}
+
+fn port() -> u16 {
+    5432
+}
+
+fn rounds() -> u32 {
+    8
+}
+
+fn mem_cost() -> u32 {
+    14
 }
 
 impl Postgres {
@@ -53,6 +83,7 @@ impl Postgres {
 /// How a password was hashed. A table may mix formats that say what they are; this one is what an unknown user's
 /// password is checked against until one of the table's was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum HashFormat {
     /// `$2a$`, `$2b$`, `$2y$`: Devise, PHP, many others; `$2x$` for passwords of ASCII alone.
@@ -77,15 +108,22 @@ pub enum HashFormat {
 
 /// The parameters of Firebase's password hashes, from the Firebase console.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Firebase {
     /// `base64_signer_key`
     pub signer_key: Secret,
     /// `base64_salt_separator`
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = r"\S")))]
     pub salt_separator: String,
     /// `rounds`
+    #[serde(default = "rounds")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 8)))]
     pub rounds: u32,
     /// `mem_cost`
+    #[serde(default = "mem_cost")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 14)))]
     pub mem_cost: u32,
     /// The column with the user's salt.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = r"\S")))]
     pub salt_column: String,
 }

@@ -6,7 +6,9 @@ use http::Uri;
 
 use super::table::nearest;
 use crate::{
-    Arn, PoolId, Source, is_loopback, is_region,
+    Arn, Source,
+    config::RETENTIONS,
+    is_loopback, is_region,
     template::{self, Part, Placeholder},
 };
 
@@ -69,6 +71,99 @@ pub(super) fn template(text: &str) -> Checked {
         .map_err(|error| error.to_string())
 }
 
+/// A template of a token's request. The token is everybody's: there is nobody yet to fill in anything of.
+pub(super) fn settings_only(text: &str) -> Checked {
+    let parts = template::parse(text).map_err(|error| error.to_string())?;
+    let filled = |part: &Part| {
+        matches!(
+            part,
+            Part::Text(_) | Part::Placeholder(Placeholder::Setting(_))
+        )
+    };
+    ensure(
+        parts.iter().all(filled),
+        "may have no placeholder but {settings.KEY}",
+    )
+}
+
+/// The value of a setting.
+pub(super) fn plain(text: &str) -> Checked {
+    ensure(
+        !text.contains(['{', '}']),
+        "must be plain text, without braces",
+    )?;
+    not_empty(text)
+}
+
+/// A header field of a request.
+pub(super) fn header(name: &str, value: &str) -> Checked {
+    http::HeaderName::from_bytes(name.as_bytes()).map_err(|_| "is no name of a header field")?;
+    let taken = ["host", "content-length", "transfer-encoding", "connection"];
+    ensure(
+        !taken.iter().any(|taken| name.eq_ignore_ascii_case(taken)),
+        "is set by the handler itself",
+    )?;
+    template(value)
+}
+
+/// The query for a user's row. The handler runs it in a read-only transaction; this only catches what cannot have been meant.
+pub(super) fn query(query: &str) -> Checked {
+    let first = query.split_whitespace().next().unwrap_or_default();
+    ensure(
+        ["select", "with"]
+            .iter()
+            .any(|word| first.eq_ignore_ascii_case(word)),
+        "must be a SELECT",
+    )?;
+    ensure(query.contains("$1"), "must use $1, which is the user name")?;
+    ensure(
+        !query.trim_end().trim_end_matches(';').contains(';'),
+        "must be one statement",
+    )
+}
+
+/// The id of a thing of EC2.
+pub(super) fn id(text: &str, prefix: &str) -> Checked {
+    let rest = text.strip_prefix(prefix).unwrap_or_default();
+    ensure(
+        !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()),
+        format!("must list ids such as {prefix}0123456789abcdef0"),
+    )
+}
+
+/// A tag of the function.
+pub(super) fn tag(name: &str, value: &str) -> Checked {
+    ensure(
+        !name.starts_with("aws:"),
+        "cannot be set: AWS keeps tags that begin with `aws:` to itself",
+    )?;
+    ensure(
+        !name.starts_with("jane-migrate"),
+        "is one of the tags the tool sets itself",
+    )?;
+    ensure(
+        (1..=128).contains(&name.chars().count()),
+        "must have 1 to 128 characters",
+    )?;
+    ensure(
+        value.chars().count() <= 256,
+        "must have a value of at most 256 characters",
+    )
+}
+
+/// A finding that is accepted, and why.
+pub(super) fn accepted(id: &str, reason: &str) -> Checked {
+    let kebab = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    ensure(
+        !id.is_empty() && id.bytes().all(kebab),
+        "must be the id of a check, such as open-sign-up",
+    )?;
+    ensure(
+        !reason.trim().is_empty(),
+        "needs a reason: the next reader will want to know why",
+    )
+}
+
 /// A JSON pointer.
 pub(super) fn pointer(text: &str) -> Checked {
     ensure(
@@ -94,13 +189,6 @@ pub(super) fn pem(text: &str) -> Checked {
 /// Anything but nothing.
 pub(super) fn not_empty(text: &str) -> Checked {
     ensure(!text.trim().is_empty(), "must not be empty")
-}
-
-/// The id of a user pool.
-pub(super) fn pool_id(text: &str) -> Checked {
-    text.parse::<PoolId>()
-        .map(drop)
-        .map_err(|error| error.to_string())
 }
 
 /// The name of an AWS region.
@@ -185,22 +273,16 @@ pub(super) fn host(text: &str) -> Checked {
     )
 }
 
-/// CloudWatch's choice of retentions.
-const RETENTIONS: [u32; 22] = [
-    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
-    3288, 3653,
-];
-
 /// A retention CloudWatch knows.
-pub(super) fn retention(days: &u32) -> Checked {
+pub(super) fn retention(days: i64) -> Checked {
     ensure(
-        RETENTIONS.contains(days),
+        RETENTIONS.iter().any(|known| i64::from(*known) == days),
         format!("must be one of {RETENTIONS:?}, not {days}"),
     )
 }
 
 /// Cognito's standard attributes that can be set, and the user name itself.
-pub(super) const ATTRIBUTES: [&str; 20] = [
+pub(crate) const ATTRIBUTES: [&str; 20] = [
     "address",
     "birthdate",
     "email",
@@ -233,7 +315,7 @@ pub(super) fn attribute(name: &str, source: &str) -> Checked {
     if !ATTRIBUTES.contains(&name)
         && !custom.is_some_and(|name| (1..=20).contains(&name.chars().count()))
     {
-        let hint = nearest(name, ATTRIBUTES.into_iter()).map_or_else(
+        let hint = nearest(name, ATTRIBUTES).map_or_else(
             || format!("`custom:{name}`, if it is one of the pool's own"),
             |nearest| format!("`{nearest}`"),
         );

@@ -1,20 +1,38 @@
-//! Reading `[directory]`, for each of its kinds.
+//! `[directory]` as the file has it: one of the kinds, with what each maps by itself.
 
-use std::collections::BTreeMap;
+use serde::Deserialize;
+use toml::de::DeTable;
 
 use super::{
-    check, http,
-    table::{Table, listed, nearest},
+    check,
+    http::{self, ANSWERS, ANSWERS_KEY, HttpTable},
+    table::{Node, Table, one_of},
 };
-use crate::{Arn, Directory, Firebase, HashFormat, Jane, OldPool, PoolId, Postgres, Secret};
+use crate::{Jane, OldPool, Postgres};
 
-/// How long one sign-in may wait, unless the file says otherwise; the trigger as a whole has 5 s.
-const TIMEOUT_MS: u64 = 3500;
+/// Where the existing accounts live.
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(tag = "kind")
+)]
+pub(crate) enum Directory {
+    /// Jane's API.
+    Jane(Jane),
+    /// Any HTTP service that can say whether a password is right.
+    Http(Box<HttpTable>),
+    /// An old Cognito user pool, of this or another account.
+    Cognito(OldPool),
+    /// A table of users in a PostgreSQL database.
+    Postgres(Box<Postgres>),
+}
 
 const KINDS: [&str; 4] = ["jane", "http", "cognito", "postgres"];
 
-/// The attributes a directory maps by itself.
-pub(super) type Attributes = BTreeMap<String, String>;
+/// What a pool overrides of the file's directory. With a `kind` it stands for itself.
+pub(crate) struct Partial;
 
 /// What Jane's users have. Jane knows them by their email, which it vouches for.
 const JANE_ATTRIBUTES: [(&str, &str); 6] = [
@@ -26,202 +44,133 @@ const JANE_ATTRIBUTES: [(&str, &str); 6] = [
     ("birthdate", "birth_date"),
 ];
 
-/// Reads the table; nothing where its kind is not known.
-pub(super) fn directory(mut table: Table<'_, '_>) -> Option<(Directory, Attributes)> {
-    let known = |kind: &String| match KINDS.contains(&kind.as_str()) {
-        true => Ok(()),
-        false => {
-            let hint = nearest(kind, KINDS.into_iter())
-                .map(|nearest| format!("; did you mean `{nearest}`?"));
-            Err(format!(
-                "must be one of {}{}",
-                listed(&KINDS),
-                hint.unwrap_or_default()
-            ))
-        }
-    };
-    let kind = table.required("kind", known);
-    let mut attributes = Attributes::new();
-    let directory = match kind.as_str() {
-        "jane" => {
-            attributes
-                .extend(JANE_ATTRIBUTES.map(|(name, source)| (name.to_owned(), source.to_owned())));
-            Some(Directory::Jane(jane(&mut table)))
-        }
-        "http" => {
-            let (http, brought) = http::http(&mut table);
-            attributes.extend(brought);
-            Some(Directory::Http(Box::new(http)))
-        }
-        "cognito" => {
-            let carried = check::ATTRIBUTES
-                .into_iter()
-                .filter(|name| *name != "username");
-            attributes.extend(carried.map(|name| (name.to_owned(), name.to_owned())));
-            old_pool(&mut table).map(Directory::Cognito)
-        }
-        "postgres" => Some(Directory::Postgres(Box::new(postgres(&mut table)))),
-        _ => return None,
-    };
-    table.finish();
-    Some((directory?, attributes))
-}
+/// What is read in place of a directory whose kind is not known.
+const STAND_IN: &str = "jane = { client_id = \"x\", client_secret = { env = \"XX\" } }";
 
-/// A check of a text, for values that are read as `String`.
-pub(super) fn text(
-    check: impl Fn(&str) -> Result<(), String>,
-) -> impl Fn(&String) -> Result<(), String> {
-    move |value| check(value)
-}
-
-pub(super) fn timeout(table: &mut Table<'_, '_>) -> u64 {
+/// Writes `[directory]` as serde has an enum: the kind, with the rest of the table behind it. Gives the table as it was, unless its
+/// kind is not known, which is noted.
+pub(super) fn tag<'r, 'i>(root: &mut Table<'r, 'i>) -> Option<Table<'r, 'i>> {
+    let table = table_of_a_kind(root);
+    let mut tagged = root.beside(DeTable::parse(STAND_IN).ok()?);
+    if let Some(table) = &table {
+        let mut rest = table.clone();
+        rest.remove("kind");
+        for request in ["authenticate", "lookup"] {
+            if let Some(request) = rest.table_mut(request) {
+                request.nest(&ANSWERS, ANSWERS_KEY);
+            }
+        }
+        tagged = tagged.only(&[]);
+        tagged.put(table.str("kind")?, Node::Table(rest));
+    }
+    root.put("directory", Node::Table(tagged));
     table
-        .integer("timeout_ms", 100..=4500)
-        .unwrap_or(TIMEOUT_MS)
 }
 
-pub(super) fn ca_certificate(table: &mut Table<'_, '_>) -> Option<String> {
-    table.checked("ca_certificate", text(check::pem))
+fn table_of_a_kind<'r, 'i>(root: &Table<'r, 'i>) -> Option<Table<'r, 'i>> {
+    let table = match root.get("directory") {
+        Some(Node::Table(table)) => table,
+        Some(Node::StandIn) => return None,
+        Some(Node::Value(value)) => {
+            let place = root.place();
+            let message = format!("`directory` in {place}: must be a table");
+            root.problem_at(value.span(), message);
+            return None;
+        }
+        None => {
+            root.problem("`directory` is missing in the file");
+            return None;
+        }
+    };
+    let Some(kind) = table.get("kind") else {
+        table.problem(format_args!("`kind` is missing in {}", table.place()));
+        return None;
+    };
+    let known = one_of(table.str("kind").unwrap_or_default(), &KINDS);
+    table
+        .checked("kind", kind.span(), known)
+        .then(|| table.clone())
 }
 
-fn jane(table: &mut Table<'_, '_>) -> Jane {
-    Jane {
-        url: table
-            .checked("url", text(check::url))
-            .unwrap_or_else(|| "https://api.iheartjane.com".to_owned()),
-        client_id: table.required("client_id", text(check::not_empty)),
-        client_secret: required_secret(table, "client_secret"),
-        timeout_ms: timeout(table),
-        ca_certificate: ca_certificate(table),
+/// Checks what each value of the table must look like.
+pub(super) fn check(table: &Table<'_, '_>) {
+    table.range("timeout_ms", 100..=4500);
+    table.text("ca_certificate", check::pem);
+    match table.str("kind").unwrap_or_default() {
+        "jane" => {
+            table.text("url", check::url);
+            table.text("client_id", check::not_empty);
+        }
+        "http" => http::check(table),
+        "cognito" => {
+            table.text("client_id", check::client_id);
+            table.text("region", check::region);
+            table.text("external_id", check::not_empty);
+            table.text("role_arn", |arn| {
+                let example = "arn:aws:iam::123456789012:role/read-old-pool";
+                check::arn(arn, "iam", "role/", example)
+            });
+            if table.has("external_id") && !table.has("role_arn") {
+                table.problem("`external_id` in [directory] has no effect without `role_arn`");
+            }
+        }
+        _ => check_postgres(table),
     }
 }
 
-fn old_pool(table: &mut Table<'_, '_>) -> Option<OldPool> {
-    table.require("pool_id");
-    let pool_id: Option<PoolId> = table
-        .checked("pool_id", text(check::pool_id))
-        .and_then(|id| id.parse().ok());
-    let of_id = pool_id.as_ref().and_then(PoolId::region).map(str::to_owned);
-    if pool_id.is_some() && of_id.is_none() {
-        table.require("region");
+fn check_postgres(table: &Table<'_, '_>) {
+    table.text("host", check::host);
+    table.range("port", 1..=65_535);
+    for key in ["database", "user", "password_column", "decoy"] {
+        table.text(key, check::not_empty);
     }
-    let role = |arn: &str| {
-        check::arn(
-            arn,
-            "iam",
-            "role/",
-            "arn:aws:iam::123456789012:role/read-old-pool",
-        )
-    };
-    if table.has("external_id") && !table.has("role_arn") {
-        table.problem("`external_id` in [directory] has no effect without `role_arn`");
-    }
-    let pool = OldPool {
-        client_id: table.required("client_id", text(check::client_id)),
-        client_secret: secret(table, "client_secret"),
-        region: table
-            .checked("region", text(check::region))
-            .or(of_id)
-            .unwrap_or_default(),
-        role_arn: table.checked("role_arn", text(role)),
-        external_id: table.checked("external_id", text(check::not_empty)),
-        timeout_ms: timeout(table),
-        pool_id: pool_id?,
-    };
-    Some(pool)
-}
-
-fn postgres(table: &mut Table<'_, '_>) -> Postgres {
-    table.require("hash");
-    let postgres = Postgres {
-        host: table.required("host", text(check::host)),
-        port: table.integer("port", 1..=65_535).unwrap_or(5432),
-        database: table.required("database", text(check::not_empty)),
-        user: table.required("user", text(check::not_empty)),
-        password: required_secret(table, "password"),
-        query: table.required("query", text(query)),
-        password_column: table.required("password_column", text(check::not_empty)),
-        hash: table.get("hash").unwrap_or(HashFormat::Bcrypt),
-        decoy: table.checked("decoy", text(check::not_empty)),
-        firebase: table.table("firebase").map(firebase),
-        timeout_ms: timeout(table),
-        ca_certificate: ca_certificate(table),
-    };
-    if (postgres.hash == HashFormat::Firebase) != postgres.firebase.is_some() {
+    table.text("query", check::query);
+    let is_firebase = table.str("hash") == Some("firebase");
+    let firebase = table.table("firebase");
+    if is_firebase != firebase.is_some() {
         table.problem("`hash = \"firebase\"` and the table [directory.firebase] need each other");
     }
-    postgres
-}
-
-/// The handler runs the query in a read-only transaction; this only catches what cannot have been meant.
-fn query(query: &str) -> Result<(), String> {
-    let first = query
-        .split_whitespace()
-        .next()
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    if !matches!(first.as_str(), "select" | "with") {
-        return Err("must be a SELECT".to_owned());
-    }
-    if !query.contains("$1") {
-        return Err("must use $1, which is the user name".to_owned());
-    }
-    if query.trim_end().trim_end_matches(';').contains(';') {
-        return Err("must be one statement".to_owned());
-    }
-    Ok(())
-}
-
-fn firebase(mut table: Table<'_, '_>) -> Firebase {
-    let firebase = Firebase {
-        signer_key: required_secret(&mut table, "signer_key"),
-        salt_separator: table.required("salt_separator", text(check::not_empty)),
-        rounds: table.integer("rounds", 1..=8).unwrap_or(8),
-        mem_cost: table.integer("mem_cost", 1..=14).unwrap_or(14),
-        salt_column: table.required("salt_column", text(check::not_empty)),
-    };
-    table.finish();
-    firebase
-}
-
-fn required_secret(table: &mut Table<'_, '_>, key: &'static str) -> Secret {
-    table.require(key);
-    secret(table, key).unwrap_or_else(|| Secret::Env(String::new()))
-}
-
-pub(super) fn secret(table: &mut Table<'_, '_>, key: &'static str) -> Option<Secret> {
-    table.table_or(key, SECRET_FORMS).map(secret_value)
-}
-
-/// Read by hand: serde's message would quote a password that was written here by mistake.
-pub(super) fn secret_value(mut table: Table<'_, '_>) -> Secret {
-    let named = ["secretsmanager", "ssm", "env"]
-        .into_iter()
-        .filter(|key| table.has(key))
-        .count();
-    let key_of_none = table.has("key") && !table.has("secretsmanager");
-    if named != 1 || key_of_none || (table.has("kms_key") && table.has("env")) {
-        table.problem(SECRET_FORMS);
-    }
-    let example = "arn:aws:secretsmanager:us-east-1:123456789012:secret:jane-AbCdEf";
-    let arn = table
-        .checked(
-            "secretsmanager",
-            text(|arn| check::arn(arn, "secretsmanager", "secret:", example)),
-        )
-        .and_then(|arn| arn.parse::<Arn>().ok());
-    let key = table.checked("key", text(check::not_empty));
-    let ssm = table.checked("ssm", text(check::parameter));
-    let kms_key = table.checked("kms_key", text(check::kms_key));
-    let env = table.checked("env", text(check::variable));
-    table.finish();
-    match (arn, ssm) {
-        (Some(arn), _) => Secret::SecretsManager { arn, key, kms_key },
-        (None, Some(name)) => Secret::Ssm { name, kms_key },
-        (None, None) => Secret::Env(env.unwrap_or_default()),
+    if let Some(table) = firebase {
+        table.text("salt_separator", check::not_empty);
+        table.text("salt_column", check::not_empty);
+        table.range("rounds", 1..=8);
+        table.range("mem_cost", 1..=14);
     }
 }
 
-/// What a secret must look like.
-pub(super) const SECRET_FORMS: &str = "a secret is named, never written: { secretsmanager = \"arn:...\" } (with `key` for one key \
-     of a JSON secret), { ssm = \"/path\" } (both with `kms_key` for a key of your own) or { env = \"NAME\" }";
+impl Directory {
+    /// The directory with all that its table does not say by itself; none where that cannot be known, which is noted.
+    pub(super) fn finished(self, table: &Table<'_, '_>) -> Option<crate::Directory> {
+        Some(match self {
+            Self::Jane(jane) => crate::Directory::Jane(jane),
+            Self::Http(http) => crate::Directory::Http(Box::new(http::finished(*http, table)?)),
+            Self::Cognito(mut pool) => {
+                if !table.has("region") {
+                    match pool.pool_id.region() {
+                        Some(region) => pool.region = region.to_owned(),
+                        // A stand-in for one that is missing or wrong.
+                        None if table.str("pool_id") != Some(pool.pool_id.as_str()) => {}
+                        None => table.problem(
+                            "`region` is missing in [directory]: `pool_id` begins with none",
+                        ),
+                    }
+                }
+                crate::Directory::Cognito(pool)
+            }
+            Self::Postgres(postgres) => crate::Directory::Postgres(postgres),
+        })
+    }
+
+    /// The attributes it maps by itself: Cognito attribute = where its value comes from.
+    pub(super) fn attributes(&self) -> Vec<(&'static str, &'static str)> {
+        match self {
+            Self::Jane(_) => JANE_ATTRIBUTES.into(),
+            Self::Cognito(_) => {
+                let carried = check::ATTRIBUTES.into_iter();
+                let carried = carried.filter(|name| *name != "username");
+                carried.map(|name| (name, name)).collect()
+            }
+            Self::Http(_) | Self::Postgres(_) => Vec::new(),
+        }
+    }
+}

@@ -58,6 +58,11 @@ impl Report {
         self.0.borrow_mut().push((span.start, message.into()));
     }
 
+    /// Whether a problem was noted where a span begins.
+    pub(super) fn has(&self, span: &Range<usize>) -> bool {
+        self.0.borrow().iter().any(|(at, _)| *at == span.start)
+    }
+
     /// The value, unless a problem was noted; there is no value only where one was.
     pub(super) fn finish<T>(
         self,

@@ -1,177 +1,189 @@
-//! Reading `[directory]` with `kind = "http"`: the file's own requests, or a preset's, made whole.
+//! `[directory]` with `kind = "http"`: the requests made whole, and what must fit together in them.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    ops::Range,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Deserialize;
 use serde_json::Value;
 
-use super::{
-    check,
-    directory::{Attributes, SECRET_FORMS, ca_certificate, secret, secret_value, text, timeout},
-    preset,
-    table::Table,
-};
+use super::{check, table::Table};
 use crate::{
-    Answers, Basic, Condition, Http, Method, Names, OAuth, Request, Secret,
+    Basic, Http, OAuth, Request, Secret,
+    directory::timeout_ms,
     template::{self, Part, Placeholder},
 };
 
-/// What a file says, or a preset, before one is laid over the other.
-#[derive(Default)]
-pub(super) struct Draft {
+/// The member of a request that has the meaning of its answers, and what the file has in the request's own table instead.
+pub(super) const ANSWERS_KEY: &str = "answers";
+pub(super) const ANSWERS: [&str; 5] = [
+    "ok",
+    "not_found",
+    "wrong_password",
+    "not_eligible",
+    "refused",
+];
+
+/// The directory as the file has it, laid over its preset.
+#[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
+pub(crate) struct HttpTable {
+    /// Ready-made requests and attributes for a well-known service; what the file says itself takes precedence.
+    #[serde(rename = "preset")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(extend("enum" = super::presets().collect::<Vec<_>>()))
+    )]
+    _preset: Option<String>,
+    /// The service's base URL, for requests whose `url` is a path.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^https?://[^@?#]+$")))]
     url: Option<String>,
+    /// Values for `{settings.KEY}`.
+    #[serde(default)]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(extend("additionalProperties" = {"type": "string", "pattern": r"^[^{}]*[^{}\s][^{}]*$"}))
+    )]
     settings: BTreeMap<String, String>,
+    /// Values for `{secrets.KEY}`, by reference.
+    #[serde(default)]
     secrets: BTreeMap<String, Secret>,
-    oauth: Option<OAuthDraft>,
-    authenticate: Option<Placed>,
-    lookup: Option<Placed>,
+    /// Where requests with `oauth = true` get their bearer token.
+    oauth: Option<OAuth>,
+    /// Asks whether a password is right. It is needed where no preset brings it.
+    authenticate: Option<Request>,
+    /// Asks whether a user exists, for a forgotten password; without it nobody migrates that way.
+    lookup: Option<Request>,
+    /// How long one sign-in may wait for the directory.
+    #[serde(default = "timeout_ms")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 100, max = 4_500)))]
+    timeout_ms: u64,
+    /// Certificates, in PEM, to trust instead of the public ones.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(regex(pattern = "-----BEGIN CERTIFICATE-----"))
+    )]
+    ca_certificate: Option<String>,
 }
 
-/// A request, and where it is written.
-type Placed = (Range<usize>, Request);
-
-#[derive(Default)]
-struct OAuthDraft {
-    url: Option<String>,
-    client_id: Option<String>,
-    client_secret: Option<Secret>,
-    form: BTreeMap<String, String>,
+/// Checks what each value of the table must look like, and what must fit together in a request.
+pub(super) fn check(table: &Table<'_, '_>) {
+    table.text("url", check::url);
+    table.map("settings", |_, value| check::plain(value));
+    if let Some(oauth) = table.table("oauth") {
+        oauth.text("client_id", check::not_empty);
+        oauth.map("form", |_, value| check::settings_only(value));
+    }
+    for name in ["authenticate", "lookup"] {
+        if let Some(request) = table.table(name) {
+            check_request(request);
+        }
+    }
+    if !table.has("authenticate") {
+        table.problem("`authenticate` is missing in [directory]; write it, or name a `preset`");
+    }
 }
 
-/// Reads the directory, with the attributes its preset brings.
-pub(super) fn http(table: &mut Table<'_, '_>) -> (Http, Attributes) {
-    let preset = table.checked("preset", text(preset::exists));
-    let own = draft(table);
-    let (timeout_ms, ca_certificate) = (timeout(table), ca_certificate(table));
-    let (draft, attributes) = match preset.as_deref().and_then(preset::read) {
-        Some((base, attributes)) => (base.overlaid(own, table.span()), attributes),
-        None => (own, Attributes::new()),
+fn check_request(table: &Table<'_, '_>) {
+    table.map("headers", check::header);
+    table.map("form", |_, value| check::template(value));
+    table.map("basic", |_, value| check::template(value));
+    table.text("user", check::pointer);
+    table.text("claims", check::pointer);
+    // An answer that is never good migrates nobody.
+    table.not_empty("ok", "must have at least one status");
+    let place = table.place();
+    let form = table.table("form");
+    let (json, form) = (
+        table.has("json"),
+        form.is_some_and(|form| !form.entries().is_empty()),
+    );
+    if json && form {
+        table.problem(format_args!(
+            "{place} has both `json` and `form`; a request has one body"
+        ));
+    }
+    if table.str("method") == Some("GET") && (json || form) {
+        table.problem(format_args!("{place} is a GET and has no body"));
+    }
+    if table.has("claims") && table.str("user").is_some_and(|user| !user.is_empty()) {
+        table.problem(format_args!(
+            "{place} has both `user` and `claims`; the user lies in one place"
+        ));
+    }
+    let headers = table.table("headers").into_iter();
+    let headers = headers.flat_map(|table| table.entries());
+    let headers: Vec<_> = headers
+        .map(|entry| entry.key.to_ascii_lowercase())
+        .collect();
+    let authorization = [
+        (
+            "a header field",
+            headers.iter().any(|name| name == "authorization"),
+        ),
+        ("`basic`", table.has("basic")),
+        ("`oauth`", table.is_true("oauth")),
+    ];
+    let authorization = authorization
+        .iter()
+        .filter_map(|(name, there)| there.then_some(*name));
+    let authorization: Vec<_> = authorization.collect();
+    if authorization.len() > 1 {
+        let several = authorization.join(" and ");
+        table.problem(format_args!(
+            "{place} has {several} for its authorization; a request has one"
+        ));
+    }
+    if headers.iter().collect::<BTreeSet<_>>().len() != headers.len() {
+        table.problem(format_args!("{place} has the same header field twice"));
+    }
+}
+
+/// The directory with settings and URLs filled in. None where the request that it needs is missing.
+pub(super) fn finished(mut http: HttpTable, table: &Table<'_, '_>) -> Option<Http> {
+    // A base that is wrong was noted, and is not for the requests to repeat.
+    let wrong = table.has("url")
+        && http
+            .url
+            .as_deref()
+            .is_none_or(|url| check::url(url).is_err());
+    let base = match wrong {
+        true => Some("https://directory.example"),
+        false => http.url.as_deref().map(|url| url.trim_end_matches('/')),
     };
+    if let Some(base) = base {
+        let url = http.settings.entry("url".to_owned());
+        url.or_insert_with(|| base.to_owned());
+    }
+    let fill = Fill {
+        base,
+        settings: &http.settings,
+    };
+    let note = |name: &str, filled: Result<(), String>| {
+        // What has no URL was noted, too.
+        if let (Err(message), Some(table)) = (filled, table.table(name))
+            && table.str("url").is_some()
+        {
+            table.problem(format_args!("[directory.{name}] {message}"));
+        }
+    };
+    if let Some(oauth) = &mut http.oauth {
+        note("oauth", fill.oauth(oauth));
+    }
+    if let Some(request) = &mut http.authenticate {
+        note("authenticate", fill.request(request));
+    }
+    if let Some(request) = &mut http.lookup {
+        note("lookup", fill.request(request));
+    }
     let http = Http {
-        timeout_ms,
-        ca_certificate,
-        ..draft.complete(table)
+        secrets: http.secrets,
+        oauth: http.oauth,
+        authenticate: http.authenticate?,
+        lookup: http.lookup,
+        timeout_ms: http.timeout_ms,
+        ca_certificate: http.ca_certificate,
     };
     placeholders(table, &http);
-    (http, attributes)
-}
-
-/// Reads what a file and a preset have in common.
-pub(super) fn draft(table: &mut Table<'_, '_>) -> Draft {
-    let plain = |value: &str| match value.contains(['{', '}']) {
-        true => Err("must be plain text, without braces".to_owned()),
-        false => check::not_empty(value),
-    };
-    Draft {
-        url: table.checked("url", text(check::url)),
-        settings: table.map("settings", |_, value: &String| plain(value)),
-        secrets: table.map_of_tables("secrets", SECRET_FORMS, secret_value),
-        oauth: table.table("oauth").map(oauth),
-        authenticate: table
-            .table("authenticate")
-            .map(|table| (table.span(), request(table))),
-        lookup: table
-            .table("lookup")
-            .map(|table| (table.span(), request(table))),
-    }
-}
-
-impl Draft {
-    /// A preset with a file laid over it. What is the preset's counts as written at `place`.
-    fn overlaid(mut self, own: Self, place: Range<usize>) -> Self {
-        for (span, _) in self.authenticate.iter_mut().chain(&mut self.lookup) {
-            *span = place.clone();
-        }
-        self.settings.extend(own.settings);
-        self.secrets.extend(own.secrets);
-        let oauth = match (self.oauth, own.oauth) {
-            (Some(base), Some(own)) => Some(OAuthDraft {
-                url: own.url.or(base.url),
-                client_id: own.client_id.or(base.client_id),
-                client_secret: own.client_secret.or(base.client_secret),
-                form: base.form.into_iter().chain(own.form).collect(),
-            }),
-            (_, own) => own,
-        };
-        // What the preset would look up with a token is left out where the file brings no credentials for one.
-        let lookup = self
-            .lookup
-            .filter(|(_, request)| !request.oauth || oauth.is_some());
-        Self {
-            url: own.url.or(self.url),
-            settings: self.settings,
-            secrets: self.secrets,
-            oauth,
-            authenticate: own.authenticate.or(self.authenticate),
-            lookup: own.lookup.or(lookup),
-        }
-    }
-
-    /// The directory, with settings and URLs filled in.
-    fn complete(self, table: &mut Table<'_, '_>) -> Http {
-        let base = self.url.as_deref().map(|url| url.trim_end_matches('/'));
-        let mut settings = self.settings;
-        if let Some(base) = base {
-            settings
-                .entry("url".to_owned())
-                .or_insert_with(|| base.to_owned());
-        }
-        let fill = Fill {
-            base,
-            settings: &settings,
-        };
-        let finished = |name: &str, (span, mut request): Placed| {
-            if let Err(message) = fill.request(&mut request) {
-                table.problem_at(span, format_args!("[directory.{name}] {message}"));
-            }
-            request
-        };
-        let authenticate = self
-            .authenticate
-            .map(|request| finished("authenticate", request));
-        let lookup = self.lookup.map(|request| finished("lookup", request));
-        if authenticate.is_none() {
-            table.problem("`authenticate` is missing in [directory]; write it, or name a `preset`");
-        }
-        Http {
-            oauth: self.oauth.map(|oauth| oauth.complete(&fill, table)),
-            secrets: self.secrets,
-            authenticate: authenticate.unwrap_or_else(no_request),
-            lookup,
-            timeout_ms: 0,
-            ca_certificate: None,
-        }
-    }
-}
-
-impl OAuthDraft {
-    fn complete(self, fill: &Fill<'_>, table: &Table<'_, '_>) -> OAuth {
-        let mut url = self.url.unwrap_or_default();
-        let mut form = self.form;
-        let filled = fill
-            .url(&mut url)
-            .and_then(|()| form.values_mut().try_for_each(|value| fill.text(value)));
-        if let Err(message) =
-            filled.and_then(|()| check::url(&url).map_err(|message| format!("`url` {message}")))
-        {
-            table.problem(format_args!("[directory.oauth] {message}"));
-        }
-        let missing = |key| table.problem(format_args!("`{key}` is missing in [directory.oauth]"));
-        OAuth {
-            url,
-            client_id: self.client_id.unwrap_or_else(|| {
-                missing("client_id");
-                String::new()
-            }),
-            client_secret: self.client_secret.unwrap_or_else(|| {
-                missing("client_secret");
-                Secret::Env(String::new())
-            }),
-            form,
-        }
-    }
+    Some(http)
 }
 
 /// Fills in what the file itself decides: the base URL and `{settings.KEY}`.
@@ -181,6 +193,13 @@ struct Fill<'a> {
 }
 
 impl Fill<'_> {
+    fn oauth(&self, oauth: &mut OAuth) -> Result<(), String> {
+        self.url(&mut oauth.url)?;
+        let mut values = oauth.form.values_mut();
+        values.try_for_each(|value| self.text(value))?;
+        check::url(&oauth.url).map_err(|message| format!("`url` {message}"))
+    }
+
     fn request(&self, request: &mut Request) -> Result<(), String> {
         self.url(&mut request.url)?;
         check::url_template(&request.url).map_err(|message| format!("`url` {message}"))?;
@@ -235,147 +254,6 @@ impl Fill<'_> {
     }
 }
 
-fn no_request() -> Request {
-    Request {
-        method: Method::Post,
-        url: String::new(),
-        headers: BTreeMap::new(),
-        basic: None,
-        oauth: false,
-        json: None,
-        form: BTreeMap::new(),
-        names: Names::Any,
-        answers: Answers::default(),
-        user: String::new(),
-        claims: None,
-    }
-}
-
-fn request(mut table: Table<'_, '_>) -> Request {
-    table.require("ok");
-    let request = Request {
-        method: table.get("method").unwrap_or(Method::Post),
-        url: table.required("url", text(check::not_empty)),
-        headers: table.map("headers", |name, value: &String| header(name, value)),
-        basic: table.table("basic").map(basic),
-        oauth: table.get("oauth").unwrap_or_default(),
-        json: table.get("json"),
-        form: table.map("form", |_, value: &String| check::template(value)),
-        names: table.get("names").unwrap_or_default(),
-        answers: Answers {
-            ok: table
-                .checked("ok", |ok: &Vec<Condition>| some(ok))
-                .unwrap_or_default(),
-            not_found: table.get("not_found").unwrap_or_default(),
-            wrong_password: table.get("wrong_password").unwrap_or_default(),
-            not_eligible: table.get("not_eligible").unwrap_or_default(),
-            refused: table.get("refused").unwrap_or_default(),
-        },
-        user: table
-            .checked("user", text(check::pointer))
-            .unwrap_or_default(),
-        claims: table.checked("claims", text(check::pointer)),
-    };
-    if request.json.is_some() && !request.form.is_empty() {
-        table.problem(format_args!(
-            "{} has both `json` and `form`; a request has one body",
-            table.place()
-        ));
-    }
-    if request.method == Method::Get && (request.json.is_some() || !request.form.is_empty()) {
-        table.problem(format_args!("{} is a GET and has no body", table.place()));
-    }
-    if request.claims.is_some() && !request.user.is_empty() {
-        table.problem(format_args!(
-            "{} has both `user` and `claims`; the user lies in one place",
-            table.place()
-        ));
-    }
-    let authorization = [
-        (
-            "a header field",
-            request
-                .headers
-                .keys()
-                .any(|name| name.eq_ignore_ascii_case("authorization")),
-        ),
-        ("`basic`", request.basic.is_some()),
-        ("`oauth`", request.oauth),
-    ];
-    let authorization = authorization
-        .iter()
-        .filter_map(|(name, there)| there.then_some(*name));
-    let authorization: Vec<_> = authorization.collect();
-    if authorization.len() > 1 {
-        table.problem(format_args!(
-            "{} has {} for its authorization; a request has one",
-            table.place(),
-            authorization.join(" and ")
-        ));
-    }
-    let names = request.headers.keys().map(|name| name.to_ascii_lowercase());
-    if names.collect::<BTreeSet<_>>().len() != request.headers.len() {
-        table.problem(format_args!(
-            "{} has the same header field twice",
-            table.place()
-        ));
-    }
-    table.finish();
-    request
-}
-
-/// At least one condition: an answer that is never good migrates nobody.
-fn some(conditions: &[Condition]) -> Result<(), String> {
-    match conditions.is_empty() {
-        true => Err("must have at least one status".to_owned()),
-        false => Ok(()),
-    }
-}
-
-fn header(name: &str, value: &str) -> Result<(), String> {
-    ::http::HeaderName::from_bytes(name.as_bytes()).map_err(|_| "is no name of a header field")?;
-    let taken = ["host", "content-length", "transfer-encoding", "connection"];
-    if taken.iter().any(|taken| name.eq_ignore_ascii_case(taken)) {
-        return Err("is set by the handler itself".to_owned());
-    }
-    check::template(value)
-}
-
-fn basic(mut table: Table<'_, '_>) -> Basic {
-    let basic = Basic {
-        username: table.required("username", text(check::template)),
-        password: table.required("password", text(check::template)),
-    };
-    table.finish();
-    basic
-}
-
-fn oauth(mut table: Table<'_, '_>) -> OAuthDraft {
-    let oauth = OAuthDraft {
-        url: table.checked("url", text(check::not_empty)),
-        client_id: table.checked("client_id", text(check::not_empty)),
-        client_secret: secret(&mut table, "client_secret"),
-        form: table.map("form", |_, value: &String| settings_only(value)),
-    };
-    table.finish();
-    oauth
-}
-
-/// A token is everybody's: there is nobody yet to fill in anything of.
-fn settings_only(text: &str) -> Result<(), String> {
-    let parts = template::parse(text).map_err(|error| error.to_string())?;
-    let filled = |part: &Part| {
-        matches!(
-            part,
-            Part::Text(_) | Part::Placeholder(Placeholder::Setting(_))
-        )
-    };
-    match parts.iter().all(filled) {
-        true => Ok(()),
-        false => Err("may have no placeholder but {settings.KEY}".to_owned()),
-    }
-}
-
 /// Checks what only the directory as a whole can tell: that every secret is named, and the password has its place.
 fn placeholders(table: &Table<'_, '_>, http: &Http) {
     for (name, request) in http.requests() {
@@ -393,10 +271,7 @@ fn placeholders(table: &Table<'_, '_>, http: &Http) {
                 "[directory.{name}] has `oauth = true`: add the table [directory.oauth]"
             ));
         }
-        if name == "authenticate"
-            && !request.url.is_empty()
-            && !used.contains(&Placeholder::Password)
-        {
+        if name == "authenticate" && !used.contains(&Placeholder::Password) {
             table.problem("[directory.authenticate] never sends {password}");
         }
         if name == "lookup" && used.contains(&Placeholder::Password) {

@@ -1,15 +1,11 @@
-//! Ready-made requests for well-known directories. A preset is written like the file it saves somebody to write, and
-//! read by the same code; whatever the file says itself takes precedence.
+//! Ready-made requests for well-known directories. A preset is written like the file it saves somebody to write; whatever the file
+//! says itself takes precedence.
+
+use std::collections::BTreeMap;
 
 use toml::de::DeTable;
 
-use super::{
-    check,
-    directory::Attributes,
-    error::Report,
-    http::{Draft, draft},
-    table::{Table, listed, nearest},
-};
+use super::table::{Node, Table, one_of};
 
 /// Every preset, by its name.
 pub(super) const PRESETS: [(&str, &str); 6] = [
@@ -26,32 +22,47 @@ pub fn presets() -> impl Iterator<Item = &'static str> {
     PRESETS.into_iter().map(|(name, _)| name)
 }
 
-/// Whether there is such a preset.
-pub(super) fn exists(name: &str) -> Result<(), String> {
-    let names = PRESETS.map(|(name, _)| name);
-    if names.contains(&name) {
-        return Ok(());
-    }
-    let hint =
-        nearest(name, names.into_iter()).map(|nearest| format!("; did you mean `{nearest}`?"));
-    Err(format!(
-        "must be one of {}{}",
-        listed(&names),
-        hint.unwrap_or_default()
-    ))
-}
-
-/// A preset's requests and attributes.
-pub(super) fn read(name: &str) -> Option<(Draft, Attributes)> {
-    let (_, text) = PRESETS.into_iter().find(|(known, _)| *known == name)?;
-    let report = Report::default();
-    let mut root = Table::root(DeTable::parse(text).ok()?, &report);
-    let mut directory = root.table("directory")?;
-    let draft = draft(&mut directory);
-    let attributes = root.map("attributes", |name, source: &String| {
-        check::attribute(name, source)
+/// Lays the file's `[directory]` over the preset that it names, whose own entries count as written where that table begins. Gives the
+/// attributes that the preset brings.
+pub(super) fn lay_under(root: &mut Table<'_, '_>) -> BTreeMap<String, String> {
+    let Some(own) = root.table("directory") else {
+        return BTreeMap::new();
+    };
+    own.text("preset", |name| {
+        one_of(name, &presets().collect::<Vec<_>>())
     });
-    directory.finish();
-    root.finish();
-    report.finish(Some((draft, attributes)), text, name).ok()
+    let named = PRESETS
+        .into_iter()
+        .find(|(name, _)| Some(*name) == own.str("preset"));
+    let Some((_, text)) = named.filter(|_| own.str("kind") == Some("http")) else {
+        return BTreeMap::new();
+    };
+    let Ok(document) = DeTable::parse(text) else {
+        return BTreeMap::new();
+    };
+    let mut preset = root.beside(document).placed(&own.span());
+    let attributes = preset.table("attributes").into_iter();
+    let attributes = attributes
+        .flat_map(|table| table.entries())
+        .filter_map(|entry| {
+            let source = preset.table("attributes")?.str(&entry.key)?;
+            Some((entry.key.clone(), source.to_owned()))
+        });
+    let attributes = attributes.collect();
+    if let Some(Node::Table(mut directory)) = preset.remove("directory") {
+        if !own.has("oauth") {
+            // Without credentials for a token, what it would look up with one is left out.
+            directory.remove("oauth");
+            if directory
+                .table("lookup")
+                .is_some_and(|lookup| lookup.has("oauth"))
+            {
+                directory.remove("lookup");
+            }
+        }
+        let deep = ["settings", "secrets", "oauth", "form"];
+        let whole = directory.overlaid(own.clone(), &deep);
+        root.put("directory", Node::Table(whole));
+    }
+    attributes
 }

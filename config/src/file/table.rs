@@ -1,54 +1,137 @@
-//! Reading one table of the file: typed access by key, every problem noted with its place, no key overlooked.
+//! The file's tables with the place of every key, and the checks of single values. Which keys there are and what type they have is
+//! for the types to say (`read`).
 
 use std::{
-    collections::BTreeMap,
     fmt::Display,
     ops::{Range, RangeInclusive},
 };
 
-use serde::de::DeserializeOwned;
 use toml::{
     Spanned,
-    de::{DeString, DeTable, DeValue, ValueDeserializer},
+    de::{DeTable, DeValue},
 };
 
 use super::error::Report;
 
-/// A table that is being read. Cloned, it can be read again with other entries laid over it. Reading goes on after a problem, with a stand-in for the value, to find the others too.
+type Checked = Result<(), String>;
+
+/// A table of the file. Clones share the report.
 #[derive(Clone)]
 pub(super) struct Table<'r, 'i> {
     name: String,
     header: Range<usize>,
-    entries: Vec<(Spanned<DeString<'i>>, Spanned<DeValue<'i>>)>,
-    asked: Vec<&'static str>,
+    entries: Vec<Entry<'r, 'i>>,
     report: &'r Report,
+}
+
+/// A key with its value.
+#[derive(Clone)]
+pub(super) struct Entry<'r, 'i> {
+    pub(super) key: String,
+    pub(super) key_span: Range<usize>,
+    pub(super) node: Node<'r, 'i>,
+}
+
+/// What stands behind a key.
+#[derive(Clone)]
+pub(super) enum Node<'r, 'i> {
+    Table(Table<'r, 'i>),
+    Value(Spanned<DeValue<'i>>),
+    /// Stands for a value that is missing or wrong, so that reading goes on and finds the other problems. No result with one in
+    /// it leaves this module: its problem was noted.
+    StandIn,
+}
+
+impl Node<'_, '_> {
+    pub(super) fn span(&self) -> Range<usize> {
+        match self {
+            Self::Table(table) => table.header.clone(),
+            Self::Value(value) => value.span(),
+            Self::StandIn => 0..0,
+        }
+    }
 }
 
 impl<'r, 'i> Table<'r, 'i> {
     /// The whole document.
     pub(super) fn root(document: Spanned<DeTable<'i>>, report: &'r Report) -> Self {
-        Self::new(String::new(), document, report)
+        let header = document.span();
+        Self::new(String::new(), header, document.into_inner(), report)
     }
 
-    fn new(name: String, table: Spanned<DeTable<'i>>, report: &'r Report) -> Self {
-        let header = table.span();
-        Self {
+    fn new(name: String, header: Range<usize>, table: DeTable<'i>, report: &'r Report) -> Self {
+        let mut this = Self {
             name,
             header,
-            entries: table.into_inner().into_iter().collect(),
-            asked: Vec::new(),
+            entries: Vec::new(),
             report,
+        };
+        for (key, value) in table {
+            let key_span = key.span();
+            let key = key.into_inner().into_owned();
+            let node = this.node(&key, value);
+            this.entries.push(Entry {
+                key,
+                key_span,
+                node,
+            });
+        }
+        this
+    }
+
+    fn node(&self, key: &str, value: Spanned<DeValue<'i>>) -> Node<'r, 'i> {
+        let span = value.span();
+        match value.into_inner() {
+            DeValue::Table(table) => {
+                let name = match self.name.as_str() {
+                    "" => key.to_owned(),
+                    name => format!("{name}.{key}"),
+                };
+                Node::Table(Self::new(name, span, table, self.report))
+            }
+            value => Node::Value(Spanned::new(span, value)),
         }
     }
 
-    /// The table with another's entries in place of its own of the same keys. What a table is about, such as its kind, cannot be
-    /// overridden alone: with another `key` the other table stands for itself.
-    pub(super) fn overlaid(mut self, over: Self, key: &str) -> Self {
-        if over.has(key) {
-            return over;
+    /// Another document, whose problems are noted in the same report.
+    pub(super) fn beside(&self, document: Spanned<DeTable<'i>>) -> Self {
+        Self::root(document, self.report)
+    }
+
+    /// The table with these of its keys alone.
+    pub(super) fn only(mut self, keys: &[&str]) -> Self {
+        self.entries
+            .retain(|entry| keys.contains(&entry.key.as_str()));
+        self
+    }
+
+    /// Everything in it counts as written at this place.
+    pub(super) fn placed(mut self, place: &Range<usize>) -> Self {
+        self.header = place.clone();
+        for entry in &mut self.entries {
+            entry.key_span = place.clone();
+            entry.node = match entry.node.clone() {
+                Node::Table(table) => Node::Table(table.placed(place)),
+                Node::Value(value) => Node::Value(Spanned::new(place.clone(), value.into_inner())),
+                Node::StandIn => Node::StandIn,
+            };
         }
-        self.entries.retain(|(name, _)| !over.has(name.get_ref()));
-        self.entries.extend(over.entries);
+        self
+    }
+
+    /// The table with another's entries in place of its own of the same keys; `deep` are keys whose tables are laid over each other
+    /// in turn. The other's name and place win.
+    pub(super) fn overlaid(mut self, over: Self, deep: &[&str]) -> Self {
+        for mut entry in over.entries {
+            let own = self.position(&entry.key).map(|at| self.entries.remove(at));
+            if deep.contains(&entry.key.as_str())
+                && let Some(Node::Table(own)) = own.map(|own| own.node)
+                && let Node::Table(table) = entry.node
+            {
+                entry.node = Node::Table(own.overlaid(table, deep));
+            }
+            self.entries.push(entry);
+        }
         Self {
             name: over.name,
             header: over.header,
@@ -58,7 +141,25 @@ impl<'r, 'i> Table<'r, 'i> {
 
     /// Notes a problem with the table as a whole.
     pub(super) fn problem(&self, message: impl Display) {
-        self.report.add(self.header.clone(), format!("{message}"));
+        self.problem_at(self.header.clone(), message);
+    }
+
+    /// Notes a problem with what stands elsewhere.
+    pub(super) fn problem_at(&self, span: Range<usize>, message: impl Display) {
+        self.report.add(span, message.to_string());
+    }
+
+    /// Whether a problem was noted with what stands there.
+    pub(super) fn has_problem(&self, span: &Range<usize>) -> bool {
+        self.report.has(span)
+    }
+
+    /// How messages call the table.
+    pub(super) fn place(&self) -> String {
+        match self.name.as_str() {
+            "" => "the file".to_owned(),
+            name => format!("[{name}]"),
+        }
     }
 
     /// Where the table begins.
@@ -66,242 +167,209 @@ impl<'r, 'i> Table<'r, 'i> {
         self.header.clone()
     }
 
-    /// Notes a problem with what stands elsewhere.
-    pub(super) fn problem_at(&self, span: Range<usize>, message: impl Display) {
-        self.report.add(span, format!("{message}"));
+    pub(super) fn entries(&self) -> &[Entry<'r, 'i>] {
+        &self.entries
     }
 
-    /// How messages call the table.
-    pub(super) fn place(&self) -> String {
-        if self.name.is_empty() {
-            "the file".to_owned()
-        } else {
-            format!("[{}]", self.name)
-        }
+    fn position(&self, key: &str) -> Option<usize> {
+        self.entries.iter().position(|entry| entry.key == key)
     }
 
-    fn take(&mut self, key: &'static str) -> Option<Spanned<DeValue<'i>>> {
-        self.asked.push(key);
-        let index = self
-            .entries
-            .iter()
-            .position(|(name, _)| name.get_ref() == key)?;
-        Some(self.entries.remove(index).1)
+    /// What stands behind a key.
+    pub(super) fn get(&self, key: &str) -> Option<&Node<'r, 'i>> {
+        self.position(key).map(|at| &self.entries[at].node)
     }
 
-    /// Whether the key is there and not read yet.
+    /// Whether the file has the key.
     pub(super) fn has(&self, key: &str) -> bool {
-        self.entries.iter().any(|(name, _)| name.get_ref() == key)
+        self.position(key).is_some()
     }
 
-    fn child_name(&self, key: &str) -> String {
-        if self.name.is_empty() {
-            key.to_owned()
-        } else {
-            format!("{}.{key}", self.name)
+    /// The table behind a key.
+    pub(super) fn table(&self, key: &str) -> Option<&Self> {
+        match self.get(key)? {
+            Node::Table(table) => Some(table),
+            _ => None,
         }
     }
 
-    /// The value of a key, of any type serde can read.
-    pub(super) fn get<T: DeserializeOwned>(&mut self, key: &'static str) -> Option<T> {
-        self.checked(key, |_| Ok(()))
+    /// The table behind a key, to change it.
+    pub(super) fn table_mut(&mut self, key: &str) -> Option<&mut Self> {
+        let at = self.position(key)?;
+        match &mut self.entries[at].node {
+            Node::Table(table) => Some(table),
+            _ => None,
+        }
     }
 
-    /// The value of a key, if the check takes it.
-    pub(super) fn checked<T: DeserializeOwned>(
-        &mut self,
-        key: &'static str,
-        check: impl FnOnce(&T) -> Result<(), String>,
-    ) -> Option<T> {
-        let value = self.take(key)?;
-        self.typed(key, value, check)
+    /// The text behind a key.
+    pub(super) fn str(&self, key: &str) -> Option<&str> {
+        match self.get(key)? {
+            Node::Value(value) => value.get_ref().as_str(),
+            _ => None,
+        }
     }
 
-    fn typed<T: DeserializeOwned>(
-        &self,
-        key: &str,
-        value: Spanned<DeValue<'i>>,
-        check: impl FnOnce(&T) -> Result<(), String>,
-    ) -> Option<T> {
-        let span = value.span();
-        match T::deserialize(ValueDeserializer::from(value)) {
-            Ok(value) => match check(&value) {
-                Ok(()) => Some(value),
-                Err(message) => {
-                    self.report.add(span, format!("`{key}` {message}"));
-                    None
+    /// Whether `true` stands behind a key.
+    pub(super) fn is_true(&self, key: &str) -> bool {
+        match self.get(key) {
+            Some(Node::Value(value)) => value.get_ref().as_bool() == Some(true),
+            _ => false,
+        }
+    }
+
+    /// The length of the list behind a key.
+    pub(super) fn list_len(&self, key: &str) -> Option<usize> {
+        match self.get(key)? {
+            Node::Value(value) => value.get_ref().as_array().map(|list| list.len()),
+            _ => None,
+        }
+    }
+
+    /// Checks that a list has something in it.
+    pub(super) fn not_empty(&self, key: &str, message: impl Display) {
+        if let (Some(0), Some(node)) = (self.list_len(key), self.get(key)) {
+            self.problem_at(node.span(), format_args!("`{key}` {message}"));
+        }
+    }
+
+    /// Takes a key out.
+    pub(super) fn remove(&mut self, key: &str) -> Option<Node<'r, 'i>> {
+        self.position(key).map(|at| self.entries.remove(at).node)
+    }
+
+    /// Puts these keys into a table of their own, which has the name and the place of this one.
+    pub(super) fn nest(&mut self, keys: &[&str], key: &str) {
+        if let Some(node) = self.get(key) {
+            let place = self.place();
+            self.problem_at(node.span(), format_args!("unknown key `{key}` in {place}"));
+        }
+        let mut nested = self.clone();
+        nested
+            .entries
+            .retain(|entry| keys.contains(&entry.key.as_str()));
+        self.entries
+            .retain(|entry| !keys.contains(&entry.key.as_str()));
+        self.put(key, Node::Table(nested));
+    }
+
+    /// Puts something behind a key, in place of what may be there.
+    pub(super) fn put(&mut self, key: &str, node: Node<'r, 'i>) {
+        self.remove(key);
+        self.entries.push(Entry {
+            key: key.to_owned(),
+            key_span: self.header.clone(),
+            node,
+        });
+    }
+
+    /// Takes out the tables behind a key: one, or an array of them.
+    pub(super) fn take_tables(&mut self, key: &str) -> Vec<Self> {
+        let nodes = match self.remove(key) {
+            Some(Node::Value(value)) => {
+                let span = value.span();
+                match value.into_inner() {
+                    DeValue::Array(items) => {
+                        items.into_iter().map(|item| self.node(key, item)).collect()
+                    }
+                    other => vec![Node::Value(Spanned::new(span, other))],
                 }
-            },
-            Err(error) => {
-                let span = error.span().unwrap_or(span);
-                self.report
-                    .add(span, format!("`{key}`: {}", error.message()));
+            }
+            node => node.into_iter().collect(),
+        };
+        let table = |node| match node {
+            Node::Table(table) => Some(table),
+            other => {
+                let place = self.place();
+                self.problem_at(
+                    other.span(),
+                    format_args!("`{key}` in {place}: must be a table"),
+                );
                 None
+            }
+        };
+        nodes.into_iter().filter_map(table).collect()
+    }
+
+    /// Checks a text, if the key is there. Whatever else stands there, reading it as its type says so.
+    pub(super) fn text(&self, key: &str, check: impl Fn(&str) -> Checked) {
+        if let (Some(node), Some(text)) = (self.get(key), self.str(key)) {
+            self.checked(key, node.span(), check(text));
+        }
+    }
+
+    /// Checks each text of a list.
+    pub(super) fn texts(&self, key: &str, check: impl Fn(&str) -> Checked) {
+        let Some(Node::Value(list)) = self.get(key) else {
+            return;
+        };
+        for item in list
+            .get_ref()
+            .as_array()
+            .into_iter()
+            .flat_map(|list| list.iter())
+        {
+            if let Some(text) = item.get_ref().as_str() {
+                self.checked(key, item.span(), check(text));
             }
         }
     }
 
-    /// The value of a key that must be there.
-    pub(super) fn required<T: DeserializeOwned + Default>(
-        &mut self,
-        key: &'static str,
-        check: impl FnOnce(&T) -> Result<(), String>,
-    ) -> T {
-        self.require(key);
-        self.checked(key, check).unwrap_or_default()
-    }
-
-    /// Notes a problem if the key is not there.
-    pub(super) fn require(&mut self, key: &'static str) {
-        if !self.has(key) {
-            self.problem(format_args!("`{key}` is missing in {}", self.place()));
+    /// Checks the texts of a table whose keys are the user's own.
+    pub(super) fn map(&self, key: &str, check: impl Fn(&str, &str) -> Checked) {
+        if let Some(table) = self.table(key) {
+            table.all(check);
         }
     }
 
-    /// A whole number within a range.
-    pub(super) fn integer<T: TryFrom<i64>>(
-        &mut self,
-        key: &'static str,
-        range: RangeInclusive<i64>,
-    ) -> Option<T> {
-        let within = |number: &i64| match range.contains(number) {
+    /// Checks every text of this table, whose keys are the user's own.
+    pub(super) fn all(&self, check: impl Fn(&str, &str) -> Checked) {
+        for Entry { key, .. } in &self.entries {
+            self.text(key, |text| check(key, text));
+        }
+    }
+
+    /// Checks a whole number.
+    pub(super) fn integer(&self, key: &str, check: impl Fn(i64) -> Checked) {
+        let Some(Node::Value(value)) = self.get(key) else {
+            return;
+        };
+        let number = value.get_ref().as_integer();
+        if let Some(number) =
+            number.and_then(|number| i64::from_str_radix(number.as_str(), number.radix()).ok())
+        {
+            self.checked(key, value.span(), check(number));
+        }
+    }
+
+    /// Checks that a whole number lies within a range.
+    pub(super) fn range(&self, key: &str, range: RangeInclusive<i64>) {
+        self.integer(key, |number| match range.contains(&number) {
             true => Ok(()),
             false => Err(format!(
                 "must be between {} and {}, not {number}",
                 range.start(),
                 range.end()
             )),
-        };
-        self.checked(key, within)
-            .and_then(|number: i64| T::try_from(number).ok())
-    }
-
-    /// A list of texts, each of which the check must take.
-    pub(super) fn list(
-        &mut self,
-        key: &'static str,
-        check: impl Fn(&str) -> Result<(), String>,
-    ) -> Option<Vec<String>> {
-        let items: Vec<Spanned<String>> = self.get(key)?;
-        for item in &items {
-            if let Err(message) = check(item.get_ref()) {
-                self.report.add(item.span(), format!("`{key}` {message}"));
-            }
-        }
-        Some(items.into_iter().map(Spanned::into_inner).collect())
-    }
-
-    /// A table below this one.
-    pub(super) fn table(&mut self, key: &'static str) -> Option<Table<'r, 'i>> {
-        self.table_or(key, "must be a table")
-    }
-
-    /// A table below this one; the message is for whatever else stands there, which is not quoted.
-    pub(super) fn table_or(&mut self, key: &'static str, otherwise: &str) -> Option<Table<'r, 'i>> {
-        let value = self.take(key)?;
-        self.open(key, value, otherwise)
-    }
-
-    /// Tables below this one: one, or an array of them.
-    pub(super) fn tables(&mut self, key: &'static str) -> Vec<Table<'r, 'i>> {
-        let Some(value) = self.take(key) else {
-            return Vec::new();
-        };
-        let span = value.span();
-        let values = match value.into_inner() {
-            DeValue::Array(array) => array.into_iter().collect(),
-            other => vec![Spanned::new(span, other)],
-        };
-        values
-            .into_iter()
-            .filter_map(|value| self.open(key, value, "must be a table"))
-            .collect()
-    }
-
-    fn open(
-        &self,
-        key: &str,
-        value: Spanned<DeValue<'i>>,
-        otherwise: &str,
-    ) -> Option<Table<'r, 'i>> {
-        let span = value.span();
-        match value.into_inner() {
-            DeValue::Table(table) => Some(Self::new(
-                self.child_name(key),
-                Spanned::new(span, table),
-                self.report,
-            )),
-            _ => {
-                self.report
-                    .add(span, format!("`{key}` in {}: {otherwise}", self.place()));
-                None
-            }
-        }
-    }
-
-    /// A table below this one whose keys are the user's own.
-    pub(super) fn map<T: DeserializeOwned>(
-        &mut self,
-        key: &'static str,
-        check: impl Fn(&str, &T) -> Result<(), String>,
-    ) -> BTreeMap<String, T> {
-        self.table(key)
-            .map(|table| table.into_map(check))
-            .unwrap_or_default()
-    }
-
-    /// All of this table, whose keys are the user's own.
-    pub(super) fn into_map<T: DeserializeOwned>(
-        mut self,
-        check: impl Fn(&str, &T) -> Result<(), String>,
-    ) -> BTreeMap<String, T> {
-        let entries = std::mem::take(&mut self.entries);
-        let read = entries.into_iter().filter_map(|(name, value)| {
-            let name = name.into_inner();
-            let value = self.typed(&name, value, |value| check(&name, value))?;
-            Some((name.into_owned(), value))
         });
-        read.collect()
     }
 
-    /// Like [`Table::map`], for values that are tables.
-    pub(super) fn map_of_tables<T>(
-        &mut self,
-        key: &'static str,
-        otherwise: &str,
-        read: impl Fn(Table<'r, 'i>) -> T,
-    ) -> BTreeMap<String, T> {
-        let Some(mut table) = self.table(key) else {
-            return BTreeMap::new();
-        };
-        let entries = std::mem::take(&mut table.entries);
-        let read = entries.into_iter().filter_map(|(name, value)| {
-            let value = read(table.open(name.get_ref(), value, otherwise)?);
-            Some((name.into_inner().into_owned(), value))
-        });
-        read.collect()
-    }
-
-    /// Ends the reading: whatever was not asked for is a problem.
-    pub(super) fn finish(self) {
-        for (name, _) in &self.entries {
-            let written = name.get_ref();
-            let nearest = nearest(written, self.asked.iter().copied());
-            let hint = nearest.map_or_else(
-                || format!("known are {}", listed(&self.asked)),
-                |nearest| format!("did you mean `{nearest}`?"),
-            );
-            self.report.add(
-                name.span(),
-                format!("unknown key `{written}` in {}; {hint}", self.place()),
-            );
+    /// Notes what a check said of a value. Whether it is good.
+    pub(super) fn checked(&self, key: &str, span: Range<usize>, checked: Checked) -> bool {
+        if let Err(message) = &checked {
+            self.problem_at(span, format_args!("`{key}` {message}"));
         }
+        checked.is_ok()
     }
 }
 
 /// The known word that was most likely meant.
-pub(super) fn nearest<'a>(written: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(super) fn nearest<'a>(
+    written: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
     known
+        .into_iter()
         .map(|word| (strsim::jaro_winkler(written, word), word))
         .filter(|(likeness, _)| *likeness > 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0))
@@ -315,4 +383,15 @@ pub(super) fn listed(words: &[&str]) -> String {
         .map(|word| format!("`{word}`"))
         .collect::<Vec<_>>()
         .join(", ")
+}
+
+/// Whether a word is one of those that are known; else the message with the nearest.
+pub(super) fn one_of(word: &str, known: &[&str]) -> Checked {
+    if known.contains(&word) {
+        return Ok(());
+    }
+    let hint = nearest(word, known.iter().copied())
+        .map(|nearest| format!("; did you mean `{nearest}`?"))
+        .unwrap_or_default();
+    Err(format!("must be one of {}{hint}", listed(known)))
 }

@@ -1,6 +1,6 @@
 //! What a directory must make sense as a whole, and the presets.
 
-use super::{PRESETS, example_parts, http, read, refused};
+use super::{PRESETS, example_parts, http, preset, read, refused};
 use crate::{Directory, HandlerSettings, PoolFacts};
 
 #[test]
@@ -92,22 +92,6 @@ fn an_http_directory_is_checked_as_a_whole() {
     }
     let unmapped = http(good).replace("[attributes]\nemail = 'email'\n", "");
     assert!(refused(&unmapped).contains("[attributes] must map at least one attribute"));
-}
-
-/// What a file with a preset looks like, as the preset's own comment says.
-fn preset(name: &str, text: &str) -> String {
-    let commented: String = text
-        .lines()
-        .map_while(|line| line.strip_prefix('#'))
-        .filter_map(|line| line.strip_prefix("   "))
-        .take_while(|line| !line.contains("class ") && !line.contains("def "))
-        .map(|line| line.to_owned() + "\n")
-        .collect();
-    assert!(
-        commented.contains(&format!("preset = \"{name}\"")),
-        "{commented}"
-    );
-    commented.replace("/...", "/path").replace("YOUR-", "your-")
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! What somebody who writes a `migrate.toml` is told.
 
 mod directories;
+#[cfg(feature = "schema")]
+mod schema;
 mod values;
 
 use super::{parse, preset::PRESETS};
@@ -40,6 +42,22 @@ fn http(lines: &str) -> String {
     let rest =
         "kind = 'http'\n[attributes]\nemail = 'email'\n[directory.authenticate]\nok = [200]\n";
     format!("[directory]\n{rest}{lines}\n")
+}
+
+/// What a file with a preset looks like, as the preset's own comment says.
+fn preset(name: &str, text: &str) -> String {
+    let commented: String = text
+        .lines()
+        .map_while(|line| line.strip_prefix('#'))
+        .filter_map(|line| line.strip_prefix("   "))
+        .take_while(|line| !line.contains("class ") && !line.contains("def "))
+        .map(|line| line.to_owned() + "\n")
+        .collect();
+    assert!(
+        commented.contains(&format!("preset = \"{name}\"")),
+        "{commented}"
+    );
+    commented.replace("/...", "/path").replace("YOUR-", "your-")
 }
 
 /// The parts of the example, its keys without a default taken into use.
@@ -237,7 +255,7 @@ fn a_pool_of_an_emulator_is_a_pool() {
     };
     assert_eq!(
         refused(&old("")),
-        "migrate.toml:1:1: `region` is missing in [directory]"
+        "migrate.toml:1:1: `region` is missing in [directory]: `pool_id` begins with none"
     );
     let Directory::Cognito(pool) = read(&old("region = 'us-west-2'")).directory else {
         panic!("an old pool");

@@ -1,0 +1,77 @@
+//! How the file names a secret: `{ ssm = "/path" }` and the like.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{check, table::Table};
+use crate::Arn;
+
+/// What a secret must look like.
+pub(super) const SECRET_FORMS: &str = "a secret is named, never written: { secretsmanager = \"arn:...\" } (with `key` for one key \
+     of a JSON secret), { ssm = \"/path\" } (both with `kms_key` for a key of your own) or { env = \"NAME\" }";
+
+/// A reference to a secret. The secret itself never stands in the file.
+#[derive(Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(crate) struct SecretForms {
+    /// The ARN of a secret of AWS Secrets Manager.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(regex(
+            pattern = "^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[^ *?]+$"
+        ))
+    )]
+    secretsmanager: Option<String>,
+    /// With `secretsmanager`: the key to take, where the secret is a JSON object.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = r"\S")))]
+    key: Option<String>,
+    /// The name of a parameter of the SSM parameter store.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(
+            length(max = 1011),
+            regex(pattern = "^[A-Za-z0-9/_.-]*[A-Za-z0-9_.-]$")
+        )
+    )]
+    ssm: Option<String>,
+    /// With `secretsmanager` and `ssm`: the ARN of the customer managed KMS key that encrypts it.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(regex(pattern = "^arn:aws[a-z-]*:kms:[a-z0-9-]*:[0-9]{12}:key/[^ *?]+$"))
+    )]
+    kms_key: Option<String>,
+    /// The name of an environment variable, read at deploy and kept in the function's environment.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(regex(pattern = "^[A-Za-z][A-Za-z0-9_]+$"), extend("not" = {"pattern": "^(AWS_|LAMBDA_|JANE_MIGRATE_)"}))
+    )]
+    env: Option<String>,
+}
+
+/// Checks a secret, and gives it the form that [`crate::Secret`] has in JSON. No message repeats what stands in the file: it may be
+/// the secret itself.
+pub(super) fn as_json(table: &Table<'_, '_>, forms: SecretForms) -> Value {
+    let named = ["secretsmanager", "ssm", "env"];
+    let named = named.into_iter().filter(|key| table.has(key)).count();
+    let key_of_none = table.has("key") && !table.has("secretsmanager");
+    if named != 1 || key_of_none || (table.has("kms_key") && table.has("env")) {
+        table.problem(SECRET_FORMS);
+    }
+    let example = "arn:aws:secretsmanager:us-east-1:123456789012:secret:jane-AbCdEf";
+    table.text("secretsmanager", |arn| {
+        check::arn(arn, "secretsmanager", "secret:", example)
+    });
+    table.text("key", check::not_empty);
+    table.text("ssm", check::parameter);
+    table.text("kms_key", check::kms_key);
+    table.text("env", check::variable);
+    let kms_key = forms.kms_key;
+    match (forms.secretsmanager, forms.ssm) {
+        // One that is no ARN was noted.
+        (Some(arn), _) if arn.parse::<Arn>().is_ok() => {
+            json!({ "secretsmanager": { "arn": arn, "key": forms.key, "kms_key": kms_key } })
+        }
+        (_, Some(name)) => json!({ "ssm": { "name": name, "kms_key": kms_key } }),
+        _ => json!({ "env": forms.env.unwrap_or_default() }),
+    }
+}
