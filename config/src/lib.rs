@@ -46,6 +46,10 @@ pub const SETTINGS_VARIABLE: &str = "JANE_MIGRATE_SETTINGS";
 /// field, because Cognito alone writes those. A client can influence `callerContext`.
 pub const TRIAL: &str = "janeMigrateTrial";
 
+/// The form of a Region's name, as a regular expression: what [`is_region`] takes.
+#[cfg(feature = "schema")]
+const REGION: &str = "^[a-z]+(-[a-z]+)+-[0-9]+$";
+
 /// Whether a text has the form of a Region's name, such as `us-east-1` or `us-gov-west-1`.
 pub fn is_region(text: &str) -> bool {
     let parts: Vec<_> = text.split('-').collect();

@@ -9,22 +9,8 @@ use serde_json::{Value, json};
 use crate::{
     Condition, Date, PoolId, Secret,
     directory::Written,
-    file::{ATTRIBUTES, Apart, DirectoryTable, File, Partial, SecretForms},
+    file::{Apart, DirectoryTable, File, Partial, SecretForms},
 };
-
-/// The form of a Region's name.
-pub(crate) const REGION: &str = "^[a-z]+(-[a-z]+)+-[0-9]+$";
-
-/// `[attributes]`
-pub(crate) fn attributes(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
-        "description": "Cognito attribute = where its value comes from: a member of the directory's user, a JSON pointer into it, \
-             several of these with `|` between them, `=text`, `{username}` or `{uuid}`.",
-        "type": "object",
-        "propertyNames": { "anyOf": [{ "enum": ATTRIBUTES }, { "pattern": "^(dev:)?custom:.{1,20}$" }] },
-        "additionalProperties": { "type": "string", "pattern": r"\S" },
-    })
-}
 
 /// The schema.
 pub fn schema() -> Value {

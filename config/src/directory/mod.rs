@@ -2,11 +2,14 @@
 
 mod http;
 mod postgres;
+mod timeout;
 
 use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "schema")]
 pub(crate) use self::http::Written;
+#[cfg(feature = "file")]
+pub(crate) use self::timeout::timeout_ms;
 pub use self::{
     http::{Answers, Basic, Condition, Http, Method, Names, OAuth, Request},
     postgres::{Firebase, HashFormat, Postgres},
@@ -67,11 +70,6 @@ fn jane_url() -> String {
     "https://api.iheartjane.com".to_owned()
 }
 
-/// How long one sign-in may wait, unless the file says otherwise; the trigger as a whole has 5 s.
-pub(crate) fn timeout_ms() -> u64 {
-    3500
-}
-
 /// `kind = "jane"`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
@@ -86,7 +84,7 @@ pub struct Jane {
     /// The operator's client secret.
     pub client_secret: Secret,
     /// How long one sign-in may wait for the directory.
-    #[serde(default = "timeout_ms")]
+    #[serde(default = "timeout::timeout_ms")]
     #[cfg_attr(feature = "schema", schemars(range(min = 100, max = 4_500)))]
     pub timeout_ms: u64,
     /// Certificates, in PEM, to trust instead of the public ones.
@@ -115,7 +113,7 @@ pub struct OldPool {
     pub client_secret: Option<Secret>,
     /// The old pool's Region; in the file the default is the one its id begins with.
     #[serde(default)]
-    #[cfg_attr(feature = "schema", schemars(regex(pattern = crate::schema::REGION)))]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = crate::REGION)))]
     pub region: String,
     /// The role to assume, where the old pool is another account's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -129,7 +127,7 @@ pub struct OldPool {
     #[cfg_attr(feature = "schema", schemars(regex(pattern = r"\S")))]
     pub external_id: Option<String>,
     /// How long one sign-in may wait for the directory.
-    #[serde(default = "timeout_ms")]
+    #[serde(default = "timeout::timeout_ms")]
     #[cfg_attr(feature = "schema", schemars(range(min = 100, max = 4_500)))]
     pub timeout_ms: u64,
 }

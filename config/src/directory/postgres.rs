@@ -43,7 +43,7 @@ pub struct Postgres {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub firebase: Option<Firebase>,
     /// How long one sign-in may wait for the directory.
-    #[serde(default = "super::timeout_ms")]
+    #[serde(default = "super::timeout::timeout_ms")]
     #[cfg_attr(feature = "schema", schemars(range(min = 100, max = 4_500)))]
     pub timeout_ms: u64,
     /// Certificates, in PEM, to trust instead of the public ones.

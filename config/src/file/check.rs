@@ -282,7 +282,7 @@ pub(super) fn retention(days: i64) -> Checked {
 }
 
 /// Cognito's standard attributes that can be set, and the user name itself.
-pub(crate) const ATTRIBUTES: [&str; 20] = [
+pub(super) const ATTRIBUTES: [&str; 20] = [
     "address",
     "birthdate",
     "email",

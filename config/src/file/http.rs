@@ -30,7 +30,7 @@ pub(crate) struct HttpTable {
     #[serde(rename = "preset")]
     #[cfg_attr(
         feature = "schema",
-        schemars(extend("enum" = super::presets().collect::<Vec<_>>()))
+        schemars(extend("enum" = super::preset::presets().collect::<Vec<_>>()))
     )]
     _preset: Option<String>,
     /// The service's base URL, for requests whose `url` is a path.

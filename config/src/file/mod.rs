@@ -33,7 +33,6 @@ use crate::{Config, Function, Pool, PoolId, Response, Verify, Window};
 
 #[cfg(feature = "schema")]
 pub(crate) use self::{
-    check::ATTRIBUTES,
     directory::{Directory as DirectoryTable, Partial},
     secret::SecretForms,
 };
@@ -49,10 +48,7 @@ pub(crate) struct File {
     directory: directory::Directory,
     /// Where the values of Cognito's attributes come from.
     #[serde(default)]
-    #[cfg_attr(
-        feature = "schema",
-        schemars(schema_with = "crate::schema::attributes")
-    )]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "attributes_schema"))]
     attributes: BTreeMap<String, String>,
     /// What Cognito is told about a migrated user.
     #[serde(default)]
@@ -66,6 +62,18 @@ pub(crate) struct File {
     /// Which findings of `verify` are accepted.
     #[serde(default)]
     verify: Verify,
+}
+
+/// The schema of `[attributes]`.
+#[cfg(feature = "schema")]
+fn attributes_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "description": "Cognito attribute = where its value comes from: a member of the directory's user, a JSON pointer into it, \
+             several of these with `|` between them, `=text`, `{username}` or `{uuid}`.",
+        "type": "object",
+        "propertyNames": { "anyOf": [{ "enum": check::ATTRIBUTES }, { "pattern": "^(dev:)?custom:.{1,20}$" }] },
+        "additionalProperties": { "type": "string", "pattern": r"\S" },
+    })
 }
 
 /// The tables that a pool may override.
@@ -94,7 +102,7 @@ pub(crate) struct PoolTable {
     /// The pool's id; may be left out where `--pool` names it.
     id: Option<PoolId>,
     /// The pool's Region. Without it: the one its id begins with.
-    #[cfg_attr(feature = "schema", schemars(regex(pattern = crate::schema::REGION)))]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = crate::REGION)))]
     region: Option<String>,
     /// The app clients whose sign-ins must migrate. Without it: all of the pool's.
     #[cfg_attr(
@@ -104,10 +112,7 @@ pub(crate) struct PoolTable {
     clients: Option<Vec<String>>,
     directory: Option<Apart<directory::Partial>>,
     #[serde(default)]
-    #[cfg_attr(
-        feature = "schema",
-        schemars(schema_with = "crate::schema::attributes")
-    )]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "attributes_schema"))]
     attributes: Option<Apart<BTreeMap<String, String>>>,
     response: Option<Apart<Response>>,
     function: Option<Apart<Function>>,
