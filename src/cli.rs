@@ -1,6 +1,7 @@
 //! The command line: what clap derives, and nothing else. What the flags mean together with environment and file is
 //! `settings`' business.
 
+mod again;
 mod init;
 mod parse;
 

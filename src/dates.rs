@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use anyhow::Context;
+use crate::error::{Error, Result};
 use jane_migrate_config::Date;
 use jiff::{Timestamp, civil, tz::TimeZone};
 
@@ -21,8 +21,13 @@ pub fn now_ms() -> i64 {
 }
 
 /// Today.
-pub fn today() -> anyhow::Result<Date> {
-    Date::from_epoch_days(day_of(now_ms())).context("the clock of this machine is off")
+pub fn today() -> Result<Date> {
+    Date::from_epoch_days(day_of(now_ms())).ok_or_else(|| {
+        Error::new(
+            "this machine's clock is wrong",
+            "set the clock (`timedatectl set-ntp true`), then run the command again",
+        )
+    })
 }
 
 /// The day of a moment, counted from 1970-01-01.

@@ -19,7 +19,7 @@ pub mod commands;
 pub mod dates;
 pub mod draft;
 pub mod environment;
-pub mod failure;
+pub mod error;
 pub mod jane;
 pub mod local;
 pub mod observe;

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::CommandFactory;
-use jane_migrate::cli::{self, Cli, Command};
+use jane_migrate::cli::{self, Cli};
 use jane_migrate::{
     commands,
     ui::{self, Ui},
@@ -26,21 +26,12 @@ async fn run() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return not_understood(&error, &arguments),
     };
-    let ui = Ui::new(&cli.global);
+    let ui = Ui::new(&cli);
     ui.follow();
-    let verifying = matches!(cli.command, Command::Verify(_));
-    let ended = commands::run(cli, &ui).await;
-    match ended.and_then(|code| ui.is_read().map(|_| code)) {
-        Ok(code) => code,
-        Err(error) => {
-            ui.fatal(&error);
-            if verifying {
-                ExitCode::from(2)
-            } else {
-                ExitCode::FAILURE
-            }
-        }
-    }
+    commands::run(cli, &ui).await.unwrap_or_else(|error| {
+        ui.fatal(&error);
+        error.kind().exit_code().into()
+    })
 }
 
 /// Shows the help to whoever gives no command. Clap would do it too, but where a variable gives a flag its value.

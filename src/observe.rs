@@ -2,10 +2,8 @@
 //! [`Scope`] says how much. Each read keeps its own error; only where the pool itself cannot be told is there nothing to return.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use anyhow::Context;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jane_migrate_config::{Arn, Config, Secret};
 use jane_migrate_core::check::{Check, Choice, checks};
@@ -22,6 +20,7 @@ use jane_migrate_core::resources::{
 use serde_json::Value;
 
 use crate::aws::{AwsError, Kind, Reader};
+use crate::error::{Error, Result};
 use crate::jane;
 
 /// Calls of one kind made at once; Cognito and Lambda throttle reads too.
@@ -66,32 +65,13 @@ pub enum Depth<'a> {
     },
 }
 
-/// There is no such pool for these credentials in this Region; one of another account looks the same.
-#[derive(Debug)]
-pub struct NoSuchPool {
-    /// The pool that was asked for.
-    pub pool: PoolId,
-    /// Where.
-    pub region: String,
-}
-
-impl fmt::Display for NoSuchPool {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "failed to find user pool `{}` in {}",
-            self.pool, self.region
-        )
-    }
-}
-
 /// Reads a pool as far as the scope says.
 pub async fn observe(
     aws: &Reader,
     pool_id: &PoolId,
     region: &str,
     scope: Scope<'_>,
-) -> anyhow::Result<Observed> {
+) -> Result<Observed> {
     let observer = Observer {
         aws,
         pool_id,
@@ -112,7 +92,7 @@ pub async fn observe(
 }
 
 /// What was not read, as the error of a run that cannot go on without it.
-pub fn unread(names: &Names, unread: &Unread) -> anyhow::Error {
+pub fn unread(names: &Names, unread: &Unread) -> Error {
     let pool = &names.pool.id;
     let (error, what) = match unread {
         Unread::Client(id, error) => (error, format!("app client `{id}`")),
@@ -132,9 +112,13 @@ pub fn unread(names: &Names, unread: &Unread) -> anyhow::Error {
             };
             (error, what)
         }
-        other => return anyhow::Error::msg(other.explain().0),
+        other => {
+            let (why, hint) = other.explain();
+            let hint = hint.unwrap_or_else(|| "run the command again, and look at the pool".into());
+            return Error::new(why, hint);
+        }
     };
-    anyhow::Error::new(error.clone()).context(format!("failed to read {what}"))
+    Error::from(error.clone()).context(format!("failed to read {what}"))
 }
 
 /// What one call answered.
@@ -166,7 +150,7 @@ struct Observer<'a> {
 }
 
 impl Observer<'_> {
-    async fn pool_alone(&self) -> anyhow::Result<Observed> {
+    async fn pool_alone(&self) -> Result<Observed> {
         let (pool, mfa, clients) = tokio::join!(
             self.aws.describe_pool(self.pool_id),
             self.aws.mfa_config(self.pool_id),
@@ -180,7 +164,7 @@ impl Observer<'_> {
         })
     }
 
-    async fn ours(&self, left: bool) -> anyhow::Result<Observed> {
+    async fn ours(&self, left: bool) -> Result<Observed> {
         let name = self.function.as_str();
         let group = log_group_name(name);
         let described = async {
@@ -276,7 +260,7 @@ impl Observer<'_> {
         choice: &Choice,
         fresh: bool,
         plan: bool,
-    ) -> anyhow::Result<Observed> {
+    ) -> Result<Observed> {
         let (aws, name) = (self.aws, self.function.as_str());
         let group = log_group_name(name);
         let configured = config.map(kept_secrets).unwrap_or_default();
@@ -349,7 +333,7 @@ impl Observer<'_> {
         config: Option<&Config>,
         choice: &Choice,
         fresh: bool,
-    ) -> anyhow::Result<(Called<PoolDocument>, Read<Vec<KeptSecret>>, Observed)> {
+    ) -> Result<(Called<PoolDocument>, Read<Vec<KeptSecret>>, Observed)> {
         let (aws, name) = (self.aws, self.function.as_str());
         let (pool, ids, found, aliases, versions, own_policy, own_sources) = tokio::join!(
             aws.describe_pool(self.pool_id),
@@ -406,24 +390,22 @@ impl Observer<'_> {
         &self,
         pool: &Called<PoolDocument>,
         function: &Called<Option<ObservedFunction>>,
-    ) -> anyhow::Result<Names> {
-        let failed = || format!("failed to read user pool `{}`", self.pool_id);
+    ) -> Result<Names> {
+        let unreadable = |error| Error::unreadable_pool(error, self.pool_id, self.region);
         let error = match pool {
             Ok(pool) => {
-                let arn = pool.arn().parse().map_err(anyhow::Error::msg);
-                return Ok(Names::new(arn.with_context(failed)?));
+                let arn = pool.arn().parse().map_err(|why: String| {
+                    let update = "this version of jane-migrate does not know such ARNs: update it";
+                    Error::new(why, update)
+                        .context(format!("failed to read user pool `{}`", self.pool_id))
+                });
+                return arn.map(Names::new);
             }
             Err(error) => error.clone(),
         };
-        if error.kind == Kind::NotFound {
-            return Err(anyhow::Error::new(error).context(NoSuchPool {
-                pool: self.pool_id.clone(),
-                region: self.region.to_owned(),
-            }));
-        }
         let role = match function {
             Ok(Some(found)) if error.kind == Kind::Denied => found.function.role_arn.clone(),
-            _ => return Err(error).with_context(failed),
+            _ => return Err(unreadable(error)),
         };
         match role.parse::<Arn>() {
             Ok(role) => Ok(Names::new(PoolArn {
@@ -432,7 +414,7 @@ impl Observer<'_> {
                 account: role.account,
                 id: self.pool_id.clone(),
             })),
-            Err(_) => Err(error).with_context(failed),
+            Err(_) => Err(unreadable(error)),
         }
     }
 

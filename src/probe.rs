@@ -1,7 +1,7 @@
 //! Tries the deployed function, as Cognito would call it. What an answer must look like is the core's to say.
 
-use anyhow::Context;
-use jane_migrate_core::ids::{Names, PoolId};
+use jane_migrate_core::fix::{Fix, fix};
+use jane_migrate_core::ids::{Names, PoolId, log_group_name};
 use jane_migrate_core::probe::{
     self, Answer, Attempt, Judge, Probes, Source, migrated, unmigrated,
 };
@@ -9,35 +9,41 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use crate::aws::{AwsError, Invoker, Reader};
-use crate::failure::Failure;
+use crate::error::{Context, Error, Result};
 
 /// Invokes the function with the event, and judges its answer.
-pub(crate) async fn ask(invoker: &Invoker, function: &str, event: &Value) -> anyhow::Result<()> {
+pub(crate) async fn ask(invoker: &Invoker, function: &str, event: &Value) -> Result<()> {
     let answer = invoker
         .invoke(function, event)
         .await
         .with_context(|| format!("failed to invoke function `{function}`"))?;
     unmigrated(event, &answer).map_err(|why| {
+        let log = fix![
+            "fix what the function reports; its log says more: `",
+            Fix::aws(format!(
+                "logs tail {} --since 10m",
+                log_group_name(function)
+            )),
+            "`",
+        ];
         let mut causes = why.into_iter().rev();
-        let first = anyhow::Error::msg(causes.next().unwrap_or_default());
-        causes
-            .fold(first, |error, cause| error.context(cause))
-            .context(format!(
-                "function `{function}` does not answer as it should"
-            ))
+        let first = Error::new(causes.next().unwrap_or_default(), log);
+        causes.fold(first, Error::context).context(format!(
+            "function `{function}` does not answer as it should"
+        ))
     })
 }
 
 /// What it means that a function fails which customers reach.
-pub fn outage(pool: &PoolId) -> Failure {
-    Failure::new(
-        format!(
-            "the trigger of user pool `{pool}` calls this function: customers who have not come over cannot sign in now"
-        ),
-        format!(
-            "mend the cause and deploy again, or go back to the configuration or version that worked; `jane-migrate teardown --pool {pool} --force` detaches the trigger"
-        ),
-    )
+pub fn outage(error: Error, pool: &PoolId) -> Error {
+    let hint = fix![
+        "fix the cause and deploy again, or go back to the configuration or version that worked; `",
+        Fix::ours("teardown", pool, " --force"),
+        "` detaches the trigger",
+    ];
+    error.hint(hint).context(format!(
+        "the trigger of user pool `{pool}` calls this function: customers who have not come over cannot sign in now"
+    ))
 }
 
 /// A user of the directory who may be asked about.

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
 use jane_migrate_config::{Config, Pool, Secret};
 use jane_migrate_core::fix::Flags;
 
 use crate::aws::Connection;
 use crate::cli::{Allow, Global, Pools};
 use crate::environment;
-use crate::failure::Failure;
+use crate::error::{Error, Result};
 use jane_migrate_core::ids::PoolId;
 use jane_migrate_core::plan::Allowed;
 use jane_migrate_core::resources::{EnvValue, Environment};
@@ -29,18 +29,19 @@ pub struct Loaded {
 }
 
 /// The configuration; where there is none, an error that says how to come by one.
-pub fn load(global: &Global) -> anyhow::Result<Loaded> {
-    load_if_there(global)?.ok_or_else(|| {
-        Failure::new(
-            format!("there is no {DEFAULT_FILE} here"),
-            "`jane-migrate init --pool ID` writes one; --config names a file elsewhere",
-        )
-        .into()
-    })
+pub fn load(global: &Global) -> Result<Loaded> {
+    load_if_there(global)?.ok_or_else(missing)
+}
+
+fn missing() -> Error {
+    Error::new(
+        format!("there is no {DEFAULT_FILE} here"),
+        "`jane-migrate init --pool ID` writes one; --config names a file elsewhere",
+    )
 }
 
 /// The configuration. `None` only where no file was named and the default one is not there.
-pub fn load_if_there(global: &Global) -> anyhow::Result<Option<Loaded>> {
+pub fn load_if_there(global: &Global) -> Result<Option<Loaded>> {
     let path = global
         .config
         .clone()
@@ -51,16 +52,15 @@ pub fn load_if_there(global: &Global) -> anyhow::Result<Option<Loaded>> {
             return Ok(None);
         }
         Err(error) => {
-            return Err(Failure::new(
+            return Err(Error::new(
                 format!("failed to read `{}`: {error}", path.display()),
-                "look at the name that --config or JANE_MIGRATE_CONFIG gives",
-            )
-            .into());
+                "check the file that --config or JANE_MIGRATE_CONFIG names, and that this user may read it",
+            ));
         }
     };
     let config =
         jane_migrate_config::parse(&text, &path.display().to_string()).map_err(|error| {
-            Failure::new(
+            Error::new(
                 format!("failed to understand the configuration\n{error}"),
                 "migrate.example.toml has every key with its default",
             )
@@ -73,6 +73,8 @@ pub fn load_if_there(global: &Global) -> anyhow::Result<Option<Loaded>> {
 pub struct Target {
     /// The pool's id.
     pub pool: PoolId,
+    /// What the file says of this pool, where there is a file.
+    pub loaded: Option<Arc<Loaded>>,
     /// The clients whose sign-ins must migrate; `None`: all.
     pub clients: Option<Vec<String>>,
     /// Where to connect.
@@ -81,12 +83,28 @@ pub struct Target {
     pub given: Flags,
 }
 
+impl Target {
+    /// The configuration of this pool, where there is a file.
+    pub fn config(&self) -> Option<&Config> {
+        self.loaded.as_deref().map(|loaded| &loaded.config)
+    }
+
+    /// The same for what needs one.
+    pub fn required(&self) -> Result<&Config> {
+        self.config().ok_or_else(missing)
+    }
+
+    /// Where its snapshots are kept: next to the configuration.
+    pub fn folder(&self) -> &Path {
+        let file = self.loaded.as_deref().map(|loaded| loaded.path.as_path());
+        file.and_then(Path::parent).unwrap_or(Path::new(""))
+    }
+}
+
 /// The pools to work on: those of `--pool`, else all of the configuration's.
-pub fn targets(
-    global: &Global,
-    pools: &Pools,
-    config: Option<&Config>,
-) -> anyhow::Result<Vec<Target>> {
+pub fn targets(global: &Global, pools: &Pools, loaded: Option<Loaded>) -> Result<Vec<Target>> {
+    let loaded = loaded.map(Arc::new);
+    let config = loaded.as_deref().map(|loaded| &loaded.config);
     let configured = config
         .map(|config| &config.pools[..])
         .unwrap_or_default()
@@ -98,11 +116,10 @@ pub fn targets(
         pools.pools.clone()
     };
     if ids.is_empty() {
-        return Err(Failure::new(
-            "failed to tell which user pool is meant",
+        return Err(Error::new(
+            "no user pool given",
             format!("name it with --pool, or as [pool] id in {DEFAULT_FILE}"),
-        )
-        .into());
+        ));
     }
     let mut targets: Vec<Target> = Vec::new();
     for pool in ids {
@@ -119,28 +136,28 @@ pub fn targets(
         };
         targets.push(Target {
             clients: entry.and_then(|entry| entry.clients.clone()),
+            loaded: loaded.as_ref().map(|whole| of_pool(whole, &pool)),
             connection,
-            given: flags(global, global.config.as_deref()),
+            given: global.flags(),
             pool,
         });
     }
     Ok(targets)
 }
 
-/// The global flags as they were given, for the commands that are printed; `config` is the file that these are about.
-pub fn flags(global: &Global, config: Option<&Path>) -> Flags {
-    let config = config.map(Path::to_string_lossy);
-    Flags::new(
-        config.as_deref(),
-        &[
-            ("--region", global.region.as_deref()),
-            ("--profile", global.profile.as_deref()),
-            ("--endpoint-url", global.endpoint_url.as_deref()),
-        ],
-    )
+/// The file as it is for one pool.
+fn of_pool(whole: &Arc<Loaded>, pool: &PoolId) -> Arc<Loaded> {
+    let own = whole.config.for_pool(pool);
+    if std::ptr::eq(own, &whole.config) {
+        return Arc::clone(whole);
+    }
+    Arc::new(Loaded {
+        config: own.clone(),
+        path: whole.path.clone(),
+    })
 }
 
-fn region(global: &Global, entry: Option<&Pool>, pool: &PoolId) -> anyhow::Result<String> {
+fn region(global: &Global, entry: Option<&Pool>, pool: &PoolId) -> Result<String> {
     let from_environment = || {
         ["AWS_REGION", "AWS_DEFAULT_REGION"]
             .iter()
@@ -152,7 +169,12 @@ fn region(global: &Global, entry: Option<&Pool>, pool: &PoolId) -> anyhow::Resul
         .or_else(|| entry?.region.clone())
         .or_else(|| pool.region().map(str::to_owned))
         .or_else(from_environment)
-        .with_context(|| format!("in which Region is pool {pool}? name it with --region"))
+        .ok_or_else(|| {
+            Error::new(
+                format!("the Region of user pool `{pool}` is not known"),
+                "name it with --region, or as [pool] region in the configuration",
+            )
+        })
 }
 
 /// What the operator allows for this pool.
@@ -168,10 +190,7 @@ pub fn allowed(allow: &Allow, target: &Target) -> Allowed {
 
 /// The values of the configuration's `{ env = NAME }` secrets: from the operator's environment, else as the function already has
 /// them, so that a machine without them can deploy what does not concern them.
-pub fn environment_secrets(
-    config: &Config,
-    deployed: Option<&Environment>,
-) -> anyhow::Result<Environment> {
+pub fn environment_secrets(config: &Config, deployed: Option<&Environment>) -> Result<Environment> {
     let mut values = BTreeMap::new();
     for (member, secret) in config.secrets() {
         let Secret::Env(name) = secret else { continue };
@@ -179,17 +198,12 @@ pub fn environment_secrets(
             .map(EnvValue::new)
             .or_else(|| deployed.and_then(|deployed| deployed.get(name)).cloned())
             .ok_or_else(|| {
-                Failure::new(
+                Error::new(
                     format!("the environment variable {name} is not set, and directory.{member} says that the secret is there"),
-                    format!("set {name} for this command, without it landing in the shell's history (`IFS= read -rs {name}; export {name}`), or keep the secret in Secrets Manager or SSM"),
+                    format!("set {name} for this command without leaving it in the shell's history (`IFS= read -rs {name}; export {name}`), or keep the secret in Secrets Manager or SSM"),
                 )
             })?;
         values.insert(name.clone(), value);
     }
     Ok(values)
-}
-
-/// Where snapshots are kept: next to the configuration.
-pub fn snapshot_folder(config: &Path) -> &Path {
-    config.parent().unwrap_or(Path::new(""))
 }

@@ -2,13 +2,13 @@
 //! `restore` to put back. Client secrets are not in it: the documents never hold them. The file's name begins its digest, and the
 //! digest is in the function's tags, so that any machine can say which file it is.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::error::{Error, Explain, Result};
 use jane_migrate_core::check;
 use jane_migrate_core::document::{ClientDocument, PoolDocument};
 use jane_migrate_core::ids::PoolId;
@@ -29,7 +29,7 @@ pub fn keep(
     pool: &PoolDocument,
     mfa: &Value,
     clients: &[ClientDocument],
-) -> anyhow::Result<Snapshot> {
+) -> Result<Snapshot> {
     let clients: Vec<_> = clients.iter().map(ClientDocument::json).collect();
     let snapshot = json!({
         "UserPool": pool.json(),
@@ -39,18 +39,21 @@ pub fn keep(
     let text = format!("{snapshot:#}\n");
     let digest = hex::encode(Sha256::digest(&text));
     let path = folder.join(file_name(pool.id(), &digest));
-    let failed = || format!("failed to keep the snapshot `{}`", path.display());
     let here = Some(folder).filter(|folder| !folder.as_os_str().is_empty());
-    let mut file =
-        tempfile::NamedTempFile::new_in(here.unwrap_or(Path::new("."))).with_context(failed)?;
-    file.write_all(text.as_bytes()).with_context(failed)?;
-    file.as_file().sync_all().with_context(failed)?;
-    match file.persist_noclobber(&path) {
-        Err(error) if error.error.kind() != std::io::ErrorKind::AlreadyExists => {
-            Err(error.error).with_context(failed)
+    let attempt = || {
+        let mut file = tempfile::NamedTempFile::new_in(here.unwrap_or(Path::new(".")))?;
+        file.write_all(text.as_bytes())?;
+        file.as_file().sync_all()?;
+        match file.persist_noclobber(&path) {
+            Err(error) if error.error.kind() != ErrorKind::AlreadyExists => Err(error.error),
+            _ => Ok(()),
         }
-        _ => Ok(Snapshot { path, digest }),
-    }
+    };
+    attempt().map_err(|error| {
+        let otherwise = "keep the configuration in a folder that can be written to: the snapshot goes next to it";
+        Error::unwritable(&path, error, otherwise).context("failed to keep the snapshot, so nothing was changed")
+    })?;
+    Ok(Snapshot { path, digest })
 }
 
 /// The name of a snapshot: `jane-migrate.POOL.DIGEST.snapshot.json`.
@@ -60,12 +63,22 @@ pub fn file_name(pool: &str, digest: &str) -> String {
 }
 
 /// Reads a snapshot.
-pub fn read(path: &Path) -> anyhow::Result<Kept> {
-    let failed = || format!("failed to read the snapshot `{}`", path.display());
-    let text = std::fs::read(path).with_context(failed)?;
-    let digest = hex::encode(Sha256::digest(&text));
-    let mut snapshot: Value = serde_json::from_slice(&text).with_context(failed)?;
-    let pool = PoolDocument::from_json(snapshot["UserPool"].take()).with_context(failed)?;
+pub fn read(path: &Path) -> Result<Kept> {
+    let failed = format!("failed to read the snapshot `{}`", path.display());
+    let text = std::fs::read(path).explain(
+        &failed,
+        "deploy keeps snapshots next to the configuration: `ls jane-migrate.*.snapshot.json` lists them",
+    )?;
+    parse(path, &text).explain(
+        failed,
+        "restore needs a file that deploy wrote, next to the configuration: `ls jane-migrate.*.snapshot.json` lists them",
+    )
+}
+
+fn parse(path: &Path, text: &[u8]) -> anyhow::Result<Kept> {
+    let digest = hex::encode(Sha256::digest(text));
+    let mut snapshot: Value = serde_json::from_slice(text)?;
+    let pool = PoolDocument::from_json(snapshot["UserPool"].take())?;
     let clients = match snapshot["UserPoolClients"].take() {
         Value::Array(clients) => clients,
         _ => Vec::new(),
@@ -73,17 +86,12 @@ pub fn read(path: &Path) -> anyhow::Result<Kept> {
     let name = file_name(pool.id(), &digest);
     Ok(Kept {
         untouched: path.file_name().is_some_and(|file| *file == *name),
-        id: pool
-            .id()
-            .parse()
-            .map_err(anyhow::Error::msg)
-            .with_context(failed)?,
+        id: pool.id().parse().map_err(anyhow::Error::msg)?,
         mfa: snapshot["UserPoolMfaConfig"].take(),
         clients: clients
             .into_iter()
             .map(ClientDocument::from_json)
-            .collect::<Result<_, _>>()
-            .with_context(failed)?,
+            .collect::<std::result::Result<_, _>>()?,
         pool,
     })
 }

@@ -1,11 +1,11 @@
-//! What mends a finding, as a value: words, and commands without the global flags. [`Fix::render`] is the one place that writes it
+//! What mends a finding, or what to do about an error, as a value: words, and commands without the global flags. [`Fix::render`] is the one place that writes it
 //! out, with the flags that were given, so that each printed command runs as it stands.
 
 use std::fmt;
 
 use crate::ids::PoolId;
 
-/// What mends a finding or conflict.
+/// What mends a finding, a conflict or an error.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Fix(Vec<Part>);
 
@@ -16,6 +16,12 @@ enum Part {
     Ours(String, String),
     /// A command of AWS's command line, without the global flags.
     Aws(String),
+    /// The same in a Region of its own.
+    AwsIn(String, String),
+    /// The same, where it is about credentials: of the flags, only the profile counts.
+    Login(String),
+    /// The command that prints what the command at work needs to be allowed; where the account is known, it asks AWS nothing.
+    Policy(Option<String>),
 }
 
 impl Fix {
@@ -34,6 +40,21 @@ impl Fix {
         Self(vec![Part::Aws(command.to_string())])
     }
 
+    /// A command of AWS's command line, in this Region.
+    pub fn aws_in(region: &str, command: impl fmt::Display) -> Self {
+        Self(vec![Part::AwsIn(region.to_owned(), command.to_string())])
+    }
+
+    /// A command of AWS's command line that is about credentials.
+    pub fn login(command: &str) -> Self {
+        Self(vec![Part::Login(command.to_owned())])
+    }
+
+    /// The command that prints what the command at work needs to be allowed; where the account is known, it asks AWS nothing.
+    pub fn policy(account: Option<&str>) -> Self {
+        Self(vec![Part::Policy(account.map(str::to_owned))])
+    }
+
     /// This, and then that.
     pub fn and(mut self, more: impl Into<Self>) -> Self {
         self.0.extend(more.into().0);
@@ -48,6 +69,15 @@ impl Fix {
                 Part::Text(text) => text.clone(),
                 Part::Ours(command, more) => format!("{}{more}", flags.command(command)),
                 Part::Aws(command) => flags.aws(command),
+                Part::AwsIn(region, command) => {
+                    format!(
+                        "aws {command} --region {}{}",
+                        quoted(region),
+                        flags.elsewhere
+                    )
+                }
+                Part::Login(command) => format!("aws {command}{}", flags.profile),
+                Part::Policy(account) => flags.policy(account.as_deref()),
             })
             .collect()
     }
@@ -66,35 +96,61 @@ impl From<String> for Fix {
 }
 
 /// Texts and commands, one after the other.
+#[macro_export]
 macro_rules! fix {
     ($first:expr $(, $more:expr)* $(,)?) => {
         $crate::fix::Fix::from($first)$(.and($more))*
     };
 }
-pub(crate) use fix;
+pub use fix;
 
-/// The global flags that were given, as a shell takes them: each after a space.
+/// The flags that were given, as far as other commands need them, and as a shell takes them: each after a space.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Flags {
+    /// For our own commands.
     ours: String,
+    /// For AWS's command line.
     aws: String,
+    /// The same but for the Region.
+    elsewhere: String,
+    /// The profile alone.
+    profile: String,
+    /// Those that say which pools.
+    pools: String,
+    /// What `policy --for` calls the command at work.
+    duty: Option<&'static str>,
 }
 
 impl Flags {
-    /// `config` is the file of `--config`; `shared` are the flags that the AWS command line understands too.
-    pub fn new(config: Option<&str>, shared: &[(&str, Option<&str>)]) -> Self {
+    /// `ours` are flags of ours alone; `shared` are the flags that the AWS command line understands too.
+    pub fn new(ours: &[(&str, Option<&str>)], shared: &[(&str, Option<&str>)]) -> Self {
         let mut flags = Self::default();
-        if let Some(config) = config {
-            flags.ours = format!(" --config {}", quoted(config));
-        }
+        let given =
+            |(flag, value): &(&str, Option<&str>)| Some(format!(" {flag} {}", quoted((*value)?)));
+        flags.ours.extend(ours.iter().filter_map(given));
         for (flag, value) in shared {
-            if let Some(value) = value {
-                let flag = format!(" {flag} {}", quoted(value));
-                flags.ours.push_str(&flag);
-                flags.aws.push_str(&flag);
+            let Some(words) = given(&(flag, *value)) else {
+                continue;
+            };
+            flags.ours.push_str(&words);
+            flags.aws.push_str(&words);
+            if *flag != "--region" {
+                flags.elsewhere.push_str(&words);
+            }
+            if *flag == "--profile" {
+                flags.profile.push_str(&words);
             }
         }
         flags
+    }
+
+    /// With what only some commands have: the flags that say which pools, and what `policy --for` calls the command.
+    pub fn of_command(self, pools: String, duty: Option<&'static str>) -> Self {
+        Self {
+            pools,
+            duty,
+            ..self
+        }
     }
 
     /// As a fixture has them.
@@ -103,6 +159,7 @@ impl Flags {
         Self {
             ours: ours.to_owned(),
             aws: aws.to_owned(),
+            ..Self::default()
         }
     }
 
@@ -114,6 +171,14 @@ impl Flags {
     /// A command of ours that names what it is about itself.
     pub fn command(&self, command: &str) -> String {
         format!("jane-migrate {command}{}", self.ours)
+    }
+
+    fn policy(&self, account: Option<&str>) -> String {
+        let duty = self
+            .duty
+            .map_or_else(String::new, |duty| format!(" --for {duty}"));
+        let account = account.map_or_else(String::new, |account| format!(" --account {account}"));
+        self.command(&format!("policy{duty}{}{account}", self.pools))
     }
 
     /// A command of AWS's command line.
@@ -142,21 +207,31 @@ mod tests {
     #[test]
     fn each_command_carries_the_flags_that_it_understands() {
         let flags = Flags::new(
-            Some("my shop.toml"),
-            &[("--region", Some("eu-west-1")), ("--profile", None)],
-        );
+            &[("--config", Some("my shop.toml")), ("--timeout", None)],
+            &[("--region", Some("eu-west-1")), ("--profile", Some("shop"))],
+        )
+        .of_command(" --pool us-east-1_Ab1".into(), Some("status"));
         let pool = "us-east-1_Ab1".parse().unwrap();
-        let fix = fix![
-            "run `",
-            Fix::ours("deploy", &pool, " --replace"),
-            "`, or `",
-            Fix::aws("lambda get-function"),
-            "`",
-        ];
-        assert_eq!(
-            fix.render(&flags),
-            "run `jane-migrate deploy --pool us-east-1_Ab1 --config 'my shop.toml' --region eu-west-1 --replace`, \
-             or `aws lambda get-function --region eu-west-1`"
-        );
+        for (fix, expected) in [
+            (
+                fix!["run `", Fix::ours("deploy", &pool, " --replace"), "`"],
+                "run `jane-migrate deploy --pool us-east-1_Ab1 --config 'my shop.toml' --region eu-west-1 --profile shop --replace`",
+            ),
+            (
+                Fix::aws("iam list-roles"),
+                "aws iam list-roles --region eu-west-1 --profile shop",
+            ),
+            (
+                Fix::aws_in("us-east-1", "iam list-roles"),
+                "aws iam list-roles --region us-east-1 --profile shop",
+            ),
+            (Fix::login("sso login"), "aws sso login --profile shop"),
+            (
+                Fix::policy(Some("123456789012")),
+                "jane-migrate policy --for status --pool us-east-1_Ab1 --account 123456789012 --config 'my shop.toml' --region eu-west-1 --profile shop",
+            ),
+        ] {
+            assert_eq!(fix.render(&flags), expected);
+        }
     }
 }

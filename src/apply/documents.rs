@@ -4,12 +4,13 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow, bail};
 use serde_json::{Value, json};
 
 use super::Run;
 use crate::aws::{self, AwsError, Kind};
+use crate::error::{Context, Error, Result};
 use jane_migrate_core::document::{Difference, Rewrite, Update, differences};
+use jane_migrate_core::fix::{Fix, fix, quoted};
 use jane_migrate_core::plan::{Change, Resource};
 
 /// How long others' updates of the same document are waited for; Cognito takes one at a time, and they are over within seconds.
@@ -32,11 +33,7 @@ struct Reading {
 }
 
 impl Run<'_> {
-    pub(super) async fn update_pool(
-        &self,
-        change: &Change,
-        rewrite: &Rewrite,
-    ) -> anyhow::Result<()> {
+    pub(super) async fn update_pool(&self, change: &Change, rewrite: &Rewrite) -> Result<()> {
         let pool = &self.names.pool.id;
         self.rewrite(Document::Pool, rewrite)
             .await
@@ -46,18 +43,14 @@ impl Run<'_> {
             })
     }
 
-    pub(super) async fn update_client(
-        &self,
-        change: &Change,
-        rewrite: &Rewrite,
-    ) -> anyhow::Result<()> {
+    pub(super) async fn update_client(&self, change: &Change, rewrite: &Rewrite) -> Result<()> {
         let client = &change.name;
         self.rewrite(Document::Client(client), rewrite)
             .await
             .with_context(|| format!("failed to update app client `{client}`"))
     }
 
-    async fn rewrite(&self, what: Document<'_>, rewrite: &Rewrite) -> anyhow::Result<()> {
+    async fn rewrite(&self, what: Document<'_>, rewrite: &Rewrite) -> Result<()> {
         let seen = Reading {
             document: rewrite.seen.clone(),
             mfa: match what {
@@ -85,10 +78,13 @@ impl Run<'_> {
         };
         if seen.mfa == proof.mfa && changed.iter().all(stayed) {
             // Nothing is worse than it was, and the rest is as it was meant to be.
-            bail!(
-                "Cognito took the update and kept these as they were; all else is as intended:\n{}\nset them in the console",
-                listed(&changed)
-            );
+            return Err(Error::new(
+                format!(
+                    "Cognito took the update and kept these as they were; all else is as intended:\n{}",
+                    listed(&changed)
+                ),
+                "set them in the console",
+            ));
         }
         let back = self.put_back(what, &rewrite.back, &seen, &proof).await;
         Err(back.context(format!(
@@ -98,12 +94,7 @@ impl Run<'_> {
     }
 
     /// Writes the update over what was seen, and over nothing else.
-    async fn write(
-        &self,
-        what: Document<'_>,
-        update: &Update,
-        seen: &Reading,
-    ) -> anyhow::Result<()> {
+    async fn write(&self, what: Document<'_>, update: &Update, seen: &Reading) -> Result<()> {
         let started = Instant::now();
         let mut unanswered: Option<AwsError> = None;
         for tries in 1.. {
@@ -112,7 +103,7 @@ impl Run<'_> {
                 (Ok(now), _) => now,
                 (Err(unreadable), None) => return Err(unreadable.into()),
                 (Err(unreadable), Some(error)) => {
-                    return Err(unreadable).context(format!(
+                    return Err(unreadable).with_context(|| format!(
                         "{error}; whether the update took effect is not known, because the {} cannot be read",
                         what.kind()
                     ));
@@ -122,10 +113,12 @@ impl Run<'_> {
             if let Some(error) = unanswered.take()
                 && !self.may_try_again(&error, tries - 1, started)
             {
-                return Err(error).context(format!(
-                    "Cognito gave no usable answer; the {0} was read again and is as it was",
-                    what.kind()
-                ));
+                return Err(error).with_context(|| {
+                    format!(
+                        "Cognito gave no usable answer; the {0} was read again and is as it was",
+                        what.kind()
+                    )
+                });
             }
             match self.send(what, update.body()).await {
                 Ok(()) => return Ok(()),
@@ -135,7 +128,7 @@ impl Run<'_> {
                 }
                 Err(error) if self.may_try_again(&error, tries, started) => pause(tries).await,
                 Err(error) => {
-                    return Err(error).context(format!(
+                    return Err(error).with_context(|| format!(
                         "the settings of the {0} were handed back as they are, and Cognito did not take them; nothing of the {0} was changed",
                         what.kind()
                     ));
@@ -153,13 +146,15 @@ impl Run<'_> {
         back: &Update,
         seen: &Reading,
         proof: &Reading,
-    ) -> anyhow::Error {
+    ) -> Error {
         if let Ok(now) = self.read(what).await
             && let Some(moved) = moved(proof, &now)
         {
-            return anyhow!(
-                "somebody else is changing the {} at this moment, so nothing was put back:\n{moved}{}",
-                what.kind(),
+            return Error::new(
+                format!(
+                    "somebody else is changing the {} at this moment, so nothing was put back:\n{moved}",
+                    what.kind(),
+                ),
                 self.by_hand(),
             );
         }
@@ -176,40 +171,47 @@ impl Run<'_> {
             }
             let left = self.unintended(what, back, seen).await;
             return match (sent, left.map(|(left, _)| left)) {
-                (_, Ok(left)) if left.is_empty() => {
-                    anyhow!(
+                (_, Ok(left)) if left.is_empty() => Error::new(
+                    format!(
                         "the old settings were put back, and the {} is as it was",
                         what.kind()
-                    )
-                }
-                (Ok(()), Ok(left)) => anyhow!(
-                    "the old settings were put back, but these stay different:\n{}{}",
-                    listed(&left),
+                    ),
+                    "show the lines above to whoever looks after the pool, and report them to jane-migrate",
+                ),
+                (Ok(()), Ok(left)) => Error::new(
+                    format!(
+                        "the old settings were put back, but these stay different:\n{}",
+                        listed(&left)
+                    ),
                     self.by_hand(),
                 ),
-                (Ok(()), Err(error)) => anyhow!(
-                    "the old settings were sent back, but whether they arrived cannot be read ({error}){}",
+                (Ok(()), Err(error)) => Error::new(
+                    format!(
+                        "the old settings were sent back, but whether they arrived cannot be read ({error})"
+                    ),
                     self.by_hand(),
                 ),
-                (Err(error), _) => anyhow!(
-                    "putting the old settings back failed ({error}){}",
-                    self.by_hand()
+                (Err(error), _) => Error::new(
+                    format!("putting the old settings back failed ({error})"),
+                    self.by_hand(),
                 ),
             };
         }
     }
 
     /// How a person puts the settings back.
-    fn by_hand(&self) -> String {
+    fn by_hand(&self) -> Fix {
         let taken = self.inputs.snapshot.as_ref();
         let file = taken
             .map(|snapshot| snapshot.path.display().to_string())
             .or_else(|| self.inputs.kept.clone());
         match file {
-            Some(file) => format!(
-                "\n`jane-migrate restore --snapshot {file}` shows how it differs from what it was at first, and puts that back"
-            ),
-            None => String::new(),
+            Some(file) => fix![
+                "`",
+                Fix::command(&format!("restore --snapshot {}", quoted(&file)), ""),
+                "` shows how it differs from what it was at first, and puts that back",
+            ],
+            None => "set what the lines above name in the console".into(),
         }
     }
 
@@ -288,12 +290,15 @@ fn took_effect(update: &Update, seen: &Reading, now: &Reading) -> bool {
 }
 
 /// Nothing is written over somebody else's change.
-fn unchanged(seen: &Reading, now: &Reading) -> anyhow::Result<()> {
+fn unchanged(seen: &Reading, now: &Reading) -> Result<()> {
     match moved(seen, now) {
         None => Ok(()),
-        Some(what) => bail!(
-            "it was changed by somebody else since the plan was made, so nothing was written to it:\n{what}\nrun the command again to plan with what is there now"
-        ),
+        Some(what) => Err(Error::new(
+            format!(
+                "it was changed by somebody else since the plan was made, so nothing was written to it:\n{what}"
+            ),
+            "run the command again to plan with what is there now",
+        )),
     }
 }
 

@@ -15,6 +15,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::aws::{Reader, Writer};
+use crate::error::{Error, Result};
 use crate::signals::Signal;
 use crate::snapshot::Snapshot;
 use jane_migrate_core::ids::Names;
@@ -111,9 +112,9 @@ pub struct Report {
     pub steps: Vec<Step>,
     /// How it ended.
     pub result: RunResult,
-    /// The failure, for the error message.
+    /// What failed; the first is what stopped it.
     #[serde(skip)]
-    pub error: Option<anyhow::Error>,
+    pub errors: Vec<Error>,
 }
 
 impl Report {
@@ -123,7 +124,7 @@ impl Report {
             pool: pool.into(),
             steps: Vec::new(),
             result,
-            error: None,
+            errors: Vec::new(),
         }
     }
 
@@ -214,7 +215,7 @@ pub async fn apply(
         .chunk_by(|a, b| a.operation.stage() == b.operation.stage())
     {
         // Steps that are under way are finished; after a failure or a signal no other begins.
-        let failed = AtomicBool::new(report.error.is_some());
+        let failed = AtomicBool::new(!report.errors.is_empty());
         let unproven = plan.probe().is_some_and(|probe| probe.live)
             && report.steps.iter().any(|step| step.changed_function());
         let results: Vec<_> = stream::iter(stage)
@@ -242,10 +243,8 @@ pub async fn apply(
                 error: error.as_ref().map(|error| format!("{error:#}")),
                 ..not_tried(change)
             });
-            if report.error.is_none()
-                && let Some(error) = error
-            {
-                report.error = Some(error);
+            if let Some(error) = error {
+                report.errors.push(error);
                 report.result = RunResult::Failed;
             }
         }
@@ -256,7 +255,7 @@ pub async fn apply(
             step.result = StepResult::TakenBack;
         }
     }
-    if report.error.is_none() && report.count(StepResult::NotTried) > 0 {
+    if report.errors.is_empty() && report.count(StepResult::NotTried) > 0 {
         report.result = match interrupt.requested() {
             Some(Signal::Terminate) => RunResult::Terminated,
             _ => RunResult::Interrupted,
@@ -276,7 +275,7 @@ fn not_tried(change: &Change) -> Step {
 }
 
 impl Run<'_> {
-    async fn step(&self, change: &Change) -> anyhow::Result<()> {
+    async fn step(&self, change: &Change) -> Result<()> {
         let started = Instant::now();
         (self.tell)(Event::Started(change));
         let result = self.operate(change).await;
@@ -287,7 +286,7 @@ impl Run<'_> {
         result
     }
 
-    async fn operate(&self, change: &Change) -> anyhow::Result<()> {
+    async fn operate(&self, change: &Change) -> Result<()> {
         match &change.operation {
             Operation::CreateLogGroup(group) => self.create_log_group(group).await,
             Operation::UpdateLogGroup(group) => self.update_log_group(group).await,

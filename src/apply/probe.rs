@@ -5,13 +5,17 @@ use std::sync::atomic::Ordering;
 use super::steps::FUNCTION_PATIENCE;
 use super::{Code, Event, Run};
 use crate::aws::{AwsError, Invoker};
-use crate::failure::Failure;
+use crate::error::{Error, Result};
 use crate::probe;
+use jane_migrate_core::fix::{Fix, fix};
 use jane_migrate_core::plan::{Before, Change, Probe};
 use jane_migrate_core::resources::{Tags, tag};
 
+/// A user that cannot exist, for a try by hand: `.invalid` is reserved for that.
+const TRIED: &str = "probe@probe.invalid";
+
 impl Run<'_> {
-    pub(super) async fn probe(&self, change: &Change, probe: &Probe) -> anyhow::Result<()> {
+    pub(super) async fn probe(&self, change: &Change, probe: &Probe) -> Result<()> {
         let Probe {
             event,
             live,
@@ -30,9 +34,9 @@ impl Run<'_> {
         if !live {
             return Err(error);
         }
-        let outage = probe::outage(pool);
+        let outage = |error: Error| probe::outage(error, pool);
         let Some(before) = before else {
-            return Err(error.context(outage));
+            return Err(outage(error));
         };
         let (new, earlier) = match (code, before.configured) {
             (Some(_), true) => ("code and settings", "earlier ones"),
@@ -42,21 +46,22 @@ impl Run<'_> {
         (self.tell)(Event::Waiting(change, "for what worked to be put back"));
         if let Err(kept) = self.undo(change, before, code).await {
             let failed = format!("the {earlier} could not be put back: {kept}");
-            return Err(error.context(failed).context(outage));
+            return Err(outage(error.context(failed)));
         }
         self.function_is_back.store(true, Ordering::Relaxed);
         Err(match probe::ask(&invoker, name, event).await {
-            Ok(()) => error.context(Failure::new(
-                format!(
+            Ok(()) => error
+                .context(format!(
                     "with the new {new} the function fails, so it has its {earlier} back and answers"
-                ),
-                format!(
-                    "customers sign in as before; mend what the function says and deploy again, or look at it with `jane-migrate try --local --pool {pool}`"
-                ),
-            )),
-            Err(_) => error
-                .context(format!("it has its {earlier} back, and fails all the same"))
-                .context(outage),
+                ))
+                .hint(fix![
+                    "customers sign in as before; fix what the function reports and deploy again; to try the fix on this machine first, with any password, run `",
+                    Fix::ours(&format!("try --local --user {TRIED}"), pool, ""),
+                    "`",
+                ]),
+            Err(_) => outage(
+                error.context(format!("it has its {earlier} back, and fails all the same")),
+            ),
         })
     }
 

@@ -3,10 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
-
 use super::{Code, Event, Run};
 use crate::aws::{AwsError, Kind};
+use crate::error::{Context, Error, Result};
 use jane_migrate_core::ids::{STAND_IN_ID, STATEMENT_ID};
 use jane_migrate_core::permission;
 use jane_migrate_core::plan::{Change, Operation};
@@ -19,7 +18,7 @@ const ROLE_PATIENCE: Duration = Duration::from_secs(90);
 pub(super) const FUNCTION_PATIENCE: Duration = Duration::from_secs(300);
 
 impl Run<'_> {
-    pub(super) async fn create_log_group(&self, group: &LogGroup) -> anyhow::Result<()> {
+    pub(super) async fn create_log_group(&self, group: &LogGroup) -> Result<()> {
         match self.writer.create_log_group(group).await {
             Err(error) if error.kind == Kind::Exists => {
                 // Either our own call whose answer was lost, or somebody was faster: its tags tell.
@@ -39,7 +38,7 @@ impl Run<'_> {
         self.keep_logs(group).await
     }
 
-    async fn keep_logs(&self, group: &LogGroup) -> anyhow::Result<()> {
+    async fn keep_logs(&self, group: &LogGroup) -> Result<()> {
         let Some(days) = group.retention_days else {
             return Ok(());
         };
@@ -49,7 +48,7 @@ impl Run<'_> {
             .with_context(|| format!("failed to set the retention of log group `{}`", group.name))
     }
 
-    pub(super) async fn update_log_group(&self, group: &LogGroup) -> anyhow::Result<()> {
+    pub(super) async fn update_log_group(&self, group: &LogGroup) -> Result<()> {
         self.writer
             .tag_log_group(&self.names.log_group_arn, &group.tags)
             .await
@@ -57,7 +56,7 @@ impl Run<'_> {
         self.keep_logs(group).await
     }
 
-    pub(super) async fn create_role(&self, role: &Role) -> anyhow::Result<()> {
+    pub(super) async fn create_role(&self, role: &Role) -> Result<()> {
         let description = format!(
             "Execution role of the user migration of pool {}",
             self.names.pool.id
@@ -75,7 +74,7 @@ impl Run<'_> {
         self.put_policies(role).await
     }
 
-    async fn put_policies(&self, role: &Role) -> anyhow::Result<()> {
+    async fn put_policies(&self, role: &Role) -> Result<()> {
         for (name, policy) in &role.policies {
             self.writer
                 .put_role_policy(&role.name, name, policy)
@@ -90,7 +89,7 @@ impl Run<'_> {
         role: &Role,
         surplus: &[String],
         detach: &[String],
-    ) -> anyhow::Result<()> {
+    ) -> Result<()> {
         let failed = || format!("failed to update role `{}`", role.name);
         self.writer
             .tag_role(&role.name, &role.tags)
@@ -116,11 +115,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    pub(super) async fn create_function(
-        &self,
-        change: &Change,
-        function: &Function,
-    ) -> anyhow::Result<()> {
+    pub(super) async fn create_function(&self, change: &Change, function: &Function) -> Result<()> {
         let name = &function.name;
         let failed = || format!("failed to create function `{name}`");
         let code = self.code(change)?;
@@ -151,7 +146,11 @@ impl Run<'_> {
                 });
                 match ours {
                     Some(found) => found.state,
-                    None => return Err(error).context("somebody else made it meanwhile; run the command again to see it in the plan").with_context(failed),
+                    None => {
+                        return Err(error)
+                            .context("somebody else made it meanwhile")
+                            .with_context(failed);
+                    }
                 }
             }
             other => other.with_context(failed)?,
@@ -172,7 +171,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    pub(super) async fn update_function(&self, change: &Change) -> anyhow::Result<()> {
+    pub(super) async fn update_function(&self, change: &Change) -> Result<()> {
         let Operation::UpdateFunction {
             function,
             configuration,
@@ -182,7 +181,7 @@ impl Run<'_> {
             untag,
         } = &change.operation
         else {
-            bail!("not an update of the function");
+            return Err(Error::bug("not an update of the function"));
         };
         let name = &function.name;
         let failed = || format!("failed to update function `{name}`");
@@ -242,12 +241,12 @@ impl Run<'_> {
     }
 
     /// The code to upload, which takes a while.
-    fn code(&self, change: &Change) -> anyhow::Result<&Code> {
+    fn code(&self, change: &Change) -> Result<&Code> {
         let code = self
             .inputs
             .code
             .as_ref()
-            .context("the plan uploads code and none was built")?;
+            .ok_or_else(|| Error::bug("the plan uploads code and none was built"))?;
         let size = code.zip.len() / 1000;
         (self.tell)(Event::Waiting(
             change,
@@ -286,7 +285,7 @@ impl Run<'_> {
         }
     }
 
-    pub(super) async fn allow_invoke(&self, replaces: bool) -> anyhow::Result<()> {
+    pub(super) async fn allow_invoke(&self, replaces: bool) -> Result<()> {
         let name = &self.names.function;
         let allow = async {
             if !replaces {
@@ -322,7 +321,7 @@ impl Run<'_> {
         }
     }
 
-    pub(super) async fn remove_permission(&self) -> anyhow::Result<()> {
+    pub(super) async fn remove_permission(&self) -> Result<()> {
         let name = &self.names.function;
         self.writer
             .remove_permission(name, STATEMENT_ID)
@@ -330,7 +329,7 @@ impl Run<'_> {
             .with_context(|| format!("failed to remove the permission of function `{name}`"))
     }
 
-    pub(super) async fn delete_function(&self) -> anyhow::Result<()> {
+    pub(super) async fn delete_function(&self) -> Result<()> {
         let name = &self.names.function;
         self.writer
             .delete_function(name)
@@ -338,7 +337,7 @@ impl Run<'_> {
             .with_context(|| format!("failed to delete function `{name}`"))
     }
 
-    pub(super) async fn delete_role(&self, role: &Role) -> anyhow::Result<()> {
+    pub(super) async fn delete_role(&self, role: &Role) -> Result<()> {
         let failed = || format!("failed to delete role `{}`", role.name);
         for policy in role.policies.keys() {
             self.writer
@@ -358,7 +357,7 @@ impl Run<'_> {
             .with_context(failed)
     }
 
-    pub(super) async fn delete_log_group(&self) -> anyhow::Result<()> {
+    pub(super) async fn delete_log_group(&self) -> Result<()> {
         let name = &self.names.log_group;
         self.writer
             .delete_log_group(name)

@@ -4,12 +4,11 @@
 
 use std::io::{Cursor, Read, Write};
 
-use anyhow::{Context, ensure};
 use zip::{
     CompressionMethod, DateTime, ZipArchive, ZipWriter, result::ZipError, write::SimpleFileOptions,
 };
 
-use crate::failure::Failure;
+use crate::error::{Error, Explain, Result};
 
 /// What `provided.al2023` starts.
 const NAME: &str = "bootstrap";
@@ -17,8 +16,11 @@ const NAME: &str = "bootstrap";
 /// What Lambda takes, unzipped.
 const LARGEST: u64 = 250 * 1024 * 1024;
 
+/// What to do about a damaged zip.
+const ANOTHER: &str = "the file is damaged or no zip: copy it again";
+
 /// The zip of an executable; the same bytes for the same executable.
-pub(super) fn zip(bootstrap: &[u8]) -> anyhow::Result<Vec<u8>> {
+pub(super) fn zip(bootstrap: &[u8]) -> Result<Vec<u8>> {
     let attempt = || {
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Deflated)
@@ -30,39 +32,39 @@ pub(super) fn zip(bootstrap: &[u8]) -> anyhow::Result<Vec<u8>> {
         zip.write_all(bootstrap)?;
         Ok::<_, ZipError>(zip.finish()?.into_inner())
     };
-    attempt().context("failed to zip the handler")
+    attempt().map_err(|error| Error::bug(format!("failed to zip the handler: {error}")))
 }
 
 /// The executable in a zip.
-pub(super) fn bootstrap(zip: &[u8]) -> anyhow::Result<Vec<u8>> {
-    let mut zip = ZipArchive::new(Cursor::new(zip)).context("failed to read the zip")?;
+pub(super) fn bootstrap(zip: &[u8]) -> Result<Vec<u8>> {
+    let mut zip = ZipArchive::new(Cursor::new(zip)).explain("failed to read the zip", ANOTHER)?;
     let mut file = match zip.by_name(NAME) {
         Err(ZipError::FileNotFound) => {
-            return Err(Failure::new(
+            return Err(Error::new(
                 format!("the zip has no file `{NAME}` at its top"),
                 format!("name the executable `{NAME}` and zip it without a folder around it"),
-            )
-            .into());
+            ));
         }
-        file => file?,
+        file => file.explain("failed to read the zip", ANOTHER)?,
     };
     if file.unix_mode().is_none_or(|mode| mode & 0o111 == 0) {
-        return Err(Failure::new(
+        return Err(Error::new(
             format!("`{NAME}` is not marked as executable in the zip"),
             format!("`chmod 755 {NAME}` before zipping it, on a system that stores modes"),
-        )
-        .into());
+        ));
     }
-    ensure!(
-        file.size() <= LARGEST,
-        "`{NAME}` is larger than the {LARGEST} bytes that Lambda takes unzipped"
-    );
+    if file.size() > LARGEST {
+        return Err(Error::new(
+            format!("`{NAME}` is larger than the {LARGEST} bytes that Lambda takes unzipped"),
+            "strip the executable of its debug information",
+        ));
+    }
     let mut bootstrap = Vec::new();
     // The size is only what the zip claims.
     file.by_ref()
         .take(LARGEST)
         .read_to_end(&mut bootstrap)
-        .with_context(|| format!("failed to unzip `{NAME}`"))?;
+        .explain(format_args!("failed to unzip `{NAME}`"), ANOTHER)?;
     Ok(bootstrap)
 }
 
@@ -125,13 +127,7 @@ mod tests {
             error.to_string(),
             "`bootstrap` is not marked as executable in the zip"
         );
-        assert!(
-            error
-                .downcast_ref::<Failure>()
-                .unwrap()
-                .hint()
-                .contains("chmod 755")
-        );
+        assert!(error.advice().contains("chmod 755"));
     }
 
     #[test]

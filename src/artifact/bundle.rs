@@ -8,10 +8,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::Context;
 use include_dir::{Dir, include_dir};
 use jane_migrate_config::Architecture;
 use sha2::{Digest, Sha256};
+
+use super::cache::OTHERWISE as CACHE;
+use crate::error::{Error, Result};
 
 /// Goes up when the same sources shall become another zip, because flags or the zip's layout changed.
 const RECIPE: &str = "1";
@@ -75,7 +77,7 @@ impl Bundle {
     }
 
     /// Makes `root` hold these files and no others. Files that are right already keep their time, which is what cargo goes by.
-    pub(super) fn unpack(&self, root: &Path) -> anyhow::Result<()> {
+    pub(super) fn unpack(&self, root: &Path) -> Result<()> {
         let attempt = || {
             for stale in files_below(root)?
                 .iter()
@@ -93,11 +95,8 @@ impl Bundle {
             }
             io::Result::Ok(())
         };
-        attempt().with_context(|| {
-            format!(
-                "failed to unpack the handler's sources into `{}`",
-                root.display()
-            )
+        attempt().map_err(|error| {
+            Error::unwritable(root, error, CACHE).context("failed to unpack the handler's sources")
         })
     }
 }

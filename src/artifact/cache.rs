@@ -11,7 +11,6 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use anyhow::Context;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use jane_migrate_config::Architecture;
@@ -22,20 +21,25 @@ use super::{
     progress::{OnProgress, Progress},
 };
 use crate::environment;
-use crate::failure::Failure;
+use crate::error::{Error, Explain, Result};
 
 /// How many zips are kept: a few pools' kinds and architectures, before and after an upgrade.
 const KEEP: usize = 8;
+
+/// How another cache folder is named.
+pub(super) const OTHERWISE: &str = "set JANE_MIGRATE_CACHE to a folder that can be written to";
 
 /// How often a held lock is tried again.
 const LOCK_POLL: Duration = Duration::from_millis(200);
 
 /// The cache folder: `JANE_MIGRATE_CACHE`, or the system's folder for caches.
-pub fn default_cache() -> anyhow::Result<PathBuf> {
+pub fn default_cache() -> Result<PathBuf> {
     let set = |name: &str| environment::var_os(name.as_ref()).map(PathBuf::from);
     if let Some(own) = set("JANE_MIGRATE_CACHE") {
-        return std::path::absolute(&own)
-            .with_context(|| format!("failed to use JANE_MIGRATE_CACHE `{}`", own.display()));
+        return std::path::absolute(&own).explain(
+            format_args!("failed to use JANE_MIGRATE_CACHE `{}`", own.display()),
+            OTHERWISE,
+        );
     }
     // A relative XDG_CACHE_HOME is to be ignored, says its specification.
     let xdg = set("XDG_CACHE_HOME").filter(|path| path.is_absolute());
@@ -49,7 +53,7 @@ pub fn default_cache() -> anyhow::Result<PathBuf> {
         })
     };
     let base = xdg.or_else(home).ok_or_else(|| {
-        Failure::new(
+        Error::new(
             "failed to find a folder to build the handler in: no home directory",
             "set JANE_MIGRATE_CACHE to a folder",
         )
@@ -77,18 +81,11 @@ pub(super) struct Cache {
 }
 
 impl Cache {
-    pub(super) fn open(root: &Path) -> anyhow::Result<Self> {
+    pub(super) fn open(root: &Path) -> Result<Self> {
         // Cargo names files by their real path, and only a prefix that really occurs is remapped.
-        let real = fs::create_dir_all(root.join("zips")).and_then(|()| root.canonicalize());
-        let root = real.map_err(|error| {
-            Failure::new(
-                format!(
-                    "failed to create the cache folder `{}`: {error}",
-                    root.display()
-                ),
-                "set JANE_MIGRATE_CACHE to a folder that you may write to",
-            )
-        })?;
+        let zips = root.join("zips");
+        let real = fs::create_dir_all(&zips).and_then(|()| root.canonicalize());
+        let root = real.map_err(|error| Error::unwritable(&zips, error, OTHERWISE))?;
         Ok(Self { root })
     }
 
@@ -115,20 +112,20 @@ impl Cache {
     }
 
     /// Waits until no other process builds. Polls, because Ctrl-C could not interrupt a wait in the kernel.
-    pub(super) async fn lock(&self, progress: OnProgress<'_>) -> anyhow::Result<File> {
+    pub(super) async fn lock(&self, progress: OnProgress<'_>) -> Result<File> {
         let path = self.root.join("lock");
-        let failed = || format!("failed to lock `{}`", path.display());
+        let failed = |error| Error::unwritable(&path, error, OTHERWISE);
         let lock = File::options()
             .create(true)
             .truncate(false)
             .write(true)
             .open(&path)
-            .with_context(failed)?;
+            .map_err(failed)?;
         let mut waiting = false;
         loop {
             match lock.try_lock() {
                 Ok(()) => return Ok(lock),
-                Err(TryLockError::Error(error)) => return Err(error).with_context(failed),
+                Err(TryLockError::Error(error)) => return Err(failed(error)),
                 Err(TryLockError::WouldBlock) if waiting => tokio::time::sleep(LOCK_POLL).await,
                 Err(TryLockError::WouldBlock) => {
                     progress(Progress::Step(
@@ -167,7 +164,7 @@ impl Entry {
     }
 
     /// Stores a zip and deletes the least recently used ones. The lock must be held.
-    pub(super) fn store(&self, zip: &[u8], architecture: Architecture) -> anyhow::Result<Artifact> {
+    pub(super) fn store(&self, zip: &[u8], architecture: Architecture) -> Result<Artifact> {
         let attempt = || {
             // The digest is the last to be written: an interruption leaves an entry that does not count.
             let unfinished = self.zip.with_extension("zip.tmp");
@@ -183,7 +180,7 @@ impl Entry {
             )?;
             self.prune_siblings()
         };
-        attempt().with_context(|| format!("failed to keep the zip `{}`", self.zip.display()))?;
+        attempt().map_err(|error| Error::unwritable(&self.zip, error, OTHERWISE))?;
         Artifact::inspect(&self.zip, architecture)
     }
 

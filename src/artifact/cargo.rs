@@ -12,7 +12,6 @@ use std::{
     process::Stdio,
 };
 
-use anyhow::Context;
 use serde::Deserialize;
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader},
@@ -25,7 +24,7 @@ use super::{
     progress::{OnProgress, Progress},
     route::{Choice, Route},
 };
-use crate::failure::Failure;
+use crate::error::{Error, Explain, Result};
 
 /// The package of the handler.
 const PACKAGE: &str = "jane-migrate-handler";
@@ -46,7 +45,7 @@ pub(super) struct Build<'a> {
 
 impl Build<'_> {
     /// Compiles the handler and returns the executable.
-    pub(super) async fn run(&self, progress: OnProgress<'_>) -> anyhow::Result<Vec<u8>> {
+    pub(super) async fn run(&self, progress: OnProgress<'_>) -> Result<Vec<u8>> {
         progress(Progress::Step("fetching the handler's crates"));
         let total = self.count_crates().await?;
         progress(Progress::Step("compiling the handler"));
@@ -75,11 +74,14 @@ impl Build<'_> {
             .join(self.choice.target)
             .join("release")
             .join(BINARY);
-        fs::read(&executable).with_context(|| format!("failed to read `{}`", executable.display()))
+        fs::read(&executable).explain(
+            format_args!("failed to read `{}`", executable.display()),
+            "run the command again: something removed it from the cache folder",
+        )
     }
 
     /// How many crates the build has. Fetches them on the way.
-    async fn count_crates(&self) -> Result<usize, Failure> {
+    async fn count_crates(&self) -> Result<usize> {
         let mut crates = BTreeSet::new();
         let arguments = ["--edges", "normal,build", "--prefix", "none", "--no-dedupe"];
         run(self.cargo("tree", &arguments), |line| {
@@ -164,10 +166,10 @@ fn finished_crate(message: &str) -> Option<(String, String)> {
 
 /// Runs a command, hands over the lines of its standard output, and fails with the last ones of its standard error. Dropped, it
 /// ends the command.
-async fn run(mut command: Command, mut on_line: impl FnMut(&str)) -> Result<(), Failure> {
+async fn run(mut command: Command, mut on_line: impl FnMut(&str)) -> Result<()> {
     let shown = shown(&command);
     let failed = |reason: String| {
-        Failure::new(
+        Error::new(
             format!("failed to build the handler: {reason}"),
             format!(
                 "what ran was {shown}; a handler that was built elsewhere can be brought with `--artifact ZIP`"
@@ -269,11 +271,13 @@ mod tests {
             )
         );
         assert!(
-            error.hint().contains("`sh -c seq 100 >&2; exit 7` in `/`"),
+            error
+                .advice()
+                .contains("`sh -c seq 100 >&2; exit 7` in `/`"),
             "{}",
-            error.hint()
+            error.advice()
         );
-        assert!(error.hint().contains("--artifact"), "{}", error.hint());
+        assert!(error.advice().contains("--artifact"), "{}", error.advice());
     }
 
     #[tokio::test]

@@ -6,11 +6,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, ensure};
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use jane_migrate_config::Architecture;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Explain, Result};
 
 use super::{
     archive,
@@ -41,29 +42,34 @@ pub struct Artifact {
 
 impl Artifact {
     /// The bytes to upload. Fails where they are no longer the ones that were checked.
-    pub fn read(&self) -> anyhow::Result<Vec<u8>> {
+    pub fn read(&self) -> Result<Vec<u8>> {
         let zip = read(&self.zip)?;
-        ensure!(
-            BASE64.encode(Sha256::digest(&zip)) == self.code_sha256,
-            "`{}` changed while it was being used",
-            self.zip.display()
-        );
+        if BASE64.encode(Sha256::digest(&zip)) != self.code_sha256 {
+            return Err(Error::new(
+                format!("`{}` changed while it was being used", self.zip.display()),
+                "run the command again once nothing else writes that file",
+            ));
+        }
         Ok(zip)
     }
 
     /// The executable inside, to run it here.
-    pub fn bootstrap(&self) -> anyhow::Result<Vec<u8>> {
+    pub fn bootstrap(&self) -> Result<Vec<u8>> {
         archive::bootstrap(&self.read()?)
     }
 
     /// Looks into a zip, and refuses one that Lambda would not run.
-    pub(super) fn inspect(path: &Path, architecture: Architecture) -> anyhow::Result<Self> {
+    pub(super) fn inspect(path: &Path, architecture: Architecture) -> Result<Self> {
         let zip = read(path)?;
         let size = zip.len() as u64;
-        ensure!(
-            size <= LARGEST_ZIP,
-            "{size} bytes are more than the {LARGEST_ZIP} that Lambda takes in an upload"
-        );
+        if size > LARGEST_ZIP {
+            return Err(Error::new(
+                format!(
+                    "{size} bytes are more than the {LARGEST_ZIP} that Lambda takes in an upload"
+                ),
+                "strip the executable of its debug information before zipping it",
+            ));
+        }
         let digest = Sha256::digest(&zip);
         Ok(Self {
             zip: path.to_owned(),
@@ -77,6 +83,9 @@ impl Artifact {
     }
 }
 
-fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    fs::read(path).with_context(|| format!("failed to read `{}`", path.display()))
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).explain(
+        format_args!("failed to read `{}`", path.display()),
+        "check the name of the file, and that this user may read it",
+    )
 }

@@ -4,7 +4,6 @@
 
 use std::fmt;
 
-use anyhow::Context;
 use jane_migrate_config::Architecture;
 use object::{
     Endianness,
@@ -14,7 +13,7 @@ use object::{
 use serde::{Serialize, Serializer};
 
 use super::route::musl;
-use crate::failure::Failure;
+use crate::error::{Error, Explain, Result};
 
 /// The glibc of Amazon Linux 2023.
 const GLIBC: (u16, u16) = (2, 34);
@@ -44,10 +43,12 @@ impl Serialize for Linkage {
 }
 
 /// Reads the executable's needs, and refuses one that would not start.
-pub(super) fn check(executable: &[u8], architecture: Architecture) -> anyhow::Result<Linkage> {
-    let needs =
-        read(executable).context("failed to read `bootstrap` as a 64-bit ELF executable")?;
-    Ok(judge(&needs, architecture)?)
+pub(super) fn check(executable: &[u8], architecture: Architecture) -> Result<Linkage> {
+    let needs = read(executable).explain(
+        "failed to read `bootstrap` as a 64-bit ELF executable",
+        "it must be an executable for Linux: compile the handler for that",
+    )?;
+    judge(&needs, architecture)
 }
 
 /// What the headers say.
@@ -100,7 +101,7 @@ fn glibc_version(name: &[u8]) -> Option<(u16, u16)> {
     Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
-fn judge(needs: &Needs, architecture: Architecture) -> Result<Linkage, Failure> {
+fn judge(needs: &Needs, architecture: Architecture) -> Result<Linkage> {
     let (machine, loader) = match architecture {
         Architecture::X86_64 => (EM_X86_64, "/lib64/ld-linux-x86-64.so.2"),
         Architecture::Arm64 => (EM_AARCH64, "/lib/ld-linux-aarch64.so.1"),
@@ -113,7 +114,7 @@ fn judge(needs: &Needs, architecture: Architecture) -> Result<Linkage, Failure> 
             EM_ARM => "32-bit ARM".to_owned(),
             other => format!("ELF machine {}", other.0),
         };
-        return Err(Failure::new(
+        return Err(Error::new(
             format!(
                 "`bootstrap` was compiled for {found}, but the function is {}",
                 architecture.as_str()
@@ -131,7 +132,7 @@ fn judge(needs: &Needs, architecture: Architecture) -> Result<Linkage, Failure> 
         )
     };
     if interpreter != loader {
-        return Err(Failure::new(
+        return Err(Error::new(
             format!(
                 "`bootstrap` needs the loader `{interpreter}`, which provided.al2023 does not have"
             ),
@@ -141,7 +142,7 @@ fn judge(needs: &Needs, architecture: Architecture) -> Result<Linkage, Failure> 
     // A glibc executable that names no version is content with the first one.
     let (major, minor) = needs.glibc.unwrap_or((2, 0));
     if (major, minor) > GLIBC {
-        return Err(Failure::new(
+        return Err(Error::new(
             format!(
                 "`bootstrap` needs glibc {major}.{minor}, but provided.al2023 has {}.{}",
                 GLIBC.0, GLIBC.1
@@ -185,9 +186,9 @@ mod tests {
             "`bootstrap` needs glibc 2.35, but provided.al2023 has 2.34"
         );
         assert!(
-            error.hint().contains("x86_64-unknown-linux-musl"),
+            error.advice().contains("x86_64-unknown-linux-musl"),
             "{}",
-            error.hint()
+            error.advice()
         );
     }
 

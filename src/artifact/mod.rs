@@ -20,7 +20,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::ensure;
 use jane_migrate_config::Architecture;
 use jane_migrate_handler::SERVES_WORDS;
 
@@ -36,7 +35,7 @@ use self::{
     route::{Choice, choose},
     toolchain::Toolchain,
 };
-use crate::failure::Failure;
+use crate::error::{Error, Result};
 
 /// The kinds of directory, each a cargo feature of the handler.
 const KINDS: [&str; 4] = ["jane", "http", "cognito", "postgres"];
@@ -66,7 +65,7 @@ pub fn kind_of(source: &str, architecture: Architecture) -> Option<&'static str>
 }
 
 /// Builds the handler, or finds it in the cache. Dropping the future ends cargo.
-pub async fn build(request: &Request, progress: OnProgress<'_>) -> anyhow::Result<Artifact> {
+pub async fn build(request: &Request, progress: OnProgress<'_>) -> Result<Artifact> {
     build_from(&Bundle::embedded(), request, progress).await
 }
 
@@ -75,7 +74,7 @@ pub async fn build_from(
     bundle: &Bundle,
     request: &Request,
     progress: OnProgress<'_>,
-) -> anyhow::Result<Artifact> {
+) -> Result<Artifact> {
     let &Request {
         kind, architecture, ..
     } = request;
@@ -128,22 +127,22 @@ pub fn cached(code_sha256: &str) -> Option<Vec<u8>> {
 
 /// Takes a zip that was built elsewhere: it must hold an executable `bootstrap` for the architecture that starts on
 /// `provided.al2023`, and where it says which directories it serves, this kind must be one.
-pub fn open(zip: &Path, kind: &str, architecture: Architecture) -> anyhow::Result<Artifact> {
+pub fn open(zip: &Path, kind: &str, architecture: Architecture) -> Result<Artifact> {
     let opened = Artifact::inspect(zip, architecture).and_then(|artifact| {
         let kinds = served(&artifact.bootstrap()?);
-        ensure!(
-            kinds.is_empty() || kinds.contains(kind),
-            "the handler in it serves directories of kind `{}`, and the configuration has `{kind}`",
-            kinds.into_iter().collect::<Vec<_>>().join("`, `")
-        );
+        if !kinds.is_empty() && !kinds.contains(kind) {
+            let kinds = kinds.into_iter().collect::<Vec<_>>().join("`, `");
+            return Err(Error::new(
+                format!("the handler in it serves directories of kind `{kinds}`, and the configuration has `{kind}`"),
+                "name a zip for this kind with --artifact",
+            ));
+        }
         Ok(artifact)
     });
-    opened.map_err(|cause| {
-        let error = Failure::new(
-            format!("failed to use artifact `{}`: {cause:#}", zip.display()),
-            "`jane-migrate build --output FILE` makes a zip that will do, on any machine with the same configuration",
-        );
-        error.into()
+    opened.map_err(|error| {
+        error
+            .context(format!("failed to use artifact `{}`", zip.display()))
+            .hint("`jane-migrate build --output FILE` makes a zip that fits, on any machine with the same configuration")
     })
 }
 

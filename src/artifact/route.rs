@@ -6,7 +6,7 @@
 use jane_migrate_config::Architecture;
 
 use super::toolchain::Toolchain;
-use crate::failure::Failure;
+use crate::error::{Error, Result};
 
 /// A way to build for `provided.al2023`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,10 +84,10 @@ fn cross_compilers(architecture: Architecture) -> &'static [&'static str] {
 }
 
 /// The best route that is open, or what would open one.
-pub(super) fn choose(toolchain: &Toolchain, architecture: Architecture) -> Result<Choice, Failure> {
+pub(super) fn choose(toolchain: &Toolchain, architecture: Architecture) -> Result<Choice> {
     // Whatever the target, build scripts and macros are linked for the host.
     if !toolchain.compilers.contains("cc") {
-        return Err(Failure::new(
+        return Err(Error::new(
             "failed to build the handler: there is no C compiler `cc`, which rustc links with",
             "install one (Debian, Ubuntu: `apt install gcc`; Fedora, Amazon Linux: `dnf install gcc`; macOS: \
              `xcode-select --install`), or bring a handler that was built elsewhere with `--artifact ZIP`",
@@ -131,7 +131,7 @@ fn native(host: &str, architecture: Architecture) -> bool {
     host.split('-').next() == Some(machine) && host.contains("-linux-")
 }
 
-fn no_route(toolchain: &Toolchain, architecture: Architecture) -> Failure {
+fn no_route(toolchain: &Toolchain, architecture: Architecture) -> Error {
     let (host, target) = (toolchain.host(), musl(architecture));
     let mut remedies = Vec::new();
     if !native(host, architecture) {
@@ -163,7 +163,7 @@ fn no_route(toolchain: &Toolchain, architecture: Architecture) -> Failure {
         "failed to build the handler: {host} has no way to compile for {}",
         architecture.as_str()
     );
-    Failure::new(message, remedies.join("; or "))
+    Error::new(message, remedies.join("; or "))
 }
 
 #[cfg(test)]
@@ -303,7 +303,7 @@ mod tests {
             "failed to build the handler: x86_64-unknown-linux-gnu has no way to compile for arm64";
         assert_eq!(error.to_string(), expected);
         assert_eq!(
-            error.hint(),
+            error.advice(),
             "`pip install cargo-zigbuild`, or install `aarch64-linux-musl-gcc` or `aarch64-linux-gnu-gcc` or `clang`; or set \
              `architecture = \"x86_64\"` under [function] in migrate.toml; or bring a handler that was built elsewhere with \
              `--artifact ZIP`"
@@ -316,7 +316,7 @@ mod tests {
         toolchain.compilers.clear();
         let error = choose(&toolchain, Architecture::X86_64).unwrap_err();
         assert!(error.to_string().contains("no C compiler"), "{error}");
-        assert!(error.hint().contains("apt install gcc"), "{}", error.hint());
+        assert!(error.advice().contains("apt install gcc"), "{error:?}");
     }
 
     #[test]

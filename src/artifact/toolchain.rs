@@ -12,7 +12,7 @@ use std::{
 use tokio::process::Command;
 
 use super::environment;
-use crate::failure::Failure;
+use crate::error::{Error, Result};
 
 /// The C compilers that a route may use; the handler's TLS has parts in C. `cc` is also how rustc links for the host.
 const C_COMPILERS: [&str; 7] = [
@@ -45,10 +45,10 @@ pub(super) struct Toolchain {
 impl Toolchain {
     /// Looks around. In a folder of its own: rustup takes the toolchain from a file in the current one, and a project that
     /// happens to be there has no say.
-    pub(super) async fn observe(directory: &Path) -> Result<Self, Failure> {
+    pub(super) async fn observe(directory: &Path) -> Result<Self> {
         for tool in ["cargo", "rustc"] {
             if !on_path(tool) {
-                return Err(Failure::new(
+                return Err(Error::new(
                     format!("failed to build the handler: `{tool}` is not on the PATH"),
                     "install Rust from https://rustup.rs, or bring a handler that was built elsewhere with `--artifact ZIP`",
                 ));
@@ -104,9 +104,9 @@ pub(super) async fn add_target(target: &str, directory: &Path) -> Result<(), Str
     }
 }
 
-async fn rustc(arguments: &[&str], directory: &Path) -> Result<String, Failure> {
+async fn rustc(arguments: &[&str], directory: &Path) -> Result<String> {
     let failed = |reason: String| {
-        Failure::new(
+        Error::new(
             format!("failed to run `rustc {}`: {reason}", arguments.join(" ")),
             "see that `rustc -vV` works; `rustup default stable` installs a toolchain where rustup has none",
         )

@@ -1,4 +1,4 @@
-//! Turns the SDK's errors into [`AwsError`]. Leaves to `ui::hint` what to advise.
+//! Turns the SDK's errors into [`AwsError`]. Leaves to `error` what to advise.
 
 use std::error::Error;
 

@@ -7,20 +7,17 @@ use serde_json::json;
 use super::session;
 use crate::artifact::Linkage;
 use crate::cli::{Build, Global};
-use crate::failure::Failure;
+use crate::error::{Error, Result};
 use crate::settings;
 use crate::ui::Ui;
 
-pub(super) async fn run(global: &Global, args: &Build, ui: &Ui) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(global: &Global, args: &Build, ui: &Ui) -> Result<ExitCode> {
     let loaded = settings::load(global)?;
     let artifact = session::build(&loaded.config, ui).await?;
     let zip = match &args.output {
         Some(output) => {
             std::fs::write(output, artifact.read()?).map_err(|error| {
-                Failure::new(
-                    format!("failed to write `{}`: {error}", output.display()),
-                    "name a file that you may write to with --output",
-                )
+                Error::unwritable(output, error, "name another file with --output")
             })?;
             output
         }

@@ -2,25 +2,27 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::ValueEnum;
 use serde_json::json;
 
 use crate::aws::Reader;
 use crate::cli::{Coexist, Global};
 use crate::coexist::snippet;
+use crate::error::{Error, Result};
 use crate::settings::{self, Target};
 use crate::ui::Ui;
 use crate::ui::layout::Layout;
 use jane_migrate_core::ids::{Names, PoolArn};
 
-pub(super) async fn run(global: &Global, args: &Coexist, ui: &Ui) -> anyhow::Result<ExitCode> {
+/// The way without asking AWS.
+const ACCOUNT: &str = "with --account ID, the account's twelve digits, nothing is read from AWS";
+
+pub(super) async fn run(global: &Global, args: &Coexist, ui: &Ui) -> Result<ExitCode> {
     let loaded = settings::load_if_there(global)?;
-    let config = loaded.as_ref().map(|loaded| &loaded.config);
     let tool = args.tool.to_possible_value();
     let tool = tool.as_ref().map(|value| value.get_name());
     let mut snippets = Vec::new();
-    for target in settings::targets(global, &args.pools, config)? {
+    for target in settings::targets(global, &args.pools, loaded)? {
         let pool = target.pool.clone();
         let names = Names::new(arn(target, args.account.as_deref()).await?);
         let snippet = snippet(args.tool, &names);
@@ -39,7 +41,7 @@ pub(super) async fn run(global: &Global, args: &Coexist, ui: &Ui) -> anyhow::Res
 }
 
 /// The pool's ARN: asked of the pool, or put together where the account is given.
-async fn arn(target: Target, account: Option<&str>) -> anyhow::Result<PoolArn> {
+async fn arn(target: Target, account: Option<&str>) -> Result<PoolArn> {
     let Target {
         pool, connection, ..
     } = target;
@@ -50,8 +52,11 @@ async fn arn(target: Target, account: Option<&str>) -> anyhow::Result<PoolArn> {
         .await
         .describe_pool(&pool)
         .await;
-    let described = described.with_context(|| {
-        format!("failed to read the account of user pool `{pool}` (--account spares the question)")
+    let described = described.map_err(|error| {
+        Error::unreadable_pool(error, &pool, &connection.region).or_hint(ACCOUNT)
     })?;
-    described.arn().parse().map_err(anyhow::Error::msg)
+    described
+        .arn()
+        .parse()
+        .map_err(|why: String| Error::new(why, ACCOUNT))
 }

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use super::ending;
@@ -16,13 +15,14 @@ use crate::apply::{Code, Inputs, Report, RunResult};
 use crate::artifact;
 use crate::aws::{AwsError, Invoker};
 use crate::cli::{Deploy, Global};
+use crate::error::Result;
 use crate::probe;
 use crate::report::{PlanDocument, Verdict, Written, verdict, written};
-use crate::settings::{self, Loaded};
+use crate::settings;
 use crate::snapshot::{self, Snapshot};
 use crate::ui::Ui;
 use jane_migrate_core::check::Choice;
-use jane_migrate_core::fix::Flags;
+use jane_migrate_core::fix::{Fix, Flags, fix};
 use jane_migrate_core::plan::{Change, Operation, Plan};
 use jane_migrate_core::probe::{Source, event};
 
@@ -37,16 +37,14 @@ struct Document {
     findings: Vec<Written>,
 }
 
-pub(super) async fn run(global: &Global, args: &Deploy, ui: &Ui) -> anyhow::Result<ExitCode> {
-    let loaded = settings::load(global)?;
+pub(super) async fn run(global: &Global, args: &Deploy, ui: &Ui) -> Result<ExitCode> {
     let mut codes = Codes::new(args.allow.artifact.clone());
-    let targets = settings::targets(global, &args.pools, Some(&loaded.config))?;
+    let targets = settings::targets(global, &args.pools, Some(settings::load(global)?))?;
     let mut endings = Endings::new(ui, &targets, Ending::Failed);
     let several = targets.len() > 1;
     // The same for all of them.
     let given = targets.first().map(|target| target.given.clone());
     let planning = Planning {
-        loaded: &loaded,
         allow: &args.allow,
         probe: !args.no_probe,
         thorough: false,
@@ -66,7 +64,7 @@ pub(super) async fn run(global: &Global, args: &Deploy, ui: &Ui) -> anyhow::Resu
                 && !ready.plan.is_blocked()
                 && ready.plan.needs_code()
             {
-                let build = codes.build(ready.config(&loaded.config), ui);
+                let build = codes.build(ready.session.target.required()?, ui);
                 if let Some(Err(error)) = operator.unless_stopped(build).await {
                     *planned = Err(error);
                 }
@@ -74,7 +72,6 @@ pub(super) async fn run(global: &Global, args: &Deploy, ui: &Ui) -> anyhow::Resu
         }
     }
     let run = Deploying {
-        loaded: &loaded,
         args,
         given: given.unwrap_or_default(),
         codes: &codes,
@@ -105,7 +102,6 @@ pub(super) async fn run(global: &Global, args: &Deploy, ui: &Ui) -> anyhow::Resu
 
 /// What the deploys of one run share.
 struct Deploying<'a> {
-    loaded: &'a Loaded,
     args: &'a Deploy,
     given: Flags,
     codes: &'a Codes,
@@ -117,9 +113,9 @@ struct Deploying<'a> {
 }
 
 impl Deploying<'_> {
-    async fn deploy(&self, planned: Planned) -> anyhow::Result<Document> {
-        let config = planned.config(&self.loaded.config);
+    async fn deploy(&self, planned: Planned) -> Result<Document> {
         let Planned { session, plan } = planned;
+        let config = session.target.required()?;
         let pool = session.names().pool.id.to_string();
         let flags = &session.target.given;
         let ended = |result, plan| Document {
@@ -128,7 +124,7 @@ impl Deploying<'_> {
             findings: Vec::new(),
         };
         if plan.is_blocked() {
-            let plan = serde_json::to_value(PlanDocument::new(&plan, flags))?;
+            let plan = json!(PlanDocument::new(&plan, flags));
             return Ok(ended(RunResult::Blocked, Some(plan)));
         }
         if plan.is_empty() {
@@ -145,9 +141,9 @@ impl Deploying<'_> {
                     None => Ok(()),
                 }
             };
-            let rechecked = verify::recheck(&session, config, &self.loaded.path, self.ui);
+            let rechecked = verify::recheck(&session, config, self.ui);
             let (findings, answers) = tokio::join!(rechecked, answers);
-            answers.map_err(|error| error.context(probe::outage(&names.pool.id)))?;
+            answers.map_err(|error| probe::outage(error, &names.pool.id))?;
             return Ok(Document {
                 findings: written(findings?, flags),
                 ..ended(RunResult::NothingToDo, None)
@@ -165,7 +161,7 @@ impl Deploying<'_> {
             code: self.codes.get(config).filter(|_| plan.needs_code()),
             snapshot: match self.operator.stops() {
                 true => None,
-                false => keep_snapshot(&session, self.loaded, &plan, self.ui)?,
+                false => keep_snapshot(&session, &plan, self.ui)?,
             },
             mfa: session.mfa()?,
             running_code,
@@ -178,13 +174,15 @@ impl Deploying<'_> {
                     |change: &Change| matches!(change.operation, Operation::CreateFunction(_));
                 let verifying = Verifying {
                     fresh: plan.changes.iter().any(made),
-                    ..Verifying::new(&session.target, Some((config, &self.loaded.path)))
+                    ..Verifying::new(&session.target)
                 };
                 verify::check(&session.aws, &verifying, &Choice::default(), None, self.ui)
                     .await
-                    .with_context(|| {
-                        let verify = self.given.ours("verify", &pool);
-                        format!("everything was put in place, but reading it back failed; `{verify}` proves it")
+                    .map_err(|error| {
+                        let verify = Fix::ours("verify", &session.names().pool.id, "");
+                        error
+                            .context("everything was put in place, but reading it back failed")
+                            .or_hint(fix!["`", verify, "` proves that it holds"])
                     })?
             }
             _ => Vec::new(),
@@ -227,13 +225,13 @@ impl Deploying<'_> {
     }
 
     /// Says how it went, and what to do next.
-    fn show(&self, document: &Document, several: bool) -> anyhow::Result<Ending> {
+    fn show(&self, document: &Document, several: bool) -> Result<Ending> {
         let (report, ui) = (&document.report, self.ui);
         let pool = &report.pool;
         if report.result == RunResult::Declined {
             ui.note("nothing was changed");
         }
-        if !super::show_ending(report, ui, &self.given.ours("deploy", pool))
+        if !super::show_ending(report, ui, &self.given.ours(&self.args.again(), pool))
             || report.result == RunResult::Declined
         {
             return Ok(ending(report.result));
@@ -255,12 +253,7 @@ impl Deploying<'_> {
 }
 
 /// The first deploy of a pool keeps it as it was, and a later one again that changes a client for the first time.
-fn keep_snapshot(
-    session: &Session,
-    loaded: &Loaded,
-    plan: &Plan,
-    ui: &Ui,
-) -> anyhow::Result<Option<Snapshot>> {
+fn keep_snapshot(session: &Session, plan: &Plan, ui: &Ui) -> Result<Option<Snapshot>> {
     let first = session.kept_snapshot().is_none();
     let due = plan.changes.iter().any(|change| match &change.operation {
         Operation::UpdateClient(..) => true,
@@ -270,9 +263,13 @@ fn keep_snapshot(
     if !due {
         return Ok(None);
     }
-    let folder = settings::snapshot_folder(&loaded.path);
     let clients = session.needs(session.observed.clients.as_deref().map_err(Into::into))?;
-    let snapshot = snapshot::keep(folder, &session.pool()?.document, &session.mfa()?, clients)?;
+    let snapshot = snapshot::keep(
+        session.target.folder(),
+        &session.pool()?.document,
+        &session.mfa()?,
+        clients,
+    )?;
     ui.note(&format!(
         "  the pool as it is now is kept in {}",
         snapshot.path.display()

@@ -8,7 +8,6 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
 use jane_migrate_config::{Config, Date, PoolFacts};
 use serde_json::json;
 
@@ -17,7 +16,7 @@ use crate::aws::{Connection, Reader};
 use crate::cli::{Global, Init, Pools};
 use crate::dates::today;
 use crate::draft::{Client, Directory, Draft, Place, propose};
-use crate::failure::Failure;
+use crate::error::{Error, Result};
 use crate::observe::{Depth, Scope, observe, unread};
 use crate::report::written;
 use crate::settings::{self, DEFAULT_FILE, Target};
@@ -32,14 +31,14 @@ use jane_migrate_core::ids::PoolId;
 use jane_migrate_core::observed::Observed;
 use jane_migrate_core::read::Unread;
 
-pub(super) async fn run(global: &Global, args: &Init, ui: &Ui) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(global: &Global, args: &Init, ui: &Ui) -> Result<ExitCode> {
     let output = args
         .output
         .clone()
         .or_else(|| global.config.clone())
         .unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
     if output.exists() {
-        return Err(occupied(&output).into());
+        return Err(occupied(&output));
     }
     check_folder(&output)?;
     let mut questions = Questions::new(ui, args.yes);
@@ -72,8 +71,10 @@ pub(super) async fn run(global: &Global, args: &Init, ui: &Ui) -> anyhow::Result
 
     let findings = findings(&draft, &observed, &config)?;
     // What is printed from here on is about the file that was just written.
-    let file = Some(&*output).filter(|file| *file != Path::new(DEFAULT_FILE));
-    let flags = settings::flags(global, file);
+    let flags = match output == Path::new(DEFAULT_FILE) && global.config.is_none() {
+        true => target.given,
+        false => global.flags_with(Some(&output)),
+    };
     let next = flags.command("plan");
     let open = questions.open();
     if ui.json {
@@ -101,17 +102,17 @@ pub(super) async fn run(global: &Global, args: &Init, ui: &Ui) -> anyhow::Result
     Ok(ExitCode::SUCCESS)
 }
 
-fn target(global: &Global, pool: PoolId) -> anyhow::Result<Target> {
+fn target(global: &Global, pool: PoolId) -> Result<Target> {
     let pools = Pools {
         pools: vec![pool],
         all: false,
     };
     settings::targets(global, &pools, None)?
         .pop()
-        .context("no user pool given")
+        .ok_or_else(|| Error::bug("no user pool given"))
 }
 
-fn closes(questions: &Questions<'_>, args: &Init, ui: &Ui) -> anyhow::Result<Option<Date>> {
+fn closes(questions: &Questions<'_>, args: &Init, ui: &Ui) -> Result<Option<Date>> {
     let closes = questions.closes(args.closes)?;
     if let Some(past) = closes.filter(|closes| today().is_ok_and(|today| *closes < today)) {
         ui.warn(&format!(
@@ -130,14 +131,13 @@ fn describe(client: &ClientDocument) -> Client {
 }
 
 /// The clients given by flag. Each must be one of the pool's.
-fn chosen(named: &[String], clients: &[&ClientDocument]) -> anyhow::Result<Vec<String>> {
+fn chosen(named: &[String], clients: &[&ClientDocument]) -> Result<Vec<String>> {
     for id in named {
         if !clients.iter().any(|client| client.id() == id) {
-            return Err(Failure::new(
+            return Err(Error::new(
                 format!("the pool has no app client `{id}`"),
                 "omit --clients to have the file list all of the pool's",
-            )
-            .into());
+            ));
         }
     }
     Ok(named.to_vec())
@@ -149,9 +149,14 @@ async fn complete(
     facts: &PoolFacts,
     connection: &Connection,
     ui: &Ui,
-) -> anyhow::Result<(String, Config)> {
+) -> Result<(String, Config)> {
     // Only the parser knows what the directory maps by default.
-    let mapped = draft.directory.maps()?;
+    let failed = |error| {
+        Error::bug(format!(
+            "failed to make a configuration of these answers\n{error}"
+        ))
+    };
+    let mapped = draft.directory.maps().map_err(failed)?;
     let mut fields = draft.directory.fields();
     if let Directory::Cognito(old) = &draft.directory {
         match old_schema(&old.pool_id, old.role_arn.as_deref(), connection).await {
@@ -160,9 +165,7 @@ async fn complete(
         }
     }
     let text = draft.render(&propose(facts, &mapped, &fields));
-    let config = jane_migrate_config::parse(&text, "migrate.toml")
-        .map_err(|error| anyhow::anyhow!("{error}"))
-        .context("failed to make a configuration of these answers")?;
+    let config = jane_migrate_config::parse(&text, "migrate.toml").map_err(failed)?;
     Ok((text, config))
 }
 
@@ -191,42 +194,42 @@ async fn old_schema(
         .collect())
 }
 
-fn occupied(output: &Path) -> Failure {
-    Failure::new(
+fn occupied(output: &Path) -> Error {
+    Error::new(
         format!("failed to write `{}`: it exists already", output.display()),
         "init never overwrites a file: move it, or write another file with --output",
     )
 }
 
+/// How another file is named.
+const OTHERWISE: &str = "name another file with --output";
+
 /// Checks that the output can be written, before the questions rather than after them.
-fn check_folder(output: &Path) -> anyhow::Result<()> {
+fn check_folder(output: &Path) -> Result<()> {
     let folder = match output.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
-    tempfile::tempfile_in(folder).map(drop).map_err(|error| {
-        Failure::new(
-            format!("failed to write `{}`: {error}", output.display()),
-            "create the folder, or write elsewhere with --output",
-        )
-        .into()
-    })
+    tempfile::tempfile_in(folder)
+        .map(drop)
+        .map_err(|error| Error::unwritable(output, error, OTHERWISE))
 }
 
-fn create(output: &Path, text: &str) -> anyhow::Result<()> {
-    let failed = || format!("failed to write `{}`", output.display());
+fn create(output: &Path, text: &str) -> Result<()> {
     let created = OpenOptions::new().write(true).create_new(true).open(output);
-    let mut file = match created {
+    let created = match created {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            return Err(occupied(output).into());
+            return Err(occupied(output));
         }
-        created => created.with_context(failed)?,
+        created => created,
     };
-    file.write_all(text.as_bytes()).with_context(failed)
+    created
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .map_err(|error| Error::unwritable(output, error, OTHERWISE))
 }
 
 /// What plan will say about the pool and this configuration.
-fn findings(draft: &Draft, observed: &Observed, config: &Config) -> anyhow::Result<Vec<Finding>> {
+fn findings(draft: &Draft, observed: &Observed, config: &Config) -> Result<Vec<Finding>> {
     let chosen = Some(&draft.chosen_clients[..]).filter(|chosen| !chosen.is_empty());
     let asked = Asked {
         config: Some(config),
@@ -298,8 +301,7 @@ mod tests {
     fn a_folder_that_does_not_exist_is_reported_before_the_questions() {
         let folder = tempfile::tempdir().unwrap();
         let error = check_folder(&folder.path().join("none/migrate.toml")).unwrap_err();
-        let failure = error.downcast_ref::<Failure>().unwrap();
-        assert!(failure.hint().contains("create the folder"), "{failure}");
+        assert!(error.advice().contains("create its folder"), "{error:?}");
         assert!(check_folder(Path::new("migrate.toml")).is_ok());
     }
 }

@@ -1,23 +1,25 @@
 //! `man`: the manual pages, made from the same text as `--help`.
 
 use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::CommandFactory;
 use clap_mangen::Man as Page;
 
 use crate::cli::{Cli, Man};
-use crate::failure::Failure;
+use crate::error::{Error, Result};
 use crate::ui::Ui;
 
-pub(super) fn run(args: &Man, ui: &Ui) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &Man, ui: &Ui) -> Result<ExitCode> {
     if let Some(folder) = &args.output {
-        let failed = || format!("failed to write the manual pages to `{}`", folder.display());
-        fs::create_dir_all(folder).with_context(failed)?;
+        let failed = |path: &Path, error| {
+            Error::unwritable(path, error, "name another folder with --output")
+        };
+        fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
         for command in commands() {
-            let name = format!("{}.1", page_name(&command));
-            fs::write(folder.join(name), roff(command)?).with_context(failed)?;
+            let page = folder.join(format!("{}.1", page_name(&command)));
+            fs::write(&page, roff(command)?).map_err(|error| failed(&page, error))?;
         }
         ui.note(&format!("the manual pages are in {}", folder.display()));
         return Ok(ExitCode::SUCCESS);
@@ -30,7 +32,7 @@ pub(super) fn run(args: &Man, ui: &Ui) -> anyhow::Result<ExitCode> {
         .find(|command| page_name(command) == wanted)
         .ok_or_else(|| {
             let page = args.page.as_deref().unwrap_or_default();
-            Failure::new(
+            Error::new(
                 format!("failed to find a manual page for `{page}`"),
                 "`jane-migrate --help` lists the commands",
             )
@@ -53,10 +55,10 @@ fn page_name(command: &clap::Command) -> &str {
         .unwrap_or_else(|| command.get_name())
 }
 
-fn roff(command: clap::Command) -> anyhow::Result<Vec<u8>> {
+fn roff(command: clap::Command) -> Result<Vec<u8>> {
     let mut page = Vec::new();
     Page::new(command)
         .render(&mut page)
-        .context("failed to write a manual page")?;
+        .map_err(|error| Error::bug(format!("failed to write a manual page: {error}")))?;
     Ok(page)
 }

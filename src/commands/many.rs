@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::apply::Report;
+use crate::error::{Error, Result};
 use crate::settings::Target;
 use crate::signals::Signal;
 use crate::ui::Ui;
@@ -101,8 +102,8 @@ impl<'a> Endings<'a> {
         pool: PoolId,
         document: &impl Serialize,
         ending: Ending,
-    ) -> anyhow::Result<()> {
-        self.documents.push(serde_json::to_value(document)?);
+    ) -> Result<()> {
+        self.documents.push(to_json(document)?);
         self.endings.push((pool, ending));
         Ok(())
     }
@@ -114,26 +115,27 @@ impl<'a> Endings<'a> {
         report: &Report,
         document: &impl Serialize,
         ending: Ending,
-    ) -> anyhow::Result<()> {
-        let mut document = serde_json::to_value(document)?;
-        if let Some(error) = &report.error {
-            document["error"] = json!(told(error));
+    ) -> Result<()> {
+        let mut document = to_json(document)?;
+        if let Some(error) = report.errors.first() {
+            document["error"] = json!(told(error, &self.ui.given));
         }
         self.ended(pool, &document, ending)
     }
 
     /// A pool's part could not go on. Where there is no other pool, neither can the command.
-    pub(super) fn broke_off(&mut self, pool: PoolId, error: anyhow::Error) -> anyhow::Result<()> {
+    pub(super) fn broke_off(&mut self, pool: PoolId, error: impl Into<Error>) -> Result<()> {
+        let error = error.into();
         if !self.several {
             return Err(error);
         }
-        let document = json!({ "pool": pool.as_str(), "error": told(&error) });
+        let document = json!({ "pool": pool.as_str(), "error": told(&error, &self.ui.given) });
         self.ui.error(&error.context(format!("user pool {pool}")));
         self.ended(pool, &document, self.unreadable)
     }
 
     /// Prints the document, sums up, and gives the exit code: that of the worst ending.
-    pub(super) fn finish(self) -> anyhow::Result<ExitCode> {
+    pub(super) fn finish(self) -> Result<ExitCode> {
         if self.ui.json {
             match &self.documents[..] {
                 [document] if !self.several => self.ui.document(document)?,
@@ -146,6 +148,11 @@ impl<'a> Endings<'a> {
         let worst = self.endings.iter().map(|(_, ending)| *ending).max();
         Ok(worst.unwrap_or(Ending::Nothing).code())
     }
+}
+
+fn to_json(document: &impl Serialize) -> Result<Value> {
+    serde_json::to_value(document)
+        .map_err(|error| Error::bug(format!("failed to write JSON: {error}")))
 }
 
 /// `12 pools: 10 done, 1 unchanged, 1 failed (us-east-1_AbC)`; the pools to look at are named.

@@ -25,11 +25,21 @@ use std::process::ExitCode;
 use self::many::Ending;
 use crate::apply::{Report, RunResult, StepResult};
 use crate::cli::{Cli, Command};
+use crate::error::Result;
 use crate::ui::Ui;
 use jane_migrate_core::plan::Action;
 
-/// Runs the command.
-pub async fn run(cli: Cli, ui: &Ui) -> anyhow::Result<ExitCode> {
+/// Runs the command. Where `verify` fails, something could not be checked.
+pub async fn run(cli: Cli, ui: &Ui) -> Result<ExitCode> {
+    let ended = command(&cli, ui).await;
+    let ended = ended.and_then(|code| ui.is_read().map(|_| code));
+    ended.map_err(|error| match cli.command {
+        Command::Verify(_) => error.unchecked(),
+        _ => error,
+    })
+}
+
+async fn command(cli: &Cli, ui: &Ui) -> Result<ExitCode> {
     let global = &cli.global;
     match &cli.command {
         Command::Init(args) => init::run(global, args, ui).await,
@@ -84,13 +94,9 @@ fn show_ending(report: &Report, ui: &Ui, command: &str) -> bool {
             ui.warn(&format!("interrupted: {counted}"))
         }
         _ => {
-            if let Some(error) = &report.error {
+            // What failed beside the first, or was tried in spite of it, is not lost.
+            for error in &report.errors {
                 ui.error(error);
-            }
-            // The first is told whole; what failed beside it, or what was tried in spite of it, is not lost.
-            let failed = report.steps.iter().filter_map(|step| step.error.as_ref());
-            for error in failed.skip(1) {
-                ui.error(&anyhow::anyhow!("{error}"));
             }
             ui.note(&counted);
         }

@@ -5,17 +5,16 @@ use std::process::ExitCode;
 use super::many::{Ending, Endings};
 use super::session::{self, Codes, Planning};
 use crate::cli::{Global, Plan};
+use crate::error::Result;
 use crate::report::PlanDocument;
 use crate::settings;
 use crate::ui::Ui;
 
-pub(super) async fn run(global: &Global, args: &Plan, ui: &Ui) -> anyhow::Result<ExitCode> {
-    let loaded = settings::load(global)?;
+pub(super) async fn run(global: &Global, args: &Plan, ui: &Ui) -> Result<ExitCode> {
     let mut codes = Codes::new(args.allow.artifact.clone());
-    let targets = settings::targets(global, &args.pools, Some(&loaded.config))?;
+    let targets = settings::targets(global, &args.pools, Some(settings::load(global)?))?;
     let mut endings = Endings::new(ui, &targets, Ending::Failed);
     let planning = Planning {
-        loaded: &loaded,
         allow: &args.allow,
         probe: true,
         thorough: true,

@@ -3,25 +3,26 @@
 use std::fmt::Write;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
 use clap::ValueEnum;
-use jane_migrate_config::Config;
 use serde_json::Value;
 
 use crate::aws::Reader;
 use crate::cli::{Global, Policy};
+use crate::error::{Error, Result};
 use crate::policy::{Duty, Statement, Subject, document, statements};
 use crate::settings::{self, Target};
 use crate::ui::Ui;
 use jane_migrate_core::ids::{Names, PoolArn};
 
-pub(super) async fn run(global: &Global, args: &Policy, ui: &Ui) -> anyhow::Result<ExitCode> {
+/// The way without asking AWS.
+const ACCOUNT: &str = "with --account ID, the account's twelve digits, nothing is read from AWS";
+
+pub(super) async fn run(global: &Global, args: &Policy, ui: &Ui) -> Result<ExitCode> {
     let loaded = settings::load_if_there(global)?;
-    let config = loaded.as_ref().map(|loaded| &loaded.config);
-    let targets = settings::targets(global, &args.pools, config)?;
+    let targets = settings::targets(global, &args.pools, loaded)?;
     let mut subjects = Vec::new();
-    for target in targets {
-        subjects.push(subject(target, config, args, ui).await?);
+    for target in &targets {
+        subjects.push(subject(target, args, ui).await?);
     }
     let duties = match &args.duties[..] {
         [] => Duty::value_variants(),
@@ -68,17 +69,16 @@ fn show(statement: &Statement, text: &mut String) {
 }
 
 /// The pool's ARN, from the account that was given or from the pool itself.
-async fn subject<'a>(
-    target: Target,
-    config: Option<&'a Config>,
-    args: &Policy,
-    ui: &Ui,
-) -> anyhow::Result<Subject<'a>> {
-    let config = config.map(|config| config.for_pool(&target.pool));
-    let region = target.connection.region.clone();
+async fn subject<'a>(target: &'a Target, args: &Policy, ui: &Ui) -> Result<Subject<'a>> {
+    let config = target.config();
+    let region = &target.connection.region;
     if let Some(account) = &args.account {
         return Ok(Subject {
-            names: Names::new(PoolArn::new(target.pool, region, account.clone())),
+            names: Names::new(PoolArn::new(
+                target.pool.clone(),
+                region.clone(),
+                account.clone(),
+            )),
             sms_role: args.sms_role.clone(),
             sender_key: None,
             config,
@@ -86,15 +86,14 @@ async fn subject<'a>(
     }
     let aws = Reader::connect(&target.connection).await;
     let task = ui.task(format!("reading user pool {}", target.pool));
-    let pool = aws.describe_pool(&target.pool).await.with_context(|| {
-        format!(
-            "failed to read user pool `{}`; with --account nothing is read",
-            target.pool
-        )
-    })?;
+    let pool = aws
+        .describe_pool(&target.pool)
+        .await
+        .map_err(|error| Error::unreadable_pool(error, &target.pool, region).or_hint(ACCOUNT))?;
     task.clear();
-    let Ok(arn) = pool.arn().parse::<PoolArn>() else {
-        bail!("user pool `{}` has no ARN that can be read", target.pool);
-    };
+    let arn = pool
+        .arn()
+        .parse::<PoolArn>()
+        .map_err(|why| Error::new(why, ACCOUNT))?;
     Ok(Subject::new(Names::new(arn), &pool, config))
 }

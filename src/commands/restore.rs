@@ -5,17 +5,17 @@ use std::process::ExitCode;
 
 use super::ending;
 use super::many::{Ending, Endings};
-use super::session::{Operator, Planned, Session};
+use super::session::{Look, Operator, Planned, Session};
 use crate::apply::{Inputs, Report, RunResult};
 use crate::aws::Connections;
 use crate::cli::{Global, Pools, Restore};
-use crate::observe::Depth;
+use crate::error::Result;
 use crate::settings;
 use crate::snapshot;
 use crate::ui::Ui;
 use jane_migrate_core::plan;
 
-pub(super) async fn run(global: &Global, args: &Restore, ui: &Ui) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(global: &Global, args: &Restore, ui: &Ui) -> Result<ExitCode> {
     let kept = snapshot::read(&args.snapshot)?;
     if !kept.untouched {
         ui.warn(
@@ -27,8 +27,7 @@ pub(super) async fn run(global: &Global, args: &Restore, ui: &Ui) -> anyhow::Res
         pools: vec![kept.id.clone()],
         all: false,
     };
-    let config = loaded.as_ref().map(|loaded| &loaded.config);
-    let mut targets = settings::targets(global, &pools, config)?;
+    let mut targets = settings::targets(global, &pools, loaded)?;
     let mut endings = Endings::new(ui, &targets, Ending::Failed);
     let mut target = targets.remove(0);
     let given = target.given.clone();
@@ -36,7 +35,7 @@ pub(super) async fn run(global: &Global, args: &Restore, ui: &Ui) -> anyhow::Res
     target.clients = None;
     let session = Session::open(
         target,
-        Depth::Ours { left: false },
+        Look::Ours { left: false },
         &Connections::default(),
         ui,
     )
@@ -47,13 +46,12 @@ pub(super) async fn run(global: &Global, args: &Restore, ui: &Ui) -> anyhow::Res
     let planned = Planned { session, plan };
     planned.show(ui);
     let report = put_back(&planned, args, ui).await?;
-    let command = format!("restore --snapshot {}", args.snapshot.display());
-    super::show_ending(&report, ui, &given.command(&command));
+    super::show_ending(&report, ui, &given.command(&args.again()));
     endings.ran(kept.id, &report, &report, ending(report.result))?;
     endings.finish()
 }
 
-async fn put_back(planned: &Planned, args: &Restore, ui: &Ui) -> anyhow::Result<Report> {
+async fn put_back(planned: &Planned, args: &Restore, ui: &Ui) -> Result<Report> {
     let Planned { session, plan } = planned;
     let pool = session.names().pool.id.as_str();
     if plan.is_blocked() {

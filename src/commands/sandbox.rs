@@ -4,20 +4,26 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context;
 use jane_migrate_sandbox::{Demo, Options, Sandbox};
 
 use super::tour;
 use crate::artifact;
 use crate::cli;
+use crate::error::{Error, Explain, Result};
 use crate::signals::Signals;
 use crate::ui::Ui;
 use crate::ui::layout::Layout;
 
+/// What to do where nothing of the operator's is to blame.
+const FAULT: &str = "run it again; if it fails again, please report it with its output";
+
+/// How another place for temporary files is named.
+const TEMPORARY: &str = "set TMPDIR to a folder that can be written to";
+
 /// The variable that holds Jane's client secret in the sandbox.
 const JANE_SECRET: &str = "JANE_CLIENT_SECRET";
 
-pub(super) async fn run(args: &cli::Sandbox, ui: &Ui) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: &cli::Sandbox, ui: &Ui) -> Result<ExitCode> {
     let shown = ui.clone();
     let options = Options {
         port: args.port.unwrap_or(0),
@@ -27,15 +33,22 @@ pub(super) async fn run(args: &cli::Sandbox, ui: &Ui) -> anyhow::Result<ExitCode
     let task = ui.task("starting the sandbox");
     let sandbox = Sandbox::start(&options)
         .await
-        .context("failed to start the sandbox")?;
-    let demo = sandbox.seed().await.context("failed to fill the sandbox")?;
+        .explain(
+            "failed to start the sandbox",
+            "it needs Python 3 with venv, and PyPI for the first start; if the port is taken, give another with --port, or none for a free one",
+        )?;
+    let demo = sandbox
+        .seed()
+        .await
+        .explain("failed to fill the sandbox", FAULT)?;
     task.done();
     let folder = tempfile::Builder::new()
         .prefix("jane-migrate-sandbox-")
         .tempdir()
-        .context("failed to make a folder for the sandbox's migrate.toml")?;
-    std::fs::write(folder.path().join("migrate.toml"), config(&sandbox, &demo))
-        .context("failed to write the sandbox's migrate.toml")?;
+        .map_err(|error| Error::unwritable(&std::env::temp_dir(), error, TEMPORARY))?;
+    let file = folder.path().join("migrate.toml");
+    std::fs::write(&file, config(&sandbox, &demo))
+        .map_err(|error| Error::unwritable(&file, error, TEMPORARY))?;
 
     let code = if args.tour {
         tour::run(
@@ -47,13 +60,16 @@ pub(super) async fn run(args: &cli::Sandbox, ui: &Ui) -> anyhow::Result<ExitCode
         )
         .await?
     } else {
-        let mut signals = Signals::listen().context("failed to listen for signals")?;
+        let mut signals = Signals::listen().explain("failed to listen for signals", FAULT)?;
         let exports = exports(&sandbox, &demo, folder.path());
         ui.show(&Layout::of(&ui.out).comments(&exports));
         signals.next().await;
         ExitCode::SUCCESS
     };
-    sandbox.stop().await.context("failed to stop the sandbox")?;
+    sandbox
+        .stop()
+        .await
+        .explain("failed to stop the sandbox", FAULT)?;
     Ok(code)
 }
 

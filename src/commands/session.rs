@@ -5,7 +5,6 @@ use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context, bail};
 use jane_migrate_config::{Config, HandlerSettings};
 use serde_json::Value;
 
@@ -15,8 +14,9 @@ use crate::artifact::{self, Artifact, Progress};
 use crate::aws::{Connections, Reader};
 use crate::cli::Allow;
 use crate::dates::{now_ms, today};
+use crate::error::{Error, Explain, Result};
 use crate::observe::{Depth, Scope, observe, unread};
-use crate::settings::{self, Loaded, Target};
+use crate::settings::{self, Target};
 use crate::signals::Signals;
 use crate::snapshot;
 use crate::ui::{self, Task, Ui};
@@ -29,6 +29,18 @@ use jane_migrate_core::plan::{self, Allowed, Change, Plan};
 use jane_migrate_core::read::Read;
 use jane_migrate_core::resources::{Desired, ObservedFunction, tag};
 
+/// How far a session looks.
+#[derive(Clone, Copy)]
+pub(super) enum Look<'a> {
+    /// At what deploy and teardown change. With `left`, at what is left of it where the pool itself is gone.
+    Ours {
+        /// A pool that is gone is no error.
+        left: bool,
+    },
+    /// At what these checks look at as well: what a plan reports.
+    Plan(&'a Choice),
+}
+
 /// One pool, connected and observed.
 pub(super) struct Session {
     pub target: Target,
@@ -40,15 +52,23 @@ impl Session {
     /// Reads the pool as deep as a command needs; a deploy or teardown, what they change.
     pub(super) async fn open(
         target: Target,
-        depth: Depth<'_>,
+        look: Look<'_>,
         connections: &Connections,
         ui: &Ui,
-    ) -> anyhow::Result<Self> {
+    ) -> Result<Self> {
         let aws = connections.get(&target.connection).await;
         let task = ui.task(format!("reading user pool {}", target.pool));
         let scope = Scope {
             clients: target.clients.as_deref(),
-            depth,
+            depth: match look {
+                Look::Ours { left } => Depth::Ours { left },
+                Look::Plan(choice) => Depth::Checks {
+                    config: target.config(),
+                    choice,
+                    fresh: false,
+                    plan: true,
+                },
+            },
         };
         let observed = observe(&aws, &target.pool, &target.connection.region, scope).await?;
         task.clear();
@@ -65,22 +85,22 @@ impl Session {
     }
 
     /// What was read, where a run cannot go on without it.
-    pub(super) fn needs<T>(&self, read: Read<T>) -> anyhow::Result<T> {
+    pub(super) fn needs<T>(&self, read: Read<T>) -> Result<T> {
         read.map_err(|why| unread(self.names(), &why))
     }
 
     /// The pool, which is there.
-    pub(super) fn pool(&self) -> anyhow::Result<&PoolState> {
+    pub(super) fn pool(&self) -> Result<&PoolState> {
         self.needs(self.observed.pool())
     }
 
     /// The pool's MFA settings.
-    pub(super) fn mfa(&self) -> anyhow::Result<Value> {
+    pub(super) fn mfa(&self) -> Result<Value> {
         self.needs(self.observed.mfa()).cloned()
     }
 
     /// The clients whose sign-ins must migrate.
-    pub(super) fn watched_clients(&self) -> anyhow::Result<Vec<&ClientDocument>> {
+    pub(super) fn watched_clients(&self) -> Result<Vec<&ClientDocument>> {
         self.needs(
             self.observed
                 .watched_clients(self.target.clients.as_deref()),
@@ -88,7 +108,7 @@ impl Session {
     }
 
     /// The function that deploy made, where it is there.
-    pub(super) fn function(&self) -> anyhow::Result<Option<&ObservedFunction>> {
+    pub(super) fn function(&self) -> Result<Option<&ObservedFunction>> {
         self.needs(self.observed.function())
     }
 
@@ -97,7 +117,7 @@ impl Session {
         &'a self,
         config: &'a Config,
         snapshots: &'a [check::Snapshot],
-    ) -> anyhow::Result<Asked<'a>> {
+    ) -> Result<Asked<'a>> {
         Ok(Asked {
             config: Some(config),
             clients: self.target.clients.as_deref(),
@@ -107,7 +127,7 @@ impl Session {
         })
     }
 
-    pub(super) fn handler_settings(&self, config: &Config) -> anyhow::Result<HandlerSettings> {
+    pub(super) fn handler_settings(&self, config: &Config) -> Result<HandlerSettings> {
         let pool = self.pool()?;
         Ok(HandlerSettings::new(
             config,
@@ -129,7 +149,7 @@ impl Session {
         snapshots: &[check::Snapshot],
         source: &str,
         allowed: &Allowed,
-    ) -> anyhow::Result<Plan> {
+    ) -> Result<Plan> {
         let deployed = self.function()?.map(|found| &found.function.environment);
         let desired = Desired::new(
             self.names(),
@@ -224,9 +244,12 @@ pub(super) struct Operator {
 
 impl Operator {
     /// The first Ctrl-C or SIGTERM lets the steps in hand finish, the second ends at once.
-    pub(super) fn listen(several: bool, ui: &Ui) -> anyhow::Result<Self> {
+    pub(super) fn listen(several: bool, ui: &Ui) -> Result<Self> {
         let interrupt = Interrupt::default();
-        let signals = Signals::listen().context("failed to listen for signals")?;
+        let signals = Signals::listen().explain(
+            "failed to listen for signals",
+            "this system is short of something, such as open files: free some, and run the command again",
+        )?;
         Ok(Self {
             several,
             listener: tokio::spawn(listen(signals, interrupt.clone(), ui.clone())),
@@ -269,11 +292,6 @@ pub(super) struct Planned {
 }
 
 impl Planned {
-    /// What holds for this pool.
-    pub(super) fn config<'a>(&self, config: &'a Config) -> &'a Config {
-        config.for_pool(&self.session.target.pool)
-    }
-
     pub(super) fn show(&self, ui: &Ui) {
         ui.show(&ui::plan::render(
             &self.plan,
@@ -286,11 +304,10 @@ impl Planned {
 }
 
 /// A pool with its plan, or why there is none.
-pub(super) type MaybePlanned = (PoolId, anyhow::Result<Planned>);
+pub(super) type MaybePlanned = (PoolId, Result<Planned>);
 
 /// How a deploy is planned.
 pub(super) struct Planning<'a> {
-    pub loaded: &'a Loaded,
     pub allow: &'a Allow,
     /// The function is tried before customers meet it.
     pub probe: bool,
@@ -305,29 +322,23 @@ pub(super) async fn plan_deploys(
     codes: &mut Codes,
     ui: &Ui,
 ) -> Vec<MaybePlanned> {
-    let Loaded { config, path } = planning.loaded;
     let plan = |session: Session, codes: &mut Codes| {
-        let config = config.for_pool(&session.target.pool);
+        let config = session.target.required()?;
         let allowed = Allowed {
             probe: planning.probe.then(nonce),
             ..settings::allowed(planning.allow, &session.target)
         };
-        let snapshots = snapshot::kept(settings::snapshot_folder(path), &session.target.pool);
+        let snapshots = snapshot::kept(session.target.folder(), &session.target.pool);
         let source = codes.source(config)?;
         let plan = session.plan_deploy(config, &snapshots, source, &allowed)?;
         Ok(Planned { session, plan })
     };
     let choice = Choice::default();
-    let depth = |target: &Target| match planning.thorough {
-        true => Depth::Checks {
-            config: Some(config.for_pool(&target.pool)),
-            choice: &choice,
-            fresh: false,
-            plan: true,
-        },
-        false => Depth::Ours { left: false },
+    let look = match planning.thorough {
+        true => Look::Plan(&choice),
+        false => Look::Ours { left: false },
     };
-    open_all(targets, depth, ui)
+    open_all(targets, look, ui)
         .await
         .into_iter()
         .map(|(pool, session)| (pool, session.and_then(|session| plan(session, codes))))
@@ -335,15 +346,15 @@ pub(super) async fn plan_deploys(
 }
 
 /// Observes all pools side by side.
-pub(super) async fn open_all<'a>(
+pub(super) async fn open_all(
     targets: Vec<Target>,
-    depth: impl Fn(&Target) -> Depth<'a>,
+    look: Look<'_>,
     ui: &Ui,
-) -> Vec<(PoolId, anyhow::Result<Session>)> {
+) -> Vec<(PoolId, Result<Session>)> {
     let connections = Connections::default();
     each(targets, async |target| {
-        let (pool, depth) = (target.pool.clone(), depth(&target));
-        (pool, Session::open(target, depth, &connections, ui).await)
+        let pool = target.pool.clone();
+        (pool, Session::open(target, look, &connections, ui).await)
     })
     .await
 }
@@ -360,7 +371,7 @@ pub(super) fn agree(
     ui: &Ui,
     planned: &[MaybePlanned],
     question: impl Fn(&str) -> String,
-) -> anyhow::Result<bool> {
+) -> Result<bool> {
     let to_change: Vec<&PoolId> = planned
         .iter()
         .filter(|(_, planned)| {
@@ -408,15 +419,18 @@ impl Codes {
     }
 
     /// The digest of what the handler for this configuration is made of.
-    pub(super) fn source(&mut self, config: &Config) -> anyhow::Result<&str> {
+    pub(super) fn source(&mut self, config: &Config) -> Result<&str> {
         let key = key(config);
         if self.given.is_some()
             && let Some((kind, _)) = self.handlers.keys().find(|(kind, _)| *kind != key.0)
         {
-            bail!(
-                "--artifact is one handler, and these pools have directories of kind `{kind}` and `{}`; deploy them one kind at a time",
-                key.0
-            );
+            return Err(Error::new(
+                format!(
+                    "--artifact is one handler, and these pools have directories of kind `{kind}` and `{}`",
+                    key.0
+                ),
+                "deploy them one kind at a time: name the pools with --pool",
+            ));
         }
         let handler = match self.handlers.entry(key) {
             Entry::Occupied(there) => there.into_mut(),
@@ -440,12 +454,15 @@ impl Codes {
     }
 
     /// Makes sure that the code for this configuration is there.
-    pub(super) async fn build(&mut self, config: &Config, ui: &Ui) -> anyhow::Result<()> {
+    pub(super) async fn build(&mut self, config: &Config, ui: &Ui) -> Result<()> {
         let Some(handler) = self.handlers.get_mut(&key(config)) else {
             return Ok(());
         };
         if handler.failed {
-            bail!("its handler could not be built, as told above");
+            return Err(Error::new(
+                "its handler could not be built",
+                "the error of the pool above has the reason",
+            ));
         }
         if handler.code.is_none() {
             let built = build(config, ui).await.and_then(|built| code(&built));
@@ -461,7 +478,7 @@ impl Codes {
     }
 }
 
-fn code(artifact: &Artifact) -> anyhow::Result<Code> {
+fn code(artifact: &Artifact) -> Result<Code> {
     Ok(Code {
         zip: artifact.read()?.into(),
         code_sha256: artifact.code_sha256.clone(),
@@ -476,7 +493,7 @@ fn key(config: &Config) -> (&'static str, &'static str) {
 }
 
 /// Builds the handler for the configured directory, with progress.
-pub(super) async fn build(config: &Config, ui: &Ui) -> anyhow::Result<Artifact> {
+pub(super) async fn build(config: &Config, ui: &Ui) -> Result<Artifact> {
     let request = artifact::Request {
         kind: config.directory.kind(),
         architecture: config.function.architecture,

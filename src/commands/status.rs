@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context;
 use jane_migrate_config::Date;
 use tokio::time::sleep;
 
@@ -12,36 +11,34 @@ use crate::aws::{Connections, Reader};
 use crate::cli;
 use crate::cli::Global;
 use crate::dates::{now_ms, today};
-use crate::failure::Failure;
+use crate::error::{Context, Error, Result};
 use crate::settings::{self, Target};
 use crate::status::read::Log;
 use crate::status::{Coverage, Facts, Status};
 use crate::ui::numbers::thousands;
 use crate::ui::{self, Ui};
+use jane_migrate_core::fix::{Fix, fix};
 use jane_migrate_core::ids::{PoolId, function_name, log_group_name};
 
-pub(super) async fn run(global: &Global, args: &cli::Status, ui: &Ui) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(global: &Global, args: &cli::Status, ui: &Ui) -> Result<ExitCode> {
     if args.watch.is_some() && ui.json {
-        return Err(Failure::new(
+        return Err(Error::new(
             "--watch and --json cannot be combined: --json prints one document",
-            "run `jane-migrate status --json` again for each reading",
-        )
-        .into());
+            fix![
+                "run `",
+                Fix::command("status --json", ""),
+                "` again for each reading",
+            ],
+        ));
     }
     let loaded = settings::load_if_there(global)?;
-    let config = loaded.as_ref().map(|loaded| &loaded.config);
     let since = args.since.first_day(today()?);
-    let targets = settings::targets(global, &args.pools, config)?;
+    let targets = settings::targets(global, &args.pools, loaded)?;
     let mut endings = Endings::new(ui, &targets, Ending::Failed);
     let connections = Connections::default();
     let opened = each(targets, async |target| {
         let pool = target.pool.clone();
-        let window = config.map(|config| config.for_pool(&pool).window.clone());
-        let window = window.unwrap_or_default();
-        (
-            pool,
-            Watched::open(target, &connections, since, &window, ui).await,
-        )
+        (pool, Watched::open(target, &connections, since, ui).await)
     })
     .await;
     let mut pools = Vec::new();
@@ -79,12 +76,7 @@ pub(super) async fn run(global: &Global, args: &cli::Status, ui: &Ui) -> anyhow:
 }
 
 /// Shows the pools repeatedly, as long as the output has a reader. A reading that fails is reported and tried again.
-async fn watch(
-    pools: &mut [Watched],
-    pause: Duration,
-    args: &cli::Status,
-    ui: &Ui,
-) -> anyhow::Result<()> {
+async fn watch(pools: &mut [Watched], pause: Duration, args: &cli::Status, ui: &Ui) -> Result<()> {
     loop {
         let mut statuses = Vec::new();
         let mut failures = Vec::new();
@@ -110,7 +102,7 @@ async fn watch(
 }
 
 /// All pools as of now, side by side.
-async fn read(pools: &mut [Watched], ui: &Ui) -> Vec<(PoolId, anyhow::Result<Status>)> {
+async fn read(pools: &mut [Watched], ui: &Ui) -> Vec<(PoolId, Result<Status>)> {
     each(pools, async |watched| {
         (watched.target.pool.clone(), watched.status(ui).await)
     })
@@ -121,17 +113,12 @@ fn views(statuses: &[Status], view: impl Fn(&Status) -> String) -> String {
     statuses.iter().map(view).collect::<Vec<_>>().join("\n")
 }
 
-fn write_page(args: &cli::Status, statuses: &[Status]) -> anyhow::Result<()> {
+fn write_page(args: &cli::Status, statuses: &[Status]) -> Result<()> {
     let Some(path) = &args.html else {
         return Ok(());
     };
-    std::fs::write(path, ui::page::render(statuses)).map_err(|error| {
-        Failure::new(
-            format!("failed to write the page `{}`: {error}", path.display()),
-            "name a file that you may write to with --html",
-        )
-        .into()
-    })
+    std::fs::write(path, ui::page::render(statuses))
+        .map_err(|error| Error::unwritable(path, error, "name another file with --html"))
 }
 
 /// One pool whose log is read, once or again.
@@ -143,13 +130,7 @@ struct Watched {
 }
 
 impl Watched {
-    async fn open(
-        target: Target,
-        connections: &Connections,
-        since: Date,
-        window: &jane_migrate_config::Window,
-        ui: &Ui,
-    ) -> anyhow::Result<Self> {
+    async fn open(target: Target, connections: &Connections, since: Date, ui: &Ui) -> Result<Self> {
         let aws = connections.get(&target.connection).await;
         let task = ui.task(format!("reading the log of user pool {}", target.pool));
         let pool = &target.pool;
@@ -161,20 +142,22 @@ impl Watched {
             aws.log_group_settings(&group),
             Log::open(&aws, &group, since, now_ms),
         );
-        let described = described.with_context(|| format!("failed to read user pool `{pool}`"))?;
+        let region = &target.connection.region;
+        let described = described.map_err(|error| Error::unreadable_pool(error, pool, region))?;
         let clients = clients
             .with_context(|| format!("failed to read the app clients of user pool `{pool}`"))?;
         let failed = || format!("failed to read log group `{group}`");
         let Some(there) = there.with_context(failed)? else {
-            return Err(Failure::new(
+            return Err(Error::new(
                 format!(
-                    "there is no log group `{group}`: nothing is deployed for user pool {pool}"
+                    "there is no log group `{group}`: nothing is deployed for user pool {pool}, or it was torn down with its log"
                 ),
-                "run `jane-migrate deploy` first; a teardown with --delete-logs deletes the log",
-            )
-            .into());
+                fix!["`", Fix::ours("plan", pool, ""), "` shows what is deployed"],
+            ));
         };
         let log = log.with_context(failed)?;
+        let window = target.config().map(|config| config.window.clone());
+        let window = window.unwrap_or_default();
         task.clear();
         Ok(Self {
             facts: Facts {
@@ -195,7 +178,7 @@ impl Watched {
     }
 
     /// As of now.
-    async fn status(&mut self, ui: &Ui) -> anyhow::Result<Status> {
+    async fn status(&mut self, ui: &Ui) -> Result<Status> {
         let pool = &self.target.pool;
         let task = ui.task(format!("reading the log of user pool {pool}"));
         self.facts.now_ms = now_ms();
@@ -208,7 +191,8 @@ impl Watched {
             self.aws.describe_pool(pool),
             self.log.read(self.facts.now_ms, seen)
         );
-        let described = described.with_context(|| format!("failed to read user pool `{pool}`"))?;
+        let region = &self.target.connection.region;
+        let described = described.map_err(|error| Error::unreadable_pool(error, pool, region))?;
         let tally =
             tally.with_context(|| format!("failed to read the log of user pool `{pool}`"))?;
         self.facts.pool_users = described.estimated_users();

@@ -4,20 +4,20 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::process::ExitCode;
 
-use jane_migrate_config::{Date, Window};
+use jane_migrate_config::Date;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::ending;
 use super::many::{Ending, Endings, each};
-use super::session::{self, Operator, Planned, Session};
+use super::session::{self, Look, Operator, Planned, Session};
 use crate::apply::{Inputs, Report, RunResult};
 use crate::aws::AwsError;
 use crate::cli::{Global, Teardown};
 use crate::dates::{DAY_MS, date, day_of, minute, now_ms, today, utc};
-use crate::observe::Depth;
+use crate::error::{Error, Result};
 use crate::report::PlanDocument;
-use crate::settings::{self, Target};
+use crate::settings;
 use crate::status::read::Log;
 use crate::status::{Basis, Coverage, Facts, Status};
 use crate::ui::Ui;
@@ -59,22 +59,19 @@ struct Prepared {
     early: Option<String>,
 }
 
-pub(super) async fn run(global: &Global, args: &Teardown, ui: &Ui) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(global: &Global, args: &Teardown, ui: &Ui) -> Result<ExitCode> {
     let loaded = settings::load_if_there(global)?;
-    let config = loaded.as_ref().map(|loaded| &loaded.config);
-    let mut targets = settings::targets(global, &args.pools, config)?;
+    let mut targets = settings::targets(global, &args.pools, loaded)?;
     for target in &mut targets {
         // Which clients are configured does not matter here: the tags name those that deploy opened.
         target.clients = Some(Vec::new());
     }
     let mut endings = Endings::new(ui, &targets, Ending::Failed);
     let several = targets.len() > 1;
-    let depth = |_: &Target| Depth::Ours { left: true };
-    let opened = session::open_all(targets, depth, ui).await;
+    let opened = session::open_all(targets, Look::Ours { left: true }, ui).await;
     let prepared = each(opened, async |(pool, session)| {
-        let window = config.map(|config| config.for_pool(&pool).window.clone());
         let prepared = match session {
-            Ok(session) => prepare(session, window.unwrap_or_default(), args, ui).await,
+            Ok(session) => prepare(session, args, ui).await,
             Err(error) => Err(error),
         };
         (pool, prepared)
@@ -100,8 +97,9 @@ pub(super) async fn run(global: &Global, args: &Teardown, ui: &Ui) -> anyhow::Re
             ui.say(&format!("\n{sentence}"));
         }
         if let Some(reason) = early {
-            ui.error(&anyhow::anyhow!(
-                "{reason}; nothing was changed. --force tears down all the same: whoever has not migrated by then can no longer sign in"
+            ui.error(&Error::new(
+                format!("{reason}; nothing was changed"),
+                "--force tears down all the same: customers who have not migrated by then can no longer sign in with their password",
             ));
             let document = Document {
                 report: Report::without_steps(pool.as_str(), RunResult::Blocked),
@@ -150,7 +148,7 @@ pub(super) async fn run(global: &Global, args: &Teardown, ui: &Ui) -> anyhow::Re
                 ));
             }
             _ => {
-                let command = session.target.given.ours("teardown", pool.as_str());
+                let command = session.target.given.ours(&args.again(), pool.as_str());
                 super::show_ending(report, ui, &command);
             }
         }
@@ -160,12 +158,7 @@ pub(super) async fn run(global: &Global, args: &Teardown, ui: &Ui) -> anyhow::Re
 }
 
 /// What there is to take away, how far the migration has come, and why it may be too early.
-async fn prepare(
-    session: Session,
-    window: Window,
-    args: &Teardown,
-    ui: &Ui,
-) -> anyhow::Result<Prepared> {
+async fn prepare(session: Session, args: &Teardown, ui: &Ui) -> Result<Prepared> {
     let allowed = Allowed {
         unknown: args.unknown.iter().cloned().collect(),
         ..Allowed::default()
@@ -174,7 +167,7 @@ async fn prepare(
     let plan = session.needs(plan)?;
     let (mut migration, mut early) = (None, None);
     if !plan.is_blocked() && !plan.is_empty() && session.observed.pool().is_ok() {
-        let status = match status(&session, &window, args).await {
+        let status = match status(&session, args).await {
             Ok(status) => status,
             Err(error) if args.force => {
                 ui.warn(&format!(
@@ -211,11 +204,7 @@ fn say_where_the_snapshot_is(session: &Session, ui: &Ui) {
 }
 
 /// How the migration goes, as far as the log tells.
-async fn status(
-    session: &Session,
-    window: &Window,
-    args: &Teardown,
-) -> anyhow::Result<Option<Status>> {
+async fn status(session: &Session, args: &Teardown) -> Result<Option<Status>> {
     let Ok(Some(log_group)) = &session.observed.log_group else {
         return Ok(None);
     };
@@ -228,9 +217,11 @@ async fn status(
         Ok((log.read(now_ms, |_| ()).await?, log.source))
     };
     let (tally, source) = tally.await.map_err(|error: AwsError| {
-        anyhow::Error::new(error).context(format!(
-            "failed to look in log group `{group}` whether customers still migrate (with --force that does not matter)"
-        ))
+        Error::from(error)
+            .context(format!(
+                "failed to look in log group `{group}` whether customers still migrate"
+            ))
+            .or_hint("with --force it does not matter whether customers still migrate")
     })?;
     let pool = &session.pool()?.document;
     let facts = Facts {
@@ -238,7 +229,10 @@ async fn status(
         name: pool.name().to_owned(),
         pool_users: pool.estimated_users(),
         clients: BTreeMap::new(),
-        total_users: window.total_users,
+        total_users: session
+            .target
+            .config()
+            .and_then(|config| config.window.total_users),
         closes: closes(session),
         since,
         coverage: Coverage::of(log_group),
@@ -257,7 +251,7 @@ fn too_early(
     session: &Session,
     status: Option<&Status>,
     recent_days: u32,
-) -> anyhow::Result<Option<String>> {
+) -> Result<Option<String>> {
     if let Some(closes) = closes(session)
         && today()? <= closes
     {

@@ -5,10 +5,11 @@
 use std::path::Path;
 use std::process::{ExitCode, Stdio};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use jane_migrate_sandbox::{Account, AccountKind, Demo, JaneCall, Sandbox};
 
 use crate::aws::{AwsError, Connection, Customer, Reader};
+use crate::error::{Error, Explain, Result};
 use crate::observe::{Depth, Scope, observe, unread};
 use crate::ui::Ui;
 use crate::ui::layout::fill;
@@ -26,7 +27,7 @@ pub(super) async fn run(
     folder: &Path,
     environment: &[(&'static str, String)],
     ui: &Ui,
-) -> anyhow::Result<ExitCode> {
+) -> Result<ExitCode> {
     let aws = Reader::connect(&Connection {
         region: sandbox.region().to_owned(),
         profile: None,
@@ -41,11 +42,14 @@ pub(super) async fn run(
         folder,
         environment,
         ui,
-        pool: demo.pool_id.parse()?,
+        pool: demo.pool_id.parse().map_err(Error::bug)?,
         customer: Customer::new(&aws),
         aws,
     };
-    tour.walk().await
+    tour.walk().await.explain(
+        "the tour did not go as it should",
+        "run it again; if it fails again, please report it with its output",
+    )
 }
 
 struct Tour<'a> {
@@ -183,7 +187,8 @@ impl Tour<'_> {
             clients: None,
             depth: Depth::Ours { left: false },
         };
-        observe(&self.aws, &self.pool, self.sandbox.region(), scope).await
+        let observed = observe(&self.aws, &self.pool, self.sandbox.region(), scope).await;
+        observed.map_err(|error| anyhow!("{error:#}"))
     }
 
     /// How often the directory was asked about a user.
@@ -308,7 +313,7 @@ impl Tour<'_> {
 
 /// The pool and its clients as JSON, but for the day on which they were changed last.
 fn described(observed: &Observed) -> anyhow::Result<Vec<Value>> {
-    let unread = |why: Unread| unread(&observed.names, &why);
+    let unread = |why: Unread| anyhow!("{:#}", unread(&observed.names, &why));
     let pool = observed.pool().map_err(unread)?;
     let clients = observed.watched_clients(None).map_err(unread)?;
     let mut documents = vec![pool.document.json().clone()];

@@ -3,21 +3,21 @@
 use std::fmt::Write;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail, ensure};
-use jane_migrate_config::{Architecture, Config, SETTINGS_VARIABLE};
+use jane_migrate_config::{Architecture, SETTINGS_VARIABLE};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
-use super::session::{self, Session, build};
+use super::session::{self, Look, Session, build};
 use crate::aws::Invoker;
 use crate::cli::{Global, Try};
 use crate::environment;
-use crate::observe::Depth;
+use crate::error::{Context, Error, Explain, Result};
 use crate::trial::Trial;
 use crate::ui::numbers::duration;
 use crate::ui::{Styles, Ui, one_line};
 use crate::{local, settings};
 use jane_migrate_core::document::ClientDocument;
+use jane_migrate_core::fix::{Fix, fix};
 use jane_migrate_core::probe::Invocation;
 use jane_migrate_core::probe::{Source, event_for};
 use jane_migrate_core::resources::EnvValue;
@@ -48,20 +48,21 @@ enum By {
     Local,
 }
 
-pub(super) async fn run(global: &Global, args: &Try, ui: &Ui) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(global: &Global, args: &Try, ui: &Ui) -> Result<ExitCode> {
     let loaded = settings::load_if_there(global)?;
-    let config = loaded.as_ref().map(|loaded| &loaded.config);
-    let targets = settings::targets(global, &args.pools, config)?;
-    ensure!(
-        targets.len() == 1,
-        "one pool is tried at a time; name it with --pool"
-    );
+    let targets = settings::targets(global, &args.pools, loaded)?;
+    if targets.len() > 1 {
+        return Err(Error::new(
+            "one pool is tried at a time",
+            "name it with --pool",
+        ));
+    }
     let password = match args.forgot_password {
         true => None,
         false => Some(ui.password(&args.user, args.password_stdin)?),
     };
-    let mut sessions = session::open_all(targets, |_| Depth::Ours { left: false }, ui).await;
-    let (pool, session) = sessions.pop().context("no pool")?;
+    let mut sessions = session::open_all(targets, Look::Ours { left: false }, ui).await;
+    let (pool, session) = sessions.pop().ok_or_else(|| Error::bug("no pool"))?;
     let session = session?;
     let client = client(&session, args.client.as_deref())?;
     let event = event_for(
@@ -71,13 +72,12 @@ pub(super) async fn run(global: &Global, args: &Try, ui: &Ui) -> anyhow::Result<
         password.as_ref().map(ExposeSecret::expose_secret),
     );
     let (by, answer) = if args.local {
-        let config = settings::load(global)?.config;
-        (
-            By::Local,
-            try_here(&session, &config, &event, global, ui).await?,
-        )
+        (By::Local, try_here(&session, &event, global, ui).await?)
     } else {
-        (By::Function, try_function(&session, &event, ui).await?)
+        (
+            By::Function,
+            try_function(&session, args, &event, ui).await?,
+        )
     };
     let document = Document {
         pool: pool.as_str(),
@@ -95,7 +95,10 @@ pub(super) async fn run(global: &Global, args: &Try, ui: &Ui) -> anyhow::Result<
             .await
             .ok()
             .map(|user| user.is_some()),
-        trial: Trial::new(&event, &answer, &session.pool()?.document)?,
+        trial: Trial::new(&event, &answer, &session.pool()?.document).map_err(|error| {
+            let tail = format!("logs tail {} --since 10m", session.names().log_group);
+            Error::because(error, fix!["its log says why: `", Fix::aws(tail), "`"])
+        })?,
     };
     ui.say(&render(&document, client, &ui.out));
     if ui.json {
@@ -107,36 +110,50 @@ pub(super) async fn run(global: &Global, args: &Try, ui: &Ui) -> anyhow::Result<
     })
 }
 
-fn client<'a>(session: &'a Session, named: Option<&str>) -> anyhow::Result<&'a ClientDocument> {
+fn client<'a>(session: &'a Session, named: Option<&str>) -> Result<&'a ClientDocument> {
+    let (pool, region) = (&session.names().pool.id, &session.names().pool.region);
     match named {
-        Some(id) => session
-            .needs(session.observed.watched_clients(None))?
-            .into_iter()
-            .find(|client| client.id() == id)
-            .with_context(|| {
-                format!(
-                    "user pool {} has no app client {id}",
-                    session.names().pool.id
+        Some(id) => {
+            let clients = session.needs(session.observed.watched_clients(None))?;
+            let mut clients = clients.into_iter();
+            clients.find(|client| client.id() == id).ok_or_else(|| {
+                let list = format!("cognito-idp list-user-pool-clients --user-pool-id {pool}");
+                Error::new(
+                    format!("user pool {pool} has no app client {id}"),
+                    fix!["`", Fix::aws_in(region, list), "` lists its app clients"],
                 )
-            }),
+            })
+        }
         None => session
             .watched_clients()?
             .into_iter()
             .next()
-            .with_context(|| format!("user pool {} has no app client", session.names().pool.id)),
+            .ok_or_else(|| {
+                Error::new(
+                    format!("user pool {pool} has no app client"),
+                    "customers sign in through an app client: create one first",
+                )
+            }),
     }
 }
 
 async fn try_function(
     session: &Session,
+    args: &Try,
     event: &serde_json::Value,
     ui: &Ui,
-) -> anyhow::Result<Invocation> {
+) -> Result<Invocation> {
     let name = &session.names().function;
     if session.function()?.is_none() {
-        bail!(
-            "there is no function `{name}`: deploy it, or try the handler on this machine with --local"
-        );
+        let here = format!("{} --local", args.again());
+        return Err(Error::new(
+            format!("there is no function `{name}`"),
+            fix![
+                "deploy it first, or try the handler on this machine: `",
+                Fix::ours(&here, &session.names().pool.id, ""),
+                "`",
+            ],
+        ));
     }
     let task = ui.task(format!("invoking function {name}"));
     let answer = Invoker::new(&session.aws)
@@ -149,11 +166,11 @@ async fn try_function(
 
 async fn try_here(
     session: &Session,
-    config: &Config,
     event: &serde_json::Value,
     global: &Global,
     ui: &Ui,
-) -> anyhow::Result<Invocation> {
+) -> Result<Invocation> {
+    let config = session.target.required()?;
     let deployed = session.function()?.map(|found| &found.function.environment);
     let mut environment = settings::environment_secrets(config, deployed)?;
     let mut set =
@@ -190,7 +207,12 @@ async fn try_here(
     };
     let bootstrap = build(&config, ui).await?.bootstrap()?;
     let task = ui.task("asking the handler on this machine");
-    let answer = local::invoke(&bootstrap, &session.names().function, &environment, event).await?;
+    let answer = local::invoke(&bootstrap, &session.names().function, &environment, event)
+        .await
+        .explain(
+            "failed to run the handler on this machine",
+            "it is a program for Linux of this machine's architecture; without --local the deployed function is tried",
+        )?;
     task.clear();
     Ok(answer)
 }

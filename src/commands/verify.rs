@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::bail;
 use jane_migrate_config::Config;
 
 use super::many::{Ending, Endings, each};
@@ -11,6 +10,7 @@ use super::session::{Session, code_serves, nonce};
 use crate::aws::{Connections, Reader};
 use crate::cli::{Format, Global, Verify};
 use crate::dates::today;
+use crate::error::{Error, Result};
 use crate::jane;
 use crate::observe::{Depth, Scope, observe};
 use crate::probe::{TestUser, probe};
@@ -23,11 +23,10 @@ use jane_migrate_core::finding::{Finding, Severity};
 use jane_migrate_core::fix::Flags;
 use jane_migrate_core::observed::Observed;
 
-pub(super) async fn run(global: &Global, args: &Verify, ui: &Ui) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(global: &Global, args: &Verify, ui: &Ui) -> Result<ExitCode> {
     let loaded = settings::load_if_there(global)?;
-    let config = loaded.as_ref().map(|loaded| &loaded.config);
-    let path = loaded.as_ref().map(|loaded| loaded.path.as_path());
-    let choice = choice(args, config)?;
+    let path = loaded.as_ref().map(|loaded| loaded.path.clone());
+    let choice = choice(args, loaded.as_ref().map(|loaded| &loaded.config))?;
     let test_user = test_user(args, ui)?;
     let format = match args.format {
         Format::Text if global.json => Format::Json,
@@ -37,13 +36,12 @@ pub(super) async fn run(global: &Global, args: &Verify, ui: &Ui) -> anyhow::Resu
     let mut ui = ui.clone();
     ui.json = format == Format::Json;
     let ui = &ui;
-    let targets = settings::targets(global, &args.pools, config)?;
+    let targets = settings::targets(global, &args.pools, loaded)?;
     let mut endings = Endings::new(ui, &targets, Ending::Unchecked);
     let connections = Connections::default();
     let verified = each(targets, async |target| {
         let aws = connections.get(&target.connection).await;
-        let config = config.map(|config| config.for_pool(&target.pool));
-        let verifying = Verifying::new(&target, config.zip(path));
+        let verifying = Verifying::new(&target);
         let findings = check(&aws, &verifying, &choice, test_user.as_ref(), ui).await;
         (
             target.pool,
@@ -95,7 +93,7 @@ pub(super) async fn run(global: &Global, args: &Verify, ui: &Ui) -> anyhow::Resu
         })
         .collect();
     // Reports name it as the repository does.
-    let file = path.unwrap_or(Path::new(settings::DEFAULT_FILE));
+    let file = path.as_deref().unwrap_or(Path::new(settings::DEFAULT_FILE));
     let here = std::env::current_dir().unwrap_or_default();
     let file = file.strip_prefix(here).unwrap_or(file).to_string_lossy();
     match format {
@@ -113,17 +111,17 @@ pub(super) async fn run(global: &Global, args: &Verify, ui: &Ui) -> anyhow::Resu
 }
 
 /// What was chosen; a name that is no check's is a mistake, wherever it stands.
-fn choice(args: &Verify, config: Option<&Config>) -> anyhow::Result<Choice> {
+fn choice(args: &Verify, config: Option<&Config>) -> Result<Choice> {
     let accepted = config
         .into_iter()
         .flat_map(|config| config.verify.accept.keys());
     for id in args.only.iter().chain(&args.skip).chain(accepted) {
         if !checks().any(|check| check.id == id) {
             let known: Vec<_> = checks().map(|check| check.id).collect();
-            bail!(
-                "there is no check `{id}`; the checks are {}",
-                known.join(", ")
-            );
+            return Err(Error::new(
+                format!("there is no check `{id}`"),
+                format!("the checks are {}", known.join(", ")),
+            ));
         }
     }
     let choice = Choice {
@@ -132,12 +130,15 @@ fn choice(args: &Verify, config: Option<&Config>) -> anyhow::Result<Choice> {
         probe: args.probe,
     };
     if !checks().any(|check| choice.includes(check)) {
-        bail!("no check is left; those whose names begin with probe need --probe");
+        return Err(Error::new(
+            "no check is left",
+            "probe-* and log-hygiene run only with --probe or --only",
+        ));
     }
     Ok(choice)
 }
 
-fn test_user(args: &Verify, ui: &Ui) -> anyhow::Result<Option<TestUser>> {
+fn test_user(args: &Verify, ui: &Ui) -> Result<Option<TestUser>> {
     let Some(name) = &args.test_user else {
         return Ok(None);
     };
@@ -150,8 +151,6 @@ fn test_user(args: &Verify, ui: &Ui) -> anyhow::Result<Option<TestUser>> {
 /// What is verified.
 pub(super) struct Verifying<'a> {
     pub target: &'a Target,
-    /// The configuration, where there is one.
-    pub config: Option<&'a Config>,
     /// The pool before the first deploy, where that is kept next to the configuration; one for each life of its migration.
     pub snapshots: Vec<Snapshot>,
     /// The function was made moments ago, by the run that verifies.
@@ -159,27 +158,26 @@ pub(super) struct Verifying<'a> {
 }
 
 impl<'a> Verifying<'a> {
-    /// The configuration comes with its file, next to which the snapshots lie.
-    pub(super) fn new(target: &'a Target, config: Option<(&'a Config, &Path)>) -> Self {
-        let (config, path) = config.unzip();
-        let folder = settings::snapshot_folder(path.unwrap_or(Path::new("")));
+    pub(super) fn new(target: &'a Target) -> Self {
         Self {
             target,
-            config,
-            snapshots: snapshot::kept(folder, &target.pool),
+            snapshots: snapshot::kept(target.folder(), &target.pool),
             fresh: false,
         }
     }
 
-    fn findings(&self, observed: &Observed, choice: &Choice) -> anyhow::Result<Vec<Finding>> {
+    fn findings(&self, observed: &Observed, choice: &Choice) -> Result<Vec<Finding>> {
         let asked = Asked {
-            config: self.config,
+            config: self.target.config(),
             clients: self.target.clients.as_deref(),
             snapshots: &self.snapshots,
             today: today()?,
             code_serves: code_serves(observed),
         };
-        let accepted = self.config.map(|config| config.verify.accept.clone());
+        let accepted = self
+            .target
+            .config()
+            .map(|config| config.verify.accept.clone());
         let subject = Subject::new(observed, &asked);
         Ok(core_check::run(
             &subject,
@@ -196,13 +194,13 @@ pub(super) async fn check(
     choice: &Choice,
     test_user: Option<&TestUser>,
     ui: &Ui,
-) -> anyhow::Result<Vec<Finding>> {
+) -> Result<Vec<Finding>> {
     let target = verifying.target;
     let task = ui.task(format!("verifying user pool {}", target.pool));
     let scope = Scope {
         clients: target.clients.as_deref(),
         depth: Depth::Checks {
-            config: verifying.config,
+            config: target.config(),
             choice,
             fresh: verifying.fresh,
             plan: false,
@@ -227,12 +225,7 @@ pub(super) async fn check(
 }
 
 /// Makes the checks that want no more than what a deploy that changes nothing has read.
-pub(super) async fn recheck(
-    session: &Session,
-    config: &Config,
-    path: &Path,
-    ui: &Ui,
-) -> anyhow::Result<Vec<Finding>> {
+pub(super) async fn recheck(session: &Session, config: &Config, ui: &Ui) -> Result<Vec<Finding>> {
     let task = ui.task(format!("verifying user pool {}", session.target.pool));
     let environment = session.function()?.map(|found| &found.function.environment);
     let clients = session.watched_clients()?.into_iter();
@@ -249,7 +242,7 @@ pub(super) async fn recheck(
         ..session.observed.clone()
     };
     task.clear();
-    Verifying::new(&session.target, Some((config, path))).findings(&observed, &Choice::default())
+    Verifying::new(&session.target).findings(&observed, &Choice::default())
 }
 
 /// Shows the findings: all of them, or only those that do not hold.

@@ -4,12 +4,13 @@
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::{Document, Written, details, fails};
+use crate::error::{Error, Result};
 
 /// The whole report.
 ///
 /// # Errors
 /// It could not be written as XML.
-pub fn junit(documents: &[Document<'_>], strict: bool) -> anyhow::Result<String> {
+pub fn junit(documents: &[Document<'_>], strict: bool) -> Result<String> {
     let mut report = Report::new("jane-migrate verify");
     for document in documents {
         let mut suite = TestSuite::new(document.pool);
@@ -17,7 +18,9 @@ pub fn junit(documents: &[Document<'_>], strict: bool) -> anyhow::Result<String>
         suite.add_test_cases(cases.map(|finding| case(document.pool, finding, strict)));
         report.add_test_suite(suite);
     }
-    Ok(report.to_string()?)
+    report
+        .to_string()
+        .map_err(|error| Error::bug(format!("failed to write XML: {error}")))
 }
 
 fn case(pool: &str, finding: &Written, strict: bool) -> TestCase {

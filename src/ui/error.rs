@@ -4,25 +4,26 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use super::hint::hint;
 use super::layout::Layout;
 use super::styles::Styles;
-use crate::aws::AwsError;
+use crate::error::{Call, Error};
+use jane_migrate_core::fix::Flags;
 
-/// The error with its causes and, where one is known, a hint.
-pub fn render(error: &anyhow::Error, styles: &Styles) -> String {
+/// The error with its causes and hints.
+pub fn render(error: &Error, styles: &Styles, given: &Flags) -> String {
     let layout = Layout::of(styles);
     let mut text = layout.wrap(&format!("{}: {error}", styles.bad.apply_to("error")), 2);
-    for cause in error.chain().skip(1) {
+    for cause in error.causes() {
         let _ = write!(
             text,
             "\n{}",
             layout.wrap(&format!("  caused by: {cause}"), 4)
         );
     }
-    if let Some(hint) = hint(error) {
-        let hint = format!("{}: {hint}", styles.strong.apply_to("hint"));
-        let _ = write!(text, "\n\n{}", layout.wrap(&hint, 2));
+    text.push('\n');
+    for hint in error.hints() {
+        let hint = format!("{}: {}", styles.strong.apply_to("hint"), hint.render(given));
+        let _ = write!(text, "\n{}", layout.wrap(&hint, 2));
     }
     text
 }
@@ -39,42 +40,28 @@ pub struct Told {
     message: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     causes: Vec<String>,
+    hint: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    hint: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    aws: Option<Aws>,
-}
-
-/// The failed call, for those who decide on it.
-#[derive(Debug, Serialize)]
-struct Aws {
-    action: &'static str,
-    code: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    request_id: Option<String>,
+    aws: Option<Call>,
 }
 
 /// What of an error a machine may want to know.
-pub fn told(error: &anyhow::Error) -> Told {
-    let aws = error
-        .chain()
-        .find_map(|cause| cause.downcast_ref::<AwsError>());
+pub fn told(error: &Error, given: &Flags) -> Told {
+    let hints = error.hints().iter().map(|hint| hint.render(given));
     Told {
         message: error.to_string(),
-        causes: error.chain().skip(1).map(ToString::to_string).collect(),
-        hint: hint(error),
-        aws: aws.map(|aws| Aws {
-            action: aws.action,
-            code: aws.code.clone(),
-            request_id: aws.request_id.clone(),
-        }),
+        causes: error.causes().collect(),
+        hint: hints.collect::<Vec<_>>().join("\n"),
+        aws: error.call().cloned(),
     }
 }
 
 impl Document {
     /// Of a run that failed before it had anything to show.
-    pub fn of(error: &anyhow::Error) -> Self {
-        Self { error: told(error) }
+    pub fn of(error: &Error, given: &Flags) -> Self {
+        Self {
+            error: told(error, given),
+        }
     }
 
     /// Of a command line that could not be read.
@@ -83,7 +70,7 @@ impl Document {
             error: Told {
                 message: message.to_owned(),
                 causes: Vec::new(),
-                hint: Some("`jane-migrate --help` shows the commands and flags".into()),
+                hint: "`jane-migrate --help` shows the commands and flags".into(),
                 aws: None,
             },
         }

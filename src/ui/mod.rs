@@ -3,7 +3,6 @@
 
 pub mod error;
 mod hidden;
-pub mod hint;
 pub mod layout;
 pub mod numbers;
 pub mod page;
@@ -17,7 +16,6 @@ mod verbose;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::sync::{Arc, OnceLock};
 
-use anyhow::Context;
 use console::Term;
 use secrecy::SecretString;
 
@@ -27,9 +25,13 @@ pub use styles::Styles;
 
 use self::layout::Layout;
 use self::styles::columns;
-use crate::cli::{Color, Global};
+use crate::cli::{Cli, Color};
 use crate::environment;
-use crate::failure::Failure;
+use crate::error::{Error, Explain, Result};
+use jane_migrate_core::fix::Flags;
+
+/// What to do where nobody answers.
+const UNATTENDED: &str = "run the command again, or answer with flags (see --help)";
 
 /// The one owner of stdout and stderr.
 #[derive(Debug, Clone)]
@@ -44,6 +46,8 @@ pub struct Ui {
     pub out: Styles,
     /// Styles for stderr.
     pub err: Styles,
+    /// The flags that were given, for the commands that are printed.
+    pub given: Flags,
     progress: Progress,
     /// Why stdout takes no more.
     lost: Arc<OnceLock<io::Error>>,
@@ -51,7 +55,8 @@ pub struct Ui {
 
 impl Ui {
     /// Decides once about colour and progress.
-    pub fn new(global: &Global) -> Self {
+    pub fn new(cli: &Cli) -> Self {
+        let global = &cli.global;
         let plain = environment::var("NO_COLOR").is_some()
             || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let color = |terminal: bool| match global.color {
@@ -68,6 +73,7 @@ impl Ui {
             out: Styles::new(color(io::stdout().is_terminal()), columns(&Term::stdout())),
             progress: Progress::new(err_terminal && !global.quiet, global.quiet, err.clone()),
             err,
+            given: cli.flags(),
             lost: Arc::default(),
         }
     }
@@ -90,15 +96,14 @@ impl Ui {
     }
 
     /// Whether the output still has a reader. A reader that went away is no error; any other lost output is.
-    pub fn is_read(&self) -> anyhow::Result<bool> {
+    pub fn is_read(&self) -> Result<bool> {
         match self.lost.get() {
             None => Ok(true),
             Some(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-            Some(error) => Err(Failure::new(
+            Some(error) => Err(Error::new(
                 format!("failed to write to standard output: {error}"),
                 "the output is not complete; everything else that the command did is done",
-            )
-            .into()),
+            )),
         }
     }
 
@@ -146,8 +151,9 @@ impl Ui {
     }
 
     /// The one JSON document.
-    pub fn document(&self, value: &impl serde::Serialize) -> anyhow::Result<()> {
-        let text = serde_json::to_string_pretty(value).context("failed to write JSON")?;
+    pub fn document(&self, value: &impl serde::Serialize) -> Result<()> {
+        let text = serde_json::to_string_pretty(value)
+            .map_err(|error| Error::bug(format!("failed to write JSON: {error}")))?;
         self.print(&text);
         Ok(())
     }
@@ -166,15 +172,16 @@ impl Ui {
     }
 
     /// An error on stderr.
-    pub fn error(&self, error: &anyhow::Error) {
-        self.progress.line(&error::render(error, &self.err));
+    pub fn error(&self, error: &Error) {
+        self.progress
+            .line(&error::render(error, &self.err, &self.given));
     }
 
     /// An error that ended the program before it had a result: on stderr, and with `--json` also as the document.
-    pub fn fatal(&self, error: &anyhow::Error) {
+    pub fn fatal(&self, error: &Error) {
         self.error(error);
         if self.json {
-            let _ = self.document(&error::Document::of(error));
+            let _ = self.document(&error::Document::of(error, &self.given));
         }
     }
 
@@ -184,30 +191,30 @@ impl Ui {
     }
 
     /// A user's password: the first line of standard input, or typed without echo.
-    pub fn password(&self, name: &str, from_stdin: bool) -> anyhow::Result<SecretString> {
+    pub fn password(&self, name: &str, from_stdin: bool) -> Result<SecretString> {
+        const INPUT: &str = "pass it on standard input with --password-stdin";
         let password = if from_stdin {
             let mut line = String::new();
             io::stdin()
                 .read_line(&mut line)
-                .context("failed to read the password from standard input")?;
+                .explain("failed to read the password from standard input", INPUT)?;
             line.trim_end_matches(['\r', '\n']).to_owned()
         } else {
             if !io::stderr().is_terminal() || !io::stdin().is_terminal() {
-                return Err(Failure::new(
+                return Err(Error::new(
                     "not a terminal: the password cannot be asked for",
-                    "pass it on standard input with --password-stdin",
-                )
-                .into());
+                    INPUT,
+                ));
             }
-            self.prompt(&format!("Password of {}: ", one_line(name)))?;
-            hidden::read_line().context("failed to read the password")?
+            self.prompt(&format!("Password of {}: ", one_line(name)))
+                .and_then(|()| hidden::read_line())
+                .explain("failed to read the password", INPUT)?
         };
         if password.is_empty() {
-            return Err(Failure::new(
+            return Err(Error::new(
                 format!("the password of {name} is empty"),
                 "run the command again and type the password",
-            )
-            .into());
+            ));
         }
         Ok(password.into())
     }
@@ -218,20 +225,19 @@ impl Ui {
     }
 
     /// Asks; yes only for `y` or `yes`. Without a terminal the error names `--yes`.
-    pub fn confirm(&self, question: &str) -> anyhow::Result<bool> {
+    pub fn confirm(&self, question: &str) -> Result<bool> {
         if !io::stdin().is_terminal() {
-            return Err(Failure::new(
+            return Err(Error::new(
                 "not a terminal: the changes cannot be confirmed",
                 "review the plan, then pass --yes",
-            )
-            .into());
+            ));
         }
         let answer = self.answer(&format!("{question} [y/N] "))?;
         Ok(matches!(answer.as_str(), "y" | "Y" | "yes" | "Yes"))
     }
 
     /// Asks for a line; an empty one means the default.
-    pub fn ask(&self, question: &str, default: &str) -> anyhow::Result<String> {
+    pub fn ask(&self, question: &str, default: &str) -> Result<String> {
         let prompt = match default {
             "" => format!("{question}: "),
             default => format!(
@@ -258,15 +264,17 @@ impl Ui {
         write!(err, "{text}{space}").and_then(|()| err.flush())
     }
 
-    fn answer(&self, prompt: &str) -> anyhow::Result<String> {
-        self.prompt(prompt)?;
+    fn answer(&self, prompt: &str) -> Result<String> {
         let mut answer = String::new();
-        if io::stdin().lock().read_line(&mut answer)? == 0 {
-            return Err(Failure::new(
+        let read = self
+            .prompt(prompt)
+            .and_then(|()| io::stdin().lock().read_line(&mut answer));
+        let read = read.explain("failed to read the answer", UNATTENDED)?;
+        if read == 0 {
+            return Err(Error::new(
                 "the input ended before the question was answered",
-                "run the command again, or answer with flags (see --help)",
-            )
-            .into());
+                UNATTENDED,
+            ));
         }
         Ok(answer.trim().to_owned())
     }

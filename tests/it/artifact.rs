@@ -10,8 +10,8 @@ use std::{
 };
 
 use jane_migrate::artifact::{self, Artifact, Bundle, Linkage, Progress, Request};
-use jane_migrate::failure::Failure;
 use jane_migrate_config::Architecture;
+use jane_migrate_core::fix::Flags;
 use tempfile::TempDir;
 
 const WORKSPACE: &str = "
@@ -75,7 +75,10 @@ fn native() -> Architecture {
 }
 
 /// A build, and what was said meanwhile.
-async fn build(bundle: &Bundle, cache: &Path) -> (anyhow::Result<Artifact>, Vec<String>) {
+async fn build(
+    bundle: &Bundle,
+    cache: &Path,
+) -> (jane_migrate::error::Result<Artifact>, Vec<String>) {
     let said = Mutex::new(Vec::new());
     let built = artifact::build_from(bundle, &request(cache), &|progress| {
         said.lock().unwrap().push(format!("{progress:?}"));
@@ -163,7 +166,7 @@ async fn what_does_not_compile_is_told_in_the_compilers_words() {
     )
     .await;
     let error = built.unwrap_err();
-    let error = error.downcast_ref::<Failure>().unwrap();
+    let hint = error.hints()[0].render(&Flags::default());
     assert!(
         error
             .to_string()
@@ -171,13 +174,10 @@ async fn what_does_not_compile_is_told_in_the_compilers_words() {
         "{error}"
     );
     assert!(
-        error
-            .hint()
-            .contains("cargo build --package jane-migrate-handler"),
-        "{}",
-        error.hint()
+        hint.contains("cargo build --package jane-migrate-handler"),
+        "{hint}"
     );
-    assert!(error.hint().contains("--artifact ZIP"), "{}", error.hint());
+    assert!(hint.contains("--artifact ZIP"), "{hint}");
 }
 
 #[tokio::test]

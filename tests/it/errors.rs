@@ -40,6 +40,12 @@ async fn refusing(
 #[track_caller]
 fn assert_told(name: &str, ran: &Ran, corner: &Corner, pool: &str) {
     assert_eq!(ran.code, 1, "{name}: {ran:#?}");
+    assert_error(name, ran, corner, pool);
+}
+
+/// The same, whatever the exit code.
+#[track_caller]
+fn assert_error(name: &str, ran: &Ran, corner: &Corner, pool: &str) {
     let from = ran.stderr.find("error: ");
     let told = &ran.stderr[from.unwrap_or_else(|| panic!("{name}: no error: {ran:#?}"))..];
     assert!(told.contains("\nhint: "), "{name}: no hint: {told}");
@@ -250,6 +256,104 @@ async fn which_pool() {
     corner.configure("[pool]\nclients = [\"nosuchclient\"]\n");
     let ran = corner.run(&["plan", "--pool", &pool]).await;
     assert_told("no-such-client", &ran, &corner, &pool);
+}
+
+#[tokio::test]
+async fn a_pool_that_does_not_exist() {
+    let (corner, _) = ready().await;
+    let missing = "us-west-2_NoSuchPool";
+    for command in ["status", "verify", "teardown", "deploy"] {
+        let ran = corner.run(&[command, "--pool", missing]).await;
+        // For verify that is no finding: it could not look.
+        assert_eq!(
+            ran.code,
+            if command == "verify" { 2 } else { 1 },
+            "{ran:#?}"
+        );
+        assert_error("no-such-pool", &ran, &corner, missing);
+    }
+    for command in [&["policy"][..], &["coexist", "--for", "terraform"]] {
+        let ran = corner.run(&[command, &["--pool", missing]].concat()).await;
+        assert_told("no-such-pool-without-account", &ran, &corner, missing);
+    }
+    let flags = ["--pool", missing, "--profile", "shop", "--timeout", "9"];
+    let mut corner = corner;
+    let home = corner.folder.path().to_owned();
+    std::fs::create_dir_all(home.join(".aws")).expect("a folder");
+    let keys = "[profile shop]\naws_access_key_id = 123456789012\naws_secret_access_key = secret\n";
+    std::fs::write(home.join(".aws/config"), keys).expect("written");
+    corner.environment = vec![
+        ("HOME".into(), home.display().to_string()),
+        ("AWS_ACCESS_KEY_ID".into(), String::new()),
+        ("AWS_SECRET_ACCESS_KEY".into(), String::new()),
+    ];
+    let ran = corner
+        .run(&[&["status"], &flags[..]].concat())
+        .await
+        .ended(1);
+    let list =
+        "`aws cognito-idp list-user-pools --max-results 60 --region us-west-2 --profile shop`";
+    assert!(ran.stderr.contains(list), "{ran:#?}");
+}
+
+#[tokio::test]
+async fn nothing_deployed() {
+    let (corner, pool) = ready().await;
+    let ran = corner.run(&["status", "--pool", &pool]).await;
+    assert_told("nothing-deployed", &ran, &corner, &pool);
+    let asked = ["try", "--forgot-password", "--user", "ada@example.com"];
+    let ran = corner.run(&[&asked[..], &["--pool", &pool]].concat()).await;
+    assert_told("no-function", &ran, &corner, &pool);
+    let ran = corner.run(&["deploy", "--pool", &pool]).await;
+    assert_told("no-terminal", &ran, &corner, &pool);
+}
+
+#[tokio::test]
+async fn files_and_folders() {
+    let (mut corner, pool) = ready().await;
+    let folder = corner.folder.path().to_owned();
+    std::fs::write(folder.join("other.json"), "{}").expect("written");
+    let restore = ["restore", "--yes", "--snapshot"];
+    let ran = corner
+        .run(&[&restore[..], &["missing.json"]].concat())
+        .await;
+    assert_told("no-such-snapshot", &ran, &corner, &pool);
+    let ran = corner.run(&[&restore[..], &["other.json"]].concat()).await;
+    assert_told("not-a-snapshot", &ran, &corner, &pool);
+    let init = ["init", "--yes", "--pool", &pool];
+    let ran = corner.run(&init).await;
+    assert_told("file-exists", &ran, &corner, &pool);
+    let ran = corner
+        .run(&[&init[..], &["--output", "none/shop.toml"]].concat())
+        .await;
+    assert_told("file-not-written", &ran, &corner, &pool);
+
+    // The snapshot goes next to the configuration: here, where Linux keeps the files that are open.
+    let file = std::fs::File::open(folder.join("migrate.toml")).expect("the configuration");
+    let config = ["--config", "/proc/self/fd/0"];
+    let mut deploy = corner.command(&[&["deploy", "--yes", "--pool", &pool], &config[..]].concat());
+    deploy.stdin(file);
+    let ran = Ran::of(deploy).await.ended(1);
+    assert!(
+        ran.stderr
+            .contains("failed to write `/proc/self/fd/jane-migrate.")
+            && ran.stderr.contains("hint: "),
+        "{ran:#?}"
+    );
+
+    corner
+        .run(&["deploy", "--yes", "--pool", &pool])
+        .await
+        .ended(0);
+    let ran = corner
+        .run(&["status", "--pool", &pool, "--html", "none/page.html"])
+        .await;
+    assert_told("page-not-written", &ran, &corner, &pool);
+
+    let cache = folder.join("other.json/cache").display().to_string();
+    corner.environment = vec![("JANE_MIGRATE_CACHE".into(), cache)];
+    let ran = corner.run(&["build"]).await;
+    assert_told("cache-not-written", &ran, &corner, &pool);
 }
 
 /// A port on which nobody listens, nor can while the socket is held.

@@ -4,8 +4,9 @@ use jane_migrate_config::Date;
 
 use crate::cli::{self, Kind};
 use crate::draft::{Directory, Http, Jane, OldPool, Place, Postgres};
-use crate::failure::Failure;
+use crate::error::{Error, Result};
 use crate::ui::Ui;
+use jane_migrate_core::fix::{Fix, fix};
 use jane_migrate_core::ids::PoolId;
 use jane_migrate_core::placeholder;
 
@@ -147,16 +148,19 @@ impl<'a> Questions<'a> {
         &self.open
     }
 
-    pub(super) fn pool(&self, given: Option<&PoolId>) -> anyhow::Result<PoolId> {
+    pub(super) fn pool(&self, given: Option<&PoolId>) -> Result<PoolId> {
         if let Some(pool) = given {
             return Ok(pool.clone());
         }
         if !self.asking {
-            return Err(Failure::new(
+            return Err(Error::new(
                 "no user pool given",
-                "name it with --pool; `aws cognito-idp list-user-pools --max-results 60` lists them",
-            )
-            .into());
+                fix![
+                    "name it with --pool; `",
+                    Fix::aws("cognito-idp list-user-pools --max-results 60"),
+                    "` lists them",
+                ],
+            ));
         }
         self.until(
             || self.ui.ask("User pool id", ""),
@@ -164,14 +168,14 @@ impl<'a> Questions<'a> {
         )
     }
 
-    pub(super) fn closes(&self, given: Option<Date>) -> anyhow::Result<Option<Date>> {
+    pub(super) fn closes(&self, given: Option<Date>) -> Result<Option<Date>> {
         let question = "Last day of the migration, such as 2027-03-31 (empty: no end)";
         self.optional(given, question, |text| {
             text.parse().map_err(|error| format!("{error}"))
         })
     }
 
-    pub(super) fn total_users(&self, given: Option<u64>) -> anyhow::Result<Option<u64>> {
+    pub(super) fn total_users(&self, given: Option<u64>) -> Result<Option<u64>> {
         let question =
             "Number of accounts to migrate, for the progress in `status` (empty: unknown)";
         self.optional(given, question, |text| {
@@ -184,7 +188,7 @@ impl<'a> Questions<'a> {
         given: Option<T>,
         question: &str,
         read: impl Fn(&str) -> Result<T, String>,
-    ) -> anyhow::Result<Option<T>> {
+    ) -> Result<Option<T>> {
         if given.is_some() || !self.asking {
             return Ok(given);
         }
@@ -200,9 +204,9 @@ impl<'a> Questions<'a> {
     /// Asks until an answer is valid.
     fn until<T>(
         &self,
-        ask: impl Fn() -> anyhow::Result<String>,
+        ask: impl Fn() -> Result<String>,
         read: impl Fn(&str) -> Result<T, String>,
-    ) -> anyhow::Result<T> {
+    ) -> Result<T> {
         loop {
             match read(&ask()?) {
                 Ok(value) => return Ok(value),
@@ -211,11 +215,7 @@ impl<'a> Questions<'a> {
         }
     }
 
-    pub(super) fn directory(
-        &mut self,
-        given: &cli::Directory,
-        pool: &PoolId,
-    ) -> anyhow::Result<Directory> {
+    pub(super) fn directory(&mut self, given: &cli::Directory, pool: &PoolId) -> Result<Directory> {
         let kind = self.kind(given)?;
         if kind != Kind::Http {
             fits(given, kind, None)?;
@@ -228,7 +228,7 @@ impl<'a> Questions<'a> {
         }
     }
 
-    fn kind(&self, given: &cli::Directory) -> anyhow::Result<Kind> {
+    fn kind(&self, given: &cli::Directory) -> Result<Kind> {
         use clap::ValueEnum;
         let implied = match given.preset {
             Some(_) => Kind::Http,
@@ -248,7 +248,7 @@ impl<'a> Questions<'a> {
         )
     }
 
-    fn jane(&mut self, given: &cli::Directory, pool: &PoolId) -> anyhow::Result<Directory> {
+    fn jane(&mut self, given: &cli::Directory, pool: &PoolId) -> Result<Directory> {
         let mut jane = Jane {
             url: "https://api.iheartjane.com".into(),
             client_id: placeholder::CLIENT.into(),
@@ -258,7 +258,7 @@ impl<'a> Questions<'a> {
         self.secret(given, "client secret", Directory::Jane(jane))
     }
 
-    fn http(&mut self, given: &cli::Directory, pool: &PoolId) -> anyhow::Result<Directory> {
+    fn http(&mut self, given: &cli::Directory, pool: &PoolId) -> Result<Directory> {
         let mut http = Http {
             preset: None,
             url: format!("https://{}", placeholder::HTTP_HOST),
@@ -286,7 +286,7 @@ impl<'a> Questions<'a> {
         self.secret(given, "secret", Directory::Http(http))
     }
 
-    fn preset(&self, given: Option<&str>, http: &Http) -> anyhow::Result<Option<String>> {
+    fn preset(&self, given: Option<&str>, http: &Http) -> Result<Option<String>> {
         let read = |text: &str| {
             let preset = (text != "none").then(|| text.to_owned());
             let tried = Http {
@@ -300,7 +300,7 @@ impl<'a> Questions<'a> {
         };
         match given {
             Some(name) => read(name).map_err(|problem| {
-                Failure::new(problem, "see --preset in `jane-migrate init --help`").into()
+                Error::new(problem, "see --preset in `jane-migrate init --help`")
             }),
             None if !self.asking => Ok(None),
             None => {
@@ -311,7 +311,7 @@ impl<'a> Questions<'a> {
         }
     }
 
-    fn cognito(&mut self, given: &cli::Directory, pool: &PoolId) -> anyhow::Result<Directory> {
+    fn cognito(&mut self, given: &cli::Directory, pool: &PoolId) -> Result<Directory> {
         let region = pool.region().unwrap_or("us-east-1");
         let mut old = OldPool {
             pool_id: format!("{region}_{}", placeholder::OLD_POOL),
@@ -321,15 +321,16 @@ impl<'a> Questions<'a> {
             secret: None,
         };
         if let Some(problem) = Directory::Cognito(old.clone()).problem() {
-            return Err(
-                Failure::new(problem, "see --role-arn in `jane-migrate init --help`").into(),
-            );
+            return Err(Error::new(
+                problem,
+                "see --role-arn in `jane-migrate init --help`",
+            ));
         }
         self.fill(&mut old, Directory::Cognito, &OLD_POOL, given)?;
         self.secret(given, "client secret", Directory::Cognito(old))
     }
 
-    fn postgres(&mut self, given: &cli::Directory, pool: &PoolId) -> anyhow::Result<Directory> {
+    fn postgres(&mut self, given: &cli::Directory, pool: &PoolId) -> Result<Directory> {
         let mut postgres = Postgres {
             host: placeholder::DATABASE_HOST.into(),
             database: placeholder::DATABASE.into(),
@@ -357,7 +358,7 @@ impl<'a> Questions<'a> {
         wrap: fn(T) -> Directory,
         questions: &[Question<T>],
         given: &cli::Directory,
-    ) -> anyhow::Result<()> {
+    ) -> Result<()> {
         for question in questions {
             let read = |answer: &str| {
                 if answer.is_empty() {
@@ -389,11 +390,10 @@ impl<'a> Questions<'a> {
         flag: Option<&str>,
         default: &str,
         read: impl Fn(&str) -> Result<A, String>,
-    ) -> anyhow::Result<A> {
+    ) -> Result<A> {
         if flag.is_some() || !self.asking {
             let hint = "the flags of `jane-migrate init --help` say what each takes";
-            return read(flag.unwrap_or(default))
-                .map_err(|problem| Failure::new(problem, hint).into());
+            return read(flag.unwrap_or(default)).map_err(|problem| Error::new(problem, hint));
         }
         let text = match default {
             "" => format!("{} (empty: later)", question.text),
@@ -408,7 +408,7 @@ impl<'a> Questions<'a> {
         given: &cli::Directory,
         what: &str,
         directory: Directory,
-    ) -> anyhow::Result<Directory> {
+    ) -> Result<Directory> {
         let judged = |place| {
             let mut directory = directory.clone();
             directory.set_secret(place);
@@ -419,7 +419,7 @@ impl<'a> Questions<'a> {
         };
         if let Some(place) = given_secret(given)? {
             return judged(place).map_err(|problem| {
-                Failure::new(problem, "name where the secret is stored, never the secret").into()
+                Error::new(problem, "name where the secret is stored, never the secret")
             });
         }
         let default = match directory.secret() {
@@ -441,7 +441,7 @@ impl<'a> Questions<'a> {
 }
 
 /// Where a flag says that the secret is stored. A flag takes the same forms as the prompt.
-fn given_secret(given: &cli::Directory) -> anyhow::Result<Option<Place>> {
+fn given_secret(given: &cli::Directory) -> Result<Option<Place>> {
     let flags = [
         (
             &given.client_secret_arn,
@@ -467,13 +467,13 @@ fn given_secret(given: &cli::Directory) -> anyhow::Result<Option<Place>> {
         Place::Ssm(_) => given.client_secret_ssm.is_some(),
         Place::Environment(_) => given.client_secret_env.is_some(),
     });
-    let kept = kept
-        .ok_or_else(|| Failure::new(takes, "name where the secret is stored, never the secret"))?;
+    let kept =
+        kept.ok_or_else(|| Error::new(takes, "name where the secret is stored, never the secret"))?;
     Ok(Some(kept))
 }
 
 /// Refuses a flag that this kind of directory would ignore.
-fn fits(given: &cli::Directory, kind: Kind, preset: Option<&str>) -> anyhow::Result<()> {
+fn fits(given: &cli::Directory, kind: Kind, preset: Option<&str>) -> Result<()> {
     use clap::ValueEnum;
     let Some(flag) = given.unfit(kind, preset) else {
         return Ok(());
@@ -481,11 +481,10 @@ fn fits(given: &cli::Directory, kind: Kind, preset: Option<&str>) -> anyhow::Res
     let kind = kind.to_possible_value();
     let kind = kind.as_ref().map_or("", |kind| kind.get_name());
     let with = preset.map_or_else(String::new, |preset| format!(" with the preset `{preset}`"));
-    Err(Failure::new(
+    Err(Error::new(
         format!("{flag} does not apply to a directory of kind `{kind}`{with}"),
         "omit it, or choose another kind with --directory; `jane-migrate init --help` lists the flags of each kind",
-    )
-    .into())
+    ))
 }
 
 /// Where a secret is stored by default: encrypted, and for this pool alone.
@@ -496,17 +495,17 @@ fn default_place(pool: &PoolId, what: &str) -> Place {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::{Cli, Command};
+    use crate::cli::Command;
 
     /// The directory that `init` drafts from these flags without a terminal, and the keys that stay open.
-    fn drafted(flags: &[&str]) -> anyhow::Result<(Directory, Vec<&'static str>)> {
+    fn drafted(flags: &[&str]) -> Result<(Directory, Vec<&'static str>)> {
         let words = ["jane-migrate", "init"].iter().chain(flags);
         let words: Vec<_> = words.map(Into::into).collect();
-        let Cli { command, global } = cli::parse(&words).expect("the flags are known");
-        let Command::Init(init) = command else {
+        let cli = cli::parse(&words).expect("the flags are known");
+        let ui = Ui::new(&cli);
+        let Command::Init(init) = cli.command else {
             panic!("another command")
         };
-        let ui = Ui::new(&global);
         let mut questions = Questions::new(&ui, true);
         let pool = "us-east-1_AbC123".parse().unwrap();
         let directory = questions.directory(&init.directory, &pool)?;
@@ -516,8 +515,7 @@ mod tests {
     #[track_caller]
     fn refused(flags: &[&str]) -> String {
         let error = drafted(flags).unwrap_err();
-        let failure = error.downcast_ref::<Failure>().expect("a hint");
-        format!("{failure}; {}", failure.hint())
+        format!("{error}; {}", error.advice())
     }
 
     #[test]

@@ -78,7 +78,7 @@ async fn code_that_fails_is_taken_back_and_sign_ins_go_on() {
     let ran = ran.ended(1);
     for words in [
         "error: with the new code the function fails, so it has its earlier code back and answers",
-        "hint: customers sign in as before; mend what the function says and deploy again",
+        "hint: customers sign in as before; fix what the function reports and deploy again",
         "1 taken back",
     ] {
         assert!(ran.stderr.contains(words), "{words}: {ran:#?}");
@@ -215,7 +215,7 @@ async fn killed_before_the_new_code_was_tried_the_next_run_says_what_it_does() {
     proxy.held().await;
     program.kill().await.expect("killed");
     let ran = scene.run_undisturbed("deploy").await.ended(1);
-    for words in ["cannot sign in now", "hint: mend the cause"] {
+    for words in ["cannot sign in now", "hint: fix the cause"] {
         assert!(ran.stderr.contains(words), "{words}: {ran:#?}");
     }
     scene.artifact = None;

@@ -1,0 +1,215 @@
+//! What was given on the command line, as the commands that are printed repeat it.
+
+use std::path::Path;
+
+use jane_migrate_core::document::Decision;
+use jane_migrate_core::fix::{Flags, quoted};
+
+use super::{Allow, Cli, Command, Deploy, Global, Pools, Restore, Teardown, Try};
+use crate::policy::Duty;
+
+impl Cli {
+    /// The flags that were given, for the commands that are printed.
+    pub fn flags(&self) -> Flags {
+        let (pools, duty) = match &self.command {
+            Command::Plan(args) => (args.pools.words(), Some(Duty::Plan)),
+            Command::Deploy(args) => (args.pools.words(), Some(Duty::Deploy)),
+            Command::Verify(args) if args.probe => (args.pools.words(), Some(Duty::Probe)),
+            Command::Verify(args) => (args.pools.words(), Some(Duty::Verify)),
+            Command::Status(args) => (args.pools.words(), Some(Duty::Status)),
+            Command::Try(args) => (args.pools.words(), Some(Duty::Try)),
+            Command::Teardown(args) => (args.pools.words(), Some(Duty::Teardown)),
+            Command::Policy(args) => (args.pools.words(), None),
+            Command::Coexist(args) => (args.pools.words(), Some(Duty::Plan)),
+            Command::Init(args) => {
+                let pool = args.pool.as_ref().map(|pool| format!(" --pool {pool}"));
+                (pool.unwrap_or_default(), Some(Duty::Plan))
+            }
+            // The snapshot names the pool.
+            Command::Restore(_) => (String::new(), Some(Duty::Deploy)),
+            Command::Build(_) | Command::Sandbox(_) | Command::Completions(_) | Command::Man(_) => {
+                (String::new(), None)
+            }
+        };
+        self.global.flags().of_command(pools, duty.map(Duty::name))
+    }
+}
+
+impl Global {
+    /// The global flags that were given, for the commands that are printed. How things are printed is no part of them.
+    pub fn flags(&self) -> Flags {
+        self.flags_with(self.config.as_deref())
+    }
+
+    /// The same, about this configuration file.
+    pub fn flags_with(&self, config: Option<&Path>) -> Flags {
+        let config = config.map(Path::to_string_lossy);
+        let timeout = self.timeout.map(|seconds| seconds.to_string());
+        Flags::new(
+            &[
+                ("--config", config.as_deref()),
+                ("--timeout", timeout.as_deref()),
+            ],
+            &[
+                ("--region", self.region.as_deref()),
+                ("--profile", self.profile.as_deref()),
+                ("--endpoint-url", self.endpoint_url.as_deref()),
+            ],
+        )
+    }
+}
+
+impl Pools {
+    fn words(&self) -> String {
+        if self.all {
+            return " --all".to_owned();
+        }
+        let pools = self.pools.iter().map(|pool| format!(" --pool {pool}"));
+        pools.collect()
+    }
+}
+
+impl Deploy {
+    /// The command again, but for its pools and the global flags.
+    pub fn again(&self) -> String {
+        Line::new("deploy")
+            .allow(&self.allow)
+            .flag("--no-probe", self.no_probe)
+            .flag("--yes", self.yes)
+            .0
+    }
+}
+
+impl Teardown {
+    /// The command again, but for its pools and the global flags.
+    pub fn again(&self) -> String {
+        let days = (self.recent_days != 7).then(|| self.recent_days.to_string());
+        Line::new("teardown")
+            .flag("--force", self.force)
+            .value("--recent-days", days.as_deref())
+            .flag("--keep-logs", self.keep_logs)
+            .unknown(&self.unknown)
+            .flag("--yes", self.yes)
+            .0
+    }
+}
+
+impl Restore {
+    /// The command again, but for the global flags.
+    pub fn again(&self) -> String {
+        Line::new("restore")
+            .value("--snapshot", Some(&self.snapshot.to_string_lossy()))
+            .unknown(&self.unknown)
+            .flag("--yes", self.yes)
+            .0
+    }
+}
+
+impl Try {
+    /// The command again, but for its pool and the global flags.
+    pub fn again(&self) -> String {
+        Line::new("try")
+            .value("--user", Some(&self.user))
+            .flag("--forgot-password", self.forgot_password)
+            .value("--client", self.client.as_deref())
+            .flag("--password-stdin", self.password_stdin)
+            .flag("--local", self.local)
+            .0
+    }
+}
+
+/// A command line that grows.
+struct Line(String);
+
+impl Line {
+    fn new(command: &str) -> Self {
+        Self(command.to_owned())
+    }
+
+    fn flag(self, flag: &str, given: bool) -> Self {
+        match given {
+            true => Self(self.0 + " " + flag),
+            false => self,
+        }
+    }
+
+    fn value(self, flag: &str, value: Option<&str>) -> Self {
+        match value {
+            Some(value) => Self(format!("{} {flag} {}", self.0, quoted(value))),
+            None => self,
+        }
+    }
+
+    fn unknown(self, decisions: &[(String, Decision)]) -> Self {
+        decisions.iter().fold(self, |line, (key, decision)| {
+            let decision = match decision {
+                Decision::Carry => "carry",
+                Decision::Drop => "drop",
+            };
+            line.value("--unknown", Some(&format!("{key}={decision}")))
+        })
+    }
+
+    fn allow(self, allow: &Allow) -> Self {
+        let artifact = allow.artifact.as_deref().map(Path::to_string_lossy);
+        self.flag("--enable-password-auth", allow.enable_password_auth)
+            .flag("--replace", allow.replace)
+            .unknown(&allow.unknown)
+            .value("--artifact", artifact.as_deref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::*;
+
+    /// The command line that was given has every flag there is, but for those that other code adds or that do not matter.
+    #[track_caller]
+    fn assert_repeated(line: &str) {
+        let words = shlex::split(line).expect("words");
+        let cli = Cli::try_parse_from(&words).expect(line);
+        let again = match &cli.command {
+            Command::Deploy(args) => args.again(),
+            Command::Teardown(args) => args.again(),
+            Command::Restore(args) => args.again(),
+            Command::Try(args) => args.again(),
+            _ => panic!("{line} is never repeated"),
+        };
+        let again = cli.global.flags().command(&again);
+        let repeated = Cli::try_parse_from(shlex::split(&again).expect("words")).expect(&again);
+        assert_eq!(format!("{cli:?}"), format!("{repeated:?}"));
+        let program = Cli::command();
+        let command = program.find_subcommand(&words[1]).expect("a command");
+        for flag in command
+            .get_arguments()
+            .filter_map(|argument| argument.get_long())
+        {
+            let left_out = ["pool", "all", "password-stdin"].contains(&flag);
+            assert!(
+                left_out || words.contains(&format!("--{flag}")),
+                "--{flag} is not tried"
+            );
+        }
+    }
+
+    #[test]
+    fn a_command_that_goes_on_has_every_flag_of_the_one_that_stopped() {
+        assert_repeated(
+            "jane-migrate deploy --enable-password-auth --replace --unknown A=carry --unknown 'B c=drop' --artifact 'a zip' --no-probe --yes --config 'my file.toml' --region eu-west-1 --timeout 9",
+        );
+        assert_repeated(
+            "jane-migrate teardown --force --recent-days 3 --keep-logs --unknown A=drop --yes --profile shop",
+        );
+        assert_repeated("jane-migrate restore --snapshot \"it's.json\" --unknown A=drop --yes");
+        assert_repeated(
+            "jane-migrate try --user 'a b' --forgot-password --client c --local --endpoint-url http://127.0.0.1:1",
+        );
+        let cli = Cli::try_parse_from(["jane-migrate", "deploy"]).expect("a command line");
+        let Command::Deploy(args) = &cli.command else {
+            panic!("{cli:?}")
+        };
+        assert_eq!(args.again(), "deploy");
+    }
+}
