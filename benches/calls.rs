@@ -9,6 +9,8 @@
 #[path = "../tests/it/aws.rs"]
 #[expect(dead_code, reason = "the integration tests use all of it")]
 mod aws;
+#[path = "../tests/it/printed.rs"]
+mod printed;
 #[path = "../tests/it/support.rs"]
 #[expect(dead_code, reason = "the integration tests use all of it")]
 mod support;

@@ -6,6 +6,8 @@ use proptest::{
     collection::{btree_map, vec},
     prelude::*,
     sample::select,
+    strategy::ValueTree,
+    test_runner::TestRunner,
 };
 use serde_json::Value;
 
@@ -68,4 +70,16 @@ fn pointers(value: &Value, at: String, into: &mut Vec<String>) {
         }
     }
     into.push(at);
+}
+
+/// How many of what a strategy makes are as wanted. A property that speaks of some values alone holds of none, too.
+pub fn made<T: std::fmt::Debug>(
+    strategy: impl Strategy<Value = T>,
+    wanted: impl Fn(T) -> bool,
+) -> usize {
+    let mut runner = TestRunner::deterministic();
+    let values = (0..500).map(|_| strategy.new_tree(&mut runner).unwrap().current());
+    values
+        .filter_map(|value| wanted(value).then_some(()))
+        .count()
 }

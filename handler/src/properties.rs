@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     attributes::attributes,
-    corpus::{any_json, corpus, mutated},
+    corpus::{any_json, corpus, made, mutated},
     decide::decide,
     directory::Verdict,
     event::Event,
@@ -44,6 +44,22 @@ fn every_event_of_the_corpus_can_be_read() {
     for event in corpus("events") {
         assert!(Event::read(event.clone(), &settings()).is_ok(), "{event}");
     }
+}
+
+#[test]
+fn what_the_properties_speak_of_is_made() {
+    let can_be_read = |payload| Event::read(payload, &settings()).is_ok();
+    assert!(made(mutated("events"), can_be_read) > 0);
+    let migrates = |(payload, user)| {
+        Event::read(payload, &settings()).is_ok_and(|event| {
+            decide(&settings(), &event, Verdict::Known(user), 0)
+                .response
+                .is_some()
+        })
+    };
+    assert!(made((mutated("events"), user()), migrates) > 0);
+    let has_a_phone = |user| attributes(&settings(), "ann", &user, 0).contains_key("phone_number");
+    assert!(made(user(), has_a_phone) > 0);
 }
 
 proptest! {

@@ -18,8 +18,8 @@ pub struct Venv {
 }
 
 impl Venv {
-    /// The environment called `name` under `cache`, holding `requirement` (such as `ministack==1.5.33`). It is created if
-    /// it is missing or incomplete. Processes that start at the same time wait for the first.
+    /// The environment called `name` under `cache`, holding `requirement` (such as `ministack==1.5.33`, or several with a
+    /// space between). It is created if it is missing or incomplete. Processes that start at the same time wait for the first.
     pub async fn install(
         cache: &Path,
         name: &str,
@@ -90,7 +90,8 @@ impl Venv {
         let mut install = Command::new(self.python());
         install
             .args(["-m", "pip", "install", "--quiet", "--no-input"])
-            .args(["--disable-pip-version-check", requirement]);
+            .arg("--disable-pip-version-check")
+            .args(requirement.split(' '));
         check(
             install.output(),
             &format!("failed to install `{requirement}` with pip"),

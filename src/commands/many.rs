@@ -205,13 +205,23 @@ mod tests {
         );
     }
 
+    /// The first is done only after the last, so that they must have run side by side.
     #[tokio::test]
     async fn results_keep_the_order_whoever_is_done_first() {
-        let slow_first = each([30u64, 20, 10], async |ms| {
-            tokio::time::sleep(std::time::Duration::from_millis(ms)).await;
-            ms
-        })
-        .await;
-        assert_eq!(slow_first, [30, 20, 10]);
+        let last_is_done = tokio::sync::Notify::new();
+        let done = std::cell::RefCell::new(Vec::new());
+        let work = each([1, 2, 3], async |n| {
+            match n {
+                1 => last_is_done.notified().await,
+                3 => last_is_done.notify_one(),
+                _ => {}
+            }
+            done.borrow_mut().push(n);
+            n
+        });
+        let patience = std::time::Duration::from_secs(60);
+        let results = tokio::time::timeout(patience, work).await;
+        assert_eq!(results.expect("side by side"), [1, 2, 3]);
+        assert_eq!(*done.borrow(), [2, 3, 1]);
     }
 }

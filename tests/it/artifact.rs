@@ -14,6 +14,8 @@ use jane_migrate_config::Architecture;
 use jane_migrate_core::fix::Flags;
 use tempfile::TempDir;
 
+use crate::support::cache;
+
 const WORKSPACE: &str = "
     [workspace]
     members = ['handler']
@@ -241,9 +243,8 @@ async fn a_zip_for_another_architecture_is_refused() {
 
 #[tokio::test]
 async fn the_handler_builds_from_the_sources_in_this_binary() {
-    // Kept between runs, as an operator's cache is: what did not change is not compiled again.
-    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("artifact");
-    let request = request(&cache);
+    // The cache of every test that deploys: the handler is compiled once.
+    let request = request(&cache());
     let artifact = artifact::build(&request, &|_: Progress<'_>| {})
         .await
         .unwrap();

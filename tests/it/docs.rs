@@ -12,7 +12,7 @@ use clap::Parser;
 use jane_migrate::cli::Cli;
 use serde_json::json;
 
-use crate::support::{Corner, REGION};
+use crate::support::{Corner, REGION, Ran};
 
 /// What the pages call the pool, the account, and the web and the mobile client.
 const POOL: &str = "us-west-2_AbC123456";
@@ -128,10 +128,10 @@ fn matches(expected: &[&str], found: &[&str]) -> bool {
 /// What a terminal shows of a command: its data, and what it complains about.
 async fn shown(corner: &Corner, pool: &str, clients: &[String; 2], line: &str) -> String {
     let line = line.replace(POOL, pool).replace(ACCOUNT, &corner.account);
-    let output = corner.shell(&line).output().await.expect("a shell");
-    let mut text = String::from_utf8(output.stdout).expect("text");
-    if !output.status.success() {
-        text.push_str(&String::from_utf8(output.stderr).expect("text"));
+    let ran = Ran::of(corner.shell(&line)).await;
+    let mut text = ran.stdout;
+    if ran.code != 0 {
+        text.push_str(&ran.stderr);
     }
     steady(&text, &corner.account, clients)
 }

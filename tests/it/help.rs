@@ -5,6 +5,7 @@ use std::process::{Command, Output, Stdio};
 use clap::CommandFactory;
 use jane_migrate::cli::Cli;
 
+use crate::printed;
 use crate::transcript::assert_transcript;
 
 fn command(arguments: &[&str]) -> Command {
@@ -35,14 +36,16 @@ fn commands() -> Vec<String> {
         .collect()
 }
 
-#[test]
-fn every_command_explains_itself() {
+#[tokio::test]
+async fn every_command_explains_itself() {
     let program = run(&["--help"]);
     assert!(program.status.success());
+    printed::check(&text(&program.stdout), "").await;
     assert_transcript("help/jane-migrate", &text(&program.stdout));
     for command in commands() {
         let shown = run(&[&command, "--help"]);
         assert!(shown.status.success() && shown.stderr.is_empty());
+        printed::check(&text(&shown.stdout), "").await;
         assert_transcript(&format!("help/{command}"), &text(&shown.stdout));
     }
 }

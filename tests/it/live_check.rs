@@ -3,10 +3,10 @@
 
 use std::path::Path;
 
-use jane_migrate_sandbox::{Callers, Options, Sandbox, Venv};
+use jane_migrate_sandbox::{Callers, Options, Sandbox};
 use serde_json::json;
 
-use crate::support::{Corner, REGION, Ran, cache};
+use crate::support::{Corner, REGION, Ran, aws_cli, cache};
 
 #[tokio::test]
 async fn it_passes_in_the_sandbox_asks_first_and_leaves_nothing() {
@@ -15,9 +15,7 @@ async fn it_passes_in_the_sandbox_asks_first_and_leaves_nothing() {
         ..Options::new(cache())
     };
     let sandbox = Sandbox::start(&options).await.expect("a sandbox");
-    let cli = Venv::install(&cache(), "awscli-1.46.2", "awscli==1.46.2", &|_| ())
-        .await
-        .expect("the AWS CLI");
+    let cli = aws_cli().await;
     let corner = Corner::at(sandbox.endpoint()).await;
     let bin = cli.python().parent().expect("a folder").to_owned();
     // The emulator does not know what these two are about, and asks for them on `*`. AWS does know.

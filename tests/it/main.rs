@@ -13,6 +13,7 @@ mod live_check;
 mod many;
 mod plan;
 mod policy;
+mod printed;
 mod safety;
 mod sandbox;
 #[allow(dead_code, reason = "the handler's tests use more of it")]

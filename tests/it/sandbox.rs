@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use tokio::io::{AsyncBufReadExt, BufReader};
 
-use crate::support::Corner;
+use crate::support::{Corner, Ran, aws_cli};
 
 #[tokio::test]
 async fn its_variables_serve_every_aws_tool_and_it_ends_when_asked() {
@@ -23,13 +23,29 @@ async fn its_variables_serve_every_aws_tool_and_it_ends_when_asked() {
             break;
         }
     }
-    let region = |name: &str| {
-        let value = exports.split(&format!("export {name}=")).nth(1)?;
-        value.lines().next()
-    };
-    assert!(region("AWS_REGION").is_some(), "{exports}");
-    // Python's SDK knows only the latter.
-    assert_eq!(region("AWS_REGION"), region("AWS_DEFAULT_REGION"));
+    // Each tool is asked for the demo's pool, with nothing but these variables and what it is called by.
+    let python = aws_cli().await.python().display().to_string();
+    let boto = format!(
+        "{python} -c 'import os, awscli.botocore.session as s; c = s.get_session().create_client(\"cognito-idp\"); \
+         print(c.describe_user_pool(UserPoolId=os.environ[\"JANE_MIGRATE_POOL\"])[\"UserPool\"][\"Id\"])'"
+    );
+    let tools = [
+        ("the AWS CLI", format!("{python} -m awscli cognito-idp describe-user-pool --user-pool-id $JANE_MIGRATE_POOL")),
+        ("Python's SDK", boto),
+        ("Rust's SDK", "jane-migrate plan --enable-password-auth".to_owned()),
+        ("curl", "curl -sS --fail --aws-sigv4 aws:amz:$AWS_REGION:cognito-idp --user $AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY \
+            -H 'x-amz-target: AWSCognitoIdentityProviderService.DescribeUserPool' -H 'content-type: application/x-amz-json-1.1' \
+            -d '{\"UserPoolId\": \"'$JANE_MIGRATE_POOL'\"}' $AWS_ENDPOINT_URL".to_owned()),
+    ];
+    for (tool, call) in tools {
+        let ours =
+            "unset AWS_ENDPOINT_URL AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY JANE_CLIENT_SECRET";
+        let line = format!("{ours}; {exports}\necho \"pool $JANE_MIGRATE_POOL\"; {call}");
+        let ran = Ran::of(corner.shell(&line)).await.ended(0);
+        let (pool, answer) = ran.stdout.split_once('\n').expect("the pool's id");
+        let pool = pool.trim_start_matches("pool ");
+        assert!(answer.contains(pool), "{tool}: {ran:#?}");
+    }
     let id = process.id().expect("it runs").to_string();
     let mut kill = tokio::process::Command::new("kill");
     let interrupted = kill

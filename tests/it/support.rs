@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use jane_migrate_sandbox::{
-    Account, AccountKind, Emulator, Gateway, JaneDirectory, Options, Sandbox,
+    Account, AccountKind, Emulator, Gateway, JaneDirectory, Options, Sandbox, Venv,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 
 use crate::aws::Aws;
+use crate::printed;
 
 /// The Region of every test.
 pub const REGION: &str = "us-west-2";
@@ -63,6 +64,21 @@ pub async fn moto() -> &'static Emulator {
     .await
 }
 
+/// AWS's command line.
+pub async fn aws_cli() -> Venv {
+    Venv::install(&cache(), "awscli-1.46.2", "awscli==1.46.2", &|_| ())
+        .await
+        .expect("awscli installs")
+}
+
+/// Python with what reads the program's reports and snippets as others do: checkers of schemas, parsers, a linter.
+pub async fn readers() -> Venv {
+    const PACKAGES: &str = "cfn-lint==1.58.0 check-jsonschema==0.39.0 junitparser==5.0.3 python-hcl2==8.1.4 xmlschema==4.3.2";
+    Venv::install(&cache(), "readers", PACKAGES, &|_| ())
+        .await
+        .expect("the readers install")
+}
+
 /// How a run of the program ended.
 #[derive(Debug)]
 pub struct Ran {
@@ -78,6 +94,14 @@ impl Ran {
     /// Runs the program to its end.
     pub async fn of(mut command: tokio::process::Command) -> Self {
         Self::from(command.output().await.expect("the program starts"))
+            .with_printed_commands()
+            .await
+    }
+
+    /// Fails the test if a command was printed that cannot be run.
+    pub async fn with_printed_commands(self) -> Self {
+        printed::check(&self.stdout, &self.stderr).await;
+        self
     }
 
     /// The JSON document on standard output.
@@ -335,6 +359,40 @@ impl Corner {
     pub async fn run(&self, arguments: &[&str]) -> Ran {
         Ran::of(self.command(arguments)).await
     }
+
+    /// Runs the program with this on its standard input.
+    pub async fn run_with(&self, input: &str, arguments: &[&str]) -> Ran {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut program = command.spawn().expect("the program starts");
+        let mut stdin = program.stdin.take().expect("its input");
+        // A program that ends before it reads is not an error here.
+        let _ = stdin.write_all(input.as_bytes()).await;
+        drop(stdin);
+        Ran::from(program.wait_with_output().await.expect("it ends"))
+            .with_printed_commands()
+            .await
+    }
+}
+
+/// Fails the test unless a pool or a client is described as it was, by the emulator's own JSON. Only when it was last changed, and
+/// how many users it has, may differ.
+#[track_caller]
+pub fn assert_same(before: &Value, after: &Value, when: &str) {
+    let lasting = |document: &Value| {
+        let mut document = document.clone();
+        if let Some(members) = document.as_object_mut() {
+            members.remove("LastModifiedDate");
+            members.remove("EstimatedNumberOfUsers");
+        }
+        document
+    };
+    let (before, after) = (lasting(before), lasting(after));
+    assert!(
+        before == after,
+        "{when}\nbefore: {before:#}\nafter: {after:#}"
+    );
 }
 
 /// Sets the members of `more` in `base`.

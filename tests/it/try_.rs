@@ -1,11 +1,8 @@
 //! `try`, against the sandbox: by the deployed function and by the handler on this machine, without the pool noticing.
 
-use std::process::Stdio;
-
 use jane_migrate_sandbox::{Fault, JaneCall};
 use rustix::process::Signal;
 use serde_json::json;
-use tokio::io::AsyncWriteExt;
 
 use crate::support::{Corner, Ran};
 use crate::terminal::Terminal;
@@ -21,23 +18,7 @@ async fn pool(corner: &Corner) -> (String, String) {
 
 /// Runs the program with a password on its standard input.
 async fn run_with(corner: &Corner, password: &str, arguments: &[&str]) -> Ran {
-    let mut process = corner
-        .command(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut input = process.stdin.take().unwrap();
-    // A program that ends before it reads is not an error here.
-    let _ = input.write_all(format!("{password}\n").as_bytes()).await;
-    drop(input);
-    let output = process.wait_with_output().await.unwrap();
-    let ran = Ran {
-        code: output.status.code().unwrap_or(-1),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
-    };
+    let ran = corner.run_with(&format!("{password}\n"), arguments).await;
     assert!(
         !ran.stdout.contains(password) && !ran.stderr.contains(password),
         "the password is shown"

@@ -2,6 +2,8 @@
 //! service.
 
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
 use super::generate::{SECRET, client, flows, pool};
@@ -47,6 +49,32 @@ fn changed(before: &Value, after: &Value) -> Vec<String> {
         .into_iter()
         .map(|difference| difference.pointer)
         .collect()
+}
+
+/// The properties below would hold of nothing, too: here is that what they speak of is made.
+#[test]
+fn what_the_properties_speak_of_is_made() {
+    let mut runner = TestRunner::deterministic();
+    let pools: Vec<Value> = (0..200)
+        .map(|_| pool().new_tree(&mut runner).expect("a pool").current())
+        .collect();
+    let clients: Vec<Value> = (0..200)
+        .map(|_| client().new_tree(&mut runner).expect("a client").current())
+        .collect();
+    let open = |client: &Value| client_document(client).allows_password_auth();
+    assert!(clients.iter().any(open) && !clients.iter().all(open));
+    let newer = |document: &Value| !newer_members(document).is_empty();
+    assert!(pools.iter().any(newer) && !pools.iter().all(newer));
+    assert!(clients.iter().any(newer) && !clients.iter().all(newer));
+    assert!(
+        clients
+            .iter()
+            .any(|client| client["ClientSecret"].is_string())
+    );
+    let alike = pools
+        .iter()
+        .filter(|pool| meaning(pool) == meaning(&pools[0]));
+    assert_eq!(alike.count(), 1);
 }
 
 proptest! {

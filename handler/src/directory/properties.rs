@@ -7,28 +7,29 @@ use serde_json::{Value, json};
 
 use super::{cognito, http as any_http, jane, postgres, token::granted, verdict::Verdict};
 use crate::{
-    corpus::{any_json, mutated},
+    corpus::{any_json, made, mutated},
     hash, secrets,
     upstream::Answer,
 };
 
 fn status() -> impl Strategy<Value = http::StatusCode> {
-    let statuses = [200, 201, 204, 302, 400, 401, 403, 404, 410, 429, 500, 503];
-    select(statuses.to_vec()).prop_map(|status| http::StatusCode::from_u16(status).unwrap())
+    let others = [201, 204, 302, 400, 401, 403, 404, 410, 429, 500, 503];
+    prop_oneof![Just(200), select(others.to_vec())]
+        .prop_map(|status| http::StatusCode::from_u16(status).unwrap())
 }
 
 /// An answer of the corpus with some values replaced, a truncated one, or arbitrary bytes.
 fn body() -> impl Strategy<Value = Vec<u8>> {
     let bytes = |value: Value| value.to_string().into_bytes();
     prop_oneof![
-        mutated("answers").prop_map(bytes),
-        any_json().prop_map(bytes),
-        (mutated("answers"), any::<prop::sample::Index>()).prop_map(move |(value, end)| {
+        4 => mutated("answers").prop_map(bytes),
+        1 => any_json().prop_map(bytes),
+        1 => (mutated("answers"), any::<prop::sample::Index>()).prop_map(move |(value, end)| {
             let mut text = bytes(value);
             text.truncate(end.index(text.len()));
             text
         }),
-        any::<Vec<u8>>(),
+        1 => any::<Vec<u8>>(),
     ]
 }
 
@@ -40,7 +41,13 @@ fn answer() -> impl Strategy<Value = (http::StatusCode, Vec<u8>)> {
 fn xml() -> impl Strategy<Value = Vec<u8>> {
     let element =
         "</?(AccessKeyId|SecretAccessKey|SessionToken|Credentials)>?| ?canary-[a-z+/=]{0,8}|.";
-    prop::collection::vec(element, 0..12).prop_map(|parts| parts.concat().into_bytes())
+    let whole = "<Credentials><AccessKeyId>canary-[a-z]{0,4}</AccessKeyId><SecretAccessKey>canary-[a-z+/=]{0,8}\
+        </SecretAccessKey>.?<SessionToken>canary-[a-z+/=]{0,8}</SessionToken></Credentials>";
+    prop_oneof![
+        prop::collection::vec(element, 0..12).prop_map(|parts| parts.concat()),
+        whole.prop_map(String::from),
+    ]
+    .prop_map(String::into_bytes)
 }
 
 /// Text that resembles stored hashes, with costs low enough for a million cases.
@@ -59,7 +66,15 @@ fn stored() -> impl Strategy<Value = String> {
         "[{](SSHA|ssha256|SSHA512|MD5)[}]?",
         ".{0,12}",
     ];
-    (start, salt_and_hash).prop_map(|(start, rest)| start + &rest)
+    let whole = prop_oneof![
+        "[$]2[aby][$]04[$][./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{30}[.O]",
+        "[$]1[$][a-z]{8}[$][./A-Za-z0-9]{21}[./01]",
+        "[$]P[$]5[./A-Za-z0-9]{30}",
+        "[{]SSHA[}][A-Za-z0-9+/]{36}",
+        "pbkdf2_sha256[$]2[$][a-z]{6}[$][A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=",
+    ];
+    let spoilt = (start, salt_and_hash).prop_map(|(start, rest)| start + &rest);
+    prop_oneof![3 => spoilt, 1 => whole]
 }
 
 /// JSON that resembles answers of Parameter Store and Secrets Manager.
@@ -185,4 +200,36 @@ proptest! {
     fn no_stored_hash_panics_or_accepts_any_password(stored in stored(), password in ".{0,12}") {
         prop_assert_ne!(hash::verify(password.as_bytes(), &stored), Ok(true));
     }
+}
+
+/// The properties above would hold of nothing, too: here is that what they speak of is among what is made.
+#[test]
+fn what_the_properties_speak_of_is_made() {
+    let of = |wanted: fn(&Answer) -> bool| {
+        made(answer(), |(status, body)| {
+            wanted(&Answer::made_up(status, body))
+        })
+    };
+    let kinds = [
+        of(|answer| matches!(jane::signed_in(answer), Ok(Verdict::Known(_)))),
+        of(|answer| {
+            granted(answer).is_ok() && answer.json().unwrap().to_string().contains("canary")
+        }),
+        of(|answer| matches!(cognito::signed_in(answer), Ok(cognito::SignIn::Right))),
+        of(|answer| matches!(cognito::found(answer), Ok(Verdict::Known(_)))),
+        made((status(), xml()), |(status, body)| {
+            cognito::assumed(&Answer::made_up(status, body)).is_some()
+        }),
+        made(body(), |row| {
+            let row = String::from_utf8_lossy(&row).into_owned();
+            matches!(postgres::only(&[row]), Ok(Ok(_)))
+        }),
+        made(secret(), |answer| secrets::parameter(&answer).is_ok()),
+        made(secret(), |answer| {
+            secrets::secret_value(&answer, Some("password")).is_ok()
+        }),
+        made(stored(), |stored| hash::verify(b"x", &stored).is_ok()),
+    ];
+    // Of 500; a property looks at 256.
+    assert!(kinds.iter().all(|made| *made > 4), "{kinds:?}");
 }

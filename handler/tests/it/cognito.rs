@@ -30,7 +30,7 @@ fn function(url: &str, pool: &str, client: &str, more: &str) -> Function {
 
 #[test]
 fn users_of_an_old_pool_migrate_with_their_attributes() {
-    let moto = Moto::start();
+    let moto = Moto::shared();
     let cognito = |action: &str, body: Value| {
         moto.call(
             "cognito-idp",

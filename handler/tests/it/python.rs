@@ -6,36 +6,29 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     path::PathBuf,
     process::{Child, Command, Stdio},
+    sync::LazyLock,
     thread,
     time::{Duration, Instant},
 };
 
 use serde_json::Value;
 
-/// The virtual environment that has this package. Tests that need it at the same time wait for one another.
+/// The virtual environment that has this package, such as `moto[server]==5.2.5`. It lies where the sandbox keeps its own and is made
+/// as there, so that the tests of both share it. Those that need it at the same time wait for one another.
 pub fn environment(package: &str) -> PathBuf {
-    let name: String = package
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || c == '.' {
-                c
-            } else {
-                '-'
-            }
-        })
-        .collect();
-    let root = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("python");
-    fs::create_dir_all(&root).unwrap();
-    let lock = File::create(root.join(format!("{name}.lock"))).unwrap();
+    let name = package.replace("[server]", "").replace("==", "-");
+    let cache = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("cache");
+    let directory = cache.join(name);
+    fs::create_dir_all(&cache).unwrap();
+    let lock = File::create(directory.with_extension("lock")).unwrap();
     lock.lock().unwrap();
-    let directory = root.join(&name);
-    let ready = directory.join("ready");
-    if !ready.exists() {
+    let complete = directory.join("complete");
+    if fs::read_to_string(&complete).ok().as_deref() != Some(package) {
         let _ = fs::remove_dir_all(&directory);
         run(Command::new("python3").args(["-m", "venv"]).arg(&directory));
         run(Command::new(directory.join("bin/python"))
             .args(["-m", "pip", "install", "--quiet", package]));
-        File::create(ready).unwrap();
+        fs::write(complete, package).unwrap();
     }
     directory
 }
@@ -76,7 +69,6 @@ fn await_port(address: SocketAddr, process: &mut Child) {
 /// moto: AWS as far as tests go.
 pub struct Moto {
     address: SocketAddr,
-    process: Child,
 }
 
 /// Runs moto until its standard input ends, which it does when this process ends, however that happens.
@@ -88,7 +80,13 @@ main(['-H', '127.0.0.1', '-p', sys.argv[1]])
 ";
 
 impl Moto {
-    pub fn start() -> Self {
+    /// The one of this run. It ends with this process, whose end closes its standard input.
+    pub fn shared() -> &'static Self {
+        static SHARED: LazyLock<Moto> = LazyLock::new(Moto::start);
+        &SHARED
+    }
+
+    fn start() -> Self {
         let python = environment("moto[server]==5.2.5").join("bin/python");
         let port = free_port();
         let mut process = Command::new(python)
@@ -100,7 +98,9 @@ impl Moto {
             .unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         await_port(address, &mut process);
-        Self { address, process }
+        // Its input must stay open.
+        std::mem::forget(process);
+        Self { address }
     }
 
     pub fn url(&self) -> String {
@@ -125,12 +125,5 @@ impl Moto {
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         assert!(head.contains(" 200 "), "{target}: {answer}");
         serde_json::from_str(body).unwrap_or_default()
-    }
-}
-
-impl Drop for Moto {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }

@@ -43,7 +43,7 @@ fn function(directory: &Server, moto: &str, secret: &str) -> Function {
 
 #[test]
 fn secrets_are_fetched_once_and_again_when_the_directory_refuses_them() {
-    let moto = Moto::start();
+    let moto = Moto::shared();
     let (directory, token) = directory();
     let create = |name: &str, value: &str| {
         let body = json!({ "Name": name, "SecretString": value });
@@ -111,7 +111,7 @@ fn secrets_are_fetched_once_and_again_when_the_directory_refuses_them() {
 
 #[test]
 fn a_secret_that_cannot_be_had_is_an_outage() {
-    let moto = Moto::start();
+    let moto = Moto::shared();
     // Moto loads a service when it is first asked, which may take it longer than a sign-in waits.
     moto.call("ssm", "AmazonSSM.DescribeParameters", &json!({}));
     moto.call("secretsmanager", "secretsmanager.ListSecrets", &json!({}));

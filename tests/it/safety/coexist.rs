@@ -3,28 +3,15 @@
 
 use std::process::Stdio;
 
-use jane_migrate_sandbox::Venv;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
 use super::Scene;
-use crate::support::{Corner, Ran, cache};
+use crate::support::{Corner, Ran, readers};
 
 const POOL: &str = "us-west-2_Ab1";
 const ARN: &str = "arn:aws:lambda:us-west-2:123456789012:function:jane-migrate-us-west-2_Ab1";
-
-/// Python with CloudFormation's linter, and PyYAML that comes with it.
-async fn linter() -> Venv {
-    let venv = Venv::install(&cache(), "cfn-lint", "cfn-lint==1.58.0", &|_| ()).await;
-    venv.expect("cfn-lint installs")
-}
-
-/// Python with an HCL parser.
-async fn hcl() -> Venv {
-    let venv = Venv::install(&cache(), "hcl2", "python-hcl2==8.1.4", &|_| ()).await;
-    venv.expect("python-hcl2 installs")
-}
 
 /// The snippet for a tool, printed without asking AWS.
 async fn snippet(tool: &str) -> String {
@@ -44,8 +31,8 @@ async fn snippet(tool: &str) -> String {
 }
 
 /// What a Python script makes of a text on standard input.
-async fn python(venv: Venv, script: &str, text: &str) -> Ran {
-    let mut python = Command::new(venv.python())
+async fn python(script: &str, text: &str) -> Ran {
+    let mut python = Command::new(readers().await.python())
         .args(["-c", script])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -63,9 +50,7 @@ const YAML: &str = "import json, sys, yaml; print(json.dumps(yaml.safe_load(sys.
 #[tokio::test]
 async fn terraform_reads_it() {
     let script = "import hcl2, json, sys; print(json.dumps(hcl2.load(sys.stdin)))";
-    let ran = python(hcl().await, script, &snippet("terraform").await)
-        .await
-        .ended(0);
+    let ran = python(script, &snippet("terraform").await).await.ended(0);
     // As the provider's schema has them (hashicorp/aws 6.25): a block, once, with an attribute of text.
     let pool = &ran.json()["resource"][0][r#""aws_cognito_user_pool""#][r#""pool""#];
     let arn = format!("{ARN:?}");
@@ -82,11 +67,11 @@ async fn cloudformation_and_sam_have_nothing_to_complain_about() {
         let folder = tempfile::tempdir().expect("a folder");
         let template = folder.path().join("template.yaml");
         std::fs::write(&template, &text).expect("written");
-        let mut lint = Command::new(linter().await.python().with_file_name("cfn-lint"));
+        let mut lint = Command::new(readers().await.python().with_file_name("cfn-lint"));
         lint.args(["--regions", "us-west-2", "--template"])
             .arg(&template);
         Ran::of(lint).await.ended(0);
-        let document = python(linter().await, YAML, &text).await.json();
+        let document = python(YAML, &text).await.json();
         let pool = &document["Resources"]["UserPool"];
         assert_eq!(pool["Properties"]["LambdaConfig"]["UserMigration"], ARN);
         assert_eq!(document["Transform"].is_string(), tool == "sam");
@@ -95,9 +80,7 @@ async fn cloudformation_and_sam_have_nothing_to_complain_about() {
 
 #[tokio::test]
 async fn serverless_finds_it_under_its_resources() {
-    let document = python(linter().await, YAML, &snippet("serverless").await)
-        .await
-        .json();
+    let document = python(YAML, &snippet("serverless").await).await.json();
     let pool = &document["resources"]["Resources"]["UserPool"];
     assert_eq!(
         pool["Properties"]["LambdaConfig"],

@@ -46,6 +46,8 @@ pub(super) async fn interrupted(scene: &Scene, command: &str, at: &'static str, 
         stderr: said.into_bytes(),
         ..output.expect("it ends")
     })
+    .with_printed_commands()
+    .await
 }
 
 #[tokio::test]

@@ -21,7 +21,6 @@ use std::process::Stdio;
 use futures_util::future::join_all;
 use jane_migrate::artifact;
 use jane_migrate_config::Architecture;
-use jane_migrate_core::document::differences;
 use jane_migrate_core::ids::{Names, STATEMENT_ID};
 use jane_migrate_core::permission;
 use jane_migrate_core::resources::FunctionState;
@@ -33,7 +32,7 @@ use tokio::sync::OnceCell;
 
 use crate::aws::Aws;
 use crate::life::settings_of_every_kind;
-use crate::support::{Corner, Ran, cache, lasting};
+use crate::support::{Corner, Ran, assert_same, cache, lasting};
 
 /// A sandbox that takes fresh roles at once: waiting for them hundreds of times would prove nothing more.
 async fn sandbox() -> &'static Sandbox {
@@ -348,15 +347,6 @@ impl Scene {
         self.run(&proxy.url(), name).await.ended(0);
         proxy.passed()
     }
-}
-
-#[track_caller]
-fn assert_same(before: &Value, after: &Value, when: &str) {
-    let different: Vec<String> = differences(before, after)
-        .iter()
-        .map(ToString::to_string)
-        .collect();
-    assert!(different.is_empty(), "{when}: {different:#?}");
 }
 
 /// The document without what is ours to change.

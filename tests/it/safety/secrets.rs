@@ -1,12 +1,11 @@
 //! Canaries for every secret, through every command and at every loudness: they must turn up nowhere but where they were put.
 
 use std::path::Path;
-use std::process::Stdio;
 
 use jane_migrate_sandbox::{Account, AccountKind};
 use jane_migrate_test_kit::{Fate, Passing, Proxy};
 use serde_json::json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 
 use super::Scene;
 use crate::support::Ran;
@@ -82,15 +81,7 @@ impl Canaries {
 
     /// Runs any command with this on its standard input.
     async fn run_with(&self, input: &str, arguments: &[&str]) -> Ran {
-        let mut command = self.scene.corner.command(arguments);
-        command.stdin(Stdio::piped());
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut program = command.spawn().expect("it starts");
-        let mut stdin = program.stdin.take().expect("piped");
-        // A program that ends before it reads is not an error here.
-        let _ = stdin.write_all(input.as_bytes()).await;
-        drop(stdin);
-        let ran = Ran::from(program.wait_with_output().await.expect("it ends"));
+        let ran = self.scene.corner.run_with(input, arguments).await;
         let what = arguments.join(" ");
         self.assert_hidden(&what, &ran.stdout);
         self.assert_hidden(&what, &ran.stderr);

@@ -3,13 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use clap::Parser;
-use jane_migrate::cli::Cli;
-use jane_migrate_sandbox::Venv;
 use jane_migrate_test_kit::{Fate, Passing, Proxy};
 use serde_json::{Value, json};
 
-use crate::support::{Corner, REGION, Ran, cache, http};
+use crate::support::{Corner, REGION, Ran, aws_cli, http};
 
 /// What a proxy makes of an answer.
 pub type Edit = fn(&mut Value);
@@ -290,11 +287,7 @@ impl Bench {
         for member in ["message", "expected", "found", "fix"] {
             assert!(finding[member].is_string(), "{member}: {finding:#}");
         }
-        let fix = finding["fix"].as_str().expect("a fix").to_owned();
-        for command in commands(&fix) {
-            is_a_command(command);
-        }
-        fix
+        finding["fix"].as_str().expect("a fix").to_owned()
     }
 
     /// This check alone fails, and the command it prints repairs it.
@@ -357,24 +350,6 @@ pub fn commands(fix: &str) -> Vec<&str> {
             .into_iter()
             .collect(),
     }
-}
-
-/// What is ours of a command's parts is a command that exists, with flags that exist.
-fn is_a_command(command: &str) {
-    let parts = command.split("; ").flat_map(|part| part.split(" && "));
-    for part in parts.filter(|part| part.starts_with("jane-migrate ")) {
-        let words = part.split_whitespace().map(|word| word.trim_matches('\''));
-        if let Err(error) = Cli::try_parse_from(words) {
-            panic!("{part}: {error}");
-        }
-    }
-}
-
-/// AWS's command line.
-pub async fn aws_cli() -> Venv {
-    Venv::install(&cache(), "awscli-1.46.2", "awscli==1.46.2", &|_| ())
-        .await
-        .expect("awscli installs")
 }
 
 /// A zip that is not ours.

@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use jane_migrate_sandbox::Venv;
 use jane_migrate_test_kit::{Fate, Proxy};
 use serde_json::{Value, json};
 
-use crate::support::{Corner, Ran, cache};
+use crate::support::{Corner, Ran, cache, readers};
 
 /// A pool that was never deployed to: errors, warnings, one of them accepted, and something that could not be checked.
 struct Undeployed {
@@ -83,16 +82,9 @@ fn from_npm(package: &str, version: &str, file: &str) -> PathBuf {
     kept.join(file)
 }
 
-/// Runs Python with a package of PyPI.
-async fn python(requirement: &str, arguments: &[&str]) {
-    let venv = Venv::install(
-        &cache(),
-        &requirement.replace("==", "-"),
-        requirement,
-        &|_| (),
-    )
-    .await
-    .expect("it installs");
+/// Runs Python with those who read such documents.
+async fn python(arguments: &[&str]) {
+    let venv = readers().await;
     let output = Command::new(venv.python())
         .args(arguments)
         .output()
@@ -111,7 +103,7 @@ pub async fn matches_schema(schema: &[&str], file: &Path) {
     arguments.extend(schema);
     let file = file.to_string_lossy();
     arguments.push(&file);
-    python("check-jsonschema==0.39.0", &arguments).await;
+    python(&arguments).await;
 }
 
 #[tokio::test]
@@ -126,15 +118,12 @@ async fn junit_is_what_jenkins_reads() {
         "test/resources/jenkins-junit.xsd",
     );
     let script = "import sys, xmlschema; xmlschema.validate(sys.argv[2], sys.argv[1])";
-    python(
-        "xmlschema==4.3.2",
-        &[
-            "-c",
-            script,
-            &schema.to_string_lossy(),
-            &report.to_string_lossy(),
-        ],
-    )
+    python(&[
+        "-c",
+        script,
+        &schema.to_string_lossy(),
+        &report.to_string_lossy(),
+    ])
     .await;
     // Read by a library of the format, too: what it counts is what JSON says.
     let json = undeployed.verify(&["--format", "json"]).await.json();
@@ -166,7 +155,7 @@ async fn junit_is_what_jenkins_reads() {
     let path = report.to_string_lossy();
     arguments.push(&path);
     arguments.extend(expected.iter().map(String::as_str));
-    python("junitparser==5.0.3", &arguments).await;
+    python(&arguments).await;
     assert!(
         failures > 0 && expected[2] != "0" && expected[3] == "1",
         "{expected:?}"

@@ -1,11 +1,8 @@
 //! `--probe`: the deployed function is tried, and nobody is migrated by that.
 
-use std::process::Stdio;
-
 use jane_migrate_sandbox::Fault;
 use jane_migrate_test_kit::{Fate, Proxy};
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
 
 use super::bench::{Bench, zip_of};
 use crate::support::Ran;
@@ -42,26 +39,10 @@ async fn with_test_user(bench: &Bench, name: &str, password: &str) -> Ran {
         name,
         "--password-stdin",
     ];
-    let mut child = bench
+    bench
         .corner
-        .command(&arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("it starts");
-    let mut stdin = child.stdin.take().expect("its input");
-    stdin
-        .write_all(format!("{password}\n").as_bytes())
+        .run_with(&format!("{password}\n"), &arguments)
         .await
-        .expect("written");
-    drop(stdin);
-    let output = child.wait_with_output().await.expect("it ends");
-    Ran {
-        code: output.status.code().unwrap_or(-1),
-        stdout: String::from_utf8(output.stdout).expect("text"),
-        stderr: String::from_utf8(output.stderr).expect("text"),
-    }
 }
 
 #[tokio::test]
