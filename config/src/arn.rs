@@ -117,5 +117,6 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Arn>(), Err(InvalidArn), "{text}");
         }
+        assert!(InvalidArn.to_string().contains("arn:aws:iam::"));
     }
 }

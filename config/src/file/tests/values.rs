@@ -196,6 +196,18 @@ fn values_are_checked() {
             "`open-sign-up` needs a reason",
         ),
         (
+            "[verify.accept]\nOpen = 'why'",
+            "`Open` must be the id of a check",
+        ),
+        (
+            "[verify.accept]\n'' = 'why'",
+            "`` must be the id of a check",
+        ),
+        (
+            "ca_certificate = '-----BEGIN CERTIFICATE-----'",
+            "`ca_certificate` must be a certificate in PEM",
+        ),
+        (
             "timeout_ms = 5000",
             "`timeout_ms` must be between 100 and 4500",
         ),
