@@ -61,7 +61,8 @@ async fn a_deploy_interrupted_finishes_the_step_in_hand_and_names_the_rest() {
             "interrupted: 3 step(s) done and kept",
             "not tried: permission jane-migrate-user-pool",
             &format!("trigger {}", scene.pool),
-            &format!("`jane-migrate deploy --pool {}` goes on", scene.pool),
+            "`jane-migrate deploy --enable-password-auth ",
+            &format!(" --pool {}` goes on", scene.pool),
         ] {
             assert!(ran.stderr.contains(words), "{words}: {ran:#?}");
         }
