@@ -10,14 +10,8 @@ use jane_migrate::{
     ui::{self, Ui},
 };
 
-fn main() -> ExitCode {
-    #[cfg(unix)]
-    without_empty_variables();
-    run()
-}
-
 #[tokio::main]
-async fn run() -> ExitCode {
+async fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
     if arguments.len() < 2 {
         return teach();
@@ -67,29 +61,4 @@ fn not_understood(error: &clap::Error, arguments: &[std::ffi::OsString]) -> Exit
         true => ExitCode::from(2),
         false => ExitCode::FAILURE,
     }
-}
-
-/// An empty variable is one that is not set. Those who read them do not all see it so, and nothing can be taken out of the
-/// environment of a running program in safe code: it starts anew without them.
-#[cfg(unix)]
-fn without_empty_variables() {
-    use std::os::unix::process::CommandExt;
-    let ours = |name: &std::ffi::OsStr| {
-        let name = name.as_encoded_bytes();
-        name.starts_with(b"AWS_") || name.starts_with(b"JANE_MIGRATE_")
-    };
-    let empty: Vec<_> = std::env::vars_os()
-        .filter(|(name, value)| value.is_empty() && ours(name))
-        .map(|(name, _)| name)
-        .collect();
-    let (false, Ok(program)) = (empty.is_empty(), std::env::current_exe()) else {
-        return;
-    };
-    let mut again = std::process::Command::new(program);
-    again.args(std::env::args_os().skip(1));
-    for name in empty {
-        again.env_remove(name);
-    }
-    // Comes back only where it failed; then whoever reads them decides.
-    let _ = again.exec();
 }

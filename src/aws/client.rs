@@ -12,10 +12,12 @@ use aws_smithy_runtime_api::client::http::{
     HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_types::os_shim_internal::Env;
 use jane_migrate_handler::Credentials;
 use tokio::sync::Semaphore;
 
 use super::{pace, retry};
+use crate::environment;
 
 /// How long an answer may take, where nobody says: longer than any of these calls has reason to.
 const TIMEOUT: Duration = Duration::from_secs(40);
@@ -76,6 +78,7 @@ impl Reader {
     pub async fn connect(connection: &Connection) -> Self {
         let http = Builder::new().build_with_connector_fn(connector);
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .env(Env::from(environment::vars()))
             .region(Region::new(connection.region.clone()))
             .http_client(SharedHttpClient::new(pace::Paced::new(http)))
             .retry_config(
