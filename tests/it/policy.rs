@@ -178,10 +178,12 @@ async fn each_call_of_the_program_is_in_the_table() {
         "[function]\nmemory_mb = 512\n",
     );
     meddle(&corner, &function).await;
+    record(&corner, &mut seen, Duty::Plan, &plan, 0).await;
     record(&corner, &mut seen, Duty::Deploy, &deploy, 0).await;
     record(&corner, &mut seen, Duty::Verify, &verify, 0).await;
     // A finding of its own: what is attached to the role is read.
     attach(&corner, &function).await;
+    record(&corner, &mut seen, Duty::Plan, &plan, 0).await;
     record(&corner, &mut seen, Duty::Verify, &verify, 1).await;
     let probe = [&["verify", "--probe"], &of_pool[..]].concat();
     record(&corner, &mut seen, Duty::Probe, &probe, 1).await;
