@@ -49,6 +49,13 @@ impl House {
         let mut only_in_tests = false;
         while at < tokens.len() {
             match &tokens[at] {
+                // An attribute of the file itself, such as its first comment.
+                TokenTree::Punct(punct)
+                    if punct.as_char() == '#' && tokens[at + 1].to_string() == "!" =>
+                {
+                    at += 3;
+                    continue;
+                }
                 TokenTree::Punct(punct) if punct.as_char() == '#' => {
                     let attribute = tokens.get(at + 1).map(ToString::to_string);
                     let attribute = attribute.unwrap_or_default().replace(' ', "");
