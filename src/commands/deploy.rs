@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use super::ending;
+use super::ended::{ending, show_ending};
 use super::many::{Ending, Endings, each};
 use super::session::{self, Codes, Operator, Planned, Planning, Session};
 use super::verify::{self, Verifying};
@@ -231,7 +231,7 @@ impl Deploying<'_> {
         if report.result == RunResult::Declined {
             ui.note("nothing was changed");
         }
-        if !super::show_ending(report, ui, &self.given.ours(&self.args.again(), pool))
+        if !show_ending(report, ui, &self.given.ours(&self.args.again(), pool))
             || report.result == RunResult::Declined
         {
             return Ok(ending(report.result));

@@ -4,6 +4,7 @@ mod build;
 mod coexist;
 mod completions;
 mod deploy;
+mod ended;
 mod init;
 mod man;
 mod many;
@@ -22,12 +23,9 @@ mod verify;
 
 use std::process::ExitCode;
 
-use self::many::Ending;
-use crate::apply::{Report, RunResult, StepResult};
 use crate::cli::{Cli, Command};
 use crate::error::Result;
 use crate::ui::Ui;
-use jane_migrate_core::plan::Action;
 
 /// Runs the command. Where `verify` fails, something could not be checked.
 pub async fn run(cli: Cli, ui: &Ui) -> Result<ExitCode> {
@@ -57,59 +55,5 @@ async fn command(cli: &Cli, ui: &Ui) -> Result<ExitCode> {
         Command::Sandbox(args) => sandbox::run(args, ui).await,
         Command::Completions(args) => Ok(completions::run(args, ui)),
         Command::Man(args) => man::run(args, ui),
-    }
-}
-
-/// How a run that was not finished ended: its error, what was done, and what to run next. Says whether it was finished.
-fn show_ending(report: &Report, ui: &Ui, command: &str) -> bool {
-    let (done, left) = (
-        report.count(StepResult::Done),
-        report.count(StepResult::NotTried),
-    );
-    let back = match report.count(StepResult::TakenBack) {
-        0 => String::new(),
-        back => format!(", {back} taken back"),
-    };
-    let counted = format!(
-        "{done} step(s) done and kept{back}, {left} not tried; `{command}` goes on from there"
-    );
-    let left: Vec<String> = report
-        .steps
-        .iter()
-        .filter(|step| step.result == StepResult::NotTried)
-        .map(|step| match step.action {
-            Action::Probe => format!("probe of {}", step.name),
-            _ => format!("{} {}", step.resource.label(), step.name),
-        })
-        .collect();
-    let counted = match &left[..] {
-        [] => counted,
-        left => format!("{counted}\n  not tried: {}", left.join(", ")),
-    };
-    match report.result {
-        RunResult::Done | RunResult::NothingToDo => return true,
-        // Told with the plan, or with the answer.
-        RunResult::Blocked | RunResult::Declined => {}
-        RunResult::Interrupted | RunResult::Terminated => {
-            ui.warn(&format!("interrupted: {counted}"))
-        }
-        _ => {
-            // What failed beside the first, or was tried in spite of it, is not lost.
-            for error in &report.errors {
-                ui.error(error);
-            }
-            ui.note(&counted);
-        }
-    }
-    false
-}
-
-fn ending(result: RunResult) -> Ending {
-    match result {
-        RunResult::Done => Ending::Done,
-        RunResult::NothingToDo => Ending::Nothing,
-        RunResult::Interrupted => Ending::Interrupted,
-        RunResult::Terminated => Ending::Terminated,
-        RunResult::Blocked | RunResult::Declined | RunResult::Failed => Ending::Failed,
     }
 }

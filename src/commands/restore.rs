@@ -3,7 +3,7 @@
 
 use std::process::ExitCode;
 
-use super::ending;
+use super::ended::{ending, show_ending};
 use super::many::{Ending, Endings};
 use super::session::{Look, Operator, Planned, Session};
 use crate::apply::{Inputs, Report, RunResult};
@@ -46,7 +46,7 @@ pub(super) async fn run(global: &Global, args: &Restore, ui: &Ui) -> Result<Exit
     let planned = Planned { session, plan };
     planned.show(ui);
     let report = put_back(&planned, args, ui).await?;
-    super::show_ending(&report, ui, &given.command(&args.again()));
+    show_ending(&report, ui, &given.command(&args.again()));
     endings.ran(kept.id, &report, &report, ending(report.result))?;
     endings.finish()
 }

@@ -8,7 +8,7 @@ use jane_migrate_config::Date;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::ending;
+use super::ended::{ending, show_ending};
 use super::many::{Ending, Endings, each};
 use super::session::{self, Look, Operator, Planned, Session};
 use crate::apply::{Inputs, Report, RunResult};
@@ -149,7 +149,7 @@ pub(super) async fn run(global: &Global, args: &Teardown, ui: &Ui) -> Result<Exi
             }
             _ => {
                 let command = session.target.given.ours(&args.again(), pool.as_str());
-                super::show_ending(report, ui, &command);
+                show_ending(report, ui, &command);
             }
         }
         endings.ran(pool, report, &document, ending(report.result))?;

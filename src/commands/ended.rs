@@ -1,0 +1,62 @@
+//! How the run for one pool ended: what is said of it, and what it counts as.
+
+use jane_migrate_core::plan::Action;
+
+use super::many::Ending;
+use crate::apply::{Report, RunResult, StepResult};
+use crate::ui::Ui;
+
+/// How a run that was not finished ended: its error, what was done, and what to run next. Says whether it was finished.
+pub(super) fn show_ending(report: &Report, ui: &Ui, command: &str) -> bool {
+    let (done, left) = (
+        report.count(StepResult::Done),
+        report.count(StepResult::NotTried),
+    );
+    let back = match report.count(StepResult::TakenBack) {
+        0 => String::new(),
+        back => format!(", {back} taken back"),
+    };
+    let counted = format!(
+        "{done} step(s) done and kept{back}, {left} not tried; `{command}` goes on from there"
+    );
+    let left: Vec<String> = report
+        .steps
+        .iter()
+        .filter(|step| step.result == StepResult::NotTried)
+        .map(|step| match step.action {
+            Action::Probe => format!("probe of {}", step.name),
+            _ => format!("{} {}", step.resource.label(), step.name),
+        })
+        .collect();
+    let counted = match &left[..] {
+        [] => counted,
+        left => format!("{counted}\n  not tried: {}", left.join(", ")),
+    };
+    match report.result {
+        RunResult::Done | RunResult::NothingToDo => return true,
+        // Told with the plan, or with the answer.
+        RunResult::Blocked | RunResult::Declined => {}
+        RunResult::Interrupted | RunResult::Terminated => {
+            ui.warn(&format!("interrupted: {counted}"))
+        }
+        _ => {
+            // What failed beside the first, or was tried in spite of it, is not lost.
+            for error in &report.errors {
+                ui.error(error);
+            }
+            ui.note(&counted);
+        }
+    }
+    false
+}
+
+/// What the run counts as among several pools.
+pub(super) fn ending(result: RunResult) -> Ending {
+    match result {
+        RunResult::Done => Ending::Done,
+        RunResult::NothingToDo => Ending::Nothing,
+        RunResult::Interrupted => Ending::Interrupted,
+        RunResult::Terminated => Ending::Terminated,
+        RunResult::Blocked | RunResult::Declined | RunResult::Failed => Ending::Failed,
+    }
+}
