@@ -177,3 +177,14 @@ fn a_query_must_be_one_select_of_one_user() {
         assert!(refused(&query(bad)).contains("`query` must"), "{bad}");
     }
 }
+
+#[test]
+fn a_host_is_a_name_or_an_address_alone() {
+    for bad in ["", "a b", "https://db.example.com", "db:5432"] {
+        let host = format!("host = \"{bad}\"");
+        let file = example_parts()
+            .remove(3)
+            .replace("host = \"db.example.com\"", &host);
+        assert!(refused(&file).contains("`host` must"), "{bad}");
+    }
+}
