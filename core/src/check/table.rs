@@ -89,8 +89,8 @@ table! {
     "window-open"            Error   Always Stops   time::window_open                 => "the migration's window is open, and not about to close";
     "health"                 Warning Always Reports time::health                      => "no errors, throttles or slow answers in the last day";
 
-    "probe-unknown-user"     Error   Always Reports probe::unknown_signs_in           => "an unknown user's sign-in is answered with \"not migrated\"";
-    "probe-forgot-password"  Error   Always Reports probe::unknown_forgets            => "an unknown user's forgotten password likewise";
+    "probe-unknown-user"     Error   Probe  Reports probe::unknown_signs_in           => "an unknown user's sign-in is answered with \"not migrated\"";
+    "probe-forgot-password"  Error   Probe  Reports probe::unknown_forgets            => "an unknown user's forgotten password likewise";
     "probe-test-user"        Error   Probe  Reports probe::test_user                  => "the test user would be migrated";
     "probe-migrates-nobody"  Error   Probe  Reports probe::migrates_nobody            => "trying the function left nobody in the pool";
 }
