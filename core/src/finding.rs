@@ -40,6 +40,9 @@ pub struct Finding {
     /// It could not be checked; the message says why.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unknown: bool,
+    /// No deploy begins while it stands, if it is an error.
+    #[serde(skip)]
+    pub stops_deploy: bool,
     /// It does not hold, and the configuration says why that is fine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accepted: Option<String>,
@@ -58,6 +61,7 @@ impl Finding {
             found: None,
             fix: None,
             unknown: false,
+            stops_deploy: false,
             accepted: None,
         }
     }
@@ -103,6 +107,11 @@ impl Finding {
             severity: Severity::Warning,
             ..self
         }
+    }
+
+    /// Whether a deploy does not begin while it stands.
+    pub fn stops(&self) -> bool {
+        self.stops_deploy && self.is_open() && self.severity == Severity::Error
     }
 
     /// Whether it was checked, does not hold, and is not accepted.

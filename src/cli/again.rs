@@ -27,9 +27,9 @@ impl Cli {
             }
             // The snapshot names the pool.
             Command::Restore(_) => (String::new(), Some(Duty::Deploy)),
-            Command::Build(_) | Command::Sandbox(_) | Command::Completions(_) | Command::Man(_) => {
-                (String::new(), None)
-            }
+            #[cfg(feature = "sandbox")]
+            Command::Sandbox(_) => (String::new(), None),
+            Command::Build(_) | Command::Completions(_) | Command::Man(_) => (String::new(), None),
         };
         self.global.flags().of_command(pools, duty.map(Duty::name))
     }

@@ -6,7 +6,6 @@ use console::measure_text_width;
 
 use super::layout::Layout;
 use super::styles::Styles;
-use jane_migrate_core::check::stops_deploy;
 use jane_migrate_core::document::{Difference, PoolDocument};
 use jane_migrate_core::finding::{Finding, Severity};
 use jane_migrate_core::fix::Flags;
@@ -147,7 +146,7 @@ fn summary(plan: &Plan) -> String {
         + plan
             .findings
             .iter()
-            .filter(|finding| stops_deploy(finding))
+            .filter(|finding| finding.stops())
             .count();
     let counts = format!(
         "{} to create, {} to update, {} to delete",

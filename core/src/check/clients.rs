@@ -35,14 +35,18 @@ pub(super) fn client_user_existence(check: &Check, subject: &Subject<'_>) -> Fin
 pub(super) fn client_password_auth(check: &Check, subject: &Subject<'_>) -> Findings {
     let clients = subject.watched_clients()?;
     if clients.is_empty() {
-        return check
-            .fails(
-                "the pool has no app client, so nobody can sign in",
-                "an app client",
-                "none",
-                "create one, or name it as one of clients in [pool]",
-            )
-            .into();
+        let none = check.fails(
+            "the pool has no app client, so nobody can sign in",
+            "an app client",
+            "none",
+            "create one, or name it as one of clients in [pool]",
+        );
+        // An app client may come later; nothing of a deploy is in its way.
+        return Finding {
+            stops_deploy: false,
+            ..none
+        }
+        .into();
     }
     let closed = clients
         .iter()

@@ -73,7 +73,10 @@ impl Check {
         found: impl Into<String>,
         fix: impl Into<Fix>,
     ) -> Finding {
-        Finding::failed(self.id, self.severity, message, expected, found, fix)
+        Finding {
+            stops_deploy: self.deploy == Deploy::Stops,
+            ..Finding::failed(self.id, self.severity, message, expected, found, fix)
+        }
     }
 
     /// What could not be read keeps one finding from being made, not the others.

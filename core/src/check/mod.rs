@@ -20,4 +20,4 @@ mod trigger;
 
 pub use kind::{Check, Deploy, Findings, When};
 pub use subject::{Asked, Snapshot, Subject};
-pub use table::{Choice, before_deploy, checks, run, stops_deploy};
+pub use table::{Choice, before_deploy, checks, run};

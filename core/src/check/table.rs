@@ -86,7 +86,7 @@ table! {
     "recovery-channel"       Warning Always Stops   pool::recovery_channel            => "migrated users can recover their account";
     "pool-unchanged"         Warning Always Reports pool::pool_unchanged              => "the pool is as deploy found it, but for its trigger";
 
-    "window-open"            Error   Always Stops   time::window_open                 => "the migration's window is open, and not about to close";
+    "window-open"            Error   Always Reports time::window_open                 => "the migration's window is open, and not about to close";
     "health"                 Warning Always Reports time::health                      => "no errors, throttles or slow answers in the last day";
 
     "probe-unknown-user"     Error   Probe  Reports probe::unknown_signs_in           => "an unknown user's sign-in is answered with \"not migrated\"";
@@ -152,10 +152,4 @@ pub fn before_deploy(subject: &Subject<'_>) -> Vec<Finding> {
         .flat_map(|check| check.findings(subject))
         .filter(|finding| !finding.ok && !finding.unknown)
         .collect()
-}
-
-/// Whether a deploy does not begin while this finding stands: an error about what no deploy changes.
-pub fn stops_deploy(finding: &Finding) -> bool {
-    let stops = |check: &Check| check.id == finding.id && check.deploy == Deploy::Stops;
-    finding.is_open() && finding.severity == Severity::Error && checks().any(stops)
 }

@@ -3,7 +3,6 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::check::stops_deploy;
 use crate::document::{Decisions, Difference, PoolDocument, Reason, Refusal, Rewrite, pool_update};
 use crate::finding::Finding;
 use crate::fix::Fix;
@@ -243,7 +242,7 @@ pub struct Plan {
 impl Plan {
     /// Whether anything forbids applying it.
     pub fn is_blocked(&self) -> bool {
-        !self.conflicts.is_empty() || self.findings.iter().any(stops_deploy)
+        !self.conflicts.is_empty() || self.findings.iter().any(Finding::stops)
     }
 
     /// Whether nothing would be changed: trying the function alone is no reason to.
