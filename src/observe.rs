@@ -44,6 +44,10 @@ pub struct Scope<'a> {
 /// How far a pool is looked into.
 #[derive(Debug, Clone, Copy)]
 pub enum Depth<'a> {
+    /// The pool's own description.
+    Description,
+    /// The same, and the log group: what counts of the log rest on.
+    Log,
     /// The pool and its clients: nothing of ours can be there yet.
     Pool,
     /// What deploy and teardown change, in two round trips. With `left`, what is left of it where the pool itself is gone.
@@ -80,6 +84,8 @@ pub async fn observe(
         named: scope.clients,
     };
     match scope.depth {
+        Depth::Description => observer.description(false).await,
+        Depth::Log => observer.description(true).await,
         Depth::Pool => observer.pool_alone().await,
         Depth::Ours { left } => observer.ours(left).await,
         Depth::Checks {
@@ -150,6 +156,30 @@ struct Observer<'a> {
 }
 
 impl Observer<'_> {
+    async fn description(&self, and_log_group: bool) -> Result<Observed> {
+        let log_group = async {
+            match and_log_group {
+                true => {
+                    let group = log_group_name(&self.function);
+                    kept(self.aws.log_group_settings(&group).await)
+                }
+                false => Err(Unread::NotAsked),
+            }
+        };
+        let (pool, log_group) = tokio::join!(self.aws.describe_pool(self.pool_id), log_group);
+        let names = self.names(&pool, &Ok(None))?;
+        Ok(Observed {
+            pool: kept(pool).map(|document| {
+                Some(PoolState {
+                    document,
+                    mfa: Err(Unread::NotAsked),
+                })
+            }),
+            log_group,
+            ..Observed::nothing(names)
+        })
+    }
+
     async fn pool_alone(&self) -> Result<Observed> {
         let (pool, mfa, clients) = tokio::join!(
             self.aws.describe_pool(self.pool_id),

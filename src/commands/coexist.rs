@@ -8,7 +8,8 @@ use serde_json::json;
 use crate::aws::Reader;
 use crate::cli::{Coexist, Global};
 use crate::coexist::snippet;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::observe::{Depth, Scope, observe};
 use crate::settings::{self, Target};
 use crate::ui::Ui;
 use crate::ui::layout::Layout;
@@ -48,15 +49,13 @@ async fn arn(target: Target, account: Option<&str>) -> Result<PoolArn> {
     if let Some(account) = account {
         return Ok(PoolArn::new(pool, connection.region, account.to_owned()));
     }
-    let described = Reader::connect(&connection)
+    let aws = Reader::connect(&connection).await;
+    let scope = Scope {
+        clients: None,
+        depth: Depth::Description,
+    };
+    let observed = observe(&aws, &pool, &connection.region, scope)
         .await
-        .describe_pool(&pool)
-        .await;
-    let described = described.map_err(|error| {
-        Error::unreadable_pool(error, &pool, &connection.region).or_hint(ACCOUNT)
-    })?;
-    described
-        .arn()
-        .parse()
-        .map_err(|why: String| Error::new(why, ACCOUNT))
+        .map_err(|error| error.or_hint(ACCOUNT))?;
+    Ok(observed.names.pool)
 }

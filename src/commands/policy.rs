@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use crate::aws::Reader;
 use crate::cli::{Global, Policy};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::observe::{Depth, Scope, observe, unread};
 use crate::policy::{Duty, Statement, Subject, document, statements};
 use crate::settings::{self, Target};
 use crate::ui::Ui;
@@ -86,14 +87,16 @@ async fn subject<'a>(target: &'a Target, args: &Policy, ui: &Ui) -> Result<Subje
     }
     let aws = Reader::connect(&target.connection).await;
     let task = ui.task(format!("reading user pool {}", target.pool));
-    let pool = aws
-        .describe_pool(&target.pool)
+    let scope = Scope {
+        clients: None,
+        depth: Depth::Description,
+    };
+    let observed = observe(&aws, &target.pool, region, scope)
         .await
-        .map_err(|error| Error::unreadable_pool(error, &target.pool, region).or_hint(ACCOUNT))?;
+        .map_err(|error| error.or_hint(ACCOUNT))?;
     task.clear();
-    let arn = pool
-        .arn()
-        .parse::<PoolArn>()
-        .map_err(|why| Error::new(why, ACCOUNT))?;
-    Ok(Subject::new(Names::new(arn), &pool, config))
+    let pool = observed
+        .pool()
+        .map_err(|why| unread(&observed.names, &why))?;
+    Ok(Subject::new(observed.names.clone(), &pool.document, config))
 }

@@ -12,6 +12,7 @@ use crate::cli;
 use crate::cli::Global;
 use crate::dates::{now_ms, today};
 use crate::error::{Context, Error, Result};
+use crate::observe::{Depth, Scope, observe, unread};
 use crate::settings::{self, Target};
 use crate::status::read::Log;
 use crate::status::{Coverage, Facts, Status};
@@ -19,6 +20,7 @@ use crate::ui::numbers::thousands;
 use crate::ui::{self, Ui};
 use jane_migrate_core::fix::{Fix, fix};
 use jane_migrate_core::ids::{PoolId, function_name, log_group_name};
+use jane_migrate_core::read::Unread;
 
 pub(super) async fn run(global: &Global, args: &cli::Status, ui: &Ui) -> Result<ExitCode> {
     if args.watch.is_some() && ui.json {
@@ -136,18 +138,23 @@ impl Watched {
         let pool = &target.pool;
         let group = log_group_name(&function_name(pool, &target.connection.region));
         let now_ms = now_ms();
-        let (described, clients, there, log) = tokio::join!(
-            aws.describe_pool(pool),
+        let region = &target.connection.region;
+        let scope = Scope {
+            clients: None,
+            depth: Depth::Log,
+        };
+        let (observed, clients, log) = tokio::join!(
+            observe(&aws, pool, region, scope),
             aws.client_names(pool),
-            aws.log_group_settings(&group),
             Log::open(&aws, &group, since, now_ms),
         );
-        let region = &target.connection.region;
-        let described = described.map_err(|error| Error::unreadable_pool(error, pool, region))?;
+        let observed = observed?;
+        let unread = |why: Unread| unread(&observed.names, &why);
+        let described = &observed.pool().map_err(unread)?.document;
         let clients = clients
             .with_context(|| format!("failed to read the app clients of user pool `{pool}`"))?;
-        let failed = || format!("failed to read log group `{group}`");
-        let Some(there) = there.with_context(failed)? else {
+        let there = observed.log_group.as_ref();
+        let Some(there) = there.map_err(|why| unread(why.clone()))? else {
             return Err(Error::new(
                 format!(
                     "there is no log group `{group}`: nothing is deployed for user pool {pool}, or it was torn down with its log"
@@ -155,7 +162,7 @@ impl Watched {
                 fix!["`", Fix::ours("plan", pool, ""), "` shows what is deployed"],
             ));
         };
-        let log = log.with_context(failed)?;
+        let log = log.with_context(|| format!("failed to read log group `{group}`"))?;
         let window = target.config().map(|config| config.window.clone());
         let window = window.unwrap_or_default();
         task.clear();
@@ -168,7 +175,7 @@ impl Watched {
                 total_users: window.total_users,
                 closes: window.closes,
                 since,
-                coverage: Coverage::of(&there),
+                coverage: Coverage::of(there),
                 now_ms,
             },
             target,
@@ -187,15 +194,22 @@ impl Watched {
                 task.doing(&format!("({} lines)", thousands(lines)));
             }
         };
-        let (described, tally) = tokio::join!(
-            self.aws.describe_pool(pool),
+        let region = &self.target.connection.region;
+        let scope = Scope {
+            clients: None,
+            depth: Depth::Description,
+        };
+        let (observed, tally) = tokio::join!(
+            observe(&self.aws, pool, region, scope),
             self.log.read(self.facts.now_ms, seen)
         );
-        let region = &self.target.connection.region;
-        let described = described.map_err(|error| Error::unreadable_pool(error, pool, region))?;
+        let observed = observed?;
+        let described = observed
+            .pool()
+            .map_err(|why| unread(&observed.names, &why))?;
         let tally =
             tally.with_context(|| format!("failed to read the log of user pool `{pool}`"))?;
-        self.facts.pool_users = described.estimated_users();
+        self.facts.pool_users = described.document.estimated_users();
         task.clear();
         Ok(Status::new(&tally, &self.facts, self.log.source))
     }

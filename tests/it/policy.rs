@@ -187,8 +187,6 @@ async fn each_call_of_the_program_is_in_the_table() {
     record(&corner, &mut seen, Duty::Verify, &verify, 1).await;
     let probe = [&["verify", "--probe"], &of_pool[..]].concat();
     record(&corner, &mut seen, Duty::Probe, &probe, 1).await;
-    record(&corner, &mut seen, Duty::Plan, &plan, 0).await;
-    record(&corner, &mut seen, Duty::Deploy, &deploy, 0).await;
 
     let status = [&["status"], &of_pool[..]].concat();
     record(&corner, &mut seen, Duty::Status, &status, 0).await;

@@ -19,7 +19,7 @@ const INTRODUCTIONS: [&str; 6] = ["fix: ", "hint: ", "Next: ", "next: ", "$ ", "
 const KEYS: [&str; 3] = ["fix", "hint", "next"];
 
 /// Commands of AWS's command line that are no operation of a service.
-const AWS_ALONE: [&str; 3] = ["sso login", "login", "configure export-credentials"];
+const AWS_ALONE: [&str; 4] = ["sso login", "login", "configure ", "logs tail "];
 
 /// Flags that AWS's command line has for every operation.
 const AWS_FLAGS: [&str; 9] = [
@@ -175,7 +175,8 @@ fn ours(words: &[String]) -> Result<(), String> {
 
 async fn of_aws(words: &[String]) -> Result<(), String> {
     let line = words.join(" ");
-    if AWS_ALONE.iter().any(|alone| line.starts_with(alone)) {
+    let waits = words.get(1).is_some_and(|word| word == "wait");
+    if waits || AWS_ALONE.iter().any(|alone| line.starts_with(alone)) {
         return Ok(());
     }
     let [service, operation, rest @ ..] = words else {

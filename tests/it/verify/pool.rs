@@ -128,6 +128,17 @@ async fn the_configuration_suits_the_pool() {
     bench.deploy().await;
     bench.holds().await;
 
+    // What `init` proposed where only the operator knows the value.
+    let file = bench.corner.folder.path().join("migrate.toml");
+    let known = format!("client_id = \"{}\"", bench.corner.jane.client_id());
+    let config = std::fs::read_to_string(&file).unwrap();
+    let proposed = config.replace(&known, "client_id = \"your-client-id\"");
+    std::fs::write(&file, proposed).unwrap();
+    bench
+        .fail(&["filled-in", "function-settings"], "error")
+        .await;
+    bench.configure("");
+
     // Not yet deployed, which is told as well.
     let hashes = |more: &str| {
         let config = format!(

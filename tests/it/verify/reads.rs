@@ -267,7 +267,7 @@ async fn a_pool_that_is_not_there_could_not_be_checked() {
         .await
         .ended(2);
     assert!(
-        ran.stdout.is_empty() && ran.stderr.contains("failed to read user pool"),
+        ran.stdout.is_empty() && ran.stderr.contains("failed to find user pool"),
         "{ran:#?}"
     );
 }
