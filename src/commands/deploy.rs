@@ -22,6 +22,7 @@ use crate::settings;
 use crate::snapshot::{self, Snapshot};
 use crate::ui::Ui;
 use jane_migrate_core::check::Choice;
+use jane_migrate_core::finding::{Finding, Severity};
 use jane_migrate_core::fix::{Fix, Flags, fix};
 use jane_migrate_core::plan::{Change, Operation, Plan};
 use jane_migrate_core::probe::{Source, event};
@@ -35,6 +36,9 @@ struct Document {
     plan: Option<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     findings: Vec<Written>,
+    /// The warnings that stood with the plan: they are not shown a second time.
+    #[serde(skip)]
+    shown: Vec<Finding>,
 }
 
 pub(super) async fn run(global: &Global, args: &Deploy, ui: &Ui) -> Result<ExitCode> {
@@ -118,10 +122,17 @@ impl Deploying<'_> {
         let config = session.target.required()?;
         let pool = session.names().pool.id.to_string();
         let flags = &session.target.given;
+        let shown: Vec<Finding> = plan
+            .findings
+            .iter()
+            .filter(|finding| finding.severity == Severity::Warning)
+            .cloned()
+            .collect();
         let ended = |result, plan| Document {
             report: Report::without_steps(pool.clone(), result),
             plan,
             findings: Vec::new(),
+            shown: shown.clone(),
         };
         if plan.is_blocked() {
             let plan = json!(PlanDocument::new(&plan, flags));
@@ -191,6 +202,7 @@ impl Deploying<'_> {
             report,
             plan: None,
             findings: written(findings, flags),
+            shown,
         })
     }
 
@@ -236,7 +248,13 @@ impl Deploying<'_> {
         {
             return Ok(ending(report.result));
         }
-        verify::show(pool, &document.findings, ui, false);
+        verify::show(pool, &document.findings, ui, |finding| {
+            let same = |shown: &Finding| {
+                (shown.id, &shown.subject, &shown.message)
+                    == (finding.id, &finding.subject, &finding.message)
+            };
+            !finding.ok && !document.shown.iter().any(same)
+        });
         let verdict = verdict(&document.findings, false);
         if verdict == Verdict::Fails {
             return Ok(Ending::Failed);

@@ -68,7 +68,9 @@ pub(super) async fn run(global: &Global, args: &Verify, ui: &Ui) -> Result<ExitC
             }
         };
         if format == Format::Text {
-            show(pool.as_str(), &findings, ui, !ui.quiet);
+            show(pool.as_str(), &findings, ui, |finding| {
+                !ui.quiet || !finding.ok
+            });
         }
         let verdict = verdict(&findings, args.strict);
         let ending = match verdict {
@@ -245,10 +247,9 @@ pub(super) async fn recheck(session: &Session, config: &Config, ui: &Ui) -> Resu
     Verifying::new(&session.target).findings(&observed, &Choice::default())
 }
 
-/// Shows the findings: all of them, or only those that do not hold.
-pub(super) fn show(pool: &str, findings: &[Written], ui: &Ui, all: bool) {
-    let shown = |finding: &&Written| all || !finding.ok;
-    let shown: Vec<&Written> = findings.iter().filter(shown).collect();
+/// Shows the findings that are to be shown.
+pub(super) fn show(pool: &str, findings: &[Written], ui: &Ui, is_shown: impl Fn(&Written) -> bool) {
+    let shown: Vec<&Written> = findings.iter().filter(|found| is_shown(found)).collect();
     if !shown.is_empty() {
         ui.say(&text(pool, &shown, &ui.out));
     }
