@@ -466,7 +466,13 @@ mod tests {
             })
             .collect();
         let tags = opened_clients_tags(&opened);
-        assert!(tags.len() > 1 && tags.values().all(|value| value.len() <= 256));
+        assert!(tags.len() > 2 && tags.values().all(|value| value.len() <= 256));
+        let keys: Vec<&str> = tags.keys().map(String::as_str).take(3).collect();
+        let second = format!("{}-2", tag::OPENED_CLIENTS);
+        assert!(
+            keys.contains(&tag::OPENED_CLIENTS) && keys.contains(&&*second),
+            "{keys:?}"
+        );
         assert_eq!(opened_clients(&tags), opened);
         assert!(opened_clients_tags(&BTreeMap::new()).is_empty());
     }

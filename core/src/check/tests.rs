@@ -8,11 +8,13 @@ use serde_json::{Value, json};
 use super::{Asked, Choice, Snapshot, Subject, checks, run};
 use crate::document::{ClientDocument, PoolDocument};
 use crate::facts::pool_facts;
+use crate::finding::Finding;
+use crate::fix::Flags;
 use crate::fixtures::{self, written};
 use crate::ids::Names;
 use crate::observed::{Observed, PoolState};
 use crate::plan::{self, Allowed, Plan};
-use crate::resources::{Desired, Tags};
+use crate::resources::{Desired, ObservedFunction, Tags};
 
 const JANE: &str =
     "[directory]\nkind = \"jane\"\nclient_id = \"c\"\nclient_secret = { ssm = \"/jane/secret\" }\n";
@@ -316,5 +318,109 @@ fn each_recorded_run_finds_what_it_found() {
                 check.id
             );
         }
+    }
+}
+
+/// What a check says of a deployed function, changed so, under a configuration, changed so.
+fn of_function(
+    id: &str,
+    change: impl Fn(&mut ObservedFunction),
+    configure: impl Fn(&mut Config),
+) -> Vec<Finding> {
+    let fixture = fixtures::all("checks")
+        .into_iter()
+        .find(|fixture| fixture.name == "trigger-registered-holds-1")
+        .unwrap();
+    let mut config = fixture.config().unwrap();
+    configure(&mut config);
+    let mut observed = fixture.observed();
+    if let Ok(Some(found)) = &mut observed.live {
+        change(found);
+    }
+    let asked = asked(Some(&config));
+    let check = checks().find(|check| check.id == id).unwrap();
+    check.findings(&Subject::new(&observed, &asked))
+}
+
+fn fix_of(finding: &Finding) -> String {
+    finding.fix.as_ref().unwrap().render(&Flags::default())
+}
+
+#[test]
+fn few_reserved_executions_are_raised_where_they_are_configured() {
+    for (configured, raised) in [(Some(4), true), (Some(5), false), (None, false)] {
+        let found = of_function(
+            "concurrency",
+            |found| found.function.reserved_concurrency = Some(0),
+            |config| config.function.reserved_concurrency = configured,
+        );
+        let fix = fix_of(&found[0]);
+        assert_eq!(fix.starts_with("raise"), raised, "{configured:?}: {fix}");
+        assert!(fix.contains("jane-migrate deploy"), "{fix}");
+    }
+    for (reserved, ok) in [(1, false), (4, false), (5, true), (6, true)] {
+        let found = of_function(
+            "concurrency",
+            |found| found.function.reserved_concurrency = Some(reserved),
+            |_| (),
+        );
+        assert_eq!(found[0].ok, ok, "{reserved}");
+    }
+}
+
+#[test]
+fn a_function_ends_with_cognito_and_has_enough_memory() {
+    let limits = |timeout_s: u32, memory_mb: u32, configured: u32| {
+        of_function(
+            "function-limits",
+            |found| {
+                found.function.timeout_s = timeout_s;
+                found.function.memory_mb = memory_mb;
+            },
+            |config| config.function.memory_mb = configured,
+        )
+    };
+    assert!(limits(5, 256, 256)[0].ok);
+    assert!(limits(6, 256, 256)[0].message.contains("Cognito gives up"));
+    assert!(limits(4, 256, 256)[0].message.contains("before Cognito"));
+    assert!(!limits(5, 255, 256)[0].ok);
+    assert!(fix_of(&limits(5, 128, 255)[0]).starts_with("set memory_mb"));
+    assert!(!fix_of(&limits(5, 128, 256)[0]).starts_with("set memory_mb"));
+    assert_eq!(limits(6, 128, 256).len(), 2);
+}
+
+#[test]
+fn a_pool_without_an_app_client_is_reported_and_stops_no_deploy() {
+    let fixture = fixtures::all("checks").remove(0);
+    let mut observed = fixture.observed();
+    observed.clients = Ok(Vec::new());
+    let asked = asked(None);
+    let check = checks().find(|check| check.id == "client-password-auth");
+    let found = check.unwrap().findings(&Subject::new(&observed, &asked));
+    assert!(!found[0].ok && !found[0].stops(), "{found:?}");
+}
+
+#[test]
+fn each_placeholder_of_a_directory_must_be_filled_in() {
+    let cognito = |pool: &str, client: &str| {
+        format!("[directory]\nkind = \"cognito\"\npool_id = \"{pool}\"\nclient_id = \"{client}\"\n")
+    };
+    let postgres = |host: &str, database: &str| {
+        format!(
+            "[directory]\nkind = \"postgres\"\nhost = \"{host}\"\ndatabase = \"{database}\"\nuser = \"reader\"\n\
+             password = {{ ssm = \"/p\" }}\nquery = \"select h, email from c where email = $1\"\npassword_column = \"h\"\n\
+             hash = \"bcrypt\"\n[attributes]\nemail = \"email\"\nemail_verified = \"=true\"\n[function]\nmemory_mb = 512\n"
+        )
+    };
+    for (toml, open) in [
+        (cognito("us-east-1_Old1", "1example23456789"), false),
+        (cognito("us-east-1_YourOldPool", "1example23456789"), true),
+        (cognito("us-east-1_Old1", "yourclientid"), true),
+        (postgres("db.example", "shop"), false),
+        (postgres("your-database.example.com", "shop"), true),
+        (postgres("db.example", "your-database"), true),
+    ] {
+        let found = ids(&toml, json!({}), json!({}), json!({}));
+        assert_eq!(found.contains(&"filled-in"), open, "{toml}: {found:?}");
     }
 }
