@@ -10,25 +10,25 @@
 //! - [`draft`] proposes a migrate.toml; [`policy`] says which rights a command needs; [`status`] counts how it goes.
 //! - [`report`] and [`ui`] show things; [`commands`] ties them together.
 
-pub mod apply;
+mod apply;
 pub mod artifact;
 pub mod aws;
 pub mod cli;
-pub mod coexist;
+mod coexist;
 pub mod commands;
-pub mod dates;
-pub mod draft;
-pub mod environment;
+mod dates;
+mod draft;
+mod environment;
 pub mod error;
-pub mod jane;
-pub mod local;
-pub mod observe;
+mod jane;
+mod local;
+mod observe;
 pub mod policy;
-pub mod probe;
-pub mod report;
-pub mod settings;
-pub mod signals;
+mod probe;
+mod report;
+mod settings;
+mod signals;
 pub mod snapshot;
-pub mod status;
-pub mod trial;
+mod status;
+mod trial;
 pub mod ui;

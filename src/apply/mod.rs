@@ -7,7 +7,6 @@ mod steps;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
@@ -145,9 +144,9 @@ pub enum Event<'a> {
     /// A step waits for something that takes a while.
     Waiting(&'a Change, &'a str),
     /// A step took effect.
-    Done(&'a Change, Duration),
+    Done(&'a Change),
     /// A step failed.
-    Failed(&'a Change, Duration),
+    Failed(&'a Change),
 }
 
 /// The wish to stop. The step in hand is finished first, so that nothing is left unexplained.
@@ -276,12 +275,11 @@ fn not_tried(change: &Change) -> Step {
 
 impl Run<'_> {
     async fn step(&self, change: &Change) -> Result<()> {
-        let started = Instant::now();
         (self.tell)(Event::Started(change));
         let result = self.operate(change).await;
         (self.tell)(match result {
-            Ok(()) => Event::Done(change, started.elapsed()),
-            Err(_) => Event::Failed(change, started.elapsed()),
+            Ok(()) => Event::Done(change),
+            Err(_) => Event::Failed(change),
         });
         result
     }

@@ -181,7 +181,7 @@ impl Session {
                     Event::Waiting(change, what) => {
                         whole.doing(&format!("{} waiting {what}", label(change)));
                     }
-                    Event::Done(..) | Event::Failed(..) => {}
+                    Event::Done(_) | Event::Failed(_) => {}
                 }
                 return;
             }
@@ -196,12 +196,12 @@ impl Session {
                         task.doing(&format!("waiting {what}"));
                     }
                 }
-                Event::Done(change, _) => {
+                Event::Done(change) => {
                     if let Some(task) = tasks.remove(&label(change)) {
                         task.done();
                     }
                 }
-                Event::Failed(change, _) => {
+                Event::Failed(change) => {
                     if let Some(task) = tasks.remove(&label(change)) {
                         task.failed();
                     }
