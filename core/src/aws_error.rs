@@ -94,3 +94,47 @@ impl<T> Found<T> for Result<T, AwsError> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(kind: Kind) -> AwsError {
+        AwsError {
+            request_id: Some("r-1".into()),
+            ..AwsError::ours("iam:GetRole", kind, "NoSuchEntity", "no role of that name")
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_nothing_and_other_failures_stay() {
+        assert!(matches!(
+            Err::<u8, _>(error(Kind::NotFound)).found(),
+            Ok(None)
+        ));
+        assert!(Err::<u8, _>(error(Kind::Denied)).found().is_err());
+        assert!(matches!(Ok(1).found(), Ok(Some(1))));
+    }
+
+    #[test]
+    fn a_call_without_an_answer_may_have_taken_effect() {
+        for (kind, may) in [
+            (Kind::NoAnswer, true),
+            (Kind::Unreachable, true),
+            (Kind::Denied, false),
+            (Kind::Throttled, false),
+        ] {
+            assert_eq!(error(kind).may_have_taken_effect(), may, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn an_error_says_the_services_words_and_the_request() {
+        let error = error(Kind::NotFound);
+        assert_eq!(
+            error.to_string(),
+            "NoSuchEntity: no role of that name (request id r-1)"
+        );
+        assert!(error.says("no role") && !error.says("no user"));
+    }
+}

@@ -47,3 +47,40 @@ fn password_policy(policy: &Value) -> PasswordPolicy {
         symbols: requires("RequireSymbols"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_handler_learns_of_the_pool_what_it_must_know() {
+        let pool = json!({
+            "Id": "us-east-1_Ab1", "Name": "Roots",
+            "Arn": "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Ab1",
+            "UsernameAttributes": ["email"], "AliasAttributes": ["phone_number"],
+            "UsernameConfiguration": { "CaseSensitive": false },
+            "SchemaAttributes": [{ "Name": "email", "Required": true, "Mutable": false }],
+            "Policies": { "PasswordPolicy": { "MinimumLength": 12, "RequireUppercase": true, "RequireNumbers": true } },
+        });
+        let pool = PoolDocument::from_json(pool).unwrap();
+        let facts = |mfa: Value| pool_facts(&pool, &mfa);
+        let sms = facts(
+            json!({ "MfaConfiguration": "ON", "SmsMfaConfiguration": { "SmsConfiguration": {} } }),
+        );
+        assert_eq!((sms.mfa, sms.sms_mfa), (Mfa::On, true));
+        let optional = facts(json!({ "MfaConfiguration": "OPTIONAL", "SmsMfaConfiguration": {} }));
+        assert_eq!((optional.mfa, optional.sms_mfa), (Mfa::Optional, false));
+        let off = facts(json!({}));
+        assert_eq!((off.mfa, off.sms_mfa), (Mfa::Off, false));
+        assert!(!off.case_sensitive);
+        assert_eq!(off.username_attributes, ["email"]);
+        assert_eq!(off.alias_attributes, ["phone_number"]);
+        let attribute = &off.attributes[0];
+        assert!(attribute.name == "email" && attribute.required && !attribute.mutable);
+        let policy = off.password_policy.unwrap();
+        assert_eq!(policy.minimum_length, 12);
+        assert!(policy.uppercase && policy.numbers && !policy.lowercase && !policy.symbols);
+    }
+}
