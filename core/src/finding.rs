@@ -119,3 +119,39 @@ impl Finding {
         !self.ok && !self.unknown && self.accepted.is_none()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed() -> Finding {
+        Finding::failed("id", Severity::Error, "m", "e", "f", "fix")
+    }
+
+    #[test]
+    fn open_is_what_was_checked_does_not_hold_and_is_not_accepted() {
+        assert!(failed().is_open());
+        assert!(!Finding::holds("id", Severity::Error, "m").is_open());
+        assert!(!Finding::unchecked("id", Severity::Error, "m").is_open());
+        let accepted = Finding {
+            accepted: Some("known".into()),
+            ..failed()
+        };
+        assert!(!accepted.is_open());
+    }
+
+    #[test]
+    fn only_an_open_error_of_a_check_that_stops_stops_a_deploy() {
+        let stopping = Finding {
+            stops_deploy: true,
+            ..failed()
+        };
+        assert!(stopping.stops() && !failed().stops());
+        assert!(!stopping.clone().warning().stops());
+        let accepted = Finding {
+            accepted: Some("known".into()),
+            ..stopping
+        };
+        assert!(!accepted.stops());
+    }
+}

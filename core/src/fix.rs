@@ -234,4 +234,12 @@ mod tests {
             assert_eq!(fix.render(&flags), expected);
         }
     }
+
+    #[test]
+    fn a_command_for_a_pool_names_it() {
+        assert_eq!(
+            Flags::default().ours("deploy", "us-east-1_Ab1"),
+            "jane-migrate deploy --pool us-east-1_Ab1"
+        );
+    }
 }

@@ -240,3 +240,73 @@ pub fn deployed_config(found: &ObservedFunction) -> Option<Config> {
         verify: Verify::default(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures;
+
+    fn deployed() -> (Observed, Config) {
+        let fixture = fixtures::all("checks")
+            .into_iter()
+            .find(|fixture| fixture.name == "trigger-registered-holds-1")
+            .unwrap();
+        (fixture.observed(), fixture.config().unwrap())
+    }
+
+    #[test]
+    fn a_role_comes_with_all_of_its_policies() {
+        let (mut observed, _) = deployed();
+        let arn = "arn:aws:iam::123456789012:policy/p".to_owned();
+        observed.attached_policies = Ok([(arn.clone(), Err(Unread::NotAsked))].into());
+        let role = observed.whole_role().unwrap().unwrap();
+        assert_eq!(role.attached, [arn]);
+        assert!(!role.policies.is_empty());
+        observed.role_policies = Err(Unread::NotAsked);
+        assert!(observed.whole_role().is_err());
+        observed.role = Ok(None);
+        assert!(matches!(observed.whole_role(), Ok(None)));
+    }
+
+    #[test]
+    fn watched_are_the_named_clients_or_all() {
+        let (observed, _) = deployed();
+        let all = observed.watched_clients(None).unwrap();
+        let first = vec![all[0].id().to_owned()];
+        let named = observed.watched_clients(Some(&first)).unwrap();
+        assert_eq!(named.len(), 1);
+        assert_eq!(named[0].id(), first[0]);
+        assert!(observed.watched_clients(Some(&[])).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_deployed_function_tells_its_configuration() {
+        let (observed, config) = deployed();
+        let mut found = observed.live.unwrap().unwrap();
+        found.function.memory_mb = 1024;
+        found.function.reserved_concurrency = Some(7);
+        found.function.kms_key_arn = Some("arn:aws:kms:us-west-2:123456789012:key/k".into());
+        found.function.vpc = Some(jane_migrate_config::Vpc {
+            subnets: vec!["subnet-1".into()],
+            security_groups: vec!["sg-1".into()],
+        });
+        let told = deployed_config(&found).unwrap();
+        assert_eq!(told.directory, config.directory);
+        assert_eq!(told.attributes, config.attributes);
+        assert_eq!(told.function.memory_mb, 1024);
+        assert_eq!(told.function.reserved_concurrency, Some(7));
+        assert_eq!(told.function.kms_key_arn, found.function.kms_key_arn);
+        assert_eq!(told.function.vpc, found.function.vpc);
+        let other = match found.function.architecture {
+            jane_migrate_config::Architecture::X86_64 => jane_migrate_config::Architecture::Arm64,
+            _ => jane_migrate_config::Architecture::X86_64,
+        };
+        found.function.architecture = other;
+        assert_eq!(
+            deployed_config(&found).unwrap().function.architecture,
+            other
+        );
+        found.function.environment.clear();
+        assert!(deployed_settings(&found).is_none());
+    }
+}
