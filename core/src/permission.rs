@@ -220,6 +220,22 @@ mod tests {
     }
 
     #[test]
+    fn a_policy_is_its_statements_one_or_many() {
+        let one = Policy::parse(&json!({ "Statement": statement() }).to_string()).unwrap();
+        let many = Policy::parse(&json!({ "Statement": [statement()] }).to_string()).unwrap();
+        assert_eq!(one, many);
+        assert_eq!(one.statement("jane-migrate-user-pool"), Some(&statement()));
+        assert_eq!(Policy::parse(" ").unwrap(), Policy::default());
+        assert!(Policy::parse("{").is_err());
+    }
+
+    #[test]
+    fn the_statement_that_is_made_fits() {
+        let names = crate::ids::Names::new(pool());
+        assert!(is_for_pool(&statement_for(&names), &pool()));
+    }
+
+    #[test]
     fn the_statement_lambda_makes_fits() {
         assert!(is_for_pool(&statement(), &pool()));
     }
