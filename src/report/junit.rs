@@ -24,16 +24,20 @@ pub fn junit(documents: &[Document<'_>], strict: bool) -> Result<String> {
     Ok(as_jenkins_reads_it(&xml))
 }
 
-/// Jenkins' schema has the count of skipped tests on a suite alone.
+/// Jenkins' schema has the count of skipped tests on a suite, and not on all of them.
 fn as_jenkins_reads_it(xml: &str) -> String {
-    let on_all = |line: &str| match line.find(" skipped=").zip(line.find('>')) {
-        Some((begin, end)) if line.starts_with("<testsuites") => {
-            format!("{}{}", &line[..begin], &line[end..])
-        }
-        _ => line.to_owned(),
-    };
-    let lines: Vec<String> = xml.lines().map(on_all).collect();
-    lines.join("\n")
+    let count = xml.find("<testsuites").and_then(|root| {
+        let root_end = root + xml[root..].find('>')?;
+        let begin = root + xml[root..root_end].find(" skipped=\"")?;
+        let value = begin + " skipped=\"".len();
+        let end = value + xml[value..root_end].find('"')? + 1;
+        Some(begin..end)
+    });
+    let mut xml = xml.trim_end().to_owned();
+    if let Some(count) = count {
+        xml.replace_range(count, "");
+    }
+    xml
 }
 
 fn case(pool: &str, finding: &Written, strict: bool) -> TestCase {
@@ -75,4 +79,39 @@ fn not_passed(kind: NonSuccessKind, what: &str, finding: &Written, said: String)
         .set_message(&*finding.message)
         .set_description(said);
     status
+}
+
+#[cfg(test)]
+mod tests {
+    use jane_migrate_core::finding::{Finding, Severity};
+    use jane_migrate_core::fix::Flags;
+
+    use super::*;
+    use crate::report::written;
+
+    #[test]
+    fn the_whole_report_counts_what_failed_and_a_suite_what_was_skipped() {
+        let failed = Finding::failed("a", Severity::Error, "m", "e", "f", "fix");
+        let accepted = Finding {
+            accepted: Some("known > fine".into()),
+            ..failed.clone()
+        };
+        let unknown = Finding::unchecked("c", Severity::Error, "denied");
+        let findings = written(vec![failed, accepted, unknown], &Flags::default());
+        let document = Document {
+            pool: "p",
+            findings: &findings,
+            ok: false,
+        };
+        let xml = junit(&[document], false).unwrap();
+        let line = |tag: &str| xml.lines().find(|line| line.contains(tag)).unwrap();
+        let (root, suite) = (line("<testsuites "), line("<testsuite "));
+        for count in ["tests=\"3\"", "failures=\"1\"", "errors=\"1\""] {
+            assert!(root.contains(count) && suite.contains(count), "{xml}");
+        }
+        assert!(
+            !root.contains("skipped=") && suite.contains("skipped=\"1\""),
+            "{xml}"
+        );
+    }
 }
