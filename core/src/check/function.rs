@@ -7,7 +7,7 @@ use super::kind::{Check, Findings};
 use super::subject::Subject;
 use crate::facts::pool_facts;
 use crate::fix::{Fix, fix};
-use crate::resources::{FunctionState, RUNTIME, TRIGGER_TIMEOUT_S, tag};
+use crate::resources::{FunctionState, RUNTIME, TRIGGER_TIMEOUT_S, is_ours, tag};
 
 pub(super) fn function_active(check: &Check, subject: &Subject<'_>) -> Findings {
     let found = match subject.observed.live.as_ref()? {
@@ -80,7 +80,10 @@ pub(super) fn function_code(check: &Check, subject: &Subject<'_>) -> Findings {
                 "the function's code is not the one that was deployed",
                 deployed.map_or("a tag with the deployed code's digest", String::as_str),
                 &found.code_sha256,
-                subject.redeploy(),
+                match is_ours(tags, &subject.names.pool) {
+                    true => subject.redeploy(),
+                    false => subject.for_trigger(subject.deploy_replacing()),
+                },
             )
             .into(),
     }

@@ -11,7 +11,7 @@ use crate::fix::{Fix, fix};
 use crate::ids::Names;
 use crate::observed::{Observed, deployed_config};
 use crate::read::{Read, Unread};
-use crate::resources::{ObservedFunction, Role, Tags, is_ours};
+use crate::resources::{ObservedFunction, Role, Tags};
 
 /// What was asked for, beside what was observed.
 #[derive(Debug, Clone)]
@@ -106,34 +106,27 @@ impl<'a> Subject<'a> {
         Fix::aws(command)
     }
 
-    /// The command that puts back what deploy put in place, with the flags without which it would stop at this pool.
+    /// The command that puts back what deploy put in place. It opens the clients at which it would stop; what is not ours it takes
+    /// over only where a check is about just that: an operator looks at it first.
     pub(super) fn deploy(&self) -> Fix {
-        let mut more = String::new();
+        self.deploy_with("")
+    }
+
+    /// The same, taking over what is not ours.
+    pub(super) fn deploy_replacing(&self) -> Fix {
+        self.deploy_with(" --replace")
+    }
+
+    fn deploy_with(&self, more: &str) -> Fix {
         let closed = self
             .watched_clients()
             .is_ok_and(|clients| clients.iter().any(|client| !client.allows_password_auth()));
-        if closed {
-            more.push_str(" --enable-password-auth");
-        }
-        if self.is_taken() {
-            more.push_str(" --replace");
-        }
-        Fix::ours("deploy", &self.names.pool.id, &more)
-    }
-
-    /// Whether something that is not ours stands where deploy puts ours.
-    fn is_taken(&self) -> bool {
-        let foreign = |tags: &Tags| !is_ours(tags, &self.names.pool);
-        let pool = self.observed.pool();
-        let trigger = pool.is_ok_and(|pool| {
-            let trigger = pool.document.user_migration();
-            trigger.is_some_and(|arn| !self.names.is_our_function(arn))
-        });
-        let function = self.observed.function().ok().flatten();
-        let role = self.observed.role.as_ref().ok().and_then(Option::as_ref);
-        trigger
-            || function.is_some_and(|found| foreign(&found.function.tags))
-            || role.is_some_and(|role| foreign(&role.tags))
+        let open = if closed {
+            " --enable-password-auth"
+        } else {
+            ""
+        };
+        Fix::ours("deploy", &self.names.pool.id, &format!("{open}{more}"))
     }
 
     /// The commands that put back what deploy put into the function, down to what the trigger calls.

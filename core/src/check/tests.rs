@@ -424,3 +424,35 @@ fn each_placeholder_of_a_directory_must_be_filled_in() {
         assert_eq!(found.contains(&"filled-in"), open, "{toml}: {found:?}");
     }
 }
+
+#[test]
+fn a_command_takes_over_only_what_its_check_is_about() {
+    let fixture = fixtures::all("checks")
+        .into_iter()
+        .find(|fixture| fixture.name == "function-limits-fails-1")
+        .unwrap();
+    let mut observed = fixture.observed();
+    let foreign = |found: &mut Option<ObservedFunction>| {
+        let function = &mut found.as_mut().unwrap().function;
+        function.tags.clear();
+        function.timeout_s = 60;
+    };
+    foreign(observed.live.as_mut().unwrap());
+    foreign(observed.function.as_mut().unwrap());
+    let pool = observed.pool.as_mut().unwrap().as_mut().unwrap();
+    let mut document = pool.document.json().clone();
+    document["LambdaConfig"]["UserMigration"] = json!("arn:aws:lambda:us-west-2:1:function:other");
+    pool.document = PoolDocument::from_json(document).unwrap();
+    let config = fixture.config().unwrap();
+    let asked = asked(Some(&config));
+    let subject = Subject::new(&observed, &asked);
+    for (id, takes_over) in [
+        ("trigger-registered", true),
+        ("function-code", true),
+        ("function-limits", false),
+    ] {
+        let check = checks().find(|check| check.id == id).unwrap();
+        let fix = fix_of(&check.findings(&subject)[0]);
+        assert_eq!(fix.contains("--replace"), takes_over, "{id}: {fix}");
+    }
+}

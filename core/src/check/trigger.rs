@@ -17,20 +17,20 @@ use crate::resources::{ObservedFunction, tag};
 const LATEST: &str = "$LATEST";
 
 pub(super) fn trigger_registered(check: &Check, subject: &Subject<'_>) -> Findings {
-    let found = match subject.observed.pool()?.document.user_migration() {
+    let (found, fix) = match subject.observed.pool()?.document.user_migration() {
         Some(arn) if subject.observed.alias_gone => return alias_gone(check, subject, arn),
         Some(arn) if subject.names.is_our_function(arn) => {
             return check.holds("the pool calls our function for users it does not know");
         }
-        Some(other) => other,
-        None => "no user migration trigger",
+        Some(other) => (other, subject.deploy_replacing()),
+        None => ("no user migration trigger", subject.deploy()),
     };
     check
         .fails(
             "the pool does not call our function for users it does not know",
             &subject.names.function_arn,
             found,
-            subject.deploy(),
+            fix,
         )
         .into()
 }
