@@ -16,7 +16,7 @@ pub struct Config {
     /// `[attributes]`: Cognito attribute = where its value comes from (see [`Source`](crate::Source)), together with what
     /// the kind of directory maps by itself.
     pub attributes: BTreeMap<String, String>,
-    /// `[response]`: what Cognito is told about a migrated user.
+    /// `[response]`: what Cognito gets about a migrated user.
     pub response: Response,
     /// `[function]`: how the Lambda function is set up.
     pub function: Function,
@@ -64,7 +64,7 @@ pub struct Pool {
     pub config: Option<Box<Config>>,
 }
 
-/// `[response]`: what Cognito is told about a migrated user.
+/// `[response]`: what Cognito gets about a migrated user.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]

@@ -22,7 +22,7 @@ pub struct Http {
     pub oauth: Option<OAuth>,
     /// Asks whether a password is right.
     pub authenticate: Request,
-    /// Asks whether a user exists, for a forgotten password; without it nobody migrates that way.
+    /// Asks whether a user exists, for a forgotten password. Without it no user migrates by forgotten password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lookup: Option<Request>,
     /// How long one sign-in may wait for the directory.

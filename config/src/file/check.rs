@@ -71,7 +71,7 @@ pub(super) fn template(text: &str) -> Checked {
         .map_err(|error| error.to_string())
 }
 
-/// A template of a token's request. The token is everybody's: there is nobody yet to fill in anything of.
+/// A template of a token's request. All sign-ins share the token, so no value of a user can be filled in.
 pub(super) fn settings_only(text: &str) -> Checked {
     let parts = template::parse(text).map_err(|error| error.to_string())?;
     let filled = |part: &Part| {

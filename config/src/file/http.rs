@@ -50,7 +50,7 @@ pub(crate) struct HttpTable {
     oauth: Option<OAuth>,
     /// Asks whether a password is right. It is needed where no preset brings it.
     authenticate: Option<Request>,
-    /// Asks whether a user exists, for a forgotten password; without it nobody migrates that way.
+    /// Asks whether a user exists, for a forgotten password. Without it no user migrates by forgotten password.
     lookup: Option<Request>,
     /// How long one sign-in may wait for the directory.
     #[serde(default = "timeout_ms")]
@@ -88,7 +88,7 @@ fn check_request(table: &Table<'_, '_>) {
     table.map("basic", |_, value| check::template(value));
     table.text("user", check::pointer);
     table.text("claims", check::pointer);
-    // An answer that is never good migrates nobody.
+    // With an answer that is never good no user would migrate.
     table.not_empty("ok", "must have at least one status");
     let place = table.place();
     let form = table.table("form");
