@@ -20,4 +20,5 @@ pub mod plain;
 pub mod plan;
 pub mod probe;
 pub mod read;
+pub mod reason;
 pub mod resources;

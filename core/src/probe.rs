@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::aws_error::AwsError;
 use crate::ids::PoolArn;
+use crate::reason;
 
 /// What made Cognito call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,11 +150,12 @@ pub fn unmigrated(event: &Value, answer: &Invocation) -> Result<(), Vec<String>>
         let message = answer.payload["errorMessage"].as_str().unwrap_or_default();
         let what = match kind {
             "DirectoryUnavailable" => {
-                "the directory did not answer; its log says which call failed (credentials, url, network), and no customer could be migrated"
+                "the directory is unavailable, and no customer could be migrated".to_owned()
             }
-            _ => "the function failed; its log says why",
+            _ => "the function failed; its log says why".to_owned(),
         };
-        return Err(vec![what.to_owned(), format!("it threw {kind}: {message}")]);
+        let thrown = format!("it threw {kind}: {message}");
+        return Err([what, unavailable(&answer.log).unwrap_or(thrown)].into());
     }
     let Some(response) = answer.payload.get("response") else {
         return wrong("it answered with no event");
@@ -182,6 +184,22 @@ pub fn migrated(event: &Value, answer: &Invocation) -> Result<(), Vec<String>> {
         return Err(vec![format!("it would not migrate the user: {why}")]);
     }
     Ok(())
+}
+
+/// Why the directory is unavailable, from the handler's line in the log: the call, the host and the reason.
+fn unavailable(log: &str) -> Option<String> {
+    let line = lines(log).find(|line| line["outcome"].is_string())?;
+    let reason = line["reason"].as_str()?;
+    let meaning = reason::meaning(reason).unwrap_or(reason);
+    let last = line["upstream"].as_array().and_then(|calls| calls.last());
+    let Some(call) = last.and_then(|call| call["call"].as_str()) else {
+        return Some(meaning.to_owned());
+    };
+    let host = line["host"].as_str();
+    let host = host.map_or_else(String::new, |host| format!(" to {host}"));
+    let status = last.and_then(|call| call["status"].as_u64());
+    let status = status.map_or_else(String::new, |status| format!(", answered with {status}"));
+    Some(format!("call `{call}`{host}{status}: {meaning}"))
 }
 
 /// Why nobody is migrated: the answer does not say, the handler's line in the log does.
@@ -280,6 +298,32 @@ mod tests {
         assert!(why.join(": ").contains("DirectoryUnavailable"));
         assert!(unmigrated(&sent(), &answered(Value::Null, None)).is_err());
         assert!(migrated(&sent(), &answered(payload, Some("Unhandled"))).is_err());
+    }
+
+    #[test]
+    fn an_unavailable_directory_is_reported_with_the_call_the_host_and_the_reason() {
+        let why = |line: Value| {
+            let payload = json!({"errorType": "DirectoryUnavailable", "errorMessage": "down"});
+            let mut answer = answered(payload, Some("Unhandled"));
+            answer.log = format!("START RequestId: 1\n{line}\nEND RequestId: 1\n");
+            unmigrated(&sent(), &answer).unwrap_err().pop().unwrap()
+        };
+        let line = json!({
+            "outcome": "directory-unavailable", "reason": "token", "host": "id.example.com",
+            "upstream": [{ "call": "token", "ms": 12.0, "status": 401 }],
+        });
+        assert_eq!(
+            why(line),
+            "call `token` to id.example.com, answered with 401: the token endpoint refused the client id or the client secret"
+        );
+        let line =
+            json!({ "outcome": "directory-unavailable", "reason": "secret", "upstream": [] });
+        assert_eq!(why(line), "the directory's secret could not be read");
+        let newer = json!({
+            "outcome": "directory-unavailable", "reason": "moon",
+            "upstream": [{ "call": "query", "ms": 1.0, "status": null }],
+        });
+        assert_eq!(why(newer), "call `query`: moon");
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub struct Budget {
 pub struct Call {
     /// Its name in the log.
     pub call: &'static str,
+    /// The host that was called, unless it was work of the function's own.
+    pub host: Option<String>,
     /// How long it took.
     pub took: Duration,
     /// The status of the answer, if one came.
@@ -87,9 +89,16 @@ impl Budget {
     }
 
     /// Records a call that began at `started` and ends now.
-    pub fn record(&self, call: &'static str, started: Instant, status: Option<u16>) {
+    pub fn record(
+        &self,
+        call: &'static str,
+        host: Option<&str>,
+        started: Instant,
+        status: Option<u16>,
+    ) {
         lock(&self.calls).push(Call {
             call,
+            host: host.map(str::to_owned),
             took: started.elapsed(),
             status,
         });
@@ -151,8 +160,8 @@ mod tests {
         let budget = Budget::new(LIMIT);
         let started = Instant::now();
         std::thread::sleep(Duration::from_millis(2));
-        budget.record("token", started, Some(200));
-        budget.record("lookup", Instant::now(), None);
+        budget.record("token", Some("id.example"), started, Some(200));
+        budget.record("lookup", None, Instant::now(), None);
         let calls = budget.calls();
         let names: Vec<_> = calls.iter().map(|call| (call.call, call.status)).collect();
         assert_eq!(names, [("token", Some(200)), ("lookup", None)]);

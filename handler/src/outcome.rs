@@ -158,9 +158,11 @@ impl Record<'_> {
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default()
             .as_millis() as u64;
-        let upstream = self.calls.iter().map(|Call { call, took, status }| {
-            json!({ "call": call, "ms": millis(*took), "status": status })
-        });
+        let upstream = self.calls.iter().map(
+            |Call {
+                 call, took, status, ..
+             }| { json!({ "call": call, "ms": millis(*took), "status": status }) },
+        );
         let mut line = json!({
             "outcome": self.outcome.as_str(),
             "triggerSource": self.trigger.map(Trigger::as_str),
@@ -196,6 +198,10 @@ impl Record<'_> {
         }
         if let Some(reason) = self.reason {
             line["reason"] = reason.into();
+            // The host of the call that failed. The other calls are those of any sign-in.
+            if let Some(host) = self.calls.last().and_then(|call| call.host.as_deref()) {
+                line["host"] = host.into();
+            }
         }
         if !self.missing.is_empty() {
             line["missing"] = self.missing.into();
@@ -293,6 +299,7 @@ mod tests {
     fn a_line_says_what_is_known_and_counts_once() {
         let calls = [Call {
             call: "user_exists",
+            host: Some("api.example".into()),
             took: Duration::from_micros(12_345),
             status: Some(200),
         }];
@@ -325,6 +332,7 @@ mod tests {
                 "userPoolId": "us-east-1_AbC123456",
                 "initMs": 80.0,
                 "reason": "timeout",
+                "host": "api.example",
                 "missing": ["email"],
                 "_aws": null,
             })
@@ -340,7 +348,7 @@ mod tests {
     #[test]
     fn what_is_not_known_is_left_out() {
         let line = record(Outcome::Migrated).to_json();
-        for field in ["trial", "initMs", "reason", "missing"] {
+        for field in ["trial", "initMs", "reason", "host", "missing"] {
             assert!(line.get(field).is_none(), "{field}");
         }
         let without_pool = Record::new(Outcome::Migrated).to_json();

@@ -110,6 +110,7 @@ impl Upstream {
         let started = Instant::now();
         let again = request.clone();
         let host = request.uri().authority().cloned();
+        let name = request.uri().host().map(str::to_owned);
         let sent = async {
             match self.client.request(request).await {
                 Err(error) if self.was_idle(host.as_ref(), &error, budget) => {
@@ -128,7 +129,7 @@ impl Upstream {
         let answer = match budget.within(sent).await {
             Ok(answer) => answer,
             Err(unavailable) => {
-                budget.record(call, started, None);
+                budget.record(call, name.as_deref(), started, None);
                 return Err(unavailable);
             }
         };
@@ -144,7 +145,7 @@ impl Upstream {
                 .map(|body| body.to_bytes())
         };
         let body = budget.within(read).await;
-        budget.record(call, started, Some(status.as_u16()));
+        budget.record(call, name.as_deref(), started, Some(status.as_u16()));
         Ok(Answer {
             status,
             body: body?,

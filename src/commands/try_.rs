@@ -20,6 +20,7 @@ use jane_migrate_core::document::ClientDocument;
 use jane_migrate_core::fix::{Fix, fix};
 use jane_migrate_core::probe::Invocation;
 use jane_migrate_core::probe::{Source, event_for};
+use jane_migrate_core::reason;
 use jane_migrate_core::resources::EnvValue;
 
 /// What ends with 3: the user would not migrate.
@@ -275,7 +276,11 @@ fn render(document: &Document<'_>, client: &ClientDocument, styles: &Styles) -> 
     }
     if let Some(log) = &trial.log {
         if let Some(reason) = &log.reason {
-            row("reason", &one_line(reason));
+            let meaning = reason::meaning(reason).map(|meaning| format!(": {meaning}"));
+            row(
+                "reason",
+                &one_line(&format!("{reason}{}", meaning.unwrap_or_default())),
+            );
         }
         for (index, call) in log.upstream.iter().enumerate() {
             row(if index == 0 { "directory" } else { "" }, &call.to_string());

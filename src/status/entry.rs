@@ -85,7 +85,8 @@ impl fmt::Display for Call {
         let Self { call, ms, status } = self;
         match status {
             Some(status) => write!(f, "{call} {status} in {ms:.1} ms"),
-            None => write!(f, "{call}: no answer after {ms:.1} ms"),
+            // Databases and work of the function's own have no status.
+            None => write!(f, "{call} in {ms:.1} ms"),
         }
     }
 }

@@ -487,6 +487,12 @@ fn every_outcome_and_every_reason_is_explained() {
     };
     assert_eq!(explained("\nOutcomes:", "\nReasons:"), all(&outcomes));
     assert_eq!(explained("\nReasons:", "\n## "), all(&reasons));
+    for reason in reasons {
+        assert!(
+            jane_migrate_core::reason::meaning(reason).is_some(),
+            "core/src/reason.rs has no sentence for `{reason}`"
+        );
+    }
 }
 
 /// What stands before the parenthesis that closes the one in front of the text.

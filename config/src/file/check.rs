@@ -122,6 +122,15 @@ pub(super) fn query(query: &str) -> Checked {
     )
 }
 
+/// A column that the query must select. The database says so for certain, at the deploy's probe; this catches it before.
+pub(super) fn selected(column: &str, query: &str) -> Checked {
+    let (column, query) = (column.to_lowercase(), query.to_lowercase());
+    ensure(
+        query.is_empty() || query.contains('*') || query.contains(column.trim()),
+        "is not among the columns that `query` selects",
+    )
+}
+
 /// The id of a thing of EC2.
 pub(super) fn id(text: &str, prefix: &str) -> Checked {
     let rest = text.strip_prefix(prefix).unwrap_or_default();

@@ -125,6 +125,8 @@ fn check_postgres(table: &Table<'_, '_>) {
         table.text(key, check::not_empty);
     }
     table.text("query", check::query);
+    let query = table.str("query").unwrap_or_default();
+    table.text("password_column", |column| check::selected(column, query));
     let is_firebase = table.str("hash") == Some("firebase");
     let firebase = table.table("firebase");
     if is_firebase != firebase.is_some() {
@@ -133,6 +135,7 @@ fn check_postgres(table: &Table<'_, '_>) {
     if let Some(table) = firebase {
         table.text("salt_separator", check::not_empty);
         table.text("salt_column", check::not_empty);
+        table.text("salt_column", |column| check::selected(column, query));
         table.range("rounds", 1..=8);
         table.range("mem_cost", 1..=14);
     }

@@ -19,6 +19,7 @@ use tokio::{sync::Mutex, task::spawn_blocking, time::Instant};
 use tokio_postgres::{
     Client, Config, NoTls,
     config::SslMode,
+    error::{ErrorPosition, SqlState},
     types::{ToSql, Type},
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -44,7 +45,7 @@ pub struct Postgres {
     tls: Option<ClientConfig>,
     secrets: Arc<Secrets>,
     begin: String,
-    query: String,
+    query: Query,
     connection: Mutex<Option<Client>>,
     /// The last hash that a password was checked against.
     seen: sync::Mutex<Option<SecretString>>,
@@ -58,8 +59,6 @@ impl Postgres {
             true => None,
             false => Some(tls(certificate).map_err(|_| Unusable)?),
         };
-        // As JSON, so that columns of every type can be mapped. Two rows show that the name is ambiguous.
-        let query = settings.query.trim_end().trim_end_matches(';');
         Ok(Self {
             settings: settings.clone(),
             tls,
@@ -68,8 +67,7 @@ impl Postgres {
                 "BEGIN READ ONLY; SET LOCAL statement_timeout = {}",
                 settings.timeout_ms
             ),
-            // The line break ends a comment at the end of the query.
-            query: format!("SELECT to_json(found)::text FROM ({query}\n) AS found LIMIT 2"),
+            query: Query::new(settings),
             connection: Mutex::default(),
             seen: sync::Mutex::default(),
         })
@@ -178,7 +176,7 @@ impl Postgres {
         let right = budget
             .within(async { work.await.map_err(|_| Unavailable("hash")) })
             .await;
-        budget.record("hash", started, None);
+        budget.record("hash", None, started, None);
         right?.map_err(|hash::Unreadable| Unavailable("hash"))
     }
 
@@ -223,22 +221,23 @@ impl Postgres {
             let parameters: [(&(dyn ToSql + Sync), Type); 1] = [(&name, Type::UNKNOWN)];
             let (began, rows, _) = tokio::join!(
                 connection.batch_execute(&self.begin),
-                connection.query_typed(&self.query, &parameters),
+                connection.query_typed(&self.query.text, &parameters),
                 connection.batch_execute("ROLLBACK"),
             );
-            let rows = began.and(rows).map_err(|error| {
-                Unavailable(if error.is_closed() {
-                    "connection"
-                } else {
-                    "query"
-                })
-            })?;
+            let rows =
+                began
+                    .and(rows)
+                    .map_err(|error| match self.query.missing_column(&error) {
+                        _ if error.is_closed() => Unavailable("connection"),
+                        Some(unavailable) => unavailable,
+                        None => Unavailable("query"),
+                    })?;
             rows.iter()
                 .map(|row| row.try_get(0).map_err(|_| Unavailable("query")))
                 .collect()
         };
         let rows = budget.within(asked).await;
-        budget.record("query", started, None);
+        budget.record("query", Some(&self.settings.host), started, None);
         rows
     }
 
@@ -256,7 +255,7 @@ impl Postgres {
             }
             opened => opened,
         };
-        budget.record("connect", started, None);
+        budget.record("connect", Some(&settings.host), started, None);
         opened
     }
 
@@ -292,6 +291,53 @@ impl Postgres {
                 tokio::spawn(connection);
                 Ok(client)
             }
+        }
+    }
+}
+
+/// The query as it is sent. It fails if the user's query does not select a column that the settings name: without this check,
+/// every user would seem to have no password.
+#[derive(Debug)]
+struct Query {
+    text: String,
+    /// The error if a column is not there, and where in the text the column ends, in characters.
+    columns: Vec<(Unavailable, usize)>,
+}
+
+impl Query {
+    fn new(settings: &config::Postgres) -> Self {
+        // As JSON, so that columns of every type can be mapped.
+        let mut text = "SELECT to_json(found)::text".to_owned();
+        let mut columns = Vec::new();
+        let salt = settings.firebase.as_ref();
+        let password = (Unavailable("password_column"), &settings.password_column);
+        let salt = salt.map(|firebase| (Unavailable("salt_column"), &firebase.salt_column));
+        for (missing, column) in std::iter::once(password).chain(salt) {
+            text += &format!(", found.\"{}\" IS NULL", column.replace('"', "\"\""));
+            columns.push((missing, text.chars().count()));
+        }
+        // The line break ends a comment at the end of the query. Two rows show that the name is ambiguous.
+        let query = settings.query.trim_end().trim_end_matches(';');
+        text += &format!(" FROM ({query}\n) AS found LIMIT 2");
+        Self { text, columns }
+    }
+
+    /// The error if a column that the settings name is not there, or is there twice, and the database says so.
+    fn missing_column(&self, error: &tokio_postgres::Error) -> Option<Unavailable> {
+        let error = error.as_db_error()?;
+        let about_a_column = [
+            SqlState::UNDEFINED_COLUMN,
+            SqlState::AMBIGUOUS_COLUMN,
+            // A name that is no column is looked up as a function.
+            SqlState::UNDEFINED_FUNCTION,
+        ];
+        match error.position()? {
+            ErrorPosition::Original(at) if about_a_column.contains(error.code()) => {
+                let mut columns = self.columns.iter();
+                let found = columns.find(|(_, end)| *at as usize <= *end);
+                found.map(|(missing, _)| *missing)
+            }
+            _ => None,
         }
     }
 }
@@ -381,8 +427,8 @@ mod tests {
     fn the_query_is_limited_to_two_rows_and_its_transaction_is_read_only() {
         let database = database(None);
         assert_eq!(
-            database.query,
-            "SELECT to_json(found)::text FROM (SELECT $1\n) AS found LIMIT 2"
+            database.query.text,
+            "SELECT to_json(found)::text, found.\"hash\" IS NULL FROM (SELECT $1\n) AS found LIMIT 2"
         );
         assert_eq!(
             database.begin,

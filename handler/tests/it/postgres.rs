@@ -142,6 +142,52 @@ fn a_number_is_looked_up_as_a_text_and_the_query_may_end_in_a_comment() {
 }
 
 #[test]
+fn a_query_without_the_named_columns_is_an_outage_that_names_the_key() {
+    let server = Server::start(&users());
+    let firebase = "[directory.firebase]\nsigner_key = { env = 'SIGNER_KEY' }\nsalt_separator = 'Bw=='\nmem_cost = 4\nsalt_column = 'salt'";
+    for (hash, query, more, reason) in [
+        (
+            "bcrypt",
+            "SELECT email, hash AS secret FROM users",
+            "",
+            "password_column",
+        ),
+        (
+            "bcrypt",
+            "SELECT a.hash, b.hash, a.email FROM users a JOIN users b USING (email)",
+            "",
+            "password_column",
+        ),
+        (
+            "bcrypt",
+            "SELECT hash, missing AS email FROM users",
+            "",
+            "query",
+        ),
+        (
+            "firebase",
+            "SELECT email, hash, salt AS grain FROM firebase",
+            firebase,
+            "salt_column",
+        ),
+        (
+            "firebase",
+            "SELECT email, salt, hash AS secret FROM firebase",
+            firebase,
+            "password_column",
+        ),
+    ] {
+        let query = format!("{query} WHERE email = $1");
+        let function = server.function(hash, &query, more);
+        // Nobody's name, as in the probe of a deploy.
+        for name in ["ann@example.com", "nobody@example.com"] {
+            function.invoke(&sign_in(name, PASSWORD)).error();
+            assert_eq!(function.record()["reason"], reason, "{query}");
+        }
+    }
+}
+
+#[test]
 fn what_a_database_quotes_in_its_errors_is_not_written() {
     let server = Server::start(&users());
     let quoting = "SELECT email, hash FROM members WHERE number = $1::text::int";

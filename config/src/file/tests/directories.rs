@@ -179,6 +179,36 @@ fn a_query_must_be_one_select_of_one_user() {
 }
 
 #[test]
+fn a_query_must_select_the_columns_that_are_named() {
+    let postgres = example_parts().remove(3);
+    for (column, key) in [
+        (", password_hash FROM", "password_column"),
+        (" salt,", "salt_column"),
+    ] {
+        let without = postgres.replace(
+            column,
+            if column.ends_with("FROM") {
+                " FROM"
+            } else {
+                ""
+            },
+        );
+        assert_ne!(without, postgres);
+        let found = refused(&without);
+        assert!(
+            found.contains(&format!(
+                "`{key}` is not among the columns that `query` selects"
+            )),
+            "{found}"
+        );
+    }
+    read(&postgres.replace(
+        "SELECT email, first_name, true AS verified, salt, password_hash",
+        "SELECT *",
+    ));
+}
+
+#[test]
 fn a_host_is_a_name_or_an_address_alone() {
     for bad in ["", "a b", "https://db.example.com", "db:5432"] {
         let host = format!("host = \"{bad}\"");

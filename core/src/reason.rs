@@ -1,0 +1,52 @@
+//! Why a directory is unavailable, in a sentence: what each `reason` of the handler's log means. `docs/while-it-runs.md` says what to
+//! do about each.
+
+/// The reasons, and what they mean in words that follow the name of the call.
+const REASONS: [(&str, &str); 17] = [
+    ("connect", "no connection could be opened"),
+    ("connection", "the connection broke before the answer"),
+    ("body", "the answer broke off, or is too long"),
+    ("timeout", "no answer came in time"),
+    (
+        "paused",
+        "the directory is not asked for two seconds, because it did not answer twice in a row",
+    ),
+    (
+        "status",
+        "the answer is none of those that the configuration knows",
+    ),
+    ("malformed", "the answer does not have the expected form"),
+    (
+        "request",
+        "the request could not be made from the name, the settings and the secrets",
+    ),
+    ("secret", "the directory's secret could not be read"),
+    (
+        "token",
+        "the token endpoint refused the client id or the client secret",
+    ),
+    (
+        "credentials",
+        "the directory refused the function's own credentials",
+    ),
+    ("login", "the database refused the user or its password"),
+    ("query", "the database refused the query"),
+    (
+        "password_column",
+        "the query selects no column, or more than one, of the name in `password_column`",
+    ),
+    (
+        "salt_column",
+        "the query selects no column, or more than one, of the name in `salt_column`",
+    ),
+    ("hash", "the hash could not be checked"),
+    ("panic", "the handler crashed"),
+];
+
+/// What a reason means.
+pub fn meaning(reason: &str) -> Option<&'static str> {
+    let mut reasons = REASONS.iter();
+    reasons
+        .find(|(known, _)| *known == reason)
+        .map(|(_, meaning)| *meaning)
+}
