@@ -16,7 +16,7 @@ use aws_types::os_shim_internal::Env;
 use jane_migrate_handler::Credentials;
 use tokio::sync::Semaphore;
 
-use super::{pace, retry};
+use super::{known, pace, retry};
 use crate::environment;
 
 /// How long an answer may take, where nobody says: longer than any of these calls has reason to.
@@ -76,6 +76,9 @@ const UPLOADS: usize = 4;
 impl Reader {
     /// Loads the configuration that every AWS tool shares (environment, profiles, SSO, instance roles). Makes no call.
     pub async fn connect(connection: &Connection) -> Self {
+        for name in ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"] {
+            known::know(&environment::var(name).unwrap_or_default());
+        }
         let http = Builder::new().build_with_connector_fn(connector);
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .env(Env::from(environment::vars()))

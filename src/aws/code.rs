@@ -12,6 +12,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use sha2::{Digest, Sha256};
 
 use super::client::Reader;
+use super::error;
 use super::retry;
 use jane_migrate_core::aws_error::{AwsError, Kind};
 
@@ -24,7 +25,7 @@ const ATTEMPTS: u32 = 3;
 const ACTION: &str = "lambda:GetFunction";
 
 fn failed(kind: Kind, code: &str, message: impl fmt::Display) -> AwsError {
-    AwsError::ours(ACTION, kind, code, message)
+    error::failed(ACTION, kind, code, message)
 }
 
 impl Reader {

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::Value;
 
 use super::client::Reader;
-use super::error::During;
+use super::error::{During, failed};
+use super::known::know;
 use super::raw::Capture;
 use jane_migrate_core::aws_error::{AwsError, Found, Kind};
 use jane_migrate_core::document::{ClientDocument, PoolDocument};
@@ -95,7 +96,11 @@ impl Reader {
             .send()
             .await
             .during(ACTION)?;
-        ClientDocument::from_describe(answer.take()).map_err(|error| unreadable(ACTION, &error))
+        let answer = answer.take();
+        if let Some(secret) = answer["UserPoolClient"]["ClientSecret"].as_str() {
+            know(secret);
+        }
+        ClientDocument::from_describe(answer).map_err(|error| unreadable(ACTION, &error))
     }
 
     /// The status and attributes of a user of the pool; `None` where the pool does not know it.
@@ -130,5 +135,5 @@ impl Reader {
 }
 
 fn unreadable(action: &'static str, error: &dyn std::fmt::Display) -> AwsError {
-    AwsError::ours(action, Kind::NoAnswer, "unreadable answer", error)
+    failed(action, Kind::NoAnswer, "unreadable answer", error)
 }

@@ -7,6 +7,7 @@ use aws_sdk_cognitoidentityprovider::types::AuthFlowType;
 
 use super::client::Reader;
 use super::error::During;
+use super::known::know;
 use jane_migrate_core::aws_error::AwsError;
 
 /// The app of a customer.
@@ -26,6 +27,7 @@ impl Customer {
         user: &str,
         password: &str,
     ) -> Result<bool, AwsError> {
+        know(password);
         let answer = self
             .0
             .initiate_auth()
@@ -63,6 +65,7 @@ impl Customer {
         code: &str,
         password: &str,
     ) -> Result<(), AwsError> {
+        know(password);
         self.0
             .confirm_forgot_password()
             .client_id(client)

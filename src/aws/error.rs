@@ -1,6 +1,8 @@
-//! Turns the SDK's errors into [`AwsError`]. Leaves to `error` what to advise.
+//! Turns the SDK's errors into [`AwsError`]. No other file of the program makes one, so that none is made of a text with secrets
+//! in it. Leaves to `error` what to advise.
 
 use std::error::Error;
+use std::fmt::Display;
 
 use aws_config::imds::client::error::{ImdsError, TokenError};
 use aws_credential_types::provider::error::CredentialsError;
@@ -9,15 +11,27 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use jane_migrate_core::aws_error::{AwsError, Kind};
 
+use super::known::without_secrets;
+
 /// What a service tells of a call that it made itself.
 pub(super) fn answered(action: &'static str, status: u16, code: &str, message: &str) -> AwsError {
-    AwsError {
+    failed(
         action,
-        kind: kind_of(code, message, status),
-        code: code.rsplit('#').next().unwrap_or(code).to_owned(),
-        message: message.trim_end_matches('.').to_owned(),
-        request_id: None,
-    }
+        kind_of(code, message, status),
+        code.rsplit('#').next().unwrap_or(code),
+        message.trim_end_matches('.'),
+    )
+}
+
+/// A failure of a call that no service answered, or that this program makes of an answer.
+pub(super) fn failed(
+    action: &'static str,
+    kind: Kind,
+    code: &str,
+    message: impl Display,
+) -> AwsError {
+    let message = without_secrets(&message.to_string());
+    AwsError::ours(action, kind, &without_secrets(code), message)
 }
 
 /// Names the action that failed.
@@ -45,13 +59,10 @@ where
                 .iter()
                 .find_map(|name| response.headers().get(name))
         })
-        .map(str::to_owned);
+        .map(without_secrets);
     let failure = |kind, code: &str, message: String| AwsError {
-        action,
-        kind,
-        code: code.to_owned(),
-        message,
         request_id: request_id.clone(),
+        ..failed(action, kind, code, message)
     };
     // A page of a proxy on the way, an emulator's crash.
     let not_aws = |status: u16| {

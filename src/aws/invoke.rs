@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::client::Reader;
 use super::error::During;
+use super::known::{know, without_secrets};
 use jane_migrate_core::aws_error::{AwsError, Kind};
 use jane_migrate_core::probe::Invocation;
 
@@ -28,6 +29,7 @@ impl Invoker {
 
     /// Invokes the function and waits for its answer, and for the last 4 KB of its log.
     pub(crate) async fn invoke(&self, name: &str, event: &Value) -> Result<Invocation, AwsError> {
+        know(event["request"]["password"].as_str().unwrap_or_default());
         let first = Instant::now();
         let (started, answer) = loop {
             let started = Instant::now();
@@ -50,11 +52,17 @@ impl Invoker {
                 answer => break (started, answer?),
             }
         };
+        let payload = answer.payload.unwrap_or_else(|| Blob::new([]));
+        let payload = match answer.function_error {
+            None => serde_json::from_slice(payload.as_ref()),
+            // What was thrown, which may quote the event.
+            Some(_) => {
+                let thrown = String::from_utf8_lossy(payload.as_ref());
+                serde_json::from_str(&without_secrets(&thrown))
+            }
+        };
         Ok(Invocation {
-            payload: answer
-                .payload
-                .and_then(|payload| serde_json::from_slice(payload.as_ref()).ok())
-                .unwrap_or_default(),
+            payload: payload.unwrap_or_default(),
             error: answer.function_error,
             took: started.elapsed(),
             log: answer

@@ -8,10 +8,11 @@ use aws_sdk_lambda::types::{FunctionConfiguration, LastUpdateStatus, State, Trac
 use jane_migrate_config::{Architecture, Vpc};
 
 use super::client::Reader;
-use super::error::{During, answered};
+use super::error::{During, answered, failed};
+use super::known;
 use jane_migrate_core::aws_error::{AwsError, Found, Kind};
 use jane_migrate_core::permission::Policy;
-use jane_migrate_core::resources::{EnvValue, Function, FunctionState, ObservedFunction, Tags};
+use jane_migrate_core::resources::{Function, FunctionState, ObservedFunction, Tags};
 
 impl Reader {
     pub(super) async fn get_function(&self, name: &str) -> Result<GetFunctionOutput, AwsError> {
@@ -52,7 +53,7 @@ impl Reader {
             // has for everything else, and many pools may be waiting at once.
             let answer = self.get_function(name).await?;
             let failed = |code: &str, message: String| {
-                AwsError::ours("lambda:GetFunction", Kind::Refused, code, message)
+                failed("lambda:GetFunction", Kind::Refused, code, message)
             };
             let configuration = answer.configuration.unwrap_or_else(nothing_said);
             match state(&configuration) {
@@ -95,7 +96,7 @@ impl Reader {
             return Ok(Policy::default());
         };
         Policy::parse(answer.policy().unwrap_or_default())
-            .map_err(|error| AwsError::ours(ACTION, Kind::NoAnswer, "unreadable policy", error))
+            .map_err(|error| failed(ACTION, Kind::NoAnswer, "unreadable policy", error))
     }
 }
 
@@ -118,7 +119,7 @@ pub(super) fn configured(name: &str, configuration: &FunctionConfiguration) -> O
             .map(|variables| {
                 variables
                     .iter()
-                    .map(|(name, value)| (name.clone(), EnvValue::new(value)))
+                    .map(|(name, value)| (name.clone(), known::env_value(value)))
                     .collect()
             })
             .unwrap_or_default(),
@@ -186,7 +187,7 @@ fn nothing_said() -> FunctionConfiguration {
 pub(super) fn state(configuration: &FunctionConfiguration) -> FunctionState {
     let reason = |reason: Option<&str>| {
         let reason = reason.unwrap_or("no reason given");
-        reason.trim_end_matches('.').to_owned()
+        known::without_secrets(reason.trim_end_matches('.'))
     };
     match (configuration.state(), configuration.last_update_status()) {
         (Some(State::Failed), _) => FunctionState::Failed(reason(configuration.state_reason())),

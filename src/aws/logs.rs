@@ -9,6 +9,7 @@ use jane_migrate_core::aws_error::{AwsError, Found, Kind};
 use serde_json::{Value, json};
 
 use super::client::Reader;
+use super::error::failed;
 use super::service::{self, Service};
 use jane_migrate_core::resources::{LogGroup, Tags};
 
@@ -165,12 +166,7 @@ impl Reader {
                 }
                 Some(other) => {
                     let message = format!("the query ended as {other}");
-                    return Err(AwsError::ours(
-                        ACTION,
-                        Kind::Refused,
-                        "query not answered",
-                        message,
-                    ));
+                    return Err(failed(ACTION, Kind::Refused, "query not answered", message));
                 }
             }
         }

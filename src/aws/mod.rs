@@ -14,6 +14,7 @@ mod error;
 mod exposure;
 mod iam;
 mod invoke;
+mod known;
 mod lambda;
 mod logs;
 mod metrics;

@@ -17,6 +17,8 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use tokio::time::Instant;
 
+use super::known;
+
 /// A group of calls that share a rate, and how many a second it has by default, from the services' pages of quotas. Calls of
 /// other kinds have rates nobody reaches here.
 fn category(method: &str, path: &str, target: &str) -> Option<(&'static str, usize)> {
@@ -110,6 +112,8 @@ struct PacedConnector {
 
 impl HttpConnector for PacedConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let session = request.headers().get("x-amz-security-token");
+        known::know(session.unwrap_or_default());
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let path = request.uri().split('?').next().unwrap_or_default();
         let wait = category(request.method(), path, target)

@@ -2,10 +2,13 @@
 
 use jane_migrate_config::{Arn, Secret};
 use jane_migrate_handler::Secrets;
+use secrecy::ExposeSecret;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::client::Reader;
+use super::error::failed;
+use super::known::know;
 use super::service::{Service, ask};
 use jane_migrate_core::aws_error::{AwsError, Found, Kind};
 use jane_migrate_core::exposure::SecretPlace;
@@ -114,10 +117,14 @@ impl Reader {
             Secret::Env(_) => return Ok(None),
         };
         let answer = ask(&self.config, service, action, region, query).await?;
+        for whole in [&answer["SecretString"], &answer["Parameter"]["Value"]] {
+            know(whole.as_str().unwrap_or_default());
+        }
         let value = Secrets::decode(secret, &answer).map_err(|_| {
             let message = format!("there is no {secret}");
-            AwsError::ours(action, Kind::Refused, "no such value", message)
+            failed(action, Kind::Refused, "no such value", message)
         })?;
+        know(value.expose_secret());
         Ok(Some(value))
     }
 }

@@ -31,7 +31,7 @@ use aws_types::service_config::ServiceConfigKey;
 use jane_migrate_core::aws_error::{AwsError, Kind};
 use serde_json::Value;
 
-use super::error::During;
+use super::error::{During, failed};
 use super::retry;
 
 /// A service that takes JSON by POST and answers with JSON, and its names.
@@ -57,7 +57,7 @@ pub(super) async fn ask(
 ) -> Result<Value, AwsError> {
     let endpoint = endpoint(config, service, region)
         .await
-        .map_err(|error| AwsError::ours(action, Kind::Refused, "request not made", error))?;
+        .map_err(|error| failed(action, Kind::Refused, "request not made", error))?;
     let name = action.rsplit(':').next().unwrap_or(action);
     operation(config, service, name, region, &endpoint)
         .invoke(body)

@@ -17,7 +17,8 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::client::Reader;
-use super::error::During;
+use super::error::{During, failed};
+use super::known;
 use super::lambda::state;
 use super::logs;
 use super::raw::Replace;
@@ -410,10 +411,11 @@ fn tags(action: &'static str, tags: &Tags) -> Result<Vec<Tag>, AwsError> {
     tags.iter()
         .map(|(key, value)| Tag::builder().key(key).value(value).build())
         .collect::<Result<_, _>>()
-        .map_err(|error| AwsError::ours(action, Kind::Refused, "request not made", error))
+        .map_err(|error| failed(action, Kind::Refused, "request not made", error))
 }
 
 fn environment(function: &Function) -> Environment {
+    known::know_environment(&function.environment);
     Environment::builder()
         .set_variables(Some(
             function

@@ -308,3 +308,27 @@ fn a_circle_is_found_also_behind_a_re_export() {
     );
     assert_eq!(circles(), [] as [&str; 0]);
 }
+
+/// AWS quotes requests, and with them secrets. One file hides those in all that AWS says, so no other makes an error of its words.
+#[test]
+fn one_file_makes_all_errors_of_aws() {
+    let source = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![source.clone()];
+    let mut makers = BTreeSet::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]").next().unwrap();
+            let made = code.replace("-> AwsError {", "");
+            if made.contains("AwsError {") || made.contains("AwsError::ours") {
+                makers.insert(path.strip_prefix(&source).unwrap().to_owned());
+            }
+        }
+    }
+    assert_eq!(makers, BTreeSet::from([PathBuf::from("aws/error.rs")]));
+}

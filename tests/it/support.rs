@@ -98,6 +98,20 @@ impl Ran {
             .await
     }
 
+    /// Runs the program to its end with this on its standard input.
+    pub async fn of_with(mut command: tokio::process::Command, input: &str) -> Self {
+        command.stdin(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut program = command.spawn().expect("the program starts");
+        let mut stdin = program.stdin.take().expect("its input");
+        // A program that ends before it reads is not an error here.
+        let _ = stdin.write_all(input.as_bytes()).await;
+        drop(stdin);
+        Self::from(program.wait_with_output().await.expect("it ends"))
+            .with_printed_commands()
+            .await
+    }
+
     /// Fails the test if a command was printed that cannot be run.
     pub async fn with_printed_commands(self) -> Self {
         printed::check(&self.stdout, &self.stderr).await;
@@ -362,17 +376,7 @@ impl Corner {
 
     /// Runs the program with this on its standard input.
     pub async fn run_with(&self, input: &str, arguments: &[&str]) -> Ran {
-        let mut command = self.command(arguments);
-        command.stdin(Stdio::piped());
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut program = command.spawn().expect("the program starts");
-        let mut stdin = program.stdin.take().expect("its input");
-        // A program that ends before it reads is not an error here.
-        let _ = stdin.write_all(input.as_bytes()).await;
-        drop(stdin);
-        Ran::from(program.wait_with_output().await.expect("it ends"))
-            .with_printed_commands()
-            .await
+        Ran::of_with(self.command(arguments), input).await
     }
 }
 

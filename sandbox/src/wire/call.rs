@@ -117,6 +117,11 @@ impl Call {
         }
     }
 
+    /// The fields of its header.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
     /// Sets the account of a call that is signed with the key of an IAM user.
     pub(crate) fn resolve_key(&mut self, account: impl Fn(&str) -> Option<String>) {
         if self.unsigned || self.account_known {

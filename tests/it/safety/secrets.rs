@@ -1,5 +1,6 @@
 //! Canaries for every secret, through every command and at every loudness: they must turn up nowhere but where they were put.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use jane_migrate_sandbox::{Account, AccountKind};
@@ -250,6 +251,65 @@ async fn no_error_shows_a_secret() {
             }
         }
     }
+}
+
+/// Lambda's refusal of too large an environment quotes every variable; here each call of each command is refused so, one at a time.
+#[tokio::test]
+async fn no_refusal_that_quotes_its_request_shows_a_secret() {
+    const ESCAPED: &str = "canary \"of\" \\ Jäne/<+>";
+    let mut canaries = Canaries::new().await;
+    let canary = ("JANE_CLIENT_SECRET".to_owned(), ESCAPED.to_owned());
+    canaries.scene.corner.environment.push(canary);
+    let as_ada = ["--user", "ada", "--password-stdin"];
+    let probe = ["--probe", "--test-user", "ada", "--password-stdin"];
+    let commands: [(&str, &[&str]); 6] = [
+        ("deploy", &["--no-probe"]),
+        ("redeploy", &["--no-probe"]),
+        ("verify", &probe),
+        ("try", &as_ada),
+        ("status", &[]),
+        ("teardown", &[]),
+    ];
+    let run = async |command: &'static str, more: &[&str], refused: Option<String>| {
+        match command {
+            "deploy" => {
+                canaries.scene.run_undisturbed("teardown").await.ended(0);
+            }
+            // What only reads leaves what is deployed as it is.
+            "verify" | "try" | "status" if refused.is_some() => {}
+            _ => {
+                let endpoint = &canaries.scene.corner.endpoint;
+                canaries.run(endpoint, "deploy", &[]).await;
+            }
+        }
+        let action = refused.clone();
+        let proxy = Proxy::start(&canaries.scene.corner.endpoint, move |passing| {
+            match refused.as_ref() == Some(&passing.action) {
+                true => Fate::Quote("InvalidParameterValueException"),
+                false => Fate::Pass,
+            }
+        });
+        let proxy = proxy.await.expect("a proxy");
+        let mut program = canaries.scene.command(&proxy.url(), command).await;
+        let loud = ["--verbose", "--json"][action.as_ref().map_or(0, String::len) % 2];
+        program.args(more).arg(loud);
+        let ran = Ran::of_with(program, PASSWORD).await;
+        let shown = ran.stdout + &ran.stderr;
+        let hidden = !shown.to_lowercase().contains("canary");
+        assert!(hidden, "{command}, {action:?} quoted: {shown}");
+        let actions = proxy.passed().into_iter().map(|call| call.action);
+        let quotes = shown.contains("Invalid request");
+        (quotes, actions.collect::<BTreeSet<String>>())
+    };
+    let mut quoted = 0;
+    for (command, more) in commands {
+        let (_, actions) = run(command, more, None).await;
+        for action in actions {
+            let (quotes, _) = run(command, more, Some(action)).await;
+            quoted += usize::from(quotes);
+        }
+    }
+    assert!(quoted > 30, "{quoted}");
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ use hyper::{Request, Response, StatusCode};
 use jane_migrate_sandbox::wire::{
     self, Answer, BODY_LIMIT, Body, Call, Hangup, Refusal, Server, Upstream,
 };
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -41,6 +42,8 @@ pub enum Fate {
     Delay(Duration),
     /// Not passed on: AWS refuses it with this status, code and message.
     Refuse(u16, &'static str, &'static str),
+    /// Not passed on: AWS refuses it with this code and quotes the whole request, plain and escaped.
+    Quote(&'static str),
     /// Not passed on: something that is not AWS answers with this status.
     Page(u16),
     /// Not passed on: the connection ends.
@@ -152,6 +155,10 @@ impl Shared {
                 let refusal = Refusal::new(*code, *message).with_status(status);
                 return Ok(refusal.into_answer(&call.service).into_response());
             }
+            Fate::Quote(code) => {
+                let refusal = Refusal::new(*code, quoted(&call));
+                return Ok(refusal.into_answer(&call.service).into_response());
+            }
             Fate::Page(status) => return Ok(page(*status)),
             Fate::Drop => return Err(Hangup),
             Fate::HoldRequest => self.hold().await,
@@ -205,6 +212,31 @@ impl Shared {
             .await;
         self.held.send_modify(|held| *held -= 1);
     }
+}
+
+/// The request in the words of a refusal. Code, which is most of an upload, is left out.
+fn quoted(call: &Call) -> String {
+    let mut body = String::from_utf8_lossy(&call.body).into_owned();
+    if let Ok(mut value) = serde_json::from_slice::<Value>(&call.body) {
+        for code in ["/ZipFile", "/Code/ZipFile"] {
+            if let Some(code) = value.pointer_mut(code) {
+                *code = Value::Null;
+            }
+        }
+        body = value.to_string();
+    }
+    let json = Value::from(body.as_str());
+    let url = utf8_percent_encode(&body, NON_ALPHANUMERIC);
+    let headers = call
+        .headers()
+        .iter()
+        .map(|(name, value)| format!("{name}: {value:?}"));
+    let headers: Vec<String> = headers.collect();
+    format!(
+        "Invalid request {} {}: {body}, as JSON {json}, as URL {url}",
+        call.uri,
+        headers.join(", ")
+    )
 }
 
 /// An answer of a server that is not AWS.
