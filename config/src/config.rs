@@ -167,7 +167,10 @@ pub struct Function {
     /// Tags besides those the tool sets itself.
     #[cfg_attr(
         feature = "schema",
-        schemars(extend("propertyNames" = {"pattern": "^.{1,128}$", "not": {"pattern": "^(aws:|jane-migrate)"}}))
+        schemars(extend(
+            "propertyNames" = {"minLength": 1, "maxLength": 128, "pattern": r"^[\p{L}\p{Z}\p{N}_.:/=+@-]*$", "not": {"pattern": "^([Aa][Ww][Ss]:|[Jj][Aa][Nn][Ee]-[Mm][Ii][Gg][Rr][Aa][Tt][Ee])"}},
+            "additionalProperties" = {"type": "string", "maxLength": 256, "pattern": r"^[\p{L}\p{Z}\p{N}_.:/=+@-]*$"}
+        ))
     )]
     pub tags: BTreeMap<String, String>,
 }
@@ -212,16 +215,19 @@ impl Architecture {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Vpc {
-    /// Subnet ids, at least one.
+    /// Subnet ids, 1 to 16.
     #[cfg_attr(
         feature = "schema",
-        schemars(length(min = 1), inner(regex(pattern = "^subnet-[0-9A-Za-z]+$")))
+        schemars(
+            length(min = 1, max = 16),
+            inner(regex(pattern = "^subnet-[0-9A-Za-z]+$"))
+        )
     )]
     pub subnets: Vec<String>,
-    /// Security group ids, at least one.
+    /// Security group ids, 1 to 5.
     #[cfg_attr(
         feature = "schema",
-        schemars(length(min = 1), inner(regex(pattern = "^sg-[0-9A-Za-z]+$")))
+        schemars(length(min = 1, max = 5), inner(regex(pattern = "^sg-[0-9A-Za-z]+$")))
     )]
     pub security_groups: Vec<String>,
 }

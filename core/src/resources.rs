@@ -1,7 +1,7 @@
 //! The things a deploy puts in place, one struct each, the same for what is desired and for what is observed, so that the plan
 //! can compare them field by field. Leaves the pool and its clients to `document`, the function's policy to `permission`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jane_migrate_config::{
@@ -265,11 +265,12 @@ pub fn role_policy(names: &Names, config: &Config) -> Value {
         "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
         "Resource": format!("{}:*", names.log_group_arn),
     })];
+    let mut told = BTreeSet::new();
     for (member, secret) in config.secrets() {
         let Some(access) = SecretAccess::of(&names.pool, secret) else {
             continue;
         };
-        let member = alphanumeric(&member);
+        let member = statement_name(&member, &mut told);
         statements.push(json!({
             "Sid": format!("Read{member}"),
             "Effect": "Allow",
@@ -364,9 +365,10 @@ impl SecretAccess {
     }
 }
 
-/// A statement id may hold letters and digits only.
-fn alphanumeric(member: &str) -> String {
-    member
+/// A statement id may hold letters and digits only, and no two statements of a policy may have the same: what is like one of those
+/// `told` before gets a number.
+fn statement_name(member: &str, told: &mut BTreeSet<String>) -> String {
+    let name: String = member
         .split(|c: char| !c.is_ascii_alphanumeric())
         .flat_map(|word| {
             let mut letters = word.chars();
@@ -376,7 +378,14 @@ fn alphanumeric(member: &str) -> String {
                 .into_iter()
                 .chain(letters)
         })
-        .collect()
+        .collect();
+    let numbered = (2..).map(|n| format!("{name}{n}"));
+    let mut free = std::iter::once(name.clone())
+        .chain(numbered)
+        .filter(|name| !told.contains(name));
+    let free = free.next().unwrap_or_default();
+    told.insert(free.clone());
+    free
 }
 
 /// Whether these are the tags of something we made for this pool.
@@ -496,7 +505,7 @@ mod tests {
 
     #[test]
     fn the_role_may_decrypt_with_a_key_that_is_named_and_only_for_that_service() {
-        let key = "arn:aws:kms:us-east-1:123456789012:key/1234";
+        let key = |region: &str| format!("arn:aws:kms:{region}:123456789012:key/1234");
         let statements = |secret: &str| {
             let toml = format!(
                 "[directory]\nkind = 'jane'\nclient_id = 'c'\nclient_secret = {{ {secret} }}\n"
@@ -506,13 +515,15 @@ mod tests {
             role_policy(&Names::new(pool.parse().unwrap()), &config)["Statement"].clone()
         };
         let arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:jane-AbCdEf";
-        for (secret, service) in [
+        for (secret, service, region) in [
             (
                 format!("secretsmanager = '{arn}'"),
-                "secretsmanager.eu-west-1",
+                "secretsmanager",
+                "eu-west-1",
             ),
-            ("ssm = '/jane'".to_owned(), "ssm.us-east-1"),
+            ("ssm = '/jane'".to_owned(), "ssm", "us-east-1"),
         ] {
+            let key = key(region);
             assert_eq!(statements(&secret).as_array().unwrap().len(), 2);
             let with_key = statements(&format!("{secret}, kms_key = '{key}'"));
             let expected = json!({
@@ -520,10 +531,33 @@ mod tests {
                 "Effect": "Allow",
                 "Action": "kms:Decrypt",
                 "Resource": key,
-                "Condition": { "StringEquals": { "kms:ViaService": format!("{service}.amazonaws.com") } },
+                "Condition": { "StringEquals": { "kms:ViaService": format!("{service}.{region}.amazonaws.com") } },
             });
             assert_eq!(with_key[2], expected);
         }
+    }
+
+    #[test]
+    fn no_two_statements_have_the_same_id() {
+        let mut told = BTreeSet::new();
+        let members = [
+            "secrets.a-b",
+            "secrets.a_b",
+            "secrets.aB",
+            "secrets.aB2",
+            "secrets.é",
+        ];
+        let names = members.map(|member| statement_name(member, &mut told));
+        assert_eq!(
+            names,
+            [
+                "SecretsAB",
+                "SecretsAB2",
+                "SecretsAB3",
+                "SecretsAB22",
+                "Secrets"
+            ]
+        );
     }
 
     #[test]

@@ -124,7 +124,13 @@ pub struct OldPool {
     pub role_arn: Option<String>,
     /// The external id that role asks for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schema", schemars(regex(pattern = r"\S")))]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(
+            length(min = 2, max = 1224),
+            regex(pattern = "^[A-Za-z0-9_+=,.@:/-]*$")
+        )
+    )]
     pub external_id: Option<String>,
     /// How long one sign-in may wait for the directory.
     #[serde(default = "timeout::timeout_ms")]

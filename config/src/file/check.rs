@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use http::Uri;
+use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
 use super::table::nearest;
 use crate::{
@@ -140,15 +141,27 @@ pub(super) fn id(text: &str, prefix: &str) -> Checked {
     )
 }
 
-/// A tag of the function.
+/// A tag of the function, its role and its log group: what all three services take, `[\p{L}\p{Z}\p{N}_.:/=+\-@]*`.
 pub(super) fn tag(name: &str, value: &str) -> Checked {
+    use GeneralCategoryGroup::{Letter, Number, Separator};
+    let begins = |prefix: &str| {
+        let start = name.get(..prefix.len()).unwrap_or_default();
+        start.eq_ignore_ascii_case(prefix)
+    };
     ensure(
-        !name.starts_with("aws:"),
+        !begins("aws:"),
         "cannot be set: AWS keeps tags that begin with `aws:` to itself",
     )?;
     ensure(
-        !name.starts_with("jane-migrate"),
+        !begins("jane-migrate"),
         "is one of the tags the tool sets itself",
+    )?;
+    let allowed = |c: char| {
+        "_.:/=+-@".contains(c) || matches!(c.general_category_group(), Letter | Number | Separator)
+    };
+    ensure(
+        name.chars().chain(value.chars()).all(allowed),
+        "may have letters, digits, spaces and _ . : / = + - @ alone, in its name and its value",
     )?;
     ensure(
         (1..=128).contains(&name.chars().count()),
@@ -260,15 +273,37 @@ pub(super) fn variable(name: &str) -> Checked {
     )
 }
 
-/// The name of a parameter of the SSM parameter store.
+/// The name of a parameter of the SSM parameter store: a word, or a path of up to 15.
 pub(super) fn parameter(name: &str) -> Checked {
-    let allowed =
-        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'_' | b'.' | b'-');
-    let valid =
-        (1..=1011).contains(&name.len()) && name.bytes().all(allowed) && !name.ends_with('/');
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+    let path = name.strip_prefix('/').unwrap_or(name);
+    let levels: Vec<&str> = path.split('/').collect();
+    let valid = name.len() <= 1011
+        && (levels.len() == 1 || name.starts_with('/'))
+        && levels
+            .iter()
+            .all(|level| !level.is_empty() && level.bytes().all(allowed));
     ensure(
         valid,
         "must be a parameter's name, such as /jane/client-secret",
+    )?;
+    ensure(levels.len() <= 15, "must have at most 15 levels")?;
+    let begins = |word: &str| {
+        let start = path.get(..word.len()).unwrap_or_default();
+        start.eq_ignore_ascii_case(word)
+    };
+    ensure(
+        !begins("aws") && !begins("ssm"),
+        "cannot begin with `aws` or `ssm`: those names are AWS's own (a secret of Secrets Manager is named by its ARN under `secretsmanager`)",
+    )
+}
+
+/// What a role of another account asks for, so that nobody else makes its owner use it.
+pub(super) fn external_id(text: &str) -> Checked {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "_+=,.@:/-".contains(c);
+    ensure(
+        (2..=1224).contains(&text.len()) && text.chars().all(allowed),
+        "must have 2 to 1224 letters, digits and _ + = , . @ : / -",
     )
 }
 

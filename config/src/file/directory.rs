@@ -105,7 +105,7 @@ pub(super) fn check(table: &Table<'_, '_>) {
         "cognito" => {
             table.text("client_id", check::client_id);
             table.text("region", check::region);
-            table.text("external_id", check::not_empty);
+            table.text("external_id", check::external_id);
             table.text("role_arn", |arn| {
                 let example = "arn:aws:iam::123456789012:role/read-old-pool";
                 check::arn(arn, "iam", "role/", example)

@@ -29,7 +29,7 @@ pub use self::{
     error::{ConfigError, Problem},
     preset::presets,
 };
-use crate::{Config, Function, Pool, PoolId, Response, Verify, Window};
+use crate::{Arn, Config, Function, Pool, PoolId, Response, Verify, Window};
 
 #[cfg(feature = "schema")]
 pub(crate) use self::{
@@ -171,6 +171,7 @@ fn pool<'r, 'i>(table: &Table<'r, 'i>, root: &Table<'r, 'i>) -> Option<Pool> {
         "clients",
         "in [pool] names no client; leave it out to mean all of the pool's",
     );
+    check_key_region(table, root);
     let PoolTable {
         id,
         region,
@@ -265,10 +266,32 @@ fn check_function(table: &Table<'_, '_>) {
     table.range("reserved_concurrency", 1..=100_000);
     table.text("kms_key_arn", check::kms_key);
     table.map("tags", check::tag);
+    table.distinct_without_case("tags");
     if let Some(vpc) = table.table("vpc") {
-        for (key, prefix) in [("subnets", "subnet-"), ("security_groups", "sg-")] {
+        for (key, prefix, most) in [("subnets", "subnet-", 16), ("security_groups", "sg-", 5)] {
             vpc.texts(key, |id| check::id(id, prefix));
             vpc.not_empty(key, "in [function.vpc] must name at least one");
+            vpc.at_most(key, most);
         }
+    }
+}
+
+/// Lambda takes a KMS key of the function's own Region, which is the pool's, where the file names it.
+fn check_key_region(pool: &Table<'_, '_>, root: &Table<'_, '_>) {
+    let id = pool.str("id").and_then(|id| id.parse::<PoolId>().ok());
+    let of_id = id.as_ref().and_then(PoolId::region);
+    let key = [pool, root].into_iter().find_map(|table| {
+        let function = table.table("function")?;
+        Some((function.str("kms_key_arn")?, function.get("kms_key_arn")?))
+    });
+    if let (Some(own), Some((arn, node))) = (pool.str("region").or(of_id), key)
+        && let Ok(arn) = arn.parse::<Arn>()
+        && arn.region != own
+    {
+        let message = format_args!(
+            "`kms_key_arn` must be in {own}, where the pool is, not in {}",
+            arn.region
+        );
+        pool.problem_at(node.span(), message);
     }
 }

@@ -30,7 +30,8 @@ pub(crate) struct SecretForms {
         feature = "schema",
         schemars(
             length(max = 1011),
-            regex(pattern = "^[A-Za-z0-9/_.-]*[A-Za-z0-9_.-]$")
+            regex(pattern = "^(/?[A-Za-z0-9_.-]+|(/[A-Za-z0-9_.-]+){2,15})$"),
+            extend("not" = {"pattern": "^/?([Aa][Ww][Ss]|[Ss][Ss][Mm])"})
         )
     )]
     ssm: Option<String>,
@@ -64,6 +65,15 @@ pub(super) fn as_json(table: &Table<'_, '_>, forms: SecretForms) -> Value {
     table.text("key", check::not_empty);
     table.text("ssm", check::parameter);
     table.text("kms_key", check::kms_key);
+    let region = |key: &str| Some(table.str(key)?.parse::<Arn>().ok()?.region);
+    if let (Some(own), Some(other)) = (region("secretsmanager"), region("kms_key"))
+        && own != other
+        && let Some(node) = table.get("kms_key")
+    {
+        let message =
+            format_args!("`kms_key` must be in {own}, where the secret is, not in {other}");
+        table.problem_at(node.span(), message);
+    }
     table.text("env", check::variable);
     let kms_key = forms.kms_key;
     match (forms.secretsmanager, forms.ssm) {

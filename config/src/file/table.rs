@@ -233,6 +233,16 @@ impl<'r, 'i> Table<'r, 'i> {
         }
     }
 
+    /// Checks that a list is not longer than AWS takes.
+    pub(super) fn at_most(&self, key: &str, most: usize) {
+        if let (Some(length), Some(node)) = (self.list_len(key), self.get(key))
+            && length > most
+        {
+            let message = format_args!("`{key}` has {length} ids, and Lambda takes {most}");
+            self.problem_at(node.span(), message);
+        }
+    }
+
     /// Takes a key out.
     pub(super) fn remove(&mut self, key: &str) -> Option<Node<'r, 'i>> {
         self.position(key).map(|at| self.entries.remove(at).node)
@@ -319,6 +329,22 @@ impl<'r, 'i> Table<'r, 'i> {
     pub(super) fn map(&self, key: &str, check: impl Fn(&str, &str) -> Checked) {
         if let Some(table) = self.table(key) {
             table.all(check);
+        }
+    }
+
+    /// Notes the second of two keys that differ only in case.
+    pub(super) fn distinct_without_case(&self, key: &str) {
+        let entries = self.table(key).map(Self::entries).unwrap_or_default();
+        for (at, entry) in entries.iter().enumerate() {
+            let folded = entry.key.to_lowercase();
+            let same = |other: &&Entry<'_, '_>| other.key.to_lowercase() == folded;
+            if let Some(other) = entries[..at].iter().find(same) {
+                let message = format_args!(
+                    "`{}` and `{}` differ only in case, and IAM takes them for one",
+                    other.key, entry.key
+                );
+                self.problem_at(entry.key_span.clone(), message);
+            }
         }
     }
 

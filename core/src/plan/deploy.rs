@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::after;
 use super::change::{
     Action, Allowed, Before, Operation, Plan, Probe, Resource, missing_tags, refuse, set_trigger,
 };
+use super::keys;
 use super::shown;
 use crate::check::Asked;
 use crate::document::{ClientDocument, Decisions, Opening, Rewrite, open_password_auth};
@@ -63,6 +64,7 @@ pub fn deploy(
     desired_function.tags.extend(record.tags());
     plan_function(&mut plan, names, desired_function, function, allowed);
     plan_permission(&mut plan, names, &observed.policy()?, allowed);
+    keys::check(&mut plan, names, asked.config);
     if desired.function.tags.len() + record.tags().len() > MOST_TAGS {
         plan.conflict(
             Resource::Function,
@@ -318,14 +320,16 @@ fn plan_function(
     }
 }
 
-/// The most Lambda keeps of variables: their names and values together, in bytes.
+/// The most Lambda keeps of variables, in bytes.
 const LARGEST_ENVIRONMENT: usize = 4096;
 
+/// As Lambda measures: the JSON of all variables, with the escapes that it needs.
 fn environment_size(environment: &Environment) -> usize {
     let variables = environment.iter();
-    variables
-        .map(|(name, value)| name.len() + value.expose().len())
-        .sum()
+    let variables: BTreeMap<_, _> = variables
+        .map(|(name, value)| (name, value.expose()))
+        .collect();
+    json!(variables).to_string().len()
 }
 
 /// What differs, in words: settings; code; reserved concurrency. Values of the environment are never shown.

@@ -4,6 +4,7 @@
 mod after;
 mod change;
 mod deploy;
+mod keys;
 mod restore;
 mod shown;
 mod teardown;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jane_migrate_config::HandlerSettings;
+use jane_migrate_config::{Config, HandlerSettings, Secret};
 use serde_json::{Value, json};
 
 use super::{Allowed, Operation, Plan, deploy, restore, teardown};
@@ -12,7 +12,7 @@ use crate::facts::pool_facts;
 use crate::fix::Flags;
 use crate::fixtures::{self, Fixture, written};
 use crate::kept::Kept;
-use crate::resources::{Desired, EnvValue};
+use crate::resources::{Desired, EnvValue, Environment};
 
 fn strings(value: &Value) -> Option<Vec<String>> {
     serde_json::from_value(value.clone()).ok()
@@ -150,11 +150,17 @@ fn the_trigger_goes_live_last_and_is_detached_first() {
 
 /// The plan of a deploy with the configuration of a recorded run of the checks, from what that run had read.
 fn plan_of_checked(name: &str) -> Plan {
+    plan_with(name, BTreeMap::new(), |_| ())
+}
+
+/// The same with these secrets, and with a configuration that is changed first.
+fn plan_with(name: &str, secrets: Environment, change: impl Fn(&mut Config)) -> Plan {
     let fixture = fixtures::all("checks")
         .into_iter()
         .find(|fixture| fixture.name == name)
         .unwrap_or_else(|| panic!("no fixture {name}"));
-    let config = fixture.config().unwrap();
+    let mut config = fixture.config().unwrap();
+    change(&mut config);
     let mut observed = fixture.observed();
     // Not among what the checks read.
     let found = observed.function().unwrap();
@@ -164,7 +170,7 @@ fn plan_of_checked(name: &str) -> Plan {
     let facts = pool_facts(&pool.document, pool.mfa.as_ref().unwrap());
     let settings = HandlerSettings::new(&config, &facts);
     let source = "source";
-    let desired = Desired::new(&observed.names, &config, &settings, source, BTreeMap::new());
+    let desired = Desired::new(&observed.names, &config, &settings, source, secrets);
     let asked = Asked {
         config: Some(&config),
         clients: None,
@@ -216,4 +222,45 @@ fn what_a_plan_reports_of_a_deploy_stops_it_only_where_no_deploy_can_change_it()
     for name in ["client-password-auth-fails-1", "filled-in-fails-1"] {
         assert!(plan_of_checked(name).is_blocked(), "{name}");
     }
+}
+
+/// Lambda measures the JSON of all variables, and not their names and values alone.
+#[test]
+fn what_only_escapes_make_too_large_is_refused() {
+    let refused = |secret: &str| {
+        let secrets = BTreeMap::from([("CERTIFICATE".to_owned(), EnvValue::new(secret))]);
+        let plan = plan_with("health-fails-1", secrets, |_| ());
+        let said = plan.conflicts.iter().map(|conflict| &conflict.message);
+        said.filter(|said| said.contains("Lambda takes 4096"))
+            .count()
+    };
+    assert_eq!(refused(&"x".repeat(2000)), 0);
+    assert_eq!(refused(&"\n".repeat(2000)), 1);
+}
+
+#[test]
+fn a_key_of_another_region_is_refused() {
+    let key = |region: &str| format!("arn:aws:kms:{region}:123456789012:key/1");
+    let refused = |region: &str| {
+        let plan = plan_with("health-fails-1", BTreeMap::new(), |config| {
+            config.function.kms_key_arn = Some(key(region));
+            if let jane_migrate_config::Directory::Jane(jane) = &mut config.directory {
+                jane.client_secret = Secret::Ssm {
+                    name: "/jane".into(),
+                    kms_key: Some(key(region)),
+                };
+            }
+        });
+        let said = plan.conflicts.into_iter().map(|conflict| conflict.message);
+        said.filter(|said| said.contains("KMS key"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(refused("us-west-2"), [""; 0]);
+    assert_eq!(
+        refused("eu-west-1"),
+        [
+            "its KMS key is in eu-west-1, and Lambda takes one in us-west-2, where the function is",
+            "the KMS key of directory.client_secret is in eu-west-1, and the parameter in us-west-2",
+        ]
+    );
 }

@@ -253,8 +253,10 @@ fn check_environment(request: &Value) -> Result<(), Refusal> {
             reserved.join(", ")
         )));
     }
-    if json!(variables).to_string().len() > ENVIRONMENT_LIMIT {
-        return Err(problem("exceeded the 4KB limit.".to_owned()));
+    let measured = json!(variables).to_string();
+    if measured.len() > ENVIRONMENT_LIMIT {
+        let quoted = format!("exceeded the 4KB limit. String measured: {measured}");
+        return Err(problem(quoted));
     }
     Ok(())
 }

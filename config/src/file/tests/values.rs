@@ -107,6 +107,13 @@ fn a_secret_has_three_forms() {
         "{ env = 'AWS_SECRET' }",
         "{ env = 'AB', kms_key = 'arn:aws:kms:us-east-1:123456789012:key/1234' }",
         "{ ssm = '/a', kms_key = 'arn:aws:kms:us-east-1:123456789012:alias/mine' }",
+        "{ secretsmanager = 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:a-AbCdEf', kms_key = 'arn:aws:kms:us-east-1:123456789012:key/1' }",
+        "{ ssm = 'a/b' }",
+        "{ ssm = '/a//b' }",
+        "{ ssm = '/a/' }",
+        "{ ssm = '/AWS/reference/secretsmanager/jane' }",
+        "{ ssm = 'ssm-jane' }",
+        "{ ssm = '/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16' }",
     ] {
         refused(&SMALLEST.replace("{ env = \"JANE_CLIENT_SECRET\" }", both));
     }
@@ -142,6 +149,34 @@ fn values_are_checked() {
         (
             "[function]\ntags = { 'aws:x' = 'y' }",
             "`aws:x` cannot be set",
+        ),
+        (
+            "[function]\ntags = { 'AWS:x' = 'y' }",
+            "`AWS:x` cannot be set",
+        ),
+        (
+            "[function]\ntags = { 'Jane-Migrate:pool' = 'y' }",
+            "is one of the tags the tool sets itself",
+        ),
+        (
+            "[function]\ntags = { 'a' = 'b;c' }",
+            "`a` may have letters, digits, spaces and _ . : / = + - @ alone",
+        ),
+        (
+            "[function]\ntags = { 'a&b' = 'c' }",
+            "`a&b` may have letters",
+        ),
+        (
+            "[function]\ntags = { team = 'a', Team = 'b' }",
+            "`Team` and `team` differ only in case, and IAM takes them for one",
+        ),
+        (
+            "[function.vpc]\nsecurity_groups = ['sg-1','sg-2','sg-3','sg-4','sg-5','sg-6']\nsubnets = ['subnet-1']",
+            "`security_groups` has 6 ids, and Lambda takes 5",
+        ),
+        (
+            "[pool]\nid = 'eu-west-1_AbC123'\n[function]\nkms_key_arn = 'arn:aws:kms:us-east-1:123456789012:key/1'",
+            "`kms_key_arn` must be in eu-west-1, where the pool is, not in us-east-1",
         ),
         ("[window]\ncloses = '2027-03-31'", "`closes`"),
         (
