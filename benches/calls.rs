@@ -338,7 +338,7 @@ async fn run(mut command: Command, corner: &Corner, proxy: &Proxy) {
         .current_dir(corner.folder.path())
         .env("AWS_ENDPOINT_URL", proxy.url())
         .env("AWS_ACCESS_KEY_ID", &corner.account)
-        .env("AWS_SECRET_ACCESS_KEY", "secret")
+        .env("AWS_SECRET_ACCESS_KEY", &corner.secret)
         .env("AWS_DEFAULT_REGION", REGION)
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .stdin(Stdio::null())

@@ -33,6 +33,15 @@ fn learn() -> String {
 const TOUR: &str =
     "  jane-migrate sandbox --tour     watch a whole one on this machine; no AWS account needed\n";
 
+/// What a sandbox is to the machine that it runs on.
+#[cfg(feature = "sandbox")]
+const SANDBOX: &str = "\
+It installs MiniStack, an emulator of AWS, from PyPI (once, into the cache folder) and runs it with
+Python. What you deploy to it runs on this machine as you, with no isolation: deploy only code that
+you trust. It listens on 127.0.0.1 only, takes no request from a web page, and answers nobody who
+does not sign with the access key that it prints. The key is new each time it starts. Cognito's
+public calls, such as a customer's sign-in, need no key, as on AWS.";
+
 const LEARN: &str = "  \
   jane-migrate init --pool ID     look at the pool and write migrate.toml
   jane-migrate plan               see what would change, and what would stop it
@@ -462,6 +471,7 @@ fn account(text: &str) -> Result<String, String> {
 /// `sandbox`
 #[cfg(feature = "sandbox")]
 #[derive(Debug, Args)]
+#[command(after_help = SANDBOX)]
 pub struct Sandbox {
     /// Walk through a whole migration, explain each step, and end
     #[arg(long)]

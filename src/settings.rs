@@ -132,7 +132,6 @@ pub fn targets(global: &Global, pools: &Pools, loaded: Option<Loaded>) -> Result
             profile: global.profile.clone(),
             endpoint_url: global.endpoint_url.clone(),
             timeout: global.timeout.map(Duration::from_secs),
-            keys: None,
         };
         targets.push(Target {
             clients: entry.and_then(|entry| entry.clients.clone()),

@@ -1,13 +1,22 @@
-"""Starts MiniStack on a free loopback port, prints the port, and ends with the process that started it."""
+"""Starts MiniStack on a free loopback port, prints the port, and ends with the process that started it.
+
+Whoever can call MiniStack can run code as this user, so only who has the run's key gets an answer.
+"""
 
 import asyncio
+import hmac
+import http.server
 import logging
 import os
 import shutil
 import signal
 import socket
+import socketserver
 import sys
 import threading
+from urllib.parse import urlsplit
+
+KEY = os.environ["AWS_SECRET_ACCESS_KEY"].encode()
 
 
 def end_with_parent():
@@ -20,21 +29,61 @@ def end_with_parent():
 
 threading.Thread(target=end_with_parent, daemon=True).start()
 
+
+def same_user(server, request, address):
+    """Each function gets its events from a port of its own, without a key: the other end must be a process of this user."""
+    try:
+        with open("/proc/net/tcp") as connections:
+            rows = [row.split() for row in connections]
+    except FileNotFoundError:  # not Linux
+        return True
+    ends = [f"{port:04X}" for port in (address[1], server.server_address[1])]
+    users = [int(row[7]) for row in rows[1:] if [end.split(":")[1] for end in row[1:3]] == ends]
+    return users == [os.getuid()]
+
+
+def not_a_page(handler, parse=http.server.BaseHTTPRequestHandler.parse_request):
+    """The same ports are not for web pages, nor for names that lead here."""
+    if not parse(handler):
+        return False
+    headers = handler.headers
+    host = headers.get("Host", "").rsplit(":", 1)[0]
+    if host not in ("127.0.0.1", "localhost") or "Origin" in headers or "Sec-Fetch-Site" in headers:
+        handler.send_error(403)
+        return False
+    return True
+
+
+socketserver.BaseServer.verify_request = same_user
+http.server.BaseHTTPRequestHandler.parse_request = not_a_page
+
 listener = socket.socket()
 listener.bind(("127.0.0.1", 0))
 listener.listen(128)
-port = listener.getsockname()[1]
-os.environ["GATEWAY_PORT"] = str(port)  # read while MiniStack is imported
+# Read while MiniStack is imported. The URLs that it hands out lead to the gateway in front of it.
+os.environ["GATEWAY_PORT"] = str(urlsplit(os.environ["AWS_ENDPOINT_URL"]).port)
 
 from hypercorn.asyncio import serve  # noqa: E402
 from hypercorn.config import Config  # noqa: E402
 from ministack.app import app  # noqa: E402
 
+
+async def locked(scope, receive, send):
+    """MiniStack, for who has the key."""
+    given = dict(scope.get("headers", ())).get(b"x-sandbox-key", b"")
+    if scope["type"] == "lifespan" or hmac.compare_digest(given, KEY):
+        await app(scope, receive, send)
+    elif scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 403, "headers": []})
+        await send({"type": "http.response.body"})
+
+
 config = Config()
+port = listener.getsockname()[1]
 config.bind = [f"fd://{listener.detach()}"]
 config.keep_alive_timeout = 75
 config.loglevel = "WARNING"
 logging.getLogger("hypercorn.access").setLevel(logging.WARNING)
 
 print(port, flush=True)
-asyncio.run(serve(app, config))
+asyncio.run(serve(locked, config))

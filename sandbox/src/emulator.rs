@@ -14,18 +14,19 @@ use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::timeout;
 
 use crate::venv::{Progress, Venv};
-use crate::wire::{Callers, Client};
+use crate::wire::{Callers, Client, KEY_HEADER, Key};
 
 const MINISTACK: &str = "ministack==1.5.33";
 /// Half a second is usual; a cold disk and a busy machine take longer.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
-/// Starts the pinned MiniStack, installing it under `cache` when it is not there. The functions it runs find AWS at
-/// `functions_endpoint`.
+/// Starts the pinned MiniStack, installing it under `cache` when it is not there. It answers only who has the `key`. The functions it
+/// runs find AWS at `functions_endpoint`, where the same key serves them.
 pub(crate) async fn ministack(
     cache: &Path,
     functions_endpoint: &str,
     callers: Callers,
+    key: &Key,
     progress: &Progress,
 ) -> Result<Emulator> {
     let venv = Venv::install(cache, "ministack-1.5.33", MINISTACK, progress).await?;
@@ -47,6 +48,7 @@ pub(crate) async fn ministack(
             ("AUTH", auth),
         ],
         "/_ministack/health",
+        key,
     )
     .await
 }
@@ -64,13 +66,14 @@ pub struct Emulator {
 
 impl Emulator {
     /// Runs the Python program `launcher`, which prints the port that it serves, ends with its standard input and removes
-    /// `TMPDIR`; waits until it answers at the path `health`.
+    /// `TMPDIR`; waits until it answers at the path `health`. It finds the `key` in `AWS_SECRET_ACCESS_KEY`.
     pub async fn start(
         venv: &Venv,
         name: &'static str,
         launcher: &str,
         environment: &[(&str, &str)],
         health: &str,
+        key: &Key,
     ) -> Result<Self> {
         let directory = tempfile::Builder::new()
             .prefix("jane-migrate-sandbox-")
@@ -87,6 +90,7 @@ impl Emulator {
             )
             .env("AWS_CONFIG_FILE", "/dev/null")
             .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+            .env("AWS_SECRET_ACCESS_KEY", key.expose())
             .env("TMPDIR", directory.path())
             .env("STATE_DIR", directory.path().join("state"))
             .envs(environment.iter().copied())
@@ -110,7 +114,9 @@ impl Emulator {
         let ready = async {
             let port = lines.next_line().await?.context("it ended")?;
             let url = format!("http://127.0.0.1:{}", port.trim());
-            let health = Request::get(format!("{url}{health}")).body(Full::default())?;
+            let health = Request::get(format!("{url}{health}"))
+                .header(KEY_HEADER, key.expose())
+                .body(Full::default())?;
             // The port accepts connections before the application serves: the request waits until it does.
             let status = Client::default().send(health).await?.status();
             ensure!(status.is_success(), "it is not healthy: {status}");

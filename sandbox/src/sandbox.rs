@@ -10,7 +10,7 @@ use crate::emulator::{self, Emulator};
 use crate::gateway::Gateway;
 use crate::jane::JaneDirectory;
 use crate::venv::Progress;
-use crate::wire::{Callers, Server};
+use crate::wire::{Callers, Key, Server};
 
 /// How to start a sandbox.
 #[derive(Clone)]
@@ -48,11 +48,13 @@ pub struct Sandbox {
     gateway: Gateway,
     jane: JaneDirectory,
     ministack: Emulator,
+    key: Key,
 }
 
 impl Sandbox {
     /// Starts a sandbox.
     pub async fn start(options: &Options) -> Result<Self> {
+        let key = Key::random()?;
         let listener = Server::bind(options.port).await?;
         // Functions call AWS through the gateway too, so the emulator must know its address.
         let endpoint = format!("http://{}", listener.local_addr()?);
@@ -60,15 +62,23 @@ impl Sandbox {
             &options.cache_dir,
             &endpoint,
             options.callers,
+            &key,
             &*options.progress,
         )
         .await?;
-        let gateway = Gateway::start(listener, ministack.url(), options.role_age, options.callers)?;
+        let gateway = Gateway::start(
+            listener,
+            ministack.url(),
+            options.role_age,
+            options.callers,
+            &key,
+        )?;
         let jane = JaneDirectory::start().await?;
         Ok(Self {
             gateway,
             jane,
             ministack,
+            key,
         })
     }
 
@@ -87,14 +97,18 @@ impl Sandbox {
         &self.jane
     }
 
-    /// The account that the demo is in, which is also the access key to use.
+    /// The account that the demo is in, which is also the id of the access key to use.
     pub fn account_id(&self) -> &'static str {
         "123456789012"
     }
 
-    /// The secret key to use; any other works too.
-    pub fn secret_key(&self) -> &'static str {
-        "sandbox"
+    /// The secret key of every account. It is made anew at each start, and nothing but Cognito's public calls works without it.
+    pub fn secret_key(&self) -> &str {
+        self.key.expose()
+    }
+
+    pub(crate) fn key(&self) -> &Key {
+        &self.key
     }
 
     /// The region that the demo is in.

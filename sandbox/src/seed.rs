@@ -29,7 +29,7 @@ impl Sandbox {
             account: account.to_owned(),
             region: region.to_owned(),
         };
-        let aws = Upstream::new(&self.endpoint());
+        let aws = Upstream::locked(&self.endpoint(), self.key());
         let call = async |action: &str, body: Value| {
             let answer = aws.cognito(&scope, action, &body).await;
             answer.map_err(|refusal| {

@@ -33,8 +33,6 @@ pub struct Connection {
     pub endpoint_url: Option<String>,
     /// How long an answer may take.
     pub timeout: Option<Duration>,
-    /// An access key and its secret, in place of what the environment and the files hold: the sandbox's.
-    pub keys: Option<(&'static str, &'static str)>,
 }
 
 /// Connections that are open already: pools of one Region share clients, connections and the pace.
@@ -79,35 +77,15 @@ impl Reader {
         for name in ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"] {
             known::know(&environment::var(name).unwrap_or_default());
         }
-        let http = Builder::new().build_with_connector_fn(connector);
-        let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .env(Env::from(environment::vars()))
-            .region(Region::new(connection.region.clone()))
-            .http_client(SharedHttpClient::new(pace::Paced::new(http)))
-            .retry_config(
-                retry::mode()
-                    .with_max_attempts(retry::attempts())
-                    .with_initial_backoff(retry::FIRST_PAUSE),
-            )
-            .timeout_config(
-                TimeoutConfig::builder()
-                    .connect_timeout(Duration::from_secs(5))
-                    // Of the answer alone: an attempt has the wait for its turn in it, too.
-                    .read_timeout(connection.timeout.unwrap_or(TIMEOUT))
-                    .build(),
-            );
-        if let Some(profile) = &connection.profile {
-            loader = loader.profile_name(profile);
-        }
-        if let Some(url) = &connection.endpoint_url {
-            loader = loader.endpoint_url(url);
-        }
-        if let Some((id, secret)) = connection.keys {
-            let keys = aws_credential_types::Credentials::new(id, secret, None, None, "sandbox");
-            loader = loader.credentials_provider(keys);
-        }
-        let config = loader.load().await;
-        Self::of(&config)
+        Self::of(&load(connection).load().await)
+    }
+
+    /// The same with this access key, its id and its secret, in place of what the environment and the files hold.
+    pub async fn connect_as(connection: &Connection, [id, secret]: [&str; 2]) -> Self {
+        known::know(secret);
+        let keys = aws_credential_types::Credentials::new(id, secret, None, None, "given");
+        let loader = load(connection).credentials_provider(keys);
+        Self::of(&loader.load().await)
     }
 
     fn of(config: &SdkConfig) -> Self {
@@ -150,6 +128,34 @@ impl Reader {
             session_token: credentials.session_token().map(Into::into),
         })
     }
+}
+
+/// What every AWS tool reads, and this program's own way out.
+fn load(connection: &Connection) -> aws_config::ConfigLoader {
+    let http = Builder::new().build_with_connector_fn(connector);
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .env(Env::from(environment::vars()))
+        .region(Region::new(connection.region.clone()))
+        .http_client(SharedHttpClient::new(pace::Paced::new(http)))
+        .retry_config(
+            retry::mode()
+                .with_max_attempts(retry::attempts())
+                .with_initial_backoff(retry::FIRST_PAUSE),
+        )
+        .timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(Duration::from_secs(5))
+                // Of the answer alone: an attempt has the wait for its turn in it, too.
+                .read_timeout(connection.timeout.unwrap_or(TIMEOUT))
+                .build(),
+        );
+    if let Some(profile) = &connection.profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(url) = &connection.endpoint_url {
+        loader = loader.endpoint_url(url);
+    }
+    loader
 }
 
 /// How requests leave: through the environment's proxy, where it names one.

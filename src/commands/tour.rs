@@ -28,14 +28,14 @@ pub(super) async fn run(
     environment: &[(&'static str, String)],
     ui: &Ui,
 ) -> Result<ExitCode> {
-    let aws = Reader::connect(&Connection {
+    let connection = Connection {
         region: sandbox.region().to_owned(),
         profile: None,
         endpoint_url: Some(sandbox.endpoint()),
         timeout: None,
-        keys: Some((sandbox.account_id(), sandbox.secret_key())),
-    })
-    .await;
+    };
+    let keys = [sandbox.account_id(), sandbox.secret_key()];
+    let aws = Reader::connect_as(&connection, keys).await;
     let tour = Tour {
         sandbox,
         demo,

@@ -28,19 +28,16 @@ impl Deref for Aws {
 }
 
 impl Aws {
-    /// Connects with the account as the access key.
-    pub async fn connect(endpoint: &str, region: &str, account: &str) -> Self {
-        // Access keys live as long as the program; a test's do, too.
-        let key: &'static str = Box::leak(account.to_owned().into_boxed_str());
-        let reader = Reader::connect(&Connection {
+    /// Connects with an access key, its id and its secret.
+    pub async fn connect(endpoint: &str, region: &str, [id, secret]: [&str; 2]) -> Self {
+        let connection = Connection {
             region: region.to_owned(),
             profile: None,
             endpoint_url: Some(endpoint.to_owned()),
             timeout: None,
-            keys: Some((key, "secret")),
-        })
-        .await;
-        let keys = Credentials::new(account, "secret", None, None, "test");
+        };
+        let reader = Reader::connect_as(&connection, [id, secret]).await;
+        let keys = Credentials::new(id, secret, None, None, "test");
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region.to_owned()))

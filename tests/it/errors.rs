@@ -280,7 +280,10 @@ async fn a_pool_that_does_not_exist() {
     let mut corner = corner;
     let home = corner.folder.path().to_owned();
     std::fs::create_dir_all(home.join(".aws")).expect("a folder");
-    let keys = "[profile shop]\naws_access_key_id = 123456789012\naws_secret_access_key = secret\n";
+    let keys = format!(
+        "[profile shop]\naws_access_key_id = 123456789012\naws_secret_access_key = {}\n",
+        corner.secret
+    );
     std::fs::write(home.join(".aws/config"), keys).expect("written");
     corner.environment = vec![
         ("HOME".into(), home.display().to_string()),

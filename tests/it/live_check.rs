@@ -16,7 +16,7 @@ async fn it_passes_in_the_sandbox_asks_first_and_leaves_nothing() {
     };
     let sandbox = Sandbox::start(&options).await.expect("a sandbox");
     let cli = aws_cli().await;
-    let corner = Corner::at(sandbox.endpoint()).await;
+    let corner = Corner::of(&sandbox).await;
     let bin = cli.python().parent().expect("a folder").to_owned();
     // The emulator does not know what these two are about, and asks for them on `*`. AWS does know.
     let widen = r#"jane-migrate() { command jane-migrate "$@" | if [[ "$1" == policy ]]; then python3 -c '

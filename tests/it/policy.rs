@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use clap::ValueEnum;
 use jane_migrate::policy::{Duty, GRANTS, On, Subject, statements};
 use jane_migrate_core::ids::Names;
+use jane_migrate_sandbox::wire::KEY_HEADER;
 use jane_migrate_sandbox::{Callers, Entry, Options, Sandbox};
 use serde_json::{Value, json};
 
@@ -49,13 +50,11 @@ async fn iam(corner: &Corner, action: &str, parameters: &[(&str, &str)]) -> Stri
     for (name, value) in parameters {
         body.push_str(&format!("&{name}={}", encode(value)));
     }
-    let authorization = format!(
-        "AWS4-HMAC-SHA256 Credential={}/20260101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=0",
-        corner.account
-    );
+    let authorization = corner.authorization("iam");
     let headers = [
         ("content-type", "application/x-www-form-urlencoded"),
         ("authorization", authorization.as_str()),
+        (KEY_HEADER, corner.secret.as_str()),
     ];
     let (status, answer) = http(&corner.endpoint, "POST", "/", &headers, body.as_bytes()).await;
     let answer = String::from_utf8_lossy(&answer).into_owned();
@@ -71,14 +70,12 @@ async fn keep_secret(corner: &Corner, target: &str, body: Value) -> Value {
     } else {
         service
     };
-    let authorization = format!(
-        "AWS4-HMAC-SHA256 Credential={}/20260101/{REGION}/{signing}/aws4_request, SignedHeaders=host, Signature=0",
-        corner.account
-    );
+    let authorization = corner.authorization(signing);
     let headers = [
         ("content-type", "application/x-amz-json-1.1"),
         ("x-amz-target", target),
         ("authorization", authorization.as_str()),
+        (KEY_HEADER, corner.secret.as_str()),
     ];
     let (status, answer) = http(
         &corner.endpoint,
@@ -294,7 +291,7 @@ async fn the_printed_policies_suffice_and_nothing_else_is_allowed() {
         ..Options::new(cache())
     };
     let sandbox = Sandbox::start(&options).await.expect("a sandbox");
-    let mut corner = Corner::at(sandbox.endpoint()).await;
+    let mut corner = Corner::of(&sandbox).await;
     let pool = corner.create_pool(json!({})).await;
     let srp = json!({ "ClientName": "mobile", "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"] });
     corner.create_client(&pool, srp).await;

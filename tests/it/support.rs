@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use jane_migrate_sandbox::wire::KEY_HEADER;
 use jane_migrate_sandbox::{
     Account, AccountKind, Emulator, Gateway, JaneDirectory, Options, Sandbox, Venv,
 };
@@ -144,8 +145,10 @@ impl From<std::process::Output> for Ran {
 
 /// A corner of AWS for one test: an account of its own, a folder with a migrate.toml, and a Jane of its own.
 pub struct Corner {
-    /// The account, which is the access key too.
+    /// The account, which is the id of its access key too.
     pub account: String,
+    /// The secret of its access key.
+    pub secret: String,
     /// The AWS endpoint.
     pub endpoint: String,
     /// The Region of the calls made here. The program's follow from the pool.
@@ -161,15 +164,25 @@ pub struct Corner {
 impl Corner {
     /// A corner of the sandbox.
     pub async fn new() -> Self {
-        Self::at(sandbox().await.endpoint()).await
+        Self::of(sandbox().await).await
     }
 
-    /// A corner of another endpoint.
+    /// A corner of this sandbox.
+    pub async fn of(sandbox: &Sandbox) -> Self {
+        let secret = sandbox.secret_key().to_owned();
+        Self {
+            secret,
+            ..Self::at(sandbox.endpoint()).await
+        }
+    }
+
+    /// A corner of another endpoint, where any key is good.
     pub async fn at(endpoint: String) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(100_000_000_001);
         let jane = lasting(async { JaneDirectory::start().await.expect("Jane starts") }).await;
         let corner = Self {
             account: NEXT.fetch_add(1, Ordering::Relaxed).to_string(),
+            secret: "secret".to_owned(),
             endpoint,
             region: REGION,
             jane,
@@ -229,6 +242,7 @@ impl Corner {
             ("content-type", "application/x-amz-json-1.1"),
             ("x-amz-target", &target),
             ("authorization", &self.authorization("cognito-idp")),
+            (KEY_HEADER, &self.secret),
         ];
         let (status, answer) = http(
             &self.endpoint,
@@ -248,6 +262,7 @@ impl Corner {
             ("content-type", "application/x-amz-json-1.1"),
             ("x-amz-target", &target),
             ("authorization", &self.authorization("logs")),
+            (KEY_HEADER, &self.secret),
         ];
         let body = body.to_string();
         let (status, answer) = http(&self.endpoint, "POST", "/", &headers, body.as_bytes()).await;
@@ -256,7 +271,7 @@ impl Corner {
         answer
     }
 
-    /// What any client would sign as this account, for one service.
+    /// Whose call it is, and of which service. The key goes with it in a header of its own.
     pub fn authorization(&self, service: &str) -> String {
         format!(
             "AWS4-HMAC-SHA256 Credential={}/20260101/{}/{service}/aws4_request, SignedHeaders=host, Signature=0",
@@ -319,7 +334,7 @@ impl Corner {
 
     /// This corner, beside the program.
     pub async fn aws(&self) -> Aws {
-        Aws::connect(&self.endpoint, self.region, &self.account).await
+        Aws::connect(&self.endpoint, self.region, [&self.account, &self.secret]).await
     }
 
     /// The program with these arguments, in this corner, not yet started.
@@ -357,7 +372,7 @@ impl Corner {
             .envs([
                 ("AWS_ENDPOINT_URL", self.endpoint.as_str()),
                 ("AWS_ACCESS_KEY_ID", self.account.as_str()),
-                ("AWS_SECRET_ACCESS_KEY", "secret"),
+                ("AWS_SECRET_ACCESS_KEY", self.secret.as_str()),
                 ("AWS_EC2_METADATA_DISABLED", "true"),
                 ("JANE_CLIENT_SECRET", self.jane.client_secret()),
             ])

@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use hyper::StatusCode;
+use hyper::{Method, StatusCode, Uri};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::iam::Identities;
 use super::json::remove;
 use crate::lock::lock;
-use crate::wire::{Answer, Call, Refusal, Scope, Upstream};
+use crate::wire::{Answer, Call, Key, Refusal, Scope, Upstream};
 
 /// Names that a function's environment cannot set.
 const RESERVED: [&str; 16] = [
@@ -35,18 +35,32 @@ const RESERVED: [&str; 16] = [
 
 const ENVIRONMENT_LIMIT: usize = 4096;
 
+/// Below this the emulator hands out code to everybody, and what it puts in place of a signature.
+const CODE: (&str, &str) = ("/_ministack/lambda-code/", "ministack-local-presigned");
+
 pub(crate) struct Functions {
     upstream: Arc<Upstream>,
+    /// Signs the URLs from which code is handed out.
+    key: Key,
     /// When functions get newer runtimes, by account and name. The default is `Auto`.
     runtime_updates: Mutex<BTreeMap<(String, String), Value>>,
 }
 
 impl Functions {
-    pub fn new(upstream: Arc<Upstream>) -> Self {
+    pub fn new(upstream: Arc<Upstream>, key: Key) -> Self {
         Self {
             upstream,
+            key,
             runtime_updates: Mutex::default(),
         }
+    }
+
+    /// Whether this fetches code by a URL that GetFunction gave.
+    pub fn hands_out(&self, call: &Call) -> bool {
+        let path = call.uri.path();
+        call.method == Method::GET
+            && path.starts_with(CODE.0)
+            && call.query("X-Amz-Signature").as_deref() == Some(&self.key.word(path))
     }
 
     pub async fn answer(&self, call: &Call, identities: &Identities) -> Result<Answer, Refusal> {
@@ -197,6 +211,14 @@ impl Functions {
         let mut value = answer.value();
         if value["Configuration"].is_object() {
             tidy(&mut value["Configuration"]);
+            if let Some(url) = value["Code"]["Location"]
+                .as_str()
+                .and_then(|url| url.parse().ok())
+            {
+                let url: Uri = url;
+                let signed = url.to_string().replace(CODE.1, &self.key.word(url.path()));
+                value["Code"]["Location"] = json!(signed);
+            }
             if value["Tags"] == json!({}) {
                 remove(&mut value, "Tags");
             }

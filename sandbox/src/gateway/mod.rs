@@ -42,7 +42,7 @@ use self::lambda::Functions;
 use self::pool::{Pool, Pools};
 use self::sign_in::SignIn;
 use crate::wire::{
-    self, Answer, BODY_LIMIT, Body, Call, Callers, Hangup, Refusal, Server, Upstream,
+    self, Answer, BODY_LIMIT, Body, Call, Callers, Hangup, Key, Refusal, Server, Upstream,
 };
 
 /// The proxy. It stops when this is dropped.
@@ -54,6 +54,7 @@ pub struct Gateway {
 struct Shared {
     upstream: Arc<Upstream>,
     callers: Callers,
+    key: Key,
     pools: Pools,
     identities: Identities,
     functions: Functions,
@@ -64,20 +65,22 @@ struct Shared {
 }
 
 impl Gateway {
-    /// Serves on `listener` in front of the emulator at `upstream`, which must have been started for the same `callers`. Lambda
-    /// refuses roles younger than `role_age`.
+    /// Serves on `listener` in front of the emulator at `upstream`, which must have been started for the same `callers` and `key`.
+    /// Lambda refuses roles younger than `role_age`.
     pub(crate) fn start(
         listener: TcpListener,
         upstream: &str,
         role_age: Duration,
         callers: Callers,
+        key: &Key,
     ) -> Result<Self> {
-        let upstream = Arc::new(Upstream::new(upstream));
+        let upstream = Arc::new(Upstream::locked(upstream, key));
         let shared = Arc::new(Shared {
             callers,
+            key: key.clone(),
             pools: Pools::new(upstream.clone()),
             identities: Identities::new(upstream.clone(), role_age),
-            functions: Functions::new(upstream.clone()),
+            functions: Functions::new(upstream.clone(), key.clone()),
             logs: Logs::new(upstream.clone()),
             account_policies: AccountPolicies::default(),
             deliveries: Deliveries::default(),
@@ -116,15 +119,15 @@ impl Gateway {
     }
 }
 
+const MISMATCH: &str = "The request signature we calculated does not match the signature you provided. The sandbox makes its keys anew \
+    each time it starts: use those that it printed.";
+
 /// While this lives, updates of the pool fail with ConcurrentModificationException.
 pub struct PoolHold(#[expect(dead_code, reason = "held for its drop")] OwnedMutexGuard<()>);
 
 impl Shared {
     async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, Hangup> {
         let (parts, body) = request.into_parts();
-        if let Some(path) = parts.uri.path().strip_prefix("/_sandbox/") {
-            return Ok(self.own(path, parts.uri.query().unwrap_or_default()));
-        }
         let Some(body) = wire::read(body, BODY_LIMIT).await else {
             let refusal = Refusal::new(
                 "RequestEntityTooLargeException",
@@ -136,6 +139,12 @@ impl Shared {
                 .into_response());
         };
         let mut call = Call::read(parts, body);
+        if let Err(refusal) = self.admit(&call) {
+            return Ok(refusal.into_answer(&call.service).into_response());
+        }
+        if let Some(path) = call.uri.path().strip_prefix("/_sandbox/") {
+            return Ok(self.own(path, call.uri.query().unwrap_or_default()));
+        }
         if self.callers == Callers::Checked {
             call.resolve_key(|key| self.identities.account(key));
             self.resolve_by_pool(&mut call);
@@ -155,6 +164,29 @@ impl Shared {
             error: answer.error(),
         });
         Ok(answer.into_response())
+    }
+
+    /// Refuses who does not have the key of this run. Cognito's public calls are for everybody, as on AWS.
+    fn admit(&self, call: &Call) -> Result<(), Refusal> {
+        // The emulator checks the keys that it issued itself, but not for what only it has.
+        let issued = self.callers == Callers::Checked
+            && call.signed
+            && !call.account_known
+            && !call.uri.path().starts_with("/_");
+        let admitted =
+            call.unsigned || issued || self.functions.hands_out(call) || self.key.admits(call);
+        if admitted {
+            return Ok(());
+        }
+        let (code, message) = match (call.signed, call.service.as_str()) {
+            (false, _) => (
+                "MissingAuthenticationTokenException",
+                "Missing Authentication Token",
+            ),
+            (true, "iam" | "sts") => ("SignatureDoesNotMatch", MISMATCH),
+            (true, _) => ("InvalidSignatureException", MISMATCH),
+        };
+        Err(Refusal::new(code, message).with_status(StatusCode::FORBIDDEN))
     }
 
     async fn route(&self, call: &Call, pool: Option<Pool>) -> Result<Answer, Refusal> {

@@ -46,6 +46,8 @@ pub struct Call {
     /// The API's name of the call, such as `UpdateUserPool`.
     pub action: String,
     pub(crate) scope: Scope,
+    /// Whether it names an access key; nothing was checked yet.
+    pub(crate) signed: bool,
     /// Whether the account was read from the credentials: a key of twelve digits is an account of its own.
     pub(crate) account_known: bool,
     /// One of Cognito's public calls: the account is its pool's.
@@ -102,6 +104,7 @@ impl Call {
         Self {
             checked: false,
             account_known: account.is_some(),
+            signed: credential.is_some(),
             unsigned: service == "cognito-idp" && UNSIGNED.contains(&action.as_str()),
             scope: Scope {
                 account: account.unwrap_or_else(|| NO_ACCOUNT.to_owned()),
@@ -191,15 +194,16 @@ impl Call {
     }
 }
 
-struct Credential {
+pub(super) struct Credential {
     key: String,
-    region: String,
-    service: String,
+    pub date: String,
+    pub region: String,
+    pub service: String,
 }
 
 impl Credential {
     /// From `AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/SERVICE/aws4_request, ...`.
-    fn of(headers: &HeaderMap) -> Option<Self> {
+    pub fn of(headers: &HeaderMap) -> Option<Self> {
         let authorization = header(headers, "authorization")?;
         let credential = authorization
             .split("Credential=")
@@ -207,9 +211,9 @@ impl Credential {
             .split(',')
             .next()?;
         let mut parts = credential.trim().split('/');
-        let (key, _date) = (parts.next()?, parts.next()?);
         Some(Self {
-            key: key.to_owned(),
+            key: parts.next()?.to_owned(),
+            date: parts.next()?.to_owned(),
             region: parts.next()?.to_owned(),
             service: parts.next()?.to_owned(),
         })

@@ -10,12 +10,13 @@ use anyhow::{Context, Result};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue, ORIGIN};
+use hyper::http::uri::Authority;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -34,7 +35,7 @@ impl std::fmt::Display for Hangup {
 
 impl std::error::Error for Hangup {}
 
-/// A server that stops, connections and all, when this is dropped.
+/// A server for programs of this machine, and no web page. It stops, connections and all, when this is dropped.
 pub struct Server {
     address: SocketAddr,
     task: JoinHandle<()>,
@@ -68,7 +69,12 @@ impl Server {
                 while connections.try_join_next().is_some() {}
                 let answer = answer.clone();
                 connections.spawn(async move {
-                    let service = service_fn(|request| answer(request));
+                    let service = service_fn(|request| async {
+                        match from_outside(&request) {
+                            true => Ok(refused()),
+                            false => answer(request).await.map(without_cors),
+                        }
+                    });
                     let _ = hyper::server::conn::http1::Builder::new()
                         .serve_connection(TokioIo::new(stream), service)
                         .await;
@@ -88,6 +94,31 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.task.abort();
     }
+}
+
+/// Whether a web page made a request, or a name that is not this machine's led here: a page can make any name lead to this machine.
+/// Tools send neither header.
+fn from_outside(request: &Request<Incoming>) -> bool {
+    let headers = request.headers();
+    let host = header(headers, "host").and_then(|host| host.parse::<Authority>().ok());
+    let ours = host.is_some_and(|host| matches!(host.host(), "127.0.0.1" | "localhost" | "[::1]"));
+    !ours || headers.contains_key(ORIGIN) || headers.contains_key("sec-fetch-site")
+}
+
+fn refused() -> Response<Body> {
+    let body = json!({"__type": "ForbiddenException", "message": "The sandbox serves this machine's tools, and no web page."});
+    json(StatusCode::FORBIDDEN, &body)
+}
+
+/// No web page may read an answer, whatever the emulator allows.
+fn without_cors(mut response: Response<Body>) -> Response<Body> {
+    let names: Vec<_> = response.headers().keys().cloned().collect();
+    for name in names {
+        if name.as_str().starts_with("access-control-") {
+            response.headers_mut().remove(name);
+        }
+    }
+    response
 }
 
 /// The whole body, unless it is longer than `limit`.

@@ -3,6 +3,7 @@
 mod answer;
 mod call;
 mod http;
+mod key;
 mod upstream;
 
 pub use answer::{Answer, Refusal};
@@ -10,6 +11,7 @@ pub use call::{Call, Callers};
 pub(crate) use call::{Scope, parameter};
 pub use http::{Body, Hangup, Server, full, read};
 pub(crate) use http::{Client, header, json};
+pub use key::{KEY_HEADER, Key};
 pub use upstream::Upstream;
 
 /// The longest body: Lambda accepts a zip of 50 MB, which base64 makes a third longer.

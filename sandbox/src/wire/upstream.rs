@@ -2,20 +2,22 @@
 
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::http::request::Builder;
-use hyper::{Request, Uri};
+use hyper::{Method, Request, Uri};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::answer::{Answer, Refusal};
 use super::call::{COGNITO_TARGET, Call, Scope};
 use super::http::Client;
+use super::key::{KEY_HEADER, Key};
 
 /// The endpoint.
 pub struct Upstream {
     client: Client,
     url: String,
+    key: Option<Key>,
 }
 
 impl Upstream {
@@ -24,6 +26,15 @@ impl Upstream {
         Self {
             client: Client::default(),
             url: url.trim_end_matches('/').to_owned(),
+            key: None,
+        }
+    }
+
+    /// The endpoint at this URL, which answers only who has the key.
+    pub(crate) fn locked(url: &str, key: &Key) -> Self {
+        Self {
+            key: Some(key.clone()),
+            ..Self::new(url)
         }
     }
 
@@ -64,10 +75,23 @@ impl Upstream {
     async fn send_on(&self, call: &Call, body: Bytes, as_account: bool) -> Result<Answer, Refusal> {
         let path = call.uri.path_and_query().map_or("/", |path| path.as_str());
         let mut request = Request::new(Full::new(body));
-        *request.method_mut() = call.method.clone();
-        *request.uri_mut() = self.uri(path)?;
         let headers = request.headers_mut();
         *headers = call.headers.clone();
+        if as_account && call.unsigned {
+            // Anybody may make it, so it must be this call and nothing else that the emulator may read from it.
+            *headers = HeaderMap::new();
+            for name in ["content-type", "host", "x-amz-target"] {
+                if let Some(value) = call.headers.get(name) {
+                    headers.insert(name, value.clone());
+                }
+            }
+            *request.method_mut() = Method::POST;
+            *request.uri_mut() = self.uri("/")?;
+        } else {
+            *request.method_mut() = call.method.clone();
+            *request.uri_mut() = self.uri(path)?;
+        }
+        let headers = request.headers_mut();
         for hop in ["content-length", "transfer-encoding", "connection"] {
             headers.remove(hop);
         }
@@ -151,7 +175,10 @@ impl Upstream {
             .map_err(|_| Refusal::invalid(format!("not a path: {path}")))
     }
 
-    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Answer, Refusal> {
+    async fn send(&self, mut request: Request<Full<Bytes>>) -> Result<Answer, Refusal> {
+        if let Some(key) = &self.key {
+            request.headers_mut().insert(KEY_HEADER, key.header());
+        }
         let response = self.client.send(request).await;
         let (parts, body) = response
             .map_err(|error| Refusal::broken(format!("the emulator does not answer: {error:#}")))?

@@ -34,10 +34,10 @@ async fn in_another_process() {
             let sandbox = Sandbox::start(&options).await.expect("a sandbox");
             #[expect(
                 clippy::print_stdout,
-                reason = "how the test that started this process learns the port"
+                reason = "how the test that started this process learns the port and the key"
             )]
             {
-                println!("\nendpoint {}", sandbox.endpoint());
+                println!("\nendpoint {} {}", sandbox.endpoint(), sandbox.secret_key());
             }
             std::future::pending::<()>().await;
         }
@@ -70,15 +70,16 @@ async fn nothing_is_left_of_a_sandbox_whose_owner_is_killed() {
         .spawn()
         .expect("a process");
     let lines = BufReader::new(owner.stdout.take().expect("stdout")).lines();
-    let endpoint = lines
+    let started = lines
         .map_while(Result::ok)
         .find_map(|line| Some(line.strip_prefix("endpoint ")?.to_owned()))
         .expect("it starts");
+    let (endpoint, secret) = started.split_once(' ').expect("both");
     let variable = format!("AWS_ENDPOINT_URL={endpoint}\0");
     let script = "from aws import *\n\
         function = Function({})\n\
         functions.invoke(FunctionName=function.name, Payload='{}')";
-    scripts::run_at(&endpoint, script, "123456789012").await;
+    scripts::run_at(endpoint, secret, script, "123456789012").await;
     assert_eq!(
         processes_with(&variable),
         2,

@@ -15,11 +15,16 @@ fn account() -> String {
 
 /// Runs `script` with boto3 against the sandbox of this run; what it printed.
 async fn run(script: &str, account: &str) -> String {
-    run_at(&sandbox().endpoint(), script, account).await
+    run_in(sandbox(), script, account).await
 }
 
-/// Runs `script` with boto3 against any sandbox; what it printed.
-pub async fn run_at(endpoint: &str, script: &str, account: &str) -> String {
+/// Runs `script` with boto3 in any sandbox; what it printed.
+async fn run_in(sandbox: &Sandbox, script: &str, account: &str) -> String {
+    run_at(&sandbox.endpoint(), sandbox.secret_key(), script, account).await
+}
+
+/// Runs `script` with boto3 and the `secret` key against any endpoint; what it printed.
+pub async fn run_at(endpoint: &str, secret: &str, script: &str, account: &str) -> String {
     let venv = Venv::install(&cache(), "boto3-1.44.5", "boto3==1.44.5", &|_| ())
         .await
         .expect("boto3 installs");
@@ -34,7 +39,7 @@ pub async fn run_at(endpoint: &str, script: &str, account: &str) -> String {
         )
         .env("AWS_ENDPOINT_URL", endpoint)
         .env("AWS_ACCESS_KEY_ID", account)
-        .env("AWS_SECRET_ACCESS_KEY", "any")
+        .env("AWS_SECRET_ACCESS_KEY", secret)
         .env("AWS_DEFAULT_REGION", "us-west-2")
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .env("TMPDIR", directory.path())
@@ -77,6 +82,7 @@ scripts! {
     role_life
     journal_and_accounts
     logs_are_paged_and_queried
+    strangers_are_refused
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -87,7 +93,7 @@ async fn callers_are_checked() {
     };
     let sandbox = Sandbox::start(&options).await.expect("a sandbox");
     let script = include_str!("scripts/callers_are_checked.py");
-    run_at(&sandbox.endpoint(), script, &account()).await;
+    run_in(&sandbox, script, &account()).await;
 }
 
 #[tokio::test]

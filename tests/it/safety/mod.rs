@@ -127,7 +127,7 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
-        Self::at(sandbox().await.endpoint()).await
+        Self::in_corner(Corner::of(sandbox().await).await).await
     }
 
     /// As it is before the command.
@@ -149,8 +149,7 @@ impl Scene {
         scene
     }
 
-    async fn at(endpoint: String) -> Self {
-        let corner = Corner::at(endpoint).await;
+    async fn in_corner(corner: Corner) -> Self {
         let pool = corner
             .create_pool(settings_of_every_kind(&corner.account))
             .await;

@@ -2,6 +2,7 @@
 
 use jane_migrate_core::resources::tag;
 use jane_migrate_sandbox::Fault;
+use jane_migrate_sandbox::wire::KEY_HEADER;
 use jane_migrate_test_kit::{Fate, Passing};
 use serde_json::json;
 
@@ -202,6 +203,7 @@ async fn a_statement_of_our_name_for_somebody_else_is_a_conflict() {
     let headers = [
         ("content-type", "application/json"),
         ("authorization", &scene.corner.authorization("lambda")),
+        (KEY_HEADER, &scene.corner.secret),
     ];
     let (endpoint, body) = (&scene.corner.endpoint, body.to_string());
     let (status, _) = http(endpoint, "POST", &path, &headers, body.as_bytes()).await;

@@ -5,9 +5,13 @@ use serde_json::Value;
 
 use super::table::{self, Table};
 use super::{Scene, assert_same, points, reads};
-use crate::support::{Ran, moto};
+use crate::support::{Corner, Ran, moto};
 
 impl Scene {
+    async fn on_moto() -> Self {
+        Self::in_corner(Corner::at(moto().await.url().to_owned()).await).await
+    }
+
     /// Deploys without trying the function, which this emulator does not run.
     async fn deploy_unprobed(&self, endpoint: &str) -> Ran {
         let mut command = self.command(endpoint, "deploy").await;
@@ -18,7 +22,7 @@ impl Scene {
 
 #[tokio::test]
 async fn a_deploy_killed_at_any_write_goes_on_there_too() {
-    let scene = Scene::at(moto().await.url().to_owned()).await;
+    let scene = Scene::on_moto().await;
     let proxy = Proxy::start(&scene.corner.endpoint, |_| Fate::Pass).await;
     let proxy = proxy.expect("a proxy");
     scene.deploy_unprobed(&proxy.url()).await.ended(0);
@@ -28,7 +32,7 @@ async fn a_deploy_killed_at_any_write_goes_on_there_too() {
     writes.sort();
     let mut table = Table::new(["call", "killed after it"]);
     for point in writes {
-        let scene = Scene::at(moto().await.url().to_owned()).await;
+        let scene = Scene::on_moto().await;
         let there = point.clone();
         let decide = move |passing: &Passing| match there.is(passing) {
             true => Fate::HoldAnswer,

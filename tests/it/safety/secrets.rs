@@ -13,7 +13,6 @@ use crate::support::Ran;
 use crate::terminal::Terminal;
 
 const JANE_SECRET: &str = "canary-jane-client-secret";
-const AWS_SECRET: &str = "canary-aws-secret-key";
 const SESSION_TOKEN: &str = "canary-aws-session-token";
 
 const PASSWORD: &str = "Canary-Password-1";
@@ -33,7 +32,6 @@ impl Canaries {
         let client = scene.corner.create_client(&scene.pool, server).await;
         let described = scene.corner.client(&scene.pool, &client).await;
         for (name, value) in [
-            ("AWS_SECRET_ACCESS_KEY", AWS_SECRET),
             ("AWS_SESSION_TOKEN", SESSION_TOKEN),
             ("JANE_CLIENT_SECRET", JANE_SECRET),
             ("RUST_LOG", "trace"),
@@ -57,7 +55,7 @@ impl Canaries {
         let client = &self.client_secret;
         for canary in [
             JANE_SECRET,
-            AWS_SECRET,
+            &self.scene.corner.secret,
             SESSION_TOKEN,
             PASSWORD,
             jane,

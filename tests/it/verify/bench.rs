@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use jane_migrate_sandbox::wire::KEY_HEADER;
 use jane_migrate_test_kit::{Fate, Passing, Proxy};
 use serde_json::{Value, json};
 
@@ -110,6 +111,7 @@ impl Bench {
             ("content-type", "application/x-amz-json-1.1"),
             ("x-amz-target", target),
             ("authorization", &self.corner.authorization(service)),
+            (KEY_HEADER, &self.corner.secret),
         ];
         let body = body.to_string();
         let (status, answer) = http(
@@ -132,6 +134,7 @@ impl Bench {
             let headers = [
                 ("content-type", "application/json"),
                 ("authorization", &self.corner.authorization("lambda")),
+                (KEY_HEADER, &self.corner.secret),
             ];
             let path = format!("/2015-03-31/{path}");
             let body = body.to_string();
@@ -209,6 +212,7 @@ impl Bench {
         let headers = [
             ("content-type", "application/x-www-form-urlencoded"),
             ("authorization", &self.corner.authorization("iam")),
+            (KEY_HEADER, &self.corner.secret),
         ];
         let (status, answer) = http(
             &self.corner.endpoint,

@@ -198,10 +198,11 @@ async fn a_function_that_makes_users_itself_is_found() {
     let bench = Bench::new().await;
     let besides = format!(
         "name=$(echo \"$event\" | sed 's/.*\"userName\": *\"\\([^\"]*\\)\".*/\\1/')
-    curl -s -o /dev/null -H 'content-type: application/x-amz-json-1.1' -H 'authorization: {}' \\
+    curl -s -o /dev/null -H 'content-type: application/x-amz-json-1.1' -H 'authorization: {}' -H 'x-sandbox-key: {}' \\
         -H 'x-amz-target: AWSCognitoIdentityProviderService.AdminCreateUser' \\
         -d '{{\"UserPoolId\":\"{}\",\"Username\":\"'\"$name\"'\",\"MessageAction\":\"SUPPRESS\"}}' {}",
         bench.corner.authorization("cognito-idp"),
+        bench.corner.secret,
         bench.pool,
         bench.corner.endpoint
     );

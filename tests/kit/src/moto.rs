@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use jane_migrate_sandbox::{Emulator, Progress, Venv};
+use jane_migrate_sandbox::{Emulator, Progress, Venv, wire};
 
 const MOTO: &str = "moto[server]==5.2.5";
 
@@ -12,5 +12,6 @@ pub async fn moto(cache: &Path, progress: &Progress) -> Result<Emulator> {
     let venv = Venv::install(cache, "moto-5.2.5", MOTO, progress).await?;
     progress("starting moto");
     let launcher = include_str!("../python/moto.py");
-    Emulator::start(&venv, "moto", launcher, &[], "/moto-api/data.json").await
+    let key = wire::Key::random()?;
+    Emulator::start(&venv, "moto", launcher, &[], "/moto-api/data.json", &key).await
 }

@@ -15,12 +15,16 @@ import zipfile
 
 import boto3
 from botocore import UNSIGNED
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 ACCOUNT = os.environ["AWS_ACCESS_KEY_ID"]
 REGION = os.environ["AWS_DEFAULT_REGION"]
 ENDPOINT = os.environ["AWS_ENDPOINT_URL"]
+SECRET = os.environ["AWS_SECRET_ACCESS_KEY"]
 ONCE = Config(retries={"total_max_attempts": 1})
 
 cognito = boto3.client("cognito-idp", config=ONCE)
@@ -77,26 +81,27 @@ def refused(code, *words):
 
 def raw(action, body, account=ACCOUNT):
     """A call with exactly this body: clients refuse members that are newer than they are."""
-    request = urllib.request.Request(
-        ENDPOINT,
-        json.dumps(body).encode(),
-        {
-            "X-Amz-Target": "AWSCognitoIdentityProviderService." + action,
-            "Content-Type": "application/x-amz-json-1.1",
-            "Authorization": f"AWS4-HMAC-SHA256 Credential={account}/20250101/{REGION}/cognito-idp/aws4_request, "
-            "SignedHeaders=host, Signature=0",
-        },
-    )
+    headers = {
+        "X-Amz-Target": "AWSCognitoIdentityProviderService." + action,
+        "Content-Type": "application/x-amz-json-1.1",
+    }
     try:
-        with urllib.request.urlopen(request) as answer:
+        with urllib.request.urlopen(signed("cognito-idp", "/", headers, json.dumps(body).encode(), account)) as answer:
             return json.load(answer)
     except urllib.error.HTTPError as error:
         body = json.load(error)
         raise ClientError({"Error": {"Code": body["__type"], "Message": body["message"]}}, action)
 
 
+def signed(service, path, headers=None, body=None, account=ACCOUNT, secret=SECRET):
+    """A signed request: POST where it has a body."""
+    request = AWSRequest("POST" if body else "GET", ENDPOINT + path, headers or {}, body)
+    SigV4Auth(Credentials(account, secret), service, REGION).add_auth(request)
+    return urllib.request.Request(request.url, body, dict(request.headers))
+
+
 def sandbox(path, **query):
-    with urllib.request.urlopen(f"{ENDPOINT}/_sandbox/{path}?{urllib.parse.urlencode(query)}") as answer:
+    with urllib.request.urlopen(signed("sandbox", f"/_sandbox/{path}?{urllib.parse.urlencode(query)}")) as answer:
         return json.load(answer)
 
 

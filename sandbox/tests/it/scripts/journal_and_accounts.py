@@ -23,7 +23,7 @@ assert journal[-1]["error"] == "ResourceNotFoundException" and journal[-1]["abou
 assert all(entry["account"] == ACCOUNT for entry in journal)
 
 # The same names elsewhere are other things; a public call finds its pool by the client alone.
-elsewhere = boto3.client("cognito-idp", aws_access_key_id="888888888888", aws_secret_access_key="x")
+elsewhere = boto3.client("cognito-idp", aws_access_key_id="888888888888", aws_secret_access_key=SECRET)
 assert elsewhere.list_user_pools(MaxResults=9)["UserPools"] == []
 public = boto3.client("cognito-idp", config=Config(signature_version=UNSIGNED), region_name="eu-west-1")
 assert public.initiate_auth(
