@@ -1,11 +1,9 @@
-//! The program's environment variables. An empty one counts as not set, also for the AWS SDK and for child processes, which do not
-//! all read it that way.
+//! The program's environment variables. An empty one counts as not set, also for the AWS SDK, which does not read every one that
+//! way.
 
 use std::collections::HashMap;
 use std::env;
 use std::ffi::{OsStr, OsString};
-
-use tokio::process::Command;
 
 /// The value of a variable.
 pub fn var(name: &str) -> Option<String> {
@@ -23,16 +21,4 @@ pub fn vars() -> HashMap<String, String> {
         .filter(|(_, value)| !value.is_empty())
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect()
-}
-
-/// Removes the empty variables of AWS and of this program from a child's environment.
-pub fn without_empty(command: &mut Command) {
-    for (name, _) in env::vars_os().filter(|(name, value)| value.is_empty() && is_ours(name)) {
-        command.env_remove(name);
-    }
-}
-
-fn is_ours(name: &OsStr) -> bool {
-    let name = name.as_encoded_bytes();
-    name.starts_with(b"AWS_") || name.starts_with(b"JANE_MIGRATE_")
 }

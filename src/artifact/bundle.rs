@@ -12,7 +12,7 @@ use include_dir::{Dir, include_dir};
 use jane_migrate_config::Architecture;
 use sha2::{Digest, Sha256};
 
-use super::cache::OTHERWISE as CACHE;
+use super::private::OTHERWISE as CACHE;
 use crate::error::{Error, Result};
 
 /// Goes up when the same sources shall become another zip, because flags or the zip's layout changed.

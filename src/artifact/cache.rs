@@ -1,7 +1,8 @@
 //! The build cache: sources, cargo's products and finished zips between two builds.
 //!
-//! Owns its layout, the lock that lets one process at a time build in it, and which zips are kept. Each zip is checked when it is
-//! read; a damaged one counts as absent.
+//! Owns its layout, the lock that lets one process at a time build in it, and which zips are kept. What is in it is not trusted: a
+//! folder that others can write to is refused, and each zip must have the digest that this machine noted in another folder when it
+//! built the zip. So neither a damaged zip nor a cache that was copied here, as CI services do, is used: the handler is built again.
 
 use std::{
     env, fs,
@@ -18,6 +19,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     checked::Artifact,
+    private::{self, OTHERWISE},
     progress::{OnProgress, Progress},
 };
 use crate::environment;
@@ -26,67 +28,156 @@ use crate::error::{Error, Explain, Result};
 /// How many zips are kept: a few pools' kinds and architectures, before and after an upgrade.
 const KEEP: usize = 8;
 
-/// How another cache folder is named.
-pub(super) const OTHERWISE: &str = "set JANE_MIGRATE_CACHE to a folder that can be written to";
+/// How another folder for the digests is named.
+const RECORDS_OTHERWISE: &str = "set XDG_STATE_HOME to a folder that can be written to";
+
+/// What a file that is being written is called until it is whole.
+const UNFINISHED: &str = "tmp";
 
 /// How often a held lock is tried again.
 const LOCK_POLL: Duration = Duration::from_millis(200);
 
+/// A folder that a variable names.
+fn set(name: &str) -> Option<PathBuf> {
+    environment::var_os(name.as_ref()).map(PathBuf::from)
+}
+
+/// A folder of this program for one purpose: below what the variable `xdg` names, or else where the system keeps such things.
+fn own_folder(xdg: &str, usual: &str, macos: &str) -> Option<PathBuf> {
+    // A relative one is to be ignored, says the specification.
+    let named = set(xdg).filter(|path| path.is_absolute());
+    let usual = if cfg!(target_os = "macos") {
+        macos
+    } else {
+        usual
+    };
+    let base = named.or_else(|| Some(env::home_dir()?.join(usual)))?;
+    Some(base.join("jane-migrate"))
+}
+
+/// The folder for the digests of what was built: the system's folder for a program's state.
+pub fn default_records() -> Result<PathBuf> {
+    own_folder(
+        "XDG_STATE_HOME",
+        ".local/state",
+        "Library/Application Support",
+    )
+    .ok_or_else(|| {
+        Error::new(
+            "failed to find a folder for the digests of what is built: no home directory",
+            RECORDS_OTHERWISE,
+        )
+    })
+}
+
 /// The cache folder: `JANE_MIGRATE_CACHE`, or the system's folder for caches.
 pub fn default_cache() -> Result<PathBuf> {
-    let set = |name: &str| environment::var_os(name.as_ref()).map(PathBuf::from);
     if let Some(own) = set("JANE_MIGRATE_CACHE") {
         return std::path::absolute(&own).explain(
             format_args!("failed to use JANE_MIGRATE_CACHE `{}`", own.display()),
             OTHERWISE,
         );
     }
-    // A relative XDG_CACHE_HOME is to be ignored, says its specification.
-    let xdg = set("XDG_CACHE_HOME").filter(|path| path.is_absolute());
-    let home = || {
-        env::home_dir().map(|home| {
-            home.join(if cfg!(target_os = "macos") {
-                "Library/Caches"
-            } else {
-                ".cache"
-            })
-        })
-    };
-    let base = xdg.or_else(home).ok_or_else(|| {
+    own_folder("XDG_CACHE_HOME", ".cache", "Library/Caches").ok_or_else(|| {
         Error::new(
             "failed to find a folder to build the handler in: no home directory",
             "set JANE_MIGRATE_CACHE to a folder",
         )
-    })?;
-    Ok(base.join("jane-migrate"))
+    })
 }
 
-/// A zip that was built here and has this `CodeSha256`, if it is still there and whole.
+/// The folder with this path, made where it is missing, by its real path. Refused where others can write to it.
+pub fn private_folder(path: &Path) -> Result<PathBuf> {
+    // Cargo names files by their real path, and only a prefix that really occurs is remapped.
+    let real = private::create(path).and_then(|()| path.canonicalize());
+    let real = real.map_err(|error| Error::unwritable(path, error, OTHERWISE))?;
+    private::check(&real)?;
+    Ok(real)
+}
+
+/// A zip that has this `CodeSha256`, if it is in the cache.
 pub(super) fn zip_of(root: &Path, code_sha256: &str) -> Option<Vec<u8>> {
-    let wanted = hex::encode(BASE64.decode(code_sha256).ok()?);
+    let wanted = BASE64.decode(code_sha256).ok()?;
     let zips = fs::read_dir(root.join("zips")).ok()?.flatten();
     zips.map(|file| file.path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "zip"))
-        .filter(|zip| {
-            fs::read_to_string(digest_file(zip))
-                .is_ok_and(|digest| digest.split_whitespace().next() == Some(wanted.as_str()))
-        })
+        .filter(|path| is(path, "zip"))
         .filter_map(|zip| fs::read(zip).ok())
-        .find(|zip| hex::encode(Sha256::digest(zip)) == wanted)
+        .find(|zip| Sha256::digest(zip)[..] == wanted)
+}
+
+fn is(path: &Path, extension: &str) -> bool {
+    path.extension().is_some_and(|found| found == extension)
+}
+
+/// The files in a folder that end so; none where there is no such folder.
+fn files(folder: &Path, extension: &str) -> io::Result<Vec<PathBuf>> {
+    match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        entries => {
+            let paths: io::Result<Vec<_>> = entries?.map(|entry| Ok(entry?.path())).collect();
+            Ok(paths?
+                .into_iter()
+                .filter(|path| is(path, extension))
+                .collect())
+        }
+    }
+}
+
+fn removed(outcome: io::Result<()>) -> io::Result<()> {
+    match outcome {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        outcome => outcome,
+    }
 }
 
 /// The cache, in a folder that exists.
 pub(super) struct Cache {
     root: PathBuf,
+    /// The digests of its zips. It exists if this machine made what is in the cache.
+    records: PathBuf,
 }
 
 impl Cache {
-    pub(super) fn open(root: &Path) -> Result<Self> {
-        // Cargo names files by their real path, and only a prefix that really occurs is remapped.
-        let zips = root.join("zips");
-        let real = fs::create_dir_all(&zips).and_then(|()| root.canonicalize());
-        let root = real.map_err(|error| Error::unwritable(&zips, error, OTHERWISE))?;
-        Ok(Self { root })
+    /// Opens the cache in the folder `root`, of which `records` knows the digests, and removes what an interrupted run left half-written.
+    pub(super) fn open(root: &Path, records: &Path) -> Result<Self> {
+        let root = private_folder(root)?;
+        for part in ["zips", "source", "target"] {
+            private_folder(&root.join(part))?;
+        }
+        let digest = hex::encode(Sha256::digest(root.as_os_str().as_encoded_bytes()));
+        let cache = Self {
+            records: records.join(&digest[..16]),
+            root,
+        };
+        // Who holds the lock is still writing.
+        let lock = cache.lock_file().map(|lock| lock.try_lock().map(|()| lock));
+        if let Ok(Ok(_lock)) = lock {
+            for half in files(&cache.root.join("zips"), UNFINISHED).unwrap_or_default() {
+                let _ = fs::remove_file(half);
+            }
+        }
+        Ok(cache)
+    }
+
+    /// Empties a cache that this machine has not made: a build would go on from what somebody else compiled. The lock must be held.
+    pub(super) fn make_ours(&self) -> Result<()> {
+        if self.records.is_dir() {
+            return Ok(());
+        }
+        for part in ["zips", "source", "target"] {
+            let part = self.root.join(part);
+            fs::remove_dir_all(&part)
+                .and_then(|()| private::create(&part))
+                .map_err(|error| Error::unwritable(&part, error, OTHERWISE))?;
+        }
+        private::create(&self.records)
+            .map_err(|error| Error::unwritable(&self.records, error, RECORDS_OTHERWISE))
+    }
+
+    fn lock_file(&self) -> io::Result<File> {
+        let options = &mut File::options();
+        let options = options.create(true).truncate(false).write(true);
+        options.open(self.root.join("lock"))
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -106,21 +197,17 @@ impl Cache {
     /// The place for the zip made from all of these.
     pub(super) fn entry(&self, made_from: &[&str]) -> Entry {
         let key = hex::encode(Sha256::digest(made_from.join("\0")));
+        let name = &key[..32];
         Entry {
-            zip: self.root.join("zips").join(format!("{}.zip", &key[..32])),
+            zip: self.root.join("zips").join(format!("{name}.zip")),
+            record: self.records.join(format!("{name}.sha256")),
         }
     }
 
     /// Waits until no other process builds. Polls, because Ctrl-C could not interrupt a wait in the kernel.
     pub(super) async fn lock(&self, progress: OnProgress<'_>) -> Result<File> {
-        let path = self.root.join("lock");
-        let failed = |error| Error::unwritable(&path, error, OTHERWISE);
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(failed)?;
+        let failed = |error| Error::unwritable(&self.root.join("lock"), error, OTHERWISE);
+        let lock = self.lock_file().map_err(failed)?;
         let mut waiting = false;
         loop {
             match lock.try_lock() {
@@ -138,18 +225,20 @@ impl Cache {
     }
 }
 
-/// One finished zip, or the place for it. Beside it lies its digest, as `sha256sum` writes it.
+/// One finished zip, or the place for it.
 pub(super) struct Entry {
     zip: PathBuf,
+    /// The file that holds its digest.
+    record: PathBuf,
 }
 
 impl Entry {
     /// The zip, if it is there and whole.
     pub(super) fn find(&self, architecture: Architecture) -> Option<Artifact> {
-        let digest = fs::read_to_string(self.digest_file()).ok()?;
+        let digest = fs::read_to_string(&self.record).ok()?;
         let artifact = Artifact::inspect(&self.zip, architecture).ok()?;
         // `source` is for now the digest of the zip.
-        if digest.split_whitespace().next() != Some(&artifact.source) {
+        if digest.trim() != artifact.source {
             return None;
         }
         // The time of the last use decides which zips are deleted. A time that cannot be set does no harm.
@@ -165,23 +254,18 @@ impl Entry {
 
     /// Stores a zip and deletes the least recently used ones. The lock must be held.
     pub(super) fn store(&self, zip: &[u8], architecture: Architecture) -> Result<Artifact> {
+        let artifact = Artifact::of(zip, &self.zip, architecture)?;
         let attempt = || {
-            // The digest is the last to be written: an interruption leaves an entry that does not count.
-            let unfinished = self.zip.with_extension("zip.tmp");
+            let unfinished = self.zip.with_extension(UNFINISHED);
             fs::write(&unfinished, zip)?;
             fs::rename(&unfinished, &self.zip)?;
-            fs::write(
-                self.digest_file(),
-                format!(
-                    "{}  {}\n",
-                    hex::encode(Sha256::digest(zip)),
-                    self.file_name()
-                ),
-            )?;
             self.prune_siblings()
         };
         attempt().map_err(|error| Error::unwritable(&self.zip, error, OTHERWISE))?;
-        Artifact::inspect(&self.zip, architecture)
+        // The last to be written: an interruption leaves an entry that does not count.
+        fs::write(&self.record, &artifact.source)
+            .map_err(|error| Error::unwritable(&self.record, error, RECORDS_OTHERWISE))?;
+        Ok(artifact)
     }
 
     fn prune_siblings(&self) -> io::Result<()> {
@@ -189,39 +273,21 @@ impl Entry {
             return Ok(());
         };
         let mut zips = Vec::new();
-        for entry in fs::read_dir(folder)? {
-            let path = entry?.path();
-            if path.extension().is_some_and(|extension| extension == "zip") {
-                zips.push((path.metadata()?.modified()?, path));
-            }
+        for path in files(folder, "zip")? {
+            zips.push((path.metadata()?.modified()?, path));
         }
         zips.sort();
         let surplus = zips.len().saturating_sub(KEEP);
         for (_, path) in &zips[..surplus] {
             fs::remove_file(path)?;
-            match fs::remove_file(digest_file(path)) {
-                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
+            let name = path.with_extension("sha256");
+            let record = self
+                .record
+                .with_file_name(name.file_name().unwrap_or_default());
+            removed(fs::remove_file(record))?;
         }
         Ok(())
     }
-
-    fn digest_file(&self) -> PathBuf {
-        digest_file(&self.zip)
-    }
-
-    fn file_name(&self) -> String {
-        self.zip
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned()
-    }
-}
-
-fn digest_file(zip: &Path) -> PathBuf {
-    zip.with_extension("zip.sha256")
 }
 
 #[cfg(test)]
@@ -246,10 +312,17 @@ mod tests {
         archive::zip(&executable(payload)).unwrap()
     }
 
+    /// A cache in `folder` that is this machine's.
+    fn open(folder: &Path) -> Cache {
+        let cache = Cache::open(&folder.join("cache"), &folder.join("records")).unwrap();
+        cache.make_ours().unwrap();
+        cache
+    }
+
     #[test]
     fn what_is_stored_is_found_again() {
         let folder = tempfile::tempdir().unwrap();
-        let cache = Cache::open(folder.path()).unwrap();
+        let cache = open(folder.path());
         let entry = cache.entry(&["sources", "rustc 1.95.0"]);
         assert!(entry.find(ARCHITECTURE).is_none());
         let stored = entry.store(&zip(1), ARCHITECTURE).unwrap();
@@ -268,19 +341,54 @@ mod tests {
     #[test]
     fn what_is_damaged_counts_as_absent() {
         let folder = tempfile::tempdir().unwrap();
-        let entry = Cache::open(folder.path()).unwrap().entry(&["sources"]);
+        let entry = open(folder.path()).entry(&["sources"]);
         entry.store(&zip(1), ARCHITECTURE).unwrap();
         fs::write(&entry.zip, zip(2)).unwrap();
         assert!(entry.find(ARCHITECTURE).is_none());
         entry.store(&zip(1), ARCHITECTURE).unwrap();
-        fs::remove_file(entry.digest_file()).unwrap();
+        fs::remove_file(&entry.record).unwrap();
         assert!(entry.find(ARCHITECTURE).is_none());
+    }
+
+    #[test]
+    fn nothing_of_a_cache_that_came_from_elsewhere_is_used() {
+        let (ours, theirs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let made = open(theirs.path());
+        made.entry(&["sources"])
+            .store(&zip(1), ARCHITECTURE)
+            .unwrap();
+        fs::write(made.target().join("object"), "compiled elsewhere").unwrap();
+        fs::rename(theirs.path().join("cache"), ours.path().join("cache")).unwrap();
+
+        let cache = Cache::open(&ours.path().join("cache"), &ours.path().join("records")).unwrap();
+        let entry = cache.entry(&["sources"]);
+        assert!(entry.find(ARCHITECTURE).is_none());
+        cache.make_ours().unwrap();
+        assert!(!cache.target().join("object").exists());
+        entry.store(&zip(1), ARCHITECTURE).unwrap();
+        cache.make_ours().unwrap();
+        assert!(entry.find(ARCHITECTURE).is_some());
+    }
+
+    #[test]
+    fn the_next_run_removes_what_is_half_written_unless_another_is_writing() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = open(folder.path());
+        let half = cache.root.join("zips/0.tmp");
+        fs::write(&half, "half").unwrap();
+        let lock = cache.lock_file().unwrap();
+        lock.lock().unwrap();
+        open(folder.path());
+        assert!(half.exists());
+        drop(lock);
+        open(folder.path());
+        assert!(!half.exists());
     }
 
     #[test]
     fn an_artifact_that_changed_after_the_check_is_not_handed_out() {
         let folder = tempfile::tempdir().unwrap();
-        let entry = Cache::open(folder.path()).unwrap().entry(&["sources"]);
+        let entry = open(folder.path()).entry(&["sources"]);
         let artifact = entry.store(&zip(1), ARCHITECTURE).unwrap();
         fs::write(&artifact.zip, zip(2)).unwrap();
         assert!(artifact.read().is_err());
@@ -289,7 +397,7 @@ mod tests {
     #[test]
     fn the_last_used_are_kept() {
         let folder = tempfile::tempdir().unwrap();
-        let cache = Cache::open(folder.path()).unwrap();
+        let cache = open(folder.path());
         let entries: Vec<_> = (0..KEEP + 2)
             .map(|n| cache.entry(&[&n.to_string()]))
             .collect();
@@ -311,16 +419,15 @@ mod tests {
         let mut expected = vec![true; KEEP + 2];
         expected[1..3].fill(false);
         assert_eq!(kept, expected);
-        assert_eq!(
-            fs::read_dir(folder.path().join("zips")).unwrap().count(),
-            2 * KEEP
-        );
+        for (what, folder) in [("zip", cache.root.join("zips")), ("sha256", cache.records)] {
+            assert_eq!(files(&folder, what).unwrap().len(), KEEP);
+        }
     }
 
     #[tokio::test]
     async fn the_second_builder_waits_and_says_so() {
         let folder = tempfile::tempdir().unwrap();
-        let cache = Cache::open(folder.path()).unwrap();
+        let cache = open(folder.path());
         let first = cache.lock(&|_| {}).await.unwrap();
         let (said, mut heard) = tokio::sync::mpsc::unbounded_channel();
         let tell = move |progress: Progress<'_>| said.send(format!("{progress:?}")).unwrap();

@@ -20,7 +20,7 @@ use tokio::{
 
 use super::{
     cache::Cache,
-    environment,
+    environment::{self, Duty},
     progress::{OnProgress, Progress},
     route::{Choice, Route},
 };
@@ -41,6 +41,8 @@ pub(super) struct Build<'a> {
     pub(super) choice: &'a Choice,
     /// The feature of the handler.
     pub(super) kind: &'a str,
+    /// The words that start a command without network.
+    pub(super) unplug: Option<&'static [&'static str]>,
 }
 
 impl Build<'_> {
@@ -55,8 +57,14 @@ impl Build<'_> {
         } else {
             "build"
         };
-        let arguments = ["--release", "--message-format", "json-render-diagnostics"];
-        let command = self.cargo(subcommand, &arguments);
+        let arguments = [
+            "--release",
+            // What is needed was fetched: the build has no business on the network.
+            "--offline",
+            "--message-format",
+            "json-render-diagnostics",
+        ];
+        let command = self.cargo(Duty::Build, subcommand, &arguments);
         run(command, |line| {
             if let Some((id, name)) = finished_crate(line) {
                 done.insert(id);
@@ -80,22 +88,24 @@ impl Build<'_> {
         )
     }
 
-    /// How many crates the build has. Fetches them on the way.
+    /// How many crates the build has. Fetches them on the way, and runs nothing of theirs.
     async fn count_crates(&self) -> Result<usize> {
         let mut crates = BTreeSet::new();
         let arguments = ["--edges", "normal,build", "--prefix", "none", "--no-dedupe"];
-        run(self.cargo("tree", &arguments), |line| {
+        run(self.cargo(Duty::Fetch, "tree", &arguments), |line| {
             crates.insert(line.to_owned());
         })
         .await?;
         Ok(crates.len())
     }
 
-    fn cargo(&self, subcommand: &str, arguments: &[&str]) -> Command {
-        let mut command = Command::new("cargo");
-        environment::clean(&mut command);
+    fn cargo(&self, duty: Duty, subcommand: &str, arguments: &[&str]) -> Command {
+        let unplug = self.unplug.filter(|_| duty == Duty::Build);
+        let words = [unplug.unwrap_or_default(), &["cargo", subcommand]].concat();
+        let mut command = Command::new(words[0]);
+        environment::restrict(&mut command, duty);
         command
-            .arg(subcommand)
+            .args(&words[1..])
             .args([
                 "--package",
                 PACKAGE,
@@ -113,7 +123,7 @@ impl Build<'_> {
             // Wins over every other place for flags, the operator's own configuration included.
             .env("CARGO_ENCODED_RUSTFLAGS", encoded_flags(self.cache.root()));
         for (name, value) in self.choice.environment() {
-            if env::var_os(&name).is_none() {
+            if crate::environment::var_os(name.as_ref()).is_none() {
                 command.env(name, value);
             }
         }

@@ -60,7 +60,11 @@ impl Artifact {
 
     /// Looks into a zip, and refuses one that Lambda would not run.
     pub(super) fn inspect(path: &Path, architecture: Architecture) -> Result<Self> {
-        let zip = read(path)?;
+        Self::of(&read(path)?, path, architecture)
+    }
+
+    /// The same for the bytes of a zip that lies there, or is about to.
+    pub(super) fn of(zip: &[u8], path: &Path, architecture: Architecture) -> Result<Self> {
         let size = zip.len() as u64;
         if size > LARGEST_ZIP {
             return Err(Error::new(
@@ -70,13 +74,13 @@ impl Artifact {
                 "strip the executable of its debug information before zipping it",
             ));
         }
-        let digest = Sha256::digest(&zip);
+        let digest = Sha256::digest(zip);
         Ok(Self {
             zip: path.to_owned(),
             code_sha256: BASE64.encode(digest),
             size,
             architecture,
-            linkage: elf::check(&archive::bootstrap(&zip)?, architecture)?,
+            linkage: elf::check(&archive::bootstrap(zip)?, architecture)?,
             source: hex::encode(digest),
             cached: false,
         })

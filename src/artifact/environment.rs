@@ -1,45 +1,112 @@
-//! What the tools that build the handler see of the operator's environment: everything but what would change the result.
+//! What the tools that build the handler see of the operator's environment, and what they reach. Build scripts and macros of other
+//! people run in the build, so it sees only what finds the tools: no key of AWS or of a CI service, and no network where the system
+//! can take it away.
 
 use std::env;
+use std::ffi::OsString;
 
 use tokio::process::Command;
 
-use crate::environment;
+/// What the tools find each other and their folders by.
+const TOOLS: [&str; 32] = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "TMPDIR",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "LC_MESSAGES",
+    "RUSTUP_HOME",
+    "RUSTUP_TOOLCHAIN",
+    "CARGO_HOME",
+    "CARGO_BUILD_JOBS",
+    "CC",
+    "HOST_CC",
+    "TARGET_CC",
+    "AR",
+    "HOST_AR",
+    "TARGET_AR",
+    "CFLAGS",
+    "HOST_CFLAGS",
+    "TARGET_CFLAGS",
+    "SDKROOT",
+    "DEVELOPER_DIR",
+    "MACOSX_DEPLOYMENT_TARGET",
+    "LD_LIBRARY_PATH",
+    "LIBRARY_PATH",
+    "CPATH",
+    "C_INCLUDE_PATH",
+    "XDG_CACHE_HOME",
+    "ZIG_GLOBAL_CACHE_DIR",
+    "ZIG_LOCAL_CACHE_DIR",
+];
 
-/// Takes out of a command's environment what `cargo run` adds for its children, what would make another executable, and what
-/// would bury the reason of a failure under a backtrace; leaves how to reach the registry.
-pub(super) fn clean(command: &mut Command) {
-    environment::without_empty(command);
-    for (name, _) in env::vars_os() {
-        if name.to_str().is_some_and(interferes) {
-            command.env_remove(name);
-        }
-    }
+/// Names of which a target or a wrapper is the rest.
+const TOOL_FAMILIES: [&str; 8] = [
+    "CC_",
+    "AR_",
+    "CFLAGS_",
+    "CARGO_ZIGBUILD_",
+    "NIX_CC",
+    "NIX_BINTOOLS",
+    "NIX_CFLAGS",
+    "NIX_LDFLAGS",
+];
+
+/// How to reach the registry. What is among it may hold a password, so only what downloads gets it.
+const NETWORK: [&str; 12] = [
+    "HTTP_PROXY",
+    "http_proxy",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+    "NO_PROXY",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "RUSTUP_DIST_SERVER",
+    "RUSTUP_UPDATE_ROOT",
+];
+
+const NETWORK_FAMILIES: [&str; 4] = [
+    "CARGO_HTTP_",
+    "CARGO_NET_",
+    "CARGO_REGISTRIES_",
+    "CARGO_REGISTRY_",
+];
+
+/// What a command is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Duty {
+    /// It may download. It runs nothing of the crates.
+    Fetch,
+    /// It runs what the crates bring.
+    Build,
 }
 
-fn interferes(name: &str) -> bool {
-    const KEPT: [&str; 7] = [
-        "CARGO_HOME",
-        "CARGO_BUILD_JOBS",
-        "CARGO_HTTP_",
-        "CARGO_NET_",
-        "CARGO_REGISTRIES_",
-        "CARGO_REGISTRY_",
-        "CARGO_ZIGBUILD_",
-    ];
-    let exact = [
-        "CARGO",
-        "RUSTC",
-        "RUSTDOC",
-        "RUSTFLAGS",
-        "RUSTDOCFLAGS",
-        "MAKEFLAGS",
-        "MFLAGS",
-        "RUST_BACKTRACE",
-    ]
-    .contains(&name);
-    let family = name.starts_with("CARGO_") || name.starts_with("RUSTC_");
-    exact || family && !KEPT.iter().any(|kept| name.starts_with(kept))
+/// Leaves of the operator's environment what a command needs for its duty.
+pub(super) fn restrict(command: &mut Command, duty: Duty) {
+    command.env_clear().envs(seen(env::vars_os(), duty));
+}
+
+fn seen(
+    all: impl Iterator<Item = (OsString, OsString)>,
+    duty: Duty,
+) -> impl Iterator<Item = (OsString, OsString)> {
+    all.filter(move |(name, value)| {
+        let needed = name.to_str().is_some_and(|name| is_needed(name, duty));
+        needed && !value.is_empty()
+    })
+}
+
+fn is_needed(name: &str, duty: Duty) -> bool {
+    let among = |names: &[&str], families: &[&str]| {
+        names.contains(&name) || families.iter().any(|family| name.starts_with(family))
+    };
+    among(&TOOLS, &TOOL_FAMILIES) || duty == Duty::Fetch && among(&NETWORK, &NETWORK_FAMILIES)
 }
 
 #[cfg(test)]
@@ -47,23 +114,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cargo_run_sets_does_not_reach_the_build() {
-        let kept = [
-            "CARGO_HOME",
-            "CARGO_BUILD_JOBS",
-            "CARGO_NET_OFFLINE",
-            "CARGO_HTTP_PROXY",
-            "CARGO_REGISTRIES_MINE_INDEX",
-            "RUSTUP_HOME",
-            "RUSTUP_TOOLCHAIN",
-            "HTTPS_PROXY",
-            "PATH",
-            "CC",
-        ];
-        for name in kept {
-            assert!(!interferes(name), "{name}");
+    fn a_build_sees_its_tools_and_a_download_the_way_to_the_registry() {
+        for name in ["PATH", "HOME", "CARGO_HOME", "CC_x86_64_unknown_linux_musl"] {
+            assert!(
+                is_needed(name, Duty::Build) && is_needed(name, Duty::Fetch),
+                "{name}"
+            );
         }
-        let removed = [
+        for name in ["https_proxy", "CARGO_REGISTRY_TOKEN", "CARGO_NET_OFFLINE"] {
+            assert!(
+                !is_needed(name, Duty::Build) && is_needed(name, Duty::Fetch),
+                "{name}"
+            );
+        }
+        for name in [
+            "AWS_SECRET_ACCESS_KEY",
+            "AWS_PROFILE",
+            "GITHUB_TOKEN",
+            "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+            "JANE_CLIENT_SECRET",
+            "SSH_AUTH_SOCK",
+            // What would make another executable.
             "CARGO",
             "CARGO_MANIFEST_DIR",
             "CARGO_TARGET_DIR",
@@ -71,14 +142,24 @@ mod tests {
             "CARGO_BUILD_RUSTFLAGS",
             "CARGO_ENCODED_RUSTFLAGS",
             "CARGO_PROFILE_RELEASE_LTO",
-            "CARGO_INCREMENTAL",
             "RUSTFLAGS",
             "RUSTC",
             "RUSTC_WRAPPER",
             "MAKEFLAGS",
-        ];
-        for name in removed {
-            assert!(interferes(name), "{name}");
+            // What would bury the reason of a failure.
+            "RUST_BACKTRACE",
+        ] {
+            assert!(
+                !is_needed(name, Duty::Build) && !is_needed(name, Duty::Fetch),
+                "{name}"
+            );
         }
+    }
+
+    #[test]
+    fn an_empty_variable_is_not_set() {
+        let all = [("PATH", "/bin"), ("CC", "")].map(|(name, value)| (name.into(), value.into()));
+        let seen: Vec<_> = seen(all.into_iter(), Duty::Build).collect();
+        assert_eq!(seen, [("PATH".into(), "/bin".into())]);
     }
 }

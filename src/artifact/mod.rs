@@ -11,6 +11,7 @@ mod cargo;
 mod checked;
 mod elf;
 mod environment;
+mod private;
 mod progress;
 mod route;
 mod toolchain;
@@ -25,7 +26,7 @@ use jane_migrate_handler::SERVES_WORDS;
 
 pub use self::{
     bundle::Bundle,
-    cache::default_cache,
+    cache::{default_cache, default_records, private_folder},
     checked::{Artifact, LARGEST_ZIP},
     elf::Linkage,
     progress::{OnProgress, Progress},
@@ -49,6 +50,8 @@ pub struct Request {
     pub architecture: Architecture,
     /// The folder for sources, build products and finished zips; see [`default_cache`].
     pub cache: PathBuf,
+    /// The folder for the digests of the zips that were built here; see [`default_records`].
+    pub records: PathBuf,
 }
 
 /// The digest of all that decides what the handler does: its sources, the locked versions, the feature, the architecture and
@@ -78,7 +81,7 @@ pub async fn build_from(
     let &Request {
         kind, architecture, ..
     } = request;
-    let cache = Cache::open(&request.cache)?;
+    let cache = Cache::open(&request.cache, &request.records)?;
     let source = bundle.digest(kind, architecture);
     let mut toolchain = Toolchain::observe(cache.root()).await?;
     loop {
@@ -102,6 +105,7 @@ pub async fn build_from(
         if let Some(artifact) = entry.find(architecture) {
             return Ok(finished(artifact));
         }
+        cache.make_ours()?;
         if choice.add_target && !add_target(&choice, cache.root(), progress).await {
             toolchain.rustup = false;
             continue;
@@ -111,6 +115,7 @@ pub async fn build_from(
             cache: &cache,
             choice: &choice,
             kind,
+            unplug: toolchain.unplug,
         };
         let bootstrap = build.run(progress).await?;
         elf::check(&bootstrap, architecture)?;
@@ -120,7 +125,7 @@ pub async fn build_from(
     }
 }
 
-/// A zip with this `CodeSha256`, where the default cache still has one.
+/// A zip with this `CodeSha256`, where the default cache has one.
 pub fn cached(code_sha256: &str) -> Option<Vec<u8>> {
     cache::zip_of(&default_cache().ok()?, code_sha256)
 }

@@ -182,6 +182,7 @@ mod tests {
             rustup: true,
             zigbuild: false,
             compilers: ["cc"].into(),
+            unplug: None,
         }
     }
 

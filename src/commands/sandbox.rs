@@ -28,7 +28,7 @@ pub(super) async fn run(args: &cli::Sandbox, ui: &Ui) -> Result<ExitCode> {
     let options = Options {
         port: args.port.unwrap_or(0),
         progress: Arc::new(move |step: &str| shown.note(&format!("  {step}"))),
-        ..Options::new(artifact::default_cache()?)
+        ..Options::new(artifact::private_folder(&artifact::default_cache()?)?)
     };
     let task = ui.task("starting the sandbox");
     let sandbox = Sandbox::start(&options)

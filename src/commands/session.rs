@@ -498,6 +498,7 @@ pub(super) async fn build(config: &Config, ui: &Ui) -> Result<Artifact> {
         kind: config.directory.kind(),
         architecture: config.function.architecture,
         cache: artifact::default_cache()?,
+        records: artifact::default_records()?,
     };
     let task = ui.task(format!(
         "building the handler for `{}`, {}",

@@ -4,6 +4,7 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::Mutex,
     time::Duration,
@@ -14,7 +15,7 @@ use jane_migrate_config::Architecture;
 use jane_migrate_core::fix::Flags;
 use tempfile::TempDir;
 
-use crate::support::cache;
+use crate::support::{Corner, cache};
 
 const WORKSPACE: &str = "
     [workspace]
@@ -64,6 +65,7 @@ fn request(cache: &Path) -> Request {
         kind: "jane",
         architecture: native(),
         cache: cache.to_owned(),
+        records: cache.join("jane-migrate"),
     }
 }
 
@@ -221,6 +223,116 @@ async fn appears(path: PathBuf) {
     tokio::time::timeout(Duration::from_secs(120), wait)
         .await
         .unwrap_or_else(|_| panic!("`{}` did not appear", path.display()));
+}
+
+#[tokio::test]
+async fn a_build_script_has_no_network_where_the_system_can_take_it_away() {
+    let cache = TempDir::new().unwrap();
+    let network = cache.path().join("network").display().to_string();
+    let script = format!(
+        "fn main() {{ std::fs::write({network:?}, std::fs::read_to_string(\"/proc/net/dev\").unwrap()).unwrap() }}"
+    );
+    build(&stand_in("fn main() {}", &script), cache.path())
+        .await
+        .0
+        .unwrap();
+    let seen = fs::read_to_string(network).unwrap();
+    let unshares = |flag: &str| {
+        let unshare = std::process::Command::new("unshare")
+            .args([flag, "true"])
+            .status();
+        unshare.is_ok_and(|status| status.success())
+    };
+    let cut = unshares("-n") || unshares("-rn");
+    let only_loopback = seen
+        .lines()
+        .skip(2)
+        .all(|line| line.trim().starts_with("lo:"));
+    assert!(only_loopback || !cut, "{seen}");
+}
+
+/// A `cargo` that notes what it is called with and what it sees, and builds nothing.
+const NOSY_CARGO: &str = "#!/bin/sh
+{ echo \"cargo $*\"; env; } > \"$(dirname \"$0\")/seen-$1\"
+[ \"$1\" = tree ]
+";
+
+#[tokio::test]
+async fn a_build_sees_none_of_the_operators_keys_and_downloads_nothing() {
+    let mut corner = Corner::new().await;
+    let tools = corner.folder.path().join("tools");
+    fs::create_dir(&tools).unwrap();
+    fs::write(tools.join("cargo"), NOSY_CARGO).unwrap();
+    fs::set_permissions(tools.join("cargo"), fs::Permissions::from_mode(0o755)).unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let own = corner.folder.path().join("cache").display().to_string();
+    let keys = [
+        "AWS_SESSION_TOKEN",
+        "GITHUB_TOKEN",
+        "ACTIONS_RUNTIME_TOKEN",
+        "CARGO_REGISTRY_TOKEN",
+        "HTTPS_PROXY",
+    ];
+    corner.environment = keys
+        .map(|name| (name.to_owned(), "http://canary:7".to_owned()))
+        .to_vec();
+    corner.environment.extend([
+        ("PATH".to_owned(), format!("{}:{path}", tools.display())),
+        ("JANE_MIGRATE_CACHE".to_owned(), own),
+    ]);
+    corner.run(&["build"]).await.ended(1);
+
+    let seen = |duty: &str| fs::read_to_string(tools.join(format!("seen-{duty}"))).unwrap();
+    let (fetched, built) = (seen("tree"), seen("build"));
+    assert!(
+        built.contains("cargo build") && built.contains("--offline"),
+        "{built}"
+    );
+    assert!(!built.contains("canary"), "{built}");
+    for (name, seen) in [
+        ("HTTPS_PROXY", true),
+        ("CARGO_REGISTRY_TOKEN", true),
+        ("GITHUB_TOKEN", false),
+    ] {
+        assert_eq!(fetched.contains(name), seen, "{fetched}");
+    }
+    for seen in [fetched, built] {
+        assert!(!seen.contains("AWS_") && !seen.contains("JANE_"), "{seen}");
+        assert!(
+            !seen.contains(&corner.secret) && !seen.contains(corner.jane.client_secret()),
+            "{seen}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_cache_that_others_can_write_to_is_refused() {
+    let mut corner = Corner::new().await;
+    let folder = corner.folder.path().join("cache");
+    fs::create_dir(&folder).unwrap();
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
+    let cache = (
+        "JANE_MIGRATE_CACHE".to_owned(),
+        folder.display().to_string(),
+    );
+    corner.environment.push(cache);
+    for command in ["build", "sandbox"] {
+        let ran = corner.run(&[command]).await.ended(1);
+        assert!(
+            ran.stderr.contains("can be written to by others"),
+            "{ran:#?}"
+        );
+        assert!(
+            ran.stderr
+                .contains(&format!("hint: `chmod go-w {}`", folder.display())),
+            "{ran:#?}"
+        );
+    }
+    assert_eq!(
+        fs::read_dir(&folder).unwrap().count(),
+        0,
+        "nothing was put there"
+    );
 }
 
 #[tokio::test]

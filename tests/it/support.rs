@@ -26,6 +26,11 @@ pub fn cache() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache")
 }
 
+/// Where the digests of those handlers are kept: where the program looks with `XDG_STATE_HOME` at the cache.
+pub fn records() -> PathBuf {
+    cache().join("jane-migrate")
+}
+
 /// The runtime of what outlives a single test.
 fn servers() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
@@ -377,6 +382,7 @@ impl Corner {
                 ("JANE_CLIENT_SECRET", self.jane.client_secret()),
             ])
             .env("JANE_MIGRATE_CACHE", cache())
+            .env("XDG_STATE_HOME", cache())
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .current_dir(self.folder.path())
             .stdin(Stdio::null())

@@ -32,7 +32,7 @@ use tokio::sync::OnceCell;
 
 use crate::aws::Aws;
 use crate::life::settings_of_every_kind;
-use crate::support::{Corner, Ran, assert_same, cache, lasting};
+use crate::support::{Corner, Ran, assert_same, cache, lasting, records};
 
 /// A sandbox that takes fresh roles at once: waiting for them hundreds of times would prove nothing more.
 async fn sandbox() -> &'static Sandbox {
@@ -59,6 +59,7 @@ async fn zip() -> &'static PathBuf {
                 kind: "jane",
                 architecture: Architecture::X86_64,
                 cache: cache(),
+                records: records(),
             };
             let built = artifact::build(&request, &|_| ()).await;
             built.expect("the handler builds").zip
