@@ -377,8 +377,11 @@ pub struct Try {
     #[command(flatten)]
     pub pools: Pools,
     /// The name as a customer would type it
-    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
-    pub user: String,
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new(), required_unless_present = "sample")]
+    pub user: Option<String>,
+    /// Read this many stored hashes, and no user, and report their formats and what a check costs
+    #[arg(long, value_name = "N", conflicts_with_all = ["user", "forgot_password", "client", "password_stdin"], value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub sample: Option<u32>,
     /// Try a forgotten password in place of a sign-in
     #[arg(long)]
     pub forgot_password: bool,

@@ -46,6 +46,9 @@ pub const SETTINGS_VARIABLE: &str = "JANE_MIGRATE_SETTINGS";
 /// field, because Cognito alone writes those. A client can influence `callerContext`.
 pub const TRIAL: &str = "janeMigrateTrial";
 
+/// The field of a trial that asks for the formats of stored hashes: how many to look at.
+pub const SAMPLE: &str = "janeMigrateSample";
+
 /// The form of a Region's name, as a regular expression: what [`is_region`] takes.
 #[cfg(feature = "schema")]
 const REGION: &str = "^[a-z]+(-[a-z]+)+-[0-9]+$";

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use jane_migrate_config::TRIAL;
+use jane_migrate_config::{SAMPLE, TRIAL};
 use serde_json::{Value, json};
 
 use crate::aws_error::AwsError;
@@ -72,6 +72,11 @@ pub fn event_for(pool: &PoolArn, client: &str, user: &str, password: Option<&str
             "desiredDeliveryMediums": null,
         },
     })
+}
+
+/// Asks the function for the formats of this many stored hashes.
+pub fn sample(rows: u32) -> Value {
+    json!({ TRIAL: true, SAMPLE: rows })
 }
 
 /// What an invocation answered.
@@ -210,6 +215,7 @@ fn why_not(log: &str) -> &'static str {
         "window-closed" => "the migration's window is closed",
         "not-found" => "the directory does not know the name",
         "wrong-password" => "the password is wrong",
+        "unsupported-hash" => "the stored hash is of a format that cannot be checked",
         "not-eligible" => {
             "the directory knows the name, but not for this pool, or not enough about it"
         }

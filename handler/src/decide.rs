@@ -22,6 +22,8 @@ pub struct Decision {
     pub outcome: Outcome,
     /// Required attributes that the directory's user lacks.
     pub missing: Vec<String>,
+    /// Which stored hash cannot be checked, and why.
+    pub unsupported: Option<String>,
 }
 
 impl Decision {
@@ -31,6 +33,7 @@ impl Decision {
             response: None,
             outcome,
             missing: Vec::new(),
+            unsupported: None,
         }
     }
 }
@@ -43,6 +46,12 @@ pub fn decide(settings: &HandlerSettings, event: &Event, verdict: Verdict, today
         Verdict::NotEligible => return Decision::unchanged(Outcome::NotEligible),
         Verdict::WrongPassword => return Decision::unchanged(Outcome::WrongPassword),
         Verdict::SsoOnly => return Decision::unchanged(Outcome::SsoOnly),
+        Verdict::UnsupportedHash(format) => {
+            return Decision {
+                unsupported: Some(format),
+                ..Decision::unchanged(Outcome::UnsupportedHash)
+            };
+        }
     };
     let attributes = attributes(settings, event.name(), &user, today);
     let missing: Vec<_> = settings
@@ -69,6 +78,7 @@ pub fn decide(settings: &HandlerSettings, event: &Event, verdict: Verdict, today
         response: Some(response(settings, status, attributes)),
         outcome,
         missing,
+        unsupported: None,
     }
 }
 
@@ -176,6 +186,15 @@ mod tests {
             assert_eq!(on_sign_in(&settings(), verdict.clone()), expected);
             assert_eq!(on_forgotten(&settings(), verdict), expected);
         }
+    }
+
+    #[test]
+    fn a_hash_that_cannot_be_checked_is_answered_like_a_wrong_password() {
+        let unsupported = on_sign_in(&settings(), Verdict::UnsupportedHash("$1$".into()));
+        let wrong = on_sign_in(&settings(), Verdict::WrongPassword);
+        assert_eq!(unsupported.response, wrong.response);
+        assert_eq!(unsupported.outcome, Outcome::UnsupportedHash);
+        assert_eq!(unsupported.unsupported.as_deref(), Some("$1$"));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use jane_migrate_config::{HandlerSettings, SETTINGS_VARIABLE};
+use jane_migrate_config::{HandlerSettings, SAMPLE, SETTINGS_VARIABLE, TRIAL};
 use ring::{hmac, rand::SystemRandom};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Deserializer};
@@ -132,7 +132,11 @@ impl Handler {
         }
         let budget = Budget::until(limit, lambda_deadline(deadline_ms));
         let pool = &ready.settings.pool;
-        let event = match Event::read(payload.0.unwrap_or_default(), &ready.settings) {
+        let payload = payload.0.unwrap_or_default();
+        if let Some(rows) = sample_of(&payload) {
+            return ready.sample(rows, &budget).await;
+        }
+        let event = match Event::read(payload, &ready.settings) {
             Ok(event) => event,
             Err(refusal) => {
                 let record = Record {
@@ -158,7 +162,7 @@ impl Handler {
             took: budget.spent(),
             calls: &budget.calls(),
             trial: event.is_trial(),
-            reason,
+            reason: reason.or(decision.unsupported.as_deref()),
             missing: &decision.missing,
             ..record(decision.outcome)
         }
@@ -206,6 +210,18 @@ impl Ready {
         Ok(decide(&self.settings, event, verdict?, today))
     }
 
+    /// The formats of some stored hashes, for the operator's tool. No user and no password is looked at.
+    async fn sample(&self, rows: u32, budget: &Budget) -> (Value, Result<Value, Refusal>) {
+        let sampled = self.directory.sample(rows, budget).await;
+        let line = json!({ "sample": rows, "trial": true, "durationMs": budget.spent().as_millis() as u64 });
+        // The operator reads the answer, so it has the reason too.
+        let answer = match sampled {
+            Ok(sampled) => json!({ "sample": sampled }),
+            Err(Unavailable(reason)) => json!({ "reason": reason }),
+        };
+        (line, Ok(answer))
+    }
+
     async fn ask(&self, event: &Event, budget: &Budget) -> Result<Verdict, Unavailable> {
         match (event.trigger(), event.password()) {
             (Trigger::ForgotPassword, _) => self.directory.lookup(event, budget).await,
@@ -236,6 +252,13 @@ impl Ready {
             },
         )
     }
+}
+
+/// How many hashes the operator's tool asks to look at. Cognito's events never have these fields.
+fn sample_of(payload: &Value) -> Option<u32> {
+    let rows = payload.get(SAMPLE)?.as_u64()?;
+    let is_trial = payload.get(TRIAL) == Some(&Value::Bool(true));
+    is_trial.then(|| u32::try_from(rows).unwrap_or(u32::MAX))
 }
 
 /// How long a sign-in may wait for the directory.
@@ -292,7 +315,7 @@ fn today() -> i64 {
 mod tests {
     use std::process::Command;
 
-    use jane_migrate_config::{Date, Directory as Kind, TRIAL};
+    use jane_migrate_config::{Date, Directory as Kind};
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         net::TcpListener,

@@ -50,6 +50,8 @@ pub enum Outcome {
     WrongPassword,
     /// The account has no password: the user signs in through another provider.
     SsoOnly,
+    /// The stored hash cannot be checked. The answer is that to a wrong password.
+    UnsupportedHash,
     /// The migration window is closed.
     WindowClosed,
     /// The invocation was refused.
@@ -66,6 +68,7 @@ impl Outcome {
             Self::NotEligible => "not-eligible",
             Self::WrongPassword => "wrong-password",
             Self::SsoOnly => "sso-only",
+            Self::UnsupportedHash => "unsupported-hash",
             Self::WindowClosed => "window-closed",
             Self::Refused(Refusal::DirectoryUnavailable) => "directory-unavailable",
             Self::Refused(Refusal::UnsupportedTrigger) => "unsupported-trigger",
@@ -127,8 +130,8 @@ pub struct Record<'a> {
     pub init: Option<Duration>,
     /// Whether the operator's tool sent the event.
     pub trial: bool,
-    /// Why the directory is unavailable, in one word.
-    pub reason: Option<&'static str>,
+    /// Why the directory is unavailable, in one word; or which hash cannot be checked.
+    pub reason: Option<&'a str>,
     /// Required attributes that the directory's user lacks.
     pub missing: &'a [String],
 }
@@ -246,6 +249,7 @@ mod tests {
             (Outcome::NotEligible, "not-eligible"),
             (Outcome::WrongPassword, "wrong-password"),
             (Outcome::SsoOnly, "sso-only"),
+            (Outcome::UnsupportedHash, "unsupported-hash"),
             (Outcome::WindowClosed, "window-closed"),
         ];
         for (outcome, name) in names {

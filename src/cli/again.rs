@@ -109,7 +109,11 @@ impl Try {
     /// The command again, but for its pool and the global flags.
     pub fn again(&self) -> String {
         Line::new("try")
-            .value("--user", Some(&self.user))
+            .value("--user", self.user.as_deref())
+            .value(
+                "--sample",
+                self.sample.map(|rows| rows.to_string()).as_deref(),
+            )
             .flag("--forgot-password", self.forgot_password)
             .value("--client", self.client.as_deref())
             .flag("--password-stdin", self.password_stdin)

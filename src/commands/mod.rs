@@ -11,6 +11,7 @@ mod many;
 mod plan;
 mod policy;
 mod restore;
+mod sample;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod session;

@@ -7,6 +7,7 @@ use jane_migrate_config::{Architecture, SETTINGS_VARIABLE};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
+use super::sample;
 use super::session::{self, Look, Session, build};
 use crate::aws::Invoker;
 use crate::cli::{Global, Try};
@@ -19,7 +20,7 @@ use crate::{local, settings};
 use jane_migrate_core::document::ClientDocument;
 use jane_migrate_core::fix::{Fix, fix};
 use jane_migrate_core::probe::Invocation;
-use jane_migrate_core::probe::{Source, event_for};
+use jane_migrate_core::probe::{Source, event_for, sample as sample_event};
 use jane_migrate_core::reason;
 use jane_migrate_core::resources::EnvValue;
 
@@ -49,6 +50,15 @@ enum By {
     Local,
 }
 
+impl By {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Function => "the deployed function",
+            Self::Local => "the handler on this machine",
+        }
+    }
+}
+
 pub(super) async fn run(global: &Global, args: &Try, ui: &Ui) -> Result<ExitCode> {
     let loaded = settings::load_if_there(global)?;
     let targets = settings::targets(global, &args.pools, loaded)?;
@@ -58,31 +68,30 @@ pub(super) async fn run(global: &Global, args: &Try, ui: &Ui) -> Result<ExitCode
             "name it with --pool",
         ));
     }
-    let password = match args.forgot_password {
-        true => None,
-        false => Some(ui.password(&args.user, args.password_stdin)?),
+    // Asked for before anything else, so that nobody waits to type it.
+    let password = match &args.user {
+        Some(user) if !args.forgot_password => Some(ui.password(user, args.password_stdin)?),
+        _ => None,
     };
     let mut sessions = session::open_all(targets, Look::Ours { left: false }, ui).await;
     let (pool, session) = sessions.pop().ok_or_else(|| Error::bug("no pool"))?;
     let session = session?;
+    if let Some(rows) = args.sample {
+        let (by, answer) = ask(&session, args, &sample_event(rows), global, ui).await?;
+        return sample::show(session.names(), by.words(), &answer, ui);
+    }
+    let user = args.user.as_deref().unwrap_or_default();
     let client = client(&session, args.client.as_deref())?;
     let event = event_for(
         &session.names().pool,
         client.id(),
-        &args.user,
+        user,
         password.as_ref().map(ExposeSecret::expose_secret),
     );
-    let (by, answer) = if args.local {
-        (By::Local, try_here(&session, &event, global, ui).await?)
-    } else {
-        (
-            By::Function,
-            try_function(&session, args, &event, ui).await?,
-        )
-    };
+    let (by, answer) = ask(&session, args, &event, global, ui).await?;
     let document = Document {
         pool: pool.as_str(),
-        name: &args.user,
+        name: user,
         client: client.id(),
         trigger: match args.forgot_password {
             true => Source::ForgotPassword.trigger_source(),
@@ -92,7 +101,7 @@ pub(super) async fn run(global: &Global, args: &Try, ui: &Ui) -> Result<ExitCode
         // Only for a note: whoever may not look a user up can still try.
         known: session
             .aws
-            .user(&session.names().pool.id, &args.user)
+            .user(&session.names().pool.id, user)
             .await
             .ok()
             .map(|user| user.is_some()),
@@ -138,6 +147,20 @@ fn client<'a>(session: &'a Session, named: Option<&str>) -> Result<&'a ClientDoc
     }
 }
 
+/// The answer of the deployed function, or of the handler on this machine.
+async fn ask(
+    session: &Session,
+    args: &Try,
+    event: &serde_json::Value,
+    global: &Global,
+    ui: &Ui,
+) -> Result<(By, Invocation)> {
+    Ok(match args.local {
+        true => (By::Local, try_here(session, event, global, ui).await?),
+        false => (By::Function, try_function(session, args, event, ui).await?),
+    })
+}
+
 async fn try_function(
     session: &Session,
     args: &Try,
@@ -181,6 +204,8 @@ async fn try_here(
         &session.handler_settings(config)?.to_json(),
     );
     set("AWS_REGION", &session.names().pool.region);
+    let memory = config.function.memory_mb.to_string();
+    set("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &memory);
     // The handler fetches secrets with the operator's credentials, from where the operator's calls go.
     if let Some(credentials) = session.aws.credentials().await {
         set("AWS_ACCESS_KEY_ID", &credentials.access_key_id);
@@ -227,10 +252,7 @@ fn render(document: &Document<'_>, client: &ClientDocument, styles: &Styles) -> 
         trial,
         ..
     } = document;
-    let by = match by {
-        By::Function => "the deployed function",
-        By::Local => "the handler on this machine",
-    };
+    let by = by.words();
     let mut text = format!(
         "{}\n",
         styles.strong.apply_to(format!(

@@ -325,7 +325,7 @@ impl Postgres {
     fn render(&self, text: &mut String) {
         let _ = write!(
             text,
-            "host = {}\nport = 5432\ndatabase = {}\nuser = {:<33}# needs SELECT on the table and nothing else\n{SECRET}password = {}\n# One user's row; $1 is the user name as typed. Its columns are the fields for [attributes].\nquery = {}\npassword_column = {}\nhash = {:<33}# bcrypt, argon2, scrypt, pbkdf2, django, phpass, sha-crypt or ssha\n{TIMEOUT}",
+            "host = {}\nport = 5432\ndatabase = {}\nuser = {:<33}# needs SELECT on the table and nothing else\n{SECRET}password = {}\n# One user's row; $1 is the user name as typed. Its columns are the fields for [attributes].\nquery = {}\npassword_column = {}\nhash = {:<33}# docs/from-sql.md lists the formats by framework\n{TIMEOUT}",
             quoted(&self.host),
             quoted(&self.database),
             quoted(&self.user),

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 /// The outcome of an invocation that wrote none, because the function was cut off or crashed.
 pub const ABORTED: &str = "aborted";
 
+/// The outcome of a sign-in whose stored hash cannot be checked.
+pub const UNSUPPORTED_HASH: &str = "unsupported-hash";
+
 /// What Lambda writes in place of an outcome, and the word for it.
 const ABORTS: [(&str, &str); 2] = [
     ("Task timed out after", "timeout"),
@@ -32,6 +35,7 @@ impl Class {
         match outcome {
             "migrated" | "migrated-for-reset" => Self::Migrated,
             "directory-unavailable"
+            | UNSUPPORTED_HASH
             | "unsupported-trigger"
             | "invalid-event"
             | "invalid-settings"

@@ -3,7 +3,7 @@
 
 use futures_util::future::try_join_all;
 
-use super::entry::{ABORTED, Class, Entry};
+use super::entry::{ABORTED, Class, Entry, UNSUPPORTED_HASH};
 use super::tally::{KEPT, Tally, Times};
 use crate::aws::{AwsError, Kind, Reader, Row};
 use crate::dates::{self, day_of};
@@ -24,11 +24,12 @@ enum Question {
     Aborted,
     Slowest,
     Troubles,
+    Hashes,
     Trials,
 }
 
 impl Question {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Days,
         Self::Clients,
         Self::Times,
@@ -36,6 +37,7 @@ impl Question {
         Self::Aborted,
         Self::Slowest,
         Self::Troubles,
+        Self::Hashes,
         Self::Trials,
     ];
 
@@ -66,6 +68,9 @@ impl Question {
             Self::Troubles => format!(
                 "filter (ispresent(reason) or ispresent(missing.0) or outcome in [\"unsupported-trigger\", \"invalid-event\", \"invalid-settings\"] or {CUT_OFF}) and not ispresent(trial) | fields @timestamp, @message | sort @timestamp desc | limit {KEPT}"
             ),
+            Self::Hashes => format!(
+                "{COUNTED} and outcome in [\"{UNSUPPORTED_HASH}\"] | stats count(*) as n by reason"
+            ),
             Self::Trials => "filter ispresent(trial) | stats count(*) as n".to_owned(),
         }
     }
@@ -94,6 +99,7 @@ impl Question {
             }
             Self::Slowest => tally.keep_slow(entry(row)?),
             Self::Troubles => tally.keep_trouble(entry(row)?),
+            Self::Hashes => tally.count_hash(text("reason").unwrap_or_default(), n()?),
             Self::Trials => tally.trials += n()?,
         }
         Some(())

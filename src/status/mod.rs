@@ -152,6 +152,8 @@ pub struct Status {
     pub cold_starts: ColdStarts,
     /// The invocations that need attention, newest first.
     pub errors: Vec<Event>,
+    /// Sign-ins that met a stored hash which cannot be checked, by its format and why.
+    pub unsupported_hashes: Counts,
     /// Trials of the operator's, counted nowhere else.
     pub trials: u64,
 }
@@ -315,6 +317,7 @@ impl Status {
                 p99_ms: tally.inits.quantile(0.99).map(rounded),
             },
             errors: tally.troubles.iter().map(Event::new).collect(),
+            unsupported_hashes: tally.hashes.clone(),
             trials: tally.trials,
         }
     }

@@ -6,7 +6,7 @@ use std::iter::Sum;
 
 use serde::Serialize;
 
-use super::entry::{Class, Entry};
+use super::entry::{Class, Entry, UNSUPPORTED_HASH};
 use crate::dates::day_of;
 
 /// How many of the slowest and of the last troubled invocations are kept.
@@ -136,6 +136,8 @@ pub struct Tally {
     pub troubles: Vec<Entry>,
     /// When the last customer migrated, in milliseconds since 1970.
     pub last_migration_ms: Option<i64>,
+    /// Sign-ins that met a stored hash which cannot be checked, by its format and why.
+    pub hashes: Counts,
     /// Trials of the operator's, which count nowhere else.
     pub trials: u64,
 }
@@ -161,6 +163,9 @@ impl Tally {
         );
         if entry.class() == Class::Migrated {
             self.note_migration(entry.at_ms);
+        }
+        if entry.outcome == UNSUPPORTED_HASH {
+            self.count_hash(entry.reason.as_deref().unwrap_or_default(), 1);
         }
         if let Some(took) = entry.took_ms {
             self.times.add(took);
@@ -189,6 +194,11 @@ impl Tally {
                 .or_default()
                 .add(outcome, n),
         }
+    }
+
+    /// Counts `n` of a format of hashes.
+    pub fn count_hash(&mut self, format: &str, n: u64) {
+        self.hashes.add(format, n);
     }
 
     /// A customer migrated at this time.
@@ -227,6 +237,7 @@ impl Tally {
             slowest,
             troubles,
             last_migration_ms,
+            hashes,
             trials,
         } = other;
         for (day, counts) in days {
@@ -239,6 +250,9 @@ impl Tally {
                 .iter()
                 .for_each(|(outcome, n)| self.count_client(client, outcome, n));
         }
+        hashes
+            .iter()
+            .for_each(|(format, n)| self.count_hash(format, n));
         self.times.merge(times);
         self.inits.merge(inits);
         slowest
@@ -343,6 +357,23 @@ mod tests {
         assert_eq!(slowest, (90..100).rev().map(f64::from).collect::<Vec<_>>());
         let last: Vec<_> = tally.troubles.iter().map(|entry| entry.at_ms).collect();
         assert_eq!(last, (90..100).rev().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn hashes_that_cannot_be_checked_are_counted_by_format() {
+        let line = |format: &str| {
+            format!(r#"{{"outcome":"unsupported-hash","durationMs":1.0,"reason":"{format}"}}"#)
+        };
+        let mut tally = Tally::default();
+        for format in ["$1$: unknown format", "{SHA}: weak", "$1$: unknown format"] {
+            tally.read(5, &line(format));
+        }
+        let mut twice = Tally::default();
+        twice.merge(&tally);
+        twice.merge(&tally);
+        assert_eq!(twice.hashes.get("$1$: unknown format"), 4);
+        assert_eq!(twice.hashes.total(), 6);
+        assert_eq!(tally.outcomes().of(Class::Failed), 3);
     }
 
     #[test]

@@ -124,6 +124,7 @@ fn the_keys_of_the_json_are_fixed() {
             "source",
             "times",
             "trials",
+            "unsupported_hashes",
             "until"
         ]
     );

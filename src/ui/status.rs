@@ -93,6 +93,7 @@ pub fn summary(status: &Status) -> Vec<String> {
     lines.push(ahead(status));
     lines.extend(window(status));
     lines.extend(times(status));
+    lines.extend(hashes(status));
     if status.trials > 0 {
         lines.push(format!(
             "Operator tests, not counted: {}.",
@@ -186,6 +187,22 @@ fn times(status: &Status) -> Option<String> {
         duration(times.p99_ms?),
         duration(slowest),
     ))
+}
+
+/// The formats of stored hashes that the handler cannot check, the most frequent first.
+fn hashes(status: &Status) -> Option<String> {
+    let mut formats: Vec<_> = status.unsupported_hashes.iter().collect();
+    formats.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+    let shown: Vec<String> = formats
+        .iter()
+        .map(|(format, n)| format!("{} ({})", one_line(format), thousands(*n)))
+        .collect();
+    (!shown.is_empty()).then(|| {
+        format!(
+            "Stored hashes that cannot be checked, by sign-ins: {}.",
+            shown.join("; ")
+        )
+    })
 }
 
 fn days(text: &mut String, status: &Status, width: usize, styles: &Styles) {

@@ -94,13 +94,16 @@ impl Logged {
                 lines.push((at, line(outcome, &self.client, 14.0).to_string()));
             }
             if day % 4 == 0 {
+                let mut unsupported = line("unsupported-hash", &self.client, 14.0);
+                unsupported["reason"] = json!("$1$: unknown format");
+                lines.push((at, unsupported.to_string()));
                 let mut unavailable = line("directory-unavailable", "gone-client", 3500.0);
                 unavailable["reason"] = json!("timeout");
                 unavailable["initMs"] = json!(2.5);
-                lines.push((at, unavailable.to_string()));
+                lines.push((at + 1, unavailable.to_string()));
             }
             lines.push((
-                at,
+                at + 1,
                 "REPORT RequestId: 8f5a\tDuration: 4.10 ms\tBilled Duration: 5 ms".into(),
             ));
         }
@@ -121,7 +124,11 @@ const MIGRATED: u64 = 12 * 20 + 10 * 66;
 fn assert_figures(status: &Value, client: &str) {
     assert_eq!(status["migrated"], MIGRATED, "{status:#}");
     assert_eq!(status["refused"], 48);
-    assert_eq!(status["failed"], 4);
+    assert_eq!(status["failed"], 7);
+    assert_eq!(
+        status["unsupported_hashes"],
+        json!({ "$1$: unknown format": 3 })
+    );
     assert_eq!(status["outcomes"]["sso-only"], 12);
     assert_eq!(status["outcomes"]["aborted"], 1);
     assert_eq!(status["days"].as_array().unwrap().len(), 12);

@@ -102,6 +102,20 @@ pub enum HashFormat {
     ShaCrypt,
     /// `{SSHA}`, `{SSHA256}`, `{SSHA512}`: LDAP.
     Ssha,
+    /// `scrypt:32768:8:1$...` and `pbkdf2:sha256:...`: Werkzeug, and so Flask.
+    Werkzeug,
+    /// `{bcrypt}`, `{argon2@...}`, `{pbkdf2@...}`, `{scrypt@...}`: Spring Security.
+    Spring,
+    /// Base64 of ASP.NET Core Identity, versions 2 and 3.
+    AspnetIdentity,
+    /// Keycloak's `credential_data` and `secret_data` as one JSON object.
+    Keycloak,
+    /// `$S$`: Drupal 7 to 10.0.
+    Drupal,
+    /// `hash:salt:version`: Magento 2.
+    Magento,
+    /// scrypt-kdf's base64: Medusa.
+    ScryptKdf,
     /// Firebase's own scrypt, as `firebase auth:export` writes it.
     Firebase,
 }

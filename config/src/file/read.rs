@@ -213,7 +213,14 @@ impl<'de> Deserializer<'de> for &'de Node<'_, 'de> {
             }
             Node::Value(value) if value.get_ref().is_str() => {
                 let value = ValueDeserializer::from(value.clone());
-                Ok(value.deserialize_enum(name, variants, visitor)?)
+                let read = value.deserialize_enum(name, variants, visitor);
+                match (name, read) {
+                    ("HashFormat", Err(error)) => Err(Fault::custom(format_args!(
+                        "{}; docs/from-sql.md lists them by framework",
+                        error.message()
+                    ))),
+                    (_, read) => Ok(read?),
+                }
             }
             Node::Table(_) | Node::Value(_) => {
                 let variants = listed(variants);

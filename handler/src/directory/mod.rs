@@ -2,6 +2,8 @@
 
 #[cfg(feature = "cognito")]
 mod cognito;
+#[cfg(feature = "postgres")]
+mod hashes;
 #[cfg(feature = "http")]
 mod http;
 #[cfg(feature = "jane")]
@@ -18,6 +20,7 @@ use std::sync::Arc;
 
 use jane_migrate_config::Directory as Settings;
 use secrecy::SecretString;
+use serde_json::{Value, json};
 
 pub use self::verdict::{Unusable, Verdict};
 use crate::{
@@ -115,6 +118,22 @@ impl Directory {
         budget: &Budget,
     ) -> Result<Verdict, Unavailable> {
         each!(self, directory => directory.authenticate(event, password, budget).await)
+    }
+
+    /// The formats of some stored hashes, and what it costs to check one of each. Only a database has hashes.
+    pub async fn sample(&self, rows: u32, budget: &Budget) -> Result<Value, Unavailable> {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(directory) => directory.sample(rows, budget).await,
+            #[allow(
+                unreachable_patterns,
+                reason = "a build may have no other kind of directory"
+            )]
+            _ => {
+                let _ = (rows, budget);
+                Ok(json!({ "why": "no-hashes" }))
+            }
+        }
     }
 
     /// Whether the user may set a new password.

@@ -2,20 +2,14 @@
 //!
 //! Each query has its own read-only transaction and leaves nothing in the session, neither settings nor a prepared statement: RDS
 //! Proxy and PgBouncer refuse these, or give them to other clients.
-//!
-//! The password of an unknown user is checked against a decoy hash, so that the time of an answer does not show which names exist.
-//! The decoy is the configured one, or the last hash of the table, which costs as much as the others.
 
-use std::{
-    sync::{self, Arc},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use jane_migrate_config::{self as config, Firebase, is_loopback};
+use jane_migrate_config::{self as config, is_loopback};
 use rustls::ClientConfig;
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Map, Value};
-use tokio::{sync::Mutex, task::spawn_blocking, time::Instant};
+use serde_json::{Map, Value, json};
+use tokio::{sync::Mutex, time::Instant};
 use tokio_postgres::{
     Client, Config, NoTls,
     config::SslMode,
@@ -24,12 +18,13 @@ use tokio_postgres::{
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::verdict::{Unusable, Verdict};
+use super::{
+    hashes::{Hashes, only},
+    verdict::{Unusable, Verdict},
+};
 use crate::{
     budget::{Budget, Unavailable},
     event::Event,
-    hash::{self, FirebaseKey},
-    lock::lock,
     secrets::Secrets,
     upstream::tls,
 };
@@ -47,8 +42,7 @@ pub struct Postgres {
     begin: String,
     query: Query,
     connection: Mutex<Option<Client>>,
-    /// The last hash that a password was checked against.
-    seen: sync::Mutex<Option<SecretString>>,
+    hashes: Hashes,
 }
 
 impl Postgres {
@@ -61,6 +55,7 @@ impl Postgres {
         };
         Ok(Self {
             settings: settings.clone(),
+            hashes: Hashes::new(settings, Arc::clone(&secrets)),
             tls,
             secrets,
             begin: format!(
@@ -69,15 +64,12 @@ impl Postgres {
             ),
             query: Query::new(settings),
             connection: Mutex::default(),
-            seen: sync::Mutex::default(),
         })
     }
 
     /// Opens the connection.
     pub async fn warm(&self, budget: &Budget) -> Result<(), Unavailable> {
-        if let Some(Firebase { signer_key, .. }) = &self.settings.firebase {
-            self.secrets.get(signer_key, budget).await?;
-        }
+        self.hashes.warm(budget).await?;
         *self.connection.lock().await = Some(self.connect(budget).await?);
         Ok(())
     }
@@ -89,45 +81,69 @@ impl Postgres {
         password: &SecretString,
         budget: &Budget,
     ) -> Result<Verdict, Unavailable> {
-        let mut row = self.row(event.name(), budget).await?;
-        let stored = row
-            .as_mut()
-            .ok()
-            .and_then(|row| row.remove(&self.settings.password_column));
-        let salt = match (&self.settings.firebase, row.as_mut()) {
-            (Some(firebase), Ok(row)) => row.remove(&firebase.salt_column),
-            _ => None,
+        let row = self.row(event.name(), budget).await?;
+        self.hashes.judge(row, password, budget).await
+    }
+
+    /// The formats of this many stored hashes.
+    pub async fn sample(&self, rows: u32, budget: &Budget) -> Result<Value, Unavailable> {
+        let connection = self.connect(budget).await?;
+        let started = Instant::now();
+        let stored = budget.within(self.stored(&connection, rows)).await;
+        budget.record("sample", Some(&self.settings.host), started, None);
+        Ok(match stored? {
+            Some(stored) => self.hashes.survey(stored).await,
+            None => json!({ "why": "no-table" }),
+        })
+    }
+
+    /// Stored hashes, read from the table that the query's column comes from. `None` if it comes from no table.
+    async fn stored(
+        &self,
+        connection: &Client,
+        rows: u32,
+    ) -> Result<Option<Vec<Option<String>>>, Unavailable> {
+        let failed = |error: tokio_postgres::Error| {
+            self.query
+                .missing_column(&error)
+                .unwrap_or(Unavailable("query"))
         };
-        let usable = usable(stored.as_ref()).map(str::to_owned);
-        let hash = usable.clone().unwrap_or_else(|| self.decoy());
-        let right = self.check(password, hash, salt, budget).await;
-        match (row, usable) {
-            (Err(verdict), _) => Ok(verdict),
-            (Ok(_), None) => Ok(Verdict::SsoOnly),
-            (Ok(row), Some(hash)) => {
-                let right = right?;
-                self.saw(hash);
-                Ok(match right {
-                    true => Verdict::Known(row),
-                    false => Verdict::WrongPassword,
-                })
-            }
-        }
-    }
-
-    /// The hash that an unknown user's password is checked against.
-    fn decoy(&self) -> String {
-        let seen = lock(&self.seen);
-        let seen = seen.as_ref().map(|hash| hash.expose_secret().to_owned());
-        let configured = self.settings.decoy.clone();
-        configured
-            .or(seen)
-            .unwrap_or_else(|| hash::decoy(self.settings.hash).to_owned())
-    }
-
-    /// Remembers a hash of the table.
-    fn saw(&self, hash: String) {
-        *lock(&self.seen) = Some(hash.into());
+        // Nobody has the name `$1` here: the statement is only prepared, which tells where its columns come from.
+        let statement = connection
+            .prepare(&self.query.column)
+            .await
+            .map_err(failed)?;
+        let origin = statement.columns().first();
+        let origin = origin.and_then(|column| column.table_oid().zip(column.column_id()));
+        let Some((table, column)) = origin else {
+            return Ok(None);
+        };
+        let named = format!(
+            "SELECT c.oid::regclass::text, quote_ident(a.attname), c.relkind IN ('r', 'm', 'p'), greatest(c.reltuples, 1)::float8 \
+             FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid WHERE c.oid = {table} AND a.attnum = {column}"
+        );
+        let named = connection.query_typed(&named, &[]).await.map_err(failed)?;
+        let Some(named) = named.first() else {
+            return Ok(None);
+        };
+        let (table, column): (String, String) = (named.get(0), named.get(1));
+        // Pages of the whole table, and twice as many as needed: some may be empty.
+        let share = match named.get(2) {
+            true => format!(
+                " TABLESAMPLE SYSTEM ({})",
+                (200.0 * f64::from(rows) / named.get::<_, f64>(3)).clamp(0.000_1, 100.0)
+            ),
+            false => String::new(),
+        };
+        let sample = format!("SELECT {column}::text FROM {table}{share} LIMIT {rows}");
+        let (began, found, _) = tokio::join!(
+            connection.batch_execute(&self.begin),
+            connection.query_typed(&sample, &[]),
+            connection.batch_execute("ROLLBACK"),
+        );
+        let found = began.and(found).map_err(failed)?;
+        let hashes = found.iter().map(|row| row.try_get(0).ok());
+        Ok(hashes.collect())
     }
 
     /// Whether the user exists.
@@ -139,45 +155,6 @@ impl Postgres {
             }
             Err(verdict) => verdict,
         })
-    }
-
-    /// Checks the password in another thread, so that the budget can end the wait: a hash keeps the processor busy.
-    async fn check(
-        &self,
-        password: &SecretString,
-        stored: String,
-        salt: Option<Value>,
-        budget: &Budget,
-    ) -> Result<bool, Unavailable> {
-        let started = Instant::now();
-        let password = password.clone();
-        let firebase = match &self.settings.firebase {
-            Some(firebase) => Some((
-                firebase.clone(),
-                self.secrets.get(&firebase.signer_key, budget).await?,
-            )),
-            None => None,
-        };
-        let work = spawn_blocking(move || {
-            let password = password.expose_secret().as_bytes();
-            match &firebase {
-                Some((firebase, signer_key)) => {
-                    let key = FirebaseKey {
-                        salt_separator: &firebase.salt_separator,
-                        rounds: firebase.rounds,
-                        mem_cost: firebase.mem_cost,
-                    };
-                    let salt = salt.as_ref().and_then(Value::as_str).unwrap_or_default();
-                    hash::firebase(password, &stored, salt, key, signer_key.expose_secret())
-                }
-                None => hash::verify(password, &stored),
-            }
-        });
-        let right = budget
-            .within(async { work.await.map_err(|_| Unavailable("hash")) })
-            .await;
-        budget.record("hash", None, started, None);
-        right?.map_err(|hash::Unreadable| Unavailable("hash"))
     }
 
     /// The user's row, or the verdict if there is not exactly one.
@@ -300,6 +277,8 @@ impl Postgres {
 #[derive(Debug)]
 struct Query {
     text: String,
+    /// The same for the column with the hash alone.
+    column: String,
     /// The error if a column is not there, and where in the text the column ends, in characters.
     columns: Vec<(Unavailable, usize)>,
 }
@@ -319,7 +298,13 @@ impl Query {
         // The line break ends a comment at the end of the query. Two rows show that the name is ambiguous.
         let query = settings.query.trim_end().trim_end_matches(';');
         text += &format!(" FROM ({query}\n) AS found LIMIT 2");
-        Self { text, columns }
+        let column = settings.password_column.replace('"', "\"\"");
+        let column = format!("SELECT found.\"{column}\" FROM ({query}\n) AS found");
+        Self {
+            text,
+            column,
+            columns,
+        }
     }
 
     /// The error if a column that the settings name is not there, or is there twice, and the database says so.
@@ -340,26 +325,6 @@ impl Query {
             _ => None,
         }
     }
-}
-
-/// The one row, or the verdict if there is not exactly one.
-pub(super) fn only(rows: &[String]) -> Result<Result<Map<String, Value>, Verdict>, Unavailable> {
-    match rows {
-        [] => Ok(Err(Verdict::NotFound)),
-        [row] => match serde_json::from_str(row) {
-            Ok(Value::Object(row)) => Ok(Ok(row)),
-            _ => Err(Unavailable("malformed")),
-        },
-        // Two accounts have this name: the password may belong to either.
-        _ => Ok(Err(Verdict::NotEligible)),
-    }
-}
-
-/// The hash in a column. `None` if the user has no password: Django and shadow files mark such accounts with `!` or `*`.
-pub(super) fn usable(stored: Option<&Value>) -> Option<&str> {
-    stored?
-        .as_str()
-        .filter(|hash| !hash.is_empty() && !hash.starts_with(['!', '*']))
 }
 
 #[cfg(test)]
@@ -384,43 +349,6 @@ mod tests {
             ca_certificate: None,
         };
         Postgres::new(&settings, Arc::new(Secrets::new(None, String::new()))).unwrap()
-    }
-
-    fn cost(hash: &str) -> &str {
-        &hash[..7]
-    }
-
-    #[test]
-    fn a_decoy_costs_as_much_as_the_hashes_of_the_table() {
-        let seen = "$2y$10$mzL0N04zmEBsoPiNsy1vxemdj/rncCjR30iqcdUY4ENlfqiAnNzkG";
-        let own = database(None);
-        assert_eq!(cost(&own.decoy()), "$2b$12$", "nothing is known yet");
-        own.saw(seen.to_owned());
-        assert_eq!(cost(&own.decoy()), cost(seen));
-        assert!(!format!("{own:?}").contains("mzL0N04"));
-        let configured = database(Some("$2b$08$x"));
-        configured.saw(seen.to_owned());
-        assert_eq!(cost(&configured.decoy()), "$2b$08$");
-    }
-
-    #[test]
-    fn only_one_row_is_a_user() {
-        let row = r#"{"id":1}"#.to_owned();
-        let user = Map::from_iter([("id".to_owned(), 1.into())]);
-        assert_eq!(only(&[]), Ok(Err(Verdict::NotFound)));
-        assert_eq!(only(std::slice::from_ref(&row)), Ok(Ok(user)));
-        assert_eq!(only(&["1".to_owned()]), Err(Unavailable("malformed")));
-        assert_eq!(only(&[row.clone(), row]), Ok(Err(Verdict::NotEligible)));
-    }
-
-    #[test]
-    fn a_marked_or_empty_password_is_none() {
-        for none in ["", "!", "!x", "*", "*LK*"] {
-            assert_eq!(usable(Some(&none.into())), None, "{none}");
-        }
-        assert_eq!(usable(None), None);
-        assert_eq!(usable(Some(&1.into())), None);
-        assert_eq!(usable(Some(&"$2b$".into())), Some("$2b$"));
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub enum Verdict {
     NotEligible,
     /// The password is wrong.
     WrongPassword,
+    /// The stored hash cannot be checked: its format, and why.
+    UnsupportedHash(String),
     /// The user has no password and signs in through another provider.
     SsoOnly,
 }

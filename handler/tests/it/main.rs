@@ -6,6 +6,7 @@ mod database;
 mod function;
 mod http;
 mod jane;
+mod makers;
 mod postgres;
 mod python;
 mod secrets;

@@ -18,7 +18,7 @@ use crate::{
 const PASSWORD: &str = "canary-user-password";
 
 impl Server {
-    fn function(&self, hash: &str, query: &str, more: &str) -> Function {
+    pub fn function(&self, hash: &str, query: &str, more: &str) -> Function {
         let toml = format!(
             "[directory]\nkind = 'postgres'\nhost = '127.0.0.1'\nport = {}\ndatabase = 'postgres'\nuser = 'migration'\n\
              password = {{ env = 'DATABASE_PASSWORD' }}\nquery = \"{query}\"\npassword_column = 'hash'\nhash = '{hash}'\n\
@@ -88,10 +88,7 @@ fn users_of_a_database_migrate_with_columns_of_any_type() {
         (sign_in("x' OR '1'='1", PASSWORD), "not-found"),
         (sign_in("none@example.com", PASSWORD), "sso-only"),
         (sign_in("unusable@example.com", PASSWORD), "sso-only"),
-        (
-            sign_in("odd@example.com", PASSWORD),
-            "directory-unavailable",
-        ),
+        (sign_in("odd@example.com", PASSWORD), "unsupported-hash"),
         (sign_in("twice@example.com", PASSWORD), "not-eligible"),
         (forgot_password("ann@example.com"), "migrated-for-reset"),
         (forgot_password("eve@example.com"), "not-eligible"),
@@ -188,6 +185,45 @@ fn a_query_without_the_named_columns_is_an_outage_that_names_the_key() {
 }
 
 #[test]
+fn the_operator_learns_the_formats_of_stored_hashes_before_a_customer_meets_them() {
+    let server = Server::start(&users());
+    let sample = json!({ "janeMigrateTrial": true, "janeMigrateSample": 100 });
+    let function = server.function("bcrypt", QUERY, "");
+    let found = function.invoke(&sample).event()["sample"].take();
+    assert_eq!(function.record()["trial"], true);
+    assert_eq!(found["rows"], 8, "{found}");
+    let formats = found["formats"].as_array().unwrap();
+    let rows = |name: &str| {
+        let found = formats.iter().find(|format| format["format"] == name);
+        found.unwrap_or_else(|| panic!("no {name} in {formats:?}"))
+    };
+    assert_eq!(rows("$2b$04$")["rows"], 4);
+    assert!(rows("$2b$04$")["ms"].as_f64().unwrap() > 0.0);
+    assert_eq!(rows("no known form")["unsupported"], "unknown format");
+    assert_eq!(rows("no password")["rows"], 2);
+    assert!(
+        !function.output().contains("canary"),
+        "{}",
+        function.output()
+    );
+
+    let made = "SELECT email, coalesce(hash, 'x') AS hash FROM users WHERE email = $1";
+    let function = server.function("bcrypt", made, "");
+    assert_eq!(
+        function.invoke(&sample).event()["sample"]["why"],
+        "no-table"
+    );
+    function.record();
+    let mut of_a_client = sign_in("eve@example.com", "wrong");
+    of_a_client["janeMigrateSample"] = 100.into();
+    assert_eq!(
+        function.outcome(&of_a_client).0,
+        "wrong-password",
+        "a sign-in stays one"
+    );
+}
+
+#[test]
 fn what_a_database_quotes_in_its_errors_is_not_written() {
     let server = Server::start(&users());
     let quoting = "SELECT email, hash FROM members WHERE number = $1::text::int";
@@ -199,8 +235,8 @@ fn what_a_database_quotes_in_its_errors_is_not_written() {
     let damaged = server.function("bcrypt", QUERY, "");
     damaged
         .invoke(&sign_in("damaged@example.com", PASSWORD))
-        .error();
-    assert_eq!(damaged.record()["reason"], "hash");
+        .event();
+    assert_eq!(damaged.record()["reason"], "no known form: unknown format");
     for function in [function, damaged] {
         let output = function.output();
         assert!(!output.contains("canary"), "{output}");
@@ -298,6 +334,8 @@ fn an_unknown_user_takes_as_long_as_a_wrong_password() {
     ] {
         assert_eq!(hashed(name), ["query", "hash"], "{name}");
     }
+    // What cannot be read costs nothing, so the decoy is checked then.
+    assert_eq!(hashed("odd@example.com"), ["query", "hash", "hash"]);
 }
 
 #[test]

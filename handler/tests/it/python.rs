@@ -1,10 +1,10 @@
-//! Servers from PyPI, installed into a virtual environment below the target directory when they are not there.
+//! Servers and libraries from PyPI and npm, installed below the target directory when they are not there.
 
 use std::{
     fs::{self, File},
     io::{Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::LazyLock,
     thread,
@@ -14,26 +14,53 @@ use std::{
 use serde_json::Value;
 
 /// The virtual environment that has this package, such as `moto[server]==5.2.5`. It lies where the sandbox keeps its own and is made
-/// as there, so that the tests of both share it. Those that need it at the same time wait for one another.
+/// as there, so that the tests of both share it.
 pub fn environment(package: &str) -> PathBuf {
     let name = package.replace("[server]", "").replace("==", "-");
+    installed(&name, package, |directory| {
+        run(Command::new("python3").args(["-m", "venv"]).arg(directory));
+        run(Command::new(directory.join("bin/python"))
+            .args(["-m", "pip", "install", "--quiet"])
+            .args(package.split_whitespace()));
+    })
+}
+
+/// The folder whose `node_modules` has these packages, such as `scrypt-kdf@4.0.0`.
+pub fn node_modules(name: &str, packages: &str) -> PathBuf {
+    installed(name, packages, |directory| {
+        fs::create_dir_all(directory).unwrap();
+        run(Command::new("npm")
+            .args([
+                "install",
+                "--silent",
+                "--no-audit",
+                "--no-fund",
+                "--ignore-scripts",
+            ])
+            .arg("--prefix")
+            .arg(directory)
+            .args(packages.split_whitespace()));
+    })
+}
+
+/// A folder below the target directory, made once for each list of packages. Those that need it at the same time wait for one
+/// another.
+fn installed(name: &str, packages: &str, install: impl FnOnce(&Path)) -> PathBuf {
     let cache = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("cache");
     let directory = cache.join(name);
     fs::create_dir_all(&cache).unwrap();
     let lock = File::create(directory.with_extension("lock")).unwrap();
     lock.lock().unwrap();
     let complete = directory.join("complete");
-    if fs::read_to_string(&complete).ok().as_deref() != Some(package) {
+    if fs::read_to_string(&complete).ok().as_deref() != Some(packages) {
         let _ = fs::remove_dir_all(&directory);
-        run(Command::new("python3").args(["-m", "venv"]).arg(&directory));
-        run(Command::new(directory.join("bin/python"))
-            .args(["-m", "pip", "install", "--quiet", package]));
-        fs::write(complete, package).unwrap();
+        install(&directory);
+        fs::write(complete, packages).unwrap();
     }
     directory
 }
 
-fn run(command: &mut Command) {
+pub fn run(command: &mut Command) -> String {
     let output = command
         .output()
         .unwrap_or_else(|error| panic!("{command:?}: {error}"));
@@ -42,6 +69,7 @@ fn run(command: &mut Command) {
         "{command:?}: {}",
         String::from_utf8_lossy(&output.stderr)
     );
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// A port that was free a moment ago.

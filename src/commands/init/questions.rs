@@ -129,7 +129,7 @@ const POSTGRES: [Question<Postgres>; 6] = [
         field: |postgres| &mut postgres.hash,
         flag: |given| given.hash.as_deref(),
         key: "directory.hash",
-        text: "Password hash: bcrypt, argon2, scrypt, pbkdf2, django, phpass, sha-crypt or ssha",
+        text: "Password hash: bcrypt, argon2, scrypt, pbkdf2, django, werkzeug, spring, aspnet-identity, keycloak, drupal, magento, scrypt-kdf, phpass, sha-crypt or ssha",
         has_default: true,
     },
 ];

@@ -209,6 +209,21 @@ fn a_query_must_select_the_columns_that_are_named() {
 }
 
 #[test]
+fn an_unknown_hash_is_told_the_known_ones_and_where_they_are_listed() {
+    let file = example_parts()
+        .remove(3)
+        .replace("hash = \"firebase\"", "hash = \"md5\"");
+    let found = refused(&file);
+    for words in [
+        "`bcrypt`",
+        "`scrypt-kdf`",
+        "docs/from-sql.md lists them by framework",
+    ] {
+        assert!(found.contains(words), "{found}");
+    }
+}
+
+#[test]
 fn a_host_is_a_name_or_an_address_alone() {
     for bad in ["", "a b", "https://db.example.com", "db:5432"] {
         let host = format!("host = \"{bad}\"");

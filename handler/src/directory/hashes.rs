@@ -1,0 +1,397 @@
+//! The stored hashes of a database: checking a password against one, the decoy for unknown users, and a survey of a table's formats.
+//!
+//! The password of an unknown user is checked against a decoy hash, so that the time of an answer does not show which names exist.
+//! The decoy is the configured one, or the last hash of the table, which costs as much as the others.
+
+use std::{
+    collections::BTreeMap,
+    env,
+    sync::{self, Arc},
+    time::Duration,
+};
+
+use jane_migrate_config::{self as config, Firebase};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value, json};
+use tokio::{sync::Semaphore, task::spawn_blocking, time::Instant};
+
+use super::verdict::Verdict;
+use crate::{
+    budget::{Budget, Unavailable},
+    hash::{self, FirebaseKey, Why},
+    lock::lock,
+    secrets::Secrets,
+};
+
+/// What the function needs besides the hash: its program, connections and TLS.
+const RESERVE: u64 = 40 << 20;
+
+/// The memory that Lambda gives without a setting.
+const LEAST_MEMORY: u64 = 128 << 20;
+
+/// How long a survey may check hashes; the function itself has five seconds.
+const SURVEY: Duration = Duration::from_millis(2500);
+
+/// The hashes of a table.
+#[derive(Debug)]
+pub struct Hashes {
+    settings: config::Postgres,
+    secrets: Arc<Secrets>,
+    /// The last hash that a password was checked against.
+    seen: sync::Mutex<Option<SecretString>>,
+    /// How much memory one check may take.
+    memory: u64,
+    /// One check at a time: a check goes on after its sign-in ran out of time, and two could need more memory than there is.
+    turn: Arc<Semaphore>,
+}
+
+/// Whether the password is right; or the format of a hash that cannot be checked, and why.
+type Checked = Result<bool, String>;
+
+impl Hashes {
+    /// The hashes of these settings.
+    pub fn new(settings: &config::Postgres, secrets: Arc<Secrets>) -> Self {
+        let size = env::var("AWS_LAMBDA_FUNCTION_MEMORY_SIZE");
+        let size = size.ok().and_then(|size| size.parse::<u64>().ok());
+        Self {
+            settings: settings.clone(),
+            secrets,
+            seen: sync::Mutex::default(),
+            memory: size
+                .map_or(LEAST_MEMORY, |size| size << 20)
+                .saturating_sub(RESERVE),
+            turn: Arc::new(Semaphore::new(1)),
+        }
+    }
+
+    /// Fetches the secrets that checks need.
+    pub async fn warm(&self, budget: &Budget) -> Result<(), Unavailable> {
+        if let Some(Firebase { signer_key, .. }) = &self.settings.firebase {
+            self.secrets.get(signer_key, budget).await?;
+        }
+        Ok(())
+    }
+
+    /// The verdict about the password of a row, which keeps neither hash nor salt; or about a name without a row.
+    pub async fn judge(
+        &self,
+        row: Result<Map<String, Value>, Verdict>,
+        password: &SecretString,
+        budget: &Budget,
+    ) -> Result<Verdict, Unavailable> {
+        let mut row = row;
+        let stored = row
+            .as_mut()
+            .ok()
+            .and_then(|row| row.remove(&self.settings.password_column));
+        let salt = match (&self.settings.firebase, row.as_mut()) {
+            (Some(firebase), Ok(row)) => row.remove(&firebase.salt_column),
+            _ => None,
+        };
+        let usable = usable(stored.as_ref());
+        let hash = usable.clone().unwrap_or_else(|| self.decoy());
+        let checked = self.check(password, hash, salt, budget).await;
+        match (row, usable) {
+            (Err(verdict), _) => Ok(verdict),
+            (Ok(_), None) => Ok(Verdict::SsoOnly),
+            (Ok(row), Some(hash)) => Ok(match checked? {
+                Ok(right) => {
+                    self.saw(hash);
+                    if right {
+                        Verdict::Known(row)
+                    } else {
+                        Verdict::WrongPassword
+                    }
+                }
+                Err(format) => {
+                    // It takes as long as a wrong password. The result does not matter.
+                    let _ = self.check(password, self.decoy(), None, budget).await;
+                    Verdict::UnsupportedHash(format)
+                }
+            }),
+        }
+    }
+
+    /// The hash that an unknown user's password is checked against.
+    fn decoy(&self) -> String {
+        let seen = lock(&self.seen);
+        let seen = seen.as_ref().map(|hash| hash.expose_secret().to_owned());
+        let configured = self.settings.decoy.clone();
+        configured
+            .or(seen)
+            .unwrap_or_else(|| hash::decoy(self.settings.hash).to_owned())
+    }
+
+    /// Remembers a hash of the table.
+    fn saw(&self, hash: String) {
+        *lock(&self.seen) = Some(hash.into());
+    }
+
+    /// Checks the password in another thread, so that the budget can end the wait: a hash keeps the processor busy.
+    async fn check(
+        &self,
+        password: &SecretString,
+        stored: String,
+        salt: Option<Value>,
+        budget: &Budget,
+    ) -> Result<Checked, Unavailable> {
+        let started = Instant::now();
+        let password = password.clone();
+        let firebase = match &self.settings.firebase {
+            Some(firebase) => Some((
+                firebase.clone(),
+                self.secrets.get(&firebase.signer_key, budget).await?,
+            )),
+            None => None,
+        };
+        let (memory, turn) = (self.memory, Arc::clone(&self.turn));
+        let checked = budget
+            .within(async {
+                let turn = turn
+                    .acquire_owned()
+                    .await
+                    .map_err(|_| Unavailable("hash"))?;
+                let work = spawn_blocking(move || {
+                    let _turn = turn;
+                    let password = password.expose_secret().as_bytes();
+                    match &firebase {
+                        Some((firebase, signer_key)) => {
+                            let key = FirebaseKey {
+                                salt_separator: &firebase.salt_separator,
+                                rounds: firebase.rounds,
+                                mem_cost: firebase.mem_cost,
+                            };
+                            let salt = salt.as_ref().and_then(Value::as_str).unwrap_or_default();
+                            hash::firebase(password, &stored, salt, key, signer_key.expose_secret())
+                                .map_err(|why| format!("firebase: {}", why.words()))
+                        }
+                        None => matches(password, &stored, memory)
+                            .map_err(|why| format!("{}: {}", hash::label(&stored), why.words())),
+                    }
+                });
+                work.await.map_err(|_| Unavailable("hash"))
+            })
+            .await;
+        budget.record("hash", None, started, None);
+        checked
+    }
+
+    /// What kinds of hashes these are, with the time and the memory that it takes to check one of each kind.
+    pub async fn survey(&self, stored: Vec<Option<String>>) -> Value {
+        let memory = self.memory;
+        let (rows, firebase) = (stored.len(), self.settings.firebase.is_some());
+        let formats = spawn_blocking(move || formats(stored, memory, firebase)).await;
+        json!({
+            "rows": rows,
+            "formats": formats.unwrap_or_default(),
+            "functionMb": (memory + RESERVE) >> 20,
+        })
+    }
+}
+
+/// Whether the hash is that of the password, if its check fits into this memory.
+fn matches(password: &[u8], stored: &str, memory: u64) -> Result<bool, Why> {
+    let hash = hash::read(stored)?;
+    if hash.memory() > memory {
+        return Err(Why::Memory);
+    }
+    hash.matches(password)
+}
+
+/// Each format among these hashes, the most frequent first.
+fn formats(stored: Vec<Option<String>>, memory: u64, firebase: bool) -> Vec<Value> {
+    let mut groups: BTreeMap<String, (usize, String)> = BTreeMap::new();
+    let mut without = 0;
+    for stored in stored {
+        let stored = stored.map(Value::from);
+        match usable(stored.as_ref()) {
+            None => without += 1,
+            Some(hash) => {
+                let label = if firebase {
+                    "firebase".to_owned()
+                } else {
+                    hash::label(&hash)
+                };
+                groups.entry(label).or_insert((0, hash)).0 += 1;
+            }
+        }
+    }
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    groups.sort_by_key(|(_, (rows, _))| std::cmp::Reverse(*rows));
+    let started = Instant::now();
+    let mut formats: Vec<Value> = groups
+        .into_iter()
+        .map(|(format, (rows, hash))| {
+            let mut shown = json!({ "format": format, "rows": rows });
+            let began = Instant::now();
+            // The time is the same for any password. Firebase's hashes all have one cost.
+            let timed = !firebase && started.elapsed() < SURVEY;
+            let checked = match (timed, firebase) {
+                (true, _) => matches(b"survey", &hash, memory).map(drop),
+                (false, true) => Ok(()),
+                (false, false) => hash::read(&hash).map(drop),
+            };
+            match checked {
+                Err(why) => shown["unsupported"] = why.words().into(),
+                Ok(()) if timed => {
+                    shown["ms"] = (began.elapsed().as_micros() as f64 / 1000.0).into()
+                }
+                Ok(()) => {}
+            }
+            shown
+        })
+        .collect();
+    if without > 0 {
+        formats.push(json!({ "format": "no password", "rows": without }));
+    }
+    formats
+}
+
+/// The one row, or the verdict if there is not exactly one.
+pub(super) fn only(rows: &[String]) -> Result<Result<Map<String, Value>, Verdict>, Unavailable> {
+    match rows {
+        [] => Ok(Err(Verdict::NotFound)),
+        [row] => match serde_json::from_str(row) {
+            Ok(Value::Object(row)) => Ok(Ok(row)),
+            _ => Err(Unavailable("malformed")),
+        },
+        // Two accounts have this name: the password may belong to either.
+        _ => Ok(Err(Verdict::NotEligible)),
+    }
+}
+
+/// The hash in a column. `None` if the user has no password: Django and shadow files mark such accounts with `!` or `*`. Keycloak's
+/// may be a column of the type json.
+pub(super) fn usable(stored: Option<&Value>) -> Option<String> {
+    let text = match stored? {
+        Value::String(text) => text.clone(),
+        Value::Object(object) => json!(object).to_string(),
+        _ => return None,
+    };
+    let text = text.trim_end_matches(' ');
+    // MySQL's own hashes begin with a star too.
+    let is_mysql = text.len() == 41 && text.bytes().skip(1).all(|byte| byte.is_ascii_hexdigit());
+    let is_marked = text.starts_with('!') || (text.starts_with('*') && !is_mysql);
+    (!text.is_empty() && !is_marked).then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use jane_migrate_config::{HashFormat, Secret};
+
+    use super::*;
+
+    fn hashes(decoy: Option<&str>) -> Hashes {
+        let settings = config::Postgres {
+            host: "localhost".into(),
+            port: 5432,
+            database: "shop".into(),
+            user: "migration".into(),
+            password: Secret::Env("P".into()),
+            query: "SELECT $1".into(),
+            password_column: "hash".into(),
+            hash: HashFormat::Bcrypt,
+            decoy: decoy.map(str::to_owned),
+            firebase: None,
+            timeout_ms: 3500,
+            ca_certificate: None,
+        };
+        Hashes::new(&settings, Arc::new(Secrets::new(None, String::new())))
+    }
+
+    fn cost(hash: &str) -> &str {
+        &hash[..7]
+    }
+
+    const SEEN: &str = "$2y$04$mzL0N04zmEBsoPiNsy1vxemdj/rncCjR30iqcdUY4ENlfqiAnNzkG";
+
+    #[test]
+    fn a_decoy_costs_as_much_as_the_hashes_of_the_table() {
+        let own = hashes(None);
+        assert_eq!(cost(&own.decoy()), "$2b$12$", "nothing is known yet");
+        own.saw(SEEN.to_owned());
+        assert_eq!(cost(&own.decoy()), cost(SEEN));
+        assert!(!format!("{own:?}").contains("mzL0N04"));
+        let configured = hashes(Some("$2b$08$x"));
+        configured.saw(SEEN.to_owned());
+        assert_eq!(cost(&configured.decoy()), "$2b$08$");
+    }
+
+    #[tokio::test]
+    async fn a_hash_that_cannot_be_checked_is_named_and_takes_as_long_as_a_wrong_password() {
+        let hashes = hashes(Some(SEEN));
+        for (stored, expected) in [
+            (
+                json!("$1$salt$qJH7.N4xYta3aEG/dfqo/0"),
+                "$1$: unknown format",
+            ),
+            (json!("hunter2"), "no known form: unknown format"),
+            (
+                json!("{noop}hunter2"),
+                "{noop}: plain text or a digest that is not fit for passwords",
+            ),
+            (json!("$2b$12$canary"), "no known form: damaged"),
+        ] {
+            let budget = Budget::new(Duration::from_secs(5));
+            let row = Map::from_iter([("hash".to_owned(), stored)]);
+            let verdict = hashes.judge(Ok(row), &"secret".into(), &budget).await;
+            assert_eq!(verdict, Ok(Verdict::UnsupportedHash(expected.to_owned())));
+            let calls: Vec<_> = budget.calls().iter().map(|call| call.call).collect();
+            assert_eq!(calls, ["hash", "hash"], "the second is against the decoy");
+        }
+    }
+
+    #[test]
+    fn a_hash_that_does_not_fit_into_the_functions_memory_is_not_tried() {
+        let argon2 = "$argon2id$v=19$m=65536,t=1,p=1$6HIm3f4Fq9zQKZelyZMoOg$d+2etF5k1aPS8gjJdI/57JoRs1V+nrs3sFOYWQA3QS8";
+        assert_eq!(matches(b"x", argon2, 64 << 20), Ok(false));
+        assert_eq!(matches(b"x", argon2, (64 << 20) - 1), Err(Why::Memory));
+    }
+
+    #[test]
+    fn a_survey_counts_formats_and_measures_each() {
+        let hash = |text: &str| Some(text.to_owned());
+        let stored = vec![
+            hash(SEEN),
+            None,
+            hash("$1$salt$qJH7.N4xYta3aEG/dfqo/0"),
+            hash(SEEN),
+            hash("!"),
+        ];
+        let formats = formats(stored, 64 << 20, false);
+        assert_eq!(
+            (&formats[0]["format"], &formats[0]["rows"]),
+            (&json!("$2y$04$"), &json!(2))
+        );
+        assert!(formats[0]["ms"].as_f64().unwrap() > 0.0);
+        assert_eq!(formats[1]["unsupported"], "unknown format");
+        assert_eq!(formats[2], json!({ "format": "no password", "rows": 2 }));
+        assert!(!format!("{formats:?}").contains("mzL0N04"));
+    }
+
+    #[test]
+    fn only_one_row_is_a_user() {
+        let row = r#"{"id":1}"#.to_owned();
+        let user = Map::from_iter([("id".to_owned(), 1.into())]);
+        assert_eq!(only(&[]), Ok(Err(Verdict::NotFound)));
+        assert_eq!(only(std::slice::from_ref(&row)), Ok(Ok(user)));
+        assert_eq!(only(&["1".to_owned()]), Err(Unavailable("malformed")));
+        assert_eq!(only(&[row.clone(), row]), Ok(Err(Verdict::NotEligible)));
+    }
+
+    #[test]
+    fn a_marked_or_empty_password_is_none() {
+        for none in ["", "  ", "!", "!x", "*", "*LK*"] {
+            assert_eq!(usable(Some(&none.into())), None, "{none}");
+        }
+        assert_eq!(usable(None), None);
+        assert_eq!(usable(Some(&1.into())), None);
+        let mysql = "*94BDCEBE19083CE2A1F959FD02F964C7AF4CFC29";
+        assert_eq!(usable(Some(&mysql.into())).as_deref(), Some(mysql));
+        assert_eq!(usable(Some(&"$2b$   ".into())).as_deref(), Some("$2b$"));
+        assert_eq!(
+            usable(Some(&json!({ "value": "x" }))).as_deref(),
+            Some(r#"{"value":"x"}"#)
+        );
+    }
+}
