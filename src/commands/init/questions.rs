@@ -89,7 +89,7 @@ const OLD_POOL: [Question<OldPool>; 2] = [
     },
 ];
 
-const POSTGRES: [Question<Postgres>; 6] = [
+const DATABASE: [Question<Postgres>; 4] = [
     Question {
         field: |postgres| &mut postgres.host,
         flag: |given| given.host.as_deref(),
@@ -112,6 +112,17 @@ const POSTGRES: [Question<Postgres>; 6] = [
         has_default: true,
     },
     Question {
+        field: |postgres| &mut postgres.password_column,
+        flag: |given| given.password_column.as_deref(),
+        key: "directory.password_column",
+        text: "Column with the password's hash",
+        has_default: true,
+    },
+];
+
+/// Asked after the column, which the query must select.
+const QUERY: [Question<Postgres>; 2] = [
+    Question {
         field: |postgres| &mut postgres.query,
         flag: |given| given.query.as_deref(),
         key: "directory.query",
@@ -119,17 +130,10 @@ const POSTGRES: [Question<Postgres>; 6] = [
         has_default: true,
     },
     Question {
-        field: |postgres| &mut postgres.password_column,
-        flag: |given| given.password_column.as_deref(),
-        key: "directory.password_column",
-        text: "Column with the password's hash",
-        has_default: true,
-    },
-    Question {
         field: |postgres| &mut postgres.hash,
         flag: |given| given.hash.as_deref(),
         key: "directory.hash",
-        text: "Password hash: bcrypt, argon2, scrypt, pbkdf2, django, werkzeug, spring, aspnet-identity, keycloak, drupal, magento, scrypt-kdf, phpass, sha-crypt or ssha",
+        text: "Password hash, such as bcrypt, argon2 or django; docs/from-sql.md lists them by framework",
         has_default: true,
     },
 ];
@@ -336,11 +340,16 @@ impl<'a> Questions<'a> {
             database: placeholder::DATABASE.into(),
             user: "migration".into(),
             secret: default_place(pool, "database-password"),
-            query: "SELECT email, password_hash FROM users WHERE lower(email) = $1".into(),
+            query: "SELECT * FROM users WHERE lower(email) = $1".into(),
             password_column: "password_hash".into(),
             hash: "bcrypt".into(),
         };
-        self.fill(&mut postgres, Directory::Postgres, &POSTGRES, given)?;
+        self.fill(&mut postgres, Directory::Postgres, &DATABASE, given)?;
+        postgres.query = format!(
+            "SELECT email, {} FROM users WHERE lower(email) = $1",
+            postgres.password_column
+        );
+        self.fill(&mut postgres, Directory::Postgres, &QUERY, given)?;
         if given.query.is_none() && !self.asking {
             self.open.push("directory.query");
         }
