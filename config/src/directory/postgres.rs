@@ -39,6 +39,9 @@ pub struct Postgres {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(regex(pattern = r"\S")))]
     pub decoy: Option<String>,
+    /// The text that the framework appends to a password before it hashes it, such as Devise's `config.pepper`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pepper: Option<Secret>,
     /// What `hash = "firebase"` needs besides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub firebase: Option<Firebase>,
@@ -74,7 +77,9 @@ impl Postgres {
             .firebase
             .iter()
             .map(|firebase| ("firebase.signer_key".to_owned(), &firebase.signer_key));
+        let pepper = self.pepper.iter();
         std::iter::once(("password".to_owned(), &self.password))
+            .chain(pepper.map(|pepper| ("pepper".to_owned(), pepper)))
             .chain(firebase)
             .collect()
     }

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use jane_migrate_config::{self as config, Firebase};
+use jane_migrate_config as config;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 use tokio::{sync::Semaphore, task::spawn_blocking, time::Instant};
@@ -66,8 +66,9 @@ impl Hashes {
 
     /// Fetches the secrets that checks need.
     pub async fn warm(&self, budget: &Budget) -> Result<(), Unavailable> {
-        if let Some(Firebase { signer_key, .. }) = &self.settings.firebase {
-            self.secrets.get(signer_key, budget).await?;
+        let signer_key = self.settings.firebase.iter().map(|key| &key.signer_key);
+        for secret in self.settings.pepper.iter().chain(signer_key) {
+            self.secrets.get(secret, budget).await?;
         }
         Ok(())
     }
@@ -136,7 +137,13 @@ impl Hashes {
         budget: &Budget,
     ) -> Result<Checked, Unavailable> {
         let started = Instant::now();
-        let password = password.clone();
+        let mut password = password.clone();
+        if let Some(pepper) = &self.settings.pepper {
+            let pepper = self.secrets.get(pepper, budget).await?;
+            password = [password.expose_secret(), pepper.expose_secret()]
+                .concat()
+                .into();
+        }
         let firebase = match &self.settings.firebase {
             Some(firebase) => Some((
                 firebase.clone(),
@@ -292,6 +299,7 @@ mod tests {
             password_column: "hash".into(),
             hash: HashFormat::Bcrypt,
             decoy: decoy.map(str::to_owned),
+            pepper: None,
             firebase: None,
             timeout_ms: 3500,
             ca_certificate: None,

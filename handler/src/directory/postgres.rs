@@ -344,6 +344,7 @@ mod tests {
             password_column: "hash".into(),
             hash: HashFormat::Bcrypt,
             decoy: decoy.map(str::to_owned),
+            pepper: None,
             firebase: None,
             timeout_ms: 3500,
             ca_certificate: None,

@@ -29,6 +29,7 @@ impl Server {
         let environment = [
             ("DATABASE_PASSWORD", DATABASE_PASSWORD),
             ("SIGNER_KEY", SIGNER_KEY),
+            ("PEPPER", "0123456789abcdef-pepper"),
         ];
         Function::start(&settings(&toml), &environment)
     }
@@ -221,6 +222,35 @@ fn the_operator_learns_the_formats_of_stored_hashes_before_a_customer_meets_them
         "wrong-password",
         "a sign-in stays one"
     );
+}
+
+/// The hash is by Devise 4.8.1 with `config.pepper` (Debian's package `ruby-devise`).
+#[test]
+fn a_pepper_is_appended_as_devise_does() {
+    let server = Server::start(
+        "CREATE TABLE users (email text, hash text);
+         INSERT INTO users VALUES ('ann@example.com', '$2a$04$Y6D0O7EVyaaLSzvnqk7CteYsBhHx9j09R6onLTdIZ6mqTLPjReteq');",
+    );
+    let query = "SELECT email, hash FROM users WHERE email = $1";
+    for (pepper, password, outcome) in [
+        (
+            "pepper = { env = 'PEPPER' }",
+            "P\u{e4}ssword 1!",
+            "migrated",
+        ),
+        ("pepper = { env = 'PEPPER' }", "another", "wrong-password"),
+        ("", "P\u{e4}ssword 1!", "wrong-password"),
+    ] {
+        let function = server.function("bcrypt", query, pepper);
+        let event = sign_in("ann@example.com", password);
+        assert_eq!(function.outcome(&event).0, outcome, "{pepper}");
+        let output = function.output();
+        assert!(!output.contains("0123456789abcdef"), "{output}");
+    }
+    // Without the pepper no password can be right: that is an outage, and not the customer's mistake.
+    let missing = server.function("bcrypt", query, "pepper = { env = 'NO_PEPPER' }");
+    missing.invoke(&sign_in("ann@example.com", "x")).error();
+    assert_eq!(missing.record()["reason"], "secret");
 }
 
 #[test]

@@ -241,6 +241,7 @@ fn the_secrets_are_named_with_their_member() {
         members[3],
         [
             "password: key password of secret arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf",
+            "pepper: parameter /shop/pepper",
             "firebase.signer_key: environment variable FIREBASE_SIGNER_KEY"
         ]
     );
