@@ -1,8 +1,11 @@
 //! What a check found, the same for plan and verify, for people and machines. `fix` is a value: the report writes it out.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use crate::fix::Fix;
+use crate::line::one_line;
 
 /// How much a failed check matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -56,7 +59,7 @@ impl Finding {
             severity,
             subject: None,
             ok: true,
-            message: message.into(),
+            message: line(message),
             expected: None,
             found: None,
             fix: None,
@@ -77,8 +80,8 @@ impl Finding {
     ) -> Self {
         Self {
             ok: false,
-            expected: Some(expected.into()),
-            found: Some(found.into()),
+            expected: Some(line(expected)),
+            found: Some(line(found)),
             fix: Some(fix.into()),
             ..Self::holds(id, severity, message)
         }
@@ -96,7 +99,7 @@ impl Finding {
     /// The same, about one of several things of a kind.
     pub fn about(self, subject: impl Into<String>) -> Self {
         Self {
-            subject: Some(subject.into()),
+            subject: Some(line(subject)),
             ..self
         }
     }
@@ -117,6 +120,15 @@ impl Finding {
     /// Whether it was checked, does not hold, and is not accepted.
     pub fn is_open(&self) -> bool {
         !self.ok && !self.unknown && self.accepted.is_none()
+    }
+}
+
+/// Names and values of others are part of what is said: they must not look like more of it.
+fn line(text: impl Into<String>) -> String {
+    let text = text.into();
+    match one_line(&text) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(line) => line,
     }
 }
 

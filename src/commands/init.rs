@@ -58,7 +58,7 @@ pub(super) async fn run(global: &Global, args: &Init, ui: &Ui) -> Result<ExitCod
     let facts = pool_facts(&pool.document, observed.mfa().map_err(unread)?);
     let directory = questions.directory(&args.directory, &target.pool)?;
     let draft = Draft {
-        pool_name: pool.document.name().to_owned(),
+        pool_name: pool.document.name().into_owned(),
         clients: clients.iter().map(|client| describe(client)).collect(),
         chosen_clients: chosen(&args.clients, &clients)?,
         closes: closes(&questions, args, ui)?,
@@ -125,7 +125,7 @@ fn closes(questions: &Questions<'_>, args: &Init, ui: &Ui) -> Result<Option<Date
 fn describe(client: &ClientDocument) -> Client {
     Client {
         id: client.id().to_owned(),
-        name: client.name().to_owned(),
+        name: client.name().into_owned(),
         allows_password: client.allows_password_auth(),
     }
 }

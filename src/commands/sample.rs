@@ -5,13 +5,14 @@ use std::process::ExitCode;
 
 use jane_migrate_core::fix::{Fix, fix};
 use jane_migrate_core::ids::Names;
+use jane_migrate_core::line::one_line;
 use jane_migrate_core::probe::Invocation;
 use jane_migrate_core::reason;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::ui::numbers::{duration, thousands};
-use crate::ui::{Styles, Ui, one_line};
+use crate::ui::{Styles, Ui};
 
 /// What ends with 3: customers whose password cannot be checked.
 const UNSUPPORTED: u8 = 3;

@@ -169,7 +169,7 @@ impl Watched {
         Ok(Self {
             facts: Facts {
                 pool: pool.to_string(),
-                name: described.name().to_owned(),
+                name: described.name().into_owned(),
                 pool_users: described.estimated_users(),
                 clients,
                 total_users: window.total_users,

@@ -226,7 +226,7 @@ async fn status(session: &Session, args: &Teardown) -> Result<Option<Status>> {
     let pool = &session.pool()?.document;
     let facts = Facts {
         pool: pool.id().to_owned(),
-        name: pool.name().to_owned(),
+        name: pool.name().into_owned(),
         pool_users: pool.estimated_users(),
         clients: BTreeMap::new(),
         total_users: session

@@ -15,10 +15,11 @@ use crate::environment;
 use crate::error::{Context, Error, Explain, Result};
 use crate::trial::Trial;
 use crate::ui::numbers::duration;
-use crate::ui::{Styles, Ui, one_line};
+use crate::ui::{Styles, Ui};
 use crate::{local, settings};
 use jane_migrate_core::document::ClientDocument;
 use jane_migrate_core::fix::{Fix, fix};
+use jane_migrate_core::line::one_line;
 use jane_migrate_core::probe::Invocation;
 use jane_migrate_core::probe::{Source, event_for, sample as sample_event};
 use jane_migrate_core::reason;
@@ -258,7 +259,7 @@ fn render(document: &Document<'_>, client: &ClientDocument, styles: &Styles) -> 
         styles.strong.apply_to(format!(
             "{} at user pool {pool}, through client {} ({}), tried by {by}",
             one_line(name),
-            one_line(client.name()),
+            client.name(),
             client.id()
         ))
     );

@@ -1,5 +1,7 @@
 //! GitHub's workflow commands: an annotation for each finding that does not hold, on the configuration file.
 
+use jane_migrate_core::line::steers;
+
 use super::{Document, details, fails};
 
 /// One command a line. What holds says nothing.
@@ -27,9 +29,10 @@ pub fn github(documents: &[Document<'_>], file: &str, strict: bool) -> String {
     lines.join("\n")
 }
 
-/// Line ends would end the command, and `%` begins an escape.
+/// Line ends would end the command, and `%` begins an escape. The rest of what steers would do so in GitHub's own log.
 fn data(text: &str) -> String {
-    text.replace('%', "%25")
+    text.replace(|c| steers(c) && !matches!(c, '\r' | '\n'), "?")
+        .replace('%', "%25")
         .replace('\r', "%0D")
         .replace('\n', "%0A")
 }

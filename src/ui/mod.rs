@@ -19,7 +19,6 @@ use std::sync::{Arc, OnceLock};
 use console::Term;
 use secrecy::SecretString;
 
-pub use printable::one_line;
 pub use progress::{Progress, Task};
 pub use styles::Styles;
 
@@ -29,6 +28,7 @@ use crate::cli::{Cli, Color};
 use crate::environment;
 use crate::error::{Error, Explain, Result};
 use jane_migrate_core::fix::Flags;
+use jane_migrate_core::line::one_line;
 
 /// What to do where nobody answers.
 const UNATTENDED: &str = "run the command again, or answer with flags (see --help)";
@@ -154,7 +154,7 @@ impl Ui {
     pub fn document(&self, value: &impl serde::Serialize) -> Result<()> {
         let text = serde_json::to_string_pretty(value)
             .map_err(|error| Error::bug(format!("failed to write JSON: {error}")))?;
-        self.print(&text);
+        self.print(&printable::json(&text));
         Ok(())
     }
 
@@ -284,6 +284,6 @@ impl Ui {
 pub fn print_usage_error(message: &str) {
     let document = error::Document::of_usage(message);
     if let Ok(text) = serde_json::to_string_pretty(&document) {
-        let _ = writeln!(io::stdout().lock(), "{text}");
+        let _ = writeln!(io::stdout().lock(), "{}", printable::json(&text));
     }
 }

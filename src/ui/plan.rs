@@ -24,7 +24,7 @@ pub fn render(
     let title = format!(
         "User pool {} ({}, account {})",
         plan.pool,
-        pool.map_or("which is gone", PoolDocument::name),
+        pool.map_or("which is gone".into(), PoolDocument::name),
         arn.account
     );
     let mut text = layout.wrap(&styles.strong.apply_to(title).to_string(), 2);

@@ -1,7 +1,10 @@
-//! What text from elsewhere may do to a terminal: be read. A pool's name, a customer's attribute or a line of a log may hold
-//! whatever somebody put there; the codes that move a cursor or set a title are shown as the characters they are not.
+//! What text from elsewhere may do to a terminal: be read. What steers it (`line::steers`) is shown as the character it is not, and in
+//! JSON as an escape, which loses nothing.
 
 use std::borrow::Cow;
+use std::fmt::Write;
+
+use jane_migrate_core::line::steers;
 
 /// What the program's own styles are made of.
 const STYLES: [&str; 6] = [
@@ -13,9 +16,9 @@ const STYLES: [&str; 6] = [
     "\u{1b}[33m",
 ];
 
-/// The text with a `?` for each control character but line breaks, tabs and, where there is colour, the program's own styles.
+/// The text with a `?` for each character that steers but line breaks, tabs and, where there is colour, the program's own styles.
 pub(super) fn printable(text: &str, color: bool) -> Cow<'_, str> {
-    let harmless = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
+    let harmless = |c: char| !steers(c) || matches!(c, '\n' | '\t');
     if text.chars().all(harmless) {
         return Cow::Borrowed(text);
     }
@@ -40,9 +43,23 @@ pub(super) fn printable(text: &str, color: bool) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// The same on one line, for what must not look like several.
-pub fn one_line(text: &str) -> String {
-    text.replace(char::is_control, "?")
+/// A JSON document with an escape for each character that steers and that JSON leaves as it is.
+pub(super) fn json(text: &str) -> Cow<'_, str> {
+    let harmless = |c: char| !steers(c) || c == '\n';
+    if text.chars().all(harmless) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        if harmless(c) {
+            escaped.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(escaped, "\\u{unit:04x}");
+            }
+        }
+    }
+    Cow::Owned(escaped)
 }
 
 #[cfg(test)]
@@ -56,6 +73,16 @@ mod tests {
         assert_eq!(printable(name, true), "Roots?]0;owned??[2J??8m");
         assert_eq!(printable(name, false), printable(name, true));
         assert_eq!(printable("a\n\tb", true), "a\n\tb");
+    }
+
+    #[test]
+    fn json_shows_it_as_an_escape_and_loses_nothing() {
+        let name = "a\u{1b}\n\u{9b}\u{7f}\u{202e}\u{200b}\u{e0041}b";
+        let text = serde_json::to_string_pretty(&serde_json::json!({ "name": name })).unwrap();
+        let shown = json(&text);
+        assert!(!shown.contains(|c| steers(c) && c != '\n'), "{shown:?}");
+        let read: serde_json::Value = serde_json::from_str(&shown).unwrap();
+        assert_eq!(read["name"], name);
     }
 
     #[test]

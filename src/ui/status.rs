@@ -5,13 +5,13 @@ use std::fmt::Write;
 
 use super::layout::fill;
 use super::numbers::{duration, percent, thousands};
-use super::printable::one_line;
 use super::styles::Styles;
 use crate::dates::minute;
 use crate::status::entry::Class;
 use crate::status::outlook::Verdict;
 use crate::status::tally::Counts;
 use crate::status::{Basis, Event, Status};
+use jane_migrate_core::line::one_line;
 
 /// Days that are shown one by one.
 const DAYS: usize = 31;

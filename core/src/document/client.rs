@@ -4,12 +4,16 @@
 //! Owns the table of client members and the words in which an opened flow is recorded. Where the
 //! record is kept is up to the caller.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::defaults::default_flows;
 use super::rules::{
     Decisions, Incomplete, Reason, Refusal, Rule, Update, text, texts, with_fixed_of,
 };
+
+use crate::line::one_line;
 
 use Rule::{Carry, CarryUnlessEmpty, ReadOnly};
 
@@ -108,9 +112,9 @@ impl ClientDocument {
         text(&self.json, "UserPoolId")
     }
 
-    /// The name people gave it.
-    pub fn name(&self) -> &str {
-        text(&self.json, "ClientName")
+    /// The name people gave it, on one line.
+    pub fn name(&self) -> Cow<'_, str> {
+        one_line(text(&self.json, "ClientName"))
     }
 
     /// Whether it was described with a secret.

@@ -4,6 +4,8 @@
 //! Owns the table of pool members. MFA, domains, branding and the other resources that hang on a
 //! pool have calls of their own, and this update does not touch them.
 
+use std::borrow::Cow;
+
 use jane_migrate_config::Constraint;
 use serde_json::{Map, Value, json};
 
@@ -13,6 +15,8 @@ use super::rules::{
     Decisions, Fate, Incomplete, Reason, Refusal, Rule, Update, is_empty_object, text, texts,
     with_fixed_of,
 };
+
+use crate::line::one_line;
 
 use Rule::{As, By, Carry, CarryUnlessEmpty, ReadOnly};
 
@@ -116,9 +120,9 @@ impl PoolDocument {
         text(&self.0, "Arn")
     }
 
-    /// The name people gave it.
-    pub fn name(&self) -> &str {
-        text(&self.0, "Name")
+    /// The name people gave it, on one line.
+    pub fn name(&self) -> Cow<'_, str> {
+        one_line(text(&self.0, "Name"))
     }
 
     /// The feature plan, where the service shows one.

@@ -7,6 +7,7 @@ use crate::document::{Decisions, Difference, PoolDocument, Reason, Refusal, Rewr
 use crate::finding::Finding;
 use crate::fix::Fix;
 use crate::ids::Names;
+use crate::line::one_line;
 use crate::resources::{Function, LogGroup, Role, Tags};
 
 /// What the operator allows beyond the config.
@@ -315,7 +316,7 @@ impl Plan {
         self.conflicts.push(Conflict {
             resource,
             name: name.into(),
-            message: message.into(),
+            message: one_line(&message.into()).into_owned(),
             fix: fix.into(),
         });
     }

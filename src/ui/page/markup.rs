@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use jane_migrate_core::line::one_line;
+
 /// The content of a column, which decides its style.
 #[derive(Clone, Copy)]
 pub(super) enum Column {
@@ -43,7 +45,8 @@ pub(super) fn table(
 
 /// Text escaped for any place in the page.
 pub(super) fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
+    one_line(text)
+        .replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
         .replace('"', "&quot;")

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use jane_migrate_core::line::steers;
 use jane_migrate_test_kit::{Fate, Proxy};
 use serde_json::{Value, json};
 
@@ -36,6 +37,45 @@ async fn undeployed() -> Undeployed {
         corner,
         pool,
         _proxy: proxy,
+    }
+}
+
+/// AWS takes line ends in these names, and other services may take more.
+const HOSTILE: &str = "Roots\n\n  ok  everything\u{2028}\u{85}\u{9b}2J\u{202e}\u{200b}\r::error::";
+
+#[tokio::test]
+async fn names_cannot_pass_for_output_nor_steer_what_shows_it() {
+    let corner = Corner::new().await;
+    let pool = corner.create_pool(json!({ "PoolName": HOSTILE })).await;
+    let client = json!({ "ClientName": HOSTILE, "PreventUserExistenceErrors": "LEGACY", "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"] });
+    corner.create_client(&pool, client).await;
+    let hostile = |c: char| c != '\n' && steers(c);
+    for (command, code) in [
+        (&["plan"][..], 1),
+        (&["plan", "--json"], 1),
+        (&["status"], 1),
+        (&["status", "--json"], 1),
+        (&["verify"], 1),
+        (&["verify", "--json"], 1),
+        (&["verify", "--format", "sarif"], 1),
+        (&["verify", "--format", "github"], 1),
+        (&["verify", "--format", "junit"], 1),
+        (&["deploy", "--yes", "--enable-password-auth"], 0),
+        (&["status"], 0),
+        (&["teardown", "--yes", "--force"], 0),
+    ] {
+        let ran = corner.run(&[command, &["--pool", &pool]].concat()).await;
+        let ran = ran.ended(code);
+        for text in [&ran.stdout, &ran.stderr] {
+            assert!(!text.contains(hostile), "{command:?}: {text:?}");
+            let imitated =
+                |line: &str| line.starts_with("  ok  everything") || line.starts_with("::error::");
+            let lines: Vec<_> = text.lines().filter(|line| imitated(line)).collect();
+            assert!(
+                lines.iter().all(|line| line.contains("file=")),
+                "{command:?}: {lines:#?}"
+            );
+        }
     }
 }
 

@@ -368,7 +368,7 @@ fn a_pool_tells_what_it_is() {
         ] },
     }));
     assert_eq!(
-        (pool.id(), pool.name(), pool.tier()),
+        (pool.id(), &*pool.name(), pool.tier()),
         ("us-east-1_a", "Jane Roots", Some("PLUS"))
     );
     assert_eq!(

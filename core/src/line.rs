@@ -1,0 +1,47 @@
+//! Text from elsewhere as a part of one line. A pool's or a client's name, a customer's attribute or a line of a log may hold whatever
+//! somebody put there: codes that move a cursor, characters that nobody sees, marks that turn the order of what follows around.
+
+use std::borrow::Cow;
+
+/// Whether a character does something else than to be read: it steers a terminal, takes no room, or changes the direction of others.
+pub fn steers(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            // Soft hyphen, Arabic letter mark, Mongolian vowel separator, fillers of Hangul.
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}'
+            // Zero width; left to right and right to left; line and paragraph separator; embeddings and overrides.
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            // Word joiner, what no font shows, isolates, and what Unicode has given up.
+            | '\u{2060}'..='\u{206f}'
+            // Byte order mark, marks of annotations.
+            | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+            // Tags: a copy of ASCII that is not shown.
+            | '\u{e0000}'..='\u{e007f}')
+}
+
+/// The text with a `?` for each character that steers, line ends among them.
+pub fn one_line(text: &str) -> Cow<'_, str> {
+    match text.contains(steers) {
+        true => Cow::Owned(text.replace(steers, "?")),
+        false => Cow::Borrowed(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_steers_is_shown_as_a_question_mark_and_letters_of_every_script_stay() {
+        for (text, shown) in [
+            ("Roots\r\n  + ok\u{85}\u{2028}", "Roots??  + ok??"),
+            ("\u{1b}[2J\u{9b}8m\u{7f}", "?[2J?8m?"),
+            ("a\u{202e}b\u{2066}c\u{200b}d\u{feff}\u{e0041}", "a?b?c?d??"),
+        ] {
+            assert_eq!(one_line(text), shown);
+        }
+        for text in ["Grün & Söhne", "متجر", "店", "Маг азин", "e\u{301}", "🌱"] {
+            assert_eq!(one_line(text), text);
+        }
+    }
+}
