@@ -7,10 +7,14 @@ use serde_json::Value;
 use super::client::Reader;
 use super::error::{During, failed};
 use super::known::know;
+use super::pages;
 use super::raw::Capture;
 use jane_migrate_core::aws_error::{AwsError, Found, Kind};
 use jane_migrate_core::document::{ClientDocument, PoolDocument};
 use jane_migrate_core::ids::PoolId;
+
+/// The most app clients that a pool can have, whatever its quota.
+const MOST_CLIENTS: usize = 10_000;
 
 impl Reader {
     /// The pool as `DescribeUserPool` shows it.
@@ -52,31 +56,22 @@ impl Reader {
         &self,
         pool: &PoolId,
     ) -> Result<BTreeMap<String, String>, AwsError> {
-        let mut names = BTreeMap::new();
-        let mut next = None;
-        loop {
-            let page = self
-                .cognito
-                .list_user_pool_clients()
-                .user_pool_id(pool.as_str())
-                .max_results(60)
-                .set_next_token(next)
-                .send()
-                .await
-                .during("cognito-idp:ListUserPoolClients")?;
-            names.extend(
-                page.user_pool_clients
-                    .unwrap_or_default()
-                    .into_iter()
-                    .filter_map(|client| {
-                        Some((client.client_id?, client.client_name.unwrap_or_default()))
-                    }),
-            );
-            next = page.next_token;
-            if next.is_none() {
-                return Ok(names);
-            }
-        }
+        const ACTION: &str = "cognito-idp:ListUserPoolClients";
+        let call = self.cognito.list_user_pool_clients();
+        let call = call.user_pool_id(pool.as_str()).max_results(60);
+        let page = async |token| {
+            let page = call.clone().set_next_token(token).send().await;
+            let page = page.during(ACTION)?;
+            Ok(Some((
+                page.user_pool_clients.unwrap_or_default(),
+                page.next_token,
+            )))
+        };
+        let clients = pages::all(ACTION, MOST_CLIENTS, page).await?;
+        let named = clients
+            .into_iter()
+            .filter_map(|client| Some((client.client_id?, client.client_name.unwrap_or_default())));
+        Ok(named.collect())
     }
 
     /// An app client as `DescribeUserPoolClient` shows it, its secret left out.

@@ -1,11 +1,6 @@
 //! Other ways to a function than its trigger, and places where its events end up: URLs, aliases, versions, event sources,
 //! destinations, subscriptions of its log. Reads only; `verify` decides what of it is wrong.
 
-use std::error::Error;
-
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use jane_migrate_config::Arn;
 use serde_json::{Value, json};
 
@@ -13,34 +8,44 @@ use super::client::Reader;
 use super::error::During;
 use super::lambda::configured;
 use super::logs::text;
+use super::pages;
 use jane_migrate_core::aws_error::{AwsError, Found};
 use jane_migrate_core::exposure::{
     Alias, EventCopy, EventSource, FunctionUrl, Subscription, Version,
 };
 
+/// The most of a kind: each alias and version costs two calls more, of which Lambda takes fifteen a second.
+const MOST: usize = 1000;
+
 impl Reader {
     /// The URLs of the function and of its aliases.
     pub(crate) async fn function_urls(&self, name: &str) -> Result<Vec<FunctionUrl>, AwsError> {
         let call = self.lambda.list_function_url_configs().function_name(name);
-        let pages = call.into_paginator().items().send();
-        Ok(
-            found_items("lambda:ListFunctionUrlConfigs", pages.collect())
-                .await?
-                .into_iter()
-                .map(|url| FunctionUrl {
-                    qualifier: qualifier(&url.function_arn),
-                    auth: url.auth_type.as_str().to_owned(),
-                    url: url.function_url,
-                })
-                .collect(),
-        )
+        let page = async |marker| {
+            let page = call.clone().set_marker(marker).send().await;
+            let page = page.during("lambda:ListFunctionUrlConfigs").found()?;
+            Ok(page.map(|page| (page.function_url_configs, page.next_marker)))
+        };
+        Ok(pages::all("lambda:ListFunctionUrlConfigs", MOST, page)
+            .await?
+            .into_iter()
+            .map(|url| FunctionUrl {
+                qualifier: qualifier(&url.function_arn),
+                auth: url.auth_type.as_str().to_owned(),
+                url: url.function_url,
+            })
+            .collect())
     }
 
     /// The function's aliases.
     pub(crate) async fn aliases(&self, name: &str) -> Result<Vec<Alias>, AwsError> {
         let call = self.lambda.list_aliases().function_name(name);
-        let pages = call.into_paginator().items().send();
-        Ok(found_items("lambda:ListAliases", pages.collect())
+        let page = async |marker| {
+            let page = call.clone().set_marker(marker).send().await;
+            let page = page.during("lambda:ListAliases").found()?;
+            Ok(page.map(|page| (page.aliases.unwrap_or_default(), page.next_marker)))
+        };
+        Ok(pages::all("lambda:ListAliases", MOST, page)
             .await?
             .into_iter()
             .map(|alias| {
@@ -65,37 +70,46 @@ impl Reader {
     /// The function's versions, itself among them.
     pub(crate) async fn versions(&self, name: &str) -> Result<Vec<Version>, AwsError> {
         let call = self.lambda.list_versions_by_function().function_name(name);
-        let pages = call.into_paginator().items().send();
-        Ok(
-            found_items("lambda:ListVersionsByFunction", pages.collect())
-                .await?
-                .into_iter()
-                .filter_map(|version| {
-                    Some(Version {
-                        runs: configured(name, &version),
-                        number: version.version?,
-                    })
+        let page = async |marker| {
+            let page = call.clone().set_marker(marker).send().await;
+            let page = page.during("lambda:ListVersionsByFunction").found()?;
+            Ok(page.map(|page| (page.versions.unwrap_or_default(), page.next_marker)))
+        };
+        Ok(pages::all("lambda:ListVersionsByFunction", MOST, page)
+            .await?
+            .into_iter()
+            .filter_map(|version| {
+                Some(Version {
+                    runs: configured(name, &version),
+                    number: version.version?,
                 })
-                .collect(),
-        )
+            })
+            .collect())
     }
 
     /// What invokes the function, or the alias of a `name:alias`, besides Cognito.
     pub(crate) async fn event_sources(&self, name: &str) -> Result<Vec<EventSource>, AwsError> {
         let call = self.lambda.list_event_source_mappings().function_name(name);
-        let pages = call.into_paginator().items().send();
-        Ok(
-            found_items("lambda:ListEventSourceMappings", pages.collect())
-                .await?
-                .into_iter()
-                .map(|mapping| EventSource {
-                    uuid: mapping.uuid.unwrap_or_default(),
-                    source: mapping
-                        .event_source_arn
-                        .unwrap_or_else(|| "an event source".to_owned()),
-                })
-                .collect(),
-        )
+        let page = async |marker| {
+            let page = call.clone().set_marker(marker).send().await;
+            let page = page.during("lambda:ListEventSourceMappings").found()?;
+            Ok(page.map(|page| {
+                (
+                    page.event_source_mappings.unwrap_or_default(),
+                    page.next_marker,
+                )
+            }))
+        };
+        Ok(pages::all("lambda:ListEventSourceMappings", MOST, page)
+            .await?
+            .into_iter()
+            .map(|mapping| EventSource {
+                uuid: mapping.uuid.unwrap_or_default(),
+                source: mapping
+                    .event_source_arn
+                    .unwrap_or_else(|| "an event source".to_owned()),
+            })
+            .collect())
     }
 
     /// Where copies of events go that were handed to the function without waiting for its answer.
@@ -104,9 +118,20 @@ impl Reader {
             .lambda
             .list_function_event_invoke_configs()
             .function_name(name);
-        let pages = call.into_paginator().items().send();
+        let page = async |marker| {
+            let page = call.clone().set_marker(marker).send().await;
+            let page = page
+                .during("lambda:ListFunctionEventInvokeConfigs")
+                .found()?;
+            Ok(page.map(|page| {
+                (
+                    page.function_event_invoke_configs.unwrap_or_default(),
+                    page.next_marker,
+                )
+            }))
+        };
         Ok(
-            found_items("lambda:ListFunctionEventInvokeConfigs", pages.collect())
+            pages::all("lambda:ListFunctionEventInvokeConfigs", MOST, page)
                 .await?
                 .into_iter()
                 .flat_map(|config| {
@@ -208,18 +233,6 @@ impl Reader {
             })
             .collect())
     }
-}
-
-/// The items of all pages; none where what they belong to does not exist.
-async fn found_items<T, E>(
-    action: &'static str,
-    pages: impl Future<Output = Result<Vec<T>, SdkError<E, HttpResponse>>>,
-) -> Result<Vec<T>, AwsError>
-where
-    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
-{
-    let items = pages.await.during(action).found()?;
-    Ok(items.unwrap_or_default())
 }
 
 /// The log groups of `LogGroupName NOT IN ["a", "b"]`, the one criterion there is for these policies.

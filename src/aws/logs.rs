@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_config::SdkConfig;
 use jane_migrate_core::aws_error::{AwsError, Found, Kind};
@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::client::Reader;
 use super::error::failed;
+use super::pages::Pages;
 use super::service::{self, Service};
 use jane_migrate_core::resources::{LogGroup, Tags};
 
@@ -19,6 +20,9 @@ const LOGS: Service = Service {
     json: "1.1",
     target: "Logs_20140328",
 };
+
+/// Insights itself ends a query after an hour.
+const LONGEST_QUERY: Duration = Duration::from_secs(61 * 60);
 
 /// One row of a query's answer: values by column, as text. A column without a value is not there.
 pub(crate) type Row = BTreeMap<String, String>;
@@ -149,16 +153,26 @@ impl Reader {
         };
         let mut query = json!({ "queryId": started["queryId"] });
         let mut pause = Duration::from_millis(100);
+        let began = Instant::now();
+        let mut pages = Pages::of(ACTION);
         let mut rows = Vec::new();
         loop {
             let answer = ask(&self.config, ACTION, query.clone()).await?;
             match answer["status"].as_str() {
                 Some("Complete") => {
                     rows.extend(listed(&answer, "results").map(row));
-                    match next_page(&answer, &mut query) {
-                        true => continue,
-                        false => return Ok(rows),
+                    if !next_page(&mut pages, &answer, &mut query)? {
+                        return Ok(rows);
                     }
+                }
+                Some("Scheduled" | "Running") | None if began.elapsed() > LONGEST_QUERY => {
+                    let message = "the query goes on for longer than the service lets one";
+                    return Err(failed(
+                        ACTION,
+                        Kind::NoAnswer,
+                        "query not answered",
+                        message,
+                    ));
                 }
                 Some("Scheduled" | "Running") | None => {
                     tokio::time::sleep(pause).await;
@@ -209,12 +223,13 @@ impl Reader {
         member: &str,
         mut each: impl FnMut(&Value) -> ControlFlow<()>,
     ) -> Result<(), AwsError> {
+        let mut pages = Pages::of(action);
         loop {
             let Some(page) = ask(&self.config, action, query.clone()).await.found()? else {
                 return Ok(());
             };
             if listed(&page, member).try_for_each(&mut each).is_break()
-                || !next_page(&page, &mut query)
+                || !next_page(&mut pages, &page, &mut query)?
             {
                 return Ok(());
             }
@@ -233,14 +248,13 @@ pub(super) async fn ask(
 }
 
 /// Makes the query that of the next page, where there is one.
-fn next_page(page: &Value, query: &mut Value) -> bool {
-    match page["nextToken"].as_str() {
-        Some(next) => {
-            query["nextToken"] = next.into();
-            true
-        }
-        None => false,
+fn next_page(pages: &mut Pages, page: &Value, query: &mut Value) -> Result<bool, AwsError> {
+    let next = pages.next(page["nextToken"].as_str().map(str::to_owned))?;
+    let more = next.is_some();
+    if let Some(next) = next {
+        query["nextToken"] = next.into();
     }
+    Ok(more)
 }
 
 fn listed<'a>(answer: &'a Value, member: &str) -> impl Iterator<Item = &'a Value> {

@@ -19,6 +19,7 @@ mod lambda;
 mod logs;
 mod metrics;
 mod pace;
+mod pages;
 mod raw;
 mod retry;
 mod secrets;

@@ -156,6 +156,14 @@ pub struct Status {
     pub unsupported_hashes: Counts,
     /// Trials of the operator's, counted nowhere else.
     pub trials: u64,
+    /// Invocations that the log dates outside the time that was asked for. They count, but on no day.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub misdated: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 /// One day.
@@ -283,7 +291,10 @@ impl Status {
         };
         let asked = facts.since.epoch_days();
         let since = asked.max(facts.coverage.oldest(facts.now_ms).unwrap_or(asked));
-        let first = tally.days.keys().next().copied().unwrap_or(today);
+        // What AWS dates is between these. The clocks differ a little, so tomorrow is possible.
+        let (possible, impossible): (Vec<_>, Vec<_>) =
+            (tally.days.iter()).partition(|(day, _)| (asked.min(today)..=today + 1).contains(*day));
+        let first = possible.first().map_or(today, |(day, _)| **day);
         let progress = progress(tally, facts, outcomes.of(Class::Migrated), since);
         let left = facts
             .total_users
@@ -319,6 +330,7 @@ impl Status {
             errors: tally.troubles.iter().map(Event::new).collect(),
             unsupported_hashes: tally.hashes.clone(),
             trials: tally.trials,
+            misdated: impossible.iter().map(|(_, counts)| counts.total()).sum(),
         }
     }
 
@@ -386,7 +398,7 @@ fn progress(tally: &Tally, facts: &Facts, arrived: u64, since: i64) -> Progress 
             .filter(|total| *total > 0)
             .map(|total| (arrived as f64 / total as f64).min(1.0)),
         pool_users: facts.pool_users,
-        last_migration: tally.last_migration_ms.map(utc),
+        last_migration: tally.last_migration_ms.map(|at| utc(at.min(facts.now_ms))),
     }
 }
 

@@ -155,3 +155,22 @@ fn the_period_is_days_weeks_or_from_a_day() {
         assert!(first(wrong).is_err(), "{wrong}");
     }
 }
+
+#[test]
+fn impossible_dates_cost_nothing_and_are_told() {
+    let mut tally = tally(2, 1);
+    let line = r#"{"outcome":"migrated","durationMs":10,"clientId":"1example"}"#;
+    for at in [i64::MIN, i64::MIN + 1, -1, 0, i64::MAX - 1, i64::MAX] {
+        tally.read(at, line);
+    }
+    let facts = facts(Some(100), None);
+    let status = Status::new(&tally, &facts, Source::Events);
+    assert_eq!(
+        (status.migrated, status.misdated, status.days.len()),
+        (8, 6, 2)
+    );
+    assert_eq!(status.progress.last_migration, Some(status.as_of.clone()));
+    assert_eq!(status.errors[0].at, "2026-11-20T01:00:00Z");
+    let page = crate::ui::page::render(&[status]);
+    assert!(page.contains("counted but on no day: 6."), "{page}");
+}

@@ -94,6 +94,12 @@ pub fn summary(status: &Status) -> Vec<String> {
     lines.extend(window(status));
     lines.extend(times(status));
     lines.extend(hashes(status));
+    if status.misdated > 0 {
+        lines.push(format!(
+            "Dated outside this time by the log, and so counted but on no day: {}.",
+            thousands(status.misdated)
+        ));
+    }
     if status.trials > 0 {
         lines.push(format!(
             "Operator tests, not counted: {}.",
@@ -373,9 +379,9 @@ mod tests {
 
     #[test]
     fn older_days_are_one_row() {
-        let text = render(&status(40, 1, None, None), 80, &Styles::plain());
+        let text = render(&limited(40, 60, 90, None), 80, &Styles::plain());
         assert!(
-            text.contains("\nearlier             9          9        9\n"),
+            text.contains("\nearlier           900          9        9\n"),
             "{text}"
         );
     }

@@ -20,6 +20,50 @@ fn unknown(document: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
+async fn lists_without_end_are_ended_and_told() {
+    let mut bench = Bench::new().await;
+    let endpoint = bench.corner.endpoint.clone();
+    let many: fn(&mut Value) = |answer| {
+        answer["Aliases"] = (0..1001)
+            .map(|n| json!({ "Name": format!("a{n}"), "FunctionVersion": "1" }))
+            .collect();
+    };
+    let clients: fn(&mut Value) = |answer| {
+        answer["UserPoolClients"] = (0..10_001)
+            .map(|n| json!({ "ClientId": format!("c{n}"), "ClientName": "web" }))
+            .collect();
+    };
+    let again: fn(&mut Value) = |answer| {
+        for token in ["NextMarker", "NextToken", "nextToken"] {
+            answer[token] = "0".into();
+        }
+    };
+    for (action, edit, words) in [
+        ("ListAliases", again, "the token of an earlier page"),
+        ("ListAliases", many, "more than 1000"),
+        (
+            "ListVersionsByFunction",
+            again,
+            "the token of an earlier page",
+        ),
+        ("ListUserPoolClients", again, "the token of an earlier page"),
+        ("ListUserPoolClients", clients, "more than 10000"),
+    ] {
+        bench.corner.endpoint.clone_from(&endpoint);
+        let decide = move |passing: &Passing| match passing.action == action {
+            true => Fate::Edit(edit),
+            false => Fate::Pass,
+        };
+        let proxy = bench.behind(decide).await;
+        let ran = bench.verify(&[]).await.ended(2);
+        assert!(ran.stdout.contains(words), "{action}: {ran:#?}");
+        let calls = proxy.passed();
+        let asked = calls.iter().filter(|call| call.action == action).count();
+        assert!(asked <= 4, "{action} was called {asked} times");
+    }
+}
+
+#[tokio::test]
 async fn a_denied_read_keeps_only_its_own_checks_from_being_made() {
     let mut bench = Bench::new().await;
     let endpoint = bench.corner.endpoint.clone();

@@ -1,0 +1,117 @@
+//! Lists that come in pages, read to an end: a service that hands out the same token again, or ever more of them, is told, and not
+//! asked for good.
+
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::error::failed;
+use jane_migrate_core::aws_error::{AwsError, Kind};
+
+/// The most pages of one list. A log of a million lines has a hundred, and some thousands where few of them match.
+const MOST_PAGES: usize = 100_000;
+
+/// The pages of one list so far.
+pub(super) struct Pages {
+    action: &'static str,
+    /// The tokens that were handed out, as digests: there may be many, and long ones.
+    seen: HashSet<u64>,
+}
+
+impl Pages {
+    pub(super) fn of(action: &'static str) -> Self {
+        Self {
+            action,
+            seen: HashSet::new(),
+        }
+    }
+
+    /// The token of the next page, from what the last one said; an error where there is no end in sight.
+    pub(super) fn next(&mut self, token: Option<String>) -> Result<Option<String>, AwsError> {
+        let Some(token) = token.filter(|token| !token.is_empty()) else {
+            return Ok(None);
+        };
+        let mut digest = DefaultHasher::new();
+        token.hash(&mut digest);
+        if !self.seen.insert(digest.finish()) {
+            return Err(self.endless("the service gave the token of an earlier page again"));
+        }
+        if self.seen.len() >= MOST_PAGES {
+            return Err(self.endless(&format!("there are more than {MOST_PAGES} pages")));
+        }
+        Ok(Some(token))
+    }
+
+    fn endless(&self, why: &str) -> AwsError {
+        let message = format!("the list has no end: {why}");
+        failed(self.action, Kind::Refused, "endless list", message)
+    }
+}
+
+/// What is on one page, and the token of the next.
+pub(super) type Page<T> = (Vec<T>, Option<String>);
+
+/// The items of all pages, of which each is asked for with its token; none where what they belong to does not exist. More than `most`
+/// is an error: it would take a call or two for each to look at them.
+pub(super) async fn all<T>(
+    action: &'static str,
+    most: usize,
+    mut page: impl AsyncFnMut(Option<String>) -> Result<Option<Page<T>>, AwsError>,
+) -> Result<Vec<T>, AwsError> {
+    let mut pages = Pages::of(action);
+    let (mut items, mut token) = (Vec::new(), None);
+    while let Some((more, next)) = page(token).await? {
+        items.extend(more);
+        if items.len() > most {
+            let message = format!("there are more than {most}, which are not all looked at");
+            return Err(failed(action, Kind::Refused, "too many", message));
+        }
+        token = pages.next(next)?;
+        if token.is_none() {
+            break;
+        }
+    }
+    Ok(items)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The list whose pages have these tokens after them, one item a page.
+    async fn list(tokens: &[&str], most: usize) -> Result<Vec<usize>, String> {
+        let mut at = 0;
+        let page = async |_| {
+            let next = tokens.get(at).map(|token| (*token).to_owned());
+            at += 1;
+            Ok(Some((vec![at], next)))
+        };
+        all("x:List", most, page)
+            .await
+            .map_err(|error| error.message)
+    }
+
+    #[tokio::test]
+    async fn a_list_ends_where_there_is_no_token_or_an_empty_one() {
+        assert_eq!(list(&["a", "b"], 9).await.unwrap(), [1, 2, 3]);
+        assert_eq!(list(&["a", ""], 9).await.unwrap(), [1, 2]);
+        let nothing = all::<u8>("x:List", 9, async |_| Ok(None)).await;
+        assert!(nothing.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_token_that_comes_again_and_too_many_items_are_told() {
+        for tokens in [&["a", "a"][..], &["a", "b", "a"]] {
+            let error = list(tokens, 9).await.unwrap_err();
+            assert!(error.contains("token of an earlier page"), "{error}");
+        }
+        let error = list(&["a", "b", "c"], 3).await.unwrap_err();
+        assert!(error.contains("more than 3"), "{error}");
+    }
+
+    #[test]
+    fn ever_new_tokens_come_to_an_end_too() {
+        let mut pages = Pages::of("x:List");
+        let ended = (0..).find_map(|n: usize| pages.next(Some(n.to_string())).err());
+        assert!(ended.unwrap().message.contains("100000 pages"));
+    }
+}
