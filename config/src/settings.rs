@@ -29,6 +29,9 @@ pub struct HandlerSettings {
     /// Attributes people may sign in with besides a user name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alias_attributes: Vec<String>,
+    /// Attributes people sign in with in place of a user name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub username_attributes: Vec<String>,
     /// Whether the pool tells `Ann` from `ann`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub case_sensitive: bool,
@@ -72,6 +75,7 @@ impl HandlerSettings {
             required_attributes: required.map(|attribute| attribute.name.clone()).collect(),
             constraints: constraints.collect(),
             alias_attributes: pool.alias_attributes.clone(),
+            username_attributes: pool.username_attributes.clone(),
             case_sensitive: pool.case_sensitive,
             password_policy: policy,
             window_closes: config.window.closes,

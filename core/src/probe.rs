@@ -210,7 +210,11 @@ fn unavailable(log: &str) -> Option<String> {
 /// Why nobody is migrated: the answer does not say, the handler's line in the log does.
 fn why_not(log: &str) -> &'static str {
     let line = lines(log).find(|line| line["outcome"].is_string());
-    let outcome = line.as_ref().and_then(|line| line["outcome"].as_str());
+    let text = |member: &str| line.as_ref().and_then(|line| line[member].as_str());
+    if let Some(meaning) = text("reason").and_then(reason::meaning) {
+        return meaning;
+    }
+    let outcome = text("outcome");
     match outcome.unwrap_or_default() {
         "window-closed" => "the migration's window is closed",
         "not-found" => "the directory does not know the name",

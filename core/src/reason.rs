@@ -1,8 +1,8 @@
-//! Why a directory is unavailable, in a sentence: what each `reason` of the handler's log means. `docs/while-it-runs.md` says what to
+//! Why a directory is unavailable, or a customer not eligible, in a sentence: what each `reason` of the handler's log means. `docs/while-it-runs.md` says what to
 //! do about each.
 
 /// The reasons, and what they mean in words that follow the name of the call.
-const REASONS: [(&str, &str); 17] = [
+const REASONS: [(&str, &str); 19] = [
     ("connect", "no connection could be opened"),
     ("connection", "the connection broke before the answer"),
     ("body", "the answer broke off, or is too long"),
@@ -41,6 +41,14 @@ const REASONS: [(&str, &str); 17] = [
     ),
     ("hash", "the hash could not be checked"),
     ("panic", "the handler crashed"),
+    (
+        "other-name",
+        "the directory has another email or phone number than the one that was typed, so the customer could not sign in again with it",
+    ),
+    (
+        "unverified-alias",
+        "the directory has not verified the email or phone number that was typed, and Cognito takes an alias only once it is verified, so the customer could sign in once and never again",
+    ),
 ];
 
 /// What a reason means.

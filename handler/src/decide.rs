@@ -10,7 +10,7 @@ use crate::{
     directory::Verdict,
     event::Event,
     outcome::{Outcome, Trigger},
-    password,
+    password, sign_in_name,
 };
 
 /// The answer to Cognito, and what the log says about it.
@@ -20,6 +20,8 @@ pub struct Decision {
     pub response: Option<Map<String, Value>>,
     /// The outcome.
     pub outcome: Outcome,
+    /// Why a user is not eligible whom the directory knows, in one word.
+    pub reason: Option<&'static str>,
     /// Required attributes that the directory's user lacks.
     pub missing: Vec<String>,
     /// Which stored hash cannot be checked, and why.
@@ -32,6 +34,7 @@ impl Decision {
         Self {
             response: None,
             outcome,
+            reason: None,
             missing: Vec::new(),
             unsupported: None,
         }
@@ -53,7 +56,8 @@ pub fn decide(settings: &HandlerSettings, event: &Event, verdict: Verdict, today
             };
         }
     };
-    let attributes = attributes(settings, event.name(), &user, today);
+    let mut attributes = attributes(settings, event.name(), &user, today);
+    let named = sign_in_name::keep(settings, event.typed(), &mut attributes);
     let missing: Vec<_> = settings
         .required_attributes
         .iter()
@@ -63,9 +67,10 @@ pub fn decide(settings: &HandlerSettings, event: &Event, verdict: Verdict, today
     let status = status(settings, event);
     // A user who must set a new password needs a code first. Without an address for it the user would be locked out of the
     // pool and of the directory.
-    let unreachable = status != Some("CONFIRMED") && !has_verified_address(&attributes);
-    if attributes.is_empty() || !missing.is_empty() || unreachable {
+    let unreachable = status.is_none() && !has_verified_address(&attributes);
+    if attributes.is_empty() || !missing.is_empty() || unreachable || named.is_err() {
         return Decision {
+            reason: named.err(),
             missing,
             ..Decision::unchanged(Outcome::NotEligible)
         };
@@ -77,6 +82,7 @@ pub fn decide(settings: &HandlerSettings, event: &Event, verdict: Verdict, today
     Decision {
         response: Some(response(settings, status, attributes)),
         outcome,
+        reason: None,
         missing,
         unsupported: None,
     }
@@ -117,14 +123,14 @@ fn response(
     response
 }
 
-/// The `finalUserStatus` to set; after a forgotten password Cognito sets it.
+/// The `finalUserStatus` to set. Without one the user must set a new password. The guide calls that `RESET_REQUIRED`, but others report
+/// that Cognito refuses any value but this: "Invalid finalUserStatus".
 fn status(settings: &HandlerSettings, event: &Event) -> Option<&'static str> {
     let keeps_password = settings.response.final_user_status == FinalUserStatus::Confirmed
         && meets_policy(settings, event);
     match event.trigger() {
         Trigger::Authentication if keeps_password => Some("CONFIRMED"),
-        Trigger::Authentication => Some("RESET_REQUIRED"),
-        Trigger::ForgotPassword => None,
+        Trigger::Authentication | Trigger::ForgotPassword => None,
     }
 }
 
@@ -233,7 +239,7 @@ mod tests {
             ..PasswordPolicy::default()
         });
         let short = response(on_sign_in(&settings, ann()));
-        assert_eq!(short["finalUserStatus"], "RESET_REQUIRED");
+        assert_eq!(short.get("finalUserStatus"), None);
     }
 
     #[test]
@@ -241,7 +247,7 @@ mod tests {
         let mut settings = settings();
         settings.response.final_user_status = FinalUserStatus::ResetRequired;
         let reset = response(on_sign_in(&settings, ann()));
-        assert_eq!(reset["finalUserStatus"], "RESET_REQUIRED");
+        assert_eq!(reset.get("finalUserStatus"), None);
     }
 
     #[test]

@@ -14,6 +14,8 @@ use crate::outcome::{Refusal, Trigger};
 pub struct Event {
     fields: Map<String, Value>,
     trigger: Trigger,
+    /// Exactly what was typed.
+    typed: String,
     name: String,
     password: Option<SecretString>,
 }
@@ -33,10 +35,10 @@ impl Event {
         if text("userPoolId") != Some(&settings.pool) {
             return Err(Refusal::InvalidEvent);
         }
-        let typed = text("userName").ok_or(Refusal::InvalidEvent)?;
+        let typed = text("userName").ok_or(Refusal::InvalidEvent)?.to_owned();
         let name = match settings.response.username {
             Username::Lowercase => typed.trim().to_lowercase(),
-            Username::AsTyped => typed.to_owned(),
+            Username::AsTyped => typed.clone(),
         };
         let password = match fields
             .get_mut("request")
@@ -48,6 +50,7 @@ impl Event {
         Ok(Self {
             fields,
             trigger,
+            typed,
             name,
             password,
         })
@@ -56,6 +59,11 @@ impl Event {
     /// Why Cognito called.
     pub fn trigger(&self) -> Trigger {
         self.trigger
+    }
+
+    /// The user name exactly as it was typed.
+    pub fn typed(&self) -> &str {
+        &self.typed
     }
 
     /// The user name, in the form that `[response] username` asks for.

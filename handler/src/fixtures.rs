@@ -26,6 +26,7 @@ pub fn settings(attributes: &[(&str, &str)]) -> HandlerSettings {
         response: Default::default(),
         required_attributes: Vec::new(),
         alias_attributes: Vec::new(),
+        username_attributes: Vec::new(),
         constraints: Default::default(),
         case_sensitive: false,
         password_policy: None,

@@ -147,11 +147,11 @@ impl Handler {
                 return (record.to_json(), Err(refusal));
             }
         };
-        let (decision, reason) = match ready.decide(&event, &budget, today()).await {
-            Ok(decision) => (decision, None),
+        let (reason, decision) = match ready.decide(&event, &budget, today()).await {
+            Ok(decision) => (decision.reason, decision),
             Err(Unavailable(reason)) => (
-                Decision::unchanged(Outcome::Refused(Refusal::DirectoryUnavailable)),
                 Some(reason),
+                Decision::unchanged(Outcome::Refused(Refusal::DirectoryUnavailable)),
             ),
         };
         let line = Record {

@@ -41,6 +41,7 @@ mod password;
 #[cfg(test)]
 mod properties;
 mod secrets;
+mod sign_in_name;
 mod upstream;
 
 #[cfg(feature = "jane")]

@@ -130,7 +130,7 @@ pub struct Record<'a> {
     pub init: Option<Duration>,
     /// Whether the operator's tool sent the event.
     pub trial: bool,
-    /// Why the directory is unavailable, in one word; or which hash cannot be checked.
+    /// Why the directory is unavailable or the user not eligible, in one word; or which hash cannot be checked.
     pub reason: Option<&'a str>,
     /// Required attributes that the directory's user lacks.
     pub missing: &'a [String],

@@ -464,6 +464,12 @@ fn every_outcome_and_every_reason_is_explained() {
         .skip(1)
         .flat_map(|rest| between(in_parentheses(rest), '"'))
         .chain(
+            code.split("Err(\"")
+                .skip(1)
+                .filter_map(|rest| Some(rest.split_once("\")")?.0))
+                .filter(|word| jane_migrate_core::reason::meaning(word).is_some()),
+        )
+        .chain(
             code.split("reason: Some(")
                 .skip(1)
                 .flat_map(|rest| between(in_parentheses(rest), '"')),

@@ -125,7 +125,10 @@ async fn a_pool_is_the_same_but_for_its_trigger_and_then_entirely() {
 async fn each_kind_of_account_migrates_as_it_should() {
     let corner = Corner::new().await;
     corner.add_accounts();
-    let (pool, client) = corner.deployed().await;
+    let any_case = json!({ "UsernameConfiguration": { "CaseSensitive": false } });
+    let pool = corner.create_pool(any_case).await;
+    let client = corner.create_client(&pool, json!({})).await;
+    corner.deploy(&pool).await;
 
     let tokens = corner.jane.count(JaneCall::Token);
     // A password, by sign-in; the second sign-in does not ask the directory.
@@ -173,6 +176,41 @@ async fn each_kind_of_account_migrates_as_it_should() {
         tokens,
         "the token of the init serves every sign-in"
     );
+}
+
+/// In a pool that tells Ada from ada, too: Cognito refuses an email that is not the name as it was typed.
+#[tokio::test]
+async fn whoever_types_capitals_migrates() {
+    let corner = Corner::new().await;
+    corner.add_accounts();
+    let (pool, client) = corner.deployed().await;
+    for _ in 0..2 {
+        let (status, answer) = sign_in(&corner, &client, "Ada@example.com", "Right-Pass-1").await;
+        assert_eq!(status, 200, "{answer}");
+    }
+    let user = json!({ "UserPoolId": pool, "Username": "Ada@example.com" });
+    let user = corner.cognito("AdminGetUser", user).await;
+    let email = json!({ "Name": "email", "Value": "Ada@example.com" });
+    assert!(
+        user["UserAttributes"].as_array().unwrap().contains(&email),
+        "{user}"
+    );
+}
+
+/// Without a status, and not by `RESET_REQUIRED`, which Cognito is reported to refuse.
+#[tokio::test]
+async fn whoever_must_choose_a_new_password_migrates_and_is_told() {
+    let corner = Corner::new().await;
+    corner.add_accounts();
+    corner.configure("[response]\nfinal_user_status = \"RESET_REQUIRED\"\n");
+    let (pool, client) = corner.deployed().await;
+    let (status, answer) = sign_in(&corner, &client, "ada@example.com", "Right-Pass-1").await;
+    assert_eq!(status, 400, "{answer}");
+    assert_eq!(
+        answer["__type"], "PasswordResetRequiredException",
+        "{answer}"
+    );
+    assert!(user_exists(&corner, &pool, "ada@example.com").await);
 }
 
 #[tokio::test]
@@ -354,7 +392,7 @@ async fn teardown_waits_for_the_end_of_the_window_and_of_migrations() {
 #[tokio::test]
 async fn the_second_emulator_sees_the_same_life() {
     let corner = Corner::at(moto().await.url().to_owned()).await;
-    let settings = settings_of_every_kind(&corner.account);
+    let settings = settings_for_moto(&corner.account);
     let pool = corner.create_pool(settings).await;
     let client = corner
         .create_client(&pool, json!({ "ExplicitAuthFlows": null }))
@@ -393,13 +431,16 @@ async fn the_second_emulator_sees_the_same_life() {
     assert_same(&client_before, &client_after, "torn down");
 }
 
+/// Without what moto forgets at an update and what the handler must know.
+pub fn settings_for_moto(account: &str) -> Value {
+    let mut settings = settings_of_every_kind(account);
+    settings["UsernameAttributes"] = Value::Null;
+    settings
+}
+
 /// What no update can change; moto forgets some of it all the same.
 fn without_create_only(mut pool: Value) -> Value {
-    for member in [
-        "UsernameAttributes",
-        "UsernameConfiguration",
-        "AliasAttributes",
-    ] {
+    for member in ["UsernameConfiguration", "AliasAttributes"] {
         pool.as_object_mut().unwrap().remove(member);
     }
     pool

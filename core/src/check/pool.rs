@@ -109,8 +109,11 @@ pub(super) fn attributes_writable(check: &Check, subject: &Subject<'_>) -> Findi
 pub(super) fn username_case(check: &Check, subject: &Subject<'_>) -> Findings {
     let pool = &subject.observed.pool()?.document;
     let config = subject.wanted()?;
-    if !pool.case_sensitive() || config.response.username == Username::Lowercase {
+    if !pool.case_sensitive() {
         return check.holds("names that differ in case alone are one user");
+    }
+    if config.response.username == Username::Lowercase {
+        return check.holds("the directory is asked in lower case; let the apps lower what is typed, because the pool tells Ann from ann");
     }
     check.fails("the pool tells Ann from ann, and names are taken as typed: one customer may become two users",
         "username = \"lowercase\" under [response]",
@@ -119,18 +122,41 @@ pub(super) fn username_case(check: &Check, subject: &Subject<'_>) -> Findings {
     ).into()
 }
 
-/// Where people sign in with an alias, the user gets a name that is none.
+/// Where people sign in with an alias, the user gets a name that is none, and the alias can be verified.
 pub(super) fn username_alias(check: &Check, subject: &Subject<'_>) -> Findings {
     let pool = &subject.observed.pool()?.document;
     let config = subject.wanted()?;
-    let alias = pool
+    let aliases: Vec<&str> = pool
         .alias_attributes()
-        .find(|alias| matches!(*alias, "email" | "phone_number"));
-    let Some(alias) = alias else {
-        return check.holds("what people type may be their user name");
+        .filter(|alias| matches!(*alias, "email" | "phone_number"))
+        .collect();
+    let Some(alias) = aliases.first() else {
+        let names: Vec<&str> = pool.username_attributes().collect();
+        return check.holds(match names.is_empty() {
+            true => "what people type may be their user name".to_owned(),
+            false => format!(
+                "people sign in with their {}; a customer who has another one at the directory is not migrated",
+                names.join(" or ")
+            ),
+        });
     };
     if config.attributes.contains_key("username") {
-        return check.holds("people who sign in with an alias get a user name");
+        let mapped: Vec<&str> = mapped(config).collect();
+        let verified = |alias: &&&str| {
+            let flag = format!("{alias}_verified");
+            mapped.contains(*alias) && mapped.contains(&flag.as_str())
+        };
+        if aliases.iter().any(|alias| verified(&alias)) {
+            return check.holds("people who sign in with an alias get a user name; where the directory has not verified the alias, they are not migrated");
+        }
+        return check
+            .fails(
+                format!("people sign in with {alias} as an alias, which counts only once it is verified, and nothing says that it is: nobody who does is migrated"),
+                format!("{alias} and {alias}_verified under [attributes]"),
+                "not mapped",
+                format!("map {alias} and {alias}_verified under [attributes]"),
+            )
+            .into();
     }
     check.fails(format!(
             "people sign in with {alias} as an alias, which Cognito does not take for a user name: nobody who does can be migrated"

@@ -178,6 +178,14 @@ fn what_the_pool_makes_hard_is_found() {
         of_pool(json!({ "UsernameAttributes": [], "AliasAttributes": ["email"] })),
         ["username-alias"]
     );
+    let aliases = json!({ "UsernameAttributes": [], "AliasAttributes": ["email"] });
+    let mapped = |more: &str| {
+        let toml = format!("{JANE}[attributes]\nusername = \"{{uuid}}\"\n{more}");
+        ids(&toml, aliases.clone(), json!({}), json!({}))
+    };
+    assert_eq!(mapped(""), [] as [&str; 0]);
+    let unverified = mapped("email_verified = \"=\"\n");
+    assert!(unverified.contains(&"username-alias"), "{unverified:?}");
     assert_eq!(
         of_pool(json!({ "LambdaConfig": { "PreSignUp": "arn:x" } })),
         ["pre-signup"]

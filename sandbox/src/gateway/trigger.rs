@@ -215,9 +215,16 @@ fn check(
                 .identity("UsernameAttributes")
                 .contains(&"phone_number");
         let attribute = if phone { "phone_number" } else { attribute };
-        attributes
+        let given = attributes
             .entry(attribute.to_owned())
-            .or_insert(username.clone());
+            .or_insert_with(|| username.clone());
+        // Whether case counts is not documented; here it does.
+        if *given != username {
+            let name = attribute.trim_end_matches("_number");
+            return Err(Refusal::invalid(format!(
+                "User {name} should be empty or same as username, since username attribute is {name}."
+            )));
+        }
     }
     check_attributes(&attributes, schema).map_err(|problem| {
         refused(format!(
@@ -228,8 +235,8 @@ fn check(
     let status = &response["finalUserStatus"];
     let confirmed = match status.as_str() {
         Some("CONFIRMED") => true,
-        Some("RESET_REQUIRED") => false,
         None if status.is_null() => false,
+        // The guide names RESET_REQUIRED too; others report that it is refused like any other value.
         _ => {
             return Err(refused(
                 "Error during migration: Invalid finalUserStatus".to_owned(),

@@ -151,9 +151,12 @@ impl Scene {
     }
 
     async fn in_corner(corner: Corner) -> Self {
-        let pool = corner
-            .create_pool(settings_of_every_kind(&corner.account))
-            .await;
+        Self::with(corner, settings_of_every_kind).await
+    }
+
+    /// With a pool of these settings, which an account gives.
+    async fn with(corner: Corner, settings: impl Fn(&str) -> Value) -> Self {
+        let pool = corner.create_pool(settings(&corner.account)).await;
         let mobile = json!({ "ClientName": "mobile", "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
             "AccessTokenValidity": 30, "TokenValidityUnits": { "AccessToken": "minutes" } });
         let clients = vec![

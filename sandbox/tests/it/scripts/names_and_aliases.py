@@ -20,24 +20,21 @@ sign_in(client_id, "ann@example.com", "secret")
 assert len(function.events()) == 1
 with refused("InvalidParameterException", "should be an email"):
     sign_in(client_id, "ann", "secret")
-# Case counts here, and a second user of the same address is not made.
-with refused("UserNotFoundException", "Exception migrating user"):
-    sign_in(client_id, "Ann@example.com", "secret")
+# An address other than the name is refused. Whether case counts is not documented; here it does.
+for typed in ("Ann@example.com", "dan@example.com"):
+    with refused("InvalidParameterException", "User email should be empty or same as username"):
+        sign_in(client_id, typed, "secret")
 assert len(cognito.list_users(UserPoolId=pool_id)["Users"]) == 1
 # Without an address in the answer, it is the one that was typed.
 function.now({"respond": {"userAttributes": {"given_name": "Ben"}, "finalUserStatus": "CONFIRMED"}})
 assert claims(sign_in(client_id, "ben@example.com", "secret"))["email"] == "ben@example.com"
-# A name that is normalised by the function is found by the normal name.
-knows("cyd@example.com")
+knows("CYD@example.com")
 sign_in(client_id, "CYD@example.com", "secret")
-asked = len(function.events())
-sign_in(client_id, "cyd@example.com", "secret")
-assert len(function.events()) == asked
 
 # A pool that does not tell upper from lower case.
 pool_id, client_id = pool(
     UsernameAttributes=["email"], UsernameConfiguration={"CaseSensitive": False}, LambdaConfig={"UserMigration": function.arn})
-knows()
+knows("Ann@Example.com")
 sign_in(client_id, "Ann@Example.com", "secret")
 asked = len(function.events())
 for name in ("ann@example.com", "ANN@EXAMPLE.COM"):
@@ -54,6 +51,12 @@ asked = len(function.events())
 sign_in(client_id, "ann@example.com", "secret")
 sign_in(client_id, "ann", "secret")
 assert len(function.events()) == asked
+# One that is not verified signs in while it migrates, and never again.
+knows("eve@example.com", "false", more={"username": "eve"})
+sign_in(client_id, "eve@example.com", "secret")
+with refused("UserNotFoundException", "Exception migrating user"):
+    sign_in(client_id, "eve@example.com", "secret")
+sign_in(client_id, "eve", "secret")
 # Somebody else has the alias: it is refused, or taken over.
 knows()
 with refused("UserNotFoundException", "Exception migrating user"):
