@@ -26,8 +26,8 @@ pub use config::{
 };
 pub use date::{Date, InvalidDate};
 pub use directory::{
-    Answers, Basic, Condition, Directory, Firebase, HashFormat, Http, Jane, Method, Names, OAuth,
-    OldPool, Postgres, Request,
+    Answers, Basic, Condition, Cost, Directory, Firebase, HashFormat, Http, Jane, Method, Names,
+    OAuth, OldPool, Postgres, Request,
 };
 #[cfg(feature = "file")]
 pub use file::{ConfigError, Problem, parse, presets};

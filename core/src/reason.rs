@@ -9,7 +9,7 @@ const REASONS: [(&str, &str); 19] = [
     ("timeout", "no answer came in time"),
     (
         "paused",
-        "the directory is not asked for two seconds, because it did not answer twice in a row",
+        "the directory is not asked for two seconds, because it did not answer two names in a row",
     ),
     (
         "status",

@@ -1,7 +1,9 @@
 //! A circuit breaker. A directory that hangs costs every sign-in several seconds and uses up the function's concurrency. After
-//! two long waits in a row without an answer, the directory is not asked for a moment.
+//! two long waits in a row without an answer, the directory is not asked for a moment. The waits must be those of different names:
+//! one account whose data is slow, or whoever signs in with it, must not keep the others out.
 
 use std::{
+    hash::{BuildHasher, RandomState},
     sync::Mutex,
     time::{Duration, SystemTime},
 };
@@ -22,12 +24,15 @@ const PAUSE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Breaker {
     long: Duration,
+    names: RandomState,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     waits: u32,
+    /// A keyed hash of the name that waited last.
+    name: Option<u64>,
     /// A wall-clock time: the monotonic clock may stop while a function is frozen.
     resume_at: Option<SystemTime>,
 }
@@ -37,6 +42,7 @@ impl Breaker {
     pub fn new(timeout: Duration) -> Self {
         Self {
             long: LONG.min(timeout / 2),
+            names: RandomState::new(),
             state: Mutex::default(),
         }
     }
@@ -56,14 +62,23 @@ impl Breaker {
         }
     }
 
-    /// Records a result and how long it took. Any answer ends the row, and so does a quick error: only waiting is costly.
-    pub fn note<T>(&self, result: &Result<T, Unavailable>, took: Duration, now: SystemTime) {
+    /// Records the result for a name and how long it took. Any answer ends the row, and so does a quick error: only waiting is
+    /// costly. A second wait of one name in a row counts for nothing.
+    pub fn note<T>(
+        &self,
+        name: &str,
+        result: &Result<T, Unavailable>,
+        took: Duration,
+        now: SystemTime,
+    ) {
+        let name = Some(self.names.hash_one(name));
         let mut state = lock(&self.state);
-        if result.is_err() && took >= self.long {
+        if result.is_ok() || took < self.long {
+            *state = State::default();
+        } else if state.name != name {
+            state.name = name;
             state.waits += 1;
             state.resume_at = (state.waits >= WAITS).then(|| now + PAUSE);
-        } else {
-            *state = State::default();
         }
     }
 }
@@ -80,16 +95,35 @@ mod tests {
             + Duration::from_millis(milliseconds)
     }
 
+    impl Breaker {
+        /// Records the result of another name each time.
+        fn note_next<T>(&self, result: &Result<T, Unavailable>, took: Duration, now: SystemTime) {
+            let waits = lock(&self.state).waits;
+            self.note(&format!("name {waits}"), result, took, now);
+        }
+    }
+
+    #[test]
+    fn one_name_alone_never_pauses() {
+        let breaker = Breaker::new(LONG * 3);
+        for second in 0..5 {
+            breaker.note("ann", &FAILED, LONG, at(second * 10));
+        }
+        assert!(breaker.allow(at(50)).is_ok());
+        breaker.note("bob", &FAILED, LONG, at(60));
+        assert!(breaker.allow(at(60)).is_err());
+    }
+
     #[test]
     fn two_long_waits_in_a_row_pause_and_one_more_pauses_again() {
         let breaker = Breaker::new(LONG * 3);
-        breaker.note(&FAILED, LONG, at(0));
+        breaker.note_next(&FAILED, LONG, at(0));
         assert!(breaker.allow(at(0)).is_ok());
-        breaker.note(&FAILED, LONG, at(10));
+        breaker.note_next(&FAILED, LONG, at(10));
         assert!(breaker.allow(at(10)).is_err());
         assert!(breaker.allow(at(2009)).is_err());
         assert!(breaker.allow(at(2010)).is_ok());
-        breaker.note(&FAILED, LONG, at(3000));
+        breaker.note_next(&FAILED, LONG, at(3000));
         assert!(breaker.allow(at(3001)).is_err());
     }
 
@@ -97,9 +131,9 @@ mod tests {
     fn an_answer_ends_the_row_and_so_does_a_quick_error() {
         let breaker = Breaker::new(LONG * 3);
         for (result, took) in [(Ok(()), LONG), (FAILED, LONG / 2)] {
-            breaker.note(&FAILED, LONG, at(0));
-            breaker.note(&result, took, at(1));
-            breaker.note(&FAILED, LONG, at(2));
+            breaker.note_next(&FAILED, LONG, at(0));
+            breaker.note_next(&result, took, at(1));
+            breaker.note_next(&FAILED, LONG, at(2));
             assert!(breaker.allow(at(3)).is_ok());
         }
     }
@@ -109,7 +143,7 @@ mod tests {
         let timeout = Duration::from_millis(400);
         let breaker = Breaker::new(timeout);
         for _ in 0..2 {
-            breaker.note(&FAILED, timeout / 2, at(0));
+            breaker.note_next(&FAILED, timeout / 2, at(0));
         }
         assert_eq!(breaker.allow(at(0)), Err(Unavailable("paused")));
     }
@@ -119,7 +153,7 @@ mod tests {
         let timeout = Duration::from_millis(400);
         let breaker = Breaker::new(timeout);
         for _ in 0..3 {
-            breaker.note(&FAILED, timeout / 2 - Duration::from_millis(1), at(0));
+            breaker.note_next(&FAILED, timeout / 2 - Duration::from_millis(1), at(0));
         }
         assert!(breaker.allow(at(0)).is_ok());
     }
@@ -127,8 +161,8 @@ mod tests {
     #[test]
     fn a_clock_that_is_set_back_ends_the_pause() {
         let breaker = Breaker::new(LONG * 3);
-        breaker.note(&FAILED, LONG, at(10_000));
-        breaker.note(&FAILED, LONG, at(10_000));
+        breaker.note_next(&FAILED, LONG, at(10_000));
+        breaker.note_next(&FAILED, LONG, at(10_000));
         assert!(breaker.allow(at(0)).is_ok());
     }
 }

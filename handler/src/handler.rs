@@ -206,7 +206,7 @@ impl Ready {
         self.breaker.allow(SystemTime::now())?;
         let verdict = self.ask(event, budget).await;
         self.breaker
-            .note(&verdict, budget.spent(), SystemTime::now());
+            .note(event.name(), &verdict, budget.spent(), SystemTime::now());
         Ok(decide(&self.settings, event, verdict?, today))
     }
 
@@ -394,10 +394,9 @@ mod tests {
     async fn a_directory_that_hung_twice_is_not_asked() {
         let ready = ready(settings(&[]));
         let hung: Result<(), _> = Err(Unavailable("timeout"));
-        for _ in 0..2 {
-            ready
-                .breaker
-                .note(&hung, timeout(&ready.settings), SystemTime::now());
+        for name in ["ann", "bob"] {
+            let took = timeout(&ready.settings);
+            ready.breaker.note(name, &hung, took, SystemTime::now());
         }
         let payload = sign_in("ann@example.com", "secret");
         assert_eq!(outcome(&ready, payload, 0).await, Err("paused"));
@@ -407,14 +406,14 @@ mod tests {
     async fn an_answer_ends_a_row_of_long_waits() {
         let ready = ready(settings(&[]));
         let hung: Result<(), _> = Err(Unavailable("timeout"));
-        let hang = || {
+        let hang = |name| {
             let took = timeout(&ready.settings);
-            ready.breaker.note(&hung, took, SystemTime::now());
+            ready.breaker.note(name, &hung, took, SystemTime::now());
         };
-        hang();
+        hang("ann");
         let payload = sign_in("ann@example.com", "");
         assert!(outcome(&ready, payload.clone(), 0).await.is_ok());
-        hang();
+        hang("bob");
         assert!(outcome(&ready, payload, 0).await.is_ok());
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use jane_migrate_config::{Config, ConfigError};
+use jane_migrate_config::{Config, ConfigError, HashFormat};
 
 use super::values::{Place, quoted};
 
@@ -195,7 +195,9 @@ impl Directory {
     /// The function's memory. Password hashes are slow by design and need a larger share of a processor.
     pub(super) fn memory_mb(&self) -> u32 {
         match self {
-            Self::Postgres(_) => 512,
+            Self::Postgres(postgres) => {
+                HashFormat::named(&postgres.hash).map_or(512, |hash| hash.usual_cost().memory_mb())
+            }
             _ => 256,
         }
     }

@@ -1,5 +1,6 @@
 //! `[directory]`: the four kinds of place where existing accounts live, and the settings of each.
 
+mod cost;
 mod http;
 mod postgres;
 mod timeout;
@@ -11,6 +12,7 @@ pub(crate) use self::http::Written;
 #[cfg(feature = "file")]
 pub(crate) use self::timeout::timeout_ms;
 pub use self::{
+    cost::Cost,
     http::{Answers, Basic, Condition, Http, Method, Names, OAuth, Request},
     postgres::{Firebase, HashFormat, Postgres},
 };

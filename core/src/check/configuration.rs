@@ -1,6 +1,6 @@
 //! What the configuration alone decides.
 
-use jane_migrate_config::{Config, Directory, HashFormat, Secret, Source};
+use jane_migrate_config::{Config, Directory, Secret, Source};
 
 use super::kind::{Check, Findings};
 use super::subject::Subject;
@@ -17,9 +17,6 @@ pub(super) fn mapped(config: &Config) -> impl Iterator<Item = &str> {
         .filter(move |(name, source)| *name != "username" && !nothing(source))
         .map(|(name, _)| name.as_str())
 }
-
-/// The memory, and with it the share of a core, under which costly hashes take longer than a sign-in may.
-const COSTLY_HASH_MB: u32 = 512;
 
 /// Nothing is left as `init` proposed it that only the operator can know.
 pub(super) fn filled_in(check: &Check, subject: &Subject<'_>) -> Findings {
@@ -119,25 +116,34 @@ pub(super) fn environment_secret(check: &Check, subject: &Subject<'_>) -> Findin
     ).into()
 }
 
-/// The function is quick enough for the hashes it has to check.
+/// The function has the memory and the share of a processor that its hashes need.
 pub(super) fn hash_memory(check: &Check, subject: &Subject<'_>) -> Findings {
     let config = subject.wanted()?;
     let memory = config.function.memory_mb;
-    let costly = match &config.directory {
-        Directory::Postgres(postgres) => matches!(
-            postgres.hash,
-            HashFormat::Bcrypt | HashFormat::Argon2 | HashFormat::Django
-        ),
-        _ => false,
+    let Directory::Postgres(postgres) = &config.directory else {
+        return check.holds("the function has the memory that its hashes need");
     };
-    if !costly || memory >= COSTLY_HASH_MB {
+    let cost = postgres.cost();
+    let proposed = cost.memory_mb();
+    if memory >= proposed {
         return check.holds("the function has the memory that its hashes need");
     }
-    check.fails(format!(
-            "with {memory} MB the function has so little of a processor that a costly hash (bcrypt 12 and beyond) takes seconds of the five there are"
+    let why = match cost.fits(memory) {
+        false => format!(
+            "a hash of the table needs {:.0} MiB of memory, which a function of {memory} MB does not have",
+            cost.memory
         ),
-        format!("{COSTLY_HASH_MB} MB or more"),
-        format!("{memory} MB"),
-        format!("set memory_mb = {COSTLY_HASH_MB} under [function]"),
-    ).into()
+        true => format!(
+            "with {memory} MB the function has so little of a processor that checking one hash takes about {:.1} of the 5 seconds of a sign-in",
+            cost.ms(memory) / 1000.0
+        ),
+    };
+    check
+        .fails(
+            why,
+            format!("{proposed} MB or more"),
+            format!("{memory} MB"),
+            format!("set memory_mb = {proposed} under [function]"),
+        )
+        .into()
 }

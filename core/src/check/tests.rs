@@ -266,6 +266,21 @@ fn costly_hashes_need_memory() {
         ids(&postgres(512), json!({}), json!({}), json!({})),
         [] as [&str; 0]
     );
+    let odoo = postgres(256).replace("\"bcrypt\"", "\"pbkdf2\"");
+    assert_eq!(ids(&odoo, json!({}), json!({}), json!({})), ["hash-memory"]);
+    let cheap = postgres(256).replace("\"bcrypt\"", "\"phpass\"");
+    assert_eq!(
+        ids(&cheap, json!({}), json!({}), json!({})),
+        [] as [&str; 0]
+    );
+    let large = postgres(512).replace(
+        "\"bcrypt\"",
+        "\"argon2\"\ndecoy = \"$argon2id$v=19$m=1048576,t=1,p=1$salt$hash\"",
+    );
+    assert_eq!(
+        ids(&large, json!({}), json!({}), json!({})),
+        ["hash-memory"]
+    );
 }
 
 #[test]

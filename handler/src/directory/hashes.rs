@@ -1,11 +1,12 @@
 //! The stored hashes of a database: checking a password against one, the decoy for unknown users, and a survey of a table's formats.
 //!
 //! The password of an unknown user is checked against a decoy hash, so that the time of an answer does not show which names exist.
-//! The decoy is the configured one, or the last hash of the table, which costs as much as the others.
+//! The decoy is the configured one, or a hash of the cost that most of the users seen so far have: one account must not decide.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     env,
+    hash::{BuildHasher, RandomState},
     sync::{self, Arc},
     time::Duration,
 };
@@ -29,6 +30,10 @@ const RESERVE: u64 = 40 << 20;
 /// The memory that Lambda gives without a setting.
 const LEAST_MEMORY: u64 = 128 << 20;
 
+/// How many users of one cost, and how many costs, are counted.
+const MOST_USERS: usize = 64;
+const MOST_COSTS: usize = 32;
+
 /// How long a survey may check hashes; the function itself has five seconds.
 const SURVEY: Duration = Duration::from_millis(2500);
 
@@ -37,12 +42,52 @@ const SURVEY: Duration = Duration::from_millis(2500);
 pub struct Hashes {
     settings: config::Postgres,
     secrets: Arc<Secrets>,
-    /// The last hash that a password was checked against.
-    seen: sync::Mutex<Option<SecretString>>,
+    seen: sync::Mutex<Seen>,
     /// How much memory one check may take.
     memory: u64,
     /// One check at a time: a check goes on after its sign-in ran out of time, and two could need more memory than there is.
     turn: Arc<Semaphore>,
+}
+
+/// The costs of the hashes that passwords were checked against, in the order in which they were seen.
+#[derive(Debug, Default)]
+struct Seen {
+    costs: Vec<SeenCost>,
+    names: RandomState,
+}
+
+#[derive(Debug)]
+struct SeenCost {
+    label: String,
+    /// Keyed hashes of the names of its users.
+    users: BTreeSet<u64>,
+    /// One of the hashes.
+    hash: SecretString,
+}
+
+impl Seen {
+    fn note(&mut self, name: &str, hash: String) {
+        let (label, user) = (hash::label(&hash), self.names.hash_one(name));
+        let known = self.costs.iter().position(|cost| cost.label == label);
+        match known {
+            Some(at) if self.costs[at].users.len() < MOST_USERS => {
+                self.costs[at].users.insert(user);
+            }
+            None if self.costs.len() < MOST_COSTS => self.costs.push(SeenCost {
+                label,
+                users: BTreeSet::from([user]),
+                hash: hash.into(),
+            }),
+            _ => {}
+        }
+    }
+
+    /// A hash of the cost that most users have; of two such costs the one that was seen first.
+    fn usual(&self) -> Option<&SecretString> {
+        let costs = self.costs.iter().rev();
+        let usual = costs.max_by_key(|cost| cost.users.len());
+        usual.map(|cost| &cost.hash)
+    }
 }
 
 /// Whether the password is right; or the format of a hash that cannot be checked, and why.
@@ -76,6 +121,7 @@ impl Hashes {
     /// The verdict about the password of a row, which keeps neither hash nor salt; or about a name without a row.
     pub async fn judge(
         &self,
+        name: &str,
         row: Result<Map<String, Value>, Verdict>,
         password: &SecretString,
         budget: &Budget,
@@ -97,7 +143,7 @@ impl Hashes {
             (Ok(_), None) => Ok(Verdict::SsoOnly),
             (Ok(row), Some(hash)) => Ok(match checked? {
                 Ok(right) => {
-                    self.saw(hash);
+                    lock(&self.seen).note(name, hash);
                     if right {
                         Verdict::Known(row)
                     } else {
@@ -116,16 +162,11 @@ impl Hashes {
     /// The hash that an unknown user's password is checked against.
     fn decoy(&self) -> String {
         let seen = lock(&self.seen);
-        let seen = seen.as_ref().map(|hash| hash.expose_secret().to_owned());
+        let seen = seen.usual().map(|hash| hash.expose_secret().to_owned());
         let configured = self.settings.decoy.clone();
         configured
             .or(seen)
             .unwrap_or_else(|| hash::decoy(self.settings.hash).to_owned())
-    }
-
-    /// Remembers a hash of the table.
-    fn saw(&self, hash: String) {
-        *lock(&self.seen) = Some(hash.into());
     }
 
     /// Checks the password in another thread, so that the budget can end the wait: a hash keeps the processor busy.
@@ -317,12 +358,39 @@ mod tests {
     fn a_decoy_costs_as_much_as_the_hashes_of_the_table() {
         let own = hashes(None);
         assert_eq!(cost(&own.decoy()), "$2b$12$", "nothing is known yet");
-        own.saw(SEEN.to_owned());
+        lock(&own.seen).note("ann", SEEN.to_owned());
         assert_eq!(cost(&own.decoy()), cost(SEEN));
         assert!(!format!("{own:?}").contains("mzL0N04"));
         let configured = hashes(Some("$2b$08$x"));
-        configured.saw(SEEN.to_owned());
+        lock(&configured.seen).note("ann", SEEN.to_owned());
         assert_eq!(cost(&configured.decoy()), "$2b$08$");
+    }
+
+    #[test]
+    fn one_account_does_not_decide_what_the_decoy_costs() {
+        let hashes = hashes(None);
+        let of = |cost: &str| SEEN.replace("$04$", cost);
+        for (name, cost) in [
+            ("ann", "$10$"),
+            ("bob", "$10$"),
+            ("eve", "$04$"),
+            ("eve", "$04$"),
+            ("eve", "$04$"),
+        ] {
+            lock(&hashes.seen).note(name, of(cost));
+        }
+        assert_eq!(cost(&hashes.decoy()), "$2y$10$");
+        for name in ["fay", "gus"] {
+            lock(&hashes.seen).note(name, of("$04$"));
+        }
+        assert_eq!(cost(&hashes.decoy()), "$2y$04$");
+        for number in 0..100 {
+            lock(&hashes.seen).note(
+                &format!("name {number}"),
+                of(&format!("${}$", 10 + number % 50)),
+            );
+        }
+        assert!(lock(&hashes.seen).costs.len() <= MOST_COSTS);
     }
 
     #[tokio::test]
@@ -342,7 +410,9 @@ mod tests {
         ] {
             let budget = Budget::new(Duration::from_secs(5));
             let row = Map::from_iter([("hash".to_owned(), stored)]);
-            let verdict = hashes.judge(Ok(row), &"secret".into(), &budget).await;
+            let verdict = hashes
+                .judge("ann", Ok(row), &"secret".into(), &budget)
+                .await;
             assert_eq!(verdict, Ok(Verdict::UnsupportedHash(expected.to_owned())));
             let calls: Vec<_> = budget.calls().iter().map(|call| call.call).collect();
             assert_eq!(calls, ["hash", "hash"], "the second is against the decoy");

@@ -1,6 +1,8 @@
 //! Hashes from other software: published examples of crates and products, and hashes of one password by Django, passlib and
 //! bcrypt.
 
+use base64::{Engine, prelude::BASE64_STANDARD};
+
 use super::*;
 
 fn verify(password: &[u8], stored: &str) -> Result<bool, Why> {
@@ -331,5 +333,62 @@ fn a_phpass_cost_is_between_seven_and_twenty_five() {
     for (cost, readable) in [('4', false), ('5', true)] {
         let stored = format!("$P${cost}0y8janSpvvRc1fwe1OxL1HsGY8nP6.");
         assert_eq!(verify(b"x", &stored).is_ok(), readable, "{cost}");
+    }
+}
+
+/// Prints what one check of each format costs, as a multiple of bcrypt 12, for the tables in `docs/from-sql.md` and
+/// `config/src/directory/cost.rs`: `cargo test --release -p jane-migrate-handler --lib -- --ignored --nocapture cost_of_each`, with the
+/// profile of `handler/bundle.toml`.
+#[test]
+#[ignore = "it takes a minute of an idle machine, and measures rather than tests"]
+#[expect(clippy::print_stdout, reason = "it is run to be read")]
+fn cost_of_each_format() {
+    const HASH: &str = "d+2etF5k1aPS8gjJdI/57JoRs1V+nrs3sFOYWQA3QS8";
+    let argon2 = |m: u32, t: u32, p: u32| {
+        format!("$argon2id$v=19$m={m},t={t},p={p}$6HIm3f4Fq9zQKZelyZMoOg${HASH}")
+    };
+    let sha512 =
+        "vvL.OFP3AGpqu6G3VdJH8T8qJu02Fp2yvgjRZD.zGLIsA0jUnkO/IKNo7QWgbDdc0pBV316tPwdRuvQcRaoq1/";
+    let cases = [
+        ("bcrypt 12", decoy(HashFormat::Bcrypt).to_owned()),
+        ("bcrypt 10", decoy(HashFormat::Spring).to_owned()),
+        ("argon2 19 MiB t2 p1", argon2(19_456, 2, 1)),
+        ("argon2 64 MiB t3 p4 (PHP, passlib)", argon2(65_536, 3, 4)),
+        ("argon2 100 MiB t2 p8 (Django)", argon2(102_400, 2, 8)),
+        ("argon2 16 MiB t2 p1 (Spring)", argon2(16_384, 2, 1)),
+        ("argon2 7 MiB t5 p1 (Keycloak)", decoy(HashFormat::Keycloak).to_owned()),
+        ("scrypt N=2^15 r8 p1 (Werkzeug)", decoy(HashFormat::Werkzeug).to_owned()),
+        ("scrypt N=2^14 r8 p5 (Django)", format!("scrypt$16384$salt$8$5${}", BASE64_STANDARD.encode([7; 64]))),
+        ("scrypt N=2^14 r8 p1", decoy(HashFormat::Scrypt).replace("ln=15", "ln=14")),
+        ("pbkdf2-sha256 600,000", decoy(HashFormat::Pbkdf2).to_owned()),
+        ("pbkdf2-sha256 1,000,000 (Django 5.2)", decoy(HashFormat::Django).replace("$600000", "$1000000")),
+        ("pbkdf2-sha512 600,000 (Odoo)", format!("$pbkdf2-sha512$600000$RmhtLSVESGmt9X7v3ZvT.g${}", BASE64_STANDARD.encode([7; 64]).trim_end_matches('='))),
+        ("pbkdf2-sha512 210,000 (Keycloak)", format!("$pbkdf2-sha512$210000$RmhtLSVESGmt9X7v3ZvT.g${}", BASE64_STANDARD.encode([7; 64]).trim_end_matches('='))),
+        ("pbkdf2-sha512 100,000 (ASP.NET)", decoy(HashFormat::AspnetIdentity).to_owned()),
+        ("pbkdf2-sha1 185,000 (Spring 5.5)", "{pbkdf2}5d923b44a6d129f3ddf3e3c8d29412723dcbde72445e8ef6bf3b508fbf17fa4ed4d6b99ca763d8dc".to_owned()),
+        ("pbkdf2-sha256 310,000 (Spring 5.8)", decoy(HashFormat::Pbkdf2).replace("600000", "310000")),
+        ("sha512-crypt 656,000 (passlib)", format!("$6$rounds=656000$g1YJxtEuNdtTcjpG${sha512}")),
+        ("sha512-crypt 5,000", format!("$6$g1YJxtEuNdtTcjpG${sha512}")),
+        ("phpass 2^13 (WordPress)", decoy(HashFormat::Phpass).to_owned()),
+        ("Drupal 2^15", decoy(HashFormat::Drupal).to_owned()),
+        ("Magento argon2 64 MiB t2", decoy(HashFormat::Magento).to_owned()),
+        ("scrypt-kdf N=2^15", decoy(HashFormat::ScryptKdf).to_owned()),
+    ];
+    let least = |stored: &str| {
+        let hash = read(stored).unwrap();
+        let times = (0..5).map(|_| {
+            let started = std::time::Instant::now();
+            let _ = hash.matches(b"any password");
+            started.elapsed().as_secs_f64() * 1000.0
+        });
+        times.fold(f64::INFINITY, f64::min)
+    };
+    let bcrypt = least(&cases[0].1);
+    for (name, stored) in &cases {
+        let (took, memory) = (least(stored), read(stored).unwrap().memory() >> 20);
+        println!(
+            "{name}: {took:.0} ms, {:.2} of bcrypt 12, {memory} MiB",
+            took / bcrypt
+        );
     }
 }
