@@ -223,7 +223,7 @@ async fn flags_answer_every_question_of_every_kind() {
             Directory::Postgres(postgres) => {
                 assert_eq!(postgres.password_column, "digest");
                 assert_eq!(config.attributes["email_verified"], "confirmed_at");
-                assert_eq!(config.function.memory_mb, 512);
+                assert_eq!(config.function.memory_mb, 256, "enough for argon2");
             }
             Directory::Http(_) => {}
         }
