@@ -201,12 +201,35 @@ impl Observed {
         self.names.qualifier(pool.document.user_migration()?)
     }
 
-    /// The clients whose sign-ins must migrate: those that are named, or else all of the pool's.
+    /// The clients whose sign-ins must migrate: those that are named, or else all of the pool's; without those that have no users.
     pub fn watched_clients(&self, named: Option<&[String]>) -> Read<Vec<&ClientDocument>> {
-        let watched = |client: &&ClientDocument| {
+        let clients = self.clients_named(named)?;
+        let has_users = |client: &&ClientDocument| client.without_users().is_none();
+        Ok(clients.filter(has_users).collect())
+    }
+
+    /// Those of them that are left alone, because they have no users.
+    pub fn clients_left_alone(&self, named: Option<&[String]>) -> Read<Vec<&ClientDocument>> {
+        let clients = self.clients_named(named)?;
+        let has_none = |client: &&ClientDocument| client.without_users().is_some();
+        Ok(clients.filter(has_none).collect())
+    }
+
+    /// The client in whose name the function is tried: one that customers use, if there is one.
+    pub fn probing_client(&self, named: Option<&[String]>) -> Read<Option<&ClientDocument>> {
+        let watched = self.watched_clients(named)?;
+        let open = watched.iter().find(|client| client.allows_password_auth());
+        Ok(open.or(watched.first()).copied())
+    }
+
+    fn clients_named(
+        &self,
+        named: Option<&[String]>,
+    ) -> Read<impl Iterator<Item = &ClientDocument>> {
+        let watched = move |client: &&ClientDocument| {
             named.is_none_or(|named| named.iter().any(|id| id == client.id()))
         };
-        Ok(self.clients.as_ref()?.iter().filter(watched).collect())
+        Ok(self.clients.as_ref()?.iter().filter(watched))
     }
 }
 
@@ -243,6 +266,8 @@ pub fn deployed_config(found: &ObservedFunction) -> Option<Config> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::fixtures;
 
@@ -277,6 +302,39 @@ mod tests {
         assert_eq!(named.len(), 1);
         assert_eq!(named[0].id(), first[0]);
         assert!(observed.watched_clients(Some(&[])).unwrap().is_empty());
+    }
+
+    #[test]
+    fn clients_without_users_are_neither_watched_nor_probed_by() {
+        let (mut observed, _) = deployed();
+        let client = |id: &str, members: Value| {
+            let mut client = members;
+            client["ClientId"] = id.into();
+            client["UserPoolId"] = "us-west-2_Ab1".into();
+            ClientDocument::from_json(client).unwrap()
+        };
+        let machine = json!({ "AllowedOAuthFlows": ["client_credentials"], "ExplicitAuthFlows": ["ALLOW_USER_PASSWORD_AUTH"] });
+        observed.clients = Ok(vec![
+            client("a", machine),
+            client("b", json!({})),
+            client(
+                "c",
+                json!({ "ExplicitAuthFlows": ["ALLOW_USER_PASSWORD_AUTH"] }),
+            ),
+        ]);
+        let ids = |clients: Vec<&ClientDocument>| -> Vec<String> {
+            clients
+                .iter()
+                .map(|client| client.id().to_owned())
+                .collect()
+        };
+        assert_eq!(ids(observed.watched_clients(None).unwrap()), ["b", "c"]);
+        assert_eq!(ids(observed.clients_left_alone(None).unwrap()), ["a"]);
+        let probing = observed.probing_client(None).unwrap().unwrap();
+        assert_eq!(probing.id(), "c");
+        let named = ["a".to_owned()];
+        assert!(observed.watched_clients(Some(&named)).unwrap().is_empty());
+        assert!(observed.probing_client(Some(&named)).unwrap().is_none());
     }
 
     #[test]

@@ -140,7 +140,7 @@ impl Deploying<'_> {
         }
         if plan.is_empty() {
             let names = session.names();
-            let client = session.watched_clients()?.first().map(|client| client.id());
+            let client = session.probing_client()?.map(|client| client.id());
             let answers = async {
                 match client.filter(|_| !self.args.no_probe) {
                     Some(client) => {

@@ -60,7 +60,10 @@ pub(super) async fn run(global: &Global, args: &Init, ui: &Ui) -> Result<ExitCod
     let draft = Draft {
         pool_name: pool.document.name().into_owned(),
         clients: clients.iter().map(|client| describe(client)).collect(),
-        chosen_clients: chosen(&args.clients, &clients)?,
+        chosen_clients: chosen(
+            &args.clients,
+            observed.clients.as_deref().unwrap_or_default(),
+        )?,
         closes: closes(&questions, args, ui)?,
         total_users: questions.total_users(args.total_users)?,
         pool: facts.clone(),
@@ -131,7 +134,7 @@ fn describe(client: &ClientDocument) -> Client {
 }
 
 /// The clients given by flag. Each must be one of the pool's.
-fn chosen(named: &[String], clients: &[&ClientDocument]) -> Result<Vec<String>> {
+fn chosen(named: &[String], clients: &[ClientDocument]) -> Result<Vec<String>> {
     for id in named {
         if !clients.iter().any(|client| client.id() == id) {
             return Err(Error::new(

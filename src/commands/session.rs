@@ -107,6 +107,12 @@ impl Session {
         )
     }
 
+    /// The client in whose name the function is tried.
+    pub(super) fn probing_client(&self) -> Result<Option<&ClientDocument>> {
+        let named = self.target.clients.as_deref();
+        self.needs(self.observed.probing_client(named))
+    }
+
     /// The function that deploy made, where it is there.
     pub(super) fn function(&self) -> Result<Option<&ObservedFunction>> {
         self.needs(self.observed.function())

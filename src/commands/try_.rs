@@ -125,8 +125,9 @@ fn client<'a>(session: &'a Session, named: Option<&str>) -> Result<&'a ClientDoc
     let (pool, region) = (&session.names().pool.id, &session.names().pool.region);
     match named {
         Some(id) => {
-            let clients = session.needs(session.observed.watched_clients(None))?;
-            let mut clients = clients.into_iter();
+            let mut clients = session
+                .needs(session.observed.clients.as_ref().map_err(Into::into))?
+                .iter();
             clients.find(|client| client.id() == id).ok_or_else(|| {
                 let list = format!("cognito-idp list-user-pool-clients --user-pool-id {pool}");
                 Error::new(
@@ -135,16 +136,12 @@ fn client<'a>(session: &'a Session, named: Option<&str>) -> Result<&'a ClientDoc
                 )
             })
         }
-        None => session
-            .watched_clients()?
-            .into_iter()
-            .next()
-            .ok_or_else(|| {
-                Error::new(
-                    format!("user pool {pool} has no app client"),
-                    "customers sign in through an app client: create one first",
-                )
-            }),
+        None => session.probing_client()?.ok_or_else(|| {
+            Error::new(
+                format!("user pool {pool} has no app client"),
+                "customers sign in through an app client: create one first",
+            )
+        }),
     }
 }
 

@@ -209,10 +209,9 @@ pub(super) async fn check(
         },
     };
     let mut observed = observe(aws, &target.pool, &target.connection.region, scope).await?;
-    let tried_by = match (&observed.live, &observed.clients) {
-        (Ok(Some(_)), Ok(clients)) if choice.probe => {
-            clients.first().map(|client| client.id().to_owned())
-        }
+    let client = observed.probing_client(target.clients.as_deref());
+    let tried_by = match (&observed.live, client) {
+        (Ok(Some(_)), Ok(client)) if choice.probe => client.map(|client| client.id().to_owned()),
         _ => None,
     };
     if let Some(client) = tried_by {

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::ui::Styles;
 use jane_migrate_core::finding::{Finding, Severity};
 use jane_migrate_core::fix::Flags;
-use jane_migrate_core::plan::{Change, Conflict, Plan};
+use jane_migrate_core::plan::{Change, Conflict, LeftAlone, Plan};
 
 pub use github::github;
 pub use junit::junit;
@@ -59,6 +59,8 @@ pub struct Document<'a> {
 pub struct PlanDocument<'a> {
     pool: &'a str,
     changes: &'a [Change],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    left_alone: &'a [LeftAlone],
     conflicts: Vec<WrittenConflict<'a>>,
     findings: Vec<Written>,
 }
@@ -80,6 +82,7 @@ impl<'a> PlanDocument<'a> {
         Self {
             pool: &plan.pool,
             changes: &plan.changes,
+            left_alone: &plan.left_alone,
             conflicts: plan.conflicts.iter().map(conflict).collect(),
             findings: written(plan.findings.clone(), flags),
         }

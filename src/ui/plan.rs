@@ -30,6 +30,14 @@ pub fn render(
     let mut text = layout.wrap(&styles.strong.apply_to(title).to_string(), 2);
     text.push('\n');
     text.push_str(&changes(&plan.changes, layout, styles));
+    for alone in &plan.left_alone {
+        let line = format!(
+            "  app client {} ({}) is left alone: {}",
+            alone.name, alone.client, alone.why
+        );
+        text.push_str(&layout.wrap(&line, 4));
+        text.push('\n');
+    }
     for conflict in &plan.conflicts {
         text.push_str(&render_conflict(conflict, flags, layout, styles));
     }

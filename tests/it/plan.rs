@@ -140,3 +140,26 @@ async fn a_later_change_is_told_by_member_and_none_is_told_as_none() {
         "{ran:#?}"
     );
 }
+
+/// A machine's client, which Jane does not know and whose flows let no password through.
+#[tokio::test]
+async fn clients_without_users_are_left_alone() {
+    let corner = Corner::new().await;
+    let pool = corner.create_pool(json!({})).await;
+    corner.create_client(&pool, json!({})).await;
+    let machine = json!({ "UserPoolId": pool, "ClientName": "billing", "GenerateSecret": true,
+        "AllowedOAuthFlows": ["client_credentials"], "AllowedOAuthFlowsUserPoolClient": true,
+        "ExplicitAuthFlows": ["ALLOW_REFRESH_TOKEN_AUTH"] });
+    let made = corner.cognito("CreateUserPoolClient", machine).await;
+    let machine = made["UserPoolClient"]["ClientId"].as_str().expect("an id");
+    let before = corner.client(&pool, machine).await;
+    let plan = corner.run(&["plan", "--pool", &pool]).await.ended(0);
+    let said = format!("app client billing ({machine}) is left alone: it is a machine's");
+    assert!(plan.stdout.contains(&said), "{plan:#?}");
+    let plan = corner.run(&["plan", "--pool", &pool, "--json"]).await;
+    assert_eq!(plan.json()["left_alone"][0]["client"], machine);
+    let deploy = ["deploy", "--pool", &pool, "--yes", "--enable-password-auth"];
+    corner.run(&deploy).await.ended(0);
+    assert_eq!(before, corner.client(&pool, machine).await);
+    corner.run(&["verify", "--pool", &pool]).await.ended(0);
+}

@@ -50,7 +50,7 @@ async fn the_deployed_function_is_tried_and_the_pool_stays_as_it_is() {
     for words in [
         "outcome     migrated",
         "status      CONFIRMED",
-        "email = ada@example.com",
+        "email = Ada@example.com",
         "user_exists 200",
         "verify_credentials 200",
         "The user would migrate. Nothing was stored.",

@@ -35,10 +35,18 @@ pub(super) fn client_user_existence(check: &Check, subject: &Subject<'_>) -> Fin
 pub(super) fn client_password_auth(check: &Check, subject: &Subject<'_>) -> Findings {
     let clients = subject.watched_clients()?;
     if clients.is_empty() {
+        let alone = subject.observed.clients_left_alone(subject.asked.clients)?;
+        let (what, found) = match alone.is_empty() {
+            true => ("the pool has no app client, so nobody can sign in", "none"),
+            false => (
+                "no app client of the pool has users who sign in with a password",
+                "machines' and federated clients alone",
+            ),
+        };
         let none = check.fails(
-            "the pool has no app client, so nobody can sign in",
+            what,
             "an app client",
-            "none",
+            found,
             "create one, or name it as one of clients in [pool]",
         );
         // An app client may come later; nothing of a deploy is in its way.
@@ -87,7 +95,13 @@ pub(super) fn jane_knows_client(check: &Check, subject: &Subject<'_>) -> Finding
         Answers::Asked(answers) => answers,
     };
     let pool = &subject.names.pool;
-    let findings = answers.iter().map(|(client, answer)| {
+    let clients = subject.observed.clients.as_deref().unwrap_or_default();
+    let has_users = |id: &str| {
+        let client = clients.iter().find(|client| client.id() == id);
+        client.is_none_or(|client| client.without_users().is_none())
+    };
+    let answers = answers.iter().filter(|(client, _)| has_users(client));
+    let findings = answers.map(|(client, answer)| {
         let fails = |message: String, expected: String, found: String| {
             check
                 .fails(

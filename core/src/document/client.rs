@@ -148,6 +148,21 @@ impl ClientDocument {
         self.flows().any(|flow| PASSWORD_FLOWS.contains(&flow))
     }
 
+    /// Why nobody's password ever comes by this client: its users, if it has any, are not the pool's. Such a client is left alone.
+    pub fn without_users(&self) -> Option<&'static str> {
+        let grants: Vec<&str> = texts(&self.json, "AllowedOAuthFlows").collect();
+        let mut providers = texts(&self.json, "SupportedIdentityProviders").peekable();
+        if grants == ["client_credentials"] {
+            Some("it is a machine's, which gets tokens for itself (client_credentials)")
+        } else if text(&self.json, "ClientType") == "DCR" {
+            Some("an application registered it by itself (DCR)")
+        } else if providers.peek().is_some() && providers.all(|provider| provider != "COGNITO") {
+            Some("its users sign in at other identity providers alone")
+        } else {
+            None
+        }
+    }
+
     /// Whether callers are told the same about unknown users as about wrong passwords. The
     /// service's default is not to.
     pub fn prevents_user_existence_errors(&self) -> bool {
@@ -271,6 +286,27 @@ mod tests {
     use super::super::service::members;
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn clients_without_users_are_told() {
+        let alone = |members: Value| client(members).without_users().is_some();
+        for members in [
+            json!({ "AllowedOAuthFlows": ["client_credentials"] }),
+            json!({ "ClientType": "DCR" }),
+            json!({ "SupportedIdentityProviders": ["Google", "SignInWithApple"] }),
+        ] {
+            assert!(alone(members.clone()), "{members}");
+        }
+        for members in [
+            json!({}),
+            json!({ "AllowedOAuthFlows": ["code"], "ClientType": "REGULAR" }),
+            json!({ "AllowedOAuthFlows": [] }),
+            json!({ "SupportedIdentityProviders": [] }),
+            json!({ "SupportedIdentityProviders": ["Google", "COGNITO"] }),
+        ] {
+            assert!(!alone(members.clone()), "{members}");
+        }
+    }
 
     const REFRESH_AND_SRP: [&str; 2] = [REFRESH, "ALLOW_USER_SRP_AUTH"];
 

@@ -3,7 +3,9 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::document::{Decisions, Difference, PoolDocument, Reason, Refusal, Rewrite, pool_update};
+use crate::document::{
+    ClientDocument, Decisions, Difference, PoolDocument, Reason, Refusal, Rewrite, pool_update,
+};
 use crate::finding::Finding;
 use crate::fix::Fix;
 use crate::ids::Names;
@@ -234,10 +236,33 @@ pub struct Plan {
     pub pool: String,
     /// In the order they are applied.
     pub changes: Vec<Change>,
+    /// The app clients that a deploy does not look at.
+    pub left_alone: Vec<LeftAlone>,
     /// What stops the run.
     pub conflicts: Vec<Conflict>,
     /// What stops the run (errors) or should be known (warnings).
     pub findings: Vec<Finding>,
+}
+
+/// An app client that nobody signs in through, and why.
+#[derive(Debug, Clone, Serialize)]
+pub struct LeftAlone {
+    /// Its id.
+    pub client: String,
+    /// The name people gave it.
+    pub name: String,
+    /// Why nobody does.
+    pub why: &'static str,
+}
+
+impl LeftAlone {
+    pub(super) fn of(client: &ClientDocument) -> Option<Self> {
+        Some(Self {
+            client: client.id().to_owned(),
+            name: client.name().to_string(),
+            why: client.without_users()?,
+        })
+    }
 }
 
 impl Plan {
@@ -325,6 +350,7 @@ impl Plan {
         Self {
             pool: names.pool.id.to_string(),
             changes: Vec::new(),
+            left_alone: Vec::new(),
             conflicts: Vec::new(),
             findings: Vec::new(),
         }

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::after;
 use super::change::{
-    Action, Allowed, Before, Operation, Plan, Probe, Resource, missing_tags, refuse, set_trigger,
+    Action, Allowed, Before, LeftAlone, Operation, Plan, Probe, Resource, missing_tags, refuse,
+    set_trigger,
 };
 use super::keys;
 use super::shown;
@@ -77,12 +78,12 @@ pub fn deploy(
         );
     }
     if let Some(nonce) = &allowed.probe {
-        let client = observed
-            .watched_clients(asked.clients)?
-            .first()
-            .map(|client| client.id());
+        let client = observed.probing_client(asked.clients)?;
+        let client = client.map(ClientDocument::id);
         plan_probe(&mut plan, names, pool, client, function, nonce);
     }
+    let alone = observed.clients_left_alone(asked.clients)?;
+    plan.left_alone = alone.into_iter().filter_map(LeftAlone::of).collect();
     plan.findings = after::findings(&plan, desired, observed, asked)?;
     plan.findings
         .extend(undecided(pool, clients, &allowed.unknown));
@@ -448,7 +449,8 @@ fn plan_clients(
         let named = allowed.clients.as_deref();
         named.is_none_or(|named| named.iter().any(|id| id == client.id()))
     };
-    for client in clients.iter().filter(watched) {
+    let has_users = |client: &&ClientDocument| client.without_users().is_none();
+    for client in clients.iter().filter(watched).filter(has_users) {
         if !client.allows_password_auth() && !allowed.enable_password_auth {
             continue; // a check says so
         }

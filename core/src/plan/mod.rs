@@ -12,7 +12,8 @@ mod teardown;
 mod tests;
 
 pub use change::{
-    Action, Allowed, Before, Change, Conflict, Operation, Plan, Probe, Resource, missing_tags,
+    Action, Allowed, Before, Change, Conflict, LeftAlone, Operation, Plan, Probe, Resource,
+    missing_tags,
 };
 pub use deploy::deploy;
 pub use restore::restore;
