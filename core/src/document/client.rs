@@ -46,6 +46,9 @@ pub(super) const RULES: &[(&str, Rule)] = &[
     // `{}` is refused: the feature is required.
     ("RefreshTokenRotation", CarryUnlessEmpty),
     ("ClientSecret", ReadOnly),
+    // Where Cognito keeps the secret in Secrets Manager. `PublishSecretsInAWSSecretsManager` of the request is never sent: `false`
+    // deletes that secret at once, and no description says what it was.
+    ("ClientSecretArn", ReadOnly),
     ("ClientType", ReadOnly),
     ("CreationDate", ReadOnly),
     ("LastModifiedDate", ReadOnly),
@@ -359,8 +362,29 @@ mod tests {
             assert_eq!(sendable, !matches!(rule, ReadOnly), "{member}");
         }
         for (member, _) in members("UpdateUserPoolClientRequest") {
-            assert!(ruled(member), "{member} is never sent");
+            let never = member == "PublishSecretsInAWSSecretsManager";
+            assert_ne!(ruled(member), never, "{member}");
         }
+    }
+
+    #[test]
+    fn a_client_whose_secret_is_in_secrets_manager_is_opened_and_closed() {
+        let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:cognito-AbCdEf";
+        let before =
+            client(json!({ "ClientSecretArn": arn, "ExplicitAuthFlows": REFRESH_AND_SRP }));
+        let opening = open_password_auth(&before, &Decisions::new())
+            .unwrap()
+            .unwrap();
+        let opened =
+            super::super::service::update_client(&before.json, opening.update.body()).unwrap();
+        assert_eq!(opened["ClientSecretArn"], arn);
+        let opened = ClientDocument::from_json(opened).unwrap();
+        assert!(opened.allows_password_auth());
+        let closing = close_password_auth(&opened, opening.record, &Decisions::new());
+        let closing = closing.unwrap().unwrap();
+        let closed = super::super::service::update_client(&opened.json, closing.body()).unwrap();
+        assert_eq!(closed["ClientSecretArn"], arn);
+        assert_eq!(closed["ExplicitAuthFlows"], json!(REFRESH_AND_SRP));
     }
 
     #[test]

@@ -200,7 +200,7 @@ proptest! {
     #[test]
     fn a_client_is_put_back(earlier in client(), spoilt in client()) {
         let mut spoilt = spoilt;
-        for member in ["ClientSecret", "ClientType", "CreationDate"] {
+        for member in ["ClientSecret", "ClientSecretArn", "ClientType", "CreationDate"] {
             spoilt[member] = earlier[member].clone();
         }
         let earlier = client_document(&earlier);

@@ -192,7 +192,17 @@ pub(super) fn update_client(client: &Value, body: &Value) -> Result<Value, Strin
         )?;
     }
 
-    let mut updated = keep(client, &["ClientSecret", "ClientType", "CreationDate"]);
+    ensure(
+        body["PublishSecretsInAWSSecretsManager"].is_null(),
+        "false deletes the secret in Secrets Manager at once",
+    )?;
+    let fixed = [
+        "ClientSecret",
+        "ClientSecretArn",
+        "ClientType",
+        "CreationDate",
+    ];
+    let mut updated = keep(client, &fixed);
     for (member, value) in body.as_object().expect("a body") {
         updated[member] = value.clone();
     }

@@ -1,6 +1,10 @@
-"""Writes cognito-members.json: what the newest API model says about user pools and app clients.
+"""Writes what the newest API models say.
 
-The tests of the update bodies read it: every member of the model must have a rule, and pools are generated from its shapes.
+cognito-members.json: user pools and app clients. The tests of the update bodies read it: every member of the model must have a
+rule, and pools are generated from its shapes.
+watched-api.json: every operation that the program calls, all of Cognito's, which its users call, and each shape these take and
+give. Nothing reads it but this script: what changes in there may concern a migration without being a member of a pool.
+
 Run it when botocore has news, and look at the difference before committing it:
 
     python3 -m venv venv && venv/bin/pip install --upgrade botocore && venv/bin/python core/tests/data/update-members.py
@@ -10,6 +14,7 @@ With --check it writes nothing, says what is new, and ends with 1 where somethin
 
 import json
 import pathlib
+import re
 import sys
 
 import botocore
@@ -17,8 +22,8 @@ import botocore.loaders
 
 ROOTS = ["UserPoolType", "UpdateUserPoolRequest", "UserPoolClientType", "UpdateUserPoolClientRequest"]
 
-model = botocore.loaders.Loader().load_service_model("cognito-idp", "service-2")
-shapes = model["shapes"]
+loader = botocore.loaders.Loader()
+model = loader.load_service_model("cognito-idp", "service-2")
 
 
 def fact(shape):
@@ -35,39 +40,88 @@ def fact(shape):
     return fact
 
 
-facts = {}
-pending = list(ROOTS)
-while pending:
-    name = pending.pop()
-    if name in facts:
-        continue
-    facts[name] = fact(shapes[name])
-    pending += facts[name].get("members", {}).values()
-    pending += [facts[name][role] for role in ("member", "key", "value") if role in facts[name]]
+def reached(shapes, roots):
+    """The facts of these shapes and of all that they are made of."""
+    facts = {}
+    pending = list(roots)
+    while pending:
+        name = pending.pop()
+        if name in facts:
+            continue
+        facts[name] = fact(shapes[name])
+        pending += facts[name].get("members", {}).values()
+        pending += [facts[name][role] for role in ("member", "key", "value") if role in facts[name]]
+    return dict(sorted(facts.items()))
+
+
+def called():
+    """The operations that the program calls, by the service's name in IAM: each call names its action."""
+    sources = pathlib.Path(__file__).parents[3] / "src/aws"
+    calls = {"cognito-idp": set(model["operations"])}
+    for source in sources.glob("*.rs"):
+        code = source.read_text().split("#[cfg(test)]")[0]
+        for service, action in re.findall(r'"([a-z-]+):([A-Z][A-Za-z]+)"', code):
+            calls.setdefault(service, set()).add({"InvokeFunction": "Invoke"}.get(action, action))
+    return calls
+
+
+def watched():
+    """Every operation with its shapes, by service."""
+    services = {}
+    for service, operations in sorted(called().items()):
+        api = loader.load_service_model(service, "service-2")
+        told = {}
+        roots = []
+        for name in sorted(operations):
+            operation = api["operations"][name]
+            ends = [operation[end]["shape"] for end in ("input", "output") if end in operation]
+            errors = sorted(error["shape"] for error in operation.get("errors", []))
+            told[name] = [*ends, *errors]
+            roots += ends
+        services[service] = {"operations": told, "shapes": reached(api["shapes"], roots)}
+    return services
+
 
 document = {
     "source": f"botocore {botocore.__version__}, cognito-idp {model['metadata']['apiVersion']}",
-    "shapes": dict(sorted(facts.items())),
+    "shapes": reached(model["shapes"], ROOTS),
 }
 target = pathlib.Path(__file__).with_name("cognito-members.json")
+watch = {"source": f"botocore {botocore.__version__}", "services": watched()}
+watch_target = target.with_name("watched-api.json")
+
+
+def compact(value, depth=0):
+    """One line a shape or operation, so that a difference can be read."""
+    if depth == 4 or not isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False)
+    lines = [f'{json.dumps(name)}: {compact(part, depth + 1)}' for name, part in value.items()]
+    return "{\n" + ",\n".join(lines) + "\n}"
+
+
 if "--check" not in sys.argv[1:]:
     target.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    watch_target.write_text(compact(watch) + "\n")
     sys.exit()
 
 known = json.loads(target.read_text())
 
 
-def lines(document):
+def lines(value, path=""):
     """One line a fact, so that a difference can be read."""
-    return {
-        f"{name}.{key}" + (f".{member}" if isinstance(part, dict) else "") + f" = {value}"
-        for name, fact in document["shapes"].items()
-        for key, part in fact.items()
-        for member, value in (part.items() if isinstance(part, dict) else [("", part)])
-    }
+    if isinstance(value, dict):
+        return {line for name, part in value.items() for line in lines(part, f"{path}.{name}" if path else name)}
+    return {f"{path} = {value}"}
 
 
-news = [f"- {line}" for line in sorted(lines(known) - lines(document))]
-news += [f"+ {line}" for line in sorted(lines(document) - lines(known))]
-print(f"{known['source']} -> {document['source']}: {len(news)} differences", *news, sep="\n")
-sys.exit(1 if news else 0)
+def differences(known, now, member):
+    old, new = lines(known[member]), lines(now[member])
+    return [f"- {line}" for line in sorted(old - new)] + [f"+ {line}" for line in sorted(new - old)]
+
+
+watch_known = json.loads(watch_target.read_text())
+news = differences(known, document, "shapes")
+api_news = differences(watch_known, watch, "services")
+print(f"{known['source']} -> {document['source']}: {len(news)} differences in pools and clients", *news, sep="\n")
+print(f"{watch_known['source']} -> {watch['source']}: {len(api_news)} differences in all that is called", *api_news, sep="\n")
+sys.exit(1 if news or api_news else 0)
