@@ -337,6 +337,17 @@ mod tests {
         assert!(observed.probing_client(Some(&named)).unwrap().is_none());
     }
 
+    /// Their numbers stand where serde reads either of two forms.
+    #[test]
+    fn settings_with_statuses_are_read_back() {
+        let toml = "[directory]\nkind = 'http'\n[directory.authenticate]\nurl = 'https://a.example/'\njson = '{password}'\n\
+            ok = [200]\nwrong_password = [401, { status = 400, pointer = '/code', equals = 7 }]\n[attributes]\nemail = 'email'\n";
+        let config = jane_migrate_config::parse(toml, "migrate.toml").unwrap();
+        let settings = HandlerSettings::new(&config, &Default::default());
+        let read = HandlerSettings::from_json(&settings.to_json()).unwrap();
+        assert_eq!(read, settings);
+    }
+
     #[test]
     fn a_deployed_function_tells_its_configuration() {
         let (observed, config) = deployed();

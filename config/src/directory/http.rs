@@ -175,7 +175,7 @@ pub struct Answers {
 
 /// A status, written as a number, or a table that looks into the body too.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(from = "Written", into = "Written")]
+#[serde(try_from = "Value", into = "Written")]
 pub struct Condition {
     /// The answer's status.
     pub status: u16,
@@ -189,59 +189,62 @@ pub struct Condition {
     pub absent: bool,
 }
 
+// It is read by hand: serde's own reading of either takes no number that serde_json carries as it was written.
 /// What an answer must look like: a status, or a table that looks into the body too.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(
-    untagged,
-    deny_unknown_fields,
-    expecting = "expected a status such as 200, or { status, pointer } with `equals`, `begins` or `absent = true` where needed"
-)]
+#[serde(untagged)]
 pub(crate) enum Written {
     /// The answer's status.
     Status(u16),
     /// A status, and what the body must have.
-    Table {
-        /// The answer's status.
-        status: u16,
-        /// Where to look in the body: a JSON pointer.
-        pointer: String,
-        /// What must be there; without it anything but null will do.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        equals: Option<Value>,
-        /// What the text there must begin with.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        begins: Option<String>,
-        /// Nothing, or null, must be there.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        absent: bool,
-    },
+    Table(Look),
 }
 
-impl From<Written> for Condition {
-    fn from(written: Written) -> Self {
-        match written {
-            Written::Status(status) => Self {
+/// A status, and what the body must have.
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Look {
+    /// The answer's status.
+    status: u16,
+    /// Where to look in the body: a JSON pointer.
+    pointer: String,
+    /// What must be there; without it anything but null will do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    equals: Option<Value>,
+    /// What the text there must begin with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    begins: Option<String>,
+    /// Nothing, or null, must be there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    absent: bool,
+}
+
+impl TryFrom<Value> for Condition {
+    type Error = &'static str;
+
+    fn try_from(written: Value) -> Result<Self, Self::Error> {
+        let status = written.as_u64().and_then(|status| status.try_into().ok());
+        if let Some(status) = status {
+            return Ok(Self {
                 status,
                 pointer: None,
                 equals: None,
                 begins: None,
                 absent: false,
-            },
-            Written::Table {
-                status,
-                pointer,
-                equals,
-                begins,
-                absent,
-            } => Self {
-                status,
-                pointer: Some(pointer),
-                equals,
-                begins,
-                absent,
-            },
+            });
         }
+        let look: Look = serde_json::from_value(written).map_err(|_| {
+            "expected a status such as 200, or { status, pointer } with `equals`, `begins` or `absent = true` where needed"
+        })?;
+        Ok(Self {
+            status: look.status,
+            pointer: Some(look.pointer),
+            equals: look.equals,
+            begins: look.begins,
+            absent: look.absent,
+        })
     }
 }
 
@@ -256,13 +259,13 @@ impl From<Condition> for Written {
         } = condition;
         match pointer {
             None => Self::Status(status),
-            Some(pointer) => Self::Table {
+            Some(pointer) => Self::Table(Look {
                 status,
                 pointer,
                 equals,
                 begins,
                 absent,
-            },
+            }),
         }
     }
 }

@@ -451,3 +451,20 @@ fn an_answer_without_a_pool_says_what_is_missing() {
     let error = PoolDocument::from_describe(json!({})).unwrap_err();
     assert_eq!(error.to_string(), "the description has no `UserPool.Id`");
 }
+
+/// Whatever AWS means by them, they come back as they were described: no digit is lost, none is rounded. (An exponent is spelled in
+/// serde_json's way.)
+#[test]
+fn numbers_are_carried_as_they_are_written() {
+    let described = r#"{ "UserPool": { "Id": "us-east-1_a", "Name": "n",
+        "Arn": "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_a",
+        "Policies": { "PasswordPolicy": { "MinimumLength": 1E2, "PasswordHistorySize": 12345678901234567890123,
+            "TemporaryPasswordValidityDays": 1.10 } } } }"#;
+    let described = serde_json::from_str(described).unwrap();
+    let pool = PoolDocument::from_describe(described).unwrap();
+    let update = pool_update(&pool, Some("arn:x"), &Decisions::new()).unwrap();
+    let body = update.body().to_string();
+    for number in ["1e+2", "12345678901234567890123", "1.10"] {
+        assert!(body.contains(&format!(":{number}")), "{body}");
+    }
+}
