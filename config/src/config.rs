@@ -82,8 +82,32 @@ pub struct Response {
     pub force_alias_creation: bool,
     /// Whether a migrated user with a phone number gets SMS as second factor, where the pool has it.
     pub enable_sms_mfa: bool,
+    /// Who migrates by a forgotten password.
+    #[serde(skip_serializing_if = "ForgotPassword::is_default")]
+    pub forgot_password: ForgotPassword,
     /// How the name that was typed is read.
     pub username: Username,
+}
+
+/// Who migrates by a forgotten password. Anybody can type a customer's address there: the customer is then in the pool and must set
+/// a new password.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum ForgotPassword {
+    /// Every user whose address the directory vouches for.
+    #[default]
+    Migrate,
+    /// Users who have no password in the directory. Only a SQL table tells who that is.
+    SsoOnly,
+    /// Nobody.
+    Off,
+}
+
+impl ForgotPassword {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// `finalUserStatus` of the trigger's response.

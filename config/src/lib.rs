@@ -21,13 +21,13 @@ pub mod template;
 
 pub use arn::{Arn, InvalidArn};
 pub use config::{
-    Architecture, Config, DeliveryMedium, FinalUserStatus, Function, MessageAction, Pool, Response,
-    Username, Verify, Vpc, Window,
+    Architecture, Config, DeliveryMedium, FinalUserStatus, ForgotPassword, Function, MessageAction,
+    Pool, Response, Username, Verify, Vpc, Window,
 };
 pub use date::{Date, InvalidDate};
 pub use directory::{
     Answers, Basic, Condition, Cost, Directory, Firebase, HashFormat, Http, Jane, Method, Names,
-    OAuth, OldPool, Postgres, Request,
+    OAuth, OldPool, Postgres, Request, SecondFactor,
 };
 #[cfg(feature = "file")]
 pub use file::{ConfigError, Problem, parse, presets};

@@ -18,7 +18,7 @@ const SECRET_WORDS: [&str; 10] = [
 ];
 
 /// What the last word of a name says that tells about a secret, and is none.
-const ABOUT: [&str; 9] = [
+const ABOUT: [&str; 10] = [
     "_COLUMN",
     "_FIELD",
     "_HINT",
@@ -27,6 +27,7 @@ const ABOUT: [&str; 9] = [
     "_TYPE",
     "_URI",
     "_URL",
+    "FORGOT_PASSWORD",
     "PUBLIC_KEY",
 ];
 
@@ -253,6 +254,7 @@ mod tests {
             json!({ "form": { "token_type_hint": "access_token", "password": "{password}" } }),
             json!({ "json": { "clientId": AZURE, "returnSecureToken": true } }),
             json!({ "password_column": "encrypted_password", "user": "reader" }),
+            json!({ "response": { "forgot_password": "sso-only" } }),
             json!({ "answers": { "wrong_password": [{ "equals": "INVALID_PASSWORD" }] } }),
         ] {
             assert!(found(fine.clone()).is_empty(), "{fine}");

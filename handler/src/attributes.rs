@@ -283,6 +283,7 @@ mod tests {
             client_secret: None,
             region: "us-east-1".into(),
             role_arn: None,
+            second_factor: Default::default(),
             external_id: None,
             timeout_ms: 1000,
         });

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use jane_migrate_config::{HandlerSettings, SAMPLE, SETTINGS_VARIABLE, TRIAL};
+use jane_migrate_config::{ForgotPassword, HandlerSettings, SAMPLE, SETTINGS_VARIABLE, TRIAL};
 use ring::{hmac, rand::SystemRandom};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Deserializer};
@@ -224,7 +224,13 @@ impl Ready {
 
     async fn ask(&self, event: &Event, budget: &Budget) -> Result<Verdict, Unavailable> {
         match (event.trigger(), event.password()) {
-            (Trigger::ForgotPassword, _) => self.directory.lookup(event, budget).await,
+            (Trigger::ForgotPassword, _) => match self.settings.response.forgot_password {
+                ForgotPassword::Off => Ok(Verdict::NotEligible),
+                who => {
+                    let without_password = who == ForgotPassword::SsoOnly;
+                    self.directory.lookup(event, without_password, budget).await
+                }
+            },
             (Trigger::Authentication, Some(password)) if !password.expose_secret().is_empty() => {
                 self.directory.authenticate(event, password, budget).await
             }
@@ -388,6 +394,17 @@ mod tests {
         ] {
             assert_eq!(outcome(&ready, payload, 0).await, Err("secret"));
         }
+    }
+
+    #[tokio::test]
+    async fn a_forgotten_password_that_is_off_asks_nobody() {
+        let mut settings = settings(&[]);
+        settings.response.forgot_password = ForgotPassword::Off;
+        let ready = ready(settings);
+        let forgotten = outcome(&ready, forgot_password("ann@example.com"), 0).await;
+        assert_eq!(forgotten, Ok(Outcome::NotEligible));
+        let sign_in = outcome(&ready, sign_in("ann@example.com", "secret"), 0).await;
+        assert_eq!(sign_in, Err("secret"), "a sign-in asks as before");
     }
 
     #[tokio::test]

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::SecondFactor;
 use crate::Secret;
 
 /// An HTTP service that knows the accounts.
@@ -25,6 +26,9 @@ pub struct Http {
     /// Asks whether a user exists, for a forgotten password. Without it no user migrates by forgotten password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lookup: Option<Request>,
+    /// What an answer in `second_factor` means.
+    #[serde(default, skip_serializing_if = "SecondFactor::is_refused")]
+    pub second_factor: SecondFactor,
     /// How long one sign-in may wait for the directory.
     pub timeout_ms: u64,
     /// Certificates, in PEM, to trust instead of the public ones.
@@ -167,6 +171,9 @@ pub struct Answers {
     /// There is such a user, but not one to migrate.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_eligible: Vec<Condition>,
+    /// The password is right, and the service asks for a second factor. `second_factor` of the directory says what that means.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub second_factor: Vec<Condition>,
     /// The function's own credentials were refused; they are fetched again. So they are where a bare 401 or 403 stands in no
     /// list.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -68,6 +68,25 @@ impl Directory {
     }
 }
 
+/// What it means that the directory asks for a second factor after a right password.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum SecondFactor {
+    /// The user does not migrate by signing in: the password alone does not prove who it is.
+    #[default]
+    Refuse,
+    /// The user migrates, and the pool knows nothing of the second factor.
+    Accept,
+}
+
+impl SecondFactor {
+    /// Whether such users do not migrate.
+    pub fn is_refused(&self) -> bool {
+        *self == Self::Refuse
+    }
+}
+
 fn jane_url() -> String {
     "https://api.iheartjane.com".to_owned()
 }
@@ -124,6 +143,9 @@ pub struct OldPool {
         schemars(regex(pattern = "^arn:aws[a-z-]*:iam::[0-9]{12}:role/[^ *?]+$"))
     )]
     pub role_arn: Option<String>,
+    /// What a user with a second factor means.
+    #[serde(default, skip_serializing_if = "SecondFactor::is_refused")]
+    pub second_factor: SecondFactor,
     /// The external id that role asks for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(

@@ -8,17 +8,18 @@ use serde_json::Value;
 use super::{check, table::Table};
 use crate::{
     Basic, Http, OAuth, Request, Secret,
-    directory::timeout_ms,
+    directory::{SecondFactor, timeout_ms},
     template::{self, Part, Placeholder},
 };
 
 /// The member of a request that has the meaning of its answers, and what the file has in the request's own table instead.
 pub(super) const ANSWERS_KEY: &str = "answers";
-pub(super) const ANSWERS: [&str; 5] = [
+pub(super) const ANSWERS: [&str; 6] = [
     "ok",
     "not_found",
     "wrong_password",
     "not_eligible",
+    "second_factor",
     "refused",
 ];
 
@@ -52,6 +53,9 @@ pub(crate) struct HttpTable {
     authenticate: Option<Request>,
     /// Asks whether a user exists, for a forgotten password. Without it no user migrates by forgotten password.
     lookup: Option<Request>,
+    /// What an answer in `second_factor` of a request means.
+    #[serde(default)]
+    second_factor: SecondFactor,
     /// How long one sign-in may wait for the directory.
     #[serde(default = "timeout_ms")]
     #[cfg_attr(feature = "schema", schemars(range(min = 100, max = 4_500)))]
@@ -179,6 +183,7 @@ pub(super) fn finished(mut http: HttpTable, table: &Table<'_, '_>) -> Option<Htt
         oauth: http.oauth,
         authenticate: http.authenticate?,
         lookup: http.lookup,
+        second_factor: http.second_factor,
         timeout_ms: http.timeout_ms,
         ca_certificate: http.ca_certificate,
     };

@@ -223,6 +223,14 @@ fn settings(mut root: Table<'_, '_>) -> Option<Config> {
     if let Some(table) = &table {
         directory::check(table);
     }
+    if let (Some(response), Some(table)) = (root.table("response"), &table)
+        && response.str("forgot_password") == Some("sso-only")
+        && table.str("kind") != Some("postgres")
+    {
+        response.problem(
+            "`forgot_password = \"sso-only\"` in [response] is for `kind = \"postgres\"`: other directories do not say who has a password; use \"migrate\" or \"off\"",
+        );
+    }
     let file: File = read(&root)?;
     let mut attributes = file.attributes;
     let brought = file.directory.attributes().into_iter();

@@ -83,15 +83,31 @@ impl OldPool {
             answer = self.sign_in(name, password, Some(&secret), budget).await?;
         }
         match signed_in(&answer)? {
-            SignIn::Right => self.lookup(event, budget).await,
+            SignIn::SecondFactor if self.settings.second_factor.is_refused() => {
+                Ok(Verdict::NotEligible)
+            }
+            SignIn::Right | SignIn::SecondFactor => found(&self.profile(event, budget).await?),
             SignIn::Refused(verdict) => Ok(verdict),
         }
     }
 
     /// Whether the user exists and may set a new password.
     pub async fn lookup(&self, event: &Event, budget: &Budget) -> Result<Verdict, Unavailable> {
+        let answer = self.profile(event, budget).await?;
+        match found(&answer)? {
+            // A code by email must not replace the second factor.
+            Verdict::Known(_)
+                if self.settings.second_factor.is_refused() && has_factor(&answer) =>
+            {
+                Ok(Verdict::NotEligible)
+            }
+            verdict => Ok(verdict),
+        }
+    }
+
+    async fn profile(&self, event: &Event, budget: &Budget) -> Result<Answer, Unavailable> {
         let query = json!({ "UserPoolId": self.settings.pool_id, "Username": event.name() });
-        found(&self.call("AdminGetUser", &query, budget).await?)
+        self.call("AdminGetUser", &query, budget).await
     }
 
     async fn sign_in(
@@ -194,6 +210,8 @@ impl OldPool {
 #[derive(Debug, PartialEq)]
 pub(super) enum SignIn {
     Right,
+    /// The password is right, and the pool asks for a second factor.
+    SecondFactor,
     Refused(Verdict),
 }
 
@@ -204,10 +222,11 @@ pub(super) fn signed_in(answer: &Answer) -> Result<SignIn, Unavailable> {
         let tokens = body["AuthenticationResult"].is_object();
         let challenge = body["ChallengeName"].as_str().unwrap_or_default();
         let second_factor = challenge.contains("MFA") || challenge.ends_with("_OTP");
-        return Ok(match tokens || second_factor {
-            true => SignIn::Right,
+        return Ok(match (tokens, second_factor) {
+            (true, _) => SignIn::Right,
+            (false, true) => SignIn::SecondFactor,
             // A temporary password, or a challenge of this pool: the user must complete it first.
-            false => SignIn::Refused(Verdict::NotEligible),
+            (false, false) => SignIn::Refused(Verdict::NotEligible),
         });
     }
     match error(&body) {
@@ -236,6 +255,13 @@ pub(super) fn found(answer: &Answer) -> Result<Verdict, Unavailable> {
             .map(Verdict::Known)
             .ok_or(Unavailable("malformed")),
     }
+}
+
+/// Whether the user has a second factor, by an answer of `AdminGetUser`.
+fn has_factor(answer: &Answer) -> bool {
+    let body = answer.json().unwrap_or_default();
+    let listed = |name: &str| body[name].as_array().is_some_and(|list| !list.is_empty());
+    listed("UserMFASettingList") || listed("MFAOptions")
 }
 
 /// The credentials in an answer of `AssumeRole`.
@@ -330,15 +356,21 @@ mod tests {
     }
 
     #[test]
-    fn tokens_or_a_second_factor_mean_a_right_password() {
+    fn tokens_mean_a_right_password_and_some_challenges_a_second_factor() {
         for (body, expected) in [
             (json!({ "AuthenticationResult": {} }), SignIn::Right),
             (
                 json!({ "ChallengeName": "SOFTWARE_TOKEN_MFA" }),
-                SignIn::Right,
+                SignIn::SecondFactor,
             ),
-            (json!({ "ChallengeName": "MFA_SETUP" }), SignIn::Right),
-            (json!({ "ChallengeName": "EMAIL_OTP" }), SignIn::Right),
+            (
+                json!({ "ChallengeName": "MFA_SETUP" }),
+                SignIn::SecondFactor,
+            ),
+            (
+                json!({ "ChallengeName": "EMAIL_OTP" }),
+                SignIn::SecondFactor,
+            ),
             (
                 json!({ "ChallengeName": "NEW_PASSWORD_REQUIRED" }),
                 SignIn::Refused(Verdict::NotEligible),
@@ -346,6 +378,21 @@ mod tests {
             (json!({}), SignIn::Refused(Verdict::NotEligible)),
         ] {
             assert_eq!(signed_in(&ok(body.clone())), Ok(expected), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_second_factor_is_known_from_the_users_profile() {
+        for (body, expected) in [
+            (
+                json!({ "UserMFASettingList": ["SOFTWARE_TOKEN_MFA"] }),
+                true,
+            ),
+            (json!({ "MFAOptions": [{ "DeliveryMedium": "SMS" }] }), true),
+            (json!({ "UserMFASettingList": [] }), false),
+            (json!({}), false),
+        ] {
+            assert_eq!(has_factor(&ok(body.clone())), expected, "{body}");
         }
     }
 

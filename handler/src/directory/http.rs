@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{Request, StatusCode, Uri, header};
 use http_body_util::Full;
 use jane_migrate_config::{
-    self as config, Answers, Condition, Names,
+    self as config, Answers, Condition, Names, SecondFactor,
     template::{self, Part, Placeholder},
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -33,6 +33,7 @@ pub struct Http {
     authenticate: config::Request,
     lookup: Option<config::Request>,
     token: Option<ClientToken>,
+    second_factor: SecondFactor,
     named: BTreeMap<String, config::Secret>,
     secrets: Arc<Secrets>,
 }
@@ -63,6 +64,7 @@ impl Http {
             authenticate: settings.authenticate.clone(),
             lookup: settings.lookup.clone(),
             token: settings.oauth.as_ref().map(token).transpose()?,
+            second_factor: settings.second_factor,
             named: settings.secrets.clone(),
             secrets,
         })
@@ -126,7 +128,8 @@ impl Http {
             answer = send().await?.ok_or(Unavailable("request"))?;
         }
         match meaning(&request.answers, &answer).ok_or(Unavailable("status"))? {
-            Meaning::Ok => user(request, &answer)
+            Meaning::SecondFactor if self.second_factor.is_refused() => Ok(Verdict::NotEligible),
+            Meaning::Ok | Meaning::SecondFactor => user(request, &answer)
                 .map(Verdict::Known)
                 .ok_or(Unavailable("malformed")),
             Meaning::NotFound => Ok(Verdict::NotFound),
@@ -314,6 +317,7 @@ pub(super) enum Meaning {
     NotFound,
     WrongPassword,
     NotEligible,
+    SecondFactor,
     Refused,
 }
 
@@ -324,6 +328,7 @@ pub(super) fn meaning(answers: &Answers, answer: &Answer) -> Option<Meaning> {
         (&answers.not_found, Meaning::NotFound),
         (&answers.wrong_password, Meaning::WrongPassword),
         (&answers.not_eligible, Meaning::NotEligible),
+        (&answers.second_factor, Meaning::SecondFactor),
         (&answers.refused, Meaning::Refused),
         (&answers.ok, Meaning::Ok),
     ];

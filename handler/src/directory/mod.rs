@@ -136,9 +136,29 @@ impl Directory {
         }
     }
 
-    /// Whether the user may set a new password.
-    pub async fn lookup(&self, event: &Event, budget: &Budget) -> Result<Verdict, Unavailable> {
-        each!(self, directory => directory.lookup(event, budget).await)
+    /// Whether the user may set a new password; `without_password`: only if there is none yet.
+    pub async fn lookup(
+        &self,
+        event: &Event,
+        without_password: bool,
+        budget: &Budget,
+    ) -> Result<Verdict, Unavailable> {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(directory) => directory.lookup(event, without_password, budget).await,
+            // No other kind says who has a password; the file's reader refuses the combination.
+            #[allow(
+                unreachable_patterns,
+                reason = "a build may have no other kind of directory"
+            )]
+            _ if without_password => Ok(Verdict::NotEligible),
+            #[cfg(feature = "jane")]
+            Self::Jane(directory) => directory.lookup(event, budget).await,
+            #[cfg(feature = "http")]
+            Self::Http(directory) => directory.lookup(event, budget).await,
+            #[cfg(feature = "cognito")]
+            Self::Cognito(directory) => directory.lookup(event, budget).await,
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use tokio_postgres::{
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{
-    hashes::{Hashes, only},
+    hashes::{Hashes, only, usable},
     verdict::{Unusable, Verdict},
 };
 use crate::{
@@ -147,11 +147,19 @@ impl Postgres {
     }
 
     /// Whether the user exists.
-    pub async fn lookup(&self, event: &Event, budget: &Budget) -> Result<Verdict, Unavailable> {
+    pub async fn lookup(
+        &self,
+        event: &Event,
+        without_password: bool,
+        budget: &Budget,
+    ) -> Result<Verdict, Unavailable> {
         Ok(match self.row(event.name(), budget).await? {
             Ok(mut row) => {
-                row.remove(&self.settings.password_column);
-                Verdict::Known(row)
+                let stored = row.remove(&self.settings.password_column);
+                match without_password && usable(stored.as_ref()).is_some() {
+                    true => Verdict::NotEligible,
+                    false => Verdict::Known(row),
+                }
             }
             Err(verdict) => verdict,
         })

@@ -81,7 +81,7 @@ fn users_of_an_old_pool_migrate_with_their_attributes() {
         json!({ "Name": "/old/secret", "Type": "SecureString", "Value": client["ClientSecret"] });
     moto.call("ssm", "AmazonSSM.PutParameter", &parameter);
     let more = "client_secret = { ssm = '/old/secret' }\nrole_arn = 'arn:aws:iam::123456789012:role/read-old-pool'\n\
-                external_id = 'x'\n[attributes]\n'custom:level' = 'custom:tier'\n'custom:old_id' = 'sub'";
+                external_id = 'migration'\n[attributes]\n'custom:level' = 'custom:tier'\n'custom:old_id' = 'sub'";
     let function = function(
         &moto.url(),
         pool,
@@ -258,9 +258,9 @@ fn every_answer_of_cognito_has_its_outcome() {
     let function = function(&server.url(), "us-east-1_Old", "abc", "");
     for (name, outcome) in [
         ("good", "migrated"),
-        ("sms", "migrated"),
-        ("totp", "migrated"),
-        ("setup", "migrated"),
+        ("sms", "not-eligible"),
+        ("totp", "not-eligible"),
+        ("setup", "not-eligible"),
         ("temporary", "not-eligible"),
         ("unconfirmed", "not-eligible"),
         ("reset", "not-eligible"),
@@ -282,5 +282,18 @@ fn every_answer_of_cognito_has_its_outcome() {
         function.outcome(&forgot_password("federated")).0,
         "sso-only"
     );
+    let accepting = self::function(
+        &server.url(),
+        "us-east-1_Old",
+        "abc",
+        "second_factor = 'accept'",
+    );
+    for name in ["good", "sms", "totp", "setup"] {
+        assert_eq!(
+            accepting.outcome(&sign_in(name, PASSWORD)).0,
+            "migrated",
+            "{name}"
+        );
+    }
     assert!(!function.output().to_lowercase().contains("canary"));
 }

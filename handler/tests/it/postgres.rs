@@ -254,6 +254,24 @@ fn a_pepper_is_appended_as_devise_does() {
 }
 
 #[test]
+fn a_forgotten_password_can_be_for_those_who_have_none() {
+    let server = Server::start(&users());
+    let function = server.function("bcrypt", QUERY, "[response]\nforgot_password = 'sso-only'");
+    for (event, outcome) in [
+        (forgot_password("ann@example.com"), "not-eligible"),
+        (forgot_password("none@example.com"), "migrated-for-reset"),
+        (
+            forgot_password("unusable@example.com"),
+            "migrated-for-reset",
+        ),
+        (forgot_password("nobody@example.com"), "not-found"),
+        (sign_in("ann@example.com", PASSWORD), "migrated"),
+    ] {
+        assert_eq!(function.outcome(&event).0, outcome, "{event}");
+    }
+}
+
+#[test]
 fn what_a_database_quotes_in_its_errors_is_not_written() {
     let server = Server::start(&users());
     let quoting = "SELECT email, hash FROM members WHERE number = $1::text::int";

@@ -1,7 +1,7 @@
 //! What a directory must make sense as a whole, and the presets.
 
 use super::{PRESETS, example_parts, http, preset, read, refused};
-use crate::{Directory, HandlerSettings, PoolFacts};
+use crate::{Directory, ForgotPassword, HandlerSettings, PoolFacts, SecondFactor};
 
 #[test]
 fn an_http_directory_is_checked_as_a_whole() {
@@ -221,6 +221,35 @@ fn an_unknown_hash_is_told_the_known_ones_and_where_they_are_listed() {
     ] {
         assert!(found.contains(words), "{found}");
     }
+}
+
+#[test]
+fn only_a_table_tells_who_has_no_password() {
+    let sso_only = "\n[response]\nforgot_password = \"sso-only\"\n";
+    read(&(example_parts().remove(3) + sso_only));
+    let found = refused(&super::with(sso_only));
+    assert!(
+        found.contains("other directories do not say who has a password"),
+        "{found}"
+    );
+    let off = read(&super::with("\n[response]\nforgot_password = \"off\"\n"));
+    assert_eq!(off.response.forgot_password, ForgotPassword::Off);
+}
+
+#[test]
+fn a_second_factor_is_refused_unless_the_file_accepts_it() {
+    let okta = PRESETS.iter().find(|(name, _)| *name == "okta").unwrap().1;
+    let file = preset("okta", okta);
+    let of = |file: &str| match read(file).directory {
+        Directory::Http(http) => http.second_factor,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(of(&file), SecondFactor::Refuse);
+    let accept = file.replace(
+        "kind = \"http\"",
+        "kind = \"http\"\nsecond_factor = \"accept\"",
+    );
+    assert_eq!(of(&accept), SecondFactor::Accept);
 }
 
 #[test]

@@ -374,8 +374,14 @@ fn a_host_that_takes_no_connection_is_left_alone_too() {
          json = '{{password}}'\nok = [200]\n[attributes]\nemail = '{{username}}'\n"
     );
     let function = Function::start(&settings(&toml), &[]);
-    for reason in ["connect", "connect", "paused"] {
-        function.invoke(&sign_in(USER, PASSWORD)).error();
+    // One name alone does not keep the others out.
+    for (name, reason) in [
+        (USER, "connect"),
+        (USER, "connect"),
+        ("bob@example.com", "connect"),
+        (USER, "paused"),
+    ] {
+        function.invoke(&sign_in(name, PASSWORD)).error();
         assert_eq!(function.record()["reason"], reason);
     }
 }

@@ -457,7 +457,11 @@ fn okta() {
         ),
         &[
             (sign_in(USER, PASSWORD), "migrated", ann.clone()),
-            (sign_in("mfa@example.com", PASSWORD), "migrated", ann),
+            (
+                sign_in("mfa@example.com", PASSWORD),
+                "not-eligible",
+                json!(null),
+            ),
             (forgot_password("me"), "not-found", json!(null)),
             (
                 forgot_password("00ub0oNGTSWTBKOLGLNR"),
@@ -482,6 +486,13 @@ fn okta() {
                 json!(null),
             ),
         ],
+    );
+    outcomes(
+        &function(
+            &server,
+            "preset = 'okta'\nsecond_factor = 'accept'\nsecrets = { api_token = { env = 'SECRET' } }",
+        ),
+        &[(sign_in("mfa@example.com", PASSWORD), "migrated", ann)],
     );
 }
 
