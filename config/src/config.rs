@@ -186,6 +186,9 @@ pub struct Function {
         schemars(regex(pattern = r"^arn:aws[a-z-]*:kms:[a-z0-9-]*:[0-9]{12}:key/[^ *?]+$"))
     )]
     pub kms_key_arn: Option<String>,
+    /// Whether the function speaks with AWS's FIPS endpoints.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub fips: bool,
     /// The network the function runs in. Without it: the internet.
     pub vpc: Option<Vpc>,
     /// Tags besides those the tool sets itself.
@@ -207,6 +210,7 @@ impl Default for Function {
             log_retention_days: 30,
             reserved_concurrency: None,
             kms_key_arn: None,
+            fips: false,
             vpc: None,
             tags: BTreeMap::new(),
         }

@@ -10,6 +10,7 @@ mod date;
 mod directory;
 #[cfg(feature = "file")]
 mod file;
+pub mod partition;
 mod pool_facts;
 mod pool_id;
 #[cfg(feature = "schema")]
@@ -41,6 +42,9 @@ pub use source::Source;
 
 /// The environment variable of the function that carries [`HandlerSettings`] as JSON.
 pub const SETTINGS_VARIABLE: &str = "JANE_MIGRATE_SETTINGS";
+
+/// The environment variable of the function that makes it speak with FIPS endpoints, as it makes every AWS tool.
+pub const FIPS_VARIABLE: &str = "AWS_USE_FIPS_ENDPOINT";
 
 /// The field that marks an event of the operator's tool: the event is logged, but does not count as a sign-in. It is a top-level
 /// field, because Cognito alone writes those. A client can influence `callerContext`.

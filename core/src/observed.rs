@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use jane_migrate_config::{
-    Config, Function, HandlerSettings, SETTINGS_VARIABLE, Secret, Verify, Window,
+    Config, FIPS_VARIABLE, Function, HandlerSettings, SETTINGS_VARIABLE, Secret, Verify, Window,
 };
 use serde_json::Value;
 
@@ -253,6 +253,7 @@ pub fn deployed_config(found: &ObservedFunction) -> Option<Config> {
             memory_mb: function.memory_mb,
             reserved_concurrency: function.reserved_concurrency,
             kms_key_arn: function.kms_key_arn.clone(),
+            fips: function.environment.contains_key(FIPS_VARIABLE),
             vpc: function.vpc.clone(),
             ..Function::default()
         },

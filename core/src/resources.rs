@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jane_migrate_config::{
-    Architecture, Config, Directory, HandlerSettings, SETTINGS_VARIABLE, Secret, Vpc,
+    Architecture, Config, Directory, FIPS_VARIABLE, HandlerSettings, SETTINGS_VARIABLE, Secret,
+    Vpc, partition,
 };
 use serde_json::{Value, json};
 
@@ -208,6 +209,9 @@ impl Desired {
         };
         let mut environment = secrets;
         environment.insert(SETTINGS_VARIABLE.into(), EnvValue::new(settings.to_json()));
+        if config.function.fips {
+            environment.insert(FIPS_VARIABLE.into(), EnvValue::new("true"));
+        }
         Self {
             log_group: LogGroup {
                 name: names.log_group.clone(),
@@ -358,7 +362,7 @@ impl SecretAccess {
         };
         Some(Self {
             action,
-            via_service: format!("{}.{}.amazonaws.com", arn.service, arn.region),
+            via_service: partition::host(&arn.service, &arn.region, false, false),
             arn: arn.to_string(),
             kms_key: kms_key.clone(),
         })
@@ -535,6 +539,23 @@ mod tests {
             });
             assert_eq!(with_key[2], expected);
         }
+    }
+
+    #[test]
+    fn a_function_for_fips_is_told_by_the_variable_of_every_aws_tool() {
+        let environment = |fips: bool| {
+            let toml = format!(
+                "[directory]\nkind = 'jane'\nclient_id = 'c'\nclient_secret = {{ ssm = '/jane' }}\n[function]\nfips = {fips}\n"
+            );
+            let config = jane_migrate_config::parse(&toml, "migrate.toml").unwrap();
+            let pool = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_New1";
+            let names = Names::new(pool.parse().unwrap());
+            let settings = HandlerSettings::new(&config, &Default::default());
+            let desired = Desired::new(&names, &config, &settings, "s", Environment::new());
+            desired.function.environment
+        };
+        assert_eq!(environment(true)[FIPS_VARIABLE].expose(), "true");
+        assert!(!environment(false).contains_key(FIPS_VARIABLE));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::{env, time::SystemTime};
 use bytes::Bytes;
 use http::{Request, Uri, header};
 use http_body_util::Full;
-use jane_migrate_config::Date;
+use jane_migrate_config::{Date, FIPS_VARIABLE, partition};
 use ring::{
     digest::{SHA256, digest},
     hmac,
@@ -52,17 +52,15 @@ pub struct Service {
 impl Service {
     /// The service at AWS, or at the URL in `AWS_ENDPOINT_URL_<ID>` or `AWS_ENDPOINT_URL`.
     pub fn new(name: &'static str, ids: &[&str], region: &str) -> Option<Self> {
-        let suffix = if region.starts_with("cn-") {
-            "amazonaws.com.cn"
-        } else {
-            "amazonaws.com"
-        };
         let set = |name: &str| env::var(name).ok().filter(|url| !url.is_empty());
         let endpoint = ids
             .iter()
             .find_map(|id| set(&format!("AWS_ENDPOINT_URL_{id}")))
             .or_else(|| set("AWS_ENDPOINT_URL"))
-            .unwrap_or_else(|| format!("https://{name}.{region}.{suffix}"));
+            .unwrap_or_else(|| {
+                let fips = set(FIPS_VARIABLE).is_some_and(|fips| fips == "true");
+                format!("https://{}", partition::host(name, region, fips, false))
+            });
         Some(Self {
             name,
             region: region.to_owned(),

@@ -9,7 +9,6 @@ use aws_runtime::auth::SigV4OperationSigningConfig;
 use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
 use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
 use aws_runtime::service_clock_skew::{ServiceClockSkewClassifier, ServiceClockSkewInterceptor};
-use aws_sdk_lambda::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
 use aws_smithy_runtime::client::retries::classifiers::{
     HttpStatusCodeClassifier, TransientErrorClassifier,
@@ -28,6 +27,7 @@ use aws_smithy_types::error::ErrorMetadata;
 use aws_types::SigningName;
 use aws_types::region::SigningRegion;
 use aws_types::service_config::ServiceConfigKey;
+use jane_migrate_config::partition;
 use jane_migrate_core::aws_error::{AwsError, Kind};
 use serde_json::Value;
 
@@ -56,7 +56,6 @@ pub(super) async fn ask(
     body: Value,
 ) -> Result<Value, AwsError> {
     let endpoint = endpoint(config, service, region)
-        .await
         .map_err(|error| failed(action, Kind::Refused, "request not made", error))?;
     let name = action.rsplit(':').next().unwrap_or(action);
     operation(config, service, name, region, &endpoint)
@@ -178,7 +177,7 @@ fn answer(answer: &HttpResponse) -> Result<Answer, OrchestratorError<ErrorMetada
 }
 
 /// Where the service is: where the environment or a profile puts it or all of AWS, or at AWS.
-async fn endpoint(config: &SdkConfig, service: &Service, region: &str) -> Result<String, BoxError> {
+fn endpoint(config: &SdkConfig, service: &Service, region: &str) -> Result<String, BoxError> {
     let key = ServiceConfigKey::builder()
         .service_id(service.id)
         .env("AWS_ENDPOINT_URL")
@@ -194,57 +193,23 @@ async fn endpoint(config: &SdkConfig, service: &Service, region: &str) -> Result
     match configured {
         Some(url) => Ok(url),
         None => {
-            at_aws(
-                service,
-                region,
-                config.use_fips().unwrap_or_default(),
-                config.use_dual_stack().unwrap_or_default(),
-            )
-            .await
+            let fips = config.use_fips().unwrap_or_default();
+            let dual_stack = config.use_dual_stack().unwrap_or_default();
+            let host = partition::host(service.signed_as, region, fips, dual_stack);
+            Ok(format!("https://{host}"))
         }
     }
 }
 
-/// As the SDK finds Lambda, which knows every partition; then what AWS's rules for these services have of their own.
-async fn at_aws(
-    service: &Service,
-    region: &str,
-    fips: bool,
-    dual_stack: bool,
-) -> Result<String, BoxError> {
-    let name = service.signed_as;
-    let secrets = name == "secretsmanager";
-    // Its one endpoint is dual-stack.
-    let dual_stack = dual_stack && !secrets;
-    // The plain endpoints of GovCloud are FIPS endpoints.
-    let fips = fips && (secrets || dual_stack || !region.starts_with("us-gov-"));
-    let params = Params::builder()
-        .region(region.to_owned())
-        .use_fips(fips)
-        .use_dual_stack(dual_stack)
-        .build()?;
-    let lambda = DefaultResolver::new().resolve_endpoint(&params).await?;
-    Ok(lambda.url().replacen("lambda", name, 1))
-}
-
 #[cfg(test)]
 mod tests {
+    use aws_sdk_lambda::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
+
     use super::*;
 
-    async fn host(name: &'static str, region: &str, fips: bool, dual_stack: bool) -> String {
-        let service = Service {
-            signed_as: name,
-            id: "",
-            json: "",
-            target: "",
-        };
-        let url = at_aws(&service, region, fips, dual_stack).await.unwrap();
-        url.strip_prefix("https://").unwrap().to_owned()
-    }
-
     /// As botocore's rules say.
-    #[tokio::test]
-    async fn endpoints_are_those_of_the_services() {
+    #[test]
+    fn endpoints_are_those_of_the_services() {
         for (service, region, fips, dual_stack, expected) in [
             (
                 "logs",
@@ -318,7 +283,37 @@ mod tests {
                 "secretsmanager.eusc-de-east-1.amazonaws.eu",
             ),
         ] {
-            assert_eq!(host(service, region, fips, dual_stack).await, expected);
+            assert_eq!(partition::host(service, region, fips, dual_stack), expected);
+        }
+    }
+
+    /// The SDK knows every partition, too.
+    #[tokio::test]
+    async fn the_sdk_finds_the_same_hosts() {
+        for region in [
+            "us-east-1",
+            "cn-north-1",
+            "us-gov-west-1",
+            "eusc-de-east-1",
+            "us-iso-east-1",
+            "us-isob-east-1",
+            "eu-isoe-west-1",
+            "us-isof-south-1",
+        ] {
+            for (fips, dual_stack) in [(false, false), (true, false), (false, true), (true, true)] {
+                let params = Params::builder().region(region.to_owned());
+                let params = params
+                    .use_fips(fips)
+                    .use_dual_stack(dual_stack)
+                    .build()
+                    .unwrap();
+                let sdk = DefaultResolver::new()
+                    .resolve_endpoint(&params)
+                    .await
+                    .unwrap();
+                let ours = partition::host("lambda", region, fips, dual_stack);
+                assert_eq!(sdk.url(), format!("https://{ours}"));
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What to do about a failed AWS call. Goes by the kind of the failure, and by the service's words where they say more.
 
+use jane_migrate_config::partition;
 use jane_migrate_core::aws_error::{AwsError, Kind};
 use jane_migrate_core::fix::{Fix, fix};
 
@@ -207,19 +208,11 @@ fn unreachable(aws: &AwsError) -> String {
 
 /// The endpoint that was not reached, where it is none of AWS's.
 fn own_endpoint(message: &str) -> Option<&str> {
-    const AWS: [&str; 6] = [
-        ".amazonaws.com",
-        ".amazonaws.com.cn",
-        ".amazonaws.eu",
-        ".api.aws",
-        ".gov",
-        ".cloud.adc-e.uk",
-    ];
     let endpoint = message
         .split_whitespace()
         .find(|word| word.starts_with("http://") || word.starts_with("https://"))?
         .trim_end_matches(':');
-    (!AWS.iter().any(|domain| endpoint.ends_with(domain))).then_some(endpoint)
+    (!partition::is_aws(endpoint)).then_some(endpoint)
 }
 
 #[cfg(test)]

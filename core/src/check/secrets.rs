@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use jane_migrate_config::{Arn, SETTINGS_VARIABLE, Secret};
+use jane_migrate_config::{Arn, FIPS_VARIABLE, SETTINGS_VARIABLE, Secret};
 use serde_json::Value;
 
 use super::kind::{Check, Findings};
@@ -17,8 +17,13 @@ use crate::plain::{self, is_secret};
 /// The variables the function is meant to have.
 fn expected(subject: &Subject<'_>) -> BTreeSet<String> {
     let mut names = BTreeSet::from([SETTINGS_VARIABLE.to_owned()]);
-    let wanted = subject.wanted().into_iter();
-    for (_, secret) in wanted.flat_map(|config| config.secrets()) {
+    let Ok(wanted) = subject.wanted() else {
+        return names;
+    };
+    if wanted.function.fips {
+        names.insert(FIPS_VARIABLE.to_owned());
+    }
+    for (_, secret) in wanted.secrets() {
         if let Secret::Env(name) = secret {
             names.insert(name.clone());
         }
