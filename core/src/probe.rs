@@ -219,6 +219,7 @@ fn why_not(log: &str) -> &'static str {
         "window-closed" => "the migration's window is closed",
         "not-found" => "the directory does not know the name",
         "wrong-password" => "the password is wrong",
+        "too-many-guesses" => "too many sign-ins with this name were refused",
         "unsupported-hash" => "the stored hash is of a format that cannot be checked",
         "not-eligible" => {
             "the directory knows the name, but not for this pool, or not enough about it"

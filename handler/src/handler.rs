@@ -18,12 +18,14 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::{
+    brake::Brake,
     breaker::Breaker,
     budget::{Budget, Unavailable, lambda_deadline},
     decide::{Decision, decide},
     directory::{Directory, SERVES, Verdict},
     event::Event,
     outcome::{Outcome, Record, Refusal, Trigger, user_hash, write_line},
+    pace::Pace,
     secrets::Secrets,
 };
 
@@ -55,6 +57,8 @@ struct Ready {
     settings: HandlerSettings,
     directory: Directory,
     breaker: Breaker,
+    brake: Brake,
+    pace: Pace,
     secrets: Arc<Secrets>,
     random_key: hmac::Key,
 }
@@ -154,6 +158,13 @@ impl Handler {
                 Decision::unchanged(Outcome::Refused(Refusal::DirectoryUnavailable)),
             ),
         };
+        if event.trigger() == Trigger::Authentication {
+            // A start takes longer, and a name that was not asked about no time at all: neither says anything.
+            if !cold && !budget.calls().is_empty() {
+                ready.pace.note(decision.outcome, budget.spent());
+            }
+            ready.pace.wait(decision.outcome, &budget).await;
+        }
         let line = Record {
             pool,
             trigger: Some(event.trigger()),
@@ -182,6 +193,8 @@ impl Ready {
         let random_key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok()?;
         Some(Self {
             breaker: Breaker::new(timeout(&settings)),
+            brake: Brake::default(),
+            pace: Pace::default(),
             settings,
             directory,
             secrets,
@@ -203,11 +216,21 @@ impl Ready {
         if event.name().is_empty() || event.name().contains(['\0', '\r', '\n']) {
             return Ok(Decision::unchanged(Outcome::NotFound));
         }
+        // The operator's trials are no guesses.
+        let counts = event.trigger() == Trigger::Authentication && !event.is_trial();
+        if counts && !self.brake.allows(event.name(), SystemTime::now()) {
+            return Ok(Decision::unchanged(Outcome::TooManyGuesses));
+        }
         self.breaker.allow(SystemTime::now())?;
         let verdict = self.ask(event, budget).await;
         self.breaker
             .note(event.name(), &verdict, budget.spent(), SystemTime::now());
-        Ok(decide(&self.settings, event, verdict?, today))
+        let decision = decide(&self.settings, event, verdict?, today);
+        if counts {
+            self.brake
+                .note(event.name(), decision.outcome, SystemTime::now());
+        }
+        Ok(decision)
     }
 
     /// The formats of some stored hashes, for the operator's tool. No user and no password is looked at.

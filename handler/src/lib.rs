@@ -22,6 +22,7 @@
 
 mod attributes;
 mod aws;
+mod brake;
 mod breaker;
 mod budget;
 #[cfg(test)]
@@ -37,6 +38,7 @@ mod handler;
 mod hash;
 mod lock;
 mod outcome;
+mod pace;
 mod password;
 #[cfg(test)]
 mod properties;

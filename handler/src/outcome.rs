@@ -52,6 +52,8 @@ pub enum Outcome {
     SsoOnly,
     /// The stored hash cannot be checked. The answer is that to a wrong password.
     UnsupportedHash,
+    /// There were too many refused sign-ins with this name; the directory was not asked. The answer is that to a wrong password.
+    TooManyGuesses,
     /// The migration window is closed.
     WindowClosed,
     /// The invocation was refused.
@@ -69,6 +71,7 @@ impl Outcome {
             Self::WrongPassword => "wrong-password",
             Self::SsoOnly => "sso-only",
             Self::UnsupportedHash => "unsupported-hash",
+            Self::TooManyGuesses => "too-many-guesses",
             Self::WindowClosed => "window-closed",
             Self::Refused(Refusal::DirectoryUnavailable) => "directory-unavailable",
             Self::Refused(Refusal::UnsupportedTrigger) => "unsupported-trigger",
@@ -250,6 +253,7 @@ mod tests {
             (Outcome::WrongPassword, "wrong-password"),
             (Outcome::SsoOnly, "sso-only"),
             (Outcome::UnsupportedHash, "unsupported-hash"),
+            (Outcome::TooManyGuesses, "too-many-guesses"),
             (Outcome::WindowClosed, "window-closed"),
         ];
         for (outcome, name) in names {

@@ -195,3 +195,51 @@ fn a_wrong_client_secret_is_an_outage_and_not_a_wrong_password() {
     );
     assert_eq!(function.record()["reason"], "secret");
 }
+
+/// Time as an attacker sees it. Each call takes as long as over a network: one for an unknown name, two for a wrong password.
+#[test]
+fn an_unknown_name_takes_as_long_as_a_wrong_password() {
+    let jane = Jane::slow(Duration::from_millis(60));
+    let function = jane.function(&jane.settings());
+    let took = |name: &str| {
+        let started = Instant::now();
+        function.invoke(&sign_in(name, "wrong")).event();
+        function.record();
+        started.elapsed()
+    };
+    // The first sign-in includes the start. A few more, so that the function knows what a wrong password takes.
+    took(USER);
+    let mut wrong: Vec<_> = (0..5).map(|_| took(USER)).collect();
+    let mut unknown: Vec<_> = (0..5)
+        .map(|number| took(&format!("nobody{number}@example.com")))
+        .collect();
+    wrong.sort();
+    unknown.sort();
+    let (wrong, unknown) = (wrong[2], unknown[2]);
+    assert!(wrong > Duration::from_millis(110), "{wrong:?}");
+    assert!(
+        unknown.abs_diff(wrong) < Duration::from_millis(40),
+        "{unknown:?} {wrong:?}"
+    );
+}
+
+#[test]
+fn a_name_that_is_guessed_at_is_not_asked_about_and_a_name_that_does_not_exist_likewise() {
+    let jane = Jane::start();
+    let function = jane.function(&jane.settings());
+    for name in [USER, "nobody@example.com"] {
+        let refused = function.invoke(&sign_in(name, "wrong")).event();
+        for _ in 1..10 {
+            function.invoke(&sign_in(name, "wrong")).event();
+        }
+        jane.calls();
+        // The right password does not help any more, and the answer is that to a wrong one.
+        let mut answer = function.invoke(&sign_in(name, PASSWORD)).event();
+        answer["request"]["password"] = "wrong".into();
+        assert_eq!(answer, refused);
+        assert_eq!(jane.calls(), [""; 0], "the directory was asked");
+    }
+    assert_eq!(function.output().matches("too-many-guesses").count(), 2);
+    let other = function.outcome(&sign_in("other@example.com", "wrong")).0;
+    assert_ne!(other, "too-many-guesses", "each name counts for itself");
+}

@@ -3,7 +3,10 @@
 mod faults;
 mod response;
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use jane_migrate_config::HandlerSettings;
 use serde_json::{Value, json};
@@ -56,6 +59,16 @@ impl Jane {
             })),
             state,
         }
+    }
+
+    /// One whose answers take this long.
+    fn slow(delay: Duration) -> Self {
+        Self::serve(|answer| {
+            Server::start(move |request| {
+                std::thread::sleep(delay);
+                answer(request)
+            })
+        })
     }
 
     fn fault(&self, path: &'static str, reply: Reply) {
