@@ -173,6 +173,8 @@ pub enum Command {
     Teardown(Teardown),
     /// Print the least IAM policy that each command needs
     Policy(Policy),
+    /// Let customers meet the version before the newest again
+    Rollback(Rollback),
     /// Put a pool and its app clients back to what a snapshot says
     Restore(Restore),
     /// Print what keeps another tool from removing the trigger
@@ -215,6 +217,9 @@ pub struct Allow {
     /// What to do with a setting of the pool that this version does not know: send it as it is, or leave it out
     #[arg(long, value_name = "KEY=carry|drop", value_parser = decision)]
     pub unknown: Vec<(String, Decision)>,
+    /// Keep this difference of the pool or a client, though an update was not to make it (a JSON pointer, as the error gives it)
+    #[arg(long, value_name = "POINTER", value_parser = pointer)]
+    pub accept_difference: Vec<String>,
     /// Upload this zip instead of building the handler
     #[arg(long, value_name = "ZIP")]
     pub artifact: Option<PathBuf>,
@@ -237,6 +242,13 @@ fn decision(text: &str) -> Result<(String, Decision), String> {
         Some((key, "carry")) if !key.is_empty() => Ok((key.to_owned(), Decision::Carry)),
         Some((key, "drop")) if !key.is_empty() => Ok((key.to_owned(), Decision::Drop)),
         _ => Err("expected KEY=carry or KEY=drop".into()),
+    }
+}
+
+fn pointer(text: &str) -> Result<String, &'static str> {
+    match text.strip_prefix('/').is_some_and(|rest| !rest.is_empty()) {
+        true => Ok(text.to_owned()),
+        false => Err("expected a JSON pointer such as /EmailConfiguration/From"),
     }
 }
 
@@ -417,6 +429,20 @@ pub struct Teardown {
     /// What to do with a setting of the pool that this version does not know: send it as it is, or leave it out
     #[arg(long, value_name = "KEY=carry|drop", value_parser = decision)]
     pub unknown: Vec<(String, Decision)>,
+    /// Keep this difference of the pool or a client, though an update was not to make it (a JSON pointer, as the error gives it)
+    #[arg(long, value_name = "POINTER", value_parser = pointer)]
+    pub accept_difference: Vec<String>,
+}
+
+/// `rollback`
+#[derive(Debug, Args)]
+pub struct Rollback {
+    /// Which pools.
+    #[command(flatten)]
+    pub pools: Pools,
+    /// Do not ask; needed where there is no terminal
+    #[arg(long, short)]
+    pub yes: bool,
 }
 
 /// `policy`
@@ -448,6 +474,9 @@ pub struct Restore {
     /// What to do with a setting of the pool that this version does not know: send it as it is, or leave it out
     #[arg(long, value_name = "KEY=carry|drop", value_parser = decision)]
     pub unknown: Vec<(String, Decision)>,
+    /// Keep this difference of the pool or a client, though an update was not to make it (a JSON pointer, as the error gives it)
+    #[arg(long, value_name = "POINTER", value_parser = pointer)]
+    pub accept_difference: Vec<String>,
 }
 
 /// `coexist`

@@ -38,7 +38,7 @@ pub fn snippet(tool: Tool, names: &Names) -> String {
         .chain(hint(tool))
         .map(|line| format!("{comment} {line}\n"))
         .collect();
-    text.push_str(&code(tool, &names.function_arn));
+    text.push_str(&code(tool, &names.live_arn));
     text
 }
 

@@ -8,8 +8,8 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jane_migrate_config::{Arn, Config, Secret};
 use jane_migrate_core::check::{Check, Choice, checks};
 use jane_migrate_core::document::{ClientDocument, PoolDocument};
-use jane_migrate_core::exposure::{EventSource, Metrics};
-use jane_migrate_core::ids::{Names, PoolArn, PoolId, function_name, log_group_name};
+use jane_migrate_core::exposure::{Alias, EventSource, Metrics, Version};
+use jane_migrate_core::ids::{ALIAS, Names, PoolArn, PoolId, function_name, log_group_name};
 use jane_migrate_core::jane::Answers;
 use jane_migrate_core::observed::{KeptSecret, Observed, PoolState, deployed_config};
 use jane_migrate_core::permission::Policy;
@@ -95,6 +95,51 @@ pub async fn observe(
             plan,
         } => observer.everything(config, choice, fresh, plan).await,
     }
+}
+
+/// Reads what a rollback rests on, in one round trip: the versions, the alias and the role. Gives an app client to try as, too.
+pub async fn versions(
+    aws: &Reader,
+    pool_id: &PoolId,
+    region: &str,
+    clients: Option<&[String]>,
+) -> Result<(Observed, Option<String>)> {
+    let observer = Observer {
+        aws,
+        pool_id,
+        region,
+        function: function_name(pool_id, region),
+        named: clients,
+    };
+    let name = observer.function.as_str();
+    let (pool, ids, function, alias, versions, role, inline) = tokio::join!(
+        aws.describe_pool(pool_id),
+        observer.client_ids(),
+        aws.function(name),
+        aws.alias(name, ALIAS),
+        aws.versions(name),
+        aws.role_settings(name),
+        aws.inline_policies(name),
+    );
+    let names = observer.names(&pool, &function)?;
+    let client = ids?.into_iter().next();
+    let observed = Observed {
+        pool: kept(pool).map(|document| {
+            Some(PoolState {
+                document,
+                mfa: Err(Unread::NotAsked),
+            })
+        }),
+        function: kept(function),
+        alias: kept(alias),
+        versions: kept(versions),
+        role: kept(role),
+        role_policies: kept(inline),
+        // None is taken away, so what they say does not matter.
+        attached_policies: Ok(BTreeMap::new()),
+        ..Observed::nothing(names)
+    };
+    Ok((observed, client))
 }
 
 /// What was not read, as the error of a run that cannot go on without it.
@@ -201,12 +246,29 @@ impl Observer<'_> {
             let ids = self.client_ids().await;
             (ids.clone(), self.describe_clients(ids).await)
         };
-        let (pool, mfa, (ids, clients), function, policy, role, inline, attached, group) = tokio::join!(
+        let behind = format!("{name}:{ALIAS}");
+        let (
+            pool,
+            mfa,
+            (ids, clients),
+            function,
+            alias,
+            behind,
+            own_policy,
+            policy,
+            role,
+            inline,
+            attached,
+            group,
+        ) = tokio::join!(
             self.aws.describe_pool(self.pool_id),
             self.aws.mfa_config(self.pool_id),
             described,
             self.aws.function(name),
-            self.aws.policy(name),
+            unless_left(left, self.aws.alias(name, ALIAS)),
+            unless_left(left, self.aws.function(&behind)),
+            self.aws.policy(name, None),
+            self.aws.policy(name, Some(ALIAS)),
             self.aws.role_settings(name),
             self.aws.inline_policies(name),
             self.aws.attached_policies(name),
@@ -232,8 +294,19 @@ impl Observer<'_> {
                 (pool_state(pool, mfa), clients)
             }
         };
-        let qualified = matches!(&pool, Ok(Some(pool)) if
-            pool.document.user_migration().is_some_and(|arn| names.qualifier(arn).is_some()));
+        let trigger = pool.as_ref().ok().and_then(Option::as_ref);
+        let trigger = trigger.and_then(|pool| pool.document.user_migration());
+        let behind = behind.map(|behind| behind.map(|behind| as_function(behind, &function)));
+        let ours = trigger.filter(|arn| names.is_our_function(arn));
+        let called = ours.map_or(Some(ALIAS), |arn| names.qualifier(arn));
+        let (live, alias_gone) = match called {
+            None => (kept(function.clone()), false),
+            Some(ALIAS) => match (&behind, &function) {
+                (Ok(Ok(None)), Ok(Some(_))) => (kept(function.clone()), ours.is_some()),
+                _ => (behind.clone().and_then(kept), false),
+            },
+            Some(_) => (Err(Unread::NotAsked), false),
+        };
         let boundary = match &role {
             Ok(Some(Role {
                 boundary: Some(_), ..
@@ -243,12 +316,15 @@ impl Observer<'_> {
         Ok(Observed {
             pool,
             clients,
-            live: match qualified {
-                true => Err(Unread::NotAsked),
-                false => kept(function.clone()),
-            },
+            live,
+            alias_gone,
+            alias: alias.and_then(kept),
+            behind: behind.and_then(kept),
             function: kept(function),
-            policies: kept(policy.map(|policy| BTreeMap::from([(None, policy)]))),
+            policies: kept(own_policy.and_then(|own| {
+                let alias = (Some(ALIAS.to_owned()), policy?);
+                Ok(BTreeMap::from([(None, own), alias]))
+            })),
             role: kept(role),
             role_policies: kept(inline),
             attached_policies: kept(attached).map(|arns| {
@@ -295,7 +371,7 @@ impl Observer<'_> {
         let group = log_group_name(name);
         let configured = config.map(kept_secrets).unwrap_or_default();
         // What others wait for, and then those others.
-        let leading = self.what_depends_on_the_function(config, choice, fresh);
+        let leading = self.what_depends_on_the_function(config, choice);
         let rest = async {
             tokio::join!(
                 aws.mfa_config(self.pool_id),
@@ -362,27 +438,27 @@ impl Observer<'_> {
         &self,
         config: Option<&Config>,
         choice: &Choice,
-        fresh: bool,
     ) -> Result<(Called<PoolDocument>, Read<Vec<KeptSecret>>, Observed)> {
         let (aws, name) = (self.aws, self.function.as_str());
         let (pool, ids, found, aliases, versions, own_policy, own_sources) = tokio::join!(
             aws.describe_pool(self.pool_id),
             self.client_ids(),
             settled_function(aws, name),
-            unless_fresh(fresh, aws.aliases(name)),
-            unless_fresh(fresh, aws.versions(name)),
-            aws.policy(name),
+            aws.aliases(name),
+            aws.versions(name),
+            aws.policy(name, None),
             aws.event_sources(name),
         );
         let names = self.names(&pool, &found)?;
         let trigger = pool.as_ref().ok().and_then(PoolDocument::user_migration);
-        let named_by_trigger = trigger.and_then(|arn| names.qualifier(arn));
+        let ours = trigger.filter(|arn| names.is_our_function(arn));
+        let called = ours.map_or(Some(ALIAS), |arn| names.qualifier(arn));
         // The trigger's own is known without a list.
         let qualifiers: BTreeSet<String> = {
             let aliases = aliases.iter().flatten().map(|alias| alias.name.clone());
             let versions = versions.iter().flatten().map(|version| &version.number);
             let published = versions.filter(|number| *number != "$LATEST").cloned();
-            let named = named_by_trigger.map(str::to_owned);
+            let named = called.map(str::to_owned);
             aliases.chain(published).chain(named).collect()
         };
         // Without a configuration, what is deployed says where the secrets are, and what the directory is.
@@ -394,15 +470,26 @@ impl Observer<'_> {
         let directory = config.or(deployed.as_ref());
         let (clients, (live, alias_gone), policies, event_sources, jane, elsewhere) = tokio::join!(
             self.describe_clients(ids.clone()),
-            at_qualifier(aws, name, found.clone(), named_by_trigger),
+            at_qualifier(aws, name, found.clone(), called),
             policies(aws, name, own_policy, &qualifiers),
             event_sources(aws, name, own_sources, &qualifiers),
             ask_jane(aws, directory, self.region, &found, &ids, choice),
             secrets(aws, self.region, elsewhere, choice),
         );
+        let alias = aliases
+            .clone()
+            .map(|aliases| aliases.into_iter().find(|alias| alias.name == ALIAS));
+        let behind = match called {
+            Some(ALIAS) if alias_gone => Ok(None),
+            Some(ALIAS) => live.clone(),
+            _ => behind(&alias, &versions, &found),
+        };
+        let alias_gone = alias_gone && ours.is_some();
         let observed = Observed {
             clients,
             function: kept(found),
+            alias: kept(alias),
+            behind: kept(behind),
             live: kept(live),
             alias_gone,
             policies: kept(policies),
@@ -504,6 +591,14 @@ async fn unless_fresh<T: Default>(
     }
 }
 
+/// What a teardown has no use for: it takes all of the function away.
+async fn unless_left<T>(left: bool, asked: impl Future<Output = Called<T>>) -> Read<Called<T>> {
+    match left {
+        true => Err(Unread::NotAsked),
+        false => Ok(asked.await),
+    }
+}
+
 /// The function, once it has come to rest. One that does not is as it was read last.
 async fn settled_function(aws: &Reader, name: &str) -> Called<Option<ObservedFunction>> {
     let started = Instant::now();
@@ -530,17 +625,43 @@ async fn at_qualifier(
         return (found, false);
     };
     match aws.function(&format!("{name}:{qualifier}")).await {
-        Ok(Some(mut version)) => {
-            // Tags and concurrency are the function's.
-            version.function.name = latest.function.name.clone();
-            version.function.tags = latest.function.tags.clone();
-            version.function.reserved_concurrency = latest.function.reserved_concurrency;
-            version.tags_unread = latest.tags_unread.clone();
-            (Ok(Some(version)), false)
-        }
+        Ok(Some(version)) => (Ok(Some(version_of(version, latest))), false),
         Ok(None) => (found, true),
         Err(error) => (Err(error), false),
     }
+}
+
+/// A version with what is the function's: name, tags and concurrency.
+fn version_of(mut version: ObservedFunction, latest: &ObservedFunction) -> ObservedFunction {
+    version.function.name = latest.function.name.clone();
+    version.function.tags = latest.function.tags.clone();
+    version.function.reserved_concurrency = latest.function.reserved_concurrency;
+    version.tags_unread = latest.tags_unread.clone();
+    version
+}
+
+fn as_function(
+    version: Option<ObservedFunction>,
+    latest: &Called<Option<ObservedFunction>>,
+) -> Option<ObservedFunction> {
+    match (version, latest) {
+        (Some(version), Ok(Some(latest))) => Some(version_of(version, latest)),
+        (version, _) => version,
+    }
+}
+
+/// What our alias leads to, as far as the lists tell.
+fn behind(
+    alias: &Called<Option<Alias>>,
+    versions: &Called<Vec<Version>>,
+    latest: &Called<Option<ObservedFunction>>,
+) -> Called<Option<ObservedFunction>> {
+    let Some(alias) = alias.clone()? else {
+        return Ok(None);
+    };
+    let mut versions = versions.clone()?.into_iter();
+    let version = versions.find(|version| version.number == alias.version);
+    Ok(as_function(version.map(|version| version.runs), latest))
 }
 
 async fn policies(
@@ -551,7 +672,7 @@ async fn policies(
 ) -> Called<BTreeMap<Option<String>, Policy>> {
     let mut policies: BTreeMap<Option<String>, Policy> = stream::iter(qualifiers)
         .map(async |qualifier| {
-            let policy = aws.policy_of(name, Some(qualifier)).await?;
+            let policy = aws.policy(name, Some(qualifier)).await?;
             Ok((Some(qualifier.clone()), policy))
         })
         .buffered(AT_ONCE)

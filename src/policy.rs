@@ -29,11 +29,13 @@ pub enum Duty {
     Status,
     /// `try`, which is to try passwords.
     Try,
+    /// `rollback`.
+    Rollback,
     /// `teardown`.
     Teardown,
 }
 
-use Duty::{Deploy, Plan, Probe, Status, Teardown, Try, Verify};
+use Duty::{Deploy, Plan, Probe, Rollback, Status, Teardown, Try, Verify};
 
 impl Duty {
     /// As on the command line.
@@ -45,6 +47,7 @@ impl Duty {
             Self::Probe => "probe",
             Self::Status => "status",
             Self::Try => "try",
+            Self::Rollback => "rollback",
             Self::Teardown => "teardown",
         }
     }
@@ -61,6 +64,8 @@ pub enum On {
     Versions,
     /// The execution role.
     Role,
+    /// The execution role, and the one that the function has while it is given its own anew.
+    Roles,
     /// The execution role, handed to Lambda and to nobody else.
     RoleToLambda,
     /// The role with which the pool sends SMS, handed back to Cognito with the pool's settings.
@@ -102,6 +107,7 @@ pub struct Grant {
 
 /// Reads what `observe` reads.
 const OBSERVE: &[Duty] = &[Plan, Deploy, Verify, Try, Teardown];
+const FUNCTION: &[Duty] = &[Plan, Deploy, Verify, Try, Rollback, Teardown];
 const TAGGED: &[Duty] = &[Plan, Deploy, Try, Teardown];
 const CHANGE: &[Duty] = &[Deploy, Teardown];
 const DEPLOY: &[Duty] = &[Deploy];
@@ -109,7 +115,9 @@ const TEARDOWN: &[Duty] = &[Teardown];
 const CHECK: &[Duty] = &[Plan, Deploy, Verify];
 const SECRET: &[Duty] = &[Plan, Deploy, Verify, Try];
 const LOG: &[Duty] = &[Status, Teardown];
-const POOL: &[Duty] = &[Plan, Deploy, Verify, Try, Status, Teardown];
+const LISTED: &[Duty] = &[Plan, Deploy, Verify, Rollback];
+const POOL: &[Duty] = &[Plan, Deploy, Verify, Try, Status, Rollback, Teardown];
+const GROUP: &[Duty] = &[Plan, Deploy, Verify, Try, Status, Teardown];
 
 const fn call(action: &'static str, on: On, duties: &'static [Duty]) -> Grant {
     Grant {
@@ -143,16 +151,17 @@ pub const GRANTS: &[Grant] = &[
     call("cognito-idp:AdminGetUser", On::Pool, &[Probe, Try]),
     call("cognito-idp:UpdateUserPool", On::Pool, CHANGE),
     call("cognito-idp:UpdateUserPoolClient", On::Pool, CHANGE),
-    call("lambda:GetFunction", On::Versions, OBSERVE),
+    call("lambda:GetFunction", On::Versions, FUNCTION),
     implied(
         "lambda:ListTags",
         On::Function,
-        OBSERVE,
+        FUNCTION,
         "without it Lambda leaves the tags out of GetFunction's answer, and nothing is known to be ours",
     ),
     call("lambda:GetPolicy", On::Versions, OBSERVE),
+    call("lambda:GetAlias", On::Versions, &[Deploy, Try, Rollback]),
     call("lambda:ListAliases", On::Function, CHECK),
-    call("lambda:ListVersionsByFunction", On::Function, CHECK),
+    call("lambda:ListVersionsByFunction", On::Function, LISTED),
     call("lambda:ListEventSourceMappings", On::Account, CHECK),
     call("lambda:ListFunctionEventInvokeConfigs", On::Function, CHECK),
     call("lambda:ListFunctionUrlConfigs", On::Function, CHECK),
@@ -165,24 +174,30 @@ pub const GRANTS: &[Grant] = &[
     call("lambda:DeleteFunctionConcurrency", On::Function, DEPLOY),
     call("lambda:TagResource", On::Function, DEPLOY),
     call("lambda:UntagResource", On::Function, DEPLOY),
-    call("lambda:AddPermission", On::Function, DEPLOY),
-    call("lambda:RemovePermission", On::Function, CHANGE),
-    call("lambda:InvokeFunction", On::Function, &[Deploy, Try]),
-    call("lambda:InvokeFunction", On::Versions, &[Probe]),
-    call("lambda:DeleteFunction", On::Function, TEARDOWN),
-    call("iam:GetRole", On::Role, OBSERVE),
-    call("iam:ListRolePolicies", On::Role, OBSERVE),
-    call("iam:GetRolePolicy", On::Role, OBSERVE),
+    call("lambda:PublishVersion", On::Function, DEPLOY),
+    call("lambda:CreateAlias", On::Versions, DEPLOY),
+    call("lambda:UpdateAlias", On::Versions, &[Deploy, Rollback]),
+    call("lambda:AddPermission", On::Versions, DEPLOY),
+    call("lambda:RemovePermission", On::Versions, CHANGE),
+    call(
+        "lambda:InvokeFunction",
+        On::Versions,
+        &[Deploy, Probe, Try, Rollback],
+    ),
+    call("lambda:DeleteFunction", On::Versions, CHANGE),
+    call("iam:GetRole", On::Role, FUNCTION),
+    call("iam:ListRolePolicies", On::Role, FUNCTION),
+    call("iam:GetRolePolicy", On::Role, FUNCTION),
     call("iam:ListAttachedRolePolicies", On::Role, OBSERVE),
     call("iam:GetPolicy", On::ManagedPolicies, &[Plan, Verify]),
     call("iam:GetPolicyVersion", On::ManagedPolicies, &[Plan, Verify]),
-    call("iam:CreateRole", On::Role, DEPLOY),
-    call("iam:TagRole", On::Role, DEPLOY),
-    call("iam:UpdateAssumeRolePolicy", On::Role, DEPLOY),
-    call("iam:PutRolePolicy", On::Role, DEPLOY),
-    call("iam:DeleteRolePolicy", On::Role, CHANGE),
+    call("iam:CreateRole", On::Roles, DEPLOY),
+    call("iam:TagRole", On::Roles, &[Deploy, Rollback]),
+    call("iam:UpdateAssumeRolePolicy", On::Role, &[Deploy, Rollback]),
+    call("iam:PutRolePolicy", On::Roles, &[Deploy, Rollback]),
+    call("iam:DeleteRolePolicy", On::Roles, CHANGE),
     call("iam:DetachRolePolicy", On::Role, CHANGE),
-    call("iam:DeleteRole", On::Role, TEARDOWN),
+    call("iam:DeleteRole", On::Roles, CHANGE),
     implied(
         "iam:PassRole",
         On::RoleToLambda,
@@ -201,7 +216,7 @@ pub const GRANTS: &[Grant] = &[
         CHANGE,
         "Cognito asks for it whenever a pool with message senders of its own is updated",
     ),
-    call("logs:DescribeLogGroups", On::LogGroups, POOL),
+    call("logs:DescribeLogGroups", On::LogGroups, GROUP),
     call("logs:ListTagsForResource", On::LogGroup, TAGGED),
     call("logs:DescribeSubscriptionFilters", On::LogGroup, CHECK),
     call("logs:DescribeAccountPolicies", On::Account, CHECK),
@@ -390,8 +405,9 @@ fn resources_of(on: On, subject: &Subject<'_>) -> Vec<(String, Option<Condition>
             format!("arn:{}:iam::{}:policy/*", pool.partition, pool.account),
         ]),
         On::Role => plain([names.role_arn.clone()]),
+        On::Roles => plain([names.role_arn.clone(), names.spare_role_arn.clone()]),
         On::RoleToLambda => passed(
-            &mut [names.role_arn.clone()].into_iter(),
+            &mut [names.role_arn.clone(), names.spare_role_arn.clone()].into_iter(),
             "lambda.amazonaws.com",
         ),
         On::SmsRoleToCognito => passed(

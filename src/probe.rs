@@ -1,7 +1,8 @@
 //! Tries the deployed function, as Cognito would call it. What an answer must look like is the core's to say.
 
 use jane_migrate_core::fix::{Fix, fix};
-use jane_migrate_core::ids::{Names, PoolId, log_group_name};
+use jane_migrate_core::ids::{ALIAS, Names, PoolId, log_group_name};
+use jane_migrate_core::observed::Observed;
 use jane_migrate_core::probe::{
     self, Answer, Attempt, Judge, Probes, Source, migrated, unmigrated,
 };
@@ -22,7 +23,7 @@ pub(crate) async fn ask(invoker: &Invoker, function: &str, event: &Value) -> Res
             "fix what the function reports; its log says more: `",
             Fix::aws(format!(
                 "logs tail {} --since 10m",
-                log_group_name(function)
+                log_group_name(function.split(':').next().unwrap_or(function))
             )),
             "`",
         ];
@@ -32,6 +33,15 @@ pub(crate) async fn ask(invoker: &Invoker, function: &str, event: &Value) -> Res
             "function `{function}` does not answer as it should"
         ))
     })
+}
+
+/// The name by which what customers meet is invoked: the alias, where there is one.
+pub(crate) fn live(observed: &Observed) -> String {
+    let function = &observed.names.function;
+    match &observed.alias {
+        Ok(None) => function.clone(),
+        _ => format!("{function}:{ALIAS}"),
+    }
 }
 
 /// What it means that a function fails which customers reach.

@@ -19,8 +19,19 @@ pub struct FunctionUrl {
 pub struct Alias {
     /// Its name.
     pub name: String,
-    /// The version it leads to, and those that get a share of the invocations.
-    pub versions: Vec<String>,
+    /// The version it leads to.
+    pub version: String,
+    /// The versions that get a share of its invocations.
+    pub shares: Vec<String>,
+    /// What an update is guarded by: it changes with the alias.
+    pub revision: Option<String>,
+}
+
+impl Alias {
+    /// Every version it may lead to.
+    pub fn versions(&self) -> impl Iterator<Item = &String> {
+        std::iter::once(&self.version).chain(&self.shares)
+    }
 }
 
 /// A version: what is frozen under a number, or the function itself.

@@ -17,7 +17,7 @@ use crate::exposure::{
 };
 use crate::finding::Finding;
 use crate::fix::Flags;
-use crate::ids::Names;
+use crate::ids::{ALIAS, Names};
 use crate::jane::{self, Answers};
 use crate::observed::{KeptSecret, Observed, PoolState};
 use crate::permission::Policy;
@@ -101,20 +101,35 @@ impl Fixture {
             })
         });
         let live = read(&seen["function"], |found| optional(found, function));
+        let aliases = read(&seen["aliases"], |found| list(found, alias));
+        let alias = ours(&aliases, &pool, &self.names());
+        let versions = read(&seen["versions"], |found| {
+            let mut versions = list(found, |version| Version {
+                number: string(&version["number"]),
+                runs: function(&version["runs"]),
+            });
+            // What our alias leads to is the function as it is.
+            if let (Ok(Some(alias)), Ok(Some(runs))) = (&alias, &live) {
+                versions.push(Version {
+                    number: alias.version.clone(),
+                    runs: runs.clone(),
+                });
+            }
+            versions
+        });
         Observed {
             pool,
             clients: read(&seen["clients"], |found| list(found, client)),
             function: live.clone(),
+            behind: match (&alias, &seen["behind"]) {
+                (Ok(None), _) => Ok(None),
+                (_, Value::Null) => live.clone(),
+                (_, behind) => Ok(Some(function(behind))),
+            },
+            alias,
             live,
             alias_gone: seen["alias_gone"] == true,
-            policies: read(&seen["policies"], |found| {
-                list(found, |one| {
-                    let qualifier = one["qualifier"].as_str().map(str::to_owned);
-                    (qualifier, policy(&one["policy"]))
-                })
-                .into_iter()
-                .collect()
-            }),
+            policies: read(&seen["policies"], policies),
             urls: read(&seen["urls"], |found| {
                 list(found, |url| FunctionUrl {
                     url: string(&url["url"]),
@@ -122,18 +137,8 @@ impl Fixture {
                     auth: string(&url["auth"]),
                 })
             }),
-            aliases: read(&seen["aliases"], |found| {
-                list(found, |alias| Alias {
-                    name: string(&alias["name"]),
-                    versions: list(&alias["versions"], string),
-                })
-            }),
-            versions: read(&seen["versions"], |found| {
-                list(found, |version| Version {
-                    number: string(&version["number"]),
-                    runs: function(&version["runs"]),
-                })
-            }),
+            aliases,
+            versions,
             event_sources: read(&seen["event_sources"], |found| {
                 list(found, |source| EventSource {
                     uuid: string(&source["uuid"]),
@@ -184,17 +189,24 @@ impl Fixture {
             document: PoolDocument::from_json(seen["pool"].clone()).unwrap(),
             mfa: Ok(seen["mfa"].clone()),
         };
-        let qualified = pool.document.user_migration().map(str::to_owned);
-        let qualified = qualified.is_some_and(|arn| self.names().qualifier(&arn).is_some());
+        let alias = optional(&seen["alias"], alias);
+        let behind = found.clone().filter(|_| alias.is_some());
+        let trigger = pool.document.user_migration().map(str::to_owned);
+        let qualifier = trigger.and_then(|arn| self.names().qualifier(&arn).map(str::to_owned));
+        let live = match qualifier.as_deref() {
+            None => Ok(found.clone()),
+            Some(ALIAS) => Ok(behind.clone().or(found.clone())),
+            Some(_) => Err(Unread::NotAsked),
+        };
         Observed {
             pool: Ok(Some(pool).filter(|_| !gone)),
             clients: Ok(list(&seen["clients"], client)),
-            live: match qualified {
-                true => Err(Unread::NotAsked),
-                false => Ok(found.clone()),
-            },
+            live,
+            alias_gone: qualifier.as_deref() == Some(ALIAS) && alias.is_none(),
+            alias: Ok(alias),
+            behind: Ok(behind),
             function: Ok(found),
-            policies: Ok(BTreeMap::from([(None, policy(&seen["policy"]))])),
+            policies: Ok(policies(&seen["policies"])),
             role_policies: Ok(role.iter().flat_map(|role| role.policies.clone()).collect()),
             attached_policies: Ok(role
                 .iter()
@@ -324,6 +336,45 @@ fn client(value: &Value) -> ClientDocument {
     ClientDocument::from_json(value.clone()).unwrap()
 }
 
+/// Where aliases were not asked for, the one that the pool calls is there all the same.
+fn ours(
+    aliases: &Read<Vec<Alias>>,
+    pool: &Read<Option<PoolState>>,
+    names: &Names,
+) -> Read<Option<Alias>> {
+    let trigger = match pool {
+        Ok(Some(pool)) => pool.document.user_migration().map(str::to_owned),
+        _ => None,
+    };
+    match aliases {
+        Err(Unread::NotAsked) if trigger == Some(names.live_arn.clone()) => Ok(Some(Alias {
+            name: ALIAS.into(),
+            version: "7".into(),
+            shares: Vec::new(),
+            revision: None,
+        })),
+        Ok(aliases) => Ok(aliases.iter().find(|alias| alias.name == ALIAS).cloned()),
+        Err(unread) => Err(unread.clone()),
+    }
+}
+
+fn alias(value: &Value) -> Alias {
+    Alias {
+        name: string(&value["name"]),
+        version: string(&value["version"]),
+        shares: list(&value["shares"], string),
+        revision: None,
+    }
+}
+
+fn policies(value: &Value) -> BTreeMap<Option<String>, Policy> {
+    let one = |one: &Value| {
+        let qualifier = one["qualifier"].as_str().map(str::to_owned);
+        (qualifier, policy(&one["policy"]))
+    };
+    list(value, one).into_iter().collect()
+}
+
 fn policy(value: &Value) -> Policy {
     Policy {
         statements: list(&value["statements"], Value::clone),
@@ -345,6 +396,7 @@ fn role(value: &Value) -> Role {
         policies: documents(&value["policies"]).collect(),
         attached: list(&value["attached"], string),
         boundary: value["boundary"].as_str().map(str::to_owned),
+        id: None,
         tags: tags(&value["tags"]),
     }
 }
@@ -374,6 +426,7 @@ fn function(value: &Value) -> ObservedFunction {
             memory_mb: whole("memory_mb"),
             timeout_s: whole("timeout_s"),
             role_arn: string(&of["role_arn"]),
+            role_id: None,
             environment: tags(&of["environment"])
                 .into_iter()
                 .map(|(name, value)| (name, EnvValue::new(value)))
@@ -388,6 +441,7 @@ fn function(value: &Value) -> ObservedFunction {
             tags: tags(&of["tags"]),
         },
         code_sha256: string(&value["code_sha256"]),
+        revision: None,
         state: match &value["state"] {
             Value::String(state) if state == "Ready" => FunctionState::Ready,
             Value::String(_) => FunctionState::Inactive,

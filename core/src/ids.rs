@@ -4,8 +4,20 @@
 use jane_migrate_config::Arn;
 pub use jane_migrate_config::{PoolArn, PoolId};
 
-/// The id of our statement in the function's resource policy.
-pub const STATEMENT_ID: &str = "jane-migrate-user-pool";
+/// The alias of the function that the pool calls. What it leads to has answered a probe.
+pub const ALIAS: &str = "live";
+
+/// The function itself, as a version is called.
+pub const LATEST: &str = "$LATEST";
+
+/// What the name of the spare role adds to that of the execution role.
+const SPARE: &str = "-renew";
+
+/// The id of our statement in the alias's resource policy.
+pub const STATEMENT_ID: &str = "jane-migrate-live";
+
+/// The id of our statement in the function's own policy, from the versions of this tool that knew no alias.
+pub const OLD_STATEMENT_ID: &str = "jane-migrate-user-pool";
 
 /// The id of the statement that stands in while ours is replaced.
 pub const STAND_IN_ID: &str = "jane-migrate-stand-in";
@@ -37,8 +49,15 @@ pub struct Names {
     pub function: String,
     /// ARN of the function, without a qualifier.
     pub function_arn: String,
+    /// ARN of the alias that the pool calls.
+    pub live_arn: String,
     /// ARN of the execution role.
     pub role_arn: String,
+    /// The role that the function has for a moment while it is given its own anew: an environment is encrypted for the very role that
+    /// the function is assigned, and only another assignment changes that.
+    pub spare_role: String,
+    /// Its ARN.
+    pub spare_role_arn: String,
     /// Name of the log group.
     pub log_group: String,
     /// ARN of the log group, without the trailing `:*`.
@@ -57,7 +76,10 @@ impl Names {
         };
         Self {
             function_arn: arn("lambda", format!("function:{function}")).to_string(),
+            live_arn: arn("lambda", format!("function:{function}:{ALIAS}")).to_string(),
             role_arn: role.to_string(),
+            spare_role: format!("{function}{SPARE}"),
+            spare_role_arn: format!("{role}{SPARE}"),
             log_group_arn: arn("logs", format!("log-group:{log_group}")).to_string(),
             log_group,
             function,
@@ -68,6 +90,11 @@ impl Names {
     /// The alias or version of our function that `arn` names.
     pub fn qualifier<'a>(&self, arn: &'a str) -> Option<&'a str> {
         arn.strip_prefix(&self.function_arn)?.strip_prefix(':')
+    }
+
+    /// Whether `arn` names the function itself, and no alias or numbered version of it.
+    pub fn is_latest(&self, arn: &str) -> bool {
+        arn == self.function_arn || self.qualifier(arn) == Some(LATEST)
     }
 
     /// Whether `arn` names our function, with or without an alias.
@@ -94,7 +121,8 @@ mod tests {
             names.role_arn,
             "arn:aws-us-gov:iam::123456789012:role/jane-migrate-us-gov-west-1_Ab1"
         );
-        assert!(names.is_our_function(&format!("{}:live", names.function_arn)));
+        assert_eq!(names.live_arn, format!("{}:live", names.function_arn));
+        assert!(names.is_our_function(&names.live_arn));
         assert!(!names.is_our_function(&format!("{}x", names.function_arn)));
     }
 

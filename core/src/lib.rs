@@ -23,3 +23,4 @@ pub mod probe;
 pub mod read;
 pub mod reason;
 pub mod resources;
+pub mod version;

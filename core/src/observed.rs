@@ -12,7 +12,7 @@ use crate::document::{ClientDocument, PoolDocument};
 use crate::exposure::{
     Alias, EventCopy, EventSource, FunctionUrl, Metrics, SecretPlace, Subscription, Version,
 };
-use crate::ids::Names;
+use crate::ids::{ALIAS, Names};
 use crate::jane::Answers;
 use crate::permission::Policy;
 use crate::probe::Probes;
@@ -39,6 +39,10 @@ pub struct Observed {
     pub clients: Read<Vec<ClientDocument>>,
     /// The function itself, which deploy changes.
     pub function: Read<Option<ObservedFunction>>,
+    /// Our alias; `None`: the function has none of its name.
+    pub alias: Read<Option<Alias>>,
+    /// The version that our alias leads to; `None`: there is no alias, or nothing behind it.
+    pub behind: Read<Option<ObservedFunction>>,
     /// What the trigger calls: the version behind its alias, or else the function itself.
     pub live: Read<Option<ObservedFunction>>,
     /// Whether the trigger calls an alias that the function does not have; `live` is then the function itself.
@@ -106,6 +110,8 @@ impl Observed {
             pool: Err(Unread::NotAsked),
             clients: Err(Unread::NotAsked),
             function: Err(Unread::NotAsked),
+            alias: Err(Unread::NotAsked),
+            behind: Err(Unread::NotAsked),
             live: Err(Unread::NotAsked),
             alias_gone: false,
             policies: Err(Unread::NotAsked),
@@ -179,14 +185,11 @@ impl Observed {
         }))
     }
 
-    /// The function's own resource policy.
-    pub fn policy(&self) -> Read<Policy> {
-        Ok(self
-            .policies
-            .as_ref()?
-            .get(&None)
-            .cloned()
-            .unwrap_or_default())
+    /// The resource policy of an alias, or of the function itself.
+    pub fn policy(&self, qualifier: Option<&str>) -> Read<Policy> {
+        let policies = self.policies.as_ref()?;
+        let policy = policies.get(&qualifier.map(str::to_owned));
+        Ok(policy.cloned().unwrap_or_default())
     }
 
     /// What deploy changed, as the tags tell it.
@@ -195,10 +198,26 @@ impl Observed {
         Ok(Record::of(self.function()?, role, &self.names.pool))
     }
 
-    /// The alias or version of our function that the pool's trigger calls.
+    /// Whether the pool calls the function itself, so that each change of it is met by customers at once.
+    pub fn calls_function_itself(&self) -> bool {
+        let trigger = self
+            .pool()
+            .ok()
+            .and_then(|pool| pool.document.user_migration());
+        trigger.is_some_and(|arn| self.names.is_latest(arn))
+    }
+
+    /// The alias or version of our function that the pool calls, or would call: ours, unless the trigger says otherwise. `None`:
+    /// the function itself.
     pub fn trigger_qualifier(&self) -> Option<&str> {
-        let pool = self.pool().ok()?;
-        self.names.qualifier(pool.document.user_migration()?)
+        let trigger = self
+            .pool()
+            .ok()
+            .and_then(|pool| pool.document.user_migration());
+        match trigger.filter(|arn| self.names.is_our_function(arn)) {
+            Some(arn) => self.names.qualifier(arn),
+            None => Some(ALIAS),
+        }
     }
 
     /// The clients whose sign-ins must migrate: those that are named, or else all of the pool's; without those that have no users.

@@ -54,7 +54,7 @@ pub fn statement_for(names: &Names) -> Value {
         "Effect": "Allow",
         "Principal": { "Service": COGNITO },
         "Action": "lambda:InvokeFunction",
-        "Resource": names.function_arn,
+        "Resource": names.live_arn,
         "Condition": {
             "StringEquals": { "AWS:SourceAccount": names.pool.account },
             "ArnLike": { "AWS:SourceArn": names.pool.to_string() },

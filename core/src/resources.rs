@@ -27,6 +27,8 @@ pub mod tag {
     pub const SOURCE: &str = "jane-migrate:source";
     /// `CodeSha256` of the code as deployed.
     pub const CODE: &str = "jane-migrate:code";
+    /// The same of the code before it, which customers meet until the alias moves, and again after a rollback.
+    pub const CODE_BEFORE: &str = "jane-migrate:code-before";
     /// The trigger that deploy replaced, to be put back by teardown.
     pub const REPLACED_TRIGGER: &str = "jane-migrate:replaced-trigger";
     /// The clients whose sign-in flows deploy opened: `ID=RECORD ID=RECORD ...`, continued under `...-2`, `...-3`.
@@ -61,6 +63,8 @@ pub struct Role {
     pub attached: Vec<String>,
     /// ARN of the policy that bounds what the others allow. We set none.
     pub boundary: Option<String>,
+    /// What IAM calls it, and never calls another role of the same name: only of one that was read.
+    pub id: Option<String>,
     /// Its tags.
     pub tags: Tags,
 }
@@ -107,6 +111,8 @@ pub struct Function {
     pub timeout_s: u32,
     /// ARN of the execution role.
     pub role_arn: String,
+    /// The id of that role, which the function's description names: another role of the same name cannot decrypt the environment.
+    pub role_id: Option<String>,
     /// Environment variables.
     pub environment: Environment,
     /// The key that encrypts the environment, where not Lambda's own.
@@ -128,6 +134,8 @@ pub struct ObservedFunction {
     pub function: Function,
     /// `CodeSha256`: base64 of the SHA-256 of the zip.
     pub code_sha256: String,
+    /// What an update is guarded by: it changes with the function.
+    pub revision: Option<String>,
     /// Whether it can be invoked, or why not.
     pub state: FunctionState,
     /// The application log level of its logging configuration.
@@ -150,6 +158,7 @@ impl ObservedFunction {
         Self {
             function,
             code_sha256: String::new(),
+            revision: None,
             state: FunctionState::Ready,
             log_level: None,
             log_group: None,
@@ -159,6 +168,21 @@ impl ObservedFunction {
             tags_unread: None,
         }
     }
+}
+
+/// The function's description: what it is for, and the id of the role under which its environment was encrypted.
+pub fn description(pool: &PoolArn, role_id: Option<&str>) -> String {
+    let what = format!("User migration for the Cognito user pool {}", pool.id);
+    match role_id {
+        Some(id) => format!("{what} (role {id})"),
+        None => what,
+    }
+}
+
+/// The id of the role that a description names.
+pub fn role_id(description: &str) -> Option<&str> {
+    let (_, id) = description.strip_suffix(')')?.rsplit_once("(role ")?;
+    Some(id).filter(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 
 /// What Lambda says of a function's readiness.
@@ -225,6 +249,7 @@ impl Desired {
                 policies: BTreeMap::from([(ROLE_POLICY.into(), role_policy(names, config))]),
                 attached: Vec::new(),
                 boundary: None,
+                id: None,
                 tags: ours(&[]),
             },
             function: Function {
@@ -235,6 +260,7 @@ impl Desired {
                 memory_mb: config.function.memory_mb,
                 timeout_s: TRIGGER_TIMEOUT_S,
                 role_arn: names.role_arn.clone(),
+                role_id: None,
                 environment,
                 kms_key_arn: config.function.kms_key_arn.clone(),
                 vpc: config.function.vpc.clone(),
@@ -579,6 +605,18 @@ mod tests {
                 "Secrets"
             ]
         );
+    }
+
+    #[test]
+    fn a_description_tells_the_role() {
+        let pool = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Ab1";
+        let pool: PoolArn = pool.parse().unwrap();
+        let told = description(&pool, Some("AROAEXAMPLE1"));
+        assert_eq!(role_id(&told), Some("AROAEXAMPLE1"));
+        assert_eq!(role_id(&description(&pool, None)), None);
+        for odd in ["", ")", "(role )", "(role a b)", "User migration"] {
+            assert_eq!(role_id(odd), None, "{odd}");
+        }
     }
 
     #[test]

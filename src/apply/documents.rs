@@ -6,15 +6,18 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::Run;
+use super::{Event, Run};
 use crate::aws::{self, AwsError, Kind};
 use crate::error::{Context, Error, Result};
-use jane_migrate_core::document::{Difference, Rewrite, Update, differences};
+use jane_migrate_core::document::{Difference, Rewrite, Update, appeared, differences};
 use jane_migrate_core::fix::{Fix, fix, quoted};
 use jane_migrate_core::plan::{Change, Resource};
 
 /// How long others' updates of the same document are waited for; Cognito takes one at a time, and they are over within seconds.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a sign-in that began before the pool was changed may still call the function itself: Cognito's own limit for a trigger.
+const MOVED: Duration = Duration::from_secs(5);
 
 /// The one member of a client that is ours to change.
 const FLOWS: &str = "ExplicitAuthFlows";
@@ -43,11 +46,37 @@ impl Run<'_> {
             })
     }
 
+    /// Lets the pool call the alias, and waits until no sign-in calls the function itself any more: it is changed next.
+    pub(super) async fn move_trigger(&self, change: &Change, rewrite: &Rewrite) -> Result<()> {
+        self.update_pool(change, rewrite).await?;
+        (self.tell)(Event::Waiting(
+            change,
+            "for Cognito to call the alias alone",
+        ));
+        tokio::time::sleep(MOVED).await;
+        Ok(())
+    }
+
     pub(super) async fn update_client(&self, change: &Change, rewrite: &Rewrite) -> Result<()> {
         let client = &change.name;
         self.rewrite(Document::Client(client), rewrite)
             .await
             .with_context(|| format!("failed to update app client `{client}`"))
+    }
+
+    /// Whether a difference is no loss: a default that Cognito now shows, or what the operator accepts. Notes it.
+    fn is_accepted(&self, difference: &Difference) -> bool {
+        let accepted = |pointer: &String| {
+            let below = difference.pointer.strip_prefix(pointer.as_str());
+            below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
+        };
+        let why = match difference {
+            _ if appeared(difference) => "a default that Cognito now shows, and had all along",
+            _ if self.inputs.accepted.iter().any(accepted) => "accepted by --accept-difference",
+            _ => return false,
+        };
+        (self.tell)(Event::Noted(&format!("{difference} ({why})")));
+        true
     }
 
     async fn rewrite(&self, what: Document<'_>, rewrite: &Rewrite) -> Result<()> {
@@ -62,12 +91,14 @@ impl Run<'_> {
         let (mut changed, mut proof) = self.unintended(what, &rewrite.update, &seen).await.context(
             "the update was made, but could not be read back to prove that nothing else changed",
         )?;
+        changed.retain(|difference| !self.is_accepted(difference));
         if only_flows(&changed) && rewrite.update.body().get(FLOWS).is_none() {
             // Leaving the list out means the default flows. A server that keeps what is left out must be told so.
             let mut body = rewrite.update.body().clone();
             body[FLOWS] = json!([]);
             self.send(what, &body).await?;
             (changed, proof) = self.unintended(what, &rewrite.update, &seen).await?;
+            changed.retain(|difference| !self.is_accepted(difference));
         }
         if changed.is_empty() {
             return Ok(());
@@ -88,8 +119,9 @@ impl Run<'_> {
         }
         let back = self.put_back(what, &rewrite.back, &seen, &proof).await;
         Err(back.context(format!(
-            "the update changed more than it was to, or somebody else changed it at that moment:\n{}",
-            listed(&changed)
+            "the update changed more than it was to, or somebody else changed it at that moment:\n{}\nWhere such a difference is right, `--accept-difference {}` lets the next run keep it",
+            listed(&changed),
+            changed[0].pointer
         )))
     }
 

@@ -2,11 +2,12 @@
 //! here. Decides nothing that the plan could have decided; knows nothing of terminals.
 
 mod documents;
+mod function;
 mod probe;
 mod steps;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
@@ -17,8 +18,10 @@ use crate::aws::{Reader, Writer};
 use crate::error::{Error, Result};
 use crate::signals::Signal;
 use crate::snapshot::Snapshot;
+use jane_migrate_core::exposure::Alias;
 use jane_migrate_core::ids::Names;
 use jane_migrate_core::plan::{Action, Change, Operation, Plan, Resource};
+use jane_migrate_core::resources::ObservedFunction;
 
 /// What applying needs beyond the plan.
 #[derive(Debug, Default)]
@@ -29,8 +32,8 @@ pub struct Inputs {
     pub snapshot: Option<Snapshot>,
     /// The pool's MFA settings as observed, to prove that they stay.
     pub mfa: Value,
-    /// The code that runs now, where the plan replaces it under customers and it could be kept.
-    pub running_code: Option<Code>,
+    /// Differences of a pool or client that the operator accepts, as JSON pointers.
+    pub accepted: Vec<String>,
     /// The snapshot kept before the first change of all, where it was an earlier run's: its file.
     pub kept: Option<String>,
 }
@@ -52,8 +55,6 @@ pub enum StepResult {
     Done,
     /// It did not, or it is not known whether it did.
     Failed,
-    /// It took effect, and was undone because of what came of it.
-    TakenBack,
     /// It was never begun.
     NotTried,
 }
@@ -72,14 +73,6 @@ pub struct Step {
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-}
-
-impl Step {
-    /// Whether the function may be another since.
-    fn changed_function(&self) -> bool {
-        (self.action, self.resource) == (Action::Update, Resource::Function)
-            && self.result != StepResult::NotTried
-    }
 }
 
 /// How a run ended.
@@ -143,6 +136,8 @@ pub enum Event<'a> {
     Started(&'a Change),
     /// A step waits for something that takes a while.
     Waiting(&'a Change, &'a str),
+    /// Something is other than it was, and stays so.
+    Noted(&'a str),
     /// A step took effect.
     Done(&'a Change),
     /// A step failed.
@@ -187,8 +182,22 @@ struct Run<'a> {
     names: &'a Names,
     inputs: &'a Inputs,
     tell: &'a (dyn Fn(Event<'_>) + Sync),
-    /// The function has again what it had before.
-    function_is_back: AtomicBool,
+    made: Mutex<Made>,
+}
+
+/// What a step leaves for a later one.
+#[derive(Debug, Default)]
+struct Made {
+    /// The id of the role, where it was made.
+    role_id: Option<String>,
+    /// The function, as the last change of it left it.
+    latest: Option<ObservedFunction>,
+    /// The version that was published.
+    version: Option<String>,
+    /// The versions there were before.
+    versions: Vec<String>,
+    /// The alias, as it was left.
+    alias: Option<Alias>,
 }
 
 /// Applies the plan. Steps of one stage run side by side; after a failure no other is begun.
@@ -206,7 +215,7 @@ pub async fn apply(
         names,
         inputs,
         tell,
-        function_is_back: AtomicBool::new(false),
+        made: Mutex::default(),
     };
     let mut report = Report::without_steps(&plan.pool, RunResult::Done);
     for stage in plan
@@ -215,13 +224,10 @@ pub async fn apply(
     {
         // Steps that are under way are finished; after a failure or a signal no other begins.
         let failed = AtomicBool::new(!report.errors.is_empty());
-        let unproven = plan.probe().is_some_and(|probe| probe.live)
-            && report.steps.iter().any(|step| step.changed_function());
         let results: Vec<_> = stream::iter(stage)
             .map(async |change| {
                 let stop = failed.load(Ordering::Relaxed) || interrupt.requested().is_some();
-                // What customers reach is not left without a try, whatever else went wrong.
-                if stop && !(unproven && change.action == Action::Probe) {
+                if stop {
                     return None;
                 }
                 let result = run.step(change).await;
@@ -248,12 +254,6 @@ pub async fn apply(
             }
         }
     }
-    if run.function_is_back.into_inner() {
-        let changed = report.steps.iter_mut();
-        for step in changed.filter(|step| step.changed_function()) {
-            step.result = StepResult::TakenBack;
-        }
-    }
     if report.errors.is_empty() && report.count(StepResult::NotTried) > 0 {
         report.result = match interrupt.requested() {
             Some(Signal::Terminate) => RunResult::Terminated,
@@ -274,6 +274,11 @@ fn not_tried(change: &Change) -> Step {
 }
 
 impl Run<'_> {
+    /// What earlier steps left. Not to be held while anything is awaited.
+    fn made(&self) -> MutexGuard<'_, Made> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn step(&self, change: &Change) -> Result<()> {
         (self.tell)(Event::Started(change));
         let result = self.operate(change).await;
@@ -289,20 +294,34 @@ impl Run<'_> {
             Operation::CreateLogGroup(group) => self.create_log_group(group).await,
             Operation::UpdateLogGroup(group) => self.update_log_group(group).await,
             Operation::CreateRole(role) => self.create_role(role).await,
-            Operation::UpdateRole {
+            Operation::WidenRole(role) => self.widen_role(role).await,
+            Operation::NarrowRole {
                 role,
                 surplus,
                 detach,
-            } => self.update_role(role, surplus, detach).await,
+            } => self.narrow_role(role, surplus, detach).await,
+            Operation::Adopt { function, from } => {
+                self.adopt(change, function, from.as_ref()).await
+            }
             Operation::CreateFunction(function) => self.create_function(change, function).await,
             Operation::UpdateFunction { .. } => self.update_function(change).await,
-            Operation::AllowInvoke { replaces } => self.allow_invoke(*replaces).await,
-            Operation::Probe(probe) => self.probe(change, probe).await,
+            Operation::AllowInvoke { replaces, .. } => self.allow_invoke(*replaces).await,
+            Operation::Publish(seen) => self.publish(change, seen).await,
+            Operation::Probe(probe) | Operation::ProbeLive(probe) => {
+                self.probe(change, probe).await
+            }
+            Operation::PointAlias { from, to } => {
+                self.point_alias(from.as_ref(), to.as_deref()).await
+            }
+            Operation::ForbidInvoke(ids) => self.forbid_invoke(ids).await,
             Operation::UpdateClient(rewrite) => self.update_client(change, rewrite).await,
+            Operation::MoveTrigger(rewrite) => self.move_trigger(change, rewrite).await,
             Operation::UpdatePool(rewrite) => self.update_pool(change, rewrite).await,
-            Operation::RemovePermission => self.remove_permission().await,
+            Operation::RemovePermission { qualifier, id } => {
+                self.remove_permission(*qualifier, id).await
+            }
             Operation::DeleteFunction => self.delete_function().await,
-            Operation::DeleteRole(role) => self.delete_role(role).await,
+            Operation::DeleteRole(role) => self.delete_roles(role).await,
             Operation::DeleteLogGroup => self.delete_log_group().await,
         }
     }

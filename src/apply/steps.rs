@@ -1,21 +1,14 @@
-//! The steps for what is ours: log group, role, function, permission. Each may be repeated: an answer lost after the
+//! The steps for log group, role and permission, and those that delete. Each may be repeated: an answer lost after the
 //! write took effect, or a run cut short, leaves nothing that a second try trips over.
 
-use std::time::{Duration, Instant};
+use serde_json::Value;
 
-use super::{Code, Event, Run};
+use super::Run;
 use crate::aws::{AwsError, Kind};
-use crate::error::{Context, Error, Result};
-use jane_migrate_core::ids::{STAND_IN_ID, STATEMENT_ID};
+use crate::error::{Context, Result};
+use jane_migrate_core::ids::{ALIAS, ROLE_POLICY, STAND_IN_ID, STATEMENT_ID};
 use jane_migrate_core::permission;
-use jane_migrate_core::plan::{Change, Operation};
-use jane_migrate_core::resources::{Function, FunctionState, LogGroup, Role, is_ours, tag};
-
-/// How long a fresh role may take to be assumable by Lambda. Seconds as a rule; half a minute has been seen by others.
-const ROLE_PATIENCE: Duration = Duration::from_secs(90);
-
-/// How long a function may be pending or being updated; a VPC's interfaces take the longest.
-pub(super) const FUNCTION_PATIENCE: Duration = Duration::from_secs(300);
+use jane_migrate_core::resources::{LogGroup, Role, is_ours};
 
 impl Run<'_> {
     pub(super) async fn create_log_group(&self, group: &LogGroup) -> Result<()> {
@@ -61,15 +54,17 @@ impl Run<'_> {
             "Execution role of the user migration of pool {}",
             self.names.pool.id
         );
-        match self.writer.create_role(role, &description).await {
+        let failed = || format!("failed to create role `{}`", role.name);
+        let id = match self.writer.create_role(role, &description).await {
             Err(error) if error.kind == Kind::Exists => {
                 let found = self.reader.role(&role.name).await?;
-                if !found.is_some_and(|found| is_ours(&found.tags, &self.names.pool)) {
-                    return Err(error)
-                        .with_context(|| format!("failed to create role `{}`", role.name));
-                }
+                let found = found.filter(|found| is_ours(&found.tags, &self.names.pool));
+                found.ok_or(error).with_context(failed)?.id
             }
-            other => other.with_context(|| format!("failed to create role `{}`", role.name))?,
+            other => other.with_context(failed)?,
+        };
+        if role.name == self.names.function {
+            self.made().role_id = id;
         }
         self.put_policies(role).await
     }
@@ -84,17 +79,31 @@ impl Run<'_> {
         Ok(())
     }
 
-    pub(super) async fn update_role(
-        &self,
-        role: &Role,
-        surplus: &[String],
-        detach: &[String],
-    ) -> Result<()> {
+    pub(super) async fn widen_role(&self, role: &Role) -> Result<()> {
         let failed = || format!("failed to update role `{}`", role.name);
         self.writer
             .tag_role(&role.name, &role.tags)
             .await
             .with_context(failed)?;
+        self.writer
+            .set_trust(&role.name, &role.trust)
+            .await
+            .with_context(failed)?;
+        self.put_policies(role).await
+    }
+
+    pub(super) async fn narrow_role(
+        &self,
+        role: &Role,
+        surplus: &[String],
+        detach: &[String],
+    ) -> Result<()> {
+        let failed = || {
+            format!(
+                "failed to take from role `{}` what it no longer needs",
+                role.name
+            )
+        };
         self.writer
             .set_trust(&role.name, &role.trust)
             .await
@@ -115,176 +124,6 @@ impl Run<'_> {
         Ok(())
     }
 
-    pub(super) async fn create_function(&self, change: &Change, function: &Function) -> Result<()> {
-        let name = &function.name;
-        let failed = || format!("failed to create function `{name}`");
-        let code = self.code(change)?;
-        let mut function = function.clone();
-        function
-            .tags
-            .insert(tag::CODE.into(), code.code_sha256.clone());
-        if let Some(snapshot) = &self.inputs.snapshot {
-            let digest = snapshot.digest.clone();
-            function.tags.insert(tag::SNAPSHOT.into(), digest);
-        }
-        let description = format!(
-            "User migration for the Cognito user pool {}",
-            self.names.pool.id
-        );
-        let created = self
-            .until_lambda_takes_it(change, || {
-                self.writer
-                    .create_function(&function, &description, &code.zip)
-            })
-            .await;
-        let state = match created {
-            Err(error) if error.kind == Kind::Exists => {
-                let found = self.reader.function(name).await.with_context(failed)?;
-                let ours = found.filter(|found| {
-                    is_ours(&found.function.tags, &self.names.pool)
-                        && found.code_sha256 == code.code_sha256
-                });
-                match ours {
-                    Some(found) => found.state,
-                    None => {
-                        return Err(error)
-                            .context("somebody else made it meanwhile")
-                            .with_context(failed);
-                    }
-                }
-            }
-            other => other.with_context(failed)?,
-        };
-        if state != FunctionState::Ready {
-            (self.tell)(Event::Waiting(change, "for Lambda to make it ready"));
-            self.reader
-                .settled(name, FUNCTION_PATIENCE)
-                .await
-                .with_context(failed)?;
-        }
-        if function.reserved_concurrency.is_some() {
-            self.writer
-                .reserve_concurrency(name, function.reserved_concurrency)
-                .await
-                .with_context(failed)?;
-        }
-        Ok(())
-    }
-
-    pub(super) async fn update_function(&self, change: &Change) -> Result<()> {
-        let Operation::UpdateFunction {
-            function,
-            configuration,
-            code,
-            concurrency,
-            settling,
-            untag,
-        } = &change.operation
-        else {
-            return Err(Error::bug("not an update of the function"));
-        };
-        let name = &function.name;
-        let failed = || format!("failed to update function `{name}`");
-        if *settling {
-            (self.tell)(Event::Waiting(change, "for Lambda to make it ready"));
-            self.reader
-                .settled(name, FUNCTION_PATIENCE)
-                .await
-                .with_context(failed)?;
-        }
-        if *configuration {
-            self.until_lambda_takes_it(change, || self.writer.configure_function(function))
-                .await
-                .with_context(failed)?;
-            self.reader
-                .settled(name, FUNCTION_PATIENCE)
-                .await
-                .with_context(failed)?;
-        }
-        let mut tags = function.tags.clone();
-        if *code {
-            let code = self.code(change)?;
-            self.until_lambda_takes_it(change, || {
-                self.writer
-                    .upload_code(name, function.architecture, &code.zip)
-            })
-            .await
-            .with_context(failed)?;
-            self.reader
-                .settled(name, FUNCTION_PATIENCE)
-                .await
-                .with_context(failed)?;
-            tags.insert(tag::CODE.into(), code.code_sha256.clone());
-        }
-        if let Some(snapshot) = &self.inputs.snapshot {
-            tags.insert(tag::SNAPSHOT.into(), snapshot.digest.clone());
-        }
-        if *concurrency {
-            self.writer
-                .reserve_concurrency(name, function.reserved_concurrency)
-                .await
-                .with_context(failed)?;
-        }
-        // Last: only now do the tags tell the truth about the code.
-        let arn = &self.names.function_arn;
-        self.writer
-            .tag_function(arn, &tags)
-            .await
-            .with_context(failed)?;
-        if !untag.is_empty() {
-            self.writer
-                .untag_function(arn, untag)
-                .await
-                .with_context(failed)?;
-        }
-        Ok(())
-    }
-
-    /// The code to upload, which takes a while.
-    fn code(&self, change: &Change) -> Result<&Code> {
-        let code = self
-            .inputs
-            .code
-            .as_ref()
-            .ok_or_else(|| Error::bug("the plan uploads code and none was built"))?;
-        let size = code.zip.len() / 1000;
-        (self.tell)(Event::Waiting(
-            change,
-            &format!("for the upload of {size} KB"),
-        ));
-        Ok(code)
-    }
-
-    /// Repeats the call while Lambda says that the role, or an update in progress, is not ready for it.
-    pub(super) async fn until_lambda_takes_it<T, F>(
-        &self,
-        change: &Change,
-        call: impl Fn() -> F,
-    ) -> Result<T, AwsError>
-    where
-        F: Future<Output = Result<T, AwsError>>,
-    {
-        let started = Instant::now();
-        let mut pause = Duration::from_millis(500);
-        loop {
-            let error = match call().await {
-                Ok(done) => return Ok(done),
-                Err(error) => error,
-            };
-            let waiting_for = match error.kind {
-                Kind::Busy => "for an update in progress",
-                Kind::Refused if role_is_fresh(&error) => "for the fresh role to spread",
-                _ => return Err(error),
-            };
-            if started.elapsed() > ROLE_PATIENCE {
-                return Err(error);
-            }
-            (self.tell)(Event::Waiting(change, waiting_for));
-            tokio::time::sleep(pause).await;
-            pause = (pause * 3 / 2).min(Duration::from_secs(5));
-        }
-    }
-
     pub(super) async fn allow_invoke(&self, replaces: bool) -> Result<()> {
         let name = &self.names.function;
         let allow = async {
@@ -293,25 +132,30 @@ impl Run<'_> {
             }
             // A statement cannot be changed. While ours gives way to a new one, another keeps the sign-ins of a live pool going.
             self.add_permission(STAND_IN_ID).await?;
-            self.writer.remove_permission(name, STATEMENT_ID).await?;
+            let alias = Some(ALIAS);
+            self.writer
+                .remove_permission(name, alias, STATEMENT_ID)
+                .await?;
             self.add_permission(STATEMENT_ID).await?;
-            self.writer.remove_permission(name, STAND_IN_ID).await
+            self.writer
+                .remove_permission(name, alias, STAND_IN_ID)
+                .await
         };
         allow
             .await
             .with_context(|| format!("failed to let Cognito invoke function `{name}`"))
     }
 
-    async fn add_permission(&self, id: &str) -> Result<(), AwsError> {
+    pub(super) async fn add_permission(&self, id: &str) -> Result<(), AwsError> {
         let (name, pool) = (&self.names.function, &self.names.pool);
         let added = self
             .writer
-            .add_permission(name, id, &pool.to_string(), &pool.account)
+            .add_permission(name, ALIAS, id, &pool.to_string(), &pool.account)
             .await;
         match added {
             // AddPermission is not idempotent: after a lost answer the statement is there already.
             Err(error) if error.kind == Kind::Exists => {
-                let policy = self.reader.policy(name).await?;
+                let policy = self.reader.policy(name, Some(ALIAS)).await?;
                 let there = policy
                     .statement(id)
                     .is_some_and(|statement| permission::is_for_pool(statement, pool));
@@ -321,10 +165,18 @@ impl Run<'_> {
         }
     }
 
-    pub(super) async fn remove_permission(&self) -> Result<()> {
+    /// Takes away what let Cognito invoke the function itself.
+    pub(super) async fn forbid_invoke(&self, ids: &[&'static str]) -> Result<()> {
+        for id in ids {
+            self.remove_permission(None, id).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn remove_permission(&self, alias: Option<&str>, id: &str) -> Result<()> {
         let name = &self.names.function;
         self.writer
-            .remove_permission(name, STATEMENT_ID)
+            .remove_permission(name, alias, id)
             .await
             .with_context(|| format!("failed to remove the permission of function `{name}`"))
     }
@@ -357,6 +209,18 @@ impl Run<'_> {
             .with_context(failed)
     }
 
+    /// Deletes the execution role, and the spare one where a run that was cut short left it.
+    pub(super) async fn delete_roles(&self, role: &Role) -> Result<()> {
+        let spare = Role {
+            name: self.names.spare_role.clone(),
+            policies: [(ROLE_POLICY.to_owned(), Value::Null)].into(),
+            attached: Vec::new(),
+            ..role.clone()
+        };
+        let (own, spare) = tokio::join!(self.delete_role(role), self.delete_role(&spare));
+        own.and(spare)
+    }
+
     pub(super) async fn delete_log_group(&self) -> Result<()> {
         let name = &self.names.log_group;
         self.writer
@@ -364,11 +228,4 @@ impl Run<'_> {
             .await
             .with_context(|| format!("failed to delete log group `{name}`"))
     }
-}
-
-/// A role that Lambda cannot use yet, in the words Lambda has for it.
-fn role_is_fresh(error: &AwsError) -> bool {
-    error.says("cannot be assumed by Lambda")
-        || error.says("does not have permissions")
-        || error.says("KMS key is invalid for CreateGrant")
 }

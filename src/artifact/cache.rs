@@ -12,8 +12,6 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use jane_migrate_config::Architecture;
 use sha2::{Digest, Sha256};
 
@@ -93,16 +91,6 @@ pub fn private_folder(path: &Path) -> Result<PathBuf> {
     let real = real.map_err(|error| Error::unwritable(path, error, OTHERWISE))?;
     private::check(&real)?;
     Ok(real)
-}
-
-/// A zip that has this `CodeSha256`, if it is in the cache.
-pub(super) fn zip_of(root: &Path, code_sha256: &str) -> Option<Vec<u8>> {
-    let wanted = BASE64.decode(code_sha256).ok()?;
-    let zips = fs::read_dir(root.join("zips")).ok()?.flatten();
-    zips.map(|file| file.path())
-        .filter(|path| is(path, "zip"))
-        .filter_map(|zip| fs::read(zip).ok())
-        .find(|zip| Sha256::digest(zip)[..] == wanted)
 }
 
 fn is(path: &Path, extension: &str) -> bool {

@@ -125,11 +125,6 @@ pub async fn build_from(
     }
 }
 
-/// A zip with this `CodeSha256`, where the default cache has one.
-pub fn cached(code_sha256: &str) -> Option<Vec<u8>> {
-    cache::zip_of(&default_cache().ok()?, code_sha256)
-}
-
 /// Takes a zip that was built elsewhere: it must hold an executable `bootstrap` for the architecture that starts on
 /// `provided.al2023`, and where it says which directories it serves, this kind must be one.
 pub fn open(zip: &Path, kind: &str, architecture: Architecture) -> Result<Artifact> {

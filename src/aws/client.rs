@@ -8,9 +8,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::ProvideCredentials;
 use aws_smithy_http_client::{Builder, Connector, proxy::ProxyConfig, tls};
-use aws_smithy_runtime_api::client::http::{
-    HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
-};
+use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_types::os_shim_internal::Env;
 use jane_migrate_handler::Credentials;
@@ -62,8 +60,6 @@ pub struct Reader {
     pub(super) iam: aws_sdk_iam::Client,
     /// Services without an SDK crate are asked by this.
     pub(super) config: SdkConfig,
-    /// Requests without the SDK leave by this, on connections that are kept.
-    pub(super) http: SharedHttpConnector,
     /// Bounds the uploads of all writers of this connection: an upload is in memory several times over while it is sent.
     pub(super) uploads: Arc<Semaphore>,
 }
@@ -109,7 +105,6 @@ impl Reader {
                     .build(),
             ),
             config: config.clone(),
-            http: SharedHttpConnector::new(connector(None, None)),
             uploads: Arc::new(Semaphore::new(UPLOADS)),
         }
     }

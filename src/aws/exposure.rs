@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::client::Reader;
 use super::error::During;
-use super::lambda::configured;
+use super::lambda::{alias_of, configured};
 use super::logs::text;
 use super::pages;
 use jane_migrate_core::aws_error::{AwsError, Found};
@@ -49,26 +49,18 @@ impl Reader {
             .await?
             .into_iter()
             .map(|alias| {
-                let shares = alias
-                    .routing_config
-                    .and_then(|routing| routing.additional_version_weights)
-                    .unwrap_or_default();
-                let mut versions: Vec<String> = alias
-                    .function_version
-                    .into_iter()
-                    .chain(shares.into_keys())
-                    .collect();
-                versions.sort();
-                Alias {
-                    name: alias.name.unwrap_or_default(),
-                    versions,
-                }
+                alias_of(
+                    alias.name,
+                    alias.function_version,
+                    alias.routing_config,
+                    alias.revision_id,
+                )
             })
             .collect())
     }
 
     /// The function's versions, itself among them.
-    pub(crate) async fn versions(&self, name: &str) -> Result<Vec<Version>, AwsError> {
+    pub async fn versions(&self, name: &str) -> Result<Vec<Version>, AwsError> {
         let call = self.lambda.list_versions_by_function().function_name(name);
         let page = async |marker| {
             let page = call.clone().set_marker(marker).send().await;

@@ -48,6 +48,7 @@ impl Reader {
             boundary: role
                 .permissions_boundary
                 .and_then(|boundary| boundary.permissions_boundary_arn),
+            id: Some(role.role_id).filter(|id| !id.is_empty()),
             tags: role
                 .tags
                 .unwrap_or_default()

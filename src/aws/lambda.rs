@@ -4,15 +4,18 @@
 use std::time::{Duration, Instant};
 
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
-use aws_sdk_lambda::types::{FunctionConfiguration, LastUpdateStatus, State, TracingMode};
+use aws_sdk_lambda::types::{
+    AliasRoutingConfiguration, FunctionConfiguration, LastUpdateStatus, State, TracingMode,
+};
 use jane_migrate_config::{Architecture, Vpc};
 
 use super::client::Reader;
 use super::error::{During, answered, failed};
 use super::known;
 use jane_migrate_core::aws_error::{AwsError, Found, Kind};
+use jane_migrate_core::exposure::Alias;
 use jane_migrate_core::permission::Policy;
-use jane_migrate_core::resources::{Function, FunctionState, ObservedFunction, Tags};
+use jane_migrate_core::resources::{Function, FunctionState, ObservedFunction, Tags, role_id};
 
 impl Reader {
     pub(super) async fn get_function(&self, name: &str) -> Result<GetFunctionOutput, AwsError> {
@@ -44,8 +47,12 @@ impl Reader {
         Ok(Some(found))
     }
 
-    /// Waits until the function can be invoked: its state, or `Err` where it failed or `patience` ran out.
-    pub async fn settled(&self, name: &str, patience: Duration) -> Result<(), AwsError> {
+    /// Waits until the function can be invoked, and tells what it is then; `Err` where it failed or `patience` ran out.
+    pub async fn settled(
+        &self,
+        name: &str,
+        patience: Duration,
+    ) -> Result<ObservedFunction, AwsError> {
         let started = Instant::now();
         let mut pause = Duration::from_millis(100);
         loop {
@@ -57,7 +64,9 @@ impl Reader {
             };
             let configuration = answer.configuration.unwrap_or_else(nothing_said);
             match state(&configuration) {
-                FunctionState::Ready | FunctionState::Inactive => return Ok(()),
+                FunctionState::Ready | FunctionState::Inactive => {
+                    return Ok(configured(name, &configuration));
+                }
                 FunctionState::Failed(reason) => return Err(failed("function failed", reason)),
                 FunctionState::Settling(what) if started.elapsed() > patience => {
                     return Err(failed(
@@ -71,17 +80,29 @@ impl Reader {
         }
     }
 
-    /// The function's resource policy; empty where it has none or does not exist.
-    pub async fn policy(&self, name: &str) -> Result<Policy, AwsError> {
-        self.policy_of(name, None).await
+    /// An alias of the function; `None` where there is none of this name.
+    pub async fn alias(&self, function: &str, name: &str) -> Result<Option<Alias>, AwsError> {
+        let answer = self
+            .lambda
+            .get_alias()
+            .function_name(function)
+            .name(name)
+            .send()
+            .await
+            .during("lambda:GetAlias")
+            .found()?;
+        Ok(answer.map(|alias| {
+            alias_of(
+                alias.name,
+                alias.function_version,
+                alias.routing_config,
+                alias.revision_id,
+            )
+        }))
     }
 
-    /// The resource policy of the function itself, or of an alias or version: each has one of its own.
-    pub(crate) async fn policy_of(
-        &self,
-        name: &str,
-        qualifier: Option<&str>,
-    ) -> Result<Policy, AwsError> {
+    /// The resource policy of the function itself, or of an alias or version: each has one of its own. Empty where there is none.
+    pub async fn policy(&self, name: &str, qualifier: Option<&str>) -> Result<Policy, AwsError> {
         const ACTION: &str = "lambda:GetPolicy";
         let Some(answer) = self
             .lambda
@@ -100,6 +121,23 @@ impl Reader {
     }
 }
 
+pub(super) fn alias_of(
+    name: Option<String>,
+    version: Option<String>,
+    routing: Option<AliasRoutingConfiguration>,
+    revision: Option<String>,
+) -> Alias {
+    let weights = routing.and_then(|routing| routing.additional_version_weights);
+    let mut shares: Vec<String> = weights.unwrap_or_default().into_keys().collect();
+    shares.sort();
+    Alias {
+        name: name.unwrap_or_default(),
+        version: version.unwrap_or_default(),
+        shares,
+        revision,
+    }
+}
+
 /// What a function or a version of it is, as its configuration tells: neither tags nor concurrency are in there.
 pub(super) fn configured(name: &str, configuration: &FunctionConfiguration) -> ObservedFunction {
     let function = Function {
@@ -113,6 +151,10 @@ pub(super) fn configured(name: &str, configuration: &FunctionConfiguration) -> O
         memory_mb: positive(configuration.memory_size()),
         timeout_s: positive(configuration.timeout()),
         role_arn: configuration.role().unwrap_or_default().to_owned(),
+        role_id: configuration
+            .description()
+            .and_then(role_id)
+            .map(str::to_owned),
         environment: configuration
             .environment()
             .and_then(|environment| environment.variables())
@@ -145,6 +187,7 @@ pub(super) fn configured(name: &str, configuration: &FunctionConfiguration) -> O
     let logging = configuration.logging_config();
     ObservedFunction {
         code_sha256: configuration.code_sha256().unwrap_or_default().to_owned(),
+        revision: configuration.revision_id().map(str::to_owned),
         state: state(configuration),
         log_level: logging
             .and_then(|logging| logging.application_log_level())

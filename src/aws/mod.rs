@@ -6,7 +6,6 @@
 //! only `apply` makes one. An `Invoker` runs the function, and a `Customer` does what a customer's app does.
 
 mod client;
-mod code;
 mod cognito;
 #[cfg(feature = "sandbox")]
 mod customer;

@@ -1,5 +1,6 @@
 //! Every call that changes something in AWS. Only `apply` has a `Writer`.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use aws_config::SdkConfig;
@@ -7,21 +8,36 @@ use aws_sdk_cognitoidentityprovider::config::Builder;
 use aws_sdk_cognitoidentityprovider::config::retry::RetryConfig;
 use aws_sdk_iam::types::Tag;
 use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::{Environment, FunctionCode, FunctionConfiguration, Runtime, VpcConfig};
+use aws_sdk_lambda::types::{
+    AliasRoutingConfiguration, Environment, FunctionCode, FunctionConfiguration, LastUpdateStatus,
+    Runtime, State, VpcConfig,
+};
 use jane_migrate_config::{Architecture, Vpc};
 use jane_migrate_core::aws_error::{AwsError, Found, Kind};
-use jane_migrate_core::ids::PoolId;
+use jane_migrate_core::exposure::Alias;
+use jane_migrate_core::ids::{LATEST, PoolId};
 use jane_migrate_core::permission::COGNITO;
-use jane_migrate_core::resources::{Function, FunctionState, LogGroup, Role, Tags};
+use jane_migrate_core::resources::{
+    Function, FunctionState, LogGroup, ObservedFunction, Role, Tags,
+};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::client::Reader;
 use super::error::{During, failed};
 use super::known;
-use super::lambda::state;
+use super::lambda::{alias_of, state};
 use super::logs;
 use super::raw::Replace;
+
+/// A function or version that was just made.
+#[derive(Debug)]
+pub(crate) struct Made {
+    /// The version's number, where Lambda made one.
+    pub version: Option<String>,
+    /// Whether it can be invoked yet.
+    pub state: FunctionState,
+}
 
 /// Changes things in one Region.
 #[derive(Debug)]
@@ -84,10 +100,15 @@ impl Writer {
 
 /// The execution role.
 impl Writer {
-    /// Makes the role, without its policies.
-    pub(crate) async fn create_role(&self, role: &Role, description: &str) -> Result<(), AwsError> {
+    /// Makes the role, without its policies, and tells its id.
+    pub(crate) async fn create_role(
+        &self,
+        role: &Role,
+        description: &str,
+    ) -> Result<Option<String>, AwsError> {
         const ACTION: &str = "iam:CreateRole";
-        self.iam
+        let created = self
+            .iam
             .create_role()
             .role_name(&role.name)
             .description(description)
@@ -96,7 +117,7 @@ impl Writer {
             .send()
             .await
             .during(ACTION)?;
-        Ok(())
+        Ok(created.role.map(|role| role.role_id))
     }
 
     /// Sets who may assume the role.
@@ -183,13 +204,13 @@ impl Writer {
 
 /// The function and its resource policy.
 impl Writer {
-    /// Makes the function. Unless it is ready already, it can be invoked once `settled`.
+    /// Makes the function and its first version. Unless it is ready already, it can be invoked once `settled`.
     pub(crate) async fn create_function(
         &self,
         function: &Function,
         description: &str,
         zip: &[u8],
-    ) -> Result<FunctionState, AwsError> {
+    ) -> Result<Made, AwsError> {
         let _turn = self.uploads.acquire().await;
         let created = self
             .lambda
@@ -207,24 +228,31 @@ impl Writer {
             .set_vpc_config(function.vpc.as_ref().map(vpc))
             .code(FunctionCode::builder().zip_file(Blob::new(zip)).build())
             .set_tags(Some(function.tags.clone().into_iter().collect()))
+            .publish(true)
             .send()
             .await
             .during("lambda:CreateFunction")?;
-        Ok(state(
-            &FunctionConfiguration::builder()
-                .set_state(created.state)
-                .set_state_reason(created.state_reason)
-                .set_last_update_status(created.last_update_status)
-                .set_last_update_status_reason(created.last_update_status_reason)
-                .build(),
-        ))
+        Ok(Made {
+            version: created.version.filter(|version| version != LATEST),
+            state: made_state(
+                created.state,
+                created.state_reason,
+                created.last_update_status,
+                created.last_update_status_reason,
+            ),
+        })
     }
 
     /// Sets everything but code, architecture, tags and concurrency.
-    pub(crate) async fn configure_function(&self, function: &Function) -> Result<(), AwsError> {
+    pub(crate) async fn configure_function(
+        &self,
+        function: &Function,
+        description: &str,
+    ) -> Result<(), AwsError> {
         self.lambda
             .update_function_configuration()
             .function_name(&function.name)
+            .description(description)
             .runtime(Runtime::from(function.runtime.as_str()))
             .handler(&function.handler)
             .memory_size(function.memory_mb.try_into().unwrap_or(i32::MAX))
@@ -312,10 +340,105 @@ impl Writer {
         Ok(())
     }
 
-    /// Lets Cognito invoke the function for this pool only.
+    /// Freezes the function under a number, if it still is what was seen, and tells the number. Where nothing has changed since the
+    /// last version, that one is told.
+    pub(crate) async fn publish(
+        &self,
+        name: &str,
+        seen: &ObservedFunction,
+    ) -> Result<Made, AwsError> {
+        let published = self
+            .lambda
+            .publish_version()
+            .function_name(name)
+            .code_sha256(&seen.code_sha256)
+            .set_revision_id(seen.revision.clone())
+            .send()
+            .await
+            .during("lambda:PublishVersion")?;
+        Ok(Made {
+            state: made_state(
+                published.state,
+                published.state_reason,
+                published.last_update_status,
+                published.last_update_status_reason,
+            ),
+            version: published.version,
+        })
+    }
+
+    /// Deletes a version; one that is gone already is no error.
+    pub(crate) async fn delete_version(&self, name: &str, version: &str) -> Result<(), AwsError> {
+        self.lambda
+            .delete_function()
+            .function_name(name)
+            .qualifier(version)
+            .send()
+            .await
+            .during("lambda:DeleteFunction")
+            .found()?;
+        Ok(())
+    }
+
+    /// Makes an alias that leads to a version.
+    pub(crate) async fn create_alias(
+        &self,
+        name: &str,
+        alias: &str,
+        version: &str,
+    ) -> Result<Alias, AwsError> {
+        let made = self
+            .lambda
+            .create_alias()
+            .function_name(name)
+            .name(alias)
+            .function_version(version)
+            .send()
+            .await
+            .during("lambda:CreateAlias")?;
+        Ok(alias_of(
+            made.name,
+            made.function_version,
+            made.routing_config,
+            made.revision_id,
+        ))
+    }
+
+    /// Points an alias to a version, and to nothing else, if it is still at this revision.
+    pub(crate) async fn update_alias(
+        &self,
+        name: &str,
+        alias: &Alias,
+        version: &str,
+    ) -> Result<Alias, AwsError> {
+        let made = self
+            .lambda
+            .update_alias()
+            .function_name(name)
+            .name(&alias.name)
+            .function_version(version)
+            .routing_config(
+                AliasRoutingConfiguration::builder()
+                    .set_additional_version_weights(Some(HashMap::new()))
+                    .build(),
+            )
+            .set_revision_id(alias.revision.clone())
+            .send()
+            .await
+            .during("lambda:UpdateAlias")?;
+        Ok(alias_of(
+            made.name,
+            made.function_version,
+            made.routing_config,
+            made.revision_id,
+        ))
+    }
+
+    /// Lets Cognito invoke an alias of the function for this pool only.
     pub(crate) async fn add_permission(
         &self,
         name: &str,
+        alias: &str,
         statement_id: &str,
         source_arn: &str,
         source_account: &str,
@@ -323,6 +446,7 @@ impl Writer {
         self.lambda
             .add_permission()
             .function_name(name)
+            .qualifier(alias)
             .statement_id(statement_id)
             .principal(COGNITO)
             .action("lambda:InvokeFunction")
@@ -334,15 +458,17 @@ impl Writer {
         Ok(())
     }
 
-    /// Takes a statement out of the function's policy; one that is gone already is no error.
+    /// Takes a statement out of the policy of an alias, or of the function itself; one that is gone already is no error.
     pub(crate) async fn remove_permission(
         &self,
         name: &str,
+        alias: Option<&str>,
         statement_id: &str,
     ) -> Result<(), AwsError> {
         self.lambda
             .remove_permission()
             .function_name(name)
+            .set_qualifier(alias.map(str::to_owned))
             .statement_id(statement_id)
             .send()
             .await
@@ -400,6 +526,22 @@ impl Writer {
             .during("cognito-idp:UpdateUserPoolClient")?;
         Ok(())
     }
+}
+
+fn made_state(
+    what: Option<State>,
+    reason: Option<String>,
+    update: Option<LastUpdateStatus>,
+    update_reason: Option<String>,
+) -> FunctionState {
+    state(
+        &FunctionConfiguration::builder()
+            .set_state(what)
+            .set_state_reason(reason)
+            .set_last_update_status(update)
+            .set_last_update_status_reason(update_reason)
+            .build(),
+    )
 }
 
 /// The settings of a call that is made once.
@@ -492,7 +634,7 @@ mod tests {
             "List",
             "StartQuery",
         ];
-        let readers = "code cognito exposure iam lambda logs metrics secrets";
+        let readers = "cognito exposure iam lambda logs metrics secrets";
         let mut seen = 0;
         for name in readers.split(' ').chain(["write"]) {
             let text = std::fs::read_to_string(format!("{SRC}/aws/{name}.rs")).unwrap();

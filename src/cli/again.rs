@@ -5,7 +5,7 @@ use std::path::Path;
 use jane_migrate_core::document::Decision;
 use jane_migrate_core::fix::{Flags, quoted};
 
-use super::{Allow, Cli, Command, Deploy, Global, Pools, Restore, Teardown, Try};
+use super::{Allow, Cli, Command, Deploy, Global, Pools, Restore, Rollback, Teardown, Try};
 use crate::policy::Duty;
 
 impl Cli {
@@ -19,6 +19,7 @@ impl Cli {
             Command::Status(args) => (args.pools.words(), Some(Duty::Status)),
             Command::Try(args) => (args.pools.words(), Some(Duty::Try)),
             Command::Teardown(args) => (args.pools.words(), Some(Duty::Teardown)),
+            Command::Rollback(args) => (args.pools.words(), Some(Duty::Rollback)),
             Command::Policy(args) => (args.pools.words(), None),
             Command::Coexist(args) => (args.pools.words(), Some(Duty::Plan)),
             Command::Init(args) => {
@@ -89,8 +90,16 @@ impl Teardown {
             .value("--recent-days", days.as_deref())
             .flag("--keep-logs", self.keep_logs)
             .unknown(&self.unknown)
+            .accepted(&self.accept_difference)
             .flag("--yes", self.yes)
             .0
+    }
+}
+
+impl Rollback {
+    /// The command again, but for its pools and the global flags.
+    pub fn again(&self) -> String {
+        Line::new("rollback").flag("--yes", self.yes).0
     }
 }
 
@@ -100,6 +109,7 @@ impl Restore {
         Line::new("restore")
             .value("--snapshot", Some(&self.snapshot.to_string_lossy()))
             .unknown(&self.unknown)
+            .accepted(&self.accept_difference)
             .flag("--yes", self.yes)
             .0
     }
@@ -154,11 +164,19 @@ impl Line {
         })
     }
 
+    fn accepted(self, pointers: &[String]) -> Self {
+        let flag = "--accept-difference";
+        pointers
+            .iter()
+            .fold(self, |line, pointer| line.value(flag, Some(pointer)))
+    }
+
     fn allow(self, allow: &Allow) -> Self {
         let artifact = allow.artifact.as_deref().map(Path::to_string_lossy);
         self.flag("--enable-password-auth", allow.enable_password_auth)
             .flag("--replace", allow.replace)
             .unknown(&allow.unknown)
+            .accepted(&allow.accept_difference)
             .value("--artifact", artifact.as_deref())
     }
 }
@@ -178,6 +196,7 @@ mod tests {
             Command::Deploy(args) => args.again(),
             Command::Teardown(args) => args.again(),
             Command::Restore(args) => args.again(),
+            Command::Rollback(args) => args.again(),
             Command::Try(args) => args.again(),
             _ => panic!("{line} is never repeated"),
         };
@@ -190,7 +209,7 @@ mod tests {
             .get_arguments()
             .filter_map(|argument| argument.get_long())
         {
-            let left_out = ["pool", "all", "password-stdin"].contains(&flag);
+            let left_out = ["pool", "all", "password-stdin", "sample"].contains(&flag);
             assert!(
                 left_out || words.contains(&format!("--{flag}")),
                 "--{flag} is not tried"
@@ -201,12 +220,15 @@ mod tests {
     #[test]
     fn a_command_that_goes_on_has_every_flag_of_the_one_that_stopped() {
         assert_repeated(
-            "jane-migrate deploy --enable-password-auth --replace --unknown A=carry --unknown 'B c=drop' --artifact 'a zip' --no-probe --yes --config 'my file.toml' --region eu-west-1 --timeout 9",
+            "jane-migrate deploy --enable-password-auth --replace --unknown A=carry --unknown 'B c=drop' --accept-difference '/A/B c' --artifact 'a zip' --no-probe --yes --config 'my file.toml' --region eu-west-1 --timeout 9",
         );
         assert_repeated(
-            "jane-migrate teardown --force --recent-days 3 --keep-logs --unknown A=drop --yes --profile shop",
+            "jane-migrate teardown --force --recent-days 3 --keep-logs --unknown A=drop --accept-difference /A --yes --profile shop",
         );
-        assert_repeated("jane-migrate restore --snapshot \"it's.json\" --unknown A=drop --yes");
+        assert_repeated("jane-migrate rollback --yes --profile shop");
+        assert_repeated(
+            "jane-migrate restore --snapshot \"it's.json\" --unknown A=drop --accept-difference /A --yes",
+        );
         assert_repeated(
             "jane-migrate try --user 'a b' --forgot-password --client c --local --endpoint-url http://127.0.0.1:1",
         );

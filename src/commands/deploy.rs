@@ -1,19 +1,16 @@
 //! `deploy`: plan, confirm, build, apply, verify.
 
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use tokio::sync::Mutex;
 
 use super::ended::{ending, show_ending};
 use super::many::{Ending, Endings, each};
 use super::session::{self, Codes, Operator, Planned, Planning, Session};
 use super::verify::{self, Verifying};
-use crate::apply::{Code, Inputs, Report, RunResult};
-use crate::artifact;
-use crate::aws::{AwsError, Invoker};
+use crate::apply::{Inputs, Report, RunResult};
+use crate::aws::Invoker;
 use crate::cli::{Deploy, Global};
 use crate::error::Result;
 use crate::probe;
@@ -81,7 +78,6 @@ pub(super) async fn run(global: &Global, args: &Deploy, ui: &Ui) -> Result<ExitC
         codes: &codes,
         agreed,
         operator,
-        kept: Mutex::default(),
         ui,
     };
     let deployed = each(planned, async |(pool, planned)| {
@@ -111,8 +107,6 @@ struct Deploying<'a> {
     codes: &'a Codes,
     agreed: bool,
     operator: Operator,
-    /// The code that ran before, by its digest, or why it could not be had: pools of one kind share it.
-    kept: Mutex<BTreeMap<String, Result<Code, AwsError>>>,
     ui: &'a Ui,
 }
 
@@ -147,7 +141,8 @@ impl Deploying<'_> {
                         let nonce = session::nonce();
                         let event = event(&names.pool, client, Source::SignIn, &nonce);
                         let invoker = Invoker::new(&session.aws);
-                        probe::ask(&invoker, &names.function, &event).await
+                        let live = probe::live(&session.observed);
+                        probe::ask(&invoker, &live, &event).await
                     }
                     None => Ok(()),
                 }
@@ -163,11 +158,6 @@ impl Deploying<'_> {
         if !self.agreed {
             return Ok(ended(RunResult::Declined, None));
         }
-        let replaced = plan.probe().and_then(|probe| probe.before.as_ref());
-        let running_code = match replaced.filter(|before| before.recoded) {
-            Some(before) => self.running_code(&session, &before.code_sha256).await,
-            None => None,
-        };
         let inputs = Inputs {
             code: self.codes.get(config).filter(|_| plan.needs_code()),
             snapshot: match self.operator.stops() {
@@ -175,7 +165,7 @@ impl Deploying<'_> {
                 false => keep_snapshot(&session, &plan, self.ui)?,
             },
             mfa: session.mfa()?,
-            running_code,
+            accepted: self.args.allow.accept_difference.clone(),
             kept: session.kept_snapshot(),
         };
         let report = session.apply(&plan, &inputs, &self.operator, self.ui).await;
@@ -204,36 +194,6 @@ impl Deploying<'_> {
             findings: written(findings, flags),
             shown,
         })
-    }
-
-    /// The code that is to be replaced while customers sign in, kept for the case that the new one fails.
-    async fn running_code(&self, session: &Session, code_sha256: &str) -> Option<Code> {
-        let mut kept = self.kept.lock().await;
-        if !kept.contains_key(code_sha256) {
-            let zip = match artifact::cached(code_sha256) {
-                Some(zip) => Ok(zip),
-                None => {
-                    let limit = artifact::LARGEST_ZIP as usize;
-                    let name = &session.names().function;
-                    let fetched = session.aws.running_code(name, code_sha256, limit);
-                    self.operator.unless_stopped(fetched).await?
-                }
-            };
-            let code = zip.map(|zip| Code {
-                zip: zip.into(),
-                code_sha256: code_sha256.to_owned(),
-            });
-            kept.insert(code_sha256.to_owned(), code);
-        }
-        match kept.get(code_sha256)? {
-            Ok(code) => Some(code.clone()),
-            Err(error) => {
-                self.ui.warn(&format!(
-                    "the code that runs now could not be kept ({error}): should the new code fail, it cannot be taken back"
-                ));
-                None
-            }
-        }
     }
 
     /// Says how it went, and what to do next.

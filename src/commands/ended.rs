@@ -12,13 +12,8 @@ pub(super) fn show_ending(report: &Report, ui: &Ui, command: &str) -> bool {
         report.count(StepResult::Done),
         report.count(StepResult::NotTried),
     );
-    let back = match report.count(StepResult::TakenBack) {
-        0 => String::new(),
-        back => format!(", {back} taken back"),
-    };
-    let counted = format!(
-        "{done} step(s) done and kept{back}, {left} not tried; `{command}` goes on from there"
-    );
+    let counted =
+        format!("{done} step(s) done and kept, {left} not tried; `{command}` goes on from there");
     let left: Vec<String> = report
         .steps
         .iter()

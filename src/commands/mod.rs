@@ -11,6 +11,7 @@ mod many;
 mod plan;
 mod policy;
 mod restore;
+mod rollback;
 mod sample;
 #[cfg(feature = "sandbox")]
 mod sandbox;
@@ -50,6 +51,7 @@ async fn command(cli: &Cli, ui: &Ui) -> Result<ExitCode> {
         Command::Try(args) => try_::run(global, args, ui).await,
         Command::Teardown(args) => teardown::run(global, args, ui).await,
         Command::Policy(args) => policy::run(global, args, ui).await,
+        Command::Rollback(args) => rollback::run(global, args, ui).await,
         Command::Restore(args) => restore::run(global, args, ui).await,
         Command::Coexist(args) => coexist::run(global, args, ui).await,
         #[cfg(feature = "sandbox")]

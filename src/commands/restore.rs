@@ -66,6 +66,7 @@ async fn put_back(planned: &Planned, args: &Restore, ui: &Ui) -> Result<Report> 
     }
     let inputs = Inputs {
         mfa: session.mfa()?,
+        accepted: args.accept_difference.clone(),
         ..Inputs::default()
     };
     let operator = Operator::listen(false, ui)?;

@@ -181,13 +181,16 @@ impl Session {
             .then(|| ui.task(format!("user pool {}", plan.pool)));
         let tasks: Mutex<BTreeMap<String, Task>> = Mutex::new(BTreeMap::new());
         let tell = |event: Event<'_>| {
+            if let Event::Noted(what) = event {
+                return ui.note(&format!("  {what}"));
+            }
             if let Some(whole) = &whole {
                 match event {
                     Event::Started(change) => whole.doing(&label(change)),
                     Event::Waiting(change, what) => {
                         whole.doing(&format!("{} waiting {what}", label(change)));
                     }
-                    Event::Done(_) | Event::Failed(_) => {}
+                    Event::Noted(..) | Event::Done(_) | Event::Failed(_) => {}
                 }
                 return;
             }
@@ -202,6 +205,7 @@ impl Session {
                         task.doing(&format!("waiting {what}"));
                     }
                 }
+                Event::Noted(..) => {}
                 Event::Done(change) => {
                     if let Some(task) = tasks.remove(&label(change)) {
                         task.done();

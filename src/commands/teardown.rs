@@ -123,7 +123,7 @@ pub(super) async fn run(global: &Global, args: &Teardown, ui: &Ui) -> Result<Exi
     let operator = Operator::listen(several, ui)?;
     let torn_down = each(ready, async |(pool, planned)| {
         let torn_down = match planned {
-            Ok(planned) => Ok(teardown(planned, agreed, &operator, ui).await),
+            Ok(planned) => Ok(teardown(planned, args, agreed, &operator, ui).await),
             Err(error) => Err(error),
         };
         (pool, torn_down)
@@ -329,6 +329,7 @@ async fn afterwards(session: &Session) -> String {
 
 async fn teardown(
     planned: Planned,
+    args: &Teardown,
     agreed: bool,
     operator: &Operator,
     ui: &Ui,
@@ -353,6 +354,7 @@ async fn teardown(
         say_where_the_snapshot_is(&session, ui);
         let inputs = Inputs {
             mfa: session.mfa().unwrap_or_default(),
+            accepted: args.accept_difference.clone(),
             kept: session.kept_snapshot(),
             ..Inputs::default()
         };

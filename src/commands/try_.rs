@@ -13,6 +13,7 @@ use crate::aws::Invoker;
 use crate::cli::{Global, Try};
 use crate::environment;
 use crate::error::{Context, Error, Explain, Result};
+use crate::probe;
 use crate::trial::Trial;
 use crate::ui::numbers::duration;
 use crate::ui::{Styles, Ui};
@@ -179,7 +180,7 @@ async fn try_function(
     }
     let task = ui.task(format!("invoking function {name}"));
     let answer = Invoker::new(&session.aws)
-        .invoke(name, event)
+        .invoke(&probe::live(&session.observed), event)
         .await
         .with_context(|| format!("failed to invoke function `{name}`"))?;
     task.clear();

@@ -68,11 +68,12 @@ impl Aws {
         call.send().await.expect("deleted");
     }
 
-    /// Lets Cognito invoke the function for the pools of `source_arn`.
+    /// Lets Cognito invoke what the pool calls for the pools of `source_arn`.
     pub async fn add_permission(&self, name: &str, id: &str, source_arn: &str, account: &str) {
         self.lambda
             .add_permission()
             .function_name(name)
+            .qualifier("live")
             .statement_id(id)
             .principal("cognito-idp.amazonaws.com")
             .action("lambda:InvokeFunction")
@@ -85,7 +86,11 @@ impl Aws {
 
     pub async fn remove_permission(&self, name: &str, id: &str) {
         let call = self.lambda.remove_permission().function_name(name);
-        call.statement_id(id).send().await.expect("removed");
+        call.qualifier("live")
+            .statement_id(id)
+            .send()
+            .await
+            .expect("removed");
     }
 
     pub async fn set_trust(&self, role: &str, trust: &Value) {

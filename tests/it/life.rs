@@ -81,7 +81,7 @@ async fn a_pool_is_the_same_but_for_its_trigger_and_then_entirely() {
 
     let deployed = corner.pool(&pool).await;
     let arn = format!(
-        "arn:aws:lambda:{REGION}:{}:function:jane-migrate-{pool}",
+        "arn:aws:lambda:{REGION}:{}:function:jane-migrate-{pool}:live",
         corner.account
     );
     assert_eq!(deployed["LambdaConfig"]["UserMigration"], json!(arn));
@@ -257,8 +257,7 @@ async fn a_missing_permission_fails_sign_ins_and_verify_says_so() {
 
     let aws = corner.aws().await;
     let function = format!("jane-migrate-{pool}");
-    aws.remove_permission(&function, "jane-migrate-user-pool")
-        .await;
+    aws.remove_permission(&function, "jane-migrate-live").await;
 
     let (status, answer) = sign_in(&corner, &client, "ada@example.com", "Right-Pass-1").await;
     assert_eq!(status, 400, "{answer}");

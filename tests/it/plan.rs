@@ -30,7 +30,7 @@ async fn the_update_of_the_pool_is_one_line() {
         .ended(0)
         .json();
     let arn = format!(
-        "arn:aws:lambda:{REGION}:{}:function:jane-migrate-{pool}",
+        "arn:aws:lambda:{REGION}:{}:function:jane-migrate-{pool}:live",
         corner.account
     );
     assert_eq!(

@@ -11,7 +11,7 @@ pub(super) fn layers(check: &Check, subject: &Subject<'_>) -> Findings {
             "a layer is attached: an extension in it runs beside the handler and could read every password",
             "no layers",
             layer,
-            subject.redeploy(),
+            subject.deploy(),
         )
         .about(layer)
     });

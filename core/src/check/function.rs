@@ -24,7 +24,7 @@ pub(super) fn function_active(check: &Check, subject: &Subject<'_>) -> Findings 
             format!("function {} cannot be invoked", subject.names.function),
             "an active function",
             found,
-            subject.redeploy(),
+            subject.deploy(),
         )
         .into()
 }
@@ -52,7 +52,7 @@ pub(super) fn function_code(check: &Check, subject: &Subject<'_>) -> Findings {
                 "the function is of another architecture than configured",
                 wanted.as_str(),
                 architecture.as_str(),
-                subject.redeploy(),
+                subject.deploy(),
             )
             .into();
     }
@@ -67,7 +67,7 @@ pub(super) fn function_code(check: &Check, subject: &Subject<'_>) -> Findings {
                 "the function's code serves another kind of directory than configured",
                 kind,
                 served,
-                subject.redeploy(),
+                subject.deploy(),
             )
             .into();
     }
@@ -75,14 +75,17 @@ pub(super) fn function_code(check: &Check, subject: &Subject<'_>) -> Findings {
         Some(code) if *code == found.code_sha256 => {
             check.holds("the code is the one that was deployed")
         }
+        _ if tags.get(tag::CODE_BEFORE) == Some(&found.code_sha256) => {
+            check.holds("the code is the one that was deployed before the newest")
+        }
         deployed => check
             .fails(
                 "the function's code is not the one that was deployed",
                 deployed.map_or("a tag with the deployed code's digest", String::as_str),
                 &found.code_sha256,
                 match is_ours(tags, &subject.names.pool) {
-                    true => subject.redeploy(),
-                    false => subject.for_trigger(subject.deploy_replacing()),
+                    true => subject.deploy(),
+                    false => subject.deploy_replacing(),
                 },
             )
             .into(),
@@ -99,7 +102,7 @@ pub(super) fn function_runtime(check: &Check, subject: &Subject<'_>) -> Findings
             "the function has another runtime than the handler is built for",
             format!("{RUNTIME}, handler bootstrap"),
             format!("{}, handler {}", function.runtime, function.handler),
-            subject.redeploy(),
+            subject.deploy(),
         )
         .into()
 }
@@ -128,7 +131,7 @@ pub(super) fn function_settings(check: &Check, subject: &Subject<'_>) -> Finding
             "the function does not obey the configuration",
             "the configuration's settings",
             format!("others for {}", members.join(", ")),
-            subject.redeploy(),
+            subject.deploy(),
         )
         .into()
 }
@@ -147,7 +150,7 @@ pub(super) fn function_limits(check: &Check, subject: &Subject<'_>) -> Findings 
             },
             format!("a timeout of {TRIGGER_TIMEOUT_S} s"),
             format!("{} s", function.timeout_s),
-            subject.redeploy(),
+            subject.deploy(),
         ));
     }
     if function.memory_mb < ENOUGH_MB {
@@ -159,10 +162,10 @@ pub(super) fn function_limits(check: &Check, subject: &Subject<'_>) -> Findings 
             match configured < ENOUGH_MB {
                 true => fix![
                     format!("set memory_mb = {ENOUGH_MB} in [function], then run `"),
-                    subject.redeploy(),
+                    subject.deploy(),
                     "`",
                 ],
-                false => subject.redeploy(),
+                false => subject.deploy(),
             },
         ));
     }
@@ -182,7 +185,7 @@ pub(super) fn function_role(check: &Check, subject: &Subject<'_>) -> Findings {
             "the function runs as another role, with whatever that one may do",
             &subject.names.role_arn,
             role,
-            subject.redeploy(),
+            subject.deploy(),
         )
         .into()
 }
@@ -208,7 +211,7 @@ pub(super) fn function_network(check: &Check, subject: &Subject<'_>) -> Findings
         "the function is in another network, where the directory may not be reached or others may listen",
         shown(wanted),
         shown(found),
-        subject.redeploy(),
+        subject.deploy(),
     )
     .into()
 }

@@ -68,7 +68,7 @@ pub(super) fn log_level(check: &Check, subject: &Subject<'_>) -> Findings {
             "at this log level events are written down, passwords included",
             "INFO or above",
             "TRACE or DEBUG in RUST_LOG",
-            subject.redeploy(),
+            subject.deploy(),
         ));
     }
     check.unless(levels, "no event is written down")

@@ -7,7 +7,7 @@ use jane_migrate_config::Username;
 use super::configuration::mapped;
 use super::kind::{Check, Findings};
 use super::subject::Subject;
-use crate::document::differences;
+use crate::document::{appeared, differences};
 use crate::fix::fix;
 use crate::resources::tag;
 
@@ -285,6 +285,7 @@ pub(super) fn pool_unchanged(check: &Check, subject: &Subject<'_>) -> Findings {
     let different = differences(&before, &now)
         .into_iter()
         .chain(mfa)
+        .filter(|difference| !appeared(difference))
         .map(|difference| {
             check
                 .fails(

@@ -43,7 +43,7 @@ pub(super) fn env_secrets(check: &Check, subject: &Subject<'_>) -> Findings {
                     "whoever may look at the function sees what looks like a secret",
                     "secrets in Secrets Manager or SSM, by reference",
                     format!("the variable {name} (its value is not shown)"),
-                    subject.redeploy(),
+                    subject.deploy(),
                 )
                 .about(name)
         })
@@ -59,7 +59,7 @@ pub(super) fn env_secrets(check: &Check, subject: &Subject<'_>) -> Findings {
             format!("{member} of the settings (its value is not shown)"),
             fix![
                 "move it to [directory.secrets] and write {secrets.NAME} in its place, then run `",
-                subject.redeploy(),
+                subject.deploy(),
                 "`",
             ],
         )
@@ -81,7 +81,7 @@ pub(super) fn env_only(check: &Check, subject: &Subject<'_>) -> Findings {
                 "the function has a variable that deploy did not set; some redirect its calls or load other code",
                 "the settings, and the secrets the configuration puts there",
                 name,
-                subject.redeploy(),
+                subject.deploy(),
             )
             .about(name)
         });
@@ -100,7 +100,7 @@ pub(super) fn env_kms(check: &Check, subject: &Subject<'_>) -> Findings {
             "another key than the configured one encrypts the environment",
             shown(wanted),
             shown(found),
-            subject.redeploy(),
+            subject.deploy(),
         )
         .into()
 }

@@ -129,33 +129,11 @@ impl<'a> Subject<'a> {
         Fix::ours("deploy", &self.names.pool.id, &format!("{open}{more}"))
     }
 
-    /// The commands that put back what deploy put into the function, down to what the trigger calls.
-    pub(super) fn redeploy(&self) -> Fix {
-        self.for_trigger(self.deploy())
-    }
-
     /// A change of the function, with what takes it to the trigger: an alias stays with the version it leads to.
     pub(super) fn for_trigger(&self, change: Fix) -> Fix {
-        let name = &self.names.function;
-        let alias = self.observed.trigger_qualifier();
-        let Some(alias) = alias.filter(|_| !self.observed.alias_gone) else {
-            return change;
-        };
-        let updated = format!("lambda wait function-updated-v2 --function-name {name}");
-        let publish =
-            format!("lambda publish-version --function-name {name} --query Version --output text");
-        let lead = format!(
-            "lambda update-alias --function-name {name} --name {alias} --function-version $VERSION --routing-config AdditionalVersionWeights={{}}"
-        );
-        // Deploy ends as verify does, which finds the alias where it was.
-        fix![
-            change,
-            "; ",
-            Fix::aws(updated),
-            " && VERSION=$(",
-            Fix::aws(publish),
-            ") && ",
-            Fix::aws(lead),
-        ]
+        match self.observed.trigger_qualifier() {
+            Some(_) => fix![change, " && ", self.deploy()],
+            None => change,
+        }
     }
 }

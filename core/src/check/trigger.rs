@@ -1,37 +1,50 @@
 //! The way from the pool to the function, and every other way to it.
 
-use std::collections::BTreeSet;
-
 use serde_json::Value;
 
 use super::kind::{Check, Findings, with_qualifier};
 use super::subject::Subject;
 use crate::finding::Finding;
 use crate::fix::Fix;
-use crate::ids::STATEMENT_ID;
+use crate::ids::{ALIAS, LATEST, STATEMENT_ID};
 use crate::permission;
 use crate::read::Unread;
-use crate::resources::{ObservedFunction, tag};
-
-/// The function itself, as a version is called.
-const LATEST: &str = "$LATEST";
+use crate::version;
 
 pub(super) fn trigger_registered(check: &Check, subject: &Subject<'_>) -> Findings {
+    let names = subject.names;
     let (found, fix) = match subject.observed.pool()?.document.user_migration() {
         Some(arn) if subject.observed.alias_gone => return alias_gone(check, subject, arn),
-        Some(arn) if subject.names.is_our_function(arn) => {
+        Some(arn) if *arn == names.live_arn => {
             return check.holds("the pool calls our function for users it does not know");
         }
+        Some(arn) if names.is_our_function(arn) => return other_way(check, subject, arn),
         Some(other) => (other, subject.deploy_replacing()),
         None => ("no user migration trigger", subject.deploy()),
     };
     check
         .fails(
             "the pool does not call our function for users it does not know",
-            &subject.names.function_arn,
+            &names.live_arn,
             found,
             fix,
         )
+        .into()
+}
+
+/// The function is called, and not by the alias that deploy moves only to what has answered.
+fn other_way(check: &Check, subject: &Subject<'_>, arn: &str) -> Findings {
+    let what = match subject.names.is_latest(arn) {
+        true => {
+            "the pool calls the function itself, so customers meet each change of it before it is tried"
+        }
+        false => {
+            "the pool calls the function by another alias, which stays where it is when deploy has something new"
+        }
+    };
+    check
+        .fails(what, &subject.names.live_arn, arn, subject.deploy())
+        .warning()
         .into()
 }
 
@@ -42,12 +55,39 @@ fn alias_gone(check: &Check, subject: &Subject<'_>, arn: &str) -> Findings {
         format!("the pool calls alias `{alias}` of the function, which is gone: every sign-in of a user not yet migrated fails"),
         arn,
         "no such alias",
-        subject.aws(format_args!(
-            "lambda create-alias --function-name {} --name {alias} --function-version '$LATEST'",
-            subject.names.function
-        )),
+        subject.deploy(),
     )
     .into()
+}
+
+pub(super) fn live_version(check: &Check, subject: &Subject<'_>) -> Findings {
+    let observed = subject.observed;
+    let (Some(latest), Some(behind), Some(alias)) = (
+        observed.function.as_ref()?,
+        observed.behind.as_ref()?,
+        observed.alias.as_ref()?,
+    ) else {
+        return check
+            .holds("there is no version behind the alias that the function could differ from");
+    };
+    let differs = version::differences(latest, behind);
+    if differs.is_empty() {
+        return check.holds(format!(
+            "customers meet version {}, the newest",
+            alias.version
+        ));
+    }
+    check
+        .fails(
+            format!(
+                "customers meet version {}, and the function holds something else that was never tried or was rolled back",
+                alias.version
+            ),
+            "the newest version",
+            differs.join(", "),
+            subject.deploy(),
+        )
+        .into()
 }
 
 pub(super) fn invoke_permission(check: &Check, subject: &Subject<'_>) -> Findings {
@@ -79,13 +119,6 @@ pub(super) fn invoke_permission(check: &Check, subject: &Subject<'_>) -> Finding
     {
         return check.holds("Cognito may invoke the function for this pool");
     }
-    let fix = match &qualifier {
-        None => subject.deploy(),
-        Some(qualifier) => subject.aws(format_args!(
-            "lambda add-permission --function-name {} --qualifier {qualifier} --statement-id {STATEMENT_ID}-{qualifier} --action lambda:InvokeFunction --principal cognito-idp.amazonaws.com --source-arn {pool} --source-account {}",
-            subject.names.function, pool.account
-        )),
-    };
     check.fails(
         "Cognito may not invoke the function, so every sign-in of a user not yet migrated fails",
         format!(
@@ -95,7 +128,7 @@ pub(super) fn invoke_permission(check: &Check, subject: &Subject<'_>) -> Finding
         policy
             .and_then(|policy| policy.statement(STATEMENT_ID))
             .map_or("no statement that does".to_owned(), Value::to_string),
-        fix,
+        subject.deploy(),
     )
     .into()
 }
@@ -213,19 +246,16 @@ pub(super) fn aliases(check: &Check, subject: &Subject<'_>) -> Findings {
     let Some(found) = subject.observed.live.as_ref()? else {
         return check.holds("there is no function");
     };
-    let deployed = match aliases.is_empty() {
-        true => None,
-        false => subject.tags()?.get(tag::CODE),
-    };
     // The function itself is what the other checks look at, unless the trigger calls an alias of it.
     let looked_at = subject.observed.trigger_qualifier().is_none();
     let astray = aliases.iter().flat_map(|alias| {
-        let reached = alias.versions.iter().filter_map(|number| {
-            if number == LATEST && looked_at {
+        let live = Some(alias.name.as_str()) == subject.observed.trigger_qualifier();
+        let reached = alias.versions().filter_map(move |number| {
+            if (number == LATEST && looked_at) || (live && *number == alias.version) {
                 return None;
             }
             let different = match versions.iter().find(|version| version.number == *number) {
-                Some(version) => differences(&version.runs, found, deployed),
+                Some(version) => version::differences(&version.runs, found),
                 None => vec!["not one of the function's versions".to_owned()],
             };
             (!different.is_empty()).then(|| format!("version {number}: {}", different.join(", ")))
@@ -236,12 +266,9 @@ pub(super) fn aliases(check: &Check, subject: &Subject<'_>) -> Findings {
                     "alias `{}` leads to code that jane-migrate did not deploy, or to other settings than the trigger's",
                     alias.name
                 ),
-                "the code and the settings that were deployed",
+                "the code and the settings that customers meet",
                 reached,
-                subject.aws(format_args!(
-                    "lambda update-alias --function-name {} --name {} --function-version '$LATEST' --routing-config AdditionalVersionWeights={{}}",
-                    subject.names.function, alias.name
-                )),
+                lead_back(subject, &alias.name),
             )
             .about(&alias.name)
         })
@@ -249,51 +276,14 @@ pub(super) fn aliases(check: &Check, subject: &Subject<'_>) -> Findings {
     check.unless(astray.collect(), "no alias leads to other code or settings")
 }
 
-/// What a version that an alias reaches runs otherwise than what the other checks look at, in words. Values of the environment
-/// are never shown.
-fn differences(
-    version: &ObservedFunction,
-    trusted: &ObservedFunction,
-    deployed: Option<&String>,
-) -> Vec<String> {
-    let (runs, ours) = (&version.function, &trusted.function);
-    let mut different = Vec::new();
-    if Some(&version.code_sha256) != deployed {
-        different.push("other code".to_owned());
-    }
-    let layers = runs
-        .layers
-        .iter()
-        .filter(|layer| !ours.layers.contains(layer));
-    different.extend(layers.map(|layer| format!("layer {layer}")));
-    let names: BTreeSet<&String> = runs
-        .environment
-        .keys()
-        .chain(ours.environment.keys())
-        .collect();
-    let variables = names
-        .into_iter()
-        .filter(|name| runs.environment.get(*name) != ours.environment.get(*name));
-    different.extend(variables.map(|name| format!("variable {name}")));
-    let others = [
-        (runs.role_arn != ours.role_arn, "role"),
-        (runs.vpc != ours.vpc, "network"),
-        (runs.kms_key_arn != ours.kms_key_arn, "KMS key"),
-        (runs.runtime != ours.runtime, "runtime"),
-        (runs.handler != ours.handler, "handler"),
-        (runs.architecture != ours.architecture, "architecture"),
-        (runs.timeout_s != ours.timeout_s, "timeout"),
-        (runs.memory_mb != ours.memory_mb, "memory"),
-        (version.log_group != trusted.log_group, "log group"),
-        (version.log_level != trusted.log_level, "log level"),
-        (
-            version.dead_letters != trusted.dead_letters,
-            "dead-letter queue",
-        ),
-        (version.traced != trusted.traced, "tracing"),
-        (version.durable != trusted.durable, "durable execution"),
-    ];
-    let others = others.into_iter().filter(|(differs, _)| *differs);
-    different.extend(others.map(|(_, what)| format!("another {what}")));
-    different
+/// Ours is deploy's to move. Another is led to what ours leads to.
+fn lead_back(subject: &Subject<'_>, alias: &str) -> Fix {
+    let live = match &subject.observed.alias {
+        Ok(Some(live)) if alias != ALIAS => &live.version,
+        _ => return subject.deploy(),
+    };
+    subject.aws(format_args!(
+        "lambda update-alias --function-name {} --name {alias} --function-version '{live}' --routing-config AdditionalVersionWeights={{}}",
+        subject.names.function
+    ))
 }

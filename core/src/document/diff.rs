@@ -195,7 +195,7 @@ fn same(one: &Value, other: &Value) -> bool {
     found.is_empty()
 }
 
-fn is_unset(value: &Value) -> bool {
+pub(super) fn is_unset(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::String(text) => text.is_empty(),

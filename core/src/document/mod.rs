@@ -7,6 +7,7 @@
 //! drop members newer than themselves and cannot leave out a plain number. Who describes, writes
 //! and compares is none of this module's business.
 
+mod appear;
 mod client;
 mod defaults;
 mod diff;
@@ -21,6 +22,7 @@ mod properties;
 #[cfg(test)]
 mod service;
 
+pub use appear::appeared;
 pub use client::{
     ClientDocument, Opening, close_password_auth, open_password_auth, restore_client,
 };

@@ -3,8 +3,9 @@
 use super::change::{Operation, Plan};
 use crate::check::{Asked, Check, Choice, Deploy, Subject, checks};
 use crate::document::{ClientDocument, PoolDocument};
+use crate::exposure::{Alias, Version};
 use crate::finding::Finding;
-use crate::ids::{STAND_IN_ID, STATEMENT_ID};
+use crate::ids::{ALIAS, LATEST, OLD_STATEMENT_ID, STAND_IN_ID, STATEMENT_ID};
 use crate::observed::Observed;
 use crate::permission::{Policy, statement_for};
 use crate::read::Read;
@@ -23,17 +24,12 @@ pub(super) fn findings(
         code_serves: asked.code_serves.filter(|_| !plan.needs_code()),
         ..asked.clone()
     };
-    // What stops a deploy is judged of what deploy makes; an alias of the trigger may go on calling something else.
-    let serving = Observed {
-        live: made.function.clone(),
-        ..made.clone()
-    };
-    let (stopped_by, left_by) = (Subject::new(&serving, &asked), Subject::new(&made, &asked));
+    let subject = Subject::new(&made, &asked);
     let choice = Choice::default();
     let apply = |check: &Check| match check.deploy {
-        Deploy::Stops => check.findings(&stopped_by),
+        Deploy::Stops => check.findings(&subject),
         // Where something is in the way, deploy makes nothing, and what will be is not known.
-        Deploy::Reports if plan.conflicts.is_empty() => check.findings(&left_by),
+        Deploy::Reports if plan.conflicts.is_empty() => check.findings(&subject),
         Deploy::Reports => Vec::new(),
     };
     let accepted = asked.config.map(|config| &config.verify.accept);
@@ -48,12 +44,12 @@ pub(super) fn findings(
 /// What is there once the plan is applied.
 fn made(plan: &Plan, desired: &Desired, observed: &Observed) -> Read<Observed> {
     let mut made = observed.clone();
-    let qualified = observed.trigger_qualifier().is_some();
     let function = function(&desired.function, observed.function()?, plan);
     made.function = Ok(Some(function.clone()));
-    if !qualified || observed.alias_gone {
-        made.live = Ok(Some(function));
-    }
+    made.behind = Ok(Some(function.clone()));
+    made.live = Ok(Some(function));
+    made.alias_gone = false;
+    point_alias(&mut made);
     let Role {
         policies, boundary, ..
     } = desired.role.clone();
@@ -72,7 +68,14 @@ fn made(plan: &Plan, desired: &Desired, observed: &Observed) -> Read<Observed> {
         ..desired.log_group.clone()
     }));
     if let Ok(policies) = &mut made.policies {
-        allow_pool(policies.entry(None).or_default(), observed);
+        allow_pool(policies.entry(Some(ALIAS.into())).or_default(), observed);
+        if plan
+            .changes
+            .iter()
+            .any(|change| matches!(change.operation, Operation::ForbidInvoke(_)))
+        {
+            forget(policies.entry(None).or_default());
+        }
     }
     for change in &plan.changes {
         match &change.operation {
@@ -85,7 +88,7 @@ fn made(plan: &Plan, desired: &Desired, observed: &Observed) -> Read<Observed> {
                     *client = after;
                 }
             }
-            Operation::UpdatePool(rewrite) => {
+            Operation::UpdatePool(rewrite) | Operation::MoveTrigger(rewrite) => {
                 let after = PoolDocument::from_json(rewrite.update.expected().clone());
                 if let (Ok(Some(pool)), Ok(after)) = (&mut made.pool, after) {
                     pool.document = after;
@@ -97,12 +100,46 @@ fn made(plan: &Plan, desired: &Desired, observed: &Observed) -> Read<Observed> {
     Ok(made)
 }
 
+/// The number of the version that will be published, which nobody knows yet.
+const NEXT: &str = "the new version";
+
+/// The alias leads to what was published, and where versions were listed, that is among them.
+fn point_alias(made: &mut Observed) {
+    let Ok(Some(runs)) = made.behind.clone() else {
+        return;
+    };
+    let alias = Alias {
+        name: ALIAS.into(),
+        version: NEXT.into(),
+        shares: Vec::new(),
+        revision: None,
+    };
+    made.alias = Ok(Some(alias.clone()));
+    if let Ok(aliases) = &mut made.aliases {
+        aliases.retain(|alias| alias.name != ALIAS);
+        aliases.push(alias);
+    }
+    if let Ok(versions) = &mut made.versions {
+        versions.retain(|version| version.number != LATEST);
+        for number in [LATEST, NEXT] {
+            versions.push(Version {
+                number: number.into(),
+                runs: runs.clone(),
+            });
+        }
+    }
+}
+
 fn allow_pool(policy: &mut Policy, observed: &Observed) {
-    let ours = |id: &str| id == STATEMENT_ID || id == STAND_IN_ID;
+    forget(policy);
+    policy.statements.push(statement_for(&observed.names));
+}
+
+fn forget(policy: &mut Policy) {
+    let ours = |id: &str| [STATEMENT_ID, OLD_STATEMENT_ID, STAND_IN_ID].contains(&id);
     policy
         .statements
         .retain(|statement| !statement["Sid"].as_str().is_some_and(ours));
-    policy.statements.push(statement_for(&observed.names));
 }
 
 fn function(desired: &Function, found: Option<&ObservedFunction>, plan: &Plan) -> ObservedFunction {

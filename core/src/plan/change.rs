@@ -6,11 +6,12 @@ use serde_json::Value;
 use crate::document::{
     ClientDocument, Decisions, Difference, PoolDocument, Reason, Refusal, Rewrite, pool_update,
 };
+use crate::exposure::Alias;
 use crate::finding::Finding;
 use crate::fix::Fix;
 use crate::ids::Names;
 use crate::line::one_line;
-use crate::resources::{Function, LogGroup, Role, Tags};
+use crate::resources::{Function, LogGroup, ObservedFunction, Role, Tags};
 
 /// What the operator allows beyond the config.
 #[derive(Debug, Clone, Default)]
@@ -63,6 +64,10 @@ pub enum Resource {
     Role,
     /// The function.
     Function,
+    /// A version of it, frozen under a number.
+    Version,
+    /// The alias that the pool calls.
+    Alias,
     /// The statement that lets Cognito invoke it.
     Permission,
     /// An app client's sign-in flows.
@@ -80,6 +85,8 @@ impl Resource {
             Self::LogGroup => "log group",
             Self::Role => "role",
             Self::Function => "function",
+            Self::Version => "version",
+            Self::Alias => "alias",
             Self::Permission => "permission",
             Self::Client => "client",
             Self::Trigger => "trigger",
@@ -110,27 +117,31 @@ pub struct Change {
 /// What `apply` does, with all it needs.
 #[derive(Debug, Clone)]
 pub enum Operation {
+    /// Where the pool calls the function itself: publish it as it is, point the alias to that version and let Cognito invoke it.
+    Adopt {
+        /// What is published.
+        function: Box<ObservedFunction>,
+        /// The alias as it is.
+        from: Option<Alias>,
+    },
+    /// Let the pool call the alias, which leads to what the pool calls now.
+    MoveTrigger(Box<Rewrite>),
     /// Make the log group and set its retention.
     CreateLogGroup(LogGroup),
     /// Set retention and tags of the log group.
     UpdateLogGroup(LogGroup),
     /// Make the role and its policy.
     CreateRole(Role),
-    /// Bring trust, policies and tags of the role to these; detach what is attached.
-    UpdateRole {
-        /// As it should be.
-        role: Role,
-        /// Inline policies to take away.
-        surplus: Vec<String>,
-        /// Managed policies to detach.
-        detach: Vec<String>,
-    },
-    /// Make the function with the built code.
+    /// Give the role what the new version needs, and leave it what the live one needs.
+    WidenRole(Role),
+    /// Make the function with the built code, its first version and the alias.
     CreateFunction(Function),
-    /// Bring the function to these settings.
+    /// Bring the function to these settings. No customer meets it: the pool calls the alias.
     UpdateFunction {
         /// As it should be.
         function: Function,
+        /// Its role was made again, so its environment must be encrypted anew: the role that it has meanwhile.
+        renew: Option<Box<Role>>,
         /// Its settings differ.
         configuration: bool,
         /// Its code or architecture differs.
@@ -142,19 +153,48 @@ pub enum Operation {
         /// Our tags that it should no longer have.
         untag: Vec<String>,
     },
-    /// Let Cognito invoke the function for this pool.
+    /// Freeze the function under a number: as this run leaves it, or as it was read.
+    Publish(Box<ObservedFunction>),
+    /// Invoke what customers will meet for a user that cannot exist, before any customer does.
+    Probe(Box<Probe>),
+    /// Point the alias to a version. Where this run published that, those before the one that it led to are deleted.
+    PointAlias {
+        /// The alias as it is.
+        from: Option<Alias>,
+        /// The version; `None`: the one that this run published, or the one that it leads to, and nothing beside it.
+        to: Option<String>,
+    },
+    /// Let Cognito invoke the alias for this pool.
     AllowInvoke {
         /// A statement of our id says something else and must go first.
         replaces: bool,
+        /// The alias is there before anything is tried, and may be let in meanwhile.
+        early: bool,
     },
-    /// Invoke the function for a user that cannot exist, before any customer does.
-    Probe(Box<Probe>),
     /// Change a client's flows.
     UpdateClient(Box<Rewrite>),
     /// Change the pool's trigger and nothing else.
     UpdatePool(Box<Rewrite>),
-    /// Take our statement out of the function's policy.
-    RemovePermission,
+    /// Invoke what customers meet now, before anything is taken away that only the version before needs.
+    ProbeLive(Box<Probe>),
+    /// Bring trust and policies of the role to these, and take the rest away.
+    NarrowRole {
+        /// As it should be.
+        role: Role,
+        /// Inline policies to take away.
+        surplus: Vec<String>,
+        /// Managed policies to detach.
+        detach: Vec<String>,
+    },
+    /// Take statements of ours out of the function's own policy: the pool calls the alias.
+    ForbidInvoke(Vec<&'static str>),
+    /// Take our statement out of the policy of the alias, or of the function itself.
+    RemovePermission {
+        /// The alias; `None`: the function itself.
+        qualifier: Option<&'static str>,
+        /// The statement's id.
+        id: &'static str,
+    },
     /// Delete the function.
     DeleteFunction,
     /// Delete the role with its policies.
@@ -168,27 +208,47 @@ impl Operation {
     /// last; a teardown detaches it first.
     pub fn stage(&self) -> u8 {
         match self {
+            Self::Adopt { .. } => 0,
+            Self::MoveTrigger(_) => 1,
             Self::CreateLogGroup(_)
             | Self::UpdateLogGroup(_)
             | Self::CreateRole(_)
-            | Self::UpdateRole { .. } => 0,
-            Self::CreateFunction(_) | Self::UpdateFunction { .. } => 1,
-            Self::AllowInvoke { .. } | Self::Probe(_) => 2,
-            Self::UpdateClient(..) => 3,
-            Self::UpdatePool(..) => 4,
-            Self::RemovePermission => 5,
-            Self::DeleteFunction => 6,
-            Self::DeleteRole(_) | Self::DeleteLogGroup => 7,
+            | Self::WidenRole(_) => 2,
+            Self::CreateFunction(_) | Self::UpdateFunction { .. } => 3,
+            Self::Publish(_) => 4,
+            Self::Probe(_) | Self::AllowInvoke { early: true, .. } => 5,
+            Self::PointAlias { .. } => 6,
+            Self::AllowInvoke { early: false, .. } => 7,
+            Self::UpdateClient(..) => 8,
+            Self::UpdatePool(..) => 9,
+            Self::ProbeLive(_) => 10,
+            Self::NarrowRole { .. } | Self::ForbidInvoke(_) => 11,
+            Self::RemovePermission { .. } => 12,
+            Self::DeleteFunction => 13,
+            Self::DeleteRole(_) | Self::DeleteLogGroup => 14,
         }
     }
 
     /// How a document will differ from what it is, where one is written.
     fn difference(&self) -> Vec<Difference> {
         match self {
-            Self::UpdateClient(rewrite) | Self::UpdatePool(rewrite) => rewrite.differences(),
+            Self::UpdateClient(rewrite)
+            | Self::UpdatePool(rewrite)
+            | Self::MoveTrigger(rewrite) => rewrite.differences(),
             _ => Vec::new(),
         }
     }
+}
+
+/// What is tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// The version that this run published.
+    Published,
+    /// The version of this number.
+    Version(String),
+    /// What the alias leads to.
+    Live,
 }
 
 /// How the function is tried.
@@ -196,23 +256,12 @@ impl Operation {
 pub struct Probe {
     /// The event to invoke it with.
     pub event: Value,
-    /// The pool's trigger calls it already.
+    /// What is tried.
+    pub target: Target,
+    /// Customers of the pool meet what the alias leads to.
     pub live: bool,
-    /// What it was before this run, where it could be invoked and the run changes it.
-    pub before: Option<Before>,
-}
-
-/// A function as it was, as far as it can be put back.
-#[derive(Debug, Clone)]
-pub struct Before {
-    /// Its settings.
-    pub function: Function,
-    /// The digest of its code.
-    pub code_sha256: String,
-    /// The run changes its settings.
-    pub configured: bool,
-    /// The run changes its code.
-    pub recoded: bool,
+    /// The role is new or has new rights, and IAM may need seconds to tell everybody.
+    pub patient: bool,
 }
 
 /// Something in our place that is not ours, or that we must not touch. Nothing is changed while one stands.
@@ -276,16 +325,6 @@ impl Plan {
         self.changes
             .iter()
             .all(|change| change.action == Action::Probe)
-    }
-
-    /// How the function is tried.
-    pub fn probe(&self) -> Option<&Probe> {
-        self.changes
-            .iter()
-            .find_map(|change| match &change.operation {
-                Operation::Probe(probe) => Some(&**probe),
-                _ => None,
-            })
     }
 
     /// Whether code must be built and uploaded.
@@ -361,6 +400,23 @@ impl Plan {
         self.changes.sort_by_key(|change| change.operation.stage());
         self
     }
+}
+
+/// Whether a run must stop at something in our place that is not ours; says so.
+pub(super) fn foreign(plan: &mut Plan, resource: Resource, name: &str, allowed: &Allowed) -> bool {
+    if allowed.replace {
+        return false;
+    }
+    plan.conflict(
+        resource,
+        name,
+        format!(
+            "a {} of this name exists and was not made by jane-migrate for this pool",
+            resource.label()
+        ),
+        "look at it; `--replace` takes it over",
+    );
+    true
 }
 
 pub(super) fn refuse(plan: &mut Plan, resource: Resource, name: &str, refusal: &Refusal) {

@@ -2,27 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::after;
 use super::change::{
-    Action, Allowed, Before, LeftAlone, Operation, Plan, Probe, Resource, missing_tags, refuse,
+    Action, Allowed, Change, LeftAlone, Operation, Plan, Resource, foreign, missing_tags, refuse,
     set_trigger,
 };
+use super::function::{plan_adoption, plan_function, plan_probes, plan_version};
 use super::keys;
+use super::role::plan_role;
 use super::shown;
 use crate::check::Asked;
 use crate::document::{ClientDocument, Decisions, Opening, Rewrite, open_password_auth};
 use crate::finding::{Finding, Severity};
-use crate::ids::{Names, STAND_IN_ID, STATEMENT_ID};
+use crate::ids::{ALIAS, Names, OLD_STATEMENT_ID, STAND_IN_ID, STATEMENT_ID};
 use crate::observed::{Observed, PoolState};
 use crate::permission::{self, Policy};
-use crate::probe;
 use crate::read::Read;
-use crate::resources::{
-    Desired, Environment, Function, FunctionState, LogGroup, ObservedFunction, Record, Role,
-    is_ours, tag,
-};
+use crate::resources::{Desired, LogGroup, Record, is_ours};
 
 /// What deploy would do, and what speaks against it: every check that would fail afterwards.
 ///
@@ -50,10 +48,12 @@ pub fn deploy(
     );
     let mut record = Record::of(function, role.as_ref(), &names.pool);
     plan_clients(&mut plan, clients, allowed, &mut record.opened);
+    let adopted = plan_adoption(&mut plan, observed)?;
     plan_trigger(
         &mut plan,
         names,
         pool,
+        adopted,
         allowed,
         &mut record.replaced_trigger,
     );
@@ -63,8 +63,18 @@ pub fn deploy(
     plan_role(&mut plan, names, &desired_role, role.as_ref(), allowed);
     let mut desired_function = desired.function.clone();
     desired_function.tags.extend(record.tags());
-    plan_function(&mut plan, names, desired_function, function, allowed);
-    plan_permission(&mut plan, names, &observed.policy()?, allowed);
+    plan_function(
+        &mut plan,
+        names,
+        desired_function,
+        (role.as_ref(), &desired_role),
+        observed,
+        allowed,
+    )?;
+    plan_version(&mut plan, observed, adopted)?;
+    let policy = observed.policy(Some(ALIAS))?;
+    plan_permission(&mut plan, names, &policy, adopted, allowed);
+    plan_old_permission(&mut plan, names, &observed.policy(None)?);
     keys::check(&mut plan, names, asked.config);
     if desired.function.tags.len() + record.tags().len() > MOST_TAGS {
         plan.conflict(
@@ -80,7 +90,7 @@ pub fn deploy(
     if let Some(nonce) = &allowed.probe {
         let client = observed.probing_client(asked.clients)?;
         let client = client.map(ClientDocument::id);
-        plan_probe(&mut plan, names, pool, client, function, nonce);
+        plan_probes(&mut plan, names, pool, client, nonce);
     }
     let alone = observed.clients_left_alone(asked.clients)?;
     plan.left_alone = alone.into_iter().filter_map(LeftAlone::of).collect();
@@ -90,24 +100,8 @@ pub fn deploy(
     Ok(plan.sorted())
 }
 
-/// What AWS allows a function or role, less the two that are added while applying.
-const MOST_TAGS: usize = 50 - 2;
-
-fn foreign(plan: &mut Plan, resource: Resource, name: &str, allowed: &Allowed) -> bool {
-    if allowed.replace {
-        return false;
-    }
-    plan.conflict(
-        resource,
-        name,
-        format!(
-            "a {} of this name exists and was not made by jane-migrate for this pool",
-            resource.label()
-        ),
-        "look at it; `--replace` takes it over",
-    );
-    true
-}
+/// What AWS allows a function or role, less the three that are added to it: two digests of code, one of the snapshot.
+const MOST_TAGS: usize = 50 - 3;
 
 fn plan_log_group(
     plan: &mut Plan,
@@ -161,249 +155,17 @@ fn plan_log_group(
     }
 }
 
-fn plan_role(
+fn plan_permission(
     plan: &mut Plan,
     names: &Names,
-    desired: &Role,
-    found: Option<&Role>,
+    policy: &Policy,
+    adopted: bool,
     allowed: &Allowed,
 ) {
-    let Role {
-        name,
-        trust,
-        policies,
-        attached,
-        boundary: _,
-        tags,
-    } = desired;
-    let Some(found) = found else {
-        return plan.change(
-            Action::Create,
-            Resource::Role,
-            name,
-            "for Lambda alone; writes its own logs",
-            Operation::CreateRole(desired.clone()),
-        );
+    let made_late = |change: &Change| {
+        matches!(change.operation, Operation::PointAlias { from: None, .. }) && !adopted
     };
-    if !is_ours(&found.tags, &names.pool) && foreign(plan, Resource::Role, name, allowed) {
-        return;
-    }
-    let surplus: Vec<String> = found
-        .policies
-        .keys()
-        .filter(|policy| !policies.contains_key(*policy))
-        .cloned()
-        .collect();
-    let detach: Vec<String> = found
-        .attached
-        .iter()
-        .filter(|arn| !attached.contains(arn))
-        .cloned()
-        .collect();
-    let mut details = Vec::new();
-    if found.trust != *trust {
-        details.push("trust policy".to_owned());
-    }
-    if policies
-        .iter()
-        .any(|(policy, document)| found.policies.get(policy) != Some(document))
-    {
-        details.push("permissions".into());
-    }
-    if !surplus.is_empty() {
-        details.push(format!("removes policy {}", surplus.join(", ")));
-    }
-    if !detach.is_empty() {
-        details.push(format!("detaches {}", detach.join(", ")));
-    }
-    if !missing_tags(tags, &found.tags).is_empty() {
-        details.push("tags".into());
-    }
-    if !details.is_empty() {
-        plan.change(
-            Action::Update,
-            Resource::Role,
-            name,
-            details.join(", "),
-            Operation::UpdateRole {
-                role: desired.clone(),
-                surplus,
-                detach,
-            },
-        );
-        plan.differs_by(shown::role(found, desired));
-    }
-}
-
-fn plan_function(
-    plan: &mut Plan,
-    names: &Names,
-    desired: Function,
-    found: Option<&ObservedFunction>,
-    allowed: &Allowed,
-) {
-    let size = environment_size(&desired.environment);
-    if size > LARGEST_ENVIRONMENT {
-        return plan.conflict(
-            Resource::Function,
-            desired.name,
-            format!(
-                "the settings and secrets have {size} bytes as environment variables, and Lambda takes {LARGEST_ENVIRONMENT}"
-            ),
-            "shorten what is long in the configuration: one certificate in `ca_certificate` and no bundle, a view of the \
-             database in place of a long `query`, secrets in Secrets Manager or SSM",
-        );
-    }
-    let Some(found) = found else {
-        let detail = format!(
-            "{}, {} MB, {} s",
-            desired.architecture.as_str(),
-            desired.memory_mb,
-            desired.timeout_s
-        );
-        return plan.change(
-            Action::Create,
-            Resource::Function,
-            desired.name.clone(),
-            detail,
-            Operation::CreateFunction(desired),
-        );
-    };
-    if !is_ours(&found.function.tags, &names.pool)
-        && foreign(plan, Resource::Function, &desired.name, allowed)
-    {
-        return;
-    }
-    let (settings, mut code, concurrency) = function_differences(&desired, found);
-    let untag: Vec<String> = found
-        .function
-        .tags
-        .keys()
-        .filter(|key| key.starts_with("jane-migrate:"))
-        .filter(|key| !desired.tags.contains_key(*key))
-        .filter(|key| *key != tag::CODE && *key != tag::SNAPSHOT)
-        .cloned()
-        .collect();
-    let tags = !untag.is_empty() || !missing_tags(&desired.tags, &found.function.tags).is_empty();
-    let mut details = settings.clone();
-    // Whatever it was that Lambda failed at, it is tried again; a trigger must not go live on a function that cannot answer.
-    let failed = matches!(found.state, FunctionState::Failed(_));
-    code |= failed;
-    match &found.state {
-        FunctionState::Ready | FunctionState::Inactive => {}
-        FunctionState::Settling(what) => details.push(format!("waits, because it is {what}")),
-        FunctionState::Failed(reason) => details.push(format!("failed: {reason}")),
-    }
-    if code {
-        details.push("code".into());
-    }
-    details.extend(concurrency.clone());
-    if tags && details.is_empty() {
-        details.push("tags".into());
-    }
-    if !details.is_empty() {
-        let difference = shown::function(found, &desired, &untag);
-        plan.change(
-            Action::Update,
-            Resource::Function,
-            desired.name.clone(),
-            details.join(", "),
-            Operation::UpdateFunction {
-                function: desired,
-                configuration: failed || !settings.is_empty(),
-                code,
-                settling: matches!(found.state, FunctionState::Settling(_)),
-                concurrency: concurrency.is_some(),
-                untag,
-            },
-        );
-        plan.differs_by(difference);
-    }
-}
-
-/// The most Lambda keeps of variables, in bytes.
-const LARGEST_ENVIRONMENT: usize = 4096;
-
-/// As Lambda measures: the JSON of all variables, with the escapes that it needs.
-fn environment_size(environment: &Environment) -> usize {
-    let variables = environment.iter();
-    let variables: BTreeMap<_, _> = variables
-        .map(|(name, value)| (name, value.expose()))
-        .collect();
-    json!(variables).to_string().len()
-}
-
-/// What differs, in words: settings; code; reserved concurrency. Values of the environment are never shown.
-fn function_differences(
-    desired: &Function,
-    found: &ObservedFunction,
-) -> (Vec<String>, bool, Option<String>) {
-    let Function {
-        name: _,
-        runtime,
-        handler,
-        architecture,
-        memory_mb,
-        timeout_s,
-        role_arn,
-        environment,
-        kms_key_arn,
-        vpc,
-        layers,
-        reserved_concurrency,
-        tags,
-    } = desired;
-    let now = &found.function;
-    let mut details = Vec::new();
-    let mut differs = |what: &str, from: &str, to: &str| {
-        if from != to {
-            details.push(format!("{what}: {from} => {to}"));
-        }
-    };
-    differs("runtime", &now.runtime, runtime);
-    differs("handler", &now.handler, handler);
-    differs(
-        "memory",
-        &format!("{} MB", now.memory_mb),
-        &format!("{memory_mb} MB"),
-    );
-    differs(
-        "timeout",
-        &format!("{} s", now.timeout_s),
-        &format!("{timeout_s} s"),
-    );
-    differs("role", &now.role_arn, role_arn);
-    differs(
-        "KMS key",
-        now.kms_key_arn.as_deref().unwrap_or("Lambda's own"),
-        kms_key_arn.as_deref().unwrap_or("Lambda's own"),
-    );
-    if now.vpc != *vpc {
-        details.push("VPC".into());
-    }
-    if now.layers != *layers {
-        details.push("layers".into());
-    }
-    let changed = shown::changed_variables(&now.environment, environment);
-    if !changed.is_empty() {
-        details.push(format!("environment: {}", changed.join(", ")));
-    }
-    // The tags say what the deployed code was built from and what Lambda called it then; either being off means other code.
-    let code = now.architecture != *architecture
-        || now.tags.get(tag::SOURCE) != tags.get(tag::SOURCE)
-        || now.tags.get(tag::CODE) != Some(&found.code_sha256);
-    let shown = |n: &Option<u32>| n.map_or("none".to_owned(), |n| n.to_string());
-    let concurrency = (now.reserved_concurrency != *reserved_concurrency).then(|| {
-        format!(
-            "reserved concurrency: {} => {}",
-            shown(&now.reserved_concurrency),
-            shown(reserved_concurrency)
-        )
-    });
-    (details, code, concurrency)
-}
-
-fn plan_permission(plan: &mut Plan, names: &Names, policy: &Policy, allowed: &Allowed) {
+    let early = !plan.changes.iter().any(made_late);
     let detail = "cognito-idp.amazonaws.com for this pool only";
     let ours = policy.statement(STATEMENT_ID);
     if let Some(other) = ours.filter(|statement| !permission::names_cognito(statement))
@@ -413,7 +175,7 @@ fn plan_permission(plan: &mut Plan, names: &Names, policy: &Policy, allowed: &Al
             Resource::Permission,
             STATEMENT_ID,
             format!(
-                "a statement of this id lets somebody else invoke the function: {}",
+                "a statement of this id lets somebody else invoke alias `{ALIAS}`: {}",
                 other["Principal"]
             ),
             "look at it; `--replace` puts ours in its place",
@@ -421,7 +183,9 @@ fn plan_permission(plan: &mut Plan, names: &Names, policy: &Policy, allowed: &Al
     }
     // Left by a run that was cut short while it replaced ours.
     let stand_in = policy.statement(STAND_IN_ID).is_some();
-    if !stand_in && ours.is_some_and(|statement| permission::is_for_pool(statement, &names.pool)) {
+    let good = ours.is_some_and(|statement| permission::is_for_pool(statement, &names.pool));
+    // An adoption lets Cognito in already; what is odd about a statement of our id is mended all the same.
+    if !stand_in && (good || (ours.is_none() && adopted)) {
         return;
     }
     let action = match ours {
@@ -435,8 +199,27 @@ fn plan_permission(plan: &mut Plan, names: &Names, policy: &Policy, allowed: &Al
         detail,
         Operation::AllowInvoke {
             replaces: ours.is_some() || stand_in,
+            early,
         },
     );
+}
+
+/// Takes away what let Cognito invoke the function itself, from the versions of this tool that knew no alias.
+fn plan_old_permission(plan: &mut Plan, names: &Names, policy: &Policy) {
+    let ours = [OLD_STATEMENT_ID, STAND_IN_ID].into_iter().filter(|id| {
+        let statement = policy.statement(id);
+        statement.is_some_and(|statement| permission::lets_in_only(statement, &names.pool))
+    });
+    let ids: Vec<&'static str> = ours.collect();
+    if !ids.is_empty() {
+        plan.change(
+            Action::Delete,
+            Resource::Permission,
+            OLD_STATEMENT_ID,
+            "the pool calls the alias",
+            Operation::ForbidInvoke(ids),
+        );
+    }
 }
 
 fn plan_clients(
@@ -489,12 +272,14 @@ fn plan_trigger(
     plan: &mut Plan,
     names: &Names,
     pool: &PoolState,
+    adopted: bool,
     allowed: &Allowed,
     replaced: &mut Option<String>,
 ) {
     let now = pool.document.user_migration();
     match now {
-        Some(arn) if names.is_our_function(arn) => return,
+        Some(arn) if arn == names.live_arn => return,
+        Some(arn) if names.is_our_function(arn) => {}
         Some(arn) if !allowed.replace => {
             return plan.conflict(
                 Resource::Trigger,
@@ -505,18 +290,21 @@ fn plan_trigger(
         }
         now => *replaced = now.map(str::to_owned),
     }
-    let ours = Some(names.function_arn.as_str());
+    let ours = Some(names.live_arn.as_str());
     match set_trigger(&pool.document, ours, &allowed.unknown) {
         Ok(rewrite) => plan.change(
             Action::Update,
             Resource::Trigger,
             names.pool.id.to_string(),
             format!(
-                "user migration: {} => {}",
+                "user migration: {} => {}:{ALIAS}",
                 now.unwrap_or("none"),
                 names.function
             ),
-            Operation::UpdatePool(Box::new(rewrite)),
+            match adopted {
+                true => Operation::MoveTrigger(Box::new(rewrite)),
+                false => Operation::UpdatePool(Box::new(rewrite)),
+            },
         ),
         Err(refusal) => refuse(plan, Resource::Trigger, names.pool.id.as_str(), &refusal),
     }
@@ -540,61 +328,6 @@ fn undecided(pool: &PoolState, clients: &[ClientDocument], decisions: &Decisions
             )
         })
         .collect()
-}
-
-/// Tries the function before the trigger goes live, where the run changes what a customer would meet. Without an app client there
-/// is nobody to try it as.
-fn plan_probe(
-    plan: &mut Plan,
-    names: &Names,
-    pool: &PoolState,
-    client: Option<&str>,
-    found: Option<&ObservedFunction>,
-    nonce: &str,
-) {
-    let mut touched = false;
-    let (mut configured, mut recoded) = (false, false);
-    for change in &plan.changes {
-        match change.operation {
-            Operation::UpdateFunction {
-                configuration,
-                code,
-                ..
-            } => {
-                touched = true;
-                (configured, recoded) = (configuration, code);
-            }
-            Operation::CreateFunction(_) | Operation::UpdatePool(..) => touched = true,
-            _ => {}
-        }
-    }
-    let Some(client) = client.filter(|_| touched) else {
-        return;
-    };
-    let trigger = pool.document.user_migration();
-    let live = trigger.is_some_and(|arn| names.is_our_function(arn));
-    let worked = found.filter(|found| {
-        live && matches!(found.state, FunctionState::Ready | FunctionState::Inactive)
-    });
-    let probe = Probe {
-        event: probe::event(&names.pool, client, probe::Source::SignIn, nonce),
-        live,
-        before: worked
-            .filter(|_| configured || recoded)
-            .map(|found| Before {
-                function: found.function.clone(),
-                code_sha256: found.code_sha256.clone(),
-                configured,
-                recoded,
-            }),
-    };
-    plan.change(
-        Action::Probe,
-        Resource::Function,
-        &names.function,
-        "tried with a user that does not exist",
-        Operation::Probe(Box::new(probe)),
-    );
 }
 
 #[cfg(test)]
@@ -627,6 +360,8 @@ mod tests {
             })),
             clients: Ok((0..clients).map(client).collect()),
             function: Ok(None),
+            alias: Ok(None),
+            behind: Ok(None),
             live: Ok(None),
             policies: Ok(BTreeMap::new()),
             role: Ok(None),

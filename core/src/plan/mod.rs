@@ -4,17 +4,21 @@
 mod after;
 mod change;
 mod deploy;
+mod function;
 mod keys;
 mod restore;
+mod role;
+mod rollback;
 mod shown;
 mod teardown;
 #[cfg(test)]
 mod tests;
 
 pub use change::{
-    Action, Allowed, Before, Change, Conflict, LeftAlone, Operation, Plan, Probe, Resource,
+    Action, Allowed, Change, Conflict, LeftAlone, Operation, Plan, Probe, Resource, Target,
     missing_tags,
 };
 pub use deploy::deploy;
 pub use restore::restore;
+pub use rollback::rollback;
 pub use teardown::teardown;

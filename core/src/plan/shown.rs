@@ -80,6 +80,7 @@ fn configuration(function: &Function) -> Value {
         memory_mb,
         timeout_s,
         role_arn,
+        role_id: _,
         environment: _,
         kms_key_arn,
         vpc,

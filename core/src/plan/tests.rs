@@ -5,14 +5,18 @@ use std::collections::BTreeMap;
 use jane_migrate_config::{Config, HandlerSettings, Secret};
 use serde_json::{Value, json};
 
-use super::{Allowed, Operation, Plan, deploy, restore, teardown};
+use super::{Allowed, Operation, Plan, Target, deploy, restore, rollback, teardown};
 use crate::check::Asked;
 use crate::document::{ClientDocument, Decision, PoolDocument};
+use crate::exposure::{Alias, Version};
 use crate::facts::pool_facts;
 use crate::fix::Flags;
 use crate::fixtures::{self, Fixture, written};
+use crate::ids::{ALIAS, OLD_STATEMENT_ID};
 use crate::kept::Kept;
-use crate::resources::{Desired, EnvValue, Environment};
+use crate::observed::Observed;
+use crate::permission::{Policy, statement_for};
+use crate::resources::{Desired, EnvValue, Environment, ObservedFunction, tag};
 
 fn strings(value: &Value) -> Option<Vec<String>> {
     serde_json::from_value(value.clone()).ok()
@@ -39,24 +43,30 @@ fn allowed(fixture: &Fixture) -> Allowed {
 }
 
 fn plan(fixture: &Fixture) -> Plan {
-    let observed = fixture.observed_for_plan();
-    let allowed = allowed(fixture);
+    plan_of(fixture, &fixture.observed_for_plan(), &allowed(fixture))
+}
+
+fn desired(fixture: &Fixture, observed: &Observed, config: &Config) -> Desired {
+    let pool = observed.pool().unwrap();
+    let facts = pool_facts(&pool.document, pool.mfa.as_ref().unwrap());
+    let settings = HandlerSettings::new(config, &facts);
+    let secrets = fixture.json["secrets"].as_object().into_iter().flatten();
+    Desired::new(
+        &observed.names,
+        config,
+        &settings,
+        fixture.json["source"].as_str().unwrap(),
+        secrets
+            .map(|(name, value)| (name.clone(), EnvValue::new(value.as_str().unwrap())))
+            .collect::<BTreeMap<_, _>>(),
+    )
+}
+
+fn plan_of(fixture: &Fixture, observed: &Observed, allowed: &Allowed) -> Plan {
     match fixture.json["kind"].as_str().unwrap() {
         "deploy" => {
             let config = fixture.config().unwrap();
-            let pool = observed.pool().unwrap();
-            let facts = pool_facts(&pool.document, pool.mfa.as_ref().unwrap());
-            let settings = HandlerSettings::new(&config, &facts);
-            let secrets = fixture.json["secrets"].as_object().into_iter().flatten();
-            let desired = Desired::new(
-                &observed.names,
-                &config,
-                &settings,
-                fixture.json["source"].as_str().unwrap(),
-                secrets
-                    .map(|(name, value)| (name.clone(), EnvValue::new(value.as_str().unwrap())))
-                    .collect::<BTreeMap<_, _>>(),
-            );
+            let desired = desired(fixture, observed, &config);
             let asked = Asked {
                 config: Some(&config),
                 clients: allowed.clients.as_deref(),
@@ -64,11 +74,11 @@ fn plan(fixture: &Fixture) -> Plan {
                 today: "2026-11-26".parse().unwrap(),
                 code_serves: None,
             };
-            deploy(&desired, &observed, &asked, &allowed).unwrap()
+            deploy(&desired, observed, &asked, allowed).unwrap()
         }
         "teardown" => {
             let keep_logs = fixture.json["keep_logs"] == true;
-            teardown(&observed, keep_logs, &allowed).unwrap()
+            teardown(observed, keep_logs, allowed).unwrap()
         }
         _ => {
             let kept = &fixture.json["kept"];
@@ -82,7 +92,7 @@ fn plan(fixture: &Fixture) -> Plan {
                     .collect(),
                 untouched: kept["untouched"] == true,
             };
-            restore(&observed, &kept, &allowed.unknown).unwrap()
+            restore(observed, &kept, &allowed.unknown).unwrap()
         }
     }
 }
@@ -263,4 +273,210 @@ fn a_key_of_another_region_is_refused() {
             "the KMS key of directory.client_secret is in eu-west-1, and the parameter in us-west-2",
         ]
     );
+}
+
+/// Everything is as a recorded run left it, and there is nothing to do.
+fn live() -> (Fixture, Observed, Allowed) {
+    let fixture = fixtures::all("plans")
+        .into_iter()
+        .find(|fixture| fixture.name == "deploy-24")
+        .expect("the fixture");
+    let mut observed = fixture.observed_for_plan();
+    let config = fixture.config().unwrap();
+    let desired = desired(&fixture, &observed, &config);
+    let mut function = ObservedFunction::fresh(desired.function);
+    function.code_sha256 = "code".into();
+    let code = (tag::CODE.to_owned(), "code".to_owned());
+    function.function.tags.extend([code]);
+    observed.function = Ok(Some(function.clone()));
+    observed.behind = Ok(Some(function.clone()));
+    observed.live = Ok(Some(function));
+    observed.role_policies = Ok(desired.role.policies.clone());
+    observed.attached_policies = Ok(BTreeMap::new());
+    observed.role = Ok(Some(desired.role));
+    observed.log_group_tags = Ok(desired.log_group.tags.clone());
+    observed.log_group = Ok(Some(desired.log_group));
+    let allowed = Allowed {
+        probe: Some("1".into()),
+        ..allowed(&fixture)
+    };
+    let plan = plan_of(&fixture, &observed, &allowed);
+    assert!(
+        plan.is_empty() && plan.conflicts.is_empty(),
+        "{:?}",
+        steps(&plan)
+    );
+    (fixture, observed, allowed)
+}
+
+fn steps(plan: &Plan) -> Vec<&'static str> {
+    let name = |operation: &Operation| match operation {
+        Operation::Adopt { .. } => "adopt",
+        Operation::MoveTrigger(_) => "move trigger",
+        Operation::WidenRole(_) => "widen role",
+        Operation::CreateRole(_) => "create role",
+        Operation::UpdateFunction { renew: Some(_), .. } => "renew function",
+        Operation::UpdateFunction { .. } => "update function",
+        Operation::Publish(_) => "publish",
+        Operation::Probe(_) => "probe",
+        Operation::PointAlias { .. } => "point alias",
+        Operation::AllowInvoke { .. } => "allow",
+        Operation::UpdatePool(_) => "trigger",
+        Operation::ProbeLive(_) => "probe live",
+        Operation::NarrowRole { .. } => "narrow role",
+        Operation::ForbidInvoke(_) => "forbid",
+        _ => "another",
+    };
+    plan.changes
+        .iter()
+        .map(|change| name(&change.operation))
+        .collect()
+}
+
+/// As a version of the program without an alias deployed it.
+fn without_alias(observed: &mut Observed) {
+    let arn = observed.names.function_arn.clone();
+    let Ok(Some(pool)) = &mut observed.pool else {
+        panic!("no pool")
+    };
+    let mut document = pool.document.json().clone();
+    document["LambdaConfig"]["UserMigration"] = json!(arn);
+    pool.document = PoolDocument::from_json(document).unwrap();
+    (observed.alias, observed.behind) = (Ok(None), Ok(None));
+    let mut statement = statement_for(&observed.names);
+    (statement["Sid"], statement["Resource"]) = (json!(OLD_STATEMENT_ID), json!(arn));
+    let own = Policy {
+        statements: vec![statement],
+    };
+    observed.policies = Ok([(None, own), (Some(ALIAS.into()), Policy::default())].into());
+}
+
+#[test]
+fn an_alias_is_put_before_the_function_ere_anything_of_it_changes() {
+    let (fixture, mut observed, allowed) = live();
+    without_alias(&mut observed);
+    let plan = plan_of(&fixture, &observed, &allowed);
+    assert_eq!(steps(&plan), ["adopt", "move trigger", "probe", "forbid"]);
+
+    let Ok(Some(found)) = &mut observed.function else {
+        panic!("no function")
+    };
+    found.function.memory_mb += 64;
+    let plan = plan_of(&fixture, &observed, &allowed);
+    let changed = [
+        "adopt",
+        "move trigger",
+        "update function",
+        "publish",
+        "probe",
+        "point alias",
+        "forbid",
+    ];
+    assert_eq!(steps(&plan), changed);
+}
+
+#[test]
+fn what_was_published_and_not_tried_is_tried_and_goes_live() {
+    let (fixture, mut observed, allowed) = live();
+    let Ok(Some(behind)) = &mut observed.behind else {
+        panic!("no version")
+    };
+    behind.function.memory_mb += 64;
+    let plan = plan_of(&fixture, &observed, &allowed);
+    assert_eq!(steps(&plan), ["publish", "probe", "point alias"]);
+    let probed = plan
+        .changes
+        .iter()
+        .find_map(|change| match &change.operation {
+            Operation::Probe(probe) => Some(&probe.target),
+            _ => None,
+        });
+    assert_eq!(probed, Some(&Target::Published));
+}
+
+#[test]
+fn an_alias_that_shares_its_customers_out_is_led_to_one_version() {
+    let (fixture, mut observed, allowed) = live();
+    let Ok(Some(alias)) = &mut observed.alias else {
+        panic!("no alias")
+    };
+    alias.shares = vec!["3".into()];
+    let plan = plan_of(&fixture, &observed, &allowed);
+    assert_eq!(steps(&plan), ["point alias"]);
+}
+
+#[test]
+fn rights_are_taken_away_after_the_alias_has_answered() {
+    let (fixture, mut observed, allowed) = live();
+    let Ok(policies) = &mut observed.role_policies else {
+        panic!("no policies")
+    };
+    let own = policies.values_mut().next().unwrap();
+    let more = json!({ "Effect": "Allow", "Action": "ssm:GetParameter", "Resource": "*" });
+    own["Statement"].as_array_mut().unwrap().push(more);
+    let plan = plan_of(&fixture, &observed, &allowed);
+    assert_eq!(steps(&plan), ["probe live", "narrow role"]);
+}
+
+#[test]
+fn a_role_that_was_made_again_is_given_to_the_function_anew() {
+    let (fixture, mut observed, allowed) = live();
+    let (Ok(Some(found)), Ok(Some(role))) = (&mut observed.function, &mut observed.role) else {
+        panic!("nothing there")
+    };
+    found.function.role_id = Some("AROA1".into());
+    role.id = Some("AROA1".into());
+    let same = plan_of(&fixture, &observed, &allowed);
+    assert!(same.is_empty(), "{:?}", steps(&same));
+    if let Ok(Some(role)) = &mut observed.role {
+        role.id = Some("AROA2".into());
+    }
+    let plan = plan_of(&fixture, &observed, &allowed);
+    let renewed = ["renew function", "publish", "probe", "point alias"];
+    assert_eq!(steps(&plan), renewed);
+    observed.role = Ok(None);
+    let plan = plan_of(&fixture, &observed, &allowed);
+    assert_eq!(steps(&plan)[..2], ["create role", "renew function"]);
+}
+
+#[test]
+fn a_rollback_tries_the_version_before_with_the_rights_it_needs() {
+    let (_, mut observed, _) = live();
+    let runs = observed.function().unwrap().unwrap().clone();
+    let version = |number: &str| Version {
+        number: number.into(),
+        runs: runs.clone(),
+    };
+    observed.versions = Ok(["$LATEST", "2", "9", "10"].map(version).into());
+    let lead = |observed: &mut Observed, version: &str| {
+        observed.alias = Ok(Some(Alias {
+            name: ALIAS.into(),
+            version: version.into(),
+            shares: Vec::new(),
+            revision: None,
+        }));
+    };
+    lead(&mut observed, "10");
+    let plan = rollback(&observed, Some("client"), "1").unwrap();
+    assert_eq!(steps(&plan), ["probe", "point alias"]);
+    let to = plan
+        .changes
+        .iter()
+        .find_map(|change| match &change.operation {
+            Operation::PointAlias { to, .. } => to.as_deref(),
+            _ => None,
+        });
+    assert_eq!(to, Some("9"));
+
+    // It has what the version needs, and loses nothing.
+    observed.role_policies = Ok(BTreeMap::new());
+    let plan = rollback(&observed, Some("client"), "1").unwrap();
+    assert_eq!(steps(&plan), ["widen role", "probe", "point alias"]);
+
+    lead(&mut observed, "2");
+    let plan = rollback(&observed, Some("client"), "1").unwrap();
+    assert!(plan.is_empty() && !plan.is_blocked());
+    observed.versions = Ok(["$LATEST", "2"].map(version).into());
+    let plan = rollback(&observed, Some("client"), "1").unwrap();
+    assert!(plan.is_blocked());
 }

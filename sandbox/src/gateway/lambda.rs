@@ -71,6 +71,15 @@ impl Functions {
                 check_role(identities, &call.scope, &request).await?;
                 self.tidied(call).await
             }
+            "PublishVersion" => {
+                self.check_settled(call).await?;
+                self.check_code(call).await?;
+                self.tidied(call).await
+            }
+            "CreateAlias" | "UpdateAlias" => {
+                self.check_version(call).await?;
+                self.upstream.forward(call).await
+            }
             "UpdateFunctionConfiguration" => {
                 let request = call.request()?;
                 self.check_settled(call).await?;
@@ -144,6 +153,38 @@ impl Functions {
         ))
     }
 
+    /// A version is published of the code and the revision that the caller has seen.
+    async fn check_code(&self, call: &Call) -> Result<(), Refusal> {
+        let (request, now) = (call.request()?, self.configuration(call).await?);
+        let differs = |given: &str| !request[given].is_null() && request[given] != now[given];
+        if differs("CodeSha256") {
+            return Err(Refusal::new(
+                "InvalidParameterValueException",
+                format!(
+                    "CodeSHA256 ({}) is different from current CodeSHA256 in $LATEST ({}). Please try again with the CodeSHA256 in $LATEST.",
+                    request["CodeSha256"].as_str().unwrap_or_default(),
+                    now["CodeSha256"].as_str().unwrap_or_default()
+                ),
+            ));
+        }
+        match differs("RevisionId") {
+            true => Err(stale()),
+            false => Ok(()),
+        }
+    }
+
+    /// An alias leads to a version that is there.
+    async fn check_version(&self, call: &Call) -> Result<(), Refusal> {
+        let request = call.request()?;
+        let Some(version) = request["FunctionVersion"].as_str() else {
+            return Ok(());
+        };
+        let (name, _) = call.function().unwrap_or_default();
+        let path = format!("/2015-03-31/functions/{name}/configuration?Qualifier={version}");
+        self.upstream.lambda(&call.scope, &path).await?;
+        Ok(())
+    }
+
     /// Refuses a change while another one is in progress.
     async fn check_settled(&self, call: &Call) -> Result<(), Refusal> {
         let state = self.configuration(call).await?;
@@ -197,12 +238,7 @@ impl Functions {
         if current.is_ok_and(|policy| revision(&policy) == given) {
             return Ok(());
         }
-        Err(Refusal::new(
-            "PreconditionFailedException",
-            "The RevisionId provided does not match the latest RevisionId. Call the GetPolicy API to retrieve the latest \
-             RevisionId for your resource.",
-        )
-        .with_status(StatusCode::PRECONDITION_FAILED))
+        Err(stale())
     }
 
     /// Forwards a call; the configuration in the answer is as AWS shows it.
@@ -320,6 +356,15 @@ fn conflict(why: &str) -> Refusal {
         format!("The operation cannot be performed at this time. {why}"),
     )
     .with_status(StatusCode::CONFLICT)
+}
+
+fn stale() -> Refusal {
+    Refusal::new(
+        "PreconditionFailedException",
+        "The RevisionId provided does not match the latest RevisionId. Call the GetFunction/GetAlias/GetPolicy API to retrieve \
+         the latest RevisionId for your resource.",
+    )
+    .with_status(StatusCode::PRECONDITION_FAILED)
 }
 
 /// The revision of a policy; it changes when the policy does.

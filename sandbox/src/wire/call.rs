@@ -263,7 +263,10 @@ fn lambda_action(method: &Method, path: &str) -> &'static str {
         "POST functions/*/url" => "CreateFunctionUrlConfig",
         "DELETE functions/*/url" => "DeleteFunctionUrlConfig",
         "GET functions/*/aliases" if last.is_none() => "ListAliases",
+        "GET functions/*/aliases" => "GetAlias",
         "POST functions/*/aliases" => "CreateAlias",
+        "PUT functions/*/aliases" => "UpdateAlias",
+        "DELETE functions/*/aliases" => "DeleteAlias",
         "POST functions/*/versions" => "PublishVersion",
         "GET functions/*/versions" => "ListVersionsByFunction",
         "GET functions/*/event-invoke-config" if last == Some("list") => {

@@ -1,19 +1,17 @@
-//! New code for a function that customers reach: what does not answer must not stay, however the run goes.
+//! New code for a function that customers reach: what does not answer never goes live, however the run goes.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use jane_migrate_core::resources::tag;
 use jane_migrate_test_kit::{Fate, Passing, Proxy};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Scene;
 use super::interrupts::interrupted;
-use crate::server::{Reply, Server};
 use crate::support::Ran;
-
-type Edit = fn(&mut Value);
 
 /// A zip that deploy takes: a static executable for x86_64. It ends as soon as it is started.
 fn broken(folder: &Path) -> PathBuf {
@@ -41,161 +39,87 @@ fn broken(folder: &Path) -> PathBuf {
 }
 
 impl Scene {
-    /// Deployed, with customers, a broken zip to deploy, and no zip that was kept from a build. Gives the code that works.
+    /// Deployed, with customers, and a broken zip to deploy. Gives the code that works.
     async fn with_broken_code() -> (Self, String) {
         let mut scene = Self::live().await;
-        let works = scene.code().await;
-        let folder = scene.corner.folder.path();
-        scene.artifact = Some(broken(folder));
-        let cache = folder.join("cache").to_string_lossy().into_owned();
-        let cache = ("JANE_MIGRATE_CACHE".to_owned(), cache);
-        scene.corner.environment.push(cache);
+        let works = scene.live_code().await;
+        scene.artifact = Some(broken(scene.corner.folder.path()));
         (scene, works)
     }
 
-    /// The `CodeSha256` of the function, which must be what its tag says.
-    async fn code(&self) -> String {
-        let function = self.aws.function(&self.names.function).await.unwrap();
-        let function = function.expect("a function");
-        assert_eq!(function.function.tags[tag::CODE], function.code_sha256);
-        function.code_sha256
+    /// The `CodeSha256` of what customers meet, which must be one that the tags know.
+    pub(super) async fn live_code(&self) -> String {
+        let name = &self.names.function;
+        let latest = self.aws.function(name).await.unwrap();
+        let live = self.aws.function(&format!("{name}:live")).await.unwrap();
+        let live = live.expect("a version").code_sha256;
+        let tags = latest.expect("a function").function.tags;
+        let known = [tag::CODE, tag::CODE_BEFORE];
+        assert!(
+            known.iter().any(|key| tags.get(*key) == Some(&live)),
+            "{tags:?}"
+        );
+        live
     }
 
-    /// The function has this code, customers sign in, and the good zip is no news.
-    async fn assert_taken_back(&mut self, works: &str, ran: &Ran) {
-        assert!(!ran.stderr.contains("X-Amz-"), "{ran:#?}");
-        assert_eq!(self.code().await, works, "{ran:#?}");
-        self.assert_migrates("taken back").await;
+    /// Customers meet this code and sign in, and the good zip goes live.
+    async fn assert_never_live(&mut self, works: &str, ran: &Ran) {
+        assert_eq!(self.live_code().await, works, "{ran:#?}");
+        self.assert_migrates("what failed is not live").await;
         self.artifact = None;
-        let ran = self.run_undisturbed("deploy").await.ended(0);
-        assert!(ran.stdout.contains("No changes."), "{ran:#?}");
+        self.run_undisturbed("deploy").await.ended(0);
+        assert_eq!(self.live_code().await, works);
+        self.run_undisturbed("verify").await.ended(0);
+        self.assert_migrates("mended").await;
     }
 }
 
 #[tokio::test]
-async fn code_that_fails_is_taken_back_and_sign_ins_go_on() {
+async fn code_that_fails_never_goes_live() {
     let (mut scene, works) = Scene::with_broken_code().await;
-    let more = ["--verbose"];
-    let ran = scene.disturbed("deploy", &more, |_| Fate::Pass).await;
-    let ran = ran.ended(1);
-    for words in [
-        "error: with the new code the function fails, so it has its earlier code back and answers",
-        "hint: customers sign in as before; fix what the function reports and deploy again",
-        "1 taken back",
-    ] {
-        assert!(ran.stderr.contains(words), "{words}: {ran:#?}");
+    // However often it is tried.
+    for _ in 0..2 {
+        let ran = scene.run_undisturbed("deploy").await.ended(1);
+        for words in [
+            "fails, so alias `live` stays where it was, and customers meet what they met before",
+            "hint: fix what the function reports and deploy again",
+            "not tried: alias live",
+        ] {
+            assert!(ran.stderr.contains(words), "{words}: {ran:#?}");
+        }
     }
-    scene.assert_taken_back(&works, &ran).await;
+    let ran = scene.run_undisturbed("verify").await;
+    assert!(ran.stdout.contains("live-version"), "{ran:#?}");
+    assert!(ran.stdout.contains("ok       function-code"), "{ran:#?}");
+    scene.assert_never_live(&works, &ran).await;
 }
 
 #[tokio::test]
-async fn code_that_was_built_here_is_taken_back_without_being_fetched() {
-    let (mut scene, works) = Scene::with_broken_code().await;
-    scene.corner.environment.pop();
-    let more = ["--json"];
-    let nowhere = |passing: &Passing| match passing.action.as_str() {
-        "GetFunction" => Fate::Edit(|answer| answer["Code"] = json!({})),
-        _ => Fate::Pass,
-    };
-    let ran = scene.disturbed("deploy", &more, nowhere).await.ended(1);
-    let document = ran.json();
-    let steps = document["steps"].as_array().expect("steps");
-    let back = |step: &&Value| step["result"] == "taken-back";
-    assert_eq!(steps.iter().filter(back).count(), 1, "{ran:#?}");
-    let hint = document["error"]["hint"].as_str().expect("a hint");
-    assert!(hint.contains("deploy again"), "{ran:#?}");
-    scene.assert_taken_back(&works, &ran).await;
-}
-
-#[tokio::test]
-async fn code_that_fails_is_taken_back_from_every_pool() {
+async fn code_that_fails_goes_live_in_no_pool() {
     let mut scene = Scene::live().await;
-    let works = scene.code().await;
+    let works = scene.live_code().await;
     let other = scene.corner.create_pool(json!({})).await;
     scene.corner.create_client(&other, json!({})).await;
     let first = std::mem::replace(&mut scene.pool, other.clone());
     scene.run_undisturbed("deploy").await.ended(0);
     scene.pool = first;
-    let folder = scene.corner.folder.path();
-    scene.artifact = Some(broken(folder));
-    let cache = folder.join("cache").to_string_lossy().into_owned();
-    let cache = ("JANE_MIGRATE_CACHE".to_owned(), cache);
-    scene.corner.environment.push(cache);
+    scene.artifact = Some(broken(scene.corner.folder.path()));
     let both = ["--pool", &other];
     let ran = scene.disturbed("deploy", &both, |_| Fate::Pass).await;
     let ran = ran.ended(1);
-    let told = ran.stderr.matches("its earlier code back and answers");
+    let told = ran.stderr.matches("stays where it was");
     assert_eq!(told.count(), 2, "{ran:#?}");
-    let function = scene.aws.function(&format!("jane-migrate-{other}")).await;
+    let live = format!("jane-migrate-{other}:live");
+    let function = scene.aws.function(&live).await;
     assert_eq!(function.unwrap().expect("a function").code_sha256, works);
-    scene.assert_taken_back(&works, &ran).await;
+    scene.assert_never_live(&works, &ran).await;
 }
 
 #[tokio::test]
-async fn settings_that_came_with_the_code_are_taken_back_with_it() {
-    let (mut scene, works) = Scene::with_broken_code().await;
-    scene.corner.configure("[function]\nmemory_mb = 512\n");
-    let ran = scene.run_undisturbed("deploy").await.ended(1);
-    assert!(ran.stderr.contains("new code and settings"), "{ran:#?}");
-    scene.corner.configure("");
-    scene.assert_taken_back(&works, &ran).await;
-}
-
-#[tokio::test]
-async fn code_that_cannot_be_kept_is_told_before_it_is_replaced() {
-    let places: [(Edit, &str); 4] = [
-        (|answer| answer["Code"] = json!({}), "names no place"),
-        (
-            |answer| answer["Code"]["Location"] = json!("http://127.0.0.1:9/zip"),
-            "could not be reached",
-        ),
-        (
-            |answer| answer["Code"]["Location"] = moved(answer, "/_ministack/nothing/"),
-            "HTTP 403",
-        ),
-        (
-            |answer| answer["Code"]["Location"] = json!(elsewhere()),
-            "not the code that was running",
-        ),
-    ];
-    for (place, words) in places {
-        let (mut scene, works) = Scene::with_broken_code().await;
-        let moved = move |passing: &Passing| match passing.action.as_str() {
-            "GetFunction" => Fate::Edit(place),
-            _ => Fate::Pass,
-        };
-        let ran = scene.disturbed("deploy", &[], moved).await.ended(1);
-        let (before, after) = ran.stderr.split_once("error: ").expect("an error");
-        assert!(before.contains("it cannot be taken back"), "{ran:#?}");
-        assert!(before.contains(words), "{words}: {ran:#?}");
-        assert!(after.contains("cannot sign in now"), "{ran:#?}");
-        assert!(!ran.stderr.contains("X-Amz-"), "{ran:#?}");
-        assert_ne!(scene.code().await, works);
-        scene.artifact = None;
-        scene.run_undisturbed("deploy").await.ended(0);
-        scene.assert_migrates("mended").await;
-    }
-}
-
-/// The address of a server that answers with something else.
-fn elsewhere() -> String {
-    static OTHER: LazyLock<Server> =
-        LazyLock::new(|| Server::start(|_| Reply::json(200, json!({}))));
-    OTHER.url()
-}
-
-/// The emulator's address of the code, but for its path.
-fn moved(answer: &Value, path: &str) -> Value {
-    let place = answer["Code"]["Location"].as_str().expect("a place");
-    json!(place.replace("/_ministack/lambda-code/", path))
-}
-
-#[tokio::test]
-async fn code_is_tried_though_the_run_is_interrupted_or_a_call_fails() {
+async fn an_interrupted_or_refused_run_leaves_customers_where_they_were() {
     let (mut scene, works) = Scene::with_broken_code().await;
     let ran = interrupted(&scene, "deploy", "UpdateFunctionCode", "INT").await;
-    assert!(ran.stderr.contains("its earlier code back"), "{ran:#?}");
-    scene.assert_taken_back(&works, &ran.ended(1)).await;
+    scene.assert_never_live(&works, &ran).await;
 
     let (mut scene, works) = Scene::with_broken_code().await;
     let denied = |passing: &Passing| match passing.action.as_str() {
@@ -205,15 +129,13 @@ async fn code_is_tried_though_the_run_is_interrupted_or_a_call_fails() {
         _ => Fate::Pass,
     };
     let ran = scene.disturbed("deploy", &[], denied).await.ended(1);
-    for words in ["User is not authorized", "its earlier code back"] {
-        assert!(ran.stderr.contains(words), "{words}: {ran:#?}");
-    }
-    scene.assert_taken_back(&works, &ran).await;
+    assert!(ran.stderr.contains("User is not authorized"), "{ran:#?}");
+    scene.assert_never_live(&works, &ran).await;
 }
 
 #[tokio::test]
-async fn killed_before_the_new_code_was_tried_the_next_run_says_what_it_does() {
-    let (mut scene, _) = Scene::with_broken_code().await;
+async fn killed_before_the_new_code_was_tried_the_next_run_tries_it() {
+    let (mut scene, works) = Scene::with_broken_code().await;
     let there = |passing: &Passing| match passing.action.as_str() {
         "Invoke" => Fate::HoldRequest,
         _ => Fate::Pass,
@@ -223,11 +145,53 @@ async fn killed_before_the_new_code_was_tried_the_next_run_says_what_it_does() {
     let mut program = scene.start(&proxy.url(), "deploy").await;
     proxy.held().await;
     program.kill().await.expect("killed");
+    scene.assert_migrates("killed").await;
     let ran = scene.run_undisturbed("deploy").await.ended(1);
-    for words in ["cannot sign in now", "hint: fix the cause"] {
-        assert!(ran.stderr.contains(words), "{words}: {ran:#?}");
-    }
+    assert!(ran.stderr.contains("stays where it was"), "{ran:#?}");
+    scene.assert_never_live(&works, &ran).await;
+}
+
+/// A customer signs in again and again while new code comes, works or not.
+#[tokio::test]
+async fn no_sign_in_fails_while_code_and_settings_change() {
+    let (mut scene, _) = Scene::with_broken_code().await;
+    let (over, count) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(AtomicBool::new(false)),
+    );
+    let (ended, signed_in) = (Arc::clone(&over), Arc::clone(&count));
+    let corner = &scene.corner;
+    let customers = async {
+        while !ended.load(Ordering::Relaxed) {
+            scene.assert_migrates("during a deploy").await;
+            signed_in.store(true, Ordering::Relaxed);
+        }
+    };
+    let deploys = async {
+        scene.run_undisturbed("deploy").await.ended(1);
+        corner.configure("[function]\nmemory_mb = 512\n");
+        scene.run_undisturbed("deploy").await.ended(1);
+        over.store(true, Ordering::Relaxed);
+    };
+    tokio::join!(customers, deploys);
+    assert!(count.load(Ordering::Relaxed));
     scene.artifact = None;
     scene.run_undisturbed("deploy").await.ended(0);
-    scene.assert_migrates("mended").await;
+}
+
+#[tokio::test]
+async fn what_is_older_than_the_version_before_goes() {
+    let scene = Scene::live().await;
+    for memory in [300, 400, 500] {
+        let toml = format!("[function]\nmemory_mb = {memory}\n");
+        scene.corner.configure(&toml);
+        scene.run_undisturbed("deploy").await.ended(0);
+    }
+    let versions = scene.aws.versions(&scene.names.function).await.unwrap();
+    let numbered: Vec<u32> = versions
+        .iter()
+        .filter(|version| version.number != "$LATEST")
+        .map(|version| version.runs.function.memory_mb)
+        .collect();
+    assert_eq!(numbered, [400, 500]);
 }

@@ -11,7 +11,7 @@ use super::Scene;
 use crate::support::{Corner, Ran, readers};
 
 const POOL: &str = "us-west-2_Ab1";
-const ARN: &str = "arn:aws:lambda:us-west-2:123456789012:function:jane-migrate-us-west-2_Ab1";
+const ARN: &str = "arn:aws:lambda:us-west-2:123456789012:function:jane-migrate-us-west-2_Ab1:live";
 
 /// The snippet for a tool, printed without asking AWS.
 async fn snippet(tool: &str) -> String {
@@ -114,7 +114,7 @@ async fn the_account_is_asked_of_the_pool() {
     let scene = Scene::new().await;
     let arguments = ["coexist", "--pool", &scene.pool, "--for", "terraform"];
     let ran = scene.corner.run(&arguments).await.ended(0);
-    assert!(ran.stdout.contains(&scene.names.function_arn), "{ran:#?}");
+    assert!(ran.stdout.contains(&scene.names.live_arn), "{ran:#?}");
     let mut command = scene.corner.command(&arguments);
     command.arg("--json");
     let document: Value = Ran::of(command).await.ended(0).json();

@@ -1,10 +1,11 @@
 //! What becomes of the pool's other settings when an update of it goes wrong: members nobody knows, a service that changes more
 //! than it was asked to, answers that get lost, words that must reach the operator.
 
-use jane_migrate_test_kit::{Fate, Passing};
+use jane_migrate_test_kit::{Fate, Passing, Proxy};
 use serde_json::json;
 
 use super::{Scene, assert_same};
+use crate::support::{Corner, Ran};
 
 /// A setting of a future Cognito.
 const HOLOGRAM: Fate =
@@ -199,4 +200,78 @@ async fn a_service_that_never_answers_is_not_said_to_have_done_nothing_unless_it
     scene.assert_unharmed("no answer").await;
     scene.run_undisturbed("deploy").await.ended(0);
     scene.assert_deployed("no answer").await;
+}
+
+/// What some updates make visible, though nobody set it.
+const APPEARED: Fate = Fate::Edit(|answer| {
+    let pool = &mut answer["UserPool"];
+    pool["AccountRecoverySetting"] = json!({ "RecoveryMechanisms": [
+        { "Priority": 1, "Name": "verified_email" }, { "Priority": 2, "Name": "verified_phone_number" },
+    ] });
+    pool["VerificationMessageTemplate"] = json!({ "DefaultEmailOption": "CONFIRM_WITH_CODE" });
+});
+
+const NOT_SHOWN: Fate = Fate::Edit(|answer| {
+    let pool = answer["UserPool"].as_object_mut().expect("a pool");
+    pool.remove("AccountRecoverySetting");
+    pool.remove("VerificationMessageTemplate");
+});
+
+async fn deploy_where(
+    decide: impl Fn(&Passing) -> Fate + Send + Sync + 'static,
+    more: &[&str],
+) -> Ran {
+    let corner = Corner::of(super::sandbox().await).await;
+    let pool = corner.create_pool(json!({})).await;
+    corner.create_client(&pool, json!({})).await;
+    let proxy = Proxy::start(&corner.endpoint, decide)
+        .await
+        .expect("a proxy");
+    let zip = super::zip().await.to_str().expect("a path of text");
+    let mut command = corner.command(&["deploy", "--yes", "--pool", &pool, "--artifact", zip]);
+    command.args(more).env("AWS_ENDPOINT_URL", proxy.url());
+    let ran = Ran::of(command).await;
+    let updates = proxy.passed().into_iter();
+    let updates = updates.filter(|call| call.action == "UpdateUserPool");
+    assert_eq!(
+        updates.count(),
+        if ran.code == 0 { 1 } else { 2 },
+        "the trigger does not flap: {ran:#?}"
+    );
+    ran
+}
+
+#[tokio::test]
+async fn a_default_that_appears_is_noted_and_no_alarm() {
+    let decide = |passing: &Passing| match passing.action.as_str() {
+        "DescribeUserPool" if passing.nth < 3 => NOT_SHOWN,
+        "DescribeUserPool" => APPEARED,
+        _ => Fate::Pass,
+    };
+    let ran = deploy_where(decide, &[]).await.ended(0);
+    for words in [
+        "/AccountRecoverySetting/RecoveryMechanisms: none => ",
+        "/VerificationMessageTemplate/DefaultEmailOption: none => \"CONFIRM_WITH_CODE\"",
+        "a default that Cognito now shows",
+    ] {
+        assert!(ran.stderr.contains(words), "{words}: {ran:#?}");
+    }
+}
+
+#[tokio::test]
+async fn another_difference_is_kept_only_where_the_operator_accepts_it() {
+    const TIER: Fate = Fate::Edit(|answer| answer["UserPool"]["UserPoolTier"] = json!("PLUS"));
+    let decide = |passing: &Passing| match passing.action.as_str() {
+        "DescribeUserPool" if passing.nth >= 3 => TIER,
+        _ => Fate::Pass,
+    };
+    let ran = deploy_where(decide, &[]).await.ended(1);
+    let words = "`--accept-difference /UserPoolTier` lets the next run keep it";
+    assert!(ran.stderr.contains(words), "{ran:#?}");
+    let ran = deploy_where(decide, &["--accept-difference", "/UserPoolTier"]).await;
+    let ran = ran.ended(0);
+    assert!(
+        ran.stderr.contains("accepted by --accept-difference"),
+        "{ran:#?}"
+    );
 }

@@ -59,7 +59,7 @@ async fn a_deploy_interrupted_finishes_the_step_in_hand_and_names_the_rest() {
             .ended(code);
         for words in [
             "interrupted: 3 step(s) done and kept",
-            "not tried: permission jane-migrate-user-pool",
+            "not tried: permission jane-migrate-live",
             &format!("trigger {}", scene.pool),
             "`jane-migrate deploy --enable-password-auth ",
             &format!(" --pool {}` goes on", scene.pool),

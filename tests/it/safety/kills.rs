@@ -1,6 +1,8 @@
 //! Killed anywhere: at every call of deploy and of teardown, before AWS has the request and after it has acted on it, the program
 //! is gone from one moment to the next. Whatever is left, sign-ins are not worse off, and the same command goes on from there.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use futures_util::{StreamExt, stream};
 use jane_migrate_test_kit::{Fate, Passing, Proxy};
 
@@ -50,6 +52,7 @@ async fn goes_on(scene: &Scene, command: &str, when: &str) {
 }
 
 async fn killed_anywhere(command: &'static str) -> Table {
+    let signed_in = AtomicUsize::new(0);
     let scene = Scene::before(command).await;
     let points = points(&scene.calls_of(command).await);
 
@@ -75,13 +78,25 @@ async fn killed_anywhere(command: &'static str) -> Table {
     };
     let written = at_once(writing).for_each_concurrent(AT_ONCE, async |(point, moment)| {
         let scene = Scene::before(command).await;
-        kill(&scene, command, point, moment).await;
-        if command == "redeploy" {
-            scene
-                .assert_migrates(&format!("killed {moment:?} {point}"))
-                .await;
+        let when = format!("killed {moment:?} {point}");
+        let course = async {
+            kill(&scene, command, point, moment).await;
+            scene.run_undisturbed(command).await.ended(0);
+        };
+        match live(command) {
+            true => {
+                // From before the kill until the next run has ended.
+                tokio::select! {
+                    () = scene.customers(&when, &signed_in) => {}
+                    () = course => {}
+                }
+                scene.forget_customer().await;
+                scene.assert_migrates(&when).await;
+                signed_in.fetch_add(1, Ordering::Relaxed);
+            }
+            false => course.await,
         }
-        goes_on(&scene, command, &format!("killed {moment:?} {point}")).await;
+        goes_on(&scene, command, &when).await;
     });
     let complete = at_once(done).for_each_concurrent(2, async |(point, moment)| {
         let scene = Scene::before(command).await;
@@ -94,12 +109,20 @@ async fn killed_anywhere(command: &'static str) -> Table {
     });
     tokio::join!(only_read, written, complete);
 
+    // At least one in each course: what is counted is what did not fail.
+    let courses = if live(command) { 2 * writing.len() } else { 0 };
+    assert!(signed_in.into_inner() >= courses, "customers signed in");
     let mut table = Table::new(["call", "times", "killed before it", "killed after it"]);
     for action in table::actions(&points) {
         let times = points.iter().filter(|point| point.action == action).count();
         table.row([action, &times.to_string(), "goes on", "goes on"]);
     }
     table
+}
+
+/// Whether customers are there already when the command begins.
+fn live(command: &str) -> bool {
+    ["redeploy", "conversion", "rollback"].contains(&command)
 }
 
 #[tokio::test]
@@ -111,6 +134,17 @@ async fn a_deploy_killed_anywhere_goes_on() {
 #[tokio::test]
 async fn a_deploy_to_a_live_pool_killed_anywhere_goes_on_and_so_do_the_sign_ins() {
     table::check("redeploy killed", &killed_anywhere("redeploy").await);
+}
+
+/// The same, where an earlier version of the program had let the pool call the function itself.
+#[tokio::test]
+async fn a_conversion_killed_anywhere_goes_on_and_so_do_the_sign_ins() {
+    table::check("conversion killed", &killed_anywhere("conversion").await);
+}
+
+#[tokio::test]
+async fn a_rollback_killed_anywhere_goes_on_and_so_do_the_sign_ins() {
+    table::check("rollback killed", &killed_anywhere("rollback").await);
 }
 
 #[tokio::test]

@@ -117,7 +117,7 @@ impl Scene {
         let scene = Self::new().await;
         scene.run_undisturbed("deploy").await.ended(0);
         let function = &scene.names.function;
-        let ours = "jane-migrate-user-pool";
+        let ours = "jane-migrate-live";
         scene.aws.remove_permission(function, ours).await;
         let every = "arn:aws:cognito-idp:us-west-2:*:userpool/*";
         let account = &scene.corner.account;
@@ -127,7 +127,11 @@ impl Scene {
     }
 
     async fn assert_invocable(&self, when: &str) {
-        let policy = self.aws.policy(&self.names.function).await.unwrap();
+        let policy = self
+            .aws
+            .policy(&self.names.function, Some("live"))
+            .await
+            .unwrap();
         let cognito = |statement: &&serde_json::Value| statement["Principal"]["Service"] == COGNITO;
         assert!(policy.statements.iter().any(|s| cognito(&s)), "{when}");
     }

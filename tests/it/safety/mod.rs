@@ -14,6 +14,7 @@ mod second_emulator;
 mod secrets;
 mod snapshots;
 mod table;
+mod versions;
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -134,15 +135,24 @@ impl Scene {
     /// As it is before the command.
     async fn before(command: &str) -> Self {
         let scene = Self::new().await;
-        if command == "redeploy" {
+        if command == "redeploy" || command == "conversion" {
             // Live for one client; now the other comes in, and the function changes.
             scene.corner.add_accounts();
             let first = format!("[pool]\nclients = [{:?}]\n", scene.clients[0]);
             scene.corner.configure(&first);
             scene.run_undisturbed("deploy").await.ended(0);
+            if command == "conversion" {
+                scene.without_alias().await;
+            }
             scene
                 .corner
                 .configure("[function]\nmemory_mb = 512\nlog_retention_days = 7\n");
+        }
+        if command == "rollback" {
+            scene.corner.add_accounts();
+            scene.run_undisturbed("deploy").await.ended(0);
+            scene.corner.configure("[function]\nmemory_mb = 512\n");
+            scene.run_undisturbed("deploy").await.ended(0);
         }
         if command == "teardown" {
             scene.run_undisturbed("deploy").await.ended(0);
@@ -205,12 +215,14 @@ impl Scene {
         };
         let zip = zip.to_str().expect("a path of text");
         let arguments: &[&str] = match name {
-            "deploy" | "redeploy" => &["--yes", "--enable-password-auth", "--artifact", zip],
-            "teardown" => &["--yes"],
+            "deploy" | "redeploy" | "conversion" => {
+                &["--yes", "--enable-password-auth", "--artifact", zip]
+            }
+            "teardown" | "rollback" => &["--yes"],
             _ => &[],
         };
         let program = match name {
-            "redeploy" => "deploy",
+            "redeploy" | "conversion" => "deploy",
             name => name,
         };
         let mut command = self.corner.command(&[program, "--pool", &self.pool]);
@@ -255,10 +267,10 @@ impl Scene {
     /// What must hold at any moment: a trigger of ours may be invoked, and nothing else of the pool is other than it was.
     async fn assert_unharmed(&self, when: &str) {
         let now = self.documents().await;
-        if now[0]["LambdaConfig"]["UserMigration"] == json!(self.names.function_arn) {
+        if now[0]["LambdaConfig"]["UserMigration"] == json!(self.names.live_arn) {
             let (function, policy) = tokio::join!(
                 self.aws.function(&self.names.function),
-                self.aws.policy(&self.names.function),
+                self.aws.policy(&self.names.function, Some("live")),
             );
             let function = function
                 .expect("asked")
@@ -305,7 +317,7 @@ impl Scene {
         let now = self.documents().await;
         assert_eq!(
             now[0]["LambdaConfig"]["UserMigration"],
-            json!(self.names.function_arn),
+            json!(self.names.live_arn),
             "{when}"
         );
         for client in &now[2..] {
@@ -315,7 +327,11 @@ impl Scene {
                 "{when}: {flows:?}"
             );
         }
-        let policy = self.aws.policy(&self.names.function).await.expect("asked");
+        let policy = self
+            .aws
+            .policy(&self.names.function, Some("live"))
+            .await
+            .expect("asked");
         assert!(policy.statement(STATEMENT_ID).is_some(), "{when}");
         assert_eq!(policy.statements.len(), 1, "{when}");
     }

@@ -86,7 +86,7 @@ async fn a_pool_that_somebody_changed_since_the_plan_is_left_alone() {
     );
     assert_eq!(
         now["LambdaConfig"]["UserMigration"],
-        json!(scene.names.function_arn)
+        json!(scene.names.live_arn)
     );
 }
 

@@ -162,10 +162,19 @@ impl Bench {
             .await
     }
 
-    /// Sets something of the function's configuration.
+    /// Sets something of the function's configuration, and lets customers meet it.
     pub async fn reconfigure(&self, change: Value) {
         self.function("PUT", "/configuration", change).await;
+        self.go_live().await;
+    }
+
+    /// Publishes the function and points the pool's alias to it, as somebody with the console would.
+    pub async fn go_live(&self) -> Value {
         self.settled().await;
+        let version = self.function("POST", "/versions", json!({})).await["Version"].take();
+        let led = json!({ "FunctionVersion": version });
+        self.function("PUT", "/aliases/live", led).await;
+        version
     }
 
     /// Waits until an update of the function is through.

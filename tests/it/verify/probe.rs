@@ -177,7 +177,7 @@ done
     bench
         .function("PUT", "/code", json!({ "ZipFile": zip }))
         .await;
-    bench.settled().await;
+    bench.go_live().await;
 }
 
 #[tokio::test]

@@ -17,7 +17,11 @@ async fn every_way_to_the_function_is_watched() {
         .await;
 
     bench
-        .function("DELETE", "/policy/jane-migrate-user-pool", json!({}))
+        .function(
+            "DELETE",
+            "/policy/jane-migrate-live?Qualifier=live",
+            json!({}),
+        )
         .await;
     bench.fails_and_is_fixed("invoke-permission", "error").await;
 
@@ -53,11 +57,10 @@ async fn an_alias_is_a_way_to_other_code_and_to_other_callers() {
     let bench = Bench::new().await;
     let foreign = json!({ "ZipFile": foreign_zip() });
     bench.function("PUT", "/code", foreign).await;
-    bench.settled().await;
-    let version = bench.function("POST", "/versions", json!({})).await;
+    let version = bench.go_live().await;
     bench.fails_and_is_fixed("function-code", "error").await;
 
-    let alias = json!({ "Name": "live", "FunctionVersion": version["Version"] });
+    let alias = json!({ "Name": "other", "FunctionVersion": version });
     bench.function("POST", "/aliases", alias).await;
     bench.fails_and_is_fixed("aliases", "error").await;
 
@@ -65,36 +68,12 @@ async fn an_alias_is_a_way_to_other_code_and_to_other_callers() {
     let everybody =
         json!({ "StatementId": "everybody", "Action": "lambda:InvokeFunction", "Principal": "*" });
     bench
-        .function("POST", "/policy?Qualifier=live", everybody)
+        .function("POST", "/policy?Qualifier=other", everybody)
         .await;
     let fix = bench.fails("invoke-permission-only", "error").await;
-    assert!(fix.ends_with("--qualifier live"), "{fix}");
+    assert!(fix.ends_with("--qualifier other"), "{fix}");
     bench.run_fix(&fix).await;
     bench.holds().await;
-
-    // A trigger on the alias is ours, and wants a permission of the alias.
-    let alias = format!(
-        "arn:aws:lambda:{}:{}:function:{}:live",
-        crate::support::REGION,
-        bench.corner.account,
-        bench.function
-    );
-    bench
-        .update_pool(json!({ "LambdaConfig": { "UserMigration": alias } }))
-        .await;
-    bench.fails_and_is_fixed("invoke-permission", "error").await;
-
-    // A deploy does not reach what an alias leads to; what is printed does.
-    bench.reconfigure(json!({ "Timeout": 30 })).await;
-    let version = bench.function("POST", "/versions", json!({})).await;
-    bench
-        .function(
-            "PUT",
-            "/aliases/live",
-            json!({ "FunctionVersion": version["Version"] }),
-        )
-        .await;
-    bench.fails_and_is_fixed("function-limits", "warning").await;
 
     bench.function("DELETE", "/aliases/live", json!({})).await;
     bench
@@ -103,9 +82,46 @@ async fn an_alias_is_a_way_to_other_code_and_to_other_callers() {
 }
 
 #[tokio::test]
+async fn what_customers_meet_is_the_newest_version_behind_our_alias() {
+    let bench = Bench::new().await;
+    // Somebody tries something out.
+    let change = json!({ "MemorySize": 512 });
+    bench.function("PUT", "/configuration", change).await;
+    bench.settled().await;
+    bench.fails_and_is_fixed("live-version", "warning").await;
+
+    // A part of the customers meets another version.
+    let change = json!({ "Timeout": 30 });
+    bench.function("PUT", "/configuration", change).await;
+    bench.settled().await;
+    let slow = bench.function("POST", "/versions", json!({})).await;
+    bench.deploy().await;
+    let slow = slow["Version"].as_str().expect("a number").to_owned();
+    let share = json!({ "RoutingConfig": { "AdditionalVersionWeights": { slow: 0.1 } } });
+    bench.function("PUT", "/aliases/live", share).await;
+    bench.fails_and_is_fixed("aliases", "error").await;
+
+    // The pool calls the function itself, as before there was an alias.
+    let own = format!(
+        "arn:aws:lambda:{}:{}:function:{}",
+        crate::support::REGION,
+        bench.corner.account,
+        bench.function
+    );
+    bench
+        .update_pool(json!({ "LambdaConfig": { "UserMigration": own } }))
+        .await;
+    let wrong = bench.wrong().await;
+    let registered = wrong.iter().find(|one| one["id"] == "trigger-registered");
+    let registered = registered.expect("the finding");
+    assert_eq!(registered["severity"], "warning");
+    bench.deploy().await;
+    bench.holds().await;
+}
+
+#[tokio::test]
 async fn every_version_that_an_alias_reaches_is_looked_at() {
     let bench = Bench::new().await;
-    let good = bench.function("POST", "/versions", json!({})).await;
     let layer = json!({ "Content": { "ZipFile": foreign_zip() }, "CompatibleRuntimes": ["provided.al2023"] });
     let name = format!("layers/spy-{}/versions", bench.corner.account);
     let layer = bench.lambda("POST", &name, layer).await;
@@ -115,14 +131,15 @@ async fn every_version_that_an_alias_reaches_is_looked_at() {
     bench
         .set_variable("AWS_ENDPOINT_URL", "https://attacker.example")
         .await;
-    let spied = bench.function("POST", "/versions", json!({})).await;
+    let spied = bench.go_live().await;
     bench.deploy().await;
     // What no alias leads to does no harm.
     bench.holds().await;
 
-    let number = spied["Version"].as_str().expect("a number");
+    let good = bench.function("GET", "/aliases/live", json!({})).await;
+    let number = spied.as_str().expect("a number");
     let alias = json!({
-        "Name": "live", "FunctionVersion": good["Version"],
+        "Name": "other", "FunctionVersion": good["FunctionVersion"],
         "RoutingConfig": { "AdditionalVersionWeights": { number: 0.1 } },
     });
     bench.function("POST", "/aliases", alias).await;
@@ -150,10 +167,16 @@ async fn a_permission_that_does_not_let_cognito_in_is_none() {
         statement
     };
     bench
-        .function("DELETE", "/policy/jane-migrate-user-pool", json!({}))
+        .function(
+            "DELETE",
+            "/policy/jane-migrate-live?Qualifier=live",
+            json!({}),
+        )
         .await;
-    let narrow = statement("jane-migrate-user-pool", json!({ "EventSourceToken": "t" }));
-    bench.function("POST", "/policy", narrow).await;
+    let narrow = statement("jane-migrate-live", json!({ "EventSourceToken": "t" }));
+    bench
+        .function("POST", "/policy?Qualifier=live", narrow)
+        .await;
     bench.fails_and_is_fixed("invoke-permission", "error").await;
 
     let arn = format!(
@@ -169,7 +192,10 @@ async fn a_permission_that_does_not_let_cognito_in_is_none() {
 
     let proxy = Proxy::start(&bench.corner.endpoint, |call| match call.action.as_str() {
         "GetPolicy" => Fate::Edit(|answer| {
-            let policy = answer["Policy"].as_str().expect("a policy");
+            // Not everything that may be called has one.
+            let Some(policy) = answer["Policy"].as_str() else {
+                return;
+            };
             let mut policy: serde_json::Value = serde_json::from_str(policy).expect("JSON");
             let statements = policy["Statement"].as_array_mut().expect("statements");
             statements.push(json!({
@@ -201,7 +227,11 @@ async fn the_commands_that_are_printed_go_where_this_one_went() {
         crate::support::REGION,
     ];
     bench
-        .function("DELETE", "/policy/jane-migrate-user-pool", json!({}))
+        .function(
+            "DELETE",
+            "/policy/jane-migrate-live?Qualifier=live",
+            json!({}),
+        )
         .await;
     bench
         .function("POST", "/url", json!({ "AuthType": "NONE" }))

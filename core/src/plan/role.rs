@@ -1,0 +1,233 @@
+//! What deploy would do with the execution role. While a new version is tried, the one that customers meet still runs as this role:
+//! it gets what either needs first, and loses what the old one alone needed once the new one answers customers.
+
+use serde_json::Value;
+
+use super::change::{Action, Allowed, Operation, Plan, Resource, foreign, missing_tags};
+use super::shown;
+use crate::ids::{Names, ROLE_POLICY};
+use crate::resources::{Role, is_ours};
+
+pub(super) fn plan_role(
+    plan: &mut Plan,
+    names: &Names,
+    desired: &Role,
+    found: Option<&Role>,
+    allowed: &Allowed,
+) {
+    let Some(found) = found else {
+        return plan.change(
+            Action::Create,
+            Resource::Role,
+            &desired.name,
+            "for Lambda alone; writes its own logs",
+            Operation::CreateRole(desired.clone()),
+        );
+    };
+    if !is_ours(&found.tags, &names.pool) && foreign(plan, Resource::Role, &desired.name, allowed) {
+        return;
+    }
+    let wide = union(desired, found);
+    widen(plan, &wide, found);
+    narrow(plan, desired, &wide, found);
+}
+
+/// The role with all that either of the two may do.
+fn union(desired: &Role, found: &Role) -> Role {
+    let mut wide = desired.clone();
+    wide.trust = both(&desired.trust, &found.trust);
+    for (name, policy) in &mut wide.policies {
+        if let Some(found) = found.policies.get(name) {
+            *policy = both(policy, found);
+        }
+    }
+    wide
+}
+
+/// The document, with the other's statements that it lacks. They lose their ids, which may be in use.
+fn both(document: &Value, other: &Value) -> Value {
+    let mut document = document.clone();
+    let same = |one: &Value, other: &Value| without_id(one) == without_id(other);
+    if let Some(statements) = document["Statement"].as_array_mut() {
+        let others = other["Statement"].as_array().into_iter().flatten();
+        let lacking: Vec<Value> = others
+            .filter(|other| !statements.iter().any(|one| same(one, other)))
+            .map(without_id)
+            .collect();
+        statements.extend(lacking);
+    }
+    document
+}
+
+fn without_id(statement: &Value) -> Value {
+    let mut statement = statement.clone();
+    if let Some(members) = statement.as_object_mut() {
+        members.remove("Sid");
+    }
+    statement
+}
+
+/// Whether two policies say the same, in whatever order and under whatever ids.
+fn agree(one: &Value, other: &Value) -> bool {
+    let statements = |document: &Value| {
+        let statements = document["Statement"].as_array();
+        let mut texts: Vec<String> = statements
+            .into_iter()
+            .flatten()
+            .map(|statement| without_id(statement).to_string())
+            .collect();
+        texts.sort();
+        texts
+    };
+    one == other
+        || (one["Version"] == other["Version"]
+            && one["Statement"].is_array()
+            && other["Statement"].is_array()
+            && statements(one) == statements(other))
+}
+
+fn widen(plan: &mut Plan, wide: &Role, found: &Role) {
+    let mut details = Vec::new();
+    if !agree(&wide.trust, &found.trust) {
+        details.push("trust policy");
+    }
+    let lacking = |(name, policy): (&String, &Value)| {
+        let found = found.policies.get(name);
+        found.is_none_or(|found| !agree(policy, found))
+    };
+    if wide.policies.iter().any(lacking) {
+        details.push("permissions");
+    }
+    if !missing_tags(&wide.tags, &found.tags).is_empty() {
+        details.push("tags");
+    }
+    if details.is_empty() {
+        return;
+    }
+    plan.change(
+        Action::Update,
+        Resource::Role,
+        &wide.name,
+        details.join(", "),
+        Operation::WidenRole(wide.clone()),
+    );
+    plan.differs_by(shown::role(found, wide));
+}
+
+/// Adds to the role what a version needs and the role no longer has.
+pub(super) fn widen_for(plan: &mut Plan, found: &Role, policy: &Value) {
+    let mut wide = found.clone();
+    let own = wide
+        .policies
+        .entry(ROLE_POLICY.into())
+        .or_insert_with(|| policy.clone());
+    *own = both(own, policy);
+    widen(plan, &wide, found);
+}
+
+fn narrow(plan: &mut Plan, desired: &Role, wide: &Role, found: &Role) {
+    let Role {
+        name,
+        trust,
+        policies,
+        attached,
+        boundary: _,
+        id: _,
+        tags: _,
+    } = desired;
+    let surplus: Vec<String> = found
+        .policies
+        .keys()
+        .filter(|policy| !policies.contains_key(*policy))
+        .cloned()
+        .collect();
+    let detach: Vec<String> = found
+        .attached
+        .iter()
+        .filter(|arn| !attached.contains(arn))
+        .cloned()
+        .collect();
+    let mut details = Vec::new();
+    if !agree(trust, &wide.trust) {
+        details.push("trust policy: only what is needed from now on".to_owned());
+    }
+    if policies
+        .iter()
+        .any(|(policy, document)| !agree(document, &wide.policies[policy]))
+    {
+        details.push("permissions: only what is needed from now on".into());
+    }
+    if !surplus.is_empty() {
+        details.push(format!("removes policy {}", surplus.join(", ")));
+    }
+    if !detach.is_empty() {
+        details.push(format!("detaches {}", detach.join(", ")));
+    }
+    if details.is_empty() {
+        return;
+    }
+    let widened = Role {
+        policies: found
+            .policies
+            .iter()
+            .filter(|(name, _)| surplus.contains(name))
+            .chain(&wide.policies)
+            .map(|(name, policy)| (name.clone(), policy.clone()))
+            .collect(),
+        attached: found.attached.clone(),
+        ..wide.clone()
+    };
+    plan.change(
+        Action::Update,
+        Resource::Role,
+        name,
+        details.join(", "),
+        Operation::NarrowRole {
+            role: desired.clone(),
+            surplus,
+            detach,
+        },
+    );
+    plan.differs_by(shown::role(&widened, desired));
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn policy(statements: Value) -> Value {
+        json!({ "Version": "2012-10-17", "Statement": statements })
+    }
+
+    fn secret(id: &str, name: &str) -> Value {
+        json!({ "Sid": id, "Effect": "Allow", "Action": "ssm:GetParameter", "Resource": name })
+    }
+
+    #[test]
+    fn a_union_has_every_statement_once_and_no_id_twice() {
+        let new = policy(json!([secret("ReadClientSecret", "new")]));
+        let old = policy(json!([
+            secret("ReadClientSecret", "old"),
+            secret("Other", "new")
+        ]));
+        let wide = both(&new, &old);
+        let statements = wide["Statement"].as_array().unwrap();
+        assert_eq!(statements.len(), 2);
+        assert_eq!(statements[0], secret("ReadClientSecret", "new"));
+        assert_eq!(statements[1], without_id(&secret("", "old")));
+        // A run that was cut short left it so: widening once more adds nothing.
+        assert!(agree(&both(&new, &wide), &wide));
+        assert!(!agree(&new, &wide));
+    }
+
+    #[test]
+    fn what_cannot_be_read_as_a_policy_is_replaced() {
+        let new = policy(json!([secret("ReadClientSecret", "new")]));
+        for odd in [Value::Null, json!({ "Statement": "?" })] {
+            assert_eq!(both(&new, &odd), new);
+            assert!(!agree(&new, &odd));
+        }
+    }
+}

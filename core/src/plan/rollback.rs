@@ -1,0 +1,109 @@
+//! What rollback would do: the alias leads to the version before, once that has answered and the role has what it needs.
+
+use super::change::{Action, Operation, Plan, Probe, Resource, Target};
+use super::role::widen_for;
+use crate::exposure::Version;
+use crate::ids::ALIAS;
+use crate::observed::{Observed, deployed_config};
+use crate::probe;
+use crate::read::Read;
+use crate::resources::{is_ours, role_policy};
+use crate::version;
+
+/// What rollback would do. `client` is whom the version is tried as, `nonce` what makes the user's name new.
+///
+/// # Errors
+/// What the plan rests on was not read.
+pub fn rollback(observed: &Observed, client: Option<&str>, nonce: &str) -> Read<Plan> {
+    let names = &observed.names;
+    let mut plan = Plan::new(names);
+    let (Some(found), Some(alias)) = (observed.function()?, observed.alias.as_ref()?) else {
+        plan.conflict(
+            Resource::Alias,
+            ALIAS,
+            "the function or its alias is not there, so there is no version to go back from",
+            crate::fix::Fix::ours("deploy", &names.pool.id, ""),
+        );
+        return Ok(plan);
+    };
+    if !is_ours(&found.function.tags, &names.pool) {
+        plan.conflict(
+            Resource::Function,
+            &names.function,
+            "the function of this name was not made by jane-migrate for this pool",
+            "look at it; nothing of it is changed",
+        );
+        return Ok(plan);
+    }
+    let versions = observed.versions.as_ref()?;
+    let Some(before) = before(versions, &alias.version) else {
+        if newer(versions, &alias.version) {
+            // An earlier run has done it.
+            return Ok(plan);
+        }
+        plan.conflict(
+            Resource::Version,
+            &names.function,
+            format!(
+                "there is no version before {}, the one that customers meet",
+                alias.version
+            ),
+            "put the configuration back to what worked and deploy it",
+        );
+        return Ok(plan);
+    };
+    let number = &before.number;
+    // What it was made for is told by its own settings. Where they cannot be read, the role stays as it is, and the try shows.
+    if let (Some(config), Some(role)) = (deployed_config(&before.runs), observed.whole_role()?) {
+        widen_for(&mut plan, &role, &role_policy(names, &config));
+    }
+    if let Some(client) = client {
+        plan.change(
+            Action::Probe,
+            Resource::Version,
+            number,
+            "tried with a user that does not exist",
+            Operation::Probe(Box::new(Probe {
+                event: probe::event(&names.pool, client, probe::Source::SignIn, nonce),
+                target: Target::Version(number.clone()),
+                live: true,
+                patient: !plan.changes.is_empty(),
+            })),
+        );
+    }
+    let live = versions.iter().find(|one| one.number == alias.version);
+    let differs = live.map(|live| version::differences(&before.runs, &live.runs));
+    let differs = differs.filter(|differs| !differs.is_empty());
+    let differs = differs.map_or_else(String::new, |differs| format!(": {}", differs.join(", ")));
+    plan.change(
+        Action::Update,
+        Resource::Alias,
+        ALIAS,
+        format!("version {} => {number}{differs}", alias.version),
+        Operation::PointAlias {
+            from: Some(alias.clone()),
+            to: Some(number.clone()),
+        },
+    );
+    Ok(plan.sorted())
+}
+
+fn number(version: &str) -> Option<u64> {
+    version.parse().ok()
+}
+
+/// The version before this one: the newest of those that are older.
+fn before<'a>(versions: &'a [Version], live: &str) -> Option<&'a Version> {
+    let live = number(live)?;
+    versions
+        .iter()
+        .filter(|version| number(&version.number).is_some_and(|number| number < live))
+        .max_by_key(|version| number(&version.number))
+}
+
+fn newer(versions: &[Version], live: &str) -> bool {
+    let newest = versions
+        .iter()
+        .filter_map(|version| number(&version.number));
+    newest.max() > number(live)
+}

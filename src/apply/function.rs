@@ -1,0 +1,376 @@
+//! The steps for the function, its versions and the alias that the pool calls. Each may be repeated: a write whose answer was lost,
+//! or a run cut short, leaves nothing that a second try trips over. No customer meets what these steps do, until the alias moves.
+
+use std::time::{Duration, Instant};
+
+use super::{Code, Event, Run};
+use crate::aws::{AwsError, Kind};
+use crate::error::{Context, Error, Result};
+use jane_migrate_core::exposure::Alias;
+use jane_migrate_core::ids::{ALIAS, STATEMENT_ID};
+use jane_migrate_core::plan::{Change, Operation};
+use jane_migrate_core::resources::{
+    Function, FunctionState, ObservedFunction, description, is_ours, tag,
+};
+use jane_migrate_core::version;
+
+/// How long a fresh role may take to be assumable by Lambda. Seconds as a rule; half a minute has been seen by others.
+const ROLE_PATIENCE: Duration = Duration::from_secs(90);
+
+/// How long a function may be pending or being updated; a VPC's interfaces take the longest.
+const FUNCTION_PATIENCE: Duration = Duration::from_secs(300);
+
+impl Run<'_> {
+    pub(super) async fn create_function(&self, change: &Change, function: &Function) -> Result<()> {
+        let name = &function.name;
+        let failed = || format!("failed to create function `{name}`");
+        let code = self.code(change)?;
+        let mut function = function.clone();
+        function
+            .tags
+            .insert(tag::CODE.into(), code.code_sha256.clone());
+        if let Some(snapshot) = &self.inputs.snapshot {
+            let digest = snapshot.digest.clone();
+            function.tags.insert(tag::SNAPSHOT.into(), digest);
+        }
+        let description = self.description(&function);
+        let created = self
+            .until_lambda_takes_it(change, || {
+                self.writer
+                    .create_function(&function, &description, &code.zip)
+            })
+            .await;
+        let (state, version) = match created {
+            Err(error) if error.kind == Kind::Exists => {
+                let found = self.reader.function(name).await.with_context(failed)?;
+                let ours = found.filter(|found| {
+                    is_ours(&found.function.tags, &self.names.pool)
+                        && found.code_sha256 == code.code_sha256
+                });
+                match ours {
+                    Some(found) => (found.state, None),
+                    None => {
+                        return Err(error)
+                            .context("somebody else made it meanwhile")
+                            .with_context(failed);
+                    }
+                }
+            }
+            other => {
+                let made = other.with_context(failed)?;
+                (made.state, made.version)
+            }
+        };
+        if state != FunctionState::Ready {
+            (self.tell)(Event::Waiting(change, "for Lambda to make it ready"));
+        }
+        let ready = async {
+            match state {
+                FunctionState::Ready => Ok(()),
+                _ => self.settled(name).await,
+            }
+        };
+        // An alias may lead to a version that is not ready yet; nothing calls it.
+        let led = async {
+            match &version {
+                Some(version) => self.lead(None, version).await,
+                None => Ok(()),
+            }
+        };
+        let (ready, led) = tokio::join!(ready, led);
+        ready.and(led).with_context(failed)?;
+        if version.is_none() {
+            let seen = self.reader.settled(name, FUNCTION_PATIENCE).await;
+            let version = self.freeze(change, &seen.with_context(failed)?).await?;
+            self.lead(None, &version).await.with_context(failed)?;
+        } else {
+            self.made().version = version;
+        }
+        if function.reserved_concurrency.is_some() {
+            self.writer
+                .reserve_concurrency(name, function.reserved_concurrency)
+                .await
+                .with_context(failed)?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn update_function(&self, change: &Change) -> Result<()> {
+        let Operation::UpdateFunction {
+            function,
+            renew,
+            configuration,
+            code,
+            concurrency,
+            settling,
+            untag,
+        } = &change.operation
+        else {
+            return Err(Error::bug("not an update of the function"));
+        };
+        let name = &function.name;
+        let failed = || format!("failed to update function `{name}`");
+        if *settling {
+            (self.tell)(Event::Waiting(change, "for Lambda to make it ready"));
+            self.settled(name).await.with_context(failed)?;
+        }
+        if let Some(spare) = renew {
+            self.create_role(spare).await?;
+            let meanwhile = Function {
+                role_arn: self.names.spare_role_arn.clone(),
+                ..function.clone()
+            };
+            self.configure(change, &meanwhile)
+                .await
+                .with_context(failed)?;
+        }
+        if *configuration || renew.is_some() {
+            self.configure(change, function)
+                .await
+                .with_context(failed)?;
+        }
+        if let Some(spare) = renew {
+            self.delete_role(spare).await?;
+        }
+        let mut tags = function.tags.clone();
+        if *code {
+            let code = self.code(change)?;
+            self.until_lambda_takes_it(change, || {
+                self.writer
+                    .upload_code(name, function.architecture, &code.zip)
+            })
+            .await
+            .with_context(failed)?;
+            self.settled(name).await.with_context(failed)?;
+            tags.insert(tag::CODE.into(), code.code_sha256.clone());
+        }
+        if let Some(snapshot) = &self.inputs.snapshot {
+            tags.insert(tag::SNAPSHOT.into(), snapshot.digest.clone());
+        }
+        if *concurrency {
+            self.writer
+                .reserve_concurrency(name, function.reserved_concurrency)
+                .await
+                .with_context(failed)?;
+        }
+        // Last: only now do the tags tell the truth about the code.
+        let arn = &self.names.function_arn;
+        self.writer
+            .tag_function(arn, &tags)
+            .await
+            .with_context(failed)?;
+        if !untag.is_empty() {
+            self.writer
+                .untag_function(arn, untag)
+                .await
+                .with_context(failed)?;
+        }
+        Ok(())
+    }
+
+    async fn configure(&self, change: &Change, function: &Function) -> Result<(), AwsError> {
+        let description = self.description(function);
+        self.until_lambda_takes_it(change, || {
+            self.writer.configure_function(function, &description)
+        })
+        .await?;
+        self.settled(&function.name).await
+    }
+
+    /// Puts the alias before the function as it is.
+    pub(super) async fn adopt(
+        &self,
+        change: &Change,
+        function: &ObservedFunction,
+        from: Option<&Alias>,
+    ) -> Result<()> {
+        let failed = || format!("failed to put alias `{ALIAS}` before the function");
+        let mut function = function.clone();
+        if matches!(function.state, FunctionState::Settling(_)) {
+            (self.tell)(Event::Waiting(change, "for Lambda to make it ready"));
+            let name = &self.names.function;
+            let settled = self.reader.settled(name, FUNCTION_PATIENCE).await;
+            function = settled.with_context(failed)?;
+        }
+        let version = self.freeze(change, &function).await?;
+        self.lead(from, &version).await.with_context(failed)?;
+        self.add_permission(STATEMENT_ID).await.with_context(failed)
+    }
+
+    pub(super) async fn publish(&self, change: &Change, seen: &ObservedFunction) -> Result<()> {
+        let left = self.made().latest.clone();
+        let seen = left.as_ref().unwrap_or(seen);
+        let name = &self.names.function;
+        let (version, before) = tokio::join!(self.freeze(change, seen), self.reader.versions(name));
+        let mut made = self.made();
+        made.version = Some(version?);
+        // What cannot be listed is not deleted.
+        let before = before.into_iter().flatten().map(|version| version.number);
+        made.versions = before.filter(|number| is_number(number)).collect();
+        Ok(())
+    }
+
+    pub(super) async fn point_alias(&self, from: Option<&Alias>, to: Option<&str>) -> Result<()> {
+        let (adopted, version, versions) = {
+            let mut made = self.made();
+            let versions = std::mem::take(&mut made.versions);
+            (made.alias.clone(), made.version.clone(), versions)
+        };
+        let from = adopted.as_ref().or(from);
+        let named = to.map(str::to_owned).or(version);
+        let version = match named.or_else(|| from.map(|from| from.version.clone())) {
+            Some(version) => version,
+            None => return Err(Error::bug("no version for the alias to lead to")),
+        };
+        let older = versions.iter().filter(|number| {
+            **number != version && from.is_none_or(|from| from.version != **number)
+        });
+        // What another alias leads to, Lambda keeps; what is left over goes with the next deploy.
+        let prune = async {
+            for number in older {
+                let _ = self
+                    .writer
+                    .delete_version(&self.names.function, number)
+                    .await;
+            }
+        };
+        let (led, ()) = tokio::join!(self.lead(from, &version), prune);
+        led.with_context(|| format!("failed to point alias `{ALIAS}` to version {version}"))
+    }
+
+    /// Freezes the function as it was seen, and tells the version's number.
+    async fn freeze(&self, change: &Change, seen: &ObservedFunction) -> Result<String> {
+        let name = &self.names.function;
+        let failed = || format!("failed to publish a version of function `{name}`");
+        let mut seen = seen.clone();
+        loop {
+            let published = self
+                .until_lambda_takes_it(change, || self.writer.publish(name, &seen))
+                .await;
+            let made = match published {
+                // Either somebody changed the function, or an answer was lost and the revision moved with what we did.
+                Err(error) if error.says("RevisionId") || error.code == PRECONDITION => {
+                    let now = self.reader.settled(name, FUNCTION_PATIENCE).await;
+                    let now = now.with_context(failed)?;
+                    if now.revision == seen.revision
+                        || !version::differences(&now, &seen).is_empty()
+                    {
+                        return Err(error)
+                            .context("somebody else changed the function meanwhile")
+                            .with_context(failed);
+                    }
+                    seen = now;
+                    continue;
+                }
+                other => other.with_context(failed)?,
+            };
+            let Some(version) = made.version else {
+                return Err(Error::bug("Lambda published a version without a number"));
+            };
+            if made.state != FunctionState::Ready {
+                (self.tell)(Event::Waiting(
+                    change,
+                    "for Lambda to make the version ready",
+                ));
+                self.reader
+                    .settled(&format!("{name}:{version}"), FUNCTION_PATIENCE)
+                    .await
+                    .with_context(failed)?;
+            }
+            return Ok(version);
+        }
+    }
+
+    /// Makes the alias lead to a version and to nothing else; what it was is what is changed, and nothing newer.
+    async fn lead(&self, from: Option<&Alias>, version: &str) -> Result<(), AwsError> {
+        let name = &self.names.function;
+        let there = |alias: &Alias| alias.version == version && alias.shares.is_empty();
+        let led = match from {
+            Some(alias) if there(alias) => Ok(alias.clone()),
+            Some(alias) => self.writer.update_alias(name, alias, version).await,
+            None => self.writer.create_alias(name, ALIAS, version).await,
+        };
+        let alias = match led {
+            Err(error) if error.kind == Kind::Exists || error.code == PRECONDITION => {
+                // An answer of ours was lost, or somebody else moved it.
+                let now = self.reader.alias(name, ALIAS).await?;
+                now.filter(there).ok_or(error)?
+            }
+            other => other?,
+        };
+        self.made().alias = Some(alias);
+        Ok(())
+    }
+
+    /// Waits until Lambda is done with the function, and keeps what it is then.
+    async fn settled(&self, name: &str) -> Result<(), AwsError> {
+        let latest = self.reader.settled(name, FUNCTION_PATIENCE).await?;
+        self.made().latest = Some(latest);
+        Ok(())
+    }
+
+    fn description(&self, function: &Function) -> String {
+        let made = self.made().role_id.clone();
+        let id = made.or_else(|| function.role_id.clone());
+        description(&self.names.pool, id.as_deref())
+    }
+
+    /// The code to upload, which takes a while.
+    fn code(&self, change: &Change) -> Result<&Code> {
+        let code = self
+            .inputs
+            .code
+            .as_ref()
+            .ok_or_else(|| Error::bug("the plan uploads code and none was built"))?;
+        let size = code.zip.len() / 1000;
+        (self.tell)(Event::Waiting(
+            change,
+            &format!("for the upload of {size} KB"),
+        ));
+        Ok(code)
+    }
+
+    /// Repeats the call while Lambda says that the role, or an update in progress, is not ready for it.
+    async fn until_lambda_takes_it<T, F>(
+        &self,
+        change: &Change,
+        call: impl Fn() -> F,
+    ) -> Result<T, AwsError>
+    where
+        F: Future<Output = Result<T, AwsError>>,
+    {
+        let started = Instant::now();
+        let mut pause = Duration::from_millis(500);
+        loop {
+            let error = match call().await {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            };
+            let waiting_for = match error.kind {
+                Kind::Busy => "for an update in progress",
+                Kind::Refused if role_is_fresh(&error) => "for the fresh role to spread",
+                _ => return Err(error),
+            };
+            if started.elapsed() > ROLE_PATIENCE {
+                return Err(error);
+            }
+            (self.tell)(Event::Waiting(change, waiting_for));
+            tokio::time::sleep(pause).await;
+            pause = (pause * 3 / 2).min(Duration::from_secs(5));
+        }
+    }
+}
+
+/// Lambda's word for a revision that is not the one it has.
+const PRECONDITION: &str = "PreconditionFailedException";
+
+fn is_number(version: &str) -> bool {
+    version.bytes().all(|digit| digit.is_ascii_digit())
+}
+
+/// A role that Lambda cannot use yet, in the words Lambda has for it.
+fn role_is_fresh(error: &AwsError) -> bool {
+    error.says("cannot be assumed by Lambda")
+        || error.says("does not have permissions")
+        || error.says("KMS key is invalid for CreateGrant")
+}

@@ -1,0 +1,105 @@
+//! `rollback`: the alias that the pool calls leads to the version before again, once that has answered. Needs no configuration and no
+//! build, and of AWS three calls in a row.
+
+use std::process::ExitCode;
+
+use super::ended::{ending, show_ending};
+use super::many::{Ending, Endings, each};
+use super::session::{self, MaybePlanned, Operator, Planned, Session, nonce};
+use crate::apply::{Inputs, Report, RunResult};
+use crate::aws::Connections;
+use crate::cli::{Global, Rollback};
+use crate::error::Result;
+use crate::observe;
+use crate::settings::{self, Target};
+use crate::ui::Ui;
+use jane_migrate_core::plan;
+
+pub(super) async fn run(global: &Global, args: &Rollback, ui: &Ui) -> Result<ExitCode> {
+    let loaded = settings::load_if_there(global)?;
+    let targets = settings::targets(global, &args.pools, loaded)?;
+    let mut endings = Endings::new(ui, &targets, Ending::Failed);
+    let several = targets.len() > 1;
+    let connections = Connections::default();
+    let planned: Vec<MaybePlanned> = each(targets, async |target| {
+        let pool = target.pool.clone();
+        (pool, look(target, &connections, ui).await)
+    })
+    .await;
+    for (_, planned) in &planned {
+        if let Ok(planned) = planned {
+            planned.show(ui);
+        }
+    }
+    let agreed = args.yes || session::agree(ui, &planned, |what| format!("Roll {what} back?"))?;
+    let operator = Operator::listen(several, ui)?;
+    let rolled_back = each(planned, async |(pool, planned)| {
+        let rolled_back = match planned {
+            Ok(planned) => Ok(roll_back(planned, agreed, &operator, ui).await),
+            Err(error) => Err(error),
+        };
+        (pool, rolled_back)
+    })
+    .await;
+    for (pool, rolled_back) in rolled_back {
+        let (target, report) = match rolled_back {
+            Ok(rolled_back) => rolled_back,
+            Err(error) => {
+                endings.broke_off(pool, error)?;
+                continue;
+            }
+        };
+        match report.result {
+            RunResult::Declined => ui.note("nothing was changed"),
+            RunResult::NothingToDo => ui.remark(&format!(
+                "Customers of pool {pool} meet the version before the newest already, and there is none before it."
+            )),
+            RunResult::Done => ui.remark(&format!(
+                "Customers of pool {pool} meet the version before. The newest stays, and `{}` brings what is configured live again.",
+                target.given.ours("deploy", pool.as_str())
+            )),
+            _ => {
+                let command = target.given.ours(&args.again(), pool.as_str());
+                show_ending(&report, ui, &command);
+            }
+        }
+        endings.ran(pool, &report, &report, ending(report.result))?;
+    }
+    endings.finish()
+}
+
+async fn look(target: Target, connections: &Connections, ui: &Ui) -> Result<Planned> {
+    let aws = connections.get(&target.connection).await;
+    let task = ui.task(format!("reading user pool {}", target.pool));
+    let (region, clients) = (&target.connection.region, target.clients.as_deref());
+    let (observed, client) = observe::versions(&aws, &target.pool, region, clients).await?;
+    task.clear();
+    let session = Session {
+        target,
+        aws,
+        observed,
+    };
+    let plan = session.needs(plan::rollback(
+        &session.observed,
+        client.as_deref(),
+        &nonce(),
+    ))?;
+    Ok(Planned { session, plan })
+}
+
+async fn roll_back(
+    planned: Planned,
+    agreed: bool,
+    operator: &Operator,
+    ui: &Ui,
+) -> (Target, Report) {
+    let Planned { session, plan } = planned;
+    let ended = |result| Report::without_steps(session.names().pool.id.as_str(), result);
+    let report = match agreed {
+        _ if plan.is_blocked() => ended(RunResult::Blocked),
+        _ if plan.is_empty() => ended(RunResult::NothingToDo),
+        false => ended(RunResult::Declined),
+        true => session.apply(&plan, &Inputs::default(), operator, ui).await,
+    };
+    (session.target, report)
+}
