@@ -136,6 +136,15 @@ async fn the_handler_is_tried_on_this_machine_before_anything_is_deployed() {
         .json();
     assert_eq!(document["outcome"], "not-found");
 
+    let ran = corner
+        .run(&["try", "--pool", &pool, "--local", "--sample", "10"])
+        .await
+        .ended(1);
+    assert!(
+        ran.stderr.contains("keeps no hashes") && ran.stderr.contains("kind = \"postgres\""),
+        "{ran:#?}"
+    );
+
     corner
         .jane
         .set_fault(JaneCall::UserExists, Some(Fault::Status(503)));

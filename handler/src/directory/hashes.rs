@@ -163,7 +163,10 @@ impl Hashes {
     fn decoy(&self) -> String {
         let seen = lock(&self.seen);
         let seen = seen.usual().map(|hash| hash.expose_secret().to_owned());
+        // One that cannot be checked would take no time, which tells who has no account.
         let configured = self.settings.decoy.clone();
+        let configured = configured
+            .filter(|decoy| self.settings.firebase.is_some() || hash::read(decoy).is_ok());
         configured
             .or(seen)
             .unwrap_or_else(|| hash::decoy(self.settings.hash).to_owned())
@@ -361,9 +364,12 @@ mod tests {
         lock(&own.seen).note("ann", SEEN.to_owned());
         assert_eq!(cost(&own.decoy()), cost(SEEN));
         assert!(!format!("{own:?}").contains("mzL0N04"));
-        let configured = hashes(Some("$2b$08$x"));
+        let eight = SEEN.replace("$04$", "$08$");
+        let configured = hashes(Some(&eight));
         lock(&configured.seen).note("ann", SEEN.to_owned());
-        assert_eq!(cost(&configured.decoy()), "$2b$08$");
+        assert_eq!(cost(&configured.decoy()), "$2y$08$");
+        let damaged = hashes(Some("$2b$08$x"));
+        assert_eq!(cost(&damaged.decoy()), "$2b$12$", "it cannot be checked");
     }
 
     #[test]

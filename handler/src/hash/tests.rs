@@ -89,7 +89,7 @@ fn published_examples_are_recognised() {
 
 /// Made by the frameworks themselves, and published with the password by others. Where a maker can be installed, `makers` among the
 /// integration tests asks it for hashes.
-const PUBLISHED: [(&str, &str, &str); 16] = [
+const PUBLISHED: [(&str, &str, &str); 18] = [
     // The reference of Spring Security lists these for its DelegatingPasswordEncoder.
     (
         "{bcrypt}",
@@ -105,6 +105,17 @@ const PUBLISHED: [(&str, &str, &str); 16] = [
         "{scrypt}",
         "password",
         "{scrypt}$e0801$8bWJaSu2IKSn9Z9kM+TPXfOc/9bdYSrN1oD9qfVThWEwdRTnO7re7Ei+fUZRJ68k9lTyuTeUp4of4g24hHnazw==$OAOec05+bXxvuu/1qZ6NUR+xQYvYv7BeL1QxwRpY5Pc=",
+    ),
+    // By Python's hashlib and argon2-cffi with the parameters of Spring Security 5.8: no published hash with its password was found.
+    (
+        "{pbkdf2@SpringSecurity_v5_8}",
+        "password",
+        "{pbkdf2@SpringSecurity_v5_8}000102030405060708090a0b0c0d0e0fe0f65a4bf6716253d2d10a7a4b18f35cd4baf31ff031a187cd0091674905482d",
+    ),
+    (
+        "{argon2@SpringSecurity_v5_8}$argon2id$v=19$m=16384,t=2,p=1$",
+        "password",
+        "{argon2@SpringSecurity_v5_8}$argon2id$v=19$m=16384,t=2,p=1$LeLcIaO8xhGVCrpXMkerSw$KKM5K6HJLJqzL7rWJi7W13QFC7uITxXC+L0jyA/AM7U",
     ),
     // The tests of ASP.NET Core Identity (PasswordHasherTest).
     (
@@ -182,7 +193,11 @@ fn published_hashes_of_frameworks_are_recognised_and_named() {
     for (format, password, stored) in PUBLISHED {
         let hash = read(stored).unwrap_or_else(|why| panic!("{why:?}: {stored}"));
         assert_eq!(hash.matches(password.as_bytes()), Ok(true), "{stored}");
-        assert_eq!(hash.matches(b"another"), Ok(false), "{stored}");
+        // Without optimisation hundreds of thousands of rounds take seconds: once is enough.
+        let is_costly = stored.starts_with("{pbkdf2") || stored.starts_with("AQAAAAEAA9CQ");
+        if !is_costly {
+            assert_eq!(hash.matches(b"another"), Ok(false), "{stored}");
+        }
         let shown = label(stored);
         assert!(shown.starts_with(format), "{shown}: {stored}");
     }
