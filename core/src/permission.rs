@@ -112,7 +112,11 @@ pub fn denies_pool(statement: &Value, pool: &PoolArn) -> bool {
             SOURCE_ACCOUNT => pool.account.clone(),
             _ => return true,
         };
-        let named = any(value, &|pattern| matches(pattern, &own));
+        // In the operators for equal texts a wildcard is a character like any other.
+        let named = any(value, &|text| match operator {
+            "StringEquals" | "StringNotEquals" => text == own,
+            _ => matches(text, &own),
+        });
         match operator {
             "StringNotEquals" | "StringNotLike" | "ArnNotEquals" | "ArnNotLike" => !named,
             operator if SAME_ARN.contains(&operator) => named,
@@ -238,6 +242,22 @@ mod tests {
     #[test]
     fn the_statement_lambda_makes_fits() {
         assert!(is_for_pool(&statement(), &pool()));
+    }
+
+    #[test]
+    fn a_wildcard_is_one_only_where_the_operator_says_so() {
+        for (operator, denies) in [
+            ("StringNotEquals", true),
+            ("StringNotLike", false),
+            ("StringEquals", false),
+            ("StringLike", true),
+        ] {
+            let denial = json!({
+                "Effect": "Deny", "Principal": "*", "Action": "*",
+                "Condition": { operator: { "aws:SourceAccount": "1234567890*" } },
+            });
+            assert_eq!(denies_pool(&denial, &pool()), denies, "{operator}");
+        }
     }
 
     #[test]

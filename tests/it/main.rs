@@ -5,6 +5,7 @@ mod aws;
 mod browser;
 mod docs;
 mod errors;
+mod evaluator;
 mod help;
 mod house;
 mod init;

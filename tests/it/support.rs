@@ -213,6 +213,16 @@ impl Corner {
         std::fs::write(self.folder.path().join("migrate.toml"), config).expect("migrate.toml");
     }
 
+    /// The same, with the secret kept elsewhere.
+    pub fn configure_secret(&self, secret: &str) {
+        let config = format!(
+            "[directory]\nkind = \"jane\"\nurl = \"{}\"\nclient_id = \"{}\"\nclient_secret = {secret}\n",
+            self.jane.url(),
+            self.jane.client_id(),
+        );
+        std::fs::write(self.folder.path().join("migrate.toml"), config).expect("migrate.toml");
+    }
+
     /// The three kinds of account, and the one whose reset Jane refuses.
     pub fn add_accounts(&self) {
         for account in [

@@ -19,5 +19,6 @@ mod time;
 mod trigger;
 
 pub use kind::{Check, Deploy, Findings, When};
+pub use role::judged;
 pub use subject::{Asked, Snapshot, Subject};
 pub use table::{Choice, before_deploy, checks, run};

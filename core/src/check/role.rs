@@ -158,10 +158,7 @@ pub(super) fn role_permissions(check: &Check, subject: &Subject<'_>) -> Findings
     let needed = grants(&role_policy(subject.names, subject.wanted()?));
     let mut surplus: Vec<Finding> = Vec::new();
     let mut judge = |policy: &str, document: &Value| {
-        for grant in grants(document) {
-            if needed.iter().any(|needed| grant.is_within(needed)) {
-                continue;
-            }
+        for grant in surplus_of(&needed, document) {
             let action = grant.action.to_ascii_lowercase();
             let dangerous = action.contains('*')
                 || grant.resource == "*"
@@ -247,6 +244,29 @@ fn beyond_the_boundary(
     }
 }
 
+/// What a policy allows beyond what is needed.
+fn surplus_of(needed: &[Grant], policy: &Value) -> Vec<Grant> {
+    let within = |grant: &Grant| needed.iter().any(|needed| grant.is_within(needed));
+    grants(policy)
+        .into_iter()
+        .filter(|grant| !within(grant))
+        .collect()
+}
+
+/// What a role's policies allow beyond the policy `needed`, and what of it they do not simply allow: the judgement of the checks, so that
+/// another's can be held against it.
+pub fn judged(needed: &Value, policies: &[&Value]) -> (Vec<String>, Vec<String>) {
+    let needed = grants(needed);
+    let surplus = policies
+        .iter()
+        .flat_map(|policy| surplus_of(&needed, policy));
+    let withheld = withheld(&needed, policies)
+        .into_iter()
+        .map(|(what, _)| what);
+    let shown = |grant: Grant| format!("{} on {}", grant.action, grant.resource);
+    (surplus.map(shown).collect(), withheld.collect())
+}
+
 /// Why something is not allowed: ever, or under conditions that cannot be judged here.
 #[derive(Debug, PartialEq, Eq)]
 enum InTheWay {
@@ -261,14 +281,37 @@ impl fmt::Display for InTheWay {
     }
 }
 
+/// What a statement that allows gives of that which is needed: nothing, where `NotAction` or `NotResource` leave out any of it.
+fn given(statement: &Value, needed: &Grant) -> Vec<Grant> {
+    let left_out = |member: &str, text: &str| {
+        let text = text.to_ascii_lowercase();
+        statement.get(member).is_some()
+            && strings(statement, member).iter().any(|pattern| {
+                let pattern = pattern.to_ascii_lowercase();
+                matches(&pattern, &text) || matches(&text, &pattern)
+            })
+    };
+    match left_out("NotAction", &needed.action) || left_out("NotResource", &needed.resource) {
+        true => Vec::new(),
+        false => of(statement),
+    }
+}
+
 /// What of that which is needed these policies do not simply allow, and why.
 fn withheld(needs: &[Grant], policies: &[&Value]) -> Vec<(String, InTheWay)> {
-    let granted: Vec<Grant> = policies.iter().flat_map(|policy| grants(policy)).collect();
+    let allowing = policies
+        .iter()
+        .flat_map(|policy| with_effect(policy, "Allow"));
+    let allowing: Vec<Value> = allowing.collect();
     let denied = policies
         .iter()
         .flat_map(|policy| with_effect(policy, "Deny"));
     let denied: Vec<Value> = denied.collect();
     let obstacles = needs.iter().filter_map(|needed| {
+        let granted: Vec<Grant> = allowing
+            .iter()
+            .flat_map(|statement| given(statement, needed))
+            .collect();
         let obstacle = in_the_way(needed, &granted, &denied)?;
         Some((
             format!("{} on {}", needed.action, needed.resource),
@@ -321,6 +364,22 @@ mod tests {
             grants(&json!({ "Statement": [{ "Effect": "Deny", "Action": "*", "Resource": "*" }] }))
                 .is_empty()
         );
+    }
+
+    #[test]
+    fn what_a_statement_leaves_out_is_not_allowed_by_it() {
+        let needed = json!({ "Statement": { "Effect": "Allow", "Action": "logs:PutLogEvents", "Resource": "g:*" } });
+        for (member, pattern, allowed) in [
+            ("NotAction", "logs:*", false),
+            ("NotAction", "iam:*", true),
+            ("NotResource", "g:*", false),
+            ("NotResource", "g:log-stream:x", false),
+            ("NotResource", "h:*", true),
+        ] {
+            let policy = json!({ "Statement": { "Effect": "Allow", member: pattern } });
+            let (_, withheld) = judged(&needed, &[&policy]);
+            assert_eq!(withheld.is_empty(), allowed, "{policy}");
+        }
     }
 
     #[test]

