@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Explain, Result};
 use jane_migrate_core::check;
-use jane_migrate_core::document::{ClientDocument, PoolDocument};
+use jane_migrate_core::document::{ClientDocument, PoolDocument, differences};
 use jane_migrate_core::ids::PoolId;
 use jane_migrate_core::kept::Kept;
 
@@ -23,7 +23,8 @@ pub struct Snapshot {
     pub digest: String,
 }
 
-/// Writes the snapshot into the folder. The same pool gives the same file; what was kept before is never touched.
+/// Writes the snapshot into the folder. The same pool gives the same file, whenever it was last changed; what was kept before is never
+/// touched.
 pub fn keep(
     folder: &Path,
     pool: &PoolDocument,
@@ -36,6 +37,16 @@ pub fn keep(
         "UserPoolMfaConfig": mfa,
         "UserPoolClients": clients,
     });
+    // A file that says the same of the pool is as good: with another one, nobody would know which to take.
+    let earlier = pool.id().parse().map(|id| kept(folder, &id));
+    let untouched = |one: &check::Snapshot| one.path.ends_with(&file_name(pool.id(), &one.digest));
+    let mut earlier = earlier.into_iter().flatten();
+    if let Some(same) = earlier.find(|one| untouched(one) && is_same(&one.json, &snapshot)) {
+        return Ok(Snapshot {
+            path: same.path.into(),
+            digest: same.digest,
+        });
+    }
     let text = format!("{snapshot:#}\n");
     let digest = hex::encode(Sha256::digest(&text));
     let path = folder.join(file_name(pool.id(), &digest));
@@ -54,6 +65,21 @@ pub fn keep(
         Error::unwritable(&path, error, otherwise).context("failed to keep the snapshot, so nothing was changed")
     })?;
     Ok(Snapshot { path, digest })
+}
+
+/// Whether two snapshots say the same, but for what changes by itself.
+fn is_same(one: &Value, other: &Value) -> bool {
+    let clients = |snapshot: &Value| snapshot["UserPoolClients"].as_array().cloned();
+    let (ones, others) = (
+        clients(one).unwrap_or_default(),
+        clients(other).unwrap_or_default(),
+    );
+    let parts = ["UserPool", "UserPoolMfaConfig"].map(|part| (&one[part], &other[part]));
+    ones.len() == others.len()
+        && parts
+            .into_iter()
+            .chain(ones.iter().zip(&others))
+            .all(|(one, other)| differences(one, other).is_empty())
 }
 
 /// The name of a snapshot: `jane-migrate.POOL.DIGEST.snapshot.json`.
@@ -113,6 +139,12 @@ pub fn kept(folder: &Path, pool: &PoolId) -> Vec<check::Snapshot> {
         .filter_map(|file| {
             let text = std::fs::read(file.path()).ok()?;
             Some(check::Snapshot {
+                path: file
+                    .path()
+                    .display()
+                    .to_string()
+                    .trim_start_matches("./")
+                    .to_owned(),
                 json: serde_json::from_slice(&text).ok()?,
                 digest: hex::encode(Sha256::digest(&text)),
             })

@@ -11,7 +11,7 @@ use crate::read::Unread;
 pub struct Check {
     /// Its id: kebab-case, stable, never reused.
     pub id: &'static str,
-    /// How much it matters, at worst.
+    /// How much it matters, at worst; of a pool that was reset (`pool-unchanged`) more.
     pub severity: Severity,
     /// When it is made.
     pub when: When,

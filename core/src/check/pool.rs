@@ -1,14 +1,15 @@
 //! Whether the pool takes the users the directory sends, who else can become one, and whether the pool was changed since.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jane_migrate_config::Username;
 
 use super::configuration::mapped;
 use super::kind::{Check, Findings};
 use super::subject::Subject;
-use crate::document::{appeared, differences};
-use crate::fix::fix;
+use crate::document::{Difference, appeared, differences};
+use crate::finding::{Finding, Severity};
+use crate::fix::{Fix, fix, quoted};
 use crate::resources::tag;
 
 /// Every attribute that is mapped is one of the pool's, and every one the pool requires is mapped.
@@ -251,6 +252,20 @@ pub(super) fn recovery_channel(check: &Check, subject: &Subject<'_>) -> Findings
     ).into()
 }
 
+/// The members that are not as they were, where these are the marks of an update that named few of them: Cognito resets the others.
+/// Somebody who changes a pool on purpose seldom empties several settings at once.
+fn reset(different: &[Difference]) -> Option<Vec<&str>> {
+    let members = |only_emptied: bool| -> BTreeSet<&str> {
+        different
+            .iter()
+            .filter(|difference| !only_emptied || difference.values().1 == "none")
+            .filter_map(|difference| difference.pointer.split('/').nth(1))
+            .collect()
+    };
+    let (changed, emptied) = (members(false), members(true));
+    (changed.len() >= 4 && emptied.len() >= 2).then(|| changed.into_iter().collect())
+}
+
 pub(super) fn pool_unchanged(check: &Check, subject: &Subject<'_>) -> Findings {
     let kept = match subject.observed.live.as_ref()? {
         Some(_) => subject.tags()?.get(tag::SNAPSHOT),
@@ -282,20 +297,34 @@ pub(super) fn pool_unchanged(check: &Check, subject: &Subject<'_>) -> Findings {
         }
     }
     let mfa = differences(&snapshot.json["UserPoolMfaConfig"], subject.observed.mfa()?);
-    let different = differences(&before, &now)
+    let different: Vec<Difference> = differences(&before, &now)
         .into_iter()
         .chain(mfa)
         .filter(|difference| !appeared(difference))
-        .map(|difference| {
-            check
-                .fails(
-                    "the pool has been changed since the first deploy",
-                    "as it was, but for its trigger",
-                    difference.to_string(),
-                    "review it; if it is meant, accept it in [verify]",
-                )
-                .about(&difference.pointer)
-        });
+        .collect();
+    if let (Some(_), Some(lost)) = (kept, reset(&different)) {
+        let restore = format!("restore --snapshot {}", quoted(&snapshot.path));
+        return Ok(vec![Finding {
+            severity: Severity::Error,
+            stops_deploy: true,
+            ..check.fails(
+                "the pool was reset: an update that left settings out has wiped them since the first deploy",
+                "as it was, but for its trigger",
+                format!("lost or changed: {}", lost.join(", ")),
+                fix!["`", Fix::command(&restore, ""), "`; if the pool is meant to be so, accept it in [verify]"],
+            )
+        }]);
+    }
+    let different = different.into_iter().map(|difference| {
+        check
+            .fails(
+                "the pool has been changed since the first deploy",
+                "as it was, but for its trigger",
+                difference.to_string(),
+                "review it; if it is meant, accept it in [verify]",
+            )
+            .about(&difference.pointer)
+    });
     check.unless(
         different.collect(),
         "the pool is as deploy found it, but for its trigger",

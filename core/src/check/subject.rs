@@ -35,6 +35,8 @@ pub struct Snapshot {
     pub json: Value,
     /// SHA-256 of the file.
     pub digest: String,
+    /// Where the file is, for a command.
+    pub path: String,
 }
 
 /// Everything the checks look at.

@@ -302,6 +302,7 @@ fn each_recorded_run_finds_what_it_found() {
             .map(|snapshot| Snapshot {
                 json: snapshot["json"].clone(),
                 digest: snapshot["digest"].as_str().unwrap().to_owned(),
+                path: "kept.snapshot.json".to_owned(),
             })
             .collect();
         let asked = Asked {

@@ -77,6 +77,26 @@ async fn a_second_life_keeps_a_snapshot_of_its_own() {
 }
 
 #[tokio::test]
+async fn snapshots_that_differ_in_dates_alone_are_one() {
+    let scene = Scene::new().await;
+    for life in 0..3 {
+        scene.run_undisturbed("deploy").await.ended(0);
+        assert_eq!(scene.snapshots().len(), 1, "life {life}");
+        scene.run_undisturbed("teardown").await.ended(0);
+        // Changed there and back: nothing is left of it but a later date.
+        let client = scene.corner.client(&scene.pool, &scene.clients[0]).await;
+        for name in ["renamed", client["ClientName"].as_str().expect("a name")] {
+            let mut change = client.clone();
+            change["ClientName"] = name.into();
+            for read_only in ["CreationDate", "LastModifiedDate", "ClientSecret"] {
+                change.as_object_mut().expect("members").remove(read_only);
+            }
+            scene.corner.cognito("UpdateUserPoolClient", change).await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn restore_puts_back_what_somebody_wiped() {
     let scene = Scene::new().await;
     scene.run_undisturbed("deploy").await.ended(0);
@@ -88,6 +108,42 @@ async fn restore_puts_back_what_somebody_wiped() {
         json!({ "UserPoolId": scene.pool, "ClientId": scene.clients[1], "ClientName": "mobile" });
     scene.corner.cognito("UpdateUserPoolClient", wipe).await;
     let wiped = scene.documents().await;
+
+    // One finding that says what is lost and prints the whole command, and no deploy on top of it.
+    let verify = [
+        "verify",
+        "--pool",
+        &scene.pool,
+        "--only",
+        "pool-unchanged",
+        "--json",
+    ];
+    let document = scene.corner.run(&verify).await.ended(1).json();
+    let [finding] = &document["findings"].as_array().expect("findings")[..] else {
+        panic!("not one finding: {document:#}");
+    };
+    let found = finding["found"].as_str().expect("found");
+    for member in [
+        "AutoVerifiedAttributes",
+        "DeletionProtection",
+        "LambdaConfig",
+    ] {
+        assert!(found.contains(member), "{finding:#}");
+    }
+    let command = format!(
+        "jane-migrate restore --snapshot {}",
+        snapshot.rsplit('/').next().expect("a name")
+    );
+    assert!(
+        finding["fix"].as_str().expect("a fix").contains(&command),
+        "{finding:#}"
+    );
+    let ran = scene.run_undisturbed("deploy").await.ended(1);
+    assert!(
+        ran.stdout.contains("the pool was reset") && ran.stdout.contains(&command),
+        "{ran:#?}"
+    );
+    assert_eq!(wiped, scene.documents().await, "a deploy changes nothing");
 
     let ran = scene.restore(&snapshot, &[]).await.ended(1);
     assert!(ran.stdout.contains("AutoVerifiedAttributes"), "{ran:#?}");
