@@ -14,6 +14,7 @@ import socket
 import socketserver
 import sys
 import threading
+import time
 from urllib.parse import urlsplit
 
 KEY = os.environ["AWS_SECRET_ACCESS_KEY"].encode()
@@ -32,14 +33,19 @@ threading.Thread(target=end_with_parent, daemon=True).start()
 
 def same_user(server, request, address):
     """Each function gets its events from a port of its own, without a key: the other end must be a process of this user."""
-    try:
-        with open("/proc/net/tcp") as connections:
-            rows = [row.split() for row in connections]
-    except FileNotFoundError:  # not Linux
-        return True
     ends = [f"{port:04X}" for port in (address[1], server.server_address[1])]
-    users = [int(row[7]) for row in rows[1:] if [end.split(":")[1] for end in row[1:3]] == ends]
-    return users == [os.getuid()]
+    # The table is not read at one moment, so a connection can be missed while others come and go.
+    for _ in range(10):
+        try:
+            with open("/proc/net/tcp") as connections:
+                rows = [row.split() for row in connections][1:]
+        except FileNotFoundError:  # not Linux
+            return True
+        users = {int(row[7]) for row in rows if row[3] == "01" and [end[9:] for end in row[1:3]] == ends}
+        if users:
+            return users == {os.getuid()}
+        time.sleep(0.01)
+    return False
 
 
 def not_a_page(handler, parse=http.server.BaseHTTPRequestHandler.parse_request):
