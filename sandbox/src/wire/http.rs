@@ -102,7 +102,9 @@ fn from_outside(request: &Request<Incoming>) -> bool {
     let headers = request.headers();
     let host = header(headers, "host").and_then(|host| host.parse::<Authority>().ok());
     let ours = host.is_some_and(|host| matches!(host.host(), "127.0.0.1" | "localhost" | "[::1]"));
-    !ours || headers.contains_key(ORIGIN) || headers.contains_key("sec-fetch-site")
+    // A browser writes a whole URL into a request only to what its user made its proxy.
+    let as_proxy = request.uri().authority().is_some();
+    !(ours || as_proxy) || headers.contains_key(ORIGIN) || headers.contains_key("sec-fetch-site")
 }
 
 fn refused() -> Response<Body> {
