@@ -142,10 +142,14 @@ pub(super) async fn run(global: &Global, args: &Teardown, ui: &Ui) -> Result<Exi
         match report.result {
             RunResult::Declined => ui.note("nothing was changed"),
             RunResult::Done => {
-                ui.remark(&format!(
-                    "Nothing of jane-migrate is left at pool {pool}.{}",
-                    afterwards(&session).await
-                ));
+                let left = match args.keep_logs {
+                    true => format!(
+                        "Only the log group {} is left of jane-migrate at pool {pool}.",
+                        session.names().log_group
+                    ),
+                    false => format!("Nothing of jane-migrate is left at pool {pool}."),
+                };
+                ui.remark(&format!("{left}{}", afterwards(&session).await));
             }
             _ => {
                 let command = session.target.given.ours(&args.again(), pool.as_str());

@@ -105,10 +105,13 @@ async fn what_is_left_of_a_deleted_pool_is_found_and_taken_away() {
 async fn where_only_the_log_group_of_a_deleted_pool_is_left_it_goes_too() {
     let corner = Corner::new().await;
     let (pool, _) = deployed(&corner).await;
-    corner
+    let ran = corner
         .run(&["teardown", "--pool", &pool, "--yes", "--keep-logs"])
         .await
         .ended(0);
+    let left = format!("Only the log group /aws/lambda/jane-migrate-{pool} is left");
+    assert!(ran.stdout.contains(&left), "{ran:#?}");
+    assert!(!ran.stdout.contains("Nothing"), "{ran:#?}");
     corner
         .cognito("DeleteUserPool", json!({ "UserPoolId": pool }))
         .await;

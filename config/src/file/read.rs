@@ -23,7 +23,7 @@ use super::{
     secret::{self, SECRET_FORMS},
     table::{Entry, Node, Table, listed, nearest},
 };
-use crate::InvalidDate;
+use crate::{Date, InvalidDate};
 
 /// What a text that is missing is read as: something that each type of the file takes, an id of a pool among them.
 const STAND_IN: &str = "x_0";
@@ -247,7 +247,14 @@ impl<'de> Deserializer<'de> for &'de Node<'_, 'de> {
         }
         // TOML has dates; in JSON they are texts.
         let date = match self {
-            Node::Value(value) => value.get_ref().as_datetime(),
+            Node::Value(value) => {
+                let quoted = value.get_ref().as_str();
+                if let Some(date) = quoted.filter(|text| text.parse::<Date>().is_ok()) {
+                    let remedy = format!("a date is written without quotes: {date}");
+                    return Err(Fault::custom(remedy));
+                }
+                value.get_ref().as_datetime()
+            }
             _ => None,
         };
         let text = date.ok_or(Fault::custom(InvalidDate))?.to_string();

@@ -163,6 +163,18 @@ fn a_pool_may_have_a_directory_of_another_kind() {
 }
 
 #[test]
+fn a_date_in_quotes_is_told_to_go_without() {
+    let message = refused(&with("[window]\ncloses = \"2027-03-31\""));
+    let remedy = "a date is written without quotes: 2027-03-31";
+    assert!(
+        message.contains("closes") && message.contains(remedy),
+        "{message}"
+    );
+    let message = refused(&with("[window]\ncloses = \"soon\""));
+    assert!(message.contains("must be a date alone"), "{message}");
+}
+
+#[test]
 fn what_a_pool_overrides_wrongly_is_told_once_and_in_its_place() {
     let message = refused(&with(
         "timeout_ms = 9\n[[pool]]\nid = 'us-east-1_Ab1'\n[pool.function]\nmemory = 512\n[[pool]]\nid = 'us-east-1_Ab2'\nwindow = {closes = 1}",
