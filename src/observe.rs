@@ -260,6 +260,7 @@ impl Observer<'_> {
             inline,
             attached,
             group,
+            recoveries,
         ) = tokio::join!(
             self.aws.describe_pool(self.pool_id),
             self.aws.mfa_config(self.pool_id),
@@ -273,6 +274,7 @@ impl Observer<'_> {
             self.aws.inline_policies(name),
             self.aws.attached_policies(name),
             self.aws.tagged_log_group(&group),
+            self.aws.recoveries(self.pool_id),
         );
         let gone = matches!(&pool, Err(error) if error.kind == Kind::NotFound);
         let remains = match gone && left {
@@ -332,6 +334,7 @@ impl Observer<'_> {
                 arns.into_iter().map(unread).collect()
             }),
             boundary,
+            recoveries: kept(recoveries),
             log_group_tags: tags_of(&group),
             log_group: kept(group),
             ..Observed::nothing(names)
@@ -375,6 +378,7 @@ impl Observer<'_> {
         let rest = async {
             tokio::join!(
                 aws.mfa_config(self.pool_id),
+                aws.recoveries(self.pool_id),
                 bounded_role(aws, name),
                 aws.inline_policies(name),
                 attached_policies(aws, name),
@@ -393,6 +397,7 @@ impl Observer<'_> {
         let (leading, rest) = tokio::join!(leading, rest);
         let (
             mfa,
+            recoveries,
             (role, boundary),
             role_policies,
             attached_policies,
@@ -410,6 +415,7 @@ impl Observer<'_> {
         let (pool, elsewhere, observed) = leading?;
         Ok(Observed {
             pool: pool_state(pool, mfa),
+            recoveries: kept(recoveries),
             urls: kept(urls),
             event_copies: kept(event_copies),
             code_signing: kept(code_signing),

@@ -148,6 +148,7 @@ pub const GRANTS: &[Grant] = &[
     call("cognito-idp:GetUserPoolMfaConfig", On::Pool, OBSERVE),
     call("cognito-idp:ListUserPoolClients", On::Pool, POOL),
     call("cognito-idp:DescribeUserPoolClient", On::Pool, OBSERVE),
+    call("cognito-idp:ListPointInTimeRecoveries", On::Pool, OBSERVE),
     call("cognito-idp:AdminGetUser", On::Pool, &[Probe, Try]),
     call("cognito-idp:UpdateUserPool", On::Pool, CHANGE),
     call("cognito-idp:UpdateUserPoolClient", On::Pool, CHANGE),

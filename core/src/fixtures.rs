@@ -23,6 +23,7 @@ use crate::observed::{KeptSecret, Observed, PoolState};
 use crate::permission::Policy;
 use crate::probe::{self, Attempt, Probes, Source};
 use crate::read::{Read, Unread};
+use crate::recovery::Recovery;
 use crate::resources::{EnvValue, Function, FunctionState, LogGroup, ObservedFunction, Role, Tags};
 
 /// One file.
@@ -163,6 +164,10 @@ impl Fixture {
             boundary: read(&seen["boundary"], |found| optional(found, Value::clone)),
             log_group: read(&seen["log_group"], |found| optional(found, log_group)),
             log_subscriptions: read(&seen["log_subscriptions"], subscriptions),
+            recoveries: match &seen["recoveries"] {
+                Value::Null => Err(Unread::NotAsked),
+                seen => read(seen, recoveries),
+            },
             account_log_subscriptions: read(&seen["account_log_subscriptions"], subscriptions),
             secrets: read(&seen["secrets"], |found| list(found, kept_secret)),
             metrics: read(&seen["metrics"], |found| Metrics {
@@ -274,6 +279,17 @@ fn compact(json: &Value) -> String {
     write(json, 0, &mut out);
     out.push('\n');
     out
+}
+
+fn recoveries(found: &Value) -> Vec<Recovery> {
+    let found = found.as_array().into_iter().flatten();
+    found
+        .map(|one| Recovery {
+            id: string(&one["id"]),
+            status: string(&one["status"]),
+            point: one["point"].as_i64().unwrap(),
+        })
+        .collect()
 }
 
 fn text(value: &Value) -> &str {

@@ -22,5 +22,6 @@ pub mod plan;
 pub mod probe;
 pub mod read;
 pub mod reason;
+pub mod recovery;
 pub mod resources;
 pub mod version;

@@ -17,6 +17,7 @@ use crate::jane::Answers;
 use crate::permission::Policy;
 use crate::probe::Probes;
 use crate::read::{Read, Unread};
+use crate::recovery::Recovery;
 use crate::resources::{LogGroup, ObservedFunction, Record, Role, Tags};
 
 /// A pool, with the settings that its own document leaves out.
@@ -85,6 +86,8 @@ pub struct Observed {
     pub metrics: Read<Metrics>,
     /// When a line was logged in the last day that holds a password's field, in milliseconds since 1970.
     pub leak: Read<Option<i64>>,
+    /// The pool's point-in-time recoveries, the newest first.
+    pub recoveries: Read<Vec<Recovery>>,
     /// What Jane says of the clients, where Jane is the directory.
     pub jane: Answers,
     /// What the function answered when it was tried; only where that was asked for.
@@ -133,6 +136,7 @@ impl Observed {
             secrets: Err(Unread::NotAsked),
             metrics: Err(Unread::NotAsked),
             leak: Err(Unread::NotAsked),
+            recoveries: Err(Unread::NotAsked),
             jane: Answers::NotAsked,
             probes: None,
         }
@@ -190,6 +194,12 @@ impl Observed {
         let policies = self.policies.as_ref()?;
         let policy = policies.get(&qualifier.map(str::to_owned));
         Ok(policy.cloned().unwrap_or_default())
+    }
+
+    /// The recovery because of which the pool takes no writes now.
+    pub fn active_recovery(&self) -> Read<Option<&Recovery>> {
+        let mut all = self.recoveries.as_ref()?.iter();
+        Ok(all.find(|recovery| recovery.is_active()))
     }
 
     /// What deploy changed, as the tags tell it.

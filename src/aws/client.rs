@@ -60,9 +60,14 @@ pub struct Reader {
     pub(super) iam: aws_sdk_iam::Client,
     /// Services without an SDK crate are asked by this.
     pub(super) config: SdkConfig,
+    /// Bounds the queries of Logs Insights that run at once.
+    pub(super) queries: Arc<Semaphore>,
     /// Bounds the uploads of all writers of this connection: an upload is in memory several times over while it is sent.
     pub(super) uploads: Arc<Semaphore>,
 }
+
+/// Queries of Logs Insights at once: an account and Region has 30, of which some are left to others.
+const QUERIES: usize = 20;
 
 /// Uploads at once.
 const UPLOADS: usize = 4;
@@ -105,6 +110,7 @@ impl Reader {
                     .build(),
             ),
             config: config.clone(),
+            queries: Arc::new(Semaphore::new(QUERIES)),
             uploads: Arc::new(Semaphore::new(UPLOADS)),
         }
     }

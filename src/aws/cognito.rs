@@ -2,19 +2,28 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::client::Reader;
 use super::error::{During, failed};
 use super::known::know;
 use super::pages;
 use super::raw::Capture;
+use super::service::{Service, ask};
 use jane_migrate_core::aws_error::{AwsError, Found, Kind};
 use jane_migrate_core::document::{ClientDocument, PoolDocument};
 use jane_migrate_core::ids::PoolId;
+use jane_migrate_core::recovery::Recovery;
 
 /// The most app clients that a pool can have, whatever its quota.
 const MOST_CLIENTS: usize = 10_000;
+
+const COGNITO: Service = Service {
+    signed_as: "cognito-idp",
+    id: "Cognito Identity Provider",
+    json: "1.1",
+    target: "AWSCognitoIdentityProviderService",
+};
 
 impl Reader {
     /// The pool as `DescribeUserPool` shows it.
@@ -44,6 +53,34 @@ impl Reader {
             .await
             .during("cognito-idp:GetUserPoolMfaConfig")?;
         Ok(answer.take())
+    }
+
+    /// The pool's point-in-time recoveries, the newest first. None where its feature plan has no recoveries, or the service does not
+    /// know them. The SDK does not, so they are asked for without it.
+    pub(crate) async fn recoveries(&self, pool: &PoolId) -> Result<Vec<Recovery>, AwsError> {
+        const NONE: [&str; 4] = [
+            "FeatureUnavailableInTierException",
+            "OperationNotEnabledException",
+            "UnknownOperationException",
+            "InvalidAction",
+        ];
+        const ACTION: &str = "cognito-idp:ListPointInTimeRecoveries";
+        let region = self.config.region().map(ToString::to_string);
+        let region = region.unwrap_or_default();
+        let query = json!({ "UserPoolId": pool.as_str() });
+        let answer = match ask(&self.config, &COGNITO, ACTION, &region, query).await {
+            Err(error) if NONE.contains(&error.code.as_str()) => return Ok(Vec::new()),
+            answer => answer?,
+        };
+        let listed = answer["Restorations"].as_array().into_iter().flatten();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        Ok(listed
+            .map(|one| Recovery {
+                id: text(&one["RestoreId"]),
+                status: text(&one["RestoreStatus"]),
+                point: one["RestoreTimestamp"].as_f64().unwrap_or_default() as i64,
+            })
+            .collect())
     }
 
     /// The ids of all of the pool's app clients.

@@ -148,6 +148,8 @@ impl Reader {
             "endTime": until_ms.div_euclid(1000),
             "limit": 10_000,
         });
+        // Held until the query has ended.
+        let _turn = self.queries.acquire().await;
         let Some(started) = ask(&self.config, "logs:StartQuery", asked).await.found()? else {
             return Ok(Vec::new());
         };

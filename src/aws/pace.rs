@@ -33,6 +33,7 @@ fn category(method: &str, path: &str, target: &str) -> Option<(&'static str, usi
         "DeleteLogGroup" => ("DeleteLogGroup", 10),
         "DescribeLogGroups" => ("DescribeLogGroups", 10),
         "PutRetentionPolicy" => ("PutRetentionPolicy", 10),
+        "FilterLogEvents" => ("FilterLogEvents", 5),
         "" => lambda(method, path)?,
         _ => return None,
     };
@@ -231,6 +232,8 @@ mod tests {
             Some("UserPoolClientRead")
         );
         assert_eq!(cognito("InitiateAuth"), None);
+        let logs = |action: &str| category("POST", "/", &format!("Logs_20140328.{action}"));
+        assert_eq!(logs("FilterLogEvents"), Some(("FilterLogEvents", 5)));
         let lambda = |method, path: &str| {
             category(method, &format!("https://lambda/2015-03-31{path}"), "").map(|(name, _)| name)
         };

@@ -390,7 +390,7 @@ async fn teardown_waits_for_the_end_of_the_window_and_of_migrations() {
 
 #[tokio::test]
 async fn the_second_emulator_sees_the_same_life() {
-    let corner = Corner::at(moto().await.url().to_owned()).await;
+    let corner = on_moto().await;
     let settings = settings_for_moto(&corner.account);
     let pool = corner.create_pool(settings).await;
     let client = corner
@@ -428,6 +428,14 @@ async fn the_second_emulator_sees_the_same_life() {
     let members = client_after.as_object_mut().expect("a client");
     assert_eq!(members.remove("ExplicitAuthFlows"), Some(json!([])));
     assert_same(&client_before, &client_after, "torn down");
+}
+
+/// A corner of moto, which has no recoveries: who asks for them is answered with an error that is tried again.
+pub async fn on_moto() -> Corner {
+    let mut corner = Corner::at(moto().await.url().to_owned()).await;
+    let once = ("AWS_MAX_ATTEMPTS".to_owned(), "1".to_owned());
+    corner.environment.push(once);
+    corner
 }
 
 /// Without what moto forgets at an update and what the handler must know.

@@ -168,6 +168,32 @@ pub(super) fn username_alias(check: &Check, subject: &Subject<'_>) -> Findings {
     ).into()
 }
 
+/// No recovery pauses writes to the pool.
+pub(super) fn point_in_time_recovery(check: &Check, subject: &Subject<'_>) -> Findings {
+    if let Some(active) = subject.observed.active_recovery()? {
+        return check
+            .fails(
+                format!(
+                    "a point-in-time recovery to {} is active: the pool takes no writes, so nobody can be migrated until it has ended",
+                    active.day()
+                ),
+                "no active recovery",
+                format!("{} ({})", active.status, active.id),
+                "wait until it has ended, or cancel its preview in the console; then run `verify` again",
+            )
+            .into();
+    }
+    let done = subject.observed.recoveries.as_ref()?;
+    let done = done.iter().find(|recovery| recovery.is_done());
+    check.holds(match done {
+        None => "no point-in-time recovery is active".to_owned(),
+        Some(done) => format!(
+            "no point-in-time recovery is active; the pool was put back to {}: customers who had migrated after that are asked of the directory again",
+            done.day()
+        ),
+    })
+}
+
 /// No trigger can turn a migrated user away.
 pub(super) fn pre_signup(check: &Check, subject: &Subject<'_>) -> Findings {
     let pool = &subject.observed.pool()?.document;

@@ -87,6 +87,8 @@ table! {
     "recovery-channel"       Warning Always Stops   pool::recovery_channel            => "migrated users can recover their account";
     "pool-unchanged"         Warning Always Reports pool::pool_unchanged              => "the pool is as deploy found it, but for its trigger";
 
+    "point-in-time-recovery" Error   Always Stops   pool::point_in_time_recovery     => "no point-in-time recovery keeps the pool from taking customers";
+
     "window-open"            Error   Always Reports time::window_open                 => "the migration's window is open, and not about to close";
     "health"                 Warning Always Reports time::health                      => "no errors, throttles or slow answers in the last day";
 

@@ -25,6 +25,15 @@ pub fn teardown(observed: &Observed, keep_logs: bool, allowed: &Allowed) -> Read
     let (role, foreign_role) = split(found_role.as_ref(), |role| is_ours(&role.tags));
     let (group, foreign_group) = split(found_group.as_ref(), |group| is_ours(&group.tags));
 
+    // Where it could not be asked, what Cognito refuses is an error of the step.
+    if let Ok(Some(active)) = observed.active_recovery() {
+        plan.conflict(
+            Resource::Pool,
+            names.pool.id.to_string(),
+            format!("a point-in-time recovery to {} is active ({}): the pool takes no writes, and may come back with an older trigger", active.day(), active.status),
+            "wait until it has ended, or cancel its preview in the console",
+        );
+    }
     let record = Record::of(function, role, &names.pool);
     if let Some(pool) = pool {
         if !foreign_function {

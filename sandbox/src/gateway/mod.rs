@@ -14,6 +14,7 @@ mod lambda;
 mod policy;
 mod pool;
 mod pools;
+mod recoveries;
 mod rules;
 mod settings;
 mod sign_in;
@@ -40,6 +41,7 @@ pub use self::journal::Entry;
 use self::journal::Journal;
 use self::lambda::Functions;
 use self::pool::{Pool, Pools};
+use self::recoveries::Recoveries;
 use self::sign_in::SignIn;
 use crate::wire::{
     self, Answer, BODY_LIMIT, Body, Call, Callers, Hangup, Key, Refusal, Server, Upstream,
@@ -60,6 +62,7 @@ struct Shared {
     functions: Functions,
     logs: Logs,
     account_policies: AccountPolicies,
+    recoveries: Recoveries,
     deliveries: Deliveries,
     journal: Journal,
 }
@@ -83,6 +86,7 @@ impl Gateway {
             functions: Functions::new(upstream.clone(), key.clone()),
             logs: Logs::new(upstream.clone()),
             account_policies: AccountPolicies::default(),
+            recoveries: Recoveries::default(),
             deliveries: Deliveries::default(),
             journal: Journal::default(),
             upstream,
@@ -212,6 +216,9 @@ impl Shared {
                 "DescribeUserPoolClient" => pools.describe_client(call).await,
                 "UpdateUserPoolClient" => pools.update_client(call).await,
                 "DeleteUserPoolClient" => pools.delete_client(call).await,
+                action if action.contains("PointInTimeRecover") => {
+                    self.recoveries.answer(call, pools)
+                }
                 "InitiateAuth" | "AdminInitiateAuth" => sign_in.initiate(call).await,
                 "ForgotPassword" => sign_in.forgot_password(call).await,
                 "ConfirmForgotPassword" => sign_in.confirm_forgot_password(call).await,

@@ -5,12 +5,12 @@ use serde_json::Value;
 
 use super::table::{self, Table};
 use super::{Scene, assert_same, points, reads};
-use crate::life::settings_for_moto;
-use crate::support::{Corner, Ran, moto};
+use crate::life::{on_moto, settings_for_moto};
+use crate::support::Ran;
 
 impl Scene {
     async fn on_moto() -> Self {
-        let corner = Corner::at(moto().await.url().to_owned()).await;
+        let corner = on_moto().await;
         Self::with(corner, settings_for_moto).await
     }
 

@@ -302,3 +302,35 @@ async fn the_end_of_the_window_is_told_two_weeks_ahead() {
         }
     }
 }
+
+/// While one is active the pool takes no writes: nobody migrates, and neither deploy nor teardown begins.
+#[tokio::test]
+async fn a_point_in_time_recovery_is_told_and_waited_for() {
+    let bench = Bench::new().await;
+    let begin = json!({ "UserPoolId": bench.pool, "RestoreTimestamp": 1_795_600_000 });
+    let begun = bench
+        .corner
+        .cognito("InitiatePointInTimeRecovery", begin)
+        .await;
+    bench.fails("point-in-time-recovery", "error").await;
+    bench.configure("[function]\nmemory_mb = 512\n");
+    let before = bench.corner.pool(&bench.pool).await;
+    for command in [&["deploy"][..], &["teardown", "--force"]] {
+        let more = ["--pool", &bench.pool, "--yes"];
+        let ran = bench.corner.run(&[command, &more].concat()).await.ended(1);
+        assert!(
+            ran.stdout
+                .contains("a point-in-time recovery to 2026-11-25 is active"),
+            "{ran:#?}"
+        );
+    }
+    assert_eq!(before, bench.corner.pool(&bench.pool).await);
+    bench.configure("");
+    let cancel =
+        json!({ "UserPoolId": bench.pool, "RestoreId": begun["Restoration"]["RestoreId"] });
+    bench
+        .corner
+        .cognito("CancelPointInTimeRecovery", cancel)
+        .await;
+    bench.holds().await;
+}

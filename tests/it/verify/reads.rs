@@ -67,7 +67,7 @@ async fn lists_without_end_are_ended_and_told() {
 async fn a_denied_read_keeps_only_its_own_checks_from_being_made() {
     let mut bench = Bench::new().await;
     let endpoint = bench.corner.endpoint.clone();
-    let cases: [(&'static str, &str, &[&str]); 16] = [
+    let cases: [(&'static str, &str, &[&str]); 17] = [
         (
             "GetSecretValue",
             "secretsmanager:GetSecretValue",
@@ -138,6 +138,11 @@ async fn a_denied_read_keeps_only_its_own_checks_from_being_made() {
             &["log-account-policy"],
         ),
         ("GetMetricData", "cloudwatch:GetMetricData", &["health"]),
+        (
+            "ListPointInTimeRecoveries",
+            "cognito-idp:ListPointInTimeRecoveries",
+            &["point-in-time-recovery"],
+        ),
         (
             "DescribeSecret",
             "secretsmanager:DescribeSecret",
