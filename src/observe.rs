@@ -268,8 +268,8 @@ impl Observer<'_> {
             self.aws.function(name),
             unless_left(left, self.aws.alias(name, ALIAS)),
             unless_left(left, self.aws.function(&behind)),
-            self.aws.policy(name, None),
-            self.aws.policy(name, Some(ALIAS)),
+            unless_left(left, self.aws.policy(name, None)),
+            unless_left(left, self.aws.policy(name, Some(ALIAS))),
             self.aws.role_settings(name),
             self.aws.inline_policies(name),
             self.aws.attached_policies(name),
@@ -323,10 +323,10 @@ impl Observer<'_> {
             alias: alias.and_then(kept),
             behind: behind.and_then(kept),
             function: kept(function),
-            policies: kept(own_policy.and_then(|own| {
-                let alias = (Some(ALIAS.to_owned()), policy?);
-                Ok(BTreeMap::from([(None, own), alias]))
-            })),
+            policies: own_policy.and_then(|own| {
+                let alias = (Some(ALIAS.to_owned()), policy.and_then(kept)?);
+                Ok(BTreeMap::from([(None, kept(own)?), alias]))
+            }),
             role: kept(role),
             role_policies: kept(inline),
             attached_policies: kept(attached).map(|arns| {

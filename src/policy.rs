@@ -159,7 +159,11 @@ pub const GRANTS: &[Grant] = &[
         FUNCTION,
         "without it Lambda leaves the tags out of GetFunction's answer, and nothing is known to be ours",
     ),
-    call("lambda:GetPolicy", On::Versions, OBSERVE),
+    call(
+        "lambda:GetPolicy",
+        On::Versions,
+        &[Plan, Deploy, Verify, Try],
+    ),
     call("lambda:GetAlias", On::Versions, &[Deploy, Try, Rollback]),
     call("lambda:ListAliases", On::Function, CHECK),
     call("lambda:ListVersionsByFunction", On::Function, LISTED),
@@ -179,7 +183,7 @@ pub const GRANTS: &[Grant] = &[
     call("lambda:CreateAlias", On::Versions, DEPLOY),
     call("lambda:UpdateAlias", On::Versions, &[Deploy, Rollback]),
     call("lambda:AddPermission", On::Versions, DEPLOY),
-    call("lambda:RemovePermission", On::Versions, CHANGE),
+    call("lambda:RemovePermission", On::Versions, DEPLOY),
     call(
         "lambda:InvokeFunction",
         On::Versions,

@@ -11,6 +11,7 @@ use crate::aws::{self, AwsError, Kind};
 use crate::error::{Context, Error, Result};
 use jane_migrate_core::document::{Difference, Rewrite, Update, appeared, differences};
 use jane_migrate_core::fix::{Fix, fix, quoted};
+use jane_migrate_core::ids::ALIAS;
 use jane_migrate_core::plan::{Change, Resource};
 
 /// How long others' updates of the same document are waited for; Cognito takes one at a time, and they are over within seconds.
@@ -64,6 +65,16 @@ impl Run<'_> {
             .with_context(|| format!("failed to update app client `{client}`"))
     }
 
+    /// Whether the pool was told to call an alias that is not there any more. What cannot be read is found by the checks at the end.
+    async fn alias_is_gone(&self, what: Document<'_>, rewrite: &Rewrite) -> bool {
+        let called = &rewrite.update.expected()["LambdaConfig"]["UserMigration"];
+        if !matches!(what, Document::Pool) || *called != json!(self.names.live_arn) {
+            return false;
+        }
+        let alias = self.reader.alias(&self.names.function, ALIAS).await;
+        matches!(alias, Ok(None))
+    }
+
     /// Whether a difference is no loss: a default that Cognito now shows, or what the operator accepts. Notes it.
     fn is_accepted(&self, difference: &Difference) -> bool {
         let accepted = |pointer: &String| {
@@ -88,9 +99,19 @@ impl Run<'_> {
             },
         };
         self.write(what, &rewrite.update, &seen).await?;
-        let (mut changed, mut proof) = self.unintended(what, &rewrite.update, &seen).await.context(
+        let (read, gone) = tokio::join!(
+            self.unintended(what, &rewrite.update, &seen),
+            self.alias_is_gone(what, rewrite)
+        );
+        let (mut changed, mut proof) = read.context(
             "the update was made, but could not be read back to prove that nothing else changed",
         )?;
+        if gone {
+            let back = self.put_back(what, &rewrite.back, &seen, &proof).await;
+            return Err(back.context(
+                "the function was deleted meanwhile: a teardown runs beside this deploy",
+            ));
+        }
         changed.retain(|difference| !self.is_accepted(difference));
         if only_flows(&changed) && rewrite.update.body().get(FLOWS).is_none() {
             // Leaving the list out means the default flows. A server that keeps what is left out must be told so.

@@ -5,10 +5,10 @@ use serde_json::Value;
 
 use super::Run;
 use crate::aws::{AwsError, Kind};
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Result};
 use jane_migrate_core::ids::{ALIAS, ROLE_POLICY, STAND_IN_ID, STATEMENT_ID};
 use jane_migrate_core::permission;
-use jane_migrate_core::resources::{LogGroup, Role, is_ours};
+use jane_migrate_core::resources::{LogGroup, Record, Role, is_ours};
 
 impl Run<'_> {
     pub(super) async fn create_log_group(&self, group: &LogGroup) -> Result<()> {
@@ -167,26 +167,49 @@ impl Run<'_> {
 
     /// Takes away what let Cognito invoke the function itself.
     pub(super) async fn forbid_invoke(&self, ids: &[&'static str]) -> Result<()> {
+        let name = &self.names.function;
         for id in ids {
-            self.remove_permission(None, id).await?;
+            self.writer
+                .remove_permission(name, None, id)
+                .await
+                .with_context(|| format!("failed to remove the permission of function `{name}`"))?;
         }
         Ok(())
     }
 
-    pub(super) async fn remove_permission(&self, alias: Option<&str>, id: &str) -> Result<()> {
+    pub(super) async fn delete_function(&self, record: &Record) -> Result<()> {
         let name = &self.names.function;
-        self.writer
-            .remove_permission(name, alias, id)
-            .await
-            .with_context(|| format!("failed to remove the permission of function `{name}`"))
-    }
-
-    pub(super) async fn delete_function(&self) -> Result<()> {
-        let name = &self.names.function;
+        let failed = || format!("failed to delete function `{name}`");
+        let (detached, found) = tokio::join!(self.still_detached(), self.reader.function(name));
+        detached?;
+        let found = found.with_context(failed)?;
+        if let Some(found) = &found
+            && Record::of(Some(found), None, &self.names.pool) != *record
+        {
+            return Err(in_use_again(
+                "the function's tags name other changes than when this run began",
+            ));
+        }
         self.writer
             .delete_function(name)
             .await
-            .with_context(|| format!("failed to delete function `{name}`"))
+            .with_context(failed)?;
+        // Registered between the look and the deletion: the one moment that no order of calls closes.
+        self.still_detached().await
+    }
+
+    /// Nothing is taken from a pool that calls it.
+    async fn still_detached(&self) -> Result<()> {
+        let pool = match self.reader.describe_pool(&self.names.pool.id).await {
+            Err(error) if error.kind == Kind::NotFound => return Ok(()),
+            other => other.context("failed to see whether the pool still calls nothing of ours")?,
+        };
+        let trigger = pool.user_migration();
+        let called = trigger.is_some_and(|arn| self.names.is_our_function(arn));
+        match called {
+            true => Err(in_use_again("the pool calls the function again")),
+            false => Ok(()),
+        }
     }
 
     pub(super) async fn delete_role(&self, role: &Role) -> Result<()> {
@@ -228,4 +251,12 @@ impl Run<'_> {
             .await
             .with_context(|| format!("failed to delete log group `{name}`"))
     }
+}
+
+/// A deploy runs beside this teardown.
+fn in_use_again(why: &str) -> Error {
+    Error::new(
+        format!("{why}: another run deploys this pool, so nothing more is taken away"),
+        "find out which run is to win; once the other has ended, run the command again",
+    )
 }

@@ -85,7 +85,7 @@ async fn what_is_left_of_a_deleted_pool_is_found_and_taken_away() {
         .run(&["teardown", "--pool", &pool, "--yes"])
         .await
         .ended(0);
-    assert!(ran.stdout.contains("4 to delete"), "{ran:#?}");
+    assert!(ran.stdout.contains("3 to delete"), "{ran:#?}");
     let aws = corner.aws().await;
     let name = format!("jane-migrate-{pool}");
     assert!(aws.function(&name).await.unwrap().is_none());

@@ -11,7 +11,7 @@ use crate::finding::Finding;
 use crate::fix::Fix;
 use crate::ids::Names;
 use crate::line::one_line;
-use crate::resources::{Function, LogGroup, ObservedFunction, Role, Tags};
+use crate::resources::{Function, LogGroup, ObservedFunction, Record, Role, Tags};
 
 /// What the operator allows beyond the config.
 #[derive(Debug, Clone, Default)]
@@ -188,15 +188,11 @@ pub enum Operation {
     },
     /// Take statements of ours out of the function's own policy: the pool calls the alias.
     ForbidInvoke(Vec<&'static str>),
-    /// Take our statement out of the policy of the alias, or of the function itself.
-    RemovePermission {
-        /// The alias; `None`: the function itself.
-        qualifier: Option<&'static str>,
-        /// The statement's id.
-        id: &'static str,
+    /// Delete the function, and with it its versions, its alias and their policies, where nobody has taken it into use again.
+    DeleteFunction {
+        /// What it says that deploy changed.
+        record: Record,
     },
-    /// Delete the function.
-    DeleteFunction,
     /// Delete the role with its policies.
     DeleteRole(Role),
     /// Delete the log group.
@@ -223,9 +219,8 @@ impl Operation {
             Self::UpdatePool(..) => 9,
             Self::ProbeLive(_) => 10,
             Self::NarrowRole { .. } | Self::ForbidInvoke(_) => 11,
-            Self::RemovePermission { .. } => 12,
-            Self::DeleteFunction => 13,
-            Self::DeleteRole(_) | Self::DeleteLogGroup => 14,
+            Self::DeleteFunction { .. } => 12,
+            Self::DeleteRole(_) | Self::DeleteLogGroup => 13,
         }
     }
 

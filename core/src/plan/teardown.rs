@@ -4,7 +4,7 @@ use super::change::{Action, Allowed, Operation, Plan, Resource, refuse, set_trig
 use crate::document::{ClientDocument, Reason, Rewrite, close_password_auth};
 use crate::finding::{Finding, Severity};
 use crate::fix::{Fix, fix};
-use crate::ids::{ALIAS, Names, OLD_STATEMENT_ID, STATEMENT_ID};
+use crate::ids::Names;
 use crate::observed::{Observed, PoolState};
 use crate::read::Read;
 use crate::resources::{Record, Tags, is_ours, tag};
@@ -48,13 +48,9 @@ pub fn teardown(observed: &Observed, keep_logs: bool, allowed: &Allowed) -> Read
         plan.change(Action::Delete, resource, name, "", operation);
     };
     if function.is_some() {
-        for (qualifier, id) in [(Some(ALIAS), STATEMENT_ID), (None, OLD_STATEMENT_ID)] {
-            if observed.policy(qualifier)?.statement(id).is_some() {
-                let operation = Operation::RemovePermission { qualifier, id };
-                delete(Resource::Permission, id, operation);
-            }
-        }
-        let operation = Operation::DeleteFunction;
+        let operation = Operation::DeleteFunction {
+            record: record.clone(),
+        };
         delete(Resource::Function, &names.function, operation);
     }
     if let Some(role) = role {

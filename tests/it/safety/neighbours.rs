@@ -263,3 +263,69 @@ async fn a_trigger_that_another_tool_removed_is_noticed() {
         "{document:#}"
     );
 }
+
+/// A deploy while a teardown stands before this call: whoever comes second stops and says so, and what is live stays whole.
+async fn deploy_during_teardown(action: &'static str) {
+    let scene = Scene::new().await;
+    scene.corner.add_accounts();
+    scene.run_undisturbed("deploy").await.ended(0);
+    let there = move |passing: &Passing| match passing.action == action && passing.nth == 1 {
+        true => Fate::HoldRequest,
+        false => Fate::Pass,
+    };
+    let proxy = Proxy::start(&scene.corner.endpoint, there).await;
+    let proxy = proxy.expect("a proxy");
+    let other = async {
+        proxy.held().await;
+        let ran = scene.run_undisturbed("deploy").await;
+        proxy.release();
+        ran
+    };
+    let url = proxy.url();
+    let (torn_down, deployed) = tokio::join!(scene.run(&url, "teardown"), other);
+    deployed.ended(0);
+    if torn_down.code == 0 {
+        // As if the deploy had come first, and had found nothing to do.
+        scene.assert_gone(action).await;
+    } else {
+        let torn_down = torn_down.ended(1);
+        let words = "another run deploys this pool, so nothing more is taken away";
+        assert!(torn_down.stderr.contains(words), "{action}: {torn_down:#?}");
+        if action == "DeleteFunction" {
+            // The one moment that no order of calls closes: it is told, and the same command takes the rest away.
+            scene.run_undisturbed("teardown").await.ended(0);
+            return scene.assert_gone(action).await;
+        }
+        scene.assert_migrates(action).await;
+        scene.run_undisturbed("deploy").await.ended(0);
+        scene.assert_deployed(action).await;
+    }
+}
+
+#[tokio::test]
+async fn a_deploy_during_a_teardown_leaves_no_trigger_without_a_function() {
+    for action in ["UpdateUserPoolClient", "UpdateUserPool", "DeleteFunction"] {
+        deploy_during_teardown(action).await;
+    }
+}
+
+#[tokio::test]
+async fn a_teardown_during_a_deploy_takes_the_trigger_back() {
+    let scene = Scene::new().await;
+    let before_the_write = |passing: &Passing| passing.action == "UpdateUserPool";
+    let teardown = async {
+        scene.run_undisturbed("teardown").await.ended(0);
+    };
+    let ran = scene
+        .deploy_while(before_the_write, teardown)
+        .await
+        .ended(1);
+    assert!(
+        ran.stderr.contains("a teardown runs beside this deploy"),
+        "{ran:#?}"
+    );
+    let now = scene.documents().await.swap_remove(0);
+    assert!(now["LambdaConfig"]["UserMigration"].is_null(), "{now}");
+    scene.run_undisturbed("deploy").await.ended(0);
+    scene.assert_deployed("afterwards").await;
+}
