@@ -183,6 +183,10 @@ async fn each_printed_policy_allows_its_calls_and_nothing_else() {
             if grant.on == On::LogGroups {
                 continue;
             }
+            // Newer than the evaluator's list of actions.
+            if grant.action == "cognito-idp:ListPointInTimeRecoveries" {
+                continue;
+            }
             let Some((resource, context)) = example(grant.on, &ours) else {
                 continue;
             };

@@ -53,7 +53,8 @@ async fn the_pools_of_the_configuration_live_and_end_together() {
     for (document, pool) in documents["pools"].as_array().unwrap().iter().zip(&pools) {
         assert_eq!(document["pool"], pool.as_str());
         assert_eq!(document["result"], "done");
-        assert!(trigger(&corner, pool).await.unwrap().ends_with(pool));
+        let live = format!("{pool}:live");
+        assert!(trigger(&corner, pool).await.unwrap().ends_with(&live));
     }
     let aws = corner.aws().await;
     for (n, pool) in pools.iter().enumerate() {

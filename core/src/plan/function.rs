@@ -23,10 +23,9 @@ pub(super) fn plan_adoption(plan: &mut Plan, observed: &Observed) -> Read<bool> 
     let Some(found) = observed.function()? else {
         return Ok(false);
     };
-    let ours = is_ours(&found.function.tags, &observed.names.pool);
     // What failed cannot be published; it is mended first, and tried as every new version is.
     let works = !matches!(found.state, FunctionState::Failed(_));
-    if !(observed.calls_function_itself() && ours && works) {
+    if !(observed.calls_function_itself() && works) {
         return Ok(false);
     }
     let from = observed.alias.as_ref()?.clone();
@@ -332,13 +331,16 @@ pub(super) fn plan_probes(
         )
     });
     let narrowed = any(|operation| matches!(operation, Operation::NarrowRole { .. }));
-    let patient = any(|operation| {
-        matches!(
-            operation,
-            Operation::CreateRole(_)
-                | Operation::WidenRole(_)
-                | Operation::UpdateFunction { renew: Some(_), .. }
-        )
+    // What a sign-in needs of it besides its log, which no answer waits for.
+    let needed = |role: &Role| {
+        let policies = role.policies.values();
+        let statements = policies.filter_map(|policy| policy["Statement"].as_array());
+        statements.flatten().count() > 1
+    };
+    let patient = plan.changes.iter().any(|change| match &change.operation {
+        Operation::CreateRole(role) | Operation::WidenRole(role) => needed(role),
+        Operation::UpdateFunction { renew, .. } => renew.is_some(),
+        _ => false,
     });
     let Some(client) = client else {
         return;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jane_migrate_core::permission;
 use jane_migrate_sandbox::Fault;
 use jane_migrate_sandbox::wire::KEY_HEADER;
-use jane_migrate_test_kit::Fate;
+use jane_migrate_test_kit::{Fate, Passing, Proxy};
 use serde_json::{Value, json};
 
 use super::Scene;
@@ -156,54 +156,76 @@ async fn another_alias_of_the_pool_gives_way_to_ours() {
     scene.assert_deployed("ours").await;
 }
 
+impl Scene {
+    /// Keeps the directory's secret in SSM.
+    async fn keep_parameter(&self, value: &str) {
+        let body = json!({ "Name": "/jane", "Value": value, "Type": "SecureString", "Overwrite": true });
+        let headers = [
+            ("content-type", "application/x-amz-json-1.1"),
+            ("x-amz-target", "AmazonSSM.PutParameter"),
+            ("authorization", &self.corner.authorization("ssm")),
+            (KEY_HEADER, &self.corner.secret),
+        ];
+        let (endpoint, body) = (&self.corner.endpoint, body.to_string());
+        let (status, _) = http(endpoint, "POST", "/", &headers, body.as_bytes()).await;
+        assert_eq!(status, 200);
+    }
+
+    /// Configures a secret that is kept there.
+    fn configure_parameter(&self, name: &str) {
+        let (url, client) = (self.corner.jane.url(), self.corner.jane.client_id());
+        let toml = format!(
+            "[directory]\nkind = \"jane\"\nurl = \"{url}\"\nclient_id = \"{client}\"\nclient_secret = {{ ssm = \"{name}\" }}\n"
+        );
+        let file = self.corner.folder.path().join("migrate.toml");
+        std::fs::write(file, toml).expect("migrate.toml");
+    }
+}
+
+/// IAM takes seconds to tell everybody of a new role: until then the secret cannot be read. Here it is not there yet.
+#[tokio::test]
+async fn what_new_rights_allow_is_waited_for() {
+    let scene = Scene::new().await;
+    scene.configure_parameter("/jane");
+    let there = |passing: &Passing| match passing.action.as_str() {
+        "AddPermission" => Fate::HoldAnswer,
+        _ => Fate::Pass,
+    };
+    let proxy = Proxy::start(&scene.corner.endpoint, there).await;
+    let proxy = proxy.expect("a proxy");
+    let spread = async {
+        proxy.held().await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        scene.keep_parameter(scene.corner.jane.client_secret()).await;
+        proxy.release();
+    };
+    let url = proxy.url();
+    let (ran, ()) = tokio::join!(scene.run(&url, "deploy"), spread);
+    ran.ended(0);
+    let tries = proxy.passed().into_iter();
+    let tries = tries.filter(|call| call.action == "Invoke").count();
+    assert!(tries > 1, "{tries}");
+    scene.assert_deployed("with new rights").await;
+}
+
 /// What the role may do while both versions may be met, and afterwards.
 #[tokio::test]
 async fn the_role_has_what_either_version_needs_until_the_new_one_answers() {
-    let mut scene = Scene::live().await;
+    let scene = Scene::live().await;
     let role = async || {
         let role = scene.aws.role(&scene.names.function).await.unwrap();
         role.expect("a role").policies["jane-migrate"].to_string()
     };
     assert!(!role().await.contains("ssm:GetParameter"));
-    let parameter = async |value: &str| {
-        let body =
-            json!({ "Name": "/jane", "Value": value, "Type": "SecureString", "Overwrite": true });
-        let headers = [
-            ("content-type", "application/x-amz-json-1.1"),
-            ("x-amz-target", "AmazonSSM.PutParameter"),
-            ("authorization", &scene.corner.authorization("ssm")),
-            (KEY_HEADER, &scene.corner.secret),
-        ];
-        let body = body.to_string();
-        let (status, _) = http(
-            &scene.corner.endpoint,
-            "POST",
-            "/",
-            &headers,
-            body.as_bytes(),
-        )
-        .await;
-        assert_eq!(status, 200);
-    };
-    let secret = |place: &str| {
-        std::fs::write(
-            scene.corner.folder.path().join("migrate.toml"),
-            format!(
-                "[directory]\nkind = \"jane\"\nurl = \"{}\"\nclient_id = \"{}\"\nclient_secret = {{ ssm = \"{place}\" }}\n",
-                scene.corner.jane.url(),
-                scene.corner.jane.client_id(),
-            ),
-        )
-        .expect("migrate.toml");
-    };
-    parameter(scene.corner.jane.client_secret()).await;
-    secret("/jane");
+    let value = scene.corner.jane.client_secret();
+    scene.keep_parameter(value).await;
+    scene.configure_parameter("/jane");
     scene.run_undisturbed("deploy").await.ended(0);
     let first = role().await;
     assert!(first.contains("parameter/jane\""), "{first}");
 
     // The next secret is of no use: its version never goes live, and the live one can still read its own.
-    secret("/other");
+    scene.configure_parameter("/other");
     scene.run_undisturbed("deploy").await.ended(1);
     let both = role().await;
     assert!(
@@ -212,11 +234,10 @@ async fn the_role_has_what_either_version_needs_until_the_new_one_answers() {
     );
     scene.assert_migrates("with the secret it has").await;
 
-    secret("/jane");
+    scene.configure_parameter("/jane");
     scene.run_undisturbed("deploy").await.ended(0);
     assert_eq!(role().await, first);
     scene.run_undisturbed("verify").await.ended(0);
-    scene.corner.environment.clear();
 }
 
 #[tokio::test]
