@@ -92,7 +92,7 @@ impl Scene {
         loop {
             self.assert_migrates(when).await;
             signed_in.fetch_add(1, Ordering::Relaxed);
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(150)).await;
         }
     }
 
