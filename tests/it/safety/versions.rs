@@ -159,7 +159,8 @@ async fn another_alias_of_the_pool_gives_way_to_ours() {
 impl Scene {
     /// Keeps the directory's secret in SSM.
     async fn keep_parameter(&self, value: &str) {
-        let body = json!({ "Name": "/jane", "Value": value, "Type": "SecureString", "Overwrite": true });
+        let body =
+            json!({ "Name": "/jane", "Value": value, "Type": "SecureString", "Overwrite": true });
         let headers = [
             ("content-type", "application/x-amz-json-1.1"),
             ("x-amz-target", "AmazonSSM.PutParameter"),
@@ -196,7 +197,9 @@ async fn what_new_rights_allow_is_waited_for() {
     let spread = async {
         proxy.held().await;
         tokio::time::sleep(Duration::from_secs(2)).await;
-        scene.keep_parameter(scene.corner.jane.client_secret()).await;
+        scene
+            .keep_parameter(scene.corner.jane.client_secret())
+            .await;
         proxy.release();
     };
     let url = proxy.url();
