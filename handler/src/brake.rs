@@ -40,16 +40,21 @@ impl Row {
 }
 
 impl Brake {
+    /// Many directories take several spellings for one name, so a guesser must not get a row for each.
+    fn key(&self, name: &str) -> u64 {
+        self.keys.hash_one(name.trim().to_lowercase())
+    }
+
     /// Whether the directory may be asked about this name.
     pub fn allows(&self, name: &str, now: SystemTime) -> bool {
         let rows = lock(&self.rows);
-        let row = rows.get(&self.keys.hash_one(name));
+        let row = rows.get(&self.key(name));
         !row.is_some_and(|row| row.counts(now) && row.refused >= MOST)
     }
 
     /// Counts a sign-in. A right password ends the row.
     pub fn note(&self, name: &str, outcome: Outcome, now: SystemTime) {
-        let key = self.keys.hash_one(name);
+        let key = self.key(name);
         let mut rows = lock(&self.rows);
         match outcome {
             Outcome::Migrated => {
@@ -122,6 +127,14 @@ mod tests {
             assert!(brake.allows("ann", at(PERIOD.as_secs())));
             assert!(brake.allows("bob", at(0)));
         }
+    }
+
+    #[test]
+    fn another_spelling_of_a_name_is_no_fresh_start() {
+        let brake = Brake::default();
+        guess(&brake, "ann@example.com", Outcome::WrongPassword, MOST - 1);
+        guess(&brake, " Ann@Example.COM", Outcome::WrongPassword, 1);
+        assert!(!brake.allows("ANN@example.com ", at(0)));
     }
 
     #[test]
