@@ -97,6 +97,8 @@ pub(super) fn plan_function(
     // A role that is made in this run is another one than the function was given, whatever its name.
     let made_again = match (&now.role_id, role) {
         (_, None) => true,
+        // A run was cut short in the middle of it, and left the spare role.
+        _ if now.role_arn == names.spare_role_arn => true,
         (Some(then), Some(Role { id: Some(id), .. })) => then != id,
         _ => false,
     };

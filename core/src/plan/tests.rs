@@ -434,6 +434,15 @@ fn a_role_that_was_made_again_is_given_to_the_function_anew() {
     let plan = plan_of(&fixture, &observed, &allowed);
     let renewed = ["renew function", "publish", "probe", "point alias"];
     assert_eq!(steps(&plan), renewed);
+    // A run was cut short while the function had the spare role: that role goes, too.
+    let spare = observed.names.spare_role_arn.clone();
+    let (Ok(Some(found)), Ok(Some(role))) = (&mut observed.function, &observed.role) else {
+        panic!("nothing there")
+    };
+    found.function.role_id = role.id.clone();
+    found.function.role_arn = spare;
+    let plan = plan_of(&fixture, &observed, &allowed);
+    assert_eq!(steps(&plan), renewed);
     observed.role = Ok(None);
     let plan = plan_of(&fixture, &observed, &allowed);
     assert_eq!(steps(&plan)[..2], ["create role", "renew function"]);
