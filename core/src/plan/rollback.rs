@@ -3,6 +3,7 @@
 use super::change::{Action, Operation, Plan, Probe, Resource, Target};
 use super::role::widen_for;
 use crate::exposure::Version;
+use crate::fix::Fix;
 use crate::ids::ALIAS;
 use crate::observed::{Observed, deployed_config};
 use crate::probe;
@@ -22,7 +23,7 @@ pub fn rollback(observed: &Observed, client: Option<&str>, nonce: &str) -> Read<
             Resource::Alias,
             ALIAS,
             "the function or its alias is not there, so there is no version to go back from",
-            crate::fix::Fix::ours("deploy", &names.pool.id, ""),
+            Fix::ours("deploy", &names.pool.id, ""),
         );
         return Ok(plan);
     };
@@ -101,9 +102,11 @@ fn before<'a>(versions: &'a [Version], live: &str) -> Option<&'a Version> {
         .max_by_key(|version| number(&version.number))
 }
 
+/// Whether there is a version that is newer than this one.
 fn newer(versions: &[Version], live: &str) -> bool {
-    let newest = versions
-        .iter()
-        .filter_map(|version| number(&version.number));
-    newest.max() > number(live)
+    let newer = |live| {
+        let mut numbers = versions.iter().filter_map(|one| number(&one.number));
+        numbers.any(|number| number > live)
+    };
+    number(live).is_some_and(newer)
 }

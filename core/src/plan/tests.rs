@@ -485,6 +485,11 @@ fn a_rollback_tries_the_version_before_with_the_rights_it_needs() {
     lead(&mut observed, "2");
     let plan = rollback(&observed, Some("client"), "1").unwrap();
     assert!(plan.is_empty() && !plan.is_blocked());
+    // An alias that leads to the function itself has no version before it, whatever there is.
+    lead(&mut observed, "$LATEST");
+    assert!(rollback(&observed, None, "1").unwrap().is_blocked());
+
+    lead(&mut observed, "2");
     observed.versions = Ok(["$LATEST", "2"].map(version).into());
     let plan = rollback(&observed, Some("client"), "1").unwrap();
     assert!(plan.is_blocked());
