@@ -327,13 +327,14 @@ pub(super) fn usable(stored: Option<&Value>) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use jane_migrate_config::{HashFormat, Secret};
 
     use super::*;
 
-    fn hashes(decoy: Option<&str>) -> Hashes {
-        let settings = config::Postgres {
+    /// The settings of a table with one kind of hash.
+    pub(in crate::directory) fn settings(decoy: Option<&str>) -> config::Postgres {
+        config::Postgres {
             host: "localhost".into(),
             port: 5432,
             database: "shop".into(),
@@ -347,8 +348,12 @@ mod tests {
             firebase: None,
             timeout_ms: 3500,
             ca_certificate: None,
-        };
-        Hashes::new(&settings, Arc::new(Secrets::new(None, String::new())))
+        }
+    }
+
+    fn hashes(decoy: Option<&str>) -> Hashes {
+        let secrets = Secrets::new(None, String::new());
+        Hashes::new(&settings(decoy), Arc::new(secrets))
     }
 
     fn cost(hash: &str) -> &str {

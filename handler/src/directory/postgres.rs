@@ -337,27 +337,12 @@ impl Query {
 
 #[cfg(test)]
 mod tests {
-    use jane_migrate_config::{HashFormat, Secret};
-
     use super::*;
+    use crate::directory::hashes::tests::settings;
 
     fn database(decoy: Option<&str>) -> Postgres {
-        let settings = config::Postgres {
-            host: "localhost".into(),
-            port: 5432,
-            database: "shop".into(),
-            user: "migration".into(),
-            password: Secret::Env("P".into()),
-            query: "SELECT $1".into(),
-            password_column: "hash".into(),
-            hash: HashFormat::Bcrypt,
-            decoy: decoy.map(str::to_owned),
-            pepper: None,
-            firebase: None,
-            timeout_ms: 3500,
-            ca_certificate: None,
-        };
-        Postgres::new(&settings, Arc::new(Secrets::new(None, String::new()))).unwrap()
+        let secrets = Secrets::new(None, String::new());
+        Postgres::new(&settings(decoy), Arc::new(secrets)).unwrap()
     }
 
     #[test]
