@@ -108,15 +108,25 @@ def listening():
             yield int(row[1].split(":")[1], 16), row[1].split(":")[0]
 
 
-ports = dict(listening())
-assert len(ports) >= 2 and set(ports.values()) == {"0100007F"}, ports
-for port in ports:
-    host = f"127.0.0.1:{port}"
+def attack(host):
     for headers in [{}, claims_to_be("lambda"), {"Origin": "https://evil.example"}, {"Host": "evil.example"}]:
         status, answer = ask("POST", LAMBDA, headers, create, host)
         assert status in (403, 404), (status, answer)
     for headers in [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Host": "evil.example"}]:
         is_refused(ask("GET", "/2018-06-01/runtime/invocation/next", headers, host=host))
+
+
+ports = dict(listening())
+assert len(ports) >= 2 and set(ports.values()) == {"0100007F"}, ports
+attacked = 0
+for port in ports:
+    try:
+        attack(f"127.0.0.1:{port}")
+        attacked += 1
+    except ConnectionRefusedError:
+        # The function of another test, which ended meanwhile.
+        assert port not in dict(listening()), port
+assert attacked >= 2, ports
 
 # Nothing came of any of it.
 assert [made["FunctionName"] for made in functions.list_functions()["Functions"]] == [function.name]
