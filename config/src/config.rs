@@ -18,6 +18,8 @@ pub struct Config {
     pub attributes: BTreeMap<String, String>,
     /// `[response]`: what Cognito gets about a migrated user.
     pub response: Response,
+    /// `[triggers]`: what the function does at sign-ups.
+    pub triggers: Triggers,
     /// `[function]`: how the Lambda function is set up.
     pub function: Function,
     /// `[window]`: how long the migration lasts.
@@ -155,6 +157,41 @@ pub enum Username {
     Lowercase,
     /// Exactly as typed.
     AsTyped,
+}
+
+/// `[triggers]`: which triggers of the pool call the function besides the migration. They stay on after the window's end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct Triggers {
+    /// The pre sign-up trigger. With `kind = "jane"` Jane learns the Cognito user name of each user who migrates, and decides who may
+    /// sign up; with another kind an address that the directory knows cannot sign up.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub pre_sign_up: bool,
+    /// The post confirmation trigger: Jane creates an account for each new user. For `kind = "jane"` alone.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub post_confirmation: bool,
+    /// What happens to a user who migrates while Jane cannot be told. For `kind = "jane"` alone.
+    #[serde(skip_serializing_if = "Connect::is_default")]
+    pub connect: Connect,
+}
+
+/// What happens to a user who migrates while Jane cannot be told the user's Cognito user name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Connect {
+    /// The sign-in fails and the user is not created: the next attempt tries both again.
+    #[default]
+    Required,
+    /// The user migrates without a connection.
+    BestEffort,
+}
+
+impl Connect {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// CloudWatch's choice of retentions, in days.

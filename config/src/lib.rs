@@ -22,8 +22,8 @@ pub mod template;
 
 pub use arn::{Arn, InvalidArn};
 pub use config::{
-    Architecture, Config, DeliveryMedium, FinalUserStatus, ForgotPassword, Function, MessageAction,
-    Pool, Response, Username, Verify, Vpc, Window,
+    Architecture, Config, Connect, DeliveryMedium, FinalUserStatus, ForgotPassword, Function,
+    MessageAction, Pool, Response, Triggers, Username, Verify, Vpc, Window,
 };
 pub use date::{Date, InvalidDate};
 pub use directory::{

@@ -4,7 +4,9 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Config, Constraint, Date, Directory, Mfa, PasswordPolicy, PoolFacts, Response};
+use crate::{
+    Config, Constraint, Date, Directory, Mfa, PasswordPolicy, PoolFacts, Response, Triggers,
+};
 
 /// The handler's settings, one document for one pool. Lambda allows 4 KB for the whole environment, so what equals the
 /// default is left out.
@@ -20,6 +22,9 @@ pub struct HandlerSettings {
     /// What Cognito is told about a migrated user.
     #[serde(default, skip_serializing_if = "is_default")]
     pub response: Response,
+    /// What is done at sign-ups.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub triggers: Triggers,
     /// Attributes without which the pool takes no user.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub required_attributes: Vec<String>,
@@ -72,6 +77,7 @@ impl HandlerSettings {
             directory: config.directory.clone(),
             attributes: config.attributes.clone(),
             response,
+            triggers: config.triggers,
             required_attributes: required.map(|attribute| attribute.name.clone()).collect(),
             constraints: constraints.collect(),
             alias_attributes: pool.alias_attributes.clone(),

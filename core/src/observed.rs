@@ -277,6 +277,7 @@ pub fn deployed_config(found: &ObservedFunction) -> Option<Config> {
         directory: settings.directory,
         attributes: settings.attributes,
         response: settings.response,
+        triggers: settings.triggers,
         function: Function {
             architecture: function.architecture,
             memory_mb: function.memory_mb,

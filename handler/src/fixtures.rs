@@ -24,6 +24,7 @@ pub fn settings(attributes: &[(&str, &str)]) -> HandlerSettings {
             .map(|(name, source)| ((*name).to_owned(), (*source).to_owned()))
             .collect(),
         response: Default::default(),
+        triggers: Default::default(),
         required_attributes: Vec::new(),
         alias_attributes: Vec::new(),
         username_attributes: Vec::new(),

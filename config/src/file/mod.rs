@@ -29,7 +29,7 @@ pub use self::{
     error::{ConfigError, Problem},
     preset::presets,
 };
-use crate::{Arn, Config, Function, Pool, PoolId, Response, Verify, Window};
+use crate::{Arn, Config, Function, Pool, PoolId, Response, Triggers, Verify, Window};
 
 #[cfg(feature = "schema")]
 pub(crate) use self::{
@@ -53,6 +53,9 @@ pub(crate) struct File {
     /// What Cognito is told about a migrated user.
     #[serde(default)]
     response: Response,
+    /// Which triggers of the pool call the function besides the migration.
+    #[serde(default)]
+    triggers: Triggers,
     /// The Lambda function.
     #[serde(default)]
     function: Function,
@@ -77,10 +80,11 @@ fn attributes_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 }
 
 /// The tables that a pool may override.
-const TABLES: [&str; 6] = [
+const TABLES: [&str; 7] = [
     "directory",
     "attributes",
     "response",
+    "triggers",
     "function",
     "window",
     "verify",
@@ -115,6 +119,7 @@ pub(crate) struct PoolTable {
     #[cfg_attr(feature = "schema", schemars(schema_with = "attributes_schema"))]
     attributes: Option<Apart<BTreeMap<String, String>>>,
     response: Option<Apart<Response>>,
+    triggers: Option<Apart<Triggers>>,
     function: Option<Apart<Function>>,
     window: Option<Apart<Window>>,
     verify: Option<Apart<Verify>>,
@@ -231,6 +236,9 @@ fn settings(mut root: Table<'_, '_>) -> Option<Config> {
             "`forgot_password = \"sso-only\"` in [response] is for `kind = \"postgres\"`: other directories do not say who has a password; use \"migrate\" or \"off\"",
         );
     }
+    if let (Some(triggers), Some(table)) = (root.table("triggers"), &table) {
+        check_triggers(triggers, table);
+    }
     let file: File = read(&root)?;
     let mut attributes = file.attributes;
     let brought = file.directory.attributes().into_iter();
@@ -246,6 +254,7 @@ fn settings(mut root: Table<'_, '_>) -> Option<Config> {
         directory: file.directory.finished(&table?)?,
         attributes,
         response: file.response,
+        triggers: file.triggers,
         function: file.function,
         window: file.window,
         verify: file.verify,
@@ -264,6 +273,30 @@ fn check_response(table: &Table<'_, '_>) {
         // Cognito would send text messages, which few expect and everybody pays for.
         table.problem(
             "`message_action = \"SEND\"` in [response] needs `delivery_mediums`, such as [\"EMAIL\"]",
+        );
+    }
+}
+
+/// What is on must have an effect with this kind of directory. What is off may stand there, for a pool that overrides the file.
+fn check_triggers(table: &Table<'_, '_>, directory: &Table<'_, '_>) {
+    let at = |key: &str, message: &str| {
+        let span = table.get(key).map_or(table.span(), Node::span);
+        table.problem_at(span, format_args!("`{key}` in [triggers] {message}"));
+    };
+    let kind = directory.str("kind").unwrap_or_default();
+    if kind != "jane" {
+        let jane = "is for `kind = \"jane\"`: no other directory is told of users";
+        if table.is_true("post_confirmation") {
+            at("post_confirmation", jane);
+        }
+        if table.str("connect") == Some("best-effort") {
+            at("connect", jane);
+        }
+    }
+    if kind == "http" && !directory.has("lookup") && table.is_true("pre_sign_up") {
+        at(
+            "pre_sign_up",
+            "needs [directory.lookup], which asks the directory for an address without a password",
         );
     }
 }

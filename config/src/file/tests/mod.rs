@@ -7,8 +7,9 @@ mod values;
 
 use super::{parse, preset::PRESETS};
 use crate::{
-    Architecture, Config, Constraint, Directory, FinalUserStatus, Function, HandlerSettings, Mfa,
-    PasswordPolicy, PoolFacts, Response, SchemaAttribute, Username, Verify, Window,
+    Architecture, Config, Connect, Constraint, Directory, FinalUserStatus, Function,
+    HandlerSettings, Mfa, PasswordPolicy, PoolFacts, Response, SchemaAttribute, Triggers, Username,
+    Verify, Window,
 };
 
 const EXAMPLE: &str = include_str!(concat!(
@@ -79,6 +80,7 @@ fn the_example_says_the_defaults() {
     let example = read(EXAMPLE);
     let smallest = read(SMALLEST);
     assert_eq!(example.response, Response::default());
+    assert_eq!(example.triggers, Triggers::default());
     assert_eq!(example.function, Function::default());
     assert_eq!(example.window, Window::default());
     assert_eq!(example.verify, Verify::default());
@@ -143,6 +145,7 @@ fn a_pool_overrides_key_by_key() {
         (own.function.memory_mb, config.function.memory_mb),
         (512, 256)
     );
+    assert!(own.triggers.pre_sign_up && !config.triggers.pre_sign_up);
     assert_eq!(own.window.total_users, Some(45_000));
     assert!(!config.attributes.contains_key("custom:shop"));
 }
@@ -322,6 +325,7 @@ fn every_table_refuses_what_it_does_not_know() {
     for (table, text) in [
         ("[pool]", with("[pool]\nzzz = 1")),
         ("[response]", with("[response]\nzzz = 1")),
+        ("[triggers]", with("[triggers]\nzzz = 1")),
         ("[function]", with("[function]\nzzz = 1")),
         (
             "[function.vpc]",
@@ -354,6 +358,74 @@ fn every_table_refuses_what_it_does_not_know() {
             "{table}: {message}"
         );
     }
+}
+
+#[test]
+fn triggers_are_off_until_the_file_says_otherwise() {
+    assert_eq!(read(SMALLEST).triggers, Triggers::default());
+    let config = read(&with(
+        "[triggers]\npre_sign_up = true\npost_confirmation = true\nconnect = 'best-effort'",
+    ));
+    let settings = HandlerSettings::new(&config, &PoolFacts::default());
+    let on = Triggers {
+        pre_sign_up: true,
+        post_confirmation: true,
+        connect: Connect::BestEffort,
+    };
+    assert_eq!((config.triggers, settings.triggers), (on, on));
+    let json = settings.to_json();
+    assert!(
+        json.contains(
+            r#""triggers":{"pre_sign_up":true,"post_confirmation":true,"connect":"best-effort"}"#
+        ),
+        "{json}"
+    );
+    let off = HandlerSettings::new(&read(SMALLEST), &PoolFacts::default()).to_json();
+    assert!(!off.contains("triggers"), "{off}");
+}
+
+#[test]
+fn a_trigger_that_a_kind_of_directory_has_no_use_for_is_refused_in_its_place() {
+    let lookup = "url = 'https://a/'\njson = '{password}'\n[directory.lookup]\nurl = 'https://a/{username}'\nok = [200]\n";
+    let with_lookup = |lines: &str| http(&format!("{lookup}{lines}"));
+    read(&with_lookup("[triggers]\npre_sign_up = true"));
+    // So that a pool can override what the file says for Jane.
+    read(&with_lookup(
+        "[triggers]\npost_confirmation = false\nconnect = 'required'",
+    ));
+    for part in [2, 3] {
+        let part = example_parts().remove(part);
+        assert!(
+            read(&format!("{part}[triggers]\npre_sign_up = true"))
+                .triggers
+                .pre_sign_up
+        );
+    }
+    let other = "is for `kind = \"jane\"`: no other directory is told of users";
+    for (line, column) in [
+        ("post_confirmation = true", 21),
+        ("connect = 'best-effort'", 11),
+    ] {
+        let key = line.split(' ').next().unwrap();
+        let message = refused(&with_lookup(&format!("[triggers]\n{line}")));
+        let expected = format!("migrate.toml:13:{column}: `{key}` in [triggers] {other}");
+        assert_eq!(message, expected);
+    }
+    let message = refused(&http(
+        "url = 'https://a/'\njson = '{password}'\n[triggers]\npre_sign_up = true",
+    ));
+    assert!(
+        message.starts_with(
+            "migrate.toml:10:15: `pre_sign_up` in [triggers] needs [directory.lookup]"
+        ),
+        "{message}"
+    );
+    let pools = "[triggers]\npost_confirmation = true\n[[pool]]\nid = 'us-east-1_A'\n[pool.directory]\nkind = 'cognito'\npool_id = 'us-east-1_B'\nclient_id = 'a'";
+    let message = refused(&with(pools));
+    assert!(message.contains(other), "{message}");
+    read(&with(&format!(
+        "{pools}\n[pool.triggers]\npost_confirmation = false"
+    )));
 }
 
 #[test]

@@ -146,6 +146,8 @@ fn what_is_wrong_by_itself_the_schema_refuses() {
         with("[response]\nfinal_user_status = 'FORCE_CHANGE_PASSWORD'"),
         with("[response]\ndelivery_mediums = ['FAX']"),
         with("[response]\nforce_alias_creation = 'yes'"),
+        with("[triggers]\npre_sign_up = 'yes'"),
+        with("[triggers]\nconnect = 'never'"),
         with("[function]\nlog_retention_days = 31"),
         with("[function]\nmemory_mb = 64"),
         with("[function]\nreserved_concurrency = 0"),
