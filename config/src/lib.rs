@@ -50,6 +50,9 @@ pub const FIPS_VARIABLE: &str = "AWS_USE_FIPS_ENDPOINT";
 /// field, because Cognito alone writes those. A client can influence `callerContext`.
 pub const TRIAL: &str = "janeMigrateTrial";
 
+/// The field of the answer to a trial that says what the directory would be told: the calls with their bodies.
+pub const TOLD: &str = "janeMigrateTold";
+
 /// The field of a trial that asks for the formats of stored hashes: how many to look at.
 pub const SAMPLE: &str = "janeMigrateSample";
 

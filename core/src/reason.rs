@@ -2,7 +2,7 @@
 //! do about each.
 
 /// The reasons, and what they mean in words that follow the name of the call.
-const REASONS: [(&str, &str); 19] = [
+const REASONS: [(&str, &str); 20] = [
     ("connect", "no connection could be opened"),
     ("connection", "the connection broke before the answer"),
     ("body", "the answer broke off, or is too long"),
@@ -41,6 +41,7 @@ const REASONS: [(&str, &str); 19] = [
     ),
     ("hash", "the hash could not be checked"),
     ("panic", "the handler crashed"),
+    ("app-client", "Jane does not know the app client"),
     (
         "other-name",
         "the directory has another email or phone number than the one that was typed, so the customer could not sign in again with it",

@@ -26,6 +26,10 @@ pub struct Decision {
     pub missing: Vec<String>,
     /// Which stored hash cannot be checked, and why.
     pub unsupported: Option<String>,
+    /// The text of the refusal, where it is not the constant one: it speaks of what the person typed.
+    pub shown: Option<String>,
+    /// What the directory would be told, where the operator's tool asks.
+    pub told: Vec<Value>,
 }
 
 impl Decision {
@@ -37,6 +41,8 @@ impl Decision {
             reason: None,
             missing: Vec::new(),
             unsupported: None,
+            shown: None,
+            told: Vec::new(),
         }
     }
 }
@@ -76,15 +82,12 @@ pub fn decide(settings: &HandlerSettings, event: &Event, verdict: Verdict, today
         };
     }
     let outcome = match event.trigger() {
-        Trigger::Authentication => Outcome::Migrated,
         Trigger::ForgotPassword => Outcome::MigratedForReset,
+        _ => Outcome::Migrated,
     };
     Decision {
         response: Some(response(settings, status, attributes)),
-        outcome,
-        reason: None,
-        missing,
-        unsupported: None,
+        ..Decision::unchanged(outcome)
     }
 }
 
@@ -130,7 +133,7 @@ fn status(settings: &HandlerSettings, event: &Event) -> Option<&'static str> {
         && meets_policy(settings, event);
     match event.trigger() {
         Trigger::Authentication if keeps_password => Some("CONFIRMED"),
-        Trigger::Authentication | Trigger::ForgotPassword => None,
+        _ => None,
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use jane_migrate_config::{HandlerSettings, TRIAL, Username};
+use jane_migrate_config::{HandlerSettings, TOLD, TRIAL, Username};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
@@ -27,19 +27,23 @@ impl Event {
             return Err(Refusal::InvalidEvent);
         };
         let text = |field: &str| fields.get(field).and_then(Value::as_str);
-        let trigger = match text("triggerSource") {
-            Some("UserMigration_Authentication") => Trigger::Authentication,
-            Some("UserMigration_ForgotPassword") => Trigger::ForgotPassword,
-            _ => return Err(Refusal::UnsupportedTrigger),
-        };
+        let trigger = text("triggerSource").and_then(Trigger::of);
+        let trigger = trigger.ok_or(Refusal::UnsupportedTrigger)?;
         if text("userPoolId") != Some(&settings.pool) {
             return Err(Refusal::InvalidEvent);
         }
         let typed = text("userName").ok_or(Refusal::InvalidEvent)?.to_owned();
-        let name = match settings.response.username {
-            Username::Lowercase => typed.trim().to_lowercase(),
-            Username::AsTyped => typed.clone(),
+        // When users are created, `userName` is often an id. The directory knows them by their address.
+        let address = || {
+            let attributes = fields.get("request")?.get("userAttributes")?;
+            let texts = ["email", "phone_number"].map(|name| attributes[name].as_str());
+            texts.into_iter().flatten().find(|text| !text.is_empty())
         };
+        let name = match trigger.is_migration() {
+            true => &typed,
+            false => address().unwrap_or(&typed),
+        };
+        let name = normal(settings.response.username, name);
         let password = match fields
             .get_mut("request")
             .and_then(|request| request.get_mut("password"))
@@ -61,12 +65,58 @@ impl Event {
         self.trigger
     }
 
-    /// The user name exactly as it was typed.
+    /// Why Cognito called, in its own words, as far as they can stand in a log.
+    pub fn source(&self) -> Option<&str> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        let source = self.fields.get("triggerSource")?.as_str()?;
+        (source.len() <= 64 && source.bytes().all(plain)).then_some(source)
+    }
+
+    /// The Region of the pool.
+    pub fn region(&self) -> &str {
+        let region = self.fields.get("region").and_then(Value::as_str);
+        region.unwrap_or_default()
+    }
+
+    /// An attribute of the user who is created.
+    pub fn attribute(&self, name: &str) -> Option<&str> {
+        self.request("userAttributes", name)
+            .filter(|value| !value.is_empty())
+    }
+
+    /// All attributes of the user who is created, with the email in the spelling in which the directory is asked about it.
+    pub fn attributes_for_directory(&self) -> Map<String, Value> {
+        let attributes = self
+            .fields
+            .get("request")
+            .and_then(|request| request["userAttributes"].as_object());
+        let mut attributes = attributes.cloned().unwrap_or_default();
+        if let Some(email) = attributes
+            .get_mut("email")
+            .filter(|email| email.is_string())
+        {
+            *email = self.name.clone().into();
+        }
+        attributes
+    }
+
+    /// The same event, about another name.
+    pub fn about(&self, name: String) -> Self {
+        Self {
+            fields: self.fields.clone(),
+            trigger: self.trigger,
+            typed: self.typed.clone(),
+            name,
+            password: self.password.clone(),
+        }
+    }
+
+    /// The user name exactly as it was typed, or as Cognito made it.
     pub fn typed(&self) -> &str {
         &self.typed
     }
 
-    /// The user name, in the form that `[response] username` asks for.
+    /// The user name, in the form that `[response] username` asks for. When users are created: their address, if there is one.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -103,6 +153,15 @@ impl Event {
         self.fields.get("request")?.get(field)?.get(key)?.as_str()
     }
 
+    /// The answer to the operator's tool, which also says what the directory would be told.
+    pub fn answer_trial(self, response: Option<Map<String, Value>>, told: Vec<Value>) -> Value {
+        let mut answer = self.answer(response);
+        if !told.is_empty() {
+            answer[TOLD] = told.into();
+        }
+        answer
+    }
+
     /// The event with these fields of its response set. `None` leaves the response unchanged.
     pub fn answer(mut self, response: Option<Map<String, Value>>) -> Value {
         if let Some(password) = self.password {
@@ -121,6 +180,14 @@ impl Event {
     }
 }
 
+/// A name in the form that `[response] username` asks for.
+pub fn normal(username: Username, typed: &str) -> String {
+    match username {
+        Username::Lowercase => typed.trim().to_lowercase(),
+        Username::AsTyped => typed.to_owned(),
+    }
+}
+
 impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Event")
@@ -134,7 +201,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::fixtures::{event, forgot_password, settings, sign_in};
+    use crate::fixtures::{event, forgot_password, settings, sign_in, sign_up};
 
     fn refusal(payload: Value) -> Option<Refusal> {
         Event::read(payload, &settings(&[])).err()
@@ -159,7 +226,7 @@ mod tests {
         for (field, value, expected) in [
             (
                 "triggerSource",
-                "PreSignUp_SignUp",
+                "TokenGeneration_Authentication",
                 Refusal::UnsupportedTrigger,
             ),
             ("userPoolId", "us-east-1_Other", Refusal::InvalidEvent),
@@ -180,6 +247,46 @@ mod tests {
         assert_eq!(event(typed.clone(), &settings).name(), "ann@example.com");
         settings.response.username = Username::AsTyped;
         assert_eq!(event(typed, &settings).name(), " Ann@Example.com ");
+    }
+
+    #[test]
+    fn an_event_about_a_new_user_is_about_the_address() {
+        let email = json!({ "email": " Ann@Example.com", "phone_number": "+15550100000" });
+        let mut settings = settings(&[]);
+        let read = |payload: Value, settings: &HandlerSettings| event(payload, settings);
+        let signed_up = read(sign_up("5a3f", email.clone()), &settings);
+        assert_eq!(signed_up.trigger(), Trigger::SignUp);
+        assert_eq!(signed_up.name(), "ann@example.com");
+        assert_eq!(signed_up.typed(), "5a3f");
+        let for_directory = signed_up.attributes_for_directory();
+        assert_eq!(for_directory["email"], "ann@example.com");
+        assert_eq!(for_directory["phone_number"], "+15550100000");
+        let by_phone = read(
+            sign_up("5a3f", json!({ "phone_number": "+1555" })),
+            &settings,
+        );
+        assert_eq!(by_phone.name(), "+1555");
+        assert_eq!(by_phone.attributes_for_directory().get("email"), None);
+        assert_eq!(read(sign_up("Ann", json!(null)), &settings).name(), "ann");
+        assert_eq!(signed_up.about("other".into()).name(), "other");
+        settings.response.username = Username::AsTyped;
+        assert_eq!(
+            read(sign_up("5a3f", email), &settings).name(),
+            " Ann@Example.com"
+        );
+    }
+
+    #[test]
+    fn a_source_is_logged_as_far_as_it_is_a_word() {
+        let source = |source: &str| {
+            let mut payload = sign_up("ann", json!({}));
+            payload["triggerSource"] = source.into();
+            event(payload, &settings(&[])).source().map(str::to_owned)
+        };
+        let new = "PreSignUp_Passkey";
+        assert_eq!(source(new).as_deref(), Some(new));
+        assert_eq!(source("PreSignUp_ann@example.com"), None);
+        assert_eq!(source(&format!("PreSignUp_{}", "x".repeat(64))), None);
     }
 
     #[test]

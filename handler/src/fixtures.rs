@@ -56,6 +56,25 @@ pub fn forgot_password(name: &str) -> Value {
     event
 }
 
+/// A sign-up as Cognito sends it before it creates the user.
+pub fn sign_up(user: &str, attributes: Value) -> Value {
+    account("PreSignUp_SignUp", user, attributes)
+}
+
+/// An event of the triggers pre sign-up and post confirmation as Cognito sends it.
+pub fn account(source: &str, user: &str, attributes: Value) -> Value {
+    let mut event = sign_in(user, "");
+    event["triggerSource"] = source.into();
+    event["request"] = json!({ "userAttributes": attributes, "validationData": null });
+    event["response"] = match source.starts_with("PreSignUp") {
+        true => {
+            json!({ "autoConfirmUser": false, "autoVerifyEmail": false, "autoVerifyPhone": false })
+        }
+        false => json!({}),
+    };
+    event
+}
+
 /// The event, read with these settings.
 pub fn event(payload: Value, settings: &HandlerSettings) -> Event {
     Event::read(payload, settings).expect("the tests' events are of the tests' pool")

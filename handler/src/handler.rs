@@ -10,7 +10,9 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use jane_migrate_config::{ForgotPassword, HandlerSettings, SAMPLE, SETTINGS_VARIABLE, TRIAL};
+use jane_migrate_config::{
+    Connect, ForgotPassword, HandlerSettings, SAMPLE, SETTINGS_VARIABLE, TRIAL,
+};
 use ring::{hmac, rand::SystemRandom};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Deserializer};
@@ -24,7 +26,7 @@ use crate::{
     decide::{Decision, decide},
     directory::{Directory, SERVES, Verdict},
     event::Event,
-    outcome::{Outcome, Record, Refusal, Trigger, user_hash, write_line},
+    outcome::{Outcome, Record, Refusal, Thrown, Trigger, user_hash, write_line},
     pace::Pace,
     secrets::Secrets,
 };
@@ -101,7 +103,7 @@ impl Handler {
         self: Arc<Self>,
         payload: Payload,
         deadline_ms: u64,
-    ) -> Result<Value, Refusal> {
+    ) -> Result<Value, Thrown> {
         let this = Arc::clone(&self);
         let work = async move {
             let (line, answer) = this.handle(payload, deadline_ms).await;
@@ -113,7 +115,7 @@ impl Handler {
     }
 
     /// The log line of an invocation, and its answer.
-    async fn handle(&self, payload: Payload, deadline_ms: u64) -> (Value, Result<Value, Refusal>) {
+    async fn handle(&self, payload: Payload, deadline_ms: u64) -> (Value, Result<Value, Thrown>) {
         let cold = !self.invoked.swap(true, Ordering::Relaxed);
         let init = self.init.get().copied();
         let record = |outcome| Record {
@@ -128,7 +130,7 @@ impl Handler {
                 reason: black_box(SERVES).first().copied(),
                 ..record(Outcome::Refused(refusal))
             };
-            return (record.to_json(), Err(refusal));
+            return (record.to_json(), Err(refusal.into()));
         };
         let mut limit = timeout(&ready.settings);
         if cold {
@@ -148,16 +150,10 @@ impl Handler {
                     took: budget.spent(),
                     ..record(Outcome::Refused(refusal))
                 };
-                return (record.to_json(), Err(refusal));
+                return (record.to_json(), Err(refusal.into()));
             }
         };
-        let (reason, decision) = match ready.decide(&event, &budget, today()).await {
-            Ok(decision) => (decision.reason, decision),
-            Err(Unavailable(reason)) => (
-                Some(reason),
-                Decision::unchanged(Outcome::Refused(Refusal::DirectoryUnavailable)),
-            ),
-        };
+        let decision = ready.answer(&event, &budget, today()).await;
         if event.trigger() == Trigger::Authentication {
             // A start takes longer, and a name that was not asked about no time at all: neither says anything.
             if !cold && !budget.calls().is_empty() {
@@ -167,20 +163,23 @@ impl Handler {
         }
         let line = Record {
             pool,
-            trigger: Some(event.trigger()),
+            source: event.source(),
             client_id: Some(event.client_id()),
             user: Some(user_hash(&ready.user_key(), event.name())),
             took: budget.spent(),
             calls: &budget.calls(),
             trial: event.is_trial(),
-            reason: reason.or(decision.unsupported.as_deref()),
+            reason: decision.reason.or(decision.unsupported.as_deref()),
             missing: &decision.missing,
             ..record(decision.outcome)
         }
         .to_json();
         let answer = match decision.outcome {
-            Outcome::Refused(refusal) => Err(refusal),
-            _ => Ok(event.answer(decision.response)),
+            Outcome::Refused(refusal) => Err(Thrown {
+                refusal,
+                shown: decision.shown,
+            }),
+            _ => Ok(event.answer_trial(decision.response, decision.told)),
         };
         (line, answer)
     }
@@ -200,6 +199,51 @@ impl Ready {
             secrets,
             random_key,
         })
+    }
+
+    /// The answer to an event, also where the directory has none.
+    async fn answer(&self, event: &Event, budget: &Budget, today: i64) -> Decision {
+        let decided = match event.trigger().is_migration() {
+            true => self.decide(event, budget, today).await,
+            false => self.account(event, budget, today).await,
+        };
+        decided.unwrap_or_else(|Unavailable(reason)| Decision {
+            reason: Some(reason),
+            ..Decision::unchanged(unanswered(event.trigger(), self.settings.triggers.connect))
+        })
+    }
+
+    /// What belongs to the triggers pre sign-up and post confirmation. The window's end does not matter to them.
+    async fn account(
+        &self,
+        event: &Event,
+        budget: &Budget,
+        today: i64,
+    ) -> Result<Decision, Unavailable> {
+        let triggers = self.settings.triggers;
+        let on = match event.trigger().is_post_confirmation() {
+            true => triggers.post_confirmation,
+            false => triggers.pre_sign_up,
+        };
+        match event.trigger() {
+            // Cognito still calls while a deploy takes the trigger away.
+            _ if !on => return Ok(Decision::unchanged(Outcome::TriggerOff)),
+            Trigger::OtherPreSignUp | Trigger::OtherPostConfirmation => {
+                return Ok(Decision::unchanged(Outcome::UnknownSource));
+            }
+            Trigger::ConfirmForgotPassword => {
+                return Ok(Decision::unchanged(Outcome::NothingToDo));
+            }
+            _ => {}
+        }
+        self.breaker.allow(SystemTime::now())?;
+        let asked = self
+            .directory
+            .account(&self.settings, event, today, budget)
+            .await;
+        self.breaker
+            .note(event.name(), &asked, budget.spent(), SystemTime::now());
+        asked
     }
 
     async fn decide(
@@ -234,7 +278,7 @@ impl Ready {
     }
 
     /// The formats of some stored hashes, for the operator's tool. No user and no password is looked at.
-    async fn sample(&self, rows: u32, budget: &Budget) -> (Value, Result<Value, Refusal>) {
+    async fn sample(&self, rows: u32, budget: &Budget) -> (Value, Result<Value, Thrown>) {
         let sampled = self.directory.sample(rows, budget).await;
         let line = json!({ "sample": rows, "trial": true, "durationMs": budget.spent().as_millis() as u64 });
         // The operator reads the answer, so it has the reason too.
@@ -258,7 +302,7 @@ impl Ready {
                 self.directory.authenticate(event, password, budget).await
             }
             // Some directories treat a sign-in without a password as anonymous and accept it.
-            (Trigger::Authentication, _) => Ok(Verdict::WrongPassword),
+            _ => Ok(Verdict::WrongPassword),
         }
     }
 
@@ -304,9 +348,9 @@ fn cold_limit(init: Option<Duration>) -> Duration {
 /// Does the work in its own task, so that a panic ends in a constant text instead of the panic's message, and the function
 /// continues.
 async fn contained<T: Send + 'static>(
-    work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
+    work: impl Future<Output = Result<T, Thrown>> + Send + 'static,
     pool: &str,
-) -> Result<T, Refusal> {
+) -> Result<T, Thrown> {
     let started = Instant::now();
     tokio::spawn(work).await.unwrap_or_else(|_| {
         let refusal = Refusal::DirectoryUnavailable;
@@ -317,7 +361,18 @@ async fn contained<T: Send + 'static>(
             ..Record::new(Outcome::Refused(refusal))
         };
         write_line(&record.to_json());
-        Err(refusal)
+        Err(refusal.into())
+    })
+}
+
+/// What an event ends in when the directory gives no usable answer.
+fn unanswered(trigger: Trigger, connect: Connect) -> Outcome {
+    Outcome::Refused(match trigger {
+        Trigger::AdminCreateUser if connect == Connect::BestEffort => return Outcome::Unconnected,
+        Trigger::AdminCreateUser => Refusal::NotConnected,
+        Trigger::SignUp | Trigger::ExternalProvider => Refusal::SignUpUnavailable,
+        Trigger::ConfirmSignUp => Refusal::AccountNotCreated,
+        _ => Refusal::DirectoryUnavailable,
     })
 }
 
@@ -344,14 +399,14 @@ fn today() -> i64 {
 mod tests {
     use std::process::Command;
 
-    use jane_migrate_config::{Date, Directory as Kind};
+    use jane_migrate_config::{Date, Directory as Kind, Triggers};
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         net::TcpListener,
     };
 
     use super::*;
-    use crate::fixtures::{event, forgot_password, settings, sign_in};
+    use crate::fixtures::{account, event, forgot_password, settings, sign_in, sign_up};
 
     /// A directory without its secret: asked, it is unavailable at once.
     fn ready(settings: HandlerSettings) -> Ready {
@@ -461,7 +516,7 @@ mod tests {
         Handler::new(Some(ready(settings)))
     }
 
-    async fn handled(handler: &Handler, payload: Value) -> (Value, Result<Value, Refusal>) {
+    async fn handled(handler: &Handler, payload: Value) -> (Value, Result<Value, Thrown>) {
         handler.handle(Payload(Some(payload)), 0).await
     }
 
@@ -469,7 +524,7 @@ mod tests {
     async fn an_unavailable_directory_is_an_error_and_the_line_says_why() {
         let handler = handler(settings(&[]));
         let (line, answer) = handled(&handler, sign_in("Ann@example.com", "secret")).await;
-        assert_eq!(answer, Err(Refusal::DirectoryUnavailable));
+        assert_eq!(answer, Err(Refusal::DirectoryUnavailable.into()));
         let user = user_hash(
             &handler.ready.as_ref().unwrap().random_key,
             "ann@example.com",
@@ -539,6 +594,145 @@ mod tests {
         );
     }
 
+    fn with_triggers(triggers: Triggers) -> HandlerSettings {
+        HandlerSettings {
+            triggers,
+            window_closes: Some("2020-01-01".parse().unwrap()),
+            ..settings(&[])
+        }
+    }
+
+    const BOTH: Triggers = Triggers {
+        pre_sign_up: true,
+        post_confirmation: true,
+        connect: Connect::Required,
+    };
+
+    const SOURCES: [&str; 7] = [
+        "PreSignUp_AdminCreateUser",
+        "PreSignUp_SignUp",
+        "PreSignUp_ExternalProvider",
+        "PreSignUp_New",
+        "PostConfirmation_ConfirmSignUp",
+        "PostConfirmation_ConfirmForgotPassword",
+        "PostConfirmation_New",
+    ];
+
+    #[tokio::test]
+    async fn a_trigger_that_is_off_changes_nothing_and_asks_nobody() {
+        for (triggers, on) in [
+            (Triggers::default(), ""),
+            (
+                Triggers {
+                    post_confirmation: false,
+                    ..BOTH
+                },
+                "PreSignUp",
+            ),
+            (
+                Triggers {
+                    pre_sign_up: false,
+                    ..BOTH
+                },
+                "PostConfirmation",
+            ),
+        ] {
+            let handler = handler(with_triggers(triggers));
+            for source in SOURCES {
+                let payload = account(source, "id", json!({ "email": "ann@example.com" }));
+                let (line, answer) = handled(&handler, payload.clone()).await;
+                if on.is_empty() || !source.starts_with(on) {
+                    assert_eq!(line["outcome"], "trigger-off", "{source}");
+                    assert_eq!(answer, Ok(payload));
+                    assert_eq!(line["triggerSource"], source);
+                } else {
+                    assert_ne!(line["outcome"], "trigger-off", "{source}");
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn an_outage_stops_a_user_from_being_created_and_the_window_does_not() {
+        let handler = handler(with_triggers(BOTH));
+        for (source, outcome) in [
+            ("PreSignUp_AdminCreateUser", "not-connected"),
+            ("PreSignUp_SignUp", "sign-up-unavailable"),
+            ("PreSignUp_ExternalProvider", "sign-up-unavailable"),
+            ("PostConfirmation_ConfirmSignUp", "account-not-created"),
+        ] {
+            let payload = account(source, "id", json!({ "email": "ann@example.com" }));
+            let (line, answer) = handled(&handler, payload).await;
+            assert_eq!(
+                (&line["outcome"], &line["reason"]),
+                (&json!(outcome), &json!("secret"))
+            );
+            assert!(answer.is_err(), "{source}");
+            assert!(!line.to_string().contains("ann@"), "{line}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_user_migrates_without_a_connection_where_that_is_enough() {
+        let handler = handler(with_triggers(Triggers {
+            connect: Connect::BestEffort,
+            ..BOTH
+        }));
+        let payload = account(
+            "PreSignUp_AdminCreateUser",
+            "id",
+            json!({ "email": "ann@example.com" }),
+        );
+        let (line, answer) = handled(&handler, payload.clone()).await;
+        assert_eq!(
+            (&line["outcome"], &line["reason"]),
+            (&json!("unconnected"), &json!("secret"))
+        );
+        assert_eq!(answer, Ok(payload));
+    }
+
+    #[tokio::test]
+    async fn sources_that_are_new_are_returned_unchanged_and_counted() {
+        let handler = handler(with_triggers(BOTH));
+        for (source, outcome) in [
+            ("PreSignUp_New", "unknown-source"),
+            ("PostConfirmation_New", "unknown-source"),
+            ("PostConfirmation_ConfirmForgotPassword", "nothing-to-do"),
+        ] {
+            let payload = account(source, "id", json!({}));
+            let (line, answer) = handled(&handler, payload.clone()).await;
+            assert_eq!(
+                (&line["outcome"], &line["count"]),
+                (&json!(outcome), &json!(1))
+            );
+            assert_eq!(answer, Ok(payload));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_that_the_directory_knows_cannot_sign_up() {
+        let mut settings = answering(json!({ "email": "ann@example.com" })).await;
+        let Kind::Http(directory) = &mut settings.directory else {
+            unreachable!("the fixture is an HTTP directory")
+        };
+        directory.lookup = Some(directory.authenticate.clone());
+        settings.triggers.pre_sign_up = true;
+        let handler = handler(settings);
+        let email = json!({ "email": "ann@example.com" });
+        let (line, answer) = handled(&handler, sign_up("ann@example.com", email.clone())).await;
+        assert_eq!(answer, Err(Refusal::UserExists.into()));
+        assert_eq!(line["outcome"], "user-exists");
+        assert_eq!(line["upstream"].as_array().unwrap().len(), 1, "{line}");
+        for source in ["PreSignUp_AdminCreateUser", "PreSignUp_ExternalProvider"] {
+            let payload = account(source, "ann", email.clone());
+            let (line, answer) = handled(&handler, payload.clone()).await;
+            assert_eq!(
+                (&line["outcome"], answer),
+                (&json!("nothing-to-do"), Ok(payload))
+            );
+        }
+    }
+
     #[test]
     fn the_timeout_is_that_of_the_directory() {
         assert_eq!(timeout(&settings(&[])), Duration::from_millis(1000));
@@ -574,7 +768,7 @@ mod tests {
     async fn an_event_that_cannot_be_used_is_refused() {
         let handler = handler(settings(&[]));
         let (line, answer) = handler.handle(Payload(None), 0).await;
-        assert_eq!(answer, Err(Refusal::InvalidEvent));
+        assert_eq!(answer, Err(Refusal::InvalidEvent.into()));
         assert_eq!(line["outcome"], "invalid-event");
         assert_eq!(line["userPoolId"], "us-east-1_AbC123456");
     }
@@ -583,7 +777,7 @@ mod tests {
     async fn settings_that_cannot_be_used_are_an_error_that_names_the_build() {
         let handler = Handler::new(None);
         let (line, answer) = handled(&handler, sign_in("ann", "secret")).await;
-        assert_eq!(answer, Err(Refusal::InvalidSettings));
+        assert_eq!(answer, Err(Refusal::InvalidSettings.into()));
         assert_eq!(line["outcome"], "invalid-settings");
         assert_eq!(line["reason"], "jane-migrate-handler serves jane");
     }
@@ -650,7 +844,7 @@ mod tests {
                 },
                 "us-east-1_AbC123456",
             ));
-            assert_eq!(first, Err(Refusal::DirectoryUnavailable));
+            assert_eq!(first, Err(Refusal::DirectoryUnavailable.into()));
             let next = runtime.block_on(contained(async { Ok("answered") }, ""));
             assert_eq!(next, Ok("answered"));
             return;

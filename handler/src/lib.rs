@@ -1,8 +1,9 @@
-//! The user-migration trigger of an Amazon Cognito user pool.
+//! The user-migration trigger of an Amazon Cognito user pool, with pre sign-up and post confirmation where the settings say so.
 //!
 //! Cognito invokes the function when a user whom the pool does not know signs in or resets a password. The function asks the
 //! directory where the existing accounts live. It answers with the user, or with the unchanged event, which means: no such
-//! user. It always answers within its budget, gives the same answer for an unknown name and a wrong password, and writes one
+//! user. When users are created, it tells Jane of them, or refuses a sign-up with an address that the directory knows.
+//! It always answers within its budget, gives the same answer for an unknown name and a wrong password, and writes one
 //! log line for each invocation, without a password, token or name.
 //!
 //! `main` connects this to the Lambda Runtime API. The command line uses [`Jane`] to ask Jane about app clients.
@@ -33,6 +34,7 @@ mod escape;
 mod event;
 #[cfg(test)]
 mod fixtures;
+mod guard;
 mod handler;
 #[cfg(feature = "postgres")]
 mod hash;
@@ -53,6 +55,6 @@ pub use {
     budget::{Budget, Unavailable},
     directory::SERVES_WORDS,
     handler::{Handler, Payload, silence_panics},
-    outcome::Refusal,
+    outcome::{Refusal, Thrown},
     secrets::Secrets,
 };

@@ -23,15 +23,50 @@ pub enum Trigger {
     Authentication,
     /// `UserMigration_ForgotPassword`: a forgotten password.
     ForgotPassword,
+    /// `PreSignUp_AdminCreateUser`: a user is about to be created, by a migration or by an operator.
+    AdminCreateUser,
+    /// `PreSignUp_SignUp`: somebody signs up.
+    SignUp,
+    /// `PreSignUp_ExternalProvider`: somebody comes by another provider for the first time.
+    ExternalProvider,
+    /// `PostConfirmation_ConfirmSignUp`: a new user is confirmed.
+    ConfirmSignUp,
+    /// `PostConfirmation_ConfirmForgotPassword`: a new password is set.
+    ConfirmForgotPassword,
+    /// Any other source of the trigger pre sign-up.
+    OtherPreSignUp,
+    /// Any other source of the trigger post confirmation.
+    OtherPostConfirmation,
 }
 
 impl Trigger {
-    /// Cognito's name for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Authentication => "UserMigration_Authentication",
-            Self::ForgotPassword => "UserMigration_ForgotPassword",
-        }
+    /// The trigger of a source, by Cognito's name for it.
+    pub fn of(source: &str) -> Option<Self> {
+        Some(match source {
+            "UserMigration_Authentication" => Self::Authentication,
+            "UserMigration_ForgotPassword" => Self::ForgotPassword,
+            "PreSignUp_AdminCreateUser" => Self::AdminCreateUser,
+            "PreSignUp_SignUp" => Self::SignUp,
+            "PreSignUp_ExternalProvider" => Self::ExternalProvider,
+            "PostConfirmation_ConfirmSignUp" => Self::ConfirmSignUp,
+            "PostConfirmation_ConfirmForgotPassword" => Self::ConfirmForgotPassword,
+            other if other.starts_with("PreSignUp_") => Self::OtherPreSignUp,
+            other if other.starts_with("PostConfirmation_") => Self::OtherPostConfirmation,
+            _ => return None,
+        })
+    }
+
+    /// Whether it is a migration.
+    pub fn is_migration(self) -> bool {
+        matches!(self, Self::Authentication | Self::ForgotPassword)
+    }
+
+    /// Whether it comes after a user was confirmed.
+    pub fn is_post_confirmation(self) -> bool {
+        matches!(
+            self,
+            Self::ConfirmSignUp | Self::ConfirmForgotPassword | Self::OtherPostConfirmation
+        )
     }
 }
 
@@ -56,6 +91,22 @@ pub enum Outcome {
     TooManyGuesses,
     /// The migration window is closed.
     WindowClosed,
+    /// Jane knows the Cognito user name of the user who is about to be created.
+    Connected,
+    /// Jane could not be told; the user is created all the same.
+    Unconnected,
+    /// The directory has nothing against the sign-up.
+    SignUpAllowed,
+    /// A customer of the directory comes by another provider, and is admitted.
+    Admitted,
+    /// Jane has an account for the new user.
+    AccountCreated,
+    /// The trigger asks for nothing here.
+    NothingToDo,
+    /// The settings do not have this trigger.
+    TriggerOff,
+    /// The trigger has a source that this version does not know.
+    UnknownSource,
     /// The invocation was refused.
     Refused(Refusal),
 }
@@ -73,10 +124,23 @@ impl Outcome {
             Self::UnsupportedHash => "unsupported-hash",
             Self::TooManyGuesses => "too-many-guesses",
             Self::WindowClosed => "window-closed",
+            Self::Connected => "connected",
+            Self::Unconnected => "unconnected",
+            Self::SignUpAllowed => "sign-up-allowed",
+            Self::Admitted => "admitted",
+            Self::AccountCreated => "account-created",
+            Self::NothingToDo => "nothing-to-do",
+            Self::TriggerOff => "trigger-off",
+            Self::UnknownSource => "unknown-source",
             Self::Refused(Refusal::DirectoryUnavailable) => "directory-unavailable",
             Self::Refused(Refusal::UnsupportedTrigger) => "unsupported-trigger",
             Self::Refused(Refusal::InvalidEvent) => "invalid-event",
             Self::Refused(Refusal::InvalidSettings) => "invalid-settings",
+            Self::Refused(Refusal::NotConnected) => "not-connected",
+            Self::Refused(Refusal::UserExists) => "user-exists",
+            Self::Refused(Refusal::SignUpRefused) => "sign-up-refused",
+            Self::Refused(Refusal::SignUpUnavailable) => "sign-up-unavailable",
+            Self::Refused(Refusal::AccountNotCreated) => "account-not-created",
         }
     }
 }
@@ -92,21 +156,63 @@ pub enum Refusal {
     InvalidEvent,
     /// This build cannot use the settings in the function's environment.
     InvalidSettings,
+    /// Jane could not be told of the user, so the user is not created.
+    NotConnected,
+    /// Somebody signs up with an address that the directory knows.
+    UserExists,
+    /// The directory does not take the person who signs up.
+    SignUpRefused,
+    /// The directory gave no usable answer about a sign-up in time.
+    SignUpUnavailable,
+    /// Jane could not be told of a new user.
+    AccountNotCreated,
 }
 
-impl From<Refusal> for Diagnostic {
+/// The error that an invocation ends in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Thrown {
+    /// Why.
+    pub refusal: Refusal,
+    /// What the customer sees in place of the constant text: it speaks of what the customer typed.
+    pub shown: Option<String>,
+}
+
+impl From<Refusal> for Thrown {
     fn from(refusal: Refusal) -> Self {
-        let (error_type, message) = match refusal {
+        Self {
+            refusal,
+            shown: None,
+        }
+    }
+}
+
+impl From<Thrown> for Diagnostic {
+    fn from(thrown: Thrown) -> Self {
+        let (error_type, message) = match thrown.refusal {
             Refusal::DirectoryUnavailable => {
                 ("DirectoryUnavailable", "Sign-in is not possible right now")
             }
             Refusal::UnsupportedTrigger => ("UnsupportedTrigger", "This trigger is not supported"),
             Refusal::InvalidEvent => ("InvalidEvent", "This event is not supported"),
             Refusal::InvalidSettings => ("InvalidSettings", "The function is not set up"),
+            // Cognito asks about a migration on the same request, so a customer reads this after signing in.
+            Refusal::NotConnected => ("NotConnected", "Sign-in is not possible right now"),
+            Refusal::UserExists => ("UserExists", "User already exists, please log in"),
+            Refusal::SignUpRefused => (
+                "SignUpRefused",
+                "Sign-up is not possible with these details",
+            ),
+            Refusal::SignUpUnavailable => {
+                ("SignUpUnavailable", "Sign-up is not possible right now")
+            }
+            Refusal::AccountNotCreated => (
+                "AccountNotCreated",
+                "The account could not be set up right now",
+            ),
         };
         Self {
             error_type: error_type.to_owned(),
-            error_message: message.to_owned(),
+            error_message: thrown.shown.unwrap_or_else(|| message.to_owned()),
         }
     }
 }
@@ -117,8 +223,8 @@ pub struct Record<'a> {
     pub outcome: Outcome,
     /// The pool; empty if the settings cannot be read.
     pub pool: &'a str,
-    /// Why Cognito called, if the event could be read.
-    pub trigger: Option<Trigger>,
+    /// Why Cognito called, in its words, if the event could be read.
+    pub source: Option<&'a str>,
     /// The app client, if the event could be read.
     pub client_id: Option<&'a str>,
     /// [`user_hash`] of the name, if the event could be read.
@@ -145,7 +251,7 @@ impl Record<'_> {
         Self {
             outcome,
             pool: "",
-            trigger: None,
+            source: None,
             client_id: None,
             user: None,
             took: Duration::ZERO,
@@ -171,7 +277,7 @@ impl Record<'_> {
         );
         let mut line = json!({
             "outcome": self.outcome.as_str(),
-            "triggerSource": self.trigger.map(Trigger::as_str),
+            "triggerSource": self.source,
             "count": 1,
             "durationMs": millis(self.took),
             "upstream": upstream.collect::<Vec<_>>(),
@@ -255,14 +361,53 @@ mod tests {
             (Outcome::UnsupportedHash, "unsupported-hash"),
             (Outcome::TooManyGuesses, "too-many-guesses"),
             (Outcome::WindowClosed, "window-closed"),
+            (Outcome::Connected, "connected"),
+            (Outcome::Unconnected, "unconnected"),
+            (Outcome::SignUpAllowed, "sign-up-allowed"),
+            (Outcome::Admitted, "admitted"),
+            (Outcome::AccountCreated, "account-created"),
+            (Outcome::NothingToDo, "nothing-to-do"),
+            (Outcome::TriggerOff, "trigger-off"),
+            (Outcome::UnknownSource, "unknown-source"),
         ];
         for (outcome, name) in names {
             assert_eq!(outcome.as_str(), name);
         }
-        let sign_in = Trigger::Authentication.as_str();
-        assert_eq!(sign_in, "UserMigration_Authentication");
-        let forgotten = Trigger::ForgotPassword.as_str();
-        assert_eq!(forgotten, "UserMigration_ForgotPassword");
+    }
+
+    #[test]
+    fn every_source_has_its_trigger_and_new_ones_belong_to_a_family() {
+        for (source, trigger) in [
+            (
+                "UserMigration_Authentication",
+                Some(Trigger::Authentication),
+            ),
+            (
+                "UserMigration_ForgotPassword",
+                Some(Trigger::ForgotPassword),
+            ),
+            ("PreSignUp_AdminCreateUser", Some(Trigger::AdminCreateUser)),
+            ("PreSignUp_SignUp", Some(Trigger::SignUp)),
+            (
+                "PreSignUp_ExternalProvider",
+                Some(Trigger::ExternalProvider),
+            ),
+            (
+                "PostConfirmation_ConfirmSignUp",
+                Some(Trigger::ConfirmSignUp),
+            ),
+            (
+                "PostConfirmation_ConfirmForgotPassword",
+                Some(Trigger::ConfirmForgotPassword),
+            ),
+            ("PreSignUp_Passkey", Some(Trigger::OtherPreSignUp)),
+            ("PostConfirmation_X", Some(Trigger::OtherPostConfirmation)),
+            ("UserMigration_Other", None),
+            ("PostAuthentication_Authentication", None),
+            ("", None),
+        ] {
+            assert_eq!(Trigger::of(source), trigger, "{source}");
+        }
     }
 
     #[test]
@@ -293,14 +438,58 @@ mod tests {
                 "InvalidSettings",
                 "The function is not set up",
             ),
+            (
+                NotConnected,
+                "not-connected",
+                "NotConnected",
+                "Sign-in is not possible right now",
+            ),
+            (
+                UserExists,
+                "user-exists",
+                "UserExists",
+                "User already exists, please log in",
+            ),
+            (
+                SignUpRefused,
+                "sign-up-refused",
+                "SignUpRefused",
+                "Sign-up is not possible with these details",
+            ),
+            (
+                SignUpUnavailable,
+                "sign-up-unavailable",
+                "SignUpUnavailable",
+                "Sign-up is not possible right now",
+            ),
+            (
+                AccountNotCreated,
+                "account-not-created",
+                "AccountNotCreated",
+                "The account could not be set up right now",
+            ),
         ] {
             assert_eq!(Outcome::Refused(refusal).as_str(), name);
             let Diagnostic {
                 error_type,
                 error_message,
-            } = refusal.into();
+            } = Thrown::from(refusal).into();
             assert_eq!((&*error_type, &*error_message), (kind, message));
         }
+    }
+
+    #[test]
+    fn a_refusal_may_say_what_was_wrong_with_what_the_customer_typed() {
+        let thrown = Thrown {
+            refusal: Refusal::SignUpRefused,
+            shown: Some("birth date is too late".into()),
+        };
+        let Diagnostic {
+            error_type,
+            error_message,
+        } = thrown.into();
+        let said = (&*error_type, &*error_message);
+        assert_eq!(said, ("SignUpRefused", "birth date is too late"));
     }
 
     #[test]
@@ -313,7 +502,7 @@ mod tests {
         }];
         let missing = ["email".to_owned()];
         let mut line = Record {
-            trigger: Some(Trigger::Authentication),
+            source: Some("UserMigration_Authentication"),
             client_id: Some("client-1"),
             user: Some("0a".into()),
             took: Duration::from_micros(1_500),

@@ -16,7 +16,7 @@ use crate::{
     aws::{Credentials, Service},
     budget::{Budget, Unavailable},
     lock::lock,
-    upstream::Upstream,
+    upstream::{Answer, Upstream},
 };
 
 /// A refused value is fetched again at most this often. A directory that refuses every request must not cost a call for each sign-in.
@@ -144,6 +144,23 @@ impl Secrets {
         query: Value,
         budget: &Budget,
     ) -> Result<Value, Unavailable> {
+        let answer = self.aws(service, call, target, query, budget).await?;
+        if answer.status.is_success() {
+            answer.json()
+        } else {
+            Err(Unavailable("secret"))
+        }
+    }
+
+    /// Calls a service with the function's own role.
+    pub async fn aws(
+        &self,
+        service: Option<Service>,
+        call: &'static str,
+        target: &str,
+        query: Value,
+        budget: &Budget,
+    ) -> Result<Answer, Unavailable> {
         let refused = Unavailable("secret");
         let (service, credentials) = service.zip(self.credentials.as_ref()).ok_or(refused)?;
         let request = service
@@ -151,12 +168,7 @@ impl Secrets {
             .ok_or(refused)?;
         // A client of its own: calls are too rare to keep a connection, and AWS has public certificates.
         let upstream = Upstream::new(None).map_err(|_| refused)?;
-        let answer = upstream.send(call, request, budget).await?;
-        if answer.status.is_success() {
-            answer.json()
-        } else {
-            Err(refused)
-        }
+        upstream.send(call, request, budget).await
     }
 }
 

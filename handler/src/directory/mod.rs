@@ -18,14 +18,17 @@ mod verdict;
 
 use std::sync::Arc;
 
-use jane_migrate_config::Directory as Settings;
+use jane_migrate_config::{Directory as Settings, HandlerSettings};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
 pub use self::verdict::{Unusable, Verdict};
 use crate::{
     budget::{Budget, Unavailable},
+    decide::Decision,
     event::Event,
+    guard,
+    outcome::{Outcome, Refusal, Trigger},
     secrets::Secrets,
 };
 
@@ -134,6 +137,49 @@ impl Directory {
                 Ok(json!({ "why": "no-hashes" }))
             }
         }
+    }
+
+    /// What belongs to a trigger about a user who is created. Jane is asked and told; with the other kinds, a sign-up with a name that
+    /// the directory knows is refused.
+    pub async fn account(
+        &self,
+        settings: &HandlerSettings,
+        event: &Event,
+        today: i64,
+        budget: &Budget,
+    ) -> Result<Decision, Unavailable> {
+        match self {
+            #[cfg(feature = "jane")]
+            Self::Jane(directory) => directory.account(settings, event, today, budget).await,
+            #[allow(
+                unreachable_patterns,
+                reason = "a build may have no other kind of directory"
+            )]
+            _ => {
+                let _ = today;
+                self.guard(settings, event, budget).await
+            }
+        }
+    }
+
+    async fn guard(
+        &self,
+        settings: &HandlerSettings,
+        event: &Event,
+        budget: &Budget,
+    ) -> Result<Decision, Unavailable> {
+        // A migration must pass, and so must a user whom the operator creates or who comes by another provider.
+        if event.trigger() != Trigger::SignUp {
+            return Ok(Decision::unchanged(Outcome::NothingToDo));
+        }
+        for name in guard::names(settings, event) {
+            let verdict = self.lookup(&event.about(name), false, budget).await?;
+            // Whoever the directory has anything to say about is known to it.
+            if verdict != Verdict::NotFound {
+                return Ok(Decision::unchanged(Outcome::Refused(Refusal::UserExists)));
+            }
+        }
+        Ok(Decision::unchanged(Outcome::SignUpAllowed))
     }
 
     /// Whether the user may set a new password; `without_password`: only if there is none yet.

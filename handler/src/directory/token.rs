@@ -67,6 +67,12 @@ impl ClientToken {
         })
     }
 
+    /// The secrets, with the credentials that fetch them.
+    #[cfg(feature = "jane")]
+    pub fn secrets(&self) -> &Secrets {
+        &self.secrets
+    }
+
     /// The kept token, or a new one if there is none or it is about to expire.
     pub async fn current(
         &self,

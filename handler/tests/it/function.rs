@@ -261,6 +261,20 @@ pub fn sign_in(user: &str, password: &str) -> Value {
     })
 }
 
+/// An event of the trigger pre sign-up or post confirmation as Cognito sends it.
+pub fn account(source: &str, user: &str, attributes: Value) -> Value {
+    let mut event = sign_in(user, "");
+    event["triggerSource"] = source.into();
+    event["request"] = json!({ "userAttributes": attributes });
+    event["response"] = json!({});
+    if source.starts_with("PreSignUp") {
+        event["request"]["validationData"] = Value::Null;
+        event["response"] =
+            json!({ "autoConfirmUser": false, "autoVerifyEmail": false, "autoVerifyPhone": false });
+    }
+    event
+}
+
 /// A forgotten password as Cognito sends it.
 pub fn forgot_password(user: &str) -> Value {
     let mut event = sign_in(user, "");

@@ -11,7 +11,7 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    function::{Answer, Function, forgot_password, settings, sign_in},
+    function::{Answer, Function, account, forgot_password, settings, sign_in},
     server::{Reply, Request, Server},
 };
 
@@ -223,6 +223,59 @@ fn conditions_on_the_body_come_before_the_status() {
         "not-eligible",
         "there is no lookup"
     );
+}
+
+#[test]
+fn an_address_that_the_service_knows_cannot_sign_up_in_another_spelling() {
+    let server = Server::start(|request| {
+        // Equal to this service: any case, and accents written with the letter or behind it.
+        let name = form(request)["name"].as_str().unwrap().to_lowercase();
+        match name.replace("e\u{301}", "é").as_str() {
+            "josé@example.com" => Reply::json(200, json!({ "email": "josé@example.com" })),
+            _ => Reply::status(404),
+        }
+    });
+    let toml = "
+        [directory.authenticate]
+        url = '/sign_in'
+        json = '{password}'
+        ok = [200]
+        [directory.lookup]
+        url = '/lookup'
+        form = { name = '{username}' }
+        ok = [200]
+        not_found = [404]
+        [attributes]
+        email = 'email'
+        [triggers]
+        pre_sign_up = true
+    ";
+    let function = function(&server, toml);
+    let sign_up = |email: &str| account("PreSignUp_SignUp", "5a3f", json!({ "email": email }));
+    for email in [
+        "josé@example.com",
+        "JOSÉ@Example.com",
+        " josé@example.com ",
+        "jose\u{301}@example.com",
+        "JOSE\u{301}@EXAMPLE.COM",
+    ] {
+        let expected = Answer::Error {
+            kind: "UserExists".into(),
+            message: "User already exists, please log in".into(),
+        };
+        let refused = ("user-exists".to_owned(), expected);
+        assert_eq!(function.outcome(&sign_up(email)), refused, "{email:?}");
+    }
+    let event = sign_up("jo@example.com");
+    let allowed = ("sign-up-allowed".to_owned(), Answer::Event(event.clone()));
+    assert_eq!(function.outcome(&event), allowed);
+    let migration = account(
+        "PreSignUp_AdminCreateUser",
+        "5a3f",
+        json!({ "email": "josé@example.com" }),
+    );
+    let passes = ("nothing-to-do".to_owned(), Answer::Event(migration.clone()));
+    assert_eq!(function.outcome(&migration), passes, "a migration passes");
 }
 
 #[test]

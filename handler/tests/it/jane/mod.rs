@@ -1,5 +1,6 @@
 //! The handler with `kind = "jane"`, against a server that speaks Jane's protocol: who is migrated, and who is not.
 
+mod accounts;
 mod faults;
 mod response;
 
@@ -34,6 +35,8 @@ struct State {
     /// The token that is good now; the first is number 1.
     issued: u32,
     expires_in: Option<u64>,
+    /// Whether sign-ups are confirmed without a code.
+    auto_confirm: bool,
     /// How calls below this path are answered instead.
     fault: Option<(&'static str, Reply)>,
 }
@@ -139,6 +142,15 @@ fn answer(request: &Request, state: &mut State) -> Reply {
     if request.header("authorization") != format!("Bearer {TOKEN}-{}", state.issued) {
         return Reply::json(401, json!({ "error": "The access token expired" }));
     }
+    if let Some(id) = request.path.strip_prefix(&format!("{SOURCE}/app_clients/")) {
+        return match id {
+            "1example23456789" => Reply::json(
+                200,
+                json!({ "id": 1, "auto_confirm_email": state.auto_confirm }),
+            ),
+            _ => Reply::status(404),
+        };
+    }
     if request.method != "POST" {
         return Reply::status(405);
     }
@@ -171,10 +183,21 @@ fn answer(request: &Request, state: &mut State) -> Reply {
             _ => Reply::status(404),
         },
         "/user_can_reset_password" => match email {
+            _ if !known_client => Reply::status(404),
             USER | "sso@example.com" => Reply::json(200, json!({})),
             "sso-refused@example.com" => Reply::json(
                 404,
                 json!({ "errors": "Please sign in with your Google account" }),
+            ),
+            _ => Reply::status(404),
+        },
+        "/ensure_external_user_exists" | "/create_user" | "/validate_user" => {
+            Reply::json(200, json!({}))
+        }
+        "/verify_sso_user" => match email {
+            "sso@example.com" => Reply::json(
+                200,
+                json!({ "user": { "first_name": "Ann", "last_name": "Lee", "phone": "1112224444", "birth_date": "1980-02-29" } }),
             ),
             _ => Reply::status(404),
         },
@@ -233,7 +256,7 @@ fn a_user_who_is_not_migrated_gets_the_unchanged_event() {
         (sign_in(USER, ""), "wrong-password"),
         (sign_in("sso@example.com", PASSWORD), "sso-only"),
         (forgot_password("marketplace@example.com"), "not-found"),
-        (forgot_password("minimal@example.com"), "not-eligible"),
+        (forgot_password("minimal@example.com"), "not-found"),
         (forgot_password("sso-refused@example.com"), "sso-only"),
     ] {
         assert_eq!(
@@ -323,7 +346,7 @@ fn events_of_others_are_errors_with_constant_texts() {
     let invalid = error("InvalidEvent", "This event is not supported");
     for source in [
         json!("UserMigration_Other"),
-        json!("PreSignUp_SignUp"),
+        json!("TokenGeneration_Authentication"),
         json!(null),
         json!(7),
     ] {

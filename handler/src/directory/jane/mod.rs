@@ -1,7 +1,11 @@
 //! Jane's API: a client token that is kept, and the calls about an operator's customers.
 //!
-//! `user_exists` must answer 200 before a password is sent or a user migrates: only this call shows that the account belongs to
-//! one of the operator's stores.
+//! `user_exists` must answer 200 before a password is sent: only this call shows that the account belongs to one of the operator's
+//! stores. A reset is bound to the app client by itself.
+
+mod accounts;
+mod profile;
+mod refused;
 
 use std::sync::Arc;
 
@@ -47,6 +51,9 @@ pub struct AppClient {
     /// Its id.
     #[serde(default)]
     pub app_client_id: Option<String>,
+    /// Whether people who sign up are confirmed without a code.
+    #[serde(default)]
+    pub auto_confirm_email: Option<bool>,
 }
 
 impl Jane {
@@ -83,7 +90,7 @@ impl Jane {
         password: &SecretString,
         budget: &Budget,
     ) -> Result<Verdict, Unavailable> {
-        if !self.is_customer(event, budget).await? {
+        if !self.exists(event.name(), event.client_id(), budget).await? {
             return Ok(Verdict::NotFound);
         }
         let body = json!({ "email": event.name(), "password": password.expose_secret() });
@@ -98,10 +105,11 @@ impl Jane {
 
     /// Whether one of the operator's customers may set a new password.
     pub async fn lookup(&self, event: &Event, budget: &Budget) -> Result<Verdict, Unavailable> {
-        if !self.is_customer(event, budget).await? {
+        if !event.name().contains('@') {
             return Ok(Verdict::NotFound);
         }
-        may_reset(&self.post("user_can_reset_password", event, budget).await?)
+        let body = json!({ "email": event.name(), "app_client_id": event.client_id() });
+        may_reset(&self.post("user_can_reset_password", &body, budget).await?)
     }
 
     /// The app client with this id, if Jane knows it.
@@ -122,22 +130,28 @@ impl Jane {
         }
     }
 
-    async fn is_customer(&self, event: &Event, budget: &Budget) -> Result<bool, Unavailable> {
+    /// Whether an address belongs to one of the operator's customers.
+    async fn exists(
+        &self,
+        email: &str,
+        app_client_id: &str,
+        budget: &Budget,
+    ) -> Result<bool, Unavailable> {
         // Jane's only user names are email addresses.
-        if !event.name().contains('@') {
+        if !email.contains('@') {
             return Ok(false);
         }
-        exists(&self.post("user_exists", event, budget).await?)
+        let body = json!({ "email": email, "app_client_id": app_client_id });
+        exists(&self.post("user_exists", &body, budget).await?)
     }
 
     async fn post(
         &self,
         call: &'static str,
-        event: &Event,
+        body: &Value,
         budget: &Budget,
     ) -> Result<Answer, Unavailable> {
-        let body = json!({ "email": event.name(), "app_client_id": event.client_id() });
-        self.with_token(call, Method::POST, call, Some(&body), budget)
+        self.with_token(call, Method::POST, call, Some(body), budget)
             .await
     }
 
@@ -211,7 +225,8 @@ pub(super) fn may_reset(answer: &Answer) -> Result<Verdict, Unavailable> {
     match answer.status {
         StatusCode::OK => Ok(Verdict::Known(Map::new())),
         StatusCode::NOT_FOUND if names_another_provider(answer) => Ok(Verdict::SsoOnly),
-        StatusCode::NOT_FOUND => Ok(Verdict::NotEligible),
+        // Jane does not say whether there is no such account or it is not one of this operator's.
+        StatusCode::NOT_FOUND => Ok(Verdict::NotFound),
         _ => Err(Unavailable("status")),
     }
 }
@@ -273,7 +288,7 @@ mod tests {
         for (status, body, expected) in [
             (200, json!({}), Ok(user(json!({})))),
             (404, google.clone(), Ok(Verdict::SsoOnly)),
-            (404, refusal("no such account"), Ok(Verdict::NotEligible)),
+            (404, refusal("no such account"), Ok(Verdict::NotFound)),
             (500, google, Err(Unavailable("status"))),
         ] {
             assert_eq!(
