@@ -417,6 +417,9 @@ pub struct Teardown {
     /// Do not ask; needed where there is no terminal
     #[arg(long, short)]
     pub yes: bool,
+    /// Also the pre sign-up and post confirmation triggers, and the function that stays for them otherwise
+    #[arg(long)]
+    pub everything: bool,
     /// Even while customers still migrate, or before the window closes
     #[arg(long)]
     pub force: bool,

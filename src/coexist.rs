@@ -4,6 +4,7 @@
 use clap::ValueEnum;
 
 use jane_migrate_core::ids::Names;
+use jane_migrate_core::trigger::Trigger;
 
 /// A tool that may define the pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -22,23 +23,30 @@ pub enum Tool {
     Sam,
 }
 
-/// The snippet for the tool. It states the trigger and nothing else: whatever the definition says already stays beside it.
-pub fn snippet(tool: Tool, names: &Names) -> String {
+/// The snippet for the tool. It states our triggers and nothing else: whatever the definition says already stays beside them.
+pub fn snippet(tool: Tool, names: &Names, triggers: &[Trigger]) -> String {
     let comment = match tool {
         Tool::Cdk | Tool::Pulumi => "//",
         _ => "#",
     };
-    let advice = [
-        "Add the trigger to the definition of the user pool, beside what is there already. Without it, the next run",
-        "takes the trigger away, and customers who have not migrated can no longer sign in.",
-        "Take it out of here again once `jane-migrate teardown` has run, and before the next run of this.",
-    ];
+    let advice = match triggers {
+        [Trigger::UserMigration] => [
+            "Add the trigger to the definition of the user pool, beside what is there already. Without it, the next run",
+            "takes the trigger away, and customers who have not migrated can no longer sign in.",
+            "Take it out of here again once `jane-migrate teardown` has run, and before the next run of this.",
+        ],
+        _ => [
+            "Add the triggers to the definition of the user pool, beside what is there already. Without them, the next run",
+            "takes them away: customers who have not migrated can no longer sign in, and sign-ups are no longer checked.",
+            "Take out of here again what `jane-migrate teardown` has taken away, before the next run of this.",
+        ],
+    };
     let mut text: String = advice
         .iter()
         .chain(hint(tool))
         .map(|line| format!("{comment} {line}\n"))
         .collect();
-    text.push_str(&code(tool, &names.live_arn));
+    text.push_str(&code(tool, &names.live_arn, triggers));
     text
 }
 
@@ -55,47 +63,68 @@ fn hint(tool: Tool) -> &'static [&'static str] {
     }
 }
 
-fn code(tool: Tool, arn: &str) -> String {
+fn code(tool: Tool, arn: &str, triggers: &[Trigger]) -> String {
+    let lines = |indent: usize, line: &dyn Fn(&str) -> String| -> String {
+        let lines = triggers.iter().map(|trigger| line(trigger.member()));
+        lines
+            .map(|line| format!("{:indent$}{line}\n", ""))
+            .collect()
+    };
     match tool {
         Tool::Terraform => format!(
-            r#"resource "aws_cognito_user_pool" "pool" {{
-  lambda_config {{
-    user_migration = "{arn}"
-  }}
-}}
-"#
+            "resource \"aws_cognito_user_pool\" \"pool\" {{\n  lambda_config {{\n{}  }}\n}}\n",
+            lines(4, &|member| format!("{} = \"{arn}\"", snake(member)))
         ),
         Tool::Cdk => format!(
-            r#"const definition = pool.node.defaultChild as cognito.CfnUserPool;
-definition.addPropertyOverride("LambdaConfig.UserMigration", "{arn}");
-"#
+            "const definition = pool.node.defaultChild as cognito.CfnUserPool;\n{}",
+            lines(0, &|member| format!(
+                "definition.addPropertyOverride(\"LambdaConfig.{member}\", \"{arn}\");"
+            ))
         ),
         Tool::Pulumi => format!(
-            r#"const pool = new aws.cognito.UserPool("pool", {{
-  lambdaConfig: {{
-    userMigration: "{arn}",
-  }},
-}});
-"#
+            "const pool = new aws.cognito.UserPool(\"pool\", {{\n  lambdaConfig: {{\n{}  }},\n}});\n",
+            lines(4, &|member| format!("{}: \"{arn}\",", camel(member)))
         ),
-        Tool::Cloudformation => format!("Resources:\n{}", resource(arn, 2)),
+        Tool::Cloudformation => format!("Resources:\n{}", resource(arn, 2, triggers)),
         Tool::Sam => format!(
             "Transform: AWS::Serverless-2016-10-31\nResources:\n{}",
-            resource(arn, 2)
+            resource(arn, 2, triggers)
         ),
-        Tool::Serverless => format!("resources:\n  Resources:\n{}", resource(arn, 4)),
+        Tool::Serverless => format!("resources:\n  Resources:\n{}", resource(arn, 4, triggers)),
     }
 }
 
+/// `UserMigration` as Terraform spells it: `user_migration`.
+fn snake(member: &str) -> String {
+    let mut spelt = String::new();
+    for letter in member.chars() {
+        if letter.is_ascii_uppercase() && !spelt.is_empty() {
+            spelt.push('_');
+        }
+        spelt.push(letter.to_ascii_lowercase());
+    }
+    spelt
+}
+
+/// As Pulumi spells it: `userMigration`.
+fn camel(member: &str) -> String {
+    let (first, rest) = member.split_at(1);
+    first.to_ascii_lowercase() + rest
+}
+
 /// The pool as CloudFormation has it.
-fn resource(arn: &str, indent: usize) -> String {
-    [
+fn resource(arn: &str, indent: usize, triggers: &[Trigger]) -> String {
+    let pool = [
         "UserPool:",
         "  Type: AWS::Cognito::UserPool",
         "  Properties:",
         "    LambdaConfig:",
-        &format!("      UserMigration: {arn}"),
     ]
-    .map(|line| format!("{:indent$}{line}\n", ""))
-    .concat()
+    .map(str::to_owned);
+    let triggers = triggers.iter();
+    let triggers = triggers.map(|trigger| format!("      {}: {arn}", trigger.member()));
+    pool.into_iter()
+        .chain(triggers)
+        .map(|line| format!("{:indent$}{line}\n", ""))
+        .collect()
 }

@@ -17,6 +17,7 @@ use jane_migrate_core::read::{Read, Unread};
 use jane_migrate_core::resources::{
     FunctionState, LogGroup, ObservedFunction, Record, Role, Tags, tag,
 };
+use jane_migrate_core::trigger::Trigger;
 use serde_json::Value;
 
 use crate::aws::{AwsError, Kind, Reader};
@@ -296,11 +297,10 @@ impl Observer<'_> {
                 (pool_state(pool, mfa), clients)
             }
         };
-        let trigger = pool.as_ref().ok().and_then(Option::as_ref);
-        let trigger = trigger.and_then(|pool| pool.document.user_migration());
+        let document = pool.as_ref().ok().and_then(Option::as_ref);
+        let ours = document.and_then(|pool| Trigger::ours(&pool.document, &names).next());
         let behind = behind.map(|behind| behind.map(|behind| as_function(behind, &function)));
-        let ours = trigger.filter(|arn| names.is_our_function(arn));
-        let called = ours.map_or(Some(ALIAS), |arn| names.qualifier(arn));
+        let called = ours.map_or(Some(ALIAS), |(_, arn)| names.qualifier(arn));
         let (live, alias_gone) = match called {
             None => (kept(function.clone()), false),
             Some(ALIAS) => match (&behind, &function) {
@@ -456,9 +456,9 @@ impl Observer<'_> {
             aws.event_sources(name),
         );
         let names = self.names(&pool, &found)?;
-        let trigger = pool.as_ref().ok().and_then(PoolDocument::user_migration);
-        let ours = trigger.filter(|arn| names.is_our_function(arn));
-        let called = ours.map_or(Some(ALIAS), |arn| names.qualifier(arn));
+        let document = pool.as_ref().ok();
+        let ours = document.and_then(|pool| Trigger::ours(pool, &names).next());
+        let called = ours.map_or(Some(ALIAS), |(_, arn)| names.qualifier(arn));
         // The trigger's own is known without a list.
         let qualifiers: BTreeSet<String> = {
             let aliases = aliases.iter().flatten().map(|alias| alias.name.clone());

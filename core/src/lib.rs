@@ -24,4 +24,5 @@ pub mod read;
 pub mod reason;
 pub mod recovery;
 pub mod resources;
+pub mod trigger;
 pub mod version;

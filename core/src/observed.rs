@@ -19,6 +19,7 @@ use crate::probe::Probes;
 use crate::read::{Read, Unread};
 use crate::recovery::Recovery;
 use crate::resources::{LogGroup, ObservedFunction, Record, Role, Tags};
+use crate::trigger::Trigger;
 
 /// A pool, with the settings that its own document leaves out.
 #[derive(Debug, Clone)]
@@ -208,24 +209,28 @@ impl Observed {
         Ok(Record::of(self.function()?, role, &self.names.pool))
     }
 
-    /// Whether the pool calls the function itself, so that each change of it is met by customers at once.
-    pub fn calls_function_itself(&self) -> bool {
-        let trigger = self
-            .pool()
-            .ok()
-            .and_then(|pool| pool.document.user_migration());
-        trigger.is_some_and(|arn| self.names.is_latest(arn))
+    /// The triggers of the pool that call our function, and by which ARN.
+    pub fn our_triggers(&self) -> impl Iterator<Item = (Trigger, &str)> {
+        let pool = self.pool().ok().into_iter();
+        pool.flat_map(|pool| Trigger::ours(&pool.document, &self.names))
     }
 
-    /// The alias or version of our function that the pool calls, or would call: ours, unless the trigger says otherwise. `None`:
-    /// the function itself.
+    /// Whether the pool calls us by this trigger.
+    pub fn calls_us(&self, trigger: Trigger) -> bool {
+        self.our_triggers().any(|(ours, _)| ours == trigger)
+    }
+
+    /// Whether the pool calls the function itself, so that each change of it is met by customers at once.
+    pub fn calls_function_itself(&self) -> bool {
+        self.our_triggers()
+            .any(|(_, arn)| self.names.is_latest(arn))
+    }
+
+    /// The alias or version of our function that the pool calls, or would call: ours, unless a trigger says otherwise. `None`: the
+    /// function itself.
     pub fn trigger_qualifier(&self) -> Option<&str> {
-        let trigger = self
-            .pool()
-            .ok()
-            .and_then(|pool| pool.document.user_migration());
-        match trigger.filter(|arn| self.names.is_our_function(arn)) {
-            Some(arn) => self.names.qualifier(arn),
+        match self.our_triggers().next() {
+            Some((_, arn)) => self.names.qualifier(arn),
             None => Some(ALIAS),
         }
     }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::aws_error::AwsError;
 use crate::ids::{Names, PoolArn, ROLE_POLICY};
+use crate::trigger::Trigger;
 
 /// Tags by key.
 pub type Tags = BTreeMap<String, String>;
@@ -29,8 +30,12 @@ pub mod tag {
     pub const CODE: &str = "jane-migrate:code";
     /// The same of the code before it, which customers meet until the alias moves, and again after a rollback.
     pub const CODE_BEFORE: &str = "jane-migrate:code-before";
-    /// The trigger that deploy replaced, to be put back by teardown.
+    /// The user migration trigger that deploy replaced, to be put back by teardown.
     pub const REPLACED_TRIGGER: &str = "jane-migrate:replaced-trigger";
+    /// The pre sign-up trigger that deploy replaced.
+    pub const REPLACED_PRE_SIGN_UP: &str = "jane-migrate:replaced-pre-sign-up";
+    /// The post confirmation trigger that deploy replaced.
+    pub const REPLACED_POST_CONFIRMATION: &str = "jane-migrate:replaced-post-confirmation";
     /// The clients whose sign-in flows deploy opened: `ID=RECORD ID=RECORD ...`, continued under `...-2`, `...-3`.
     pub const OPENED_CLIENTS: &str = "jane-migrate:opened-clients";
     /// SHA-256 of the snapshot taken before the first change.
@@ -287,7 +292,8 @@ pub fn trust_policy() -> Value {
     })
 }
 
-/// Least privilege: the streams of its own log group, the secrets the config names, and in a VPC the network interfaces.
+/// Least privilege: the streams of its own log group, the secrets the config names, what the post confirmation trigger writes to new
+/// users, and in a VPC the network interfaces.
 pub fn role_policy(names: &Names, config: &Config) -> Value {
     let mut statements = vec![json!({
         "Sid": "WriteOwnLogs",
@@ -338,6 +344,14 @@ pub fn role_policy(names: &Names, config: &Config) -> Value {
             "Effect": "Allow",
             "Action": action,
             "Resource": resource,
+        }));
+    }
+    if config.triggers.post_confirmation {
+        statements.push(json!({
+            "Sid": "UpdateNewUsers",
+            "Effect": "Allow",
+            "Action": "cognito-idp:AdminUpdateUserAttributes",
+            "Resource": names.pool.to_string(),
         }));
     }
     if config.function.vpc.is_some() {
@@ -429,8 +443,16 @@ pub fn is_ours(tags: &Tags, pool: &PoolArn) -> bool {
 pub struct Record {
     /// The clients whose flows were opened, each with the word that undoes it.
     pub opened: BTreeMap<String, String>,
-    /// The trigger that ours replaced.
-    pub replaced_trigger: Option<String>,
+    /// The triggers that ours replaced. One that is no longer ours stays here: only what calls us is ever put back.
+    pub replaced: BTreeMap<Trigger, String>,
+}
+
+fn replaced_tag(trigger: Trigger) -> &'static str {
+    match trigger {
+        Trigger::UserMigration => tag::REPLACED_TRIGGER,
+        Trigger::PreSignUp => tag::REPLACED_PRE_SIGN_UP,
+        Trigger::PostConfirmation => tag::REPLACED_POST_CONFIRMATION,
+    }
 }
 
 impl Record {
@@ -444,7 +466,10 @@ impl Record {
             .find(|tags| is_ours(tags, pool))
             .map(|tags| Self {
                 opened: opened_clients(tags),
-                replaced_trigger: tags.get(tag::REPLACED_TRIGGER).cloned(),
+                replaced: Trigger::ALL
+                    .into_iter()
+                    .filter_map(|trigger| Some((trigger, tags.get(replaced_tag(trigger))?.clone())))
+                    .collect(),
             })
             .unwrap_or_default()
     }
@@ -452,8 +477,10 @@ impl Record {
     /// The tags that keep it.
     pub fn tags(&self) -> Tags {
         let mut tags = opened_clients_tags(&self.opened);
-        let replaced = self.replaced_trigger.clone();
-        tags.extend(replaced.map(|arn| (tag::REPLACED_TRIGGER.to_owned(), arn)));
+        let replaced = self.replaced.iter();
+        tags.extend(
+            replaced.map(|(trigger, arn)| (replaced_tag(*trigger).to_owned(), arn.clone())),
+        );
         tags
     }
 }

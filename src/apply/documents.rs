@@ -13,6 +13,7 @@ use jane_migrate_core::document::{Difference, Rewrite, Update, appeared, differe
 use jane_migrate_core::fix::{Fix, fix, quoted};
 use jane_migrate_core::ids::ALIAS;
 use jane_migrate_core::plan::{Change, Resource};
+use jane_migrate_core::trigger::Trigger;
 
 /// How long others' updates of the same document are waited for; Cognito takes one at a time, and they are over within seconds.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -31,7 +32,8 @@ enum Document<'a> {
 }
 
 /// What was read of it: the document, and of a pool the MFA settings, which it leaves out.
-struct Reading {
+#[derive(Debug)]
+pub(super) struct Reading {
     document: Value,
     mfa: Value,
 }
@@ -47,13 +49,11 @@ impl Run<'_> {
             })
     }
 
-    /// Lets the pool call the alias, and waits until no sign-in calls the function itself any more: it is changed next.
+    /// Lets the pool call the alias, and not what is turned off, and waits until no sign-in calls otherwise any more: the function is
+    /// changed next.
     pub(super) async fn move_trigger(&self, change: &Change, rewrite: &Rewrite) -> Result<()> {
         self.update_pool(change, rewrite).await?;
-        (self.tell)(Event::Waiting(
-            change,
-            "for Cognito to call the alias alone",
-        ));
+        (self.tell)(Event::Waiting(change, "for sign-ins under way to end"));
         tokio::time::sleep(MOVED).await;
         Ok(())
     }
@@ -67,8 +67,9 @@ impl Run<'_> {
 
     /// Whether the pool was told to call an alias that is not there any more. What cannot be read is found by the checks at the end.
     async fn alias_is_gone(&self, what: Document<'_>, rewrite: &Rewrite) -> bool {
-        let called = &rewrite.update.expected()["LambdaConfig"]["UserMigration"];
-        if !matches!(what, Document::Pool) || *called != json!(self.names.live_arn) {
+        let triggers = &rewrite.update.expected()["LambdaConfig"];
+        let called = |trigger: Trigger| triggers[trigger.member()] == json!(self.names.live_arn);
+        if !matches!(what, Document::Pool) || !Trigger::ALL.into_iter().any(called) {
             return false;
         }
         let alias = self.reader.alias(&self.names.function, ALIAS).await;
@@ -91,13 +92,19 @@ impl Run<'_> {
     }
 
     async fn rewrite(&self, what: Document<'_>, rewrite: &Rewrite) -> Result<()> {
-        let seen = Reading {
+        let planned = Reading {
             document: rewrite.seen.clone(),
             mfa: match what {
                 Document::Pool => self.inputs.mfa.clone(),
                 Document::Client(_) => Value::Null,
             },
         };
+        // A pool that this run has changed before is as that change left it: as the plan expects it, but for the date.
+        let left = match what {
+            Document::Pool => self.made().pool.take(),
+            Document::Client(_) => None,
+        };
+        let seen = left.unwrap_or(planned);
         self.write(what, &rewrite.update, &seen).await?;
         let (read, gone) = tokio::join!(
             self.unintended(what, &rewrite.update, &seen),
@@ -122,6 +129,9 @@ impl Run<'_> {
             changed.retain(|difference| !self.is_accepted(difference));
         }
         if changed.is_empty() {
+            if matches!(what, Document::Pool) {
+                self.made().pool = Some(proof);
+            }
             return Ok(());
         }
         let stayed = |difference: &Difference| {

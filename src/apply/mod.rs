@@ -18,6 +18,7 @@ use crate::aws::{Reader, Writer};
 use crate::error::{Error, Result};
 use crate::signals::Signal;
 use crate::snapshot::Snapshot;
+use documents::Reading;
 use jane_migrate_core::exposure::Alias;
 use jane_migrate_core::ids::Names;
 use jane_migrate_core::plan::{Action, Change, Operation, Plan, Resource};
@@ -198,6 +199,8 @@ struct Made {
     versions: Vec<String>,
     /// The alias, as it was left.
     alias: Option<Alias>,
+    /// The pool, as it was left.
+    pool: Option<Reading>,
 }
 
 /// Applies the plan. Steps of one stage run side by side; after a failure no other is begun.

@@ -86,6 +86,7 @@ impl Teardown {
     pub fn again(&self) -> String {
         let days = (self.recent_days != 7).then(|| self.recent_days.to_string());
         Line::new("teardown")
+            .flag("--everything", self.everything)
             .flag("--force", self.force)
             .value("--recent-days", days.as_deref())
             .flag("--keep-logs", self.keep_logs)
@@ -223,7 +224,7 @@ mod tests {
             "jane-migrate deploy --enable-password-auth --replace --unknown A=carry --unknown 'B c=drop' --accept-difference '/A/B c' --artifact 'a zip' --no-probe --yes --config 'my file.toml' --region eu-west-1 --timeout 9",
         );
         assert_repeated(
-            "jane-migrate teardown --force --recent-days 3 --keep-logs --unknown A=drop --accept-difference /A --yes --profile shop",
+            "jane-migrate teardown --everything --force --recent-days 3 --keep-logs --unknown A=drop --accept-difference /A --yes --profile shop",
         );
         assert_repeated("jane-migrate rollback --yes --profile shop");
         assert_repeated(

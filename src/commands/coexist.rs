@@ -8,12 +8,14 @@ use serde_json::json;
 use crate::aws::Reader;
 use crate::cli::{Coexist, Global};
 use crate::coexist::snippet;
+use crate::dates::today;
 use crate::error::Result;
 use crate::observe::{Depth, Scope, observe};
 use crate::settings::{self, Target};
 use crate::ui::Ui;
 use crate::ui::layout::Layout;
 use jane_migrate_core::ids::{Names, PoolArn};
+use jane_migrate_core::trigger::Trigger;
 
 /// The way without asking AWS.
 const ACCOUNT: &str = "with --account ID, the account's twelve digits, nothing is read from AWS";
@@ -25,8 +27,15 @@ pub(super) async fn run(global: &Global, args: &Coexist, ui: &Ui) -> Result<Exit
     let mut snippets = Vec::new();
     for target in settings::targets(global, &args.pools, loaded)? {
         let pool = target.pool.clone();
+        let today = today()?;
+        let config = target.config();
+        let is_on = |trigger: &Trigger| match config {
+            Some(config) => trigger.is_on(config, today),
+            None => *trigger == Trigger::UserMigration,
+        };
+        let triggers: Vec<Trigger> = Trigger::ALL.into_iter().filter(is_on).collect();
         let names = Names::new(arn(target, args.account.as_deref()).await?);
-        let snippet = snippet(args.tool, &names);
+        let snippet = snippet(args.tool, &names, &triggers);
         if !ui.json {
             ui.show(&Layout::of(&ui.out).comments(&snippet));
         }

@@ -24,7 +24,8 @@ use crate::ui::Ui;
 use crate::ui::layout::Layout;
 use crate::ui::numbers::thousands;
 use jane_migrate_core::observed::deployed_settings;
-use jane_migrate_core::plan::{self, Allowed, Plan};
+use jane_migrate_core::plan::{self, Allowed, Extent, Plan};
+use jane_migrate_core::trigger::{Trigger, listed};
 
 /// How far back to look for who has come over.
 const HISTORY_DAYS: i64 = 90;
@@ -40,6 +41,9 @@ struct Document {
     refused: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     migration: Option<Migration>,
+    /// The pool's triggers for which the function stays.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    kept: Vec<&'static str>,
 }
 
 /// How far the migration has come that would end.
@@ -92,8 +96,11 @@ pub(super) async fn run(global: &Global, args: &Teardown, ui: &Ui) -> Result<Exi
             }
         };
         planned.show(ui);
-        if let Some(migration) = &migration {
-            let sentence = Layout::of(&ui.out).wrap(&migration.sentence(), 0);
+        let kept = kept(&planned.session, args);
+        let stays = (!kept.is_empty()).then(|| stays(&planned.session, &kept));
+        let sentences = [migration.as_ref().map(Migration::sentence), stays];
+        for sentence in sentences.into_iter().flatten() {
+            let sentence = Layout::of(&ui.out).wrap(&sentence, 0);
             ui.say(&format!("\n{sentence}"));
         }
         if let Some(reason) = early {
@@ -109,6 +116,7 @@ pub(super) async fn run(global: &Global, args: &Teardown, ui: &Ui) -> Result<Exi
                 ))),
                 refused: Some(reason),
                 migration,
+                kept: members(&kept),
             };
             endings.ended(pool, &document, Ending::Failed)?;
         } else {
@@ -117,8 +125,9 @@ pub(super) async fn run(global: &Global, args: &Teardown, ui: &Ui) -> Result<Exi
         }
     }
     let agreed = args.yes
-        || session::agree(ui, &ready, |what| {
-            format!("Take the migration away from {what}?")
+        || session::agree(ui, &ready, |what| match args.everything {
+            true => format!("Take everything that deploy made away from {what}?"),
+            false => format!("Take the migration away from {what}?"),
         })?;
     let operator = Operator::listen(several, ui)?;
     let torn_down = each(ready, async |(pool, planned)| {
@@ -138,11 +147,17 @@ pub(super) async fn run(global: &Global, args: &Teardown, ui: &Ui) -> Result<Exi
             }
         };
         document.migration = migrations.remove(&pool).flatten();
+        let kept = kept(&session, args);
+        document.kept = members(&kept);
         let report = &document.report;
         match report.result {
             RunResult::Declined => ui.note("nothing was changed"),
             RunResult::Done => {
                 let left = match args.keep_logs {
+                    _ if !kept.is_empty() => {
+                        let on = listed(kept.iter().map(|trigger| trigger.label()));
+                        format!("Migration has ended at pool {pool}; the function stays for {on}.")
+                    }
                     true => format!(
                         "Only the log group {} is left of jane-migrate at pool {pool}.",
                         session.names().log_group
@@ -167,10 +182,13 @@ async fn prepare(session: Session, args: &Teardown, ui: &Ui) -> Result<Prepared>
         unknown: args.unknown.iter().cloned().collect(),
         ..Allowed::default()
     };
-    let plan = plan::teardown(&session.observed, args.keep_logs, &allowed);
+    let plan = plan::teardown(&session.observed, extent(args), &allowed);
     let plan = session.needs(plan)?;
     let (mut migration, mut early) = (None, None);
-    if !plan.is_blocked() && !plan.is_empty() && session.observed.pool().is_ok() {
+    // Where other triggers alone are left, the migration ended with an earlier teardown.
+    let others_alone = session.observed.our_triggers().next().is_some()
+        && !session.observed.calls_us(Trigger::UserMigration);
+    if !plan.is_blocked() && !plan.is_empty() && session.observed.pool().is_ok() && !others_alone {
         let status = match status(&session, args).await {
             Ok(status) => status,
             Err(error) if args.force => {
@@ -196,6 +214,32 @@ async fn prepare(session: Session, args: &Teardown, ui: &Ui) -> Result<Prepared>
         migration,
         early,
     })
+}
+
+fn extent(args: &Teardown) -> Extent {
+    Extent {
+        everything: args.everything,
+        keep_logs: args.keep_logs,
+    }
+}
+
+/// The triggers for which the function stays.
+fn kept(session: &Session, args: &Teardown) -> Vec<Trigger> {
+    plan::remaining(&session.observed, extent(args))
+}
+
+fn members(kept: &[Trigger]) -> Vec<&'static str> {
+    kept.iter().map(|trigger| trigger.member()).collect()
+}
+
+/// What stays, and the command that removes it.
+fn stays(session: &Session, kept: &[Trigger]) -> String {
+    let pool = session.names().pool.id.as_str();
+    format!(
+        "The function stays for {} triggers of the pool, with its role and its log group. `{}` removes these as well.",
+        listed(kept.iter().map(|trigger| trigger.label())),
+        session.target.given.ours("teardown --everything", pool),
+    )
 }
 
 /// The function's tags, which name the snapshot, are about to go.
@@ -346,6 +390,7 @@ async fn teardown(
         plan: plan.map(|plan| json!(PlanDocument::new(plan, flags))),
         refused: None,
         migration: None,
+        kept: Vec::new(),
     };
     let without_steps = |result| Report::without_steps(&*pool, result);
     let document = if plan.is_blocked() {
@@ -355,7 +400,9 @@ async fn teardown(
     } else if !agreed {
         document(without_steps(RunResult::Declined), None)
     } else {
-        say_where_the_snapshot_is(&session, ui);
+        if kept(&session, args).is_empty() {
+            say_where_the_snapshot_is(&session, ui);
+        }
         let inputs = Inputs {
             mfa: session.mfa().unwrap_or_default(),
             accepted: args.accept_difference.clone(),

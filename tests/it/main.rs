@@ -26,5 +26,6 @@ mod support;
 mod teardown;
 mod terminal;
 mod transcript;
+mod triggers;
 mod try_;
 mod verify;

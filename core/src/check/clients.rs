@@ -33,6 +33,9 @@ pub(super) fn client_user_existence(check: &Check, subject: &Subject<'_>) -> Fin
 }
 
 pub(super) fn client_password_auth(check: &Check, subject: &Subject<'_>) -> Findings {
+    if !subject.migrates() {
+        return check.holds("migration has ended, and no client needs to let passwords in");
+    }
     let clients = subject.watched_clients()?;
     if clients.is_empty() {
         let alone = subject.observed.clients_left_alone(subject.asked.clients)?;

@@ -11,6 +11,7 @@ mod pool;
 mod probe;
 mod role;
 mod secrets;
+mod sign_up;
 mod subject;
 mod table;
 #[cfg(test)]

@@ -11,6 +11,7 @@ use crate::document::{Difference, appeared, differences};
 use crate::finding::{Finding, Severity};
 use crate::fix::{Fix, fix, quoted};
 use crate::resources::tag;
+use crate::trigger::Trigger;
 
 /// Every attribute that is mapped is one of the pool's, and every one the pool requires is mapped.
 pub(super) fn attributes_schema(check: &Check, subject: &Subject<'_>) -> Findings {
@@ -194,35 +195,6 @@ pub(super) fn point_in_time_recovery(check: &Check, subject: &Subject<'_>) -> Fi
     })
 }
 
-/// No trigger can turn a migrated user away.
-pub(super) fn pre_signup(check: &Check, subject: &Subject<'_>) -> Findings {
-    let pool = &subject.observed.pool()?.document;
-    let Some(arn) = pool.trigger("PreSignUp") else {
-        return check.holds("no PreSignUp trigger has a say after a migration");
-    };
-    check
-        .fails(
-            "the pool's PreSignUp trigger also runs after each migration, and can veto it",
-            "a trigger that lets migrated users pass, or none",
-            arn,
-            "sign in with one account, and look into that function's log",
-        )
-        .into()
-}
-
-/// Nobody can claim an address before its owner migrates.
-pub(super) fn open_sign_up(check: &Check, subject: &Subject<'_>) -> Findings {
-    let pool = &subject.observed.pool()?.document;
-    if pool.admin_creates_users_only() || pool.trigger("PreSignUp").is_some() {
-        return check.holds("strangers cannot sign up with a customer's address");
-    }
-    check.fails("anybody may sign up with the address of a customer who has not come over yet, who then cannot migrate",
-        "AllowAdminCreateUserOnly, or a PreSignUp trigger that asks the directory",
-        "open sign-up",
-        "close self-registration while the window is open, or check addresses in a PreSignUp trigger",
-    ).into()
-}
-
 /// A second factor by SMS has a number to go to.
 pub(super) fn mfa_phone(check: &Check, subject: &Subject<'_>) -> Findings {
     let mfa = subject.observed.mfa()?;
@@ -319,7 +291,10 @@ pub(super) fn pool_unchanged(check: &Check, subject: &Subject<'_>) -> Findings {
     let mut now = subject.observed.pool()?.document.json().clone();
     for pool in [&mut before, &mut now] {
         if let Some(triggers) = pool["LambdaConfig"].as_object_mut() {
-            triggers.remove("UserMigration");
+            triggers.remove(Trigger::UserMigration.member());
+            for (ours, _) in subject.observed.our_triggers() {
+                triggers.remove(ours.member());
+            }
         }
     }
     let mfa = differences(&snapshot.json["UserPoolMfaConfig"], subject.observed.mfa()?);

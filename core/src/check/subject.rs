@@ -12,6 +12,7 @@ use crate::ids::Names;
 use crate::observed::{Observed, deployed_config};
 use crate::read::{Read, Unread};
 use crate::resources::{ObservedFunction, Role, Tags};
+use crate::trigger::Trigger;
 
 /// What was asked for, beside what was observed.
 #[derive(Debug, Clone)]
@@ -71,6 +72,20 @@ impl<'a> Subject<'a> {
     /// The configuration, or else what the deployed function says of it.
     pub(super) fn wanted(&self) -> Read<&Config> {
         self.wanted.as_deref().ok_or(Unread::NoConfig)
+    }
+
+    /// Whether the pool should call us by this trigger.
+    pub(super) fn is_on(&self, trigger: Trigger) -> bool {
+        match self.wanted() {
+            Ok(config) => trigger.is_on(config, self.asked.today),
+            Err(_) => trigger == Trigger::UserMigration,
+        }
+    }
+
+    /// Whether customers migrate, or should.
+    pub(super) fn migrates(&self) -> bool {
+        let migration = Trigger::UserMigration;
+        self.is_on(migration) || self.observed.calls_us(migration)
     }
 
     /// The function as the trigger calls it.

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::kind::{Check, Deploy, When};
 use super::subject::Subject;
 use super::{
-    capture, clients, configuration, function, logs, pool, probe, role, secrets, time, trigger,
+    capture, clients, configuration, function, logs, pool, probe, role, secrets, sign_up, time,
+    trigger,
 };
 use crate::finding::{Finding, Severity};
 
@@ -81,8 +82,9 @@ table! {
     "attributes-writable"    Warning Always Stops   pool::attributes_writable         => "mapped attributes can be corrected later";
     "username-case"          Warning Always Stops   pool::username_case               => "Ann and ann are one customer";
     "username-alias"         Error   Always Stops   pool::username_alias              => "in a pool with aliases, users get a user name of their own";
-    "pre-signup"             Warning Always Stops   pool::pre_signup                  => "no PreSignUp trigger can veto a migration";
-    "open-sign-up"           Warning Always Stops   pool::open_sign_up                => "nobody can claim a customer's address by signing up first";
+    "pre-signup"             Warning Always Stops   sign_up::pre_signup               => "no other function can veto a migration";
+    "open-sign-up"           Warning Always Stops   sign_up::open_sign_up             => "nobody can claim a customer's address by signing up first";
+    "sign-up-guard"          Error   Always Reports sign_up::sign_up_guard            => "the configured guard checks sign-ups";
     "mfa-phone"              Warning Always Stops   pool::mfa_phone                   => "where text messages are a second factor, phone numbers are mapped";
     "recovery-channel"       Warning Always Stops   pool::recovery_channel            => "migrated users can recover their account";
     "pool-unchanged"         Warning Always Reports pool::pool_unchanged              => "the pool is as deploy found it, but for its trigger";

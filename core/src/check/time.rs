@@ -12,6 +12,11 @@ pub(super) fn window_open(check: &Check, subject: &Subject<'_>) -> Findings {
         return check.holds("the window has no end");
     };
     let left = closes.epoch_days() - subject.asked.today.epoch_days();
+    if left < 0 && !subject.migrates() {
+        return check.holds(format!(
+            "the window closed on {closes}, and migration has ended; the other triggers go on"
+        ));
+    }
     let fix = fix![
         "set a later closes in [window] and run `",
         subject.deploy(),

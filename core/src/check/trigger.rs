@@ -5,35 +5,77 @@ use serde_json::Value;
 use super::kind::{Check, Findings, with_qualifier};
 use super::subject::Subject;
 use crate::finding::Finding;
-use crate::fix::Fix;
+use crate::fix::{Fix, fix};
 use crate::ids::{ALIAS, LATEST, STATEMENT_ID};
 use crate::permission;
 use crate::read::Unread;
+use crate::trigger::{Trigger, listed};
 use crate::version;
 
 pub(super) fn trigger_registered(check: &Check, subject: &Subject<'_>) -> Findings {
-    let names = subject.names;
-    let (found, fix) = match subject.observed.pool()?.document.user_migration() {
-        Some(arn) if subject.observed.alias_gone => return alias_gone(check, subject, arn),
-        Some(arn) if *arn == names.live_arn => {
-            return check.holds("the pool calls our function for users it does not know");
-        }
-        Some(arn) if names.is_our_function(arn) => return other_way(check, subject, arn),
-        Some(other) => (other, subject.deploy_replacing()),
-        None => ("no user migration trigger", subject.deploy()),
-    };
-    check
-        .fails(
-            "the pool does not call our function for users it does not know",
+    let (names, pool) = (subject.names, &subject.observed.pool()?.document);
+    let (mut called, mut wrong) = (Vec::new(), Vec::new());
+    for trigger in Trigger::ALL {
+        let now = pool.trigger(trigger);
+        let (found, fix) = match now {
+            Some(arn) if names.is_our_function(arn) => {
+                match (subject.observed.alias_gone, arn == names.live_arn) {
+                    (true, _) => wrong.push(alias_gone(check, subject, trigger, arn)),
+                    (false, true) => called.push(trigger.moment()),
+                    (false, false) => wrong.push(other_way(check, subject, trigger, arn)),
+                }
+                continue;
+            }
+            _ if !subject.is_on(trigger) => continue,
+            Some(other) => (other.to_owned(), subject.deploy_replacing()),
+            None => {
+                let found = format!("no {} trigger", trigger.label());
+                (found, attach(subject, trigger))
+            }
+        };
+        let moment = trigger.moment();
+        let missing = check.fails(
+            format!("the pool does not call our function {moment}"),
             &names.live_arn,
             found,
             fix,
-        )
-        .into()
+        );
+        wrong.push(about(missing, trigger));
+    }
+    let ended = match subject.migrates() {
+        true => "",
+        false => "; migration has ended",
+    };
+    check.unless(
+        wrong,
+        format!("the pool calls our function {}{ended}", listed(called)),
+    )
+}
+
+/// Where other triggers call the function, a teardown may have ended migration on purpose.
+fn attach(subject: &Subject<'_>, trigger: Trigger) -> Fix {
+    let ended =
+        trigger == Trigger::UserMigration && subject.observed.our_triggers().next().is_some();
+    match ended {
+        true => fix![
+            "if migration has ended, set closes under [window] to a day that has passed; then run `",
+            subject.deploy(),
+            "`",
+        ],
+        false => subject.deploy(),
+    }
+}
+
+/// What is about the migration's own trigger has no subject: it was the only one once.
+fn about(finding: Finding, trigger: Trigger) -> Finding {
+    match trigger {
+        Trigger::UserMigration => finding,
+        Trigger::PreSignUp | Trigger::PostConfirmation => finding.about(trigger.label()),
+    }
 }
 
 /// The function is called, and not by the alias that deploy moves only to what has answered.
-fn other_way(check: &Check, subject: &Subject<'_>, arn: &str) -> Findings {
+fn other_way(check: &Check, subject: &Subject<'_>, trigger: Trigger, arn: &str) -> Finding {
     let what = match subject.names.is_latest(arn) {
         true => {
             "the pool calls the function itself, so customers meet each change of it before it is tried"
@@ -42,22 +84,37 @@ fn other_way(check: &Check, subject: &Subject<'_>, arn: &str) -> Findings {
             "the pool calls the function by another alias, which stays where it is when deploy has something new"
         }
     };
-    check
+    let wrong = check
         .fails(what, &subject.names.live_arn, arn, subject.deploy())
-        .warning()
-        .into()
+        .warning();
+    about(wrong, trigger)
 }
 
 /// The function is there, and the name by which the pool calls it is not.
-fn alias_gone(check: &Check, subject: &Subject<'_>, arn: &str) -> Findings {
-    let alias = subject.observed.trigger_qualifier().unwrap_or_default();
-    check.fails(
-        format!("the pool calls alias `{alias}` of the function, which is gone: every sign-in of a user not yet migrated fails"),
+fn alias_gone(check: &Check, subject: &Subject<'_>, trigger: Trigger, arn: &str) -> Finding {
+    let alias = subject.names.qualifier(arn).unwrap_or_default();
+    let gone = check.fails(
+        format!(
+            "the pool calls alias `{alias}` of the function, which is gone: {} fails",
+            trigger.stakes()
+        ),
         arn,
         "no such alias",
         subject.deploy(),
-    )
-    .into()
+    );
+    about(gone, trigger)
+}
+
+/// What fails where Cognito may not invoke the function.
+fn stakes(subject: &Subject<'_>) -> String {
+    let at_stake =
+        |trigger: &Trigger| subject.is_on(*trigger) || subject.observed.calls_us(*trigger);
+    let triggers = Trigger::ALL.into_iter().filter(at_stake);
+    let stakes: Vec<&str> = triggers.map(Trigger::stakes).collect();
+    match &stakes[..] {
+        [one] => format!("{one} fails"),
+        all => format!("{} fail", listed(all.iter().copied())),
+    }
 }
 
 pub(super) fn live_version(check: &Check, subject: &Subject<'_>) -> Findings {
@@ -101,13 +158,17 @@ pub(super) fn invoke_permission(check: &Check, subject: &Subject<'_>) -> Finding
         .iter()
         .filter(|statement| permission::denies_pool(statement, pool))
         .map(|statement| {
-            check.fails(
-                "a statement denies Cognito the invocation, so every sign-in of a user not yet migrated fails",
-                "no denial",
-                statement.to_string(),
-                remove_permission(subject, qualifier.as_deref(), statement),
-            )
-            .about(sid(statement))
+            check
+                .fails(
+                    format!(
+                        "a statement denies Cognito the invocation, so {}",
+                        stakes(subject)
+                    ),
+                    "no denial",
+                    statement.to_string(),
+                    remove_permission(subject, qualifier.as_deref(), statement),
+                )
+                .about(sid(statement))
         })
         .collect();
     if !denials.is_empty() {
@@ -120,7 +181,7 @@ pub(super) fn invoke_permission(check: &Check, subject: &Subject<'_>) -> Finding
         return check.holds("Cognito may invoke the function for this pool");
     }
     check.fails(
-        "Cognito may not invoke the function, so every sign-in of a user not yet migrated fails",
+        format!("Cognito may not invoke the function, so {}", stakes(subject)),
         format!(
             "cognito-idp.amazonaws.com with SourceArn {pool} and SourceAccount {}, and no other condition",
             pool.account

@@ -17,6 +17,7 @@ use super::rules::{
 };
 
 use crate::line::one_line;
+use crate::trigger::Trigger;
 
 use Rule::{As, By, Carry, CarryUnlessEmpty, ReadOnly};
 
@@ -140,17 +141,17 @@ impl PoolDocument {
         self.0.get("LambdaConfig").and_then(Value::as_object)
     }
 
-    /// The function behind one of the plain triggers, such as `PreSignUp`.
-    pub fn trigger(&self, name: &str) -> Option<&str> {
+    /// The function behind a trigger.
+    pub fn trigger(&self, trigger: Trigger) -> Option<&str> {
         self.lambda_config()?
-            .get(name)?
+            .get(trigger.member())?
             .as_str()
             .filter(|arn| !arn.is_empty())
     }
 
     /// The function that migrates users.
     pub fn user_migration(&self) -> Option<&str> {
-        self.trigger("UserMigration")
+        self.trigger(Trigger::UserMigration)
     }
 
     /// The attributes a user can have.
@@ -300,10 +301,10 @@ fn constraint(attribute: &Value) -> Option<Constraint> {
     }
 }
 
-/// The update that sets the user migration trigger, or takes it away, and keeps everything else.
+/// The update that sets triggers, or takes them away, and keeps everything else.
 pub fn pool_update(
     pool: &PoolDocument,
-    trigger: Option<&str>,
+    triggers: &[(Trigger, Option<&str>)],
     unknown: &Decisions,
 ) -> Result<Update, Refusal> {
     let mut target = pool.0.clone();
@@ -313,12 +314,14 @@ pub fn pool_update(
     if !config.is_object() {
         *config = json!({});
     }
-    match trigger {
-        Some(arn) => config["UserMigration"] = arn.into(),
-        None => {
-            config
-                .as_object_mut()
-                .map(|config| config.remove("UserMigration"));
+    for (trigger, arn) in triggers {
+        match arn {
+            Some(arn) => config[trigger.member()] = (*arn).into(),
+            None => {
+                config
+                    .as_object_mut()
+                    .map(|config| config.remove(trigger.member()));
+            }
         }
     }
     pool.update(target, unknown)
@@ -327,7 +330,8 @@ pub fn pool_update(
 /// The update that puts the pool back to what an earlier description of it says, as far as updates
 /// reach.
 pub fn restore_pool(earlier: &PoolDocument, unknown: &Decisions) -> Result<Update, Refusal> {
-    pool_update(earlier, earlier.user_migration(), unknown)
+    let migration = (Trigger::UserMigration, earlier.user_migration());
+    pool_update(earlier, &[migration], unknown)
 }
 
 fn policies(pool: &Value, policies: &Value) -> Fate {

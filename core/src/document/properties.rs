@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::generate::{SECRET, client, flows, pool};
 use super::service::{FUTURE, READ_ONLY_POOL, meaning, update_client, update_pool};
 use super::*;
+use crate::trigger::Trigger;
 
 const ARN: &str = "arn:aws:lambda:us-east-1:123456789012:function:jane-migrate-us-east-1_Example01";
 
@@ -42,6 +43,10 @@ fn pool_document(pool: &Value) -> PoolDocument {
 
 fn client_document(client: &Value) -> ClientDocument {
     ClientDocument::from_describe(json!({ "UserPoolClient": client })).expect("a client")
+}
+
+fn migration(arn: Option<&str>) -> (Trigger, Option<&str>) {
+    (Trigger::UserMigration, arn)
 }
 
 fn changed(before: &Value, after: &Value) -> Vec<String> {
@@ -81,22 +86,33 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn attaching_and_detaching_the_trigger_changes_nothing_else(pool in pool()) {
+    fn attaching_and_detaching_triggers_changes_nothing_else(
+        pool in pool(),
+        which in proptest::sample::subsequence(Trigger::ALL.to_vec(), 1..=3),
+    ) {
         let carry = all(Decision::Carry, &pool);
         let before = pool_document(&pool);
 
-        let attach = pool_update(&before, Some(ARN), &carry)?;
+        let ours: Vec<_> = which.iter().map(|trigger| (*trigger, Some(ARN))).collect();
+        let theirs: Vec<_> = which.iter().map(|trigger| (*trigger, before.trigger(*trigger))).collect();
+        let attach = pool_update(&before, &ours, &carry)?;
         let attached = update_pool(&pool, attach.body()).map_err(TestCaseError::fail)?;
         let mut wanted = pool.clone();
         if !wanted["LambdaConfig"].is_object() {
             wanted["LambdaConfig"] = json!({});
         }
-        wanted["LambdaConfig"]["UserMigration"] = ARN.into();
+        for trigger in &which {
+            wanted["LambdaConfig"][trigger.member()] = ARN.into();
+        }
         prop_assert_eq!(meaning(&attached), meaning(&wanted));
         prop_assert_eq!(attach.differences(&attached), vec![]);
-        prop_assert_eq!(changed(&pool, &attached), ["/LambdaConfig/UserMigration"]);
+        let mut pointers: Vec<_> = which.iter().map(|trigger| format!("/LambdaConfig/{}", trigger.member())).collect();
+        pointers.sort();
+        let mut really = changed(&pool, &attached);
+        really.sort();
+        prop_assert_eq!(really, pointers);
 
-        let detach = pool_update(&pool_document(&attached), before.user_migration(), &carry)?;
+        let detach = pool_update(&pool_document(&attached), &theirs, &carry)?;
         let detached = update_pool(&attached, detach.body()).map_err(TestCaseError::fail)?;
         prop_assert_eq!(meaning(&detached), meaning(&pool));
         prop_assert_eq!(detach.differences(&detached), vec![]);
@@ -129,7 +145,7 @@ proptest! {
     fn newer_members_of_a_pool_stop_the_update_and_are_named(pool in pool()) {
         let unknown = |member: &String| Reason::Unknown { member: member.clone() };
         let newer: Vec<Reason> = newer_members(&pool).into_iter().map(unknown).collect();
-        match pool_update(&pool_document(&pool), Some(ARN), &Decisions::new()) {
+        match pool_update(&pool_document(&pool), &[migration(Some(ARN))], &Decisions::new()) {
             Ok(_) => prop_assert_eq!(newer, vec![]),
             Err(refusal) => prop_assert_eq!(refusal.reasons(), newer),
         }
@@ -137,7 +153,7 @@ proptest! {
 
     #[test]
     fn dropped_members_are_neither_sent_nor_missed(pool in pool()) {
-        let update = pool_update(&pool_document(&pool), Some(ARN), &all(Decision::Drop, &pool))?;
+        let update = pool_update(&pool_document(&pool), &[migration(Some(ARN))], &all(Decision::Drop, &pool))?;
         prop_assert_eq!(newer_members(update.body()), Vec::<&String>::new());
         let after = update_pool(&pool, update.body()).map_err(TestCaseError::fail)?;
         prop_assert_eq!(update.differences(&after), vec![]);

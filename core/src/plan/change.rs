@@ -12,6 +12,7 @@ use crate::fix::Fix;
 use crate::ids::Names;
 use crate::line::one_line;
 use crate::resources::{Function, LogGroup, ObservedFunction, Record, Role, Tags};
+use crate::trigger::Trigger;
 
 /// What the operator allows beyond the config.
 #[derive(Debug, Clone, Default)]
@@ -72,7 +73,7 @@ pub enum Resource {
     Permission,
     /// An app client's sign-in flows.
     Client,
-    /// The pool's UserMigration trigger.
+    /// The pool's triggers that call the function.
     Trigger,
     /// The pool's settings, as a snapshot has them.
     Pool,
@@ -124,7 +125,8 @@ pub enum Operation {
         /// The alias as it is.
         from: Option<Alias>,
     },
-    /// Let the pool call the alias, which leads to what the pool calls now.
+    /// Before the function changes, let the pool call the alias, which leads to what the pool calls now, and no longer call the function
+    /// by a trigger that is turned off.
     MoveTrigger(Box<Rewrite>),
     /// Make the log group and set its retention.
     CreateLogGroup(LogGroup),
@@ -173,7 +175,7 @@ pub enum Operation {
     },
     /// Change a client's flows.
     UpdateClient(Box<Rewrite>),
-    /// Change the pool's trigger and nothing else.
+    /// Change the pool's triggers and nothing else.
     UpdatePool(Box<Rewrite>),
     /// Invoke what customers meet now, before anything is taken away that only the version before needs.
     ProbeLive(Box<Probe>),
@@ -432,12 +434,17 @@ pub(super) fn refuse(plan: &mut Plan, resource: Resource, name: &str, refusal: &
     plan.conflict(resource, name, refusal.to_string(), fix);
 }
 
-pub(super) fn set_trigger(
+/// Our function as people know it: its name, and the alias.
+pub(super) fn short(arn: &str) -> &str {
+    arn.rsplit("function:").next().unwrap_or(arn)
+}
+
+pub(super) fn set_triggers(
     pool: &PoolDocument,
-    trigger: Option<&str>,
+    triggers: &[(Trigger, Option<&str>)],
     unknown: &Decisions,
 ) -> Result<Rewrite, Refusal> {
-    Rewrite::of_pool(pool, pool_update(pool, trigger, unknown)?, unknown)
+    Rewrite::of_pool(pool, pool_update(pool, triggers, unknown)?, unknown)
 }
 
 /// The tags of `desired` that `found` lacks or has otherwise.

@@ -7,20 +7,23 @@ use serde_json::Value;
 use super::after;
 use super::change::{
     Action, Allowed, Change, LeftAlone, Operation, Plan, Resource, foreign, missing_tags, refuse,
-    set_trigger,
+    set_triggers, short,
 };
 use super::function::{plan_adoption, plan_function, plan_probes, plan_version};
 use super::keys;
 use super::role::plan_role;
 use super::shown;
 use crate::check::Asked;
-use crate::document::{ClientDocument, Decisions, Opening, Rewrite, open_password_auth};
+use crate::document::{
+    ClientDocument, Decisions, Opening, PoolDocument, Rewrite, open_password_auth,
+};
 use crate::finding::{Finding, Severity};
 use crate::ids::{ALIAS, Names, OLD_STATEMENT_ID, STAND_IN_ID, STATEMENT_ID};
 use crate::observed::{Observed, PoolState};
 use crate::permission::{self, Policy};
 use crate::read::Read;
 use crate::resources::{Desired, LogGroup, Record, is_ours};
+use crate::trigger::Trigger;
 
 /// What deploy would do, and what speaks against it: every check that would fail afterwards.
 ///
@@ -47,16 +50,23 @@ pub fn deploy(
         allowed,
     );
     let mut record = Record::of(function, role.as_ref(), &names.pool);
-    plan_clients(&mut plan, clients, allowed, &mut record.opened);
+    // Migration is over where the window has closed and teardown has taken its trigger away.
+    let is_on = |trigger: Trigger| {
+        let asked_for = |config| trigger.is_on(config, asked.today);
+        asked.config.is_none_or(asked_for)
+            || (trigger == Trigger::UserMigration && observed.calls_us(trigger))
+    };
+    if is_on(Trigger::UserMigration) {
+        plan_clients(&mut plan, clients, allowed, &mut record.opened);
+    }
     let adopted = plan_adoption(&mut plan, observed)?;
-    plan_trigger(
-        &mut plan,
+    let pool_triggers = PoolTriggers {
         names,
-        pool,
+        pool: &pool.document,
         adopted,
         allowed,
-        &mut record.replaced_trigger,
-    );
+    };
+    pool_triggers.plan(&mut plan, &is_on, &mut record.replaced);
     // The record is kept before the clients and the pool are changed: whoever tears down after a run that was cut short finds it.
     let mut desired_role = desired.role.clone();
     desired_role.tags.extend(record.tags());
@@ -267,46 +277,113 @@ fn plan_clients(
     }
 }
 
-/// Plans the pool's change; `replaced` is the trigger to put back one day.
-fn plan_trigger(
-    plan: &mut Plan,
-    names: &Names,
-    pool: &PoolState,
+/// What a pool calls, and what it is to call.
+struct PoolTriggers<'a> {
+    names: &'a Names,
+    pool: &'a PoolDocument,
+    /// The alias is put between the pool and the function.
     adopted: bool,
-    allowed: &Allowed,
-    replaced: &mut Option<String>,
-) {
-    let now = pool.document.user_migration();
-    match now {
-        Some(arn) if arn == names.live_arn => return,
-        Some(arn) if names.is_our_function(arn) => {}
-        Some(arn) if !allowed.replace => {
-            return plan.conflict(
-                Resource::Trigger,
-                names.pool.id.to_string(),
-                format!("the pool already has a user migration trigger: {arn}"),
-                "`--replace` puts ours in its place and lets teardown put it back",
-            );
+    allowed: &'a Allowed,
+}
+
+/// A trigger, what it is to call, and how that is said.
+type Setting = (Trigger, Option<String>, String);
+
+impl PoolTriggers<'_> {
+    /// Plans at most two changes of the pool: before the function changes, what the pool must not call meanwhile; once the function
+    /// has answered, what it is to call from then on. `replaced` are the triggers to put back one day.
+    fn plan(
+        &self,
+        plan: &mut Plan,
+        is_on: &dyn Fn(Trigger) -> bool,
+        replaced: &mut BTreeMap<Trigger, String>,
+    ) {
+        let names = self.names;
+        let (mut first, mut last): (Vec<Setting>, Vec<Setting>) = Default::default();
+        for trigger in Trigger::ALL {
+            let now = self.pool.trigger(trigger);
+            let ours = now.is_some_and(|arn| names.is_our_function(arn));
+            let said = |to: &str| {
+                let from = now.unwrap_or("none");
+                let from = if ours { short(from) } else { from };
+                format!("{}: {from} => {to}", trigger.label())
+            };
+            if !is_on(trigger) {
+                if ours {
+                    let back = replaced.get(&trigger).cloned();
+                    let to = said(back.as_deref().unwrap_or("none"));
+                    first.push((trigger, back, to));
+                }
+                continue;
+            }
+            match now {
+                Some(arn) if arn == names.live_arn => continue,
+                Some(_) if ours => {}
+                Some(arn) if !self.allowed.replace => {
+                    plan.conflict(
+                        Resource::Trigger,
+                        names.pool.id.to_string(),
+                        format!("the pool already has a {} trigger: {arn}", trigger.label()),
+                        "`--replace` puts ours in its place and lets teardown put it back",
+                    );
+                    continue;
+                }
+                Some(arn) => {
+                    replaced.insert(trigger, arn.to_owned());
+                }
+                None => {
+                    replaced.remove(&trigger);
+                }
+            }
+            let to = said(&format!("{}:{ALIAS}", names.function));
+            let settings = match self.adopted && ours {
+                true => &mut first,
+                false => &mut last,
+            };
+            settings.push((trigger, Some(names.live_arn.clone()), to));
         }
-        now => *replaced = now.map(str::to_owned),
+        let moved = self.change(plan, self.pool, first, |rewrite| {
+            Operation::MoveTrigger(Box::new(rewrite))
+        });
+        let pool = moved.as_ref().unwrap_or(self.pool);
+        self.change(plan, pool, last, |rewrite| {
+            Operation::UpdatePool(Box::new(rewrite))
+        });
     }
-    let ours = Some(names.live_arn.as_str());
-    match set_trigger(&pool.document, ours, &allowed.unknown) {
-        Ok(rewrite) => plan.change(
-            Action::Update,
-            Resource::Trigger,
-            names.pool.id.to_string(),
-            format!(
-                "user migration: {} => {}:{ALIAS}",
-                now.unwrap_or("none"),
-                names.function
-            ),
-            match adopted {
-                true => Operation::MoveTrigger(Box::new(rewrite)),
-                false => Operation::UpdatePool(Box::new(rewrite)),
-            },
-        ),
-        Err(refusal) => refuse(plan, Resource::Trigger, names.pool.id.as_str(), &refusal),
+
+    /// Plans one change of the pool; gives the pool as it will be.
+    fn change(
+        &self,
+        plan: &mut Plan,
+        pool: &PoolDocument,
+        settings: Vec<Setting>,
+        operation: impl Fn(Rewrite) -> Operation,
+    ) -> Option<PoolDocument> {
+        if settings.is_empty() {
+            return None;
+        }
+        let (id, unknown) = (self.names.pool.id.as_str(), &self.allowed.unknown);
+        let triggers = settings.iter();
+        let triggers: Vec<_> = triggers
+            .map(|(trigger, arn, _)| (*trigger, arn.as_deref()))
+            .collect();
+        match set_triggers(pool, &triggers, unknown) {
+            Ok(rewrite) => {
+                let after = PoolDocument::from_json(rewrite.update.expected().clone());
+                let details: Vec<&str> = settings.iter().map(|(.., said)| &**said).collect();
+                let action = match settings.iter().all(|(_, arn, _)| arn.is_none()) {
+                    true => Action::Delete,
+                    false => Action::Update,
+                };
+                let operation = operation(rewrite);
+                plan.change(action, Resource::Trigger, id, details.join("; "), operation);
+                after.ok()
+            }
+            Err(refusal) => {
+                refuse(plan, Resource::Trigger, id, &refusal);
+                None
+            }
+        }
     }
 }
 
@@ -403,7 +480,7 @@ mod tests {
             opened: (0..150)
                 .map(|n| (format!("{n:026}"), "ALLOW_USER_PASSWORD_AUTH".into()))
                 .collect(),
-            replaced_trigger: None,
+            replaced: BTreeMap::new(),
         };
         assert!(missing_tags(&opened.tags(), record.unwrap()).is_empty());
 

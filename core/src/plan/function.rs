@@ -16,6 +16,7 @@ use crate::read::Read;
 use crate::resources::{
     Environment, Function, FunctionState, ObservedFunction, Role, Tags, is_ours, tag,
 };
+use crate::trigger::Trigger;
 use crate::version;
 
 /// Where the pool calls the function itself, puts the alias in between, before anything of the function is changed.
@@ -347,12 +348,12 @@ pub(super) fn plan_probes(
     let Some(client) = client else {
         return;
     };
-    let trigger = pool.document.user_migration();
+    let called = Trigger::ours(&pool.document, names).next().is_some();
     let probe = |target, nonce: &str| {
         Box::new(Probe {
             event: probe::event(&names.pool, client, probe::Source::SignIn, nonce),
             target,
-            live: trigger.is_some_and(|arn| names.is_our_function(arn)),
+            live: called,
             patient,
         })
     };

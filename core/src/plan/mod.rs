@@ -21,4 +21,4 @@ pub use change::{
 pub use deploy::deploy;
 pub use restore::restore;
 pub use rollback::rollback;
-pub use teardown::teardown;
+pub use teardown::{Extent, remaining, teardown};

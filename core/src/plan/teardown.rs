@@ -1,6 +1,6 @@
 //! What teardown would do, from what is there alone: ours goes, and what deploy changed is as it was.
 
-use super::change::{Action, Allowed, Operation, Plan, Resource, refuse, set_trigger};
+use super::change::{Action, Allowed, Operation, Plan, Resource, refuse, set_triggers, short};
 use crate::document::{ClientDocument, Reason, Rewrite, close_password_auth};
 use crate::finding::{Finding, Severity};
 use crate::fix::{Fix, fix};
@@ -8,12 +8,29 @@ use crate::ids::Names;
 use crate::observed::{Observed, PoolState};
 use crate::read::Read;
 use crate::resources::{Record, Tags, is_ours, tag};
+use crate::trigger::Trigger;
+
+/// How much teardown takes away.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Extent {
+    /// `--everything`: also what other triggers of the pool need than the migration's.
+    pub everything: bool,
+    /// `--keep-logs`: not the log group.
+    pub keep_logs: bool,
+}
+
+/// The triggers that go on calling the function after this teardown.
+pub fn remaining(observed: &Observed, extent: Extent) -> Vec<Trigger> {
+    let others = observed.our_triggers().map(|(trigger, _)| trigger);
+    let stays = |trigger: &Trigger| !extent.everything && *trigger != Trigger::UserMigration;
+    others.filter(stays).collect()
+}
 
 /// What teardown would do.
 ///
 /// # Errors
 /// What the plan rests on was not read.
-pub fn teardown(observed: &Observed, keep_logs: bool, allowed: &Allowed) -> Read<Plan> {
+pub fn teardown(observed: &Observed, extent: Extent, allowed: &Allowed) -> Read<Plan> {
     let names = &observed.names;
     let pool = observed.pool.as_ref()?.as_ref();
     let (found_role, found_group) = (observed.whole_role()?, observed.whole_log_group()?);
@@ -37,12 +54,15 @@ pub fn teardown(observed: &Observed, keep_logs: bool, allowed: &Allowed) -> Read
     let record = Record::of(function, role, &names.pool);
     if let Some(pool) = pool {
         if !foreign_function {
-            plan_trigger(&mut plan, names, pool, &record, allowed);
+            plan_triggers(&mut plan, names, pool, &record, extent, allowed);
         }
         plan_clients(&mut plan, observed.clients.as_ref()?, &record, allowed);
     }
     if function.is_none() && role.is_none() && !plan.changes.is_empty() {
         plan.findings.push(no_record());
+    }
+    if !remaining(observed, extent).is_empty() {
+        return Ok(plan);
     }
     let mut delete = |resource, name: &str, operation| {
         plan.change(Action::Delete, resource, name, "", operation);
@@ -57,7 +77,7 @@ pub fn teardown(observed: &Observed, keep_logs: bool, allowed: &Allowed) -> Read
         let operation = Operation::DeleteRole(role.clone());
         delete(Resource::Role, &names.function, operation);
     }
-    if group.is_some() && !keep_logs {
+    if group.is_some() && !extent.keep_logs {
         let operation = Operation::DeleteLogGroup;
         delete(Resource::LogGroup, &names.log_group, operation);
     }
@@ -126,32 +146,36 @@ fn left_alone(resource: Resource) -> Finding {
 }
 
 /// Takes our function out of the pool, and puts back what it replaced.
-fn plan_trigger(
+fn plan_triggers(
     plan: &mut Plan,
     names: &Names,
     pool: &PoolState,
     record: &Record,
+    extent: Extent,
     allowed: &Allowed,
 ) {
-    let trigger = pool.document.user_migration();
-    let Some(ours) = trigger.filter(|arn| names.is_our_function(arn)) else {
+    let ours = Trigger::ours(&pool.document, names)
+        .filter(|(trigger, _)| extent.everything || *trigger == Trigger::UserMigration);
+    let (mut triggers, mut details) = (Vec::new(), Vec::new());
+    for (trigger, arn) in ours {
+        let back = record.replaced.get(&trigger).map(String::as_str);
+        let (label, to) = (trigger.label(), back.unwrap_or("none"));
+        details.push(format!("{label}: {} => {to}", short(arn)));
+        triggers.push((trigger, back));
+    }
+    if triggers.is_empty() {
         return;
-    };
-    let back = record.replaced_trigger.as_deref();
+    }
     let id = names.pool.id.as_str();
-    match set_trigger(&pool.document, back, &allowed.unknown) {
+    match set_triggers(&pool.document, &triggers, &allowed.unknown) {
         Ok(rewrite) => plan.change(
-            match back {
-                Some(_) => Action::Update,
-                None => Action::Delete,
+            match triggers.iter().any(|(_, back)| back.is_some()) {
+                true => Action::Update,
+                false => Action::Delete,
             },
             Resource::Trigger,
             id,
-            format!(
-                "user migration: {} => {}",
-                ours.rsplit("function:").next().unwrap_or(ours),
-                back.unwrap_or("none")
-            ),
+            details.join("; "),
             Operation::UpdatePool(Box::new(rewrite)),
         ),
         Err(refusal) => refuse(plan, Resource::Trigger, id, &refusal),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jane_migrate_config::{Config, HandlerSettings, Secret};
 use serde_json::{Value, json};
 
-use super::{Allowed, Operation, Plan, Target, deploy, restore, rollback, teardown};
+use super::{Allowed, Extent, Operation, Plan, Target, deploy, restore, rollback, teardown};
 use crate::check::Asked;
 use crate::document::{ClientDocument, Decision, PoolDocument};
 use crate::exposure::{Alias, Version};
@@ -17,6 +17,8 @@ use crate::kept::Kept;
 use crate::observed::Observed;
 use crate::permission::{Policy, statement_for};
 use crate::resources::{Desired, EnvValue, Environment, ObservedFunction, tag};
+
+mod triggers;
 
 fn strings(value: &Value) -> Option<Vec<String>> {
     serde_json::from_value(value.clone()).ok()
@@ -77,8 +79,11 @@ fn plan_of(fixture: &Fixture, observed: &Observed, allowed: &Allowed) -> Plan {
             deploy(&desired, observed, &asked, allowed).unwrap()
         }
         "teardown" => {
-            let keep_logs = fixture.json["keep_logs"] == true;
-            teardown(observed, keep_logs, allowed).unwrap()
+            let extent = Extent {
+                keep_logs: fixture.json["keep_logs"] == true,
+                ..Extent::default()
+            };
+            teardown(observed, extent, allowed).unwrap()
         }
         _ => {
             let kept = &fixture.json["kept"];

@@ -30,6 +30,53 @@ async fn snippet(tool: &str) -> String {
     ran.stdout
 }
 
+/// The same with all triggers on.
+async fn snippet_of_all(tool: &str) -> String {
+    let corner = Corner::at("http://127.0.0.1:1".to_owned()).await;
+    corner.configure("[triggers]\npre_sign_up = true\npost_confirmation = true\n");
+    let arguments = ["coexist", "--pool", POOL, "--for", tool];
+    let account = ["--account", "123456789012"];
+    let ran = corner.run(&[&arguments[..], &account[..]].concat()).await;
+    ran.ended(0).stdout
+}
+
+#[tokio::test]
+async fn every_trigger_that_is_on_is_stated() {
+    let all = json!({ "UserMigration": ARN, "PreSignUp": ARN, "PostConfirmation": ARN });
+    for (tool, resources) in [
+        ("sam", "/Resources"),
+        ("serverless", "/resources/Resources"),
+    ] {
+        let document = python(YAML, &snippet_of_all(tool).await).await.json();
+        let pool = document.pointer(&format!("{resources}/UserPool"));
+        assert_eq!(pool.expect("the pool")["Properties"]["LambdaConfig"], all);
+    }
+    let script = "import hcl2, json, sys; print(json.dumps(hcl2.load(sys.stdin)))";
+    let read = python(script, &snippet_of_all("terraform").await)
+        .await
+        .json();
+    let pool = &read["resource"][0][r#""aws_cognito_user_pool""#][r#""pool""#];
+    let triggers = pool["lambda_config"][0].as_object().expect("a block");
+    let ours = triggers
+        .iter()
+        .filter(|(_, arn)| **arn == format!("{ARN:?}"));
+    let named: Vec<&String> = ours.map(|(name, _)| name).collect();
+    let all = ["post_confirmation", "pre_sign_up", "user_migration"];
+    let mut named: Vec<&str> = named.iter().map(|name| name.as_str()).collect();
+    named.sort_unstable();
+    assert_eq!(named, all);
+    for (tool, line) in [
+        (
+            "cdk",
+            format!("\"LambdaConfig.PostConfirmation\", \"{ARN}\""),
+        ),
+        ("pulumi", format!("    preSignUp: \"{ARN}\",\n")),
+    ] {
+        let text = snippet_of_all(tool).await;
+        assert!(text.contains(&line), "{text}");
+    }
+}
+
 /// What a Python script makes of a text on standard input.
 async fn python(script: &str, text: &str) -> Ran {
     let mut python = Command::new(readers().await.python())

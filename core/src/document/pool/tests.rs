@@ -6,6 +6,8 @@ use super::*;
 
 const ARN: &str = "arn:aws:lambda:us-east-1:123456789012:function:migrate";
 
+const OURS: [(Trigger, Option<&str>); 1] = [(Trigger::UserMigration, Some(ARN))];
+
 fn pool(members: Value) -> PoolDocument {
     let mut pool = json!({ "Id": "us-east-1_a", "Name": "Jane Roots", "Arn": "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_a" });
     for (member, value) in members.as_object().unwrap() {
@@ -15,7 +17,7 @@ fn pool(members: Value) -> PoolDocument {
 }
 
 fn attach(members: Value) -> Update {
-    pool_update(&pool(members), Some(ARN), &Decisions::new()).unwrap()
+    pool_update(&pool(members), &OURS, &Decisions::new()).unwrap()
 }
 
 /// What of a described member is sent; null for nothing.
@@ -28,7 +30,7 @@ fn sent(member: &str, members: Value) -> Value {
 }
 
 fn reasons(members: Value) -> Vec<Reason> {
-    pool_update(&pool(members), Some(ARN), &Decisions::new())
+    pool_update(&pool(members), &OURS, &Decisions::new())
         .unwrap_err()
         .reasons()
         .to_vec()
@@ -97,7 +99,7 @@ fn the_other_triggers_stay_also_those_nobody_knows() {
 fn taking_away_the_last_trigger_sends_an_empty_map() {
     let update = pool_update(
         &pool(json!({ "LambdaConfig": { "UserMigration": ARN } })),
-        None,
+        &[(Trigger::UserMigration, None)],
         &Decisions::new(),
     )
     .unwrap();
@@ -274,7 +276,7 @@ fn a_legacy_message_that_contradicts_the_template_waits_for_a_decision() {
         let decide = |decision| {
             pool_update(
                 &pool(members.clone()),
-                Some(ARN),
+                &OURS,
                 &Decisions::from([(member.to_owned(), decision)]),
             )
             .unwrap()
@@ -376,7 +378,7 @@ fn a_pool_tells_what_it_is() {
         (Some(&json!(1.5)), Some(12))
     );
     assert_eq!(
-        (pool.trigger("PreSignUp"), pool.user_migration()),
+        (pool.trigger(Trigger::PreSignUp), pool.user_migration()),
         (Some("a"), None)
     );
     assert_eq!(pool.username_attributes().collect::<Vec<_>>(), ["email"]);
@@ -462,7 +464,7 @@ fn numbers_are_carried_as_they_are_written() {
             "TemporaryPasswordValidityDays": 1.10 } } } }"#;
     let described = serde_json::from_str(described).unwrap();
     let pool = PoolDocument::from_describe(described).unwrap();
-    let update = pool_update(&pool, Some("arn:x"), &Decisions::new()).unwrap();
+    let update = pool_update(&pool, &OURS, &Decisions::new()).unwrap();
     let body = update.body().to_string();
     for number in ["1e+2", "12345678901234567890123", "1.10"] {
         assert!(body.contains(&format!(":{number}")), "{body}");

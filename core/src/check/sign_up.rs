@@ -1,0 +1,123 @@
+//! What happens before a user is created: whether a stranger can take a customer's address, and whether another function has a say.
+
+use super::kind::{Check, Findings};
+use super::subject::Subject;
+use crate::fix::fix;
+use crate::observed::deployed_settings;
+use crate::read::Read;
+use crate::trigger::Trigger;
+
+/// Who answers before the pool creates a user.
+enum Answers<'a> {
+    /// Nobody.
+    Nobody,
+    /// Our function, as it is configured to.
+    Ours,
+    /// Our function, which customers meet in a version that does nothing there.
+    Idle,
+    /// Another function.
+    Another(&'a str),
+}
+
+fn before_sign_up<'a>(subject: &'a Subject<'_>) -> Read<Answers<'a>> {
+    let pool = &subject.observed.pool()?.document;
+    let Some(arn) = pool.trigger(Trigger::PreSignUp) else {
+        return Ok(Answers::Nobody);
+    };
+    if !subject.names.is_our_function(arn) {
+        return Ok(Answers::Another(arn));
+    }
+    let settings = deployed_settings(subject.function()?);
+    Ok(
+        match settings.is_some_and(|settings| settings.triggers.pre_sign_up) {
+            true => Answers::Ours,
+            false => Answers::Idle,
+        },
+    )
+}
+
+const ON: &str = "pre_sign_up = true under [triggers]";
+
+/// The guard that the configuration turns on is there.
+pub(super) fn sign_up_guard(check: &Check, subject: &Subject<'_>) -> Findings {
+    if !subject.is_on(Trigger::PreSignUp) {
+        return Ok(Vec::new());
+    }
+    let found = match before_sign_up(subject)? {
+        Answers::Ours => {
+            return check.holds("sign-ups with the address of a customer are refused");
+        }
+        Answers::Idle => "a function that does nothing before sign-ups",
+        Answers::Nobody => "no pre sign-up trigger",
+        Answers::Another(arn) => arn,
+    };
+    let fix = match found.starts_with("arn:") {
+        true => subject.deploy_replacing(),
+        false => subject.deploy(),
+    };
+    check
+        .fails(
+            "sign-ups are not checked, though the configuration turns the guard on",
+            "our function as the pre sign-up trigger",
+            found,
+            fix,
+        )
+        .into()
+}
+
+/// No other function can turn a migrated user away.
+pub(super) fn pre_signup(check: &Check, subject: &Subject<'_>) -> Findings {
+    let pool = &subject.observed.pool()?.document;
+    let arn = match pool.trigger(Trigger::PreSignUp) {
+        None => return check.holds("no PreSignUp trigger has a say after a migration"),
+        Some(arn) if subject.names.is_our_function(arn) => {
+            return check.holds("the PreSignUp trigger is our function");
+        }
+        Some(arn) => arn,
+    };
+    check
+        .fails(
+            "the pool's PreSignUp trigger also runs after each migration, and can veto it",
+            "a trigger that lets migrated users pass, or none",
+            arn,
+            "sign in with one account, and look into that function's log",
+        )
+        .into()
+}
+
+/// Nobody can claim an address before its owner migrates.
+pub(super) fn open_sign_up(check: &Check, subject: &Subject<'_>) -> Findings {
+    let pool = &subject.observed.pool()?.document;
+    if pool.admin_creates_users_only() {
+        return check.holds("strangers cannot sign up with a customer's address");
+    }
+    let pre_sign_up = pool.trigger(Trigger::PreSignUp);
+    if pre_sign_up.is_some_and(|arn| subject.names.is_our_function(arn)) {
+        return check.holds("the pre sign-up trigger is ours: sign-up-guard says what it refuses");
+    }
+    let (message, found) = match pre_sign_up {
+        None => (
+            "anybody may sign up with the address of a customer who has not come over yet, who then cannot migrate",
+            "open sign-up",
+        ),
+        Some(arn) => (
+            "anybody may sign up, and whether the pool's PreSignUp trigger refuses the addresses of customers cannot be seen here",
+            arn,
+        ),
+    };
+    check
+        .fails(
+            message,
+            format!("{ON}, or AllowAdminCreateUserOnly"),
+            found,
+            fix![
+                format!("set {ON} and run `"),
+                match pre_sign_up {
+                    None => subject.deploy(),
+                    Some(_) => subject.deploy_replacing(),
+                },
+                "`, or close self-registration while the window is open",
+            ],
+        )
+        .into()
+}

@@ -1,0 +1,271 @@
+//! Triggers that are turned on and off, and a teardown that leaves some.
+
+use serde_json::{Value, json};
+
+use super::super::{Allowed, Extent, Operation, Plan, Resource, remaining, teardown};
+use super::{desired, live, plan_of, steps, without_alias};
+use crate::document::{ClientDocument, PoolDocument};
+use crate::fixtures::Fixture;
+use crate::observed::Observed;
+use crate::resources::tag;
+use crate::trigger::Trigger;
+
+/// The recorded run with this at the end of its configuration.
+fn configured(fixture: Fixture, more: &str) -> Fixture {
+    let mut fixture = fixture;
+    let toml = fixture.json["config"]["toml"].as_str().unwrap();
+    fixture.json["config"]["toml"] = format!("{toml}\n{more}").into();
+    fixture
+}
+
+const BOTH: &str = "[triggers]\npre_sign_up = true\npost_confirmation = true\n";
+
+fn set_trigger(observed: &mut Observed, trigger: Trigger, arn: Option<&str>) {
+    let Ok(Some(pool)) = &mut observed.pool else {
+        panic!("no pool")
+    };
+    let mut document = pool.document.json().clone();
+    let triggers = document["LambdaConfig"].as_object_mut().unwrap();
+    match arn {
+        Some(arn) => triggers.insert(trigger.member().into(), arn.into()),
+        None => triggers.remove(trigger.member()),
+    };
+    pool.document = PoolDocument::from_json(document).unwrap();
+}
+
+/// The same with both triggers on, and deployed so.
+fn live_with_both() -> (Fixture, Observed, Allowed) {
+    let (fixture, mut observed, allowed) = live();
+    let fixture = configured(fixture, BOTH);
+    let desired = desired(&fixture, &observed, &fixture.config().unwrap());
+    for found in [
+        &mut observed.function,
+        &mut observed.behind,
+        &mut observed.live,
+    ] {
+        let Ok(Some(found)) = found else {
+            panic!("no function")
+        };
+        found.function.environment = desired.function.environment.clone();
+    }
+    observed.role_policies = Ok(desired.role.policies);
+    let arn = observed.names.live_arn.clone();
+    for trigger in [Trigger::PreSignUp, Trigger::PostConfirmation] {
+        set_trigger(&mut observed, trigger, Some(&arn));
+    }
+    let plan = plan_of(&fixture, &observed, &allowed);
+    assert!(plan.is_empty(), "{:?}", steps(&plan));
+    (fixture, observed, allowed)
+}
+
+/// What the pool calls once this plan is applied.
+fn called(plan: &Plan) -> Value {
+    let mut rewrites = plan
+        .changes
+        .iter()
+        .filter_map(|change| match &change.operation {
+            Operation::UpdatePool(rewrite) | Operation::MoveTrigger(rewrite) => Some(rewrite),
+            _ => None,
+        });
+    rewrites
+        .next_back()
+        .expect("a change of the pool")
+        .update
+        .expected()["LambdaConfig"]
+        .clone()
+}
+
+#[test]
+fn triggers_that_are_turned_on_come_last_and_their_rights_first() {
+    let (fixture, observed, allowed) = live();
+    let fixture = configured(fixture, BOTH);
+    let plan = plan_of(&fixture, &observed, &allowed);
+    let expected = [
+        "widen role",
+        "update function",
+        "publish",
+        "probe",
+        "point alias",
+        "trigger",
+    ];
+    assert_eq!(steps(&plan), expected);
+    let live = &observed.names.live_arn;
+    let all = json!({ "UserMigration": live, "PreSignUp": live, "PostConfirmation": live });
+    assert_eq!(called(&plan), all);
+}
+
+#[test]
+fn triggers_that_are_turned_off_go_first_and_their_rights_last() {
+    let (_, mut observed, allowed) = live_with_both();
+    let theirs = "arn:aws:lambda:us-west-2:123456789012:function:theirs";
+    let record = (tag::REPLACED_PRE_SIGN_UP.to_owned(), theirs.to_owned());
+    for found in [&mut observed.function, &mut observed.behind] {
+        let Ok(Some(found)) = found else {
+            panic!("no function")
+        };
+        found.function.tags.extend([record.clone()]);
+    }
+    let (off, ..) = live();
+    let plan = plan_of(&off, &observed, &allowed);
+    let expected = [
+        "move trigger",
+        "widen role",
+        "update function",
+        "publish",
+        "probe",
+        "point alias",
+        "probe live",
+        "narrow role",
+    ];
+    assert_eq!(steps(&plan), expected);
+    let live = &observed.names.live_arn;
+    assert_eq!(
+        called(&plan),
+        json!({ "UserMigration": live, "PreSignUp": theirs })
+    );
+    // A run that is cut short after this still knows what to put back.
+    for change in &plan.changes {
+        if let Operation::UpdateFunction {
+            function, untag, ..
+        } = &change.operation
+        {
+            assert_eq!(function.tags[tag::REPLACED_PRE_SIGN_UP], theirs);
+            assert!(untag.is_empty(), "{untag:?}");
+        }
+    }
+}
+
+#[test]
+fn where_the_pool_calls_the_function_itself_new_triggers_wait_for_the_new_version() {
+    let (fixture, mut observed, allowed) = live();
+    without_alias(&mut observed);
+    let plan = plan_of(&configured(fixture, BOTH), &observed, &allowed);
+    let steps = steps(&plan);
+    assert_eq!(steps[..2], ["adopt", "move trigger"]);
+    assert_eq!(
+        steps.iter().filter(|step| **step == "trigger").count(),
+        1,
+        "{steps:?}"
+    );
+    let moved = plan
+        .changes
+        .iter()
+        .find_map(|change| match &change.operation {
+            Operation::MoveTrigger(rewrite) => Some(rewrite.update.expected()),
+            _ => None,
+        });
+    let live = &observed.names.live_arn;
+    assert_eq!(
+        moved.unwrap()["LambdaConfig"],
+        json!({ "UserMigration": live })
+    );
+    assert_eq!(called(&plan)["PreSignUp"], json!(live));
+}
+
+#[test]
+fn another_functions_trigger_is_a_conflict_until_it_may_be_replaced_and_is_put_back() {
+    let (fixture, mut observed, allowed) = live();
+    let theirs = "arn:aws:lambda:us-west-2:123456789012:function:theirs";
+    set_trigger(&mut observed, Trigger::PostConfirmation, Some(theirs));
+    let fixture = configured(fixture, BOTH);
+    let plan = plan_of(&fixture, &observed, &allowed);
+    let conflict = &plan.conflicts[0].message;
+    assert_eq!(
+        *conflict,
+        format!("the pool already has a post confirmation trigger: {theirs}")
+    );
+
+    let allowed = Allowed {
+        replace: true,
+        ..allowed
+    };
+    let plan = plan_of(&fixture, &observed, &allowed);
+    assert!(plan.conflicts.is_empty());
+    let mut recorded = plan
+        .changes
+        .iter()
+        .filter_map(|change| match &change.operation {
+            Operation::WidenRole(role) => Some(&role.tags),
+            Operation::UpdateFunction { function, .. } => Some(&function.tags),
+            _ => None,
+        });
+    for tags in [recorded.next().unwrap(), recorded.next().unwrap()] {
+        assert_eq!(tags[tag::REPLACED_POST_CONFIRMATION], theirs);
+    }
+
+    // As it is then: teardown puts back what was replaced, and only what is ours.
+    let (_, mut observed, allowed) = live_with_both();
+    let Ok(Some(found)) = &mut observed.function else {
+        panic!("no function")
+    };
+    found.function.tags.extend([(
+        tag::REPLACED_POST_CONFIRMATION.to_owned(),
+        theirs.to_owned(),
+    )]);
+    let everything = Extent {
+        everything: true,
+        ..Extent::default()
+    };
+    let plan = teardown(&observed, everything, &allowed).unwrap();
+    assert_eq!(called(&plan), json!({ "PostConfirmation": theirs }));
+    set_trigger(&mut observed, Trigger::PostConfirmation, None);
+    let plan = teardown(&observed, everything, &allowed).unwrap();
+    assert_eq!(called(&plan), json!({}));
+}
+
+#[test]
+fn teardown_leaves_the_function_to_the_triggers_that_remain() {
+    let (_, mut observed, allowed) = live_with_both();
+    let plan = teardown(&observed, Extent::default(), &allowed).unwrap();
+    let resources: Vec<_> = plan.changes.iter().map(|change| change.resource).collect();
+    assert_eq!(resources, [Resource::Trigger]);
+    let live = observed.names.live_arn.clone();
+    assert_eq!(
+        called(&plan),
+        json!({ "PreSignUp": live, "PostConfirmation": live })
+    );
+    let left = [Trigger::PreSignUp, Trigger::PostConfirmation];
+    assert_eq!(remaining(&observed, Extent::default()), left);
+
+    set_trigger(&mut observed, Trigger::UserMigration, None);
+    let plan = teardown(&observed, Extent::default(), &allowed).unwrap();
+    assert!(plan.is_empty() && !plan.is_blocked());
+    let everything = Extent {
+        everything: true,
+        ..Extent::default()
+    };
+    let plan = teardown(&observed, everything, &allowed).unwrap();
+    let resources: Vec<_> = plan.changes.iter().map(|change| change.resource).collect();
+    let all = [
+        Resource::Trigger,
+        Resource::Function,
+        Resource::Role,
+        Resource::LogGroup,
+    ];
+    assert_eq!(resources, all);
+    assert!(remaining(&observed, everything).is_empty());
+}
+
+#[test]
+fn once_the_window_has_closed_and_migration_is_gone_it_does_not_come_back() {
+    let (fixture, mut observed, allowed) = live_with_both();
+    set_trigger(&mut observed, Trigger::UserMigration, None);
+    let Ok(clients) = &mut observed.clients else {
+        panic!("no clients")
+    };
+    for client in clients {
+        let mut document = client.json().clone();
+        document["ExplicitAuthFlows"] = json!(["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]);
+        *client = ClientDocument::from_json(document).unwrap();
+    }
+    let allowed = Allowed {
+        enable_password_auth: true,
+        ..allowed
+    };
+    let closed = configured(fixture, "[window]\ncloses = 2026-01-31\n");
+    let plan = plan_of(&closed, &observed, &allowed);
+    assert!(!plan.is_blocked(), "{:?}", plan.findings);
+    // The settings name the last day.
+    let updated = ["update function", "publish", "probe", "point alias"];
+    assert_eq!(steps(&plan), updated);
+}

@@ -1,0 +1,119 @@
+//! The triggers of a pool that call the function, by what Cognito calls them and by what people read.
+
+use jane_migrate_config::{Config, Date};
+
+use crate::document::PoolDocument;
+use crate::ids::Names;
+
+/// One of them. The function is the same for all, and so are its alias, its permission and its role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Trigger {
+    /// A user signs in, or has forgotten the password, whom the pool does not know.
+    UserMigration,
+    /// A user is about to be created.
+    PreSignUp,
+    /// A user has confirmed a sign-up.
+    PostConfirmation,
+}
+
+impl Trigger {
+    /// All of them, in the order in which they are shown.
+    pub const ALL: [Self; 3] = [Self::UserMigration, Self::PreSignUp, Self::PostConfirmation];
+
+    /// The pool's setting in `LambdaConfig`.
+    pub fn member(self) -> &'static str {
+        match self {
+            Self::UserMigration => "UserMigration",
+            Self::PreSignUp => "PreSignUp",
+            Self::PostConfirmation => "PostConfirmation",
+        }
+    }
+
+    /// As people read it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::UserMigration => "user migration",
+            Self::PreSignUp => "pre sign-up",
+            Self::PostConfirmation => "post confirmation",
+        }
+    }
+
+    /// When Cognito calls it.
+    pub fn moment(self) -> &'static str {
+        match self {
+            Self::UserMigration => "for users it does not know",
+            Self::PreSignUp => "before it creates a user",
+            Self::PostConfirmation => "after a confirmed sign-up",
+        }
+    }
+
+    /// What fails where the function cannot be called.
+    pub fn stakes(self) -> &'static str {
+        match self {
+            Self::UserMigration => "every sign-in of a user not yet migrated",
+            Self::PreSignUp => "every sign-up",
+            Self::PostConfirmation => "every confirmation of a sign-up",
+        }
+    }
+
+    /// Whether the configuration asks for it. Once the window has closed, migration is over, and the function is there for the other
+    /// triggers; without any of them the migration trigger stays until teardown.
+    pub fn is_on(self, config: &Config, today: Date) -> bool {
+        let on = &config.triggers;
+        match self {
+            Self::UserMigration => {
+                let over = config.window.closes.is_some_and(|closes| closes < today);
+                !over || !(on.pre_sign_up || on.post_confirmation)
+            }
+            Self::PreSignUp => on.pre_sign_up,
+            Self::PostConfirmation => on.post_confirmation,
+        }
+    }
+
+    /// The triggers of the pool that call our function, and by which ARN.
+    pub fn ours<'a>(
+        pool: &'a PoolDocument,
+        names: &'a Names,
+    ) -> impl Iterator<Item = (Self, &'a str)> {
+        Self::ALL.into_iter().filter_map(|trigger| {
+            let arn = pool.trigger(trigger)?;
+            names.is_our_function(arn).then_some((trigger, arn))
+        })
+    }
+}
+
+/// Words in a sentence: `a, b and c`.
+pub fn listed<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    let words: Vec<&str> = words.into_iter().collect();
+    match &words[..] {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [all @ .., last] => format!("{} and {last}", all.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_closed_window_ends_migration_where_other_triggers_are_on() {
+        let is_on = |trigger: Trigger, more: &str| {
+            let toml = format!(
+                "[directory]\nkind = 'jane'\nclient_id = 'c'\nclient_secret = {{ ssm = '/s' }}\n{more}"
+            );
+            let config = jane_migrate_config::parse(&toml, "migrate.toml").unwrap();
+            trigger.is_on(&config, "2026-11-26".parse().unwrap())
+        };
+        let on = "[triggers]\npre_sign_up = true\n";
+        let closed = "[window]\ncloses = 2026-11-25\n";
+        let last_day = "[window]\ncloses = 2026-11-26\n";
+        assert!(is_on(Trigger::UserMigration, ""));
+        assert!(is_on(Trigger::UserMigration, closed));
+        assert!(is_on(Trigger::UserMigration, &format!("{on}{last_day}")));
+        assert!(!is_on(Trigger::UserMigration, &format!("{on}{closed}")));
+        assert!(is_on(Trigger::PreSignUp, &format!("{on}{closed}")));
+        assert!(!is_on(Trigger::PreSignUp, closed));
+        assert!(!is_on(Trigger::PostConfirmation, on));
+    }
+}
