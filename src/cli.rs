@@ -167,6 +167,10 @@ pub enum Command {
     Verify(Verify),
     /// Show how the migration goes: who came over, who did not, and until when
     Status(Status),
+    /// Find out what keeps customers from migrating: one diagnosis, the most likely cause first
+    Doctor(Doctor),
+    /// Say what a check, an outcome, a reason in the log or an error means
+    Explain(Explain),
     /// Try one migration without touching the pool
     Try(Try),
     /// Take the migration away and leave no trace
@@ -377,6 +381,29 @@ pub struct Status {
     /// Write it as a page, too: one file with charts, which needs nothing from the network
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+}
+
+/// `doctor`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "It makes every check of verify, invokes the function for users nobody knows, and reads the log of the last day.\nExit codes: 0 nothing is wrong, 1 a diagnosis, 2 nothing was found but not everything could be examined."
+)]
+pub struct Doctor {
+    /// Which pools.
+    #[command(flatten)]
+    pub pools: Pools,
+}
+
+/// `explain`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+jane-migrate explain trigger-registered
+jane-migrate explain directory-unavailable
+jane-migrate explain UserLambdaValidationException")]
+pub struct Explain {
+    /// The id of a check, an outcome, a reason, or words of an error
+    #[arg(value_name = "WHAT", required = true)]
+    pub what: Vec<String>,
 }
 
 /// `try`

@@ -1,6 +1,8 @@
 //! The only reading of a pool, for every command: the pool, its clients and all that deploy makes for it, side by side and once. A
 //! [`Scope`] says how much. Each read keeps its own error; only where the pool itself cannot be told is there nothing to return.
 
+mod live;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -47,8 +49,8 @@ pub struct Scope<'a> {
 pub enum Depth<'a> {
     /// The pool's own description.
     Description,
-    /// The same, and the log group: what counts of the log rest on.
-    Log,
+    /// What decides whether customers migrate: the pool, its trigger's way to the function, and the log group. In two round trips.
+    Live,
     /// The pool and its clients: nothing of ours can be there yet.
     Pool,
     /// What deploy and teardown change, in two round trips. With `left`, what is left of it where the pool itself is gone.
@@ -85,8 +87,8 @@ pub async fn observe(
         named: scope.clients,
     };
     match scope.depth {
-        Depth::Description => observer.description(false).await,
-        Depth::Log => observer.description(true).await,
+        Depth::Description => observer.description().await,
+        Depth::Live => observer.live().await,
         Depth::Pool => observer.pool_alone().await,
         Depth::Ours { left } => observer.ours(left).await,
         Depth::Checks {
@@ -202,17 +204,8 @@ struct Observer<'a> {
 }
 
 impl Observer<'_> {
-    async fn description(&self, and_log_group: bool) -> Result<Observed> {
-        let log_group = async {
-            match and_log_group {
-                true => {
-                    let group = log_group_name(&self.function);
-                    kept(self.aws.log_group_settings(&group).await)
-                }
-                false => Err(Unread::NotAsked),
-            }
-        };
-        let (pool, log_group) = tokio::join!(self.aws.describe_pool(self.pool_id), log_group);
+    async fn description(&self) -> Result<Observed> {
+        let pool = self.aws.describe_pool(self.pool_id).await;
         let names = self.names(&pool, &Ok(None))?;
         Ok(Observed {
             pool: kept(pool).map(|document| {
@@ -221,7 +214,6 @@ impl Observer<'_> {
                     mfa: Err(Unread::NotAsked),
                 })
             }),
-            log_group,
             ..Observed::nothing(names)
         })
     }

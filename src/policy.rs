@@ -27,6 +27,8 @@ pub enum Duty {
     Probe,
     /// `status`.
     Status,
+    /// `doctor`: what verify, a probe and status need together.
+    Doctor,
     /// `try`, which is to try passwords.
     Try,
     /// `rollback`.
@@ -46,6 +48,7 @@ impl Duty {
             Self::Verify => "verify",
             Self::Probe => "probe",
             Self::Status => "status",
+            Self::Doctor => "doctor",
             Self::Try => "try",
             Self::Rollback => "rollback",
             Self::Teardown => "teardown",
@@ -105,8 +108,21 @@ pub struct Grant {
     pub implied: Option<&'static str>,
 }
 
+impl Grant {
+    /// Whether the duty needs it.
+    pub fn is_for(&self, duty: Duty) -> bool {
+        match duty {
+            Duty::Doctor => [Verify, Probe, Status]
+                .iter()
+                .any(|one| self.duties.contains(one)),
+            duty => self.duties.contains(&duty),
+        }
+    }
+}
+
 /// Reads what `observe` reads.
 const OBSERVE: &[Duty] = &[Plan, Deploy, Verify, Try, Teardown];
+const LIVE: &[Duty] = &[Plan, Deploy, Verify, Try, Status, Teardown];
 const FUNCTION: &[Duty] = &[Plan, Deploy, Verify, Try, Rollback, Teardown];
 const TAGGED: &[Duty] = &[Plan, Deploy, Try, Teardown];
 const CHANGE: &[Duty] = &[Deploy, Teardown];
@@ -148,21 +164,21 @@ pub const GRANTS: &[Grant] = &[
     call("cognito-idp:GetUserPoolMfaConfig", On::Pool, OBSERVE),
     call("cognito-idp:ListUserPoolClients", On::Pool, POOL),
     call("cognito-idp:DescribeUserPoolClient", On::Pool, OBSERVE),
-    call("cognito-idp:ListPointInTimeRecoveries", On::Pool, OBSERVE),
+    call("cognito-idp:ListPointInTimeRecoveries", On::Pool, LIVE),
     call("cognito-idp:AdminGetUser", On::Pool, &[Probe, Try]),
     call("cognito-idp:UpdateUserPool", On::Pool, CHANGE),
     call("cognito-idp:UpdateUserPoolClient", On::Pool, CHANGE),
-    call("lambda:GetFunction", On::Versions, FUNCTION),
+    call("lambda:GetFunction", On::Versions, POOL),
     implied(
         "lambda:ListTags",
         On::Function,
-        FUNCTION,
+        POOL,
         "without it Lambda leaves the tags out of GetFunction's answer, and nothing is known to be ours",
     ),
     call(
         "lambda:GetPolicy",
         On::Versions,
-        &[Plan, Deploy, Verify, Try],
+        &[Plan, Deploy, Verify, Try, Status],
     ),
     call("lambda:GetAlias", On::Versions, &[Deploy, Try, Rollback]),
     call("lambda:ListAliases", On::Function, CHECK),
@@ -256,7 +272,7 @@ pub const GRANTS: &[Grant] = &[
     implied(
         "kms:Decrypt",
         On::FunctionKey,
-        OBSERVE,
+        LIVE,
         "Lambda decrypts the environment it shows with the key in the caller's name",
     ),
     implied(
@@ -333,7 +349,7 @@ pub struct Statement {
 pub fn statements(duties: &[Duty], subjects: &[Subject<'_>]) -> Vec<Statement> {
     let mut actions: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
     for grant in GRANTS {
-        if !grant.duties.iter().any(|duty| duties.contains(duty)) {
+        if !duties.iter().any(|duty| grant.is_for(*duty)) {
             continue;
         }
         let mut resources: BTreeMap<Option<Condition>, BTreeSet<String>> = BTreeMap::new();

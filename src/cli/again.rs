@@ -17,6 +17,7 @@ impl Cli {
             Command::Verify(args) if args.probe => (args.pools.words(), Some(Duty::Probe)),
             Command::Verify(args) => (args.pools.words(), Some(Duty::Verify)),
             Command::Status(args) => (args.pools.words(), Some(Duty::Status)),
+            Command::Doctor(args) => (args.pools.words(), Some(Duty::Doctor)),
             Command::Try(args) => (args.pools.words(), Some(Duty::Try)),
             Command::Teardown(args) => (args.pools.words(), Some(Duty::Teardown)),
             Command::Rollback(args) => (args.pools.words(), Some(Duty::Rollback)),
@@ -30,7 +31,9 @@ impl Cli {
             Command::Restore(_) => (String::new(), Some(Duty::Deploy)),
             #[cfg(feature = "sandbox")]
             Command::Sandbox(_) => (String::new(), None),
-            Command::Build(_) | Command::Completions(_) | Command::Man(_) => (String::new(), None),
+            Command::Build(_) | Command::Completions(_) | Command::Man(_) | Command::Explain(_) => {
+                (String::new(), None)
+            }
         };
         self.global.flags().of_command(pools, duty.map(Duty::name))
     }

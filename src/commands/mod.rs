@@ -4,7 +4,9 @@ mod build;
 mod coexist;
 mod completions;
 mod deploy;
+mod doctor;
 mod ended;
+mod explain;
 mod init;
 mod man;
 mod many;
@@ -48,6 +50,8 @@ async fn command(cli: &Cli, ui: &Ui) -> Result<ExitCode> {
         Command::Deploy(args) => deploy::run(global, args, ui).await,
         Command::Verify(args) => verify::run(global, args, ui).await,
         Command::Status(args) => status::run(global, args, ui).await,
+        Command::Doctor(args) => doctor::run(global, args, ui).await,
+        Command::Explain(args) => explain::run(args, ui),
         Command::Try(args) => try_::run(global, args, ui).await,
         Command::Teardown(args) => teardown::run(global, args, ui).await,
         Command::Policy(args) => policy::run(global, args, ui).await,

@@ -7,6 +7,7 @@ use jane_migrate_config::Date;
 use tokio::time::sleep;
 
 use super::many::{Ending, Endings, each};
+use super::verify::Verifying;
 use crate::aws::{Connections, Reader};
 use crate::cli;
 use crate::cli::Global;
@@ -14,10 +15,11 @@ use crate::dates::{now_ms, today};
 use crate::error::{Context, Error, Result};
 use crate::observe::{Depth, Scope, observe, unread};
 use crate::settings::{self, Target};
-use crate::status::read::Log;
-use crate::status::{Coverage, Facts, Status};
+use crate::status::read::{Log, Wanted};
+use crate::status::{Coverage, Facts, Status, live};
 use crate::ui::numbers::thousands;
 use crate::ui::{self, Ui};
+use jane_migrate_core::check::Choice;
 use jane_migrate_core::fix::{Fix, fix};
 use jane_migrate_core::ids::{PoolId, function_name, log_group_name};
 use jane_migrate_core::read::Unread;
@@ -124,7 +126,7 @@ fn write_page(args: &cli::Status, statuses: &[Status]) -> Result<()> {
 }
 
 /// One pool whose log is read, once or again.
-struct Watched {
+pub(super) struct Watched {
     target: Target,
     aws: Reader,
     log: Log,
@@ -132,7 +134,12 @@ struct Watched {
 }
 
 impl Watched {
-    async fn open(target: Target, connections: &Connections, since: Date, ui: &Ui) -> Result<Self> {
+    pub(super) async fn open(
+        target: Target,
+        connections: &Connections,
+        since: Date,
+        ui: &Ui,
+    ) -> Result<Self> {
         let aws = connections.get(&target.connection).await;
         let task = ui.task(format!("reading the log of user pool {}", target.pool));
         let pool = &target.pool;
@@ -141,12 +148,12 @@ impl Watched {
         let region = &target.connection.region;
         let scope = Scope {
             clients: None,
-            depth: Depth::Log,
+            depth: Depth::Live,
         };
         let (observed, clients, log) = tokio::join!(
             observe(&aws, pool, region, scope),
             aws.client_names(pool),
-            Log::open(&aws, &group, since, now_ms),
+            Log::open(&aws, &group, since, now_ms, Wanted::Everything),
         );
         let observed = observed?;
         let unread = |why: Unread| unread(&observed.names, &why);
@@ -168,7 +175,7 @@ impl Watched {
         task.clear();
         Ok(Self {
             facts: Facts {
-                pool: pool.to_string(),
+                pool: pool.clone(),
                 name: described.name().into_owned(),
                 pool_users: described.estimated_users(),
                 clients,
@@ -177,6 +184,8 @@ impl Watched {
                 since,
                 coverage: Coverage::of(there),
                 now_ms,
+                findings: Vec::new(),
+                flags: target.given.clone(),
             },
             target,
             aws,
@@ -185,7 +194,7 @@ impl Watched {
     }
 
     /// As of now.
-    async fn status(&mut self, ui: &Ui) -> Result<Status> {
+    pub(super) async fn status(&mut self, ui: &Ui) -> Result<Status> {
         let pool = &self.target.pool;
         let task = ui.task(format!("reading the log of user pool {pool}"));
         self.facts.now_ms = now_ms();
@@ -195,15 +204,21 @@ impl Watched {
             }
         };
         let region = &self.target.connection.region;
+        let verifying = Verifying::new(&self.target);
+        let live = Choice {
+            only: live::CHECKS.map(str::to_owned).into(),
+            ..Choice::default()
+        };
         let scope = Scope {
             clients: None,
-            depth: Depth::Description,
+            depth: Depth::Live,
         };
         let (observed, tally) = tokio::join!(
             observe(&self.aws, pool, region, scope),
             self.log.read(self.facts.now_ms, seen)
         );
         let observed = observed?;
+        self.facts.findings = verifying.findings(&observed, &live)?;
         let described = observed
             .pool()
             .map_err(|why| unread(&observed.names, &why))?;

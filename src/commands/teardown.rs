@@ -18,7 +18,7 @@ use crate::dates::{DAY_MS, date, day_of, minute, now_ms, today, utc};
 use crate::error::{Error, Result};
 use crate::report::PlanDocument;
 use crate::settings;
-use crate::status::read::Log;
+use crate::status::read::{Log, Wanted};
 use crate::status::{Basis, Coverage, Facts, Status};
 use crate::ui::Ui;
 use crate::ui::layout::Layout;
@@ -261,7 +261,7 @@ async fn status(session: &Session, args: &Teardown) -> Result<Option<Status>> {
     let since = date(day_of(now_ms) - days);
     let group = &session.names().log_group;
     let tally = async {
-        let mut log = Log::open(&session.aws, group, since, now_ms).await?;
+        let mut log = Log::open(&session.aws, group, since, now_ms, Wanted::Days).await?;
         Ok((log.read(now_ms, |_| ()).await?, log.source))
     };
     let (tally, source) = tally.await.map_err(|error: AwsError| {
@@ -273,7 +273,7 @@ async fn status(session: &Session, args: &Teardown) -> Result<Option<Status>> {
     })?;
     let pool = &session.pool()?.document;
     let facts = Facts {
-        pool: pool.id().to_owned(),
+        pool: session.target.pool.clone(),
         name: pool.name().into_owned(),
         pool_users: pool.estimated_users(),
         clients: BTreeMap::new(),
@@ -285,6 +285,8 @@ async fn status(session: &Session, args: &Teardown) -> Result<Option<Status>> {
         since,
         coverage: Coverage::of(log_group),
         now_ms,
+        findings: Vec::new(),
+        flags: session.target.given.clone(),
     };
     Ok(Some(Status::new(&tally, &facts, source)))
 }

@@ -168,7 +168,7 @@ impl<'a> Verifying<'a> {
         }
     }
 
-    fn findings(&self, observed: &Observed, choice: &Choice) -> Result<Vec<Finding>> {
+    pub(super) fn findings(&self, observed: &Observed, choice: &Choice) -> Result<Vec<Finding>> {
         let asked = Asked {
             config: self.target.config(),
             clients: self.target.clients.as_deref(),

@@ -135,8 +135,7 @@ impl Entry {
             return None;
         }
         let line: Line<'_> = serde_json::from_str(message).ok()?;
-        let missing = (!line.missing.is_empty())
-            .then(|| format!("the directory has no {}", line.missing.join(", ")));
+        let missing = (!line.missing.is_empty()).then(|| lacking(&line.missing.join(", ")));
         Some(Self {
             at_ms,
             outcome: line.outcome.into_owned(),
@@ -160,6 +159,11 @@ impl Entry {
     pub fn is_trouble(&self) -> bool {
         self.class() == Class::Failed || self.reason.is_some()
     }
+}
+
+/// The reason where the pool requires attributes that the directory's user lacks.
+pub(super) fn lacking(attributes: &str) -> String {
+    format!("the directory has no {attributes}")
 }
 
 #[cfg(test)]

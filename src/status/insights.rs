@@ -3,7 +3,8 @@
 
 use futures_util::future::try_join_all;
 
-use super::entry::{ABORTED, Class, Entry, UNSUPPORTED_HASH};
+use super::entry::{ABORTED, Entry, UNSUPPORTED_HASH, lacking};
+use super::incident::Span;
 use super::tally::{KEPT, Tally, Times};
 use crate::aws::{AwsError, Kind, Reader, Row};
 use crate::dates::{self, day_of};
@@ -14,6 +15,27 @@ const COUNTED: &str = "filter ispresent(outcome) and not ispresent(trial)";
 /// What stands in the log of an invocation that was cut off or crashed.
 const CUT_OFF: &str = "@message like /Task timed out after|Runtime exited/";
 
+/// The outcomes that need attention without a reason.
+const BROKEN: &str = r#""unsupported-trigger", "invalid-event", "invalid-settings""#;
+
+/// How much is counted: each question is a query, which the account may run only so many of at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// All that `status` shows.
+    Everything,
+    /// How many customers migrated on each day, and when the last one did.
+    Days,
+}
+
+impl Wanted {
+    fn questions(self) -> &'static [Question] {
+        match self {
+            Self::Everything => &Question::ALL,
+            Self::Days => &[Question::Days],
+        }
+    }
+}
+
 /// What a query is for: how its rows are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Question {
@@ -21,22 +43,26 @@ enum Question {
     Clients,
     Times,
     Inits,
-    Aborted,
+    TimedOut,
+    Crashed,
     Slowest,
     Troubles,
+    Incidents,
     Hashes,
     Trials,
 }
 
 impl Question {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::Days,
         Self::Clients,
         Self::Times,
         Self::Inits,
-        Self::Aborted,
+        Self::TimedOut,
+        Self::Crashed,
         Self::Slowest,
         Self::Troubles,
+        Self::Incidents,
         Self::Hashes,
         Self::Trials,
     ];
@@ -51,6 +77,8 @@ impl Question {
             )
         };
         let day = "fields datefloor(@timestamp, 1d) as day";
+        let hour = "fields datefloor(@timestamp, 1h) as hour";
+        let span = "stats count(*) as n, min(@timestamp) as first, max(@timestamp) as last";
         match self {
             Self::Days => format!(
                 "{COUNTED} | {day} | stats count(*) as n, max(@timestamp) as last by day, outcome"
@@ -61,12 +89,20 @@ impl Question {
                 slot("durationMs + coalesce(initMs, 0)")
             ),
             Self::Inits => format!("{COUNTED} and ispresent(initMs) | {}", slot("initMs")),
-            Self::Aborted => format!("filter {CUT_OFF} | {day} | stats count(*) as n by day"),
+            Self::TimedOut => {
+                format!("filter @message like /Task timed out after/ | {hour} | {span} by hour")
+            }
+            Self::Crashed => {
+                format!("filter @message like /Runtime exited/ | {hour} | {span} by hour")
+            }
+            Self::Incidents => format!(
+                "{COUNTED} and (ispresent(reason) or ispresent(missing.0) or outcome in [{BROKEN}]) | {hour}, missing.0 as lacks | {span} by hour, outcome, reason, lacks"
+            ),
             Self::Slowest => format!(
                 "{COUNTED} and ispresent(durationMs) | fields @timestamp, @message, durationMs + coalesce(initMs, 0) as took | sort took desc | limit {KEPT}"
             ),
             Self::Troubles => format!(
-                "filter (ispresent(reason) or ispresent(missing.0) or outcome in [\"unsupported-trigger\", \"invalid-event\", \"invalid-settings\"] or {CUT_OFF}) and not ispresent(trial) | fields @timestamp, @message | sort @timestamp desc | limit {KEPT}"
+                "filter (ispresent(reason) or ispresent(missing.0) or outcome in [{BROKEN}] or {CUT_OFF}) and not ispresent(trial) | fields @timestamp, @message | sort @timestamp desc | limit {KEPT}"
             ),
             Self::Hashes => format!(
                 "{COUNTED} and outcome in [\"{UNSUPPORTED_HASH}\"] | stats count(*) as n by reason"
@@ -83,19 +119,19 @@ impl Question {
             Self::Days => {
                 let (outcome, last) = (text("outcome")?, moment(text("last")?)?);
                 tally.count(day_of(moment(text("day")?)?), outcome, n()?);
-                if Class::of(outcome) == Class::Migrated {
-                    tally.note_migration(last);
-                }
+                tally.note(last, outcome);
             }
             Self::Clients => {
                 tally.count_client(text("clientId").unwrap_or_default(), text("outcome")?, n()?);
             }
             Self::Times => tally.times.add_to_slot(slot(text("slot")?)?, n()?),
             Self::Inits => tally.inits.add_to_slot(slot(text("slot")?)?, n()?),
-            Self::Aborted => {
-                let n = n()?;
-                tally.count(day_of(moment(text("day")?)?), ABORTED, n);
-                tally.count_client("", ABORTED, n);
+            Self::TimedOut => aborted(row, "timeout", tally)?,
+            Self::Crashed => aborted(row, "crash", tally)?,
+            Self::Incidents => {
+                let lacks = text("lacks").map(lacking);
+                let reason = text("reason").map(str::to_owned).or(lacks);
+                tally.count_trouble(text("outcome")?, reason.as_deref(), span(row)?);
             }
             Self::Slowest => tally.keep_slow(entry(row)?),
             Self::Troubles => tally.keep_trouble(entry(row)?),
@@ -113,8 +149,9 @@ pub(super) async fn tally(
     group: &str,
     since_ms: i64,
     until_ms: i64,
+    wanted: Wanted,
 ) -> Result<Option<Tally>, AwsError> {
-    let queries = Question::ALL.map(async |question| {
+    let queries = wanted.questions().iter().map(async |&question| {
         aws.query_logs(group, &question.query(), since_ms, until_ms)
             .await
             .map(|rows| (question, rows))
@@ -136,6 +173,23 @@ fn counted(answers: &[(Question, Vec<Row>)]) -> Option<Tally> {
         }
     }
     Some(tally)
+}
+
+/// Invocations of one hour that Lambda or the function itself ended.
+fn aborted(row: &Row, reason: &str, tally: &mut Tally) -> Option<()> {
+    let span = span(row)?;
+    tally.count(day_of(span.first_ms), ABORTED, span.count);
+    tally.count_client("", ABORTED, span.count);
+    tally.count_trouble(ABORTED, Some(reason), span);
+    Some(())
+}
+
+fn span(row: &Row) -> Option<Span> {
+    Some(Span {
+        first_ms: moment(row.get("first")?)?,
+        last_ms: moment(row.get("last")?)?,
+        count: number(row.get("n")?)?,
+    })
 }
 
 fn entry(row: &Row) -> Option<Entry> {
@@ -230,8 +284,24 @@ mod tests {
             ),
             (Question::Inits, vec![row(&[("slot", "13"), ("n", "1")])]),
             (
-                Question::Aborted,
-                vec![row(&[("day", "2026-11-20 00:00:00.000"), ("n", "1")])],
+                Question::TimedOut,
+                vec![row(&[
+                    ("hour", "2026-11-20 10:00:00.000"),
+                    ("n", "1"),
+                    ("first", "2026-11-20 10:22:33.456"),
+                    ("last", "2026-11-20 10:22:33.456"),
+                ])],
+            ),
+            (
+                Question::Incidents,
+                vec![row(&[
+                    ("hour", "2026-11-20 10:00:00.000"),
+                    ("outcome", "directory-unavailable"),
+                    ("reason", "timeout"),
+                    ("n", "1"),
+                    ("first", "2026-11-20 10:22:33.456"),
+                    ("last", "2026-11-20 10:22:33.456"),
+                ])],
             ),
             (
                 Question::Slowest,

@@ -2,7 +2,10 @@
 //! [`tally`] counts and [`mod@outlook`] estimates, both without effects; [`read`] fetches what is counted; `ui` shows it.
 
 pub mod entry;
+mod forecast;
+pub mod incident;
 mod insights;
+pub mod live;
 pub mod outlook;
 pub mod read;
 pub mod tally;
@@ -14,10 +17,15 @@ use jane_migrate_config::Date;
 use serde::Serialize;
 
 use self::entry::{Call, Class, Entry};
-use self::outlook::{Outlook, outlook};
+use self::incident::Incident;
+use self::live::Live;
+use self::outlook::{DayCount, Outlook, outlook};
 pub use self::read::Source;
 use self::tally::{Counts, Tally};
 use crate::dates::{DAY_MS, date, day_of, minute, utc};
+use jane_migrate_core::finding::Finding;
+use jane_migrate_core::fix::Flags;
+use jane_migrate_core::ids::PoolId;
 use jane_migrate_core::resources::LogGroup;
 
 /// How far back to look.
@@ -59,7 +67,7 @@ impl FromStr for Since {
 #[derive(Debug, Clone)]
 pub struct Facts {
     /// The pool's id.
-    pub pool: String,
+    pub pool: PoolId,
     /// The name people gave it.
     pub name: String,
     /// How many users the pool says it has.
@@ -76,6 +84,10 @@ pub struct Facts {
     pub coverage: Coverage,
     /// Now, in milliseconds since 1970.
     pub now_ms: i64,
+    /// What the checks of [`live::CHECKS`] found.
+    pub findings: Vec<Finding>,
+    /// The flags that were given, for the commands that are shown.
+    pub flags: Flags,
 }
 
 /// What a log can know: nothing from before it was made, and nothing that it keeps no longer.
@@ -122,6 +134,8 @@ pub struct Status {
     pub pool: String,
     /// The name people gave it.
     pub name: String,
+    /// Whether customers migrate now.
+    pub live: Live,
     /// When this was read, UTC.
     pub as_of: String,
     /// The first day of the period, UTC.
@@ -152,6 +166,8 @@ pub struct Status {
     pub cold_starts: ColdStarts,
     /// The invocations that need attention, newest first.
     pub errors: Vec<Event>,
+    /// What needs attention, grouped by reason, the latest first.
+    pub incidents: Vec<Incident>,
     /// Sign-ins that met a stored hash which cannot be checked, by its format and why.
     pub unsupported_hashes: Counts,
     /// Trials of the operator's, counted nowhere else.
@@ -283,12 +299,6 @@ impl Status {
     pub fn new(tally: &Tally, facts: &Facts, source: Source) -> Self {
         let outcomes = tally.outcomes();
         let today = day_of(facts.now_ms);
-        let migrated_on = |day: i64| {
-            tally
-                .days
-                .get(&day)
-                .map_or(0, |counts| counts.of(Class::Migrated))
-        };
         let asked = facts.since.epoch_days();
         let since = asked.max(facts.coverage.oldest(facts.now_ms).unwrap_or(asked));
         // What AWS dates is between these. The clocks differ a little, so tomorrow is possible.
@@ -301,9 +311,28 @@ impl Status {
             .map(|total| total.saturating_sub(progress.arrived));
         let closes = facts.closes;
         let until = date(today);
+        let incidents = tally.troubled.incidents();
+        let days = (first.max(since)..=today).map(|day| {
+            let counts = tally.days.get(&day).cloned().unwrap_or_default();
+            DayCount {
+                day,
+                migrated: counts.of(Class::Migrated),
+                answers: counts.total(),
+                failed: counts.of(Class::Failed),
+            }
+        });
+        let days: Vec<_> = days.collect();
         Self {
-            pool: facts.pool.clone(),
+            pool: facts.pool.to_string(),
             name: facts.name.clone(),
+            live: Live::new(
+                &facts.findings,
+                &facts.pool,
+                &facts.flags,
+                tally.last_answer_ms,
+                &incidents,
+                facts.now_ms,
+            ),
             as_of: utc(facts.now_ms),
             since: date(since),
             until,
@@ -319,7 +348,7 @@ impl Status {
                 })
                 .collect(),
             clients: clients(tally, facts),
-            outlook: outlook(migrated_on, first.max(since), until, left, closes),
+            outlook: outlook(&days, until, progress.arrived, left, closes),
             progress,
             times: times(tally),
             cold_starts: ColdStarts {
@@ -328,6 +357,7 @@ impl Status {
                 p99_ms: tally.inits.quantile(0.99).map(rounded),
             },
             errors: tally.troubles.iter().map(Event::new).collect(),
+            incidents,
             unsupported_hashes: tally.hashes.clone(),
             trials: tally.trials,
             misdated: impossible.iter().map(|(_, counts)| counts.total()).sum(),

@@ -1,14 +1,20 @@
-//! When the migration will be over, as honestly as the log allows: the rate of the last complete days, carried on. Migrations
-//! slow down towards their end, so this is a best case, and the views say at which rate it holds.
+//! Where the migration leads, as honestly as the log allows: what the days so far let expect by the end of the window, with its
+//! range, and how right the same reckoning was halfway. [`forecast`](super::forecast) fits the days; the views put it into words.
 
 use jane_migrate_config::Date;
 use serde::Serialize;
+
+use super::forecast::{Complete, Forecast};
+use crate::dates::date;
 
 /// The rate is that of so many complete days at most.
 const RECENT_DAYS: i64 = 7;
 
 /// An end further away than this is none.
-const NO_END_DAYS: f64 = 3650.0;
+const NO_END_DAYS: i64 = 3650;
+
+/// How far ahead to look where the window has no end.
+const AHEAD_DAYS: i64 = 90;
 
 /// What can be said about the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -16,17 +22,30 @@ const NO_END_DAYS: f64 = 3650.0;
 pub enum Verdict {
     /// All customers have migrated.
     Done,
-    /// At the present rate there is an end.
+    /// All will have, as far as the forecast goes.
     EndInSight,
-    /// At the present rate there is none.
+    /// Some never will, as far as the forecast goes.
     NoEndInSight,
-    /// Not one complete day has passed.
+    /// Not enough complete days have passed.
     TooEarly,
     /// The number of customers to migrate is not configured.
     TotalUnknown,
 }
 
-/// The rate, and what follows from it.
+/// What happened on one day of the period.
+#[derive(Debug, Clone, Copy)]
+pub struct DayCount {
+    /// Which.
+    pub day: i64,
+    /// How many customers migrated.
+    pub migrated: u64,
+    /// How many answers there were, of all kinds.
+    pub answers: u64,
+    /// How many of them were errors.
+    pub failed: u64,
+}
+
+/// The rate, and what follows from the days so far.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Outlook {
     /// What can be said.
@@ -37,50 +56,135 @@ pub struct Outlook {
     pub rate_days: i64,
     /// How many have not migrated.
     pub left: Option<u64>,
-    /// When all have migrated, at that rate.
+    /// When all have migrated, as far as the forecast goes.
     pub ends: Option<Date>,
     /// The last day of the window.
     pub closes: Option<Date>,
-    /// How many are left then, at that rate.
+    /// How many are likely left then.
     pub left_at_close: Option<u64>,
+    /// What to expect by the end of the window.
+    pub forecast: Option<Expected>,
 }
 
-/// Estimates the end. `migrated_on` returns how many migrated on a day since 1970; `first` is the first day that counts.
+/// How many customers will have migrated by a day.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Expected {
+    /// The day: the last one of the window, at most ten years from today, or the ninetieth day where the window has no end.
+    pub by: Date,
+    /// How many, likely.
+    pub migrated: u64,
+    /// In nine of ten cases no fewer.
+    pub least: u64,
+    /// In nine of ten cases no more.
+    pub most: u64,
+    /// Days that were left out, because errors kept customers from migrating.
+    pub days_left_out: usize,
+    /// The same reckoning, made halfway for today.
+    pub halfway: Option<Halfway>,
+}
+
+/// How right a forecast was.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Halfway {
+    /// From the days up to this one.
+    pub made: Date,
+    /// How many were expected to migrate since.
+    pub expected: u64,
+    /// How many did.
+    pub came: u64,
+}
+
+/// Looks ahead. `days` are all of the period, in order, the last of them today; `arrived` have migrated, `left` have not.
 pub fn outlook(
-    migrated_on: impl Fn(i64) -> u64,
-    first: i64,
+    days: &[DayCount],
     today: Date,
+    arrived: u64,
     left: Option<u64>,
     closes: Option<Date>,
 ) -> Outlook {
     let now = today.epoch_days();
-    let from = first.max(now - RECENT_DAYS);
-    let days = (now - from).max(0);
-    let rate = (days > 0).then(|| (from..now).map(&migrated_on).sum::<u64>() as f64 / days as f64);
-    let days_left = rate.zip(left).map(|(rate, left)| left as f64 / rate);
-    let (verdict, ends) = match (left, days_left) {
-        (None, _) => (Verdict::TotalUnknown, None),
-        (Some(0), _) => (Verdict::Done, None),
-        (_, None) => (Verdict::TooEarly, None),
-        (_, Some(days)) if days > NO_END_DAYS => (Verdict::NoEndInSight, None),
-        (_, Some(days)) => {
-            let days = days.ceil() as i64;
-            (Verdict::EndInSight, Date::from_epoch_days(now + days))
+    let past: Vec<DayCount> = (days.iter().copied()).filter(|day| day.day < now).collect();
+    let recent = &past[past.len().saturating_sub(RECENT_DAYS as usize)..];
+    let rate = (!recent.is_empty())
+        .then(|| recent.iter().map(|day| day.migrated).sum::<u64>() as f64 / recent.len() as f64);
+    let usable = without_outages(&past);
+    let forecast = Forecast::new(&usable);
+    // Today is not over: what is still to come of it counts, and what came of it is among `arrived`.
+    let came_today = days
+        .last()
+        .filter(|day| day.day == now)
+        .map_or(0, |day| day.migrated);
+    let by = closes
+        .map_or(now + AHEAD_DAYS, Date::epoch_days)
+        .min(now + NO_END_DAYS);
+    let expected = forecast.as_ref().map(|forecast| {
+        let ahead = forecast.between(now, by);
+        let total = left.map_or(u64::MAX, |left| arrived + left);
+        let with = |n: f64| (arrived + (n.round() as u64).saturating_sub(came_today)).min(total);
+        Expected {
+            by: date(by),
+            migrated: with(ahead.likely),
+            least: with(ahead.least),
+            most: with(ahead.most),
+            days_left_out: past.len() - usable.len(),
+            halfway: halfway(&usable),
         }
-    };
-    let left_at_close = closes.zip(rate).zip(left).map(|((closes, rate), left)| {
-        let rest = left as f64 - rate * (closes.epoch_days() - now).max(0) as f64;
-        rest.max(0.0).round() as u64
     });
+    let ends = forecast.as_ref().zip(left).and_then(|(forecast, left)| {
+        let day = forecast.reaches(left + came_today, now, now + NO_END_DAYS)?;
+        Date::from_epoch_days(day)
+    });
+    let verdict = match (left, &forecast, ends) {
+        (None, ..) => Verdict::TotalUnknown,
+        (Some(0), ..) => Verdict::Done,
+        (_, None, _) => Verdict::TooEarly,
+        (_, _, Some(_)) => Verdict::EndInSight,
+        (_, _, None) => Verdict::NoEndInSight,
+    };
     Outlook {
         verdict,
         rate_per_day: rate,
-        rate_days: days,
+        rate_days: recent.len() as i64,
         left,
-        ends,
+        ends: ends.filter(|_| verdict == Verdict::EndInSight),
         closes,
-        left_at_close,
+        left_at_close: closes
+            .and(expected.as_ref())
+            .zip(left)
+            .map(|(expected, left)| (arrived + left).saturating_sub(expected.migrated)),
+        forecast: expected,
     }
+}
+
+/// The days that say something about customers: not those on which a quarter of all answers were errors, nor silent ones of a
+/// busy shop, on which the function cannot have been called.
+fn without_outages(days: &[DayCount]) -> Vec<Complete> {
+    let answers: u64 = days.iter().map(|day| day.answers).sum();
+    let busy = answers >= 20 * days.len() as u64;
+    let outage = |day: &DayCount| {
+        (day.failed >= 5 && day.failed * 4 >= day.answers) || (busy && day.answers == 0)
+    };
+    (days.iter().filter(|day| !outage(day)))
+        .map(|day| Complete {
+            day: day.day,
+            migrated: day.migrated,
+        })
+        .collect()
+}
+
+/// What the first half of the days said about the second, and what came.
+fn halfway(days: &[Complete]) -> Option<Halfway> {
+    let (first, second) = days.split_at(days.len() / 2);
+    let forecast = Forecast::new(first)?;
+    // Day by day, so that a day left out for an outage is left out on both sides.
+    let expected: f64 = (second.iter())
+        .map(|day| forecast.between(day.day, day.day).likely)
+        .sum();
+    Some(Halfway {
+        made: date(first.last()?.day),
+        expected: expected.round() as u64,
+        came: second.iter().map(|day| day.migrated).sum(),
+    })
 }
 
 #[cfg(test)]
@@ -91,46 +195,98 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn ahead(per_day: u64, days_so_far: i64, left: Option<u64>) -> Outlook {
-        let today = date("2026-11-20");
-        let first = today.epoch_days() - days_so_far;
-        outlook(|_| per_day, first, today, left, Some(date("2026-12-20")))
+    const TODAY: &str = "2026-11-20";
+
+    /// So many days, the last of them today.
+    fn days(per_day: impl Fn(i64) -> u64, so_far: i64) -> Vec<DayCount> {
+        let today = date(TODAY).epoch_days();
+        (0..=so_far)
+            .map(|n| DayCount {
+                day: today - so_far + n,
+                migrated: per_day(n),
+                answers: per_day(n),
+                failed: 0,
+            })
+            .collect()
+    }
+
+    fn ahead(days: &[DayCount], left: Option<u64>) -> Outlook {
+        let arrived = days.iter().map(|day| day.migrated).sum();
+        outlook(days, date(TODAY), arrived, left, Some(date("2026-12-20")))
     }
 
     #[test]
-    fn the_recent_rate_is_carried_on() {
-        let seen = ahead(100, 30, Some(1000));
+    fn a_steady_shop_ends_on_a_day() {
+        let seen = ahead(&days(|_| 100, 30), Some(1000));
         assert_eq!((seen.rate_per_day, seen.rate_days), (Some(100.0), 7));
-        assert_eq!(
-            (seen.verdict, seen.ends),
-            (Verdict::EndInSight, Some(date("2026-11-30")))
-        );
+        let ends = (seen.verdict, seen.ends);
+        assert_eq!(ends, (Verdict::EndInSight, Some(date("2026-11-30"))));
         assert_eq!(seen.left_at_close, Some(0));
-        assert_eq!(ahead(10, 30, Some(1000)).left_at_close, Some(700));
+        let short = ahead(&days(|_| 10, 30), Some(1000));
+        assert_eq!(short.left_at_close, Some(700));
+        assert_eq!(short.forecast.unwrap().migrated, 310 + 300);
     }
 
     #[test]
-    fn a_flat_line_has_no_end_in_sight() {
+    fn a_decaying_shop_is_not_promised_last_weeks_rate() {
+        // Each day five percent fewer.
+        let falling = |n: i64| (1000.0 * 0.95_f64.powi(n as i32)) as u64;
+        let seen = ahead(&days(falling, 40), Some(10_000));
+        let forecast = seen.forecast.unwrap();
+        let truth: u64 = (0..=70).map(falling).sum();
+        assert!(
+            forecast.migrated.abs_diff(truth) < 200
+                && forecast.least <= truth
+                && truth <= forecast.most,
+            "{truth} {forecast:?}"
+        );
+        assert_eq!((seen.verdict, seen.ends), (Verdict::NoEndInSight, None));
+        let halfway = forecast.halfway.unwrap();
+        assert!(
+            halfway.expected.abs_diff(halfway.came) * 20 < halfway.came,
+            "{halfway:?}"
+        );
+        assert_eq!(halfway.made, date("2026-10-30"));
+    }
+
+    #[test]
+    fn days_of_an_outage_say_nothing() {
+        let mut with_outage = days(|_| 100, 30);
+        for day in &mut with_outage[20..23] {
+            (day.migrated, day.failed) = (10, 90);
+        }
+        (with_outage[24].migrated, with_outage[24].answers) = (0, 0);
+        let seen = ahead(&with_outage, Some(1000)).forecast.unwrap();
+        assert_eq!(seen.days_left_out, 4);
+        let arrived: u64 = with_outage.iter().map(|day| day.migrated).sum();
+        assert_eq!(seen.migrated, arrived + 1000);
+        // A small shop has silent days.
+        let silent = ahead(&days(|n| u64::from(n % 3 == 0), 30), Some(100));
+        assert_eq!(silent.forecast.unwrap().days_left_out, 0);
+    }
+
+    #[test]
+    fn nothing_is_claimed_that_cannot_be_known() {
+        let steady = |so_far| days(|_| 100, so_far);
+        assert_eq!(ahead(&steady(0), Some(1000)).verdict, Verdict::TooEarly);
+        assert_eq!(ahead(&steady(0), Some(1000)).rate_per_day, None);
+        let week = ahead(&steady(6), Some(1000));
+        assert_eq!((week.verdict, week.rate_days), (Verdict::TooEarly, 6));
+        assert_eq!((week.forecast, week.left_at_close), (None, None));
+        assert_eq!(ahead(&steady(30), None).verdict, Verdict::TotalUnknown);
+        assert_eq!(ahead(&days(|_| 0, 30), Some(0)).verdict, Verdict::Done);
         for per_day in [0, 1] {
-            let seen = ahead(per_day, 30, Some(100_000));
+            let seen = ahead(&days(|_| per_day, 30), Some(100_000));
             assert_eq!((seen.verdict, seen.ends), (Verdict::NoEndInSight, None));
         }
     }
 
     #[test]
-    fn nothing_is_claimed_that_cannot_be_known() {
-        assert_eq!(ahead(100, 0, Some(1000)).verdict, Verdict::TooEarly);
-        assert_eq!(ahead(100, 0, Some(1000)).rate_per_day, None);
-        assert_eq!(ahead(100, 30, None).verdict, Verdict::TotalUnknown);
-        assert_eq!(ahead(0, 30, Some(0)).verdict, Verdict::Done);
-        assert_eq!(ahead(50, 2, Some(100)).rate_days, 2);
-    }
-
-    #[test]
-    fn today_which_is_not_over_does_not_count() {
-        let today = date("2026-11-20");
-        let only_before = |day| if day < today.epoch_days() { 70 } else { 0 };
-        let seen = outlook(only_before, today.epoch_days() - 30, today, Some(70), None);
+    fn today_which_is_not_over_does_not_count_as_a_day() {
+        let seen = ahead(&days(|n| if n < 30 { 70 } else { 0 }, 30), Some(70));
         assert_eq!(seen.rate_per_day, Some(70.0));
+        assert_eq!(seen.ends, Some(date(TODAY)));
+        let none_lost = ahead(&days(|_| 70, 30), Some(70));
+        assert_eq!(none_lost.ends, Some(date("2026-11-21")));
     }
 }

@@ -5,6 +5,7 @@ use jane_migrate_config::Date;
 use serde::Serialize;
 
 use super::insights;
+pub use super::insights::Wanted;
 use super::tally::Tally;
 use crate::aws::{AwsError, Reader};
 use crate::dates::begin_of;
@@ -41,12 +42,13 @@ impl Log {
         group: &str,
         since: Date,
         now_ms: i64,
+        wanted: Wanted,
     ) -> Result<Self, AwsError> {
         let since_ms = begin_of(since);
         // Insights takes whole seconds.
         let until_ms = (now_ms - SETTLING_MS).div_euclid(1000) * 1000;
         let counted = if until_ms > since_ms {
-            insights::tally(aws, group, since_ms, until_ms).await?
+            insights::tally(aws, group, since_ms, until_ms, wanted).await?
         } else {
             None
         };

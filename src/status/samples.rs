@@ -7,7 +7,7 @@ pub(crate) const NOW: &str = "2026-11-20";
 pub(crate) fn facts(total_users: Option<u64>, pool_users: Option<u64>) -> Facts {
     let today: Date = NOW.parse().unwrap();
     Facts {
-        pool: "us-west-2_AbC123".into(),
+        pool: "us-west-2_AbC123".parse().unwrap(),
         name: "Roots".into(),
         pool_users,
         clients: BTreeMap::from([("1example".into(), "web".into())]),
@@ -19,6 +19,8 @@ pub(crate) fn facts(total_users: Option<u64>, pool_users: Option<u64>) -> Facts 
             retention_days: None,
         },
         now_ms: today.epoch_days() * DAY_MS + 10 * 3_600_000,
+        findings: Vec::new(),
+        flags: Flags::default(),
     }
 }
 

@@ -7,6 +7,7 @@ use std::iter::Sum;
 use serde::Serialize;
 
 use super::entry::{Class, Entry, UNSUPPORTED_HASH};
+use super::incident::{Hours, Span};
 use crate::dates::day_of;
 
 /// How many of the slowest and of the last troubled invocations are kept.
@@ -119,6 +120,25 @@ impl Times {
     }
 }
 
+/// Whether the directory was asked, and gave a usable answer.
+fn directory_answered(outcome: &str) -> bool {
+    const ANSWERED: [&str; 12] = [
+        "migrated",
+        "migrated-for-reset",
+        "not-found",
+        "not-eligible",
+        "wrong-password",
+        "sso-only",
+        UNSUPPORTED_HASH,
+        "connected",
+        "sign-up-allowed",
+        "user-exists",
+        "admitted",
+        "account-created",
+    ];
+    ANSWERED.contains(&outcome)
+}
+
 /// Everything that is counted.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Tally {
@@ -134,8 +154,12 @@ pub struct Tally {
     pub slowest: Vec<Entry>,
     /// The last invocations that need attention, newest first.
     pub troubles: Vec<Entry>,
+    /// The invocations that need attention, by the hour.
+    pub troubled: Hours,
     /// When the last customer migrated, in milliseconds since 1970.
     pub last_migration_ms: Option<i64>,
+    /// When the directory last gave a usable answer.
+    pub last_answer_ms: Option<i64>,
     /// Sign-ins that met a stored hash which cannot be checked, by its format and why.
     pub hashes: Counts,
     /// Trials of the operator's, which count nowhere else.
@@ -161,9 +185,8 @@ impl Tally {
             &entry.outcome,
             1,
         );
-        if entry.class() == Class::Migrated {
-            self.note_migration(entry.at_ms);
-        }
+        self.note(entry.at_ms, &entry.outcome);
+        self.troubled.note(&entry);
         if entry.outcome == UNSUPPORTED_HASH {
             self.count_hash(entry.reason.as_deref().unwrap_or_default(), 1);
         }
@@ -201,9 +224,19 @@ impl Tally {
         self.hashes.add(format, n);
     }
 
-    /// A customer migrated at this time.
-    pub fn note_migration(&mut self, at_ms: i64) {
-        self.last_migration_ms = self.last_migration_ms.max(Some(at_ms));
+    /// There was such an outcome at this time.
+    pub fn note(&mut self, at_ms: i64, outcome: &str) {
+        if Class::of(outcome) == Class::Migrated {
+            self.last_migration_ms = self.last_migration_ms.max(Some(at_ms));
+        }
+        if directory_answered(outcome) {
+            self.last_answer_ms = self.last_answer_ms.max(Some(at_ms));
+        }
+    }
+
+    /// Counts invocations that need attention, of a span within an hour.
+    pub fn count_trouble(&mut self, outcome: &str, reason: Option<&str>, span: Span) {
+        self.troubled.add(outcome, reason, span);
     }
 
     /// Keeps the entry if it is one of the last.
@@ -236,7 +269,9 @@ impl Tally {
             inits,
             slowest,
             troubles,
+            troubled,
             last_migration_ms,
+            last_answer_ms,
             hashes,
             trials,
         } = other;
@@ -263,7 +298,9 @@ impl Tally {
             .iter()
             .cloned()
             .for_each(|entry| self.keep_trouble(entry));
+        self.troubled.merge(troubled);
         self.last_migration_ms = self.last_migration_ms.max(*last_migration_ms);
+        self.last_answer_ms = self.last_answer_ms.max(*last_answer_ms);
         self.trials += trials;
     }
 

@@ -113,6 +113,8 @@ fn the_keys_of_the_json_are_fixed() {
             "days",
             "errors",
             "failed",
+            "incidents",
+            "live",
             "migrated",
             "name",
             "outcomes",
@@ -129,7 +131,7 @@ fn the_keys_of_the_json_are_fixed() {
         ]
     );
     assert_eq!(json["days"][0]["outcomes"]["migrated"], 10);
-    assert_eq!(json["outlook"]["verdict"], "end-in-sight");
+    assert_eq!(json["outlook"]["verdict"], "too-early");
 }
 
 #[test]

@@ -8,9 +8,11 @@ use std::fmt::Write;
 
 use self::markup::{Column, escaped, table};
 use super::numbers::{duration, percent, thousands};
-use super::status::summary;
+use super::status::{headline, summary};
 use crate::dates::minute;
+use crate::guide;
 use crate::status::entry::Class;
+use crate::status::live::State;
 use crate::status::{Event, Status};
 
 /// The page over one or more pools.
@@ -44,6 +46,18 @@ fn article(page: &mut String, status: &Status, number: usize) {
         status.until,
         minute(&status.as_of)
     );
+    let class = match status.live.state {
+        State::Live => "live",
+        State::NotLive | State::Unknown => "not-live",
+    };
+    let _ = writeln!(
+        page,
+        "<p class=\"headline {class}\">{}</p>",
+        escaped(&headline(status))
+    );
+    if let Some(fix) = &status.live.fix {
+        let _ = writeln!(page, "<p>To do: {}</p>", escaped(fix));
+    }
     key_figures(page, status);
     page.push_str("<ul class=\"said\">\n");
     for line in summary(status) {
@@ -55,7 +69,7 @@ fn article(page: &mut String, status: &Status, number: usize) {
     times(page, status, number);
     outcomes(page, status);
     clients(page, status);
-    events(page, "Needs attention", &status.errors);
+    incidents(page, status);
     events(page, "Slowest", &status.times.slowest);
     page.push_str("</article>\n");
 }
@@ -81,7 +95,7 @@ fn key_figures(page: &mut String, status: &Status) {
                 .map_or_else(unknown, |rate| format!("{rate:.1}")),
         ),
         (
-            "Estimated end",
+            "Likely end",
             status
                 .outlook
                 .ends
@@ -127,7 +141,7 @@ fn daily(page: &mut String, status: &Status, number: usize) {
 fn cumulative(page: &mut String, status: &Status, number: usize) {
     let _ = write!(
         page,
-        "<section>\n<h2>Migrated customers</h2>\n<figure>{}<figcaption><span>Solid: so far. Dashed: estimate at the rate of the last complete days.</span></figcaption></figure>\n</section>\n",
+        "<section>\n<h2>Migrated customers</h2>\n<figure>{}<figcaption><span>Solid: so far. Dashed: forecast. Shaded: its range, which holds in four of five cases.</span></figcaption></figure>\n</section>\n",
         charts::cumulative(status, &format!("cumulative{number}"))
     );
 }
@@ -155,12 +169,17 @@ fn outcomes(page: &mut String, status: &Status) {
     let mut rows: Vec<_> = status.outcomes.iter().collect();
     rows.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
     page.push_str("<section>\n<h2>Outcomes</h2>\n");
-    let rows = rows
-        .into_iter()
-        .map(|(outcome, n)| vec![outcome.to_owned(), thousands(n)]);
+    let rows = rows.into_iter().map(|(outcome, n)| {
+        let means = guide::outcome(outcome).map_or_else(String::new, |known| known.means);
+        vec![outcome.to_owned(), thousands(n), means]
+    });
     table(
         page,
-        &[("Outcome", Column::Text), ("answers", Column::Number)],
+        &[
+            ("Outcome", Column::Text),
+            ("answers", Column::Number),
+            ("which means", Column::Text),
+        ],
         rows,
     );
     page.push_str("</section>\n");
@@ -180,6 +199,24 @@ fn clients(page: &mut String, status: &Status) {
         std::iter::once(client.label()).chain(counts).collect()
     });
     table(page, &heads, rows);
+    page.push_str("</section>\n");
+}
+
+/// Incidents that are shown on the page.
+const INCIDENTS: usize = 50;
+
+fn incidents(page: &mut String, status: &Status) {
+    if status.incidents.is_empty() {
+        return;
+    }
+    page.push_str("<section>\n<h2>Needs attention</h2>\n");
+    let heads = [
+        ("When (UTC)", Column::Moment),
+        ("What", Column::Text),
+        ("What it means, and what to do", Column::Text),
+    ];
+    let rows = status.incidents.iter().take(INCIDENTS);
+    table(page, &heads, rows.map(|incident| incident.told().into()));
     page.push_str("</section>\n");
 }
 

@@ -8,6 +8,7 @@ use super::numbers::{duration, percent, thousands};
 use super::styles::Styles;
 use crate::dates::minute;
 use crate::status::entry::Class;
+use crate::status::live::State;
 use crate::status::outlook::Verdict;
 use crate::status::tally::Counts;
 use crate::status::{Basis, Event, Status};
@@ -23,6 +24,15 @@ const SHOWN: usize = 5;
 pub fn render(status: &Status, width: usize, styles: &Styles) -> String {
     let width = width.clamp(60, 200);
     let mut text = String::new();
+    let style = match status.live.state {
+        State::Live => &styles.good,
+        State::NotLive | State::Unknown => &styles.bad,
+    };
+    let headline = fill(&headline(status), width, 0, 2);
+    let _ = writeln!(text, "{}", style.apply_to(headline));
+    if let Some(fix) = &status.live.fix {
+        text.push_str(&paragraph(&format!("To do: {fix}"), width, 2));
+    }
     let title = format!("User pool {} ({})", status.pool, one_line(&status.name));
     let _ = writeln!(text, "{}", styles.strong.apply_to(title));
     let _ = writeln!(
@@ -53,8 +63,38 @@ pub fn render(status: &Status, width: usize, styles: &Styles) -> String {
     table(&mut text, "Outcomes", status.outcomes.iter(), width, styles);
     clients(&mut text, status, width, styles);
     events(&mut text, "Slowest", &status.times.slowest, width, styles);
-    events(&mut text, "Needs attention", &status.errors, width, styles);
+    incidents(&mut text, status, width, styles);
     text
+}
+
+/// Whether customers migrate, how many have, and how far it will get. The page begins with it, too.
+pub fn headline(status: &Status) -> String {
+    let live = match (status.live.state, &status.live.why) {
+        (State::NotLive, Some(why)) => format!("NOT LIVE: {why}."),
+        (State::Unknown, Some(why)) => format!("LIVE OR NOT: {why}."),
+        _ => "LIVE.".to_owned(),
+    };
+    let progress = &status.progress;
+    let arrived = format!("{}{}", status.at_least(), thousands(progress.arrived));
+    let arrived = match (progress.total_users, progress.share) {
+        (Some(total), Some(share)) => format!(
+            "{arrived} of {} customers ({}) have migrated.",
+            thousands(total),
+            percent(share)
+        ),
+        _ => format!("{arrived} customer(s) have migrated."),
+    };
+    let closed = status
+        .outlook
+        .closes
+        .is_some_and(|closes| closes < status.until);
+    let end = match status.outlook.ends {
+        Some(ends) if status.outlook.closes.is_none_or(|closes| ends <= closes) && !closed => {
+            format!(" Likely end: {ends}.")
+        }
+        _ => String::new(),
+    };
+    format!("{live} {arrived}{end}")
 }
 
 /// One line, for a log that is watched.
@@ -65,8 +105,13 @@ pub fn line(status: &Status) -> String {
         .map_or_else(String::new, |share| format!(" ({})", percent(share)));
     let today = status.today().map(|day| &day.outcomes);
     let of = |class| thousands(today.map_or(0, |counts| counts.of(class)));
+    let live = match status.live.state {
+        State::Live => "live",
+        State::NotLive => "NOT LIVE",
+        State::Unknown => "live or not",
+    };
     format!(
-        "{} {}: {}{} migrated{share}; today {} migrated, {} refused, {} failed",
+        "{} {} {live}: {}{} migrated{share}; today {} migrated, {} refused, {} failed",
         status.as_of,
         status.pool,
         status.at_least(),
@@ -90,8 +135,8 @@ pub fn summary(status: &Status) -> Vec<String> {
     if let Some(last) = &progress.last_migration {
         lines.push(format!("Last migration: {} UTC.", minute(last)));
     }
-    lines.push(ahead(status));
-    lines.extend(window(status));
+    lines.extend(rate(status));
+    lines.extend(forecast(status));
     lines.extend(times(status));
     lines.extend(hashes(status));
     if status.misdated > 0 {
@@ -130,54 +175,91 @@ fn arrived(status: &Status) -> String {
     format!("Migrated: {}{arrived}{of}{basis}.", status.at_least())
 }
 
-fn ahead(status: &Status) -> String {
+/// The rate, and how many are left.
+fn rate(status: &Status) -> Vec<String> {
     let outlook = &status.outlook;
-    let rate = outlook.rate_per_day.map_or_else(String::new, |rate| {
-        format!(
-            "{rate:.1} per day over the last {} complete day(s)",
+    let mut lines = Vec::new();
+    if let Some(rate) = outlook.rate_per_day {
+        lines.push(format!(
+            "Rate: {rate:.1} per day over the last {} complete day(s).",
             outlook.rate_days
-        )
-    });
-    let left = thousands(outlook.left.unwrap_or_default());
-    let left = format!("{}{left}", status.at_most());
-    match (outlook.verdict, &outlook.ends) {
-        (Verdict::Done, _) => "All customers have migrated.".to_owned(),
-        (Verdict::EndInSight, Some(ends)) => {
-            format!("Rate: {rate}. Not migrated yet: {left}. Estimated end: {ends}.")
-        }
-        (Verdict::TooEarly, _) => {
-            format!("Not migrated yet: {left}. It is too early to estimate the end.")
-        }
-        (Verdict::TotalUnknown, _) if rate.is_empty() => {
-            "Set total_users under [window] to see the share and the estimated end.".to_owned()
-        }
-        (Verdict::TotalUnknown, _) => {
-            format!(
-                "Rate: {rate}. Set total_users under [window] to see the share and the estimated end."
-            )
-        }
-        _ => format!("Rate: {rate}. Not migrated yet: {left}. No end in sight at this rate."),
-    }
-}
-
-fn window(status: &Status) -> Option<String> {
-    let closes = status.outlook.closes?;
-    if closes < status.until {
-        return Some(format!(
-            "The window closed on {closes}: no more customers migrate."
         ));
     }
-    Some(match status.outlook.left_at_close {
-        Some(0) => {
-            format!("The window closes on {closes}. At this rate all customers migrate before.")
+    match (outlook.verdict, outlook.left) {
+        (Verdict::Done, _) => lines.push("All customers have migrated.".to_owned()),
+        (_, Some(left)) => {
+            let left = thousands(left);
+            lines.push(format!("Not migrated yet: {}{left}.", status.at_most()));
         }
-        Some(left) => format!(
-            "The window closes on {closes}. At this rate {}{} customer(s) do not migrate before.",
-            status.at_most(),
-            thousands(left)
+        (_, None) => lines.push(
+            "Set total_users under [window] to see the share, and how many are left.".to_owned(),
         ),
-        None => format!("The window closes on {closes}."),
-    })
+    }
+    lines
+}
+
+/// What to expect by the end of the window, and how right that was halfway.
+fn forecast(status: &Status) -> Vec<String> {
+    let outlook = &status.outlook;
+    let closes = outlook.closes;
+    if let Some(closed) = closes.filter(|closes| *closes < status.until) {
+        return vec![format!(
+            "The window closed on {closed}: no more customers migrate."
+        )];
+    }
+    if outlook.verdict == Verdict::Done {
+        return closes
+            .map(|closes| format!("The window closes on {closes}."))
+            .into_iter()
+            .collect();
+    }
+    let Some(forecast) = &outlook.forecast else {
+        let closes = closes.map_or_else(String::new, |closes| {
+            format!(" The window closes on {closes}.")
+        });
+        return vec![format!(
+            "It is too early for a forecast: it needs seven complete days.{closes}"
+        )];
+    };
+    let total = status.progress.total_users.filter(|total| *total > 0);
+    let share = |n: u64| total.map(|total| percent(n as f64 / total as f64));
+    let about = |n: u64| match share(n) {
+        Some(share) => format!("{} ({share})", thousands(n)),
+        None => thousands(n),
+    };
+    let by = match closes {
+        Some(closes) if closes == forecast.by => format!("by {closes}, when the window closes"),
+        Some(_) => format!("by {}", forecast.by),
+        None => format!("by {}, ninety days from now", forecast.by),
+    };
+    let ends = match outlook.ends.filter(|ends| *ends <= forecast.by) {
+        Some(ends) => format!(" All are likely to have migrated on {ends}."),
+        None => outlook.left_at_close.map_or_else(String::new, |left| {
+            format!(
+                " About {} customer(s) do not migrate before.",
+                thousands(left)
+            )
+        }),
+    };
+    let mut lines = vec![format!(
+        "Forecast: {by}, about {} have migrated, at least {}, at best {}.{ends}",
+        about(forecast.migrated),
+        about(forecast.least),
+        about(forecast.most),
+    )];
+    if let Some(halfway) = &forecast.halfway {
+        let left_out = match forecast.days_left_out {
+            0 => String::new(),
+            n => format!(" {n} day(s) with an outage are left out."),
+        };
+        lines.push(format!(
+            "The same forecast made on {} expected {} customers up to now; {} came.{left_out}",
+            halfway.made,
+            thousands(halfway.expected),
+            thousands(halfway.came)
+        ));
+    }
+    lines
 }
 
 fn times(status: &Status) -> Option<String> {
@@ -304,6 +386,25 @@ fn events(text: &mut String, title: &str, events: &[Event], width: usize, styles
     }
 }
 
+/// What needs attention: when, what, how often, what it means and what to do.
+fn incidents(text: &mut String, status: &Status, width: usize, styles: &Styles) {
+    if status.incidents.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\n{}", styles.strong.apply_to("Needs attention"));
+    for incident in status.incidents.iter().take(SHOWN) {
+        let [when, what, why] = incident.told();
+        text.push_str(&paragraph(&format!("{when}: {what}. {why}"), width, 4));
+    }
+    let more = status.incidents.len().saturating_sub(SHOWN);
+    if more > 0 {
+        let _ = writeln!(
+            text,
+            "  and {more} earlier; --html and --json have them all"
+        );
+    }
+}
+
 /// An event in words.
 fn sentence(event: &Event) -> String {
     let entry = &event.entry;
@@ -346,7 +447,7 @@ fn paragraph(text: &str, width: usize, hanging: usize) -> String {
 mod tests {
     use super::*;
     use crate::status::Source;
-    use crate::status::outlook::Outlook;
+    use crate::status::live::Live;
     use crate::status::samples::{facts, limited, status};
     use crate::status::tally::Tally;
 
@@ -390,7 +491,7 @@ mod tests {
     fn an_empty_log_is_shown_as_such() {
         let text = render(&empty(), 80, &Styles::plain());
         assert!(text.contains("Migrated: 0 of 10, 0.0 %."), "{text}");
-        assert!(text.contains("too early to estimate"), "{text}");
+        assert!(text.contains("too early for a forecast"), "{text}");
         let line = line(&empty());
         let figures = "0 migrated (0.0 %); today 0 migrated, 0 refused, 0 failed";
         assert!(line.contains(figures), "{line}");
@@ -404,7 +505,7 @@ mod tests {
             "Migrated: at least 3,000 of 12,000, 25.0 % (counted from 2026-10-21; the log has nothing older)."
         );
         assert!(line(&expired).contains("at least 3,000 migrated"));
-        assert!(ahead(&expired).contains("Not migrated yet: at most 9,000."));
+        assert_eq!(rate(&expired)[1], "Not migrated yet: at most 9,000.");
         assert!(arrived(&limited(0, 30, 90, Some(30))).contains("at least 0 of 12,000"));
         let recent = arrived(&limited(30, 7, 29, Some(90)));
         assert!(
@@ -415,68 +516,82 @@ mod tests {
 
     #[test]
     fn each_outlook_has_its_sentence() {
-        let with = |verdict, rate_per_day: Option<f64>| {
-            let mut status = status(20, 100, Some(12_000), None);
-            status.outlook = Outlook {
-                verdict,
-                rate_per_day,
-                ..status.outlook
-            };
-            ahead(&status)
-        };
-        let rate = Some(100.0);
-        for (said, expected) in [
-            (with(Verdict::Done, rate), "All customers have migrated."),
-            (
-                with(Verdict::EndInSight, rate),
-                "Rate: 100.0 per day over the last 7 complete day(s). Not migrated yet: 10,000. Estimated end: 2027-02-28.",
-            ),
-            (
-                with(Verdict::NoEndInSight, rate),
-                "Rate: 100.0 per day over the last 7 complete day(s). Not migrated yet: 10,000. No end in sight at this rate.",
-            ),
-            (
-                with(Verdict::TooEarly, None),
-                "Not migrated yet: 10,000. It is too early to estimate the end.",
-            ),
-            (
-                with(Verdict::TotalUnknown, None),
-                "Set total_users under [window] to see the share and the estimated end.",
-            ),
-            (
-                with(Verdict::TotalUnknown, rate),
-                "Rate: 100.0 per day over the last 7 complete day(s). Set total_users under [window] to see the share and the estimated end.",
-            ),
-        ] {
-            assert_eq!(said, expected);
-        }
+        let steady = status(20, 100, Some(12_000), None);
+        assert_eq!(
+            rate(&steady),
+            [
+                "Rate: 100.0 per day over the last 7 complete day(s).",
+                "Not migrated yet: 10,000."
+            ]
+        );
+        let said = forecast(&steady);
+        assert!(
+            said[0].starts_with("Forecast: by 2027-03-31, when the window closes, about 12,000 (100.0 %) have migrated, at least "),
+            "{said:?}"
+        );
+        assert!(
+            said[0].ends_with("All are likely to have migrated on 2027-02-28."),
+            "{said:?}"
+        );
+        assert_eq!(
+            said[1],
+            "The same forecast made on 2026-11-09 expected 1,000 customers up to now; 1,000 came."
+        );
+        let short = forecast(&status(20, 10, Some(12_000), None));
+        assert!(short[0].contains("at best"), "{short:?}");
+        assert!(
+            short[0].ends_with("About 10,490 customer(s) do not migrate before."),
+            "{short:?}"
+        );
+        let unknown = status(20, 100, None, None);
+        assert!(rate(&unknown)[1].starts_with("Set total_users under [window]"));
+        assert!(
+            !forecast(&unknown)[0].contains('%'),
+            "{:?}",
+            forecast(&unknown)
+        );
+        let early = forecast(&status(5, 100, Some(12_000), None));
+        assert_eq!(
+            early,
+            [
+                "It is too early for a forecast: it needs seven complete days. The window closes on 2027-03-31."
+            ]
+        );
+        let done = status(20, 100, Some(2_000), None);
+        assert_eq!(rate(&done)[1], "All customers have migrated.");
+        assert_eq!(forecast(&done), ["The window closes on 2027-03-31."]);
+        let mut closed = steady;
+        closed.outlook.closes = "2026-11-19".parse().ok();
+        assert_eq!(
+            forecast(&closed),
+            ["The window closed on 2026-11-19: no more customers migrate."]
+        );
     }
 
     #[test]
-    fn the_window_is_open_closed_or_too_short() {
-        let with = |closes: &str, left_at_close| {
-            let mut status = status(20, 100, Some(12_000), None);
-            status.outlook.closes = closes.parse().ok();
-            status.outlook.left_at_close = left_at_close;
-            window(&status)
-        };
-        assert_eq!(with("", None), None);
-        let closed = with("2026-11-19", Some(0)).unwrap();
+    fn the_first_line_is_the_truth() {
+        let mut steady = status(20, 100, Some(12_000), None);
         assert_eq!(
-            closed,
-            "The window closed on 2026-11-19: no more customers migrate."
+            headline(&steady),
+            "LIVE. 2,000 of 12,000 customers (16.6 %) have migrated. Likely end: 2027-02-28."
         );
-        let last_day = with("2026-11-20", None).unwrap();
-        assert_eq!(last_day, "The window closes on 2026-11-20.");
-        let enough = with("2027-03-31", Some(0)).unwrap();
+        steady.live = Live {
+            state: State::NotLive,
+            why: Some("the pool has no trigger".into()),
+            fix: Some("run `jane-migrate deploy`".into()),
+        };
+        steady.outlook.ends = None;
+        let text = render(&steady, 80, &Styles::plain());
         assert!(
-            enough.ends_with("At this rate all customers migrate before."),
-            "{enough}"
+            text.starts_with(
+                "NOT LIVE: the pool has no trigger. 2,000 of 12,000 customers (16.6 %) have\n  migrated.\n  To do: run `jane-migrate deploy`\nUser pool"
+            ),
+            "{text}"
         );
-        let short = with("2026-12-01", Some(1_500)).unwrap();
         assert!(
-            short.ends_with("At this rate 1,500 customer(s) do not migrate before."),
-            "{short}"
+            line(&steady).contains("NOT LIVE: 2,000"),
+            "{}",
+            line(&steady)
         );
     }
 

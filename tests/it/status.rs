@@ -142,7 +142,17 @@ fn assert_figures(status: &Value, client: &str) {
         status["outlook"]["rate_per_day"],
         (7 * 20 + 10 * 28) as f64 / 7.0
     );
-    assert_eq!(status["outlook"]["verdict"], "end-in-sight");
+    assert_eq!(status["outlook"]["verdict"], "no-end-in-sight");
+    assert_eq!(status["live"]["state"], "not-live");
+    let incidents = status["incidents"].as_array().unwrap();
+    assert_eq!(
+        incidents
+            .iter()
+            .map(|it| it["count"].as_u64().unwrap())
+            .sum::<u64>(),
+        7
+    );
+    assert_eq!(incidents[0]["outcome"], "aborted");
     assert_eq!(status["clients"][0]["id"], client);
     assert_eq!(status["clients"][0]["name"], "web");
     assert_eq!(
@@ -299,8 +309,11 @@ async fn people_read_the_figures_in_words() {
     for words in [
         "(Jane Roots)",
         "Migrated: 900 of 2,000, 45.0 %.",
-        "60.0 per day over the last 7 complete day(s). Not migrated yet: 1,100.",
-        "The window closes on 2999-12-31. At this rate all customers migrate before.",
+        "NOT LIVE: function jane-migrate-",
+        "To do: jane-migrate deploy --pool",
+        "60.0 per day over the last 7 complete day(s).",
+        "Not migrated yet: 1,100.",
+        "have migrated, at least",
         "Operator tests, not counted: 1.",
         "wrong-password",
         "web (",

@@ -23,3 +23,4 @@ pub use kind::{Check, Deploy, Findings, When};
 pub use role::judged;
 pub use subject::{Asked, Snapshot, Subject};
 pub use table::{Choice, before_deploy, checks, run};
+pub use time::ERRORS;

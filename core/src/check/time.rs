@@ -56,6 +56,9 @@ pub(super) fn failures_in_the_log(subject: &Subject<'_>) -> Fix {
     ))
 }
 
+/// What `health` calls sign-ins that failed.
+pub const ERRORS: &str = "errors";
+
 /// Cognito gives up at 5 s.
 const SLOW_MS: f64 = 4000.0;
 
@@ -73,7 +76,8 @@ pub(super) fn health(check: &Check, subject: &Subject<'_>) -> Findings {
             "no errors",
             format!("{} of {} invocations", metrics.errors, metrics.invocations),
             fix.clone(),
-        ));
+        )
+        .about(ERRORS));
     }
     if metrics.throttles > 0.0 {
         signs.push(check.fails(
@@ -81,7 +85,8 @@ pub(super) fn health(check: &Check, subject: &Subject<'_>) -> Findings {
             "no throttles",
             format!("{} throttles", metrics.throttles),
             "raise reserved_concurrency in [function], or the account's limit of concurrent executions",
-        ));
+        )
+        .about("throttles"));
     }
     if let Some(p99) = metrics.p99_ms.filter(|p99| *p99 > SLOW_MS) {
         signs.push(check.fails(

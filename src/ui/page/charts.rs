@@ -6,7 +6,7 @@ use std::fmt::Write;
 use super::markup::escaped;
 use crate::status::entry::Class;
 use crate::status::tally::Counts;
-use crate::status::{Status, Step};
+use crate::status::{Day, Status, Step};
 use crate::ui::numbers::{duration, thousands};
 
 /// Drawings for a wide and for a narrow screen.
@@ -159,6 +159,14 @@ pub(super) fn daily(status: &Status, id: &str) -> String {
                     );
                     below += n;
                 }
+                // A tooltip for the whole day.
+                let (top, height) = (TOP, HEIGHT - TOP - BOTTOM);
+                let left = plot.x(index as f64 / days);
+                let _ = write!(
+                    plot.svg,
+                    "<rect class=\"hit\" x=\"{left:.1}\" y=\"{top:.1}\" width=\"{slot:.1}\" height=\"{height:.1}\"><title>{}</title></rect>",
+                    escaped(&said(day))
+                );
             }
             let labels: Vec<String> = status.days.iter().map(|day| short(day.date)).collect();
             plot.along(&labels, true);
@@ -167,7 +175,7 @@ pub(super) fn daily(status: &Status, id: &str) -> String {
         .collect()
 }
 
-/// How many have migrated, day by day, and the estimate at the present rate.
+/// How many have migrated, day by day, and the forecast up to the end of the window.
 pub(super) fn cumulative(status: &Status, id: &str) -> String {
     let (first, today) = (
         status
@@ -178,24 +186,27 @@ pub(super) fn cumulative(status: &Status, id: &str) -> String {
         status.until.epoch_days(),
     );
     let arrived = status.progress.arrived;
-    let rate = status.outlook.rate_per_day.unwrap_or_default();
-    let seen = (today - first).max(6);
-    // As far ahead as the log reaches back, twice over; an end further away is only text.
-    let ends = status.outlook.ends.map_or(today, |ends| ends.epoch_days());
-    let last = ends.clamp(today, today + 2 * seen).max(first + 1);
-    let ahead = arrived as f64 + rate * (last - today) as f64;
+    // Where the window has closed, nothing lies ahead.
+    let forecast = (status.outlook.forecast.as_ref()).filter(|ahead| ahead.by > status.until);
+    let last = forecast
+        .map_or(today, |ahead| ahead.by.epoch_days())
+        .max(first + 1);
     let total = status.progress.total_users;
-    let most = total.unwrap_or_default().max(arrived).max(ahead as u64);
+    let most = forecast.map_or(0, |ahead| ahead.most);
+    let most = total.unwrap_or_default().max(arrived).max(most);
     let description = format!(
         "{}{} customer(s) migrated by {}{}.{}",
         status.at_least(),
         thousands(arrived),
         status.until,
         total.map_or_else(String::new, |total| format!(" of {}", thousands(total))),
-        status
-            .outlook
-            .ends
-            .map_or_else(String::new, |ends| format!(" Estimated end: {ends}."))
+        forecast.map_or_else(String::new, |ahead| format!(
+            " Forecast for {}: {}, between {} and {}.",
+            ahead.by,
+            thousands(ahead.migrated),
+            thousands(ahead.least),
+            thousands(ahead.most)
+        ))
     );
     WIDTHS
         .iter()
@@ -216,15 +227,26 @@ pub(super) fn cumulative(status: &Status, id: &str) -> String {
                 "<polygon class=\"under\" points=\"{x:.1},{ground:.1} {curve}{now:.1},{ground:.1}\"/>\
                  <polyline class=\"curve\" points=\"{curve}\"/>"
             );
-            if rate > 0.0 && last > today {
-                let reached = total.map_or(ahead, |total| ahead.min(total as f64));
-                let (y, end, top) = (plot.y(arrived as f64), plot.x(1.0), plot.y(reached));
+            if let Some(ahead) = forecast {
+                let (y, end) = (plot.y(arrived as f64), plot.x(1.0));
+                let [likely, least, most] =
+                    [ahead.migrated, ahead.least, ahead.most].map(|n| plot.y(n as f64));
                 let _ = write!(
                     plot.svg,
-                    "<polyline class=\"ahead\" points=\"{now:.1},{y:.1} {end:.1},{top:.1}\"/>"
+                    "<polygon class=\"range\" points=\"{now:.1},{y:.1} {end:.1},{most:.1} {end:.1},{least:.1}\"/>\
+                     <polyline class=\"ahead\" points=\"{now:.1},{y:.1} {end:.1},{likely:.1}\"/>"
                 );
             }
-            if let Some(closes) = status.outlook.closes.map(|closes| closes.epoch_days()).filter(|day| (first..=last).contains(day)) {
+            if let Some(total) = total {
+                let (y, end) = (plot.y(total as f64), plot.width - RIGHT);
+                let _ = write!(
+                    plot.svg,
+                    "<line class=\"goal\" x1=\"{LEFT}\" x2=\"{end:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>"
+                );
+            }
+            if let Some(closes) = (status.outlook.closes.map(|closes| closes.epoch_days()))
+                .filter(|day| (first..=last).contains(day))
+            {
                 let x = plot.x(share(closes));
                 let _ = write!(
                     plot.svg,
@@ -320,6 +342,13 @@ pub(super) fn range(step: &Step) -> String {
         }
         None => format!("{from} or more"),
     }
+}
+
+/// A day in words.
+fn said(day: &Day) -> String {
+    let counts = SERIES.iter().zip(stacked(&day.outcomes));
+    let counts = counts.map(|((_, name), n)| format!("{} {name}", thousands(n)));
+    format!("{}: {}", day.date, counts.collect::<Vec<_>>().join(", "))
 }
 
 /// Month and day.

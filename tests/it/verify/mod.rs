@@ -2,6 +2,7 @@
 
 mod bench;
 mod capture;
+mod doctor;
 mod documents;
 mod formats;
 mod function;

@@ -1,0 +1,83 @@
+//! `doctor`: reads all that verify, a try of the function and the log can say, and prints what is wrong, the most likely cause first.
+
+use std::process::ExitCode;
+
+use super::many::{Ending, Endings, each};
+use super::status::Watched;
+use super::verify::{Verifying, check};
+use crate::aws::{Connections, Reader};
+use crate::cli::{Doctor, Global};
+use crate::dates::{date, day_of, now_ms};
+use crate::diagnosis::Diagnosis;
+use crate::error::Result;
+use crate::settings::{self, Target};
+use crate::ui::{self, Ui};
+use jane_migrate_core::check::Choice;
+use jane_migrate_core::finding::Finding;
+use jane_migrate_core::finding::Severity;
+
+pub(super) async fn run(global: &Global, args: &Doctor, ui: &Ui) -> Result<ExitCode> {
+    let loaded = settings::load_if_there(global)?;
+    let targets = settings::targets(global, &args.pools, loaded)?;
+    let mut endings = Endings::new(ui, &targets, Ending::Failed);
+    let connections = Connections::default();
+    let examined = each(targets, async |target| {
+        let pool = target.pool.clone();
+        let aws = connections.get(&target.connection).await;
+        (pool, examine(&aws, target, &connections, ui).await)
+    })
+    .await;
+    for (pool, diagnosis) in examined {
+        match diagnosis {
+            Ok(diagnosis) => {
+                ui.say(&ui::diagnosis::render(&diagnosis, ui.width(), &ui.out));
+                let ending = match (
+                    diagnosis.causes.is_empty(),
+                    diagnosis.not_examined.is_empty(),
+                ) {
+                    (false, _) => Ending::Failed,
+                    (true, false) => Ending::Unchecked,
+                    (true, true) => Ending::Done,
+                };
+                endings.ended(pool, &diagnosis, ending)?;
+            }
+            Err(error) => endings.broke_off(pool, error)?,
+        }
+    }
+    endings.finish()
+}
+
+/// Looks at everything, side by side. What cannot be read keeps nothing else from being said.
+async fn examine(
+    aws: &Reader,
+    target: Target,
+    connections: &Connections,
+    ui: &Ui,
+) -> Result<Diagnosis> {
+    let choice = Choice {
+        probe: true,
+        ..Choice::default()
+    };
+    let yesterday = date(day_of(now_ms()) - 1);
+    let verifying = Verifying::new(&target);
+    let log = async {
+        let mut watched = Watched::open(target.clone(), connections, yesterday, ui).await?;
+        watched.status(ui).await
+    };
+    let (findings, status) = tokio::join!(check(aws, &verifying, &choice, None, ui), log);
+    let mut findings = findings?;
+    let status = status.map_err(|error| {
+        findings.push(Finding::unchecked(
+            "log",
+            Severity::Error,
+            format!("{error:#}"),
+        ));
+    });
+    Ok(Diagnosis::new(
+        target.pool.as_str(),
+        &findings,
+        status.as_ref().ok(),
+        now_ms(),
+        &target.given,
+    ))
+}
