@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn what_could_not_be_read_is_not_called_live() {
         let unread = Finding::unchecked("invoke-permission", Severity::Error, "access denied");
-        let seen = decided(&[unread.clone()], None, &[]);
+        let seen = decided(std::slice::from_ref(&unread), None, &[]);
         assert_eq!(seen.state, State::Unknown);
         assert!(seen.why.unwrap().contains("access denied"));
         let worse = decided(&[unread, gone("trigger-registered")], None, &[]);
