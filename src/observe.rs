@@ -19,7 +19,6 @@ use jane_migrate_core::read::{Read, Unread};
 use jane_migrate_core::resources::{
     FunctionState, LogGroup, ObservedFunction, Record, Role, Tags, tag,
 };
-use jane_migrate_core::trigger::Trigger;
 use serde_json::Value;
 
 use crate::aws::{AwsError, Kind, Reader};
@@ -290,7 +289,7 @@ impl Observer<'_> {
             }
         };
         let document = pool.as_ref().ok().and_then(Option::as_ref);
-        let ours = document.and_then(|pool| Trigger::ours(&pool.document, &names).next());
+        let ours = document.and_then(|pool| pool.document.our_triggers(&names).next());
         let behind = behind.map(|behind| behind.map(|behind| as_function(behind, &function)));
         let called = ours.map_or(Some(ALIAS), |(_, arn)| names.qualifier(arn));
         let (live, alias_gone) = match called {
@@ -449,7 +448,7 @@ impl Observer<'_> {
         );
         let names = self.names(&pool, &found)?;
         let document = pool.as_ref().ok();
-        let ours = document.and_then(|pool| Trigger::ours(pool, &names).next());
+        let ours = document.and_then(|pool| pool.our_triggers(&names).next());
         let called = ours.map_or(Some(ALIAS), |(_, arn)| names.qualifier(arn));
         // The trigger's own is known without a list.
         let qualifiers: BTreeSet<String> = {

@@ -212,7 +212,7 @@ impl Observed {
     /// The triggers of the pool that call our function, and by which ARN.
     pub fn our_triggers(&self) -> impl Iterator<Item = (Trigger, &str)> {
         let pool = self.pool().ok().into_iter();
-        pool.flat_map(|pool| Trigger::ours(&pool.document, &self.names))
+        pool.flat_map(|pool| pool.document.our_triggers(&self.names))
     }
 
     /// Whether the pool calls us by this trigger.

@@ -2,9 +2,6 @@
 
 use jane_migrate_config::{Config, Date};
 
-use crate::document::PoolDocument;
-use crate::ids::Names;
-
 /// One of them. The function is the same for all, and so are its alias, its permission and its role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Trigger {
@@ -68,17 +65,6 @@ impl Trigger {
             Self::PreSignUp => on.pre_sign_up,
             Self::PostConfirmation => on.post_confirmation,
         }
-    }
-
-    /// The triggers of the pool that call our function, and by which ARN.
-    pub fn ours<'a>(
-        pool: &'a PoolDocument,
-        names: &'a Names,
-    ) -> impl Iterator<Item = (Self, &'a str)> {
-        Self::ALL.into_iter().filter_map(|trigger| {
-            let arn = pool.trigger(trigger)?;
-            names.is_our_function(arn).then_some((trigger, arn))
-        })
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::reading::Reading;
 use super::{Event, Run};
 use crate::aws::{self, AwsError, Kind};
 use crate::error::{Context, Error, Result};
@@ -29,13 +30,6 @@ const FLOWS: &str = "ExplicitAuthFlows";
 enum Document<'a> {
     Pool,
     Client(&'a str),
-}
-
-/// What was read of it: the document, and of a pool the MFA settings, which it leaves out.
-#[derive(Debug)]
-pub(super) struct Reading {
-    document: Value,
-    mfa: Value,
 }
 
 impl Run<'_> {

@@ -4,6 +4,7 @@
 mod documents;
 mod function;
 mod probe;
+mod reading;
 mod steps;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,11 +19,11 @@ use crate::aws::{Reader, Writer};
 use crate::error::{Error, Result};
 use crate::signals::Signal;
 use crate::snapshot::Snapshot;
-use documents::Reading;
 use jane_migrate_core::exposure::Alias;
 use jane_migrate_core::ids::Names;
 use jane_migrate_core::plan::{Action, Change, Operation, Plan, Resource};
 use jane_migrate_core::resources::ObservedFunction;
+use reading::Reading;
 
 /// What applying needs beyond the plan.
 #[derive(Debug, Default)]

@@ -9,7 +9,6 @@ use crate::error::{Context, Error, Result};
 use jane_migrate_core::ids::{ALIAS, ROLE_POLICY, STAND_IN_ID, STATEMENT_ID};
 use jane_migrate_core::permission;
 use jane_migrate_core::resources::{LogGroup, Record, Role, is_ours};
-use jane_migrate_core::trigger::Trigger;
 
 impl Run<'_> {
     pub(super) async fn create_log_group(&self, group: &LogGroup) -> Result<()> {
@@ -205,7 +204,7 @@ impl Run<'_> {
             Err(error) if error.kind == Kind::NotFound => return Ok(()),
             other => other.context("failed to see whether the pool still calls nothing of ours")?,
         };
-        let called = Trigger::ours(&pool, self.names).next();
+        let called = pool.our_triggers(self.names).next();
         match called.is_some() {
             true => Err(in_use_again("the pool calls the function again")),
             false => Ok(()),

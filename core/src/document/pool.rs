@@ -16,6 +16,7 @@ use super::rules::{
     with_fixed_of,
 };
 
+use crate::ids::Names;
 use crate::line::one_line;
 use crate::trigger::Trigger;
 
@@ -147,6 +148,17 @@ impl PoolDocument {
             .get(trigger.member())?
             .as_str()
             .filter(|arn| !arn.is_empty())
+    }
+
+    /// The triggers that call our function, and by which ARN.
+    pub fn our_triggers<'a>(
+        &'a self,
+        names: &'a Names,
+    ) -> impl Iterator<Item = (Trigger, &'a str)> {
+        Trigger::ALL.into_iter().filter_map(|trigger| {
+            let arn = self.trigger(trigger)?;
+            names.is_our_function(arn).then_some((trigger, arn))
+        })
     }
 
     /// The function that migrates users.

@@ -16,7 +16,6 @@ use crate::read::Read;
 use crate::resources::{
     Environment, Function, FunctionState, ObservedFunction, Role, Tags, is_ours, tag,
 };
-use crate::trigger::Trigger;
 use crate::version;
 
 /// Where the pool calls the function itself, puts the alias in between, before anything of the function is changed.
@@ -348,7 +347,7 @@ pub(super) fn plan_probes(
     let Some(client) = client else {
         return;
     };
-    let called = Trigger::ours(&pool.document, names).next().is_some();
+    let called = pool.document.our_triggers(names).next().is_some();
     let probe = |target, nonce: &str| {
         Box::new(Probe {
             event: probe::event(&names.pool, client, probe::Source::SignIn, nonce),

@@ -154,7 +154,9 @@ fn plan_triggers(
     extent: Extent,
     allowed: &Allowed,
 ) {
-    let ours = Trigger::ours(&pool.document, names)
+    let ours = pool
+        .document
+        .our_triggers(names)
         .filter(|(trigger, _)| extent.everything || *trigger == Trigger::UserMigration);
     let (mut triggers, mut details) = (Vec::new(), Vec::new());
     for (trigger, arn) in ours {
