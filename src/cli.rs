@@ -177,6 +177,8 @@ pub enum Command {
     Teardown(Teardown),
     /// Print the least IAM policy that each command needs
     Policy(Policy),
+    /// Tell Jane of the users that the pool has already
+    Connect(Connect),
     /// Let customers meet the version before the newest again
     Rollback(Rollback),
     /// Put a pool and its app clients back to what a snapshot says
@@ -462,6 +464,28 @@ pub struct Teardown {
     /// Keep this difference of the pool or a client, though an update was not to make it (a JSON pointer, as the error gives it)
     #[arg(long, value_name = "POINTER", value_parser = pointer)]
     pub accept_difference: Vec<String>,
+}
+
+/// `connect`
+#[derive(Debug, Clone, Args)]
+pub struct Connect {
+    /// Which pools.
+    #[command(flatten)]
+    pub pools: Pools,
+    /// Tell Jane; without it the users are counted and Jane is told of nobody
+    #[arg(long, short)]
+    pub yes: bool,
+    /// The most users a second that Jane is told of
+    #[arg(long, value_name = "USERS", default_value_t = Self::PER_SECOND, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub per_second: u32,
+    /// The page to go on from, as an earlier run named it
+    #[arg(long, value_name = "PAGE")]
+    pub from: Option<String>,
+}
+
+impl Connect {
+    /// The rate without `--per-second`.
+    pub const PER_SECOND: u32 = 10;
 }
 
 /// `rollback`

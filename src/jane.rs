@@ -1,4 +1,4 @@
-//! Asks Jane whether it knows the pool's app clients: the one check that needs the directory itself.
+//! Jane as this machine reaches her, and whether she knows the pool's app clients: the one check that needs the directory itself.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use futures_util::stream::{self, StreamExt};
 use jane_migrate_config::{Config, Directory, Secret};
 use jane_migrate_handler::{Budget, Jane, Secrets};
 
-use crate::aws::Reader;
+use crate::aws::{AwsError, Reader};
 use crate::environment;
 use jane_migrate_core::jane::{Answer, Answers};
 use jane_migrate_core::resources::Environment;
@@ -18,23 +18,34 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// Clients asked about at once.
 const AT_ONCE: usize = 4;
 
-/// Asks about each client with the configured credentials. The secret is read where the configuration says it is; one that
-/// lives in an environment variable is the function's where this machine does not have it.
-pub async fn ask(
+/// Why Jane cannot be asked.
+#[derive(Debug)]
+pub enum NotOpen {
+    /// The secret was not read.
+    Unread(AwsError),
+    /// In words.
+    Because(String),
+}
+
+/// Jane with the configured credentials. The secret is read where the configuration says it is; one that lives in an environment
+/// variable is the function's where this machine does not have it.
+pub async fn open(
     aws: &Reader,
     config: &Config,
     region: &str,
     deployed: Option<&Environment>,
-    clients: impl IntoIterator<Item = String>,
-) -> Answers {
+) -> Result<Jane, NotOpen> {
     let Directory::Jane(settings) = &config.directory else {
-        return Answers::NotAsked;
+        let kind = config.directory.kind();
+        return Err(NotOpen::Because(format!(
+            "the directory is of kind `{kind}`"
+        )));
     };
     let secret = &settings.client_secret;
-    let kept = match aws.secret_value(secret, region).await {
-        Ok(kept) => kept,
-        Err(error) => return Answers::Unread(Box::new(error.into())),
-    };
+    let kept = aws
+        .secret_value(secret, region)
+        .await
+        .map_err(NotOpen::Unread)?;
     let of_environment = || {
         let Secret::Env(name) = secret else {
             return None;
@@ -44,13 +55,32 @@ pub async fn ask(
         here.or_else(there).map(Into::into)
     };
     let Some(value) = kept.or_else(of_environment) else {
-        return Answers::CouldNotAsk(format!(
-            "Jane was not asked about the app clients: {secret} is not set"
-        ));
+        return Err(NotOpen::Because(format!("{secret} is not set")));
     };
     let secrets = Secrets::new(None, region.to_owned()).with(secret.clone(), value);
-    let Ok(jane) = Jane::new(settings, Arc::new(secrets)) else {
-        return Answers::CouldNotAsk("Jane was not asked: directory.url cannot be used".into());
+    Jane::new(settings, Arc::new(secrets))
+        .map_err(|_| NotOpen::Because("directory.url cannot be used".into()))
+}
+
+/// Asks about each client with the configured credentials.
+pub async fn ask(
+    aws: &Reader,
+    config: &Config,
+    region: &str,
+    deployed: Option<&Environment>,
+    clients: impl IntoIterator<Item = String>,
+) -> Answers {
+    if !matches!(config.directory, Directory::Jane(_)) {
+        return Answers::NotAsked;
+    }
+    let jane = match open(aws, config, region, deployed).await {
+        Ok(jane) => jane,
+        Err(NotOpen::Unread(error)) => return Answers::Unread(Box::new(error.into())),
+        Err(NotOpen::Because(why)) => {
+            return Answers::CouldNotAsk(format!(
+                "Jane was not asked about the app clients: {why}"
+            ));
+        }
     };
     let budget = Budget::new(PATIENCE);
     // One token serves them all. A refusal shows in each of the answers.

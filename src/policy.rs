@@ -31,13 +31,15 @@ pub enum Duty {
     Doctor,
     /// `try`, which is to try passwords.
     Try,
+    /// `connect`, which tells Jane of each user.
+    Connect,
     /// `rollback`.
     Rollback,
     /// `teardown`.
     Teardown,
 }
 
-use Duty::{Deploy, Plan, Probe, Rollback, Status, Teardown, Try, Verify};
+use Duty::{Connect, Deploy, Plan, Probe, Rollback, Status, Teardown, Try, Verify};
 
 impl Duty {
     /// As on the command line.
@@ -50,6 +52,7 @@ impl Duty {
             Self::Status => "status",
             Self::Doctor => "doctor",
             Self::Try => "try",
+            Self::Connect => "connect",
             Self::Rollback => "rollback",
             Self::Teardown => "teardown",
         }
@@ -129,7 +132,7 @@ const CHANGE: &[Duty] = &[Deploy, Teardown];
 const DEPLOY: &[Duty] = &[Deploy];
 const TEARDOWN: &[Duty] = &[Teardown];
 const CHECK: &[Duty] = &[Plan, Deploy, Verify];
-const SECRET: &[Duty] = &[Plan, Deploy, Verify, Try];
+const SECRET: &[Duty] = &[Plan, Deploy, Verify, Try, Connect];
 const LOG: &[Duty] = &[Status, Teardown];
 const LISTED: &[Duty] = &[Plan, Deploy, Verify, Rollback];
 const POOL: &[Duty] = &[Plan, Deploy, Verify, Try, Status, Rollback, Teardown];
@@ -165,6 +168,7 @@ pub const GRANTS: &[Grant] = &[
     call("cognito-idp:ListUserPoolClients", On::Pool, POOL),
     call("cognito-idp:DescribeUserPoolClient", On::Pool, OBSERVE),
     call("cognito-idp:ListPointInTimeRecoveries", On::Pool, LIVE),
+    call("cognito-idp:ListUsers", On::Pool, &[Connect]),
     call("cognito-idp:AdminGetUser", On::Pool, &[Probe, Try]),
     call("cognito-idp:UpdateUserPool", On::Pool, CHANGE),
     call("cognito-idp:UpdateUserPoolClient", On::Pool, CHANGE),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::client::Reader;
 use super::error::{During, failed};
@@ -24,6 +24,16 @@ const COGNITO: Service = Service {
     json: "1.1",
     target: "AWSCognitoIdentityProviderService",
 };
+
+/// A user of the pool. What is known of a person is not printed.
+pub(crate) struct PoolUser {
+    /// The Cognito user name.
+    pub name: String,
+    /// `CONFIRMED` and so on.
+    pub status: String,
+    /// The attributes.
+    pub attributes: Map<String, Value>,
+}
 
 impl Reader {
     /// The pool as `DescribeUserPool` shows it.
@@ -133,6 +143,30 @@ impl Reader {
             know(secret);
         }
         ClientDocument::from_describe(answer).map_err(|error| unreadable(ACTION, &error))
+    }
+
+    /// A page of the pool's users, and the token of the next.
+    pub(crate) async fn users(
+        &self,
+        pool: &PoolId,
+        token: Option<String>,
+    ) -> Result<(Vec<PoolUser>, Option<String>), AwsError> {
+        let call = self.cognito.list_users().user_pool_id(pool.as_str());
+        let page = call.limit(60).set_pagination_token(token).send().await;
+        let page = page.during("cognito-idp:ListUsers")?;
+        let users = page.users.unwrap_or_default().into_iter().map(|user| {
+            let status = user.user_status;
+            let attributes = user.attributes.unwrap_or_default().into_iter();
+            PoolUser {
+                name: user.username.unwrap_or_default(),
+                status: status.map_or_else(String::new, |status| status.as_str().to_owned()),
+                attributes: attributes
+                    .filter_map(|attribute| Some((attribute.name, attribute.value?.into())))
+                    .collect(),
+            }
+        });
+        let next = page.pagination_token.filter(|token| !token.is_empty());
+        Ok((users.collect(), next))
     }
 
     /// The status and attributes of a user of the pool; `None` where the pool does not know it.

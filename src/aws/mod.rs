@@ -27,6 +27,7 @@ mod write;
 
 pub use client::{Connection, Connections, Reader};
 #[cfg(feature = "sandbox")]
+pub(crate) use cognito::PoolUser;
 pub(crate) use customer::Customer;
 pub(crate) use invoke::Invoker;
 pub(crate) use logs::Row;

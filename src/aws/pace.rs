@@ -29,6 +29,7 @@ fn category(method: &str, path: &str, target: &str) -> Option<(&'static str, usi
         "GetUserPoolMfaConfig" => ("UserPoolResourceRead", 20),
         "ListUserPoolClients" | "DescribeUserPoolClient" => ("UserPoolClientRead", 15),
         "UpdateUserPoolClient" => ("UserPoolClientUpdate", 15),
+        "ListUsers" => ("UserList", 30),
         "CreateLogGroup" => ("CreateLogGroup", 10),
         "DeleteLogGroup" => ("DeleteLogGroup", 10),
         "DescribeLogGroups" => ("DescribeLogGroups", 10),

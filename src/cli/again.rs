@@ -5,7 +5,9 @@ use std::path::Path;
 use jane_migrate_core::document::Decision;
 use jane_migrate_core::fix::{Flags, quoted};
 
-use super::{Allow, Cli, Command, Deploy, Global, Pools, Restore, Rollback, Teardown, Try};
+use super::{
+    Allow, Cli, Command, Connect, Deploy, Global, Pools, Restore, Rollback, Teardown, Try,
+};
 use crate::policy::Duty;
 
 impl Cli {
@@ -20,6 +22,7 @@ impl Cli {
             Command::Doctor(args) => (args.pools.words(), Some(Duty::Doctor)),
             Command::Try(args) => (args.pools.words(), Some(Duty::Try)),
             Command::Teardown(args) => (args.pools.words(), Some(Duty::Teardown)),
+            Command::Connect(args) => (args.pools.words(), Some(Duty::Connect)),
             Command::Rollback(args) => (args.pools.words(), Some(Duty::Rollback)),
             Command::Policy(args) => (args.pools.words(), None),
             Command::Coexist(args) => (args.pools.words(), Some(Duty::Plan)),
@@ -95,6 +98,18 @@ impl Teardown {
             .flag("--keep-logs", self.keep_logs)
             .unknown(&self.unknown)
             .accepted(&self.accept_difference)
+            .flag("--yes", self.yes)
+            .0
+    }
+}
+
+impl Connect {
+    /// The command again, but for its pools and the global flags; it goes on from this page.
+    pub fn again(&self, from: Option<&str>) -> String {
+        let rate = (self.per_second != Self::PER_SECOND).then(|| self.per_second.to_string());
+        Line::new("connect")
+            .value("--per-second", rate.as_deref())
+            .value("--from", from)
             .flag("--yes", self.yes)
             .0
     }
@@ -200,6 +215,7 @@ mod tests {
             Command::Deploy(args) => args.again(),
             Command::Teardown(args) => args.again(),
             Command::Restore(args) => args.again(),
+            Command::Connect(args) => args.again(args.from.as_deref()),
             Command::Rollback(args) => args.again(),
             Command::Try(args) => args.again(),
             _ => panic!("{line} is never repeated"),
@@ -229,6 +245,7 @@ mod tests {
         assert_repeated(
             "jane-migrate teardown --everything --force --recent-days 3 --keep-logs --unknown A=drop --accept-difference /A --yes --profile shop",
         );
+        assert_repeated("jane-migrate connect --per-second 5 --from 'a b' --yes --profile shop");
         assert_repeated("jane-migrate rollback --yes --profile shop");
         assert_repeated(
             "jane-migrate restore --snapshot \"it's.json\" --unknown A=drop --accept-difference /A --yes",

@@ -3,6 +3,7 @@
 mod build;
 mod coexist;
 mod completions;
+mod connect;
 mod deploy;
 mod doctor;
 mod ended;
@@ -55,6 +56,7 @@ async fn command(cli: &Cli, ui: &Ui) -> Result<ExitCode> {
         Command::Try(args) => try_::run(global, args, ui).await,
         Command::Teardown(args) => teardown::run(global, args, ui).await,
         Command::Policy(args) => policy::run(global, args, ui).await,
+        Command::Connect(args) => connect::run(global, args, ui).await,
         Command::Rollback(args) => rollback::run(global, args, ui).await,
         Command::Restore(args) => restore::run(global, args, ui).await,
         Command::Coexist(args) => coexist::run(global, args, ui).await,

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use jane_migrate_config::Date;
+use jane_migrate_config::{Date, Directory};
 use tokio::time::sleep;
 
 use super::many::{Ending, Endings, each};
@@ -181,6 +181,9 @@ impl Watched {
                 clients,
                 total_users: window.total_users,
                 closes: window.closes,
+                connects: target
+                    .config()
+                    .is_some_and(|config| matches!(config.directory, Directory::Jane(_))),
                 since,
                 coverage: Coverage::of(there),
                 now_ms,

@@ -282,6 +282,7 @@ async fn status(session: &Session, args: &Teardown) -> Result<Option<Status>> {
             .config()
             .and_then(|config| config.window.total_users),
         closes: closes(session),
+        connects: false,
         since,
         coverage: Coverage::of(log_group),
         now_ms,

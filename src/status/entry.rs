@@ -12,6 +12,27 @@ pub const ABORTED: &str = "aborted";
 /// The outcome of a sign-in whose stored hash cannot be checked.
 pub const UNSUPPORTED_HASH: &str = "unsupported-hash";
 
+/// Jane was told the Cognito user name of a user.
+pub const CONNECTED: &str = "connected";
+
+/// Jane could not be told, and the user was created all the same.
+pub const UNCONNECTED: &str = "unconnected";
+
+/// A sign-up was let through.
+pub const SIGN_UP_ALLOWED: &str = "sign-up-allowed";
+
+/// A customer came by another provider, and was let through.
+pub const ADMITTED: &str = "admitted";
+
+/// A sign-up with the address of a customer was refused.
+pub const USER_EXISTS: &str = "user-exists";
+
+/// The directory refused a sign-up.
+pub const SIGN_UP_REFUSED: &str = "sign-up-refused";
+
+/// Jane made an account for a new user.
+pub const ACCOUNT_CREATED: &str = "account-created";
+
 /// What Lambda writes in place of an outcome, and the word for it.
 const ABORTS: [(&str, &str); 2] = [
     ("Task timed out after", "timeout"),
@@ -27,6 +48,8 @@ pub enum Class {
     Refused,
     /// An error, where the customer perhaps should have migrated.
     Failed,
+    /// What the other triggers did: no migration and no refusal of one.
+    Account,
 }
 
 impl Class {
@@ -39,7 +62,13 @@ impl Class {
             | "unsupported-trigger"
             | "invalid-event"
             | "invalid-settings"
+            | "not-connected"
+            | "sign-up-unavailable"
+            | "account-not-created"
             | ABORTED => Self::Failed,
+            CONNECTED | UNCONNECTED | SIGN_UP_ALLOWED | ADMITTED | USER_EXISTS
+            | SIGN_UP_REFUSED | ACCOUNT_CREATED | "nothing-to-do" | "trigger-off"
+            | "unknown-source" => Self::Account,
             _ => Self::Refused,
         }
     }

@@ -78,6 +78,8 @@ pub struct Facts {
     pub total_users: Option<u64>,
     /// The last day of the window.
     pub closes: Option<Date>,
+    /// Whether Jane must know of each customer who migrates.
+    pub connects: bool,
     /// The first day that was asked for.
     pub since: Date,
     /// What the log can know.
@@ -150,6 +152,8 @@ pub struct Status {
     pub refused: u64,
     /// Errors in place of an answer.
     pub failed: u64,
+    /// What the triggers at sign-ups did.
+    pub accounts: Accounts,
     /// All by outcome.
     pub outcomes: Counts,
     /// Day by day, from the first with anything in it.
@@ -175,6 +179,40 @@ pub struct Status {
     /// Invocations that the log dates outside the time that was asked for. They count, but on no day.
     #[serde(skip_serializing_if = "is_zero")]
     pub misdated: u64,
+}
+
+/// What the pre sign-up and post confirmation triggers did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Accounts {
+    /// Users of whom Jane was told: those who migrated, and those whom an administrator created.
+    pub connected: u64,
+    /// Customers who migrated, as far as Jane was not told of them: before the trigger was on, or with `connect = "best-effort"`.
+    pub without_connection: u64,
+    /// Sign-ups that were let through, customers of other providers included.
+    pub sign_ups_allowed: u64,
+    /// Sign-ups that were refused.
+    pub sign_ups_refused: u64,
+    /// Accounts that Jane made for new users.
+    pub created: u64,
+}
+
+impl Accounts {
+    fn new(outcomes: &Counts, connects: bool) -> Self {
+        let connected = outcomes.get(entry::CONNECTED);
+        let any = connected + outcomes.get(entry::UNCONNECTED) > 0;
+        let migrated = outcomes.of(Class::Migrated);
+        Self {
+            connected,
+            without_connection: match connects || any {
+                true => migrated.saturating_sub(connected),
+                false => 0,
+            },
+            sign_ups_allowed: outcomes.get(entry::SIGN_UP_ALLOWED) + outcomes.get(entry::ADMITTED),
+            sign_ups_refused: outcomes.get(entry::USER_EXISTS)
+                + outcomes.get(entry::SIGN_UP_REFUSED),
+            created: outcomes.get(entry::ACCOUNT_CREATED),
+        }
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
@@ -340,6 +378,7 @@ impl Status {
             migrated: outcomes.of(Class::Migrated),
             refused: outcomes.of(Class::Refused),
             failed: outcomes.of(Class::Failed),
+            accounts: Accounts::new(&outcomes, facts.connects),
             outcomes,
             days: (first..=today)
                 .map(|day| Day {

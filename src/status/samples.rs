@@ -13,6 +13,7 @@ pub(crate) fn facts(total_users: Option<u64>, pool_users: Option<u64>) -> Facts 
         clients: BTreeMap::from([("1example".into(), "web".into())]),
         total_users,
         closes: "2027-03-31".parse().ok(),
+        connects: false,
         since: Date::from_epoch_days(today.epoch_days() - 30).unwrap(),
         coverage: Coverage {
             created_ms: Some((today.epoch_days() - 30) * DAY_MS),

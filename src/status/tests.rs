@@ -78,6 +78,53 @@ fn a_log_group_without_a_creation_time_gives_the_least_number() {
 }
 
 #[test]
+fn what_sign_ups_came_to_is_counted_beside_migrations_and_not_as_refusals_of_them() {
+    let mut tally = tally(1, 100);
+    let before = Status::new(&tally, &facts(None, None), Source::Events);
+    assert_eq!(before.accounts, Accounts::default());
+    let jane = Facts {
+        connects: true,
+        ..facts(None, None)
+    };
+    let unconnected = Status::new(&tally, &jane, Source::Events).accounts;
+    assert_eq!(unconnected.without_connection, before.migrated);
+
+    let day = day_of(jane.now_ms);
+    for (outcome, n) in [
+        ("connected", 60),
+        ("unconnected", 2),
+        ("sign-up-allowed", 5),
+        ("admitted", 1),
+        ("user-exists", 3),
+        ("sign-up-refused", 4),
+        ("account-created", 6),
+        ("nothing-to-do", 7),
+    ] {
+        tally.count(day, outcome, n);
+    }
+    tally.count(day, "account-not-created", 1);
+    let status = Status::new(&tally, &facts(None, None), Source::Events);
+    assert_eq!(
+        status.accounts,
+        Accounts {
+            connected: 60,
+            without_connection: before.migrated - 60,
+            sign_ups_allowed: 6,
+            sign_ups_refused: 7,
+            created: 6,
+        }
+    );
+    let same = (status.migrated, status.refused, status.failed);
+    assert_eq!(same, (before.migrated, before.refused, before.failed + 1));
+    let text = crate::ui::status::summary(&status).join("\n");
+    let counts = format!(
+        "Accounts: 60 connected, {} migrated without a connection, 6 sign-ups allowed, 7 sign-ups refused, 6 accounts created.",
+        before.migrated - 60
+    );
+    assert!(text.contains(&counts), "{text}");
+}
+
+#[test]
 fn every_day_of_the_period_is_listed_and_the_busiest_client_first() {
     let mut tally = tally(1, 2);
     let first = tally.days.keys().next().unwrap() - 4;
@@ -107,6 +154,7 @@ fn the_keys_of_the_json_are_fixed() {
     assert_eq!(
         keys,
         [
+            "accounts",
             "as_of",
             "clients",
             "cold_starts",

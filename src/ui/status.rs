@@ -11,7 +11,7 @@ use crate::status::entry::Class;
 use crate::status::live::State;
 use crate::status::outlook::Verdict;
 use crate::status::tally::Counts;
-use crate::status::{Basis, Event, Status};
+use crate::status::{Accounts, Basis, Event, Status};
 use jane_migrate_core::line::one_line;
 
 /// Days that are shown one by one.
@@ -135,6 +135,7 @@ pub fn summary(status: &Status) -> Vec<String> {
     if let Some(last) = &progress.last_migration {
         lines.push(format!("Last migration: {} UTC.", minute(last)));
     }
+    lines.extend(accounts(status));
     lines.extend(rate(status));
     lines.extend(forecast(status));
     lines.extend(times(status));
@@ -173,6 +174,34 @@ fn arrived(status: &Status) -> String {
     };
     let arrived = thousands(progress.arrived);
     format!("Migrated: {}{arrived}{of}{basis}.", status.at_least())
+}
+
+/// What the triggers at sign-ups did, where they did anything.
+fn accounts(status: &Status) -> Option<String> {
+    let Accounts {
+        connected,
+        without_connection,
+        sign_ups_allowed,
+        sign_ups_refused,
+        created,
+    } = &status.accounts;
+    let counts = [
+        ("connected", connected),
+        ("migrated without a connection", without_connection),
+        ("sign-ups allowed", sign_ups_allowed),
+        ("sign-ups refused", sign_ups_refused),
+        ("accounts created", created),
+    ];
+    let counts: Vec<String> = counts
+        .into_iter()
+        .filter(|(_, n)| **n > 0)
+        .map(|(what, n)| format!("{} {what}", thousands(*n)))
+        .collect();
+    let connect = match without_connection {
+        0 => "",
+        _ => " `connect` tells Jane of those without a connection.",
+    };
+    (!counts.is_empty()).then(|| format!("Accounts: {}.{connect}", counts.join(", ")))
 }
 
 /// The rate, and how many are left.
@@ -349,7 +378,7 @@ fn table<'a>(
     for (name, n) in rows {
         let style = match Class::of(name) {
             Class::Migrated => &styles.good,
-            Class::Refused => &styles.dim,
+            Class::Refused | Class::Account => &styles.dim,
             Class::Failed => &styles.bad,
         };
         let bar = bar(n, most, width.saturating_sub(37));

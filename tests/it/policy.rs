@@ -187,6 +187,8 @@ async fn each_call_of_the_program_is_in_the_table() {
     let probe = [&["verify", "--probe"], &of_pool[..]].concat();
     record(&corner, &mut seen, Duty::Probe, &probe, 1).await;
 
+    let connect = [&["connect"], &of_pool[..]].concat();
+    record(&corner, &mut seen, Duty::Connect, &connect, 0).await;
     let status = [&["status"], &of_pool[..]].concat();
     record(&corner, &mut seen, Duty::Status, &status, 0).await;
     let doctor = [&["doctor"], &of_pool[..]].concat();
@@ -198,6 +200,7 @@ async fn each_call_of_the_program_is_in_the_table() {
     record(&corner, &mut seen, Duty::Try, &local, 0).await;
     configure_with_secret(&corner, in_ssm, "");
     record(&corner, &mut seen, Duty::Try, &local, 0).await;
+    record(&corner, &mut seen, Duty::Connect, &connect, 0).await;
 
     let teardown = [&["teardown", "--yes"], &of_pool[..]].concat();
     record(&corner, &mut seen, Duty::Teardown, &teardown, 0).await;
