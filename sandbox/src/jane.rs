@@ -1,5 +1,5 @@
-//! A stand-in for the Jane API: tokens, the four calls of the directory, accounts of each kind, and faults on demand. It counts
-//! requests and keeps none.
+//! A stand-in for the Jane API: tokens, the calls of the directory, accounts of each kind, and faults on demand. It counts requests, and
+//! keeps of them what Jane was told of users: the connections and the new accounts.
 
 use std::collections::HashMap;
 use std::future::pending;
@@ -35,16 +35,28 @@ pub enum JaneCall {
     UserCanResetPassword,
     /// `GET .../app_clients/{id}`
     AppClients,
+    /// `POST .../ensure_external_user_exists`
+    EnsureExternalUserExists,
+    /// `POST .../create_user`
+    CreateUser,
+    /// `POST .../validate_user`
+    ValidateUser,
+    /// `POST .../verify_sso_user`
+    VerifySsoUser,
 }
 
 impl JaneCall {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 9] = [
         Self::Token,
         Self::UserExists,
         Self::VerifyCredentials,
         Self::UserCanResetPassword,
         Self::AppClients,
+        Self::EnsureExternalUserExists,
+        Self::CreateUser,
+        Self::ValidateUser,
+        Self::VerifySsoUser,
     ];
 }
 
@@ -124,6 +136,7 @@ struct State {
     client_id: String,
     client_secret: String,
     inner: Mutex<Inner>,
+    told: Told,
 }
 
 struct Inner {
@@ -134,6 +147,28 @@ struct Inner {
     says_expiry: bool,
     faults: HashMap<JaneCall, Fault>,
     counts: HashMap<JaneCall, usize>,
+}
+
+/// What Jane was told of users, in order: `{"call", "body"}`.
+#[derive(Clone, Default)]
+pub struct Told(Arc<Mutex<Vec<Value>>>);
+
+impl Told {
+    /// Enough for any test run, and a bound for a sandbox that runs for days.
+    const LIMIT: usize = 10_000;
+
+    /// All of it so far.
+    pub fn told(&self) -> Vec<Value> {
+        lock(&self.0).clone()
+    }
+
+    fn keep(&self, call: &str, body: &Value) {
+        let mut told = lock(&self.0);
+        if told.len() == Self::LIMIT {
+            told.drain(..Self::LIMIT / 2);
+        }
+        told.push(json!({"call": call, "body": body}));
+    }
 }
 
 impl JaneDirectory {
@@ -151,6 +186,7 @@ impl JaneDirectory {
                 faults: HashMap::new(),
                 counts: HashMap::new(),
             }),
+            told: Told::default(),
         });
         let serving = state.clone();
         let server = Server::serve(Server::bind(0).await?, move |request| {
@@ -183,15 +219,26 @@ impl JaneDirectory {
             .insert(account.email.to_lowercase(), account);
     }
 
-    /// Registers an app client with its pool and Region.
+    /// Registers an app client with its pool and Region. People who sign up with it are confirmed without a code.
     pub fn register_client(&self, app_client_id: &str, pool_id: &str, region: &str) {
+        self.register_client_that(app_client_id, pool_id, region, true);
+    }
+
+    /// The same, and whether people who sign up are confirmed without a code.
+    pub fn register_client_that(
+        &self,
+        app_client_id: &str,
+        pool_id: &str,
+        region: &str,
+        auto_confirm_email: bool,
+    ) {
         let client = json!({
             "id": 1,
             "operator_id": 1,
             "pool_id": pool_id,
             "region": region,
             "app_client_id": app_client_id,
-            "auto_confirm_email": true,
+            "auto_confirm_email": auto_confirm_email,
         });
         self.state
             .lock()
@@ -227,6 +274,11 @@ impl JaneDirectory {
         self.state.lock().tokens.clear();
     }
 
+    /// What it was told of users.
+    pub fn told(&self) -> Told {
+        self.state.told.clone()
+    }
+
     /// How often `call` was made, whether it succeeded or failed.
     pub fn count(&self, call: JaneCall) -> usize {
         self.state.lock().counts.get(&call).copied().unwrap_or(0)
@@ -245,6 +297,12 @@ impl State {
             (Method::POST, Some("verify_credentials")) => JaneCall::VerifyCredentials,
             (Method::POST, Some("user_can_reset_password")) => JaneCall::UserCanResetPassword,
             (Method::GET, Some(rest)) if rest.starts_with("app_clients/") => JaneCall::AppClients,
+            (Method::POST, Some("ensure_external_user_exists")) => {
+                JaneCall::EnsureExternalUserExists
+            }
+            (Method::POST, Some("create_user")) => JaneCall::CreateUser,
+            (Method::POST, Some("validate_user")) => JaneCall::ValidateUser,
+            (Method::POST, Some("verify_sso_user")) => JaneCall::VerifySsoUser,
             _ => {
                 let error = json!({"error": "not found"});
                 return Ok(wire::json(StatusCode::NOT_FOUND, &error));
@@ -270,6 +328,8 @@ impl State {
                 (StatusCode::UNAUTHORIZED, json!({"error": "invalid_token"}))
             }
             JaneCall::AppClients => self.app_client(path),
+            JaneCall::EnsureExternalUserExists | JaneCall::CreateUser => self.tell(path, &body),
+            JaneCall::ValidateUser => validate(&body),
             call => self.user(call, &body),
         };
         Ok(wire::json(status, &answer))
@@ -313,6 +373,21 @@ impl State {
         }
     }
 
+    /// Keeps what it is told of a user, if it names the user.
+    fn tell(&self, path: &str, body: &Value) -> Answered {
+        let call = path.rsplit('/').next().unwrap_or_default();
+        let named = ["pool_id", "external_id", "email"].iter().all(|member| {
+            let text = body[*member].as_str();
+            text.is_some_and(|text| !text.is_empty())
+        });
+        if !named || !body["user_attributes"].is_object() {
+            let errors = json!({"errors": "Missing parameters"});
+            return (StatusCode::UNPROCESSABLE_ENTITY, errors);
+        }
+        self.told.keep(call, body);
+        (StatusCode::OK, json!({}))
+    }
+
     fn user(&self, call: JaneCall, body: &Value) -> Answered {
         let inner = self.lock();
         let email = body["email"]
@@ -338,6 +413,14 @@ impl State {
                 }
             };
         }
+        if call == JaneCall::VerifySsoUser {
+            let provider = body["user_attributes"]["identities"].is_array();
+            let sso = matches!(account.kind, AccountKind::Sso | AccountKind::SsoRefused);
+            return match sso && provider && inner.clients.contains_key(client) {
+                true => (StatusCode::OK, json!({"user": account.user})),
+                false => nobody(),
+            };
+        }
         match account.kind {
             AccountKind::Marketplace => nobody(),
             _ if !inner.clients.contains_key(client) => nobody(),
@@ -350,6 +433,17 @@ impl State {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         lock(&self.inner)
+    }
+}
+
+/// Whether somebody may sign up. Jane's own rule depends on the store and the day; this one does not.
+fn validate(body: &Value) -> Answered {
+    match body["birth_date"].as_str() {
+        Some(day) if day >= "2010-01-01" => {
+            let errors = json!({"errors": {"birth_date": ["must be before 2010"]}});
+            (StatusCode::BAD_REQUEST, errors)
+        }
+        _ => (StatusCode::OK, json!({})),
     }
 }
 

@@ -12,7 +12,7 @@ pub mod wire;
 
 pub use emulator::Emulator;
 pub use gateway::{Entry, Gateway, PoolHold};
-pub use jane::{Account, AccountKind, Fault, JaneCall, JaneDirectory};
+pub use jane::{Account, AccountKind, Fault, JaneCall, JaneDirectory, Told};
 pub use sandbox::{Options, Sandbox};
 pub use seed::Demo;
 pub use venv::{Progress, Venv};

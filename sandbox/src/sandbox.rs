@@ -66,14 +66,15 @@ impl Sandbox {
             &*options.progress,
         )
         .await?;
+        let jane = JaneDirectory::start().await?;
         let gateway = Gateway::start(
             listener,
             ministack.url(),
             options.role_age,
             options.callers,
             &key,
+            jane.told(),
         )?;
-        let jane = JaneDirectory::start().await?;
         Ok(Self {
             gateway,
             jane,

@@ -70,7 +70,7 @@ impl Sandbox {
                     },
                     "EmailConfiguration": {"EmailSendingAccount": "COGNITO_DEFAULT", "ReplyToEmailAddress": "help@example.com"},
                     "LambdaConfig": {
-                        "PostConfirmation": function("roots-post-confirmation"),
+                        "PreAuthentication": function("roots-pre-authentication"),
                         "PostAuthentication": function("roots-post-authentication"),
                     },
                     "AccountRecoverySetting": {"RecoveryMechanisms": [{"Name": "verified_email", "Priority": 1}]},

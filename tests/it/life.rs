@@ -23,8 +23,8 @@ pub fn settings_of_every_kind(account: &str) -> Value {
         "DeviceConfiguration": { "ChallengeRequiredOnNewDevice": true, "DeviceOnlyRememberedOnUserPrompt": true },
         "EmailConfiguration": { "EmailSendingAccount": "COGNITO_DEFAULT", "ReplyToEmailAddress": "help@example.com" },
         "LambdaConfig": {
-            "PreSignUp": function("pre-sign-up"),
-            "PostConfirmation": function("post-confirmation"),
+            "PreAuthentication": function("pre-authentication"),
+            "PostAuthentication": function("post-authentication"),
             "CustomMessage": function("custom-message"),
         },
         "AccountRecoverySetting": { "RecoveryMechanisms": [{ "Name": "verified_email", "Priority": 1 }] },

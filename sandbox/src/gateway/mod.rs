@@ -11,6 +11,7 @@ mod insights;
 mod journal;
 mod json;
 mod lambda;
+mod new_users;
 mod policy;
 mod pool;
 mod pools;
@@ -43,6 +44,7 @@ use self::lambda::Functions;
 use self::pool::{Pool, Pools};
 use self::recoveries::Recoveries;
 use self::sign_in::SignIn;
+use crate::jane::Told;
 use crate::wire::{
     self, Answer, BODY_LIMIT, Body, Call, Callers, Hangup, Key, Refusal, Server, Upstream,
 };
@@ -65,6 +67,7 @@ struct Shared {
     recoveries: Recoveries,
     deliveries: Deliveries,
     journal: Journal,
+    jane: Told,
 }
 
 impl Gateway {
@@ -76,6 +79,7 @@ impl Gateway {
         role_age: Duration,
         callers: Callers,
         key: &Key,
+        jane: Told,
     ) -> Result<Self> {
         let upstream = Arc::new(Upstream::locked(upstream, key));
         let shared = Arc::new(Shared {
@@ -89,6 +93,7 @@ impl Gateway {
             recoveries: Recoveries::default(),
             deliveries: Deliveries::default(),
             journal: Journal::default(),
+            jane,
             upstream,
         });
         let serving = shared.clone();
@@ -147,7 +152,7 @@ impl Shared {
             return Ok(refusal.into_answer(&call.service).into_response());
         }
         if let Some(path) = call.uri.path().strip_prefix("/_sandbox/") {
-            return Ok(self.own(path, call.uri.query().unwrap_or_default()));
+            return Ok(self.own(path, call.uri.query().unwrap_or_default()).await);
         }
         if self.callers == Callers::Checked {
             call.resolve_key(|key| self.identities.account(key));
@@ -195,12 +200,7 @@ impl Shared {
 
     async fn route(&self, call: &Call, pool: Option<Pool>) -> Result<Answer, Refusal> {
         let (pools, upstream) = (&self.pools, &self.upstream);
-        let sign_in = SignIn {
-            upstream,
-            pools,
-            deliveries: &self.deliveries,
-            journal: &self.journal,
-        };
+        let sign_in = self.sign_in();
         match call.service.as_str() {
             "cognito-idp" => match call.action.as_str() {
                 "CreateUserPool" => pools.create(call).await,
@@ -223,11 +223,24 @@ impl Shared {
                 "ForgotPassword" => sign_in.forgot_password(call).await,
                 "ConfirmForgotPassword" => sign_in.confirm_forgot_password(call).await,
                 "AdminResetUserPassword" => sign_in.reset_password(call).await,
-                "AdminCreateUser" | "AdminSetUserPassword" | "AdminRespondToAuthChallenge" => {
+                "AdminCreateUser" => {
+                    let pool = pools.named(call, &call.request()?)?;
+                    sign_in.admin_create_user(call, &pool).await
+                }
+                "AdminConfirmSignUp" => {
+                    let pool = pools.named(call, &call.request()?)?;
+                    sign_in.confirm_sign_up(call, &pool).await
+                }
+                "SignUp" | "ConfirmSignUp" => match (pool, call.action.as_str()) {
+                    (Some(pool), "SignUp") => sign_in.sign_up(call, &pool).await,
+                    (Some(pool), _) => sign_in.confirm_sign_up(call, &pool).await,
+                    (None, _) => upstream.forward(call).await,
+                },
+                "AdminSetUserPassword" | "AdminRespondToAuthChallenge" => {
                     let pool = pools.named(call, &call.request()?)?;
                     sign_in.with_password(call, &pool).await
                 }
-                "SignUp" | "ChangePassword" | "RespondToAuthChallenge" => match pool {
+                "ChangePassword" | "RespondToAuthChallenge" => match pool {
                     Some(pool) => sign_in.with_password(call, &pool).await,
                     None => upstream.forward(call).await,
                 },
@@ -238,6 +251,15 @@ impl Shared {
             "logs" if call.action.contains("AccountPolic") => self.account_policies.answer(call),
             "logs" => self.logs.answer(call).await,
             _ => upstream.forward(call).await,
+        }
+    }
+
+    fn sign_in(&self) -> SignIn<'_> {
+        SignIn {
+            upstream: &self.upstream,
+            pools: &self.pools,
+            deliveries: &self.deliveries,
+            journal: &self.journal,
         }
     }
 
@@ -271,8 +293,9 @@ impl Shared {
         }
     }
 
-    /// The resources that only the sandbox has: the journal, and the codes that are not sent.
-    fn own(&self, path: &str, query: &str) -> Response<Body> {
+    /// The resources that only the sandbox has: the journal, the codes that are not sent, what Jane was told, and a first sign-in by an
+    /// external provider.
+    async fn own(&self, path: &str, query: &str) -> Response<Body> {
         // A plus sign is not a space here: telephone numbers begin with one.
         let query = query.replace('+', "%2B");
         let parameter = |name: &str| wire::parameter(query.as_bytes(), name).unwrap_or_default();
@@ -292,7 +315,23 @@ impl Shared {
                 ),
                 None => missing("no code was sent"),
             },
-            _ => missing("the sandbox has journal and codes here"),
+            "jane" => wire::json(StatusCode::OK, &json!(self.jane.told())),
+            "federated" => {
+                let Some(pool) = self.pools.get(&parameter("pool")) else {
+                    return missing("no such pool");
+                };
+                let (client, provider) = (parameter("client"), parameter("provider"));
+                let (subject, email) = (parameter("subject"), parameter("email"));
+                let sign_in = self.sign_in();
+                let came = sign_in
+                    .first_federated(&pool, &client, &provider, &subject, &email)
+                    .await;
+                match came {
+                    Ok(username) => wire::json(StatusCode::OK, &json!({ "username": username })),
+                    Err(refusal) => refusal.into_answer("cognito-idp").into_response(),
+                }
+            }
+            _ => missing("the sandbox has journal, codes, jane and federated here"),
         }
     }
 }

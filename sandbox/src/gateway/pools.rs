@@ -15,7 +15,10 @@ impl Pools {
     pub async fn create(&self, call: &Call) -> Result<Answer, Refusal> {
         let request = call.request()?;
         let settings = settings::created(&request)?;
-        let answer = self.upstream.forward(call).await?;
+        // The gateway calls the triggers around new users itself.
+        let mut asked = request.clone();
+        asked["LambdaConfig"] = of_emulator(&request["LambdaConfig"]);
+        let answer = self.upstream.forward_as(call, &asked).await?;
         let emulated = &answer.value()["UserPool"];
         let lax = json!({"UserPoolId": emulated["Id"], "Policies": anything_goes()});
         let updated = self.upstream.cognito(&call.scope, "UpdateUserPool", &lax);
@@ -54,7 +57,6 @@ impl Pools {
         let settings = settings::updated(&pool.settings, &request, pool.second_factors)?;
         let mut asked = json!({"UserPoolId": id, "Policies": anything_goes()});
         for member in [
-            "LambdaConfig",
             "AutoVerifiedAttributes",
             "MfaConfiguration",
             "AdminCreateUserConfig",
@@ -63,6 +65,7 @@ impl Pools {
         ] {
             asked[member] = settings.get(member).cloned().unwrap_or(json!([]));
         }
+        asked["LambdaConfig"] = of_emulator(&settings["LambdaConfig"]);
         let answer = self.upstream.forward_as(call, &asked).await?;
         self.change(&id, |pool| pool.settings = settings);
         Ok(answer)
@@ -155,6 +158,16 @@ fn set_mfa(pool: &mut Pool, request: &Value) {
 
 fn object(value: &Value) -> serde_json::Map<String, Value> {
     value.as_object().cloned().unwrap_or_default()
+}
+
+/// The triggers that the emulator calls.
+fn of_emulator(triggers: &Value) -> Value {
+    let mut triggers = triggers.clone();
+    if let Some(members) = triggers.as_object_mut() {
+        members.retain(|name, _| !["PreSignUp", "PostConfirmation"].contains(&name.as_str()));
+        return triggers;
+    }
+    json!({})
 }
 
 /// The emulator enforces its policy on every password; Cognito does not for passwords that migrate. So the emulator gets a policy that

@@ -9,8 +9,9 @@ use sha2::Sha256;
 use super::deliveries::{self, Deliveries};
 use super::journal::{Entry, Journal};
 use super::json::required;
+use super::new_users::{self, NewUser};
 use super::pool::{AppClient, Pool, Pools};
-use super::trigger::{self, Question, Source};
+use super::trigger::{self, Migrated, Question, Source};
 use super::users::{self, User};
 use super::{client_settings, rules};
 use crate::wire::{Answer, Call, Refusal, Upstream};
@@ -104,14 +105,53 @@ impl SignIn<'_> {
         };
         let asked = trigger::ask(self.upstream, pool, arn, &question).await;
         let refused = asked.as_ref().err();
+        self.note_invocation(pool, arn, &client.id, question.source(), refused);
+        match asked? {
+            Some(migrated) => self.migrate(pool, &migrated, &question).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Creates a migrated user, unless the pre sign-up trigger refuses it. Which source that trigger is told at a migration is not
+    /// documented; Jane's own functions wait for this one.
+    async fn migrate(
+        &self,
+        pool: &Pool,
+        migrated: &Migrated,
+        question: &Question<'_>,
+    ) -> Result<User, Refusal> {
+        users::free_aliases(self.upstream, pool, migrated, question).await?;
+        let by_attribute = !pool.identity("UsernameAttributes").is_empty();
+        let id = by_attribute.then(new_users::id);
+        let user = NewUser {
+            source: "AdminCreateUser",
+            client: question.client,
+            username: id.as_deref().unwrap_or(&migrated.username),
+            attributes: &migrated.attributes,
+            validation: question.metadata.unwrap_or(&Value::Null),
+            metadata: &Value::Null,
+        };
+        self.pre_sign_up(pool, &user).await?;
+        users::migrate(self.upstream, pool, migrated, id.as_deref(), question).await
+    }
+
+    /// Writes the call of a trigger into the journal.
+    pub fn note_invocation(
+        &self,
+        pool: &Pool,
+        arn: &str,
+        client: &str,
+        source: &str,
+        refused: Option<&Refusal>,
+    ) {
         let about = [
             ("FunctionName", arn),
             ("UserPoolId", &pool.id),
-            ("ClientId", &client.id),
+            ("ClientId", client),
         ];
         self.journal.write(Entry {
             service: "lambda".into(),
-            action: format!("Invoke {}", question.source()),
+            action: format!("Invoke {source}"),
             account: pool.scope.account.clone(),
             about: about
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -119,13 +159,6 @@ impl SignIn<'_> {
             status: refused.map_or(200, |refusal| refusal.status.as_u16()),
             error: refused.map(|refusal| refusal.code.clone()),
         });
-        match asked? {
-            Some(migrated) => {
-                let user = users::migrate(self.upstream, pool, &migrated, &question);
-                user.await.map(Some)
-            }
-            None => Ok(None),
-        }
     }
 
     pub async fn forgot_password(&self, call: &Call) -> Result<Answer, Refusal> {
@@ -198,11 +231,23 @@ impl SignIn<'_> {
             .cognito(&pool.scope, "AdminSetUserPassword", &set);
         done.await?;
         self.deliveries.use_up(&pool.id, &user.username);
+        let user = users::find(self.upstream, &pool, &user.username).await?;
+        if let Some(user) = user {
+            let metadata = &request["ClientMetadata"];
+            let source = "ConfirmForgotPassword";
+            self.post_confirmation(&pool, source, &client.id, &user, metadata)
+                .await?;
+        }
         Ok(Answer::json(&json!({})))
     }
 
     /// Calls with a new password, which must meet the pool's policy.
     pub async fn with_password(&self, call: &Call, pool: &Pool) -> Result<Answer, Refusal> {
+        self.check_new_password(call, pool)?;
+        self.upstream.forward(call).await
+    }
+
+    pub fn check_new_password(&self, call: &Call, pool: &Pool) -> Result<(), Refusal> {
         let request = call.request()?;
         let password = match call.action.as_str() {
             "AdminCreateUser" => &request["TemporaryPassword"],
@@ -212,10 +257,10 @@ impl SignIn<'_> {
             }
             _ => &request["Password"],
         };
-        if let Some(password) = password.as_str() {
-            rules::check_password(&pool.settings, password)?;
+        match password.as_str() {
+            Some(password) => rules::check_password(&pool.settings, password),
+            None => Ok(()),
         }
-        self.upstream.forward(call).await
     }
 
     /// The app client of a call, its pool, and the name that was typed. The secret hash is checked.

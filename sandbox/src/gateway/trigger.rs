@@ -1,4 +1,5 @@
-//! The UserMigration trigger: the event, the function's resource policy, the attempts, and what Cognito demands of the answer.
+//! Calling triggers: the function's resource policy and the attempts. The UserMigration trigger besides: the event, and what Cognito
+//! demands of the answer. The events of the other triggers are in `new_users`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -93,7 +94,8 @@ pub(crate) async fn ask(
     if !may_invoke(upstream, pool, arn).await {
         return Err(question.failed());
     }
-    let returned = invoke(upstream, &function_scope(arn), arn, &question.event(pool)).await?;
+    let event = question.event(pool);
+    let returned = invoke(upstream, arn, "UserMigration", &event).await?;
     let response = &returned["response"];
     let members = response.as_object().ok_or_else(unrecognizable)?;
     let nothing = |value: &Value| value.is_null() || *value == json!({}) || *value == false;
@@ -104,6 +106,24 @@ pub(crate) async fn ask(
     let schema = emulated["SchemaAttributes"].as_array();
     let schema = schema.map(Vec::as_slice).unwrap_or_default();
     check(pool, question, response, schema).map(Some)
+}
+
+/// Invokes the function at `arn` as the trigger of this name; what it returned.
+pub(crate) async fn call(
+    upstream: &Upstream,
+    pool: &Pool,
+    arn: &str,
+    name: &str,
+    event: &Value,
+) -> Result<Value, Refusal> {
+    if !may_invoke(upstream, pool, arn).await {
+        return Err(unexpected(name, "AccessDeniedException"));
+    }
+    let returned = invoke(upstream, arn, name, event).await?;
+    match returned["response"].is_object() {
+        true => Ok(returned),
+        false => Err(unrecognizable()),
+    }
 }
 
 /// Whether the function's resource policy lets Cognito invoke it for this pool.
@@ -134,18 +154,20 @@ async fn may_invoke(upstream: &Upstream, pool: &Pool, arn: &str) -> bool {
     )
 }
 
+fn unexpected(name: &str, reason: &str) -> Refusal {
+    Refusal::new(
+        "UnexpectedLambdaException",
+        format!("{name} invocation failed due to error {reason}."),
+    )
+}
+
 async fn invoke(
     upstream: &Upstream,
-    scope: &Scope,
     arn: &str,
+    name: &str,
     event: &Value,
 ) -> Result<Value, Refusal> {
-    let unexpected = |reason: &str| {
-        Refusal::new(
-            "UnexpectedLambdaException",
-            format!("UserMigration invocation failed due to error {reason}."),
-        )
-    };
+    let scope = &function_scope(arn);
     let mut reason = String::new();
     for _ in 0..ATTEMPTS {
         match timeout(ATTEMPT_LIMIT, upstream.invoke(scope, arn, event)).await {
@@ -155,15 +177,15 @@ async fn invoke(
                 reason = "TooManyRequestsException".to_owned();
             }
             Ok(Ok(answer)) if !answer.status.is_success() => {
-                return Err(unexpected(&answer.error().unwrap_or_default()));
+                return Err(unexpected(name, &answer.error().unwrap_or_default()));
             }
-            Ok(Ok(answer)) => return returned(&answer),
+            Ok(Ok(answer)) => return returned(&answer, name),
         }
     }
-    Err(unexpected(&reason))
+    Err(unexpected(name, &reason))
 }
 
-fn returned(answer: &Answer) -> Result<Value, Refusal> {
+fn returned(answer: &Answer, name: &str) -> Result<Value, Refusal> {
     let body = answer.value();
     if !answer.headers.contains_key("x-amz-function-error") {
         return Some(body)
@@ -180,11 +202,11 @@ fn returned(answer: &Answer) -> Result<Value, Refusal> {
     };
     Err(Refusal::new(
         code,
-        format!("UserMigration failed with error {message}."),
+        format!("{name} failed with error {message}."),
     ))
 }
 
-fn unrecognizable() -> Refusal {
+pub(crate) fn unrecognizable() -> Refusal {
     Refusal::new(
         "InvalidLambdaResponseException",
         "Unrecognizable lambda output",

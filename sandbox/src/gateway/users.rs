@@ -9,6 +9,9 @@ use super::pool::Pool;
 use super::trigger::{Migrated, Question, Source};
 use crate::wire::{Refusal, Upstream};
 
+/// The attribute of users who come by another provider.
+pub(crate) const IDENTITIES: &str = "identities";
+
 pub(crate) struct User {
     pub username: String,
     pub attributes: BTreeMap<String, String>,
@@ -18,7 +21,7 @@ pub(crate) struct User {
 
 impl User {
     /// From an answer of `AdminGetUser` or an entry of `ListUsers`, which name the attributes differently.
-    fn read(user: &Value) -> Self {
+    pub fn read(user: &Value) -> Self {
         let listed = user["UserAttributes"]
             .as_array()
             .or(user["Attributes"].as_array());
@@ -42,6 +45,10 @@ impl User {
 
     /// Whether the user can sign in as `typed`: its username, or a valid alias.
     fn answers_to(&self, pool: &Pool, typed: &str) -> bool {
+        // Whoever comes by another provider has no password, and so no name to sign in with.
+        if self.attributes.contains_key(IDENTITIES) {
+            return self.username == typed;
+        }
         let same = |name: &str| {
             if pool.case_sensitive() {
                 name == typed
@@ -105,20 +112,24 @@ async fn find_in_any_case(
     }
 }
 
-/// Creates the user that the trigger described in answer to `question`.
+/// Creates the user that the trigger described in answer to `question`, with an id for a name where people sign in with an attribute.
 pub(crate) async fn migrate(
     upstream: &Upstream,
     pool: &Pool,
     migrated: &Migrated,
+    id: Option<&str>,
     question: &Question<'_>,
 ) -> Result<User, Refusal> {
-    free_aliases(upstream, pool, migrated, question).await?;
     let call = async |action: &str, mut asked: Value| {
         let named = json!({"UserPoolId": pool.id, "Username": migrated.username});
         fill(&mut asked, named);
         upstream.cognito(&pool.scope, action, &asked).await
     };
-    let made = match call("AdminCreateUser", json!({"MessageAction": "SUPPRESS"})).await {
+    let mut asked = json!({"MessageAction": "SUPPRESS"});
+    if let Some(id) = id {
+        asked["UserAttributes"] = json!([{"Name": "sub", "Value": id}]);
+    }
+    let made = match call("AdminCreateUser", asked).await {
         Ok(made) => made,
         // Another sign-in has created the user in the meantime.
         Err(refusal) if refusal.code == "UsernameExistsException" => {
@@ -145,7 +156,7 @@ pub(crate) async fn migrate(
 }
 
 /// An alias belongs to one user. If another user has it, the migration fails, unless the trigger takes it over.
-async fn free_aliases(
+pub(crate) async fn free_aliases(
     upstream: &Upstream,
     pool: &Pool,
     migrated: &Migrated,

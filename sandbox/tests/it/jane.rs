@@ -147,6 +147,47 @@ async fn app_clients_are_known_with_their_pool() {
 }
 
 #[tokio::test]
+async fn what_it_is_told_of_users_is_kept() {
+    let jane = start().await;
+    let token = token(&jane).await;
+    let post = async |what: &str, body: &Value| {
+        let request = format!("POST {DIRECTORY}{what}");
+        call(&jane, &request, &token, body.clone()).await.0
+    };
+    let ann = json!({"pool_id": "us-west-2_AbC123", "external_id": "1", "email": "a@b.c", "user_attributes": {}});
+    let user = json!({"app_client_id": CLIENT, "pool_id": "us-west-2_AbC123", "external_id": "2", "email": "d@e.f", "user_attributes": {}});
+    assert_eq!(post("ensure_external_user_exists", &ann).await, 200);
+    assert_eq!(post("create_user", &user).await, 200);
+    assert_eq!(post("create_user", &json!({"email": "d@e.f"})).await, 422);
+    assert_eq!(
+        jane.told().told(),
+        [
+            json!({"call": "ensure_external_user_exists", "body": ann}),
+            json!({"call": "create_user", "body": user}),
+        ]
+    );
+    assert_eq!(
+        post("validate_user", &json!({"birth_date": "1990-01-31"})).await,
+        200
+    );
+    assert_eq!(
+        post("validate_user", &json!({"birth_date": "2015-01-31"})).await,
+        400
+    );
+    let google = json!([{"providerName": "Google", "userId": "1"}]);
+    for (email, identities, status) in [
+        ("google@example.com", google.clone(), 200),
+        ("apple@example.com", google.clone(), 200),
+        ("google@example.com", json!(google.to_string()), 404),
+        ("password@example.com", google.clone(), 404),
+        ("nobody@example.com", google, 404),
+    ] {
+        let asked = json!({"email": email, "app_client_id": CLIENT, "user_attributes": {"identities": identities}});
+        assert_eq!(post("verify_sso_user", &asked).await, status, "{asked}");
+    }
+}
+
+#[tokio::test]
 async fn tokens_are_needed_and_end() {
     let jane = start().await;
     let exists = async |authorization: &str| {

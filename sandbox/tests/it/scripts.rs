@@ -78,6 +78,8 @@ scripts! {
     forgot_password_migrates
     invoke_permission_is_enforced
     names_and_aliases
+    pre_sign_up
+    post_confirmation
     function_life
     role_life
     journal_and_accounts

@@ -50,6 +50,7 @@ while True:
         events.write(json.dumps(event) + "\n")
     with open(os.environ["DO"]) as orders:
         do = json.load(orders)
+    do = do["sources"].get(event["triggerSource"], {}) if "sources" in do else do
     if "sleep" in do:
         time.sleep(do["sleep"])
     if "exit" in do:

@@ -67,7 +67,7 @@ body = json.dumps({"ClientId": client_id, "AuthFlow": "USER_PASSWORD_AUTH",
 assert ask("POST", "/", public, body)[0] == 200, "as on AWS"
 
 # What only the sandbox and the emulator have: journal, codes, reset, configuration.
-for method, path in [("GET", "/_sandbox/journal"), ("GET", "/_sandbox/codes"), ("POST", "/_ministack/reset"),
+for method, path in [("GET", "/_sandbox/journal"), ("GET", "/_sandbox/codes"), ("GET", "/_sandbox/jane"), ("GET", "/_sandbox/federated"), ("POST", "/_ministack/reset"),
                      ("POST", "/_ministack/config"), ("GET", f"/_ministack/lambda-code/{ACCOUNT}/{REGION}/{function.name}")]:
     is_refused(ask(method, path, {}))
     is_refused(ask(method, path, claims_to_be("lambda")))

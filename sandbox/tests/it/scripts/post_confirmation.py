@@ -1,0 +1,59 @@
+"""The post confirmation trigger: once a user is confirmed, however that came, and once a password was set anew."""
+
+from aws import *
+
+
+def called():
+    return [event for event in function.events() if event["triggerSource"].startswith("PostConfirmation")]
+
+
+function = Function({})
+pool_id, client_id = pool(
+    LambdaConfig={"PreSignUp": function.arn, "PostConfirmation": function.arn},
+    AdminCreateUserConfig={"AllowAdminCreateUserOnly": False})
+
+
+def sign_up(name):
+    cognito.sign_up(
+        ClientId=client_id, Username=name, Password="Long-enough-7", UserAttributes=[{"Name": "email", "Value": name + "@example.com"}])
+
+
+# By a code, and by an operator.
+sign_up("ann")
+assert called() == []
+cognito.confirm_sign_up(ClientId=client_id, Username="ann", ConfirmationCode="123456", ClientMetadata={"m": "n"})
+[event] = called()
+assert event["triggerSource"] == "PostConfirmation_ConfirmSignUp" and event["userName"] == "ann"
+assert event["callerContext"]["clientId"] == client_id and event["response"] == {}
+attributes = event["request"]["userAttributes"]
+assert attributes["email"] == "ann@example.com" and attributes["cognito:user_status"] == "CONFIRMED" and "sub" in attributes
+assert event["request"]["clientMetadata"] == {"m": "n"} and "validationData" not in event["request"]
+sign_up("ben")
+cognito.admin_confirm_sign_up(UserPoolId=pool_id, Username="ben")
+assert [event["userName"] for event in called()] == ["ann", "ben"]
+
+# By the pre sign-up trigger, within the same call. What fails then leaves the user confirmed.
+function.now({"sources": {"PreSignUp_SignUp": {"respond": {"autoConfirmUser": True}}, "PostConfirmation_ConfirmSignUp": {"throw": "no"}}})
+with refused("UserLambdaValidationException", "PostConfirmation failed with error no."):
+    sign_up("cyd")
+assert user(pool_id, "cyd")["status"] == "CONFIRMED"
+
+# An operator's user is not confirmed by the trigger's word, so nothing follows.
+function.now({"sources": {"PreSignUp_AdminCreateUser": {"respond": {"autoConfirmUser": True}}}})
+before = len(called())
+cognito.admin_create_user(UserPoolId=pool_id, Username="dot", MessageAction="SUPPRESS")
+assert len(called()) == before and user(pool_id, "dot")["status"] == "FORCE_CHANGE_PASSWORD"
+
+# A new password.
+cognito.admin_update_user_attributes(
+    UserPoolId=pool_id, Username="ann", UserAttributes=[{"Name": "email_verified", "Value": "true"}])
+cognito.forgot_password(ClientId=client_id, Username="ann")
+code = sandbox("codes", pool=pool_id, user="ann")["code"]
+cognito.confirm_forgot_password(ClientId=client_id, Username="ann", ConfirmationCode=code, Password="Long-enough-8")
+assert called()[-1]["triggerSource"] == "PostConfirmation_ConfirmForgotPassword"
+assert called()[-1]["request"]["userAttributes"]["email"] == "ann@example.com"
+
+# A customer of another provider is confirmed at once.
+sandbox("federated", pool=pool_id, client=client_id, provider="SignInWithApple", subject="9", email="eve@example.com")
+event = called()[-1]
+assert event["userName"] == "signinwithapple_9" and json.loads(event["request"]["userAttributes"]["identities"])[0]["userId"] == "9"
