@@ -4,10 +4,13 @@
 //! `cargo bench -p jane-migrate-handler --bench peers`. It needs cc, node, npm and python3; to compile AWS's runtime client
 //! for Node also cmake, make, autoconf, automake and libtool. What it says it could not do, it leaves out. A sign-in against a
 //! database is measured with a PostgreSQL as the tests start it.
+//!
+//! `-- first-sign-in` behind it measures the whole first sign-in alone: the migration, and telling Jane of the user.
 
 #[allow(dead_code, reason = "the tests use more of it")]
 #[path = "../../tests/it/database.rs"]
 mod database;
+mod first_sign_in;
 mod process;
 #[allow(dead_code, reason = "the tests use more of it")]
 #[path = "../../tests/it/python.rs"]
@@ -53,6 +56,11 @@ const WARM_SLOW: usize = 20;
 fn main() {
     // `cargo test --all-targets` runs benchmarks as if they were tests.
     if !env::args().any(|argument| argument == "--bench") {
+        return;
+    }
+    if env::args().any(|argument| argument == "first-sign-in") {
+        let report = first_sign_in::measure(&Stage::new());
+        let _ = writeln!(std::io::stdout(), "{report}");
         return;
     }
     let tools = Tools::build();
@@ -203,9 +211,17 @@ impl Stage {
         }
     }
 
+    /// What is added to each answer from now on.
+    fn delay(&self, delay: Duration) {
+        self.pause.store(delay.as_millis() as u64, Ordering::SeqCst);
+    }
+
+    fn secure(&self) -> &Server {
+        &self.secure
+    }
+
     fn measure(&self, run: &Run, peers: &[Peer]) -> Vec<Samples> {
-        self.pause
-            .store(run.delay.as_millis() as u64, Ordering::SeqCst);
+        self.delay(run.delay);
         let mut samples: Vec<_> = peers.iter().map(|_| Samples::default()).collect();
         let rounds = if run.small { ROUNDS_SMALL } else { ROUNDS };
         for _ in 0..rounds {

@@ -1,5 +1,6 @@
 // A peer of the benchmark: the migration by Jane's protocol as a Node function, in the style of Jane's public example: fetch,
-// a token at every sign-in, and the three requests one after another. It runs below AWS's own runtime client.
+// a token at every sign-in, and the three requests one after another. It runs below AWS's own runtime client. As another function, a
+// process of its own, it tells Jane of the user who migrated, with a token of its own.
 
 const base = process.env.DIRECTORY_URL;
 const api = base + "/roots/store_operations_api/v1/cognito/";
@@ -9,7 +10,20 @@ function post(url, authorization, body) {
   return fetch(url, { method: "POST", headers, body: JSON.stringify(body) });
 }
 
+async function connect(event) {
+  const basic = "Basic " + Buffer.from("operator:secret").toString("base64");
+  const granted = await post(base + "/oauth/token", basic, { grant_type: "client_credentials" });
+  const bearer = "Bearer " + (await granted.json()).access_token;
+  const { email, ...user_attributes } = event.request.userAttributes;
+  const body = { pool_id: event.userPoolId, external_id: event.userName, email, user_attributes };
+  const told = await post(api + "ensure_external_user_exists", bearer, body);
+  if (told.status !== 200) throw new Error("not connected");
+  await told.arrayBuffer();
+  return event;
+}
+
 export async function handler(event) {
+  if (event.triggerSource === "PreSignUp_AdminCreateUser") return connect(event);
   const basic = "Basic " + Buffer.from("operator:secret").toString("base64");
   const granted = await post(base + "/oauth/token", basic, { grant_type: "client_credentials" });
   const bearer = "Bearer " + (await granted.json()).access_token;

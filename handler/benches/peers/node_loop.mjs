@@ -28,7 +28,19 @@ function post(path, authorization, body) {
   return call(https, { agent: directory, method: "POST", host: url.hostname, port: url.port, path: url.pathname, headers }, body);
 }
 
+async function connect(event) {
+  const basic = "Basic " + Buffer.from("operator:secret").toString("base64");
+  const granted = await post("/oauth/token", basic, JSON.stringify({ grant_type: "client_credentials" }));
+  const bearer = "Bearer " + JSON.parse(granted.body).access_token;
+  const { email, ...user_attributes } = event.request.userAttributes;
+  const body = { pool_id: event.userPoolId, external_id: event.userName, email, user_attributes };
+  const told = await post("/roots/store_operations_api/v1/cognito/ensure_external_user_exists", bearer, JSON.stringify(body));
+  if (told.status !== 200) throw new Error("not connected");
+  return event;
+}
+
 async function handler(event) {
+  if (event.triggerSource === "PreSignUp_AdminCreateUser") return connect(event);
   const basic = "Basic " + Buffer.from("operator:secret").toString("base64");
   const granted = await post("/oauth/token", basic, JSON.stringify({ grant_type: "client_credentials" }));
   const bearer = "Bearer " + JSON.parse(granted.body).access_token;

@@ -23,7 +23,7 @@ use crate::{
 pub struct Process {
     name: String,
     child: Child,
-    events: Sender<Instant>,
+    events: Sender<(Instant, Event)>,
     answers: Receiver<(Duration, bool)>,
     pub init: Duration,
 }
@@ -38,7 +38,7 @@ impl Process {
 
     /// The same with a directory of any kind.
     pub fn with(program: &Program, directory: Value, pem: &str, url: &str, requests: u32) -> Self {
-        let (events, pending) = channel::<Instant>();
+        let (events, pending) = channel::<(Instant, Event)>();
         let (answered, answers) = channel();
         let (ready, asked) = channel();
         let (pending, asked_at) = (Mutex::new(pending), Mutex::new(Instant::now()));
@@ -46,17 +46,19 @@ impl Process {
             Some("next") => {
                 let _ = ready.send(Instant::now());
                 match pending.lock().unwrap().recv() {
-                    Ok(at) => {
+                    Ok((at, event)) => {
                         *asked_at.lock().unwrap() = at;
-                        invocation()
+                        invocation(event)
                     }
                     Err(_) => Reply::Hang,
                 }
             }
             Some("response") => {
                 let took = asked_at.lock().unwrap().elapsed();
-                let migrated = request.json()["response"]["finalUserStatus"] == "CONFIRMED";
-                let _ = answered.send((took, migrated));
+                let response = &request.json()["response"];
+                let good = response["finalUserStatus"] == "CONFIRMED"
+                    || response["autoConfirmUser"] == false;
+                let _ = answered.send((took, good));
                 Reply::json(202, json!({}))
             }
             _ => panic!("the function failed: {}", request.json()),
@@ -66,6 +68,7 @@ impl Process {
         let settings = json!({
             "pool": POOL,
             "directory": directory,
+            "triggers": { "pre_sign_up": true },
             "attributes": { "email": "{username}", "email_verified": "=true", "given_name": "first_name" },
         });
         let command = &program.0;
@@ -107,17 +110,26 @@ impl Process {
         }
     }
 
-    /// Milliseconds from the event to its answer.
+    /// Milliseconds from the event of a sign-in to its answer.
     pub fn sign_in(&self) -> f64 {
-        self.events.send(Instant::now()).unwrap();
-        let (took, migrated) = self
+        self.answer(Event::SignIn)
+    }
+
+    /// The same of the user that a migration is about to create.
+    pub fn connect(&self) -> f64 {
+        self.answer(Event::Connect)
+    }
+
+    fn answer(&self, event: Event) -> f64 {
+        self.events.send((Instant::now(), event)).unwrap();
+        let (took, good) = self
             .answers
             .recv_timeout(Duration::from_secs(20))
             .unwrap_or_else(|_| panic!("no answer from {}", self.name));
         // The floor hands the event back as it came.
         assert!(
-            migrated || self.name.contains("/floor\""),
-            "{} migrated no user",
+            good || self.name.contains("/floor\""),
+            "{} answered something else",
             self.name
         );
         took.as_secs_f64() * 1000.0
@@ -228,18 +240,33 @@ impl Kind {
     }
 }
 
+/// Why Cognito calls.
+#[derive(Clone, Copy)]
+enum Event {
+    SignIn,
+    Connect,
+}
+
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers");
 
 const POOL: &str = "us-east-1_AbC123456";
 
-fn invocation() -> Reply {
+fn invocation(event: Event) -> Reply {
     let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_secs(5);
-    let event: Value = json!({
-        "version": "1", "triggerSource": "UserMigration_Authentication", "region": "us-east-1", "userPoolId": POOL,
-        "userName": "ann@example.com", "callerContext": { "clientId": "1example23456789" },
-        "request": { "password": "password", "validationData": null, "userAttributes": null },
-        "response": { "userAttributes": null, "finalUserStatus": null, "messageAction": null }
-    });
+    let event: Value = match event {
+        Event::SignIn => json!({
+            "version": "1", "triggerSource": "UserMigration_Authentication", "region": "us-east-1", "userPoolId": POOL,
+            "userName": "ann@example.com", "callerContext": { "clientId": "1example23456789" },
+            "request": { "password": "password", "validationData": null, "userAttributes": null },
+            "response": { "userAttributes": null, "finalUserStatus": null, "messageAction": null }
+        }),
+        Event::Connect => json!({
+            "version": "1", "triggerSource": "PreSignUp_AdminCreateUser", "region": "us-east-1", "userPoolId": POOL,
+            "userName": "5a3f2c1e-0000-4000-8000-000000000001", "callerContext": { "clientId": "1example23456789" },
+            "request": { "userAttributes": { "email": "ann@example.com", "given_name": "Ann" }, "validationData": null },
+            "response": { "autoConfirmUser": false, "autoVerifyEmail": false, "autoVerifyPhone": false }
+        }),
+    };
     let header = |name: &str, value: String| (name.to_owned(), value);
     let headers = vec![
         header("lambda-runtime-aws-request-id", "1".into()),

@@ -48,29 +48,56 @@ impl Program {
     }
 }
 
+/// The handler's sources as a deployment has them, and where everything is built.
+fn sources() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bundle");
+    let root = here.parent().unwrap();
+    let _ = fs::remove_dir_all(cache.join("handler"));
+    let _ = fs::remove_dir_all(cache.join("config"));
+    fs::create_dir_all(&cache).unwrap();
+    // With their times, so that what was built before is built no more.
+    run(Command::new("cp")
+        .arg("-a")
+        .args([here, &root.join("config")])
+        .arg(&cache));
+    fs::copy(here.join("bundle.toml"), cache.join("Cargo.toml")).unwrap();
+    fs::copy(root.join("Cargo.lock"), cache.join("Cargo.lock")).unwrap();
+    cache
+}
+
+fn script(program: &str, name: &str) -> Program {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    Program(vec![program.into(), here.join("benches/peers").join(name)])
+}
+
+/// This handler, and what does the work of Jane's package: below AWS's client, and in a bare loop.
+pub struct OfJane {
+    pub handler: Program,
+    pub node: Option<Program>,
+    pub node_loop: Program,
+}
+
+impl OfJane {
+    pub fn build() -> Self {
+        let cache = sources();
+        Self {
+            handler: handler(&cache, "jane"),
+            node: node(&cache.join("node")),
+            node_loop: script("node", "node_loop.mjs"),
+        }
+    }
+}
+
 impl Tools {
     pub fn build() -> Self {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bundle");
-        let root = here.parent().unwrap();
-        let _ = fs::remove_dir_all(cache.join("handler"));
-        let _ = fs::remove_dir_all(cache.join("config"));
-        fs::create_dir_all(&cache).unwrap();
-        // With their times, so that what was built before is built no more.
-        run(Command::new("cp")
-            .arg("-a")
-            .args([here, &root.join("config")])
-            .arg(&cache));
-        fs::copy(here.join("bundle.toml"), cache.join("Cargo.toml")).unwrap();
-        fs::copy(root.join("Cargo.lock"), cache.join("Cargo.lock")).unwrap();
+        let cache = sources();
         let floor = cache.join("floor");
         run(Command::new("cc")
             .args(["-O2", "-static", "-o"])
             .arg(&floor)
             .arg(here.join("benches/peers/floor.c")));
-        let script = |program: &str, name: &str| {
-            Program(vec![program.into(), here.join("benches/peers").join(name)])
-        };
         Self {
             floor: Program(vec![floor]),
             jane: handler(&cache, "jane"),

@@ -2,8 +2,9 @@
 
 use std::sync::Mutex;
 
+use super::pool::Pool;
 use crate::lock::lock;
-use crate::wire::Call;
+use crate::wire::{Call, Refusal};
 use serde_json::{Value, json};
 
 /// The fields of a request that identify a resource and are not secret.
@@ -114,6 +115,32 @@ impl Journal {
             entries.drain(..Self::LIMIT / 2);
         }
         entries.push(entry);
+    }
+
+    /// Writes that Cognito called a trigger.
+    pub fn invocation(
+        &self,
+        pool: &Pool,
+        arn: &str,
+        client: &str,
+        source: &str,
+        refused: Option<&Refusal>,
+    ) {
+        let about = [
+            ("FunctionName", arn),
+            ("UserPoolId", &pool.id),
+            ("ClientId", client),
+        ];
+        self.write(Entry {
+            service: "lambda".into(),
+            action: format!("Invoke {source}"),
+            account: pool.scope.account.clone(),
+            about: about
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+            status: refused.map_or(200, |refusal| refusal.status.as_u16()),
+            error: refused.map(|refusal| refusal.code.clone()),
+        });
     }
 
     /// The calls of one account, or of all.

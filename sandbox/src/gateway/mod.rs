@@ -41,6 +41,7 @@ use self::insights::Logs;
 pub use self::journal::Entry;
 use self::journal::Journal;
 use self::lambda::Functions;
+use self::new_users::NewUsers;
 use self::pool::{Pool, Pools};
 use self::recoveries::Recoveries;
 use self::sign_in::SignIn;
@@ -225,17 +226,20 @@ impl Shared {
                 "AdminResetUserPassword" => sign_in.reset_password(call).await,
                 "AdminCreateUser" => {
                     let pool = pools.named(call, &call.request()?)?;
-                    sign_in.admin_create_user(call, &pool).await
+                    self.new_users().admin_create_user(call, &pool).await
                 }
                 "AdminConfirmSignUp" => {
                     let pool = pools.named(call, &call.request()?)?;
-                    sign_in.confirm_sign_up(call, &pool).await
+                    self.new_users().confirm_sign_up(call, &pool).await
                 }
-                "SignUp" | "ConfirmSignUp" => match (pool, call.action.as_str()) {
-                    (Some(pool), "SignUp") => sign_in.sign_up(call, &pool).await,
-                    (Some(pool), _) => sign_in.confirm_sign_up(call, &pool).await,
-                    (None, _) => upstream.forward(call).await,
-                },
+                "SignUp" | "ConfirmSignUp" => {
+                    let request = call.request()?;
+                    let (pool, _) = pools.of_client(json::required(&request, "ClientId")?)?;
+                    match call.action.as_str() {
+                        "SignUp" => self.new_users().sign_up(call, &pool).await,
+                        _ => self.new_users().confirm_sign_up(call, &pool).await,
+                    }
+                }
                 "AdminSetUserPassword" | "AdminRespondToAuthChallenge" => {
                     let pool = pools.named(call, &call.request()?)?;
                     sign_in.with_password(call, &pool).await
@@ -259,6 +263,13 @@ impl Shared {
             upstream: &self.upstream,
             pools: &self.pools,
             deliveries: &self.deliveries,
+            new_users: self.new_users(),
+        }
+    }
+
+    fn new_users(&self) -> NewUsers<'_> {
+        NewUsers {
+            upstream: &self.upstream,
             journal: &self.journal,
         }
     }
@@ -322,8 +333,8 @@ impl Shared {
                 };
                 let (client, provider) = (parameter("client"), parameter("provider"));
                 let (subject, email) = (parameter("subject"), parameter("email"));
-                let sign_in = self.sign_in();
-                let came = sign_in
+                let new_users = self.new_users();
+                let came = new_users
                     .first_federated(&pool, &client, &provider, &subject, &email)
                     .await;
                 match came {

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::journal::Journal;
 use super::json::required;
 use super::pool::Pool;
-use super::sign_in::SignIn;
+use super::rules;
 use super::trigger;
 use super::users::{self, User};
-use crate::wire::{Answer, Call, Refusal};
+use crate::wire::{Answer, Call, Refusal, Upstream};
 
 /// What stands in an event for the app client where an operator calls.
 const NO_CLIENT: &str = "CLIENT_ID_NOT_APPLICABLE";
@@ -53,7 +54,14 @@ impl NewUser<'_> {
     }
 }
 
-impl SignIn<'_> {
+/// The parts of the gateway that these calls use.
+#[derive(Clone, Copy)]
+pub(crate) struct NewUsers<'a> {
+    pub upstream: &'a Upstream,
+    pub journal: &'a Journal,
+}
+
+impl NewUsers<'_> {
     /// Asks the pre sign-up trigger about a user who is not there yet.
     pub async fn pre_sign_up(&self, pool: &Pool, user: &NewUser<'_>) -> Result<Admitted, Refusal> {
         let request = json!({"userAttributes": user.attributes, "validationData": user.validation});
@@ -120,13 +128,15 @@ impl SignIn<'_> {
         };
         let called = trigger::call(self.upstream, pool, arn, name, event).await;
         let source = format!("{name}_{}", user.source);
-        self.note_invocation(pool, arn, user.client, &source, called.as_ref().err());
+        let refused = called.as_ref().err();
+        self.journal
+            .invocation(pool, arn, user.client, &source, refused);
         called.map(Some)
     }
 
     /// SignUp.
     pub async fn sign_up(&self, call: &Call, pool: &Pool) -> Result<Answer, Refusal> {
-        self.check_new_password(call, pool)?;
+        rules::check_new_password(call, &pool.settings)?;
         if pool.settings["AdminCreateUserConfig"]["AllowAdminCreateUserOnly"] == true {
             return Err(Refusal::new(
                 "NotAuthorizedException",
@@ -173,7 +183,7 @@ impl SignIn<'_> {
 
     /// AdminCreateUser. What the trigger says of confirmation does not matter here.
     pub async fn admin_create_user(&self, call: &Call, pool: &Pool) -> Result<Answer, Refusal> {
-        self.check_new_password(call, pool)?;
+        rules::check_new_password(call, &pool.settings)?;
         let mut request = call.request()?;
         if request["MessageAction"] == "RESEND" {
             return self.upstream.forward(call).await;

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::json::{lower_first, missing, one_of, strings, violation};
-use crate::wire::Refusal;
+use crate::wire::{Call, Refusal};
 
 /// Checks settings that are complete. `second_factors`: the pool has factors that other calls set, such as TOTP.
 pub(crate) fn check_pool(settings: &Value, second_factors: bool) -> Result<(), Refusal> {
@@ -40,6 +40,23 @@ pub(crate) fn unused_account_validity() -> Refusal {
     Refusal::invalid(
         "Please use TemporaryPasswordValidityDays in PasswordPolicy instead of UnusedAccountValidityDays",
     )
+}
+
+/// A new password in a call must meet the pool's policy.
+pub(crate) fn check_new_password(call: &Call, settings: &Value) -> Result<(), Refusal> {
+    let request = call.request()?;
+    let password = match call.action.as_str() {
+        "AdminCreateUser" => &request["TemporaryPassword"],
+        "ChangePassword" => &request["ProposedPassword"],
+        "RespondToAuthChallenge" | "AdminRespondToAuthChallenge" => {
+            &request["ChallengeResponses"]["NEW_PASSWORD"]
+        }
+        _ => &request["Password"],
+    };
+    match password.as_str() {
+        Some(password) => check_password(settings, password),
+        None => Ok(()),
+    }
 }
 
 /// A password against the pool's policy.

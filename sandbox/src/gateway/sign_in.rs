@@ -7,9 +7,8 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use super::deliveries::{self, Deliveries};
-use super::journal::{Entry, Journal};
 use super::json::required;
-use super::new_users::{self, NewUser};
+use super::new_users::{self, NewUser, NewUsers};
 use super::pool::{AppClient, Pool, Pools};
 use super::trigger::{self, Migrated, Question, Source};
 use super::users::{self, User};
@@ -21,7 +20,7 @@ pub(crate) struct SignIn<'a> {
     pub upstream: &'a Upstream,
     pub pools: &'a Pools,
     pub deliveries: &'a Deliveries,
-    pub journal: &'a Journal,
+    pub new_users: NewUsers<'a>,
 }
 
 impl SignIn<'_> {
@@ -105,7 +104,9 @@ impl SignIn<'_> {
         };
         let asked = trigger::ask(self.upstream, pool, arn, &question).await;
         let refused = asked.as_ref().err();
-        self.note_invocation(pool, arn, &client.id, question.source(), refused);
+        self.new_users
+            .journal
+            .invocation(pool, arn, &client.id, question.source(), refused);
         match asked? {
             Some(migrated) => self.migrate(pool, &migrated, &question).await.map(Some),
             None => Ok(None),
@@ -131,34 +132,8 @@ impl SignIn<'_> {
             validation: question.metadata.unwrap_or(&Value::Null),
             metadata: &Value::Null,
         };
-        self.pre_sign_up(pool, &user).await?;
+        self.new_users.pre_sign_up(pool, &user).await?;
         users::migrate(self.upstream, pool, migrated, id.as_deref(), question).await
-    }
-
-    /// Writes the call of a trigger into the journal.
-    pub fn note_invocation(
-        &self,
-        pool: &Pool,
-        arn: &str,
-        client: &str,
-        source: &str,
-        refused: Option<&Refusal>,
-    ) {
-        let about = [
-            ("FunctionName", arn),
-            ("UserPoolId", &pool.id),
-            ("ClientId", client),
-        ];
-        self.journal.write(Entry {
-            service: "lambda".into(),
-            action: format!("Invoke {source}"),
-            account: pool.scope.account.clone(),
-            about: about
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .into(),
-            status: refused.map_or(200, |refusal| refusal.status.as_u16()),
-            error: refused.map(|refusal| refusal.code.clone()),
-        });
     }
 
     pub async fn forgot_password(&self, call: &Call) -> Result<Answer, Refusal> {
@@ -235,7 +210,8 @@ impl SignIn<'_> {
         if let Some(user) = user {
             let metadata = &request["ClientMetadata"];
             let source = "ConfirmForgotPassword";
-            self.post_confirmation(&pool, source, &client.id, &user, metadata)
+            self.new_users
+                .post_confirmation(&pool, source, &client.id, &user, metadata)
                 .await?;
         }
         Ok(Answer::json(&json!({})))
@@ -243,24 +219,8 @@ impl SignIn<'_> {
 
     /// Calls with a new password, which must meet the pool's policy.
     pub async fn with_password(&self, call: &Call, pool: &Pool) -> Result<Answer, Refusal> {
-        self.check_new_password(call, pool)?;
+        rules::check_new_password(call, &pool.settings)?;
         self.upstream.forward(call).await
-    }
-
-    pub fn check_new_password(&self, call: &Call, pool: &Pool) -> Result<(), Refusal> {
-        let request = call.request()?;
-        let password = match call.action.as_str() {
-            "AdminCreateUser" => &request["TemporaryPassword"],
-            "ChangePassword" => &request["ProposedPassword"],
-            "RespondToAuthChallenge" | "AdminRespondToAuthChallenge" => {
-                &request["ChallengeResponses"]["NEW_PASSWORD"]
-            }
-            _ => &request["Password"],
-        };
-        match password.as_str() {
-            Some(password) => rules::check_password(&pool.settings, password),
-            None => Ok(()),
-        }
     }
 
     /// The app client of a call, its pool, and the name that was typed. The secret hash is checked.
