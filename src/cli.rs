@@ -17,6 +17,7 @@ use jane_migrate_core::check::checks;
 use jane_migrate_core::document::Decision;
 use jane_migrate_core::finding::Severity;
 use jane_migrate_core::ids::PoolId;
+use jane_migrate_core::record::Place;
 
 pub use init::{Directory, Init, Kind, total_users};
 pub use parse::parse;
@@ -458,6 +459,12 @@ pub struct Teardown {
     /// Leave the log group
     #[arg(long)]
     pub keep_logs: bool,
+    /// Believe this record of what deploy changed where the two disagree or one is gone: the function's tags or the role's
+    #[arg(long, value_name = "function|role", value_parser = place)]
+    pub trust: Option<Place>,
+    /// Put back a trigger of this other account: its owner gets customers' passwords
+    #[arg(long, value_name = "ID", value_parser = account)]
+    pub trigger_account: Option<String>,
     /// What to do with a setting of the pool that this version does not know: send it as it is, or leave it out
     #[arg(long, value_name = "KEY=carry|drop", value_parser = decision)]
     pub unknown: Vec<(String, Decision)>,
@@ -545,6 +552,12 @@ pub struct Coexist {
     /// The account of the pool [default: asked of AWS]
     #[arg(long, value_name = "ID", value_parser = account)]
     pub account: Option<String>,
+}
+
+fn place(text: &str) -> Result<Place, &'static str> {
+    let places = [Place::Function, Place::Role];
+    let named = places.into_iter().find(|place| place.name() == text);
+    named.ok_or("expected function or role")
 }
 
 fn account(text: &str) -> Result<String, String> {

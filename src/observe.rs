@@ -16,9 +16,8 @@ use jane_migrate_core::jane::Answers;
 use jane_migrate_core::observed::{KeptSecret, Observed, PoolState, deployed_config};
 use jane_migrate_core::permission::Policy;
 use jane_migrate_core::read::{Read, Unread};
-use jane_migrate_core::resources::{
-    FunctionState, LogGroup, ObservedFunction, Record, Role, Tags, tag,
-};
+use jane_migrate_core::record::Records;
+use jane_migrate_core::resources::{FunctionState, LogGroup, ObservedFunction, Role, Tags, tag};
 use serde_json::Value;
 
 use crate::aws::{AwsError, Kind, Reader};
@@ -114,7 +113,7 @@ pub async fn versions(
         named: clients,
     };
     let name = observer.function.as_str();
-    let (pool, ids, function, alias, versions, role, inline) = tokio::join!(
+    let (pool, ids, function, alias, versions, role, inline, recoveries) = tokio::join!(
         aws.describe_pool(pool_id),
         observer.client_ids(),
         aws.function(name),
@@ -122,6 +121,7 @@ pub async fn versions(
         aws.versions(name),
         aws.role_settings(name),
         aws.inline_policies(name),
+        aws.recoveries(pool_id),
     );
     let names = observer.names(&pool, &function)?;
     let client = ids?.into_iter().next();
@@ -137,6 +137,7 @@ pub async fn versions(
         versions: kept(versions),
         role: kept(role),
         role_policies: kept(inline),
+        recoveries: kept(recoveries),
         // None is taken away, so what they say does not matter.
         attached_policies: Ok(BTreeMap::new()),
         ..Observed::nothing(names)
@@ -283,8 +284,8 @@ impl Observer<'_> {
             false => {
                 let role = role.as_ref().ok().and_then(Option::as_ref);
                 let function = function.as_ref().ok().and_then(Option::as_ref);
-                let record = Record::of(function, role, &names.pool);
-                let clients = self.with_opened(clients, ids, record).await;
+                let records = Records::of(function, role, &names.pool);
+                let clients = self.with_opened(clients, ids, &records).await;
                 (pool_state(pool, mfa), clients)
             }
         };
@@ -564,10 +565,10 @@ impl Observer<'_> {
         &self,
         clients: Read<Vec<ClientDocument>>,
         ids: Called<Vec<String>>,
-        record: Record,
+        records: &Records,
     ) -> Read<Vec<ClientDocument>> {
         let (mut clients, ids) = (clients?, ids?);
-        let opened = record.opened.into_keys();
+        let opened = records.clients().into_iter().map(str::to_owned);
         let others: Vec<String> = opened.filter(|id| !ids.contains(id)).collect();
         clients.extend(self.describe_clients(Ok(others)).await?);
         clients.sort_by(|a, b| a.id().cmp(b.id()));

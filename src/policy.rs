@@ -167,7 +167,7 @@ pub const GRANTS: &[Grant] = &[
     call("cognito-idp:GetUserPoolMfaConfig", On::Pool, OBSERVE),
     call("cognito-idp:ListUserPoolClients", On::Pool, POOL),
     call("cognito-idp:DescribeUserPoolClient", On::Pool, OBSERVE),
-    call("cognito-idp:ListPointInTimeRecoveries", On::Pool, LIVE),
+    call("cognito-idp:ListPointInTimeRecoveries", On::Pool, POOL),
     call("cognito-idp:ListUsers", On::Pool, &[Connect]),
     call("cognito-idp:AdminGetUser", On::Pool, &[Probe, Try]),
     call("cognito-idp:UpdateUserPool", On::Pool, CHANGE),

@@ -183,7 +183,7 @@ pub fn allowed(allow: &Allow, target: &Target) -> Allowed {
         enable_password_auth: allow.enable_password_auth,
         replace: allow.replace,
         unknown: allow.unknown.iter().cloned().collect(),
-        probe: None,
+        ..Allowed::default()
     }
 }
 

@@ -5,6 +5,17 @@ use serde_json::Value;
 use crate::document::{ClientDocument, PoolDocument};
 use crate::ids::PoolId;
 
+/// The pool before the first deploy, as a file on this machine has it.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// `UserPool`, `UserPoolMfaConfig` and `UserPoolClients`.
+    pub json: Value,
+    /// SHA-256 of the file.
+    pub digest: String,
+    /// Where the file is, for a command.
+    pub path: String,
+}
+
 /// What a snapshot says.
 #[derive(Debug)]
 pub struct Kept {

@@ -22,6 +22,7 @@ pub mod plan;
 pub mod probe;
 pub mod read;
 pub mod reason;
+pub mod record;
 pub mod recovery;
 pub mod resources;
 pub mod trigger;

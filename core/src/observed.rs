@@ -17,8 +17,9 @@ use crate::jane::Answers;
 use crate::permission::Policy;
 use crate::probe::Probes;
 use crate::read::{Read, Unread};
+use crate::record::Records;
 use crate::recovery::Recovery;
-use crate::resources::{LogGroup, ObservedFunction, Record, Role, Tags};
+use crate::resources::{LogGroup, ObservedFunction, Role, Tags};
 use crate::trigger::Trigger;
 
 /// A pool, with the settings that its own document leaves out.
@@ -204,9 +205,9 @@ impl Observed {
     }
 
     /// What deploy changed, as the tags tell it.
-    pub fn record(&self) -> Read<Record> {
+    pub fn records(&self) -> Read<Records> {
         let role = self.role.as_ref()?.as_ref();
-        Ok(Record::of(self.function()?, role, &self.names.pool))
+        Ok(Records::of(self.function()?, role, &self.names.pool))
     }
 
     /// The triggers of the pool that call our function, and by which ARN.

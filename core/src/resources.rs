@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 
 use crate::aws_error::AwsError;
 use crate::ids::{Names, PoolArn, ROLE_POLICY};
-use crate::trigger::Trigger;
 
 /// Tags by key.
 pub type Tags = BTreeMap<String, String>;
@@ -36,7 +35,7 @@ pub mod tag {
     pub const REPLACED_PRE_SIGN_UP: &str = "jane-migrate:replaced-pre-sign-up";
     /// The post confirmation trigger that deploy replaced.
     pub const REPLACED_POST_CONFIRMATION: &str = "jane-migrate:replaced-post-confirmation";
-    /// The clients whose sign-in flows deploy opened: `ID=RECORD ID=RECORD ...`, continued under `...-2`, `...-3`.
+    /// The clients whose sign-in flows deploy opened: `ID=RECORD ID=RECORD ...`, under this key and every longer one.
     pub const OPENED_CLIENTS: &str = "jane-migrate:opened-clients";
     /// SHA-256 of the snapshot taken before the first change.
     pub const SNAPSHOT: &str = "jane-migrate:snapshot";
@@ -437,111 +436,9 @@ pub fn is_ours(tags: &Tags, pool: &PoolArn) -> bool {
     tags.get(tag::POOL) == Some(&pool.to_string())
 }
 
-/// What deploy changed of the pool and its clients, for teardown to take back. It stands in the function's tags, and in the
-/// role's for the day when somebody deletes the function.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Record {
-    /// The clients whose flows were opened, each with the word that undoes it.
-    pub opened: BTreeMap<String, String>,
-    /// The triggers that ours replaced. One that is no longer ours stays here: only what calls us is ever put back.
-    pub replaced: BTreeMap<Trigger, String>,
-}
-
-fn replaced_tag(trigger: Trigger) -> &'static str {
-    match trigger {
-        Trigger::UserMigration => tag::REPLACED_TRIGGER,
-        Trigger::PreSignUp => tag::REPLACED_PRE_SIGN_UP,
-        Trigger::PostConfirmation => tag::REPLACED_POST_CONFIRMATION,
-    }
-}
-
-impl Record {
-    /// Reads the record: the function's, or the role's where there is no function of ours.
-    pub fn of(function: Option<&ObservedFunction>, role: Option<&Role>, pool: &PoolArn) -> Self {
-        let function = function.map(|function| &function.function.tags);
-        let role = role.map(|role| &role.tags);
-        [function, role]
-            .into_iter()
-            .flatten()
-            .find(|tags| is_ours(tags, pool))
-            .map(|tags| Self {
-                opened: opened_clients(tags),
-                replaced: Trigger::ALL
-                    .into_iter()
-                    .filter_map(|trigger| Some((trigger, tags.get(replaced_tag(trigger))?.clone())))
-                    .collect(),
-            })
-            .unwrap_or_default()
-    }
-
-    /// The tags that keep it.
-    pub fn tags(&self) -> Tags {
-        let mut tags = opened_clients_tags(&self.opened);
-        let replaced = self.replaced.iter();
-        tags.extend(
-            replaced.map(|(trigger, arn)| (replaced_tag(*trigger).to_owned(), arn.clone())),
-        );
-        tags
-    }
-}
-
-fn opened_clients(tags: &Tags) -> BTreeMap<String, String> {
-    tags.iter()
-        .filter(|(key, _)| key.starts_with(tag::OPENED_CLIENTS))
-        .flat_map(|(_, value)| value.split(' '))
-        .filter_map(|entry| entry.split_once('='))
-        .map(|(client, record)| (client.to_owned(), record.to_owned()))
-        .collect()
-}
-
-/// As many to a value as its 256 characters hold.
-fn opened_clients_tags(opened: &BTreeMap<String, String>) -> Tags {
-    let mut values: Vec<String> = Vec::new();
-    for (client, record) in opened {
-        let entry = format!("{client}={record}");
-        match values.last_mut() {
-            Some(value) if value.len() + 1 + entry.len() <= 256 => {
-                value.push(' ');
-                value.push_str(&entry);
-            }
-            _ => values.push(entry),
-        }
-    }
-    values
-        .into_iter()
-        .enumerate()
-        .map(|(n, value)| match n {
-            0 => (tag::OPENED_CLIENTS.to_owned(), value),
-            n => (format!("{}-{}", tag::OPENED_CLIENTS, n + 1), value),
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn opened_clients_survive_their_tags() {
-        let opened: BTreeMap<String, String> = (0..40)
-            .map(|n| {
-                (
-                    format!("client{n:020}"),
-                    "ALLOW_USER_PASSWORD_AUTH".to_owned(),
-                )
-            })
-            .collect();
-        let tags = opened_clients_tags(&opened);
-        assert!(tags.len() > 2 && tags.values().all(|value| value.len() <= 256));
-        let keys: Vec<&str> = tags.keys().map(String::as_str).take(3).collect();
-        let second = format!("{}-2", tag::OPENED_CLIENTS);
-        assert!(
-            keys.contains(&tag::OPENED_CLIENTS) && keys.contains(&&*second),
-            "{keys:?}"
-        );
-        assert_eq!(opened_clients(&tags), opened);
-        assert!(opened_clients_tags(&BTreeMap::new()).is_empty());
-    }
 
     #[test]
     fn the_role_may_ask_the_old_pool_and_nothing_else_of_cognito() {

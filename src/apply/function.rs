@@ -8,7 +8,7 @@ use crate::aws::{AwsError, Kind};
 use crate::error::{Context, Error, Result};
 use jane_migrate_core::exposure::Alias;
 use jane_migrate_core::ids::{ALIAS, STATEMENT_ID};
-use jane_migrate_core::plan::{Change, Operation};
+use jane_migrate_core::plan::{Change, Operation, missing_tags};
 use jane_migrate_core::resources::{
     Function, FunctionState, ObservedFunction, description, is_ours, tag,
 };
@@ -48,7 +48,16 @@ impl Run<'_> {
                         && found.code_sha256 == code.code_sha256
                 });
                 match ours {
-                    Some(found) => (found.state, None),
+                    Some(found) => {
+                        // Another deploy made it, which may open other clients than this one.
+                        let lacking = missing_tags(&function.tags, &found.function.tags);
+                        if !lacking.is_empty() {
+                            let arn = &self.names.function_arn;
+                            let tagged = self.writer.tag_function(arn, &lacking).await;
+                            tagged.with_context(failed)?;
+                        }
+                        (found.state, None)
+                    }
                     None => {
                         return Err(error)
                             .context("somebody else made it meanwhile")

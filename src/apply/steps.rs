@@ -8,7 +8,9 @@ use crate::aws::{AwsError, Kind};
 use crate::error::{Context, Error, Result};
 use jane_migrate_core::ids::{ALIAS, ROLE_POLICY, STAND_IN_ID, STATEMENT_ID};
 use jane_migrate_core::permission;
-use jane_migrate_core::resources::{LogGroup, Record, Role, is_ours};
+use jane_migrate_core::plan::missing_tags;
+use jane_migrate_core::record::Record;
+use jane_migrate_core::resources::{LogGroup, Role, is_ours};
 
 impl Run<'_> {
     pub(super) async fn create_log_group(&self, group: &LogGroup) -> Result<()> {
@@ -59,7 +61,14 @@ impl Run<'_> {
             Err(error) if error.kind == Kind::Exists => {
                 let found = self.reader.role(&role.name).await?;
                 let found = found.filter(|found| is_ours(&found.tags, &self.names.pool));
-                found.ok_or(error).with_context(failed)?.id
+                let found = found.ok_or(error).with_context(failed)?;
+                // Another deploy made it, which may open other clients than this one.
+                let lacking = missing_tags(&role.tags, &found.tags);
+                if !lacking.is_empty() {
+                    let tagged = self.writer.tag_role(&role.name, &lacking).await;
+                    tagged.with_context(failed)?;
+                }
+                found.id
             }
             other => other.with_context(failed)?,
         };
@@ -184,7 +193,7 @@ impl Run<'_> {
         detached?;
         let found = found.with_context(failed)?;
         if let Some(found) = &found
-            && Record::of(Some(found), None, &self.names.pool) != *record
+            && Record::of(&found.function.tags) != *record
         {
             return Err(in_use_again(
                 "the function's tags name other changes than when this run began",

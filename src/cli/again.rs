@@ -4,6 +4,7 @@ use std::path::Path;
 
 use jane_migrate_core::document::Decision;
 use jane_migrate_core::fix::{Flags, quoted};
+use jane_migrate_core::record::Place;
 
 use super::{
     Allow, Cli, Command, Connect, Deploy, Global, Pools, Restore, Rollback, Teardown, Try,
@@ -96,6 +97,8 @@ impl Teardown {
             .flag("--force", self.force)
             .value("--recent-days", days.as_deref())
             .flag("--keep-logs", self.keep_logs)
+            .value("--trust", self.trust.map(Place::name))
+            .value("--trigger-account", self.trigger_account.as_deref())
             .unknown(&self.unknown)
             .accepted(&self.accept_difference)
             .flag("--yes", self.yes)
@@ -243,7 +246,7 @@ mod tests {
             "jane-migrate deploy --enable-password-auth --replace --unknown A=carry --unknown 'B c=drop' --accept-difference '/A/B c' --artifact 'a zip' --no-probe --yes --config 'my file.toml' --region eu-west-1 --timeout 9",
         );
         assert_repeated(
-            "jane-migrate teardown --everything --force --recent-days 3 --keep-logs --unknown A=drop --accept-difference /A --yes --profile shop",
+            "jane-migrate teardown --everything --force --recent-days 3 --keep-logs --trust role --trigger-account 210987654321 --unknown A=drop --accept-difference /A --yes --profile shop",
         );
         assert_repeated("jane-migrate connect --per-second 5 --from 'a b' --yes --profile shop");
         assert_repeated("jane-migrate rollback --yes --profile shop");

@@ -19,10 +19,12 @@ use crate::settings;
 use crate::snapshot::{self, Snapshot};
 use crate::ui::Ui;
 use jane_migrate_core::check::Choice;
+use jane_migrate_core::document::Rewrite;
 use jane_migrate_core::finding::{Finding, Severity};
 use jane_migrate_core::fix::{Fix, Flags, fix};
 use jane_migrate_core::plan::{Change, Operation, Plan};
 use jane_migrate_core::probe::{Source, event};
+use jane_migrate_core::trigger::Trigger;
 
 /// The JSON document of deploy.
 #[derive(Debug, Serialize)]
@@ -230,12 +232,27 @@ impl Deploying<'_> {
     }
 }
 
-/// The first deploy of a pool keeps it as it was, and a later one again that changes a client for the first time.
+/// The first deploy of a pool keeps it as it was, and a later one again that changes a client for the first time or replaces a trigger.
 fn keep_snapshot(session: &Session, plan: &Plan, ui: &Ui) -> Result<Option<Snapshot>> {
     let first = session.kept_snapshot().is_none();
+    let replaces = |rewrite: &Rewrite| {
+        let at =
+            |document: &Value, trigger: Trigger| document["LambdaConfig"][trigger.member()].clone();
+        let replaced = |trigger| {
+            let (from, to) = (
+                at(&rewrite.seen, trigger),
+                at(rewrite.update.expected(), trigger),
+            );
+            let foreign = from
+                .as_str()
+                .is_some_and(|arn| !session.names().is_our_function(arn));
+            foreign && from != to
+        };
+        Trigger::ALL.into_iter().any(replaced)
+    };
     let due = plan.changes.iter().any(|change| match &change.operation {
         Operation::UpdateClient(..) => true,
-        Operation::UpdatePool(..) => first,
+        Operation::UpdatePool(rewrite) => first || replaces(rewrite),
         _ => false,
     });
     if !due {

@@ -18,6 +18,7 @@ use crate::dates::{DAY_MS, date, day_of, minute, now_ms, today, utc};
 use crate::error::{Error, Result};
 use crate::report::PlanDocument;
 use crate::settings;
+use crate::snapshot;
 use crate::status::read::{Log, Wanted};
 use crate::status::{Basis, Coverage, Facts, Status};
 use crate::ui::Ui;
@@ -180,9 +181,12 @@ pub(super) async fn run(global: &Global, args: &Teardown, ui: &Ui) -> Result<Exi
 async fn prepare(session: Session, args: &Teardown, ui: &Ui) -> Result<Prepared> {
     let allowed = Allowed {
         unknown: args.unknown.iter().cloned().collect(),
+        trust: args.trust,
+        trigger_account: args.trigger_account.clone(),
         ..Allowed::default()
     };
-    let plan = plan::teardown(&session.observed, extent(args), &allowed);
+    let snapshots = snapshot::kept(session.target.folder(), &session.target.pool);
+    let plan = plan::teardown(&session.observed, extent(args), &snapshots, &allowed);
     let plan = session.needs(plan)?;
     let (mut migration, mut early) = (None, None);
     // Where other triggers alone are left, the migration ended with an earlier teardown.

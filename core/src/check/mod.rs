@@ -19,8 +19,9 @@ mod tests;
 mod time;
 mod trigger;
 
+pub use crate::kept::Snapshot;
 pub use kind::{Check, Deploy, Findings, When};
 pub use role::judged;
-pub use subject::{Asked, Snapshot, Subject};
+pub use subject::{Asked, Subject};
 pub use table::{Choice, before_deploy, checks, run};
 pub use time::ERRORS;

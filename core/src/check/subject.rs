@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::fmt;
 
 use jane_migrate_config::{Config, Date};
-use serde_json::Value;
 
 use crate::document::ClientDocument;
 use crate::fix::{Fix, fix};
 use crate::ids::Names;
+use crate::kept::Snapshot;
 use crate::observed::{Observed, deployed_config};
 use crate::read::{Read, Unread};
 use crate::resources::{ObservedFunction, Role, Tags};
@@ -27,17 +27,6 @@ pub struct Asked<'a> {
     pub today: Date,
     /// The kind of directory that the deployed code serves, where its digest tells.
     pub code_serves: Option<&'static str>,
-}
-
-/// The pool before the first deploy.
-#[derive(Debug, Clone)]
-pub struct Snapshot {
-    /// `UserPool` and `UserPoolMfaConfig`.
-    pub json: Value,
-    /// SHA-256 of the file.
-    pub digest: String,
-    /// Where the file is, for a command.
-    pub path: String,
 }
 
 /// Everything the checks look at.

@@ -32,6 +32,7 @@ table! {
     "event-sources"          Error   Always Reports trigger::event_sources            => "no queue or stream invokes the function";
     "aliases"                Error   Always Reports trigger::aliases                  => "every alias leads to what was deployed, and to nothing else";
     "live-version"           Warning Always Reports trigger::live_version             => "customers meet the newest version, which has answered a probe";
+    "record-intact"          Error   Always Reports trigger::record_intact            => "what teardown takes back is written down twice, and alike";
 
     "function-active"        Error   Always Reports function::function_active         => "the function is there and can be invoked";
     "function-code"          Error   Always Reports function::function_code           => "its code and architecture are those that were deployed";

@@ -4,11 +4,14 @@ use serde_json::Value;
 
 use super::kind::{Check, Findings, with_qualifier};
 use super::subject::Subject;
+use crate::document::ClientDocument;
 use crate::finding::Finding;
 use crate::fix::{Fix, fix};
 use crate::ids::{ALIAS, LATEST, STATEMENT_ID};
+use crate::kept::Snapshot;
 use crate::permission;
 use crate::read::Unread;
+use crate::record::{Doubt, Trust};
 use crate::trigger::{Trigger, listed};
 use crate::version;
 
@@ -145,6 +148,83 @@ pub(super) fn live_version(check: &Check, subject: &Subject<'_>) -> Findings {
             subject.deploy(),
         )
         .into()
+}
+
+/// What deploy changed is written down in two places, and teardown believes only what both say.
+pub(super) fn record_intact(check: &Check, subject: &Subject<'_>) -> Findings {
+    let names = subject.names;
+    let records = subject.observed.records()?;
+    let snapshots = subject.asked.snapshots;
+    let trust = Trust {
+        snapshots,
+        ..Trust::default()
+    };
+    let doubted = |doubt: &Doubt, what: &str| {
+        check.fails(
+            doubt.explain(what),
+            "the same in the tags of the function and of the role, and in the snapshot",
+            doubt.found(),
+            fix![
+                "look who changed the tags: CloudTrail has TagResource of Lambda and TagRole of IAM. Give both the right value, or end the migration with `",
+                Fix::ours("teardown", &names.pool.id, &doubt.flag()),
+                "`",
+            ],
+        )
+    };
+    let mut wrong = Vec::new();
+    for trigger in Trigger::ALL {
+        match records.replaced(trigger, &names.pool, &trust) {
+            // A trigger of another account is on record rightly; teardown asks about it.
+            Ok(_) | Err(Doubt::OtherAccount(..) | Doubt::Alone(..)) => {}
+            Err(doubt) => {
+                let what = format!("the {} trigger to put back", trigger.label());
+                wrong.push(doubted(&doubt, &what));
+            }
+        }
+    }
+    let clients = subject.observed.clients.as_ref()?;
+    for client in clients
+        .iter()
+        .filter(|client| client.allows_password_auth())
+    {
+        let about = |finding: Finding| finding.about(client.id());
+        match records.opened(client.id(), &trust) {
+            Err(doubt) => {
+                let what = format!("the flows of app client {} before deploy", client.name());
+                wrong.push(about(doubted(&doubt, &what)));
+            }
+            Ok(None) if was_closed(snapshots, client) => {
+                let what = format!(
+                    "app client {} allows USER_PASSWORD_AUTH, did not before deploy, and is on no record: teardown leaves it as it is",
+                    client.name()
+                );
+                let closed = check.fails(
+                    what,
+                    "a record, or the flows of the snapshot",
+                    client.flows().collect::<Vec<_>>().join(", "),
+                    "if deploy opened it, take the flow away in the console after teardown; if your team did, all is well",
+                );
+                wrong.push(about(closed).warning());
+            }
+            Ok(_) => {}
+        }
+    }
+    check.unless(
+        wrong,
+        "what teardown takes back is written down twice, and alike",
+    )
+}
+
+/// Whether the client was in a snapshot and let no password in, in each that has it.
+fn was_closed(snapshots: &[Snapshot], client: &ClientDocument) -> bool {
+    let all = snapshots
+        .iter()
+        .filter_map(|one| one.json["UserPoolClients"].as_array());
+    let kept = all.flatten().filter(|kept| kept["ClientId"] == client.id());
+    let mut kept = kept
+        .filter_map(|kept| ClientDocument::from_json(kept.clone()).ok())
+        .peekable();
+    kept.peek().is_some() && kept.all(|kept| !kept.allows_password_auth())
 }
 
 pub(super) fn invoke_permission(check: &Check, subject: &Subject<'_>) -> Findings {

@@ -11,7 +11,9 @@ use crate::finding::Finding;
 use crate::fix::Fix;
 use crate::ids::Names;
 use crate::line::one_line;
-use crate::resources::{Function, LogGroup, ObservedFunction, Record, Role, Tags};
+use crate::observed::Observed;
+use crate::record::{Place, Record};
+use crate::resources::{Function, LogGroup, ObservedFunction, Role, Tags};
 use crate::trigger::Trigger;
 
 /// What the operator allows beyond the config.
@@ -27,6 +29,10 @@ pub struct Allowed {
     pub unknown: Decisions,
     /// What makes the name of the user new with whom the function is tried; `None`: it is not tried.
     pub probe: Option<String>,
+    /// `--trust`: the record of what deploy changed that is believed, whatever the other says.
+    pub trust: Option<Place>,
+    /// `--trigger-account`: another account, whose function may become the pool's trigger again.
+    pub trigger_account: Option<String>,
 }
 
 /// What happens to a resource; the symbols of the plan.
@@ -414,6 +420,18 @@ pub(super) fn foreign(plan: &mut Plan, resource: Resource, name: &str, allowed: 
         "look at it; `--replace` takes it over",
     );
     true
+}
+
+/// Stops a run while a point-in-time recovery is active. Where it could not be asked, what Cognito refuses is an error of the step.
+pub(super) fn recovering(plan: &mut Plan, observed: &Observed) {
+    if let Ok(Some(active)) = observed.active_recovery() {
+        plan.conflict(
+            Resource::Pool,
+            observed.names.pool.id.to_string(),
+            format!("a point-in-time recovery to {} is active ({}): the pool takes no writes, and may come back with an older trigger", active.day(), active.status),
+            "wait until it has ended, or cancel its preview in the console",
+        );
+    }
 }
 
 pub(super) fn refuse(plan: &mut Plan, resource: Resource, name: &str, refusal: &Refusal) {

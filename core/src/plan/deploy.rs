@@ -22,7 +22,8 @@ use crate::ids::{ALIAS, Names, OLD_STATEMENT_ID, STAND_IN_ID, STATEMENT_ID};
 use crate::observed::{Observed, PoolState};
 use crate::permission::{self, Policy};
 use crate::read::Read;
-use crate::resources::{Desired, LogGroup, Record, is_ours};
+use crate::record::{self, Doubt, Place, Record, Records, Trust};
+use crate::resources::{Desired, LogGroup, Tags, is_ours};
 use crate::trigger::Trigger;
 
 /// What deploy would do, and what speaks against it: every check that would fail afterwards.
@@ -49,7 +50,8 @@ pub fn deploy(
         log_group.as_ref(),
         allowed,
     );
-    let mut record = Record::of(function, role.as_ref(), &names.pool);
+    let records = Records::of(function, role.as_ref(), &names.pool);
+    let mut opened = BTreeMap::new();
     // Migration is over where the window has closed and teardown has taken its trigger away.
     let is_on = |trigger: Trigger| {
         let asked_for = |config| trigger.is_on(config, asked.today);
@@ -57,7 +59,7 @@ pub fn deploy(
             || (trigger == Trigger::UserMigration && observed.calls_us(trigger))
     };
     if is_on(Trigger::UserMigration) {
-        plan_clients(&mut plan, clients, allowed, &mut record.opened);
+        plan_clients(&mut plan, clients, allowed, &mut opened);
     }
     let adopted = plan_adoption(&mut plan, observed)?;
     let pool_triggers = PoolTriggers {
@@ -65,19 +67,46 @@ pub fn deploy(
         pool: &pool.document,
         adopted,
         allowed,
+        records: &records,
+        trust: Trust {
+            snapshots: asked.snapshots,
+            ..Trust::default()
+        },
     };
-    pool_triggers.plan(&mut plan, &is_on, &mut record.replaced);
+    let replaced = pool_triggers.plan(&mut plan, &is_on);
     // The record is kept before the clients and the pool are changed: whoever tears down after a run that was cut short finds it.
-    let mut desired_role = desired.role.clone();
-    desired_role.tags.extend(record.tags());
-    plan_role(&mut plan, names, &desired_role, role.as_ref(), allowed);
-    let mut desired_function = desired.function.clone();
-    desired_function.tags.extend(record.tags());
+    let recorded = |place, found: Option<&Tags>| {
+        let found = found.cloned().unwrap_or_default();
+        let (mut record, there) = match records.at(place) {
+            Some(own) => (own.clone(), found),
+            // It is made anew, or taken over.
+            None => (records.for_new(place), record::forgotten(&found)),
+        };
+        for (client, word) in &opened {
+            let client = record.opened.entry(client.clone());
+            client.or_insert_with(|| word.clone());
+        }
+        for (trigger, arn) in &replaced {
+            match arn {
+                Some(arn) => record.replaced.insert(*trigger, arn.clone()),
+                None => record.replaced.remove(trigger),
+            };
+        }
+        record.tags_beside(&there)
+    };
+    let mut desired = desired.clone();
+    let role_tags = role.as_ref().map(|role| &role.tags);
+    let role_tags = recorded(Place::Role, role_tags);
+    desired.role.tags.extend(role_tags);
+    plan_role(&mut plan, names, &desired.role, role.as_ref(), allowed);
+    let function_tags = function.map(|function| &function.function.tags);
+    let function_tags = recorded(Place::Function, function_tags);
+    desired.function.tags.extend(function_tags);
     plan_function(
         &mut plan,
         names,
-        desired_function,
-        (role.as_ref(), &desired_role),
+        desired.function.clone(),
+        (role.as_ref(), &desired.role),
         observed,
         allowed,
     )?;
@@ -86,13 +115,13 @@ pub fn deploy(
     plan_permission(&mut plan, names, &policy, adopted, allowed);
     plan_old_permission(&mut plan, names, &observed.policy(None)?);
     keys::check(&mut plan, names, asked.config);
-    if desired.function.tags.len() + record.tags().len() > MOST_TAGS {
+    if desired.function.tags.len() > MOST_TAGS {
         plan.conflict(
             Resource::Function,
             &names.function,
             format!(
                 "the record of {} opened clients takes more tags than AWS allows a function",
-                record.opened.len()
+                Record::of(&desired.function.tags).opened.len()
             ),
             "name the clients whose sign-ins migrate under [pool] clients",
         );
@@ -104,7 +133,7 @@ pub fn deploy(
     }
     let alone = observed.clients_left_alone(asked.clients)?;
     plan.left_alone = alone.into_iter().filter_map(LeftAlone::of).collect();
-    plan.findings = after::findings(&plan, desired, observed, asked)?;
+    plan.findings = after::findings(&plan, &desired, observed, asked)?;
     plan.findings
         .extend(undecided(pool, clients, &allowed.unknown));
     Ok(plan.sorted())
@@ -260,10 +289,7 @@ fn plan_clients(
         match opening {
             Ok(None) => {}
             Ok(Some((rewrite, record))) => {
-                // What an earlier, interrupted run recorded is what the client was at first.
-                opened
-                    .entry(client.id().to_owned())
-                    .or_insert_with(|| record.to_owned());
+                opened.insert(client.id().to_owned(), record.to_owned());
                 plan.change(
                     Action::Update,
                     Resource::Client,
@@ -284,21 +310,22 @@ struct PoolTriggers<'a> {
     /// The alias is put between the pool and the function.
     adopted: bool,
     allowed: &'a Allowed,
+    records: &'a Records,
+    trust: Trust<'a>,
 }
+
+/// Triggers to put back one day; `None`: nothing is.
+type Replaced = BTreeMap<Trigger, Option<String>>;
 
 /// A trigger, what it is to call, and how that is said.
 type Setting = (Trigger, Option<String>, String);
 
 impl PoolTriggers<'_> {
     /// Plans at most two changes of the pool: before the function changes, what the pool must not call meanwhile; once the function
-    /// has answered, what it is to call from then on. `replaced` are the triggers to put back one day.
-    fn plan(
-        &self,
-        plan: &mut Plan,
-        is_on: &dyn Fn(Trigger) -> bool,
-        replaced: &mut BTreeMap<Trigger, String>,
-    ) {
+    /// has answered, what it is to call from then on. Gives the triggers to put back one day, where this run decides that.
+    fn plan(&self, plan: &mut Plan, is_on: &dyn Fn(Trigger) -> bool) -> Replaced {
         let names = self.names;
+        let mut replaced = Replaced::new();
         let (mut first, mut last): (Vec<Setting>, Vec<Setting>) = Default::default();
         for trigger in Trigger::ALL {
             let now = self.pool.trigger(trigger);
@@ -310,7 +337,13 @@ impl PoolTriggers<'_> {
             };
             if !is_on(trigger) {
                 if ours {
-                    let back = replaced.get(&trigger).cloned();
+                    let back = match self.records.replaced(trigger, &names.pool, &self.trust) {
+                        Ok(back) => back.map(str::to_owned),
+                        Err(doubt) => {
+                            self.doubted(plan, trigger, &doubt);
+                            continue;
+                        }
+                    };
                     let to = said(back.as_deref().unwrap_or("none"));
                     first.push((trigger, back, to));
                 }
@@ -328,11 +361,8 @@ impl PoolTriggers<'_> {
                     );
                     continue;
                 }
-                Some(arn) => {
-                    replaced.insert(trigger, arn.to_owned());
-                }
-                None => {
-                    replaced.remove(&trigger);
+                now => {
+                    replaced.insert(trigger, now.map(str::to_owned));
                 }
             }
             let to = said(&format!("{}:{ALIAS}", names.function));
@@ -349,6 +379,18 @@ impl PoolTriggers<'_> {
         self.change(plan, pool, last, |rewrite| {
             Operation::UpdatePool(Box::new(rewrite))
         });
+        replaced
+    }
+
+    /// A trigger is turned off, and what is to stand in its place is not believed.
+    fn doubted(&self, plan: &mut Plan, trigger: Trigger, doubt: &Doubt) {
+        let what = format!("the {} trigger to put back", trigger.label());
+        plan.conflict(
+            Resource::Trigger,
+            self.names.pool.id.to_string(),
+            format!("{} ({})", doubt.explain(&what), doubt.found()),
+            "look who changed the tags (CloudTrail has TagResource of Lambda and TagRole of IAM), and give both the right value",
+        );
     }
 
     /// Plans one change of the pool; gives the pool as it will be.
@@ -482,7 +524,7 @@ mod tests {
                 .collect(),
             replaced: BTreeMap::new(),
         };
-        assert!(missing_tags(&opened.tags(), record.unwrap()).is_empty());
+        assert_eq!(Record::of(record.unwrap()), opened);
 
         let plan = plan_for(250);
         assert!(plan.is_blocked());

@@ -1,6 +1,6 @@
 //! What rollback would do: the alias leads to the version before, once that has answered and the role has what it needs.
 
-use super::change::{Action, Operation, Plan, Probe, Resource, Target};
+use super::change::{Action, Operation, Plan, Probe, Resource, Target, recovering};
 use super::role::widen_for;
 use crate::exposure::Version;
 use crate::fix::Fix;
@@ -18,6 +18,7 @@ use crate::version;
 pub fn rollback(observed: &Observed, client: Option<&str>, nonce: &str) -> Read<Plan> {
     let names = &observed.names;
     let mut plan = Plan::new(names);
+    recovering(&mut plan, observed);
     let (Some(found), Some(alias)) = (observed.function()?, observed.alias.as_ref()?) else {
         plan.conflict(
             Resource::Alias,

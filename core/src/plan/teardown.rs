@@ -1,13 +1,17 @@
 //! What teardown would do, from what is there alone: ours goes, and what deploy changed is as it was.
 
-use super::change::{Action, Allowed, Operation, Plan, Resource, refuse, set_triggers, short};
+use super::change::{
+    Action, Allowed, Operation, Plan, Resource, recovering, refuse, set_triggers, short,
+};
 use crate::document::{ClientDocument, Reason, Rewrite, close_password_auth};
 use crate::finding::{Finding, Severity};
 use crate::fix::{Fix, fix};
 use crate::ids::Names;
+use crate::kept::Snapshot;
 use crate::observed::{Observed, PoolState};
 use crate::read::Read;
-use crate::resources::{Record, Tags, is_ours, tag};
+use crate::record::{Doubt, Records, Trust};
+use crate::resources::{Tags, is_ours, tag};
 use crate::trigger::Trigger;
 
 /// How much teardown takes away.
@@ -30,7 +34,12 @@ pub fn remaining(observed: &Observed, extent: Extent) -> Vec<Trigger> {
 ///
 /// # Errors
 /// What the plan rests on was not read.
-pub fn teardown(observed: &Observed, extent: Extent, allowed: &Allowed) -> Read<Plan> {
+pub fn teardown(
+    observed: &Observed,
+    extent: Extent,
+    snapshots: &[Snapshot],
+    allowed: &Allowed,
+) -> Read<Plan> {
     let names = &observed.names;
     let pool = observed.pool.as_ref()?.as_ref();
     let (found_role, found_group) = (observed.whole_role()?, observed.whole_log_group()?);
@@ -42,21 +51,19 @@ pub fn teardown(observed: &Observed, extent: Extent, allowed: &Allowed) -> Read<
     let (role, foreign_role) = split(found_role.as_ref(), |role| is_ours(&role.tags));
     let (group, foreign_group) = split(found_group.as_ref(), |group| is_ours(&group.tags));
 
-    // Where it could not be asked, what Cognito refuses is an error of the step.
-    if let Ok(Some(active)) = observed.active_recovery() {
-        plan.conflict(
-            Resource::Pool,
-            names.pool.id.to_string(),
-            format!("a point-in-time recovery to {} is active ({}): the pool takes no writes, and may come back with an older trigger", active.day(), active.status),
-            "wait until it has ended, or cancel its preview in the console",
-        );
-    }
-    let record = Record::of(function, role, &names.pool);
+    recovering(&mut plan, observed);
+    let records = Records::of(function, role, &names.pool);
+    let trust = Trust {
+        alone: allowed.trust,
+        account: allowed.trigger_account.as_deref(),
+        snapshots,
+    };
     if let Some(pool) = pool {
         if !foreign_function {
-            plan_triggers(&mut plan, names, pool, &record, extent, allowed);
+            plan_triggers(&mut plan, names, pool, &records, &trust, extent, allowed);
         }
-        plan_clients(&mut plan, observed.clients.as_ref()?, &record, allowed);
+        let clients = observed.clients.as_ref()?;
+        plan_clients(&mut plan, names, clients, &records, &trust, allowed);
     }
     if function.is_none() && role.is_none() && !plan.changes.is_empty() {
         plan.findings.push(no_record());
@@ -69,7 +76,7 @@ pub fn teardown(observed: &Observed, extent: Extent, allowed: &Allowed) -> Read<
     };
     if function.is_some() {
         let operation = Operation::DeleteFunction {
-            record: record.clone(),
+            record: records.function.unwrap_or_default(),
         };
         delete(Resource::Function, &names.function, operation);
     }
@@ -115,6 +122,24 @@ fn no_record() -> Finding {
     )
 }
 
+/// What is written down is not believed, and nothing is changed until somebody has looked.
+fn doubted(
+    plan: &mut Plan,
+    names: &Names,
+    resource: Resource,
+    name: &str,
+    what: &str,
+    doubt: &Doubt,
+) {
+    let message = format!("{} ({})", doubt.explain(what), doubt.found());
+    let fix = fix![
+        "look who changed the tags: CloudTrail has TagResource of Lambda and TagRole of IAM. If it is right: `",
+        Fix::ours("teardown", &names.pool.id, &doubt.flag()),
+        "`",
+    ];
+    plan.conflict(resource, name, message, fix);
+}
+
 /// Another version wrote it, or somebody edited the tag.
 fn unreadable(client: &ClientDocument, record: &str) -> Finding {
     Finding::failed(
@@ -150,7 +175,8 @@ fn plan_triggers(
     plan: &mut Plan,
     names: &Names,
     pool: &PoolState,
-    record: &Record,
+    records: &Records,
+    trust: &Trust<'_>,
     extent: Extent,
     allowed: &Allowed,
 ) {
@@ -160,7 +186,14 @@ fn plan_triggers(
         .filter(|(trigger, _)| extent.everything || *trigger == Trigger::UserMigration);
     let (mut triggers, mut details) = (Vec::new(), Vec::new());
     for (trigger, arn) in ours {
-        let back = record.replaced.get(&trigger).map(String::as_str);
+        let back = match records.replaced(trigger, &names.pool, trust) {
+            Ok(back) => back,
+            Err(doubt) => {
+                let what = format!("the {} trigger to put back", trigger.label());
+                let id = names.pool.id.as_str();
+                return doubted(plan, names, Resource::Trigger, id, &what, &doubt);
+            }
+        };
         let (label, to) = (trigger.label(), back.unwrap_or("none"));
         details.push(format!("{label}: {} => {to}", short(arn)));
         triggers.push((trigger, back));
@@ -185,10 +218,28 @@ fn plan_triggers(
 }
 
 /// Gives the clients back the flows they had before deploy.
-fn plan_clients(plan: &mut Plan, clients: &[ClientDocument], record: &Record, allowed: &Allowed) {
-    for (id, record) in &record.opened {
-        let Some(client) = clients.iter().find(|client| client.id() == id.as_str()) else {
+fn plan_clients(
+    plan: &mut Plan,
+    names: &Names,
+    clients: &[ClientDocument],
+    records: &Records,
+    trust: &Trust<'_>,
+    allowed: &Allowed,
+) {
+    for id in records.clients() {
+        let Some(client) = clients.iter().find(|client| client.id() == id) else {
             continue; // deleted since
+        };
+        let record = match records.opened(id, trust) {
+            Ok(Some(record)) => record,
+            Ok(None) => continue,
+            // A run that was cut short had written it down in one place, and had opened nothing yet.
+            Err(_) if !client.allows_password_auth() => continue,
+            Err(doubt) => {
+                let what = format!("the flows of app client {} before deploy", client.name());
+                doubted(plan, names, Resource::Client, id, &what, &doubt);
+                continue;
+            }
         };
         let closing = close_password_auth(client, record, &allowed.unknown).and_then(|update| {
             update

@@ -40,7 +40,7 @@ fn allowed(fixture: &Fixture) -> Allowed {
                 (member.clone(), decision)
             })
             .collect(),
-        probe: None,
+        ..Allowed::default()
     }
 }
 
@@ -83,7 +83,7 @@ fn plan_of(fixture: &Fixture, observed: &Observed, allowed: &Allowed) -> Plan {
                 keep_logs: fixture.json["keep_logs"] == true,
                 ..Extent::default()
             };
-            teardown(observed, extent, allowed).unwrap()
+            teardown(observed, extent, &[], allowed).unwrap()
         }
         _ => {
             let kept = &fixture.json["kept"];

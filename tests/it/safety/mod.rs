@@ -9,6 +9,7 @@ mod interrupts;
 mod kills;
 mod lambda;
 mod neighbours;
+mod records;
 mod redeploy;
 mod second_emulator;
 mod secrets;

@@ -303,7 +303,7 @@ async fn the_end_of_the_window_is_told_two_weeks_ahead() {
     }
 }
 
-/// While one is active the pool takes no writes: nobody migrates, and neither deploy nor teardown begins.
+/// While one is active the pool takes no writes: nobody migrates, and neither deploy nor teardown nor rollback begins.
 #[tokio::test]
 async fn a_point_in_time_recovery_is_told_and_waited_for() {
     let bench = Bench::new().await;
@@ -315,7 +315,10 @@ async fn a_point_in_time_recovery_is_told_and_waited_for() {
     bench.fails("point-in-time-recovery", "error").await;
     bench.configure("[function]\nmemory_mb = 512\n");
     let before = bench.corner.pool(&bench.pool).await;
-    for command in [&["deploy"][..], &["teardown", "--force"]] {
+    let ran = bench.corner.run(&["status", "--pool", &bench.pool]).await;
+    let words = "a point-in-time recovery to 2026-11-25 is active";
+    assert!(ran.stdout.contains(words), "{ran:#?}");
+    for command in [&["deploy"][..], &["teardown", "--force"], &["rollback"]] {
         let more = ["--pool", &bench.pool, "--yes"];
         let ran = bench.corner.run(&[command, &more].concat()).await.ended(1);
         assert!(

@@ -107,6 +107,7 @@ async fn a_denied_read_keeps_only_its_own_checks_from_being_made() {
             "DescribeUserPoolClient",
             "cognito-idp:DescribeUserPoolClient",
             &[
+                "record-intact",
                 "client-password-auth",
                 "client-user-existence",
                 "attributes-writable",
@@ -115,7 +116,12 @@ async fn a_denied_read_keeps_only_its_own_checks_from_being_made() {
         (
             "GetRole",
             "iam:GetRole",
-            &["role-trust", "role-permissions", "role-needs"],
+            &[
+                "record-intact",
+                "role-trust",
+                "role-permissions",
+                "role-needs",
+            ],
         ),
         (
             "ListRolePolicies",
@@ -236,7 +242,10 @@ async fn tags_that_are_not_told_are_not_taken_for_absent() {
         }
     }).await;
     let ran = bench.verify(&[]).await.ended(2);
-    assert_eq!(unknown(&ran.json()), ["function-code", "pool-unchanged"]);
+    assert_eq!(
+        unknown(&ran.json()),
+        ["record-intact", "function-code", "pool-unchanged"]
+    );
     assert!(wrong(&ran).is_empty(), "{ran:#?}");
     assert!(ran.stdout.contains("allow `lambda:ListTags`"), "{ran:#?}");
     // Nor does anything else take the function for somebody else's.

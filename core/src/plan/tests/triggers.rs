@@ -97,8 +97,14 @@ fn triggers_that_are_turned_on_come_last_and_their_rights_first() {
 #[test]
 fn triggers_that_are_turned_off_go_first_and_their_rights_last() {
     let (_, mut observed, allowed) = live_with_both();
-    let theirs = "arn:aws:lambda:us-west-2:123456789012:function:theirs";
+    let theirs = &observed
+        .names
+        .function_arn
+        .replace("jane-migrate", "theirs");
     let record = (tag::REPLACED_PRE_SIGN_UP.to_owned(), theirs.to_owned());
+    if let Ok(Some(role)) = &mut observed.role {
+        role.tags.extend([record.clone()]);
+    }
     for found in [&mut observed.function, &mut observed.behind] {
         let Ok(Some(found)) = found else {
             panic!("no function")
@@ -109,7 +115,6 @@ fn triggers_that_are_turned_off_go_first_and_their_rights_last() {
     let plan = plan_of(&off, &observed, &allowed);
     let expected = [
         "move trigger",
-        "widen role",
         "update function",
         "publish",
         "probe",
@@ -123,13 +128,20 @@ fn triggers_that_are_turned_off_go_first_and_their_rights_last() {
         called(&plan),
         json!({ "UserMigration": live, "PreSignUp": theirs })
     );
+    // What one tag alone names gets nobody's names.
+    let mut doubted = observed.clone();
+    if let Ok(Some(role)) = &mut doubted.role {
+        role.tags.remove(tag::REPLACED_PRE_SIGN_UP);
+    }
+    let plan_of_doubt = plan_of(&off, &doubted, &allowed);
+    assert!(plan_of_doubt.is_blocked());
     // A run that is cut short after this still knows what to put back.
     for change in &plan.changes {
         if let Operation::UpdateFunction {
             function, untag, ..
         } = &change.operation
         {
-            assert_eq!(function.tags[tag::REPLACED_PRE_SIGN_UP], theirs);
+            assert_eq!(function.tags[tag::REPLACED_PRE_SIGN_UP], *theirs);
             assert!(untag.is_empty(), "{untag:?}");
         }
     }
@@ -165,7 +177,10 @@ fn where_the_pool_calls_the_function_itself_new_triggers_wait_for_the_new_versio
 #[test]
 fn another_functions_trigger_is_a_conflict_until_it_may_be_replaced_and_is_put_back() {
     let (fixture, mut observed, allowed) = live();
-    let theirs = "arn:aws:lambda:us-west-2:123456789012:function:theirs";
+    let theirs = &observed
+        .names
+        .function_arn
+        .replace("jane-migrate", "theirs");
     set_trigger(&mut observed, Trigger::PostConfirmation, Some(theirs));
     let fixture = configured(fixture, BOTH);
     let plan = plan_of(&fixture, &observed, &allowed);
@@ -190,7 +205,7 @@ fn another_functions_trigger_is_a_conflict_until_it_may_be_replaced_and_is_put_b
             _ => None,
         });
     for tags in [recorded.next().unwrap(), recorded.next().unwrap()] {
-        assert_eq!(tags[tag::REPLACED_POST_CONFIRMATION], theirs);
+        assert_eq!(tags[tag::REPLACED_POST_CONFIRMATION], *theirs);
     }
 
     // As it is then: teardown puts back what was replaced, and only what is ours.
@@ -198,25 +213,29 @@ fn another_functions_trigger_is_a_conflict_until_it_may_be_replaced_and_is_put_b
     let Ok(Some(found)) = &mut observed.function else {
         panic!("no function")
     };
-    found.function.tags.extend([(
+    let replaced = (
         tag::REPLACED_POST_CONFIRMATION.to_owned(),
         theirs.to_owned(),
-    )]);
+    );
+    found.function.tags.extend([replaced.clone()]);
+    if let Ok(Some(role)) = &mut observed.role {
+        role.tags.extend([replaced]);
+    }
     let everything = Extent {
         everything: true,
         ..Extent::default()
     };
-    let plan = teardown(&observed, everything, &allowed).unwrap();
+    let plan = teardown(&observed, everything, &[], &allowed).unwrap();
     assert_eq!(called(&plan), json!({ "PostConfirmation": theirs }));
     set_trigger(&mut observed, Trigger::PostConfirmation, None);
-    let plan = teardown(&observed, everything, &allowed).unwrap();
+    let plan = teardown(&observed, everything, &[], &allowed).unwrap();
     assert_eq!(called(&plan), json!({}));
 }
 
 #[test]
 fn teardown_leaves_the_function_to_the_triggers_that_remain() {
     let (_, mut observed, allowed) = live_with_both();
-    let plan = teardown(&observed, Extent::default(), &allowed).unwrap();
+    let plan = teardown(&observed, Extent::default(), &[], &allowed).unwrap();
     let resources: Vec<_> = plan.changes.iter().map(|change| change.resource).collect();
     assert_eq!(resources, [Resource::Trigger]);
     let live = observed.names.live_arn.clone();
@@ -228,13 +247,13 @@ fn teardown_leaves_the_function_to_the_triggers_that_remain() {
     assert_eq!(remaining(&observed, Extent::default()), left);
 
     set_trigger(&mut observed, Trigger::UserMigration, None);
-    let plan = teardown(&observed, Extent::default(), &allowed).unwrap();
+    let plan = teardown(&observed, Extent::default(), &[], &allowed).unwrap();
     assert!(plan.is_empty() && !plan.is_blocked());
     let everything = Extent {
         everything: true,
         ..Extent::default()
     };
-    let plan = teardown(&observed, everything, &allowed).unwrap();
+    let plan = teardown(&observed, everything, &[], &allowed).unwrap();
     let resources: Vec<_> = plan.changes.iter().map(|change| change.resource).collect();
     let all = [
         Resource::Trigger,

@@ -1,0 +1,525 @@
+//! What deploy changed of the pool and its clients, for teardown to take back. It is written down twice, in the tags of the function and
+//! in those of the role, because different rights guard the two (`lambda:TagResource` and `iam:TagRole`): what one of them says alone
+//! is not believed. Deploy adds to each and copies nothing from one to the other, unless the other is gone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jane_migrate_config::Arn;
+
+use crate::ids::PoolArn;
+use crate::kept::Snapshot;
+use crate::resources::{ObservedFunction, Role, Tags, is_ours, tag};
+use crate::trigger::Trigger;
+
+/// What deploy changed, as one place tells it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Record {
+    /// The clients whose flows were opened, each with the word that undoes it.
+    pub opened: BTreeMap<String, String>,
+    /// The triggers that ours replaced. One that is no longer ours stays here: only what calls us is ever put back.
+    pub replaced: BTreeMap<Trigger, String>,
+}
+
+impl Record {
+    /// Reads the record out of tags.
+    pub fn of(tags: &Tags) -> Self {
+        let replaced = |trigger| {
+            let arn = tags.get(replaced_tag(trigger))?;
+            (arn != NO_TRIGGER).then(|| (trigger, arn.clone()))
+        };
+        Self {
+            opened: opened_clients(tags),
+            replaced: Trigger::ALL.into_iter().filter_map(replaced).collect(),
+        }
+    }
+
+    /// The tags that a place is given in addition to those that it has. No tag that is there is written anew, but for that of the
+    /// trigger: two deploys that open different clients at once overwrite nothing of each other.
+    pub fn tags_beside(&self, there: &Tags) -> Tags {
+        let known = Self::of(there);
+        let new = self
+            .opened
+            .iter()
+            .filter(|(client, _)| !known.opened.contains_key(*client));
+        let mut tags: Tags = there
+            .iter()
+            .filter(|(key, _)| is_of_record(key))
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .chain(opened_clients_tags(new))
+            .collect();
+        for trigger in Trigger::ALL {
+            let key = replaced_tag(trigger);
+            match self.replaced.get(&trigger) {
+                Some(arn) => {
+                    tags.insert(key.to_owned(), arn.clone());
+                }
+                None => {
+                    if let Some(value) = tags.get_mut(key) {
+                        NO_TRIGGER.clone_into(value);
+                    }
+                }
+            }
+        }
+        tags
+    }
+}
+
+/// What the tag of the replaced trigger says once there is none to put back. A tag of clients that says so names none.
+const NO_TRIGGER: &str = "none";
+
+/// The tags of a record that was somebody else's, so that they say nothing. Tags are easier overwritten than taken away.
+pub fn forgotten(there: &Tags) -> Tags {
+    let keys = there.keys().filter(|key| is_of_record(key));
+    keys.map(|key| (key.clone(), NO_TRIGGER.to_owned()))
+        .collect()
+}
+
+/// Where a record is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// In the function's tags.
+    Function,
+    /// In the role's tags.
+    Role,
+}
+
+impl Place {
+    /// As the operator writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Function => "function",
+            Self::Role => "role",
+        }
+    }
+
+    fn other(self) -> Self {
+        match self {
+            Self::Function => Self::Role,
+            Self::Role => Self::Function,
+        }
+    }
+}
+
+/// Both records; `None`: the function or role is gone, or is not ours.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Records {
+    /// The function's.
+    pub function: Option<Record>,
+    /// The role's.
+    pub role: Option<Record>,
+}
+
+/// What is to be believed of the records.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Trust<'a> {
+    /// The one record that is believed, whatever the other says.
+    pub alone: Option<Place>,
+    /// Another account whose function may become the pool's trigger.
+    pub account: Option<&'a str>,
+    /// The pool before the first deploy, where that is kept on this machine.
+    pub snapshots: &'a [Snapshot],
+}
+
+/// Why what is written down is not believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Doubt {
+    /// The two say different things: the function's, the role's.
+    Differ(Option<String>, Option<String>),
+    /// Only this place is left, and no snapshot says the same.
+    Alone(Place, String),
+    /// The snapshots on this machine have another trigger.
+    NotInSnapshot(String),
+    /// It belongs to this account, which is not the pool's.
+    OtherAccount(String, String),
+}
+
+impl Records {
+    /// Reads both.
+    pub fn of(function: Option<&ObservedFunction>, role: Option<&Role>, pool: &PoolArn) -> Self {
+        let read = |tags: Option<&Tags>| Some(Record::of(tags.filter(|tags| is_ours(tags, pool))?));
+        Self {
+            function: read(function.map(|function| &function.function.tags)),
+            role: read(role.map(|role| &role.tags)),
+        }
+    }
+
+    /// What one place says.
+    pub fn at(&self, place: Place) -> Option<&Record> {
+        match place {
+            Place::Function => self.function.as_ref(),
+            Place::Role => self.role.as_ref(),
+        }
+    }
+
+    fn both(&self) -> impl Iterator<Item = &Record> {
+        [&self.function, &self.role].into_iter().flatten()
+    }
+
+    /// What a place that is made anew is told: what the other says. A place that is there keeps to its own.
+    pub fn for_new(&self, place: Place) -> Record {
+        self.at(place.other()).cloned().unwrap_or_default()
+    }
+
+    /// Every client that either of them names.
+    pub fn clients(&self) -> BTreeSet<&str> {
+        self.both()
+            .flat_map(|record| record.opened.keys())
+            .map(String::as_str)
+            .collect()
+    }
+
+    /// The word by which a client is closed again; `None`: it was never opened. Where one place alone is left, it is believed: a flow
+    /// that is closed gives nobody a password.
+    ///
+    /// # Errors
+    /// The two say different things.
+    pub fn opened(&self, client: &str, trust: &Trust<'_>) -> Result<Option<&str>, Doubt> {
+        let word = |place| Some(self.at(place)?.opened.get(client).map(String::as_str));
+        let said = match trust.alone {
+            Some(place) => word(place).flatten(),
+            None => match (word(Place::Function), word(Place::Role)) {
+                (Some(function), Some(role)) if function != role => {
+                    return Err(Doubt::differ(function, role));
+                }
+                (function, role) => function.or(role).flatten(),
+            },
+        };
+        Ok(said)
+    }
+
+    /// The trigger that ours replaced, to be put back.
+    ///
+    /// # Errors
+    /// A trigger is named, and too little vouches for it: customers' passwords would go there.
+    pub fn replaced(
+        &self,
+        trigger: Trigger,
+        pool: &PoolArn,
+        trust: &Trust<'_>,
+    ) -> Result<Option<&str>, Doubt> {
+        let said = |place| {
+            let record = self.at(place)?;
+            Some(record.replaced.get(&trigger).map(String::as_str))
+        };
+        let arn = match trust.alone {
+            Some(place) => said(place).flatten(),
+            None => {
+                let (function, role) = (said(Place::Function), said(Place::Role));
+                vouched(trigger, function, role, trust.snapshots)?
+            }
+        };
+        let Some(arn) = arn else { return Ok(None) };
+        let account = arn.parse::<Arn>().map(|arn| arn.account);
+        let account = account.unwrap_or_default();
+        match account == pool.account || trust.account == Some(&account) {
+            true => Ok(Some(arn)),
+            false => Err(Doubt::OtherAccount(account, arn.to_owned())),
+        }
+    }
+}
+
+/// The trigger, if enough vouches for it.
+fn vouched<'a>(
+    trigger: Trigger,
+    function: Option<Option<&'a str>>,
+    role: Option<Option<&'a str>>,
+    snapshots: &[Snapshot],
+) -> Result<Option<&'a str>, Doubt> {
+    let (arn, alone) = match (function, role) {
+        (Some(function), Some(role)) if function != role => {
+            return Err(Doubt::differ(function, role));
+        }
+        (Some(function), Some(_)) => (function, None),
+        (Some(function), None) => (function, Some(Place::Function)),
+        (None, role) => (role.flatten(), Some(Place::Role)),
+    };
+    let Some(named) = arn else { return Ok(None) };
+    let kept = |snapshot: &Snapshot| {
+        let triggers = &snapshot.json["UserPool"]["LambdaConfig"];
+        triggers[trigger.member()].as_str() == Some(named)
+    };
+    match (snapshots.iter().any(kept), alone) {
+        (true, _) => Ok(arn),
+        (false, _) if !snapshots.is_empty() => Err(Doubt::NotInSnapshot(named.to_owned())),
+        (false, Some(place)) => Err(Doubt::Alone(place, named.to_owned())),
+        (false, None) => Ok(arn),
+    }
+}
+
+impl Doubt {
+    fn differ(function: Option<&str>, role: Option<&str>) -> Self {
+        Self::Differ(function.map(str::to_owned), role.map(str::to_owned))
+    }
+
+    /// In a sentence, about what was `written down`.
+    pub fn explain(&self, written_down: &str) -> String {
+        match self {
+            Self::Differ(..) => format!(
+                "the tags of the function and those of the role name different values for {written_down}"
+            ),
+            Self::Alone(place, _) => format!(
+                "{written_down} is named by the tags of the {} alone: the {} is gone, and no snapshot of the pool is on this machine",
+                place.name(),
+                place.other().name()
+            ),
+            Self::NotInSnapshot(_) => format!(
+                "{written_down} is named by the tags, and no snapshot of the pool on this machine has it"
+            ),
+            Self::OtherAccount(account, _) => format!(
+                "{written_down} belongs to another account, {account}: its owner would get customers' passwords"
+            ),
+        }
+    }
+
+    /// What was found.
+    pub fn found(&self) -> String {
+        let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
+        match self {
+            Self::Differ(function, role) => {
+                format!("function: {}; role: {}", shown(function), shown(role))
+            }
+            Self::Alone(_, arn) | Self::NotInSnapshot(arn) | Self::OtherAccount(_, arn) => {
+                arn.clone()
+            }
+        }
+    }
+
+    /// The flag that overrules it, once somebody has looked.
+    pub fn flag(&self) -> String {
+        match self {
+            Self::Differ(..) => " --trust role".to_owned(),
+            Self::Alone(place, _) => format!(" --trust {}", place.name()),
+            Self::NotInSnapshot(_) => " --trust function".to_owned(),
+            Self::OtherAccount(account, _) => format!(" --trigger-account {account}"),
+        }
+    }
+}
+
+fn replaced_tag(trigger: Trigger) -> &'static str {
+    match trigger {
+        Trigger::UserMigration => tag::REPLACED_TRIGGER,
+        Trigger::PreSignUp => tag::REPLACED_PRE_SIGN_UP,
+        Trigger::PostConfirmation => tag::REPLACED_POST_CONFIRMATION,
+    }
+}
+
+fn is_of_record(key: &str) -> bool {
+    let replaced = Trigger::ALL.into_iter().map(replaced_tag);
+    key.starts_with(tag::OPENED_CLIENTS) || replaced.into_iter().any(|known| known == key)
+}
+
+fn opened_clients(tags: &Tags) -> BTreeMap<String, String> {
+    tags.iter()
+        .filter(|(key, _)| key.starts_with(tag::OPENED_CLIENTS))
+        .flat_map(|(_, value)| value.split(' '))
+        .filter_map(|entry| entry.split_once('='))
+        .map(|(client, record)| (client.to_owned(), record.to_owned()))
+        .collect()
+}
+
+/// As many to a value as its 256 characters hold. The key follows from the value, so whoever writes down other clients at the same time
+/// uses another.
+fn opened_clients_tags<'a>(
+    opened: impl Iterator<Item = (&'a String, &'a String)>,
+) -> impl Iterator<Item = (String, String)> {
+    let mut values: Vec<String> = Vec::new();
+    for (client, record) in opened {
+        let entry = format!("{client}={record}");
+        match values.last_mut() {
+            Some(value) if value.len() + 1 + entry.len() <= 256 => {
+                value.push(' ');
+                value.push_str(&entry);
+            }
+            _ => values.push(entry),
+        }
+    }
+    values.into_iter().map(|value| {
+        (
+            format!("{}-{:08x}", tag::OPENED_CLIENTS, fnv(&value)),
+            value,
+        )
+    })
+}
+
+/// FNV-1a: two values that differ should have different keys, and nothing more.
+fn fnv(text: &str) -> u32 {
+    let step = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+    text.bytes().fold(0x811c_9dc5, step)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const POOL: &str = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Ab1";
+    const OLD: &str = "arn:aws:lambda:us-east-1:123456789012:function:old";
+    const EVIL: &str = "arn:aws:lambda:us-east-1:123456789012:function:evil";
+
+    fn record(opened: &[(&str, &str)], trigger: Option<&str>) -> Record {
+        let opened = opened.iter();
+        Record {
+            opened: opened
+                .map(|(id, word)| ((*id).to_owned(), (*word).to_owned()))
+                .collect(),
+            replaced: trigger
+                .map(|arn| (Trigger::UserMigration, arn.to_owned()))
+                .into_iter()
+                .collect(),
+        }
+    }
+
+    fn snapshot(trigger: Value) -> Snapshot {
+        Snapshot {
+            json: json!({ "UserPool": { "LambdaConfig": { "UserMigration": trigger } } }),
+            digest: String::new(),
+            path: String::new(),
+        }
+    }
+
+    fn trigger(
+        function: Option<Option<&str>>,
+        role: Option<Option<&str>>,
+        trust: &Trust<'_>,
+    ) -> Result<Option<String>, Doubt> {
+        let place = |said: Option<Option<&str>>| said.map(|arn| record(&[], arn));
+        let records = Records {
+            function: place(function),
+            role: place(role),
+        };
+        let pool: PoolArn = POOL.parse().unwrap();
+        let replaced = records.replaced(Trigger::UserMigration, &pool, trust)?;
+        Ok(replaced.map(str::to_owned))
+    }
+
+    #[test]
+    fn a_trigger_is_put_back_only_if_two_places_name_it() {
+        let nothing = Trust::default();
+        let old = Ok(Some(OLD.to_owned()));
+        assert_eq!(trigger(Some(Some(OLD)), Some(Some(OLD)), &nothing), old);
+        assert_eq!(trigger(Some(None), Some(None), &nothing), Ok(None));
+        assert_eq!(trigger(None, None, &nothing), Ok(None));
+        for (function, role) in [
+            (Some(EVIL), None),
+            (None, Some(EVIL)),
+            (Some(EVIL), Some(OLD)),
+        ] {
+            let doubt = trigger(Some(function), Some(role), &nothing);
+            assert!(matches!(doubt, Err(Doubt::Differ(..))), "{doubt:?}");
+        }
+        let doubt = trigger(Some(Some(OLD)), None, &nothing);
+        assert_eq!(doubt, Err(Doubt::Alone(Place::Function, OLD.into())));
+        let doubt = trigger(None, Some(Some(OLD)), &nothing);
+        assert_eq!(doubt, Err(Doubt::Alone(Place::Role, OLD.into())));
+    }
+
+    #[test]
+    fn a_snapshot_vouches_for_a_trigger_and_against_it() {
+        let (with, without) = ([snapshot(json!(OLD))], [snapshot(Value::Null)]);
+        let trust = |snapshots| Trust {
+            snapshots,
+            ..Trust::default()
+        };
+        let old = Ok(Some(OLD.to_owned()));
+        assert_eq!(trigger(None, Some(Some(OLD)), &trust(&with)), old);
+        let not_in = |arn: &str| Err(Doubt::NotInSnapshot(arn.to_owned()));
+        let both = |arn, snapshots| trigger(Some(Some(arn)), Some(Some(arn)), &trust(snapshots));
+        assert_eq!(both(OLD, &with[..]), old);
+        assert_eq!(both(EVIL, &with), not_in(EVIL));
+        assert_eq!(both(OLD, &without), not_in(OLD));
+    }
+
+    #[test]
+    fn the_operator_says_which_record_and_which_account_is_meant() {
+        let role = Trust {
+            alone: Some(Place::Role),
+            ..Trust::default()
+        };
+        let old = Ok(Some(OLD.to_owned()));
+        assert_eq!(trigger(Some(Some(EVIL)), Some(Some(OLD)), &role), old);
+        assert_eq!(trigger(Some(Some(EVIL)), None, &role), Ok(None));
+
+        let foreign = OLD.replace("123456789012", "210987654321");
+        let both = |trust: &Trust<'_>| trigger(Some(Some(&foreign)), Some(Some(&foreign)), trust);
+        let doubt = Doubt::OtherAccount("210987654321".into(), foreign.clone());
+        assert_eq!(both(&Trust::default()), Err(doubt.clone()));
+        assert_eq!(doubt.flag(), " --trigger-account 210987654321");
+        let account = |account| Trust {
+            account: Some(account),
+            ..Trust::default()
+        };
+        assert_eq!(both(&account("210987654321")), Ok(Some(foreign.clone())));
+        assert!(both(&account("111111111111")).is_err());
+        assert!(trigger(Some(Some("odd")), Some(Some("odd")), &Trust::default()).is_err());
+    }
+
+    #[test]
+    fn a_client_is_closed_by_what_both_say_or_by_the_one_that_is_left() {
+        let nothing = Trust::default();
+        let records = |function, role| Records { function, role };
+        let one = record(&[("a", "X")], None);
+        let other = record(&[("a", "Y"), ("b", "X")], None);
+        let both = records(Some(one.clone()), Some(other));
+        assert_eq!(both.clients(), ["a", "b"].into());
+        assert!(both.opened("a", &nothing).is_err());
+        assert!(both.opened("b", &nothing).is_err());
+        let role = Trust {
+            alone: Some(Place::Role),
+            ..nothing
+        };
+        assert_eq!(both.opened("a", &role), Ok(Some("Y")));
+        assert_eq!(
+            records(None, Some(one)).opened("a", &nothing),
+            Ok(Some("X"))
+        );
+        assert_eq!(Records::default().opened("a", &nothing), Ok(None));
+    }
+
+    #[test]
+    fn opened_clients_survive_their_tags() {
+        let all: Vec<(String, &str)> = (0..40)
+            .map(|n| (format!("client{n:020}"), "ALLOW_USER_PASSWORD_AUTH"))
+            .collect();
+        let all: Vec<(&str, &str)> = all.iter().map(|(id, word)| (&**id, *word)).collect();
+        let whole = record(&all, None);
+        let tags = whole.tags_beside(&Tags::new());
+        assert!(tags.len() > 2 && tags.values().all(|value| value.len() <= 256));
+        assert_eq!(Record::of(&tags), whole);
+        assert!(Record::default().tags_beside(&Tags::new()).is_empty());
+        // What is there stays under its key, and nothing is said twice.
+        assert_eq!(whole.tags_beside(&tags), tags);
+    }
+
+    #[test]
+    fn two_deploys_at_once_overwrite_nothing_of_each_other() {
+        let word = "ALLOW_USER_PASSWORD_AUTH";
+        let before = record(&[("a", word)], None).tags_beside(&Tags::new());
+        let one = record(&[("b", word), ("c", word)], None).tags_beside(&before);
+        let other = record(&[("b", word), ("d", word)], None).tags_beside(&before);
+        let mut both = one;
+        both.extend(other);
+        let all = [("a", word), ("b", word), ("c", word), ("d", word)];
+        assert_eq!(Record::of(&both), record(&all, None));
+    }
+
+    #[test]
+    fn a_record_of_somebody_else_is_overwritten() {
+        let word = "ALLOW_USER_PASSWORD_AUTH";
+        let mut there = record(&[("a", word)], Some(OLD)).tags_beside(&Tags::new());
+        there.insert("Team".into(), "web".into());
+        let forgotten = forgotten(&there);
+        assert_eq!(forgotten.len(), 2);
+        there.extend(forgotten);
+        assert_eq!(Record::of(&there), Record::default());
+        assert_eq!(there["Team"], "web");
+    }
+
+    #[test]
+    fn a_trigger_that_is_no_longer_to_be_put_back_is_taken_off_the_record() {
+        let mut there = record(&[], Some(OLD)).tags_beside(&Tags::new());
+        assert_eq!(Record::of(&there), record(&[], Some(OLD)));
+        there.extend(Record::default().tags_beside(&there));
+        assert_eq!(Record::of(&there), Record::default());
+    }
+}
