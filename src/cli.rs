@@ -170,6 +170,8 @@ pub enum Command {
     Status(Status),
     /// Find out what keeps customers from migrating: one diagnosis, the most likely cause first
     Doctor(Doctor),
+    /// Print a migrate.toml with every key, its default and its reason
+    Example,
     /// Say what a check, an outcome, a reason in the log or an error means
     Explain(Explain),
     /// Try one migration without touching the pool
@@ -575,6 +577,9 @@ pub struct Sandbox {
     /// Walk through a whole migration, explain each step, and end
     #[arg(long)]
     pub tour: bool,
+    /// On a terminal, do not wait for Enter before each chapter of the tour
+    #[arg(long, requires = "tour")]
+    pub no_pause: bool,
     /// The port to listen on [default: a free one]
     #[arg(long, value_name = "N")]
     pub port: Option<u16>,

@@ -21,6 +21,7 @@ mod diagnosis;
 mod draft;
 mod environment;
 pub mod error;
+mod files;
 mod guide;
 mod jane;
 mod local;

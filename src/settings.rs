@@ -62,7 +62,7 @@ pub fn load_if_there(global: &Global) -> Result<Option<Loaded>> {
         jane_migrate_config::parse(&text, &path.display().to_string()).map_err(|error| {
             Error::new(
                 format!("failed to understand the configuration\n{error}"),
-                "migrate.example.toml has every key with its default",
+                "`jane-migrate example` prints every key with its default",
             )
         })?;
     Ok(Some(Loaded { config, path }))

@@ -35,9 +35,11 @@ impl Cli {
             Command::Restore(_) => (String::new(), Some(Duty::Deploy)),
             #[cfg(feature = "sandbox")]
             Command::Sandbox(_) => (String::new(), None),
-            Command::Build(_) | Command::Completions(_) | Command::Man(_) | Command::Explain(_) => {
-                (String::new(), None)
-            }
+            Command::Build(_)
+            | Command::Completions(_)
+            | Command::Man(_)
+            | Command::Explain(_)
+            | Command::Example => (String::new(), None),
         };
         self.global.flags().of_command(pools, duty.map(Duty::name))
     }

@@ -8,6 +8,7 @@ use super::session;
 use crate::artifact::Linkage;
 use crate::cli::{Build, Global};
 use crate::error::{Error, Result};
+use crate::files;
 use crate::settings;
 use crate::ui::Ui;
 
@@ -16,7 +17,7 @@ pub(super) async fn run(global: &Global, args: &Build, ui: &Ui) -> Result<ExitCo
     let artifact = session::build(&loaded.config, ui).await?;
     let zip = match &args.output {
         Some(output) => {
-            std::fs::write(output, artifact.read()?).map_err(|error| {
+            files::write(output, &artifact.read()?).map_err(|error| {
                 Error::unwritable(output, error, "name another file with --output")
             })?;
             output

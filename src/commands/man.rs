@@ -9,6 +9,7 @@ use clap_mangen::Man as Page;
 
 use crate::cli::{Cli, Man};
 use crate::error::{Error, Result};
+use crate::files;
 use crate::ui::Ui;
 
 pub(super) fn run(args: &Man, ui: &Ui) -> Result<ExitCode> {
@@ -19,7 +20,7 @@ pub(super) fn run(args: &Man, ui: &Ui) -> Result<ExitCode> {
         fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
         for command in commands() {
             let page = folder.join(format!("{}.1", page_name(&command)));
-            fs::write(&page, roff(command)?).map_err(|error| failed(&page, error))?;
+            files::write(&page, &roff(command)?).map_err(|error| failed(&page, error))?;
         }
         ui.note(&format!("the manual pages are in {}", folder.display()));
         return Ok(ExitCode::SUCCESS);

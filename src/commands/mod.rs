@@ -7,6 +7,7 @@ mod connect;
 mod deploy;
 mod doctor;
 mod ended;
+mod example;
 mod explain;
 mod init;
 mod man;
@@ -52,6 +53,7 @@ async fn command(cli: &Cli, ui: &Ui) -> Result<ExitCode> {
         Command::Verify(args) => verify::run(global, args, ui).await,
         Command::Status(args) => status::run(global, args, ui).await,
         Command::Doctor(args) => doctor::run(global, args, ui).await,
+        Command::Example => Ok(example::run(ui)),
         Command::Explain(args) => explain::run(args, ui),
         Command::Try(args) => try_::run(global, args, ui).await,
         Command::Teardown(args) => teardown::run(global, args, ui).await,

@@ -57,6 +57,7 @@ pub(super) async fn run(args: &cli::Sandbox, ui: &Ui) -> Result<ExitCode> {
             folder.path(),
             &environment(&sandbox, &demo, folder.path()),
             ui,
+            !args.no_pause && ui.can_ask(),
         )
         .await?
     } else {

@@ -13,6 +13,7 @@ use crate::cli;
 use crate::cli::Global;
 use crate::dates::{now_ms, today};
 use crate::error::{Context, Error, Result};
+use crate::files;
 use crate::observe::{Depth, Scope, observe, unread};
 use crate::settings::{self, Target};
 use crate::status::read::{Log, Wanted};
@@ -121,7 +122,7 @@ fn write_page(args: &cli::Status, statuses: &[Status]) -> Result<()> {
     let Some(path) = &args.html else {
         return Ok(());
     };
-    std::fs::write(path, ui::page::render(statuses))
+    files::write(path, ui::page::render(statuses).as_bytes())
         .map_err(|error| Error::unwritable(path, error, "name another file with --html"))
 }
 

@@ -2,6 +2,7 @@
 //! program, started as anyone would start it; the customers' steps are calls an app makes. Nothing is faked, and the tour
 //! ends well only if every step did.
 
+use std::cell::Cell;
 use std::path::Path;
 use std::process::{ExitCode, Stdio};
 
@@ -27,6 +28,7 @@ pub(super) async fn run(
     folder: &Path,
     environment: &[(&'static str, String)],
     ui: &Ui,
+    pauses: bool,
 ) -> Result<ExitCode> {
     let connection = Connection {
         region: sandbox.region().to_owned(),
@@ -42,6 +44,8 @@ pub(super) async fn run(
         folder,
         environment,
         ui,
+        pauses,
+        begun: Cell::new(false),
         pool: demo.pool_id.parse().map_err(Error::bug)?,
         customer: Customer::new(&aws),
         aws,
@@ -58,6 +62,10 @@ struct Tour<'a> {
     folder: &'a Path,
     environment: &'a [(&'static str, String)],
     ui: &'a Ui,
+    /// Whether to wait for the reader before each chapter.
+    pauses: bool,
+    /// Whether the first chapter has begun.
+    begun: Cell<bool>,
     pool: PoolId,
     aws: Reader,
     customer: Customer,
@@ -146,6 +154,10 @@ impl Tour<'_> {
     }
 
     fn chapter(&self, title: &str, text: &str) {
+        if self.begun.replace(true) && self.pauses {
+            // Whatever is answered, even that there is no answer, the tour goes on.
+            let _ = self.ui.ask("Enter for the next chapter", "");
+        }
         self.ui.remark(&format!(
             "\n{}\n{}\n",
             self.ui.out.strong.apply_to(format!("== {title}")),

@@ -96,12 +96,13 @@ pub(super) async fn run(global: &Global, args: &Verify, ui: &Ui) -> Result<ExitC
         .collect();
     // Reports name it as the repository does.
     let file = path.as_deref().unwrap_or(Path::new(settings::DEFAULT_FILE));
+    let content = std::fs::read_to_string(file).unwrap_or_default();
     let here = std::env::current_dir().unwrap_or_default();
     let file = file.strip_prefix(here).unwrap_or(file).to_string_lossy();
     match format {
         Format::Text | Format::Json => {}
         Format::Junit => ui.print(&report::junit(&documents, args.strict)?),
-        Format::Sarif => ui.document(&report::sarif(&documents, &file))?,
+        Format::Sarif => ui.document(&report::sarif(&documents, &file, &content))?,
         Format::Github => {
             let commands = report::github(&documents, &file, args.strict);
             if !commands.is_empty() {

@@ -9,12 +9,22 @@ use jane_migrate_core::check::checks;
 use jane_migrate_core::finding::Severity;
 
 /// The one document, over all pools. Results lie on the configuration file: that is what a repository has of a pool.
-pub fn sarif(documents: &[Document<'_>], file: &str) -> Value {
+/// `content` is that of the file, as far as it can be read: a finding about a table of it lies on that table's line.
+pub fn sarif(documents: &[Document<'_>], file: &str, content: &str) -> Value {
     let rules: Vec<Value> = checks()
         .map(|check| {
+            let help = format!(
+                "It holds where {}. `jane-migrate explain {}` says when it is made and what it means for a deploy; each result has the command that mends it.",
+                check.holds, check.id
+            );
             json!({
                 "id": check.id,
                 "shortDescription": { "text": check.holds },
+                "fullDescription": { "text": format!("Otherwise it is {}.", match check.severity {
+                    Severity::Error => "an error: sign-ins fail or leak",
+                    Severity::Warning => "a warning, which fails verify only with --strict",
+                }) },
+                "help": { "text": help },
                 "defaultConfiguration": { "level": level(check.severity) },
             })
         })
@@ -29,7 +39,7 @@ pub fn sarif(documents: &[Document<'_>], file: &str) -> Value {
     };
     let results: Vec<Value> = every()
         .filter(|(_, finding)| !finding.ok && !finding.unknown)
-        .map(|(pool, finding)| result(pool, finding, file))
+        .map(|(pool, finding)| result(pool, finding, file, line_of(content, finding.id)))
         .collect();
     let notifications: Vec<Value> = every()
         .filter(|(_, finding)| finding.unknown)
@@ -63,6 +73,23 @@ pub fn sarif(documents: &[Document<'_>], file: &str) -> Value {
     })
 }
 
+/// The line of the table that a check is about; the first where it is about none, or the file does not have it.
+fn line_of(text: &str, id: &str) -> usize {
+    let table = match id.split('-').next().unwrap_or_default() {
+        "window" => "[window]",
+        "function" | "concurrency" | "env" | "hash" | "log" => "[function]",
+        "attributes" => "[attributes]",
+        "secret" | "environment" | "role" => "[directory]",
+        "client" => "[pool]",
+        "sign" | "jane" => "[triggers]",
+        _ => return 1,
+    };
+    let at = text
+        .lines()
+        .position(|line| line.trim_start().starts_with(table));
+    at.map_or(1, |line| line + 1)
+}
+
 /// A path as a URI: what stands for itself in one stays.
 fn uri(file: &str) -> String {
     const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
@@ -77,7 +104,7 @@ fn uri(file: &str) -> String {
     format!("{scheme}{}", utf8_percent_encode(path, ESCAPED))
 }
 
-fn result(pool: &str, finding: &Written, file: &str) -> Value {
+fn result(pool: &str, finding: &Written, file: &str, line: usize) -> Value {
     let subject = finding.subject.iter();
     let mut fingerprint = format!("{pool}/{}", finding.id);
     fingerprint.extend(subject.flat_map(|subject| ["/", subject]));
@@ -89,7 +116,7 @@ fn result(pool: &str, finding: &Written, file: &str) -> Value {
         "locations": [{
             "physicalLocation": {
                 "artifactLocation": { "uri": uri(file) },
-                "region": { "startLine": 1 },
+                "region": { "startLine": line },
             },
             "logicalLocations": [{ "fullyQualifiedName": pool, "kind": "resource" }],
         }],
@@ -117,5 +144,19 @@ fn level(severity: Severity) -> &'static str {
     match severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_lies_on_the_line_of_its_table() {
+        let text = "[directory]\nkind = \"jane\"\n\n  [window]\ncloses = 2027-03-31\n";
+        assert_eq!(line_of(text, "window-open"), 4);
+        assert_eq!(line_of(text, "secret-exists"), 1);
+        assert_eq!(line_of(text, "function-code"), 1);
+        assert_eq!(line_of(text, "trigger-registered"), 1);
     }
 }

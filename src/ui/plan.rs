@@ -45,7 +45,7 @@ pub fn render(
         text.push_str(&render_finding(finding, flags, styles));
     }
     text.push('\n');
-    text.push_str(&summary(plan));
+    text.push_str(&layout.wrap(&summary(plan), 2));
     text
 }
 
@@ -165,6 +165,9 @@ fn summary(plan: &Plan) -> String {
     match (plan.is_blocked(), plan.is_empty()) {
         (true, _) => format!("Stopped: {stops} to settle first; nothing was changed."),
         (false, true) => "No changes.".into(),
+        (false, false) if plan.count(Action::Probe) > 0 => {
+            format!("Plan: {counts}; ? tries the function and changes nothing.")
+        }
         (false, false) => format!("Plan: {counts}."),
     }
 }
