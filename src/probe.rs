@@ -1,24 +1,35 @@
 //! Tries the deployed function, as Cognito would call it. What an answer must look like is the core's to say.
 
+use futures_util::future::{join_all, try_join_all};
 use jane_migrate_core::fix::{Fix, fix};
 use jane_migrate_core::ids::{ALIAS, Names, PoolId, log_group_name};
 use jane_migrate_core::observed::Observed;
-use jane_migrate_core::probe::{
-    self, Answer, Attempt, Judge, Probes, Source, migrated, unmigrated,
-};
+use jane_migrate_core::probe::{self, Answer, Attempt, Judge, Probes, Source, migrated};
+use jane_migrate_core::trigger::Trigger;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use crate::aws::{AwsError, Invoker, Reader};
 use crate::error::{Context, Error, Result};
 
-/// Invokes the function with the event, and judges its answer.
-pub(crate) async fn ask(invoker: &Invoker, function: &str, event: &Value) -> Result<()> {
+/// Invokes the function with these events side by side, and judges its answers.
+pub(crate) async fn ask(
+    invoker: &Invoker,
+    function: &str,
+    events: &[(Source, Value)],
+) -> Result<()> {
+    let asked = events
+        .iter()
+        .map(|(source, event)| ask_one(invoker, function, *source, event));
+    try_join_all(asked).await.map(drop)
+}
+
+async fn ask_one(invoker: &Invoker, function: &str, source: Source, event: &Value) -> Result<()> {
     let answer = invoker
         .invoke(function, event)
         .await
         .with_context(|| format!("failed to invoke function `{function}`"))?;
-    unmigrated(event, &answer).map_err(|why| {
+    source.judge()(event, &answer).map_err(|why| {
         let log = fix![
             "fix what the function reports; its log says more: `",
             Fix::aws(format!(
@@ -29,8 +40,12 @@ pub(crate) async fn ask(invoker: &Invoker, function: &str, event: &Value) -> Res
         ];
         let mut causes = why.into_iter().rev();
         let first = Error::new(causes.next().unwrap_or_default(), log);
+        let to = match source {
+            Source::SignIn => String::new(),
+            other => format!(" to {}", other.label()),
+        };
         causes.fold(first, Error::context).context(format!(
-            "function `{function}` does not answer as it should"
+            "function `{function}` does not answer{to} as it should"
         ))
     })
 }
@@ -65,15 +80,27 @@ pub struct TestUser {
     pub password: SecretString,
 }
 
+/// What is tried, and as whom.
+#[derive(Debug)]
+pub struct Probing<'a> {
+    /// The alias or version; `None`: the function itself.
+    pub qualifier: Option<&'a str>,
+    /// The app client.
+    pub client: &'a str,
+    /// A user of the directory who is tried as well.
+    pub test_user: Option<&'a TestUser>,
+    /// The triggers that are on.
+    pub triggers: &'a [Trigger],
+}
+
 /// Tries the function as an app client's users would reach it. `nonce` makes the users new ones.
-pub async fn probe(
-    aws: &Reader,
-    names: &Names,
-    qualifier: Option<&str>,
-    client: &str,
-    test_user: Option<&TestUser>,
-    nonce: &str,
-) -> Probes {
+pub async fn probe(aws: &Reader, names: &Names, probing: &Probing<'_>, nonce: &str) -> Probes {
+    let Probing {
+        qualifier,
+        client,
+        test_user,
+        triggers,
+    } = *probing;
     let invoker = Invoker::new(aws);
     let function = match qualifier {
         Some(qualifier) => format!("{}:{qualifier}", names.function),
@@ -83,6 +110,8 @@ pub async fn probe(
         let kind = match source {
             Source::SignIn => 's',
             Source::ForgotPassword => 'f',
+            Source::SignUp => 'u',
+            Source::NewPassword => 'c',
         };
         probe::event(
             &names.pool,
@@ -104,23 +133,20 @@ pub async fn probe(
     let mut unknown = Vec::new();
     let mut probed = Vec::new();
     for round in [1, 2] {
-        let events = [
-            event(Source::SignIn, round),
-            event(Source::ForgotPassword, round),
-        ];
-        let (sign_in, forgotten) = tokio::join!(
-            attempt(&invoker, &function, Source::SignIn, &events[0], unmigrated),
-            attempt(
-                &invoker,
-                &function,
-                Source::ForgotPassword,
-                &events[1],
-                unmigrated
-            ),
-        );
-        unknown.extend([sign_in, forgotten]);
+        let others = triggers
+            .iter()
+            .filter(|trigger| **trigger != Trigger::UserMigration);
+        let sources = [Source::SignIn, Source::ForgotPassword].into_iter();
+        let sources = sources.chain(others.map(|trigger| Source::of(*trigger)));
+        let events: Vec<(Source, Value)> = sources
+            .map(|source| (source, event(source, round)))
+            .collect();
+        let attempts = events
+            .iter()
+            .map(|(source, event)| attempt(&invoker, &function, *source, event, source.judge()));
+        unknown.extend(join_all(attempts).await);
         let name = |event: &Value| event["userName"].as_str().unwrap_or_default().to_owned();
-        probed.extend(events.iter().map(name));
+        probed.extend(events.iter().map(|(_, event)| name(event)));
     }
     let known = match test_user {
         Some(user) => {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, bail};
+use jane_migrate_config::TOLD;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -27,8 +28,40 @@ pub struct Trial {
     /// The handler's log line: timings, the directory's answers, the reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<Entry>,
+    /// What Jane would be told of the user, where she is told of users.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection: Option<Connection>,
     /// How long the invocation took, measured here.
     pub took_ms: f64,
+}
+
+/// What would become of the connection between the user in the pool and the account at Jane.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Connection {
+    /// The outcome, by the handler's name for it.
+    pub outcome: String,
+    /// The calls that Jane would get, with their bodies.
+    pub told: Vec<Value>,
+    /// Whether Cognito would not create the user.
+    pub refused: bool,
+}
+
+impl Connection {
+    /// What the answer to the event before the user's creation says.
+    pub fn new(answer: &Invocation) -> Self {
+        let mut lines = answer.log.lines().rev();
+        let logged = lines.find_map(|line| Entry::read(0, line));
+        let thrown = answer.payload["errorType"].as_str();
+        let outcome = logged.map(|entry| entry.outcome);
+        let told = answer.payload[TOLD].as_array();
+        Self {
+            outcome: outcome
+                .or(thrown.map(str::to_owned))
+                .unwrap_or_else(|| "unknown".to_owned()),
+            told: told.cloned().unwrap_or_default(),
+            refused: answer.error.is_some(),
+        }
+    }
 }
 
 /// A user as Cognito would store it.
@@ -65,6 +98,7 @@ impl Trial {
                 user,
                 pool_refuses,
                 log: log.clone(),
+                connection: None,
                 took_ms: answer.took.as_secs_f64() * 1000.0,
             }
         };
@@ -90,6 +124,17 @@ impl Trial {
             outcome.unwrap_or("migrated"),
             Some(User::new(response)),
         ))
+    }
+}
+
+impl Trial {
+    /// The same, with what becomes of the connection: without one that is required, the user is not created.
+    pub fn with_connection(self, connection: Connection) -> Self {
+        Self {
+            would_migrate: self.would_migrate && !connection.refused,
+            connection: Some(connection),
+            ..self
+        }
     }
 }
 
@@ -228,6 +273,30 @@ mod tests {
         .unwrap();
         assert!(!trial.would_migrate && trial.user.is_none());
         assert_eq!(trial.outcome, "wrong-password");
+    }
+
+    #[test]
+    fn a_user_of_whom_jane_cannot_be_told_would_not_migrate() {
+        let trial = |connection: &Invocation| {
+            let mut response = event()["response"].clone();
+            response["userAttributes"] = json!({ "email": "ada@example.com", "name": "Ada" });
+            let trial = Trial::new(&event(), &answer(response, "migrated"), &pool()).unwrap();
+            trial.with_connection(Connection::new(connection))
+        };
+        let told = json!([{ "call": "ensure_external_user_exists", "body": { "email": "ada@example.com" } }]);
+        let mut connected = answer(json!({}), "connected");
+        connected.payload[TOLD] = told.clone();
+        let shown = trial(&connected);
+        assert!(shown.would_migrate);
+        let connection = shown.connection.unwrap();
+        assert_eq!(
+            (connection.outcome.as_str(), json!(connection.told)),
+            ("connected", told)
+        );
+
+        let mut refused = answer(json!({}), "not-connected");
+        refused.error = Some("Unhandled".into());
+        assert!(!trial(&refused).would_migrate);
     }
 
     #[test]

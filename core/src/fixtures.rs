@@ -545,6 +545,8 @@ fn probes(value: &Value) -> Probes {
     let attempt = |value: &Value| Attempt {
         source: match text(&value["source"]) {
             "SignIn" => Source::SignIn,
+            "SignUp" => Source::SignUp,
+            "NewPassword" => Source::NewPassword,
             _ => Source::ForgotPassword,
         },
         answer: called(&value["answer"]).map(|answer| probe::Answer {

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::aws_error::AwsError;
 use crate::ids::PoolArn;
 use crate::reason;
+use crate::trigger::Trigger;
 
 /// What made Cognito call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +18,10 @@ pub enum Source {
     SignIn,
     /// A forgotten password.
     ForgotPassword,
+    /// A sign-up.
+    SignUp,
+    /// A new password that is confirmed: of what comes after a confirmation, the one that makes no account anywhere.
+    NewPassword,
 }
 
 impl Source {
@@ -25,6 +30,36 @@ impl Source {
         match self {
             Self::SignIn => "UserMigration_Authentication",
             Self::ForgotPassword => "UserMigration_ForgotPassword",
+            Self::SignUp => "PreSignUp_SignUp",
+            Self::NewPassword => "PostConfirmation_ConfirmForgotPassword",
+        }
+    }
+
+    /// As people read it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::SignIn => "a sign-in",
+            Self::ForgotPassword => "a forgotten password",
+            Self::SignUp => "a sign-up",
+            Self::NewPassword => "a confirmation",
+        }
+    }
+
+    /// What tries the function as this trigger calls it.
+    pub fn of(trigger: Trigger) -> Self {
+        match trigger {
+            Trigger::UserMigration => Self::SignIn,
+            Trigger::PreSignUp => Self::SignUp,
+            Trigger::PostConfirmation => Self::NewPassword,
+        }
+    }
+
+    /// What an answer must look like.
+    pub fn judge(self) -> Judge {
+        match self {
+            Self::SignIn | Self::ForgotPassword => unmigrated,
+            Self::SignUp => admitted,
+            Self::NewPassword => untouched,
         }
     }
 }
@@ -33,11 +68,67 @@ impl Source {
 /// a new user each time; it is no secret.
 pub fn event(pool: &PoolArn, client: &str, source: Source, nonce: &str) -> Value {
     let user = format!("jane-migrate-probe-{nonce}@probe.invalid");
-    let password = match source {
-        Source::SignIn => Some(format!("probe-{nonce}")),
-        Source::ForgotPassword => None,
-    };
-    event_for(pool, client, &user, password.as_deref())
+    let email = |user: &str| json!({ "email": user });
+    match source {
+        Source::SignIn => event_for(pool, client, &user, Some(&format!("probe-{nonce}"))),
+        Source::ForgotPassword => event_for(pool, client, &user, None),
+        Source::SignUp => {
+            let request = json!({ "userAttributes": email(&user), "validationData": null });
+            let response = json!({ "autoConfirmUser": false, "autoVerifyEmail": false, "autoVerifyPhone": false });
+            trial(
+                pool,
+                client,
+                source.trigger_source(),
+                &user,
+                request,
+                response,
+            )
+        }
+        Source::NewPassword => {
+            let request = json!({ "userAttributes": email(&user) });
+            trial(
+                pool,
+                client,
+                source.trigger_source(),
+                &user,
+                request,
+                json!({}),
+            )
+        }
+    }
+}
+
+/// What Cognito would send next for a user who migrates, before it creates the user. It is marked as a trial: the answer says what the
+/// directory would be told, and it is told nothing.
+pub fn connection(pool: &PoolArn, client: &str, user: &str, attributes: Value) -> Value {
+    let request = json!({ "userAttributes": attributes, "validationData": null });
+    let response =
+        json!({ "autoConfirmUser": false, "autoVerifyEmail": false, "autoVerifyPhone": false });
+    trial(
+        pool,
+        client,
+        "PreSignUp_AdminCreateUser",
+        user,
+        request,
+        response,
+    )
+}
+
+/// The same for what each of these triggers calls the function for; without any, for a sign-in.
+pub fn events(
+    pool: &PoolArn,
+    client: &str,
+    triggers: &[Trigger],
+    nonce: &str,
+) -> Vec<(Source, Value)> {
+    let others = triggers
+        .iter()
+        .copied()
+        .filter(|trigger| *trigger != Trigger::UserMigration);
+    let sources = [Source::SignIn].into_iter().chain(others.map(Source::of));
+    sources
+        .map(|source| (source, event(pool, client, source, nonce)))
+        .collect()
 }
 
 /// The same for any user: a sign-in if there is a password, else a forgotten one. It is marked as a trial, so that it does not
@@ -53,9 +144,35 @@ pub fn event_for(pool: &PoolArn, client: &str, user: &str, password: Option<&str
             json!({ "clientMetadata": null, "userAttributes": null }),
         ),
     };
+    let response = json!({
+        "userAttributes": null,
+        "forceAliasCreation": null,
+        "enableSMSMFA": null,
+        "finalUserStatus": null,
+        "messageAction": null,
+        "desiredDeliveryMediums": null,
+    });
+    trial(
+        pool,
+        client,
+        source.trigger_source(),
+        user,
+        request,
+        response,
+    )
+}
+
+fn trial(
+    pool: &PoolArn,
+    client: &str,
+    source: &str,
+    user: &str,
+    request: Value,
+    response: Value,
+) -> Value {
     json!({
         "version": "1",
-        "triggerSource": source.trigger_source(),
+        "triggerSource": source,
         "region": pool.region,
         "userPoolId": pool.id.as_str(),
         "userName": user,
@@ -63,14 +180,7 @@ pub fn event_for(pool: &PoolArn, client: &str, user: &str, password: Option<&str
         "callerContext": { "awsSdkVersion": "jane-migrate", "clientId": client },
         TRIAL: true,
         "request": request,
-        "response": {
-            "userAttributes": null,
-            "forceAliasCreation": null,
-            "enableSMSMFA": null,
-            "finalUserStatus": null,
-            "messageAction": null,
-            "desiredDeliveryMediums": null,
-        },
+        "response": response,
     })
 }
 
@@ -146,32 +256,70 @@ fn wrong(what: &str) -> Result<(), Vec<String>> {
     Err(vec![what.to_owned()])
 }
 
-/// An unknown user must not be migrated: the event comes back with its response untouched.
-pub fn unmigrated(event: &Value, answer: &Invocation) -> Result<(), Vec<String>> {
+/// What is wrong with an answer that is an error.
+fn failed(answer: &Invocation) -> Vec<String> {
+    let kind = kind(answer);
+    let message = answer.payload["errorMessage"].as_str().unwrap_or_default();
+    let what = match kind {
+        "DirectoryUnavailable" => "the directory is unavailable, and no customer could be migrated",
+        "SignUpUnavailable" => "the directory is unavailable, and nobody could sign up",
+        "UserExists" => "it takes an address that cannot exist for a customer's",
+        "UnsupportedTrigger" => "it does not know this trigger",
+        _ => "the function failed; its log says why",
+    };
+    let thrown = format!("it threw {kind}: {message}");
+    [what.to_owned(), unavailable(&answer.log).unwrap_or(thrown)].into()
+}
+
+fn kind(answer: &Invocation) -> &str {
+    let kind = answer.payload["errorType"].as_str();
+    kind.unwrap_or("no error type")
+}
+
+/// The event must come back, with a response.
+fn event_back<'a>(event: &Value, answer: &'a Invocation) -> Result<&'a Value, Vec<String>> {
     if answer.error.is_some() {
-        let kind = answer.payload["errorType"]
-            .as_str()
-            .unwrap_or("no error type");
-        let message = answer.payload["errorMessage"].as_str().unwrap_or_default();
-        let what = match kind {
-            "DirectoryUnavailable" => {
-                "the directory is unavailable, and no customer could be migrated".to_owned()
-            }
-            _ => "the function failed; its log says why".to_owned(),
-        };
-        let thrown = format!("it threw {kind}: {message}");
-        return Err([what, unavailable(&answer.log).unwrap_or(thrown)].into());
+        return Err(failed(answer));
     }
     let Some(response) = answer.payload.get("response") else {
-        return wrong("it answered with no event");
+        return Err(vec!["it answered with no event".to_owned()]);
     };
-    if *response != event["response"] {
-        return wrong("it would migrate a user that cannot exist");
+    match answer.payload["userName"] == event["userName"] {
+        true => Ok(response),
+        false => Err(vec!["it answered with another event".to_owned()]),
     }
-    if answer.payload["userName"] != event["userName"] {
-        return wrong("it answered with another event");
+}
+
+/// An unknown user must not be migrated: the event comes back with its response untouched.
+pub fn unmigrated(event: &Value, answer: &Invocation) -> Result<(), Vec<String>> {
+    match *event_back(event, answer)? == event["response"] {
+        true => Ok(()),
+        false => wrong("it would migrate a user that cannot exist"),
     }
-    Ok(())
+}
+
+/// Somebody who is nobody's customer may sign up. The directory may also refuse what the probe says of itself: it has answered then.
+fn admitted(event: &Value, answer: &Invocation) -> Result<(), Vec<String>> {
+    if answer.error.is_some() && kind(answer) == "SignUpRefused" {
+        return Ok(());
+    }
+    let response = event_back(event, answer)?;
+    let answers = |member: &str| response[member].is_boolean();
+    match ["autoConfirmUser", "autoVerifyEmail", "autoVerifyPhone"]
+        .into_iter()
+        .all(answers)
+    {
+        true => Ok(()),
+        false => wrong("its answer to a sign-up is not one that Cognito takes"),
+    }
+}
+
+/// Nothing is done, so the event comes back as it was.
+fn untouched(event: &Value, answer: &Invocation) -> Result<(), Vec<String>> {
+    match *event_back(event, answer)? == event["response"] {
+        true => Ok(()),
+        false => wrong("it did something about a new password, which concerns nobody else"),
+    }
 }
 
 /// The test user's answer must hold a user.
@@ -266,6 +414,74 @@ fn lines(log: &str) -> impl Iterator<Item = Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn source(source: Source) -> Value {
+        let arn = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Ab1";
+        event(&arn.parse().unwrap(), "client", source, "n1")
+    }
+
+    #[test]
+    fn a_sign_up_may_be_admitted_or_refused_by_the_directory_and_nothing_else() {
+        let sent = source(Source::SignUp);
+        let judge = |payload: Value, error: Option<&str>| {
+            Source::SignUp.judge()(&sent, &answered(payload, error))
+        };
+        let mut confirmed = sent.clone();
+        confirmed["response"]["autoConfirmUser"] = json!(true);
+        assert!(judge(sent.clone(), None).is_ok() && judge(confirmed, None).is_ok());
+        let thrown = |kind: &str| judge(json!({ "errorType": kind }), Some("Unhandled"));
+        assert!(thrown("SignUpRefused").is_ok());
+        for kind in [
+            "UserExists",
+            "SignUpUnavailable",
+            "UnsupportedTrigger",
+            "NotConnected",
+        ] {
+            assert!(thrown(kind).unwrap_err()[1].contains(kind), "{kind}");
+        }
+        let mut empty = sent.clone();
+        empty["response"] = json!({});
+        assert!(judge(empty, None).is_err());
+        let mut other = sent.clone();
+        other["userName"] = json!("somebody@else.example");
+        assert!(judge(other, None).is_err());
+    }
+
+    #[test]
+    fn a_confirmation_comes_back_as_it_was() {
+        let sent = source(Source::NewPassword);
+        assert_eq!(
+            sent["triggerSource"],
+            "PostConfirmation_ConfirmForgotPassword"
+        );
+        let judge = |payload: Value| Source::NewPassword.judge()(&sent, &answered(payload, None));
+        assert!(judge(sent.clone()).is_ok());
+        let mut changed = sent.clone();
+        changed["response"]["autoConfirmUser"] = json!(true);
+        assert!(judge(changed).is_err());
+    }
+
+    #[test]
+    fn each_trigger_that_is_on_is_tried_and_a_sign_in_always() {
+        let arn = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Ab1";
+        let sources = |triggers: &[Trigger]| -> Vec<Source> {
+            let events = events(&arn.parse().unwrap(), "c", triggers, "n");
+            for (source, event) in &events {
+                assert_eq!(event["triggerSource"], source.trigger_source());
+                assert_eq!(event[TRIAL], true);
+            }
+            events.into_iter().map(|(source, _)| source).collect()
+        };
+        assert_eq!(sources(&[]), [Source::SignIn]);
+        assert_eq!(
+            sources(&Trigger::ALL),
+            [Source::SignIn, Source::SignUp, Source::NewPassword]
+        );
+        assert_eq!(
+            sources(&[Trigger::PreSignUp]),
+            [Source::SignIn, Source::SignUp]
+        );
+    }
 
     fn sent() -> Value {
         let arn = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Ab1";

@@ -66,6 +66,12 @@ impl Trigger {
             Self::PostConfirmation => on.post_confirmation,
         }
     }
+
+    /// Those that the configuration asks for.
+    pub fn on(config: &Config, today: Date) -> Vec<Self> {
+        let is_on = |trigger: &Self| trigger.is_on(config, today);
+        Self::ALL.into_iter().filter(is_on).collect()
+    }
 }
 
 /// Words in a sentence: `a, b and c`.

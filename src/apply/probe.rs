@@ -50,7 +50,7 @@ impl Run<'_> {
         let started = Instant::now();
         let mut pause = Duration::from_secs(1);
         loop {
-            let error = match probe::ask(&invoker, &function, &probe.event).await {
+            let error = match probe::ask(&invoker, &function, &probe.events).await {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };

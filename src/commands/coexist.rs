@@ -27,13 +27,10 @@ pub(super) async fn run(global: &Global, args: &Coexist, ui: &Ui) -> Result<Exit
     let mut snippets = Vec::new();
     for target in settings::targets(global, &args.pools, loaded)? {
         let pool = target.pool.clone();
-        let today = today()?;
-        let config = target.config();
-        let is_on = |trigger: &Trigger| match config {
-            Some(config) => trigger.is_on(config, today),
-            None => *trigger == Trigger::UserMigration,
+        let triggers = match target.config() {
+            Some(config) => Trigger::on(config, today()?),
+            None => vec![Trigger::UserMigration],
         };
-        let triggers: Vec<Trigger> = Trigger::ALL.into_iter().filter(is_on).collect();
         let names = Names::new(arn(target, args.account.as_deref()).await?);
         let snippet = snippet(args.tool, &names, &triggers);
         if !ui.json {

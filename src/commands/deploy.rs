@@ -12,6 +12,7 @@ use super::verify::{self, Verifying};
 use crate::apply::{Inputs, Report, RunResult};
 use crate::aws::Invoker;
 use crate::cli::{Deploy, Global};
+use crate::dates::today;
 use crate::error::Result;
 use crate::probe;
 use crate::report::{PlanDocument, Verdict, Written, verdict, written};
@@ -23,7 +24,7 @@ use jane_migrate_core::document::Rewrite;
 use jane_migrate_core::finding::{Finding, Severity};
 use jane_migrate_core::fix::{Fix, Flags, fix};
 use jane_migrate_core::plan::{Change, Operation, Plan};
-use jane_migrate_core::probe::{Source, event};
+use jane_migrate_core::probe::events;
 use jane_migrate_core::trigger::Trigger;
 
 /// The JSON document of deploy.
@@ -141,10 +142,11 @@ impl Deploying<'_> {
                 match client.filter(|_| !self.args.no_probe) {
                     Some(client) => {
                         let nonce = session::nonce();
-                        let event = event(&names.pool, client, Source::SignIn, &nonce);
+                        let triggers = Trigger::on(config, today()?);
+                        let events = events(&names.pool, client, &triggers, &nonce);
                         let invoker = Invoker::new(&session.aws);
                         let live = probe::live(&session.observed);
-                        probe::ask(&invoker, &live, &event).await
+                        probe::ask(&invoker, &live, &events).await
                     }
                     None => Ok(()),
                 }

@@ -30,6 +30,7 @@ use jane_migrate_core::fix::Flags;
 use jane_migrate_core::ids::PoolId;
 use jane_migrate_core::observed::Observed;
 use jane_migrate_core::read::Unread;
+use jane_migrate_core::trigger::Trigger;
 
 pub(super) async fn run(global: &Global, args: &Init, ui: &Ui) -> Result<ExitCode> {
     let output = args
@@ -64,6 +65,10 @@ pub(super) async fn run(global: &Global, args: &Init, ui: &Ui) -> Result<ExitCod
             &args.clients,
             observed.clients.as_deref().unwrap_or_default(),
         )?,
+        triggers: [Trigger::PreSignUp, Trigger::PostConfirmation]
+            .into_iter()
+            .filter_map(|trigger| Some((trigger, pool.document.trigger(trigger)?.to_owned())))
+            .collect(),
         closes: closes(&questions, args, ui)?,
         total_users: questions.total_users(args.total_users)?,
         pool: facts.clone(),

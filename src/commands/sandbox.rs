@@ -81,7 +81,7 @@ fn config(sandbox: &Sandbox, demo: &Demo) -> String {
         false => "",
     };
     format!(
-        "[pool]\nid = \"{}\"\n\n[directory]\nkind = \"jane\"\nurl = \"{}\"\nclient_id = \"{}\"\nclient_secret = {{ env = \"{JANE_SECRET}\" }}\n\n[window]\ntotal_users = {}\n{function}",
+        "[pool]\nid = \"{}\"\n\n[directory]\nkind = \"jane\"\nurl = \"{}\"\nclient_id = \"{}\"\nclient_secret = {{ env = \"{JANE_SECRET}\" }}\n\n[triggers]\npre_sign_up = true\npost_confirmation = true\n\n[window]\ntotal_users = {}\n{function}",
         demo.pool_id,
         sandbox.jane().url(),
         sandbox.jane().client_id(),

@@ -132,11 +132,13 @@ impl Tour<'_> {
 
         self.chapter(
             "Teardown",
-            "When everybody has come over. Customers migrated a moment ago, so it asks for --force; it detaches the trigger first.",
+            "When everybody has come over. Customers migrated a moment ago, so it asks for --force. It takes the migration away and leaves the function to the triggers at sign-ups; --everything takes these away, too.",
         );
         self.command(&["teardown", "--yes"], 1).await?;
         self.seen("it refused, because customers still migrate");
         self.command(&["teardown", "--yes", "--force"], 0).await?;
+        self.command(&["teardown", "--yes", "--everything"], 0)
+            .await?;
         self.left_as_it_was(&before).await?;
         ensure!(
             self.customer

@@ -3,9 +3,10 @@
 use std::fmt::Write;
 use std::process::ExitCode;
 
-use jane_migrate_config::{Architecture, SETTINGS_VARIABLE};
+use jane_migrate_config::{Architecture, Directory, SETTINGS_VARIABLE};
 use secrecy::ExposeSecret;
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::sample;
 use super::session::{self, Look, Session, build};
@@ -14,15 +15,16 @@ use crate::cli::{Global, Try};
 use crate::environment;
 use crate::error::{Context, Error, Explain, Result};
 use crate::probe;
-use crate::trial::Trial;
+use crate::trial::{Connection, Trial};
 use crate::ui::numbers::duration;
 use crate::ui::{Styles, Ui};
 use crate::{local, settings};
 use jane_migrate_core::document::ClientDocument;
 use jane_migrate_core::fix::{Fix, fix};
 use jane_migrate_core::line::one_line;
+use jane_migrate_core::observed::deployed_config;
 use jane_migrate_core::probe::Invocation;
-use jane_migrate_core::probe::{Source, event_for, sample as sample_event};
+use jane_migrate_core::probe::{Source, connection, event_for, sample as sample_event};
 use jane_migrate_core::reason;
 use jane_migrate_core::resources::EnvValue;
 
@@ -91,6 +93,17 @@ pub(super) async fn run(global: &Global, args: &Try, ui: &Ui) -> Result<ExitCode
         password.as_ref().map(ExposeSecret::expose_secret),
     );
     let (by, answer) = ask(&session, args, &event, global, ui).await?;
+    let trial = Trial::new(&event, &answer, &session.pool()?.document).map_err(|error| {
+        let tail = format!("logs tail {} --since 10m", session.names().log_group);
+        Error::because(error, fix!["its log says why: `", Fix::aws(tail), "`"])
+    })?;
+    let trial = match connection_event(&session, args, client, user, &trial) {
+        Some(event) => {
+            let (_, answer) = ask(&session, args, &event, global, ui).await?;
+            trial.with_connection(Connection::new(&answer))
+        }
+        None => trial,
+    };
     let document = Document {
         pool: pool.as_str(),
         name: user,
@@ -107,10 +120,7 @@ pub(super) async fn run(global: &Global, args: &Try, ui: &Ui) -> Result<ExitCode
             .await
             .ok()
             .map(|user| user.is_some()),
-        trial: Trial::new(&event, &answer, &session.pool()?.document).map_err(|error| {
-            let tail = format!("logs tail {} --since 10m", session.names().log_group);
-            Error::because(error, fix!["its log says why: `", Fix::aws(tail), "`"])
-        })?,
+        trial,
     };
     ui.say(&render(&document, client, &ui.out));
     if ui.json {
@@ -121,6 +131,43 @@ pub(super) async fn run(global: &Global, args: &Try, ui: &Ui) -> Result<ExitCode
         false => ExitCode::from(WOULD_NOT),
     })
 }
+
+/// What Cognito would send before it creates a user who migrates, where Jane is told of users.
+fn connection_event(
+    session: &Session,
+    args: &Try,
+    client: &ClientDocument,
+    typed: &str,
+    trial: &Trial,
+) -> Option<Value> {
+    let migrated = trial.user.as_ref().filter(|_| trial.would_migrate)?;
+    let deployed = || deployed_config(session.observed.live.as_ref().ok()?.as_ref()?);
+    let config = match args.local {
+        true => session.target.config().cloned(),
+        false => deployed(),
+    };
+    let config = config?;
+    if !config.triggers.pre_sign_up || !matches!(config.directory, Directory::Jane(_)) {
+        return None;
+    }
+    let pool = &session.observed.pool().ok()?.document;
+    // Where people sign in with an attribute, nobody knows the name before Cognito has made it.
+    let own = migrated.attributes.get("username").map(String::as_str);
+    let name = match pool.username_attributes().next() {
+        Some(_) => MADE_BY_COGNITO,
+        None => own.unwrap_or(typed),
+    };
+    let attributes = json!(migrated.attributes);
+    Some(connection(
+        &session.names().pool,
+        client.id(),
+        name,
+        attributes,
+    ))
+}
+
+/// In place of a user name that Cognito makes.
+const MADE_BY_COGNITO: &str = "(made by Cognito)";
 
 fn client<'a>(session: &'a Session, named: Option<&str>) -> Result<&'a ClientDocument> {
     let (pool, region) = (&session.names().pool.id, &session.names().pool.region);
@@ -150,7 +197,7 @@ fn client<'a>(session: &'a Session, named: Option<&str>) -> Result<&'a ClientDoc
 async fn ask(
     session: &Session,
     args: &Try,
-    event: &serde_json::Value,
+    event: &Value,
     global: &Global,
     ui: &Ui,
 ) -> Result<(By, Invocation)> {
@@ -311,6 +358,20 @@ fn render(document: &Document<'_>, client: &ClientDocument, styles: &Styles) -> 
         });
         if let Some(took) = log.took_ms {
             row("took", &format!("{}{start}", duration(took)));
+        }
+    }
+    if let Some(connection) = &trial.connection {
+        row("Jane", &connection.outcome);
+        for call in &connection.told {
+            let name = call["call"].as_str().unwrap_or_default();
+            row("would get", &one_line(name));
+            let body = call["body"].as_object().into_iter().flatten();
+            for (member, value) in body {
+                let value = value
+                    .as_str()
+                    .map_or_else(|| value.to_string(), str::to_owned);
+                row("", &one_line(&format!("{member} = {value}")));
+            }
         }
     }
     row("from here", &duration(trial.took_ms));

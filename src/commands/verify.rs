@@ -13,7 +13,7 @@ use crate::dates::today;
 use crate::error::{Error, Result};
 use crate::jane;
 use crate::observe::{Depth, Scope, observe};
-use crate::probe::{TestUser, probe};
+use crate::probe::{Probing, TestUser, probe};
 use crate::report::{self, Document, Verdict, Written, text, verdict, written};
 use crate::settings::{self, Target};
 use crate::snapshot;
@@ -21,7 +21,8 @@ use crate::ui::Ui;
 use jane_migrate_core::check::{self as core_check, Asked, Choice, Snapshot, Subject, checks};
 use jane_migrate_core::finding::{Finding, Severity};
 use jane_migrate_core::fix::Flags;
-use jane_migrate_core::observed::Observed;
+use jane_migrate_core::observed::{Observed, deployed_config};
+use jane_migrate_core::trigger::Trigger;
 
 pub(super) async fn run(global: &Global, args: &Verify, ui: &Ui) -> Result<ExitCode> {
     let loaded = settings::load_if_there(global)?;
@@ -219,7 +220,19 @@ pub(super) async fn check(
         task.doing("trying the function");
         let qualifier = observed.trigger_qualifier();
         let names = &observed.names;
-        let probes = probe(aws, names, qualifier, &client, test_user, &nonce()).await;
+        let deployed = observed.live.as_ref().ok().and_then(Option::as_ref);
+        let deployed = deployed.and_then(deployed_config);
+        let triggers = match target.config().or(deployed.as_ref()) {
+            Some(config) => Trigger::on(config, today()?),
+            None => Vec::new(),
+        };
+        let probing = Probing {
+            qualifier,
+            client: &client,
+            test_user,
+            triggers: &triggers,
+        };
+        let probes = probe(aws, names, &probing, &nonce()).await;
         observed.probes = Some(probes);
     }
     task.clear();

@@ -8,6 +8,7 @@ mod values;
 use std::fmt::Write;
 
 use jane_migrate_config::{Date, PoolFacts};
+use jane_migrate_core::trigger::Trigger;
 
 pub use attributes::{Proposal, propose};
 pub use directory::{Directory, Http, Jane, OldPool, Postgres};
@@ -38,6 +39,8 @@ pub struct Draft {
     pub chosen_clients: Vec<String>,
     /// Where the existing accounts are.
     pub directory: Directory,
+    /// What the pool calls before it creates a user and after a confirmed sign-up.
+    pub triggers: Vec<(Trigger, String)>,
     /// The last day of the migration.
     pub closes: Option<Date>,
     /// The number of accounts to migrate.
@@ -56,8 +59,47 @@ impl Draft {
         self.render_pool(&mut text);
         self.directory.render(&mut text);
         self.render_attributes(&mut text, attributes);
+        self.render_triggers(&mut text);
         self.render_rest(&mut text);
         text
+    }
+
+    /// Both triggers for Jane, where the pool calls nobody there. Others may turn the guard on.
+    fn render_triggers(&self, text: &mut String) {
+        let jane = matches!(self.directory, Directory::Jane(_));
+        let mark = match jane && self.triggers.is_empty() {
+            true => "",
+            false => "#",
+        };
+        text.push_str("# The triggers besides the migration's. They go on after the window's end.\n[triggers]\n");
+        for (trigger, arn) in &self.triggers {
+            let _ = writeln!(
+                text,
+                "# The pool has a {} trigger: {arn}. `deploy --replace` records it and takes its place.",
+                trigger.label()
+            );
+        }
+        let lines: &[(&str, &str)] = match jane {
+            true => &[
+                (
+                    "pre_sign_up = true",
+                    "Jane learns who migrates, and decides who may sign up",
+                ),
+                (
+                    "post_confirmation = true",
+                    "Jane creates an account for each new user",
+                ),
+            ],
+            false => &[(
+                "pre_sign_up = true",
+                "refuse sign-ups with an address that the directory knows",
+            )],
+        };
+        for (line, why) in lines {
+            let line = format!("{mark}{line}");
+            let _ = writeln!(text, "{line:<40}# {why}");
+        }
+        text.push('\n');
     }
 
     fn render_pool(&self, text: &mut String) {

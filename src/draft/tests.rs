@@ -31,6 +31,7 @@ fn draft(directory: Directory, pool: PoolFacts) -> Draft {
         }],
         chosen_clients: Vec::new(),
         directory,
+        triggers: Vec::new(),
         closes: None,
         total_users: None,
     }
@@ -171,4 +172,25 @@ fn who_signs_in_with_an_alias_gets_a_user_name() {
     };
     let (_, config) = made(&draft(jane(), pool));
     assert_eq!(config.attributes["username"], "{uuid}");
+}
+
+#[test]
+fn both_triggers_are_proposed_for_jane_where_the_pool_calls_nobody_there() {
+    let jane = Directory::Jane(Jane {
+        url: "https://api.iheartjane.com".into(),
+        client_id: "c".into(),
+        secret: Place::Ssm("/jane".into()),
+    });
+    let mut jane = draft(jane, facts(&[("email", true)]));
+    let (_, config) = made(&jane);
+    assert!(config.triggers.pre_sign_up && config.triggers.post_confirmation);
+
+    let theirs = "arn:aws:lambda:us-east-1:123456789012:function:theirs";
+    jane.triggers = vec![(Trigger::PreSignUp, theirs.into())];
+    let (text, config) = made(&jane);
+    assert_eq!(config.triggers, jane_migrate_config::Triggers::default());
+    assert!(
+        text.contains(theirs) && text.contains("\n#pre_sign_up = true"),
+        "{text}"
+    );
 }

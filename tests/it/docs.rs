@@ -73,6 +73,7 @@ fn blocks(text: &str) -> Vec<Block<'_>> {
 async fn shop() -> (Corner, String, [String; 2]) {
     let corner = Corner::new().await;
     corner.add_accounts();
+    corner.configure("[triggers]\npre_sign_up = true\npost_confirmation = true\n");
     let pool = corner
         .create_pool(json!({ "PoolName": "Roots", "AdminCreateUserConfig": { "AllowAdminCreateUserOnly": true } }))
         .await;

@@ -42,13 +42,14 @@ async fn a_pool_alone_is_enough() {
         "filled-in",
         "aws ssm put-parameter",
         "client-password-auth",
-        "open-sign-up",
         "Next: jane-migrate plan",
     ] {
         assert!(ran.stdout.contains(told), "{told}: {ran:#?}");
     }
     let config = config(&corner, "migrate.toml");
     assert_eq!(config.pools[0].id, Some(pool.parse().unwrap()));
+    assert!(config.triggers.pre_sign_up && config.triggers.post_confirmation);
+    assert!(!ran.stdout.contains("open-sign-up"), "{ran:#?}");
     assert_eq!(config.attributes["custom:created_at"], "created_at");
     assert!(text(&corner, "migrate.toml").contains("#\"custom:loyalty\" = \"field\""));
 

@@ -9,7 +9,7 @@ use jane_migrate_sandbox::wire::KEY_HEADER;
 use jane_migrate_sandbox::{Callers, Entry, Options, Sandbox};
 use serde_json::{Value, json};
 
-use crate::support::{Corner, REGION, cache, http};
+use crate::support::{Corner, REGION, cache, http, unconnected};
 
 /// The actions that each duty's run made.
 type Seen = BTreeMap<Duty, BTreeSet<String>>;
@@ -91,9 +91,10 @@ async fn keep_secret(corner: &Corner, target: &str, body: Value) -> Value {
 
 fn configure_with_secret(corner: &Corner, secret: &str, more: &str) {
     let config = format!(
-        "[directory]\nkind = \"jane\"\nurl = \"{}\"\nclient_id = \"{}\"\nclient_secret = {secret}\n\n{more}",
+        "[directory]\nkind = \"jane\"\nurl = \"{}\"\nclient_id = \"{}\"\nclient_secret = {secret}\n\n{}",
         corner.jane.url(),
         corner.jane.client_id(),
+        unconnected(more),
     );
     std::fs::write(corner.folder.path().join("migrate.toml"), config).expect("migrate.toml");
 }

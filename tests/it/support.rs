@@ -148,6 +148,16 @@ impl From<std::process::Output> for Ran {
     }
 }
 
+/// The end of a configuration whose test is not about the triggers at sign-ups.
+pub fn unconnected(more: &str) -> String {
+    match more.contains("[verify") || more.contains("[triggers]") {
+        true => more.to_owned(),
+        false => format!(
+            "{more}\n[verify.accept]\njane-connection = \"this test is not about connections\"\n"
+        ),
+    }
+}
+
 /// A corner of AWS for one test: an account of its own, a folder with a migrate.toml, and a Jane of its own.
 pub struct Corner {
     /// The account, which is the id of its access key too.
@@ -206,9 +216,10 @@ impl Corner {
     /// Writes migrate.toml for this corner's Jane, with `more` after it.
     pub fn configure(&self, more: &str) {
         let config = format!(
-            "[directory]\nkind = \"jane\"\nurl = \"{}\"\nclient_id = \"{}\"\nclient_secret = {{ env = \"JANE_CLIENT_SECRET\" }}\n\n{more}",
+            "[directory]\nkind = \"jane\"\nurl = \"{}\"\nclient_id = \"{}\"\nclient_secret = {{ env = \"JANE_CLIENT_SECRET\" }}\n\n{}",
             self.jane.url(),
             self.jane.client_id(),
+            unconnected(more),
         );
         std::fs::write(self.folder.path().join("migrate.toml"), config).expect("migrate.toml");
     }
@@ -216,9 +227,10 @@ impl Corner {
     /// The same, with the secret kept elsewhere.
     pub fn configure_secret(&self, secret: &str) {
         let config = format!(
-            "[directory]\nkind = \"jane\"\nurl = \"{}\"\nclient_id = \"{}\"\nclient_secret = {secret}\n",
+            "[directory]\nkind = \"jane\"\nurl = \"{}\"\nclient_id = \"{}\"\nclient_secret = {secret}\n{}",
             self.jane.url(),
             self.jane.client_id(),
+            unconnected(""),
         );
         std::fs::write(self.folder.path().join("migrate.toml"), config).expect("migrate.toml");
     }

@@ -93,7 +93,10 @@ async fn triggers_come_and_go_with_the_configuration_and_outlive_the_migration()
     corner.configure("[triggers]\npre_sign_up = true\n[window]\ncloses = 2026-01-31\n");
     corner.deploy(&pool).await;
     assert_eq!(corner.triggers(&pool).await, json!({ "PreSignUp": live }));
-    corner.run(&["verify", "--pool", &pool]).await.ended(0);
+    corner
+        .run(&["verify", "--probe", "--pool", &pool])
+        .await
+        .ended(0);
 
     corner
         .run(&[&teardown[..], &["--everything"]].concat())
@@ -145,4 +148,171 @@ async fn a_trigger_of_somebody_else_is_taken_over_only_on_request_and_put_back()
     corner.run(&teardown).await.ended(0);
     let before = json!({ "PreSignUp": theirs, "PreAuthentication": theirs });
     assert_eq!(corner.triggers(&pool).await, before);
+}
+
+/// What a rollback leads to must know the triggers that the pool calls by then.
+#[tokio::test]
+async fn each_trigger_that_is_on_is_tried_before_customers_meet_it() {
+    let corner = Corner::new().await;
+    corner.configure(BOTH);
+    let pool = corner.create_pool(json!({})).await;
+    corner.create_client(&pool, json!({})).await;
+    let ran = corner
+        .run(&["deploy", "--pool", &pool, "--yes"])
+        .await
+        .ended(0);
+    let tried = "tried with a user that does not exist: a sign-in, a sign-up and a confirmation";
+    assert!(ran.stdout.contains(tried), "{ran:#?}");
+    // Nobody was made anywhere.
+    assert_eq!(corner.jane.told().told(), [] as [Value; 0]);
+
+    let ran = corner
+        .run(&["verify", "--pool", &pool, "--probe", "--json"])
+        .await
+        .ended(0);
+    let document = ran.json();
+    let findings = document["findings"].as_array().expect("findings").clone();
+    for id in ["probe-sign-up", "probe-confirmation"] {
+        let finding = findings.iter().find(|finding| finding["id"] == id);
+        assert_eq!(finding.expect(id)["ok"], true, "{id}: {ran:#?}");
+    }
+    assert_eq!(corner.jane.told().told(), [] as [Value; 0]);
+
+    // Jane cannot be asked about sign-ups: the new version stays without customers.
+    let fault = jane_migrate_sandbox::Fault::Status(500);
+    corner
+        .jane
+        .set_fault(jane_migrate_sandbox::JaneCall::ValidateUser, Some(fault));
+    corner.configure(&format!("{BOTH}[function]\nmemory_mb = 512\n"));
+    let ran = corner
+        .run(&["deploy", "--pool", &pool, "--yes"])
+        .await
+        .ended(1);
+    for words in [
+        "does not answer to a sign-up as it should",
+        "alias `live` stays",
+    ] {
+        assert!(ran.stderr.contains(words), "{words}: {ran:#?}");
+    }
+}
+
+#[tokio::test]
+async fn jane_is_told_of_the_users_that_the_pool_has_already() {
+    let corner = Corner::new().await;
+    let pool = corner.create_pool(json!({})).await;
+    corner.create_client(&pool, json!({})).await;
+    // More than a page, one who never confirmed, and one whose address nobody has verified.
+    for n in 0..62 {
+        let verified = if n == 0 { "false" } else { "true" };
+        let email = format!("customer{n}@example.com");
+        let body = json!({
+            "UserPoolId": pool, "Username": email, "MessageAction": "SUPPRESS",
+            "UserAttributes": [{ "Name": "email", "Value": email }, { "Name": "email_verified", "Value": verified },
+                { "Name": "locale", "Value": "en" }],
+        });
+        corner.cognito("AdminCreateUser", body).await;
+    }
+    let connect = ["connect", "--pool", &pool, "--per-second", "1000"];
+    let ran = corner.run(&connect).await.ended(0);
+    let counted = format!("Jane would be told of 61 of 62 user(s) of pool {pool}.");
+    assert!(ran.stdout.contains(&counted), "{ran:#?}");
+    assert!(
+        ran.stdout.contains("Left out: 1 without a verified email."),
+        "{ran:#?}"
+    );
+    assert_eq!(corner.jane.told().told(), [] as [Value; 0]);
+
+    let yes = [&connect[..], &["--yes", "--json"]].concat();
+    let document = corner.run(&yes).await.ended(0).json();
+    assert_eq!(
+        (&document["connected"], &document["users"]),
+        (&json!(61), &json!(62))
+    );
+    assert_eq!(
+        (&document["dry_run"], &document["failed"]),
+        (&json!(false), &json!([]))
+    );
+    let told = corner.jane.told().told();
+    assert_eq!(told.len(), 61);
+    for one in &told {
+        assert_eq!(one["call"], "ensure_external_user_exists");
+        assert_eq!(
+            (
+                &one["body"]["pool_id"],
+                &one["body"]["user_attributes"]["locale"]
+            ),
+            (&json!(pool), &json!("en"))
+        );
+        assert!(one["body"]["external_id"].is_string() && one["body"]["email"].is_string());
+    }
+
+    // An outage ends it, and the command that goes on is printed.
+    let ensure = jane_migrate_sandbox::JaneCall::EnsureExternalUserExists;
+    corner
+        .jane
+        .set_fault(ensure, Some(jane_migrate_sandbox::Fault::Status(500)));
+    let ran = corner
+        .run(&[&connect[..], &["--yes"]].concat())
+        .await
+        .ended(1);
+    assert!(
+        ran.stderr.contains("Jane gave no usable answer"),
+        "{ran:#?}"
+    );
+}
+
+#[tokio::test]
+async fn a_trial_says_what_jane_would_be_told_and_tells_her_nothing() {
+    let corner = Corner::new().await;
+    corner.add_accounts();
+    corner.configure(BOTH);
+    let (pool, _) = corner.deployed().await;
+    let attempt = [
+        "try",
+        "--pool",
+        &pool,
+        "--user",
+        "sso@example.com",
+        "--forgot-password",
+    ];
+    let ran = corner.run(&attempt).await.ended(0);
+    for words in [
+        "connected",
+        "ensure_external_user_exists",
+        "external_id = (made by Cognito)",
+        "email = sso@example.com",
+    ] {
+        assert!(ran.stdout.contains(words), "{words}: {ran:#?}");
+    }
+    let document = corner
+        .run(&[&attempt[..], &["--json"]].concat())
+        .await
+        .ended(0)
+        .json();
+    assert_eq!(
+        document["connection"]["told"][0]["body"]["pool_id"],
+        json!(pool)
+    );
+    assert_eq!(corner.jane.told().told(), [] as [Value; 0]);
+    let status = corner
+        .run(&["status", "--pool", &pool, "--json"])
+        .await
+        .ended(0)
+        .json();
+    assert_eq!(status["accounts"]["connected"], 0, "{status}");
+
+    // Without a connection the customer would not migrate.
+    let exists = jane_migrate_sandbox::JaneCall::UserExists;
+    corner
+        .jane
+        .set_fault(exists, Some(jane_migrate_sandbox::Fault::Status(500)));
+    let document = corner
+        .run(&[&attempt[..], &["--json"]].concat())
+        .await
+        .ended(3)
+        .json();
+    assert_eq!(
+        document["connection"]["outcome"], "not-connected",
+        "{document}"
+    );
 }

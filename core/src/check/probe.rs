@@ -6,6 +6,7 @@ use super::kind::{Check, Findings};
 use super::subject::Subject;
 use crate::probe::{Attempt, Probes, Source};
 use crate::read::{Read, Unread};
+use crate::trigger::Trigger;
 
 /// What Cognito waits.
 const BUDGET: Duration = Duration::from_secs(5);
@@ -25,6 +26,23 @@ pub(super) fn unknown_signs_in(check: &Check, subject: &Subject<'_>) -> Findings
 
 pub(super) fn unknown_forgets(check: &Check, subject: &Subject<'_>) -> Findings {
     unknown(check, subject, Source::ForgotPassword)
+}
+
+/// Only where the trigger is on.
+pub(super) fn unknown_signs_up(check: &Check, subject: &Subject<'_>) -> Findings {
+    of_trigger(check, subject, Trigger::PreSignUp)
+}
+
+/// Only where the trigger is on.
+pub(super) fn unknown_confirms(check: &Check, subject: &Subject<'_>) -> Findings {
+    of_trigger(check, subject, Trigger::PostConfirmation)
+}
+
+fn of_trigger(check: &Check, subject: &Subject<'_>, trigger: Trigger) -> Findings {
+    match subject.is_on(trigger) {
+        true => unknown(check, subject, Source::of(trigger)),
+        false => Ok(Vec::new()),
+    }
 }
 
 fn unknown(check: &Check, subject: &Subject<'_>, source: Source) -> Findings {

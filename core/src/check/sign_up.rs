@@ -1,4 +1,7 @@
-//! What happens before a user is created: whether a stranger can take a customer's address, and whether another function has a say.
+//! What happens before a user is created: whether Jane learns of it, whether a stranger can take a customer's address, and whether
+//! another function has a say.
+
+use jane_migrate_config::Directory;
 
 use super::kind::{Check, Findings};
 use super::subject::Subject;
@@ -38,6 +41,48 @@ fn before_sign_up<'a>(subject: &'a Subject<'_>) -> Read<Answers<'a>> {
 
 const ON: &str = "pre_sign_up = true under [triggers]";
 
+/// Jane learns the Cognito user name of each user who migrates.
+pub(super) fn jane_connection(check: &Check, subject: &Subject<'_>) -> Findings {
+    if !matches!(subject.wanted()?.directory, Directory::Jane(_)) {
+        return Ok(Vec::new());
+    }
+    let (message, found, fix) = match before_sign_up(subject)? {
+        Answers::Ours => {
+            return check.holds("Jane is told of each user who migrates or signs up");
+        }
+        Answers::Another(arn) => {
+            return check
+                .fails(
+                    "another function is the pool's pre sign-up trigger, and whether it tells Jane of each user cannot be seen here",
+                    ON,
+                    arn,
+                    fix![
+                        format!("accept it in [verify] if it does; otherwise set {ON} and run `"),
+                        subject.deploy_replacing(),
+                        "`",
+                    ],
+                )
+                .warning()
+                .into();
+        }
+        Answers::Idle => (
+            "the function does nothing before sign-ups, so Jane is not told of users who migrate",
+            "a function deployed without it",
+            subject.deploy(),
+        ),
+        Answers::Nobody => (
+            "Jane is not told of users who migrate: she does not know their Cognito user names",
+            "no pre sign-up trigger",
+            subject.deploy(),
+        ),
+    };
+    let fix = match subject.is_on(Trigger::PreSignUp) {
+        true => fix,
+        false => fix![format!("set {ON}, then run `"), fix, "`"],
+    };
+    check.fails(message, ON, found, fix).into()
+}
+
 /// The guard that the configuration turns on is there.
 pub(super) fn sign_up_guard(check: &Check, subject: &Subject<'_>) -> Findings {
     if !subject.is_on(Trigger::PreSignUp) {
@@ -75,6 +120,10 @@ pub(super) fn pre_signup(check: &Check, subject: &Subject<'_>) -> Findings {
         }
         Some(arn) => arn,
     };
+    if matches!(subject.wanted()?.directory, Directory::Jane(_)) {
+        return check
+            .holds("Jane needs a PreSignUp trigger: jane-connection says what is known of it");
+    }
     check
         .fails(
             "the pool's PreSignUp trigger also runs after each migration, and can veto it",
@@ -92,8 +141,9 @@ pub(super) fn open_sign_up(check: &Check, subject: &Subject<'_>) -> Findings {
         return check.holds("strangers cannot sign up with a customer's address");
     }
     let pre_sign_up = pool.trigger(Trigger::PreSignUp);
-    if pre_sign_up.is_some_and(|arn| subject.names.is_our_function(arn)) {
-        return check.holds("the pre sign-up trigger is ours: sign-up-guard says what it refuses");
+    let ours = pre_sign_up.is_some_and(|arn| subject.names.is_our_function(arn));
+    if ours || subject.is_on(Trigger::PreSignUp) {
+        return check.holds("the guard is on: sign-up-guard says whether it is there");
     }
     let (message, found) = match pre_sign_up {
         None => (

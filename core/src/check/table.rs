@@ -86,6 +86,7 @@ table! {
     "pre-signup"             Warning Always Stops   sign_up::pre_signup               => "no other function can veto a migration";
     "open-sign-up"           Warning Always Stops   sign_up::open_sign_up             => "nobody can claim a customer's address by signing up first";
     "sign-up-guard"          Error   Always Reports sign_up::sign_up_guard            => "the configured guard checks sign-ups";
+    "jane-connection"        Error   Always Reports sign_up::jane_connection          => "Jane is told of each user who migrates";
     "mfa-phone"              Warning Always Stops   pool::mfa_phone                   => "where text messages are a second factor, phone numbers are mapped";
     "recovery-channel"       Warning Always Stops   pool::recovery_channel            => "migrated users can recover their account";
     "pool-unchanged"         Warning Always Reports pool::pool_unchanged              => "the pool is as deploy found it, but for its trigger";
@@ -97,6 +98,8 @@ table! {
 
     "probe-unknown-user"     Error   Probe  Reports probe::unknown_signs_in           => "an unknown user's sign-in is answered with \"not migrated\"";
     "probe-forgot-password"  Error   Probe  Reports probe::unknown_forgets            => "an unknown user's forgotten password likewise";
+    "probe-sign-up"          Error   Probe  Reports probe::unknown_signs_up           => "an unknown user's sign-up is answered";
+    "probe-confirmation"     Error   Probe  Reports probe::unknown_confirms           => "a confirmation that concerns nobody is returned unchanged";
     "probe-test-user"        Error   Probe  Reports probe::test_user                  => "the test user would be migrated";
     "probe-migrates-nobody"  Error   Probe  Reports probe::migrates_nobody            => "trying the function left nobody in the pool";
 }

@@ -16,8 +16,7 @@ use crate::observed::{Observed, PoolState};
 use crate::plan::{self, Allowed, Plan};
 use crate::resources::{Desired, ObservedFunction, Tags};
 
-const JANE: &str =
-    "[directory]\nkind = \"jane\"\nclient_id = \"c\"\nclient_secret = { ssm = \"/jane/secret\" }\n";
+const JANE: &str = "[directory]\nkind = \"jane\"\nclient_id = \"c\"\nclient_secret = { ssm = \"/jane/secret\" }\n[triggers]\npre_sign_up = true\n";
 
 /// A pool and client with which nothing is wrong, changed as `pool` and `client` say.
 fn ids(toml: &str, pool: Value, mfa: Value, client: Value) -> Vec<&'static str> {
@@ -187,12 +186,8 @@ fn what_the_pool_makes_hard_is_found() {
     let unverified = mapped("email_verified = \"=\"\n");
     assert!(unverified.contains(&"username-alias"), "{unverified:?}");
     assert_eq!(
-        of_pool(json!({ "LambdaConfig": { "PreSignUp": "arn:x" } })),
-        ["pre-signup"]
-    );
-    assert_eq!(
         of_pool(json!({ "AdminCreateUserConfig": {} })),
-        ["open-sign-up"]
+        [] as [&str; 0]
     );
     let phone = json!({ "AccountRecoverySetting": { "RecoveryMechanisms": [{ "Name": "verified_phone_number", "Priority": 1 }] } });
     assert_eq!(of_pool(phone), ["recovery-channel"]);
@@ -204,6 +199,39 @@ fn what_the_pool_makes_hard_is_found() {
         json!({}),
     );
     assert_eq!(found, ["username-case"]);
+}
+
+/// Without our guard, what is known of sign-ups is who else has a say.
+#[test]
+fn an_open_sign_up_without_our_guard_is_found_whoever_else_is_called() {
+    const OLD_POOL: &str = "[directory]\nkind = \"cognito\"\npool_id = \"us-east-1_Old1\"\nclient_id = \"1example23456789\"\n";
+    let found = |toml: &str, pool: Value| ids(toml, pool, json!({}), json!({}));
+    let theirs = json!({ "PreSignUp": "arn:aws:lambda:us-east-1:123456789012:function:theirs" });
+    let open = json!({ "AdminCreateUserConfig": {} });
+    let open_and_theirs = json!({ "AdminCreateUserConfig": {}, "LambdaConfig": theirs });
+    assert_eq!(found(OLD_POOL, open.clone()), ["open-sign-up"]);
+    assert_eq!(
+        found(OLD_POOL, json!({ "LambdaConfig": theirs })),
+        ["pre-signup"]
+    );
+    assert_eq!(
+        found(OLD_POOL, open_and_theirs.clone()),
+        ["pre-signup", "open-sign-up"]
+    );
+    let guarded = format!("{OLD_POOL}[triggers]\npre_sign_up = true\n");
+    assert_eq!(found(&guarded, open.clone()), [] as [&str; 0]);
+
+    // Jane must be told of users, by our function or by one that says so in no way that could be read here.
+    let off = JANE.split("[triggers]").next().unwrap();
+    assert_eq!(found(off, json!({})), ["jane-connection"]);
+    assert_eq!(
+        found(off, json!({ "LambdaConfig": theirs })),
+        ["jane-connection"]
+    );
+    assert_eq!(
+        found(off, open_and_theirs),
+        ["open-sign-up", "jane-connection"]
+    );
 }
 
 #[test]

@@ -51,7 +51,7 @@ pub(super) fn window_open(check: &Check, subject: &Subject<'_>) -> Findings {
 /// The lines of a sign-in that could not be answered: the handler's own outcomes, and what Lambda writes of a function that broke.
 pub(super) fn failures_in_the_log(subject: &Subject<'_>) -> Fix {
     subject.aws(format_args!(
-        "logs filter-log-events --log-group-name {} --filter-pattern '?\"directory-unavailable\" ?\"invalid-event\" ?\"invalid-settings\" ?\"unsupported-trigger\" ?\"timed out\" ?\"Runtime exited\"'",
+        "logs filter-log-events --log-group-name {} --filter-pattern '?\"directory-unavailable\" ?\"invalid-event\" ?\"invalid-settings\" ?\"unsupported-trigger\" ?\"not-connected\" ?\"sign-up-unavailable\" ?\"account-not-created\" ?\"timed out\" ?\"Runtime exited\"'",
         subject.names.log_group
     ))
 }

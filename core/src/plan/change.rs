@@ -12,6 +12,7 @@ use crate::fix::Fix;
 use crate::ids::Names;
 use crate::line::one_line;
 use crate::observed::Observed;
+use crate::probe::Source;
 use crate::record::{Place, Record};
 use crate::resources::{Function, LogGroup, ObservedFunction, Role, Tags};
 use crate::trigger::Trigger;
@@ -257,8 +258,8 @@ pub enum Target {
 /// How the function is tried.
 #[derive(Debug, Clone)]
 pub struct Probe {
-    /// The event to invoke it with.
-    pub event: Value,
+    /// The events to invoke it with.
+    pub events: Vec<(Source, Value)>,
     /// What is tried.
     pub target: Target,
     /// Customers of the pool meet what the alias leads to.

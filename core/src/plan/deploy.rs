@@ -129,7 +129,11 @@ pub fn deploy(
     if let Some(nonce) = &allowed.probe {
         let client = observed.probing_client(asked.clients)?;
         let client = client.map(ClientDocument::id);
-        plan_probes(&mut plan, names, pool, client, nonce);
+        let triggers: Vec<Trigger> = Trigger::ALL
+            .into_iter()
+            .filter(|trigger| is_on(*trigger))
+            .collect();
+        plan_probes(&mut plan, names, pool, (client, &triggers), nonce);
     }
     let alone = observed.clients_left_alone(asked.clients)?;
     plan.left_alone = alone.into_iter().filter_map(LeftAlone::of).collect();

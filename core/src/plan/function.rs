@@ -11,11 +11,12 @@ use super::change::{
 use super::shown;
 use crate::ids::{ALIAS, Names};
 use crate::observed::{Observed, PoolState};
-use crate::probe;
+use crate::probe::{self, Source};
 use crate::read::Read;
 use crate::resources::{
     Environment, Function, FunctionState, ObservedFunction, Role, Tags, is_ours, tag,
 };
+use crate::trigger::{Trigger, listed};
 use crate::version;
 
 /// Where the pool calls the function itself, puts the alias in between, before anything of the function is changed.
@@ -310,13 +311,29 @@ fn function_differences(
     (details, code, concurrency)
 }
 
+/// How the function is tried, in words.
+pub(super) fn tried(triggers: &[Trigger]) -> String {
+    let others = triggers
+        .iter()
+        .filter(|trigger| **trigger != Trigger::UserMigration);
+    let others: Vec<&str> = others.map(|trigger| Source::of(*trigger).label()).collect();
+    let tried = "tried with a user that does not exist";
+    match others.is_empty() {
+        true => tried.to_owned(),
+        false => format!(
+            "{tried}: {}",
+            listed([Source::SignIn.label()].into_iter().chain(others))
+        ),
+    }
+}
+
 /// Tries what customers will meet before they do, and once more before rights are taken away. Without an app client there is nobody
 /// to try it as.
 pub(super) fn plan_probes(
     plan: &mut Plan,
     names: &Names,
     pool: &PoolState,
-    client: Option<&str>,
+    (client, triggers): (Option<&str>, &[Trigger]),
     nonce: &str,
 ) {
     let any = |is: fn(&Operation) -> bool| plan.changes.iter().any(|change| is(&change.operation));
@@ -350,7 +367,7 @@ pub(super) fn plan_probes(
     let called = pool.document.our_triggers(names).next().is_some();
     let probe = |target, nonce: &str| {
         Box::new(Probe {
-            event: probe::event(&names.pool, client, probe::Source::SignIn, nonce),
+            events: probe::events(&names.pool, client, triggers, nonce),
             target,
             live: called,
             patient,
@@ -366,7 +383,7 @@ pub(super) fn plan_probes(
             Action::Probe,
             Resource::Function,
             name,
-            "tried with a user that does not exist",
+            tried(triggers),
             Operation::Probe(probe(target, nonce)),
         );
     }

@@ -1,6 +1,7 @@
 //! What rollback would do: the alias leads to the version before, once that has answered and the role has what it needs.
 
 use super::change::{Action, Operation, Plan, Probe, Resource, Target, recovering};
+use super::function::tried;
 use super::role::widen_for;
 use crate::exposure::Version;
 use crate::fix::Fix;
@@ -9,6 +10,7 @@ use crate::observed::{Observed, deployed_config};
 use crate::probe;
 use crate::read::Read;
 use crate::resources::{is_ours, role_policy};
+use crate::trigger::Trigger;
 use crate::version;
 
 /// What rollback would do. `client` is whom the version is tried as, `nonce` what makes the user's name new.
@@ -59,14 +61,19 @@ pub fn rollback(observed: &Observed, client: Option<&str>, nonce: &str) -> Read<
     if let (Some(config), Some(role)) = (deployed_config(&before.runs), observed.whole_role()?) {
         widen_for(&mut plan, &role, &role_policy(names, &config));
     }
+    // The version before may not know a trigger that the pool calls by now.
+    let triggers: Vec<Trigger> = observed
+        .our_triggers()
+        .map(|(trigger, _)| trigger)
+        .collect();
     if let Some(client) = client {
         plan.change(
             Action::Probe,
             Resource::Version,
             number,
-            "tried with a user that does not exist",
+            tried(&triggers),
             Operation::Probe(Box::new(Probe {
-                event: probe::event(&names.pool, client, probe::Source::SignIn, nonce),
+                events: probe::events(&names.pool, client, &triggers, nonce),
                 target: Target::Version(number.clone()),
                 live: true,
                 patient: !plan.changes.is_empty(),

@@ -11,7 +11,7 @@ use jane_migrate_test_kit::{Fate, Passing, Proxy};
 use serde_json::{Value, json};
 
 use super::Scene;
-use crate::support::http;
+use crate::support::{http, unconnected};
 
 impl Scene {
     /// A call of Lambda's API below its date and version.
@@ -176,7 +176,8 @@ impl Scene {
     fn configure_parameter(&self, name: &str) {
         let (url, client) = (self.corner.jane.url(), self.corner.jane.client_id());
         let toml = format!(
-            "[directory]\nkind = \"jane\"\nurl = \"{url}\"\nclient_id = \"{client}\"\nclient_secret = {{ ssm = \"{name}\" }}\n"
+            "[directory]\nkind = \"jane\"\nurl = \"{url}\"\nclient_id = \"{client}\"\nclient_secret = {{ ssm = \"{name}\" }}\n{}",
+            unconnected("")
         );
         let file = self.corner.folder.path().join("migrate.toml");
         std::fs::write(file, toml).expect("migrate.toml");

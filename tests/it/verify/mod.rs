@@ -10,4 +10,5 @@ mod pool;
 mod probe;
 mod reads;
 mod secrets;
+mod sign_up;
 mod trigger;
