@@ -192,7 +192,7 @@ async fn each_printed_policy_allows_its_calls_and_nothing_else() {
             };
             let allow = GRANTS.iter().any(|other| {
                 other.action == grant.action
-                    && other.duties.contains(duty)
+                    && other.is_for(*duty)
                     && reaches(other.on, grant.on)
             });
             let what = format!("{} on {resource}", grant.action);
