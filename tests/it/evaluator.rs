@@ -191,9 +191,7 @@ async fn each_printed_policy_allows_its_calls_and_nothing_else() {
                 continue;
             };
             let allow = GRANTS.iter().any(|other| {
-                other.action == grant.action
-                    && other.is_for(*duty)
-                    && reaches(other.on, grant.on)
+                other.action == grant.action && other.is_for(*duty) && reaches(other.on, grant.on)
             });
             let what = format!("{} on {resource}", grant.action);
             ask(what.clone(), grant.action, resource, context, allow);
