@@ -26,8 +26,8 @@ mod service;
 mod write;
 
 pub use client::{Connection, Connections, Reader};
-#[cfg(feature = "sandbox")]
 pub(crate) use cognito::PoolUser;
+#[cfg(feature = "sandbox")]
 pub(crate) use customer::Customer;
 pub(crate) use invoke::Invoker;
 pub(crate) use logs::Row;
