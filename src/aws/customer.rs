@@ -45,6 +45,26 @@ impl Customer {
             .is_some_and(|result| result.id_token.is_some()))
     }
 
+    /// Signs up; whether the user is confirmed at once.
+    pub(crate) async fn sign_up(
+        &self,
+        client: &str,
+        user: &str,
+        password: &str,
+    ) -> Result<bool, AwsError> {
+        know(password);
+        let answer = self
+            .0
+            .sign_up()
+            .client_id(client)
+            .username(user)
+            .password(password)
+            .send()
+            .await
+            .during("cognito-idp:SignUp")?;
+        Ok(answer.user_confirmed)
+    }
+
     /// Asks for a code to set a new password.
     pub(crate) async fn forgot_password(&self, client: &str, user: &str) -> Result<(), AwsError> {
         self.0

@@ -85,7 +85,7 @@ impl Tour<'_> {
 
         self.chapter(
             "Deploy",
-            "One command builds the handler, uploads it, lets this pool's Cognito and nobody else invoke it, tries it, opens USER_PASSWORD_AUTH on the mobile client because we say so, and registers the trigger last. The first build takes a minute or two.",
+            "One command builds the handler, uploads it, lets this pool's Cognito and nobody else invoke it, tries it, opens USER_PASSWORD_AUTH on the mobile client because we say so, and attaches the triggers last: one for migrations, one before and one after a sign-up. The first build takes a minute or two.",
         );
         self.command(&["deploy", "--enable-password-auth", "--yes"], 0)
             .await?;
@@ -101,6 +101,18 @@ impl Tour<'_> {
             "The pool does not know the name and asks the handler, the handler asks Jane, the pool keeps the profile and the password. The customer notices nothing.",
         );
         self.migrates_at_sign_in(password).await?;
+
+        self.chapter(
+            "A stranger signs up with a customer's address",
+            "Sign-up is open in this pool, and the customer has not migrated yet. Before Cognito creates the user it calls the function, which asks Jane.",
+        );
+        self.cannot_sign_up(refused).await?;
+
+        self.chapter(
+            "A new customer signs up",
+            "Jane knows nobody of this address, so the sign-up goes through, and Jane has an account for the new customer.",
+        );
+        self.signs_up().await?;
 
         self.chapter(
             "A wrong password and an unknown name",
@@ -137,6 +149,7 @@ impl Tour<'_> {
         self.command(&["teardown", "--yes"], 1).await?;
         self.seen("it refused, because customers still migrate");
         self.command(&["teardown", "--yes", "--force"], 0).await?;
+        self.seen("the function stays for the triggers at sign-ups, which the shop still needs");
         self.command(&["teardown", "--yes", "--everything"], 0)
             .await?;
         self.left_as_it_was(&before).await?;
@@ -149,7 +162,7 @@ impl Tour<'_> {
         self.seen("a customer who migrated still signs in, without any of it");
 
         self.ui.remark(&format!(
-            "\n{}\nDeployed, two customers migrated, two kept out, verified, torn down; the pool is what it was.\nNext: `jane-migrate sandbox` to play, or the README's \"Deploy for real\".",
+            "\n{}\nDeployed, two customers migrated, two kept out, one new, verified, torn down; the pool is what it was.\nNext: `jane-migrate sandbox` to play, or the README's \"Deploy for real\".",
             self.ui.out.strong.apply_to("The tour is complete.")
         ));
         Ok(ExitCode::SUCCESS)
@@ -242,6 +255,14 @@ impl Tour<'_> {
             "the email is not verified"
         );
         self.seen("the pool knows the customer now: CONFIRMED, email verified, name and phone carried over");
+        let user_name = attributes.get("sub").context("the user has no id")?;
+        ensure!(
+            self.was_told("ensure_external_user_exists", &account.email)
+                .as_ref()
+                == Some(user_name),
+            "Jane does not know the customer's Cognito user name"
+        );
+        self.seen("Jane knows the customer's Cognito user name");
         let first = self.questions() - asked;
         ensure!(self.sign_in(account, secret(account)).await?, "no tokens");
         ensure!(
@@ -251,6 +272,51 @@ impl Tour<'_> {
         self.seen(&format!(
             "the first sign-in asked Jane {first} questions, the second none"
         ));
+        Ok(())
+    }
+
+    /// The Cognito user name that Jane was told of a customer, by this call.
+    fn was_told(&self, call: &str, email: &str) -> Option<String> {
+        let told = self.sandbox.jane().told().told().into_iter();
+        let of = |told: &Value| told["call"] == call && told["body"]["email"] == email;
+        let name = told.rev().find(of)?["body"]["external_id"].take();
+        name.as_str().map(str::to_owned)
+    }
+
+    async fn cannot_sign_up(&self, customer: &Account) -> anyhow::Result<()> {
+        let client = &self.demo.web_client;
+        let told = self.customer.sign_up(client, &customer.email, NEW_PASSWORD);
+        let told = refusal(told.await)?;
+        ensure!(
+            self.aws.user(&self.pool, &customer.email).await?.is_none(),
+            "{} is in the pool",
+            customer.email
+        );
+        self.seen(&format!("the stranger is told: {told}"));
+        self.seen("no user was created");
+        Ok(())
+    }
+
+    async fn signs_up(&self) -> anyhow::Result<()> {
+        let (client, email) = (&self.demo.web_client, "new@example.com");
+        let confirmed = self.customer.sign_up(client, email, NEW_PASSWORD).await?;
+        ensure!(confirmed, "the user is not confirmed");
+        self.seen("the user is confirmed without a code, as Jane has it for this app client");
+        let (_, attributes) = self
+            .aws
+            .user(&self.pool, email)
+            .await?
+            .context("the pool does not know the new customer")?;
+        ensure!(
+            self.was_told("create_user", email).as_ref() == attributes.get("sub"),
+            "Jane has no account for the new customer"
+        );
+        self.seen("Jane has an account for the new customer, with the Cognito user name");
+        ensure!(
+            self.customer.sign_in(client, email, NEW_PASSWORD).await?,
+            "no tokens"
+        );
+        self.seen("the new customer signs in");
         Ok(())
     }
 
@@ -350,7 +416,7 @@ fn secret(account: &Account) -> &str {
 /// What a refused customer is told.
 fn refusal(answer: Result<bool, AwsError>) -> anyhow::Result<String> {
     match answer {
-        Ok(_) => bail!("the sign-in should have been refused"),
+        Ok(_) => bail!("it should have been refused"),
         Err(error) => Ok(format!("{}: {}", error.code, error.message)),
     }
 }
