@@ -92,7 +92,7 @@ async fn what_passes_is_outlasted_though_every_call_fails_once() {
             let scene = Scene::new().await;
             for command in COMMANDS {
                 let when = format!("{command}: {name}");
-                let ran = run(&scene, command, "3", move |passing| match passing.attempt {
+                let ran = run(&scene, command, "6", move |passing| match passing.attempt {
                     1 => fault(passing),
                     _ => Fate::Pass,
                 });
