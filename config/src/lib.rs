@@ -27,8 +27,8 @@ pub use config::{
 };
 pub use date::{Date, InvalidDate};
 pub use directory::{
-    Answers, Basic, Condition, Cost, Directory, Firebase, HashFormat, Http, Jane, Method, Names,
-    OAuth, OldPool, Postgres, Request, SecondFactor,
+    Answers, Basic, Condition, Cost, Database, Directory, Firebase, HashFormat, Http, Jane, Method,
+    Names, OAuth, OldPool, Request, SecondFactor,
 };
 #[cfg(feature = "file")]
 pub use file::{ConfigError, Problem, parse, presets};

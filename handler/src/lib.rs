@@ -13,6 +13,7 @@
         feature = "cognito",
         feature = "http",
         feature = "jane",
+        feature = "mysql",
         feature = "postgres"
     )),
     allow(
@@ -36,7 +37,7 @@ mod event;
 mod fixtures;
 mod guard;
 mod handler;
-#[cfg(feature = "postgres")]
+#[cfg(feature = "sql")]
 mod hash;
 mod lock;
 mod outcome;

@@ -39,12 +39,12 @@ use self::{
 use crate::error::{Error, Result};
 
 /// The kinds of directory, each a cargo feature of the handler.
-const KINDS: [&str; 4] = ["jane", "http", "cognito", "postgres"];
+const KINDS: [&str; 5] = ["jane", "http", "cognito", "postgres", "mysql"];
 
 /// Which handler to build, and where to keep it.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// The kind of directory, which is the cargo feature of the handler: `jane`, `http`, `cognito` or `postgres`.
+    /// The kind of directory, which is the cargo feature of the handler: `jane`, `http`, `cognito`, `postgres` or `mysql`.
     pub kind: &'static str,
     /// The architecture of the function.
     pub architecture: Architecture,

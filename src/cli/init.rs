@@ -74,22 +74,22 @@ pub struct Directory {
     /// cognito: the role to assume, where that pool is another account's
     #[arg(long, value_name = "ARN", value_parser = line)]
     pub role_arn: Option<String>,
-    /// postgres: the server
+    /// postgres, mysql: the server
     #[arg(long, value_name = "HOST", value_parser = line)]
     pub host: Option<String>,
-    /// postgres: the database
+    /// postgres, mysql: the database
     #[arg(long, value_name = "NAME", value_parser = line)]
     pub database: Option<String>,
-    /// postgres: the database user, who needs SELECT and no more
+    /// postgres, mysql: the database user, who needs SELECT and no more
     #[arg(long, value_name = "NAME", value_parser = line)]
     pub user: Option<String>,
-    /// postgres: the query for one user's row, with the name as $1
+    /// postgres, mysql: the query for one user's row, with the name as $1 (postgres) or ? (mysql)
     #[arg(long, value_name = "SELECT")]
     pub query: Option<String>,
-    /// postgres: the column with the password's hash
+    /// postgres, mysql: the column with the password's hash
     #[arg(long, value_name = "NAME", value_parser = line)]
     pub password_column: Option<String>,
-    /// postgres: how passwords are hashed
+    /// postgres, mysql: how passwords are hashed
     #[arg(long, value_name = "FORMAT", value_parser = line)]
     pub hash: Option<String>,
 }
@@ -98,7 +98,7 @@ impl Directory {
     /// The first flag that was given and that a directory of this kind has no use for.
     pub fn unfit(&self, kind: Kind, preset: Option<&str>) -> Option<&'static str> {
         let http = kind == Kind::Http;
-        let table = kind == Kind::Postgres;
+        let table = matches!(kind, Kind::Postgres | Kind::Mysql);
         let old_pool = kind == Kind::Cognito;
         let with_client = http && matches!(preset, Some("auth0" | "keycloak"));
         let with_url = http && preset != Some("firebase");
@@ -157,4 +157,6 @@ pub enum Kind {
     Cognito,
     /// A PostgreSQL table.
     Postgres,
+    /// A MySQL or MariaDB table.
+    Mysql,
 }

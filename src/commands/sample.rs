@@ -56,7 +56,7 @@ pub(super) fn show(names: &Names, by: &str, answer: &Invocation, ui: &Ui) -> Res
         return Err(match why {
             Some("no-hashes") => Error::new(
                 "the directory keeps no hashes that the function reads",
-                "--sample is for a SQL table: `kind = \"postgres\"`",
+                "--sample is for a SQL table: `kind = \"postgres\"` or `kind = \"mysql\"`",
             ),
             Some("no-table") => Error::new(
                 "`password_column` is no column of a table, but what the query makes of one",

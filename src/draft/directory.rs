@@ -16,8 +16,10 @@ pub enum Directory {
     Http(Http),
     /// An old user pool.
     Cognito(OldPool),
-    /// A table of users.
-    Postgres(Postgres),
+    /// A table of users in PostgreSQL.
+    Postgres(Database),
+    /// A table of users in MySQL or MariaDB.
+    Mysql(Database),
 }
 
 /// Jane's user database.
@@ -61,7 +63,7 @@ pub struct OldPool {
 
 /// A table of users.
 #[derive(Debug, Clone)]
-pub struct Postgres {
+pub struct Database {
     /// The server.
     pub host: String,
     /// The database.
@@ -90,6 +92,7 @@ impl Directory {
             Self::Http(_) => "http",
             Self::Cognito(_) => "cognito",
             Self::Postgres(_) => "postgres",
+            Self::Mysql(_) => "mysql",
         }
     }
 
@@ -99,7 +102,7 @@ impl Directory {
             Self::Jane(jane) => Some(&jane.secret),
             Self::Http(http) => Some(&http.secret),
             Self::Cognito(pool) => pool.secret.as_ref(),
-            Self::Postgres(postgres) => Some(&postgres.secret),
+            Self::Postgres(database) | Self::Mysql(database) => Some(&database.secret),
         }
     }
 
@@ -109,7 +112,7 @@ impl Directory {
             Self::Jane(jane) => jane.secret = place,
             Self::Http(http) => http.secret = place,
             Self::Cognito(pool) => pool.secret = Some(place),
-            Self::Postgres(postgres) => postgres.secret = place,
+            Self::Postgres(database) | Self::Mysql(database) => database.secret = place,
         }
     }
 
@@ -144,9 +147,9 @@ impl Directory {
                 _ => Vec::new(),
             },
             Self::Cognito(_) => Vec::new(),
-            Self::Postgres(postgres) => columns(&postgres.query)
+            Self::Postgres(database) | Self::Mysql(database) => columns(&database.query)
                 .into_iter()
-                .filter(|column| *column != postgres.password_column)
+                .filter(|column| *column != database.password_column)
                 .collect(),
         }
     }
@@ -188,15 +191,15 @@ impl Directory {
             Self::Cognito(_) => Some(
                 "All standard attributes are copied by default; name the custom ones that both pools have.",
             ),
-            Self::Http(_) | Self::Postgres(_) => None,
+            Self::Http(_) | Self::Postgres(_) | Self::Mysql(_) => None,
         }
     }
 
     /// The function's memory. Password hashes are slow by design and need a larger share of a processor.
     pub(super) fn memory_mb(&self) -> u32 {
         match self {
-            Self::Postgres(postgres) => {
-                HashFormat::named(&postgres.hash).map_or(512, |hash| hash.usual_cost().memory_mb())
+            Self::Postgres(database) | Self::Mysql(database) => {
+                HashFormat::named(&database.hash).map_or(512, |hash| hash.usual_cost().memory_mb())
             }
             _ => 256,
         }
@@ -209,7 +212,8 @@ impl Directory {
             Self::Jane(jane) => jane.render(text),
             Self::Http(http) => http.render(text),
             Self::Cognito(pool) => pool.render(text),
-            Self::Postgres(postgres) => postgres.render(text),
+            Self::Postgres(database) => database.render(text, 5432, "$1"),
+            Self::Mysql(database) => database.render(text, 3306, "?"),
         }
         text.push('\n');
     }
@@ -323,11 +327,12 @@ impl OldPool {
     }
 }
 
-impl Postgres {
-    fn render(&self, text: &mut String) {
+impl Database {
+    /// `name` stands for the user name in the query.
+    fn render(&self, text: &mut String, port: u16, name: &str) {
         let _ = write!(
             text,
-            "host = {}\nport = 5432\ndatabase = {}\nuser = {:<33}# needs SELECT on the table and nothing else\n{SECRET}password = {}\n# One user's row; $1 is the user name as typed. Its columns are the fields for [attributes].\nquery = {}\npassword_column = {}\nhash = {:<33}# docs/from-sql.md lists the formats by framework\n{TIMEOUT}",
+            "host = {}\nport = {port}\ndatabase = {}\nuser = {:<33}# needs SELECT on the table and nothing else\n{SECRET}password = {}\n# One user's row; {name} is the user name as typed. Its columns are the fields for [attributes].\nquery = {}\npassword_column = {}\nhash = {:<33}# docs/from-sql.md lists the formats by framework\n{TIMEOUT}",
             quoted(&self.host),
             quoted(&self.database),
             quoted(&self.user),

@@ -69,8 +69,8 @@ fn http(preset: Option<&str>) -> Directory {
     })
 }
 
-fn postgres() -> Directory {
-    Directory::Postgres(Postgres {
+fn database() -> Database {
+    Database {
         host: "db.example.com".into(),
         database: "shop".into(),
         user: "migration".into(),
@@ -82,6 +82,14 @@ fn postgres() -> Directory {
                 .into(),
         password_column: "password_hash".into(),
         hash: "bcrypt".into(),
+    }
+}
+
+fn mysql() -> Directory {
+    let own = database();
+    Directory::Mysql(Database {
+        query: own.query.replace("$1", "?"),
+        ..own
     })
 }
 
@@ -97,7 +105,8 @@ fn old_pool() -> Directory {
 #[test]
 fn every_kind_is_a_file_that_can_be_read() {
     let presets = jane_migrate_config::presets().map(|preset| http(Some(preset)));
-    let own = [jane(), http(None), old_pool(), postgres()];
+    let postgres = Directory::Postgres(database());
+    let own = [jane(), http(None), old_pool(), postgres, mysql()];
     for directory in own.into_iter().chain(presets) {
         let kind = directory.kind();
         let (text, config) = made(&draft(directory, facts(&[("custom:tier", false)])));
@@ -158,7 +167,7 @@ fn the_schema_is_matched_with_what_the_directory_has() {
     assert!(text.contains("#\"custom:loyalty\" = \"field\""), "{text}");
     assert!(!text.contains("locale"), "{text}");
 
-    let (_, config) = made(&draft(postgres(), schema));
+    let (_, config) = made(&draft(Directory::Postgres(database()), schema));
     assert_eq!(config.attributes["custom:legacy_id"], "id");
     assert_eq!(config.attributes["email_verified"], "confirmed_at");
     assert_eq!(config.attributes["given_name"], "first_name");

@@ -88,7 +88,7 @@ async fn flags_answer_every_question_of_every_kind() {
         "arn:aws:secretsmanager:{REGION}:{}:secret:jane-AbCdEf",
         corner.account
     );
-    let cases: [(&str, &[&str]); 6] = [
+    let cases: [(&str, &[&str]); 7] = [
         (
             "jane",
             &[
@@ -169,6 +169,25 @@ async fn flags_answer_every_question_of_every_kind() {
                 "argon2",
             ],
         ),
+        (
+            "mysql",
+            &[
+                "--directory",
+                "mysql",
+                "--host",
+                "db.example.com",
+                "--database",
+                "shop",
+                "--user",
+                "reader",
+                "--query",
+                "SELECT email, first_name, confirmed_at, digest FROM users WHERE email = ?",
+                "--password-column",
+                "digest",
+                "--hash",
+                "argon2",
+            ],
+        ),
     ];
     for (name, flags) in cases {
         let file = format!("{name}.toml");
@@ -221,8 +240,8 @@ async fn flags_answer_every_question_of_every_kind() {
             Directory::Cognito(_) => {
                 assert_eq!(config.attributes["custom:loyalty"], "custom:loyalty")
             }
-            Directory::Postgres(postgres) => {
-                assert_eq!(postgres.password_column, "digest");
+            Directory::Postgres(database) | Directory::Mysql(database) => {
+                assert_eq!(database.password_column, "digest");
                 assert_eq!(config.attributes["email_verified"], "confirmed_at");
                 assert_eq!(config.function.memory_mb, 256, "enough for argon2");
             }

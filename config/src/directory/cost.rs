@@ -1,7 +1,7 @@
 //! What it takes to check a password against a hash of a table: time, as measured, and memory. `docs/from-sql.md` has the figures;
 //! `cost_of_each_format` in the handler's tests measures them.
 
-use super::postgres::{HashFormat, Postgres};
+use super::database::{Database, HashFormat};
 
 /// What bcrypt of cost 12 takes on a whole core, in milliseconds.
 const BCRYPT_12_MS: f64 = 235.0;
@@ -77,7 +77,7 @@ impl HashFormat {
     }
 }
 
-impl Postgres {
+impl Database {
     /// What a check costs: that of `decoy` where its cost can be told, else the usual one.
     pub fn cost(&self) -> Cost {
         let decoy = self.decoy.as_deref().and_then(cost_of);

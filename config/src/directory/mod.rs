@@ -1,8 +1,8 @@
-//! `[directory]`: the four kinds of place where existing accounts live, and the settings of each.
+//! `[directory]`: the kinds of place where existing accounts live, and the settings of each.
 
 mod cost;
+mod database;
 mod http;
-mod postgres;
 mod timeout;
 
 use serde::{Deserialize, Serialize};
@@ -13,8 +13,8 @@ pub(crate) use self::http::Written;
 pub(crate) use self::timeout::timeout_ms;
 pub use self::{
     cost::Cost,
+    database::{Database, Firebase, HashFormat},
     http::{Answers, Basic, Condition, Http, Method, Names, OAuth, Request},
-    postgres::{Firebase, HashFormat, Postgres},
 };
 use crate::{PoolId, Secret};
 
@@ -29,7 +29,9 @@ pub enum Directory {
     /// An old Cognito user pool.
     Cognito(OldPool),
     /// A PostgreSQL database.
-    Postgres(Box<Postgres>),
+    Postgres(Box<Database>),
+    /// A MySQL or MariaDB database.
+    Mysql(Box<Database>),
 }
 
 impl Directory {
@@ -40,6 +42,15 @@ impl Directory {
             Self::Http(_) => "http",
             Self::Cognito(_) => "cognito",
             Self::Postgres(_) => "postgres",
+            Self::Mysql(_) => "mysql",
+        }
+    }
+
+    /// The database, if it is one.
+    pub fn database(&self) -> Option<&Database> {
+        match self {
+            Self::Postgres(database) | Self::Mysql(database) => Some(database),
+            Self::Jane(_) | Self::Http(_) | Self::Cognito(_) => None,
         }
     }
 
@@ -49,7 +60,7 @@ impl Directory {
             Self::Jane(jane) => jane.timeout_ms,
             Self::Http(http) => http.timeout_ms,
             Self::Cognito(pool) => pool.timeout_ms,
-            Self::Postgres(postgres) => postgres.timeout_ms,
+            Self::Postgres(database) | Self::Mysql(database) => database.timeout_ms,
         }
     }
 
@@ -63,7 +74,7 @@ impl Directory {
                 .iter()
                 .map(|secret| ("client_secret".to_owned(), secret))
                 .collect(),
-            Self::Postgres(postgres) => postgres.secrets(),
+            Self::Postgres(database) | Self::Mysql(database) => database.secrets(),
         }
     }
 }

@@ -108,7 +108,7 @@ pub(super) fn header(name: &str, value: &str) -> Checked {
 }
 
 /// The query for a user's row. The handler runs it in a read-only transaction; this only catches what cannot have been meant.
-pub(super) fn query(query: &str) -> Checked {
+pub(super) fn query(query: &str, name: &str) -> Checked {
     let first = query.split_whitespace().next().unwrap_or_default();
     ensure(
         ["select", "with"]
@@ -116,7 +116,10 @@ pub(super) fn query(query: &str) -> Checked {
             .any(|word| first.eq_ignore_ascii_case(word)),
         "must be a SELECT",
     )?;
-    ensure(query.contains("$1"), "must use $1, which is the user name")?;
+    ensure(
+        query.contains(name),
+        format!("must use {name}, which is the user name"),
+    )?;
     ensure(
         !query.trim_end().trim_end_matches(';').contains(';'),
         "must be one statement",
@@ -124,8 +127,8 @@ pub(super) fn query(query: &str) -> Checked {
 }
 
 /// A column that the query must select. The database says so for certain, at the deploy's probe; this catches it before.
-pub(super) fn selected(column: &str, select: &str) -> Checked {
-    if query(select).is_err() {
+pub(super) fn selected(column: &str, select: &str, name: &str) -> Checked {
+    if query(select, name).is_err() {
         return Ok(());
     }
     let (column, query) = (column.to_lowercase(), select.to_lowercase());

@@ -8,7 +8,7 @@ use super::{
     http::{self, ANSWERS, ANSWERS_KEY, HttpTable},
     table::{Node, Table, one_of},
 };
-use crate::{Jane, OldPool, Postgres};
+use crate::{Database, Jane, OldPool};
 
 /// Where the existing accounts live.
 #[derive(Deserialize)]
@@ -26,10 +26,15 @@ pub(crate) enum Directory {
     /// An old Cognito user pool, of this or another account.
     Cognito(OldPool),
     /// A table of users in a PostgreSQL database.
-    Postgres(Box<Postgres>),
+    Postgres(Box<Database>),
+    /// A table of users in a MySQL or MariaDB database.
+    Mysql(Box<Database>),
 }
 
-const KINDS: [&str; 4] = ["jane", "http", "cognito", "postgres"];
+const KINDS: [&str; 5] = ["jane", "http", "cognito", "postgres", "mysql"];
+
+/// The kinds whose accounts are rows of a table.
+pub(super) const DATABASES: [&str; 2] = ["postgres", "mysql"];
 
 /// What a pool overrides of the file's directory. With a `kind` it stands for itself.
 pub(crate) struct Partial;
@@ -114,19 +119,22 @@ pub(super) fn check(table: &Table<'_, '_>) {
                 table.problem("`external_id` in [directory] has no effect without `role_arn`");
             }
         }
-        _ => check_postgres(table),
+        "mysql" => check_database(table, "?"),
+        _ => check_database(table, "$1"),
     }
 }
 
-fn check_postgres(table: &Table<'_, '_>) {
+/// `name` stands for the user name in the query.
+fn check_database(table: &Table<'_, '_>, name: &str) {
     table.text("host", check::host);
     table.range("port", 1..=65_535);
     for key in ["database", "user", "password_column", "decoy"] {
         table.text(key, check::not_empty);
     }
-    table.text("query", check::query);
+    table.text("query", |query| check::query(query, name));
     let query = table.str("query").unwrap_or_default();
-    table.text("password_column", |column| check::selected(column, query));
+    let selected = |column: &str| check::selected(column, query, name);
+    table.text("password_column", selected);
     let is_firebase = table.str("hash") == Some("firebase");
     let firebase = table.table("firebase");
     if is_firebase != firebase.is_some() {
@@ -135,7 +143,7 @@ fn check_postgres(table: &Table<'_, '_>) {
     if let Some(table) = firebase {
         table.text("salt_separator", check::not_empty);
         table.text("salt_column", check::not_empty);
-        table.text("salt_column", |column| check::selected(column, query));
+        table.text("salt_column", selected);
         table.range("rounds", 1..=8);
         table.range("mem_cost", 1..=14);
     }
@@ -160,7 +168,8 @@ impl Directory {
                 }
                 crate::Directory::Cognito(pool)
             }
-            Self::Postgres(postgres) => crate::Directory::Postgres(postgres),
+            Self::Postgres(database) => crate::Directory::Postgres(database),
+            Self::Mysql(database) => crate::Directory::Mysql(database),
         })
     }
 
@@ -173,7 +182,7 @@ impl Directory {
                 let carried = carried.filter(|name| *name != "username");
                 carried.map(|name| (name, name)).collect()
             }
-            Self::Http(_) | Self::Postgres(_) => Vec::new(),
+            Self::Http(_) | Self::Postgres(_) | Self::Mysql(_) => Vec::new(),
         }
     }
 }

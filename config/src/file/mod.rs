@@ -230,10 +230,10 @@ fn settings(mut root: Table<'_, '_>) -> Option<Config> {
     }
     if let (Some(response), Some(table)) = (root.table("response"), &table)
         && response.str("forgot_password") == Some("sso-only")
-        && table.str("kind") != Some("postgres")
+        && !directory::DATABASES.contains(&table.str("kind").unwrap_or_default())
     {
         response.problem(
-            "`forgot_password = \"sso-only\"` in [response] is for `kind = \"postgres\"`: other directories do not say who has a password; use \"migrate\" or \"off\"",
+            "`forgot_password = \"sso-only\"` in [response] is for `kind = \"postgres\"` and `kind = \"mysql\"`: other directories do not say who has a password; use \"migrate\" or \"off\"",
         );
     }
     if let (Some(triggers), Some(table)) = (root.table("triggers"), &table) {

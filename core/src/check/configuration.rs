@@ -50,14 +50,14 @@ pub(super) fn filled_in(check: &Check, subject: &Subject<'_>) -> Findings {
                 old.client_id == placeholder::OLD_CLIENT,
             ),
         ],
-        Directory::Postgres(postgres) => vec![
+        Directory::Postgres(database) | Directory::Mysql(database) => vec![
             (
                 "directory.host",
-                postgres.host == placeholder::DATABASE_HOST,
+                database.host == placeholder::DATABASE_HOST,
             ),
             (
                 "directory.database",
-                postgres.database == placeholder::DATABASE,
+                database.database == placeholder::DATABASE,
             ),
         ],
     };
@@ -120,10 +120,10 @@ pub(super) fn environment_secret(check: &Check, subject: &Subject<'_>) -> Findin
 pub(super) fn hash_memory(check: &Check, subject: &Subject<'_>) -> Findings {
     let config = subject.wanted()?;
     let memory = config.function.memory_mb;
-    let Directory::Postgres(postgres) = &config.directory else {
+    let Some(database) = config.directory.database() else {
         return check.holds("the function has the memory that its hashes need");
     };
-    let cost = postgres.cost();
+    let cost = database.cost();
     let proposed = cost.memory_mb();
     if memory >= proposed {
         return check.holds("the function has the memory that its hashes need");

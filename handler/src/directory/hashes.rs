@@ -40,7 +40,7 @@ const SURVEY: Duration = Duration::from_millis(2500);
 /// The hashes of a table.
 #[derive(Debug)]
 pub struct Hashes {
-    settings: config::Postgres,
+    settings: config::Database,
     secrets: Arc<Secrets>,
     seen: sync::Mutex<Seen>,
     /// How much memory one check may take.
@@ -95,7 +95,7 @@ type Checked = Result<bool, String>;
 
 impl Hashes {
     /// The hashes of these settings.
-    pub fn new(settings: &config::Postgres, secrets: Arc<Secrets>) -> Self {
+    pub fn new(settings: &config::Database, secrets: Arc<Secrets>) -> Self {
         let size = env::var("AWS_LAMBDA_FUNCTION_MEMORY_SIZE");
         let size = size.ok().and_then(|size| size.parse::<u64>().ok());
         Self {
@@ -156,6 +156,24 @@ impl Hashes {
                     Verdict::UnsupportedHash(format)
                 }
             }),
+        }
+    }
+
+    /// The verdict about a user who sets a new password; `without_password`: only if there is none yet. The row keeps no hash.
+    pub fn known(
+        &self,
+        row: Result<Map<String, Value>, Verdict>,
+        without_password: bool,
+    ) -> Verdict {
+        match row {
+            Ok(mut row) => {
+                let stored = row.remove(&self.settings.password_column);
+                match without_password && usable(stored.as_ref()).is_some() {
+                    true => Verdict::NotEligible,
+                    false => Verdict::Known(row),
+                }
+            }
+            Err(verdict) => verdict,
         }
     }
 
@@ -299,15 +317,12 @@ fn formats(stored: Vec<Option<String>>, memory: u64, firebase: bool) -> Vec<Valu
 }
 
 /// The one row, or the verdict if there is not exactly one.
-pub(super) fn only(rows: &[String]) -> Result<Result<Map<String, Value>, Verdict>, Unavailable> {
-    match rows {
-        [] => Ok(Err(Verdict::NotFound)),
-        [row] => match serde_json::from_str(row) {
-            Ok(Value::Object(row)) => Ok(Ok(row)),
-            _ => Err(Unavailable("malformed")),
-        },
+pub(super) fn only(mut rows: Vec<Map<String, Value>>) -> Result<Map<String, Value>, Verdict> {
+    match (rows.pop(), rows.is_empty()) {
+        (None, _) => Err(Verdict::NotFound),
+        (Some(row), true) => Ok(row),
         // Two accounts have this name: the password may belong to either.
-        _ => Ok(Err(Verdict::NotEligible)),
+        (Some(_), false) => Err(Verdict::NotEligible),
     }
 }
 
@@ -333,10 +348,10 @@ pub(super) mod tests {
     use super::*;
 
     /// The settings of a table with one kind of hash.
-    pub(in crate::directory) fn settings(decoy: Option<&str>) -> config::Postgres {
-        config::Postgres {
+    pub(in crate::directory) fn settings(decoy: Option<&str>) -> config::Database {
+        config::Database {
             host: "localhost".into(),
-            port: 5432,
+            port: None,
             database: "shop".into(),
             user: "migration".into(),
             password: Secret::Env("P".into()),
@@ -460,12 +475,10 @@ pub(super) mod tests {
 
     #[test]
     fn only_one_row_is_a_user() {
-        let row = r#"{"id":1}"#.to_owned();
         let user = Map::from_iter([("id".to_owned(), 1.into())]);
-        assert_eq!(only(&[]), Ok(Err(Verdict::NotFound)));
-        assert_eq!(only(std::slice::from_ref(&row)), Ok(Ok(user)));
-        assert_eq!(only(&["1".to_owned()]), Err(Unavailable("malformed")));
-        assert_eq!(only(&[row.clone(), row]), Ok(Err(Verdict::NotEligible)));
+        assert_eq!(only(vec![]), Err(Verdict::NotFound));
+        assert_eq!(only(vec![user.clone()]), Ok(user.clone()));
+        assert_eq!(only(vec![user.clone(), user]), Err(Verdict::NotEligible));
     }
 
     #[test]

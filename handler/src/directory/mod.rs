@@ -2,12 +2,14 @@
 
 #[cfg(feature = "cognito")]
 mod cognito;
-#[cfg(feature = "postgres")]
+#[cfg(feature = "sql")]
 mod hashes;
 #[cfg(feature = "http")]
 mod http;
 #[cfg(feature = "jane")]
 pub mod jane;
+#[cfg(feature = "mysql")]
+mod mysql;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(test)]
@@ -45,6 +47,8 @@ pub const SERVES: &[&str] = &[
     "jane-migrate-handler serves cognito",
     #[cfg(feature = "postgres")]
     "jane-migrate-handler serves postgres",
+    #[cfg(feature = "mysql")]
+    "jane-migrate-handler serves mysql",
 ];
 
 /// A directory.
@@ -66,6 +70,9 @@ pub enum Directory {
     /// A PostgreSQL database.
     #[cfg(feature = "postgres")]
     Postgres(postgres::Postgres),
+    /// A MySQL or MariaDB database.
+    #[cfg(feature = "mysql")]
+    Mysql(mysql::Mysql),
 }
 
 /// Runs the same code for the directory of each kind.
@@ -80,6 +87,8 @@ macro_rules! each {
             Self::Cognito($directory) => $work,
             #[cfg(feature = "postgres")]
             Self::Postgres($directory) => $work,
+            #[cfg(feature = "mysql")]
+            Self::Mysql($directory) => $work,
         }
     };
 }
@@ -100,6 +109,8 @@ impl Directory {
             Settings::Postgres(settings) => {
                 postgres::Postgres::new(settings, secrets).map(Self::Postgres)
             }
+            #[cfg(feature = "mysql")]
+            Settings::Mysql(settings) => mysql::Mysql::new(settings, secrets).map(Self::Mysql),
             #[allow(
                 unreachable_patterns,
                 reason = "a build with every feature has no other kind"
@@ -128,6 +139,8 @@ impl Directory {
         match self {
             #[cfg(feature = "postgres")]
             Self::Postgres(directory) => directory.sample(rows, budget).await,
+            #[cfg(feature = "mysql")]
+            Self::Mysql(directory) => directory.sample(rows, budget).await,
             #[allow(
                 unreachable_patterns,
                 reason = "a build may have no other kind of directory"
@@ -192,6 +205,8 @@ impl Directory {
         match self {
             #[cfg(feature = "postgres")]
             Self::Postgres(directory) => directory.lookup(event, without_password, budget).await,
+            #[cfg(feature = "mysql")]
+            Self::Mysql(directory) => directory.lookup(event, without_password, budget).await,
             // No other kind says who has a password; the file's reader refuses the combination.
             #[allow(
                 unreachable_patterns,
@@ -218,7 +233,7 @@ mod tests {
             .iter()
             .map(|text| text.strip_prefix(SERVES_WORDS))
             .collect();
-        let all = ["jane", "http", "cognito", "postgres"];
+        let all = ["jane", "http", "cognito", "postgres", "mysql"];
         assert_eq!(kinds, all.map(Some));
     }
 }

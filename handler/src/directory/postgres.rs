@@ -19,7 +19,7 @@ use tokio_postgres::{
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{
-    hashes::{Hashes, only, usable},
+    hashes::{Hashes, only},
     verdict::{Unusable, Verdict},
 };
 use crate::{
@@ -29,13 +29,15 @@ use crate::{
     upstream::tls,
 };
 
+const PORT: u16 = 5432;
+
 /// How long a connection may take to open, and how long sent data may stay unacknowledged.
 const SILENCE: Duration = Duration::from_millis(1500);
 
 /// A database.
 #[derive(Debug)]
 pub struct Postgres {
-    settings: config::Postgres,
+    settings: config::Database,
     /// TLS, except on this machine without a certificate in the settings.
     tls: Option<ClientConfig>,
     secrets: Arc<Secrets>,
@@ -47,7 +49,7 @@ pub struct Postgres {
 
 impl Postgres {
     /// The database of the settings. It makes no call yet.
-    pub fn new(settings: &config::Postgres, secrets: Arc<Secrets>) -> Result<Self, Unusable> {
+    pub fn new(settings: &config::Database, secrets: Arc<Secrets>) -> Result<Self, Unusable> {
         let certificate = settings.ca_certificate.as_deref();
         let tls = match is_loopback(&settings.host) && certificate.is_none() {
             true => None,
@@ -153,16 +155,8 @@ impl Postgres {
         without_password: bool,
         budget: &Budget,
     ) -> Result<Verdict, Unavailable> {
-        Ok(match self.row(event.name(), budget).await? {
-            Ok(mut row) => {
-                let stored = row.remove(&self.settings.password_column);
-                match without_password && usable(stored.as_ref()).is_some() {
-                    true => Verdict::NotEligible,
-                    false => Verdict::Known(row),
-                }
-            }
-            Err(verdict) => verdict,
-        })
+        let row = self.row(event.name(), budget).await?;
+        Ok(self.hashes.known(row, without_password))
     }
 
     /// The user's row, or the verdict if there is not exactly one.
@@ -190,7 +184,7 @@ impl Postgres {
                 *kept = Some(connection);
             }
         }
-        only(&rows?)
+        objects(&rows?).map(only)
     }
 
     async fn ask(
@@ -249,7 +243,7 @@ impl Postgres {
         let mut config = Config::new();
         config
             .host(&settings.host)
-            .port(settings.port)
+            .port(settings.port.unwrap_or(PORT))
             .dbname(&settings.database)
             .user(&settings.user)
             .password(password.expose_secret())
@@ -280,6 +274,15 @@ impl Postgres {
     }
 }
 
+/// The rows, which PostgreSQL sends as JSON.
+pub(super) fn objects(rows: &[String]) -> Result<Vec<Map<String, Value>>, Unavailable> {
+    let object = |row: &String| match serde_json::from_str(row) {
+        Ok(Value::Object(row)) => Ok(row),
+        _ => Err(Unavailable("malformed")),
+    };
+    rows.iter().map(object).collect()
+}
+
 /// The query as it is sent. It fails if the user's query does not select a column that the settings name: without this check,
 /// every user would seem to have no password.
 #[derive(Debug)]
@@ -292,7 +295,7 @@ struct Query {
 }
 
 impl Query {
-    fn new(settings: &config::Postgres) -> Self {
+    fn new(settings: &config::Database) -> Self {
         // As JSON, so that columns of every type can be mapped.
         let mut text = "SELECT to_json(found)::text".to_owned();
         let mut columns = Vec::new();

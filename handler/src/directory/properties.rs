@@ -5,7 +5,7 @@ use jane_migrate_config::{Condition, Request};
 use proptest::{prelude::*, sample::select};
 use serde_json::{Value, json};
 
-use super::{cognito, hashes, http as any_http, jane, token::granted, verdict::Verdict};
+use super::{cognito, hashes, http as any_http, jane, postgres, token::granted, verdict::Verdict};
 use crate::{
     corpus::{any_json, made, mutated},
     hash, secrets,
@@ -168,7 +168,7 @@ proptest! {
     #[test]
     fn a_row_is_a_user_only_if_it_is_the_only_one(rows in prop::collection::vec(body(), 0..3)) {
         let rows: Vec<_> = rows.iter().map(|row| String::from_utf8_lossy(row).into_owned()).collect();
-        match hashes::only(&rows) {
+        match postgres::objects(&rows).map(hashes::only) {
             Ok(Ok(row)) => {
                 let password = hashes::usable(row.get("token_type"));
                 prop_assert!(password.is_none_or(|hash| !hash.is_empty() && !hash.starts_with(['!', '*'])));
@@ -176,7 +176,7 @@ proptest! {
             }
             Ok(Err(Verdict::NotFound)) => prop_assert!(rows.is_empty()),
             Ok(Err(verdict)) => prop_assert!(rows.len() == 2 && matches!(verdict, Verdict::NotEligible)),
-            Err(_) => prop_assert_eq!(rows.len(), 1),
+            Err(_) => prop_assert!(!rows.is_empty()),
         }
     }
 
@@ -225,7 +225,7 @@ fn what_the_properties_speak_of_is_made() {
         }),
         made(body(), |row| {
             let row = String::from_utf8_lossy(&row).into_owned();
-            matches!(hashes::only(&[row]), Ok(Ok(_)))
+            matches!(postgres::objects(&[row]).map(hashes::only), Ok(Ok(_)))
         }),
         made(secret(), |answer| secrets::parameter(&answer).is_ok()),
         made(secret(), |answer| {

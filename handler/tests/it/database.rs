@@ -105,7 +105,7 @@ fn front(certified: &rcgen::CertifiedKey<rcgen::KeyPair>, server: u16) -> (Runti
 }
 
 /// A command as a user other than root: PostgreSQL refuses to run as root.
-fn command(program: &Path) -> Command {
+pub fn command(program: &Path) -> Command {
     let mut command = Command::new(program);
     if is_root() {
         command.uid(NOBODY).gid(NOBODY);
@@ -117,9 +117,9 @@ fn command(program: &Path) -> Command {
     command
 }
 
-const NOBODY: u32 = 65534;
+pub const NOBODY: u32 = 65534;
 
-fn is_root() -> bool {
+pub fn is_root() -> bool {
     fs::metadata("/proc/self").unwrap().uid() == 0
 }
 

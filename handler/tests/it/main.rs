@@ -1,12 +1,15 @@
 //! The compiled `bootstrap` against a Runtime API and directories that speak real HTTP over loopback.
 
 mod canary;
+mod catalogue;
 mod cognito;
 mod database;
 mod function;
 mod http;
 mod jane;
 mod makers;
+mod mariadb;
+mod mysql;
 mod postgres;
 mod python;
 mod secrets;

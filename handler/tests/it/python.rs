@@ -45,7 +45,7 @@ pub fn node_modules(name: &str, packages: &str) -> PathBuf {
 
 /// A folder below the target directory, made once for each list of packages. Those that need it at the same time wait for one
 /// another.
-fn installed(name: &str, packages: &str, install: impl FnOnce(&Path)) -> PathBuf {
+pub fn installed(name: &str, packages: &str, install: impl FnOnce(&Path)) -> PathBuf {
     let cache = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("cache");
     let directory = cache.join(name);
     fs::create_dir_all(&cache).unwrap();

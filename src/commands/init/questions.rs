@@ -3,7 +3,7 @@
 use jane_migrate_config::Date;
 
 use crate::cli::{self, Kind};
-use crate::draft::{Directory, Http, Jane, OldPool, Place, Postgres};
+use crate::draft::{Database, Directory, Http, Jane, OldPool, Place};
 use crate::error::{Error, Result};
 use crate::ui::Ui;
 use jane_migrate_core::fix::{Fix, fix};
@@ -89,30 +89,30 @@ const OLD_POOL: [Question<OldPool>; 2] = [
     },
 ];
 
-const DATABASE: [Question<Postgres>; 4] = [
+const DATABASE: [Question<Database>; 4] = [
     Question {
-        field: |postgres| &mut postgres.host,
+        field: |database| &mut database.host,
         flag: |given| given.host.as_deref(),
         key: "directory.host",
         text: "Database server",
         has_default: false,
     },
     Question {
-        field: |postgres| &mut postgres.database,
+        field: |database| &mut database.database,
         flag: |given| given.database.as_deref(),
         key: "directory.database",
         text: "Database",
         has_default: false,
     },
     Question {
-        field: |postgres| &mut postgres.user,
+        field: |database| &mut database.user,
         flag: |given| given.user.as_deref(),
         key: "directory.user",
         text: "Database user, with SELECT on the users table and nothing else",
         has_default: true,
     },
     Question {
-        field: |postgres| &mut postgres.password_column,
+        field: |database| &mut database.password_column,
         flag: |given| given.password_column.as_deref(),
         key: "directory.password_column",
         text: "Column with the password's hash",
@@ -121,16 +121,16 @@ const DATABASE: [Question<Postgres>; 4] = [
 ];
 
 /// Asked after the column, which the query must select.
-const QUERY: [Question<Postgres>; 2] = [
+const QUERY: [Question<Database>; 2] = [
     Question {
-        field: |postgres| &mut postgres.query,
+        field: |database| &mut database.query,
         flag: |given| given.query.as_deref(),
         key: "directory.query",
-        text: "Query for one user's row, with the user name as $1",
+        text: "Query for one user's row, with the user name as $1 (postgres) or ? (mysql)",
         has_default: true,
     },
     Question {
-        field: |postgres| &mut postgres.hash,
+        field: |database| &mut database.hash,
         flag: |given| given.hash.as_deref(),
         key: "directory.hash",
         text: "Password hash, such as bcrypt, argon2 or django; docs/from-sql.md lists them by framework",
@@ -228,7 +228,8 @@ impl<'a> Questions<'a> {
             Kind::Jane => self.jane(given, pool),
             Kind::Http => self.http(given, pool),
             Kind::Cognito => self.cognito(given, pool),
-            Kind::Postgres => self.postgres(given, pool),
+            Kind::Postgres => self.database(given, pool, Directory::Postgres, "$1"),
+            Kind::Mysql => self.database(given, pool, Directory::Mysql, "?"),
         }
     }
 
@@ -244,7 +245,7 @@ impl<'a> Questions<'a> {
         self.until(
             || {
                 self.ui.ask(
-                    "Where are the existing accounts? jane, http, cognito (an old pool) or postgres",
+                    "Where are the existing accounts? jane, http, cognito (an old pool), postgres or mysql",
                     "jane",
                 )
             },
@@ -334,30 +335,33 @@ impl<'a> Questions<'a> {
         self.secret(given, "client secret", Directory::Cognito(old))
     }
 
-    fn postgres(&mut self, given: &cli::Directory, pool: &PoolId) -> Result<Directory> {
-        let mut postgres = Postgres {
+    /// `name` stands for the user name in the query.
+    fn database(
+        &mut self,
+        given: &cli::Directory,
+        pool: &PoolId,
+        wrap: fn(Database) -> Directory,
+        name: &str,
+    ) -> Result<Directory> {
+        let mut database = Database {
             host: placeholder::DATABASE_HOST.into(),
             database: placeholder::DATABASE.into(),
             user: "migration".into(),
             secret: default_place(pool, "database-password"),
-            query: "SELECT * FROM users WHERE lower(email) = $1".into(),
+            query: format!("SELECT * FROM users WHERE lower(email) = {name}"),
             password_column: "password_hash".into(),
             hash: "bcrypt".into(),
         };
-        self.fill(&mut postgres, Directory::Postgres, &DATABASE, given)?;
-        postgres.query = format!(
-            "SELECT email, {} FROM users WHERE lower(email) = $1",
-            postgres.password_column
+        self.fill(&mut database, wrap, &DATABASE, given)?;
+        database.query = format!(
+            "SELECT email, {} FROM users WHERE lower(email) = {name}",
+            database.password_column
         );
-        self.fill(&mut postgres, Directory::Postgres, &QUERY, given)?;
+        self.fill(&mut database, wrap, &QUERY, given)?;
         if given.query.is_none() && !self.asking {
             self.open.push("directory.query");
         }
-        self.secret(
-            given,
-            "the database user's password",
-            Directory::Postgres(postgres),
-        )
+        self.secret(given, "the database user's password", wrap(database))
     }
 
     /// Puts each answer into the draft, once the parser accepts it.
@@ -578,6 +582,11 @@ mod tests {
             (
                 &["--directory", "postgres"],
                 "postgres",
+                &["directory.host", "directory.database", "directory.query"],
+            ),
+            (
+                &["--directory", "mysql"],
+                "mysql",
                 &["directory.host", "directory.database", "directory.query"],
             ),
         ] {

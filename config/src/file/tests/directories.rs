@@ -173,9 +173,11 @@ fn a_query_must_be_one_select_of_one_user() {
             .remove(3)
             .replace("WHERE lower(email) = $1", query)
     };
-    for bad in ["", "WHERE email = $1; DELETE FROM users"] {
+    for bad in ["", "WHERE email = $1; DELETE FROM users", "WHERE email = ?"] {
         assert!(refused(&query(bad)).contains("`query` must"), "{bad}");
     }
+    let mysql = example_parts().remove(4).replace('?', "$1");
+    assert!(refused(&mysql).contains("`query` must use ?, which is the user name"));
 }
 
 #[test]
@@ -227,6 +229,7 @@ fn an_unknown_hash_is_told_the_known_ones_and_where_they_are_listed() {
 fn only_a_table_tells_who_has_no_password() {
     let sso_only = "\n[response]\nforgot_password = \"sso-only\"\n";
     read(&(example_parts().remove(3) + sso_only));
+    read(&(example_parts().remove(4) + sso_only));
     let found = refused(&super::with(sso_only));
     assert!(
         found.contains("other directories do not say who has a password"),

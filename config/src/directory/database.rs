@@ -1,20 +1,20 @@
-//! `kind = "postgres"`: a query for the user's row, and how its passwords are hashed.
+//! `kind = "postgres"` and `kind = "mysql"`: a query for the user's row, and how its passwords are hashed.
 
 use serde::{Deserialize, Serialize};
 
 use crate::Secret;
 
-/// A PostgreSQL database that holds the accounts.
+/// A database that holds the accounts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
-pub struct Postgres {
+pub struct Database {
     /// The server's host.
     #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[A-Za-z0-9._:-]+$")))]
     pub host: String,
-    /// The server's port.
-    #[serde(default = "port")]
+    /// The server's port. Without it: 5432 with `postgres`, 3306 with `mysql`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
-    pub port: u16,
+    pub port: Option<u16>,
     /// The database.
     #[cfg_attr(feature = "schema", schemars(regex(pattern = r"\S")))]
     pub database: String,
@@ -23,7 +23,7 @@ pub struct Postgres {
     pub user: String,
     /// That user's password.
     pub password: Secret,
-    /// The query for one user's row, with the user name as `$1`, a text.
+    /// The query for one user's row. The user name is `$1` with `postgres` and `?` with `mysql`, a text.
     #[cfg_attr(
         feature = "schema",
         schemars(regex(pattern = r"^\s*([Ss][Ee][Ll][Ee][Cc][Tt]|[Ww][Ii][Tt][Hh])\s"))
@@ -58,10 +58,6 @@ pub struct Postgres {
     pub ca_certificate: Option<String>,
 }
 
-fn port() -> u16 {
-    5432
-}
-
 fn rounds() -> u32 {
     8
 }
@@ -70,7 +66,7 @@ fn mem_cost() -> u32 {
     14
 }
 
-impl Postgres {
+impl Database {
     /// Every secret by reference, with the member of `[directory]` that names it.
     pub(super) fn secrets(&self) -> Vec<(String, &Secret)> {
         let firebase = self
