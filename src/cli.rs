@@ -391,7 +391,7 @@ pub struct Status {
 /// `doctor`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "It makes every check of verify, invokes the function for users nobody knows, and reads the log of the last day.\nExit codes: 0 nothing is wrong, 1 a diagnosis, 2 nothing was found but not everything could be examined."
+    after_help = "It makes every check of verify, invokes the function for a user that does not exist, and reads the log of the last day.\nExit codes: 0 nothing is wrong, 1 a diagnosis, 2 nothing was found but not everything could be examined."
 )]
 pub struct Doctor {
     /// Which pools.
@@ -481,7 +481,7 @@ pub struct Connect {
     /// Which pools.
     #[command(flatten)]
     pub pools: Pools,
-    /// Tell Jane; without it the users are counted and Jane is told of nobody
+    /// Tell Jane; without it the users are only counted
     #[arg(long, short)]
     pub yes: bool,
     /// The most users a second that Jane is told of

@@ -4,10 +4,10 @@
 use serde::Serialize;
 
 use crate::guide;
-use crate::status::Status;
+use crate::status::{Event, Status};
 use jane_migrate_core::check::ERRORS;
 use jane_migrate_core::finding::{Finding, Severity};
-use jane_migrate_core::fix::Flags;
+use jane_migrate_core::fix::{Fix, Flags};
 
 /// One likely cause.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -222,12 +222,19 @@ fn trouble(status: &Status, now_ms: i64, pool: &str, flags: &Flags) -> Option<Ca
     let known = guide::reason(reason)
         .filter(|_| first.outcome == "directory-unavailable")
         .or_else(|| guide::outcome(&first.outcome));
-    let cause = match first.outcome.as_str() {
-        "directory-unavailable" => "The directory fails",
-        _ => "The function fails",
+    let what = match first.outcome.as_str() {
+        "directory-unavailable" => "directory",
+        _ => "function",
     };
-    let log =
-        jane_migrate_core::fix::Fix::ours("status", pool.parse().as_ref().ok()?, " --since 1d");
+    // One sign-in that failed among many is no outage.
+    let answered = (status.last_answer_ms).is_some_and(|answer| answer > first.last_ms);
+    let cause = match answered {
+        true => format!("The {what} fails now and then"),
+        false => format!("The {what} fails"),
+    };
+    let log = Fix::ours("status", pool.parse().as_ref().ok()?, " --since 1d");
+    let calls = status.errors.iter().map(Event::upstream);
+    let calls = calls.into_iter().find(|calls| !calls.is_empty());
     Some(Cause {
         id: reason.to_owned(),
         cause: match &known {
@@ -240,13 +247,7 @@ fn trouble(status: &Status, now_ms: i64, pool: &str, flags: &Flags) -> Option<Ca
                 let [when, what, _] = incident.told();
                 format!("{when} UTC: {what}")
             })
-            .chain(
-                status
-                    .errors
-                    .iter()
-                    .map(|event| event.upstream())
-                    .find(|calls| !calls.is_empty()),
-            )
+            .chain(calls.map(|calls| format!("its calls to the directory: {calls}")))
             .collect(),
         next: match known {
             Some(known) if !known.todo.is_empty() => Some(known.todo),
@@ -320,6 +321,19 @@ mod tests {
                 .as_deref()
                 .unwrap()
                 .starts_with("the directory's speed")
+        );
+    }
+
+    #[test]
+    fn a_directory_that_answers_again_is_not_called_down() {
+        let mut tally = tally(1, 1);
+        let later = r#"{"outcome":"wrong-password","durationMs":9.0}"#;
+        tally.read(tally.troubles[0].at_ms + 60_000, later);
+        let status = Status::new(&tally, &facts(None, None), Source::Events);
+        let seen = diagnosed(&[], Some(&status));
+        assert_eq!(
+            seen.causes[0].cause,
+            "The directory fails now and then: no answer within timeout_ms"
         );
     }
 

@@ -1,4 +1,4 @@
-//! Jane as this machine reaches her, and whether she knows the pool's app clients: the one check that needs the directory itself.
+//! Jane as this machine reaches it, and whether it knows the pool's app clients: the one check that needs the directory itself.
 
 use std::sync::Arc;
 use std::time::Duration;

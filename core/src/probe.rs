@@ -262,7 +262,7 @@ fn failed(answer: &Invocation) -> Vec<String> {
     let message = answer.payload["errorMessage"].as_str().unwrap_or_default();
     let what = match kind {
         "DirectoryUnavailable" => "the directory is unavailable, and no customer could be migrated",
-        "SignUpUnavailable" => "the directory is unavailable, and nobody could sign up",
+        "SignUpUnavailable" => "the directory is unavailable, and no sign-up would succeed",
         "UserExists" => "it takes an address that cannot exist for a customer's",
         "UnsupportedTrigger" => "it does not know this trigger",
         _ => "the function failed; its log says why",
@@ -318,7 +318,7 @@ fn admitted(event: &Value, answer: &Invocation) -> Result<(), Vec<String>> {
 fn untouched(event: &Value, answer: &Invocation) -> Result<(), Vec<String>> {
     match *event_back(event, answer)? == event["response"] {
         true => Ok(()),
-        false => wrong("it did something about a new password, which concerns nobody else"),
+        false => wrong("it did something about a new password, where nothing is to be done"),
     }
 }
 

@@ -37,7 +37,7 @@ const OUTAGE: usize = 5;
 #[derive(Debug, Default, Serialize)]
 struct Document {
     pool: String,
-    /// Jane was told of nobody.
+    /// The users were only counted.
     dry_run: bool,
     /// How many were looked at.
     users: u64,
@@ -115,7 +115,7 @@ pub(super) async fn run(global: &Global, args: &Connect, ui: &Ui) -> Result<Exit
         let command = |args: &str| target.given.ours(args, pool.as_str());
         if let Some(page) = &document.next {
             ui.note(&format!(
-                "`{}` goes on from there. Cognito keeps a page for a while only: without --from it begins anew.",
+                "`{}` goes on from there. Cognito keeps a page for a while only: without --from it begins again.",
                 command(&args.again(Some(page)))
             ));
         } else if document.dry_run && document.connected > 0 {
@@ -167,7 +167,7 @@ fn sentence(document: &Document) -> String {
     if !failed.is_empty() {
         let n = failed.len() as u64;
         text.push_str(&format!(
-            " Jane took {} of them not; --json names them.",
+            " Jane did not take {} of them; --json names them.",
             thousands(n)
         ));
     }
@@ -211,7 +211,7 @@ impl<'a> Walk<'a> {
                     format!("Jane gives no token: {why}"),
                     "look at url, client_id and client_secret under [directory], and whether this machine reaches Jane",
                 );
-                error.context("nobody was connected")
+                error.context("Jane was told of no user")
             })?;
         }
         let mut pace = interval(Duration::from_secs(1) / args.per_second.max(1));

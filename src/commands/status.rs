@@ -23,6 +23,7 @@ use crate::ui::{self, Ui};
 use jane_migrate_core::check::Choice;
 use jane_migrate_core::fix::{Fix, fix};
 use jane_migrate_core::ids::{PoolId, function_name, log_group_name};
+use jane_migrate_core::observed::Observed;
 use jane_migrate_core::read::Unread;
 
 pub(super) async fn run(global: &Global, args: &cli::Status, ui: &Ui) -> Result<ExitCode> {
@@ -132,6 +133,8 @@ pub(super) struct Watched {
     aws: Reader,
     log: Log,
     facts: Facts,
+    /// What was read to begin with, for the first status.
+    observed: Option<Observed>,
 }
 
 impl Watched {
@@ -174,26 +177,28 @@ impl Watched {
         let window = target.config().map(|config| config.window.clone());
         let window = window.unwrap_or_default();
         task.clear();
+        let facts = Facts {
+            pool: pool.clone(),
+            name: described.name().into_owned(),
+            pool_users: described.estimated_users(),
+            clients,
+            total_users: window.total_users,
+            closes: window.closes,
+            connects: target
+                .config()
+                .is_some_and(|config| matches!(config.directory, Directory::Jane(_))),
+            since,
+            coverage: Coverage::of(there),
+            now_ms,
+            findings: Vec::new(),
+            flags: target.given.clone(),
+        };
         Ok(Self {
-            facts: Facts {
-                pool: pool.clone(),
-                name: described.name().into_owned(),
-                pool_users: described.estimated_users(),
-                clients,
-                total_users: window.total_users,
-                closes: window.closes,
-                connects: target
-                    .config()
-                    .is_some_and(|config| matches!(config.directory, Directory::Jane(_))),
-                since,
-                coverage: Coverage::of(there),
-                now_ms,
-                findings: Vec::new(),
-                flags: target.given.clone(),
-            },
+            facts,
             target,
             aws,
             log,
+            observed: Some(observed),
         })
     }
 
@@ -217,10 +222,14 @@ impl Watched {
             clients: None,
             depth: Depth::Live,
         };
-        let (observed, tally) = tokio::join!(
-            observe(&self.aws, pool, region, scope),
-            self.log.read(self.facts.now_ms, seen)
-        );
+        let kept = self.observed.take();
+        let observed = async {
+            match kept {
+                Some(kept) => Ok(kept),
+                None => observe(&self.aws, pool, region, scope).await,
+            }
+        };
+        let (observed, tally) = tokio::join!(observed, self.log.read(self.facts.now_ms, seen));
         let observed = observed?;
         self.facts.findings = verifying.findings(&observed, &live)?;
         let described = observed

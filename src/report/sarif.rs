@@ -81,7 +81,7 @@ fn line_of(text: &str, id: &str) -> usize {
         "attributes" => "[attributes]",
         "secret" | "environment" | "role" => "[directory]",
         "client" => "[pool]",
-        "sign" | "jane" => "[triggers]",
+        _ if ["sign-up-guard", "jane-connection"].contains(&id) => "[triggers]",
         _ => return 1,
     };
     let at = text
@@ -158,5 +158,8 @@ mod tests {
         assert_eq!(line_of(text, "secret-exists"), 1);
         assert_eq!(line_of(text, "function-code"), 1);
         assert_eq!(line_of(text, "trigger-registered"), 1);
+        let triggers = format!("{text}[triggers]\n");
+        assert_eq!(line_of(&triggers, "sign-up-guard"), 6);
+        assert_eq!(line_of(&triggers, "jane-knows-client"), 1);
     }
 }

@@ -172,6 +172,9 @@ pub struct Status {
     pub errors: Vec<Event>,
     /// What needs attention, grouped by reason, the latest first.
     pub incidents: Vec<Incident>,
+    /// When the directory last gave a usable answer.
+    #[serde(skip)]
+    pub last_answer_ms: Option<i64>,
     /// Sign-ins that met a stored hash which cannot be checked, by its format and why.
     pub unsupported_hashes: Counts,
     /// Trials of the operator's, counted nowhere else.
@@ -397,6 +400,7 @@ impl Status {
             },
             errors: tally.troubles.iter().map(Event::new).collect(),
             incidents,
+            last_answer_ms: tally.last_answer_ms,
             unsupported_hashes: tally.hashes.clone(),
             trials: tally.trials,
             misdated: impossible.iter().map(|(_, counts)| counts.total()).sum(),

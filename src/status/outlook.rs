@@ -1,5 +1,5 @@
 //! Where the migration leads, as honestly as the log allows: what the days so far let expect by the end of the window, with its
-//! range, and how right the same reckoning was halfway. [`forecast`](super::forecast) fits the days; the views put it into words.
+//! range, and how right the same forecast was halfway. [`forecast`](super::forecast) fits the days; the views put it into words.
 
 use jane_migrate_config::Date;
 use serde::Serialize;
@@ -79,7 +79,7 @@ pub struct Expected {
     pub most: u64,
     /// Days that were left out, because errors kept customers from migrating.
     pub days_left_out: usize,
-    /// The same reckoning, made halfway for today.
+    /// The same forecast, made halfway for today.
     pub halfway: Option<Halfway>,
 }
 

@@ -71,7 +71,7 @@ pub fn render(status: &Status, width: usize, styles: &Styles) -> String {
 pub fn headline(status: &Status) -> String {
     let live = match (status.live.state, &status.live.why) {
         (State::NotLive, Some(why)) => format!("NOT LIVE: {why}."),
-        (State::Unknown, Some(why)) => format!("LIVE OR NOT: {why}."),
+        (State::Unknown, Some(why)) => format!("NOT KNOWN WHETHER LIVE: {why}."),
         _ => "LIVE.".to_owned(),
     };
     let progress = &status.progress;
@@ -108,7 +108,7 @@ pub fn line(status: &Status) -> String {
     let live = match status.live.state {
         State::Live => "live",
         State::NotLive => "NOT LIVE",
-        State::Unknown => "live or not",
+        State::Unknown => "not known whether live",
     };
     format!(
         "{} {} {live}: {}{} migrated{share}; today {} migrated, {} refused, {} failed",

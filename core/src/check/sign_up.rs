@@ -71,7 +71,7 @@ pub(super) fn jane_connection(check: &Check, subject: &Subject<'_>) -> Findings 
             subject.deploy(),
         ),
         Answers::Nobody => (
-            "Jane is not told of users who migrate: she does not know their Cognito user names",
+            "Jane is not told of users who migrate, and does not know their Cognito user names",
             "no pre sign-up trigger",
             subject.deploy(),
         ),
@@ -88,17 +88,16 @@ pub(super) fn sign_up_guard(check: &Check, subject: &Subject<'_>) -> Findings {
     if !subject.is_on(Trigger::PreSignUp) {
         return Ok(Vec::new());
     }
-    let found = match before_sign_up(subject)? {
+    let (found, fix) = match before_sign_up(subject)? {
         Answers::Ours => {
             return check.holds("sign-ups with the address of a customer are refused");
         }
-        Answers::Idle => "a function that does nothing before sign-ups",
-        Answers::Nobody => "no pre sign-up trigger",
-        Answers::Another(arn) => arn,
-    };
-    let fix = match found.starts_with("arn:") {
-        true => subject.deploy_replacing(),
-        false => subject.deploy(),
+        Answers::Idle => (
+            "a function that does nothing before sign-ups",
+            subject.deploy(),
+        ),
+        Answers::Nobody => ("no pre sign-up trigger", subject.deploy()),
+        Answers::Another(arn) => (arn, subject.deploy_replacing()),
     };
     check
         .fails(

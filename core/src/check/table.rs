@@ -99,7 +99,7 @@ table! {
     "probe-unknown-user"     Error   Probe  Reports probe::unknown_signs_in           => "an unknown user's sign-in is answered with \"not migrated\"";
     "probe-forgot-password"  Error   Probe  Reports probe::unknown_forgets            => "an unknown user's forgotten password likewise";
     "probe-sign-up"          Error   Probe  Reports probe::unknown_signs_up           => "an unknown user's sign-up is answered";
-    "probe-confirmation"     Error   Probe  Reports probe::unknown_confirms           => "a confirmation that concerns nobody is returned unchanged";
+    "probe-confirmation"     Error   Probe  Reports probe::unknown_confirms           => "a confirmation that needs nothing is returned unchanged";
     "probe-test-user"        Error   Probe  Reports probe::test_user                  => "the test user would be migrated";
     "probe-migrates-nobody"  Error   Probe  Reports probe::migrates_nobody            => "trying the function left nobody in the pool";
 }

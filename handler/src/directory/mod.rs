@@ -8,6 +8,8 @@ mod hashes;
 mod http;
 #[cfg(feature = "jane")]
 pub mod jane;
+#[cfg(feature = "sql")]
+mod login;
 #[cfg(feature = "mysql")]
 mod mysql;
 #[cfg(feature = "postgres")]

@@ -19,6 +19,7 @@ use tokio::{
 
 use super::{
     hashes::{Hashes, only},
+    login::log_in,
     verdict::{Unusable, Verdict},
 };
 use crate::{
@@ -212,24 +213,13 @@ impl Mysql {
     }
 
     async fn connect(&self, budget: &Budget) -> Result<Open, Unavailable> {
-        let settings = &self.settings;
-        let password = self.secrets.get(&settings.password, budget).await?;
-        let started = Instant::now();
-        let opened = match budget.within(self.open(&password)).await {
-            // The password may have been replaced since it was fetched.
-            Err(login @ Unavailable("login")) => {
-                match self.secrets.changed(&settings.password, budget).await? {
-                    Some(password) => budget.within(self.open(&password)).await,
-                    None => Err(login),
-                }
-            }
-            opened => opened,
-        };
-        budget.record("connect", Some(&settings.host), started, None);
-        opened
+        log_in(&self.settings, &self.secrets, budget, |password| {
+            self.open(password)
+        })
+        .await
     }
 
-    async fn open(&self, password: &SecretString) -> Result<Open, Unavailable> {
+    async fn open(&self, password: SecretString) -> Result<Open, Unavailable> {
         let settings = &self.settings;
         let options = OptsBuilder::default()
             .ip_or_hostname(&*settings.host)

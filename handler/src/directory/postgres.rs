@@ -20,6 +20,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{
     hashes::{Hashes, only},
+    login::log_in,
     verdict::{Unusable, Verdict},
 };
 use crate::{
@@ -221,24 +222,13 @@ impl Postgres {
     }
 
     async fn connect(&self, budget: &Budget) -> Result<Client, Unavailable> {
-        let settings = &self.settings;
-        let password = self.secrets.get(&settings.password, budget).await?;
-        let started = Instant::now();
-        let opened = match budget.within(self.open(&password)).await {
-            // The password may have been replaced since it was fetched.
-            Err(login @ Unavailable("login")) => {
-                match self.secrets.changed(&settings.password, budget).await? {
-                    Some(password) => budget.within(self.open(&password)).await,
-                    None => Err(login),
-                }
-            }
-            opened => opened,
-        };
-        budget.record("connect", Some(&settings.host), started, None);
-        opened
+        log_in(&self.settings, &self.secrets, budget, |password| {
+            self.open(password)
+        })
+        .await
     }
 
-    async fn open(&self, password: &SecretString) -> Result<Client, Unavailable> {
+    async fn open(&self, password: SecretString) -> Result<Client, Unavailable> {
         let settings = &self.settings;
         let mut config = Config::new();
         config
