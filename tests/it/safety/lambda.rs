@@ -9,7 +9,7 @@ use jane_migrate_core::permission::COGNITO;
 use jane_migrate_test_kit::{Fate, Passing, Proxy};
 use serde_json::json;
 
-use super::{AT_ONCE, Scene, points, reads};
+use super::{AT_ONCE, Scene, points, reads, turn};
 
 #[tokio::test]
 async fn a_role_that_lambda_takes_only_after_half_a_minute_is_waited_for() {
@@ -145,6 +145,7 @@ async fn a_permission_is_replaced_without_a_moment_in_which_sign_ins_fail() {
     let writes = course.iter().filter(|point| !reads(&point.action));
     stream::iter(writes)
         .for_each_concurrent(AT_ONCE, async |point| {
+            let _turn = turn().await;
             let scene = Scene::with_a_wide_permission().await;
             let there = point.clone();
             let decide = move |passing: &Passing| match there.is(passing) {

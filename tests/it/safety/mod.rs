@@ -30,7 +30,7 @@ use jane_migrate_sandbox::{Options, Sandbox};
 use jane_migrate_test_kit::{Fate, Passing, Proxy};
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 
 use crate::aws::Aws;
 use crate::life::settings_of_every_kind;
@@ -72,6 +72,12 @@ async fn zip() -> &'static PathBuf {
 
 /// Scenes played side by side: more than there are cores, because most of the time they wait.
 const AT_ONCE: usize = 6;
+
+/// A scene's turn. All tests share them: on a machine with too much to do, answers come too late and every run looks like an outage.
+async fn turn() -> SemaphorePermit<'static> {
+    static TURNS: Semaphore = Semaphore::const_new(AT_ONCE);
+    TURNS.acquire().await.expect("open for good")
+}
 
 /// A call in the course of a command.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
