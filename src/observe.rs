@@ -11,7 +11,9 @@ use jane_migrate_config::{Arn, Config, Secret};
 use jane_migrate_core::check::{Check, Choice, checks};
 use jane_migrate_core::document::{ClientDocument, PoolDocument};
 use jane_migrate_core::exposure::{Alias, EventSource, Metrics, Version};
-use jane_migrate_core::ids::{ALIAS, Names, PoolArn, PoolId, function_name, log_group_name};
+use jane_migrate_core::ids::{
+    ALIAS, Names, PoolArn, PoolId, function_name, log_group_name, role_name,
+};
 use jane_migrate_core::jane::Answers;
 use jane_migrate_core::observed::{KeptSecret, Observed, PoolState, deployed_config};
 use jane_migrate_core::permission::Policy;
@@ -38,6 +40,8 @@ const SETTLING: Duration = Duration::from_secs(30);
 pub struct Scope<'a> {
     /// The clients whose sign-ins must migrate; `None`: all of the pool's.
     pub clients: Option<&'a [String]>,
+    /// The configuration, where there is one.
+    pub config: Option<&'a Config>,
     /// How far beyond the pool and its clients.
     pub depth: Depth<'a>,
 }
@@ -55,12 +59,13 @@ pub enum Depth<'a> {
     Ours {
         /// A pool that is gone is no error.
         left: bool,
+        /// Also what bounds the role and is attached to it, where the configuration has a say in that: a deploy does not begin on a role
+        /// that it cannot mend.
+        judge: bool,
     },
     /// Everything that the chosen checks look at: in three round trips, and one more for each eight clients, aliases or versions
     /// beyond the first eight.
     Checks {
-        /// The configuration, where there is one.
-        config: Option<&'a Config>,
         /// The checks.
         choice: &'a Choice,
         /// The function was made moments ago, by the run that looks.
@@ -77,24 +82,17 @@ pub async fn observe(
     region: &str,
     scope: Scope<'_>,
 ) -> Result<Observed> {
-    let observer = Observer {
-        aws,
-        pool_id,
-        region,
-        function: function_name(pool_id, region),
-        named: scope.clients,
-    };
+    let observer = Observer::new(aws, pool_id, region, scope.clients, scope.config);
     match scope.depth {
         Depth::Description => observer.description().await,
         Depth::Live => observer.live().await,
         Depth::Pool => observer.pool_alone().await,
-        Depth::Ours { left } => observer.ours(left).await,
+        Depth::Ours { left, judge } => observer.ours(left, judge && observer.judges_role()).await,
         Depth::Checks {
-            config,
             choice,
             fresh,
             plan,
-        } => observer.everything(config, choice, fresh, plan).await,
+        } => observer.everything(choice, fresh, plan).await,
     }
 }
 
@@ -104,23 +102,18 @@ pub async fn versions(
     pool_id: &PoolId,
     region: &str,
     clients: Option<&[String]>,
+    config: Option<&Config>,
 ) -> Result<(Observed, Option<String>)> {
-    let observer = Observer {
-        aws,
-        pool_id,
-        region,
-        function: function_name(pool_id, region),
-        named: clients,
-    };
-    let name = observer.function.as_str();
+    let observer = Observer::new(aws, pool_id, region, clients, config);
+    let (name, role_name) = (observer.function.as_str(), observer.role.as_str());
     let (pool, ids, function, alias, versions, role, inline, recoveries) = tokio::join!(
         aws.describe_pool(pool_id),
         observer.client_ids(),
         aws.function(name),
         aws.alias(name, ALIAS),
         aws.versions(name),
-        aws.role_settings(name),
-        aws.inline_policies(name),
+        aws.role_settings(role_name),
+        aws.inline_policies(role_name),
         aws.recoveries(pool_id),
     );
     let names = observer.names(&pool, &function)?;
@@ -152,7 +145,7 @@ pub fn unread(names: &Names, unread: &Unread) -> Error {
         Unread::Client(id, error) => (error, format!("app client `{id}`")),
         Unread::Failed(error) => {
             let what = match error.action.split_once(':') {
-                Some(("iam", _)) => format!("role `{}`", names.function),
+                Some(("iam", _)) => format!("role `{}`", names.role),
                 Some(("lambda", "GetPolicy")) => {
                     format!("the policy of function `{}`", names.function)
                 }
@@ -200,10 +193,75 @@ struct Observer<'a> {
     pool_id: &'a PoolId,
     region: &'a str,
     function: String,
+    role: String,
     named: Option<&'a [String]>,
+    config: Option<&'a Config>,
 }
 
-impl Observer<'_> {
+impl<'a> Observer<'a> {
+    fn new(
+        aws: &'a Reader,
+        pool_id: &'a PoolId,
+        region: &'a str,
+        named: Option<&'a [String]>,
+        config: Option<&'a Config>,
+    ) -> Self {
+        let settings = config.map(|config| &config.function);
+        let function = function_name(pool_id, region, settings);
+        Self {
+            aws,
+            pool_id,
+            region,
+            role: role_name(&function, settings),
+            function,
+            named,
+            config,
+        }
+    }
+
+    /// The names of this pool's, once its ARN is known.
+    fn names_of(&self, pool: PoolArn) -> Names {
+        Names::configured(pool, self.config.map(|config| &config.function))
+    }
+
+    /// Whether what bounds the role, or is attached to it, decides whether a deploy may begin: deploying would not mend it.
+    fn judges_role(&self) -> bool {
+        let function = self.config.map(|config| &config.function);
+        function.is_some_and(|function| {
+            function.role_arn.is_some() || function.permissions_boundary.is_some()
+        })
+    }
+
+    /// The role, and what the policy says that bounds it, or will.
+    async fn bounded_role(&self) -> (Called<Option<Role>>, Called<Option<Value>>) {
+        let configured = self
+            .config
+            .and_then(|config| config.function.permissions_boundary.as_deref());
+        let role = self.role().await;
+        let bound = role.as_ref().ok().and_then(Option::as_ref);
+        let found = bound.and_then(|role| role.boundary.as_deref());
+        let boundary = match configured.or(found) {
+            Some(arn) => self.aws.managed_policy(arn).await.map(Some),
+            None => Ok(None),
+        };
+        (role, boundary)
+    }
+
+    /// The role. The tags of one that was given are not ours, whatever they say: no record is read from them, and nothing takes it away.
+    async fn role(&self) -> Called<Option<Role>> {
+        let given = self
+            .config
+            .is_some_and(|config| config.function.role_arn.is_some());
+        let role = self.aws.role_settings(&self.role).await?;
+        Ok(role.map(|role| match given {
+            true => Role {
+                tags: Tags::new(),
+                ..role
+            },
+            false => role,
+        }))
+    }
+
     async fn description(&self) -> Result<Observed> {
         let pool = self.aws.describe_pool(self.pool_id).await;
         let names = self.names(&pool, &Ok(None))?;
@@ -232,7 +290,7 @@ impl Observer<'_> {
         })
     }
 
-    async fn ours(&self, left: bool) -> Result<Observed> {
+    async fn ours(&self, left: bool, judge: bool) -> Result<Observed> {
         let name = self.function.as_str();
         let group = log_group_name(name);
         let described = async {
@@ -249,7 +307,7 @@ impl Observer<'_> {
             behind,
             own_policy,
             policy,
-            role,
+            (role, boundary),
             inline,
             attached,
             group,
@@ -263,9 +321,33 @@ impl Observer<'_> {
             unless_left(left, self.aws.function(&behind)),
             unless_left(left, self.aws.policy(name, None)),
             unless_left(left, self.aws.policy(name, Some(ALIAS))),
-            self.aws.role_settings(name),
-            self.aws.inline_policies(name),
-            self.aws.attached_policies(name),
+            async {
+                match judge {
+                    true => {
+                        let (role, boundary) = self.bounded_role().await;
+                        (role, kept(boundary))
+                    }
+                    false => {
+                        let role = self.role().await;
+                        let bound = matches!(&role, Ok(Some(role)) if role.boundary.is_some());
+                        let unread = match bound {
+                            true => Err(Unread::NotAsked),
+                            false => Ok(None),
+                        };
+                        (role, unread)
+                    }
+                }
+            },
+            self.aws.inline_policies(&self.role),
+            async {
+                match judge {
+                    true => kept(attached_policies(self.aws, &self.role).await),
+                    false => kept(self.aws.attached_policies(&self.role).await).map(|arns| {
+                        let unread = |arn| (arn, Err(Unread::NotAsked));
+                        arns.into_iter().map(unread).collect()
+                    }),
+                }
+            },
             self.aws.tagged_log_group(&group),
             self.aws.recoveries(self.pool_id),
         );
@@ -301,12 +383,6 @@ impl Observer<'_> {
             },
             Some(_) => (Err(Unread::NotAsked), false),
         };
-        let boundary = match &role {
-            Ok(Some(Role {
-                boundary: Some(_), ..
-            })) => Err(Unread::NotAsked),
-            _ => Ok(None),
-        };
         Ok(Observed {
             pool,
             clients,
@@ -321,10 +397,7 @@ impl Observer<'_> {
             }),
             role: kept(role),
             role_policies: kept(inline),
-            attached_policies: kept(attached).map(|arns| {
-                let unread = |arn| (arn, Err(Unread::NotAsked));
-                arns.into_iter().map(unread).collect()
-            }),
+            attached_policies: attached,
             boundary,
             recoveries: kept(recoveries),
             log_group_tags: tags_of(&group),
@@ -352,16 +425,11 @@ impl Observer<'_> {
             .flatten()
             .filter_map(|tags| tags.get(tag::POOL)?.parse::<PoolArn>().ok())
             .find(|arn| arn.id == *self.pool_id && arn.region == self.region)
-            .map(Names::new)
+            .map(|arn| self.names_of(arn))
     }
 
-    async fn everything(
-        &self,
-        config: Option<&Config>,
-        choice: &Choice,
-        fresh: bool,
-        plan: bool,
-    ) -> Result<Observed> {
+    async fn everything(&self, choice: &Choice, fresh: bool, plan: bool) -> Result<Observed> {
+        let config = self.config;
         let (aws, name) = (self.aws, self.function.as_str());
         let group = log_group_name(name);
         let configured = config.map(kept_secrets).unwrap_or_default();
@@ -371,9 +439,9 @@ impl Observer<'_> {
             tokio::join!(
                 aws.mfa_config(self.pool_id),
                 aws.recoveries(self.pool_id),
-                bounded_role(aws, name),
-                aws.inline_policies(name),
-                attached_policies(aws, name),
+                self.bounded_role(),
+                aws.inline_policies(&self.role),
+                attached_policies(aws, &self.role),
                 log_group(aws, &group, plan),
                 aws.log_subscriptions(&group),
                 aws.account_log_subscriptions(),
@@ -514,7 +582,7 @@ impl Observer<'_> {
                     Error::new(why, update)
                         .context(format!("failed to read user pool `{}`", self.pool_id))
                 });
-                return arn.map(Names::new);
+                return arn.map(|arn| self.names_of(arn));
             }
             Err(error) => error.clone(),
         };
@@ -523,7 +591,7 @@ impl Observer<'_> {
             _ => return Err(unreadable(error)),
         };
         match role.parse::<Arn>() {
-            Ok(role) => Ok(Names::new(PoolArn {
+            Ok(role) => Ok(self.names_of(PoolArn {
                 partition: role.partition,
                 region: self.region.to_owned(),
                 account: role.account,
@@ -705,17 +773,6 @@ async fn log_group(aws: &Reader, name: &str, with_tags: bool) -> Called<Option<L
         true => aws.tagged_log_group(name).await,
         false => aws.log_group_settings(name).await,
     }
-}
-
-/// The role, and what the policy says that bounds it.
-async fn bounded_role(aws: &Reader, name: &str) -> (Called<Option<Role>>, Called<Option<Value>>) {
-    let role = aws.role_settings(name).await;
-    let bound = role.as_ref().ok().and_then(Option::as_ref);
-    let boundary = match bound.and_then(|role| role.boundary.as_deref()) {
-        Some(arn) => aws.managed_policy(arn).await.map(Some),
-        None => Ok(None),
-    };
-    (role, boundary)
 }
 
 async fn attached_policies(aws: &Reader, role: &str) -> Called<BTreeMap<String, Read<Value>>> {

@@ -70,8 +70,16 @@ pub enum On {
     Versions,
     /// The execution role.
     Role,
-    /// The execution role, and the one that the function has while it is given its own anew.
+    /// The execution role, where deploy makes it.
+    OwnRole,
+    /// The same, and the one that the function has while it is given its own anew.
     Roles,
+    /// These two as they are made: under the permissions boundary that the configuration names, and no other.
+    NewRoles,
+    /// The same, where the configuration names a boundary.
+    BoundedRoles,
+    /// What decides whether a deploy may begin: the configured permissions boundary, and what is attached to a given role.
+    JudgedPolicies,
     /// The execution role, handed to Lambda and to nobody else.
     RoleToLambda,
     /// The role with which the pool sends SMS, handed back to Cognito with the pool's settings.
@@ -80,6 +88,8 @@ pub enum On {
     SenderKey,
     /// The log group.
     LogGroup,
+    /// The log group, where the configuration names a key for it.
+    EncryptedLogGroup,
     /// The log groups of the Region, which are listed by prefix.
     LogGroups,
     /// The managed policies that somebody attached to the execution role; any, as nobody knows beforehand which.
@@ -216,12 +226,19 @@ pub const GRANTS: &[Grant] = &[
     call("iam:ListAttachedRolePolicies", On::Role, OBSERVE),
     call("iam:GetPolicy", On::ManagedPolicies, &[Plan, Verify]),
     call("iam:GetPolicyVersion", On::ManagedPolicies, &[Plan, Verify]),
-    call("iam:CreateRole", On::Roles, DEPLOY),
+    call("iam:GetPolicy", On::JudgedPolicies, DEPLOY),
+    call("iam:GetPolicyVersion", On::JudgedPolicies, DEPLOY),
+    call("iam:CreateRole", On::NewRoles, DEPLOY),
+    call("iam:PutRolePermissionsBoundary", On::BoundedRoles, DEPLOY),
     call("iam:TagRole", On::Roles, &[Deploy, Rollback]),
-    call("iam:UpdateAssumeRolePolicy", On::Role, &[Deploy, Rollback]),
+    call(
+        "iam:UpdateAssumeRolePolicy",
+        On::OwnRole,
+        &[Deploy, Rollback],
+    ),
     call("iam:PutRolePolicy", On::Roles, &[Deploy, Rollback]),
     call("iam:DeleteRolePolicy", On::Roles, CHANGE),
-    call("iam:DetachRolePolicy", On::Role, CHANGE),
+    call("iam:DetachRolePolicy", On::OwnRole, CHANGE),
     call("iam:DeleteRole", On::Roles, CHANGE),
     implied(
         "iam:PassRole",
@@ -249,6 +266,8 @@ pub const GRANTS: &[Grant] = &[
     call("logs:CreateLogGroup", On::LogGroup, DEPLOY),
     call("logs:TagResource", On::LogGroup, DEPLOY),
     call("logs:PutRetentionPolicy", On::LogGroup, DEPLOY),
+    call("logs:AssociateKmsKey", On::EncryptedLogGroup, DEPLOY),
+    call("logs:DisassociateKmsKey", On::LogGroup, DEPLOY),
     call(
         "logs:FilterLogEvents",
         On::LogGroup,
@@ -418,6 +437,19 @@ fn resources_of(on: On, subject: &Subject<'_>) -> Vec<(String, Option<Condition>
         let condition = ("iam:PassedToService", service.to_owned());
         roles.map(|role| (role, Some(condition.clone()))).collect()
     };
+    // Those of a given role are somebody else's.
+    let own_roles = || {
+        let own = [names.role_arn.clone(), names.spare_role_arn.clone()];
+        own.into_iter().filter(|_| !names.given_role)
+    };
+    let boundary = config.and_then(|config| config.function.permissions_boundary.as_ref());
+    let bounded = || {
+        let boundary = boundary.into_iter();
+        let condition = |arn: &String| Some(("iam:PermissionsBoundary", arn.clone()));
+        boundary
+            .flat_map(|arn| own_roles().map(move |role| (role, condition(arn))))
+            .collect()
+    };
     match on {
         On::Pool => plain([pool.to_string()]),
         On::Function => plain([names.function_arn.clone()]),
@@ -430,9 +462,19 @@ fn resources_of(on: On, subject: &Subject<'_>) -> Vec<(String, Option<Condition>
             format!("arn:{}:iam::{}:policy/*", pool.partition, pool.account),
         ]),
         On::Role => plain([names.role_arn.clone()]),
-        On::Roles => plain([names.role_arn.clone(), names.spare_role_arn.clone()]),
+        On::OwnRole => plain(own_roles().take(1)),
+        On::Roles => plain(own_roles()),
+        On::NewRoles => match boundary {
+            Some(_) => bounded(),
+            None => plain(own_roles()),
+        },
+        On::BoundedRoles => bounded(),
+        On::JudgedPolicies => match names.given_role {
+            true => resources_of(On::ManagedPolicies, subject),
+            false => plain(boundary.cloned()),
+        },
         On::RoleToLambda => passed(
-            &mut [names.role_arn.clone(), names.spare_role_arn.clone()].into_iter(),
+            &mut std::iter::once(names.role_arn.clone()).chain(own_roles().skip(1)),
             "lambda.amazonaws.com",
         ),
         On::SmsRoleToCognito => passed(
@@ -445,6 +487,12 @@ fn resources_of(on: On, subject: &Subject<'_>) -> Vec<(String, Option<Condition>
             names.log_group_arn.clone(),
             format!("{}:*", names.log_group_arn),
         ]),
+        On::EncryptedLogGroup => {
+            match config.is_some_and(|config| config.function.log_kms_key_arn.is_some()) {
+                true => resources_of(On::LogGroup, subject),
+                false => Vec::new(),
+            }
+        }
         On::LogGroups => plain([format!(
             "arn:{}:logs:{}:{}:log-group:*",
             pool.partition, pool.region, pool.account
@@ -472,118 +520,4 @@ fn plain(arns: impl IntoIterator<Item = String>) -> Vec<(String, Option<Conditio
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn subject(id: &str) -> Subject<'static> {
-        let arn = format!("arn:aws:cognito-idp:us-east-1:123456789012:userpool/{id}");
-        Subject {
-            names: Names::new(arn.parse().unwrap()),
-            sms_role: None,
-            sender_key: None,
-            config: None,
-        }
-    }
-
-    fn actions(statements: &[Statement]) -> BTreeSet<&'static str> {
-        statements
-            .iter()
-            .flat_map(|statement| statement.actions.iter().copied())
-            .collect()
-    }
-
-    #[test]
-    fn who_only_looks_may_change_nothing() {
-        for duty in [Plan, Verify, Status] {
-            for action in actions(&statements(&[duty], &[subject("us-east-1_Ab1")])) {
-                let reads = ["Describe", "Get", "List", "Filter", "StartQuery"];
-                let verb = action.split_once(':').unwrap().1;
-                assert!(
-                    reads.iter().any(|read| verb.starts_with(read)),
-                    "{duty:?} may {action}"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn a_role_is_passed_only_to_the_service_it_is_for() {
-        let mut subject = subject("us-east-1_Ab1");
-        let sms = "arn:aws:iam::123456789012:role/service-role/sms";
-        subject.sms_role = Some(sms.into());
-        let document = document(&statements(&[Deploy], &[subject.clone()]));
-        let passes: Vec<_> = document["Statement"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .filter(|statement| statement["Action"] == json!(["iam:PassRole"]))
-            .map(|statement| {
-                (
-                    statement["Resource"][0].clone(),
-                    statement["Condition"]["StringEquals"]["iam:PassedToService"].clone(),
-                )
-            })
-            .collect();
-        assert_eq!(
-            passes,
-            [
-                (json!(subject.names.role_arn), json!("lambda.amazonaws.com")),
-                (json!(sms), json!("cognito-idp.amazonaws.com")),
-            ]
-        );
-    }
-
-    #[test]
-    fn the_configuration_decides_what_more_is_needed() {
-        let text = "[directory]\nkind = \"jane\"\nurl = \"https://jane.example\"\nclient_id = \"c\"\n\
-            client_secret = { ssm = \"/jane/secret\" }\n[function]\n\
-            kms_key_arn = \"arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab\"\n\
-            vpc = { subnets = [\"subnet-0123456789abcdef0\"], security_groups = [\"sg-0123456789abcdef0\"] }\n";
-        let config = jane_migrate_config::parse(text, "migrate.toml").unwrap();
-        let subjects = [subject("us-east-1_Ab1")];
-        let without = actions(&statements(&[Deploy], &subjects));
-        let configured = subjects.map(|subject| Subject {
-            config: Some(&config),
-            ..subject
-        });
-        let with = statements(&[Deploy], &configured);
-        let more: Vec<_> = actions(&with).difference(&without).copied().collect();
-        assert_eq!(
-            more,
-            [
-                "ec2:DescribeSecurityGroups",
-                "ec2:DescribeSubnets",
-                "ec2:DescribeVpcs",
-                "kms:CreateGrant",
-                "kms:Decrypt",
-                "kms:Encrypt",
-                "ssm:GetParameter",
-            ]
-        );
-        let parameter = "arn:aws:ssm:us-east-1:123456789012:parameter/jane/secret";
-        assert!(
-            with.iter()
-                .any(|statement| statement.resources.contains(parameter))
-        );
-    }
-
-    #[test]
-    fn the_documents_fit_where_iam_keeps_them() {
-        for duty in Duty::value_variants() {
-            let subjects: Vec<_> = (0..3)
-                .map(|n| subject(&format!("us-east-1_AbC12345{n}")))
-                .collect();
-            let document = document(&statements(&[*duty], &subjects)).to_string();
-            // What a managed policy may hold.
-            assert!(document.len() <= 6_144, "{duty:?} {}", document.len());
-        }
-    }
-
-    #[test]
-    fn a_duty_is_called_on_the_command_line_as_in_the_document() {
-        for duty in Duty::value_variants() {
-            let value = duty.to_possible_value().unwrap();
-            assert_eq!(value.get_name(), duty.name());
-        }
-    }
-}
+mod tests;

@@ -223,6 +223,36 @@ pub struct Function {
         schemars(regex(pattern = r"^arn:aws[a-z-]*:kms:[a-z0-9-]*:[0-9]{12}:key/[^ *?]+$"))
     )]
     pub kms_key_arn: Option<String>,
+    /// The KMS key that encrypts the function's log. Without it: AWS's own.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(regex(pattern = r"^arn:aws[a-z-]*:kms:[a-z0-9-]*:[0-9]{12}:key/[^ *?]+$"))
+    )]
+    pub log_kms_key_arn: Option<String>,
+    /// What the names of function, role and log group begin with.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(regex(pattern = r"^[A-Za-z0-9_-]{1,26}$"))
+    )]
+    pub name_prefix: Option<String>,
+    /// The policy that bounds what the execution role may do.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(regex(pattern = r"^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/[^ *?]+$"))
+    )]
+    pub permissions_boundary: Option<String>,
+    /// The path of the execution role in IAM. Without it: `/`.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(regex(pattern = r"^/([!-.0-~]+/)*$"), length(max = 512))
+    )]
+    pub role_path: Option<String>,
+    /// An existing role for the function to run as, which is never changed. Without it: a role is made.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(regex(pattern = r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/[^ *?]+$"))
+    )]
+    pub role_arn: Option<String>,
     /// Whether the function speaks with AWS's FIPS endpoints.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub fips: bool,
@@ -247,6 +277,11 @@ impl Default for Function {
             log_retention_days: 30,
             reserved_concurrency: None,
             kms_key_arn: None,
+            log_kms_key_arn: None,
+            name_prefix: None,
+            permissions_boundary: None,
+            role_path: None,
+            role_arn: None,
             fips: false,
             vpc: None,
             tags: BTreeMap::new(),

@@ -112,6 +112,14 @@ impl Finding {
         }
     }
 
+    /// The same, and no deploy begins while it stands where `stops`: deploying would not mend it.
+    pub fn stopping(self, stops: bool) -> Self {
+        Self {
+            stops_deploy: self.stops_deploy || stops,
+            ..self
+        }
+    }
+
     /// Whether a deploy does not begin while it stands.
     pub fn stops(&self) -> bool {
         self.stops_deploy && self.is_open() && self.severity == Severity::Error

@@ -88,7 +88,9 @@ impl Fixture {
             Value::Null => &self.json["observed"]["names"],
             names => names,
         };
-        Names::new(text(&names["pool"]).parse().unwrap())
+        let pool = text(&names["pool"]).parse().unwrap();
+        let config = self.config();
+        Names::configured(pool, config.as_ref().map(|config| &config.function))
     }
 
     /// What was read for the checks.
@@ -408,6 +410,7 @@ fn tags(value: &Value) -> Tags {
 fn role(value: &Value) -> Role {
     Role {
         name: string(&value["name"]),
+        path: value["path"].as_str().unwrap_or("/").to_owned(),
         trust: value["trust"].clone(),
         policies: documents(&value["policies"]).collect(),
         attached: list(&value["attached"], string),
@@ -421,6 +424,7 @@ fn log_group(value: &Value) -> LogGroup {
     LogGroup {
         name: string(&value["name"]),
         retention_days: value["retention_days"].as_u64().map(|days| days as u32),
+        kms_key_arn: value["kms_key_arn"].as_str().map(str::to_owned),
         created_ms: value["created_ms"].as_i64(),
         tags: tags(&value["tags"]),
     }

@@ -1,7 +1,7 @@
 //! Owns every name and ARN that is derived from a pool's. Nothing here asks AWS: partition, region and account come from the pool's
 //! ARN, so each ARN is known before the thing exists. (The pool's own id and ARN are `jane_migrate_config`'s types.)
 
-use jane_migrate_config::Arn;
+use jane_migrate_config::{Arn, Function};
 pub use jane_migrate_config::{PoolArn, PoolId};
 
 /// The alias of the function that the pool calls. What it leads to has answered a probe.
@@ -25,14 +25,30 @@ pub const STAND_IN_ID: &str = "jane-migrate-stand-in";
 /// The name of the one inline policy of the execution role.
 pub const ROLE_POLICY: &str = "jane-migrate";
 
-/// The name shared by the function and its role. IAM is global, so a replica's role must differ from its primary's: the Region
-/// is appended where the pool's id does not already begin with it.
-pub fn function_name(pool: &PoolId, region: &str) -> String {
+/// The most characters that Lambda and IAM take for a name.
+pub const LONGEST_NAME: usize = 64;
+
+/// The name shared by the function and its role, whatever the configuration has it begin with. IAM is global, so a replica's role must
+/// differ from its primary's: the Region is appended where the pool's id does not already begin with it.
+pub fn plain_name(pool: &PoolId, region: &str) -> String {
     if pool.region() == Some(region) {
         format!("jane-migrate-{pool}")
     } else {
         format!("jane-migrate-{pool}-{region}")
     }
+}
+
+/// The name of the function; `function` is what the configuration says of it, where there is one.
+pub fn function_name(pool: &PoolId, region: &str, function: Option<&Function>) -> String {
+    let prefix = function.and_then(|function| function.name_prefix.as_deref());
+    format!("{}{}", prefix.unwrap_or_default(), plain_name(pool, region))
+}
+
+/// The name of the execution role: the function's, unless the configuration names an existing one.
+pub fn role_name(name: &str, function: Option<&Function>) -> String {
+    let given = function.and_then(|function| function.role_arn.as_deref());
+    let last = given.and_then(|arn| arn.rsplit('/').next());
+    last.unwrap_or(name).to_owned()
 }
 
 /// The log group Lambda writes to for this function.
@@ -45,14 +61,20 @@ pub fn log_group_name(function: &str) -> String {
 pub struct Names {
     /// The pool itself.
     pub pool: PoolArn,
-    /// The Lambda function, and the execution role.
+    /// The Lambda function.
     pub function: String,
     /// ARN of the function, without a qualifier.
     pub function_arn: String,
     /// ARN of the alias that the pool calls.
     pub live_arn: String,
+    /// The execution role: the function's name, unless it is a given one.
+    pub role: String,
+    /// Its path in IAM.
+    pub role_path: String,
     /// ARN of the execution role.
     pub role_arn: String,
+    /// The role is one that the configuration names: it is somebody else's, and never changed.
+    pub given_role: bool,
     /// The role that the function has for a moment while it is given its own anew: an environment is encrypted for the very role that
     /// the function is assigned, and only another assignment changes that.
     pub spare_role: String,
@@ -65,21 +87,37 @@ pub struct Names {
 }
 
 impl Names {
-    /// Derives every name from the pool's ARN.
+    /// Derives every name from the pool's ARN, where no configuration says otherwise.
     pub fn new(pool: PoolArn) -> Self {
-        let function = function_name(&pool.id, &pool.region);
+        Self::configured(pool, None)
+    }
+
+    /// Derives every name from the pool's ARN and from what the configuration says of the function.
+    pub fn configured(pool: PoolArn, config: Option<&Function>) -> Self {
+        let function = function_name(&pool.id, &pool.region, config);
         let log_group = log_group_name(&function);
         let arn = |service, resource| pool.sibling(service, resource);
-        let role = Arn {
-            region: String::new(),
-            ..arn("iam", format!("role/{function}"))
+        let role = role_name(&function, config);
+        let given = config.and_then(|config| config.role_arn.as_deref());
+        let path = match given.and_then(|arn| arn.split_once(":role")) {
+            Some((_, path)) => path.strip_suffix(&role).map(str::to_owned),
+            None => config.and_then(|config| config.role_path.clone()),
         };
+        let role_path = path.unwrap_or_else(|| "/".to_owned());
+        let role_arn = Arn {
+            region: String::new(),
+            ..arn("iam", format!("role{role_path}{role}"))
+        };
+        let role_arn = given.map_or_else(|| role_arn.to_string(), str::to_owned);
         Self {
             function_arn: arn("lambda", format!("function:{function}")).to_string(),
             live_arn: arn("lambda", format!("function:{function}:{ALIAS}")).to_string(),
-            role_arn: role.to_string(),
-            spare_role: format!("{function}{SPARE}"),
-            spare_role_arn: format!("{role}{SPARE}"),
+            spare_role: format!("{role}{SPARE}"),
+            spare_role_arn: format!("{role_arn}{SPARE}"),
+            given_role: given.is_some(),
+            role_path,
+            role_arn,
+            role,
             log_group_arn: arn("logs", format!("log-group:{log_group}")).to_string(),
             log_group,
             function,
@@ -127,14 +165,53 @@ mod tests {
     }
 
     #[test]
+    fn the_configuration_decides_how_names_begin_and_which_role_it_is() {
+        let names = |function: Function| {
+            let arn = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Ab1";
+            Names::configured(arn.parse().unwrap(), Some(&function))
+        };
+        let ours = names(Function {
+            name_prefix: Some("acme-".into()),
+            role_path: Some("/apps/".into()),
+            ..Function::default()
+        });
+        assert_eq!(ours.function, "acme-jane-migrate-us-east-1_Ab1");
+        assert_eq!(
+            ours.log_group,
+            "/aws/lambda/acme-jane-migrate-us-east-1_Ab1"
+        );
+        assert_eq!((&*ours.role, &*ours.role_path), (&*ours.function, "/apps/"));
+        assert_eq!(
+            ours.role_arn,
+            "arn:aws:iam::123456789012:role/apps/acme-jane-migrate-us-east-1_Ab1"
+        );
+        assert_eq!(ours.spare_role_arn, format!("{}-renew", ours.role_arn));
+        assert!(!ours.given_role);
+        for (arn, path) in [
+            ("arn:aws:iam::123456789012:role/migration", "/"),
+            ("arn:aws:iam::123456789012:role/a/b/migration", "/a/b/"),
+        ] {
+            let given = names(Function {
+                role_arn: Some(arn.into()),
+                ..Function::default()
+            });
+            assert_eq!(
+                (&*given.role, &*given.role_path, &*given.role_arn),
+                ("migration", path, arn)
+            );
+            assert!(given.given_role);
+        }
+    }
+
+    #[test]
     fn a_replica_gets_names_of_its_own() {
         let id: PoolId = "us-east-1_Ab1".parse().unwrap();
         assert_eq!(
-            function_name(&id, "us-east-1"),
+            function_name(&id, "us-east-1", None),
             "jane-migrate-us-east-1_Ab1"
         );
         assert_eq!(
-            function_name(&id, "eu-west-1"),
+            function_name(&id, "eu-west-1", None),
             "jane-migrate-us-east-1_Ab1-eu-west-1"
         );
     }

@@ -258,7 +258,7 @@ impl Doubt {
                 "the tags of the function and those of the role name different values for {written_down}"
             ),
             Self::Alone(place, _) => format!(
-                "{written_down} is named by the tags of the {} alone: the {} is gone, and no snapshot of the pool is on this machine",
+                "{written_down} is named by the tags of the {} alone: the {} is gone or not deploy's own, and no snapshot of the pool is on this machine",
                 place.name(),
                 place.other().name()
             ),

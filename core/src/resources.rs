@@ -48,6 +48,8 @@ pub struct LogGroup {
     pub name: String,
     /// Days that events are kept; `None`: for ever.
     pub retention_days: Option<u32>,
+    /// The key that encrypts it, where not CloudWatch's own.
+    pub kms_key_arn: Option<String>,
     /// When it was made, in milliseconds since 1970: only of one that was read.
     pub created_ms: Option<i64>,
     /// Its tags.
@@ -59,13 +61,15 @@ pub struct LogGroup {
 pub struct Role {
     /// Its name, the function's.
     pub name: String,
+    /// Its path.
+    pub path: String,
     /// Who may assume it.
     pub trust: Value,
     /// Inline policies by name.
     pub policies: BTreeMap<String, Value>,
     /// ARNs of attached managed policies. We attach none.
     pub attached: Vec<String>,
-    /// ARN of the policy that bounds what the others allow. We set none.
+    /// ARN of the policy that bounds what the others allow; of a desired one `None`: whatever is there stays.
     pub boundary: Option<String>,
     /// What IAM calls it, and never calls another role of the same name: only of one that was read.
     pub id: Option<String>,
@@ -244,15 +248,17 @@ impl Desired {
             log_group: LogGroup {
                 name: names.log_group.clone(),
                 retention_days: Some(config.function.log_retention_days),
+                kms_key_arn: config.function.log_kms_key_arn.clone(),
                 created_ms: None,
                 tags: ours(&[]),
             },
             role: Role {
-                name: names.function.clone(),
+                name: names.role.clone(),
+                path: names.role_path.clone(),
                 trust: trust_policy(),
                 policies: BTreeMap::from([(ROLE_POLICY.into(), role_policy(names, config))]),
                 attached: Vec::new(),
-                boundary: None,
+                boundary: config.function.permissions_boundary.clone(),
                 id: None,
                 tags: ours(&[]),
             },

@@ -296,7 +296,7 @@ impl Run<'_> {
     async fn operate(&self, change: &Change) -> Result<()> {
         match &change.operation {
             Operation::CreateLogGroup(group) => self.create_log_group(group).await,
-            Operation::UpdateLogGroup(group) => self.update_log_group(group).await,
+            Operation::UpdateLogGroup { group, key } => self.update_log_group(group, *key).await,
             Operation::CreateRole(role) => self.create_role(role).await,
             Operation::WidenRole(role) => self.widen_role(role).await,
             Operation::NarrowRole {

@@ -43,11 +43,19 @@ impl Run<'_> {
             .with_context(|| format!("failed to set the retention of log group `{}`", group.name))
     }
 
-    pub(super) async fn update_log_group(&self, group: &LogGroup) -> Result<()> {
+    pub(super) async fn update_log_group(&self, group: &LogGroup, key: bool) -> Result<()> {
         self.writer
             .tag_log_group(&self.names.log_group_arn, &group.tags)
             .await
             .with_context(|| format!("failed to tag log group `{}`", group.name))?;
+        if key {
+            self.writer
+                .encrypt_logs(&group.name, group.kms_key_arn.as_deref())
+                .await
+                .with_context(|| {
+                    format!("failed to set the KMS key of log group `{}`", group.name)
+                })?;
+        }
         self.keep_logs(group).await
     }
 
@@ -72,7 +80,7 @@ impl Run<'_> {
             }
             other => other.with_context(failed)?,
         };
-        if role.name == self.names.function {
+        if role.name == self.names.role {
             self.made().role_id = id;
         }
         self.put_policies(role).await
@@ -90,6 +98,10 @@ impl Run<'_> {
 
     pub(super) async fn widen_role(&self, role: &Role) -> Result<()> {
         let failed = || format!("failed to update role `{}`", role.name);
+        if let Some(boundary) = &role.boundary {
+            let bound = self.writer.bound_role(&role.name, boundary).await;
+            bound.with_context(failed)?;
+        }
         self.writer
             .tag_role(&role.name, &role.tags)
             .await

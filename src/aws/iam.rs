@@ -42,6 +42,7 @@ impl Reader {
             .and_then(|answer| answer.role);
         Ok(role.map(|role| Role {
             name: name.to_owned(),
+            path: role.path.clone(),
             trust: document(role.assume_role_policy_document()),
             policies: BTreeMap::new(),
             attached: Vec::new(),

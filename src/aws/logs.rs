@@ -65,6 +65,7 @@ impl Reader {
                 retention_days: group["retentionInDays"]
                     .as_u64()
                     .and_then(|days| days.try_into().ok()),
+                kms_key_arn: group["kmsKeyId"].as_str().map(str::to_owned),
                 created_ms: group["creationTime"].as_i64(),
                 tags: Tags::new(),
             };

@@ -66,7 +66,10 @@ impl Writer {
 impl Writer {
     /// Makes the log group, with its tags.
     pub(crate) async fn create_log_group(&self, group: &LogGroup) -> Result<(), AwsError> {
-        let new = json!({ "logGroupName": group.name, "tags": group.tags });
+        let mut new = json!({ "logGroupName": group.name, "tags": group.tags });
+        if let Some(key) = &group.kms_key_arn {
+            new["kmsKeyId"] = json!(key);
+        }
         logs::ask(&self.config, "logs:CreateLogGroup", new).await?;
         Ok(())
     }
@@ -82,6 +85,19 @@ impl Writer {
     pub(crate) async fn keep_logs(&self, name: &str, days: u32) -> Result<(), AwsError> {
         let policy = json!({ "logGroupName": name, "retentionInDays": days });
         logs::ask(&self.config, "logs:PutRetentionPolicy", policy).await?;
+        Ok(())
+    }
+
+    /// Sets the key that encrypts what is logged from now on.
+    pub(crate) async fn encrypt_logs(&self, name: &str, key: Option<&str>) -> Result<(), AwsError> {
+        let (action, order) = match key {
+            Some(key) => (
+                "logs:AssociateKmsKey",
+                json!({ "logGroupName": name, "kmsKeyId": key }),
+            ),
+            None => ("logs:DisassociateKmsKey", json!({ "logGroupName": name })),
+        };
+        logs::ask(&self.config, action, order).await?;
         Ok(())
     }
 
@@ -111,6 +127,8 @@ impl Writer {
             .iam
             .create_role()
             .role_name(&role.name)
+            .path(&role.path)
+            .set_permissions_boundary(role.boundary.clone())
             .description(description)
             .assume_role_policy_document(role.trust.to_string())
             .set_tags(Some(tags(ACTION, &role.tags)?))
@@ -129,6 +147,18 @@ impl Writer {
             .send()
             .await
             .during("iam:UpdateAssumeRolePolicy")?;
+        Ok(())
+    }
+
+    /// Sets the policy that bounds what the others allow.
+    pub(crate) async fn bound_role(&self, role: &str, boundary: &str) -> Result<(), AwsError> {
+        self.iam
+            .put_role_permissions_boundary()
+            .role_name(role)
+            .permissions_boundary(boundary)
+            .send()
+            .await
+            .during("iam:PutRolePermissionsBoundary")?;
         Ok(())
     }
 

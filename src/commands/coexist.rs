@@ -31,7 +31,9 @@ pub(super) async fn run(global: &Global, args: &Coexist, ui: &Ui) -> Result<Exit
             Some(config) => Trigger::on(config, today()?),
             None => vec![Trigger::UserMigration],
         };
-        let names = Names::new(arn(target, args.account.as_deref()).await?);
+        let loaded = target.loaded.clone();
+        let config = loaded.as_deref().map(|loaded| &loaded.config.function);
+        let names = Names::configured(arn(target, args.account.as_deref()).await?, config);
         let snippet = snippet(args.tool, &names, &triggers);
         if !ui.json {
             ui.show(&Layout::of(&ui.out).comments(&snippet));
@@ -58,6 +60,7 @@ async fn arn(target: Target, account: Option<&str>) -> Result<PoolArn> {
     let aws = Reader::connect(&connection).await;
     let scope = Scope {
         clients: None,
+        config: None,
         depth: Depth::Description,
     };
     let observed = observe(&aws, &pool, &connection.region, scope)

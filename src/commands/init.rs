@@ -48,6 +48,7 @@ pub(super) async fn run(global: &Global, args: &Init, ui: &Ui) -> Result<ExitCod
     let task = ui.task(format!("reading user pool {}", target.pool));
     let scope = Scope {
         clients: None,
+        config: None,
         depth: Depth::Pool,
     };
     let observed = observe(&aws, &target.pool, &target.connection.region, scope).await?;

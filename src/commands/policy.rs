@@ -75,11 +75,10 @@ async fn subject<'a>(target: &'a Target, args: &Policy, ui: &Ui) -> Result<Subje
     let region = &target.connection.region;
     if let Some(account) = &args.account {
         return Ok(Subject {
-            names: Names::new(PoolArn::new(
-                target.pool.clone(),
-                region.clone(),
-                account.clone(),
-            )),
+            names: Names::configured(
+                PoolArn::new(target.pool.clone(), region.clone(), account.clone()),
+                config.map(|config| &config.function),
+            ),
             sms_role: args.sms_role.clone(),
             sender_key: None,
             config,
@@ -89,6 +88,7 @@ async fn subject<'a>(target: &'a Target, args: &Policy, ui: &Ui) -> Result<Subje
     let task = ui.task(format!("reading user pool {}", target.pool));
     let scope = Scope {
         clients: None,
+        config,
         depth: Depth::Description,
     };
     let observed = observe(&aws, &target.pool, region, scope)

@@ -72,7 +72,8 @@ async fn look(target: Target, connections: &Connections, ui: &Ui) -> Result<Plan
     let aws = connections.get(&target.connection).await;
     let task = ui.task(format!("reading user pool {}", target.pool));
     let (region, clients) = (&target.connection.region, target.clients.as_deref());
-    let (observed, client) = observe::versions(&aws, &target.pool, region, clients).await?;
+    let (observed, client) =
+        observe::versions(&aws, &target.pool, region, clients, target.config()).await?;
     task.clear();
     let session = Session {
         target,

@@ -37,6 +37,8 @@ pub(super) enum Look<'a> {
         /// A pool that is gone is no error.
         left: bool,
     },
+    /// At what a deploy changes and rests on.
+    Deploy,
     /// At what these checks look at as well: what a plan reports.
     Plan(&'a Choice),
 }
@@ -60,10 +62,14 @@ impl Session {
         let task = ui.task(format!("reading user pool {}", target.pool));
         let scope = Scope {
             clients: target.clients.as_deref(),
+            config: target.config(),
             depth: match look {
-                Look::Ours { left } => Depth::Ours { left },
+                Look::Ours { left } => Depth::Ours { left, judge: false },
+                Look::Deploy => Depth::Ours {
+                    left: false,
+                    judge: true,
+                },
                 Look::Plan(choice) => Depth::Checks {
-                    config: target.config(),
                     choice,
                     fresh: false,
                     plan: true,
@@ -346,7 +352,7 @@ pub(super) async fn plan_deploys(
     let choice = Choice::default();
     let look = match planning.thorough {
         true => Look::Plan(&choice),
-        false => Look::Ours { left: false },
+        false => Look::Deploy,
     };
     open_all(targets, look, ui)
         .await

@@ -147,11 +147,14 @@ impl Watched {
         let aws = connections.get(&target.connection).await;
         let task = ui.task(format!("reading the log of user pool {}", target.pool));
         let pool = &target.pool;
-        let group = log_group_name(&function_name(pool, &target.connection.region));
+        let config = target.config();
+        let function = config.map(|config| &config.function);
+        let group = log_group_name(&function_name(pool, &target.connection.region, function));
         let now_ms = now_ms();
         let region = &target.connection.region;
         let scope = Scope {
             clients: None,
+            config,
             depth: Depth::Live,
         };
         let (observed, clients, log) = tokio::join!(
@@ -220,6 +223,7 @@ impl Watched {
         };
         let scope = Scope {
             clients: None,
+            config: self.target.config(),
             depth: Depth::Live,
         };
         let kept = self.observed.take();

@@ -212,7 +212,11 @@ impl Tour<'_> {
     async fn observe(&self) -> anyhow::Result<Observed> {
         let scope = Scope {
             clients: None,
-            depth: Depth::Ours { left: false },
+            config: None,
+            depth: Depth::Ours {
+                left: false,
+                judge: false,
+            },
         };
         let observed = observe(&self.aws, &self.pool, self.sandbox.region(), scope).await;
         observed.map_err(|error| anyhow!("{error:#}"))

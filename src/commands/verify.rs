@@ -203,8 +203,8 @@ pub(super) async fn check(
     let task = ui.task(format!("verifying user pool {}", target.pool));
     let scope = Scope {
         clients: target.clients.as_deref(),
+        config: target.config(),
         depth: Depth::Checks {
-            config: target.config(),
             choice,
             fresh: verifying.fresh,
             plan: false,

@@ -111,6 +111,7 @@ fn names(pool: &str) -> Names {
 
 const SECRET: &str = "arn:aws:secretsmanager:us-west-2:123456789012:secret:jane-AbCdEf";
 const OTHER_SECRET: &str = "arn:aws:secretsmanager:us-west-2:123456789012:secret:other-AbCdEf";
+const BOUNDARY: &str = "arn:aws:iam::123456789012:policy/boundary";
 const KEY: &str = "arn:aws:kms:us-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 
 /// Something of the kind that a grant is about, and what AWS says of the request; nothing where this configuration has none of it.
@@ -121,12 +122,18 @@ fn example(on: On, names: &Names) -> Option<(String, Value)> {
         On::Function => plain(names.function_arn.clone()),
         On::Versions => plain(format!("{}:live", names.function_arn)),
         On::Role => plain(names.role_arn.clone()),
+        On::OwnRole => plain(names.role_arn.clone()),
         On::Roles => plain(names.spare_role_arn.clone()),
+        On::NewRoles | On::BoundedRoles => Some((
+            names.spare_role_arn.clone(),
+            json!({ "iam:PermissionsBoundary": BOUNDARY }),
+        )),
+        On::JudgedPolicies => plain(BOUNDARY.to_owned()),
         On::RoleToLambda => Some((
             names.role_arn.clone(),
             json!({ "iam:PassedToService": "lambda.amazonaws.com" }),
         )),
-        On::LogGroup => plain(names.log_group_arn.clone()),
+        On::LogGroup | On::EncryptedLogGroup => plain(names.log_group_arn.clone()),
         On::ManagedPolicies => plain(format!("arn:aws:iam::{ACCOUNT}:policy/any")),
         On::Account => plain("*".to_owned()),
         On::Secrets => plain(SECRET.to_owned()),
@@ -145,12 +152,19 @@ fn reaches(granted: On, asked: On) -> bool {
     granted == asked
         || granted == On::Versions && asked == On::Function
         || granted == On::Roles && asked == On::Role
+        || granted == On::ManagedPolicies && asked == On::JudgedPolicies
 }
 
 #[tokio::test]
 async fn each_printed_policy_allows_its_calls_and_nothing_else() {
     let corner = Corner::at("http://127.0.0.1:1".to_owned()).await;
     corner.configure_secret(&format!("{{ secretsmanager = {SECRET:?} }}"));
+    let file = corner.folder.path().join("migrate.toml");
+    let mut config = std::fs::read_to_string(&file).expect("migrate.toml");
+    config.push_str(&format!(
+        "\n[function]\npermissions_boundary = {BOUNDARY:?}\nlog_kms_key_arn = {KEY:?}\n"
+    ));
+    std::fs::write(&file, config).expect("written");
     let (ours, others) = (names(POOL), names("us-west-2_Other1"));
     let mut questions = Vec::new();
     let mut expected = Vec::new();
@@ -205,7 +219,16 @@ async fn each_printed_policy_allows_its_calls_and_nothing_else() {
                     false,
                 );
             }
-            if [On::Account, On::ManagedPolicies].contains(&grant.on) {
+            if [On::NewRoles, On::BoundedRoles].contains(&grant.on) {
+                for context in [
+                    json!({}),
+                    json!({ "iam:PermissionsBoundary": format!("arn:aws:iam::{ACCOUNT}:policy/any") }),
+                ] {
+                    let bare = format!("{what} with {context}");
+                    ask(bare, grant.action, ours.role_arn.clone(), context, false);
+                }
+            }
+            if [On::Account, On::ManagedPolicies, On::JudgedPolicies].contains(&grant.on) {
                 continue;
             }
             let (other, context) = match grant.on {

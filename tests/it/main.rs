@@ -3,6 +3,7 @@
 mod artifact;
 mod aws;
 mod browser;
+mod companies;
 mod connections;
 mod docs;
 mod errors;

@@ -36,7 +36,7 @@ async fn record(corner: &Corner, seen: &mut Seen, duty: Duty, arguments: &[&str]
 }
 
 /// A call of IAM's API by the account's root.
-async fn iam(corner: &Corner, action: &str, parameters: &[(&str, &str)]) -> String {
+pub async fn iam(corner: &Corner, action: &str, parameters: &[(&str, &str)]) -> String {
     let encode = |text: &str| -> String {
         text.bytes()
             .map(|b| match b {
@@ -163,11 +163,22 @@ async fn each_call_of_the_program_is_in_the_table() {
     let verify = [&["verify"], &of_pool[..]].concat();
     record(&corner, &mut seen, Duty::Verify, &verify, 0).await;
 
-    configure_with_secret(
-        &corner,
-        &in_secrets_manager,
-        "[function]\nmemory_mb = 512\n",
+    let everything = json!({ "Version": "2012-10-17",
+        "Statement": [{ "Effect": "Allow", "Action": "*", "Resource": "*" }] });
+    let boundary = [
+        ("PolicyName", "bound"),
+        ("PolicyDocument", &everything.to_string()),
+    ];
+    iam(&corner, "CreatePolicy", &boundary).await;
+    let bounded = format!(
+        "[function]\nmemory_mb = 512\npermissions_boundary = \"arn:aws:iam::{}:policy/bound\"\n",
+        corner.account
     );
+    let encrypted = format!(
+        "{bounded}log_kms_key_arn = \"arn:aws:kms:{REGION}:{}:key/1\"\n",
+        corner.account
+    );
+    configure_with_secret(&corner, &in_secrets_manager, &encrypted);
     meddle(&corner, &function).await;
     record(&corner, &mut seen, Duty::Plan, &plan, 0).await;
     record(&corner, &mut seen, Duty::Deploy, &deploy, 0).await;
@@ -176,6 +187,7 @@ async fn each_call_of_the_program_is_in_the_table() {
     let rollback = [&["rollback", "--yes"], &of_pool[..]].concat();
     record(&corner, &mut seen, Duty::Rollback, &rollback, 0).await;
     record(&corner, &mut seen, Duty::Deploy, &deploy, 0).await;
+    configure_with_secret(&corner, &in_secrets_manager, &bounded);
     // A role that is made again, and a third version, after which the first goes.
     let aws = corner.aws().await;
     aws.delete_role_policy(&function, "jane-migrate").await;

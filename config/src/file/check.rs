@@ -258,6 +258,51 @@ pub(super) fn kms_key(text: &str) -> Checked {
     arn(text, "kms", "key/", example)
 }
 
+/// What the names of our resources begin with. The longest that is added to it is `jane-migrate-us-east-1_AbC123456-renew`, and IAM
+/// takes 64 characters.
+pub(super) fn name_prefix(text: &str) -> Checked {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    ensure(
+        (1..=26).contains(&text.len()) && text.bytes().all(allowed),
+        "must have 1 to 26 letters, digits, `-` and `_`",
+    )
+}
+
+/// A managed policy of IAM: one of the account, or one of AWS.
+pub(super) fn managed_policy(text: &str) -> Checked {
+    let example = "arn:aws:iam::123456789012:policy/boundary";
+    let of_aws = text.replacen("::aws:", "::000000000000:", 1);
+    arn(&of_aws, "iam", "policy/", example)
+}
+
+/// A path of IAM.
+pub(super) fn role_path(text: &str) -> Checked {
+    let inner = text.strip_prefix('/').and_then(|text| match text {
+        "" => Some(""),
+        text => text.strip_suffix('/'),
+    });
+    let valid = inner.is_some_and(|inner| {
+        inner.is_empty()
+            || inner
+                .split('/')
+                .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_graphic()))
+    });
+    ensure(
+        valid && text.len() <= 512,
+        "must be a path of IAM: begin and end with `/`, such as /migration/",
+    )
+}
+
+/// The ARN of a role.
+pub(super) fn role(text: &str) -> Checked {
+    arn(
+        text,
+        "iam",
+        "role/",
+        "arn:aws:iam::123456789012:role/migration",
+    )
+}
+
 /// The name of an environment variable Lambda lets a function have.
 pub(super) fn variable(name: &str) -> Checked {
     let mut bytes = name.bytes();

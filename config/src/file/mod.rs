@@ -306,6 +306,19 @@ fn check_function(table: &Table<'_, '_>) {
     table.integer("log_retention_days", check::retention);
     table.range("reserved_concurrency", 1..=100_000);
     table.text("kms_key_arn", check::kms_key);
+    table.text("log_kms_key_arn", check::kms_key);
+    table.text("name_prefix", check::name_prefix);
+    table.text("permissions_boundary", check::managed_policy);
+    table.text("role_path", check::role_path);
+    table.text("role_arn", check::role);
+    for key in ["permissions_boundary", "role_path"] {
+        if let (true, Some(node)) = (table.has("role_arn"), table.get(key)) {
+            let message = format_args!(
+                "`{key}` in [function] has no effect with `role_arn`: that role is never changed"
+            );
+            table.problem_at(node.span(), message);
+        }
+    }
     table.map("tags", check::tag);
     table.distinct_without_case("tags");
     if let Some(vpc) = table.table("vpc") {
@@ -317,22 +330,24 @@ fn check_function(table: &Table<'_, '_>) {
     }
 }
 
-/// Lambda takes a KMS key of the function's own Region, which is the pool's, where the file names it.
+/// Lambda and CloudWatch take a KMS key of their own Region, which is the pool's, where the file names it.
 fn check_key_region(pool: &Table<'_, '_>, root: &Table<'_, '_>) {
     let id = pool.str("id").and_then(|id| id.parse::<PoolId>().ok());
     let of_id = id.as_ref().and_then(PoolId::region);
-    let key = [pool, root].into_iter().find_map(|table| {
-        let function = table.table("function")?;
-        Some((function.str("kms_key_arn")?, function.get("kms_key_arn")?))
-    });
-    if let (Some(own), Some((arn, node))) = (pool.str("region").or(of_id), key)
-        && let Ok(arn) = arn.parse::<Arn>()
-        && arn.region != own
-    {
-        let message = format_args!(
-            "`kms_key_arn` must be in {own}, where the pool is, not in {}",
-            arn.region
-        );
-        pool.problem_at(node.span(), message);
+    for key in ["kms_key_arn", "log_kms_key_arn"] {
+        let named = [pool, root].into_iter().find_map(|table| {
+            let function = table.table("function")?;
+            Some((function.str(key)?, function.get(key)?))
+        });
+        if let (Some(own), Some((arn, node))) = (pool.str("region").or(of_id), named)
+            && let Ok(arn) = arn.parse::<Arn>()
+            && arn.region != own
+        {
+            let message = format_args!(
+                "`{key}` must be in {own}, where the pool is, not in {}",
+                arn.region
+            );
+            pool.problem_at(node.span(), message);
+        }
     }
 }

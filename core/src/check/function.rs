@@ -178,7 +178,10 @@ pub(super) fn function_limits(check: &Check, subject: &Subject<'_>) -> Findings 
 pub(super) fn function_role(check: &Check, subject: &Subject<'_>) -> Findings {
     let role = &subject.function()?.function.role_arn;
     if *role == subject.names.role_arn {
-        return check.holds("the function runs as its own role");
+        return check.holds(match subject.names.given_role {
+            true => "the function runs as the configured role",
+            false => "the function runs as its own role",
+        });
     }
     check
         .fails(

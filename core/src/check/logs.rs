@@ -25,6 +25,34 @@ pub(super) fn log_group(check: &Check, subject: &Subject<'_>) -> Findings {
         .into()
 }
 
+pub(super) fn log_kms(check: &Check, subject: &Subject<'_>) -> Findings {
+    let Some(config) = subject.asked.config else {
+        return Ok(Vec::new());
+    };
+    let wanted = config.function.log_kms_key_arn.as_deref();
+    let found = match (&subject.observed.log_group, wanted) {
+        (Ok(Some(group)), _) => group.kms_key_arn.as_deref(),
+        (Err(unread), Some(_)) => return Err(unread.clone()),
+        // `log-group` says so.
+        _ => None,
+    };
+    if (wanted, found) == (None, None) {
+        return Ok(Vec::new());
+    }
+    let shown = |key: Option<&str>| key.unwrap_or("CloudWatch's own key").to_owned();
+    if found == wanted {
+        return check.holds(format!("the log is encrypted by {}", shown(found)));
+    }
+    check
+        .fails(
+            "another key than the configured one encrypts the log",
+            shown(wanted),
+            shown(found),
+            subject.deploy(),
+        )
+        .into()
+}
+
 /// Back to how Lambda logs unless told otherwise.
 fn own_log(subject: &Subject<'_>) -> Fix {
     subject.for_trigger(subject.aws(format_args!(

@@ -7,7 +7,8 @@ use serde_json::Value;
 use super::kind::{Check, Findings};
 use super::subject::Subject;
 use crate::finding::Finding;
-use crate::fix::fix;
+use crate::fix::{Fix, fix, quoted};
+use crate::ids::ROLE_POLICY;
 use crate::permission::matches;
 use crate::read::Unread;
 use crate::resources::{role_policy, trust_policy};
@@ -27,9 +28,28 @@ pub(super) fn role_trust(check: &Check, subject: &Subject<'_>) -> Findings {
             "the execution role is not for Lambda alone",
             trust_policy().to_string(),
             found.map_or("no role".to_owned(), Value::to_string),
-            subject.deploy(),
+            of_role(subject, || {
+                let trust = quoted(&trust_policy().to_string());
+                let role = &subject.names.role;
+                subject.aws(format_args!(
+                    "iam update-assume-role-policy --role-name {role} --policy-document {trust}"
+                ))
+            }),
         )
+        .stopping(subject.names.given_role)
         .into()
+}
+
+/// What mends the role: deploy, or of a role that is somebody else's a command for its owner.
+fn of_role(subject: &Subject<'_>, by_owner: impl Fn() -> Fix) -> Fix {
+    match subject.names.given_role {
+        true => fix![
+            "it is the role of role_arn, which jane-migrate never changes; for its owner: `",
+            by_owner(),
+            "`",
+        ],
+        false => subject.deploy(),
+    }
 }
 
 /// Whether the trust policy is deploy's, or that for this account's functions alone. What a statement or a policy is called says
@@ -169,8 +189,12 @@ pub(super) fn role_permissions(check: &Check, subject: &Subject<'_>) -> Findings
                     "the execution role may do more than a sign-in needs",
                     "its own log and the configured secrets",
                     &what,
-                    subject.deploy(),
+                    match subject.names.given_role {
+                        true => "it is the role of role_arn, which jane-migrate never changes: ask its owner to take that out, or accept role-permissions under [verify.accept]".into(),
+                        false => subject.deploy(),
+                    },
                 )
+                .stopping(subject.names.given_role)
                 .about(what);
             surplus.push(if dangerous { wrong } else { wrong.warning() });
         }
@@ -186,7 +210,8 @@ pub(super) fn role_permissions(check: &Check, subject: &Subject<'_>) -> Findings
 
 pub(super) fn role_needs(check: &Check, subject: &Subject<'_>) -> Findings {
     let role = subject.role()?;
-    let needs = grants(&role_policy(subject.names, subject.wanted()?));
+    let needed = role_policy(subject.names, subject.wanted()?);
+    let needs = grants(&needed);
     let mut own: Vec<&Value> = subject.observed.role_policies.as_ref()?.values().collect();
     for attached in subject.observed.attached_policies.as_ref()?.values() {
         own.push(attached.as_ref()?);
@@ -196,8 +221,15 @@ pub(super) fn role_needs(check: &Check, subject: &Subject<'_>) -> Findings {
         .map(|(what, obstacle)| {
             let message = "the execution role lacks what a sign-in needs";
             let found = obstacle.to_string();
+            let fix = of_role(subject, || {
+                let (role, policy) = (&subject.names.role, quoted(&needed.to_string()));
+                subject.aws(format_args!(
+                    "iam put-role-policy --role-name {role} --policy-name {ROLE_POLICY} --policy-document {policy}"
+                ))
+            });
             check
-                .fails(message, &what, found, subject.deploy())
+                .fails(message, &what, found, fix)
+                .stopping(subject.names.given_role)
                 .about(what)
         })
         .collect();
@@ -224,19 +256,27 @@ fn beyond_the_boundary(
     what: &str,
     obstacle: &InTheWay,
 ) -> Finding {
+    let configured = subject
+        .asked
+        .config
+        .and_then(|config| config.function.permissions_boundary.as_ref());
     let wrong = check.fails(
         "the role's permissions boundary withholds what a sign-in needs",
         what,
         format!("{boundary}: {obstacle}"),
-        fix![
-            "let the boundary allow it (it is somebody's rule for this account: ask them), or `",
-            subject.aws(format_args!(
-                "iam delete-role-permissions-boundary --role-name {}",
-                subject.names.function
-            )),
-            "`",
-        ],
-    );
+        match configured.is_some() || subject.names.given_role {
+            true => "let the boundary allow it: it is somebody's rule for this account, ask them".into(),
+            false => fix![
+                "let the boundary allow it (it is somebody's rule for this account: ask them), or `",
+                subject.aws(format_args!(
+                    "iam delete-role-permissions-boundary --role-name {}",
+                    subject.names.role
+                )),
+                "`",
+            ],
+        },
+    )
+    .stopping(configured.is_some() || subject.names.given_role);
     // Boundaries are written for many roles, and their conditions seldom mean this one.
     match obstacle {
         InTheWay::Always(_) => wrong,

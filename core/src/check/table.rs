@@ -59,6 +59,7 @@ table! {
     "role-needs"             Error   Always Reports role::role_needs                  => "the role may do what a sign-in needs";
 
     "log-group"              Error   Always Reports logs::log_group                   => "the log group is there and forgets after a while";
+    "log-kms"                Warning Always Reports logs::log_kms                     => "the configured key encrypts the log";
     "log-destination"        Error   Always Reports logs::log_destination             => "the function writes to its own log group";
     "log-level"              Error   Always Reports logs::log_level                   => "no log level at which events are written down";
     "log-subscriptions"      Warning Always Reports logs::log_subscriptions           => "the log's lines are sent to nobody";

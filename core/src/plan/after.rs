@@ -50,19 +50,22 @@ fn made(plan: &Plan, desired: &Desired, observed: &Observed) -> Read<Observed> {
     made.live = Ok(Some(function));
     made.alias_gone = false;
     point_alias(&mut made);
-    let Role {
-        policies, boundary, ..
-    } = desired.role.clone();
-    let found = observed.role.as_ref()?.as_ref();
-    made.role = Ok(Some(Role {
-        boundary: found.and_then(|role| role.boundary.clone()).or(boundary),
-        ..desired.role.clone()
-    }));
-    if found.is_none() {
-        made.boundary = Ok(None);
+    // A given role stays as it is.
+    if !observed.names.given_role {
+        let Role {
+            policies, boundary, ..
+        } = desired.role.clone();
+        let found = observed.role.as_ref()?.as_ref();
+        if found.is_none() && boundary.is_none() {
+            made.boundary = Ok(None);
+        }
+        made.role = Ok(Some(Role {
+            boundary: boundary.or(found.and_then(|role| role.boundary.clone())),
+            ..desired.role.clone()
+        }));
+        made.role_policies = Ok(policies);
+        made.attached_policies = Ok(Default::default());
     }
-    made.role_policies = Ok(policies);
-    made.attached_policies = Ok(Default::default());
     made.log_group = Ok(Some(LogGroup {
         tags: Default::default(),
         ..desired.log_group.clone()

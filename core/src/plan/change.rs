@@ -137,11 +137,16 @@ pub enum Operation {
     MoveTrigger(Box<Rewrite>),
     /// Make the log group and set its retention.
     CreateLogGroup(LogGroup),
-    /// Set retention and tags of the log group.
-    UpdateLogGroup(LogGroup),
+    /// Set retention, tags and key of the log group.
+    UpdateLogGroup {
+        /// As it should be.
+        group: LogGroup,
+        /// Its key is another.
+        key: bool,
+    },
     /// Make the role and its policy.
     CreateRole(Role),
-    /// Give the role what the new version needs, and leave it what the live one needs.
+    /// Give the role what the new version needs, and leave it what the live one needs; the boundary only where it is another.
     WidenRole(Role),
     /// Make the function with the built code, its first version and the alias.
     CreateFunction(Function),
@@ -216,7 +221,7 @@ impl Operation {
             Self::Adopt { .. } => 0,
             Self::MoveTrigger(_) => 1,
             Self::CreateLogGroup(_)
-            | Self::UpdateLogGroup(_)
+            | Self::UpdateLogGroup { .. }
             | Self::CreateRole(_)
             | Self::WidenRole(_) => 2,
             Self::CreateFunction(_) | Self::UpdateFunction { .. } => 3,

@@ -18,7 +18,7 @@ use crate::document::{
     ClientDocument, Decisions, Opening, PoolDocument, Rewrite, open_password_auth,
 };
 use crate::finding::{Finding, Severity};
-use crate::ids::{ALIAS, Names, OLD_STATEMENT_ID, STAND_IN_ID, STATEMENT_ID};
+use crate::ids::{ALIAS, Names, OLD_STATEMENT_ID, STAND_IN_ID, STATEMENT_ID, plain_name};
 use crate::observed::{Observed, PoolState};
 use crate::permission::{self, Policy};
 use crate::read::Read;
@@ -156,6 +156,7 @@ fn plan_log_group(
     let LogGroup {
         name,
         retention_days,
+        kms_key_arn,
         created_ms: _,
         tags,
     } = desired;
@@ -183,6 +184,15 @@ fn plan_log_group(
             keeps(retention_days)
         ));
     }
+    let key = |key: &Option<String>| key.clone().unwrap_or("CloudWatch's own".into());
+    let other_key = found.kms_key_arn != *kms_key_arn;
+    if other_key {
+        details.push(format!(
+            "KMS key: {} => {}",
+            key(&found.kms_key_arn),
+            key(kms_key_arn)
+        ));
+    }
     if !missing_tags(tags, &found.tags).is_empty() {
         details.push("tags".into());
     }
@@ -192,7 +202,10 @@ fn plan_log_group(
             Resource::LogGroup,
             name,
             details.join(", "),
-            Operation::UpdateLogGroup(desired.clone()),
+            Operation::UpdateLogGroup {
+                group: desired.clone(),
+                key: other_key,
+            },
         );
         plan.differs_by(shown::log_group(found, desired));
     }
@@ -357,11 +370,15 @@ impl PoolTriggers<'_> {
                 Some(arn) if arn == names.live_arn => continue,
                 Some(_) if ours => {}
                 Some(arn) if !self.allowed.replace => {
+                    let ours = plain_name(&names.pool.id, &names.pool.region);
                     plan.conflict(
                         Resource::Trigger,
                         names.pool.id.to_string(),
                         format!("the pool already has a {} trigger: {arn}", trigger.label()),
-                        "`--replace` puts ours in its place and lets teardown put it back",
+                        match short(arn).contains(&ours) {
+                            true => "it looks like jane-migrate's own under another name_prefix: set that one under [function] again, or run `jane-migrate teardown --everything` with it first",
+                            false => "`--replace` puts ours in its place and lets teardown put it back",
+                        },
                     );
                     continue;
                 }

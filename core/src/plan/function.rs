@@ -9,6 +9,7 @@ use super::change::{
     Action, Allowed, Operation, Plan, Probe, Resource, Target, foreign, missing_tags,
 };
 use super::shown;
+use crate::fix::{Fix, fix};
 use crate::ids::{ALIAS, Names};
 use crate::observed::{Observed, PoolState};
 use crate::probe::{self, Source};
@@ -103,7 +104,37 @@ pub(super) fn plan_function(
         (Some(then), Some(Role { id: Some(id), .. })) => then != id,
         _ => false,
     };
-    let renew = made_again.then(|| {
+    if made_again && names.given_role && now.role_arn == desired.role_arn {
+        plan.conflict(
+            Resource::Role,
+            &names.role,
+            "the role was made again since the function was given it, so Lambda cannot decrypt the function's environment; no role may be made to give it the new one",
+            fix![
+                "take the migration away and deploy it again: `",
+                Fix::ours("teardown", &names.pool.id, " --everything --force"),
+                "`",
+            ],
+        );
+        return Ok(());
+    }
+    // Whatever stands in the configuration by now, this is the role that deploy made, and nothing would take it away any more.
+    if names.given_role && now.role_arn.ends_with(&format!("/{}", names.function)) {
+        plan.conflict(
+            Resource::Role,
+            &names.function,
+            format!(
+                "the function runs as {}, which deploy made and would leave behind",
+                now.role_arn
+            ),
+            fix![
+                "leave role_arn out, run `",
+                Fix::ours("teardown", &names.pool.id, " --everything"),
+                "`, and deploy with role_arn",
+            ],
+        );
+        return Ok(());
+    }
+    let renew = (made_again && !names.given_role).then(|| {
         Box::new(Role {
             name: names.spare_role.clone(),
             ..own.clone()

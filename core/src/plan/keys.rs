@@ -14,6 +14,21 @@ pub(super) fn check(plan: &mut Plan, names: &Names, config: Option<&Config>) {
         let key = key.parse::<Arn>().ok()?;
         (key.region != own).then_some(key.region)
     };
+    if let Some(other) = config
+        .function
+        .log_kms_key_arn
+        .as_deref()
+        .and_then(elsewhere)
+    {
+        plan.conflict(
+            Resource::LogGroup,
+            &names.log_group,
+            format!(
+                "its KMS key is in {other}, and CloudWatch takes one in {own}, where the log is"
+            ),
+            format!("name a key in {own} as [function] log_kms_key_arn"),
+        );
+    }
     if let Some(other) = config.function.kms_key_arn.as_deref().and_then(elsewhere) {
         plan.conflict(
             Resource::Function,
@@ -33,7 +48,7 @@ pub(super) fn check(plan: &mut Plan, names: &Names, config: Option<&Config>) {
         {
             plan.conflict(
                 Resource::Role,
-                &names.function,
+                &names.role,
                 format!(
                     "the KMS key of directory.{member} is in {other}, and the parameter in {own}"
                 ),

@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use super::change::{Action, Allowed, Operation, Plan, Resource, foreign, missing_tags};
 use super::shown;
-use crate::ids::{Names, ROLE_POLICY};
+use crate::fix::{Fix, fix};
+use crate::ids::{LONGEST_NAME, Names, ROLE_POLICY};
 use crate::resources::{Role, is_ours};
 
 pub(super) fn plan_role(
@@ -15,12 +16,63 @@ pub(super) fn plan_role(
     found: Option<&Role>,
     allowed: &Allowed,
 ) {
+    if let Some(longest) = [&names.spare_role, &names.function]
+        .into_iter()
+        .find(|name| name.len() > LONGEST_NAME)
+    {
+        return plan.conflict(
+            Resource::Role,
+            longest,
+            format!(
+                "the name has {} characters, and AWS takes {LONGEST_NAME}",
+                longest.len()
+            ),
+            "shorten name_prefix under [function]",
+        );
+    }
+    let elsewhere = found.filter(|found| found.path != desired.path);
+    if let Some(found) = elsewhere {
+        return plan.conflict(
+            Resource::Role,
+            &desired.name,
+            format!(
+                "the role is there with the path {} and not {}, and IAM cannot move a role",
+                found.path, desired.path
+            ),
+            match names.given_role {
+                true => "give role_arn under [function] the ARN that the role has".into(),
+                false => fix![
+                    format!(
+                        "set role_path = \"{}\" under [function], or run `",
+                        found.path
+                    ),
+                    Fix::ours("teardown", &names.pool.id, " --everything"),
+                    "` with the old role_path first",
+                ],
+            },
+        );
+    }
+    if names.given_role {
+        // The checks judge what is there; nothing of it is changed.
+        if found.is_none() {
+            plan.conflict(
+                Resource::Role,
+                &desired.name,
+                format!("there is no role {}", names.role_arn),
+                "make it, for Lambda alone, or leave role_arn out; once it is there, deploy says what it must allow",
+            );
+        }
+        return;
+    }
     let Some(found) = found else {
         return plan.change(
             Action::Create,
             Resource::Role,
             &desired.name,
-            "for Lambda alone; writes its own logs",
+            match &desired.boundary {
+                Some(arn) => format!("for Lambda alone; writes its own logs; bounded by {arn}"),
+                None => "for Lambda alone; writes its own logs".to_owned(),
+            },
             Operation::CreateRole(desired.clone()),
         );
     };
@@ -98,6 +150,10 @@ fn widen(plan: &mut Plan, wide: &Role, found: &Role) {
     if wide.policies.iter().any(lacking) {
         details.push("permissions");
     }
+    let bound = wide.boundary.is_some() && wide.boundary != found.boundary;
+    if bound {
+        details.push("permissions boundary");
+    }
     if !missing_tags(&wide.tags, &found.tags).is_empty() {
         details.push("tags");
     }
@@ -109,9 +165,20 @@ fn widen(plan: &mut Plan, wide: &Role, found: &Role) {
         Resource::Role,
         &wide.name,
         details.join(", "),
-        Operation::WidenRole(wide.clone()),
+        Operation::WidenRole(Role {
+            boundary: wide.boundary.clone().filter(|_| bound),
+            ..wide.clone()
+        }),
     );
-    plan.differs_by(shown::role(found, wide));
+    plan.differs_by(shown::role(found, &bounded_as(wide, found)));
+}
+
+/// The role, with the boundary that is there where none is wanted.
+fn bounded_as(role: &Role, found: &Role) -> Role {
+    Role {
+        boundary: role.boundary.clone().or_else(|| found.boundary.clone()),
+        ..role.clone()
+    }
 }
 
 /// Adds to the role what a version needs and the role no longer has.
@@ -128,6 +195,7 @@ pub(super) fn widen_for(plan: &mut Plan, found: &Role, policy: &Value) {
 fn narrow(plan: &mut Plan, desired: &Role, wide: &Role, found: &Role) {
     let Role {
         name,
+        path: _,
         trust,
         policies,
         attached,
@@ -188,7 +256,10 @@ fn narrow(plan: &mut Plan, desired: &Role, wide: &Role, found: &Role) {
             detach,
         },
     );
-    plan.differs_by(shown::role(&widened, desired));
+    plan.differs_by(shown::role(
+        &bounded_as(&widened, found),
+        &bounded_as(desired, found),
+    ));
 }
 
 #[cfg(test)]

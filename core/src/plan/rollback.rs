@@ -58,7 +58,11 @@ pub fn rollback(observed: &Observed, client: Option<&str>, nonce: &str) -> Read<
     };
     let number = &before.number;
     // What it was made for is told by its own settings. Where they cannot be read, the role stays as it is, and the try shows.
-    if let (Some(config), Some(role)) = (deployed_config(&before.runs), observed.whole_role()?) {
+    if let (false, Some(config), Some(role)) = (
+        names.given_role,
+        deployed_config(&before.runs),
+        observed.whole_role()?,
+    ) {
         widen_for(&mut plan, &role, &role_policy(names, &config));
     }
     // The version before may not know a trigger that the pool calls by now.

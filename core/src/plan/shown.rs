@@ -27,7 +27,7 @@ const CONFIDENTIAL: [&str; 7] = [
 ];
 
 pub(super) fn log_group(found: &LogGroup, desired: &LogGroup) -> Vec<Difference> {
-    let shown = |group: &LogGroup| json!({ "retentionInDays": group.retention_days });
+    let shown = |group: &LogGroup| json!({ "retentionInDays": group.retention_days, "kmsKeyId": group.kms_key_arn });
     let mut difference = differences(&shown(found), &shown(desired));
     difference.extend(tags(&found.tags, &desired.tags));
     difference
@@ -39,6 +39,7 @@ pub(super) fn role(found: &Role, desired: &Role) -> Vec<Difference> {
             "AssumeRolePolicyDocument": role.trust,
             "Policies": role.policies,
             "AttachedPolicies": role.attached,
+            "PermissionsBoundary": role.boundary,
         })
     };
     let mut difference = differences(&shown(found), &shown(desired));

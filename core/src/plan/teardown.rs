@@ -82,7 +82,7 @@ pub fn teardown(
     }
     if let Some(role) = role {
         let operation = Operation::DeleteRole(role.clone());
-        delete(Resource::Role, &names.function, operation);
+        delete(Resource::Role, &names.role, operation);
     }
     if group.is_some() && !extent.keep_logs {
         let operation = Operation::DeleteLogGroup;
@@ -90,7 +90,7 @@ pub fn teardown(
     }
     for (resource, foreign) in [
         (Resource::Function, foreign_function),
-        (Resource::Role, foreign_role),
+        (Resource::Role, foreign_role && !names.given_role),
         (Resource::LogGroup, foreign_group),
     ] {
         if foreign {

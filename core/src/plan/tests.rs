@@ -18,6 +18,7 @@ use crate::observed::Observed;
 use crate::permission::{Policy, statement_for};
 use crate::resources::{Desired, EnvValue, Environment, ObservedFunction, tag};
 
+mod roles;
 mod triggers;
 
 fn strings(value: &Value) -> Option<Vec<String>> {

@@ -11,6 +11,7 @@ mod insights;
 mod journal;
 mod json;
 mod lambda;
+mod log_keys;
 mod new_users;
 mod policy;
 mod pool;
@@ -41,6 +42,7 @@ use self::insights::Logs;
 pub use self::journal::Entry;
 use self::journal::Journal;
 use self::lambda::Functions;
+use self::log_keys::LogKeys;
 use self::new_users::NewUsers;
 use self::pool::{Pool, Pools};
 use self::recoveries::Recoveries;
@@ -64,6 +66,7 @@ struct Shared {
     identities: Identities,
     functions: Functions,
     logs: Logs,
+    log_keys: LogKeys,
     account_policies: AccountPolicies,
     recoveries: Recoveries,
     deliveries: Deliveries,
@@ -90,6 +93,7 @@ impl Gateway {
             identities: Identities::new(upstream.clone(), role_age),
             functions: Functions::new(upstream.clone(), key.clone()),
             logs: Logs::new(upstream.clone()),
+            log_keys: LogKeys::default(),
             account_policies: AccountPolicies::default(),
             recoveries: Recoveries::default(),
             deliveries: Deliveries::default(),
@@ -253,7 +257,18 @@ impl Shared {
             "lambda" => self.functions.answer(call, &self.identities).await,
             "iam" | "sts" => self.identities.answer(call).await,
             "logs" if call.action.contains("AccountPolic") => self.account_policies.answer(call),
-            "logs" => self.logs.answer(call).await,
+            "logs" => match call.action.as_str() {
+                "AssociateKmsKey" | "DisassociateKmsKey" => self.log_keys.set(call),
+                "CreateLogGroup" | "DeleteLogGroup" => {
+                    self.log_keys.forget(call);
+                    self.logs.answer(call).await
+                }
+                "DescribeLogGroups" => {
+                    let listed = self.logs.answer(call).await?;
+                    Ok(self.log_keys.show(call, listed))
+                }
+                _ => self.logs.answer(call).await,
+            },
             _ => upstream.forward(call).await,
         }
     }

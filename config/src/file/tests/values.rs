@@ -139,6 +139,42 @@ fn values_are_checked() {
             "`kms_key_arn` must be an ARN such as",
         ),
         (
+            "[function]\nlog_kms_key_arn = 'key'",
+            "`log_kms_key_arn` must be an ARN such as",
+        ),
+        (
+            "[function]\nname_prefix = 'a/b'",
+            "`name_prefix` must have 1 to 26 letters",
+        ),
+        (
+            "[function]\nname_prefix = 'abcdefghijklmnopqrstuvwxyz-'",
+            "`name_prefix` must have 1 to 26 letters",
+        ),
+        (
+            "[function]\nrole_path = 'apps'",
+            "`role_path` must be a path of IAM",
+        ),
+        (
+            "[function]\nrole_path = '/a//b/'",
+            "`role_path` must be a path of IAM",
+        ),
+        (
+            "[function]\npermissions_boundary = 'arn:aws:iam::123456789012:role/b'",
+            "`permissions_boundary` must be an ARN such as",
+        ),
+        (
+            "[function]\nrole_arn = 'migration'",
+            "`role_arn` must be an ARN such as",
+        ),
+        (
+            "[function]\nrole_arn = 'arn:aws:iam::123456789012:role/r'\nrole_path = '/a/'",
+            "`role_path` in [function] has no effect with `role_arn`",
+        ),
+        (
+            "[pool]\nid = 'eu-west-1_AbC123'\n[function]\nlog_kms_key_arn = 'arn:aws:kms:us-east-1:123456789012:key/1'",
+            "`log_kms_key_arn` must be in eu-west-1, where the pool is, not in us-east-1",
+        ),
+        (
             "[function]\nvpc = { subnets = ['x'], security_groups = ['sg-1'] }",
             "`subnets` must list ids such as subnet-",
         ),
