@@ -23,6 +23,7 @@ use std::{
 
 use jane_migrate_config::Architecture;
 use jane_migrate_handler::SERVES_WORDS;
+use memchr::memmem;
 
 pub use self::{
     bundle::Bundle,
@@ -149,9 +150,7 @@ pub fn open(zip: &Path, kind: &str, architecture: Architecture) -> Result<Artifa
 /// The kinds of directory that a handler's executable says it serves.
 fn served(executable: &[u8]) -> BTreeSet<String> {
     let words = SERVES_WORDS.as_bytes();
-    let begins = (0..executable.len())
-        .filter(|at| executable[*at] == words[0] && executable[*at..].starts_with(words));
-    begins
+    memmem::find_iter(executable, words)
         .filter_map(|at| {
             let rest = &executable[at + words.len()..];
             KINDS
