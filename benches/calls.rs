@@ -4,6 +4,8 @@
 //!
 //!     cargo bench --profile dev --bench calls [-- --pools 1,10,50,200]
 //!
+//! With `--pools 0` the calls of one pool are all that is counted.
+//!
 //! Ratios of one run on one machine; the emulator answers on the same machine, so its own time is part of every figure.
 
 #[path = "../tests/it/aws.rs"]
@@ -33,8 +35,13 @@ const DELAY: Duration = Duration::from_millis(100);
 /// The two delays whose difference counts calls.
 const COUNTING: [Duration; 2] = [Duration::from_millis(400), Duration::from_millis(900)];
 
-/// The goals of a deploy from nothing and of one with nothing to do, in call times.
-const GOALS: [(&str, f64); 2] = [("deploy from nothing", 12.0), ("nothing to do", 3.0)];
+/// The goals in call times.
+const GOALS: [(&str, f64); 4] = [
+    ("deploy from nothing", 12.0),
+    ("nothing to do", 3.0),
+    ("other settings", 9.0),
+    ("rollback", 3.0),
+];
 
 /// Cognito's default rate of updates of pools, for an account and Region; what is beyond it is refused here as there.
 const UPDATES_A_SECOND: usize = 15;
@@ -51,6 +58,9 @@ fn main() {
     runtime.block_on(async {
         let zip = build().await;
         count_calls(&zip).await;
+        if pools == [0] {
+            return;
+        }
         many_pools(&zip, &pools).await;
         rivals(&zip).await;
     });
@@ -173,21 +183,27 @@ async fn new_pools(corner: &Corner, count: usize) -> Vec<String> {
 
 async fn count_calls(zip: &Path) {
     let zip = zip.to_str().expect("a path in UTF-8");
-    let steps: [(&str, &[&str]); 4] = [
+    let steps: [(&str, &[&str]); 6] = [
         (
             "deploy from nothing",
             &["deploy", "--yes", "--artifact", zip],
         ),
         ("nothing to do", &["deploy", "--yes", "--artifact", zip]),
+        ("other settings", &["deploy", "--yes", "--artifact", zip]),
+        ("rollback", &["rollback", "--yes"]),
         ("verify", &["verify"]),
         ("teardown", &["teardown", "--yes", "--force"]),
     ];
-    let mut times = [[Duration::ZERO; 4]; 2];
-    let mut calls = [0; 4];
+    let mut times = [[Duration::ZERO; 6]; 2];
+    let mut calls = [0; 6];
     for (delay, times) in COUNTING.into_iter().zip(&mut times) {
         let corner = Corner::new().await;
-        new_pools(&corner, 1).await;
-        for ((n, (_, arguments)), time) in steps.iter().enumerate().zip(times) {
+        let pool = new_pools(&corner, 1).await.remove(0);
+        for ((n, (name, arguments)), time) in steps.iter().enumerate().zip(times) {
+            if *name == "other settings" {
+                let pool = format!("[[pool]]\nid = \"{pool}\"\n");
+                corner.configure(&format!("[function]\nmemory_mb = 512\n{pool}"));
+            }
             let run = timed(&corner, delay, arguments).await;
             *time = run.took;
             calls[n] = run.calls;

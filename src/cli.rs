@@ -298,6 +298,9 @@ pub struct Deploy {
     /// Do not invoke the new function before the trigger goes live (for emulators that cannot run it)
     #[arg(long)]
     pub no_probe: bool,
+    /// Take the lease of another run that is at work on the pool: of one that was killed and cannot give it back
+    #[arg(long)]
+    pub break_lease: bool,
 }
 
 /// How verify's findings are printed.
@@ -473,6 +476,9 @@ pub struct Teardown {
     /// Keep this difference of the pool or a client, though an update was not to make it (a JSON pointer, as the error gives it)
     #[arg(long, value_name = "POINTER", value_parser = pointer)]
     pub accept_difference: Vec<String>,
+    /// Take the lease of another run that is at work on the pool: of one that was killed and cannot give it back
+    #[arg(long)]
+    pub break_lease: bool,
 }
 
 /// `connect`
@@ -506,6 +512,9 @@ pub struct Rollback {
     /// Do not ask; needed where there is no terminal
     #[arg(long, short)]
     pub yes: bool,
+    /// Take the lease of another run that is at work on the pool: of one that was killed and cannot give it back
+    #[arg(long)]
+    pub break_lease: bool,
 }
 
 /// `policy`
@@ -540,6 +549,9 @@ pub struct Restore {
     /// Keep this difference of the pool or a client, though an update was not to make it (a JSON pointer, as the error gives it)
     #[arg(long, value_name = "POINTER", value_parser = pointer)]
     pub accept_difference: Vec<String>,
+    /// Take the lease of another run that is at work on the pool: of one that was killed and cannot give it back
+    #[arg(long)]
+    pub break_lease: bool,
 }
 
 /// `coexist`

@@ -24,6 +24,7 @@ pub mod error;
 mod files;
 mod guide;
 mod jane;
+mod lease;
 mod local;
 mod observe;
 pub mod policy;

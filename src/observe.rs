@@ -146,6 +146,9 @@ pub fn unread(names: &Names, unread: &Unread) -> Error {
         Unread::Failed(error) => {
             let what = match error.action.split_once(':') {
                 Some(("iam", _)) => format!("role `{}`", names.role),
+                Some(("lambda", "GetAlias")) => {
+                    format!("alias `{ALIAS}` of function `{}`", names.function)
+                }
                 Some(("lambda", "GetPolicy")) => {
                     format!("the policy of function `{}`", names.function)
                 }
@@ -317,7 +320,7 @@ impl<'a> Observer<'a> {
             self.aws.mfa_config(self.pool_id),
             described,
             self.aws.function(name),
-            unless_left(left, self.aws.alias(name, ALIAS)),
+            self.aws.alias(name, ALIAS),
             unless_left(left, self.aws.function(&behind)),
             unless_left(left, self.aws.policy(name, None)),
             unless_left(left, self.aws.policy(name, Some(ALIAS))),
@@ -388,7 +391,7 @@ impl<'a> Observer<'a> {
             clients,
             live,
             alias_gone,
-            alias: alias.and_then(kept),
+            alias: kept(alias),
             behind: behind.and_then(kept),
             function: kept(function),
             policies: own_policy.and_then(|own| {

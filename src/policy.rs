@@ -194,7 +194,11 @@ pub const GRANTS: &[Grant] = &[
         On::Versions,
         &[Plan, Deploy, Verify, Try, Status],
     ),
-    call("lambda:GetAlias", On::Versions, &[Deploy, Try, Rollback]),
+    call(
+        "lambda:GetAlias",
+        On::Versions,
+        &[Deploy, Try, Rollback, Teardown],
+    ),
     call("lambda:ListAliases", On::Function, CHECK),
     call("lambda:ListVersionsByFunction", On::Function, LISTED),
     call("lambda:ListEventSourceMappings", On::Account, CHECK),
@@ -211,7 +215,11 @@ pub const GRANTS: &[Grant] = &[
     call("lambda:UntagResource", On::Function, DEPLOY),
     call("lambda:PublishVersion", On::Function, DEPLOY),
     call("lambda:CreateAlias", On::Versions, DEPLOY),
-    call("lambda:UpdateAlias", On::Versions, &[Deploy, Rollback]),
+    call(
+        "lambda:UpdateAlias",
+        On::Versions,
+        &[Deploy, Rollback, Teardown],
+    ),
     call("lambda:AddPermission", On::Versions, DEPLOY),
     call("lambda:RemovePermission", On::Versions, DEPLOY),
     call(
@@ -230,7 +238,7 @@ pub const GRANTS: &[Grant] = &[
     call("iam:GetPolicyVersion", On::JudgedPolicies, DEPLOY),
     call("iam:CreateRole", On::NewRoles, DEPLOY),
     call("iam:PutRolePermissionsBoundary", On::BoundedRoles, DEPLOY),
-    call("iam:TagRole", On::Roles, &[Deploy, Rollback]),
+    call("iam:TagRole", On::Roles, &[Deploy, Rollback, Teardown]),
     call(
         "iam:UpdateAssumeRolePolicy",
         On::OwnRole,

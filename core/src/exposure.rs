@@ -1,6 +1,7 @@
 //! What AWS shows around the function: other ways to it than its trigger, places where its events end up, where the directory's
 //! secrets are kept, and a day of its metrics. Data alone; reading it is the caller's business, judging it the checks'.
 
+use crate::lease::Lease;
 use crate::resources::ObservedFunction;
 
 /// A function's own URL.
@@ -25,6 +26,8 @@ pub struct Alias {
     pub shares: Vec<String>,
     /// What an update is guarded by: it changes with the alias.
     pub revision: Option<String>,
+    /// Who is at work on the pool, as its description says.
+    pub lease: Option<Lease>,
 }
 
 impl Alias {

@@ -370,6 +370,7 @@ fn ours(
             version: "7".into(),
             shares: Vec::new(),
             revision: None,
+            lease: None,
         })),
         Ok(aliases) => Ok(aliases.iter().find(|alias| alias.name == ALIAS).cloned()),
         Err(unread) => Err(unread.clone()),
@@ -382,6 +383,7 @@ fn alias(value: &Value) -> Alias {
         version: string(&value["version"]),
         shares: list(&value["shares"], string),
         revision: None,
+        lease: None,
     }
 }
 

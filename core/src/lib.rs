@@ -13,6 +13,7 @@ mod fixtures;
 pub mod ids;
 pub mod jane;
 pub mod kept;
+pub mod lease;
 pub mod line;
 pub mod observed;
 pub mod permission;

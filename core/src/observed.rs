@@ -14,12 +14,13 @@ use crate::exposure::{
 };
 use crate::ids::{ALIAS, Names};
 use crate::jane::Answers;
+use crate::lease::Lease;
 use crate::permission::Policy;
 use crate::probe::Probes;
 use crate::read::{Read, Unread};
 use crate::record::Records;
 use crate::recovery::Recovery;
-use crate::resources::{LogGroup, ObservedFunction, Role, Tags};
+use crate::resources::{LogGroup, ObservedFunction, Role, Tags, is_ours, tag};
 use crate::trigger::Trigger;
 
 /// A pool, with the settings that its own document leaves out.
@@ -208,6 +209,21 @@ impl Observed {
     pub fn records(&self) -> Read<Records> {
         let role = self.role.as_ref()?.as_ref();
         Ok(Records::of(self.function()?, role, &self.names.pool))
+    }
+
+    /// Who is at work on the pool, or was.
+    pub fn lease(&self) -> Option<Lease> {
+        match &self.alias {
+            Ok(Some(alias)) => alias.lease.clone(),
+            Ok(None) => Lease::parse(self.own_role()?.tags.get(tag::LEASE)?),
+            Err(_) => None,
+        }
+    }
+
+    /// The execution role, where it is ours.
+    pub fn own_role(&self) -> Option<&Role> {
+        let role = self.role.as_ref().ok()?.as_ref()?;
+        Some(role).filter(|role| is_ours(&role.tags, &self.names.pool))
     }
 
     /// The triggers of the pool that call our function, and by which ARN.

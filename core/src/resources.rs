@@ -37,6 +37,8 @@ pub mod tag {
     pub const REPLACED_POST_CONFIRMATION: &str = "jane-migrate:replaced-post-confirmation";
     /// The clients whose sign-in flows deploy opened: `ID=RECORD ID=RECORD ...`, under this key and every longer one.
     pub const OPENED_CLIENTS: &str = "jane-migrate:opened-clients";
+    /// On the role: who is at work on the pool, where there is no alias that says so.
+    pub const LEASE: &str = "jane-migrate:lease";
     /// SHA-256 of the snapshot taken before the first change.
     pub const SNAPSHOT: &str = "jane-migrate:snapshot";
 }

@@ -99,7 +99,7 @@ impl Run<'_> {
             Document::Client(_) => None,
         };
         let seen = left.unwrap_or(planned);
-        self.write(what, &rewrite.update, &seen).await?;
+        let beside = self.write(what, &rewrite.update, &seen).await?;
         let (read, gone) = tokio::join!(
             self.unintended(what, &rewrite.update, &seen),
             self.alias_is_gone(what, rewrite)
@@ -123,6 +123,10 @@ impl Run<'_> {
             changed.retain(|difference| !self.is_accepted(difference));
         }
         if changed.is_empty() {
+            let lost = overwritten(rewrite, beside.as_ref(), &proof);
+            if !lost.is_empty() {
+                return Err(written_over(what, &lost));
+            }
             if matches!(what, Document::Pool) {
                 self.made().pool = Some(proof);
             }
@@ -150,13 +154,19 @@ impl Run<'_> {
         )))
     }
 
-    /// Writes the update over what was seen, and over nothing else.
-    async fn write(&self, what: Document<'_>, update: &Update, seen: &Reading) -> Result<()> {
+    /// Writes the update over what was seen, and over nothing else. Cognito has no conditional write: what is written by somebody else
+    /// between the last read and the update is lost. A read that goes beside the update may show it, and is given.
+    async fn write(
+        &self,
+        what: Document<'_>,
+        update: &Update,
+        seen: &Reading,
+    ) -> Result<Option<Value>> {
         let started = Instant::now();
         let mut unanswered: Option<AwsError> = None;
         for tries in 1.. {
             let now = match (self.read(what).await, &unanswered) {
-                (Ok(now), Some(_)) if took_effect(update, seen, &now) => return Ok(()),
+                (Ok(now), Some(_)) if took_effect(update, seen, &now) => return Ok(None),
                 (Ok(now), _) => now,
                 (Err(unreadable), None) => return Err(unreadable.into()),
                 (Err(unreadable), Some(error)) => {
@@ -177,8 +187,9 @@ impl Run<'_> {
                     )
                 });
             }
-            match self.send(what, update.body()).await {
-                Ok(()) => return Ok(()),
+            let (sent, beside) = tokio::join!(self.send(what, update.body()), self.document(what));
+            match sent {
+                Ok(()) => return Ok(beside.ok()),
                 Err(error) if error.may_have_taken_effect() || error.kind == Kind::Throttled => {
                     pause(tries).await;
                     unanswered = Some(error);
@@ -192,7 +203,7 @@ impl Run<'_> {
                 }
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Puts the old settings back and says how that went. What has moved since it was read to be `proof` is in somebody else's
@@ -286,28 +297,25 @@ impl Run<'_> {
     }
 
     async fn read(&self, what: Document<'_>) -> Result<Reading, AwsError> {
-        let pool = &self.names.pool.id;
-        match what {
-            Document::Pool => {
-                let (document, mfa) = tokio::try_join!(
-                    self.reader.describe_pool(pool),
-                    self.reader.mfa_config(pool)
-                )?;
-                Ok(Reading {
-                    document: document.json().clone(),
-                    mfa,
-                })
+        let mfa = async {
+            match what {
+                Document::Pool => self.reader.mfa_config(&self.names.pool.id).await,
+                Document::Client(_) => Ok(Value::Null),
             }
-            Document::Client(client) => Ok(Reading {
-                document: self
-                    .reader
-                    .describe_client(pool, client)
-                    .await?
-                    .json()
-                    .clone(),
-                mfa: Value::Null,
-            }),
-        }
+        };
+        let (document, mfa) = tokio::try_join!(self.document(what), mfa)?;
+        Ok(Reading { document, mfa })
+    }
+
+    async fn document(&self, what: Document<'_>) -> Result<Value, AwsError> {
+        let pool = &self.names.pool.id;
+        Ok(match what {
+            Document::Pool => self.reader.describe_pool(pool).await?.json().clone(),
+            Document::Client(client) => {
+                let client = self.reader.describe_client(pool, client).await?;
+                client.json().clone()
+            }
+        })
     }
 
     async fn send(&self, what: Document<'_>, body: &Value) -> Result<(), AwsError> {
@@ -344,6 +352,38 @@ fn took_effect(update: &Update, seen: &Reading, now: &Reading) -> bool {
     differences(&seen.document, update.expected())
         .iter()
         .all(|intended| left.iter().all(|left| left.pointer != intended.pointer))
+}
+
+/// What somebody else had changed by the time that the update was under way, and that is no more.
+fn overwritten(rewrite: &Rewrite, beside: Option<&Value>, proof: &Reading) -> Vec<Difference> {
+    let Some(beside) = beside else {
+        return Vec::new();
+    };
+    let found = differences(&rewrite.seen, beside).into_iter();
+    found
+        .filter(|difference| {
+            let at = |document: &Value| document.pointer(&difference.pointer).cloned();
+            let (theirs, left) = (at(beside), at(&proof.document));
+            theirs != left && theirs != at(rewrite.update.expected())
+        })
+        .collect()
+}
+
+fn written_over(what: Document<'_>, lost: &[Difference]) -> Error {
+    Error::new(
+        format!(
+            "the update was made; somebody else changed the {} at the same moment, and the update overwrote that:\n{}",
+            what.kind(),
+            listed(lost)
+        ),
+        format!(
+            "set these again, in the console or by the tool that did it; CloudTrail names it under Update{}",
+            match what {
+                Document::Pool => "UserPool",
+                Document::Client(_) => "UserPoolClient",
+            }
+        ),
+    )
 }
 
 /// Nothing is written over somebody else's change.

@@ -3,7 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Code, Event, Run};
+use super::lease::{PRECONDITION, overtaken};
+use super::{Code, Event, Retag, Run};
 use crate::aws::{AwsError, Kind};
 use crate::error::{Context, Error, Result};
 use jane_migrate_core::exposure::Alias;
@@ -87,7 +88,8 @@ impl Run<'_> {
             }
         };
         let (ready, led) = tokio::join!(ready, led);
-        ready.and(led).with_context(failed)?;
+        ready.with_context(failed)?;
+        led.with_context(failed)?;
         if version.is_none() {
             let seen = self.reader.settled(name, FUNCTION_PATIENCE).await;
             let version = self.freeze(change, &seen.with_context(failed)?).await?;
@@ -162,17 +164,26 @@ impl Run<'_> {
                 .await
                 .with_context(failed)?;
         }
-        // Last: only now do the tags tell the truth about the code.
+        // Last: only now do the tags tell the truth about the code. A version is published beside that.
+        let tags = Retag {
+            tags,
+            untag: untag.clone(),
+        };
+        if *configuration || *code || renew.is_some() {
+            self.made().retag = Some(tags);
+            return Ok(());
+        }
+        self.retag(tags).await
+    }
+
+    async fn retag(&self, Retag { tags, untag }: Retag) -> Result<()> {
+        let failed = || format!("failed to tag function `{}`", self.names.function);
         let arn = &self.names.function_arn;
-        self.writer
-            .tag_function(arn, &tags)
-            .await
-            .with_context(failed)?;
+        let tagged = self.writer.tag_function(arn, &tags).await;
+        tagged.with_context(failed)?;
         if !untag.is_empty() {
-            self.writer
-                .untag_function(arn, untag)
-                .await
-                .with_context(failed)?;
+            let untagged = self.writer.untag_function(arn, &untag).await;
+            untagged.with_context(failed)?;
         }
         Ok(())
     }
@@ -210,7 +221,16 @@ impl Run<'_> {
         let left = self.made().latest.clone();
         let seen = left.as_ref().unwrap_or(seen);
         let name = &self.names.function;
-        let (version, before) = tokio::join!(self.freeze(change, seen), self.reader.versions(name));
+        let retag = self.made().retag.take();
+        let retag = async {
+            match retag {
+                Some(tags) => self.retag(tags).await,
+                None => Ok(()),
+            }
+        };
+        let (version, before, tagged) =
+            tokio::join!(self.freeze(change, seen), self.reader.versions(name), retag);
+        tagged?;
         let mut made = self.made();
         made.version = Some(version?);
         // What cannot be listed is not deleted.
@@ -291,19 +311,41 @@ impl Run<'_> {
     }
 
     /// Makes the alias lead to a version and to nothing else; what it was is what is changed, and nothing newer.
-    async fn lead(&self, from: Option<&Alias>, version: &str) -> Result<(), AwsError> {
+    async fn lead(&self, from: Option<&Alias>, version: &str) -> Result<()> {
         let name = &self.names.function;
+        let _turn = self.turn.lock().await;
+        let from = self.made().alias.clone().or_else(|| from.cloned());
+        let seen = from.as_ref().and_then(|alias| alias.lease.clone());
         let there = |alias: &Alias| alias.version == version && alias.shares.is_empty();
         let led = match from {
-            Some(alias) if there(alias) => Ok(alias.clone()),
-            Some(alias) => self.writer.update_alias(name, alias, version).await,
-            None => self.writer.create_alias(name, ALIAS, version).await,
+            Some(alias) if there(&alias) => Ok(alias),
+            Some(alias) => self.writer.update_alias(name, &alias, version).await,
+            None => {
+                let lease = self.lease_of_alias();
+                self.writer.create_alias(name, ALIAS, version, lease).await
+            }
         };
         let alias = match led {
             Err(error) if error.kind == Kind::Exists || error.code == PRECONDITION => {
-                // An answer of ours was lost, or somebody else moved it.
-                let now = self.reader.alias(name, ALIAS).await?;
-                now.filter(there).ok_or(error)?
+                // An answer of ours was lost, its policy changed, or somebody else moved it.
+                let Some(now) = self.reader.alias(name, ALIAS).await? else {
+                    return Err(error.into());
+                };
+                self.unless_barred(now.lease.as_ref())?;
+                match there(&now) {
+                    true => now,
+                    false if self.is_held(&now) => {
+                        self.writer.update_alias(name, &now, version).await?
+                    }
+                    false => {
+                        return Err(
+                            match now.lease.filter(|lease| Some(lease) != seen.as_ref()) {
+                                Some(lease) => overtaken(&lease),
+                                None => error.into(),
+                            },
+                        );
+                    }
+                }
             }
             other => other?,
         };
@@ -356,7 +398,8 @@ impl Run<'_> {
                 Err(error) => error,
             };
             let waiting_for = match error.kind {
-                Kind::Busy => "for an update in progress",
+                // Of a revision there is nothing to wait for.
+                Kind::Busy if error.code != PRECONDITION => "for an update in progress",
                 Kind::Refused if role_is_fresh(&error) => "for the fresh role to spread",
                 _ => return Err(error),
             };
@@ -369,9 +412,6 @@ impl Run<'_> {
         }
     }
 }
-
-/// Lambda's word for a revision that is not the one it has.
-const PRECONDITION: &str = "PreconditionFailedException";
 
 fn is_number(version: &str) -> bool {
     version.bytes().all(|digit| digit.is_ascii_digit())

@@ -3,6 +3,7 @@
 
 mod documents;
 mod function;
+mod lease;
 mod probe;
 mod reading;
 mod steps;
@@ -13,8 +14,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::sync::{self, watch};
 
+pub use self::lease::{Claim, Held};
 use crate::aws::{Reader, Writer};
 use crate::error::{Error, Result};
 use crate::signals::Signal;
@@ -22,7 +24,7 @@ use crate::snapshot::Snapshot;
 use jane_migrate_core::exposure::Alias;
 use jane_migrate_core::ids::Names;
 use jane_migrate_core::plan::{Action, Change, Operation, Plan, Resource};
-use jane_migrate_core::resources::ObservedFunction;
+use jane_migrate_core::resources::{ObservedFunction, Tags};
 use reading::Reading;
 
 /// What applying needs beyond the plan.
@@ -38,6 +40,8 @@ pub struct Inputs {
     pub accepted: Vec<String>,
     /// The snapshot kept before the first change of all, where it was an earlier run's: its file.
     pub kept: Option<String>,
+    /// The lease that the run takes.
+    pub claim: Option<Claim>,
 }
 
 /// A built handler. Cheap to clone: pools of one kind share its bytes.
@@ -185,6 +189,8 @@ struct Run<'a> {
     inputs: &'a Inputs,
     tell: &'a (dyn Fn(Event<'_>) + Sync),
     made: Mutex<Made>,
+    /// Whose turn it is to change the alias: a step's, or that of the lease.
+    turn: sync::Mutex<()>,
 }
 
 /// What a step leaves for a later one.
@@ -192,8 +198,12 @@ struct Run<'a> {
 struct Made {
     /// The id of the role, where it was made.
     role_id: Option<String>,
+    /// The role's tag has the lease.
+    role: bool,
     /// The function, as the last change of it left it.
     latest: Option<ObservedFunction>,
+    /// The tags that the function is to get.
+    retag: Option<Retag>,
     /// The version that was published.
     version: Option<String>,
     /// The versions there were before.
@@ -202,9 +212,19 @@ struct Made {
     alias: Option<Alias>,
     /// The pool, as it was left.
     pool: Option<Reading>,
+    /// The lease was taken by another run.
+    lost: Option<Error>,
 }
 
-/// Applies the plan. Steps of one stage run side by side; after a failure no other is begun.
+/// What the function's tags are to say.
+#[derive(Debug)]
+struct Retag {
+    tags: Tags,
+    untag: Vec<String>,
+}
+
+/// Applies the plan. Steps of one stage run side by side; after a failure no other is begun. Gives the lease of the pool to be given
+/// back, which may wait for no one.
 pub async fn apply(
     reader: &Reader,
     names: &Names,
@@ -212,7 +232,7 @@ pub async fn apply(
     inputs: &Inputs,
     interrupt: &Interrupt,
     tell: &(dyn Fn(Event<'_>) + Sync),
-) -> Report {
+) -> (Report, Option<Held>) {
     let run = Run {
         reader,
         writer: Writer::new(reader),
@@ -220,51 +240,78 @@ pub async fn apply(
         inputs,
         tell,
         made: Mutex::default(),
+        turn: sync::Mutex::default(),
     };
-    let mut report = Report::without_steps(&plan.pool, RunResult::Done);
-    for stage in plan
-        .changes
-        .chunk_by(|a, b| a.operation.stage() == b.operation.stage())
-    {
-        // Steps that are under way are finished; after a failure or a signal no other begins.
-        let failed = AtomicBool::new(!report.errors.is_empty());
-        let results: Vec<_> = stream::iter(stage)
-            .map(async |change| {
-                let stop = failed.load(Ordering::Relaxed) || interrupt.requested().is_some();
-                if stop {
-                    return None;
+    if let Err(error) = run.claim().await {
+        let mut report = Report::without_steps(&plan.pool, RunResult::Failed);
+        report.steps = plan.changes.iter().map(not_tried).collect();
+        report.errors.push(error);
+        return (report, None);
+    }
+    let lease = async {
+        let lost = run.keep_lease().await;
+        run.made().lost = Some(lost);
+        std::future::pending().await
+    };
+    let mut report = tokio::select! {
+        report = run.carry_out(plan, interrupt) => report,
+        report = lease => report,
+    };
+    if let Some(error) = run.made().lost.take() {
+        report.errors.push(error);
+        report.result = RunResult::Failed;
+    }
+    (report, run.held())
+}
+
+impl Run<'_> {
+    async fn carry_out(&self, plan: &Plan, interrupt: &Interrupt) -> Report {
+        let mut report = Report::without_steps(&plan.pool, RunResult::Done);
+        for stage in plan
+            .changes
+            .chunk_by(|a, b| a.operation.stage() == b.operation.stage())
+        {
+            // Steps that are under way are finished; after a failure or a signal no other begins.
+            let failed = AtomicBool::new(!report.errors.is_empty());
+            let results: Vec<_> = stream::iter(stage)
+                .map(async |change| {
+                    let lost = self.made().lost.is_some();
+                    let stop = failed.load(Ordering::Relaxed) || interrupt.requested().is_some();
+                    if stop || lost {
+                        return None;
+                    }
+                    let result = self.step(change).await;
+                    failed.fetch_or(result.is_err(), Ordering::Relaxed);
+                    Some(result)
+                })
+                .buffered(SIDE_BY_SIDE)
+                .collect()
+                .await;
+            for (change, result) in stage.iter().zip(results) {
+                let (result, error) = match result {
+                    None => (StepResult::NotTried, None),
+                    Some(Ok(())) => (StepResult::Done, None),
+                    Some(Err(error)) => (StepResult::Failed, Some(error)),
+                };
+                report.steps.push(Step {
+                    result,
+                    error: error.as_ref().map(|error| format!("{error:#}")),
+                    ..not_tried(change)
+                });
+                if let Some(error) = error {
+                    report.errors.push(error);
+                    report.result = RunResult::Failed;
                 }
-                let result = run.step(change).await;
-                failed.fetch_or(result.is_err(), Ordering::Relaxed);
-                Some(result)
-            })
-            .buffered(SIDE_BY_SIDE)
-            .collect()
-            .await;
-        for (change, result) in stage.iter().zip(results) {
-            let (result, error) = match result {
-                None => (StepResult::NotTried, None),
-                Some(Ok(())) => (StepResult::Done, None),
-                Some(Err(error)) => (StepResult::Failed, Some(error)),
-            };
-            report.steps.push(Step {
-                result,
-                error: error.as_ref().map(|error| format!("{error:#}")),
-                ..not_tried(change)
-            });
-            if let Some(error) = error {
-                report.errors.push(error);
-                report.result = RunResult::Failed;
             }
         }
+        if report.errors.is_empty() && report.count(StepResult::NotTried) > 0 {
+            report.result = match interrupt.requested() {
+                Some(Signal::Terminate) => RunResult::Terminated,
+                _ => RunResult::Interrupted,
+            };
+        }
+        report
     }
-    if report.errors.is_empty() && report.count(StepResult::NotTried) > 0 {
-        report.result = match interrupt.requested() {
-            Some(Signal::Terminate) => RunResult::Terminated,
-            _ => RunResult::Interrupted,
-        };
-    }
-    report
 }
 
 fn not_tried(change: &Change) -> Step {

@@ -7,10 +7,11 @@ use super::Run;
 use crate::aws::{AwsError, Kind};
 use crate::error::{Context, Error, Result};
 use jane_migrate_core::ids::{ALIAS, ROLE_POLICY, STAND_IN_ID, STATEMENT_ID};
+use jane_migrate_core::lease::Lease;
 use jane_migrate_core::permission;
 use jane_migrate_core::plan::missing_tags;
 use jane_migrate_core::record::Record;
-use jane_migrate_core::resources::{LogGroup, Role, is_ours};
+use jane_migrate_core::resources::{LogGroup, Role, is_ours, tag};
 
 impl Run<'_> {
     pub(super) async fn create_log_group(&self, group: &LogGroup) -> Result<()> {
@@ -65,11 +66,19 @@ impl Run<'_> {
             self.names.pool.id
         );
         let failed = || format!("failed to create role `{}`", role.name);
+        let mut role = role.clone();
+        if role.name == self.names.role {
+            role.tags.extend(self.lease_of_role());
+        }
+        let role = &role;
         let id = match self.writer.create_role(role, &description).await {
             Err(error) if error.kind == Kind::Exists => {
                 let found = self.reader.role(&role.name).await?;
                 let found = found.filter(|found| is_ours(&found.tags, &self.names.pool));
                 let found = found.ok_or(error).with_context(failed)?;
+                let lease = found.tags.get(tag::LEASE);
+                let lease = lease.and_then(|lease| Lease::parse(lease));
+                self.unless_overtaken(lease.as_ref())?;
                 // Another deploy made it, which may open other clients than this one.
                 let lacking = missing_tags(&role.tags, &found.tags);
                 if !lacking.is_empty() {
@@ -81,7 +90,9 @@ impl Run<'_> {
             other => other.with_context(failed)?,
         };
         if role.name == self.names.role {
-            self.made().role_id = id;
+            let mut made = self.made();
+            made.role_id = id;
+            made.role = true;
         }
         self.put_policies(role).await
     }
@@ -201,8 +212,14 @@ impl Run<'_> {
     pub(super) async fn delete_function(&self, record: &Record) -> Result<()> {
         let name = &self.names.function;
         let failed = || format!("failed to delete function `{name}`");
-        let (detached, found) = tokio::join!(self.still_detached(), self.reader.function(name));
+        // The alias goes with the function; from then on the role says that this run is at work.
+        let (detached, found, held) = tokio::join!(
+            self.still_detached(),
+            self.reader.function(name),
+            self.hold_by_role()
+        );
         detached?;
+        held.with_context(failed)?;
         let found = found.with_context(failed)?;
         if let Some(found) = &found
             && Record::of(&found.function.tags) != *record
@@ -215,6 +232,7 @@ impl Run<'_> {
             .delete_function(name)
             .await
             .with_context(failed)?;
+        self.made().alias = None;
         // Registered between the look and the deletion: the one moment that no order of calls closes.
         self.still_detached().await
     }
@@ -233,6 +251,12 @@ impl Run<'_> {
     }
 
     pub(super) async fn delete_role(&self, role: &Role) -> Result<()> {
+        self.clear_role(role).await?;
+        self.delete_clear_role(role).await
+    }
+
+    /// Takes its policies away, without which it can be deleted.
+    async fn clear_role(&self, role: &Role) -> Result<()> {
         let failed = || format!("failed to delete role `{}`", role.name);
         for policy in role.policies.keys() {
             self.writer
@@ -246,13 +270,15 @@ impl Run<'_> {
                 .await
                 .with_context(failed)?;
         }
-        self.writer
-            .delete_role(&role.name)
-            .await
-            .with_context(failed)
+        Ok(())
     }
 
-    /// Deletes the execution role, and the spare one where a run that was cut short left it.
+    async fn delete_clear_role(&self, role: &Role) -> Result<()> {
+        let deleted = self.writer.delete_role(&role.name).await;
+        deleted.with_context(|| format!("failed to delete role `{}`", role.name))
+    }
+
+    /// Deletes the spare role where a run that was cut short left it, and last the execution role, by which the run holds the pool.
     pub(super) async fn delete_roles(&self, role: &Role) -> Result<()> {
         let spare = Role {
             name: self.names.spare_role.clone(),
@@ -260,8 +286,11 @@ impl Run<'_> {
             attached: Vec::new(),
             ..role.clone()
         };
-        let (own, spare) = tokio::join!(self.delete_role(role), self.delete_role(&spare));
-        own.and(spare)
+        let (spare, clear) = tokio::join!(self.delete_role(&spare), self.clear_role(role));
+        spare.and(clear)?;
+        self.delete_clear_role(role).await?;
+        self.made().role = false;
+        Ok(())
     }
 
     pub(super) async fn delete_log_group(&self) -> Result<()> {

@@ -54,6 +54,7 @@ impl Reader {
                     alias.function_version,
                     alias.routing_config,
                     alias.revision_id,
+                    alias.description,
                 )
             })
             .collect())

@@ -14,6 +14,7 @@ use super::error::{During, answered, failed};
 use super::known;
 use jane_migrate_core::aws_error::{AwsError, Found, Kind};
 use jane_migrate_core::exposure::Alias;
+use jane_migrate_core::lease::Lease;
 use jane_migrate_core::permission::Policy;
 use jane_migrate_core::resources::{Function, FunctionState, ObservedFunction, Tags, role_id};
 
@@ -97,6 +98,7 @@ impl Reader {
                 alias.function_version,
                 alias.routing_config,
                 alias.revision_id,
+                alias.description,
             )
         }))
     }
@@ -126,6 +128,7 @@ pub(super) fn alias_of(
     version: Option<String>,
     routing: Option<AliasRoutingConfiguration>,
     revision: Option<String>,
+    description: Option<String>,
 ) -> Alias {
     let weights = routing.and_then(|routing| routing.additional_version_weights);
     let mut shares: Vec<String> = weights.unwrap_or_default().into_keys().collect();
@@ -135,6 +138,7 @@ pub(super) fn alias_of(
         version: version.unwrap_or_default(),
         shares,
         revision,
+        lease: description.as_deref().and_then(Lease::parse),
     }
 }
 

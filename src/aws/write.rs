@@ -40,7 +40,7 @@ pub(crate) struct Made {
 }
 
 /// Changes things in one Region.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Writer {
     cognito: aws_sdk_cognitoidentityprovider::Client,
     iam: aws_sdk_iam::Client,
@@ -410,12 +410,13 @@ impl Writer {
         Ok(())
     }
 
-    /// Makes an alias that leads to a version.
+    /// Makes an alias that leads to a version, and says who is at work.
     pub(crate) async fn create_alias(
         &self,
         name: &str,
         alias: &str,
         version: &str,
+        description: Option<String>,
     ) -> Result<Alias, AwsError> {
         let made = self
             .lambda
@@ -423,6 +424,7 @@ impl Writer {
             .function_name(name)
             .name(alias)
             .function_version(version)
+            .set_description(description)
             .send()
             .await
             .during("lambda:CreateAlias")?;
@@ -431,6 +433,7 @@ impl Writer {
             made.function_version,
             made.routing_config,
             made.revision_id,
+            made.description,
         ))
     }
 
@@ -461,6 +464,34 @@ impl Writer {
             made.function_version,
             made.routing_config,
             made.revision_id,
+            made.description,
+        ))
+    }
+
+    /// Says in the alias's description who is at work, if it is still at this revision. It leads where it led.
+    pub(crate) async fn describe_alias(
+        &self,
+        name: &str,
+        alias: &Alias,
+        description: &str,
+    ) -> Result<Alias, AwsError> {
+        let made = self
+            .lambda
+            .update_alias()
+            .function_name(name)
+            .name(&alias.name)
+            .function_version(&alias.version)
+            .description(description)
+            .set_revision_id(alias.revision.clone())
+            .send()
+            .await
+            .during("lambda:UpdateAlias")?;
+        Ok(alias_of(
+            made.name,
+            made.function_version,
+            made.routing_config,
+            made.revision_id,
+            made.description,
         ))
     }
 

@@ -85,6 +85,7 @@ impl Deploy {
         Line::new("deploy")
             .allow(&self.allow)
             .flag("--no-probe", self.no_probe)
+            .flag("--break-lease", self.break_lease)
             .flag("--yes", self.yes)
             .0
     }
@@ -103,6 +104,7 @@ impl Teardown {
             .value("--trigger-account", self.trigger_account.as_deref())
             .unknown(&self.unknown)
             .accepted(&self.accept_difference)
+            .flag("--break-lease", self.break_lease)
             .flag("--yes", self.yes)
             .0
     }
@@ -123,7 +125,10 @@ impl Connect {
 impl Rollback {
     /// The command again, but for its pools and the global flags.
     pub fn again(&self) -> String {
-        Line::new("rollback").flag("--yes", self.yes).0
+        Line::new("rollback")
+            .flag("--break-lease", self.break_lease)
+            .flag("--yes", self.yes)
+            .0
     }
 }
 
@@ -134,6 +139,7 @@ impl Restore {
             .value("--snapshot", Some(&self.snapshot.to_string_lossy()))
             .unknown(&self.unknown)
             .accepted(&self.accept_difference)
+            .flag("--break-lease", self.break_lease)
             .flag("--yes", self.yes)
             .0
     }
@@ -245,15 +251,15 @@ mod tests {
     #[test]
     fn a_command_that_goes_on_has_every_flag_of_the_one_that_stopped() {
         assert_repeated(
-            "jane-migrate deploy --enable-password-auth --replace --unknown A=carry --unknown 'B c=drop' --accept-difference '/A/B c' --artifact 'a zip' --no-probe --yes --config 'my file.toml' --region eu-west-1 --timeout 9",
+            "jane-migrate deploy --enable-password-auth --replace --unknown A=carry --unknown 'B c=drop' --accept-difference '/A/B c' --artifact 'a zip' --no-probe --break-lease --yes --config 'my file.toml' --region eu-west-1 --timeout 9",
         );
         assert_repeated(
-            "jane-migrate teardown --everything --force --recent-days 3 --keep-logs --trust role --trigger-account 210987654321 --unknown A=drop --accept-difference /A --yes --profile shop",
+            "jane-migrate teardown --everything --force --recent-days 3 --keep-logs --trust role --trigger-account 210987654321 --unknown A=drop --accept-difference /A --break-lease --yes --profile shop",
         );
         assert_repeated("jane-migrate connect --per-second 5 --from 'a b' --yes --profile shop");
-        assert_repeated("jane-migrate rollback --yes --profile shop");
+        assert_repeated("jane-migrate rollback --break-lease --yes --profile shop");
         assert_repeated(
-            "jane-migrate restore --snapshot \"it's.json\" --unknown A=drop --accept-difference /A --yes",
+            "jane-migrate restore --snapshot \"it's.json\" --unknown A=drop --accept-difference /A --break-lease --yes",
         );
         assert_repeated(
             "jane-migrate try --user 'a b' --forgot-password --client c --local --endpoint-url http://127.0.0.1:1",

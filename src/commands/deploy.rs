@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::ended::{ending, show_ending};
 use super::many::{Ending, Endings, each};
-use super::session::{self, Codes, Operator, Planned, Planning, Session};
+use super::session::{self, Codes, Operator, Planned, Planning, Session, Taking};
 use super::verify::{self, Verifying};
 use crate::apply::{Inputs, Report, RunResult};
 use crate::aws::Invoker;
@@ -23,6 +23,7 @@ use jane_migrate_core::check::Choice;
 use jane_migrate_core::document::Rewrite;
 use jane_migrate_core::finding::{Finding, Severity};
 use jane_migrate_core::fix::{Fix, Flags, fix};
+use jane_migrate_core::ids::PoolId;
 use jane_migrate_core::plan::{Change, Operation, Plan};
 use jane_migrate_core::probe::events;
 use jane_migrate_core::trigger::Trigger;
@@ -48,10 +49,12 @@ pub(super) async fn run(global: &Global, args: &Deploy, ui: &Ui) -> Result<ExitC
     let several = targets.len() > 1;
     // The same for all of them.
     let given = targets.first().map(|target| target.given.clone());
+    let taking = |pool: &PoolId| Taking::of_pool("deploy", args.break_lease, &args.again(), pool);
     let planning = Planning {
         allow: &args.allow,
         probe: !args.no_probe,
         thorough: false,
+        taking: Some(&taking),
     };
     let mut planned = session::plan_deploys(targets, &planning, &mut codes, ui).await;
     for (_, planned) in &planned {
@@ -77,6 +80,7 @@ pub(super) async fn run(global: &Global, args: &Deploy, ui: &Ui) -> Result<ExitC
     }
     let run = Deploying {
         args,
+        taking: &taking,
         given: given.unwrap_or_default(),
         codes: &codes,
         agreed,
@@ -106,6 +110,7 @@ pub(super) async fn run(global: &Global, args: &Deploy, ui: &Ui) -> Result<ExitC
 /// What the deploys of one run share.
 struct Deploying<'a> {
     args: &'a Deploy,
+    taking: &'a dyn Fn(&PoolId) -> Taking,
     given: Flags,
     codes: &'a Codes,
     agreed: bool,
@@ -171,27 +176,39 @@ impl Deploying<'_> {
             mfa: session.mfa()?,
             accepted: self.args.allow.accept_difference.clone(),
             kept: session.kept_snapshot(),
+            claim: Some(session.claim((self.taking)(&session.target.pool))?),
         };
-        let report = session.apply(&plan, &inputs, &self.operator, self.ui).await;
-        let findings = match report.result {
-            RunResult::Done => {
-                let made =
-                    |change: &Change| matches!(change.operation, Operation::CreateFunction(_));
-                let verifying = Verifying {
-                    fresh: plan.changes.iter().any(made),
-                    ..Verifying::new(&session.target)
-                };
-                verify::check(&session.aws, &verifying, &Choice::default(), None, self.ui)
-                    .await
-                    .map_err(|error| {
-                        let verify = Fix::ours("verify", &session.names().pool.id, "");
-                        error
-                            .context("everything was put in place, but reading it back failed")
-                            .or_hint(fix!["`", verify, "` proves that it holds"])
-                    })?
+        let applied = session.apply_and_hold(&plan, &inputs, &self.operator, self.ui);
+        let (report, held) = applied.await;
+        // Nothing is written any more, so another run may begin while this one looks at what it did.
+        let release = async {
+            if let Some(held) = held {
+                held.release().await;
             }
-            _ => Vec::new(),
         };
+        let findings = async {
+            Ok(match report.result {
+                RunResult::Done => {
+                    let made =
+                        |change: &Change| matches!(change.operation, Operation::CreateFunction(_));
+                    let verifying = Verifying {
+                        fresh: plan.changes.iter().any(made),
+                        ..Verifying::new(&session.target)
+                    };
+                    verify::check(&session.aws, &verifying, &Choice::default(), None, self.ui)
+                        .await
+                        .map_err(|error| {
+                            let verify = Fix::ours("verify", &session.names().pool.id, "");
+                            error
+                                .context("everything was put in place, but reading it back failed")
+                                .or_hint(fix!["`", verify, "` proves that it holds"])
+                        })?
+                }
+                _ => Vec::new(),
+            })
+        };
+        let (findings, ()): (Result<Vec<Finding>>, ()) = tokio::join!(findings, release);
+        let findings = findings?;
         Ok(Document {
             report,
             plan: None,

@@ -18,6 +18,7 @@ pub(super) async fn run(global: &Global, args: &Plan, ui: &Ui) -> Result<ExitCod
         allow: &args.allow,
         probe: true,
         thorough: true,
+        taking: None,
     };
     for (pool, planned) in session::plan_deploys(targets, &planning, &mut codes, ui).await {
         match planned {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::ended::{ending, show_ending};
 use super::many::{Ending, Endings};
-use super::session::{Look, Operator, Planned, Session};
+use super::session::{Look, Operator, Planned, Session, Taking};
 use crate::apply::{Inputs, Report, RunResult};
 use crate::aws::Connections;
 use crate::cli::{Global, Pools, Restore};
@@ -42,13 +42,18 @@ pub(super) async fn run(global: &Global, args: &Restore, ui: &Ui) -> Result<Exit
     .await?;
     let unknown = args.unknown.iter().cloned().collect();
     let plan = plan::restore(&session.observed, &kept, &unknown);
-    let plan = session.needs(plan)?;
+    let mut plan = session.needs(plan)?;
+    session.look_out(&mut plan, &taking(args));
     let planned = Planned { session, plan };
     planned.show(ui);
     let report = put_back(&planned, args, ui).await?;
     show_ending(&report, ui, &given.command(&args.again()));
     endings.ran(kept.id, &report, &report, ending(report.result))?;
     endings.finish()
+}
+
+fn taking(args: &Restore) -> Taking {
+    Taking::of("restore", args.break_lease, &args.again())
 }
 
 async fn put_back(planned: &Planned, args: &Restore, ui: &Ui) -> Result<Report> {
@@ -67,6 +72,7 @@ async fn put_back(planned: &Planned, args: &Restore, ui: &Ui) -> Result<Report> 
     let inputs = Inputs {
         mfa: session.mfa()?,
         accepted: args.accept_difference.clone(),
+        claim: Some(session.claim(taking(args))?),
         ..Inputs::default()
     };
     let operator = Operator::listen(false, ui)?;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::ended::{ending, show_ending};
 use super::many::{Ending, Endings, each};
-use super::session::{self, MaybePlanned, Operator, Planned, Session, nonce};
+use super::session::{self, MaybePlanned, Operator, Planned, Session, Taking, nonce};
 use crate::apply::{Inputs, Report, RunResult};
 use crate::aws::Connections;
 use crate::cli::{Global, Rollback};
@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::observe;
 use crate::settings::{self, Target};
 use crate::ui::Ui;
-use jane_migrate_core::plan;
+use jane_migrate_core::plan::{self, Change, Resource};
 
 pub(super) async fn run(global: &Global, args: &Rollback, ui: &Ui) -> Result<ExitCode> {
     let loaded = settings::load_if_there(global)?;
@@ -23,7 +23,7 @@ pub(super) async fn run(global: &Global, args: &Rollback, ui: &Ui) -> Result<Exi
     let connections = Connections::default();
     let planned: Vec<MaybePlanned> = each(targets, async |target| {
         let pool = target.pool.clone();
-        (pool, look(target, &connections, ui).await)
+        (pool, look(target, args, &connections, ui).await)
     })
     .await;
     for (_, planned) in &planned {
@@ -35,7 +35,7 @@ pub(super) async fn run(global: &Global, args: &Rollback, ui: &Ui) -> Result<Exi
     let operator = Operator::listen(several, ui)?;
     let rolled_back = each(planned, async |(pool, planned)| {
         let rolled_back = match planned {
-            Ok(planned) => Ok(roll_back(planned, agreed, &operator, ui).await),
+            Ok(planned) => Ok(roll_back(planned, args, agreed, &operator, ui).await),
             Err(error) => Err(error),
         };
         (pool, rolled_back)
@@ -68,7 +68,12 @@ pub(super) async fn run(global: &Global, args: &Rollback, ui: &Ui) -> Result<Exi
     endings.finish()
 }
 
-async fn look(target: Target, connections: &Connections, ui: &Ui) -> Result<Planned> {
+async fn look(
+    target: Target,
+    args: &Rollback,
+    connections: &Connections,
+    ui: &Ui,
+) -> Result<Planned> {
     let aws = connections.get(&target.connection).await;
     let task = ui.task(format!("reading user pool {}", target.pool));
     let (region, clients) = (&target.connection.region, target.clients.as_deref());
@@ -80,16 +85,20 @@ async fn look(target: Target, connections: &Connections, ui: &Ui) -> Result<Plan
         aws,
         observed,
     };
-    let plan = session.needs(plan::rollback(
-        &session.observed,
-        client.as_deref(),
-        &nonce(),
-    ))?;
+    let plan = plan::rollback(&session.observed, client.as_deref(), &nonce());
+    let mut plan = session.needs(plan)?;
+    session.look_out(&mut plan, &taking(&session, args));
     Ok(Planned { session, plan })
+}
+
+fn taking(session: &Session, args: &Rollback) -> Taking {
+    let pool = &session.target.pool;
+    Taking::of_pool("rollback", args.break_lease, &args.again(), pool)
 }
 
 async fn roll_back(
     planned: Planned,
+    args: &Rollback,
     agreed: bool,
     operator: &Operator,
     ui: &Ui,
@@ -100,7 +109,19 @@ async fn roll_back(
         _ if plan.is_blocked() => ended(RunResult::Blocked),
         _ if plan.is_empty() => ended(RunResult::NothingToDo),
         false => ended(RunResult::Declined),
-        true => session.apply(&plan, &Inputs::default(), operator, ui).await,
+        true => {
+            // Moving the alias names its revision, which changes with each lease. The role's rights have no such guard.
+            let of_role = |change: &Change| change.resource == Resource::Role;
+            let claim = match plan.changes.iter().any(of_role) {
+                true => session.claim(taking(&session, args)).ok(),
+                false => None,
+            };
+            let inputs = Inputs {
+                claim,
+                ..Inputs::default()
+            };
+            session.apply(&plan, &inputs, operator, ui).await
+        }
     };
     (session.target, report)
 }

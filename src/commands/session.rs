@@ -9,12 +9,13 @@ use jane_migrate_config::{Config, HandlerSettings};
 use serde_json::Value;
 
 use super::many::each;
-use crate::apply::{Code, Event, Inputs, Interrupt, Report, RunResult, apply};
+use crate::apply::{Claim, Code, Event, Held, Inputs, Interrupt, Report, RunResult, apply};
 use crate::artifact::{self, Artifact, Progress};
 use crate::aws::{Connections, Reader};
 use crate::cli::Allow;
 use crate::dates::{now_ms, today};
 use crate::error::{Error, Explain, Result};
+use crate::lease;
 use crate::observe::{Depth, Scope, observe, unread};
 use crate::settings::{self, Target};
 use crate::signals::Signals;
@@ -23,6 +24,7 @@ use crate::ui::{self, Task, Ui};
 use jane_migrate_core::check::{self, Asked, Choice};
 use jane_migrate_core::document::ClientDocument;
 use jane_migrate_core::facts::pool_facts;
+use jane_migrate_core::fix::Fix;
 use jane_migrate_core::ids::{Names, PoolId};
 use jane_migrate_core::observed::{Observed, PoolState};
 use jane_migrate_core::plan::{self, Allowed, Change, Plan};
@@ -174,7 +176,26 @@ impl Session {
         self.needs(plan::deploy(&desired, &self.observed, &asked, allowed))
     }
 
-    /// Applies the plan, showing each step, or one line for the pool where there are several.
+    /// Stops the plan where another run is at work on the pool, unless its lease is to be taken.
+    pub(super) fn look_out(&self, plan: &mut Plan, taking: &Taking) {
+        let lease = self.observed.lease();
+        if let Some(lease) = lease.filter(|lease| !taking.breaks && lease::holds(lease)) {
+            plan.stop_for(&lease, &taking.by_force);
+        }
+    }
+
+    /// What this run takes the lease of the pool by.
+    pub(super) fn claim(&self, taking: Taking) -> Result<Claim> {
+        Ok(Claim {
+            lease: lease::of(taking.command),
+            alias: self.needs(self.observed.alias.clone())?,
+            role: self.observed.own_role().is_some(),
+            breaks: taking.breaks,
+            by_force: taking.by_force,
+        })
+    }
+
+    /// Applies the plan, showing each step, or one line for the pool where there are several. Gives the lease back.
     pub(super) async fn apply(
         &self,
         plan: &Plan,
@@ -182,6 +203,21 @@ impl Session {
         operator: &Operator,
         ui: &Ui,
     ) -> Report {
+        let (report, held) = self.apply_and_hold(plan, inputs, operator, ui).await;
+        if let Some(held) = held {
+            held.release().await;
+        }
+        report
+    }
+
+    /// The same, and whoever asks gives the lease back.
+    pub(super) async fn apply_and_hold(
+        &self,
+        plan: &Plan,
+        inputs: &Inputs,
+        operator: &Operator,
+        ui: &Ui,
+    ) -> (Report, Option<Held>) {
         let whole = operator
             .several
             .then(|| ui.task(format!("user pool {}", plan.pool)));
@@ -224,7 +260,7 @@ impl Session {
                 }
             }
         };
-        let report = apply(
+        let (report, held) = apply(
             &self.aws,
             self.names(),
             plan,
@@ -238,7 +274,7 @@ impl Session {
             Some(whole) => whole.failed(),
             None => {}
         }
-        report
+        (report, held)
     }
 }
 
@@ -301,6 +337,41 @@ async fn listen(mut signals: Signals, interrupt: Interrupt, ui: Ui) {
     std::process::exit(again.exit_code().into());
 }
 
+/// How a command takes the lease of a pool.
+pub(super) struct Taking {
+    command: &'static str,
+    /// A lease of another run is taken over.
+    breaks: bool,
+    /// The command that does so.
+    by_force: Fix,
+}
+
+impl Taking {
+    /// `again` is the command up to its pool.
+    pub(super) fn of_pool(command: &'static str, breaks: bool, again: &str, pool: &PoolId) -> Self {
+        let by_force = Fix::ours(again, pool, more(breaks));
+        Self {
+            command,
+            breaks,
+            by_force,
+        }
+    }
+
+    /// `again` is the command, which names its pool itself.
+    pub(super) fn of(command: &'static str, breaks: bool, again: &str) -> Self {
+        let by_force = Fix::command(again, more(breaks));
+        Self {
+            command,
+            breaks,
+            by_force,
+        }
+    }
+}
+
+fn more(breaks: bool) -> &'static str {
+    if breaks { "" } else { " --break-lease" }
+}
+
 /// A pool with what is to be done about it.
 pub(super) struct Planned {
     pub session: Session,
@@ -329,6 +400,8 @@ pub(super) struct Planning<'a> {
     pub probe: bool,
     /// Reads all that the checks look at, not only what deploy changes: a deploy verifies itself afterwards.
     pub thorough: bool,
+    /// How the lease of a pool is taken; a plan changes nothing, and may be made beside another run.
+    pub taking: Option<&'a dyn Fn(&PoolId) -> Taking>,
 }
 
 /// Observes all pools side by side and plans the deploy of each.
@@ -346,7 +419,10 @@ pub(super) async fn plan_deploys(
         };
         let snapshots = snapshot::kept(session.target.folder(), &session.target.pool);
         let source = codes.source(config)?;
-        let plan = session.plan_deploy(config, &snapshots, source, &allowed)?;
+        let mut plan = session.plan_deploy(config, &snapshots, source, &allowed)?;
+        if let Some(taking) = planning.taking {
+            session.look_out(&mut plan, &taking(&session.target.pool));
+        }
         Ok(Planned { session, plan })
     };
     let choice = Choice::default();

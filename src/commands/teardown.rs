@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::ended::{ending, show_ending};
 use super::many::{Ending, Endings, each};
-use super::session::{self, Look, Operator, Planned, Session};
+use super::session::{self, Look, Operator, Planned, Session, Taking};
 use crate::apply::{Inputs, Report, RunResult};
 use crate::aws::AwsError;
 use crate::cli::{Global, Teardown};
@@ -187,7 +187,10 @@ async fn prepare(session: Session, args: &Teardown, ui: &Ui) -> Result<Prepared>
     };
     let snapshots = snapshot::kept(session.target.folder(), &session.target.pool);
     let plan = plan::teardown(&session.observed, extent(args), &snapshots, &allowed);
-    let plan = session.needs(plan)?;
+    let mut plan = session.needs(plan)?;
+    session.look_out(&mut plan, &taking(&session, args));
+    // Whether another run is at work must be known.
+    session.needs(session.observed.alias.clone())?;
     let (mut migration, mut early) = (None, None);
     // Where other triggers alone are left, the migration ended with an earlier teardown.
     let others_alone = session.observed.our_triggers().next().is_some()
@@ -218,6 +221,11 @@ async fn prepare(session: Session, args: &Teardown, ui: &Ui) -> Result<Prepared>
         migration,
         early,
     })
+}
+
+fn taking(session: &Session, args: &Teardown) -> Taking {
+    let pool = &session.target.pool;
+    Taking::of_pool("teardown", args.break_lease, &args.again(), pool)
 }
 
 fn extent(args: &Teardown) -> Extent {
@@ -414,6 +422,7 @@ async fn teardown(
             mfa: session.mfa().unwrap_or_default(),
             accepted: args.accept_difference.clone(),
             kept: session.kept_snapshot(),
+            claim: session.claim(taking(&session, args)).ok(),
             ..Inputs::default()
         };
         document(session.apply(&plan, &inputs, operator, ui).await, None)

@@ -84,6 +84,12 @@ impl Aws {
             .expect("added");
     }
 
+    /// Sets the description of the alias that the pool calls.
+    pub async fn describe_alias(&self, name: &str, text: &str) {
+        let call = self.lambda.update_alias().function_name(name).name("live");
+        call.description(text).send().await.expect("described");
+    }
+
     pub async fn remove_permission(&self, name: &str, id: &str) {
         let call = self.lambda.remove_permission().function_name(name);
         call.qualifier("live")

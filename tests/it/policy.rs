@@ -281,16 +281,22 @@ async fn allow(corner: &Corner, pool: &str, duties: &str) {
         "--json",
     ];
     let mut document = corner.run(&arguments).await.ended(0).json();
-    // The emulator does not know what these are about, and asks for them on `*`. AWS does know.
+    // The emulator does not know what these are about, and asks for them on `*`; and it takes each call about one alias for the list
+    // of all. AWS does know.
     let statements = document["Statement"].as_array_mut().expect("statements");
-    for action in ["logs:DescribeLogGroups", "lambda:CreateFunction"] {
+    for (action, asked_for) in [
+        ("logs:DescribeLogGroups", "logs:DescribeLogGroups"),
+        ("lambda:CreateFunction", "lambda:CreateFunction"),
+        ("lambda:GetAlias", "lambda:ListAliases"),
+    ] {
         let is_printed = statements.iter().any(|statement| {
             statement["Action"]
                 .as_array()
                 .is_some_and(|actions| actions.contains(&json!(action)))
         });
         if is_printed {
-            statements.push(json!({ "Effect": "Allow", "Action": action, "Resource": "*" }));
+            let allowed = json!({ "Effect": "Allow", "Action": asked_for, "Resource": "*" });
+            statements.push(allowed);
         }
     }
     let document = document.to_string();

@@ -116,6 +116,7 @@ fn point_alias(made: &mut Observed) {
         version: NEXT.into(),
         shares: Vec::new(),
         revision: None,
+        lease: None,
     };
     made.alias = Ok(Some(alias.clone()));
     if let Ok(aliases) = &mut made.aliases {

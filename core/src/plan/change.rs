@@ -10,6 +10,7 @@ use crate::exposure::Alias;
 use crate::finding::Finding;
 use crate::fix::Fix;
 use crate::ids::Names;
+use crate::lease::Lease;
 use crate::line::one_line;
 use crate::observed::Observed;
 use crate::probe::Source;
@@ -220,11 +221,12 @@ impl Operation {
         match self {
             Self::Adopt { .. } => 0,
             Self::MoveTrigger(_) => 1,
+            // The first write of a first deploy, which takes the lease of the pool by it.
+            Self::CreateRole(_) | Self::WidenRole(_) => 2,
             Self::CreateLogGroup(_)
             | Self::UpdateLogGroup { .. }
-            | Self::CreateRole(_)
-            | Self::WidenRole(_) => 2,
-            Self::CreateFunction(_) | Self::UpdateFunction { .. } => 3,
+            | Self::CreateFunction(_)
+            | Self::UpdateFunction { .. } => 3,
             Self::Publish(_) => 4,
             Self::Probe(_) | Self::AllowInvoke { early: true, .. } => 5,
             Self::PointAlias { .. } => 6,
@@ -234,7 +236,9 @@ impl Operation {
             Self::ProbeLive(_) => 10,
             Self::NarrowRole { .. } | Self::ForbidInvoke(_) => 11,
             Self::DeleteFunction { .. } => 12,
-            Self::DeleteRole(_) | Self::DeleteLogGroup => 13,
+            Self::DeleteLogGroup => 13,
+            // The last of it: it says that a teardown is at work, once the alias is gone.
+            Self::DeleteRole(_) => 14,
         }
     }
 
@@ -327,6 +331,12 @@ impl Plan {
     /// Whether anything forbids applying it.
     pub fn is_blocked(&self) -> bool {
         !self.conflicts.is_empty() || self.findings.iter().any(Finding::stops)
+    }
+
+    /// Stops it: another run is at work on the pool. `by_force` is the command that takes its lease.
+    pub fn stop_for(&mut self, lease: &Lease, by_force: &Fix) {
+        let pool = self.pool.clone();
+        self.conflict(Resource::Pool, pool, lease.explain(), Lease::wait(by_force));
     }
 
     /// Whether nothing would be changed: trying the function alone is no reason to.

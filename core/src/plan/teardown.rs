@@ -80,13 +80,13 @@ pub fn teardown(
         };
         delete(Resource::Function, &names.function, operation);
     }
-    if let Some(role) = role {
-        let operation = Operation::DeleteRole(role.clone());
-        delete(Resource::Role, &names.role, operation);
-    }
     if group.is_some() && !extent.keep_logs {
         let operation = Operation::DeleteLogGroup;
         delete(Resource::LogGroup, &names.log_group, operation);
+    }
+    if let Some(role) = role {
+        let operation = Operation::DeleteRole(role.clone());
+        delete(Resource::Role, &names.role, operation);
     }
     for (resource, foreign) in [
         (Resource::Function, foreign_function),

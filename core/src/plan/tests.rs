@@ -469,6 +469,7 @@ fn a_rollback_tries_the_version_before_with_the_rights_it_needs() {
             version: version.into(),
             shares: Vec::new(),
             revision: None,
+            lease: None,
         }));
     };
     lead(&mut observed, "10");

@@ -21,9 +21,10 @@ const LOST_EMAIL_AND_HOLOGRAM: Fate = Fate::Edit(|answer| {
     answer["UserPool"]["Hologram"] = json!({ "Colour": "blue" });
 });
 
-/// The third description of the pool in a deploy is the proof after the write, the fourth the look before anything is put back.
+/// The third description of the pool in a deploy goes beside the write, the fourth is the proof after it, the fifth the look before
+/// anything is put back.
 fn proof(passing: &Passing) -> bool {
-    passing.action == "DescribeUserPool" && (3..=4).contains(&passing.nth)
+    passing.action == "DescribeUserPool" && (4..=5).contains(&passing.nth)
 }
 
 fn update(passing: &Passing, nth: usize) -> bool {
@@ -146,7 +147,7 @@ async fn a_lost_answer_does_not_hide_what_the_service_changed_besides() {
     let scene = Scene::new().await;
     let ran = scene.disturbed("deploy", &[], |passing| match passing {
         passing if update(passing, 1) => Fate::LoseAnswer,
-        passing if passing.action == "DescribeUserPool" && (3..=5).contains(&passing.nth) => {
+        passing if passing.action == "DescribeUserPool" && (4..=6).contains(&passing.nth) => {
             LOST_EMAIL
         }
         _ => Fate::Pass,

@@ -8,6 +8,7 @@ mod faults;
 mod interrupts;
 mod kills;
 mod lambda;
+mod leases;
 mod neighbours;
 mod records;
 mod redeploy;
@@ -245,6 +246,12 @@ impl Scene {
     /// Runs it to its end with nothing in between.
     async fn run_undisturbed(&self, name: &str) -> Ran {
         self.run(&self.corner.endpoint, name).await
+    }
+
+    /// Runs it to its end although another run is at work.
+    async fn run_breaking(&self, name: &str) -> Ran {
+        self.disturbed(name, &["--break-lease"], |_| Fate::Pass)
+            .await
     }
 
     /// Runs it to its end while its calls meet with this.

@@ -16,7 +16,7 @@ use jane_migrate_sandbox::wire::{
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 /// A request that arrived at the proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +76,11 @@ struct Shared {
     passed: Mutex<Vec<(u64, Passing)>>,
     at_once: Mutex<AtOnce>,
     held: watch::Sender<usize>,
+    /// How many were held so far.
+    ever_held: watch::Sender<usize>,
     released: watch::Sender<bool>,
+    /// Lets go one that is held.
+    one: Semaphore,
 }
 
 #[derive(Default)]
@@ -97,7 +101,9 @@ impl Proxy {
             passed: Mutex::default(),
             at_once: Mutex::default(),
             held: watch::Sender::new(0),
+            ever_held: watch::Sender::new(0),
             released: watch::Sender::new(false),
+            one: Semaphore::new(0),
         });
         let serving = shared.clone();
         let server = Server::serve(Server::bind(0).await?, move |request| {
@@ -132,6 +138,18 @@ impl Proxy {
             .subscribe()
             .wait_for(|held| *held > 0)
             .await;
+    }
+
+    /// Waits until so many requests or answers have been held so far.
+    pub async fn held_so_far(&self, count: usize) {
+        let mut ever = self.shared.ever_held.subscribe();
+        // The sender lives as long as this does.
+        let _ = ever.wait_for(|ever| *ever >= count).await;
+    }
+
+    /// Lets go one of those that are held, or the next one that would be.
+    pub fn release_one(&self) {
+        self.shared.one.add_permits(1);
     }
 
     /// Lets go what is held, and holds nothing from now on.
@@ -204,12 +222,13 @@ impl Shared {
 
     async fn hold(&self) {
         self.held.send_modify(|held| *held += 1);
-        // The sender is in `self`.
-        let _ = self
-            .released
-            .subscribe()
-            .wait_for(|released| *released)
-            .await;
+        self.ever_held.send_modify(|held| *held += 1);
+        let mut released = self.released.subscribe();
+        // The sender is in `self`, and nobody closes the semaphore.
+        tokio::select! {
+            _ = released.wait_for(|released| *released) => {}
+            Ok(one) = self.one.acquire() => one.forget(),
+        }
         self.held.send_modify(|held| *held -= 1);
     }
 }

@@ -258,8 +258,8 @@ fn teardown_leaves_the_function_to_the_triggers_that_remain() {
     let all = [
         Resource::Trigger,
         Resource::Function,
-        Resource::Role,
         Resource::LogGroup,
+        Resource::Role,
     ];
     assert_eq!(resources, all);
     assert!(remaining(&observed, everything).is_empty());

@@ -1,0 +1,125 @@
+//! Who is at work on a pool. Deploy, teardown, restore and rollback exclude each other by a lease in the description of the alias, which
+//! Lambda changes only for whoever names its revision. Where there is no alias, it stands in a tag of the role. It ends by itself, so
+//! that a run that was killed keeps nobody waiting for long.
+
+use std::fmt;
+
+use crate::fix::{Fix, fix};
+
+/// How long a lease holds after it was last renewed, in seconds.
+pub const LASTS_S: i64 = 120;
+
+/// How far AWS lets the clock of a caller be off, in seconds.
+const SKEW_S: i64 = 300;
+
+/// A run at work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// The command, and who runs it where.
+    pub by: String,
+    /// When it began, in UTC.
+    pub since: String,
+    /// Until when it holds, in seconds since 1970.
+    pub until_s: i64,
+    /// What tells this run from every other.
+    pub run: String,
+}
+
+impl Lease {
+    /// Reads what [`Display`](fmt::Display) writes. Any other text is no lease.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (rest, run) = text.rsplit_once(" run ")?;
+        let (rest, until) = rest.rsplit_once(" until ")?;
+        let (by, since) = rest.rsplit_once(" since ")?;
+        Some(Self {
+            by: by.to_owned(),
+            since: since.to_owned(),
+            until_s: until.parse().ok()?,
+            run: run.to_owned(),
+        })
+    }
+
+    /// Whether it holds no more. One that no clock which AWS takes could have written keeps nobody waiting either.
+    pub fn is_over(&self, now_s: i64) -> bool {
+        self.until_s <= now_s || self.until_s > now_s + LASTS_S + SKEW_S
+    }
+
+    /// The same, given back.
+    pub fn ended(&self) -> Self {
+        Self {
+            until_s: 0,
+            ..self.clone()
+        }
+    }
+
+    /// The same, for as long as it lasts from now on.
+    pub fn renewed(&self, now_s: i64) -> Self {
+        Self {
+            until_s: now_s + LASTS_S,
+            ..self.clone()
+        }
+    }
+
+    /// In a sentence.
+    pub fn explain(&self) -> String {
+        format!(
+            "another run is at work on this pool: {}, since {}",
+            self.by, self.since
+        )
+    }
+
+    /// What to do about it; `by_force` is the command that takes the lease.
+    pub fn wait(by_force: &Fix) -> Fix {
+        fix![
+            "wait until that run has ended, and run the command again. If it was killed, its lease ends two minutes after it was last renewed; `",
+            by_force.clone(),
+            "` takes it at once",
+        ]
+    }
+}
+
+/// Tags take letters, digits, spaces and few signs; a description takes all of these.
+impl fmt::Display for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plain = |c: char| c.is_ascii_alphanumeric() || " _.:/=+-@".contains(c);
+        let by = self.by.chars().take(120);
+        let by: String = by.map(|c| if plain(c) { c } else { '-' }).collect();
+        let Self {
+            since,
+            until_s,
+            run,
+            ..
+        } = self;
+        write!(f, "{by} since {since} until {until_s} run {run}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_survives_its_text_and_other_texts_are_none() {
+        let lease = Lease {
+            by: "deploy by ann@laptop since Monday".into(),
+            since: "2026-11-26T15:00:00Z".into(),
+            until_s: 1_790_000_000,
+            run: "1f2e-77-123".into(),
+        };
+        assert_eq!(Lease::parse(&lease.to_string()), Some(lease.clone()));
+        assert!(!lease.is_over(1_789_999_999) && lease.is_over(1_790_000_000));
+        assert!(!lease.is_over(1_790_000_000 - 420) && lease.is_over(1_790_000_000 - 421));
+        let ended = Lease::parse(&lease.ended().to_string()).unwrap();
+        assert!(ended.is_over(1) && ended.run == lease.run);
+        assert_eq!(lease.renewed(5).until_s, 5 + LASTS_S);
+        for text in ["", "none", "a since b until c run d", "the live version"] {
+            assert_eq!(Lease::parse(text), None, "{text}");
+        }
+        let odd = Lease {
+            by: format!("deploy by {}", "ä,\"\n".repeat(90)),
+            ..lease
+        };
+        let text = odd.to_string();
+        assert!(text.len() <= 256 && text.is_ascii() && !text.contains(['"', ',', '\n']));
+    }
+}

@@ -1,0 +1,260 @@
+//! The lease of the pool: taken before the first step, renewed while the run lasts, given back at its end. Two runs never hold it at once:
+//! Lambda changes the alias only for whoever names its revision, and the plan was made of the revision that it names. Who loses it
+//! begins no other step.
+
+use std::time::Duration;
+
+use super::Run;
+use crate::aws::{AwsError, Kind, Reader, Writer};
+use crate::dates::now_ms;
+use crate::error::{Context, Error, Result};
+use crate::lease::holds;
+use jane_migrate_core::exposure::Alias;
+use jane_migrate_core::fix::Fix;
+use jane_migrate_core::ids::ALIAS;
+use jane_migrate_core::lease::Lease;
+use jane_migrate_core::resources::{Tags, tag};
+
+/// Lambda's word for a revision that is not the one it has.
+pub(super) const PRECONDITION: &str = "PreconditionFailedException";
+
+/// How often a lease is renewed: it outlives two tries that fail.
+const RENEWAL: Duration = Duration::from_secs(40);
+
+/// What a run takes the lease by.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// The lease of this run.
+    pub lease: Lease,
+    /// The alias as the plan saw it.
+    pub alias: Option<Alias>,
+    /// A role of ours is there: its tag has the lease where there is no alias.
+    pub role: bool,
+    /// A lease of another run is taken over.
+    pub breaks: bool,
+    /// The command that takes over the lease of another run.
+    pub by_force: Fix,
+}
+
+impl Claim {
+    fn now(&self) -> Lease {
+        self.lease.renewed(now_ms() / 1000)
+    }
+
+    /// Whether a lease of another run is in the way.
+    fn bars(&self, lease: &Lease) -> bool {
+        !self.breaks && lease.run != self.lease.run && holds(lease)
+    }
+
+    fn taken(&self, by: &Lease) -> Error {
+        Error::new(by.explain(), Lease::wait(&self.by_force))
+    }
+}
+
+/// The lease, for as long as it is not given back.
+#[derive(Debug)]
+pub struct Held {
+    reader: Reader,
+    writer: Writer,
+    lease: Lease,
+    function: String,
+    alias: Option<Alias>,
+    /// The role whose tag has it.
+    role: Option<String>,
+}
+
+/// The lease is not this run's any more: whose it is, where the alias says that.
+struct Lost(Option<Lease>);
+
+impl Held {
+    /// Gives it back. What fails here ends by itself soon.
+    pub async fn release(self) {
+        let ended = self.lease.ended();
+        match &self.alias {
+            Some(alias) => drop(self.say(alias, &ended).await),
+            None => self.tag(&ended).await,
+        }
+    }
+
+    /// Writes the lease into the alias, as long as the one in it is this run's. Its revision changes with its policy, too. `None` where
+    /// AWS did not take the write or did not answer, which may pass.
+    async fn say(&self, alias: &Alias, lease: &Lease) -> Result<Option<Alias>, Lost> {
+        let (name, text) = (&self.function, lease.to_string());
+        match self.writer.describe_alias(name, alias, &text).await {
+            Err(error) if error.code == PRECONDITION => {}
+            other => return Ok(other.ok()),
+        }
+        let now = match self.reader.alias(name, ALIAS).await {
+            Ok(Some(now)) if is_of(&now, lease) => now,
+            Ok(now) => return Err(Lost(now.and_then(|now| now.lease))),
+            Err(_) => return Ok(None),
+        };
+        let said = self.writer.describe_alias(name, &now, &text).await;
+        Ok(said.ok())
+    }
+
+    /// Writes the lease into the role's tag, where that holds it.
+    async fn tag(&self, lease: &Lease) {
+        if let Some(role) = &self.role {
+            let _ = self.writer.tag_role(role, &tag_of(lease)).await;
+        }
+    }
+}
+
+impl Run<'_> {
+    /// Takes the lease, or says who has it.
+    pub(super) async fn claim(&self) -> Result<()> {
+        let Some(claim) = &self.inputs.claim else {
+            return Ok(());
+        };
+        let taken = match &claim.alias {
+            Some(alias) => self.claim_alias(claim, alias).await,
+            None => self.hold_by_role().await.map_err(Error::from),
+        };
+        taken.with_context(|| format!("failed to take the lease of pool `{}`", self.names.pool.id))
+    }
+
+    async fn claim_alias(&self, claim: &Claim, seen: &Alias) -> Result<()> {
+        let (name, text) = (&self.names.function, claim.now().to_string());
+        let taken = match self.writer.describe_alias(name, seen, &text).await {
+            Err(error) if error.code == PRECONDITION => {
+                let now = self.reader.alias(name, ALIAS).await?;
+                match now.as_ref().and_then(|now| now.lease.as_ref()) {
+                    // An answer of ours was lost.
+                    Some(lease) if lease.run == claim.lease.run => now,
+                    Some(lease) if claim.bars(lease) => return Err(claim.taken(lease)),
+                    Some(lease) if seen.lease.as_ref() != Some(lease) => {
+                        return Err(overtaken(lease));
+                    }
+                    _ => {
+                        return Err(error)
+                            .context("somebody changed the alias since the plan was made");
+                    }
+                }
+            }
+            Err(error) if error.kind == Kind::NotFound => {
+                return Err(error).context("the function was deleted since the plan was made");
+            }
+            other => Some(other?),
+        };
+        self.made().alias = taken;
+        Ok(())
+    }
+
+    /// Holds the pool by the role's tag, where there is no alias, or will not be any more. AWS has no condition for that.
+    pub(super) async fn hold_by_role(&self) -> Result<(), AwsError> {
+        let Some(claim) = self.inputs.claim.as_ref().filter(|claim| claim.role) else {
+            return Ok(());
+        };
+        self.made().role = true;
+        let tags = tag_of(&claim.now());
+        match self.writer.tag_role(&self.names.role, &tags).await {
+            Err(error) if error.kind == Kind::NotFound => Ok(()),
+            other => other,
+        }
+    }
+
+    /// The tag with which a role is made, where there is no alias yet. Whoever makes the role has the lease.
+    pub(super) fn lease_of_role(&self) -> Tags {
+        match &self.inputs.claim {
+            Some(claim) if claim.alias.is_none() => tag_of(&claim.now()),
+            _ => Tags::new(),
+        }
+    }
+
+    /// What an alias of this run says.
+    pub(super) fn lease_of_alias(&self) -> Option<String> {
+        let claim = self.inputs.claim.as_ref()?;
+        Some(claim.now().to_string())
+    }
+
+    /// Stops where a lease that was found is another run's.
+    pub(super) fn unless_barred(&self, found: Option<&Lease>) -> Result<()> {
+        let claim = self.inputs.claim.as_ref();
+        match claim.zip(found) {
+            Some((claim, lease)) if claim.bars(lease) => Err(claim.taken(lease)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Stops where what the plan did not know was made by another run, which may have ended by now.
+    pub(super) fn unless_overtaken(&self, found: Option<&Lease>) -> Result<()> {
+        self.unless_barred(found)?;
+        let claim = self.inputs.claim.as_ref();
+        match claim.zip(found) {
+            Some((claim, lease)) if lease.run != claim.lease.run => Err(overtaken(lease)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the alias is as this run left it but for its revision, which changes with its policy, too.
+    pub(super) fn is_held(&self, alias: &Alias) -> bool {
+        let claim = self.inputs.claim.as_ref();
+        claim.is_some_and(|claim| is_of(alias, &claim.lease))
+    }
+
+    /// Renews the lease until it is lost, which it says.
+    pub(super) async fn keep_lease(&self) -> Error {
+        let Some(claim) = &self.inputs.claim else {
+            return std::future::pending().await;
+        };
+        loop {
+            tokio::time::sleep(RENEWAL).await;
+            let _turn = self.turn.lock().await;
+            let Some(held) = self.held() else { continue };
+            // What fails is tried again; a lease that ran out meanwhile can be taken by another run, and then the next try says so.
+            let Some(alias) = &held.alias else {
+                held.tag(&claim.now()).await;
+                continue;
+            };
+            match held.say(alias, &claim.now()).await {
+                Ok(Some(alias)) => self.made().alias = Some(alias),
+                Ok(None) => {}
+                Err(Lost(Some(lease))) => return claim.taken(&lease),
+                Err(Lost(None)) => {
+                    return Error::new(
+                        format!(
+                            "somebody else changed alias `{ALIAS}`, by which this run held pool `{}`",
+                            self.names.pool.id
+                        ),
+                        "find out who changes the function, and run the command again once nobody does",
+                    );
+                }
+            }
+        }
+    }
+
+    /// What is left to give back.
+    pub(super) fn held(&self) -> Option<Held> {
+        let claim = self.inputs.claim.as_ref()?;
+        let made = self.made();
+        Some(Held {
+            reader: self.reader.clone(),
+            writer: self.writer.clone(),
+            lease: claim.lease.clone(),
+            function: self.names.function.clone(),
+            alias: made.alias.clone(),
+            role: made.role.then(|| self.names.role.clone()),
+        })
+    }
+}
+
+fn is_of(alias: &Alias, lease: &Lease) -> bool {
+    let there = alias.lease.as_ref();
+    there.is_some_and(|there| there.run == lease.run)
+}
+
+fn tag_of(lease: &Lease) -> Tags {
+    Tags::from([(tag::LEASE.to_owned(), lease.to_string())])
+}
+
+/// Another run has come since the plan was made, and may have gone again.
+pub(super) fn overtaken(by: &Lease) -> Error {
+    Error::new(
+        format!(
+            "another run has been at work on this pool since the plan was made: {}, since {}",
+            by.by, by.since
+        ),
+        "run the command again to plan with what is there now",
+    )
+}

@@ -1,0 +1,118 @@
+//! This run, as other runs are told of it; and whether another one is still alive, where that can be told on this machine.
+
+use jane_migrate_core::lease::Lease;
+
+use crate::dates::{now_ms, utc};
+use crate::environment;
+
+/// A lease of this run for a command.
+pub fn of(command: &str) -> Lease {
+    let now_ms = now_ms();
+    let user = ["USER", "LOGNAME", "USERNAME"];
+    let user = user.into_iter().find_map(environment::var);
+    let user = user.unwrap_or_else(|| "somebody".to_owned());
+    let this = Lease {
+        by: format!("{command} by {user} at {}", machine_name()),
+        since: utc(now_ms),
+        until_s: 0,
+        run: run(),
+    };
+    this.renewed(now_ms / 1000)
+}
+
+/// Whether a lease of another run holds.
+pub fn holds(lease: &Lease) -> bool {
+    !lease.is_over(now_ms() / 1000) && !is_dead(&lease.run)
+}
+
+/// `MACHINE-PID-START`: the same for one process alone, and told from it whether that process is still there.
+fn run() -> String {
+    let pid = std::process::id();
+    match (machine(), started(pid)) {
+        (Some(machine), Some(start)) => format!("{machine}-{pid}-{start}"),
+        _ => format!("elsewhere-{pid}-{}", now_ms()),
+    }
+}
+
+/// Whether it was a process of this machine that has ended. On another machine nobody can tell, and the lease is waited for.
+fn is_dead(run: &str) -> bool {
+    let mut parts = run.rsplitn(3, '-');
+    let (start, pid, there) = (parts.next(), parts.next(), parts.next());
+    let (Some(start), Some(Ok(pid)), Some(machine)) = (start, pid.map(str::parse), machine())
+    else {
+        return false;
+    };
+    there == Some(&*machine) && started(pid).as_deref() != Some(start)
+}
+
+/// This boot of this system, and the processes that this one sees: those of another container have the same numbers.
+fn machine() -> Option<String> {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let space = std::fs::read_link("/proc/self/ns/pid").ok()?;
+    let space: String = space.to_string_lossy().matches(char::is_numeric).collect();
+    let boot = boot.split('-').next()?;
+    Some(format!("{boot}.{space}"))
+}
+
+/// When a process began, in ticks since the system's own start; numbers of processes are used again.
+fn started(pid: u32) -> Option<String> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name of the program may hold anything, brackets and spaces too. Its state follows.
+    let (_, rest) = stat.rsplit_once(") ")?;
+    let mut fields = rest.split(' ');
+    // What has ended and was not yet waited for is as good as gone.
+    if fields.next() == Some("Z") {
+        return None;
+    }
+    Some(fields.nth(18)?.to_owned())
+}
+
+#[cfg(unix)]
+fn machine_name() -> String {
+    let system = rustix::system::uname();
+    system.nodename().to_string_lossy().into_owned()
+}
+
+#[cfg(not(unix))]
+fn machine_name() -> String {
+    environment::var("COMPUTERNAME").unwrap_or_else(|| "this machine".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_of_a_process_that_has_ended_holds_no_more() {
+        let mine = of("deploy");
+        assert!(mine.by.starts_with("deploy by "), "{mine:?}");
+        assert!(holds(&mine));
+        assert!(!holds(&Lease {
+            until_s: 1,
+            ..mine.clone()
+        }));
+        // Elsewhere nobody can tell.
+        let with = |run: &str| Lease {
+            run: run.to_owned(),
+            ..mine.clone()
+        };
+        for run in ["elsewhere-1-1", "", "odd", "a-b-c"] {
+            assert!(holds(&with(run)), "{run}");
+        }
+        if let Some(machine) = machine() {
+            // The same number, and another process.
+            let pid = std::process::id();
+            assert!(!holds(&with(&format!("{machine}-{pid}-1"))));
+            let mut child = std::process::Command::new("sleep")
+                .arg("60")
+                .spawn()
+                .unwrap();
+            let start = started(child.id()).unwrap();
+            let run = with(&format!("{machine}-{}-{start}", child.id()));
+            assert!(holds(&run));
+            child.kill().unwrap();
+            child.wait().unwrap();
+            assert!(!holds(&run));
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! Runs of deploy, teardown, restore and rollback of one pool exclude each other: the second is told who is at work, and changes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures_util::{StreamExt, stream};
+use jane_migrate_core::resources::{FunctionState, Tags, tag};
+use jane_migrate_test_kit::{Fate, Passing, Proxy};
+use serde_json::{Value, json};
+
+use super::{AT_ONCE, Scene, reads, turn};
+use crate::support::Ran;
+
+/// Tags without the lease, and without digests of ids.
+fn plain(tags: &mut Tags) {
+    tags.remove(tag::SNAPSHOT);
+    tags.remove(tag::LEASE);
+    let opened = tags.split_off(tag::OPENED_CLIENTS);
+    let (opened, after): (Tags, Tags) = opened
+        .into_iter()
+        .partition(|(key, _)| key.starts_with(tag::OPENED_CLIENTS));
+    let opened: BTreeSet<&str> = opened.values().flat_map(|value| value.split(' ')).collect();
+    let opened = opened.into_iter().collect::<Vec<_>>().join("\n");
+    tags.extend(after);
+    tags.insert(tag::OPENED_CLIENTS.into(), opened);
+}
+
+/// Fails with the lines that differ.
+#[track_caller]
+fn assert_same_state(expected: &str, state: &str, when: &str) {
+    let lines = |one: &str, other: &str| -> Vec<String> {
+        let other: Vec<&str> = other.lines().collect();
+        let lines = one.lines().filter(|line| !other.contains(line));
+        lines.map(str::to_owned).collect()
+    };
+    let (lost, new) = (lines(expected, state), lines(state, expected));
+    assert!(
+        expected == state,
+        "{when}\nnot there: {lost:#?}\nthere: {new:#?}"
+    );
+}
+
+/// All that change a pool, and `connect`, which tells Jane of its users and changes nothing of it.
+const SECONDS: [&str; 5] = ["deploy", "teardown", "restore", "rollback", "connect"];
+
+impl Scene {
+    /// The pool as the command finds it, and as all the others have something to change, too.
+    async fn before_any(command: &str) -> Self {
+        match command {
+            "deploy" | "rollback" => Self::before(command).await,
+            _ => Self::before("redeploy").await,
+        }
+    }
+
+    /// A run of any of the commands, to be ended by whoever asks.
+    async fn run_of(&self, endpoint: &str, name: &str) -> Ran {
+        let mut command = match name {
+            "restore" => {
+                let snapshot = self.first_snapshot();
+                let mut command = self.corner.command(&["restore", "--yes", "--snapshot"]);
+                command.arg(snapshot).env("AWS_ENDPOINT_URL", endpoint);
+                command
+            }
+            "connect" => {
+                let mut command = self.command(endpoint, name).await;
+                command.arg("--yes");
+                command
+            }
+            _ => self.command(endpoint, name).await,
+        };
+        // What is held must not be sent again.
+        command.env("JANE_MIGRATE_TIMEOUT", "600");
+        Ran::of(command).await
+    }
+
+    /// The file in which the first deploy kept the pool.
+    fn first_snapshot(&self) -> std::path::PathBuf {
+        let files = std::fs::read_dir(self.corner.folder.path()).expect("the folder");
+        let files = files.flatten().map(|file| file.path());
+        let snapshots = files.filter(|path| path.to_string_lossy().ends_with(".snapshot.json"));
+        let made = |path: &std::path::PathBuf| path.metadata().and_then(|file| file.modified());
+        let first = snapshots.min_by_key(|path| made(path).expect("a date"));
+        first.expect("a snapshot")
+    }
+
+    async fn hold(&self, action: &'static str) -> Proxy {
+        let there = move |passing: &Passing| match passing.action == action && passing.nth == 1 {
+            true => Fate::HoldRequest,
+            false => Fate::Pass,
+        };
+        let proxy = Proxy::start(&self.corner.endpoint, there).await;
+        proxy.expect("a proxy")
+    }
+
+    /// Everything of the pool and of what is ours, but for dates, ids and the lease: the same for every scene in the same state.
+    async fn state(&self) -> String {
+        let name = &self.names.function;
+        let live = format!("{name}:live");
+        let mut documents = self.documents().await;
+        for document in documents.iter_mut().filter_map(Value::as_object_mut) {
+            for date in ["LastModifiedDate", "CreationDate"] {
+                document.remove(date);
+            }
+        }
+        let (function, behind, alias, versions, policy, role, group) = tokio::join!(
+            self.aws.function(name),
+            self.aws.function(&live),
+            self.aws.alias(name, "live"),
+            self.aws.versions(name),
+            self.aws.policy(name, Some("live")),
+            self.aws.role(name),
+            self.aws.log_group_settings(&self.names.log_group),
+        );
+        let functions = [function, behind].map(|found| {
+            let mut found = found.expect("asked")?;
+            found.revision = None;
+            found.state = FunctionState::Ready;
+            found.function.role_id = None;
+            plain(&mut found.function.tags);
+            Some(found)
+        });
+        let alias = alias.expect("asked").map(|alias| alias.version);
+        let versions = versions.unwrap_or_default().into_iter();
+        let versions: Vec<String> = versions.map(|version| version.number).collect();
+        let role = role.expect("asked").map(|mut role| {
+            role.id = None;
+            plain(&mut role.tags);
+            role
+        });
+        let group = group.expect("asked").map(|group| group.retention_days);
+        let mut text = format!(
+            "{:#} {functions:#?} {alias:?} {versions:?} {policy:#?} {role:#?} {group:?}",
+            json!(documents)
+        );
+        let ids = [(&self.pool, "POOL"), (&self.corner.account, "ACCOUNT")];
+        let clients = self.clients.iter().map(|client| (client, "CLIENT"));
+        for (id, word) in ids.into_iter().chain(clients) {
+            text = text.replace(id, word);
+        }
+        text
+    }
+
+    /// Whether some run has the lease.
+    async fn is_held(&self) -> bool {
+        let name = &self.names.function;
+        let (alias, role) = tokio::join!(self.aws.alias(name, "live"), self.aws.role(name));
+        let lease = match alias.expect("asked") {
+            Some(alias) => alias.lease.map(|lease| lease.to_string()),
+            None => role
+                .expect("asked")
+                .and_then(|role| role.tags.get(tag::LEASE).cloned()),
+        };
+        lease.is_some_and(|lease| !lease.contains("until 0"))
+    }
+}
+
+fn before_writes(passing: &Passing) -> Fate {
+    match reads(&passing.action) {
+        true => Fate::Pass,
+        false => Fate::HoldRequest,
+    }
+}
+
+/// What `second` leaves where nobody disturbs it, of a pool as `first` finds it.
+async fn left_by(first: &str, second: &str) -> String {
+    let _turn = turn().await;
+    let scene = Scene::before_any(first).await;
+    scene.run_of(&scene.corner.endpoint, second).await;
+    scene.state().await
+}
+
+/// The first run stands before each of its writes, in turn, and all the others run: each is told who is at work and changes nothing. What
+/// the others find differs only after a write, so its other calls need no such stop.
+async fn others_are_told(first: &'static str) {
+    let scene = Scene::before_any(first).await;
+    let proxy = Proxy::start(&scene.corner.endpoint, before_writes).await;
+    let proxy = proxy.expect("a proxy");
+    let url = proxy.url();
+    let program = if first == "redeploy" { "deploy" } else { first };
+    let mut told = 0;
+    let others = async {
+        for write in 1.. {
+            proxy.held_so_far(write).await;
+            // Before its first writes it has nothing yet that tells others.
+            if scene.is_held().await {
+                let last = proxy.passed();
+                let last = last.last().map_or("its end", |call| &call.action);
+                let when = format!("while {first} is at write {write}, {last}");
+                let before = scene.state().await;
+                for second in SECONDS
+                    .into_iter()
+                    .filter(|one| *one != "connect" || told == 0)
+                {
+                    let ran = scene.run_of(&scene.corner.endpoint, second).await;
+                    if second == "connect" {
+                        ran.ended(0);
+                        continue;
+                    }
+                    assert_eq!(ran.code, 1, "{second} {when}: {ran:#?}");
+                    let by = format!("another run is at work on this pool: {program} by ");
+                    for words in [&*by, ", since 20", "--break-lease` takes it at once"] {
+                        let told = ran.stdout.contains(words);
+                        assert!(told, "{second} {when}: {words}: {ran:#?}");
+                    }
+                }
+                assert_same_state(&before, &scene.state().await, &when);
+                told += 1;
+            }
+            proxy.release_one();
+        }
+    };
+    let ran = tokio::select! {
+        ran = scene.run_of(&url, first) => ran,
+        () = others => unreachable!("it goes on while there are writes"),
+    };
+    ran.ended(0);
+    assert!(told > 1, "{first} stood before writes with the lease");
+    let alone = left_by(first, first).await;
+    assert_same_state(&alone, &scene.state().await, first);
+    assert!(!scene.is_held().await, "{first} gave the lease back");
+}
+
+#[tokio::test]
+async fn during_a_deploy_the_others_change_nothing_and_say_who_is_at_work() {
+    tokio::join!(others_are_told("deploy"), others_are_told("redeploy"));
+}
+
+#[tokio::test]
+async fn during_a_teardown_or_a_restore_the_others_change_nothing() {
+    tokio::join!(others_are_told("teardown"), others_are_told("restore"));
+}
+
+/// Before its first write a run cannot be seen. The second goes through, and the first either begins after it or is told.
+async fn one_of_two_goes_through(first: &str, second: &str, left: &BTreeMap<&str, String>) {
+    let _turn = turn().await;
+    let when = format!("{second} before the first write of {first}");
+    let scene = Scene::before_any(first).await;
+    let proxy = Proxy::start(&scene.corner.endpoint, before_writes).await;
+    let proxy = proxy.expect("a proxy");
+    let url = proxy.url();
+    let other = async {
+        proxy.held().await;
+        let ran = scene.run_of(&scene.corner.endpoint, second).await;
+        proxy.release();
+        ran
+    };
+    let (one, other) = tokio::join!(scene.run_of(&url, first), other);
+    let state = scene.state().await;
+    let when = format!("{when}: {one:#?} {other:#?}");
+    if one.code == 0 {
+        return assert_same_state(&left[first], &state, &when);
+    }
+    let told = [
+        "another run has been at work on this pool since the plan was made",
+        "changed by somebody else since the plan was made",
+        "ResourceNotFoundException",
+    ];
+    let told = told.iter().any(|told| one.stderr.contains(told));
+    assert!(told, "{when}");
+    assert_same_state(&left[second], &state, &when);
+}
+
+/// All of these against each other, where all find the pool alike.
+async fn pairs(firsts: &[&str], seconds: &[&str]) {
+    let commands: BTreeSet<&str> = firsts.iter().chain(seconds).copied().collect();
+    let left = stream::iter(commands)
+        .map(async |command| (command, left_by(firsts[0], command).await))
+        .buffer_unordered(AT_ONCE)
+        .collect()
+        .await;
+    let pairs = firsts.iter().flat_map(|first| {
+        let seconds = seconds.iter().copied();
+        seconds.map(|second| (*first, second))
+    });
+    let left = &left;
+    stream::iter(pairs)
+        .for_each_concurrent(AT_ONCE, async |(first, second)| {
+            one_of_two_goes_through(first, second, left).await;
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn of_two_runs_that_begin_at_once_one_goes_through_and_the_other_is_told() {
+    let all = ["redeploy", "teardown", "restore"];
+    pairs(&all, &["redeploy", "teardown", "restore", "rollback"]).await;
+    pairs(
+        &["rollback"],
+        &["deploy", "teardown", "restore", "rollback"],
+    )
+    .await;
+    // There is nothing yet that a restore or a rollback could change.
+    pairs(&["deploy"], &["deploy", "teardown"]).await;
+}
+
+fn lease_until(from_now_s: i64) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let now = i64::try_from(now.as_secs()).unwrap();
+    let until = now + from_now_s;
+    format!("deploy by ann at ci-7 since 2026-11-26T15:00:00Z until {until} run elsewhere-1-1")
+}
+
+#[tokio::test]
+async fn a_lease_of_another_machine_ends_by_itself_or_is_taken() {
+    let scene = Scene::before("redeploy").await;
+    let name = &scene.names.function;
+    scene.aws.describe_alias(name, &lease_until(100)).await;
+    let ran = scene.run_undisturbed("redeploy").await.ended(1);
+    let words =
+        "another run is at work on this pool: deploy by ann at ci-7, since 2026-11-26T15:00:00Z";
+    assert!(ran.stdout.contains(words), "{ran:#?}");
+    scene.run_breaking("redeploy").await.ended(0);
+    scene.assert_deployed("taken").await;
+
+    scene.corner.configure("");
+    scene.aws.describe_alias(name, &lease_until(-1)).await;
+    scene.run_undisturbed("deploy").await.ended(0);
+    // Somebody's own words are no lease.
+    scene.corner.configure("[function]\nmemory_mb = 512\n");
+    scene.aws.describe_alias(name, "what customers meet").await;
+    scene.run_undisturbed("deploy").await.ended(0);
+}
+
+#[tokio::test]
+async fn a_run_whose_lease_was_taken_moves_no_alias() {
+    let scene = Scene::before("redeploy").await;
+    let proxy = scene.hold("UpdateFunctionConfiguration").await;
+    let url = proxy.url();
+    let other = async {
+        proxy.held().await;
+        scene.run_breaking("redeploy").await.ended(0);
+        proxy.release();
+    };
+    let course = async { tokio::join!(scene.run(&url, "redeploy"), other) };
+    let (first, ()) = tokio::time::timeout(Duration::from_secs(120), course)
+        .await
+        .expect("both end");
+    let first = first.ended(1);
+    let words = "another run is at work on this pool: deploy by ";
+    let told = [words, "failed to"].map(|words| first.stderr.contains(words));
+    assert!(told.contains(&true), "{first:#?}");
+    scene.assert_migrates("taken").await;
+    scene.run_undisturbed("redeploy").await.ended(0);
+    scene.assert_deployed("taken").await;
+}
