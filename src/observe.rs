@@ -452,7 +452,7 @@ impl<'a> Observer<'a> {
                 unless_fresh(fresh, aws.event_copies(name)),
                 unless_fresh(fresh, aws.code_signing(name)),
                 unless_fresh(fresh, aws.runtime_updates(name)),
-                metrics(aws, name, self.region, choice),
+                metrics(aws, self.pool_id, name, self.region, choice),
                 leak(aws, &group, choice),
                 secrets(aws, self.region, configured, choice),
             )
@@ -833,9 +833,15 @@ async fn secrets(
     Ok(kept)
 }
 
-async fn metrics(aws: &Reader, function: &str, region: &str, choice: &Choice) -> Read<Metrics> {
+async fn metrics(
+    aws: &Reader,
+    pool: &PoolId,
+    function: &str,
+    region: &str,
+    choice: &Choice,
+) -> Read<Metrics> {
     match choice.wants("health") {
-        true => Ok(aws.day_of_metrics(function, region).await?),
+        true => Ok(aws.day_of_metrics(pool, function, region).await?),
         false => Err(Unread::NotAsked),
     }
 }

@@ -95,6 +95,8 @@ pub struct Metrics {
     pub invocations: f64,
     /// Invocations that ended in an error.
     pub errors: f64,
+    /// Sign-ups that were refused on purpose: for Lambda each is an error, too.
+    pub refused_sign_ups: f64,
     /// Invocations that Lambda refused.
     pub throttles: f64,
     /// The 99th percentile of the duration, of the slowest hour.

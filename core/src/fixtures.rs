@@ -175,6 +175,7 @@ impl Fixture {
             metrics: read(&seen["metrics"], |found| Metrics {
                 invocations: number(&found["invocations"]),
                 errors: number(&found["errors"]),
+                refused_sign_ups: number(&found["refused_sign_ups"]),
                 throttles: number(&found["throttles"]),
                 p99_ms: found["p99_ms"].as_f64(),
             }),

@@ -70,11 +70,12 @@ pub(super) fn health(check: &Check, subject: &Subject<'_>) -> Findings {
         "`",
     ];
     let mut signs = Vec::new();
-    if metrics.errors > 0.0 {
+    let failed = metrics.errors - metrics.refused_sign_ups;
+    if failed > 0.0 {
         signs.push(check.fails(
             "sign-ins failed in the last day: the directory was unavailable, or the function broke",
             "no errors",
-            format!("{} of {} invocations", metrics.errors, metrics.invocations),
+            format!("{failed} of {} invocations", metrics.invocations),
             fix.clone(),
         )
         .about(ERRORS));

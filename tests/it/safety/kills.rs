@@ -43,7 +43,7 @@ async fn goes_on(scene: &Scene, command: &str, when: &str) {
         scene.assert_deployed(when).await;
         scene.run_undisturbed("verify").await.ended(0);
         // Somebody may have signed in meanwhile.
-        let force = ["--force"];
+        let force = ["--force", "--everything"];
         let ran = scene.disturbed("teardown", &force, |_| Fate::Pass).await;
         ran.ended(0);
     }
@@ -102,7 +102,7 @@ async fn killed_anywhere(command: &'static str) -> Table {
 
 /// Whether customers are there already when the command begins.
 fn live(command: &str) -> bool {
-    ["redeploy", "conversion", "rollback"].contains(&command)
+    ["redeploy", "triggers", "conversion", "rollback"].contains(&command)
 }
 
 #[tokio::test]
@@ -114,6 +114,12 @@ async fn a_deploy_killed_anywhere_goes_on() {
 #[tokio::test]
 async fn a_deploy_to_a_live_pool_killed_anywhere_goes_on_and_so_do_the_sign_ins() {
     table::check("redeploy killed", &killed_anywhere("redeploy").await);
+}
+
+/// Two more triggers come, while customers sign in; what they call answers from the first moment.
+#[tokio::test]
+async fn more_triggers_killed_anywhere_go_on_and_so_do_the_sign_ins() {
+    table::check("triggers killed", &killed_anywhere("triggers").await);
 }
 
 /// The same, where an earlier version of the program had let the pool call the function itself.

@@ -162,6 +162,12 @@ impl Scene {
             scene.corner.configure("[function]\nmemory_mb = 512\n");
             scene.run_undisturbed("deploy").await.ended(0);
         }
+        if command == "triggers" {
+            scene.corner.add_accounts();
+            scene.run_undisturbed("deploy").await.ended(0);
+            let triggers = "[triggers]\npre_sign_up = true\npost_confirmation = true\n";
+            scene.corner.configure(triggers);
+        }
         if command == "teardown" {
             scene.run_undisturbed("deploy").await.ended(0);
         }
@@ -223,14 +229,14 @@ impl Scene {
         };
         let zip = zip.to_str().expect("a path of text");
         let arguments: &[&str] = match name {
-            "deploy" | "redeploy" | "conversion" => {
+            "deploy" | "redeploy" | "conversion" | "triggers" => {
                 &["--yes", "--enable-password-auth", "--artifact", zip]
             }
             "teardown" | "rollback" => &["--yes"],
             _ => &[],
         };
         let program = match name {
-            "redeploy" | "conversion" => "deploy",
+            "redeploy" | "conversion" | "triggers" => "deploy",
             name => name,
         };
         let mut command = self.corner.command(&[program, "--pool", &self.pool]);
@@ -386,6 +392,12 @@ impl Scene {
 fn without_ours(mut document: Value) -> Value {
     if let Some(triggers) = document["LambdaConfig"].as_object_mut() {
         triggers.remove("UserMigration");
+        for more in ["PreSignUp", "PostConfirmation"] {
+            let ours = |arn: &Value| arn.as_str().is_some_and(|arn| arn.ends_with(":live"));
+            if triggers.get(more).is_some_and(ours) {
+                triggers.remove(more);
+            }
+        }
     }
     if let Some(client) = document
         .as_object_mut()

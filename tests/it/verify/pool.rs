@@ -285,6 +285,20 @@ async fn a_bad_day_shows() {
             "{found:#?}"
         );
     }
+
+    // A sign-up with the address of a customer ends in an error, too, and nothing is wrong.
+    let refused = |answer: &mut serde_json::Value| {
+        set_metric(answer, "errors", 3.0);
+        set_metric(answer, "userExists", 2.0);
+        set_metric(answer, "signUpRefused", 1.0);
+    };
+    let proxy = Proxy::start(&endpoint, move |call| match call.action.as_str() {
+        "GetMetricData" => Fate::Edit(refused),
+        _ => Fate::Pass,
+    });
+    let proxy = proxy.await.expect("a proxy");
+    bench.corner.endpoint = proxy.url();
+    bench.holds().await;
 }
 
 /// Sets the values of one metric, and adds it where it has none.
