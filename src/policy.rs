@@ -211,7 +211,7 @@ pub const GRANTS: &[Grant] = &[
     call("lambda:UpdateFunctionCode", On::Function, DEPLOY),
     call("lambda:PutFunctionConcurrency", On::Function, DEPLOY),
     call("lambda:DeleteFunctionConcurrency", On::Function, DEPLOY),
-    call("lambda:TagResource", On::Function, DEPLOY),
+    call("lambda:TagResource", On::Function, CHANGE),
     call("lambda:UntagResource", On::Function, DEPLOY),
     call("lambda:PublishVersion", On::Function, DEPLOY),
     call("lambda:CreateAlias", On::Versions, DEPLOY),

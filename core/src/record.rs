@@ -74,6 +74,18 @@ pub fn forgotten(there: &Tags) -> Tags {
         .collect()
 }
 
+/// The tags that say nothing any more once migration was torn down and the function stays for other triggers: what deploy changed was
+/// taken back, and is not ours to take back a second time.
+pub fn settled(there: &Tags) -> Tags {
+    let migration = replaced_tag(Trigger::UserMigration);
+    let of_migration = |key: &str| key.starts_with(tag::OPENED_CLIENTS) || key == migration;
+    there
+        .iter()
+        .filter(|(key, value)| of_migration(key) && *value != NO_TRIGGER)
+        .map(|(key, _)| (key.clone(), NO_TRIGGER.to_owned()))
+        .collect()
+}
+
 /// Where a record is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {

@@ -368,6 +368,7 @@ impl Run<'_> {
             Operation::UpdateClient(rewrite) => self.update_client(change, rewrite).await,
             Operation::MoveTrigger(rewrite) => self.move_trigger(change, rewrite).await,
             Operation::UpdatePool(rewrite) => self.update_pool(change, rewrite).await,
+            Operation::Forget { function, role } => self.forget(function, role).await,
             Operation::DeleteFunction { record } => self.delete_function(record).await,
             Operation::DeleteRole(role) => self.delete_roles(role).await,
             Operation::DeleteLogGroup => self.delete_log_group().await,

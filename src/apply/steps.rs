@@ -11,7 +11,7 @@ use jane_migrate_core::lease::Lease;
 use jane_migrate_core::permission;
 use jane_migrate_core::plan::missing_tags;
 use jane_migrate_core::record::Record;
-use jane_migrate_core::resources::{LogGroup, Role, is_ours, tag};
+use jane_migrate_core::resources::{LogGroup, Role, Tags, is_ours, tag};
 
 impl Run<'_> {
     pub(super) async fn create_log_group(&self, group: &LogGroup) -> Result<()> {
@@ -205,6 +205,20 @@ impl Run<'_> {
                 .remove_permission(name, None, id)
                 .await
                 .with_context(|| format!("failed to remove the permission of function `{name}`"))?;
+        }
+        Ok(())
+    }
+
+    /// Takes out of the tags what was taken back.
+    pub(super) async fn forget(&self, function: &Tags, role: &Tags) -> Result<()> {
+        if !function.is_empty() {
+            let arn = &self.names.function_arn;
+            let tagged = self.writer.tag_function(arn, function).await;
+            tagged.with_context(|| format!("failed to tag function `{}`", self.names.function))?;
+        }
+        if !role.is_empty() {
+            let tagged = self.writer.tag_role(&self.names.role, role).await;
+            tagged.with_context(|| format!("failed to tag role `{}`", self.names.role))?;
         }
         Ok(())
     }

@@ -215,8 +215,14 @@ async fn each_call_of_the_program_is_in_the_table() {
     record(&corner, &mut seen, Duty::Try, &local, 0).await;
     record(&corner, &mut seen, Duty::Connect, &connect, 0).await;
 
+    // Of migration alone, and then of the rest.
+    configure_with_secret(&corner, in_ssm, "[triggers]\npre_sign_up = true\n");
+    record(&corner, &mut seen, Duty::Deploy, &deploy, 0).await;
     let teardown = [&["teardown", "--yes"], &of_pool[..]].concat();
     record(&corner, &mut seen, Duty::Teardown, &teardown, 0).await;
+    attach(&corner, &function).await;
+    let rest = [&teardown[..], &["--everything"]].concat();
+    record(&corner, &mut seen, Duty::Teardown, &rest, 0).await;
 
     let mut wrong = Vec::new();
     for (duty, actions) in &seen {

@@ -39,7 +39,12 @@ impl Corner {
 #[tokio::test]
 async fn triggers_come_and_go_with_the_configuration_and_outlive_the_migration() {
     let corner = Corner::new().await;
-    let (pool, _) = corner.deployed().await;
+    let pool = corner.create_pool(json!({})).await;
+    let client = corner.create_client(&pool, json!({})).await;
+    let open = ["deploy", "--pool", &pool, "--yes", "--enable-password-auth"];
+    let srp = json!({ "UserPoolId": pool, "ClientId": client, "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"] });
+    corner.cognito("UpdateUserPoolClient", srp.clone()).await;
+    corner.run(&open).await.ended(0);
     let live = corner.live(&pool);
     assert_eq!(
         corner.triggers(&pool).await,
@@ -88,6 +93,12 @@ async fn triggers_come_and_go_with_the_configuration_and_outlive_the_migration()
         .ended(0);
     assert_eq!(again.json()["result"], "nothing-to-do");
     assert_eq!(again.json()["kept"], json!(["PreSignUp"]));
+    let flows = async || corner.client(&pool, &client).await["ExplicitAuthFlows"].take();
+    assert_eq!(flows().await, srp["ExplicitAuthFlows"]);
+    // From here on the shop opens the client by itself.
+    let mut opened = srp;
+    opened["ExplicitAuthFlows"] = json!(["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]);
+    corner.cognito("UpdateUserPoolClient", opened.clone()).await;
 
     // Once the window has closed, what is left is right, and no deploy brings the migration back.
     corner.configure("[triggers]\npre_sign_up = true\n[window]\ncloses = 2026-01-31\n");
@@ -105,6 +116,7 @@ async fn triggers_come_and_go_with_the_configuration_and_outlive_the_migration()
     assert_eq!(corner.triggers(&pool).await, json!({}));
     assert!(corner.aws().await.function(&name).await.unwrap().is_none());
     assert!(corner.aws().await.role(&name).await.unwrap().is_none());
+    assert_eq!(flows().await, opened["ExplicitAuthFlows"]);
 }
 
 #[tokio::test]

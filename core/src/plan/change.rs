@@ -203,6 +203,13 @@ pub enum Operation {
     },
     /// Take statements of ours out of the function's own policy: the pool calls the alias.
     ForbidInvoke(Vec<&'static str>),
+    /// Take out of the tags what was taken back of the pool: those of the function and of the role that say nothing any more.
+    Forget {
+        /// The function's.
+        function: Tags,
+        /// The role's.
+        role: Tags,
+    },
     /// Delete the function, and with it its versions, its alias and their policies, where nobody has taken it into use again.
     DeleteFunction {
         /// What it says that deploy changed.
@@ -234,7 +241,7 @@ impl Operation {
             Self::UpdateClient(..) => 8,
             Self::UpdatePool(..) => 9,
             Self::ProbeLive(_) => 10,
-            Self::NarrowRole { .. } | Self::ForbidInvoke(_) => 11,
+            Self::NarrowRole { .. } | Self::ForbidInvoke(_) | Self::Forget { .. } => 11,
             Self::DeleteFunction { .. } => 12,
             Self::DeleteLogGroup => 13,
             // The last of it: it says that a teardown is at work, once the alias is gone.

@@ -10,8 +10,8 @@ use crate::ids::Names;
 use crate::kept::Snapshot;
 use crate::observed::{Observed, PoolState};
 use crate::read::Read;
-use crate::record::{Doubt, Records, Trust};
-use crate::resources::{Tags, is_ours, tag};
+use crate::record::{self, Doubt, Records, Trust};
+use crate::resources::{ObservedFunction, Role, Tags, is_ours, tag};
 use crate::trigger::Trigger;
 
 /// How much teardown takes away.
@@ -69,6 +69,7 @@ pub fn teardown(
         plan.findings.push(no_record());
     }
     if !remaining(observed, extent).is_empty() {
+        forget(&mut plan, names, function, role);
         return Ok(plan);
     }
     let mut delete = |resource, name: &str, operation| {
@@ -98,6 +99,33 @@ pub fn teardown(
         }
     }
     Ok(plan)
+}
+
+/// The function stays, and its record must not close a client that somebody opens later.
+fn forget(
+    plan: &mut Plan,
+    names: &Names,
+    function: Option<&ObservedFunction>,
+    role: Option<&Role>,
+) {
+    // What could not be taken back stays written down.
+    if plan.findings.iter().any(|it| it.id == UNREADABLE) {
+        return;
+    }
+    let settled = |tags: Option<&Tags>| tags.map(record::settled).unwrap_or_default();
+    let (function, role) = (
+        settled(function.map(|function| &function.function.tags)),
+        settled(role.map(|role| &role.tags)),
+    );
+    if !function.is_empty() || !role.is_empty() {
+        plan.change(
+            Action::Update,
+            Resource::Function,
+            &names.function,
+            "stays for other triggers; its tags no longer say what was taken back",
+            Operation::Forget { function, role },
+        );
+    }
 }
 
 /// What is there: ours, or whether it is somebody else's.
@@ -140,10 +168,12 @@ fn doubted(
     plan.conflict(resource, name, message, fix);
 }
 
+const UNREADABLE: &str = "unreadable-record";
+
 /// Another version wrote it, or somebody edited the tag.
 fn unreadable(client: &ClientDocument, record: &str) -> Finding {
     Finding::failed(
-        "unreadable-record",
+        UNREADABLE,
         Severity::Warning,
         format!(
             "what deploy did to app client {} ({}) cannot be read, so its flows stay as they are",

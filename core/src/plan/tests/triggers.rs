@@ -265,6 +265,52 @@ fn teardown_leaves_the_function_to_the_triggers_that_remain() {
     assert!(remaining(&observed, everything).is_empty());
 }
 
+/// What was taken back once is not taken back again: a client that somebody opens afterwards stays open.
+#[test]
+fn a_teardown_that_leaves_the_function_forgets_what_it_took_back() {
+    let (_, mut observed, allowed) = live_with_both();
+    let clients = observed.clients.as_ref().unwrap();
+    let opened = format!("{}=ALLOW_USER_PASSWORD_AUTH", clients[0].id());
+    let theirs = "arn:aws:lambda:us-west-2:100000000016:function:theirs";
+    let tags = [
+        (format!("{}-1", tag::OPENED_CLIENTS), opened),
+        (tag::REPLACED_PRE_SIGN_UP.to_owned(), theirs.to_owned()),
+    ];
+    let Ok(Some(found)) = &mut observed.function else {
+        panic!("no function")
+    };
+    found.function.tags.extend(tags.clone());
+    let Ok(Some(role)) = &mut observed.role else {
+        panic!("no role")
+    };
+    role.tags.extend(tags);
+    let plan = teardown(&observed, Extent::default(), &[], &allowed).unwrap();
+    let last = plan.changes.last().unwrap();
+    let Operation::Forget { function, role } = &last.operation else {
+        panic!("not a change of the tags: {}", last.detail)
+    };
+    let key = format!("{}-1", tag::OPENED_CLIENTS);
+    assert!(function.contains_key(&key), "{function:?}");
+    assert!(!function.contains_key(tag::REPLACED_PRE_SIGN_UP));
+    assert_eq!(function, role);
+    for tags in [
+        &mut observed
+            .function
+            .as_mut()
+            .unwrap()
+            .as_mut()
+            .unwrap()
+            .function
+            .tags,
+        &mut observed.role.as_mut().unwrap().as_mut().unwrap().tags,
+    ] {
+        tags.extend(function.clone());
+    }
+    set_trigger(&mut observed, Trigger::UserMigration, None);
+    let plan = teardown(&observed, Extent::default(), &[], &allowed).unwrap();
+    assert!(plan.changes.is_empty(), "{plan:#?}");
+}
+
 #[test]
 fn once_the_window_has_closed_and_migration_is_gone_it_does_not_come_back() {
     let (fixture, mut observed, allowed) = live_with_both();
