@@ -1,9 +1,11 @@
 //! Ctrl-C and SIGTERM: the step in hand is finished, what remains is said; a second one ends at once.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
 
-use jane_migrate_test_kit::{Fate, Proxy};
-use rustix::process::Signal;
+use jane_migrate_test_kit::{Fate, Passing, Proxy};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
 use crate::support::Corner;
@@ -128,4 +130,59 @@ async fn off_a_terminal_a_long_step_beats() {
     let all = seen.join("\n");
     assert!(all.contains("s elapsed]") && all.contains("done"), "{all}");
     assert!(!all.contains('\u{1b}') && !all.contains('\r'), "{all}");
+}
+
+/// Jane hears of each user once, though the walk through them was interrupted: the command that is printed goes on from there.
+#[tokio::test]
+async fn a_walk_through_the_users_stops_after_a_page_and_goes_on_from_there() {
+    use tokio::io::{AsyncBufReadExt, BufReader};
+    let corner = Corner::new().await;
+    let pool = corner.create_pool(json!({})).await;
+    for n in 0..62 {
+        let email = format!("customer{n}@example.com");
+        let attributes = [("email", email.as_str()), ("email_verified", "true")]
+            .map(|(name, value)| json!({ "Name": name, "Value": value }));
+        let user = json!({ "UserPoolId": pool, "Username": email, "MessageAction": "SUPPRESS",
+            "UserAttributes": attributes });
+        corner.cognito("AdminCreateUser", user).await;
+    }
+    let decide = |passing: &Passing| match passing.action == "ListUsers" && passing.nth == 1 {
+        true => Fate::HoldRequest,
+        false => Fate::Pass,
+    };
+    let proxy = Proxy::start(&corner.endpoint, decide).await;
+    let proxy = proxy.expect("the proxy starts");
+    let url = proxy.url();
+    let connect = ["connect", "--pool", &pool, "--yes", "--per-second", "1000"];
+    let mut child = corner
+        .command(&[&connect[..], &["--endpoint-url", &url]].concat())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+    proxy.held().await;
+    let id = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+    kill_process(id.expect("it runs"), Signal::INT).expect("it hears");
+    let mut told = String::new();
+    while let Some(line) = lines.next_line().await.expect("a line") {
+        if line.contains("finishing") {
+            proxy.release();
+        }
+        told.push_str(&line);
+        told.push('\n');
+    }
+    let status = child.wait().await.expect("its status");
+    assert_eq!(status.code(), Some(130), "{told}");
+    assert_eq!(corner.jane.told().told().len(), 60, "a page");
+
+    let command = told.split('`').find(|part| part.contains("--from"));
+    let words = shlex::split(command.expect("a command that goes on")).expect("of a shell");
+    let words: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
+    corner.run(&words).await.ended(0);
+    let told = corner.jane.told().told();
+    let names = told
+        .iter()
+        .map(|one| one["body"]["external_id"].to_string());
+    assert_eq!((told.len(), names.collect::<BTreeSet<_>>().len()), (62, 62));
 }
