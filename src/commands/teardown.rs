@@ -157,7 +157,9 @@ pub(super) async fn run(global: &Global, args: &Teardown, ui: &Ui) -> Result<Exi
                 let left = match args.keep_logs {
                     _ if !kept.is_empty() => {
                         let on = listed(kept.iter().map(|trigger| trigger.label()));
-                        format!("Migration has ended at pool {pool}; the function stays for {on}. A deploy begins migration again, unless the day that closes under [window] names has passed.")
+                        format!(
+                            "Migration has ended at pool {pool}; the function stays for {on}. A deploy begins migration again, unless the day that closes under [window] names has passed."
+                        )
                     }
                     true => format!(
                         "Only the log group {} is left of jane-migrate at pool {pool}.",
