@@ -11,7 +11,7 @@ mod venv;
 pub mod wire;
 
 pub use emulator::Emulator;
-pub use gateway::{Entry, Gateway, PoolHold};
+pub use gateway::{Entry, Gateway, ImportRules, PoolHold};
 pub use jane::{Account, AccountKind, Fault, JaneCall, JaneDirectory, Told};
 pub use sandbox::{Options, Sandbox};
 pub use seed::Demo;

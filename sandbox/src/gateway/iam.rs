@@ -52,13 +52,18 @@ impl Identities {
         lock(&self.keys).get(key).cloned()
     }
 
-    /// Whether Lambda can assume a role: it exists, trusts Lambda, and has propagated.
+    /// Whether Lambda can assume a role.
     pub async fn lambda_assumes(&self, scope: &Scope, role: &str) -> Result<bool, Refusal> {
+        self.assumes(scope, role, "lambda.amazonaws.com").await
+    }
+
+    /// Whether a service can assume a role: it exists, trusts the service, and has propagated.
+    pub async fn assumes(&self, scope: &Scope, role: &str, service: &str) -> Result<bool, Refusal> {
         let Some(trust) = self.upstream.trust_policy(scope, role).await? else {
             return Ok(false);
         };
         let attempt = Attempt {
-            service: "lambda.amazonaws.com",
+            service,
             action: "sts:AssumeRole",
             resource: None,
             context: &[("aws:SourceAccount", &scope.account)],

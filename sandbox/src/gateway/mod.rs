@@ -7,6 +7,7 @@ mod client_settings;
 mod clients;
 mod deliveries;
 mod iam;
+mod imports;
 mod insights;
 mod journal;
 mod json;
@@ -38,6 +39,8 @@ use tokio::sync::OwnedMutexGuard;
 use self::account_policies::AccountPolicies;
 use self::deliveries::Deliveries;
 use self::iam::Identities;
+pub use self::imports::ImportRules;
+use self::imports::{Imports, UPLOADS};
 use self::insights::Logs;
 pub use self::journal::Entry;
 use self::journal::Journal;
@@ -63,7 +66,8 @@ struct Shared {
     callers: Callers,
     key: Key,
     pools: Pools,
-    identities: Identities,
+    identities: Arc<Identities>,
+    imports: Arc<Imports>,
     functions: Functions,
     logs: Logs,
     log_keys: LogKeys,
@@ -90,7 +94,8 @@ impl Gateway {
             callers,
             key: key.clone(),
             pools: Pools::new(upstream.clone()),
-            identities: Identities::new(upstream.clone(), role_age),
+            identities: Arc::new(Identities::new(upstream.clone(), role_age)),
+            imports: Arc::new(Imports::new(upstream.clone())),
             functions: Functions::new(upstream.clone(), key.clone()),
             logs: Logs::new(upstream.clone()),
             log_keys: LogKeys::default(),
@@ -124,6 +129,11 @@ impl Gateway {
         Some(self.shared.deliveries.code(pool, user)?.code)
     }
 
+    /// Sets what documentation leaves open about imports into this pool.
+    pub fn set_import_rules(&self, pool: &str, rules: ImportRules) {
+        self.shared.imports.set_rules(pool, rules);
+    }
+
     /// Blocks a pool as if another update were in progress, until the result is dropped.
     pub fn hold_pool(&self, pool: &str) -> Result<PoolHold> {
         let claim = self.shared.pools.claim(pool);
@@ -153,6 +163,9 @@ impl Shared {
                 .into_response());
         };
         let mut call = Call::read(parts, body);
+        if call.uri.path().starts_with(UPLOADS) {
+            return Ok(self.imports.upload(&call.method, &call));
+        }
         if let Err(refusal) = self.admit(&call) {
             return Ok(refusal.into_answer(&call.service).into_response());
         }
@@ -210,7 +223,13 @@ impl Shared {
             "cognito-idp" => match call.action.as_str() {
                 "CreateUserPool" => pools.create(call).await,
                 "DescribeUserPool" => pools.describe(call).await,
-                "UpdateUserPool" => pools.update(call).await,
+                "UpdateUserPool" => {
+                    let pool = pools.named(call, &call.request()?)?;
+                    self.imports.allow_update(&pool.id)?;
+                    pools.update(call).await
+                }
+                "GetCSVHeader" => self.import(call).await,
+                action if action.contains("UserImportJob") => self.import(call).await,
                 "DeleteUserPool" => pools.delete(call).await,
                 "ListUserPools" => pools.list(call).await,
                 "AddCustomAttributes" | "SetUserPoolMfaConfig" => {
@@ -273,8 +292,15 @@ impl Shared {
         }
     }
 
+    async fn import(&self, call: &Call) -> Result<Answer, Refusal> {
+        self.imports
+            .answer(call, &self.pools, &self.identities)
+            .await
+    }
+
     fn sign_in(&self) -> SignIn<'_> {
         SignIn {
+            imports: &self.imports,
             upstream: &self.upstream,
             pools: &self.pools,
             deliveries: &self.deliveries,

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use super::deliveries::{self, Deliveries};
+use super::imports::Imports;
 use super::json::required;
 use super::new_users::{self, NewUser, NewUsers};
 use super::pool::{AppClient, Pool, Pools};
@@ -17,6 +18,7 @@ use crate::wire::{Answer, Call, Refusal, Upstream};
 
 /// The parts of the gateway that these calls use.
 pub(crate) struct SignIn<'a> {
+    pub imports: &'a Imports,
     pub upstream: &'a Upstream,
     pub pools: &'a Pools,
     pub deliveries: &'a Deliveries,
@@ -72,12 +74,41 @@ impl SignIn<'_> {
             true => Refusal::new("NotAuthorizedException", "Incorrect username or password."),
             false => Refusal::new("UserNotFoundException", "User does not exist."),
         })?;
+        self.take_over_hash(&pool, &user, password).await?;
         request["AuthParameters"]["USERNAME"] = json!(user.username);
         if let Some(secret) = &client.secret {
             let hash = secret_hash(secret, &user.username, &client.id)?;
             request["AuthParameters"]["SECRET_HASH"] = json!(hash);
         }
         self.upstream.forward_as(call, &request).await
+    }
+
+    /// At the first sign-in of a user who was imported with a hash, a password that is right becomes the user's own in the pool.
+    async fn take_over_hash(
+        &self,
+        pool: &Pool,
+        user: &User,
+        password: &str,
+    ) -> Result<(), Refusal> {
+        let Some(sub) = user.attributes.get("sub") else {
+            return Ok(());
+        };
+        let Some(hash) = self.imports.hash(&pool.id, sub) else {
+            return Ok(());
+        };
+        let typed = password.to_owned();
+        let right = tokio::task::spawn_blocking(move || hash.matches(&typed)).await;
+        if right.unwrap_or(false) {
+            let set = json!({
+                "UserPoolId": pool.id, "Username": user.username, "Password": password, "Permanent": true,
+            });
+            let done = self
+                .upstream
+                .cognito(&pool.scope, "AdminSetUserPassword", &set);
+            done.await?;
+            self.imports.forget_hash(&pool.id, sub);
+        }
+        Ok(())
     }
 
     /// The user with the name that was typed. An unknown user is migrated if the trigger answers with one.
@@ -206,6 +237,9 @@ impl SignIn<'_> {
             .cognito(&pool.scope, "AdminSetUserPassword", &set);
         done.await?;
         self.deliveries.use_up(&pool.id, &user.username);
+        if let Some(sub) = user.attributes.get("sub") {
+            self.imports.forget_hash(&pool.id, sub);
+        }
         let user = users::find(self.upstream, &pool, &user.username).await?;
         if let Some(user) = user {
             let metadata = &request["ClientMetadata"];
@@ -220,7 +254,16 @@ impl SignIn<'_> {
     /// Calls with a new password, which must meet the pool's policy.
     pub async fn with_password(&self, call: &Call, pool: &Pool) -> Result<Answer, Refusal> {
         rules::check_new_password(call, &pool.settings)?;
-        self.upstream.forward(call).await
+        let answer = self.upstream.forward(call).await?;
+        if call.action == "AdminSetUserPassword" {
+            let request = call.request()?;
+            let typed = required(&request, "Username")?;
+            let user = users::find(self.upstream, pool, typed).await?;
+            if let Some(sub) = user.and_then(|mut user| user.attributes.remove("sub")) {
+                self.imports.forget_hash(&pool.id, &sub);
+            }
+        }
+        Ok(answer)
     }
 
     /// The app client of a call, its pool, and the name that was typed. The secret hash is checked.

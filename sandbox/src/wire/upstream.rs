@@ -118,6 +118,20 @@ impl Upstream {
         success(answer)
     }
 
+    /// A call of CloudWatch Logs.
+    pub(crate) async fn logs(
+        &self,
+        scope: &Scope,
+        action: &str,
+        body: &Value,
+    ) -> Result<Value, Refusal> {
+        let request = Request::post(self.uri("/")?)
+            .header(CONTENT_TYPE, "application/x-amz-json-1.1")
+            .header("x-amz-target", format!("Logs_20140328.{action}"));
+        let answer = self.ask(scope, "logs", request, body.to_string()).await?;
+        success(answer)
+    }
+
     /// A GET of Lambda's API.
     pub(crate) async fn lambda(&self, scope: &Scope, path: &str) -> Result<Value, Refusal> {
         let request = Request::get(self.uri(path)?);

@@ -2,8 +2,9 @@
 
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use jane_migrate_sandbox::{Callers, Options, Sandbox, Venv};
+use jane_migrate_sandbox::{Callers, ImportRules, Options, Sandbox, Venv};
 
 use crate::{cache, sandbox};
 
@@ -85,6 +86,7 @@ scripts! {
     journal_and_accounts
     logs_are_paged_and_queried
     strangers_are_refused
+    import_jobs
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -127,4 +129,21 @@ async fn the_demo_is_there_for_any_client_to_see() {
         mobile = demo.mobile_client,
     );
     run(&script, sandbox().account_id()).await;
+}
+
+#[tokio::test]
+async fn a_pool_is_not_updated_while_users_are_imported_and_a_job_can_be_stopped() {
+    let account = account();
+    let make = "from aws import *; print(pool(AutoVerifiedAttributes=['email'])[0])";
+    let pool = run(make, &account).await;
+    let rules = ImportRules {
+        hash_column_listed: false,
+        takes_hashes: false,
+        first_line: 1,
+        pending: Duration::ZERO,
+        per_user: Duration::from_millis(300),
+    };
+    sandbox().gateway().set_import_rules(&pool, rules);
+    let script = include_str!("scripts/import_is_stopped.py");
+    run(&format!("POOL = {pool:?}\n{script}"), &account).await;
 }
