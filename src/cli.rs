@@ -2,6 +2,7 @@
 //! `settings`' business.
 
 mod again;
+mod import;
 mod init;
 mod parse;
 
@@ -19,6 +20,7 @@ use jane_migrate_core::finding::Severity;
 use jane_migrate_core::ids::PoolId;
 use jane_migrate_core::record::Place;
 
+pub use import::{Import, Remaining};
 pub use init::{Directory, Init, Kind, total_users};
 pub use parse::parse;
 
@@ -50,6 +52,8 @@ const LEARN: &str = "  \
   jane-migrate try --user NAME    try one customer, without touching the pool
   jane-migrate verify             prove that it holds, at any time and in CI
   jane-migrate status             see how many have come over, and when all will have
+  jane-migrate remaining          see who has not migrated yet, and why
+  jane-migrate import             import those who are left, with their passwords
   jane-migrate teardown           take it away when everybody has come over
 
 Plans, findings and JSON go to stdout, everything else to stderr. With --json stdout is exactly one
@@ -182,6 +186,10 @@ pub enum Command {
     Policy(Policy),
     /// Tell Jane of the users that the pool has already
     Connect(Connect),
+    /// Count the users who have not migrated, and why
+    Remaining(Remaining),
+    /// Import the users who have not migrated, with their passwords where Cognito takes the hashes
+    Import(Import),
     /// Let customers meet the version before the newest again
     Rollback(Rollback),
     /// Put a pool and its app clients back to what a snapshot says

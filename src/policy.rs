@@ -33,13 +33,19 @@ pub enum Duty {
     Try,
     /// `connect`, which tells Jane of each user.
     Connect,
+    /// `remaining`, which reads the names of all users.
+    Remaining,
+    /// `import`, which creates users.
+    Import,
     /// `rollback`.
     Rollback,
     /// `teardown`.
     Teardown,
 }
 
-use Duty::{Connect, Deploy, Plan, Probe, Rollback, Status, Teardown, Try, Verify};
+use Duty::{
+    Connect, Deploy, Import, Plan, Probe, Remaining, Rollback, Status, Teardown, Try, Verify,
+};
 
 impl Duty {
     /// As on the command line.
@@ -53,6 +59,8 @@ impl Duty {
             Self::Doctor => "doctor",
             Self::Try => "try",
             Self::Connect => "connect",
+            Self::Remaining => "remaining",
+            Self::Import => "import",
             Self::Rollback => "rollback",
             Self::Teardown => "teardown",
         }
@@ -80,6 +88,16 @@ pub enum On {
     BoundedRoles,
     /// What decides whether a deploy may begin: the configured permissions boundary, and what is attached to a given role.
     JudgedPolicies,
+    /// The role with which Cognito writes the log of an import.
+    ImportRole,
+    /// That role, or the one of the configuration, handed to Cognito.
+    ImportRoleToCognito,
+    /// The log of an import.
+    ImportLog,
+    /// The database password of `[import]` in Secrets Manager.
+    ImportSecret,
+    /// The same in the SSM parameter store.
+    ImportParameter,
     /// The execution role, handed to Lambda and to nobody else.
     RoleToLambda,
     /// The role with which the pool sends SMS, handed back to Cognito with the pool's settings.
@@ -146,6 +164,12 @@ const SECRET: &[Duty] = &[Plan, Deploy, Verify, Try, Connect];
 const LOG: &[Duty] = &[Status, Teardown];
 const LISTED: &[Duty] = &[Plan, Deploy, Verify, Rollback];
 const POOL: &[Duty] = &[Plan, Deploy, Verify, Try, Status, Rollback, Teardown];
+const LISTS: &[Duty] = &[Remaining, Import];
+const IMPORT: &[Duty] = &[Import];
+const DESCRIBED: &[Duty] = &[
+    Plan, Deploy, Verify, Try, Status, Remaining, Import, Rollback, Teardown,
+];
+const MFA: &[Duty] = &[Plan, Deploy, Verify, Try, Remaining, Import, Teardown];
 const GROUP: &[Duty] = &[Plan, Deploy, Verify, Try, Status, Teardown];
 
 const fn call(action: &'static str, on: On, duties: &'static [Duty]) -> Grant {
@@ -173,12 +197,51 @@ const fn implied(
 
 /// Every action the program needs.
 pub const GRANTS: &[Grant] = &[
-    call("cognito-idp:DescribeUserPool", On::Pool, POOL),
-    call("cognito-idp:GetUserPoolMfaConfig", On::Pool, OBSERVE),
+    call("cognito-idp:DescribeUserPool", On::Pool, DESCRIBED),
+    call("cognito-idp:GetUserPoolMfaConfig", On::Pool, MFA),
     call("cognito-idp:ListUserPoolClients", On::Pool, POOL),
     call("cognito-idp:DescribeUserPoolClient", On::Pool, OBSERVE),
     call("cognito-idp:ListPointInTimeRecoveries", On::Pool, POOL),
-    call("cognito-idp:ListUsers", On::Pool, &[Connect]),
+    call(
+        "cognito-idp:ListUsers",
+        On::Pool,
+        &[Connect, Remaining, Import],
+    ),
+    call("cognito-idp:GetCSVHeader", On::Pool, IMPORT),
+    call("cognito-idp:ListUserImportJobs", On::Pool, IMPORT),
+    call("cognito-idp:CreateUserImportJob", On::Pool, IMPORT),
+    call("cognito-idp:StartUserImportJob", On::Pool, IMPORT),
+    call("cognito-idp:DescribeUserImportJob", On::Pool, IMPORT),
+    call("iam:GetRole", On::ImportRole, IMPORT),
+    call("iam:CreateRole", On::ImportRole, IMPORT),
+    implied(
+        "iam:TagRole",
+        On::ImportRole,
+        IMPORT,
+        "IAM asks for it when a role is created with tags",
+    ),
+    call("iam:PutRolePolicy", On::ImportRole, IMPORT),
+    call("iam:DeleteRolePolicy", On::ImportRole, IMPORT),
+    call("iam:DeleteRole", On::ImportRole, IMPORT),
+    implied(
+        "iam:PassRole",
+        On::ImportRoleToCognito,
+        IMPORT,
+        "Cognito asks for it when a job is given the role for its log",
+    ),
+    call("logs:FilterLogEvents", On::ImportLog, IMPORT),
+    implied(
+        "secretsmanager:GetSecretValue",
+        On::ImportSecret,
+        LISTS,
+        "the password of [import] may be kept there",
+    ),
+    implied(
+        "ssm:GetParameter",
+        On::ImportParameter,
+        LISTS,
+        "the password of [import] may be kept there",
+    ),
     call("cognito-idp:AdminGetUser", On::Pool, &[Probe, Try]),
     call("cognito-idp:UpdateUserPool", On::Pool, CHANGE),
     call("cognito-idp:UpdateUserPoolClient", On::Pool, CHANGE),
@@ -441,6 +504,14 @@ fn resources_of(on: On, subject: &Subject<'_>) -> Vec<(String, Option<Condition>
         let kept = secrets().filter(|secret| secret.action == action);
         plain(kept.map(|secret| secret.arn))
     };
+    let of_import = |action: &str| {
+        let secret = config.and_then(|config| config.import.password.as_ref());
+        let kept = secret.and_then(|secret| SecretAccess::of(pool, secret));
+        plain(
+            kept.filter(|kept| kept.action == action)
+                .map(|kept| kept.arn),
+        )
+    };
     let passed = |roles: &mut dyn Iterator<Item = String>, service: &str| {
         let condition = ("iam:PassedToService", service.to_owned());
         roles.map(|role| (role, Some(condition.clone()))).collect()
@@ -469,6 +540,18 @@ fn resources_of(on: On, subject: &Subject<'_>) -> Vec<(String, Option<Condition>
             format!("arn:{}:iam::aws:policy/*", pool.partition),
             format!("arn:{}:iam::{}:policy/*", pool.partition, pool.account),
         ]),
+        On::ImportRole => match config.and_then(|config| config.import.role_arn.as_ref()) {
+            Some(_) => Vec::new(),
+            None => plain([names.import_role_arn.clone()]),
+        },
+        On::ImportRoleToCognito => {
+            let given = config.and_then(|config| config.import.role_arn.clone());
+            let role = given.unwrap_or_else(|| names.import_role_arn.clone());
+            passed(&mut std::iter::once(role), "cognito-idp.amazonaws.com")
+        }
+        On::ImportLog => plain([format!("{}*", names.import_log_arn)]),
+        On::ImportSecret => of_import("secretsmanager:GetSecretValue"),
+        On::ImportParameter => of_import("ssm:GetParameter"),
         On::Role => plain([names.role_arn.clone()]),
         On::OwnRole => plain(own_roles().take(1)),
         On::Roles => plain(own_roles()),

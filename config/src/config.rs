@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Date, Directory, PoolId, Secret};
+use crate::{Date, Directory, Import, PoolId, Secret};
 
 /// A whole `migrate.toml`.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +26,8 @@ pub struct Config {
     pub window: Window,
     /// `[verify]`: which findings are accepted.
     pub verify: Verify,
+    /// `[import]`: how the whole directory is read.
+    pub import: Import,
 }
 
 impl Config {
@@ -342,6 +344,9 @@ pub struct Window {
     /// How many users there are to migrate, so that progress has a 100 %.
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub total_users: Option<u64>,
+    /// The percentage of user names that migrate, always the same ones; the others get the answer for an unknown user. Without it: all.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 100)))]
+    pub share: Option<u8>,
 }
 
 /// `[verify]`: which findings are accepted.

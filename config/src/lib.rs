@@ -10,6 +10,7 @@ mod date;
 mod directory;
 #[cfg(feature = "file")]
 mod file;
+mod import;
 pub mod partition;
 mod pool_facts;
 mod pool_id;
@@ -32,6 +33,7 @@ pub use directory::{
 };
 #[cfg(feature = "file")]
 pub use file::{ConfigError, Problem, parse, presets};
+pub use import::{HASH_COLUMN, Import};
 pub use pool_facts::{Constraint, Mfa, PasswordPolicy, PoolFacts, SchemaAttribute};
 pub use pool_id::{InvalidPoolId, PoolArn, PoolId};
 #[cfg(feature = "schema")]

@@ -46,6 +46,9 @@ pub struct HandlerSettings {
     /// The last day on which users are migrated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window_closes: Option<Date>,
+    /// The percentage of names that migrate; all, where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window_share: Option<u8>,
 }
 
 /// Attributes whose values the handler makes valid whatever the pool, for all pools say the same of them.
@@ -85,6 +88,7 @@ impl HandlerSettings {
             case_sensitive: pool.case_sensitive,
             password_policy: policy,
             window_closes: config.window.closes,
+            window_share: config.window.share.filter(|share| *share < 100),
         }
     }
 

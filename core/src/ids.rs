@@ -13,6 +13,17 @@ pub const LATEST: &str = "$LATEST";
 /// What the name of the spare role adds to that of the execution role.
 const SPARE: &str = "-renew";
 
+/// What the name of the role for the log of imports adds to that of the function.
+const IMPORT: &str = "-log";
+
+/// Where Cognito keeps the logs of imports.
+const IMPORT_LOGS: &str = "/aws/cognito/userpools";
+
+/// The log group of the imports into a pool, which has the pool's name in its own.
+pub fn import_log_group(pool: &PoolId, name: &str) -> String {
+    format!("{IMPORT_LOGS}/{pool}/{name}")
+}
+
 /// The id of our statement in the alias's resource policy.
 pub const STATEMENT_ID: &str = "jane-migrate-live";
 
@@ -80,6 +91,14 @@ pub struct Names {
     pub spare_role: String,
     /// Its ARN.
     pub spare_role_arn: String,
+    /// The role with which Cognito writes the log of an import.
+    pub import_role: String,
+    /// Its path in IAM.
+    pub import_path: String,
+    /// Its ARN.
+    pub import_role_arn: String,
+    /// Where that log goes: the ARN of its log group but for the pool's name at the end.
+    pub import_log_arn: String,
     /// Name of the log group.
     pub log_group: String,
     /// ARN of the log group, without the trailing `:*`.
@@ -109,6 +128,13 @@ impl Names {
             ..arn("iam", format!("role{role_path}{role}"))
         };
         let role_arn = given.map_or_else(|| role_arn.to_string(), str::to_owned);
+        let import_role = format!("{function}{IMPORT}");
+        let import_path = config.and_then(|config| config.role_path.clone());
+        let import_path = import_path.unwrap_or_else(|| "/".to_owned());
+        let arn_of_import = Arn {
+            region: String::new(),
+            ..arn("iam", format!("role{import_path}{import_role}"))
+        };
         Self {
             function_arn: arn("lambda", format!("function:{function}")).to_string(),
             live_arn: arn("lambda", format!("function:{function}:{ALIAS}")).to_string(),
@@ -118,6 +144,11 @@ impl Names {
             role_path,
             role_arn,
             role,
+            import_role_arn: arn_of_import.to_string(),
+            import_role,
+            import_path,
+            import_log_arn: arn("logs", format!("log-group:{IMPORT_LOGS}/{}/", pool.id))
+                .to_string(),
             log_group_arn: arn("logs", format!("log-group:{log_group}")).to_string(),
             log_group,
             function,

@@ -11,6 +11,7 @@ pub mod fix;
 #[cfg(test)]
 mod fixtures;
 pub mod ids;
+pub mod import;
 pub mod jane;
 pub mod kept;
 pub mod lease;

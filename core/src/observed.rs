@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use jane_migrate_config::{
-    Config, FIPS_VARIABLE, Function, HandlerSettings, SETTINGS_VARIABLE, Secret, Verify, Window,
+    Config, FIPS_VARIABLE, Function, HandlerSettings, Import, SETTINGS_VARIABLE, Secret, Verify,
+    Window,
 };
 use serde_json::Value;
 
@@ -312,8 +313,10 @@ pub fn deployed_config(found: &ObservedFunction) -> Option<Config> {
         window: Window {
             closes: settings.window_closes,
             total_users: None,
+            share: settings.window_share,
         },
         verify: Verify::default(),
+        import: Import::default(),
     })
 }
 

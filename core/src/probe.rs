@@ -365,6 +365,9 @@ fn why_not(log: &str) -> &'static str {
     let outcome = text("outcome");
     match outcome.unwrap_or_default() {
         "window-closed" => "the migration's window is closed",
+        "outside-share" => {
+            "the name is not in the share of names that migrate yet ([window] share)"
+        }
         "not-found" => "the directory does not know the name",
         "wrong-password" => "the password is wrong",
         "too-many-guesses" => "too many sign-ins with this name were refused",

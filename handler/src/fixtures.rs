@@ -32,6 +32,7 @@ pub fn settings(attributes: &[(&str, &str)]) -> HandlerSettings {
         case_sensitive: false,
         password_policy: None,
         window_closes: None,
+        window_share: None,
     }
 }
 

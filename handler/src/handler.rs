@@ -29,6 +29,7 @@ use crate::{
     outcome::{Outcome, Record, Refusal, Thrown, Trigger, user_hash, write_line},
     pace::Pace,
     secrets::Secrets,
+    share,
 };
 
 /// How long init may wait for the directory. Cognito's five seconds have begun by then; the first sign-in does the rest.
@@ -260,6 +261,11 @@ impl Ready {
         if event.name().is_empty() || event.name().contains(['\0', '\r', '\n']) {
             return Ok(Decision::unchanged(Outcome::NotFound));
         }
+        if let Some(percent) = self.settings.window_share
+            && !share::has(percent, &self.settings.pool, event.name())
+        {
+            return Ok(Decision::unchanged(Outcome::OutsideShare));
+        }
         // The operator's trials are no guesses.
         let counts = event.trigger() == Trigger::Authentication && !event.is_trial();
         if counts && !self.brake.allows(event.name(), SystemTime::now()) {
@@ -433,6 +439,39 @@ mod tests {
         let on = |day| outcome(&ready, sign_in("ann@example.com", "secret"), day);
         assert_eq!(on(last.epoch_days()).await, Err("secret"));
         assert_eq!(on(last.epoch_days() + 1).await, Ok(Outcome::WindowClosed));
+    }
+
+    #[tokio::test]
+    async fn a_name_outside_the_share_is_not_looked_up() {
+        let names = [
+            "ann@example.com",
+            "bob@example.com",
+            "eve@example.com",
+            "zoe@example.com",
+        ];
+        let of = async |share: Option<u8>, name: &str| {
+            let ready = ready(HandlerSettings {
+                window_share: share,
+                ..settings(&[])
+            });
+            outcome(&ready, sign_in(name, "secret"), 0).await
+        };
+        let pool = settings(&[]).pool;
+        for name in names {
+            let expected = match share::has(50, &pool, name) {
+                // Here the directory would be asked.
+                true => Err("secret"),
+                false => Ok(Outcome::OutsideShare),
+            };
+            assert_eq!(of(Some(50), name).await, expected, "{name}");
+            assert_eq!(of(Some(50), &name.to_uppercase()).await, expected, "{name}");
+            assert_eq!(of(None, name).await, Err("secret"));
+        }
+        let outside = names
+            .iter()
+            .filter(|name| !share::has(50, &pool, name))
+            .count();
+        assert!((1..4).contains(&outside), "the names are on both sides");
     }
 
     #[tokio::test]

@@ -33,6 +33,8 @@ mod decide;
 mod directory;
 mod escape;
 mod event;
+#[cfg(all(feature = "export", feature = "mysql", feature = "postgres"))]
+mod export;
 #[cfg(test)]
 mod fixtures;
 mod guard;
@@ -46,11 +48,16 @@ mod password;
 #[cfg(test)]
 mod properties;
 mod secrets;
+mod share;
 mod sign_in_name;
 mod upstream;
 
 #[cfg(feature = "jane")]
 pub use directory::jane::{AppClient, Jane};
+#[cfg(all(feature = "export", feature = "mysql", feature = "postgres"))]
+pub use export::{Eligible, Export, Listed, Password};
+#[cfg(all(feature = "export", feature = "mysql", feature = "postgres"))]
+pub use hash::NotImported;
 pub use {
     aws::Credentials,
     budget::{Budget, Unavailable},

@@ -91,6 +91,8 @@ pub enum Outcome {
     TooManyGuesses,
     /// The migration window is closed.
     WindowClosed,
+    /// The name is not in the share of names that migrate yet.
+    OutsideShare,
     /// Jane knows the Cognito user name of the user who is about to be created.
     Connected,
     /// Jane could not be told; the user is created all the same.
@@ -124,6 +126,7 @@ impl Outcome {
             Self::UnsupportedHash => "unsupported-hash",
             Self::TooManyGuesses => "too-many-guesses",
             Self::WindowClosed => "window-closed",
+            Self::OutsideShare => "outside-share",
             Self::Connected => "connected",
             Self::Unconnected => "unconnected",
             Self::SignUpAllowed => "sign-up-allowed",
@@ -361,6 +364,7 @@ mod tests {
             (Outcome::UnsupportedHash, "unsupported-hash"),
             (Outcome::TooManyGuesses, "too-many-guesses"),
             (Outcome::WindowClosed, "window-closed"),
+            (Outcome::OutsideShare, "outside-share"),
             (Outcome::Connected, "connected"),
             (Outcome::Unconnected, "unconnected"),
             (Outcome::SignUpAllowed, "sign-up-allowed"),

@@ -3,6 +3,7 @@
 
 mod documents;
 mod function;
+pub(crate) mod import;
 mod lease;
 mod probe;
 mod reading;

@@ -109,6 +109,19 @@ impl Reader {
         .await
     }
 
+    /// Hands over the message of each event that the query finds.
+    pub(super) async fn log_lines(
+        &self,
+        query: Value,
+        mut each: impl FnMut(&str),
+    ) -> Result<(), AwsError> {
+        self.events(query, |_, message| {
+            each(message);
+            ControlFlow::Continue(())
+        })
+        .await
+    }
+
     /// When the first event since `since_ms` was written (milliseconds since 1970) whose text `matches`. The filter `pattern`
     /// spares AWS the sending of others; it is only a hint, because not every server understands it.
     pub(crate) async fn find_log_event(

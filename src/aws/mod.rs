@@ -12,6 +12,7 @@ mod customer;
 mod error;
 mod exposure;
 mod iam;
+mod import;
 mod invoke;
 mod known;
 mod lambda;
@@ -29,6 +30,7 @@ pub use client::{Connection, Connections, Reader};
 pub(crate) use cognito::PoolUser;
 #[cfg(feature = "sandbox")]
 pub(crate) use customer::Customer;
+pub(crate) use import::{ImportFile, ImportJob};
 pub(crate) use invoke::Invoker;
 pub(crate) use logs::Row;
 pub(crate) use retry::attempts;

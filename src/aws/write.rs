@@ -42,11 +42,11 @@ pub(crate) struct Made {
 /// Changes things in one Region.
 #[derive(Debug, Clone)]
 pub(crate) struct Writer {
-    cognito: aws_sdk_cognitoidentityprovider::Client,
+    pub(super) cognito: aws_sdk_cognitoidentityprovider::Client,
     iam: aws_sdk_iam::Client,
     lambda: aws_sdk_lambda::Client,
-    config: SdkConfig,
-    uploads: Arc<Semaphore>,
+    pub(super) config: SdkConfig,
+    pub(super) uploads: Arc<Semaphore>,
 }
 
 impl Writer {

@@ -7,7 +7,8 @@ use jane_migrate_core::fix::{Flags, quoted};
 use jane_migrate_core::record::Place;
 
 use super::{
-    Allow, Cli, Command, Connect, Deploy, Global, Pools, Restore, Rollback, Teardown, Try,
+    Allow, Cli, Command, Connect, Deploy, Global, Import, Pools, Remaining, Restore, Rollback,
+    Teardown, Try,
 };
 use crate::policy::Duty;
 
@@ -24,6 +25,8 @@ impl Cli {
             Command::Try(args) => (args.pools.words(), Some(Duty::Try)),
             Command::Teardown(args) => (args.pools.words(), Some(Duty::Teardown)),
             Command::Connect(args) => (args.pools.words(), Some(Duty::Connect)),
+            Command::Remaining(args) => (args.pools.words(), Some(Duty::Remaining)),
+            Command::Import(args) => (args.pools.words(), Some(Duty::Import)),
             Command::Rollback(args) => (args.pools.words(), Some(Duty::Rollback)),
             Command::Policy(args) => (args.pools.words(), None),
             Command::Coexist(args) => (args.pools.words(), Some(Duty::Plan)),
@@ -117,6 +120,33 @@ impl Connect {
         Line::new("connect")
             .value("--per-second", rate.as_deref())
             .value("--from", from)
+            .flag("--yes", self.yes)
+            .0
+    }
+}
+
+impl Remaining {
+    /// The command again, but for its pools and the global flags.
+    pub fn again(&self) -> String {
+        let path = |path: &Option<std::path::PathBuf>| {
+            path.as_deref()
+                .map(|path| path.to_string_lossy().into_owned())
+        };
+        Line::new("remaining")
+            .value("--from", path(&self.from).as_deref())
+            .value("--names", path(&self.names).as_deref())
+            .value("--mapping", path(&self.mapping).as_deref())
+            .0
+    }
+}
+
+impl Import {
+    /// The command again, but for its pools and the global flags.
+    pub fn again(&self) -> String {
+        let from = self.from.as_deref().map(Path::to_string_lossy);
+        Line::new("import")
+            .value("--from", from.as_deref())
+            .flag("--no-reset", self.no_reset)
             .flag("--yes", self.yes)
             .0
     }
@@ -227,6 +257,8 @@ mod tests {
             Command::Teardown(args) => args.again(),
             Command::Restore(args) => args.again(),
             Command::Connect(args) => args.again(args.from.as_deref()),
+            Command::Remaining(args) => args.again(),
+            Command::Import(args) => args.again(),
             Command::Rollback(args) => args.again(),
             Command::Try(args) => args.again(),
             _ => panic!("{line} is never repeated"),
@@ -258,6 +290,8 @@ mod tests {
         );
         assert_repeated("jane-migrate connect --per-second 5 --from 'a b' --yes --profile shop");
         assert_repeated("jane-migrate rollback --break-lease --yes --profile shop");
+        assert_repeated("jane-migrate remaining --from 'a b' --names c --mapping d");
+        assert_repeated("jane-migrate import --from 'a b' --no-reset --yes");
         assert_repeated(
             "jane-migrate restore --snapshot \"it's.json\" --unknown A=drop --accept-difference /A --break-lease --yes",
         );

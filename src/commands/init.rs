@@ -281,6 +281,15 @@ fn summary(
         )),
         None => {}
     }
+    let end = match draft.directory.kind() {
+        "postgres" | "mysql" => {
+            "customers migrate as they sign in; `import` then brings over those who are left, with their passwords where Cognito takes the hashes"
+        }
+        _ => {
+            "customers migrate as they sign in; `import` then brings over those who are left, who must set a new password"
+        }
+    };
+    text.push_str(&format!("  {end} (docs/import.md)\n"));
     text = Layout::of(&ui.out).flow(&text);
     // A command is there to be copied, so its line is never broken.
     let command = secret.and_then(|place| place.command(region));

@@ -9,11 +9,13 @@ mod doctor;
 mod ended;
 mod example;
 mod explain;
+mod import;
 mod init;
 mod man;
 mod many;
 mod plan;
 mod policy;
+mod remaining;
 mod restore;
 mod rollback;
 mod sample;
@@ -59,6 +61,8 @@ async fn command(cli: &Cli, ui: &Ui) -> Result<ExitCode> {
         Command::Teardown(args) => teardown::run(global, args, ui).await,
         Command::Policy(args) => policy::run(global, args, ui).await,
         Command::Connect(args) => connect::run(global, args, ui).await,
+        Command::Remaining(args) => remaining::run(global, args, ui).await,
+        Command::Import(args) => import::run(global, args, ui).await,
         Command::Rollback(args) => rollback::run(global, args, ui).await,
         Command::Restore(args) => restore::run(global, args, ui).await,
         Command::Coexist(args) => coexist::run(global, args, ui).await,

@@ -309,6 +309,11 @@ impl Operator {
         })
     }
 
+    /// The wish to stop.
+    pub(super) fn interrupt(&self) -> &Interrupt {
+        &self.interrupt
+    }
+
     /// Whether the run is to stop.
     pub(super) fn stops(&self) -> bool {
         self.interrupt.requested().is_some()

@@ -13,6 +13,7 @@ use crate::cli;
 use crate::cli::Global;
 use crate::dates::{now_ms, today};
 use crate::error::{Context, Error, Result};
+use crate::exact::Exact;
 use crate::files;
 use crate::observe::{Depth, Scope, observe, unread};
 use crate::settings::{self, Target};
@@ -186,6 +187,8 @@ impl Watched {
             pool_users: described.estimated_users(),
             clients,
             total_users: window.total_users,
+            exact: Exact::kept(target.folder(), pool),
+            window_share: window.share.filter(|share| *share < 100),
             closes: window.closes,
             connects: target
                 .config()

@@ -16,6 +16,7 @@ use crate::aws::AwsError;
 use crate::cli::{Global, Teardown};
 use crate::dates::{DAY_MS, date, day_of, minute, now_ms, today, utc};
 use crate::error::{Error, Result};
+use crate::exact::Exact;
 use crate::report::PlanDocument;
 use crate::settings;
 use crate::snapshot;
@@ -295,6 +296,8 @@ async fn status(session: &Session, args: &Teardown) -> Result<Option<Status>> {
             .target
             .config()
             .and_then(|config| config.window.total_users),
+        exact: Exact::kept(session.target.folder(), &session.target.pool),
+        window_share: None,
         closes: closes(session),
         connects: false,
         since,
@@ -352,10 +355,7 @@ impl Migration {
                 "{at_most}{} have not: without the migration they can no longer sign in with their password.",
                 thousands(*left)
             ),
-            None => {
-                "How many have not is not known, because total_users is not set under [window]."
-                    .to_owned()
-            }
+            None => "How many have not is not known: `remaining` counts them.".to_owned(),
         };
         format!(
             "{at_least}{} customer(s) have come over{last}. {left}",

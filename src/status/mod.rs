@@ -23,6 +23,7 @@ use self::outlook::{DayCount, Outlook, outlook};
 pub use self::read::Source;
 use self::tally::{Counts, Tally};
 use crate::dates::{DAY_MS, date, day_of, minute, utc};
+use crate::exact::Exact;
 use jane_migrate_core::finding::Finding;
 use jane_migrate_core::fix::Flags;
 use jane_migrate_core::ids::PoolId;
@@ -76,8 +77,12 @@ pub struct Facts {
     pub clients: BTreeMap<String, String>,
     /// How many users there are to migrate.
     pub total_users: Option<u64>,
+    /// What `remaining` or `import` counted last.
+    pub exact: Option<Exact>,
     /// The last day of the window.
     pub closes: Option<Date>,
+    /// The percentage of names that migrate, where it is not all.
+    pub window_share: Option<u8>,
     /// Whether Jane must know of each customer who migrates.
     pub connects: bool,
     /// The first day that was asked for.
@@ -162,6 +167,12 @@ pub struct Status {
     pub clients: Vec<Client>,
     /// How far it has come.
     pub progress: Progress,
+    /// What `remaining` or `import` counted last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exact: Option<Exact>,
+    /// The percentage of names that migrate, where it is not all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window_share: Option<u8>,
     /// Where that leads.
     pub outlook: Outlook,
     /// How long Cognito, and with it the customer, waited.
@@ -347,9 +358,17 @@ impl Status {
             (tally.days.iter()).partition(|(day, _)| (asked.min(today)..=today + 1).contains(*day));
         let first = possible.first().map_or(today, |(day, _)| **day);
         let progress = progress(tally, facts, outcomes.of(Class::Migrated), since);
-        let left = facts
-            .total_users
-            .map(|total| total.saturating_sub(progress.arrived));
+        let left = match &facts.exact {
+            // Who migrated later on the day of the count is not taken off: rather too many than too few.
+            Some(exact) => {
+                let later = tally.days.range(day_of(exact.at_ms) + 1..);
+                let later: u64 = later.map(|(_, counts)| counts.of(Class::Migrated)).sum();
+                Some(exact.remaining.saturating_sub(later))
+            }
+            None => facts
+                .total_users
+                .map(|total| total.saturating_sub(progress.arrived)),
+        };
         let closes = facts.closes;
         let until = date(today);
         let incidents = tally.troubled.incidents();
@@ -378,6 +397,8 @@ impl Status {
             since: date(since),
             until,
             source,
+            exact: facts.exact.clone(),
+            window_share: facts.window_share,
             migrated: outcomes.of(Class::Migrated),
             refused: outcomes.of(Class::Refused),
             failed: outcomes.of(Class::Failed),

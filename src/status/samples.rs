@@ -12,6 +12,8 @@ pub(crate) fn facts(total_users: Option<u64>, pool_users: Option<u64>) -> Facts 
         pool_users,
         clients: BTreeMap::from([("1example".into(), "web".into())]),
         total_users,
+        exact: None,
+        window_share: None,
         closes: "2027-03-31".parse().ok(),
         connects: false,
         since: Date::from_epoch_days(today.epoch_days() - 30).unwrap(),

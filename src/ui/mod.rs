@@ -1,6 +1,7 @@
 //! What people see: data on stdout, progress, prompts and warnings on stderr. Owns colour, width and the terminal; knows nothing
 //! of AWS.
 
+pub mod census;
 pub mod diagnosis;
 pub mod error;
 mod hidden;

@@ -7,6 +7,7 @@ use super::layout::fill;
 use super::numbers::{duration, percent, thousands};
 use super::styles::Styles;
 use crate::dates::minute;
+use crate::exact::Exact;
 use crate::status::entry::Class;
 use crate::status::live::State;
 use crate::status::outlook::Verdict;
@@ -122,6 +123,23 @@ pub fn line(status: &Status) -> String {
     )
 }
 
+/// What `remaining` or `import` counted.
+fn counted(exact: &Exact) -> String {
+    let mut text = format!(
+        "Counted on {} UTC: {} of {} users of the directory were not in the pool.",
+        minute(&exact.at),
+        thousands(exact.remaining),
+        thousands(exact.directory)
+    );
+    if exact.half_finished > 0 {
+        text += &format!(
+            " {} of those in it never set a new password.",
+            thousands(exact.half_finished)
+        );
+    }
+    text
+}
+
 /// The figures that matter most, a line each. The page has the same lines.
 pub fn summary(status: &Status) -> Vec<String> {
     let progress = &status.progress;
@@ -130,6 +148,14 @@ pub fn summary(status: &Status) -> Vec<String> {
         lines.push(format!(
             "The pool has about {} user(s), including those who never were in the old directory. Cognito updates this estimate every few hours.",
             thousands(users)
+        ));
+    }
+    if let Some(exact) = &status.exact {
+        lines.push(counted(exact));
+    }
+    if let Some(share) = status.window_share {
+        lines.push(format!(
+            "{share} % of names migrate ([window] share); the others get the answer for an unknown user."
         ));
     }
     if let Some(last) = &progress.last_migration {

@@ -137,7 +137,15 @@ fn example(on: On, names: &Names) -> Option<(String, Value)> {
         On::ManagedPolicies => plain(format!("arn:aws:iam::{ACCOUNT}:policy/any")),
         On::Account => plain("*".to_owned()),
         On::Secrets => plain(SECRET.to_owned()),
+        On::ImportRole => plain(names.import_role_arn.clone()),
+        On::ImportRoleToCognito => Some((
+            names.import_role_arn.clone(),
+            json!({ "iam:PassedToService": "cognito-idp.amazonaws.com" }),
+        )),
+        On::ImportLog => plain(format!("{}Roots:log-stream:a", names.import_log_arn)),
         On::LogGroups
+        | On::ImportSecret
+        | On::ImportParameter
         | On::SmsRoleToCognito
         | On::SenderKey
         | On::Parameters

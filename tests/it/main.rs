@@ -5,11 +5,15 @@ mod aws;
 mod browser;
 mod companies;
 mod connections;
+#[allow(dead_code, reason = "the handler's tests use more of it")]
+#[path = "../../handler/tests/it/database.rs"]
+mod database;
 mod docs;
 mod errors;
 mod evaluator;
 mod help;
 mod house;
+mod import;
 mod init;
 mod life;
 mod live_check;
@@ -17,6 +21,9 @@ mod many;
 mod plan;
 mod policy;
 mod printed;
+#[allow(dead_code, reason = "the handler's tests use more of it")]
+#[path = "../../handler/tests/it/python.rs"]
+mod python;
 mod safety;
 mod sandbox;
 #[allow(dead_code, reason = "the handler's tests use more of it")]

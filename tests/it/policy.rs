@@ -202,6 +202,13 @@ async fn each_call_of_the_program_is_in_the_table() {
 
     let connect = [&["connect"], &of_pool[..]].concat();
     record(&corner, &mut seen, Duty::Connect, &connect, 0).await;
+    corner.cognito("UpdateUserPool", json!({ "UserPoolId": pool, "AutoVerifiedAttributes": ["email"], "LambdaConfig": corner.pool(&pool).await["LambdaConfig"] })).await;
+    std::fs::write(corner.folder.path().join("users.csv"), "tail@example.com\n").expect("users");
+    let listed = ["--from", "users.csv"];
+    let remaining = [&["remaining"], &of_pool[..], &listed].concat();
+    record(&corner, &mut seen, Duty::Remaining, &remaining, 0).await;
+    let import = [&["import", "--yes"], &of_pool[..], &listed].concat();
+    record(&corner, &mut seen, Duty::Import, &import, 0).await;
     let status = [&["status"], &of_pool[..]].concat();
     record(&corner, &mut seen, Duty::Status, &status, 0).await;
     let doctor = [&["doctor"], &of_pool[..]].concat();

@@ -126,6 +126,34 @@ pub(super) fn query(query: &str, name: &str) -> Checked {
     )
 }
 
+/// The query of `[import]`, which lists all users.
+pub(super) fn export(query: &str) -> Checked {
+    let first = query.split_whitespace().next().unwrap_or_default();
+    ensure(
+        ["select", "with"]
+            .iter()
+            .any(|word| first.eq_ignore_ascii_case(word)),
+        "must be a SELECT",
+    )?;
+    ensure(
+        !query.contains("$1"),
+        "lists all users, so it has no placeholder for a name",
+    )?;
+    ensure(
+        !query.trim_end().trim_end_matches(';').contains(';'),
+        "must be one statement",
+    )
+}
+
+/// The column of a CSV header.
+pub(super) fn column(name: &str) -> Checked {
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || b"_:".contains(&byte);
+    ensure(
+        !name.is_empty() && name.bytes().all(known),
+        "must be a column's name, such as password_hash",
+    )
+}
+
 /// A column that the query must select. The database says so for certain, at the deploy's probe; this catches it before.
 pub(super) fn selected(column: &str, select: &str, name: &str) -> Checked {
     if query(select, name).is_err() {

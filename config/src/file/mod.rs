@@ -29,7 +29,7 @@ pub use self::{
     error::{ConfigError, Problem},
     preset::presets,
 };
-use crate::{Arn, Config, Function, Pool, PoolId, Response, Triggers, Verify, Window};
+use crate::{Arn, Config, Function, Import, Pool, PoolId, Response, Triggers, Verify, Window};
 
 #[cfg(feature = "schema")]
 pub(crate) use self::{
@@ -65,6 +65,9 @@ pub(crate) struct File {
     /// Which findings of `verify` are accepted.
     #[serde(default)]
     verify: Verify,
+    /// How `remaining` and `import` read the whole directory.
+    #[serde(default)]
+    import: Import,
 }
 
 /// The schema of `[attributes]`.
@@ -80,7 +83,7 @@ fn attributes_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 }
 
 /// The tables that a pool may override.
-const TABLES: [&str; 7] = [
+const TABLES: [&str; 8] = [
     "directory",
     "attributes",
     "response",
@@ -88,6 +91,7 @@ const TABLES: [&str; 7] = [
     "function",
     "window",
     "verify",
+    "import",
 ];
 
 /// One pool, or several.
@@ -123,6 +127,7 @@ pub(crate) struct PoolTable {
     function: Option<Apart<Function>>,
     window: Option<Apart<Window>>,
     verify: Option<Apart<Verify>>,
+    import: Option<Apart<Import>>,
 }
 
 /// A key of the file whose value has this type, and is read apart.
@@ -220,6 +225,7 @@ fn settings(mut root: Table<'_, '_>) -> Option<Config> {
     }
     if let Some(window) = root.table("window") {
         window.range("total_users", 1..=i64::MAX);
+        window.range("share", 1..=100);
     }
     if let Some(verify) = root.table("verify") {
         verify.map("accept", check::accepted);
@@ -238,6 +244,9 @@ fn settings(mut root: Table<'_, '_>) -> Option<Config> {
     }
     if let (Some(triggers), Some(table)) = (root.table("triggers"), &table) {
         check_triggers(triggers, table);
+    }
+    if let Some(import) = root.table("import") {
+        check_import(import, table.as_ref().and_then(|table| table.str("kind")));
     }
     let file: File = read(&root)?;
     let mut attributes = file.attributes;
@@ -258,6 +267,7 @@ fn settings(mut root: Table<'_, '_>) -> Option<Config> {
         function: file.function,
         window: file.window,
         verify: file.verify,
+        import: file.import,
     })
 }
 
@@ -327,6 +337,37 @@ fn check_function(table: &Table<'_, '_>) {
             vpc.not_empty(key, "in [function.vpc] must name at least one");
             vpc.at_most(key, most);
         }
+    }
+}
+
+/// The database user of `[import]` is another than the function's, and has a query of its own.
+fn check_import(table: &Table<'_, '_>, kind: Option<&str>) {
+    table.text("host", check::host);
+    table.range("port", 1..=65_535);
+    for key in ["user", "username_column", "id_column"] {
+        table.text(key, check::not_empty);
+    }
+    table.text("query", check::export);
+    table.text("hash_column", check::column);
+    table.text("role_arn", |arn| {
+        let example = "arn:aws:iam::123456789012:role/import-log";
+        check::arn(arn, "iam", "role/", example)
+    });
+    let given: Vec<_> = ["query", "user", "password"]
+        .into_iter()
+        .filter(|key| table.has(key))
+        .collect();
+    if kind.is_some_and(|kind| !directory::DATABASES.contains(&kind)) {
+        for key in ["query", "user", "password", "host", "port"] {
+            if let Some(node) = table.get(key) {
+                let message = format_args!(
+                    "`{key}` in [import] is for `kind = \"postgres\"` and `kind = \"mysql\"`; users of another directory come from the pool itself or with --from FILE"
+                );
+                table.problem_at(node.span(), message);
+            }
+        }
+    } else if !given.is_empty() && given.len() < 3 {
+        table.problem("`query`, `user` and `password` in [import] belong together");
     }
 }
 

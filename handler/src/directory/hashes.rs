@@ -328,7 +328,7 @@ pub(super) fn only(mut rows: Vec<Map<String, Value>>) -> Result<Map<String, Valu
 
 /// The hash in a column. `None` if the user has no password: Django and shadow files mark such accounts with `!` or `*`. Keycloak's
 /// may be a column of the type json.
-pub(super) fn usable(stored: Option<&Value>) -> Option<String> {
+pub(crate) fn usable(stored: Option<&Value>) -> Option<String> {
     let text = match stored? {
         Value::String(text) => text.clone(),
         Value::Object(object) => json!(object).to_string(),
@@ -342,13 +342,13 @@ pub(super) fn usable(stored: Option<&Value>) -> Option<String> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use jane_migrate_config::{HashFormat, Secret};
 
     use super::*;
 
     /// The settings of a table with one kind of hash.
-    pub(in crate::directory) fn settings(decoy: Option<&str>) -> config::Database {
+    pub(crate) fn settings(decoy: Option<&str>) -> config::Database {
         config::Database {
             host: "localhost".into(),
             port: None,

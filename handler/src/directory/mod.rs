@@ -3,7 +3,7 @@
 #[cfg(feature = "cognito")]
 mod cognito;
 #[cfg(feature = "sql")]
-mod hashes;
+pub(crate) mod hashes;
 #[cfg(feature = "http")]
 mod http;
 #[cfg(feature = "jane")]
@@ -11,9 +11,9 @@ pub mod jane;
 #[cfg(feature = "sql")]
 mod login;
 #[cfg(feature = "mysql")]
-mod mysql;
+pub(crate) mod mysql;
 #[cfg(feature = "postgres")]
-mod postgres;
+pub(crate) mod postgres;
 #[cfg(test)]
 mod properties;
 #[cfg(any(feature = "http", feature = "jane"))]

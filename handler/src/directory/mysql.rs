@@ -3,6 +3,8 @@
 //! The session is read-only, and its one statement is prepared when the connection opens: a sign-in takes two round trips, and a
 //! query without the columns that the settings name fails before anybody signs in.
 
+#[cfg(feature = "export")]
+use std::ops::ControlFlow;
 use std::{fmt, sync::Arc, time::Duration};
 
 use jane_migrate_config::{self as config, is_loopback};
@@ -189,6 +191,27 @@ impl Mysql {
         Ok(Some(found.iter().map(hash).collect()))
     }
 
+    /// Every row that the query gives, one by one, until one is the last that is wanted.
+    #[cfg(feature = "export")]
+    pub async fn each_row(
+        &self,
+        budget: &Budget,
+        each: &mut (dyn FnMut(Map<String, Value>) -> ControlFlow<()> + Send),
+    ) -> Result<(), Unavailable> {
+        let password = self.secrets.get(&self.settings.password, budget).await?;
+        let mut connection = budget.within(self.connection(password)).await?;
+        let mut rows = connection
+            .query_iter(bare(&self.settings.query))
+            .await
+            .map_err(failed)?;
+        while let Some(row) = rows.next().await.map_err(failed)? {
+            if each(object(row)).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// The user's row, or the verdict if there is not exactly one.
     async fn row(
         &self,
@@ -219,7 +242,8 @@ impl Mysql {
         .await
     }
 
-    async fn open(&self, password: SecretString) -> Result<Open, Unavailable> {
+    /// A connection whose session is read-only.
+    async fn connection(&self, password: SecretString) -> Result<Conn, Unavailable> {
         let settings = &self.settings;
         let options = OptsBuilder::default()
             .ip_or_hostname(&*settings.host)
@@ -232,14 +256,18 @@ impl Mysql {
             .max_allowed_packet(Some(LARGEST_PACKET))
             .wait_timeout(Some(IDLE_SECONDS))
             .init(vec!["SET SESSION TRANSACTION READ ONLY"]);
-        let mut connection = Conn::new(options).await.map_err(|error| match error {
+        Conn::new(options).await.map_err(|error| match error {
             Error::Server(error)
                 if error.state.starts_with("28") || error.code == DATABASE_DENIED =>
             {
                 Unavailable("login")
             }
             _ => Unavailable("connect"),
-        })?;
+        })
+    }
+
+    async fn open(&self, password: SecretString) -> Result<Open, Unavailable> {
+        let mut connection = self.connection(password).await?;
         let statement = connection.prep(&*self.query).await;
         let statement = statement.map_err(|error| match &error {
             Error::Server(server) if server.code == TWO_COLUMNS => {
@@ -292,17 +320,19 @@ async fn ask(open: &mut Open, name: &str) -> Result<Vec<Map<String, Value>>, Una
         .exec(&*statement, Params::Positional(names))
         .await
         .map_err(failed)?;
-    let object = |row: Row| {
-        let columns = row.columns_ref().iter().enumerate();
-        let values = columns.filter_map(|(at, column)| {
-            Some((
-                column.name_str().into_owned(),
-                json(row.as_ref(at)?, column),
-            ))
-        });
-        values.collect()
-    };
     Ok(rows.into_iter().map(object).collect())
+}
+
+/// A row by the names of its columns.
+fn object(row: Row) -> Map<String, Value> {
+    let columns = row.columns_ref().iter().enumerate();
+    let values = columns.filter_map(|(at, column)| {
+        Some((
+            column.name_str().into_owned(),
+            json(row.as_ref(at)?, column),
+        ))
+    });
+    values.collect()
 }
 
 /// Nothing of the error is kept: it may quote the name or a value.

@@ -3,8 +3,12 @@
 //! Each query has its own read-only transaction and leaves nothing in the session, neither settings nor a prepared statement: RDS
 //! Proxy and PgBouncer refuse these, or give them to other clients.
 
+#[cfg(feature = "export")]
+use std::{ops::ControlFlow, pin::pin};
 use std::{sync::Arc, time::Duration};
 
+#[cfg(feature = "export")]
+use futures_util::StreamExt;
 use jane_migrate_config::{self as config, is_loopback};
 use rustls::ClientConfig;
 use secrecy::{ExposeSecret, SecretString};
@@ -147,6 +151,42 @@ impl Postgres {
         let found = began.and(found).map_err(failed)?;
         let hashes = found.iter().map(|row| row.try_get(0).ok());
         Ok(hashes.collect())
+    }
+
+    /// Every row that the query gives, one by one, until one is the last that is wanted.
+    #[cfg(feature = "export")]
+    pub async fn each_row(
+        &self,
+        budget: &Budget,
+        each: &mut (dyn FnMut(Map<String, Value>) -> ControlFlow<()> + Send),
+    ) -> Result<(), Unavailable> {
+        let connection = self.connect(budget).await?;
+        let failed = |error: tokio_postgres::Error| match error.is_closed() {
+            true => Unavailable("connection"),
+            false => Unavailable("query"),
+        };
+        // The line break ends a comment at the end of the query.
+        let query = self.settings.query.trim_end().trim_end_matches(';');
+        let query = format!("SELECT to_json(found)::text FROM ({query}\n) AS found");
+        connection
+            .batch_execute("BEGIN READ ONLY")
+            .await
+            .map_err(failed)?;
+        let none: [(i32, Type); 0] = [];
+        let rows = connection.query_typed_raw(&query, none).await;
+        let mut rows = pin!(rows.map_err(failed)?);
+        while let Some(row) = rows.next().await {
+            let text: String = row
+                .map_err(failed)?
+                .try_get(0)
+                .map_err(|_| Unavailable("query"))?;
+            for row in objects(&[text])? {
+                if each(row).is_break() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Whether the user exists.

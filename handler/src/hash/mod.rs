@@ -6,12 +6,16 @@
 mod crypt;
 mod fields;
 mod frameworks;
+#[cfg(feature = "export")]
+mod import;
 mod label;
 mod scheme;
 mod why;
 
 use jane_migrate_config::HashFormat;
 
+#[cfg(feature = "export")]
+pub use self::import::{NotImported, for_cognito};
 use self::scheme::Scheme;
 pub use self::{
     scheme::{FirebaseKey, firebase},

@@ -4,6 +4,7 @@ mod canary;
 mod catalogue;
 mod cognito;
 mod database;
+mod export;
 mod function;
 mod http;
 mod jane;

@@ -1,6 +1,6 @@
 //! What a directory must make sense as a whole, and the presets.
 
-use super::{PRESETS, example_parts, http, preset, read, refused};
+use super::{PRESETS, example_parts, http, preset, read, refused, with};
 use crate::{Directory, ForgotPassword, HandlerSettings, PoolFacts, SecondFactor};
 
 #[test]
@@ -264,4 +264,47 @@ fn a_host_is_a_name_or_an_address_alone() {
             .replace("host = \"db.example.com\"", &host);
         assert!(refused(&file).contains("`host` must"), "{bad}");
     }
+}
+
+#[test]
+fn the_export_has_a_user_and_a_query_of_its_own() {
+    let database = |import: &str| {
+        format!(
+            "[directory]\nkind = 'postgres'\nhost = 'h'\ndatabase = 'd'\nuser = 'u'\npassword = {{ env = 'PP' }}\n\
+             query = 'SELECT hash FROM users WHERE email = $1'\npassword_column = 'hash'\nhash = 'bcrypt'\n\
+             [attributes]\nemail = 'email'\n[import]\n{import}\n"
+        )
+    };
+    let whole = "user = 'e'\npassword = { env = 'EE' }\nquery = 'SELECT email, hash FROM users'";
+    let config = read(&database(whole));
+    assert_eq!(config.import.username_column, "email");
+    assert_eq!(config.import.hash_column, "password_hash");
+    // The function never learns of it.
+    let secrets: Vec<_> = config.secrets().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(secrets, ["password"]);
+    for (import, told) in [
+        ("user = 'e'", "belong together"),
+        (
+            "user = 'e'\npassword = { env = 'EE' }\nquery = 'SELECT hash FROM users WHERE email = $1'",
+            "has no placeholder",
+        ),
+        (
+            "user = 'e'\npassword = { env = 'EE' }\nquery = 'DELETE FROM users'",
+            "must be a SELECT",
+        ),
+        ("hash_column = 'a b'", "column's name"),
+        ("role_arn = 'x'", "must be an ARN"),
+    ] {
+        let error = refused(&database(import));
+        assert!(error.contains(told), "{error}");
+    }
+    let jane = refused(&with("[import]\nquery = 'SELECT 1'"));
+    assert!(jane.contains("--from FILE"), "{jane}");
+    assert_eq!(
+        read(&with("[import]\nid_column = 'id'"))
+            .import
+            .id_column
+            .as_deref(),
+        Some("id")
+    );
 }

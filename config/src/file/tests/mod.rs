@@ -314,7 +314,7 @@ fn an_unknown_key_is_refused_with_its_place_and_the_nearest_one() {
     );
     assert_eq!(
         refused(&with("[window]\n  ends = 2027-01-01")),
-        "migrate.toml:7:3: unknown key `ends` in [window]; known are `closes`, `total_users`"
+        "migrate.toml:7:3: unknown key `ends` in [window]; known are `closes`, `total_users`, `share`"
     );
     assert!(
         refused(&with("[functions]"))

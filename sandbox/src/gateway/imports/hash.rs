@@ -310,7 +310,7 @@ mod tests {
                 "$pbkdf2-sha256$1000$c2FsdA$2YDlUUP3zcesuEEE2i/HTousvSaIUT7AT3291XWkYHw",
             ),
         ] {
-            let imported = Imported::read(kind, text).ok().expect("it is read");
+            let imported = Imported::read(kind, text).expect("it is read");
             assert!(imported.matches("canary"), "{kind:?}");
             assert!(!imported.matches("Canary"), "{kind:?}");
         }

@@ -1,0 +1,497 @@
+//! Who is left: the directory's list beside the pool's users, for `remaining` and `import`. The list comes from the database by a user
+//! and a query of its own, from the old pool, or from a file; each user is judged as a sign-in would be.
+
+use std::fs::File;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jane_migrate_config::{Config, Directory, HandlerSettings, PoolId, Secret};
+use jane_migrate_core::document::PoolDocument;
+use jane_migrate_core::facts::pool_facts;
+use jane_migrate_core::import::census::Census;
+use jane_migrate_core::import::index::{Found, Index, Names, Naming};
+use jane_migrate_core::import::{self, Batch, Candidate, Category, HashKind};
+use jane_migrate_handler::{Export, NotImported, Password, Secrets, Unavailable};
+use secrecy::SecretString;
+use serde_json::{Map, Value};
+
+use crate::aws::{Connection, Connections, Reader};
+use crate::dates::today;
+use crate::environment;
+use crate::error::{Error, Result};
+use crate::settings::Target;
+use crate::ui::numbers::thousands;
+use crate::ui::{Task, Ui};
+
+/// How often progress is told.
+const TELL_EVERY: u64 = 1_000;
+
+/// Why the password of another pool's user cannot be imported.
+const OF_A_POOL: &str = "password of a user pool, which nobody can read";
+
+/// A user of the directory.
+pub(crate) struct Person {
+    /// What the user types to sign in.
+    pub name: String,
+    /// The id in the old system.
+    pub id: Option<String>,
+    /// What Cognito would store; empty where the user would not migrate.
+    pub attributes: std::collections::BTreeMap<String, String>,
+    /// The hash as an import takes it.
+    pub hash: Option<SecretString>,
+    /// Where the user is.
+    pub place: Place,
+}
+
+/// Where a user of the directory is.
+#[derive(Clone)]
+pub(crate) enum Place {
+    /// In the pool.
+    Pool(Found),
+    /// Not there.
+    Left {
+        /// What the user is counted as.
+        category: Category,
+        /// Why the user would not migrate, if so.
+        reason: Option<String>,
+        /// The job that imports the user.
+        batch: Option<Batch>,
+    },
+}
+
+/// Where the list of users comes from.
+enum Source {
+    Database,
+    OldPool(Box<Reader>, PoolId),
+    File(PathBuf),
+}
+
+/// The two lists.
+pub(crate) struct Lists {
+    aws: Reader,
+    pool: PoolId,
+    /// The pool, as it is described.
+    pub document: PoolDocument,
+    export: Export,
+    source: Source,
+    naming: Naming,
+    /// The attributes that the pool verifies by itself.
+    pub auto_verified: Vec<String>,
+}
+
+impl Lists {
+    /// Reads what the lists depend on. `from` is a file of users.
+    pub(crate) async fn open(
+        target: &Target,
+        from: Option<&Path>,
+        connections: &Connections,
+    ) -> Result<Self> {
+        let aws = connections.get(&target.connection).await;
+        let config = target.required()?;
+        let (pool, region) = (&target.pool, &target.connection.region);
+        let (document, mfa) = tokio::join!(aws.describe_pool(pool), aws.mfa_config(pool));
+        let document = document.map_err(|error| Error::unreadable_pool(error, pool, region))?;
+        let facts = pool_facts(&document, &mfa?);
+        let naming = Naming {
+            username_attributes: facts.username_attributes.clone(),
+            alias_attributes: facts.alias_attributes.clone(),
+            case_sensitive: facts.case_sensitive,
+        };
+        let settings = HandlerSettings::new(config, &facts);
+        let mut secrets = Secrets::new(None, region.clone());
+        if let (None, Some(secret)) = (from, &config.import.password) {
+            secrets = secrets.with(secret.clone(), password(&aws, secret, region).await?);
+        }
+        let today = today()?.epoch_days();
+        let export = Export::new(&settings, &config.import, Arc::new(secrets), today);
+        let export = export.map_err(|_| {
+            Error::new(
+                "the database of [directory] cannot be used",
+                "check host and ca_certificate under [directory] and [import]",
+            )
+        })?;
+        let source = source(config, from, &export, &target.connection, connections).await?;
+        let verified = document.json()["AutoVerifiedAttributes"].as_array();
+        let verified = verified.into_iter().flatten().filter_map(Value::as_str);
+        let auto_verified = verified.map(str::to_owned).collect();
+        Ok(Self {
+            pool: pool.clone(),
+            auto_verified,
+            naming,
+            export,
+            source,
+            document,
+            aws,
+        })
+    }
+
+    /// The pool's users.
+    pub(crate) async fn index(&self, subs: bool, ui: &Ui) -> Result<Index> {
+        let users = self.document.estimated_users().unwrap_or_default();
+        let mut index = Index::new(self.naming.clone(), users, subs);
+        let task = ui.task(format!("users of pool {}", self.pool));
+        let mut next = None;
+        let mut seen = 0;
+        loop {
+            let page = self.aws.users(&self.pool, next).await;
+            let (users, more) = page.map_err(|error| {
+                Error::from(error)
+                    .context(format!("failed to list the users of pool {}", self.pool))
+                    .or_hint("run the command again: it begins anew")
+            })?;
+            seen += users.len() as u64;
+            for user in &users {
+                index.add(&user.name, &user.status, &user.attributes);
+            }
+            task.doing(&format!("({} so far)", thousands(seen)));
+            next = more;
+            if next.is_none() {
+                break;
+            }
+        }
+        index.finish();
+        task.clear();
+        Ok(index)
+    }
+
+    /// Hands over each user of the directory, until one is the last that is wanted; gives the count of those handed over. A name that
+    /// comes twice is no user's: a sign-in refuses it too.
+    pub(crate) async fn each(
+        &self,
+        index: &Index,
+        ui: &Ui,
+        each: &mut (dyn FnMut(Person) -> ControlFlow<()> + Send),
+    ) -> Result<Census> {
+        let task = ui.task("users of the directory");
+        let mut walk = Walk {
+            lists: self,
+            index,
+            twice: index.names(),
+            census: Census::default(),
+            task: &task,
+            each,
+        };
+        match &self.source {
+            Source::Database => {
+                let ended = self.export.each(&mut |row| walk.row(row, None)).await;
+                ended.map_err(unavailable)?;
+            }
+            Source::File(path) => read(path, &mut |row| walk.row(row, None))?,
+            Source::OldPool(aws, pool) => {
+                let mut next = None;
+                'pages: loop {
+                    let page = aws.users(pool, next).await;
+                    let (users, more) = page.map_err(|error| {
+                        Error::from(error).context("failed to list the users of the old pool")
+                    })?;
+                    for user in users {
+                        let mut row = user.attributes;
+                        row.insert("username".to_owned(), user.name.into());
+                        if walk.row(row, Some(&user.status)).is_break() {
+                            break 'pages;
+                        }
+                    }
+                    next = more;
+                    if next.is_none() {
+                        break;
+                    }
+                }
+            }
+        }
+        let census = walk.census;
+        task.clear();
+        Ok(census)
+    }
+
+    fn is_verified(&self, attributes: &std::collections::BTreeMap<String, String>) -> bool {
+        let verified = |name: &String| {
+            let flag = attributes.get(&format!("{name}_verified"));
+            flag.is_some_and(|flag| flag == "true")
+        };
+        self.auto_verified.iter().any(verified)
+    }
+}
+
+/// The users one by one.
+struct Walk<'a> {
+    lists: &'a Lists,
+    index: &'a Index,
+    twice: Names,
+    census: Census,
+    task: &'a Task,
+    each: &'a mut (dyn FnMut(Person) -> ControlFlow<()> + Send),
+}
+
+impl Walk<'_> {
+    /// `status` is that of a user of another pool.
+    fn row(&mut self, row: Map<String, Value>, status: Option<&str>) -> ControlFlow<()> {
+        let listed = self.lists.export.judge(row);
+        let name = listed.name;
+        let (attributes, password, mut reason) = match listed.judged {
+            Ok(user) => (user.attributes, Some(user.password), None),
+            Err(reason) => (Default::default(), None, Some(reason)),
+        };
+        let names = [
+            Some(name.as_str()),
+            attributes.get("username").map(String::as_str),
+        ];
+        let found = self.index.find(names.into_iter().flatten());
+        if let Some(found) = found {
+            self.census.migrated(found.half_finished);
+            return self.tell(Person {
+                name,
+                id: listed.id,
+                attributes,
+                hash: None,
+                place: Place::Pool(found),
+            });
+        }
+        match status {
+            Some("UNCONFIRMED") => reason = Some("unconfirmed".to_owned()),
+            Some("FORCE_CHANGE_PASSWORD") => reason = Some("never-signed-in".to_owned()),
+            _ => {}
+        }
+        if reason.is_none() && !self.twice.add(&name) {
+            reason = Some("name-twice".to_owned());
+        }
+        let label = match &password {
+            Some(Password::NotImportable(why)) => match why {
+                NotImported::Unreadable(label) | NotImported::OtherFormat(label) => label.clone(),
+                NotImported::TooCostly(label) => format!("{label} above Cognito's limit"),
+            },
+            _ => String::new(),
+        };
+        let secret = match (&password, status) {
+            (_, Some("EXTERNAL_PROVIDER")) => import::Secret::None,
+            (_, Some(_)) => import::Secret::NotImportable(OF_A_POOL),
+            (None | Some(Password::Unknown), None) => import::Secret::Unknown,
+            (Some(Password::None), None) => import::Secret::None,
+            (Some(Password::NotImportable(NotImported::Unreadable(_))), None) => {
+                import::Secret::Unreadable(&label)
+            }
+            (Some(Password::NotImportable(_)), None) => import::Secret::NotImportable(&label),
+            (Some(Password::Importable(kind, _)), None) => match HashKind::of(kind) {
+                Some(kind) => import::Secret::Importable(kind),
+                None => import::Secret::NotImportable(kind),
+            },
+        };
+        let candidate = Candidate {
+            not_eligible: reason.as_deref(),
+            verified: self.lists.is_verified(&attributes),
+            secret,
+        };
+        self.census.remains(&candidate);
+        let (category, batch) = (candidate.category(), candidate.batch());
+        let hash = match password {
+            Some(Password::Importable(_, hash)) => Some(hash),
+            _ => None,
+        };
+        self.tell(Person {
+            name,
+            id: listed.id,
+            attributes,
+            hash,
+            place: Place::Left {
+                category,
+                reason,
+                batch,
+            },
+        })
+    }
+
+    fn tell(&mut self, person: Person) -> ControlFlow<()> {
+        if self.census.directory.is_multiple_of(TELL_EVERY) {
+            let (all, left) = (self.census.directory, self.census.remaining);
+            let (all, left) = (thousands(all), thousands(left));
+            self.task
+                .doing(&format!("({all} so far, {left} not in the pool)"));
+        }
+        (self.each)(person)
+    }
+}
+
+async fn source(
+    config: &Config,
+    from: Option<&Path>,
+    export: &Export,
+    connection: &Connection,
+    connections: &Connections,
+) -> Result<Source> {
+    if let Some(path) = from {
+        return Ok(Source::File(path.to_owned()));
+    }
+    match &config.directory {
+        Directory::Cognito(old) if old.role_arn.is_none() => {
+            let there = Connection {
+                region: old.region.clone(),
+                ..connection.clone()
+            };
+            let aws = connections.get(&there).await;
+            Ok(Source::OldPool(Box::new(aws), old.pool_id.clone()))
+        }
+        Directory::Cognito(_) => Err(Error::new(
+            "the old pool is another account's, whose role is the function's",
+            "list its users there into a CSV file with the columns of [attributes], and name it with --from FILE",
+        )),
+        Directory::Postgres(_) | Directory::Mysql(_) if export.lists() => Ok(Source::Database),
+        Directory::Postgres(_) | Directory::Mysql(_) => Err(Error::new(
+            "the configuration does not say how to list all users",
+            "set query, user and password under [import] (`jane-migrate example` shows them), or name a CSV file with --from FILE",
+        )),
+        other => Err(Error::new(
+            format!("a directory of kind `{}` cannot be listed", other.kind()),
+            "name a CSV file of its users with --from FILE: the first line names the columns, and the column email is enough",
+        )),
+    }
+}
+
+/// The password of `[import]`, which this machine reads and the function never does.
+async fn password(aws: &Reader, secret: &Secret, region: &str) -> Result<SecretString> {
+    let kept = aws.secret_value(secret, region).await.map_err(|error| {
+        Error::from(error).context("failed to read the database password of [import]")
+    })?;
+    let here = || match secret {
+        Secret::Env(name) => environment::var(name).map(SecretString::from),
+        _ => None,
+    };
+    kept.or_else(here).ok_or_else(|| {
+        Error::new(
+            format!("{secret} is not set, and import.password says that the password is there"),
+            "set it for this command without leaving it in the shell's history: `IFS= read -rs NAME; export NAME`",
+        )
+    })
+}
+
+fn unavailable(Unavailable(reason): Unavailable) -> Error {
+    let (what, hint) = match reason {
+        "login" => (
+            "refused the user of [import]",
+            "check user and password under [import], and that this user may connect",
+        ),
+        "connect" => (
+            "cannot be reached from this machine",
+            "set host and port under [import] to where this machine reaches it, such as a replica or a tunnel",
+        ),
+        "connection" => (
+            "closed the connection before the end",
+            "run the command again: nothing was changed by the listing",
+        ),
+        "username_column" => (
+            "gave no column of the name in username_column",
+            "name the column with the sign-in name in username_column under [import]",
+        ),
+        _ => (
+            "did not answer the query of [import]",
+            "try the query under [import] with the database's own client, as the user of [import]",
+        ),
+    };
+    Error::new(format!("the database {what} ({reason})"), hint)
+        .context("failed to list the directory")
+}
+
+/// Hands over each row of a CSV file. The first line names the columns; a file of nothing but addresses needs no such line.
+fn read(
+    path: &Path,
+    each: &mut (dyn FnMut(Map<String, Value>) -> ControlFlow<()> + Send),
+) -> Result<()> {
+    const HINT: &str = "--from names a CSV file in UTF-8: the first line names the columns, and the column email is enough";
+    let failed = |error: csv::Error| {
+        // The crate's message may quote a row.
+        let line = error.position().map_or(0, csv::Position::line);
+        let what = match error.kind() {
+            csv::ErrorKind::Io(error) => error.to_string(),
+            csv::ErrorKind::Utf8 { .. } => format!("line {line} is not UTF-8"),
+            csv::ErrorKind::UnequalLengths { .. } => {
+                format!("line {line} has another number of columns")
+            }
+            _ => format!("line {line} cannot be read"),
+        };
+        Error::new(format!("failed to read `{}`: {what}", path.display()), HINT)
+    };
+    let file = File::open(path).map_err(|error| failed(error.into()))?;
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .trim(csv::Trim::All)
+        .from_reader(file);
+    let mut columns: Option<Vec<String>> = None;
+    for row in reader.records() {
+        let row = row.map_err(failed)?;
+        let names = match &columns {
+            Some(names) => names,
+            None => {
+                let first: Vec<String> = row
+                    .iter()
+                    .map(|name| name.trim_start_matches('\u{feff}').to_owned())
+                    .collect();
+                if !(first.len() == 1 && first[0].contains('@')) {
+                    columns = Some(first);
+                    continue;
+                }
+                columns.insert(vec!["email".to_owned()])
+            }
+        };
+        let pairs = names.iter().zip(row.iter());
+        let value = |text: &str| match text {
+            "" => Value::Null,
+            text => text.into(),
+        };
+        let row = pairs
+            .map(|(name, text)| (name.clone(), value(text)))
+            .collect();
+        if each(row).is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(text: &str) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("users.csv");
+        std::fs::write(&path, text).unwrap();
+        let mut rows = Vec::new();
+        read(&path, &mut |row| {
+            rows.push(Value::Object(row).to_string());
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+        rows
+    }
+
+    #[test]
+    fn a_file_names_its_columns_or_is_a_list_of_addresses() {
+        assert_eq!(
+            rows("a@example.com\nb@example.com\n"),
+            [
+                r#"{"email":"a@example.com"}"#,
+                r#"{"email":"b@example.com"}"#
+            ]
+        );
+        assert_eq!(
+            rows("\u{feff}email,name\na@example.com,\"Roe, A\"\nb@example.com,\n"),
+            [
+                r#"{"email":"a@example.com","name":"Roe, A"}"#,
+                r#"{"email":"b@example.com","name":null}"#
+            ]
+        );
+        assert_eq!(rows(""), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_read_is_named_and_not_quoted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("users.csv");
+        std::fs::write(&path, "email,hash\na@example.com,canary,canary\n").unwrap();
+        let error = read(&path, &mut |_| ControlFlow::Continue(())).unwrap_err();
+        let shown = format!("{error:?}");
+        assert!(
+            shown.contains("line 2") && !shown.contains("canary"),
+            "{shown}"
+        );
+    }
+}

@@ -1,0 +1,508 @@
+//! Those who have not migrated: counted exactly, imported with their passwords, each accounted for, and nobody twice.
+
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use futures_util::stream::{self, StreamExt};
+use jane_migrate_sandbox::{Account, AccountKind, ImportRules, Options, Sandbox};
+use jane_migrate_test_kit::{Fate, Passing, Proxy};
+use serde_json::{Value, json};
+
+use crate::database::{DATABASE_PASSWORD, Server};
+use crate::support::{Corner, Ran, cache};
+
+/// The password of everybody here, and its hashes of the four kinds as frameworks store them.
+const PASSWORD: &str = "Pässword 1!";
+const HASHES: [&str; 4] = [
+    "$2b$04$mzL0N04zmEBsoPiNsy1vxemdj/rncCjR30iqcdUY4ENlfqiAnNzkG",
+    "$scrypt$ln=10,r=8,p=1$9j5HKOW8t9Y6B8A4Z0yp9Q$3IVwaRKj/8yxCrPotGnzP9OMbQHI7j3D01B2eHikS+0",
+    "argon2$argon2id$v=19$m=64,t=2,p=1$6HIm3f4Fq9zQKZelyZMoOg$d+2etF5k1aPS8gjJdI/57JoRs1V+nrs3sFOYWQA3QS8",
+    "pbkdf2_sha256$1000$saltsaltsalt$tFmeFaEPJ+XpX+YXQalnoY7okt4zzEFHCqVt+f2GiYA=",
+];
+
+/// Pieces of these hashes and of what is made of them, none of which may be seen anywhere.
+const CANARIES: [&str; 5] = [
+    "mzL0N04zm",
+    "3IVwaRKj",
+    "dc8570691",
+    "d+2etF5k1",
+    "tFmeFaEP",
+];
+
+impl Corner {
+    /// A pool that verifies email addresses, with an app client.
+    async fn shop(&self) -> (String, String) {
+        let pool = json!({ "AutoVerifiedAttributes": ["email"] });
+        let pool = self.create_pool(pool).await;
+        let client = self.create_client(&pool, json!({})).await;
+        (pool, client)
+    }
+
+    async fn can_sign_in(&self, client: &str, user: &str) -> bool {
+        let body = json!({
+            "AuthFlow": "USER_PASSWORD_AUTH", "ClientId": client,
+            "AuthParameters": { "USERNAME": user, "PASSWORD": PASSWORD },
+        });
+        self.try_cognito("InitiateAuth", body).await.0 == 200
+    }
+
+    async fn status_of(&self, pool: &str, user: &str) -> String {
+        let body = json!({ "UserPoolId": pool, "Username": user });
+        let user = self.cognito("AdminGetUser", body).await;
+        user["UserStatus"].as_str().expect("a status").to_owned()
+    }
+
+    /// The addresses of the pool's users.
+    async fn addresses(&self, pool: &str) -> Vec<String> {
+        let mut addresses = Vec::new();
+        let mut asked = json!({ "UserPoolId": pool });
+        loop {
+            let page = self.cognito("ListUsers", asked.clone()).await;
+            for user in page["Users"].as_array().expect("users") {
+                let attributes = user["Attributes"].as_array().expect("attributes");
+                let email = attributes.iter().find(|one| one["Name"] == "email");
+                addresses.push(
+                    email.expect("an email")["Value"]
+                        .as_str()
+                        .unwrap()
+                        .to_owned(),
+                );
+            }
+            match &page["PaginationToken"] {
+                Value::Null => break,
+                token => asked["PaginationToken"] = token.clone(),
+            }
+        }
+        addresses.sort();
+        addresses
+    }
+
+    async fn import_role_is_gone(&self, pool: &str) -> bool {
+        let role = format!("jane-migrate-{pool}-log");
+        self.aws().await.role(&role).await.unwrap().is_none()
+    }
+
+    fn write(&self, file: &str, text: &str) {
+        std::fs::write(self.folder.path().join(file), text).expect("written");
+    }
+
+    fn read(&self, file: &str) -> String {
+        std::fs::read_to_string(self.folder.path().join(file)).expect("a file")
+    }
+}
+
+/// Twelve users by CSV: three of each kind.
+fn users() -> Vec<(String, &'static str)> {
+    let user = |n: usize| (format!("user{n}@example.com"), HASHES[n % 4]);
+    (0..12).map(user).collect()
+}
+
+fn csv(users: &[(String, &str)]) -> String {
+    let row = |(email, hash): &(String, &str)| format!("{email},\"{hash}\"\n");
+    "email,password_hash\n".to_owned() + &users.iter().map(row).collect::<String>()
+}
+
+#[track_caller]
+fn has_no_hash(ran: &Ran) {
+    for canary in CANARIES {
+        assert!(!ran.stdout.contains(canary), "{canary} in {ran:#?}");
+        assert!(!ran.stderr.contains(canary), "{canary} in {ran:#?}");
+    }
+}
+
+#[tokio::test]
+async fn the_tail_of_a_migration_is_counted_imported_and_accounted_for() {
+    let corner = Corner::new().await;
+    let (pool, client) = corner.shop().await;
+    let users = users();
+    for (email, _) in &users {
+        let account = Account::new(AccountKind::Password, email, Some(PASSWORD));
+        corner.jane.add_account(account);
+    }
+    corner.deploy(&pool).await;
+    for (email, _) in &users[..7] {
+        assert!(corner.can_sign_in(&client, email).await, "{email} migrates");
+    }
+    // One of the migrated never set a new password.
+    let reset = json!({ "UserPoolId": pool, "Username": users[0].0 });
+    corner.cognito("AdminResetUserPassword", reset).await;
+    let odd = "sso@example.com,\nodd@example.com,canary-plain-text\ncostly@example.com,$2b$13$mzL0N04zmEBsoPiNsy1vxemdj/rncCjR30iqcdUY4ENlfqiAnNzkG\nuser8@example.com,\n,\n";
+    corner.write("users.csv", &(csv(&users) + odd));
+
+    let remaining = [
+        "remaining",
+        "--pool",
+        &pool,
+        "--from",
+        "users.csv",
+        "--names",
+        "left.csv",
+    ];
+    let ran = corner.run(&remaining).await.ended(0);
+    has_no_hash(&ran);
+    assert!(
+        ran.stdout
+            .contains("7 of 17 users of the directory are in the pool, 10 are not."),
+        "{ran:#?}"
+    );
+    let counted = corner
+        .run(&[&remaining[..], &["--json"]].concat())
+        .await
+        .ended(0)
+        .json();
+    assert_eq!(
+        (
+            &counted["directory"],
+            &counted["migrated"],
+            &counted["remaining"],
+            &counted["half_finished"]
+        ),
+        (&json!(17), &json!(7), &json!(10), &json!(1)),
+        "{counted}"
+    );
+    assert_eq!(
+        counted["categories"],
+        json!({ "password": 6, "sso": 1, "unreadable-hash": 1, "not-eligible": 2 })
+    );
+    assert_eq!(
+        counted["not_eligible"],
+        json!({ "name-twice": 1, "no-name": 1 })
+    );
+    let names = corner.read("left.csv");
+    assert!(
+        names.contains("user0@example.com,half-finished,"),
+        "{names}"
+    );
+    assert!(names.contains("sso@example.com,sso,"), "{names}");
+    let mode = std::fs::metadata(corner.folder.path().join("left.csv"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    // The plan changes nothing.
+    let plan = ["import", "--pool", &pool, "--from", "users.csv"];
+    let journal = corner.gateway().await.journal(&corner.account).len();
+    let planned = corner.run(&plan).await.ended(0);
+    has_no_hash(&planned);
+    assert!(
+        planned
+            .stdout
+            .contains("with BCRYPT hashes keep their password"),
+        "{planned:#?}"
+    );
+    let calls = corner
+        .gateway()
+        .await
+        .journal(&corner.account)
+        .split_off(journal);
+    let reads = ["Describe", "Get", "List"];
+    for call in &calls {
+        assert!(
+            reads.iter().any(|read| call.action.starts_with(read)),
+            "{call:?}"
+        );
+    }
+
+    let before = corner.pool(&pool).await;
+    let import = [&plan[..], &["--yes", "--json"]].concat();
+    let ran = corner.run(&import).await.ended(0);
+    has_no_hash(&ran);
+    let done = ran.json();
+    assert_eq!(
+        (&done["with_password"], &done["must_reset"]),
+        (&json!(5), &json!(3)),
+        "{done}"
+    );
+    assert_eq!(
+        (&done["skipped"], &done["failed"]),
+        (&json!(0), &json!({})),
+        "{done}"
+    );
+    assert_eq!(
+        done["after"]["remaining"], 1,
+        "only the row without a name is left: {done}"
+    );
+    for (email, _) in &users[1..] {
+        assert!(
+            corner.can_sign_in(&client, email).await,
+            "{email} signs in with the old password"
+        );
+    }
+    for email in ["sso@example.com", "odd@example.com", "costly@example.com"] {
+        assert_eq!(corner.status_of(&pool, email).await, "RESET_REQUIRED");
+    }
+    assert!(corner.import_role_is_gone(&pool).await);
+    assert_eq!(
+        corner.pool(&pool).await["LambdaConfig"],
+        before["LambdaConfig"]
+    );
+
+    // Again, there is nothing to do, and status has the exact figure.
+    let again = corner.run(&import).await.ended(0).json();
+    assert_eq!(
+        (&again["jobs"], &again["with_password"]),
+        (&json!([]), &json!(0))
+    );
+    let status = corner
+        .run(&["status", "--pool", &pool, "--json"])
+        .await
+        .ended(0)
+        .json();
+    assert_eq!(status["exact"]["remaining"], 1, "{status}");
+    assert_eq!(status["exact"]["half_finished"], 4, "{status}");
+    for file in std::fs::read_dir(corner.folder.path()).unwrap().flatten() {
+        let text = std::fs::read_to_string(file.path()).unwrap_or_default();
+        let ours = file.file_name() != "users.csv";
+        assert!(
+            !ours || CANARIES.iter().all(|canary| !text.contains(canary)),
+            "{file:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_the_guide_leaves_open_is_read_either_way() {
+    for (listed, first_line) in [(false, 1), (true, 2), (true, 0)] {
+        let corner = Corner::new().await;
+        let (pool, client) = corner.shop().await;
+        let rules = ImportRules {
+            hash_column_listed: listed,
+            first_line,
+            ..ImportRules::default()
+        };
+        corner.gateway().await.set_import_rules(&pool, rules);
+        let users = users();
+        corner.write("users.csv", &csv(&users));
+        let import = [
+            "import",
+            "--pool",
+            &pool,
+            "--from",
+            "users.csv",
+            "--yes",
+            "--json",
+        ];
+        let done = corner.run(&import).await.ended(0).json();
+        assert_eq!(done["with_password"], 12, "{listed} {first_line}: {done}");
+        assert!(corner.can_sign_in(&client, &users[2].0).await);
+    }
+    // A pool that takes no hashes yet says so, and nobody is imported.
+    let corner = Corner::new().await;
+    let (pool, _) = corner.shop().await;
+    let rules = ImportRules {
+        takes_hashes: false,
+        ..ImportRules::default()
+    };
+    corner.gateway().await.set_import_rules(&pool, rules);
+    corner.write("users.csv", &csv(&users()));
+    let import = ["import", "--pool", &pool, "--from", "users.csv", "--yes"];
+    let ran = corner.run(&import).await.ended(1);
+    has_no_hash(&ran);
+    assert!(ran.stderr.contains("does not take hashes yet"), "{ran:#?}");
+    assert_eq!(corner.addresses(&pool).await, [] as [&str; 0]);
+    assert!(corner.import_role_is_gone(&pool).await);
+}
+
+#[tokio::test]
+async fn a_pool_that_verifies_nothing_by_itself_stops_an_import() {
+    let corner = Corner::new().await;
+    let bare = corner.create_pool(json!({})).await;
+    corner.write("users.csv", &csv(&users()));
+    let ran = corner
+        .run(&["import", "--pool", &bare, "--from", "users.csv"])
+        .await
+        .ended(1);
+    assert!(ran.stderr.contains("AutoVerifiedAttributes"), "{ran:#?}");
+}
+
+/// Whether a call may change something.
+fn writes(passing: &Passing) -> bool {
+    let reads = ["Describe", "Get", "List", "Filter"];
+    !reads.iter().any(|read| passing.action.starts_with(read))
+}
+
+#[tokio::test]
+async fn killed_at_any_write_an_import_goes_on_and_imports_nobody_twice() {
+    let slow = ImportRules {
+        per_user: Duration::from_millis(20),
+        ..ImportRules::default()
+    };
+    let import = async |corner: &Corner, pool: &str, endpoint: &str| {
+        let arguments = [
+            "import",
+            "--pool",
+            pool,
+            "--from",
+            "users.csv",
+            "--yes",
+            "--json",
+        ];
+        let mut command = corner.command(&arguments);
+        command.env("AWS_ENDPOINT_URL", endpoint);
+        command
+    };
+    // Where a new role counts at once, each run makes the same calls.
+    let options = Options {
+        role_age: Duration::ZERO,
+        ..Options::new(cache())
+    };
+    let sandbox = Sandbox::start(&options).await.expect("a sandbox");
+    let scene = async || {
+        let corner = Corner::of(&sandbox).await;
+        let (pool, client) = corner.shop().await;
+        sandbox.gateway().set_import_rules(&pool, slow);
+        corner.write("users.csv", &csv(&users()[..3]));
+        (corner, pool, client)
+    };
+    let (corner, pool, _) = scene().await;
+    let proxy = Proxy::start(&corner.endpoint, |_| Fate::Pass)
+        .await
+        .unwrap();
+    Ran::of(import(&corner, &pool, &proxy.url()).await)
+        .await
+        .ended(0);
+    let points: Vec<Passing> = proxy.passed().into_iter().filter(writes).collect();
+    // Three kinds: three jobs with their files, and the role made and removed.
+    let count = |action: &str| points.iter().filter(|point| point.action == action).count();
+    assert_eq!(
+        (count("CreateUserImportJob"), count("StartUserImportJob")),
+        (3, 3)
+    );
+    assert_eq!(
+        (count(""), count("CreateRole"), count("DeleteRole")),
+        (3, 1, 1)
+    );
+    let kills = points
+        .into_iter()
+        .flat_map(|point| [false, true].map(|after| (point.clone(), after)));
+    stream::iter(kills)
+        .for_each_concurrent(4, async |(point, after)| {
+            let when = format!("{} {} after: {after}", point.action, point.nth);
+            let (corner, pool, client) = scene().await;
+            let there = point.clone();
+            let decide = move |passing: &Passing| {
+                let here = (&passing.action, passing.nth) == (&there.action, there.nth);
+                match (here && writes(passing), after) {
+                    (false, _) => Fate::Pass,
+                    (true, false) => Fate::HoldRequest,
+                    (true, true) => Fate::HoldAnswer,
+                }
+            };
+            let proxy = Proxy::start(&corner.endpoint, decide).await.unwrap();
+            let mut command = import(&corner, &pool, &proxy.url()).await;
+            let mut program = command.spawn().expect("the program starts");
+            tokio::select! {
+                () = proxy.held() => program.kill().await.expect("killed"),
+                ended = program.wait() => panic!("ended before {when}: {ended:?}"),
+            }
+            drop(proxy);
+            let ran = Ran::of(import(&corner, &pool, &corner.endpoint).await)
+                .await
+                .ended(0);
+            assert_eq!(ran.json()["failed"], json!({}), "{when}");
+            assert_eq!(ran.json()["after"]["remaining"], 0, "{when}");
+            let expected: Vec<String> = users()[..3]
+                .iter()
+                .map(|(email, _)| email.clone())
+                .collect();
+            assert_eq!(corner.addresses(&pool).await, expected, "{when}");
+            for email in &expected {
+                assert!(corner.can_sign_in(&client, email).await, "{when}: {email}");
+            }
+            assert!(corner.import_role_is_gone(&pool).await, "{when}");
+        })
+        .await;
+    sandbox.stop().await.expect("stopped");
+}
+
+/// A table of so many users of a shop, with hashes of the four kinds.
+fn table(users: usize) -> String {
+    let [bcrypt, scrypt, argon2, pbkdf2] = HASHES;
+    format!(
+        "CREATE TABLE users (id integer PRIMARY KEY, email text, verified boolean, hash text);
+         INSERT INTO users SELECT n, 'User' || n || '@example.com', n % 50 <> 7,
+           CASE n % 4 WHEN 0 THEN '{bcrypt}' WHEN 1 THEN '{scrypt}' WHEN 2 THEN '{argon2}' ELSE '{pbkdf2}' END
+           FROM generate_series(1, {users}) AS n;"
+    )
+}
+
+/// Writes the configuration of a shop in PostgreSQL, whose export has a user and a query of its own.
+fn configure_database(corner: &mut Corner, server: &Server) {
+    corner
+        .environment
+        .push(("EXPORT_PASSWORD".into(), DATABASE_PASSWORD.into()));
+    corner
+        .environment
+        .push(("DATABASE_PASSWORD".into(), DATABASE_PASSWORD.into()));
+    let config = format!(
+        "[directory]\nkind = \"postgres\"\nhost = \"127.0.0.1\"\nport = {}\ndatabase = \"postgres\"\nuser = \"migration\"\n\
+         password = {{ env = \"DATABASE_PASSWORD\" }}\nquery = \"SELECT email, verified, hash FROM users WHERE lower(email) = $1\"\n\
+         password_column = \"hash\"\nhash = \"bcrypt\"\n[attributes]\nemail = \"email\"\nemail_verified = \"verified\"\n\
+         [import]\nuser = \"migration\"\npassword = {{ env = \"EXPORT_PASSWORD\" }}\n\
+         query = \"SELECT id, email, verified, hash FROM users\"\nid_column = \"id\"\n",
+        server.plain
+    );
+    corner.write("migrate.toml", &config);
+}
+
+#[tokio::test]
+async fn a_shop_in_postgresql_is_imported_to_the_last_row() {
+    const USERS: usize = 200;
+    let server = tokio::task::spawn_blocking(|| Server::start(&table(USERS)))
+        .await
+        .unwrap();
+    let mut corner = Corner::new().await;
+    let (pool, client) = corner.shop().await;
+    configure_database(&mut corner, &server);
+    // Sixty percent are there already.
+    for n in 1..=USERS * 6 / 10 {
+        let email = format!("user{n}@example.com");
+        let user = json!({ "UserPoolId": pool, "Username": email, "MessageAction": "SUPPRESS",
+            "UserAttributes": [{ "Name": "email", "Value": email }, { "Name": "email_verified", "Value": "true" }] });
+        corner.cognito("AdminCreateUser", user).await;
+        let password = json!({ "UserPoolId": pool, "Username": email, "Password": PASSWORD, "Permanent": true });
+        corner.cognito("AdminSetUserPassword", password).await;
+    }
+    let import = ["import", "--pool", &pool, "--yes", "--json"];
+    let ran = corner.run(&import).await.ended(0);
+    has_no_hash(&ran);
+    let done = ran.json();
+    let unverified = (121..=USERS).filter(|n| n % 50 == 7).count() as u64;
+    assert_eq!(done["before"]["remaining"], 80, "{done}");
+    assert_eq!(
+        done["before"]["categories"]["unverified-address"],
+        unverified
+    );
+    assert_eq!(done["with_password"], 80 - unverified, "{done}");
+    assert_eq!(done["after"]["remaining"], unverified, "{done}");
+    let jobs = done["jobs"].as_array().unwrap();
+    assert_eq!(jobs.len(), 4, "one for each kind: {done}");
+    for n in 121..=USERS {
+        let email = format!("user{n}@example.com");
+        assert_eq!(
+            corner.can_sign_in(&client, &email).await,
+            n % 50 != 7,
+            "{email}"
+        );
+    }
+    let mapping = ["remaining", "--pool", &pool, "--mapping", "ids.csv"];
+    corner.run(&mapping).await.ended(0);
+    let ids = corner.read("ids.csv");
+    assert_eq!(ids.lines().count() as u64, 1 + USERS as u64 - unverified);
+    let row = ids
+        .lines()
+        .find(|line| line.starts_with("150,"))
+        .expect("a row");
+    let body = json!({ "UserPoolId": pool, "Username": "user150@example.com" });
+    let user = corner.cognito("AdminGetUser", body).await;
+    let attributes = user["UserAttributes"].as_array().unwrap();
+    let sub = attributes.iter().find(|one| one["Name"] == "sub").unwrap();
+    assert_eq!(row, format!("150,{}", sub["Value"].as_str().unwrap()));
+    // The function's own settings have nothing of the export.
+    corner
+        .environment
+        .retain(|(name, _)| name != "EXPORT_PASSWORD");
+    let ran = corner.run(&["remaining", "--pool", &pool]).await.ended(1);
+    assert!(ran.stderr.contains("import.password"), "{ran:#?}");
+}
