@@ -23,10 +23,10 @@ impl Policy {
             return Ok(Self::default());
         }
         let mut document: Value = serde_json::from_str(document)?;
-        let statements = match document["Statement"].take() {
-            Value::Array(statements) => statements,
-            Value::Null => Vec::new(),
-            one => vec![one],
+        let statements = match document.get_mut("Statement").map(Value::take) {
+            Some(Value::Array(statements)) => statements,
+            None | Some(Value::Null) => Vec::new(),
+            Some(one) => vec![one],
         };
         Ok(Self { statements })
     }
@@ -126,26 +126,32 @@ pub fn denies_pool(statement: &Value, pool: &PoolArn) -> bool {
     statement["Effect"] == "Deny" && principal && action && conditions(statement).all(applies)
 }
 
-/// IAM's wildcards: `*` is any text, `?` any character.
+/// IAM's wildcards: `*` is any text, `?` any character. Whoever writes a policy may put any number of them into it, so a star takes as little
+/// as it can and one more character each time that the rest does not fit: no more steps than both lengths multiplied.
 pub fn matches(pattern: &str, text: &str) -> bool {
-    let mut pattern_chars = pattern.chars();
-    match pattern_chars.next() {
-        None => text.is_empty(),
-        Some('*') => {
-            let rest = pattern_chars.as_str();
-            text.char_indices()
-                .map(|(at, _)| at)
-                .chain([text.len()])
-                .any(|at| matches(rest, &text[at..]))
-        }
-        Some(first) => {
-            let mut text_chars = text.chars();
-            text_chars
-                .next()
-                .is_some_and(|next| first == '?' || first == next)
-                && matches(pattern_chars.as_str(), text_chars.as_str())
+    let (pattern, text): (Vec<char>, Vec<char>) =
+        (pattern.chars().collect(), text.chars().collect());
+    let (mut at, mut read) = (0, 0);
+    // The last star, and where what follows it was tried.
+    let mut star: Option<(usize, usize)> = None;
+    while read < text.len() {
+        match (pattern.get(at), &mut star) {
+            (Some('*'), _) => {
+                star = Some((at, read));
+                at += 1;
+            }
+            (Some(wanted), _) if *wanted == '?' || *wanted == text[read] => {
+                at += 1;
+                read += 1;
+            }
+            (_, Some((before, tried))) => {
+                *tried += 1;
+                (at, read) = (*before + 1, *tried);
+            }
+            (_, None) => return false,
         }
     }
+    pattern[at..].iter().all(|rest| *rest == '*')
 }
 
 /// Whether Cognito is among those whom the statement is about.
@@ -201,8 +207,19 @@ fn only(value: &Value) -> Option<&str> {
 }
 
 #[cfg(test)]
+mod properties;
+
+#[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pattern_of_many_stars_is_judged_at_once() {
+        let stars = "*a".repeat(40);
+        assert!(!matches(&stars, &"a".repeat(39)));
+        assert!(!matches(&format!("{stars}b"), &"a".repeat(4000)));
+        assert!(matches(&stars, &"a".repeat(4000)));
+    }
 
     fn pool() -> PoolArn {
         "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Ab1"
@@ -231,6 +248,9 @@ mod tests {
         assert_eq!(one.statement("jane-migrate-user-pool"), Some(&statement()));
         assert_eq!(Policy::parse(" ").unwrap(), Policy::default());
         assert!(Policy::parse("{").is_err());
+        for no_object in ["[]", "7", "\"policy\"", "null"] {
+            assert_eq!(Policy::parse(no_object).unwrap(), Policy::default());
+        }
     }
 
     #[test]

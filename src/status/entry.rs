@@ -197,6 +197,8 @@ pub(super) fn lacking(attributes: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const LINE: &str = r#"{"_aws":{"Timestamp":1,"CloudWatchMetrics":[]},"outcome":"migrated","userPoolId":"us-west-2_A","triggerSource":"UserMigration_Authentication","count":1,"durationMs":12.5,"upstream":[{"call":"user_exists","ms":3.25,"status":200},{"call":"verify_credentials","ms":4.0,"status":null}],"cold":true,"clientId":"web","user":"0123456789abcdef01234567","initMs":2.5}"#;
@@ -257,5 +259,45 @@ mod tests {
         );
         assert!(entry.is_trouble());
         assert_eq!(entry.class(), Class::Refused);
+    }
+
+    /// A line of the handler's or of Lambda's, with a few characters gone, doubled or others.
+    fn damaged() -> impl Strategy<Value = String> {
+        let lines = [
+            LINE,
+            r#"{"outcome":"not-eligible","durationMs":1.0,"missing":["birthdate"],"user":"0123456789abcdef01234567"}"#,
+            "2026-11-20T10:00:00.000Z 8f5a Task timed out after 5.00 seconds",
+            "REPORT RequestId: 1\tDuration: 12.50 ms\tBilled Duration: 53 ms\tInit Duration: 40.25 ms\t",
+        ];
+        let pieces = [
+            "", "{", "}", "\"", "\\u0000", "1e308", "-", "null", "[", "ä", ":", ",",
+        ];
+        let change = (
+            0..400_usize,
+            prop::sample::select(pieces.to_vec()),
+            0..3_usize,
+        );
+        let changes = prop::collection::vec(change, 0..4);
+        (prop::sample::select(lines.to_vec()), changes).prop_map(|(line, changes)| {
+            let mut line: Vec<char> = line.chars().collect();
+            for (at, piece, gone) in changes {
+                let at = at % (line.len() + 1);
+                let end = (at + gone).min(line.len());
+                line.splice(at..end, piece.chars());
+            }
+            line.into_iter().collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_damaged_line_is_counted_or_not_and_names_nobody(line in damaged()) {
+            if let Some(entry) = Entry::read(7, &line) {
+                let shown = format!("{entry:?} {}", serde_json::to_string(&entry).unwrap());
+                prop_assert!(!shown.contains("0123456789abcdef"), "{}", shown);
+                prop_assert!(!entry.outcome.is_empty() || entry.class() == Class::Refused);
+                prop_assert_eq!(entry.is_trouble(), entry.class() == Class::Failed || entry.reason.is_some());
+            }
+        }
     }
 }
