@@ -173,6 +173,11 @@ impl Flags {
         format!("jane-migrate {command}{}", self.ours)
     }
 
+    /// A command of ours for the pools that were given.
+    pub fn for_pools(&self, command: &str) -> String {
+        self.command(&format!("{command}{}", self.pools))
+    }
+
     fn policy(&self, account: Option<&str>) -> String {
         let duty = self
             .duty

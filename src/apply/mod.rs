@@ -111,6 +111,9 @@ pub struct Report {
     pub steps: Vec<Step>,
     /// How it ended.
     pub result: RunResult,
+    /// The command that does what was only shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
     /// What failed; the first is what stopped it.
     #[serde(skip)]
     pub errors: Vec<Error>,
@@ -123,7 +126,16 @@ impl Report {
             pool: pool.into(),
             steps: Vec::new(),
             result,
+            next: None,
             errors: Vec::new(),
+        }
+    }
+
+    /// A run that only showed what this command does.
+    pub fn declined(pool: impl Into<String>, command: String) -> Self {
+        Self {
+            next: Some(command),
+            ..Self::without_steps(pool, RunResult::Declined)
         }
     }
 

@@ -62,7 +62,10 @@ pub(super) async fn run(global: &Global, args: &Deploy, ui: &Ui) -> Result<ExitC
             planned.show(ui);
         }
     }
-    let agreed = args.yes || session::agree(ui, &planned, |what| format!("Apply this to {what}?"))?;
+    let agreed = args.yes
+        || session::agree(ui, &planned, &args.again(), |what| {
+            format!("Apply this to {what}?")
+        })?;
     let operator = Operator::listen(several, ui)?;
     // Whatever can fail without AWS fails before anything is changed.
     if agreed {
@@ -165,7 +168,12 @@ impl Deploying<'_> {
             });
         }
         if !self.agreed {
-            return Ok(ended(RunResult::Declined, None));
+            let plan = json!(PlanDocument::new(&plan, flags));
+            let again = format!("{} --yes", self.args.again());
+            return Ok(Document {
+                report: Report::declined(&*pool, flags.ours(&again, &pool)),
+                ..ended(RunResult::Declined, Some(plan))
+            });
         }
         let inputs = Inputs {
             code: self.codes.get(config).filter(|_| plan.needs_code()),

@@ -65,9 +65,14 @@ async fn put_back(planned: &Planned, args: &Restore, ui: &Ui) -> Result<Report> 
     if plan.is_empty() {
         return Ok(Report::without_steps(pool, RunResult::NothingToDo));
     }
-    if !args.yes && !ui.confirm(&format!("Put user pool {pool} back to this?"))? {
+    let question = format!("Put user pool {pool} back to this?");
+    let command = session
+        .target
+        .given
+        .command(&format!("{} --yes", args.again()));
+    if !args.yes && !ui.confirm(&question, &command)? {
         ui.note("nothing was changed");
-        return Ok(Report::without_steps(pool, RunResult::Declined));
+        return Ok(Report::declined(pool, command));
     }
     let inputs = Inputs {
         mfa: session.mfa()?,

@@ -31,7 +31,10 @@ pub(super) async fn run(global: &Global, args: &Rollback, ui: &Ui) -> Result<Exi
             planned.show(ui);
         }
     }
-    let agreed = args.yes || session::agree(ui, &planned, |what| format!("Roll {what} back?"))?;
+    let agreed = args.yes
+        || session::agree(ui, &planned, &args.again(), |what| {
+            format!("Roll {what} back?")
+        })?;
     let operator = Operator::listen(several, ui)?;
     let rolled_back = each(planned, async |(pool, planned)| {
         let rolled_back = match planned {
@@ -108,7 +111,11 @@ async fn roll_back(
     let report = match agreed {
         _ if plan.is_blocked() => ended(RunResult::Blocked),
         _ if plan.is_empty() => ended(RunResult::NothingToDo),
-        false => ended(RunResult::Declined),
+        false => {
+            let pool = session.names().pool.id.as_str();
+            let again = format!("{} --yes", args.again());
+            Report::declined(pool, session.target.given.ours(&again, pool))
+        }
         true => {
             // Moving the alias names its revision, which changes with each lease. The role's rights have no such guard.
             let of_role = |change: &Change| change.resource == Resource::Role;

@@ -463,10 +463,12 @@ pub(super) fn code_serves(observed: &Observed) -> Option<&'static str> {
     artifact::kind_of(source, found.function.architecture)
 }
 
-/// Asks once for all pools that have something to change; yes where there is none. Gives `what` the question is about.
+/// Asks once for all pools that have something to change; yes where there is none. Gives `what` the question is about. `again` is the
+/// command as it would go on, but for its pools and the global flags.
 pub(super) fn agree(
     ui: &Ui,
     planned: &[MaybePlanned],
+    again: &str,
     question: impl Fn(&str) -> String,
 ) -> Result<bool> {
     let to_change: Vec<&PoolId> = planned
@@ -478,15 +480,12 @@ pub(super) fn agree(
         })
         .map(|(pool, _)| pool)
         .collect();
-    match &to_change[..] {
-        [] => Ok(true),
-        [pool] => ui.confirm(&question(&format!("user pool {pool}"))),
-        pools => ui.confirm(&question(&format!(
-            "{} of {} user pools",
-            pools.len(),
-            planned.len()
-        ))),
-    }
+    let question = match &to_change[..] {
+        [] => return Ok(true),
+        [pool] => question(&format!("user pool {pool}")),
+        pools => question(&format!("{} of {} user pools", pools.len(), planned.len())),
+    };
+    ui.confirm(&question, &ui.given.for_pools(&format!("{again} --yes")))
 }
 
 /// The code of the functions: chosen without building, and built once for each kind of directory and architecture, whatever the

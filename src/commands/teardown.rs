@@ -127,7 +127,7 @@ pub(super) async fn run(global: &Global, args: &Teardown, ui: &Ui) -> Result<Exi
         }
     }
     let agreed = args.yes
-        || session::agree(ui, &ready, |what| match args.everything {
+        || session::agree(ui, &ready, &args.again(), |what| match args.everything {
             true => format!("Take everything that deploy made away from {what}?"),
             false => format!("Take the migration away from {what}?"),
         })?;
@@ -415,7 +415,9 @@ async fn teardown(
     } else if plan.is_empty() {
         document(without_steps(RunResult::NothingToDo), None)
     } else if !agreed {
-        document(without_steps(RunResult::Declined), None)
+        let again = format!("{} --yes", args.again());
+        let report = Report::declined(&*pool, flags.ours(&again, &pool));
+        document(report, Some(&plan))
     } else {
         if kept(&session, args).is_empty() {
             say_where_the_snapshot_is(&session, ui);

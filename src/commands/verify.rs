@@ -25,6 +25,12 @@ use jane_migrate_core::observed::{Observed, deployed_config};
 use jane_migrate_core::trigger::Trigger;
 
 pub(super) async fn run(global: &Global, args: &Verify, ui: &Ui) -> Result<ExitCode> {
+    if global.json && !matches!(args.format, Format::Text | Format::Json) {
+        return Err(Error::new(
+            "--json and --format name two formats of the one document on stdout",
+            "leave one of them out",
+        ));
+    }
     let loaded = settings::load_if_there(global)?;
     let path = loaded.as_ref().map(|loaded| loaded.path.clone());
     let choice = choice(args, loaded.as_ref().map(|loaded| &loaded.config))?;

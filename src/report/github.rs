@@ -2,7 +2,7 @@
 
 use jane_migrate_core::line::steers;
 
-use super::{Document, details, fails};
+use super::{Document, details, fails, hides_failure};
 
 /// One command a line. What holds says nothing.
 pub fn github(documents: &[Document<'_>], file: &str, strict: bool) -> String {
@@ -11,7 +11,7 @@ pub fn github(documents: &[Document<'_>], file: &str, strict: bool) -> String {
         for finding in document.findings.iter().filter(|finding| !finding.ok) {
             let level = match finding {
                 _ if finding.accepted.is_some() => "notice",
-                _ if finding.unknown || fails(finding, strict) => "error",
+                _ if hides_failure(finding, strict) || fails(finding, strict) => "error",
                 _ => "warning",
             };
             let mut text = format!("pool {}: {}", document.pool, finding.message);

@@ -3,7 +3,7 @@
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::{Document, Written, details, fails};
+use super::{Document, Written, details, fails, hides_failure};
 use crate::error::{Error, Result};
 
 /// The whole report.
@@ -52,7 +52,7 @@ fn case(pool: &str, finding: &Written, strict: bool) -> TestCase {
     let passes = || TestCase::new(&*name, TestCaseStatus::success());
     let mut case = if finding.ok {
         passes()
-    } else if finding.unknown {
+    } else if hides_failure(finding, strict) {
         let status = not_passed(NonSuccessKind::Error, "unchecked", finding, said);
         TestCase::new(&*name, status)
     } else if let Some(reason) = &finding.accepted {
@@ -62,6 +62,10 @@ fn case(pool: &str, finding: &Written, strict: bool) -> TestCase {
         TestCase::new(&*name, status)
     } else if fails(finding, strict) {
         let status = not_passed(NonSuccessKind::Failure, finding.id, finding, said);
+        TestCase::new(&*name, status)
+    } else if finding.unknown {
+        let mut status = TestCaseStatus::skipped();
+        status.set_description(finding.message.clone());
         TestCase::new(&*name, status)
     } else {
         let mut case = passes();

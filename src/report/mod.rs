@@ -96,7 +96,7 @@ pub enum Verdict {
     Holds,
     /// A finding that fails the run.
     Fails,
-    /// Something could not be checked, and nothing that could be fails.
+    /// Something that would fail the run could not be checked, and nothing that could be fails.
     Unknown,
 }
 
@@ -104,7 +104,10 @@ pub enum Verdict {
 pub fn verdict(findings: &[Written], strict: bool) -> Verdict {
     if findings.iter().any(|finding| fails(finding, strict)) {
         Verdict::Fails
-    } else if findings.iter().any(|finding| finding.unknown) {
+    } else if findings
+        .iter()
+        .any(|finding| hides_failure(finding, strict))
+    {
         Verdict::Unknown
     } else {
         Verdict::Holds
@@ -114,6 +117,11 @@ pub fn verdict(findings: &[Written], strict: bool) -> Verdict {
 /// Whether this finding alone fails the run.
 fn fails(finding: &Finding, strict: bool) -> bool {
     finding.is_open() && (strict || finding.severity == Severity::Error)
+}
+
+/// Whether this finding could not be made, and would fail the run if it did not hold. A warning that cannot be read counts as a warning.
+fn hides_failure(finding: &Finding, strict: bool) -> bool {
+    finding.unknown && (strict || finding.severity == Severity::Error)
 }
 
 /// Expected, found and fix, with what they are called.

@@ -45,7 +45,10 @@ pub fn sarif(documents: &[Document<'_>], file: &str, content: &str) -> Value {
         .filter(|(_, finding)| finding.unknown)
         .map(|(pool, finding)| {
             let mut notification = json!({
-                "level": "error",
+                "level": match finding.severity {
+                    Severity::Error => "error",
+                    Severity::Warning => "warning",
+                },
                 "message": { "text": text(pool, finding) },
             });
             // A pool that could not be read is no check's.

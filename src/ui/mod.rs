@@ -26,7 +26,7 @@ pub use styles::Styles;
 
 use self::layout::Layout;
 use self::styles::columns;
-use crate::cli::{Cli, Color};
+use crate::cli::{Cli, Color, Command, Format};
 use crate::environment;
 use crate::error::{Error, Explain, Result};
 use jane_migrate_core::fix::Flags;
@@ -69,7 +69,9 @@ impl Ui {
         let err_terminal = io::stderr().is_terminal();
         let err = Styles::new(color(err_terminal), columns(&Term::stderr()));
         Self {
-            json: global.json,
+            // What ends a run before it has a document is one in this format, too.
+            json: global.json
+                || matches!(&cli.command, Command::Verify(args) if args.format == Format::Json),
             quiet: global.quiet,
             verbose: global.verbose,
             out: Styles::new(color(io::stdout().is_terminal()), columns(&Term::stdout())),
@@ -226,13 +228,14 @@ impl Ui {
         io::stdin().is_terminal() && io::stderr().is_terminal() && !self.json
     }
 
-    /// Asks; yes only for `y` or `yes`. Without a terminal the error names `--yes`.
-    pub fn confirm(&self, question: &str) -> Result<bool> {
+    /// Asks; yes only for `y` or `yes`. Where there is no terminal that is a no, and the complete command to go on is shown.
+    pub fn confirm(&self, question: &str, command: &str) -> Result<bool> {
         if !io::stdin().is_terminal() {
-            return Err(Error::new(
-                "not a terminal: the changes cannot be confirmed",
-                "review the plan, then pass --yes",
+            self.error(&Error::new(
+                "not a terminal: the changes cannot be confirmed, and nothing was changed",
+                format!("review the plan, then run `{command}`"),
             ));
+            return Ok(false);
         }
         let answer = self.answer(&format!("{question} [y/N] "))?;
         Ok(matches!(answer.as_str(), "y" | "Y" | "yes" | "Yes"))

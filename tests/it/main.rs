@@ -18,6 +18,7 @@ mod init;
 mod life;
 mod live_check;
 mod many;
+mod pipelines;
 mod plan;
 mod policy;
 mod printed;

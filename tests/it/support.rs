@@ -79,7 +79,7 @@ pub async fn aws_cli() -> Venv {
 
 /// Python with what reads the program's reports and snippets as others do: checkers of schemas, parsers, a linter.
 pub async fn readers() -> Venv {
-    const PACKAGES: &str = "cfn-lint==1.58.0 check-jsonschema==0.39.0 junitparser==5.0.3 python-hcl2==8.1.4 xmlschema==4.3.2";
+    const PACKAGES: &str = "cfn-lint==1.58.0 check-jsonschema==0.39.0 junitparser==5.0.3 python-hcl2==8.1.4 xmlschema==4.3.2 zizmor==1.32.0";
     Venv::install(&cache(), "readers", PACKAGES, &|_| ())
         .await
         .expect("the readers install")

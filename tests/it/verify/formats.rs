@@ -346,6 +346,12 @@ async fn what_counts_is_chosen_accepted_or_strict() {
             && !ran.stdout.contains("client-password-auth"),
         "{ran:#?}"
     );
+    let both = undeployed.verify(&["--json", "--format", "junit"]).await;
+    let both = both.ended(2);
+    assert!(
+        both.stderr.contains("two formats") && both.json()["error"].is_object(),
+        "{both:#?}"
+    );
     // What could not be checked is neither.
     undeployed.verify(&["--only", "log-group"]).await.ended(2);
     // `--json` is the same as the format.
