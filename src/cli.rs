@@ -289,6 +289,9 @@ pub struct Plan {
     /// Exit with 2 where there are changes
     #[arg(long)]
     pub detailed_exitcode: bool,
+    /// Write the plan to this file, for `deploy --plan` to apply that and nothing else
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 }
 
 /// `deploy`
@@ -303,6 +306,9 @@ pub struct Deploy {
     /// Do not ask; needed where there is no terminal
     #[arg(long, short)]
     pub yes: bool,
+    /// Apply the plan that `plan --out` wrote to this file, without asking; refuse if anything has changed since
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
     /// Do not invoke the new function before the trigger goes live (for emulators that cannot run it)
     #[arg(long)]
     pub no_probe: bool,

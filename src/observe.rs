@@ -20,6 +20,7 @@ use jane_migrate_core::permission::Policy;
 use jane_migrate_core::read::{Read, Unread};
 use jane_migrate_core::record::Records;
 use jane_migrate_core::resources::{FunctionState, LogGroup, ObservedFunction, Role, Tags, tag};
+use jane_migrate_core::watch::Watch;
 use serde_json::Value;
 
 use crate::aws::{AwsError, Kind, Reader};
@@ -87,7 +88,7 @@ pub async fn observe(
         Depth::Description => observer.description().await,
         Depth::Live => observer.live().await,
         Depth::Pool => observer.pool_alone().await,
-        Depth::Ours { left, judge } => observer.ours(left, judge && observer.judges_role()).await,
+        Depth::Ours { left, judge } => observer.ours(left, judge).await,
         Depth::Checks {
             choice,
             fresh,
@@ -293,7 +294,8 @@ impl<'a> Observer<'a> {
         })
     }
 
-    async fn ours(&self, left: bool, judge: bool) -> Result<Observed> {
+    async fn ours(&self, left: bool, judged: bool) -> Result<Observed> {
+        let judge = judged && self.judges_role();
         let name = self.function.as_str();
         let group = log_group_name(name);
         let described = async {
@@ -374,6 +376,10 @@ impl<'a> Observer<'a> {
                 (pool_state(pool, mfa), clients)
             }
         };
+        let (watch, concurrency_limit) = match left || judged {
+            true => self.watch(&names, &function, !left).await,
+            false => (Err(Unread::NotAsked), Err(Unread::NotAsked)),
+        };
         let document = pool.as_ref().ok().and_then(Option::as_ref);
         let ours = document.and_then(|pool| pool.document.our_triggers(&names).next());
         let behind = behind.map(|behind| behind.map(|behind| as_function(behind, &function)));
@@ -405,8 +411,37 @@ impl<'a> Observer<'a> {
             recoveries: kept(recoveries),
             log_group_tags: tags_of(&group),
             log_group: kept(group),
+            watch,
+            concurrency_limit,
             ..Observed::nothing(names)
         })
+    }
+
+    /// The alarms, where there are or should be any, and the limit that one of them is about.
+    async fn watch(
+        &self,
+        names: &Names,
+        function: &Called<Option<ObservedFunction>>,
+        limit: bool,
+    ) -> (Read<Watch>, Read<Option<u32>>) {
+        let found = function.as_ref().ok().and_then(Option::as_ref);
+        let tagged = found.is_some_and(|found| found.function.tags.contains_key(tag::ALARMS));
+        let wanted = self
+            .config
+            .is_some_and(|config| config.alarms.topic.is_some());
+        let limit = async {
+            match wanted && limit {
+                true => self.aws.concurrency_limit().await,
+                false => Ok(None),
+            }
+        };
+        match wanted || tagged {
+            true => {
+                let (watch, limit) = tokio::join!(self.aws.watch(names), limit);
+                (kept(watch), kept(limit))
+            }
+            false => (Ok(Watch::new()), Ok(None)),
+        }
     }
 
     /// The names that the tags of what is left tell, where the pool itself is gone.
@@ -537,14 +572,16 @@ impl<'a> Observer<'a> {
         };
         let elsewhere = deployed.iter().flat_map(kept_secrets).collect();
         let directory = config.or(deployed.as_ref());
-        let (clients, (live, alias_gone), policies, event_sources, jane, elsewhere) = tokio::join!(
+        let (clients, (live, alias_gone), policies, event_sources, jane, elsewhere, watch) = tokio::join!(
             self.describe_clients(ids.clone()),
             at_qualifier(aws, name, found.clone(), called),
             policies(aws, name, own_policy, &qualifiers),
             event_sources(aws, name, own_sources, &qualifiers),
             ask_jane(aws, directory, self.region, &found, &ids, choice),
             secrets(aws, self.region, elsewhere, choice),
+            self.watch(&names, &found, true),
         );
+        let (watch, concurrency_limit) = watch;
         let alias = aliases
             .clone()
             .map(|aliases| aliases.into_iter().find(|alias| alias.name == ALIAS));
@@ -565,6 +602,8 @@ impl<'a> Observer<'a> {
             aliases: kept(aliases),
             versions: kept(versions),
             event_sources: kept(event_sources),
+            watch,
+            concurrency_limit,
             jane,
             ..Observed::nothing(names)
         };

@@ -5,13 +5,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clap::ValueEnum;
-use jane_migrate_config::Config;
+use jane_migrate_config::{Arn, Config};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use jane_migrate_core::document::PoolDocument;
 use jane_migrate_core::ids::Names;
 use jane_migrate_core::resources::SecretAccess;
+use jane_migrate_core::watch::alarm_names;
 
 /// What somebody is to be allowed: a command, or a flag of one that asks for more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ValueEnum)]
@@ -108,6 +109,14 @@ pub enum On {
     LogGroup,
     /// The log group, where the configuration names a key for it.
     EncryptedLogGroup,
+    /// Code signing configurations; any, as nobody knows beforehand which the function has.
+    CodeSigning,
+    /// The alarms of the function.
+    Alarms,
+    /// The alarms of the Region, which are listed.
+    AllAlarms,
+    /// The dashboard of the function; dashboards are of no Region.
+    Dashboard,
     /// The log groups of the Region, which are listed by prefix.
     LogGroups,
     /// The managed policies that somebody attached to the execution role; any, as nobody knows beforehand which.
@@ -160,6 +169,7 @@ const CHANGE: &[Duty] = &[Deploy, Teardown];
 const DEPLOY: &[Duty] = &[Deploy];
 const TEARDOWN: &[Duty] = &[Teardown];
 const CHECK: &[Duty] = &[Plan, Deploy, Verify];
+const WATCHED: &[Duty] = &[Plan, Deploy, Verify, Teardown];
 const SECRET: &[Duty] = &[Plan, Deploy, Verify, Try, Connect];
 const LOG: &[Duty] = &[Status, Teardown];
 const LISTED: &[Duty] = &[Plan, Deploy, Verify, Rollback];
@@ -268,6 +278,7 @@ pub const GRANTS: &[Grant] = &[
     call("lambda:ListFunctionEventInvokeConfigs", On::Function, CHECK),
     call("lambda:ListFunctionUrlConfigs", On::Function, CHECK),
     call("lambda:GetFunctionCodeSigningConfig", On::Function, CHECK),
+    call("lambda:GetCodeSigningConfig", On::CodeSigning, CHECK),
     call("lambda:GetRuntimeManagementConfig", On::Function, CHECK),
     call("lambda:CreateFunction", On::Function, DEPLOY),
     call("lambda:UpdateFunctionConfiguration", On::Function, DEPLOY),
@@ -334,6 +345,22 @@ pub const GRANTS: &[Grant] = &[
     call("logs:DescribeSubscriptionFilters", On::LogGroup, CHECK),
     call("logs:DescribeAccountPolicies", On::Account, CHECK),
     call("cloudwatch:GetMetricData", On::Account, CHECK),
+    call("cloudwatch:DescribeAlarms", On::AllAlarms, WATCHED),
+    call("cloudwatch:GetDashboard", On::Dashboard, WATCHED),
+    call("logs:DescribeMetricFilters", On::LogGroup, WATCHED),
+    call("lambda:GetAccountSettings", On::Account, CHECK),
+    call("cloudwatch:PutMetricAlarm", On::Alarms, DEPLOY),
+    implied(
+        "cloudwatch:TagResource",
+        On::Alarms,
+        DEPLOY,
+        "CloudWatch asks for it when an alarm is made with tags",
+    ),
+    call("cloudwatch:PutDashboard", On::Dashboard, DEPLOY),
+    call("logs:PutMetricFilter", On::LogGroup, DEPLOY),
+    call("cloudwatch:DeleteAlarms", On::Alarms, CHANGE),
+    call("cloudwatch:DeleteDashboards", On::Dashboard, CHANGE),
+    call("logs:DeleteMetricFilter", On::LogGroup, CHANGE),
     call("logs:CreateLogGroup", On::LogGroup, DEPLOY),
     call("logs:TagResource", On::LogGroup, DEPLOY),
     call("logs:PutRetentionPolicy", On::LogGroup, DEPLOY),
@@ -529,6 +556,11 @@ fn resources_of(on: On, subject: &Subject<'_>) -> Vec<(String, Option<Condition>
             .flat_map(|arn| own_roles().map(move |role| (role, condition(arn))))
             .collect()
     };
+    let alarmed = config.is_some_and(|config| config.alarms.topic.is_some());
+    let alarm = |name: &str| {
+        let arn = pool.sibling("cloudwatch", format_args!("alarm:{name}"));
+        arn.to_string()
+    };
     match on {
         On::Pool => plain([pool.to_string()]),
         On::Function => plain([names.function_arn.clone()]),
@@ -583,6 +615,24 @@ fn resources_of(on: On, subject: &Subject<'_>) -> Vec<(String, Option<Condition>
                 true => resources_of(On::LogGroup, subject),
                 false => Vec::new(),
             }
+        }
+        On::CodeSigning => {
+            let any = pool.sibling("lambda", "code-signing-config:*");
+            plain([any.to_string()])
+        }
+        On::Alarms => plain(
+            alarm_names(names)
+                .iter()
+                .map(|name| alarm(name))
+                .filter(|_| alarmed),
+        ),
+        On::AllAlarms => plain(Some(alarm("*")).filter(|_| alarmed)),
+        On::Dashboard => {
+            let of_no_region = Arn {
+                region: String::new(),
+                ..pool.sibling("cloudwatch", format_args!("dashboard/{}", names.function))
+            };
+            plain(Some(of_no_region.to_string()).filter(|_| alarmed))
         }
         On::LogGroups => plain([format!(
             "arn:{}:logs:{}:{}:log-group:*",

@@ -22,6 +22,8 @@ pub struct Config {
     pub triggers: Triggers,
     /// `[function]`: how the Lambda function is set up.
     pub function: Function,
+    /// `[alarms]`: what is told when the migration breaks.
+    pub alarms: Alarms,
     /// `[window]`: how long the migration lasts.
     pub window: Window,
     /// `[verify]`: which findings are accepted.
@@ -231,6 +233,14 @@ pub struct Function {
         schemars(regex(pattern = r"^arn:aws[a-z-]*:kms:[a-z0-9-]*:[0-9]{12}:key/[^ *?]+$"))
     )]
     pub log_kms_key_arn: Option<String>,
+    /// The profile of AWS Signer with which the zips of `--artifact` are signed.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(regex(
+            pattern = r"^arn:aws[a-z-]*:signer:[a-z0-9-]*:[0-9]{12}:/signing-profiles/[^ *?]+$"
+        ))
+    )]
+    pub signing_profile: Option<String>,
     /// What the names of function, role and log group begin with.
     #[cfg_attr(
         feature = "schema",
@@ -280,6 +290,7 @@ impl Default for Function {
             reserved_concurrency: None,
             kms_key_arn: None,
             log_kms_key_arn: None,
+            signing_profile: None,
             name_prefix: None,
             permissions_boundary: None,
             role_path: None,
@@ -332,6 +343,35 @@ pub struct Vpc {
         schemars(length(min = 1, max = 5), inner(regex(pattern = "^sg-[0-9A-Za-z]+$")))
     )]
     pub security_groups: Vec<String>,
+}
+
+/// `[alarms]`: what is told when the migration breaks. Without a topic there are no alarms.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct Alarms {
+    /// The SNS topic that is told.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(regex(pattern = r"^arn:aws[a-z-]*:sns:[a-z0-9-]*:[0-9]{12}:[^ *?]+$"))
+    )]
+    pub topic: Option<String>,
+    /// How slow one in a hundred sign-ins may be, in milliseconds. Cognito gives up after 5000.
+    #[cfg_attr(feature = "schema", schemars(range(min = 100, max = 5000)))]
+    pub p99_ms: u32,
+    /// How much of the account's concurrent executions all of its functions may use together, in percent.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 100)))]
+    pub concurrency_percent: u32,
+}
+
+impl Default for Alarms {
+    fn default() -> Self {
+        Self {
+            topic: None,
+            p99_ms: 4000,
+            concurrency_percent: 90,
+        }
+    }
 }
 
 /// `[window]`: how long the migration lasts.

@@ -23,8 +23,8 @@ pub mod template;
 
 pub use arn::{Arn, InvalidArn};
 pub use config::{
-    Architecture, Config, Connect, DeliveryMedium, FinalUserStatus, ForgotPassword, Function,
-    MessageAction, Pool, Response, Triggers, Username, Verify, Vpc, Window,
+    Alarms, Architecture, Config, Connect, DeliveryMedium, FinalUserStatus, ForgotPassword,
+    Function, MessageAction, Pool, Response, Triggers, Username, Verify, Vpc, Window,
 };
 pub use date::{Date, InvalidDate};
 pub use directory::{

@@ -88,6 +88,17 @@ pub struct SecretPlace {
     pub copies: Vec<String>,
 }
 
+/// What decides which code the function takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CodeSigning {
+    /// The configuration's ARN.
+    pub arn: String,
+    /// Code that nobody of these has signed is refused; else it is only told of.
+    pub refuses: bool,
+    /// ARNs of the versions of signing profiles that are trusted.
+    pub trusted: Vec<String>,
+}
+
 /// What CloudWatch counted of a function.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Metrics {

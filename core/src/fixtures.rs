@@ -13,7 +13,8 @@ use serde_json::{Map, Value};
 use crate::aws_error::{AwsError, Kind};
 use crate::document::{ClientDocument, PoolDocument};
 use crate::exposure::{
-    Alias, EventCopy, EventSource, FunctionUrl, Metrics, SecretPlace, Subscription, Version,
+    Alias, CodeSigning, EventCopy, EventSource, FunctionUrl, Metrics, SecretPlace, Subscription,
+    Version,
 };
 use crate::finding::Finding;
 use crate::fix::Flags;
@@ -25,6 +26,7 @@ use crate::probe::{self, Attempt, Probes, Source};
 use crate::read::{Read, Unread};
 use crate::recovery::Recovery;
 use crate::resources::{EnvValue, Function, FunctionState, LogGroup, ObservedFunction, Role, Tags};
+use crate::watch::{Part, Watch};
 
 /// One file.
 pub(crate) struct Fixture {
@@ -154,7 +156,14 @@ impl Fixture {
                     destination: string(&copy["destination"]),
                 })
             }),
-            code_signing: read(&seen["code_signing"], |found| optional(found, string)),
+            code_signing: read(&seen["code_signing"], |found| {
+                // Recorded before anything but the ARN was read.
+                optional(found, |arn| CodeSigning {
+                    arn: string(arn),
+                    refuses: true,
+                    trusted: Vec::new(),
+                })
+            }),
             runtime_updates: read(&seen["runtime_updates"], |found| optional(found, string)),
             role: read(&seen["role"], |found| optional(found, role)),
             role_policies: read(&seen["role_policies"], |found| documents(found).collect()),
@@ -180,6 +189,11 @@ impl Fixture {
                 p99_ms: found["p99_ms"].as_f64(),
             }),
             leak: read(&seen["leak"], Value::as_i64),
+            watch: match &seen["watch"] {
+                Value::Null => Ok(Watch::new()),
+                seen => read(seen, watch),
+            },
+            concurrency_limit: Ok(seen["concurrency_limit"].as_u64().map(|limit| limit as u32)),
             jane: answers(&seen["jane"]),
             probes: optional(&seen["probes"], probes),
             ..Observed::nothing(self.names())
@@ -421,6 +435,21 @@ fn role(value: &Value) -> Role {
         id: None,
         tags: tags(&value["tags"]),
     }
+}
+
+fn watch(value: &Value) -> Watch {
+    let part = |name: &str| match name {
+        "alarm" => Part::Alarm,
+        "dashboard" => Part::Dashboard,
+        _ => Part::MetricFilter,
+    };
+    let items = value.as_array().into_iter().flatten();
+    items
+        .map(|item| {
+            let key = (part(text(&item["part"])), string(&item["name"]));
+            (key, item["body"].clone())
+        })
+        .collect()
 }
 
 fn log_group(value: &Value) -> LogGroup {

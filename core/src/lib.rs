@@ -29,3 +29,4 @@ pub mod recovery;
 pub mod resources;
 pub mod trigger;
 pub mod version;
+pub mod watch;

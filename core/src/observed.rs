@@ -4,14 +4,15 @@
 use std::collections::BTreeMap;
 
 use jane_migrate_config::{
-    Config, FIPS_VARIABLE, Function, HandlerSettings, Import, SETTINGS_VARIABLE, Secret, Verify,
-    Window,
+    Alarms, Config, FIPS_VARIABLE, Function, HandlerSettings, Import, SETTINGS_VARIABLE, Secret,
+    Verify, Window,
 };
 use serde_json::Value;
 
 use crate::document::{ClientDocument, PoolDocument};
 use crate::exposure::{
-    Alias, EventCopy, EventSource, FunctionUrl, Metrics, SecretPlace, Subscription, Version,
+    Alias, CodeSigning, EventCopy, EventSource, FunctionUrl, Metrics, SecretPlace, Subscription,
+    Version,
 };
 use crate::ids::{ALIAS, Names};
 use crate::jane::Answers;
@@ -23,6 +24,7 @@ use crate::record::Records;
 use crate::recovery::Recovery;
 use crate::resources::{LogGroup, ObservedFunction, Role, Tags, is_ours, tag};
 use crate::trigger::Trigger;
+use crate::watch::Watch;
 
 /// A pool, with the settings that its own document leaves out.
 #[derive(Debug, Clone)]
@@ -65,7 +67,7 @@ pub struct Observed {
     /// Where copies of events go.
     pub event_copies: Read<Vec<EventCopy>>,
     /// Its code signing configuration.
-    pub code_signing: Read<Option<String>>,
+    pub code_signing: Read<Option<CodeSigning>>,
     /// When its runtime is updated.
     pub runtime_updates: Read<Option<String>>,
     /// The execution role, without its policies.
@@ -92,6 +94,10 @@ pub struct Observed {
     pub leak: Read<Option<i64>>,
     /// The pool's point-in-time recoveries, the newest first.
     pub recoveries: Read<Vec<Recovery>>,
+    /// The alarms, with what belongs to them.
+    pub watch: Read<Watch>,
+    /// How many executions of all functions the account allows at once; `None`: it did not matter.
+    pub concurrency_limit: Read<Option<u32>>,
     /// What Jane says of the clients, where Jane is the directory.
     pub jane: Answers,
     /// What the function answered when it was tried; only where that was asked for.
@@ -141,6 +147,8 @@ impl Observed {
             metrics: Err(Unread::NotAsked),
             leak: Err(Unread::NotAsked),
             recoveries: Err(Unread::NotAsked),
+            watch: Ok(Watch::new()),
+            concurrency_limit: Ok(None),
             jane: Answers::NotAsked,
             probes: None,
         }
@@ -310,6 +318,7 @@ pub fn deployed_config(found: &ObservedFunction) -> Option<Config> {
             vpc: function.vpc.clone(),
             ..Function::default()
         },
+        alarms: Alarms::default(),
         window: Window {
             closes: settings.window_closes,
             total_users: None,

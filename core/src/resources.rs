@@ -39,6 +39,8 @@ pub mod tag {
     pub const OPENED_CLIENTS: &str = "jane-migrate:opened-clients";
     /// On the role: who is at work on the pool, where there is no alias that says so.
     pub const LEASE: &str = "jane-migrate:lease";
+    /// There are alarms, so whoever tears down looks for them.
+    pub const ALARMS: &str = "jane-migrate:alarms";
     /// SHA-256 of the snapshot taken before the first change.
     pub const SNAPSHOT: &str = "jane-migrate:snapshot";
 }
@@ -236,8 +238,7 @@ impl Desired {
         secrets: Environment,
     ) -> Self {
         let ours = |more: &[(&str, &str)]| -> Tags {
-            let mut tags: Tags = config.function.tags.clone();
-            tags.insert(tag::POOL.into(), names.pool.to_string());
+            let mut tags = ours(names, config);
             tags.extend(more.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
             tags
         };
@@ -245,6 +246,13 @@ impl Desired {
         environment.insert(SETTINGS_VARIABLE.into(), EnvValue::new(settings.to_json()));
         if config.function.fips {
             environment.insert(FIPS_VARIABLE.into(), EnvValue::new("true"));
+        }
+        let mut function_tags = ours(&[
+            (tag::SOURCE, source),
+            (tag::VERSION, env!("CARGO_PKG_VERSION")),
+        ]);
+        if config.alarms.topic.is_some() {
+            function_tags.insert(tag::ALARMS.into(), "on".into());
         }
         Self {
             log_group: LogGroup {
@@ -278,13 +286,17 @@ impl Desired {
                 vpc: config.function.vpc.clone(),
                 layers: Vec::new(),
                 reserved_concurrency: config.function.reserved_concurrency,
-                tags: ours(&[
-                    (tag::SOURCE, source),
-                    (tag::VERSION, env!("CARGO_PKG_VERSION")),
-                ]),
+                tags: function_tags,
             },
         }
     }
+}
+
+/// The tags of everything that is ours.
+pub fn ours(names: &Names, config: &Config) -> Tags {
+    let mut tags: Tags = config.function.tags.clone();
+    tags.insert(tag::POOL.into(), names.pool.to_string());
+    tags
 }
 
 /// Lambda may assume the role, and nobody else.

@@ -39,6 +39,8 @@ pub struct Inputs {
     pub mfa: Value,
     /// Differences of a pool or client that the operator accepts, as JSON pointers.
     pub accepted: Vec<String>,
+    /// The tags of alarms: those of everything that is ours.
+    pub tags: Tags,
     /// The snapshot kept before the first change of all, where it was an earlier run's: its file.
     pub kept: Option<String>,
     /// The lease that the run takes.
@@ -377,6 +379,8 @@ impl Run<'_> {
             Operation::PointAlias { from, to } => {
                 self.point_alias(from.as_ref(), to.as_deref()).await
             }
+            Operation::Watch(part, body) => self.watch(change, *part, body).await,
+            Operation::Unwatch(part) => self.unwatch(change, *part).await,
             Operation::ForbidInvoke(ids) => self.forbid_invoke(ids).await,
             Operation::UpdateClient(rewrite) => self.update_client(change, rewrite).await,
             Operation::MoveTrigger(rewrite) => self.move_trigger(change, rewrite).await,

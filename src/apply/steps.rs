@@ -9,9 +9,10 @@ use crate::error::{Context, Error, Result};
 use jane_migrate_core::ids::{ALIAS, ROLE_POLICY, STAND_IN_ID, STATEMENT_ID};
 use jane_migrate_core::lease::Lease;
 use jane_migrate_core::permission;
-use jane_migrate_core::plan::missing_tags;
+use jane_migrate_core::plan::{Change, missing_tags};
 use jane_migrate_core::record::Record;
 use jane_migrate_core::resources::{LogGroup, Role, Tags, is_ours, tag};
+use jane_migrate_core::watch::Part;
 
 impl Run<'_> {
     pub(super) async fn create_log_group(&self, group: &LogGroup) -> Result<()> {
@@ -305,6 +306,24 @@ impl Run<'_> {
         self.delete_clear_role(role).await?;
         self.made().role = false;
         Ok(())
+    }
+
+    pub(super) async fn watch(&self, change: &Change, part: Part, body: &Value) -> Result<()> {
+        let (kind, name) = (change.resource.label(), change.name.as_str());
+        let region = &self.names.pool.region;
+        self.writer
+            .watch((part, name), region, body, &self.inputs.tags)
+            .await
+            .with_context(|| format!("failed to set {kind} `{name}`"))
+    }
+
+    pub(super) async fn unwatch(&self, change: &Change, part: Part) -> Result<()> {
+        let (kind, name) = (change.resource.label(), change.name.as_str());
+        let region = &self.names.pool.region;
+        self.writer
+            .unwatch((part, name), region, &self.names.log_group)
+            .await
+            .with_context(|| format!("failed to delete {kind} `{name}`"))
     }
 
     pub(super) async fn delete_log_group(&self) -> Result<()> {

@@ -153,9 +153,12 @@ fn kind_of(code: &str, message: &str, status: u16) -> Kind {
     // service's prefix or leave the suffix `Exception` off.
     let code = code.rsplit('#').next().unwrap_or(code);
     match code.strip_suffix("Exception").unwrap_or(code) {
-        "ResourceNotFound" | "NoSuchEntity" | "UserNotFound" | "ParameterNotFound" | "NotFound" => {
-            Kind::NotFound
-        }
+        "ResourceNotFound"
+        | "DashboardNotFoundError"
+        | "NoSuchEntity"
+        | "UserNotFound"
+        | "ParameterNotFound"
+        | "NotFound" => Kind::NotFound,
         "AccessDenied" | "UnauthorizedOperation" | "NotAuthorized" | "Forbidden" => Kind::Denied,
         "EntityAlreadyExists" | "ResourceAlreadyExists" => Kind::Exists,
         "ResourceConflict" if message.contains("already exist") => Kind::Exists,

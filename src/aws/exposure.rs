@@ -11,7 +11,7 @@ use super::logs::text;
 use super::pages;
 use jane_migrate_core::aws_error::{AwsError, Found};
 use jane_migrate_core::exposure::{
-    Alias, EventCopy, EventSource, FunctionUrl, Subscription, Version,
+    Alias, CodeSigning, EventCopy, EventSource, FunctionUrl, Subscription, Version,
 };
 
 /// The most of a kind: each alias and version costs two calls more, of which Lambda takes fifteen a second.
@@ -149,8 +149,8 @@ impl Reader {
         )
     }
 
-    /// The code signing configuration the function has, if it has one.
-    pub(crate) async fn code_signing(&self, name: &str) -> Result<Option<String>, AwsError> {
+    /// The code signing configuration the function has, if it has one. One that is gone trusts nobody.
+    pub(crate) async fn code_signing(&self, name: &str) -> Result<Option<CodeSigning>, AwsError> {
         let answer = self
             .lambda
             .get_function_code_signing_config()
@@ -159,9 +159,33 @@ impl Reader {
             .await
             .during("lambda:GetFunctionCodeSigningConfig")
             .found()?;
-        Ok(answer
-            .map(|answer| answer.code_signing_config_arn)
-            .filter(|arn| !arn.is_empty()))
+        let arn = answer.map(|answer| answer.code_signing_config_arn);
+        let Some(arn) = arn.filter(|arn| !arn.is_empty()) else {
+            return Ok(None);
+        };
+        let answer = self
+            .lambda
+            .get_code_signing_config()
+            .code_signing_config_arn(&arn)
+            .send()
+            .await
+            .during("lambda:GetCodeSigningConfig")
+            .found()?;
+        let found = answer.and_then(|answer| answer.code_signing_config);
+        let policy = found
+            .as_ref()
+            .and_then(|found| found.code_signing_policies.as_ref());
+        let untrusted = policy.and_then(|policy| policy.untrusted_artifact_on_deployment.as_ref());
+        Ok(Some(CodeSigning {
+            // Unless it says otherwise it only warns.
+            refuses: found.is_none()
+                || untrusted.is_some_and(|policy| policy.as_str() == "Enforce"),
+            trusted: found
+                .and_then(|found| found.allowed_publishers)
+                .map(|publishers| publishers.signing_profile_version_arns)
+                .unwrap_or_default(),
+            arn,
+        }))
     }
 
     /// When the function gets a newer runtime: `Auto`, `FunctionUpdate` or, never, `Manual`.

@@ -81,6 +81,18 @@ impl Reader {
         }
     }
 
+    /// How many executions of all functions the account allows at once in this Region.
+    pub(crate) async fn concurrency_limit(&self) -> Result<Option<u32>, AwsError> {
+        let answer = self
+            .lambda
+            .get_account_settings()
+            .send()
+            .await
+            .during("lambda:GetAccountSettings")?;
+        let limit = answer.account_limit;
+        Ok(limit.and_then(|limit| limit.concurrent_executions.try_into().ok()))
+    }
+
     /// An alias of the function; `None` where there is none of this name.
     pub async fn alias(&self, function: &str, name: &str) -> Result<Option<Alias>, AwsError> {
         let answer = self

@@ -1,16 +1,18 @@
-//! A day of a function's metrics.
+//! CloudWatch: a day of a function's metrics, and the alarms with what belongs to them.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::client::Reader;
+use super::logs;
 use super::service::{Service, ask};
-use jane_migrate_core::aws_error::AwsError;
+use jane_migrate_core::aws_error::{AwsError, Found};
 use jane_migrate_core::exposure::Metrics;
-use jane_migrate_core::ids::PoolId;
+use jane_migrate_core::ids::{Names, PoolId};
+use jane_migrate_core::watch::{Part, Watch, alarm_names};
 
-const CLOUDWATCH: Service = Service {
+pub(super) const CLOUDWATCH: Service = Service {
     signed_as: "monitoring",
     id: "CloudWatch",
     json: "1.0",
@@ -91,4 +93,92 @@ impl Reader {
             p99_ms: values("p99").into_iter().reduce(f64::max),
         })
     }
+
+    /// The alarms of a pool's function, what counts their metric, and the dashboard: those that are there.
+    pub(crate) async fn watch(&self, names: &Names) -> Result<Watch, AwsError> {
+        let region = names.pool.region.as_str();
+        let (alarms, dashboard, filters) = tokio::join!(
+            self.monitoring(
+                "cloudwatch:DescribeAlarms",
+                region,
+                json!({ "AlarmNames": alarm_names(names) }),
+            ),
+            self.monitoring(
+                "cloudwatch:GetDashboard",
+                region,
+                json!({ "DashboardName": names.function }),
+            ),
+            logs::ask(
+                &self.config,
+                "logs:DescribeMetricFilters",
+                json!({ "logGroupName": names.log_group, "filterNamePrefix": names.function }),
+            ),
+        );
+        let mut watch = Watch::new();
+        let alarms = alarms?;
+        for alarm in alarms["MetricAlarms"].as_array().into_iter().flatten() {
+            let name = alarm["AlarmName"].as_str().unwrap_or_default();
+            watch.insert((Part::Alarm, name.to_owned()), as_asked(alarm));
+        }
+        if let Some(dashboard) = dashboard.found()? {
+            let body = dashboard["DashboardBody"].as_str().unwrap_or_default();
+            let body = serde_json::from_str(body).unwrap_or_default();
+            watch.insert((Part::Dashboard, names.function.clone()), body);
+        }
+        let filters = filters.found()?.unwrap_or_default();
+        for filter in filters["metricFilters"].as_array().into_iter().flatten() {
+            let members = [
+                "logGroupName",
+                "filterName",
+                "filterPattern",
+                "metricTransformations",
+            ];
+            let shown: Map<String, Value> = members
+                .iter()
+                .map(|member| ((*member).to_owned(), filter[member].clone()))
+                .collect();
+            if filter["filterName"] == json!(names.function) {
+                watch.insert((Part::MetricFilter, names.function.clone()), shown.into());
+            }
+        }
+        Ok(watch)
+    }
+
+    async fn monitoring(
+        &self,
+        action: &'static str,
+        region: &str,
+        body: Value,
+    ) -> Result<Value, AwsError> {
+        ask(&self.config, &CLOUDWATCH, action, region, body).await
+    }
+}
+
+/// An alarm as it is shown, in the form in which it is asked for.
+fn as_asked(alarm: &Value) -> Value {
+    let mut asked = Map::new();
+    for member in [
+        "AlarmName",
+        "AlarmDescription",
+        "ActionsEnabled",
+        "AlarmActions",
+        "OKActions",
+        "Namespace",
+        "MetricName",
+        "Dimensions",
+        "Period",
+        "EvaluationPeriods",
+        "ComparisonOperator",
+        "TreatMissingData",
+    ] {
+        asked.insert(member.to_owned(), alarm[member].clone());
+    }
+    // A percentile is another member.
+    let statistic = match &alarm["ExtendedStatistic"] {
+        Value::Null => &alarm["Statistic"],
+        percentile => percentile,
+    };
+    asked.insert("Statistic".to_owned(), statistic.clone());
+    asked.insert("Threshold".to_owned(), json!(alarm["Threshold"].as_f64()));
+    asked.into()
 }

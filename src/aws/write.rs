@@ -20,6 +20,7 @@ use jane_migrate_core::permission::COGNITO;
 use jane_migrate_core::resources::{
     Function, FunctionState, LogGroup, ObservedFunction, Role, Tags,
 };
+use jane_migrate_core::watch::Part;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
@@ -28,7 +29,9 @@ use super::error::{During, failed};
 use super::known;
 use super::lambda::{alias_of, state};
 use super::logs;
+use super::metrics::CLOUDWATCH;
 use super::raw::Replace;
+use super::service;
 
 /// A function or version that was just made.
 #[derive(Debug)]
@@ -110,6 +113,57 @@ impl Writer {
         )
         .await
         .found()?;
+        Ok(())
+    }
+}
+
+/// What tells people that a migration broke.
+impl Writer {
+    /// Makes an alarm or what belongs to it, or brings it to this. Only an alarm that is new gets the tags.
+    pub(crate) async fn watch(
+        &self,
+        (part, name): (Part, &str),
+        region: &str,
+        body: &Value,
+        tags: &Tags,
+    ) -> Result<(), AwsError> {
+        let (action, body) = match part {
+            Part::MetricFilter => {
+                logs::ask(&self.config, "logs:PutMetricFilter", body.clone()).await?;
+                return Ok(());
+            }
+            Part::Alarm => ("cloudwatch:PutMetricAlarm", alarm(body, tags)),
+            Part::Dashboard => (
+                "cloudwatch:PutDashboard",
+                json!({ "DashboardName": name, "DashboardBody": body.to_string() }),
+            ),
+        };
+        service::ask(&self.config, &CLOUDWATCH, action, region, body).await?;
+        Ok(())
+    }
+
+    /// Deletes an alarm or what belongs to it; one that is gone already is no error.
+    pub(crate) async fn unwatch(
+        &self,
+        (part, name): (Part, &str),
+        region: &str,
+        log_group: &str,
+    ) -> Result<(), AwsError> {
+        let (action, body) = match part {
+            Part::MetricFilter => {
+                let filter = json!({ "logGroupName": log_group, "filterName": name });
+                let deleted = logs::ask(&self.config, "logs:DeleteMetricFilter", filter).await;
+                deleted.found()?;
+                return Ok(());
+            }
+            Part::Alarm => ("cloudwatch:DeleteAlarms", json!({ "AlarmNames": [name] })),
+            Part::Dashboard => (
+                "cloudwatch:DeleteDashboards",
+                json!({ "DashboardNames": [name] }),
+            ),
+        };
+        let deleted = service::ask(&self.config, &CLOUDWATCH, action, region, body).await;
+        deleted.found()?;
         Ok(())
     }
 }
@@ -605,6 +659,21 @@ fn made_state(
     )
 }
 
+/// An alarm as CloudWatch takes it: a percentile is a member of its own.
+fn alarm(body: &Value, tags: &Tags) -> Value {
+    let mut alarm = body.clone();
+    let tag = |(key, value): (&String, &String)| json!({ "Key": key, "Value": value });
+    alarm["Tags"] = tags.iter().map(tag).collect();
+    let percentile = |statistic: &&str| statistic.starts_with('p');
+    if body["Statistic"].as_str().filter(percentile).is_some()
+        && let Some(members) = alarm.as_object_mut()
+        && let Some(statistic) = members.remove("Statistic")
+    {
+        members.insert("ExtendedStatistic".into(), statistic);
+    }
+    alarm
+}
+
 /// The settings of a call that is made once.
 fn once() -> Builder {
     Builder::new().retry_config(RetryConfig::disabled())
@@ -679,7 +748,12 @@ mod tests {
             .filter(|(_, text)| has_word(text, "Writer"))
             .map(|(path, _)| path)
             .collect();
-        let expected = ["apply/mod.rs", "aws/mod.rs", "aws/write.rs"];
+        let expected = [
+            "apply/lease.rs",
+            "apply/mod.rs",
+            "aws/mod.rs",
+            "aws/write.rs",
+        ];
         assert_eq!(users, expected.map(PathBuf::from).into());
     }
 

@@ -7,8 +7,8 @@ use jane_migrate_core::fix::{Flags, quoted};
 use jane_migrate_core::record::Place;
 
 use super::{
-    Allow, Cli, Command, Connect, Deploy, Global, Import, Pools, Remaining, Restore, Rollback,
-    Teardown, Try,
+    Allow, Cli, Command, Connect, Deploy, Global, Import, Plan, Pools, Remaining, Restore,
+    Rollback, Teardown, Try,
 };
 use crate::policy::Duty;
 
@@ -87,9 +87,33 @@ impl Deploy {
     pub fn again(&self) -> String {
         Line::new("deploy")
             .allow(&self.allow)
+            .value(
+                "--plan",
+                self.plan.as_deref().map(Path::to_string_lossy).as_deref(),
+            )
             .flag("--no-probe", self.no_probe)
             .flag("--break-lease", self.break_lease)
             .flag("--yes", self.yes)
+            .0
+    }
+
+    /// The command that makes the plan of this one again, but for its pools and the global flags.
+    pub fn planned_again(&self) -> String {
+        let file = self.plan.as_deref().map(Path::to_string_lossy);
+        Line::new("plan")
+            .allow(&self.allow)
+            .value("--out", file.as_deref())
+            .0
+    }
+}
+
+impl Plan {
+    /// The command that applies what this one wrote to the file, but for its pools and the global flags.
+    pub fn applied(&self) -> String {
+        let file = self.out.as_deref().map(Path::to_string_lossy);
+        Line::new("deploy")
+            .allow(&self.allow)
+            .value("--plan", file.as_deref())
             .0
     }
 }
@@ -283,7 +307,7 @@ mod tests {
     #[test]
     fn a_command_that_goes_on_has_every_flag_of_the_one_that_stopped() {
         assert_repeated(
-            "jane-migrate deploy --enable-password-auth --replace --unknown A=carry --unknown 'B c=drop' --accept-difference '/A/B c' --artifact 'a zip' --no-probe --break-lease --yes --config 'my file.toml' --region eu-west-1 --timeout 9",
+            "jane-migrate deploy --enable-password-auth --replace --unknown A=carry --unknown 'B c=drop' --accept-difference '/A/B c' --artifact 'a zip' --plan 'a plan' --no-probe --break-lease --yes --config 'my file.toml' --region eu-west-1 --timeout 9",
         );
         assert_repeated(
             "jane-migrate teardown --everything --force --recent-days 3 --keep-logs --trust role --trigger-account 210987654321 --unknown A=drop --accept-difference /A --break-lease --yes --profile shop",

@@ -5,13 +5,14 @@ use std::process::ExitCode;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::approved::{self, Approved};
 use super::ended::{ending, show_ending};
 use super::many::{Ending, Endings, each};
 use super::session::{self, Codes, Operator, Planned, Planning, Session, Taking};
 use super::verify::{self, Verifying};
 use crate::apply::{Inputs, Report, RunResult};
 use crate::aws::Invoker;
-use crate::cli::{Deploy, Global};
+use crate::cli::{Deploy, Global, Pools};
 use crate::dates::today;
 use crate::error::Result;
 use crate::probe;
@@ -26,6 +27,7 @@ use jane_migrate_core::fix::{Fix, Flags, fix};
 use jane_migrate_core::ids::PoolId;
 use jane_migrate_core::plan::{Change, Operation, Plan};
 use jane_migrate_core::probe::events;
+use jane_migrate_core::resources::ours;
 use jane_migrate_core::trigger::Trigger;
 
 /// The JSON document of deploy.
@@ -44,7 +46,15 @@ struct Document {
 
 pub(super) async fn run(global: &Global, args: &Deploy, ui: &Ui) -> Result<ExitCode> {
     let mut codes = Codes::new(args.allow.artifact.clone());
-    let targets = settings::targets(global, &args.pools, Some(settings::load(global)?))?;
+    let approved = Approved::read(args)?;
+    let pools = match &approved {
+        Some(approved) if args.pools.pools.is_empty() => Pools {
+            pools: approved.pools()?,
+            all: false,
+        },
+        _ => args.pools.clone(),
+    };
+    let targets = settings::targets(global, &pools, Some(settings::load(global)?))?;
     let mut endings = Endings::new(ui, &targets, Ending::Failed);
     let several = targets.len() > 1;
     // The same for all of them.
@@ -62,7 +72,20 @@ pub(super) async fn run(global: &Global, args: &Deploy, ui: &Ui) -> Result<ExitC
             planned.show(ui);
         }
     }
+    if let Some(approved) = &approved {
+        for (pool, planned) in &mut planned {
+            let Ok(ready) = planned else { continue };
+            let checked = codes
+                .source(ready.session.target.required()?)
+                .and_then(|source| approved::of(ready, source))
+                .and_then(|now| approved.check(pool, &now, args));
+            if let Err(error) = checked {
+                *planned = Err(error);
+            }
+        }
+    }
     let agreed = args.yes
+        || approved.is_some()
         || session::agree(ui, &planned, &args.again(), |what| {
             format!("Apply this to {what}?")
         })?;
@@ -185,6 +208,7 @@ impl Deploying<'_> {
             accepted: self.args.allow.accept_difference.clone(),
             kept: session.kept_snapshot(),
             claim: Some(session.claim((self.taking)(&session.target.pool))?),
+            tags: ours(session.names(), config),
         };
         let applied = session.apply_and_hold(&plan, &inputs, &self.operator, self.ui);
         let (report, held) = applied.await;

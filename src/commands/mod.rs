@@ -1,5 +1,6 @@
 //! One file a command. A command reads its settings, asks the core what to do, and shows what came of it.
 
+mod approved;
 mod build;
 mod coexist;
 mod completions;

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use super::approved;
 use super::many::{Ending, Endings};
 use super::session::{self, Codes, Planning};
 use crate::cli::{Global, Plan};
@@ -20,6 +21,7 @@ pub(super) async fn run(global: &Global, args: &Plan, ui: &Ui) -> Result<ExitCod
         thorough: true,
         taking: None,
     };
+    let mut approvable = Some(Vec::new());
     for (pool, planned) in session::plan_deploys(targets, &planning, &mut codes, ui).await {
         match planned {
             Ok(planned) => {
@@ -31,11 +33,36 @@ pub(super) async fn run(global: &Global, args: &Plan, ui: &Ui) -> Result<ExitCod
                     (false, false) if args.detailed_exitcode => Ending::Changes,
                     (false, false) => Ending::Done,
                 };
+                match (&mut approvable, args.out.is_some() && !plan.is_blocked()) {
+                    (Some(plans), true) => {
+                        let source = codes.source(planned.session.target.required()?)?;
+                        plans.push(approved::of(&planned, source)?);
+                    }
+                    _ => approvable = None,
+                }
                 let flags = &planned.session.target.given;
                 endings.ended(pool, &PlanDocument::new(plan, flags), ending)?;
             }
-            Err(error) => endings.broke_off(pool, error)?,
+            Err(error) => {
+                approvable = None;
+                endings.broke_off(pool, error)?;
+            }
         }
+    }
+    match (&args.out, approvable) {
+        (Some(path), Some(plans)) => {
+            approved::write(path, &plans)?;
+            let command = ui.given.for_pools(&args.applied());
+            ui.note(&format!(
+                "the plan is in {}; `{command}` applies it and nothing else",
+                path.display()
+            ));
+        }
+        (Some(path), None) => ui.warn(&format!(
+            "{} was not written: not every pool has a plan that can be applied",
+            path.display()
+        )),
+        (None, _) => {}
     }
     endings.finish()
 }

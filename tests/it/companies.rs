@@ -272,3 +272,81 @@ async fn a_given_role_is_judged_and_never_changed() {
         .ended(0);
     assert!(!plan.stdout.contains("not-ours"), "{plan:#?}");
 }
+
+#[tokio::test]
+async fn what_was_approved_is_what_is_applied() {
+    let corner = Corner::new().await;
+    let pool = pool(&corner).await;
+    let file = corner.folder.path().join("a plan.json");
+    let made = corner
+        .run(&["plan", "--pool", &pool, "--out", "a plan.json"])
+        .await
+        .ended(0);
+    let command = format!("jane-migrate deploy --plan 'a plan.json' --pool {pool}");
+    assert!(made.stderr.contains(&command), "{made:#?}");
+    let secret = corner.jane.client_secret();
+    let written = std::fs::read_to_string(&file).expect("the plan");
+    assert!(!written.contains(secret), "{written}");
+
+    // Somebody changes the pool, the client or the configuration in between.
+    let aws = corner.aws().await;
+    let apply = async |code: i32| {
+        let ran = corner.run(&["deploy", "--plan", "a plan.json"]).await;
+        ran.ended(code).stderr
+    };
+    let update = |more: Value| {
+        let mut body = json!({ "UserPoolId": pool, "AdminCreateUserConfig": { "AllowAdminCreateUserOnly": true } });
+        body.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        body
+    };
+    corner
+        .cognito(
+            "UpdateUserPool",
+            update(json!({ "DeletionProtection": "ACTIVE" })),
+        )
+        .await;
+    let refused = apply(1).await;
+    assert!(refused.contains("UserPool/DeletionProtection"), "{refused}");
+    corner
+        .cognito(
+            "UpdateUserPool",
+            update(json!({ "DeletionProtection": "INACTIVE" })),
+        )
+        .await;
+    corner.configure("[response]\nenforce_password_policy = true\n");
+    let refused = apply(1).await;
+    assert!(
+        refused.contains("what deploy would make is another"),
+        "{refused}"
+    );
+    corner.configure("[function]\nmemory_mb = 512\n");
+    let refused = apply(1).await;
+    assert!(refused.contains("512 MB"), "{refused}");
+    let function = format!("jane-migrate-{pool}");
+    assert!(aws.function(&function).await.unwrap().is_none());
+    corner.configure("");
+    let another = corner
+        .create_client(&pool, json!({ "ClientName": "another" }))
+        .await;
+    let refused = apply(1).await;
+    assert!(refused.contains(&another), "{refused}");
+    let gone = json!({ "UserPoolId": pool, "ClientId": another });
+    corner.cognito("DeleteUserPoolClient", gone).await;
+
+    apply(0).await;
+    sign_in_migrates(&corner, &pool).await;
+    // It was made for a pool without a function: it is not applied a second time.
+    let refused = apply(1).await;
+    assert!(refused.contains("make the plan again"), "{refused}");
+
+    // What cannot be applied is not written.
+    corner.configure("[function]\nname_prefix = \"acme-\"\n");
+    let blocked = corner
+        .run(&["plan", "--pool", &pool, "--out", "b.json"])
+        .await
+        .ended(1);
+    assert!(blocked.stderr.contains("was not written"), "{blocked:#?}");
+    assert!(!corner.folder.path().join("b.json").exists());
+}

@@ -146,6 +146,11 @@ fn example(on: On, names: &Names) -> Option<(String, Value)> {
         On::LogGroups
         | On::ImportSecret
         | On::ImportParameter
+        // The same for each pool.
+        | On::CodeSigning
+        | On::Alarms
+        | On::AllAlarms
+        | On::Dashboard
         | On::SmsRoleToCognito
         | On::SenderKey
         | On::Parameters

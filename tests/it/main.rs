@@ -1,5 +1,6 @@
 //! The integration tests: the real program against real servers. One binary, because each links the SDKs anew.
 
+mod alarms;
 mod artifact;
 mod aws;
 mod browser;
@@ -35,6 +36,7 @@ mod status;
 mod support;
 mod teardown;
 mod terminal;
+mod traffic;
 mod transcript;
 mod triggers;
 mod try_;

@@ -132,6 +132,29 @@ async fn meddle(corner: &Corner, function: &str) {
     aws.tag_function(&arn, &tags.into()).await;
 }
 
+/// Gives the function a code signing configuration, which refuses nothing.
+async fn sign(corner: &Corner, function: &str) {
+    let authorization = corner.authorization("lambda");
+    let call = async |method: &str, path: String, body: Value| {
+        let headers = [
+            ("content-type", "application/json"),
+            ("authorization", authorization.as_str()),
+            (KEY_HEADER, corner.secret.as_str()),
+        ];
+        let body = body.to_string();
+        let answered = http(&corner.endpoint, method, &path, &headers, body.as_bytes());
+        let (status, answer) = answered.await;
+        assert!((200..300).contains(&status), "{method} {path}: {status}");
+        serde_json::from_slice::<Value>(&answer).unwrap_or_default()
+    };
+    let new = json!({ "AllowedPublishers": { "SigningProfileVersionArns": [] },
+        "CodeSigningPolicies": { "UntrustedArtifactOnDeployment": "Warn" } });
+    let made = call("POST", "/2020-04-22/code-signing-configs".into(), new).await;
+    let arn = json!({ "CodeSigningConfigArn": made["CodeSigningConfig"]["CodeSigningConfigArn"] });
+    let path = format!("/2020-06-30/functions/{function}/code-signing-config");
+    call("PUT", path, arn).await;
+}
+
 async fn attach(corner: &Corner, role: &str) {
     let policy = "arn:aws:iam::aws:policy/ReadOnlyAccess";
     let parameters = [("RoleName", role), ("PolicyArn", policy)];
@@ -159,6 +182,7 @@ async fn each_call_of_the_program_is_in_the_table() {
     let plan = ["plan", "--enable-password-auth", "--pool", &pool];
     record(&corner, &mut seen, Duty::Plan, &plan, 0).await;
     record(&corner, &mut seen, Duty::Deploy, &deploy, 0).await;
+    sign(&corner, &function).await;
     record(&corner, &mut seen, Duty::Plan, &plan, 0).await;
     let verify = [&["verify"], &of_pool[..]].concat();
     record(&corner, &mut seen, Duty::Verify, &verify, 0).await;
@@ -175,7 +199,7 @@ async fn each_call_of_the_program_is_in_the_table() {
         corner.account
     );
     let encrypted = format!(
-        "{bounded}log_kms_key_arn = \"arn:aws:kms:{REGION}:{}:key/1\"\n",
+        "{bounded}log_kms_key_arn = \"arn:aws:kms:{REGION}:{0}:key/1\"\n[alarms]\ntopic = \"arn:aws:sns:{REGION}:{0}:on-call\"\n",
         corner.account
     );
     configure_with_secret(&corner, &in_secrets_manager, &encrypted);
@@ -223,7 +247,11 @@ async fn each_call_of_the_program_is_in_the_table() {
     record(&corner, &mut seen, Duty::Connect, &connect, 0).await;
 
     // Of migration alone, and then of the rest.
-    configure_with_secret(&corner, in_ssm, "[triggers]\npre_sign_up = true\n");
+    let alarmed = format!(
+        "[triggers]\npre_sign_up = true\n[alarms]\ntopic = \"arn:aws:sns:{REGION}:{}:on-call\"\n",
+        corner.account
+    );
+    configure_with_secret(&corner, in_ssm, &alarmed);
     record(&corner, &mut seen, Duty::Deploy, &deploy, 0).await;
     let teardown = [&["teardown", "--yes"], &of_pool[..]].concat();
     record(&corner, &mut seen, Duty::Teardown, &teardown, 0).await;

@@ -321,6 +321,22 @@ pub(super) fn role_path(text: &str) -> Checked {
     )
 }
 
+/// The ARN of an SNS topic.
+pub(super) fn topic(text: &str) -> Checked {
+    arn(
+        text,
+        "sns",
+        "",
+        "arn:aws:sns:us-east-1:123456789012:on-call",
+    )
+}
+
+/// The ARN of a signing profile, or of a version of it.
+pub(super) fn signing_profile(text: &str) -> Checked {
+    let example = "arn:aws:signer:us-east-1:123456789012:/signing-profiles/migration";
+    arn(text, "signer", "/signing-profiles/", example)
+}
+
 /// The ARN of a role.
 pub(super) fn role(text: &str) -> Checked {
     arn(

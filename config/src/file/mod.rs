@@ -29,7 +29,9 @@ pub use self::{
     error::{ConfigError, Problem},
     preset::presets,
 };
-use crate::{Arn, Config, Function, Import, Pool, PoolId, Response, Triggers, Verify, Window};
+use crate::{
+    Alarms, Arn, Config, Function, Import, Pool, PoolId, Response, Triggers, Verify, Window,
+};
 
 #[cfg(feature = "schema")]
 pub(crate) use self::{
@@ -59,6 +61,9 @@ pub(crate) struct File {
     /// The Lambda function.
     #[serde(default)]
     function: Function,
+    /// What is told when the migration breaks.
+    #[serde(default)]
+    alarms: Alarms,
     /// How long the migration lasts.
     #[serde(default)]
     window: Window,
@@ -83,12 +88,13 @@ fn attributes_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 }
 
 /// The tables that a pool may override.
-const TABLES: [&str; 8] = [
+const TABLES: [&str; 9] = [
     "directory",
     "attributes",
     "response",
     "triggers",
     "function",
+    "alarms",
     "window",
     "verify",
     "import",
@@ -125,6 +131,7 @@ pub(crate) struct PoolTable {
     response: Option<Apart<Response>>,
     triggers: Option<Apart<Triggers>>,
     function: Option<Apart<Function>>,
+    alarms: Option<Apart<Alarms>>,
     window: Option<Apart<Window>>,
     verify: Option<Apart<Verify>>,
     import: Option<Apart<Import>>,
@@ -223,6 +230,11 @@ fn settings(mut root: Table<'_, '_>) -> Option<Config> {
     if let Some(function) = root.table("function") {
         check_function(function);
     }
+    if let Some(alarms) = root.table("alarms") {
+        alarms.text("topic", check::topic);
+        alarms.range("p99_ms", 100..=5000);
+        alarms.range("concurrency_percent", 1..=100);
+    }
     if let Some(window) = root.table("window") {
         window.range("total_users", 1..=i64::MAX);
         window.range("share", 1..=100);
@@ -265,6 +277,7 @@ fn settings(mut root: Table<'_, '_>) -> Option<Config> {
         response: file.response,
         triggers: file.triggers,
         function: file.function,
+        alarms: file.alarms,
         window: file.window,
         verify: file.verify,
         import: file.import,
@@ -317,6 +330,7 @@ fn check_function(table: &Table<'_, '_>) {
     table.range("reserved_concurrency", 1..=100_000);
     table.text("kms_key_arn", check::kms_key);
     table.text("log_kms_key_arn", check::kms_key);
+    table.text("signing_profile", check::signing_profile);
     table.text("name_prefix", check::name_prefix);
     table.text("permissions_boundary", check::managed_policy);
     table.text("role_path", check::role_path);

@@ -257,19 +257,38 @@ pub(super) fn concurrency(check: &Check, subject: &Subject<'_>) -> Findings {
 }
 
 pub(super) fn code_signing(check: &Check, subject: &Subject<'_>) -> Findings {
-    match subject.observed.code_signing.as_ref()? {
-        None => check.holds("no code signing configuration; function-code proves the code"),
-        Some(arn) => check.fails(
-            "the function wants signed code, and what jane-migrate builds is not signed: the next deploy may be refused",
-            "no code signing configuration",
-            arn,
-            subject.aws(format_args!(
-                "lambda delete-function-code-signing-config --function-name {}",
-                subject.names.function
-            )),
-        )
-        .into(),
+    let Some(found) = subject.observed.code_signing.as_ref()? else {
+        return check.holds("no code signing configuration; function-code proves the code");
+    };
+    if !found.refuses {
+        return check.holds("the code signing configuration tells of unsigned code and takes it");
     }
+    let wanted = subject.asked.config;
+    let Some(profile) = wanted.and_then(|config| config.function.signing_profile.as_deref()) else {
+        return check.fails(
+            "the function takes signed code alone, and what jane-migrate builds is not signed: the next deploy may be refused",
+            "signing_profile under [function], which the configuration trusts",
+            &found.arn,
+            "sign what `jane-migrate build --output handler.zip` writes with a profile of AWS Signer that the configuration trusts, name that as signing_profile under [function], and give the signed zip to deploy with --artifact",
+        )
+        .into();
+    };
+    // What is trusted are versions of profiles.
+    let is_version = |trusted: &String| {
+        let version = trusted.strip_prefix(profile);
+        version.is_some_and(|version| version.is_empty() || version.starts_with('/'))
+    };
+    if found.trusted.iter().any(is_version) {
+        return check.holds("the code signing configuration trusts the configured profile");
+    }
+    check
+        .fails(
+            "the function's code signing configuration does not trust the configured profile: the next deploy will be refused",
+            profile,
+            format!("{}: {}", found.arn, found.trusted.join(", ")),
+            "ask the owner of the code signing configuration to trust that profile, or name one that it trusts as signing_profile under [function]",
+        )
+        .into()
 }
 
 pub(super) fn runtime_updates(check: &Check, subject: &Subject<'_>) -> Findings {

@@ -95,6 +95,7 @@ table! {
     "point-in-time-recovery" Error   Always Stops   pool::point_in_time_recovery     => "no point-in-time recovery keeps the pool from taking customers";
 
     "window-open"            Error   Always Reports time::window_open                 => "the migration's window is open, and not about to close";
+    "alarms"                 Warning Always Reports time::alarms                      => "the configured alarms and the dashboard are there, and tell the topic";
     "health"                 Warning Always Reports time::health                      => "no errors, throttles or slow answers in the last day";
 
     "probe-unknown-user"     Error   Probe  Reports probe::unknown_signs_in           => "an unknown user's sign-in is answered with \"not migrated\"";

@@ -3,6 +3,7 @@
 use super::kind::{Check, Findings};
 use super::subject::Subject;
 use crate::fix::{Fix, fix};
+use crate::watch;
 
 /// Days before the end of the window in which verify begins to warn.
 const SOON_DAYS: i64 = 14;
@@ -46,6 +47,40 @@ pub(super) fn window_open(check: &Check, subject: &Subject<'_>) -> Findings {
             .into();
     }
     check.holds(format!("the window is open until {closes}"))
+}
+
+/// Somebody is told when it breaks, as configured.
+pub(super) fn alarms(check: &Check, subject: &Subject<'_>) -> Findings {
+    let Some(config) = subject.asked.config else {
+        return Ok(Vec::new());
+    };
+    if config.alarms.topic.is_none() {
+        return Ok(Vec::new());
+    }
+    let found = subject.observed.watch.as_ref()?;
+    let limit = *subject.observed.concurrency_limit.as_ref()?;
+    let wanted = watch::wanted(subject.names, config, subject.asked.today, limit);
+    let wrong = wanted.iter().filter_map(|(key, body)| {
+        let state = match found.get(key) {
+            Some(there) => {
+                // Services disagree about how they show what is empty.
+                let differences = crate::document::differences(body, there);
+                if differences.is_empty() {
+                    return None;
+                }
+                let members = differences
+                    .iter()
+                    .map(|difference| difference.pointer.as_str());
+                format!("others for {}", members.collect::<Vec<_>>().join(", "))
+            }
+            None => "none".to_owned(),
+        };
+        let message =
+            "an alarm, or what belongs to it, is not as configured: an outage may go unnoticed";
+        let finding = check.fails(message, "as configured", state, subject.deploy());
+        Some(finding.about(&key.1))
+    });
+    check.unless(wrong.collect(), "alarms and dashboard are as configured")
 }
 
 /// The lines of a sign-in that could not be answered: the handler's own outcomes, and what Lambda writes of a function that broke.

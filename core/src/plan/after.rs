@@ -10,6 +10,7 @@ use crate::observed::Observed;
 use crate::permission::{Policy, statement_for};
 use crate::read::Read;
 use crate::resources::{Desired, Function, FunctionState, LogGroup, ObservedFunction, Role, tag};
+use crate::watch;
 
 /// What `verify` would not let pass after this deploy, and what stops it.
 pub(super) fn findings(
@@ -18,7 +19,7 @@ pub(super) fn findings(
     observed: &Observed,
     asked: &Asked<'_>,
 ) -> Read<Vec<Finding>> {
-    let made = made(plan, desired, observed)?;
+    let made = made(plan, desired, observed, asked)?;
     let asked = Asked {
         // The code that will be there is the one for this configuration.
         code_serves: asked.code_serves.filter(|_| !plan.needs_code()),
@@ -42,7 +43,7 @@ pub(super) fn findings(
 }
 
 /// What is there once the plan is applied.
-fn made(plan: &Plan, desired: &Desired, observed: &Observed) -> Read<Observed> {
+fn made(plan: &Plan, desired: &Desired, observed: &Observed, asked: &Asked<'_>) -> Read<Observed> {
     let mut made = observed.clone();
     let function = function(&desired.function, observed.function()?, plan);
     made.function = Ok(Some(function.clone()));
@@ -65,6 +66,10 @@ fn made(plan: &Plan, desired: &Desired, observed: &Observed) -> Read<Observed> {
         }));
         made.role_policies = Ok(policies);
         made.attached_policies = Ok(Default::default());
+    }
+    if let Some(config) = asked.config {
+        let limit = *observed.concurrency_limit.as_ref()?;
+        made.watch = Ok(watch::wanted(&observed.names, config, asked.today, limit));
     }
     made.log_group = Ok(Some(LogGroup {
         tags: Default::default(),

@@ -17,6 +17,7 @@ use crate::probe::Source;
 use crate::record::{Place, Record};
 use crate::resources::{Function, LogGroup, ObservedFunction, Role, Tags};
 use crate::trigger::Trigger;
+use crate::watch::Part;
 
 /// What the operator allows beyond the config.
 #[derive(Debug, Clone, Default)]
@@ -81,6 +82,12 @@ pub enum Resource {
     Permission,
     /// An app client's sign-in flows.
     Client,
+    /// What counts a line of the log as a metric.
+    MetricFilter,
+    /// An alarm of CloudWatch.
+    Alarm,
+    /// A dashboard of CloudWatch.
+    Dashboard,
     /// The pool's triggers that call the function.
     Trigger,
     /// The pool's settings, as a snapshot has them.
@@ -98,6 +105,9 @@ impl Resource {
             Self::Alias => "alias",
             Self::Permission => "permission",
             Self::Client => "client",
+            Self::MetricFilter => "metric filter",
+            Self::Alarm => "alarm",
+            Self::Dashboard => "dashboard",
             Self::Trigger => "trigger",
             Self::Pool => "pool",
         }
@@ -210,6 +220,10 @@ pub enum Operation {
         /// The role's.
         role: Tags,
     },
+    /// Make an alarm or what belongs to it, or bring it to this.
+    Watch(Part, Value),
+    /// Delete an alarm or what belongs to it.
+    Unwatch(Part),
     /// Delete the function, and with it its versions, its alias and their policies, where nobody has taken it into use again.
     DeleteFunction {
         /// What it says that deploy changed.
@@ -241,7 +255,12 @@ impl Operation {
             Self::UpdateClient(..) => 8,
             Self::UpdatePool(..) => 9,
             Self::ProbeLive(_) => 10,
-            Self::NarrowRole { .. } | Self::ForbidInvoke(_) | Self::Forget { .. } => 11,
+            // What customers need comes before the alarms, which would ring meanwhile.
+            Self::NarrowRole { .. }
+            | Self::ForbidInvoke(_)
+            | Self::Forget { .. }
+            | Self::Watch(..)
+            | Self::Unwatch(_) => 11,
             Self::DeleteFunction { .. } => 12,
             Self::DeleteLogGroup => 13,
             // The last of it: it says that a teardown is at work, once the alias is gone.
@@ -437,7 +456,11 @@ pub(super) fn foreign(plan: &mut Plan, resource: Resource, name: &str, allowed: 
         resource,
         name,
         format!(
-            "a {} of this name exists and was not made by jane-migrate for this pool",
+            "{} {} of this name exists and was not made by jane-migrate for this pool",
+            match resource {
+                Resource::Alarm => "an",
+                _ => "a",
+            },
             resource.label()
         ),
         "look at it; `--replace` takes it over",

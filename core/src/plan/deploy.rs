@@ -13,6 +13,7 @@ use super::function::{plan_adoption, plan_function, plan_probes, plan_version};
 use super::keys;
 use super::role::plan_role;
 use super::shown;
+use super::watch::plan_watch;
 use crate::check::Asked;
 use crate::document::{
     ClientDocument, Decisions, Opening, PoolDocument, Rewrite, open_password_auth,
@@ -25,6 +26,7 @@ use crate::read::Read;
 use crate::record::{self, Doubt, Place, Record, Records, Trust};
 use crate::resources::{Desired, LogGroup, Tags, is_ours};
 use crate::trigger::Trigger;
+use crate::watch;
 
 /// What deploy would do, and what speaks against it: every check that would fail afterwards.
 ///
@@ -114,6 +116,12 @@ pub fn deploy(
     let policy = observed.policy(Some(ALIAS))?;
     plan_permission(&mut plan, names, &policy, adopted, allowed);
     plan_old_permission(&mut plan, names, &observed.policy(None)?);
+    if let Some(config) = asked.config {
+        let found = observed.watch.as_ref()?;
+        let limit = *observed.concurrency_limit.as_ref()?;
+        let wanted = watch::wanted(names, config, asked.today, limit);
+        plan_watch(&mut plan, names, &wanted, found, allowed);
+    }
     keys::check(&mut plan, names, asked.config);
     if desired.function.tags.len() > MOST_TAGS {
         plan.conflict(

@@ -13,6 +13,7 @@ mod shown;
 mod teardown;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 pub use change::{
     Action, Allowed, Change, Conflict, LeftAlone, Operation, Plan, Probe, Resource, Target,

@@ -3,6 +3,7 @@
 use super::change::{
     Action, Allowed, Operation, Plan, Resource, recovering, refuse, set_triggers, short,
 };
+use super::watch::take_away;
 use crate::document::{ClientDocument, Reason, Rewrite, close_password_auth};
 use crate::finding::{Finding, Severity};
 use crate::fix::{Fix, fix};
@@ -72,6 +73,7 @@ pub fn teardown(
         forget(&mut plan, names, function, role);
         return Ok(plan);
     }
+    take_away(&mut plan, names, observed.watch.as_ref()?.iter());
     let mut delete = |resource, name: &str, operation| {
         plan.change(Action::Delete, resource, name, "", operation);
     };

@@ -44,6 +44,8 @@ pub(crate) struct Functions {
     key: Key,
     /// When functions get newer runtimes, by account and name. The default is `Auto`.
     runtime_updates: Mutex<BTreeMap<(String, String), Value>>,
+    /// Code signing configurations, by ARN; the emulator lacks them. No code is refused because of one.
+    code_signing: Mutex<BTreeMap<String, Value>>,
 }
 
 impl Functions {
@@ -52,6 +54,7 @@ impl Functions {
             upstream,
             key,
             runtime_updates: Mutex::default(),
+            code_signing: Mutex::default(),
         }
     }
 
@@ -125,6 +128,28 @@ impl Functions {
                 let given = call.query("RevisionId");
                 self.check_revision(call, given.as_deref()).await?;
                 self.upstream.forward(call).await
+            }
+            "CreateCodeSigningConfig" => {
+                let mut made = call.request()?;
+                let mut all = lock(&self.code_signing);
+                let Scope { account, region } = &call.scope;
+                let id = format!("csc-{:017x}", all.len());
+                let arn = format!("arn:aws:lambda:{region}:{account}:code-signing-config:{id}");
+                made["CodeSigningConfigId"] = json!(id);
+                made["CodeSigningConfigArn"] = json!(arn);
+                all.insert(arn, made.clone());
+                Ok(Answer::json(&json!({ "CodeSigningConfig": made })))
+            }
+            "GetCodeSigningConfig" => {
+                let arn = call.uri.path().rsplit('/').next().unwrap_or_default();
+                let arn = arn.replace("%3A", ":");
+                let found = lock(&self.code_signing).get(&arn).cloned();
+                let found = found.ok_or_else(|| {
+                    let message = "The code signing configuration cannot be found.";
+                    Refusal::new("ResourceNotFoundException", message)
+                        .with_status(StatusCode::NOT_FOUND)
+                })?;
+                Ok(Answer::json(&json!({ "CodeSigningConfig": found })))
             }
             "GetRuntimeManagementConfig" => self.runtime_updates(call, &Value::Null).await,
             "PutRuntimeManagementConfig" => {

@@ -74,7 +74,34 @@ async fn the_functions_settings_are_those_of_the_deploy() {
             json!({ "CodeSigningConfigArn": signing }),
         )
         .await;
-    bench.fails_and_is_fixed("code-signing", "warning").await;
+    let fix = bench.fails("code-signing", "warning").await;
+    assert!(fix.contains("signing_profile"), "{fix}");
+    // One that trusts the profile with which a release is signed is as it should be; nobody need take it away.
+    let profile = "arn:aws:signer:us-west-2:123456789012:/signing-profiles/migration";
+    let made = bench
+        .lambda(
+            "POST",
+            "code-signing-configs",
+            json!({ "AllowedPublishers": { "SigningProfileVersionArns": [format!("{profile}/AbCdEf1234")] },
+                "CodeSigningPolicies": { "UntrustedArtifactOnDeployment": "Enforce" } }),
+        )
+        .await;
+    let signing = &made["CodeSigningConfig"]["CodeSigningConfigArn"];
+    let signed = json!({ "CodeSigningConfigArn": signing });
+    bench.function("PUT", "/code-signing-config", signed).await;
+    let only = ["--only", "code-signing", "--strict"];
+    for (configured, code) in [(None, 1), (Some("other"), 1), (Some("migration"), 0)] {
+        let named = configured.map(|name| {
+            let profile = profile.replace("migration", name);
+            format!("[function]\nsigning_profile = \"{profile}\"\n")
+        });
+        bench.configure(&named.unwrap_or_default());
+        bench.verify(&only).await.ended(code);
+    }
+    bench.configure("");
+    bench
+        .function("DELETE", "/code-signing-config", json!({}))
+        .await;
 
     bench
         .function(

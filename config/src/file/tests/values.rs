@@ -143,6 +143,10 @@ fn values_are_checked() {
             "`log_kms_key_arn` must be an ARN such as",
         ),
         (
+            "[function]\nsigning_profile = 'migration'",
+            "`signing_profile` must be an ARN such as",
+        ),
+        (
             "[function]\nname_prefix = 'a/b'",
             "`name_prefix` must have 1 to 26 letters",
         ),
@@ -173,6 +177,18 @@ fn values_are_checked() {
         (
             "[pool]\nid = 'eu-west-1_AbC123'\n[function]\nlog_kms_key_arn = 'arn:aws:kms:us-east-1:123456789012:key/1'",
             "`log_kms_key_arn` must be in eu-west-1, where the pool is, not in us-east-1",
+        ),
+        (
+            "[alarms]\ntopic = 'on-call'",
+            "`topic` must be an ARN such as",
+        ),
+        (
+            "[alarms]\np99_ms = 6000",
+            "`p99_ms` must be between 100 and 5000",
+        ),
+        (
+            "[alarms]\nconcurrency_percent = 0",
+            "`concurrency_percent` must be between 1 and 100",
         ),
         (
             "[function]\nvpc = { subnets = ['x'], security_groups = ['sg-1'] }",

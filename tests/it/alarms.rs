@@ -1,0 +1,200 @@
+//! Alarms: made by deploy, judged by verify, removed by teardown, and they change their state when the metric says so. The emulator
+//! evaluates an alarm whenever a datum of its metric is put; what it does not do is to let time pass and to take missing data for anything,
+//! so `silent` is seen to be there as it should, and not to ring.
+
+use jane_migrate_sandbox::wire::KEY_HEADER;
+use serde_json::{Value, json};
+
+use crate::support::{Corner, REGION, http};
+
+/// A call of CloudWatch by its name.
+async fn cloudwatch(corner: &Corner, action: &str, body: Value) -> Value {
+    let target = format!("GraniteServiceVersion20100801.{action}");
+    let authorization = corner.authorization("monitoring");
+    let headers = [
+        ("content-type", "application/x-amz-json-1.0"),
+        ("x-amz-target", target.as_str()),
+        ("authorization", authorization.as_str()),
+        (KEY_HEADER, corner.secret.as_str()),
+    ];
+    let body = body.to_string();
+    let (status, answer) = http(&corner.endpoint, "POST", "/", &headers, body.as_bytes()).await;
+    let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
+    assert_eq!(status, 200, "{action}: {answer}");
+    answer
+}
+
+async fn states(corner: &Corner) -> Vec<(String, String)> {
+    let answer = cloudwatch(corner, "DescribeAlarms", json!({})).await;
+    let alarms = answer["MetricAlarms"].as_array().expect("alarms").iter();
+    let text = |alarm: &Value, member: &str| alarm[member].as_str().expect("a text").to_owned();
+    alarms
+        .map(|alarm| (text(alarm, "AlarmName"), text(alarm, "StateValue")))
+        .collect()
+}
+
+#[tokio::test]
+async fn each_alarm_rings_is_judged_and_goes_with_the_rest() {
+    let corner = Corner::new().await;
+    corner.add_accounts();
+    let closed = json!({ "AdminCreateUserConfig": { "AllowAdminCreateUserOnly": true } });
+    let pool = corner.create_pool(closed).await;
+    corner.create_client(&pool, json!({})).await;
+    let topic = format!("arn:aws:sns:{REGION}:{}:on-call", corner.account);
+    let configure = |more: &str| {
+        corner.configure(&format!(
+            "[function]\ntags = {{ team = \"accounts\" }}\n[alarms]\ntopic = \"{topic}\"\n{more}"
+        ));
+    };
+    configure("");
+    let run = async |arguments: &[&str], code: i32| {
+        let arguments = [arguments, &["--pool", &pool]].concat();
+        corner.run(&arguments).await.ended(code)
+    };
+    run(&["deploy", "--yes"], 0).await;
+    run(&["verify", "--only", "alarms", "--strict"], 0).await;
+    // A second deploy finds nothing to do.
+    let again = run(&["deploy", "--yes", "--json"], 0).await.json();
+    assert_eq!(again["result"], "nothing-to-do", "{again:#}");
+
+    let function = format!("jane-migrate-{pool}");
+    let name = |end: &str| format!("{function}-{end}");
+    let names: Vec<String> = states(&corner)
+        .await
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    let all = [
+        "concurrency",
+        "directory-unavailable",
+        "errors",
+        "silent",
+        "slow",
+        "throttles",
+    ];
+    assert_eq!(names, all.map(name));
+    let tags = json!({ "ResourceARN": format!("arn:aws:cloudwatch:{REGION}:{}:alarm:{}", corner.account, name("errors")) });
+    let tags = cloudwatch(&corner, "ListTagsForResource", tags).await;
+    assert!(
+        tags["Tags"]
+            .as_array()
+            .unwrap()
+            .contains(&json!({ "Key": "team", "Value": "accounts" })),
+        "{tags}"
+    );
+    let dashboard = json!({ "DashboardName": function });
+    let dashboard = cloudwatch(&corner, "GetDashboard", dashboard).await;
+    assert!(
+        dashboard["DashboardBody"]
+            .as_str()
+            .unwrap()
+            .contains("DirectoryUnavailable")
+    );
+
+    // Data are put as AWS puts them, and each alarm that watches for too much rings.
+    let own = format!("jane-migrate/{function}");
+    let of_function = json!([{ "Name": "FunctionName", "Value": function }]);
+    for (namespace, metric, dimensions, quiet, loud, end) in [
+        (
+            &*own,
+            "DirectoryUnavailable",
+            json!([]),
+            0.0,
+            3.0,
+            "directory-unavailable",
+        ),
+        (
+            "AWS/Lambda",
+            "Errors",
+            of_function.clone(),
+            0.0,
+            1.0,
+            "errors",
+        ),
+        (
+            "AWS/Lambda",
+            "Throttles",
+            of_function.clone(),
+            0.0,
+            1.0,
+            "throttles",
+        ),
+        ("AWS/Lambda", "Duration", of_function, 20.0, 4600.0, "slow"),
+        (
+            "AWS/Lambda",
+            "ConcurrentExecutions",
+            json!([]),
+            10.0,
+            950.0,
+            "concurrency",
+        ),
+    ] {
+        for (value, state) in [(quiet, "OK"), (loud, "ALARM")] {
+            let datum = json!({ "MetricName": metric, "Dimensions": dimensions, "Value": value });
+            cloudwatch(
+                &corner,
+                "PutMetricData",
+                json!({ "Namespace": namespace, "MetricData": [datum] }),
+            )
+            .await;
+            let states = states(&corner).await;
+            let found = states
+                .iter()
+                .find(|(alarm, _)| *alarm == name(end))
+                .expect("the alarm");
+            assert_eq!(found.1, state, "{end} at {value}");
+        }
+    }
+
+    // Somebody turns an alarm off and another one deaf: verify says so, and deploy mends it.
+    cloudwatch(
+        &corner,
+        "DeleteAlarms",
+        json!({ "AlarmNames": [name("errors")] }),
+    )
+    .await;
+    cloudwatch(
+        &corner,
+        "DisableAlarmActions",
+        json!({ "AlarmNames": [name("slow")] }),
+    )
+    .await;
+    let found = run(&["verify", "--only", "alarms", "--strict", "--json"], 1)
+        .await
+        .json();
+    let found = found["findings"].as_array().unwrap().iter();
+    let about: Vec<&str> = found
+        .map(|finding| finding["subject"].as_str().unwrap())
+        .collect();
+    assert_eq!(about, [name("errors"), name("slow")]);
+    configure("p99_ms = 3000\n[window]\ncloses = 2027-03-31\n");
+    let planned = run(&["plan"], 0).await;
+    assert!(
+        planned.stdout.contains("/Threshold: 4000.0 => 3000.0"),
+        "{planned:#?}"
+    );
+    run(&["deploy", "--yes"], 0).await;
+    run(&["verify", "--only", "alarms", "--strict"], 0).await;
+
+    // An alarm of this name that is somebody else's is a conflict, and stays.
+    corner.configure("");
+    run(&["deploy", "--yes"], 0).await;
+    assert!(states(&corner).await.is_empty());
+    let foreign = json!({ "AlarmName": name("errors"), "AlarmDescription": "mine", "Namespace": "AWS/Lambda", "MetricName": "Errors",
+        "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1, "Threshold": 1.0, "ComparisonOperator": "GreaterThanThreshold" });
+    cloudwatch(&corner, "PutMetricAlarm", foreign).await;
+    configure("");
+    let refused = run(&["deploy", "--yes"], 1).await;
+    assert!(
+        refused.stdout.contains("an alarm of this name exists"),
+        "{refused:#?}"
+    );
+    run(&["deploy", "--yes", "--replace"], 0).await;
+
+    // Teardown needs no configuration to find them.
+    std::fs::remove_file(corner.folder.path().join("migrate.toml")).expect("there");
+    run(&["teardown", "--yes", "--force"], 0).await;
+    assert!(states(&corner).await.is_empty());
+    let left = cloudwatch(&corner, "ListDashboards", json!({})).await;
+    assert!(!left.to_string().contains(&function), "{left}");
+}
