@@ -496,6 +496,7 @@ async fn the_page_reads_well_in_a_browser() {
             "document.querySelector('dl.key dd').textContent",
             "document.querySelectorAll('details table tbody tr').length",
             "document.scripts.length",
+            "[...document.querySelectorAll('.scroll')].every(table => table.scrollWidth <= table.clientWidth)",
         ];
         let seen = browser.look(&page, look, &expressions).await;
         let name = format!("status-{width}-{scheme}-{media}.png");
@@ -511,7 +512,17 @@ async fn the_page_reads_well_in_a_browser() {
             "{look:?}: the page is {} wide",
             seen.width
         );
-        let [ground, charts, titled, letters, migrated, rows, scripts] = &seen.answers[..] else {
+        let [
+            ground,
+            charts,
+            titled,
+            letters,
+            migrated,
+            rows,
+            scripts,
+            whole,
+        ] = &seen.answers[..]
+        else {
             panic!("{:?}", seen.answers)
         };
         assert_eq!(charts, 3, "each chart is shown once");
@@ -523,6 +534,7 @@ async fn the_page_reads_well_in_a_browser() {
         assert_eq!(migrated, "900");
         assert_eq!(rows, 12 + 12, "every day and every step stands in a table");
         assert_eq!(scripts, 0);
+        assert_eq!(whole, true, "{look:?}: a table is cut off");
         grounds.push(ground.clone());
     }
     assert_ne!(grounds[0], grounds[1], "dark is not light");
