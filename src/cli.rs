@@ -390,7 +390,7 @@ pub struct Status {
     /// How far back: days (30d), weeks (4w), or from a day (2027-01-31)
     #[arg(long, value_name = "TIME", default_value = "30d")]
     pub since: Since,
-    /// Show it again every so many seconds, until Ctrl-C
+    /// Show it again every so many seconds, until q or Ctrl-C
     #[arg(
         long,
         value_name = "SECONDS",

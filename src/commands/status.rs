@@ -12,11 +12,12 @@ use crate::aws::{Connections, Reader};
 use crate::cli;
 use crate::cli::Global;
 use crate::dates::{now_ms, today};
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Error, Explain, Result};
 use crate::exact::Exact;
 use crate::files;
 use crate::observe::{Depth, Scope, observe, unread};
 use crate::settings::{self, Target};
+use crate::signals::{Signal, Signals};
 use crate::status::read::{Log, Wanted};
 use crate::status::{Coverage, Facts, Status, live};
 use crate::ui::numbers::thousands;
@@ -56,11 +57,18 @@ pub(super) async fn run(global: &Global, args: &cli::Status, ui: &Ui) -> Result<
         }
     }
     if let Some(seconds) = args.watch {
-        tokio::select! {
-            watched = watch(&mut pools, Duration::from_secs(seconds), args, ui) => watched?,
-            _ = tokio::signal::ctrl_c() => {}
-        }
-        return Ok(ExitCode::SUCCESS);
+        let mut signals =
+            Signals::listen().explain("failed to listen for signals", "run it without --watch")?;
+        return tokio::select! {
+            watched = watch(&mut pools, Duration::from_secs(seconds), args, ui) => {
+                watched.map(|()| ExitCode::SUCCESS)
+            }
+            () = quit(ui) => Ok(ExitCode::SUCCESS),
+            signal = signals.next() => Ok(match signal {
+                Signal::Interrupt => ExitCode::SUCCESS,
+                Signal::Terminate => ExitCode::from(signal.exit_code()),
+            }),
+        };
     }
     let mut statuses = Vec::new();
     for (pool, status) in read(&mut pools, ui).await {
@@ -96,7 +104,8 @@ async fn watch(pools: &mut [Watched], pause: Duration, args: &cli::Status, ui: &
         write_page(args, &statuses)?;
         if ui.can_redraw() {
             let whole = |status: &Status| ui::status::render(status, ui.width(), &ui.out);
-            ui.redraw(&views(&statuses, whole));
+            let last = format!("every {} s; q ends it", pause.as_secs());
+            ui.redraw(&views(&statuses, whole), &last);
         } else {
             ui.show(&views(&statuses, ui::status::line));
         }
@@ -106,6 +115,17 @@ async fn watch(pools: &mut [Watched], pause: Duration, args: &cli::Status, ui: &
         failures.iter().for_each(|error| ui.error(error));
         sleep(pause).await;
     }
+}
+
+/// Until q is pressed, where there is a terminal to press it at.
+async fn quit(ui: &Ui) {
+    #[cfg(unix)]
+    if ui.can_redraw() {
+        return ui::keys::Keys::listen().wait_for(b'q').await;
+    }
+    #[cfg(not(unix))]
+    let _ = ui;
+    std::future::pending().await
 }
 
 /// All pools as of now, side by side.

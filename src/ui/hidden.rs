@@ -23,47 +23,41 @@ pub(super) fn read_line() -> io::Result<String> {
 #[cfg(unix)]
 mod terminal {
     use std::io;
-    use std::sync::{Arc, Mutex, PoisonError};
 
-    use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+    use rustix::termios::LocalModes;
 
+    use super::super::modes::Modes;
     use crate::signals::Signals;
 
-    /// The terminal's modes as they were, until they are restored.
+    /// A terminal without echo, until it is restored.
     #[derive(Clone)]
-    pub(super) struct Echo(Arc<Mutex<Option<Termios>>>);
+    pub(super) struct Echo(Modes);
 
     impl Echo {
         /// From here on, what is typed is not shown.
         pub(super) fn off() -> io::Result<Self> {
-            let before = tcgetattr(io::stdin())?;
-            let mut hidden = before.clone();
-            hidden.local_modes.remove(LocalModes::ECHO);
-            let echo = Self(Arc::new(Mutex::new(Some(before))));
-            echo.clone().restore_on_signal()?;
-            tcsetattr(io::stdin(), OptionalActions::Now, &hidden)?;
+            // Heard from before the echo is off.
+            let signals = Signals::listen()?;
+            let echo = Self(Modes::without(LocalModes::ECHO)?);
+            echo.clone().restore_on_signal(signals);
             Ok(echo)
         }
 
         /// Restores the modes. The line's end was not shown either.
         pub(super) fn restore(&self) {
-            let mut before = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(before) = before.take() {
-                let _ = tcsetattr(io::stdin(), OptionalActions::Now, &before);
+            if self.0.restore() {
                 let _ = console::Term::stderr().write_line("");
             }
         }
 
         /// Once listened to, a signal no longer ends the program by itself: this does, also after the line was read.
-        fn restore_on_signal(self) -> io::Result<()> {
-            let mut signals = Signals::listen()?;
+        fn restore_on_signal(self, mut signals: Signals) {
             tokio::spawn(async move {
                 let signal = signals.next().await;
                 self.restore();
                 // `read_line` blocks its thread, so nothing else can end the program.
                 std::process::exit(signal.exit_code().into());
             });
-            Ok(())
         }
     }
 }

@@ -5,7 +5,11 @@ pub mod census;
 pub mod diagnosis;
 pub mod error;
 mod hidden;
+#[cfg(unix)]
+pub mod keys;
 pub mod layout;
+#[cfg(unix)]
+mod modes;
 pub mod numbers;
 pub mod page;
 pub mod plan;
@@ -140,10 +144,32 @@ impl Ui {
         io::stdout().is_terminal() && !self.json && !self.quiet
     }
 
-    /// Replaces all earlier output.
-    pub fn redraw(&self, text: &str) {
-        let _ = Term::stdout().clear_screen();
-        self.show(text);
+    /// Replaces all earlier output, line by line, so that nothing flickers. What the terminal has no rows for is left out at the end.
+    pub fn redraw(&self, text: &str, last: &str) {
+        let (rows, columns) = Term::stdout().size();
+        // One for the last line, and one for the cursor.
+        let mut room = usize::from(rows).saturating_sub(2);
+        let text = printable::printable(text, self.out.color);
+        let all = text.lines().count();
+        // To the first column of the first row; then each line takes the place of the one before.
+        let mut screen = String::from("\x1b[H");
+        let mut shown = 0;
+        for line in text.lines() {
+            let takes = console::measure_text_width(line).div_ceil(columns.max(1).into());
+            let Some(left) = room.checked_sub(takes.max(1)) else {
+                break;
+            };
+            room = left;
+            shown += 1;
+            screen.push_str(line);
+            screen.push_str("\x1b[K\n");
+        }
+        if shown < all {
+            screen.push_str(&format!("{} more line(s); ", all - shown));
+        }
+        screen.push_str(last);
+        screen.push_str("\x1b[J");
+        self.print(&screen);
     }
 
     /// The same, for a JSON document.

@@ -449,8 +449,27 @@ async fn a_watch_on_a_terminal_clears_it_and_draws_anew() {
     let arguments = ["status", "--pool", &logged.pool, "--watch=1"];
     let mut terminal = Terminal::start(&logged.corner, 80, &arguments);
     terminal.until("Migrated: 0.").await;
-    terminal.until_times("\u{1b}[2J", 2).await;
+    terminal.until_times("\u{1b}[H", 2).await;
     terminal.signal(rustix::process::Signal::INT);
+    let (code, shown) = terminal.ended().await;
+    assert_eq!(code, 0, "{shown}");
+}
+
+/// The headline is always there, the end is left out where the terminal has no rows for it, and q gives the terminal back as it was.
+#[tokio::test]
+async fn a_watch_fits_the_terminal_and_ends_by_a_key() {
+    let logged = Logged::new(Corner::new().await).await;
+    logged.write_days().await;
+    let arguments = ["status", "--pool", &logged.pool, "--watch=600"];
+    let mut terminal = Terminal::start(&logged.corner, 80, &arguments);
+    terminal.until("more line(s); every 600 s; q ends it").await;
+    terminal.until_hidden().await;
+    let shown = terminal.screen();
+    let lines: Vec<&str> = shown.lines().collect();
+    assert!(lines.len() < 40, "{} rows of 40:\n{shown}", lines.len());
+    assert!(shown.contains("LIVE"), "{shown}");
+    terminal.presses("q");
+    terminal.until_visible().await;
     let (code, shown) = terminal.ended().await;
     assert_eq!(code, 0, "{shown}");
 }

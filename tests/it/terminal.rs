@@ -64,7 +64,7 @@ impl Terminal {
     }
 
     /// Everything shown so far, without colour and what was overwritten.
-    fn screen(&self) -> String {
+    pub fn screen(&self) -> String {
         plain(&String::from_utf8_lossy(&self.shown.borrow()))
     }
 
@@ -117,6 +117,11 @@ impl Terminal {
         self.keys
             .write_all(format!("{line}\n").as_bytes())
             .expect("typed");
+    }
+
+    /// Presses keys, and no Enter.
+    pub fn presses(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).expect("pressed");
     }
 
     /// Sends a signal to the program.
