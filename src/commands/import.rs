@@ -214,7 +214,7 @@ impl<'a> Run<'a> {
             };
         }
         if jobs.is_empty() {
-            text += "Nobody is to be imported.\n";
+            text += "No user is to be imported.\n";
         } else {
             text += "An import is free of charge, and imported users count as active once they sign in. The pool cannot be updated while a job runs.\n";
         }
