@@ -52,7 +52,7 @@ const LEARN: &str = "  \
   jane-migrate try --user NAME    try one customer, without touching the pool
   jane-migrate verify             prove that it holds, at any time and in CI
   jane-migrate status             see how many have come over, and when all will have
-  jane-migrate remaining          see who has not migrated yet, and why
+  jane-migrate remaining          count the users who have not migrated yet, by reason
   jane-migrate import             import those who are left, with their passwords
   jane-migrate teardown           take it away when everybody has come over
 

@@ -1,6 +1,6 @@
-//! Who is at work on a pool. Deploy, teardown, restore and rollback exclude each other by a lease in the description of the alias, which
-//! Lambda changes only for whoever names its revision. Where there is no alias, it stands in a tag of the role. It ends by itself, so
-//! that a run that was killed keeps nobody waiting for long.
+//! The run that is changing a pool. Deploy, teardown, restore and rollback exclude each other by a lease in the description of the alias,
+//! which Lambda changes only for a caller that names its revision. Where there is no alias, it stands in a tag of the role. It ends by
+//! itself, so that a run that was killed does not make others wait for long.
 
 use std::fmt;
 
@@ -39,7 +39,7 @@ impl Lease {
         })
     }
 
-    /// Whether it holds no more. One that no clock which AWS takes could have written keeps nobody waiting either.
+    /// Whether it holds no more. Nor does one whose end is later than any clock that AWS accepts could have written.
     pub fn is_over(&self, now_s: i64) -> bool {
         self.until_s <= now_s || self.until_s > now_s + LASTS_S + SKEW_S
     }

@@ -1,5 +1,5 @@
-//! `[window] share`: the part of all names that migrates at first. A name is in or out for good: raising the share lets others in and
-//! nobody out. It does not depend on a secret, which may be replaced, nor on whether the name is known.
+//! `[window] share`: the part of all names that migrates at first. Raising the share adds names and
+//! removes none. It does not depend on a secret, which may be replaced, nor on whether the name is known.
 
 use ring::hmac;
 

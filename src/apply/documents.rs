@@ -372,7 +372,7 @@ fn overwritten(rewrite: &Rewrite, beside: Option<&Value>, proof: &Reading) -> Ve
 fn written_over(what: Document<'_>, lost: &[Difference]) -> Error {
     Error::new(
         format!(
-            "the update was made; somebody else changed the {} at the same moment, and the update overwrote that:\n{}",
+            "the update was made; another person or tool changed the {} at the same moment, and the update overwrote that:\n{}",
             what.kind(),
             listed(lost)
         ),

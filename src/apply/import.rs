@@ -192,7 +192,7 @@ impl<'a> Importer<'a> {
                 let refused = batch.algorithm().is_some() && error.kind == Kind::Refused;
                 let error = Error::from(error);
                 match refused {
-                    true => error.hint("where the pool does not take hashes yet (its import page in the console then shows no hashing algorithm), import nobody now and let customers migrate by signing in"),
+                    true => error.hint("where the pool does not take hashes yet (its import page in the console then shows no hashing algorithm), do not import, and let customers migrate by signing in"),
                     false => error,
                 }
             })?;

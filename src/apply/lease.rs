@@ -1,6 +1,6 @@
 //! The lease of the pool: taken before the first step, renewed while the run lasts, given back at its end. Two runs never hold it at once:
-//! Lambda changes the alias only for whoever names its revision, and the plan was made of the revision that it names. Who loses it
-//! begins no other step.
+//! Lambda changes the alias only for a caller that names its revision, and the plan was made of the revision that it names. A run that
+//! loses it begins no other step.
 
 use std::time::Duration;
 
@@ -217,7 +217,7 @@ impl Run<'_> {
                             "somebody else changed alias `{ALIAS}`, by which this run held pool `{}`",
                             self.names.pool.id
                         ),
-                        "find out who changes the function, and run the command again once nobody does",
+                        "find out what changes the function, and run the command again when it has stopped",
                     );
                 }
             }

@@ -10,9 +10,9 @@ use super::Pools;
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 The list comes from the database by user, password and query of [import], from the old pool, or from a
-CSV file. Nobody is changed. Names are written to a file only where one is named, and only you can read it.
+CSV file. No user is changed. Names are written to a file only where one is named, and only you can read it.
 
-jane-migrate remaining --pool ID                          count who is left, and why
+jane-migrate remaining --pool ID                          count the users who are left, by reason
 jane-migrate remaining --pool ID --from users.csv         the same for a list of addresses
 jane-migrate remaining --pool ID --names left.csv         also who they are")]
 pub struct Remaining {
@@ -38,7 +38,7 @@ are, so the same command goes on where an earlier run was stopped. Hashes stay i
 
 jane-migrate import --pool ID                             who would be imported, and by which jobs
 jane-migrate import --pool ID --yes                       import them, and account for each
-jane-migrate remaining --pool ID --names left.csv         who is left afterwards")]
+jane-migrate remaining --pool ID --names left.csv         the users who are left afterwards")]
 pub struct Import {
     /// Which pools.
     #[command(flatten)]

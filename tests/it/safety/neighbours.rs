@@ -152,7 +152,7 @@ async fn a_change_that_the_update_overwrites_is_told() {
     let (ran, ()) = tokio::join!(scene.run(&url, "deploy"), change);
     let ran = ran.ended(1);
     for words in [
-        "somebody else changed the pool at the same moment, and the update overwrote that",
+        "another person or tool changed the pool at the same moment, and the update overwrote that",
         "/EmailConfiguration/ReplyToEmailAddress",
         "support@example.com",
         "set these again",
