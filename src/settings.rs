@@ -198,7 +198,7 @@ pub fn environment_secrets(config: &Config, deployed: Option<&Environment>) -> R
             .or_else(|| deployed.and_then(|deployed| deployed.get(name)).cloned())
             .ok_or_else(|| {
                 Error::new(
-                    format!("the environment variable {name} is not set, and directory.{member} says that the secret is there"),
+                    format!("the environment variable {name} is not set, and {member} says that the secret is there"),
                     format!("set {name} for this command without leaving it in the shell's history (`IFS= read -rs {name}; export {name}`), or keep the secret in Secrets Manager or SSM"),
                 )
             })?;

@@ -31,8 +31,42 @@ pub struct Trial {
     /// What Jane would be told of the user, where it is told of users.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connection: Option<Connection>,
+    /// Who would be told of the migration, where `[on_migrated]` is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_migrated: Option<OnMigrated>,
     /// How long the invocation took, measured here.
     pub took_ms: f64,
+}
+
+/// What `[on_migrated]` would send.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct OnMigrated {
+    /// `checked`, or what would go wrong, as far as that shows without sending it.
+    pub outcome: String,
+    /// What would be sent.
+    #[serde(skip_serializing_if = "Value::is_null")]
+    pub would_send: Value,
+}
+
+impl OnMigrated {
+    /// What the answer to a trial says of it, if anything.
+    pub fn of(answer: &Invocation) -> Option<Self> {
+        let mut told = answer.payload[TOLD].as_array().into_iter().flatten();
+        let would = told.find(|told| told["call"] == ON_MIGRATED);
+        Some(Self {
+            outcome: entry_of(answer)?.on_migrated?,
+            would_send: would.map_or(Value::Null, |told| told["body"].clone()),
+        })
+    }
+}
+
+/// The call of `[on_migrated]`, by the handler's name for it.
+const ON_MIGRATED: &str = "on_migrated";
+
+/// The line that the handler wrote.
+fn entry_of(answer: &Invocation) -> Option<Entry> {
+    let mut lines = answer.log.lines().rev();
+    lines.find_map(|line| Entry::read(0, line))
 }
 
 /// What would become of the connection between the user in the pool and the account at Jane.
@@ -49,8 +83,7 @@ pub struct Connection {
 impl Connection {
     /// What the answer to the event before the user's creation says.
     pub fn new(answer: &Invocation) -> Self {
-        let mut lines = answer.log.lines().rev();
-        let logged = lines.find_map(|line| Entry::read(0, line));
+        let logged = entry_of(answer);
         let thrown = answer.payload["errorType"].as_str();
         let outcome = logged.map(|entry| entry.outcome);
         let told = answer.payload[TOLD].as_array();
@@ -58,7 +91,12 @@ impl Connection {
             outcome: outcome
                 .or(thrown.map(str::to_owned))
                 .unwrap_or_else(|| "unknown".to_owned()),
-            told: told.cloned().unwrap_or_default(),
+            told: told
+                .into_iter()
+                .flatten()
+                .filter(|told| told["call"] != ON_MIGRATED)
+                .cloned()
+                .collect(),
             refused: answer.error.is_some(),
         }
     }
@@ -82,11 +120,7 @@ pub struct User {
 impl Trial {
     /// The result of an answer to this event, for this pool.
     pub fn new(event: &Value, answer: &Invocation, pool: &PoolDocument) -> anyhow::Result<Self> {
-        let log = answer
-            .log
-            .lines()
-            .rev()
-            .find_map(|line| Entry::read(0, line));
+        let log = entry_of(answer);
         let thrown = answer.payload["errorType"].as_str();
         let trial = |outcome: &str, user: Option<User>| {
             let pool_refuses = user
@@ -99,6 +133,7 @@ impl Trial {
                 pool_refuses,
                 log: log.clone(),
                 connection: None,
+                on_migrated: OnMigrated::of(answer),
                 took_ms: answer.took.as_secs_f64() * 1000.0,
             }
         };
@@ -133,6 +168,14 @@ impl Trial {
         Self {
             would_migrate: self.would_migrate && !connection.refused,
             connection: Some(connection),
+            ..self
+        }
+    }
+
+    /// The same, with who is told at this answer.
+    pub fn with_on_migrated(self, answer: &Invocation) -> Self {
+        Self {
+            on_migrated: OnMigrated::of(answer).or(self.on_migrated),
             ..self
         }
     }

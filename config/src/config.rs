@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Date, Directory, Import, PoolId, Secret};
+use crate::{Date, Directory, Import, OnMigrated, PoolId, Secret};
 
 /// A whole `migrate.toml`.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +20,8 @@ pub struct Config {
     pub response: Response,
     /// `[triggers]`: what the function does at sign-ups.
     pub triggers: Triggers,
+    /// `[on_migrated]`: who is told that a user has migrated.
+    pub on_migrated: Option<OnMigrated>,
     /// `[function]`: how the Lambda function is set up.
     pub function: Function,
     /// `[alarms]`: what is told when the migration breaks.
@@ -50,9 +52,12 @@ impl Config {
             .unwrap_or(self)
     }
 
-    /// Every secret the directory needs, with the member of `[directory]` that names it.
+    /// Every secret the function needs, with the key that names it.
     pub fn secrets(&self) -> Vec<(String, &Secret)> {
-        self.directory.secrets()
+        let directory = self.directory.secrets().into_iter();
+        let directory = directory.map(|(member, secret)| (format!("directory.{member}"), secret));
+        let told = self.on_migrated.iter().flat_map(OnMigrated::secrets);
+        directory.chain(told).collect()
     }
 }
 

@@ -11,6 +11,7 @@ mod directory;
 #[cfg(feature = "file")]
 mod file;
 mod import;
+mod on_migrated;
 pub mod partition;
 mod pool_facts;
 mod pool_id;
@@ -34,6 +35,7 @@ pub use directory::{
 #[cfg(feature = "file")]
 pub use file::{ConfigError, Problem, parse, presets};
 pub use import::{HASH_COLUMN, Import};
+pub use on_migrated::OnMigrated;
 pub use pool_facts::{Constraint, Mfa, PasswordPolicy, PoolFacts, SchemaAttribute};
 pub use pool_id::{InvalidPoolId, PoolArn, PoolId};
 #[cfg(feature = "schema")]

@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Config, Constraint, Date, Directory, Mfa, PasswordPolicy, PoolFacts, Response, Triggers,
+    Config, Constraint, Date, Directory, Mfa, OnMigrated, PasswordPolicy, PoolFacts, Response,
+    Triggers,
 };
 
 /// The handler's settings, one document for one pool. Lambda allows 4 KB for the whole environment, so what equals the
@@ -25,6 +26,9 @@ pub struct HandlerSettings {
     /// What is done at sign-ups.
     #[serde(default, skip_serializing_if = "is_default")]
     pub triggers: Triggers,
+    /// Who is told that a user has migrated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_migrated: Option<OnMigrated>,
     /// Attributes without which the pool takes no user.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub required_attributes: Vec<String>,
@@ -81,6 +85,7 @@ impl HandlerSettings {
             attributes: config.attributes.clone(),
             response,
             triggers: config.triggers,
+            on_migrated: config.on_migrated.clone(),
             required_attributes: required.map(|attribute| attribute.name.clone()).collect(),
             constraints: constraints.collect(),
             alias_attributes: pool.alias_attributes.clone(),

@@ -24,6 +24,8 @@ pub enum Placeholder {
     Validation(String),
     /// `{metadata.KEY}`: from the event's `clientMetadata`.
     Metadata(String),
+    /// `{attributes.NAME}`: an attribute of the user who migrates; for `[on_migrated]` alone.
+    Attribute(String),
     /// `{settings.KEY}`: from `[directory.settings]`.
     Setting(String),
     /// `{secrets.KEY}`: the value of a secret of `[directory.secrets]`.
@@ -42,6 +44,7 @@ impl Placeholder {
             Some((_, "")) => return None,
             Some(("validation", key)) => Self::Validation(key.to_owned()),
             Some(("metadata", key)) => Self::Metadata(key.to_owned()),
+            Some(("attributes", key)) => Self::Attribute(key.to_owned()),
             Some(("settings", key)) => Self::Setting(key.to_owned()),
             Some(("secrets", key)) => Self::Secret(key.to_owned()),
             Some(_) => return None,

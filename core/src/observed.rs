@@ -22,7 +22,7 @@ use crate::probe::Probes;
 use crate::read::{Read, Unread};
 use crate::record::Records;
 use crate::recovery::Recovery;
-use crate::resources::{LogGroup, ObservedFunction, Role, Tags, is_ours, tag};
+use crate::resources::{Environment, LogGroup, ObservedFunction, Role, Tags, is_ours, tag};
 use crate::trigger::Trigger;
 use crate::watch::Watch;
 
@@ -295,7 +295,12 @@ impl Observed {
 
 /// The settings in the deployed function's environment, where they can be read.
 pub fn deployed_settings(function: &ObservedFunction) -> Option<HandlerSettings> {
-    let settings = function.function.environment.get(SETTINGS_VARIABLE)?;
+    settings_of(&function.function.environment)
+}
+
+/// The handler's settings in a function's environment.
+pub fn settings_of(environment: &Environment) -> Option<HandlerSettings> {
+    let settings = environment.get(SETTINGS_VARIABLE)?;
     HandlerSettings::from_json(settings.expose()).ok()
 }
 
@@ -309,6 +314,7 @@ pub fn deployed_config(found: &ObservedFunction) -> Option<Config> {
         attributes: settings.attributes,
         response: settings.response,
         triggers: settings.triggers,
+        on_migrated: settings.on_migrated,
         function: Function {
             architecture: function.architecture,
             memory_mb: function.memory_mb,

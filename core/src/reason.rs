@@ -2,7 +2,7 @@
 //! do about each.
 
 /// The reasons, and what they mean in words that follow the name of the call.
-const REASONS: [(&str, &str); 20] = [
+const REASONS: [(&str, &str); 23] = [
     ("connect", "no connection could be opened"),
     ("connection", "the connection broke before the answer"),
     ("body", "the answer broke off, or is too long"),
@@ -40,6 +40,18 @@ const REASONS: [(&str, &str); 20] = [
         "the query selects no column, or more than one, of the name in `salt_column`",
     ),
     ("hash", "the hash could not be checked"),
+    (
+        "statement",
+        "the database refused the statement of [on_migrated]",
+    ),
+    (
+        "denied",
+        "the database user, or the execution role, may not do what [on_migrated] asks for",
+    ),
+    (
+        "read-only",
+        "the database is one that takes no changes, such as a replica",
+    ),
     ("panic", "the handler crashed"),
     ("app-client", "Jane does not know the app client"),
     (

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jane_migrate_config::{
-    Architecture, Config, Directory, FIPS_VARIABLE, HandlerSettings, SETTINGS_VARIABLE, Secret,
-    Vpc, partition,
+    Architecture, Config, Directory, FIPS_VARIABLE, HandlerSettings, OnMigrated, SETTINGS_VARIABLE,
+    Secret, Vpc, partition,
 };
 use serde_json::{Value, json};
 
@@ -325,7 +325,8 @@ pub fn role_policy(names: &Names, config: &Config) -> Value {
         let Some(access) = SecretAccess::of(&names.pool, secret) else {
             continue;
         };
-        let member = statement_name(&member, &mut told);
+        let member = member.strip_prefix("directory.").unwrap_or(&member);
+        let member = statement_name(member, &mut told);
         statements.push(json!({
             "Sid": format!("Read{member}"),
             "Effect": "Allow",
@@ -373,6 +374,9 @@ pub fn role_policy(names: &Names, config: &Config) -> Value {
             "Resource": names.pool.to_string(),
         }));
     }
+    if let Some(told) = &config.on_migrated {
+        statements.extend(tell_policy(told));
+    }
     if config.function.vpc.is_some() {
         // Lambda makes the interfaces with the function's role before any subnet or interface can be named.
         statements.push(json!({
@@ -390,6 +394,40 @@ pub fn role_policy(names: &Names, config: &Config) -> Value {
         }));
     }
     json!({ "Version": "2012-10-17", "Statement": statements })
+}
+
+/// What it takes to send what `[on_migrated]` asks for: to that queue or bus, and nowhere else.
+fn tell_policy(told: &OnMigrated) -> Vec<Value> {
+    let mut statements = Vec::new();
+    if let Some(queue) = &told.queue {
+        statements.push(json!({
+            "Sid": "TellQueue",
+            "Effect": "Allow",
+            "Action": "sqs:SendMessage",
+            "Resource": queue.to_string(),
+        }));
+        if let Some(key) = &told.kms_key {
+            let via_service = partition::host("sqs", &queue.region, false, false);
+            statements.push(json!({
+                "Sid": "EncryptForQueue",
+                "Effect": "Allow",
+                "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+                "Resource": key,
+                "Condition": {
+                    "StringEquals": { "kms:ViaService": via_service },
+                },
+            }));
+        }
+    }
+    if let Some(bus) = &told.event_bus {
+        statements.push(json!({
+            "Sid": "TellEventBus",
+            "Effect": "Allow",
+            "Action": "events:PutEvents",
+            "Resource": bus.to_string(),
+        }));
+    }
+    statements
 }
 
 /// What it takes to read a secret that is kept by a service.

@@ -75,10 +75,11 @@ impl Service {
         query: &Value,
         credentials: &Credentials,
     ) -> Option<Request<Full<Bytes>>> {
-        let headers = [
-            ("content-type", "application/x-amz-json-1.1"),
-            ("x-amz-target", target),
-        ];
+        let version = match self.name {
+            "sqs" => "application/x-amz-json-1.0",
+            _ => "application/x-amz-json-1.1",
+        };
+        let headers = [("content-type", version), ("x-amz-target", target)];
         self.request(&headers, query.to_string(), credentials, SystemTime::now())
     }
 

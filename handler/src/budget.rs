@@ -3,7 +3,7 @@
 use std::{
     fmt,
     future::Future,
-    sync::Mutex,
+    sync::{Arc, Mutex},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -14,12 +14,15 @@ use crate::lock::lock;
 /// The answer must leave this much before Lambda's own deadline.
 const RESERVE: Duration = Duration::from_millis(250);
 
+/// The name in the log of the call that tells of a migration. It is no call to the directory: whatever comes of it, the sign-in is good.
+pub const ON_MIGRATED: &str = "on_migrated";
+
 /// The time one invocation may spend on calls.
 #[derive(Debug)]
 pub struct Budget {
     started: Instant,
     deadline: Instant,
-    calls: Mutex<Vec<Call>>,
+    calls: Arc<Mutex<Vec<Call>>>,
 }
 
 /// A call that was made.
@@ -57,7 +60,7 @@ impl Budget {
         Self {
             started,
             deadline: started + limit,
-            calls: Mutex::default(),
+            calls: Arc::default(),
         }
     }
 
@@ -66,6 +69,15 @@ impl Budget {
     pub fn until(limit: Duration, lambda_deadline: SystemTime) -> Self {
         let left = lambda_deadline.duration_since(SystemTime::now());
         Self::new(left.map_or(limit, |left| limit.min(left.saturating_sub(RESERVE))))
+    }
+
+    /// The same budget for something that may take this long at most, from now on.
+    pub fn shorter(&self, limit: Duration) -> Self {
+        Self {
+            started: self.started,
+            deadline: self.deadline.min(Instant::now() + limit),
+            calls: Arc::clone(&self.calls),
+        }
     }
 
     /// How long it has been running.
@@ -153,6 +165,19 @@ mod tests {
         assert_eq!(late, Err(Unavailable("timeout")));
         assert!(budget.spent() >= Duration::from_millis(20));
         assert_eq!(budget.within(ready(Ok(7))).await, Ok(7));
+    }
+
+    #[tokio::test]
+    async fn a_shorter_budget_ends_no_later_and_records_its_calls_in_the_whole() {
+        let budget = Budget::new(LIMIT);
+        let shorter = budget.shorter(Duration::from_millis(10));
+        let late = shorter.within(pending::<Result<(), _>>()).await;
+        assert_eq!(late, Err(Unavailable("timeout")));
+        shorter.record("told", None, Instant::now(), None);
+        assert_eq!(budget.calls().len(), 1);
+        assert_eq!(budget.within(ready(Ok(7))).await, Ok(7));
+        let longer = budget.shorter(LIMIT * 2);
+        assert_eq!(longer.deadline, budget.deadline);
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub fn settings(attributes: &[(&str, &str)]) -> HandlerSettings {
             .collect(),
         response: Default::default(),
         triggers: Default::default(),
+        on_migrated: None,
         required_attributes: Vec::new(),
         alias_attributes: Vec::new(),
         username_attributes: Vec::new(),

@@ -26,6 +26,7 @@ use crate::{
     decide::{Decision, decide},
     directory::{Directory, SERVES, Verdict},
     event::Event,
+    on_migrated::OnMigrated,
     outcome::{Outcome, Record, Refusal, Thrown, Trigger, user_hash, write_line},
     pace::Pace,
     secrets::Secrets,
@@ -62,6 +63,7 @@ struct Ready {
     breaker: Breaker,
     brake: Brake,
     pace: Pace,
+    on_migrated: Option<OnMigrated>,
     secrets: Arc<Secrets>,
     random_key: hmac::Key,
 }
@@ -154,7 +156,7 @@ impl Handler {
                 return (record.to_json(), Err(refusal.into()));
             }
         };
-        let decision = ready.answer(&event, &budget, today()).await;
+        let mut decision = ready.answer(&event, &budget, today()).await;
         if event.trigger() == Trigger::Authentication {
             // A start takes longer, and a name that was not asked about no time at all: neither says anything.
             if !cold && !budget.calls().is_empty() {
@@ -162,6 +164,7 @@ impl Handler {
             }
             ready.pace.wait(decision.outcome, &budget).await;
         }
+        let told = ready.tell(&event, &mut decision, &budget).await;
         let line = Record {
             pool,
             source: event.source(),
@@ -172,6 +175,7 @@ impl Handler {
             trial: event.is_trial(),
             reason: decision.reason.or(decision.unsupported.as_deref()),
             missing: &decision.missing,
+            told,
             ..record(decision.outcome)
         }
         .to_json();
@@ -190,11 +194,14 @@ impl Ready {
     fn new(settings: HandlerSettings, secrets: Secrets) -> Option<Self> {
         let secrets = Arc::new(secrets);
         let directory = Directory::new(&settings.directory, Arc::clone(&secrets)).ok()?;
+        let on_migrated = settings.on_migrated.as_ref();
+        let on_migrated = on_migrated.map(|told| OnMigrated::new(told, &secrets));
         let random_key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok()?;
         Some(Self {
             breaker: Breaker::new(timeout(&settings)),
             brake: Brake::default(),
             pace: Pace::default(),
+            on_migrated: on_migrated.transpose().ok()?,
             settings,
             directory,
             secrets,
@@ -212,6 +219,21 @@ impl Ready {
             reason: Some(reason),
             ..Decision::unchanged(unanswered(event.trigger(), self.settings.triggers.connect))
         })
+    }
+
+    /// Tells that a user has migrated, if this is one. What became of it, in a word.
+    async fn tell(
+        &self,
+        event: &Event,
+        decision: &mut Decision,
+        budget: &Budget,
+    ) -> Option<&'static str> {
+        let (settings, directory) = (&self.settings, &self.directory);
+        let on_migrated = self.on_migrated.as_ref()?;
+        let told = on_migrated.tell(settings, directory, event, decision, budget);
+        let told = told.await?;
+        decision.told.extend(told.would);
+        Some(told.word)
     }
 
     /// What belongs to the triggers pre sign-up and post confirmation. The window's end does not matter to them.

@@ -42,11 +42,13 @@ mod handler;
 #[cfg(feature = "sql")]
 mod hash;
 mod lock;
+mod on_migrated;
 mod outcome;
 mod pace;
 mod password;
 #[cfg(test)]
 mod properties;
+mod request;
 mod secrets;
 mod share;
 mod sign_in_name;

@@ -14,7 +14,10 @@ use lambda_runtime::Diagnostic;
 use ring::hmac;
 use serde_json::{Value, json};
 
-use crate::{budget::Call, escape::hex};
+use crate::{
+    budget::{Call, ON_MIGRATED},
+    escape::hex,
+};
 
 /// Why Cognito called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -246,6 +249,8 @@ pub struct Record<'a> {
     pub reason: Option<&'a str>,
     /// Required attributes that the directory's user lacks.
     pub missing: &'a [String],
+    /// What became of telling that the user has migrated, in a word.
+    pub told: Option<&'static str>,
 }
 
 impl Record<'_> {
@@ -264,6 +269,7 @@ impl Record<'_> {
             trial: false,
             reason: None,
             missing: &[],
+            told: None,
         }
     }
 
@@ -314,9 +320,17 @@ impl Record<'_> {
         if let Some(reason) = self.reason {
             line["reason"] = reason.into();
             // The host of the call that failed. The other calls are those of any sign-in.
-            if let Some(host) = self.calls.last().and_then(|call| call.host.as_deref()) {
+            let mut calls = self
+                .calls
+                .iter()
+                .rev()
+                .filter(|call| call.call != ON_MIGRATED);
+            if let Some(host) = calls.next().and_then(|call| call.host.as_deref()) {
                 line["host"] = host.into();
             }
+        }
+        if let Some(told) = self.told {
+            line["onMigrated"] = told.into();
         }
         if !self.missing.is_empty() {
             line["missing"] = self.missing.into();

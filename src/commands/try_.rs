@@ -98,9 +98,13 @@ pub(super) async fn run(global: &Global, args: &Try, ui: &Ui) -> Result<ExitCode
         Error::because(error, fix!["its log says why: `", Fix::aws(tail), "`"])
     })?;
     let trial = match connection_event(&session, args, client, user, &trial) {
-        Some(event) => {
+        Some((event, jane)) => {
             let (_, answer) = ask(&session, args, &event, global, ui).await?;
-            trial.with_connection(Connection::new(&answer))
+            let trial = trial.with_on_migrated(&answer);
+            match jane {
+                true => trial.with_connection(Connection::new(&answer)),
+                false => trial,
+            }
         }
         None => trial,
     };
@@ -132,14 +136,14 @@ pub(super) async fn run(global: &Global, args: &Try, ui: &Ui) -> Result<ExitCode
     })
 }
 
-/// What Cognito would send before it creates a user who migrates, where Jane is told of users.
+/// What Cognito would send before it creates a user who migrates, where anybody is told of users then; and whether that is Jane.
 fn connection_event(
     session: &Session,
     args: &Try,
     client: &ClientDocument,
     typed: &str,
     trial: &Trial,
-) -> Option<Value> {
+) -> Option<(Value, bool)> {
     let migrated = trial.user.as_ref().filter(|_| trial.would_migrate)?;
     let deployed = || deployed_config(session.observed.live.as_ref().ok()?.as_ref()?);
     let config = match args.local {
@@ -147,7 +151,8 @@ fn connection_event(
         false => deployed(),
     };
     let config = config?;
-    if !config.triggers.pre_sign_up || !matches!(config.directory, Directory::Jane(_)) {
+    let jane = matches!(config.directory, Directory::Jane(_));
+    if !config.triggers.pre_sign_up || !(jane || config.on_migrated.is_some()) {
         return None;
     }
     let pool = &session.observed.pool().ok()?.document;
@@ -158,12 +163,8 @@ fn connection_event(
         None => own.unwrap_or(typed),
     };
     let attributes = json!(migrated.attributes);
-    Some(connection(
-        &session.names().pool,
-        client.id(),
-        name,
-        attributes,
-    ))
+    let event = connection(&session.names().pool, client.id(), name, attributes);
+    Some((event, jane))
 }
 
 /// In place of a user name that Cognito makes.
@@ -372,6 +373,16 @@ fn render(document: &Document<'_>, client: &ClientDocument, styles: &Styles) -> 
                     .map_or_else(|| value.to_string(), str::to_owned);
                 row("", &one_line(&format!("{member} = {value}")));
             }
+        }
+    }
+    if let Some(told) = &trial.on_migrated {
+        row("on_migrated", &one_line(&told.outcome));
+        let would = told.would_send.as_object().into_iter().flatten();
+        for (member, value) in would.filter(|(_, value)| !value.is_null()) {
+            let value = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
+            row("", &one_line(&format!("{member} = {value}")));
         }
     }
     row("from here", &duration(trial.took_ms));

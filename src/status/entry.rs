@@ -94,6 +94,9 @@ pub struct Entry {
     /// What went wrong, in a word or two.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// What became of telling that the user has migrated: `sent`, or what went wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_migrated: Option<String>,
     /// What the directory was asked.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub upstream: Vec<Call>,
@@ -136,6 +139,8 @@ struct Line<'a> {
     init_ms: Option<f64>,
     #[serde(borrow)]
     reason: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    on_migrated: Option<Cow<'a, str>>,
     #[serde(default)]
     missing: Vec<String>,
     #[serde(default)]
@@ -155,6 +160,7 @@ impl Entry {
                 took_ms: None,
                 init_ms: None,
                 reason: Some((*reason).to_owned()),
+                on_migrated: None,
                 upstream: Vec::new(),
                 trial: false,
             });
@@ -174,6 +180,7 @@ impl Entry {
                 .map(|duration| duration + line.init_ms.unwrap_or_default()),
             init_ms: line.init_ms,
             reason: line.reason.map(Cow::into_owned).or(missing),
+            on_migrated: line.on_migrated.map(Cow::into_owned),
             upstream: line.upstream,
             trial: line.trial,
         })

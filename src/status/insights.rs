@@ -49,11 +49,12 @@ enum Question {
     Troubles,
     Incidents,
     Hashes,
+    Told,
     Trials,
 }
 
 impl Question {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Days,
         Self::Clients,
         Self::Times,
@@ -64,6 +65,7 @@ impl Question {
         Self::Troubles,
         Self::Incidents,
         Self::Hashes,
+        Self::Told,
         Self::Trials,
     ];
 
@@ -107,6 +109,9 @@ impl Question {
             Self::Hashes => format!(
                 "{COUNTED} and outcome in [\"{UNSUPPORTED_HASH}\"] | stats count(*) as n by reason"
             ),
+            Self::Told => {
+                format!("{COUNTED} and ispresent(onMigrated) | stats count(*) as n by onMigrated")
+            }
             Self::Trials => "filter ispresent(trial) | stats count(*) as n".to_owned(),
         }
     }
@@ -136,6 +141,7 @@ impl Question {
             Self::Slowest => tally.keep_slow(entry(row)?),
             Self::Troubles => tally.keep_trouble(entry(row)?),
             Self::Hashes => tally.count_hash(text("reason").unwrap_or_default(), n()?),
+            Self::Told => tally.told.add(text("onMigrated")?, n()?),
             Self::Trials => tally.trials += n()?,
         }
         Some(())

@@ -188,6 +188,9 @@ pub struct Status {
     pub last_answer_ms: Option<i64>,
     /// Sign-ins that met a stored hash which cannot be checked, by its format and why.
     pub unsupported_hashes: Counts,
+    /// Migrations of which another system was to be told, by what became of it: `sent`, or what went wrong.
+    #[serde(skip_serializing_if = "Counts::is_empty")]
+    pub on_migrated: Counts,
     /// Trials of the operator's, counted nowhere else.
     pub trials: u64,
     /// Invocations that the log dates outside the time that was asked for. They count, but on no day.
@@ -423,6 +426,7 @@ impl Status {
             incidents,
             last_answer_ms: tally.last_answer_ms,
             unsupported_hashes: tally.hashes.clone(),
+            on_migrated: tally.told.clone(),
             trials: tally.trials,
             misdated: impossible.iter().map(|(_, counts)| counts.total()).sum(),
         }

@@ -47,6 +47,11 @@ impl Counts {
         self.0.values().sum()
     }
 
+    /// Whether nothing was counted.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Each outcome with its count.
     pub fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
         self.0.iter().map(|(outcome, n)| (outcome.as_str(), *n))
@@ -162,6 +167,8 @@ pub struct Tally {
     pub last_answer_ms: Option<i64>,
     /// Sign-ins that met a stored hash which cannot be checked, by its format and why.
     pub hashes: Counts,
+    /// Migrations of which another system was to be told, by what became of it.
+    pub told: Counts,
     /// Trials of the operator's, which count nowhere else.
     pub trials: u64,
 }
@@ -189,6 +196,9 @@ impl Tally {
         self.troubled.note(&entry);
         if entry.outcome == UNSUPPORTED_HASH {
             self.count_hash(entry.reason.as_deref().unwrap_or_default(), 1);
+        }
+        if let Some(told) = &entry.on_migrated {
+            self.told.add(told, 1);
         }
         if let Some(took) = entry.took_ms {
             self.times.add(took);
@@ -273,6 +283,7 @@ impl Tally {
             last_migration_ms,
             last_answer_ms,
             hashes,
+            told,
             trials,
         } = other;
         for (day, counts) in days {
@@ -288,6 +299,7 @@ impl Tally {
         hashes
             .iter()
             .for_each(|(format, n)| self.count_hash(format, n));
+        told.iter().for_each(|(word, n)| self.told.add(word, n));
         self.times.merge(times);
         self.inits.merge(inits);
         slowest
@@ -394,6 +406,26 @@ mod tests {
         assert_eq!(slowest, (90..100).rev().map(f64::from).collect::<Vec<_>>());
         let last: Vec<_> = tally.troubles.iter().map(|entry| entry.at_ms).collect();
         assert_eq!(last, (90..100).rev().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_became_of_telling_of_a_migration_is_counted_without_trials() {
+        let mut tally = Tally::default();
+        for (told, trial) in [
+            ("sent", false),
+            ("sent", false),
+            ("timeout", false),
+            ("checked", true),
+        ] {
+            tally.read(5, &format!(r#"{{"outcome":"migrated","durationMs":1.0,"onMigrated":"{told}","trial":{trial}}}"#));
+        }
+        tally.read(5, r#"{"outcome":"migrated","durationMs":1.0}"#);
+        let mut twice = Tally::default();
+        twice.merge(&tally);
+        twice.merge(&tally);
+        let told: Vec<_> = twice.told.iter().collect();
+        assert_eq!(told, [("sent", 4), ("timeout", 2)]);
+        assert!(twice.troubles.is_empty(), "nobody failed to sign in");
     }
 
     #[test]

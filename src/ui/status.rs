@@ -166,6 +166,7 @@ pub fn summary(status: &Status) -> Vec<String> {
     lines.extend(forecast(status));
     lines.extend(times(status));
     lines.extend(hashes(status));
+    lines.extend(told(status));
     if status.misdated > 0 {
         lines.push(format!(
             "Dated outside this time by the log, and so counted but on no day: {}.",
@@ -344,6 +345,27 @@ fn hashes(status: &Status) -> Option<String> {
         format!(
             "Stored hashes that cannot be checked, by sign-ins: {}.",
             shown.join("; ")
+        )
+    })
+}
+
+/// What became of telling another system of migrations (`[on_migrated]`).
+fn told(status: &Status) -> Option<String> {
+    let counts = &status.on_migrated;
+    let sent = counts.get("sent");
+    let failed: Vec<String> = counts
+        .iter()
+        .filter(|(word, _)| *word != "sent")
+        .map(|(word, n)| format!("{} ({})", one_line(word), thousands(n)))
+        .collect();
+    let failed = match failed.is_empty() {
+        true => String::new(),
+        false => format!(" Not told: {}.", failed.join("; ")),
+    };
+    (!counts.is_empty()).then(|| {
+        format!(
+            "Told of a migration ([on_migrated]): {}.{failed}",
+            thousands(sent)
         )
     })
 }

@@ -19,6 +19,7 @@ mod init;
 mod life;
 mod live_check;
 mod many;
+mod on_migrated;
 mod pipelines;
 mod plan;
 mod policy;

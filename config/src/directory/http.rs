@@ -142,6 +142,10 @@ pub enum Method {
     /// POST
     #[default]
     Post,
+    /// PUT
+    Put,
+    /// PATCH
+    Patch,
 }
 
 /// Credentials for HTTP Basic authentication.

@@ -72,6 +72,56 @@ pub(super) fn template(text: &str) -> Checked {
         .map_err(|error| error.to_string())
 }
 
+/// A template of `[on_migrated]`: what is known of a user who migrates, in both events that can send it.
+pub(super) fn told(text: &str) -> Checked {
+    let known = |part: &Part| {
+        matches!(
+            part,
+            Part::Text(_)
+                | Part::Placeholder(
+                    Placeholder::Username
+                        | Placeholder::ClientId
+                        | Placeholder::Attribute(_)
+                        | Placeholder::Secret(_)
+                )
+        )
+    };
+    let parts = template::parse(text).map_err(|error| error.to_string())?;
+    ensure(
+        parts.iter().all(known),
+        "may have the placeholders {username}, {client_id}, {attributes.NAME} and {secrets.KEY} alone",
+    )
+}
+
+/// A template of `[on_migrated]` that others may read.
+pub(super) fn told_openly(text: &str) -> Checked {
+    told(text)?;
+    ensure(
+        !text.contains("{secrets."),
+        "must carry no secret: put it into `headers`",
+    )
+}
+
+/// A statement of `[on_migrated]`, with the placeholder of the directory's kind.
+pub(super) fn statement(statement: &str, placeholder: &str) -> Checked {
+    let first = statement.split_whitespace().next().unwrap_or_default();
+    let verbs = [
+        "insert", "update", "delete", "merge", "replace", "with", "select", "call",
+    ];
+    ensure(
+        verbs.iter().any(|verb| first.eq_ignore_ascii_case(verb)),
+        "must be an INSERT, UPDATE, DELETE, MERGE, REPLACE, WITH, SELECT or CALL",
+    )?;
+    ensure(
+        statement.contains(placeholder),
+        format!("must use {placeholder}, which says whom it is about"),
+    )?;
+    ensure(
+        !statement.trim_end().trim_end_matches(';').contains(';'),
+        "must be one statement",
+    )
+}
+
 /// A template of a token's request. All sign-ins share the token, so no value of a user can be filled in.
 pub(super) fn settings_only(text: &str) -> Checked {
     let parts = template::parse(text).map_err(|error| error.to_string())?;
@@ -98,13 +148,18 @@ pub(super) fn plain(text: &str) -> Checked {
 
 /// A header field of a request.
 pub(super) fn header(name: &str, value: &str) -> Checked {
+    header_name(name)?;
+    template(value)
+}
+
+/// The name of a header field.
+pub(super) fn header_name(name: &str) -> Checked {
     http::HeaderName::from_bytes(name.as_bytes()).map_err(|_| "is no name of a header field")?;
     let taken = ["host", "content-length", "transfer-encoding", "connection"];
     ensure(
         !taken.iter().any(|taken| name.eq_ignore_ascii_case(taken)),
         "is set by the handler itself",
-    )?;
-    template(value)
+    )
 }
 
 /// The query for a user's row. The handler runs it in a read-only transaction; this only catches what cannot have been meant.

@@ -271,6 +271,14 @@ fn placeholders(table: &Table<'_, '_>, http: &Http) {
                 "[directory.{name}] uses {{secrets.{key}}}: add `{key} = {{ ssm = \"/...\" }}` under [directory.secrets]"
             ));
         }
+        if used
+            .iter()
+            .any(|used| matches!(used, Placeholder::Attribute(_)))
+        {
+            table.problem(format_args!(
+                "[directory.{name}] uses {{attributes.NAME}}, which is for [on_migrated] alone"
+            ));
+        }
         if request.oauth && http.oauth.is_none() {
             table.problem(format_args!(
                 "[directory.{name}] has `oauth = true`: add the table [directory.oauth]"

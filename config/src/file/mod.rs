@@ -7,6 +7,7 @@ mod check;
 mod directory;
 mod error;
 mod http;
+mod on_migrated;
 mod preset;
 mod read;
 mod secret;
@@ -30,7 +31,8 @@ pub use self::{
     preset::presets,
 };
 use crate::{
-    Alarms, Arn, Config, Function, Import, Pool, PoolId, Response, Triggers, Verify, Window,
+    Alarms, Arn, Config, Function, Import, OnMigrated, Pool, PoolId, Response, Triggers, Verify,
+    Window,
 };
 
 #[cfg(feature = "schema")]
@@ -58,6 +60,8 @@ pub(crate) struct File {
     /// Which triggers of the pool call the function besides the migration.
     #[serde(default)]
     triggers: Triggers,
+    /// Who is told that a user has migrated.
+    on_migrated: Option<OnMigrated>,
     /// The Lambda function.
     #[serde(default)]
     function: Function,
@@ -88,11 +92,12 @@ fn attributes_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 }
 
 /// The tables that a pool may override.
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 10] = [
     "directory",
     "attributes",
     "response",
     "triggers",
+    "on_migrated",
     "function",
     "alarms",
     "window",
@@ -130,6 +135,7 @@ pub(crate) struct PoolTable {
     attributes: Option<Apart<BTreeMap<String, String>>>,
     response: Option<Apart<Response>>,
     triggers: Option<Apart<Triggers>>,
+    on_migrated: Option<Apart<OnMigrated>>,
     function: Option<Apart<Function>>,
     alarms: Option<Apart<Alarms>>,
     window: Option<Apart<Window>>,
@@ -257,6 +263,10 @@ fn settings(mut root: Table<'_, '_>) -> Option<Config> {
     if let (Some(triggers), Some(table)) = (root.table("triggers"), &table) {
         check_triggers(triggers, table);
     }
+    if let Some(told) = root.table("on_migrated") {
+        let kind = table.as_ref().and_then(|table| table.str("kind"));
+        on_migrated::check(told, kind);
+    }
     if let Some(import) = root.table("import") {
         check_import(import, table.as_ref().and_then(|table| table.str("kind")));
     }
@@ -276,6 +286,7 @@ fn settings(mut root: Table<'_, '_>) -> Option<Config> {
         attributes,
         response: file.response,
         triggers: file.triggers,
+        on_migrated: file.on_migrated,
         function: file.function,
         alarms: file.alarms,
         window: file.window,

@@ -101,7 +101,7 @@ pub(super) fn environment_secret(check: &Check, subject: &Subject<'_>) -> Findin
         .secrets()
         .into_iter()
         .filter(|(_, secret)| matches!(secret, Secret::Env(_)))
-        .map(|(member, _)| format!("directory.{member}"))
+        .map(|(member, _)| member)
         .collect();
     if named.is_empty() || config.function.kms_key_arn.is_some() {
         return check.holds("no secret is readable with the function's settings");

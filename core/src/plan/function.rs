@@ -11,7 +11,7 @@ use super::change::{
 use super::shown;
 use crate::fix::{Fix, fix};
 use crate::ids::{ALIAS, Names};
-use crate::observed::{Observed, PoolState};
+use crate::observed::{Observed, PoolState, settings_of};
 use crate::probe::{self, Source};
 use crate::read::Read;
 use crate::resources::{
@@ -74,11 +74,14 @@ pub(super) fn plan_function(
     }
     desired.role_id = role.and_then(|role| role.id.clone());
     let Some(found) = observed.function()? else {
+        let told = settings_of(&desired.environment).and_then(|settings| settings.on_migrated);
+        let told = told.map(|told| format!("; tells of each migration by {}", told.whom()));
         let detail = format!(
-            "{}, {} MB, {} s; alias {ALIAS}",
+            "{}, {} MB, {} s; alias {ALIAS}{}",
             desired.architecture.as_str(),
             desired.memory_mb,
-            desired.timeout_s
+            desired.timeout_s,
+            told.unwrap_or_default()
         );
         plan.change(
             Action::Create,

@@ -49,9 +49,7 @@ pub(super) fn check(plan: &mut Plan, names: &Names, config: Option<&Config>) {
             plan.conflict(
                 Resource::Role,
                 &names.role,
-                format!(
-                    "the KMS key of directory.{member} is in {other}, and the parameter in {own}"
-                ),
+                format!("the KMS key of {member} is in {other}, and the parameter in {own}"),
                 format!("name the key in {own} that encrypts the parameter"),
             );
         }

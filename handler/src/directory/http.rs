@@ -1,26 +1,24 @@
-//! Any HTTP service: fills requests in from templates, and reads answers by the conditions in the settings.
+//! Any HTTP service: sends requests made from templates, and reads answers by the conditions in the settings.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use bytes::Bytes;
-use http::{Request, StatusCode, Uri, header};
-use http_body_util::Full;
+use http::{StatusCode, Uri};
 use jane_migrate_config::{
-    self as config, Answers, Condition, Names, SecondFactor,
-    template::{self, Part, Placeholder},
+    self as config, Answers, Condition, Names, SecondFactor, template::Placeholder,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
 use super::{
-    token::{ClientToken, basic, bearer, sensitive},
+    token::ClientToken,
     verdict::{Unusable, Verdict},
 };
 use crate::{
     budget::{Budget, Unavailable},
     escape::percent,
     event::Event,
+    request::{Values, filled},
     secrets::Secrets,
     upstream::{Answer, Upstream},
 };
@@ -172,12 +170,12 @@ impl Http {
             Some(token) if request.oauth => Some(token.current(&self.upstream, budget).await?),
             _ => None,
         };
-        let values = Values {
+        let values = SignIn {
             event,
             password,
             secrets,
         };
-        match values.request(request, token.as_ref())? {
+        match filled(&values, request, token.as_ref())? {
             Some(request) => self.upstream.send(call, request, budget).await.map(Some),
             None => Ok(None),
         }
@@ -185,112 +183,13 @@ impl Http {
 }
 
 /// The values of placeholders.
-struct Values<'a> {
+struct SignIn<'a> {
     event: &'a Event,
     password: Option<&'a SecretString>,
     secrets: BTreeMap<&'a str, SecretString>,
 }
 
-impl Values<'_> {
-    fn request(
-        &self,
-        request: &config::Request,
-        token: Option<&SecretString>,
-    ) -> Result<Option<Request<Full<Bytes>>>, Unavailable> {
-        let method = match request.method {
-            config::Method::Get => http::Method::GET,
-            config::Method::Post => http::Method::POST,
-        };
-        let Some(url) = self.url(&request.url)? else {
-            return Ok(None);
-        };
-        let mut builder = Request::builder().method(method).uri(url);
-        for (name, value) in &request.headers {
-            builder = builder.header(name, sensitive(self.fill(value, str::to_owned)?)?);
-        }
-        if let Some(config::Basic { username, password }) = &request.basic {
-            let username = self.fill(username, str::to_owned)?;
-            // The server would read the text after a colon as the beginning of the password.
-            if username.contains(':') {
-                return Ok(None);
-            }
-            let password = SecretString::from(self.fill(password, str::to_owned)?);
-            builder = builder.header(header::AUTHORIZATION, basic(&username, &password)?);
-        }
-        if let Some(token) = token {
-            builder = builder.header(header::AUTHORIZATION, bearer(token)?);
-        }
-        let (content_type, body) = match (&request.json, request.form.is_empty()) {
-            (Some(json), _) => (Some("application/json"), self.json(json)?.to_string()),
-            (None, false) => (
-                Some("application/x-www-form-urlencoded"),
-                self.form(&request.form)?,
-            ),
-            (None, true) => (None, String::new()),
-        };
-        let own = |name: header::HeaderName| {
-            let mut names = request.headers.keys();
-            names.any(|own| own.eq_ignore_ascii_case(name.as_str()))
-        };
-        if let Some(content_type) = content_type.filter(|_| !own(header::CONTENT_TYPE)) {
-            builder = builder.header(header::CONTENT_TYPE, content_type);
-        }
-        let request = builder.body(Full::new(body.into()));
-        request.map(Some).map_err(|_| Unavailable("request"))
-    }
-
-    fn form(&self, form: &BTreeMap<String, String>) -> Result<String, Unavailable> {
-        let pairs = form.iter().map(|(name, value)| {
-            Ok(format!(
-                "{}={}",
-                percent(name),
-                percent(&self.fill(value, str::to_owned)?)
-            ))
-        });
-        Ok(pairs.collect::<Result<Vec<_>, Unavailable>>()?.join("&"))
-    }
-
-    fn json(&self, json: &Value) -> Result<Value, Unavailable> {
-        Ok(match json {
-            Value::String(text) => self.fill(text, str::to_owned)?.into(),
-            Value::Array(items) => items
-                .iter()
-                .map(|item| self.json(item))
-                .collect::<Result<_, _>>()?,
-            Value::Object(members) => {
-                let filled = members
-                    .iter()
-                    .map(|(name, member)| Ok((name.clone(), self.json(member)?)));
-                Value::Object(filled.collect::<Result<_, Unavailable>>()?)
-            }
-            other => other.clone(),
-        })
-    }
-
-    fn url(&self, template: &str) -> Result<Option<String>, Unavailable> {
-        // A segment of one or two dots leads to another path. Some servers decode `%2F` and `%5C` first and then resolve the path,
-        // so values are checked before they are encoded.
-        let raw = self.fill(template, str::to_owned)?;
-        let mut segments = raw.split(['/', '\\', '?', '#']);
-        if segments.any(|segment| matches!(segment, "." | "..")) {
-            return Ok(None);
-        }
-        self.fill(template, percent).map(Some)
-    }
-
-    fn fill(&self, template: &str, escape: fn(&str) -> String) -> Result<String, Unavailable> {
-        let mut filled = String::new();
-        for part in template::parse(template).map_err(|_| Unavailable("request"))? {
-            match part {
-                Part::Text(text) => filled.push_str(&text),
-                Part::Placeholder(placeholder) => {
-                    filled.push_str(&escape(self.value(&placeholder)?))
-                }
-            }
-        }
-        Ok(filled)
-    }
-
+impl Values for SignIn<'_> {
     fn value(&self, placeholder: &Placeholder) -> Result<&str, Unavailable> {
         let missing = Unavailable("request");
         Ok(match placeholder {
@@ -304,8 +203,8 @@ impl Values<'_> {
                 .get(name.as_str())
                 .ok_or(missing)?
                 .expose_secret(),
-            // The command line replaced these when it read the file.
-            Placeholder::Setting(_) => return Err(missing),
+            // The command line replaced the one when it read the file, and refused the other.
+            Placeholder::Setting(_) | Placeholder::Attribute(_) => return Err(missing),
         })
     }
 }
@@ -400,6 +299,7 @@ pub(super) fn user(request: &config::Request, answer: &Answer) -> Option<Map<Str
 
 #[cfg(test)]
 mod tests {
+    use http::header;
     use serde_json::json;
 
     use super::*;
@@ -430,16 +330,14 @@ mod tests {
         payload["request"]["validationData"] = json!({ "shop": "a/b" });
         payload["request"]["clientMetadata"] = json!({ "language": "de" });
         let event = event(payload, &settings(&[]));
-        let values = Values {
+        let values = SignIn {
             event: &event,
             password: event.password(),
             secrets: [("key", SecretString::from("k"))].into(),
         };
         let token = token.map(SecretString::from);
-        let (parts, body) = values
-            .request(request, token.as_ref())
-            .unwrap()?
-            .into_parts();
+        let request = crate::request::filled(&values, request, token.as_ref());
+        let (parts, body) = request.unwrap()?.into_parts();
         let body = tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap()

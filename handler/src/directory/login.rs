@@ -34,3 +34,9 @@ where
     budget.record("connect", Some(&settings.host), started, None);
     opened
 }
+
+/// Whether no database explains it.
+pub(super) fn is_call(statement: &str) -> bool {
+    let first = statement.split_whitespace().next().unwrap_or_default();
+    first.eq_ignore_ascii_case("call")
+}

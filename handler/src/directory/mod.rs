@@ -197,6 +197,31 @@ impl Directory {
         Ok(Decision::unchanged(Outcome::SignUpAllowed))
     }
 
+    /// Runs a statement about a user who has migrated; with `explain` the database only says whether it would.
+    pub async fn execute(
+        &self,
+        statement: &str,
+        value: &str,
+        explain: bool,
+        budget: &Budget,
+    ) -> Result<(), Unavailable> {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(directory) => directory.execute(statement, value, explain, budget).await,
+            #[cfg(feature = "mysql")]
+            Self::Mysql(directory) => directory.execute(statement, value, explain, budget).await,
+            // The file's reader refuses a statement for any other kind.
+            #[allow(
+                unreachable_patterns,
+                reason = "a build may have no other kind of directory"
+            )]
+            _ => {
+                let _ = (statement, value, explain, budget);
+                Err(Unavailable("request"))
+            }
+        }
+    }
+
     /// Whether the user may set a new password; `without_password`: only if there is none yet.
     pub async fn lookup(
         &self,

@@ -21,11 +21,11 @@ use tokio::{
 
 use super::{
     hashes::{Hashes, only},
-    login::log_in,
+    login::{is_call, log_in},
     verdict::{Unusable, Verdict},
 };
 use crate::{
-    budget::{Budget, Unavailable},
+    budget::{Budget, ON_MIGRATED as CALL, Unavailable},
     escape::hex,
     event::Event,
     secrets::Secrets,
@@ -212,6 +212,43 @@ impl Mysql {
         Ok(())
     }
 
+    /// Runs a statement about a user; with `explain` the database only says whether it would, as far as it can.
+    pub async fn execute(
+        &self,
+        statement: &str,
+        value: &str,
+        explain: bool,
+        budget: &Budget,
+    ) -> Result<(), Unavailable> {
+        let statement = match explain {
+            true if is_call(statement) => return Ok(()),
+            true => format!("EXPLAIN {}", bare(statement)),
+            false => bare(statement).to_owned(),
+        };
+        let end = if explain { "ROLLBACK" } else { "COMMIT" };
+        let mut kept = self.connection.lock().await;
+        let mut open = self.opened(kept.take(), budget).await?;
+        let started = Instant::now();
+        let done = budget.within(run(&mut open.connection, &statement, value, end));
+        let done = done.await;
+        budget.record(CALL, Some(&self.settings.host), started, None);
+        done?;
+        *kept = Some(open);
+        Ok(())
+    }
+
+    /// The connection that was kept, or a new one.
+    async fn opened(&self, kept: Option<Open>, budget: &Budget) -> Result<Open, Unavailable> {
+        let open = match kept {
+            Some(open) => budget.within(still_open(open)).await?,
+            None => None,
+        };
+        match open {
+            Some(open) => Ok(open),
+            None => self.connect(budget).await,
+        }
+    }
+
     /// The user's row, or the verdict if there is not exactly one.
     async fn row(
         &self,
@@ -219,14 +256,7 @@ impl Mysql {
         budget: &Budget,
     ) -> Result<Result<Map<String, Value>, Verdict>, Unavailable> {
         let mut kept = self.connection.lock().await;
-        let mut open = match kept.take() {
-            Some(open) => budget.within(still_open(open)).await?,
-            None => None,
-        };
-        let mut open = match open.take() {
-            Some(open) => open,
-            None => self.connect(budget).await?,
-        };
+        let mut open = self.opened(kept.take(), budget).await?;
         let started = Instant::now();
         let rows = budget.within(ask(&mut open, name)).await;
         budget.record("query", Some(&self.settings.host), started, None);
@@ -321,6 +351,37 @@ async fn ask(open: &mut Open, name: &str) -> Result<Vec<Map<String, Value>>, Una
         .await
         .map_err(failed)?;
     Ok(rows.into_iter().map(object).collect())
+}
+
+/// Runs a statement in a transaction that may write; the session's others may not.
+async fn run(
+    connection: &mut Conn,
+    statement: &str,
+    value: &str,
+    end: &str,
+) -> Result<(), Unavailable> {
+    let begin = connection.query_drop("START TRANSACTION READ WRITE");
+    begin.await.map_err(refused)?;
+    let prepared = connection.prep(statement).await.map_err(refused)?;
+    // Each placeholder is the same value.
+    let values = vec![value.into(); usize::from(prepared.num_params())];
+    let done = connection.exec_drop(&prepared, Params::Positional(values));
+    done.await.map_err(refused)?;
+    connection.close(prepared).await.map_err(refused)?;
+    connection.query_drop(end).await.map_err(refused)
+}
+
+/// Why a statement was not run. Nothing of the error is kept: it may quote a value.
+fn refused(error: Error) -> Unavailable {
+    Unavailable(match error {
+        Error::Server(error) => match error.code {
+            // No right on the database, the table, a column or a routine.
+            1044 | 1142 | 1143 | 1227 | 1370 => "denied",
+            1290 | 1792 | 1836 => "read-only",
+            _ => "statement",
+        },
+        _ => "connection",
+    })
 }
 
 /// A row by the names of its columns.

@@ -1,12 +1,13 @@
 //! A PostgreSQL database: one query returns the user's row, and the password is checked against the row's hash.
 //!
-//! Each query has its own read-only transaction and leaves nothing in the session, neither settings nor a prepared statement: RDS
+//! Each query has its own read-only transaction, and the statement of `[on_migrated]` one that may write. Each leaves nothing in the session, neither settings nor a prepared statement: RDS
 //! Proxy and PgBouncer refuse these, or give them to other clients.
 
+use std::{error::Error, sync::Arc, time::Duration};
 #[cfg(feature = "export")]
 use std::{ops::ControlFlow, pin::pin};
-use std::{sync::Arc, time::Duration};
 
+use bytes::BytesMut;
 #[cfg(feature = "export")]
 use futures_util::StreamExt;
 use jane_migrate_config::{self as config, is_loopback};
@@ -18,17 +19,17 @@ use tokio_postgres::{
     Client, Config, NoTls,
     config::SslMode,
     error::{ErrorPosition, SqlState},
-    types::{ToSql, Type},
+    types::{Format, IsNull, ToSql, Type, to_sql_checked},
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{
     hashes::{Hashes, only},
-    login::log_in,
+    login::{is_call, log_in},
     verdict::{Unusable, Verdict},
 };
 use crate::{
-    budget::{Budget, Unavailable},
+    budget::{Budget, ON_MIGRATED as CALL, Unavailable},
     event::Event,
     secrets::Secrets,
     upstream::tls,
@@ -50,6 +51,16 @@ pub struct Postgres {
     query: Query,
     connection: Mutex<Option<Client>>,
     hashes: Hashes,
+}
+
+/// A query or a statement with its transaction.
+struct Asked<'a> {
+    call: &'static str,
+    begin: &'a str,
+    text: &'a str,
+    /// What `$1` stands for.
+    value: &'a str,
+    end: &'static str,
 }
 
 impl Postgres {
@@ -200,16 +211,55 @@ impl Postgres {
         Ok(self.hashes.known(row, without_password))
     }
 
+    /// Runs a statement about a user; with `explain` the database only says whether it would, as far as it can.
+    pub async fn execute(
+        &self,
+        statement: &str,
+        value: &str,
+        explain: bool,
+        budget: &Budget,
+    ) -> Result<(), Unavailable> {
+        let statement = statement.trim_end().trim_end_matches(';');
+        let explained = match explain {
+            true if is_call(statement) => return Ok(()),
+            true => format!("EXPLAIN {statement}"),
+            false => statement.to_owned(),
+        };
+        let asked = Asked {
+            call: CALL,
+            begin: &format!(
+                "BEGIN READ WRITE; SET LOCAL statement_timeout = {}",
+                self.settings.timeout_ms
+            ),
+            text: &explained,
+            value,
+            end: if explain { "ROLLBACK" } else { "COMMIT" },
+        };
+        self.rows(&asked, budget).await.map(drop)
+    }
+
     /// The user's row, or the verdict if there is not exactly one.
     async fn row(
         &self,
         name: &str,
         budget: &Budget,
     ) -> Result<Result<Map<String, Value>, Verdict>, Unavailable> {
+        let asked = Asked {
+            call: "query",
+            begin: &self.begin,
+            text: &self.query.text,
+            value: name,
+            end: "ROLLBACK",
+        };
+        objects(&self.rows(&asked, budget).await?).map(only)
+    }
+
+    /// What the database answers, by the connection that is kept or by a new one.
+    async fn rows(&self, asked: &Asked<'_>, budget: &Budget) -> Result<Vec<String>, Unavailable> {
         let mut kept = self.connection.lock().await;
         let mut rows = match kept.take().filter(|connection| !connection.is_closed()) {
             Some(connection) => {
-                let rows = self.ask(&connection, name, budget).await;
+                let rows = self.ask(&connection, asked, budget).await;
                 if rows.is_ok() {
                     *kept = Some(connection);
                 }
@@ -220,30 +270,37 @@ impl Postgres {
         // The server may have closed an idle connection.
         if rows == Err(Unavailable("connection")) {
             let connection = self.connect(budget).await?;
-            rows = self.ask(&connection, name, budget).await;
+            rows = self.ask(&connection, asked, budget).await;
             if rows.is_ok() {
                 *kept = Some(connection);
             }
         }
-        objects(&rows?).map(only)
+        rows
     }
 
     async fn ask(
         &self,
         connection: &Client,
-        name: &str,
+        asked: &Asked<'_>,
         budget: &Budget,
     ) -> Result<Vec<String>, Unavailable> {
         let started = Instant::now();
-        let asked = async {
+        let answered = async {
             // Sent together, so that the transaction adds no round trip. The name is sent as a text of unknown type; the
             // server infers the type.
-            let parameters: [(&(dyn ToSql + Sync), Type); 1] = [(&name, Type::UNKNOWN)];
-            let (began, rows, _) = tokio::join!(
-                connection.batch_execute(&self.begin),
-                connection.query_typed(&self.query.text, &parameters),
-                connection.batch_execute("ROLLBACK"),
+            let parameters: [(&(dyn ToSql + Sync), Type); 1] = match asked.call {
+                CALL => [(&Text(asked.value), Type::UNKNOWN)],
+                _ => [(&asked.value, Type::UNKNOWN)],
+            };
+            let (began, rows, ended) = tokio::join!(
+                connection.batch_execute(asked.begin),
+                connection.query_typed(asked.text, &parameters),
+                connection.batch_execute(asked.end),
             );
+            if asked.call == CALL {
+                let done = began.and(rows).and(ended);
+                return done.map(|()| Vec::new()).map_err(|error| refused(&error));
+            }
             let rows =
                 began
                     .and(rows)
@@ -256,8 +313,8 @@ impl Postgres {
                 .map(|row| row.try_get(0).map_err(|_| Unavailable("query")))
                 .collect()
         };
-        let rows = budget.within(asked).await;
-        budget.record("query", Some(&self.settings.host), started, None);
+        let rows = budget.within(answered).await;
+        budget.record(asked.call, Some(&self.settings.host), started, None);
         rows
     }
 
@@ -302,6 +359,37 @@ impl Postgres {
             }
         }
     }
+}
+
+/// A value as a person writes it, whatever the type of its place.
+#[derive(Debug)]
+struct Text<'a>(&'a str);
+
+impl ToSql for Text<'_> {
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        out.extend_from_slice(self.0.as_bytes());
+        Ok(IsNull::No)
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    fn encode_format(&self, _: &Type) -> Format {
+        Format::Text
+    }
+
+    to_sql_checked!();
+}
+
+/// Why a statement was not run. Nothing of the error is kept: it may quote a value.
+fn refused(error: &tokio_postgres::Error) -> Unavailable {
+    Unavailable(match error.code() {
+        _ if error.is_closed() => "connection",
+        Some(&SqlState::INSUFFICIENT_PRIVILEGE) => "denied",
+        Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => "read-only",
+        _ => "statement",
+    })
 }
 
 /// The rows, which PostgreSQL sends as JSON.

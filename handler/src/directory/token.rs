@@ -6,9 +6,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
-use http::{HeaderValue, Request, StatusCode, Uri, header};
+use http::{Request, StatusCode, Uri, header};
 use http_body_util::Full;
 use jane_migrate_config::Secret;
 use secrecy::{ExposeSecret, SecretString};
@@ -17,6 +16,7 @@ use super::verdict::Unusable;
 use crate::{
     budget::{Budget, Unavailable},
     lock::lock,
+    request::basic,
     secrets::{Secrets, is_due},
     upstream::{Answer, Upstream},
 };
@@ -164,26 +164,6 @@ pub(super) fn granted(answer: &Answer) -> Result<Kept, Unavailable> {
     Ok(Kept { token, replace_at })
 }
 
-/// The value of the `Authorization` header for a bearer token.
-pub fn bearer(token: &SecretString) -> Result<HeaderValue, Unavailable> {
-    sensitive(format!("Bearer {}", token.expose_secret()))
-}
-
-/// The value of the `Authorization` header for HTTP Basic authentication.
-pub fn basic(user: &str, password: &SecretString) -> Result<HeaderValue, Unavailable> {
-    sensitive(format!(
-        "Basic {}",
-        BASE64_STANDARD.encode(format!("{user}:{}", password.expose_secret()))
-    ))
-}
-
-/// A header value that does not print.
-pub fn sensitive(value: String) -> Result<HeaderValue, Unavailable> {
-    let mut value = HeaderValue::try_from(value).map_err(|_| Unavailable("request"))?;
-    value.set_sensitive(true);
-    Ok(value)
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
@@ -227,16 +207,5 @@ mod tests {
             assert!(kept.is_good(replace_at - Duration::from_millis(1)));
             assert!(!kept.is_good(replace_at));
         }
-    }
-
-    #[test]
-    fn credentials_are_written_as_http_has_them_and_do_not_print() {
-        let basic = basic("Aladdin", &"open sesame".into()).unwrap();
-        assert_eq!(basic, "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
-        let bearer = bearer(&"abc".into()).unwrap();
-        assert_eq!(bearer, "Bearer abc");
-        assert!(basic.is_sensitive() && bearer.is_sensitive());
-        let broken = sensitive("a\nb".to_owned()).err();
-        assert_eq!(broken, Some(Unavailable("request")));
     }
 }

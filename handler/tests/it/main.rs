@@ -11,6 +11,7 @@ mod jane;
 mod makers;
 mod mariadb;
 mod mysql;
+mod on_migrated;
 mod postgres;
 mod python;
 mod secrets;

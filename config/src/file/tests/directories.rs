@@ -281,7 +281,7 @@ fn the_export_has_a_user_and_a_query_of_its_own() {
     assert_eq!(config.import.hash_column, "password_hash");
     // The function never learns of it.
     let secrets: Vec<_> = config.secrets().into_iter().map(|(name, _)| name).collect();
-    assert_eq!(secrets, ["password"]);
+    assert_eq!(secrets, ["directory.password"]);
     for (import, told) in [
         ("user = 'e'", "belong together"),
         (
@@ -307,4 +307,118 @@ fn the_export_has_a_user_and_a_query_of_its_own() {
             .as_deref(),
         Some("id")
     );
+}
+
+#[test]
+fn exactly_one_is_told_of_a_migration_by_what_belongs_to_it() {
+    let database = |kind: &str, told: &str| {
+        let name = if kind == "mysql" { "?" } else { "$1" };
+        format!(
+            "[directory]\nkind = '{kind}'\nhost = 'h'\ndatabase = 'd'\nuser = 'u'\npassword = {{ env = 'PP' }}\n\
+             query = 'SELECT hash FROM users WHERE email = {name}'\npassword_column = 'hash'\nhash = 'bcrypt'\n\
+             [attributes]\nemail = 'email'\n[on_migrated]\n{told}\n"
+        )
+    };
+    let told = |file: &str| read(file).on_migrated.expect("somebody is told");
+    let statement = told(&database(
+        "postgres",
+        "statement = 'UPDATE u SET m = 1 WHERE e = $1'",
+    ));
+    assert_eq!(
+        (statement.value(), statement.timeout_ms),
+        ("{username}", 1000)
+    );
+    let request = with(
+        "[on_migrated]\nurl = 'https://shop.example/moved/{attributes.custom:id}'\nheaders = { x = 'Bearer {secrets.token}' }\n\
+         secrets = { token = { ssm = '/t' } }\njson = { list = ['{username}'], by = '{client_id}' }",
+    );
+    assert_eq!(told(&request).whom(), "a request to https://shop.example");
+    let secrets: Vec<_> = read(&request)
+        .secrets()
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(
+        secrets,
+        ["directory.client_secret", "on_migrated.secrets.token"]
+    );
+    let queue = "[on_migrated]\nqueue = 'arn:aws:sqs:us-east-1:123456789012:q'\nkms_key = 'arn:aws:kms:us-east-1:123456789012:key/k'";
+    assert_eq!(told(&with(queue)).whom(), "a message to queue q");
+    let bus = "[on_migrated]\nevent_bus = 'arn:aws:events:us-east-1:123456789012:event-bus/b'";
+    assert_eq!(told(&with(bus)).whom(), "an event to event-bus/b");
+
+    for (file, words) in [
+        (with("[on_migrated]\ntimeout_ms = 1000"), "and has 0"),
+        (
+            with(
+                "[on_migrated]\nurl = 'https://a.example/'\nqueue = 'arn:aws:sqs:us-east-1:123456789012:q'",
+            ),
+            "and has 2",
+        ),
+        (
+            with("[on_migrated]\nstatement = 'UPDATE u SET m = 1 WHERE e = $1'"),
+            "is for `kind = \"postgres\"`",
+        ),
+        (
+            database("mysql", "statement = 'UPDATE u SET m = 1 WHERE e = $1'"),
+            "must use ?",
+        ),
+        (
+            database("postgres", "statement = 'DROP TABLE users -- $1'"),
+            "must be an INSERT",
+        ),
+        (
+            database(
+                "postgres",
+                "statement = 'UPDATE u SET m = 1 WHERE e = $1; DELETE FROM u'",
+            ),
+            "must be one statement",
+        ),
+        (
+            database(
+                "postgres",
+                "statement = 'SELECT f($1)'\nvalue = '{password}'",
+            ),
+            "{username}, {client_id}, {attributes.NAME}",
+        ),
+        (
+            with("[on_migrated]\nurl = 'https://a.example/{secrets.x}'"),
+            "must carry no secret",
+        ),
+        (
+            with("[on_migrated]\nurl = 'https://{username}.example/'"),
+            "behind the host",
+        ),
+        (with("[on_migrated]\nurl = 'http://a.example/'"), "https://"),
+        (
+            with("[on_migrated]\nurl = 'https://a.example/'\njson = { a = ['{password}'] }"),
+            "may have the placeholders",
+        ),
+        (
+            with("[on_migrated]\nurl = 'https://a.example/'\nheaders = { a = '{secrets.b}' }"),
+            "under [on_migrated.secrets]",
+        ),
+        (
+            with("[on_migrated]\nurl = 'https://a.example/'\nheaders = { host = 'b' }"),
+            "set by the handler",
+        ),
+        (
+            with("[on_migrated]\nurl = 'https://a.example/'\nmethod = 'GET'\njson = {}"),
+            "has no body",
+        ),
+        (
+            with(
+                "[on_migrated]\nevent_bus = 'arn:aws:events:us-east-1:123456789012:event-bus/b'\nheaders = {}",
+            ),
+            "`headers` in [on_migrated] is for `url`",
+        ),
+        (with("[on_migrated]\nqueue = 'migrated'"), "must be an ARN"),
+        (
+            with("[on_migrated]\nurl = 'https://a.example/'\ntimeout_ms = 9000"),
+            "between 100 and 4500",
+        ),
+    ] {
+        let error = refused(&file);
+        assert!(error.contains(words), "{words}: {error}");
+    }
 }

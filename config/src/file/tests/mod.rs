@@ -81,6 +81,7 @@ fn the_example_says_the_defaults() {
     let smallest = read(SMALLEST);
     assert_eq!(example.response, Response::default());
     assert_eq!(example.triggers, Triggers::default());
+    assert_eq!(example.on_migrated, None);
     assert_eq!(example.function, Function::default());
     assert_eq!(example.window, Window::default());
     assert_eq!(example.verify, Verify::default());
@@ -242,25 +243,28 @@ fn the_secrets_are_named_with_their_member() {
         .collect();
     assert_eq!(
         members[0],
-        ["client_secret: secret arn:aws:secretsmanager:us-east-1:123456789012:secret:jane-AbCdEf"]
+        [
+            "directory.client_secret: secret arn:aws:secretsmanager:us-east-1:123456789012:secret:jane-AbCdEf",
+            "on_migrated.secrets.token: parameter /shop/token"
+        ]
     );
     assert_eq!(
         members[1],
         [
-            "secrets.token: environment variable ACCOUNTS_TOKEN",
-            "oauth.client_secret: parameter /accounts/client-secret"
+            "directory.secrets.token: environment variable ACCOUNTS_TOKEN",
+            "directory.oauth.client_secret: parameter /accounts/client-secret"
         ]
     );
     assert_eq!(
         members[2],
-        ["client_secret: parameter /old-pool/client-secret"]
+        ["directory.client_secret: parameter /old-pool/client-secret"]
     );
     assert_eq!(
         members[3],
         [
-            "password: key password of secret arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf",
-            "pepper: parameter /shop/pepper",
-            "firebase.signer_key: environment variable FIREBASE_SIGNER_KEY"
+            "directory.password: key password of secret arn:aws:secretsmanager:us-east-1:123456789012:secret:db-AbCdEf",
+            "directory.pepper: parameter /shop/pepper",
+            "directory.firebase.signer_key: environment variable FIREBASE_SIGNER_KEY"
         ]
     );
 }

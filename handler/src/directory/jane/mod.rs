@@ -18,12 +18,13 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    token::{ClientToken, bearer},
+    token::ClientToken,
     verdict::{Unusable, Verdict},
 };
 use crate::{
     budget::{Budget, Unavailable},
     event::Event,
+    request::bearer,
     secrets::Secrets,
     upstream::{Answer, Upstream},
 };
