@@ -417,7 +417,7 @@ impl<'a> Observer<'a> {
         })
     }
 
-    /// The alarms, where there are or should be any, and the limit that one of them is about.
+    /// The alarms, where there are or should be any, and the account's limit of executions where an alarm or the shop's size asks for it.
     async fn watch(
         &self,
         names: &Names,
@@ -426,22 +426,23 @@ impl<'a> Observer<'a> {
     ) -> (Read<Watch>, Read<Option<u32>>) {
         let found = function.as_ref().ok().and_then(Option::as_ref);
         let tagged = found.is_some_and(|found| found.function.tags.contains_key(tag::ALARMS));
-        let wanted = self
-            .config
-            .is_some_and(|config| config.alarms.topic.is_some());
+        let config = self.config;
+        let wanted = config.is_some_and(|config| config.alarms.topic.is_some());
+        let compared = config.is_some_and(|config| config.window.total_users.is_some());
         let limit = async {
-            match wanted && limit {
+            match (wanted || compared) && limit {
                 true => self.aws.concurrency_limit().await,
                 false => Ok(None),
             }
         };
-        match wanted || tagged {
-            true => {
-                let (watch, limit) = tokio::join!(self.aws.watch(names), limit);
-                (kept(watch), kept(limit))
+        let watch = async {
+            match wanted || tagged {
+                true => self.aws.watch(names).await,
+                false => Ok(Watch::new()),
             }
-            false => (Ok(Watch::new()), Ok(None)),
-        }
+        };
+        let (watch, limit) = tokio::join!(watch, limit);
+        (kept(watch), kept(limit))
     }
 
     /// The names that the tags of what is left tell, where the pool itself is gone.

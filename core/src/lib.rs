@@ -3,6 +3,7 @@
 
 pub mod aws_error;
 pub mod check;
+pub mod demand;
 pub mod document;
 pub mod exposure;
 pub mod facts;

@@ -35,6 +35,9 @@ fn category(method: &str, path: &str, target: &str) -> Option<(&'static str, usi
         "DescribeLogGroups" => ("DescribeLogGroups", 10),
         "PutRetentionPolicy" => ("PutRetentionPolicy", 10),
         "FilterLogEvents" => ("FilterLogEvents", 5),
+        // No rate of these two was found; Logs' other calls have ten.
+        "StartQuery" => ("StartQuery", 10),
+        "GetQueryResults" => ("GetQueryResults", 10),
         "" => lambda(method, path)?,
         _ => return None,
     };
@@ -235,6 +238,7 @@ mod tests {
         assert_eq!(cognito("InitiateAuth"), None);
         let logs = |action: &str| category("POST", "/", &format!("Logs_20140328.{action}"));
         assert_eq!(logs("FilterLogEvents"), Some(("FilterLogEvents", 5)));
+        assert_eq!(logs("GetQueryResults"), Some(("GetQueryResults", 10)));
         let lambda = |method, path: &str| {
             category(method, &format!("https://lambda/2015-03-31{path}"), "").map(|(name, _)| name)
         };

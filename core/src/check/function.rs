@@ -5,8 +5,11 @@ use serde_json::Value;
 
 use super::kind::{Check, Findings};
 use super::subject::Subject;
+use crate::demand;
 use crate::facts::pool_facts;
+use crate::finding::Finding;
 use crate::fix::{Fix, fix};
+use crate::read::Unread;
 use crate::resources::{FunctionState, RUNTIME, TRIGGER_TIMEOUT_S, is_ours, tag};
 
 pub(super) fn function_active(check: &Check, subject: &Subject<'_>) -> Findings {
@@ -233,26 +236,77 @@ pub(super) fn concurrency(check: &Check, subject: &Subject<'_>) -> Findings {
         ],
         _ => subject.deploy(),
     };
+    let mut wrong = Vec::new();
     match reserved {
-        Some(0) => check
-            .fails(
-                "reserved concurrency is 0: no sign-in reaches the function",
-                "none reserved, or enough",
-                "0",
-                fix,
-            )
-            .into(),
-        Some(few @ ..FEW) => check
-            .fails(
-                format!("only {few} sign-in(s) can migrate at the same time; more of them fail"),
-                format!("{FEW} or more"),
-                few.to_string(),
-                fix,
-            )
+        Some(0) => wrong.push(check.fails(
+            "reserved concurrency is 0: no sign-in reaches the function",
+            "none reserved, or enough",
+            "0",
+            fix,
+        )),
+        Some(few @ ..FEW) => wrong.push(
+            check
+                .fails(
+                    format!(
+                        "only {few} sign-in(s) can migrate at the same time; more of them fail"
+                    ),
+                    format!("{FEW} or more"),
+                    few.to_string(),
+                    fix,
+                )
+                .warning(),
+        ),
+        _ => wrong.extend(first_day(check, subject, reserved)),
+    }
+    let said = match reserved {
+        Some(many) => format!("{many} sign-ins can migrate at the same time"),
+        None => "no limit of its own keeps customers out".to_owned(),
+    };
+    check.unless(wrong, said)
+}
+
+/// What the function may use at once, beside what the first day of the window needs.
+fn first_day(check: &Check, subject: &Subject<'_>, reserved: Option<u32>) -> Option<Finding> {
+    let total = subject.wanted().ok()?.window.total_users?;
+    let limit = match &subject.observed.concurrency_limit {
+        Ok(limit) => *limit,
+        Err(Unread::NotAsked) => None,
+        Err(unread) => return Some(check.unchecked(unread).warning()),
+    };
+    let need = demand::executions_at_once(total);
+    let fails = |what: &str, found: u32, fix: Fix| {
+        let message = format!(
+            "{what} at the same time, and the first day of {total} customers may need {need}: sign-ins beyond that fail"
+        );
+        let expected = format!("{need} or more");
+        check
+            .fails(message, expected, found.to_string(), fix)
             .warning()
-            .into(),
-        Some(many) => check.holds(format!("{many} sign-ins can migrate at the same time")),
-        None => check.holds("no limit of its own keeps customers out"),
+    };
+    match (reserved, limit) {
+        (Some(many), _) if u64::from(many) < need => Some(fails(
+            &format!("only {many} sign-ins can migrate"),
+            many,
+            fix![
+                "raise reserved_concurrency in [function], or leave it out, then run `",
+                subject.deploy(),
+                "`",
+            ],
+        )),
+        (None, Some(limit)) if u64::from(limit) < need => Some(fails(
+            &format!("all functions of this account together can run {limit} times"),
+            limit,
+            // The quota's code is the same in each account and Region.
+            fix![
+                "ask AWS for more: `",
+                subject.aws(format_args!(
+                    "service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384 --desired-value {}",
+                    need.max(1000)
+                )),
+                "`",
+            ],
+        )),
+        _ => None,
     }
 }
 

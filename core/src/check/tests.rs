@@ -8,12 +8,13 @@ use serde_json::{Value, json};
 use super::{Asked, Choice, Snapshot, Subject, checks, run};
 use crate::document::{ClientDocument, PoolDocument};
 use crate::facts::pool_facts;
-use crate::finding::Finding;
+use crate::finding::{Finding, Severity};
 use crate::fix::Flags;
 use crate::fixtures::{self, written};
 use crate::ids::Names;
 use crate::observed::{Observed, PoolState};
 use crate::plan::{self, Allowed, Plan};
+use crate::read::{Read, Unread};
 use crate::resources::{Desired, ObservedFunction, Tags};
 
 const JANE: &str = "[directory]\nkind = \"jane\"\nclient_id = \"c\"\nclient_secret = { ssm = \"/jane/secret\" }\n[triggers]\npre_sign_up = true\n";
@@ -379,6 +380,20 @@ fn of_function(
     change: impl Fn(&mut ObservedFunction),
     configure: impl Fn(&mut Config),
 ) -> Vec<Finding> {
+    let change = |observed: &mut Observed| {
+        if let Ok(Some(found)) = &mut observed.live {
+            change(found);
+        }
+    };
+    of_observed(id, change, configure)
+}
+
+/// The same of all that was observed, changed so.
+fn of_observed(
+    id: &str,
+    change: impl FnOnce(&mut Observed),
+    configure: impl FnOnce(&mut Config),
+) -> Vec<Finding> {
     let fixture = fixtures::all("checks")
         .into_iter()
         .find(|fixture| fixture.name == "trigger-registered-holds-1")
@@ -386,9 +401,7 @@ fn of_function(
     let mut config = fixture.config().unwrap();
     configure(&mut config);
     let mut observed = fixture.observed();
-    if let Ok(Some(found)) = &mut observed.live {
-        change(found);
-    }
+    change(&mut observed);
     let asked = asked(Some(&config));
     let check = checks().find(|check| check.id == id).unwrap();
     check.findings(&Subject::new(&observed, &asked))
@@ -418,6 +431,33 @@ fn few_reserved_executions_are_raised_where_they_are_configured() {
         );
         assert_eq!(found[0].ok, ok, "{reserved}");
     }
+}
+
+#[test]
+fn the_first_day_of_a_large_shop_is_held_against_what_lambda_allows() {
+    let found = |customers: Option<u64>, reserved: Option<u32>, limit: Read<Option<u32>>| {
+        let change = |observed: &mut Observed| {
+            observed.concurrency_limit = limit;
+            if let Ok(Some(found)) = &mut observed.live {
+                found.function.reserved_concurrency = reserved;
+            }
+        };
+        let configure = |config: &mut Config| config.window.total_users = customers;
+        of_observed("concurrency", change, configure).remove(0)
+    };
+    let large = Some(1_000_000);
+    let small = found(large, None, Ok(Some(10)));
+    assert!(!small.ok && small.severity == Severity::Warning, "{small:?}");
+    assert!(small.message.contains("run 10 times") && small.message.contains("may need 67"));
+    assert!(fix_of(&small).contains("service-quotas request-service-quota-increase"));
+    assert!(found(large, None, Ok(Some(1_000))).ok);
+    assert!(found(None, None, Ok(Some(10))).ok, "of unknown size");
+    assert!(found(large, None, Err(Unread::NotAsked)).ok);
+    let reserved = found(large, Some(20), Ok(Some(1_000)));
+    assert!(!reserved.ok && fix_of(&reserved).starts_with("raise reserved_concurrency"));
+    assert!(found(large, Some(100), Ok(Some(1_000))).ok);
+    let denied = found(large, None, Err(Unread::Because("denied".into())));
+    assert!(denied.unknown && denied.severity == Severity::Warning, "{denied:?}");
 }
 
 #[test]

@@ -157,6 +157,23 @@ async fn a_function_that_is_not_what_it_was_fails_its_check_alone() {
 }
 
 #[tokio::test]
+async fn a_new_account_lets_too_few_customers_of_a_large_shop_in_at_once() {
+    let mut bench = Bench::new().await;
+    let _proxy = bench
+        .behind(|call| match call.action.as_str() {
+            "GetAccountSettings" => {
+                Fate::Edit(|answer| answer["AccountLimit"]["ConcurrentExecutions"] = json!(10))
+            }
+            _ => Fate::Pass,
+        })
+        .await;
+    bench.holds().await;
+    bench.configure("[window]\ntotal_users = 1000000\n");
+    let fix = bench.fails("concurrency", "warning").await;
+    assert!(fix.contains("--quota-code L-B99A9384"), "{fix}");
+}
+
+#[tokio::test]
 async fn code_for_another_kind_of_directory_is_not_that_of_the_settings() {
     let bench = Bench::new().await;
     let aws = bench.corner.aws().await;
