@@ -6,6 +6,7 @@ Whoever can call MiniStack can run code as this user, so only who has the run's 
 import asyncio
 import hmac
 import http.server
+import json
 import logging
 import os
 import shutil
@@ -15,7 +16,7 @@ import socketserver
 import sys
 import threading
 import time
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 KEY = os.environ["AWS_SECRET_ACCESS_KEY"].encode()
 
@@ -72,7 +73,8 @@ os.environ["GATEWAY_PORT"] = str(urlsplit(os.environ["AWS_ENDPOINT_URL"]).port)
 from hypercorn.asyncio import serve  # noqa: E402
 from hypercorn.config import Config  # noqa: E402
 from ministack.app import app  # noqa: E402
-from ministack.services import cognito  # noqa: E402
+from ministack.core import iam_evaluator, lambda_runtime  # noqa: E402
+from ministack.services import cognito, iam, lambda_svc  # noqa: E402
 
 
 def new_user_error(pool, username, attributes, check=cognito._new_user_error):
@@ -83,11 +85,69 @@ def new_user_error(pool, username, attributes, check=cognito._new_user_error):
 cognito._new_user_error = new_user_error
 
 
+def credentials(config, issued=lambda_runtime.execution_credentials):
+    """Where callers are trusted, functions are not: the session token says which role one runs as, and the gateway asks `may` by that."""
+    issued = issued(config)
+    if not issued["AWS_SESSION_TOKEN"]:
+        issued["AWS_SESSION_TOKEN"] = "role=" + config.get("Role", "")
+    return issued
+
+
+lambda_runtime.execution_credentials = lambda_svc.execution_credentials = credentials
+
+# How long IAM takes to tell every service of a change, and until when a role's policies are still those from before.
+SETTLES = float(os.environ["ROLE_AGE"])
+before = {}
+
+
+def policies(account, role):
+    until, old = before.get((account, role), (0, None))
+    return old if time.monotonic() < until else iam_evaluator._gather_role_policies(role, account)
+
+
+def changes(account, role):
+    """A change of the role's policies begins."""
+    before[account, role] = time.monotonic() + SETTLES, policies(account, role)
+
+
+def may(account, role, region, action, resource, context):
+    """Whether the role's policies and its boundary allow the call."""
+    principal = f"arn:aws:iam::{account}:role/{role}"
+    asked = iam_evaluator.EvalContext(principal, "AssumedRole", account, action, resource, region, "127.0.0.1", True, service_context=context)
+    limits = iam_evaluator._permissions_boundary(iam._roles, role, account)
+    return iam_evaluator.evaluate(asked, policies(account, role), *limits).decision == "Allow"
+
+
+def emit_logs(func, *args, emit=lambda_svc._emit_lambda_logs, **named):
+    """A function whose role may not write to the log has none, and nothing else happens."""
+    config = func.get("config") or func
+    _, _, _, region, account, _, name, *_ = config["FunctionArn"].split(":")
+    group = (config.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{name}"
+    role = config.get("Role", "").rsplit("/")[-1]
+    stream = f"arn:aws:logs:{region}:{account}:log-group:{group}:log-stream:s"
+    if may(account, role, region, "logs:PutLogEvents", stream, {}):
+        emit(func, *args, **named)
+
+
+lambda_svc._emit_lambda_logs = emit_logs
+
+
+async def of_roles(question, send):
+    """What the gateway asks about a role: `{"changes": [...]}` or `{"may": [...]}` with the arguments of the function of that name."""
+    question = json.loads(unquote(question.decode()))
+    answer = may(*question["may"]) if "may" in question else changes(*question["changes"])
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": json.dumps(answer).encode()})
+
+
 async def locked(scope, receive, send):
     """MiniStack, for who has the key."""
     given = dict(scope.get("headers", ())).get(b"x-sandbox-key", b"")
     if scope["type"] == "lifespan" or hmac.compare_digest(given, KEY):
-        await app(scope, receive, send)
+        if scope.get("path") == "/_roles":
+            await of_roles(scope["query_string"], send)
+        else:
+            await app(scope, receive, send)
     elif scope["type"] == "http":
         await send({"type": "http.response.start", "status": 403, "headers": []})
         await send({"type": "http.response.body"})

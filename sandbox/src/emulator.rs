@@ -21,10 +21,11 @@ const MINISTACK: &str = "ministack==1.5.33";
 const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// Starts the pinned MiniStack, installing it under `cache` when it is not there. It answers only who has the `key`. The functions it
-/// runs find AWS at `functions_endpoint`, where the same key serves them.
+/// runs find AWS at `functions_endpoint`, where the same key serves them. What a role may do changes `role_age` after its policies.
 pub(crate) async fn ministack(
     cache: &Path,
     functions_endpoint: &str,
+    role_age: Duration,
     callers: Callers,
     key: &Key,
     progress: &Progress,
@@ -41,6 +42,7 @@ pub(crate) async fn ministack(
         include_str!("../python/ministack.py"),
         &[
             ("AWS_ENDPOINT_URL", functions_endpoint),
+            ("ROLE_AGE", &role_age.as_secs_f64().to_string()),
             ("PERSIST_STATE", "0"),
             ("SFTP_ENABLED", "0"),
             ("IOT_MTLS_ENABLED", "0"),

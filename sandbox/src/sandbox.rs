@@ -19,7 +19,7 @@ pub struct Options {
     pub port: u16,
     /// Where MiniStack is installed, once.
     pub cache_dir: PathBuf,
-    /// How old a role must be before Lambda accepts it.
+    /// How old a role must be before Lambda accepts it, and a change of its policies before it counts.
     pub role_age: Duration,
     /// Whether callers are checked.
     pub callers: Callers,
@@ -61,6 +61,7 @@ impl Sandbox {
         let ministack = emulator::ministack(
             &options.cache_dir,
             &endpoint,
+            options.role_age,
             options.callers,
             &key,
             &*options.progress,

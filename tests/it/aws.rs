@@ -105,6 +105,12 @@ impl Aws {
         call.send().await.expect("trusted");
     }
 
+    pub async fn create_role(&self, role: &str, trust: &Value) {
+        let call = self.iam.create_role().role_name(role);
+        let call = call.assume_role_policy_document(trust.to_string());
+        call.send().await.expect("created");
+    }
+
     pub async fn put_role_policy(&self, role: &str, name: &str, policy: &Value) {
         let call = self.iam.put_role_policy().role_name(role);
         let call = call.policy_name(name).policy_document(policy.to_string());

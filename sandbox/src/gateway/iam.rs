@@ -1,8 +1,11 @@
-//! IAM: when each role last changed, because IAM takes time to propagate it, and which account each access key belongs to.
+//! IAM: when each role last changed, because IAM takes time to propagate it, which were deleted, and which account each access key
+//! belongs to.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+
+use serde_json::json;
 
 use super::policy::{self, Attempt};
 use crate::lock::lock;
@@ -14,6 +17,8 @@ pub(crate) struct Identities {
     role_age: Duration,
     /// When a role was created or its trust policy changed, by account and name.
     roles: Mutex<HashMap<(String, String), Instant>>,
+    /// Roles that were deleted at some time, by account and name.
+    deleted: Mutex<HashSet<(String, String)>>,
     /// The accounts of the access keys that IAM and STS issued.
     keys: Mutex<HashMap<String, String>>,
 }
@@ -24,18 +29,28 @@ impl Identities {
             upstream,
             role_age,
             roles: Mutex::default(),
+            deleted: Mutex::default(),
             keys: Mutex::default(),
         }
     }
 
     pub async fn answer(&self, call: &Call) -> Result<Answer, Refusal> {
-        let answer = self.upstream.forward(call).await?;
         let account = call.scope.account.clone();
+        let role = call.parameter("RoleName").unwrap_or_default();
+        // Its policies count for a while as they were.
+        if let "PutRolePolicy" | "DeleteRolePolicy" | "AttachRolePolicy" | "DetachRolePolicy" =
+            call.action.as_str()
+        {
+            let question = json!({ "changes": [account, role] });
+            self.upstream.roles(&question).await?;
+        }
+        let answer = self.upstream.forward(call).await?;
         match call.action.as_str() {
             "CreateRole" | "UpdateAssumeRolePolicy" => {
-                if let Some(role) = call.parameter("RoleName") {
-                    lock(&self.roles).insert((account, role), Instant::now());
-                }
+                lock(&self.roles).insert((account, role), Instant::now());
+            }
+            "DeleteRole" => {
+                lock(&self.deleted).insert((account, role));
             }
             "CreateAccessKey" | "AssumeRole" => {
                 if let Some(key) = answer.element("AccessKeyId") {
@@ -45,6 +60,21 @@ impl Identities {
             _ => {}
         }
         Ok(answer)
+    }
+
+    /// The unique id of a role; one that is made again has another.
+    pub async fn id(&self, account: &str, role: &str) -> Option<String> {
+        let scope = Scope {
+            account: account.to_owned(),
+            region: "us-east-1".to_owned(),
+        };
+        let role = self.upstream.role(&scope, role).await.ok()?;
+        role.element("RoleId")
+    }
+
+    /// Whether a role of this name was ever deleted.
+    pub fn was_deleted(&self, account: &str, role: &str) -> bool {
+        lock(&self.deleted).contains(&(account.to_owned(), role.to_owned()))
     }
 
     /// The account of an access key.

@@ -35,24 +35,33 @@ const RESERVED: [&str; 16] = [
 
 const ENVIRONMENT_LIMIT: usize = 4096;
 
+/// The function that is changed, as opposed to its versions.
+const LATEST: &str = "$LATEST";
+
 /// Below this the emulator hands out code to everybody, and what it puts in place of a signature.
 const CODE: (&str, &str) = ("/_ministack/lambda-code/", "ministack-local-presigned");
 
 pub(crate) struct Functions {
     upstream: Arc<Upstream>,
+    identities: Arc<Identities>,
     /// Signs the URLs from which code is handed out.
     key: Key,
     /// When functions get newer runtimes, by account and name. The default is `Auto`.
     runtime_updates: Mutex<BTreeMap<(String, String), Value>>,
     /// Code signing configurations, by ARN; the emulator lacks them. No code is refused because of one.
     code_signing: Mutex<BTreeMap<String, Value>>,
+    /// The role, by name and unique id, for which each function's environment was encrypted: by account, function and version. Under a
+    /// role that was made again it can no longer be decrypted, and no function starts.
+    grants: Mutex<BTreeMap<(String, String, String), (String, String)>>,
 }
 
 impl Functions {
-    pub fn new(upstream: Arc<Upstream>, key: Key) -> Self {
+    pub fn new(upstream: Arc<Upstream>, identities: Arc<Identities>, key: Key) -> Self {
         Self {
             upstream,
+            identities,
             key,
+            grants: Mutex::default(),
             runtime_updates: Mutex::default(),
             code_signing: Mutex::default(),
         }
@@ -66,18 +75,25 @@ impl Functions {
             && call.query("X-Amz-Signature").as_deref() == Some(&self.key.word(path))
     }
 
-    pub async fn answer(&self, call: &Call, identities: &Identities) -> Result<Answer, Refusal> {
+    pub async fn answer(&self, call: &Call) -> Result<Answer, Refusal> {
         match call.action.as_str() {
             "CreateFunction" => {
                 let request = call.request()?;
                 check_environment(&request)?;
-                check_role(identities, &call.scope, &request).await?;
-                self.tidied(call).await
+                check_role(&self.identities, &call.scope, &request).await?;
+                let made = self.tidied(call).await?;
+                let name = request["FunctionName"].as_str().unwrap_or_default();
+                self.grant(&call.scope, name, &request["Role"]).await;
+                self.freeze(&call.scope, name, &made);
+                Ok(made)
             }
             "PublishVersion" => {
                 self.check_settled(call).await?;
                 self.check_code(call).await?;
-                self.tidied(call).await
+                let made = self.tidied(call).await?;
+                let (name, _) = call.function().unwrap_or_default();
+                self.freeze(&call.scope, &name, &made);
+                Ok(made)
             }
             "CreateAlias" | "UpdateAlias" => {
                 self.check_version(call).await?;
@@ -87,10 +103,18 @@ impl Functions {
                 let request = call.request()?;
                 self.check_settled(call).await?;
                 check_environment(&request)?;
-                if request.get("Role").is_some() {
-                    check_role(identities, &call.scope, &request).await?;
+                if request.get("Role").is_none() {
+                    return self.tidied(call).await;
                 }
-                self.tidied(call).await
+                check_role(&self.identities, &call.scope, &request).await?;
+                let before = self.configuration(call).await?;
+                let updated = self.tidied(call).await?;
+                // Only another role gets a grant of its own.
+                if before["Role"] != request["Role"] {
+                    let (name, _) = call.function().unwrap_or_default();
+                    self.grant(&call.scope, &name, &request["Role"]).await;
+                }
+                Ok(updated)
             }
             "UpdateFunctionCode" => {
                 self.check_settled(call).await?;
@@ -108,6 +132,9 @@ impl Functions {
                         "The function is currently in the following state: Pending",
                     ));
                 }
+                let (name, qualifier) = call.function().unwrap_or_default();
+                self.check_start(&call.scope, &name, qualifier.as_deref())
+                    .await?;
                 self.upstream.forward(call).await
             }
             "GetPolicy" => {
@@ -176,6 +203,73 @@ impl Functions {
         Ok(Answer::json(
             &json!({ "FunctionArn": configuration["FunctionArn"], "UpdateRuntimeOn": when }),
         ))
+    }
+
+    /// Invokes a function as a service of AWS does, and waits for what it says.
+    pub async fn invoke(&self, scope: &Scope, arn: &str, event: &Value) -> Result<Answer, Refusal> {
+        let mut parts = arn.split(':').skip(6);
+        let name = parts.next().unwrap_or_default();
+        self.check_start(scope, name, parts.next()).await?;
+        self.upstream.invoke(scope, arn, event).await
+    }
+
+    /// Notes for which role the environment of a function was encrypted.
+    async fn grant(&self, scope: &Scope, name: &str, role: &Value) {
+        let role = role.as_str().unwrap_or_default();
+        let role = role.rsplit('/').next().unwrap_or_default().to_owned();
+        if let Some(id) = self.identities.id(&scope.account, &role).await {
+            let latest = (scope.account.clone(), name.to_owned(), LATEST.to_owned());
+            lock(&self.grants).insert(latest, (role, id));
+        }
+    }
+
+    /// A version has the environment of what it was published of.
+    fn freeze(&self, scope: &Scope, name: &str, made: &Answer) {
+        let of = |version: &str| (scope.account.clone(), name.to_owned(), version.to_owned());
+        let mut grants = lock(&self.grants);
+        let grant = grants.get(&of(LATEST)).cloned();
+        if let (Some(grant), Some(version)) = (grant, made.value()["Version"].as_str()) {
+            grants.insert(of(version), grant);
+        }
+    }
+
+    /// Refuses to start what cannot decrypt its environment.
+    async fn check_start(
+        &self,
+        scope: &Scope,
+        name: &str,
+        qualifier: Option<&str>,
+    ) -> Result<(), Refusal> {
+        let granted = |version: &str| {
+            let of = (scope.account.clone(), name.to_owned(), version.to_owned());
+            lock(&self.grants).get(&of).cloned()
+        };
+        let Some((role, _)) = granted(LATEST) else {
+            return Ok(());
+        };
+        // Nothing was deleted as a rule, and then nothing is asked.
+        if !self.identities.was_deleted(&scope.account, &role) {
+            return Ok(());
+        }
+        let path = format!("/2015-03-31/functions/{name}/configuration");
+        let path = match qualifier {
+            Some(qualifier) => format!("{path}?Qualifier={qualifier}"),
+            None => path,
+        };
+        let configuration = self.upstream.lambda(scope, &path).await?;
+        let version = configuration["Version"].as_str().unwrap_or(LATEST);
+        let Some((role, id)) = granted(version) else {
+            return Ok(());
+        };
+        let decrypts = self.identities.id(&scope.account, &role).await == Some(id);
+        if decrypts || configuration["Environment"]["Variables"].is_null() {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            "KMSAccessDeniedException",
+            "Lambda was unable to decrypt the environment variables because KMS access was denied. Please check the function's KMS key settings.",
+        )
+        .with_status(StatusCode::BAD_GATEWAY))
     }
 
     /// A version is published of the code and the revision that the caller has seen.

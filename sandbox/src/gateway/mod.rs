@@ -6,6 +6,7 @@ mod account_policies;
 mod client_settings;
 mod clients;
 mod deliveries;
+mod execution;
 mod iam;
 mod imports;
 mod insights;
@@ -90,13 +91,14 @@ impl Gateway {
         jane: Told,
     ) -> Result<Self> {
         let upstream = Arc::new(Upstream::locked(upstream, key));
+        let identities = Arc::new(Identities::new(upstream.clone(), role_age));
         let shared = Arc::new(Shared {
             callers,
             key: key.clone(),
             pools: Pools::new(upstream.clone()),
-            identities: Arc::new(Identities::new(upstream.clone(), role_age)),
+            identities: identities.clone(),
             imports: Arc::new(Imports::new(upstream.clone())),
-            functions: Functions::new(upstream.clone(), key.clone()),
+            functions: Functions::new(upstream.clone(), identities.clone(), key.clone()),
             logs: Logs::new(upstream.clone()),
             log_keys: LogKeys::default(),
             account_policies: AccountPolicies::default(),
@@ -180,7 +182,10 @@ impl Shared {
         if let Some(pool) = &pool {
             call.scope = pool.scope.clone();
         }
-        let answered = self.route(&call, pool).await;
+        let answered = match execution::check(&self.upstream, &call).await {
+            Ok(()) => self.route(&call, pool).await,
+            Err(refusal) => Err(refusal),
+        };
         let answer = answered.unwrap_or_else(|refusal| refusal.into_answer(&call.service));
         self.journal.write(Entry {
             about: journal::about(&call),
@@ -273,7 +278,7 @@ impl Shared {
                 },
                 _ => upstream.forward(call).await,
             },
-            "lambda" => self.functions.answer(call, &self.identities).await,
+            "lambda" => self.functions.answer(call).await,
             "iam" | "sts" => self.identities.answer(call).await,
             "logs" if call.action.contains("AccountPolic") => self.account_policies.answer(call),
             "logs" => match call.action.as_str() {
@@ -302,6 +307,7 @@ impl Shared {
         SignIn {
             imports: &self.imports,
             upstream: &self.upstream,
+            functions: &self.functions,
             pools: &self.pools,
             deliveries: &self.deliveries,
             new_users: self.new_users(),
@@ -311,6 +317,7 @@ impl Shared {
     fn new_users(&self) -> NewUsers<'_> {
         NewUsers {
             upstream: &self.upstream,
+            functions: &self.functions,
             journal: &self.journal,
         }
     }

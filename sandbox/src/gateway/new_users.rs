@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::journal::Journal;
 use super::json::required;
+use super::lambda::Functions;
 use super::pool::Pool;
 use super::rules;
 use super::trigger;
@@ -58,6 +59,7 @@ impl NewUser<'_> {
 #[derive(Clone, Copy)]
 pub(crate) struct NewUsers<'a> {
     pub upstream: &'a Upstream,
+    pub functions: &'a Functions,
     pub journal: &'a Journal,
 }
 
@@ -126,7 +128,7 @@ impl NewUsers<'_> {
         let Some(arn) = pool.settings["LambdaConfig"][name].as_str() else {
             return Ok(None);
         };
-        let called = trigger::call(self.upstream, pool, arn, name, event).await;
+        let called = trigger::call((self.upstream, self.functions), pool, arn, name, event).await;
         let source = format!("{name}_{}", user.source);
         let refused = called.as_ref().err();
         self.journal

@@ -9,6 +9,7 @@ use sha2::Sha256;
 use super::deliveries::{self, Deliveries};
 use super::imports::Imports;
 use super::json::required;
+use super::lambda::Functions;
 use super::new_users::{self, NewUser, NewUsers};
 use super::pool::{AppClient, Pool, Pools};
 use super::trigger::{self, Migrated, Question, Source};
@@ -20,6 +21,7 @@ use crate::wire::{Answer, Call, Refusal, Upstream};
 pub(crate) struct SignIn<'a> {
     pub imports: &'a Imports,
     pub upstream: &'a Upstream,
+    pub functions: &'a Functions,
     pub pools: &'a Pools,
     pub deliveries: &'a Deliveries,
     pub new_users: NewUsers<'a>,
@@ -133,7 +135,7 @@ impl SignIn<'_> {
             username: typed,
             metadata: metadata.filter(|metadata| metadata.is_object()),
         };
-        let asked = trigger::ask(self.upstream, pool, arn, &question).await;
+        let asked = trigger::ask((self.upstream, self.functions), pool, arn, &question).await;
         let refused = asked.as_ref().err();
         self.new_users
             .journal

@@ -8,6 +8,7 @@ use hyper::StatusCode;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
+use super::lambda::Functions;
 use super::policy::{self, Attempt};
 use super::pool::Pool;
 use crate::wire::{Answer, Refusal, Scope, Upstream};
@@ -86,7 +87,7 @@ impl Question<'_> {
 
 /// Invokes the function at `arn` for the user of `question`.
 pub(crate) async fn ask(
-    upstream: &Upstream,
+    (upstream, functions): (&Upstream, &Functions),
     pool: &Pool,
     arn: &str,
     question: &Question<'_>,
@@ -95,7 +96,7 @@ pub(crate) async fn ask(
         return Err(question.failed());
     }
     let event = question.event(pool);
-    let returned = invoke(upstream, arn, "UserMigration", &event).await?;
+    let returned = invoke(functions, arn, "UserMigration", &event).await?;
     let response = &returned["response"];
     let members = response.as_object().ok_or_else(unrecognizable)?;
     let nothing = |value: &Value| value.is_null() || *value == json!({}) || *value == false;
@@ -110,7 +111,7 @@ pub(crate) async fn ask(
 
 /// Invokes the function at `arn` as the trigger of this name; what it returned.
 pub(crate) async fn call(
-    upstream: &Upstream,
+    (upstream, functions): (&Upstream, &Functions),
     pool: &Pool,
     arn: &str,
     name: &str,
@@ -119,7 +120,7 @@ pub(crate) async fn call(
     if !may_invoke(upstream, pool, arn).await {
         return Err(unexpected(name, "AccessDeniedException"));
     }
-    let returned = invoke(upstream, arn, name, event).await?;
+    let returned = invoke(functions, arn, name, event).await?;
     match returned["response"].is_object() {
         true => Ok(returned),
         false => Err(unrecognizable()),
@@ -162,7 +163,7 @@ fn unexpected(name: &str, reason: &str) -> Refusal {
 }
 
 async fn invoke(
-    upstream: &Upstream,
+    functions: &Functions,
     arn: &str,
     name: &str,
     event: &Value,
@@ -170,8 +171,11 @@ async fn invoke(
     let scope = &function_scope(arn);
     let mut reason = String::new();
     for _ in 0..ATTEMPTS {
-        match timeout(ATTEMPT_LIMIT, upstream.invoke(scope, arn, event)).await {
+        match timeout(ATTEMPT_LIMIT, functions.invoke(scope, arn, event)).await {
             Err(_) => reason = "Socket timeout while invoking Lambda function".to_owned(),
+            Ok(Err(refusal)) if refusal.code == "KMSAccessDeniedException" => {
+                return Err(unexpected(name, &refusal.code));
+            }
             Ok(Err(refusal)) => reason = refusal.message,
             Ok(Ok(answer)) if answer.status == StatusCode::TOO_MANY_REQUESTS => {
                 reason = "TooManyRequestsException".to_owned();

@@ -5,7 +5,7 @@ use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::http::request::Builder;
 use hyper::{Method, Request, Uri};
-use percent_encoding::percent_decode_str;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::Value;
 
 use super::answer::{Answer, Refusal};
@@ -110,26 +110,31 @@ impl Upstream {
         body: &Value,
     ) -> Result<Value, Refusal> {
         let target = format!("{COGNITO_TARGET}{action}");
-        let request = Request::post(self.uri("/")?)
-            .header(CONTENT_TYPE, "application/x-amz-json-1.1")
-            .header("x-amz-target", target);
-        let body = body.to_string();
-        let answer = self.ask(scope, "cognito-idp", request, body).await?;
-        success(answer)
+        self.json(scope, "cognito-idp", &target, body).await
     }
 
-    /// A call of CloudWatch Logs.
-    pub(crate) async fn logs(
+    /// A call of another service that speaks JSON. `target` is its API's name and the action.
+    pub(crate) async fn json(
         &self,
         scope: &Scope,
-        action: &str,
+        service: &str,
+        target: &str,
         body: &Value,
     ) -> Result<Value, Refusal> {
         let request = Request::post(self.uri("/")?)
             .header(CONTENT_TYPE, "application/x-amz-json-1.1")
-            .header("x-amz-target", format!("Logs_20140328.{action}"));
-        let answer = self.ask(scope, "logs", request, body.to_string()).await?;
+            .header("x-amz-target", target);
+        let answer = self.ask(scope, service, request, body.to_string()).await?;
         success(answer)
+    }
+
+    /// A question about a role, which the emulator's own evaluator of policies answers.
+    pub(crate) async fn roles(&self, question: &Value) -> Result<Value, Refusal> {
+        let question = utf8_percent_encode(&question.to_string(), NON_ALPHANUMERIC).to_string();
+        let request = Request::get(self.uri(&format!("/_roles?{question}"))?);
+        let request = request.body(Full::default());
+        let request = request.map_err(|error| Refusal::broken(error.to_string()))?;
+        success(self.send(request).await?)
     }
 
     /// A GET of Lambda's API.
@@ -151,17 +156,22 @@ impl Upstream {
         self.ask(scope, "lambda", request, event.to_string()).await
     }
 
+    /// A role as IAM shows it; what is not there is refused.
+    pub(crate) async fn role(&self, scope: &Scope, role: &str) -> Result<Answer, Refusal> {
+        let request =
+            Request::post(self.uri("/")?).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let form = format!("Action=GetRole&Version=2010-05-08&RoleName={role}");
+        self.ask(scope, "iam", request, form).await?.succeeded()
+    }
+
     /// The trust policy of a role, if there is such a role.
     pub(crate) async fn trust_policy(
         &self,
         scope: &Scope,
         role: &str,
     ) -> Result<Option<Value>, Refusal> {
-        let request =
-            Request::post(self.uri("/")?).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-        let form = format!("Action=GetRole&Version=2010-05-08&RoleName={role}");
-        let answer = self.ask(scope, "iam", request, form).await?;
-        let document = answer.element("AssumeRolePolicyDocument");
+        let role = self.role(scope, role).await.ok();
+        let document = role.and_then(|role| role.element("AssumeRolePolicyDocument"));
         Ok(document.and_then(|document| {
             let document = percent_decode_str(&document).decode_utf8_lossy();
             serde_json::from_str(&document).ok()

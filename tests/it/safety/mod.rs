@@ -12,6 +12,7 @@ mod leases;
 mod neighbours;
 mod records;
 mod redeploy;
+mod rights;
 mod second_emulator;
 mod secrets;
 mod snapshots;

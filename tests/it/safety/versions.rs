@@ -158,7 +158,7 @@ async fn another_alias_of_the_pool_gives_way_to_ours() {
 
 impl Scene {
     /// Keeps the directory's secret in SSM.
-    async fn keep_parameter(&self, value: &str) {
+    pub(super) async fn keep_parameter(&self, value: &str) {
         let body =
             json!({ "Name": "/jane", "Value": value, "Type": "SecureString", "Overwrite": true });
         let headers = [

@@ -344,6 +344,7 @@ impl<'a> Log<'a> {
 
     async fn call(&self, action: &str, body: Value) -> Result<Value, Refusal> {
         let upstream = &self.imports.upstream;
-        upstream.logs(&self.job.scope, action, &body).await
+        let target = format!("Logs_20140328.{action}");
+        upstream.json(&self.job.scope, "logs", &target, &body).await
     }
 }
