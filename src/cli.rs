@@ -294,6 +294,9 @@ pub struct Plan {
     pub out: Option<PathBuf>,
 }
 
+/// Lambda takes up to twenty minutes, and longer now and then.
+pub const INTERFACE_WAIT_S: u64 = 45 * 60;
+
 /// `deploy`
 #[derive(Debug, Args)]
 pub struct Deploy {
@@ -315,6 +318,9 @@ pub struct Deploy {
     /// Take the lease of another run that is at work on the pool: of one that was killed and cannot give it back
     #[arg(long)]
     pub break_lease: bool,
+    /// Seconds to wait for Lambda to delete the network interfaces of a function that leaves its VPC; 0 leaves them
+    #[arg(long, value_name = "SECONDS", default_value_t = INTERFACE_WAIT_S)]
+    pub interface_wait: u64,
 }
 
 /// How verify's findings are printed.
@@ -493,6 +499,9 @@ pub struct Teardown {
     /// Take the lease of another run that is at work on the pool: of one that was killed and cannot give it back
     #[arg(long)]
     pub break_lease: bool,
+    /// Seconds to wait for Lambda to delete the network interfaces of a function that leaves its VPC; 0 leaves them
+    #[arg(long, value_name = "SECONDS", default_value_t = INTERFACE_WAIT_S)]
+    pub interface_wait: u64,
 }
 
 /// `connect`

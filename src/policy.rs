@@ -133,6 +133,8 @@ pub enum On {
     FunctionKey,
     /// The network, where the configuration puts the function into a VPC.
     Network,
+    /// The function, where the configuration puts it into a VPC.
+    FunctionInVpc,
 }
 
 /// One line of the table.
@@ -302,6 +304,12 @@ pub const GRANTS: &[Grant] = &[
         &[Deploy, Probe, Try, Rollback],
     ),
     call("lambda:DeleteFunction", On::Versions, CHANGE),
+    call(
+        "lambda:UpdateFunctionConfiguration",
+        On::FunctionInVpc,
+        TEARDOWN,
+    ),
+    call("ec2:DescribeNetworkInterfaces", On::Network, CHANGE),
     call("iam:GetRole", On::Role, FUNCTION),
     call("iam:ListRolePolicies", On::Role, FUNCTION),
     call("iam:GetRolePolicy", On::Role, FUNCTION),
@@ -557,6 +565,7 @@ fn resources_of(on: On, subject: &Subject<'_>) -> Vec<(String, Option<Condition>
             .collect()
     };
     let alarmed = config.is_some_and(|config| config.alarms.topic.is_some());
+    let networked = config.is_some_and(|config| config.function.vpc.is_some());
     let alarm = |name: &str| {
         let arn = pool.sibling("cloudwatch", format_args!("alarm:{name}"));
         arn.to_string()
@@ -648,11 +657,8 @@ fn resources_of(on: On, subject: &Subject<'_>) -> Vec<(String, Option<Condition>
             })
             .collect(),
         On::FunctionKey => plain(config.and_then(|config| config.function.kms_key_arn.clone())),
-        On::Network => plain(
-            config
-                .and_then(|config| config.function.vpc.as_ref())
-                .map(|_| "*".to_owned()),
-        ),
+        On::Network => plain(networked.then(|| "*".to_owned())),
+        On::FunctionInVpc => plain(networked.then(|| names.function_arn.clone())),
     }
 }
 

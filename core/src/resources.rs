@@ -81,6 +81,21 @@ pub struct Role {
     pub tags: Tags,
 }
 
+impl Role {
+    /// Whether Lambda deletes network interfaces with its rights: without them an interface stays, and keeps the security group.
+    pub fn keeps_interfaces(&self) -> bool {
+        let statements = self.policies.values().map(|policy| &policy["Statement"]);
+        let listed = statements.filter_map(Value::as_array).flatten();
+        listed.map(|statement| &statement["Action"]).any(|actions| {
+            let one = actions == "ec2:DeleteNetworkInterface";
+            let many = actions.as_array().into_iter().flatten();
+            one || many
+                .into_iter()
+                .any(|it| it == "ec2:DeleteNetworkInterface")
+        })
+    }
+}
+
 /// The value of an environment variable. It may be a secret, so it cannot be printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct EnvValue(String);

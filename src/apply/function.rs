@@ -354,7 +354,7 @@ impl Run<'_> {
     }
 
     /// Waits until Lambda is done with the function, and keeps what it is then.
-    async fn settled(&self, name: &str) -> Result<(), AwsError> {
+    pub(super) async fn settled(&self, name: &str) -> Result<(), AwsError> {
         let latest = self.reader.settled(name, FUNCTION_PATIENCE).await?;
         self.made().latest = Some(latest);
         Ok(())

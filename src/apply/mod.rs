@@ -5,12 +5,14 @@ mod documents;
 mod function;
 pub(crate) mod import;
 mod lease;
+mod network;
 mod probe;
 mod reading;
 mod steps;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
@@ -45,6 +47,8 @@ pub struct Inputs {
     pub kept: Option<String>,
     /// The lease that the run takes.
     pub claim: Option<Claim>,
+    /// How long to wait for Lambda to delete network interfaces; no time: they are left.
+    pub interface_wait: Duration,
 }
 
 /// A built handler. Cheap to clone: pools of one kind share its bytes.
@@ -202,6 +206,7 @@ struct Run<'a> {
     writer: Writer,
     names: &'a Names,
     inputs: &'a Inputs,
+    interrupt: &'a Interrupt,
     tell: &'a (dyn Fn(Event<'_>) + Sync),
     made: Mutex<Made>,
     /// Whose turn it is to change the alias: a step's, or that of the lease.
@@ -253,6 +258,7 @@ pub async fn apply(
         writer: Writer::new(reader),
         names,
         inputs,
+        interrupt,
         tell,
         made: Mutex::default(),
         turn: sync::Mutex::default(),
@@ -269,7 +275,7 @@ pub async fn apply(
         std::future::pending().await
     };
     let mut report = tokio::select! {
-        report = run.carry_out(plan, interrupt) => report,
+        report = run.carry_out(plan) => report,
         report = lease => report,
     };
     if let Some(error) = run.made().lost.take() {
@@ -280,7 +286,7 @@ pub async fn apply(
 }
 
 impl Run<'_> {
-    async fn carry_out(&self, plan: &Plan, interrupt: &Interrupt) -> Report {
+    async fn carry_out(&self, plan: &Plan) -> Report {
         let mut report = Report::without_steps(&plan.pool, RunResult::Done);
         for stage in plan
             .changes
@@ -291,7 +297,8 @@ impl Run<'_> {
             let results: Vec<_> = stream::iter(stage)
                 .map(async |change| {
                     let lost = self.made().lost.is_some();
-                    let stop = failed.load(Ordering::Relaxed) || interrupt.requested().is_some();
+                    let stop =
+                        failed.load(Ordering::Relaxed) || self.interrupt.requested().is_some();
                     if stop || lost {
                         return None;
                     }
@@ -320,7 +327,7 @@ impl Run<'_> {
             }
         }
         if report.errors.is_empty() && report.count(StepResult::NotTried) > 0 {
-            report.result = match interrupt.requested() {
+            report.result = match self.interrupt.requested() {
                 Some(Signal::Terminate) => RunResult::Terminated,
                 _ => RunResult::Interrupted,
             };
@@ -365,7 +372,14 @@ impl Run<'_> {
                 role,
                 surplus,
                 detach,
-            } => self.narrow_role(role, surplus, detach).await,
+                leaves_vpc,
+            } => {
+                if *leaves_vpc {
+                    self.delete_versions_in_a_vpc().await?;
+                    self.until_interfaces_are_gone(change).await?;
+                }
+                self.narrow_role(role, surplus, detach).await
+            }
             Operation::Adopt { function, from } => {
                 self.adopt(change, function, from.as_ref()).await
             }
@@ -387,7 +401,12 @@ impl Run<'_> {
             Operation::UpdatePool(rewrite) => self.update_pool(change, rewrite).await,
             Operation::Forget { function, role } => self.forget(function, role).await,
             Operation::DeleteFunction { record } => self.delete_function(record).await,
-            Operation::DeleteRole(role) => self.delete_roles(role).await,
+            Operation::DeleteRole(role) => {
+                if role.keeps_interfaces() {
+                    self.until_interfaces_are_gone(change).await?;
+                }
+                self.delete_roles(role).await
+            }
             Operation::DeleteLogGroup => self.delete_log_group().await,
         }
     }

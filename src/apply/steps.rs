@@ -243,6 +243,9 @@ impl Run<'_> {
                 "the function's tags name other changes than when this run began",
             ));
         }
+        if found.is_some_and(|found| found.function.vpc.is_some()) {
+            self.leave_vpc().await?;
+        }
         self.writer
             .delete_function(name)
             .await

@@ -9,7 +9,7 @@ use super::error::{During, failed};
 use super::known::know;
 use super::pages;
 use super::raw::Capture;
-use super::service::{Service, ask};
+use super::service::{Protocol, Service, ask};
 use jane_migrate_core::aws_error::{AwsError, Found, Kind};
 use jane_migrate_core::document::{ClientDocument, PoolDocument};
 use jane_migrate_core::ids::PoolId;
@@ -21,8 +21,10 @@ const MOST_CLIENTS: usize = 10_000;
 const COGNITO: Service = Service {
     signed_as: "cognito-idp",
     id: "Cognito Identity Provider",
-    json: "1.1",
-    target: "AWSCognitoIdentityProviderService",
+    protocol: Protocol::Json {
+        version: "1.1",
+        target: "AWSCognitoIdentityProviderService",
+    },
 };
 
 /// A user of the pool. What is known of a person is not printed.

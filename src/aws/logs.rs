@@ -11,14 +11,16 @@ use serde_json::{Value, json};
 use super::client::Reader;
 use super::error::failed;
 use super::pages::Pages;
-use super::service::{self, Service};
+use super::service::{self, Protocol, Service};
 use jane_migrate_core::resources::{LogGroup, Tags};
 
 const LOGS: Service = Service {
     signed_as: "logs",
     id: "CloudWatch Logs",
-    json: "1.1",
-    target: "Logs_20140328",
+    protocol: Protocol::Json {
+        version: "1.1",
+        target: "Logs_20140328",
+    },
 };
 
 /// Insights itself ends a query after an hour.

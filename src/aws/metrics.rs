@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::client::Reader;
 use super::logs;
-use super::service::{Service, ask};
+use super::service::{Protocol, Service, ask};
 use jane_migrate_core::aws_error::{AwsError, Found};
 use jane_migrate_core::exposure::Metrics;
 use jane_migrate_core::ids::{Names, PoolId};
@@ -15,8 +15,10 @@ use jane_migrate_core::watch::{Part, Watch, alarm_names};
 pub(super) const CLOUDWATCH: Service = Service {
     signed_as: "monitoring",
     id: "CloudWatch",
-    json: "1.0",
-    target: "GraniteServiceVersion20100801",
+    protocol: Protocol::Json {
+        version: "1.0",
+        target: "GraniteServiceVersion20100801",
+    },
 };
 
 impl Reader {

@@ -18,6 +18,7 @@ mod known;
 mod lambda;
 mod logs;
 mod metrics;
+mod network;
 mod pace;
 mod pages;
 mod raw;

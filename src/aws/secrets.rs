@@ -9,22 +9,26 @@ use serde_json::{Value, json};
 use super::client::Reader;
 use super::error::failed;
 use super::known::know;
-use super::service::{Service, ask};
+use super::service::{Protocol, Service, ask};
 use jane_migrate_core::aws_error::{AwsError, Found, Kind};
 use jane_migrate_core::exposure::SecretPlace;
 
 const SECRETS_MANAGER: Service = Service {
     signed_as: "secretsmanager",
     id: "Secrets Manager",
-    json: "1.1",
-    target: "secretsmanager",
+    protocol: Protocol::Json {
+        version: "1.1",
+        target: "secretsmanager",
+    },
 };
 
 const SSM: Service = Service {
     signed_as: "ssm",
     id: "SSM",
-    json: "1.1",
-    target: "AmazonSSM",
+    protocol: Protocol::Json {
+        version: "1.1",
+        target: "AmazonSSM",
+    },
 };
 
 const GET_PARAMETER: &str = "ssm:GetParameter";

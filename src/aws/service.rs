@@ -1,6 +1,6 @@
 //! Services that are asked without an SDK crate of their own, because each would take a minute or more to compile for a handful
 //! of calls. The SDK's own runtime carries them: its credentials, signature, clock, timeouts and retries, and its endpoints. What
-//! is asked stands in `logs`, `exposure`, `secrets` and `metrics`.
+//! is asked stands in `logs`, `exposure`, `secrets`, `metrics` and `network`.
 
 use std::fmt;
 
@@ -29,22 +29,41 @@ use aws_types::region::SigningRegion;
 use aws_types::service_config::ServiceConfigKey;
 use jane_migrate_config::partition;
 use jane_migrate_core::aws_error::{AwsError, Kind};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use quick_xml::Reader;
+use quick_xml::escape::resolve_predefined_entity;
+use quick_xml::events::Event;
 use serde_json::Value;
 
 use super::error::{During, failed};
 use super::retry;
 
-/// A service that takes JSON by POST and answers with JSON, and its names.
+/// A service, and its names.
 #[derive(Debug)]
 pub(super) struct Service {
     /// In signatures, and where its host begins.
     pub signed_as: &'static str,
     /// Where an endpoint is configured for it alone: in profiles, and in capitals after `AWS_ENDPOINT_URL_`.
     pub id: &'static str,
-    /// The version of the protocol.
-    pub json: &'static str,
-    /// What stands before the operation in the header field that names it.
-    pub target: &'static str,
+    /// How it is spoken to.
+    pub protocol: Protocol,
+}
+
+/// How a service takes a request, by POST, and answers.
+#[derive(Debug)]
+pub(super) enum Protocol {
+    /// JSON both ways.
+    Json {
+        /// The version of the protocol.
+        version: &'static str,
+        /// What stands before the operation in the header field that names it.
+        target: &'static str,
+    },
+    /// A form of texts, which is answered in XML: an element with elements becomes an object, a list of `item`s an array, any other a text.
+    Query {
+        /// The version of the API.
+        version: &'static str,
+    },
 }
 
 /// Makes the call that the IAM `action` is named after. An answer without a body is `Null`.
@@ -129,21 +148,33 @@ fn operation(
     }
     operation
         .serializer(move |body: Value| request(service, name, &body))
-        .deserializer(answer)
+        .deserializer(|got| answer(&service.protocol, got))
         .build()
 }
 
 fn request(service: &Service, name: &str, body: &Value) -> Result<HttpRequest, BoxError> {
-    let body = body.to_string();
+    let (kind, target, body) = match service.protocol {
+        Protocol::Json { version, target } => (
+            format!("application/x-amz-json-{version}"),
+            Some(format!("{target}.{name}")),
+            body.to_string(),
+        ),
+        Protocol::Query { version } => (
+            "application/x-www-form-urlencoded".to_owned(),
+            None,
+            form(name, version, body),
+        ),
+    };
     let length = body.len();
     let mut request = HttpRequest::new(SdkBody::from(body));
     request.set_method("POST")?;
     request.set_uri("/")?;
     let headers = request.headers_mut();
-    let json = service.json;
-    headers.insert("content-type", format!("application/x-amz-json-{json}"));
+    headers.insert("content-type", kind);
     headers.insert("content-length", length.to_string());
-    headers.insert("x-amz-target", format!("{}.{name}", service.target));
+    if let Some(target) = target {
+        headers.insert("x-amz-target", target);
+    }
     headers.insert(
         "user-agent",
         concat!("jane-migrate/", env!("CARGO_PKG_VERSION")),
@@ -151,19 +182,36 @@ fn request(service: &Service, name: &str, body: &Value) -> Result<HttpRequest, B
     Ok(request)
 }
 
-fn answer(answer: &HttpResponse) -> Result<Answer, OrchestratorError<ErrorMetadata>> {
+fn form(name: &str, version: &str, body: &Value) -> String {
+    let members = body.as_object().into_iter().flatten();
+    let members = members.filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)));
+    let pairs = [("Action", name), ("Version", version)].into_iter();
+    let encoded = pairs
+        .chain(members)
+        .map(|(key, value)| format!("{key}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)));
+    encoded.collect::<Vec<_>>().join("&")
+}
+
+fn answer(
+    protocol: &Protocol,
+    answer: &HttpResponse,
+) -> Result<Answer, OrchestratorError<ErrorMetadata>> {
     let body = answer.body().bytes().unwrap_or_default();
+    let read = match (protocol, body) {
+        (_, []) => Ok(Value::Null),
+        (Protocol::Json { .. }, _) => serde_json::from_slice(body).map_err(BoxError::from),
+        (Protocol::Query { .. }, _) => from_xml(body),
+    };
     if answer.status().is_success() {
-        return match body {
-            [] => Ok(Answer(Value::Null)),
-            _ => serde_json::from_slice(body)
-                .map(Answer)
-                .map_err(OrchestratorError::other),
-        };
+        return read.map(Answer).map_err(OrchestratorError::other);
     }
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let body = read.unwrap_or_default();
+    let of_xml = &body["Errors"]["Error"];
+    let body = if of_xml.is_null() { &body } else { of_xml };
     let member = |names: [&str; 2]| names.iter().find_map(|name| body[name].as_str());
-    let code = member(["__type", "code"]).or_else(|| answer.headers().get("x-amzn-errortype"));
+    let code = member(["__type", "code"])
+        .or_else(|| body["Code"].as_str())
+        .or_else(|| answer.headers().get("x-amzn-errortype"));
     let mut error = ErrorMetadata::builder();
     if let Some(code) = code {
         // `com.amazonaws.service#Code` in the body, `Code:http://...` in the header field.
@@ -174,6 +222,49 @@ fn answer(answer: &HttpResponse) -> Result<Answer, OrchestratorError<ErrorMetada
         error = error.message(message);
     }
     Err(OrchestratorError::operation(error.build()))
+}
+
+/// What the outermost element holds.
+fn from_xml(body: &[u8]) -> Result<Value, BoxError> {
+    let mut reader = Reader::from_reader(body);
+    reader.config_mut().trim_text(true);
+    // The elements that are open: the name of each, its text and its members.
+    let mut open: Vec<(String, String, Value)> = Vec::new();
+    loop {
+        match reader.read_event()? {
+            Event::Start(element) => {
+                let name = String::from_utf8_lossy(element.local_name().as_ref()).into_owned();
+                open.push((name, String::new(), Value::Null));
+            }
+            Event::Empty(_) => {}
+            Event::Text(text) => {
+                if let Some((_, so_far, _)) = open.last_mut() {
+                    so_far.push_str(&text.decode()?);
+                }
+            }
+            Event::GeneralRef(name) => {
+                if let Some((_, so_far, _)) = open.last_mut() {
+                    let name = name.decode()?;
+                    so_far.push_str(resolve_predefined_entity(&name).unwrap_or("?"));
+                }
+            }
+            Event::End(_) => {
+                let (name, text, members) = open.pop().ok_or("an element ends that is not open")?;
+                let value = match members {
+                    Value::Null => Value::String(text),
+                    members => members,
+                };
+                match open.last_mut() {
+                    None => return Ok(value),
+                    Some((_, _, Value::Array(items))) if name == "item" => items.push(value),
+                    Some((_, _, outer)) if name == "item" => *outer = Value::Array(vec![value]),
+                    Some((_, _, outer)) => outer[name] = value,
+                }
+            }
+            Event::Eof => return Err("the answer was cut off".into()),
+            _ => {}
+        }
+    }
 }
 
 /// Where the service is: where the environment or a profile puts it or all of AWS, or at AWS.
@@ -204,8 +295,25 @@ fn endpoint(config: &SdkConfig, service: &Service, region: &str) -> Result<Strin
 #[cfg(test)]
 mod tests {
     use aws_sdk_lambda::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
+    use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn an_answer_in_xml_is_read_as_one_in_json() {
+        let read = |xml: &str| from_xml(xml.as_bytes());
+        let listed = read(
+            "<?xml version=\"1.0\"?>\n<R xmlns=\"x\"><set>\n <item><id>a</id><n>1 &amp; 2</n></item><item><id>b</id></item></set><no/></R>",
+        );
+        let expected = json!({ "set": [{ "id": "a", "n": "1 & 2" }, { "id": "b" }] });
+        assert_eq!(listed.unwrap(), expected);
+        assert!(read("<R><set>").is_err() && read("{}").is_err());
+        let asked = json!({ "Filter.1.Name": "description", "Filter.1.Value.1": "a *" });
+        assert_eq!(
+            form("DescribeThings", "2016-11-15", &asked),
+            "Action=DescribeThings&Version=2016%2D11%2D15&Filter.1.Name=description&Filter.1.Value.1=a%20%2A"
+        );
+    }
 
     /// As botocore's rules say.
     #[test]

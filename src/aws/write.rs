@@ -353,6 +353,18 @@ impl Writer {
         Ok(())
     }
 
+    /// Takes the function out of its VPC, and leaves everything else as it is.
+    pub(crate) async fn leave_vpc(&self, name: &str) -> Result<(), AwsError> {
+        self.lambda
+            .update_function_configuration()
+            .function_name(name)
+            .vpc_config(leave_vpc())
+            .send()
+            .await
+            .during("lambda:UpdateFunctionConfiguration")?;
+        Ok(())
+    }
+
     /// Uploads the code, with the architecture it is for.
     pub(crate) async fn upload_code(
         &self,

@@ -7,8 +7,8 @@ use jane_migrate_core::fix::{Flags, quoted};
 use jane_migrate_core::record::Place;
 
 use super::{
-    Allow, Cli, Command, Connect, Deploy, Global, Import, Plan, Pools, Remaining, Restore,
-    Rollback, Teardown, Try,
+    Allow, Cli, Command, Connect, Deploy, Global, INTERFACE_WAIT_S, Import, Plan, Pools, Remaining,
+    Restore, Rollback, Teardown, Try,
 };
 use crate::policy::Duty;
 
@@ -93,6 +93,7 @@ impl Deploy {
             )
             .flag("--no-probe", self.no_probe)
             .flag("--break-lease", self.break_lease)
+            .interface_wait(self.interface_wait)
             .flag("--yes", self.yes)
             .0
     }
@@ -132,6 +133,7 @@ impl Teardown {
             .unknown(&self.unknown)
             .accepted(&self.accept_difference)
             .flag("--break-lease", self.break_lease)
+            .interface_wait(self.interface_wait)
             .flag("--yes", self.yes)
             .0
     }
@@ -246,6 +248,11 @@ impl Line {
             };
             line.value("--unknown", Some(&format!("{key}={decision}")))
         })
+    }
+
+    fn interface_wait(self, seconds: u64) -> Self {
+        let other = (seconds != INTERFACE_WAIT_S).then(|| seconds.to_string());
+        self.value("--interface-wait", other.as_deref())
     }
 
     fn accepted(self, pointers: &[String]) -> Self {

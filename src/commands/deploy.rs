@@ -1,6 +1,7 @@
 //! `deploy`: plan, confirm, build, apply, verify.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -199,6 +200,7 @@ impl Deploying<'_> {
             });
         }
         let inputs = Inputs {
+            interface_wait: Duration::from_secs(self.args.interface_wait),
             code: self.codes.get(config).filter(|_| plan.needs_code()),
             snapshot: match self.operator.stops() {
                 true => None,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use jane_migrate_config::Date;
 use serde::Serialize;
@@ -423,6 +424,7 @@ async fn teardown(
             say_where_the_snapshot_is(&session, ui);
         }
         let inputs = Inputs {
+            interface_wait: Duration::from_secs(args.interface_wait),
             mfa: session.mfa().unwrap_or_default(),
             accepted: args.accept_difference.clone(),
             kept: session.kept_snapshot(),

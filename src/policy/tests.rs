@@ -76,6 +76,7 @@ fn the_configuration_decides_what_more_is_needed() {
     assert_eq!(
         more,
         [
+            "ec2:DescribeNetworkInterfaces",
             "ec2:DescribeSecurityGroups",
             "ec2:DescribeSubnets",
             "ec2:DescribeVpcs",

@@ -156,7 +156,8 @@ fn example(on: On, names: &Names) -> Option<(String, Value)> {
         | On::Parameters
         | On::SecretKeys
         | On::FunctionKey
-        | On::Network => None,
+        | On::Network
+        | On::FunctionInVpc => None,
     }
 }
 

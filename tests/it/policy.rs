@@ -246,13 +246,16 @@ async fn each_call_of_the_program_is_in_the_table() {
     record(&corner, &mut seen, Duty::Try, &local, 0).await;
     record(&corner, &mut seen, Duty::Connect, &connect, 0).await;
 
-    // Of migration alone, and then of the rest.
+    // Into a VPC, out of it, and into it again; then of migration alone, and then of the rest.
     let alarmed = format!(
         "[triggers]\npre_sign_up = true\n[alarms]\ntopic = \"arn:aws:sns:{REGION}:{}:on-call\"\n",
         corner.account
     );
-    configure_with_secret(&corner, in_ssm, &alarmed);
-    record(&corner, &mut seen, Duty::Deploy, &deploy, 0).await;
+    let networked = "[function]\nvpc = { subnets = [\"subnet-0a\"], security_groups = [\"sg-0a\"] }\n";
+    for network in [networked, "", networked] {
+        configure_with_secret(&corner, in_ssm, &format!("{alarmed}{network}"));
+        record(&corner, &mut seen, Duty::Deploy, &deploy, 0).await;
+    }
     let teardown = [&["teardown", "--yes"], &of_pool[..]].concat();
     record(&corner, &mut seen, Duty::Teardown, &teardown, 0).await;
     attach(&corner, &function).await;

@@ -447,7 +447,10 @@ fn the_first_day_of_a_large_shop_is_held_against_what_lambda_allows() {
     };
     let large = Some(1_000_000);
     let small = found(large, None, Ok(Some(10)));
-    assert!(!small.ok && small.severity == Severity::Warning, "{small:?}");
+    assert!(
+        !small.ok && small.severity == Severity::Warning,
+        "{small:?}"
+    );
     assert!(small.message.contains("run 10 times") && small.message.contains("may need 67"));
     assert!(fix_of(&small).contains("service-quotas request-service-quota-increase"));
     assert!(found(large, None, Ok(Some(1_000))).ok);
@@ -457,7 +460,10 @@ fn the_first_day_of_a_large_shop_is_held_against_what_lambda_allows() {
     assert!(!reserved.ok && fix_of(&reserved).starts_with("raise reserved_concurrency"));
     assert!(found(large, Some(100), Ok(Some(1_000))).ok);
     let denied = found(large, None, Err(Unread::Because("denied".into())));
-    assert!(denied.unknown && denied.severity == Severity::Warning, "{denied:?}");
+    assert!(
+        denied.unknown && denied.severity == Severity::Warning,
+        "{denied:?}"
+    );
 }
 
 #[test]

@@ -210,6 +210,8 @@ pub enum Operation {
         surplus: Vec<String>,
         /// Managed policies to detach.
         detach: Vec<String>,
+        /// The function has left its VPC: versions that are still in it go first, and Lambda's network interfaces.
+        leaves_vpc: bool,
     },
     /// Take statements of ours out of the function's own policy: the pool calls the alias.
     ForbidInvoke(Vec<&'static str>),
@@ -229,7 +231,7 @@ pub enum Operation {
         /// What it says that deploy changed.
         record: Record,
     },
-    /// Delete the role with its policies.
+    /// Delete the role with its policies, once Lambda has deleted the function's network interfaces with its rights.
     DeleteRole(Role),
     /// Delete the log group.
     DeleteLogGroup,

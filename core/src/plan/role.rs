@@ -9,6 +9,9 @@ use crate::fix::{Fix, fix};
 use crate::ids::{LONGEST_NAME, Names, ROLE_POLICY};
 use crate::resources::{Role, is_ours};
 
+/// When rights that Lambda needs to delete network interfaces go.
+pub(super) const INTERFACES: &str = "after the function's network interfaces";
+
 pub(super) fn plan_role(
     plan: &mut Plan,
     names: &Names,
@@ -234,6 +237,10 @@ fn narrow(plan: &mut Plan, desired: &Role, wide: &Role, found: &Role) {
     if details.is_empty() {
         return;
     }
+    let leaves_vpc = found.keeps_interfaces() && !desired.keeps_interfaces();
+    if leaves_vpc {
+        details.push(format!("{INTERFACES}, and the versions in the VPC"));
+    }
     let widened = Role {
         policies: found
             .policies
@@ -254,6 +261,7 @@ fn narrow(plan: &mut Plan, desired: &Role, wide: &Role, found: &Role) {
             role: desired.clone(),
             surplus,
             detach,
+            leaves_vpc,
         },
     );
     plan.differs_by(shown::role(

@@ -3,6 +3,7 @@
 use super::change::{
     Action, Allowed, Operation, Plan, Resource, recovering, refuse, set_triggers, short,
 };
+use super::role::INTERFACES;
 use super::watch::take_away;
 use crate::document::{ClientDocument, Reason, Rewrite, close_password_auth};
 use crate::finding::{Finding, Severity};
@@ -74,22 +75,26 @@ pub fn teardown(
         return Ok(plan);
     }
     take_away(&mut plan, names, observed.watch.as_ref()?.iter());
-    let mut delete = |resource, name: &str, operation| {
-        plan.change(Action::Delete, resource, name, "", operation);
+    let mut delete = |resource, name: &str, detail: &str, operation| {
+        plan.change(Action::Delete, resource, name, detail, operation);
     };
     if function.is_some() {
         let operation = Operation::DeleteFunction {
             record: records.function.unwrap_or_default(),
         };
-        delete(Resource::Function, &names.function, operation);
+        delete(Resource::Function, &names.function, "", operation);
     }
     if group.is_some() && !extent.keep_logs {
         let operation = Operation::DeleteLogGroup;
-        delete(Resource::LogGroup, &names.log_group, operation);
+        delete(Resource::LogGroup, &names.log_group, "", operation);
     }
     if let Some(role) = role {
+        let detail = match role.keeps_interfaces() {
+            true => INTERFACES,
+            false => "",
+        };
         let operation = Operation::DeleteRole(role.clone());
-        delete(Resource::Role, &names.role, operation);
+        delete(Resource::Role, &names.role, detail, operation);
     }
     for (resource, foreign) in [
         (Resource::Function, foreign_function),

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use hyper::{Method, StatusCode, Uri};
 use serde_json::{Value, json};
@@ -10,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::iam::Identities;
 use super::json::remove;
+use super::network::{LATEST, Network};
 use crate::lock::lock;
 use crate::wire::{Answer, Call, Key, Refusal, Scope, Upstream};
 
@@ -35,11 +37,14 @@ const RESERVED: [&str; 16] = [
 
 const ENVIRONMENT_LIMIT: usize = 4096;
 
-/// The function that is changed, as opposed to its versions.
-const LATEST: &str = "$LATEST";
-
 /// Below this the emulator hands out code to everybody, and what it puts in place of a signature.
 const CODE: (&str, &str) = ("/_ministack/lambda-code/", "ministack-local-presigned");
+
+/// Account, function and version.
+type Version = (String, String, String);
+
+/// The name of a role, and its unique id.
+type Grant = (String, String);
 
 pub(crate) struct Functions {
     upstream: Arc<Upstream>,
@@ -50,14 +55,23 @@ pub(crate) struct Functions {
     runtime_updates: Mutex<BTreeMap<(String, String), Value>>,
     /// Code signing configurations, by ARN; the emulator lacks them. No code is refused because of one.
     code_signing: Mutex<BTreeMap<String, Value>>,
+    network: Network,
     /// The role, by name and unique id, for which each function's environment was encrypted: by account, function and version. Under a
     /// role that was made again it can no longer be decrypted, and no function starts.
-    grants: Mutex<BTreeMap<(String, String, String), (String, String)>>,
+    grants: Mutex<BTreeMap<Version, Grant>>,
 }
 
 impl Functions {
-    pub fn new(upstream: Arc<Upstream>, identities: Arc<Identities>, key: Key) -> Self {
+    /// Network interfaces outlive their last use for twice as long as IAM `settles`.
+    pub fn new(
+        upstream: Arc<Upstream>,
+        identities: Arc<Identities>,
+        settles: Duration,
+        key: Key,
+    ) -> Self {
         Self {
+            // Longer than rights that were taken away still count.
+            network: Network::new(upstream.clone(), 2 * settles),
             upstream,
             identities,
             key,
@@ -81,9 +95,12 @@ impl Functions {
                 let request = call.request()?;
                 check_environment(&request)?;
                 check_role(&self.identities, &call.scope, &request).await?;
+                let (scope, role, vpc) = (&call.scope, &request["Role"], &request["VpcConfig"]);
+                self.network.check(scope, role, vpc).await?;
                 let made = self.tidied(call).await?;
                 let name = request["FunctionName"].as_str().unwrap_or_default();
-                self.grant(&call.scope, name, &request["Role"]).await;
+                self.network.set(scope, name, role, vpc);
+                self.grant(scope, name, role).await;
                 self.freeze(&call.scope, name, &made);
                 Ok(made)
             }
@@ -103,18 +120,32 @@ impl Functions {
                 let request = call.request()?;
                 self.check_settled(call).await?;
                 check_environment(&request)?;
-                if request.get("Role").is_none() {
-                    return self.tidied(call).await;
+                if request.get("Role").is_some() {
+                    check_role(&self.identities, &call.scope, &request).await?;
                 }
-                check_role(&self.identities, &call.scope, &request).await?;
                 let before = self.configuration(call).await?;
+                let (scope, vpc) = (&call.scope, &request["VpcConfig"]);
+                let role = match &request["Role"] {
+                    Value::Null => &before["Role"],
+                    given => given,
+                };
+                self.network.check(scope, role, vpc).await?;
                 let updated = self.tidied(call).await?;
+                let (name, _) = call.function().unwrap_or_default();
+                if !vpc.is_null() {
+                    self.network.set(scope, &name, role, vpc);
+                }
                 // Only another role gets a grant of its own.
-                if before["Role"] != request["Role"] {
-                    let (name, _) = call.function().unwrap_or_default();
-                    self.grant(&call.scope, &name, &request["Role"]).await;
+                if before["Role"] != *role {
+                    self.grant(scope, &name, role).await;
                 }
                 Ok(updated)
+            }
+            "DeleteFunction" => {
+                let deleted = self.upstream.forward(call).await?;
+                let (name, version) = call.function().unwrap_or_default();
+                self.network.forget(&call.scope, &name, version.as_deref());
+                Ok(deleted)
             }
             "UpdateFunctionCode" => {
                 self.check_settled(call).await?;
@@ -213,6 +244,11 @@ impl Functions {
         self.upstream.invoke(scope, arn, event).await
     }
 
+    /// The network interfaces of functions, by the call that EC2 lists them with.
+    pub fn interfaces(&self, call: &Call) -> Answer {
+        self.network.describe(call)
+    }
+
     /// Notes for which role the environment of a function was encrypted.
     async fn grant(&self, scope: &Scope, name: &str, role: &Value) {
         let role = role.as_str().unwrap_or_default();
@@ -228,7 +264,12 @@ impl Functions {
         let of = |version: &str| (scope.account.clone(), name.to_owned(), version.to_owned());
         let mut grants = lock(&self.grants);
         let grant = grants.get(&of(LATEST)).cloned();
-        if let (Some(grant), Some(version)) = (grant, made.value()["Version"].as_str()) {
+        let made = made.value();
+        let Some(version) = made["Version"].as_str() else {
+            return;
+        };
+        self.network.freeze(scope, name, version);
+        if let Some(grant) = grant {
             grants.insert(of(version), grant);
         }
     }

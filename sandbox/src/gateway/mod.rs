@@ -14,6 +14,7 @@ mod journal;
 mod json;
 mod lambda;
 mod log_keys;
+mod network;
 mod new_users;
 mod policy;
 mod pool;
@@ -98,7 +99,7 @@ impl Gateway {
             pools: Pools::new(upstream.clone()),
             identities: identities.clone(),
             imports: Arc::new(Imports::new(upstream.clone())),
-            functions: Functions::new(upstream.clone(), identities.clone(), key.clone()),
+            functions: Functions::new(upstream.clone(), identities.clone(), role_age, key.clone()),
             logs: Logs::new(upstream.clone()),
             log_keys: LogKeys::default(),
             account_policies: AccountPolicies::default(),
@@ -279,6 +280,9 @@ impl Shared {
                 _ => upstream.forward(call).await,
             },
             "lambda" => self.functions.answer(call).await,
+            "ec2" if call.action == "DescribeNetworkInterfaces" => {
+                Ok(self.functions.interfaces(call))
+            }
             "iam" | "sts" => self.identities.answer(call).await,
             "logs" if call.action.contains("AccountPolic") => self.account_policies.answer(call),
             "logs" => match call.action.as_str() {

@@ -100,7 +100,7 @@ fn strings(value: &Value) -> impl Iterator<Item = &str> {
 }
 
 /// `*` is any run of characters, `?` any single one.
-fn glob(pattern: &str, text: &str) -> bool {
+pub(super) fn glob(pattern: &str, text: &str) -> bool {
     let mut chars = pattern.chars();
     match chars.next() {
         None => text.is_empty(),

@@ -26,6 +26,14 @@ impl Answer {
         }
     }
 
+    pub(crate) fn xml(body: String) -> Self {
+        Self {
+            status: StatusCode::OK,
+            headers: HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("text/xml"))]),
+            body: body.into(),
+        }
+    }
+
     /// The body as JSON; null where it is not JSON.
     pub fn value(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
@@ -154,11 +162,9 @@ impl Refusal {
                 "<ErrorResponse><Error><Type>{kind}</Type><Code>{}</Code><Message>{}</Message></Error></ErrorResponse>",
                 self.code, self.message
             );
-            let kind = (CONTENT_TYPE, HeaderValue::from_static("text/xml"));
             return Answer {
                 status: self.status,
-                headers: HeaderMap::from_iter([kind]),
-                body: body.into(),
+                ..Answer::xml(body)
             };
         }
         let body = json!({"__type": self.code, "message": self.message, "Type": "User"});

@@ -97,7 +97,7 @@ impl Call {
         };
         let action = match service.as_str() {
             "lambda" => lambda_action(&method, uri.path()).to_owned(),
-            "iam" | "sts" => parameter(&body, "Action").unwrap_or_default(),
+            "iam" | "sts" | "ec2" => parameter(&body, "Action").unwrap_or_default(),
             _ => target.rsplit('.').next().unwrap_or_default().to_owned(),
         };
         let account = credential.as_ref().and_then(Credential::account);

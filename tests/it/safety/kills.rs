@@ -39,7 +39,7 @@ async fn kill(scene: &Scene, command: &str, point: &Point, moment: Moment) {
 /// After the kill: the same command again, and the rest of the life.
 async fn goes_on(scene: &Scene, command: &str, when: &str) {
     scene.run_undisturbed(command).await.ended(0);
-    if command != "teardown" {
+    if !["teardown", "leaving"].contains(&command) {
         scene.assert_deployed(when).await;
         scene.run_undisturbed("verify").await.ended(0);
         // Somebody may have signed in meanwhile.
@@ -48,6 +48,7 @@ async fn goes_on(scene: &Scene, command: &str, when: &str) {
         ran.ended(0);
     }
     scene.assert_gone(when).await;
+    assert_eq!(scene.interfaces().await, 0, "{when}");
 }
 
 async fn killed_anywhere(command: &'static str) -> Table {
@@ -136,4 +137,10 @@ async fn a_rollback_killed_anywhere_goes_on_and_so_do_the_sign_ins() {
 #[tokio::test]
 async fn a_teardown_killed_anywhere_goes_on() {
     table::check("teardown killed", &killed_anywhere("teardown").await);
+}
+
+/// The same of a function in a VPC, whose network interfaces go before the role.
+#[tokio::test]
+async fn a_teardown_out_of_a_vpc_killed_anywhere_goes_on() {
+    table::check("leaving killed", &killed_anywhere("leaving").await);
 }

@@ -10,6 +10,7 @@ mod kills;
 mod lambda;
 mod leases;
 mod neighbours;
+mod network;
 mod records;
 mod redeploy;
 mod rights;
@@ -169,7 +170,10 @@ impl Scene {
             let triggers = "[triggers]\npre_sign_up = true\npost_confirmation = true\n";
             scene.corner.configure(triggers);
         }
-        if command == "teardown" {
+        if command == "leaving" {
+            scene.corner.configure(network::IN_A_VPC);
+        }
+        if ["teardown", "leaving"].contains(&command) {
             scene.run_undisturbed("deploy").await.ended(0);
         }
         scene
@@ -233,11 +237,12 @@ impl Scene {
             "deploy" | "redeploy" | "conversion" | "triggers" => {
                 &["--yes", "--enable-password-auth", "--artifact", zip]
             }
-            "teardown" | "rollback" => &["--yes"],
+            "teardown" | "leaving" | "rollback" => &["--yes"],
             _ => &[],
         };
         let program = match name {
             "redeploy" | "conversion" | "triggers" => "deploy",
+            "leaving" => "teardown",
             name => name,
         };
         let mut command = self.corner.command(&[program, "--pool", &self.pool]);

@@ -53,7 +53,10 @@ async fn a_function_may_do_what_its_role_allows_and_no_more() {
     let pool = json!({ "UserPoolId": scene.pool, "Username": "ada@example.com" });
     let target = "AWSCognitoIdentityProviderService.AdminGetUser";
     let (status, said) = as_role(corner, arn, "cognito-idp", target, &pool).await;
-    assert!(status == 400 && said["__type"] == "AccessDeniedException", "{said}");
+    assert!(
+        status == 400 && said["__type"] == "AccessDeniedException",
+        "{said}"
+    );
 
     // Without its policy it cannot write to the log either, and answers all the same.
     let lines = async || {
