@@ -251,7 +251,8 @@ async fn each_call_of_the_program_is_in_the_table() {
         "[triggers]\npre_sign_up = true\n[alarms]\ntopic = \"arn:aws:sns:{REGION}:{}:on-call\"\n",
         corner.account
     );
-    let networked = "[function]\nvpc = { subnets = [\"subnet-0a\"], security_groups = [\"sg-0a\"] }\n";
+    let networked =
+        "[function]\nvpc = { subnets = [\"subnet-0a\"], security_groups = [\"sg-0a\"] }\n";
     for network in [networked, "", networked] {
         configure_with_secret(&corner, in_ssm, &format!("{alarmed}{network}"));
         record(&corner, &mut seen, Duty::Deploy, &deploy, 0).await;
