@@ -227,7 +227,6 @@ fn answer(
 /// What the outermost element holds.
 fn from_xml(body: &[u8]) -> Result<Value, BoxError> {
     let mut reader = Reader::from_reader(body);
-    reader.config_mut().trim_text(true);
     // The elements that are open: the name of each, its text and its members.
     let mut open: Vec<(String, String, Value)> = Vec::new();
     loop {
@@ -251,7 +250,7 @@ fn from_xml(body: &[u8]) -> Result<Value, BoxError> {
             Event::End(_) => {
                 let (name, text, members) = open.pop().ok_or("an element ends that is not open")?;
                 let value = match members {
-                    Value::Null => Value::String(text),
+                    Value::Null => text.trim().into(),
                     members => members,
                 };
                 match open.last_mut() {

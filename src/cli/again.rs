@@ -314,10 +314,10 @@ mod tests {
     #[test]
     fn a_command_that_goes_on_has_every_flag_of_the_one_that_stopped() {
         assert_repeated(
-            "jane-migrate deploy --enable-password-auth --replace --unknown A=carry --unknown 'B c=drop' --accept-difference '/A/B c' --artifact 'a zip' --plan 'a plan' --no-probe --break-lease --yes --config 'my file.toml' --region eu-west-1 --timeout 9",
+            "jane-migrate deploy --enable-password-auth --replace --unknown A=carry --unknown 'B c=drop' --accept-difference '/A/B c' --artifact 'a zip' --plan 'a plan' --no-probe --break-lease --interface-wait 9 --yes --config 'my file.toml' --region eu-west-1 --timeout 9",
         );
         assert_repeated(
-            "jane-migrate teardown --everything --force --recent-days 3 --keep-logs --trust role --trigger-account 210987654321 --unknown A=drop --accept-difference /A --break-lease --yes --profile shop",
+            "jane-migrate teardown --everything --force --recent-days 3 --keep-logs --trust role --trigger-account 210987654321 --unknown A=drop --accept-difference /A --break-lease --interface-wait 0 --yes --profile shop",
         );
         assert_repeated("jane-migrate connect --per-second 5 --from 'a b' --yes --profile shop");
         assert_repeated("jane-migrate rollback --break-lease --yes --profile shop");

@@ -1,6 +1,6 @@
 //! What a function may do. The emulator lets each call of a function say which role it runs as; here the call is turned into the actions
 //! and resources that IAM would ask about, and the emulator's evaluator judges the role's policies by them. Covers what a sign-in may
-//! need: secrets and parameters with their keys, other roles, other user pools. Calls of other kinds pass.
+//! need: secrets and parameters with their keys, other roles, other user pools, a queue or bus that is told. Calls of other kinds pass.
 
 use serde_json::{Value, json};
 
@@ -111,6 +111,22 @@ async fn needed(upstream: &Upstream, call: &Call) -> Result<Vec<Needed>, Refusal
             action,
             call.parameter("RoleArn").unwrap_or_default(),
         )],
+        "sqs:SendMessage" => {
+            let queue = text("QueueUrl").rsplit('/').next().unwrap_or_default();
+            vec![Needed::new(
+                action,
+                format!("arn:aws:sqs:{region}:{account}:{queue}"),
+            )]
+        }
+        "events:PutEvents" => {
+            let entries = request["Entries"].as_array().into_iter().flatten();
+            let buses = entries.map(|entry| entry["EventBusName"].as_str().unwrap_or("default"));
+            let arn = |bus: &str| match bus.starts_with("arn:") {
+                true => bus.to_owned(),
+                false => format!("arn:aws:events:{region}:{account}:event-bus/{bus}"),
+            };
+            buses.map(|bus| Needed::new(&*action, arn(bus))).collect()
+        }
         _ if call.service == "cognito-idp" && !text("UserPoolId").is_empty() => {
             let pool = text("UserPoolId");
             let arn = format!("arn:aws:cognito-idp:{region}:{account}:userpool/{pool}");
