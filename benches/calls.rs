@@ -4,7 +4,8 @@
 //!
 //!     cargo bench --profile dev --bench calls [-- --pools 1,10,50,200]
 //!
-//! With `--pools 0` the calls of one pool are all that is counted.
+//! With `--pools 0` the calls of one pool are all that is counted. With `--chain` each is shown, those that begin at the same time in
+//! one line.
 //!
 //! Ratios of one run on one machine; the emulator answers on the same machine, so its own time is part of every figure.
 
@@ -36,11 +37,12 @@ const DELAY: Duration = Duration::from_millis(100);
 const COUNTING: [Duration; 2] = [Duration::from_millis(400), Duration::from_millis(900)];
 
 /// The goals in call times.
-const GOALS: [(&str, f64); 4] = [
+const GOALS: [(&str, f64); 5] = [
     ("deploy from nothing", 12.0),
     ("nothing to do", 3.0),
     ("other settings", 9.0),
     ("rollback", 3.0),
+    ("teardown", 8.0),
 ];
 
 /// Cognito's default rate of updates of pools, for an account and Region; what is beyond it is refused here as there.
@@ -83,11 +85,21 @@ async fn build() -> PathBuf {
 
 async fn delayed(corner: &Corner, delay: Duration) -> Proxy {
     let updates: Mutex<VecDeque<Instant>> = Mutex::default();
-    let decide = move |passing: &Passing| match passing.action.as_str() {
-        "UpdateUserPool" if !taken(&updates) => {
-            Fate::Refuse(400, "TooManyRequestsException", "Rate exceeded")
+    let chain = std::env::args().any(|argument| argument == "--chain");
+    let last: Mutex<Option<Instant>> = Mutex::default();
+    let decide = move |passing: &Passing| {
+        if chain {
+            let before = last.lock().expect("no panic").replace(Instant::now());
+            let apart = before.is_none_or(|before| before.elapsed() > delay / 4);
+            let separator = if apart { "\n    " } else { " " };
+            eprint!("{separator}{}", passing.action);
         }
-        _ => Fate::Delay(delay),
+        match passing.action.as_str() {
+            "UpdateUserPool" if !taken(&updates) => {
+                Fate::Refuse(400, "TooManyRequestsException", "Rate exceeded")
+            }
+            _ => Fate::Delay(delay),
+        }
     };
     Proxy::start(&corner.endpoint, decide)
         .await

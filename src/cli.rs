@@ -393,9 +393,9 @@ pub struct Status {
     /// Which pools.
     #[command(flatten)]
     pub pools: Pools,
-    /// How far back: days (30d), weeks (4w), or from a day (2027-01-31)
-    #[arg(long, value_name = "TIME", default_value = "30d")]
-    pub since: Since,
+    /// How far back: days (30d), weeks (4w), or from a day (2027-01-31) [default: since the log was made]
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<Since>,
     /// Show it again every so many seconds, until q or Ctrl-C
     #[arg(
         long,

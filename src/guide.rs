@@ -26,6 +26,17 @@ pub fn outcome(name: &str) -> Option<Entry> {
     named(LOG, "outcome", name)
 }
 
+/// All outcomes that the function writes.
+pub fn outcomes() -> Vec<String> {
+    rows(LOG)
+        .filter(|(table, _)| table == "outcome")
+        .flat_map(|(_, entry)| {
+            let names = entry.name.split(", ").map(str::to_owned);
+            names.collect::<Vec<_>>()
+        })
+        .collect()
+}
+
 /// What a reason in the log means. Of a reason with details, such as `$1$: unknown format`, there is no entry.
 pub fn reason(name: &str) -> Option<Entry> {
     named(LOG, "reason", name)

@@ -171,6 +171,7 @@ const CHANGE: &[Duty] = &[Deploy, Teardown];
 const DEPLOY: &[Duty] = &[Deploy];
 const TEARDOWN: &[Duty] = &[Teardown];
 const CHECK: &[Duty] = &[Plan, Deploy, Verify];
+const METRICS: &[Duty] = &[Plan, Deploy, Verify, Status];
 const WATCHED: &[Duty] = &[Plan, Deploy, Verify, Teardown];
 const SECRET: &[Duty] = &[Plan, Deploy, Verify, Try, Connect];
 const LOG: &[Duty] = &[Status, Teardown];
@@ -352,7 +353,7 @@ pub const GRANTS: &[Grant] = &[
     call("logs:ListTagsForResource", On::LogGroup, TAGGED),
     call("logs:DescribeSubscriptionFilters", On::LogGroup, CHECK),
     call("logs:DescribeAccountPolicies", On::Account, CHECK),
-    call("cloudwatch:GetMetricData", On::Account, CHECK),
+    call("cloudwatch:GetMetricData", On::Account, METRICS),
     call("cloudwatch:DescribeAlarms", On::AllAlarms, WATCHED),
     call("cloudwatch:GetDashboard", On::Dashboard, WATCHED),
     call("logs:DescribeMetricFilters", On::LogGroup, WATCHED),

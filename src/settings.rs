@@ -12,7 +12,7 @@ use crate::aws::Connection;
 use crate::cli::{Allow, Global, Pools};
 use crate::environment;
 use crate::error::{Error, Result};
-use jane_migrate_core::ids::PoolId;
+use jane_migrate_core::ids::{PoolId, function_name, log_group_name};
 use jane_migrate_core::plan::Allowed;
 use jane_migrate_core::resources::{EnvValue, Environment};
 
@@ -92,6 +92,16 @@ impl Target {
     /// The same for what needs one.
     pub fn required(&self) -> Result<&Config> {
         self.config().ok_or_else(missing)
+    }
+
+    /// The log group of its function.
+    pub fn log_group(&self) -> String {
+        let function = self.config().map(|config| &config.function);
+        log_group_name(&function_name(
+            &self.pool,
+            &self.connection.region,
+            function,
+        ))
     }
 
     /// Where its snapshots are kept: next to the configuration.

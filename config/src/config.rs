@@ -204,8 +204,7 @@ impl Connect {
 }
 
 /// CloudWatch's choice of retentions, in days.
-#[cfg(feature = "file")]
-pub(crate) const RETENTIONS: [u32; 22] = [
+pub const RETENTIONS: [u32; 22] = [
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
     3288, 3653,
 ];
@@ -220,9 +219,10 @@ pub struct Function {
     /// Memory, and with it the share of a processor.
     #[cfg_attr(feature = "schema", schemars(range(min = 128, max = 10_240)))]
     pub memory_mb: u32,
-    /// How long CloudWatch keeps the function's log.
+    /// How long CloudWatch keeps the function's log. Without it: the window and a month; 400 days where the window has no end.
     #[cfg_attr(feature = "schema", schemars(extend("enum" = RETENTIONS)))]
-    pub log_retention_days: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_retention_days: Option<u32>,
     /// The most sign-ins handled at the same time. Without it: the account's limit.
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 100_000)))]
     pub reserved_concurrency: Option<u32>,
@@ -291,7 +291,7 @@ impl Default for Function {
         Self {
             architecture: Architecture::X86_64,
             memory_mb: 256,
-            log_retention_days: 30,
+            log_retention_days: None,
             reserved_concurrency: None,
             kms_key_arn: None,
             log_kms_key_arn: None,

@@ -25,7 +25,7 @@ pub mod template;
 pub use arn::{Arn, InvalidArn};
 pub use config::{
     Alarms, Architecture, Config, Connect, DeliveryMedium, FinalUserStatus, ForgotPassword,
-    Function, MessageAction, Pool, Response, Triggers, Username, Verify, Vpc, Window,
+    Function, MessageAction, Pool, RETENTIONS, Response, Triggers, Username, Verify, Vpc, Window,
 };
 pub use date::{Date, InvalidDate};
 pub use directory::{

@@ -28,6 +28,7 @@ pub mod reason;
 pub mod record;
 pub mod recovery;
 pub mod resources;
+pub mod retention;
 pub mod trigger;
 pub mod version;
 pub mod watch;

@@ -272,7 +272,8 @@ impl Desired {
         Self {
             log_group: LogGroup {
                 name: names.log_group.clone(),
-                retention_days: Some(config.function.log_retention_days),
+                // By default that follows from the window, and from what is there.
+                retention_days: config.function.log_retention_days,
                 kms_key_arn: config.function.log_kms_key_arn.clone(),
                 created_ms: None,
                 tags: ours(&[]),

@@ -4,16 +4,17 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::reading::Reading;
-use super::{Event, Run};
+use super::reading::{Reading, is_fresh};
+use super::{Event, Run, SIDE_BY_SIDE};
 use crate::aws::{self, AwsError, Kind};
 use crate::error::{Context, Error, Result};
 use jane_migrate_core::document::{Difference, Rewrite, Update, appeared, differences};
 use jane_migrate_core::fix::{Fix, fix, quoted};
 use jane_migrate_core::ids::ALIAS;
-use jane_migrate_core::plan::{Change, Resource};
+use jane_migrate_core::plan::{Change, Operation, Resource};
 use jane_migrate_core::trigger::Trigger;
 
 /// How long others' updates of the same document are waited for; Cognito takes one at a time, and they are over within seconds.
@@ -100,9 +101,10 @@ impl Run<'_> {
         };
         let seen = left.unwrap_or(planned);
         let beside = self.write(what, &rewrite.update, &seen).await?;
-        let (read, gone) = tokio::join!(
+        let (read, gone, ()) = tokio::join!(
             self.unintended(what, &rewrite.update, &seen),
-            self.alias_is_gone(what, rewrite)
+            self.alias_is_gone(what, rewrite),
+            self.look_ahead()
         );
         let (mut changed, mut proof) = read.context(
             "the update was made, but could not be read back to prove that nothing else changed",
@@ -164,8 +166,13 @@ impl Run<'_> {
     ) -> Result<Option<Value>> {
         let started = Instant::now();
         let mut unanswered: Option<AwsError> = None;
+        let mut ahead = self.made().ahead.remove(self.name_of(what));
         for tries in 1.. {
-            let now = match (self.read(what).await, &unanswered) {
+            let now = match ahead.take() {
+                Some((at, reading)) if is_fresh(at) => Ok(reading),
+                _ => self.read(what).await,
+            };
+            let now = match (now, &unanswered) {
                 (Ok(now), Some(_)) if took_effect(update, seen, &now) => return Ok(None),
                 (Ok(now), _) => now,
                 (Err(unreadable), None) => return Err(unreadable.into()),
@@ -294,6 +301,46 @@ impl Run<'_> {
         let mut found = update.differences(&now.document);
         found.extend(differences(&seen.mfa, &now.mfa));
         Ok((found, now))
+    }
+
+    /// Looks, while a step is proven, at what the next one would look at first.
+    async fn look_ahead(&self) {
+        let Some(next) = self.made().next.take() else {
+            return;
+        };
+        let stage = self.stage_from(next);
+        let deletes =
+            |change: &Change| matches!(change.operation, Operation::DeleteFunction { .. });
+        if stage.first().is_some_and(deletes) {
+            let look = self.look_before_deletion().await.ok();
+            self.made().look = look;
+        } else {
+            self.read_ahead(stage).await;
+        }
+    }
+
+    /// Reads what these steps change. What cannot be read is read again by its step.
+    pub(super) async fn read_ahead(&self, stage: &[Change]) {
+        let changes = stage.iter().take(SIDE_BY_SIDE);
+        let documents = changes.filter_map(|change| match &change.operation {
+            Operation::UpdatePool(_) | Operation::MoveTrigger(_) => Some(Document::Pool),
+            Operation::UpdateClient(_) => Some(Document::Client(&change.name)),
+            _ => None,
+        });
+        let read = documents.map(async |what| {
+            if let Ok(reading) = self.read(what).await {
+                let name = self.name_of(what).to_owned();
+                self.made().ahead.insert(name, (Instant::now(), reading));
+            }
+        });
+        join_all(read).await;
+    }
+
+    fn name_of<'d>(&'d self, what: Document<'d>) -> &'d str {
+        match what {
+            Document::Pool => self.names.pool.id.as_str(),
+            Document::Client(client) => client,
+        }
     }
 
     async fn read(&self, what: Document<'_>) -> Result<Reading, AwsError> {

@@ -10,9 +10,10 @@ mod probe;
 mod reading;
 mod steps;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
@@ -28,7 +29,7 @@ use jane_migrate_core::exposure::Alias;
 use jane_migrate_core::ids::Names;
 use jane_migrate_core::plan::{Action, Change, Operation, Plan, Resource};
 use jane_migrate_core::resources::{ObservedFunction, Tags};
-use reading::Reading;
+use reading::{Look, Reading};
 
 /// What applying needs beyond the plan.
 #[derive(Debug, Default)]
@@ -145,6 +146,14 @@ impl Report {
         }
     }
 
+    /// Something failed that is no step's.
+    fn fails(&mut self, result: Result<()>) {
+        if let Err(error) = result {
+            self.errors.push(error);
+            self.result = RunResult::Failed;
+        }
+    }
+
     /// How many steps ended so.
     pub fn count(&self, result: StepResult) -> usize {
         self.steps
@@ -211,6 +220,7 @@ struct Run<'a> {
     made: Mutex<Made>,
     /// Whose turn it is to change the alias: a step's, or that of the lease.
     turn: sync::Mutex<()>,
+    plan: &'a Plan,
 }
 
 /// What a step leaves for a later one.
@@ -230,8 +240,18 @@ struct Made {
     versions: Vec<String>,
     /// The alias, as it was left.
     alias: Option<Alias>,
+    /// The first step of the next stage, where it can be looked ahead to.
+    next: Option<usize>,
+    /// What the next steps change, as it was read while the lease was taken or the step before was proven.
+    ahead: BTreeMap<String, (Instant, Reading)>,
     /// The pool, as it was left.
     pool: Option<Reading>,
+    /// That the function may be deleted next, as it was seen while the step before was proven.
+    look: Option<Look>,
+    /// The function was deleted, and the pool was not looked at since.
+    deleted: bool,
+    /// The roles have no policies any more.
+    cleared: bool,
     /// The lease was taken by another run.
     lost: Option<Error>,
 }
@@ -262,8 +282,10 @@ pub async fn apply(
         tell,
         made: Mutex::default(),
         turn: sync::Mutex::default(),
+        plan,
     };
-    if let Err(error) = run.claim().await {
+    let (claimed, ()) = tokio::join!(run.claim(), run.read_ahead(run.stage_from(0)));
+    if let Err(error) = claimed {
         let mut report = Report::without_steps(&plan.pool, RunResult::Failed);
         report.steps = plan.changes.iter().map(not_tried).collect();
         report.errors.push(error);
@@ -275,7 +297,7 @@ pub async fn apply(
         std::future::pending().await
     };
     let mut report = tokio::select! {
-        report = run.carry_out(plan) => report,
+        report = run.carry_out() => report,
         report = lease => report,
     };
     if let Some(error) = run.made().lost.take() {
@@ -286,15 +308,29 @@ pub async fn apply(
 }
 
 impl Run<'_> {
-    async fn carry_out(&self, plan: &Plan) -> Report {
+    /// The changes of the stage that begins with this one.
+    fn stage_from(&self, first: usize) -> &[Change] {
+        let same = |a: &Change, b: &Change| a.operation.stage() == b.operation.stage();
+        let rest = &self.plan.changes[first..];
+        rest.chunk_by(same).next().unwrap_or_default()
+    }
+
+    async fn carry_out(&self) -> Report {
+        let plan = self.plan;
         let mut report = Report::without_steps(&plan.pool, RunResult::Done);
-        for stage in plan
-            .changes
-            .chunk_by(|a, b| a.operation.stage() == b.operation.stage())
-        {
+        let mut begun = 0;
+        while begun < plan.changes.len() {
+            let stage = self.stage_from(begun);
+            begun += stage.len();
+            // Of several steps it is not known which ends last.
+            self.made().next = (stage.len() == 1).then_some(begun);
+            // The log of a function that is gone may go meanwhile; the role says that this run is at work.
+            if !matches!(stage[0].operation, Operation::DeleteLogGroup) {
+                report.fails(self.look_after().await);
+            }
             // Steps that are under way are finished; after a failure or a signal no other begins.
             let failed = AtomicBool::new(!report.errors.is_empty());
-            let results: Vec<_> = stream::iter(stage)
+            let steps = stream::iter(stage)
                 .map(async |change| {
                     let lost = self.made().lost.is_some();
                     let stop =
@@ -307,8 +343,9 @@ impl Run<'_> {
                     Some(result)
                 })
                 .buffered(SIDE_BY_SIDE)
-                .collect()
-                .await;
+                .collect::<Vec<_>>();
+            let (results, looked) = tokio::join!(steps, self.look_after());
+            report.fails(looked);
             for (change, result) in stage.iter().zip(results) {
                 let (result, error) = match result {
                     None => (StepResult::NotTried, None),
@@ -326,6 +363,7 @@ impl Run<'_> {
                 }
             }
         }
+        report.fails(self.look_after().await);
         if report.errors.is_empty() && report.count(StepResult::NotTried) > 0 {
             report.result = match self.interrupt.requested() {
                 Some(Signal::Terminate) => RunResult::Terminated,
@@ -363,6 +401,8 @@ impl Run<'_> {
     }
 
     async fn operate(&self, change: &Change) -> Result<()> {
+        // A look is of use to the very next step alone.
+        let look = self.made().look.take();
         match &change.operation {
             Operation::CreateLogGroup(group) => self.create_log_group(group).await,
             Operation::UpdateLogGroup { group, key } => self.update_log_group(group, *key).await,
@@ -400,7 +440,7 @@ impl Run<'_> {
             Operation::MoveTrigger(rewrite) => self.move_trigger(change, rewrite).await,
             Operation::UpdatePool(rewrite) => self.update_pool(change, rewrite).await,
             Operation::Forget { function, role } => self.forget(function, role).await,
-            Operation::DeleteFunction { record } => self.delete_function(record).await,
+            Operation::DeleteFunction { record } => self.delete_function(record, look).await,
             Operation::DeleteRole(role) => {
                 if role.keeps_interfaces() {
                     self.until_interfaces_are_gone(change).await?;

@@ -1,15 +1,18 @@
 //! The steps for log group, role and permission, and those that delete. Each may be repeated: an answer lost after the
 //! write took effect, or a run cut short, leaves nothing that a second try trips over.
 
+use std::time::Instant;
+
 use serde_json::Value;
 
 use super::Run;
+use super::reading::{Look, is_fresh};
 use crate::aws::{AwsError, Kind};
 use crate::error::{Context, Error, Result};
 use jane_migrate_core::ids::{ALIAS, ROLE_POLICY, STAND_IN_ID, STATEMENT_ID};
 use jane_migrate_core::lease::Lease;
 use jane_migrate_core::permission;
-use jane_migrate_core::plan::{Change, missing_tags};
+use jane_migrate_core::plan::{Change, Operation, missing_tags};
 use jane_migrate_core::record::Record;
 use jane_migrate_core::resources::{LogGroup, Role, Tags, is_ours, tag};
 use jane_migrate_core::watch::Part;
@@ -224,18 +227,14 @@ impl Run<'_> {
         Ok(())
     }
 
-    pub(super) async fn delete_function(&self, record: &Record) -> Result<()> {
+    /// `look` is what was seen just before, while the step before was proven.
+    pub(super) async fn delete_function(&self, record: &Record, look: Option<Look>) -> Result<()> {
         let name = &self.names.function;
-        let failed = || format!("failed to delete function `{name}`");
-        // The alias goes with the function; from then on the role says that this run is at work.
-        let (detached, found, held) = tokio::join!(
-            self.still_detached(),
-            self.reader.function(name),
-            self.hold_by_role()
-        );
-        detached?;
-        held.with_context(failed)?;
-        let found = found.with_context(failed)?;
+        let look = match look.filter(|look| is_fresh(look.at)) {
+            Some(look) => look,
+            None => self.look_before_deletion().await?,
+        };
+        let found = look.function;
         if let Some(found) = &found
             && Record::of(&found.function.tags) != *record
         {
@@ -249,10 +248,54 @@ impl Run<'_> {
         self.writer
             .delete_function(name)
             .await
-            .with_context(failed)?;
-        self.made().alias = None;
-        // Registered between the look and the deletion: the one moment that no order of calls closes.
-        self.still_detached().await
+            .with_context(|| format!("failed to delete function `{name}`"))?;
+        let mut made = self.made();
+        made.alias = None;
+        made.deleted = true;
+        Ok(())
+    }
+
+    /// Sees that the pool does not call the function, and how that is. The alias goes with it; from then on the role says that this run
+    /// is at work.
+    pub(super) async fn look_before_deletion(&self) -> Result<Look> {
+        let name = &self.names.function;
+        let failed = || format!("failed to delete function `{name}`");
+        let (detached, found, held) = tokio::join!(
+            self.still_detached(),
+            self.reader.function(name),
+            self.hold_by_role()
+        );
+        detached?;
+        held.with_context(failed)?;
+        Ok(Look {
+            at: Instant::now(),
+            function: found.with_context(failed)?,
+        })
+    }
+
+    /// Looks at the pool once more, where the function was deleted: it may have been registered between the last look and the deletion,
+    /// the one moment that no order of calls closes. Meanwhile the roles lose their policies; what fails of that, the step that deletes
+    /// the roles does again, and reports.
+    pub(super) async fn look_after(&self) -> Result<()> {
+        if !std::mem::take(&mut self.made().deleted) {
+            return Ok(());
+        }
+        let mut operations = self.plan.changes.iter().map(|change| &change.operation);
+        let role = operations.find_map(|operation| match operation {
+            Operation::DeleteRole(role) => Some(role),
+            _ => None,
+        });
+        let clear = async {
+            // Lambda deletes network interfaces with the rights of the role.
+            let may =
+                |role: &&Role| !role.keeps_interfaces() && self.interrupt.requested().is_none();
+            if let Some(role) = role.filter(may) {
+                let cleared = self.clear_roles(role).await.is_ok();
+                self.made().cleared = cleared;
+            }
+        };
+        let (detached, ()) = tokio::join!(self.still_detached(), clear);
+        detached
     }
 
     /// Nothing is taken from a pool that calls it.
@@ -296,16 +339,33 @@ impl Run<'_> {
         deleted.with_context(|| format!("failed to delete role `{}`", role.name))
     }
 
-    /// Deletes the spare role where a run that was cut short left it, and last the execution role, by which the run holds the pool.
-    pub(super) async fn delete_roles(&self, role: &Role) -> Result<()> {
+    /// Deletes the spare role, where a run that was cut short left it, and takes the execution role's policies away.
+    async fn clear_roles(&self, role: &Role) -> Result<()> {
         let spare = Role {
             name: self.names.spare_role.clone(),
             policies: [(ROLE_POLICY.to_owned(), Value::Null)].into(),
             attached: Vec::new(),
             ..role.clone()
         };
-        let (spare, clear) = tokio::join!(self.delete_role(&spare), self.clear_role(role));
-        spare.and(clear)?;
+        // There hardly ever is one, and a role that has a policy is not deleted: asked at once, and again where it is there.
+        let (cleared, spare_cleared, spare_gone) = tokio::join!(
+            self.clear_role(role),
+            self.clear_role(&spare),
+            self.delete_clear_role(&spare)
+        );
+        spare_cleared.and(cleared)?;
+        match spare_gone {
+            Ok(()) => Ok(()),
+            Err(_) => self.delete_clear_role(&spare).await,
+        }
+    }
+
+    /// Deletes the roles: last the execution role, by which the run holds the pool.
+    pub(super) async fn delete_roles(&self, role: &Role) -> Result<()> {
+        let cleared = self.made().cleared;
+        if !cleared {
+            self.clear_roles(role).await?;
+        }
         self.delete_clear_role(role).await?;
         self.made().role = false;
         Ok(())

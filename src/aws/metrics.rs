@@ -1,11 +1,13 @@
 //! CloudWatch: a day of a function's metrics, and the alarms with what belongs to them.
 
+use std::ops::RangeInclusive;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
 use super::client::Reader;
 use super::logs;
+use super::pages::Pages;
 use super::service::{Protocol, Service, ask};
 use jane_migrate_core::aws_error::{AwsError, Found};
 use jane_migrate_core::exposure::Metrics;
@@ -34,7 +36,7 @@ impl Reader {
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default()
             .as_secs();
-        let query = |id: &str, metric: Value, stat: &str| json!({ "Id": id, "MetricStat": { "Metric": metric, "Period": HOUR, "Stat": stat } });
+        let query = |id, metric: Value, stat| query(id, &metric, HOUR as i64, stat);
         let of_lambda = |name: &str| {
             json!({
                 "Namespace": "AWS/Lambda",
@@ -42,17 +44,7 @@ impl Reader {
                 "Dimensions": [{ "Name": "FunctionName", "Value": function }],
             })
         };
-        // The handler's own, which CloudWatch takes from its log lines.
-        let outcomes = |outcome: &str| {
-            json!({
-                "Namespace": "JaneMigrate",
-                "MetricName": "count",
-                "Dimensions": [
-                    { "Name": "userPoolId", "Value": pool.as_str() },
-                    { "Name": "outcome", "Value": outcome },
-                ],
-            })
-        };
+        let outcomes = |outcome| of_handler(pool, outcome);
         let body = json!({
             "StartTime": now - 24 * HOUR,
             // Excluded itself; what happened this second counts.
@@ -94,6 +86,51 @@ impl Reader {
             throttles: sum("throttles"),
             p99_ms: values("p99").into_iter().reduce(f64::max),
         })
+    }
+
+    /// How many of each outcome there were on each of these days (counted from 1970-01-01, UTC), as far as there were any.
+    pub(crate) async fn count_by_day(
+        &self,
+        pool: &PoolId,
+        region: &str,
+        outcomes: &[String],
+        days: RangeInclusive<i64>,
+    ) -> Result<Vec<(i64, String, u64)>, AwsError> {
+        const ACTION: &str = "cloudwatch:GetMetricData";
+        const DAY_S: i64 = 24 * 3600;
+        let queries: Vec<Value> = outcomes
+            .iter()
+            .enumerate()
+            .map(|(n, outcome)| query(&format!("o{n}"), &of_handler(pool, outcome), DAY_S, "Sum"))
+            .collect();
+        let mut body = json!({
+            "StartTime": days.start() * DAY_S,
+            "EndTime": (days.end() + 1) * DAY_S,
+            "MetricDataQueries": queries,
+        });
+        let mut counts = Vec::new();
+        let mut pages = Pages::of(ACTION);
+        loop {
+            let answer = self.monitoring(ACTION, region, body.clone()).await?;
+            for result in answer["MetricDataResults"].as_array().into_iter().flatten() {
+                let id = result["Id"].as_str().unwrap_or_default();
+                let outcome = id.strip_prefix('o').and_then(|n| n.parse::<usize>().ok());
+                let Some(outcome) = outcome.and_then(|n| outcomes.get(n)) else {
+                    continue;
+                };
+                let listed = |member: &str| result[member].as_array().cloned().unwrap_or_default();
+                for (at, value) in listed("Timestamps").iter().zip(listed("Values")) {
+                    let (Some(at), Some(n)) = (seconds(at), value.as_f64()) else {
+                        continue;
+                    };
+                    counts.push((at.div_euclid(DAY_S), outcome.clone(), n.round() as u64));
+                }
+            }
+            match pages.next(answer["NextToken"].as_str().map(str::to_owned))? {
+                Some(next) => body["NextToken"] = next.into(),
+                None => return Ok(counts),
+            }
+        }
     }
 
     /// The alarms of a pool's function, what counts their metric, and the dashboard: those that are there.
@@ -153,6 +190,30 @@ impl Reader {
         body: Value,
     ) -> Result<Value, AwsError> {
         ask(&self.config, &CLOUDWATCH, action, region, body).await
+    }
+}
+
+fn query(id: &str, metric: &Value, period_s: i64, stat: &str) -> Value {
+    json!({ "Id": id, "MetricStat": { "Metric": metric, "Period": period_s, "Stat": stat } })
+}
+
+/// The handler's own count of an outcome, which CloudWatch takes from its log lines.
+fn of_handler(pool: &PoolId, outcome: &str) -> Value {
+    json!({
+        "Namespace": "JaneMigrate",
+        "MetricName": "count",
+        "Dimensions": [
+            { "Name": "userPoolId", "Value": pool.as_str() },
+            { "Name": "outcome", "Value": outcome },
+        ],
+    })
+}
+
+/// A moment as JSON has it: seconds since 1970, or a text.
+fn seconds(at: &Value) -> Option<i64> {
+    match at {
+        Value::String(text) => crate::dates::read(text).map(|ms| ms / 1000),
+        number => number.as_f64().map(|seconds| seconds as i64),
     }
 }
 

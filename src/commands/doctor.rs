@@ -61,7 +61,7 @@ async fn examine(
     let yesterday = date(day_of(now_ms()) - 1);
     let verifying = Verifying::new(&target);
     let log = async {
-        let mut watched = Watched::open(target.clone(), connections, yesterday, ui).await?;
+        let mut watched = Watched::open(target.clone(), connections, Some(yesterday), ui).await?;
         watched.status(ui).await
     };
     let (findings, status) = tokio::join!(check(aws, &verifying, &choice, None, ui), log);

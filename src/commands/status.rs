@@ -11,20 +11,20 @@ use super::verify::Verifying;
 use crate::aws::{Connections, Reader};
 use crate::cli;
 use crate::cli::Global;
-use crate::dates::{now_ms, today};
+use crate::dates::{date, day_of, now_ms, today};
 use crate::error::{Context, Error, Explain, Result};
 use crate::exact::Exact;
 use crate::files;
 use crate::observe::{Depth, Scope, observe, unread};
 use crate::settings::{self, Target};
 use crate::signals::{Signal, Signals};
-use crate::status::read::{Log, Wanted};
-use crate::status::{Coverage, Facts, Status, live};
+use crate::status::read::{self, Log, Wanted};
+use crate::status::{Coverage, Facts, LONGEST_DAYS, Status, live};
 use crate::ui::numbers::thousands;
 use crate::ui::{self, Ui};
 use jane_migrate_core::check::Choice;
 use jane_migrate_core::fix::{Fix, fix};
-use jane_migrate_core::ids::{PoolId, function_name, log_group_name};
+use jane_migrate_core::ids::PoolId;
 use jane_migrate_core::observed::Observed;
 use jane_migrate_core::read::Unread;
 
@@ -40,7 +40,8 @@ pub(super) async fn run(global: &Global, args: &cli::Status, ui: &Ui) -> Result<
         ));
     }
     let loaded = settings::load_if_there(global)?;
-    let since = args.since.first_day(today()?);
+    let today = today()?;
+    let since = args.since.map(|since| since.first_day(today));
     let targets = settings::targets(global, &args.pools, loaded)?;
     let mut endings = Endings::new(ui, &targets, Ending::Failed);
     let connections = Connections::default();
@@ -162,16 +163,16 @@ impl Watched {
     pub(super) async fn open(
         target: Target,
         connections: &Connections,
-        since: Date,
+        since: Option<Date>,
         ui: &Ui,
     ) -> Result<Self> {
         let aws = connections.get(&target.connection).await;
         let task = ui.task(format!("reading the log of user pool {}", target.pool));
         let pool = &target.pool;
         let config = target.config();
-        let function = config.map(|config| &config.function);
-        let group = log_group_name(&function_name(pool, &target.connection.region, function));
+        let group = target.log_group();
         let now_ms = now_ms();
+        let ever = date(day_of(now_ms) - LONGEST_DAYS);
         let region = &target.connection.region;
         let scope = Scope {
             clients: None,
@@ -181,7 +182,13 @@ impl Watched {
         let (observed, clients, log) = tokio::join!(
             observe(&aws, pool, region, scope),
             aws.client_names(pool),
-            Log::open(&aws, &group, since, now_ms, Wanted::Everything),
+            Log::open(
+                &aws,
+                &group,
+                since.unwrap_or(ever),
+                now_ms,
+                Wanted::Everything
+            ),
         );
         let observed = observed?;
         let unread = |why: Unread| unread(&observed.names, &why);
@@ -198,6 +205,11 @@ impl Watched {
             ));
         };
         let log = log.with_context(|| format!("failed to read log group `{group}`"))?;
+        let coverage = Coverage::of(there);
+        let everything = since.is_none();
+        let since = since.or(coverage.created()).unwrap_or(ever);
+        let asked = (since.max(ever), now_ms);
+        let earlier = read::earlier(&aws, pool, region, coverage, asked).await;
         let window = target.config().map(|config| config.window.clone());
         let window = window.unwrap_or_default();
         task.clear();
@@ -214,7 +226,9 @@ impl Watched {
                 .config()
                 .is_some_and(|config| matches!(config.directory, Directory::Jane(_))),
             since,
-            coverage: Coverage::of(there),
+            everything,
+            coverage,
+            earlier,
             now_ms,
             findings: Vec::new(),
             flags: target.given.clone(),

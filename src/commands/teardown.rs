@@ -13,7 +13,7 @@ use super::ended::{ending, show_ending};
 use super::many::{Ending, Endings, each};
 use super::session::{self, Look, Operator, Planned, Session, Taking};
 use crate::apply::{Inputs, Report, RunResult};
-use crate::aws::AwsError;
+use crate::aws::{AwsError, Connections, Reader};
 use crate::cli::{Global, Teardown};
 use crate::dates::{DAY_MS, date, day_of, minute, now_ms, today, utc};
 use crate::error::{Error, Result};
@@ -21,17 +21,16 @@ use crate::exact::Exact;
 use crate::report::PlanDocument;
 use crate::settings;
 use crate::snapshot;
-use crate::status::read::{Log, Wanted};
-use crate::status::{Basis, Coverage, Facts, Status};
+use crate::status::read::{self, Wanted};
+use crate::status::tally::Tally;
+use crate::status::{Basis, Coverage, Earlier, Facts, LONGEST_DAYS, Source, Status};
 use crate::ui::Ui;
 use crate::ui::layout::Layout;
 use crate::ui::numbers::thousands;
+use jane_migrate_core::document::ClientDocument;
 use jane_migrate_core::observed::deployed_settings;
-use jane_migrate_core::plan::{self, Allowed, Extent, Plan};
+use jane_migrate_core::plan::{self, Allowed, Extent, Operation, Plan};
 use jane_migrate_core::trigger::{Trigger, listed};
-
-/// How far back to look for who has come over.
-const HISTORY_DAYS: i64 = 90;
 
 /// The JSON document of teardown.
 #[derive(Debug, Serialize)]
@@ -75,12 +74,18 @@ pub(super) async fn run(global: &Global, args: &Teardown, ui: &Ui) -> Result<Exi
     }
     let mut endings = Endings::new(ui, &targets, Ending::Failed);
     let several = targets.len() > 1;
-    let opened = session::open_all(targets, Look::Ours { left: true }, ui).await;
-    let prepared = each(opened, async |(pool, session)| {
-        let prepared = match session {
-            Ok(session) => prepare(session, args, ui).await,
-            Err(error) => Err(error),
-        };
+    let connections = Connections::default();
+    let prepared = each(targets, async |target| {
+        let pool = target.pool.clone();
+        // What the log tells takes as long as the reads do.
+        let group = target.log_group();
+        let counting = connections.get(&target.connection).await;
+        let look = Look::Ours { left: true };
+        let (session, counted) = tokio::join!(
+            Session::open(target, look, &connections, ui),
+            count(&counting, &group, args)
+        );
+        let prepared = session.and_then(|session| prepare(session, counted, args, ui));
         (pool, prepared)
     })
     .await;
@@ -142,7 +147,7 @@ pub(super) async fn run(global: &Global, args: &Teardown, ui: &Ui) -> Result<Exi
     })
     .await;
     for (pool, torn_down) in torn_down {
-        let (session, mut document) = match torn_down {
+        let (session, mut document, clients) = match torn_down {
             Ok(torn_down) => torn_down,
             Err(error) => {
                 endings.broke_off(pool, error)?;
@@ -169,7 +174,7 @@ pub(super) async fn run(global: &Global, args: &Teardown, ui: &Ui) -> Result<Exi
                     ),
                     false => format!("Nothing of jane-migrate is left at pool {pool}."),
                 };
-                ui.remark(&format!("{left}{}", afterwards(&session).await));
+                ui.remark(&format!("{left}{}", afterwards(&session, &clients)));
             }
             _ => {
                 let command = session.target.given.ours(&args.again(), pool.as_str());
@@ -182,7 +187,12 @@ pub(super) async fn run(global: &Global, args: &Teardown, ui: &Ui) -> Result<Exi
 }
 
 /// What there is to take away, how far the migration has come, and why it may be too early.
-async fn prepare(session: Session, args: &Teardown, ui: &Ui) -> Result<Prepared> {
+fn prepare(
+    session: Session,
+    counted: Result<Counted, AwsError>,
+    args: &Teardown,
+    ui: &Ui,
+) -> Result<Prepared> {
     let allowed = Allowed {
         unknown: args.unknown.iter().cloned().collect(),
         trust: args.trust,
@@ -200,7 +210,7 @@ async fn prepare(session: Session, args: &Teardown, ui: &Ui) -> Result<Prepared>
     let others_alone = session.observed.our_triggers().next().is_some()
         && !session.observed.calls_us(Trigger::UserMigration);
     if !plan.is_blocked() && !plan.is_empty() && session.observed.pool().is_ok() && !others_alone {
-        let status = match status(&session, args).await {
+        let status = match status(&session, counted) {
             Ok(status) => status,
             Err(error) if args.force => {
                 ui.warn(&format!(
@@ -267,20 +277,35 @@ fn say_where_the_snapshot_is(session: &Session, ui: &Ui) {
     }
 }
 
+/// What was counted in the log.
+struct Counted {
+    tally: Tally,
+    source: Source,
+    since: Date,
+    now_ms: i64,
+}
+
+/// Counts the log, which may not be there.
+async fn count(aws: &Reader, group: &str, args: &Teardown) -> Result<Counted, AwsError> {
+    let now_ms = now_ms();
+    let days = LONGEST_DAYS.max(args.recent_days.into());
+    let since = date(day_of(now_ms) - days);
+    let (tally, source) = read::count(aws, group, since, now_ms, Wanted::Days).await?;
+    Ok(Counted {
+        tally,
+        source,
+        since,
+        now_ms,
+    })
+}
+
 /// How the migration goes, as far as the log tells.
-async fn status(session: &Session, args: &Teardown) -> Result<Option<Status>> {
+fn status(session: &Session, counted: Result<Counted, AwsError>) -> Result<Option<Status>> {
     let Ok(Some(log_group)) = &session.observed.log_group else {
         return Ok(None);
     };
-    let now_ms = now_ms();
-    let days = HISTORY_DAYS.max(args.recent_days.into());
-    let since = date(day_of(now_ms) - days);
     let group = &session.names().log_group;
-    let tally = async {
-        let mut log = Log::open(&session.aws, group, since, now_ms, Wanted::Days).await?;
-        Ok((log.read(now_ms, |_| ()).await?, log.source))
-    };
-    let (tally, source) = tally.await.map_err(|error: AwsError| {
+    let counted = counted.map_err(|error| {
         Error::from(error)
             .context(format!(
                 "failed to look in log group `{group}` whether customers still migrate"
@@ -301,13 +326,15 @@ async fn status(session: &Session, args: &Teardown) -> Result<Option<Status>> {
         window_share: None,
         closes: closes(session),
         connects: false,
-        since,
+        since: counted.since,
+        everything: false,
         coverage: Coverage::of(log_group),
-        now_ms,
+        earlier: Earlier::NotAsked,
+        now_ms: counted.now_ms,
         findings: Vec::new(),
         flags: session.target.given.clone(),
     };
-    Ok(Some(Status::new(&tally, &facts, source)))
+    Ok(Some(Status::new(&counted.tally, &facts, counted.source)))
 }
 
 /// The last day of the window, as the deployed function has it.
@@ -344,7 +371,7 @@ impl Migration {
             last_migration,
         } = self;
         let (at_least, at_most) = match basis {
-            Basis::Log => ("", ""),
+            Basis::Log | Basis::LogAndMetrics => ("", ""),
             Basis::PartOfLog => ("As far as the log reaches back, ", "At most "),
         };
         let last = last_migration.as_ref().map_or_else(String::new, |last| {
@@ -365,17 +392,24 @@ impl Migration {
     }
 }
 
-/// What the apps may do from now on, client by client.
-async fn afterwards(session: &Session) -> String {
+/// All clients of the pool. They are read for advice alone, while the plan is applied: what cannot be read is left out.
+async fn clients(session: &Session) -> Vec<ClientDocument> {
     let pool = &session.names().pool.id;
-    // Only advice: what cannot be read is left out.
     let ids = match session.observed.pool().is_ok() {
         true => session.aws.client_ids(pool).await.unwrap_or_default(),
-        false => return String::new(),
+        false => Vec::new(),
     };
-    let clients = each(ids, async |id| session.aws.describe_client(pool, &id).await).await;
+    let described = each(ids, async |id| session.aws.describe_client(pool, &id).await);
+    described.await.into_iter().flatten().collect()
+}
+
+/// What the apps may do from now on, client by client.
+fn afterwards(session: &Session, clients: &[ClientDocument]) -> String {
+    if session.observed.pool().is_err() {
+        return String::new();
+    }
     let mut text = " Apps may sign in with USER_SRP_AUTH from now on, which sends no password; in Amplify that is authFlowType \"USER_SRP_AUTH\".".to_owned();
-    for client in clients.into_iter().flatten() {
+    for client in clients {
         let (name, id) = (client.name(), client.id());
         if !client.allows_srp() {
             let _ = write!(
@@ -393,13 +427,27 @@ async fn afterwards(session: &Session) -> String {
     text
 }
 
+/// A client as the plan leaves it, which was read meanwhile.
+fn closed(client: ClientDocument, plan: &Plan) -> ClientDocument {
+    let rewritten = plan
+        .changes
+        .iter()
+        .find_map(|change| match &change.operation {
+            Operation::UpdateClient(rewrite) if change.name == client.id() => {
+                ClientDocument::from_json(rewrite.update.expected().clone()).ok()
+            }
+            _ => None,
+        });
+    rewritten.unwrap_or(client)
+}
+
 async fn teardown(
     planned: Planned,
     args: &Teardown,
     agreed: bool,
     operator: &Operator,
     ui: &Ui,
-) -> (Session, Document) {
+) -> (Session, Document, Vec<ClientDocument>) {
     let Planned { session, plan } = planned;
     let pool = session.names().pool.id.to_string();
     let flags = &session.target.given;
@@ -411,6 +459,7 @@ async fn teardown(
         kept: Vec::new(),
     };
     let without_steps = |result| Report::without_steps(&*pool, result);
+    let mut left = Vec::new();
     let document = if plan.is_blocked() {
         document(without_steps(RunResult::Blocked), Some(&plan))
     } else if plan.is_empty() {
@@ -431,9 +480,15 @@ async fn teardown(
             claim: session.claim(taking(&session, args)).ok(),
             ..Inputs::default()
         };
-        document(session.apply(&plan, &inputs, operator, ui).await, None)
+        let applied = session.apply(&plan, &inputs, operator, ui);
+        let (report, read) = tokio::join!(applied, clients(&session));
+        left = read
+            .into_iter()
+            .map(|client| closed(client, &plan))
+            .collect();
+        document(report, None)
     };
-    (session, document)
+    (session, document, left)
 }
 
 #[cfg(test)]

@@ -187,7 +187,7 @@ username = \"lowercase\"                  # trimmed and in lower case; or \"as-t
 [function]
 architecture = \"x86_64\"                 # or \"arm64\"
 memory_mb = {memory}
-log_retention_days = 30
+#log_retention_days = 400               # by default the log is kept until a month after [window] closes; without that day, 400 days
 #reserved_concurrency = 50              # the most sign-ins at once, to protect the directory; further ones fail
 
 [window]

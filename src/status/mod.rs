@@ -29,6 +29,9 @@ use jane_migrate_core::fix::Flags;
 use jane_migrate_core::ids::PoolId;
 use jane_migrate_core::resources::LogGroup;
 
+/// How long CloudWatch keeps the counts of a metric: no further back is looked.
+pub const LONGEST_DAYS: i64 = 455;
+
 /// How far back to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Since {
@@ -87,14 +90,47 @@ pub struct Facts {
     pub connects: bool,
     /// The first day that was asked for.
     pub since: Date,
+    /// No day was: what the log has from before it counts, too.
+    pub everything: bool,
     /// What the log can know.
     pub coverage: Coverage,
+    /// What is known of the days before that.
+    pub earlier: Earlier,
     /// Now, in milliseconds since 1970.
     pub now_ms: i64,
     /// What the checks of [`live::CHECKS`] found.
     pub findings: Vec<Finding>,
     /// The flags that were given, for the commands that are shown.
     pub flags: Flags,
+}
+
+/// What CloudWatch's metrics know of the days that the log no longer has.
+#[derive(Debug, Clone, Default)]
+pub enum Earlier {
+    /// They were not asked.
+    #[default]
+    NotAsked,
+    /// The counts of each day.
+    Counted {
+        /// The last of them.
+        until: Date,
+        /// By day, counted from 1970-01-01.
+        days: BTreeMap<i64, Counts>,
+    },
+    /// They could not be read, and why.
+    Unread(String),
+}
+
+impl Earlier {
+    /// Completes what was counted from the log.
+    fn complete(&self, counted: &mut BTreeMap<i64, Counts>) {
+        let Self::Counted { days, .. } = self else {
+            return;
+        };
+        for (day, counts) in days {
+            counted.entry(*day).or_default().at_least(counts);
+        }
+    }
 }
 
 /// What a log can know: nothing from before it was made, and nothing that it keeps no longer.
@@ -119,9 +155,26 @@ impl Coverage {
         Some(day_of(now_ms) - i64::from(days))
     }
 
+    /// The day on which it was made.
+    pub fn created(self) -> Option<Date> {
+        self.created_ms.map(|ms| date(day_of(ms)))
+    }
+
+    /// The last day of which a count from this day on lacks anything.
+    pub fn lacks(self, since: Date, now_ms: i64) -> Option<Date> {
+        let begins = self.begins(now_ms)?;
+        (since.epoch_days() < begins).then(|| date(begins))
+    }
+
     /// The first day of which it may have anything.
     fn begins(self, now_ms: i64) -> Option<i64> {
         self.created_ms.map(day_of).max(self.oldest(now_ms))
+    }
+
+    /// Whether a count from this day on goes back to when it was made.
+    fn reaches(self, since: i64) -> bool {
+        self.created_ms
+            .is_some_and(|created| created >= since * DAY_MS)
     }
 
     /// Whether a count from this day on misses nothing that was ever in the log.
@@ -129,8 +182,7 @@ impl Coverage {
         let expired = self
             .retention_days
             .map_or(i64::MIN, |days| now_ms - i64::from(days) * DAY_MS);
-        self.created_ms
-            .is_some_and(|created| created >= since * DAY_MS && created >= expired)
+        self.reaches(since) && self.created_ms.is_some_and(|created| created >= expired)
     }
 }
 
@@ -276,6 +328,8 @@ impl Client {
 pub enum Basis {
     /// The log, which reaches back to the first of them.
     Log,
+    /// The log, and CloudWatch's metrics for the days that it no longer has.
+    LogAndMetrics,
     /// A part of the log: there may be more from before it. The number is the least it can be.
     PartOfLog,
 }
@@ -289,6 +343,12 @@ pub struct Progress {
     pub basis: Basis,
     /// The first day of which the log may have anything, where that is known.
     pub log_begins: Option<Date>,
+    /// The last day that was counted from CloudWatch's metrics, because the log no longer has all of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metrics_until: Option<Date>,
+    /// Why the metrics of the days that the log no longer has could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metrics_unread: Option<String>,
     /// How many there are to migrate, as configured.
     pub total_users: Option<u64>,
     /// The share of them.
@@ -352,10 +412,20 @@ const STEPS_MS: [f64; 11] = [
 impl Status {
     /// Puts together what was counted and what is known.
     pub fn new(tally: &Tally, facts: &Facts, source: Source) -> Self {
+        let mut tally = tally.clone();
+        facts.earlier.complete(&mut tally.days);
+        let tally = &tally;
         let outcomes = tally.outcomes();
         let today = day_of(facts.now_ms);
         let asked = facts.since.epoch_days();
-        let since = asked.max(facts.coverage.oldest(facts.now_ms).unwrap_or(asked));
+        let asked = match tally.days.range(today - LONGEST_DAYS..).next() {
+            Some((first, _)) if facts.everything => asked.min(*first),
+            _ => asked,
+        };
+        let since = match (&facts.earlier, facts.coverage.oldest(facts.now_ms)) {
+            (Earlier::Counted { .. }, _) | (_, None) => asked,
+            (_, Some(oldest)) => asked.max(oldest),
+        };
         // What AWS dates is between these. The clocks differ a little, so tomorrow is possible.
         let (possible, impossible): (Vec<_>, Vec<_>) =
             (tally.days.iter()).partition(|(day, _)| (asked.min(today)..=today + 1).contains(*day));
@@ -435,7 +505,7 @@ impl Status {
     /// What stands before a number that is no less than this.
     pub fn at_least(&self) -> &'static str {
         match self.progress.basis {
-            Basis::Log => "",
+            Basis::Log | Basis::LogAndMetrics => "",
             Basis::PartOfLog => "at least ",
         }
     }
@@ -443,7 +513,7 @@ impl Status {
     /// The same, before one that is no more than this.
     pub fn at_most(&self) -> &'static str {
         match self.progress.basis {
-            Basis::Log => "",
+            Basis::Log | Basis::LogAndMetrics => "",
             Basis::PartOfLog => "at most ",
         }
     }
@@ -485,11 +555,20 @@ impl Event {
 fn progress(tally: &Tally, facts: &Facts, arrived: u64, since: i64) -> Progress {
     Progress {
         arrived,
-        basis: match facts.coverage.is_whole(since, facts.now_ms) {
-            true => Basis::Log,
-            false => Basis::PartOfLog,
+        basis: match &facts.earlier {
+            _ if facts.coverage.is_whole(since, facts.now_ms) => Basis::Log,
+            Earlier::Counted { .. } if facts.coverage.reaches(since) => Basis::LogAndMetrics,
+            _ => Basis::PartOfLog,
         },
         log_begins: facts.coverage.begins(facts.now_ms).map(date),
+        metrics_until: match &facts.earlier {
+            Earlier::Counted { until, days } if !days.is_empty() => Some(*until),
+            _ => None,
+        },
+        metrics_unread: match &facts.earlier {
+            Earlier::Unread(why) => Some(why.clone()),
+            Earlier::NotAsked | Earlier::Counted { .. } => None,
+        },
         total_users: facts.total_users,
         share: facts
             .total_users

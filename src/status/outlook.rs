@@ -16,6 +16,9 @@ const NO_END_DAYS: i64 = 3650;
 /// How far ahead to look where the window has no end.
 const AHEAD_DAYS: i64 = 90;
 
+/// About so many points of the forecast are drawn.
+const POINTS: i64 = 120;
+
 /// What can be said about the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -77,10 +80,26 @@ pub struct Expected {
     pub least: u64,
     /// In nine of ten cases no more.
     pub most: u64,
+    /// The way there, for the chart.
+    #[serde(skip)]
+    pub path: Vec<Point>,
     /// Days that were left out, because errors kept customers from migrating.
     pub days_left_out: usize,
     /// The same forecast, made halfway for today.
     pub halfway: Option<Halfway>,
+}
+
+/// How many customers will have migrated by a day on the way.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Point {
+    /// The day, counted from 1970-01-01.
+    pub day: i64,
+    /// How many, likely.
+    pub migrated: u64,
+    /// In nine of ten cases no fewer.
+    pub least: u64,
+    /// In nine of ten cases no more.
+    pub most: u64,
 }
 
 /// How right a forecast was.
@@ -118,14 +137,31 @@ pub fn outlook(
         .map_or(now + AHEAD_DAYS, Date::epoch_days)
         .min(now + NO_END_DAYS);
     let expected = forecast.as_ref().map(|forecast| {
-        let ahead = forecast.between(now, by);
         let total = left.map_or(u64::MAX, |left| arrived + left);
         let with = |n: f64| (arrived + (n.round() as u64).saturating_sub(came_today)).min(total);
+        let point = |day: i64| {
+            let ahead = forecast.between(now, day);
+            Point {
+                day,
+                migrated: with(ahead.likely),
+                least: with(ahead.least),
+                most: with(ahead.most),
+            }
+        };
+        let Point {
+            migrated,
+            least,
+            most,
+            ..
+        } = point(by);
+        let apart = ((by - now) / POINTS).max(1);
+        let between = (now + 1..by).step_by(apart as usize);
         Expected {
             by: date(by),
-            migrated: with(ahead.likely),
-            least: with(ahead.least),
-            most: with(ahead.most),
+            migrated,
+            least,
+            most,
+            path: between.chain((by > now).then_some(by)).map(point).collect(),
             days_left_out: past.len() - usable.len(),
             halfway: halfway(&usable),
         }

@@ -17,10 +17,12 @@ pub(crate) fn facts(total_users: Option<u64>, pool_users: Option<u64>) -> Facts 
         closes: "2027-03-31".parse().ok(),
         connects: false,
         since: Date::from_epoch_days(today.epoch_days() - 30).unwrap(),
+        everything: false,
         coverage: Coverage {
             created_ms: Some((today.epoch_days() - 30) * DAY_MS),
             retention_days: None,
         },
+        earlier: Earlier::NotAsked,
         now_ms: today.epoch_days() * DAY_MS + 10 * 3_600_000,
         findings: Vec::new(),
         flags: Flags::default(),

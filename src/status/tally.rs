@@ -29,6 +29,16 @@ impl Counts {
         }
     }
 
+    /// Counts of each outcome no fewer than another count has.
+    pub fn at_least(&mut self, other: &Self) {
+        for (outcome, n) in other.iter() {
+            let more = n.saturating_sub(self.get(outcome));
+            if more > 0 {
+                self.add(outcome, more);
+            }
+        }
+    }
+
     /// How many of one outcome.
     pub fn get(&self, outcome: &str) -> u64 {
         self.0.get(outcome).copied().unwrap_or_default()

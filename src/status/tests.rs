@@ -67,6 +67,53 @@ fn a_log_that_lost_entries_gives_the_least_number() {
 }
 
 #[test]
+fn what_the_log_no_longer_has_comes_from_the_metrics() {
+    let today = day_of(facts(None, None).now_ms);
+    // 60 days old, of which the log has 30: 100 a day in each, and more on the first day that is half expired.
+    let with = |earlier| {
+        let facts = Facts {
+            since: date(today - 60),
+            coverage: Coverage {
+                created_ms: Some((today - 60) * DAY_MS),
+                retention_days: Some(30),
+            },
+            earlier,
+            ..facts(Some(12_000), None)
+        };
+        Status::new(&tally(31, 100), &facts, Source::Insights)
+    };
+    let counts = |n| {
+        let mut counts = Counts::default();
+        counts.add("migrated", n);
+        counts
+    };
+    let days: BTreeMap<i64, Counts> = (today - 60..today - 30)
+        .map(|day| (day, counts(7)))
+        .chain([(today - 30, counts(130))])
+        .collect();
+    let until = date(today - 30);
+    let whole = with(Earlier::Counted { until, days });
+    assert_eq!(whole.progress.arrived, 30 * 7 + 31 * 100 + 30);
+    assert_eq!(whole.progress.basis, Basis::LogAndMetrics);
+    assert_eq!(whole.at_least(), "");
+    assert_eq!(whole.since, date(today - 60));
+    assert_eq!(whole.days.len(), 61);
+    let text = crate::ui::status::summary(&whole).join("\n");
+    assert!(
+        text.contains(
+            "Days up to 2026-10-21, which the log does not have, are from CloudWatch's metrics"
+        ),
+        "{text}"
+    );
+
+    let part = with(Earlier::Unread("access denied".into()));
+    assert_eq!(part.progress.arrived, 3100);
+    assert_eq!(part.progress.basis, Basis::PartOfLog);
+    let text = crate::ui::status::summary(&part).join("\n");
+    assert!(text.contains("could not be read: access denied"), "{text}");
+}
+
+#[test]
 fn a_log_group_without_a_creation_time_gives_the_least_number() {
     let facts = Facts {
         coverage: Coverage::default(),

@@ -1,5 +1,5 @@
-//! The status as one self-contained page: no script, no font, nothing from the network. `charts` draws the charts; a table
-//! repeats every figure in them.
+//! The status as one self-contained page: nothing is from the network, and no script runs but its own, which draws the charts. `charts`
+//! has their figures; a table repeats each of them.
 
 mod charts;
 mod markup;
@@ -21,22 +21,27 @@ pub fn render(statuses: &[Status]) -> String {
         [status] => format!("Migration of {}", status.name),
         statuses => format!("Migration of {} user pools", statuses.len()),
     };
+    let (script, digest) = charts::script();
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\n\
-         <link rel=\"icon\" href=\"data:,\">\n<title>{}</title>\n<style>\n{}</style>\n</head>\n<body>\n<main>\n",
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src {digest}; style-src 'unsafe-inline'; img-src data:\">\n\
+         <link rel=\"icon\" href=\"data:,\">\n<title>{}</title>\n<style>\n{}\n{}</style>\n</head>\n<body>\n<main>\n",
         escaped(&title),
+        charts::STYLE,
         include_str!("page/page.css")
     );
-    for (number, status) in statuses.iter().enumerate() {
-        article(&mut page, status, number);
+    for status in statuses {
+        article(&mut page, status);
     }
-    page.push_str("</main>\n</body>\n</html>\n");
+    let _ = write!(
+        page,
+        "</main>\n<script>{script}</script>\n</body>\n</html>\n"
+    );
     page
 }
 
-fn article(page: &mut String, status: &Status, number: usize) {
+fn article(page: &mut String, status: &Status) {
     let _ = write!(
         page,
         "<article>\n<h1>{}</h1>\n<p class=\"quiet\">User pool {}, {} to {}, UTC. Read {}.</p>\n",
@@ -64,9 +69,9 @@ fn article(page: &mut String, status: &Status, number: usize) {
         let _ = writeln!(page, "<li>{}</li>", escaped(&line));
     }
     page.push_str("</ul>\n");
-    daily(page, status, number);
-    cumulative(page, status, number);
-    times(page, status, number);
+    daily(page, status);
+    cumulative(page, status);
+    times(page, status);
     outcomes(page, status);
     clients(page, status);
     incidents(page, status);
@@ -115,11 +120,11 @@ fn key_figures(page: &mut String, status: &Status) {
     page.push_str("</dl>\n");
 }
 
-fn daily(page: &mut String, status: &Status, number: usize) {
+fn daily(page: &mut String, status: &Status) {
     let _ = write!(
         page,
         "<section>\n<h2>Day by day</h2>\n<figure>{}<figcaption>",
-        charts::daily(status, &format!("daily{number}"))
+        charts::daily(status)
     );
     for (class, name) in charts::SERIES {
         let _ = write!(page, "<span><i class=\"{class}\"></i>{name}</span>");
@@ -127,30 +132,37 @@ fn daily(page: &mut String, status: &Status, number: usize) {
     page.push_str("</figcaption></figure>\n<details><summary>The figures</summary>\n");
     let heads: Vec<(&str, Column)> = std::iter::once(("Day (UTC)", Column::Moment))
         .chain(charts::SERIES.map(|(_, name)| (name, Column::Number)))
+        .chain([("migrated so far", Column::Number)])
         .collect();
-    let rows = status.days.iter().rev().map(|day| {
-        let counts = charts::stacked(&day.outcomes).map(thousands);
-        std::iter::once(day.date.to_string())
-            .chain(counts)
-            .collect()
-    });
-    table(page, &heads, rows);
+    let mut so_far = 0;
+    let mut rows: Vec<Vec<String>> = (status.days.iter())
+        .map(|day| {
+            so_far += day.outcomes.of(Class::Migrated);
+            let counts = charts::stacked(&day.outcomes).map(thousands);
+            std::iter::once(day.date.to_string())
+                .chain(counts)
+                .chain([thousands(so_far)])
+                .collect()
+        })
+        .collect();
+    rows.reverse();
+    table(page, &heads, rows.into_iter());
     page.push_str("</details>\n</section>\n");
 }
 
-fn cumulative(page: &mut String, status: &Status, number: usize) {
+fn cumulative(page: &mut String, status: &Status) {
     let _ = write!(
         page,
-        "<section>\n<h2>Migrated customers</h2>\n<figure>{}<figcaption><span>Solid: so far. Dashed: forecast. Shaded: its range, which holds in four of five cases.</span></figcaption></figure>\n</section>\n",
-        charts::cumulative(status, &format!("cumulative{number}"))
+        "<section>\n<h2>Migrated customers</h2>\n<figure>{}<figcaption><span>Solid: so far. Dashed: forecast. Shaded: its range, which holds in four of five cases. The days are in the table above.</span></figcaption></figure>\n</section>\n",
+        charts::cumulative(status)
     );
 }
 
-fn times(page: &mut String, status: &Status, number: usize) {
+fn times(page: &mut String, status: &Status) {
     let _ = write!(
         page,
         "<section>\n<h2>Latency</h2>\n<figure>{}<figcaption><span>From Cognito's call to the function's answer, including a cold start.</span></figcaption></figure>\n<details><summary>The figures</summary>\n",
-        charts::distribution(status, &format!("times{number}"))
+        charts::distribution(status)
     );
     let rows = status
         .times
@@ -262,19 +274,19 @@ mod tests {
         let mut facts = facts(Some(12_000), None);
         facts.name = "<script>alert('x')</script> & \"Roots\"".into();
         let page = render(&[Status::new(&tally(3, 5), &facts, Source::Events)]);
-        assert!(!page.contains("<script"), "{page}");
+        assert_eq!(page.matches("<script").count(), 1, "{page}");
         assert!(page.contains("&lt;script&gt;alert('x')&lt;/script&gt; &amp; &quot;Roots&quot;"));
     }
 
     #[test]
-    fn a_page_over_several_pools_describes_each_chart_once() {
+    fn a_page_over_several_pools_has_the_charts_of_each_and_the_library_once() {
         let page = render(&[status(3, 5, Some(10), None), status(300, 5, None, None)]);
-        let ids: Vec<_> = page
-            .split(" id=\"")
-            .skip(1)
-            .filter_map(|rest| rest.split('"').next())
-            .collect();
-        let distinct: std::collections::BTreeSet<_> = ids.iter().collect();
-        assert_eq!((ids.len(), distinct.len()), (24, 24));
+        assert_eq!(page.matches("class=\"chart\"").count(), 6);
+        assert_eq!(page.matches("aria-label=\"").count(), 6);
+        assert_eq!(page.matches("var uPlot=").count(), 1);
+        assert!(
+            page.contains("The MIT License"),
+            "the library's licence goes with it"
+        );
     }
 }

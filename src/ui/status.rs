@@ -12,7 +12,7 @@ use crate::status::entry::Class;
 use crate::status::live::State;
 use crate::status::outlook::Verdict;
 use crate::status::tally::Counts;
-use crate::status::{Accounts, Basis, Event, Status};
+use crate::status::{Accounts, Basis, Event, Source, Status};
 use jane_migrate_core::line::one_line;
 
 /// Days that are shown one by one.
@@ -173,6 +173,7 @@ pub fn summary(status: &Status) -> Vec<String> {
             thousands(status.misdated)
         ));
     }
+    lines.push(source(status));
     if status.trials > 0 {
         lines.push(format!(
             "Operator tests, not counted: {}.",
@@ -182,6 +183,27 @@ pub fn summary(status: &Status) -> Vec<String> {
     lines
 }
 
+/// What the figures were counted from.
+fn source(status: &Status) -> String {
+    let progress = &status.progress;
+    let mut text = match status.source {
+        Source::Insights => "Counted from the log by Logs Insights, the last minute line by line.",
+        Source::Events => "Counted from the log, line by line.",
+    }
+    .to_owned();
+    if let Some(until) = progress.metrics_until {
+        text += &format!(
+            " Days up to {until}, which the log does not have, are from CloudWatch's metrics: without app clients, latencies and reasons."
+        );
+    }
+    if let Some(why) = &progress.metrics_unread {
+        text += &format!(
+            " CloudWatch's metrics, which know the days that the log no longer has, could not be read: {why}."
+        );
+    }
+    text
+}
+
 fn arrived(status: &Status) -> String {
     let progress = &status.progress;
     let of = match (progress.total_users, progress.share) {
@@ -189,7 +211,7 @@ fn arrived(status: &Status) -> String {
         _ => String::new(),
     };
     let basis = match (progress.basis, progress.log_begins) {
-        (Basis::Log, _) => String::new(),
+        (Basis::Log | Basis::LogAndMetrics, _) => String::new(),
         (Basis::PartOfLog, Some(begins)) if begins < status.since => format!(
             " (counted from {}; --since {begins} counts everything in the log)",
             status.since

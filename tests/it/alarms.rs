@@ -2,30 +2,12 @@
 //! evaluates an alarm whenever a datum of its metric is put; what it does not do is to let time pass and to take missing data for anything,
 //! so `silent` is seen to be there as it should, and not to ring.
 
-use jane_migrate_sandbox::wire::KEY_HEADER;
 use serde_json::{Value, json};
 
-use crate::support::{Corner, REGION, http};
-
-/// A call of CloudWatch by its name.
-async fn cloudwatch(corner: &Corner, action: &str, body: Value) -> Value {
-    let target = format!("GraniteServiceVersion20100801.{action}");
-    let authorization = corner.authorization("monitoring");
-    let headers = [
-        ("content-type", "application/x-amz-json-1.0"),
-        ("x-amz-target", target.as_str()),
-        ("authorization", authorization.as_str()),
-        (KEY_HEADER, corner.secret.as_str()),
-    ];
-    let body = body.to_string();
-    let (status, answer) = http(&corner.endpoint, "POST", "/", &headers, body.as_bytes()).await;
-    let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
-    assert_eq!(status, 200, "{action}: {answer}");
-    answer
-}
+use crate::support::{Corner, REGION};
 
 async fn states(corner: &Corner) -> Vec<(String, String)> {
-    let answer = cloudwatch(corner, "DescribeAlarms", json!({})).await;
+    let answer = corner.cloudwatch("DescribeAlarms", json!({})).await;
     let alarms = answer["MetricAlarms"].as_array().expect("alarms").iter();
     let text = |alarm: &Value, member: &str| alarm[member].as_str().expect("a text").to_owned();
     alarms
@@ -74,7 +56,7 @@ async fn each_alarm_rings_is_judged_and_goes_with_the_rest() {
     ];
     assert_eq!(names, all.map(name));
     let tags = json!({ "ResourceARN": format!("arn:aws:cloudwatch:{REGION}:{}:alarm:{}", corner.account, name("errors")) });
-    let tags = cloudwatch(&corner, "ListTagsForResource", tags).await;
+    let tags = corner.cloudwatch("ListTagsForResource", tags).await;
     assert!(
         tags["Tags"]
             .as_array()
@@ -83,7 +65,7 @@ async fn each_alarm_rings_is_judged_and_goes_with_the_rest() {
         "{tags}"
     );
     let dashboard = json!({ "DashboardName": function });
-    let dashboard = cloudwatch(&corner, "GetDashboard", dashboard).await;
+    let dashboard = corner.cloudwatch("GetDashboard", dashboard).await;
     assert!(
         dashboard["DashboardBody"]
             .as_str()
@@ -131,12 +113,12 @@ async fn each_alarm_rings_is_judged_and_goes_with_the_rest() {
     ] {
         for (value, state) in [(quiet, "OK"), (loud, "ALARM")] {
             let datum = json!({ "MetricName": metric, "Dimensions": dimensions, "Value": value });
-            cloudwatch(
-                &corner,
-                "PutMetricData",
-                json!({ "Namespace": namespace, "MetricData": [datum] }),
-            )
-            .await;
+            corner
+                .cloudwatch(
+                    "PutMetricData",
+                    json!({ "Namespace": namespace, "MetricData": [datum] }),
+                )
+                .await;
             let states = states(&corner).await;
             let found = states
                 .iter()
@@ -147,18 +129,15 @@ async fn each_alarm_rings_is_judged_and_goes_with_the_rest() {
     }
 
     // Somebody turns an alarm off and another one deaf: verify says so, and deploy mends it.
-    cloudwatch(
-        &corner,
-        "DeleteAlarms",
-        json!({ "AlarmNames": [name("errors")] }),
-    )
-    .await;
-    cloudwatch(
-        &corner,
-        "DisableAlarmActions",
-        json!({ "AlarmNames": [name("slow")] }),
-    )
-    .await;
+    corner
+        .cloudwatch("DeleteAlarms", json!({ "AlarmNames": [name("errors")] }))
+        .await;
+    corner
+        .cloudwatch(
+            "DisableAlarmActions",
+            json!({ "AlarmNames": [name("slow")] }),
+        )
+        .await;
     let found = run(&["verify", "--only", "alarms", "--strict", "--json"], 1)
         .await
         .json();
@@ -182,7 +161,7 @@ async fn each_alarm_rings_is_judged_and_goes_with_the_rest() {
     assert!(states(&corner).await.is_empty());
     let foreign = json!({ "AlarmName": name("errors"), "AlarmDescription": "mine", "Namespace": "AWS/Lambda", "MetricName": "Errors",
         "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1, "Threshold": 1.0, "ComparisonOperator": "GreaterThanThreshold" });
-    cloudwatch(&corner, "PutMetricAlarm", foreign).await;
+    corner.cloudwatch("PutMetricAlarm", foreign).await;
     configure("");
     let refused = run(&["deploy", "--yes"], 1).await;
     assert!(
@@ -195,6 +174,6 @@ async fn each_alarm_rings_is_judged_and_goes_with_the_rest() {
     std::fs::remove_file(corner.folder.path().join("migrate.toml")).expect("there");
     run(&["teardown", "--yes", "--force"], 0).await;
     assert!(states(&corner).await.is_empty());
-    let left = cloudwatch(&corner, "ListDashboards", json!({})).await;
+    let left = corner.cloudwatch("ListDashboards", json!({})).await;
     assert!(!left.to_string().contains(&function), "{left}");
 }

@@ -148,12 +148,7 @@ impl Browser {
             answers.push(self.evaluate(expression).await);
         }
         let width = answers.remove(0).as_u64().expect("a width");
-        let picture = self
-            .call(
-                "Page.captureScreenshot",
-                json!({ "format": "png", "captureBeyondViewport": true }),
-            )
-            .await;
+        let picture = self.picture(true).await;
         let of = |method: &str| {
             self.events
                 .iter()
@@ -180,14 +175,45 @@ impl Browser {
                 .collect(),
             width,
             answers,
-            picture: BASE64_STANDARD
-                .decode(picture["data"].as_str().expect("a picture"))
-                .expect("base64"),
+            picture,
         }
     }
 
+    /// A picture of the whole page, or of what the window shows of it, PNG.
+    pub async fn picture(&mut self, whole: bool) -> Vec<u8> {
+        let parameters = json!({ "format": "png", "captureBeyondViewport": whole });
+        let picture = self.call("Page.captureScreenshot", parameters).await;
+        BASE64_STANDARD
+            .decode(picture["data"].as_str().expect("a picture"))
+            .expect("base64")
+    }
+
+    /// Moves the mouse to the middle of what a selector finds first, and answers an expression.
+    pub async fn hover(&mut self, selector: &str, expression: &str) -> Value {
+        let place = self
+            .evaluate(&format!(
+                "(() => {{ const it = document.querySelector({selector:?}); it.scrollIntoView({{ block: 'center' }}); \
+                 const {{ left, top, width, height }} = it.getBoundingClientRect(); return [left + width / 2, top + height / 2]; }})()"
+            ))
+            .await;
+        // It comes from beside it.
+        for apart in [3.0, 0.0] {
+            self.call(
+                "Input.dispatchMouseEvent",
+                json!({ "type": "mouseMoved", "x": place[0].as_f64().expect("a place") - apart, "y": place[1] }),
+            )
+            .await;
+        }
+        self.evaluate(
+            "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))",
+        )
+        .await;
+        self.evaluate(expression).await
+    }
+
     async fn evaluate(&mut self, expression: &str) -> Value {
-        let parameters = json!({ "expression": expression, "returnByValue": true });
+        let parameters =
+            json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
         self.call("Runtime.evaluate", parameters).await["result"]["value"].take()
     }
 

@@ -128,7 +128,7 @@ async fn a_later_change_is_told_by_member_and_none_is_told_as_none() {
     );
     assert_eq!(
         change(&document, "log-group")["difference"],
-        json!([{ "pointer": "/retentionInDays", "before": 30, "after": 7 }])
+        json!([{ "pointer": "/retentionInDays", "before": 400, "after": 7 }])
     );
     assert!(
         !ran.stdout.contains(corner.jane.client_secret()),

@@ -233,7 +233,8 @@ async fn each_call_of_the_program_is_in_the_table() {
     record(&corner, &mut seen, Duty::Remaining, &remaining, 0).await;
     let import = [&["import", "--yes"], &of_pool[..], &listed].concat();
     record(&corner, &mut seen, Duty::Import, &import, 0).await;
-    let status = [&["status"], &of_pool[..]].concat();
+    // Further back than the log goes, the metrics are asked.
+    let status = [&["status", "--since", "400d"], &of_pool[..]].concat();
     record(&corner, &mut seen, Duty::Status, &status, 0).await;
     let doctor = [&["doctor"], &of_pool[..]].concat();
     record(&corner, &mut seen, Duty::Doctor, &doctor, 0).await;

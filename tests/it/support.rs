@@ -284,17 +284,27 @@ impl Corner {
 
     /// A call of CloudWatch Logs by its name.
     pub async fn logs(&self, action: &str, body: Value) -> Value {
-        let target = format!("Logs_20140328.{action}");
+        self.called("logs", "1.1", &format!("Logs_20140328.{action}"), body)
+            .await
+    }
+
+    /// A call of CloudWatch by its name.
+    pub async fn cloudwatch(&self, action: &str, body: Value) -> Value {
+        let target = format!("GraniteServiceVersion20100801.{action}");
+        self.called("monitoring", "1.0", &target, body).await
+    }
+
+    async fn called(&self, service: &str, json: &str, target: &str, body: Value) -> Value {
         let headers = [
-            ("content-type", "application/x-amz-json-1.1"),
-            ("x-amz-target", &target),
-            ("authorization", &self.authorization("logs")),
+            ("content-type", &*format!("application/x-amz-json-{json}")),
+            ("x-amz-target", target),
+            ("authorization", &self.authorization(service)),
             (KEY_HEADER, &self.secret),
         ];
         let body = body.to_string();
         let (status, answer) = http(&self.endpoint, "POST", "/", &headers, body.as_bytes()).await;
         let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
-        assert_eq!(status, 200, "{action}: {answer}");
+        assert_eq!(status, 200, "{target}: {answer}");
         answer
     }
 

@@ -25,6 +25,7 @@ use crate::permission::{self, Policy};
 use crate::read::Read;
 use crate::record::{self, Doubt, Place, Record, Records, Trust};
 use crate::resources::{Desired, LogGroup, Tags, is_ours};
+use crate::retention;
 use crate::trigger::Trigger;
 use crate::watch;
 
@@ -45,13 +46,10 @@ pub fn deploy(
     let role = observed.whole_role()?;
     let mut plan = Plan::new(names);
     let log_group = observed.whole_log_group()?;
-    plan_log_group(
-        &mut plan,
-        names,
-        &desired.log_group,
-        log_group.as_ref(),
-        allowed,
-    );
+    let mut desired = desired.clone();
+    let why = keep_log(&mut desired.log_group, log_group.as_ref(), asked);
+    let logs = (&desired.log_group, why.as_deref());
+    plan_log_group(&mut plan, names, logs, log_group.as_ref(), allowed);
     let records = Records::of(function, role.as_ref(), &names.pool);
     let mut opened = BTreeMap::new();
     // Migration is over where the window has closed and teardown has taken its trigger away.
@@ -96,7 +94,6 @@ pub fn deploy(
         }
         record.tags_beside(&there)
     };
-    let mut desired = desired.clone();
     let role_tags = role.as_ref().map(|role| &role.tags);
     let role_tags = recorded(Place::Role, role_tags);
     desired.role.tags.extend(role_tags);
@@ -154,10 +151,21 @@ pub fn deploy(
 /// What AWS allows a function or role, less the three that are added to it: two digests of code, one of the snapshot.
 const MOST_TAGS: usize = 50 - 3;
 
+/// Decides how long the log is kept, where the configuration does not say it, and gives the reason.
+fn keep_log(group: &mut LogGroup, found: Option<&LogGroup>, asked: &Asked<'_>) -> Option<String> {
+    if group.retention_days.is_some() {
+        return None;
+    }
+    let closes = asked.config.and_then(|config| config.window.closes);
+    let (days, why) = retention::by_default(closes, found, asked.today);
+    group.retention_days = Some(days);
+    Some(why)
+}
+
 fn plan_log_group(
     plan: &mut Plan,
     names: &Names,
-    desired: &LogGroup,
+    (desired, why): (&LogGroup, Option<&str>),
     found: Option<&LogGroup>,
     allowed: &Allowed,
 ) {
@@ -172,12 +180,16 @@ fn plan_log_group(
         Some(days) => format!("keeps {days} days"),
         None => "keeps for ever".to_owned(),
     };
+    let for_long = || match why {
+        Some(why) => format!("{}: {why}", keeps(retention_days)),
+        None => keeps(retention_days),
+    };
     let Some(found) = found else {
         return plan.change(
             Action::Create,
             Resource::LogGroup,
             name,
-            keeps(retention_days),
+            for_long(),
             Operation::CreateLogGroup(desired.clone()),
         );
     };
@@ -189,7 +201,7 @@ fn plan_log_group(
         details.push(format!(
             "{} => {}",
             keeps(&found.retention_days),
-            keeps(retention_days)
+            for_long()
         ));
     }
     let key = |key: &Option<String>| key.clone().unwrap_or("CloudWatch's own".into());

@@ -16,7 +16,7 @@ use crate::ids::{ALIAS, OLD_STATEMENT_ID};
 use crate::kept::Kept;
 use crate::observed::Observed;
 use crate::permission::{Policy, statement_for};
-use crate::resources::{Desired, EnvValue, Environment, ObservedFunction, tag};
+use crate::resources::{Desired, EnvValue, Environment, LogGroup, ObservedFunction, tag};
 
 mod roles;
 mod triggers;
@@ -301,7 +301,10 @@ fn live() -> (Fixture, Observed, Allowed) {
     observed.attached_policies = Ok(BTreeMap::new());
     observed.role = Ok(Some(desired.role));
     observed.log_group_tags = Ok(desired.log_group.tags.clone());
-    observed.log_group = Ok(Some(desired.log_group));
+    observed.log_group = Ok(Some(LogGroup {
+        retention_days: Some(400),
+        ..desired.log_group
+    }));
     let allowed = Allowed {
         probe: Some("1".into()),
         ..allowed(&fixture)

@@ -6,6 +6,7 @@ mod query;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use hyper::header::HeaderValue;
 use serde_json::{Value as Json, json};
@@ -20,6 +21,9 @@ use crate::wire::{Answer, Call, Refusal, Upstream};
 const PAGE_BYTES: usize = 1024 * 1024;
 const PAGE_EVENTS: usize = 10_000;
 
+/// No query is done at once.
+const RUNNING: Duration = Duration::from_millis(100);
+
 pub(crate) struct Logs {
     upstream: Arc<Upstream>,
     /// The queries that were started, by id.
@@ -28,8 +32,7 @@ pub(crate) struct Logs {
 
 struct Started {
     rows: Vec<Row>,
-    /// Whether the status was asked for. The first answer is `Running`, because no query is done at once.
-    asked: bool,
+    since: Instant,
 }
 
 impl Logs {
@@ -140,7 +143,13 @@ impl Logs {
         let rows = query.run(events.iter().map(fields).collect(), limit);
         let value = answer.value();
         let id = value["queryId"].as_str().unwrap_or_default().to_owned();
-        lock(&self.queries).insert(id, Started { rows, asked: false });
+        lock(&self.queries).insert(
+            id,
+            Started {
+                rows,
+                since: Instant::now(),
+            },
+        );
         Ok(answer)
     }
 
@@ -153,7 +162,7 @@ impl Logs {
             return Ok(answer);
         };
         let mut value = answer.value();
-        if !std::mem::replace(&mut started.asked, true) {
+        if started.since.elapsed() < RUNNING {
             value["status"] = json!("Running");
             value["results"] = json!([]);
             return Ok(answer.with_value(&value));
