@@ -92,7 +92,8 @@ async fn delayed(corner: &Corner, delay: Duration) -> Proxy {
             let before = last.lock().expect("no panic").replace(Instant::now());
             let apart = before.is_none_or(|before| before.elapsed() > delay / 4);
             let separator = if apart { "\n    " } else { " " };
-            eprint!("{separator}{}", passing.action);
+            let call = format!("{separator}{}", passing.action);
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), call.as_bytes());
         }
         match passing.action.as_str() {
             "UpdateUserPool" if !taken(&updates) => {
