@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# Checks on a live AWS account what could only be read about: makes two throwaway user pools, migrates customers from the one to
-# the other with nothing but the printed policies, says what Cognito did, and takes everything away again. About ten minutes, a
-# few cents. Needs the AWS CLI, python3 and jane-migrate; the credentials of an administrator of a test account, not of its root
-# user, who may assume no role; and either Rust and a C compiler or, in ARTIFACT, a handler that was built elsewhere.
+# Checks on a live AWS account what could only be read about: makes throwaway user pools, migrates customers from one to another with
+# nothing but the printed policies, says what Cognito and Lambda did, and takes everything away again. About ten minutes, a few cents.
+# Needs the AWS CLI, python3 and jane-migrate; the credentials of an administrator of a test account, not of its root user, who may
+# assume no role; and either Rust and a C compiler or, in ARTIFACT, a handler that was built elsewhere.
 #
 #     AWS_REGION=us-east-1 docs/live-check.sh                    # asks before it makes anything
 #     AWS_REGION=us-east-1 ACCOUNT=123456789012 ARTIFACT=handler-cognito-x86_64.zip docs/live-check.sh
+#     VPC_SUBNETS=subnet-1,subnet-2 VPC_SECURITY_GROUPS=sg-1     # before it: the function runs in this VPC; half an hour more
+#
+# What it says goes into live-check-report.txt, too, or the file in REPORT, with the account's number taken out: attach that to a report.
 set -uo pipefail
 
 region=${AWS_REGION:?set AWS_REGION to the Region to check}
@@ -13,20 +16,28 @@ export AWS_REGION AWS_DEFAULT_REGION=$region AWS_PAGER=''
 # What the caller works on otherwise.
 unset JANE_MIGRATE_CONFIG JANE_MIGRATE_ENDPOINT_URL JANE_MIGRATE_POOL JANE_MIGRATE_PROFILE JANE_MIGRATE_REGION
 run=jm-live-check-$(date +%s)
+report=${REPORT:-live-check-report.txt}
 password='Right-Pass-1!x'
 customer=success+$run@simulator.amazonses.com # Amazon's own mailbox for tests: every mail is delivered
 other=success+$run-other@simulator.amazonses.com
 forgetful=success+$run-forgetful@simulator.amazonses.com
+loud=success+$run-loud@simulator.amazonses.com
+unverified=success+$run-unverified@simulator.amazonses.com
 failures=0
-old='' new='' client='' roles=()
+old='' new='' client='' alias_pool='' roles=() variants=() functions=() parameters=() key=''
 
-ok() { echo "  ok    $*"; }
-seen() { echo "  seen  $*"; }
+# say TEXT...: on the terminal, and in the report without the account's number.
+say() {
+    echo "$*"
+    echo "${*//"$account"/ACCOUNT}" >>"$report"
+}
+ok() { say "  ok    $*"; }
+seen() { say "  seen  $*"; }
 bad() {
-    echo "  BAD   $*"
+    say "  BAD   $*"
     failures=$((failures + 1))
 }
-step() { echo && echo "== $*"; }
+step() { say && say "== $*"; }
 # json EXPRESSION: evaluates a Python expression over the document `d` on standard input.
 json() { python3 -c 'import json, sys; d = json.load(sys.stdin); print(eval(sys.argv[1]))' "$1"; }
 # expect TEXT WHAT COMMAND...: runs the command; it must succeed, and its output must hold the text.
@@ -69,6 +80,55 @@ nothing_is_left() {
     gone "log group" "/aws/lambda/$name" '[]' \
         aws logs describe-log-groups --log-group-name-prefix "/aws/lambda/$name" --query logGroups --output json
 }
+# new_pool NAME JSON: makes a user pool and prints its id. A fresh role or function takes a while to reach Cognito.
+new_pool() {
+    local id try
+    echo "$2" >"$folder/$1.json"
+    for try in $(seq 15); do
+        id=$(aws cognito-idp create-user-pool --pool-name "$run-$1" --cli-input-json "file://$folder/$1.json" \
+            --query UserPool.Id --output text 2>"$folder/error") && echo "$id" && return
+        sleep "${SETTLE:-3}"
+    done
+    cat "$folder/error" >&2
+    return 1
+}
+# new_client POOL: makes an app client that passwords may reach, and prints its id.
+new_client() {
+    aws cognito-idp create-user-pool-client --user-pool-id "$1" --client-name app --prevent-user-existence-errors ENABLED \
+        --explicit-auth-flows ALLOW_USER_PASSWORD_AUTH ALLOW_REFRESH_TOKEN_AUTH --query UserPoolClient.ClientId --output text
+}
+# old_customer NAME VERIFIED: a customer of the old pool.
+old_customer() {
+    aws cognito-idp admin-create-user --user-pool-id "$old" --username "$1" --message-action SUPPRESS \
+        --user-attributes "Name=email,Value=$1" "Name=email_verified,Value=$2" Name=given_name,Value=Ada >/dev/null &&
+        aws cognito-idp admin-set-user-password --user-pool-id "$old" --username "$1" --password "$password" --permanent
+}
+# at_once N COMMAND...: runs the command N times side by side, and prints how often it succeeded.
+at_once() {
+    local n=$1 jobs=() job good=0
+    shift
+    for _ in $(seq "$n"); do
+        "$@" >/dev/null 2>&1 &
+        jobs+=($!)
+    done
+    for job in "${jobs[@]}"; do wait "$job" && good=$((good + 1)); done
+    echo "$good"
+}
+# lines FUNCTION TEXT: how many lines of a function's log have the text.
+lines() {
+    aws logs filter-log-events --log-group-name "/aws/lambda/$1" --query 'events[].message' --output json 2>/dev/null |
+        json 'sum("'"$2"'" in line for line in d or [])'
+}
+# settled COMMAND...: repeats the command until it succeeds, for half a minute.
+settled() {
+    for _ in $(seq 15); do
+        "$@" && return
+        sleep "${SETTLE:-2}"
+    done
+    return 1
+}
+mfa_of() { aws cognito-idp get-user-pool-mfa-config --user-pool-id "$1" --output json; }
+describe_pool() { aws cognito-idp describe-user-pool --user-pool-id "$1" --query UserPool --output json; }
 
 # The ids of the user pools that this run made, also of those whose making was interrupted before the id was told.
 pools_of_this_run() {
@@ -82,17 +142,30 @@ pools_of_this_run() {
 }
 
 cleanup() {
-    local out pool found
+    local out pool found name
     trap '' HUP INT TERM # impatience leaves nothing behind
     step "Taking everything away"
-    if [ -n "$new" ] && ! jane-migrate teardown --pool "$new" --yes --force --quiet; then
+    if [ -n "$new" ] && ! jane-migrate teardown --pool "$new" --yes --force --quiet >/dev/null; then
         bad "teardown failed"
         nothing_is_left
     fi
+    for pool in ${variants[@]+"${variants[@]}"} $alias_pool; do
+        jane-migrate teardown --pool "$pool" --yes --force --quiet >/dev/null || bad "tear the migration of $pool down by hand"
+    done
     found=$(pools_of_this_run) || bad "look for user pools whose name begins with $run-"
     for pool in $(printf '%s\n' "$old" "$new" "$found" | sort -u); do
         aws cognito-idp delete-user-pool --user-pool-id "$pool" || bad "delete the user pool $pool by hand"
     done
+    for name in ${functions[@]+"${functions[@]}"}; do
+        aws lambda delete-function --function-name "$name" >/dev/null 2>&1 || bad "delete the function $name by hand"
+        aws logs delete-log-group --log-group-name "/aws/lambda/$name" >/dev/null 2>&1
+    done
+    for name in ${parameters[@]+"${parameters[@]}"}; do
+        aws ssm delete-parameter --name "$name" || bad "delete the parameter $name by hand"
+    done
+    if [ -n "$key" ]; then
+        aws kms schedule-key-deletion --key-id "$key" --pending-window-in-days 7 >/dev/null || bad "delete the key $key by hand"
+    fi
     for role in ${roles[@]+"${roles[@]}"}; do
         aws iam delete-role-policy --role-name "$role" --policy-name it >/dev/null 2>&1
         out=$(aws iam delete-role --role-name "$role" 2>&1) || [[ $out == *NoSuchEntity* ]] || bad "delete the role $role by hand: $out"
@@ -105,10 +178,11 @@ finish() {
     echo
     [ "$code" -eq 0 ] || exit "$code"
     if [ "$failures" -gt 0 ]; then
-        echo "$failures not as expected: please report the lines marked BAD."
+        say "$failures not as expected: please report the lines marked BAD, with $report."
         exit 1
     fi
-    echo "Everything was as expected."
+    say "Everything was as expected."
+    echo "The report is in $report."
 }
 # role NAME TRUST POLICY: prints its ARN. The caller has noted the name in `roles`, so that half a role is taken away as well.
 role() {
@@ -142,6 +216,7 @@ caller=$(json 'd["Arn"]' <<<"$me")
 partition=$(cut -d : -f 2 <<<"$caller")
 elsewhere=$(env | grep '^AWS_ENDPOINT_URL[A-Z_]*=.' || aws configure get endpoint_url)
 echo "Account $account, Region $region, as $caller."
+(echo "$(jane-migrate --version), $(aws --version 2>&1), $region, $(date -u +%FT%TZ)" >"$report") || fail "cannot write $report"
 if [ -n "$elsewhere" ]; then
     printf 'This is NOT AWS, so nothing here tells what AWS does. Calls go elsewhere:\n%s\n' "$elsewhere"
 elif [[ $caller == *:root ]]; then
@@ -150,7 +225,7 @@ fi
 if [ -n "${ACCOUNT:-}" ]; then
     [ "$ACCOUNT" = "$account" ] || fail "ACCOUNT says $ACCOUNT, and the credentials are those of $account"
 elif [ -t 0 ]; then
-    read -rp "Two user pools and some roles are made there and deleted again. Type the account's number to go on: "
+    read -rp "User pools, functions, roles and a key are made there and deleted again. Type the account's number to go on: "
     [ "$REPLY" = "$account" ] || fail "nothing was made"
 else
     fail "say ACCOUNT=$account to work in that account where there is no terminal"
@@ -159,34 +234,37 @@ folder=$(mktemp -d)
 trap finish EXIT
 trap 'exit 130' HUP INT TERM
 
-step "Two throwaway pools in $region, one of them with an SMS role"
+step "Throwaway pools in $region, one of them with an SMS role"
 old=$(aws cognito-idp create-user-pool --pool-name "$run-old" --username-attributes email --query UserPool.Id --output text) || fail "no old pool"
-old_client=$(aws cognito-idp create-user-pool-client --user-pool-id "$old" --client-name migration \
+old_client=$(aws cognito-idp create-user-pool-client --user-pool-id "$old" --client-name migration --generate-secret \
     --explicit-auth-flows ALLOW_ADMIN_USER_PASSWORD_AUTH ALLOW_REFRESH_TOKEN_AUTH --query UserPoolClient.ClientId --output text) || fail "no client"
-for name in "$customer" "$other" "$forgetful"; do
-    aws cognito-idp admin-create-user --user-pool-id "$old" --username "$name" --message-action SUPPRESS \
-        --user-attributes "Name=email,Value=$name" Name=email_verified,Value=true Name=given_name,Value=Ada >/dev/null || fail "no customer"
-    aws cognito-idp admin-set-user-password --user-pool-id "$old" --username "$name" --password "$password" --permanent || fail "no password"
+secret=$(aws cognito-idp describe-user-pool-client --user-pool-id "$old" --client-id "$old_client" --query UserPoolClient.ClientSecret --output text)
+for name in "$customer" "$other" "$forgetful" "$loud"; do
+    old_customer "$name" true || fail "no customer"
 done
+old_customer "$unverified" false || fail "no customer"
+# The secret that is in use, a second place for it, and one that is of no use.
+for which in first second; do
+    parameters+=("/$run/$which")
+    echo "{\"Name\": \"/$run/$which\", \"Type\": \"SecureString\", \"Value\": \"$secret\"}" >"$folder/parameter.json"
+    aws ssm put-parameter --cli-input-json "file://$folder/parameter.json" >/dev/null || fail "no parameter"
+done
+parameters+=("/$run/useless")
+aws ssm put-parameter --name "/$run/useless" --type SecureString --value useless >/dev/null || fail "no parameter"
+rm "$folder/parameter.json"
 
 roles+=("$run-sms")
 sms=$(role "$run-sms" '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"cognito-idp.amazonaws.com"},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"sts:ExternalId":"'"$run"'"}}}]}' \
     '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sns:publish","Resource":"*"}]}') || fail "no SMS role"
-cat >"$folder/pool.json" <<JSON
-{"PoolName": "$run-new", "UsernameAttributes": ["email"], "UsernameConfiguration": {"CaseSensitive": false}, "AutoVerifiedAttributes": ["email"],
- "Policies": {"PasswordPolicy": {"MinimumLength": 10, "RequireUppercase": true, "RequireLowercase": true, "RequireNumbers": true, "RequireSymbols": false, "TemporaryPasswordValidityDays": 3}},
- "DeviceConfiguration": {"ChallengeRequiredOnNewDevice": true, "DeviceOnlyRememberedOnUserPrompt": true},
- "SmsConfiguration": {"SnsCallerArn": "$sms", "ExternalId": "$run", "SnsRegion": "$region"},
- "VerificationMessageTemplate": {"DefaultEmailOption": "CONFIRM_WITH_CODE", "EmailMessage": "Code {####}", "EmailSubject": "Code"},
- "UserAttributeUpdateSettings": {"AttributesRequireVerificationBeforeUpdate": ["email"]},
- "AccountRecoverySetting": {"RecoveryMechanisms": [{"Name": "verified_email", "Priority": 1}]},
- "AdminCreateUserConfig": {"AllowAdminCreateUserOnly": true}, "UserPoolTags": {"made-by": "$run"}}
-JSON
-for _ in $(seq 15); do # a fresh role takes a while to reach Cognito
-    new=$(aws cognito-idp create-user-pool --cli-input-json "file://$folder/pool.json" --query UserPool.Id --output text 2>"$folder/error") && break
-    sleep 3
-done
-[ -n "$new" ] || fail "no new pool: $(cat "$folder/error")"
+settings="{\"UsernameAttributes\": [\"email\"], \"UsernameConfiguration\": {\"CaseSensitive\": false}, \"AutoVerifiedAttributes\": [\"email\"],
+ \"Policies\": {\"PasswordPolicy\": {\"MinimumLength\": 10, \"RequireUppercase\": true, \"RequireLowercase\": true, \"RequireNumbers\": true, \"RequireSymbols\": false, \"TemporaryPasswordValidityDays\": 3}},
+ \"DeviceConfiguration\": {\"ChallengeRequiredOnNewDevice\": true, \"DeviceOnlyRememberedOnUserPrompt\": true},
+ \"SmsConfiguration\": {\"SnsCallerArn\": \"$sms\", \"ExternalId\": \"$run\", \"SnsRegion\": \"$region\"},
+ \"VerificationMessageTemplate\": {\"DefaultEmailOption\": \"CONFIRM_WITH_CODE\", \"EmailMessage\": \"Code {####}\", \"EmailSubject\": \"Code\"},
+ \"UserAttributeUpdateSettings\": {\"AttributesRequireVerificationBeforeUpdate\": [\"email\"]},
+ \"AccountRecoverySetting\": {\"RecoveryMechanisms\": [{\"Name\": \"verified_email\", \"Priority\": 1}]},
+ \"AdminCreateUserConfig\": {\"AllowAdminCreateUserOnly\": true}, \"UserPoolTags\": {\"made-by\": \"$run\"}}"
+new=$(new_pool new "$settings") || fail "no new pool"
 client=$(aws cognito-idp create-user-pool-client --user-pool-id "$new" --client-name app \
     --explicit-auth-flows ALLOW_USER_SRP_AUTH ALLOW_REFRESH_TOKEN_AUTH ALLOW_USER_AUTH --prevent-user-existence-errors ENABLED \
     --query UserPoolClient.ClientId --output text) || fail "no client"
@@ -197,13 +275,17 @@ describe_client >"$folder/client-before.json" || fail "cannot describe the clien
 ok "pools $old and $new"
 
 step "One role for each duty, with nothing but its printed policy"
-cat >"$folder/migrate.toml" <<TOML
-[directory]
-kind = "cognito"
-pool_id = "$old"
-client_id = "$old_client"
-region = "$region"
-TOML
+# configure PARAMETER MORE: the migration from the old pool, with the secret in this parameter.
+configure() {
+    printf '[directory]\nkind = "cognito"\npool_id = "%s"\nclient_id = "%s"\nclient_secret = { ssm = "/%s/%s" }\nregion = "%s"\n%s\n' \
+        "$old" "$old_client" "$run" "$1" "$region" "${2:-}" >"$folder/migrate.toml"
+}
+network=''
+if [ -n "${VPC_SUBNETS:-}" ]; then
+    network="[function]
+vpc = { subnets = [\"${VPC_SUBNETS//,/\", \"}\"], security_groups = [\"${VPC_SECURITY_GROUPS//,/\", \"}\"] }"
+fi
+configure first "$network"
 export JANE_MIGRATE_CONFIG=$folder/migrate.toml
 trust='{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:'$partition':iam::'$account':root"},"Action":"sts:AssumeRole"}]}'
 for duty in deploy verify teardown; do
@@ -215,8 +297,10 @@ ok "roles $run-{deploy,verify,teardown}"
 sleep "${SETTLE:-15}" # what IAM was told reaches everyone
 
 step "Deploy"
+began=$SECONDS
 expect "now migrate" "deploy suffices with its policy (iam:PassRole on the SMS role included)" \
     as deploy jane-migrate deploy --pool "$new" --enable-password-auth --yes ${ARTIFACT:+--artifact "$ARTIFACT"}
+seen "the first deploy took $((SECONDS - began)) s, with the handler's build where ARTIFACT names none"
 expect "No changes" "a second run has nothing to do" \
     as deploy jane-migrate plan --pool "$new" --enable-password-auth ${ARTIFACT:+--artifact "$ARTIFACT"}
 expect '"ok": true' "verify suffices with its policy, and everything holds" as verify jane-migrate verify --pool "$new" --format json
@@ -235,6 +319,8 @@ answer=$(sign_in USER_AUTH "USERNAME=$other,PREFERRED_CHALLENGE=PASSWORD,PASSWOR
 seen "USER_AUTH with PASSWORD for a customer who has not migrated: ${answer:0:160}"
 expect IdToken "a right password migrates and gets tokens" sign_in USER_PASSWORD_AUTH "USERNAME=$customer,PASSWORD=$password"
 expect IdToken "and again, by the pool alone" sign_in USER_PASSWORD_AUTH "USERNAME=$customer,PASSWORD=$password"
+expect IdToken "a name in upper case migrates as the customer" sign_in USER_PASSWORD_AUTH "USERNAME=${loud^^},PASSWORD=$password"
+expect IdToken "and signs in in lower case from then on" sign_in USER_PASSWORD_AUTH "USERNAME=$loud,PASSWORD=$password"
 user=$(get_user "$customer" 2>&1)
 expect '"CONFIRMED"' "the customer is CONFIRMED" echo "$user"
 expect Ada "the attributes came along" echo "$user"
@@ -249,6 +335,135 @@ if [ "$failures" -gt 0 ]; then
     echo "  the handler's own lines:"
     aws logs filter-log-events --log-group-name "/aws/lambda/jane-migrate-$new" --query 'events[].message' --output text | tr '\t' '\n' | grep '"outcome"'
 fi
+
+step "Counts"
+counted() { jane-migrate status --pool "$new" --json 2>/dev/null | json 'd["progress"]["arrived"]'; }
+in_log() { lines "jane-migrate-$new" '\"outcome\":\"migrated'; }
+counts_agree() { [ "$(counted)" = "$(in_log)" ]; }
+if settled counts_agree; then
+    ok "status counts what the log has: $(counted) customers"
+else
+    bad "status counts $(counted) customers, the log has $(in_log)"
+fi
+
+step "Other secrets and another role, while customers sign in"
+# again WHAT: a customer who has come over is deleted, so that the same sign-in migrates again; several at once need fresh environments.
+again() {
+    local good
+    aws cognito-idp admin-delete-user --user-pool-id "$new" --username "$other" >/dev/null 2>&1
+    good=$(at_once 4 sign_in USER_PASSWORD_AUTH "USERNAME=$other,PASSWORD=$password")
+    # Of several first sign-ins at the same moment, Cognito may refuse those that come second.
+    if [ "$good" -gt 0 ]; then ok "$1: $good of 4 sign-ins at once got tokens"; else bad "$1: no sign-in got tokens"; fi
+}
+deploy() { jane-migrate deploy --pool "$new" --enable-password-auth --yes ${ARTIFACT:+--artifact "$ARTIFACT"}; }
+configure second "$network"
+expect "now migrate" "a second secret is taken into use" deploy
+again "with the second secret"
+configure useless "$network"
+if out=$(deploy 2>&1 >/dev/null); then bad "a secret of no use was deployed"; else ok "a secret of no use does not go live: $(grep -m 1 error <<<"$out")"; fi
+again "after the secret of no use"
+configure second "$network"
+expect "now migrate" "the second secret again" deploy
+name=jane-migrate-$new
+aws iam get-role --role-name "$name" --query Role.AssumeRolePolicyDocument --output json >"$folder/trust.json"
+aws iam get-role-policy --role-name "$name" --policy-name jane-migrate --query PolicyDocument --output json >"$folder/policy.json"
+aws iam list-role-tags --role-name "$name" --query Tags --output json >"$folder/tags.json"
+aws iam delete-role-policy --role-name "$name" --policy-name jane-migrate && aws iam delete-role --role-name "$name" &&
+    aws iam create-role --role-name "$name" --assume-role-policy-document "file://$folder/trust.json" --tags "file://$folder/tags.json" >/dev/null &&
+    aws iam put-role-policy --role-name "$name" --policy-name jane-migrate --policy-document "file://$folder/policy.json" || bad "the role was not made again"
+aws cognito-idp admin-delete-user --user-pool-id "$new" --username "$other" >/dev/null 2>&1
+answer=$(sign_in USER_PASSWORD_AUTH "USERNAME=$other,PASSWORD=$password" 2>&1 | tr -d '\n')
+[[ $answer == *AuthenticationResult* ]] && answer="tokens, from an environment that was warm"
+seen "a sign-in after the role was made again: ${answer:0:200}"
+expect "now migrate" "deploy gives the function the new role" deploy
+again "with the new role"
+
+step "A trigger that throws, and who a pre sign-up trigger is told of"
+roles+=("$run-spy")
+spy_role=$(role "$run-spy" '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}' \
+    '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"logs:*","Resource":"*"}]}') || fail "no role"
+python3 - "$folder/spy.zip" <<'PY'
+import sys, zipfile
+code = """
+def handler(event, context):
+    print("asked as " + event["triggerSource"])
+    if event["triggerSource"].startswith("UserMigration"):
+        raise Exception("thrown by the live check")
+    return event
+"""
+with zipfile.ZipFile(sys.argv[1], "w") as file:
+    file.writestr("spy.py", code)
+PY
+make_spy() {
+    spy=$(aws lambda create-function --function-name "$run-spy" --runtime python3.13 --handler spy.handler --role "$spy_role" \
+        --zip-file "fileb://$folder/spy.zip" --query FunctionArn --output text 2>"$folder/error")
+}
+settled make_spy || fail "no function: $(cat "$folder/error")"
+functions+=("$run-spy")
+aws lambda wait function-active-v2 --function-name "$run-spy"
+aws lambda add-permission --function-name "$run-spy" --statement-id it --action lambda:InvokeFunction \
+    --principal cognito-idp.amazonaws.com --source-account "$account" >/dev/null || fail "no permission"
+thrown=$(new_pool thrown "{\"UsernameAttributes\": [\"email\"], \"LambdaConfig\": {\"UserMigration\": \"$spy\"}}") || fail "no pool"
+thrown_client=$(new_client "$thrown") || fail "no client"
+answer=$(aws cognito-idp initiate-auth --client-id "$thrown_client" --auth-flow USER_PASSWORD_AUTH \
+    --auth-parameters "USERNAME=$other,PASSWORD=$password" 2>&1 | tr -d '\n')
+seen "what the app is told of a trigger that throws: ${answer:0:200}"
+asked() { [ "$(lines "$run-spy" "asked as UserMigration")" -gt 0 ]; }
+settled asked
+seen "how often Cognito asked a trigger that throws: $(lines "$run-spy" "asked as UserMigration")"
+
+alias_pool=$(new_pool alias "{\"AliasAttributes\": [\"email\"], \"AutoVerifiedAttributes\": [\"email\"], \"LambdaConfig\": {\"PreSignUp\": \"$spy\"}}") || fail "no pool"
+alias_client=$(new_client "$alias_pool") || fail "no client"
+configure second "[attributes]
+username = \"{uuid}\""
+expect "now migrate" "an alias pool with a trigger of its own is deployed" \
+    jane-migrate deploy --pool "$alias_pool" --yes ${ARTIFACT:+--artifact "$ARTIFACT"}
+by_alias() {
+    aws cognito-idp initiate-auth --client-id "$alias_client" --auth-flow USER_PASSWORD_AUTH --auth-parameters "USERNAME=$1,PASSWORD=$password" --output json
+}
+for _ in first second; do
+    answer=$(by_alias "$unverified" 2>&1)
+    if [[ $answer == *NotAuthorizedException* ]]; then ok "a customer whose address is not verified is not locked out by migrating"; else bad "an unverified address: ${answer:0:200}"; fi
+done
+expect IdToken "a verified address migrates as an alias" by_alias "$loud"
+expect IdToken "and signs in by it again" by_alias "$loud"
+told() { [ "$(lines "$run-spy" "asked as PreSignUp")" -gt 0 ]; }
+settled told
+seen "the source that a pre sign-up trigger is told at a migration: $(aws logs filter-log-events --log-group-name "/aws/lambda/$run-spy" --query 'events[].message' --output text | grep -o 'PreSignUp_[A-Za-z]*' | sort -u | tr '\n' ' ')"
+
+step "Pools of other kinds, each compared before and after"
+key=$(aws kms create-key --description "$run" --query KeyMetadata.Arn --output text) || bad "no key, and no pool with message senders of its own"
+lite=$(new_pool lite '{"UserPoolTier": "LITE"}') || bad "no LITE pool"
+totp=$(new_pool totp '{}') && aws cognito-idp set-user-pool-mfa-config --user-pool-id "$totp" --mfa-configuration OPTIONAL \
+    --software-token-mfa-configuration Enabled=true >/dev/null || bad "no pool with TOTP alone"
+link=$(new_pool link '{"AutoVerifiedAttributes": ["email"], "VerificationMessageTemplate": {"DefaultEmailOption": "CONFIRM_WITH_LINK", "EmailMessageByLink": "{##Here##}", "EmailSubjectByLink": "Link"}}') ||
+    bad "no pool with a by-link template"
+senders=''
+if [ -n "$key" ]; then
+    senders=$(new_pool senders "{\"LambdaConfig\": {\"CustomEmailSender\": {\"LambdaVersion\": \"V1_0\", \"LambdaArn\": \"$spy\"}, \"KMSKeyID\": \"$key\"}}") ||
+        bad "no pool with message senders of its own"
+fi
+named=()
+for pool in $lite $totp $link $senders; do
+    new_client "$pool" >/dev/null || bad "no client of $pool"
+    describe_pool "$pool" >"$folder/$pool.before"
+    mfa_of "$pool" >"$folder/$pool.mfa"
+    variants+=("$pool")
+    named+=(--pool "$pool")
+done
+configure second
+compared() {
+    local pool changed
+    for pool in "${variants[@]}"; do
+        changed=$(describe_pool "$pool" | changes "$folder/$pool.before" LastModifiedDate "$@")$(mfa_of "$pool" | changes "$folder/$pool.mfa")
+        if [ "$changed" = "[][]" ]; then ok "pool $pool is what it was"; else bad "the pool $pool changed: $changed"; fi
+    done
+}
+expect "${#variants[@]} done" "all of them are deployed at once" jane-migrate deploy "${named[@]}" --yes ${ARTIFACT:+--artifact "$ARTIFACT"}
+compared LambdaConfig
+expect "${#variants[@]} done" "and torn down" jane-migrate teardown "${named[@]}" --yes --force
+compared
+configure second "$network"
 
 step "Teardown"
 expect "Nothing of jane-migrate is left" "teardown suffices with its policy" as teardown jane-migrate teardown --pool "$new" --yes --force

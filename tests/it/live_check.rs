@@ -65,6 +65,12 @@ print(json.dumps(d))'; else cat; fi; }; export -f jane-migrate; "#;
             .cognito("ListUserPools", json!({ "MaxResults": 60 }))
             .await;
         assert_eq!(pools["UserPools"], json!([]), "{ran:#?}");
+        let report = corner.folder.path().join("live-check-report.txt");
+        let report = std::fs::read_to_string(report).expect("a report");
+        assert!(
+            report.contains(told) && !report.contains(&corner.account),
+            "{report}"
+        );
     }
     sandbox.stop().await.expect("stopped");
 }

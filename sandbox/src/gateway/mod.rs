@@ -137,6 +137,11 @@ impl Gateway {
         self.shared.imports.set_rules(pool, rules);
     }
 
+    /// From the next update of this pool on it shows defaults that it did not show before.
+    pub fn let_defaults_appear(&self, pool: &str) {
+        self.shared.pools.hide_defaults(pool);
+    }
+
     /// Blocks a pool as if another update were in progress, until the result is dropped.
     pub fn hold_pool(&self, pool: &str) -> Result<PoolHold> {
         let claim = self.shared.pools.claim(pool);

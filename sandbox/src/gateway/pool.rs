@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
-use super::json::{required, strings};
+use super::json::{remove, required, strings};
 use super::settings::{self, CREATE_ONLY};
 use crate::lock::lock;
 use crate::wire::{Call, Refusal, Scope, Upstream};
@@ -24,7 +24,18 @@ pub(crate) struct Pool {
     /// Whether SetUserPoolMfaConfig gave the pool a factor other than SMS.
     pub second_factors: bool,
     pub times: Times,
+    pub defaults: Defaults,
     pub update: Arc<AsyncMutex<()>>,
+}
+
+/// Some pools show defaults that were never set from their first update on; when, nobody documents.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Defaults {
+    /// From the beginning, as far as they are known.
+    #[default]
+    Shown,
+    /// Not before the next update.
+    Hidden,
 }
 
 impl Pool {
@@ -75,6 +86,14 @@ impl Pool {
         shown["Id"] = json!(self.id);
         shown["Arn"] = json!(self.arn());
         self.times.show(&mut shown);
+        if self.defaults == Defaults::Hidden {
+            for (member, inner) in [
+                ("VerificationMessageTemplate", "DefaultEmailOption"),
+                ("EmailConfiguration", "EmailSendingAccount"),
+            ] {
+                remove(&mut shown[member], inner);
+            }
+        }
         shown
     }
 }

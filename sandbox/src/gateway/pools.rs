@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::json::{given, required, strings};
-use super::pool::{Pool, Pools, Times, no_pool};
+use super::pool::{Defaults, Pool, Pools, Times, no_pool};
 use super::settings::{self, CREATE_ONLY};
 use crate::wire::{Answer, Call, Refusal};
 
@@ -35,6 +35,7 @@ impl Pools {
             clients: HashMap::new(),
             second_factors: false,
             times: Times::now(),
+            defaults: Defaults::default(),
             update: Arc::default(),
         };
         let shown = pool.described(emulated);
@@ -54,7 +55,10 @@ impl Pools {
         let id = self.named(call, &request)?.id;
         let _claim = self.claim(&id)?;
         let pool = self.named(call, &request)?;
-        let settings = settings::updated(&pool.settings, &request, pool.second_factors)?;
+        let mut settings = settings::updated(&pool.settings, &request, pool.second_factors)?;
+        if pool.defaults == Defaults::Hidden {
+            settings::recover_by_email_first(&mut settings);
+        }
         let mut asked = json!({"UserPoolId": id, "Policies": anything_goes()});
         for member in [
             "AutoVerifiedAttributes",
@@ -67,8 +71,16 @@ impl Pools {
         }
         asked["LambdaConfig"] = of_emulator(&settings["LambdaConfig"]);
         let answer = self.upstream.forward_as(call, &asked).await?;
-        self.change(&id, |pool| pool.settings = settings);
+        self.change(&id, |pool| {
+            pool.settings = settings;
+            pool.defaults = Defaults::Shown;
+        });
         Ok(answer)
+    }
+
+    /// Hides defaults of this pool until its next update.
+    pub fn hide_defaults(&self, pool: &str) {
+        self.change(pool, |pool| pool.defaults = Defaults::Hidden);
     }
 
     pub async fn delete(&self, call: &Call) -> Result<Answer, Refusal> {

@@ -131,6 +131,16 @@ pub(crate) fn described(settings: &Value) -> Value {
     shown
 }
 
+/// The default of a setting that pools lack until it appears.
+pub(crate) fn recover_by_email_first(settings: &mut Value) {
+    let mechanisms = json!([
+        {"Priority": 1, "Name": "verified_email"},
+        {"Priority": 2, "Name": "verified_phone_number"},
+    ]);
+    let default = json!({"RecoveryMechanisms": mechanisms});
+    fill(settings, json!({"AccountRecoverySetting": default}));
+}
+
 /// Fills in the defaults that AWS shows.
 fn complete(settings: &mut Value) -> Result<(), Refusal> {
     let add_ons = settings.get("UserPoolAddOns");

@@ -1,6 +1,7 @@
 //! What becomes of the pool's other settings when an update of it goes wrong: members nobody knows, a service that changes more
 //! than it was asked to, answers that get lost, words that must reach the operator.
 
+use jane_migrate_sandbox::Gateway;
 use jane_migrate_test_kit::{Fate, Passing, Proxy};
 use serde_json::json;
 
@@ -203,28 +204,16 @@ async fn a_service_that_never_answers_is_not_said_to_have_done_nothing_unless_it
     scene.assert_deployed("no answer").await;
 }
 
-/// What some updates make visible, though nobody set it.
-const APPEARED: Fate = Fate::Edit(|answer| {
-    let pool = &mut answer["UserPool"];
-    pool["AccountRecoverySetting"] = json!({ "RecoveryMechanisms": [
-        { "Priority": 1, "Name": "verified_email" }, { "Priority": 2, "Name": "verified_phone_number" },
-    ] });
-    pool["VerificationMessageTemplate"] = json!({ "DefaultEmailOption": "CONFIRM_WITH_CODE" });
-});
-
-const NOT_SHOWN: Fate = Fate::Edit(|answer| {
-    let pool = answer["UserPool"].as_object_mut().expect("a pool");
-    pool.remove("AccountRecoverySetting");
-    pool.remove("VerificationMessageTemplate");
-});
-
 async fn deploy_where(
     decide: impl Fn(&Passing) -> Fate + Send + Sync + 'static,
     more: &[&str],
+    prepare: impl Fn(&Gateway, &str),
 ) -> Ran {
-    let corner = Corner::of(super::sandbox().await).await;
+    let sandbox = super::sandbox().await;
+    let corner = Corner::of(sandbox).await;
     let pool = corner.create_pool(json!({})).await;
     corner.create_client(&pool, json!({})).await;
+    prepare(sandbox.gateway(), &pool);
     let proxy = Proxy::start(&corner.endpoint, decide)
         .await
         .expect("a proxy");
@@ -244,12 +233,8 @@ async fn deploy_where(
 
 #[tokio::test]
 async fn a_default_that_appears_is_noted_and_no_alarm() {
-    let decide = |passing: &Passing| match passing.action.as_str() {
-        "DescribeUserPool" if passing.nth < 3 => NOT_SHOWN,
-        "DescribeUserPool" => APPEARED,
-        _ => Fate::Pass,
-    };
-    let ran = deploy_where(decide, &[]).await.ended(0);
+    let appear = |gateway: &Gateway, pool: &str| gateway.let_defaults_appear(pool);
+    let ran = deploy_where(|_| Fate::Pass, &[], appear).await.ended(0);
     for words in [
         "/AccountRecoverySetting/RecoveryMechanisms: none => ",
         "/VerificationMessageTemplate/DefaultEmailOption: none => \"CONFIRM_WITH_CODE\"",
@@ -266,11 +251,11 @@ async fn another_difference_is_kept_only_where_the_operator_accepts_it() {
         "DescribeUserPool" if passing.nth >= 3 => TIER,
         _ => Fate::Pass,
     };
-    let ran = deploy_where(decide, &[]).await.ended(1);
+    let ran = deploy_where(decide, &[], |_, _| ()).await.ended(1);
     let words = "`--accept-difference /UserPoolTier` lets the next run keep it";
     assert!(ran.stderr.contains(words), "{ran:#?}");
-    let ran = deploy_where(decide, &["--accept-difference", "/UserPoolTier"]).await;
-    let ran = ran.ended(0);
+    let accepted = ["--accept-difference", "/UserPoolTier"];
+    let ran = deploy_where(decide, &accepted, |_, _| ()).await.ended(0);
     assert!(
         ran.stderr.contains("accepted by --accept-difference"),
         "{ran:#?}"

@@ -103,7 +103,7 @@ async fn killed_anywhere(command: &'static str) -> Table {
 
 /// Whether customers are there already when the command begins.
 fn live(command: &str) -> bool {
-    ["redeploy", "triggers", "conversion", "rollback"].contains(&command)
+    ["redeploy", "renewal", "triggers", "conversion", "rollback"].contains(&command)
 }
 
 #[tokio::test]
@@ -115,6 +115,12 @@ async fn a_deploy_killed_anywhere_goes_on() {
 #[tokio::test]
 async fn a_deploy_to_a_live_pool_killed_anywhere_goes_on_and_so_do_the_sign_ins() {
     table::check("redeploy killed", &killed_anywhere("redeploy").await);
+}
+
+/// The same while code and secret change, and with the secret what the role may read.
+#[tokio::test]
+async fn new_code_and_another_secret_killed_anywhere_go_on_and_so_do_the_sign_ins() {
+    table::check("renewal killed", &killed_anywhere("renewal").await);
 }
 
 /// Two more triggers come, while customers sign in; what they call answers from the first moment.

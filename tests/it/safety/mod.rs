@@ -144,7 +144,7 @@ impl Scene {
 
     /// As it is before the command.
     async fn before(command: &str) -> Self {
-        let scene = Self::new().await;
+        let mut scene = Self::new().await;
         if command == "redeploy" || command == "conversion" {
             // Live for one client; now the other comes in, and the function changes.
             scene.corner.add_accounts();
@@ -157,6 +157,15 @@ impl Scene {
             scene
                 .corner
                 .configure("[function]\nmemory_mb = 512\nlog_retention_days = 7\n");
+        }
+        if command == "renewal" {
+            scene.corner.add_accounts();
+            scene.run_undisturbed("deploy").await.ended(0);
+            scene
+                .keep_parameter(scene.corner.jane.client_secret())
+                .await;
+            scene.configure_parameter("/jane");
+            scene.artifact = Some(code::packed_otherwise(scene.corner.folder.path()).await);
         }
         if command == "rollback" {
             scene.corner.add_accounts();
@@ -234,14 +243,14 @@ impl Scene {
         };
         let zip = zip.to_str().expect("a path of text");
         let arguments: &[&str] = match name {
-            "deploy" | "redeploy" | "conversion" | "triggers" => {
+            "deploy" | "redeploy" | "renewal" | "conversion" | "triggers" => {
                 &["--yes", "--enable-password-auth", "--artifact", zip]
             }
             "teardown" | "leaving" | "rollback" => &["--yes"],
             _ => &[],
         };
         let program = match name {
-            "redeploy" | "conversion" | "triggers" => "deploy",
+            "redeploy" | "renewal" | "conversion" | "triggers" => "deploy",
             "leaving" => "teardown",
             name => name,
         };

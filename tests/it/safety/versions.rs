@@ -173,7 +173,7 @@ impl Scene {
     }
 
     /// Configures a secret that is kept there.
-    fn configure_parameter(&self, name: &str) {
+    pub(super) fn configure_parameter(&self, name: &str) {
         let (url, client) = (self.corner.jane.url(), self.corner.jane.client_id());
         let toml = format!(
             "[directory]\nkind = \"jane\"\nurl = \"{url}\"\nclient_id = \"{client}\"\nclient_secret = {{ ssm = \"{name}\" }}\n{}",
