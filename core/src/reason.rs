@@ -42,11 +42,11 @@ const REASONS: [(&str, &str); 23] = [
     ("hash", "the hash could not be checked"),
     (
         "statement",
-        "the database refused the statement of [on_migrated]",
+        "the database refused the statement of [on_migrated], or `on_wrong_password`",
     ),
     (
         "denied",
-        "the database user, or the execution role, may not do what [on_migrated] asks for",
+        "the database user, or the execution role, may not do what [on_migrated] or `on_wrong_password` asks for",
     ),
     (
         "read-only",

@@ -60,11 +60,7 @@ impl Brake {
             Outcome::Migrated => {
                 rows.remove(&key);
             }
-            Outcome::NotFound
-            | Outcome::WrongPassword
-            | Outcome::NotEligible
-            | Outcome::SsoOnly
-            | Outcome::UnsupportedHash => {
+            refused if is_guess(refused) => {
                 make_room(&mut rows, key, now);
                 let row = rows.entry(key).or_insert(Row {
                     began: now,
@@ -81,6 +77,18 @@ impl Brake {
             _ => {}
         }
     }
+}
+
+/// Whether a sign-in that ended so may have been a guess.
+pub fn is_guess(outcome: Outcome) -> bool {
+    matches!(
+        outcome,
+        Outcome::NotFound
+            | Outcome::WrongPassword
+            | Outcome::NotEligible
+            | Outcome::SsoOnly
+            | Outcome::UnsupportedHash
+    )
 }
 
 /// Forgets what no longer counts when the table is full, and then the row with the fewest.

@@ -17,6 +17,9 @@ const RESERVE: Duration = Duration::from_millis(250);
 /// The name in the log of the call that tells of a migration. It is no call to the directory: whatever comes of it, the sign-in is good.
 pub const ON_MIGRATED: &str = "on_migrated";
 
+/// The name in the log of the call that counts a refused sign-in. The answer is the same whatever comes of it.
+pub const ON_WRONG_PASSWORD: &str = "on_wrong_password";
+
 /// The time one invocation may spend on calls.
 #[derive(Debug)]
 pub struct Budget {

@@ -30,6 +30,8 @@ pub struct Decision {
     pub shown: Option<String>,
     /// What the directory would be told, where the operator's tool asks.
     pub told: Vec<Value>,
+    /// Why the directory could not count a refused sign-in.
+    pub not_counted: Option<&'static str>,
 }
 
 impl Decision {
@@ -43,6 +45,7 @@ impl Decision {
             unsupported: None,
             shown: None,
             told: Vec::new(),
+            not_counted: None,
         }
     }
 }

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::{
-    brake::Brake,
+    brake::{Brake, is_guess},
     breaker::Breaker,
     budget::{Budget, Unavailable, lambda_deadline},
     decide::{Decision, decide},
@@ -176,6 +176,7 @@ impl Handler {
             reason: decision.reason.or(decision.unsupported.as_deref()),
             missing: &decision.missing,
             told,
+            not_counted: decision.not_counted,
             ..record(decision.outcome)
         }
         .to_json();
@@ -297,10 +298,20 @@ impl Ready {
         let verdict = self.ask(event, budget).await;
         self.breaker
             .note(event.name(), &verdict, budget.spent(), SystemTime::now());
-        let decision = decide(&self.settings, event, verdict?, today);
+        let mut decision = decide(&self.settings, event, verdict?, today);
         if counts {
             self.brake
                 .note(event.name(), decision.outcome, SystemTime::now());
+        }
+        let refused = event.trigger() == Trigger::Authentication && is_guess(decision.outcome);
+        if refused {
+            let directory = &self.directory;
+            let counted = directory.count_refused(event.name(), event.is_trial(), budget);
+            match counted.await {
+                // The operator is told of a statement that fails; a customer's answer does not depend on it.
+                Err(unavailable) if event.is_trial() => return Err(unavailable),
+                counted => decision.not_counted = counted.err().map(|Unavailable(why)| why),
+            }
         }
         Ok(decision)
     }

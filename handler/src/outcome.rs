@@ -15,7 +15,7 @@ use ring::hmac;
 use serde_json::{Value, json};
 
 use crate::{
-    budget::{Call, ON_MIGRATED},
+    budget::{Call, ON_MIGRATED, ON_WRONG_PASSWORD},
     escape::hex,
 };
 
@@ -251,6 +251,8 @@ pub struct Record<'a> {
     pub missing: &'a [String],
     /// What became of telling that the user has migrated, in a word.
     pub told: Option<&'static str>,
+    /// Why the directory could not count a refused sign-in.
+    pub not_counted: Option<&'static str>,
 }
 
 impl Record<'_> {
@@ -270,6 +272,7 @@ impl Record<'_> {
             reason: None,
             missing: &[],
             told: None,
+            not_counted: None,
         }
     }
 
@@ -324,13 +327,16 @@ impl Record<'_> {
                 .calls
                 .iter()
                 .rev()
-                .filter(|call| call.call != ON_MIGRATED);
+                .filter(|call| ![ON_MIGRATED, ON_WRONG_PASSWORD].contains(&call.call));
             if let Some(host) = calls.next().and_then(|call| call.host.as_deref()) {
                 line["host"] = host.into();
             }
         }
         if let Some(told) = self.told {
             line["onMigrated"] = told.into();
+        }
+        if let Some(why) = self.not_counted {
+            line["notCounted"] = why.into();
         }
         if !self.missing.is_empty() {
             line["missing"] = self.missing.into();

@@ -29,6 +29,11 @@ pub struct Database {
         schemars(regex(pattern = r"^\s*([Ss][Ee][Ll][Ee][Cc][Tt]|[Ww][Ii][Tt][Hh])\s"))
     )]
     pub query: String,
+    /// A statement that counts a refused sign-in; the user name is its placeholder, as in `query`, which can then leave out a name that
+    /// was refused too often.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = r"\S")))]
+    pub on_wrong_password: Option<String>,
     /// The column with the password's hash.
     #[cfg_attr(feature = "schema", schemars(regex(pattern = r"\S")))]
     pub password_column: String,

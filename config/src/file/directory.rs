@@ -132,6 +132,7 @@ fn check_database(table: &Table<'_, '_>, name: &str) {
         table.text(key, check::not_empty);
     }
     table.text("query", |query| check::query(query, name));
+    table.text("on_wrong_password", |text| check::statement(text, name));
     let query = table.str("query").unwrap_or_default();
     let selected = |column: &str| check::selected(column, query, name);
     table.text("password_column", selected);

@@ -356,6 +356,7 @@ pub(crate) mod tests {
             user: "migration".into(),
             password: Secret::Env("P".into()),
             query: "SELECT $1".into(),
+            on_wrong_password: None,
             password_column: "hash".into(),
             hash: HashFormat::Bcrypt,
             decoy: decoy.map(str::to_owned),

@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 
 pub use self::verdict::{Unusable, Verdict};
 use crate::{
-    budget::{Budget, Unavailable},
+    budget::{Budget, ON_MIGRATED, Unavailable},
     decide::Decision,
     event::Event,
     guard,
@@ -197,6 +197,30 @@ impl Directory {
         Ok(Decision::unchanged(Outcome::SignUpAllowed))
     }
 
+    /// Counts a refused sign-in with this name, where that is configured; with `explain` the database only says whether it would.
+    pub async fn count_refused(
+        &self,
+        name: &str,
+        explain: bool,
+        budget: &Budget,
+    ) -> Result<(), Unavailable> {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(directory) => directory.count_refused(name, explain, budget).await,
+            #[cfg(feature = "mysql")]
+            Self::Mysql(directory) => directory.count_refused(name, explain, budget).await,
+            // The others count by themselves: they see each try.
+            #[allow(
+                unreachable_patterns,
+                reason = "a build may have no other kind of directory"
+            )]
+            _ => {
+                let _ = (name, explain, budget);
+                Ok(())
+            }
+        }
+    }
+
     /// Runs a statement about a user who has migrated; with `explain` the database only says whether it would.
     pub async fn execute(
         &self,
@@ -207,9 +231,15 @@ impl Directory {
     ) -> Result<(), Unavailable> {
         match self {
             #[cfg(feature = "postgres")]
-            Self::Postgres(directory) => directory.execute(statement, value, explain, budget).await,
+            Self::Postgres(directory) => {
+                let call = (ON_MIGRATED, statement);
+                directory.execute(call, value, explain, budget).await
+            }
             #[cfg(feature = "mysql")]
-            Self::Mysql(directory) => directory.execute(statement, value, explain, budget).await,
+            Self::Mysql(directory) => {
+                let call = (ON_MIGRATED, statement);
+                directory.execute(call, value, explain, budget).await
+            }
             // The file's reader refuses a statement for any other kind.
             #[allow(
                 unreachable_patterns,

@@ -25,7 +25,7 @@ use super::{
     verdict::{Unusable, Verdict},
 };
 use crate::{
-    budget::{Budget, ON_MIGRATED as CALL, Unavailable},
+    budget::{Budget, ON_WRONG_PASSWORD, Unavailable},
     escape::hex,
     event::Event,
     secrets::Secrets,
@@ -212,10 +212,26 @@ impl Mysql {
         Ok(())
     }
 
+    /// Counts a refused sign-in, where that is configured.
+    pub async fn count_refused(
+        &self,
+        name: &str,
+        explain: bool,
+        budget: &Budget,
+    ) -> Result<(), Unavailable> {
+        match &self.settings.on_wrong_password {
+            Some(statement) => {
+                let call = (ON_WRONG_PASSWORD, statement.as_str());
+                self.execute(call, name, explain, budget).await
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Runs a statement about a user; with `explain` the database only says whether it would, as far as it can.
     pub async fn execute(
         &self,
-        statement: &str,
+        (call, statement): (&'static str, &str),
         value: &str,
         explain: bool,
         budget: &Budget,
@@ -231,7 +247,7 @@ impl Mysql {
         let started = Instant::now();
         let done = budget.within(run(&mut open.connection, &statement, value, end));
         let done = done.await;
-        budget.record(CALL, Some(&self.settings.host), started, None);
+        budget.record(call, Some(&self.settings.host), started, None);
         done?;
         *kept = Some(open);
         Ok(())

@@ -29,7 +29,7 @@ use super::{
     verdict::{Unusable, Verdict},
 };
 use crate::{
-    budget::{Budget, ON_MIGRATED as CALL, Unavailable},
+    budget::{Budget, ON_WRONG_PASSWORD, Unavailable},
     event::Event,
     secrets::Secrets,
     upstream::tls,
@@ -56,6 +56,8 @@ pub struct Postgres {
 /// A query or a statement with its transaction.
 struct Asked<'a> {
     call: &'static str,
+    /// It changes something, and its rows do not matter.
+    writes: bool,
     begin: &'a str,
     text: &'a str,
     /// What `$1` stands for.
@@ -211,10 +213,26 @@ impl Postgres {
         Ok(self.hashes.known(row, without_password))
     }
 
+    /// Counts a refused sign-in, where that is configured.
+    pub async fn count_refused(
+        &self,
+        name: &str,
+        explain: bool,
+        budget: &Budget,
+    ) -> Result<(), Unavailable> {
+        match &self.settings.on_wrong_password {
+            Some(statement) => {
+                let call = (ON_WRONG_PASSWORD, statement.as_str());
+                self.execute(call, name, explain, budget).await
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Runs a statement about a user; with `explain` the database only says whether it would, as far as it can.
     pub async fn execute(
         &self,
-        statement: &str,
+        (call, statement): (&'static str, &str),
         value: &str,
         explain: bool,
         budget: &Budget,
@@ -226,7 +244,8 @@ impl Postgres {
             false => statement.to_owned(),
         };
         let asked = Asked {
-            call: CALL,
+            call,
+            writes: true,
             begin: &format!(
                 "BEGIN READ WRITE; SET LOCAL statement_timeout = {}",
                 self.settings.timeout_ms
@@ -246,6 +265,7 @@ impl Postgres {
     ) -> Result<Result<Map<String, Value>, Verdict>, Unavailable> {
         let asked = Asked {
             call: "query",
+            writes: false,
             begin: &self.begin,
             text: &self.query.text,
             value: name,
@@ -288,16 +308,16 @@ impl Postgres {
         let answered = async {
             // Sent together, so that the transaction adds no round trip. The name is sent as a text of unknown type; the
             // server infers the type.
-            let parameters: [(&(dyn ToSql + Sync), Type); 1] = match asked.call {
-                CALL => [(&Text(asked.value), Type::UNKNOWN)],
-                _ => [(&asked.value, Type::UNKNOWN)],
+            let parameters: [(&(dyn ToSql + Sync), Type); 1] = match asked.writes {
+                true => [(&Text(asked.value), Type::UNKNOWN)],
+                false => [(&asked.value, Type::UNKNOWN)],
             };
             let (began, rows, ended) = tokio::join!(
                 connection.batch_execute(asked.begin),
                 connection.query_typed(asked.text, &parameters),
                 connection.batch_execute(asked.end),
             );
-            if asked.call == CALL {
+            if asked.writes {
                 let done = began.and(rows).and(ended);
                 return done.map(|()| Vec::new()).map_err(|error| refused(&error));
             }

@@ -3,6 +3,7 @@
 mod canary;
 mod catalogue;
 mod cognito;
+mod counting;
 mod database;
 mod export;
 mod function;

@@ -422,3 +422,28 @@ fn exactly_one_is_told_of_a_migration_by_what_belongs_to_it() {
         assert!(error.contains(words), "{words}: {error}");
     }
 }
+
+#[test]
+fn a_statement_counts_refused_sign_ins_by_name() {
+    let mysql = |statement: &str| {
+        format!(
+            "[directory]\nkind = 'mysql'\nhost = 'h'\ndatabase = 'd'\nuser = 'u'\npassword = {{ env = 'P' }}\nhash = 'bcrypt'\n\
+             password_column = 'p'\nquery = 'SELECT p FROM u WHERE n = ?'\non_wrong_password = '{statement}'\n"
+        )
+    };
+    let config = crate::parse(&mysql("INSERT INTO r VALUES (?, now())"), "f").unwrap();
+    let crate::Directory::Mysql(database) = &config.directory else {
+        panic!("{config:?}")
+    };
+    assert!(database.on_wrong_password.is_some());
+    for (statement, words) in [
+        ("INSERT INTO r VALUES ($1)", "must use ?"),
+        ("DROP TABLE r -- ?", "must be an INSERT"),
+    ] {
+        let error = crate::parse(&mysql(statement), "f").unwrap_err().to_string();
+        assert!(
+            error.contains("on_wrong_password") && error.contains(words),
+            "{error}"
+        );
+    }
+}
