@@ -427,8 +427,8 @@ fn exactly_one_is_told_of_a_migration_by_what_belongs_to_it() {
 fn a_statement_counts_refused_sign_ins_by_name() {
     let mysql = |statement: &str| {
         format!(
-            "[directory]\nkind = 'mysql'\nhost = 'h'\ndatabase = 'd'\nuser = 'u'\npassword = {{ env = 'P' }}\nhash = 'bcrypt'\n\
-             password_column = 'p'\nquery = 'SELECT p FROM u WHERE n = ?'\non_wrong_password = '{statement}'\n"
+            "[directory]\nkind = 'mysql'\nhost = 'h'\ndatabase = 'd'\nuser = 'u'\npassword = {{ env = 'PASSWORD' }}\nhash = 'bcrypt'\n\
+             password_column = 'p'\nquery = 'SELECT p FROM u WHERE n = ?'\non_wrong_password = '{statement}'\n[attributes]\nemail = 'n'\n"
         )
     };
     let config = crate::parse(&mysql("INSERT INTO r VALUES (?, now())"), "f").unwrap();
@@ -440,7 +440,9 @@ fn a_statement_counts_refused_sign_ins_by_name() {
         ("INSERT INTO r VALUES ($1)", "must use ?"),
         ("DROP TABLE r -- ?", "must be an INSERT"),
     ] {
-        let error = crate::parse(&mysql(statement), "f").unwrap_err().to_string();
+        let error = crate::parse(&mysql(statement), "f")
+            .unwrap_err()
+            .to_string();
         assert!(
             error.contains("on_wrong_password") && error.contains(words),
             "{error}"
