@@ -12,7 +12,7 @@ use jane_migrate_core::check::{Check, Choice, checks};
 use jane_migrate_core::document::{ClientDocument, PoolDocument};
 use jane_migrate_core::exposure::{Alias, EventSource, Metrics, Version};
 use jane_migrate_core::ids::{
-    ALIAS, Names, PoolArn, PoolId, function_name, log_group_name, role_name,
+    ALIAS, Names, PoolArn, PoolId, function_name, import_role, log_group_name, role_name,
 };
 use jane_migrate_core::jane::Answers;
 use jane_migrate_core::observed::{KeptSecret, Observed, PoolState, deployed_config};
@@ -315,6 +315,7 @@ impl<'a> Observer<'a> {
             (role, boundary),
             inline,
             attached,
+            import_role,
             group,
             recoveries,
         ) = tokio::join!(
@@ -351,6 +352,12 @@ impl<'a> Observer<'a> {
                         let unread = |arn| (arn, Err(Unread::NotAsked));
                         arns.into_iter().map(unread).collect()
                     }),
+                }
+            },
+            async {
+                match left {
+                    true => self.aws.role_settings(&import_role(name)).await,
+                    false => Ok(None),
                 }
             },
             self.aws.tagged_log_group(&group),
@@ -405,6 +412,7 @@ impl<'a> Observer<'a> {
                 Ok(BTreeMap::from([(None, kept(own)?), alias]))
             }),
             role: kept(role),
+            import_role: kept(import_role),
             role_policies: kept(inline),
             attached_policies: attached,
             boundary,

@@ -225,7 +225,7 @@ pub const GRANTS: &[Grant] = &[
     call("cognito-idp:CreateUserImportJob", On::Pool, IMPORT),
     call("cognito-idp:StartUserImportJob", On::Pool, IMPORT),
     call("cognito-idp:DescribeUserImportJob", On::Pool, IMPORT),
-    call("iam:GetRole", On::ImportRole, IMPORT),
+    call("iam:GetRole", On::ImportRole, &[Import, Teardown]),
     call("iam:CreateRole", On::ImportRole, IMPORT),
     implied(
         "iam:TagRole",
@@ -234,8 +234,8 @@ pub const GRANTS: &[Grant] = &[
         "IAM asks for it when a role is created with tags",
     ),
     call("iam:PutRolePolicy", On::ImportRole, IMPORT),
-    call("iam:DeleteRolePolicy", On::ImportRole, IMPORT),
-    call("iam:DeleteRole", On::ImportRole, IMPORT),
+    call("iam:DeleteRolePolicy", On::ImportRole, &[Import, Teardown]),
+    call("iam:DeleteRole", On::ImportRole, &[Import, Teardown]),
     implied(
         "iam:PassRole",
         On::ImportRoleToCognito,
@@ -273,7 +273,7 @@ pub const GRANTS: &[Grant] = &[
     call(
         "lambda:GetAlias",
         On::Versions,
-        &[Deploy, Try, Rollback, Teardown],
+        &[Deploy, Try, Import, Rollback, Teardown],
     ),
     call("lambda:ListAliases", On::Function, CHECK),
     call("lambda:ListVersionsByFunction", On::Function, LISTED),
@@ -295,7 +295,7 @@ pub const GRANTS: &[Grant] = &[
     call(
         "lambda:UpdateAlias",
         On::Versions,
-        &[Deploy, Rollback, Teardown],
+        &[Deploy, Import, Rollback, Teardown],
     ),
     call("lambda:AddPermission", On::Versions, DEPLOY),
     call("lambda:RemovePermission", On::Versions, DEPLOY),
@@ -311,7 +311,11 @@ pub const GRANTS: &[Grant] = &[
         TEARDOWN,
     ),
     call("ec2:DescribeNetworkInterfaces", On::Network, CHANGE),
-    call("iam:GetRole", On::Role, FUNCTION),
+    call(
+        "iam:GetRole",
+        On::Role,
+        &[Plan, Deploy, Verify, Try, Import, Rollback, Teardown],
+    ),
     call("iam:ListRolePolicies", On::Role, FUNCTION),
     call("iam:GetRolePolicy", On::Role, FUNCTION),
     call("iam:ListAttachedRolePolicies", On::Role, OBSERVE),

@@ -24,6 +24,11 @@ pub fn import_log_group(pool: &PoolId, name: &str) -> String {
     format!("{IMPORT_LOGS}/{pool}/{name}")
 }
 
+/// Name of the role with which Cognito writes the log of an import, beside this function.
+pub fn import_role(function: &str) -> String {
+    format!("{function}{IMPORT}")
+}
+
 /// The id of our statement in the alias's resource policy.
 pub const STATEMENT_ID: &str = "jane-migrate-live";
 
@@ -128,7 +133,7 @@ impl Names {
             ..arn("iam", format!("role{role_path}{role}"))
         };
         let role_arn = given.map_or_else(|| role_arn.to_string(), str::to_owned);
-        let import_role = format!("{function}{IMPORT}");
+        let import_role = import_role(&function);
         let import_path = config.and_then(|config| config.role_path.clone());
         let import_path = import_path.unwrap_or_else(|| "/".to_owned());
         let arn_of_import = Arn {

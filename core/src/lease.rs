@@ -1,4 +1,4 @@
-//! The run that is changing a pool. Deploy, teardown, restore and rollback exclude each other by a lease in the description of the alias,
+//! The run that is changing a pool. Deploy, teardown, restore, rollback and import exclude each other by a lease in the description of the alias,
 //! which Lambda changes only for a caller that names its revision. Where there is no alias, it stands in a tag of the role. It ends by
 //! itself, so that a run that was killed does not make others wait for long.
 

@@ -72,6 +72,8 @@ pub struct Observed {
     pub runtime_updates: Read<Option<String>>,
     /// The execution role, without its policies.
     pub role: Read<Option<Role>>,
+    /// The role for the log of an import, which an import that was killed leaves behind; looked for by a teardown alone.
+    pub import_role: Read<Option<Role>>,
     /// The role's inline policies, by name.
     pub role_policies: Read<BTreeMap<String, Value>>,
     /// What the managed policies attached to the role say, by ARN.
@@ -136,6 +138,7 @@ impl Observed {
             code_signing: Err(Unread::NotAsked),
             runtime_updates: Err(Unread::NotAsked),
             role: Err(Unread::NotAsked),
+            import_role: Ok(None),
             role_policies: Err(Unread::NotAsked),
             attached_policies: Err(Unread::NotAsked),
             boundary: Err(Unread::NotAsked),

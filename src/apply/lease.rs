@@ -4,15 +4,16 @@
 
 use std::time::Duration;
 
-use super::Run;
+use super::{Inputs, Interrupt, Run};
 use crate::aws::{AwsError, Kind, Reader, Writer};
 use crate::dates::now_ms;
 use crate::error::{Context, Error, Result};
 use crate::lease::holds;
 use jane_migrate_core::exposure::Alias;
 use jane_migrate_core::fix::Fix;
-use jane_migrate_core::ids::ALIAS;
+use jane_migrate_core::ids::{ALIAS, Names};
 use jane_migrate_core::lease::Lease;
+use jane_migrate_core::plan::Plan;
 use jane_migrate_core::resources::{Tags, tag};
 
 /// Lambda's word for a revision that is not the one it has.
@@ -34,6 +35,41 @@ pub struct Claim {
     pub breaks: bool,
     /// The command that takes over the lease of another run.
     pub by_force: Fix,
+}
+
+/// Does some work that changes the pool by other means than a plan, while the lease is held by the alias: where there is none, another run
+/// is looked for, and Cognito's own rules are all that keeps a deploy that begins later away.
+pub(crate) async fn holding<T>(
+    reader: &Reader,
+    names: &Names,
+    mut claim: Claim,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    claim.alias = reader.alias(&names.function, ALIAS).await?;
+    let found = match &claim.alias {
+        Some(alias) => alias.lease.clone(),
+        None => {
+            let role = reader.role_settings(&names.role).await?;
+            role.and_then(|role| Lease::parse(role.tags.get(tag::LEASE)?))
+        }
+    };
+    let inputs = Inputs {
+        claim: Some(claim),
+        ..Inputs::default()
+    };
+    let interrupt = Interrupt::default();
+    let nothing = Plan::new(names);
+    let run = Run::new(reader, names, &nothing, &inputs, &interrupt, &|_| ());
+    run.unless_barred(found.as_ref())?;
+    run.claim().await?;
+    let done = tokio::select! {
+        done = work => done,
+        lost = run.keep_lease() => Err(lost),
+    };
+    if let Some(held) = run.held() {
+        held.release().await;
+    }
+    done
 }
 
 impl Claim {

@@ -20,6 +20,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::{self, watch};
 
+pub(crate) use self::lease::holding;
 pub use self::lease::{Claim, Held};
 use crate::aws::{Reader, Writer};
 use crate::error::{Error, Result};
@@ -273,17 +274,7 @@ pub async fn apply(
     interrupt: &Interrupt,
     tell: &(dyn Fn(Event<'_>) + Sync),
 ) -> (Report, Option<Held>) {
-    let run = Run {
-        reader,
-        writer: Writer::new(reader),
-        names,
-        inputs,
-        interrupt,
-        tell,
-        made: Mutex::default(),
-        turn: sync::Mutex::default(),
-        plan,
-    };
+    let run = Run::new(reader, names, plan, inputs, interrupt, tell);
     let (claimed, ()) = tokio::join!(run.claim(), run.read_ahead(run.stage_from(0)));
     if let Err(error) = claimed {
         let mut report = Report::without_steps(&plan.pool, RunResult::Failed);
@@ -307,7 +298,28 @@ pub async fn apply(
     (report, run.held())
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
+    fn new(
+        reader: &'a Reader,
+        names: &'a Names,
+        plan: &'a Plan,
+        inputs: &'a Inputs,
+        interrupt: &'a Interrupt,
+        tell: &'a (dyn Fn(Event<'_>) + Sync),
+    ) -> Self {
+        Self {
+            reader,
+            writer: Writer::new(reader),
+            names,
+            inputs,
+            interrupt,
+            tell,
+            made: Mutex::default(),
+            turn: sync::Mutex::default(),
+            plan,
+        }
+    }
+
     /// The changes of the stage that begins with this one.
     fn stage_from(&self, first: usize) -> &[Change] {
         let same = |a: &Change, b: &Change| a.operation.stage() == b.operation.stage();
@@ -447,6 +459,7 @@ impl Run<'_> {
                 }
                 self.delete_roles(role).await
             }
+            Operation::DeleteImportRole => self.delete_import_role().await,
             Operation::DeleteLogGroup => self.delete_log_group().await,
         }
     }

@@ -389,6 +389,17 @@ impl Run<'_> {
             .with_context(|| format!("failed to delete {kind} `{name}`"))
     }
 
+    pub(super) async fn delete_import_role(&self) -> Result<()> {
+        let name = &self.names.import_role;
+        let removed = async {
+            self.writer.delete_role_policy(name, ROLE_POLICY).await?;
+            self.writer.delete_role(name).await
+        };
+        removed
+            .await
+            .with_context(|| format!("failed to delete role `{name}`"))
+    }
+
     pub(super) async fn delete_log_group(&self) -> Result<()> {
         let name = &self.names.log_group;
         self.writer

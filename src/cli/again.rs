@@ -173,6 +173,7 @@ impl Import {
         Line::new("import")
             .value("--from", from.as_deref())
             .flag("--no-reset", self.no_reset)
+            .flag("--break-lease", self.break_lease)
             .flag("--yes", self.yes)
             .0
     }

@@ -52,4 +52,7 @@ pub struct Import {
     /// Leave out users who would have to set a new password
     #[arg(long)]
     pub no_reset: bool,
+    /// Take the lease of another run that is at work on the pool: of one that was killed and cannot give it back
+    #[arg(long)]
+    pub break_lease: bool,
 }

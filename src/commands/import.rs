@@ -10,7 +10,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::many::{Ending, Endings};
-use super::session::Operator;
+use super::session::{Operator, Taking};
+use crate::apply::holding;
 use crate::apply::import::{Importer, LogRole};
 use crate::aws::{Connections, ImportFile, Reader};
 use crate::cli::{Global, Import};
@@ -221,8 +222,16 @@ impl<'a> Run<'a> {
         self.ui.show(&text);
     }
 
-    /// Job after job until nobody is left whom an import takes.
+    /// Imports while this run has the lease of the pool.
     async fn all(&mut self, operator: &Operator) -> Result<()> {
+        let (breaks, again) = (self.args.break_lease, self.args.again());
+        let taking = Taking::of_pool("import", breaks, &again, &self.target.pool);
+        let (aws, names) = (self.aws.clone(), self.names.clone());
+        holding(&aws, &names, taking.claim(), self.import(operator)).await
+    }
+
+    /// Job after job until nobody is left whom an import takes.
+    async fn import(&mut self, operator: &Operator) -> Result<()> {
         self.document.jobs.clear();
         let task = self
             .ui

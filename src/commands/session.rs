@@ -187,11 +187,9 @@ impl Session {
     /// What this run takes the lease of the pool by.
     pub(super) fn claim(&self, taking: Taking) -> Result<Claim> {
         Ok(Claim {
-            lease: lease::of(taking.command),
             alias: self.needs(self.observed.alias.clone())?,
             role: self.observed.own_role().is_some(),
-            breaks: taking.breaks,
-            by_force: taking.by_force,
+            ..taking.claim()
         })
     }
 
@@ -359,6 +357,17 @@ impl Taking {
             command,
             breaks,
             by_force,
+        }
+    }
+
+    /// A claim of a run that observes nothing beforehand.
+    pub(super) fn claim(self) -> Claim {
+        Claim {
+            lease: lease::of(self.command),
+            alias: None,
+            role: false,
+            breaks: self.breaks,
+            by_force: self.by_force,
         }
     }
 

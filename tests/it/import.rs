@@ -1,5 +1,6 @@
 //! Those who have not migrated: counted exactly, imported with their passwords, each accounted for, and nobody twice.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use jane_migrate_test_kit::{Fate, Passing, Proxy};
 use serde_json::{Value, json};
 
 use crate::database::{DATABASE_PASSWORD, Server};
+use crate::safety::table::{self, Table};
 use crate::support::{Corner, Ran, cache};
 
 /// The password of everybody here, and its hashes of the four kinds as frameworks store them.
@@ -352,6 +354,8 @@ async fn killed_at_any_write_an_import_goes_on_and_imports_nobody_twice() {
         let corner = Corner::of(&sandbox).await;
         let (pool, client) = corner.shop().await;
         sandbox.gateway().set_import_rules(&pool, slow);
+        // With an alias that has the lease.
+        corner.deploy(&pool).await;
         corner.write("users.csv", &csv(&users()[..3]));
         (corner, pool, client)
     };
@@ -373,8 +377,20 @@ async fn killed_at_any_write_an_import_goes_on_and_imports_nobody_twice() {
         (count(""), count("CreateRole"), count("DeleteRole")),
         (3, 1, 1)
     );
+    let mut times = BTreeMap::<&str, usize>::new();
+    for point in &points {
+        let action = match point.action.as_str() {
+            "" => "the file's upload",
+            action => action,
+        };
+        *times.entry(action).or_default() += 1;
+    }
+    let mut killed = Table::new(["killed at", "times", "before it", "after it"]);
+    for (action, times) in &times {
+        killed.row([action, &times.to_string(), "goes on", "goes on"]);
+    }
     let kills = points
-        .into_iter()
+        .iter()
         .flat_map(|point| [false, true].map(|after| (point.clone(), after)));
     stream::iter(kills)
         .for_each_concurrent(4, async |(point, after)| {
@@ -414,6 +430,39 @@ async fn killed_at_any_write_an_import_goes_on_and_imports_nobody_twice() {
         })
         .await;
     sandbox.stop().await.expect("stopped");
+    // What is counted is what did not fail.
+    table::check("import killed", &killed);
+}
+
+#[tokio::test]
+async fn a_teardown_removes_the_role_that_a_killed_import_left() {
+    let corner = Corner::new().await;
+    let (pool, _) = corner.shop().await;
+    corner.deploy(&pool).await;
+    corner.write("users.csv", &csv(&users()));
+    let decide = |passing: &Passing| match passing.action.as_str() {
+        "CreateUserImportJob" => Fate::HoldRequest,
+        _ => Fate::Pass,
+    };
+    let proxy = Proxy::start(&corner.endpoint, decide).await.unwrap();
+    let import = ["import", "--pool", &pool, "--from", "users.csv", "--yes"];
+    let mut command = corner.command(&import);
+    command.env("AWS_ENDPOINT_URL", proxy.url());
+    let mut program = command.spawn().expect("the program starts");
+    proxy.held().await;
+    program.kill().await.expect("killed");
+    drop(proxy);
+    assert!(!corner.import_role_is_gone(&pool).await);
+    let teardown = ["teardown", "--pool", &pool];
+    let planned = corner.run(&teardown).await.ended(1);
+    let words = "left by an import that was stopped";
+    assert!(planned.stdout.contains(words), "{planned:#?}");
+    let done = corner.run(&[&teardown[..], &["--yes"]].concat()).await;
+    done.ended(0);
+    assert!(corner.import_role_is_gone(&pool).await);
+    let again = [&teardown[..], &["--yes", "--json"]].concat();
+    let again = corner.run(&again).await.ended(0);
+    assert_eq!(again.json()["result"], "nothing-to-do");
 }
 
 /// A table of so many users of a shop, with hashes of the four kinds.

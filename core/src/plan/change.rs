@@ -233,6 +233,8 @@ pub enum Operation {
     },
     /// Delete the role with its policies, once Lambda has deleted the function's network interfaces with its rights.
     DeleteRole(Role),
+    /// Delete the role for the log of an import, with its policy.
+    DeleteImportRole,
     /// Delete the log group.
     DeleteLogGroup,
 }
@@ -262,7 +264,8 @@ impl Operation {
             | Self::ForbidInvoke(_)
             | Self::Forget { .. }
             | Self::Watch(..)
-            | Self::Unwatch(_) => 11,
+            | Self::Unwatch(_)
+            | Self::DeleteImportRole => 11,
             Self::DeleteFunction { .. } => 12,
             Self::DeleteLogGroup => 13,
             // The last of it: it says that a teardown is at work, once the alias is gone.

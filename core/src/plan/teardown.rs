@@ -70,6 +70,16 @@ pub fn teardown(
     if function.is_none() && role.is_none() && !plan.changes.is_empty() {
         plan.findings.push(no_record());
     }
+    let left = observed.import_role.as_ref()?.as_ref();
+    if left.is_some_and(|role| is_ours(&role.tags)) {
+        plan.change(
+            Action::Delete,
+            Resource::Role,
+            &names.import_role,
+            "left by an import that was stopped",
+            Operation::DeleteImportRole,
+        );
+    }
     if !remaining(observed, extent).is_empty() {
         forget(&mut plan, names, function, role);
         return Ok(plan);

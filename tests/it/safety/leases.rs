@@ -1,14 +1,15 @@
-//! Runs of deploy, teardown, restore and rollback of one pool exclude each other: the second is told who is at work, and changes nothing.
+//! Runs of deploy, teardown, restore, rollback and import of one pool exclude each other: the second is told who is at work, and changes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::{StreamExt, stream};
 use jane_migrate_core::resources::{FunctionState, Tags, tag};
+use jane_migrate_sandbox::ImportRules;
 use jane_migrate_test_kit::{Fate, Passing, Proxy};
 use serde_json::{Value, json};
 
-use super::{AT_ONCE, Scene, reads, turn};
+use super::{AT_ONCE, Scene, reads, sandbox, turn};
 use crate::support::Ran;
 
 /// Tags without the lease, and without digests of ids.
@@ -41,7 +42,14 @@ fn assert_same_state(expected: &str, state: &str, when: &str) {
 }
 
 /// All that change a pool, and `connect`, which tells Jane of its users and changes nothing of it.
-const SECONDS: [&str; 5] = ["deploy", "teardown", "restore", "rollback", "connect"];
+const SECONDS: [&str; 6] = [
+    "deploy", "teardown", "restore", "rollback", "import", "connect",
+];
+
+/// Two users with hashes of two kinds, so that an import has two jobs.
+const USERS: &str = "email,password_hash\n\
+    one@example.com,$2b$04$mzL0N04zmEBsoPiNsy1vxemdj/rncCjR30iqcdUY4ENlfqiAnNzkG\n\
+    two@example.com,pbkdf2_sha256$1000$saltsaltsalt$tFmeFaEPJ+XpX+YXQalnoY7okt4zzEFHCqVt+f2GiYA=\n";
 
 impl Scene {
     /// The pool as the command finds it, and as all the others have something to change, too.
@@ -64,6 +72,13 @@ impl Scene {
             "connect" => {
                 let mut command = self.command(endpoint, name).await;
                 command.arg("--yes");
+                command
+            }
+            "import" => {
+                let file = self.corner.folder.path().join("users.csv");
+                std::fs::write(file, USERS).expect("written");
+                let mut command = self.command(endpoint, name).await;
+                command.args(["--yes", "--from", "users.csv"]);
                 command
             }
             _ => self.command(endpoint, name).await,
@@ -199,7 +214,7 @@ async fn others_are_told(first: &'static str) {
                     assert_eq!(ran.code, 1, "{second} {when}: {ran:#?}");
                     let by = format!("another run is at work on this pool: {program} by ");
                     for words in [&*by, ", since 20", "--break-lease` takes it at once"] {
-                        let told = ran.stdout.contains(words);
+                        let told = ran.stdout.contains(words) || ran.stderr.contains(words);
                         assert!(told, "{second} {when}: {words}: {ran:#?}");
                     }
                 }
@@ -228,6 +243,40 @@ async fn during_a_deploy_the_others_change_nothing_and_say_who_is_at_work() {
 #[tokio::test]
 async fn during_a_teardown_or_a_restore_the_others_change_nothing() {
     tokio::join!(others_are_told("teardown"), others_are_told("restore"));
+}
+
+#[tokio::test]
+async fn during_an_import_the_others_change_nothing() {
+    others_are_told("import").await;
+}
+
+/// A job may take hours, and its run holds the pool for as long.
+#[tokio::test]
+async fn an_import_renews_the_lease_while_it_waits_for_a_long_job() {
+    let scene = Scene::before_any("import").await;
+    let rules = ImportRules {
+        per_user: Duration::from_secs(26),
+        ..ImportRules::default()
+    };
+    let gateway = sandbox().await.gateway();
+    gateway.set_import_rules(&scene.pool, rules);
+    let until = async || {
+        let alias = scene.aws.alias(&scene.names.function, "live").await;
+        let lease = alias.expect("asked").and_then(|alias| alias.lease);
+        lease.map_or(0, |lease| lease.until_s)
+    };
+    let watched = async {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        let first = until().await;
+        tokio::time::sleep(Duration::from_secs(38)).await;
+        (first, until().await)
+    };
+    let run = scene.run_of(&scene.corner.endpoint, "import");
+    let ((first, later), ran) = tokio::join!(watched, run);
+    ran.ended(0);
+    assert!(first > 0, "held");
+    assert!(later >= first + 35, "renewed: {first} {later}");
+    assert!(!scene.is_held().await, "given back");
 }
 
 /// Before its first write a run cannot be seen. The second goes through, and the first either begins after it or is told.
@@ -282,11 +331,15 @@ async fn pairs(firsts: &[&str], seconds: &[&str]) {
 
 #[tokio::test]
 async fn of_two_runs_that_begin_at_once_one_goes_through_and_the_other_is_told() {
-    let all = ["redeploy", "teardown", "restore"];
-    pairs(&all, &["redeploy", "teardown", "restore", "rollback"]).await;
+    let all = ["redeploy", "teardown", "restore", "import"];
+    pairs(
+        &all,
+        &["redeploy", "teardown", "restore", "rollback", "import"],
+    )
+    .await;
     pairs(
         &["rollback"],
-        &["deploy", "teardown", "restore", "rollback"],
+        &["deploy", "teardown", "restore", "rollback", "import"],
     )
     .await;
     // There is nothing yet that a restore or a rollback could change.

@@ -17,7 +17,7 @@ mod rights;
 mod second_emulator;
 mod secrets;
 mod snapshots;
-mod table;
+pub mod table;
 mod versions;
 
 use std::path::PathBuf;

@@ -34,7 +34,7 @@ impl fmt::Display for Table {
 }
 
 /// The actions among the points. Calls that are made side by side come in any order, so the order is the alphabet's.
-pub fn actions(points: &[Point]) -> BTreeSet<&str> {
+pub(super) fn actions(points: &[Point]) -> BTreeSet<&str> {
     points.iter().map(|point| point.action.as_str()).collect()
 }
 
