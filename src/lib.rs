@@ -26,6 +26,7 @@ mod files;
 mod guide;
 mod jane;
 mod lease;
+mod listing;
 mod local;
 mod observe;
 pub mod policy;

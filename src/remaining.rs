@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jane_migrate_config::{Config, Directory, HandlerSettings, PoolId, Secret};
+use jane_migrate_core::aws_error::Kind;
 use jane_migrate_core::document::PoolDocument;
 use jane_migrate_core::facts::pool_facts;
 use jane_migrate_core::import::census::Census;
@@ -20,6 +21,7 @@ use crate::aws::{Connection, Connections, Reader};
 use crate::dates::today;
 use crate::environment;
 use crate::error::{Error, Result};
+use crate::listing::Listing;
 use crate::settings::Target;
 use crate::ui::numbers::thousands;
 use crate::ui::{Task, Ui};
@@ -126,29 +128,50 @@ impl Lists {
         })
     }
 
-    /// The pool's users.
-    pub(crate) async fn index(&self, subs: bool, ui: &Ui) -> Result<Index> {
+    /// The pool's users. With a folder, a listing that was cut short goes on from what it has there.
+    pub(crate) async fn index(&self, subs: bool, folder: Option<&Path>, ui: &Ui) -> Result<Index> {
         let users = self.document.estimated_users().unwrap_or_default();
-        let mut index = Index::new(self.naming.clone(), users, subs);
+        let new = || Index::new(self.naming.clone(), users, subs);
+        let mut index = new();
+        let listing = |folder| Listing::of(folder, &self.pool, &self.naming, subs);
+        let mut listing = folder.map(listing);
         let task = ui.task(format!("users of pool {}", self.pool));
-        let mut next = None;
-        let mut seen = 0;
-        loop {
-            let page = self.aws.users(&self.pool, next).await;
+        let earlier = listing
+            .as_mut()
+            .and_then(|listing| listing.resume(&mut index));
+        let mut resumed = earlier.is_some();
+        if !resumed {
+            index = new();
+        }
+        let mut whole = earlier == Some(None);
+        let mut next = earlier.flatten();
+        while !whole {
+            let mark = index.mark();
+            let page = match self.aws.users(&self.pool, next).await {
+                // A token is good for some time, and nobody says for how long.
+                Err(error) if resumed && error.kind == Kind::Refused => {
+                    listing.iter_mut().for_each(Listing::forget);
+                    index = new();
+                    (next, resumed) = (None, false);
+                    continue;
+                }
+                page => page,
+            };
             let (users, more) = page.map_err(|error| {
                 Error::from(error)
                     .context(format!("failed to list the users of pool {}", self.pool))
-                    .or_hint("run the command again: it begins anew")
+                    .or_hint("run the command again")
             })?;
-            seen += users.len() as u64;
+            resumed = false;
             for user in &users {
                 index.add(&user.name, &user.status, &user.attributes);
             }
-            task.doing(&format!("({} so far)", thousands(seen)));
+            task.doing(&format!("({} so far)", thousands(index.users().0)));
             next = more;
-            if next.is_none() {
-                break;
+            if let Some(listing) = &mut listing {
+                listing.keep(index.since(mark), next.clone());
             }
+            whole = next.is_none();
         }
         index.finish();
         task.clear();

@@ -323,7 +323,7 @@ mod tests {
         assert_repeated("jane-migrate connect --per-second 5 --from 'a b' --yes --profile shop");
         assert_repeated("jane-migrate rollback --break-lease --yes --profile shop");
         assert_repeated("jane-migrate remaining --from 'a b' --names c --mapping d");
-        assert_repeated("jane-migrate import --from 'a b' --no-reset --yes");
+        assert_repeated("jane-migrate import --from 'a b' --no-reset --break-lease --yes");
         assert_repeated(
             "jane-migrate restore --snapshot \"it's.json\" --unknown A=drop --accept-difference /A --break-lease --yes",
         );

@@ -16,6 +16,7 @@ use crate::apply::import::{Importer, LogRole};
 use crate::aws::{Connections, ImportFile, Reader};
 use crate::cli::{Global, Import};
 use crate::error::{Error, Result};
+use crate::listing;
 use crate::remaining::{Lists, Person, Place};
 use crate::settings::{self, Target};
 use crate::ui::Ui;
@@ -160,7 +161,7 @@ impl<'a> Run<'a> {
             .context("nothing was imported"));
         }
         let header = aws.csv_header(&target.pool).await?;
-        let index = lists.index(false, ui).await?;
+        let index = lists.index(false, None, ui).await?;
         let mut run = Self {
             document: Document {
                 pool: target.pool.to_string(),
@@ -233,6 +234,7 @@ impl<'a> Run<'a> {
     /// Job after job until nobody is left whom an import takes.
     async fn import(&mut self, operator: &Operator) -> Result<()> {
         self.document.jobs.clear();
+        listing::forget(self.target.folder(), &self.target.pool);
         let task = self
             .ui
             .task(format!("import into pool {}", self.target.pool));
@@ -245,7 +247,7 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         // What an earlier run imported.
-        self.index = self.lists.index(false, self.ui).await?;
+        self.index = self.lists.index(false, None, self.ui).await?;
         let mut role = None;
         let ran = self.jobs(&importer, operator, &mut role).await;
         let given = self.target.required()?.import.role_arn.is_some();
@@ -298,7 +300,7 @@ impl<'a> Run<'a> {
             }
         }
         // The pool is the last word on who is in it.
-        self.index = self.lists.index(false, self.ui).await?;
+        self.index = self.lists.index(false, None, self.ui).await?;
         let everyone = &mut |_| ControlFlow::Continue(());
         let after = self.lists.each(&self.index, self.ui, everyone).await?;
         super::remaining::keep(&after, self.target, self.ui);
@@ -380,7 +382,7 @@ impl<'a> Run<'a> {
         let index = match ran.rows.iter().all(Option::is_some) {
             true => None,
             // What the log leaves open the pool itself says.
-            false => Some(self.lists.index(false, self.ui).await?),
+            false => Some(self.lists.index(false, None, self.ui).await?),
         };
         let mut known = 0_u64;
         for (name, outcome) in names.iter().zip(ran.rows) {

@@ -16,6 +16,7 @@ use crate::cli::{Global, Remaining};
 use crate::dates::{now_ms, utc};
 use crate::error::{Error, Result};
 use crate::exact::Exact;
+use crate::listing;
 use crate::remaining::{Lists, Person, Place};
 use crate::settings::{self, Target};
 use crate::ui::Ui;
@@ -88,7 +89,9 @@ async fn count(
         file.row(["id", "sub"]);
     }
     let lists = Lists::open(target, args.from.as_deref(), connections).await?;
-    let index = lists.index(mapping.is_some(), ui).await?;
+    let index = lists
+        .index(mapping.is_some(), Some(target.folder()), ui)
+        .await?;
     let census = lists
         .each(&index, ui, &mut |person: Person| {
             match (&person.place, &mut names, &mut mapping) {
@@ -119,6 +122,7 @@ async fn count(
     for file in [names, mapping].into_iter().flatten() {
         file.keep()?;
     }
+    listing::forget(target.folder(), &target.pool);
     let at = utc(now_ms());
     keep(&census, target, ui);
     Ok(Document {

@@ -22,6 +22,13 @@ use serde_json::Value;
 /// What customers choose after *forgot password*. It meets the demo pool's policy.
 const NEW_PASSWORD: &str = "Fresh-Start-2026";
 
+/// A customer who never signed in while the window was open, with the password and its hash in the old database.
+const LATE: [&str; 3] = [
+    "late@example.com",
+    "Late-Harvest-9",
+    "$2b$04$C6UzMDM.H6dfI/f/IKcEeO9YeIAhs8r5RhhZXyMSsS7fvuBPr7nHK",
+];
+
 pub(super) async fn run(
     sandbox: &Sandbox,
     demo: &Demo,
@@ -143,6 +150,12 @@ impl Tour<'_> {
         self.command(&["verify"], 0).await?;
 
         self.chapter(
+            "The customers who are left",
+            "Some never sign in while the window is open. `remaining` compares the shop's list with the pool, and `import` brings over who is left: with the old password where the list has a hash that Cognito takes.",
+        );
+        self.imports_the_rest(password, sso).await?;
+
+        self.chapter(
             "Teardown",
             "When everybody has come over. Customers migrated a moment ago, so it asks for --force. It takes the migration away and leaves the function to the triggers at sign-ups; --everything takes these away, too.",
         );
@@ -162,7 +175,7 @@ impl Tour<'_> {
         self.seen("a customer who migrated still signs in, without any of it");
 
         self.ui.remark(&format!(
-            "\n{}\nDeployed, two customers migrated, two kept out, one new, verified, torn down; the pool is what it was.\nNext: `jane-migrate sandbox` to play, or the README's \"Deploy for real\".",
+            "\n{}\nDeployed, two customers migrated, two kept out, one new, verified, one imported, torn down; the pool is what it was.\nNext: `jane-migrate sandbox` to play, or the README's \"Deploy for real\".",
             self.ui.out.strong.apply_to("The tour is complete.")
         ));
         Ok(ExitCode::SUCCESS)
@@ -373,6 +386,30 @@ impl Tour<'_> {
         self.seen(&format!(
             "{} ({:?}): neither sign-in nor reset migrated it; told: {told}",
             account.email, account.kind
+        ));
+        Ok(())
+    }
+
+    /// The list has who migrated already, and one who did not.
+    async fn imports_the_rest(&self, password: &Account, sso: &Account) -> anyhow::Result<()> {
+        let [email, old_password, hash] = LATE;
+        let list = format!(
+            "email,password_hash\n{},\n{},\n{email},{hash}\n",
+            password.email, sso.email
+        );
+        std::fs::write(self.folder.join("customers.csv"), list)
+            .context("failed to write customers.csv")?;
+        let from = ["--from", "customers.csv"];
+        self.command(&[&["remaining"], &from[..]].concat(), 0)
+            .await?;
+        self.command(&[&["import", "--yes"], &from[..]].concat(), 0)
+            .await?;
+        let late = Account::new(AccountKind::Password, email, Some(old_password));
+        let asked = self.questions();
+        ensure!(self.sign_in(&late, old_password).await?, "no tokens");
+        ensure!(self.questions() == asked, "Jane was asked");
+        self.seen(&format!(
+            "{email} signs in with the old password, and Jane was not asked"
         ));
         Ok(())
     }

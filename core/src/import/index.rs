@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -12,7 +13,7 @@ type Key = [u8; 12];
 const HALF: u32 = 1 << 31;
 
 /// What a pool calls its users by.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Naming {
     /// Attributes that people sign in with in place of a user name.
     pub username_attributes: Vec<String>,
@@ -28,6 +29,26 @@ pub struct Found {
     user: u32,
     /// The user never set a password.
     pub half_finished: bool,
+}
+
+/// A part of an index, to be kept for a run that goes on later: digests of names, and no name.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// A digest in hexadecimal digits and the user's number for each name.
+    names: Vec<(String, u32)>,
+    /// `sub` of each user, where it is asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    subs: Vec<String>,
+    users: u32,
+    half_finished: u64,
+}
+
+/// How far an index had come.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Mark {
+    names: usize,
+    users: u32,
+    half_finished: u64,
 }
 
 /// The users of a pool, by name.
@@ -96,6 +117,65 @@ impl Index {
         }
     }
 
+    /// How far it has come.
+    pub fn mark(&self) -> Mark {
+        Mark {
+            names: self.entries.len(),
+            users: self.users,
+            half_finished: self.half_finished,
+        }
+    }
+
+    /// What was added since.
+    pub fn since(&self, mark: Mark) -> Part {
+        let hex = |key: &Key| key.iter().map(|byte| format!("{byte:02x}")).collect();
+        let names = self.entries[mark.names..].iter();
+        let subs = self
+            .subs
+            .iter()
+            .flat_map(|subs| &subs[mark.users as usize..]);
+        Part {
+            names: names.map(|(key, user)| (hex(key), *user)).collect(),
+            subs: subs.map(|sub| format!("{sub:032x}")).collect(),
+            users: self.users - mark.users,
+            half_finished: self.half_finished - mark.half_finished,
+        }
+    }
+
+    /// Adds what an earlier run had. Whether it can be read; if not, nothing of it is added.
+    pub fn restore(&mut self, part: &Part) -> bool {
+        let key = |hex: &str| -> Option<Key> {
+            let digits = u128::from_str_radix(hex, 16)
+                .ok()
+                .filter(|_| hex.len() == 24)?;
+            let bytes = digits.to_be_bytes();
+            Some(std::array::from_fn(|at| bytes[at + 4]))
+        };
+        let names = part
+            .names
+            .iter()
+            .map(|(hex, user)| Some((key(hex)?, *user)));
+        let Some(names) = names.collect::<Option<Vec<_>>>() else {
+            return false;
+        };
+        let subs = part
+            .subs
+            .iter()
+            .map(|sub| u128::from_str_radix(sub, 16).ok());
+        let Some(read) = subs.collect::<Option<Vec<_>>>() else {
+            return false;
+        };
+        match &mut self.subs {
+            Some(subs) if read.len() == part.users as usize => subs.extend(read),
+            Some(_) => return false,
+            None => {}
+        }
+        self.entries.extend(names);
+        self.users += part.users;
+        self.half_finished += part.half_finished;
+        true
+    }
+
     /// No more users are added.
     pub fn finish(&mut self) {
         self.entries.sort_unstable();
@@ -147,22 +227,23 @@ impl Index {
     }
 }
 
-/// Names that were seen.
+/// Names that were seen. 64 bits of a digest are enough here: of a million names two are alike once in 30 million directories, and the
+/// second of them is then left out.
 #[derive(Debug)]
 pub struct Names {
-    keys: HashSet<Key>,
+    keys: HashSet<u64>,
     case_sensitive: bool,
 }
 
 impl Names {
     /// Adds a name; whether it is new.
     pub fn add(&mut self, name: &str) -> bool {
-        self.keys.insert(key(name, self.case_sensitive))
+        self.keys.insert(short(name, self.case_sensitive))
     }
 
     /// Whether it was added.
     pub fn has(&self, name: &str) -> bool {
-        self.keys.contains(&key(name, self.case_sensitive))
+        self.keys.contains(&short(name, self.case_sensitive))
     }
 }
 
@@ -172,6 +253,11 @@ fn key(name: &str, case_sensitive: bool) -> Key {
         false => Sha256::digest(name.to_lowercase().as_bytes()),
     };
     std::array::from_fn(|at| digest[at])
+}
+
+fn short(name: &str, case_sensitive: bool) -> u64 {
+    let key = key(name, case_sensitive);
+    u64::from_be_bytes(std::array::from_fn(|at| key[at]))
 }
 
 #[cfg(test)]
@@ -258,6 +344,41 @@ mod tests {
             assert_eq!(pool.find([name]).is_some(), found, "{name}");
         }
         assert!(pool.find(["unknown", "bob"]).is_some(), "the second name");
+    }
+
+    #[test]
+    fn an_index_that_was_kept_page_by_page_is_the_same() {
+        let whole = naming(&[], &["email"]);
+        let (mut one, mut other) = (
+            Index::new(whole.clone(), 0, true),
+            Index::new(whole, 0, true),
+        );
+        for n in 0..7 {
+            let mark = one.mark();
+            let email = json!({ "sub": SUB, "email": format!("user{n}@example.com"), "email_verified": "true" });
+            let status = if n == 3 {
+                "RESET_REQUIRED"
+            } else {
+                "CONFIRMED"
+            };
+            one.add(&format!("user{n}"), status, email.as_object().unwrap());
+            let kept = serde_json::to_string(&one.since(mark)).unwrap();
+            assert!(!kept.contains("user{n}"), "digests alone: {kept}");
+            assert!(other.restore(&serde_json::from_str(&kept).unwrap()));
+        }
+        for damaged in [
+            r#"{"names":[["zz",1]],"users":1,"half_finished":0}"#,
+            r#"{"names":[],"users":1,"half_finished":0}"#,
+        ] {
+            assert!(
+                !other.restore(&serde_json::from_str(damaged).unwrap()),
+                "{damaged}"
+            );
+        }
+        one.finish();
+        other.finish();
+        assert_eq!(one.entries, other.entries);
+        assert_eq!((one.users(), one.subs), (other.users(), other.subs));
     }
 
     #[test]

@@ -435,7 +435,8 @@ impl Plan {
         });
     }
 
-    pub(super) fn new(names: &Names) -> Self {
+    /// Nothing is to be done yet.
+    pub fn new(names: &Names) -> Self {
         Self {
             pool: names.pool.id.to_string(),
             changes: Vec::new(),
