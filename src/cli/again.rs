@@ -166,6 +166,14 @@ impl Remaining {
     }
 }
 
+impl Remaining {
+    /// The import of those whom this counted, but for its pool and the global flags.
+    pub fn import(&self) -> String {
+        let from = self.from.as_deref().map(Path::to_string_lossy);
+        Line::new("import").value("--from", from.as_deref()).0
+    }
+}
+
 impl Import {
     /// The command again, but for its pools and the global flags.
     pub fn again(&self) -> String {

@@ -57,7 +57,7 @@ pub(super) async fn run(global: &Global, args: &Remaining, ui: &Ui) -> Result<Ex
                     let command = |args: &str| target.given.ours(args, pool.as_str());
                     ui.remark(&format!(
                         "`{}` shows who of them can be imported, with their passwords or without.",
-                        command("import")
+                        command(&args.import())
                     ));
                 }
                 endings.ended(pool, &document, Ending::Nothing)?;

@@ -142,6 +142,8 @@ async fn the_tail_of_a_migration_is_counted_imported_and_accounted_for() {
     ];
     let ran = corner.run(&remaining).await.ended(0);
     has_no_hash(&ran);
+    let next = format!("import --from users.csv --pool {pool}");
+    assert!(ran.stdout.contains(&next), "{ran:#?}");
     assert!(
         ran.stdout
             .contains("7 of 17 users of the directory are in the pool, 10 are not."),
