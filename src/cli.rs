@@ -194,6 +194,8 @@ pub enum Command {
     Rollback(Rollback),
     /// Put a pool and its app clients back to what a snapshot says
     Restore(Restore),
+    /// Print what a function needs that another tool makes: its environment, runtime, memory and timeout
+    Settings(Settings),
     /// Print what keeps another tool from removing the trigger
     Coexist(Coexist),
     /// Try a migration on this machine: a local corner of AWS with a pool and a directory
@@ -575,6 +577,14 @@ pub struct Restore {
     /// Take the lease of another run that is at work on the pool: of one that was killed and cannot give it back
     #[arg(long)]
     pub break_lease: bool,
+}
+
+/// `settings`
+#[derive(Debug, Args)]
+pub struct Settings {
+    /// Which pools.
+    #[command(flatten)]
+    pub pools: Pools,
 }
 
 /// `coexist`

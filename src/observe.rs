@@ -12,7 +12,7 @@ use jane_migrate_core::check::{Check, Choice, checks};
 use jane_migrate_core::document::{ClientDocument, PoolDocument};
 use jane_migrate_core::exposure::{Alias, EventSource, Metrics, Version};
 use jane_migrate_core::ids::{
-    ALIAS, Names, PoolArn, PoolId, function_name, import_role, log_group_name, role_name,
+    ALIAS, Names, PoolArn, PoolId, function_name, import_role, live_qualifier, log_group_name, role_name,
 };
 use jane_migrate_core::jane::Answers;
 use jane_migrate_core::observed::{KeptSecret, Observed, PoolState, deployed_config};
@@ -111,7 +111,7 @@ pub async fn versions(
         aws.describe_pool(pool_id),
         observer.client_ids(),
         aws.function(name),
-        aws.alias(name, ALIAS),
+        observer.alias(),
         aws.versions(name),
         aws.role_settings(role_name),
         aws.inline_policies(role_name),
@@ -197,6 +197,10 @@ struct Observer<'a> {
     pool_id: &'a PoolId,
     region: &'a str,
     function: String,
+    /// The alias or version of it that the pool is to call; `None`: the function itself.
+    qualifier: Option<&'a str>,
+    /// Another tool made the function.
+    given: bool,
     role: String,
     named: Option<&'a [String]>,
     config: Option<&'a Config>,
@@ -217,6 +221,8 @@ impl<'a> Observer<'a> {
             pool_id,
             region,
             role: role_name(&function, settings),
+            qualifier: live_qualifier(settings),
+            given: settings.is_some_and(|settings| settings.arn.is_some()),
             function,
             named,
             config,
@@ -224,8 +230,34 @@ impl<'a> Observer<'a> {
     }
 
     /// The names of this pool's, once its ARN is known.
-    fn names_of(&self, pool: PoolArn) -> Names {
-        Names::configured(pool, self.config.map(|config| &config.function))
+    fn names_of(&self, pool: PoolArn) -> Result<Names> {
+        let names = Names::configured(pool, self.config.map(|config| &config.function));
+        match names.elsewhere() {
+            None => Ok(names),
+            Some(why) => Err(Error::new(
+                why,
+                "name a function of the pool's own account and Region as arn under [function]",
+            )),
+        }
+    }
+
+    /// Our alias, by which runs exclude each other. That of another tool's function tells nothing of the kind.
+    async fn alias(&self) -> Called<Option<Alias>> {
+        match self.given {
+            true => Ok(None),
+            false => self.aws.alias(&self.function, ALIAS).await,
+        }
+    }
+
+    /// What is behind the alias or version that the pool is to call.
+    async fn behind(&self) -> Called<Option<ObservedFunction>> {
+        match self.qualifier {
+            Some(qualifier) => {
+                let version = format!("{}:{qualifier}", self.function);
+                self.aws.function(&version).await
+            }
+            None => Ok(None),
+        }
     }
 
     /// Whether what bounds the role, or is attached to it, decides whether a deploy may begin: deploying would not mend it.
@@ -302,7 +334,8 @@ impl<'a> Observer<'a> {
             let ids = self.client_ids().await;
             (ids.clone(), self.describe_clients(ids).await)
         };
-        let behind = format!("{name}:{ALIAS}");
+        // A teardown takes all of the function away, and with it its policies; of another tool's it takes statements out.
+        let unread = left && !self.given;
         let (
             pool,
             mfa,
@@ -323,10 +356,15 @@ impl<'a> Observer<'a> {
             self.aws.mfa_config(self.pool_id),
             described,
             self.aws.function(name),
-            self.aws.alias(name, ALIAS),
-            unless_left(left, self.aws.function(&behind)),
-            unless_left(left, self.aws.policy(name, None)),
-            unless_left(left, self.aws.policy(name, Some(ALIAS))),
+            self.alias(),
+            unless_left(left, self.behind()),
+            unless_left(unread, self.aws.policy(name, None)),
+            unless_left(unread, async {
+                match self.qualifier {
+                    Some(qualifier) => self.aws.policy(name, Some(qualifier)).await,
+                    None => Ok(Policy::default()),
+                }
+            }),
             async {
                 match judge {
                     true => {
@@ -365,7 +403,7 @@ impl<'a> Observer<'a> {
         );
         let gone = matches!(&pool, Err(error) if error.kind == Kind::NotFound);
         let remains = match gone && left {
-            true => self.names_of_what_is_left(&function, &role, &group),
+            true => self.names_of_what_is_left(&function, &role, &group)?,
             false => None,
         };
         let is_left = remains.is_some();
@@ -390,10 +428,10 @@ impl<'a> Observer<'a> {
         let document = pool.as_ref().ok().and_then(Option::as_ref);
         let ours = document.and_then(|pool| pool.document.our_triggers(&names).next());
         let behind = behind.map(|behind| behind.map(|behind| as_function(behind, &function)));
-        let called = ours.map_or(Some(ALIAS), |(_, arn)| names.qualifier(arn));
+        let called = ours.map_or(names.live(), |(_, arn)| names.qualifier(arn));
         let (live, alias_gone) = match called {
             None => (kept(function.clone()), false),
-            Some(ALIAS) => match (&behind, &function) {
+            called if called == names.live() => match (&behind, &function) {
                 (Ok(Ok(None)), Ok(Some(_))) => (kept(function.clone()), ours.is_some()),
                 _ => (behind.clone().and_then(kept), false),
             },
@@ -408,8 +446,11 @@ impl<'a> Observer<'a> {
             behind: behind.and_then(kept),
             function: kept(function),
             policies: own_policy.and_then(|own| {
-                let alias = (Some(ALIAS.to_owned()), policy.and_then(kept)?);
-                Ok(BTreeMap::from([(None, kept(own)?), alias]))
+                let mut policies = BTreeMap::from([(None, kept(own)?)]);
+                if let Some(qualifier) = self.qualifier {
+                    policies.insert(Some(qualifier.to_owned()), policy.and_then(kept)?);
+                }
+                Ok(policies)
             }),
             role: kept(role),
             import_role: kept(import_role),
@@ -433,7 +474,8 @@ impl<'a> Observer<'a> {
         limit: bool,
     ) -> (Read<Watch>, Read<Option<u32>>) {
         let found = function.as_ref().ok().and_then(Option::as_ref);
-        let tagged = found.is_some_and(|found| found.function.tags.contains_key(tag::ALARMS));
+        let tagged = !names.given_function
+            && found.is_some_and(|found| found.function.tags.contains_key(tag::ALARMS));
         let config = self.config;
         let wanted = config.is_some_and(|config| config.alarms.topic.is_some());
         let compared = config.is_some_and(|config| config.window.total_users.is_some());
@@ -459,7 +501,7 @@ impl<'a> Observer<'a> {
         function: &Called<Option<ObservedFunction>>,
         role: &Called<Option<Role>>,
         group: &Called<Option<LogGroup>>,
-    ) -> Option<Names> {
+    ) -> Result<Option<Names>> {
         let function = function.as_ref().ok().and_then(Option::as_ref);
         let role = role.as_ref().ok().and_then(Option::as_ref);
         let group = group.as_ref().ok().and_then(Option::as_ref);
@@ -473,6 +515,7 @@ impl<'a> Observer<'a> {
             .filter_map(|tags| tags.get(tag::POOL)?.parse::<PoolArn>().ok())
             .find(|arn| arn.id == *self.pool_id && arn.region == self.region)
             .map(|arn| self.names_of(arn))
+            .transpose()
     }
 
     async fn everything(&self, choice: &Choice, fresh: bool, plan: bool) -> Result<Observed> {
@@ -565,13 +608,14 @@ impl<'a> Observer<'a> {
         let names = self.names(&pool, &found)?;
         let document = pool.as_ref().ok();
         let ours = document.and_then(|pool| pool.our_triggers(&names).next());
-        let called = ours.map_or(Some(ALIAS), |(_, arn)| names.qualifier(arn));
+        let called = ours.map_or(names.live(), |(_, arn)| names.qualifier(arn));
         // The trigger's own is known without a list.
         let qualifiers: BTreeSet<String> = {
             let aliases = aliases.iter().flatten().map(|alias| alias.name.clone());
             let versions = versions.iter().flatten().map(|version| &version.number);
             let published = versions.filter(|number| *number != "$LATEST").cloned();
-            let named = called.map(str::to_owned);
+            let named = [called, names.live()].into_iter().flatten();
+            let named = named.map(str::to_owned);
             aliases.chain(published).chain(named).collect()
         };
         // Without a configuration, what is deployed says where the secrets are, and what the directory is.
@@ -591,12 +635,15 @@ impl<'a> Observer<'a> {
             self.watch(&names, &found, true),
         );
         let (watch, concurrency_limit) = watch;
-        let alias = aliases
-            .clone()
-            .map(|aliases| aliases.into_iter().find(|alias| alias.name == ALIAS));
+        let alias = aliases.clone().map(|aliases| {
+            aliases
+                .into_iter()
+                .find(|alias| Some(&*alias.name) == names.live())
+        });
         let behind = match called {
-            Some(ALIAS) if alias_gone => Ok(None),
-            Some(ALIAS) => live.clone(),
+            Some(_) if called == names.live() && alias_gone => Ok(None),
+            Some(_) if called == names.live() => live.clone(),
+            _ if names.given_function => self.behind().await,
             _ => behind(&alias, &versions, &found),
         };
         let alias_gone = alias_gone && ours.is_some();
@@ -633,7 +680,7 @@ impl<'a> Observer<'a> {
                     Error::new(why, update)
                         .context(format!("failed to read user pool `{}`", self.pool_id))
                 });
-                return arn.map(|arn| self.names_of(arn));
+                return self.names_of(arn?);
             }
             Err(error) => error.clone(),
         };
@@ -642,12 +689,12 @@ impl<'a> Observer<'a> {
             _ => return Err(unreadable(error)),
         };
         match role.parse::<Arn>() {
-            Ok(role) => Ok(self.names_of(PoolArn {
+            Ok(role) => self.names_of(PoolArn {
                 partition: role.partition,
                 region: self.region.to_owned(),
                 account: role.account,
                 id: self.pool_id.clone(),
-            })),
+            }),
             Err(_) => Err(unreadable(error)),
         }
     }

@@ -77,6 +77,12 @@ pub enum On {
     Function,
     /// The function, its aliases and its versions.
     Versions,
+    /// The function, where deploy makes it.
+    OwnFunction,
+    /// The function, its aliases and its versions, where deploy makes them.
+    OwnVersions,
+    /// The same where another tool does.
+    GivenVersions,
     /// The execution role.
     Role,
     /// The execution role, where deploy makes it.
@@ -107,6 +113,10 @@ pub enum On {
     SenderKey,
     /// The log group.
     LogGroup,
+    /// The log group, whose lines an alarm counts. Of another tool's only where alarms are configured.
+    CountedLogGroup,
+    /// The log group, where deploy makes it.
+    OwnLogGroup,
     /// The log group, where the configuration names a key for it.
     EncryptedLogGroup,
     /// Code signing configurations; any, as nobody knows beforehand which the function has.
@@ -131,6 +141,8 @@ pub enum On {
     SecretKeys,
     /// The key that encrypts the function's environment, where the configuration names one.
     FunctionKey,
+    /// The same, where deploy makes the function.
+    OwnFunctionKey,
     /// The network, where the configuration puts the function into a VPC.
     Network,
     /// The function, where the configuration puts it into a VPC.
@@ -272,7 +284,7 @@ pub const GRANTS: &[Grant] = &[
     ),
     call(
         "lambda:GetAlias",
-        On::Versions,
+        On::OwnVersions,
         &[Deploy, Try, Import, Rollback, Teardown],
     ),
     call("lambda:ListAliases", On::Function, CHECK),
@@ -283,28 +295,34 @@ pub const GRANTS: &[Grant] = &[
     call("lambda:GetFunctionCodeSigningConfig", On::Function, CHECK),
     call("lambda:GetCodeSigningConfig", On::CodeSigning, CHECK),
     call("lambda:GetRuntimeManagementConfig", On::Function, CHECK),
-    call("lambda:CreateFunction", On::Function, DEPLOY),
-    call("lambda:UpdateFunctionConfiguration", On::Function, DEPLOY),
-    call("lambda:UpdateFunctionCode", On::Function, DEPLOY),
-    call("lambda:PutFunctionConcurrency", On::Function, DEPLOY),
-    call("lambda:DeleteFunctionConcurrency", On::Function, DEPLOY),
-    call("lambda:TagResource", On::Function, CHANGE),
-    call("lambda:UntagResource", On::Function, DEPLOY),
-    call("lambda:PublishVersion", On::Function, DEPLOY),
-    call("lambda:CreateAlias", On::Versions, DEPLOY),
+    call("lambda:CreateFunction", On::OwnFunction, DEPLOY),
+    call(
+        "lambda:UpdateFunctionConfiguration",
+        On::OwnFunction,
+        DEPLOY,
+    ),
+    call("lambda:UpdateFunctionCode", On::OwnFunction, DEPLOY),
+    call("lambda:PutFunctionConcurrency", On::OwnFunction, DEPLOY),
+    call("lambda:DeleteFunctionConcurrency", On::OwnFunction, DEPLOY),
+    call("lambda:TagResource", On::OwnFunction, CHANGE),
+    call("lambda:UntagResource", On::OwnFunction, DEPLOY),
+    call("lambda:PublishVersion", On::OwnFunction, DEPLOY),
+    call("lambda:CreateAlias", On::OwnVersions, DEPLOY),
     call(
         "lambda:UpdateAlias",
-        On::Versions,
+        On::OwnVersions,
         &[Deploy, Import, Rollback, Teardown],
     ),
     call("lambda:AddPermission", On::Versions, DEPLOY),
     call("lambda:RemovePermission", On::Versions, DEPLOY),
+    call("lambda:RemovePermission", On::GivenVersions, TEARDOWN),
+    call("lambda:GetPolicy", On::GivenVersions, TEARDOWN),
     call(
         "lambda:InvokeFunction",
         On::Versions,
         &[Deploy, Probe, Try, Rollback],
     ),
-    call("lambda:DeleteFunction", On::Versions, CHANGE),
+    call("lambda:DeleteFunction", On::OwnVersions, CHANGE),
     call(
         "lambda:UpdateFunctionConfiguration",
         On::FunctionInVpc,
@@ -370,15 +388,15 @@ pub const GRANTS: &[Grant] = &[
         "CloudWatch asks for it when an alarm is made with tags",
     ),
     call("cloudwatch:PutDashboard", On::Dashboard, DEPLOY),
-    call("logs:PutMetricFilter", On::LogGroup, DEPLOY),
+    call("logs:PutMetricFilter", On::CountedLogGroup, DEPLOY),
     call("cloudwatch:DeleteAlarms", On::Alarms, CHANGE),
     call("cloudwatch:DeleteDashboards", On::Dashboard, CHANGE),
-    call("logs:DeleteMetricFilter", On::LogGroup, CHANGE),
-    call("logs:CreateLogGroup", On::LogGroup, DEPLOY),
-    call("logs:TagResource", On::LogGroup, DEPLOY),
-    call("logs:PutRetentionPolicy", On::LogGroup, DEPLOY),
+    call("logs:DeleteMetricFilter", On::CountedLogGroup, CHANGE),
+    call("logs:CreateLogGroup", On::OwnLogGroup, DEPLOY),
+    call("logs:TagResource", On::OwnLogGroup, DEPLOY),
+    call("logs:PutRetentionPolicy", On::OwnLogGroup, DEPLOY),
     call("logs:AssociateKmsKey", On::EncryptedLogGroup, DEPLOY),
-    call("logs:DisassociateKmsKey", On::LogGroup, DEPLOY),
+    call("logs:DisassociateKmsKey", On::OwnLogGroup, DEPLOY),
     call(
         "logs:FilterLogEvents",
         On::LogGroup,
@@ -386,7 +404,7 @@ pub const GRANTS: &[Grant] = &[
     ),
     call("logs:StartQuery", On::LogGroup, LOG),
     call("logs:GetQueryResults", On::Account, LOG),
-    call("logs:DeleteLogGroup", On::LogGroup, TEARDOWN),
+    call("logs:DeleteLogGroup", On::OwnLogGroup, TEARDOWN),
     call("secretsmanager:DescribeSecret", On::Secrets, CHECK),
     call("secretsmanager:GetResourcePolicy", On::Secrets, CHECK),
     call("secretsmanager:GetSecretValue", On::Secrets, SECRET),
@@ -399,7 +417,7 @@ pub const GRANTS: &[Grant] = &[
     ),
     implied(
         "kms:Encrypt",
-        On::FunctionKey,
+        On::OwnFunctionKey,
         DEPLOY,
         "Lambda encrypts the environment with the key in the caller's name",
     ),
@@ -411,7 +429,7 @@ pub const GRANTS: &[Grant] = &[
     ),
     implied(
         "kms:CreateGrant",
-        On::FunctionKey,
+        On::OwnFunctionKey,
         DEPLOY,
         "Lambda asks for it when a function is given a key",
     ),
@@ -570,10 +588,16 @@ fn resources_of(on: On, subject: &Subject<'_>) -> Vec<(String, Option<Condition>
             .collect()
     };
     let alarmed = config.is_some_and(|config| config.alarms.topic.is_some());
-    let networked = config.is_some_and(|config| config.function.vpc.is_some());
+    let networked =
+        !names.given_function && config.is_some_and(|config| config.function.vpc.is_some());
     let alarm = |name: &str| {
         let arn = pool.sibling("cloudwatch", format_args!("alarm:{name}"));
         arn.to_string()
+    };
+    // That of another tool is its owner's to change.
+    let own = |on: On| match names.given_function {
+        true => Vec::new(),
+        false => resources_of(on, subject),
     };
     match on {
         On::Pool => plain([pool.to_string()]),
@@ -582,6 +606,16 @@ fn resources_of(on: On, subject: &Subject<'_>) -> Vec<(String, Option<Condition>
             names.function_arn.clone(),
             format!("{}:*", names.function_arn),
         ]),
+        On::OwnFunction => own(On::Function),
+        On::OwnVersions => own(On::Versions),
+        On::GivenVersions => match names.given_function {
+            true => resources_of(On::Versions, subject),
+            false => Vec::new(),
+        },
+        On::OwnLogGroup => own(On::LogGroup),
+        On::CountedLogGroup if !alarmed => own(On::LogGroup),
+        On::CountedLogGroup => resources_of(On::LogGroup, subject),
+        On::OwnFunctionKey => own(On::FunctionKey),
         On::ManagedPolicies => plain([
             format!("arn:{}:iam::aws:policy/*", pool.partition),
             format!("arn:{}:iam::{}:policy/*", pool.partition, pool.account),
@@ -610,6 +644,7 @@ fn resources_of(on: On, subject: &Subject<'_>) -> Vec<(String, Option<Condition>
             true => resources_of(On::ManagedPolicies, subject),
             false => plain(boundary.cloned()),
         },
+        On::RoleToLambda if names.given_function => Vec::new(),
         On::RoleToLambda => passed(
             &mut std::iter::once(names.role_arn.clone()).chain(own_roles().skip(1)),
             "lambda.amazonaws.com",
@@ -626,7 +661,7 @@ fn resources_of(on: On, subject: &Subject<'_>) -> Vec<(String, Option<Condition>
         ]),
         On::EncryptedLogGroup => {
             match config.is_some_and(|config| config.function.log_kms_key_arn.is_some()) {
-                true => resources_of(On::LogGroup, subject),
+                true => own(On::LogGroup),
                 false => Vec::new(),
             }
         }

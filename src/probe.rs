@@ -2,7 +2,7 @@
 
 use futures_util::future::{join_all, try_join_all};
 use jane_migrate_core::fix::{Fix, fix};
-use jane_migrate_core::ids::{ALIAS, Names, PoolId, log_group_name};
+use jane_migrate_core::ids::{Names, PoolId, log_group_name};
 use jane_migrate_core::observed::Observed;
 use jane_migrate_core::probe::{self, Answer, Attempt, Judge, Probes, Source, migrated};
 use jane_migrate_core::trigger::Trigger;
@@ -54,8 +54,8 @@ async fn ask_one(invoker: &Invoker, function: &str, source: Source, event: &Valu
 pub(crate) fn live(observed: &Observed) -> String {
     let function = &observed.names.function;
     match &observed.alias {
-        Ok(None) => function.clone(),
-        _ => format!("{function}:{ALIAS}"),
+        Ok(None) if !observed.names.given_function => function.clone(),
+        _ => observed.names.live_name(),
     }
 }
 

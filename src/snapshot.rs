@@ -13,6 +13,7 @@ use jane_migrate_core::check;
 use jane_migrate_core::document::{ClientDocument, PoolDocument, differences};
 use jane_migrate_core::ids::PoolId;
 use jane_migrate_core::kept::Kept;
+use jane_migrate_core::record::{CHANGED, Record};
 
 /// A snapshot that was kept.
 #[derive(Debug, Clone)]
@@ -23,20 +24,24 @@ pub struct Snapshot {
     pub digest: String,
 }
 
-/// Writes the snapshot into the folder. The same pool gives the same file, whenever it was last changed; what was kept before is never
+/// Writes the snapshot into the folder, with what deploy changes where no tags say that. The same pool gives the same file, whenever it was last changed; what was kept before is never
 /// touched.
 pub fn keep(
     folder: &Path,
     pool: &PoolDocument,
     mfa: &Value,
     clients: &[ClientDocument],
+    changed: Option<&Record>,
 ) -> Result<Snapshot> {
     let clients: Vec<_> = clients.iter().map(ClientDocument::json).collect();
-    let snapshot = json!({
+    let mut snapshot = json!({
         "UserPool": pool.json(),
         "UserPoolMfaConfig": mfa,
         "UserPoolClients": clients,
     });
+    if let Some(changed) = changed {
+        snapshot[CHANGED] = changed.to_json();
+    }
     // A file that says the same of the pool is as good: with another one, nobody would know which to take.
     let earlier = pool.id().parse().map(|id| kept(folder, &id));
     let untouched = |one: &check::Snapshot| one.path.ends_with(&file_name(pool.id(), &one.digest));
@@ -76,6 +81,7 @@ fn is_same(one: &Value, other: &Value) -> bool {
     );
     let parts = ["UserPool", "UserPoolMfaConfig"].map(|part| (&one[part], &other[part]));
     ones.len() == others.len()
+        && one.get(CHANGED) == other.get(CHANGED)
         && parts
             .into_iter()
             .chain(ones.iter().zip(&others))

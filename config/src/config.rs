@@ -270,6 +270,18 @@ pub struct Function {
         schemars(regex(pattern = r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/[^ *?]+$"))
     )]
     pub role_arn: Option<String>,
+    /// A function that another tool made from the zip of `jane-migrate build`, or an alias or version of it. Nothing of it is
+    /// changed. Without it: a function is made.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(regex(
+            pattern = r"^arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_-]{1,128})?$"
+        ))
+    )]
+    pub arn: Option<String>,
+    /// The digest of the zip that the function of `arn` is to have, as `jane-migrate build` prints it.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[A-Za-z0-9+/]{43}=$")))]
+    pub code_sha256: Option<String>,
     /// Whether the function speaks with AWS's FIPS endpoints.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub fips: bool,
@@ -300,6 +312,8 @@ impl Default for Function {
             permissions_boundary: None,
             role_path: None,
             role_arn: None,
+            arn: None,
+            code_sha256: None,
             fips: false,
             vpc: None,
             tags: BTreeMap::new(),

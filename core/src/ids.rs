@@ -38,6 +38,21 @@ pub const OLD_STATEMENT_ID: &str = "jane-migrate-user-pool";
 /// The id of the statement that stands in while ours is replaced.
 pub const STAND_IN_ID: &str = "jane-migrate-stand-in";
 
+/// What the ids of our statements begin with in the policy of a function that another tool made. What follows is the digest of the
+/// snapshot that says what deploy changed.
+const GIVEN_STATEMENT: &str = "jane-migrate-snapshot-";
+
+/// The id of our statement there, for a snapshot of this digest.
+pub fn given_statement(digest: &str) -> String {
+    let begin = digest.get(..32).unwrap_or(digest);
+    format!("{GIVEN_STATEMENT}{begin}")
+}
+
+/// How the digest begins that such an id names.
+pub fn digest_of_statement(id: &str) -> Option<&str> {
+    id.strip_prefix(GIVEN_STATEMENT)
+}
+
 /// The name of the one inline policy of the execution role.
 pub const ROLE_POLICY: &str = "jane-migrate";
 
@@ -54,8 +69,53 @@ pub fn plain_name(pool: &PoolId, region: &str) -> String {
     }
 }
 
+/// A function that another tool made, as the configuration names it.
+struct Given<'a> {
+    /// The whole ARN.
+    arn: &'a str,
+    /// The same without alias or version.
+    function: &'a str,
+    name: &'a str,
+    /// The alias or version.
+    qualifier: Option<&'a str>,
+}
+
+impl<'a> Given<'a> {
+    fn of(function: Option<&'a Function>) -> Option<Self> {
+        let arn = function?.arn.as_deref()?;
+        // `arn:aws:lambda:REGION:ACCOUNT:function:NAME:QUALIFIER`; the file's reader has seen to that.
+        let (at, _) = arn.match_indices(':').nth(5)?;
+        let name = &arn[at + 1..];
+        Some(match name.split_once(':') {
+            Some((name, qualifier)) => Self {
+                arn,
+                function: &arn[..at + 1 + name.len()],
+                name,
+                qualifier: Some(qualifier),
+            },
+            None => Self {
+                arn,
+                function: arn,
+                name,
+                qualifier: None,
+            },
+        })
+    }
+}
+
+/// The alias or version of the function that the pool is to call; `None`: the function itself.
+pub fn live_qualifier(function: Option<&Function>) -> Option<&str> {
+    match Given::of(function) {
+        Some(given) => given.qualifier,
+        None => Some(ALIAS),
+    }
+}
+
 /// The name of the function; `function` is what the configuration says of it, where there is one.
 pub fn function_name(pool: &PoolId, region: &str, function: Option<&Function>) -> String {
+    if let Some(given) = Given::of(function) {
+        return given.name.to_owned();
+    }
     let prefix = function.and_then(|function| function.name_prefix.as_deref());
     format!("{}{}", prefix.unwrap_or_default(), plain_name(pool, region))
 }
@@ -81,8 +141,10 @@ pub struct Names {
     pub function: String,
     /// ARN of the function, without a qualifier.
     pub function_arn: String,
-    /// ARN of the alias that the pool calls.
+    /// ARN by which the pool calls it: of the alias; of what the configuration names, where it names a function.
     pub live_arn: String,
+    /// The function is one that the configuration names: another tool made it, and nothing of it is changed.
+    pub given_function: bool,
     /// The execution role: the function's name, unless it is a given one.
     pub role: String,
     /// Its path in IAM.
@@ -140,9 +202,18 @@ impl Names {
             region: String::new(),
             ..arn("iam", format!("role{import_path}{import_role}"))
         };
+        let given_function = Given::of(config);
+        let (function_arn, live_arn) = match &given_function {
+            Some(given) => (given.function.to_owned(), given.arn.to_owned()),
+            None => (
+                arn("lambda", format!("function:{function}")).to_string(),
+                arn("lambda", format!("function:{function}:{ALIAS}")).to_string(),
+            ),
+        };
         Self {
-            function_arn: arn("lambda", format!("function:{function}")).to_string(),
-            live_arn: arn("lambda", format!("function:{function}:{ALIAS}")).to_string(),
+            function_arn,
+            live_arn,
+            given_function: given_function.is_some(),
             spare_role: format!("{role}{SPARE}"),
             spare_role_arn: format!("{role_arn}{SPARE}"),
             given_role: given.is_some(),
@@ -159,6 +230,35 @@ impl Names {
             function,
             pool,
         }
+    }
+
+    /// The alias or version by which the pool is to call the function; `None`: the function itself.
+    pub fn live(&self) -> Option<&str> {
+        self.qualifier(&self.live_arn)
+    }
+
+    /// The same as Lambda takes it in place of a name.
+    pub fn live_name(&self) -> String {
+        match self.live() {
+            Some(qualifier) => format!("{}:{qualifier}", self.function),
+            None => self.function.clone(),
+        }
+    }
+
+    /// Why Cognito cannot call the function that the configuration names: it calls one of its own account and Region.
+    pub fn elsewhere(&self) -> Option<String> {
+        let arn = self.function_arn.parse::<Arn>().ok()?;
+        let pool = &self.pool;
+        let there = |what: &str, theirs: &str, own: &str| {
+            format!(
+                "function {} is in {what} {theirs}, and user pool {} in {own}",
+                self.function, pool.id
+            )
+        };
+        if arn.region != pool.region {
+            return Some(there("Region", &arn.region, &pool.region));
+        }
+        (arn.account != pool.account).then(|| there("account", &arn.account, &pool.account))
     }
 
     /// The alias or version of our function that `arn` names.
@@ -237,6 +337,33 @@ mod tests {
             );
             assert!(given.given_role);
         }
+    }
+
+    #[test]
+    fn a_function_of_another_tool_keeps_its_name_and_lies_where_the_pool_is() {
+        let names = |function: &str, region: &str| {
+            let arn = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Ab1";
+            let function = Function {
+                arn: Some(format!(
+                    "arn:aws:lambda:{region}:123456789012:function:{function}"
+                )),
+                role_arn: Some("arn:aws:iam::123456789012:role/migration".into()),
+                ..Function::default()
+            };
+            Names::configured(arn.parse().unwrap(), Some(&function))
+        };
+        let alias = names("migrate:prod", "us-east-1");
+        assert!(alias.given_function && alias.elsewhere().is_none());
+        assert_eq!((&*alias.function, alias.live()), ("migrate", Some("prod")));
+        assert_eq!(
+            alias.function_arn,
+            "arn:aws:lambda:us-east-1:123456789012:function:migrate"
+        );
+        assert_eq!(alias.live_arn, format!("{}:prod", alias.function_arn));
+        assert_eq!(alias.log_group, "/aws/lambda/migrate");
+        let itself = names("migrate", "us-east-1");
+        assert_eq!((itself.live(), &*itself.live_name()), (None, "migrate"));
+        assert!(names("migrate", "eu-west-1").elsewhere().is_some());
     }
 
     #[test]

@@ -14,8 +14,9 @@ use crate::exposure::{
     Alias, CodeSigning, EventCopy, EventSource, FunctionUrl, Metrics, SecretPlace, Subscription,
     Version,
 };
-use crate::ids::{ALIAS, Names};
+use crate::ids::Names;
 use crate::jane::Answers;
+use crate::kept::Snapshot;
 use crate::lease::Lease;
 use crate::permission::Policy;
 use crate::probe::Probes;
@@ -217,14 +218,21 @@ impl Observed {
         Ok(all.find(|recovery| recovery.is_active()))
     }
 
-    /// What deploy changed, as the tags tell it.
-    pub fn records(&self) -> Read<Records> {
+    /// What deploy changed, as the tags tell it, or else the snapshots.
+    pub fn records(&self, snapshots: &[Snapshot]) -> Read<Records> {
+        if self.names.given_function {
+            let policy = self.policy(self.names.live())?;
+            return Ok(Records::given(&policy, snapshots));
+        }
         let role = self.role.as_ref()?.as_ref();
         Ok(Records::of(self.function()?, role, &self.names.pool))
     }
 
-    /// Who is at work on the pool, or was.
+    /// Who is at work on the pool, or was. Of a function that another tool made nothing tells that.
     pub fn lease(&self) -> Option<Lease> {
+        if self.names.given_function {
+            return None;
+        }
         match &self.alias {
             Ok(Some(alias)) => alias.lease.clone(),
             Ok(None) => Lease::parse(self.own_role()?.tags.get(tag::LEASE)?),
@@ -260,7 +268,7 @@ impl Observed {
     pub fn trigger_qualifier(&self) -> Option<&str> {
         match self.our_triggers().next() {
             Some((_, arn)) => self.names.qualifier(arn),
-            None => Some(ALIAS),
+            None => self.names.live(),
         }
     }
 

@@ -1,13 +1,18 @@
 //! What deploy changed of the pool and its clients, for teardown to take back. It is written down twice, in the tags of the function and
 //! in those of the role, because different rights guard the two (`lambda:TagResource` and `iam:TagRole`): what one of them says alone
 //! is not believed. Deploy adds to each and copies nothing from one to the other, unless the other is gone.
+//!
+//! A function that another tool made takes no tags of ours. There the snapshot beside the configuration says what deploy changed, and
+//! the id of our statement in the function's policy has the snapshot's digest: again two places, and different rights.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jane_migrate_config::Arn;
+use serde_json::{Value, json};
 
-use crate::ids::PoolArn;
+use crate::ids::{PoolArn, digest_of_statement};
 use crate::kept::Snapshot;
+use crate::permission::Policy;
 use crate::resources::{ObservedFunction, Role, Tags, is_ours, tag};
 use crate::trigger::Trigger;
 
@@ -31,6 +36,44 @@ impl Record {
             opened: opened_clients(tags),
             replaced: Trigger::ALL.into_iter().filter_map(replaced).collect(),
         }
+    }
+
+    /// Reads the record out of a snapshot.
+    pub fn of_snapshot(snapshot: &Value) -> Option<Self> {
+        let texts = |value: &Value| -> BTreeMap<String, String> {
+            let members = value.as_object().into_iter().flatten();
+            members
+                .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+                .collect()
+        };
+        let changed = snapshot.get(CHANGED)?;
+        let replaced = texts(&changed["Replaced"]);
+        let replaced = Trigger::ALL.into_iter().filter_map(|trigger| {
+            let arn = replaced.get(trigger.member())?;
+            Some((trigger, arn.clone()))
+        });
+        Some(Self {
+            replaced: replaced.collect(),
+            opened: texts(&changed["Opened"]),
+        })
+    }
+
+    /// The record as a snapshot holds it, under [`CHANGED`].
+    pub fn to_json(&self) -> Value {
+        let replaced = self.replaced.iter();
+        let replaced: BTreeMap<_, _> = replaced
+            .map(|(trigger, arn)| (trigger.member(), arn))
+            .collect();
+        json!({ "Opened": self.opened, "Replaced": replaced })
+    }
+
+    /// The same without what a teardown of the migration takes back.
+    #[must_use]
+    pub fn without_migration(&self) -> Self {
+        let mut rest = self.clone();
+        rest.opened.clear();
+        rest.replaced.remove(&Trigger::UserMigration);
+        rest
     }
 
     /// The tags that a place is given in addition to those that it has. No tag that is there is written anew, but for that of the
@@ -63,6 +106,9 @@ impl Record {
         tags
     }
 }
+
+/// The member of a snapshot that holds the record.
+pub const CHANGED: &str = "Changed";
 
 /// What the tag of the replaced trigger says once there is none to put back. A tag of clients that says so names none.
 const NO_TRIGGER: &str = "none";
@@ -119,6 +165,8 @@ pub struct Records {
     pub function: Option<Record>,
     /// The role's.
     pub role: Option<Record>,
+    /// Of a function that another tool made: the snapshot's, to which the function's policy points.
+    pub snapshot: Option<Record>,
 }
 
 /// What is to be believed of the records.
@@ -152,6 +200,25 @@ impl Records {
         Self {
             function: read(function.map(|function| &function.function.tags)),
             role: read(role.map(|role| &role.tags)),
+            snapshot: None,
+        }
+    }
+
+    /// Reads that of a function which another tool made.
+    pub fn given(policy: &Policy, snapshots: &[Snapshot]) -> Self {
+        let digests: Vec<&str> = given_statements(policy)
+            .filter_map(digest_of_statement)
+            .collect();
+        let named = |snapshot: &&Snapshot| {
+            let mut digests = digests.iter();
+            digests.any(|begin| !begin.is_empty() && snapshot.digest.starts_with(begin))
+        };
+        Self {
+            snapshot: snapshots
+                .iter()
+                .filter(named)
+                .find_map(|snapshot| Record::of_snapshot(&snapshot.json)),
+            ..Self::default()
         }
     }
 
@@ -164,7 +231,9 @@ impl Records {
     }
 
     fn both(&self) -> impl Iterator<Item = &Record> {
-        [&self.function, &self.role].into_iter().flatten()
+        [&self.function, &self.role, &self.snapshot]
+            .into_iter()
+            .flatten()
     }
 
     /// What a place that is made anew is told: what the other says. A place that is there keeps to its own.
@@ -186,6 +255,9 @@ impl Records {
     /// # Errors
     /// The two say different things.
     pub fn opened(&self, client: &str, trust: &Trust<'_>) -> Result<Option<&str>, Doubt> {
+        if let Some(snapshot) = &self.snapshot {
+            return Ok(snapshot.opened.get(client).map(String::as_str));
+        }
         let word = |place| Some(self.at(place)?.opened.get(client).map(String::as_str));
         let said = match trust.alone {
             Some(place) => word(place).flatten(),
@@ -214,6 +286,11 @@ impl Records {
             Some(record.replaced.get(&trigger).map(String::as_str))
         };
         let arn = match trust.alone {
+            _ if self.snapshot.is_some() => self
+                .snapshot
+                .as_ref()
+                .and_then(|record| record.replaced.get(&trigger))
+                .map(String::as_str),
             Some(place) => said(place).flatten(),
             None => {
                 let (function, role) = (said(Place::Function), said(Place::Role));
@@ -228,6 +305,15 @@ impl Records {
             false => Err(Doubt::OtherAccount(account, arn.to_owned())),
         }
     }
+}
+
+/// The ids of our statements in the policy of a function that another tool made.
+pub fn given_statements(policy: &Policy) -> impl Iterator<Item = &str> {
+    let ids = policy
+        .statements
+        .iter()
+        .filter_map(|one| one["Sid"].as_str());
+    ids.filter(|id| digest_of_statement(id).is_some())
 }
 
 /// The trigger, if enough vouches for it.
@@ -399,6 +485,7 @@ mod tests {
         let records = Records {
             function: place(function),
             role: place(role),
+            snapshot: None,
         };
         let pool: PoolArn = POOL.parse().unwrap();
         let replaced = records.replaced(Trigger::UserMigration, &pool, trust)?;
@@ -469,7 +556,11 @@ mod tests {
     #[test]
     fn a_client_is_closed_by_what_both_say_or_by_the_one_that_is_left() {
         let nothing = Trust::default();
-        let records = |function, role| Records { function, role };
+        let records = |function, role| Records {
+            function,
+            role,
+            snapshot: None,
+        };
         let one = record(&[("a", "X")], None);
         let other = record(&[("a", "Y"), ("b", "X")], None);
         let both = records(Some(one.clone()), Some(other));

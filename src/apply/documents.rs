@@ -64,7 +64,8 @@ impl Run<'_> {
     async fn alias_is_gone(&self, what: Document<'_>, rewrite: &Rewrite) -> bool {
         let triggers = &rewrite.update.expected()["LambdaConfig"];
         let called = |trigger: Trigger| triggers[trigger.member()] == json!(self.names.live_arn);
-        if !matches!(what, Document::Pool) || !Trigger::ALL.into_iter().any(called) {
+        let given = self.names.given_function;
+        if given || !matches!(what, Document::Pool) || !Trigger::ALL.into_iter().any(called) {
             return false;
         }
         let alias = self.reader.alias(&self.names.function, ALIAS).await;

@@ -448,6 +448,8 @@ impl Run<'_> {
             Operation::Watch(part, body) => self.watch(change, *part, body).await,
             Operation::Unwatch(part) => self.unwatch(change, *part).await,
             Operation::ForbidInvoke(ids) => self.forbid_invoke(ids).await,
+            Operation::Attach { record: _, stale } => self.attach(stale).await,
+            Operation::Detach { statements } => self.detach(statements).await,
             Operation::UpdateClient(rewrite) => self.update_client(change, rewrite).await,
             Operation::MoveTrigger(rewrite) => self.move_trigger(change, rewrite).await,
             Operation::UpdatePool(rewrite) => self.update_pool(change, rewrite).await,

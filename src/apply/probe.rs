@@ -24,8 +24,11 @@ impl Run<'_> {
             Target::Version(number) => Some(number.clone()),
             Target::Live => None,
         };
-        let qualifier = version.as_deref().unwrap_or(ALIAS);
-        let Err(error) = self.answers(change, qualifier, probe).await else {
+        let function = match &version {
+            Some(version) => format!("{}:{version}", self.names.function),
+            None => self.names.live_name(),
+        };
+        let Err(error) = self.answers(change, &function, probe).await else {
             return Ok(());
         };
         let try_locally = fix![
@@ -44,13 +47,12 @@ impl Run<'_> {
         })
     }
 
-    async fn answers(&self, change: &Change, qualifier: &str, probe: &Probe) -> Result<(), Error> {
+    async fn answers(&self, change: &Change, function: &str, probe: &Probe) -> Result<(), Error> {
         let invoker = Invoker::new(self.reader);
-        let function = format!("{}:{qualifier}", self.names.function);
         let started = Instant::now();
         let mut pause = Duration::from_secs(1);
         loop {
-            let error = match probe::ask(&invoker, &function, &probe.events).await {
+            let error = match probe::ask(&invoker, function, &probe.events).await {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };

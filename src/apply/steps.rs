@@ -9,7 +9,7 @@ use super::Run;
 use super::reading::{Look, is_fresh};
 use crate::aws::{AwsError, Kind};
 use crate::error::{Context, Error, Result};
-use jane_migrate_core::ids::{ALIAS, ROLE_POLICY, STAND_IN_ID, STATEMENT_ID};
+use jane_migrate_core::ids::{ALIAS, ROLE_POLICY, STAND_IN_ID, STATEMENT_ID, given_statement};
 use jane_migrate_core::lease::Lease;
 use jane_migrate_core::permission;
 use jane_migrate_core::plan::{Change, Operation, missing_tags};
@@ -184,14 +184,15 @@ impl Run<'_> {
 
     pub(super) async fn add_permission(&self, id: &str) -> Result<(), AwsError> {
         let (name, pool) = (&self.names.function, &self.names.pool);
+        let live = self.names.live();
         let added = self
             .writer
-            .add_permission(name, ALIAS, id, &pool.to_string(), &pool.account)
+            .add_permission(name, live, id, &pool.to_string(), &pool.account)
             .await;
         match added {
             // AddPermission is not idempotent: after a lost answer the statement is there already.
             Err(error) if error.kind == Kind::Exists => {
-                let policy = self.reader.policy(name, Some(ALIAS)).await?;
+                let policy = self.reader.policy(name, live).await?;
                 let there = policy
                     .statement(id)
                     .is_some_and(|statement| permission::is_for_pool(statement, pool));
@@ -199,6 +200,44 @@ impl Run<'_> {
             }
             other => other,
         }
+    }
+
+    /// Lets Cognito invoke a function that another tool made. The id of the statement names the snapshot of this run.
+    pub(super) async fn attach(&self, stale: &[String]) -> Result<()> {
+        let name = &self.names.function;
+        let failed = || format!("failed to let Cognito invoke function `{name}`");
+        let snapshot = self.inputs.snapshot.as_ref();
+        let digest = snapshot.map(|snapshot| &*snapshot.digest);
+        let id = given_statement(digest.unwrap_or_default());
+        // A statement of this very id says something else, and cannot be changed.
+        let (same, others): (Vec<_>, Vec<_>) = stale.iter().partition(|stale| **stale == id);
+        self.remove(&same).await.with_context(failed)?;
+        self.add_permission(&id).await.with_context(failed)?;
+        self.remove(&others).await.with_context(failed)
+    }
+
+    async fn remove(&self, ids: &[&String]) -> Result<(), AwsError> {
+        let (name, live) = (&self.names.function, self.names.live());
+        for id in ids {
+            self.writer.remove_permission(name, live, id).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes our statements out of the policy of another tool's function. A pool that calls it again meanwhile keeps its own.
+    pub(super) async fn detach(&self, ids: &[String]) -> Result<()> {
+        let name = &self.names.function;
+        let failed = || format!("failed to remove the permission of function `{name}`");
+        self.still_detached().await?;
+        let all: Vec<&String> = ids.iter().collect();
+        self.remove(&all).await.with_context(failed)?;
+        if let Err(error) = self.still_detached().await {
+            for id in ids {
+                self.add_permission(id).await.with_context(failed)?;
+            }
+            return Err(error);
+        }
+        Ok(())
     }
 
     /// Takes away what let Cognito invoke the function itself.

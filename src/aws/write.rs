@@ -565,7 +565,7 @@ impl Writer {
     pub(crate) async fn add_permission(
         &self,
         name: &str,
-        alias: &str,
+        alias: Option<&str>,
         statement_id: &str,
         source_arn: &str,
         source_account: &str,
@@ -573,7 +573,7 @@ impl Writer {
         self.lambda
             .add_permission()
             .function_name(name)
-            .qualifier(alias)
+            .set_qualifier(alias.map(str::to_owned))
             .statement_id(statement_id)
             .principal(COGNITO)
             .action("lambda:InvokeFunction")

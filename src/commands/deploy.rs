@@ -286,7 +286,15 @@ impl Deploying<'_> {
 }
 
 /// The first deploy of a pool keeps it as it was, and a later one again that changes a client for the first time or replaces a trigger.
-fn keep_snapshot(session: &Session, plan: &Plan, ui: &Ui) -> Result<Option<Snapshot>> {
+pub(super) fn keep_snapshot(session: &Session, plan: &Plan, ui: &Ui) -> Result<Option<Snapshot>> {
+    // Of a function that another tool made, the snapshot says what deploy changes.
+    let changed = plan
+        .changes
+        .iter()
+        .find_map(|change| match &change.operation {
+            Operation::Attach { record, .. } => Some(record),
+            _ => None,
+        });
     let first = session.kept_snapshot().is_none();
     let replaces = |rewrite: &Rewrite| {
         let at =
@@ -306,6 +314,7 @@ fn keep_snapshot(session: &Session, plan: &Plan, ui: &Ui) -> Result<Option<Snaps
     let due = plan.changes.iter().any(|change| match &change.operation {
         Operation::UpdateClient(..) => true,
         Operation::UpdatePool(rewrite) => first || replaces(rewrite),
+        Operation::Attach { .. } => true,
         _ => false,
     });
     if !due {
@@ -317,11 +326,12 @@ fn keep_snapshot(session: &Session, plan: &Plan, ui: &Ui) -> Result<Option<Snaps
         &session.pool()?.document,
         &session.mfa()?,
         clients,
+        changed,
     )?;
     ui.note(&format!(
         "  the pool as it is now is kept in {}",
         snapshot.path.display()
     ));
     // The tag goes on naming the first: the pool as nobody had touched it.
-    Ok(Some(snapshot).filter(|_| first))
+    Ok(Some(snapshot).filter(|_| first || changed.is_some()))
 }

@@ -23,6 +23,7 @@ mod sample;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod session;
+mod settings;
 mod status;
 mod teardown;
 #[cfg(feature = "sandbox")]
@@ -66,6 +67,7 @@ async fn command(cli: &Cli, ui: &Ui) -> Result<ExitCode> {
         Command::Import(args) => import::run(global, args, ui).await,
         Command::Rollback(args) => rollback::run(global, args, ui).await,
         Command::Restore(args) => restore::run(global, args, ui).await,
+        Command::Settings(args) => settings::run(global, args, ui).await,
         Command::Coexist(args) => coexist::run(global, args, ui).await,
         #[cfg(feature = "sandbox")]
         Command::Sandbox(args) => sandbox::run(args, ui).await,

@@ -25,11 +25,12 @@ use jane_migrate_core::check::{self, Asked, Choice};
 use jane_migrate_core::document::ClientDocument;
 use jane_migrate_core::facts::pool_facts;
 use jane_migrate_core::fix::Fix;
-use jane_migrate_core::ids::{Names, PoolId};
+use jane_migrate_core::ids::{Names, PoolId, digest_of_statement};
 use jane_migrate_core::observed::{Observed, PoolState};
 use jane_migrate_core::plan::{self, Allowed, Change, Plan};
 use jane_migrate_core::read::Read;
-use jane_migrate_core::resources::{Desired, ObservedFunction, tag};
+use jane_migrate_core::record::given_statements;
+use jane_migrate_core::resources::{Desired, Environment, ObservedFunction, tag};
 
 /// How far a session looks.
 #[derive(Clone, Copy)]
@@ -151,9 +152,15 @@ impl Session {
 
     /// The file of the snapshot that the first deploy kept, wherever that was.
     pub(super) fn kept_snapshot(&self) -> Option<String> {
+        let pool = self.names().pool.id.as_str();
+        if self.names().given_function {
+            let policy = self.observed.policy(self.names().live()).ok()?;
+            let id = given_statements(&policy).next()?;
+            return Some(snapshot::file_name(pool, digest_of_statement(id)?));
+        }
         let found = self.observed.function().ok().flatten()?;
         let digest = found.function.tags.get(tag::SNAPSHOT)?;
-        Some(snapshot::file_name(self.names().pool.id.as_str(), digest))
+        Some(snapshot::file_name(pool, digest))
     }
 
     /// What deploy would do; `source` is the digest of what the handler is built from.
@@ -164,14 +171,16 @@ impl Session {
         source: &str,
         allowed: &Allowed,
     ) -> Result<Plan> {
-        let deployed = self.function()?.map(|found| &found.function.environment);
-        let desired = Desired::new(
-            self.names(),
-            config,
-            &self.handler_settings(config)?,
-            source,
-            settings::environment_secrets(config, deployed)?,
-        );
+        let secrets = match self.names().given_function {
+            // Its owner gives it what it needs.
+            true => Environment::new(),
+            false => {
+                let deployed = self.function()?.map(|found| &found.function.environment);
+                settings::environment_secrets(config, deployed)?
+            }
+        };
+        let settings = self.handler_settings(config)?;
+        let desired = Desired::new(self.names(), config, &settings, source, secrets);
         let asked = self.asked(config, snapshots)?;
         self.needs(plan::deploy(&desired, &self.observed, &asked, allowed))
     }

@@ -9,6 +9,7 @@ use jane_migrate_config::Date;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::deploy::keep_snapshot;
 use super::ended::{ending, show_ending};
 use super::many::{Ending, Endings, each};
 use super::session::{self, Look, Operator, Planned, Session, Taking};
@@ -29,7 +30,7 @@ use crate::ui::layout::Layout;
 use crate::ui::numbers::thousands;
 use jane_migrate_core::document::ClientDocument;
 use jane_migrate_core::observed::deployed_settings;
-use jane_migrate_core::plan::{self, Allowed, Extent, Operation, Plan};
+use jane_migrate_core::plan::{self, Allowed, Change, Extent, Operation, Plan};
 use jane_migrate_core::trigger::{Trigger, listed};
 
 /// The JSON document of teardown.
@@ -69,8 +70,12 @@ pub(super) async fn run(global: &Global, args: &Teardown, ui: &Ui) -> Result<Exi
     let loaded = settings::load_if_there(global)?;
     let mut targets = settings::targets(global, &args.pools, loaded)?;
     for target in &mut targets {
-        // Which clients are configured does not matter here: the tags name those that deploy opened.
-        target.clients = Some(Vec::new());
+        // Which clients are configured does not matter here: the tags name those that deploy opened. Of another tool's function the
+        // snapshot does, which is read later, so all are.
+        let given = target
+            .config()
+            .is_some_and(|config| config.function.arn.is_some());
+        target.clients = (!given).then(Vec::new);
     }
     let mut endings = Endings::new(ui, &targets, Ending::Failed);
     let several = targets.len() > 1;
@@ -140,7 +145,7 @@ pub(super) async fn run(global: &Global, args: &Teardown, ui: &Ui) -> Result<Exi
     let operator = Operator::listen(several, ui)?;
     let torn_down = each(ready, async |(pool, planned)| {
         let torn_down = match planned {
-            Ok(planned) => Ok(teardown(planned, args, agreed, &operator, ui).await),
+            Ok(planned) => teardown(planned, args, agreed, &operator, ui).await,
             Err(error) => Err(error),
         };
         (pool, torn_down)
@@ -447,7 +452,7 @@ async fn teardown(
     agreed: bool,
     operator: &Operator,
     ui: &Ui,
-) -> (Session, Document, Vec<ClientDocument>) {
+) -> Result<(Session, Document, Vec<ClientDocument>)> {
     let Planned { session, plan } = planned;
     let pool = session.names().pool.id.to_string();
     let flags = &session.target.given;
@@ -472,8 +477,13 @@ async fn teardown(
         if kept(&session, args).is_empty() {
             say_where_the_snapshot_is(&session, ui);
         }
+        let recorded = |change: &Change| matches!(change.operation, Operation::Attach { .. });
         let inputs = Inputs {
             interface_wait: Duration::from_secs(args.interface_wait),
+            snapshot: match plan.changes.iter().any(recorded) {
+                true => keep_snapshot(&session, &plan, ui)?,
+                false => None,
+            },
             mfa: session.mfa().unwrap_or_default(),
             accepted: args.accept_difference.clone(),
             kept: session.kept_snapshot(),
@@ -488,7 +498,7 @@ async fn teardown(
             .collect();
         document(report, None)
     };
-    (session, document, left)
+    Ok((session, document, left))
 }
 
 #[cfg(test)]

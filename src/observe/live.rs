@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use jane_migrate_core::document::PoolDocument;
-use jane_migrate_core::ids::{ALIAS, log_group_name};
+use jane_migrate_core::ids::log_group_name;
 use jane_migrate_core::observed::{Observed, PoolState};
 use jane_migrate_core::read::Unread;
 
@@ -25,7 +25,7 @@ impl Observer<'_> {
         let names = self.names(&pool, &found)?;
         let trigger = pool.as_ref().ok().and_then(PoolDocument::user_migration);
         let ours = trigger.filter(|arn| names.is_our_function(arn));
-        let called = ours.map_or(Some(ALIAS), |arn| names.qualifier(arn));
+        let called = ours.map_or(names.live(), |arn| names.qualifier(arn));
         let qualifiers: BTreeSet<String> = called.map(str::to_owned).into_iter().collect();
         let ((live, alias_gone), policies) = tokio::join!(
             at_qualifier(aws, name, found.clone(), called),

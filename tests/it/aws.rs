@@ -8,6 +8,8 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_iam::types::Tag;
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{Architecture, Environment, FunctionCode, Runtime};
 use jane_migrate::aws::{Connection, Reader};
 use serde_json::Value;
 
@@ -66,6 +68,45 @@ impl Aws {
     pub async fn delete_function(&self, name: &str) {
         let call = self.lambda.delete_function().function_name(name);
         call.send().await.expect("deleted");
+    }
+
+    /// Makes a function as another tool would: of this zip, with what `settings --json` printed, a version and an alias.
+    pub async fn make_function(&self, name: &str, role: &str, zip: Vec<u8>, settings: &Value) {
+        let text = |key: &str| settings[key].as_str().expect("a text").to_owned();
+        let number = |key: &str| i32::try_from(settings[key].as_i64().expect("a number"));
+        let variables = settings["environment"].as_object().expect("variables");
+        let variables = variables.iter();
+        let variables = variables
+            .map(|(name, value)| (name.clone(), value.as_str().expect("a text").to_owned()));
+        let environment = Environment::builder().set_variables(Some(variables.collect()));
+        self.lambda
+            .create_function()
+            .function_name(name)
+            .role(role)
+            .code(FunctionCode::builder().zip_file(Blob::new(zip)).build())
+            .runtime(Runtime::from(&*text("runtime")))
+            .handler(text("handler"))
+            .architectures(Architecture::from(&*text("architecture")))
+            .memory_size(number("memory_mb").expect("small"))
+            .timeout(number("timeout_s").expect("small"))
+            .environment(environment.build())
+            .send()
+            .await
+            .expect("made");
+        self.publish_as(name, "prod").await;
+    }
+
+    /// Publishes the function as it is and lets an alias lead there.
+    async fn publish_as(&self, name: &str, alias: &str) {
+        let version = loop {
+            let call = self.lambda.publish_version().function_name(name);
+            match call.send().await {
+                Ok(published) => break published.version.expect("a version"),
+                Err(_) => tokio::time::sleep(std::time::Duration::from_millis(200)).await,
+            }
+        };
+        let call = self.lambda.create_alias().function_name(name).name(alias);
+        call.function_version(version).send().await.expect("led");
     }
 
     /// Lets Cognito invoke what the pool calls for the pools of `source_arn`.

@@ -119,8 +119,8 @@ fn example(on: On, names: &Names) -> Option<(String, Value)> {
     let plain = |arn: String| Some((arn, json!({})));
     match on {
         On::Pool => plain(names.pool.to_string()),
-        On::Function => plain(names.function_arn.clone()),
-        On::Versions => plain(format!("{}:live", names.function_arn)),
+        On::Function | On::OwnFunction => plain(names.function_arn.clone()),
+        On::Versions | On::OwnVersions => plain(format!("{}:live", names.function_arn)),
         On::Role => plain(names.role_arn.clone()),
         On::OwnRole => plain(names.role_arn.clone()),
         On::Roles => plain(names.spare_role_arn.clone()),
@@ -133,7 +133,7 @@ fn example(on: On, names: &Names) -> Option<(String, Value)> {
             names.role_arn.clone(),
             json!({ "iam:PassedToService": "lambda.amazonaws.com" }),
         )),
-        On::LogGroup | On::EncryptedLogGroup => plain(names.log_group_arn.clone()),
+        On::LogGroup | On::OwnLogGroup | On::CountedLogGroup | On::EncryptedLogGroup => plain(names.log_group_arn.clone()),
         On::ManagedPolicies => plain(format!("arn:aws:iam::{ACCOUNT}:policy/any")),
         On::Account => plain("*".to_owned()),
         On::Secrets => plain(SECRET.to_owned()),
@@ -156,6 +156,8 @@ fn example(on: On, names: &Names) -> Option<(String, Value)> {
         | On::Parameters
         | On::SecretKeys
         | On::FunctionKey
+        | On::OwnFunctionKey
+        | On::GivenVersions
         | On::Network
         | On::FunctionInVpc => None,
     }

@@ -2,6 +2,7 @@
 
 mod alarms;
 mod artifact;
+mod attach;
 mod aws;
 mod browser;
 mod companies;

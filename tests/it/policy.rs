@@ -15,7 +15,7 @@ use crate::support::{Corner, REGION, cache, http, unconnected};
 type Seen = BTreeMap<Duty, BTreeSet<String>>;
 
 /// The IAM action of a call, as the journal has it. What Cognito does by itself needs no policy of the caller's.
-fn action(entry: &Entry) -> Option<String> {
+pub fn action(entry: &Entry) -> Option<String> {
     match (entry.service.as_str(), entry.action.as_str()) {
         (_, trigger) if trigger.starts_with("Invoke ") => None,
         ("lambda", "Invoke") => Some("lambda:InvokeFunction".into()),

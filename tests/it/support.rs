@@ -226,11 +226,16 @@ impl Corner {
 
     /// The same, with the secret kept elsewhere.
     pub fn configure_secret(&self, secret: &str) {
+        self.configure_secret_and(secret, "");
+    }
+
+    /// The same, with `more` after it.
+    pub fn configure_secret_and(&self, secret: &str, more: &str) {
         let config = format!(
             "[directory]\nkind = \"jane\"\nurl = \"{}\"\nclient_id = \"{}\"\nclient_secret = {secret}\n{}",
             self.jane.url(),
             self.jane.client_id(),
-            unconnected(""),
+            unconnected(more),
         );
         std::fs::write(self.folder.path().join("migrate.toml"), config).expect("migrate.toml");
     }
@@ -306,6 +311,19 @@ impl Corner {
         let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
         assert_eq!(status, 200, "{target}: {answer}");
         answer
+    }
+
+    /// Keeps a secret in the SSM parameter store.
+    pub async fn keep_parameter(&self, name: &str, value: &str) {
+        let headers = [
+            ("content-type", "application/x-amz-json-1.1"),
+            ("x-amz-target", "AmazonSSM.PutParameter"),
+            ("authorization", &self.authorization("ssm")),
+            (KEY_HEADER, &self.secret),
+        ];
+        let body = json!({ "Name": name, "Type": "SecureString", "Value": value }).to_string();
+        let answered = http(&self.endpoint, "POST", "/", &headers, body.as_bytes()).await;
+        assert_eq!(answered.0, 200, "PutParameter");
     }
 
     /// Whose call it is, and of which service. The key goes with it in a header of its own.

@@ -402,6 +402,36 @@ pub(super) fn role(text: &str) -> Checked {
     )
 }
 
+/// The ARN of a Lambda function, or of an alias or version of it.
+pub(super) fn function(text: &str) -> Checked {
+    let example = "arn:aws:lambda:us-east-1:123456789012:function:migration:live";
+    arn(text, "lambda", "function:", example)?;
+    let parts: Vec<&str> = text.split(':').skip(6).collect();
+    let named = |part: &&str, longest: usize| {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        (1..=longest).contains(&part.len()) && part.bytes().all(allowed)
+    };
+    let valid = match &parts[..] {
+        [name] => named(name, 64),
+        [name, qualifier] => named(name, 64) && named(qualifier, 128),
+        _ => false,
+    };
+    ensure(valid, format!("must be an ARN such as {example}"))
+}
+
+/// A digest as Lambda shows it: base64 of 32 bytes.
+pub(super) fn code_sha256(text: &str) -> Checked {
+    let base64 = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    let valid = text.len() == 44
+        && text
+            .strip_suffix('=')
+            .is_some_and(|digits| digits.bytes().all(base64));
+    ensure(
+        valid,
+        "must be the CodeSha256 that `jane-migrate build` prints",
+    )
+}
+
 /// The name of an environment variable Lambda lets a function have.
 pub(super) fn variable(name: &str) -> Checked {
     let mut bytes = name.bytes();

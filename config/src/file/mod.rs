@@ -346,8 +346,24 @@ fn check_function(table: &Table<'_, '_>) {
     table.text("permissions_boundary", check::managed_policy);
     table.text("role_path", check::role_path);
     table.text("role_arn", check::role);
+    table.text("arn", check::function);
+    table.text("code_sha256", check::code_sha256);
+    if let (true, false, Some(node)) = (table.has("arn"), table.has("role_arn"), table.get("arn")) {
+        table.problem_at(
+            node.span(),
+            "`arn` in [function] needs `role_arn`: the role that the function's owner gave it, which verify holds it to",
+        );
+    }
+    if let (false, Some(node)) = (table.has("arn"), table.get("code_sha256")) {
+        table.problem_at(
+            node.span(),
+            "`code_sha256` in [function] has no effect without `arn`: deploy uploads the code itself",
+        );
+    }
     for key in ["permissions_boundary", "role_path"] {
-        if let (true, Some(node)) = (table.has("role_arn"), table.get(key)) {
+        // With `arn` they say what `export` prints.
+        let unused = table.has("role_arn") && !table.has("arn");
+        if let (true, Some(node)) = (unused, table.get(key)) {
             let message = format_args!(
                 "`{key}` in [function] has no effect with `role_arn`: that role is never changed"
             );
@@ -396,11 +412,11 @@ fn check_import(table: &Table<'_, '_>, kind: Option<&str>) {
     }
 }
 
-/// Lambda and CloudWatch take a KMS key of their own Region, which is the pool's, where the file names it.
+/// Lambda and CloudWatch take a KMS key of their own Region, and Cognito calls a function of its own: the pool's, where the file names it.
 fn check_key_region(pool: &Table<'_, '_>, root: &Table<'_, '_>) {
     let id = pool.str("id").and_then(|id| id.parse::<PoolId>().ok());
     let of_id = id.as_ref().and_then(PoolId::region);
-    for key in ["kms_key_arn", "log_kms_key_arn"] {
+    for key in ["kms_key_arn", "log_kms_key_arn", "arn"] {
         let named = [pool, root].into_iter().find_map(|table| {
             let function = table.table("function")?;
             Some((function.str(key)?, function.get(key)?))

@@ -11,7 +11,7 @@ pub(super) fn layers(check: &Check, subject: &Subject<'_>) -> Findings {
             "a layer is attached: an extension in it runs beside the handler and could read every password",
             "no layers",
             layer,
-            subject.deploy(),
+            subject.redeploy(),
         )
         .about(layer)
     });
@@ -43,7 +43,8 @@ pub(super) fn event_copies(check: &Check, subject: &Subject<'_>) -> Findings {
                 format!("lambda delete-function-event-invoke-config --function-name {name}");
             copied(
                 &copy.destination,
-                subject.aws(with_qualifier(command, copy.qualifier.as_deref())),
+                subject
+                    .of_function(subject.aws(with_qualifier(command, copy.qualifier.as_deref()))),
             )
         })
         .collect();
@@ -74,13 +75,13 @@ pub(super) fn durable_execution(check: &Check, subject: &Subject<'_>) -> Finding
             "no durable execution",
             "durable execution",
             // It is a property of the function's birth.
-            fix![
+            subject.of_function(fix![
                 "make the function anew: `",
                 Fix::ours("teardown", &subject.names.pool.id, " --force"),
                 "`, then `",
                 subject.deploy(),
                 "`",
-            ],
+            ]),
         )
         .into()
 }

@@ -27,7 +27,7 @@ pub(super) fn function_active(check: &Check, subject: &Subject<'_>) -> Findings 
             format!("function {} cannot be invoked", subject.names.function),
             "an active function",
             found,
-            subject.deploy(),
+            subject.redeploy(),
         )
         .into()
 }
@@ -55,9 +55,12 @@ pub(super) fn function_code(check: &Check, subject: &Subject<'_>) -> Findings {
                 "the function is of another architecture than configured",
                 wanted.as_str(),
                 architecture.as_str(),
-                subject.deploy(),
+                subject.redeploy(),
             )
             .into();
+    }
+    if subject.names.given_function {
+        return given_code(check, subject, &found.code_sha256);
     }
     let tags = subject.tags()?;
     // The settings of a deploy that was cut short can be of another kind than the code.
@@ -70,7 +73,7 @@ pub(super) fn function_code(check: &Check, subject: &Subject<'_>) -> Findings {
                 "the function's code serves another kind of directory than configured",
                 kind,
                 served,
-                subject.deploy(),
+                subject.redeploy(),
             )
             .into();
     }
@@ -87,10 +90,34 @@ pub(super) fn function_code(check: &Check, subject: &Subject<'_>) -> Findings {
                 deployed.map_or("a tag with the deployed code's digest", String::as_str),
                 &found.code_sha256,
                 match is_ours(tags, &subject.names.pool) {
-                    true => subject.deploy(),
+                    true => subject.redeploy(),
                     false => subject.deploy_replacing(),
                 },
             )
+            .into(),
+    }
+}
+
+/// The code that another tool uploaded, by the digest that the configuration has.
+fn given_code(check: &Check, subject: &Subject<'_>, found: &str) -> Findings {
+    match subject.wanted()?.function.code_sha256.as_deref() {
+        Some(wanted) if wanted == found => check.holds("the code is the one of code_sha256"),
+        Some(wanted) => check
+            .fails(
+                "the function's code is not the one of code_sha256",
+                wanted,
+                found,
+                subject.redeploy(),
+            )
+            .into(),
+        None => check
+            .fails(
+                "nothing says which code the function should have",
+                "code_sha256 under [function]",
+                found,
+                "compare it with the CodeSha256 that `jane-migrate build` prints, and set that as code_sha256 under [function]",
+            )
+            .warning()
             .into(),
     }
 }
@@ -105,7 +132,7 @@ pub(super) fn function_runtime(check: &Check, subject: &Subject<'_>) -> Findings
             "the function has another runtime than the handler is built for",
             format!("{RUNTIME}, handler bootstrap"),
             format!("{}, handler {}", function.runtime, function.handler),
-            subject.deploy(),
+            subject.redeploy(),
         )
         .into()
 }
@@ -134,7 +161,7 @@ pub(super) fn function_settings(check: &Check, subject: &Subject<'_>) -> Finding
             "the function does not obey the configuration",
             "the configuration's settings",
             format!("others for {}", members.join(", ")),
-            subject.deploy(),
+            subject.redeploy(),
         )
         .into()
 }
@@ -153,7 +180,7 @@ pub(super) fn function_limits(check: &Check, subject: &Subject<'_>) -> Findings 
             },
             format!("a timeout of {TRIGGER_TIMEOUT_S} s"),
             format!("{} s", function.timeout_s),
-            subject.deploy(),
+            subject.redeploy(),
         ));
     }
     if function.memory_mb < ENOUGH_MB {
@@ -163,12 +190,10 @@ pub(super) fn function_limits(check: &Check, subject: &Subject<'_>) -> Findings 
             format!("{ENOUGH_MB} MB or more"),
             format!("{} MB", function.memory_mb),
             match configured < ENOUGH_MB {
-                true => fix![
-                    format!("set memory_mb = {ENOUGH_MB} in [function], then run `"),
-                    subject.deploy(),
-                    "`",
-                ],
-                false => subject.deploy(),
+                true => {
+                    subject.then_redeploy(format_args!("set memory_mb = {ENOUGH_MB} in [function]"))
+                }
+                false => subject.redeploy(),
             },
         ));
     }
@@ -191,7 +216,7 @@ pub(super) fn function_role(check: &Check, subject: &Subject<'_>) -> Findings {
             "the function runs as another role, with whatever that one may do",
             &subject.names.role_arn,
             role,
-            subject.deploy(),
+            subject.redeploy(),
         )
         .into()
 }
@@ -217,7 +242,7 @@ pub(super) fn function_network(check: &Check, subject: &Subject<'_>) -> Findings
         "the function is in another network, where the directory may not be reached or others may listen",
         shown(wanted),
         shown(found),
-        subject.deploy(),
+        subject.redeploy(),
     )
     .into()
 }
@@ -229,12 +254,10 @@ pub(super) fn concurrency(check: &Check, subject: &Subject<'_>) -> Findings {
     let reserved = subject.function()?.function.reserved_concurrency;
     let configured = subject.wanted()?.function.reserved_concurrency;
     let fix = match configured {
-        Some(configured) if configured < FEW => fix![
-            "raise reserved_concurrency in [function], or leave it out, then run `",
-            subject.deploy(),
-            "`",
-        ],
-        _ => subject.deploy(),
+        Some(configured) if configured < FEW => {
+            subject.then_redeploy("raise reserved_concurrency in [function], or leave it out")
+        }
+        _ => subject.redeploy(),
     };
     let mut wrong = Vec::new();
     match reserved {
@@ -287,11 +310,7 @@ fn first_day(check: &Check, subject: &Subject<'_>, reserved: Option<u32>) -> Opt
         (Some(many), _) if u64::from(many) < need => Some(fails(
             &format!("only {many} sign-ins can migrate"),
             many,
-            fix![
-                "raise reserved_concurrency in [function], or leave it out, then run `",
-                subject.deploy(),
-                "`",
-            ],
+            subject.then_redeploy("raise reserved_concurrency in [function], or leave it out"),
         )),
         (None, Some(limit)) if u64::from(limit) < need => Some(fails(
             &format!("all functions of this account together can run {limit} times"),
@@ -314,6 +333,10 @@ pub(super) fn code_signing(check: &Check, subject: &Subject<'_>) -> Findings {
     let Some(found) = subject.observed.code_signing.as_ref()? else {
         return check.holds("no code signing configuration; function-code proves the code");
     };
+    if subject.names.given_function {
+        return check
+            .holds("another tool uploads the code, and the code signing configuration judges it");
+    }
     if !found.refuses {
         return check.holds("the code signing configuration tells of unsigned code and takes it");
     }
@@ -351,10 +374,10 @@ pub(super) fn runtime_updates(check: &Check, subject: &Subject<'_>) -> Findings 
             "the function is pinned to a runtime that gets no security updates",
             "Auto or FunctionUpdate",
             "Manual",
-            subject.aws(format_args!(
+            subject.of_function(subject.aws(format_args!(
                 "lambda put-runtime-management-config --function-name {} --update-runtime-on Auto",
                 subject.names.function
-            )),
+            ))),
         )
         .into(),
         _ => check.holds("Lambda keeps the runtime up to date"),

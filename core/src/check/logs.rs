@@ -20,7 +20,7 @@ pub(super) fn log_group(check: &Check, subject: &Subject<'_>) -> Findings {
             "the function's logs have no end",
             "a log group with a retention",
             found,
-            subject.deploy(),
+            subject.redeploy(),
         )
         .into()
 }
@@ -48,7 +48,7 @@ pub(super) fn log_kms(check: &Check, subject: &Subject<'_>) -> Findings {
             "another key than the configured one encrypts the log",
             shown(wanted),
             shown(found),
-            subject.deploy(),
+            subject.redeploy(),
         )
         .into()
 }
@@ -96,7 +96,7 @@ pub(super) fn log_level(check: &Check, subject: &Subject<'_>) -> Findings {
             "at this log level events are written down, passwords included",
             "INFO or above",
             "TRACE or DEBUG in RUST_LOG",
-            subject.deploy(),
+            subject.redeploy(),
         ));
     }
     check.unless(levels, "no event is written down")
@@ -121,10 +121,10 @@ pub(super) fn log_subscriptions(check: &Check, subject: &Subject<'_>) -> Finding
         .as_ref()?
         .iter()
         .map(|to| {
-            let fix = subject.aws(format_args!(
+            let fix = subject.of_function(subject.aws(format_args!(
                 "logs delete-subscription-filter --log-group-name {} --filter-name {}",
                 subject.names.log_group, to.name
-            ));
+            )));
             sent(check, to, fix)
         });
     check.unless(

@@ -10,6 +10,9 @@ use super::subject::Subject;
 use crate::document::{Difference, appeared, differences};
 use crate::finding::{Finding, Severity};
 use crate::fix::{Fix, fix, quoted};
+use crate::ids::digest_of_statement;
+use crate::kept::Snapshot;
+use crate::record::given_statements;
 use crate::resources::tag;
 use crate::trigger::Trigger;
 
@@ -265,11 +268,25 @@ fn reset(different: &[Difference]) -> Option<Vec<&str>> {
 }
 
 pub(super) fn pool_unchanged(check: &Check, subject: &Subject<'_>) -> Findings {
+    let snapshots = subject.asked.snapshots;
     let kept = match subject.observed.live.as_ref()? {
-        Some(_) => subject.tags()?.get(tag::SNAPSHOT),
+        // The policy names the newest, and all of one life of the migration hold the same pool but for what deploy changed.
+        Some(_) if subject.names.given_function => {
+            let policy = subject.observed.policy(subject.names.live())?;
+            let named = given_statements(&policy).find_map(digest_of_statement);
+            let begins = |one: &&Snapshot| {
+                named.is_some_and(|begin| !begin.is_empty() && one.digest.starts_with(begin))
+            };
+            snapshots
+                .iter()
+                .find(begins)
+                .map(|one| one.digest.clone())
+                .or(named.map(str::to_owned))
+        }
+        Some(_) => subject.tags()?.get(tag::SNAPSHOT).cloned(),
         None => None,
     };
-    let snapshots = subject.asked.snapshots;
+    let kept = kept.as_ref();
     let this = snapshots.iter().find(|one| kept == Some(&one.digest));
     let Some(snapshot) = this.or(snapshots.first()) else {
         return check

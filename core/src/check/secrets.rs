@@ -43,7 +43,7 @@ pub(super) fn env_secrets(check: &Check, subject: &Subject<'_>) -> Findings {
                     "whoever may look at the function sees what looks like a secret",
                     "secrets in Secrets Manager or SSM, by reference",
                     format!("the variable {name} (its value is not shown)"),
-                    subject.deploy(),
+                    subject.redeploy(),
                 )
                 .about(name)
         })
@@ -53,17 +53,16 @@ pub(super) fn env_secrets(check: &Check, subject: &Subject<'_>) -> Findings {
         .and_then(|settings| serde_json::from_str(settings.expose()).ok())
         .unwrap_or_default();
     suspects.extend(plain::members("", &settings).into_iter().map(|member| {
-        check.fails(
-            "whoever may look at the function sees what looks like a secret",
-            "secrets in Secrets Manager or SSM, by reference",
-            format!("{member} of the settings (its value is not shown)"),
-            fix![
-                "move it to [directory.secrets] and write {secrets.NAME} in its place, then run `",
-                subject.deploy(),
-                "`",
-            ],
-        )
-        .about(member)
+        check
+            .fails(
+                "whoever may look at the function sees what looks like a secret",
+                "secrets in Secrets Manager or SSM, by reference",
+                format!("{member} of the settings (its value is not shown)"),
+                subject.then_redeploy(
+                    "move it to [directory.secrets] and write {secrets.NAME} in its place",
+                ),
+            )
+            .about(member)
     }));
     check.unless(suspects, "no secret in plain text in the environment")
 }
@@ -81,7 +80,7 @@ pub(super) fn env_only(check: &Check, subject: &Subject<'_>) -> Findings {
                 "the function has a variable that deploy did not set; some redirect its calls or load other code",
                 "the settings, and the secrets the configuration puts there",
                 name,
-                subject.deploy(),
+                subject.redeploy(),
             )
             .about(name)
         });
@@ -100,7 +99,7 @@ pub(super) fn env_kms(check: &Check, subject: &Subject<'_>) -> Findings {
             "another key than the configured one encrypts the environment",
             shown(wanted),
             shown(found),
-            subject.deploy(),
+            subject.redeploy(),
         )
         .into()
 }
@@ -150,11 +149,14 @@ pub(super) fn secret_exists(check: &Check, subject: &Subject<'_>) -> Findings {
                 "a secret of the directory is not there, and nobody is migrated without it",
                 secret.to_string(),
                 "nothing",
-                fix![
-                    "create it, or name another in [directory] and run `",
-                    subject.deploy(),
-                    "`",
-                ],
+                match subject.names.given_function {
+                    true => subject.then_redeploy("create it, or name another in [directory]"),
+                    false => fix![
+                        "create it, or name another in [directory] and run `",
+                        subject.deploy(),
+                        "`",
+                    ],
+                },
             )],
         })
     })
@@ -200,11 +202,9 @@ pub(super) fn secret_key(check: &Check, subject: &Subject<'_>) -> Findings {
             "a key encrypts a secret of the directory that the role was not allowed to use: unless the key's own policy lets it, nobody is migrated",
             named.as_deref().unwrap_or("the service's own key"),
             key,
-            fix![
-                "write kms_key = \"ARN OF THE KEY\" beside the secret in [directory], then run `",
-                subject.deploy(),
-                "`",
-            ],
+            subject.then_redeploy(
+                "write kms_key = \"ARN OF THE KEY\" beside the secret in [directory]",
+            ),
         )])
     })
 }

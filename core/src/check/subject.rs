@@ -135,11 +135,39 @@ impl<'a> Subject<'a> {
         Fix::ours("deploy", &self.names.pool.id, &format!("{open}{more}"))
     }
 
+    /// What mends the function, its log group or its role's place: a deploy, or the tool that owns the function.
+    pub(super) fn redeploy(&self) -> Fix {
+        self.of_function(self.deploy())
+    }
+
+    /// The same after something that must be done first: `first` is a sentence without its end.
+    pub(super) fn then_redeploy(&self, first: impl fmt::Display) -> Fix {
+        match self.names.given_function {
+            true => fix![format!("{first}; then "), self.redeploy()],
+            false => fix![format!("{first}, then run `"), self.deploy(), "`"],
+        }
+    }
+
+    /// The same where another command than a deploy mends what is ours.
+    pub(super) fn of_function(&self, ours: Fix) -> Fix {
+        if !self.names.given_function {
+            return ours;
+        }
+        fix![
+            format!(
+                "change it where function {} is defined; jane-migrate never changes that function. What it needs: `",
+                self.names.function
+            ),
+            self.ours("settings"),
+            "`",
+        ]
+    }
+
     /// A change of the function, with what takes it to the trigger: an alias stays with the version it leads to.
     pub(super) fn for_trigger(&self, change: Fix) -> Fix {
-        match self.observed.trigger_qualifier() {
+        self.of_function(match self.observed.trigger_qualifier() {
             Some(_) => fix![change, " && ", self.deploy()],
             None => change,
-        }
+        })
     }
 }

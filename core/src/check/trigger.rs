@@ -11,7 +11,7 @@ use crate::ids::{ALIAS, LATEST, STATEMENT_ID};
 use crate::kept::Snapshot;
 use crate::permission;
 use crate::read::Unread;
-use crate::record::{Doubt, Trust};
+use crate::record::{Doubt, Records, Trust, given_statements};
 use crate::trigger::{Trigger, listed};
 use crate::version;
 
@@ -103,7 +103,7 @@ fn alias_gone(check: &Check, subject: &Subject<'_>, trigger: Trigger, arn: &str)
         ),
         arn,
         "no such alias",
-        subject.deploy(),
+        subject.redeploy(),
     );
     about(gone, trigger)
 }
@@ -145,7 +145,7 @@ pub(super) fn live_version(check: &Check, subject: &Subject<'_>) -> Findings {
             ),
             "the newest version",
             differs.join(", "),
-            subject.deploy(),
+            subject.redeploy(),
         )
         .into()
 }
@@ -153,8 +153,11 @@ pub(super) fn live_version(check: &Check, subject: &Subject<'_>) -> Findings {
 /// What deploy changed is written down in two places, and teardown believes only what both say.
 pub(super) fn record_intact(check: &Check, subject: &Subject<'_>) -> Findings {
     let names = subject.names;
-    let records = subject.observed.records()?;
     let snapshots = subject.asked.snapshots;
+    let records = subject.observed.records(snapshots)?;
+    if names.given_function {
+        return given_record(check, subject, &records);
+    }
     let trust = Trust {
         snapshots,
         ..Trust::default()
@@ -213,6 +216,34 @@ pub(super) fn record_intact(check: &Check, subject: &Subject<'_>) -> Findings {
         wrong,
         "what teardown takes back is written down twice, and alike",
     )
+}
+
+/// Of a function that another tool made: the policy names a snapshot, and it is here.
+fn given_record(check: &Check, subject: &Subject<'_>, records: &Records) -> Findings {
+    let policy = subject.observed.policy(subject.names.live())?;
+    let named = given_statements(&policy).next();
+    let found = match (&records.snapshot, named) {
+        (Some(_), _) => {
+            return check.holds("what teardown takes back stands in a snapshot that is here");
+        }
+        (None, Some(_)) => {
+            return check.holds("what teardown takes back stands in a snapshot on another machine");
+        }
+        // Nothing was deployed, and nothing is on record.
+        (None, None) if subject.observed.our_triggers().next().is_none() => {
+            return check.holds("there is nothing for teardown to take back");
+        }
+        (None, None) => "no such statement",
+    };
+    check
+        .fails(
+            "nothing says any more what deploy changed: teardown will take the trigger away, put none back and close no app client",
+            "a statement in the function's policy whose id names the snapshot",
+            found,
+            subject.deploy(),
+        )
+        .warning()
+        .into()
 }
 
 /// Whether the client was in a snapshot and let no password in, in each that has it.
@@ -281,7 +312,7 @@ fn sid(statement: &Value) -> &str {
 fn remove_permission(subject: &Subject<'_>, qualifier: Option<&str>, statement: &Value) -> Fix {
     let (name, id) = (&subject.names.function, sid(statement));
     let command = format!("lambda remove-permission --function-name {name} --statement-id {id}");
-    subject.aws(with_qualifier(command, qualifier))
+    subject.of_function(subject.aws(with_qualifier(command, qualifier)))
 }
 
 pub(super) fn invoke_permission_only(check: &Check, subject: &Subject<'_>) -> Findings {
@@ -349,7 +380,7 @@ pub(super) fn function_url(check: &Check, subject: &Subject<'_>) -> Findings {
                 format!("the function has a URL, by which {who} can try passwords"),
                 "no URL",
                 format!("{} (auth {})", url.url, url.auth),
-                subject.aws(with_qualifier(command, url.qualifier.as_deref())),
+                subject.of_function(subject.aws(with_qualifier(command, url.qualifier.as_deref()))),
             )
             .about(&url.url)
     });
@@ -368,10 +399,10 @@ pub(super) fn event_sources(check: &Check, subject: &Subject<'_>) -> Findings {
                     "something else than Cognito invokes the function",
                     "no event source",
                     &source.source,
-                    subject.aws(format_args!(
+                    subject.of_function(subject.aws(format_args!(
                         "lambda delete-event-source-mapping --uuid {}",
                         source.uuid
-                    )),
+                    ))),
                 )
                 .about(&source.source)
         });
@@ -421,10 +452,10 @@ pub(super) fn aliases(check: &Check, subject: &Subject<'_>) -> Findings {
 fn lead_back(subject: &Subject<'_>, alias: &str) -> Fix {
     let live = match &subject.observed.alias {
         Ok(Some(live)) if alias != ALIAS => &live.version,
-        _ => return subject.deploy(),
+        _ => return subject.redeploy(),
     };
-    subject.aws(format_args!(
+    subject.of_function(subject.aws(format_args!(
         "lambda update-alias --function-name {} --name {alias} --function-version '{live}' --routing-config AdditionalVersionWeights={{}}",
         subject.names.function
-    ))
+    )))
 }

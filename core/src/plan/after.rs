@@ -27,8 +27,15 @@ pub(super) fn findings(
     };
     let subject = Subject::new(&made, &asked);
     let choice = Choice::default();
+    let given = observed.names.given_function;
     let apply = |check: &Check| match check.deploy {
         Deploy::Stops => check.findings(&subject),
+        // Nothing of such a function is mended by a deploy, so none begins.
+        Deploy::Reports if given && plan.conflicts.is_empty() => {
+            let findings = check.findings(&subject).into_iter();
+            let stops = !MENDED.contains(&check.id);
+            findings.map(|one| one.stopping(stops)).collect()
+        }
         // Where something is in the way, deploy makes nothing, and what will be is not known.
         Deploy::Reports if plan.conflicts.is_empty() => check.findings(&subject),
         Deploy::Reports => Vec::new(),
@@ -42,15 +49,33 @@ pub(super) fn findings(
         .collect())
 }
 
+/// What a deploy mends of a function that another tool made, or what is not about the function.
+const MENDED: [&str; 7] = [
+    "trigger-registered",
+    "invoke-permission",
+    "record-intact",
+    "sign-up-guard",
+    "jane-connection",
+    "jane-knows-client",
+    "window-open",
+];
+
 /// What is there once the plan is applied.
 fn made(plan: &Plan, desired: &Desired, observed: &Observed, asked: &Asked<'_>) -> Read<Observed> {
     let mut made = observed.clone();
-    let function = function(&desired.function, observed.function()?, plan);
-    made.function = Ok(Some(function.clone()));
-    made.behind = Ok(Some(function.clone()));
-    made.live = Ok(Some(function));
-    made.alias_gone = false;
-    point_alias(&mut made);
+    // What another tool made stays as it is.
+    if !observed.names.given_function {
+        let function = function(&desired.function, observed.function()?, plan);
+        made.function = Ok(Some(function.clone()));
+        made.behind = Ok(Some(function.clone()));
+        made.live = Ok(Some(function));
+        made.alias_gone = false;
+        point_alias(&mut made);
+        made.log_group = Ok(Some(LogGroup {
+            tags: Default::default(),
+            ..desired.log_group.clone()
+        }));
+    }
     // A given role stays as it is.
     if !observed.names.given_role {
         let Role {
@@ -71,12 +96,9 @@ fn made(plan: &Plan, desired: &Desired, observed: &Observed, asked: &Asked<'_>) 
         let limit = *observed.concurrency_limit.as_ref()?;
         made.watch = Ok(watch::wanted(&observed.names, config, asked.today, limit));
     }
-    made.log_group = Ok(Some(LogGroup {
-        tags: Default::default(),
-        ..desired.log_group.clone()
-    }));
     if let Ok(policies) = &mut made.policies {
-        allow_pool(policies.entry(Some(ALIAS.into())).or_default(), observed);
+        let live = observed.names.live().map(str::to_owned);
+        allow_pool(policies.entry(live).or_default(), observed);
         if plan
             .changes
             .iter()

@@ -215,6 +215,19 @@ pub enum Operation {
     },
     /// Take statements of ours out of the function's own policy: the pool calls the alias.
     ForbidInvoke(Vec<&'static str>),
+    /// Let Cognito invoke a function that another tool made, by a statement whose id names the snapshot with this record. Takes the
+    /// stale ones out afterwards.
+    Attach {
+        /// What deploy changed, and changes.
+        record: Record,
+        /// Our statements that are there.
+        stale: Vec<String>,
+    },
+    /// Take our statements out of the policy of a function that another tool made, where the pool calls it no more.
+    Detach {
+        /// Their ids.
+        statements: Vec<String>,
+    },
     /// Take out of the tags what was taken back of the pool: those of the function and of the role that say nothing any more.
     Forget {
         /// The function's.
@@ -254,6 +267,7 @@ impl Operation {
             | Self::UpdateFunction { .. } => 3,
             Self::Publish(_) => 4,
             Self::Probe(_) | Self::AllowInvoke { early: true, .. } => 5,
+            Self::Attach { .. } => 7,
             Self::PointAlias { .. } => 6,
             Self::AllowInvoke { early: false, .. } => 7,
             Self::UpdateClient(..) => 8,
@@ -266,7 +280,7 @@ impl Operation {
             | Self::Watch(..)
             | Self::Unwatch(_)
             | Self::DeleteImportRole => 11,
-            Self::DeleteFunction { .. } => 12,
+            Self::DeleteFunction { .. } | Self::Detach { .. } => 12,
             Self::DeleteLogGroup => 13,
             // The last of it: it says that a teardown is at work, once the alias is gone.
             Self::DeleteRole(_) => 14,

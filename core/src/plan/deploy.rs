@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::after;
+use super::attach;
 use super::change::{
     Action, Allowed, Change, LeftAlone, Operation, Plan, Resource, foreign, missing_tags, refuse,
     set_triggers, short,
@@ -40,6 +41,9 @@ pub fn deploy(
     allowed: &Allowed,
 ) -> Read<Plan> {
     let names = &observed.names;
+    if names.given_function {
+        return attach::deploy(desired, observed, asked, allowed);
+    }
     let pool = observed.pool()?;
     let clients = observed.clients.as_ref()?;
     let function = observed.function()?;
@@ -298,7 +302,7 @@ fn plan_old_permission(plan: &mut Plan, names: &Names, policy: &Policy) {
     }
 }
 
-fn plan_clients(
+pub(super) fn plan_clients(
     plan: &mut Plan,
     clients: &[ClientDocument],
     allowed: &Allowed,
@@ -341,18 +345,18 @@ fn plan_clients(
 }
 
 /// What a pool calls, and what it is to call.
-struct PoolTriggers<'a> {
-    names: &'a Names,
-    pool: &'a PoolDocument,
+pub(super) struct PoolTriggers<'a> {
+    pub names: &'a Names,
+    pub pool: &'a PoolDocument,
     /// The alias is put between the pool and the function.
-    adopted: bool,
-    allowed: &'a Allowed,
-    records: &'a Records,
-    trust: Trust<'a>,
+    pub adopted: bool,
+    pub allowed: &'a Allowed,
+    pub records: &'a Records,
+    pub trust: Trust<'a>,
 }
 
 /// Triggers to put back one day; `None`: nothing is.
-type Replaced = BTreeMap<Trigger, Option<String>>;
+pub(super) type Replaced = BTreeMap<Trigger, Option<String>>;
 
 /// A trigger, what it is to call, and how that is said.
 type Setting = (Trigger, Option<String>, String);
@@ -360,7 +364,7 @@ type Setting = (Trigger, Option<String>, String);
 impl PoolTriggers<'_> {
     /// Plans at most two changes of the pool: before the function changes, what the pool must not call meanwhile; once the function
     /// has answered, what it is to call from then on. Gives the triggers to put back one day, where this run decides that.
-    fn plan(&self, plan: &mut Plan, is_on: &dyn Fn(Trigger) -> bool) -> Replaced {
+    pub(super) fn plan(&self, plan: &mut Plan, is_on: &dyn Fn(Trigger) -> bool) -> Replaced {
         let names = self.names;
         let mut replaced = Replaced::new();
         let (mut first, mut last): (Vec<Setting>, Vec<Setting>) = Default::default();
@@ -406,7 +410,7 @@ impl PoolTriggers<'_> {
                     replaced.insert(trigger, now.map(str::to_owned));
                 }
             }
-            let to = said(&format!("{}:{ALIAS}", names.function));
+            let to = said(&names.live_name());
             let settings = match self.adopted && ours {
                 true => &mut first,
                 false => &mut last,
@@ -471,7 +475,11 @@ impl PoolTriggers<'_> {
 }
 
 /// Decisions about settings that neither the pool nor a client has: misspelt, as a rule.
-fn undecided(pool: &PoolState, clients: &[ClientDocument], decisions: &Decisions) -> Vec<Finding> {
+pub(super) fn undecided(
+    pool: &PoolState,
+    clients: &[ClientDocument],
+    decisions: &Decisions,
+) -> Vec<Finding> {
     let clients = clients.iter().map(ClientDocument::json);
     let documents: Vec<&Value> = clients.chain([pool.document.json()]).collect();
     decisions

@@ -2,6 +2,7 @@
 //! nothing is decided while applying.
 
 mod after;
+mod attach;
 mod change;
 mod deploy;
 mod function;

@@ -19,9 +19,14 @@ pub(super) fn plan_role(
     found: Option<&Role>,
     allowed: &Allowed,
 ) {
-    if let Some(longest) = [&names.spare_role, &names.function]
+    // A role that was given is made by nobody, and neither is a spare one beside it.
+    let made = [
+        (&names.spare_role, names.given_role),
+        (&names.function, names.given_function),
+    ];
+    if let Some((longest, _)) = made
         .into_iter()
-        .find(|name| name.len() > LONGEST_NAME)
+        .find(|(name, given)| !given && name.len() > LONGEST_NAME)
     {
         return plan.conflict(
             Resource::Role,

@@ -21,6 +21,15 @@ pub fn rollback(observed: &Observed, client: Option<&str>, nonce: &str) -> Read<
     let names = &observed.names;
     let mut plan = Plan::new(names);
     recovering(&mut plan, observed);
+    if names.given_function {
+        plan.conflict(
+            Resource::Alias,
+            names.live_name(),
+            "another tool made the function and moves its alias",
+            "roll back with that tool; `verify` says whether what it leads to then is what is configured",
+        );
+        return Ok(plan);
+    }
     let (Some(found), Some(alias)) = (observed.function()?, observed.alias.as_ref()?) else {
         plan.conflict(
             Resource::Alias,

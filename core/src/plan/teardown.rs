@@ -1,5 +1,6 @@
 //! What teardown would do, from what is there alone: ours goes, and what deploy changed is as it was.
 
+use super::attach;
 use super::change::{
     Action, Allowed, Operation, Plan, Resource, recovering, refuse, set_triggers, short,
 };
@@ -54,21 +55,32 @@ pub fn teardown(
     let (group, foreign_group) = split(found_group.as_ref(), |group| is_ours(&group.tags));
 
     recovering(&mut plan, observed);
-    let records = Records::of(function, role, &names.pool);
+    let given = match names.given_function {
+        true => Some(observed.policy(names.live())?),
+        false => None,
+    };
+    let records = match &given {
+        Some(policy) => Records::given(policy, snapshots),
+        None => Records::of(function, role, &names.pool),
+    };
     let trust = Trust {
         alone: allowed.trust,
         account: allowed.trigger_account.as_deref(),
         snapshots,
     };
     if let Some(pool) = pool {
-        if !foreign_function {
+        if !foreign_function || names.given_function {
             plan_triggers(&mut plan, names, pool, &records, &trust, extent, allowed);
         }
         let clients = observed.clients.as_ref()?;
         plan_clients(&mut plan, names, clients, &records, &trust, allowed);
     }
-    if function.is_none() && role.is_none() && !plan.changes.is_empty() {
-        plan.findings.push(no_record());
+    if let Some(policy) = &given {
+        attach::missing_record(&mut plan, names, policy, &records, allowed);
+    }
+    let recorded = function.is_some() || role.is_some() || records.snapshot.is_some();
+    if !recorded && !plan.changes.is_empty() {
+        plan.findings.push(no_record(names));
     }
     let left = observed.import_role.as_ref()?.as_ref();
     if left.is_some_and(|role| is_ours(&role.tags)) {
@@ -80,7 +92,15 @@ pub fn teardown(
             Operation::DeleteImportRole,
         );
     }
-    if !remaining(observed, extent).is_empty() {
+    let ends = remaining(observed, extent).is_empty();
+    if let Some(policy) = &given {
+        attach::detach(&mut plan, names, policy, &records, ends);
+        if ends {
+            take_away(&mut plan, names, observed.watch.as_ref()?.iter());
+        }
+        return Ok(plan);
+    }
+    if !ends {
         forget(&mut plan, names, function, role);
         return Ok(plan);
     }
@@ -151,13 +171,16 @@ fn split<T>(there: Option<&T>, is_ours: impl Fn(&T) -> bool) -> (Option<&T>, boo
     (ours, there.is_some() && ours.is_none())
 }
 
-/// Function and role were deleted by somebody else, and with them what deploy had written down.
-fn no_record() -> Finding {
+/// Function and role were deleted by somebody else, and with them what deploy had written down; or the snapshot is not here.
+fn no_record(names: &Names) -> Finding {
     Finding::failed(
         "no-record",
         Severity::Warning,
         "nothing is left that remembers what deploy changed: a client whose flows it opened stays as it is, and a trigger it replaced is not put back",
-        "the function or the role, with their tags",
+        match names.given_function {
+            true => "the snapshot that the id of our statement in the function's policy names",
+            false => "the function or the role, with their tags",
+        },
         "neither",
         fix![
             "compare the pool and its clients with the snapshot kept next to migrate.toml; `",

@@ -175,6 +175,30 @@ fn values_are_checked() {
             "`role_path` in [function] has no effect with `role_arn`",
         ),
         (
+            "[function]\nrole_arn = 'arn:aws:iam::123456789012:role/r'\narn = 'migration'",
+            "`arn` must be an ARN such as arn:aws:lambda",
+        ),
+        (
+            "[function]\nrole_arn = 'arn:aws:iam::123456789012:role/r'\narn = 'arn:aws:lambda:us-east-1:123456789012:function:f:$LATEST'",
+            "`arn` must be an ARN such as arn:aws:lambda",
+        ),
+        (
+            "[function]\narn = 'arn:aws:lambda:us-east-1:123456789012:function:f'",
+            "`arn` in [function] needs `role_arn`",
+        ),
+        (
+            "[function]\ncode_sha256 = 'Ab+/47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='",
+            "`code_sha256` must be the CodeSha256",
+        ),
+        (
+            "[function]\ncode_sha256 = '47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='",
+            "`code_sha256` in [function] has no effect without `arn`",
+        ),
+        (
+            "[pool]\nid = 'eu-west-1_AbC123'\n[function]\nrole_arn = 'arn:aws:iam::123456789012:role/r'\narn = 'arn:aws:lambda:us-east-1:123456789012:function:f'",
+            "`arn` must be in eu-west-1, where the pool is, not in us-east-1",
+        ),
+        (
             "[pool]\nid = 'eu-west-1_AbC123'\n[function]\nlog_kms_key_arn = 'arn:aws:kms:us-east-1:123456789012:key/1'",
             "`log_kms_key_arn` must be in eu-west-1, where the pool is, not in us-east-1",
         ),
