@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::coexist::Tool;
+use crate::export::Tool;
 use crate::policy::Duty;
 use crate::status::Since;
 use jane_migrate_core::check::checks;
@@ -196,7 +196,9 @@ pub enum Command {
     Restore(Restore),
     /// Print what a function needs that another tool makes: its environment, runtime, memory and timeout
     Settings(Settings),
-    /// Print what keeps another tool from removing the trigger
+    /// Print the function, its role and alarms as the code of another tool, for `[function] arn` to name
+    Export(Export),
+    /// Print what keeps another tool from removing the trigger; export prints it too
     Coexist(Coexist),
     /// Try a migration on this machine: a local corner of AWS with a pool and a directory
     #[cfg(feature = "sandbox")]
@@ -585,6 +587,20 @@ pub struct Settings {
     /// Which pools.
     #[command(flatten)]
     pub pools: Pools,
+}
+
+/// `export`
+#[derive(Debug, Args)]
+pub struct Export {
+    /// Which pools.
+    #[command(flatten)]
+    pub pools: Pools,
+    /// The tool that is to make the function
+    #[arg(long = "for", value_enum, value_name = "TOOL")]
+    pub tool: Tool,
+    /// Take the digest of this zip instead of building the handler
+    #[arg(long, value_name = "ZIP")]
+    pub artifact: Option<PathBuf>,
 }
 
 /// `coexist`

@@ -66,7 +66,7 @@ pub fn wanted(names: &Names, config: &Config, today: Date, limit: Option<u32>) -
         let silent = metric.stays_silent;
         let alarm = json!({
             "AlarmName": name,
-            "AlarmDescription": format!("{what} (jane-migrate, {})", names.pool),
+            "AlarmDescription": format!("{what}{DEPLOYED}{})", names.pool),
             "ActionsEnabled": true,
             "AlarmActions": [topic],
             "OKActions": [topic],
@@ -146,6 +146,30 @@ pub fn wanted(names: &Names, config: &Config, today: Date, limit: Option<u32>) -
     }
     watch.insert((Part::Dashboard, names.function.clone()), dashboard(names));
     watch
+}
+
+/// How the description of a deployed alarm ends, but for the pool, and how that of an exported one does.
+const DEPLOYED: &str = " (jane-migrate, ";
+const EXPORTED: &str = " (jane-migrate export, ";
+
+/// The same as another tool's code has it, so that deploy and teardown leave it to that tool.
+pub fn as_exported(watch: &Watch) -> Watch {
+    let mut watch = watch.clone();
+    for body in watch.values_mut() {
+        if let Some(text) = body["AlarmDescription"].as_str() {
+            body["AlarmDescription"] = text.replace(DEPLOYED, EXPORTED).into();
+        }
+    }
+    watch
+}
+
+/// Whether another tool made the alarms, of what was exported.
+pub fn is_exported(found: &Watch) -> bool {
+    let described = |body: &Value| {
+        let text = body["AlarmDescription"].as_str();
+        text.is_some_and(|text| text.contains(EXPORTED))
+    };
+    found.values().any(described)
 }
 
 /// What an alarm looks at.

@@ -30,6 +30,7 @@ impl Cli {
             Command::Rollback(args) => (args.pools.words(), Some(Duty::Rollback)),
             Command::Policy(args) => (args.pools.words(), None),
             Command::Settings(args) => (args.pools.words(), Some(Duty::Plan)),
+            Command::Export(args) => (args.pools.words(), Some(Duty::Plan)),
             Command::Coexist(args) => (args.pools.words(), Some(Duty::Plan)),
             Command::Init(args) => {
                 let pool = args.pool.as_ref().map(|pool| format!(" --pool {pool}"));

@@ -7,9 +7,9 @@ use serde_json::json;
 
 use crate::aws::Reader;
 use crate::cli::{Coexist, Global};
-use crate::coexist::snippet;
 use crate::dates::today;
 use crate::error::Result;
+use crate::export::{Tool, snippet};
 use crate::observe::{Depth, Scope, observe};
 use crate::settings::{self, Target};
 use crate::ui::Ui;
@@ -22,8 +22,7 @@ const ACCOUNT: &str = "with --account ID, the account's twelve digits, nothing i
 
 pub(super) async fn run(global: &Global, args: &Coexist, ui: &Ui) -> Result<ExitCode> {
     let loaded = settings::load_if_there(global)?;
-    let tool = args.tool.to_possible_value();
-    let tool = tool.as_ref().map(|value| value.get_name());
+    let tool = name_of(args.tool);
     let mut snippets = Vec::new();
     for target in settings::targets(global, &args.pools, loaded)? {
         let pool = target.pool.clone();
@@ -47,6 +46,14 @@ pub(super) async fn run(global: &Global, args: &Coexist, ui: &Ui) -> Result<Exit
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A tool as it is named on the command line.
+pub(super) fn name_of(tool: Tool) -> String {
+    let value = tool.to_possible_value();
+    value
+        .map(|value| value.get_name().to_owned())
+        .unwrap_or_default()
 }
 
 /// The pool's ARN: asked of the pool, or put together where the account is given.

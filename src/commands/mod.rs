@@ -10,6 +10,7 @@ mod doctor;
 mod ended;
 mod example;
 mod explain;
+mod export;
 mod import;
 mod init;
 mod man;
@@ -68,6 +69,7 @@ async fn command(cli: &Cli, ui: &Ui) -> Result<ExitCode> {
         Command::Rollback(args) => rollback::run(global, args, ui).await,
         Command::Restore(args) => restore::run(global, args, ui).await,
         Command::Settings(args) => settings::run(global, args, ui).await,
+        Command::Export(args) => export::run(global, args, ui).await,
         Command::Coexist(args) => coexist::run(global, args, ui).await,
         #[cfg(feature = "sandbox")]
         Command::Sandbox(args) => sandbox::run(args, ui).await,

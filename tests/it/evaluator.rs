@@ -2,7 +2,6 @@
 //! write. It is `@cloud-copilot/iam-simulate`, run by node; it is of no part of what is shipped, so its licence (AGPL) is no matter.
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use clap::ValueEnum;
@@ -16,7 +15,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
-use crate::support::{Corner, cache};
+use crate::support::{Corner, npm};
 
 const ACCOUNT: &str = "123456789012";
 const POOL: &str = "us-west-2_Ab1";
@@ -28,30 +27,6 @@ const PACKAGES: [&str; 4] = [
     "@cloud-copilot/iam-policy@0.1.109",
     "@cloud-copilot/iam-utils@0.1.82",
 ];
-
-/// The folder with the evaluator, installed once. None of its packages' scripts is run.
-fn installed() -> PathBuf {
-    let folder = cache().join("npm/iam-simulate-0.1.173");
-    if !folder.join("node_modules").exists() {
-        std::fs::create_dir_all(cache().join("npm")).expect("a folder");
-        let making = tempfile::tempdir_in(cache().join("npm")).expect("a folder");
-        let mut npm = Command::new("npm");
-        npm.args([
-            "install",
-            "--ignore-scripts",
-            "--no-audit",
-            "--no-fund",
-            "--silent",
-            "--prefix",
-        ])
-        .arg(making.path())
-        .args(PACKAGES);
-        assert!(npm.status().is_ok_and(|status| status.success()), "{npm:?}");
-        // Whoever comes second keeps the first one's.
-        let _ = std::fs::rename(making.keep(), &folder);
-    }
-    folder
-}
 
 /// One question: who asks for what, under which circumstances and policies.
 struct Question {
@@ -81,7 +56,7 @@ fn allowed(questions: &[Question]) -> Vec<bool> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/evaluator.mjs");
     let mut node = Command::new("node")
         .arg(script)
-        .arg(installed())
+        .arg(npm("iam-simulate-0.1.173", &PACKAGES))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

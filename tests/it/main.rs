@@ -13,6 +13,7 @@ mod database;
 mod docs;
 mod errors;
 mod evaluator;
+mod export;
 mod help;
 mod house;
 mod import;

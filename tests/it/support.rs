@@ -85,6 +85,30 @@ pub async fn readers() -> Venv {
         .expect("the readers install")
 }
 
+/// The folder with these packages of npm, installed once. None of their scripts is run.
+pub fn npm(name: &str, packages: &[&str]) -> PathBuf {
+    let folder = cache().join("npm").join(name);
+    if !folder.join("node_modules").exists() {
+        std::fs::create_dir_all(cache().join("npm")).expect("a folder");
+        let making = tempfile::tempdir_in(cache().join("npm")).expect("a folder");
+        let mut npm = std::process::Command::new("npm");
+        npm.args([
+            "install",
+            "--ignore-scripts",
+            "--no-audit",
+            "--no-fund",
+            "--silent",
+            "--prefix",
+        ])
+        .arg(making.path())
+        .args(packages);
+        assert!(npm.status().is_ok_and(|status| status.success()), "{npm:?}");
+        // Whoever comes second keeps the first one's.
+        let _ = std::fs::rename(making.keep(), &folder);
+    }
+    folder
+}
+
 /// How a run of the program ended.
 #[derive(Debug)]
 pub struct Ran {

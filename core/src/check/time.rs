@@ -59,7 +59,10 @@ pub(super) fn alarms(check: &Check, subject: &Subject<'_>) -> Findings {
     }
     let found = subject.observed.watch.as_ref()?;
     let limit = *subject.observed.concurrency_limit.as_ref()?;
-    let wanted = watch::wanted(subject.names, config, subject.asked.today, limit);
+    let mut wanted = watch::wanted(subject.names, config, subject.asked.today, limit);
+    if watch::is_exported(found) {
+        wanted = watch::as_exported(&wanted);
+    }
     let wrong = wanted.iter().filter_map(|(key, body)| {
         let state = match found.get(key) {
             Some(there) => {
@@ -77,7 +80,11 @@ pub(super) fn alarms(check: &Check, subject: &Subject<'_>) -> Findings {
         };
         let message =
             "an alarm, or what belongs to it, is not as configured: an outage may go unnoticed";
-        let finding = check.fails(message, "as configured", state, subject.deploy());
+        let fix = match watch::is_exported(found) {
+            true => subject.redeploy(),
+            false => subject.deploy(),
+        };
+        let finding = check.fails(message, "as configured", state, fix);
         Some(finding.about(&key.1))
     });
     check.unless(wrong.collect(), "alarms and dashboard are as configured")

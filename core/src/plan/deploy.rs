@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::after;
-use super::attach;
 use super::change::{
     Action, Allowed, Change, LeftAlone, Operation, Plan, Resource, foreign, missing_tags, refuse,
     set_triggers, short,
@@ -30,20 +29,14 @@ use crate::retention;
 use crate::trigger::Trigger;
 use crate::watch;
 
-/// What deploy would do, and what speaks against it: every check that would fail afterwards.
-///
-/// # Errors
-/// What the plan rests on was not read.
-pub fn deploy(
+/// What deploy would do where it makes the function itself.
+pub(super) fn deploy(
     desired: &Desired,
     observed: &Observed,
     asked: &Asked<'_>,
     allowed: &Allowed,
 ) -> Read<Plan> {
     let names = &observed.names;
-    if names.given_function {
-        return attach::deploy(desired, observed, asked, allowed);
-    }
     let pool = observed.pool()?;
     let clients = observed.clients.as_ref()?;
     let function = observed.function()?;

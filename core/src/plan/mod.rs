@@ -20,7 +20,27 @@ pub use change::{
     Action, Allowed, Change, Conflict, LeftAlone, Operation, Plan, Probe, Resource, Target,
     missing_tags,
 };
-pub use deploy::deploy;
 pub use restore::restore;
 pub use rollback::rollback;
 pub use teardown::{Extent, remaining, teardown};
+
+use crate::check::Asked;
+use crate::observed::Observed;
+use crate::read::Read;
+use crate::resources::Desired;
+
+/// What deploy would do, and what speaks against it: every check that would fail afterwards.
+///
+/// # Errors
+/// What the plan rests on was not read.
+pub fn deploy(
+    desired: &Desired,
+    observed: &Observed,
+    asked: &Asked<'_>,
+    allowed: &Allowed,
+) -> Read<Plan> {
+    match observed.names.given_function {
+        true => attach::deploy(desired, observed, asked, allowed),
+        false => deploy::deploy(desired, observed, asked, allowed),
+    }
+}

@@ -16,6 +16,7 @@ use crate::read::Read;
 use crate::record::{self, Doubt, Records, Trust};
 use crate::resources::{ObservedFunction, Role, Tags, is_ours, tag};
 use crate::trigger::Trigger;
+use crate::watch::is_exported;
 
 /// How much teardown takes away.
 #[derive(Debug, Clone, Copy, Default)]
@@ -95,8 +96,9 @@ pub fn teardown(
     let ends = remaining(observed, extent).is_empty();
     if let Some(policy) = &given {
         attach::detach(&mut plan, names, policy, &records, ends);
-        if ends {
-            take_away(&mut plan, names, observed.watch.as_ref()?.iter());
+        let watch = observed.watch.as_ref()?;
+        if ends && !is_exported(watch) {
+            take_away(&mut plan, names, watch.iter());
         }
         return Ok(plan);
     }

@@ -3,7 +3,7 @@
 use super::change::{Action, Allowed, Operation, Plan, Resource, foreign};
 use crate::document::differences;
 use crate::ids::Names;
-use crate::watch::{Part, Watch, is_ours};
+use crate::watch::{Part, Watch, is_exported, is_ours};
 
 fn resource(part: Part) -> Resource {
     match part {
@@ -21,6 +21,10 @@ pub(super) fn plan_watch(
     found: &Watch,
     allowed: &Allowed,
 ) {
+    // Another tool's alarms stay that tool's.
+    if is_exported(found) {
+        return;
+    }
     for ((part, name), body) in wanted {
         let resource = resource(*part);
         let operation = Operation::Watch(*part, body.clone());

@@ -1,34 +1,14 @@
 //! What the owner of a pool's definition adds to it, so that their tool knows the trigger and does not take it away at its next
 //! run. Owns the words for each tool; pure.
 
-use clap::ValueEnum;
-
 use jane_migrate_core::ids::Names;
 use jane_migrate_core::trigger::Trigger;
 
-/// A tool that may define the pool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Tool {
-    /// HashiCorp Terraform, or OpenTofu.
-    Terraform,
-    /// AWS CDK, in TypeScript.
-    Cdk,
-    /// AWS CloudFormation.
-    Cloudformation,
-    /// Pulumi, in TypeScript.
-    Pulumi,
-    /// Serverless Framework.
-    Serverless,
-    /// AWS SAM.
-    Sam,
-}
+use super::model::{Tool, comment};
 
 /// The snippet for the tool. It states our triggers and nothing else: whatever the definition says already stays beside them.
 pub fn snippet(tool: Tool, names: &Names, triggers: &[Trigger]) -> String {
-    let comment = match tool {
-        Tool::Cdk | Tool::Pulumi => "//",
-        _ => "#",
-    };
+    let comment = comment(tool);
     let advice = match triggers {
         [Trigger::UserMigration] => [
             "Add the trigger to the definition of the user pool, beside what is there already. Without it, the next run",
