@@ -192,6 +192,8 @@ pub enum Command {
     Import(Import),
     /// Let customers meet the version before the newest again
     Rollback(Rollback),
+    /// Say who deployed, rolled back and tore down, when, and with which version
+    History(History),
     /// Put a pool and its app clients back to what a snapshot says
     Restore(Restore),
     /// Print what a function needs that another tool makes: its environment, runtime, memory and timeout
@@ -579,6 +581,20 @@ pub struct Restore {
     /// Take the lease of another run that is at work on the pool: of one that was killed and cannot give it back
     #[arg(long)]
     pub break_lease: bool,
+}
+
+/// `history`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "It reads CloudTrail's event history of the pool's Region, which AWS keeps for 90 days and fills within minutes,\nand the versions that Lambda keeps. It changes nothing."
+)]
+pub struct History {
+    /// Which pools.
+    #[command(flatten)]
+    pub pools: Pools,
+    /// How far back; CloudTrail keeps 90
+    #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=90))]
+    pub days: u32,
 }
 
 /// `settings`

@@ -40,12 +40,15 @@ pub enum Duty {
     Import,
     /// `rollback`.
     Rollback,
+    /// `history`.
+    History,
     /// `teardown`.
     Teardown,
 }
 
 use Duty::{
-    Connect, Deploy, Import, Plan, Probe, Remaining, Rollback, Status, Teardown, Try, Verify,
+    Connect, Deploy, History, Import, Plan, Probe, Remaining, Rollback, Status, Teardown, Try,
+    Verify,
 };
 
 impl Duty {
@@ -63,6 +66,7 @@ impl Duty {
             Self::Remaining => "remaining",
             Self::Import => "import",
             Self::Rollback => "rollback",
+            Self::History => "history",
             Self::Teardown => "teardown",
         }
     }
@@ -187,12 +191,12 @@ const METRICS: &[Duty] = &[Plan, Deploy, Verify, Status];
 const WATCHED: &[Duty] = &[Plan, Deploy, Verify, Teardown];
 const SECRET: &[Duty] = &[Plan, Deploy, Verify, Try, Connect];
 const LOG: &[Duty] = &[Status, Teardown];
-const LISTED: &[Duty] = &[Plan, Deploy, Verify, Rollback];
+const LISTED: &[Duty] = &[Plan, Deploy, Verify, Rollback, History];
 const POOL: &[Duty] = &[Plan, Deploy, Verify, Try, Status, Rollback, Teardown];
 const LISTS: &[Duty] = &[Remaining, Import];
 const IMPORT: &[Duty] = &[Import];
 const DESCRIBED: &[Duty] = &[
-    Plan, Deploy, Verify, Try, Status, Remaining, Import, Rollback, Teardown,
+    Plan, Deploy, Verify, Try, Status, Remaining, Import, Rollback, Teardown, History,
 ];
 const MFA: &[Duty] = &[Plan, Deploy, Verify, Try, Remaining, Import, Teardown];
 const GROUP: &[Duty] = &[Plan, Deploy, Verify, Try, Status, Teardown];
@@ -295,6 +299,7 @@ pub const GRANTS: &[Grant] = &[
     call("lambda:GetFunctionCodeSigningConfig", On::Function, CHECK),
     call("lambda:GetCodeSigningConfig", On::CodeSigning, CHECK),
     call("lambda:GetRuntimeManagementConfig", On::Function, CHECK),
+    call("cloudtrail:LookupEvents", On::Account, &[History]),
     call("lambda:CreateFunction", On::OwnFunction, DEPLOY),
     call(
         "lambda:UpdateFunctionConfiguration",

@@ -11,6 +11,7 @@ pub mod finding;
 pub mod fix;
 #[cfg(test)]
 mod fixtures;
+pub mod history;
 pub mod ids;
 pub mod import;
 pub mod jane;

@@ -25,6 +25,7 @@ mod raw;
 mod retry;
 mod secrets;
 mod service;
+mod trail;
 mod write;
 
 pub use client::{Connection, Connections, Reader};

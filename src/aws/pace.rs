@@ -38,6 +38,7 @@ fn category(method: &str, path: &str, target: &str) -> Option<(&'static str, usi
         // No rate of these two was found; Logs' other calls have ten.
         "StartQuery" => ("StartQuery", 10),
         "GetQueryResults" => ("GetQueryResults", 10),
+        "LookupEvents" => ("LookupEvents", 2),
         "" => lambda(method, path)?,
         _ => return None,
     };

@@ -29,6 +29,7 @@ impl Cli {
             Command::Import(args) => (args.pools.words(), Some(Duty::Import)),
             Command::Rollback(args) => (args.pools.words(), Some(Duty::Rollback)),
             Command::Policy(args) => (args.pools.words(), None),
+            Command::History(args) => (args.pools.words(), Some(Duty::History)),
             Command::Settings(args) => (args.pools.words(), Some(Duty::Plan)),
             Command::Export(args) => (args.pools.words(), Some(Duty::Plan)),
             Command::Coexist(args) => (args.pools.words(), Some(Duty::Plan)),

@@ -11,6 +11,7 @@ mod ended;
 mod example;
 mod explain;
 mod export;
+mod history;
 mod import;
 mod init;
 mod man;
@@ -68,6 +69,7 @@ async fn command(cli: &Cli, ui: &Ui) -> Result<ExitCode> {
         Command::Import(args) => import::run(global, args, ui).await,
         Command::Rollback(args) => rollback::run(global, args, ui).await,
         Command::Restore(args) => restore::run(global, args, ui).await,
+        Command::History(args) => history::run(global, args, ui).await,
         Command::Settings(args) => settings::run(global, args, ui).await,
         Command::Export(args) => export::run(global, args, ui).await,
         Command::Coexist(args) => coexist::run(global, args, ui).await,

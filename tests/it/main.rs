@@ -15,6 +15,7 @@ mod errors;
 mod evaluator;
 mod export;
 mod help;
+mod history;
 mod house;
 mod import;
 mod init;

@@ -225,6 +225,8 @@ async fn each_call_of_the_program_is_in_the_table() {
     record(&corner, &mut seen, Duty::Probe, &probe, 1).await;
 
     let connect = [&["connect"], &of_pool[..]].concat();
+    let history = [&["history"], &of_pool[..]].concat();
+    record(&corner, &mut seen, Duty::History, &history, 0).await;
     record(&corner, &mut seen, Duty::Connect, &connect, 0).await;
     corner.cognito("UpdateUserPool", json!({ "UserPoolId": pool, "AutoVerifiedAttributes": ["email"], "LambdaConfig": corner.pool(&pool).await["LambdaConfig"] })).await;
     std::fs::write(corner.folder.path().join("users.csv"), "tail@example.com\n").expect("users");

@@ -23,6 +23,7 @@ mod recoveries;
 mod rules;
 mod settings;
 mod sign_in;
+mod trail;
 mod trigger;
 mod users;
 
@@ -52,6 +53,7 @@ use self::new_users::NewUsers;
 use self::pool::{Pool, Pools};
 use self::recoveries::Recoveries;
 use self::sign_in::SignIn;
+use self::trail::Trail;
 use crate::jane::Told;
 use crate::wire::{
     self, Answer, BODY_LIMIT, Body, Call, Callers, Hangup, Key, Refusal, Server, Upstream,
@@ -77,6 +79,7 @@ struct Shared {
     recoveries: Recoveries,
     deliveries: Deliveries,
     journal: Journal,
+    trail: Trail,
     jane: Told,
 }
 
@@ -106,6 +109,7 @@ impl Gateway {
             recoveries: Recoveries::default(),
             deliveries: Deliveries::default(),
             journal: Journal::default(),
+            trail: Trail::default(),
             jane,
             upstream,
         });
@@ -193,6 +197,7 @@ impl Shared {
             Err(refusal) => Err(refusal),
         };
         let answer = answered.unwrap_or_else(|refusal| refusal.into_answer(&call.service));
+        self.trail.write(&call, &answer);
         self.journal.write(Entry {
             about: journal::about(&call),
             service: call.service,
@@ -289,6 +294,7 @@ impl Shared {
                 Ok(self.functions.interfaces(call))
             }
             "iam" | "sts" => self.identities.answer(call).await,
+            "cloudtrail" if call.action == "LookupEvents" => self.trail.answer(call),
             "logs" if call.action.contains("AccountPolic") => self.account_policies.answer(call),
             "logs" => match call.action.as_str() {
                 "AssociateKmsKey" | "DisassociateKmsKey" => self.log_keys.set(call),
