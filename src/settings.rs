@@ -137,9 +137,12 @@ pub fn targets(global: &Global, pools: &Pools, loaded: Option<Loaded>) -> Result
             continue;
         }
         let entry = config.and_then(|config| config.pool(&pool));
+        let of_file = entry.and_then(|entry| entry.profile.clone());
+        let profile = global.profile.clone().or(of_file);
         let connection = Connection {
             region: region(global, entry, &pool)?,
-            profile: global.profile.clone(),
+            profile: profile.clone(),
+            role_arn: entry.and_then(|entry| entry.role_arn.clone()),
             endpoint_url: global.endpoint_url.clone(),
             timeout: global.timeout.map(Duration::from_secs),
         };
@@ -147,7 +150,11 @@ pub fn targets(global: &Global, pools: &Pools, loaded: Option<Loaded>) -> Result
             clients: entry.and_then(|entry| entry.clients.clone()),
             loaded: loaded.as_ref().map(|whole| of_pool(whole, &pool)),
             connection,
-            given: global.flags(),
+            // Our own commands find it in the file; those of the AWS command line do not.
+            given: match &global.profile {
+                Some(_) => global.flags(),
+                None => global.flags().as_profile(profile.as_deref()),
+            },
             pool,
         });
     }

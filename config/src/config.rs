@@ -70,6 +70,10 @@ pub struct Pool {
     pub region: Option<String>,
     /// The app clients whose sign-ins must migrate; `None` means all of the pool's.
     pub clients: Option<Vec<String>>,
+    /// The profile of the AWS configuration files that reaches the pool's account.
+    pub profile: Option<String>,
+    /// The role to assume there.
+    pub role_arn: Option<String>,
     /// The whole file as it is for this pool, where `[pool.directory]`, `[pool.window]` and so on override some of it. It names
     /// no pools itself.
     pub config: Option<Box<Config>>,

@@ -144,6 +144,18 @@ impl Flags {
         flags
     }
 
+    /// The same for a pool that the configuration reaches by a profile, which the AWS command line must be told.
+    #[must_use]
+    pub fn as_profile(mut self, profile: Option<&str>) -> Self {
+        if let Some(profile) = profile {
+            let words = format!(" --profile {}", quoted(profile));
+            for commands in [&mut self.aws, &mut self.elsewhere, &mut self.profile] {
+                commands.push_str(&words);
+            }
+        }
+        self
+    }
+
     /// With what only some commands have: the flags that say which pools, and what `policy --for` calls the command.
     pub fn of_command(self, pools: String, duty: Option<&'static str>) -> Self {
         Self {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::ProvideCredentials;
@@ -27,13 +28,15 @@ pub struct Connection {
     pub region: String,
     /// A profile of the AWS configuration files.
     pub profile: Option<String>,
+    /// A role to assume with the credentials that there are.
+    pub role_arn: Option<String>,
     /// One endpoint for every service: an emulator. (`AWS_ENDPOINT_URL` and its per-service forms are the SDK's own.)
     pub endpoint_url: Option<String>,
     /// How long an answer may take.
     pub timeout: Option<Duration>,
 }
 
-/// Connections that are open already: pools of one Region share clients, connections and the pace.
+/// Connections that are open already: pools of one account and Region share clients, connections and the pace.
 #[derive(Debug, Default)]
 pub struct Connections(tokio::sync::Mutex<HashMap<Connection, Reader>>);
 
@@ -78,7 +81,17 @@ impl Reader {
         for name in ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"] {
             known::know(&environment::var(name).unwrap_or_default());
         }
-        Self::of(&load(connection).load().await)
+        let config = load(connection).load().await;
+        let Some(role) = &connection.role_arn else {
+            return Self::of(&config);
+        };
+        let role = AssumeRoleProvider::builder(role)
+            .session_name("jane-migrate")
+            .configure(&config)
+            .build()
+            .await;
+        let loader = load(connection).credentials_provider(role);
+        Self::of(&loader.load().await)
     }
 
     /// The same with this access key, its id and its secret, in place of what the environment and the files hold.
@@ -134,8 +147,18 @@ impl Reader {
 /// What every AWS tool reads, and this program's own way out.
 fn load(connection: &Connection) -> aws_config::ConfigLoader {
     let http = Builder::new().build_with_connector_fn(connector);
+    // A profile that is named comes before an access key in the environment, as for the AWS command line; the SDK takes the key.
+    let keys = [
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+    ];
+    let mut variables = environment::vars();
+    if connection.profile.is_some() {
+        variables.retain(|name, _| !keys.contains(&name.as_str()));
+    }
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .env(Env::from(environment::vars()))
+        .env(Env::from(variables))
         .region(Region::new(connection.region.clone()))
         .http_client(SharedHttpClient::new(pace::Paced::new(http)))
         .retry_config(

@@ -40,6 +40,7 @@ pub(super) async fn run(
     let connection = Connection {
         region: sandbox.region().to_owned(),
         profile: None,
+        role_arn: None,
         endpoint_url: Some(sandbox.endpoint()),
         timeout: None,
     };

@@ -35,6 +35,7 @@ impl Aws {
         let connection = Connection {
             region: region.to_owned(),
             profile: None,
+            role_arn: None,
             endpoint_url: Some(endpoint.to_owned()),
             timeout: None,
         };

@@ -1,5 +1,6 @@
 //! The integration tests: the real program against real servers. One binary, because each links the SDKs anew.
 
+mod accounts;
 mod alarms;
 mod artifact;
 mod attach;

@@ -129,6 +129,15 @@ pub(crate) struct PoolTable {
         schemars(length(min = 1), inner(regex(pattern = "^[A-Za-z0-9_+]{1,128}$")))
     )]
     clients: Option<Vec<String>>,
+    /// The profile of the AWS configuration files that reaches the pool's account. `--profile` overrides it.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
+    profile: Option<String>,
+    /// The role to assume, with the credentials that there are, for all that is done with this pool.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(regex(pattern = r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/[^ *?]+$"))
+    )]
+    role_arn: Option<String>,
     directory: Option<Apart<directory::Partial>>,
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(schema_with = "attributes_schema"))]
@@ -194,11 +203,15 @@ fn pool<'r, 'i>(table: &Table<'r, 'i>, root: &Table<'r, 'i>) -> Option<Pool> {
         "clients",
         "in [pool] names no client; leave it out to mean all of the pool's",
     );
+    table.text("profile", check::not_empty);
+    table.text("role_arn", check::role);
     check_key_region(table, root);
     let PoolTable {
         id,
         region,
         clients,
+        profile,
+        role_arn,
         ..
     } = read(table)?;
     let own = table.clone().only(&TABLES);
@@ -222,6 +235,8 @@ fn pool<'r, 'i>(table: &Table<'r, 'i>, root: &Table<'r, 'i>) -> Option<Pool> {
         id,
         region,
         clients,
+        profile,
+        role_arn,
         config,
     })
 }

@@ -175,6 +175,14 @@ fn values_are_checked() {
             "`role_path` in [function] has no effect with `role_arn`",
         ),
         (
+            "[pool]\nid = 'us-east-1_AbC123'\nrole_arn = 'deployer'",
+            "`role_arn` must be an ARN such as",
+        ),
+        (
+            "[pool]\nid = 'us-east-1_AbC123'\nprofile = ''",
+            "`profile` ",
+        ),
+        (
             "[function]\nrole_arn = 'arn:aws:iam::123456789012:role/r'\narn = 'migration'",
             "`arn` must be an ARN such as arn:aws:lambda",
         ),
