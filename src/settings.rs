@@ -8,7 +8,7 @@ use std::time::Duration;
 use jane_migrate_config::{Config, Pool, Secret};
 use jane_migrate_core::fix::Flags;
 
-use crate::aws::Connection;
+use crate::aws::{Connection, ca_bundle};
 use crate::cli::{Allow, Global, Pools};
 use crate::environment;
 use crate::error::{Error, Result};
@@ -131,6 +131,8 @@ pub fn targets(global: &Global, pools: &Pools, loaded: Option<Loaded>) -> Result
             format!("name it with --pool, or as [pool] id in {DEFAULT_FILE}"),
         ));
     }
+    // Said once and plainly, and not by every request.
+    ca_bundle()?;
     let mut targets: Vec<Target> = Vec::new();
     for pool in ids {
         if targets.iter().any(|target| target.pool == pool) {

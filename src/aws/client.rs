@@ -8,15 +8,20 @@ use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::ProvideCredentials;
+use aws_smithy_http_client::tls::{TlsContext, TrustStore};
 use aws_smithy_http_client::{Builder, Connector, proxy::ProxyConfig, tls};
 use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_types::os_shim_internal::Env;
 use jane_migrate_handler::Credentials;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use tokio::sync::Semaphore;
 
 use super::{known, pace, retry};
 use crate::environment;
+use crate::error::{Error, Result};
 
 /// How long an answer may take, where nobody says: longer than any of these calls has reason to.
 const TIMEOUT: Duration = Duration::from_secs(40);
@@ -182,17 +187,50 @@ fn load(connection: &Connection) -> aws_config::ConfigLoader {
     loader
 }
 
+/// The certificates of `AWS_CA_BUNDLE`, where it names a file: as for every AWS tool, whoever they vouch for is trusted, and nobody
+/// else.
+pub fn ca_bundle() -> Result<Option<Vec<u8>>> {
+    let Some(file) = environment::var("AWS_CA_BUNDLE") else {
+        return Ok(None);
+    };
+    let read = || {
+        let bundle = std::fs::read(&file).map_err(|error| error.to_string())?;
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(&bundle) {
+            let certificate = certificate.map_err(|error| error.to_string())?;
+            roots.add(certificate).map_err(|error| error.to_string())?;
+        }
+        match roots.is_empty() {
+            true => Err("it holds no certificate".to_owned()),
+            false => Ok(Some(bundle)),
+        }
+    };
+    read().map_err(|why: String| {
+        Error::new(
+            format!("failed to read the certificates of AWS_CA_BUNDLE, `{file}`: {why}"),
+            "name a file with certificates in PEM, or unset AWS_CA_BUNDLE for the system's",
+        )
+    })
+}
+
 /// How requests leave: through the environment's proxy, where it names one.
 fn connector(
     settings: Option<&HttpConnectorSettings>,
     components: Option<&RuntimeComponents>,
 ) -> Connector {
+    let mut trusted = TlsContext::builder();
+    if let Ok(Some(bundle)) = ca_bundle() {
+        trusted = trusted.with_trust_store(TrustStore::empty().with_pem_certificate(bundle));
+    }
     // ring and not the SDK's default provider: one C library less to compile, and the handler's TLS is built on it too.
     let mut connector = Connector::builder()
         .tls_provider(tls::Provider::Rustls(
             tls::rustls_provider::CryptoMode::Ring,
         ))
         .proxy_config(ProxyConfig::from_env());
+    if let Ok(trusted) = trusted.build() {
+        connector = connector.tls_context(trusted);
+    }
     if let Some(settings) = settings {
         connector = connector.connector_settings(settings.clone());
     }

@@ -28,7 +28,7 @@ mod service;
 mod trail;
 mod write;
 
-pub use client::{Connection, Connections, Reader};
+pub use client::{Connection, Connections, Reader, ca_bundle};
 pub(crate) use cognito::PoolUser;
 #[cfg(feature = "sandbox")]
 pub(crate) use customer::Customer;

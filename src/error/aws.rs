@@ -175,7 +175,7 @@ fn unreachable(aws: &AwsError) -> String {
     }
     if aws.says("invalid peer certificate") {
         return match environment::var("AWS_CA_BUNDLE") {
-            Some(_) => "AWS_CA_BUNDLE is not supported: set SSL_CERT_FILE to the same file",
+            Some(_) => "AWS_CA_BUNDLE is set, and none of its certificates vouches for the server: add the one of its authority to that file",
             None => "the server's TLS certificate is not trusted: install the system's certificates (`apt install ca-certificates`); if a proxy opens TLS, set SSL_CERT_FILE to the file of its certificate authority",
         }
         .into();

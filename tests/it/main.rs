@@ -8,6 +8,7 @@ mod aws;
 mod browser;
 mod companies;
 mod connections;
+mod credentials;
 #[allow(dead_code, reason = "the handler's tests use more of it")]
 #[path = "../../handler/tests/it/database.rs"]
 mod database;
