@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use jane_migrate_config::{Config, HandlerSettings, Secret};
 use jane_migrate_core::facts::pool_facts;
 use jane_migrate_core::resources::{Desired, Environment};
+use jane_migrate_core::retention::by_default;
 use jane_migrate_core::trigger::Trigger;
 use jane_migrate_core::watch::{Watch, as_exported, wanted};
 use serde_json::json;
@@ -52,11 +53,16 @@ pub(super) async fn run(global: &Global, args: &Export, ui: &Ui) -> Result<ExitC
         Some(zip) => artifact::open(zip, config.directory.kind(), config.function.architecture)?,
         None => session::build(config, ui).await?,
     };
+    let mut desired = Desired::new(names, config, &handler, "", Environment::new());
+    let log = &mut desired.log_group;
+    if log.retention_days.is_none() {
+        log.retention_days = Some(by_default(config.window.closes, None, today).0);
+    }
     let code = whole(
         args.tool,
         &Whole {
             names,
-            desired: &Desired::new(names, config, &handler, "", Environment::new()),
+            desired: &desired,
             watch: &as_exported(&watch),
             tags: &config.function.tags,
             given_role: names.given_role && !names.given_function,
