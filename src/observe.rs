@@ -12,7 +12,8 @@ use jane_migrate_core::check::{Check, Choice, checks};
 use jane_migrate_core::document::{ClientDocument, PoolDocument};
 use jane_migrate_core::exposure::{Alias, EventSource, Metrics, Version};
 use jane_migrate_core::ids::{
-    ALIAS, Names, PoolArn, PoolId, function_name, import_role, live_qualifier, log_group_name, role_name,
+    ALIAS, Names, PoolArn, PoolId, function_name, import_role, live_qualifier, log_group_name,
+    role_name,
 };
 use jane_migrate_core::jane::Answers;
 use jane_migrate_core::observed::{KeptSecret, Observed, PoolState, deployed_config};
