@@ -420,12 +420,16 @@ pub struct Status {
 /// `doctor`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "It makes every check of verify, invokes the function for a user that does not exist, and reads the log of the last day.\nExit codes: 0 nothing is wrong, 1 a diagnosis, 2 nothing was found but not everything could be examined."
+    after_help = "It makes every check of verify, invokes the function for a user that does not exist, and reads the log of the last day.\nWithout a pool it looks at this machine: the toolchain, the credentials and the clock, the endpoints and the rights.\nExit codes: 0 nothing is wrong, 1 a diagnosis, 2 nothing was found but not everything could be examined."
 )]
 pub struct Doctor {
     /// Which pools.
     #[command(flatten)]
     pub pools: Pools,
+    /// Look at this machine, and write what was found to this file, for a bug report: nothing secret, no name and no id
+    /// [default without a pool: jane-migrate-report.json]
+    #[arg(long, value_name = "FILE")]
+    pub bundle: Option<PathBuf>,
 }
 
 /// `explain`

@@ -2,8 +2,16 @@
 //! do about each.
 
 /// The reasons, and what they mean in words that follow the name of the call.
-const REASONS: [(&str, &str); 23] = [
+const REASONS: [(&str, &str); 25] = [
     ("connect", "no connection could be opened"),
+    (
+        "certificate",
+        "the certificate of the directory is of another name, or of an authority that the function does not trust",
+    ),
+    (
+        "certificate-expired",
+        "the certificate of the directory has expired",
+    ),
     ("connection", "the connection broke before the answer"),
     ("body", "the answer broke off, or is too long"),
     ("timeout", "no answer came in time"),

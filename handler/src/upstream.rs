@@ -16,13 +16,15 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use rustls::{
-    ClientConfig, RootCertStore,
+    CertificateError, ClientConfig, RootCertStore,
     crypto::ring,
     pki_types::{CertificateDer, pem::PemObject},
 };
 use serde_json::Value;
 use std::{
     collections::HashMap,
+    error::Error as _,
+    io,
     net::SocketAddr,
     sync::{Arc, Mutex},
     time::Duration,
@@ -118,13 +120,7 @@ impl Upstream {
                 }
                 answer => answer,
             }
-            .map_err(|error| {
-                Unavailable(if error.is_connect() {
-                    "connect"
-                } else {
-                    "connection"
-                })
-            })
+            .map_err(|error| Unavailable(why(&error)))
         };
         let answer = match budget.within(sent).await {
             Ok(answer) => answer,
@@ -188,6 +184,29 @@ impl Answer {
     pub fn body(&self) -> &[u8] {
         &self.body
     }
+}
+
+/// Why there was no answer: a certificate that has expired is its owner's to renew, whatever the network does.
+fn why(error: &Error) -> &'static str {
+    if !error.is_connect() {
+        return "connection";
+    }
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        match error.downcast_ref() {
+            Some(rustls::Error::InvalidCertificate(
+                CertificateError::Expired | CertificateError::ExpiredContext { .. },
+            )) => return "certificate-expired",
+            Some(rustls::Error::InvalidCertificate(_)) => return "certificate",
+            _ => {}
+        }
+        // What TLS says is wrapped as an error of the socket, which names only what is behind that as its source.
+        cause = match error.downcast_ref::<io::Error>() {
+            Some(error) => error.get_ref().map(|inner| inner as _),
+            None => error.source(),
+        };
+    }
+    "connect"
 }
 
 /// TLS with ring. It trusts the given certificate authorities, or else the public ones.

@@ -25,6 +25,7 @@ use jane_migrate_config::Architecture;
 use jane_migrate_handler::SERVES_WORDS;
 use memchr::memmem;
 
+pub use self::toolchain::Tools;
 pub use self::{
     bundle::Bundle,
     cache::{default_cache, default_records, private_folder},
@@ -66,6 +67,17 @@ pub fn kind_of(source: &str, architecture: Architecture) -> Option<&'static str>
     KINDS
         .into_iter()
         .find(|kind| source_digest(kind, architecture) == source)
+}
+
+/// What this machine has to build a handler with.
+pub async fn tools() -> Result<Tools> {
+    let folder = tempfile::tempdir().map_err(|error| {
+        Error::new(
+            format!("failed to make a temporary folder: {error}"),
+            "free some space, or set TMPDIR",
+        )
+    })?;
+    Ok(toolchain::Toolchain::observe(folder.path()).await?.tools())
 }
 
 /// Builds the handler, or finds it in the cache. Dropping the future ends cargo.

@@ -9,6 +9,7 @@ use std::{
     process::{Output, Stdio},
 };
 
+use serde::Serialize;
 use tokio::process::Command;
 
 use super::environment::{self, Duty};
@@ -42,6 +43,21 @@ pub(super) struct Toolchain {
     pub(super) compilers: BTreeSet<&'static str>,
     /// The words that start a command without network, where the system lets this user do that.
     pub(super) unplug: Option<&'static [&'static str]>,
+}
+
+/// What there is to build with, as it is told.
+#[derive(Debug, Serialize)]
+pub struct Tools {
+    /// The compiler and its version.
+    pub rustc: String,
+    /// The targets that it can build for.
+    pub targets: Vec<String>,
+    /// Whether `cargo zigbuild` exists.
+    pub zigbuild: bool,
+    /// The C compilers.
+    pub compilers: Vec<&'static str>,
+    /// Whether a build can be kept from the network.
+    pub offline: bool,
 }
 
 impl Toolchain {
@@ -82,6 +98,18 @@ impl Toolchain {
         toolchain.rust_lld =
             executable(&libraries.join(toolchain.host()).join("bin"), "rust-lld").is_file();
         Ok(toolchain)
+    }
+
+    /// The same, in words and numbers that say nothing of the user.
+    pub(super) fn tools(&self) -> Tools {
+        let ours = |target: &&String| target.contains("linux") || *target == self.host();
+        Tools {
+            rustc: self.rustc.lines().next().unwrap_or_default().to_owned(),
+            targets: self.targets.iter().filter(ours).cloned().collect(),
+            zigbuild: self.zigbuild,
+            compilers: self.compilers.iter().copied().collect(),
+            offline: self.unplug.is_some(),
+        }
     }
 
     /// The target that this machine itself is.

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use super::machine;
 use super::many::{Ending, Endings, each};
 use super::status::Watched;
 use super::verify::{Verifying, check};
@@ -17,7 +18,18 @@ use jane_migrate_core::finding::Finding;
 use jane_migrate_core::finding::Severity;
 
 pub(super) async fn run(global: &Global, args: &Doctor, ui: &Ui) -> Result<ExitCode> {
-    let loaded = settings::load_if_there(global)?;
+    let loaded = settings::load_if_there(global);
+    let configured =
+        |loaded: &settings::Loaded| loaded.config.pools.iter().any(|pool| pool.id.is_some());
+    let any = !args.pools.pools.is_empty()
+        || loaded
+            .as_ref()
+            .is_ok_and(|loaded| loaded.as_ref().is_some_and(configured));
+    // A configuration that is not understood is an error of its own, unless a report about it is asked for.
+    if args.bundle.is_some() || (!any && loaded.is_ok()) {
+        return machine::run(global, loaded, args.bundle.clone(), ui).await;
+    }
+    let loaded = loaded?;
     let targets = settings::targets(global, &args.pools, loaded)?;
     let mut endings = Endings::new(ui, &targets, Ending::Failed);
     let connections = Connections::default();

@@ -14,6 +14,7 @@ mod export;
 mod history;
 mod import;
 mod init;
+mod machine;
 mod man;
 mod many;
 mod plan;

@@ -191,88 +191,8 @@ impl Curve {
 
 #[cfg(test)]
 mod tests {
+    use super::super::history::{Dice, shops};
     use super::*;
-
-    /// A number that looks random and is the same in each run.
-    struct Dice(u64);
-
-    impl Dice {
-        fn unit(&mut self) -> f64 {
-            self.0 = self
-                .0
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1);
-            (self.0 >> 11) as f64 / (1_u64 << 53) as f64
-        }
-
-        /// A Poisson variable; for large means a normal one, rounded.
-        fn poisson(&mut self, mean: f64) -> u64 {
-            let normal: f64 = (0..12).map(|_| self.unit()).sum::<f64>() - 6.0;
-            if mean > 50.0 {
-                return (mean + normal * mean.sqrt()).max(0.0) as u64;
-            }
-            let (limit, mut product, mut n) = ((-mean).exp(), self.unit(), 0);
-            while product > limit {
-                product *= self.unit();
-                n += 1;
-            }
-            n
-        }
-    }
-
-    /// A shop: how often its customers sign in decides when each migrates.
-    #[derive(Debug, Clone, Copy)]
-    struct Shop {
-        customers: f64,
-        /// Shares of customers, and how often a day each of them signs in.
-        habits: [(f64, f64); 3],
-        weekends: f64,
-    }
-
-    impl Shop {
-        fn day(&self, day: i64) -> f64 {
-            let weekday = if day.rem_euclid(7) >= 5 {
-                self.weekends
-            } else {
-                1.0
-            };
-            let of = |(share, often): (f64, f64)| {
-                share * ((-often * day as f64).exp() - (-often * (day + 1) as f64).exp())
-            };
-            weekday * self.customers * self.habits.into_iter().map(of).sum::<f64>()
-        }
-
-        fn history(&self, days: i64, dice: &mut Dice) -> Vec<Complete> {
-            (0..days)
-                .map(|day| Complete {
-                    day: 20_000 + day,
-                    migrated: dice.poisson(self.day(day)),
-                })
-                .collect()
-        }
-    }
-
-    fn shops() -> Vec<Shop> {
-        let habits = [
-            [(0.4, 1.0 / 7.0), (0.4, 1.0 / 30.0), (0.2, 1.0 / 200.0)],
-            [(1.0, 1.0 / 20.0), (0.0, 1.0), (0.0, 1.0)],
-            [(0.2, 1.0 / 3.0), (0.3, 1.0 / 45.0), (0.5, 1.0 / 400.0)],
-            [(0.1, 1.0 / 7.0), (0.0, 1.0), (0.9, 1.0 / 90.0)],
-        ];
-        let mut shops = Vec::new();
-        for customers in [800.0, 20_000.0, 500_000.0] {
-            for habits in habits {
-                for weekends in [1.0, 0.5, 1.8] {
-                    shops.push(Shop {
-                        customers,
-                        habits,
-                        weekends,
-                    });
-                }
-            }
-        }
-        shops
-    }
 
     /// The error that `docs/while-it-runs.md` names: of forecasts made halfway through a window of 90 days, over shops of three
     /// sizes, four mixes of habits and three kinds of weekends.
@@ -282,7 +202,13 @@ mod tests {
         let (mut within, mut errors, mut naive) = (0, Vec::new(), Vec::new());
         let shops = shops();
         for shop in &shops {
-            let history = shop.history(90, &mut dice);
+            let days = shop.days(90, &mut dice).into_iter().enumerate();
+            let history: Vec<_> = days
+                .map(|(day, migrated)| Complete {
+                    day: 20_000 + day as i64,
+                    migrated,
+                })
+                .collect();
             let total: u64 = history.iter().map(|day| day.migrated).sum();
             let (past, ahead) = history.split_at(45);
             let came = ahead.iter().map(|day| day.migrated).sum::<u64>() as f64;

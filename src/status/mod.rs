@@ -619,6 +619,8 @@ fn rounded(ms: f64) -> f64 {
 }
 
 #[cfg(test)]
+pub(crate) mod history;
+#[cfg(test)]
 pub(crate) mod samples;
 #[cfg(test)]
 mod tests;

@@ -544,14 +544,65 @@ fn paragraph(text: &str, width: usize, hanging: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use jane_migrate_config::Date;
+
     use super::*;
-    use crate::status::Source;
+    use crate::status::history::{Dice, History, Shop};
     use crate::status::live::Live;
-    use crate::status::samples::{facts, limited, status};
+    use crate::status::samples::{self, facts, limited, status};
     use crate::status::tally::Tally;
+    use crate::status::{Facts, Source};
 
     fn empty() -> Status {
         Status::new(&Tally::default(), &facts(Some(10), Some(0)), Source::Events)
+    }
+
+    /// A shop of 20,000 customers, sixty days in: fewer at weekends, two days of an outage, and five on which bots try names.
+    #[test]
+    fn a_history_reads_well_at_any_width() {
+        let today: Date = samples::NOW.parse().unwrap();
+        let first = today.epoch_days() - 60;
+        let history = History {
+            shop: Shop {
+                customers: 20_000.0,
+                habits: [(0.4, 1.0 / 7.0), (0.4, 1.0 / 30.0), (0.2, 1.0 / 200.0)],
+                weekends: 0.5,
+            },
+            days: 60,
+            outage: 40..42,
+            bots: 50..55,
+        };
+        let facts = Facts {
+            since: Date::from_epoch_days(first).unwrap(),
+            closes: Date::from_epoch_days(first + 120),
+            everything: true,
+            ..samples::facts(Some(20_000), Some(31_000))
+        };
+        let tally = history.tally(first, &mut Dice(3));
+        let status = Status::new(&tally, &facts, Source::Insights);
+        for width in [60, 100, 160] {
+            let shown = render(&status, width, &Styles::plain());
+            let widest = shown.lines().map(|line| line.chars().count()).max();
+            assert!(widest.unwrap() <= width, "{shown}");
+            let path = format!(
+                "{}/tests/it/transcripts/status/history-{width}.txt",
+                env!("CARGO_MANIFEST_DIR")
+            );
+            if std::env::var_os("UPDATE_TRANSCRIPTS").is_some() {
+                std::fs::create_dir_all(std::path::Path::new(&path).parent().unwrap()).unwrap();
+                std::fs::write(&path, &shown).unwrap();
+            }
+            let kept = std::fs::read_to_string(&path).unwrap_or_default();
+            assert_eq!(shown, kept, "UPDATE_TRANSCRIPTS=1 writes {path} anew");
+        }
+        // Bots are no customers, and days on which nobody could migrate say nothing about the days to come.
+        let forecast = status.outlook.forecast.unwrap();
+        assert_eq!(forecast.days_left_out, 2);
+        assert!(status.refused > 15_000, "{}", status.refused);
+        let halfway = forecast.halfway.unwrap();
+        let (expected, came) = (halfway.expected as f64, halfway.came as f64);
+        let all = status.migrated as f64;
+        assert!((expected - came).abs() < 0.15 * all, "{halfway:?}");
     }
 
     #[test]

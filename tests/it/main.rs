@@ -21,6 +21,7 @@ mod history;
 mod house;
 mod import;
 mod init;
+mod json;
 mod life;
 mod live_check;
 mod many;
