@@ -120,7 +120,7 @@ impl Upstream {
                 }
                 answer => answer,
             }
-            .map_err(|error| Unavailable(why(&error)))
+            .map_err(|error| why(&error))
         };
         let answer = match budget.within(sent).await {
             Ok(answer) => answer,
@@ -187,17 +187,17 @@ impl Answer {
 }
 
 /// Why there was no answer: a certificate that has expired is its owner's to renew, whatever the network does.
-fn why(error: &Error) -> &'static str {
+fn why(error: &Error) -> Unavailable {
     if !error.is_connect() {
-        return "connection";
+        return Unavailable("connection");
     }
     let mut cause = error.source();
     while let Some(error) = cause {
         match error.downcast_ref() {
             Some(rustls::Error::InvalidCertificate(
                 CertificateError::Expired | CertificateError::ExpiredContext { .. },
-            )) => return "certificate-expired",
-            Some(rustls::Error::InvalidCertificate(_)) => return "certificate",
+            )) => return Unavailable("certificate-expired"),
+            Some(rustls::Error::InvalidCertificate(_)) => return Unavailable("certificate"),
             _ => {}
         }
         // What TLS says is wrapped as an error of the socket, which names only what is behind that as its source.
@@ -206,7 +206,7 @@ fn why(error: &Error) -> &'static str {
             None => error.source(),
         };
     }
-    "connect"
+    Unavailable("connect")
 }
 
 /// TLS with ring. It trusts the given certificate authorities, or else the public ones.

@@ -121,11 +121,7 @@ pub(super) async fn run(
     };
     let named = |name: &&str| environment::var(name);
     let region = global.region.clone();
-    let region = region.or_else(|| {
-        ["AWS_REGION", "AWS_DEFAULT_REGION"]
-            .iter()
-            .find_map(|name| named(name))
-    });
+    let region = region.or_else(|| ["AWS_REGION", "AWS_DEFAULT_REGION"].iter().find_map(named));
     let calls = match region {
         Some(region) => calls(global, region, &mut problems).await,
         None => {
