@@ -175,6 +175,7 @@ async fn calls(global: &Global, region: String, problems: &mut Vec<[String; 2]>)
     let connection = Connection {
         region,
         profile: global.profile.clone(),
+        role_arn: None,
         endpoint_url: global.endpoint_url.clone(),
         timeout: global.timeout.map(Duration::from_secs),
     };
