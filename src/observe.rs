@@ -12,8 +12,8 @@ use jane_migrate_core::check::{Check, Choice, checks};
 use jane_migrate_core::document::{ClientDocument, PoolDocument};
 use jane_migrate_core::exposure::{Alias, EventSource, Metrics, Version};
 use jane_migrate_core::ids::{
-    ALIAS, Names, PoolArn, PoolId, function_name, import_role, live_qualifier, log_group_name,
-    role_name,
+    ALIAS, Names, PoolArn, PoolId, ROLE_POLICY, function_name, import_role, live_qualifier,
+    log_group_name, role_name,
 };
 use jane_migrate_core::jane::Answers;
 use jane_migrate_core::observed::{KeptSecret, Observed, PoolState, deployed_config};
@@ -115,7 +115,7 @@ pub async fn versions(
         observer.alias(),
         aws.versions(name),
         aws.role_settings(role_name),
-        aws.inline_policies(role_name),
+        aws.inline_policy(role_name, ROLE_POLICY),
         aws.recoveries(pool_id),
     );
     let names = observer.names(&pool, &function)?;
@@ -131,9 +131,9 @@ pub async fn versions(
         alias: kept(alias),
         versions: kept(versions),
         role: kept(role),
-        role_policies: kept(inline),
+        // No other is changed, so what they say does not matter.
+        role_policies: kept(inline).map(|own| own.into_iter().collect()),
         recoveries: kept(recoveries),
-        // None is taken away, so what they say does not matter.
         attached_policies: Ok(BTreeMap::new()),
         ..Observed::nothing(names)
     };

@@ -339,7 +339,7 @@ pub const GRANTS: &[Grant] = &[
         On::Role,
         &[Plan, Deploy, Verify, Try, Import, Rollback, Teardown],
     ),
-    call("iam:ListRolePolicies", On::Role, FUNCTION),
+    call("iam:ListRolePolicies", On::Role, OBSERVE),
     call("iam:GetRolePolicy", On::Role, FUNCTION),
     call("iam:ListAttachedRolePolicies", On::Role, OBSERVE),
     call("iam:GetPolicy", On::ManagedPolicies, &[Plan, Verify]),

@@ -71,20 +71,28 @@ impl Reader {
             .found()?
             .map(|answer| answer.policy_names)
             .unwrap_or_default();
-        let policies = try_join_all(names.into_iter().map(async |name| {
-            let policy = self
-                .iam
-                .get_role_policy()
-                .role_name(role)
-                .policy_name(&name)
-                .send()
-                .await
-                .during("iam:GetRolePolicy")
-                .found()?;
-            Ok(policy.map(|policy| (name, document(Some(policy.policy_document())))))
-        }))
-        .await?;
+        let policies = names.iter().map(|name| self.inline_policy(role, name));
+        let policies = try_join_all(policies).await?;
         Ok(policies.into_iter().flatten().collect())
+    }
+
+    /// One inline policy of a role with its name, where there is such a one.
+    pub(crate) async fn inline_policy(
+        &self,
+        role: &str,
+        name: &str,
+    ) -> Result<Option<(String, Value)>, AwsError> {
+        let policy = self
+            .iam
+            .get_role_policy()
+            .role_name(role)
+            .policy_name(name)
+            .send()
+            .await
+            .during("iam:GetRolePolicy")
+            .found()?;
+        let policy = policy.map(|policy| document(Some(policy.policy_document())));
+        Ok(policy.map(|policy| (name.to_owned(), policy)))
     }
 
     /// The ARNs of the managed policies attached to a role; none where there is no such role.

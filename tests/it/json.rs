@@ -446,6 +446,11 @@ async fn each_document_is_as_its_schema_says() {
     runs.run("import", &[&yes[..], &["--from", "users.csv"]].concat())
         .await;
     runs.run("status", &one).await;
+    for command in ["history", "settings"] {
+        for pools in [&one[..], &many] {
+            runs.run(command, pools).await;
+        }
+    }
 
     // Another version, and back.
     runs.corner.configure("[function]\nmemory_mb = 512\n");

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::{StreamExt, stream};
 use jane_migrate_test_kit::{Fate, Passing, Proxy};
@@ -216,6 +217,68 @@ async fn lasting(command: &'static str) -> Table {
         table.row([action, &cell(one), &cell(two), &cell(three), &cell(four)]);
     }
     table
+}
+
+/// Customers are there already: a fault at a write ends the run or not, and from before it until the same command has gone through
+/// each customer signs in.
+async fn lasting_while_customers_sign_in(command: &'static str) -> Table {
+    // What is refused changes nothing of AWS, as what is unavailable.
+    const LIVE: [&str; 2] = ["unavailable", "answers lost"];
+    let scene = Scene::before(command).await;
+    let mut writes = points(&scene.calls_of(command).await);
+    writes.retain(|point| !reads(&point.action));
+    let ended: Mutex<BTreeMap<(&str, &str), BTreeSet<&str>>> = Mutex::default();
+    let signed_in = AtomicUsize::new(0);
+    let lasting = || LASTING.into_iter().filter(|(name, _)| LIVE.contains(name));
+    stream::iter(&writes)
+        .flat_map(|point| stream::iter(lasting().map(move |fault| (point, fault))))
+        .for_each_concurrent(AT_ONCE, async |(point, fault)| {
+            let _turn = turn().await;
+            let scene = Scene::before(command).await;
+            let when = format!("{command}: {} at {point}", fault.0);
+            let course = async {
+                let how = last(&scene, command, point, fault).await;
+                let mut ended = ended.lock().unwrap();
+                ended
+                    .entry((point.action.as_str(), fault.0))
+                    .or_default()
+                    .insert(how);
+                drop(ended);
+                scene.run_undisturbed(command).await.ended(0);
+            };
+            tokio::select! {
+                () = scene.customers(&when, &signed_in) => {}
+                () = course => {}
+            }
+            scene.forget_customer().await;
+            scene.assert_migrates(&when).await;
+            signed_in.fetch_add(1, Ordering::Relaxed);
+            scene.assert_deployed(&when).await;
+        })
+        .await;
+    assert!(signed_in.into_inner() >= writes.len() * LIVE.len());
+    let ended = ended.into_inner().unwrap();
+    let mut table = Table::new(["from one call on", LIVE[0], LIVE[1]]);
+    for action in table::actions(&writes) {
+        let cell = |fault| {
+            let how = ended[&(action, fault)].iter().copied();
+            how.collect::<Vec<_>>().join(" or ")
+        };
+        table.row([action, &cell(LIVE[0]), &cell(LIVE[1])]);
+    }
+    table
+}
+
+#[tokio::test]
+async fn new_code_and_another_secret_that_meet_a_lasting_fault_fail_no_sign_in() {
+    let table = lasting_while_customers_sign_in("renewal").await;
+    table::check("renewal faults", &table);
+}
+
+#[tokio::test]
+async fn a_rollback_that_meets_a_lasting_fault_fails_no_sign_in() {
+    let table = lasting_while_customers_sign_in("rollback").await;
+    table::check("rollback faults", &table);
 }
 
 #[tokio::test]
