@@ -246,13 +246,9 @@ async fn lasting_while_customers_sign_in(command: &'static str) -> Table {
                 drop(ended);
                 scene.run_undisturbed(command).await.ended(0);
             };
-            tokio::select! {
-                () = scene.customers(&when, &signed_in) => {}
-                () = course => {}
-            }
-            scene.forget_customer().await;
+            let ((), came) = scene.with_customers(&when, course).await;
+            signed_in.fetch_add(came, Ordering::Relaxed);
             scene.assert_migrates(&when).await;
-            signed_in.fetch_add(1, Ordering::Relaxed);
             scene.assert_deployed(&when).await;
         })
         .await;

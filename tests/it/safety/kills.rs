@@ -76,13 +76,9 @@ async fn killed_anywhere(command: &'static str) -> Table {
         match live(command) {
             true => {
                 // From before the kill until the next run has ended.
-                tokio::select! {
-                    () = scene.customers(&when, &signed_in) => {}
-                    () = course => {}
-                }
-                scene.forget_customer().await;
+                let ((), came) = scene.with_customers(&when, course).await;
+                signed_in.fetch_add(came, Ordering::Relaxed);
                 scene.assert_migrates(&when).await;
-                signed_in.fetch_add(1, Ordering::Relaxed);
             }
             false => course.await,
         }

@@ -1,7 +1,7 @@
 //! What customers meet is a version behind an alias: a pool from before there was one is converted, what an old and a new version need
 //! is there while both may be met, and a role that was made again is given to the function again.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jane_migrate_core::permission;
@@ -78,28 +78,32 @@ impl Scene {
 
     /// The command, while a customer signs in again and again.
     async fn while_customers_sign_in(&self, command: &str, code: i32) -> usize {
-        let signed_in = AtomicUsize::new(0);
-        tokio::select! {
-            () = self.customers(command, &signed_in) => {}
-            ran = self.run_undisturbed(command) => drop(ran.ended(code)),
-        }
-        self.forget_customer().await;
-        signed_in.into_inner()
+        let run = async { self.run_undisturbed(command).await.ended(code) };
+        self.with_customers(command, run).await.1
     }
 
-    /// Signs in again and again, for as long as it is asked to.
-    pub(super) async fn customers(&self, when: &str, signed_in: &AtomicUsize) {
-        loop {
-            self.assert_migrates(when).await;
-            signed_in.fetch_add(1, Ordering::Relaxed);
-            tokio::time::sleep(Duration::from_millis(150)).await;
-        }
-    }
-
-    /// The customer of a sign-in that was cut short is forgotten, too.
-    pub(super) async fn forget_customer(&self) {
-        let user = json!({ "UserPoolId": self.pool, "Username": "ada@example.com" });
-        self.corner.try_cognito("AdminDeleteUser", user).await;
+    /// A customer signs in again and again until this has ended; no sign-in is cut short. Gives how many there were, too.
+    pub(super) async fn with_customers<T>(
+        &self,
+        when: &str,
+        course: impl Future<Output = T>,
+    ) -> (T, usize) {
+        let ended = AtomicBool::new(false);
+        let customers = async {
+            let mut signed_in = 0;
+            while !ended.load(Ordering::Relaxed) {
+                self.assert_migrates(when).await;
+                signed_in += 1;
+                tokio::time::sleep(Duration::from_millis(150)).await;
+            }
+            signed_in
+        };
+        let course = async {
+            let gone = course.await;
+            ended.store(true, Ordering::Relaxed);
+            gone
+        };
+        tokio::join!(course, customers)
     }
 }
 
