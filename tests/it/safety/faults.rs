@@ -227,7 +227,12 @@ async fn lasting_while_customers_sign_in(command: &'static str) -> Table {
     let scene = Scene::before(command).await;
     let mut writes = points(&scene.calls_of(command).await);
     writes.retain(|point| !reads(&point.action));
-    let ended: Mutex<BTreeMap<(&str, &str), BTreeSet<&str>>> = Mutex::default();
+    let ended: Mutex<BTreeMap<(String, &str), BTreeSet<&str>>> = Mutex::default();
+    let note = |point: &Point, fault, how| {
+        let mut ended = ended.lock().unwrap();
+        let of = (point.action.clone(), fault);
+        ended.entry(of).or_default().insert(how);
+    };
     let signed_in = AtomicUsize::new(0);
     let lasting = || LASTING.into_iter().filter(|(name, _)| LIVE.contains(name));
     stream::iter(&writes)
@@ -238,12 +243,7 @@ async fn lasting_while_customers_sign_in(command: &'static str) -> Table {
             let when = format!("{command}: {} at {point}", fault.0);
             let course = async {
                 let how = last(&scene, command, point, fault).await;
-                let mut ended = ended.lock().unwrap();
-                ended
-                    .entry((point.action.as_str(), fault.0))
-                    .or_default()
-                    .insert(how);
-                drop(ended);
+                note(point, fault.0, how);
                 scene.run_undisturbed(command).await.ended(0);
             };
             let ((), came) = scene.with_customers(&when, course).await;
@@ -257,7 +257,7 @@ async fn lasting_while_customers_sign_in(command: &'static str) -> Table {
     let mut table = Table::new(["from one call on", LIVE[0], LIVE[1]]);
     for action in table::actions(&writes) {
         let cell = |fault| {
-            let how = ended[&(action, fault)].iter().copied();
+            let how = ended[&(action.to_owned(), fault)].iter().copied();
             how.collect::<Vec<_>>().join(" or ")
         };
         table.row([action, &cell(LIVE[0]), &cell(LIVE[1])]);
