@@ -172,6 +172,13 @@ impl Scene {
     }
 }
 
+/// A job that an import has started adds users whatever else is held.
+fn but_for_users(state: &str) -> String {
+    let lines = state.lines();
+    let lines = lines.filter(|line| !line.contains("\"EstimatedNumberOfUsers\""));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 fn before_writes(passing: &Passing) -> Fate {
     match reads(&passing.action) {
         true => Fate::Pass,
@@ -219,7 +226,8 @@ async fn others_are_told(first: &'static str) {
                         assert!(told, "{second} {when}: {words}: {ran:#?}");
                     }
                 }
-                assert_same_state(&before, &scene.state().await, &when);
+                let after = scene.state().await;
+                assert_same_state(&but_for_users(&before), &but_for_users(&after), &when);
                 told += 1;
             }
             proxy.release_one();
