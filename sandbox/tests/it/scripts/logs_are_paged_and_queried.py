@@ -1,5 +1,7 @@
 """What a reader of logs meets at AWS: pages, and queries that are answered in a while."""
 
+import time
+
 from aws import *
 
 logs = boto3.client("logs", config=ONCE)
@@ -34,8 +36,11 @@ def query(text, **more):
     span = {"startTime": now // 1000, "endTime": now // 1000 + 100, **more}
     started = logs.start_query(logGroupName=GROUP, queryString=text, **span)
     answer = logs.get_query_results(queryId=started["queryId"])
-    assert answer["status"] == "Running" and answer["results"] == []
-    answer = logs.get_query_results(queryId=started["queryId"])
+    # It runs for a moment, and has nothing to show meanwhile.
+    while answer["status"] == "Running":
+        assert answer["results"] == []
+        time.sleep(0.05)
+        answer = logs.get_query_results(queryId=started["queryId"])
     assert answer["status"] == "Complete"
     return [{column["field"]: column["value"] for column in row} for row in answer["results"]]
 
