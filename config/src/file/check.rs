@@ -114,7 +114,7 @@ pub(super) fn statement(statement: &str, placeholder: &str) -> Checked {
     )?;
     ensure(
         statement.contains(placeholder),
-        format!("must use {placeholder}, which says whom it is about"),
+        format!("must use {placeholder}, which stands for the user"),
     )?;
     ensure(
         !statement.trim_end().trim_end_matches(';').contains(';'),
