@@ -4,14 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use super::after;
-use super::change::{Action, Allowed, LeftAlone, Operation, Plan, Resource};
-use super::deploy::{PoolTriggers, plan_clients, undecided};
-use super::function::plan_probes;
+use super::change::{Action, Allowed, Operation, Plan, Resource};
+use super::deploy::{PoolTriggers, concluded, plan_clients};
 use super::role::plan_role;
 use super::watch::plan_watch;
 use crate::check::Asked;
-use crate::document::ClientDocument;
 use crate::fix::{Fix, fix};
 use crate::ids::{Names, digest_of_statement};
 use crate::observed::Observed;
@@ -72,21 +69,7 @@ pub(super) fn deploy(
         let wanted = watch::wanted(names, config, asked.today, limit);
         plan_watch(&mut plan, names, &wanted, found, allowed);
     }
-    if let Some(nonce) = &allowed.probe {
-        let client = observed.probing_client(asked.clients)?;
-        let client = client.map(ClientDocument::id);
-        let triggers: Vec<Trigger> = Trigger::ALL
-            .into_iter()
-            .filter(|trigger| is_on(*trigger))
-            .collect();
-        plan_probes(&mut plan, names, pool, (client, &triggers), nonce);
-    }
-    let alone = observed.clients_left_alone(asked.clients)?;
-    plan.left_alone = alone.into_iter().filter_map(LeftAlone::of).collect();
-    plan.findings = after::findings(&plan, desired, observed, asked)?;
-    plan.findings
-        .extend(undecided(pool, clients, &allowed.unknown));
-    Ok(plan.sorted())
+    concluded(plan, desired, observed, asked, allowed, &is_on)
 }
 
 /// The function is there, with the alias or version that the pool is to call.

@@ -128,6 +128,19 @@ pub(super) fn deploy(
             "name the clients whose sign-ins migrate under [pool] clients",
         );
     }
+    concluded(plan, &desired, observed, asked, allowed, &is_on)
+}
+
+/// The plan with what is tried, the clients that it leaves alone, and what speaks against it.
+pub(super) fn concluded(
+    mut plan: Plan,
+    desired: &Desired,
+    observed: &Observed,
+    asked: &Asked<'_>,
+    allowed: &Allowed,
+    is_on: &dyn Fn(Trigger) -> bool,
+) -> Read<Plan> {
+    let (pool, clients) = (observed.pool()?, observed.clients.as_ref()?);
     if let Some(nonce) = &allowed.probe {
         let client = observed.probing_client(asked.clients)?;
         let client = client.map(ClientDocument::id);
@@ -135,11 +148,11 @@ pub(super) fn deploy(
             .into_iter()
             .filter(|trigger| is_on(*trigger))
             .collect();
-        plan_probes(&mut plan, names, pool, (client, &triggers), nonce);
+        plan_probes(&mut plan, &observed.names, pool, (client, &triggers), nonce);
     }
     let alone = observed.clients_left_alone(asked.clients)?;
     plan.left_alone = alone.into_iter().filter_map(LeftAlone::of).collect();
-    plan.findings = after::findings(&plan, &desired, observed, asked)?;
+    plan.findings = after::findings(&plan, desired, observed, asked)?;
     plan.findings
         .extend(undecided(pool, clients, &allowed.unknown));
     Ok(plan.sorted())
@@ -468,11 +481,7 @@ impl PoolTriggers<'_> {
 }
 
 /// Decisions about settings that neither the pool nor a client has: misspelt, as a rule.
-pub(super) fn undecided(
-    pool: &PoolState,
-    clients: &[ClientDocument],
-    decisions: &Decisions,
-) -> Vec<Finding> {
+fn undecided(pool: &PoolState, clients: &[ClientDocument], decisions: &Decisions) -> Vec<Finding> {
     let clients = clients.iter().map(ClientDocument::json);
     let documents: Vec<&Value> = clients.chain([pool.document.json()]).collect();
     decisions
