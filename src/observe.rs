@@ -11,6 +11,7 @@ use jane_migrate_config::{Arn, Config, Secret};
 use jane_migrate_core::check::{Check, Choice, checks};
 use jane_migrate_core::document::{ClientDocument, PoolDocument};
 use jane_migrate_core::exposure::{Alias, EventSource, Metrics, Version};
+use jane_migrate_core::firewall::WebAcl;
 use jane_migrate_core::ids::{
     ALIAS, Names, PoolArn, PoolId, ROLE_POLICY, function_name, import_role, live_qualifier,
     log_group_name, role_name,
@@ -626,7 +627,7 @@ impl<'a> Observer<'a> {
         };
         let elsewhere = deployed.iter().flat_map(kept_secrets).collect();
         let directory = config.or(deployed.as_ref());
-        let (clients, (live, alias_gone), policies, event_sources, jane, elsewhere, watch) = tokio::join!(
+        let (clients, (live, alias_gone), policies, event_sources, jane, elsewhere, watch, web_acl) = tokio::join!(
             self.describe_clients(ids.clone()),
             at_qualifier(aws, name, found.clone(), called),
             policies(aws, name, own_policy, &qualifiers),
@@ -634,6 +635,7 @@ impl<'a> Observer<'a> {
             ask_jane(aws, directory, self.region, &found, &ids, choice),
             secrets(aws, self.region, elsewhere, choice),
             self.watch(&names, &found, true),
+            web_acl(aws, &names.pool, choice),
         );
         let (watch, concurrency_limit) = watch;
         let alias = aliases.clone().map(|aliases| {
@@ -661,6 +663,7 @@ impl<'a> Observer<'a> {
             event_sources: kept(event_sources),
             watch,
             concurrency_limit,
+            web_acl,
             jane,
             ..Observed::nothing(names)
         };
@@ -938,6 +941,13 @@ async fn metrics(
 ) -> Read<Metrics> {
     match choice.wants("health") {
         true => Ok(aws.day_of_metrics(pool, function, region).await?),
+        false => Err(Unread::NotAsked),
+    }
+}
+
+async fn web_acl(aws: &Reader, pool: &PoolArn, choice: &Choice) -> Read<Option<WebAcl>> {
+    match choice.wants("guessing-brake") {
+        true => Ok(aws.web_acl(pool).await?),
         false => Err(Unread::NotAsked),
     }
 }

@@ -123,6 +123,8 @@ pub enum On {
     OwnLogGroup,
     /// The log group, where the configuration names a key for it.
     EncryptedLogGroup,
+    /// The web ACLs of the Region; any, as nobody knows beforehand which the pool has.
+    WebAcls,
     /// Code signing configurations; any, as nobody knows beforehand which the function has.
     CodeSigning,
     /// The alarms of the function.
@@ -299,6 +301,20 @@ pub const GRANTS: &[Grant] = &[
     call("lambda:GetFunctionCodeSigningConfig", On::Function, CHECK),
     call("lambda:GetCodeSigningConfig", On::CodeSigning, CHECK),
     call("lambda:GetRuntimeManagementConfig", On::Function, CHECK),
+    call("wafv2:GetWebACLForResource", On::WebAcls, CHECK),
+    call("wafv2:GetWebACLForResource", On::Pool, CHECK),
+    implied(
+        "cognito-idp:GetWebACLForResource",
+        On::Pool,
+        CHECK,
+        "AWS WAF asks for it when somebody asks for a pool's web ACL",
+    ),
+    implied(
+        "wafv2:GetWebACL",
+        On::WebAcls,
+        CHECK,
+        "AWS WAF asks for it when somebody asks for a pool's web ACL",
+    ),
     call("cloudtrail:LookupEvents", On::Account, &[History]),
     call("lambda:CreateFunction", On::OwnFunction, DEPLOY),
     call(
@@ -672,6 +688,10 @@ fn resources_of(on: On, subject: &Subject<'_>) -> Vec<(String, Option<Condition>
         }
         On::CodeSigning => {
             let any = pool.sibling("lambda", "code-signing-config:*");
+            plain([any.to_string()])
+        }
+        On::WebAcls => {
+            let any = pool.sibling("wafv2", "regional/webacl/*");
             plain([any.to_string()])
         }
         On::Alarms => plain(

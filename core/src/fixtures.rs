@@ -17,6 +17,7 @@ use crate::exposure::{
     Version,
 };
 use crate::finding::Finding;
+use crate::firewall::WebAcl;
 use crate::fix::Flags;
 use crate::ids::{ALIAS, Names};
 use crate::jane::{self, Answers};
@@ -175,6 +176,10 @@ impl Fixture {
             boundary: read(&seen["boundary"], |found| optional(found, Value::clone)),
             log_group: read(&seen["log_group"], |found| optional(found, log_group)),
             log_subscriptions: read(&seen["log_subscriptions"], subscriptions),
+            web_acl: match &seen["web_acl"] {
+                Value::Null => Err(Unread::NotAsked),
+                seen => read(seen, |found| optional(found, WebAcl::read)),
+            },
             recoveries: match &seen["recoveries"] {
                 Value::Null => Err(Unread::NotAsked),
                 seen => read(seen, recoveries),

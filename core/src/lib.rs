@@ -8,6 +8,7 @@ pub mod document;
 pub mod exposure;
 pub mod facts;
 pub mod finding;
+pub mod firewall;
 pub mod fix;
 #[cfg(test)]
 mod fixtures;

@@ -14,6 +14,7 @@ use crate::exposure::{
     Alias, CodeSigning, EventCopy, EventSource, FunctionUrl, Metrics, SecretPlace, Subscription,
     Version,
 };
+use crate::firewall::WebAcl;
 use crate::ids::Names;
 use crate::jane::Answers;
 use crate::kept::Snapshot;
@@ -95,6 +96,8 @@ pub struct Observed {
     pub metrics: Read<Metrics>,
     /// When a line was logged in the last day that holds a password's field, in milliseconds since 1970.
     pub leak: Read<Option<i64>>,
+    /// The pool's AWS WAF web ACL.
+    pub web_acl: Read<Option<WebAcl>>,
     /// The pool's point-in-time recoveries, the newest first.
     pub recoveries: Read<Vec<Recovery>>,
     /// The alarms, with what belongs to them.
@@ -150,6 +153,7 @@ impl Observed {
             secrets: Err(Unread::NotAsked),
             metrics: Err(Unread::NotAsked),
             leak: Err(Unread::NotAsked),
+            web_acl: Err(Unread::NotAsked),
             recoveries: Err(Unread::NotAsked),
             watch: Ok(Watch::new()),
             concurrency_limit: Ok(None),

@@ -11,6 +11,7 @@ mod cognito;
 mod customer;
 mod error;
 mod exposure;
+mod firewall;
 mod iam;
 mod import;
 mod invoke;

@@ -123,6 +123,7 @@ fn example(on: On, names: &Names) -> Option<(String, Value)> {
         | On::ImportParameter
         // The same for each pool.
         | On::CodeSigning
+        | On::WebAcls
         | On::Alarms
         | On::AllAlarms
         | On::Dashboard

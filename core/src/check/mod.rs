@@ -5,6 +5,7 @@ mod capture;
 mod clients;
 mod configuration;
 mod function;
+mod guessing;
 mod kind;
 mod logs;
 mod pool;

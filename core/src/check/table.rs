@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::kind::{Check, Deploy, When};
 use super::subject::Subject;
 use super::{
-    capture, clients, configuration, function, logs, pool, probe, role, secrets, sign_up, time,
-    trigger,
+    capture, clients, configuration, function, guessing, logs, pool, probe, role, secrets, sign_up,
+    time, trigger,
 };
 use crate::finding::{Finding, Severity};
 
@@ -79,6 +79,8 @@ table! {
     "alias-takeover"         Warning Always Stops   configuration::alias_takeover     => "nobody's email or phone number goes to a migrated user";
     "environment-secret"     Warning Always Stops   configuration::environment_secret => "a secret configured into the environment has a key of its own";
     "hash-memory"            Warning Always Stops   configuration::hash_memory        => "the function has the memory that its password hashes need";
+
+    "guessing-brake"         Warning Always Stops   guessing::guessing_brake          => "AWS WAF or the directory slows down guessing of passwords";
 
     "attributes-schema"      Error   Always Stops   pool::attributes_schema           => "the pool has what is mapped, and what it requires is mapped";
     "attributes-writable"    Warning Always Stops   pool::attributes_writable         => "mapped attributes can be corrected later";

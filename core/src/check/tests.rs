@@ -9,6 +9,7 @@ use super::{Asked, Choice, Snapshot, Subject, checks, run};
 use crate::document::{ClientDocument, PoolDocument};
 use crate::facts::pool_facts;
 use crate::finding::{Finding, Severity};
+use crate::firewall::WebAcl;
 use crate::fix::Flags;
 use crate::fixtures::{self, written};
 use crate::ids::Names;
@@ -485,6 +486,58 @@ fn a_function_ends_with_cognito_and_has_enough_memory() {
     assert!(fix_of(&limits(5, 128, 255)[0]).starts_with("set memory_mb"));
     assert!(!fix_of(&limits(5, 128, 256)[0]).starts_with("set memory_mb"));
     assert_eq!(limits(6, 128, 256).len(), 2);
+}
+
+#[test]
+fn what_slows_down_guessing_is_named() {
+    let found = |directory: &str, acl: Read<Option<WebAcl>>| {
+        let toml = directory.replace("HASH", "password_column = \"h\"\nhash = \"bcrypt\"");
+        let toml = format!("{toml}[attributes]\nemail = \"email\"\nemail_verified = \"=true\"\n");
+        let config = jane_migrate_config::parse(&toml, "migrate.toml").unwrap();
+        of_observed(
+            "guessing-brake",
+            |observed| observed.web_acl = acl,
+            |old| *old = config,
+        )
+        .remove(0)
+    };
+    let table = "[directory]\nkind = \"mysql\"\nhost = \"db.example.com\"\ndatabase = \"shop\"\nuser = \"m\"\npassword = { ssm = \"/db\" }\nquery = \"SELECT email, h FROM users WHERE email = ?\"\nHASH\n";
+    let counting = format!("{table}on_wrong_password = \"INSERT INTO refused VALUES (?)\"\n");
+    let old_pool = "[directory]\nkind = \"cognito\"\npool_id = \"us-east-1_Old1\"\nclient_id = \"1example23456789\"\n";
+    let acl = |limits: &[&str], groups: bool| {
+        Ok(Some(WebAcl {
+            name: "shop".into(),
+            limits: limits.iter().map(|&rule| rule.into()).collect(),
+            groups,
+        }))
+    };
+    let denied = || Err(Unread::Because("denied".into()));
+    for (directory, acl, words) in [
+        (
+            table,
+            acl(&["each-address"], false),
+            "AWS WAF (rule each-address of web ACL shop) and",
+        ),
+        (table, acl(&[], true), "the rule groups of web ACL shop"),
+        (
+            &counting,
+            Ok(None),
+            "slowed down by on_wrong_password and the function's limit",
+        ),
+        (&counting, denied(), "AWS WAF could not be checked: denied"),
+        (
+            old_pool,
+            acl(&["each-address"], false),
+            "web ACL shop), the old pool's lockout and",
+        ),
+        (old_pool, denied(), "AWS WAF could not be checked: denied"),
+    ] {
+        let found = found(directory, acl);
+        assert!(found.ok && found.message.contains(words), "{found:?}");
+    }
+    let counts_only = found(table, acl(&[], false));
+    assert!(!counts_only.ok && !counts_only.stops(), "{counts_only:?}");
+    assert!(found(table, denied()).unknown);
 }
 
 #[test]

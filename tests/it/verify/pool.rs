@@ -362,3 +362,91 @@ async fn a_point_in_time_recovery_is_told_and_waited_for() {
         .await;
     bench.holds().await;
 }
+
+/// A SQL table counts no wrong passwords: `on_wrong_password` or a rule of AWS WAF must slow down guessing.
+#[tokio::test]
+async fn a_table_that_counts_no_wrong_passwords_needs_another_brake() {
+    let mut bench = Bench::new().await;
+    let shop = |more: &str| {
+        let toml = format!(
+            "[directory]\nkind = \"postgres\"\nhost = \"db.example.com\"\ndatabase = \"shop\"\nuser = \"reader\"\n\
+             password = {{ ssm = \"/db\" }}\nquery = \"SELECT email, h FROM users WHERE email = $1\"\npassword_column = \"h\"\n\
+             hash = \"bcrypt\"\n{more}\n[attributes]\nemail = \"email\"\nemail_verified = \"=true\"\n"
+        );
+        std::fs::write(bench.corner.folder.path().join("migrate.toml"), toml)
+            .expect("migrate.toml");
+    };
+    let only = ["--only", "guessing-brake"];
+    let message = async |bench: &Bench| {
+        let ran = bench.verify(&only).await.ended(0);
+        assert!(wrong(&ran).is_empty(), "{ran:#?}");
+        ran.json()["findings"][0]["message"].to_string()
+    };
+    shop("");
+    let found = wrong(&bench.verify(&only).await.ended(0));
+    assert_eq!(found[0]["id"], "guessing-brake");
+    assert_eq!(found[0]["severity"], "warning");
+    shop("on_wrong_password = \"INSERT INTO refused (name) VALUES ($1)\"");
+    let holds = message(&bench).await;
+    assert!(holds.contains("on_wrong_password"), "{holds}");
+
+    shop("");
+    for (action, limits) in [("Count", false), ("Block", true)] {
+        let acl = bench
+            .json("wafv2", "AWSWAF_20190729.CreateWebACL", web_acl(action))
+            .await["Summary"]["ARN"]
+            .take();
+        let pool = bench.corner.pool(&bench.pool).await["Arn"].take();
+        let associated = json!({ "WebACLArn": acl, "ResourceArn": pool });
+        bench
+            .json("wafv2", "AWSWAF_20190729.AssociateWebACL", associated)
+            .await;
+        let ran = bench.verify(&only).await.ended(0);
+        assert_eq!(wrong(&ran).is_empty(), limits, "{action}: {ran:#?}");
+        assert!(
+            ran.stdout.contains(&format!("web ACL {action}")),
+            "{ran:#?}"
+        );
+    }
+    let holds = message(&bench).await;
+    assert!(
+        holds.contains("rule each-address of web ACL Block"),
+        "{holds}"
+    );
+
+    let _proxy = bench
+        .behind(|passing| match passing.action.as_str() {
+            "GetWebACLForResource" => Fate::Refuse(400, "AccessDeniedException", "not authorized"),
+            _ => Fate::Pass,
+        })
+        .await;
+    let ran = bench.verify(&only).await.ended(0);
+    assert_eq!(ran.json()["findings"][0]["unknown"], true, "{ran:#?}");
+    assert!(
+        ran.stdout.contains("allow `wafv2:GetWebACLForResource`"),
+        "{ran:#?}"
+    );
+    bench
+        .verify(&[&only[..], &["--strict"]].concat())
+        .await
+        .ended(2);
+    // What is known suffices for another directory.
+    bench.configure("");
+    let holds = message(&bench).await;
+    assert!(
+        holds.contains("wafv2:GetWebACLForResource is denied"),
+        "{holds}"
+    );
+}
+
+/// A web ACL with one rate-based rule, named like the rule's action.
+fn web_acl(action: &str) -> serde_json::Value {
+    let seen = json!({ "SampledRequestsEnabled": false, "CloudWatchMetricsEnabled": false, "MetricName": "m" });
+    json!({
+        "Name": action, "Scope": "REGIONAL", "DefaultAction": { "Allow": {} }, "VisibilityConfig": seen,
+        "Rules": [{
+            "Name": "each-address", "Priority": 1, "Action": { action: {} }, "VisibilityConfig": seen,
+            "Statement": { "RateBasedStatement": { "Limit": 100, "AggregateKeyType": "IP" } },
+        }],
+    })
+}
