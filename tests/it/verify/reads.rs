@@ -356,7 +356,7 @@ async fn a_pool_that_is_not_there_could_not_be_checked() {
 
 /// What can only be asked once another answer is there: the first so many of a kind are asked at once with everything else, the
 /// others in the second wave. Nothing is left for a third.
-const SECOND_WAVE: [(&str, usize); 7] = [
+const SECOND_WAVE: [(&str, usize); 8] = [
     ("DescribeUserPoolClient", 0),
     ("GetRolePolicy", 0),
     ("GetSecretValue", 0),
@@ -364,6 +364,7 @@ const SECOND_WAVE: [(&str, usize); 7] = [
     ("GetPolicy", 1),
     ("ListEventSourceMappings", 1),
     ("GetPolicyVersion", 0),
+    ("GetWebACLForResource", 0),
 ];
 
 fn wave(call: &Passing) -> usize {
