@@ -1,5 +1,5 @@
-//! Who is left: the directory's list beside the pool's users, for `remaining` and `import`. The list comes from the database by a user
-//! and a query of its own, from the old pool, or from a file; each user is judged as a sign-in would be.
+//! Who is left: the directory's list beside the pool's users, for `remaining` and `import`. The list comes from the database or LDAP server by a
+//! user and a query of its own, from the old pool, or from a file; each user is judged as a sign-in would be.
 
 use std::fs::File;
 use std::ops::ControlFlow;
@@ -64,7 +64,8 @@ pub(crate) enum Place {
 
 /// Where the list of users comes from.
 enum Source {
-    Database,
+    /// The database or LDAP server, as `[import]` reads it.
+    Directory,
     OldPool(Box<Reader>, PoolId),
     File(PathBuf),
 }
@@ -109,8 +110,8 @@ impl Lists {
         let export = Export::new(&settings, &config.import, Arc::new(secrets), today);
         let export = export.map_err(|_| {
             Error::new(
-                "the database of [directory] cannot be used",
-                "check host and ca_certificate under [directory] and [import]",
+                "the server of [directory] cannot be used",
+                "check host or url, and ca_certificate, under [directory] and [import]",
             )
         })?;
         let source = source(config, from, &export, &target.connection, connections).await?;
@@ -196,7 +197,7 @@ impl Lists {
             each,
         };
         match &self.source {
-            Source::Database => {
+            Source::Directory => {
                 let ended = self.export.each(&mut |row| walk.row(row, None)).await;
                 ended.map_err(unavailable)?;
             }
@@ -357,10 +358,15 @@ async fn source(
             "the old pool is another account's, whose role is the function's",
             "list its users there into a CSV file with the columns of [attributes], and name it with --from FILE",
         )),
-        Directory::Postgres(_) | Directory::Mysql(_) if export.lists() => Ok(Source::Database),
+        Directory::Postgres(_) | Directory::Mysql(_) if export.lists() => Ok(Source::Directory),
         Directory::Postgres(_) | Directory::Mysql(_) => Err(Error::new(
             "the configuration does not say how to list all users",
             "set query, user and password under [import] (`jane-migrate example` shows them), or name a CSV file with --from FILE",
+        )),
+        Directory::Ldap(_) if export.lists() => Ok(Source::Directory),
+        Directory::Ldap(_) => Err(Error::new(
+            "the configuration does not say how to list all users",
+            "set filter, user and password under [import] (and base, where [directory] has none), or name a CSV file with --from FILE",
         )),
         other => Err(Error::new(
             format!("a directory of kind `{}` cannot be listed", other.kind()),
@@ -371,9 +377,10 @@ async fn source(
 
 /// The password of `[import]`, which this machine reads and the function never does.
 async fn password(aws: &Reader, secret: &Secret, region: &str) -> Result<SecretString> {
-    let kept = aws.secret_value(secret, region).await.map_err(|error| {
-        Error::from(error).context("failed to read the database password of [import]")
-    })?;
+    let kept = aws
+        .secret_value(secret, region)
+        .await
+        .map_err(|error| Error::from(error).context("failed to read the password of [import]"))?;
     let here = || match secret {
         Secret::Env(name) => environment::var(name).map(SecretString::from),
         _ => None,
@@ -400,16 +407,24 @@ fn unavailable(Unavailable(reason): Unavailable) -> Error {
             "closed the connection before the end",
             "run the command again: nothing was changed by the listing",
         ),
+        "base" => (
+            "has nothing at the base, or nothing that the user of [import] may see",
+            "check base under [directory] and [import]",
+        ),
+        "size-limit" => (
+            "gives the user of [import] no more entries than its limit",
+            "raise the server's size limit for that user (OpenLDAP: olcLimits)",
+        ),
         "username_column" => (
             "gave no column of the name in username_column",
             "name the column with the sign-in name in username_column under [import]",
         ),
         _ => (
             "did not answer the query of [import]",
-            "try the query under [import] with the database's own client, as the user of [import]",
+            "try the query (ldap: the filter) under [import] with the server's own client, as the user of [import]",
         ),
     };
-    Error::new(format!("the database {what} ({reason})"), hint)
+    Error::new(format!("the directory {what} ({reason})"), hint)
         .context("failed to list the directory")
 }
 

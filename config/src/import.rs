@@ -18,7 +18,7 @@ pub struct Import {
     /// That server's port. Without it: the directory's.
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub port: Option<u16>,
-    /// A database user that may read the whole table. The function's own need not.
+    /// A database user that may read the whole table, or with `ldap` the DN of one who may read all users. The function's own need not.
     #[cfg_attr(feature = "schema", schemars(regex(pattern = r"\S")))]
     pub user: Option<String>,
     /// That user's password.
@@ -29,6 +29,12 @@ pub struct Import {
         schemars(regex(pattern = r"^\s*([Ss][Ee][Ll][Ee][Cc][Tt]|[Ww][Ii][Tt][Hh])\s"))
     )]
     pub query: Option<String>,
+    /// With `ldap`: the filter for all users, such as `(objectClass=person)`.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = r"^\(.*\)$")))]
+    pub filter: Option<String>,
+    /// With `ldap`: where they are. Without it: the directory's `base`.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "=")))]
+    pub base: Option<String>,
     /// The column with the name that a customer types to sign in.
     #[cfg_attr(feature = "schema", schemars(regex(pattern = r"\S")))]
     pub username_column: String,
@@ -54,6 +60,8 @@ impl Default for Import {
             user: None,
             password: None,
             query: None,
+            filter: None,
+            base: None,
             username_column: "email".to_owned(),
             id_column: None,
             hash_column: HASH_COLUMN.to_owned(),

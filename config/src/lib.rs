@@ -29,8 +29,8 @@ pub use config::{
 };
 pub use date::{Date, InvalidDate};
 pub use directory::{
-    Answers, Basic, Condition, Cost, Database, Directory, Firebase, HashFormat, Http, Jane, Method,
-    Names, OAuth, OldPool, Request, SecondFactor,
+    Answers, Basic, Condition, Cost, Database, Directory, Firebase, HashFormat, Http, Jane, Ldap,
+    LdapServer, Method, NAME_PLACEHOLDER, Names, OAuth, OldPool, Request, SecondFactor,
 };
 #[cfg(feature = "file")]
 pub use file::{ConfigError, Problem, parse, presets};

@@ -14,3 +14,9 @@ pub const REALM: &str = "your-realm";
 pub const DATABASE_HOST: &str = "your-database.example.com";
 /// A database.
 pub const DATABASE: &str = "your-database";
+/// An LDAP server.
+pub const LDAP_HOST: &str = "your-ldap.example.com";
+/// Where its users are.
+pub const LDAP_BASE: &str = "ou=people,dc=your-company,dc=example";
+/// The one who searches for them.
+pub const LDAP_BIND_DN: &str = "cn=your-reader,dc=your-company,dc=example";

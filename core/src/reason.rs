@@ -2,7 +2,7 @@
 //! do about each.
 
 /// The reasons, and what they mean in words that follow the name of the call.
-const REASONS: [(&str, &str); 25] = [
+const REASONS: [(&str, &str); 27] = [
     ("connect", "no connection could be opened"),
     (
         "certificate",
@@ -37,8 +37,22 @@ const REASONS: [(&str, &str); 25] = [
         "credentials",
         "the directory refused the function's own credentials",
     ),
-    ("login", "the database refused the user or its password"),
-    ("query", "the database refused the query"),
+    (
+        "login",
+        "the database or LDAP server refused the user or its password",
+    ),
+    (
+        "query",
+        "the database refused the query, or the LDAP server the filter",
+    ),
+    (
+        "base",
+        "the LDAP server has nothing at `base`, or nothing that `bind_dn` may see",
+    ),
+    (
+        "referral",
+        "the LDAP server knows no such users itself and names another server, which is not asked",
+    ),
     (
         "password_column",
         "the query selects no column, or more than one, of the name in `password_column`",

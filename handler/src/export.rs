@@ -1,16 +1,23 @@
-//! The whole directory, for the command line's `remaining` and `import`: every row of a database, and what a sign-in by that user would
+//! The whole directory, for the command line's `remaining` and `import`: every row of a database or entry of an LDAP server, and what a sign-in by that user would
 //! come to, by the same code as a sign-in. The function itself has no part of it.
 
 use std::{collections::BTreeMap, fmt, ops::ControlFlow, sync::Arc, time::Duration};
 
-use jane_migrate_config::{Database, Directory, HandlerSettings, Import};
+use jane_migrate_config::{
+    self as config, Database, Directory, HandlerSettings, Import, LdapServer,
+};
 use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 
 use crate::{
     budget::{Budget, Unavailable},
     decide::decide,
-    directory::{Unusable, Verdict, hashes, mysql::Mysql, postgres::Postgres},
+    directory::{
+        Unusable, Verdict, hashes,
+        ldap::{self, Ldap},
+        mysql::Mysql,
+        postgres::Postgres,
+    },
     event::{Event, normal},
     hash::{NotImported, for_cognito},
     secrets::Secrets,
@@ -30,6 +37,7 @@ const NO_NAMES: &str = "username_column";
 enum Source {
     Postgres(Box<Postgres>),
     Mysql(Box<Mysql>),
+    Ldap(Box<Ldap>),
 }
 
 /// How users are listed and judged.
@@ -100,6 +108,18 @@ impl Export {
             (Directory::Mysql(_), Some(listing)) => {
                 Some(Source::Mysql(Box::new(Mysql::new(&listing, secrets)?)))
             }
+            (Directory::Ldap(own), _) => match entries(own, import) {
+                Some(listing) => {
+                    let columns = [&import.username_column]
+                        .into_iter()
+                        .chain(&import.id_column);
+                    let fields = ldap::fields(settings.attributes.values().chain(columns));
+                    Some(Source::Ldap(Box::new(Ldap::new(
+                        &listing, fields, secrets,
+                    )?)))
+                }
+                None => None,
+            },
             _ => None,
         };
         let password_column = database.map_or(PASSWORD_COLUMN, |own| &own.password_column);
@@ -142,6 +162,17 @@ impl Export {
         match &self.source {
             Some(Source::Postgres(database)) => database.each_row(&budget, &mut checked).await?,
             Some(Source::Mysql(database)) => database.each_row(&budget, &mut checked).await?,
+            // An entry without the attribute says nothing about the others; if none has it, the name is wrong.
+            Some(Source::Ldap(server)) => {
+                let (mut some, mut named) = (false, false);
+                let mut noted = |row: Map<String, Value>| {
+                    some = true;
+                    named |= row.contains_key(column);
+                    each(row)
+                };
+                server.each_row(&budget, &mut noted).await?;
+                lacking = some && !named;
+            }
             None => {}
         }
         match lacking {
@@ -221,6 +252,28 @@ fn listing(own: &Database, import: &Import) -> Option<Database> {
         user: import.user.clone()?,
         password: import.password.clone()?,
         query: import.query.clone()?,
+        ..own.clone()
+    })
+}
+
+/// The LDAP server as `[import]` reads it.
+fn entries(own: &config::Ldap, import: &Import) -> Option<config::Ldap> {
+    let server = LdapServer::parse(&own.url)?;
+    let host = import.host.as_deref().unwrap_or(&server.host);
+    // An address of version 6 stands in brackets.
+    let host = match host.contains(':') {
+        true => format!("[{host}]"),
+        false => host.to_owned(),
+    };
+    let scheme = if server.tls { "ldaps" } else { "ldap" };
+    let port = import.port.unwrap_or(server.port);
+    Some(config::Ldap {
+        url: format!("{scheme}://{host}:{port}"),
+        base: Some(import.base.clone().or(own.base.clone())?),
+        filter: Some(import.filter.clone()?),
+        bind_dn: Some(import.user.clone()?),
+        bind_password: Some(import.password.clone()?),
+        user_dn: None,
         ..own.clone()
     })
 }

@@ -194,7 +194,7 @@ impl Handler {
 impl Ready {
     fn new(settings: HandlerSettings, secrets: Secrets) -> Option<Self> {
         let secrets = Arc::new(secrets);
-        let directory = Directory::new(&settings.directory, Arc::clone(&secrets)).ok()?;
+        let directory = Directory::new(&settings, Arc::clone(&secrets)).ok()?;
         let on_migrated = settings.on_migrated.as_ref();
         let on_migrated = on_migrated.map(|told| OnMigrated::new(told, &secrets));
         let random_key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok()?;

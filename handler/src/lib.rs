@@ -13,6 +13,7 @@
         feature = "cognito",
         feature = "http",
         feature = "jane",
+        feature = "ldap",
         feature = "mysql",
         feature = "postgres"
     )),
@@ -33,7 +34,12 @@ mod decide;
 mod directory;
 mod escape;
 mod event;
-#[cfg(all(feature = "export", feature = "mysql", feature = "postgres"))]
+#[cfg(all(
+    feature = "export",
+    feature = "ldap",
+    feature = "mysql",
+    feature = "postgres"
+))]
 mod export;
 #[cfg(test)]
 mod fixtures;
@@ -56,9 +62,19 @@ mod upstream;
 
 #[cfg(feature = "jane")]
 pub use directory::jane::{AppClient, Jane};
-#[cfg(all(feature = "export", feature = "mysql", feature = "postgres"))]
+#[cfg(all(
+    feature = "export",
+    feature = "ldap",
+    feature = "mysql",
+    feature = "postgres"
+))]
 pub use export::{Eligible, Export, Listed, Password};
-#[cfg(all(feature = "export", feature = "mysql", feature = "postgres"))]
+#[cfg(all(
+    feature = "export",
+    feature = "ldap",
+    feature = "mysql",
+    feature = "postgres"
+))]
 pub use hash::NotImported;
 pub use {
     aws::Credentials,

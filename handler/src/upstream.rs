@@ -23,7 +23,6 @@ use rustls::{
 use serde_json::Value;
 use std::{
     collections::HashMap,
-    error::Error as _,
     io,
     net::SocketAddr,
     sync::{Arc, Mutex},
@@ -188,10 +187,15 @@ impl Answer {
 
 /// Why there was no answer: a certificate that has expired is its owner's to renew, whatever the network does.
 fn why(error: &Error) -> Unavailable {
-    if !error.is_connect() {
-        return Unavailable("connection");
+    match error.is_connect() {
+        true => refused(error),
+        false => Unavailable("connection"),
     }
-    let mut cause = error.source();
+}
+
+/// Why no connection could be opened.
+pub fn refused(error: &(dyn std::error::Error + 'static)) -> Unavailable {
+    let mut cause = Some(error);
     while let Some(error) = cause {
         match error.downcast_ref() {
             Some(rustls::Error::InvalidCertificate(

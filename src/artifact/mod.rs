@@ -41,12 +41,12 @@ use self::{
 use crate::error::{Error, Result};
 
 /// The kinds of directory, each a cargo feature of the handler.
-const KINDS: [&str; 5] = ["jane", "http", "cognito", "postgres", "mysql"];
+const KINDS: [&str; 6] = ["jane", "http", "cognito", "postgres", "mysql", "ldap"];
 
 /// Which handler to build, and where to keep it.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// The kind of directory, which is the cargo feature of the handler: `jane`, `http`, `cognito`, `postgres` or `mysql`.
+    /// The kind of directory, which is the cargo feature of the handler: `jane`, `http`, `cognito`, `postgres`, `mysql` or `ldap`.
     pub kind: &'static str,
     /// The architecture of the function.
     pub architecture: Architecture,

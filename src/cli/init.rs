@@ -50,7 +50,7 @@ pub struct Directory {
     /// A ready-made http directory: auth0, devise, django, firebase, keycloak or okta
     #[arg(long, value_name = "NAME", value_parser = line)]
     pub preset: Option<String>,
-    /// jane, http: its base URL
+    /// jane, http: its base URL; ldap: ldaps:// with the host
     #[arg(long, value_name = "URL", value_parser = line)]
     pub url: Option<String>,
     /// jane, cognito, auth0, keycloak: the id of the client to ask as
@@ -92,6 +92,15 @@ pub struct Directory {
     /// postgres, mysql: how passwords are hashed
     #[arg(long, value_name = "FORMAT", value_parser = line)]
     pub hash: Option<String>,
+    /// ldap: where users are searched for
+    #[arg(long, value_name = "DN", value_parser = line)]
+    pub base: Option<String>,
+    /// ldap: the filter that finds one user's entry, with the name as {username}
+    #[arg(long, value_name = "FILTER", value_parser = line)]
+    pub filter: Option<String>,
+    /// ldap: as whom users are searched for
+    #[arg(long, value_name = "DN", value_parser = line)]
+    pub bind_dn: Option<String>,
 }
 
 impl Directory {
@@ -99,12 +108,17 @@ impl Directory {
     pub fn unfit(&self, kind: Kind, preset: Option<&str>) -> Option<&'static str> {
         let http = kind == Kind::Http;
         let table = matches!(kind, Kind::Postgres | Kind::Mysql);
+        let ldap = kind == Kind::Ldap;
         let old_pool = kind == Kind::Cognito;
         let with_client = http && matches!(preset, Some("auth0" | "keycloak"));
         let with_url = http && preset != Some("firebase");
         [
             ("--preset", self.preset.is_some(), http),
-            ("--url", self.url.is_some(), kind == Kind::Jane || with_url),
+            (
+                "--url",
+                self.url.is_some(),
+                kind == Kind::Jane || with_url || ldap,
+            ),
             (
                 "--client-id",
                 self.client_id.is_some(),
@@ -123,6 +137,9 @@ impl Directory {
             ("--query", self.query.is_some(), table),
             ("--password-column", self.password_column.is_some(), table),
             ("--hash", self.hash.is_some(), table),
+            ("--base", self.base.is_some(), ldap),
+            ("--filter", self.filter.is_some(), ldap),
+            ("--bind-dn", self.bind_dn.is_some(), ldap),
         ]
         .into_iter()
         .find(|(_, given, fits)| *given && !fits)
@@ -159,4 +176,6 @@ pub enum Kind {
     Postgres,
     /// A MySQL or MariaDB table.
     Mysql,
+    /// An LDAP server.
+    Ldap,
 }

@@ -20,6 +20,8 @@ pub enum Directory {
     Postgres(Database),
     /// A table of users in MySQL or MariaDB.
     Mysql(Database),
+    /// An LDAP server.
+    Ldap(Ldap),
 }
 
 /// Jane's user database.
@@ -80,6 +82,21 @@ pub struct Database {
     pub hash: String,
 }
 
+/// An LDAP server, in which users are searched for.
+#[derive(Debug, Clone)]
+pub struct Ldap {
+    /// The server.
+    pub url: String,
+    /// Where users are searched for.
+    pub base: String,
+    /// The filter that finds one of them.
+    pub filter: String,
+    /// As whom they are searched for.
+    pub bind_dn: String,
+    /// That DN's password.
+    pub secret: Place,
+}
+
 const SECRET: &str = "# Use a secret reference, not a literal value: { secretsmanager = \"arn:...\" }, { ssm = \"/path\" }, or { env = \"NAME\" }: deploy\n# reads it from your environment and stores it in the function's, where anyone who may read its settings can see it.\n";
 
 const TIMEOUT: &str = "timeout_ms = 3500                       # limit for one sign-in; Cognito waits 5 s for the whole function\n";
@@ -93,6 +110,7 @@ impl Directory {
             Self::Cognito(_) => "cognito",
             Self::Postgres(_) => "postgres",
             Self::Mysql(_) => "mysql",
+            Self::Ldap(_) => "ldap",
         }
     }
 
@@ -103,6 +121,7 @@ impl Directory {
             Self::Http(http) => Some(&http.secret),
             Self::Cognito(pool) => pool.secret.as_ref(),
             Self::Postgres(database) | Self::Mysql(database) => Some(&database.secret),
+            Self::Ldap(ldap) => Some(&ldap.secret),
         }
     }
 
@@ -113,6 +132,7 @@ impl Directory {
             Self::Http(http) => http.secret = place,
             Self::Cognito(pool) => pool.secret = Some(place),
             Self::Postgres(database) | Self::Mysql(database) => database.secret = place,
+            Self::Ldap(ldap) => ldap.secret = place,
         }
     }
 
@@ -147,6 +167,15 @@ impl Directory {
                 _ => Vec::new(),
             },
             Self::Cognito(_) => Vec::new(),
+            Self::Ldap(_) => known(&[
+                "mail",
+                "cn",
+                "displayName",
+                "givenName",
+                "sn",
+                "telephoneNumber",
+                "uid",
+            ]),
             Self::Postgres(database) | Self::Mysql(database) => columns(&database.query)
                 .into_iter()
                 .filter(|column| *column != database.password_column)
@@ -191,7 +220,7 @@ impl Directory {
             Self::Cognito(_) => Some(
                 "All standard attributes are copied by default; name the custom ones that both pools have.",
             ),
-            Self::Http(_) | Self::Postgres(_) | Self::Mysql(_) => None,
+            Self::Http(_) | Self::Postgres(_) | Self::Mysql(_) | Self::Ldap(_) => None,
         }
     }
 
@@ -214,6 +243,7 @@ impl Directory {
             Self::Cognito(pool) => pool.render(text),
             Self::Postgres(database) => database.render(text, 5432, "$1"),
             Self::Mysql(database) => database.render(text, 3306, "?"),
+            Self::Ldap(ldap) => ldap.render(text),
         }
         text.push('\n');
     }
@@ -340,6 +370,20 @@ impl Database {
             quoted(&self.query),
             quoted(&self.password_column),
             quoted(&self.hash),
+        );
+    }
+}
+
+impl Ldap {
+    fn render(&self, text: &mut String) {
+        let _ = write!(
+            text,
+            "url = {}\n# One user's entry; {{username}} is the user name as typed. Its attributes are the fields for [attributes].\nbase = {}\nfilter = {}\nbind_dn = {}   # needs the right to read these attributes and nothing else\n{SECRET}bind_password = {}\n{TIMEOUT}",
+            quoted(&self.url),
+            quoted(&self.base),
+            quoted(&self.filter),
+            quoted(&self.bind_dn),
+            self.secret.render(),
         );
     }
 }

@@ -11,7 +11,7 @@ use jane_migrate_config::{Date, PoolFacts};
 use jane_migrate_core::trigger::Trigger;
 
 pub use attributes::{Proposal, propose};
-pub use directory::{Database, Directory, Http, Jane, OldPool};
+pub use directory::{Database, Directory, Http, Jane, Ldap, OldPool};
 pub use values::Place;
 use values::quoted;
 

@@ -93,6 +93,16 @@ fn mysql() -> Directory {
     })
 }
 
+fn ldap() -> Directory {
+    Directory::Ldap(Ldap {
+        url: "ldaps://ldap.example.com".into(),
+        base: "ou=people,dc=example,dc=com".into(),
+        filter: "(mail={username})".into(),
+        bind_dn: "cn=reader,dc=example,dc=com".into(),
+        secret: Place::Ssm("/ldap/reader".into()),
+    })
+}
+
 fn old_pool() -> Directory {
     Directory::Cognito(OldPool {
         pool_id: "us-west-2_Old1".into(),
@@ -106,7 +116,7 @@ fn old_pool() -> Directory {
 fn every_kind_is_a_file_that_can_be_read() {
     let presets = jane_migrate_config::presets().map(|preset| http(Some(preset)));
     let postgres = Directory::Postgres(database());
-    let own = [jane(), http(None), old_pool(), postgres, mysql()];
+    let own = [jane(), http(None), old_pool(), postgres, mysql(), ldap()];
     for directory in own.into_iter().chain(presets) {
         let kind = directory.kind();
         let (text, config) = made(&draft(directory, facts(&[("custom:tier", false)])));

@@ -88,7 +88,7 @@ async fn flags_answer_every_question_of_every_kind() {
         "arn:aws:secretsmanager:{REGION}:{}:secret:jane-AbCdEf",
         corner.account
     );
-    let cases: [(&str, &[&str]); 7] = [
+    let cases: [(&str, &[&str]); 8] = [
         (
             "jane",
             &[
@@ -188,6 +188,19 @@ async fn flags_answer_every_question_of_every_kind() {
                 "argon2",
             ],
         ),
+        (
+            "ldap",
+            &[
+                "--directory",
+                "ldap",
+                "--url",
+                "ldaps://ldap.example.com",
+                "--base",
+                "ou=people,dc=example,dc=com",
+                "--bind-dn",
+                "cn=reader,dc=example,dc=com",
+            ],
+        ),
     ];
     for (name, flags) in cases {
         let file = format!("{name}.toml");
@@ -244,6 +257,11 @@ async fn flags_answer_every_question_of_every_kind() {
                 assert_eq!(database.password_column, "digest");
                 assert_eq!(config.attributes["email_verified"], "confirmed_at");
                 assert_eq!(config.function.memory_mb, 256, "enough for argon2");
+            }
+            Directory::Ldap(ldap) => {
+                assert_eq!(ldap.base.as_deref(), Some("ou=people,dc=example,dc=com"));
+                assert_eq!(config.attributes["email"], "mail");
+                assert_eq!(config.attributes["family_name"], "sn");
             }
             Directory::Http(_) => {}
         }

@@ -3,6 +3,7 @@
 mod cost;
 mod database;
 mod http;
+mod ldap;
 mod timeout;
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ pub use self::{
     cost::Cost,
     database::{Database, Firebase, HashFormat},
     http::{Answers, Basic, Condition, Http, Method, Names, OAuth, Request},
+    ldap::{Ldap, LdapServer, NAME_PLACEHOLDER},
 };
 use crate::{PoolId, Secret};
 
@@ -32,6 +34,8 @@ pub enum Directory {
     Postgres(Box<Database>),
     /// A MySQL or MariaDB database.
     Mysql(Box<Database>),
+    /// An LDAP server.
+    Ldap(Box<Ldap>),
 }
 
 impl Directory {
@@ -43,6 +47,7 @@ impl Directory {
             Self::Cognito(_) => "cognito",
             Self::Postgres(_) => "postgres",
             Self::Mysql(_) => "mysql",
+            Self::Ldap(_) => "ldap",
         }
     }
 
@@ -50,7 +55,7 @@ impl Directory {
     pub fn database(&self) -> Option<&Database> {
         match self {
             Self::Postgres(database) | Self::Mysql(database) => Some(database),
-            Self::Jane(_) | Self::Http(_) | Self::Cognito(_) => None,
+            Self::Jane(_) | Self::Http(_) | Self::Cognito(_) | Self::Ldap(_) => None,
         }
     }
 
@@ -61,6 +66,7 @@ impl Directory {
             Self::Http(http) => http.timeout_ms,
             Self::Cognito(pool) => pool.timeout_ms,
             Self::Postgres(database) | Self::Mysql(database) => database.timeout_ms,
+            Self::Ldap(ldap) => ldap.timeout_ms,
         }
     }
 
@@ -75,6 +81,11 @@ impl Directory {
                 .map(|secret| ("client_secret".to_owned(), secret))
                 .collect(),
             Self::Postgres(database) | Self::Mysql(database) => database.secrets(),
+            Self::Ldap(ldap) => ldap
+                .bind_password
+                .iter()
+                .map(|secret| ("bind_password".to_owned(), secret))
+                .collect(),
         }
     }
 }

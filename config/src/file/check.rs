@@ -7,7 +7,7 @@ use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
 use super::table::nearest;
 use crate::{
-    Arn, Source,
+    Arn, LdapServer, NAME_PLACEHOLDER, Source,
     config::RETENTIONS,
     is_loopback, is_region,
     template::{self, Part, Placeholder},
@@ -42,6 +42,64 @@ pub(super) fn url(text: &str) -> Checked {
         ),
         _ => Err("must begin with https://".to_owned()),
     }
+}
+
+/// `ldaps`, except on loopback; the server alone.
+pub(super) fn ldap_url(text: &str) -> Checked {
+    // Nothing of the text is quoted: it may carry a password.
+    let server = LdapServer::parse(text).ok_or(
+        "must be ldaps:// with a host and, if it is not 636, a port, such as ldaps://ldap.example.com",
+    )?;
+    ensure(
+        server.tls || is_loopback(&server.host),
+        "must begin with ldaps://; ldap is for this machine alone",
+    )
+}
+
+/// A DN.
+pub(super) fn dn(text: &str) -> Checked {
+    ensure(
+        text.contains('='),
+        "must be a DN, such as ou=people,dc=example,dc=com",
+    )
+}
+
+/// The DN of a user, of which the user name is a whole value: it is escaped as one.
+pub(super) fn user_dn(text: &str) -> Checked {
+    let mut parts = text.split(NAME_PLACEHOLDER);
+    let (before, after, more) = (parts.next(), parts.next(), parts.next());
+    let whole = before.is_some_and(|before| before.len() > 1 && before.ends_with('='))
+        && after.is_some_and(|after| after.is_empty() || after.starts_with([',', '+']));
+    ensure(
+        whole && more.is_none(),
+        "must be a DN with {username} as one of its values, such as uid={username},ou=people,dc=example,dc=com",
+    )
+}
+
+/// The filter for a user's entry. The server says for certain whether it is one, at the deploy's probe.
+pub(super) fn ldap_filter(text: &str) -> Checked {
+    ensure(
+        text.contains(NAME_PLACEHOLDER),
+        "must use {username}, which is the user name",
+    )?;
+    all_filter(text)
+}
+
+/// The filter of `[import]`, which finds all users.
+pub(super) fn import_filter(text: &str) -> Checked {
+    ensure(
+        !text.contains(NAME_PLACEHOLDER),
+        "finds all users, so it has no placeholder for a name",
+    )?;
+    all_filter(text)
+}
+
+fn all_filter(text: &str) -> Checked {
+    let count = |sought: char| text.matches(sought).count();
+    ensure(
+        text.starts_with('(') && text.ends_with(')') && count('(') == count(')'),
+        "must be a filter in parentheses, such as (&(objectClass=person)(mail={username}))",
+    )
 }
 
 /// A URL as a template, which gives away neither password nor secrets.

@@ -8,7 +8,7 @@ use super::{
     http::{self, ANSWERS, ANSWERS_KEY, HttpTable},
     table::{Node, Table, one_of},
 };
-use crate::{Database, Jane, OldPool};
+use crate::{Database, Jane, Ldap, OldPool};
 
 /// Where the existing accounts live.
 #[derive(Deserialize)]
@@ -29,9 +29,11 @@ pub(crate) enum Directory {
     Postgres(Box<Database>),
     /// A table of users in a MySQL or MariaDB database.
     Mysql(Box<Database>),
+    /// An LDAP server, such as OpenLDAP or Active Directory.
+    Ldap(Box<Ldap>),
 }
 
-const KINDS: [&str; 5] = ["jane", "http", "cognito", "postgres", "mysql"];
+const KINDS: [&str; 6] = ["jane", "http", "cognito", "postgres", "mysql", "ldap"];
 
 /// The kinds whose accounts are rows of a table.
 pub(super) const DATABASES: [&str; 2] = ["postgres", "mysql"];
@@ -120,6 +122,7 @@ pub(super) fn check(table: &Table<'_, '_>) {
             }
         }
         "mysql" => check_database(table, "?"),
+        "ldap" => check_ldap(table),
         _ => check_database(table, "$1"),
     }
 }
@@ -150,6 +153,33 @@ fn check_database(table: &Table<'_, '_>, name: &str) {
     }
 }
 
+/// Users are searched for, or their DN follows from the name.
+fn check_ldap(table: &Table<'_, '_>) {
+    table.text("url", check::ldap_url);
+    table.text("base", check::dn);
+    table.text("filter", check::ldap_filter);
+    table.text("bind_dn", check::not_empty);
+    table.text("user_dn", check::user_dn);
+    let search = ["base", "filter", "bind_dn", "bind_password"];
+    match (table.has("user_dn"), table.has("base"), table.has("filter")) {
+        (true, ..) => {
+            for key in search.into_iter().filter(|key| table.has(key)) {
+                table.problem(format_args!(
+                    "`{key}` in [directory] has no effect with `user_dn`: nobody is searched for"
+                ));
+            }
+        }
+        (false, true, true) => {
+            if table.has("bind_dn") != table.has("bind_password") {
+                table.problem("`bind_dn` and `bind_password` in [directory] need each other");
+            }
+        }
+        (false, ..) => table.problem(
+            "[directory] needs `base` and `filter`, which find a user's entry, or `user_dn`",
+        ),
+    }
+}
+
 impl Directory {
     /// The directory with all that its table does not say by itself; none where that cannot be known, which is noted.
     pub(super) fn finished(self, table: &Table<'_, '_>) -> Option<crate::Directory> {
@@ -171,6 +201,7 @@ impl Directory {
             }
             Self::Postgres(database) => crate::Directory::Postgres(database),
             Self::Mysql(database) => crate::Directory::Mysql(database),
+            Self::Ldap(ldap) => crate::Directory::Ldap(ldap),
         })
     }
 
@@ -183,7 +214,7 @@ impl Directory {
                 let carried = carried.filter(|name| *name != "username");
                 carried.map(|name| (name, name)).collect()
             }
-            Self::Http(_) | Self::Postgres(_) | Self::Mysql(_) => Vec::new(),
+            Self::Http(_) | Self::Postgres(_) | Self::Mysql(_) | Self::Ldap(_) => Vec::new(),
         }
     }
 }

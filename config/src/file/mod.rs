@@ -342,6 +342,12 @@ fn check_triggers(table: &Table<'_, '_>, directory: &Table<'_, '_>) {
             at("connect", jane);
         }
     }
+    if kind == "ldap" && directory.has("user_dn") && table.is_true("pre_sign_up") {
+        at(
+            "pre_sign_up",
+            "needs `base` and `filter` under [directory], which ask the directory for an address without a password",
+        );
+    }
     if kind == "http" && !directory.has("lookup") && table.is_true("pre_sign_up") {
         at(
             "pre_sign_up",
@@ -404,26 +410,51 @@ fn check_import(table: &Table<'_, '_>, kind: Option<&str>) {
         table.text(key, check::not_empty);
     }
     table.text("query", check::export);
+    table.text("base", check::dn);
+    table.text("filter", check::import_filter);
     table.text("hash_column", check::column);
     table.text("role_arn", |arn| {
         let example = "arn:aws:iam::123456789012:role/import-log";
         check::arn(arn, "iam", "role/", example)
     });
-    let given: Vec<_> = ["query", "user", "password"]
-        .into_iter()
-        .filter(|key| table.has(key))
-        .collect();
-    if kind.is_some_and(|kind| !directory::DATABASES.contains(&kind)) {
-        for key in ["query", "user", "password", "host", "port"] {
-            if let Some(node) = table.get(key) {
-                let message = format_args!(
-                    "`{key}` in [import] is for `kind = \"postgres\"` and `kind = \"mysql\"`; users of another directory come from the pool itself or with --from FILE"
-                );
-                table.problem_at(node.span(), message);
-            }
+    // What says how all users are listed, and what else has a meaning then.
+    const LIST: [&str; 7] = [
+        "query", "base", "filter", "user", "password", "host", "port",
+    ];
+    let (needed, used): (&[&str], &[&str]) = match kind {
+        Some("ldap") => (
+            &["filter", "user", "password"],
+            &["filter", "base", "user", "password", "host", "port"],
+        ),
+        Some(kind) if !directory::DATABASES.contains(&kind) => (&[], &[]),
+        _ => (
+            &["query", "user", "password"],
+            &["query", "user", "password", "host", "port"],
+        ),
+    };
+    for key in LIST.iter().filter(|key| !used.contains(key)) {
+        if let Some(node) = table.get(key) {
+            let message = match (*key, kind) {
+                (key, None | Some("postgres" | "mysql" | "ldap")) => format!(
+                    "`{key}` in [import] is for {}",
+                    match key {
+                        "query" => "`kind = \"postgres\"` and `kind = \"mysql\"`",
+                        _ => "`kind = \"ldap\"`",
+                    }
+                ),
+                (key, Some(_)) => format!(
+                    "`{key}` in [import] is for `kind = \"postgres\"`, `kind = \"mysql\"` and `kind = \"ldap\"`; users of another directory come from the pool itself or with --from FILE"
+                ),
+            };
+            table.problem_at(node.span(), message);
         }
-    } else if !given.is_empty() && given.len() < 3 {
-        table.problem("`query`, `user` and `password` in [import] belong together");
+    }
+    let given = needed.iter().filter(|key| table.has(key)).count();
+    if given > 0 && given < needed.len() {
+        let first = needed[0];
+        table.problem(format_args!(
+            "`{first}`, `user` and `password` in [import] belong together"
+        ));
     }
 }
 

@@ -60,6 +60,20 @@ pub(super) fn filled_in(check: &Check, subject: &Subject<'_>) -> Findings {
                 database.database == placeholder::DATABASE,
             ),
         ],
+        Directory::Ldap(ldap) => vec![
+            (
+                "directory.url",
+                ldap.url == format!("ldaps://{}", placeholder::LDAP_HOST),
+            ),
+            (
+                "directory.base",
+                ldap.base.as_deref() == Some(placeholder::LDAP_BASE),
+            ),
+            (
+                "directory.bind_dn",
+                ldap.bind_dn.as_deref() == Some(placeholder::LDAP_BIND_DN),
+            ),
+        ],
     };
     let open: Vec<&str> = open
         .into_iter()

@@ -40,7 +40,9 @@ fn by_directory(directory: &Directory) -> Option<&'static str> {
     match directory {
         Directory::Cognito(_) => Some("the old pool's lockout"),
         Directory::Jane(_) => Some("what Jane does about wrong passwords (not seen from here)"),
-        Directory::Http(_) => Some("the directory's lockout, if it has one (not seen from here)"),
+        Directory::Http(_) | Directory::Ldap(_) => {
+            Some("the directory's lockout, if it has one (not seen from here)")
+        }
         Directory::Postgres(database) | Directory::Mysql(database) => database
             .on_wrong_password
             .as_ref()

@@ -8,6 +8,8 @@ pub(crate) mod hashes;
 mod http;
 #[cfg(feature = "jane")]
 pub mod jane;
+#[cfg(feature = "ldap")]
+pub(crate) mod ldap;
 #[cfg(feature = "sql")]
 mod login;
 #[cfg(feature = "mysql")]
@@ -51,6 +53,8 @@ pub const SERVES: &[&str] = &[
     "jane-migrate-handler serves postgres",
     #[cfg(feature = "mysql")]
     "jane-migrate-handler serves mysql",
+    #[cfg(feature = "ldap")]
+    "jane-migrate-handler serves ldap",
 ];
 
 /// A directory.
@@ -75,6 +79,9 @@ pub enum Directory {
     /// A MySQL or MariaDB database.
     #[cfg(feature = "mysql")]
     Mysql(mysql::Mysql),
+    /// An LDAP server.
+    #[cfg(feature = "ldap")]
+    Ldap(ldap::Ldap),
 }
 
 /// Runs the same code for the directory of each kind.
@@ -91,14 +98,16 @@ macro_rules! each {
             Self::Postgres($directory) => $work,
             #[cfg(feature = "mysql")]
             Self::Mysql($directory) => $work,
+            #[cfg(feature = "ldap")]
+            Self::Ldap($directory) => $work,
         }
     };
 }
 
 impl Directory {
     /// The directory of the settings. It makes no call yet.
-    pub fn new(settings: &Settings, secrets: Arc<Secrets>) -> Result<Self, Unusable> {
-        match settings {
+    pub fn new(settings: &HandlerSettings, secrets: Arc<Secrets>) -> Result<Self, Unusable> {
+        match &settings.directory {
             #[cfg(feature = "jane")]
             Settings::Jane(settings) => jane::Jane::new(settings, secrets).map(Self::Jane),
             #[cfg(feature = "http")]
@@ -113,6 +122,11 @@ impl Directory {
             }
             #[cfg(feature = "mysql")]
             Settings::Mysql(settings) => mysql::Mysql::new(settings, secrets).map(Self::Mysql),
+            #[cfg(feature = "ldap")]
+            Settings::Ldap(ldap) => {
+                let fields = ldap::fields(settings.attributes.values());
+                ldap::Ldap::new(ldap, fields, secrets).map(Self::Ldap)
+            }
             #[allow(
                 unreachable_patterns,
                 reason = "a build with every feature has no other kind"
@@ -276,6 +290,8 @@ impl Directory {
             Self::Http(directory) => directory.lookup(event, budget).await,
             #[cfg(feature = "cognito")]
             Self::Cognito(directory) => directory.lookup(event, budget).await,
+            #[cfg(feature = "ldap")]
+            Self::Ldap(directory) => directory.lookup(event, budget).await,
         }
     }
 }
@@ -290,7 +306,7 @@ mod tests {
             .iter()
             .map(|text| text.strip_prefix(SERVES_WORDS))
             .collect();
-        let all = ["jane", "http", "cognito", "postgres", "mysql"];
+        let all = ["jane", "http", "cognito", "postgres", "mysql", "ldap"];
         assert_eq!(kinds, all.map(Some));
     }
 }

@@ -3,7 +3,7 @@
 use jane_migrate_config::Date;
 
 use crate::cli::{self, Kind};
-use crate::draft::{Database, Directory, Http, Jane, OldPool, Place};
+use crate::draft::{Database, Directory, Http, Jane, Ldap, OldPool, Place};
 use crate::error::{Error, Result};
 use crate::ui::Ui;
 use jane_migrate_core::fix::{Fix, fix};
@@ -120,6 +120,37 @@ const DATABASE: [Question<Database>; 4] = [
     },
 ];
 
+const LDAP: [Question<Ldap>; 4] = [
+    Question {
+        field: |ldap| &mut ldap.url,
+        flag: |given| given.url.as_deref(),
+        key: "directory.url",
+        text: "URL of the LDAP server, such as ldaps://ldap.example.com",
+        has_default: false,
+    },
+    Question {
+        field: |ldap| &mut ldap.base,
+        flag: |given| given.base.as_deref(),
+        key: "directory.base",
+        text: "DN above the users, such as ou=people,dc=example,dc=com",
+        has_default: false,
+    },
+    Question {
+        field: |ldap| &mut ldap.filter,
+        flag: |given| given.filter.as_deref(),
+        key: "directory.filter",
+        text: "Filter for one user's entry, with the user name as {username}",
+        has_default: true,
+    },
+    Question {
+        field: |ldap| &mut ldap.bind_dn,
+        flag: |given| given.bind_dn.as_deref(),
+        key: "directory.bind_dn",
+        text: "DN to search as, with the right to read the mapped attributes and nothing else",
+        has_default: false,
+    },
+];
+
 /// Asked after the column, which the query must select.
 const QUERY: [Question<Database>; 2] = [
     Question {
@@ -230,6 +261,7 @@ impl<'a> Questions<'a> {
             Kind::Cognito => self.cognito(given, pool),
             Kind::Postgres => self.database(given, pool, Directory::Postgres, "$1"),
             Kind::Mysql => self.database(given, pool, Directory::Mysql, "?"),
+            Kind::Ldap => self.ldap(given, pool),
         }
     }
 
@@ -245,7 +277,7 @@ impl<'a> Questions<'a> {
         self.until(
             || {
                 self.ui.ask(
-                    "Where are the existing accounts? jane, http, cognito (an old pool), postgres or mysql",
+                    "Where are the existing accounts? jane, http, cognito (an old pool), postgres, mysql or ldap",
                     "jane",
                 )
             },
@@ -362,6 +394,18 @@ impl<'a> Questions<'a> {
             self.open.push("directory.query");
         }
         self.secret(given, "the database user's password", wrap(database))
+    }
+
+    fn ldap(&mut self, given: &cli::Directory, pool: &PoolId) -> Result<Directory> {
+        let mut ldap = Ldap {
+            url: format!("ldaps://{}", placeholder::LDAP_HOST),
+            base: placeholder::LDAP_BASE.into(),
+            filter: "(&(objectClass=person)(mail={username}))".into(),
+            bind_dn: placeholder::LDAP_BIND_DN.into(),
+            secret: default_place(pool, "ldap-password"),
+        };
+        self.fill(&mut ldap, Directory::Ldap, &LDAP, given)?;
+        self.secret(given, "password of that DN", Directory::Ldap(ldap))
     }
 
     /// Puts each answer into the draft, once the parser accepts it.
@@ -588,6 +632,11 @@ mod tests {
                 &["--directory", "mysql"],
                 "mysql",
                 &["directory.host", "directory.database", "directory.query"],
+            ),
+            (
+                &["--directory", "ldap"],
+                "ldap",
+                &["directory.url", "directory.base", "directory.bind_dn"],
             ),
         ] {
             let (directory, open) = drafted(flags).unwrap();

@@ -449,3 +449,102 @@ fn a_statement_counts_refused_sign_ins_by_name() {
         );
     }
 }
+
+#[test]
+fn an_ldap_directory_is_searched_or_names_its_users() {
+    let ldap = |lines: &str| {
+        format!("[directory]\nkind = 'ldap'\n{lines}\n[attributes]\nemail = 'mail'\n")
+    };
+    let url = "url = 'ldaps://ldap.example.com'\n";
+    let search = "base = 'dc=example'\nfilter = '(mail={username})'\n";
+    let bind = "bind_dn = 'cn=reader'\nbind_password = { ssm = '/reader' }\n";
+    let by_name = "user_dn = 'uid={username},dc=example'\n";
+    for good in [
+        format!("{url}{search}{bind}"),
+        format!("{url}{search}"),
+        format!("{url}{by_name}"),
+        format!("{url}user_dn = 'uid={{username}}'"),
+        format!("url = 'ldap://127.0.0.1:1389'\n{search}"),
+    ] {
+        read(&ldap(&good));
+    }
+    for (bad, words) in [
+        (url.to_owned(), "needs `base` and `filter`"),
+        (
+            format!("{url}base = 'dc=example'"),
+            "needs `base` and `filter`",
+        ),
+        (
+            format!("url = 'ldap://ldap.example.com'\n{search}"),
+            "ldap is for this machine alone",
+        ),
+        (
+            format!("url = 'ldaps://cn=a:canary@h'\n{search}"),
+            "must be ldaps:// with a host",
+        ),
+        (
+            format!("{url}{search}bind_dn = 'cn=reader'"),
+            "need each other",
+        ),
+        (
+            format!("{url}{search}{by_name}"),
+            "`base` in [directory] has no effect with `user_dn`",
+        ),
+        (
+            format!("{url}base = 'example'\nfilter = '(mail={{username}})'"),
+            "must be a DN",
+        ),
+        (
+            format!("{url}base = 'dc=example'\nfilter = '(mail=ann)'"),
+            "must use {username}",
+        ),
+        (
+            format!("{url}base = 'dc=example'\nfilter = 'mail={{username}}'"),
+            "must be a filter in parentheses",
+        ),
+        (
+            format!("{url}base = 'dc=example'\nfilter = '(&(mail={{username}})'"),
+            "must be a filter in parentheses",
+        ),
+        (
+            format!("{url}user_dn = 'uid=ann,dc=example'"),
+            "must be a DN with {username}",
+        ),
+        (
+            format!("{url}user_dn = 'uid=x{{username}},dc=example'"),
+            "must be a DN with {username}",
+        ),
+        (
+            format!("{url}user_dn = '{{username}}'"),
+            "must be a DN with {username}",
+        ),
+        (
+            format!("{url}{by_name}[triggers]\npre_sign_up = true"),
+            "needs `base` and `filter` under [directory]",
+        ),
+        (
+            format!("{url}{search}[import]\nquery = 'SELECT 1'"),
+            "`query` in [import] is for `kind = \"postgres\"`",
+        ),
+        (
+            format!("{url}{search}[import]\nfilter = '(a=b)'"),
+            "`filter`, `user` and `password` in [import] belong together",
+        ),
+        (
+            format!(
+                "{url}{search}[import]\nuser = 'u'\npassword = {{ env = 'PW' }}\nfilter = '(mail={{username}})'"
+            ),
+            "finds all users",
+        ),
+    ] {
+        let error = refused(&ldap(&bad));
+        assert!(
+            error.contains(words) && !error.contains("canary"),
+            "{words}: {error}"
+        );
+    }
+    let list = "[import]\nuser = 'cn=export'\npassword = { env = 'PW' }\nfilter = '(objectClass=person)'\n";
+    let config = read(&ldap(&format!("{url}{by_name}{list}base = 'dc=example'")));
+    assert_eq!(config.import.base.as_deref(), Some("dc=example"));
+    assert_eq!(config.directory.secrets(), []);
+}

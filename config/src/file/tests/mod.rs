@@ -106,7 +106,9 @@ fn every_key_of_the_example_can_be_used() {
         .collect();
     assert_eq!(
         kinds,
-        ["jane", "http", "cognito", "postgres", "mysql", "jane"]
+        [
+            "jane", "http", "cognito", "postgres", "mysql", "ldap", "jane"
+        ]
     );
     let first = read(&parts[0]);
     assert_eq!(
@@ -127,7 +129,7 @@ fn every_key_of_the_example_can_be_used() {
 
 #[test]
 fn a_pool_overrides_key_by_key() {
-    let config = read(&example_parts()[5]);
+    let config = read(&example_parts()[6]);
     let [first, second] = &config.pools[..] else {
         panic!("two pools");
     };
@@ -458,7 +460,7 @@ fn all_problems_are_told_at_once_in_the_order_of_the_file() {
 fn a_wrong_kind_is_refused_with_the_right_ones() {
     assert_eq!(
         refused("[directory]\nkind = 'postgresql'\nhost = 'x'"),
-        "migrate.toml:2:8: `kind` must be one of `jane`, `http`, `cognito`, `postgres`, `mysql`; did you mean `postgres`?"
+        "migrate.toml:2:8: `kind` must be one of `jane`, `http`, `cognito`, `postgres`, `mysql`, `ldap`; did you mean `postgres`?"
     );
     assert_eq!(
         refused(""),

@@ -1,0 +1,126 @@
+//! `kind = "ldap"`: how the entry of a user is found in an LDAP server, and as whom the server is asked.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Secret;
+
+/// Stands for the user name in `filter` and `user_dn`.
+pub const NAME_PLACEHOLDER: &str = "{username}";
+
+/// An LDAP server that holds the accounts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
+pub struct Ldap {
+    /// The server: `ldaps://` with its host, and its port where that is not 636.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^ldaps?://[^@/?#]+/?$")))]
+    pub url: String,
+    /// Where users are searched for: the DN of an entry above theirs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "=")))]
+    pub base: Option<String>,
+    /// The filter that finds one user's entry. `{username}` is the user name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(regex(pattern = r"^\(.*\{username\}.*\)$"))
+    )]
+    pub filter: Option<String>,
+    /// The DN as whom users are searched for; it needs the right to read the attributes that are mapped. Without it: nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = r"\S")))]
+    pub bind_dn: Option<String>,
+    /// That DN's password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bind_password: Option<Secret>,
+    /// A user's DN, where it follows from the user name, `{username}`. It takes the place of `base`, `filter`, `bind_dn` and
+    /// `bind_password`; a user's attributes are read as that user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(regex(pattern = r"^[^=]+=\{username\}(,|$)"))
+    )]
+    pub user_dn: Option<String>,
+    /// How long one sign-in may wait for the directory.
+    #[serde(default = "super::timeout::timeout_ms")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 100, max = 4_500)))]
+    pub timeout_ms: u64,
+    /// Certificates, in PEM, to trust instead of the public ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(regex(pattern = "-----BEGIN CERTIFICATE-----"))
+    )]
+    pub ca_certificate: Option<String>,
+}
+
+/// What the URL of an LDAP server says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LdapServer {
+    /// Whether it is spoken to by TLS.
+    pub tls: bool,
+    /// Its host name or address, without brackets.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+}
+
+impl LdapServer {
+    /// Reads a URL. `None`: it is none of this kind.
+    pub fn parse(url: &str) -> Option<Self> {
+        let (tls, port, rest) = match (url.strip_prefix("ldaps://"), url.strip_prefix("ldap://")) {
+            (Some(rest), _) => (true, 636, rest),
+            (None, rest) => (false, 389, rest?),
+        };
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        let (host, port) = match rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            Some((host, "")) => (host, port),
+            Some((host, rest)) => (host, rest.strip_prefix(':')?.parse().ok()?),
+            None => match rest.split_once(':') {
+                Some((host, number)) => (host, number.parse().ok()?),
+                None => (rest, port),
+            },
+        };
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte);
+        let valid = !host.is_empty() && host.bytes().all(allowed) && port != 0;
+        valid.then(|| Self {
+            tls,
+            host: host.to_owned(),
+            port,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_names_a_server_and_nothing_else() {
+        for (url, expected) in [
+            (
+                "ldaps://ldap.example.com",
+                Some((true, "ldap.example.com", 636)),
+            ),
+            (
+                "ldaps://ldap.example.com:3269/",
+                Some((true, "ldap.example.com", 3269)),
+            ),
+            ("ldap://127.0.0.1", Some((false, "127.0.0.1", 389))),
+            ("ldaps://[::1]:1636", Some((true, "::1", 1636))),
+            ("ldaps://[::1]", Some((true, "::1", 636))),
+            ("https://ldap.example.com", None),
+            ("ldaps://", None),
+            ("ldaps://ldap.example.com/dc=example", None),
+            ("ldaps://cn=admin:secret@ldap.example.com", None),
+            ("ldaps://ldap.example.com:0", None),
+            ("ldaps://ldap.example.com:x", None),
+            ("ldap.example.com", None),
+        ] {
+            let found = LdapServer::parse(url);
+            let found = found
+                .as_ref()
+                .map(|found| (found.tls, &*found.host, found.port));
+            assert_eq!(found, expected, "{url}");
+        }
+    }
+}
