@@ -9,6 +9,7 @@ import http.server
 import json
 import logging
 import os
+import re
 import shutil
 import signal
 import socket
@@ -16,6 +17,7 @@ import socketserver
 import sys
 import threading
 import time
+from itertools import islice
 from urllib.parse import unquote, urlsplit
 
 KEY = os.environ["AWS_SECRET_ACCESS_KEY"].encode()
@@ -72,8 +74,8 @@ os.environ["GATEWAY_PORT"] = str(urlsplit(os.environ["AWS_ENDPOINT_URL"]).port)
 
 from hypercorn.asyncio import serve  # noqa: E402
 from hypercorn.config import Config  # noqa: E402
-from ministack.app import app  # noqa: E402
-from ministack.core import iam_evaluator, lambda_runtime  # noqa: E402
+from ministack.app import AUTH, app  # noqa: E402
+from ministack.core import iam_evaluator, lambda_runtime, responses  # noqa: E402
 from ministack.services import cognito, iam, lambda_svc  # noqa: E402
 
 
@@ -83,6 +85,48 @@ def new_user_error(pool, username, attributes, check=cognito._new_user_error):
 
 
 cognito._new_user_error = new_user_error
+
+# Calls that change no attribute of a user who is there. They may add users.
+KEEPS = re.compile("Describe|List|Get|AdminGet|AdminCreateUser|AdminSetUserPassword|AdminResetUserPassword|Initiate|AdminInitiate|SignUp")
+changes_of_users = 0
+
+
+def run_idp_handler(handler, action, data, run=cognito._run_idp_handler):
+    global changes_of_users
+    try:
+        return run(handler, action, data)
+    finally:
+        if not KEEPS.match(action):
+            changes_of_users += 1
+
+
+def known_as(pool, name):
+    """The names of the users who have this value for one of their attributes."""
+    users = pool["_users"]
+    made, count, known = pool.get("_known_as", (None, 0, {}))
+    if made != changes_of_users or count > len(users):
+        made, count, known = changes_of_users, 0, {}
+    # Users are added at the end, by other threads too.
+    new, size = (), -1
+    while size != len(users):
+        size = len(users)
+        new = list(islice(reversed(users.values()), max(0, size - count)))
+    for user in new:
+        for attribute in user["Attributes"]:
+            known.setdefault(attribute["Value"], {})[user["Username"]] = None
+    pool["_known_as"] = made, size, known
+    return list(known.get(name, ()))
+
+
+def resolve_user(pool, username, resolve=cognito._resolve_user):
+    """MiniStack looks at each user to find one by an address, and fails if another call adds a user meanwhile."""
+    users = pool["_users"]
+    few = {name: users[name] for name in (username, *known_as(pool, username)) if name in users}
+    return resolve({**pool, "_users": few}, username)
+
+
+cognito._run_idp_handler = run_idp_handler
+cognito._resolve_user = resolve_user
 
 
 def credentials(config, issued=lambda_runtime.execution_credentials):
@@ -140,12 +184,45 @@ async def of_roles(question, send):
     await send({"type": "http.response.body", "body": json.dumps(answer).encode()})
 
 
+# Calls that the gateway makes of its own, and that call no trigger: they need no thread, and none of what MiniStack does before any call.
+DIRECT = {
+    b"AWSCognitoIdentityProviderService." + name.encode(): (name, handler)
+    for name, handler in {
+        "AdminCreateUser": cognito._admin_create_user,
+        "AdminGetUser": cognito._admin_get_user,
+        "AdminSetUserPassword": cognito._admin_set_user_password,
+        "DescribeUserPool": cognito._describe_user_pool,
+    }.items()
+}
+OWN = re.compile(rb"AWS4-HMAC-SHA256 Credential=(\d{12})/\d+/([a-z0-9-]+)/.*, Signature=0")
+
+
+async def direct(call, account, region, receive, send):
+    responses.set_request_account_id(account.decode())
+    responses.set_request_region(region.decode())
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    name, handler = call
+    status, headers, answer = cognito._run_idp_handler(handler, name, json.loads(body))
+    headers = [(key.lower().encode(), value.encode()) for key, value in headers.items()]
+    headers.append((b"content-length", str(len(answer)).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer})
+
+
 async def locked(scope, receive, send):
     """MiniStack, for who has the key."""
-    given = dict(scope.get("headers", ())).get(b"x-sandbox-key", b"")
-    if scope["type"] == "lifespan" or hmac.compare_digest(given, KEY):
+    headers = dict(scope.get("headers", ()))
+    if scope["type"] == "lifespan" or hmac.compare_digest(headers.get(b"x-sandbox-key", b""), KEY):
+        call = DIRECT.get(headers.get(b"x-amz-target"))
+        own = not AUTH and call and OWN.fullmatch(headers[b"authorization"])
         if scope.get("path") == "/_roles":
             await of_roles(scope["query_string"], send)
+        elif own:
+            await direct(call, *own.groups(), receive, send)
         else:
             await app(scope, receive, send)
     elif scope["type"] == "http":

@@ -125,10 +125,15 @@ pub(crate) async fn migrate(
         fill(&mut asked, named);
         upstream.cognito(&pool.scope, action, &asked).await
     };
-    let mut asked = json!({"MessageAction": "SUPPRESS"});
-    if let Some(id) = id {
-        asked["UserAttributes"] = json!([{"Name": "sub", "Value": id}]);
-    }
+    let given = migrated
+        .attributes
+        .iter()
+        .map(|(name, value)| (&**name, &**value));
+    let attributes: Vec<_> = given
+        .chain(id.map(|id| ("sub", id)))
+        .map(|(name, value)| json!({"Name": name, "Value": value}))
+        .collect();
+    let asked = json!({"MessageAction": "SUPPRESS", "UserAttributes": attributes});
     let made = match call("AdminCreateUser", asked).await {
         Ok(made) => made,
         // Another sign-in has created the user in the meantime.
@@ -140,19 +145,17 @@ pub(crate) async fn migrate(
     };
     // From here on by username: in a pool whose users sign in by e-mail address that is not the address.
     let username = made["User"]["Username"].clone();
-    let attribute = |(name, value)| json!({"Name": name, "Value": value});
-    let attributes: Vec<_> = migrated.attributes.iter().map(attribute).collect();
-    let asked = json!({"Username": username, "UserAttributes": attributes});
-    call("AdminUpdateUserAttributes", asked).await?;
+    let mut user = User::read(&made["User"]);
     if let Source::Authentication { password } = question.source {
         let asked = json!({"Username": username, "Password": password, "Permanent": true});
         call("AdminSetUserPassword", asked).await?;
+        user.status = "CONFIRMED".to_owned();
     }
     if !migrated.confirmed {
         call("AdminResetUserPassword", json!({"Username": username})).await?;
+        user.status = "RESET_REQUIRED".to_owned();
     }
-    let made = call("AdminGetUser", json!({"Username": username})).await?;
-    Ok(User::read(&made))
+    Ok(user)
 }
 
 /// An alias belongs to one user. If another user has it, the migration fails, unless the trigger takes it over.
@@ -166,7 +169,9 @@ pub(crate) async fn free_aliases(
     let names = pool.identity("UsernameAttributes");
     let aliases = aliases.into_iter().map(|name| (name, true));
     for (name, is_alias) in aliases.chain(names.into_iter().map(|name| (name, false))) {
-        let Some(value) = migrated.attributes.get(name) else {
+        // No user has the name that was typed, or there would be no migration.
+        let value = migrated.attributes.get(name);
+        let Some(value) = value.filter(|value| *value != question.username) else {
             continue;
         };
         let flag = format!("{name}_verified");

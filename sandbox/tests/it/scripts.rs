@@ -87,6 +87,7 @@ scripts! {
     logs_are_paged_and_queried
     strangers_are_refused
     import_jobs
+    users_side_by_side
 }
 
 #[tokio::test(flavor = "multi_thread")]

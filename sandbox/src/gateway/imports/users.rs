@@ -163,6 +163,7 @@ impl Imports {
         for name in pool.identity("UsernameAttributes") {
             names.extend(attributes.get(name).cloned());
         }
+        names.dedup();
         for name in &names {
             if users::find(&self.upstream, pool, name).await?.is_some() {
                 return Ok(Row::Exists);
