@@ -38,6 +38,7 @@ mod sandbox;
 #[allow(dead_code, reason = "the handler's tests use more of it")]
 #[path = "../../handler/tests/it/server.rs"]
 mod server;
+mod shop;
 mod signals;
 mod status;
 mod support;
