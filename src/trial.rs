@@ -172,7 +172,7 @@ impl Trial {
         }
     }
 
-    /// The same, with who is told at this answer.
+    /// The same, with the notification of this answer.
     pub fn with_on_migrated(self, answer: &Invocation) -> Self {
         Self {
             on_migrated: OnMigrated::of(answer).or(self.on_migrated),

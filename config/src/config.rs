@@ -20,11 +20,11 @@ pub struct Config {
     pub response: Response,
     /// `[triggers]`: what the function does at sign-ups.
     pub triggers: Triggers,
-    /// `[on_migrated]`: who is told that a user has migrated.
+    /// `[on_migrated]`: the notification that a user has migrated.
     pub on_migrated: Option<OnMigrated>,
     /// `[function]`: how the Lambda function is set up.
     pub function: Function,
-    /// `[alarms]`: what is told when the migration breaks.
+    /// `[alarms]`: the alarms when the migration breaks.
     pub alarms: Alarms,
     /// `[window]`: how long the migration lasts.
     pub window: Window,
@@ -368,12 +368,12 @@ pub struct Vpc {
     pub security_groups: Vec<String>,
 }
 
-/// `[alarms]`: what is told when the migration breaks. Without a topic there are no alarms.
+/// `[alarms]`: the alarms when the migration breaks. Without a topic there are no alarms.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Alarms {
-    /// The SNS topic that is told.
+    /// The ARN of the SNS topic that gets the alarms.
     #[cfg_attr(
         feature = "schema",
         schemars(regex(pattern = r"^arn:aws[a-z-]*:sns:[a-z0-9-]*:[0-9]{12}:[^ *?]+$"))

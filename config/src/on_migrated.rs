@@ -1,4 +1,4 @@
-//! `[on_migrated]`: who is told that a user has migrated. One of an HTTP request, a SQL statement in the directory's own database, a
+//! `[on_migrated]`: the notification that a user has migrated. One of an HTTP request, a SQL statement in the directory's own database, a
 //! message to an SQS queue and an event to an EventBridge bus.
 
 use std::collections::BTreeMap;
@@ -8,44 +8,45 @@ use serde_json::Value;
 
 use crate::{Arn, Basic, Method, Request, Secret};
 
-/// `[on_migrated]`: who is told that a user has migrated, once by one of `statement`, `url`, `queue` and `event_bus`.
+/// `[on_migrated]`: the notification that a user has migrated. Set exactly one of `statement`, `url`, `queue` and `event_bus`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OnMigrated {
-    /// A statement for the directory's database, with `kind = "postgres"` and `kind = "mysql"`. `$1`, or `?` with `mysql`, is `value`.
+    /// A SQL statement, run in the directory's database, for `kind = "postgres"` and `kind = "mysql"`. Its placeholder, `$1` or with
+    /// `mysql` `?`, is set to `value`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(regex(pattern = r"\S")))]
     pub statement: Option<String>,
-    /// What the placeholder of `statement` stands for: a template with `{username}`, `{client_id}` and `{attributes.NAME}`. Without it:
+    /// The value of the placeholder in `statement`: a template with `{username}`, `{client_id}` and `{attributes.NAME}`. The default is
     /// `{username}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(regex(pattern = r"\S")))]
     pub value: Option<String>,
-    /// The URL of a request; a template.
+    /// The URL of an HTTP request; a template.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(regex(pattern = "^https?://[^@]+$")))]
     pub url: Option<String>,
-    /// The request's method.
+    /// The HTTP method of the request.
     #[serde(default, skip_serializing_if = "is_default")]
     pub method: Method,
-    /// Header fields of the request; the values are templates.
+    /// HTTP headers of the request; the values are templates.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
-    /// The body of the request, message or event; its strings are templates. A message and an event without it name the pool, the app
-    /// client and the user.
+    /// The body of the request, message or event; its strings are templates. The default of a message and an event names the pool, the
+    /// app client and the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub json: Option<Value>,
-    /// Values for `{secrets.KEY}` in `headers`, by reference.
+    /// Secret references for `{secrets.KEY}` in `headers`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub secrets: BTreeMap<String, Secret>,
-    /// Certificates, in PEM, to trust instead of the public ones.
+    /// CA certificates in PEM to trust instead of the public ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "schema",
         schemars(regex(pattern = "-----BEGIN CERTIFICATE-----"))
     )]
     pub ca_certificate: Option<String>,
-    /// The SQS queue that gets a message.
+    /// The ARN of the SQS queue to send a message to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "schema",
@@ -55,14 +56,14 @@ pub struct OnMigrated {
         )
     )]
     pub queue: Option<Arn>,
-    /// The KMS key that encrypts the queue, where it is not SQS's own. The handler has no use for it.
+    /// The ARN of the KMS key that encrypts the queue, unless SQS manages the key. Only the function's policy needs it.
     #[serde(default, skip_serializing)]
     #[cfg_attr(
         feature = "schema",
         schemars(regex(pattern = r"^arn:aws[a-z-]*:kms:[a-z0-9-]*:[0-9]{12}:key/[^ *?]+$"))
     )]
     pub kms_key: Option<String>,
-    /// The EventBridge bus that gets an event.
+    /// The ARN of the EventBridge bus to send an event to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "schema",
@@ -72,7 +73,7 @@ pub struct OnMigrated {
         )
     )]
     pub event_bus: Option<Arn>,
-    /// How long a customer may wait for it at most, in milliseconds. The rest of the sign-in's time is a limit too.
+    /// The timeout in milliseconds; the customer waits for the notification. It also ends when the sign-in's time is used up.
     #[serde(default = "timeout_ms", skip_serializing_if = "is_timeout")]
     #[cfg_attr(feature = "schema", schemars(range(min = 100, max = 4_500)))]
     pub timeout_ms: u64,
@@ -91,18 +92,18 @@ fn is_default(method: &Method) -> bool {
 }
 
 impl OnMigrated {
-    /// Every secret by reference, with the key that names it.
+    /// The secret references, each with its key in the configuration.
     pub fn secrets(&self) -> impl Iterator<Item = (String, &Secret)> {
         let named = self.secrets.iter();
         named.map(|(name, secret)| (format!("on_migrated.secrets.{name}"), secret))
     }
 
-    /// What the placeholder of the statement stands for.
+    /// The value of the placeholder in the statement.
     pub fn value(&self) -> &str {
         self.value.as_deref().unwrap_or("{username}")
     }
 
-    /// The request, where there is a URL.
+    /// The HTTP request, if a URL is set.
     pub fn request(&self) -> Option<Request> {
         Some(Request {
             method: self.method,
@@ -119,13 +120,13 @@ impl OnMigrated {
         })
     }
 
-    /// In a few words, who is told.
-    pub fn whom(&self) -> String {
+    /// The notification in a few words, such as `a message to queue NAME`.
+    pub fn summary(&self) -> String {
         let arn = |arn: &Option<Arn>| arn.as_ref().map(|arn| arn.resource.clone());
         match (&self.statement, &self.url) {
             (Some(_), _) => "a statement in the directory's database".to_owned(),
             (None, Some(url)) => {
-                // Not what stands behind the host: it may be long.
+                // Without the path, which may be long.
                 let host: Vec<&str> = url.splitn(4, '/').take(3).collect();
                 format!("a request to {}", host.join("/"))
             }

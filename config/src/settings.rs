@@ -20,13 +20,13 @@ pub struct HandlerSettings {
     /// Cognito attribute = where its value comes from.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<String, String>,
-    /// What Cognito is told about a migrated user.
+    /// The answer to Cognito about a migrated user.
     #[serde(default, skip_serializing_if = "is_default")]
     pub response: Response,
     /// What is done at sign-ups.
     #[serde(default, skip_serializing_if = "is_default")]
     pub triggers: Triggers,
-    /// Who is told that a user has migrated.
+    /// The notification that a user has migrated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_migrated: Option<OnMigrated>,
     /// Attributes without which the pool takes no user.

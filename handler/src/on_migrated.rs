@@ -25,7 +25,7 @@ use crate::{
     upstream::Upstream,
 };
 
-/// Who is told.
+/// The notification that a user has migrated.
 #[derive(Debug)]
 pub struct OnMigrated {
     settings: config::OnMigrated,
@@ -36,7 +36,7 @@ pub struct OnMigrated {
 /// What came of it.
 #[derive(Debug, PartialEq)]
 pub struct Told {
-    /// A word for the log: `sent`, `checked` where nobody was told, or what went wrong.
+    /// A word for the log: `sent`, `checked` if nothing was sent, or what went wrong.
     pub word: &'static str,
     /// What would be sent, where the operator's tool asks.
     pub would: Option<Value>,
@@ -52,7 +52,7 @@ struct Migrated<'a> {
 }
 
 impl OnMigrated {
-    /// Who is told by these settings. It makes no call yet.
+    /// The notification of these settings. It makes no call yet.
     pub fn new(settings: &config::OnMigrated, secrets: &Arc<Secrets>) -> Result<Self, Unusable> {
         let request = settings.request().map(|request| {
             let upstream = Upstream::new(settings.ca_certificate.as_deref());

@@ -54,18 +54,18 @@ pub(crate) struct File {
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(schema_with = "attributes_schema"))]
     attributes: BTreeMap<String, String>,
-    /// What Cognito is told about a migrated user.
+    /// The answer to Cognito about a migrated user.
     #[serde(default)]
     response: Response,
     /// Which triggers of the pool call the function besides the migration.
     #[serde(default)]
     triggers: Triggers,
-    /// Who is told that a user has migrated.
+    /// The notification that a user has migrated.
     on_migrated: Option<OnMigrated>,
     /// The Lambda function.
     #[serde(default)]
     function: Function,
-    /// What is told when the migration breaks.
+    /// The alarms when the migration breaks.
     #[serde(default)]
     alarms: Alarms,
     /// How long the migration lasts.

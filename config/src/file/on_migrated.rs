@@ -1,4 +1,4 @@
-//! `[on_migrated]` in the file: that exactly one is told, and what must fit together.
+//! Checks `[on_migrated]` in the file: exactly one kind of notification is set, and the settings fit together.
 
 use toml::de::DeValue;
 
@@ -8,7 +8,7 @@ use super::{
     table::{Node, Table},
 };
 
-/// Who can be told.
+/// The kinds of notification.
 const WAYS: [&str; 4] = ["statement", "url", "queue", "event_bus"];
 
 /// What each other key belongs to.

@@ -75,7 +75,7 @@ pub(super) fn plan_function(
     desired.role_id = role.and_then(|role| role.id.clone());
     let Some(found) = observed.function()? else {
         let told = settings_of(&desired.environment).and_then(|settings| settings.on_migrated);
-        let told = told.map(|told| format!("; tells of each migration by {}", told.whom()));
+        let told = told.map(|told| format!("; tells of each migration by {}", told.summary()));
         let detail = format!(
             "{}, {} MB, {} s; alias {ALIAS}{}",
             desired.architecture.as_str(),

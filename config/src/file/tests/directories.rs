@@ -332,7 +332,10 @@ fn exactly_one_is_told_of_a_migration_by_what_belongs_to_it() {
         "[on_migrated]\nurl = 'https://shop.example/moved/{attributes.custom:id}'\nheaders = { x = 'Bearer {secrets.token}' }\n\
          secrets = { token = { ssm = '/t' } }\njson = { list = ['{username}'], by = '{client_id}' }",
     );
-    assert_eq!(told(&request).whom(), "a request to https://shop.example");
+    assert_eq!(
+        told(&request).summary(),
+        "a request to https://shop.example"
+    );
     let secrets: Vec<_> = read(&request)
         .secrets()
         .into_iter()
@@ -343,9 +346,9 @@ fn exactly_one_is_told_of_a_migration_by_what_belongs_to_it() {
         ["directory.client_secret", "on_migrated.secrets.token"]
     );
     let queue = "[on_migrated]\nqueue = 'arn:aws:sqs:us-east-1:123456789012:q'\nkms_key = 'arn:aws:kms:us-east-1:123456789012:key/k'";
-    assert_eq!(told(&with(queue)).whom(), "a message to queue q");
+    assert_eq!(told(&with(queue)).summary(), "a message to queue q");
     let bus = "[on_migrated]\nevent_bus = 'arn:aws:events:us-east-1:123456789012:event-bus/b'";
-    assert_eq!(told(&with(bus)).whom(), "an event to event-bus/b");
+    assert_eq!(told(&with(bus)).summary(), "an event to event-bus/b");
 
     for (file, words) in [
         (with("[on_migrated]\ntimeout_ms = 1000"), "and has 0"),
