@@ -3,11 +3,13 @@
 
 use serde::Serialize;
 
+use crate::dates::{minute, utc};
 use crate::guide;
 use crate::status::{Event, Status};
 use jane_migrate_core::check::ERRORS;
 use jane_migrate_core::finding::{Finding, Severity};
 use jane_migrate_core::fix::{Fix, Flags};
+use jane_migrate_core::reason;
 
 /// One likely cause.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -105,6 +107,7 @@ impl Diagnosis {
         pool: &str,
         findings: &[Finding],
         status: Option<&Status>,
+        changed_ms: Option<i64>,
         now_ms: i64,
         flags: &Flags,
     ) -> Self {
@@ -149,6 +152,14 @@ impl Diagnosis {
             }),
             (_, None) => {}
         }
+        let answered_ms = status.and_then(|status| status.last_answer_ms);
+        if let (Some(cause), Some(changed_ms), Some(answered_ms)) = (
+            causes.iter_mut().find(|cause| is_refused(cause)),
+            changed_ms,
+            answered_ms,
+        ) {
+            cause.cause.push_str(&secret(changed_ms, answered_ms));
+        }
         // It follows from any of the others; and errors of which the log has none in the last hour are over.
         let over =
             |finding: &Finding| status.is_some() && finding.subject.as_deref() == Some(ERRORS);
@@ -179,6 +190,29 @@ impl Diagnosis {
                 .collect(),
             causes,
         }
+    }
+}
+
+/// Reasons by which the directory refuses the function's secret.
+const REFUSED: [&str; 3] = ["token", "credentials", "login"];
+
+fn is_refused(cause: &Cause) -> bool {
+    REFUSED.iter().any(|&reason| {
+        let said = reason::meaning(reason).is_some_and(|words| cause.cause.contains(words));
+        cause.id == reason || said
+    })
+}
+
+/// Which side of a refused secret has another value by now: the one that changed after they last agreed.
+fn secret(changed_ms: i64, answered_ms: i64) -> String {
+    let (changed, answered) = (minute(&utc(changed_ms)), minute(&utc(answered_ms)));
+    match changed_ms > answered_ms {
+        true => format!(
+            ". The secret was changed where it is kept ({changed} UTC) after the directory last accepted it ({answered} UTC): the new value is wrong, or the directory does not have it"
+        ),
+        false => format!(
+            ". The secret has not changed where it is kept (since {changed} UTC), and the directory accepted it until {answered} UTC: it was rotated or revoked at the directory"
+        ),
     }
 }
 
@@ -277,7 +311,7 @@ mod tests {
             .epoch_days()
             * DAY_MS
             + 5_400_000;
-        Diagnosis::new(POOL, findings, status, now, &Flags::default())
+        Diagnosis::new(POOL, findings, status, None, now, &Flags::default())
     }
 
     #[test]
@@ -322,6 +356,31 @@ mod tests {
                 .unwrap()
                 .starts_with("the directory's speed")
         );
+    }
+
+    #[test]
+    fn a_refused_secret_is_named_on_the_side_that_changed_after_both_agreed() {
+        let mut tally = Tally::default();
+        let now = facts(None, None).now_ms;
+        tally.read(now - 600_000, r#"{"outcome":"migrated","durationMs":9.0}"#);
+        let refused = r#"{"outcome":"directory-unavailable","durationMs":9.0,"reason":"token"}"#;
+        tally.read(now - 60_000, refused);
+        let status = Status::new(&tally, &facts(None, None), Source::Events);
+        let cause = |changed_ms| {
+            let seen = Diagnosis::new(POOL, &[], Some(&status), changed_ms, now, &Flags::default());
+            seen.causes[0].cause.clone()
+        };
+        let mistyped = cause(Some(now - 300_000));
+        assert!(
+            mistyped.contains("was changed where it is kept"),
+            "{mistyped}"
+        );
+        let rotated = cause(Some(now - DAY_MS));
+        assert!(
+            rotated.contains("rotated or revoked at the directory"),
+            "{rotated}"
+        );
+        assert!(!cause(None).contains("where it is kept"));
     }
 
     #[test]

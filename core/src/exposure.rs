@@ -86,6 +86,8 @@ pub struct SecretPlace {
     pub key: Option<String>,
     /// Regions that have a copy of it, each with a policy of its own.
     pub copies: Vec<String>,
+    /// When its value was changed last, in milliseconds since 1970.
+    pub changed_ms: Option<i64>,
 }
 
 /// What decides which code the function takes.
@@ -110,6 +112,8 @@ pub struct Metrics {
     pub refused_sign_ups: f64,
     /// Invocations that Lambda refused.
     pub throttles: f64,
+    /// Sign-ins that Cognito refused for their number (`TooManyRequestsException`).
+    pub throttled_sign_ins: f64,
     /// The 99th percentile of the duration, of the slowest hour.
     pub p99_ms: Option<f64>,
 }

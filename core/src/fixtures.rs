@@ -191,6 +191,7 @@ impl Fixture {
                 errors: number(&found["errors"]),
                 refused_sign_ups: number(&found["refused_sign_ups"]),
                 throttles: number(&found["throttles"]),
+                throttled_sign_ins: number(&found["throttled_sign_ins"]),
                 p99_ms: found["p99_ms"].as_f64(),
             }),
             leak: read(&seen["leak"], Value::as_i64),
@@ -545,6 +546,7 @@ fn kept_secret(value: &Value) -> KeptSecret {
                 encrypted: place["encrypted"] == true,
                 key: named(&place["key"]),
                 copies: list(&place["copies"], string),
+                changed_ms: place["changed_ms"].as_i64(),
             })
         }),
         policy: read(&value["policy"], Value::clone),

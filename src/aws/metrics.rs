@@ -56,6 +56,7 @@ impl Reader {
                 query("p99", of_lambda("Duration"), "p99"),
                 query("userExists", outcomes("user-exists"), "Sum"),
                 query("signUpRefused", outcomes("sign-up-refused"), "Sum"),
+                turned_away(pool, HOUR),
             ],
         });
         let answer = ask(
@@ -84,6 +85,7 @@ impl Reader {
             errors: sum("errors"),
             refused_sign_ups: sum("userExists") + sum("signUpRefused"),
             throttles: sum("throttles"),
+            throttled_sign_ins: sum("turnedAway"),
             p99_ms: values("p99").into_iter().reduce(f64::max),
         })
     }
@@ -195,6 +197,14 @@ impl Reader {
 
 fn query(id: &str, metric: &Value, period_s: i64, stat: &str) -> Value {
     json!({ "Id": id, "MetricStat": { "Metric": metric, "Period": period_s, "Stat": stat } })
+}
+
+/// The sign-ins that Cognito refused for their number, of all app clients: it counts them for each.
+fn turned_away(pool: &PoolId, period_s: u64) -> Value {
+    let of_pool = format!(
+        r#"SUM(SEARCH('{{AWS/Cognito,UserPool,UserPoolClient}} MetricName="SignInThrottles" UserPool="{pool}"', 'Sum', {period_s}))"#
+    );
+    json!({ "Id": "turnedAway", "Expression": of_pool, "Period": period_s })
 }
 
 /// The handler's own count of an outcome, which CloudWatch takes from its log lines.

@@ -33,6 +33,11 @@ const SSM: Service = Service {
 
 const GET_PARAMETER: &str = "ssm:GetParameter";
 
+/// A date as these services write it, in seconds.
+fn ms(date: &Value) -> Option<i64> {
+    date.as_f64().map(|seconds| (seconds * 1000.0) as i64)
+}
+
 impl Reader {
     /// Where the secret is kept. `None` where there is no such secret, or where it is in no service.
     pub(crate) async fn secret_place(
@@ -64,6 +69,9 @@ impl Reader {
                         .flatten()
                         .filter_map(|copy| copy["Region"].as_str().map(str::to_owned))
                         .collect(),
+                    // A secret that was never changed has no such date.
+                    changed_ms: ms(&secret["LastChangedDate"])
+                        .or_else(|| ms(&secret["CreatedDate"])),
                 }))
             }
             Secret::Ssm { name, .. } => {
@@ -76,6 +84,7 @@ impl Reader {
                     encrypted: answer["Parameter"]["Type"] == "SecureString",
                     key: None,
                     copies: Vec::new(),
+                    changed_ms: ms(&answer["Parameter"]["LastModifiedDate"]),
                 }))
             }
             Secret::Env(_) => Ok(None),

@@ -76,7 +76,11 @@ async fn examine(
         let mut watched = Watched::open(target.clone(), connections, Some(yesterday), ui).await?;
         watched.status(ui).await
     };
-    let (findings, status) = tokio::join!(check(aws, &verifying, &choice, None, ui), log);
+    let (findings, status, changed_ms) = tokio::join!(
+        check(aws, &verifying, &choice, None, ui),
+        log,
+        changed(aws, &target)
+    );
     let mut findings = findings?;
     let status = status.map_err(|error| {
         findings.push(Finding::unchecked(
@@ -89,7 +93,19 @@ async fn examine(
         target.pool.as_str(),
         &findings,
         status.as_ref().ok(),
+        changed_ms,
         now_ms(),
         &target.given,
     ))
+}
+
+/// When one of the directory's secrets was changed last, as far as that can be read.
+async fn changed(aws: &Reader, target: &Target) -> Option<i64> {
+    let region = &target.connection.region;
+    let mut last = None;
+    for (_, secret) in target.config()?.secrets() {
+        let place = aws.secret_place(secret, region).await;
+        last = last.max(place.ok().flatten().and_then(|place| place.changed_ms));
+    }
+    last
 }

@@ -131,6 +131,20 @@ pub(super) fn health(check: &Check, subject: &Subject<'_>) -> Findings {
         )
         .about("throttles"));
     }
+    if metrics.throttled_sign_ins > 0.0 {
+        let quotas = subject.aws("service-quotas list-service-quotas --service-code cognito-idp");
+        signs.push(check.fails(
+            "Cognito turned sign-ins away in the last day: there were more a second than the account's quota",
+            "no TooManyRequestsException",
+            format!("{} sign-ins turned away", metrics.throttled_sign_ins),
+            fix![
+                "request a higher rate of UserAuthentication requests (`",
+                quotas,
+                "` shows it), and let apps try again after a growing pause",
+            ],
+        )
+        .about("cognito"));
+    }
     if let Some(p99) = metrics.p99_ms.filter(|p99| *p99 > SLOW_MS) {
         signs.push(check.fails(
             "answers come close to the 5 s that Cognito waits",

@@ -6,12 +6,14 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jane_migrate_sandbox::{Fault, JaneCall};
+use jane_migrate_test_kit::{Fate, Proxy};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 
 use super::bench::Bench;
+use super::pool::set_metric;
 use crate::support::{Corner, Ran};
 
 async fn doctor(bench: &Bench, code: i32) -> Value {
@@ -100,13 +102,22 @@ async fn tried(bench: &Bench) -> String {
 async fn a_secret_that_is_wrong_or_was_rotated_at_the_directory_alone_is_named() {
     let bench = Bench::new().await;
     let refused = "the token endpoint refused the client id or the client secret";
+    let sign_in = json!({
+        "AuthFlow": "USER_PASSWORD_AUTH", "ClientId": bench.client,
+        "AuthParameters": { "USERNAME": "ada@example.com", "PASSWORD": "Right-Pass-1" },
+    });
+    let (status, answer) = bench.corner.try_cognito("InitiateAuth", sign_in).await;
+    assert_eq!(status, 200, "{answer}");
 
     // The directory has another secret by now.
     let jane = &bench.corner.jane;
     jane.set_fault(JaneCall::Token, Some(Fault::Status(401)));
     jane.revoke_tokens();
     let rotated = tried(&bench).await;
-    assert!(rotated.contains(refused), "{rotated}");
+    assert!(
+        rotated.contains(refused) && rotated.contains("rotated or revoked at the directory"),
+        "{rotated}"
+    );
     jane.set_fault(JaneCall::Token, None);
 
     // It was mistyped where it is kept.
@@ -118,7 +129,10 @@ async fn a_secret_that_is_wrong_or_was_rotated_at_the_directory_alone_is_named()
         .await;
     bench.go_live().await;
     let wrong = tried(&bench).await;
-    assert!(wrong.contains(refused), "{wrong}");
+    assert!(
+        wrong.contains(refused) && wrong.contains("The secret was changed where it is kept"),
+        "{wrong}"
+    );
 }
 
 #[tokio::test]
@@ -136,6 +150,26 @@ async fn throttled_invocations_are_named() {
     bench.corner.cloudwatch("PutMetricData", data).await;
     let cause = diagnosed(&bench, "health").await;
     assert_eq!(cause["evidence"], json!(["40 throttles"]), "{cause:#}");
+}
+
+#[tokio::test]
+async fn sign_ins_that_cognito_turned_away_are_named() {
+    let mut bench = Bench::new().await;
+    // The emulator counts no sign-ins.
+    let proxy = Proxy::start(&bench.corner.endpoint, |call| match call.action.as_str() {
+        "GetMetricData" => Fate::Edit(|answer| set_metric(answer, "turnedAway", 12.0)),
+        _ => Fate::Pass,
+    });
+    let proxy = proxy.await.expect("a proxy");
+    bench.corner.endpoint = proxy.url();
+    let cause = diagnosed(&bench, "health").await;
+    assert_eq!(
+        cause["evidence"],
+        json!(["12 sign-ins turned away"]),
+        "{cause:#}"
+    );
+    let words = cause["cause"].as_str().unwrap();
+    assert!(words.starts_with("Cognito turned sign-ins away"), "{words}");
 }
 
 #[tokio::test]

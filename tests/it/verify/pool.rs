@@ -265,8 +265,12 @@ async fn a_bad_day_shows() {
 
     // What the emulator has no numbers for, a proxy shows.
     let endpoint = bench.corner.endpoint.clone();
-    let edits: [(Edit, &str); 2] = [
+    let edits: [(Edit, &str); 3] = [
         (|answer| set_metric(answer, "throttles", 3.0), "3 throttles"),
+        (
+            |answer| set_metric(answer, "turnedAway", 7.0),
+            "7 sign-ins turned away",
+        ),
         (|answer| set_metric(answer, "p99", 4400.0), "4400 ms"),
     ];
     for (edit, told) in edits {
@@ -302,7 +306,7 @@ async fn a_bad_day_shows() {
 }
 
 /// Sets the values of one metric, and adds it where it has none.
-fn set_metric(answer: &mut serde_json::Value, id: &str, value: f64) {
+pub(super) fn set_metric(answer: &mut serde_json::Value, id: &str, value: f64) {
     let results = answer["MetricDataResults"].as_array_mut().expect("results");
     results.retain(|result| result["Id"] != id);
     results.push(json!({ "Id": id, "Values": [value] }));
