@@ -8,7 +8,7 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use jane_migrate_config::{Config, Date, PoolFacts};
+use jane_migrate_config::{Config, Date, PoolFacts, partition};
 use serde_json::json;
 
 use self::questions::Questions;
@@ -16,6 +16,7 @@ use crate::aws::{Connection, Reader};
 use crate::cli::{Global, Init, Pools};
 use crate::dates::today;
 use crate::draft::{Client, Directory, Draft, Place, propose};
+use crate::environment;
 use crate::error::{Error, Result};
 use crate::observe::{Depth, Scope, observe, unread};
 use crate::report::written;
@@ -38,6 +39,11 @@ pub(super) async fn run(global: &Global, args: &Init, ui: &Ui) -> Result<ExitCod
         .clone()
         .or_else(|| global.config.clone())
         .unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
+    if let Some(endpoint) = sandbox(global) {
+        ui.warn(&format!(
+            "the variables of the sandbox are set: init reads the sandbox at {endpoint}, not AWS; for a pool of AWS, run it in another terminal"
+        ));
+    }
     if output.exists() {
         return Err(occupied(&output));
     }
@@ -109,6 +115,14 @@ pub(super) async fn run(global: &Global, args: &Init, ui: &Ui) -> Result<ExitCod
         ui.show(&format!("{summary}\nNext: {next}"));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The endpoint of the sandbox, where its variables are set: they name a pool and an endpoint that is not AWS's.
+fn sandbox(global: &Global) -> Option<String> {
+    environment::var("JANE_MIGRATE_POOL")?;
+    let endpoint = global.endpoint_url.clone();
+    let endpoint = endpoint.or_else(|| environment::var("AWS_ENDPOINT_URL"))?;
+    (!partition::is_aws(endpoint.trim_end_matches('/'))).then_some(endpoint)
 }
 
 fn target(global: &Global, pool: PoolId) -> Result<Target> {

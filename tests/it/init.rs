@@ -442,3 +442,21 @@ async fn an_empty_answer_is_the_default() {
     corner.run(&quiet).await.ended(0);
     assert_eq!(asked, text(&corner, "quiet.toml"));
 }
+
+#[tokio::test]
+async fn in_the_sandboxs_variables_it_says_that_it_does_not_read_aws() {
+    let (mut corner, pool) = corner().await;
+    let ran = corner.run(&["init", "--yes", "--pool", &pool]).await;
+    assert!(!ran.ended(0).stderr.contains("not AWS"));
+    corner
+        .environment
+        .push(("JANE_MIGRATE_POOL".into(), pool.clone()));
+    let ran = corner.run(&["init", "--yes"]).await.ended(1);
+    let warned = format!("init reads the sandbox at {}, not AWS", corner.endpoint);
+    assert!(ran.stderr.contains(&warned), "{ran:#?}");
+    assert!(ran.stderr.contains("it exists already"), "{ran:#?}");
+    let other = corner
+        .run(&["init", "--yes", "--output", "other.toml"])
+        .await;
+    assert!(other.ended(0).stderr.contains("not AWS"));
+}
