@@ -2,8 +2,7 @@
 
 use std::process::ExitCode;
 
-use jane_migrate_config::{Config, HandlerSettings, Secret};
-use jane_migrate_core::facts::pool_facts;
+use jane_migrate_config::{Config, Secret};
 use jane_migrate_core::resources::{Desired, Environment};
 use jane_migrate_core::retention::by_default;
 use jane_migrate_core::trigger::Trigger;
@@ -18,7 +17,6 @@ use crate::cli::{Export, Global};
 use crate::dates::today;
 use crate::error::{Error, Result};
 use crate::export::{Whole, commented, snippet, whole};
-use crate::observe::{Depth, Scope, observe, unread};
 use crate::settings;
 use crate::ui::Ui;
 
@@ -33,17 +31,8 @@ pub(super) async fn run(global: &Global, args: &Export, ui: &Ui) -> Result<ExitC
     let config = target.required()?;
     no_secrets(config)?;
     let aws = Reader::connect(&target.connection).await;
-    let scope = Scope {
-        clients: Some(&[]),
-        config: Some(config),
-        depth: Depth::Pool,
-    };
-    let observed = observe(&aws, &target.pool, &target.connection.region, scope).await?;
+    let (observed, handler) = super::settings::read(&aws, target).await?;
     let names = &observed.names;
-    let why = |why| unread(names, &why);
-    let pool = observed.pool().map_err(why)?;
-    let facts = pool_facts(&pool.document, observed.mfa().map_err(why)?);
-    let handler = HandlerSettings::new(config, &facts);
     let today = today()?;
     let watch = match config.alarms.topic.is_some() {
         true => wanted(names, config, today, aws.concurrency_limit().await?),

@@ -5,11 +5,12 @@ use std::process::ExitCode;
 use jane_migrate_config::{HandlerSettings, Secret};
 use jane_migrate_core::facts::pool_facts;
 use jane_migrate_core::fix::quoted;
+use jane_migrate_core::observed::Observed;
 use jane_migrate_core::resources::{Desired, Environment};
 use serde_json::{Value, json};
 
 use super::many::each;
-use crate::aws::Connections;
+use crate::aws::{Connections, Reader};
 use crate::cli::{Global, Settings};
 use crate::error::Result;
 use crate::observe::{Depth, Scope, observe, unread};
@@ -43,20 +44,27 @@ struct Needs {
     secrets: Vec<String>,
 }
 
-async fn needs(target: &Target, connections: &Connections) -> Result<Needs> {
+/// The pool, and what its settings and the configuration tell the handler.
+pub(super) async fn read(aws: &Reader, target: &Target) -> Result<(Observed, HandlerSettings)> {
     let config = target.required()?;
-    let aws = connections.get(&target.connection).await;
     let scope = Scope {
         clients: Some(&[]),
         config: Some(config),
         depth: Depth::Pool,
     };
-    let observed = observe(&aws, &target.pool, &target.connection.region, scope).await?;
-    let names = &observed.names;
-    let why = |why| unread(names, &why);
+    let observed = observe(aws, &target.pool, &target.connection.region, scope).await?;
+    let why = |why| unread(&observed.names, &why);
     let pool = observed.pool().map_err(why)?;
     let facts = pool_facts(&pool.document, observed.mfa().map_err(why)?);
     let handler = HandlerSettings::new(config, &facts);
+    Ok((observed, handler))
+}
+
+async fn needs(target: &Target, connections: &Connections) -> Result<Needs> {
+    let config = target.required()?;
+    let aws = connections.get(&target.connection).await;
+    let (observed, handler) = read(&aws, target).await?;
+    let names = &observed.names;
     let desired = Desired::new(names, config, &handler, "", Environment::new());
     let secrets = config.secrets().into_iter();
     let kept_there = |(_, secret): (String, &Secret)| match secret {

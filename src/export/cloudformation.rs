@@ -6,7 +6,7 @@ use jane_migrate_core::permission::COGNITO;
 use jane_migrate_core::watch::Part;
 use serde_json::Value;
 
-use super::model::{Whole, ZIP};
+use super::model::{self, Whole, ZIP};
 use super::node::{Node, Resource, Settings, with};
 
 pub(super) const FUNCTION: &str = "MigrationFunction";
@@ -270,44 +270,19 @@ fn alarm_name(whole: &Whole<'_>, name: &str) -> String {
     words.map(capital).chain(["Alarm".to_owned()]).collect()
 }
 
-/// The members of an alarm are the API's own, but for a percentile.
 fn alarm(whole: &Whole<'_>, body: &Value) -> Settings {
-    const MEMBERS: [&str; 12] = [
-        "AlarmName",
-        "AlarmDescription",
-        "ActionsEnabled",
-        "AlarmActions",
-        "OKActions",
-        "Namespace",
-        "MetricName",
-        "Period",
-        "EvaluationPeriods",
-        "Threshold",
-        "ComparisonOperator",
-        "TreatMissingData",
-    ];
-    let statistic = body["Statistic"].as_str().unwrap_or_default();
-    let member = match statistic.starts_with('p') {
-        true => "ExtendedStatistic",
-        false => "Statistic",
-    };
-    let dimensions = body["Dimensions"].as_array().into_iter().flatten();
-    let dimensions: Vec<Node> = dimensions
-        .map(|one| {
-            let both = vec![
-                ("Name", Node::json(&one["Name"])),
-                ("Value", Node::json(&one["Value"])),
-            ];
-            Node::Map(both)
+    let dimensions: Vec<Node> = model::dimensions(body)
+        .into_iter()
+        .map(|(name, value)| {
+            Node::Map(vec![
+                ("Name", Node::text(name)),
+                ("Value", Node::text(value)),
+            ])
         })
         .collect();
     with(
-        MEMBERS
-            .into_iter()
-            .map(|member| (member, Node::json(&body[member])))
-            .collect(),
+        model::alarm(body, |(api, _)| api),
         [
-            Some((member, Node::text(statistic))),
             (!dimensions.is_empty()).then_some(("Dimensions", Node::List(dimensions))),
             tags(whole),
         ],

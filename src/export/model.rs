@@ -4,7 +4,10 @@ use clap::ValueEnum;
 use jane_migrate_core::ids::{ALIAS, Names};
 use jane_migrate_core::resources::{Desired, Tags};
 use jane_migrate_core::watch::Watch;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
+
+use super::node::{Node, Settings};
 
 /// A tool that may define the pool, or make the function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -85,6 +88,50 @@ impl Whole<'_> {
         let digest = hex::encode(Sha256::digest(text));
         digest.get(..8).unwrap_or_default().to_owned()
     }
+}
+
+/// The members of an alarm: as the API and CloudFormation call them, and as Terraform does. A percentile has a member of its own.
+const ALARM: [(&str, &str); 14] = [
+    ("AlarmName", "alarm_name"),
+    ("AlarmDescription", "alarm_description"),
+    ("ActionsEnabled", "actions_enabled"),
+    ("AlarmActions", "alarm_actions"),
+    ("OKActions", "ok_actions"),
+    ("Namespace", "namespace"),
+    ("MetricName", "metric_name"),
+    ("Period", "period"),
+    ("EvaluationPeriods", "evaluation_periods"),
+    ("Threshold", "threshold"),
+    ("ComparisonOperator", "comparison_operator"),
+    ("TreatMissingData", "treat_missing_data"),
+    ("Statistic", "statistic"),
+    ("ExtendedStatistic", "extended_statistic"),
+];
+
+/// An alarm by one of its members' names, its dimensions and tags aside.
+pub(super) fn alarm(
+    body: &Value,
+    named: fn((&'static str, &'static str)) -> &'static str,
+) -> Settings {
+    let statistic = &body["Statistic"];
+    let percentile = statistic.as_str().is_some_and(|it| it.starts_with('p'));
+    let value = |member| match member {
+        "Statistic" if percentile => None,
+        "ExtendedStatistic" => percentile.then_some(statistic),
+        _ => Some(&body[member]),
+    };
+    let members = ALARM.into_iter();
+    members
+        .filter_map(|both| Some((named(both), Node::json(value(both.0)?))))
+        .collect()
+}
+
+/// The dimensions of an alarm.
+pub(super) fn dimensions(body: &Value) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let all = body["Dimensions"].as_array().into_iter().flatten();
+    all.map(|one| (text(&one["Name"]), text(&one["Value"])))
+        .collect()
 }
 
 /// What begins a comment.

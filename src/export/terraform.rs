@@ -5,7 +5,7 @@ use jane_migrate_core::permission::COGNITO;
 use jane_migrate_core::watch::Part;
 use serde_json::Value;
 
-use super::model::Whole;
+use super::model::{self, Whole};
 use super::node::{Node, Resource, Settings, with};
 
 const FUNCTION: &str = "migration";
@@ -192,37 +192,10 @@ fn watch(whole: &Whole<'_>) -> Vec<Resource> {
 }
 
 fn alarm(whole: &Whole<'_>, body: &Value) -> Settings {
-    const MEMBERS: [(&str, &str); 12] = [
-        ("alarm_name", "AlarmName"),
-        ("alarm_description", "AlarmDescription"),
-        ("actions_enabled", "ActionsEnabled"),
-        ("alarm_actions", "AlarmActions"),
-        ("ok_actions", "OKActions"),
-        ("namespace", "Namespace"),
-        ("metric_name", "MetricName"),
-        ("period", "Period"),
-        ("evaluation_periods", "EvaluationPeriods"),
-        ("threshold", "Threshold"),
-        ("comparison_operator", "ComparisonOperator"),
-        ("treat_missing_data", "TreatMissingData"),
-    ];
-    let statistic = body["Statistic"].as_str().unwrap_or_default();
-    let member = match statistic.starts_with('p') {
-        true => "extended_statistic",
-        false => "statistic",
-    };
-    let dimensions = body["Dimensions"].as_array().into_iter().flatten();
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let dimensions: Vec<_> = dimensions
-        .map(|one| (text(&one["Name"]), text(&one["Value"])))
-        .collect();
-    let members = MEMBERS.into_iter();
+    let dimensions = model::dimensions(body);
     with(
-        members
-            .map(|(name, member)| (name, Node::json(&body[member])))
-            .collect(),
+        model::alarm(body, |(_, terraform)| terraform),
         [
-            Some((member, Node::text(statistic))),
             (!dimensions.is_empty()).then_some(("dimensions", Node::Named(dimensions))),
             tags(whole),
         ],
