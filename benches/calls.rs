@@ -4,6 +4,10 @@
 //!
 //!     cargo bench --profile dev --bench calls [-- --pools 1,10,50,200]
 //!
+//! Many pools are planned, deployed and verified, and what that takes is held against what AWS's rates allow: the calls that share a
+//! rate, over that rate, and of all rates the longest. With `--delay 0` nothing is added to a call, so that the rates are what a run waits
+//! for; with `--alone 0` one after another is left out.
+//!
 //! With `--pools 0` the calls of one pool are all that is counted. With `--chain` each is shown, those that begin at the same time in
 //! one line.
 //!
@@ -18,7 +22,7 @@ mod printed;
 #[expect(dead_code, reason = "the integration tests use all of it")]
 mod support;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Mutex;
@@ -30,8 +34,8 @@ use serde_json::json;
 use support::{Corner, REGION, cache};
 use tokio::process::Command;
 
-/// What is added to each call where times are compared.
-const DELAY: Duration = Duration::from_millis(100);
+/// What is added to each call where times are compared, in milliseconds.
+const DELAY_MS: u64 = 100;
 
 /// The two delays whose difference counts calls.
 const COUNTING: [Duration; 2] = [Duration::from_millis(400), Duration::from_millis(900)];
@@ -48,10 +52,23 @@ const GOALS: [(&str, f64); 5] = [
 /// Cognito's default rate of updates of pools, for an account and Region; what is beyond it is refused here as there.
 const UPDATES_A_SECOND: usize = 15;
 
-fn main() {
-    let pools: Vec<usize> = std::env::args()
-        .skip_while(|argument| argument != "--pools")
+/// A run of many pools takes at most so much of what the rates allow.
+const OVER_RATES: f64 = 1.2;
+
+/// What follows a flag.
+fn given(flag: &str) -> Option<String> {
+    std::env::args()
+        .skip_while(|argument| argument != flag)
         .nth(1)
+}
+
+fn delay() -> Duration {
+    let ms = given("--delay").map_or(DELAY_MS, |ms| ms.parse().expect("--delay takes a number"));
+    Duration::from_millis(ms)
+}
+
+fn main() {
+    let pools: Vec<usize> = given("--pools")
         .unwrap_or_else(|| "1,10,50".into())
         .split(',')
         .map(|count| count.parse().expect("--pools takes numbers"))
@@ -59,6 +76,9 @@ fn main() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let zip = build().await;
+        if given("--alone").is_some() {
+            return many_pools(&zip, &pools).await;
+        }
         count_calls(&zip).await;
         if pools == [0] {
             return;
@@ -130,6 +150,37 @@ struct Timed {
     throttled: usize,
     most_at_once: usize,
     peak_kb: u64,
+    /// The longest that one of AWS's rates makes it last, and which.
+    least: (f64, &'static str),
+}
+
+/// What shares a rate at AWS, and how many a second it has by the pages of quotas, whatever the program holds itself to.
+fn rate(call: &Passing) -> Option<(&'static str, f64)> {
+    Some(match (&*call.service, &*call.action) {
+        ("lambda", "GetFunction" | "Invoke") => return None,
+        ("lambda", "GetPolicy") => ("GetPolicy", 15.0),
+        ("lambda", _) => ("Lambda control plane", 15.0),
+        (_, "DescribeUserPool") => ("UserPoolRead", 15.0),
+        (_, "UpdateUserPool") => ("UserPoolUpdate", 15.0),
+        (_, "GetUserPoolMfaConfig") => ("UserPoolResourceRead", 20.0),
+        (_, "ListUserPoolClients" | "DescribeUserPoolClient") => ("UserPoolClientRead", 15.0),
+        (_, "UpdateUserPoolClient") => ("UserPoolClientUpdate", 15.0),
+        (_, "CreateLogGroup") => ("CreateLogGroup", 10.0),
+        (_, "DescribeLogGroups") => ("DescribeLogGroups", 10.0),
+        (_, "PutRetentionPolicy") => ("PutRetentionPolicy", 10.0),
+        (_, "FilterLogEvents") => ("FilterLogEvents", 5.0),
+        _ => return None,
+    })
+}
+
+fn least(passed: &[Passing]) -> (f64, &'static str) {
+    let mut seconds: BTreeMap<&str, f64> = BTreeMap::new();
+    for (name, a_second) in passed.iter().filter_map(rate) {
+        *seconds.entry(name).or_default() += 1.0 / a_second;
+    }
+    let each = seconds.into_iter().map(|(name, seconds)| (seconds, name));
+    each.max_by(|one, other| one.0.total_cmp(&other.0))
+        .unwrap_or((0.0, "no rate"))
 }
 
 async fn timed(corner: &Corner, delay: Duration, arguments: &[&str]) -> Timed {
@@ -166,6 +217,7 @@ async fn timed(corner: &Corner, delay: Duration, arguments: &[&str]) -> Timed {
         throttled: passed.iter().filter(again).count(),
         most_at_once: proxy.most_at_once(),
         peak_kb,
+        least: least(&passed),
     }
 }
 
@@ -242,35 +294,46 @@ async fn count_calls(zip: &Path) {
 
 async fn many_pools(zip: &Path, counts: &[usize]) {
     let zip = zip.to_str().expect("a path in UTF-8");
+    let delay = delay();
     say(format_args!(
-        "\nMany pools, {} ms added to each call: deploy all at once against one after another",
-        DELAY.as_millis()
+        "\nMany pools at once, {} ms added to each call",
+        delay.as_millis()
     ));
+    let deploy = ["deploy", "--yes", "--artifact", zip];
     let mut alone = Duration::ZERO;
-    for (n, count) in counts.iter().enumerate() {
+    if given("--alone").is_none() {
+        // One after another is as many times one alone: measured on ten, in the same run.
         let corner = Corner::new().await;
-        let pools = new_pools(&corner, *count).await;
-        let together = timed(&corner, DELAY, &["deploy", "--yes", "--artifact", zip]).await;
-        if n == 0 {
-            // One after another is as many times one alone: measured on ten, in the same run.
-            let corner = Corner::new().await;
-            let one_by_one = new_pools(&corner, 10).await;
-            for pool in &one_by_one {
-                let arguments = ["deploy", "--yes", "--artifact", zip, "--pool", pool];
-                alone += timed(&corner, DELAY, &arguments).await.took / 10;
-            }
+        for pool in &new_pools(&corner, 10).await {
+            let arguments = [&deploy[..], &["--pool", pool]].concat();
+            alone += timed(&corner, delay, &arguments).await.took / 10;
         }
-        let ratio = together.took.as_secs_f64() / (alone.as_secs_f64() * *count as f64);
-        say(format_args!(
-            "  {:>3} pools  {:>6.1} s  {:.2} of one after another  {:>4} calls, {:>3} at once, {} throttled  peak {} MB",
-            pools.len(),
-            together.took.as_secs_f64(),
-            ratio,
-            together.calls,
-            together.most_at_once,
-            together.throttled,
-            together.peak_kb / 1024
-        ));
+    }
+    for count in counts {
+        let corner = Corner::new().await;
+        new_pools(&corner, *count).await;
+        for arguments in [&["plan", "--artifact", zip][..], &deploy, &["verify"]] {
+            let run = timed(&corner, delay, arguments).await;
+            let took = run.took.as_secs_f64();
+            let (least, of) = run.least;
+            let over = took / least;
+            let met = if over <= OVER_RATES { "met" } else { "not met" };
+            say(format_args!(
+                "  {count:>3} pools  {:<6}  {took:>6.1} s  {over:.2} of what the rates allow, {least:.1} s by {of} (goal {OVER_RATES}: {met})\n             {:>4} calls, {:>3} at once, {} throttled  peak {} MB{}",
+                arguments[0],
+                run.calls,
+                run.most_at_once,
+                run.throttled,
+                run.peak_kb / 1024,
+                match (arguments[0], alone.is_zero()) {
+                    ("deploy", false) => format!(
+                        "  {:.2} of one after another",
+                        took / (alone.as_secs_f64() * *count as f64)
+                    ),
+                    _ => String::new(),
+                },
+            ));
+        }
     }
 }
 
@@ -278,12 +341,17 @@ async fn many_pools(zip: &Path, counts: &[usize]) {
 async fn rivals(zip: &Path) {
     say(format_args!(
         "\nOne pool by other means, {} ms added to each call",
-        DELAY.as_millis()
+        DELAY_MS
     ));
     let corner = Corner::new().await;
     new_pools(&corner, 1).await;
     let zip_path = zip.to_str().expect("a path in UTF-8");
-    let ours = timed(&corner, DELAY, &["deploy", "--yes", "--artifact", zip_path]).await;
+    let ours = timed(
+        &corner,
+        Duration::from_millis(DELAY_MS),
+        &["deploy", "--yes", "--artifact", zip_path],
+    )
+    .await;
     let show = |name: &str, took: Duration, calls: usize, does: &str| {
         say(format_args!(
             "  {name:<16} {:>5.1} s ({:.2} of ours)  {calls:>2} calls  {does}",
@@ -303,7 +371,7 @@ async fn rivals(zip: &Path) {
     let venv = venv("awscli", "awscli==1.46.2").await;
     let script = corner.folder.path().join("deploy.sh");
     std::fs::write(&script, CLI_SCRIPT).expect("the script");
-    let proxy = delayed(&corner, DELAY).await;
+    let proxy = delayed(&corner, Duration::from_millis(DELAY_MS)).await;
     let started = Instant::now();
     let mut command = Command::new("bash");
     command
@@ -326,7 +394,7 @@ async fn rivals(zip: &Path) {
     let unzip = "import sys, zipfile; zipfile.ZipFile(sys.argv[1]).extractall(sys.argv[2])";
     let mut command = Command::new(&venv);
     command.args(["-c", unzip]).arg(zip).arg(folder);
-    let proxy = delayed(&corner, DELAY).await;
+    let proxy = delayed(&corner, Duration::from_millis(DELAY_MS)).await;
     run(command, &corner, &proxy).await;
     let manifest = "[package]\nname = \"bootstrap\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[[bin]]\nname = \"bootstrap\"\npath = \"main.rs\"\n";
     std::fs::write(folder.join("Cargo.toml"), manifest).expect("a manifest");

@@ -2,6 +2,7 @@
 //! one is decided where it is listened for.
 
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What asks the program to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,8 +23,12 @@ impl Signal {
     }
 }
 
+/// How many listen.
+static LISTENING: AtomicUsize = AtomicUsize::new(0);
+
 /// Listens from when it is made: until then, a signal ends the program at once.
 pub struct Signals {
+    _counted: Counted,
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
     #[cfg(unix)]
@@ -36,6 +41,7 @@ impl Signals {
     pub fn listen() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self {
+            _counted: Counted::new(),
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
         })
@@ -44,7 +50,14 @@ impl Signals {
     /// Begins to listen.
     #[cfg(not(unix))]
     pub fn listen() -> io::Result<Self> {
-        Ok(Self {})
+        Ok(Self {
+            _counted: Counted::new(),
+        })
+    }
+
+    /// Whether nothing else of the program listens: the system no longer ends it by a signal once anything has.
+    pub fn alone(&self) -> bool {
+        LISTENING.load(Ordering::SeqCst) == 1
     }
 
     /// The next one.
@@ -63,5 +76,20 @@ impl Signals {
             Ok(()) => Signal::Interrupt,
             Err(_) => std::future::pending().await,
         }
+    }
+}
+
+struct Counted;
+
+impl Counted {
+    fn new() -> Self {
+        LISTENING.fetch_add(1, Ordering::SeqCst);
+        Self
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        LISTENING.fetch_sub(1, Ordering::SeqCst);
     }
 }

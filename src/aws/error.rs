@@ -94,6 +94,10 @@ where
             "the answer was cut off or malformed; the call may or may not have taken effect".into(),
         ),
         other => {
+            // Of a call of ours for the credentials.
+            if let Some(ours) = find::<AwsError>(other) {
+                return ours.clone();
+            }
             let chain = causes(other);
             if let Some(credentials) = find::<CredentialsError>(other) {
                 let (kind, message) = without_credentials(credentials, &chain);

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use aws_config::SdkConfig;
 use jane_migrate_core::aws_error::{AwsError, Found, Kind};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::client::Reader;
@@ -183,7 +185,7 @@ impl Reader {
             match answer["status"].as_str() {
                 Some("Complete") => {
                     rows.extend(listed(&answer, "results").map(row));
-                    if !next_page(&mut pages, &answer, &mut query)? {
+                    if !next_page(&mut pages, token(&answer), &mut query)? {
                         return Ok(rows);
                     }
                 }
@@ -211,14 +213,24 @@ impl Reader {
     /// Hands over each event's time and message until there is no more to read or wanted. A log group that is not there has none.
     async fn events(
         &self,
-        query: Value,
+        mut query: Value,
         mut each: impl FnMut(i64, &str) -> ControlFlow<()>,
     ) -> Result<(), AwsError> {
-        self.each_listed("logs:FilterLogEvents", query, "events", |event| {
-            let at = event["timestamp"].as_i64().unwrap_or_default();
-            each(at, event["message"].as_str().unwrap_or_default())
-        })
-        .await
+        const ACTION: &str = "logs:FilterLogEvents";
+        let mut pages = Pages::of(ACTION);
+        loop {
+            let Some(page) = ask_as::<Events>(&self.config, ACTION, query.clone())
+                .await
+                .found()?
+            else {
+                return Ok(());
+            };
+            let mut events = page.events.iter();
+            let over = events.try_for_each(|event| each(event.timestamp, &event.message));
+            if over.is_break() || !next_page(&mut pages, page.next_token, &mut query)? {
+                return Ok(());
+            }
+        }
     }
 
     /// What is listed under `member`, on all pages. Of a log group that is not there, nothing is.
@@ -251,12 +263,27 @@ impl Reader {
                 return Ok(());
             };
             if listed(&page, member).try_for_each(&mut each).is_break()
-                || !next_page(&mut pages, &page, &mut query)?
+                || !next_page(&mut pages, token(&page), &mut query)?
             {
                 return Ok(());
             }
         }
     }
+}
+
+/// A page of events: of a long log, a hundred megabytes pass through here.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Events {
+    events: Vec<Event>,
+    next_token: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Event {
+    timestamp: i64,
+    message: String,
 }
 
 /// Makes a call of CloudWatch Logs in the Region of the clients.
@@ -265,13 +292,26 @@ pub(super) async fn ask(
     action: &'static str,
     body: Value,
 ) -> Result<Value, AwsError> {
+    ask_as(config, action, body).await
+}
+
+async fn ask_as<T: DeserializeOwned + Send + Sync + 'static>(
+    config: &SdkConfig,
+    action: &'static str,
+    body: Value,
+) -> Result<T, AwsError> {
     let region = config.region().map_or("", |region| region.as_ref());
-    service::ask(config, &LOGS, action, region, body).await
+    service::ask_as(config, &LOGS, action, region, body).await
+}
+
+/// The token of the next page.
+fn token(page: &Value) -> Option<String> {
+    page["nextToken"].as_str().map(str::to_owned)
 }
 
 /// Makes the query that of the next page, where there is one.
-fn next_page(pages: &mut Pages, page: &Value, query: &mut Value) -> Result<bool, AwsError> {
-    let next = pages.next(page["nextToken"].as_str().map(str::to_owned))?;
+fn next_page(pages: &mut Pages, next: Option<String>, query: &mut Value) -> Result<bool, AwsError> {
+    let next = pages.next(next)?;
     let more = next.is_some();
     if let Some(next) = next {
         query["nextToken"] = next.into();

@@ -7,6 +7,7 @@
 
 mod client;
 mod cognito;
+mod connection;
 #[cfg(feature = "sandbox")]
 mod customer;
 mod error;
@@ -19,6 +20,7 @@ mod known;
 mod lambda;
 mod logs;
 mod metrics;
+mod mfa;
 mod network;
 mod pace;
 mod pages;
@@ -29,13 +31,15 @@ mod service;
 mod trail;
 mod write;
 
-pub use client::{Connection, Connections, Reader, ca_bundle};
+pub use client::{Connections, Reader};
 pub(crate) use cognito::PoolUser;
+pub use connection::{Connection, ca_bundle};
 #[cfg(feature = "sandbox")]
 pub(crate) use customer::Customer;
 pub(crate) use import::{ImportFile, ImportJob};
 pub(crate) use invoke::Invoker;
 pub(crate) use logs::Row;
+pub use mfa::ask_for_codes;
 pub(crate) use retry::attempts;
 pub(crate) use write::Writer;
 

@@ -36,12 +36,15 @@ mod verify;
 
 use std::process::ExitCode;
 
+use crate::aws;
 use crate::cli::{Cli, Command};
 use crate::error::Result;
 use crate::ui::Ui;
 
 /// Runs the command. Where `verify` fails, something could not be checked.
 pub async fn run(cli: Cli, ui: &Ui) -> Result<ExitCode> {
+    let asking = ui.clone();
+    aws::ask_for_codes(move |question| asking.code(question));
     let ended = command(&cli, ui).await;
     let ended = ended.and_then(|code| ui.is_read().map(|_| code));
     ended.map_err(|error| match cli.command {

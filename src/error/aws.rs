@@ -39,6 +39,12 @@ fn by_words(aws: &AwsError) -> Option<&'static str> {
         "function failed" => {
             "Lambda gives the reason above, usually a KMS key, a subnet or a security group of [function]: fix it, then run the command again"
         }
+        _ if aws.says("MultiFactorAuthentication failed") => {
+            "type the code that the MFA device shows now; each code works once, so wait for the next one: run the command again"
+        }
+        _ if aws.says("that an MFA code began is over") => {
+            "run the command again, which asks for a new code; `duration_seconds` in the profile makes the session longer, up to the role's maximum"
+        }
         _ if aws.says("UnreservedConcurrentExecution") => {
             "the account would have too little concurrency left for its other functions: lower [function] reserved_concurrency or remove it, or request an increase in Service Quotas (Lambda, concurrent executions)"
         }
@@ -84,6 +90,13 @@ fn by_kind(aws: &AwsError) -> Fix {
 }
 
 fn no_credentials(aws: &AwsError) -> Fix {
+    if aws.code == "MFA code needed" {
+        return fix![
+            "run the command at a terminal; or type the code to the AWS CLI and use the variables that it prints, without --profile: `",
+            Fix::login("configure export-credentials --format env"),
+            "`; a pipeline needs a role without MFA",
+        ];
+    }
     if aws.says("was not defined") {
         return "list the profiles there are with `aws configure list-profiles`; --profile or AWS_PROFILE chooses one".into();
     }
@@ -92,14 +105,20 @@ fn no_credentials(aws: &AwsError) -> Fix {
 
 fn bad_credentials(aws: &AwsError) -> Fix {
     let code = aws.code.as_str();
-    if aws.says("sso") || aws.says("SSO") {
+    // The portal's words have no name in them.
+    let portal = "Session token not found or invalid";
+    if aws.says("sso") || aws.says("SSO") || aws.says(portal) {
         fix![
             "the SSO session has expired: log in with `",
             Fix::login("sso login"),
             "`, then run the command again",
         ]
-    } else if aws.says("credentials-login") {
-        "profiles of `aws login` are not supported: make a profile whose credential_process is `aws configure export-credentials --profile NAME`, and name the new one with --profile".into()
+    } else if aws.says("Login token") || aws.says("/login/cache/") {
+        fix![
+            "the session of `aws login` is over: log in with `",
+            Fix::login("login"),
+            "`, then run the command again",
+        ]
     } else if aws.says("AssumeRole") {
         fix![
             "the profile's role cannot be assumed; if it requires MFA, let the AWS CLI ask for the code and use the variables that it prints: `",

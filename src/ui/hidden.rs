@@ -43,20 +43,26 @@ mod terminal {
             Ok(echo)
         }
 
-        /// Restores the modes. The line's end was not shown either.
-        pub(super) fn restore(&self) {
-            if self.0.restore() {
+        /// Restores the modes; says whether that was left to do. The line's end was not shown either.
+        pub(super) fn restore(&self) -> bool {
+            let restored = self.0.restore();
+            if restored {
                 let _ = console::Term::stderr().write_line("");
             }
+            restored
         }
 
-        /// Once listened to, a signal no longer ends the program by itself: this does, also after the line was read.
+        /// Once listened to, a signal no longer ends the program by itself: this does, also after the line was read, until
+        /// something else listens.
         fn restore_on_signal(self, mut signals: Signals) {
             tokio::spawn(async move {
-                let signal = signals.next().await;
-                self.restore();
-                // `read_line` blocks its thread, so nothing else can end the program.
-                std::process::exit(signal.exit_code().into());
+                loop {
+                    let signal = signals.next().await;
+                    // `read_line` blocks its thread, so nothing else can end the program meanwhile.
+                    if self.restore() || signals.alone() {
+                        std::process::exit(signal.exit_code().into());
+                    }
+                }
             });
         }
     }

@@ -249,6 +249,19 @@ impl Ui {
         Ok(password.into())
     }
 
+    /// A code that is good for this moment, typed without echo. `None` where no terminal is there to ask at.
+    pub fn code(&self, question: &str) -> Option<SecretString> {
+        if !io::stderr().is_terminal() || !io::stdin().is_terminal() {
+            return None;
+        }
+        let typed = || {
+            self.prompt(question)
+                .and_then(|()| hidden::read_line())
+                .map(|code| SecretString::from(code.trim()))
+        };
+        self.progress.suspended(typed).ok()
+    }
+
     /// Whether a person can answer questions.
     pub fn can_ask(&self) -> bool {
         io::stdin().is_terminal() && io::stderr().is_terminal() && !self.json

@@ -34,9 +34,14 @@ impl Progress {
     /// A line on stderr, above whatever is being drawn.
     pub(super) fn line(&self, text: &str) {
         let text = &*printable(text, self.styles.color);
+        self.suspended(|| write_line(text));
+    }
+
+    /// Does this while nothing is drawn.
+    pub(super) fn suspended<T>(&self, then: impl FnOnce() -> T) -> T {
         match &self.bars {
-            Some(bars) => bars.suspend(|| write_line(text)),
-            None => write_line(text),
+            Some(bars) => bars.suspend(then),
+            None => then(),
         }
     }
 

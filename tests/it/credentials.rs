@@ -1,9 +1,12 @@
 //! Credentials as companies have them, each from a stand-in of where they come from, and the way out through a proxy and its certificate.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 
 use crate::server::{Reply, Request, Server};
 use crate::support::{Corner, sandbox};
+use crate::terminal::Terminal;
 
 /// A corner whose environment has no key, with a pool, and the key that AWS takes.
 async fn scene(config: &str) -> (Corner, String, [String; 2]) {
@@ -38,10 +41,15 @@ impl Corner {
     }
 }
 
-/// What STS answers to these calls: the keys.
+/// What STS answers to these calls: the keys, and nothing to another code than this.
 fn sts(keys: [String; 2]) -> Server {
     Server::start(move |request: &Request| {
         let body = String::from_utf8_lossy(&request.body).into_owned();
+        if body.contains("TokenCode=") && !body.contains(&format!("TokenCode={CODE}")) {
+            let refused = "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>MultiFactorAuthentication \
+                           failed with invalid MFA one time pass code. </Message></Error></ErrorResponse>";
+            return Reply::Answer(403, Vec::new(), refused.into());
+        }
         let action = body
             .split('&')
             .find_map(|pair| pair.strip_prefix("Action="));
@@ -59,6 +67,9 @@ fn sts(keys: [String; 2]) -> Server {
         )
     })
 }
+
+/// What the MFA device shows.
+const CODE: &str = "918273";
 
 #[tokio::test]
 async fn a_credential_process_and_a_chain_of_roles() {
@@ -186,4 +197,279 @@ async fn a_proxy_is_used_but_for_the_hosts_of_no_proxy() {
     corner.set("NO_PROXY", "127.0.0.1,localhost");
     corner.plans(&pool, &[]).await;
     assert!(proxy.requests().is_empty(), "{:?}", proxy.paths());
+}
+
+/// The access token that `aws sso login` got, in the cache's file of the session or of the start URL; more of what that file has.
+fn sso_token(corner: &Corner, file: &str, expires: &str, more: Value) {
+    let cache = corner.folder.path().join(".aws/sso/cache");
+    std::fs::create_dir_all(&cache).expect("a folder");
+    let mut token = json!({ "accessToken": "an-sso-token", "expiresAt": expires });
+    for (key, value) in more.as_object().into_iter().flatten() {
+        token[key] = value.clone();
+    }
+    std::fs::write(cache.join(file), token.to_string()).expect("written");
+}
+
+/// The portal, which gives the keys for this token.
+fn portal(token: &'static str, [id, secret]: [String; 2]) -> Server {
+    Server::start(move |request: &Request| {
+        if request.header("x-amz-sso_bearer_token") != token {
+            let refused = json!({ "__type": "UnauthorizedException", "message": "Session token not found or invalid" });
+            return Reply::json(401, refused);
+        }
+        let keys = json!({ "accessKeyId": id, "secretAccessKey": secret, "sessionToken": "a-session-token", "expiration": 4_070_908_800_000_i64 });
+        Reply::json(200, json!({ "roleCredentials": keys }))
+    })
+}
+
+const SSO: &str = "[sso-session company]\nsso_start_url = https://company.awsapps.com/start\nsso_region = us-east-1\n\
+    [profile shop]\nsso_session = company\nsso_account_id = 123456789012\nsso_role_name = Deployer\n\
+    [profile old]\nsso_start_url = https://company.awsapps.com/start\nsso_region = us-east-1\nsso_account_id = 123456789012\nsso_role_name = Deployer\n";
+
+/// The caches' files, named after the session's name and after the start URL.
+const OF_SESSION: &str = "71b21161ffa1e6516bcc072aaf5ef38cbe85b511.json";
+const OF_URL: &str = "b7037568a7e4f6fba9450af24427009b78703b33.json";
+
+#[tokio::test]
+async fn an_sso_session_and_one_that_is_renewed() {
+    let (mut corner, pool, keys) = scene(SSO).await;
+    let before = corner.environment.len();
+    sso_token(&corner, OF_SESSION, "2099-01-01T00:00:00Z", json!({}));
+    sso_token(&corner, OF_URL, "2099-01-01T00:00:00Z", json!({}));
+    let portal = portal("an-sso-token", keys.clone());
+    corner.set("AWS_ENDPOINT_URL_SSO", portal.url());
+    for profile in ["shop", "old"] {
+        let plan = ["plan", "--verbose", "--pool", &pool, "--profile", profile];
+        let ran = corner.run(&plan).await.ended(0);
+        let shown = format!("{}{}", ran.stdout, ran.stderr);
+        let secrets = [keys[1].as_str(), "an-sso-token", "a-session-token"];
+        assert!(
+            !secrets.iter().any(|secret| shown.contains(secret)),
+            "{shown}"
+        );
+    }
+    let asked = &portal.requests()[0];
+    assert!(
+        asked.path.contains("role_name=Deployer") && asked.path.contains("account_id=123456789012"),
+        "{asked:?}"
+    );
+    corner.environment.truncate(before);
+
+    let renewable = json!({
+        "clientId": "client", "clientSecret": "a-client-secret", "refreshToken": "a-refresh-token", "registrationExpiresAt": "2099-01-01T00:00:00Z",
+    });
+    sso_token(&corner, OF_SESSION, "2020-01-01T00:00:00Z", renewable);
+    let login = Server::start(|_| {
+        let token =
+            json!({ "accessToken": "a-new-token", "expiresIn": 3600, "tokenType": "Bearer" });
+        Reply::json(200, token)
+    });
+    let portal = self::portal("a-new-token", keys);
+    corner.set("AWS_ENDPOINT_URL_SSO", portal.url());
+    corner.set("AWS_ENDPOINT_URL_SSO_OIDC", login.url());
+    corner.plans(&pool, &["--profile", "shop"]).await;
+    assert_eq!(
+        login.requests()[0].json()["refreshToken"],
+        "a-refresh-token"
+    );
+}
+
+#[tokio::test]
+async fn an_sso_session_that_is_over_names_the_login() {
+    let (mut corner, pool, keys) = scene(SSO).await;
+    let portal = portal("another-token", keys);
+    corner.set("AWS_ENDPOINT_URL_SSO", portal.url());
+    let said = async |corner: &Corner, profile: &str| {
+        let plan = ["plan", "--pool", &pool, "--profile", profile];
+        let said = corner.run(&plan).await.ended(1).stderr;
+        assert!(
+            said.contains(&format!("`aws sso login --profile {profile}`")),
+            "{said}"
+        );
+        assert!(!said.contains("an-sso-token"), "{said}");
+    };
+    // Never logged in, expired, and no longer taken by the portal.
+    for profile in ["shop", "old"] {
+        said(&corner, profile).await;
+    }
+    sso_token(&corner, OF_SESSION, "2020-01-01T00:00:00Z", json!({}));
+    said(&corner, "shop").await;
+    sso_token(&corner, OF_SESSION, "2099-01-01T00:00:00Z", json!({}));
+    sso_token(&corner, OF_URL, "2099-01-01T00:00:00Z", json!({}));
+    for profile in ["shop", "old"] {
+        said(&corner, profile).await;
+    }
+}
+
+const MFA: &str = "[profile base]\naws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = another-secret\n\
+    [profile middle]\nrole_arn = arn:aws:iam::123456789012:role/middle\nsource_profile = base\nmfa_serial = arn:aws:iam::123456789012:mfa/ann\n\
+    [profile end]\nrole_arn = arn:aws:iam::123456789012:role/end\nsource_profile = middle\n";
+
+/// The bodies of the AssumeRole requests, by the role's name.
+fn assumed(sts: &Server) -> Vec<(String, String)> {
+    let read = |request: &Request| {
+        let body = String::from_utf8_lossy(&request.body).into_owned();
+        let role = body
+            .split("role%2F")
+            .nth(1)
+            .and_then(|rest| rest.split('&').next());
+        (role.unwrap_or_default().to_owned(), body)
+    };
+    sts.requests().iter().map(read).collect()
+}
+
+#[tokio::test]
+async fn an_mfa_code_is_asked_for_once_and_serves_all_pools_of_the_role() {
+    let (mut corner, pool, keys) = scene(MFA).await;
+    let other = corner.create_pool(json!({})).await;
+    corner.create_client(&other, json!({})).await;
+    let sts = sts(keys.clone());
+    corner.set("AWS_ENDPOINT_URL_STS", sts.url());
+    // Of a connection of its own: a role more.
+    corner.configure(&format!(
+        "[[pool]]\nid = \"{pool}\"\nprofile = \"end\"\n[[pool]]\nid = \"{other}\"\nprofile = \"end\"\nrole_arn = \"arn:aws:iam::210987654321:role/far\"\n"
+    ));
+    let mut terminal = Terminal::start(&corner, 100, &["plan", "--verbose"]);
+    terminal
+        .until("MFA code of arn:aws:iam::123456789012:mfa/ann, for profile end:")
+        .await;
+    terminal.until_hidden().await;
+    terminal.types(CODE);
+    let (code, shown) = terminal.ended().await;
+    assert_eq!(code, 0, "{shown}");
+    assert_eq!(shown.matches("MFA code of").count(), 1, "{shown}");
+    for secret in [CODE, &keys[1], "another-secret"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+    let assumed = assumed(&sts);
+    let roles: Vec<&str> = assumed.iter().map(|(role, _)| role.as_str()).collect();
+    assert_eq!(roles, ["middle", "end", "far"]);
+    let with_code = |body: &str| body.contains("SerialNumber=arn") && body.contains("TokenCode=");
+    let asked: Vec<bool> = assumed.iter().map(|(_, body)| with_code(body)).collect();
+    assert_eq!(asked, [true, false, false]);
+}
+
+#[tokio::test]
+async fn without_a_terminal_or_with_a_wrong_code_the_next_step_is_said() {
+    let (mut corner, pool, keys) = scene(MFA).await;
+    let sts = sts(keys);
+    corner.set("AWS_ENDPOINT_URL_STS", sts.url());
+    let plan = ["plan", "--pool", &pool, "--profile", "end"];
+    let said = corner.run(&plan).await.ended(1).stderr;
+    assert!(said.contains("mfa/ann, and there is no terminal"), "{said}");
+    assert!(
+        said.contains("aws configure export-credentials --format env --profile end"),
+        "{said}"
+    );
+    assert!(sts.requests().is_empty());
+    let mut terminal = Terminal::start(&corner, 200, &plan);
+    terminal.until("MFA code of").await;
+    terminal.until_hidden().await;
+    terminal.types("654321");
+    let (code, shown) = terminal.ended().await;
+    assert!(
+        code == 1 && shown.contains("type the code that the MFA device shows now"),
+        "{shown}"
+    );
+    assert!(!shown.contains("654321"), "{shown}");
+}
+
+/// A question that was answered leaves Ctrl-C to the command.
+#[tokio::test]
+async fn after_the_code_a_signal_is_the_commands() {
+    let (mut corner, pool, keys) = scene(MFA).await;
+    let profiles = std::mem::take(&mut corner.environment);
+    corner.deploy(&pool).await;
+    corner.environment = profiles;
+    let sts = sts(keys);
+    corner.set("AWS_ENDPOINT_URL_STS", sts.url());
+    let watch = ["status", "--pool", &pool, "--profile", "end", "--watch=1"];
+    let mut terminal = Terminal::start(&corner, 80, &watch);
+    terminal.until("MFA code of").await;
+    terminal.until_hidden().await;
+    terminal.types(CODE);
+    terminal.until("q ends it").await;
+    terminal.signal(rustix::process::Signal::INT);
+    let (code, shown) = terminal.ended().await;
+    assert_eq!(code, 0, "{shown}");
+}
+
+/// What `aws login` leaves for a session: credentials that are good until then, and what renews them.
+fn login_token(corner: &Corner, [id, secret]: &[String; 2], expires: &str) {
+    let cache = corner.folder.path().join(".aws/login/cache");
+    std::fs::create_dir_all(&cache).expect("a folder");
+    // The key as SEC1 has it is the end of it as PKCS #8 has it.
+    let key = rcgen::KeyPair::generate().expect("a key").serialize_der();
+    let key = BASE64.encode(&key[key.len() - 109..]);
+    // Lines of 64, as the format wants them.
+    let key: Vec<&str> = (0..key.len())
+        .step_by(64)
+        .map(|at| &key[at..key.len().min(at + 64)])
+        .collect();
+    let key = key.join("\n");
+    let token = json!({
+        "accessToken": {
+            "accessKeyId": id, "secretAccessKey": secret, "sessionToken": "a-session-token",
+            "accountId": "123456789012", "expiresAt": expires,
+        },
+        "tokenType": "aws_sigv4",
+        "refreshToken": "a-refresh-token",
+        "clientId": "arn:aws:signin:::devtools/same-device",
+        "dpopKey": format!("-----BEGIN EC PRIVATE KEY-----\n{key}\n-----END EC PRIVATE KEY-----\n"),
+    });
+    std::fs::write(cache.join(OF_LOGIN), token.to_string()).expect("written");
+}
+
+/// The cache's file, named after the session.
+const OF_LOGIN: &str = "143b1fc18f5ca9bb89e81d9a77fe53029e237039039ccab734b6fb08284f7780.json";
+
+#[tokio::test]
+async fn a_session_of_aws_login_is_used_and_renewed_and_its_end_is_said() {
+    let config = "[profile console]\nlogin_session = arn:aws:iam::123456789012:user/ann\nregion = us-east-1\n";
+    let (mut corner, pool, keys) = scene(config).await;
+    let plan = ["plan", "--verbose", "--pool", &pool, "--profile", "console"];
+    let next = "`aws login --profile console`";
+    let said = corner.run(&plan).await.ended(1).stderr;
+    assert!(said.contains(next), "{said}");
+
+    login_token(&corner, &keys, "2099-01-01T00:00:00Z");
+    corner.run(&plan).await.ended(0);
+
+    login_token(&corner, &["A".into(), "b".into()], "2020-01-01T00:00:00Z");
+    let [id, secret] = keys.clone();
+    let signin = Server::start(move |_| {
+        let token = json!({ "accessKeyId": id, "secretAccessKey": secret, "sessionToken": "another-token" });
+        Reply::json(
+            200,
+            json!({ "accessToken": token, "tokenType": "aws_sigv4", "expiresIn": 900, "refreshToken": "the-next" }),
+        )
+    });
+    let asked = corner.environment.len();
+    corner.set("AWS_ENDPOINT_URL_SIGNIN", signin.url());
+    let ran = corner.run(&plan).await.ended(0);
+    let renewal = &signin.requests()[0];
+    assert_eq!(renewal.json()["refreshToken"], "a-refresh-token");
+    assert!(!renewal.header("dpop").is_empty(), "{renewal:?}");
+    let shown = format!("{}{}", ran.stdout, ran.stderr);
+    for secret in [
+        keys[1].as_str(),
+        "a-refresh-token",
+        "another-token",
+        "the-next",
+    ] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+    corner.environment.truncate(asked);
+
+    login_token(&corner, &keys, "2020-01-01T00:00:00Z");
+    let over = Server::start(|_| {
+        let refused = json!({ "__type": "AccessDeniedException", "error": "TOKEN_EXPIRED", "message": "The token has expired" });
+        Reply::json(403, refused)
+    });
+    corner.set("AWS_ENDPOINT_URL_SIGNIN", over.url());
+    let said = corner.run(&plan).await.ended(1).stderr;
+    assert!(
+        said.contains(next) && !said.contains("a-refresh-token"),
+        "{said}"
+    );
 }

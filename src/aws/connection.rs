@@ -1,0 +1,133 @@
+//! Where to connect and as whom, as every AWS tool reads it, and this program's own way out. Makes no client.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region};
+use aws_smithy_http_client::tls::{TlsContext, TrustStore};
+use aws_smithy_http_client::{Builder, Connector, proxy::ProxyConfig, tls};
+use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_types::os_shim_internal::Env;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
+use super::{pace, retry};
+use crate::environment;
+use crate::error::{Error, Result};
+
+/// How long an answer may take, where nobody says: longer than any of these calls has reason to.
+const TIMEOUT: Duration = Duration::from_secs(40);
+
+/// Where to connect, and as whom.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Connection {
+    /// The Region of the pool.
+    pub region: String,
+    /// A profile of the AWS configuration files.
+    pub profile: Option<String>,
+    /// A role to assume with the credentials that there are.
+    pub role_arn: Option<String>,
+    /// One endpoint for every service: an emulator. (`AWS_ENDPOINT_URL` and its per-service forms are the SDK's own.)
+    pub endpoint_url: Option<String>,
+    /// How long an answer may take.
+    pub timeout: Option<Duration>,
+}
+
+/// The environment as this connection has it: a profile that is named comes before an access key, as for the AWS command line;
+/// the SDK takes the key.
+pub(super) fn variables(connection: &Connection) -> HashMap<String, String> {
+    let keys = [
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+    ];
+    let mut variables = environment::vars();
+    if connection.profile.is_some() {
+        variables.retain(|name, _| !keys.contains(&name.as_str()));
+    }
+    variables
+}
+
+/// What every AWS tool reads, and this program's own way out.
+pub(super) fn load(connection: &Connection) -> aws_config::ConfigLoader {
+    let http = Builder::new().build_with_connector_fn(connector);
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .env(Env::from(variables(connection)))
+        .region(Region::new(connection.region.clone()))
+        .http_client(SharedHttpClient::new(pace::Paced::new(http)))
+        .retry_config(
+            retry::mode()
+                .with_max_attempts(retry::attempts())
+                .with_initial_backoff(retry::FIRST_PAUSE),
+        )
+        .timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(Duration::from_secs(5))
+                // Of the answer alone: an attempt has the wait for its turn in it, too.
+                .read_timeout(connection.timeout.unwrap_or(TIMEOUT))
+                .build(),
+        );
+    if let Some(profile) = &connection.profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(url) = &connection.endpoint_url {
+        loader = loader.endpoint_url(url);
+    }
+    loader
+}
+
+/// The certificates of `AWS_CA_BUNDLE`, where it names a file: as for every AWS tool, whoever they vouch for is trusted, and nobody
+/// else.
+pub fn ca_bundle() -> Result<Option<Vec<u8>>> {
+    let Some(file) = environment::var("AWS_CA_BUNDLE") else {
+        return Ok(None);
+    };
+    let read = || {
+        let bundle = std::fs::read(&file).map_err(|error| error.to_string())?;
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(&bundle) {
+            let certificate = certificate.map_err(|error| error.to_string())?;
+            roots.add(certificate).map_err(|error| error.to_string())?;
+        }
+        match roots.is_empty() {
+            true => Err("it holds no certificate".to_owned()),
+            false => Ok(Some(bundle)),
+        }
+    };
+    read().map_err(|why: String| {
+        Error::new(
+            format!("failed to read the certificates of AWS_CA_BUNDLE, `{file}`: {why}"),
+            "name a file with certificates in PEM, or unset AWS_CA_BUNDLE for the system's",
+        )
+    })
+}
+
+/// How requests leave: through the environment's proxy, where it names one.
+fn connector(
+    settings: Option<&HttpConnectorSettings>,
+    components: Option<&RuntimeComponents>,
+) -> Connector {
+    let mut trusted = TlsContext::builder();
+    if let Ok(Some(bundle)) = ca_bundle() {
+        trusted = trusted.with_trust_store(TrustStore::empty().with_pem_certificate(bundle));
+    }
+    // ring and not the SDK's default provider: one C library less to compile, and the handler's TLS is built on it too.
+    let mut connector = Connector::builder()
+        .tls_provider(tls::Provider::Rustls(
+            tls::rustls_provider::CryptoMode::Ring,
+        ))
+        .proxy_config(ProxyConfig::from_env());
+    if let Ok(trusted) = trusted.build() {
+        connector = connector.tls_context(trusted);
+    }
+    if let Some(settings) = settings {
+        connector = connector.connector_settings(settings.clone());
+    }
+    if let Some(sleep) = components.and_then(|components| components.sleep_impl()) {
+        connector = connector.sleep_impl(sleep);
+    }
+    connector.build()
+}
