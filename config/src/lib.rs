@@ -20,6 +20,8 @@ mod schema;
 mod secret;
 mod settings;
 mod source;
+#[cfg(feature = "sources")]
+pub mod sources;
 pub mod template;
 
 pub use arn::{Arn, InvalidArn};

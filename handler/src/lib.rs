@@ -58,6 +58,8 @@ mod request;
 mod secrets;
 mod share;
 mod sign_in_name;
+#[cfg(feature = "sources")]
+pub mod sources;
 mod upstream;
 
 #[cfg(feature = "jane")]

@@ -8,8 +8,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use include_dir::{Dir, include_dir};
-use jane_migrate_config::Architecture;
+use include_dir::Dir;
+use jane_migrate_config::{Architecture, sources as config};
+use jane_migrate_handler::sources as handler;
 use sha2::{Digest, Sha256};
 
 use super::private::OTHERWISE as CACHE;
@@ -28,26 +29,17 @@ impl Bundle {
     /// The sources this binary was built with.
     pub fn embedded() -> Self {
         // `include_dir` embeds each file as `include_bytes` does, so an edit is noticed. A new file alone is not, but a module
-        // is new only together with the `mod` that names it. The presets stay here: they belong to the reading of migrate.toml,
-        // a feature that the handler goes without.
-        static HANDLER: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/handler/src");
-        static CONFIG: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/config/src");
-        macro_rules! file {
-            ($path:literal) => {
-                &include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/", $path))[..]
-            };
-        }
-        let manifests = [
-            ("Cargo.toml", file!("handler/bundle.toml")),
-            ("Cargo.lock", file!("Cargo.lock")),
-            ("handler/Cargo.toml", file!("handler/Cargo.toml")),
-            ("config/Cargo.toml", file!("config/Cargo.toml")),
-        ];
-        let mut files: Vec<_> = manifests
-            .map(|(path, content)| (path.into(), content.to_vec()))
-            .into();
-        walk(&HANDLER, Path::new("handler/src"), &mut files);
-        walk(&CONFIG, Path::new("config/src"), &mut files);
+        // is new only together with the `mod` that names it.
+        let mut files: Vec<_> = [
+            ("Cargo.toml", handler::WORKSPACE),
+            ("Cargo.lock", handler::LOCK),
+            ("handler/Cargo.toml", handler::MANIFEST),
+            ("config/Cargo.toml", config::MANIFEST),
+        ]
+        .map(|(path, content)| (path.into(), content.to_vec()))
+        .into();
+        walk(&handler::SRC, Path::new("handler/src"), &mut files);
+        walk(&config::SRC, Path::new("config/src"), &mut files);
         Self::new(files)
     }
 
