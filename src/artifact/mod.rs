@@ -11,6 +11,7 @@ mod cargo;
 mod checked;
 mod elf;
 mod environment;
+mod installed;
 mod private;
 mod progress;
 mod route;
@@ -69,6 +70,13 @@ pub fn kind_of(source: &str, architecture: Architecture) -> Option<&'static str>
         .find(|kind| source_digest(kind, architecture) == source)
 }
 
+/// The kinds of directory whose handler for this architecture came with the release.
+pub fn prebuilt(architecture: Architecture) -> Vec<&'static str> {
+    let came =
+        |kind: &&str| installed::find(&source_digest(kind, architecture), architecture).is_some();
+    KINDS.into_iter().filter(came).collect()
+}
+
 /// What this machine has to build a handler with.
 pub async fn tools() -> Result<Tools> {
     let folder = tempfile::tempdir().map_err(|error| {
@@ -80,7 +88,7 @@ pub async fn tools() -> Result<Tools> {
     Ok(toolchain::Toolchain::observe(folder.path()).await?.tools())
 }
 
-/// Builds the handler, or finds it in the cache. Dropping the future ends cargo.
+/// Takes the handler that the release brought, finds it in the cache, or builds it. Dropping the future ends cargo.
 pub async fn build(request: &Request, progress: OnProgress<'_>) -> Result<Artifact> {
     build_from(&Bundle::embedded(), request, progress).await
 }
@@ -94,8 +102,11 @@ pub async fn build_from(
     let &Request {
         kind, architecture, ..
     } = request;
-    let cache = Cache::open(&request.cache, &request.records)?;
     let source = bundle.digest(kind, architecture);
+    if let Some(artifact) = installed::find(&source, architecture) {
+        return Ok(artifact);
+    }
+    let cache = Cache::open(&request.cache, &request.records)?;
     let mut toolchain = Toolchain::observe(cache.root()).await?;
     loop {
         let choice = choose(&toolchain, architecture)?;

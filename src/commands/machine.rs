@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::files;
 use crate::settings::Loaded;
 use crate::ui::Ui;
+use jane_migrate_config::Architecture;
 use jane_migrate_core::ids::PoolId;
 
 /// Where the file is written by default.
@@ -52,6 +53,8 @@ struct Report {
     version: &'static str,
     system: [&'static str; 2],
     toolchain: Option<artifact::Tools>,
+    /// The kinds of directory whose handler came with the program, for this machine's architecture.
+    prebuilt: Vec<&'static str>,
     variables: Vec<&'static str>,
     configuration: Configuration,
     calls: Vec<Call>,
@@ -110,8 +113,13 @@ pub(super) async fn run(
             Configuration::NotUnderstood
         }
     };
+    let prebuilt = artifact::prebuilt(match cfg!(target_arch = "aarch64") {
+        true => Architecture::Arm64,
+        false => Architecture::X86_64,
+    });
     let toolchain = match artifact::tools().await {
         Ok(tools) => Some(tools),
+        Err(_) if !prebuilt.is_empty() => None,
         Err(_) => {
             let todo =
                 "install Rust from https://rustup.rs, or bring a handler by `--artifact ZIP`";
@@ -134,6 +142,7 @@ pub(super) async fn run(
         version: env!("CARGO_PKG_VERSION"),
         system: [std::env::consts::OS, std::env::consts::ARCH],
         toolchain,
+        prebuilt,
         variables: VARIABLES
             .into_iter()
             .filter(|name| named(name).is_some())
@@ -271,6 +280,12 @@ fn show(report: &Report, ui: &Ui) {
     )];
     if let Some(tools) = &report.toolchain {
         lines.push(format!("  toolchain  {}", tools.rustc));
+    }
+    if !report.prebuilt.is_empty() {
+        lines.push(format!(
+            "  handlers   {}, which came with the program",
+            report.prebuilt.join(", ")
+        ));
     }
     for Call {
         call,

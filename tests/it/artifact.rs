@@ -4,7 +4,7 @@
 
 use std::{
     fs,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
     sync::Mutex,
     time::Duration,
@@ -387,4 +387,44 @@ async fn the_handler_builds_from_the_sources_in_this_binary() {
     .unwrap();
     assert!(again.cached);
     assert_eq!(again.read().unwrap(), artifact.read().unwrap());
+}
+
+#[tokio::test]
+async fn a_handler_that_came_with_the_program_is_taken_without_a_compiler() {
+    let mut corner = Corner::new().await;
+    let built = corner.run(&["build", "--json"]).await.ended(0).json();
+    let prefix = corner.folder.path().join("prefix");
+    let handlers = prefix.join("share/jane-migrate/handlers");
+    let unused = corner.folder.path().join("unused").display().to_string();
+    fs::create_dir_all(&handlers).unwrap();
+    fs::create_dir(prefix.join("bin")).unwrap();
+    let program = prefix.join("bin/jane-migrate");
+    fs::copy(env!("CARGO_BIN_EXE_jane-migrate"), &program).unwrap();
+    let source = built["source"].as_str().unwrap();
+    let zip = handlers.join(format!("{source}.zip"));
+    fs::copy(built["zip"].as_str().unwrap(), &zip).unwrap();
+    corner.environment = vec![
+        ("PATH".to_owned(), "/nowhere".to_owned()),
+        ("JANE_MIGRATE_CACHE".to_owned(), unused.clone()),
+    ];
+    // As package managers do: a link elsewhere.
+    let link = corner.folder.path().join("linked");
+    symlink(&program, &link).unwrap();
+    let link = link.to_str().unwrap();
+
+    let taken = corner.run_as(link, &["build", "--json"]).await.ended(0);
+    assert_eq!(taken.json()["code_sha256"], built["code_sha256"]);
+    assert!(!Path::new(&unused).exists(), "it needs no cache");
+    let machine = corner.run_as(link, &["doctor"]).await;
+    assert!(
+        machine
+            .stdout
+            .contains("  handlers   jane, which came with the program\n"),
+        "{machine:#?}"
+    );
+
+    // That of another version is not taken.
+    fs::rename(&zip, handlers.join(format!("{:0>64}.zip", 1))).unwrap();
+    let refused = corner.run_as(link, &["build"]).await.ended(1);
+    assert!(refused.stderr.contains("rustup.rs"), "{refused:#?}");
 }

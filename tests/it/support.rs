@@ -469,6 +469,13 @@ impl Corner {
         Ran::of(self.command(arguments)).await
     }
 
+    /// Runs the program from another place than cargo's.
+    pub async fn run_as(&self, program: &str, arguments: &[&str]) -> Ran {
+        let mut command = self.here(program);
+        command.args(arguments);
+        Ran::of(command).await
+    }
+
     /// Runs the program with this on its standard input.
     pub async fn run_with(&self, input: &str, arguments: &[&str]) -> Ran {
         Ran::of_with(self.command(arguments), input).await
