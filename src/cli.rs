@@ -669,13 +669,15 @@ pub struct Sandbox {
 /// `completions`
 #[derive(Debug, Args)]
 #[command(after_help = "\
-bash:  jane-migrate completions bash > ~/.local/share/bash-completion/completions/jane-migrate
-zsh:   jane-migrate completions zsh > ~/.zfunc/_jane-migrate    (with ~/.zfunc in $fpath)
-fish:  jane-migrate completions fish > ~/.config/fish/completions/jane-migrate.fish")]
+--install writes to ~/.local/share/bash-completion/completions/jane-migrate, ~/.local/share/zsh/site-functions/_jane-migrate or
+~/.config/fish/completions/jane-migrate.fish.")]
 pub struct Completions {
-    /// For which shell
-    #[arg(value_enum)]
-    pub shell: clap_complete::Shell,
+    /// For which shell [default with --install: the one that SHELL names]
+    #[arg(value_enum, required_unless_present = "install")]
+    pub shell: Option<clap_complete::Shell>,
+    /// Put them where the shell looks for them, instead of printing them
+    #[arg(long)]
+    pub install: bool,
 }
 
 /// `man`

@@ -1,19 +1,91 @@
-//! `completions`: what a shell needs to complete this program's commands and flags.
+//! `completions`: what a shell needs to complete this program's commands and flags; with `--install` put where the shell looks for it.
 
+use std::env;
+use std::fs;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::CommandFactory;
+use clap::{CommandFactory, ValueEnum};
+use clap_complete::Shell;
 
 use crate::cli::{Cli, Completions};
+use crate::environment;
+use crate::error::{Error, Result};
+use crate::files;
 use crate::ui::Ui;
 
-pub(super) fn run(args: &Completions, ui: &Ui) -> ExitCode {
+/// How completions get to another place.
+const OTHERWISE: &str =
+    "write them to a file of your choice: `jane-migrate completions SHELL > FILE`";
+
+pub(super) fn run(args: &Completions, ui: &Ui) -> Result<ExitCode> {
+    let shell = args.shell.or_else(own_shell).ok_or_else(|| {
+        Error::new(
+            "failed to tell which shell to complete for: SHELL names none that is supported",
+            "name one: `jane-migrate completions bash --install`",
+        )
+    })?;
+    let script = script(shell);
+    if !args.install {
+        ui.print(&script);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let place = place(shell).ok_or_else(|| {
+        Error::new(
+            format!("failed to find the folder for completions of {shell}"),
+            OTHERWISE,
+        )
+    })?;
+    place
+        .parent()
+        .map_or(Ok(()), fs::create_dir_all)
+        .and_then(|()| files::write(&place, script.as_bytes()))
+        .map_err(|error| Error::unwritable(&place, error, OTHERWISE))?;
+    ui.note(&format!(
+        "completions for {shell} are in {}",
+        place.display()
+    ));
+    ui.note(match shell {
+        Shell::Bash => "a new shell has them, where the package bash-completion is installed",
+        Shell::Zsh => {
+            "a new shell has them, where .zshrc has before `compinit`: fpath=(~/.local/share/zsh/site-functions $fpath)"
+        }
+        _ => "a new shell has them",
+    });
+    Ok(ExitCode::SUCCESS)
+}
+
+fn script(shell: Shell) -> String {
     let mut command = Cli::command();
     let name = command.get_name().to_owned();
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut command, name, &mut script);
+    clap_complete::generate(shell, &mut command, name, &mut script);
     // For bash, clap_complete 4.6 reads the hyphen of the program's name as the beginning of a subcommand, in one of two places.
-    let script = String::from_utf8_lossy(&script).replace("jane__subcmd__migrate", "jane__migrate");
-    ui.print(&script);
-    ExitCode::SUCCESS
+    String::from_utf8_lossy(&script).replace("jane__subcmd__migrate", "jane__migrate")
+}
+
+/// The shell that the user logs in with.
+fn own_shell() -> Option<Shell> {
+    let path = PathBuf::from(environment::var("SHELL")?);
+    Shell::from_str(path.file_name()?.to_str()?, true).ok()
+}
+
+/// Where a shell looks for what a user has installed. None for shells that load completions from their profile alone.
+fn place(shell: Shell) -> Option<PathBuf> {
+    let folder = |variable: &str, usual: &str| {
+        // A relative one is to be ignored, says the XDG specification.
+        let named = environment::var(variable).map(PathBuf::from);
+        let named = named.filter(|path| path.is_absolute());
+        Some(named.unwrap_or(env::home_dir()?.join(usual)))
+    };
+    let data = || folder("XDG_DATA_HOME", ".local/share");
+    match shell {
+        Shell::Bash => Some(data()?.join("bash-completion/completions/jane-migrate")),
+        // zsh reads no variable for this: the note names the same folder.
+        Shell::Zsh => Some(env::home_dir()?.join(".local/share/zsh/site-functions/_jane-migrate")),
+        Shell::Fish => {
+            Some(folder("XDG_CONFIG_HOME", ".config")?.join("fish/completions/jane-migrate.fish"))
+        }
+        _ => None,
+    }
 }

@@ -79,7 +79,7 @@ async fn command(cli: &Cli, ui: &Ui) -> Result<ExitCode> {
         Command::Coexist(args) => coexist::run(global, args, ui).await,
         #[cfg(feature = "sandbox")]
         Command::Sandbox(args) => sandbox::run(args, ui).await,
-        Command::Completions(args) => Ok(completions::run(args, ui)),
+        Command::Completions(args) => completions::run(args, ui),
         Command::Man(args) => man::run(args, ui),
     }
 }

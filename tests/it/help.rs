@@ -175,6 +175,42 @@ fn bash_itself_completes_with_them() {
 }
 
 #[test]
+fn completions_are_installed_where_the_shell_looks() {
+    let home = tempfile::tempdir().expect("a home");
+    let install = |shell: &str, more: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_jane-migrate"))
+            .args([&["completions", "--install"], more].concat())
+            .env_clear()
+            .envs([("HOME", home.path()), ("SHELL", shell.as_ref())])
+            .output()
+            .expect("the program starts")
+    };
+    for (shell, file) in [
+        (
+            "bash",
+            ".local/share/bash-completion/completions/jane-migrate",
+        ),
+        ("zsh", ".local/share/zsh/site-functions/_jane-migrate"),
+        ("fish", ".config/fish/completions/jane-migrate.fish"),
+    ] {
+        let ended = install(&format!("/usr/bin/{shell}"), &[]);
+        assert!(ended.status.success(), "{ended:?}");
+        let file = home.path().join(file);
+        assert!(
+            text(&ended.stderr).contains(&file.display().to_string()),
+            "{ended:?}"
+        );
+        let installed = std::fs::read(file).expect("the completions");
+        assert_eq!(installed, run(&["completions", shell]).stdout);
+    }
+    for (shell, more) in [("/bin/ksh", &[][..]), ("/bin/bash", &["elvish"])] {
+        let refused = install(shell, more);
+        assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+        assert!(text(&refused.stderr).contains("hint: "), "{refused:?}");
+    }
+}
+
+#[test]
 fn every_command_has_a_manual_page() {
     let folder = tempfile::tempdir().expect("a folder");
     let pages = folder.path().join("man1");

@@ -26,6 +26,7 @@ mod life;
 mod live_check;
 mod many;
 mod on_migrated;
+mod packaging;
 mod pipelines;
 mod plan;
 mod policy;

@@ -37,24 +37,12 @@ async fn lint(arguments: &[&str]) {
 
 /// A release as its workflow packs it, with the program under test in it; gives the folder and the name.
 fn release(folder: &Path) -> (PathBuf, String) {
-    let name = "jane-migrate-x86_64-unknown-linux-musl".to_owned();
     let packed = folder.join("release");
-    let inner = packed.join(&name);
-    std::fs::create_dir_all(&inner).expect("a folder");
-    let program = format!(
-        "#!/bin/sh\nexec '{}' \"$@\"\n",
-        env!("CARGO_BIN_EXE_jane-migrate")
-    );
-    write_program(&inner.join("jane-migrate"), &program);
-    let tar = std::process::Command::new("tar")
-        .args(["-czf", &format!("{name}.tar.gz"), &name])
-        .current_dir(&packed)
-        .status();
-    assert!(tar.expect("tar").success());
-    (packed, name)
+    crate::packaging::pack(folder, &packed);
+    (packed, "jane-migrate-x86_64-unknown-linux-musl".to_owned())
 }
 
-fn write_program(path: &Path, text: &str) {
+pub fn write_program(path: &Path, text: &str) {
     use std::os::unix::fs::PermissionsExt;
     std::fs::write(path, text).expect("written");
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("executable");
@@ -214,7 +202,7 @@ async fn the_github_action_runs_nothing_that_is_not_attested() {
         .corner
         .folder
         .path()
-        .join("jane-migrate-bin/jane-migrate");
+        .join("jane-migrate/bin/jane-migrate");
     assert!(!unpacked.exists());
 }
 
