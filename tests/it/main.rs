@@ -41,6 +41,7 @@ mod sandbox;
 mod server;
 mod shop;
 mod signals;
+mod site;
 mod status;
 mod support;
 mod teardown;

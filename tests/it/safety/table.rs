@@ -1,4 +1,4 @@
-//! RELIABILITY.md: each table in it is what a test found, between two marks. A test checks its own; with
+//! docs/reliability.md: each table in it is what a test found, between two marks. A test checks its own; with
 //! `WRITE_RELIABILITY=1` it writes it.
 
 use std::collections::BTreeSet;
@@ -41,23 +41,23 @@ pub(super) fn actions(points: &[Point]) -> BTreeSet<&str> {
 /// The file must say what was found.
 pub fn check(section: &str, table: &Table) {
     static WRITING: Mutex<()> = Mutex::new(());
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("RELIABILITY.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reliability.md");
     let _one_at_a_time = WRITING.lock().unwrap_or_else(|lock| lock.into_inner());
-    let file = std::fs::read_to_string(&path).expect("RELIABILITY.md");
+    let file = std::fs::read_to_string(&path).expect("docs/reliability.md");
     let (begin, end) = (format!("<!-- {section} -->\n"), "<!-- end -->");
     let (before, rest) = file
         .split_once(&begin)
-        .unwrap_or_else(|| panic!("RELIABILITY.md has no mark {begin}"));
+        .unwrap_or_else(|| panic!("docs/reliability.md has no mark {begin}"));
     let (stated, after) = rest.split_once(end).expect("a mark at the end");
     let mut found = String::from("\n");
     let _ = writeln!(found, "{table}");
     if std::env::var_os("WRITE_RELIABILITY").is_some() {
         let file = format!("{before}{begin}{found}{end}{after}");
-        std::fs::write(&path, file).expect("RELIABILITY.md is written");
+        std::fs::write(&path, file).expect("docs/reliability.md is written");
     } else {
         assert_eq!(
             stated, found,
-            "RELIABILITY.md is not in step; WRITE_RELIABILITY=1 cargo test --test it safety writes it"
+            "docs/reliability.md is not in step; WRITE_RELIABILITY=1 cargo test --test it safety writes it"
         );
     }
 }
