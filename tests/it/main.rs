@@ -27,6 +27,7 @@ mod live_check;
 mod many;
 mod on_migrated;
 mod packaging;
+mod pictures;
 mod pipelines;
 mod plan;
 mod policy;

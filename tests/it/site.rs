@@ -75,13 +75,20 @@ fn the_page_of_the_file_is_the_schema() {
     ];
     let named: BTreeSet<&str> = tables.iter().map(|(table, _)| *table).collect();
     let all = schema["properties"].as_object().expect("tables");
-    assert!(all.keys().all(|table| named.contains(table.as_str())), "a table has no chapter");
+    assert!(
+        all.keys().all(|table| named.contains(table.as_str())),
+        "a table has no chapter"
+    );
     let mut shown = BTreeSet::new();
     for (table, definition) in tables {
         let described = words(&all[table]);
         let _ = write!(page, "\n## `[{table}]`\n\n{described}\n");
         if table == "attributes" {
-            let _ = write!(page, "\n{}\n", words(&schema["$defs"]["PoolTable"]["properties"]["attributes"]));
+            let _ = write!(
+                page,
+                "\n{}\n",
+                words(&schema["$defs"]["PoolTable"]["properties"]["attributes"])
+            );
             continue;
         }
         let definition = &schema["$defs"][definition];
@@ -89,7 +96,9 @@ fn the_page_of_the_file_is_the_schema() {
             None => rows(&mut page, &schema, definition, &mut shown),
             Some(kinds) => {
                 for kind in kinds {
-                    let name = kind["properties"]["kind"]["const"].as_str().expect("a kind");
+                    let name = kind["properties"]["kind"]["const"]
+                        .as_str()
+                        .expect("a kind");
                     let _ = write!(page, "\n### `kind = \"{name}\"`\n\n{}\n", words(kind));
                     rows(&mut page, &schema, kind, &mut shown);
                 }
@@ -134,8 +143,16 @@ fn rows(page: &mut String, schema: &Value, table: &Value, tables: &mut BTreeSet<
             Value::Object(_) | Value::Array(_) => String::new(),
             default => format!("; default `{default}`"),
         };
-        let needed = if required.contains(&key.as_str()) { "**required.** " } else { "" };
-        let _ = writeln!(page, "| `{key}` | {value}{default} | {needed}{} |", words(property));
+        let needed = if required.contains(&key.as_str()) {
+            "**required.** "
+        } else {
+            ""
+        };
+        let _ = writeln!(
+            page,
+            "| `{key}` | {value}{default} | {needed}{} |",
+            words(property)
+        );
     }
 }
 
@@ -156,8 +173,15 @@ fn value(schema: &Value, property: &Value, tables: &mut BTreeSet<String>) -> Str
     }
     for choice in ["oneOf", "anyOf"] {
         if let Some(choices) = property[choice].as_array() {
-            let all: BTreeSet<String> = choices.iter().map(|one| value(schema, one, tables)).collect();
-            return all.into_iter().filter(|one| one != "null").collect::<Vec<_>>().join(" or ");
+            let all: BTreeSet<String> = choices
+                .iter()
+                .map(|one| value(schema, one, tables))
+                .collect();
+            return all
+                .into_iter()
+                .filter(|one| one != "null")
+                .collect::<Vec<_>>()
+                .join(" or ");
         }
     }
     if let Some(values) = property["enum"].as_array() {
@@ -184,7 +208,10 @@ fn value(schema: &Value, property: &Value, tables: &mut BTreeSet<String>) -> Str
 fn llms_txt_names_every_page() {
     let text = fs::read_to_string(docs().join("llms.txt")).expect("llms.txt");
     for page in pages() {
-        assert!(text.contains(&format!("]({page})")), "llms.txt does not name {page}");
+        assert!(
+            text.contains(&format!("]({page})")),
+            "llms.txt does not name {page}"
+        );
     }
 }
 
@@ -254,7 +281,12 @@ fn the_site_builds_and_its_links_hold() {
     assert!(dead.is_empty(), "links that lead nowhere: {dead:#?}");
     // Search has an index of its own.
     let index = fs::read_dir(site.path()).expect("the site").any(|entry| {
-        entry.is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with("searchindex"))
+        entry.is_ok_and(|entry| {
+            entry
+                .file_name()
+                .to_string_lossy()
+                .starts_with("searchindex")
+        })
     });
     assert!(index);
 }

@@ -625,3 +625,63 @@ async fn the_page_reads_well_in_a_browser() {
     assert_ne!(grounds[0], grounds[1], "dark is not light");
     assert_eq!(grounds[0], grounds[4], "paper is white");
 }
+
+#[tokio::test]
+#[ignore = "draws docs/pictures/status.png"]
+async fn a_live_page_is_drawn_for_the_readme() {
+    let corner = Corner::new().await;
+    corner.add_accounts();
+    let closes = Date::from_epoch_days(now_ms() / DAY_MS + 20).unwrap();
+    corner.configure(&format!(
+        "[window]\ntotal_users = 2000\ncloses = {closes}\n"
+    ));
+    let pool = corner
+        .create_pool(json!({ "PoolName": "Jane Roots" }))
+        .await;
+    let client = corner
+        .create_client(&pool, json!({ "ClientName": "web" }))
+        .await;
+    let deploy = ["deploy", "--pool", &pool, "--yes", "--enable-password-auth"];
+    corner.run(&deploy).await.ended(0);
+    let group = format!("/aws/lambda/jane-migrate-{pool}");
+    let logged = Logged {
+        corner,
+        pool,
+        client,
+        group,
+    };
+    logged.stream("days").await;
+    let mut lines = Vec::new();
+    for day in (1..26_i64).rev() {
+        let at = now_ms() - day * DAY_MS;
+        let weekend = if day % 7 < 2 { 2 } else { 3 };
+        for n in 0..weekend * (14 + 2 * day) / 3 {
+            let outcome =
+                ["migrated", "migrated", "migrated-for-reset"][usize::from(n % 5 == 0) * 2];
+            let took = 30.0 + f64::from(u16::try_from(n * n % 90).unwrap());
+            lines.push((at + n, line(outcome, &logged.client, took).to_string()));
+        }
+        for outcome in ["wrong-password", "wrong-password", "not-found", "sso-only"] {
+            lines.push((at + 900, line(outcome, &logged.client, 24.0).to_string()));
+        }
+        if day == 9 {
+            let mut down = line("directory-unavailable", &logged.client, 3500.0);
+            down["reason"] = json!("timeout");
+            lines.extend((0..7).map(|n| (at + 60_000 * n, down.to_string())));
+        }
+    }
+    lines.sort_by_key(|(at, _)| *at);
+    logged.write("days", &lines).await;
+    let page = logged.corner.folder.path().join("status.html");
+    let status = ["status", "--pool", &logged.pool, "--html", "status.html"];
+    logged.corner.run(&status).await.ended(0);
+    let mut browser = Browser::start().await;
+    let look = Look {
+        width: 1000,
+        scheme: "light",
+        media: "screen",
+    };
+    browser.look(&page, look, &[]).await;
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pictures");
+    std::fs::write(folder.join("status.png"), browser.picture(false).await).unwrap();
+}
