@@ -175,7 +175,7 @@ pub enum Command {
     /// Find out what keeps customers from migrating: one diagnosis, the most likely cause first
     Doctor(Doctor),
     /// Print a migrate.toml with every key, its default and its reason
-    Example,
+    Example(Example),
     /// Say what a check, an outcome, a reason in the log or an error means
     Explain(Explain),
     /// Try one migration without touching the pool
@@ -664,6 +664,14 @@ pub struct Sandbox {
     /// The port to listen on [default: a free one]
     #[arg(long, value_name = "N")]
     pub port: Option<u16>,
+}
+
+/// `example`
+#[derive(Debug, Args)]
+pub struct Example {
+    /// Print the JSON Schema of migrate.toml instead, for editors
+    #[arg(long)]
+    pub schema: bool,
 }
 
 /// `completions`

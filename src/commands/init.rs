@@ -12,10 +12,11 @@ use jane_migrate_config::{Config, Date, PoolFacts, partition};
 use serde_json::json;
 
 use self::questions::Questions;
+use super::example;
 use crate::aws::{Connection, Reader};
 use crate::cli::{Global, Init, Pools};
 use crate::dates::today;
-use crate::draft::{Client, Directory, Draft, Place, propose};
+use crate::draft::{Client, Directory, Draft, Place, SCHEMA_FILE, propose};
 use crate::environment;
 use crate::error::{Error, Result};
 use crate::observe::{Depth, Scope, observe, unread};
@@ -83,6 +84,10 @@ pub(super) async fn run(global: &Global, args: &Init, ui: &Ui) -> Result<ExitCod
     };
     let (text, config) = complete(&draft, &facts, &target.connection, ui).await?;
     create(&output, &text)?;
+    let schema = output.with_file_name(SCHEMA_FILE);
+    if !schema.exists() {
+        create(&schema, example::SCHEMA)?;
+    }
 
     let findings = findings(&draft, &observed, &config)?;
     // What is printed from here on is about the file that was just written.

@@ -63,7 +63,7 @@ async fn command(cli: &Cli, ui: &Ui) -> Result<ExitCode> {
         Command::Verify(args) => verify::run(global, args, ui).await,
         Command::Status(args) => status::run(global, args, ui).await,
         Command::Doctor(args) => doctor::run(global, args, ui).await,
-        Command::Example => Ok(example::run(ui)),
+        Command::Example(args) => Ok(example::run(args, ui)),
         Command::Explain(args) => explain::run(args, ui),
         Command::Try(args) => try_::run(global, args, ui).await,
         Command::Teardown(args) => teardown::run(global, args, ui).await,

@@ -15,6 +15,9 @@ pub use directory::{Database, Directory, Http, Jane, Ldap, OldPool};
 pub use values::Place;
 use values::quoted;
 
+/// The JSON Schema of the file, which lies beside it.
+pub const SCHEMA_FILE: &str = "migrate.schema.json";
+
 /// An app client, as the file lists it.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -51,7 +54,7 @@ impl Draft {
     /// The file's text, with these lines under `[attributes]`.
     pub fn render(&self, attributes: &[Proposal]) -> String {
         let mut text = format!(
-            "# migrate.toml for user pool {} ({}), written by `jane-migrate init`.\n# A line that begins with `#` and no space is a key to fill in or to try: remove the `#`.\n\n",
+            "#:schema ./{SCHEMA_FILE}\n# migrate.toml for user pool {} ({}), written by `jane-migrate init`. Editors complete and check it by the schema above.\n# A line below that begins with `#` and no space is a key to fill in or to try: remove the `#`.\n\n",
             self.pool.id,
             // A name may hold anything; a line break would end the comment.
             self.pool_name.replace(char::is_control, " "),
