@@ -67,7 +67,7 @@ pub fn outage(error: Error, pool: &PoolId) -> Error {
         "` detaches the trigger",
     ];
     error.hint(hint).context(format!(
-        "the trigger of user pool `{pool}` calls this function: customers who have not come over cannot sign in now"
+        "the trigger of user pool `{pool}` calls this function: customers who have not migrated cannot sign in now"
     ))
 }
 

@@ -30,7 +30,7 @@ use crate::ui::{Task, Ui};
 const TELL_EVERY: u64 = 1_000;
 
 /// Why the password of another pool's user cannot be imported.
-const OF_A_POOL: &str = "password of a user pool, which nobody can read";
+const OF_A_POOL: &str = "password of a user pool, which cannot be read";
 
 /// A user of the directory.
 pub(crate) struct Person {

@@ -28,7 +28,7 @@ pub struct Trial {
     /// The handler's log line: timings, the directory's answers, the reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<Entry>,
-    /// What Jane would be told of the user, where it is told of users.
+    /// What Jane would be notified of the user, where it is told of users.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connection: Option<Connection>,
     /// Who would be told of the migration, where `[on_migrated]` is there.

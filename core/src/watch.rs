@@ -123,7 +123,7 @@ pub fn wanted(names: &Names, config: &Config, today: Date, limit: Option<u32>) -
     if config.window.closes.is_none_or(|closes| closes >= today) {
         alarm(
             "silent",
-            "Nobody has called the function for a day while the window is open",
+            "No call of the function for a day while the window is open",
             Metric {
                 period_s: 86_400,
                 stays_silent: true,

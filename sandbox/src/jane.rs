@@ -1,5 +1,5 @@
 //! A stand-in for the Jane API: tokens, the calls of the directory, accounts of each kind, and faults on demand. It counts requests, and
-//! keeps of them what Jane was told of users: the connections and the new accounts.
+//! keeps of them what Jane was notified of users: the connections and the new accounts.
 
 use std::collections::HashMap;
 use std::future::pending;
@@ -149,7 +149,7 @@ struct Inner {
     counts: HashMap<JaneCall, usize>,
 }
 
-/// What Jane was told of users, in order: `{"call", "body"}`.
+/// What Jane was notified of users, in order: `{"call", "body"}`.
 #[derive(Clone, Default)]
 pub struct Told(Arc<Mutex<Vec<Value>>>);
 

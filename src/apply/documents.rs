@@ -151,7 +151,7 @@ impl Run<'_> {
         }
         let back = self.put_back(what, &rewrite.back, &seen, &proof).await;
         Err(back.context(format!(
-            "the update changed more than it was to, or somebody else changed it at that moment:\n{}\nWhere such a difference is right, `--accept-difference {}` lets the next run keep it",
+            "the update changed more than it was to, or another tool changed it at that moment:\n{}\nWhere such a difference is right, `--accept-difference {}` lets the next run keep it",
             listed(&changed),
             changed[0].pointer
         )))
@@ -228,7 +228,7 @@ impl Run<'_> {
         {
             return Error::new(
                 format!(
-                    "somebody else is changing the {} at this moment, so nothing was put back:\n{moved}",
+                    "another tool is changing the {} at this moment, so nothing was put back:\n{moved}",
                     what.kind(),
                 ),
                 self.by_hand(),
@@ -252,7 +252,7 @@ impl Run<'_> {
                         "the old settings were put back, and the {} is as it was",
                         what.kind()
                     ),
-                    "show the lines above to whoever looks after the pool, and report them to jane-migrate",
+                    "show the lines above to the owner of the pool, and report them to jane-migrate",
                 ),
                 (Ok(()), Ok(left)) => Error::new(
                     format!(
@@ -440,7 +440,7 @@ fn unchanged(seen: &Reading, now: &Reading) -> Result<()> {
         None => Ok(()),
         Some(what) => Err(Error::new(
             format!(
-                "it was changed by somebody else since the plan was made, so nothing was written to it:\n{what}"
+                "it was changed since the plan was made, so nothing was written to it:\n{what}"
             ),
             "run the command again to plan with what is there now",
         )),

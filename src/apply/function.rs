@@ -61,7 +61,7 @@ impl Run<'_> {
                     }
                     None => {
                         return Err(error)
-                            .context("somebody else made it meanwhile")
+                            .context("another run or tool created it meanwhile")
                             .with_context(failed);
                     }
                 }
@@ -285,7 +285,7 @@ impl Run<'_> {
                         || !version::differences(&now, &seen).is_empty()
                     {
                         return Err(error)
-                            .context("somebody else changed the function meanwhile")
+                            .context("another run or tool changed the function meanwhile")
                             .with_context(failed);
                     }
                     seen = now;

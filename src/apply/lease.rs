@@ -164,7 +164,7 @@ impl Run<'_> {
                     }
                     _ => {
                         return Err(error)
-                            .context("somebody changed the alias since the plan was made");
+                            .context("the alias was changed since the plan was made");
                     }
                 }
             }
@@ -250,7 +250,7 @@ impl Run<'_> {
                 Err(Lost(None)) => {
                     return Error::new(
                         format!(
-                            "somebody else changed alias `{ALIAS}`, by which this run held pool `{}`",
+                            "another run or tool changed alias `{ALIAS}`, by which this run held pool `{}`",
                             self.names.pool.id
                         ),
                         "find out what changes the function, and run the command again when it has stopped",

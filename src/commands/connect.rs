@@ -41,7 +41,7 @@ struct Document {
     dry_run: bool,
     /// How many were looked at.
     users: u64,
-    /// How many Jane was told of, or would be.
+    /// How many Jane was notified of, or would be.
     connected: u64,
     /// Left out: the sign-up was never confirmed.
     unconfirmed: u64,
@@ -148,8 +148,8 @@ fn sentence(document: &Document) -> String {
         ..
     } = document;
     let told = match dry_run {
-        true => "Jane would be told of",
-        false => "Jane was told of",
+        true => "Jane would be notified of",
+        false => "Jane was notified of",
     };
     let mut text = format!(
         "{told} {} of {} user(s) of pool {pool}.",
@@ -200,7 +200,7 @@ impl<'a> Walk<'a> {
         let jane = jane.map_err(|error| match error {
             NotOpen::Unread(error) => Error::from(error).context("failed to read Jane's client secret"),
             NotOpen::Because(why) => Error::new(
-                format!("Jane cannot be told: {why}"),
+                format!("Jane cannot be notified: {why}"),
                 "`connect` needs `kind = \"jane\"` under [directory], and the client secret on this machine where it is { env = NAME }",
             ),
         })?;
@@ -211,7 +211,7 @@ impl<'a> Walk<'a> {
                     format!("Jane gives no token: {why}"),
                     "look at url, client_id and client_secret under [directory], and whether this machine reaches Jane",
                 );
-                error.context("Jane was told of no user")
+                error.context("Jane was notified of no user")
             })?;
         }
         let mut pace = interval(Duration::from_secs(1) / args.per_second.max(1));

@@ -447,13 +447,13 @@ impl<'a> Run<'a> {
         }
         if document.must_reset > 0 {
             self.ui.remark(
-                "Who must set a new password gets a code by \"forgot password\". Tell these customers before they try to sign in.",
+                "Customers who must set a new password get a code by \"forgot password\". Inform them before they try to sign in.",
             );
         }
         if let Some(after) = &document.after {
             let left = thousands(after.remaining);
             self.ui.say(&match after.remaining {
-                0 => "Nobody of the directory is left.".to_owned(),
+                0 => "No customer of the directory is left.".to_owned(),
                 _ => format!("{left} of the directory are left."),
             });
             if after.remaining > 0 {

@@ -302,10 +302,10 @@ fn summary(
     }
     let end = match draft.directory.kind() {
         "postgres" | "mysql" => {
-            "customers migrate as they sign in; `import` then brings over those who are left, with their passwords where Cognito takes the hashes"
+            "customers migrate as they sign in; `import` then imports the rest, with their passwords where Cognito accepts the hashes"
         }
         _ => {
-            "customers migrate as they sign in; `import` then brings over those who are left, who must set a new password"
+            "customers migrate as they sign in; `import` then imports the rest, who must set a new password"
         }
     };
     text.push_str(&format!("  {end} (docs/import.md)\n"));

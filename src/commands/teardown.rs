@@ -383,7 +383,7 @@ impl Migration {
             format!(", the last on {} UTC", minute(last))
         });
         let left = match left {
-            Some(0) => "Nobody is left.".to_owned(),
+            Some(0) => "No customer is left.".to_owned(),
             Some(left) => format!(
                 "{at_most}{} have not: without the migration they can no longer sign in with their password.",
                 thousands(*left)
@@ -391,7 +391,7 @@ impl Migration {
             None => "How many have not is not known: `remaining` counts them.".to_owned(),
         };
         format!(
-            "{at_least}{} customer(s) have come over{last}. {left}",
+            "{at_least}{} customer(s) have migrated{last}. {left}",
             thousands(*arrived)
         )
     }
@@ -518,7 +518,7 @@ mod tests {
         };
         let whole = said(Basis::Log);
         assert!(
-            whole.starts_with("1,000 customer(s) have come over. 11,000 have not"),
+            whole.starts_with("1,000 customer(s) have migrated. 11,000 have not"),
             "{whole}"
         );
         let part = said(Basis::PartOfLog);

@@ -93,7 +93,7 @@ impl Tour<'_> {
 
         self.chapter(
             "Deploy",
-            "One command builds the handler, uploads it, lets this pool's Cognito and nobody else invoke it, tries it, opens USER_PASSWORD_AUTH on the mobile client because we say so, and attaches the triggers last: one for migrations, one before and one after a sign-up. The first build takes a minute or two.",
+            "One command builds the handler, uploads it, lets only this pool's Cognito invoke it, tries it, opens USER_PASSWORD_AUTH on the mobile client because we say so, and attaches the triggers last: one for migrations, one before and one after a sign-up. The first build takes a minute or two.",
         );
         self.command(&["deploy", "--enable-password-auth", "--yes"], 0)
             .await?;
@@ -118,19 +118,19 @@ impl Tour<'_> {
 
         self.chapter(
             "A new customer signs up",
-            "Jane knows nobody of this address, so the sign-up goes through, and Jane has an account for the new customer.",
+            "Jane has no account with this address, so the sign-up goes through, and Jane has an account for the new customer.",
         );
         self.signs_up().await?;
 
         self.chapter(
             "A wrong password and an unknown name",
-            "Both are told the same, so nobody can find out who is a customer.",
+            "Both get the same response, so it does not reveal who is a customer.",
         );
         self.strangers_learn_nothing(refused).await?;
 
         self.chapter(
             "A customer who came through Google",
-            "Nobody knows a password for this account. A sign-in does not migrate it; *forgot password* does, and the customer chooses a password.",
+            "This account has no password. A sign-in does not migrate it; *forgot password* does, and the customer chooses a password.",
         );
         self.migrates_by_reset(sso).await?;
 
@@ -152,13 +152,13 @@ impl Tour<'_> {
 
         self.chapter(
             "The customers who are left",
-            "Some never sign in while the window is open. `remaining` compares the shop's list with the pool, and `import` brings over who is left: with the old password where the list has a hash that Cognito takes.",
+            "Some never sign in while the window is open. `remaining` compares the shop's list with the pool, and `import` imports the rest: with the old password where the list has a hash that Cognito accepts.",
         );
         self.imports_the_rest(password, sso).await?;
 
         self.chapter(
             "Teardown",
-            "When everybody has come over. Customers migrated a moment ago, so it asks for --force. It takes the migration away and leaves the function to the triggers at sign-ups; --everything takes these away, too.",
+            "When all customers have migrated. Some migrated a moment ago, so it asks for --force. It removes the migration and leaves the function for the triggers at sign-ups; --everything removes these too.",
         );
         self.command(&["teardown", "--yes"], 1).await?;
         self.seen("it refused, because customers still migrate");
@@ -176,7 +176,7 @@ impl Tour<'_> {
         self.seen("a customer who migrated still signs in, without any of it");
 
         self.ui.remark(&format!(
-            "\n{}\nDeployed, two customers migrated, two kept out, one new, verified, one imported, torn down; the pool is what it was.\nNext: `jane-migrate sandbox` to play, or the README's \"Deploy for real\".",
+            "\n{}\nDeployed, two customers migrated, two refused, one new, verified, one imported, torn down; the pool is as it was.\nNext: `jane-migrate sandbox` to play, or the README's \"Deploy for real\".",
             self.ui.out.strong.apply_to("The tour is complete.")
         ));
         Ok(ExitCode::SUCCESS)
@@ -293,7 +293,7 @@ impl Tour<'_> {
         Ok(())
     }
 
-    /// The Cognito user name that Jane was told of a customer, by this call.
+    /// The Cognito user name that Jane was notified of a customer, by this call.
     fn was_told(&self, call: &str, email: &str) -> Option<String> {
         let told = self.sandbox.jane().told().told().into_iter();
         let of = |told: &Value| told["call"] == call && told["body"]["email"] == email;
@@ -310,7 +310,7 @@ impl Tour<'_> {
             "{} is in the pool",
             customer.email
         );
-        self.seen(&format!("the stranger is told: {told}"));
+        self.seen(&format!("the stranger gets: {told}"));
         self.seen("no user was created");
         Ok(())
     }
@@ -346,7 +346,7 @@ impl Tour<'_> {
             wrong == unknown,
             "a wrong password is told `{wrong}`, an unknown name `{unknown}`"
         );
-        self.seen(&format!("both are told: {wrong}"));
+        self.seen(&format!("both get: {wrong}"));
         Ok(())
     }
 
@@ -385,7 +385,7 @@ impl Tour<'_> {
             account.email
         );
         self.seen(&format!(
-            "{} ({:?}): neither sign-in nor reset migrated it; told: {told}",
+            "{} ({:?}): neither sign-in nor reset migrated it; the answer: {told}",
             account.email, account.kind
         ));
         Ok(())

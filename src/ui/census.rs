@@ -17,7 +17,7 @@ fn meaning(category: Category) -> &'static str {
         Category::UnverifiedAddress => {
             "have no verified address: no import takes them, a sign-in may"
         }
-        Category::UnreadableHash => "have a hash that nobody can check: they must reset",
+        Category::UnreadableHash => "have an unreadable hash: they must reset",
         Category::NotEligible => "would not migrate",
         Category::PasswordNotKnown => "are listed without a password",
     }

@@ -382,11 +382,11 @@ fn told(status: &Status) -> Option<String> {
         .collect();
     let failed = match failed.is_empty() {
         true => String::new(),
-        false => format!(" Not told: {}.", failed.join("; ")),
+        false => format!(" Not notified: {}.", failed.join("; ")),
     };
     (!counts.is_empty()).then(|| {
         format!(
-            "Told of a migration ([on_migrated]): {}.{failed}",
+            "Notified of a migration ([on_migrated]): {}.{failed}",
             thousands(sent)
         )
     })

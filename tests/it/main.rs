@@ -52,3 +52,4 @@ mod transcript;
 mod triggers;
 mod try_;
 mod verify;
+mod words;

@@ -28,7 +28,7 @@ async fn it_shows_what_would_be_lost_and_waits_for_the_last_customers() {
     let ran = corner.run(&teardown).await.ended(1);
     assert!(
         ran.stdout
-            .contains("1 customer(s) have come over, the last on 20"),
+            .contains("1 customer(s) have migrated, the last on 20"),
         "{ran:#?}"
     );
     assert!(

@@ -226,7 +226,7 @@ async fn jane_is_told_of_the_users_that_the_pool_has_already() {
     }
     let connect = ["connect", "--pool", &pool, "--per-second", "1000"];
     let ran = corner.run(&connect).await.ended(0);
-    let counted = format!("Jane would be told of 61 of 62 user(s) of pool {pool}.");
+    let counted = format!("Jane would be notified of 61 of 62 user(s) of pool {pool}.");
     assert!(ran.stdout.contains(&counted), "{ran:#?}");
     assert!(
         ran.stdout.contains("Left out: 1 without a verified email."),

@@ -334,7 +334,7 @@ fn check_triggers(table: &Table<'_, '_>, directory: &Table<'_, '_>) {
     };
     let kind = directory.str("kind").unwrap_or_default();
     if kind != "jane" {
-        let jane = "is for `kind = \"jane\"`: no other directory is told of users";
+        let jane = "is for `kind = \"jane\"`: no other directory is notified of users";
         if table.is_true("post_confirmation") {
             at("post_confirmation", jane);
         }

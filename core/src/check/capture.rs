@@ -67,7 +67,7 @@ pub(super) fn event_copies(check: &Check, subject: &Subject<'_>) -> Findings {
 
 pub(super) fn durable_execution(check: &Check, subject: &Subject<'_>) -> Findings {
     if !subject.function()?.durable {
-        return check.holds("Lambda keeps no event to replay it");
+        return check.holds("durable execution is off");
     }
     check
         .fails(

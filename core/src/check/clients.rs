@@ -28,7 +28,7 @@ pub(super) fn client_user_existence(check: &Check, subject: &Subject<'_>) -> Fin
         });
     check.unless(
         telling.collect(),
-        "the app clients do not tell who has an account",
+        "the app clients reveal which users exist",
     )
 }
 
@@ -40,7 +40,7 @@ pub(super) fn client_password_auth(check: &Check, subject: &Subject<'_>) -> Find
     if clients.is_empty() {
         let alone = subject.observed.clients_left_alone(subject.asked.clients)?;
         let (what, found) = match alone.is_empty() {
-            true => ("the pool has no app client, so nobody can sign in", "none"),
+            true => ("the pool has no app client, so no user can sign in", "none"),
             false => (
                 "no app client of the pool has users who sign in with a password",
                 "machines' and federated clients alone",
@@ -66,7 +66,7 @@ pub(super) fn client_password_auth(check: &Check, subject: &Subject<'_>) -> Find
             let flows: Vec<&str> = client.flows().collect();
             check.fails(
                 format!(
-                    "app client {} ({}) lets no password reach the pool, so its users never migrate",
+                    "app client {} ({}) does not allow USER_PASSWORD_AUTH, so its users cannot migrate",
                     client.name(),
                     client.id()
                 ),

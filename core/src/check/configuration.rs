@@ -86,7 +86,7 @@ pub(super) fn filled_in(check: &Check, subject: &Subject<'_>) -> Findings {
     check
         .fails(
             format!(
-                "{open}: still what `jane-migrate init` put there, so nobody could be migrated"
+                "{open}: still the placeholder of `jane-migrate init`, so no user could be migrated"
             ),
             "the directory's own",
             "a placeholder",
@@ -99,9 +99,9 @@ pub(super) fn filled_in(check: &Check, subject: &Subject<'_>) -> Findings {
 pub(super) fn alias_takeover(check: &Check, subject: &Subject<'_>) -> Findings {
     let config = subject.wanted()?;
     if !config.response.force_alias_creation {
-        return check.holds("nobody loses an email or phone number to a migrated user");
+        return check.holds("a migrated user takes no email or phone number from another user");
     }
-    check.fails("force_alias_creation is on: whoever migrates takes their email and phone number away from another user who has them",
+    check.fails("force_alias_creation is on: a migrated user takes email and phone number from another user with the same ones",
         "force_alias_creation = false",
         "true",
         "set force_alias_creation = false under [response], unless the directory has verified every address",
@@ -121,7 +121,7 @@ pub(super) fn environment_secret(check: &Check, subject: &Subject<'_>) -> Findin
         return check.holds("no secret is readable with the function's settings");
     }
     check.fails(format!(
-            "{} goes into the function's environment: whoever may read the function's settings reads it",
+            "{} goes into the function's environment: every reader of the function's settings can see it",
             named.join(", ")
         ),
         "{ secretsmanager = \"...\" } or { ssm = \"...\" }, or kms_key_arn under [function]",

@@ -106,7 +106,7 @@ pub(super) fn log_level(check: &Check, subject: &Subject<'_>) -> Findings {
 fn sent(check: &Check, to: &Subscription, fix: Fix) -> Finding {
     check
         .fails(
-            "the log's lines are sent to somebody: who signs in when, by a hash of the name",
+            "a subscription forwards the log, which has the time and a hashed name of each sign-in",
             "nobody",
             format!("{} to {}", to.name, to.destination),
             fix,
@@ -129,7 +129,7 @@ pub(super) fn log_subscriptions(check: &Check, subject: &Subject<'_>) -> Finding
         });
     check.unless(
         subscriptions.collect(),
-        "the log's lines are sent to nobody",
+        "no subscription forwards the log",
     )
 }
 

@@ -49,10 +49,10 @@ pub(super) fn attributes_schema(check: &Check, subject: &Subject<'_>) -> Finding
         .filter(|(name, required)| **required && **name != "sub")
     {
         if !mapped(config).any(|mapped| mapped == *name) {
-            findings.push(check.fails(format!("the pool requires {name}, and [attributes] does not map it: nobody can be migrated"),
+            findings.push(check.fails(format!("the pool requires {name}, and [attributes] does not map it: no user can be migrated"),
                 format!("{name} = \"FIELD\" under [attributes]"),
                 "not mapped",
-                format!("map it: {name} = \"FIELD OF THE DIRECTORY\" under [attributes], or \"=TEXT\" for the same text for everybody"),
+                format!("map it: {name} = \"FIELD OF THE DIRECTORY\" under [attributes], or \"=TEXT\" for the same text for all users"),
             ).about(*name));
         }
     }
@@ -156,7 +156,7 @@ pub(super) fn username_alias(check: &Check, subject: &Subject<'_>) -> Findings {
         }
         return check
             .fails(
-                format!("people sign in with {alias} as an alias, which counts only once it is verified, and nothing says that it is: nobody who does is migrated"),
+                format!("people sign in with {alias} as an alias, which counts only once it is verified, and no setting says that it is: these users are not migrated"),
                 format!("{alias} and {alias}_verified under [attributes]"),
                 "not mapped",
                 format!("map {alias} and {alias}_verified under [attributes]"),
@@ -164,7 +164,7 @@ pub(super) fn username_alias(check: &Check, subject: &Subject<'_>) -> Findings {
             .into();
     }
     check.fails(format!(
-            "people sign in with {alias} as an alias, which Cognito does not take for a user name: nobody who does can be migrated"
+            "people sign in with {alias} as an alias, which Cognito does not accept as a user name: these users cannot be migrated"
         ),
         "username = \"{uuid}\" under [attributes]",
         "not mapped",
@@ -178,7 +178,7 @@ pub(super) fn point_in_time_recovery(check: &Check, subject: &Subject<'_>) -> Fi
         return check
             .fails(
                 format!(
-                    "a point-in-time recovery to {} is active: the pool takes no writes, so nobody can be migrated until it has ended",
+                    "a point-in-time recovery to {} is active: the pool accepts no writes, so no user can be migrated until it has ended",
                     active.day()
                 ),
                 "no active recovery",
@@ -208,7 +208,7 @@ pub(super) fn mfa_phone(check: &Check, subject: &Subject<'_>) -> Findings {
         .is_some_and(|sms| !sms.is_empty());
     let mapped = mapped(config).any(|name| name == "phone_number");
     if mode == "OFF" || !by_sms || mapped {
-        return check.holds("whoever needs a second factor can get one");
+        return check.holds("users who need a second factor can receive it");
     }
     check
         .fails(
@@ -240,13 +240,13 @@ pub(super) fn recovery_channel(check: &Check, subject: &Subject<'_>) -> Findings
         false => mechanisms.iter().any(|mechanism| reaches(mechanism)),
     };
     if usable {
-        return check.holds("whoever forgets a password has a verified way back");
+        return check.holds("users who forget their password can recover by a verified address");
     }
     let found = match mechanisms.is_empty() {
         true => "phone number, then email".to_owned(),
         false => mechanisms.join(", "),
     };
-    check.fails("no way of recovery is one that migrated users have verified: whoever forgets a password is locked out, and nobody migrates by forgotten password",
+    check.fails("no recovery method uses an address that migrated users have verified: users who forget their password are locked out, and no user migrates by *forgot password*",
         "a recovery mechanism whose address is mapped as verified",
         found,
         "map email_verified (or phone_number_verified) under [attributes], or change the pool's account recovery",
@@ -345,6 +345,6 @@ pub(super) fn pool_unchanged(check: &Check, subject: &Subject<'_>) -> Findings {
     });
     check.unless(
         different.collect(),
-        "the pool is as deploy found it, but for its trigger",
+        "the pool's settings are as deploy found them, except the trigger",
     )
 }

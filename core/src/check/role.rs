@@ -265,9 +265,9 @@ fn beyond_the_boundary(
         what,
         format!("{boundary}: {obstacle}"),
         match configured.is_some() || subject.names.given_role {
-            true => "let the boundary allow it: it is somebody's rule for this account, ask them".into(),
+            true => "let the boundary allow it: it is a rule of this account: ask its administrators".into(),
             false => fix![
-                "let the boundary allow it (it is somebody's rule for this account: ask them), or `",
+                "let the boundary allow it (it is a rule of this account: ask its administrators), or `",
                 subject.aws(format_args!(
                     "iam delete-role-permissions-boundary --role-name {}",
                     subject.names.role

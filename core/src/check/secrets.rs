@@ -40,7 +40,7 @@ pub(super) fn env_secrets(check: &Check, subject: &Subject<'_>) -> Findings {
         .map(|(name, _)| {
             check
                 .fails(
-                    "whoever may look at the function sees what looks like a secret",
+                    "the function's configuration exposes what looks like a secret",
                     "secrets in Secrets Manager or SSM, by reference",
                     format!("the variable {name} (its value is not shown)"),
                     subject.redeploy(),
@@ -55,7 +55,7 @@ pub(super) fn env_secrets(check: &Check, subject: &Subject<'_>) -> Findings {
     suspects.extend(plain::members("", &settings).into_iter().map(|member| {
         check
             .fails(
-                "whoever may look at the function sees what looks like a secret",
+                "the function's configuration exposes what looks like a secret",
                 "secrets in Secrets Manager or SSM, by reference",
                 format!("{member} of the settings (its value is not shown)"),
                 subject.then_redeploy(
@@ -64,7 +64,7 @@ pub(super) fn env_secrets(check: &Check, subject: &Subject<'_>) -> Findings {
             )
             .about(member)
     }));
-    check.unless(suspects, "no secret in plain text in the environment")
+    check.unless(suspects, "the environment has no secret in plain text")
 }
 
 pub(super) fn env_only(check: &Check, subject: &Subject<'_>) -> Findings {
@@ -136,7 +136,7 @@ pub(super) fn secret_exists(check: &Check, subject: &Subject<'_>) -> Findings {
         Ok(match (kept.place.as_ref()?, &kept.secret) {
             (Some(SecretPlace { deleted: true, .. }), Secret::SecretsManager { arn, .. }) => {
                 vec![check.fails(
-                    "a secret of the directory is being deleted, and nobody is migrated without it",
+                    "a secret of the directory is being deleted, and no user can be migrated without it",
                     kept.secret.to_string(),
                     "scheduled for deletion",
                     subject.aws(format_args!(
@@ -146,7 +146,7 @@ pub(super) fn secret_exists(check: &Check, subject: &Subject<'_>) -> Findings {
             }
             (Some(_), _) => Vec::new(),
             (None, secret) => vec![check.fails(
-                "a secret of the directory is not there, and nobody is migrated without it",
+                "a secret of the directory does not exist, and no user can be migrated without it",
                 secret.to_string(),
                 "nothing",
                 match subject.names.given_function {
@@ -199,7 +199,7 @@ pub(super) fn secret_key(check: &Check, subject: &Subject<'_>) -> Findings {
             return Ok(Vec::new());
         }
         Ok(vec![check.fails(
-            "a key encrypts a secret of the directory that the role was not allowed to use: unless the key's own policy lets it, nobody is migrated",
+            "a key encrypts a secret of the directory that the role was not allowed to use: unless the key's own policy allows it, no user can be migrated",
             named.as_deref().unwrap_or("the service's own key"),
             key,
             subject.then_redeploy(

@@ -48,7 +48,7 @@ pub(super) fn jane_connection(check: &Check, subject: &Subject<'_>) -> Findings 
     }
     let (message, found, fix) = match before_sign_up(subject)? {
         Answers::Ours => {
-            return check.holds("Jane is told of each user who migrates or signs up");
+            return check.holds("Jane is notified of each user who migrates or signs up");
         }
         Answers::Another(arn) => {
             return check
@@ -66,12 +66,12 @@ pub(super) fn jane_connection(check: &Check, subject: &Subject<'_>) -> Findings 
                 .into();
         }
         Answers::Idle => (
-            "the function does nothing before sign-ups, so Jane is not told of users who migrate",
+            "the function does nothing before sign-ups, so Jane is not notified of users who migrate",
             "a function deployed without it",
             subject.deploy(),
         ),
         Answers::Nobody => (
-            "Jane is not told of users who migrate, and does not know their Cognito user names",
+            "Jane is not notified of users who migrate, and does not know their Cognito user names",
             "no pre sign-up trigger",
             subject.deploy(),
         ),
@@ -146,11 +146,11 @@ pub(super) fn open_sign_up(check: &Check, subject: &Subject<'_>) -> Findings {
     }
     let (message, found) = match pre_sign_up {
         None => (
-            "anybody may sign up with the address of a customer who has not come over yet, who then cannot migrate",
+            "a stranger can sign up with the address of a customer who has not migrated, and that customer then cannot migrate",
             "open sign-up",
         ),
         Some(arn) => (
-            "anybody may sign up, and whether the pool's PreSignUp trigger refuses the addresses of customers cannot be seen here",
+            "sign-up is open, and whether the pool's PreSignUp trigger refuses customers' addresses cannot be seen here",
             arn,
         ),
     };

@@ -28,7 +28,7 @@ pub(super) fn window_open(check: &Check, subject: &Subject<'_>) -> Findings {
     if left < 0 {
         return check
             .fails(
-                format!("the window closed on {closes}: nobody is migrated any more"),
+                format!("the window closed on {closes}: no user is migrated any more"),
                 "today or later",
                 closes.to_string(),
                 fix,
@@ -158,7 +158,7 @@ pub(super) fn health(check: &Check, subject: &Subject<'_>) -> Findings {
             "{} invocations in the last day, none failed, 99 of 100 within {p99:.0} ms",
             metrics.invocations
         ),
-        None => "nobody was migrated in the last day, and nothing failed".to_owned(),
+        None => "no user was migrated in the last day, and nothing failed".to_owned(),
     };
     check.unless(signs, shown)
 }

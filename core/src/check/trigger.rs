@@ -168,7 +168,7 @@ pub(super) fn record_intact(check: &Check, subject: &Subject<'_>) -> Findings {
             "the same in the tags of the function and of the role, and in the snapshot",
             doubt.found(),
             fix![
-                "look who changed the tags: CloudTrail has TagResource of Lambda and TagRole of IAM. Give both the right value, or end the migration with `",
+                "find out what changed the tags: CloudTrail has TagResource of Lambda and TagRole of IAM. Give both the right value, or end the migration with `",
                 Fix::ours("teardown", &names.pool.id, &doubt.flag()),
                 "`",
             ],
@@ -214,7 +214,7 @@ pub(super) fn record_intact(check: &Check, subject: &Subject<'_>) -> Findings {
     }
     check.unless(
         wrong,
-        "what teardown takes back is written down twice, and alike",
+        "the two records of what teardown will undo agree",
     )
 }
 
@@ -327,7 +327,7 @@ pub(super) fn invoke_permission_only(check: &Check, subject: &Subject<'_>) -> Fi
             others.push(
                 check
                     .fails(
-                        format!("statement `{id}` lets somebody else use the function"),
+                        format!("statement `{id}` lets another caller use the function"),
                         "one statement, for this pool",
                         statement.to_string(),
                         remove_permission(subject, qualifier.as_deref(), statement),
@@ -340,7 +340,7 @@ pub(super) fn invoke_permission_only(check: &Check, subject: &Subject<'_>) -> Fi
         check,
         subject,
         others,
-        "nobody else may invoke the function",
+        "only Cognito may invoke the function",
     )
 }
 
@@ -372,7 +372,7 @@ pub(super) fn function_url(check: &Check, subject: &Subject<'_>) -> Findings {
             subject.names.function
         );
         let who = match url.auth.as_str() {
-            "NONE" => "anybody on the internet",
+            "NONE" => "everyone on the internet",
             _ => "whoever IAM lets",
         };
         check

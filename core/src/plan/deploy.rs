@@ -261,7 +261,7 @@ fn plan_permission(
             Resource::Permission,
             STATEMENT_ID,
             format!(
-                "a statement of this id lets somebody else invoke alias `{ALIAS}`: {}",
+                "a statement of this id lets another caller invoke alias `{ALIAS}`: {}",
                 other["Principal"]
             ),
             "look at it; `--replace` puts ours in its place",
@@ -440,7 +440,7 @@ impl PoolTriggers<'_> {
             Resource::Trigger,
             self.names.pool.id.to_string(),
             format!("{} ({})", doubt.explain(&what), doubt.found()),
-            "look who changed the tags (CloudTrail has TagResource of Lambda and TagRole of IAM), and give both the right value",
+            "find out what changed the tags (CloudTrail has TagResource of Lambda and TagRole of IAM), and give both the right value",
         );
     }
 

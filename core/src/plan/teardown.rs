@@ -203,7 +203,7 @@ fn doubted(
 ) {
     let message = format!("{} ({})", doubt.explain(what), doubt.found());
     let fix = fix![
-        "look who changed the tags: CloudTrail has TagResource of Lambda and TagRole of IAM. If it is right: `",
+        "find out what changed the tags: CloudTrail has TagResource of Lambda and TagRole of IAM. If it is right: `",
         Fix::ours("teardown", &names.pool.id, &doubt.flag()),
         "`",
     ];
@@ -238,7 +238,7 @@ fn left_alone(resource: Resource) -> Finding {
         ),
         format!("tag {}", tag::POOL),
         "no such tag",
-        "look at it and delete it by hand if nobody needs it",
+        "look at it and delete it by hand if it is not needed",
     )
 }
 

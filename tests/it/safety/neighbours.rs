@@ -218,7 +218,7 @@ async fn two_deploys_that_race_leave_one_migration() {
         for ran in [one, other] {
             let told = [
                 "changed by somebody else",
-                "somebody else made it meanwhile",
+                "another run or tool created it meanwhile",
                 "goes on from there",
             ];
             assert!(

@@ -193,7 +193,7 @@ async fn two_deploys(live: bool, action: &'static str) {
     let (one, ()) = tokio::join!(scene.run(&url, "deploy"), other);
     let told = [
         "changed by somebody else",
-        "somebody else made it meanwhile",
+        "another run or tool created it meanwhile",
         "something with this name exists already",
         "another run is at work on this pool",
         "another run has been at work on this pool",

@@ -53,7 +53,7 @@ async fn an_outage_is_told_as_one_also_where_there_is_nothing_to_change() {
         .set_fault_everywhere(Some(Fault::Status(500)));
     let ran = scene.deploy().await.ended(1);
     for words in [
-        "customers who have not come over cannot sign in now",
+        "customers who have not migrated cannot sign in now",
         "hint: fix the cause",
     ] {
         assert!(ran.stderr.contains(words), "{words}: {ran:#?}");

@@ -410,7 +410,7 @@ fn a_trigger_that_a_kind_of_directory_has_no_use_for_is_refused_in_its_place() {
                 .pre_sign_up
         );
     }
-    let other = "is for `kind = \"jane\"`: no other directory is told of users";
+    let other = "is for `kind = \"jane\"`: no other directory is notified of users";
     for (line, column) in [
         ("post_confirmation = true", 21),
         ("connect = 'best-effort'", 11),
