@@ -24,37 +24,38 @@ pub use import::{Import, Remaining};
 pub use init::{Directory, Init, Kind, total_users};
 pub use parse::parse;
 
-/// What somebody who meets the program reads below its commands.
+/// The text below the list of commands.
 fn learn() -> String {
     let tour = match cfg!(feature = "sandbox") {
         true => TOUR,
         false => "",
     };
-    format!("A migration, from first to last:\n{tour}{LEARN}")
+    format!("A migration, step by step:\n{tour}{LEARN}")
 }
 
 const TOUR: &str =
-    "  jane-migrate sandbox --tour     watch a whole one on this machine; no AWS account needed\n";
+    "  jane-migrate sandbox --tour     see a whole migration on this machine; no AWS account needed\n";
 
 /// What a sandbox is to the machine that it runs on.
 #[cfg(feature = "sandbox")]
 const SANDBOX: &str = "\
 It installs MiniStack, an emulator of AWS, from PyPI (once, into the cache folder) and runs it with
 Python. What you deploy to it runs on this machine as you, with no isolation: deploy only code that
-you trust. It listens on 127.0.0.1 only, takes no request from a web page, and answers nobody who
-does not sign with the access key that it prints. The key is new each time it starts. Cognito's
+you trust. It listens on 127.0.0.1 only, takes no request from a web page, and refuses requests
+that are not signed with the access key that it prints. The key is new at each start. Cognito's
 public calls, such as a customer's sign-in, need no key, as on AWS.";
 
 const LEARN: &str = "  \
-  jane-migrate init --pool ID     look at the pool and write migrate.toml
-  jane-migrate plan               see what would change, and what would stop it
-  jane-migrate deploy             put it in place; a second run does what is missing
-  jane-migrate try --user NAME    try one customer, without touching the pool
-  jane-migrate verify             prove that it holds, at any time and in CI
-  jane-migrate status             see how many have come over, and when all will have
+  jane-migrate init --pool ID     read the pool and write migrate.toml
+  jane-migrate plan               show what would change, and what would stop a deploy
+  jane-migrate deploy             create what is missing and attach the trigger
+  jane-migrate try --user NAME    try one customer, without changing the pool
+  jane-migrate verify             check that everything holds; for CI
+  jane-migrate status             show progress and the estimated end date
+  jane-migrate doctor             find the cause when sign-ins fail
   jane-migrate remaining          count the users who have not migrated yet, by reason
-  jane-migrate import             import those who are left, with their passwords
-  jane-migrate teardown           take it away when everybody has come over
+  jane-migrate import             import the remaining users, with their passwords
+  jane-migrate teardown           remove everything that deploy created
 
 Plans, findings and JSON go to stdout, everything else to stderr. With --json stdout is exactly one
 document; a run that failed before it had one prints {\"error\": {\"message\", \"causes\", \"hint\"}}.
@@ -62,9 +63,8 @@ Exit codes: 0 done, 1 failed, 130 or 143 interrupted (by Ctrl-C, SIGTERM); plan 
 
 /// Move customers into an Amazon Cognito user pool as they sign in.
 ///
-/// Puts a user migration Lambda in place for a pool and takes it away again: the first time a customer signs in, the Lambda
-/// checks the name and password against the existing directory and hands the profile to the pool. Nothing else of the pool is
-/// changed.
+/// Deploys a user migration Lambda for a pool, verifies it, and removes it. At a customer's first sign-in the Lambda checks the
+/// name and password against the existing directory and gives the profile to the pool. No other setting of the pool changes.
 #[derive(Debug, Parser)]
 #[command(
     name = "jane-migrate",
@@ -132,10 +132,10 @@ pub struct Global {
         value_parser = clap::value_parser!(u64).range(1..=3600)
     )]
     pub timeout: Option<u64>,
-    /// Only errors, warnings and what was asked for: no progress, no closing words
+    /// Suppress progress and the summary
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Also each request to AWS, and how the handler is built
+    /// Also show each request to AWS and the handler's build
     #[arg(short, long, global = true)]
     pub verbose: bool,
     /// When to use colour; NO_COLOR is honoured
@@ -160,52 +160,52 @@ pub enum Color {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Look at a pool and write a commented migrate.toml for it
+    /// Read a pool and write a commented migrate.toml for it
     Init(Box<Init>),
-    /// Build the handler for the configured directory and show what would be uploaded
+    /// Build the handler for the configured directory
     Build(Build),
     /// Show what deploy would do, and change nothing
     Plan(Plan),
-    /// Put the migration in place for a pool
+    /// Create the function and attach it to the pool; a second run does what is missing
     Deploy(Deploy),
     /// Check that the migration still holds
     Verify(Verify),
-    /// Show how the migration goes: who came over, who did not, and until when
+    /// Show migration progress and the estimated end date
     Status(Status),
-    /// Find out what keeps customers from migrating: one diagnosis, the most likely cause first
+    /// Find the cause when sign-ins fail: one diagnosis, the most likely cause first
     Doctor(Doctor),
-    /// Print a migrate.toml with every key, its default and its reason
+    /// Print a migrate.toml with each setting, its default and its reason
     Example(Example),
-    /// Say what a check, an outcome, a reason in the log or an error means
+    /// Explain a check, an outcome, a reason in the log or an error
     Explain(Explain),
-    /// Try one migration without touching the pool
+    /// Try one customer without changing the pool
     Try(Try),
-    /// Take the migration away and leave no trace
+    /// Remove everything deploy created
     Teardown(Teardown),
     /// Print the least IAM policy that each command needs
     Policy(Policy),
-    /// Tell Jane of the users that the pool has already
+    /// Notify Jane of users who are already in the pool
     Connect(Connect),
     /// Count the users who have not migrated, and why
     Remaining(Remaining),
-    /// Import the users who have not migrated, with their passwords where Cognito takes the hashes
+    /// Import the users who have not migrated, with their passwords where Cognito accepts the hashes
     Import(Import),
-    /// Let customers meet the version before the newest again
+    /// Make the previous version live again
     Rollback(Rollback),
-    /// Say who deployed, rolled back and tore down, when, and with which version
+    /// List deploys, rollbacks and teardowns: by which principal, when, with which version
     History(History),
-    /// Put a pool and its app clients back to what a snapshot says
+    /// Restore a pool and its app clients from a snapshot
     Restore(Restore),
-    /// Print what a function needs that another tool makes: its environment, runtime, memory and timeout
+    /// Print the settings for a function that another tool creates: environment, runtime, memory, timeout
     Settings(Settings),
-    /// Print the function, its role and alarms as the code of another tool, for `[function] arn` to name
+    /// Print the function, its role and alarms as code for another tool, to be named in `[function] arn`
     Export(Export),
-    /// Print what keeps another tool from removing the trigger; export prints it too
+    /// Print the lines that stop another tool from removing the trigger; export prints them too
     Coexist(Coexist),
-    /// Try a migration on this machine: a local corner of AWS with a pool and a directory
+    /// Run a local AWS with a pool and a directory, to try a migration
     #[cfg(feature = "sandbox")]
     Sandbox(Sandbox),
-    /// Print the completions of a shell
+    /// Print or install shell completions
     Completions(Completions),
     /// Print a manual page, or write all of them
     Man(Man),
@@ -214,7 +214,7 @@ pub enum Command {
 /// Which pools.
 #[derive(Debug, Clone, Args)]
 pub struct Pools {
-    /// The user pool's id, several times for several pools; may be left out where the configuration names them
+    /// The user pool's id; repeat it for several pools. Optional if the configuration names them
     #[arg(
         long = "pool",
         value_name = "ID",
@@ -223,7 +223,7 @@ pub struct Pools {
         value_delimiter = ','
     )]
     pub pools: Vec<PoolId>,
-    /// All pools of the configuration, as without --pool, whatever JANE_MIGRATE_POOL says
+    /// All pools of the configuration, even if JANE_MIGRATE_POOL names one
     #[arg(long)]
     pub all: bool,
 }
@@ -231,16 +231,16 @@ pub struct Pools {
 /// What deploy may do beyond the configuration, the same for plan.
 #[derive(Debug, Clone, Args)]
 pub struct Allow {
-    /// Allow USER_PASSWORD_AUTH on the app clients that lack it; teardown takes it back
+    /// Allow USER_PASSWORD_AUTH on the app clients that lack it; teardown undoes it
     #[arg(long)]
     pub enable_password_auth: bool,
-    /// Take over a trigger, role, function or log group that stands in our place; teardown puts a replaced trigger back
+    /// Replace an existing trigger, role, function or log group; teardown restores a replaced trigger
     #[arg(long)]
     pub replace: bool,
-    /// What to do with a setting of the pool that this version does not know: send it as it is, or leave it out
+    /// For a setting of the pool that this version does not know: `carry` sends it unchanged, `drop` leaves it out
     #[arg(long, value_name = "KEY=carry|drop", value_parser = decision)]
     pub unknown: Vec<(String, Decision)>,
-    /// Keep this difference of the pool or a client, though an update was not to make it (a JSON pointer, as the error gives it)
+    /// Accept this unexpected difference of the pool or a client (the JSON pointer from the error)
     #[arg(long, value_name = "POINTER", value_parser = pointer)]
     pub accept_difference: Vec<String>,
     /// Upload this zip instead of building the handler
@@ -292,10 +292,10 @@ pub struct Plan {
     /// What deploy would be allowed.
     #[command(flatten)]
     pub allow: Allow,
-    /// Exit with 2 where there are changes
+    /// Exit with 2 if there are changes
     #[arg(long)]
     pub detailed_exitcode: bool,
-    /// Write the plan to this file, for `deploy --plan` to apply that and nothing else
+    /// Write the plan to this file; `deploy --plan` applies exactly that
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
 }
@@ -312,7 +312,7 @@ pub struct Deploy {
     /// What it may do.
     #[command(flatten)]
     pub allow: Allow,
-    /// Do not ask; needed where there is no terminal
+    /// Do not ask for confirmation; required without a terminal
     #[arg(long, short)]
     pub yes: bool,
     /// Apply the plan that `plan --out` wrote to this file, without asking; refuse if anything has changed since
@@ -321,7 +321,7 @@ pub struct Deploy {
     /// Do not invoke the new function before the trigger goes live (for emulators that cannot run it)
     #[arg(long)]
     pub no_probe: bool,
-    /// Take the lease of another run that is at work on the pool: of one that was killed and cannot give it back
+    /// Take the lease of another run of this pool, for example of one that was killed
     #[arg(long)]
     pub break_lease: bool,
     /// Seconds to wait for Lambda to delete the network interfaces of a function that leaves its VPC; 0 leaves them
@@ -332,7 +332,7 @@ pub struct Deploy {
 /// How verify's findings are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// For people.
+    /// Text.
     Text,
     /// One JSON document.
     Json,
@@ -355,13 +355,13 @@ pub struct Verify {
     /// How to print the findings
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
-    /// Let warnings fail too
+    /// Fail on warnings too
     #[arg(long)]
     pub strict: bool,
-    /// Also invoke the function, for users nobody knows, and see that the pool stays as it is
+    /// Also invoke the function, for unknown users, and check that the pool does not change
     #[arg(long)]
     pub probe: bool,
-    /// Also ask the function about this user of the directory, who must be one to migrate
+    /// Also ask the function about this user of the directory, which must be eligible
     #[arg(long, value_name = "NAME", requires = "probe", value_parser = NonEmptyStringValueParser::new())]
     pub test_user: Option<String>,
     /// Read the test user's password from standard input instead of asking
@@ -370,7 +370,7 @@ pub struct Verify {
     /// Only these checks
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     pub only: Vec<String>,
-    /// All but these checks
+    /// Skip these checks
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     pub skip: Vec<String>,
 }
@@ -378,7 +378,7 @@ pub struct Verify {
 /// Every check by its id, for `--only`, `--skip` and `accept` in [verify].
 fn checks_help() -> String {
     let mut help = String::from(
-        "Exit codes: 0 everything holds, 1 a finding, 2 could not be checked.\n\nChecks (E: an error; W: a warning, which fails only with --strict). Those called probe-... are made with --probe, and so is log-hygiene, or by --only.\n",
+        "Exit codes: 0 everything holds, 1 a finding, 2 could not be checked.\n\nChecks (E: an error; W: a warning, which fails only with --strict). probe-* and log-hygiene run only with --probe or --only.\n",
     );
     for check in checks() {
         let severity = match check.severity {
@@ -402,7 +402,7 @@ pub struct Status {
     /// How far back: days (30d), weeks (4w), or from a day (2027-01-31) [default: since the log was made]
     #[arg(long, value_name = "TIME")]
     pub since: Option<Since>,
-    /// Show it again every so many seconds, until q or Ctrl-C
+    /// Refresh every N seconds, until q or Ctrl-C
     #[arg(
         long,
         value_name = "SECONDS",
@@ -412,7 +412,7 @@ pub struct Status {
         value_parser = clap::value_parser!(u64).range(1..=86_400)
     )]
     pub watch: Option<u64>,
-    /// Write it as a page, too: one file with charts, which needs nothing from the network
+    /// Also write a page: one file with charts that needs no network
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
 }
@@ -426,7 +426,7 @@ pub struct Doctor {
     /// Which pools.
     #[command(flatten)]
     pub pools: Pools,
-    /// Look at this machine, and write what was found to this file, for a bug report: nothing secret, no name and no id
+    /// Examine this machine and write a report for a bug report: without secrets, names and ids
     /// [default without a pool: jane-migrate-report.json]
     #[arg(long, value_name = "FILE")]
     pub bundle: Option<PathBuf>,
@@ -453,22 +453,22 @@ pub struct Try {
     /// Which pools.
     #[command(flatten)]
     pub pools: Pools,
-    /// The name as a customer would type it
+    /// The user name as the customer types it
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new(), required_unless_present = "sample")]
     pub user: Option<String>,
-    /// Read this many stored hashes, and no user, and report their formats and what a check costs
+    /// Read this many stored hashes, and report their formats and the cost of a check
     #[arg(long, value_name = "N", conflicts_with_all = ["user", "forgot_password", "client", "password_stdin"], value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub sample: Option<u32>,
-    /// Try a forgotten password in place of a sign-in
+    /// Try *forgot password* instead of a sign-in
     #[arg(long)]
     pub forgot_password: bool,
-    /// The app client to come through [default: the first whose sign-ins must migrate]
+    /// The app client of the sign-in [default: the first whose sign-ins must migrate]
     #[arg(long, value_name = "ID")]
     pub client: Option<String>,
     /// Read the password from the first line of standard input
     #[arg(long, conflicts_with = "forgot_password")]
     pub password_stdin: bool,
-    /// Try the handler of the configuration, built now and run on this machine, in place of the deployed function
+    /// Run the configured handler on this machine instead of invoking the deployed function
     #[arg(long)]
     pub local: bool,
 }
@@ -479,34 +479,34 @@ pub struct Teardown {
     /// Which pools.
     #[command(flatten)]
     pub pools: Pools,
-    /// Do not ask; needed where there is no terminal
+    /// Do not ask for confirmation; required without a terminal
     #[arg(long, short)]
     pub yes: bool,
-    /// Also the pre sign-up and post confirmation triggers, and the function that stays for them otherwise
+    /// Also remove the pre sign-up and post confirmation triggers, and the function that serves them
     #[arg(long)]
     pub everything: bool,
-    /// Even while customers still migrate, or before the window closes
+    /// Proceed even if customers still migrate or the window is open
     #[arg(long)]
     pub force: bool,
-    /// How many days without a migration must have passed
+    /// How many days must have passed without a migration
     #[arg(long, value_name = "DAYS", default_value_t = 7)]
     pub recent_days: u32,
-    /// Leave the log group
+    /// Keep the log group
     #[arg(long)]
     pub keep_logs: bool,
-    /// Believe this record of what deploy changed where the two disagree or one is gone: the function's tags or the role's
+    /// Use this record of what deploy changed if the two differ or one is missing: the function's tags or the role's
     #[arg(long, value_name = "function|role", value_parser = place)]
     pub trust: Option<Place>,
-    /// Put back a trigger of this other account: its owner gets customers' passwords
+    /// Restore a trigger of this other account: that account gets customers' passwords
     #[arg(long, value_name = "ID", value_parser = account)]
     pub trigger_account: Option<String>,
-    /// What to do with a setting of the pool that this version does not know: send it as it is, or leave it out
+    /// For a setting of the pool that this version does not know: `carry` sends it unchanged, `drop` leaves it out
     #[arg(long, value_name = "KEY=carry|drop", value_parser = decision)]
     pub unknown: Vec<(String, Decision)>,
-    /// Keep this difference of the pool or a client, though an update was not to make it (a JSON pointer, as the error gives it)
+    /// Accept this unexpected difference of the pool or a client (the JSON pointer from the error)
     #[arg(long, value_name = "POINTER", value_parser = pointer)]
     pub accept_difference: Vec<String>,
-    /// Take the lease of another run that is at work on the pool: of one that was killed and cannot give it back
+    /// Take the lease of another run of this pool, for example of one that was killed
     #[arg(long)]
     pub break_lease: bool,
     /// Seconds to wait for Lambda to delete the network interfaces of a function that leaves its VPC; 0 leaves them
@@ -520,13 +520,13 @@ pub struct Connect {
     /// Which pools.
     #[command(flatten)]
     pub pools: Pools,
-    /// Tell Jane; without it the users are only counted
+    /// Notify Jane; without it the users are only counted
     #[arg(long, short)]
     pub yes: bool,
-    /// The most users a second that Jane is told of
+    /// How many users a second to notify Jane of, at most
     #[arg(long, value_name = "USERS", default_value_t = Self::PER_SECOND, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub per_second: u32,
-    /// The page to go on from, as an earlier run named it
+    /// The page to continue from, as an earlier run printed it
     #[arg(long, value_name = "PAGE")]
     pub from: Option<String>,
 }
@@ -542,10 +542,10 @@ pub struct Rollback {
     /// Which pools.
     #[command(flatten)]
     pub pools: Pools,
-    /// Do not ask; needed where there is no terminal
+    /// Do not ask for confirmation; required without a terminal
     #[arg(long, short)]
     pub yes: bool,
-    /// Take the lease of another run that is at work on the pool: of one that was killed and cannot give it back
+    /// Take the lease of another run of this pool, for example of one that was killed
     #[arg(long)]
     pub break_lease: bool,
 }
@@ -556,10 +556,10 @@ pub struct Policy {
     /// Which pools.
     #[command(flatten)]
     pub pools: Pools,
-    /// What to allow; with --json, the one policy for all that is named [default: each by itself]
+    /// For which commands; with --json one policy for all of them [default: one policy each]
     #[arg(long = "for", value_enum, value_name = "DUTY", value_delimiter = ',')]
     pub duties: Vec<Duty>,
-    /// The account that owns the pools; AWS is asked nothing then
+    /// The account that owns the pools; no call to AWS is made then
     #[arg(long, value_name = "ID", value_parser = account)]
     pub account: Option<String>,
     /// With --account: the role with which the pool sends SMS
@@ -573,16 +573,16 @@ pub struct Restore {
     /// The snapshot that deploy kept next to the configuration
     #[arg(long, value_name = "FILE")]
     pub snapshot: PathBuf,
-    /// Do not ask; needed where there is no terminal
+    /// Do not ask for confirmation; required without a terminal
     #[arg(long, short)]
     pub yes: bool,
-    /// What to do with a setting of the pool that this version does not know: send it as it is, or leave it out
+    /// For a setting of the pool that this version does not know: `carry` sends it unchanged, `drop` leaves it out
     #[arg(long, value_name = "KEY=carry|drop", value_parser = decision)]
     pub unknown: Vec<(String, Decision)>,
-    /// Keep this difference of the pool or a client, though an update was not to make it (a JSON pointer, as the error gives it)
+    /// Accept this unexpected difference of the pool or a client (the JSON pointer from the error)
     #[arg(long, value_name = "POINTER", value_parser = pointer)]
     pub accept_difference: Vec<String>,
-    /// Take the lease of another run that is at work on the pool: of one that was killed and cannot give it back
+    /// Take the lease of another run of this pool, for example of one that was killed
     #[arg(long)]
     pub break_lease: bool,
 }
@@ -596,7 +596,7 @@ pub struct History {
     /// Which pools.
     #[command(flatten)]
     pub pools: Pools,
-    /// How far back; CloudTrail keeps 90
+    /// How many days back; CloudTrail keeps 90
     #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=90))]
     pub days: u32,
 }
@@ -615,10 +615,10 @@ pub struct Export {
     /// Which pools.
     #[command(flatten)]
     pub pools: Pools,
-    /// The tool that is to make the function
+    /// The tool that will create the function
     #[arg(long = "for", value_enum, value_name = "TOOL")]
     pub tool: Tool,
-    /// Take the digest of this zip instead of building the handler
+    /// Use the digest of this zip instead of building the handler
     #[arg(long, value_name = "ZIP")]
     pub artifact: Option<PathBuf>,
 }
@@ -655,10 +655,10 @@ fn account(text: &str) -> Result<String, String> {
 #[derive(Debug, Args)]
 #[command(after_help = SANDBOX)]
 pub struct Sandbox {
-    /// Walk through a whole migration, explain each step, and end
+    /// Walk through a whole migration, explain each step, and exit
     #[arg(long)]
     pub tour: bool,
-    /// On a terminal, do not wait for Enter before each chapter of the tour
+    /// Do not wait for Enter between the chapters of the tour
     #[arg(long, requires = "tour")]
     pub no_pause: bool,
     /// The port to listen on [default: a free one]
@@ -683,7 +683,7 @@ pub struct Completions {
     /// For which shell [default with --install: the one that SHELL names]
     #[arg(value_enum, required_unless_present = "install")]
     pub shell: Option<clap_complete::Shell>,
-    /// Put them where the shell looks for them, instead of printing them
+    /// Install them where the shell looks for them, instead of printing them
     #[arg(long)]
     pub install: bool,
 }

@@ -10,7 +10,7 @@ pub fn of(command: &str) -> Lease {
     let now_ms = now_ms();
     let user = ["USER", "LOGNAME", "USERNAME"];
     let user = user.into_iter().find_map(environment::var);
-    let user = user.unwrap_or_else(|| "somebody".to_owned());
+    let user = user.unwrap_or_else(|| "an unknown user".to_owned());
     let this = Lease {
         by: format!("{command} by {user} at {}", machine_name()),
         since: utc(now_ms),

@@ -104,7 +104,7 @@ pub struct Response {
     pub username: Username,
 }
 
-/// Who migrates by a forgotten password. Anybody can type a customer's address there: the customer is then in the pool and must set
+/// Which users migrate by *forgot password*. A stranger can type a customer's address there: the customer is then in the pool and must set
 /// a new password.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -115,7 +115,7 @@ pub enum ForgotPassword {
     Migrate,
     /// Users who have no password in the directory. Only a SQL table tells who that is.
     SsoOnly,
-    /// Nobody.
+    /// No user.
     Off,
 }
 

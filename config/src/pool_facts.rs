@@ -71,7 +71,7 @@ pub enum Mfa {
     Off,
     /// A second factor for those who set one up.
     Optional,
-    /// A second factor for everybody.
+    /// A second factor for all users.
     On,
 }
 

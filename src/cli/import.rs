@@ -19,13 +19,13 @@ pub struct Remaining {
     /// Which pools.
     #[command(flatten)]
     pub pools: Pools,
-    /// A CSV file of the directory's users, in place of the directory itself
+    /// A CSV file of the directory's users, instead of the directory itself
     #[arg(long, value_name = "FILE")]
     pub from: Option<PathBuf>,
-    /// Write the names of those who are left, and of those who never set a new password, to this file (CSV)
+    /// Write the names of the remaining users, and of users who never set a new password, to this file (CSV)
     #[arg(long, value_name = "FILE")]
     pub names: Option<PathBuf>,
-    /// Write the old id and the new `sub` of each user who is in the pool to this file (CSV); needs id_column under [import]
+    /// Write the old id and the new `sub` of each user in the pool to this file (CSV); needs id_column under [import]
     #[arg(long, value_name = "FILE")]
     pub mapping: Option<PathBuf>,
 }
@@ -43,16 +43,16 @@ pub struct Import {
     /// Which pools.
     #[command(flatten)]
     pub pools: Pools,
-    /// Import; without it the plan is shown and nothing is changed
+    /// Import; without it only the plan is shown
     #[arg(long, short)]
     pub yes: bool,
-    /// A CSV file of the directory's users, in place of the directory itself
+    /// A CSV file of the directory's users, instead of the directory itself
     #[arg(long, value_name = "FILE")]
     pub from: Option<PathBuf>,
     /// Leave out users who would have to set a new password
     #[arg(long)]
     pub no_reset: bool,
-    /// Take the lease of another run that is at work on the pool: of one that was killed and cannot give it back
+    /// Take the lease of another run of this pool, for example of one that was killed
     #[arg(long)]
     pub break_lease: bool,
 }

@@ -23,13 +23,13 @@ pub struct Init {
     /// Write this file, which must not exist [default: the file of --config, else migrate.toml]
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Ask nothing
+    /// Take the defaults and ask nothing
     #[arg(long, short)]
     pub yes: bool,
     /// The app clients whose sign-ins must migrate [default: all of the pool's]
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     pub clients: Vec<String>,
-    /// The last day, in UTC, on which anybody is migrated
+    /// The last day of the migration, in UTC
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub closes: Option<jane_migrate_config::Date>,
     /// How many accounts there are to migrate

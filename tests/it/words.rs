@@ -35,7 +35,7 @@ fn people_read_plain_words() {
                 continue;
             }
             // Comments on the types of the command line and of the file are their help.
-            let helps = file.to_string_lossy().contains("/cli") || folder == "config/src";
+            let helps = ["/cli.rs", "/cli/"].iter().any(|name| file.to_string_lossy().contains(name)) || folder == "config/src";
             let mut texts = Vec::new();
             if let Ok(tokens) = code.parse() {
                 literals(tokens, helps, &mut texts);

@@ -536,7 +536,7 @@ pub(super) fn parameter(name: &str) -> Checked {
     )
 }
 
-/// What a role of another account asks for, so that nobody else makes its owner use it.
+/// What a role of another account asks for, so that no other caller makes its owner use it.
 pub(super) fn external_id(text: &str) -> Checked {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "_+=,.@:/-".contains(c);
     ensure(

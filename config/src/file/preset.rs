@@ -1,4 +1,4 @@
-//! Ready-made requests for well-known directories. A preset is written like the file it saves somebody to write; whatever the file
+//! Ready-made requests for well-known directories. A preset has the form of the file; whatever the file
 //! says itself takes precedence.
 
 use std::collections::BTreeMap;

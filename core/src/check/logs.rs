@@ -102,12 +102,12 @@ pub(super) fn log_level(check: &Check, subject: &Subject<'_>) -> Findings {
     check.unless(levels, "no event is written down")
 }
 
-/// Somebody gets to know who signs in when.
+/// A subscription shows when users sign in.
 fn sent(check: &Check, to: &Subscription, fix: Fix) -> Finding {
     check
         .fails(
             "a subscription forwards the log, which has the time and a hashed name of each sign-in",
-            "nobody",
+            "no subscription",
             format!("{} to {}", to.name, to.destination),
             fix,
         )

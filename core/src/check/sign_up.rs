@@ -12,7 +12,7 @@ use crate::trigger::Trigger;
 
 /// Who answers before the pool creates a user.
 enum Answers<'a> {
-    /// Nobody.
+    /// No user.
     Nobody,
     /// Our function, as it is configured to.
     Ours,

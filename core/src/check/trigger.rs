@@ -371,13 +371,13 @@ pub(super) fn function_url(check: &Check, subject: &Subject<'_>) -> Findings {
             "lambda delete-function-url-config --function-name {}",
             subject.names.function
         );
-        let who = match url.auth.as_str() {
+        let caller = match url.auth.as_str() {
             "NONE" => "everyone on the internet",
-            _ => "whoever IAM lets",
+            _ => "every principal with the IAM right",
         };
         check
             .fails(
-                format!("the function has a URL, by which {who} can try passwords"),
+                format!("the function has a URL, by which {caller} can try passwords"),
                 "no URL",
                 format!("{} (auth {})", url.url, url.auth),
                 subject.of_function(subject.aws(with_qualifier(command, url.qualifier.as_deref()))),
