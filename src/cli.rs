@@ -33,8 +33,7 @@ fn learn() -> String {
     format!("A migration, step by step:\n{tour}{LEARN}")
 }
 
-const TOUR: &str =
-    "  jane-migrate sandbox --tour     see a whole migration on this machine; no AWS account needed\n";
+const TOUR: &str = "  jane-migrate sandbox --tour     see a whole migration on this machine; no AWS account needed\n";
 
 /// What a sandbox is to the machine that it runs on.
 #[cfg(feature = "sandbox")]

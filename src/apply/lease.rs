@@ -163,8 +163,7 @@ impl Run<'_> {
                         return Err(overtaken(lease));
                     }
                     _ => {
-                        return Err(error)
-                            .context("the alias was changed since the plan was made");
+                        return Err(error).context("the alias was changed since the plan was made");
                     }
                 }
             }

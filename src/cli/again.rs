@@ -45,7 +45,7 @@ impl Cli {
             | Command::Completions(_)
             | Command::Man(_)
             | Command::Explain(_)
-            | Command::Example => (String::new(), None),
+            | Command::Example(_) => (String::new(), None),
         };
         self.global.flags().of_command(pools, duty.map(Duty::name))
     }

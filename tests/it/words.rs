@@ -35,7 +35,10 @@ fn people_read_plain_words() {
                 continue;
             }
             // Comments on the types of the command line and of the file are their help.
-            let helps = ["/cli.rs", "/cli/"].iter().any(|name| file.to_string_lossy().contains(name)) || folder == "config/src";
+            let helps = ["/cli.rs", "/cli/"]
+                .iter()
+                .any(|name| file.to_string_lossy().contains(name))
+                || folder == "config/src";
             let mut texts = Vec::new();
             if let Ok(tokens) = code.parse() {
                 literals(tokens, helps, &mut texts);
@@ -46,8 +49,13 @@ fn people_read_plain_words() {
         }
     }
     let documents = files(&root.join("docs"), "md").into_iter().chain(
-        ["README.md", "RELIABILITY.md", "SECURITY.md", "migrate.example.toml"]
-            .map(|name| root.join(name)),
+        [
+            "README.md",
+            "RELIABILITY.md",
+            "SECURITY.md",
+            "migrate.example.toml",
+        ]
+        .map(|name| root.join(name)),
     );
     for file in documents {
         for line in fs::read_to_string(&file).expect("a page").lines() {
@@ -56,7 +64,12 @@ fn people_read_plain_words() {
             hard(&prose, &file, &mut found);
         }
     }
-    assert!(found.is_empty(), "{} hard texts:\n{}", found.len(), found.join("\n"));
+    assert!(
+        found.is_empty(),
+        "{} hard texts:\n{}",
+        found.len(),
+        found.join("\n")
+    );
 }
 
 fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {

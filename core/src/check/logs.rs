@@ -127,10 +127,7 @@ pub(super) fn log_subscriptions(check: &Check, subject: &Subject<'_>) -> Finding
             )));
             sent(check, to, fix)
         });
-    check.unless(
-        subscriptions.collect(),
-        "no subscription forwards the log",
-    )
+    check.unless(subscriptions.collect(), "no subscription forwards the log")
 }
 
 pub(super) fn log_account_policy(check: &Check, subject: &Subject<'_>) -> Findings {

@@ -100,8 +100,8 @@ table! {
     "alarms"                 Warning Always Reports time::alarms                      => "the configured alarms and the dashboard exist and notify the topic";
     "health"                 Warning Always Reports time::health                      => "no errors, throttles or slow answers in the last day";
 
-    "probe-unknown-user"     Error   Probe  Reports probe::unknown_signs_in           => "an unknown user's sign-in is answered with \"not migrated\"";
-    "probe-forgot-password"  Error   Probe  Reports probe::unknown_forgets            => "a test *forgot password* of an unknown user is answered "not migrated"";
+    "probe-unknown-user"     Error   Probe  Reports probe::unknown_signs_in           => "a test sign-in gets the answer for an unknown user";
+    "probe-forgot-password"  Error   Probe  Reports probe::unknown_forgets            => "a test of a forgotten password gets the answer for an unknown user";
     "probe-sign-up"          Error   Probe  Reports probe::unknown_signs_up           => "a test sign-up of an unknown user is answered";
     "probe-confirmation"     Error   Probe  Reports probe::unknown_confirms           => "a test confirmation is returned unchanged";
     "probe-test-user"        Error   Probe  Reports probe::test_user                  => "the test user would be migrated";

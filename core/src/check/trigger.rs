@@ -212,10 +212,7 @@ pub(super) fn record_intact(check: &Check, subject: &Subject<'_>) -> Findings {
             Ok(_) => {}
         }
     }
-    check.unless(
-        wrong,
-        "the two records of what teardown will undo agree",
-    )
+    check.unless(wrong, "the two records of what teardown will undo agree")
 }
 
 /// Of a function that another tool made: the policy names a snapshot, and it is here.
