@@ -97,7 +97,7 @@ pub struct Ldap {
     pub secret: Place,
 }
 
-const SECRET: &str = "# Use a secret reference, not a literal value: { secretsmanager = \"arn:...\" }, { ssm = \"/path\" }, or { env = \"NAME\" }: deploy\n# reads it from your environment and stores it in the function's, where anyone who may read its settings can see it.\n";
+const SECRET: &str = "# Use a secret reference, not a literal value: { secretsmanager = \"arn:...\" }, { ssm = \"/path\" }, or { env = \"NAME\" }: deploy\n# reads it from your environment and stores it in the function's, where every reader of its settings can see it.\n";
 
 const TIMEOUT: &str = "timeout_ms = 3500                       # limit for one sign-in; Cognito waits 5 s for the whole function\n";
 

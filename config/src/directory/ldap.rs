@@ -25,7 +25,7 @@ pub struct Ldap {
         schemars(regex(pattern = r"^\(.*\{username\}.*\)$"))
     )]
     pub filter: Option<String>,
-    /// The DN as whom users are searched for; it needs the right to read the attributes that are mapped. Without it: nobody.
+    /// The DN that the search binds as; it needs the right to read the mapped attributes. Without it: an anonymous bind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(regex(pattern = r"\S")))]
     pub bind_dn: Option<String>,

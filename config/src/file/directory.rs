@@ -165,7 +165,7 @@ fn check_ldap(table: &Table<'_, '_>) {
         (true, ..) => {
             for key in search.into_iter().filter(|key| table.has(key)) {
                 table.problem(format_args!(
-                    "`{key}` in [directory] has no effect with `user_dn`: nobody is searched for"
+                    "`{key}` in [directory] has no effect with `user_dn`: there is no search"
                 ));
             }
         }
