@@ -24,8 +24,10 @@ use tokio::process::Command;
 fn main() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
-        let sandbox = Sandbox::start(&Options::new(cache()));
-        let sandbox = sandbox.await.expect("the sandbox starts");
+        let options = Options::new(cache());
+        let sandbox = Sandbox::start(&options)
+            .await
+            .expect("the sandbox starts");
         for way in [Way::Program, Way::Script] {
             let demo = sandbox.seed().await.expect("the demo");
             measure(&sandbox, &demo, way).await;
@@ -118,8 +120,10 @@ fn leaves(way: &str, value: &Value, found: &mut BTreeMap<String, Value>) {
 }
 
 async fn script(corner: &Corner, demo: &Demo, text: &str) {
-    let venv = Venv::install(&cache(), "awscli-1.46.2", "awscli==1.46.2", &|_| ());
-    let python = venv.await.expect("the AWS CLI").python();
+    let python = Venv::install(&cache(), "awscli-1.46.2", "awscli==1.46.2", &|_| ())
+        .await
+        .expect("the AWS CLI")
+        .python();
     let output = Command::new("bash")
         .args(["-euc", text])
         .env("AWS", python.parent().expect("a folder").join("aws"))
