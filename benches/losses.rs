@@ -25,9 +25,7 @@ fn main() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let options = Options::new(cache());
-        let sandbox = Sandbox::start(&options)
-            .await
-            .expect("the sandbox starts");
+        let sandbox = Sandbox::start(&options).await.expect("the sandbox starts");
         for way in [Way::Program, Way::Script] {
             let demo = sandbox.seed().await.expect("the demo");
             measure(&sandbox, &demo, way).await;
@@ -45,6 +43,9 @@ enum Way {
 async fn measure(sandbox: &Sandbox, demo: &Demo, way: Way) {
     let mut corner = Corner::of(sandbox).await;
     corner.account = sandbox.account_id().to_owned();
+    for client in [&demo.web_client, &demo.mobile_client] {
+        corner.jane.register_client(client, &demo.pool_id, REGION);
+    }
     let before = settings(&corner, demo).await;
     let (name, steps): (_, [Vec<&str>; 2]) = match way {
         Way::Program => (
