@@ -262,7 +262,7 @@ async fn the_gitlab_component_downloads_checks_and_verifies() {
     run(&sha256(&archive)).await.ended(0);
     let report = std::fs::read_to_string(folder.join("verify.xml")).expect("a report");
     assert!(report.contains("trigger-registered"), "{report}");
-    std::fs::remove_file(folder.join(".jane-migrate/jane-migrate")).expect("there");
+    std::fs::remove_file(folder.join(".jane-migrate/bin/jane-migrate")).expect("there");
     run(&"0".repeat(64)).await.ended(1);
-    assert!(!folder.join(".jane-migrate/jane-migrate").exists());
+    assert!(!folder.join(".jane-migrate/bin/jane-migrate").exists());
 }
