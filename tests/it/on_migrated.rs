@@ -148,7 +148,7 @@ async fn a_queue_is_told_by_a_role_that_may_tell_it_and_no_other() {
         (&json!(2), &json!(0))
     );
     let status = corner.run(&["status", "--pool", &pool]).await.ended(0);
-    let line = "Notified of a migration ([on_migrated]): 1. Not told: denied (1).";
+    let line = "Notified of a migration ([on_migrated]): 1. Not notified: denied (1).";
     assert!(status.stdout.contains(line), "{status:#?}");
     let verified = corner
         .run(&["verify", "--pool", &pool, "--json"])

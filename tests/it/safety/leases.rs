@@ -310,7 +310,7 @@ async fn one_of_two_goes_through(first: &str, second: &str, left: &BTreeMap<&str
     }
     let told = [
         "another run has been at work on this pool since the plan was made",
-        "changed by somebody else since the plan was made",
+        "changed since the plan was made",
         "ResourceNotFoundException",
     ];
     let told = told.iter().any(|told| one.stderr.contains(told));

@@ -67,7 +67,7 @@ async fn a_pool_that_somebody_changed_since_the_plan_is_left_alone() {
     let change = scene.rename_reply_to("support@example.com");
     let ran = scene.deploy_while(before_the_write, change).await.ended(1);
     for words in [
-        "changed by somebody else",
+        "changed since the plan was made",
         "support@example.com",
         "run the command again",
     ] {
@@ -104,7 +104,7 @@ async fn a_colleague_at_work_while_the_update_is_proven_is_told_of_and_not_overw
     });
     let ran = ran.await.ended(1);
     assert!(
-        ran.stderr.contains("or somebody else changed it"),
+        ran.stderr.contains("or another tool changed it"),
         "{ran:#?}"
     );
     assert!(ran.stderr.contains("first@example.com"), "{ran:#?}");
@@ -177,7 +177,7 @@ async fn a_client_that_somebody_changed_since_the_plan_is_left_alone() {
         scene.corner.cognito("UpdateUserPoolClient", body).await;
     };
     let ran = scene.deploy_while(before_the_write, change).await.ended(1);
-    for words in ["changed by somebody else", "AccessTokenValidity: 30 => 15"] {
+    for words in ["changed since the plan was made", "AccessTokenValidity: 30 => 15"] {
         assert!(ran.stderr.contains(words), "{words}: {ran:#?}");
     }
     let now = scene.corner.client(&scene.pool, client).await;
@@ -195,7 +195,7 @@ async fn of_two_deploys_of_a_pool_at_once_the_second_is_told() {
     };
     let ran = scene.deploy_while(before_the_write, other).await.ended(1);
     for words in [
-        "changed by somebody else",
+        "changed since the plan was made",
         "/LambdaConfig/UserMigration: none => ",
     ] {
         assert!(ran.stderr.contains(words), "{words}: {ran:#?}");
@@ -217,7 +217,7 @@ async fn two_deploys_that_race_leave_one_migration() {
         assert!(one.code == 0 || other.code == 0, "{when}");
         for ran in [one, other] {
             let told = [
-                "changed by somebody else",
+                "changed since the plan was made",
                 "another run or tool created it meanwhile",
                 "goes on from there",
             ];

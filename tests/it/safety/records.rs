@@ -192,7 +192,7 @@ async fn two_deploys(live: bool, action: &'static str) {
     let url = proxy.url();
     let (one, ()) = tokio::join!(scene.run(&url, "deploy"), other);
     let told = [
-        "changed by somebody else",
+        "changed since the plan was made",
         "another run or tool created it meanwhile",
         "something with this name exists already",
         "another run is at work on this pool",
