@@ -156,7 +156,10 @@ async fn a_lost_answer_does_not_hide_what_the_service_changed_besides() {
     let ran = ran.await.ended(1);
     assert!(ran.stderr.contains("ReplyToEmailAddress"), "{ran:#?}");
     assert!(ran.stderr.contains("put back"), "{ran:#?}");
-    assert!(!ran.stderr.contains("changed since the plan was made"), "{ran:#?}");
+    assert!(
+        !ran.stderr.contains("changed since the plan was made"),
+        "{ran:#?}"
+    );
     let now = scene.documents().await;
     assert_same(&scene.before[0], &now[0], "put back");
 }

@@ -177,7 +177,10 @@ async fn a_client_that_somebody_changed_since_the_plan_is_left_alone() {
         scene.corner.cognito("UpdateUserPoolClient", body).await;
     };
     let ran = scene.deploy_while(before_the_write, change).await.ended(1);
-    for words in ["changed since the plan was made", "AccessTokenValidity: 30 => 15"] {
+    for words in [
+        "changed since the plan was made",
+        "AccessTokenValidity: 30 => 15",
+    ] {
         assert!(ran.stderr.contains(words), "{words}: {ran:#?}");
     }
     let now = scene.corner.client(&scene.pool, client).await;

@@ -161,7 +161,12 @@ async fn the_configuration_suits_the_pool() {
         std::fs::write(bench.corner.folder.path().join("migrate.toml"), config).unwrap();
     };
     hashes("");
-    let ids = ["hash-memory", "function-code", "function-settings"];
+    let ids = [
+        "hash-memory",
+        "guessing-brake",
+        "function-code",
+        "function-settings",
+    ];
     let fix = bench.fail(&ids, "warning").await;
     let memory = fix
         .split(" under ")
