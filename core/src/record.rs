@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jane_migrate_config::Arn;
 use serde_json::{Value, json};
 
-use crate::ids::{PoolArn, digest_of_statement};
+use crate::ids::{Names, PoolArn, digest_of_statement};
 use crate::kept::Snapshot;
 use crate::permission::Policy;
 use crate::resources::{ObservedFunction, Role, Tags, is_ours, tag};
@@ -278,7 +278,7 @@ impl Records {
     pub fn replaced(
         &self,
         trigger: Trigger,
-        pool: &PoolArn,
+        names: &Names,
         trust: &Trust<'_>,
     ) -> Result<Option<&str>, Doubt> {
         let said = |place| {
@@ -294,13 +294,13 @@ impl Records {
             Some(place) => said(place).flatten(),
             None => {
                 let (function, role) = (said(Place::Function), said(Place::Role));
-                vouched(trigger, function, role, trust.snapshots)?
+                vouched(trigger, names, function, role, trust.snapshots)?
             }
         };
         let Some(arn) = arn else { return Ok(None) };
         let account = arn.parse::<Arn>().map(|arn| arn.account);
         let account = account.unwrap_or_default();
-        match account == pool.account || trust.account == Some(&account) {
+        match account == names.pool.account || trust.account == Some(&account) {
             true => Ok(Some(arn)),
             false => Err(Doubt::OtherAccount(account, arn.to_owned())),
         }
@@ -319,6 +319,7 @@ pub fn given_statements(policy: &Policy) -> impl Iterator<Item = &str> {
 /// The trigger, if enough vouches for it.
 fn vouched<'a>(
     trigger: Trigger,
+    names: &Names,
     function: Option<Option<&'a str>>,
     role: Option<Option<&'a str>>,
     snapshots: &[Snapshot],
@@ -332,13 +333,15 @@ fn vouched<'a>(
         (None, role) => (role.flatten(), Some(Place::Role)),
     };
     let Some(named) = arn else { return Ok(None) };
-    let kept = |snapshot: &Snapshot| {
-        let triggers = &snapshot.json["UserPool"]["LambdaConfig"];
-        triggers[trigger.member()].as_str() == Some(named)
-    };
-    match (snapshots.iter().any(kept), alone) {
+    // One that was made after our trigger was set does not say what was there before.
+    let before = snapshots.iter().filter_map(|snapshot| {
+        let kept = snapshot.json["UserPool"]["LambdaConfig"][trigger.member()].as_str();
+        (!kept.is_some_and(|arn| names.is_our_function(arn))).then_some(kept)
+    });
+    let before: Vec<_> = before.collect();
+    match (before.contains(&Some(named)), alone) {
         (true, _) => Ok(arn),
-        (false, _) if !snapshots.is_empty() => Err(Doubt::NotInSnapshot(named.to_owned())),
+        (false, _) if !before.is_empty() => Err(Doubt::NotInSnapshot(named.to_owned())),
         (false, Some(place)) => Err(Doubt::Alone(place, named.to_owned())),
         (false, None) => Ok(arn),
     }
@@ -487,8 +490,8 @@ mod tests {
             role: place(role),
             snapshot: None,
         };
-        let pool: PoolArn = POOL.parse().unwrap();
-        let replaced = records.replaced(Trigger::UserMigration, &pool, trust)?;
+        let names = Names::new(POOL.parse().unwrap());
+        let replaced = records.replaced(Trigger::UserMigration, &names, trust)?;
         Ok(replaced.map(str::to_owned))
     }
 
@@ -527,6 +530,13 @@ mod tests {
         assert_eq!(both(OLD, &with[..]), old);
         assert_eq!(both(EVIL, &with), not_in(EVIL));
         assert_eq!(both(OLD, &without), not_in(OLD));
+
+        // A second operator's, of a pool that was live already.
+        let ours = Names::new(POOL.parse().unwrap()).live_arn;
+        let later = [snapshot(json!(ours))];
+        let two = [snapshot(json!(ours)), snapshot(json!(OLD))];
+        assert_eq!(both(OLD, &later), old);
+        assert_eq!(both(EVIL, &two), not_in(EVIL));
     }
 
     #[test]

@@ -176,7 +176,7 @@ pub(super) fn record_intact(check: &Check, subject: &Subject<'_>) -> Findings {
     };
     let mut wrong = Vec::new();
     for trigger in Trigger::ALL {
-        match records.replaced(trigger, &names.pool, &trust) {
+        match records.replaced(trigger, names, &trust) {
             // A trigger of another account is on record rightly; teardown asks about it.
             Ok(_) | Err(Doubt::OtherAccount(..) | Doubt::Alone(..)) => {}
             Err(doubt) => {

@@ -384,7 +384,7 @@ impl PoolTriggers<'_> {
             };
             if !is_on(trigger) {
                 if ours {
-                    let back = match self.records.replaced(trigger, &names.pool, &self.trust) {
+                    let back = match self.records.replaced(trigger, names, &self.trust) {
                         Ok(back) => back.map(str::to_owned),
                         Err(doubt) => {
                             self.doubted(plan, trigger, &doubt);

@@ -258,7 +258,7 @@ fn plan_triggers(
         .filter(|(trigger, _)| extent.everything || *trigger == Trigger::UserMigration);
     let (mut triggers, mut details) = (Vec::new(), Vec::new());
     for (trigger, arn) in ours {
-        let back = match records.replaced(trigger, &names.pool, trust) {
+        let back = match records.replaced(trigger, names, trust) {
             Ok(back) => back,
             Err(doubt) => {
                 let what = format!("the {} trigger to put back", trigger.label());
