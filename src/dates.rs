@@ -1,8 +1,7 @@
-//! Moments, in milliseconds since 1970, as days and as text; all in UTC. The clock of this machine is read here.
-
-use std::time::SystemTime;
+//! Moments, in milliseconds since 1970, as days and as text; all in UTC.
 
 use crate::error::{Error, Result};
+pub(crate) use crate::host::now_ms;
 use jane_migrate_config::Date;
 use jiff::{Timestamp, civil, tz::TimeZone};
 
@@ -11,14 +10,6 @@ pub const DAY_MS: i64 = 86_400_000;
 
 /// The last day that a [`Date`] can name: 9999-12-31.
 const LAST_DAY: i64 = 2_932_896;
-
-/// Now.
-pub fn now_ms() -> i64 {
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map(|since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-        .unwrap_or_default()
-}
 
 /// Today.
 pub fn today() -> Result<Date> {

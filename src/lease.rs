@@ -4,6 +4,7 @@ use jane_migrate_core::lease::Lease;
 
 use crate::dates::{now_ms, utc};
 use crate::environment;
+use crate::host;
 
 /// A lease of this run for a command.
 pub fn of(command: &str) -> Lease {
@@ -27,6 +28,9 @@ pub fn holds(lease: &Lease) -> bool {
 
 /// `MACHINE-PID-START`: the same for one process alone, and told from it whether that process is still there.
 fn run() -> String {
+    if let Some(host) = host::other() {
+        return host.run();
+    }
     let pid = std::process::id();
     match (machine(), started(pid)) {
         (Some(machine), Some(start)) => format!("{machine}-{pid}-{start}"),
@@ -36,6 +40,9 @@ fn run() -> String {
 
 /// Whether it was a process of this machine that has ended. On another machine nobody can tell, and the lease is waited for.
 fn is_dead(run: &str) -> bool {
+    if let Some(host) = host::other() {
+        return host.has_ended(run);
+    }
     let mut parts = run.rsplitn(3, '-');
     let (start, pid, there) = (parts.next(), parts.next(), parts.next());
     let (Some(start), Some(Ok(pid)), Some(machine)) = (start, pid.map(str::parse), machine())

@@ -24,6 +24,7 @@ mod exact;
 mod export;
 mod files;
 mod guide;
+pub mod host;
 mod jane;
 mod lease;
 mod listing;

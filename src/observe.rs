@@ -4,7 +4,7 @@
 mod live;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jane_migrate_config::{Arn, Config, Secret};
@@ -26,14 +26,13 @@ use jane_migrate_core::watch::Watch;
 use serde_json::Value;
 
 use crate::aws::{AwsError, Kind, Reader};
+use crate::dates::{DAY_MS, now_ms};
 use crate::error::{Error, Result};
+use crate::host::{Instant, sleep};
 use crate::jane;
 
 /// Calls of one kind made at once; Cognito and Lambda throttle reads too.
 const AT_ONCE: usize = 8;
-
-/// How far back the log is searched.
-const LOG: Duration = Duration::from_secs(24 * 3600);
 
 /// How long a function may be in the middle of a change. A pipeline verifies right after it; what counts is what it will be.
 const SETTLING: Duration = Duration::from_secs(30);
@@ -777,7 +776,7 @@ async fn settled_function(aws: &Reader, name: &str) -> Called<Option<ObservedFun
         if !settling || started.elapsed() > SETTLING {
             return Ok(found);
         }
-        tokio::time::sleep(pause).await;
+        sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(2));
     }
 }
@@ -952,17 +951,14 @@ async fn web_acl(aws: &Reader, pool: &PoolArn, choice: &Choice) -> Read<Option<W
     }
 }
 
-/// The field as JSON spells it; the handler's own lines have none of this name.
+/// The field as JSON spells it, which is searched for in a day of the log; the handler's own lines have none of this name.
 const PASSWORD_FIELD: &str = "\"password\"";
 
 async fn leak(aws: &Reader, group: &str, choice: &Choice) -> Read<Option<i64>> {
     if !choice.wants("log-hygiene") {
         return Err(Unread::NotAsked);
     }
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    let since_ms = i64::try_from((now.saturating_sub(LOG)).as_millis()).unwrap_or_default();
+    let since_ms = now_ms() - DAY_MS;
     // The pattern is a term; where the field is escaped once more, it still is.
     let holds_password = |line: &str| line.replace('\\', "").contains(PASSWORD_FIELD);
     Ok(aws

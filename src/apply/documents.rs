@@ -2,7 +2,7 @@
 //! and proven; put back when anything but the intended member changed. No answer is taken for a no: what a call whose answer was
 //! lost has done is looked at before anything else is.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -11,6 +11,7 @@ use super::reading::{Reading, is_fresh};
 use super::{Event, Run, SIDE_BY_SIDE};
 use crate::aws::{self, AwsError, Kind};
 use crate::error::{Context, Error, Result};
+use crate::host::{Instant, sleep};
 use jane_migrate_core::document::{Difference, Rewrite, Update, appeared, differences};
 use jane_migrate_core::fix::{Fix, fix, quoted};
 use jane_migrate_core::ids::ALIAS;
@@ -49,7 +50,7 @@ impl Run<'_> {
     pub(super) async fn move_trigger(&self, change: &Change, rewrite: &Rewrite) -> Result<()> {
         self.update_pool(change, rewrite).await?;
         (self.tell)(Event::Waiting(change, "for sign-ins under way to end"));
-        tokio::time::sleep(MOVED).await;
+        sleep(MOVED).await;
         Ok(())
     }
 
@@ -467,7 +468,7 @@ fn only_flows(changed: &[Difference]) -> bool {
 }
 
 async fn pause(tries: u32) {
-    tokio::time::sleep(Duration::from_millis(100) * 2u32.pow(tries.min(5))).await;
+    sleep(Duration::from_millis(100) * 2u32.pow(tries.min(5))).await;
 }
 
 fn listed(differences: &[Difference]) -> String {

@@ -1,12 +1,13 @@
 //! The steps for the function, its versions and the alias that the pool calls. Each may be repeated: a write whose answer was lost,
 //! or a run cut short, leaves nothing that a second try trips over. No customer meets what these steps do, until the alias moves.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::lease::{PRECONDITION, overtaken};
 use super::{Code, Event, Retag, Run};
 use crate::aws::{AwsError, Kind};
 use crate::error::{Context, Error, Result};
+use crate::host::{Instant, sleep};
 use jane_migrate_core::exposure::Alias;
 use jane_migrate_core::ids::{ALIAS, STATEMENT_ID};
 use jane_migrate_core::plan::{Change, Operation, missing_tags};
@@ -407,7 +408,7 @@ impl Run<'_> {
                 return Err(error);
             }
             (self.tell)(Event::Waiting(change, waiting_for));
-            tokio::time::sleep(pause).await;
+            sleep(pause).await;
             pause = (pause * 3 / 2).min(Duration::from_secs(5));
         }
     }

@@ -2,13 +2,14 @@
 //! a file is decided elsewhere.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::Interrupt;
 use crate::aws::{ImportFile, ImportJob, Reader, Writer};
 use crate::error::{Context, Error, Result};
+use crate::host::{Instant, sleep};
 use jane_migrate_core::aws_error::Kind;
 use jane_migrate_core::ids::{Names, ROLE_POLICY, import_log_group};
 use jane_migrate_core::import::Batch;
@@ -218,7 +219,7 @@ impl<'a> Importer<'a> {
             let fresh = role.made.is_some_and(|made| made.elapsed() < PROPAGATION);
             if job.status == "Failed" && job.rows() == 0 && fresh {
                 (self.tell)("waiting for IAM propagation");
-                tokio::time::sleep(Duration::from_secs(2)).await;
+                sleep(Duration::from_secs(2)).await;
                 if self.interrupt.requested().is_none() {
                     continue;
                 }
@@ -243,7 +244,7 @@ impl<'a> Importer<'a> {
                 job.name, job.imported, job.skipped, job.failed
             ));
             tokio::select! {
-                () = tokio::time::sleep(pause) => {}
+                () = sleep(pause) => {}
                 () = self.interrupt.wait() => {
                     job.status = "InProgress".to_owned();
                     return Ok(job);
@@ -271,7 +272,7 @@ impl<'a> Importer<'a> {
                 return Ok(log::of_rows(rows, &lines));
             }
             (self.tell)("waiting for the job's log");
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            sleep(Duration::from_secs(1)).await;
         }
     }
 

@@ -8,6 +8,7 @@ use super::{Inputs, Interrupt, Run};
 use crate::aws::{AwsError, Kind, Reader, Writer};
 use crate::dates::now_ms;
 use crate::error::{Context, Error, Result};
+use crate::host::sleep;
 use crate::lease::holds;
 use jane_migrate_core::exposure::Alias;
 use jane_migrate_core::fix::Fix;
@@ -63,6 +64,7 @@ pub(crate) async fn holding<T>(
     run.unless_barred(found.as_ref())?;
     run.claim().await?;
     let done = tokio::select! {
+        biased;
         done = work => done,
         lost = run.keep_lease() => Err(lost),
     };
@@ -234,7 +236,7 @@ impl Run<'_> {
             return std::future::pending().await;
         };
         loop {
-            tokio::time::sleep(RENEWAL).await;
+            sleep(RENEWAL).await;
             let _turn = self.turn.lock().await;
             let Some(held) = self.held() else { continue };
             // What fails is tried again; a lease that ran out meanwhile can be taken by another run, and then the next try says so.

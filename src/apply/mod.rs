@@ -13,7 +13,7 @@ mod steps;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
@@ -24,6 +24,7 @@ pub(crate) use self::lease::holding;
 pub use self::lease::{Claim, Held};
 use crate::aws::{Reader, Writer};
 use crate::error::{Error, Result};
+use crate::host::Instant;
 use crate::signals::Signal;
 use crate::snapshot::Snapshot;
 use jane_migrate_core::exposure::Alias;
@@ -288,6 +289,8 @@ pub async fn apply(
         std::future::pending().await
     };
     let mut report = tokio::select! {
+        // A run that is over has lost nothing.
+        biased;
         report = run.carry_out() => report,
         report = lease => report,
     };

@@ -1,11 +1,12 @@
 //! Leaving a VPC. Lambda deletes the network interfaces that it made for a function with the rights of the function's role, up to twenty
 //! minutes after the function and all of its versions have left the subnets. Rights that go earlier leave them for good.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{Event, Run};
 use crate::aws::Kind;
 use crate::error::{Context, Error, Result};
+use crate::host::{Instant, sleep};
 use jane_migrate_core::plan::Change;
 
 /// Pauses between two looks: short at first, because where no interface was made none is waited for.
@@ -59,7 +60,8 @@ impl Run<'_> {
             let told = format!("for Lambda to delete {}", ids.join(", "));
             (self.tell)(Event::Waiting(change, &told));
             let stopped = tokio::select! {
-                () = tokio::time::sleep(pause.min(limit)) => false,
+                biased;
+                () = sleep(pause.min(limit)) => false,
                 () = self.interrupt.wait() => true,
             };
             if stopped || began.elapsed() >= limit {

@@ -1,10 +1,11 @@
 //! The try of what customers will meet, or meet already. What does not answer stays without customers.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{Event, Run};
 use crate::aws::Invoker;
 use crate::error::{Error, Result};
+use crate::host::{Instant, sleep};
 use crate::probe;
 use jane_migrate_core::fix::{Fix, fix};
 use jane_migrate_core::ids::ALIAS;
@@ -63,7 +64,7 @@ impl Run<'_> {
                 change,
                 "for IAM to spread the role's rights",
             ));
-            tokio::time::sleep(pause).await;
+            sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(8));
         }
     }

@@ -1,7 +1,8 @@
 //! What was read of a document that is not ours. The steps compare it with what they read later.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::host::Instant;
 use jane_migrate_core::resources::ObservedFunction;
 use serde_json::Value;
 

@@ -1,14 +1,13 @@
 //! The steps for log group, role and permission, and those that delete. Each may be repeated: an answer lost after the
 //! write took effect, or a run cut short, leaves nothing that a second try trips over.
 
-use std::time::Instant;
-
 use serde_json::Value;
 
 use super::Run;
 use super::reading::{Look, is_fresh};
 use crate::aws::{AwsError, Kind};
 use crate::error::{Context, Error, Result};
+use crate::host::Instant;
 use jane_migrate_core::ids::{ALIAS, ROLE_POLICY, STAND_IN_ID, STATEMENT_ID, given_statement};
 use jane_migrate_core::lease::Lease;
 use jane_migrate_core::permission;

@@ -1,10 +1,12 @@
 //! Where to connect and as whom, as every AWS tool reads it, and this program's own way out. Makes no client.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
+use aws_smithy_async::rt::sleep::{AsyncSleep, Sleep};
+use aws_smithy_async::time::TimeSource;
 use aws_smithy_http_client::tls::{TlsContext, TrustStore};
 use aws_smithy_http_client::{Builder, Connector, proxy::ProxyConfig, tls};
 use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient};
@@ -17,6 +19,7 @@ use rustls::pki_types::pem::PemObject;
 use super::{pace, retry};
 use crate::environment;
 use crate::error::{Error, Result};
+use crate::host;
 
 /// How long an answer may take, where nobody says: longer than any of these calls has reason to.
 const TIMEOUT: Duration = Duration::from_secs(40);
@@ -51,12 +54,58 @@ pub(super) fn variables(connection: &Connection) -> HashMap<String, String> {
     variables
 }
 
+tokio::task_local! {
+    static WAY: SharedHttpClient;
+}
+
+/// Does some work whose requests take another way to AWS than the network. They are signed with a key that opens nothing, and what the
+/// environment and the files of the AWS tools say is not read.
+pub async fn by_way_of<T>(way: SharedHttpClient, work: impl Future<Output = T>) -> T {
+    WAY.scope(way, work).await
+}
+
+/// Time as the SDK asks for it.
+#[derive(Debug)]
+struct HostTime;
+
+impl AsyncSleep for HostTime {
+    fn sleep(&self, pause: Duration) -> Sleep {
+        Sleep::new(host::sleep(pause))
+    }
+}
+
+impl TimeSource for HostTime {
+    fn now(&self) -> SystemTime {
+        let since = Duration::from_millis(host::now_ms().try_into().unwrap_or_default());
+        SystemTime::UNIX_EPOCH + since
+    }
+}
+
 /// What every AWS tool reads, and this program's own way out.
 pub(super) fn load(connection: &Connection) -> aws_config::ConfigLoader {
+    if let Ok(way) = WAY.try_with(SharedHttpClient::clone) {
+        let key = aws_credential_types::Credentials::new("none", "none", None, None, "given");
+        return with(connection, way)
+            .env(Env::from_slice(&[]))
+            .credentials_provider(key);
+    }
     let http = Builder::new().build_with_connector_fn(connector);
-    let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .env(Env::from(variables(connection)))
+    let mut loader = with(connection, http).env(Env::from(variables(connection)));
+    if let Some(profile) = &connection.profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(url) = &connection.endpoint_url {
+        loader = loader.endpoint_url(url);
+    }
+    loader
+}
+
+/// What holds whatever way a request takes.
+fn with(connection: &Connection, http: SharedHttpClient) -> aws_config::ConfigLoader {
+    aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new(connection.region.clone()))
+        .sleep_impl(HostTime)
+        .time_source(HostTime)
         .http_client(SharedHttpClient::new(pace::Paced::new(http)))
         .retry_config(
             retry::mode()
@@ -69,14 +118,7 @@ pub(super) fn load(connection: &Connection) -> aws_config::ConfigLoader {
                 // Of the answer alone: an attempt has the wait for its turn in it, too.
                 .read_timeout(connection.timeout.unwrap_or(TIMEOUT))
                 .build(),
-        );
-    if let Some(profile) = &connection.profile {
-        loader = loader.profile_name(profile);
-    }
-    if let Some(url) = &connection.endpoint_url {
-        loader = loader.endpoint_url(url);
-    }
-    loader
+        )
 }
 
 /// The certificates of `AWS_CA_BUNDLE`, where it names a file: as for every AWS tool, whoever they vouch for is trusted, and nobody

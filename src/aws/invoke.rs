@@ -1,6 +1,6 @@
 //! Runs the function, which neither reads nor changes anything of AWS. `probe` and `try` do it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::LogType;
@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::client::Reader;
 use super::error::During;
 use super::known::{know, without_secrets};
+use crate::host::{Instant, sleep};
 use jane_migrate_core::aws_error::{AwsError, Kind};
 use jane_migrate_core::probe::Invocation;
 
@@ -46,7 +47,7 @@ impl Invoker {
             match answer {
                 // What nobody called for weeks sleeps: Lambda refuses the call that finds it so, and wakes it for the next.
                 Err(error) if error.kind == Kind::Busy && first.elapsed() < WAKING => {
-                    tokio::time::sleep(Duration::from_millis(500)).await;
+                    sleep(Duration::from_millis(500)).await;
                     self.0.settled(name, WAKING).await?;
                 }
                 answer => break (started, answer?),

@@ -1,7 +1,7 @@
 //! The function and its resource policy. Waiting for Lambda to settle lives here, because what a state means is Lambda's affair;
 //! how long to wait and what to tell meanwhile is the caller's.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use aws_sdk_lambda::types::{
@@ -12,6 +12,7 @@ use jane_migrate_config::{Architecture, Vpc};
 use super::client::Reader;
 use super::error::{During, answered, failed};
 use super::known;
+use crate::host::{Instant, sleep};
 use jane_migrate_core::aws_error::{AwsError, Found, Kind};
 use jane_migrate_core::exposure::Alias;
 use jane_migrate_core::lease::Lease;
@@ -75,7 +76,7 @@ impl Reader {
                         format!("the function is {what} after {} s", patience.as_secs()),
                     ));
                 }
-                FunctionState::Settling(_) => tokio::time::sleep(pause).await,
+                FunctionState::Settling(_) => sleep(pause).await,
             }
             pause = (pause * 2).min(Duration::from_secs(2));
         }

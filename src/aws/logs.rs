@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_config::SdkConfig;
 use jane_migrate_core::aws_error::{AwsError, Found, Kind};
@@ -14,6 +14,7 @@ use super::client::Reader;
 use super::error::failed;
 use super::pages::Pages;
 use super::service::{self, Protocol, Service};
+use crate::host::{Instant, sleep};
 use jane_migrate_core::resources::{LogGroup, Tags};
 
 const LOGS: Service = Service {
@@ -179,7 +180,7 @@ impl Reader {
         let began = Instant::now();
         let mut pages = Pages::of(ACTION);
         let mut rows = Vec::new();
-        tokio::time::sleep(SHORTEST_QUERY).await;
+        sleep(SHORTEST_QUERY).await;
         loop {
             let answer = ask(&self.config, ACTION, query.clone()).await?;
             match answer["status"].as_str() {
@@ -199,7 +200,7 @@ impl Reader {
                     ));
                 }
                 Some("Scheduled" | "Running") | None => {
-                    tokio::time::sleep(pause).await;
+                    sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_secs(1));
                 }
                 Some(other) => {

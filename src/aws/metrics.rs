@@ -1,7 +1,6 @@
 //! CloudWatch: a day of a function's metrics, and the alarms with what belongs to them.
 
 use std::ops::RangeInclusive;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
@@ -9,6 +8,7 @@ use super::client::Reader;
 use super::logs;
 use super::pages::Pages;
 use super::service::{Protocol, Service, ask};
+use crate::dates::now_ms;
 use jane_migrate_core::aws_error::{AwsError, Found};
 use jane_migrate_core::exposure::Metrics;
 use jane_migrate_core::ids::{Names, PoolId};
@@ -31,12 +31,9 @@ impl Reader {
         function: &str,
         region: &str,
     ) -> Result<Metrics, AwsError> {
-        const HOUR: u64 = 3600;
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_secs();
-        let query = |id, metric: Value, stat| query(id, &metric, HOUR as i64, stat);
+        const HOUR: i64 = 3600;
+        let now = now_ms() / 1000;
+        let query = |id, metric: Value, stat| query(id, &metric, HOUR, stat);
         let of_lambda = |name: &str| {
             json!({
                 "Namespace": "AWS/Lambda",
@@ -200,7 +197,7 @@ fn query(id: &str, metric: &Value, period_s: i64, stat: &str) -> Value {
 }
 
 /// The sign-ins that Cognito refused for their number, of all app clients: it counts them for each.
-fn turned_away(pool: &PoolId, period_s: u64) -> Value {
+fn turned_away(pool: &PoolId, period_s: i64) -> Value {
     let of_pool = format!(
         r#"SUM(SEARCH('{{AWS/Cognito,UserPool,UserPoolClient}} MetricName="SignInThrottles" UserPool="{pool}"', 'Sum', {period_s}))"#
     );

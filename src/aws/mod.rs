@@ -33,7 +33,7 @@ mod write;
 
 pub use client::{Connections, Reader};
 pub(crate) use cognito::PoolUser;
-pub use connection::{Connection, ca_bundle};
+pub use connection::{Connection, by_way_of, ca_bundle};
 #[cfg(feature = "sandbox")]
 pub(crate) use customer::Customer;
 pub(crate) use import::{ImportFile, ImportJob};

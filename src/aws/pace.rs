@@ -15,9 +15,9 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use tokio::time::Instant;
 
 use super::known;
+use crate::host::{Instant, sleep};
 
 /// A group of calls that share a rate, and how many a second it has by default, from the services' pages of quotas. Calls of
 /// other kinds have rates nobody reaches here.
@@ -77,7 +77,7 @@ impl Pace {
         };
         let turn = earliest.map_or(now, |earlier| now.max(earlier + Duration::from_secs(1)));
         turns.push_back(turn);
-        turn.saturating_duration_since(now)
+        turn - now
     }
 }
 
@@ -129,7 +129,7 @@ impl HttpConnector for PacedConnector {
         let name = named(&request);
         let endpoint = endpoint(request.uri());
         HttpConnectorFuture::new(async move {
-            tokio::time::sleep(wait).await;
+            sleep(wait).await;
             let started = Instant::now();
             let answer = connector.call(request).await;
             let answer = answer.map_err(|error| at(endpoint, error));

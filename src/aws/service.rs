@@ -136,6 +136,8 @@ fn operation<T: DeserializeOwned + Send + Sync + 'static>(
     if let Some(credentials) = config.credentials_provider() {
         components.set_identity_resolver(SCHEME_ID, credentials);
     }
+    components.set_sleep_impl(config.sleep_impl());
+    components.set_time_source(config.time_source());
     let mut operation = Operation::builder()
         .service_name(service.id)
         .operation_name(name)

@@ -329,6 +329,7 @@ impl Operator {
     /// Does what changes nothing and may be dropped at any time; `None` where the run was stopped meanwhile.
     pub(super) async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
+            biased;
             done = work => Some(done),
             () = self.interrupt.wait() => None,
         }

@@ -5,6 +5,7 @@ pub mod census;
 pub mod diagnosis;
 pub mod error;
 mod hidden;
+mod kept;
 #[cfg(unix)]
 pub mod keys;
 pub mod layout;
@@ -25,6 +26,7 @@ use std::sync::{Arc, OnceLock};
 use console::Term;
 use secrecy::SecretString;
 
+pub use kept::Kept;
 pub use progress::{Progress, Task};
 pub use styles::Styles;
 
@@ -55,11 +57,25 @@ pub struct Ui {
     /// The flags that were given, for the commands that are printed.
     pub given: Flags,
     progress: Progress,
+    /// Where all of it is kept, instead of being shown.
+    kept: Option<Kept>,
     /// Why stdout takes no more.
     lost: Arc<OnceLock<io::Error>>,
 }
 
 impl Ui {
+    /// One that shows nothing, and keeps what it would have shown.
+    pub fn keeping(cli: &Cli, kept: &Kept) -> Self {
+        let plain = Styles::new(false, None);
+        Self {
+            progress: Progress::new(false, true, plain.clone()).keeping(kept),
+            kept: Some(kept.clone()),
+            out: plain.clone(),
+            err: plain,
+            ..Self::new(cli)
+        }
+    }
+
     /// Decides once about colour and progress.
     pub fn new(cli: &Cli) -> Self {
         let global = &cli.global;
@@ -81,6 +97,7 @@ impl Ui {
             out: Styles::new(color(io::stdout().is_terminal()), columns(&Term::stdout())),
             progress: Progress::new(err_terminal && !global.quiet, global.quiet, err.clone()),
             err,
+            kept: None,
             given: cli.flags(),
             lost: Arc::default(),
         }
@@ -95,8 +112,11 @@ impl Ui {
 
     /// Data for stdout, as it is.
     pub fn print(&self, text: &str) {
-        let mut out = io::stdout().lock();
         let text = text.trim_end_matches('\n');
+        if let Some(kept) = &self.kept {
+            return kept.add(text);
+        }
+        let mut out = io::stdout().lock();
         if let Err(error) = writeln!(out, "{text}").and_then(|()| out.flush()) {
             // The first tells why; whatever follows it is lost too.
             let _ = self.lost.set(error);

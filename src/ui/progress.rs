@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use super::kept::Kept;
 use super::layout::Layout;
 use super::printable::printable;
 use super::styles::Styles;
@@ -20,6 +21,7 @@ pub struct Progress {
     bars: Option<MultiProgress>,
     quiet: bool,
     styles: Styles,
+    kept: Option<Kept>,
 }
 
 impl Progress {
@@ -28,13 +30,25 @@ impl Progress {
             bars: terminal.then(MultiProgress::new),
             quiet,
             styles,
+            kept: None,
+        }
+    }
+
+    /// The same, with its lines kept and not written.
+    pub(super) fn keeping(self, kept: &Kept) -> Self {
+        Self {
+            kept: Some(kept.clone()),
+            ..self
         }
     }
 
     /// A line on stderr, above whatever is being drawn.
     pub(super) fn line(&self, text: &str) {
         let text = &*printable(text, self.styles.color);
-        self.suspended(|| write_line(text));
+        match &self.kept {
+            Some(kept) => kept.add(text),
+            None => self.suspended(|| write_line(text)),
+        }
     }
 
     /// Does this while nothing is drawn.

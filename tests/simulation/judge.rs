@@ -1,0 +1,347 @@
+//! What must hold at any moment, whatever the program has met with: nothing of the pool is lost, no customer calls a function that cannot
+//! answer, and what was changed is written down.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::aws::{Aws, Call};
+use crate::world::Run;
+
+/// A document that is not the program's: the pool, or an app client by its id.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Document {
+    Pool,
+    Client(String),
+}
+
+impl Document {
+    /// What a call reads or writes.
+    pub fn of(call: &Call) -> Option<Self> {
+        match call.action.as_str() {
+            "DescribeUserPool" | "UpdateUserPool" => Some(Self::Pool),
+            "DescribeUserPoolClient" | "UpdateUserPoolClient" => {
+                Some(Self::Client(call.text("ClientId").to_owned()))
+            }
+            _ => None,
+        }
+    }
+
+    fn now<'a>(&self, aws: &'a Aws) -> &'a Value {
+        match self {
+            Self::Pool => &aws.pool.document,
+            Self::Client(id) => &aws.pool.clients[id],
+        }
+    }
+}
+
+/// The words for a sign-in with a password.
+const FLOWS: [&str; 2] = ["ALLOW_USER_PASSWORD_AUTH", "USER_PASSWORD_AUTH"];
+
+/// The pool's triggers that the program may set.
+const TRIGGERS: [&str; 3] = ["UserMigration", "PreSignUp", "PostConfirmation"];
+
+/// How old what a run writes over may be when it is sent, and the time that the read took.
+const GAP_MS: u64 = 1_150;
+
+pub struct Judge {
+    /// Each document as everybody else left it.
+    theirs: BTreeMap<Document, Value>,
+    /// When somebody else changed it last: the moment, and the time in milliseconds.
+    changed: BTreeMap<Document, (u64, u64)>,
+    /// Clients that an operator put back to a state in which they were open.
+    pub restored: BTreeSet<String>,
+    moment: u64,
+    /// What our function is called.
+    function: String,
+    /// Somebody else wrote the trigger last, out of what they had read some time ago.
+    pub stale_trigger: bool,
+}
+
+type Verdict = Result<(), String>;
+
+impl Judge {
+    pub fn new(aws: &Aws) -> Self {
+        let clients = aws.pool.clients.iter();
+        let clients = clients.map(|(id, client)| (Document::Client(id.clone()), client.clone()));
+        let pool = (Document::Pool, aws.pool.document.clone());
+        Self {
+            theirs: clients.chain([pool]).collect(),
+            changed: BTreeMap::new(),
+            restored: BTreeSet::new(),
+            moment: 0,
+            function: format!(":function:jane-migrate-{}", aws.pool.id()),
+            stale_trigger: false,
+        }
+    }
+
+    pub fn moment(&self) -> u64 {
+        self.moment
+    }
+
+    /// Whether a pool calls our function.
+    pub fn calls_us(&self, pool: &Value) -> bool {
+        TRIGGERS
+            .iter()
+            .any(|trigger| self.is_ours(&pool["LambdaConfig"][trigger]))
+    }
+
+    pub fn is_ours(&self, arn: &Value) -> bool {
+        arn.as_str().is_some_and(|arn| arn.contains(&self.function))
+    }
+
+    /// What everybody else has made of a document.
+    pub fn theirs(&self, document: &Document) -> &Value {
+        &self.theirs[document]
+    }
+
+    /// Somebody else changed a document to this, but for what is ours.
+    pub fn changed(&mut self, document: Document, theirs: Value, now_ms: u64) {
+        self.moment += 1;
+        self.changed.insert(document.clone(), (self.moment, now_ms));
+        if let Document::Client(id) = &document {
+            self.restored.remove(id);
+        }
+        self.theirs.insert(document, theirs);
+    }
+
+    /// A run of the program wrote: at the time `sent_ms` it sent what it made of what it knew of the moment `told`, or of up to a second
+    /// before.
+    pub fn wrote(
+        &mut self,
+        aws: &Aws,
+        run: &mut Run,
+        call: &Call,
+        (told, sent_ms): (u64, u64),
+    ) -> Verdict {
+        self.moment += 1;
+        if let Some(document) = Document::of(call) {
+            if document == Document::Pool {
+                self.stale_trigger = false;
+            }
+            let (changed, changed_ms) = self.changed.get(&document).copied().unwrap_or_default();
+            if changed > told || changed_ms + GAP_MS > sent_ms {
+                // Between its last read and its write: no order of calls closes this gap. A read beside the write may show it.
+                if changed > told && document == Document::Pool {
+                    run.overwrote.push((document.clone(), changed, self.moment));
+                }
+                let theirs = self.without_ours(&document, document.now(aws));
+                self.theirs.insert(document.clone(), theirs);
+            }
+            if let Some(snapshot) = &run.restores {
+                self.restored(aws, &document, snapshot);
+            }
+        }
+        self.changes(aws)
+    }
+
+    /// A run puts a document back on its operator's behalf.
+    fn restored(&mut self, aws: &Aws, document: &Document, snapshot: &Value) {
+        let kept = match document {
+            Document::Pool => Some(&snapshot["UserPool"]),
+            Document::Client(id) => {
+                let clients = snapshot["UserPoolClients"].as_array();
+                clients
+                    .into_iter()
+                    .flatten()
+                    .find(|client| client["ClientId"] == **id)
+            }
+        };
+        let Some(kept) = kept else { return };
+        if let Document::Client(id) = document {
+            let was_open = self.is_open(id, kept);
+            if was_open {
+                self.restored.insert(id.clone());
+            } else {
+                self.restored.remove(id);
+            }
+        }
+        let mut theirs = self.without_ours(document, kept);
+        theirs["LastModifiedDate"] = document.now(aws)["LastModifiedDate"].clone();
+        self.theirs.insert(document.clone(), theirs);
+    }
+
+    /// Whether a client allows what it did not allow by everybody else's doing.
+    fn is_open(&self, id: &str, client: &Value) -> bool {
+        let theirs = &self.theirs[&Document::Client(id.to_owned())];
+        let opens = |client: &Value| {
+            flows(client)
+                .iter()
+                .any(|flow| FLOWS.contains(&flow.as_str()))
+        };
+        opens(client) && !opens(theirs)
+    }
+
+    /// A document but for what is ours, which is as everybody else left it.
+    fn without_ours(&self, document: &Document, now: &Value) -> Value {
+        let (mut now, theirs) = (now.clone(), &self.theirs[document]);
+        match document {
+            Document::Pool => {
+                for trigger in TRIGGERS {
+                    if self.is_ours(&now["LambdaConfig"][trigger]) {
+                        set(
+                            &mut now["LambdaConfig"],
+                            trigger,
+                            theirs["LambdaConfig"].get(trigger),
+                        );
+                    }
+                }
+            }
+            Document::Client(id) if self.is_open(id, &now) => {
+                let rest = flows(&now)
+                    .into_iter()
+                    .filter(|flow| !FLOWS.contains(&flow.as_str()));
+                if rest.collect::<BTreeSet<_>>() == flows(theirs) {
+                    set(
+                        &mut now,
+                        "ExplicitAuthFlows",
+                        theirs.get("ExplicitAuthFlows"),
+                    );
+                }
+            }
+            Document::Client(_) => {}
+        }
+        now
+    }
+
+    /// What must hold after anything was changed.
+    pub fn changes(&mut self, aws: &Aws) -> Verdict {
+        for (document, theirs) in &self.theirs {
+            let now = self.without_ours(document, document.now(aws));
+            let lost = differences(theirs, &now);
+            if !lost.is_empty() {
+                return Err(format!("{document:?} has lost something: {lost}"));
+            }
+        }
+        self.recorded(aws)?;
+        self.passes(aws)
+    }
+
+    /// What must hold at any moment, for it may end by itself: a customer can sign in.
+    pub fn passes(&mut self, aws: &Aws) -> Verdict {
+        self.moment += 1;
+        let triggers = &aws.pool.document["LambdaConfig"];
+        for trigger in TRIGGERS {
+            let arn = &triggers[trigger];
+            if !self.is_ours(arn) || self.stale_trigger {
+                continue;
+            }
+            if let Err(why) = aws.serves(arn.as_str().unwrap_or_default()) {
+                return Err(format!("a customer cannot sign in, {trigger}: {why}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What was changed is written down where it can be read.
+    fn recorded(&self, aws: &Aws) -> Verdict {
+        let name = format!("jane-migrate-{}", aws.pool.id());
+        let function = aws.functions.get(&name).map(|function| &function.tags);
+        let role = aws.roles.get(&name).map(|role| &role.tags);
+        let says = |key: &str, what: &str| {
+            let places = [function, role].into_iter().flatten();
+            let mut tags = places.flatten();
+            tags.any(|(tag, value)| tag.starts_with(key) && value.contains(what))
+        };
+        for (id, client) in &aws.pool.clients {
+            if self.is_open(id, client)
+                && !self.restored.contains(id)
+                && !says("jane-migrate:opened-clients", &format!("{id}="))
+            {
+                return Err(format!("client {id} is open, and nothing says so"));
+            }
+        }
+        let replaced = &self.theirs[&Document::Pool]["LambdaConfig"]["UserMigration"];
+        let ours = self.is_ours(&aws.pool.document["LambdaConfig"]["UserMigration"]);
+        if let Some(replaced) = replaced.as_str()
+            && ours
+            && !self.stale_trigger
+            && !says("jane-migrate:replaced-trigger", replaced)
+        {
+            return Err(format!(
+                "trigger {replaced} was replaced, and nothing says so"
+            ));
+        }
+        Ok(())
+    }
+
+    /// A run that ended says so: what it overwrote and could see, it must report.
+    pub fn ended(&self, run: &Run, well: bool) -> Verdict {
+        for (document, changed, wrote) in &run.overwrote {
+            let mut told = run.told.get(document).into_iter().flatten();
+            if well && told.any(|moment| moment > changed && moment < wrote) {
+                return Err(format!(
+                    "{} ended well, and overwrote a change of {document:?} that it had seen",
+                    run.name
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything of the program is gone.
+    pub fn is_gone(&self, aws: &Aws) -> Verdict {
+        for (document, theirs) in &self.theirs {
+            let left = differences(theirs, document.now(aws));
+            if !left.is_empty() {
+                return Err(format!("{document:?} is not as it was: {left}"));
+            }
+        }
+        let functions = aws.functions.keys();
+        let left = functions.chain(aws.roles.keys()).chain(aws.groups.keys());
+        match left.cloned().collect::<Vec<_>>() {
+            left if left.is_empty() => Ok(()),
+            left => Err(format!("left over: {left:?}")),
+        }
+    }
+
+    /// The migration is in place.
+    pub fn is_deployed(&self, aws: &Aws) -> Verdict {
+        if !self.is_ours(&aws.pool.document["LambdaConfig"]["UserMigration"]) {
+            return Err("the trigger is not set".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// What a client allows. Without a list that is a default.
+fn flows(client: &Value) -> BTreeSet<String> {
+    let listed = client["ExplicitAuthFlows"].as_array();
+    let listed = listed.filter(|listed| !listed.is_empty());
+    let default = json!([
+        "ALLOW_REFRESH_TOKEN_AUTH",
+        "ALLOW_USER_SRP_AUTH",
+        "ALLOW_CUSTOM_AUTH"
+    ]);
+    let default = default.as_array().cloned().unwrap_or_default();
+    let flows = listed.unwrap_or(&default).iter();
+    flows
+        .filter_map(|flow| flow.as_str().map(str::to_owned))
+        .collect()
+}
+
+fn set(document: &mut Value, member: &str, value: Option<&Value>) {
+    match (value, document.as_object_mut()) {
+        (Some(value), Some(members)) => drop(members.insert(member.to_owned(), value.clone())),
+        (None, Some(members)) => drop(members.remove(member)),
+        (_, None) => {}
+    }
+}
+
+/// What differs, but for the time of the last change.
+fn differences(expected: &Value, found: &Value) -> String {
+    let names = |document: &Value| -> BTreeSet<String> {
+        let members = document.as_object().into_iter().flatten();
+        members.map(|(name, _)| name.clone()).collect()
+    };
+    let all = names(expected)
+        .into_iter()
+        .chain(names(found))
+        .collect::<BTreeSet<_>>();
+    let all = all.into_iter().filter(|name| name != "LastModifiedDate");
+    let told = all.filter_map(|name| {
+        let (one, other) = (&expected[&name], &found[&name]);
+        (one != other).then(|| format!("{name} {one} => {other}"))
+    });
+    told.collect::<Vec<_>>().join("; ")
+}

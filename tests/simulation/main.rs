@@ -1,0 +1,88 @@
+//! The simulation: the program itself, from its command line to its report, runs against an AWS in memory on a clock that nothing waits
+//! for. A seed decides on who does what when, and on what goes wrong; `SEED=n` plays one again and tells all of it.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a course is told on the terminal"
+)]
+
+mod aws;
+mod clock;
+mod dice;
+mod drift;
+mod judge;
+mod scene;
+mod world;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+/// Seeds in each run of the tests; `SEEDS` says otherwise.
+const SEEDS: u64 = 24;
+
+/// The program's futures are deep where nothing is optimised.
+const STACK: usize = 64 << 20;
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+#[test]
+fn nothing_that_a_seed_has_in_store_hurts_a_pool() {
+    let one = number("SEED");
+    let first = one.or(number("FIRST")).unwrap_or(1);
+    let seeds = if one.is_some() {
+        1
+    } else {
+        number("SEEDS").unwrap_or(SEEDS)
+    };
+    let builds = Arc::new(scene::Builds::new());
+    let (next, failed) = (AtomicU64::new(first), Mutex::new(Vec::new()));
+    let began = Instant::now();
+    let threads = number("THREADS").map_or_else(
+        || std::thread::available_parallelism().map_or(1, usize::from),
+        |threads| threads as usize,
+    );
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            let play = || {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= first + seeds {
+                        return;
+                    }
+                    let played = catch_unwind(AssertUnwindSafe(|| {
+                        scene::play(seed, &builds, one.is_some())
+                    }));
+                    let (trace, failure) = played
+                        .unwrap_or_else(|_| (Vec::new(), Some("a panic, see above".to_owned())));
+                    if let Some(why) = failure {
+                        eprintln!("SEED={seed}: {why}");
+                        failed
+                            .lock()
+                            .expect("not poisoned")
+                            .push((seed, why, trace));
+                    }
+                }
+            };
+            let thread = std::thread::Builder::new().stack_size(STACK);
+            thread.spawn_scoped(scope, play).expect("a thread");
+        }
+    });
+    let mut failed = failed.into_inner().expect("not poisoned");
+    failed.sort();
+    println!(
+        "{seeds} seeds from {first} on in {:.1} s",
+        began.elapsed().as_secs_f64()
+    );
+    if let Some((seed, why, trace)) = failed.first() {
+        let seeds: Vec<u64> = failed.iter().map(|(seed, ..)| *seed).collect();
+        panic!(
+            "{}\n\nSEED={seed}: {why}\nfailed: {seeds:?}",
+            trace.join("\n")
+        );
+    }
+}
