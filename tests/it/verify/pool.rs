@@ -163,9 +163,9 @@ async fn the_configuration_suits_the_pool() {
     hashes("");
     let ids = [
         "hash-memory",
-        "guessing-brake",
         "function-code",
         "function-settings",
+        "guessing-brake",
     ];
     let fix = bench.fail(&ids, "warning").await;
     let memory = fix
