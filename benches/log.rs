@@ -50,7 +50,7 @@ fn main() {
     runtime.block_on(measure(lines));
 }
 
-/// Lines of the report go to stdout, whoever reads it.
+/// Lines of the report go to stdout; a reader that has gone is no error.
 fn say(line: impl std::fmt::Display) {
     use std::io::Write;
     let _ = writeln!(std::io::stdout().lock(), "{line}");

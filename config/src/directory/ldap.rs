@@ -1,4 +1,4 @@
-//! `kind = "ldap"`: how the entry of a user is found in an LDAP server, and as whom the server is asked.
+//! `kind = "ldap"`: how the entry of a user is found in an LDAP server, and which DN the search binds as.
 
 use serde::{Deserialize, Serialize};
 
