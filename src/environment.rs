@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::env;
 use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
 
 /// The value of a variable.
 pub fn var(name: &str) -> Option<String> {
@@ -13,6 +14,14 @@ pub fn var(name: &str) -> Option<String> {
 /// The same for a value that need not be Unicode.
 pub fn var_os(name: &OsStr) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// The folder that one of XDG's variables names, or else this one below the home directory. None where there is no home.
+pub fn folder(variable: &str, usual: &str) -> Option<PathBuf> {
+    // A relative one is to be ignored, says the specification.
+    let named = var_os(variable.as_ref()).map(PathBuf::from);
+    let named = named.filter(|path| path.is_absolute());
+    named.or_else(|| Some(env::home_dir()?.join(usual)))
 }
 
 /// All variables with a value, for what reads them from a map.

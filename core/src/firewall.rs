@@ -1,4 +1,4 @@
-//! The AWS WAF web ACL of a pool, as far as it limits how often somebody may ask: what `GetWebACLForResource` says, read.
+//! The AWS WAF web ACL of a pool, as far as it limits how many requests one address may send: what `GetWebACLForResource` says, read.
 
 use serde_json::Value;
 

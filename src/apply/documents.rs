@@ -152,7 +152,7 @@ impl Run<'_> {
         }
         let back = self.put_back(what, &rewrite.back, &seen, &proof).await;
         Err(back.context(format!(
-            "the update changed more than it was to, or another tool changed it at that moment:\n{}\nWhere such a difference is right, `--accept-difference {}` lets the next run keep it",
+            "the update changed more than it should, or another tool changed it at that moment:\n{}\nIf the difference is right, `--accept-difference {}` lets the next run keep it",
             listed(&changed),
             changed[0].pointer
         )))

@@ -5,7 +5,7 @@
 //! built the zip. So neither a damaged zip nor a cache that was copied here, as CI services do, is used: the handler is built again.
 
 use std::{
-    env, fs,
+    fs,
     fs::{File, TryLockError},
     io::{self, ErrorKind},
     path::{Path, PathBuf},
@@ -42,15 +42,12 @@ fn set(name: &str) -> Option<PathBuf> {
 
 /// A folder of this program for one purpose: below what the variable `xdg` names, or else where the system keeps such things.
 fn own_folder(xdg: &str, usual: &str, macos: &str) -> Option<PathBuf> {
-    // A relative one is to be ignored, says the specification.
-    let named = set(xdg).filter(|path| path.is_absolute());
     let usual = if cfg!(target_os = "macos") {
         macos
     } else {
         usual
     };
-    let base = named.or_else(|| Some(env::home_dir()?.join(usual)))?;
-    Some(base.join("jane-migrate"))
+    Some(environment::folder(xdg, usual)?.join("jane-migrate"))
 }
 
 /// The folder for the digests of what was built: the system's folder for a program's state.

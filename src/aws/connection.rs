@@ -21,7 +21,7 @@ use crate::environment;
 use crate::error::{Error, Result};
 use crate::host;
 
-/// How long an answer may take, where nobody says: longer than any of these calls has reason to.
+/// How long an answer may take by default: longer than any of these calls has reason to.
 const TIMEOUT: Duration = Duration::from_secs(40);
 
 /// Where to connect, and as whom.
@@ -62,6 +62,11 @@ tokio::task_local! {
 /// environment and the files of the AWS tools say is not read.
 pub async fn by_way_of<T>(way: SharedHttpClient, work: impl Future<Output = T>) -> T {
     WAY.scope(way, work).await
+}
+
+/// Whether requests take such a way.
+pub(super) fn has_way() -> bool {
+    WAY.try_with(|_| ()).is_ok()
 }
 
 /// Time as the SDK asks for it.
@@ -121,8 +126,8 @@ fn with(connection: &Connection, http: SharedHttpClient) -> aws_config::ConfigLo
         )
 }
 
-/// The certificates of `AWS_CA_BUNDLE`, where it names a file: as for every AWS tool, whoever they vouch for is trusted, and nobody
-/// else.
+/// The certificates of `AWS_CA_BUNDLE`, where it names a file: as for every AWS tool, no other authority is
+/// trusted.
 pub fn ca_bundle() -> Result<Option<Vec<u8>>> {
     let Some(file) = environment::var("AWS_CA_BUNDLE") else {
         return Ok(None);

@@ -19,7 +19,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use tokio::sync::Mutex;
 
-use super::connection::{Connection, load, variables};
+use super::connection::{Connection, has_way, load, variables};
 use super::error::failed;
 use super::known;
 use super::service::{Protocol, Service, ask};
@@ -56,7 +56,7 @@ static SESSIONS: LazyLock<Mutex<HashMap<String, Session>>> = LazyLock::new(Mutex
 pub(super) async fn session(connection: &Connection) -> Option<Session> {
     let env = Env::from(variables(connection));
     // A key of the environment comes before a profile that nobody named.
-    if env.get("AWS_ACCESS_KEY_ID").is_ok() {
+    if has_way() || env.get("AWS_ACCESS_KEY_ID").is_ok() {
         return None;
     }
     let name = connection.profile.clone().map(Into::into);

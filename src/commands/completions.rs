@@ -72,20 +72,17 @@ fn own_shell() -> Option<Shell> {
 
 /// Where a shell looks for what a user has installed. None for shells that load completions from their profile alone.
 fn place(shell: Shell) -> Option<PathBuf> {
-    let folder = |variable: &str, usual: &str| {
-        // A relative one is to be ignored, says the XDG specification.
-        let named = environment::var(variable).map(PathBuf::from);
-        let named = named.filter(|path| path.is_absolute());
-        Some(named.unwrap_or(env::home_dir()?.join(usual)))
-    };
-    let data = || folder("XDG_DATA_HOME", ".local/share");
     match shell {
-        Shell::Bash => Some(data()?.join("bash-completion/completions/jane-migrate")),
+        Shell::Bash => Some(
+            environment::folder("XDG_DATA_HOME", ".local/share")?
+                .join("bash-completion/completions/jane-migrate"),
+        ),
         // zsh reads no variable for this: the note names the same folder.
         Shell::Zsh => Some(env::home_dir()?.join(".local/share/zsh/site-functions/_jane-migrate")),
-        Shell::Fish => {
-            Some(folder("XDG_CONFIG_HOME", ".config")?.join("fish/completions/jane-migrate.fish"))
-        }
+        Shell::Fish => Some(
+            environment::folder("XDG_CONFIG_HOME", ".config")?
+                .join("fish/completions/jane-migrate.fish"),
+        ),
         _ => None,
     }
 }

@@ -87,6 +87,11 @@ pub(super) async fn run(global: &Global, args: &Init, ui: &Ui) -> Result<ExitCod
     let schema = output.with_file_name(SCHEMA_FILE);
     if !schema.exists() {
         create(&schema, example::SCHEMA)?;
+        ui.note(&format!(
+            "{} is for editors: they complete and check {} with it",
+            schema.display(),
+            output.display()
+        ));
     }
 
     let findings = findings(&draft, &observed, &config)?;

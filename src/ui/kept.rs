@@ -1,4 +1,4 @@
-//! The words of a run that shows nothing: they are kept for whoever started it.
+//! The words of a run that shows nothing: they are kept for the code that started it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -13,6 +13,7 @@ use std::{
 use jane_migrate::artifact::{self, Artifact, Bundle, Linkage, Progress, Request};
 use jane_migrate_config::Architecture;
 use jane_migrate_core::fix::Flags;
+use jane_migrate_test_kit::{copy_program, write_program};
 use tempfile::TempDir;
 
 use crate::support::{Corner, cache};
@@ -262,8 +263,7 @@ async fn a_build_sees_none_of_the_operators_keys_and_downloads_nothing() {
     let mut corner = Corner::new().await;
     let tools = corner.folder.path().join("tools");
     fs::create_dir(&tools).unwrap();
-    fs::write(tools.join("cargo"), NOSY_CARGO).unwrap();
-    fs::set_permissions(tools.join("cargo"), fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&tools.join("cargo"), NOSY_CARGO);
     let path = std::env::var("PATH").unwrap();
     let own = corner.folder.path().join("cache").display().to_string();
     let keys = [
@@ -399,7 +399,7 @@ async fn a_handler_that_came_with_the_program_is_taken_without_a_compiler() {
     fs::create_dir_all(&handlers).unwrap();
     fs::create_dir(prefix.join("bin")).unwrap();
     let program = prefix.join("bin/jane-migrate");
-    fs::copy(env!("CARGO_BIN_EXE_jane-migrate"), &program).unwrap();
+    copy_program(Path::new(env!("CARGO_BIN_EXE_jane-migrate")), &program);
     let source = built["source"].as_str().unwrap();
     let zip = handlers.join(format!("{source}.zip"));
     fs::copy(built["zip"].as_str().unwrap(), &zip).unwrap();

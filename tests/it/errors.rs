@@ -1,9 +1,9 @@
 //! The likeliest failures, each made to happen to the real program, and what it says then: a transcript each, hint included.
 
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use jane_migrate_test_kit::{Fate, Proxy};
+use jane_migrate_test_kit::{Fate, Proxy, write_program};
 use serde_json::json;
 
 use crate::server::{Reply, Server};
@@ -439,11 +439,6 @@ fn tools(folder: &Path, names: &[&str]) -> PathBuf {
     tools
 }
 
-fn script(path: &Path, text: &str) {
-    std::fs::write(path, text).expect("written");
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("executable");
-}
-
 #[tokio::test]
 async fn the_toolchain() {
     let (mut corner, pool) = ready().await;
@@ -465,7 +460,7 @@ async fn the_toolchain() {
     assert_told("no-c-compiler", &ran, &corner, &pool);
     let tools = with(&mut corner, &["rustc", "cc"]);
     let failing = "#!/bin/sh\necho 'error: failed to get `ring` as a dependency' >&2\nexit 101\n";
-    script(&tools.join("cargo"), failing);
+    write_program(&tools.join("cargo"), failing);
     let ran = corner.run(&["build"]).await;
     assert!(
         ran.stderr.contains("failed to get `ring`") && ran.stderr.contains("--artifact"),

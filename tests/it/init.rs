@@ -53,6 +53,12 @@ async fn a_pool_alone_is_enough() {
     assert_eq!(config.attributes["custom:created_at"], "created_at");
     assert!(text(&corner, "migrate.toml").contains("#\"custom:loyalty\" = \"field\""));
 
+    // Editors find the schema beside it, by the first line.
+    assert!(text(&corner, "migrate.toml").starts_with("#:schema ./migrate.schema.json\n"));
+    let schema = text(&corner, "migrate.schema.json");
+    let printed = corner.run(&["example", "--schema"]).await.ended(0);
+    assert!(schema == printed.stdout && schema.contains("\"$schema\""));
+
     // The next command works with it, and stops for what is still open.
     let plan = ["plan", "--enable-password-auth"];
     let ran = corner.run(&plan).await.ended(1);

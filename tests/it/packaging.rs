@@ -6,10 +6,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use jane_migrate_test_kit::write_program;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-use crate::pipelines::write_program;
 use crate::support::npm;
 
 const TARGET: &str = "x86_64-unknown-linux-musl";

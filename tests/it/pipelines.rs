@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use jane_migrate_test_kit::write_program;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::process::Command;
@@ -40,12 +41,6 @@ fn release(folder: &Path) -> (PathBuf, String) {
     let packed = folder.join("release");
     crate::packaging::pack(folder, &packed);
     (packed, "jane-migrate-x86_64-unknown-linux-musl".to_owned())
-}
-
-pub fn write_program(path: &Path, text: &str) {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::write(path, text).expect("written");
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("executable");
 }
 
 fn sha256(file: &Path) -> String {

@@ -1,10 +1,9 @@
 //! Ctrl-C and SIGTERM: the step in hand is finished, what remains is said; a second one ends at once.
 
 use std::collections::BTreeSet;
-use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
-use jane_migrate_test_kit::{Fate, Passing, Proxy};
+use jane_migrate_test_kit::{Fate, Passing, Proxy, write_program};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
@@ -72,8 +71,7 @@ async fn a_build_is_given_up_and_nothing_is_changed() {
     let tools = corner.folder.path().join("tools");
     std::fs::create_dir(&tools).expect("a folder");
     let cargo = tools.join("cargo");
-    std::fs::write(&cargo, "#!/bin/sh\nexec sleep 600\n").expect("written");
-    std::fs::set_permissions(&cargo, std::fs::Permissions::from_mode(0o755)).expect("executable");
+    write_program(&cargo, "#!/bin/sh\nexec sleep 600\n");
     let path = std::env::var("PATH").expect("a PATH");
     corner.environment = vec![
         ("PATH".into(), format!("{}:{path}", tools.display())),

@@ -37,11 +37,11 @@ table! {
     "function-active"        Error   Always Reports function::function_active         => "the function is there and can be invoked";
     "function-code"          Error   Always Reports function::function_code           => "its code and architecture are those that were deployed";
     "function-runtime"       Error   Always Reports function::function_runtime        => "it runs on provided.al2023";
-    "function-settings"      Error   Always Reports function::function_settings       => "it obeys the configuration";
+    "function-settings"      Error   Always Reports function::function_settings       => "its settings match the configuration";
     "function-limits"        Warning Always Reports function::function_limits         => "its timeout is 5 s, as Cognito's, and it has 256 MB or more";
     "function-role"          Error   Always Reports function::function_role           => "it runs as its own execution role";
     "function-network"       Error   Always Reports function::function_network        => "it is in the configured network";
-    "concurrency"            Error   Always Reports function::concurrency             => "concurrency is enough for the first day";
+    "concurrency"            Error   Always Reports function::concurrency             => "the concurrency limit lets all customers in";
     "code-signing"           Warning Always Reports function::code_signing            => "code signing accepts the next deploy";
     "runtime-updates"        Warning Always Reports function::runtime_updates         => "the runtime gets its security updates";
 
@@ -71,20 +71,20 @@ table! {
     "durable-execution"      Error   Always Reports capture::durable_execution        => "durable execution is off";
     "tracing"                Warning Always Reports capture::tracing                  => "X-Ray does not trace sign-ins";
 
-    "client-password-auth"   Error   Always Stops   clients::client_password_auth     => "the app clients allow USER_PASSWORD_AUTH";
+    "client-password-auth"   Error   Always Stops   clients::client_password_auth     => "each app client allows a flow that sends the password";
     "client-user-existence"  Warning Always Stops   clients::client_user_existence    => "unknown users and wrong passwords get the same response";
     "jane-knows-client"      Error   Always Reports clients::jane_knows_client        => "Jane knows the app clients, for this pool and Region";
 
     "filled-in"              Error   Always Stops   configuration::filled_in          => "no placeholder of init is left in the configuration";
     "alias-takeover"         Warning Always Stops   configuration::alias_takeover     => "a migrated user takes no email or phone number from another user";
-    "environment-secret"     Warning Always Stops   configuration::environment_secret => "a secret configured into the environment has a key of its own";
+    "environment-secret"     Warning Always Stops   configuration::environment_secret => "a secret in the environment is encrypted with a key of its own";
     "hash-memory"            Warning Always Stops   configuration::hash_memory        => "the function has enough memory for the password hashes";
 
     "guessing-brake"         Warning Always Stops   guessing::guessing_brake          => "AWS WAF or the directory slows down guessing of passwords";
 
     "attributes-schema"      Error   Always Stops   pool::attributes_schema           => "the pool has each mapped attribute, and each required attribute is mapped";
     "attributes-writable"    Warning Always Stops   pool::attributes_writable         => "mapped attributes can be changed later";
-    "username-case"          Warning Always Stops   pool::username_case               => "user names are case-insensitive, as at the directory";
+    "username-case"          Warning Always Stops   pool::username_case               => "user names are case-insensitive";
     "username-alias"         Error   Always Stops   pool::username_alias              => "in a pool with aliases, users get a user name of their own";
     "pre-signup"             Warning Always Stops   sign_up::pre_signup               => "no other function can refuse a migration";
     "open-sign-up"           Warning Always Stops   sign_up::open_sign_up             => "a sign-up cannot claim a customer's address";

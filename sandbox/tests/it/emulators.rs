@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -138,8 +137,13 @@ fn install_with(python: Option<&str>) -> String {
     let path = tempfile::tempdir().expect("a directory");
     if let Some(script) = python {
         let python = path.path().join("python3");
-        fs::write(&python, script).expect("a script");
-        fs::set_permissions(&python, fs::Permissions::from_mode(0o755)).expect("executable");
+        // Another process writes it: a child that another test starts would hold it open, and it could not be run.
+        let written = Command::new("sh")
+            .args(["-c", "printf %s \"$1\" > \"$0\" && chmod 755 \"$0\""])
+            .arg(&python)
+            .arg(script)
+            .status();
+        assert!(written.expect("a shell").success());
     }
     let output = another_process("install")
         .env("PATH", path.path())
