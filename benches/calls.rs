@@ -18,6 +18,8 @@
 mod aws;
 #[path = "../tests/it/printed.rs"]
 mod printed;
+#[expect(dead_code, reason = "the other benches use all of it")]
+mod process;
 #[path = "../tests/it/support.rs"]
 #[expect(dead_code, reason = "the integration tests use all of it")]
 mod support;
@@ -30,6 +32,7 @@ use std::time::{Duration, Instant};
 
 use jane_migrate_sandbox::Venv;
 use jane_migrate_test_kit::{Fate, Passing, Proxy};
+use process::memory;
 use serde_json::json;
 use support::{Corner, REGION, cache};
 use tokio::process::Command;
@@ -219,16 +222,6 @@ async fn timed(corner: &Corner, delay: Duration, arguments: &[&str]) -> Timed {
         peak_kb,
         least: least(&passed),
     }
-}
-
-/// The most memory the process had in use so far.
-fn memory(id: u32) -> u64 {
-    std::fs::read_to_string(format!("/proc/{id}/status"))
-        .unwrap_or_default()
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .and_then(|rest| rest.split_whitespace().next()?.parse().ok())
-        .unwrap_or(0)
 }
 
 async fn new_pools(corner: &Corner, count: usize) -> Vec<String> {

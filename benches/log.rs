@@ -10,6 +10,7 @@
 mod aws;
 #[path = "../tests/it/printed.rs"]
 mod printed;
+mod process;
 #[path = "../handler/tests/it/server.rs"]
 #[expect(dead_code, reason = "the handler's tests use all of it")]
 mod server;
@@ -17,9 +18,9 @@ mod server;
 #[expect(dead_code, reason = "the integration tests use all of it")]
 mod support;
 
-use std::process::Stdio;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use process::{Run, run};
 use serde_json::{Value, json};
 use server::{Reply, Request, Server};
 use support::Corner;
@@ -116,64 +117,6 @@ fn judge(name: &str, run: &Run) {
     say(format_args!(
         "               goal {GOAL_SECONDS} s of a processor and {GOAL_MB} MB: {met}"
     ));
-}
-
-/// A program that has ended.
-struct Run {
-    took: Duration,
-    processor: f64,
-    peak_kb: u64,
-    stdout: String,
-}
-
-async fn run(mut command: Command) -> Run {
-    let started = Instant::now();
-    let child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn();
-    let child = child.expect("it starts");
-    let id = child.id().expect("it runs");
-    let ended = child.wait_with_output();
-    tokio::pin!(ended);
-    let (mut peak_kb, mut processor) = (0, 0.0_f64);
-    let output = loop {
-        tokio::select! {
-            output = &mut ended => break output.expect("it ends"),
-            () = tokio::time::sleep(Duration::from_millis(20)) => {
-                peak_kb = peak_kb.max(memory(id));
-                processor = processor.max(spent(id));
-            }
-        }
-    };
-    assert!(output.status.success(), "{output:#?}");
-    Run {
-        took: started.elapsed(),
-        processor,
-        peak_kb,
-        stdout: String::from_utf8(output.stdout).expect("UTF-8"),
-    }
-}
-
-/// The most memory the process had in use so far.
-fn memory(id: u32) -> u64 {
-    std::fs::read_to_string(format!("/proc/{id}/status"))
-        .unwrap_or_default()
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .and_then(|rest| rest.split_whitespace().next()?.parse().ok())
-        .unwrap_or(0)
-}
-
-/// The seconds of a processor that the process took so far. The kernel counts hundredths.
-fn spent(id: u32) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
-    let fields = stat.rsplit(") ").next().unwrap_or_default();
-    let ticks = fields.split(' ').skip(11).take(2);
-    ticks
-        .filter_map(|ticks| ticks.parse::<f64>().ok())
-        .sum::<f64>()
-        / 100.0
 }
 
 /// The log group of a pool's function.

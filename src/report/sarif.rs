@@ -58,15 +58,21 @@ pub fn sarif(documents: &[Document<'_>], file: &str, content: &str) -> Value {
             notification
         })
         .collect();
+    let mut driver = json!({
+        "name": "jane-migrate",
+        "semanticVersion": env!("CARGO_PKG_VERSION"),
+        "rules": rules,
+    });
+    // Empty until Cargo.toml names the project's address, which a release must have.
+    let address = env!("CARGO_PKG_REPOSITORY");
+    if !address.is_empty() {
+        driver["informationUri"] = address.into();
+    }
     json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
         "runs": [{
-            "tool": { "driver": {
-                "name": "jane-migrate",
-                "semanticVersion": env!("CARGO_PKG_VERSION"),
-                "rules": rules,
-            } },
+            "tool": { "driver": driver },
             "invocations": [{
                 "executionSuccessful": notifications.is_empty(),
                 "toolExecutionNotifications": notifications,
