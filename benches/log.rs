@@ -1,7 +1,7 @@
 //! `status` over a long log: a million lines of a stub of CloudWatch Logs, counted by Logs Insights, and read line by line where there is
 //! no Insights. Shows seconds, the seconds of a processor and the most memory of the program, beside a script that counts the same lines.
 //!
-//!     cargo bench --profile release --bench log [-- --lines 1000000]
+//!     cargo bench --profile dist --bench log [-- --lines 1000000]
 //!
 //! Everything but the log is the sandbox's. A page of the stub has what one of AWS has: 1 MB of messages or 10,000 of them.
 

@@ -176,7 +176,7 @@ impl Tour<'_> {
         self.seen("a customer who migrated still signs in, without any of it");
 
         self.ui.remark(&format!(
-            "\n{}\nDeployed, two customers migrated, two refused, one new, verified, one imported, torn down; the pool is as it was.\nNext: `jane-migrate sandbox` to play, or the README's \"Deploy for real\".",
+            "\n{}\nDeployed, two customers migrated, two refused, one new, verified, one imported, torn down; the pool is as it was.\nNext: `jane-migrate sandbox` to try it yourself, or `jane-migrate init --pool ID` for a pool of yours.",
             self.ui.out.strong.apply_to("The tour is complete.")
         ));
         Ok(ExitCode::SUCCESS)

@@ -28,7 +28,7 @@ pub(super) fn client_user_existence(check: &Check, subject: &Subject<'_>) -> Fin
         });
     check.unless(
         telling.collect(),
-        "the app clients reveal which users exist",
+        "the app clients do not reveal which users exist",
     )
 }
 

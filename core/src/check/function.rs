@@ -150,7 +150,7 @@ pub(super) fn function_settings(check: &Check, subject: &Subject<'_>) -> Finding
     let wanted = serde_json::from_str(&settings.to_json()).unwrap_or_default();
     let different = crate::document::differences(&wanted, &deployed);
     if different.is_empty() {
-        return check.holds("the function obeys the configuration");
+        return check.holds("the function's settings match the configuration");
     }
     let members: Vec<String> = different
         .iter()
@@ -199,7 +199,10 @@ pub(super) fn function_limits(check: &Check, subject: &Subject<'_>) -> Findings 
     }
     check.unless(
         limits,
-        format!("{} MB, and as long as Cognito waits", function.memory_mb),
+        format!(
+            "{} MB, timeout as long as Cognito waits",
+            function.memory_mb
+        ),
     )
 }
 
@@ -283,7 +286,7 @@ pub(super) fn concurrency(check: &Check, subject: &Subject<'_>) -> Findings {
     }
     let said = match reserved {
         Some(many) => format!("{many} sign-ins can migrate at the same time"),
-        None => "no limit of its own keeps customers out".to_owned(),
+        None => "the function has no concurrency limit of its own".to_owned(),
     };
     check.unless(wrong, said)
 }

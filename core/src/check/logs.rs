@@ -150,7 +150,7 @@ pub(super) fn log_account_policy(check: &Check, subject: &Subject<'_>) -> Findin
     });
     check.unless(
         subscriptions.collect(),
-        "no policy of the account sends them away",
+        "no account policy forwards the log",
     )
 }
 

@@ -84,7 +84,7 @@ pub(super) fn env_only(check: &Check, subject: &Subject<'_>) -> Findings {
             )
             .about(name)
         });
-    check.unless(foreign.collect(), "nothing foreign in the environment")
+    check.unless(foreign.collect(), "the environment has only our variables")
 }
 
 pub(super) fn env_kms(check: &Check, subject: &Subject<'_>) -> Findings {
@@ -129,7 +129,7 @@ fn of_each(
 
 pub(super) fn secret_exists(check: &Check, subject: &Subject<'_>) -> Findings {
     let holds = match subject.observed.secrets.as_ref()?.len() {
-        0 => "no service keeps a secret of the directory".to_owned(),
+        0 => "no secret of the directory is in Secrets Manager or SSM".to_owned(),
         n => format!("{n} secret(s) of the directory are there"),
     };
     of_each(check, subject, &holds, |kept| {

@@ -113,7 +113,7 @@ pub(super) fn sign_up_guard(check: &Check, subject: &Subject<'_>) -> Findings {
 pub(super) fn pre_signup(check: &Check, subject: &Subject<'_>) -> Findings {
     let pool = &subject.observed.pool()?.document;
     let arn = match pool.trigger(Trigger::PreSignUp) {
-        None => return check.holds("no PreSignUp trigger has a say after a migration"),
+        None => return check.holds("no PreSignUp trigger can refuse a migration"),
         Some(arn) if subject.names.is_our_function(arn) => {
             return check.holds("the PreSignUp trigger is our function");
         }

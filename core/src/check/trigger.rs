@@ -133,14 +133,14 @@ pub(super) fn live_version(check: &Check, subject: &Subject<'_>) -> Findings {
     let differs = version::differences(latest, behind);
     if differs.is_empty() {
         return check.holds(format!(
-            "customers meet version {}, the newest",
+            "customers use version {}, the newest",
             alias.version
         ));
     }
     check
         .fails(
             format!(
-                "customers meet version {}, and the function holds something else that was never tried or was rolled back",
+                "customers use version {}, and the function holds something else that was never tried or was rolled back",
                 alias.version
             ),
             "the newest version",
