@@ -1,5 +1,4 @@
-//! The command line: what clap derives, and nothing else. What the flags mean together with environment and file is
-//! `settings`' business.
+//! The command line: only clap's definitions. `settings` combines the flags with environment and file.
 
 mod again;
 mod import;
@@ -35,7 +34,7 @@ fn learn() -> String {
 
 const TOUR: &str = "  jane-migrate sandbox --tour     see a whole migration on this machine; no AWS account needed\n";
 
-/// What a sandbox is to the machine that it runs on.
+/// A sandbox on the machine that runs it.
 #[cfg(feature = "sandbox")]
 const SANDBOX: &str = "\
 It installs MiniStack, an emulator of AWS, from PyPI (once, into the cache folder) and runs it with

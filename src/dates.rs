@@ -1,4 +1,4 @@
-//! Moments, in milliseconds since 1970, as days and as text; all in UTC.
+//! Times, in milliseconds since 1970, as days and as text; all in UTC.
 
 use crate::error::{Error, Result};
 pub(crate) use crate::host::now_ms;
@@ -21,12 +21,12 @@ pub fn today() -> Result<Date> {
     })
 }
 
-/// The day of a moment, counted from 1970-01-01.
+/// The day of a time, counted from 1970-01-01.
 pub fn day_of(at_ms: i64) -> i64 {
     at_ms.div_euclid(DAY_MS)
 }
 
-/// The day with this number. A number beyond the calendar gives its first or its last day.
+/// The day with this number. A number outside the calendar gives the first or the last day.
 pub fn date(day: i64) -> Date {
     Date::from_epoch_days(day.clamp(0, LAST_DAY)).unwrap_or_else(|| unreachable!("clamped"))
 }
@@ -36,18 +36,18 @@ pub fn begin_of(day: Date) -> i64 {
     day.epoch_days() * DAY_MS
 }
 
-/// A moment as machines read it, to the second: `2026-11-20T10:22:33Z`.
+/// A time for machines, to the second: `2026-11-20T10:22:33Z`.
 pub fn utc(at_ms: i64) -> String {
     let second = (at_ms / 1000).clamp(0, Timestamp::MAX.as_second());
     Timestamp::from_second(second).map_or_else(|_| unreachable!("clamped"), |at| at.to_string())
 }
 
-/// The same as people read it, to the minute: `2026-11-20 10:22`.
+/// A time for people, to the minute: `2026-11-20 10:22`.
 pub fn minute(utc: &str) -> String {
     utc.get(..16).unwrap_or(utc).replace('T', " ")
 }
 
-/// Reads a moment as CloudWatch Logs Insights writes it: `2026-11-20 10:22:33.456`.
+/// Parses a time of CloudWatch Logs Insights: `2026-11-20 10:22:33.456`.
 pub fn read(text: &str) -> Option<i64> {
     let at: civil::DateTime = text.parse().ok()?;
     let at = TimeZone::UTC.to_timestamp(at).ok()?;

@@ -1,5 +1,5 @@
-//! What is wrong with a pool's migration, the most likely cause first: the findings of verify and the last day of the log, put
-//! together. Pure; `doctor` reads what is put together here.
+//! Derives what is wrong with a pool's migration, the most likely cause first, from the findings of verify and the last day of
+//! the log. Pure; `doctor` does the reads.
 
 use serde::Serialize;
 
@@ -16,7 +16,7 @@ use jane_migrate_core::reason;
 pub struct Cause {
     /// The check or the reason in the log that it follows from.
     pub id: String,
-    /// What is wrong, in a sentence.
+    /// What is wrong, as a sentence.
     pub cause: String,
     /// What was seen.
     pub evidence: Vec<String>,
@@ -25,20 +25,20 @@ pub struct Cause {
     pub next: Option<String>,
 }
 
-/// What came of the examination of one pool.
+/// The result of examining one pool.
 #[derive(Debug, Clone, Serialize)]
 pub struct Diagnosis {
     /// The pool's id.
     pub pool: String,
-    /// What keeps customers from migrating, or did in the last hour; the most likely cause first.
+    /// What stops customers from migrating, or did in the last hour; the most likely cause first.
     pub causes: Vec<Cause>,
-    /// Checks that fail beside that, by their ids.
+    /// The ids of other checks that fail.
     pub other_findings: Vec<String>,
-    /// What could not be looked at, and why.
+    /// What could not be examined, and why.
     pub not_examined: Vec<String>,
 }
 
-/// What each failed check means for a customer, the cause of other failures before what follows from it.
+/// What each failed check means for a customer, causes before their consequences.
 const CAUSES: [(&str, &str); 20] = [
     ("window-open", "The migration window has closed"),
     (
@@ -98,11 +98,11 @@ const CAUSES: [(&str, &str); 20] = [
     ),
 ];
 
-/// Trouble within this time is a cause; what is older is over.
+/// Errors within this time are a cause; older ones have ended.
 const NOW_MS: i64 = 3_600_000;
 
 impl Diagnosis {
-    /// Puts together what the checks found and what the log says.
+    /// Combines the findings with the log.
     pub fn new(
         pool: &str,
         findings: &[Finding],
@@ -160,7 +160,8 @@ impl Diagnosis {
         ) {
             cause.cause.push_str(&secret(changed_ms, answered_ms));
         }
-        // It follows from any of the others; and errors of which the log has none in the last hour are over.
+        // A failed health check follows from any other cause; and errors that the log does not have in the last hour have
+        // ended.
         let over =
             |finding: &Finding| status.is_some() && finding.subject.as_deref() == Some(ERRORS);
         let health = (open.iter())
@@ -193,7 +194,7 @@ impl Diagnosis {
     }
 }
 
-/// Reasons by which the directory refuses the function's secret.
+/// The log's reasons if the directory rejects the function's secret.
 const REFUSED: [&str; 3] = ["token", "credentials", "login"];
 
 fn is_refused(cause: &Cause) -> bool {
@@ -203,7 +204,7 @@ fn is_refused(cause: &Cause) -> bool {
     })
 }
 
-/// Which side of a refused secret has another value by now: the one that changed after they last agreed.
+/// Which side of a rejected secret changed after both last agreed.
 fn secret(changed_ms: i64, answered_ms: i64) -> String {
     let (changed, answered) = (minute(&utc(changed_ms)), minute(&utc(answered_ms)));
     match changed_ms > answered_ms {
@@ -237,7 +238,7 @@ fn seen(finding: &Finding) -> String {
     }
 }
 
-/// What failed in the last hour, the reason that came last first.
+/// What failed in the last hour, the most recent reason first.
 fn trouble(status: &Status, now_ms: i64, pool: &str, flags: &Flags) -> Option<Cause> {
     let recent = |outcomes: &[&str]| {
         let all = status.incidents.iter();
@@ -260,7 +261,7 @@ fn trouble(status: &Status, now_ms: i64, pool: &str, flags: &Flags) -> Option<Ca
         "directory-unavailable" => "directory",
         _ => "function",
     };
-    // One sign-in that failed among many is no outage.
+    // One failed sign-in among many is no outage.
     let answered = (status.last_answer_ms).is_some_and(|answer| answer > first.last_ms);
     let cause = match answered {
         true => format!("The {what} fails now and then"),

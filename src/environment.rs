@@ -1,5 +1,5 @@
-//! The program's environment variables. An empty one counts as not set, also for the AWS SDK, which does not read every one that
-//! way.
+//! The program's environment variables. An empty variable counts as not set, also for the AWS SDK, which does not treat all of
+//! them that way.
 
 use std::collections::HashMap;
 use std::env;
@@ -11,20 +11,20 @@ pub fn var(name: &str) -> Option<String> {
     var_os(name.as_ref())?.into_string().ok()
 }
 
-/// The same for a value that need not be Unicode.
+/// The same for a value that may not be Unicode.
 pub fn var_os(name: &OsStr) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// The folder that one of XDG's variables names, or else this one below the home directory. None where there is no home.
+/// The folder that an XDG variable names, or else this one below the home directory. None without a home directory.
 pub fn folder(variable: &str, usual: &str) -> Option<PathBuf> {
-    // A relative one is to be ignored, says the specification.
+    // The XDG specification says to ignore a relative path.
     let named = var_os(variable.as_ref()).map(PathBuf::from);
     let named = named.filter(|path| path.is_absolute());
     named.or_else(|| Some(env::home_dir()?.join(usual)))
 }
 
-/// All variables with a value, for what reads them from a map.
+/// All variables with a value, for code that reads them from a map.
 pub fn vars() -> HashMap<String, String> {
     env::vars_os()
         .filter(|(_, value)| !value.is_empty())

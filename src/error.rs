@@ -1,5 +1,5 @@
-//! The error of the program: what failed and why, what kind of failure it is, and what to do next. An error is not made without a
-//! hint, and it gets the hint where it arises. Leaves the way it is shown to `ui::error`.
+//! The error of the program: what failed and why, its kind, and what to do next. Every error has a hint, which it gets where it
+//! occurs. `ui::error` shows it.
 
 mod aws;
 
@@ -12,20 +12,20 @@ use jane_migrate_core::fix::{Fix, fix};
 use jane_migrate_core::ids::PoolId;
 use serde::Serialize;
 
-/// What most functions give that can fail.
+/// The result of most functions that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What kind of failure it is, as far as code decides on it.
+/// The kind of failure, for code that depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Something failed.
     Failed,
-    /// `verify` could not look, which is not the same as a finding.
+    /// `verify` could not check something, which is not a finding.
     Unchecked,
 }
 
 impl Kind {
-    /// What the program exits with.
+    /// The program's exit code.
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Failed => 1,
@@ -34,7 +34,7 @@ impl Kind {
     }
 }
 
-/// The AWS call that failed, for programs that decide on it.
+/// The AWS call that failed, for programs that depend on it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Call {
     /// The IAM action.
@@ -49,7 +49,7 @@ pub struct Call {
 /// A failure. `{}` is what failed, `{:#}` with all of its causes.
 pub struct Error {
     kind: Kind,
-    /// What failed, and below it the causes.
+    /// What failed, followed by the causes.
     chain: anyhow::Error,
     /// The most urgent first.
     hints: Vec<Fix>,
@@ -75,7 +75,7 @@ impl Error {
         }
     }
 
-    /// Something that cannot happen, and did.
+    /// A case that should be impossible.
     pub fn bug(message: impl Display + Debug + Send + Sync + 'static) -> Self {
         Self::new(
             message,
@@ -95,7 +95,7 @@ impl Error {
         .context(format!("failed to find user pool `{pool}` in {region}"))
     }
 
-    /// A file or folder that cannot be written; `otherwise` says how to name another one.
+    /// A file or folder that cannot be written; `otherwise` is the hint for another one.
     pub fn unwritable(path: &Path, error: io::Error, otherwise: &str) -> Self {
         let hint = match error.kind() {
             io::ErrorKind::NotFound => format!("create its folder first, or {otherwise}"),
@@ -110,13 +110,13 @@ impl Error {
         Self::because(error, hint).context(format!("failed to write `{}`", path.display()))
     }
 
-    /// Says on top what failed because of this.
+    /// Adds what failed because of this.
     pub fn context(mut self, message: impl Display + Send + Sync + 'static) -> Self {
         self.chain = self.chain.context(message);
         self
     }
 
-    /// Adds what to do first.
+    /// Adds a hint before the others.
     pub fn hint(mut self, hint: impl Into<Fix>) -> Self {
         self.hints.insert(0, hint.into());
         self
@@ -128,7 +128,7 @@ impl Error {
         self
     }
 
-    /// The same failure, where it means that something could not be checked.
+    /// The same failure as something that could not be checked.
     pub fn unchecked(self) -> Self {
         Self {
             kind: Kind::Unchecked,
@@ -151,7 +151,7 @@ impl Error {
         &self.hints
     }
 
-    /// What to do next, as it is shown where no flags were given.
+    /// What to do next, without given flags.
     #[cfg(test)]
     pub(crate) fn advice(&self) -> String {
         use jane_migrate_core::fix::Flags;
@@ -160,7 +160,7 @@ impl Error {
         hints.collect::<Vec<_>>().join("\n")
     }
 
-    /// The AWS call that failed, where one did.
+    /// The AWS call that failed, if there is one.
     pub fn call(&self) -> Option<&Call> {
         self.call.as_ref()
     }
@@ -178,7 +178,7 @@ impl Debug for Error {
     }
 }
 
-/// A pool of another account looks exactly like one that does not exist.
+/// A pool of another account gives the same error as one that does not exist.
 fn no_such_pool(pool: &PoolId, region: &str) -> Fix {
     match pool.region().filter(|own| *own != region) {
         Some(own) => format!(
@@ -210,12 +210,12 @@ impl From<AwsError> for Error {
     }
 }
 
-/// Says what failed, on top of an error that has its hint.
+/// Adds what failed to an error that has its hint.
 pub trait Context<T> {
     /// What failed because of it.
     fn context(self, message: impl Display + Send + Sync + 'static) -> Result<T>;
 
-    /// The same, put together only where it is needed.
+    /// The same with a text that is only built on failure.
     fn with_context<M>(self, message: impl FnOnce() -> M) -> Result<T>
     where
         M: Display + Send + Sync + 'static;
@@ -234,7 +234,7 @@ impl<T, E: Into<Error>> Context<T> for Result<T, E> {
     }
 }
 
-/// Gives an error from elsewhere what it lacks: what failed, and what to do next.
+/// Adds what an error of another crate lacks: what failed, and what to do next.
 pub trait Explain<T> {
     /// `message` says what failed, `hint` what to do next.
     fn explain(self, message: impl Display, hint: impl Into<Fix>) -> Result<T>;

@@ -1,5 +1,5 @@
-//! The exact figures that `remaining` and `import` counted last, kept next to the configuration: figures and no names. `status` and
-//! `teardown` use them in place of an estimate.
+//! The exact figures of the last `remaining` or `import`, saved next to the configuration: figures without names. `status` and
+//! `teardown` use them instead of an estimate.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -18,18 +18,18 @@ pub struct Exact {
     pub at: String,
     /// The same in milliseconds since 1970.
     pub at_ms: i64,
-    /// Users that the directory listed.
+    /// Users in the directory's list.
     pub directory: u64,
-    /// Those of them who were in the pool.
+    /// Of these, the users in the pool.
     pub migrated: u64,
-    /// Those of the migrated who never set a new password after *forgot password*.
+    /// Of the migrated users, those who never set a new password after *forgot password*.
     pub half_finished: u64,
-    /// Those who were not in the pool.
+    /// Of the listed users, those not in the pool.
     pub remaining: u64,
 }
 
 impl Exact {
-    /// The figures that were kept last, if there are any.
+    /// The last saved figures, if there are any.
     pub fn kept(folder: &Path, pool: &PoolId) -> Option<Self> {
         serde_json::from_slice(&fs::read(file(folder, pool)).ok()?).ok()
     }
@@ -46,7 +46,7 @@ impl Exact {
         }
     }
 
-    /// Keeps them.
+    /// Saves them.
     pub fn keep(&self, folder: &Path, pool: &PoolId) -> io::Result<()> {
         let text = serde_json::to_string_pretty(self).unwrap_or_default() + "\n";
         files::write(&file(folder, pool), text.as_bytes())

@@ -1,21 +1,22 @@
-//! Files that a command writes for a person. Each is written whole or not at all: a full disk leaves what was there before.
+//! Files that a command writes for a person. Each is written completely or not at all: if the disk is full, the old content
+//! stays.
 
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Writes the file whole. What is no regular file, such as a pipe, is written to as it stands.
+/// Writes the complete file. Anything but a regular file, such as a pipe, is written to directly.
 pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
         return fs::write(path, content);
     }
-    // A link stays one.
+    // A symbolic link stays one.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    // Without it the error would name a file that nobody knows.
+    // Without this check the error would name the temporary file.
     fs::metadata(folder)?;
     let mut builder = tempfile::Builder::new();
     builder.prefix(".jane-migrate-");

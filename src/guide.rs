@@ -1,5 +1,5 @@
-//! What the documentation says of an outcome, a reason or an error: the rows of its tables, which are part of the program, so that
-//! the docs, `status`, `doctor` and `explain` say the same. Owns how a row is found and how its Markdown becomes plain text.
+//! The documentation of an outcome, a reason or an error: the rows of its tables, which are part of the program, so that the
+//! docs, `status`, `doctor` and `explain` use the same text. Owns finding a row and turning its Markdown into plain text.
 
 /// Outcomes and reasons of the function's log.
 const LOG: &str = include_str!("../docs/while-it-runs.md");
@@ -7,17 +7,17 @@ const LOG: &str = include_str!("../docs/while-it-runs.md");
 /// Where the pages are.
 const SITE: &str = "docs";
 
-/// Errors, by the words on the screen.
+/// Errors, by their text.
 const ERRORS: &str = include_str!("../docs/troubleshooting.md");
 
-/// What the documentation says of one thing.
+/// The documentation of one thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// What it is called, or the words on the screen.
+    /// Its name, or the error's text.
     pub name: String,
     /// What it means, or why it happens.
     pub means: String,
-    /// What to do about it; empty where there is nothing to do.
+    /// What to do about it; empty if there is nothing to do.
     pub todo: String,
 }
 
@@ -26,7 +26,7 @@ pub fn outcome(name: &str) -> Option<Entry> {
     named(LOG, "outcome", name)
 }
 
-/// All outcomes that the function writes.
+/// All outcomes that the handler logs.
 pub fn outcomes() -> Vec<String> {
     rows(LOG)
         .filter(|(table, _)| table == "outcome")
@@ -37,12 +37,12 @@ pub fn outcomes() -> Vec<String> {
         .collect()
 }
 
-/// What a reason in the log means. Of a reason with details, such as `$1$: unknown format`, there is no entry.
+/// What a reason in the log means. A reason with details, such as `$1$: unknown format`, has no entry.
 pub fn reason(name: &str) -> Option<Entry> {
     named(LOG, "reason", name)
 }
 
-/// The errors in which these words occur.
+/// The errors whose text contains these words.
 pub fn errors(words: &str) -> Vec<Entry> {
     let words = words.to_lowercase();
     rows(ERRORS)
@@ -57,7 +57,7 @@ fn named(page: &str, head: &str, name: &str) -> Option<Entry> {
         .map(|(_, entry)| entry)
 }
 
-/// The rows of all tables with three columns, each with the head of its table's first column.
+/// The rows of all tables with three columns, each with the heading of its table's first column.
 fn rows(page: &str) -> impl Iterator<Item = (String, Entry)> {
     let mut head = String::new();
     page.lines().filter_map(move |line| {
@@ -85,7 +85,7 @@ fn rows(page: &str) -> impl Iterator<Item = (String, Entry)> {
     })
 }
 
-/// Without links, code marks and emphasis.
+/// The text without links, code marks and emphasis.
 fn plain(markdown: &str) -> String {
     let mut text = String::new();
     let mut rest = markdown.trim().trim_end_matches('|').trim();
@@ -97,7 +97,7 @@ fn plain(markdown: &str) -> String {
         {
             Some((name, (target, after))) => {
                 text.push_str(name);
-                // Another page is named; a place on the same page is known by its words.
+                // A link to another page becomes its name; a link within the page is just its text.
                 let page = target.split('#').next().unwrap_or_default();
                 if page.ends_with(".md") {
                     text.push_str(&format!(" ({SITE}/{})", page.trim_start_matches("../")));

@@ -1,6 +1,6 @@
-//! What a run takes from the machine that it is on: the time, waiting, and the name by which other runs know it. A program has the
-//! machine it was started on; [`on`] gives a run another one, so that several runs can be played in one process, each with its own
-//! name, on a clock that nothing waits for.
+//! What a run needs from its machine: the time, waiting, and a name that identifies it to other runs. The program uses the
+//! machine it was started on; [`on`] gives a run another one, so that several runs can be simulated in one process, each with its
+//! own name, on a simulated clock.
 
 use std::ops::{Add, Sub};
 use std::pin::Pin;
@@ -11,13 +11,13 @@ use std::time::{Duration, SystemTime};
 pub trait Host: Send + Sync {
     /// The time, in milliseconds since 1970.
     fn now_ms(&self) -> i64;
-    /// The same as what only ever grows.
+    /// The time on a clock that never goes back.
     fn instant(&self) -> std::time::Instant;
     /// Waits.
     fn sleep(&self, pause: Duration) -> Wait;
-    /// What tells this run from every other.
+    /// The name of this run, unique among all runs.
     fn run(&self) -> String;
-    /// Whether another run has ended, where that can be told.
+    /// Whether another run has ended, if that can be known.
     fn has_ended(&self, run: &str) -> bool;
 }
 
@@ -28,12 +28,12 @@ tokio::task_local! {
     static HOST: Arc<dyn Host>;
 }
 
-/// Does some work on another machine than this one.
+/// Runs work on another machine than this one.
 pub async fn on<T>(host: Arc<dyn Host>, work: impl Future<Output = T>) -> T {
     HOST.scope(host, work).await
 }
 
-/// The other machine, where there is one.
+/// The other machine, if there is one.
 pub(crate) fn other() -> Option<Arc<dyn Host>> {
     HOST.try_with(Arc::clone).ok()
 }
@@ -57,7 +57,7 @@ pub(crate) async fn sleep(pause: Duration) {
     }
 }
 
-/// A moment of a run, to measure from. It is of the clock by which the run waits.
+/// A point in time, for measuring. It uses the same clock as the waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Instant(std::time::Instant);
 
@@ -67,7 +67,7 @@ impl Instant {
         Self(other().map_or_else(std::time::Instant::now, |host| host.instant()))
     }
 
-    /// How long ago it was.
+    /// The time since then.
     pub fn elapsed(self) -> Duration {
         Self::now() - self
     }
@@ -81,7 +81,7 @@ impl Add<Duration> for Instant {
     }
 }
 
-/// No time, where the other moment is later.
+/// Zero if the other time is later.
 impl Sub for Instant {
     type Output = Duration;
 

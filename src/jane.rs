@@ -1,4 +1,5 @@
-//! Jane as this machine reaches it, and whether it knows the pool's app clients: the one check that needs the directory itself.
+//! Access to Jane from this machine, and whether Jane knows the pool's app clients: the only check that needs the directory
+//! itself.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,23 +13,23 @@ use crate::environment;
 use jane_migrate_core::jane::{Answer, Answers};
 use jane_migrate_core::resources::Environment;
 
-/// How long Jane may take for all of the clients.
+/// The time limit for all clients together.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Clients asked about at once.
+/// How many clients are checked in parallel.
 const AT_ONCE: usize = 4;
 
-/// Why Jane cannot be asked.
+/// Why Jane cannot be used.
 #[derive(Debug)]
 pub enum NotOpen {
     /// The secret was not read.
     Unread(AwsError),
-    /// In words.
+    /// Another reason, as text.
     Because(String),
 }
 
-/// Jane with the configured credentials. The secret is read where the configuration says it is; one that lives in an environment
-/// variable is the function's where this machine does not have it.
+/// Jane with the configured credentials. The secret is read from its configured place; if it is in an environment variable that
+/// this machine does not have, the function's variable is used.
 pub async fn open(
     aws: &Reader,
     config: &Config,
@@ -62,7 +63,7 @@ pub async fn open(
         .map_err(|_| NotOpen::Because("directory.url cannot be used".into()))
 }
 
-/// Asks about each client with the configured credentials.
+/// Checks each client with the configured credentials.
 pub async fn ask(
     aws: &Reader,
     config: &Config,
@@ -83,7 +84,7 @@ pub async fn ask(
         }
     };
     let budget = Budget::new(PATIENCE);
-    // One token serves them all. A refusal shows in each of the answers.
+    // One token serves all requests. If it is refused, each response shows that.
     let _ = jane.warm(&budget).await;
     let answers = stream::iter(clients)
         .map(async |client| {

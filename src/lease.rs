@@ -1,4 +1,4 @@
-//! This run, as other runs are told of it; and whether another one is still alive, where that can be told on this machine.
+//! This run's lease, and whether another run is still active, if this machine can know that.
 
 use jane_migrate_core::lease::Lease;
 
@@ -6,7 +6,7 @@ use crate::dates::{now_ms, utc};
 use crate::environment;
 use crate::host;
 
-/// A lease of this run for a command.
+/// This run's lease for a command.
 pub fn of(command: &str) -> Lease {
     let now_ms = now_ms();
     let user = ["USER", "LOGNAME", "USERNAME"];
@@ -21,12 +21,12 @@ pub fn of(command: &str) -> Lease {
     this.renewed(now_ms / 1000)
 }
 
-/// Whether a lease of another run holds.
+/// Whether the lease of another run is still valid.
 pub fn holds(lease: &Lease) -> bool {
     !lease.is_over(now_ms() / 1000) && !is_dead(&lease.run)
 }
 
-/// `MACHINE-PID-START`: the same for one process alone, and told from it whether that process is still there.
+/// `MACHINE-PID-START`: unique for each process, and enough to check whether the process still exists.
 fn run() -> String {
     if let Some(host) = host::other() {
         return host.run();
@@ -38,7 +38,8 @@ fn run() -> String {
     }
 }
 
-/// Whether it was a process of this machine that has ended. On another machine nobody can tell, and the lease is waited for.
+/// Whether the run was a process of this machine that has ended. A process of another machine cannot be checked, so its
+/// lease has to expire.
 fn is_dead(run: &str) -> bool {
     if let Some(host) = host::other() {
         return host.has_ended(run);
@@ -52,7 +53,7 @@ fn is_dead(run: &str) -> bool {
     there == Some(&*machine) && started(pid).as_deref() != Some(start)
 }
 
-/// This boot of this system, and the processes that this one sees: those of another container have the same numbers.
+/// Identifies this boot of the system and the process namespace: another container has the same process ids.
 fn machine() -> Option<String> {
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     let space = std::fs::read_link("/proc/self/ns/pid").ok()?;
@@ -61,13 +62,13 @@ fn machine() -> Option<String> {
     Some(format!("{boot}.{space}"))
 }
 
-/// When a process began, in ticks since the system's own start; numbers of processes are used again.
+/// When a process started, in ticks since the boot; process ids are reused.
 fn started(pid: u32) -> Option<String> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name of the program may hold anything, brackets and spaces too. Its state follows.
+    // The program's name may contain any character, also brackets and spaces. The state follows it.
     let (_, rest) = stat.rsplit_once(") ")?;
     let mut fields = rest.split(' ');
-    // What has ended and was not yet waited for is as good as gone.
+    // A zombie process counts as ended.
     if fields.next() == Some("Z") {
         return None;
     }
@@ -98,7 +99,7 @@ mod tests {
             until_s: 1,
             ..mine.clone()
         }));
-        // Elsewhere nobody can tell.
+        // A process of another machine cannot be checked.
         let with = |run: &str| Lease {
             run: run.to_owned(),
             ..mine.clone()
@@ -107,7 +108,7 @@ mod tests {
             assert!(holds(&with(run)), "{run}");
         }
         if let Some(machine) = machine() {
-            // The same number, and another process.
+            // The same process id, but another process.
             let pid = std::process::id();
             assert!(!holds(&with(&format!("{machine}-{pid}-1"))));
             let mut child = std::process::Command::new("sleep")

@@ -1,14 +1,14 @@
-//! jane-migrate puts a user migration Lambda in place for an Amazon Cognito user pool, proves that it holds, and takes it away.
+//! jane-migrate installs a user migration Lambda for an Amazon Cognito user pool, verifies it, and removes it.
 //!
 //! The flow of every command that changes anything is `observe -> desired -> plan -> (confirm) -> apply -> report`:
 //!
-//! - [`observe`] reads a pool, its clients and what is ours, side by side: for every command, as far as it asks for.
-//! - The crate `jane_migrate_core` is pure: what is there, what should be there, the plan, the one table of checks, and the updates
-//!   of pools and clients that lose nothing of them.
-//! - [`apply`] is the one place from which AWS is written to, [`aws`] the one that knows the SDK.
-//! - [`artifact`] builds the handler from the sources this binary carries; [`probe`] and [`jane`] ask what only they can answer.
-//! - [`draft`] proposes a migrate.toml; [`policy`] says which rights a command needs; [`status`] counts how it goes.
-//! - [`report`] and [`ui`] show things; [`commands`] ties them together.
+//! - [`observe`] reads a pool, its clients and our resources in parallel, as far as the command needs them.
+//! - The crate `jane_migrate_core` is pure: observed state, desired state, the plan, the one table of checks, and the lossless
+//! updates of pools and clients.
+//! - Only [`apply`] writes to AWS, and only [`aws`] uses the SDK.
+//! - [`artifact`] builds the handler from the sources in this binary; [`probe`] tests the function, and [`jane`] asks Jane.
+//! - [`draft`] proposes a migrate.toml; [`policy`] lists the permissions that a command needs; [`status`] counts the progress.
+//! - [`report`] and [`ui`] do the output; [`commands`] connects everything.
 
 mod apply;
 pub mod artifact;

@@ -1,5 +1,6 @@
-//! A listing of a pool's users that was cut short, kept next to the configuration so that the next `remaining` goes on where it stopped: a
-//! million users take ten minutes. Digests and no names, readable by its owner alone, and removed when the count is done.
+//! An interrupted listing of a pool's users, saved next to the configuration so that the next `remaining` continues where it
+//! stopped: a million users take ten minutes. It contains digests and no names, only its owner can read it, and it is removed
+//! when the count is done.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
@@ -11,10 +12,10 @@ use crate::dates::now_ms;
 use jane_migrate_core::ids::PoolId;
 use jane_migrate_core::import::index::{Index, Naming, Part};
 
-/// A listing that is older begins anew: too many may have migrated since.
+/// An older listing starts again: too many users may have migrated since.
 const TOO_OLD_MS: i64 = 60 * 60 * 1000;
 
-/// What a listing must agree with.
+/// A saved listing must match this.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Head {
     version: u32,
@@ -28,7 +29,7 @@ struct Head {
 #[derive(Serialize, Deserialize)]
 struct Page {
     part: Part,
-    /// None after the last one.
+    /// None after the last page.
     next: Option<String>,
 }
 
@@ -55,7 +56,7 @@ impl Listing {
         }
     }
 
-    /// Fills the index with what an earlier run had, and gives the token of the page after it, or none where it had them all.
+    /// Fills the index from an earlier run, and returns the token of the next page, or none if the list was complete.
     pub(crate) fn resume(&mut self, index: &mut Index) -> Option<Option<String>> {
         let mut lines = BufReader::new(File::open(&self.path).ok()?).lines();
         let head: Head = serde_json::from_str(&lines.next()?.ok()?).ok()?;
@@ -70,7 +71,7 @@ impl Listing {
         let mut next = None;
         let mut whole = serde_json::to_string(&head).ok()?.len() as u64 + 1;
         for line in lines {
-            // A line that was cut off is the last.
+            // A truncated line is the last one.
             let Ok(line) = line else { break };
             let Ok(page) = serde_json::from_str::<Page>(&line) else {
                 break;
@@ -88,10 +89,10 @@ impl Listing {
         next
     }
 
-    /// Keeps a page. That it cannot be kept does not matter: a run that is cut short then begins anew.
+    /// Saves a page. A failure does not matter: after an interruption the listing then starts again.
     pub(crate) fn keep(&mut self, part: Part, next: Option<String>) {
         if self.file.is_none() {
-            // One page is read again as quickly.
+            // A single page is quickly read again.
             if next.is_none() {
                 return;
             }
@@ -120,14 +121,14 @@ impl Listing {
         Ok(file)
     }
 
-    /// The listing is of no use.
+    /// The listing cannot be used.
     pub(crate) fn forget(&mut self) {
         self.file = None;
         let _ = fs::remove_file(&self.path);
     }
 }
 
-/// Removes what is kept of a listing: the pool has other users by now.
+/// Removes the saved listing: the pool's users have changed.
 pub(crate) fn forget(folder: &Path, pool: &PoolId) {
     let _ = fs::remove_file(file(folder, pool));
 }

@@ -1,5 +1,5 @@
 //! Runs the built handler on this machine for one event: starts `bootstrap` as Lambda does, and serves Lambda's Runtime API to it
-//! on loopback. It does not judge the answer.
+//! on loopback. It does not evaluate the response.
 
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
@@ -25,13 +25,13 @@ use tokio::task::JoinSet;
 use jane_migrate_core::probe::Invocation;
 use jane_migrate_core::resources::{Environment, TRIGGER_TIMEOUT_S};
 
-/// How long Lambda waits for a function to start, and then Cognito for its answer.
+/// How long Lambda waits for a function's start, plus how long Cognito waits for its response.
 const PATIENCE: Duration = Duration::from_secs(10 + TRIGGER_TIMEOUT_S as u64);
 
-/// The answer to the event: the body, and whether it was an error.
+/// The response to the event: the body, and whether it is an error.
 type Answer = (Bytes, bool);
 
-/// Sends the event to the handler and waits for its answer. The handler's environment has these variables and no others.
+/// Sends the event to the handler and waits for its response. The handler has only these environment variables.
 pub async fn invoke(
     bootstrap: &[u8],
     name: &str,

@@ -1,4 +1,4 @@
-//! Parses, runs, exits. Everything else is the library's.
+//! Parses the arguments, runs the command, exits. The library does everything else.
 
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
@@ -28,7 +28,7 @@ async fn main() -> ExitCode {
     })
 }
 
-/// Shows the help to whoever gives no command. Clap would do it too, but where a variable gives a flag its value.
+/// Shows the help if there is no command. Clap does this too, but not if a variable sets a flag.
 fn teach() -> ExitCode {
     let help = Cli::command().render_help();
     let mut err = std::io::stderr();
@@ -39,7 +39,7 @@ fn teach() -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Says what is wrong with the command line. `--help` and `--version` come this way too.
+/// Shows the error in the command line. `--help` and `--version` also arrive here.
 fn not_understood(error: &clap::Error, arguments: &[std::ffi::OsString]) -> ExitCode {
     let given = |word: &str| arguments.iter().any(|argument| argument == word);
     if let Err(lost) = error.print()
@@ -56,7 +56,7 @@ fn not_understood(error: &clap::Error, arguments: &[std::ffi::OsString]) -> Exit
         let first = message.lines().next().unwrap_or_default();
         ui::print_usage_error(first.strip_prefix("error: ").unwrap_or(first));
     }
-    // A wrong flag must not look like `plan --detailed-exitcode`'s 2; for verify, 2 is the very thing: it could not check.
+    // A wrong flag must not look like the 2 of `plan --detailed-exitcode`; for verify, 2 is right: it could not check.
     match given("verify") {
         true => ExitCode::from(2),
         false => ExitCode::FAILURE,

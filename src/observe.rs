@@ -1,5 +1,6 @@
-//! The only reading of a pool, for every command: the pool, its clients and all that deploy makes for it, side by side and once. A
-//! [`Scope`] says how much. Each read keeps its own error; only where the pool itself cannot be told is there nothing to return.
+//! The only code that reads a pool, for every command: the pool, its clients and everything that deploy creates for it, in
+//! parallel and once. A [`Scope`] says how much. Each read keeps its own error; only if the pool itself is unknown, there is
+//! nothing to return.
 
 mod live;
 
@@ -31,10 +32,11 @@ use crate::error::{Error, Result};
 use crate::host::{Instant, sleep};
 use crate::jane;
 
-/// Calls of one kind made at once; Cognito and Lambda throttle reads too.
+/// Parallel calls of one kind; Cognito and Lambda throttle reads too.
 const AT_ONCE: usize = 8;
 
-/// How long a function may be in the middle of a change. A pipeline verifies right after it; what counts is what it will be.
+/// How long to wait for a function that is being changed. A pipeline verifies right after a change, and the state after it
+/// counts.
 const SETTLING: Duration = Duration::from_secs(30);
 
 /// How much is read.
@@ -42,42 +44,43 @@ const SETTLING: Duration = Duration::from_secs(30);
 pub struct Scope<'a> {
     /// The clients whose sign-ins must migrate; `None`: all of the pool's.
     pub clients: Option<&'a [String]>,
-    /// The configuration, where there is one.
+    /// The configuration, if there is one.
     pub config: Option<&'a Config>,
-    /// How far beyond the pool and its clients.
+    /// How much beyond the pool and its clients.
     pub depth: Depth<'a>,
 }
 
-/// How far a pool is looked into.
+/// How much of a pool is read.
 #[derive(Debug, Clone, Copy)]
 pub enum Depth<'a> {
-    /// The pool's own description.
+    /// Only the pool's own description.
     Description,
-    /// What decides whether customers migrate: the pool, its trigger's way to the function, and the log group. In two round trips.
+    /// What decides whether customers migrate: the pool, the path from its trigger to the function, and the log group. Two round
+    /// trips.
     Live,
-    /// The pool and its clients: nothing of ours can be there yet.
+    /// The pool and its clients: nothing of ours can exist yet.
     Pool,
-    /// What deploy and teardown change, in two round trips. With `left`, what is left of it where the pool itself is gone.
+    /// What deploy and teardown change, in two round trips. With `left`, what remains of it if the pool no longer exists.
     Ours {
-        /// A pool that is gone is no error.
+        /// A deleted pool is no error.
         left: bool,
-        /// Also what bounds the role and is attached to it, where the configuration has a say in that: a deploy does not begin on a role
-        /// that it cannot mend.
+        /// Also the role's permissions boundary and attached policies, if the configuration names a role or a boundary: a deploy
+        /// does not start with a role that it cannot fix.
         judge: bool,
     },
-    /// Everything that the chosen checks look at: in three round trips, and one more for each eight clients, aliases or versions
-    /// beyond the first eight.
+    /// Everything that the chosen checks need: three round trips, and one more for every eight clients, aliases or versions after
+    /// the first eight.
     Checks {
         /// The checks.
         choice: &'a Choice,
-        /// The function was made moments ago, by the run that looks.
+        /// This run created the function moments ago.
         fresh: bool,
-        /// Also what a plan compares beyond that: the tags of the log group.
+        /// Also what only a plan compares: the tags of the log group.
         plan: bool,
     },
 }
 
-/// Reads a pool as far as the scope says.
+/// Reads a pool to the extent of the scope.
 pub async fn observe(
     aws: &Reader,
     pool_id: &PoolId,
@@ -98,7 +101,8 @@ pub async fn observe(
     }
 }
 
-/// Reads what a rollback rests on, in one round trip: the versions, the alias and the role. Gives an app client to try as, too.
+/// Reads what a rollback needs, in one round trip: the versions, the alias and the role. Also returns an app client for the
+/// probe.
 pub async fn versions(
     aws: &Reader,
     pool_id: &PoolId,
@@ -131,7 +135,7 @@ pub async fn versions(
         alias: kept(alias),
         versions: kept(versions),
         role: kept(role),
-        // No other is changed, so what they say does not matter.
+        // No other policy is changed, so their content does not matter.
         role_policies: kept(inline).map(|own| own.into_iter().collect()),
         recoveries: kept(recoveries),
         attached_policies: Ok(BTreeMap::new()),
@@ -140,7 +144,7 @@ pub async fn versions(
     Ok((observed, client))
 }
 
-/// What was not read, as the error of a run that cannot go on without it.
+/// The error of a run that needs a value that was not read.
 pub fn unread(names: &Names, unread: &Unread) -> Error {
     let pool = &names.pool.id;
     let (error, what) = match unread {
@@ -173,10 +177,10 @@ pub fn unread(names: &Names, unread: &Unread) -> Error {
     Error::from(error.clone()).context(format!("failed to read {what}"))
 }
 
-/// What one call answered.
+/// The result of one call.
 type Called<T> = Result<T, AwsError>;
 
-/// As it is kept.
+/// The result in the form of `Observed`.
 fn kept<T>(answer: Called<T>) -> Read<T> {
     answer.map_err(Unread::Failed)
 }
@@ -192,15 +196,15 @@ fn pool_state(pool: Called<PoolDocument>, mfa: Called<Value>) -> Read<Option<Poo
     Ok(Some(PoolState { document, mfa }))
 }
 
-/// What names a pool and how it is reached.
+/// A pool's names, and the connection to it.
 struct Observer<'a> {
     aws: &'a Reader,
     pool_id: &'a PoolId,
     region: &'a str,
     function: String,
-    /// The alias or version of it that the pool is to call; `None`: the function itself.
+    /// The alias or version that the pool is to call; `None`: the function itself.
     qualifier: Option<&'a str>,
-    /// Another tool made the function.
+    /// Another tool created the function.
     given: bool,
     role: String,
     named: Option<&'a [String]>,
@@ -230,7 +234,7 @@ impl<'a> Observer<'a> {
         }
     }
 
-    /// The names of this pool's, once its ARN is known.
+    /// The names for this pool, which need its ARN.
     fn names_of(&self, pool: PoolArn) -> Result<Names> {
         let names = Names::configured(pool, self.config.map(|config| &config.function));
         match names.elsewhere() {
@@ -242,7 +246,7 @@ impl<'a> Observer<'a> {
         }
     }
 
-    /// Our alias, by which runs exclude each other. That of another tool's function tells nothing of the kind.
+    /// Our alias, which holds the lease. Another tool's function has no alias of ours.
     async fn alias(&self) -> Called<Option<Alias>> {
         match self.given {
             true => Ok(None),
@@ -250,7 +254,7 @@ impl<'a> Observer<'a> {
         }
     }
 
-    /// What is behind the alias or version that the pool is to call.
+    /// The version behind the alias that the pool is to call.
     async fn behind(&self) -> Called<Option<ObservedFunction>> {
         match self.qualifier {
             Some(qualifier) => {
@@ -261,7 +265,7 @@ impl<'a> Observer<'a> {
         }
     }
 
-    /// Whether what bounds the role, or is attached to it, decides whether a deploy may begin: deploying would not mend it.
+    /// Whether the role's permissions boundary and attached policies decide if a deploy may start: deploy would not fix them.
     fn judges_role(&self) -> bool {
         let function = self.config.map(|config| &config.function);
         function.is_some_and(|function| {
@@ -269,7 +273,7 @@ impl<'a> Observer<'a> {
         })
     }
 
-    /// The role, and what the policy says that bounds it, or will.
+    /// The role, and the document of its current or configured permissions boundary.
     async fn bounded_role(&self) -> (Called<Option<Role>>, Called<Option<Value>>) {
         let configured = self
             .config
@@ -284,7 +288,8 @@ impl<'a> Observer<'a> {
         (role, boundary)
     }
 
-    /// The role. The tags of one that was given are not ours, whatever they say: no record is read from them, and nothing takes it away.
+    /// The role. A given role is not ours, whatever its tags say: its tags are ignored, so no record is read from them and the
+    /// role is never deleted.
     async fn role(&self) -> Called<Option<Role>> {
         let given = self
             .config
@@ -335,7 +340,7 @@ impl<'a> Observer<'a> {
             let ids = self.client_ids().await;
             (ids.clone(), self.describe_clients(ids).await)
         };
-        // A teardown takes all of the function away, and with it its policies; of another tool's it takes statements out.
+        // A teardown deletes the whole function with its policies; for another tool's function it removes statements.
         let unread = left && !self.given;
         let (
             pool,
@@ -467,7 +472,8 @@ impl<'a> Observer<'a> {
         })
     }
 
-    /// The alarms, where there are or should be any, and the account's limit of executions where an alarm or the shop's size asks for it.
+    /// The alarms, if some exist or should exist, and the account's concurrency limit if an alarm or the configured number of
+    /// users needs it.
     async fn watch(
         &self,
         names: &Names,
@@ -496,7 +502,7 @@ impl<'a> Observer<'a> {
         (kept(watch), kept(limit))
     }
 
-    /// The names that the tags of what is left tell, where the pool itself is gone.
+    /// The names according to the tags of what remains, if the pool itself no longer exists.
     fn names_of_what_is_left(
         &self,
         function: &Called<Option<ObservedFunction>>,
@@ -524,7 +530,7 @@ impl<'a> Observer<'a> {
         let (aws, name) = (self.aws, self.function.as_str());
         let group = log_group_name(name);
         let configured = config.map(kept_secrets).unwrap_or_default();
-        // What others wait for, and then those others.
+        // First what other reads wait for, then those reads.
         let leading = self.what_depends_on_the_function(config, choice);
         let rest = async {
             tokio::join!(
@@ -590,7 +596,7 @@ impl<'a> Observer<'a> {
         })
     }
 
-    /// The pool, its clients and the function, and what can be asked only once these are known.
+    /// The pool, its clients and the function, then the reads that depend on them.
     async fn what_depends_on_the_function(
         &self,
         config: Option<&Config>,
@@ -610,7 +616,7 @@ impl<'a> Observer<'a> {
         let document = pool.as_ref().ok();
         let ours = document.and_then(|pool| pool.our_triggers(&names).next());
         let called = ours.map_or(names.live(), |(_, arn)| names.qualifier(arn));
-        // The trigger's own is known without a list.
+        // The trigger's own qualifier is known without a list.
         let qualifiers: BTreeSet<String> = {
             let aliases = aliases.iter().flatten().map(|alias| alias.name.clone());
             let versions = versions.iter().flatten().map(|version| &version.number);
@@ -619,7 +625,7 @@ impl<'a> Observer<'a> {
             let named = named.map(str::to_owned);
             aliases.chain(published).chain(named).collect()
         };
-        // Without a configuration, what is deployed says where the secrets are, and what the directory is.
+        // Without a configuration, the deployed settings name the places of the secrets and the directory.
         let deployed = match (config, &found) {
             (None, Ok(Some(found))) => deployed_config(found),
             _ => None,
@@ -669,7 +675,7 @@ impl<'a> Observer<'a> {
         Ok((pool, elsewhere, observed))
     }
 
-    /// Names need the pool's account. Where the pool may not be described, the function's role tells it.
+    /// Names need the pool's account. If the pool cannot be described, the account comes from the function's role.
     fn names(
         &self,
         pool: &Called<PoolDocument>,
@@ -709,7 +715,7 @@ impl<'a> Observer<'a> {
         }
     }
 
-    /// A client that is listed may be deleted a moment later; one that the configuration names must be there.
+    /// A listed client may be deleted a moment later; a client named in the configuration must exist.
     async fn describe_clients(&self, ids: Called<Vec<String>>) -> Read<Vec<ClientDocument>> {
         let must_be_there = |id: &String| {
             self.named
@@ -729,7 +735,7 @@ impl<'a> Observer<'a> {
         Ok(described.into_iter().flatten().collect())
     }
 
-    /// With those whose flows deploy opened and that are no longer named: teardown closes them again.
+    /// Adds clients whose flows deploy changed and that the configuration no longer names: teardown restores them.
     async fn with_opened(
         &self,
         clients: Read<Vec<ClientDocument>>,
@@ -746,8 +752,8 @@ impl<'a> Observer<'a> {
     }
 }
 
-/// What hangs on a function is gone with it, so a fresh one has none of it, and is not asked: Lambda takes fifteen such requests a
-/// second for all functions of a Region together. Event sources are asked for all the same: they outlive their function.
+/// A function's settings are deleted with it, so a fresh function has none and needs no reads: Lambda allows fifteen such
+/// requests a second for all functions of a Region together. Event sources are read anyway: they outlive their function.
 async fn unless_fresh<T: Default>(
     fresh: bool,
     asked: impl Future<Output = Called<T>>,
@@ -758,7 +764,7 @@ async fn unless_fresh<T: Default>(
     }
 }
 
-/// What a teardown has no use for: it takes all of the function away.
+/// Not read for a teardown, which deletes the whole function.
 async fn unless_left<T>(left: bool, asked: impl Future<Output = Called<T>>) -> Read<Called<T>> {
     match left {
         true => Err(Unread::NotAsked),
@@ -766,7 +772,7 @@ async fn unless_left<T>(left: bool, asked: impl Future<Output = Called<T>>) -> R
     }
 }
 
-/// The function, once it has come to rest. One that does not is as it was read last.
+/// Waits until the function's state is final. If it does not become final, returns the last state.
 async fn settled_function(aws: &Reader, name: &str) -> Called<Option<ObservedFunction>> {
     let started = Instant::now();
     let mut pause = Duration::from_millis(200);
@@ -781,7 +787,7 @@ async fn settled_function(aws: &Reader, name: &str) -> Called<Option<ObservedFun
     }
 }
 
-/// What a trigger on an alias runs is that version, with settings of its own. Whether there is no such alias is said, too.
+/// A trigger on an alias runs that version, with the version's own settings. Also returns whether the alias is missing.
 async fn at_qualifier(
     aws: &Reader,
     name: &str,
@@ -798,7 +804,7 @@ async fn at_qualifier(
     }
 }
 
-/// A version with what is the function's: name, tags and concurrency.
+/// A version with the values that belong to the function: name, tags and concurrency.
 fn version_of(mut version: ObservedFunction, latest: &ObservedFunction) -> ObservedFunction {
     version.function.name = latest.function.name.clone();
     version.function.tags = latest.function.tags.clone();
@@ -817,7 +823,7 @@ fn as_function(
     }
 }
 
-/// What our alias leads to, as far as the lists tell.
+/// The version that our alias points to, according to the lists.
 fn behind(
     alias: &Called<Option<Alias>>,
     versions: &Called<Vec<Version>>,
@@ -888,7 +894,7 @@ async fn attached_policies(aws: &Reader, role: &str) -> Called<BTreeMap<String, 
         .await)
 }
 
-/// The secrets that a service keeps.
+/// The secrets that are stored in a service.
 fn kept_secrets(config: &Config) -> Vec<Secret> {
     let secrets = config.secrets().into_iter();
     let mut kept: Vec<Secret> = secrets
@@ -951,7 +957,7 @@ async fn web_acl(aws: &Reader, pool: &PoolArn, choice: &Choice) -> Read<Option<W
     }
 }
 
-/// The field as JSON spells it, which is searched for in a day of the log; the handler's own lines have none of this name.
+/// The field in JSON, searched for in one day of the log; the handler's own lines have no field of this name.
 const PASSWORD_FIELD: &str = "\"password\"";
 
 async fn leak(aws: &Reader, group: &str, choice: &Choice) -> Read<Option<i64>> {
@@ -959,7 +965,7 @@ async fn leak(aws: &Reader, group: &str, choice: &Choice) -> Read<Option<i64>> {
         return Err(Unread::NotAsked);
     }
     let since_ms = now_ms() - DAY_MS;
-    // The pattern is a term; where the field is escaped once more, it still is.
+    // The pattern is a search term, which also matches if the field is escaped once more.
     let holds_password = |line: &str| line.replace('\\', "").contains(PASSWORD_FIELD);
     Ok(aws
         .find_log_event(group, "password", since_ms, holds_password)

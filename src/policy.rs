@@ -1,6 +1,6 @@
-//! The least that somebody must be allowed to run a command: one table of IAM actions, what they are about and which commands make
-//! them, and the policy documents that follow from it. Pure. An integration test holds the table against the calls that each command
-//! makes, in both directions.
+//! The least permissions to run a command: one table of IAM actions with their resources and the commands that make them, and the
+//! policy documents that follow from it. Pure. An integration test compares the table with the calls of each command, in both
+//! directions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -52,7 +52,7 @@ use Duty::{
 };
 
 impl Duty {
-    /// As on the command line.
+    /// The name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Plan => "plan",
@@ -72,7 +72,7 @@ impl Duty {
     }
 }
 
-/// What an action is about.
+/// The resource of an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum On {
     /// The user pool; app clients are part of it.
@@ -81,27 +81,27 @@ pub enum On {
     Function,
     /// The function, its aliases and its versions.
     Versions,
-    /// The function, where deploy makes it.
+    /// The function, if deploy creates it.
     OwnFunction,
-    /// The function, its aliases and its versions, where deploy makes them.
+    /// The function, its aliases and its versions, if deploy creates them.
     OwnVersions,
-    /// The same where another tool does.
+    /// The same if another tool creates them.
     GivenVersions,
     /// The execution role.
     Role,
-    /// The execution role, where deploy makes it.
+    /// The execution role, if deploy creates it.
     OwnRole,
-    /// The same, and the one that the function has while it is given its own anew.
+    /// The same, and the spare role that the function has while its own role is created again.
     Roles,
-    /// These two as they are made: under the permissions boundary that the configuration names, and no other.
+    /// These two roles when they are created: with the configured permissions boundary only.
     NewRoles,
-    /// The same, where the configuration names a boundary.
+    /// The same, if the configuration names a boundary.
     BoundedRoles,
-    /// What decides whether a deploy may begin: the configured permissions boundary, and what is attached to a given role.
+    /// What decides whether a deploy may start: the configured permissions boundary, and the policies attached to a given role.
     JudgedPolicies,
     /// The role with which Cognito writes the log of an import.
     ImportRole,
-    /// That role, or the one of the configuration, handed to Cognito.
+    /// That role, or the configured one, passed to Cognito.
     ImportRoleToCognito,
     /// The log of an import.
     ImportLog,
@@ -109,49 +109,49 @@ pub enum On {
     ImportSecret,
     /// The same in the SSM parameter store.
     ImportParameter,
-    /// The execution role, handed to Lambda and to nobody else.
+    /// The execution role, passed to Lambda and to no other service.
     RoleToLambda,
-    /// The role with which the pool sends SMS, handed back to Cognito with the pool's settings.
+    /// The role with which the pool sends SMS, passed to Cognito again with the pool's settings.
     SmsRoleToCognito,
-    /// The key of the pool's own message senders.
+    /// The key of the pool's custom message senders.
     SenderKey,
     /// The log group.
     LogGroup,
-    /// The log group, whose lines an alarm counts. Of another tool's only where alarms are configured.
+    /// The log group whose lines an alarm counts. For another tool's function only if alarms are configured.
     CountedLogGroup,
-    /// The log group, where deploy makes it.
+    /// The log group, if deploy creates it.
     OwnLogGroup,
-    /// The log group, where the configuration names a key for it.
+    /// The log group, if the configuration names a key for it.
     EncryptedLogGroup,
-    /// The web ACLs of the Region; any, as nobody knows beforehand which the pool has.
+    /// All web ACLs of the Region: the pool's own is not known in advance.
     WebAcls,
-    /// Code signing configurations; any, as nobody knows beforehand which the function has.
+    /// All code signing configurations: the function's own is not known in advance.
     CodeSigning,
     /// The alarms of the function.
     Alarms,
-    /// The alarms of the Region, which are listed.
+    /// The alarms of the Region, for listing.
     AllAlarms,
-    /// The dashboard of the function; dashboards are of no Region.
+    /// The dashboard of the function; dashboards have no Region.
     Dashboard,
-    /// The log groups of the Region, which are listed by prefix.
+    /// The log groups of the Region, for listing by prefix.
     LogGroups,
-    /// The managed policies that somebody attached to the execution role; any, as nobody knows beforehand which.
+    /// All managed policies: those that others attached to the execution role are not known in advance.
     ManagedPolicies,
-    /// What has no ARN, or is read for the whole account.
+    /// Resources without an ARN, and reads for the whole account.
     Account,
     /// The directory's secrets in Secrets Manager.
     Secrets,
     /// The directory's secrets in the SSM parameter store.
     Parameters,
-    /// The keys that encrypt those secrets, where the configuration names them.
+    /// The keys that encrypt those secrets, if the configuration names them.
     SecretKeys,
-    /// The key that encrypts the function's environment, where the configuration names one.
+    /// The key that encrypts the function's environment, if the configuration names one.
     FunctionKey,
-    /// The same, where deploy makes the function.
+    /// The same, if deploy creates the function.
     OwnFunctionKey,
-    /// The network, where the configuration puts the function into a VPC.
+    /// The network, if the configuration puts the function into a VPC.
     Network,
-    /// The function, where the configuration puts it into a VPC.
+    /// The function, if the configuration puts it into a VPC.
     FunctionInVpc,
 }
 
@@ -160,11 +160,11 @@ pub enum On {
 pub struct Grant {
     /// The IAM action.
     pub action: &'static str,
-    /// What it is about.
+    /// Its resource.
     pub on: On,
-    /// Who needs it.
+    /// The duties that need it.
     pub duties: &'static [Duty],
-    /// Why it is needed although the program never makes a call of this name.
+    /// Why it is needed although the program never makes this call itself.
     pub implied: Option<&'static str>,
 }
 
@@ -180,7 +180,7 @@ impl Grant {
     }
 }
 
-/// Reads what `observe` reads.
+/// The duties that read what `observe` reads.
 const OBSERVE: &[Duty] = &[Plan, Deploy, Verify, Try, Teardown];
 const LIVE: &[Duty] = &[Plan, Deploy, Verify, Try, Status, Teardown];
 const FUNCTION: &[Duty] = &[Plan, Deploy, Verify, Try, Rollback, Teardown];
@@ -474,21 +474,21 @@ pub const GRANTS: &[Grant] = &[
     ),
 ];
 
-/// One pool, and what of its settings and its configuration asks for more than every pool does.
+/// One pool, with the settings and the configuration that need additional permissions.
 #[derive(Debug, Clone)]
 pub struct Subject<'a> {
-    /// The pool and all that is named after it.
+    /// The pool and all names that follow from it.
     pub names: Names,
     /// The role with which the pool sends SMS.
     pub sms_role: Option<String>,
-    /// The key of its own message senders.
+    /// The key of its custom message senders.
     pub sender_key: Option<String>,
-    /// What the configuration says for this pool.
+    /// The configuration for this pool.
     pub config: Option<&'a Config>,
 }
 
 impl<'a> Subject<'a> {
-    /// A pool as it is described.
+    /// A pool as described by Cognito.
     pub fn new(names: Names, pool: &PoolDocument, config: Option<&'a Config>) -> Self {
         let text = |pointer: &str| {
             let value = pool.json().pointer(pointer)?.as_str()?;
@@ -504,21 +504,21 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// What else must be so: a condition key and the one value it may have.
+/// A condition key and the one value that it must have.
 type Condition = (&'static str, String);
 
-/// Actions on the same things under the same condition.
+/// Actions on the same resources under the same condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {
     /// ARNs, or `*`.
     pub resources: BTreeSet<String>,
-    /// Under which condition.
+    /// The condition, if there is one.
     pub condition: Option<Condition>,
     /// IAM actions.
     pub actions: BTreeSet<&'static str>,
 }
 
-/// The statements that let somebody do these duties for these pools.
+/// The statements that allow these duties for these pools.
 pub fn statements(duties: &[Duty], subjects: &[Subject<'_>]) -> Vec<Statement> {
     let mut actions: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
     for grant in GRANTS {
@@ -548,7 +548,7 @@ pub fn statements(duties: &[Duty], subjects: &[Subject<'_>]) -> Vec<Statement> {
         .collect()
 }
 
-/// The policy document as IAM takes it.
+/// The policy document for IAM.
 pub fn document(statements: &[Statement]) -> Value {
     let statements: Vec<Value> = statements
         .iter()
@@ -567,7 +567,7 @@ pub fn document(statements: &[Statement]) -> Value {
     json!({ "Version": "2012-10-17", "Statement": statements })
 }
 
-/// The ARNs, each with its condition; none where this pool or configuration has nothing of the kind.
+/// The ARNs, each with its condition; none if this pool or configuration has no such resource.
 fn resources_of(on: On, subject: &Subject<'_>) -> Vec<(String, Option<Condition>)> {
     let config = subject.config;
     let names = &subject.names;
@@ -595,7 +595,7 @@ fn resources_of(on: On, subject: &Subject<'_>) -> Vec<(String, Option<Condition>
         let condition = ("iam:PassedToService", service.to_owned());
         roles.map(|role| (role, Some(condition.clone()))).collect()
     };
-    // Those of a given role are somebody else's.
+    // A given role's policies belong to its owner.
     let own_roles = || {
         let own = [names.role_arn.clone(), names.spare_role_arn.clone()];
         own.into_iter().filter(|_| !names.given_role)
@@ -615,7 +615,7 @@ fn resources_of(on: On, subject: &Subject<'_>) -> Vec<(String, Option<Condition>
         let arn = pool.sibling("cloudwatch", format_args!("alarm:{name}"));
         arn.to_string()
     };
-    // That of another tool is its owner's to change.
+    // Only its owner changes another tool's function.
     let own = |on: On| match names.given_function {
         true => Vec::new(),
         false => resources_of(on, subject),
@@ -675,7 +675,7 @@ fn resources_of(on: On, subject: &Subject<'_>) -> Vec<(String, Option<Condition>
             "cognito-idp.amazonaws.com",
         ),
         On::SenderKey => plain(subject.sender_key.clone()),
-        // The calls about tags name the group without `:*`, all others with it.
+        // The calls for tags name the group without `:*`, all others with it.
         On::LogGroup => plain([
             names.log_group_arn.clone(),
             format!("{}:*", names.log_group_arn),

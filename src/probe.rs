@@ -1,4 +1,4 @@
-//! Tries the deployed function, as Cognito would call it. What an answer must look like is the core's to say.
+//! Invokes the deployed function as Cognito would. The core decides what a correct response is.
 
 use futures_util::future::{join_all, try_join_all};
 use jane_migrate_core::fix::{Fix, fix};
@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::aws::{AwsError, Invoker, Reader};
 use crate::error::{Context, Error, Result};
 
-/// Invokes the function with these events side by side, and judges its answers.
+/// Invokes the function with these events in parallel, and checks its responses.
 pub(crate) async fn ask(
     invoker: &Invoker,
     function: &str,
@@ -50,7 +50,7 @@ async fn ask_one(invoker: &Invoker, function: &str, source: Source, event: &Valu
     })
 }
 
-/// The name by which what customers meet is invoked: the alias, where there is one.
+/// The name to invoke what customers use: the alias, if there is one.
 pub(crate) fn live(observed: &Observed) -> String {
     let function = &observed.names.function;
     match &observed.alias {
@@ -59,7 +59,7 @@ pub(crate) fn live(observed: &Observed) -> String {
     }
 }
 
-/// What it means that a function fails which customers reach.
+/// The error if a function fails that customers use.
 pub fn outage(error: Error, pool: &PoolId) -> Error {
     let hint = fix![
         "fix the cause and deploy again, or go back to the configuration or version that worked; `",
@@ -71,7 +71,7 @@ pub fn outage(error: Error, pool: &PoolId) -> Error {
     ))
 }
 
-/// A user of the directory who may be asked about.
+/// A user of the directory for testing.
 #[derive(Debug)]
 pub struct TestUser {
     /// The name as typed at sign-in.
@@ -80,20 +80,20 @@ pub struct TestUser {
     pub password: SecretString,
 }
 
-/// What is tried, and as whom.
+/// What is probed, and with which users.
 #[derive(Debug)]
 pub struct Probing<'a> {
     /// The alias or version; `None`: the function itself.
     pub qualifier: Option<&'a str>,
     /// The app client.
     pub client: &'a str,
-    /// A user of the directory who is tried as well.
+    /// A user of the directory to test as well.
     pub test_user: Option<&'a TestUser>,
     /// The triggers that are on.
     pub triggers: &'a [Trigger],
 }
 
-/// Tries the function as an app client's users would reach it. `nonce` makes the users new ones.
+/// Probes the function like an app client's users. `nonce` makes the user names unique.
 pub async fn probe(aws: &Reader, names: &Names, probing: &Probing<'_>, nonce: &str) -> Probes {
     let Probing {
         qualifier,
@@ -129,7 +129,7 @@ pub async fn probe(aws: &Reader, names: &Names, probing: &Probing<'_>, nonce: &s
         None => Ok(None),
     };
 
-    // Side by side first, so that Lambda starts what it has not started yet; then again, warm.
+    // First in parallel, so that Lambda starts all that it has not started yet; then again, warm.
     let mut unknown = Vec::new();
     let mut probed = Vec::new();
     for round in [1, 2] {

@@ -1,5 +1,6 @@
-//! Who is left: the directory's list beside the pool's users, for `remaining` and `import`. The list comes from the database or LDAP server by a
-//! user and a query of its own, from the old pool, or from a file; each user is judged as a sign-in would be.
+//! The remaining users: compares the directory's list with the pool's users, for `remaining` and `import`. The list comes from
+//! the database or LDAP server with its own user and query, from the old pool, or from a file; each user is judged as in a
+//! sign-in.
 
 use std::fs::File;
 use std::ops::ControlFlow;
@@ -26,7 +27,7 @@ use crate::settings::Target;
 use crate::ui::numbers::thousands;
 use crate::ui::{Task, Ui};
 
-/// How often progress is told.
+/// How often progress is shown.
 const TELL_EVERY: u64 = 1_000;
 
 /// Why the password of another pool's user cannot be imported.
@@ -38,24 +39,24 @@ pub(crate) struct Person {
     pub name: String,
     /// The id in the old system.
     pub id: Option<String>,
-    /// What Cognito would store; empty where the user would not migrate.
+    /// What Cognito would store; empty if the user would not migrate.
     pub attributes: std::collections::BTreeMap<String, String>,
-    /// The hash as an import takes it.
+    /// The hash in the form for an import.
     pub hash: Option<SecretString>,
-    /// Where the user is.
+    /// Whether the user is in the pool.
     pub place: Place,
 }
 
-/// Where a user of the directory is.
+/// Whether a user of the directory is in the pool.
 #[derive(Clone)]
 pub(crate) enum Place {
     /// In the pool.
     Pool(Found),
-    /// Not there.
+    /// Not in the pool.
     Left {
-        /// What the user is counted as.
+        /// The user's category.
         category: Category,
-        /// Why the user would not migrate, if so.
+        /// Why the user would not migrate, if there is a reason.
         reason: Option<String>,
         /// The job that imports the user.
         batch: Option<Batch>,
@@ -64,7 +65,7 @@ pub(crate) enum Place {
 
 /// Where the list of users comes from.
 enum Source {
-    /// The database or LDAP server, as `[import]` reads it.
+    /// The database or LDAP server of `[import]`.
     Directory,
     OldPool(Box<Reader>, PoolId),
     File(PathBuf),
@@ -74,7 +75,7 @@ enum Source {
 pub(crate) struct Lists {
     aws: Reader,
     pool: PoolId,
-    /// The pool, as it is described.
+    /// The pool's description.
     pub document: PoolDocument,
     export: Export,
     source: Source,
@@ -129,7 +130,7 @@ impl Lists {
         })
     }
 
-    /// The pool's users. With a folder, a listing that was cut short goes on from what it has there.
+    /// The pool's users. With a folder, an interrupted listing saved there is continued.
     pub(crate) async fn index(&self, subs: bool, folder: Option<&Path>, ui: &Ui) -> Result<Index> {
         let users = self.document.estimated_users().unwrap_or_default();
         let new = || Index::new(self.naming.clone(), users, subs);
@@ -149,7 +150,7 @@ impl Lists {
         while !whole {
             let mark = index.mark();
             let page = match self.aws.users(&self.pool, next).await {
-                // A token is good for some time, and nobody says for how long.
+                // A token is valid for some time, and its length is not documented.
                 Err(error) if resumed && error.kind == Kind::Refused => {
                     listing.iter_mut().for_each(Listing::forget);
                     index = new();
@@ -179,8 +180,8 @@ impl Lists {
         Ok(index)
     }
 
-    /// Hands over each user of the directory, until one is the last that is wanted; gives the count of those handed over. A name that
-    /// comes twice is no user's: a sign-in refuses it too.
+    /// Passes on each user of the directory until the callback stops; returns how many. A name that occurs twice is left out: a
+    /// sign-in refuses it too.
     pub(crate) async fn each(
         &self,
         index: &Index,
@@ -248,7 +249,7 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// `status` is that of a user of another pool.
+    /// `status` is the status of a user of the old pool.
     fn row(&mut self, row: Map<String, Value>, status: Option<&str>) -> ControlFlow<()> {
         let listed = self.lists.export.judge(row);
         let name = listed.name;
@@ -375,7 +376,7 @@ async fn source(
     }
 }
 
-/// The password of `[import]`, which this machine reads and the function never does.
+/// The password of `[import]`: this machine reads it, the function never does.
 async fn password(aws: &Reader, secret: &Secret, region: &str) -> Result<SecretString> {
     let kept = aws
         .secret_value(secret, region)
@@ -428,14 +429,14 @@ fn unavailable(Unavailable(reason): Unavailable) -> Error {
         .context("failed to list the directory")
 }
 
-/// Hands over each row of a CSV file. The first line names the columns; a file of nothing but addresses needs no such line.
+/// Passes on each row of a CSV file. The first line names the columns; a file that contains only addresses does not need it.
 fn read(
     path: &Path,
     each: &mut (dyn FnMut(Map<String, Value>) -> ControlFlow<()> + Send),
 ) -> Result<()> {
     const HINT: &str = "--from names a CSV file in UTF-8: the first line names the columns, and the column email is enough";
     let failed = |error: csv::Error| {
-        // The crate's message may quote a row.
+        // The crate's error message may quote a row.
         let line = error.position().map_or(0, csv::Position::line);
         let what = match error.kind() {
             csv::ErrorKind::Io(error) => error.to_string(),

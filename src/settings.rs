@@ -1,4 +1,4 @@
-//! One place decides between flags, environment and migrate.toml, once. Reads the file and the environment; asks no service.
+//! Combines flags, environment and migrate.toml, in one place and once. Reads the file and the environment; calls no service.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,19 +16,19 @@ use jane_migrate_core::ids::{PoolId, function_name, log_group_name};
 use jane_migrate_core::plan::Allowed;
 use jane_migrate_core::resources::{EnvValue, Environment};
 
-/// The configuration file where `--config` does not say.
+/// The configuration file without `--config`.
 pub const DEFAULT_FILE: &str = "migrate.toml";
 
 /// A configuration and where it came from.
 #[derive(Debug)]
 pub struct Loaded {
-    /// What it says.
+    /// The configuration.
     pub config: Config,
     /// The file.
     pub path: PathBuf,
 }
 
-/// The configuration; where there is none, an error that says how to come by one.
+/// The configuration; without a file, an error that says how to create one.
 pub fn load(global: &Global) -> Result<Loaded> {
     load_if_there(global)?.ok_or_else(missing)
 }
@@ -40,7 +40,7 @@ fn missing() -> Error {
     )
 }
 
-/// The configuration. `None` only where no file was named and the default one is not there.
+/// The configuration. `None` only if no file was named and the default one does not exist.
 pub fn load_if_there(global: &Global) -> Result<Option<Loaded>> {
     let path = global
         .config
@@ -73,23 +73,23 @@ pub fn load_if_there(global: &Global) -> Result<Option<Loaded>> {
 pub struct Target {
     /// The pool's id.
     pub pool: PoolId,
-    /// What the file says of this pool, where there is a file.
+    /// The configuration for this pool, if there is a file.
     pub loaded: Option<Arc<Loaded>>,
     /// The clients whose sign-ins must migrate; `None`: all.
     pub clients: Option<Vec<String>>,
     /// Where to connect.
     pub connection: Connection,
-    /// The flags that led here.
+    /// The flags for printed commands.
     pub given: Flags,
 }
 
 impl Target {
-    /// The configuration of this pool, where there is a file.
+    /// The configuration of this pool, if there is a file.
     pub fn config(&self) -> Option<&Config> {
         self.loaded.as_deref().map(|loaded| &loaded.config)
     }
 
-    /// The same for what needs one.
+    /// The same for commands that need one.
     pub fn required(&self) -> Result<&Config> {
         self.config().ok_or_else(missing)
     }
@@ -104,7 +104,7 @@ impl Target {
         ))
     }
 
-    /// Where its snapshots are kept: next to the configuration.
+    /// The folder of its snapshots: next to the configuration.
     pub fn folder(&self) -> &Path {
         let file = self.loaded.as_deref().map(|loaded| loaded.path.as_path());
         file.and_then(Path::parent).unwrap_or(Path::new(""))
@@ -131,7 +131,7 @@ pub fn targets(global: &Global, pools: &Pools, loaded: Option<Loaded>) -> Result
             format!("name it with --pool, or as [pool] id in {DEFAULT_FILE}"),
         ));
     }
-    // Said once and plainly, and not by every request.
+    // Reported here once, instead of by every request.
     ca_bundle()?;
     let mut targets: Vec<Target> = Vec::new();
     for pool in ids {
@@ -152,7 +152,7 @@ pub fn targets(global: &Global, pools: &Pools, loaded: Option<Loaded>) -> Result
             clients: entry.and_then(|entry| entry.clients.clone()),
             loaded: loaded.as_ref().map(|whole| of_pool(whole, &pool)),
             connection,
-            // Our own commands find it in the file; those of the AWS command line do not.
+            // Our own commands read it from the file; those of the AWS CLI do not.
             given: match &global.profile {
                 Some(_) => global.flags(),
                 None => global.flags().as_profile(profile.as_deref()),
@@ -163,7 +163,7 @@ pub fn targets(global: &Global, pools: &Pools, loaded: Option<Loaded>) -> Result
     Ok(targets)
 }
 
-/// The file as it is for one pool.
+/// The configuration for one pool.
 fn of_pool(whole: &Arc<Loaded>, pool: &PoolId) -> Arc<Loaded> {
     let own = whole.config.for_pool(pool);
     if std::ptr::eq(own, &whole.config) {
@@ -206,8 +206,8 @@ pub fn allowed(allow: &Allow, target: &Target) -> Allowed {
     }
 }
 
-/// The values of the configuration's `{ env = NAME }` secrets: from the operator's environment, else as the function already has
-/// them, so that a machine without them can deploy what does not concern them.
+/// The values of the configuration's `{ env = NAME }` secrets: from the operator's environment, or else from the deployed
+/// function, so that a machine without them can deploy other changes.
 pub fn environment_secrets(config: &Config, deployed: Option<&Environment>) -> Result<Environment> {
     let mut values = BTreeMap::new();
     for (member, secret) in config.secrets() {

@@ -1,10 +1,10 @@
-//! The signals that ask the program to stop: Ctrl-C, and SIGTERM. Owns listening for them and their exit codes; what is done about
-//! one is decided where it is listened for.
+//! The signals that stop the program: Ctrl-C, and SIGTERM. Owns listening for them and their exit codes; the listener decides
+//! what to do.
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What asks the program to stop.
+/// A signal that stops the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
     /// Ctrl-C.
@@ -23,10 +23,10 @@ impl Signal {
     }
 }
 
-/// How many listen.
+/// How many listeners there are.
 static LISTENING: AtomicUsize = AtomicUsize::new(0);
 
-/// Listens from when it is made: until then, a signal ends the program at once.
+/// Listens from its creation on; before that, a signal ends the program at once.
 pub struct Signals {
     _counted: Counted,
     #[cfg(unix)]
@@ -36,7 +36,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Begins to listen.
+    /// Starts to listen.
     #[cfg(unix)]
     pub fn listen() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
@@ -47,7 +47,7 @@ impl Signals {
         })
     }
 
-    /// Begins to listen.
+    /// Starts to listen.
     #[cfg(not(unix))]
     pub fn listen() -> io::Result<Self> {
         Ok(Self {
@@ -55,12 +55,12 @@ impl Signals {
         })
     }
 
-    /// Whether nothing else of the program listens: the system no longer ends it by a signal once anything has.
+    /// Whether this is the only listener: after the first one, the system no longer ends the program by a signal.
     pub fn alone(&self) -> bool {
         LISTENING.load(Ordering::SeqCst) == 1
     }
 
-    /// The next one.
+    /// The next signal.
     #[cfg(unix)]
     pub async fn next(&mut self) -> Signal {
         tokio::select! {
@@ -69,7 +69,7 @@ impl Signals {
         }
     }
 
-    /// The next one.
+    /// The next signal.
     #[cfg(not(unix))]
     pub async fn next(&mut self) -> Signal {
         match tokio::signal::ctrl_c().await {

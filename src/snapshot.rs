@@ -1,6 +1,6 @@
-//! The pool and its clients as they were before the first change, kept next to the configuration for a person to look at and for
-//! `restore` to put back. Client secrets are not in it: the documents never hold them. The file's name begins its digest, and the
-//! digest is in the function's tags, so that any machine can say which file it is.
+//! The pool and its clients before the first change, saved next to the configuration for people to read and for `restore` to put
+//! back. It contains no client secrets: the documents never have them. The file's name contains the start of its digest, and the
+//! digest is in the function's tags, so that any machine can find the right file.
 
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use jane_migrate_core::ids::PoolId;
 use jane_migrate_core::kept::Kept;
 use jane_migrate_core::record::{CHANGED, Record};
 
-/// A snapshot that was kept.
+/// A saved snapshot.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     /// The file.
@@ -24,8 +24,8 @@ pub struct Snapshot {
     pub digest: String,
 }
 
-/// Writes the snapshot into the folder, with what deploy changes where no tags say that. The same pool gives the same file, whenever it was last changed; what was kept before is never
-/// touched.
+/// Writes the snapshot into the folder; `changed` is what deploy changes, if no tags record that. The same pool gives the same
+/// file, even if its date of change differs; an existing file is never changed.
 pub fn keep(
     folder: &Path,
     pool: &PoolDocument,
@@ -42,7 +42,7 @@ pub fn keep(
     if let Some(changed) = changed {
         snapshot[CHANGED] = changed.to_json();
     }
-    // A file that says the same of the pool is as good: with another one, nobody would know which to take.
+    // An existing file with the same content is used: with two of them it would be unclear which one to take.
     let earlier = pool.id().parse().map(|id| kept(folder, &id));
     let untouched = |one: &check::Snapshot| one.path.ends_with(&file_name(pool.id(), &one.digest));
     let mut earlier = earlier.into_iter().flatten();
@@ -72,7 +72,7 @@ pub fn keep(
     Ok(Snapshot { path, digest })
 }
 
-/// Whether two snapshots say the same, but for what changes by itself.
+/// Whether two snapshots are the same, except for fields that change by themselves.
 fn is_same(one: &Value, other: &Value) -> bool {
     let clients = |snapshot: &Value| snapshot["UserPoolClients"].as_array().cloned();
     let (ones, others) = (
@@ -128,7 +128,7 @@ fn parse(path: &Path, text: &[u8]) -> anyhow::Result<Kept> {
     })
 }
 
-/// The snapshots of a pool that are kept in the folder, each with its digest. What cannot be read is none.
+/// The saved snapshots of a pool in the folder, each with its digest. An unreadable file is ignored.
 pub fn kept(folder: &Path, pool: &PoolId) -> Vec<check::Snapshot> {
     let here = Some(folder).filter(|folder| !folder.as_os_str().is_empty());
     let files = std::fs::read_dir(here.unwrap_or(Path::new(".")));

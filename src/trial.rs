@@ -1,5 +1,5 @@
-//! Reads the answer to a trial: whether the user would migrate, and what Cognito would store. Pure; no value contains the
-//! password.
+//! Interprets the response to a test event: whether the user would migrate, and what Cognito would store. Pure; no value
+//! contains the password.
 
 use std::collections::BTreeMap;
 
@@ -22,34 +22,34 @@ pub struct Trial {
     /// What Cognito would store.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<User>,
-    /// Why Cognito would refuse the user that the handler accepts.
+    /// Why Cognito would reject the user that the handler accepts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub pool_refuses: Vec<String>,
-    /// The handler's log line: timings, the directory's answers, the reason.
+    /// The handler's log line: timings, the directory's responses, the reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<Entry>,
-    /// What Jane would be notified of the user, where it is told of users.
+    /// The notification to Jane, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connection: Option<Connection>,
-    /// Who would be told of the migration, where `[on_migrated]` is there.
+    /// The notification of the migration, if `[on_migrated]` is configured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub on_migrated: Option<OnMigrated>,
-    /// How long the invocation took, measured here.
+    /// How long the invocation took, measured by this program.
     pub took_ms: f64,
 }
 
 /// What `[on_migrated]` would send.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct OnMigrated {
-    /// `checked`, or what would go wrong, as far as that shows without sending it.
+    /// `checked`, or what would fail, as far as that shows without sending it.
     pub outcome: String,
-    /// What would be sent.
+    /// The request that would be sent.
     #[serde(skip_serializing_if = "Value::is_null")]
     pub would_send: Value,
 }
 
 impl OnMigrated {
-    /// What the answer to a trial says of it, if anything.
+    /// The notification in the response to a test event, if there is one.
     pub fn of(answer: &Invocation) -> Option<Self> {
         let mut told = answer.payload[TOLD].as_array().into_iter().flatten();
         let would = told.find(|told| told["call"] == ON_MIGRATED);
@@ -63,25 +63,25 @@ impl OnMigrated {
 /// The call of `[on_migrated]`, by the handler's name for it.
 const ON_MIGRATED: &str = "on_migrated";
 
-/// The line that the handler wrote.
+/// The handler's log line in a response.
 fn entry_of(answer: &Invocation) -> Option<Entry> {
     let mut lines = answer.log.lines().rev();
     lines.find_map(|line| Entry::read(0, line))
 }
 
-/// What would become of the connection between the user in the pool and the account at Jane.
+/// The notification that would connect the user in the pool with the account at Jane.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Connection {
     /// The outcome, by the handler's name for it.
     pub outcome: String,
-    /// The calls that Jane would get, with their bodies.
+    /// The requests that Jane would get, with their bodies.
     pub told: Vec<Value>,
     /// Whether Cognito would not create the user.
     pub refused: bool,
 }
 
 impl Connection {
-    /// What the answer to the event before the user's creation says.
+    /// The notification in the response to the event before the user's creation.
     pub fn new(answer: &Invocation) -> Self {
         let logged = entry_of(answer);
         let thrown = answer.payload["errorType"].as_str();
@@ -118,7 +118,7 @@ pub struct User {
 }
 
 impl Trial {
-    /// The result of an answer to this event, for this pool.
+    /// The trial for the response to this event, for this pool.
     pub fn new(event: &Value, answer: &Invocation, pool: &PoolDocument) -> anyhow::Result<Self> {
         let log = entry_of(answer);
         let thrown = answer.payload["errorType"].as_str();
@@ -163,7 +163,7 @@ impl Trial {
 }
 
 impl Trial {
-    /// The same, with what becomes of the connection: without one that is required, the user is not created.
+    /// The same with the notification: if a required one fails, the user is not created.
     pub fn with_connection(self, connection: Connection) -> Self {
         Self {
             would_migrate: self.would_migrate && !connection.refused,
@@ -172,7 +172,7 @@ impl Trial {
         }
     }
 
-    /// The same, with the notification of this answer.
+    /// The same with the notification of `[on_migrated]` from this response.
     pub fn with_on_migrated(self, answer: &Invocation) -> Self {
         Self {
             on_migrated: OnMigrated::of(answer).or(self.on_migrated),
@@ -216,7 +216,7 @@ impl User {
     }
 }
 
-/// Why the user does not fit the pool's schema. Cognito refuses the whole user for one such attribute.
+/// Why the user does not match the pool's schema. Cognito rejects the whole user for one such attribute.
 fn refusals(user: &User, pool: &PoolDocument) -> Vec<String> {
     let schema: Vec<_> = pool.schema_attributes().collect();
     let unknown = user

@@ -1,6 +1,6 @@
-//! The steps for what is not ours: the pool and its app clients. Read again just before the write, written whole, read again
-//! and proven; put back when anything but the intended member changed. No answer is taken for a no: what a call whose answer was
-//! lost has done is looked at before anything else is.
+//! The steps for what deploy did not create: the pool and its app clients. Each is read again just before the write, written in
+//! full, then read again and compared. If anything but the intended setting changed, the old settings are written back. A call
+//! without a response may have taken effect, so the state is read before anything else happens.
 
 use std::time::Duration;
 
@@ -18,16 +18,16 @@ use jane_migrate_core::ids::ALIAS;
 use jane_migrate_core::plan::{Change, Operation, Resource};
 use jane_migrate_core::trigger::Trigger;
 
-/// How long others' updates of the same document are waited for; Cognito takes one at a time, and they are over within seconds.
+/// How long to wait for other updates of the same document. Cognito runs one at a time, and each takes seconds.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long a sign-in that began before the pool was changed may still call the function itself: Cognito's own limit for a trigger.
 const MOVED: Duration = Duration::from_secs(5);
 
-/// The one member of a client that is ours to change.
+/// The one setting of a client that deploy changes.
 const FLOWS: &str = "ExplicitAuthFlows";
 
-/// A document of somebody else's.
+/// A document that deploy did not create.
 #[derive(Clone, Copy)]
 enum Document<'a> {
     Pool,
@@ -45,8 +45,8 @@ impl Run<'_> {
             })
     }
 
-    /// Lets the pool call the alias, and not what is turned off, and waits until no sign-in calls otherwise any more: the function is
-    /// changed next.
+    /// Makes the pool call the alias, turns off the triggers that the settings turn off, and waits until the last sign-in that
+    /// calls the old target has ended, because the next step changes the function.
     pub(super) async fn move_trigger(&self, change: &Change, rewrite: &Rewrite) -> Result<()> {
         self.update_pool(change, rewrite).await?;
         (self.tell)(Event::Waiting(change, "for sign-ins under way to end"));
@@ -61,7 +61,7 @@ impl Run<'_> {
             .with_context(|| format!("failed to update app client `{client}`"))
     }
 
-    /// Whether the pool was told to call an alias that is not there any more. What cannot be read is found by the checks at the end.
+    /// Whether the pool now calls an alias that no longer exists. If the alias cannot be read, the checks at the end find it.
     async fn alias_is_gone(&self, what: Document<'_>, rewrite: &Rewrite) -> bool {
         let triggers = &rewrite.update.expected()["LambdaConfig"];
         let called = |trigger: Trigger| triggers[trigger.member()] == json!(self.names.live_arn);
@@ -73,7 +73,7 @@ impl Run<'_> {
         matches!(alias, Ok(None))
     }
 
-    /// Whether a difference is no loss: a default that Cognito now shows, or what the operator accepts. Notes it.
+    /// Whether a difference is no loss: a default that Cognito now shows, or one that the operator accepts. Reports it.
     fn is_accepted(&self, difference: &Difference) -> bool {
         let accepted = |pointer: &String| {
             let below = difference.pointer.strip_prefix(pointer.as_str());
@@ -96,7 +96,7 @@ impl Run<'_> {
                 Document::Client(_) => Value::Null,
             },
         };
-        // A pool that this run has changed before is as that change left it: as the plan expects it, but for the date.
+        // If this run changed the pool before, compare with what that change left: what the plan expects, except for the date.
         let left = match what {
             Document::Pool => self.made().pool.take(),
             Document::Client(_) => None,
@@ -119,7 +119,8 @@ impl Run<'_> {
         }
         changed.retain(|difference| !self.is_accepted(difference));
         if only_flows(&changed) && rewrite.update.body().get(FLOWS).is_none() {
-            // Leaving the list out means the default flows. A server that keeps what is left out must be told so.
+            // Without this list the client has the default flows. A server that keeps a setting that the request leaves out needs
+            // the empty list.
             let mut body = rewrite.update.body().clone();
             body[FLOWS] = json!([]);
             self.send(what, &body).await?;
@@ -141,7 +142,7 @@ impl Run<'_> {
                 == proof.document.pointer(&difference.pointer)
         };
         if seen.mfa == proof.mfa && changed.iter().all(stayed) {
-            // Nothing is worse than it was, and the rest is as it was meant to be.
+            // Nothing is worse than before, and all other settings are as intended.
             return Err(Error::new(
                 format!(
                     "Cognito took the update and kept these as they were; all else is as intended:\n{}",
@@ -158,8 +159,9 @@ impl Run<'_> {
         )))
     }
 
-    /// Writes the update over what was seen, and over nothing else. Cognito has no conditional write: what is written by somebody else
-    /// between the last read and the update is lost. A read that goes beside the update may show it, and is given.
+    /// Writes the update only if the document is still as it was read. Cognito has no conditional write: a change by another tool
+    /// between the last read and the update is lost. Returns a read made in parallel with the update, which may show such a
+    /// change.
     async fn write(
         &self,
         what: Document<'_>,
@@ -215,8 +217,8 @@ impl Run<'_> {
         Ok(None)
     }
 
-    /// Puts the old settings back and says how that went. What has moved since it was read to be `proof` is in somebody else's
-    /// hands, and is left there.
+    /// Writes the old settings back and returns the error that says how that went. If another tool has changed the document since
+    /// `proof` was read, it is left as it is.
     async fn put_back(
         &self,
         what: Document<'_>,
@@ -276,7 +278,7 @@ impl Run<'_> {
         }
     }
 
-    /// How a person puts the settings back.
+    /// How the operator puts the settings back.
     fn by_hand(&self) -> Fix {
         let taken = self.inputs.snapshot.as_ref();
         let file = taken
@@ -292,7 +294,7 @@ impl Run<'_> {
         }
     }
 
-    /// What differs now from what the update was to achieve, and what was read to see it.
+    /// The differences from the intended document, and the reading that shows them.
     async fn unintended(
         &self,
         what: Document<'_>,
@@ -305,7 +307,7 @@ impl Run<'_> {
         Ok((found, now))
     }
 
-    /// Looks, while a step is proven, at what the next one would look at first.
+    /// Reads what the next step reads first, while this step is still being checked.
     async fn look_ahead(&self) {
         let Some(next) = self.made().next.take() else {
             return;
@@ -321,7 +323,7 @@ impl Run<'_> {
         }
     }
 
-    /// Reads what these steps change. What cannot be read is read again by its step.
+    /// Reads what these steps change. If a read fails, its step reads again.
     pub(super) async fn read_ahead(&self, stage: &[Change]) {
         let changes = stage.iter().take(SIDE_BY_SIDE);
         let documents = changes.filter_map(|change| match &change.operation {
@@ -375,7 +377,7 @@ impl Run<'_> {
         }
     }
 
-    /// Another update under way is waited for; a call that AWS did not take or did not answer is repeated as often as any other.
+    /// Waits while another update is in progress. A call that AWS rejected or did not answer is repeated as often as any other.
     fn may_try_again(&self, error: &AwsError, tries: u32, started: Instant) -> bool {
         if error.kind == Kind::Busy || error.says("Only one request to update") {
             return started.elapsed() < PATIENCE;
@@ -394,8 +396,8 @@ impl Document<'_> {
     }
 }
 
-/// Whether an earlier try has done it: somebody wrote since, and every member that was to change is as intended. What else is
-/// different is for the proof to find.
+/// Whether an earlier attempt took effect: every setting that was to change is as intended. The comparison after the update finds
+/// other differences.
 fn took_effect(update: &Update, seen: &Reading, now: &Reading) -> bool {
     let left = update.differences(&now.document);
     differences(&seen.document, update.expected())
@@ -403,7 +405,7 @@ fn took_effect(update: &Update, seen: &Reading, now: &Reading) -> bool {
         .all(|intended| left.iter().all(|left| left.pointer != intended.pointer))
 }
 
-/// What somebody else had changed by the time that the update was under way, and that is no more.
+/// The changes by another tool, made while the update was in progress, that the update has overwritten.
 fn overwritten(rewrite: &Rewrite, beside: Option<&Value>, proof: &Reading) -> Vec<Difference> {
     let Some(beside) = beside else {
         return Vec::new();
@@ -435,7 +437,7 @@ fn written_over(what: Document<'_>, lost: &[Difference]) -> Error {
     )
 }
 
-/// Nothing is written over somebody else's change.
+/// Fails if another tool has changed the document, so that its change is not overwritten.
 fn unchanged(seen: &Reading, now: &Reading) -> Result<()> {
     match moved(seen, now) {
         None => Ok(()),
@@ -448,7 +450,7 @@ fn unchanged(seen: &Reading, now: &Reading) -> Result<()> {
     }
 }
 
-/// What somebody changed between two readings.
+/// What another tool changed between two readings.
 fn moved(seen: &Reading, now: &Reading) -> Option<String> {
     let mut changed = differences(&seen.document, &now.document);
     changed.extend(differences(&seen.mfa, &now.mfa));

@@ -1,5 +1,5 @@
-//! The steps for the function, its versions and the alias that the pool calls. Each may be repeated: a write whose answer was lost,
-//! or a run cut short, leaves nothing that a second try trips over. No customer meets what these steps do, until the alias moves.
+//! The steps for the function, its versions and the alias that the pool calls. Each can be repeated: after a lost response or an
+//! interrupted run a second attempt succeeds. Customers notice none of these steps until the alias moves.
 
 use std::time::Duration;
 
@@ -16,10 +16,10 @@ use jane_migrate_core::resources::{
 };
 use jane_migrate_core::version;
 
-/// How long a fresh role may take to be assumable by Lambda. Seconds as a rule; half a minute has been seen by others.
+/// How long until Lambda can assume a new role. Usually seconds; others have seen half a minute.
 const ROLE_PATIENCE: Duration = Duration::from_secs(90);
 
-/// How long a function may be pending or being updated; a VPC's interfaces take the longest.
+/// How long a function may stay pending or in an update; network interfaces of a VPC take the longest.
 const FUNCTION_PATIENCE: Duration = Duration::from_secs(300);
 
 impl Run<'_> {
@@ -51,7 +51,7 @@ impl Run<'_> {
                 });
                 match ours {
                     Some(found) => {
-                        // Another deploy made it, which may open other clients than this one.
+                        // Another deploy created it, perhaps for other clients than this one.
                         let lacking = missing_tags(&function.tags, &found.function.tags);
                         if !lacking.is_empty() {
                             let arn = &self.names.function_arn;
@@ -81,7 +81,7 @@ impl Run<'_> {
                 _ => self.settled(name).await,
             }
         };
-        // An alias may lead to a version that is not ready yet; nothing calls it.
+        // An alias may point to a version that is not ready yet: nothing calls it.
         let led = async {
             match &version {
                 Some(version) => self.lead(None, version).await,
@@ -165,7 +165,7 @@ impl Run<'_> {
                 .await
                 .with_context(failed)?;
         }
-        // Last: only now do the tags tell the truth about the code. A version is published beside that.
+        // Last: only now do the tags match the code. A version is published in parallel.
         let tags = Retag {
             tags,
             untag: untag.clone(),
@@ -198,7 +198,7 @@ impl Run<'_> {
         self.settled(&function.name).await
     }
 
-    /// Puts the alias before the function as it is.
+    /// Creates the alias for the function as it is.
     pub(super) async fn adopt(
         &self,
         change: &Change,
@@ -234,7 +234,7 @@ impl Run<'_> {
         tagged?;
         let mut made = self.made();
         made.version = Some(version?);
-        // What cannot be listed is not deleted.
+        // If the versions cannot be listed, none is deleted.
         let before = before.into_iter().flatten().map(|version| version.number);
         made.versions = before.filter(|number| is_number(number)).collect();
         Ok(())
@@ -255,7 +255,7 @@ impl Run<'_> {
         let older = versions.iter().filter(|number| {
             **number != version && from.is_none_or(|from| from.version != **number)
         });
-        // What another alias leads to, Lambda keeps; what is left over goes with the next deploy.
+        // Lambda keeps a version that another alias points to; the next deploy deletes what is left.
         let prune = async {
             for number in older {
                 let _ = self
@@ -268,7 +268,7 @@ impl Run<'_> {
         led.with_context(|| format!("failed to point alias `{ALIAS}` to version {version}"))
     }
 
-    /// Freezes the function as it was seen, and tells the version's number.
+    /// Publishes the function as it was seen, and returns the version's number.
     async fn freeze(&self, change: &Change, seen: &ObservedFunction) -> Result<String> {
         let name = &self.names.function;
         let failed = || format!("failed to publish a version of function `{name}`");
@@ -278,7 +278,7 @@ impl Run<'_> {
                 .until_lambda_takes_it(change, || self.writer.publish(name, &seen))
                 .await;
             let made = match published {
-                // Either somebody changed the function, or an answer was lost and the revision moved with what we did.
+                // Another tool changed the function, or a response was lost and our own change moved the revision.
                 Err(error) if error.says("RevisionId") || error.code == PRECONDITION => {
                     let now = self.reader.settled(name, FUNCTION_PATIENCE).await;
                     let now = now.with_context(failed)?;
@@ -311,7 +311,7 @@ impl Run<'_> {
         }
     }
 
-    /// Makes the alias lead to a version and to nothing else; what it was is what is changed, and nothing newer.
+    /// Points the alias to this version only, if the alias is still as it was seen.
     async fn lead(&self, from: Option<&Alias>, version: &str) -> Result<()> {
         let name = &self.names.function;
         let _turn = self.turn.lock().await;
@@ -328,7 +328,7 @@ impl Run<'_> {
         };
         let alias = match led {
             Err(error) if error.kind == Kind::Exists || error.code == PRECONDITION => {
-                // An answer of ours was lost, its policy changed, or somebody else moved it.
+                // A response to this run was lost, the alias's policy changed, or another run or tool moved the alias.
                 let Some(now) = self.reader.alias(name, ALIAS).await? else {
                     return Err(error.into());
                 };
@@ -354,7 +354,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Waits until Lambda is done with the function, and keeps what it is then.
+    /// Waits until Lambda has finished with the function, and stores its new state.
     pub(super) async fn settled(&self, name: &str) -> Result<(), AwsError> {
         let latest = self.reader.settled(name, FUNCTION_PATIENCE).await?;
         self.made().latest = Some(latest);
@@ -382,7 +382,7 @@ impl Run<'_> {
         Ok(code)
     }
 
-    /// Repeats the call while Lambda says that the role, or an update in progress, is not ready for it.
+    /// Repeats the call while Lambda answers that the role is not ready, or that an update is in progress.
     async fn until_lambda_takes_it<T, F>(
         &self,
         change: &Change,
@@ -399,7 +399,7 @@ impl Run<'_> {
                 Err(error) => error,
             };
             let waiting_for = match error.kind {
-                // Of a revision there is nothing to wait for.
+                // Waiting does not help against a changed revision.
                 Kind::Busy if error.code != PRECONDITION => "for an update in progress",
                 Kind::Refused if role_is_fresh(&error) => "for the fresh role to spread",
                 _ => return Err(error),
@@ -418,7 +418,7 @@ fn is_number(version: &str) -> bool {
     version.bytes().all(|digit| digit.is_ascii_digit())
 }
 
-/// A role that Lambda cannot use yet, in the words Lambda has for it.
+/// Whether Lambda's message says that it cannot use the role yet.
 fn role_is_fresh(error: &AwsError) -> bool {
     error.says("cannot be assumed by Lambda")
         || error.says("does not have permissions")

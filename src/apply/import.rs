@@ -1,5 +1,5 @@
-//! Import jobs, carried out: the role for the log, a job with its file, the wait, and what the log says of each row. Which users are in
-//! a file is decided elsewhere.
+//! Runs import jobs: the role for the log, a job with its file, the wait, and the log's outcome of each row. Which users are in a
+//! file is decided elsewhere.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,10 +17,10 @@ use jane_migrate_core::import::log::{self, Outcome};
 use jane_migrate_core::permission::COGNITO;
 use jane_migrate_core::resources::{Role, Tags, tag};
 
-/// How the jobs of this program are called.
+/// The prefix of this program's job names.
 const PREFIX: &str = "jane-migrate-";
 
-/// How long a new role may take until Cognito can assume it.
+/// How long until Cognito can assume a new role.
 const PROPAGATION: Duration = Duration::from_secs(60);
 
 /// How long the log may lag behind the job.
@@ -40,19 +40,19 @@ pub(crate) struct Importer<'a> {
     tell: &'a (dyn Fn(&str) + Sync),
 }
 
-/// The role of the log.
+/// The role that writes the log.
 pub(crate) struct LogRole {
     arn: String,
     /// When this run made it.
     made: Option<Instant>,
-    /// It is this program's, which removes it.
+    /// This program created it, and removes it.
     ours: bool,
 }
 
 /// A job that ended, or that the run no longer waits for.
 pub(crate) struct Ran {
     pub job: ImportJob,
-    /// What became of each row, where the log says it.
+    /// The outcome of each row, if the log has one.
     pub rows: Vec<Option<Outcome>>,
 }
 
@@ -74,7 +74,7 @@ impl<'a> Importer<'a> {
         }
     }
 
-    /// Waits for a job that an earlier run of this program left. Whether the run was stopped meanwhile.
+    /// Waits for a job that an earlier run of this program left. Returns whether the run was stopped meanwhile.
     pub(crate) async fn wait_for_earlier(&self) -> Result<bool> {
         let pool = &self.names.pool.id;
         let jobs = self.reader.import_jobs(pool).await?;
@@ -92,7 +92,7 @@ impl<'a> Importer<'a> {
         Ok(self.ended(job).await?.is_active())
     }
 
-    /// The role for the log: the given one, or one of our own under this permissions boundary.
+    /// The role for the log: the given one, or a new one of ours with this permissions boundary.
     pub(crate) async fn role(
         &self,
         given: Option<&str>,
@@ -169,7 +169,7 @@ impl<'a> Importer<'a> {
         }))
     }
 
-    /// Runs one job with so many rows.
+    /// Runs one job with this many rows.
     pub(crate) async fn run(
         &self,
         batch: Batch,
@@ -189,7 +189,7 @@ impl<'a> Importer<'a> {
                 .create_import_job(pool, &name, &role.arn, batch.algorithm())
                 .await;
             let (job, place) = created.map_err(|error| {
-                // Which code it has is not documented.
+                // The code of this error is not documented.
                 let refused = batch.algorithm().is_some() && error.kind == Kind::Refused;
                 let error = Error::from(error);
                 match refused {
@@ -215,7 +215,7 @@ impl<'a> Importer<'a> {
                     job,
                 });
             }
-            // A role that is not known everywhere yet fails the job before the first row.
+            // A role that IAM has not propagated yet fails the job before the first row.
             let fresh = role.made.is_some_and(|made| made.elapsed() < PROPAGATION);
             if job.status == "Failed" && job.rows() == 0 && fresh {
                 (self.tell)("waiting for IAM propagation");
@@ -235,7 +235,7 @@ impl<'a> Importer<'a> {
         loop {
             let shown = self.reader.import_job(&self.names.pool.id, &job.id).await?;
             job = shown.unwrap_or(job);
-            // `Created` is not started: an answer from before the start.
+            // `Created` is not started: the response may be from before the start.
             if !job.is_active() && job.status != "Created" {
                 return Ok(job);
             }
@@ -254,7 +254,7 @@ impl<'a> Importer<'a> {
         }
     }
 
-    /// What the log says of each row, once it has as many lines as the job has rows.
+    /// The log's outcome of each row, once the log has as many lines as the job has rows.
     async fn outcomes(&self, job: &ImportJob, rows: usize) -> Result<Vec<Option<Outcome>>> {
         let deadline = Instant::now() + LAG;
         loop {
@@ -293,7 +293,7 @@ impl<'a> Importer<'a> {
     }
 }
 
-/// As the developer guide has it.
+/// As in Cognito's developer guide.
 fn trust() -> Value {
     json!({
         "Version": "2012-10-17",

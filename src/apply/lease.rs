@@ -1,6 +1,6 @@
-//! The lease of the pool: taken before the first step, renewed while the run lasts, given back at its end. Two runs never hold it at once:
-//! Lambda changes the alias only for a caller that names its revision, and the plan was made of the revision that it names. A run that
-//! loses it begins no other step.
+//! The lease of the pool: taken before the first step, renewed while the run lasts, released at its end. Two runs never hold it
+//! at once: Lambda changes the alias only for a caller that names its current revision, and the plan was made from that revision.
+//! A run that loses the lease starts no further step.
 
 use std::time::Duration;
 
@@ -17,29 +17,29 @@ use jane_migrate_core::lease::Lease;
 use jane_migrate_core::plan::Plan;
 use jane_migrate_core::resources::{Tags, tag};
 
-/// Lambda's word for a revision that is not the one it has.
+/// Lambda's error code if the revision has changed.
 pub(super) const PRECONDITION: &str = "PreconditionFailedException";
 
-/// How often a lease is renewed: it outlives two tries that fail.
+/// How often a lease is renewed: it survives two failed renewals.
 const RENEWAL: Duration = Duration::from_secs(40);
 
-/// What a run takes the lease by.
+/// What a run needs to take the lease.
 #[derive(Debug, Clone)]
 pub struct Claim {
     /// The lease of this run.
     pub lease: Lease,
     /// The alias as the plan saw it.
     pub alias: Option<Alias>,
-    /// A role of ours is there: its tag has the lease where there is no alias.
+    /// A role of ours exists: without an alias, its tag holds the lease.
     pub role: bool,
-    /// A lease of another run is taken over.
+    /// Take over the lease of another run.
     pub breaks: bool,
     /// The command that takes over the lease of another run.
     pub by_force: Fix,
 }
 
-/// Does some work that changes the pool by other means than a plan, while the lease is held by the alias: where there is none, another run
-/// is looked for, and Cognito's own rules are all that keeps a deploy that begins later away.
+/// Does work that changes the pool without a plan, while the alias holds the lease. Without an alias it only checks that no other
+/// run is active; only Cognito's own rules then stop a deploy that starts later.
 pub(crate) async fn holding<T>(
     reader: &Reader,
     names: &Names,
@@ -79,7 +79,7 @@ impl Claim {
         self.lease.renewed(now_ms() / 1000)
     }
 
-    /// Whether a lease of another run is in the way.
+    /// Whether a lease of another run blocks this one.
     fn bars(&self, lease: &Lease) -> bool {
         !self.breaks && lease.run != self.lease.run && holds(lease)
     }
@@ -89,7 +89,7 @@ impl Claim {
     }
 }
 
-/// The lease, for as long as it is not given back.
+/// The lease, until it is released.
 #[derive(Debug)]
 pub struct Held {
     reader: Reader,
@@ -97,15 +97,15 @@ pub struct Held {
     lease: Lease,
     function: String,
     alias: Option<Alias>,
-    /// The role whose tag has it.
+    /// The role whose tag holds it.
     role: Option<String>,
 }
 
-/// The lease is not this run's any more: whose it is, where the alias says that.
+/// This run no longer holds the lease; contains the new lease, if the alias has one.
 struct Lost(Option<Lease>);
 
 impl Held {
-    /// Gives it back. What fails here ends by itself soon.
+    /// Releases the lease. If this fails, the lease soon expires.
     pub async fn release(self) {
         let ended = self.lease.ended();
         match &self.alias {
@@ -114,8 +114,8 @@ impl Held {
         }
     }
 
-    /// Writes the lease into the alias, as long as the one in it is this run's. Its revision changes with its policy, too. `None` where
-    /// AWS did not take the write or did not answer, which may pass.
+    /// Writes the lease into the alias, if the alias still holds the lease of this run. The alias's revision also changes with
+    /// its policy. `None` if AWS rejected the write or did not answer, which may be temporary.
     async fn say(&self, alias: &Alias, lease: &Lease) -> Result<Option<Alias>, Lost> {
         let (name, text) = (&self.function, lease.to_string());
         match self.writer.describe_alias(name, alias, &text).await {
@@ -131,7 +131,7 @@ impl Held {
         Ok(said.ok())
     }
 
-    /// Writes the lease into the role's tag, where that holds it.
+    /// Writes the lease into the role's tag, if the tag holds the lease.
     async fn tag(&self, lease: &Lease) {
         if let Some(role) = &self.role {
             let _ = self.writer.tag_role(role, &tag_of(lease)).await;
@@ -140,7 +140,7 @@ impl Held {
 }
 
 impl Run<'_> {
-    /// Takes the lease, or says who has it.
+    /// Takes the lease, or fails with the run that holds it.
     pub(super) async fn claim(&self) -> Result<()> {
         let Some(claim) = &self.inputs.claim else {
             return Ok(());
@@ -158,7 +158,7 @@ impl Run<'_> {
             Err(error) if error.code == PRECONDITION => {
                 let now = self.reader.alias(name, ALIAS).await?;
                 match now.as_ref().and_then(|now| now.lease.as_ref()) {
-                    // An answer of ours was lost.
+                    // A response to this run was lost.
                     Some(lease) if lease.run == claim.lease.run => now,
                     Some(lease) if claim.bars(lease) => return Err(claim.taken(lease)),
                     Some(lease) if seen.lease.as_ref() != Some(lease) => {
@@ -178,7 +178,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Holds the pool by the role's tag, where there is no alias, or will not be any more. AWS has no condition for that.
+    /// Holds the pool by the role's tag, for when there is no alias or it is about to be deleted. AWS has no conditional write
+    /// for tags.
     pub(super) async fn hold_by_role(&self) -> Result<(), AwsError> {
         let Some(claim) = self.inputs.claim.as_ref().filter(|claim| claim.role) else {
             return Ok(());
@@ -191,7 +192,7 @@ impl Run<'_> {
         }
     }
 
-    /// The tag with which a role is made, where there is no alias yet. Whoever makes the role has the lease.
+    /// The tag of a new role, if there is no alias yet. The run that creates the role has the lease.
     pub(super) fn lease_of_role(&self) -> Tags {
         match &self.inputs.claim {
             Some(claim) if claim.alias.is_none() => tag_of(&claim.now()),
@@ -199,13 +200,13 @@ impl Run<'_> {
         }
     }
 
-    /// What an alias of this run says.
+    /// The lease for an alias that this run creates.
     pub(super) fn lease_of_alias(&self) -> Option<String> {
         let claim = self.inputs.claim.as_ref()?;
         Some(claim.now().to_string())
     }
 
-    /// Stops where a lease that was found is another run's.
+    /// Fails if this lease belongs to another active run.
     pub(super) fn unless_barred(&self, found: Option<&Lease>) -> Result<()> {
         let claim = self.inputs.claim.as_ref();
         match claim.zip(found) {
@@ -214,7 +215,7 @@ impl Run<'_> {
         }
     }
 
-    /// Stops where what the plan did not know was made by another run, which may have ended by now.
+    /// Fails if another run, which may have ended by now, created something that the plan does not know.
     pub(super) fn unless_overtaken(&self, found: Option<&Lease>) -> Result<()> {
         self.unless_barred(found)?;
         let claim = self.inputs.claim.as_ref();
@@ -224,13 +225,13 @@ impl Run<'_> {
         }
     }
 
-    /// Whether the alias is as this run left it but for its revision, which changes with its policy, too.
+    /// Whether the alias is as this run left it. Only its revision may differ: it also changes with the alias's policy.
     pub(super) fn is_held(&self, alias: &Alias) -> bool {
         let claim = self.inputs.claim.as_ref();
         claim.is_some_and(|claim| is_of(alias, &claim.lease))
     }
 
-    /// Renews the lease until it is lost, which it says.
+    /// Renews the lease until it is lost, and returns the error.
     pub(super) async fn keep_lease(&self) -> Error {
         let Some(claim) = &self.inputs.claim else {
             return std::future::pending().await;
@@ -239,7 +240,8 @@ impl Run<'_> {
             sleep(RENEWAL).await;
             let _turn = self.turn.lock().await;
             let Some(held) = self.held() else { continue };
-            // What fails is tried again; a lease that ran out meanwhile can be taken by another run, and then the next try says so.
+            // A failed renewal is tried again. If the lease expired meanwhile and another run took it, the next attempt returns
+            // that error.
             let Some(alias) = &held.alias else {
                 held.tag(&claim.now()).await;
                 continue;
@@ -261,7 +263,7 @@ impl Run<'_> {
         }
     }
 
-    /// What is left to give back.
+    /// The lease to release.
     pub(super) fn held(&self) -> Option<Held> {
         let claim = self.inputs.claim.as_ref()?;
         let made = self.made();
@@ -285,7 +287,7 @@ fn tag_of(lease: &Lease) -> Tags {
     Tags::from([(tag::LEASE.to_owned(), lease.to_string())])
 }
 
-/// Another run has come since the plan was made, and may have gone again.
+/// Another run has started since the plan was made, and may have ended since.
 pub(super) fn overtaken(by: &Lease) -> Error {
     Error::new(
         format!(

@@ -1,5 +1,5 @@
-//! Carries a plan out, stage by stage, and reports what was done, what failed and what was not tried. Every write to AWS starts
-//! here. Decides nothing that the plan could have decided; knows nothing of terminals.
+//! Executes a plan stage by stage, and reports what was done, what failed and what was not tried. Every write to AWS starts here.
+//! The plan decides what happens; this module decides nothing and does not use the terminal.
 
 mod documents;
 mod function;
@@ -36,21 +36,21 @@ use reading::{Look, Reading};
 /// What applying needs beyond the plan.
 #[derive(Debug, Default)]
 pub struct Inputs {
-    /// The built code, where the plan uploads any.
+    /// The built code, if the plan uploads any.
     pub code: Option<Code>,
     /// The snapshot taken before the first change.
     pub snapshot: Option<Snapshot>,
-    /// The pool's MFA settings as observed, to prove that they stay.
+    /// The pool's MFA settings as observed, to check that they do not change.
     pub mfa: Value,
     /// Differences of a pool or client that the operator accepts, as JSON pointers.
     pub accepted: Vec<String>,
-    /// The tags of alarms: those of everything that is ours.
+    /// The tags of alarms, the same as of all our resources.
     pub tags: Tags,
-    /// The snapshot kept before the first change of all, where it was an earlier run's: its file.
+    /// The file of the snapshot, if an earlier run saved it before the very first change.
     pub kept: Option<String>,
     /// The lease that the run takes.
     pub claim: Option<Claim>,
-    /// How long to wait for Lambda to delete network interfaces; no time: they are left.
+    /// How long to wait for Lambda to delete network interfaces; zero leaves them.
     pub interface_wait: Duration,
 }
 
@@ -69,16 +69,16 @@ pub struct Code {
 pub enum StepResult {
     /// It took effect.
     Done,
-    /// It did not, or it is not known whether it did.
+    /// It failed, or its effect is unknown.
     Failed,
-    /// It was never begun.
+    /// It was not started.
     NotTried,
 }
 
 /// One step of the report.
 #[derive(Debug, Serialize)]
 pub struct Step {
-    /// What was to happen.
+    /// What it was to do.
     pub action: Action,
     /// To what kind of thing.
     pub resource: Resource,
@@ -95,19 +95,19 @@ pub struct Step {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RunResult {
-    /// Every step was done.
+    /// All steps are done.
     Done,
     /// There was nothing to do.
     NothingToDo,
     /// The plan has conflicts or errors; nothing was changed.
     Blocked,
-    /// The operator said no; nothing was changed.
+    /// The operator declined; nothing was changed.
     Declined,
     /// A step failed.
     Failed,
     /// The operator interrupted it between two steps.
     Interrupted,
-    /// The system asked it to end, between two steps.
+    /// SIGTERM ended it between two steps.
     Terminated,
 }
 
@@ -120,16 +120,16 @@ pub struct Report {
     pub steps: Vec<Step>,
     /// How it ended.
     pub result: RunResult,
-    /// The command that does what was only shown.
+    /// The command that does what this run only showed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
-    /// What failed; the first is what stopped it.
+    /// What failed; the first error stopped the run.
     #[serde(skip)]
     pub errors: Vec<Error>,
 }
 
 impl Report {
-    /// A run that made no step.
+    /// A run without a step.
     pub fn without_steps(pool: impl Into<String>, result: RunResult) -> Self {
         Self {
             pool: pool.into(),
@@ -140,7 +140,7 @@ impl Report {
         }
     }
 
-    /// A run that only showed what this command does.
+    /// A run that only showed what this command would do.
     pub fn declined(pool: impl Into<String>, command: String) -> Self {
         Self {
             next: Some(command),
@@ -148,7 +148,7 @@ impl Report {
         }
     }
 
-    /// Something failed that is no step's.
+    /// Records an error that belongs to no step.
     fn fails(&mut self, result: Result<()>) {
         if let Err(error) = result {
             self.errors.push(error);
@@ -156,7 +156,7 @@ impl Report {
         }
     }
 
-    /// How many steps ended so.
+    /// How many steps ended with this result.
     pub fn count(&self, result: StepResult) -> usize {
         self.steps
             .iter()
@@ -165,14 +165,14 @@ impl Report {
     }
 }
 
-/// What happens while a plan is applied, for whoever shows it.
+/// What happens while a plan is applied, for display.
 #[derive(Debug)]
 pub enum Event<'a> {
     /// A step begins.
     Started(&'a Change),
-    /// A step waits for something that takes a while.
+    /// A step is waiting.
     Waiting(&'a Change, &'a str),
-    /// Something is other than it was, and stays so.
+    /// Something changed and stays changed.
     Noted(&'a str),
     /// A step took effect.
     Done(&'a Change),
@@ -180,7 +180,7 @@ pub enum Event<'a> {
     Failed(&'a Change),
 }
 
-/// The wish to stop. The step in hand is finished first, so that nothing is left unexplained.
+/// The request to stop. The current step is finished first, so that no step has an unknown result.
 #[derive(Debug, Clone)]
 pub struct Interrupt(watch::Sender<Option<Signal>>);
 
@@ -191,24 +191,24 @@ impl Default for Interrupt {
 }
 
 impl Interrupt {
-    /// Asks to stop.
+    /// Requests the stop.
     pub fn request(&self, signal: Signal) {
         self.0.send_replace(Some(signal));
     }
 
-    /// Whether it was asked, and by what.
+    /// The signal that requested the stop, if there was one.
     pub fn requested(&self) -> Option<Signal> {
         *self.0.borrow()
     }
 
-    /// Waits until it is asked.
+    /// Waits until a stop is requested.
     pub async fn wait(&self) {
         // The sender is this very value, so the channel stays open.
         let _ = self.0.subscribe().wait_for(Option::is_some).await;
     }
 }
 
-/// Steps of one stage that run at once. A pool may have hundreds of clients, and Cognito takes few updates a second.
+/// How many steps of one stage run in parallel. A pool may have hundreds of clients, and Cognito allows few updates a second.
 const SIDE_BY_SIDE: usize = 4;
 
 /// A plan being applied.
@@ -220,7 +220,7 @@ struct Run<'a> {
     interrupt: &'a Interrupt,
     tell: &'a (dyn Fn(Event<'_>) + Sync),
     made: Mutex<Made>,
-    /// Whose turn it is to change the alias: a step's, or that of the lease.
+    /// Only one of the step and the lease renewal may change the alias at a time.
     turn: sync::Mutex<()>,
     plan: &'a Plan,
 }
@@ -228,45 +228,45 @@ struct Run<'a> {
 /// What a step leaves for a later one.
 #[derive(Debug, Default)]
 struct Made {
-    /// The id of the role, where it was made.
+    /// The id of the role, if this run created it.
     role_id: Option<String>,
-    /// The role's tag has the lease.
+    /// The role's tag holds the lease.
     role: bool,
-    /// The function, as the last change of it left it.
+    /// The function after this run's last change of it.
     latest: Option<ObservedFunction>,
-    /// The tags that the function is to get.
+    /// The tags to set on the function.
     retag: Option<Retag>,
     /// The version that was published.
     version: Option<String>,
-    /// The versions there were before.
+    /// The versions that existed before.
     versions: Vec<String>,
-    /// The alias, as it was left.
+    /// The alias after this run's last change of it.
     alias: Option<Alias>,
-    /// The first step of the next stage, where it can be looked ahead to.
+    /// The first step of the next stage, if its reads can be made ahead.
     next: Option<usize>,
-    /// What the next steps change, as it was read while the lease was taken or the step before was proven.
+    /// What the next steps change, read while the lease was taken or the previous step was checked.
     ahead: BTreeMap<String, (Instant, Reading)>,
-    /// The pool, as it was left.
+    /// The pool after this run's last change of it.
     pool: Option<Reading>,
-    /// That the function may be deleted next, as it was seen while the step before was proven.
+    /// The read that allows the function's deletion, made while the previous step was checked.
     look: Option<Look>,
-    /// The function was deleted, and the pool was not looked at since.
+    /// The function was deleted, and the pool has not been read since.
     deleted: bool,
-    /// The roles have no policies any more.
+    /// The roles no longer have policies.
     cleared: bool,
-    /// The lease was taken by another run.
+    /// Another run has taken the lease.
     lost: Option<Error>,
 }
 
-/// What the function's tags are to say.
+/// The new tags of the function.
 #[derive(Debug)]
 struct Retag {
     tags: Tags,
     untag: Vec<String>,
 }
 
-/// Applies the plan. Steps of one stage run side by side; after a failure no other is begun. Gives the lease of the pool to be given
-/// back, which may wait for no one.
+/// Applies the plan. The steps of one stage run in parallel; after a failure no other step starts. Returns the lease for the
+/// caller to release, which can happen in the background.
 pub async fn apply(
     reader: &Reader,
     names: &Names,
@@ -289,7 +289,7 @@ pub async fn apply(
         std::future::pending().await
     };
     let mut report = tokio::select! {
-        // A run that is over has lost nothing.
+        // A finished run cannot lose the lease.
         biased;
         report = run.carry_out() => report,
         report = lease => report,
@@ -337,13 +337,13 @@ impl<'a> Run<'a> {
         while begun < plan.changes.len() {
             let stage = self.stage_from(begun);
             begun += stage.len();
-            // Of several steps it is not known which ends last.
+            // With several steps, the last one to end is not known.
             self.made().next = (stage.len() == 1).then_some(begun);
-            // The log of a function that is gone may go meanwhile; the role says that this run is at work.
+            // The log group of a deleted function can be deleted in the meantime; the role's tag shows that this run is active.
             if !matches!(stage[0].operation, Operation::DeleteLogGroup) {
                 report.fails(self.look_after().await);
             }
-            // Steps that are under way are finished; after a failure or a signal no other begins.
+            // Steps in progress are finished; after a failure or a signal no other starts.
             let failed = AtomicBool::new(!report.errors.is_empty());
             let steps = stream::iter(stage)
                 .map(async |change| {
@@ -400,7 +400,7 @@ fn not_tried(change: &Change) -> Step {
 }
 
 impl Run<'_> {
-    /// What earlier steps left. Not to be held while anything is awaited.
+    /// What earlier steps left. Do not hold it across an await.
     fn made(&self) -> MutexGuard<'_, Made> {
         self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -416,7 +416,7 @@ impl Run<'_> {
     }
 
     async fn operate(&self, change: &Change) -> Result<()> {
-        // A look is of use to the very next step alone.
+        // Only the next step may use a look.
         let look = self.made().look.take();
         match &change.operation {
             Operation::CreateLogGroup(group) => self.create_log_group(group).await,

@@ -1,5 +1,7 @@
-//! Leaving a VPC. Lambda deletes the network interfaces that it made for a function with the rights of the function's role, up to twenty
-//! minutes after the function and all of its versions have left the subnets. Rights that go earlier leave them for good.
+//! Takes the function out of its VPC.~Rights that go earlier leave them for good.~If the role loses its rights earlier, the
+//! interfaces stay forever. Lambda deletes the network interfaces that it made for a function with the rights of the function's
+//! role, up to twenty minutes after the function and all of its versions have left the subnets. Rights that go earlier leave them
+//! for good.
 
 use std::time::Duration;
 
@@ -9,12 +11,12 @@ use crate::error::{Context, Error, Result};
 use crate::host::{Instant, sleep};
 use jane_migrate_core::plan::Change;
 
-/// Pauses between two looks: short at first, because where no interface was made none is waited for.
+/// Pauses between two looks: short at first, because a function without interfaces needs no wait.
 const PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(15)];
 
 impl Run<'_> {
-    /// Takes the function itself out of its VPC, so that Lambda begins to let go of its interfaces. Without the right to, that
-    /// begins with the function's deletion.
+    /// Takes the function itself out of its VPC, so that Lambda starts to release its interfaces. Without the permission for it,
+    /// this starts with the function's deletion.
     pub(super) async fn leave_vpc(&self) -> Result<()> {
         let name = &self.names.function;
         let failed = || format!("failed to take function `{name}` out of its VPC");
@@ -25,7 +27,7 @@ impl Run<'_> {
         self.settled(name).await.with_context(failed)
     }
 
-    /// Versions keep the network in which they were published. What customers meet has left it.
+    /// Versions keep the VPC in which they were published. The version that customers use has left it.
     pub(super) async fn delete_versions_in_a_vpc(&self) -> Result<()> {
         let name = &self.names.function;
         let failed = || format!("failed to delete the versions of function `{name}` in its VPC");

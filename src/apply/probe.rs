@@ -1,4 +1,4 @@
-//! The try of what customers will meet, or meet already. What does not answer stays without customers.
+//! Probes the code that customers use or will use. If the probe fails, the code does not go live.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use jane_migrate_core::fix::{Fix, fix};
 use jane_migrate_core::ids::ALIAS;
 use jane_migrate_core::plan::{Change, Probe, Target};
 
-/// How long IAM may take to tell everybody of a new role or of new rights: 15 s have been slept by others.
+/// How long IAM may take to propagate a new role or new permissions: others wait 15 s.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A user that cannot exist, for a try by hand: `.invalid` is reserved for that.
+/// A user that cannot exist, for a manual `try`: the domain `.invalid` is reserved for this.
 const TRIED: &str = "probe@probe.invalid";
 
 impl Run<'_> {

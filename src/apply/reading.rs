@@ -1,4 +1,4 @@
-//! What was read of a document that is not ours. The steps compare it with what they read later.
+//! A reading of a document that deploy did not create. The steps compare it with later reads.
 
 use std::time::Duration;
 
@@ -6,22 +6,22 @@ use crate::host::Instant;
 use jane_migrate_core::resources::ObservedFunction;
 use serde_json::Value;
 
-/// A reading that is older than this is made again before anything is done on it.
+/// An older reading is made again before a step acts on it.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// Whether what was read then is as good as read now.
+/// Whether a reading is recent enough to act on.
 pub(super) fn is_fresh(read: Instant) -> bool {
     read.elapsed() < FRESH
 }
 
-/// What was seen just before the function is deleted, when the pool did not call it.
+/// What was read just before the function is deleted, when the pool did not call it.
 #[derive(Debug)]
 pub(super) struct Look {
     pub at: Instant,
     pub function: Option<ObservedFunction>,
 }
 
-/// The document, and of a pool the MFA settings, which it leaves out.
+/// The document; for a pool also its MFA settings, which the document does not have.
 #[derive(Debug)]
 pub(super) struct Reading {
     pub document: Value,

@@ -1,5 +1,5 @@
-//! The steps for log group, role and permission, and those that delete. Each may be repeated: an answer lost after the
-//! write took effect, or a run cut short, leaves nothing that a second try trips over.
+//! The steps for log group, role and permission, and those that delete. Each can be repeated: after a lost response or an
+//! interrupted run a second attempt succeeds.
 
 use serde_json::Value;
 
@@ -20,7 +20,7 @@ impl Run<'_> {
     pub(super) async fn create_log_group(&self, group: &LogGroup) -> Result<()> {
         match self.writer.create_log_group(group).await {
             Err(error) if error.kind == Kind::Exists => {
-                // Either our own call whose answer was lost, or somebody was faster: its tags tell.
+                // Either the response to this run's own call was lost, or another run created it first: the tags decide.
                 let found = self
                     .reader
                     .with_tags(group.clone(), &self.names.log_group_arn)
@@ -82,7 +82,7 @@ impl Run<'_> {
                 let lease = found.tags.get(tag::LEASE);
                 let lease = lease.and_then(|lease| Lease::parse(lease));
                 self.unless_overtaken(lease.as_ref())?;
-                // Another deploy made it, which may open other clients than this one.
+                // Another deploy created it, perhaps for other clients than this one.
                 let lacking = missing_tags(&role.tags, &found.tags);
                 if !lacking.is_empty() {
                     let tagged = self.writer.tag_role(&role.name, &lacking).await;
@@ -165,7 +165,7 @@ impl Run<'_> {
             if !replaces {
                 return self.add_permission(STATEMENT_ID).await;
             }
-            // A statement cannot be changed. While ours gives way to a new one, another keeps the sign-ins of a live pool going.
+            // A statement cannot be changed. A second one keeps the sign-ins of a live pool working while ours is replaced.
             self.add_permission(STAND_IN_ID).await?;
             let alias = Some(ALIAS);
             self.writer
@@ -189,7 +189,7 @@ impl Run<'_> {
             .add_permission(name, live, id, &pool.to_string(), &pool.account)
             .await;
         match added {
-            // AddPermission is not idempotent: after a lost answer the statement is there already.
+            // AddPermission is not idempotent: after a lost response the statement already exists.
             Err(error) if error.kind == Kind::Exists => {
                 let policy = self.reader.policy(name, live).await?;
                 let there = policy
@@ -208,7 +208,7 @@ impl Run<'_> {
         let snapshot = self.inputs.snapshot.as_ref();
         let digest = snapshot.map(|snapshot| &*snapshot.digest);
         let id = given_statement(digest.unwrap_or_default());
-        // A statement of this very id says something else, and cannot be changed.
+        // A statement with this id has other content, and cannot be changed.
         let (same, others): (Vec<_>, Vec<_>) = stale.iter().partition(|stale| **stale == id);
         self.remove(&same).await.with_context(failed)?;
         self.add_permission(&id).await.with_context(failed)?;
@@ -223,7 +223,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Takes our statements out of the policy of another tool's function. A pool that calls it again meanwhile keeps its own.
+    /// Removes our statements from the policy of another tool's function. If a pool calls the function again meanwhile, its
+    /// statement stays.
     pub(super) async fn detach(&self, ids: &[String]) -> Result<()> {
         let name = &self.names.function;
         let failed = || format!("failed to remove the permission of function `{name}`");
@@ -239,7 +240,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Takes away what let Cognito invoke the function itself.
+    /// Removes the statements that let Cognito invoke the function itself.
     pub(super) async fn forbid_invoke(&self, ids: &[&'static str]) -> Result<()> {
         let name = &self.names.function;
         for id in ids {
@@ -251,7 +252,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Takes out of the tags what was taken back.
+    /// Removes what was put back from the tags.
     pub(super) async fn forget(&self, function: &Tags, role: &Tags) -> Result<()> {
         if !function.is_empty() {
             let arn = &self.names.function_arn;
@@ -265,7 +266,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// `look` is what was seen just before, while the step before was proven.
+    /// `look` was read while the previous step was checked.
     pub(super) async fn delete_function(&self, record: &Record, look: Option<Look>) -> Result<()> {
         let name = &self.names.function;
         let look = match look.filter(|look| is_fresh(look.at)) {
@@ -293,8 +294,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Sees that the pool does not call the function, and how that is. The alias goes with it; from then on the role says that this run
-    /// is at work.
+    /// Checks that the pool does not call the function, and reads the function. The alias is deleted with the function; from then
+    /// on the role's tag shows that this run is active.
     pub(super) async fn look_before_deletion(&self) -> Result<Look> {
         let name = &self.names.function;
         let failed = || format!("failed to delete function `{name}`");
@@ -311,9 +312,9 @@ impl Run<'_> {
         })
     }
 
-    /// Looks at the pool once more, where the function was deleted: it may have been registered between the last look and the deletion,
-    /// the one moment that no order of calls closes. Meanwhile the roles lose their policies; what fails of that, the step that deletes
-    /// the roles does again, and reports.
+    /// Reads the pool once more after the function's deletion: it may have been attached between the last look and the deletion,
+    /// a gap that no order of calls closes. The roles lose their policies in parallel; if that fails, the step that deletes the
+    /// roles does it again and reports the error.
     pub(super) async fn look_after(&self) -> Result<()> {
         if !std::mem::take(&mut self.made().deleted) {
             return Ok(());
@@ -336,7 +337,7 @@ impl Run<'_> {
         detached
     }
 
-    /// Nothing is taken from a pool that calls it.
+    /// Fails if the pool calls the function.
     async fn still_detached(&self) -> Result<()> {
         let pool = match self.reader.describe_pool(&self.names.pool.id).await {
             Err(error) if error.kind == Kind::NotFound => return Ok(()),
@@ -354,7 +355,7 @@ impl Run<'_> {
         self.delete_clear_role(role).await
     }
 
-    /// Takes its policies away, without which it can be deleted.
+    /// Removes the role's policies, so that it can be deleted.
     async fn clear_role(&self, role: &Role) -> Result<()> {
         let failed = || format!("failed to delete role `{}`", role.name);
         for policy in role.policies.keys() {
@@ -377,7 +378,7 @@ impl Run<'_> {
         deleted.with_context(|| format!("failed to delete role `{}`", role.name))
     }
 
-    /// Deletes the spare role, where a run that was cut short left it, and takes the execution role's policies away.
+    /// Deletes the spare role, if an interrupted run left it, and removes the execution role's policies.
     async fn clear_roles(&self, role: &Role) -> Result<()> {
         let spare = Role {
             name: self.names.spare_role.clone(),
@@ -385,7 +386,8 @@ impl Run<'_> {
             attached: Vec::new(),
             ..role.clone()
         };
-        // There hardly ever is one, and a role that has a policy is not deleted: asked at once, and again where it is there.
+        // The spare role rarely exists, and a role with policies cannot be deleted: the deletion is tried at once, and again if
+        // the role exists.
         let (cleared, spare_cleared, spare_gone) = tokio::join!(
             self.clear_role(role),
             self.clear_role(&spare),
@@ -398,7 +400,7 @@ impl Run<'_> {
         }
     }
 
-    /// Deletes the roles: last the execution role, by which the run holds the pool.
+    /// Deletes the roles, the execution role last: its tag holds the lease.
     pub(super) async fn delete_roles(&self, role: &Role) -> Result<()> {
         let cleared = self.made().cleared;
         if !cleared {
@@ -447,7 +449,7 @@ impl Run<'_> {
     }
 }
 
-/// A deploy runs beside this teardown.
+/// A deploy runs at the same time as this teardown.
 fn in_use_again(why: &str) -> Error {
     Error::new(
         format!("{why}: another run deploys this pool, so nothing more is taken away"),

@@ -1,6 +1,6 @@
-//! The zip: one executable file `bootstrap`, and nothing that differs from one day or machine to the next.
+//! The zip: one executable file `bootstrap`, and the same bytes on every day and machine.
 //!
-//! Owns mode, time and compression. Leaves what is in the executable to `elf`.
+//! Owns mode, time and compression. `elf` checks the executable.
 
 use std::io::{Cursor, Read, Write};
 
@@ -10,13 +10,13 @@ use zip::{
 
 use crate::error::{Error, Explain, Result};
 
-/// What `provided.al2023` starts.
+/// The name that `provided.al2023` starts.
 const NAME: &str = "bootstrap";
 
-/// What Lambda takes, unzipped.
+/// Lambda's limit, unzipped.
 const LARGEST: u64 = 250 * 1024 * 1024;
 
-/// What to do about a damaged zip.
+/// The hint for a damaged zip.
 const ANOTHER: &str = "the file is damaged or no zip: copy it again";
 
 /// The zip of an executable; the same bytes for the same executable.

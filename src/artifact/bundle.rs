@@ -1,6 +1,6 @@
-//! The handler's sources as they travel inside this binary, and their way onto the disk.
+//! The handler's sources that are embedded in this binary, and how they are unpacked.
 //!
-//! Owns which files are part of the handler's build and what the digest covers. Leaves compiling to `cargo`.
+//! Owns which files are part of the handler's build and what the digest covers. `cargo` compiles them.
 
 use std::{
     collections::BTreeMap,
@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use super::private::OTHERWISE as CACHE;
 use crate::error::{Error, Result};
 
-/// Goes up when the same sources shall become another zip, because flags or the zip's layout changed.
+/// Increase it if the same sources must give another zip, because flags or the zip's layout changed.
 const RECIPE: &str = "1";
 
 /// A workspace to build the handler in: path relative to its root = content.
@@ -43,17 +43,18 @@ impl Bundle {
         Self::new(files)
     }
 
-    /// A workspace of these files. It needs a package `jane-migrate-handler` with a binary `bootstrap` and one feature a kind.
+    /// A workspace of these files. It needs a package `jane-migrate-handler` with a binary `bootstrap` and one feature for
+    /// each kind.
     pub fn new(files: impl IntoIterator<Item = (PathBuf, Vec<u8>)>) -> Self {
         Self {
             files: files.into_iter().collect(),
         }
     }
 
-    /// The digest of these sources and of what is asked of them.
+    /// The digest of these sources and of how they are built.
     pub fn digest(&self, kind: &str, architecture: Architecture) -> String {
         let mut digest = Sha256::new();
-        // With its length before it, no part can pass for the end of the one before.
+        // The length before it prevents one part from being taken for the end of the previous one.
         let mut add = |part: &[u8]| {
             digest.update((part.len() as u64).to_le_bytes());
             digest.update(part);
@@ -68,7 +69,7 @@ impl Bundle {
         hex::encode(digest.finalize())
     }
 
-    /// Makes `root` hold these files and no others. Files that are right already keep their time, which is what cargo goes by.
+    /// Makes `root` hold exactly these files. Files that are already right keep their modification time, which cargo checks.
     pub(super) fn unpack(&self, root: &Path) -> Result<()> {
         let attempt = || {
             for stale in files_below(root)?
@@ -104,7 +105,7 @@ fn walk(directory: &Dir<'_>, at: &Path, files: &mut Vec<(PathBuf, Vec<u8>)>) {
     }
 }
 
-/// All files below a folder, relative to it; none where there is no such folder.
+/// All files below a folder, relative to it; none if the folder does not exist.
 fn files_below(root: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let mut folders = vec![PathBuf::new()];

@@ -1,8 +1,8 @@
 //! The build cache: sources, cargo's products and finished zips between two builds.
 //!
-//! Owns its layout, the lock that lets one process at a time build in it, and which zips are kept. What is in it is not trusted: a
-//! folder that others can write to is refused, and each zip must have the digest that this machine noted in another folder when it
-//! built the zip. So neither a damaged zip nor a cache that was copied here, as CI services do, is used: the handler is built again.
+//! Owns its layout, the lock that lets one process at a time build in it, and which zips are kept. Its content is not trusted: a
+//! folder that other users can write to is refused, and each zip must have the digest that this machine stored in another folder
+//! when it built the zip. A damaged zip, or a cache copied here as CI services do, is therefore built again.
 
 use std::{
     fs,
@@ -23,13 +23,13 @@ use super::{
 use crate::environment;
 use crate::error::{Error, Explain, Result};
 
-/// How many zips are kept: a few pools' kinds and architectures, before and after an upgrade.
+/// How many zips are kept: for a few kinds and architectures, before and after an upgrade.
 const KEEP: usize = 8;
 
-/// How another folder for the digests is named.
+/// The hint for another folder for the digests.
 const RECORDS_OTHERWISE: &str = "set XDG_STATE_HOME to a folder that can be written to";
 
-/// What a file that is being written is called until it is whole.
+/// The extension of a file that is not completely written yet.
 const UNFINISHED: &str = "tmp";
 
 /// How often a held lock is tried again.
@@ -40,7 +40,7 @@ fn set(name: &str) -> Option<PathBuf> {
     environment::var_os(name.as_ref()).map(PathBuf::from)
 }
 
-/// A folder of this program for one purpose: below what the variable `xdg` names, or else where the system keeps such things.
+/// A folder of this program for one purpose: in the folder that the variable `xdg` names, or in the system's default one.
 fn own_folder(xdg: &str, usual: &str, macos: &str) -> Option<PathBuf> {
     let usual = if cfg!(target_os = "macos") {
         macos
@@ -81,7 +81,7 @@ pub fn default_cache() -> Result<PathBuf> {
     })
 }
 
-/// The folder with this path, made where it is missing, by its real path. Refused where others can write to it.
+/// The folder with this path, created if missing, by its real path. Refused if others can write to it.
 pub fn private_folder(path: &Path) -> Result<PathBuf> {
     // Cargo names files by their real path, and only a prefix that really occurs is remapped.
     let real = private::create(path).and_then(|()| path.canonicalize());
@@ -94,7 +94,7 @@ fn is(path: &Path, extension: &str) -> bool {
     path.extension().is_some_and(|found| found == extension)
 }
 
-/// The files in a folder that end so; none where there is no such folder.
+/// The files in a folder with this extension; none if the folder does not exist.
 fn files(folder: &Path, extension: &str) -> io::Result<Vec<PathBuf>> {
     match fs::read_dir(folder) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
@@ -118,12 +118,13 @@ fn removed(outcome: io::Result<()>) -> io::Result<()> {
 /// The cache, in a folder that exists.
 pub(super) struct Cache {
     root: PathBuf,
-    /// The digests of its zips. It exists if this machine made what is in the cache.
+    /// The digests of its zips. It exists if this machine built what is in the cache.
     records: PathBuf,
 }
 
 impl Cache {
-    /// Opens the cache in the folder `root`, of which `records` knows the digests, and removes what an interrupted run left half-written.
+    /// Opens the cache in the folder `root`, whose digests are in `records`, and removes the incomplete files of an interrupted
+    /// run.
     pub(super) fn open(root: &Path, records: &Path) -> Result<Self> {
         let root = private_folder(root)?;
         for part in ["zips", "source", "target"] {
@@ -134,7 +135,7 @@ impl Cache {
             records: records.join(&digest[..16]),
             root,
         };
-        // Who holds the lock is still writing.
+        // If the lock is held, another process is still writing.
         let lock = cache.lock_file().map(|lock| lock.try_lock().map(|()| lock));
         if let Ok(Ok(_lock)) = lock {
             for half in files(&cache.root.join("zips"), UNFINISHED).unwrap_or_default() {
@@ -144,7 +145,7 @@ impl Cache {
         Ok(cache)
     }
 
-    /// Empties a cache that this machine has not made: a build would go on from what somebody else compiled. The lock must be held.
+    /// Empties a cache that this machine has not built: a build would reuse what another machine compiled. The lock must be held.
     pub(super) fn make_ours(&self) -> Result<()> {
         if self.records.is_dir() {
             return Ok(());
@@ -169,7 +170,7 @@ impl Cache {
         &self.root
     }
 
-    /// Where the sources are unpacked. One place for all versions, so that cargo can use again what did not change.
+    /// Where the sources are unpacked. One place for all versions, so that cargo can reuse what did not change.
     pub(super) fn source(&self) -> PathBuf {
         self.root.join("source")
     }
@@ -222,7 +223,7 @@ impl Entry {
     pub(super) fn find(&self, architecture: Architecture) -> Option<Artifact> {
         let digest = fs::read_to_string(&self.record).ok()?;
         let artifact = Artifact::inspect(&self.zip, architecture).ok()?;
-        // `source` is for now the digest of the zip.
+        // `source` is still the digest of the zip here.
         if digest.trim() != artifact.source {
             return None;
         }
@@ -247,7 +248,7 @@ impl Entry {
             self.prune_siblings()
         };
         attempt().map_err(|error| Error::unwritable(&self.zip, error, OTHERWISE))?;
-        // The last to be written: an interruption leaves an entry that does not count.
+        // Written last: an interrupted run leaves an entry that is not used.
         fs::write(&self.record, &artifact.source)
             .map_err(|error| Error::unwritable(&self.record, error, RECORDS_OTHERWISE))?;
         Ok(artifact)
@@ -281,7 +282,7 @@ mod tests {
 
     const ARCHITECTURE: Architecture = Architecture::X86_64;
 
-    /// The head of a static executable for x86_64: enough to be recognised as one.
+    /// The head of a static executable for x86_64, enough for the check.
     fn executable(payload: u8) -> Vec<u8> {
         let mut elf = vec![0; 65];
         elf[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
@@ -297,7 +298,7 @@ mod tests {
         archive::zip(&executable(payload)).unwrap()
     }
 
-    /// A cache in `folder` that is this machine's.
+    /// A cache in `folder` that this machine built.
     fn open(folder: &Path) -> Cache {
         let cache = Cache::open(&folder.join("cache"), &folder.join("records")).unwrap();
         cache.make_ours().unwrap();

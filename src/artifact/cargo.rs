@@ -1,7 +1,7 @@
 //! Running cargo on the unpacked sources.
 //!
-//! Owns the command line, the environment that keeps the result the same everywhere, the progress, and what is said when cargo
-//! fails. Leaves the choice of target and tools to `route`.
+//! Owns the command line, the environment that makes the result the same everywhere, the progress, and the error when cargo
+//! fails. `route` chooses target and tools.
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -32,7 +32,7 @@ const PACKAGE: &str = "jane-migrate-handler";
 /// Its executable.
 const BINARY: &str = "bootstrap";
 
-/// How much of cargo's words an error repeats.
+/// How many lines of cargo's output an error repeats.
 const TAIL: usize = 40;
 
 /// One run of cargo.
@@ -41,7 +41,7 @@ pub(super) struct Build<'a> {
     pub(super) choice: &'a Choice,
     /// The feature of the handler.
     pub(super) kind: &'a str,
-    /// The words that start a command without network.
+    /// The words before a command that cut off the network.
     pub(super) unplug: Option<&'static [&'static str]>,
 }
 
@@ -59,7 +59,7 @@ impl Build<'_> {
         };
         let arguments = [
             "--release",
-            // What is needed was fetched: the build has no business on the network.
+            // All dependencies were fetched: the build needs no network.
             "--offline",
             "--message-format",
             "json-render-diagnostics",
@@ -88,7 +88,7 @@ impl Build<'_> {
         )
     }
 
-    /// How many crates the build has. Fetches them on the way, and runs nothing of theirs.
+    /// The number of crates in the build. Fetches them, and runs none of their code.
     async fn count_crates(&self) -> Result<usize> {
         let mut crates = BTreeSet::new();
         let arguments = ["--edges", "normal,build", "--prefix", "none", "--no-dedupe"];
@@ -120,7 +120,7 @@ impl Build<'_> {
             .current_dir(self.cache.source())
             .env("CARGO_TARGET_DIR", self.cache.target())
             .env("CARGO_TERM_COLOR", "never")
-            // Wins over every other place for flags, the operator's own configuration included.
+            // Overrides every other source of flags, also the operator's own configuration.
             .env("CARGO_ENCODED_RUSTFLAGS", encoded_flags(self.cache.root()));
         for (name, value) in self.choice.environment() {
             if crate::environment::var_os(name.as_ref()).is_none() {
@@ -150,7 +150,7 @@ fn encoded_flags(cache: &Path) -> OsString {
     flags
 }
 
-/// The crate that one of cargo's messages says is done: id, name.
+/// The crate that one of cargo's messages reports as finished: id, name.
 fn finished_crate(message: &str) -> Option<(String, String)> {
     #[derive(Deserialize)]
     struct Message {
@@ -168,14 +168,14 @@ fn finished_crate(message: &str) -> Option<(String, String)> {
         package_id,
         target,
     } = serde_json::from_str(message).ok()?;
-    // A build script is not its crate yet, nor is the handler's library the handler.
+    // A build script is not yet its crate, and the handler's library is not yet the handler.
     let part = target.kind.iter().any(|kind| kind == "custom-build")
         || target.name == PACKAGE.replace('-', "_");
     (reason == "compiler-artifact" && !part).then_some((package_id, target.name))
 }
 
-/// Runs a command, hands over the lines of its standard output, and fails with the last ones of its standard error. Dropped, it
-/// ends the command.
+/// Runs a command, passes on the lines of its standard output, and fails with the last ones of its standard error. Dropping the
+/// future ends the command.
 async fn run(mut command: Command, mut on_line: impl FnMut(&str)) -> Result<()> {
     let shown = shown(&command);
     let failed = |reason: String| {
@@ -218,7 +218,7 @@ async fn each_line(stream: Option<impl AsyncRead + Unpin>, mut on_line: impl FnM
     let Some(stream) = stream else { return };
     let mut reader = BufReader::new(stream);
     let mut line = Vec::new();
-    // A stream that cannot be read any more is at its end; how the command fared, its status tells.
+    // If a stream cannot be read any more, it has ended; the exit status shows the result.
     while reader
         .read_until(b'\n', &mut line)
         .await
@@ -229,7 +229,7 @@ async fn each_line(stream: Option<impl AsyncRead + Unpin>, mut on_line: impl FnM
     }
 }
 
-/// The command as one would type it.
+/// The command as an operator would type it.
 fn shown(command: &Command) -> String {
     let command = command.as_std();
     let words = [command.get_program()]
@@ -293,7 +293,7 @@ mod tests {
     #[tokio::test]
     async fn both_streams_are_read_while_it_runs() {
         let mut command = Command::new("sh");
-        // More than a pipe holds, on each in turn: reading one after the other would never end.
+        // More than a pipe's buffer, on each stream in turn: reading one after the other would hang.
         command.args([
             "-c",
             "for n in 1 2; do head -c 200000 /dev/zero >&2; head -c 200000 /dev/zero; echo; done",

@@ -1,5 +1,4 @@
-//! A zip that was looked into: everything is learned from its bytes, so that a cached, a fresh and a brought one pass the same
-//! checks.
+//! A zip after its check: all facts come from its bytes, so a cached zip, a new one and one from `--zip` pass the same checks.
 
 use std::{
     fs,
@@ -18,13 +17,13 @@ use super::{
     elf::{self, Linkage},
 };
 
-/// What Lambda takes in one direct upload.
+/// Lambda's limit for a direct upload.
 pub const LARGEST_ZIP: u64 = 50 * 1024 * 1024;
 
 /// A zip that Lambda can run.
 #[derive(Clone, Debug, Serialize)]
 pub struct Artifact {
-    /// Where it lies.
+    /// Its path.
     pub zip: PathBuf,
     /// Its SHA-256 as Lambda shows it (`CodeSha256`).
     pub code_sha256: String,
@@ -34,14 +33,15 @@ pub struct Artifact {
     pub architecture: Architecture,
     /// What its `bootstrap` needs of the system it runs on.
     pub linkage: Linkage,
-    /// The digest of what it was built from, as [`super::source_digest`] gives it; of the zip itself for one that was brought.
+    /// The digest of what it was built from, as [`super::source_digest`] gives it; of the zip itself if it was built
+    /// elsewhere.
     pub source: String,
-    /// Whether it was there already.
+    /// Whether it existed already.
     pub cached: bool,
 }
 
 impl Artifact {
-    /// The bytes to upload. Fails where they are no longer the ones that were checked.
+    /// The bytes to upload. Fails if they are no longer those that were checked.
     pub fn read(&self) -> Result<Vec<u8>> {
         let zip = read(&self.zip)?;
         if BASE64.encode(Sha256::digest(&zip)) != self.code_sha256 {
@@ -53,17 +53,17 @@ impl Artifact {
         Ok(zip)
     }
 
-    /// The executable inside, to run it here.
+    /// The executable in the zip, to run it on this machine.
     pub fn bootstrap(&self) -> Result<Vec<u8>> {
         archive::bootstrap(&self.read()?)
     }
 
-    /// Looks into a zip, and refuses one that Lambda would not run.
+    /// Checks a zip, and refuses one that Lambda could not run.
     pub(super) fn inspect(path: &Path, architecture: Architecture) -> Result<Self> {
         Self::of(&read(path)?, path, architecture)
     }
 
-    /// The same for the bytes of a zip that lies there, or is about to.
+    /// The same for the bytes of a zip that is at this path, or will be written to it.
     pub(super) fn of(zip: &[u8], path: &Path, architecture: Architecture) -> Result<Self> {
         let size = zip.len() as u64;
         if size > LARGEST_ZIP {

@@ -1,6 +1,6 @@
-//! Will this executable start on `provided.al2023`? Answered from its ELF headers, before anything is uploaded.
+//! Checks from its ELF headers that an executable will start on `provided.al2023`, before anything is uploaded.
 //!
-//! Owns the reading of machine, interpreter and glibc versions. Leaves the zip around it to `archive`.
+//! Owns the reading of machine, interpreter and glibc versions. `archive` reads the zip around it.
 
 use std::fmt;
 
@@ -23,7 +23,7 @@ const GLIBC: (u16, u16) = (2, 34);
 pub enum Linkage {
     /// Nothing but the kernel.
     Static,
-    /// This version of glibc (major, minor) or a later one.
+    /// This version of glibc (major, minor) or later.
     Glibc(u16, u16),
 }
 
@@ -51,13 +51,13 @@ pub(super) fn check(executable: &[u8], architecture: Architecture) -> Result<Lin
     judge(&needs, architecture)
 }
 
-/// What the headers say.
+/// What the headers need.
 #[derive(Debug, PartialEq, Eq)]
 struct Needs {
     machine: Machine,
     /// The program that loads it; a static executable has none.
     interpreter: Option<String>,
-    /// The latest version of glibc that one of its symbols asks for.
+    /// The latest version of glibc that one of its symbols needs.
     glibc: Option<(u16, u16)>,
 }
 
@@ -89,7 +89,7 @@ fn read(executable: &[u8]) -> object::Result<Needs> {
 
 /// `GLIBC_2.34` -> 2.34; nothing for the versions of other libraries.
 fn glibc_version(name: &[u8]) -> Option<(u16, u16)> {
-    // The compact relocations that this one stands for came with 2.36.
+    // The compact relocations that this name stands for need glibc 2.36.
     if name == b"GLIBC_ABI_DT_RELR" {
         return Some((2, 36));
     }
@@ -139,7 +139,7 @@ fn judge(needs: &Needs, architecture: Architecture) -> Result<Linkage> {
             remedy(),
         ));
     }
-    // A glibc executable that names no version is content with the first one.
+    // A glibc executable without a version runs with the first one.
     let (major, minor) = needs.glibc.unwrap_or((2, 0));
     if (major, minor) > GLIBC {
         return Err(Error::new(
@@ -231,7 +231,7 @@ mod tests {
         assert!(check(b"\x7fELF\x02\x01\x01", Architecture::X86_64).is_err());
     }
 
-    /// This test's own executable is one that the system's loader starts.
+    /// The executable of this test is a dynamic one, which the system's loader starts.
     #[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
     #[test]
     fn a_real_executable_is_read() {

@@ -1,13 +1,13 @@
-//! What the tools that build the handler see of the operator's environment, and what they reach. Build scripts and macros of other
-//! people run in the build, so it sees only what finds the tools: no key of AWS or of a CI service, and no network where the system
-//! can take it away.
+//! What the tools that build the handler can read of the operator's environment, and what they can reach. The build runs other
+//! people's build scripts and macros, so they see only the variables that find the tools: no key of AWS or of a CI service, and
+//! no network if the system can cut it off.
 
 use std::env;
 use std::ffi::OsString;
 
 use tokio::process::Command;
 
-/// What the tools find each other and their folders by.
+/// The variables by which the tools find each other and their folders.
 const TOOLS: [&str; 32] = [
     "PATH",
     "HOME",
@@ -43,7 +43,7 @@ const TOOLS: [&str; 32] = [
     "ZIG_LOCAL_CACHE_DIR",
 ];
 
-/// Names of which a target or a wrapper is the rest.
+/// Prefixes of variables; the rest of the name is a target or a wrapper.
 const TOOL_FAMILIES: [&str; 8] = [
     "CC_",
     "AR_",
@@ -55,7 +55,7 @@ const TOOL_FAMILIES: [&str; 8] = [
     "NIX_LDFLAGS",
 ];
 
-/// How to reach the registry. What is among it may hold a password, so only what downloads gets it.
+/// How to reach the registry. A value may contain a password, so only the download gets it.
 const NETWORK: [&str; 12] = [
     "HTTP_PROXY",
     "http_proxy",
@@ -78,16 +78,16 @@ const NETWORK_FAMILIES: [&str; 4] = [
     "CARGO_REGISTRY_",
 ];
 
-/// What a command is for.
+/// The purpose of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Duty {
-    /// It may download. It runs nothing of the crates.
+    /// It may download. It runs no code of the crates.
     Fetch,
-    /// It runs what the crates bring.
+    /// It runs code of the crates.
     Build,
 }
 
-/// Leaves of the operator's environment what a command needs for its duty.
+/// Keeps only the variables that a command needs for its purpose.
 pub(super) fn restrict(command: &mut Command, duty: Duty) {
     command.env_clear().envs(seen(env::vars_os(), duty));
 }
@@ -134,7 +134,7 @@ mod tests {
             "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
             "JANE_CLIENT_SECRET",
             "SSH_AUTH_SOCK",
-            // What would make another executable.
+            // These would make another executable.
             "CARGO",
             "CARGO_MANIFEST_DIR",
             "CARGO_TARGET_DIR",
@@ -146,7 +146,7 @@ mod tests {
             "RUSTC",
             "RUSTC_WRAPPER",
             "MAKEFLAGS",
-            // What would bury the reason of a failure.
+            // These would hide the reason of a failure.
             "RUST_BACKTRACE",
         ] {
             assert!(

@@ -1,7 +1,7 @@
-//! The handlers that a release brings along: `share/jane-migrate/handlers/SOURCE.zip`, beside the `bin` that the program is in.
+//! The handlers that come with a release: `share/jane-migrate/handlers/SOURCE.zip`, beside the `bin` that holds the program.
 //!
-//! They are believed as the program is, because whatever installed the one installed the other. The name is the digest of a
-//! handler's sources, so that one of another version is never taken for ours.
+//! They are trusted like the program, because they were installed together. The name is the digest of a handler's sources, so a
+//! handler of another version is never used.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -10,13 +10,13 @@ use jane_migrate_config::Architecture;
 
 use super::checked::Artifact;
 
-/// The handler of these sources, where the release brought it.
+/// The handler of these sources, if the release has it.
 pub(super) fn find(source: &str, architecture: Architecture) -> Option<Artifact> {
     find_in(&folder()?, source, architecture)
 }
 
 fn folder() -> Option<PathBuf> {
-    // A package manager may have put a link into its `bin`.
+    // A package manager may have put a symbolic link into its `bin`.
     let program = env::current_exe().ok()?.canonicalize().ok()?;
     let prefix = program.parent()?.parent()?;
     Some(prefix.join("share/jane-migrate/handlers"))

@@ -1,8 +1,8 @@
-//! The artifact: the zip that holds the handler, built with cargo from the sources this binary carries.
+//! The artifact: the zip that holds the handler, built with cargo from the sources in this binary.
 //!
-//! Owns everything between "this kind of directory, this architecture" and a zip that is known to start on
-//! `provided.al2023`: the bundled sources, the choice of a build route, cargo, the check of the executable, the reproducible
-//! zip, the cache. Leaves uploading it to `aws`, and showing progress to `ui`.
+//! Owns everything from a kind of directory and an architecture to a zip that is checked to start on `provided.al2023`: the
+//! bundled sources, the choice of a build route, cargo, the check of the executable, the reproducible zip, the cache. `aws`
+//! uploads it, `ui` shows the progress.
 
 mod archive;
 mod bundle;
@@ -57,13 +57,13 @@ pub struct Request {
     pub records: PathBuf,
 }
 
-/// The digest of all that decides what the handler does: its sources, the locked versions, the feature, the architecture and
-/// how it is compiled. A function that carries it needs no build.
+/// The digest of everything that decides what the handler does: its sources, the locked versions, the feature, the architecture
+/// and the compiler flags. A function whose tag has this digest needs no build.
 pub fn source_digest(kind: &str, architecture: Architecture) -> String {
     Bundle::embedded().digest(kind, architecture)
 }
 
-/// The kind of directory that code with this source digest serves, where this very version built it.
+/// The kind of directory that code with this source digest serves, if this version built it.
 pub fn kind_of(source: &str, architecture: Architecture) -> Option<&'static str> {
     KINDS
         .into_iter()
@@ -77,7 +77,7 @@ pub fn prebuilt(architecture: Architecture) -> Vec<&'static str> {
     KINDS.into_iter().filter(came).collect()
 }
 
-/// What this machine has to build a handler with.
+/// The build tools of this machine.
 pub async fn tools() -> Result<Tools> {
     let folder = tempfile::tempdir().map_err(|error| {
         Error::new(
@@ -88,7 +88,7 @@ pub async fn tools() -> Result<Tools> {
     Ok(toolchain::Toolchain::observe(folder.path()).await?.tools())
 }
 
-/// Takes the handler that the release brought, finds it in the cache, or builds it. Dropping the future ends cargo.
+/// Uses the handler of the release or the cache, or builds it. Dropping the future ends cargo.
 pub async fn build(request: &Request, progress: OnProgress<'_>) -> Result<Artifact> {
     build_from(&Bundle::embedded(), request, progress).await
 }
@@ -125,7 +125,7 @@ pub async fn build_from(
             return Ok(finished(artifact));
         }
         let _lock = cache.lock(progress).await?;
-        // The process that held the lock may have built the same.
+        // The process that held the lock may have built the same handler.
         if let Some(artifact) = entry.find(architecture) {
             return Ok(finished(artifact));
         }
@@ -150,7 +150,7 @@ pub async fn build_from(
 }
 
 /// Takes a zip that was built elsewhere: it must hold an executable `bootstrap` for the architecture that starts on
-/// `provided.al2023`, and where it says which directories it serves, this kind must be one.
+/// `provided.al2023`, and if it lists the directories that it serves, this kind must be one of them.
 pub fn open(zip: &Path, kind: &str, architecture: Architecture) -> Result<Artifact> {
     let opened = Artifact::inspect(zip, architecture).and_then(|artifact| {
         let kinds = served(&artifact.bootstrap()?);
@@ -170,7 +170,7 @@ pub fn open(zip: &Path, kind: &str, architecture: Architecture) -> Result<Artifa
     })
 }
 
-/// The kinds of directory that a handler's executable says it serves.
+/// The kinds of directory that a handler's executable lists.
 fn served(executable: &[u8]) -> BTreeSet<String> {
     let words = SERVES_WORDS.as_bytes();
     memmem::find_iter(executable, words)
@@ -184,7 +184,7 @@ fn served(executable: &[u8]) -> BTreeSet<String> {
         .collect()
 }
 
-/// Adds a target to the toolchain; says so before, and where it failed, why and that it goes on without.
+/// Adds a target to the toolchain. Reports that, and if it fails also the reason and that the build continues without it.
 async fn add_target(choice: &Choice, directory: &Path, progress: OnProgress<'_>) -> bool {
     let target = choice.target;
     progress(Progress::Note(&format!(

@@ -1,4 +1,4 @@
-//! Whether a folder is this user's alone. What is built, kept and run there runs in production, so nobody else may write to it.
+//! Checks that only this user can write to a folder: what is built, kept and run there runs in production.
 
 use std::fs;
 use std::io;
@@ -6,10 +6,10 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
-/// How another cache folder is named.
+/// The hint for another cache folder.
 pub(super) const OTHERWISE: &str = "set JANE_MIGRATE_CACHE to a folder that can be written to";
 
-/// Makes the folder if it is not there, for this user alone.
+/// Creates the folder if it does not exist, for this user only.
 pub(super) fn create(folder: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     #[cfg(unix)]
@@ -17,8 +17,8 @@ pub(super) fn create(folder: &Path) -> io::Result<()> {
     builder.recursive(true).create(folder)
 }
 
-/// Refuses a folder, by its real path, in which somebody else could put another file in place of ours. Whoever may write to a folder
-/// above it could do that, too.
+/// Refuses a folder, by its real path, in which another user could replace a file. A user who can write to a folder above it
+/// could do that, too.
 #[cfg(unix)]
 pub(super) fn check(folder: &Path) -> Result<()> {
     use std::os::unix::fs::MetadataExt;
@@ -28,10 +28,11 @@ pub(super) fn check(folder: &Path) -> Result<()> {
         let found =
             fs::metadata(path).map_err(|error| Error::unwritable(path, error, OTHERWISE))?;
         let (mode, owner, above) = (found.mode(), found.uid(), path != folder);
-        // A group of the user's own, as many systems make one, is nobody else. In a folder such as /tmp each may remove only what is theirs.
+        // The user's own group, which many systems create, counts as the user. In a folder such as /tmp users can remove only
+        // their own files.
         let others = mode & 0o002 != 0 || (mode & 0o020 != 0 && found.gid() != owner);
         let open = others && !(above && mode & 0o1000 != 0);
-        // In a container root works below folders of users that are not there.
+        // In a container, root works below folders of users that do not exist there.
         let foreign = owner != user && owner != 0 && !(above && user == 0);
         if open || foreign {
             let path = path.display();

@@ -1,11 +1,11 @@
 //! What a build reports while it runs. `ui` shows it.
 
-/// What is going on while an artifact is built.
+/// An event while an artifact is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress<'a> {
-    /// A new step began, which may take long.
+    /// A new step started, which may take long.
     Step(&'a str),
-    /// Something the operator should know afterwards, too.
+    /// Something the operator should also see afterwards.
     Note(&'a str),
     /// One more crate is compiled.
     Crate {

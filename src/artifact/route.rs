@@ -1,7 +1,7 @@
-//! Which way to build: a pure choice over what the machine has.
+//! Chooses how to build: a pure function of the tools on this machine.
 //!
-//! Owns the order of the routes, what each asks of cargo, and the advice where none is open. All but the last lead to a static
-//! executable, the smallest and the quickest to start.
+//! Owns the order of the routes, what each needs of cargo, and the advice if none is possible. All but the last give a static
+//! executable, which is the smallest and starts fastest.
 
 use jane_migrate_config::Architecture;
 
@@ -15,14 +15,14 @@ pub(super) enum Route {
     Musl { cc: &'static str },
     /// Static, on another kind of machine: `cc` compiles for it, Rust's own linker links.
     MuslCross { cc: &'static str },
-    /// Static, by `cargo zigbuild`.
+    /// Static, with `cargo zigbuild`.
     Zig,
-    /// Against this machine's glibc, which may turn out to be too new.
+    /// With this machine's glibc, which may be too new.
     Gnu,
 }
 
 impl Route {
-    /// Tells the routes apart in the cache.
+    /// Its name in the cache.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Musl { cc } | Self::MuslCross { cc } => cc,
@@ -32,13 +32,13 @@ impl Route {
     }
 }
 
-/// A route, and what it starts with.
+/// A route, with its command and target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Choice {
     pub(super) route: Route,
     /// What rustc compiles for.
     pub(super) target: &'static str,
-    /// Whether the target has to be added to the toolchain first.
+    /// Whether the target must first be added to the toolchain.
     pub(super) add_target: bool,
 }
 
@@ -74,8 +74,8 @@ fn gnu(architecture: Architecture) -> &'static str {
     }
 }
 
-/// The C compilers for another kind of machine. Clang serves arm64 only: there the C parts need no system headers, whereas those
-/// for x86_64 include the vector intrinsics, which do.
+/// The C compilers for another kind of machine. Clang serves arm64 only: the C parts for x86_64 include the vector intrinsics,
+/// which need system headers.
 fn cross_compilers(architecture: Architecture) -> &'static [&'static str] {
     match architecture {
         Architecture::X86_64 => &["x86_64-linux-musl-gcc", "x86_64-linux-gnu-gcc"],
@@ -83,9 +83,9 @@ fn cross_compilers(architecture: Architecture) -> &'static [&'static str] {
     }
 }
 
-/// The best route that is open, or what would open one.
+/// The best possible route, or advice on how to make one possible.
 pub(super) fn choose(toolchain: &Toolchain, architecture: Architecture) -> Result<Choice> {
-    // Whatever the target, build scripts and macros are linked for the host.
+    // For every target, build scripts and macros are linked for the host.
     if !toolchain.compilers.contains("cc") {
         return Err(Error::new(
             "failed to build the handler: there is no C compiler `cc`, which rustc links with",

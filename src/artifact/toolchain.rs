@@ -1,6 +1,6 @@
-//! What there is to build with on this machine.
+//! The build tools on this machine.
 //!
-//! Owns looking: at `rustc`, at its installed targets, at the `PATH`. Leaves deciding to `route`.
+//! Owns finding them: `rustc`, its installed targets, the `PATH`. `route` decides.
 
 use std::{
     collections::BTreeSet,
@@ -39,13 +39,13 @@ pub(super) struct Toolchain {
     pub(super) rustup: bool,
     /// Whether `cargo zigbuild` exists.
     pub(super) zigbuild: bool,
-    /// Those of [`C_COMPILERS`] that are there.
+    /// The [`C_COMPILERS`] that are installed.
     pub(super) compilers: BTreeSet<&'static str>,
-    /// The words that start a command without network, where the system lets this user do that.
+    /// The words before a command that cut off the network, if the system lets this user do that.
     pub(super) unplug: Option<&'static [&'static str]>,
 }
 
-/// What there is to build with, as it is told.
+/// The build tools, for display.
 #[derive(Debug, Serialize)]
 pub struct Tools {
     /// The compiler and its version.
@@ -56,13 +56,13 @@ pub struct Tools {
     pub zigbuild: bool,
     /// The C compilers.
     pub compilers: Vec<&'static str>,
-    /// Whether a build can be kept from the network.
+    /// Whether a build can run without network.
     pub offline: bool,
 }
 
 impl Toolchain {
-    /// Looks around. In a folder of its own: rustup takes the toolchain from a file in the current one, and a project that
-    /// happens to be there has no say.
+    /// Finds the tools. It runs in a folder of its own: rustup reads the toolchain from a file in the current folder, and a
+    /// project there must not decide.
     pub(super) async fn observe(directory: &Path) -> Result<Self> {
         for tool in ["cargo", "rustc"] {
             if !on_path(tool) {
@@ -100,7 +100,7 @@ impl Toolchain {
         Ok(toolchain)
     }
 
-    /// The same, in words and numbers that say nothing of the user.
+    /// The same without anything about the user.
     pub(super) fn tools(&self) -> Tools {
         let ours = |target: &&String| target.contains("linux") || *target == self.host();
         Tools {
@@ -112,7 +112,7 @@ impl Toolchain {
         }
     }
 
-    /// The target that this machine itself is.
+    /// The target of this machine itself.
     pub(super) fn host(&self) -> &str {
         self.rustc
             .lines()
@@ -121,10 +121,9 @@ impl Toolchain {
     }
 }
 
-/// How to start a command without network, where this works: on Linux, if the system gives this user a network of its own, with
-/// nothing in it.
+/// How to start a command without network: on Linux, if the system gives this user an empty network namespace.
 async fn unplug(directory: &Path) -> Option<&'static [&'static str]> {
-    // The second makes the user root of that network alone.
+    // The second makes the user root of that namespace only.
     const WAYS: [&[&str]; 2] = [&["unshare", "-n", "--"], &["unshare", "-rn", "--"]];
     for way in WAYS.into_iter().filter(|way| on_path(way[0])) {
         let mut command = Command::new(way[0]);
@@ -178,7 +177,7 @@ async fn output(command: &mut Command, directory: &Path) -> Result<Output, Strin
     command.output().await.map_err(|error| error.to_string())
 }
 
-/// The line of a tool's last words that says why.
+/// The line of a tool's output that has the reason.
 fn reason(words: &[u8]) -> String {
     let words = String::from_utf8_lossy(words);
     let error = words

@@ -1,4 +1,4 @@
-//! The SDK's clients, and the connections that are open. What is asked of a service stands in the file of that service.
+//! The SDK's clients, and the open connections. The calls of a service are in the file of that service.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::connection::{Connection, load};
 use super::{known, mfa, retry};
 use crate::environment;
 
-/// Connections that are open already: pools of one account and Region share clients, connections and the pace.
+/// The open connections: pools of one account and Region share clients, connections and the pace.
 #[derive(Debug, Default)]
 pub struct Connections(tokio::sync::Mutex<HashMap<Connection, Reader>>);
 
@@ -38,23 +38,23 @@ pub struct Reader {
     pub(super) cognito: aws_sdk_cognitoidentityprovider::Client,
     pub(super) lambda: aws_sdk_lambda::Client,
     pub(super) iam: aws_sdk_iam::Client,
-    /// Services without an SDK crate are asked by this.
+    /// For services without an SDK crate.
     pub(super) config: SdkConfig,
     /// Bounds the queries of Logs Insights that run at once.
     pub(super) queries: Arc<Semaphore>,
-    /// Bounds the uploads of all writers of this connection: an upload is in memory several times over while it is sent.
+    /// Bounds the uploads of all writers of this connection: an upload needs several times its size in memory.
     pub(super) uploads: Arc<Semaphore>,
 }
 
-/// Queries of Logs Insights at once: an account and Region has 30, of which some are left to others.
+/// Queries of Logs Insights at once: an account and Region has 30, and this leaves some to others.
 const QUERIES: usize = 20;
 
 /// Uploads at once.
 const UPLOADS: usize = 4;
 
 impl Reader {
-    /// Loads the configuration that every AWS tool shares (environment, profiles, SSO, instance roles). Makes no call, but where a
-    /// role of the profile asks for the code of an MFA device: what the SDK asks for later has to be there in seconds.
+    /// Loads the configuration that every AWS tool shares (environment, profiles, SSO, instance roles). Makes no call, except if
+    /// a role of the profile needs the code of an MFA device: later the SDK would wait only seconds for it.
     pub async fn connect(connection: &Connection) -> Self {
         for name in ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"] {
             known::know(&environment::var(name).unwrap_or_default());
@@ -77,7 +77,7 @@ impl Reader {
         Self::of(&loader.load().await)
     }
 
-    /// The same with this access key, its id and its secret, in place of what the environment and the files hold.
+    /// The same with this access key (id, secret) in place of the environment and the files.
     pub async fn connect_as(connection: &Connection, [id, secret]: [&str; 2]) -> Self {
         known::know(secret);
         let keys = aws_credential_types::Credentials::new(id, secret, None, None, "given");
@@ -111,7 +111,7 @@ impl Reader {
         }
     }
 
-    /// The caller's credentials as the handler's own signing takes them, to read the directory's secret as the handler does.
+    /// The caller's credentials in the form of the handler's own signing, to read the directory's secret as the handler does.
     pub(crate) async fn credentials(&self) -> Option<Credentials> {
         let credentials = self
             .config

@@ -15,7 +15,7 @@ use jane_migrate_core::document::{ClientDocument, PoolDocument};
 use jane_migrate_core::ids::PoolId;
 use jane_migrate_core::recovery::Recovery;
 
-/// The most app clients that a pool can have, whatever its quota.
+/// Cognito's maximum of app clients in a pool, whatever its quota.
 const MOST_CLIENTS: usize = 10_000;
 
 const COGNITO: Service = Service {
@@ -27,7 +27,7 @@ const COGNITO: Service = Service {
     },
 };
 
-/// A user of the pool. What is known of a person is not printed.
+/// A user of the pool. Personal data is not printed.
 pub(crate) struct PoolUser {
     /// The Cognito user name.
     pub name: String,
@@ -67,8 +67,8 @@ impl Reader {
         Ok(answer.take())
     }
 
-    /// The pool's point-in-time recoveries, the newest first. None where its feature plan has no recoveries, or the service does not
-    /// know them. The SDK does not, so they are asked for without it.
+    /// The pool's point-in-time recoveries, newest first. None if its feature plan has no recoveries, or the service does not
+    /// support them. The SDK does not have this call, so it is made without the SDK.
     pub(crate) async fn recoveries(&self, pool: &PoolId) -> Result<Vec<Recovery>, AwsError> {
         const NONE: [&str; 4] = [
             "FeatureUnavailableInTierException",
@@ -100,7 +100,7 @@ impl Reader {
         Ok(self.client_names(pool).await?.into_keys().collect())
     }
 
-    /// The names people gave the pool's app clients, by id.
+    /// The names of the pool's app clients, by id.
     pub(crate) async fn client_names(
         &self,
         pool: &PoolId,
@@ -123,7 +123,7 @@ impl Reader {
         Ok(named.collect())
     }
 
-    /// An app client as `DescribeUserPoolClient` shows it, its secret left out.
+    /// An app client as `DescribeUserPoolClient` shows it, without its secret.
     pub(crate) async fn describe_client(
         &self,
         pool: &PoolId,
@@ -171,7 +171,7 @@ impl Reader {
         Ok((users.collect(), next))
     }
 
-    /// The status and attributes of a user of the pool; `None` where the pool does not know it.
+    /// The status and attributes of a user of the pool; `None` if the pool does not have the user.
     pub(crate) async fn user(
         &self,
         pool: &PoolId,

@@ -1,4 +1,5 @@
-//! Where to connect and as whom, as every AWS tool reads it, and this program's own way out. Makes no client.
+//! Where to connect and with which credentials, as every AWS tool reads it, and how requests leave this program. Creates no
+//! client.
 
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
@@ -21,26 +22,25 @@ use crate::environment;
 use crate::error::{Error, Result};
 use crate::host;
 
-/// How long an answer may take by default: longer than any of these calls has reason to.
+/// The default timeout of a call: longer than any of these calls should take.
 const TIMEOUT: Duration = Duration::from_secs(40);
 
-/// Where to connect, and as whom.
+/// Where to connect, and with which credentials.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Connection {
     /// The Region of the pool.
     pub region: String,
     /// A profile of the AWS configuration files.
     pub profile: Option<String>,
-    /// A role to assume with the credentials that there are.
+    /// A role to assume with those credentials.
     pub role_arn: Option<String>,
     /// One endpoint for every service: an emulator. (`AWS_ENDPOINT_URL` and its per-service forms are the SDK's own.)
     pub endpoint_url: Option<String>,
-    /// How long an answer may take.
+    /// The timeout of a call.
     pub timeout: Option<Duration>,
 }
 
-/// The environment as this connection has it: a profile that is named comes before an access key, as for the AWS command line;
-/// the SDK takes the key.
+/// The environment for this connection: a named profile wins over an access key, as in the AWS CLI; the SDK would use the key.
 pub(super) fn variables(connection: &Connection) -> HashMap<String, String> {
     let keys = [
         "AWS_ACCESS_KEY_ID",
@@ -58,18 +58,18 @@ tokio::task_local! {
     static WAY: SharedHttpClient;
 }
 
-/// Does some work whose requests take another way to AWS than the network. They are signed with a key that opens nothing, and what the
-/// environment and the files of the AWS tools say is not read.
+/// Runs work whose requests go to this client instead of the network. They are signed with a meaningless key, and the environment
+/// and files of the AWS tools are not read.
 pub async fn by_way_of<T>(way: SharedHttpClient, work: impl Future<Output = T>) -> T {
     WAY.scope(way, work).await
 }
 
-/// Whether requests take such a way.
+/// Whether requests go to such a client.
 pub(super) fn has_way() -> bool {
     WAY.try_with(|_| ()).is_ok()
 }
 
-/// Time as the SDK asks for it.
+/// The SDK's clock and sleep, from `host`.
 #[derive(Debug)]
 struct HostTime;
 
@@ -86,7 +86,7 @@ impl TimeSource for HostTime {
     }
 }
 
-/// What every AWS tool reads, and this program's own way out.
+/// The configuration of every AWS tool, with this program's HTTP client.
 pub(super) fn load(connection: &Connection) -> aws_config::ConfigLoader {
     if let Ok(way) = WAY.try_with(SharedHttpClient::clone) {
         let key = aws_credential_types::Credentials::new("none", "none", None, None, "given");
@@ -105,7 +105,7 @@ pub(super) fn load(connection: &Connection) -> aws_config::ConfigLoader {
     loader
 }
 
-/// What holds whatever way a request takes.
+/// The settings for every HTTP client.
 fn with(connection: &Connection, http: SharedHttpClient) -> aws_config::ConfigLoader {
     aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new(connection.region.clone()))
@@ -120,14 +120,13 @@ fn with(connection: &Connection, http: SharedHttpClient) -> aws_config::ConfigLo
         .timeout_config(
             TimeoutConfig::builder()
                 .connect_timeout(Duration::from_secs(5))
-                // Of the answer alone: an attempt has the wait for its turn in it, too.
+                // A timeout of the response only: an attempt also includes the wait for its turn.
                 .read_timeout(connection.timeout.unwrap_or(TIMEOUT))
                 .build(),
         )
 }
 
-/// The certificates of `AWS_CA_BUNDLE`, where it names a file: as for every AWS tool, no other authority is
-/// trusted.
+/// The certificates of `AWS_CA_BUNDLE`, if it names a file: as for every AWS tool, no other authority is then trusted.
 pub fn ca_bundle() -> Result<Option<Vec<u8>>> {
     let Some(file) = environment::var("AWS_CA_BUNDLE") else {
         return Ok(None);
@@ -152,7 +151,7 @@ pub fn ca_bundle() -> Result<Option<Vec<u8>>> {
     })
 }
 
-/// How requests leave: through the environment's proxy, where it names one.
+/// How requests leave: through the environment's proxy, if it names one.
 fn connector(
     settings: Option<&HttpConnectorSettings>,
     components: Option<&RuntimeComponents>,
@@ -161,7 +160,7 @@ fn connector(
     if let Ok(Some(bundle)) = ca_bundle() {
         trusted = trusted.with_trust_store(TrustStore::empty().with_pem_certificate(bundle));
     }
-    // ring and not the SDK's default provider: one C library less to compile, and the handler's TLS is built on it too.
+    // ring and not the SDK's default provider: one C library less to compile, and the handler's TLS uses it too.
     let mut connector = Connector::builder()
         .tls_provider(tls::Provider::Rustls(
             tls::rustls_provider::CryptoMode::Ring,

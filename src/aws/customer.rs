@@ -1,4 +1,5 @@
-//! What a customer's app asks of Cognito. The sandbox's tour signs in through it; deploying needs none of it.
+//! The calls that a customer's app makes to Cognito. The sandbox's tour signs in with it; a deploy needs none
+//! of it.
 
 use std::collections::HashMap;
 
@@ -15,12 +16,12 @@ use jane_migrate_core::aws_error::AwsError;
 pub(crate) struct Customer(Client);
 
 impl Customer {
-    /// Makes its calls on the connection of this reader.
+    /// Makes calls with the connection of this reader.
     pub(crate) fn new(reader: &Reader) -> Self {
         Self(reader.cognito.clone())
     }
 
-    /// Signs in with a password; whether tokens came.
+    /// Signs in with a password. Returns whether there were tokens.
     pub(crate) async fn sign_in(
         &self,
         client: &str,
@@ -45,7 +46,7 @@ impl Customer {
             .is_some_and(|result| result.id_token.is_some()))
     }
 
-    /// Signs up; whether the user is confirmed at once.
+    /// Signs up. Returns whether the user is confirmed at once.
     pub(crate) async fn sign_up(
         &self,
         client: &str,

@@ -1,5 +1,5 @@
-//! Turns the SDK's errors into [`AwsError`]. No other file of the program makes one, so that none is made of a text with secrets
-//! in it. Leaves to `error` what to advise.
+//! Turns the SDK's errors into [`AwsError`]. No other file of the program creates one, so none can contain a text with secrets.
+//! `error` adds the advice.
 
 use std::error::Error;
 use std::fmt::Display;
@@ -13,7 +13,7 @@ use jane_migrate_core::aws_error::{AwsError, Kind};
 
 use super::known::without_secrets;
 
-/// What a service tells of a call that it made itself.
+/// The error that a service returned.
 pub(super) fn answered(action: &'static str, status: u16, code: &str, message: &str) -> AwsError {
     failed(
         action,
@@ -23,7 +23,7 @@ pub(super) fn answered(action: &'static str, status: u16, code: &str, message: &
     )
 }
 
-/// A failure of a call that no service answered, or that this program makes of an answer.
+/// The error of a call that no service answered, or that this program derives from a response.
 pub(super) fn failed(
     action: &'static str,
     kind: Kind,
@@ -64,7 +64,7 @@ where
         request_id: request_id.clone(),
         ..failed(action, kind, code, message)
     };
-    // A page of a proxy on the way, an emulator's crash.
+    // The page of a proxy, or an emulator's crash.
     let not_aws = |status: u16| {
         let kind = match status {
             500.. => Kind::NoAnswer,
@@ -94,7 +94,7 @@ where
             "the answer was cut off or malformed; the call may or may not have taken effect".into(),
         ),
         other => {
-            // Of a call of ours for the credentials.
+            // From this program's own call for the credentials.
             if let Some(ours) = find::<AwsError>(other) {
                 return ours.clone();
             }
@@ -128,8 +128,8 @@ where
     }
 }
 
-/// Why there are no usable credentials. The instance metadata service is asked where nothing else has any, so its refusal means
-/// that there are none, and not that some have gone bad.
+/// Why there are no usable credentials. The instance metadata service is the last source, so its refusal means that there are no
+/// credentials, not that some are invalid.
 fn without_credentials(error: &CredentialsError, chain: &str) -> (Kind, String) {
     if let Some(refusal) = find::<ImdsError>(error) {
         let status = match refusal {
@@ -189,8 +189,8 @@ fn kind_of(code: &str, message: &str, status: u16) -> Kind {
     }
 }
 
-/// What matters of the words the SDK has for credentials: not the places where none were expected, nor a service's answer as Rust
-/// prints it.
+/// The relevant part of the SDK's message about credentials: without the sources where none were expected, and without a
+/// service's response in Rust's debug format.
 fn of_credentials(chain: &str) -> String {
     let chain = chain.strip_prefix("other: ").unwrap_or(chain);
     if let Some((tried, places)) = chain.split_once(" Attempted:") {
@@ -224,7 +224,7 @@ fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
     None
 }
 
-/// The causes below the SDK's own wording ("dispatch failure" says nothing to an operator).
+/// The causes below the SDK's own wording ("dispatch failure" does not help an operator).
 pub(super) fn causes(error: &(dyn Error + 'static)) -> String {
     let mut said: Vec<String> = Vec::new();
     let mut next = error.source();

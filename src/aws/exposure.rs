@@ -1,5 +1,5 @@
 //! Other ways to a function than its trigger, and places where its events end up: URLs, aliases, versions, event sources,
-//! destinations, subscriptions of its log. Reads only; `verify` decides what of it is wrong.
+//! destinations, subscriptions of its log. Reads only; `verify` decides what is wrong.
 
 use jane_migrate_config::Arn;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use jane_migrate_core::exposure::{
     Alias, CodeSigning, EventCopy, EventSource, FunctionUrl, Subscription, Version,
 };
 
-/// The most of a kind: each alias and version costs two calls more, of which Lambda takes fifteen a second.
+/// The most of a kind: each alias and version needs two more calls, and Lambda allows fifteen a second.
 const MOST: usize = 1000;
 
 impl Reader {
@@ -105,7 +105,7 @@ impl Reader {
             .collect())
     }
 
-    /// Where copies of events go that were handed to the function without waiting for its answer.
+    /// Where Lambda sends copies of asynchronous events.
     pub(crate) async fn event_copies(&self, name: &str) -> Result<Vec<EventCopy>, AwsError> {
         let call = self
             .lambda
@@ -149,7 +149,7 @@ impl Reader {
         )
     }
 
-    /// The code signing configuration the function has, if it has one. One that is gone trusts nobody.
+    /// The function's code signing configuration, if it has one. A deleted one trusts no signer.
     pub(crate) async fn code_signing(&self, name: &str) -> Result<Option<CodeSigning>, AwsError> {
         let answer = self
             .lambda
@@ -177,7 +177,7 @@ impl Reader {
             .and_then(|found| found.code_signing_policies.as_ref());
         let untrusted = policy.and_then(|policy| policy.untrusted_artifact_on_deployment.as_ref());
         Ok(Some(CodeSigning {
-            // Unless it says otherwise it only warns.
+            // The default is to warn only.
             refuses: found.is_none()
                 || untrusted.is_some_and(|policy| policy.as_str() == "Enforce"),
             trusted: found
@@ -188,7 +188,7 @@ impl Reader {
         }))
     }
 
-    /// When the function gets a newer runtime: `Auto`, `FunctionUpdate` or, never, `Manual`.
+    /// When the function gets a newer runtime: `Auto`, `FunctionUpdate`, or `Manual` for never.
     pub(crate) async fn runtime_updates(&self, name: &str) -> Result<Option<String>, AwsError> {
         let answer = self
             .lambda
@@ -203,7 +203,7 @@ impl Reader {
             .map(|when| when.as_str().to_owned()))
     }
 
-    /// Who is sent the lines of a log group.
+    /// The subscribers of a log group.
     pub(crate) async fn log_subscriptions(
         &self,
         group: &str,
@@ -225,7 +225,7 @@ impl Reader {
             .collect())
     }
 
-    /// Who is sent the lines of every log group of the account.
+    /// The subscribers of every log group of the account.
     pub(crate) async fn account_log_subscriptions(&self) -> Result<Vec<Subscription>, AwsError> {
         let policies = self
             .all_listed(
@@ -252,7 +252,7 @@ impl Reader {
     }
 }
 
-/// The log groups of `LogGroupName NOT IN ["a", "b"]`, the one criterion there is for these policies.
+/// The log groups of `LogGroupName NOT IN ["a", "b"]`, the only criterion that these policies can have.
 fn left_out(criteria: &str) -> Vec<String> {
     let names = criteria
         .trim()

@@ -23,7 +23,7 @@ impl Reader {
         let asked = json!({ "ResourceArn": pool.to_string() });
         let action = "wafv2:GetWebACLForResource";
         match ask(&self.config, &WAF, action, &pool.region, asked).await {
-            // AWS leaves the member out where there is none; emulators answer so.
+            // AWS omits the field if there is no web ACL; emulators return this error.
             Err(error) if error.code == "WAFNonexistentItemException" => Ok(None),
             answer => Ok(answer?.get("WebACL").map(WebAcl::read)),
         }

@@ -1,4 +1,4 @@
-//! The execution role: who may assume it, and its one inline policy.
+//! The execution role: its trust policy, and its one inline policy.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use jane_migrate_core::aws_error::{AwsError, Found};
 use jane_migrate_core::resources::Role;
 
 impl Reader {
-    /// The role with its policies. `None` where it does not exist.
+    /// The role with its policies. `None` if it does not exist.
     pub async fn role(&self, name: &str) -> Result<Option<Role>, AwsError> {
         let (role, policies, attached) = tokio::join!(
             self.role_settings(name),
@@ -29,7 +29,7 @@ impl Reader {
         }))
     }
 
-    /// The role, its policies not yet read. `None` where it does not exist.
+    /// The role without its policies. `None` if it does not exist.
     pub(crate) async fn role_settings(&self, name: &str) -> Result<Option<Role>, AwsError> {
         let role = self
             .iam
@@ -59,7 +59,7 @@ impl Reader {
         }))
     }
 
-    /// The inline policies of a role, by name; none where there is no such role.
+    /// The inline policies of a role, by name; none if the role does not exist.
     pub async fn inline_policies(&self, role: &str) -> Result<BTreeMap<String, Value>, AwsError> {
         let names = self
             .iam
@@ -76,7 +76,7 @@ impl Reader {
         Ok(policies.into_iter().flatten().collect())
     }
 
-    /// One inline policy of a role with its name, where there is such a one.
+    /// The inline policy of a role with this name, if it exists.
     pub(crate) async fn inline_policy(
         &self,
         role: &str,
@@ -95,7 +95,7 @@ impl Reader {
         Ok(policy.map(|policy| (name.to_owned(), policy)))
     }
 
-    /// The ARNs of the managed policies attached to a role; none where there is no such role.
+    /// The ARNs of the managed policies attached to a role; none if the role does not exist.
     pub(crate) async fn attached_policies(&self, role: &str) -> Result<Vec<String>, AwsError> {
         let attached = self
             .iam
@@ -113,7 +113,7 @@ impl Reader {
             .collect())
     }
 
-    /// What a managed policy says.
+    /// The document of a managed policy.
     pub(crate) async fn managed_policy(&self, arn: &str) -> Result<Value, AwsError> {
         let version = self
             .iam
@@ -141,7 +141,7 @@ impl Reader {
     }
 }
 
-/// IAM answers with percent-encoded JSON. What cannot be read becomes `null`, which no desired policy equals.
+/// IAM returns percent-encoded JSON. An unreadable document becomes `null`, which equals no desired policy.
 fn document(encoded: Option<&str>) -> Value {
     let text: Vec<u8> = percent_decode_str(encoded.unwrap_or_default()).collect();
     serde_json::from_slice(&text).unwrap_or_default()

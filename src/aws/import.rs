@@ -19,10 +19,10 @@ use super::error::During;
 use super::known::know;
 use super::write::Writer;
 
-/// The name of the upload in errors: no IAM action covers it, the URL does.
+/// The upload's name in errors: the URL authorizes it, not an IAM action.
 const UPLOAD: &str = "s3:PutObject (pre-signed URL)";
 
-/// A job, as far as it is described.
+/// A job, as described by Cognito.
 #[derive(Debug, Clone)]
 pub(crate) struct ImportJob {
     pub id: String,
@@ -32,7 +32,7 @@ pub(crate) struct ImportJob {
     pub imported: u64,
     pub skipped: u64,
     pub failed: u64,
-    /// Why it ended so.
+    /// The reason of its result.
     pub message: Option<String>,
     /// When it was created, in milliseconds since 1970.
     pub created_ms: i64,
@@ -58,7 +58,7 @@ impl ImportJob {
         }
     }
 
-    /// Whether users are imported, or about to be.
+    /// Whether it imports users or is about to.
     pub(crate) fn is_active(&self) -> bool {
         ["Pending", "InProgress", "Stopping"].contains(&&*self.status)
     }
@@ -69,7 +69,7 @@ impl ImportJob {
     }
 }
 
-/// Where the file goes. Whoever has it can upload another one, so it does not print.
+/// Where to upload the file. Anyone with this URL can upload another file, so it does not print.
 pub(crate) struct Place(String);
 
 impl fmt::Debug for Place {
@@ -78,8 +78,8 @@ impl fmt::Debug for Place {
     }
 }
 
-/// The file of a job: in memory alone, and wiped when it is no longer needed, but for what the HTTP client copies. It holds hashes, so it
-/// does not print.
+/// The file of a job: only in memory, and wiped when no longer needed, except for the copies of the HTTP client. It holds hashes,
+/// so it does not print.
 pub(crate) struct ImportFile(Zeroizing<Vec<u8>>);
 
 impl ImportFile {
@@ -93,7 +93,7 @@ impl ImportFile {
         self.0.len()
     }
 
-    /// Adds a row. What is left behind where the file moves to a larger place is wiped.
+    /// Adds a row. If the buffer grows and moves, the old memory is wiped.
     pub(crate) fn push(&mut self, row: &[u8]) {
         if self.0.capacity() < self.0.len() + row.len() {
             let mut larger = Vec::with_capacity((self.0.capacity() * 2).max(1 << 20));
@@ -111,7 +111,7 @@ impl fmt::Debug for ImportFile {
 }
 
 impl Reader {
-    /// The columns of the file of an import, as the pool names them.
+    /// The columns of an import file, as the pool names them.
     pub(crate) async fn csv_header(&self, pool: &PoolId) -> Result<Vec<String>, AwsError> {
         let answer = self
             .cognito
@@ -137,7 +137,7 @@ impl Reader {
         Ok(jobs.into_iter().map(ImportJob::of).collect())
     }
 
-    /// How far a job is.
+    /// The progress of a job.
     pub(crate) async fn import_job(
         &self,
         pool: &PoolId,
@@ -154,7 +154,7 @@ impl Reader {
         Ok(answer.user_import_job.map(ImportJob::of))
     }
 
-    /// Each line of the log of a job.
+    /// Reads each line of a job's log.
     pub(crate) async fn each_import_line(
         &self,
         group: &str,
@@ -172,7 +172,7 @@ impl Reader {
 }
 
 impl Writer {
-    /// Makes a job; gives it with the place where its file goes.
+    /// Creates a job; returns it with the URL for its file.
     pub(crate) async fn create_import_job(
         &self,
         pool: &PoolId,
@@ -203,7 +203,7 @@ impl Writer {
         Ok((ImportJob::of(job), Place(url)))
     }
 
-    /// Starts a job whose file was uploaded.
+    /// Starts a job after the upload of its file.
     pub(crate) async fn start_import_job(&self, pool: &PoolId, job: &str) -> Result<(), AwsError> {
         self.cognito
             .start_user_import_job()
@@ -215,7 +215,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Sends the file. The header field is one of those that the URL's signature covers.
+    /// Uploads the file. The URL's signature covers the header field.
     pub(crate) async fn upload_import_file(
         &self,
         place: &Place,
@@ -226,7 +226,7 @@ impl Writer {
         let start = url.find("://").map_or(0, |scheme| scheme + 3);
         let path = url[start..].find('/').map_or(url.len(), |at| start + at);
         let (host, path) = (url[..path].to_owned(), url[path..].to_owned());
-        // A large file takes longer than any answer may.
+        // A large file takes longer than the timeout of a call.
         let timeouts = TimeoutConfig::builder().connect_timeout(Duration::from_secs(10));
         let mut operation = Operation::builder()
             .service_name("S3")
@@ -262,7 +262,7 @@ impl Writer {
     }
 }
 
-/// The bytes of a file on their way. They do not print.
+/// The bytes of a file during the upload. They do not print.
 struct Upload(Vec<u8>);
 
 impl fmt::Debug for Upload {
@@ -275,7 +275,7 @@ fn uploaded(answer: &HttpResponse) -> Result<(), OrchestratorError<ErrorMetadata
     if answer.status().is_success() {
         return Ok(());
     }
-    // S3 answers with XML, of which the code alone is of interest: the rest quotes the request.
+    // S3 returns XML, of which only the code is used: the rest quotes the request.
     let body = String::from_utf8_lossy(answer.body().bytes().unwrap_or_default()).into_owned();
     let code = body
         .split_once("<Code>")

@@ -1,4 +1,4 @@
-//! Runs the function, which neither reads nor changes anything of AWS. `probe` and `try` do it.
+//! Invokes the function, which reads and changes nothing in AWS. Used by `probe` and `try`.
 
 use std::time::Duration;
 
@@ -15,20 +15,20 @@ use crate::host::{Instant, sleep};
 use jane_migrate_core::aws_error::{AwsError, Kind};
 use jane_migrate_core::probe::Invocation;
 
-/// How long a function may take to wake; those in a VPC take up to a minute.
+/// How long an inactive function may take to start; in a VPC up to a minute.
 const WAKING: Duration = Duration::from_secs(90);
 
-/// Runs functions.
+/// Invokes functions.
 #[derive(Debug)]
 pub(crate) struct Invoker(Reader);
 
 impl Invoker {
-    /// Makes its calls on the connection of this reader.
+    /// Makes calls with the connection of this reader.
     pub(crate) fn new(reader: &Reader) -> Self {
         Self(reader.clone())
     }
 
-    /// Invokes the function and waits for its answer, and for the last 4 KB of its log.
+    /// Invokes the function and waits for the response and the last 4 KB of its log.
     pub(crate) async fn invoke(&self, name: &str, event: &Value) -> Result<Invocation, AwsError> {
         know(event["request"]["password"].as_str().unwrap_or_default());
         let first = Instant::now();
@@ -45,7 +45,8 @@ impl Invoker {
                 .await
                 .during("lambda:InvokeFunction");
             match answer {
-                // What nobody called for weeks sleeps: Lambda refuses the call that finds it so, and wakes it for the next.
+                // A function without calls for weeks is inactive: Lambda rejects the first call and activates it for the
+                // next.
                 Err(error) if error.kind == Kind::Busy && first.elapsed() < WAKING => {
                     sleep(Duration::from_millis(500)).await;
                     self.0.settled(name, WAKING).await?;
@@ -56,7 +57,7 @@ impl Invoker {
         let payload = answer.payload.unwrap_or_else(|| Blob::new([]));
         let payload = match answer.function_error {
             None => serde_json::from_slice(payload.as_ref()),
-            // What was thrown, which may quote the event.
+            // The error that the function threw, which may quote the event.
             Some(_) => {
                 let thrown = String::from_utf8_lossy(payload.as_ref());
                 serde_json::from_str(&without_secrets(&thrown))

@@ -1,6 +1,6 @@
-//! The secrets that this process has met, and how a text looks without them. AWS quotes requests in its refusals: Lambda's of too
-//! large an environment holds every variable. So whatever is secret is made known where it is sent or received, and each text from
-//! AWS passes [`without_secrets`] before anything else sees it (`error` sees to it for all errors).
+//! The secrets that this process has seen, and how to hide them in a text. AWS quotes requests in its error messages: Lambda's
+//! error about a too large environment contains every variable. So each secret is registered where it is sent or received, and
+//! each text from AWS passes [`without_secrets`] before any other code uses it (`error` does that for all errors).
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -8,24 +8,24 @@ use std::sync::{PoisonError, RwLock};
 
 use jane_migrate_core::resources::{EnvValue, Environment};
 
-/// What stands in a secret's place.
+/// Replaces a secret.
 const HIDDEN: &str = "****";
 
-/// More of a text is not read: none of AWS's is that long, and none that is would be shown.
+/// Longer texts are cut: AWS sends none that long, and none that long would be shown.
 const LONGEST_TEXT: usize = 16 * 1024;
 
-/// A shorter value is part of many words, and is hidden only where it stands in quotes.
+/// A shorter value is part of many words, so it is hidden only in quotes.
 const SHORTEST_WORD: usize = 4;
 
-/// How much of a secret's beginning is hidden at the end of a text that was cut off amid it.
+/// How many characters of a secret's beginning are hidden at the end of a truncated text.
 const SHORTEST_REST: usize = 6;
 
-/// How many layers of escapes are taken off: JSON within JSON within a URL.
+/// How many layers of escapes are removed: JSON within JSON within a URL.
 const LAYERS: usize = 3;
 
 static KNOWN: RwLock<Known> = RwLock::new(Known(BTreeSet::new()));
 
-/// From here on, no text from AWS shows this.
+/// Registers a secret: from now on no text from AWS shows it.
 pub(super) fn know(secret: &str) {
     let there = |known: &Known| known.0.contains(secret);
     if there(&KNOWN.read().unwrap_or_else(PoisonError::into_inner)) {
@@ -35,20 +35,20 @@ pub(super) fn know(secret: &str) {
     known.0.insert(secret.to_owned());
 }
 
-/// From here on, no text from AWS shows a value of this environment.
+/// Registers the values of an environment.
 pub(super) fn know_environment(environment: &Environment) {
     for value in environment.values() {
         know(value.expose());
     }
 }
 
-/// A value of an environment that was read, known from here on.
+/// A value of an environment that was read; registers it.
 pub(super) fn env_value(value: &str) -> EnvValue {
     know(value);
     EnvValue::new(value)
 }
 
-/// The text with each known secret hidden, however it is escaped.
+/// The text with each known secret hidden, in any of the known escapings.
 pub(super) fn without_secrets(text: &str) -> String {
     let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
     known.hidden_in(text)
@@ -87,7 +87,7 @@ impl Known {
     }
 }
 
-/// A text with so many layers of escapes taken off: each character, and where it stands in the original.
+/// A text with some layers of escapes removed: each character with its position in the original.
 struct Reading(Vec<(char, Range<usize>)>);
 
 impl Reading {
@@ -96,7 +96,7 @@ impl Reading {
         Self(text.char_indices().map(at).collect())
     }
 
-    /// With one more layer taken off; a reading for each kind of escapes that it has.
+    /// The text with one more layer removed, once for each kind of escape that it has.
     fn unescaped(&self) -> impl Iterator<Item = Self> {
         let kinds: [Escape; 3] = [backslash, percent, entity];
         kinds.into_iter().filter_map(|escape| self.without(escape))
@@ -120,7 +120,7 @@ impl Reading {
         changed.then_some(Self(read))
     }
 
-    /// Where the secret stands in the original.
+    /// The positions of the secret in the original.
     fn find(&self, secret: &str) -> Vec<Range<usize>> {
         let length = secret.chars().count();
         let mut found = Vec::new();
@@ -132,7 +132,7 @@ impl Reading {
             if here[0].0 != first && here[0].0 != '+' {
                 continue;
             }
-            // A form's `+` is a space.
+            // In a form, `+` is a space.
             let alike = here
                 .iter()
                 .zip(secret.chars())
@@ -155,7 +155,7 @@ impl Reading {
     }
 }
 
-/// Whether a text ends here, or says by dots that it was cut off here.
+/// Whether a text ends here, or was truncated here and shows dots.
 fn ends(rest: &[(char, Range<usize>)]) -> bool {
     let next = |n: usize| rest.get(n).map(|(c, _)| *c);
     matches!(
@@ -164,10 +164,10 @@ fn ends(rest: &[(char, Range<usize>)]) -> bool {
     )
 }
 
-/// Reads an escape where a text begins with one: the character, and how many it was written with.
+/// Reads an escape at the start of a text: the character, and the length of the escape.
 type Escape = fn(&[(char, Range<usize>)]) -> Option<(char, usize)>;
 
-/// JSON's, and Rust's where an error was printed for programmers.
+/// JSON's escapes, and Rust's in debug output.
 fn backslash(text: &[(char, Range<usize>)]) -> Option<(char, usize)> {
     let at = |n: usize| text.get(n).map(|(c, _)| *c);
     let unit = |from: usize| {
@@ -206,7 +206,7 @@ fn backslash(text: &[(char, Range<usize>)]) -> Option<(char, usize)> {
     Some((c, 2))
 }
 
-/// A URL's: each byte of a character.
+/// A URL's escapes: one for each byte of a character.
 fn percent(text: &[(char, Range<usize>)]) -> Option<(char, usize)> {
     let mut bytes = Vec::new();
     while let Some([(mark, _), (high, _), (low, _)]) = text.get(3 * bytes.len()..)?.first_chunk()
@@ -222,7 +222,7 @@ fn percent(text: &[(char, Range<usize>)]) -> Option<(char, usize)> {
     None
 }
 
-/// XML's.
+/// XML's escapes.
 fn entity(text: &[(char, Range<usize>)]) -> Option<(char, usize)> {
     let start: String = text.iter().take(10).map(|(c, _)| *c).collect();
     let (name, _) = start.strip_prefix('&')?.split_once(';')?;
@@ -261,7 +261,7 @@ mod tests {
         let url: String = secret.bytes().map(|byte| format!("%{byte:02x}")).collect();
         let form = "pa%22ss%5Cw+%C3%A9%2F%3Cd%3E%0A%F0%9F%98%80%27%26%2B%2541";
         let xml = "pa&quot;ss\\w é/&lt;d&gt;&#10;&#x1F600;&apos;&amp;+%41";
-        // As Gson writes it, and as Rust's `{:?}` does.
+        // As Gson and Rust's `{:?}` write it.
         let ascii = r#"pa\"ss\\w \u00e9\/\u003cd\u003E\n\ud83d\uDE00\u0027\u0026\u002b%41"#;
         let debug = format!("{secret:?}");
         let json_in_url: String = json.bytes().map(|byte| format!("%{byte:02X}")).collect();

@@ -1,5 +1,5 @@
-//! The function and its resource policy. Waiting for Lambda to settle lives here, because what a state means is Lambda's affair;
-//! how long to wait and what to tell meanwhile is the caller's.
+//! The function and its resource policy. The wait for Lambda is here, because only Lambda defines what a state means; the caller
+//! decides how long to wait and what to show meanwhile.
 
 use std::time::Duration;
 
@@ -29,8 +29,8 @@ impl Reader {
             .during("lambda:GetFunction")
     }
 
-    /// The function with its tags and reserved concurrency. `None` where it does not exist. A `name:qualifier` gives what an
-    /// alias or a version runs.
+    /// The function with its tags and reserved concurrency. `None` if it does not exist. A `name:qualifier` reads what an alias
+    /// or a version runs.
     pub async fn function(&self, name: &str) -> Result<Option<ObservedFunction>, AwsError> {
         let Some(answer) = self.get_function(name).await.found()? else {
             return Ok(None);
@@ -42,14 +42,14 @@ impl Reader {
             .and_then(|concurrency| concurrency.reserved_concurrent_executions)
             .and_then(|n| n.try_into().ok());
         found.function.tags = answer.tags.unwrap_or_default().into_iter().collect();
-        // The function is told all the same, and then without tags.
+        // Lambda returns the function even then, without tags.
         found.tags_unread = answer
             .tags_error
             .map(|error| answered("lambda:ListTags", 403, &error.error_code, &error.message));
         Ok(Some(found))
     }
 
-    /// Waits until the function can be invoked, and tells what it is then; `Err` where it failed or `patience` ran out.
+    /// Waits until the function can be invoked, and returns its state then; `Err` if it failed or `patience` ran out.
     pub async fn settled(
         &self,
         name: &str,
@@ -58,8 +58,8 @@ impl Reader {
         let started = Instant::now();
         let mut pause = Duration::from_millis(100);
         loop {
-            // GetFunction has a rate of its own; GetFunctionConfiguration would take from the few requests a second that Lambda
-            // has for everything else, and many pools may be waiting at once.
+            // GetFunction has a rate limit of its own; GetFunctionConfiguration counts against the few requests a second that
+            // Lambda allows for all other calls, and many pools may be waiting at once.
             let answer = self.get_function(name).await?;
             let failed = |code: &str, message: String| {
                 failed("lambda:GetFunction", Kind::Refused, code, message)
@@ -82,7 +82,7 @@ impl Reader {
         }
     }
 
-    /// How many executions of all functions the account allows at once in this Region.
+    /// The account's limit of concurrent executions of all functions in this Region.
     pub(crate) async fn concurrency_limit(&self) -> Result<Option<u32>, AwsError> {
         let answer = self
             .lambda
@@ -94,7 +94,7 @@ impl Reader {
         Ok(limit.and_then(|limit| limit.concurrent_executions.try_into().ok()))
     }
 
-    /// An alias of the function; `None` where there is none of this name.
+    /// An alias of the function; `None` if it does not exist.
     pub async fn alias(&self, function: &str, name: &str) -> Result<Option<Alias>, AwsError> {
         let answer = self
             .lambda
@@ -116,7 +116,7 @@ impl Reader {
         }))
     }
 
-    /// The resource policy of the function itself, or of an alias or version: each has one of its own. Empty where there is none.
+    /// The resource policy of the function itself, or of an alias or version: each has its own. Empty if there is none.
     pub async fn policy(&self, name: &str, qualifier: Option<&str>) -> Result<Policy, AwsError> {
         const ACTION: &str = "lambda:GetPolicy";
         let Some(answer) = self
@@ -155,7 +155,7 @@ pub(super) fn alias_of(
     }
 }
 
-/// What a function or a version of it is, as its configuration tells: neither tags nor concurrency are in there.
+/// A function or version as its configuration describes it, which has neither tags nor concurrency.
 pub(super) fn configured(name: &str, configuration: &FunctionConfiguration) -> ObservedFunction {
     let function = Function {
         name: name.to_owned(),
@@ -231,7 +231,7 @@ fn positive(n: Option<i32>) -> u32 {
 }
 
 fn architecture(configuration: &FunctionConfiguration) -> Architecture {
-    // Lambda leaves the list out where it was never set, and means x86_64.
+    // Lambda omits the list if it was never set; the default is x86_64.
     match configuration.architectures().first() {
         Some(name) if name.as_str() == Architecture::Arm64.as_str() => Architecture::Arm64,
         _ => Architecture::X86_64,
@@ -242,8 +242,8 @@ fn nothing_said() -> FunctionConfiguration {
     FunctionConfiguration::builder().build()
 }
 
-/// Lambda's two states as one. Both may be missing for a moment after a change; an update that comes too early for Lambda is
-/// refused as busy and tried again, so a missing state counts as ready.
+/// Lambda's two states as one. Both may be missing for a moment after a change. A missing state counts as ready: if an update
+/// then comes too early, Lambda rejects it as busy and it is tried again.
 pub(super) fn state(configuration: &FunctionConfiguration) -> FunctionState {
     let reason = |reason: Option<&str>| {
         let reason = reason.unwrap_or("no reason given");

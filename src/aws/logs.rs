@@ -1,4 +1,4 @@
-//! The function's log group: its retention, its tags, and reading events back.
+//! The function's log group: its retention, its tags, and its events.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -26,17 +26,17 @@ const LOGS: Service = Service {
     },
 };
 
-/// Insights itself ends a query after an hour.
+/// Insights itself stops a query after an hour.
 const LONGEST_QUERY: Duration = Duration::from_secs(61 * 60);
 
-/// No query is done sooner, and AWS lets an account ask for few results a second.
+/// No query ends sooner, and AWS allows an account few requests for results a second.
 const SHORTEST_QUERY: Duration = Duration::from_millis(150);
 
-/// One row of a query's answer: values by column, as text. A column without a value is not there.
+/// One row of a query's answer: values by column, as text. A column without a value is absent.
 pub(crate) type Row = BTreeMap<String, String>;
 
 impl Reader {
-    /// The log group with exactly this name, its tags not yet read.
+    /// The log group with exactly this name, without its tags.
     pub async fn log_group_settings(&self, name: &str) -> Result<Option<LogGroup>, AwsError> {
         Ok(self
             .described_log_group(name)
@@ -44,7 +44,7 @@ impl Reader {
             .map(|(group, _)| group))
     }
 
-    /// The log group with exactly this name and its tags, where its account is not known.
+    /// The log group with exactly this name and its tags, if its account is not known.
     pub(crate) async fn tagged_log_group(&self, name: &str) -> Result<Option<LogGroup>, AwsError> {
         match self.described_log_group(name).await? {
             Some((group, arn)) => self
@@ -60,7 +60,7 @@ impl Reader {
         &self,
         name: &str,
     ) -> Result<Option<(LogGroup, String)>, AwsError> {
-        // The prefix matches longer names too; ours sorts first among them.
+        // The prefix also matches longer names; the exact one sorts first.
         let query = json!({ "logGroupNamePrefix": name });
         let answer = ask(&self.config, "logs:DescribeLogGroups", query)
             .await
@@ -81,7 +81,7 @@ impl Reader {
         }))
     }
 
-    /// The same log group with its tags. `arn` is its ARN without `:*`, as the tagging calls want it.
+    /// The same log group with its tags. `arn` is its ARN without `:*`, the form of the tagging calls.
     pub(crate) async fn with_tags(&self, group: LogGroup, arn: &str) -> Result<LogGroup, AwsError> {
         let answer = ask(
             &self.config,
@@ -100,8 +100,8 @@ impl Reader {
         })
     }
 
-    /// Hands over every event from `since_ms` to `until_ms` (milliseconds since 1970, both included), oldest first within a page.
-    /// A log group that is not there has none.
+    /// Passes on every event from `since_ms` to `until_ms` (milliseconds since 1970, both included), oldest first within a page.
+    /// A log group that does not exist has none.
     pub(crate) async fn each_log_event(
         &self,
         group: &str,
@@ -117,7 +117,7 @@ impl Reader {
         .await
     }
 
-    /// Hands over the message of each event that the query finds.
+    /// Passes on the message of each event that the query finds.
     pub(super) async fn log_lines(
         &self,
         query: Value,
@@ -130,8 +130,8 @@ impl Reader {
         .await
     }
 
-    /// When the first event since `since_ms` was written (milliseconds since 1970) whose text `matches`. The filter `pattern`
-    /// spares AWS the sending of others; it is only a hint, because not every server understands it.
+    /// The time (milliseconds since 1970) of the first event since `since_ms` whose text `matches`. The filter `pattern` saves
+    /// AWS from sending the others; it is only a hint, because not every server supports it.
     pub(crate) async fn find_log_event(
         &self,
         group: &str,
@@ -153,8 +153,8 @@ impl Reader {
         Ok(found)
     }
 
-    /// Asks Logs Insights and waits for the answer. The times are milliseconds since 1970, of which only whole seconds count. A
-    /// log group that is not there has no rows.
+    /// Runs a query of Logs Insights and waits for its rows. The times are milliseconds since 1970, rounded to seconds. A log
+    /// group that does not exist has no rows.
     pub(crate) async fn query_logs(
         &self,
         group: &str,
@@ -211,7 +211,8 @@ impl Reader {
         }
     }
 
-    /// Hands over each event's time and message until there is no more to read or wanted. A log group that is not there has none.
+    /// Passes on each event's time and message until the end, or until the caller stops. A log group that does not exist has
+    /// none.
     async fn events(
         &self,
         mut query: Value,
@@ -234,7 +235,7 @@ impl Reader {
         }
     }
 
-    /// What is listed under `member`, on all pages. Of a log group that is not there, nothing is.
+    /// All items of the list `member`, of all pages. A log group that does not exist has none.
     pub(super) async fn all_listed(
         &self,
         action: &'static str,
@@ -250,7 +251,7 @@ impl Reader {
         Ok(all)
     }
 
-    /// Reads page after page, and hands over what is listed under `member`, one by one.
+    /// Reads page after page, and passes on the items of the list `member` one by one.
     async fn each_listed(
         &self,
         action: &'static str,
@@ -272,7 +273,7 @@ impl Reader {
     }
 }
 
-/// A page of events: of a long log, a hundred megabytes pass through here.
+/// A page of events: a long log has a hundred megabytes of them.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Events {
@@ -310,7 +311,7 @@ fn token(page: &Value) -> Option<String> {
     page["nextToken"].as_str().map(str::to_owned)
 }
 
-/// Makes the query that of the next page, where there is one.
+/// Turns the query into the query for the next page, if there is one.
 fn next_page(pages: &mut Pages, next: Option<String>, query: &mut Value) -> Result<bool, AwsError> {
     let next = pages.next(next)?;
     let more = next.is_some();
@@ -324,7 +325,7 @@ fn listed<'a>(answer: &'a Value, member: &str) -> impl Iterator<Item = &'a Value
     answer[member].as_array().into_iter().flatten()
 }
 
-/// A member that is a text, empty where it is absent.
+/// A text field; empty if it is absent.
 pub(super) fn text(answer: &Value, member: &str) -> String {
     answer[member].as_str().unwrap_or_default().to_owned()
 }

@@ -1,4 +1,4 @@
-//! CloudWatch: a day of a function's metrics, and the alarms with what belongs to them.
+//! CloudWatch: a day of a function's metrics, and the alarms with their metric filters and dashboard.
 
 use std::ops::RangeInclusive;
 
@@ -44,7 +44,7 @@ impl Reader {
         let outcomes = |outcome| of_handler(pool, outcome);
         let body = json!({
             "StartTime": now - 24 * HOUR,
-            // Excluded itself; what happened this second counts.
+            // The end is exclusive, and events of this second count.
             "EndTime": now + 60,
             "MetricDataQueries": [
                 query("invocations", of_lambda("Invocations"), "Sum"),
@@ -87,7 +87,7 @@ impl Reader {
         })
     }
 
-    /// How many of each outcome there were on each of these days (counted from 1970-01-01, UTC), as far as there were any.
+    /// How often each outcome occurred on each of these days (counted from 1970-01-01, UTC); days without any are absent.
     pub(crate) async fn count_by_day(
         &self,
         pool: &PoolId,
@@ -132,7 +132,7 @@ impl Reader {
         }
     }
 
-    /// The alarms of a pool's function, what counts their metric, and the dashboard: those that are there.
+    /// The existing alarms, metric filters and dashboard of a pool's function.
     pub(crate) async fn watch(&self, names: &Names) -> Result<Watch, AwsError> {
         let region = names.pool.region.as_str();
         let (alarms, dashboard, filters) = tokio::join!(
@@ -196,7 +196,7 @@ fn query(id: &str, metric: &Value, period_s: i64, stat: &str) -> Value {
     json!({ "Id": id, "MetricStat": { "Metric": metric, "Period": period_s, "Stat": stat } })
 }
 
-/// The sign-ins that Cognito refused for their number, of all app clients: it counts them for each.
+/// The sign-ins that Cognito throttled, of all app clients: its metric is per client.
 fn turned_away(pool: &PoolId, period_s: i64) -> Value {
     let of_pool = format!(
         r#"SUM(SEARCH('{{AWS/Cognito,UserPool,UserPoolClient}} MetricName="SignInThrottles" UserPool="{pool}"', 'Sum', {period_s}))"#
@@ -204,7 +204,7 @@ fn turned_away(pool: &PoolId, period_s: i64) -> Value {
     json!({ "Id": "turnedAway", "Expression": of_pool, "Period": period_s })
 }
 
-/// The handler's own count of an outcome, which CloudWatch takes from its log lines.
+/// The number of a handler outcome, which CloudWatch counts in its log lines.
 fn of_handler(pool: &PoolId, outcome: &str) -> Value {
     json!({
         "Namespace": "JaneMigrate",
@@ -216,7 +216,7 @@ fn of_handler(pool: &PoolId, outcome: &str) -> Value {
     })
 }
 
-/// A moment as JSON has it: seconds since 1970, or a text.
+/// A time in JSON: seconds since 1970, or a text.
 fn seconds(at: &Value) -> Option<i64> {
     match at {
         Value::String(text) => crate::dates::read(text).map(|ms| ms / 1000),
@@ -224,7 +224,7 @@ fn seconds(at: &Value) -> Option<i64> {
     }
 }
 
-/// An alarm as it is shown, in the form in which it is asked for.
+/// An alarm of a response, in the form of the request.
 fn as_asked(alarm: &Value) -> Value {
     let mut asked = Map::new();
     for member in [
@@ -243,7 +243,7 @@ fn as_asked(alarm: &Value) -> Value {
     ] {
         asked.insert(member.to_owned(), alarm[member].clone());
     }
-    // A percentile is another member.
+    // A percentile has a field of its own.
     let statistic = match &alarm["ExtendedStatistic"] {
         Value::Null => &alarm["Statistic"],
         percentile => percentile,

@@ -1,6 +1,6 @@
-//! The roles of a profile whose chain asks for a code of an MFA device (`mfa_serial`): the SDK assumes none with a code. Owns the
-//! chain as the AWS CLI reads it, the question for the code and the session that comes of it, which serves the whole run. A chain
-//! without MFA, and where any chain begins, is the SDK's.
+//! The roles of a profile whose chain needs the code of an MFA device (`mfa_serial`): the SDK cannot assume a role with a code.
+//! Owns the chain as the AWS CLI reads it, the prompt for the code, and the resulting session, which serves the whole run. The
+//! SDK handles chains without MFA, and the start of any chain.
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, OnceLock};
@@ -34,28 +34,28 @@ const STS: Service = Service {
 
 const ASSUME_ROLE: &str = "sts:AssumeRole";
 
-/// Asks the operator for a code. `None` where no terminal is there to ask at.
+/// Prompts the operator for a code. `None` without a terminal.
 type Ask = Box<dyn Fn(&str) -> Option<SecretString> + Send + Sync>;
 
 static ASK: OnceLock<Ask> = OnceLock::new();
 
-/// Says how the operator is asked for a code. Once in a program.
+/// Sets how the operator is prompted for a code. Called once in a program.
 pub fn ask_for_codes(ask: impl Fn(&str) -> Option<SecretString> + Send + Sync + 'static) {
     let _ = ASK.set(Box::new(ask));
 }
 
-/// A session whose code was asked for, or why there is none. Another code cannot be asked for later: the SDK waits seconds for
+/// A session made with a code, or the reason why there is none. A second prompt is not possible later: the SDK waits seconds for
 /// credentials, and a person takes longer.
 #[derive(Debug, Clone)]
 pub(super) struct Session(Result<Credentials, AwsError>);
 
-/// The sessions of this run, by profile: a device's code is good for one of them.
+/// The sessions of this run, by profile: a device's code can be used only once.
 static SESSIONS: LazyLock<Mutex<HashMap<String, Session>>> = LazyLock::new(Mutex::default);
 
-/// The session of the connection's profile, where its chain asks for a code. The first time, the operator types it.
+/// The session of the connection's profile, if its chain needs a code. The operator types it once.
 pub(super) async fn session(connection: &Connection) -> Option<Session> {
     let env = Env::from(variables(connection));
-    // A key of the environment comes before a profile that nobody named.
+    // An access key in the environment comes before a profile that was not named.
     if has_way() || env.get("AWS_ACCESS_KEY_ID").is_ok() {
         return None;
     }
@@ -96,32 +96,32 @@ impl Session {
     }
 }
 
-/// Where a chain begins.
+/// The start of a chain.
 #[derive(Debug)]
 enum Start {
-    /// With the access key of a profile that names a role, too.
+    /// With the access key of a profile, which may also name a role.
     Keys(Credentials),
-    /// With what the SDK gets for this profile.
+    /// With the SDK's credentials for this profile.
     Profile(String),
 }
 
-/// A role of a chain, as its profile has it.
+/// A role of a chain, from its profile.
 #[derive(Debug, PartialEq, Eq)]
 struct Role {
-    /// What AssumeRole takes, by its names.
+    /// The parameters of AssumeRole, by name.
     members: Vec<(&'static str, String)>,
     serial: Option<String>,
 }
 
-/// Where the selected profile's chain begins, and its roles in the order in which they are assumed. `None` where no role asks for a
-/// code, and where the chain is broken, which the SDK says.
+/// The start of the selected profile's chain, and its roles in the order in which they are assumed. `None` if no role needs a
+/// code, or if the chain is invalid, which the SDK reports.
 fn chain(profiles: &ProfileSet) -> Option<(Start, Vec<Role>)> {
     let mut roles = Vec::new();
     let mut visited = Vec::new();
     let mut name = profiles.selected_profile();
     let start = loop {
         let profile = profiles.get_profile(name)?;
-        // A profile that another one names as its source gives its keys, if it has any, and not its role.
+        // If another profile names this one as its source, its keys are used, if it has any, and not its role.
         if let (false, Some(keys)) = (visited.is_empty(), keys(profile)) {
             break Start::Keys(keys);
         }
@@ -149,7 +149,7 @@ fn keys(profile: &Profile) -> Option<Credentials> {
 }
 
 fn role(profile: &Profile) -> Option<Role> {
-    // With a token's file the role is one of a web identity.
+    // With a token file, the role is one of a web identity.
     if profile.get("web_identity_token_file").is_some() {
         return None;
     }
@@ -202,7 +202,7 @@ async fn assume(
     session.ok_or_else(|| unread("the profile names no role"))
 }
 
-/// The code that the device shows now.
+/// The current code of the device.
 fn code(profile: &str, serial: &str) -> Result<SecretString, AwsError> {
     let question = format!("MFA code of {serial}, for profile {profile}: ");
     let asked = ASK

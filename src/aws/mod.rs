@@ -1,9 +1,9 @@
-//! The only place that knows the AWS SDK. Each function is one call, or one wait until something has settled; it takes and gives
-//! the program's own types and names the IAM action in its error. What is called when is decided by `observe`, `apply` and the
-//! commands.
+//! The only place that uses the AWS SDK. Each function is one call, or one wait until a resource is ready; its parameters and
+//! results are the program's own types, and its error names the IAM action. `observe`, `apply` and the commands decide when to
+//! call it.
 //!
-//! Who may do what shows in the type: a `Reader` changes nothing, and every command has one. A `Writer` changes things, and
-//! only `apply` makes one. An `Invoker` runs the function, and a `Customer` does what a customer's app does.
+//! The type decides what is allowed: a `Reader` changes nothing, and every command has one. A `Writer` changes things, and only
+//! `apply` makes one. An `Invoker` runs the function, and a `Customer` does what a customer's app does.
 
 mod client;
 mod cognito;

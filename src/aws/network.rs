@@ -14,17 +14,17 @@ const EC2: Service = Service {
     },
 };
 
-/// One of them.
+/// One of these interfaces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Interface {
     /// Its id, such as `eni-0123456789abcdef0`.
     pub id: String,
-    /// `in-use`, or `available` where Lambda has let go of it.
+    /// `in-use`, or `available` after Lambda has released it.
     pub status: String,
 }
 
 impl Reader {
-    /// Those of the function. Lambda names the function in their descriptions, and in nothing else.
+    /// The interfaces of the function. Lambda names the function only in their descriptions.
     pub(crate) async fn interfaces(&self, function: &str) -> Result<Vec<Interface>, AwsError> {
         let asked = json!({
             "Filter.1.Name": "description",
@@ -33,7 +33,7 @@ impl Reader {
         let region = self.config.region().map(AsRef::as_ref).unwrap_or_default();
         let action = "ec2:DescribeNetworkInterfaces";
         let answer = service::ask(&self.config, &EC2, action, region, asked).await?;
-        // A function has one for each of its sixteen subnets at most, and a page a thousand.
+        // A function has at most one for each of its sixteen subnets, and a page holds a thousand.
         let listed = answer["networkInterfaceSet"].as_array();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         Ok(listed

@@ -1,6 +1,6 @@
-//! Keeps requests to the rates AWS takes. They hold for a whole account and Region, so many pools share one [`Pace`]; waiting for
-//! a turn is cheaper than being throttled, for us and for whoever else works in the account. What is throttled all the same, by
-//! others' requests, is the SDK's to retry.
+//! Keeps requests within AWS's rates. They apply to a whole account and Region, so many pools share one [`Pace`]; waiting for a
+//! turn costs less than being throttled, for this program and for others in the account. The SDK retries requests that are still
+//! throttled because of others.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::error::Error;
@@ -19,8 +19,8 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use super::known;
 use crate::host::{Instant, sleep};
 
-/// A group of calls that share a rate, and how many a second it has by default, from the services' pages of quotas. Calls of
-/// other kinds have rates nobody reaches here.
+/// A group of calls that share a rate, and the default rate a second, from the services' pages of quotas. The rates of other
+/// calls are never reached here.
 fn category(method: &str, path: &str, target: &str) -> Option<(&'static str, usize)> {
     let action = target.rsplit('.').next().unwrap_or_default();
     let category = match action {
@@ -35,7 +35,7 @@ fn category(method: &str, path: &str, target: &str) -> Option<(&'static str, usi
         "DescribeLogGroups" => ("DescribeLogGroups", 10),
         "PutRetentionPolicy" => ("PutRetentionPolicy", 10),
         "FilterLogEvents" => ("FilterLogEvents", 5),
-        // No rate of these two was found; Logs' other calls have ten.
+        // No documented rate was found for these two; the other calls of Logs have ten.
         "StartQuery" => ("StartQuery", 10),
         "GetQueryResults" => ("GetQueryResults", 10),
         "LookupEvents" => ("LookupEvents", 2),
@@ -45,7 +45,7 @@ fn category(method: &str, path: &str, target: &str) -> Option<(&'static str, usi
     Some(category)
 }
 
-/// Lambda's own: everything but invocations and GetFunction. Its paths begin with the API's date.
+/// Lambda's general rate: everything but invocations and GetFunction. Its paths begin with the API's date.
 fn lambda(method: &str, path: &str) -> Option<(&'static str, usize)> {
     let path = path.split_once("://").map_or(path, |(_, rest)| rest);
     let mut parts = path.split('/').skip(1);
@@ -61,13 +61,13 @@ fn lambda(method: &str, path: &str) -> Option<(&'static str, usize)> {
     }
 }
 
-/// The turns given of late, by category.
+/// The recent turns, by category.
 #[derive(Debug, Default)]
 pub(super) struct Pace(Mutex<BTreeMap<&'static str, VecDeque<Instant>>>);
 
 impl Pace {
-    /// Takes the next turn; gives how long to wait for it. No second, wherever it begins, has more than the rate, of which one
-    /// request is left to others; after a quiet time all of it may go at once, so that one pool hardly ever waits.
+    /// Takes the next turn; returns how long to wait for it. No period of one second has more requests than the rate, minus one
+    /// for others. After a pause all of them may start at once, so that one pool rarely waits.
     fn turn(&self, category: &'static str, per_second: usize, now: Instant) -> Duration {
         let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let turns = turns.entry(category).or_default();
@@ -81,7 +81,7 @@ impl Pace {
     }
 }
 
-/// An HTTP client whose requests, retries too, wait for their turn.
+/// An HTTP client whose requests, and retries, wait for their turn.
 #[derive(Debug)]
 pub(super) struct Paced {
     client: SharedHttpClient,
@@ -149,7 +149,7 @@ impl HttpConnector for PacedConnector {
     }
 }
 
-/// A connection that failed, and where to: the SDK leaves that out, and it need not be AWS.
+/// A connection error with its target: the SDK omits the target, and it need not be AWS.
 #[derive(Debug)]
 struct At {
     endpoint: String,
@@ -184,8 +184,8 @@ fn endpoint(uri: &str) -> String {
     uri[..end].to_owned()
 }
 
-/// What a request is, for people: the service's host with the action, or the method and path where the action is in those.
-/// Nothing of its body, its query or its header fields.
+/// A request for display: the service's host with the action, or the method and path if they contain the action. Nothing of its
+/// body, its query or its header fields.
 fn named(request: &HttpRequest) -> String {
     let uri = request.uri().split('?').next().unwrap_or_default();
     let uri = uri.split_once("://").map_or(uri, |(_, rest)| rest);
@@ -215,7 +215,7 @@ mod tests {
             );
         }
         assert_eq!(waits[49], Duration::from_secs(3));
-        // Another category has turns of its own, and what was used is free again a second later.
+        // Another category has its own turns, and a turn is free again after a second.
         assert_eq!(pace.turn("UserPoolUpdate", 15, start), Duration::ZERO);
         let later = start + Duration::from_secs(10);
         assert_eq!(pace.turn("UserPoolRead", 15, later), Duration::ZERO);

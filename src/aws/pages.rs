@@ -1,5 +1,4 @@
-//! Lists that come in pages, read to an end: a service that hands out the same token again, or ever more of them, is told, and not
-//! asked for good.
+//! Reads lists with pages to their end. A service that returns the same token again, or endless new ones, causes an error.
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -7,13 +6,13 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use super::error::failed;
 use jane_migrate_core::aws_error::{AwsError, Kind};
 
-/// The most pages of one list. A log of a million lines has a hundred, and some thousands where few of them match.
+/// The most pages of one list. A log of a million lines has a hundred; with few matching lines it has some thousands.
 const MOST_PAGES: usize = 100_000;
 
 /// The pages of one list so far.
 pub(super) struct Pages {
     action: &'static str,
-    /// The tokens that were handed out, as digests: there may be many, and long ones.
+    /// Digests of the tokens so far: there may be many long ones.
     seen: HashSet<u64>,
 }
 
@@ -25,7 +24,7 @@ impl Pages {
         }
     }
 
-    /// The token of the next page, from what the last one said; an error where there is no end in sight.
+    /// The token of the next page; an error if the list does not end.
     pub(super) fn next(&mut self, token: Option<String>) -> Result<Option<String>, AwsError> {
         let Some(token) = token.filter(|token| !token.is_empty()) else {
             return Ok(None);
@@ -47,11 +46,11 @@ impl Pages {
     }
 }
 
-/// What is on one page, and the token of the next.
+/// The items of one page, and the token of the next.
 pub(super) type Page<T> = (Vec<T>, Option<String>);
 
-/// The items of all pages, of which each is asked for with its token; none where what they belong to does not exist. More than `most`
-/// is an error: it would take a call or two for each to look at them.
+/// The items of all pages; none if their owner does not exist. More than `most` is an error: each item would need one or two more
+/// calls.
 pub(super) async fn all<T>(
     action: &'static str,
     most: usize,
@@ -77,7 +76,7 @@ pub(super) async fn all<T>(
 mod tests {
     use super::*;
 
-    /// The list whose pages have these tokens after them, one item a page.
+    /// The list whose pages have these tokens, one item per page.
     async fn list(tokens: &[&str], most: usize) -> Result<Vec<usize>, String> {
         let mut at = 0;
         let page = async |_| {

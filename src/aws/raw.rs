@@ -1,6 +1,6 @@
-//! Raw JSON through a typed SDK call. The typed structs drop members that are newer than the SDK and write zeros for plain
-//! numbers that were absent, so for the pool and its clients the SDK is only the carrier: endpoint, credentials, signing,
-//! retries. `Capture` reads the answer's body, `Replace` sets the request's.
+//! Raw JSON through a typed SDK call. The typed structs drop fields that are newer than the SDK and write zeros for absent
+//! numbers, so for the pool and its clients the SDK is only the transport: endpoint, credentials, signing, retries.
+//! `Capture` reads the response's body, `Replace` sets the request's.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,7 +14,7 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::ConfigBag;
 use serde_json::Value;
 
-/// Keeps the body of the answer. Its `Debug` shows nothing: an app client's answer holds its secret.
+/// Keeps the body of the response. Its `Debug` shows nothing: an app client's response contains its secret.
 #[derive(Clone, Default)]
 pub(super) struct Capture(Arc<Mutex<Option<Value>>>);
 
@@ -41,14 +41,14 @@ impl Intercept for Capture {
         "CaptureAnswer"
     }
 
-    // The only hook that is sure to see a buffered body.
+    // Only this hook always sees a buffered body.
     fn read_after_deserialization(
         &self,
         context: &AfterDeserializationInterceptorContextRef<'_>,
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        // An answer that failed is the SDK's to judge, and perhaps to ask for again.
+        // The SDK handles an error response, and may retry it.
         if context.output_or_error().is_err() {
             return Ok(());
         }
@@ -63,7 +63,7 @@ impl Intercept for Capture {
     }
 }
 
-/// Sends this body in place of the one the typed call made.
+/// Sends this body in place of that of the typed call.
 #[derive(Clone)]
 pub(super) struct Replace(Vec<u8>);
 
@@ -85,7 +85,7 @@ impl Intercept for Replace {
         "ReplaceRequest"
     }
 
-    // Before the retry loop: set once, then signed and sent anew at every attempt.
+    // Before the retry loop: set once, then signed and sent again at every attempt.
     fn modify_before_retry_loop(
         &self,
         context: &mut BeforeTransmitInterceptorContextMut<'_>,

@@ -1,5 +1,5 @@
-//! What is tried again, and how often. The SDK's own rules, and two more: an answer that was cut off is as good as none, and a
-//! certificate that is not trusted stays so.
+//! What is retried, and how often: the SDK's own rules, and two more. A truncated response counts as none, and an untrusted
+//! certificate is not retried.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ use aws_smithy_runtime_api::client::retries::classifiers::{
 use super::error::causes;
 use crate::environment;
 
-/// What rustls says of a certificate that it does not accept.
+/// Rustls' message about a certificate that it does not trust.
 const UNTRUSTED: &str = "invalid peer certificate";
 
-/// How long is waited before a call is made again, the first time.
+/// The wait before the first retry.
 pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
-/// How often a call is made at most: `AWS_MAX_ATTEMPTS`, as every AWS tool reads it, or enough to sit out a quarter of a minute of throttling.
+/// The most attempts of a call: `AWS_MAX_ATTEMPTS`, as every AWS tool reads it, or enough for fifteen seconds of throttling.
 pub(crate) fn attempts() -> u32 {
     environment::var("AWS_MAX_ATTEMPTS")
         .and_then(|attempts| attempts.parse().ok())
@@ -28,9 +28,9 @@ pub(crate) fn attempts() -> u32 {
         .unwrap_or(8)
 }
 
-/// What was throttled waits longer each time; nothing else does. The adaptive mode, which `AWS_RETRY_MODE=adaptive` asks for as it
-/// does of every AWS tool, slows down all calls of a client after one was throttled: a deploy whose every call was throttled once
-/// took four times as long with it, and the rate for many pools is held by `pace` already.
+/// Throttled calls wait longer each time; others do not. The adaptive mode (`AWS_RETRY_MODE=adaptive`, as in every AWS tool)
+/// slows down all calls of a client after one was throttled: a deploy in which every call was throttled once took four times as
+/// long with it, and `pace` already keeps the rate for many pools.
 pub(super) fn mode() -> RetryConfig {
     match environment::var("AWS_RETRY_MODE").as_deref() {
         Some("adaptive") => RetryConfig::adaptive(),
@@ -38,17 +38,17 @@ pub(super) fn mode() -> RetryConfig {
     }
 }
 
-/// The SDK shares out a hundred retries among all that a process does, and then gives up on the first throttled call. Two hundred
-/// pools need more; each call's attempts are bounded, and the rate adapts.
+/// By default the SDK shares a hundred retries among all calls of a process, and then fails at the first throttled call. Two
+/// hundred pools need more; each call's attempts are bounded, and the rate adapts.
 pub(super) fn unlimited(service: &'static str) -> RetryPartition {
     RetryPartition::custom(service)
         .token_bucket(TokenBucket::unlimited())
         .build()
 }
 
-/// What the SDK's own rules leave open. An answer that cannot be read is asked for again: every call here may be made twice, reads
-/// anyway, and writes because what stands in the way of a second one is looked at. A certificate that is not trusted will not be
-/// the next time either.
+/// What the SDK's own rules leave open. A call with an unreadable response is retried: every call here can be repeated, writes
+/// too, because an error that the first attempt causes is checked. An untrusted certificate will not be trusted at the next
+/// attempt.
 #[derive(Debug)]
 pub(super) struct Ours;
 

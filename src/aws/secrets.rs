@@ -1,4 +1,5 @@
-//! Where the directory's secret is kept, whether it is there, and what it holds where the directory itself is to be asked.
+//! Where the directory's secret is stored, whether it exists, and its value if this program connects to the directory
+//! itself.
 
 use jane_migrate_config::{Arn, Secret};
 use jane_migrate_handler::Secrets;
@@ -33,13 +34,13 @@ const SSM: Service = Service {
 
 const GET_PARAMETER: &str = "ssm:GetParameter";
 
-/// A date as these services write it, in seconds.
+/// A date in the format of these services, in seconds.
 fn ms(date: &Value) -> Option<i64> {
     date.as_f64().map(|seconds| (seconds * 1000.0) as i64)
 }
 
 impl Reader {
-    /// Where the secret is kept. `None` where there is no such secret, or where it is in no service.
+    /// Where the secret is stored. `None` if it does not exist, or is in no service.
     pub(crate) async fn secret_place(
         &self,
         secret: &Secret,
@@ -91,7 +92,7 @@ impl Reader {
         }
     }
 
-    /// The resource policy of a secret of Secrets Manager; `Null` where it has none.
+    /// The resource policy of a secret of Secrets Manager; `Null` if it has none.
     pub(crate) async fn secret_policy(&self, arn: &Arn) -> Result<Value, AwsError> {
         let query = json!({ "SecretId": arn });
         let answer = ask(
@@ -110,7 +111,7 @@ impl Reader {
             .unwrap_or_default())
     }
 
-    /// The value of the secret, as the handler takes it out of the answer. `None` where it is in no service.
+    /// The value of the secret, read from the response as the handler does. `None` if it is in no service.
     pub(crate) async fn secret_value(
         &self,
         secret: &Secret,

@@ -1,6 +1,6 @@
-//! Services that are asked without an SDK crate of their own, because each would take a minute or more to compile for a handful
-//! of calls. The SDK's own runtime carries them: its credentials, signature, clock, timeouts and retries, and its endpoints. What
-//! is asked stands in `logs`, `exposure`, `secrets`, `metrics` and `network`.
+//! Calls to services without their SDK crates: each crate would take a minute or more to compile for a few calls. The SDK's
+//! runtime provides credentials, signature, clock, timeouts, retries and endpoints. The calls are in `logs`, `exposure`,
+//! `secrets`, `metrics` and `network`.
 
 use std::fmt;
 
@@ -42,32 +42,32 @@ use super::retry;
 /// A service, and its names.
 #[derive(Debug)]
 pub(super) struct Service {
-    /// In signatures, and where its host begins.
+    /// In signatures, and at the start of its host.
     pub signed_as: &'static str,
-    /// Where an endpoint is configured for it alone: in profiles, and in capitals after `AWS_ENDPOINT_URL_`.
+    /// The name for its own endpoint setting: in profiles, and in capitals after `AWS_ENDPOINT_URL_`.
     pub id: &'static str,
-    /// How it is spoken to.
+    /// Its protocol.
     pub protocol: Protocol,
 }
 
-/// How a service takes a request, by POST, and answers.
+/// How a service encodes requests (by POST) and responses.
 #[derive(Debug)]
 pub(super) enum Protocol {
     /// JSON both ways.
     Json {
         /// The version of the protocol.
         version: &'static str,
-        /// What stands before the operation in the header field that names it.
+        /// The prefix of the operation in the header field that names it.
         target: &'static str,
     },
-    /// A form of texts, which is answered in XML: an element with elements becomes an object, a list of `item`s an array, any other a text.
+    /// A form in, XML out: an element with elements becomes an object, a list of `item`s an array, any other a text.
     Query {
         /// The version of the API.
         version: &'static str,
     },
 }
 
-/// Makes the call that the IAM `action` is named after. An answer without a body is `Null`.
+/// Makes the call that the IAM `action` is named after. A response without a body is `Null`.
 pub(super) async fn ask(
     config: &SdkConfig,
     service: &'static Service,
@@ -78,7 +78,7 @@ pub(super) async fn ask(
     ask_as(config, service, action, region, body).await
 }
 
-/// The same where the answer is long: a type of its own takes less memory and time than a `Value`.
+/// The same for a long response: a type of its own takes less memory and time than a `Value`.
 pub(super) async fn ask_as<T: DeserializeOwned + Send + Sync + 'static>(
     config: &SdkConfig,
     service: &'static Service,
@@ -96,7 +96,7 @@ pub(super) async fn ask_as<T: DeserializeOwned + Send + Sync + 'static>(
         .map(|Answer(answer)| answer)
 }
 
-/// What was answered. Its `Debug` shows nothing: it may be a secret's value.
+/// A response. Its `Debug` shows nothing: it may contain a secret's value.
 struct Answer<T>(T);
 
 impl<T> fmt::Debug for Answer<T> {
@@ -105,7 +105,7 @@ impl<T> fmt::Debug for Answer<T> {
     }
 }
 
-/// What the SDK's clients are made of, for one call.
+/// The parts of the SDK's clients, for one call.
 fn operation<T: DeserializeOwned + Send + Sync + 'static>(
     config: &SdkConfig,
     service: &'static Service,
@@ -125,7 +125,7 @@ fn operation<T: DeserializeOwned + Send + Sync + 'static>(
         .with_auth_scheme_option_resolver(Some(StaticAuthSchemeOptionResolver::new(vec![
             SCHEME_ID,
         ])))
-        // Credentials are fetched once for all clients.
+        // All clients share the fetched credentials.
         .with_identity_cache(config.identity_cache())
         .with_interceptor(ServiceClockSkewInterceptor::new())
         .with_retry_classifier(retry::Ours)
@@ -216,7 +216,7 @@ fn answer<T: DeserializeOwned>(
         return read.map(Answer).map_err(OrchestratorError::other);
     }
     let body: Value = read(protocol, body).unwrap_or_default();
-    // EC2's is in a list, STS's alone.
+    // EC2's errors are in a list, STS's is alone.
     let of_xml = [&body["Errors"]["Error"], &body["Error"]];
     let of_xml = of_xml.into_iter().find(|error| error.is_object());
     let body = of_xml.unwrap_or(&body);
@@ -244,10 +244,10 @@ fn read<T: DeserializeOwned>(protocol: &Protocol, body: &[u8]) -> Result<T, BoxE
     })
 }
 
-/// What the outermost element holds.
+/// The content of the outermost element.
 fn from_xml(body: &[u8]) -> Result<Value, BoxError> {
     let mut reader = Reader::from_reader(body);
-    // The elements that are open: the name of each, its text and its members.
+    // The open elements: the name of each, its text and its fields.
     let mut open: Vec<(String, String, Value)> = Vec::new();
     loop {
         match reader.read_event()? {
@@ -286,7 +286,7 @@ fn from_xml(body: &[u8]) -> Result<Value, BoxError> {
     }
 }
 
-/// Where the service is: where the environment or a profile puts it or all of AWS, or at AWS.
+/// The service's endpoint: from the environment or a profile, for this service or for all of AWS, or the default one.
 fn endpoint(config: &SdkConfig, service: &Service, region: &str) -> Result<String, BoxError> {
     let key = ServiceConfigKey::builder()
         .service_id(service.id)
@@ -295,7 +295,7 @@ fn endpoint(config: &SdkConfig, service: &Service, region: &str) -> Result<Strin
         .build()?;
     let own = || config.service_config()?.load_config(key);
     let one = config.endpoint_url().map(str::to_owned);
-    // What a flag says holds for every service.
+    // The flag applies to every service.
     let configured = match config.get_origin("endpoint_url").is_client_config() {
         true => one,
         false => own().or(one),
@@ -334,7 +334,7 @@ mod tests {
         );
     }
 
-    /// As botocore's rules say.
+    /// As botocore's rules define them.
     #[test]
     fn endpoints_are_those_of_the_services() {
         for (service, region, fips, dual_stack, expected) in [
@@ -414,7 +414,7 @@ mod tests {
         }
     }
 
-    /// The SDK knows every partition, too.
+    /// The SDK has every partition, too.
     #[tokio::test]
     async fn the_sdk_finds_the_same_hosts() {
         for region in [

@@ -1,4 +1,4 @@
-//! CloudTrail's event history of one account and Region, which it keeps for 90 days without a trail of its own; and the versions that
+//! CloudTrail's event history of one account and Region, which exists for 90 days even without a trail; and the versions that
 //! Lambda keeps.
 
 use serde_json::{Value, json};
@@ -19,11 +19,11 @@ const CLOUDTRAIL: Service = Service {
     },
 };
 
-/// The most events of one name that are read: at two pages a second a quarter of an hour.
+/// The most events of one name to read: with two pages a second this takes a quarter of an hour.
 const MOST: usize = 90_000;
 
 impl Reader {
-    /// The events of this name since then, in seconds since 1970.
+    /// The events with this name since then, in seconds since 1970.
     pub(crate) async fn trail_events(
         &self,
         region: &str,

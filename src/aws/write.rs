@@ -33,10 +33,10 @@ use super::metrics::CLOUDWATCH;
 use super::raw::Replace;
 use super::service;
 
-/// A function or version that was just made.
+/// A function or version that this call created.
 #[derive(Debug)]
 pub(crate) struct Made {
-    /// The version's number, where Lambda made one.
+    /// The version's number, if Lambda made one.
     pub version: Option<String>,
     /// Whether it can be invoked yet.
     pub state: FunctionState,
@@ -53,7 +53,7 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Writes on the connection of this reader.
+    /// Writes with the connection of this reader.
     pub(crate) fn new(reader: &Reader) -> Self {
         Self {
             cognito: reader.cognito.clone(),
@@ -67,7 +67,7 @@ impl Writer {
 
 /// The function's log group.
 impl Writer {
-    /// Makes the log group, with its tags.
+    /// Creates the log group, with its tags.
     pub(crate) async fn create_log_group(&self, group: &LogGroup) -> Result<(), AwsError> {
         let mut new = json!({ "logGroupName": group.name, "tags": group.tags });
         if let Some(key) = &group.kms_key_arn {
@@ -91,7 +91,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Sets the key that encrypts what is logged from now on.
+    /// Sets the key that encrypts new log events.
     pub(crate) async fn encrypt_logs(&self, name: &str, key: Option<&str>) -> Result<(), AwsError> {
         let (action, order) = match key {
             Some(key) => (
@@ -104,7 +104,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Deletes the log group; one that is gone already is no error.
+    /// Deletes the log group; it is no error if it does not exist.
     pub(crate) async fn delete_log_group(&self, name: &str) -> Result<(), AwsError> {
         logs::ask(
             &self.config,
@@ -117,9 +117,9 @@ impl Writer {
     }
 }
 
-/// What tells people that a migration broke.
+/// Alarms and what belongs to them.
 impl Writer {
-    /// Makes an alarm or what belongs to it, or brings it to this. Only an alarm that is new gets the tags.
+    /// Creates or updates an alarm or what belongs to it. Only a new alarm gets the tags.
     pub(crate) async fn watch(
         &self,
         (part, name): (Part, &str),
@@ -142,7 +142,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Deletes an alarm or what belongs to it; one that is gone already is no error.
+    /// Deletes an alarm or what belongs to it; it is no error if it does not exist.
     pub(crate) async fn unwatch(
         &self,
         (part, name): (Part, &str),
@@ -170,7 +170,7 @@ impl Writer {
 
 /// The execution role.
 impl Writer {
-    /// Makes the role, without its policies, and tells its id.
+    /// Creates the role, without its policies, and returns its id.
     pub(crate) async fn create_role(
         &self,
         role: &Role,
@@ -192,7 +192,7 @@ impl Writer {
         Ok(created.role.map(|role| role.role_id))
     }
 
-    /// Sets who may assume the role.
+    /// Sets the role's trust policy.
     pub(crate) async fn set_trust(&self, role: &str, trust: &Value) -> Result<(), AwsError> {
         self.iam
             .update_assume_role_policy()
@@ -204,7 +204,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Sets the policy that bounds what the others allow.
+    /// Sets the permissions boundary.
     pub(crate) async fn bound_role(&self, role: &str, boundary: &str) -> Result<(), AwsError> {
         self.iam
             .put_role_permissions_boundary()
@@ -247,7 +247,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Deletes an inline policy; one that is gone already is no error.
+    /// Deletes an inline policy; it is no error if it does not exist.
     pub(crate) async fn delete_role_policy(&self, role: &str, name: &str) -> Result<(), AwsError> {
         self.iam
             .delete_role_policy()
@@ -260,7 +260,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Detaches a managed policy; one that is gone already is no error.
+    /// Detaches a managed policy; it is no error if it is not attached.
     pub(crate) async fn detach_role_policy(&self, role: &str, arn: &str) -> Result<(), AwsError> {
         self.iam
             .detach_role_policy()
@@ -273,7 +273,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Deletes the role; one that is gone already is no error.
+    /// Deletes the role; it is no error if it does not exist.
     pub(crate) async fn delete_role(&self, role: &str) -> Result<(), AwsError> {
         self.iam
             .delete_role()
@@ -288,7 +288,7 @@ impl Writer {
 
 /// The function and its resource policy.
 impl Writer {
-    /// Makes the function and its first version. Unless it is ready already, it can be invoked once `settled`.
+    /// Creates the function and its first version. Unless it is ready at once, wait with `settled` before invoking it.
     pub(crate) async fn create_function(
         &self,
         function: &Function,
@@ -343,7 +343,7 @@ impl Writer {
             .timeout(function.timeout_s.try_into().unwrap_or(i32::MAX))
             .role(&function.role_arn)
             .environment(environment(function))
-            // An empty string is how a key is taken away.
+            // An empty string removes a key.
             .kms_key_arn(function.kms_key_arn.clone().unwrap_or_default())
             .vpc_config(function.vpc.as_ref().map_or_else(leave_vpc, vpc))
             .set_layers(Some(function.layers.clone()))
@@ -353,7 +353,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Takes the function out of its VPC, and leaves everything else as it is.
+    /// Takes the function out of its VPC, and changes nothing else.
     pub(crate) async fn leave_vpc(&self, name: &str) -> Result<(), AwsError> {
         self.lambda
             .update_function_configuration()
@@ -396,7 +396,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Takes tags off the function.
+    /// Removes tags from the function.
     pub(crate) async fn untag_function(&self, arn: &str, keys: &[String]) -> Result<(), AwsError> {
         self.lambda
             .untag_resource()
@@ -408,7 +408,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Sets or frees the function's reserved concurrency.
+    /// Sets or removes the function's reserved concurrency.
     pub(crate) async fn reserve_concurrency(
         &self,
         name: &str,
@@ -436,8 +436,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Freezes the function under a number, if it still is what was seen, and tells the number. Where nothing has changed since the
-    /// last version, that one is told.
+    /// Publishes a version, if the function is still as it was seen, and returns its number. If nothing has changed since the
+    /// last version, Lambda returns that one.
     pub(crate) async fn publish(
         &self,
         name: &str,
@@ -463,7 +463,7 @@ impl Writer {
         })
     }
 
-    /// Deletes a version; one that is gone already is no error.
+    /// Deletes a version; it is no error if it does not exist.
     pub(crate) async fn delete_version(&self, name: &str, version: &str) -> Result<(), AwsError> {
         self.lambda
             .delete_function()
@@ -476,7 +476,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Makes an alias that leads to a version, and says who is at work.
+    /// Creates an alias for a version, with the lease in its description.
     pub(crate) async fn create_alias(
         &self,
         name: &str,
@@ -503,7 +503,7 @@ impl Writer {
         ))
     }
 
-    /// Points an alias to a version, and to nothing else, if it is still at this revision.
+    /// Points an alias to a version only, if the alias still has this revision.
     pub(crate) async fn update_alias(
         &self,
         name: &str,
@@ -534,7 +534,7 @@ impl Writer {
         ))
     }
 
-    /// Says in the alias's description who is at work, if it is still at this revision. It leads where it led.
+    /// Writes the lease into the alias's description, if the alias still has this revision. Its version does not change.
     pub(crate) async fn describe_alias(
         &self,
         name: &str,
@@ -585,7 +585,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Takes a statement out of the policy of an alias, or of the function itself; one that is gone already is no error.
+    /// Removes a statement from the policy of an alias or of the function itself; it is no error if it does not exist.
     pub(crate) async fn remove_permission(
         &self,
         name: &str,
@@ -604,7 +604,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Deletes the function, its policy with it; one that is gone already is no error.
+    /// Deletes the function with its policy; it is no error if it does not exist.
     pub(crate) async fn delete_function(&self, name: &str) -> Result<(), AwsError> {
         self.lambda
             .delete_function()
@@ -619,8 +619,8 @@ impl Writer {
 
 /// The pool and its app clients.
 impl Writer {
-    /// Replaces the pool's settings. `body` is the whole request. It is sent once: whoever repeats it looks first whether anybody
-    /// else has written meanwhile.
+    /// Replaces the pool's settings. `body` is the whole request. It is sent once: before a repetition the caller checks for
+    /// changes by other tools.
     pub(crate) async fn update_pool(&self, pool: &PoolId, body: &Value) -> Result<(), AwsError> {
         self.cognito
             .update_user_pool()
@@ -634,7 +634,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Replaces an app client's settings. `body` is the whole request, sent once.
+    /// Replaces an app client's settings. `body` is the whole request, sent only once.
     pub(crate) async fn update_client(
         &self,
         pool: &PoolId,
@@ -671,7 +671,7 @@ fn made_state(
     )
 }
 
-/// An alarm as CloudWatch takes it: a percentile is a member of its own.
+/// An alarm in the form of the request: a percentile has a field of its own.
 fn alarm(body: &Value, tags: &Tags) -> Value {
     let mut alarm = body.clone();
     let tag = |(key, value): (&String, &String)| json!({ "Key": key, "Value": value });
@@ -686,7 +686,7 @@ fn alarm(body: &Value, tags: &Tags) -> Value {
     alarm
 }
 
-/// The settings of a call that is made once.
+/// The settings of a call without retries.
 fn once() -> Builder {
     Builder::new().retry_config(RetryConfig::disabled())
 }
@@ -718,7 +718,7 @@ fn vpc(vpc: &Vpc) -> VpcConfig {
         .build()
 }
 
-/// Empty lists are how a function leaves its VPC.
+/// Empty lists take a function out of its VPC.
 fn leave_vpc() -> VpcConfig {
     VpcConfig::builder()
         .set_subnet_ids(Some(Vec::new()))
@@ -733,7 +733,7 @@ mod tests {
 
     const SRC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
 
-    /// The sources below a folder, each by its path from `src` on.
+    /// The sources below a folder, each with its path from `src` on.
     fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
         let mut found = Vec::new();
         for entry in std::fs::read_dir(folder).unwrap() {
@@ -774,7 +774,7 @@ mod tests {
     /// Each call names its IAM action, and the name of an action says whether it only reads.
     #[test]
     fn a_reader_has_no_call_that_writes() {
-        // A query of Logs Insights is started and changes nothing.
+        // Starting a query of Logs Insights changes nothing.
         const READS: [&str; 6] = [
             "AdminGet",
             "Describe",
@@ -794,7 +794,7 @@ mod tests {
                     && service.chars().all(|c| c.is_ascii_lowercase() || c == '-')
                     && action.starts_with(|c: char| c.is_ascii_uppercase())
                     && action.chars().all(|c| c.is_ascii_alphanumeric())
-                    // What a permission is for, not a call.
+                    // A permission, not a call.
                     && *action != "InvokeFunction"
             }) {
                 seen += 1;

@@ -1,4 +1,4 @@
-//! What was given on the command line, as the commands that are printed repeat it.
+//! Repeats the flags of the command line in the commands that are printed.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use super::{
 use crate::policy::Duty;
 
 impl Cli {
-    /// The flags that were given, for the commands that are printed.
+    /// The given flags, for the commands that are printed.
     pub fn flags(&self) -> Flags {
         let (pools, duty) = match &self.command {
             Command::Plan(args) => (args.pools.words(), Some(Duty::Plan)),
@@ -37,7 +37,7 @@ impl Cli {
                 let pool = args.pool.as_ref().map(|pool| format!(" --pool {pool}"));
                 (pool.unwrap_or_default(), Some(Duty::Plan))
             }
-            // The snapshot names the pool.
+            // The snapshot contains the pool's id.
             Command::Restore(_) => (String::new(), Some(Duty::Deploy)),
             #[cfg(feature = "sandbox")]
             Command::Sandbox(_) => (String::new(), None),
@@ -52,12 +52,12 @@ impl Cli {
 }
 
 impl Global {
-    /// The global flags that were given, for the commands that are printed. How things are printed is no part of them.
+    /// The given global flags, for the commands that are printed. Flags about output are left out.
     pub fn flags(&self) -> Flags {
         self.flags_with(self.config.as_deref())
     }
 
-    /// The same, about this configuration file.
+    /// The same with this configuration file.
     pub fn flags_with(&self, config: Option<&Path>) -> Flags {
         let config = config.map(Path::to_string_lossy);
         let timeout = self.timeout.map(|seconds| seconds.to_string());
@@ -86,7 +86,7 @@ impl Pools {
 }
 
 impl Deploy {
-    /// The command again, but for its pools and the global flags.
+    /// This command with its flags, without pools and global flags.
     pub fn again(&self) -> String {
         Line::new("deploy")
             .allow(&self.allow)
@@ -101,7 +101,7 @@ impl Deploy {
             .0
     }
 
-    /// The command that makes the plan of this one again, but for its pools and the global flags.
+    /// The `plan` command that makes this deploy's plan again, without pools and global flags.
     pub fn planned_again(&self) -> String {
         let file = self.plan.as_deref().map(Path::to_string_lossy);
         Line::new("plan")
@@ -112,7 +112,7 @@ impl Deploy {
 }
 
 impl Plan {
-    /// The command that applies what this one wrote to the file, but for its pools and the global flags.
+    /// The `deploy` command that applies the plan that this command wrote, without pools and global flags.
     pub fn applied(&self) -> String {
         let file = self.out.as_deref().map(Path::to_string_lossy);
         Line::new("deploy")
@@ -123,7 +123,7 @@ impl Plan {
 }
 
 impl Teardown {
-    /// The command again, but for its pools and the global flags.
+    /// This command with its flags, without pools and global flags.
     pub fn again(&self) -> String {
         let days = (self.recent_days != 7).then(|| self.recent_days.to_string());
         Line::new("teardown")
@@ -143,7 +143,7 @@ impl Teardown {
 }
 
 impl Connect {
-    /// The command again, but for its pools and the global flags; it goes on from this page.
+    /// This command with its flags, without pools and global flags; it continues from this page.
     pub fn again(&self, from: Option<&str>) -> String {
         let rate = (self.per_second != Self::PER_SECOND).then(|| self.per_second.to_string());
         Line::new("connect")
@@ -155,7 +155,7 @@ impl Connect {
 }
 
 impl Remaining {
-    /// The command again, but for its pools and the global flags.
+    /// This command with its flags, without pools and global flags.
     pub fn again(&self) -> String {
         let path = |path: &Option<std::path::PathBuf>| {
             path.as_deref()
@@ -170,7 +170,7 @@ impl Remaining {
 }
 
 impl Remaining {
-    /// The import of those whom this counted, but for its pool and the global flags.
+    /// The `import` command for the users that this command counted, without pool and global flags.
     pub fn import(&self) -> String {
         let from = self.from.as_deref().map(Path::to_string_lossy);
         Line::new("import").value("--from", from.as_deref()).0
@@ -178,7 +178,7 @@ impl Remaining {
 }
 
 impl Import {
-    /// The command again, but for its pools and the global flags.
+    /// This command with its flags, without pools and global flags.
     pub fn again(&self) -> String {
         let from = self.from.as_deref().map(Path::to_string_lossy);
         Line::new("import")
@@ -191,7 +191,7 @@ impl Import {
 }
 
 impl Rollback {
-    /// The command again, but for its pools and the global flags.
+    /// This command with its flags, without pools and global flags.
     pub fn again(&self) -> String {
         Line::new("rollback")
             .flag("--break-lease", self.break_lease)
@@ -201,7 +201,7 @@ impl Rollback {
 }
 
 impl Restore {
-    /// The command again, but for the global flags.
+    /// This command with its flags, without global flags.
     pub fn again(&self) -> String {
         Line::new("restore")
             .value("--snapshot", Some(&self.snapshot.to_string_lossy()))
@@ -214,7 +214,7 @@ impl Restore {
 }
 
 impl Try {
-    /// The command again, but for its pool and the global flags.
+    /// This command with its flags, without pool and global flags.
     pub fn again(&self) -> String {
         Line::new("try")
             .value("--user", self.user.as_deref())
@@ -230,7 +230,7 @@ impl Try {
     }
 }
 
-/// A command line that grows.
+/// A command line under construction.
 struct Line(String);
 
 impl Line {
@@ -290,7 +290,7 @@ mod tests {
 
     use super::*;
 
-    /// The command line that was given has every flag there is, but for those that other code adds or that do not matter.
+    /// Checks that the command line has every flag, except those that other code adds or that do not matter.
     #[track_caller]
     fn assert_repeated(line: &str) {
         let words = shlex::split(line).expect("words");

@@ -1,4 +1,4 @@
-//! The flags of `init`: every question it may ask has one, so that nothing need be asked.
+//! The flags of `init`: one for every question, so that it can run without questions.
 
 use std::path::PathBuf;
 

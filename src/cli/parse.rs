@@ -1,4 +1,5 @@
-//! From words to [`Cli`]: clap's own work, but for what it cannot know before it has read them all.
+//! From arguments to [`Cli`]: clap's work, plus what clap cannot know before it has parsed all of
+//! them.
 
 use std::ffi::OsString;
 
@@ -9,10 +10,10 @@ use clap::{Arg, ColorChoice, Command, CommandFactory, FromArgMatches, ValueEnum}
 use super::{Cli, Color};
 use crate::environment;
 
-/// Understands a command line, the program's name first.
+/// Parses a command line, which begins with the program's name.
 pub fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
     match parse_by(without_empty_variables(Cli::command()), arguments) {
-        // The help names each variable, the empty ones too.
+        // The help lists each variable, also those that are empty.
         Err(error) if error.kind() == ErrorKind::DisplayHelp => parse_by(Cli::command(), arguments),
         parsed => parsed,
     }
@@ -26,7 +27,7 @@ fn parse_by(command: Command, arguments: &[OsString]) -> Result<Cli, clap::Error
     cli.map_err(|error| error.format(&mut command))
 }
 
-/// An empty variable gives a flag no value. Clap takes the empty text for one.
+/// An empty variable sets no flag. Clap would use the empty text.
 fn without_empty_variables(command: Command) -> Command {
     let without = |arg: Arg| match arg.get_env() {
         Some(name) if environment::var_os(name).is_none() => arg.env(Resettable::Reset),
@@ -37,7 +38,7 @@ fn without_empty_variables(command: Command) -> Command {
         .mut_subcommands(|command| command.mut_args(without))
 }
 
-/// `--color` holds for clap's own words too, which may be due before it is read.
+/// `--color` also applies to clap's own output, which may be printed before the flag is parsed.
 fn color(arguments: &[OsString]) -> ColorChoice {
     let words = arguments.iter().filter_map(|word| word.to_str());
     let values = words.clone().skip(1).chain([""]);

@@ -1,6 +1,6 @@
-//! A plan that is approved before it is applied: `plan --out` writes it down, `deploy --plan` applies it, or refuses where anything of it, or
-//! of the pool that it is about, is another by now. The file holds no secret: documents are as a snapshot has them, and what deploy would
-//! make is told by its digest.
+//! A plan that is approved before it is applied: `plan --out` writes the file, `deploy --plan` applies it, or refuses if the plan
+//! or its pool has changed since. The file contains no secret: documents have the form of a snapshot, and a digest stands for
+//! what deploy would write.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,7 +17,7 @@ use jane_migrate_core::fix::quoted;
 use jane_migrate_core::ids::PoolId;
 use jane_migrate_core::plan::{Action, Operation};
 
-/// What of a pool's plan is approved.
+/// The approved part of a pool's plan.
 pub(super) fn of(planned: &Planned, source: &str) -> Result<Value> {
     let Planned { session, plan } = planned;
     let config = session.target.required()?;
@@ -43,13 +43,13 @@ pub(super) fn of(planned: &Planned, source: &str) -> Result<Value> {
     }))
 }
 
-/// What an operation would write. Of a document that is its update; the rest of what was read of it is compared by itself.
+/// What an operation would write. For a document this is the update; what was read of it is compared separately.
 fn made(operation: &Operation) -> String {
     match operation {
         Operation::UpdateClient(rewrite)
         | Operation::UpdatePool(rewrite)
         | Operation::MoveTrigger(rewrite) => rewrite.update.body().to_string(),
-        // What was seen of the function changes with each look.
+        // Each read of the function gives other values.
         Operation::Publish(_) | Operation::Adopt { .. } | Operation::PointAlias { .. } => {
             String::new()
         }
@@ -69,7 +69,7 @@ pub(super) fn write(path: &Path, pools: &[Value]) -> Result<()> {
 pub(super) struct Approved(BTreeMap<String, Value>);
 
 impl Approved {
-    /// Those of the file that `--plan` names, where it does.
+    /// The plans in the file of `--plan`, if it is given.
     pub(super) fn read(args: &Deploy) -> Result<Option<Self>> {
         let Some(path) = &args.plan else {
             return Ok(None);
@@ -93,7 +93,7 @@ impl Approved {
         }
     }
 
-    /// The pools that it is about.
+    /// The pools of the plans.
     pub(super) fn pools(&self) -> Result<Vec<PoolId>> {
         let ids = self.0.keys().map(|id| id.parse());
         ids.collect::<std::result::Result<_, _>>().map_err(|error| {
@@ -104,10 +104,10 @@ impl Approved {
         })
     }
 
-    /// Whether what would be applied now is what was approved.
+    /// Checks that the current plan is the approved one.
     ///
     /// # Errors
-    /// It is not; the error says where they differ.
+    /// They differ; the error lists the differences.
     pub(super) fn check(&self, pool: &PoolId, now: &Value, args: &Deploy) -> Result<()> {
         let Some(approved) = self.0.get(pool.as_str()) else {
             return Err(Error::new(
@@ -123,7 +123,7 @@ impl Approved {
             "changes",
         ] {
             let (then, now) = (&approved[part], &now[part]);
-            // Each client is a document of its own; what changes by itself is left out of documents.
+            // Each client is a separate document; `differences` ignores fields of a document that change by themselves.
             let found = match (part, now.as_object()) {
                 ("UserPoolClients", Some(clients)) => clients
                     .keys()

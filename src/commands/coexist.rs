@@ -17,7 +17,7 @@ use crate::ui::layout::Layout;
 use jane_migrate_core::ids::{Names, PoolArn};
 use jane_migrate_core::trigger::Trigger;
 
-/// The way without asking AWS.
+/// The hint for a run without calls to AWS.
 const ACCOUNT: &str = "with --account ID, the account's twelve digits, nothing is read from AWS";
 
 pub(super) async fn run(global: &Global, args: &Coexist, ui: &Ui) -> Result<ExitCode> {
@@ -48,7 +48,7 @@ pub(super) async fn run(global: &Global, args: &Coexist, ui: &Ui) -> Result<Exit
     Ok(ExitCode::SUCCESS)
 }
 
-/// A tool as it is named on the command line.
+/// A tool's name on the command line.
 pub(super) fn name_of(tool: Tool) -> String {
     let value = tool.to_possible_value();
     value
@@ -56,7 +56,7 @@ pub(super) fn name_of(tool: Tool) -> String {
         .unwrap_or_default()
 }
 
-/// The pool's ARN: asked of the pool, or put together where the account is given.
+/// The pool's ARN: from AWS, or computed if the account is given.
 async fn arn(target: Target, account: Option<&str>) -> Result<PoolArn> {
     let Target {
         pool, connection, ..

@@ -1,4 +1,4 @@
-//! `completions`: what a shell needs to complete this program's commands and flags; with `--install` put where the shell looks for it.
+//! `completions`: prints the shell completions of this program; with `--install` writes them where the shell looks for them.
 
 use std::env;
 use std::fs;
@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::files;
 use crate::ui::Ui;
 
-/// How completions get to another place.
+/// The hint for another place of the completions.
 const OTHERWISE: &str =
     "write them to a file of your choice: `jane-migrate completions SHELL > FILE`";
 
@@ -60,24 +60,24 @@ fn script(shell: Shell) -> String {
     let name = command.get_name().to_owned();
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut command, name, &mut script);
-    // For bash, clap_complete 4.6 reads the hyphen of the program's name as the beginning of a subcommand, in one of two places.
+    // For bash, clap_complete 4.6 reads the hyphen in the program's name as the start of a subcommand, in one of two places.
     String::from_utf8_lossy(&script).replace("jane__subcmd__migrate", "jane__migrate")
 }
 
-/// The shell that the user logs in with.
+/// The user's login shell.
 fn own_shell() -> Option<Shell> {
     let path = PathBuf::from(environment::var("SHELL")?);
     Shell::from_str(path.file_name()?.to_str()?, true).ok()
 }
 
-/// Where a shell looks for what a user has installed. None for shells that load completions from their profile alone.
+/// Where a shell looks for a user's completions. None for shells that load completions only from their profile.
 fn place(shell: Shell) -> Option<PathBuf> {
     match shell {
         Shell::Bash => Some(
             environment::folder("XDG_DATA_HOME", ".local/share")?
                 .join("bash-completion/completions/jane-migrate"),
         ),
-        // zsh reads no variable for this: the note names the same folder.
+        // zsh has no variable for this: the note names the same folder.
         Shell::Zsh => Some(env::home_dir()?.join(".local/share/zsh/site-functions/_jane-migrate")),
         Shell::Fish => Some(
             environment::folder("XDG_CONFIG_HOME", ".config")?

@@ -1,5 +1,6 @@
-//! `connect`: tells Jane of the users whom the pool has already, each under the Cognito user name. Changes nothing in AWS, and nothing at
-//! all without `--yes`. Jane takes the same user twice, so a run that was cut short goes on from the page that it names, or begins again.
+//! `connect`: notifies Jane of the users that the pool already has, each by its Cognito user name. Changes nothing in AWS, and
+//! without `--yes` nothing at all. Jane accepts the same user twice, so after an interruption a run can continue at the page that
+//! was printed, or start again.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -21,35 +22,35 @@ use crate::ui::Ui;
 use crate::ui::error::told;
 use crate::ui::numbers::thousands;
 
-/// Users whom Jane is told of at once.
+/// How many users Jane is notified of in parallel.
 const AT_ONCE: usize = 4;
 
-/// How long Jane may take for one user.
+/// The timeout for one user.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How often Jane is told of a user before the user counts as failed.
+/// How many attempts Jane gets for a user before the user counts as failed.
 const TRIES: u32 = 3;
 
-/// So many users that fail one after the other are an outage.
+/// This many failed users in a row are an outage.
 const OUTAGE: usize = 5;
 
-/// What came of the users of a pool.
+/// The result for the users of a pool.
 #[derive(Debug, Default, Serialize)]
 struct Document {
     pool: String,
     /// The users were only counted.
     dry_run: bool,
-    /// How many were looked at.
+    /// How many were examined.
     users: u64,
     /// How many Jane was notified of, or would be.
     connected: u64,
     /// Left out: the sign-up was never confirmed.
     unconfirmed: u64,
-    /// Left out: there is no email, or nobody has verified it.
+    /// Left out: there is no email, or it is not verified.
     without_email: u64,
-    /// The Cognito user names of those of whom Jane could not be told.
+    /// The Cognito user names of the users whose notification failed.
     failed: Vec<String>,
-    /// The page to go on from, where the run did not come to the end.
+    /// The page to continue from, if the run did not reach the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
     /// What stopped it.
@@ -57,14 +58,14 @@ struct Document {
     error: Option<serde_json::Value>,
 }
 
-/// What is done about a user.
+/// What happens with a user.
 #[derive(Debug, PartialEq, Eq)]
 enum Choice {
-    /// Jane is told.
+    /// Jane is notified.
     Tell,
     /// The sign-up was never confirmed.
     Unconfirmed,
-    /// Jane knows people by their email, and whoever can type an address must not get its account.
+    /// Jane identifies users by email, so an unverified address must not give access to its account.
     WithoutEmail,
 }
 
@@ -174,7 +175,7 @@ fn sentence(document: &Document) -> String {
     text
 }
 
-/// A walk through the users of a pool.
+/// A pass over the users of a pool.
 struct Walk<'a> {
     target: &'a Target,
     args: &'a Connect,
@@ -227,7 +228,7 @@ impl<'a> Walk<'a> {
         })
     }
 
-    /// All pages, and what stopped it before the last.
+    /// Reads all pages, or returns the error that stopped it.
     async fn all(self) -> (Document, Option<Error>) {
         let pool = &self.target.pool;
         let mut document = Document {
@@ -277,7 +278,7 @@ impl<'a> Walk<'a> {
         (document, None)
     }
 
-    /// Tells Jane of a page of users; gives those of whom Jane was to be told, and whether that worked.
+    /// Notifies Jane of a page of users; returns the users that Jane was to be notified of, and whether that worked.
     async fn tell(&self, users: Vec<PoolUser>, document: &mut Document) -> Vec<(String, bool)> {
         document.users += users.len() as u64;
         let chosen: Vec<PoolUser> = users

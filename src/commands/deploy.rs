@@ -40,7 +40,7 @@ struct Document {
     plan: Option<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     findings: Vec<Written>,
-    /// The warnings that stood with the plan: they are not shown a second time.
+    /// The warnings of the plan: they are not shown again.
     #[serde(skip)]
     shown: Vec<Finding>,
 }
@@ -58,7 +58,7 @@ pub(super) async fn run(global: &Global, args: &Deploy, ui: &Ui) -> Result<ExitC
     let targets = settings::targets(global, &pools, Some(settings::load(global)?))?;
     let mut endings = Endings::new(ui, &targets, Ending::Failed);
     let several = targets.len() > 1;
-    // The same for all of them.
+    // They are the same for all targets.
     let given = targets.first().map(|target| target.given.clone());
     let taking = |pool: &PoolId| Taking::of_pool("deploy", args.break_lease, &args.again(), pool);
     let planning = Planning {
@@ -91,7 +91,7 @@ pub(super) async fn run(global: &Global, args: &Deploy, ui: &Ui) -> Result<ExitC
             format!("Apply this to {what}?")
         })?;
     let operator = Operator::listen(several, ui)?;
-    // Whatever can fail without AWS fails before anything is changed.
+    // Everything that can fail without AWS is done before the first change.
     if agreed {
         for (_, planned) in &mut planned {
             if let Ok(ready) = planned
@@ -214,7 +214,7 @@ impl Deploying<'_> {
         };
         let applied = session.apply_and_hold(&plan, &inputs, &self.operator, self.ui);
         let (report, held) = applied.await;
-        // Nothing is written any more, so another run may begin while this one looks at what it did.
+        // There are no more writes, so another run may start while this one verifies its changes.
         let release = async {
             if let Some(held) = held {
                 held.release().await;
@@ -251,7 +251,7 @@ impl Deploying<'_> {
         })
     }
 
-    /// Says how it went, and what to do next.
+    /// Shows the result and the next steps.
     fn show(&self, document: &Document, several: bool) -> Result<Ending> {
         let (report, ui) = (&document.report, self.ui);
         let pool = &report.pool;
@@ -285,9 +285,10 @@ impl Deploying<'_> {
     }
 }
 
-/// The first deploy of a pool keeps it as it was, and a later one again that changes a client for the first time or replaces a trigger.
+/// The first deploy of a pool saves a snapshot. A later deploy saves another if it changes a client for the first time or
+/// replaces a trigger.
 pub(super) fn keep_snapshot(session: &Session, plan: &Plan, ui: &Ui) -> Result<Option<Snapshot>> {
-    // Of a function that another tool made, the snapshot says what deploy changes.
+    // For a function that another tool made, the snapshot records what deploy changes.
     let changed = plan
         .changes
         .iter()
@@ -332,6 +333,6 @@ pub(super) fn keep_snapshot(session: &Session, plan: &Plan, ui: &Ui) -> Result<O
         "  the pool as it is now is kept in {}",
         snapshot.path.display()
     ));
-    // The tag goes on naming the first: the pool as nobody had touched it.
+    // The tag still names the first snapshot: the pool before any change by deploy.
     Ok(Some(snapshot).filter(|_| first || changed.is_some()))
 }

@@ -1,4 +1,5 @@
-//! `doctor`: reads all that verify, a try of the function and the log can say, and prints what is wrong, the most likely cause first.
+//! `doctor`: runs verify's checks, a probe of the function and an analysis of the log, and prints the causes, the most likely
+//! first.
 
 use std::process::ExitCode;
 
@@ -25,7 +26,7 @@ pub(super) async fn run(global: &Global, args: &Doctor, ui: &Ui) -> Result<ExitC
         || loaded
             .as_ref()
             .is_ok_and(|loaded| loaded.as_ref().is_some_and(configured));
-    // A configuration that is not understood is an error of its own, unless a report about it is asked for.
+    // An invalid configuration is an error of its own, unless a report about it was requested.
     if args.bundle.is_some() || (!any && loaded.is_ok()) {
         return machine::run(global, loaded, args.bundle.clone(), ui).await;
     }
@@ -59,7 +60,7 @@ pub(super) async fn run(global: &Global, args: &Doctor, ui: &Ui) -> Result<ExitC
     endings.finish()
 }
 
-/// Looks at everything, side by side. What cannot be read keeps nothing else from being said.
+/// Examines everything in parallel. A failed read does not stop the other examinations.
 async fn examine(
     aws: &Reader,
     target: Target,
@@ -99,7 +100,7 @@ async fn examine(
     ))
 }
 
-/// When one of the directory's secrets was changed last, as far as that can be read.
+/// When one of the directory's secrets last changed, if that can be read.
 async fn changed(aws: &Reader, target: &Target) -> Option<i64> {
     let region = &target.connection.region;
     let mut last = None;

@@ -1,4 +1,4 @@
-//! How the run for one pool ended: what is said of it, and what it counts as.
+//! How the run for one pool ended: its output, and its ending.
 
 use jane_migrate_core::plan::Action;
 
@@ -6,7 +6,8 @@ use super::many::Ending;
 use crate::apply::{Report, RunResult, StepResult};
 use crate::ui::Ui;
 
-/// How a run that was not finished ended: its error, what was done, and what to run next. Says whether it was finished.
+/// Shows how an unfinished run ended: its error, what was done, and what to run next. Returns whether the run was
+/// finished.
 pub(super) fn show_ending(report: &Report, ui: &Ui, command: &str) -> bool {
     let (done, left) = (
         report.count(StepResult::Done),
@@ -29,13 +30,13 @@ pub(super) fn show_ending(report: &Report, ui: &Ui, command: &str) -> bool {
     };
     match report.result {
         RunResult::Done | RunResult::NothingToDo => return true,
-        // Told with the plan, or with the answer.
+        // Already shown with the plan or the answer.
         RunResult::Blocked | RunResult::Declined => {}
         RunResult::Interrupted | RunResult::Terminated => {
             ui.warn(&format!("interrupted: {counted}"))
         }
         _ => {
-            // What failed beside the first, or was tried in spite of it, is not lost.
+            // Also show the errors after the first, and those of steps that ran in spite of it.
             for error in &report.errors {
                 ui.error(error);
             }
@@ -45,7 +46,7 @@ pub(super) fn show_ending(report: &Report, ui: &Ui, command: &str) -> bool {
     false
 }
 
-/// What the run counts as among several pools.
+/// The ending of the run, for the summary of several pools.
 pub(super) fn ending(result: RunResult) -> Ending {
     match result {
         RunResult::Done => Ending::Done,

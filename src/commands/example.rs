@@ -7,7 +7,7 @@ use crate::ui::Ui;
 
 const EXAMPLE: &str = include_str!("../../migrate.example.toml");
 
-/// The JSON Schema of the configuration file, by which editors complete and check it.
+/// The JSON Schema of the configuration file, with which editors complete and check it.
 pub(super) const SCHEMA: &str = include_str!("../../migrate.schema.json");
 
 pub(super) fn run(args: &Example, ui: &Ui) -> ExitCode {

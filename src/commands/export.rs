@@ -1,4 +1,5 @@
-//! `export`: the function and all around it as another tool's code, and what that tool must say of the pool itself.
+//! `export`: the function and everything around it as another tool's code, and what that tool's definition of the
+//! pool needs.
 
 use std::process::ExitCode;
 
@@ -75,7 +76,7 @@ pub(super) async fn run(global: &Global, args: &Export, ui: &Ui) -> Result<ExitC
     Ok(ExitCode::SUCCESS)
 }
 
-/// A secret in the environment would stand in the code.
+/// Fails if the environment has a secret, which would be in the code.
 fn no_secrets(config: &Config) -> Result<()> {
     let secrets = config.secrets().into_iter();
     let mut plain = secrets.filter(|(_, secret)| matches!(secret, Secret::Env(_)));

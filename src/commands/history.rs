@@ -1,4 +1,5 @@
-//! `history`: what was done with a pool's function, by whom and when, out of CloudTrail and Lambda.
+//! `history`: what was done with a pool's function, when and by which principal, from CloudTrail
+//! and Lambda.
 
 use std::process::ExitCode;
 
@@ -20,7 +21,7 @@ use crate::ui::layout::Layout;
 struct Document {
     pool: String,
     function: String,
-    /// Where CloudTrail's events begin.
+    /// The start of CloudTrail's events.
     since: String,
     /// The newest first.
     events: Vec<Entry>,
@@ -63,7 +64,7 @@ async fn tell(aws: &Reader, target: &Target, since_ms: i64) -> Result<Document> 
         read.with_context(|| format!("failed to list the versions of `{}`", names.function))
     };
     let events = async {
-        // Two requests a second are all that CloudTrail takes.
+        // CloudTrail allows only two requests a second.
         let mut events = Vec::new();
         for name in EVENTS {
             let found = aws.trail_events(region, name, since_ms / 1000).await;
@@ -90,7 +91,7 @@ fn show(document: &Document, ui: &Ui) {
         let version = entry.version.as_deref().unwrap_or("-");
         let code = entry.code_sha256.as_deref().unwrap_or("-");
         let who = entry.who.as_deref().unwrap_or("before CloudTrail's events");
-        // What a run says of itself begins with its command.
+        // A run's entry begins with its command.
         let run = entry.run.as_deref().and_then(|run| run.split_once(' '));
         let run = run.map_or_else(String::new, |(_, by)| format!(" ({by})"));
         text.push_str(&format!(

@@ -1,5 +1,5 @@
-//! `import`: the users whom the directory has and the pool does not, imported by jobs. Without `--yes` it plans. The pool itself is the
-//! record of what was done, so a run goes on where an earlier one was stopped, and imports nobody twice.
+//! `import`: imports the users that the directory has and the pool does not, with import jobs. Without `--yes` it only plans. The
+//! pool itself is the record of what was done, so a run continues where an earlier one was stopped, and imports no user twice.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -30,13 +30,13 @@ use jane_migrate_core::import::index::{Index, Names as Seen};
 use jane_migrate_core::import::log::Outcome;
 use jane_migrate_core::import::sheet::{Columns, MOST_BYTES, MOST_ROWS};
 
-/// What came of a pool.
+/// The result for a pool.
 #[derive(Debug, Default, Serialize)]
 struct Document {
     pool: String,
-    /// Nobody was imported.
+    /// No user was imported.
     dry_run: bool,
-    /// Who was left before.
+    /// The count before.
     before: Census,
     /// The jobs, planned or run.
     jobs: Vec<Job>,
@@ -44,11 +44,11 @@ struct Document {
     with_password: u64,
     /// Users who were imported and must set a new one.
     must_reset: u64,
-    /// Rows of users who were in the pool already.
+    /// Rows of users that the pool already had.
     skipped: u64,
-    /// Users who were not imported, by the reason.
+    /// Users who were not imported, by reason.
     failed: BTreeMap<String, u64>,
-    /// Who is left afterwards.
+    /// The count afterwards.
     #[serde(skip_serializing_if = "Option::is_none")]
     after: Option<Census>,
     /// The run was stopped.
@@ -61,7 +61,7 @@ struct Document {
 /// One job.
 #[derive(Debug, Clone, Serialize)]
 struct Job {
-    /// The kind of its hashes, by the API's name; none where users must reset.
+    /// The kind of its hashes, by its name in the API; none if users must reset.
     algorithm: Option<&'static str>,
     users: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -82,7 +82,7 @@ pub(super) async fn run(global: &Global, args: &Import, ui: &Ui) -> Result<ExitC
     let mut endings = Endings::new(ui, &targets, Ending::Failed);
     let operator = Operator::listen(several, ui)?;
     let connections = Connections::default();
-    // One after the other: Cognito runs one import job at a time.
+    // Sequentially: Cognito runs one import job at a time.
     for target in targets {
         let pool = target.pool.clone();
         let mut run = match Run::begin(&target, args, &connections, ui).await {
@@ -141,7 +141,7 @@ struct Sheet {
 }
 
 impl<'a> Run<'a> {
-    /// Reads both lists and counts.
+    /// Reads both lists and counts the users.
     async fn begin(
         target: &'a Target,
         args: &'a Import,
@@ -187,7 +187,7 @@ impl<'a> Run<'a> {
         !(self.args.no_reset && batch == Batch::Reset)
     }
 
-    /// The jobs that the limits of the service ask for, but for the one of bytes, which only the rows can tell.
+    /// The jobs that the service's limits require, except for the limit of bytes: only the rows show that.
     fn planned(&self) -> Vec<Job> {
         let batches = self.document.before.batches.iter();
         let wanted = batches.filter(|(batch, _)| self.wants(**batch));
@@ -223,7 +223,7 @@ impl<'a> Run<'a> {
         self.ui.show(&text);
     }
 
-    /// Imports while this run has the lease of the pool.
+    /// Imports while this run holds the lease of the pool.
     async fn all(&mut self, operator: &Operator) -> Result<()> {
         let (breaks, again) = (self.args.break_lease, self.args.again());
         let taking = Taking::of_pool("import", breaks, &again, &self.target.pool);
@@ -231,7 +231,7 @@ impl<'a> Run<'a> {
         holding(&aws, &names, taking.claim(), self.import(operator)).await
     }
 
-    /// Job after job until nobody is left whom an import takes.
+    /// Runs job after job until no importable user remains.
     async fn import(&mut self, operator: &Operator) -> Result<()> {
         self.document.jobs.clear();
         listing::forget(self.target.folder(), &self.target.pool);
@@ -246,7 +246,7 @@ impl<'a> Run<'a> {
             self.document.interrupted = true;
             return Ok(());
         }
-        // What an earlier run imported.
+        // The users of an earlier run.
         self.index = self.lists.index(false, None, self.ui).await?;
         let mut role = None;
         let ran = self.jobs(&importer, operator, &mut role).await;
@@ -254,7 +254,7 @@ impl<'a> Run<'a> {
         if role.is_none() && !given {
             role = importer.left_role().await?;
         }
-        // A job that goes on needs the role for its log.
+        // A job that is still running needs the role for its log.
         if let (Some(role), false) = (&role, self.document.interrupted) {
             let removed = importer.remove_role(role).await;
             if ran.is_ok() {
@@ -299,7 +299,7 @@ impl<'a> Run<'a> {
                 }
             }
         }
-        // The pool is the last word on who is in it.
+        // The final count comes from the pool.
         self.index = self.lists.index(false, None, self.ui).await?;
         let everyone = &mut |_| ControlFlow::Continue(());
         let after = self.lists.each(&self.index, self.ui, everyone).await?;
@@ -308,7 +308,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// The next users of a batch who were not tried yet, as many as one file takes.
+    /// The next users of a batch that were not tried yet, as many as fit in one file.
     async fn sheet(&mut self, batch: Batch, tried: &mut Seen) -> Result<Sheet> {
         let column = &self.target.required()?.import.hash_column;
         let columns = Columns::new(&self.header, column, batch.algorithm().is_some());
@@ -355,7 +355,7 @@ impl<'a> Run<'a> {
         Ok(sheet)
     }
 
-    /// Runs one job and accounts for each of its rows.
+    /// Runs one job and records the outcome of each of its rows.
     async fn job(
         &mut self,
         importer: &Importer<'_>,
@@ -381,7 +381,7 @@ impl<'a> Run<'a> {
         }
         let index = match ran.rows.iter().all(Option::is_some) {
             true => None,
-            // What the log leaves open the pool itself says.
+            // For rows without an outcome in the log, the pool decides.
             false => Some(self.lists.index(false, None, self.ui).await?),
         };
         let mut known = 0_u64;
@@ -391,7 +391,7 @@ impl<'a> Run<'a> {
                 index.find([name.as_str()]).map(|_| Outcome::Imported)
             };
             let Some(outcome) = outcome.or_else(in_pool) else {
-                // The job ended before this row: the next one has it again.
+                // The job ended before this row: the next job contains it again.
                 continue;
             };
             known += 1;

@@ -1,5 +1,5 @@
-//! `init`: reads a pool, asks what it cannot know, and writes the migrate.toml that `draft` makes. Writes no secret and overwrites
-//! nothing.
+//! `init`: reads a pool, asks what it cannot read, and writes the migrate.toml that `draft` makes. It writes no secret and
+//! overwrites no file.
 
 mod questions;
 
@@ -95,7 +95,7 @@ pub(super) async fn run(global: &Global, args: &Init, ui: &Ui) -> Result<ExitCod
     }
 
     let findings = findings(&draft, &observed, &config)?;
-    // What is printed from here on is about the file that was just written.
+    // The commands printed from here on use the new file.
     let flags = match output == Path::new(DEFAULT_FILE) && global.config.is_none() {
         true => target.given,
         false => global.flags_with(Some(&output)),
@@ -127,7 +127,7 @@ pub(super) async fn run(global: &Global, args: &Init, ui: &Ui) -> Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
-/// The endpoint of the sandbox, where its variables are set: they name a pool and an endpoint that is not AWS's.
+/// The endpoint of the sandbox, if its variables are set: they name a pool and an endpoint other than AWS.
 fn sandbox(global: &Global) -> Option<String> {
     environment::var("JANE_MIGRATE_POOL")?;
     let endpoint = global.endpoint_url.clone();
@@ -163,7 +163,7 @@ fn describe(client: &ClientDocument) -> Client {
     }
 }
 
-/// The clients given by flag. Each must be one of the pool's.
+/// The clients of the flag. Each must belong to the pool.
 fn chosen(named: &[String], clients: &[ClientDocument]) -> Result<Vec<String>> {
     for id in named {
         if !clients.iter().any(|client| client.id() == id) {
@@ -183,7 +183,7 @@ async fn complete(
     connection: &Connection,
     ui: &Ui,
 ) -> Result<(String, Config)> {
-    // Only the parser knows what the directory maps by default.
+    // Only the parser knows the directory's default mapping.
     let failed = |error| {
         Error::bug(format!(
             "failed to make a configuration of these answers\n{error}"
@@ -234,7 +234,7 @@ fn occupied(output: &Path) -> Error {
     )
 }
 
-/// How another file is named.
+/// The hint for another file.
 const OTHERWISE: &str = "name another file with --output";
 
 /// Checks that the output can be written, before the questions rather than after them.
@@ -261,7 +261,7 @@ fn create(output: &Path, text: &str) -> Result<()> {
         .map_err(|error| Error::unwritable(output, error, OTHERWISE))
 }
 
-/// What plan will say about the pool and this configuration.
+/// The findings that plan will show for the pool with this configuration.
 fn findings(draft: &Draft, observed: &Observed, config: &Config) -> Result<Vec<Finding>> {
     let chosen = Some(&draft.chosen_clients[..]).filter(|chosen| !chosen.is_empty());
     let asked = Asked {
@@ -274,7 +274,7 @@ fn findings(draft: &Draft, observed: &Observed, config: &Config) -> Result<Vec<F
     Ok(before_deploy(&Subject::new(observed, &asked)))
 }
 
-/// What was written, what is left to do, and what plan will say.
+/// What was written, what is left to do, and the findings that plan will show.
 fn summary(
     draft: &Draft,
     output: &Path,
@@ -315,7 +315,7 @@ fn summary(
     };
     text.push_str(&format!("  {end} (docs/import.md)\n"));
     text = Layout::of(&ui.out).flow(&text);
-    // A command is there to be copied, so its line is never broken.
+    // A command is copied, so its line is never wrapped.
     let command = secret.and_then(|place| place.command(region));
     text.extend(command.map(|command| format!("      {command}\n")));
     for finding in findings {

@@ -1,5 +1,5 @@
-//! `doctor` where no pool is given: what this machine has to work with, and a file about it for a bug report. The file is put together from
-//! words of this program, versions and numbers alone: nothing that is a secret, a name or an id can get into it.
+//! `doctor` without a pool: examines this machine's tools, and writes a file for a bug report. The file contains only words of
+//! this program, versions and numbers, so it cannot contain a secret, a name or an id.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -18,10 +18,10 @@ use crate::ui::Ui;
 use jane_migrate_config::Architecture;
 use jane_migrate_core::ids::PoolId;
 
-/// Where the file is written by default.
+/// The default file name.
 pub(super) const FILE: &str = "jane-migrate-report.json";
 
-/// Variables that change what this program does. Only their names are told.
+/// Variables that change what this program does. Only their names are reported.
 const VARIABLES: [&str; 22] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_CA_BUNDLE",
@@ -47,22 +47,22 @@ const VARIABLES: [&str; 22] = [
     "SSL_CERT_FILE",
 ];
 
-/// What was found.
+/// The result.
 #[derive(Debug, Serialize)]
 struct Report {
     version: &'static str,
     system: [&'static str; 2],
     toolchain: Option<artifact::Tools>,
-    /// The kinds of directory whose handler came with the program, for this machine's architecture.
+    /// The kinds of directory whose handler is part of the installation, for this machine's architecture.
     prebuilt: Vec<&'static str>,
     variables: Vec<&'static str>,
     configuration: Configuration,
     calls: Vec<Call>,
-    /// What is in the way, and what to do about it.
+    /// Each problem with its fix.
     problems: Vec<[String; 2]>,
 }
 
-/// What there is of a configuration.
+/// The state of the configuration.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum Configuration {
@@ -77,12 +77,12 @@ enum Configuration {
     },
 }
 
-/// How one service answered.
+/// One service's response.
 #[derive(Debug, Serialize)]
 struct Call {
     call: &'static str,
     result: &'static str,
-    /// The service's own word.
+    /// The service's error code.
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<String>,
     ms: u128,
@@ -174,8 +174,8 @@ fn write(file: &Path, report: &Report) -> Result<()> {
         .map_err(|error| Error::unwritable(file, error, "name another file with --bundle"))
 }
 
-/// Asks each service for something that is not there: that it says so shows that the endpoint, the credentials, the clock and the right
-/// are as they should be.
+/// Asks each service for something that does not exist: a *not found* shows that the endpoint, the credentials, the clock and the
+/// permission are right.
 async fn calls(global: &Global, region: String, problems: &mut Vec<[String; 2]>) -> Vec<Call> {
     let nothing: PoolId = match format!("{region}_doctor000").parse() {
         Ok(pool) => pool,
@@ -227,7 +227,7 @@ async fn calls(global: &Global, region: String, problems: &mut Vec<[String; 2]>)
             "AWS takes no more requests at the moment",
             "wait a minute, and run it again",
         ]),
-        // Least policies name what belongs to a pool.
+        // The least policies allow only the pool's own resources.
         _ => None,
     };
     for found in kinds.iter().filter_map(todo) {
@@ -257,7 +257,7 @@ async fn asked(
         Some(Kind::Throttled | Kind::Busy) => "too many requests",
         Some(_) => "refused",
     };
-    // A word of the service, never a sentence.
+    // An error code of the service, never a sentence.
     let word = |code: &String| code.chars().all(|c| c.is_ascii_alphanumeric());
     let kind = error.as_ref().map(|error| error.kind);
     let code = error.map(|error| error.code).filter(word);

@@ -42,7 +42,7 @@ pub(super) fn run(args: &Man, ui: &Ui) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The program and each of its commands. Building gives them the names of their pages: `jane-migrate-deploy`.
+/// The program and each of its commands. The build sets the names of their pages: `jane-migrate-deploy`.
 fn commands() -> impl Iterator<Item = clap::Command> {
     let mut program = Cli::command().disable_help_subcommand(true);
     program.build();

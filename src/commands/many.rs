@@ -1,5 +1,5 @@
-//! What several pools in one run have in common: they are worked on side by side, each ends on its own, one that fails stops no
-//! other, and one document and one summary speak for all. One pool alone is the same with nothing to sum up.
+//! Runs a command for several pools: in parallel and independently. A pool that fails stops no other, and there is one document
+//! and one summary for all. One pool alone works the same, without a summary.
 
 use std::process::ExitCode;
 
@@ -15,15 +15,15 @@ use crate::ui::Ui;
 use crate::ui::error::told;
 use jane_migrate_core::ids::PoolId;
 
-/// Pools worked on at once. AWS's rates are kept elsewhere (`aws::pace`); this bounds memory and connections.
+/// How many pools run in parallel. `aws::pace` keeps AWS's rates; this limits memory and connections.
 const AT_ONCE: usize = 32;
 
 /// How one pool's part of a command ended, mildest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Ending {
-    /// Nothing was to be done.
+    /// There was nothing to do.
     Nothing,
-    /// All is well.
+    /// It succeeded.
     Done,
     /// `plan --detailed-exitcode` found changes.
     Changes,
@@ -33,7 +33,7 @@ pub(super) enum Ending {
     Failed,
     /// The operator interrupted it.
     Interrupted,
-    /// The system asked it to end.
+    /// SIGTERM ended it.
     Terminated,
 }
 
@@ -60,7 +60,7 @@ impl Ending {
     }
 }
 
-/// Does the work for each item, side by side; the results are in the items' order.
+/// Runs the work for each item in parallel; the results are in the order of the items.
 pub(super) async fn each<T, R, F>(
     items: impl IntoIterator<Item = T>,
     work: impl FnMut(T) -> F,
@@ -75,10 +75,10 @@ where
         .await
 }
 
-/// What has come of the pools so far.
+/// The results of the pools so far.
 pub(super) struct Endings<'a> {
     ui: &'a Ui,
-    /// How a pool ends of which nothing could even be read.
+    /// The ending of a pool that could not be read.
     unreadable: Ending,
     several: bool,
     documents: Vec<Value>,
@@ -96,7 +96,7 @@ impl<'a> Endings<'a> {
         }
     }
 
-    /// A pool's part ended so.
+    /// Records the ending of a pool.
     pub(super) fn ended(
         &mut self,
         pool: PoolId,
@@ -108,7 +108,7 @@ impl<'a> Endings<'a> {
         Ok(())
     }
 
-    /// A pool's part changed something, or tried to: the document says what stopped it, and what to do about that.
+    /// Records the ending of a pool that was changed, or was to be: the document contains its error and the hint.
     pub(super) fn ran(
         &mut self,
         pool: PoolId,
@@ -123,7 +123,7 @@ impl<'a> Endings<'a> {
         self.ended(pool, &document, ending)
     }
 
-    /// A pool's part could not go on. Where there is no other pool, neither can the command.
+    /// Records a pool that could not continue. If it is the only pool, the command fails.
     pub(super) fn broke_off(&mut self, pool: PoolId, error: impl Into<Error>) -> Result<()> {
         let error = error.into();
         if !self.several {
@@ -134,7 +134,7 @@ impl<'a> Endings<'a> {
         self.ended(pool, &document, self.unreadable)
     }
 
-    /// Prints the document, sums up, and gives the exit code: that of the worst ending.
+    /// Prints the document and the summary, and returns the exit code of the worst ending.
     pub(super) fn finish(self) -> Result<ExitCode> {
         if self.ui.json {
             match &self.documents[..] {
@@ -155,7 +155,7 @@ fn to_json(document: &impl Serialize) -> Result<Value> {
         .map_err(|error| Error::bug(format!("failed to write JSON: {error}")))
 }
 
-/// `12 pools: 10 done, 1 unchanged, 1 failed (us-east-1_AbC)`; the pools to look at are named.
+/// `12 pools: 10 done, 1 unchanged, 1 failed (us-east-1_AbC)`; it names the pools that need attention.
 fn summary(endings: &[(PoolId, Ending)]) -> String {
     let mut parts = Vec::new();
     for ending in [
@@ -205,7 +205,7 @@ mod tests {
         );
     }
 
-    /// The first is done only after the last, so that they must have run side by side.
+    /// The first finishes only after the last, so they must have run in parallel.
     #[tokio::test]
     async fn results_keep_the_order_whoever_is_done_first() {
         let last_is_done = tokio::sync::Notify::new();

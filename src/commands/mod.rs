@@ -1,4 +1,4 @@
-//! One file a command. A command reads its settings, asks the core what to do, and shows what came of it.
+//! One file per command. A command reads its settings, calls the core, and shows the result.
 
 mod approved;
 mod build;
@@ -41,7 +41,7 @@ use crate::cli::{Cli, Command};
 use crate::error::Result;
 use crate::ui::Ui;
 
-/// Runs the command. Where `verify` fails, something could not be checked.
+/// Runs the command. If `verify` fails, something could not be checked.
 pub async fn run(cli: Cli, ui: &Ui) -> Result<ExitCode> {
     let asking = ui.clone();
     aws::ask_for_codes(move |question| asking.code(question));

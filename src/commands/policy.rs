@@ -1,4 +1,4 @@
-//! `policy`: the least IAM policy for each duty. Asks AWS for the pool alone, and for nothing where the account is given.
+//! `policy`: the least IAM policy for each duty. Reads only the pool from AWS, or nothing if the account is given.
 
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -15,7 +15,7 @@ use crate::settings::{self, Target};
 use crate::ui::Ui;
 use jane_migrate_core::ids::{Names, PoolArn};
 
-/// The way without asking AWS.
+/// The hint for a run without calls to AWS.
 const ACCOUNT: &str = "with --account ID, the account's twelve digits, nothing is read from AWS";
 
 pub(super) async fn run(global: &Global, args: &Policy, ui: &Ui) -> Result<ExitCode> {
@@ -30,7 +30,7 @@ pub(super) async fn run(global: &Global, args: &Policy, ui: &Ui) -> Result<ExitC
         chosen => chosen,
     };
     if ui.json {
-        // What was asked for by name is one document, ready for IAM.
+        // For duties that were named, print one document that IAM accepts.
         let policy = if args.duties.is_empty() {
             let each = duties.iter().map(|duty| {
                 let statements = statements(&[*duty], &subjects);
@@ -69,7 +69,7 @@ fn show(statement: &Statement, text: &mut String) {
     }
 }
 
-/// The pool's ARN, from the account that was given or from the pool itself.
+/// The pool's ARN, from the given account or from the pool itself.
 async fn subject<'a>(target: &'a Target, args: &Policy, ui: &Ui) -> Result<Subject<'a>> {
     let config = target.config();
     let region = &target.connection.region;

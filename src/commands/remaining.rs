@@ -1,5 +1,5 @@
-//! `remaining`: who of the directory is not in the pool, exactly, and why. Changes nothing; keeps the figures next to the configuration,
-//! where `status` and `teardown` find them.
+//! `remaining`: counts exactly which users of the directory are not in the pool, and why. Changes nothing in AWS; saves the
+//! figures next to the configuration, where `status` and `teardown` find them.
 
 use std::fs;
 use std::io::{self, Write};
@@ -24,7 +24,7 @@ use crate::ui::census::sentences;
 use jane_migrate_core::import::Category;
 use jane_migrate_core::import::census::Census;
 
-/// What came of one pool.
+/// The result for one pool.
 #[derive(Debug, Serialize)]
 struct Document {
     pool: String,
@@ -32,7 +32,7 @@ struct Document {
     at: String,
     #[serde(flatten)]
     census: Census,
-    /// Users of the pool who can sign in with a password, whether the directory has them or not.
+    /// Users of the pool who can sign in with a password, also those that the directory does not have.
     pool_users: u64,
 }
 
@@ -47,7 +47,7 @@ pub(super) async fn run(global: &Global, args: &Remaining, ui: &Ui) -> Result<Ex
     }
     let mut endings = Endings::new(ui, &targets, Ending::Failed);
     let connections = Connections::default();
-    // One after the other: the lists are large.
+    // Sequentially: the lists are large.
     for target in targets {
         let pool = target.pool.clone();
         match count(&target, args, &connections, ui).await {
@@ -133,7 +133,7 @@ async fn count(
     })
 }
 
-/// Keeps the figures. That they cannot be kept is worth a warning only.
+/// Saves the figures. A failure is only a warning.
 pub(super) fn keep(census: &Census, target: &Target, ui: &Ui) {
     let kept = Exact::of(census, now_ms()).keep(target.folder(), &target.pool);
     if let Err(error) = kept {
@@ -143,7 +143,7 @@ pub(super) fn keep(census: &Census, target: &Target, ui: &Ui) {
     }
 }
 
-/// As the document calls it.
+/// The category's name in the document.
 fn word(category: Category) -> &'static str {
     match category {
         Category::Password => "password",
@@ -155,7 +155,7 @@ fn word(category: Category) -> &'static str {
     }
 }
 
-/// A file that its owner alone can read, whole or not there at all.
+/// A file that only its owner can read, and that is either complete or absent.
 struct Private {
     path: PathBuf,
     file: csv::Writer<NamedTempFile>,

@@ -1,5 +1,4 @@
-//! `restore`: put a pool and its clients back to what a snapshot says. For the day on which something went wrong that no run put
-//! right by itself.
+//! `restore`: puts a pool and its clients back to the state of a snapshot, after a failure that no run has repaired.
 
 use std::process::ExitCode;
 
@@ -31,7 +30,7 @@ pub(super) async fn run(global: &Global, args: &Restore, ui: &Ui) -> Result<Exit
     let mut endings = Endings::new(ui, &targets, Ending::Failed);
     let mut target = targets.remove(0);
     let given = target.given.clone();
-    // All clients are looked at, whichever are to migrate: the snapshot says which it is about.
+    // All clients are read, not only those that migrate: the snapshot decides which ones matter.
     target.clients = None;
     let session = Session::open(
         target,

@@ -1,5 +1,5 @@
-//! `rollback`: the alias that the pool calls leads to the version before again, once that has answered. Needs no configuration and no
-//! build, and of AWS three calls in a row.
+//! `rollback`: points the alias that the pool calls back to the previous version, after a probe of that version. Needs no
+//! configuration and no build, and only three sequential AWS calls.
 
 use std::process::ExitCode;
 
@@ -117,7 +117,7 @@ async fn roll_back(
             Report::declined(pool, session.target.given.ours(&again, pool))
         }
         true => {
-            // Moving the alias names its revision, which changes with each lease. The role's rights have no such guard.
+            // The move of the alias names its revision, which changes with each lease. The role's permissions have no such guard.
             let of_role = |change: &Change| change.resource == Resource::Role;
             let claim = match plan.changes.iter().any(of_role) {
                 true => session.claim(taking(&session, args)).ok(),

@@ -14,20 +14,20 @@ use crate::error::{Error, Result};
 use crate::ui::numbers::{duration, thousands};
 use crate::ui::{Styles, Ui};
 
-/// What ends with 3: customers whose password cannot be checked.
+/// The exit code if there are customers whose password cannot be checked.
 const UNSUPPORTED: u8 = 3;
 
-/// How long a check may take, of the five seconds that Cognito waits for all of a sign-in.
+/// The longest acceptable check: Cognito waits five seconds for the whole sign-in.
 const SLOW_MS: f64 = 2000.0;
 
-/// What the function found.
+/// The function's result.
 #[derive(Debug, Deserialize, Serialize)]
 struct Survey {
-    /// How many users it looked at.
+    /// How many users it examined.
     rows: u64,
     /// The formats of their hashes, the most frequent first.
     formats: Vec<Format>,
-    /// The memory of the function that checked them.
+    /// The memory of the function that made the checks.
     #[serde(rename(deserialize = "functionMb"))]
     function_mb: u64,
 }
@@ -39,7 +39,7 @@ struct Format {
     format: String,
     /// How many users have it.
     rows: u64,
-    /// How long a check takes, where one was made.
+    /// How long a check takes, if one was made.
     #[serde(skip_serializing_if = "Option::is_none")]
     ms: Option<f64>,
     /// Why it cannot be checked.
@@ -47,7 +47,7 @@ struct Format {
     unsupported: Option<String>,
 }
 
-/// Shows what the function answered.
+/// Shows the function's response.
 pub(super) fn show(names: &Names, by: &str, answer: &Invocation, ui: &Ui) -> Result<ExitCode> {
     let tail = Fix::aws(format!("logs tail {} --since 10m", names.log_group));
     let found = &answer.payload["sample"];

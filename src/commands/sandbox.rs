@@ -1,4 +1,4 @@
-//! `sandbox`: a local corner of AWS to try a migration in, until stopped; or the tour through one.
+//! `sandbox`: a local AWS for trying a migration, until it is stopped; or the tour through one.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -14,10 +14,10 @@ use crate::signals::Signals;
 use crate::ui::Ui;
 use crate::ui::layout::Layout;
 
-/// What to do where nothing of the operator's is to blame.
+/// The hint if the cause is not on the operator's side.
 const FAULT: &str = "run it again; if it fails again, please report it with its output";
 
-/// How another place for temporary files is named.
+/// The hint for another place of temporary files.
 const TEMPORARY: &str = "set TMPDIR to a folder that can be written to";
 
 /// The variable that holds Jane's client secret in the sandbox.
@@ -74,7 +74,7 @@ pub(super) async fn run(args: &cli::Sandbox, ui: &Ui) -> Result<ExitCode> {
     Ok(code)
 }
 
-/// A configuration for the sandbox's directory. The sandbox runs the function on this machine's own processor.
+/// A configuration for the sandbox's directory. The sandbox runs the function on this machine's processor.
 fn config(sandbox: &Sandbox, demo: &Demo) -> String {
     let function = match cfg!(target_arch = "aarch64") {
         true => "\n[function]\narchitecture = \"arm64\"\n",
@@ -89,14 +89,14 @@ fn config(sandbox: &Sandbox, demo: &Demo) -> String {
     )
 }
 
-/// What the commands need to work in the sandbox.
+/// The variables that the commands need in the sandbox.
 fn environment(sandbox: &Sandbox, demo: &Demo, folder: &Path) -> Vec<(&'static str, String)> {
     vec![
         ("AWS_ENDPOINT_URL", sandbox.endpoint()),
         ("AWS_ACCESS_KEY_ID", sandbox.account_id().to_owned()),
         ("AWS_SECRET_ACCESS_KEY", sandbox.secret_key().to_owned()),
         ("AWS_REGION", sandbox.region().to_owned()),
-        // Python's SDK reads this one alone.
+        // Python's SDK reads only this one.
         ("AWS_DEFAULT_REGION", sandbox.region().to_owned()),
         (JANE_SECRET, sandbox.jane().client_secret().to_owned()),
         (

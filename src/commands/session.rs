@@ -1,4 +1,4 @@
-//! What the commands about a pool have in common: observing it, planning its deploy, applying with progress and interrupts.
+//! What the commands about a pool share: observing it, planning its deploy, applying with progress and interrupts.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -32,17 +32,17 @@ use jane_migrate_core::read::Read;
 use jane_migrate_core::record::given_statements;
 use jane_migrate_core::resources::{Desired, Environment, ObservedFunction, tag};
 
-/// How far a session looks.
+/// How much a session reads.
 #[derive(Clone, Copy)]
 pub(super) enum Look<'a> {
-    /// At what deploy and teardown change. With `left`, at what is left of it where the pool itself is gone.
+    /// What deploy and teardown change. With `left`, what remains of it if the pool no longer exists.
     Ours {
-        /// A pool that is gone is no error.
+        /// A deleted pool is no error.
         left: bool,
     },
-    /// At what a deploy changes and rests on.
+    /// What a deploy changes and needs.
     Deploy,
-    /// At what these checks look at as well: what a plan reports.
+    /// Also what these checks need: a plan reports them.
     Plan(&'a Choice),
 }
 
@@ -54,7 +54,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Reads the pool as deep as a command needs; a deploy or teardown, what they change.
+    /// Reads as much of the pool as a command needs.
     pub(super) async fn open(
         target: Target,
         look: Look<'_>,
@@ -88,17 +88,17 @@ impl Session {
         })
     }
 
-    /// The pool and all that is named after it.
+    /// The pool and all names that follow from it.
     pub(super) fn names(&self) -> &Names {
         &self.observed.names
     }
 
-    /// What was read, where a run cannot go on without it.
+    /// The value of a read, or an error if it failed.
     pub(super) fn needs<T>(&self, read: Read<T>) -> Result<T> {
         read.map_err(|why| unread(self.names(), &why))
     }
 
-    /// The pool, which is there.
+    /// The pool, which exists.
     pub(super) fn pool(&self) -> Result<&PoolState> {
         self.needs(self.observed.pool())
     }
@@ -116,18 +116,18 @@ impl Session {
         )
     }
 
-    /// The client in whose name the function is tried.
+    /// The client for the function's probe.
     pub(super) fn probing_client(&self) -> Result<Option<&ClientDocument>> {
         let named = self.target.clients.as_deref();
         self.needs(self.observed.probing_client(named))
     }
 
-    /// The function that deploy made, where it is there.
+    /// The function that deploy made, if it exists.
     pub(super) fn function(&self) -> Result<Option<&ObservedFunction>> {
         self.needs(self.observed.function())
     }
 
-    /// What is asked for of this pool, beside what was observed.
+    /// What is requested for this pool, beside what was observed.
     pub(super) fn asked<'a>(
         &'a self,
         config: &'a Config,
@@ -150,7 +150,7 @@ impl Session {
         ))
     }
 
-    /// The file of the snapshot that the first deploy kept, wherever that was.
+    /// The file of the snapshot that the first deploy saved, on whatever machine that was.
     pub(super) fn kept_snapshot(&self) -> Option<String> {
         let pool = self.names().pool.id.as_str();
         if self.names().given_function {
@@ -163,7 +163,7 @@ impl Session {
         Some(snapshot::file_name(pool, digest))
     }
 
-    /// What deploy would do; `source` is the digest of what the handler is built from.
+    /// What deploy would do; `source` is the digest of the handler's sources.
     pub(super) fn plan_deploy(
         &self,
         config: &Config,
@@ -172,7 +172,7 @@ impl Session {
         allowed: &Allowed,
     ) -> Result<Plan> {
         let secrets = match self.names().given_function {
-            // Its owner gives it what it needs.
+            // The function's owner sets its secrets.
             true => Environment::new(),
             false => {
                 let deployed = self.function()?.map(|found| &found.function.environment);
@@ -185,7 +185,7 @@ impl Session {
         self.needs(plan::deploy(&desired, &self.observed, &asked, allowed))
     }
 
-    /// Stops the plan where another run is at work on the pool, unless its lease is to be taken.
+    /// Blocks the plan if another run is changing the pool, unless its lease is to be taken over.
     pub(super) fn look_out(&self, plan: &mut Plan, taking: &Taking) {
         let lease = self.observed.lease();
         if let Some(lease) = lease.filter(|lease| !taking.breaks && lease::holds(lease)) {
@@ -193,7 +193,7 @@ impl Session {
         }
     }
 
-    /// What this run takes the lease of the pool by.
+    /// What this run needs to take the lease of the pool.
     pub(super) fn claim(&self, taking: Taking) -> Result<Claim> {
         Ok(Claim {
             alias: self.needs(self.observed.alias.clone())?,
@@ -202,7 +202,7 @@ impl Session {
         })
     }
 
-    /// Applies the plan, showing each step, or one line for the pool where there are several. Gives the lease back.
+    /// Applies the plan and shows each step, or with several pools one line for each pool. Releases the lease.
     pub(super) async fn apply(
         &self,
         plan: &Plan,
@@ -217,7 +217,7 @@ impl Session {
         report
     }
 
-    /// The same, and whoever asks gives the lease back.
+    /// The same, but the caller releases the lease.
     pub(super) async fn apply_and_hold(
         &self,
         plan: &Plan,
@@ -294,7 +294,7 @@ fn label(change: &Change) -> String {
     )
 }
 
-/// Whoever watches the run: what is shown to them, and what they ask for by Ctrl-C or SIGTERM.
+/// The person or pipeline that watches the run: what they see, and their Ctrl-C or SIGTERM.
 pub(super) struct Operator {
     several: bool,
     interrupt: Interrupt,
@@ -302,7 +302,7 @@ pub(super) struct Operator {
 }
 
 impl Operator {
-    /// The first Ctrl-C or SIGTERM lets the steps in hand finish, the second ends at once.
+    /// The first Ctrl-C or SIGTERM lets the current steps finish, the second ends the program at once.
     pub(super) fn listen(several: bool, ui: &Ui) -> Result<Self> {
         let interrupt = Interrupt::default();
         let signals = Signals::listen().explain(
@@ -316,17 +316,17 @@ impl Operator {
         })
     }
 
-    /// The wish to stop.
+    /// The request to stop.
     pub(super) fn interrupt(&self) -> &Interrupt {
         &self.interrupt
     }
 
-    /// Whether the run is to stop.
+    /// Whether the run should stop.
     pub(super) fn stops(&self) -> bool {
         self.interrupt.requested().is_some()
     }
 
-    /// Does what changes nothing and may be dropped at any time; `None` where the run was stopped meanwhile.
+    /// Runs work that changes nothing and can be dropped at any time; `None` if the run was stopped meanwhile.
     pub(super) async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
@@ -353,14 +353,14 @@ async fn listen(mut signals: Signals, interrupt: Interrupt, ui: Ui) {
 /// How a command takes the lease of a pool.
 pub(super) struct Taking {
     command: &'static str,
-    /// A lease of another run is taken over.
+    /// Take over the lease of another run.
     breaks: bool,
-    /// The command that does so.
+    /// The command that takes it over.
     by_force: Fix,
 }
 
 impl Taking {
-    /// `again` is the command up to its pool.
+    /// `again` is the command without its pool.
     pub(super) fn of_pool(command: &'static str, breaks: bool, again: &str, pool: &PoolId) -> Self {
         let by_force = Fix::ours(again, pool, more(breaks));
         Self {
@@ -370,7 +370,7 @@ impl Taking {
         }
     }
 
-    /// A claim of a run that observes nothing beforehand.
+    /// A claim for a run that has observed nothing.
     pub(super) fn claim(self) -> Claim {
         Claim {
             lease: lease::of(self.command),
@@ -381,7 +381,7 @@ impl Taking {
         }
     }
 
-    /// `again` is the command, which names its pool itself.
+    /// `again` is the command, with its pool.
     pub(super) fn of(command: &'static str, breaks: bool, again: &str) -> Self {
         let by_force = Fix::command(again, more(breaks));
         Self {
@@ -396,7 +396,7 @@ fn more(breaks: bool) -> &'static str {
     if breaks { "" } else { " --break-lease" }
 }
 
-/// A pool with what is to be done about it.
+/// A pool with its plan.
 pub(super) struct Planned {
     pub session: Session,
     pub plan: Plan,
@@ -414,21 +414,21 @@ impl Planned {
     }
 }
 
-/// A pool with its plan, or why there is none.
+/// A pool with its plan, or the error.
 pub(super) type MaybePlanned = (PoolId, Result<Planned>);
 
 /// How a deploy is planned.
 pub(super) struct Planning<'a> {
     pub allow: &'a Allow,
-    /// The function is tried before customers meet it.
+    /// The function is probed before customers use it.
     pub probe: bool,
-    /// Reads all that the checks look at, not only what deploy changes: a deploy verifies itself afterwards.
+    /// Reads all that the checks need, not only what deploy changes: a deploy verifies itself afterwards.
     pub thorough: bool,
-    /// How the lease of a pool is taken; a plan changes nothing, and may be made beside another run.
+    /// How the lease of a pool is taken; none for `plan`, which changes nothing and may run beside another run.
     pub taking: Option<&'a dyn Fn(&PoolId) -> Taking>,
 }
 
-/// Observes all pools side by side and plans the deploy of each.
+/// Observes all pools in parallel and plans the deploy of each.
 pub(super) async fn plan_deploys(
     targets: Vec<Target>,
     planning: &Planning<'_>,
@@ -461,7 +461,7 @@ pub(super) async fn plan_deploys(
         .collect()
 }
 
-/// Observes all pools side by side.
+/// Observes all pools in parallel.
 pub(super) async fn open_all(
     targets: Vec<Target>,
     look: Look<'_>,
@@ -475,15 +475,15 @@ pub(super) async fn open_all(
     .await
 }
 
-/// The kind of directory that the deployed code serves, where this very version built it.
+/// The kind of directory that the deployed code serves, if this version built it.
 pub(super) fn code_serves(observed: &Observed) -> Option<&'static str> {
     let found = observed.function().ok().flatten()?;
     let source = found.function.tags.get(tag::SOURCE)?;
     artifact::kind_of(source, found.function.architecture)
 }
 
-/// Asks once for all pools that have something to change; yes where there is none. Gives `what` the question is about. `again` is the
-/// command as it would go on, but for its pools and the global flags.
+/// Asks for one confirmation for all pools with changes; yes if there are none. Passes the pools to `what` for the question.
+/// `again` is the command to continue with, without pools and global flags.
 pub(super) fn agree(
     ui: &Ui,
     planned: &[MaybePlanned],
@@ -507,8 +507,8 @@ pub(super) fn agree(
     ui.confirm(&question, &ui.given.for_pools(&format!("{again} --yes")))
 }
 
-/// The code of the functions: chosen without building, and built once for each kind of directory and architecture, whatever the
-/// number of pools.
+/// The code of the functions: chosen without building, and built once for each kind of directory and architecture, for any number
+/// of pools.
 pub(super) struct Codes {
     given: Option<PathBuf>,
     handlers: BTreeMap<(&'static str, &'static str), Handler>,
@@ -518,14 +518,14 @@ pub(super) struct Codes {
 struct Handler {
     /// The digest that the function's tag will hold.
     source: String,
-    /// The zip, once it is there.
+    /// The zip, once it exists.
     code: Option<Code>,
-    /// It could not be built, and need not be tried again.
+    /// The build failed, and need not be tried again.
     failed: bool,
 }
 
 impl Codes {
-    /// Code from this zip, or else to be built.
+    /// Code from this zip, or from a build.
     pub(super) fn new(given: Option<PathBuf>) -> Self {
         Self {
             given,
@@ -533,7 +533,7 @@ impl Codes {
         }
     }
 
-    /// The digest of what the handler for this configuration is made of.
+    /// The digest of the handler's sources for this configuration.
     pub(super) fn source(&mut self, config: &Config) -> Result<&str> {
         let key = key(config);
         if self.given.is_some()
@@ -568,7 +568,7 @@ impl Codes {
         Ok(&handler.source)
     }
 
-    /// Makes sure that the code for this configuration is there.
+    /// Builds the code for this configuration, if it does not exist yet.
     pub(super) async fn build(&mut self, config: &Config, ui: &Ui) -> Result<()> {
         let Some(handler) = self.handlers.get_mut(&key(config)) else {
             return Ok(());
@@ -587,7 +587,7 @@ impl Codes {
         Ok(())
     }
 
-    /// The code for this configuration, once it was built.
+    /// The code for this configuration, after its build.
     pub(super) fn get(&self, config: &Config) -> Option<Code> {
         self.handlers.get(&key(config))?.code.clone()
     }
@@ -634,7 +634,7 @@ pub(super) async fn build(config: &Config, ui: &Ui) -> Result<Artifact> {
     built
 }
 
-/// Makes each probe's user a new one.
+/// Makes the user of each probe unique.
 pub(super) fn nonce() -> String {
     format!("{:x}{:x}", now_ms(), std::process::id())
 }

@@ -1,4 +1,5 @@
-//! `settings`: what a function needs that another tool makes of the zip of `build`. Secrets are named and never printed.
+//! `settings`: what a function needs if another tool creates it from the zip of `build`. Secrets are named and never
+//! printed.
 
 use std::process::ExitCode;
 
@@ -36,7 +37,7 @@ pub(super) async fn run(global: &Global, args: &Settings, ui: &Ui) -> Result<Exi
     Ok(ExitCode::SUCCESS)
 }
 
-/// What the function of one pool needs.
+/// What one pool's function needs.
 struct Needs {
     pool: String,
     function: jane_migrate_core::resources::Function,
@@ -44,7 +45,7 @@ struct Needs {
     secrets: Vec<String>,
 }
 
-/// The pool, and what its settings and the configuration tell the handler.
+/// Reads the pool, and derives the handler's settings from it and the configuration.
 pub(super) async fn read(aws: &Reader, target: &Target) -> Result<(Observed, HandlerSettings)> {
     let config = target.required()?;
     let scope = Scope {
@@ -98,7 +99,7 @@ impl Needs {
         })
     }
 
-    /// The same as a shell and a file of variables take it.
+    /// The same in the form for a shell and for a file of variables.
     fn lines(&self) -> String {
         let function = &self.function;
         let mut text = format!(

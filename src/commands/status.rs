@@ -91,7 +91,7 @@ pub(super) async fn run(global: &Global, args: &cli::Status, ui: &Ui) -> Result<
     endings.finish()
 }
 
-/// Shows the pools repeatedly, as long as the output has a reader. A reading that fails is reported and tried again.
+/// Shows the pools repeatedly, as long as the output has a reader. A failed read is reported and tried again.
 async fn watch(pools: &mut [Watched], pause: Duration, args: &cli::Status, ui: &Ui) -> Result<()> {
     loop {
         let mut statuses = Vec::new();
@@ -118,7 +118,7 @@ async fn watch(pools: &mut [Watched], pause: Duration, args: &cli::Status, ui: &
     }
 }
 
-/// Until q is pressed, where there is a terminal to press it at.
+/// Waits until q is pressed; forever without a terminal.
 async fn quit(ui: &Ui) {
     #[cfg(unix)]
     if ui.can_redraw() {
@@ -129,7 +129,7 @@ async fn quit(ui: &Ui) {
     std::future::pending().await
 }
 
-/// All pools as of now, side by side.
+/// The current status of all pools, read in parallel.
 async fn read(pools: &mut [Watched], ui: &Ui) -> Vec<(PoolId, Result<Status>)> {
     each(pools, async |watched| {
         (watched.target.pool.clone(), watched.status(ui).await)
@@ -149,13 +149,13 @@ fn write_page(args: &cli::Status, statuses: &[Status]) -> Result<()> {
         .map_err(|error| Error::unwritable(path, error, "name another file with --html"))
 }
 
-/// One pool whose log is read, once or again.
+/// A pool whose log is read, once or repeatedly.
 pub(super) struct Watched {
     target: Target,
     aws: Reader,
     log: Log,
     facts: Facts,
-    /// What was read to begin with, for the first status.
+    /// What was read at the start, for the first status.
     observed: Option<Observed>,
 }
 
@@ -242,7 +242,7 @@ impl Watched {
         })
     }
 
-    /// As of now.
+    /// The current status.
     pub(super) async fn status(&mut self, ui: &Ui) -> Result<Status> {
         let pool = &self.target.pool;
         let task = ui.task(format!("reading the log of user pool {pool}"));

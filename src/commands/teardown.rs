@@ -1,4 +1,5 @@
-//! `teardown`: detach the trigger, put clients back, delete what is ours. Needs no configuration: tags say what to do.
+//! `teardown`: detaches the trigger, restores the clients, deletes what deploy created. It needs no configuration: the tags say
+//! what to do.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -44,12 +45,12 @@ struct Document {
     refused: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     migration: Option<Migration>,
-    /// The pool's triggers for which the function stays.
+    /// The pool's triggers that still need the function.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     kept: Vec<&'static str>,
 }
 
-/// How far the migration has come that would end.
+/// The progress of the migration that would end.
 #[derive(Debug, Clone, Serialize)]
 struct Migration {
     arrived: u64,
@@ -62,7 +63,7 @@ struct Migration {
 struct Prepared {
     planned: Planned,
     migration: Option<Migration>,
-    /// Why it is too early for it.
+    /// Why it is too early.
     early: Option<String>,
 }
 
@@ -70,8 +71,8 @@ pub(super) async fn run(global: &Global, args: &Teardown, ui: &Ui) -> Result<Exi
     let loaded = settings::load_if_there(global)?;
     let mut targets = settings::targets(global, &args.pools, loaded)?;
     for target in &mut targets {
-        // Which clients are configured does not matter here: the tags name those that deploy opened. Of another tool's function the
-        // snapshot does, which is read later, so all are.
+        // The configured clients do not matter here: the tags name those that deploy changed. For another tool's function the
+        // snapshot names them; it is read later, so all clients are read.
         let given = target
             .config()
             .is_some_and(|config| config.function.arn.is_some());
@@ -82,7 +83,7 @@ pub(super) async fn run(global: &Global, args: &Teardown, ui: &Ui) -> Result<Exi
     let connections = Connections::default();
     let prepared = each(targets, async |target| {
         let pool = target.pool.clone();
-        // What the log tells takes as long as the reads do.
+        // Counting the log takes as long as the reads, so both run in parallel.
         let group = target.log_group();
         let counting = connections.get(&target.connection).await;
         let look = Look::Ours { left: true };
@@ -191,7 +192,7 @@ pub(super) async fn run(global: &Global, args: &Teardown, ui: &Ui) -> Result<Exi
     endings.finish()
 }
 
-/// What there is to take away, how far the migration has come, and why it may be too early.
+/// What there is to remove, the migration's progress, and why it may be too early.
 fn prepare(
     session: Session,
     counted: Result<Counted, AwsError>,
@@ -208,10 +209,10 @@ fn prepare(
     let plan = plan::teardown(&session.observed, extent(args), &snapshots, &allowed);
     let mut plan = session.needs(plan)?;
     session.look_out(&mut plan, &taking(&session, args));
-    // Whether another run is at work must be known.
+    // Fails if it is unknown whether another run is active.
     session.needs(session.observed.alias.clone())?;
     let (mut migration, mut early) = (None, None);
-    // Where other triggers alone are left, the migration ended with an earlier teardown.
+    // If only other triggers are left, an earlier teardown has ended the migration.
     let others_alone = session.observed.our_triggers().next().is_some()
         && !session.observed.calls_us(Trigger::UserMigration);
     if !plan.is_blocked() && !plan.is_empty() && session.observed.pool().is_ok() && !others_alone {
@@ -254,7 +255,7 @@ fn extent(args: &Teardown) -> Extent {
     }
 }
 
-/// The triggers for which the function stays.
+/// The triggers that still need the function.
 fn kept(session: &Session, args: &Teardown) -> Vec<Trigger> {
     plan::remaining(&session.observed, extent(args))
 }
@@ -273,7 +274,7 @@ fn stays(session: &Session, kept: &[Trigger]) -> String {
     )
 }
 
-/// The function's tags, which name the snapshot, are about to go.
+/// Shows where the snapshot is: the function's tags, which name it, are about to be deleted.
 fn say_where_the_snapshot_is(session: &Session, ui: &Ui) {
     if let Some(name) = session.kept_snapshot() {
         ui.note(&format!(
@@ -282,7 +283,7 @@ fn say_where_the_snapshot_is(session: &Session, ui: &Ui) {
     }
 }
 
-/// What was counted in the log.
+/// The count of the log.
 struct Counted {
     tally: Tally,
     source: Source,
@@ -290,7 +291,7 @@ struct Counted {
     now_ms: i64,
 }
 
-/// Counts the log, which may not be there.
+/// Counts the log, which may not exist.
 async fn count(aws: &Reader, group: &str, args: &Teardown) -> Result<Counted, AwsError> {
     let now_ms = now_ms();
     let days = LONGEST_DAYS.max(args.recent_days.into());
@@ -304,7 +305,7 @@ async fn count(aws: &Reader, group: &str, args: &Teardown) -> Result<Counted, Aw
     })
 }
 
-/// How the migration goes, as far as the log tells.
+/// The migration's progress, according to the log.
 fn status(session: &Session, counted: Result<Counted, AwsError>) -> Result<Option<Status>> {
     let Ok(Some(log_group)) = &session.observed.log_group else {
         return Ok(None);
@@ -342,12 +343,12 @@ fn status(session: &Session, counted: Result<Counted, AwsError>) -> Result<Optio
     Ok(Some(Status::new(&counted.tally, &facts, counted.source)))
 }
 
-/// The last day of the window, as the deployed function has it.
+/// The last day of the window, from the deployed function.
 fn closes(session: &Session) -> Option<Date> {
     deployed_settings(session.observed.function().ok()??)?.window_closes
 }
 
-/// Why it is too early to tear down, if it is: the window is open, or customers migrated lately.
+/// Why it is too early to tear down, or `None`: the window is open, or customers migrated lately.
 fn too_early(
     session: &Session,
     status: Option<&Status>,
@@ -359,7 +360,7 @@ fn too_early(
         return Ok(Some(format!("the migration window is open until {closes}")));
     }
     let since = utc(now_ms() - i64::from(recent_days) * DAY_MS);
-    // No days are none, though somebody may have come over in this very second.
+    // Zero days skip this check, even if a customer migrated this second.
     let recent = recent_days > 0
         && status
             .and_then(|status| status.progress.last_migration.as_ref())
@@ -397,7 +398,7 @@ impl Migration {
     }
 }
 
-/// All clients of the pool. They are read for advice alone, while the plan is applied: what cannot be read is left out.
+/// All clients of the pool, read only for advice while the plan is applied: a client that cannot be read is left out.
 async fn clients(session: &Session) -> Vec<ClientDocument> {
     let pool = &session.names().pool.id;
     let ids = match session.observed.pool().is_ok() {
@@ -408,7 +409,7 @@ async fn clients(session: &Session) -> Vec<ClientDocument> {
     described.await.into_iter().flatten().collect()
 }
 
-/// What the apps may do from now on, client by client.
+/// What the apps can do from now on, for each client.
 fn afterwards(session: &Session, clients: &[ClientDocument]) -> String {
     if session.observed.pool().is_err() {
         return String::new();
@@ -432,7 +433,7 @@ fn afterwards(session: &Session, clients: &[ClientDocument]) -> String {
     text
 }
 
-/// A client as the plan leaves it, which was read meanwhile.
+/// The client after the plan: it was read before or during the plan's updates.
 fn closed(client: ClientDocument, plan: &Plan) -> ClientDocument {
     let rewritten = plan
         .changes

@@ -1,6 +1,6 @@
-//! `sandbox --tour`: the whole life of a migration, each step explained, run and checked. The operator's steps are this very
-//! program, started as anyone would start it; the customers' steps are calls an app makes. Nothing is faked, and the tour
-//! ends well only if every step did.
+//! `sandbox --tour`: the whole life of a migration, each step explained, run and checked. The operator's steps run this same
+//! program as a user would; the customers' steps are calls that an app makes. Nothing is simulated, and the tour succeeds
+//! only if every step did.
 
 use std::cell::Cell;
 use std::path::Path;
@@ -70,9 +70,9 @@ struct Tour<'a> {
     folder: &'a Path,
     environment: &'a [(&'static str, String)],
     ui: &'a Ui,
-    /// Whether to wait for the reader before each chapter.
+    /// Whether to wait for Enter before each chapter.
     pauses: bool,
-    /// Whether the first chapter has begun.
+    /// Whether the first chapter has started.
     begun: Cell<bool>,
     pool: PoolId,
     aws: Reader,
@@ -184,7 +184,7 @@ impl Tour<'_> {
 
     fn chapter(&self, title: &str, text: &str) {
         if self.begun.replace(true) && self.pauses {
-            // Whatever is answered, even that there is no answer, the tour goes on.
+            // The tour continues whatever is typed, also without an answer.
             let _ = self.ui.ask("Enter for the next chapter", "");
         }
         self.ui.remark(&format!(
@@ -199,7 +199,7 @@ impl Tour<'_> {
             .say(&format!("  {} {what}", self.ui.out.good.apply_to("seen:")));
     }
 
-    /// Runs this program as an operator would.
+    /// Runs this program as an operator does.
     async fn command(&self, arguments: &[&str], expected: i32) -> anyhow::Result<()> {
         let shown = format!("jane-migrate {}", arguments.join(" "));
         self.ui.remark(&format!("$ {shown}"));
@@ -236,7 +236,7 @@ impl Tour<'_> {
         observed.map_err(|error| anyhow!("{error:#}"))
     }
 
-    /// How often the directory was asked about a user.
+    /// How many requests the directory got about a user.
     fn questions(&self) -> usize {
         [
             JaneCall::UserExists,
@@ -293,7 +293,7 @@ impl Tour<'_> {
         Ok(())
     }
 
-    /// The Cognito user name that Jane was notified of a customer, by this call.
+    /// The Cognito user name in this call's notification to Jane about a customer.
     fn was_told(&self, call: &str, email: &str) -> Option<String> {
         let told = self.sandbox.jane().told().told().into_iter();
         let of = |told: &Value| told["call"] == call && told["body"]["email"] == email;
@@ -374,7 +374,7 @@ impl Tour<'_> {
     async fn stays_away(&self, account: &Account) -> anyhow::Result<()> {
         let password = account.password.as_deref().unwrap_or(NEW_PASSWORD);
         let told = refusal(self.sign_in(account, password).await)?;
-        // Where the client hides who exists, Cognito pretends to send a code.
+        // If the client hides which users exist, Cognito pretends to send a code.
         let _ = self
             .customer
             .forgot_password(&self.demo.web_client, &account.email)
@@ -391,7 +391,7 @@ impl Tour<'_> {
         Ok(())
     }
 
-    /// The list has who migrated already, and one who did not.
+    /// The list contains customers who have migrated and one who has not.
     async fn imports_the_rest(&self, password: &Account, sso: &Account) -> anyhow::Result<()> {
         let [email, old_password, hash] = LATE;
         let list = format!(
@@ -417,7 +417,7 @@ impl Tour<'_> {
 
     async fn left_as_it_was(&self, before: &Observed) -> anyhow::Result<()> {
         let after = self.observe().await?;
-        // As the service describes them, not as this program compares them.
+        // Compares the service's descriptions directly, not with this program's own comparison.
         ensure!(
             described(before)? == described(&after)?,
             "the pool is not what it was"
@@ -433,7 +433,7 @@ impl Tour<'_> {
     }
 }
 
-/// The pool and its clients as JSON, but for the day on which they were changed last.
+/// The pool and its clients as JSON, without the date of the last change.
 fn described(observed: &Observed) -> anyhow::Result<Vec<Value>> {
     let unread = |why: Unread| anyhow!("{:#}", unread(&observed.names, &why));
     let pool = observed.pool().map_err(unread)?;
@@ -455,7 +455,7 @@ fn secret(account: &Account) -> &str {
     account.password.as_deref().unwrap_or_default()
 }
 
-/// What a refused customer is told.
+/// The message that a rejected customer gets.
 fn refusal(answer: Result<bool, AwsError>) -> anyhow::Result<String> {
     match answer {
         Ok(_) => bail!("it should have been refused"),

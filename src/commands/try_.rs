@@ -1,4 +1,4 @@
-//! `try`: one migration without touching the pool, by the deployed function or by the handler on this machine.
+//! `try`: one migration without changing the pool, with the deployed function or with the handler on this machine.
 
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -28,7 +28,7 @@ use jane_migrate_core::probe::{Source, connection, event_for, sample as sample_e
 use jane_migrate_core::reason;
 use jane_migrate_core::resources::EnvValue;
 
-/// What ends with 3: the user would not migrate.
+/// The exit code if the user would not migrate.
 const WOULD_NOT: u8 = 3;
 
 /// The JSON document of try.
@@ -39,14 +39,14 @@ struct Document<'a> {
     client: &'a str,
     trigger: &'static str,
     by: By,
-    /// Whether the pool has this user already: then Cognito would not ask at all.
+    /// Whether the pool already has this user: then Cognito would not call the function.
     #[serde(skip_serializing_if = "Option::is_none")]
     known: Option<bool>,
     #[serde(flatten)]
     trial: Trial,
 }
 
-/// Who was asked.
+/// What ran the event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum By {
@@ -72,7 +72,7 @@ pub(super) async fn run(global: &Global, args: &Try, ui: &Ui) -> Result<ExitCode
             "name it with --pool",
         ));
     }
-    // Asked for before anything else, so that nobody waits to type it.
+    // The first thing of all, so that the operator can type it at once.
     let password = match &args.user {
         Some(user) if !args.forgot_password => Some(ui.password(user, args.password_stdin)?),
         _ => None,
@@ -117,7 +117,7 @@ pub(super) async fn run(global: &Global, args: &Try, ui: &Ui) -> Result<ExitCode
             false => Source::SignIn.trigger_source(),
         },
         by,
-        // Only for a note: whoever may not look a user up can still try.
+        // Only for a note: `try` also works without the permission to read a user.
         known: session
             .aws
             .user(&session.names().pool.id, user)
@@ -136,7 +136,8 @@ pub(super) async fn run(global: &Global, args: &Try, ui: &Ui) -> Result<ExitCode
     })
 }
 
-/// What Cognito would send before it creates a user who migrates, where anybody is told of users then; and whether that is Jane.
+/// The event that Cognito would send before it creates a migrated user, if a notification is configured; and whether it goes to
+/// Jane.
 fn connection_event(
     session: &Session,
     args: &Try,
@@ -156,7 +157,7 @@ fn connection_event(
         return None;
     }
     let pool = &session.observed.pool().ok()?.document;
-    // Where people sign in with an attribute, nobody knows the name before Cognito has made it.
+    // If users sign in with an attribute, Cognito makes up the user name when it creates the user.
     let own = migrated.attributes.get("username").map(String::as_str);
     let name = match pool.username_attributes().next() {
         Some(_) => MADE_BY_COGNITO,
@@ -167,7 +168,7 @@ fn connection_event(
     Some((event, jane))
 }
 
-/// In place of a user name that Cognito makes.
+/// Stands for a user name that Cognito makes up.
 const MADE_BY_COGNITO: &str = "(made by Cognito)";
 
 fn client<'a>(session: &'a Session, named: Option<&str>) -> Result<&'a ClientDocument> {
@@ -194,7 +195,7 @@ fn client<'a>(session: &'a Session, named: Option<&str>) -> Result<&'a ClientDoc
     }
 }
 
-/// The answer of the deployed function, or of the handler on this machine.
+/// The response of the deployed function, or of the handler on this machine.
 async fn ask(
     session: &Session,
     args: &Try,
@@ -253,7 +254,7 @@ async fn try_here(
     set("AWS_REGION", &session.names().pool.region);
     let memory = config.function.memory_mb.to_string();
     set("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &memory);
-    // The handler fetches secrets with the operator's credentials, from where the operator's calls go.
+    // The handler fetches secrets with the operator's credentials, from the operator's endpoints.
     if let Some(credentials) = session.aws.credentials().await {
         set("AWS_ACCESS_KEY_ID", &credentials.access_key_id);
         set(

@@ -1,4 +1,4 @@
-//! `verify`: reads, tries the function where that is asked for, checks, reports.
+//! `verify`: reads, probes the function if requested, runs the checks, and reports.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -39,7 +39,7 @@ pub(super) async fn run(global: &Global, args: &Verify, ui: &Ui) -> Result<ExitC
         Format::Text if global.json => Format::Json,
         format => format,
     };
-    // The document is all there is on stdout; only JSON is printed by whoever sums up.
+    // Only the document goes to stdout; the summary of several pools prints it for JSON only.
     let mut ui = ui.clone();
     ui.json = format == Format::Json;
     let ui = &ui;
@@ -60,7 +60,7 @@ pub(super) async fn run(global: &Global, args: &Verify, ui: &Ui) -> Result<ExitC
     for (pool, findings) in verified {
         let findings = match findings {
             Ok(findings) => findings,
-            // A report for a CI system has a place for what could not be checked, where the system finds it.
+            // The report for a CI system also contains what could not be checked, so that the system shows it.
             Err(error) if matches!(format, Format::Junit | Format::Sarif | Format::Github) => {
                 ui.error(&error);
                 let why = format!("{error:#}");
@@ -101,7 +101,7 @@ pub(super) async fn run(global: &Global, args: &Verify, ui: &Ui) -> Result<ExitC
             ok: *verdict == Verdict::Holds,
         })
         .collect();
-    // Reports name it as the repository does.
+    // Reports use the path in the repository.
     let file = path.as_deref().unwrap_or(Path::new(settings::DEFAULT_FILE));
     let content = std::fs::read_to_string(file).unwrap_or_default();
     let here = std::env::current_dir().unwrap_or_default();
@@ -120,7 +120,7 @@ pub(super) async fn run(global: &Global, args: &Verify, ui: &Ui) -> Result<ExitC
     endings.finish()
 }
 
-/// What was chosen; a name that is no check's is a mistake, wherever it stands.
+/// The chosen checks; an id that no check has is an error, in a flag or in the file.
 fn choice(args: &Verify, config: Option<&Config>) -> Result<Choice> {
     let accepted = config
         .into_iter()
@@ -161,9 +161,9 @@ fn test_user(args: &Verify, ui: &Ui) -> Result<Option<TestUser>> {
 /// What is verified.
 pub(super) struct Verifying<'a> {
     pub target: &'a Target,
-    /// The pool before the first deploy, where that is kept next to the configuration; one for each life of its migration.
+    /// The pool before the first deploy, from the snapshots next to the configuration; one for each migration of the pool.
     pub snapshots: Vec<Snapshot>,
-    /// The function was made moments ago, by the run that verifies.
+    /// This run created the function moments ago.
     pub fresh: bool,
 }
 
@@ -197,7 +197,7 @@ impl<'a> Verifying<'a> {
     }
 }
 
-/// Makes the chosen checks of one pool.
+/// Runs the chosen checks for one pool.
 pub(super) async fn check(
     aws: &Reader,
     verifying: &Verifying<'_>,
@@ -245,7 +245,7 @@ pub(super) async fn check(
     verifying.findings(&observed, choice)
 }
 
-/// Makes the checks that want no more than what a deploy that changes nothing has read.
+/// Runs the checks that need no more reads than those of an unchanged deploy.
 pub(super) async fn recheck(session: &Session, config: &Config, ui: &Ui) -> Result<Vec<Finding>> {
     let task = ui.task(format!("verifying user pool {}", session.target.pool));
     let environment = session.function()?.map(|found| &found.function.environment);
@@ -266,7 +266,7 @@ pub(super) async fn recheck(session: &Session, config: &Config, ui: &Ui) -> Resu
     Verifying::new(&session.target).findings(&observed, &Choice::default())
 }
 
-/// Shows the findings that are to be shown.
+/// Prints the findings that `is_shown` selects.
 pub(super) fn show(pool: &str, findings: &[Written], ui: &Ui, is_shown: impl Fn(&Written) -> bool) {
     let shown: Vec<&Written> = findings.iter().filter(|found| is_shown(found)).collect();
     if !shown.is_empty() {

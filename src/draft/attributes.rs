@@ -1,4 +1,4 @@
-//! The lines of `[attributes]` that a pool's schema asks for, matched with the fields that the directory has.
+//! The lines of `[attributes]` for a pool's schema, matched with the directory's fields.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,11 @@ pub struct Proposal {
     pub attribute: String,
     /// Where its value comes from. `None` if only the operator can know: the line is then a comment.
     pub source: Option<String>,
-    /// A comment about it.
+    /// A comment for this line.
     pub why: Option<&'static str>,
 }
 
-/// Other names for what Cognito's standard attributes hold, the likeliest first.
+/// Other names of Cognito's standard attributes, the most likely first.
 const SYNONYMS: &[(&str, &[&str])] = &[
     ("birthdate", &["birth_date", "date_of_birth", "dob"]),
     ("email", &["mail", "login"]),
@@ -46,8 +46,8 @@ const OLD_IDS: &[&str] = &[
     "customerid",
 ];
 
-/// The lines for this pool. `mapped` is what the directory maps by default, `fields` what its users have. A directory that maps
-/// nothing by default also gets a line for each usual attribute.
+/// The lines for this pool. `mapped` is the directory's default mapping, `fields` the fields of its users. A directory without
+/// a default mapping also gets a line for each usual attribute.
 pub fn propose(
     pool: &PoolFacts,
     mapped: &Option<BTreeMap<String, String>>,
@@ -70,7 +70,7 @@ pub fn propose(
     };
     if mapped.is_none() {
         for attribute in USUAL {
-            // Accounts without an email can hardly migrate, so this line is always there.
+            // Accounts without an email can hardly migrate, so this line always exists.
             let source = field_for(attribute, fields)
                 .or_else(|| (attribute == "email").then(|| "email".to_owned()));
             let why = match attribute {
@@ -95,7 +95,7 @@ pub fn propose(
             Some(mapped) => mapped.contains_key(name),
             None => USUAL.contains(&name),
         };
-        // `sub` is Cognito's own, and attributes for developers cannot be set by a user's migration.
+        // `sub` belongs to Cognito, and a migration cannot set developer attributes.
         if name == "sub" || known || name.starts_with("dev:") || !(custom || attribute.required) {
             continue;
         }
@@ -129,7 +129,7 @@ fn field_for(attribute: &str, fields: &[String]) -> Option<String> {
         .cloned()
 }
 
-/// `legacyId`, `legacy_id` and `legacy-id` are one name.
+/// `legacyId`, `legacy_id` and `legacy-id` are the same name.
 fn plain(name: &str) -> String {
     name.chars()
         .filter(char::is_ascii_alphanumeric)

@@ -82,16 +82,16 @@ pub struct Database {
     pub hash: String,
 }
 
-/// An LDAP server, in which users are searched for.
+/// An LDAP server with the users.
 #[derive(Debug, Clone)]
 pub struct Ldap {
     /// The server.
     pub url: String,
-    /// Where users are searched for.
+    /// The base of the search.
     pub base: String,
-    /// The filter that finds one of them.
+    /// The filter that finds one user.
     pub filter: String,
-    /// As whom they are searched for.
+    /// The DN that the search binds as.
     pub bind_dn: String,
     /// That DN's password.
     pub secret: Place,
@@ -183,10 +183,10 @@ impl Directory {
         }
     }
 
-    /// What the parser of the file says is wrong with it.
+    /// The parser's error about it.
     pub fn problem(&self) -> Option<String> {
         let error = self.read().err()?;
-        // A refused value makes others look missing, which is reported for the table as a whole: its own line is further down.
+        // An invalid value makes others look missing, which is reported for the whole table; its own error comes later.
         let problem = error.problems().last()?;
         Some(problem.message.clone())
     }
@@ -358,7 +358,7 @@ impl OldPool {
 }
 
 impl Database {
-    /// `name` stands for the user name in the query.
+    /// `name` is the placeholder of the user name in the query.
     fn render(&self, text: &mut String, port: u16, name: &str) {
         let _ = write!(
             text,
@@ -388,7 +388,7 @@ impl Ldap {
     }
 }
 
-/// The columns of a query's row, as far as its text tells: the last word of each item.
+/// The columns in the row of a query, as far as its text shows them: the last word of each item.
 fn columns(query: &str) -> Vec<String> {
     let lower = query.to_ascii_lowercase();
     let (Some(start), Some(end)) = (lower.find("select"), lower.find(" from ")) else {

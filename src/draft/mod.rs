@@ -15,7 +15,7 @@ pub use directory::{Database, Directory, Http, Jane, Ldap, OldPool};
 pub use values::Place;
 use values::quoted;
 
-/// The JSON Schema of the file, which lies beside it.
+/// The JSON Schema of the file, in the same folder.
 pub const SCHEMA_FILE: &str = "migrate.schema.json";
 
 /// An app client, as the file lists it.
@@ -32,7 +32,7 @@ pub struct Client {
 /// Everything that goes into the file.
 #[derive(Debug, Clone)]
 pub struct Draft {
-    /// What was read of the pool.
+    /// The facts about the pool.
     pub pool: PoolFacts,
     /// Its name.
     pub pool_name: String,
@@ -42,7 +42,7 @@ pub struct Draft {
     pub chosen_clients: Vec<String>,
     /// Where the existing accounts are.
     pub directory: Directory,
-    /// What the pool calls before it creates a user and after a confirmed sign-up.
+    /// The functions that the pool calls before it creates a user and after a confirmed sign-up.
     pub triggers: Vec<(Trigger, String)>,
     /// The last day of the migration.
     pub closes: Option<Date>,
@@ -56,7 +56,7 @@ impl Draft {
         let mut text = format!(
             "#:schema ./{SCHEMA_FILE}\n# migrate.toml for user pool {} ({}), written by `jane-migrate init`. Editors complete and check it by the schema above.\n# A line below that begins with `#` and no space is a key to fill in or to try: remove the `#`.\n\n",
             self.pool.id,
-            // A name may hold anything; a line break would end the comment.
+            // A name can contain any character; a line break would end the comment.
             self.pool_name.replace(char::is_control, " "),
         );
         self.render_pool(&mut text);
@@ -67,7 +67,7 @@ impl Draft {
         text
     }
 
-    /// Both triggers for Jane, where the pool calls nobody there. Others may turn the guard on.
+    /// Both triggers for Jane, if the pool has none of its own there. For other directories the guard is a suggestion.
     fn render_triggers(&self, text: &mut String) {
         let jane = matches!(self.directory, Directory::Jane(_));
         let mark = match jane && self.triggers.is_empty() {

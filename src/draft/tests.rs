@@ -1,4 +1,4 @@
-//! Every draft is a file that the real parser takes, and says what it was told.
+//! The real parser accepts every draft, and the draft contains what was asked for.
 
 use jane_migrate_config::{Config, SchemaAttribute, parse};
 

@@ -1,4 +1,4 @@
-//! Values as the file has them: quoted text, and where a secret is stored.
+//! Values in the form of the file: quoted text, and where a secret is stored.
 
 use jane_migrate_config::Arn;
 use jane_migrate_core::fix;
@@ -15,7 +15,7 @@ pub enum Place {
 }
 
 impl Place {
-    /// The place that this text names. Its form tells which, so a secret that is typed by mistake is refused.
+    /// The place that this text names, recognised by its form; a secret that was typed by mistake is rejected.
     pub fn at(place: &str) -> Option<Self> {
         let variable = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
         if place.starts_with("arn:") {
@@ -38,8 +38,8 @@ impl Place {
         }
     }
 
-    /// The command that stores the secret, typed without echo and without the line's end. `None` for an environment variable.
-    /// `region` is the pool's.
+    /// The command that stores the secret, which is typed without echo and stored without a line break. `None` for an
+    /// environment variable. `region` is the pool's.
     pub fn command(&self, region: &str) -> Option<String> {
         let put = match self {
             Self::SecretsManager(arn) => {
@@ -74,7 +74,7 @@ impl Place {
     }
 }
 
-/// A TOML string. TOML reads JSON's escapes alike, and wants DEL escaped too.
+/// A TOML string. TOML has JSON's escapes, and also needs DEL escaped.
 pub(super) fn quoted(text: &str) -> String {
     serde_json::Value::from(text)
         .to_string()

@@ -1,4 +1,4 @@
-//! What to do about a failed AWS call. Goes by the kind of the failure, and by the service's words where they say more.
+//! The hints for failed AWS calls, chosen by the kind of failure, and by the service's message if it is more precise.
 
 use jane_migrate_config::partition;
 use jane_migrate_core::aws_error::{AwsError, Kind};
@@ -13,7 +13,7 @@ pub(super) fn hint(aws: &AwsError) -> Fix {
 
 const WANTS_PASSWORD: &str = "the proxy requires a user name and password: set HTTPS_PROXY to http://NAME:PASSWORD@HOST:PORT";
 
-/// Situations that services tell by their words alone, whatever kind of refusal they call it.
+/// Cases that only the service's message shows, whatever its error code.
 fn by_words(aws: &AwsError) -> Option<&'static str> {
     let code = aws.code.strip_suffix("Exception").unwrap_or(&aws.code);
     Some(match code {
@@ -105,7 +105,7 @@ fn no_credentials(aws: &AwsError) -> Fix {
 
 fn bad_credentials(aws: &AwsError) -> Fix {
     let code = aws.code.as_str();
-    // The portal's words have no name in them.
+    // The message of the access portal has no name in it.
     let portal = "Session token not found or invalid";
     if aws.says("sso") || aws.says("SSO") || aws.says(portal) {
         fix![
@@ -147,7 +147,7 @@ fn bad_credentials(aws: &AwsError) -> Fix {
 }
 
 fn denied(aws: &AwsError) -> Fix {
-    // The action that was missing need not be the call: CreateFunction wants iam:PassRole too.
+    // The missing action need not be the call: CreateFunction also needs iam:PassRole.
     let action = aws
         .message
         .split_once("perform: ")
@@ -169,7 +169,7 @@ fn denied(aws: &AwsError) -> Fix {
         )
         .into()
     } else {
-        // `policy` reads the pool too, unless it is told the account.
+        // `policy` also reads the pool, unless the account is given.
         let account = (action == "cognito-idp:DescribeUserPool").then(|| account(&aws.message));
         fix![
             format!("grant `{action}`, then run the command again; finished steps are kept; `"),
@@ -179,7 +179,7 @@ fn denied(aws: &AwsError) -> Fix {
     }
 }
 
-/// The caller's account, which the message names in an ARN.
+/// The caller's account, from an ARN in the message.
 fn account(message: &str) -> Option<&str> {
     let arn = message
         .split_whitespace()
@@ -225,7 +225,7 @@ fn unreachable(aws: &AwsError) -> String {
         .into()
 }
 
-/// The endpoint that was not reached, where it is none of AWS's.
+/// The endpoint that was not reached, if it is not AWS's.
 fn own_endpoint(message: &str) -> Option<&str> {
     let endpoint = message
         .split_whitespace()
@@ -293,7 +293,7 @@ mod tests {
             log.contains("`jane-migrate policy --for status --pool us-east-1_Ab1`"),
             "{log}"
         );
-        // It would read the pool itself.
+        // `policy` without an account would read the pool itself.
         let pool = hint("cognito-idp:DescribeUserPool");
         assert!(
             pool.contains("--pool us-east-1_Ab1 --account 123456789012`"),

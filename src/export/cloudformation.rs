@@ -1,4 +1,4 @@
-//! What there is in CloudFormation's words. SAM has one resource for a function with its version and alias; CDK and Serverless take
+//! The resources for CloudFormation. SAM has one resource for a function with its version and alias; CDK and Serverless use
 //! CloudFormation's own.
 
 use jane_migrate_core::ids::ROLE_POLICY;
@@ -13,12 +13,12 @@ pub(super) const FUNCTION: &str = "MigrationFunction";
 pub(super) const ROLE: &str = "MigrationRole";
 pub(super) const ALIAS: &str = "LiveAlias";
 const LOG: &str = "MigrationLog";
-/// Where the zip lies: the parameter of the bucket.
+/// The parameter for the bucket with the zip.
 pub(super) const BUCKET: &str = "CodeBucket";
-/// The key of the zip in it.
+/// The parameter for the zip's key in the bucket.
 pub(super) const KEY: &str = "CodeKey";
 
-/// All of it.
+/// All resources.
 pub(super) fn resources(whole: &Whole<'_>) -> Vec<Resource> {
     let version = format!("MigrationVersion{}", whole.version());
     let code = Node::Map(vec![
@@ -37,7 +37,7 @@ pub(super) fn resources(whole: &Whole<'_>) -> Vec<Resource> {
         "AWS::Lambda::Version",
         vec![
             ("FunctionName", Node::Of(FUNCTION.into(), "")),
-            // Lambda refuses to publish any other code.
+            // Lambda publishes no other code then.
             ("CodeSha256", Node::text(whole.code_sha256)),
         ],
     );
@@ -58,7 +58,7 @@ pub(super) fn resources(whole: &Whole<'_>) -> Vec<Resource> {
     all
 }
 
-/// The same for SAM, which publishes and leads the alias itself.
+/// The same for SAM, which itself publishes versions and moves the alias.
 pub(super) fn for_sam(whole: &Whole<'_>) -> Vec<Resource> {
     let function = with(
         vec![
@@ -68,7 +68,7 @@ pub(super) fn for_sam(whole: &Whole<'_>) -> Vec<Resource> {
         function(whole)
             .into_iter()
             .map(|(name, value)| match (name, value) {
-                // SAM takes tags by name.
+                // SAM wants tags as a map.
                 ("Tags", _) => ("Tags", Node::Named(named(whole))),
                 other => other,
             })
@@ -91,7 +91,7 @@ pub(super) fn for_sam(whole: &Whole<'_>) -> Vec<Resource> {
     all
 }
 
-/// The digest as SAM compares it.
+/// The digest in SAM's form.
 fn hex_of(base64: &str) -> String {
     use base64::Engine;
     let bytes = base64::prelude::BASE64_STANDARD.decode(base64);
@@ -102,7 +102,7 @@ fn named(whole: &Whole<'_>) -> Vec<(String, String)> {
     whole.tags.clone().into_iter().collect()
 }
 
-/// Tags as most types take them.
+/// Tags in the form of most types.
 fn tags(whole: &Whole<'_>) -> Option<(&'static str, Node)> {
     let tag = |(key, value): (&String, &String)| {
         Node::Map(vec![("Key", Node::text(key)), ("Value", Node::text(value))])
@@ -161,7 +161,7 @@ fn around(whole: &Whole<'_>) -> Vec<Resource> {
     all
 }
 
-/// What the function has, but for its name and its code.
+/// The function's settings, without name and code.
 fn function(whole: &Whole<'_>) -> Settings {
     let function = &whole.desired.function;
     let role = match whole.given_role {
@@ -206,7 +206,7 @@ fn function(whole: &Whole<'_>) -> Settings {
     )
 }
 
-/// Cognito is let in, for this pool alone.
+/// Lets Cognito invoke the alias, for this pool only.
 fn permission(whole: &Whole<'_>, alias: Node) -> Resource {
     let pool = &whole.names.pool;
     let settings = vec![
@@ -219,7 +219,7 @@ fn permission(whole: &Whole<'_>, alias: Node) -> Resource {
     Resource::new("CognitoPermission", "AWS::Lambda::Permission", settings)
 }
 
-/// Alarms, what they count, and the dashboard.
+/// Alarms, metric filters, and the dashboard.
 fn watch(whole: &Whole<'_>) -> Vec<Resource> {
     let all = whole.watch.iter();
     all.map(|((part, name), body)| match part {

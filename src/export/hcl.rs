@@ -1,4 +1,4 @@
-//! Terraform's words in its own language.
+//! Terraform's resources in HCL.
 
 use serde_json::Value;
 
@@ -81,7 +81,7 @@ fn value(node: &Node, indent: usize, kind: &dyn Fn(&str) -> &'static str) -> Str
     }
 }
 
-/// A document as the language writes it.
+/// A document in HCL syntax.
 fn json(value: &Value, indent: usize) -> String {
     let inner = indent + 2;
     match value {
@@ -110,7 +110,7 @@ fn json(value: &Value, indent: usize) -> String {
     }
 }
 
-/// A text: JSON's escapes, and no template of the language in it.
+/// A string: JSON's escapes, with HCL's templates escaped.
 fn text(value: &str) -> String {
     let quoted = Value::from(value).to_string();
     quoted.replace("${", "$${").replace("%{", "%%{")

@@ -1,6 +1,6 @@
-//! The function, and all that deploy would make around it, as the code of another tool. One model of what there is; two vocabularies,
-//! CloudFormation's and Terraform's, which the other tools share; three ways to write it down. Pure. `pool` has what the owner of the
-//! pool's own definition adds to it.
+//! The function, and everything that deploy would create around it, as code for another tool. One model; two vocabularies,
+//! CloudFormation's and Terraform's, which the other tools share; three syntaxes. Pure. `pool` has what the owner adds to the
+//! definition of the pool.
 
 mod cloudformation;
 mod hcl;
@@ -15,7 +15,7 @@ pub use model::{Tool, Whole};
 use model::{ZIP, comment};
 pub use pool::snippet;
 
-/// The code for a tool: how it is used, as comments, and what it makes.
+/// The code for a tool: comments on how to use it, and the resources.
 pub fn whole(tool: Tool, whole: &Whole<'_>) -> String {
     let code = match tool {
         Tool::Cloudformation => yaml::cloudformation(&cloudformation::resources(whole), whole),
@@ -37,7 +37,7 @@ pub fn whole(tool: Tool, whole: &Whole<'_>) -> String {
     format!("{steps}{code}")
 }
 
-/// What the owner of the pool adds to its definition, where it stands beside code that is run as it is.
+/// What the owner of the pool adds to its definition, as a comment beside code that runs as it is.
 pub fn commented(tool: Tool, snippet: &str) -> String {
     let comment = comment(tool);
     let lines = snippet
@@ -50,7 +50,7 @@ pub fn commented(tool: Tool, snippet: &str) -> String {
     std::iter::once(begin).chain(lines).collect()
 }
 
-/// How the code is used, line by line.
+/// How to use the code, line by line.
 fn steps(tool: Tool, whole: &Whole<'_>) -> Vec<String> {
     let pool = &whole.names.pool.id;
     let key = whole.code_key();

@@ -1,4 +1,4 @@
-//! What the code of every tool is made of.
+//! What the code for every tool is made from.
 
 use clap::ValueEnum;
 use jane_migrate_core::ids::{ALIAS, Names};
@@ -26,28 +26,28 @@ pub enum Tool {
     Sam,
 }
 
-/// The file that `build --output` is told to write, beside the code.
+/// The file that `build --output` writes, in the same folder as the code.
 pub(super) const ZIP: &str = "handler.zip";
 
-/// All that is written down.
+/// Everything that the code describes.
 #[derive(Debug)]
 pub struct Whole<'a> {
-    /// The pool and all that is named after it.
+    /// The pool and all names that follow from it.
     pub names: &'a Names,
     /// What deploy would make.
     pub desired: &'a Desired,
     /// The alarms.
     pub watch: &'a Watch,
-    /// The tags that the configuration asks for. Ours say what deploy made.
+    /// The configured tags. Our own tags record what deploy created.
     pub tags: &'a Tags,
-    /// The role is there already.
+    /// The role already exists.
     pub given_role: bool,
     /// The zip's digest, as Lambda shows it.
     pub code_sha256: &'a str,
 }
 
 impl Whole<'_> {
-    /// The alias that the pool calls. A version has its number from Lambda, so none can be named beforehand.
+    /// The alias that the pool calls. Lambda numbers the versions, so none can be named in advance.
     pub(super) fn alias(&self) -> &str {
         let named = self.names.live().filter(|_| self.names.given_function);
         let named = named.filter(|name| !name.bytes().all(|byte| byte.is_ascii_digit()));
@@ -59,12 +59,12 @@ impl Whole<'_> {
         format!("{}:{}", self.names.function_arn, self.alias())
     }
 
-    /// The key of the zip in a bucket: another one for other code.
+    /// The zip's key in a bucket: other code gets another key.
     pub(super) fn code_key(&self) -> String {
         format!("jane-migrate-{}.zip", self.short(self.code_sha256))
     }
 
-    /// What tells this version from one with other code or settings.
+    /// Distinguishes this version from one with other code or settings.
     pub(super) fn version(&self) -> String {
         let function = &self.desired.function;
         let environment: Vec<(&String, &str)> = function
@@ -90,7 +90,7 @@ impl Whole<'_> {
     }
 }
 
-/// The members of an alarm: as the API and CloudFormation call them, and as Terraform does. A percentile has a member of its own.
+/// The fields of an alarm: their names in the API and CloudFormation, and in Terraform. A percentile has a field of its own.
 const ALARM: [(&str, &str); 14] = [
     ("AlarmName", "alarm_name"),
     ("AlarmDescription", "alarm_description"),
@@ -108,7 +108,7 @@ const ALARM: [(&str, &str); 14] = [
     ("ExtendedStatistic", "extended_statistic"),
 ];
 
-/// An alarm by one of its members' names, its dimensions and tags aside.
+/// An alarm with one of these sets of field names, without dimensions and tags.
 pub(super) fn alarm(
     body: &Value,
     named: fn((&'static str, &'static str)) -> &'static str,
@@ -134,7 +134,7 @@ pub(super) fn dimensions(body: &Value) -> Vec<(String, String)> {
         .collect()
 }
 
-/// What begins a comment.
+/// What starts a comment.
 pub(super) fn comment(tool: Tool) -> &'static str {
     match tool {
         Tool::Cdk | Tool::Pulumi => "//",

@@ -1,4 +1,4 @@
-//! A resource of another tool's code, before it is written down: a tree of settings by the tool's own names.
+//! A resource in another tool's code, before it is written: a tree of settings with the tool's own names.
 
 use serde_json::Value;
 
@@ -7,23 +7,23 @@ use serde_json::Value;
 pub(super) enum Node {
     /// A text.
     Text(String),
-    /// Another value that all tools write alike: a number, a truth value.
+    /// Another value that all tools write in the same way: a number, a boolean.
     Plain(Value),
-    /// Several.
+    /// A list.
     List(Vec<Node>),
     /// Settings by name.
     Map(Vec<(&'static str, Node)>),
-    /// The same where Terraform has a block.
+    /// The same if Terraform has a block for it.
     Block(Vec<(&'static str, Node)>),
-    /// Names and values that are not the tool's: variables, tags.
+    /// Names and values that do not belong to the tool: variables, tags.
     Named(Vec<(String, String)>),
-    /// A document of its own: a policy, a dashboard. CloudFormation takes some of them as they are.
+    /// A document of its own: a policy, a dashboard. CloudFormation accepts some of them as objects.
     Document(Value),
-    /// The same as one text.
+    /// A document as one string.
     JsonText(Value),
-    /// What another resource is: its name here, and the attribute; an empty one is the resource itself.
+    /// A reference to another resource: its name here, and the attribute; empty for the resource itself.
     Of(String, &'static str),
-    /// The zip, as the tool reads it from its own folder.
+    /// The zip, which the tool reads from its own folder.
     Zip,
 }
 
@@ -40,7 +40,7 @@ impl Node {
         Self::List(texts.into_iter().map(Self::text).collect())
     }
 
-    /// A value of JSON, whatever it is.
+    /// Any JSON value.
     pub(super) fn json(value: &Value) -> Self {
         match value {
             Value::String(text) => Self::text(text),
@@ -61,9 +61,9 @@ pub(super) struct Resource {
     /// Its type, by the tool's name.
     pub kind: &'static str,
     pub settings: Settings,
-    /// What must be there before, and is not named by a setting.
+    /// The resources that must exist before, and that no setting refers to.
     pub after: Vec<String>,
-    /// It stays where the code no longer has it.
+    /// It is kept when the code no longer contains it.
     pub retained: bool,
 }
 
@@ -86,7 +86,7 @@ impl Resource {
     }
 }
 
-/// With those that are there.
+/// Adds the settings that have a value.
 pub(super) fn with(
     mut settings: Settings,
     more: impl IntoIterator<Item = Option<(&'static str, Node)>>,

@@ -1,12 +1,12 @@
-//! What the owner of a pool's definition adds to it, so that their tool knows the trigger and does not take it away at its next
-//! run. Owns the words for each tool; pure.
+//! What the owner adds to the definition of a pool, so that their tool knows the trigger and does not remove it in its next
+//! run. Owns the text for each tool; pure.
 
 use jane_migrate_core::ids::Names;
 use jane_migrate_core::trigger::Trigger;
 
 use super::model::{Tool, comment};
 
-/// The snippet for the tool. It states our triggers and nothing else: whatever the definition says already stays beside them.
+/// The snippet for the tool. It has only our triggers: the rest of the definition stays as it is.
 pub fn snippet(tool: Tool, names: &Names, triggers: &[Trigger]) -> String {
     let comment = comment(tool);
     let advice = match triggers {
@@ -30,7 +30,7 @@ pub fn snippet(tool: Tool, names: &Names, triggers: &[Trigger]) -> String {
     text
 }
 
-/// What is peculiar to the tool.
+/// The hints for one tool.
 fn hint(tool: Tool) -> &'static [&'static str] {
     match tool {
         Tool::Serverless => &[
@@ -74,7 +74,7 @@ fn code(tool: Tool, arn: &str, triggers: &[Trigger]) -> String {
     }
 }
 
-/// `UserMigration` as Terraform spells it: `user_migration`.
+/// `UserMigration` in Terraform's spelling: `user_migration`.
 fn snake(member: &str) -> String {
     let mut spelt = String::new();
     for letter in member.chars() {
@@ -86,13 +86,13 @@ fn snake(member: &str) -> String {
     spelt
 }
 
-/// As Pulumi spells it: `userMigration`.
+/// In Pulumi's spelling: `userMigration`.
 fn camel(member: &str) -> String {
     let (first, rest) = member.split_at(1);
     first.to_ascii_lowercase() + rest
 }
 
-/// The pool as CloudFormation has it.
+/// The pool in CloudFormation's form.
 fn resource(arn: &str, indent: usize, triggers: &[Trigger]) -> String {
     let pool = [
         "UserPool:",

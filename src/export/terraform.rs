@@ -1,4 +1,4 @@
-//! What there is in the words of Terraform's provider for AWS. Pulumi's provider is made of the same.
+//! The resources for Terraform's AWS provider. Pulumi's provider is built from it.
 
 use jane_migrate_core::ids::{ROLE_POLICY, STATEMENT_ID};
 use jane_migrate_core::permission::COGNITO;
@@ -14,7 +14,7 @@ const POLICY: &str = "migration_policy";
 const LOG: &str = "migration_log";
 const ALIAS: &str = "live";
 
-/// All of it.
+/// All resources.
 pub(super) fn resources(whole: &Whole<'_>) -> Vec<Resource> {
     let mut all = around(whole);
     let before: Vec<String> = all
@@ -28,7 +28,7 @@ pub(super) fn resources(whole: &Whole<'_>) -> Vec<Resource> {
         ("function_version", Node::Of(FUNCTION.into(), "version")),
     ];
     let pool = &whole.names.pool;
-    // The id differs from that of deploy, which lets the pool in itself as well.
+    // The id differs from deploy's, because deploy also adds its own statement.
     let permission = vec![
         (
             "statement_id",
@@ -148,7 +148,7 @@ fn function(whole: &Whole<'_>) -> Settings {
     )
 }
 
-/// Alarms, what they count, and the dashboard.
+/// Alarms, metric filters, and the dashboard.
 fn watch(whole: &Whole<'_>) -> Vec<Resource> {
     let all = whole.watch.iter();
     all.map(|((part, name), body)| match part {

@@ -1,4 +1,4 @@
-//! CloudFormation's words as a stack of CDK, and Terraform's as a program of Pulumi, both in TypeScript.
+//! CloudFormation's resources as a CDK stack, and Terraform's as a Pulumi program, both in TypeScript.
 
 use serde_json::Value;
 
@@ -6,13 +6,13 @@ use super::cloudformation::{BUCKET, KEY};
 use super::model::ZIP;
 use super::node::{Node, Resource, Settings};
 
-/// How one of the two writes what differs.
+/// The differences between the two.
 struct Dialect<'a> {
     /// The name of a setting of a resource of this type.
     setting: &'a dyn Fn(&str, &str) -> String,
-    /// What another resource is.
+    /// A reference to another resource.
     refer: &'a dyn Fn(&str, &str) -> String,
-    /// A document where a text is wanted.
+    /// The function that makes a string of a document.
     text_of: &'a str,
 }
 
@@ -71,7 +71,7 @@ pub(super) fn cdk(resources: &[Resource]) -> String {
 pub(super) fn pulumi(resources: &[Resource]) -> String {
     let refer = |name: &str, attribute: &str| match attribute {
         "" => camel(name),
-        // Pulumi calls the name of a function, as of most things, just that.
+        // Pulumi names the function's name just `name`, as for most resources.
         "function_name" => format!("{}.name", camel(name)),
         attribute => format!("{}.{}", camel(name), camel(attribute)),
     };
@@ -108,7 +108,7 @@ pub(super) fn pulumi(resources: &[Resource]) -> String {
     out
 }
 
-/// Pulumi's class of a type of Terraform.
+/// Pulumi's class for a Terraform type.
 fn class(kind: &str) -> &'static str {
     match kind {
         "aws_cloudwatch_log_group" => "cloudwatch.LogGroup",
@@ -188,12 +188,12 @@ fn text(value: &str) -> String {
     Value::from(value).to_string()
 }
 
-/// A variable's name: `MigrationFunction` as `migrationFunction`.
+/// A variable name: `MigrationFunction` becomes `migrationFunction`.
 fn variable(name: &str) -> String {
     lower(name)
 }
 
-/// CloudFormation's names as CDK has them: `KmsKeyArn` is `kmsKeyArn`, and `OKActions` is `okActions`.
+/// CloudFormation's names in CDK: `KmsKeyArn` is `kmsKeyArn`, and `OKActions` is `okActions`.
 fn lower(name: &str) -> String {
     let capitals = name.chars().take_while(char::is_ascii_uppercase).count();
     let begin = match capitals {
@@ -204,7 +204,7 @@ fn lower(name: &str) -> String {
     begin.to_ascii_lowercase() + rest
 }
 
-/// Terraform's names as Pulumi has them: `memory_size` is `memorySize`.
+/// Terraform's names in Pulumi: `memory_size` is `memorySize`.
 fn camel(name: &str) -> String {
     let mut words = name.split('_');
     let first = words.next().unwrap_or_default().to_owned();

@@ -1,4 +1,4 @@
-//! CloudFormation's words as YAML: for CloudFormation itself, SAM and the Serverless Framework.
+//! CloudFormation's resources as YAML: for CloudFormation itself, SAM and the Serverless Framework.
 
 use serde_json::Value;
 
@@ -33,7 +33,7 @@ pub(super) fn sam(resources: &[Resource], whole: &Whole<'_>) -> String {
 }
 
 pub(super) fn serverless(resources: &[Resource], whole: &Whole<'_>) -> String {
-    // The framework has parameters of its own.
+    // The framework has its own parameters.
     let refer = |name: &str, attribute: &str| match name {
         BUCKET => "${param:codeBucket}".to_owned(),
         KEY => text(&whole.code_key()),
@@ -42,7 +42,7 @@ pub(super) fn serverless(resources: &[Resource], whole: &Whole<'_>) -> String {
     format!("resources:\n{}", all(resources, 2, &refer))
 }
 
-/// What another resource is.
+/// A reference to another resource.
 fn refer(name: &str, attribute: &str) -> String {
     match attribute {
         "" => format!("!Ref {name}"),
@@ -92,7 +92,7 @@ impl Lines<'_> {
         }
     }
 
-    /// What stands behind `head`: a name, or the dash of a list.
+    /// Writes a node behind `head`: a name, or the dash of a list.
     fn node(&mut self, indent: usize, head: &str, node: &Node) {
         let line = match node {
             Node::Text(value) => text(value),
@@ -136,7 +136,7 @@ impl Lines<'_> {
     }
 
     fn map(&mut self, indent: usize, head: &str, members: Vec<(String, Node)>) {
-        // In a list the first member stands beside the dash.
+        // In a list, the first field is on the line of the dash.
         if head == "-" {
             let mut first = true;
             for (name, node) in members {
@@ -154,7 +154,7 @@ impl Lines<'_> {
         }
     }
 
-    /// A member whose head begins at `indent` and whose own members are below `column`.
+    /// A field whose head begins at `indent` and whose own fields are below `column`.
     fn member(&mut self, indent: usize, column: usize, head: &str, node: &Node) {
         let begun = self.out.len();
         self.node(column, "HEAD", node);
@@ -169,7 +169,7 @@ fn key(name: &str) -> String {
     text(name)
 }
 
-/// A text, bare where no reader takes it for anything else.
+/// A text, without quotes if every reader takes it for a text.
 fn text(value: &str) -> String {
     let safe = |c: char| c.is_ascii_alphanumeric() || "_-./:@".contains(c);
     let word = value.to_ascii_lowercase();
@@ -180,7 +180,7 @@ fn text(value: &str) -> String {
         && !known.contains(&&*word);
     match plain {
         true => value.to_owned(),
-        // JSON's texts are YAML's, too.
+        // JSON's strings are also valid in YAML.
         false => Value::from(value).to_string(),
     }
 }

@@ -1,4 +1,5 @@
-//! What decides whether customers migrate: the pool, its trigger's way to the function, and the log group.
+//! What decides whether customers migrate: the pool, the path from its trigger to the function, and the
+//! log group.
 
 use std::collections::BTreeSet;
 

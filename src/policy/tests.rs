@@ -100,7 +100,7 @@ fn the_documents_fit_where_iam_keeps_them() {
             .map(|n| subject(&format!("us-east-1_AbC12345{n}")))
             .collect();
         let document = document(&statements(&[*duty], &subjects)).to_string();
-        // What a managed policy may hold.
+        // The size limit of a managed policy.
         assert!(document.len() <= 6_144, "{duty:?} {}", document.len());
     }
 }

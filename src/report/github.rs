@@ -1,10 +1,10 @@
-//! GitHub's workflow commands: an annotation for each finding that does not hold, on the configuration file.
+//! GitHub's workflow commands: an annotation on the configuration file for each check that does not hold.
 
 use jane_migrate_core::line::steers;
 
 use super::{Document, details, fails, hides_failure};
 
-/// One command a line. What holds says nothing.
+/// One command per line. A check that holds prints nothing.
 pub fn github(documents: &[Document<'_>], file: &str, strict: bool) -> String {
     let mut lines = Vec::new();
     for document in documents {
@@ -29,7 +29,8 @@ pub fn github(documents: &[Document<'_>], file: &str, strict: bool) -> String {
     lines.join("\n")
 }
 
-/// Line ends would end the command, and `%` begins an escape. The rest of what steers would do so in GitHub's own log.
+/// A line break would end the command, and `%` starts an escape. Other control characters would act in GitHub's own
+/// log.
 fn data(text: &str) -> String {
     text.replace(|c| steers(c) && !matches!(c, '\r' | '\n'), "?")
         .replace('%', "%25")

@@ -1,5 +1,5 @@
-//! JUnit's XML, as Jenkins, GitLab and others read it: a suite a pool, a case a finding. A warning passes unless it counts; what
-//! is accepted is skipped, and what could not be checked is an error.
+//! JUnit's XML for Jenkins, GitLab and others: a suite per pool, a case per finding. A warning passes unless `strict`; an
+//! accepted finding is skipped, and a check that could not be made is an error.
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 /// The whole report.
 ///
 /// # Errors
-/// It could not be written as XML.
+/// The report could not be written as XML.
 pub fn junit(documents: &[Document<'_>], strict: bool) -> Result<String> {
     let mut report = Report::new("jane-migrate verify");
     for document in documents {
@@ -24,7 +24,7 @@ pub fn junit(documents: &[Document<'_>], strict: bool) -> Result<String> {
     Ok(as_jenkins_reads_it(&xml))
 }
 
-/// Jenkins' schema has the count of skipped tests on a suite, and not on all of them.
+/// Jenkins' schema allows the count of skipped tests on a suite, but not on all suites together.
 fn as_jenkins_reads_it(xml: &str) -> String {
     let count = xml.find("<testsuites").and_then(|root| {
         let root_end = root + xml[root..].find('>')?;
@@ -57,7 +57,7 @@ fn case(pool: &str, finding: &Written, strict: bool) -> TestCase {
         TestCase::new(&*name, status)
     } else if let Some(reason) = &finding.accepted {
         let mut status = TestCaseStatus::skipped();
-        // Jenkins takes no message of a test that was skipped.
+        // Jenkins reads no message of a skipped test.
         status.set_description(format!("{}; accepted: {reason}", finding.message));
         TestCase::new(&*name, status)
     } else if fails(finding, strict) {

@@ -1,4 +1,4 @@
-//! Findings as people and machines read them: text here, for CI systems one file a format. Pure; whoever asked prints it.
+//! Findings for people and machines: text here, one file per format for CI systems. Pure; the caller prints.
 
 mod github;
 mod junit;
@@ -34,7 +34,7 @@ impl std::ops::Deref for Written {
     }
 }
 
-/// The findings with their fixes, for the flags that were given.
+/// The findings with their fixes, for the given flags.
 pub fn written(findings: Vec<Finding>, flags: &Flags) -> Vec<Written> {
     let written = |finding: Finding| Written {
         fix: finding.fix.as_ref().map(|fix| fix.render(flags)),
@@ -48,7 +48,7 @@ pub fn written(findings: Vec<Finding>, flags: &Flags) -> Vec<Written> {
 pub struct Document<'a> {
     /// The pool's id.
     pub pool: &'a str,
-    /// Every check that was made.
+    /// All checks that were made.
     pub findings: &'a [Written],
     /// Whether nothing fails the run.
     pub ok: bool,
@@ -73,7 +73,7 @@ struct WrittenConflict<'a> {
 }
 
 impl<'a> PlanDocument<'a> {
-    /// The plan with its fixes, for the flags that were given.
+    /// The plan with its fixes, for the given flags.
     pub fn new(plan: &'a Plan, flags: &Flags) -> Self {
         let conflict = |conflict: &'a Conflict| WrittenConflict {
             conflict,
@@ -89,14 +89,14 @@ impl<'a> PlanDocument<'a> {
     }
 }
 
-/// What the run ends with.
+/// The result of the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// Everything holds, or only warnings do not.
     Holds,
-    /// A finding that fails the run.
+    /// A finding fails the run.
     Fails,
-    /// Something that would fail the run could not be checked, and nothing that could be fails.
+    /// Something that might fail the run could not be checked, and no other finding fails it.
     Unknown,
 }
 
@@ -114,17 +114,18 @@ pub fn verdict(findings: &[Written], strict: bool) -> Verdict {
     }
 }
 
-/// Whether this finding alone fails the run.
+/// Whether this finding on its own fails the run.
 fn fails(finding: &Finding, strict: bool) -> bool {
     finding.is_open() && (strict || finding.severity == Severity::Error)
 }
 
-/// Whether this finding could not be made, and would fail the run if it did not hold. A warning that cannot be read counts as a warning.
+/// Whether this check could not be made, and would fail the run if it did not hold. A warning that could not be checked counts as
+/// a warning.
 fn hides_failure(finding: &Finding, strict: bool) -> bool {
     finding.unknown && (strict || finding.severity == Severity::Error)
 }
 
-/// Expected, found and fix, with what they are called.
+/// Expected, found and fix, with their labels.
 fn details(finding: &Written) -> impl Iterator<Item = (&'static str, &str)> {
     [
         ("expected", &finding.expected),
@@ -136,7 +137,7 @@ fn details(finding: &Written) -> impl Iterator<Item = (&'static str, &str)> {
     .filter_map(|(label, value)| Some((label, value.as_deref()?)))
 }
 
-/// For people: one line a check, more for those that do not hold.
+/// For people: one line per check, more for those that do not hold.
 pub fn text(pool: &str, findings: &[&Written], styles: &Styles) -> String {
     let mut text = String::new();
     let title = format!("User pool {pool}");
@@ -172,7 +173,7 @@ pub fn text(pool: &str, findings: &[&Written], styles: &Styles) -> String {
     text
 }
 
-/// In a line: `47 checks: 1 error, 2 warnings, 1 accepted, 43 hold.`
+/// One line: `47 checks: 1 error, 2 warnings, 1 accepted, 43 hold.`
 fn summary(findings: &[&Written]) -> String {
     let count = |matches: &dyn Fn(&Finding) -> bool| {
         findings.iter().filter(|finding| matches(finding)).count()

@@ -1,5 +1,5 @@
-//! SARIF 2.1.0, as code scanning reads it: a rule a check, a result a finding that does not hold. What is accepted is a suppressed
-//! result; what could not be checked is a notification, because it is no result.
+//! SARIF 2.1.0 for code scanning: a rule per check, a result for each check that does not hold. An accepted finding is a
+//! suppressed result; a check that could not be made is a notification.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
@@ -8,8 +8,8 @@ use super::{Document, Written, details};
 use jane_migrate_core::check::checks;
 use jane_migrate_core::finding::Severity;
 
-/// The one document, over all pools. Results lie on the configuration file: that is what a repository has of a pool.
-/// `content` is that of the file, as far as it can be read: a finding about a table of it lies on that table's line.
+/// One document for all pools. Results are located in the configuration file, the only file of a pool in a repository. `content`
+/// is the file's text, if it can be read: a finding about one of its tables is located at that table's line.
 pub fn sarif(documents: &[Document<'_>], file: &str, content: &str) -> Value {
     let rules: Vec<Value> = checks()
         .map(|check| {
@@ -51,7 +51,7 @@ pub fn sarif(documents: &[Document<'_>], file: &str, content: &str) -> Value {
                 },
                 "message": { "text": text(pool, finding) },
             });
-            // A pool that could not be read is no check's.
+            // A pool that could not be read belongs to no check.
             if checks().any(|check| check.id == finding.id) {
                 notification["associatedRule"] = json!({ "id": finding.id });
             }
@@ -82,7 +82,7 @@ pub fn sarif(documents: &[Document<'_>], file: &str, content: &str) -> Value {
     })
 }
 
-/// The line of the table that a check is about; the first where it is about none, or the file does not have it.
+/// The line of the table that a check is about; the first line if there is no such table.
 fn line_of(text: &str, id: &str) -> usize {
     let table = match id.split('-').next().unwrap_or_default() {
         "window" => "[window]",
@@ -99,7 +99,7 @@ fn line_of(text: &str, id: &str) -> usize {
     at.map_or(1, |line| line + 1)
 }
 
-/// A path as a URI: what stands for itself in one stays.
+/// A path as a URI: characters that need no escape stay.
 fn uri(file: &str) -> String {
     const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
         .remove(b'/')
@@ -129,7 +129,7 @@ fn result(pool: &str, finding: &Written, file: &str, line: usize) -> Value {
             },
             "logicalLocations": [{ "fullyQualifiedName": pool, "kind": "resource" }],
         }],
-        // The same finding tomorrow is the same alert.
+        // The same finding in the next run is the same alert.
         "partialFingerprints": { "poolAndCheck/v1": fingerprint },
     });
     if let Some(index) = index {

@@ -1,39 +1,39 @@
-//! One line of the function's log, as far as status counts it: what became of one invocation. A user's name or its hash is not
-//! even read.
+//! One line of the function's log with what status counts: the outcome of one invocation. A user's name or its hash is not
+//! even parsed.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The outcome of an invocation that wrote none, because the function was cut off or crashed.
+/// The outcome for an invocation without one, because the function timed out or crashed.
 pub const ABORTED: &str = "aborted";
 
 /// The outcome of a sign-in whose stored hash cannot be checked.
 pub const UNSUPPORTED_HASH: &str = "unsupported-hash";
 
-/// Jane was told the Cognito user name of a user.
+/// Jane was notified of a user's Cognito user name.
 pub const CONNECTED: &str = "connected";
 
-/// Jane could not be told, and the user was created all the same.
+/// Jane could not be notified, and the user was created anyway.
 pub const UNCONNECTED: &str = "unconnected";
 
-/// A sign-up was let through.
+/// A sign-up was allowed.
 pub const SIGN_UP_ALLOWED: &str = "sign-up-allowed";
 
-/// A customer came by another provider, and was let through.
+/// A customer signed in with another provider, and was allowed.
 pub const ADMITTED: &str = "admitted";
 
-/// A sign-up with the address of a customer was refused.
+/// A sign-up with a customer's address was rejected.
 pub const USER_EXISTS: &str = "user-exists";
 
-/// The directory refused a sign-up.
+/// The directory rejected a sign-up.
 pub const SIGN_UP_REFUSED: &str = "sign-up-refused";
 
-/// Jane made an account for a new user.
+/// Jane created an account for a new user.
 pub const ACCOUNT_CREATED: &str = "account-created";
 
-/// What Lambda writes in place of an outcome, and the word for it.
+/// Lambda's text for an invocation without an outcome, and its short reason.
 const ABORTS: [(&str, &str); 2] = [
     ("Task timed out after", "timeout"),
     ("Runtime exited", "crash"),
@@ -44,16 +44,16 @@ const ABORTS: [(&str, &str); 2] = [
 pub enum Class {
     /// A customer migrated.
     Migrated,
-    /// A correct refusal: an unknown user, another shop's customer, a wrong password.
+    /// A correct rejection: an unknown user, another shop's customer, a wrong password.
     Refused,
-    /// An error, where the customer perhaps should have migrated.
+    /// An error; the customer perhaps should have migrated.
     Failed,
-    /// What the other triggers did: no migration and no refusal of one.
+    /// An outcome of the other triggers: neither a migration nor a rejected one.
     Account,
 }
 
 impl Class {
-    /// The class of an outcome, by the name the handler writes.
+    /// The class of an outcome, by the handler's name for it.
     pub fn of(outcome: &str) -> Self {
         match outcome {
             "migrated" | "migrated-for-reset" => Self::Migrated,
@@ -74,45 +74,45 @@ impl Class {
     }
 }
 
-/// What became of one invocation.
+/// The result of one invocation.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Entry {
-    /// When, in milliseconds since 1970.
+    /// The time, in milliseconds since 1970.
     #[serde(skip)]
     pub at_ms: i64,
     /// The outcome's name.
     pub outcome: String,
-    /// The app client, where one is known.
+    /// The app client, if known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client: Option<String>,
-    /// How long Cognito waited for the answer: the invocation, and getting ready before it.
+    /// How long Cognito waited for the response: the invocation, and the function's start before it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub took_ms: Option<f64>,
-    /// How long the function took to get ready, where it was started for this.
+    /// How long the function's start took, if this invocation started it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub init_ms: Option<f64>,
-    /// What went wrong, in a word or two.
+    /// The reason of a failure, in a word or two.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// What became of telling that the user has migrated: `sent`, or what went wrong.
+    /// The result of the notification of the migration: `sent`, or the failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub on_migrated: Option<String>,
-    /// What the directory was asked.
+    /// The requests to the directory.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub upstream: Vec<Call>,
-    /// Not a customer's, but a trial of the operator's.
+    /// An operator's test, not a customer's sign-in.
     #[serde(skip)]
     pub trial: bool,
 }
 
-/// One question to the directory.
+/// One request to the directory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Call {
     /// Its name.
     pub call: String,
     /// How long it took.
     pub ms: f64,
-    /// The HTTP status it was answered with, if it was.
+    /// The HTTP status of the response, if there was one.
     pub status: Option<u16>,
 }
 
@@ -121,13 +121,13 @@ impl fmt::Display for Call {
         let Self { call, ms, status } = self;
         match status {
             Some(status) => write!(f, "{call} {status} in {ms:.1} ms"),
-            // Databases and work of the function's own have no status.
+            // Databases and the function's own work have no status.
             None => write!(f, "{call} in {ms:.1} ms"),
         }
     }
 }
 
-/// The line as the handler writes it.
+/// The line in the handler's format.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Line<'a> {
@@ -150,7 +150,7 @@ struct Line<'a> {
 }
 
 impl Entry {
-    /// Reads a line; `None` for what says nothing about an outcome.
+    /// Parses a line; `None` if it has no outcome.
     pub fn read(at_ms: i64, message: &str) -> Option<Self> {
         if let Some((_, reason)) = ABORTS.iter().find(|(words, _)| message.contains(words)) {
             return Some(Self {
@@ -165,7 +165,7 @@ impl Entry {
                 trial: false,
             });
         }
-        // Lambda's own lines are three of four.
+        // Three of four lines are Lambda's own.
         if !message.starts_with('{') {
             return None;
         }
@@ -186,18 +186,18 @@ impl Entry {
         })
     }
 
-    /// How it counts.
+    /// Its class.
     pub fn class(&self) -> Class {
         Class::of(&self.outcome)
     }
 
-    /// Whether it needs attention: an error, or a customer that the pool does not accept.
+    /// Whether it needs attention: an error, or a customer that the pool rejects.
     pub fn is_trouble(&self) -> bool {
         self.class() == Class::Failed || self.reason.is_some()
     }
 }
 
-/// The reason where the pool requires attributes that the directory's user lacks.
+/// The reason if the directory's user lacks attributes that the pool requires.
 pub(super) fn lacking(attributes: &str) -> String {
     format!("the directory has no {attributes}")
 }
@@ -268,7 +268,7 @@ mod tests {
         assert_eq!(entry.class(), Class::Refused);
     }
 
-    /// A line of the handler's or of Lambda's, with a few characters gone, doubled or others.
+    /// A line of the handler or of Lambda with a few characters removed, doubled or changed.
     fn damaged() -> impl Strategy<Value = String> {
         let lines = [
             LINE,

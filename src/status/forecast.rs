@@ -1,10 +1,13 @@
-//! How many customers will migrate between two days, from how many did. Sign-ins decay: frequent customers migrate first. Two
-//! curves are fitted to the days so far, one that falls by the same share each day and one that falls ever more slowly; real
-//! shops lie between them. Their mean, weighed by their likelihood, is the forecast; both together give its range.
+//! Estimates how many customers will migrate between two days, from how many have.~one that falls by the same share each day
+//! and one that falls ever more slowly; real shops lie between them~one that falls by the same share each day and one that
+//! falls more and more slowly; real shops are between them~weighed by their likelihood~weighted by their likelihood Sign-ins
+//! decay: frequent customers migrate first. Two curves are fitted to the days so far, one that falls by the same share each day
+//! and one that falls ever more slowly; real shops lie between them. Their mean, weighed by their likelihood, is the forecast;
+//! both together give its range.
 
 use serde::Serialize;
 
-/// A forecast needs so many complete days.
+/// A forecast needs this many complete days.
 pub(super) const NEEDED_DAYS: usize = 7;
 
 /// Standard deviations on each side of a range that holds in four of five cases.
@@ -19,14 +22,14 @@ pub struct Complete {
     pub migrated: u64,
 }
 
-/// How many customers will migrate: likely, at least and at most.
+/// How many customers will migrate: the likely number and its range.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Range {
     /// The likely number.
     pub likely: f64,
-    /// In nine of ten cases no fewer.
+    /// The lower bound: in nine of ten cases there are at least this many.
     pub least: f64,
-    /// In nine of ten cases no more.
+    /// The upper bound: in nine of ten cases there are at most this many.
     pub most: f64,
 }
 
@@ -38,25 +41,25 @@ impl Range {
     };
 }
 
-/// How the number of a day falls: `e` to the power of slope times `x`, where `x` grows with the days since the first.
+/// How the number of a day falls: `e` to the power of slope times `x`; `x` grows with the days since the first.
 #[derive(Debug, Clone, Copy)]
 enum Curve {
     /// By the same share each day.
     Exponential,
-    /// Ever more slowly.
+    /// More and more slowly.
     Power,
 }
 
-/// A curve that was fitted.
+/// A fitted curve.
 #[derive(Debug, Clone, Copy)]
 struct Fitted {
     curve: Curve,
     slope: f64,
-    /// The steepest and the flattest slope that the days still support.
+    /// The steepest and the flattest slope that fit the days.
     slopes: [f64; 2],
-    /// The logarithm of the likelihood, but for what all curves share.
+    /// The logarithm of the likelihood, without the terms that all curves share.
     likelihood: f64,
-    /// How much more days differ from the curve than chance alone explains; at least 1.
+    /// How much more the days differ from the curve than chance explains; at least 1.
     dispersion: f64,
 }
 
@@ -70,8 +73,8 @@ pub struct Forecast {
 }
 
 impl Forecast {
-    /// Fits the days, which are in order. Days with an outage are left out by the caller: they say nothing about customers.
-    /// `None` where there are too few of them.
+    /// Fits the days, which are in order. The caller leaves out days with an outage: they do not show how customers behave.
+    /// `None` if there are too few days.
     pub fn new(days: &[Complete]) -> Option<Self> {
         let first = days.first()?.day;
         let observed: Vec<(f64, f64)> = days
@@ -115,7 +118,7 @@ impl Forecast {
         range
     }
 
-    /// The mean of the two curves' numbers, each weighed by how likely its curve is.
+    /// The mean of the two curves' numbers, weighted by the likelihood of each curve.
     fn weigh(&self, [one, other]: [f64; 2]) -> f64 {
         let [exponential, power] = &self.fitted;
         let dispersion = exponential.dispersion.min(power.dispersion);
@@ -124,7 +127,7 @@ impl Forecast {
         share * one + (1.0 - share) * other
     }
 
-    /// The first day from `from` to `to` by whose end this many more have migrated.
+    /// The first day from `from` to `to` at whose end this many more have migrated.
     pub fn reaches(&self, more: u64, from: i64, to: i64) -> Option<i64> {
         let (mut low, mut high) = (from, to);
         let enough = |day: i64| self.between(from, day).likely.round() >= more as f64;
@@ -150,8 +153,8 @@ impl Curve {
         }
     }
 
-    /// The slope under which these days are likeliest, if the number of each day is a Poisson variable. The height of the curve
-    /// follows from the slope and the sum, so the slope is the one thing to look for.
+    /// The most likely slope if the number of each day is a Poisson variable. The height of the curve follows from the slope
+    /// and the sum, so only the slope is searched for.
     fn fit(self, days: &[(f64, f64)]) -> Fitted {
         let migrated: f64 = days.iter().map(|(_, n)| n).sum();
         let moments = |slope: f64| {
@@ -169,7 +172,7 @@ impl Curve {
             let step = (seen - mean) / variance.max(1e-9);
             slope = (slope + step.clamp(-1.0, 1.0)).clamp(-100.0, 100.0);
         }
-        // In the long run nothing grows: each customer migrates once.
+        // In the long run the number cannot grow: each customer migrates once.
         let (weight, _, variance) = moments(slope);
         let expected = |day: f64| migrated * (slope * self.x(day)).exp() / weight;
         let chi_square: f64 = days
@@ -194,8 +197,8 @@ mod tests {
     use super::super::history::{Dice, shops};
     use super::*;
 
-    /// The error that `docs/while-it-runs.md` names: of forecasts made halfway through a window of 90 days, over shops of three
-    /// sizes, four mixes of habits and three kinds of weekends.
+    /// Checks the error that `docs/while-it-runs.md` states: for forecasts halfway through a window of 90 days, with shops of
+    /// three sizes, four mixes of habits and three kinds of weekends.
     #[test]
     fn a_forecast_made_halfway_is_about_right() {
         let mut dice = Dice(7);

@@ -1,4 +1,4 @@
-//! Made-up histories for the tests: shops of several sizes whose sign-ins get fewer, with weekends, an outage and bots.
+//! Invented histories for the tests: shops of several sizes whose sign-ins decrease, with weekends, an outage and bots.
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ use crate::dates::DAY_MS;
 
 const HOUR_MS: i64 = DAY_MS / 24;
 
-/// A number that looks random and is the same in each run.
+/// A pseudo-random number, the same in each run.
 pub(crate) struct Dice(pub u64);
 
 impl Dice {
@@ -35,7 +35,7 @@ impl Dice {
     }
 }
 
-/// A shop: how often its customers sign in decides when each migrates.
+/// A shop: how often customers sign in decides when they migrate.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shop {
     pub customers: f64,
@@ -63,7 +63,7 @@ impl Shop {
     }
 }
 
-/// What happened at a shop.
+/// The events of a shop.
 pub(crate) struct History {
     pub shop: Shop,
     pub days: i64,
@@ -74,7 +74,7 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// As the log has it, from a day on (counted from 1970-01-01).
+    /// The tally of its log, starting at a day (counted from 1970-01-01).
     pub(crate) fn tally(&self, first: i64, dice: &mut Dice) -> Tally {
         let mut tally = Tally::default();
         for (day, migrated) in (0..).zip(self.shop.days(self.days, dice)) {

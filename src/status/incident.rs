@@ -1,5 +1,5 @@
-//! Invocations that need attention, grouped: from when to when, for which reason, how many sign-ins. Kept by the hour, so that the
-//! memory does not grow with the log.
+//! Invocations that need attention, grouped: start, end, reason, number of sign-ins. Counted per hour, so that the memory does
+//! not grow with the log.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +12,10 @@ use jane_migrate_core::line::one_line;
 
 const HOUR_MS: i64 = 3_600_000;
 
-/// More different hours and reasons than this are one.
+/// Further hours and reasons are counted as one.
 const MOST: usize = 20_000;
 
-/// What is counted where there are too many different reasons.
+/// The reason if there are too many different ones.
 const OTHERS: &str = "several reasons";
 
 /// Invocations of one outcome, for one reason, within one hour.
@@ -33,13 +33,13 @@ pub struct Hours(BTreeMap<(String, Option<String>, i64), Span>);
 /// Invocations that failed for one reason, hour after hour.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Incident {
-    /// When the first came, UTC.
+    /// The time of the first, UTC.
     pub from: String,
-    /// When the last came, UTC.
+    /// The time of the last, UTC.
     pub to: String,
-    /// What became of them.
+    /// Their outcome.
     pub outcome: String,
-    /// Why.
+    /// Their reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// How many invocations.
@@ -74,14 +74,14 @@ impl Hours {
         kept.count += span.count;
     }
 
-    /// Adds what another one counted.
+    /// Adds the counts of another.
     pub fn merge(&mut self, other: &Self) {
         for ((outcome, reason, _), span) in &other.0 {
             self.add(outcome, reason.as_deref(), *span);
         }
     }
 
-    /// The incidents, the latest first. An hour without the same trouble ends one.
+    /// The incidents, latest first. An hour without the same failure ends one.
     pub fn incidents(&self) -> Vec<Incident> {
         let mut incidents: Vec<(i64, &String, &Option<String>, Span)> = Vec::new();
         for ((outcome, reason, hour), span) in &self.0 {
@@ -112,7 +112,7 @@ impl Hours {
 }
 
 impl Incident {
-    /// In words: when it was, what happened how often, and what that means with what to do.
+    /// As text: when and how often it happened, what it means, and what to do.
     pub fn told(&self) -> [String; 3] {
         let incident = self;
         let (from, to) = (minute(&incident.from), minute(&incident.to));

@@ -1,5 +1,5 @@
-//! The log counted by CloudWatch Logs Insights, where it is there: a few rows come back however many lines there are. Owns the
-//! queries and what their rows mean; a service that does not understand them is found out by the rows it sends.
+//! Counts the log with CloudWatch Logs Insights, if available: it returns a few rows, however many lines there are. Owns the
+//! queries and the meaning of their rows; a service without Insights is recognised by the rows that it returns.
 
 use futures_util::future::try_join_all;
 
@@ -9,19 +9,19 @@ use super::tally::{KEPT, Tally, Times};
 use crate::aws::{AwsError, Kind, Reader, Row};
 use crate::dates::{self, day_of};
 
-/// Lines with an outcome of a customer's.
+/// Lines with a customer's outcome.
 const COUNTED: &str = "filter ispresent(outcome) and not ispresent(trial)";
 
-/// What stands in the log of an invocation that was cut off or crashed.
+/// The log's text for an invocation that timed out or crashed.
 const CUT_OFF: &str = "@message like /Task timed out after|Runtime exited/";
 
-/// The outcomes that need attention without a reason.
+/// The outcomes that need attention even without a reason.
 const BROKEN: &str = r#""unsupported-trigger", "invalid-event", "invalid-settings""#;
 
-/// How much is counted: each question is a query, which the account may run only so many of at once.
+/// How much is counted: each question is one query, and the account may run only a limited number in parallel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
-    /// All that `status` shows.
+    /// Everything that `status` shows.
     Everything,
     /// How many customers migrated on each day, and when the last one did.
     Days,
@@ -36,7 +36,7 @@ impl Wanted {
     }
 }
 
-/// What a query is for: how its rows are counted.
+/// The purpose of a query, which decides how its rows are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Question {
     Days,
@@ -70,7 +70,7 @@ impl Question {
     ];
 
     fn query(self) -> String {
-        // Names are given in `fields`, and rows grouped by names alone: the part of the language that is the same everywhere.
+        // Names are defined in `fields`, and rows are grouped by names only: this part of the language works on every service.
         let slot = |time: &str| {
             format!(
                 "fields floor(log(greatest({time}, {})) * {}) as slot | stats count(*) as n by slot",
@@ -116,7 +116,7 @@ impl Question {
         }
     }
 
-    /// Counts one row. `None` where it is no answer to this question.
+    /// Counts one row. `None` if the row does not fit this question.
     fn count(self, row: &Row, tally: &mut Tally) -> Option<()> {
         let text = |name: &str| row.get(name).map(String::as_str);
         let n = || number(text("n")?);
@@ -148,8 +148,8 @@ impl Question {
     }
 }
 
-/// Everything in the log group from `since_ms` to `until_ms`, whole seconds both. `None` where Insights is not there, not
-/// allowed, busy with as many queries as the account may have, or not what it is at AWS.
+/// Counts the log group from `since_ms` to `until_ms`, both whole seconds. `None` if Insights is unavailable, not allowed, at
+/// the account's limit of queries, or does not behave like AWS.
 pub(super) async fn tally(
     aws: &Reader,
     group: &str,
@@ -181,7 +181,7 @@ fn counted(answers: &[(Question, Vec<Row>)]) -> Option<Tally> {
     Some(tally)
 }
 
-/// Invocations of one hour that Lambda or the function itself ended.
+/// Counts invocations of one hour that timed out or crashed.
 fn aborted(row: &Row, reason: &str, tally: &mut Tally) -> Option<()> {
     let span = span(row)?;
     tally.count(day_of(span.first_ms), ABORTED, span.count);
@@ -202,7 +202,7 @@ fn entry(row: &Row) -> Option<Entry> {
     Entry::read(moment(row.get("@timestamp")?)?, row.get("@message")?)
 }
 
-/// Numbers come as text, some with a fraction of nothing.
+/// Numbers are text, some with a fraction of zero.
 fn number(text: &str) -> Option<u64> {
     let number: f64 = text.parse().ok()?;
     (number >= 0.0).then_some(number as u64)
@@ -213,7 +213,7 @@ fn slot(text: &str) -> Option<i32> {
     (number.abs() < 10_000.0).then_some(number as i32)
 }
 
-/// A moment as the service writes it: `2026-11-20 10:22:33.456`, or milliseconds since 1970.
+/// A time in the service's format: `2026-11-20 10:22:33.456`, or milliseconds since 1970.
 fn moment(text: &str) -> Option<i64> {
     match text.parse::<f64>() {
         Ok(ms) => Some(ms as i64),

@@ -1,5 +1,5 @@
-//! Whether customers migrate now, the first thing that `status` says: what the checks found of the trigger's way to the function,
-//! and whether the directory still answers. Pure.
+//! Whether customers migrate now, the first line of `status`: from the findings about the path from the trigger to the function,
+//! and from the directory's last response. Pure.
 
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ use jane_migrate_core::finding::{Finding, Severity};
 use jane_migrate_core::fix::{Fix, Flags, fix};
 use jane_migrate_core::ids::PoolId;
 
-/// The checks whose failure means that no customer migrates, the most telling first.
+/// The checks whose failure means that no customer migrates, the most informative first.
 pub const CHECKS: [&str; 6] = [
     "window-open",
     "point-in-time-recovery",
@@ -26,20 +26,20 @@ const DOWN_MS: i64 = 3_600_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
-    /// They do.
+    /// Customers migrate.
     Live,
-    /// They do not.
+    /// Customers do not migrate.
     NotLive,
-    /// It could not be read.
+    /// Unknown, because it could not be read.
     Unknown,
 }
 
 /// Whether customers migrate, and if not, why and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Live {
-    /// Whether they do.
+    /// Whether customers migrate.
     pub state: State,
-    /// Why not.
+    /// Why they do not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
     /// What to do.
@@ -48,7 +48,7 @@ pub struct Live {
 }
 
 impl Live {
-    /// Decides from the findings of [`CHECKS`], when the directory last answered, and what failed.
+    /// Decides from the findings of [`CHECKS`], the time of the directory's last response, and the failures.
     pub fn new(
         findings: &[Finding],
         pool: &PoolId,

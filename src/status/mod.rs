@@ -1,5 +1,5 @@
 //! The migration's progress: the function's log and the pool's own count as one document, for a terminal, as JSON and as a page.
-//! [`tally`] counts and [`mod@outlook`] estimates, both without effects; [`read`] fetches what is counted; `ui` shows it.
+//! [`tally`] counts and [`mod@outlook`] estimates, both pure; [`read`] reads the log; `ui` shows the result.
 
 pub mod entry;
 mod forecast;
@@ -29,15 +29,15 @@ use jane_migrate_core::fix::Flags;
 use jane_migrate_core::ids::PoolId;
 use jane_migrate_core::resources::LogGroup;
 
-/// How long CloudWatch keeps the counts of a metric: no further back is looked.
+/// How long CloudWatch keeps the values of a metric: older days are not read.
 pub const LONGEST_DAYS: i64 = 455;
 
-/// How far back to look.
+/// How far back to count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Since {
-    /// So many days before today.
+    /// This many days before today.
     Days(u16),
-    /// From a day on.
+    /// From this day on.
     Day(Date),
 }
 
@@ -67,62 +67,62 @@ impl FromStr for Since {
     }
 }
 
-/// What is known besides the log.
+/// What is known in addition to the log.
 #[derive(Debug, Clone)]
 pub struct Facts {
     /// The pool's id.
     pub pool: PoolId,
-    /// The name people gave it.
+    /// The pool's name.
     pub name: String,
-    /// How many users the pool says it has.
+    /// The pool's estimated number of users.
     pub pool_users: Option<u64>,
     /// Names of the app clients, by id.
     pub clients: BTreeMap<String, String>,
     /// How many users there are to migrate.
     pub total_users: Option<u64>,
-    /// What `remaining` or `import` counted last.
+    /// The last count of `remaining` or `import`.
     pub exact: Option<Exact>,
     /// The last day of the window.
     pub closes: Option<Date>,
-    /// The percentage of names that migrate, where it is not all.
+    /// The percentage of names that migrate, if it is not all.
     pub window_share: Option<u8>,
-    /// Whether Jane must know of each customer who migrates.
+    /// Whether Jane is notified of each customer who migrates.
     pub connects: bool,
-    /// The first day that was asked for.
+    /// The first requested day.
     pub since: Date,
-    /// No day was: what the log has from before it counts, too.
+    /// No first day was requested: older lines of the log count, too.
     pub everything: bool,
-    /// What the log can know.
+    /// The days that the log covers.
     pub coverage: Coverage,
-    /// What is known of the days before that.
+    /// The counts of the days before that.
     pub earlier: Earlier,
     /// Now, in milliseconds since 1970.
     pub now_ms: i64,
-    /// What the checks of [`live::CHECKS`] found.
+    /// The findings of [`live::CHECKS`].
     pub findings: Vec<Finding>,
-    /// The flags that were given, for the commands that are shown.
+    /// The given flags, for the commands that are printed.
     pub flags: Flags,
 }
 
-/// What CloudWatch's metrics know of the days that the log no longer has.
+/// The counts in CloudWatch's metrics for the days that the log no longer has.
 #[derive(Debug, Clone, Default)]
 pub enum Earlier {
-    /// They were not asked.
+    /// The metrics were not read.
     #[default]
     NotAsked,
     /// The counts of each day.
     Counted {
-        /// The last of them.
+        /// The last of these days.
         until: Date,
         /// By day, counted from 1970-01-01.
         days: BTreeMap<i64, Counts>,
     },
-    /// They could not be read, and why.
+    /// The metrics could not be read; contains the reason.
     Unread(String),
 }
 
 impl Earlier {
-    /// Completes what was counted from the log.
+    /// Adds these counts to those from the log.
     fn complete(&self, counted: &mut BTreeMap<i64, Counts>) {
         let Self::Counted { days, .. } = self else {
             return;
@@ -133,7 +133,7 @@ impl Earlier {
     }
 }
 
-/// What a log can know: nothing from before it was made, and nothing that it keeps no longer.
+/// What a log covers: nothing before its creation, and nothing that has expired.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Coverage {
     created_ms: Option<i64>,
@@ -141,7 +141,7 @@ pub struct Coverage {
 }
 
 impl Coverage {
-    /// What this log group can know.
+    /// What this log group covers.
     pub fn of(group: &LogGroup) -> Self {
         Self {
             created_ms: group.created_ms,
@@ -149,35 +149,35 @@ impl Coverage {
         }
     }
 
-    /// The first day of which anything is still kept, where events expire.
+    /// The first day that is still kept, if events expire.
     fn oldest(self, now_ms: i64) -> Option<i64> {
         let days = self.retention_days?;
         Some(day_of(now_ms) - i64::from(days))
     }
 
-    /// The day on which it was made.
+    /// The day of its creation.
     pub fn created(self) -> Option<Date> {
         self.created_ms.map(|ms| date(day_of(ms)))
     }
 
-    /// The last day of which a count from this day on lacks anything.
+    /// The last day with missing events, for a count from this day on.
     pub fn lacks(self, since: Date, now_ms: i64) -> Option<Date> {
         let begins = self.begins(now_ms)?;
         (since.epoch_days() < begins).then(|| date(begins))
     }
 
-    /// The first day of which it may have anything.
+    /// The first day that may have events.
     fn begins(self, now_ms: i64) -> Option<i64> {
         self.created_ms.map(day_of).max(self.oldest(now_ms))
     }
 
-    /// Whether a count from this day on goes back to when it was made.
+    /// Whether a count from this day on includes the log's creation.
     fn reaches(self, since: i64) -> bool {
         self.created_ms
             .is_some_and(|created| created >= since * DAY_MS)
     }
 
-    /// Whether a count from this day on misses nothing that was ever in the log.
+    /// Whether a count from this day on misses no event that the log ever had.
     fn is_whole(self, since: i64, now_ms: i64) -> bool {
         let expired = self
             .retention_days
@@ -186,12 +186,12 @@ impl Coverage {
     }
 }
 
-/// How the migration goes. The keys of its JSON are fixed.
+/// The progress of the migration. The keys of its JSON are fixed.
 #[derive(Debug, Clone, Serialize)]
 pub struct Status {
     /// The pool's id.
     pub pool: String,
-    /// The name people gave it.
+    /// The pool's name.
     pub name: String,
     /// Whether customers migrate now.
     pub live: Live,
@@ -199,53 +199,53 @@ pub struct Status {
     pub as_of: String,
     /// The first day of the period, UTC.
     pub since: Date,
-    /// The last: today.
+    /// The last day: today.
     pub until: Date,
-    /// Who counted.
+    /// How the log was counted.
     pub source: Source,
-    /// Answers that migrated a customer.
+    /// Responses that migrated a customer.
     pub migrated: u64,
-    /// Answers that correctly migrated no one.
+    /// Responses that correctly rejected a user.
     pub refused: u64,
-    /// Errors in place of an answer.
+    /// Errors instead of a response.
     pub failed: u64,
-    /// What the triggers at sign-ups did.
+    /// What the sign-up triggers did.
     pub accounts: Accounts,
-    /// All by outcome.
+    /// The count of each outcome.
     pub outcomes: Counts,
-    /// Day by day, from the first with anything in it.
+    /// The counts of each day, from the first with any.
     pub days: Vec<Day>,
-    /// By app client, the busiest first.
+    /// The counts of each app client, the busiest first.
     pub clients: Vec<Client>,
-    /// How far it has come.
+    /// The progress so far.
     pub progress: Progress,
-    /// What `remaining` or `import` counted last.
+    /// The last count of `remaining` or `import`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exact: Option<Exact>,
-    /// The percentage of names that migrate, where it is not all.
+    /// The percentage of names that migrate, if it is not all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub window_share: Option<u8>,
-    /// Where that leads.
+    /// The forecast.
     pub outlook: Outlook,
-    /// How long Cognito, and with it the customer, waited.
+    /// How long Cognito, and therefore the customer, waited.
     pub times: TimesShown,
-    /// Starts of the function.
+    /// The starts of the function.
     pub cold_starts: ColdStarts,
     /// The invocations that need attention, newest first.
     pub errors: Vec<Event>,
-    /// What needs attention, grouped by reason, the latest first.
+    /// The invocations that need attention, grouped by reason, latest first.
     pub incidents: Vec<Incident>,
-    /// When the directory last gave a usable answer.
+    /// When the directory last gave a usable response.
     #[serde(skip)]
     pub last_answer_ms: Option<i64>,
-    /// Sign-ins that met a stored hash which cannot be checked, by its format and why.
+    /// Sign-ins whose stored hash cannot be checked, by its format and the reason.
     pub unsupported_hashes: Counts,
-    /// Migrations of which another system was to be told, by what became of it: `sent`, or what went wrong.
+    /// Migrations with a notification to another system, by the result: `sent`, or the failure.
     #[serde(skip_serializing_if = "Counts::is_empty")]
     pub on_migrated: Counts,
-    /// Trials of the operator's, counted nowhere else.
+    /// The operator's tests, counted nowhere else.
     pub trials: u64,
-    /// Invocations that the log dates outside the time that was asked for. They count, but on no day.
+    /// Invocations with a date outside the requested period. They count, but on no day.
     #[serde(skip_serializing_if = "is_zero")]
     pub misdated: u64,
 }
@@ -253,15 +253,15 @@ pub struct Status {
 /// What the pre sign-up and post confirmation triggers did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Accounts {
-    /// Users of whom Jane was told: those who migrated, and those whom an administrator created.
+    /// Users that Jane was notified of: migrated ones, and those that an administrator created.
     pub connected: u64,
-    /// Customers who migrated, as far as Jane was not told of them: before the trigger was on, or with `connect = "best-effort"`.
+    /// Customers who migrated without a notification to Jane: before the trigger was on, or with `connect = "best-effort"`.
     pub without_connection: u64,
-    /// Sign-ups that were let through, customers of other providers included.
+    /// Sign-ups that were allowed, including customers of other providers.
     pub sign_ups_allowed: u64,
-    /// Sign-ups that were refused.
+    /// Sign-ups that were rejected.
     pub sign_ups_refused: u64,
-    /// Accounts that Jane made for new users.
+    /// Accounts that Jane created for new users.
     pub created: u64,
 }
 
@@ -292,9 +292,9 @@ fn is_zero(n: &u64) -> bool {
 /// One day.
 #[derive(Debug, Clone, Serialize)]
 pub struct Day {
-    /// Which, in UTC.
+    /// The date, in UTC.
     pub date: Date,
-    /// What happened on it.
+    /// The count of each outcome on it.
     pub outcomes: Counts,
 }
 
@@ -303,15 +303,15 @@ pub struct Day {
 pub struct Client {
     /// Its id; empty for invocations that named none.
     pub id: String,
-    /// The name people gave it.
+    /// Its name, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// What its users met.
+    /// The count of each outcome for its users.
     pub outcomes: Counts,
 }
 
 impl Client {
-    /// How people call it.
+    /// Its name or id.
     pub fn label(&self) -> String {
         match (&self.name, self.id.as_str()) {
             (Some(name), id) => format!("{name} ({id})"),
@@ -321,58 +321,58 @@ impl Client {
     }
 }
 
-/// The basis of the number of migrated customers. The pool's own count is none: it includes users who never were in the old
-/// directory.
+/// What the number of migrated customers is based on. It is never the pool's own count, which includes users who were never in
+/// the old directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Basis {
-    /// The log, which reaches back to the first of them.
+    /// The log, which includes the first migration.
     Log,
-    /// The log, and CloudWatch's metrics for the days that it no longer has.
+    /// The log, plus CloudWatch's metrics for the days that the log no longer has.
     LogAndMetrics,
-    /// A part of the log: there may be more from before it. The number is the least it can be.
+    /// A part of the log: older migrations may be missing. The number is a minimum.
     PartOfLog,
 }
 
-/// How far it has come.
+/// The progress so far.
 #[derive(Debug, Clone, Serialize)]
 pub struct Progress {
-    /// How many customers have migrated; with [`Basis::PartOfLog`] the least it can be.
+    /// How many customers have migrated; with [`Basis::PartOfLog`] a minimum.
     pub arrived: u64,
     /// The basis of that number.
     pub basis: Basis,
-    /// The first day of which the log may have anything, where that is known.
+    /// The first day that the log may have events of, if known.
     pub log_begins: Option<Date>,
-    /// The last day that was counted from CloudWatch's metrics, because the log no longer has all of it.
+    /// The last day counted from CloudWatch's metrics, because the log no longer has all of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metrics_until: Option<Date>,
-    /// Why the metrics of the days that the log no longer has could not be read.
+    /// Why the metrics for the days that the log no longer has could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metrics_unread: Option<String>,
-    /// How many there are to migrate, as configured.
+    /// How many users there are to migrate, as configured.
     pub total_users: Option<u64>,
-    /// The share of them.
+    /// The share that has migrated.
     pub share: Option<f64>,
-    /// How many users the pool says it has; Cognito's estimate, some hours old.
+    /// The pool's number of users; Cognito's estimate, some hours old.
     pub pool_users: Option<u64>,
-    /// When the last customer migrated, UTC.
+    /// The time of the last migration, UTC.
     pub last_migration: Option<String>,
 }
 
 /// How long Cognito waited.
 #[derive(Debug, Clone, Serialize)]
 pub struct TimesShown {
-    /// Half of all answers took no longer.
+    /// The p50: half of all responses took at most this long.
     pub median_ms: Option<f64>,
-    /// 99 % took no longer.
+    /// The p99.
     pub p99_ms: Option<f64>,
-    /// The slowest of all.
+    /// The slowest invocations.
     pub slowest: Vec<Event>,
-    /// How many took how long.
+    /// How many responses took how long.
     pub distribution: Vec<Step>,
 }
 
-/// Answers that took about as long.
+/// Responses that took about the same time.
 #[derive(Debug, Clone, Serialize)]
 pub struct Step {
     /// From this time on.
@@ -388,29 +388,29 @@ pub struct Step {
 pub struct ColdStarts {
     /// How many.
     pub count: u64,
-    /// Half of them took no longer.
+    /// The p50.
     pub median_ms: Option<f64>,
-    /// 99 % took no longer.
+    /// The p99.
     pub p99_ms: Option<f64>,
 }
 
-/// One invocation worth showing.
+/// One invocation to show.
 #[derive(Debug, Clone, Serialize)]
 pub struct Event {
-    /// When, UTC.
+    /// The time, UTC.
     pub at: String,
-    /// What became of it.
+    /// Its log entry.
     #[serde(flatten)]
     pub entry: Entry,
 }
 
-/// The bounds of the distribution that is shown.
+/// The bounds of the distribution.
 const STEPS_MS: [f64; 11] = [
     5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 3500.0, 5000.0,
 ];
 
 impl Status {
-    /// Puts together what was counted and what is known.
+    /// Combines the counts and the facts.
     pub fn new(tally: &Tally, facts: &Facts, source: Source) -> Self {
         let mut tally = tally.clone();
         facts.earlier.complete(&mut tally.days);
@@ -426,13 +426,14 @@ impl Status {
             (Earlier::Counted { .. }, _) | (_, None) => asked,
             (_, Some(oldest)) => asked.max(oldest),
         };
-        // What AWS dates is between these. The clocks differ a little, so tomorrow is possible.
+        // AWS's dates are within this range. Clocks differ a little, so tomorrow is possible.
         let (possible, impossible): (Vec<_>, Vec<_>) =
             (tally.days.iter()).partition(|(day, _)| (asked.min(today)..=today + 1).contains(*day));
         let first = possible.first().map_or(today, |(day, _)| **day);
         let progress = progress(tally, facts, outcomes.of(Class::Migrated), since);
         let left = match &facts.exact {
-            // Who migrated later on the day of the count is not taken off: rather too many than too few.
+            // Customers who migrated later on the day of the count are not subtracted: the number is rather too high than too
+            // low.
             Some(exact) => {
                 let later = tally.days.range(day_of(exact.at_ms) + 1..);
                 let later: u64 = later.map(|(_, counts)| counts.of(Class::Migrated)).sum();
@@ -502,7 +503,7 @@ impl Status {
         }
     }
 
-    /// What stands before a number that is no less than this.
+    /// The prefix of a number that is a minimum.
     pub fn at_least(&self) -> &'static str {
         match self.progress.basis {
             Basis::Log | Basis::LogAndMetrics => "",
@@ -510,7 +511,7 @@ impl Status {
         }
     }
 
-    /// The same, before one that is no more than this.
+    /// The prefix of a number that is a maximum.
     pub fn at_most(&self) -> &'static str {
         match self.progress.basis {
             Basis::Log | Basis::LogAndMetrics => "",
@@ -518,7 +519,7 @@ impl Status {
         }
     }
 
-    /// How many of a class came on a day.
+    /// The counts of today.
     pub fn today(&self) -> Option<&Day> {
         self.days.last()
     }
@@ -536,12 +537,12 @@ impl Event {
         }
     }
 
-    /// When, as people read it.
+    /// The time, for people.
     pub fn when(&self) -> String {
         minute(&self.at)
     }
 
-    /// What the directory was asked, in words.
+    /// The requests to the directory, as text.
     pub fn upstream(&self) -> String {
         self.entry
             .upstream
@@ -612,7 +613,7 @@ fn times(tally: &Tally) -> TimesShown {
     }
 }
 
-/// Three digits are all that a histogram knows.
+/// A histogram is exact to three digits only.
 fn rounded(ms: f64) -> f64 {
     let digits = 10_f64.powi(2 - ms.abs().max(0.001).log10().floor() as i32);
     (ms * digits).round() / digits

@@ -1,5 +1,5 @@
-//! Where the migration leads, as honestly as the log allows: what the days so far let expect by the end of the window, with its
-//! range, and how right the same forecast was halfway. [`forecast`](super::forecast) fits the days; the views put it into words.
+//! The expected end of the migration, as far as the log allows: what to expect at the end of the window, with a range, and how
+//! accurate the same forecast was halfway. [`forecast`](super::forecast) fits the days; the views write the text.
 
 use jane_migrate_config::Date;
 use serde::Serialize;
@@ -7,27 +7,27 @@ use serde::Serialize;
 use super::forecast::{Complete, Forecast};
 use crate::dates::date;
 
-/// The rate is that of so many complete days at most.
+/// The rate is the mean of at most this many complete days.
 const RECENT_DAYS: i64 = 7;
 
-/// An end further away than this is none.
+/// A later end counts as none.
 const NO_END_DAYS: i64 = 3650;
 
-/// How far ahead to look where the window has no end.
+/// How many days to forecast if the window has no end.
 const AHEAD_DAYS: i64 = 90;
 
-/// About so many points of the forecast are drawn.
+/// The chart has about this many points of the forecast.
 const POINTS: i64 = 120;
 
-/// What can be said about the end.
+/// The conclusion about the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// All customers have migrated.
     Done,
-    /// All will have, as far as the forecast goes.
+    /// The forecast reaches all customers.
     EndInSight,
-    /// Some never will, as far as the forecast goes.
+    /// The forecast does not reach all customers.
     NoEndInSight,
     /// Not enough complete days have passed.
     TooEarly,
@@ -35,35 +35,35 @@ pub enum Verdict {
     TotalUnknown,
 }
 
-/// What happened on one day of the period.
+/// The counts of one day of the period.
 #[derive(Debug, Clone, Copy)]
 pub struct DayCount {
-    /// Which.
+    /// The day.
     pub day: i64,
     /// How many customers migrated.
     pub migrated: u64,
-    /// How many answers there were, of all kinds.
+    /// How many responses there were, of all kinds.
     pub answers: u64,
     /// How many of them were errors.
     pub failed: u64,
 }
 
-/// The rate, and what follows from the days so far.
+/// The rate, and the forecast from the days so far.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Outlook {
-    /// What can be said.
+    /// The conclusion.
     pub verdict: Verdict,
-    /// Customers a day, lately.
+    /// Customers per day, recently.
     pub rate_per_day: Option<f64>,
-    /// Of how many complete days the rate is.
+    /// The number of complete days of the rate.
     pub rate_days: i64,
     /// How many have not migrated.
     pub left: Option<u64>,
-    /// When all have migrated, as far as the forecast goes.
+    /// When all customers have migrated, according to the forecast.
     pub ends: Option<Date>,
     /// The last day of the window.
     pub closes: Option<Date>,
-    /// How many are likely left then.
+    /// How many customers are likely left on that day.
     pub left_at_close: Option<u64>,
     /// What to expect by the end of the window.
     pub forecast: Option<Expected>,
@@ -72,48 +72,49 @@ pub struct Outlook {
 /// How many customers will have migrated by a day.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Expected {
-    /// The day: the last one of the window, at most ten years from today, or the ninetieth day where the window has no end.
+    /// The day: the last one of the window, at most ten years from today, or the ninetieth day if the window has no end.
     pub by: Date,
-    /// How many, likely.
+    /// The likely number.
     pub migrated: u64,
-    /// In nine of ten cases no fewer.
+    /// The lower bound: in nine of ten cases there are at least this many.
     pub least: u64,
-    /// In nine of ten cases no more.
+    /// The upper bound: in nine of ten cases there are at most this many.
     pub most: u64,
-    /// The way there, for the chart.
+    /// The days until then, for the chart.
     #[serde(skip)]
     pub path: Vec<Point>,
-    /// Days that were left out, because errors kept customers from migrating.
+    /// Days that were left out, because errors stopped customers from migrating.
     pub days_left_out: usize,
-    /// The same forecast, made halfway for today.
+    /// The same forecast for today, made halfway.
     pub halfway: Option<Halfway>,
 }
 
-/// How many customers will have migrated by a day on the way.
+/// How many customers will have migrated by a day in between.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Point {
     /// The day, counted from 1970-01-01.
     pub day: i64,
-    /// How many, likely.
+    /// The likely number.
     pub migrated: u64,
-    /// In nine of ten cases no fewer.
+    /// The lower bound: in nine of ten cases there are at least this many.
     pub least: u64,
-    /// In nine of ten cases no more.
+    /// The upper bound: in nine of ten cases there are at most this many.
     pub most: u64,
 }
 
-/// How right a forecast was.
+/// How accurate a forecast was.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Halfway {
-    /// From the days up to this one.
+    /// It used the days up to this one.
     pub made: Date,
     /// How many were expected to migrate since.
     pub expected: u64,
-    /// How many did.
+    /// How many have.
     pub came: u64,
 }
 
-/// Looks ahead. `days` are all of the period, in order, the last of them today; `arrived` have migrated, `left` have not.
+/// Estimates the rest of the migration. `days` are all days of the period, in order, the last one is today; `arrived` have
+/// migrated, `left` have not.
 pub fn outlook(
     days: &[DayCount],
     today: Date,
@@ -128,7 +129,7 @@ pub fn outlook(
         .then(|| recent.iter().map(|day| day.migrated).sum::<u64>() as f64 / recent.len() as f64);
     let usable = without_outages(&past);
     let forecast = Forecast::new(&usable);
-    // Today is not over: what is still to come of it counts, and what came of it is among `arrived`.
+    // Today is not over: its remaining migrations count, and those so far are part of `arrived`.
     let came_today = days
         .last()
         .filter(|day| day.day == now)
@@ -192,8 +193,8 @@ pub fn outlook(
     }
 }
 
-/// The days that say something about customers: not those on which a quarter of all answers were errors, nor silent ones of a
-/// busy shop, on which the function cannot have been called.
+/// The days that show how customers behave: without days on which a quarter of all responses were errors, and without days of a
+/// busy shop without any response, on which the function cannot have been called.
 fn without_outages(days: &[DayCount]) -> Vec<Complete> {
     let answers: u64 = days.iter().map(|day| day.answers).sum();
     let busy = answers >= 20 * days.len() as u64;
@@ -208,11 +209,11 @@ fn without_outages(days: &[DayCount]) -> Vec<Complete> {
         .collect()
 }
 
-/// What the first half of the days said about the second, and what came.
+/// The forecast from the first half of the days for the second half, and the actual number.
 fn halfway(days: &[Complete]) -> Option<Halfway> {
     let (first, second) = days.split_at(days.len() / 2);
     let forecast = Forecast::new(first)?;
-    // Day by day, so that a day left out for an outage is left out on both sides.
+    // Day by day, so that days left out for an outage are left out on both sides.
     let expected: f64 = (second.iter())
         .map(|day| forecast.between(day.day, day.day).likely)
         .sum();
@@ -233,7 +234,7 @@ mod tests {
 
     const TODAY: &str = "2026-11-20";
 
-    /// So many days, the last of them today.
+    /// This many days, the last one is today.
     fn days(per_day: impl Fn(i64) -> u64, so_far: i64) -> Vec<DayCount> {
         let today = date(TODAY).epoch_days();
         (0..=so_far)
@@ -265,7 +266,7 @@ mod tests {
 
     #[test]
     fn a_decaying_shop_is_not_promised_last_weeks_rate() {
-        // Each day five percent fewer.
+        // Five percent fewer each day.
         let falling = |n: i64| (1000.0 * 0.95_f64.powi(n as i32)) as u64;
         let seen = ahead(&days(falling, 40), Some(10_000));
         let forecast = seen.forecast.unwrap();
@@ -296,7 +297,7 @@ mod tests {
         assert_eq!(seen.days_left_out, 4);
         let arrived: u64 = with_outage.iter().map(|day| day.migrated).sum();
         assert_eq!(seen.migrated, arrived + 1000);
-        // A small shop has silent days.
+        // A small shop has days without a sign-in.
         let silent = ahead(&days(|n| u64::from(n % 3 == 0), 30), Some(100));
         assert_eq!(silent.forecast.unwrap().days_left_out, 0);
     }

@@ -1,5 +1,5 @@
-//! Fetches what is counted. What is a minute old or more is counted by Insights, once; what is newer, and everything where there
-//! is no Insights, comes as lines. Keeps counts, never lines.
+//! Reads the log. Insights counts the events that are at least a minute old, once; newer events, or all events without Insights,
+//! are read as lines. Keeps counts, never lines.
 
 use std::collections::BTreeMap;
 
@@ -15,20 +15,20 @@ use crate::aws::{AwsError, Reader};
 use crate::dates::begin_of;
 use crate::guide;
 
-/// After this long a line can be trusted to be where it is looked for.
+/// After this time, CloudWatch has a line in the right place.
 const SETTLING_MS: i64 = 60_000;
 
-/// Who counted the log.
+/// How the log was counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
-    /// CloudWatch Logs Insights, but for the last minute.
+    /// By CloudWatch Logs Insights, except for the last minute.
     Insights,
-    /// This program, line by line.
+    /// By this program, line by line.
     Events,
 }
 
-/// Counts all of a log from a day on, once. What Insights counts and what is newer are asked for at the same time.
+/// Counts the log once, starting at a day. The query of Insights and the read of newer events run in parallel.
 pub async fn count(
     aws: &Reader,
     group: &str,
@@ -67,7 +67,7 @@ async fn events(
     Ok(tally)
 }
 
-/// What the metrics know of the days that the log no longer has, where it lacks any since this day.
+/// The counts in the metrics for the days that the log no longer has, if there are any since this day.
 pub async fn earlier(
     aws: &Reader,
     pool: &PoolId,
@@ -93,25 +93,25 @@ pub async fn earlier(
     }
 }
 
-/// Until when lines have settled. Insights takes whole seconds.
+/// The time up to which lines have settled. Insights counts whole seconds.
 fn settled_until(now_ms: i64) -> i64 {
     (now_ms - SETTLING_MS).div_euclid(1000) * 1000
 }
 
-/// The log of one function, as far as it has been counted.
+/// The log of one function, and its counts so far.
 #[derive(Debug)]
 pub struct Log {
     aws: Reader,
     group: String,
-    /// Who counted most of it.
+    /// How most of it was counted.
     pub source: Source,
     settled: Tally,
-    /// Everything before this moment is in `settled`.
+    /// `settled` includes everything before this time.
     settled_ms: i64,
 }
 
 impl Log {
-    /// Counts what has settled from a day on, where the service can do it.
+    /// Counts the settled events, starting at a day, if the service has Insights.
     pub async fn open(
         aws: &Reader,
         group: &str,
@@ -144,7 +144,7 @@ impl Log {
         })
     }
 
-    /// Everything up to now. Each call fetches only what is new; `seen` receives the number of lines so far.
+    /// Everything up to now. Each call reads only what is new; `seen` receives the number of lines so far.
     pub async fn read(&mut self, now_ms: i64, seen: impl Fn(u64)) -> Result<Tally, AwsError> {
         let settled_ms = self.settled_ms.max(now_ms - SETTLING_MS);
         let mut fresh = Tally::default();

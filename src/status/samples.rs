@@ -1,4 +1,4 @@
-//! A log, and the status that follows from it, for the tests of the figures and of the views.
+//! A log, and the status derived from it, for the tests of the figures and of the views.
 
 use super::*;
 
@@ -29,7 +29,7 @@ pub(crate) fn facts(total_users: Option<u64>, pool_users: Option<u64>) -> Facts 
     }
 }
 
-/// Some days of `per_day` migrations each, up to today, among refusals and errors.
+/// Some days with `per_day` migrations each, up to today, with rejections and errors.
 pub(crate) fn tally(days: i64, per_day: u64) -> Tally {
     let today = NOW.parse::<Date>().unwrap().epoch_days();
     let mut tally = Tally::default();
@@ -63,7 +63,7 @@ pub(crate) fn status(
     )
 }
 
-/// The status of a log group that is so many days old and keeps its entries for a time.
+/// The status of a log group with this age and retention.
 pub(crate) fn limited(
     days: i64,
     since_days: i64,

@@ -1,4 +1,4 @@
-//! The counts: lines in, figures out, in memory that does not grow with the number of lines. Both ways to read the log, line by
+//! The counts: from lines to figures, in memory that does not grow with the number of lines. Both ways to read the log, line by
 //! line or counted by the service, fill the same tally.
 
 use std::collections::BTreeMap;
@@ -10,10 +10,10 @@ use super::entry::{Class, Entry, UNSUPPORTED_HASH};
 use super::incident::{Hours, Span};
 use crate::dates::day_of;
 
-/// How many of the slowest and of the last troubled invocations are kept.
+/// How many of the slowest and of the last failed invocations are kept.
 pub const KEPT: usize = 10;
 
-/// How many, by outcome.
+/// Counts by outcome.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct Counts(BTreeMap<String, u64>);
@@ -29,7 +29,7 @@ impl Counts {
         }
     }
 
-    /// Counts of each outcome no fewer than another count has.
+    /// Raises the count of each outcome to at least that of another.
     pub fn at_least(&mut self, other: &Self) {
         for (outcome, n) in other.iter() {
             let more = n.saturating_sub(self.get(outcome));
@@ -52,7 +52,7 @@ impl Counts {
             .sum()
     }
 
-    /// How many altogether.
+    /// The sum.
     pub fn total(&self) -> u64 {
         self.0.values().sum()
     }
@@ -78,17 +78,17 @@ impl<'a> Sum<&'a Counts> for Counts {
     }
 }
 
-/// How long things took: a histogram whose slots grow by a twentieth, so that any quantile is right to within 2.5 %.
+/// Durations: a histogram whose slots grow by a twentieth, so that any quantile is accurate to 2.5 %.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Times(BTreeMap<i32, u64>);
 
 impl Times {
-    /// Slots for each factor of e. The queries of `insights` use it too.
+    /// Slots for each factor of e. The queries of `insights` also use it.
     pub const SLOTS: f64 = 20.0;
-    /// What is faster counts as this.
+    /// Shorter durations count as this.
     pub const FASTEST_MS: f64 = 0.001;
 
-    /// Counts one.
+    /// Counts one duration.
     pub fn add(&mut self, ms: f64) {
         let slot = (ms.max(Self::FASTEST_MS).ln() * Self::SLOTS).floor();
         self.add_to_slot(slot as i32, 1);
@@ -106,12 +106,12 @@ impl Times {
             .for_each(|(slot, n)| self.add_to_slot(*slot, *n));
     }
 
-    /// How many.
+    /// How many durations there are.
     pub fn count(&self) -> u64 {
         self.0.values().sum()
     }
 
-    /// The time within which this share of them stayed.
+    /// The quantile for this share.
     pub fn quantile(&self, share: f64) -> Option<f64> {
         let wanted = self.count() as f64 * share;
         let mut seen = 0;
@@ -135,7 +135,7 @@ impl Times {
     }
 }
 
-/// Whether the directory was asked, and gave a usable answer.
+/// Whether the directory got a request and gave a usable response.
 fn directory_answered(outcome: &str) -> bool {
     const ANSWERED: [&str; 12] = [
         "migrated",
@@ -157,29 +157,29 @@ fn directory_answered(outcome: &str) -> bool {
 /// Everything that is counted.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Tally {
-    /// By day, counted from 1970-01-01.
+    /// The counts of each day, counted from 1970-01-01.
     pub days: BTreeMap<i64, Counts>,
-    /// By app client; what came from none that is known is under the empty name.
+    /// The counts of each app client; those without a known client are under the empty name.
     pub clients: BTreeMap<String, Counts>,
     /// How long Cognito waited.
     pub times: Times,
-    /// How long the function took to get ready, of each time it was started.
+    /// How long the function's starts took.
     pub inits: Times,
-    /// The slowest, slowest first.
+    /// The slowest invocations, slowest first.
     pub slowest: Vec<Entry>,
     /// The last invocations that need attention, newest first.
     pub troubles: Vec<Entry>,
-    /// The invocations that need attention, by the hour.
+    /// The invocations that need attention, per hour.
     pub troubled: Hours,
     /// When the last customer migrated, in milliseconds since 1970.
     pub last_migration_ms: Option<i64>,
-    /// When the directory last gave a usable answer.
+    /// When the directory last gave a usable response.
     pub last_answer_ms: Option<i64>,
-    /// Sign-ins that met a stored hash which cannot be checked, by its format and why.
+    /// Sign-ins whose stored hash cannot be checked, by its format and the reason.
     pub hashes: Counts,
-    /// Migrations of which another system was to be told, by what became of it.
+    /// Migrations with a notification to another system, by the result.
     pub told: Counts,
-    /// Trials of the operator's, which count nowhere else.
+    /// The operator's tests, counted nowhere else.
     pub trials: u64,
 }
 
@@ -244,7 +244,7 @@ impl Tally {
         self.hashes.add(format, n);
     }
 
-    /// There was such an outcome at this time.
+    /// Records the time of an outcome.
     pub fn note(&mut self, at_ms: i64, outcome: &str) {
         if Class::of(outcome) == Class::Migrated {
             self.last_migration_ms = self.last_migration_ms.max(Some(at_ms));
@@ -280,7 +280,7 @@ impl Tally {
         }
     }
 
-    /// Adds what another tally counted.
+    /// Adds the counts of another tally.
     pub fn merge(&mut self, other: &Self) {
         let Self {
             days,
@@ -326,7 +326,7 @@ impl Tally {
         self.trials += trials;
     }
 
-    /// All outcomes of all days.
+    /// The counts of each outcome over all days.
     pub fn outcomes(&self) -> Counts {
         self.days.values().sum()
     }
@@ -337,7 +337,7 @@ mod tests {
     use super::*;
     use crate::dates::DAY_MS;
 
-    /// A line such as the handler writes, of the `n`th sign-in of a month.
+    /// A line in the handler's format, for the `n`th sign-in of a month.
     fn line(n: u64) -> String {
         let outcome = match n % 20 {
             0 => "directory-unavailable",

@@ -1,4 +1,4 @@
-//! From the lines of a log and the configuration to the figures.
+//! Tests the figures from the lines of a log and the configuration.
 
 use super::outlook::Verdict;
 use super::samples::*;
@@ -28,7 +28,7 @@ fn the_figures_follow_from_the_log_and_the_configuration() {
 
 #[test]
 fn users_who_were_always_the_pools_have_not_come_over() {
-    // Something happens on every day of the period, the first included, in a pool with more users than there are to migrate.
+    // There are events on every day of the period, also on the first, in a pool with more users than there are to migrate.
     let status = status(31, 100, Some(12_000), Some(50_000));
     assert_eq!(
         (status.progress.arrived, status.progress.basis),
@@ -40,7 +40,7 @@ fn users_who_were_always_the_pools_have_not_come_over() {
 
 #[test]
 fn a_log_that_lost_entries_gives_the_least_number() {
-    // Sixty days were asked for, the log keeps thirty: the period is what there is.
+    // Sixty days were requested, the log keeps thirty: the period is those thirty.
     let expired = limited(30, 60, 90, Some(30));
     assert_eq!(expired.progress.basis, Basis::PartOfLog);
     assert_eq!(expired.since.to_string(), "2026-10-21");
@@ -48,13 +48,13 @@ fn a_log_that_lost_entries_gives_the_least_number() {
         (expired.at_least(), expired.at_most()),
         ("at least ", "at most ")
     );
-    // Quiet days after a migration that the log has lost.
+    // Days without events after a migration that the log no longer has.
     let quiet = limited(0, 30, 90, Some(30));
     assert_eq!(
         (quiet.progress.arrived, quiet.progress.basis),
         (0, Basis::PartOfLog)
     );
-    // The log has more than was asked for.
+    // The log has more days than were requested.
     let recent = limited(30, 7, 29, Some(90));
     assert_eq!(
         recent.progress.log_begins.unwrap().to_string(),
@@ -69,7 +69,7 @@ fn a_log_that_lost_entries_gives_the_least_number() {
 #[test]
 fn what_the_log_no_longer_has_comes_from_the_metrics() {
     let today = day_of(facts(None, None).now_ms);
-    // 60 days old, of which the log has 30: 100 a day in each, and more on the first day that is half expired.
+    // 60 days old, and the log has 30 of them: 100 on each day, and more on the first day, half of which has expired.
     let with = |earlier| {
         let facts = Facts {
             since: date(today - 60),

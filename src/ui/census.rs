@@ -1,4 +1,4 @@
-//! Who is left, as people read it.
+//! The counts of remaining users, for people.
 
 use std::fmt::Write;
 
@@ -9,7 +9,7 @@ use super::layout::Layout;
 use super::numbers::thousands;
 use super::styles::Styles;
 
-/// What a category means to the users in it.
+/// What a category means for its users.
 fn meaning(category: Category) -> &'static str {
     match category {
         Category::Password => "have a password",
@@ -23,7 +23,7 @@ fn meaning(category: Category) -> &'static str {
     }
 }
 
-/// The figures, one a line.
+/// The figures, one per line.
 pub fn sentences(census: &Census, styles: &Styles) -> String {
     let mut text = format!(
         "{} of {} users of the directory are in the pool, {} are not.\n",

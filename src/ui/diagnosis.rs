@@ -1,4 +1,4 @@
-//! A diagnosis on a terminal: the most likely cause whole, the others in short.
+//! A diagnosis on a terminal: the most likely cause in full, the others in short.
 
 use std::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! How an error is shown: what failed, its causes, and the next thing to do; for people as text, for machines as JSON.
+//! Shows an error: what failed, its causes, and what to do next; for people as text, for machines as JSON.
 
 use std::fmt::Write;
 
@@ -34,7 +34,7 @@ pub struct Document {
     error: Told,
 }
 
-/// An error as a machine reads it.
+/// An error for machines.
 #[derive(Debug, Serialize)]
 pub struct Told {
     message: String,
@@ -45,7 +45,7 @@ pub struct Told {
     aws: Option<Call>,
 }
 
-/// What of an error a machine may want to know.
+/// The parts of an error that a machine may need.
 pub fn told(error: &Error, given: &Flags) -> Told {
     let hints = error.hints().iter().map(|hint| hint.render(given));
     Told {
@@ -57,14 +57,14 @@ pub fn told(error: &Error, given: &Flags) -> Told {
 }
 
 impl Document {
-    /// Of a run that failed before it had anything to show.
+    /// For a run that failed before it had a document.
     pub fn of(error: &Error, given: &Flags) -> Self {
         Self {
             error: told(error, given),
         }
     }
 
-    /// Of a command line that could not be read.
+    /// For an invalid command line.
     pub fn of_usage(message: &str) -> Self {
         Self {
             error: Told {

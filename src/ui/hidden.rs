@@ -1,9 +1,9 @@
-//! A line that is typed and not shown. Owns the terminal's echo, which comes back however the wait ends: with a line, by Ctrl-C or
-//! by SIGTERM. The crate `rpassword` also hides what is typed, but a signal leaves the terminal without its echo.
+//! Reads a line without showing it. Owns the terminal's echo, which is restored however the wait ends: with a line, by Ctrl-C or
+//! by SIGTERM. The crate `rpassword` also hides the input, but a signal leaves the terminal without echo.
 
 use std::io;
 
-/// Reads a line from the terminal that standard input is, without showing it.
+/// Reads a line from standard input, which is a terminal, without showing it.
 #[cfg(unix)]
 pub(super) fn read_line() -> io::Result<String> {
     let echo = terminal::Echo::off()?;
@@ -14,7 +14,7 @@ pub(super) fn read_line() -> io::Result<String> {
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-/// The same, where no signal can end the wait.
+/// The same on systems where no signal can end the wait.
 #[cfg(not(unix))]
 pub(super) fn read_line() -> io::Result<String> {
     console::Term::stderr().read_secure_line()
@@ -34,16 +34,16 @@ mod terminal {
     pub(super) struct Echo(Modes);
 
     impl Echo {
-        /// From here on, what is typed is not shown.
+        /// Turns the echo off.
         pub(super) fn off() -> io::Result<Self> {
-            // Heard from before the echo is off.
+            // Listen before the echo is off.
             let signals = Signals::listen()?;
             let echo = Self(Modes::without(LocalModes::ECHO)?);
             echo.clone().restore_on_signal(signals);
             Ok(echo)
         }
 
-        /// Restores the modes; says whether that was left to do. The line's end was not shown either.
+        /// Restores the modes; returns whether they were still changed. The user's line break was not shown either.
         pub(super) fn restore(&self) -> bool {
             let restored = self.0.restore();
             if restored {
@@ -52,13 +52,13 @@ mod terminal {
             restored
         }
 
-        /// Once listened to, a signal no longer ends the program by itself: this does, also after the line was read, until
-        /// something else listens.
+        /// With a listener, a signal no longer ends the program: this function ends it, also after the line was read, until there
+        /// is another listener.
         fn restore_on_signal(self, mut signals: Signals) {
             tokio::spawn(async move {
                 loop {
                     let signal = signals.next().await;
-                    // `read_line` blocks its thread, so nothing else can end the program meanwhile.
+                    // `read_line` blocks its thread, so only this task can end the program meanwhile.
                     if self.restore() || signals.alone() {
                         std::process::exit(signal.exit_code().into());
                     }

@@ -1,13 +1,13 @@
-//! The words of a run that shows nothing: they are kept for the code that started it.
+//! The output of a run that shows nothing: kept for the code that started it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What would have been shown.
+/// The output so far.
 #[derive(Debug, Clone, Default)]
 pub struct Kept(Arc<Mutex<String>>);
 
 impl Kept {
-    /// All of it so far.
+    /// All of the text.
     pub fn text(&self) -> String {
         self.lock().clone()
     }

@@ -1,5 +1,5 @@
-//! Keys of a terminal as they are pressed, before any line ends. While they are listened to, what is typed is not shown; the terminal is
-//! as before when the listening ends.
+//! Reads single keys from a terminal, without waiting for a line. Meanwhile typed characters are not shown; afterwards the
+//! terminal is as before.
 
 use std::io::{self, IsTerminal, Read};
 
@@ -8,22 +8,22 @@ use tokio::sync::mpsc;
 
 use super::modes::Modes;
 
-/// The keys, until it is dropped.
+/// The keys; dropping it restores the terminal.
 pub struct Keys {
-    /// `None` off a terminal.
+    /// `None` without a terminal.
     modes: Option<Modes>,
     pressed: mpsc::UnboundedReceiver<u8>,
 }
 
 impl Keys {
-    /// Begins to listen, if standard input is a terminal.
+    /// Starts to listen, if standard input is a terminal.
     pub fn listen() -> Self {
         let (sender, pressed) = mpsc::unbounded_channel();
         let modes = io::stdin().is_terminal();
         let modes = modes.then(|| Modes::without(LocalModes::ECHO | LocalModes::ICANON));
         let modes = modes.and_then(Result::ok);
         if modes.is_some() {
-            // It waits for a key that may never come; the program's end ends it.
+            // The thread waits for a key that may never come; it ends with the program.
             std::thread::spawn(move || {
                 let mut key = [0];
                 while let Ok(1) = io::stdin().read(&mut key) {
@@ -36,7 +36,7 @@ impl Keys {
         Self { modes, pressed }
     }
 
-    /// Until this key is pressed; for ever where there are none.
+    /// Waits until this key is pressed; forever without a terminal.
     pub async fn wait_for(&mut self, wanted: u8) {
         while let Some(key) = self.pressed.recv().await {
             if key.to_ascii_lowercase() == wanted {

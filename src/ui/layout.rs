@@ -1,18 +1,18 @@
-//! Breaking lines for a terminal's width, between words only: an ARN or a command stays whole, so that it can be copied. Text
-//! that goes elsewhere is never broken, so that it can be searched.
+//! Wraps lines for a terminal's width, between words only: an ARN or a command stays whole, so that it can be copied. Output that
+//! does not go to a terminal is never wrapped, so that it can be searched.
 
 use console::measure_text_width;
 
 use super::styles::Styles;
 
-/// Where lines end.
+/// The width of lines, if there is one.
 #[derive(Debug, Clone, Copy)]
 pub struct Layout {
     columns: Option<usize>,
 }
 
 impl Layout {
-    /// That of the stream these styles are for.
+    /// The layout of the stream of these styles.
     pub fn of(styles: &Styles) -> Self {
         Self {
             columns: styles.columns,
@@ -24,7 +24,7 @@ impl Layout {
         self.columns.is_none_or(|columns| width <= columns)
     }
 
-    /// The text with its long lines broken between words; what follows a break is indented by `hanging`.
+    /// Wraps the text's long lines; continuation lines are indented by `hanging`.
     pub fn wrap(self, text: &str, hanging: usize) -> String {
         let lines: Vec<String> = text
             .lines()
@@ -33,8 +33,8 @@ impl Layout {
         lines.join("\n")
     }
 
-    /// The same, where each line tells by itself how far in it goes on: below its last column, where that leaves room, else a
-    /// little further in than it began.
+    /// The same, but each line decides its own indentation: below its last column if there is room, or else a little more than
+    /// its start.
     pub fn flow(self, text: &str) -> String {
         let lines: Vec<String> = text
             .split('\n')
@@ -46,10 +46,10 @@ impl Layout {
         lines.join("\n")
     }
 
-    /// A line that begins too far in to leave room for words begins at the left.
+    /// A line whose indentation leaves no room for words starts at the left.
     fn nearer(self, line: &str) -> &str {
         const INDENT: usize = 6;
-        // Spaces alone: others are of several bytes, and the line is cut amid them.
+        // Only ASCII spaces: others have several bytes, and the line would be cut inside one.
         let indent = line.len() - line.trim_start_matches(' ').len();
         match self.columns {
             Some(columns) if indent > columns / 2 => &line[indent.saturating_sub(INDENT)..],
@@ -57,7 +57,7 @@ impl Layout {
         }
     }
 
-    /// The same for text to paste whose comments are for people: they alone are broken, into more comments.
+    /// The same for text to paste with comments: only the comments are wrapped, into more comments.
     pub fn comments(self, text: &str) -> String {
         let wrapped = |line: &str| {
             let mark = ["# ", "// "]
@@ -100,8 +100,8 @@ impl Layout {
     }
 }
 
-/// One line of text broken between words, so that it fits into so many columns: its first line is indented by `first`, the others
-/// by `hanging`. A word that is too long has a line of its own.
+/// One line of text, wrapped to this many columns: the first line is indented by `first`, the others by `hanging`. A word that is
+/// too long has a line of its own.
 pub fn fill(text: &str, columns: usize, first: usize, hanging: usize) -> String {
     let (first, hanging) = (" ".repeat(first), " ".repeat(hanging));
     let options = textwrap::Options::new(columns)
@@ -158,7 +158,7 @@ mod tests {
             NARROW.flow("           found: one two"),
             "      found: one two"
         );
-        // Whatever somebody named their pool.
+        // A pool's name can contain any spaces.
         let odd = "\u{3000}".repeat(20) + "\u{a0}\u{a0}";
         assert!(NARROW.flow(&format!("{odd}Roots")).ends_with("Roots"));
     }

@@ -1,5 +1,5 @@
-//! What people see: data on stdout, progress, prompts and warnings on stderr. Owns colour, width and the terminal; knows nothing
-//! of AWS.
+//! What people see: data on stdout, progress, prompts and warnings on stderr. Owns colour, width and the terminal; does not use
+//! AWS.
 
 pub mod census;
 pub mod diagnosis;
@@ -38,33 +38,33 @@ use crate::error::{Error, Explain, Result};
 use jane_migrate_core::fix::Flags;
 use jane_migrate_core::line::one_line;
 
-/// What to do where nobody answers.
+/// The hint if there is no answer.
 const UNATTENDED: &str = "run the command again, or answer with flags (see --help)";
 
 /// The one owner of stdout and stderr.
 #[derive(Debug, Clone)]
 pub struct Ui {
-    /// One JSON document is all that goes to stdout.
+    /// Only one JSON document goes to stdout.
     pub json: bool,
     /// Only errors and data.
     pub quiet: bool,
-    /// More about what happens.
+    /// More details about the run.
     pub verbose: bool,
     /// Styles for stdout.
     pub out: Styles,
     /// Styles for stderr.
     pub err: Styles,
-    /// The flags that were given, for the commands that are printed.
+    /// The given flags, for the commands that are printed.
     pub given: Flags,
     progress: Progress,
-    /// Where all of it is kept, instead of being shown.
+    /// Collects the output instead of showing it.
     kept: Option<Kept>,
-    /// Why stdout takes no more.
+    /// Why stdout can no longer be written.
     lost: Arc<OnceLock<io::Error>>,
 }
 
 impl Ui {
-    /// One that shows nothing, and keeps what it would have shown.
+    /// A `Ui` that shows nothing and collects its output.
     pub fn keeping(cli: &Cli, kept: &Kept) -> Self {
         let plain = Styles::new(false, None);
         Self {
@@ -76,7 +76,7 @@ impl Ui {
         }
     }
 
-    /// Decides once about colour and progress.
+    /// Decides about colour and progress.
     pub fn new(cli: &Cli) -> Self {
         let global = &cli.global;
         let plain = environment::var("NO_COLOR").is_some()
@@ -89,7 +89,7 @@ impl Ui {
         let err_terminal = io::stderr().is_terminal();
         let err = Styles::new(color(err_terminal), columns(&Term::stderr()));
         Self {
-            // What ends a run before it has a document is one in this format, too.
+            // An error before the first document is also printed in this format.
             json: global.json
                 || matches!(&cli.command, Command::Verify(args) if args.format == Format::Json),
             quiet: global.quiet,
@@ -103,7 +103,7 @@ impl Ui {
         }
     }
 
-    /// With `--verbose`, says what happens meanwhile, too. Once in a program.
+    /// With `--verbose`, also shows debug messages. Called once in a program.
     pub fn follow(&self) {
         if self.verbose {
             verbose::install(&self.progress);
@@ -118,12 +118,12 @@ impl Ui {
         }
         let mut out = io::stdout().lock();
         if let Err(error) = writeln!(out, "{text}").and_then(|()| out.flush()) {
-            // The first tells why; whatever follows it is lost too.
+            // The first error is the reason; all later output is lost too.
             let _ = self.lost.set(error);
         }
     }
 
-    /// Whether the output still has a reader. A reader that went away is no error; any other lost output is.
+    /// Whether the output still has a reader. A closed pipe is no error; any other write error is.
     pub fn is_read(&self) -> Result<bool> {
         match self.lost.get() {
             None => Ok(true),
@@ -135,12 +135,12 @@ impl Ui {
         }
     }
 
-    /// The result as text for people on stdout. With `--json` nothing.
+    /// The result as text for people on stdout. Prints nothing with `--json`.
     pub fn say(&self, text: &str) {
         self.show(&Layout::of(&self.out).flow(text));
     }
 
-    /// The same, for lines that stay as they are: they are laid out already, or are there to be copied.
+    /// The same for lines that must not be wrapped: they are laid out already, or are to be copied.
     pub fn show(&self, text: &str) {
         if !self.json {
             self.print(&printable::printable(text, self.out.color));
@@ -154,7 +154,7 @@ impl Ui {
         }
     }
 
-    /// How many columns there are for pictures.
+    /// The number of columns for drawings.
     pub fn width(&self) -> usize {
         self.out.columns.unwrap_or(100)
     }
@@ -164,14 +164,15 @@ impl Ui {
         io::stdout().is_terminal() && !self.json && !self.quiet
     }
 
-    /// Replaces all earlier output, line by line, so that nothing flickers. What the terminal has no rows for is left out at the end.
+    /// Replaces all earlier output, line by line, so that nothing flickers. Lines that do not fit on the terminal are left out at
+    /// the end.
     pub fn redraw(&self, text: &str, last: &str) {
         let (rows, columns) = Term::stdout().size();
         // One for the last line, and one for the cursor.
         let mut room = usize::from(rows).saturating_sub(2);
         let text = printable::printable(text, self.out.color);
         let all = text.lines().count();
-        // To the first column of the first row; then each line takes the place of the one before.
+        // Move to the first column of the first row; then each line replaces the previous one.
         let mut screen = String::from("\x1b[H");
         let mut shown = 0;
         for line in text.lines() {
@@ -235,7 +236,7 @@ impl Ui {
         }
     }
 
-    /// Something that takes a while begins.
+    /// Starts something that takes a while.
     pub fn task(&self, label: impl Into<String>) -> Task {
         self.progress.task(label.into())
     }
@@ -269,7 +270,7 @@ impl Ui {
         Ok(password.into())
     }
 
-    /// A code that is good for this moment, typed without echo. `None` where no terminal is there to ask at.
+    /// A one-time code, typed without echo. `None` without a terminal.
     pub fn code(&self, question: &str) -> Option<SecretString> {
         if !io::stderr().is_terminal() || !io::stdin().is_terminal() {
             return None;
@@ -287,7 +288,7 @@ impl Ui {
         io::stdin().is_terminal() && io::stderr().is_terminal() && !self.json
     }
 
-    /// Asks; yes only for `y` or `yes`. Where there is no terminal that is a no, and the complete command to go on is shown.
+    /// Asks; yes only for `y` or `yes`. Without a terminal the answer is no, and the complete command to continue is shown.
     pub fn confirm(&self, question: &str, command: &str) -> Result<bool> {
         if !io::stdin().is_terminal() {
             self.error(&Error::new(
@@ -316,7 +317,7 @@ impl Ui {
         })
     }
 
-    /// A question, with the cursor behind it.
+    /// Prints a question, with the cursor behind it.
     fn prompt(&self, question: &str) -> io::Result<()> {
         let (text, space) = match question.strip_suffix(' ') {
             Some(text) => (text, " "),
@@ -344,7 +345,7 @@ impl Ui {
     }
 }
 
-/// The JSON document of a command line that could not be read, where there is no [`Ui`] yet.
+/// The JSON document for an invalid command line, before there is a [`Ui`].
 pub fn print_usage_error(message: &str) {
     let document = error::Document::of_usage(message);
     if let Ok(text) = serde_json::to_string_pretty(&document) {

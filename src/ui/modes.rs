@@ -1,17 +1,16 @@
-//! The modes of the terminal that standard input is, changed for a while and put back. Owns nothing else; when they change back is
-//! decided where they were changed.
+//! Changes the terminal modes of standard input for a while and restores them. The caller decides when.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
-/// The modes as they were, until they are restored.
+/// The original modes, until they are restored.
 #[derive(Clone)]
 pub(super) struct Modes(Arc<Mutex<Option<Termios>>>);
 
 impl Modes {
-    /// From here on these modes are off.
+    /// Turns these modes off.
     pub(super) fn without(modes: LocalModes) -> io::Result<Self> {
         let before = tcgetattr(io::stdin())?;
         let mut changed = before.clone();
@@ -20,7 +19,7 @@ impl Modes {
         Ok(Self(Arc::new(Mutex::new(Some(before)))))
     }
 
-    /// Puts them back; says whether that was left to do.
+    /// Restores the modes; returns whether they were still changed.
     pub(super) fn restore(&self) -> bool {
         let mut before = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match before.take() {

@@ -1,4 +1,4 @@
-//! Numbers as people read them, the same in every view.
+//! Numbers for people, the same in every view.
 
 /// `1234567` as `1,234,567`.
 pub fn thousands(n: u64) -> String {
@@ -13,13 +13,13 @@ pub fn thousands(n: u64) -> String {
     text
 }
 
-/// A share as people read it. What is not all never reads as all.
+/// A share for people. Less than all is never rounded to 100 %.
 pub fn percent(share: f64) -> String {
     let tenths = (share * 1000.0).floor() / 10.0;
     format!("{tenths:.1} %")
 }
 
-/// A time as people read it.
+/// A duration for people.
 pub fn duration(ms: f64) -> String {
     match ms {
         ms if ms < 10.0 => format!("{ms:.1} ms"),

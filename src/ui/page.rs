@@ -1,5 +1,5 @@
-//! The status as one self-contained page: nothing is from the network, and no script runs but its own, which draws the charts. `charts`
-//! has their figures; a table repeats each of them.
+//! The status as one self-contained page: it loads nothing from the network and runs only its own script, which draws the charts.
+//! `charts` has their figures; each is also in a table.
 
 mod charts;
 mod markup;
@@ -15,7 +15,7 @@ use crate::status::entry::Class;
 use crate::status::live::State;
 use crate::status::{Event, Status};
 
-/// The page over one or more pools.
+/// The page for one or more pools.
 pub fn render(statuses: &[Status]) -> String {
     let title = match statuses {
         [status] => format!("Migration of {}", status.name),
@@ -214,7 +214,7 @@ fn clients(page: &mut String, status: &Status) {
     page.push_str("</section>\n");
 }
 
-/// Incidents that are shown on the page.
+/// How many incidents the page shows.
 const INCIDENTS: usize = 50;
 
 fn incidents(page: &mut String, status: &Status) {

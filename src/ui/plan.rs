@@ -1,4 +1,4 @@
-//! The plan as people read it; machines get the same plan as JSON.
+//! The plan for people; machines get the same plan as JSON.
 
 use std::fmt::Write;
 
@@ -49,7 +49,7 @@ pub fn render(
     text
 }
 
-/// The changes as a table; where that is too wide, each with its particulars on lines of their own.
+/// The changes as a table; if that is too wide, each change with its details on separate lines.
 fn changes(changes: &[Change], layout: Layout, styles: &Styles) -> String {
     let width = changes
         .iter()
@@ -96,13 +96,13 @@ fn changes(changes: &[Change], layout: Layout, styles: &Styles) -> String {
     text
 }
 
-/// One member of a document: where it is, what it was and what it will be.
+/// One field of a document: its path, its old and its new value.
 fn render_difference(difference: &Difference, layout: Layout) -> String {
     let line = format!("      {difference}");
     if layout.fits(measure_text_width(&line)) {
         return line;
     }
-    // Values are not broken, so that they can be copied.
+    // Values are not wrapped, so that they can be copied.
     let (before, after) = difference.values();
     format!(
         "      {}:\n        {before}\n        => {after}",
@@ -125,7 +125,7 @@ fn render_conflict(conflict: &Conflict, flags: &Flags, layout: Layout, styles: &
     )
 }
 
-/// A finding that stops a deploy, or should be known before it.
+/// A finding that stops a deploy, or that the operator should know before it.
 pub fn render_finding(finding: &Finding, flags: &Flags, styles: &Styles) -> String {
     let layout = Layout::of(styles);
     let (style, word) = match finding.severity {

@@ -1,12 +1,12 @@
-//! What text from elsewhere may do to a terminal: be read. What steers it (`line::steers`) is shown as the character it is not, and in
-//! JSON as an escape, which loses nothing.
+//! Makes text from other sources safe for a terminal. A control character (`line::steers`) is shown as `?`, and in JSON as an
+//! escape, which loses nothing.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
 use jane_migrate_core::line::steers;
 
-/// What the program's own styles are made of.
+/// The escape sequences of the program's own styles.
 const STYLES: [&str; 6] = [
     "\u{1b}[0m",
     "\u{1b}[1m",
@@ -16,7 +16,7 @@ const STYLES: [&str; 6] = [
     "\u{1b}[33m",
 ];
 
-/// The text with a `?` for each character that steers but line breaks, tabs and, where there is colour, the program's own styles.
+/// The text with a `?` for each control character, except line breaks, tabs and, with colour, the program's own styles.
 pub(super) fn printable(text: &str, color: bool) -> Cow<'_, str> {
     let harmless = |c: char| !steers(c) || matches!(c, '\n' | '\t');
     if text.chars().all(harmless) {
@@ -43,7 +43,7 @@ pub(super) fn printable(text: &str, color: bool) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// A JSON document with an escape for each character that steers and that JSON leaves as it is.
+/// A JSON document with an escape for each control character that JSON does not escape.
 pub(super) fn json(text: &str) -> Cow<'_, str> {
     let harmless = |c: char| !steers(c) || c == '\n';
     if text.chars().all(harmless) {

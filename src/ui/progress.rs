@@ -1,5 +1,5 @@
-//! Progress on stderr: spinners with elapsed time on a terminal; elsewhere a line when a step ends and a heartbeat every ten
-//! seconds while one lasts.
+//! Progress on stderr: on a terminal, spinners with the elapsed time; elsewhere a line when a step ends, and one every ten
+//! seconds while it lasts.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,7 @@ use super::styles::Styles;
 
 const HEARTBEAT: Duration = Duration::from_secs(10);
 
-/// Everything that is under way.
+/// Everything in progress.
 #[derive(Debug, Clone)]
 pub struct Progress {
     bars: Option<MultiProgress>,
@@ -34,7 +34,7 @@ impl Progress {
         }
     }
 
-    /// The same, with its lines kept and not written.
+    /// The same, but collects its lines instead of writing them.
     pub(super) fn keeping(self, kept: &Kept) -> Self {
         Self {
             kept: Some(kept.clone()),
@@ -42,7 +42,7 @@ impl Progress {
         }
     }
 
-    /// A line on stderr, above whatever is being drawn.
+    /// A line on stderr, above the spinners.
     pub(super) fn line(&self, text: &str) {
         let text = &*printable(text, self.styles.color);
         match &self.kept {
@@ -51,7 +51,7 @@ impl Progress {
         }
     }
 
-    /// Does this while nothing is drawn.
+    /// Runs this while nothing is drawn.
     pub(super) fn suspended<T>(&self, then: impl FnOnce() -> T) -> T {
         match &self.bars {
             Some(bars) => bars.suspend(then),
@@ -59,7 +59,7 @@ impl Progress {
         }
     }
 
-    /// For what may be skipped.
+    /// Text of less importance.
     pub(super) fn dimmed(&self, text: &str) -> String {
         self.styles.dim.apply_to(text).to_string()
     }
@@ -90,7 +90,7 @@ impl Progress {
     }
 }
 
-/// One thing under way. Dropped without an end, it leaves no line.
+/// One task in progress. If it is dropped without an end, it leaves no line.
 #[derive(Debug)]
 pub struct Task {
     progress: Progress,
@@ -102,7 +102,7 @@ pub struct Task {
 }
 
 impl Task {
-    /// What it is doing right now.
+    /// Shows what it is doing right now.
     pub fn doing(&self, what: &str) {
         what.clone_into(&mut self.doing.lock().unwrap_or_else(PoisonError::into_inner));
         if let Some(bar) = &self.bar {
@@ -110,13 +110,13 @@ impl Task {
         }
     }
 
-    /// It ended well.
+    /// It succeeded.
     pub fn done(self) {
         let mark = self.progress.styles.good.apply_to("done").to_string();
         self.end(&mark);
     }
 
-    /// It ended well, with something to say.
+    /// It succeeded, with a note.
     pub fn done_with(self, note: &str) {
         let mark = self.progress.styles.good.apply_to("done").to_string();
         self.end(&format!("{mark}, {note}"));
@@ -128,7 +128,7 @@ impl Task {
         self.end(&mark);
     }
 
-    /// It ended and needs no line.
+    /// It ended without a line.
     pub fn clear(self) {}
 
     fn end(self, mark: &str) {

@@ -1,5 +1,5 @@
-//! The status on a terminal. Each figure is a number first and a bar second, so the view also reads well without the bars.
-//! Machines get the same status as JSON, and `page` shows it in a browser.
+//! The status on a terminal. Each figure is a number and then a bar, so the view is also readable without the bars. Machines
+//! get the same status as JSON, and `page` shows it in a browser.
 
 use std::fmt::Write;
 
@@ -15,7 +15,7 @@ use crate::status::tally::Counts;
 use crate::status::{Accounts, Basis, Event, Source, Status};
 use jane_migrate_core::line::one_line;
 
-/// Days that are shown one by one.
+/// How many single days are shown.
 const DAYS: usize = 31;
 
 /// How many of the slowest invocations and of the last errors are shown.
@@ -68,7 +68,7 @@ pub fn render(status: &Status, width: usize, styles: &Styles) -> String {
     text
 }
 
-/// Whether customers migrate, how many have, and how far it will get. The page begins with it, too.
+/// Whether customers migrate, how many have, and the forecast. The page also starts with it.
 pub fn headline(status: &Status) -> String {
     let live = match (status.live.state, &status.live.why) {
         (State::NotLive, Some(why)) => format!("NOT LIVE: {why}."),
@@ -98,7 +98,7 @@ pub fn headline(status: &Status) -> String {
     format!("{live} {arrived}{end}")
 }
 
-/// One line, for a log that is watched.
+/// One line, for a log.
 pub fn line(status: &Status) -> String {
     let share = status
         .progress
@@ -123,7 +123,7 @@ pub fn line(status: &Status) -> String {
     )
 }
 
-/// What `remaining` or `import` counted.
+/// The last count of `remaining` or `import`.
 fn counted(exact: &Exact) -> String {
     let mut text = format!(
         "Counted on {} UTC: {} of {} users of the directory were not in the pool.",
@@ -140,7 +140,7 @@ fn counted(exact: &Exact) -> String {
     text
 }
 
-/// The figures that matter most, a line each. The page has the same lines.
+/// The most important figures, one line each. The page has the same lines.
 pub fn summary(status: &Status) -> Vec<String> {
     let progress = &status.progress;
     let mut lines = vec![arrived(status)];
@@ -183,7 +183,7 @@ pub fn summary(status: &Status) -> Vec<String> {
     lines
 }
 
-/// What the figures were counted from.
+/// The source of the figures.
 fn source(status: &Status) -> String {
     let progress = &status.progress;
     let mut text = match status.source {
@@ -225,7 +225,7 @@ fn arrived(status: &Status) -> String {
     format!("Migrated: {}{arrived}{of}{basis}.", status.at_least())
 }
 
-/// What the triggers at sign-ups did, where they did anything.
+/// What the sign-up triggers did, if anything.
 fn accounts(status: &Status) -> Option<String> {
     let Accounts {
         connected,
@@ -276,7 +276,7 @@ fn rate(status: &Status) -> Vec<String> {
     lines
 }
 
-/// What to expect by the end of the window, and how right that was halfway.
+/// What to expect at the end of the window, and how accurate that was halfway.
 fn forecast(status: &Status) -> Vec<String> {
     let outlook = &status.outlook;
     let closes = outlook.closes;
@@ -371,7 +371,7 @@ fn hashes(status: &Status) -> Option<String> {
     })
 }
 
-/// What became of telling another system of migrations (`[on_migrated]`).
+/// The results of notifying another system of migrations (`[on_migrated]`).
 fn told(status: &Status) -> Option<String> {
     let counts = &status.on_migrated;
     let sent = counts.get("sent");
@@ -504,7 +504,7 @@ fn incidents(text: &mut String, status: &Status, width: usize, styles: &Styles) 
     }
 }
 
-/// An event in words.
+/// An event as text.
 fn sentence(event: &Event) -> String {
     let entry = &event.entry;
     let mut parts = vec![format!("{} {}", event.when(), entry.outcome)];
@@ -536,7 +536,7 @@ fn bar(n: u64, most: u64, room: usize) -> String {
     "#".repeat(length.clamp(1, room.max(1)))
 }
 
-/// The text on lines of its own, indented by two; what follows a break is indented by `hanging`.
+/// The text as a paragraph of its own, indented by two; continuation lines are indented by `hanging`.
 fn paragraph(text: &str, width: usize, hanging: usize) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     fill(&words.join(" "), width, 2, hanging) + "\n"
@@ -595,7 +595,7 @@ mod tests {
             let kept = std::fs::read_to_string(&path).unwrap_or_default();
             assert_eq!(shown, kept, "UPDATE_TRANSCRIPTS=1 writes {path} anew");
         }
-        // Bots are no customers, and days on which nobody could migrate say nothing about the days to come.
+        // Bots are not customers, and days on which no customer could migrate say nothing about future days.
         let forecast = status.outlook.forecast.unwrap();
         assert_eq!(forecast.days_left_out, 2);
         assert!(status.refused > 15_000, "{}", status.refused);

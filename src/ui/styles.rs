@@ -1,23 +1,23 @@
-//! Colours and width of one stream. No information is in colour alone.
+//! Colours and width of one stream. Colour is never the only information.
 
 use console::{Style, Term};
 
-/// The styles of one stream, all of them empty where colour is off, and its width.
+/// The styles of one stream, all empty without colour, and its width.
 #[derive(Debug, Clone)]
 pub struct Styles {
-    /// What is made, and what holds.
+    /// Created resources, and checks that hold.
     pub good: Style,
-    /// What is changed, and warnings.
+    /// Changed resources, and warnings.
     pub warn: Style,
-    /// What is deleted, and errors.
+    /// Deleted resources, and errors.
     pub bad: Style,
     /// Headings.
     pub strong: Style,
-    /// What may be skipped.
+    /// Text of less importance.
     pub dim: Style,
     /// Whether there is any colour.
     pub color: bool,
-    /// The terminal's columns; `None` where it is none: lines are then never broken.
+    /// The terminal's columns; `None` without a terminal: lines are then never wrapped.
     pub columns: Option<usize>,
 }
 
@@ -38,13 +38,13 @@ impl Styles {
 
 #[cfg(test)]
 impl Styles {
-    /// No colour at all, and lines as long as they like.
+    /// No colour, and lines of any length.
     pub(crate) fn plain() -> Self {
         Self::new(false, None)
     }
 }
 
-/// The terminal's columns, but never so few that nothing could be read.
+/// The terminal's columns, but at least enough for readable text.
 pub(super) fn columns(terminal: &Term) -> Option<usize> {
     const FEWEST: usize = 40;
     let (_, columns) = terminal.size_checked()?;

@@ -1,5 +1,5 @@
-//! What `--verbose` adds: the program's own debug messages, on stderr above whatever is being drawn. Those of the crates below
-//! it are none of ours to show: one of them would write out whole answers.
+//! What `--verbose` adds: the program's own debug messages, on stderr above the spinners. Messages of its dependencies are not
+//! shown: one of them would print complete responses.
 
 use log::{LevelFilter, Log, Metadata, Record};
 
@@ -9,7 +9,7 @@ struct Verbose {
     progress: Progress,
 }
 
-/// From here on, messages are shown. A second call changes nothing.
+/// Shows messages from now on. A second call changes nothing.
 pub(super) fn install(progress: &Progress) {
     let verbose = Verbose {
         progress: progress.clone(),

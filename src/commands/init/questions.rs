@@ -367,7 +367,7 @@ impl<'a> Questions<'a> {
         self.secret(given, "client secret", Directory::Cognito(old))
     }
 
-    /// `name` stands for the user name in the query.
+    /// `name` is the placeholder of the user name in the query.
     fn database(
         &mut self,
         given: &cli::Directory,
@@ -489,7 +489,7 @@ impl<'a> Questions<'a> {
         self.until(
             || self.ui.ask("Stored in", default),
             |text| {
-                // Not quoted: it may be the secret.
+                // Not quoted, because it may be the secret.
                 let none = "that is none of the three: arn:..., /path, or a NAME such as JANE_CLIENT_SECRET";
                 judged(Place::at(text).ok_or(none)?)
             },
@@ -497,7 +497,7 @@ impl<'a> Questions<'a> {
     }
 }
 
-/// Where a flag says that the secret is stored. A flag takes the same forms as the prompt.
+/// Where the secret is stored, from a flag. It takes the same forms as the prompt.
 fn given_secret(given: &cli::Directory) -> Result<Option<Place>> {
     let flags = [
         (
@@ -544,7 +544,7 @@ fn fits(given: &cli::Directory, kind: Kind, preset: Option<&str>) -> Result<()> 
     ))
 }
 
-/// Where a secret is stored by default: encrypted, and for this pool alone.
+/// The default place of a secret: encrypted, and for this pool only.
 fn default_place(pool: &PoolId, what: &str) -> Place {
     Place::Ssm(format!("/jane-migrate/{pool}/{what}"))
 }

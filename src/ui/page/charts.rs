@@ -1,5 +1,5 @@
-//! The figures of the page's charts, which `charts.js` draws by uPlot, a library that is part of the page. Each chart has a description
-//! for those who do not see it; the tables have its figures.
+//! The figures of the page's charts, which `charts.js` draws with uPlot, a library that is part of the page. Each chart has a
+//! description for people who cannot see it; the tables have its figures.
 
 use std::fmt::Write;
 
@@ -18,7 +18,7 @@ use crate::ui::numbers::{duration, thousands};
 /// The library's style sheet.
 pub(super) const STYLE: &str = include_str!("uplot/uPlot.min.css");
 
-/// The library, with its licence, and what draws the charts by it.
+/// The library, with its licence, and the code that draws the charts.
 const SCRIPT: [&str; 5] = [
     "/*\n",
     include_str!("uplot/LICENSE"),
@@ -27,14 +27,14 @@ const SCRIPT: [&str; 5] = [
     include_str!("charts.js"),
 ];
 
-/// The one script of a page, and the digest by which a browser runs it and no other.
+/// The only script of a page, and its digest, so that a browser runs no other.
 pub(super) fn script() -> (String, String) {
     let script = SCRIPT.concat();
     let digest = BASE64_STANDARD.encode(Sha256::digest(&script));
     (script, format!("'sha256-{digest}'"))
 }
 
-/// What is stacked on a day, from the bottom: the class in the style sheet, and its name.
+/// The series of a day, from the bottom: the class in the style sheet, and its name.
 pub(super) const SERIES: [(&str, &str); 4] = [
     ("migrated", "migrated"),
     ("reset", "migrated by forgot password"),
@@ -53,7 +53,7 @@ pub(super) fn stacked(counts: &Counts) -> [u64; 4] {
     ]
 }
 
-/// The place of a chart.
+/// The element for a chart.
 fn chart(kind: &str, description: &str, figures: &Value) -> String {
     let mut text = String::new();
     let _ = write!(
@@ -65,12 +65,12 @@ fn chart(kind: &str, description: &str, figures: &Value) -> String {
     text
 }
 
-/// As the library takes a day: its begin, in seconds since 1970.
+/// A day for the library: its start, in seconds since 1970.
 fn seconds(day: i64) -> i64 {
     day * 24 * 3600
 }
 
-/// What happened day by day, stacked.
+/// The counts of each day, stacked.
 pub(super) fn daily(status: &Status) -> String {
     let totals = status.days.iter().map(|day| day.outcomes.total());
     let description = format!(
@@ -99,7 +99,7 @@ pub(super) fn cumulative(status: &Status) -> String {
     let arrived = status.progress.arrived;
     let total = status.progress.total_users;
     let today = status.until.epoch_days();
-    // Where the window has closed, nothing lies ahead.
+    // After the end of the window there is no forecast.
     let forecast = (status.outlook.forecast.as_ref()).filter(|ahead| ahead.by > status.until);
     let description = format!(
         "{}{} customer(s) migrated by {}{}.{}",
@@ -173,7 +173,7 @@ pub(super) fn distribution(status: &Status) -> String {
     chart("latency", &description, &figures)
 }
 
-/// A step of the distribution in words.
+/// A step of the distribution, as text.
 pub(super) fn range(step: &Step) -> String {
     let whole = |ms: f64| {
         if ms < 1000.0 {
