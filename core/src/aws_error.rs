@@ -1,21 +1,21 @@
-//! What a failed AWS call is to the rest of the program: the call, the service's own words, and a kind that code may decide on.
-//! How the SDK's errors become one is the caller's business.
+//! A failed AWS call for the rest of the program: the call, the service's own message, and a kind for decisions in code. The
+//! caller turns the SDK's errors into one.
 
 use std::error::Error;
 use std::fmt;
 
-/// What kind of failure it was, as far as code decides on it.
+/// The kind of failure, for decisions in code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// The thing asked for is not there.
+    /// The requested resource does not exist.
     NotFound,
-    /// The caller may not do this.
+    /// The caller does not have the permission.
     Denied,
-    /// The thing to be made is there already.
+    /// The resource to create already exists.
     Exists,
-    /// Something else is changing it at this moment; trying again helps.
+    /// Another caller is changing it at this moment; a retry helps.
     Busy,
-    /// Too many requests, also after the SDK's own retries.
+    /// Too many requests, even after the SDK's own retries.
     Throttled,
     /// No credentials were found, or they could not be loaded.
     NoCredentials,
@@ -23,20 +23,20 @@ pub enum Kind {
     BadCredentials,
     /// No connection to the endpoint.
     Unreachable,
-    /// The answer did not come, or could not be read: the call may or may not have taken effect.
+    /// There was no response, or it could not be read: the call may or may not have taken effect.
     NoAnswer,
-    /// The service refused the request for what it says.
+    /// The service rejected the request's content.
     Refused,
 }
 
-/// A failed call. `Display` is the service's own words with the request's id.
+/// A failed call. `Display` is the service's own message with the request's id.
 #[derive(Debug, Clone)]
 pub struct AwsError {
     /// The IAM action of the call, such as `cognito-idp:UpdateUserPool`.
     pub action: &'static str,
-    /// What kind of failure.
+    /// The kind of failure.
     pub kind: Kind,
-    /// The service's error code, or a word of ours where the service did not answer.
+    /// The service's error code, or a word of this program if the service did not answer.
     pub code: String,
     /// The service's message.
     pub message: String,
@@ -57,12 +57,12 @@ impl fmt::Display for AwsError {
 impl Error for AwsError {}
 
 impl AwsError {
-    /// Whether the call may have taken effect all the same.
+    /// Whether the call may still have taken effect.
     pub fn may_have_taken_effect(&self) -> bool {
         matches!(self.kind, Kind::NoAnswer | Kind::Unreachable)
     }
 
-    /// A failure in our own words: no service said so, and there is no request to name.
+    /// An error of this program: it comes from no service, and has no request id.
     pub fn ours(action: &'static str, kind: Kind, code: &str, message: impl fmt::Display) -> Self {
         Self {
             action,
@@ -79,9 +79,9 @@ impl AwsError {
     }
 }
 
-/// Turns "not there" into `None`.
+/// Turns "not found" into `None`.
 pub trait Found<T> {
-    /// `Ok(None)` where the thing does not exist.
+    /// `Ok(None)` if the resource does not exist.
     fn found(self) -> Result<Option<T>, AwsError>;
 }
 

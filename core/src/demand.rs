@@ -1,19 +1,19 @@
-//! How many sign-ins a shop of a given size brings at once on the first day of its window. An estimate on the safe side, in one place:
-//! the check `concurrency` holds it against what Lambda allows.
+//! How many parallel sign-ins a shop of a given size has on the first day of its window. A cautious estimate, in one place: the
+//! check `concurrency` compares it with Lambda's limits.
 
-/// Of all customers, those who sign in on the first day, after a mail that tells them to.
+/// The share of customers who sign in on the first day, after a mail that asks them to.
 const FIRST_DAY: f64 = 0.2;
 
-/// Of these, those of the busiest hour.
+/// The share of these sign-ins in the busiest hour.
 const BUSIEST_HOUR: f64 = 0.2;
 
-/// How much more a minute of that hour brings than its average.
+/// How many more there are in a peak minute of that hour than on average.
 const BURST: f64 = 3.0;
 
-/// How long a first sign-in holds an execution, with a slow directory or a costly hash.
+/// How long a first sign-in uses an execution, with a slow directory or a costly hash.
 const SECONDS: f64 = 2.0;
 
-/// How many executions the first day of so many customers needs at the same time, at least 1.
+/// How many parallel executions the first day needs for this many customers, at least 1.
 pub fn executions_at_once(customers: u64) -> u64 {
     let a_second = customers as f64 * FIRST_DAY * BUSIEST_HOUR / 3600.0;
     (a_second * BURST * SECONDS).ceil().max(1.0) as u64

@@ -1,11 +1,11 @@
-//! What of a pool decides what its handler may answer, out of the documents that describe the pool. Pure.
+//! The facts about a pool that its handler needs, from the documents that describe the pool. Pure.
 
 use jane_migrate_config::{Mfa, PasswordPolicy, PoolFacts, SchemaAttribute};
 use serde_json::Value;
 
 use crate::document::PoolDocument;
 
-/// The facts of a pool; `mfa` is what `GetUserPoolMfaConfig` answers.
+/// The facts of a pool; `mfa` is the response of `GetUserPoolMfaConfig`.
 pub fn pool_facts(pool: &PoolDocument, mfa: &Value) -> PoolFacts {
     let strings = |values: &mut dyn Iterator<Item = &str>| values.map(str::to_owned).collect();
     PoolFacts {

@@ -1,4 +1,4 @@
-//! What a check found, the same for plan and verify, for people and machines. `fix` is a value: the report writes it out.
+//! What a check found, the same for plan and verify, for people and machines. `fix` is a value: the report renders it.
 
 use std::borrow::Cow;
 
@@ -7,13 +7,13 @@ use serde::Serialize;
 use crate::fix::Fix;
 use crate::line::one_line;
 
-/// How much a failed check matters.
+/// How severe a failed check is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Worth knowing; fails only where `--strict` says so.
+    /// Worth knowing; fails only with `--strict`.
     Warning,
-    /// Sign-ins fail or leak.
+    /// Sign-ins fail, or something leaks.
     Error,
 }
 
@@ -22,14 +22,14 @@ pub enum Severity {
 pub struct Finding {
     /// Stable id, kebab-case.
     pub id: &'static str,
-    /// How much it matters when it does not hold.
+    /// The severity if it does not hold.
     pub severity: Severity,
-    /// Which of several things of a kind it is about: an app client, a variable, a statement.
+    /// Which of several things it is about: an app client, a variable, a statement.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// Whether it holds.
     pub ok: bool,
-    /// In a sentence.
+    /// The message, as a sentence.
     pub message: String,
     /// What was expected.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -37,16 +37,16 @@ pub struct Finding {
     /// What was found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub found: Option<String>,
-    /// What mends it. The report adds it to the document, with the flags that were given.
+    /// The fix. The report adds it to the document, with the given flags.
     #[serde(skip)]
     pub fix: Option<Fix>,
     /// It could not be checked; the message says why.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unknown: bool,
-    /// No deploy begins while it stands, if it is an error.
+    /// If it is an error, it stops a deploy.
     #[serde(skip)]
     pub stops_deploy: bool,
-    /// It does not hold, and the configuration says why that is fine.
+    /// It does not hold, and the configuration accepts it for this reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accepted: Option<String>,
 }
@@ -96,7 +96,7 @@ impl Finding {
         }
     }
 
-    /// The same, about one of several things of a kind.
+    /// The same, about one of several things.
     pub fn about(self, subject: impl Into<String>) -> Self {
         Self {
             subject: Some(line(subject)),
@@ -104,7 +104,7 @@ impl Finding {
         }
     }
 
-    /// The same, and it matters less than the check can.
+    /// The same, less severe than the check's other findings.
     pub fn warning(self) -> Self {
         Self {
             severity: Severity::Warning,
@@ -112,7 +112,7 @@ impl Finding {
         }
     }
 
-    /// The same, and no deploy begins while it stands where `stops`: deploying would not mend it.
+    /// The same; `stops` says whether it stops a deploy because a deploy would not fix it.
     pub fn stopping(self, stops: bool) -> Self {
         Self {
             stops_deploy: self.stops_deploy || stops,
@@ -120,7 +120,7 @@ impl Finding {
         }
     }
 
-    /// Whether a deploy does not begin while it stands.
+    /// Whether it stops a deploy.
     pub fn stops(&self) -> bool {
         self.stops_deploy && self.is_open() && self.severity == Severity::Error
     }
@@ -131,7 +131,7 @@ impl Finding {
     }
 }
 
-/// Names and values of others are part of what is said: they must not look like more of it.
+/// Names and values from elsewhere are part of the text: they must not look like more of it.
 fn line(text: impl Into<String>) -> String {
     let text = text.into();
     match one_line(&text) {

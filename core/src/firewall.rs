@@ -1,4 +1,4 @@
-//! The AWS WAF web ACL of a pool, as far as it limits how many requests one address may send: what `GetWebACLForResource` says, read.
+//! The AWS WAF web ACL of a pool, as far as it limits the requests of one address: the parsed response of `GetWebACLForResource`.
 
 use serde_json::Value;
 
@@ -7,9 +7,9 @@ use serde_json::Value;
 pub struct WebAcl {
     /// Its name.
     pub name: String,
-    /// The rules of its own that stop an address, or whatever else they count by, that asks too often.
+    /// Its own rules that block an address, or another key, with too many requests.
     pub limits: Vec<String>,
-    /// Whether rule groups of the account or of Firewall Manager are in force, whose rules are in documents of their own.
+    /// Whether it uses rule groups of the account or of Firewall Manager, whose rules are in separate documents.
     pub groups: bool,
 }
 
@@ -81,7 +81,7 @@ mod tests {
         let group = json!({ "RuleGroupReferenceStatement": { "ARN": "a" } });
         assert!(with_rule(group.clone(), json!({ "OverrideAction": { "None": {} } })).groups);
         assert!(!with_rule(group, json!({ "OverrideAction": { "Count": {} } })).groups);
-        // AWS's own rule groups for user pools have no limit of this kind.
+        // AWS's own rule groups for user pools have no such limit.
         let aws = json!({ "ManagedRuleGroupStatement": { "VendorName": "AWS", "Name": "AWSManagedRulesBotControlRuleSet" } });
         assert!(!with_rule(aws, json!({ "OverrideAction": { "None": {} } })).groups);
         let of_manager = json!({ "Name": "shop", "Rules": [], "PreProcessFirewallManagerRuleGroups": [{ "Name": "g", "OverrideAction": { "None": {} } }] });

@@ -1,67 +1,67 @@
-//! What mends a finding, or what to do about an error, as a value: words, and commands without the global flags. [`Fix::render`] is the one place that writes it
-//! out, with the flags that were given, so that each printed command runs as it stands.
+//! The fix of a finding or an error, as a value: text, and commands without the global flags. Only [`Fix::render`] renders it,
+//! with the given flags, so that each printed command runs as it stands.
 
 use std::fmt;
 
 use crate::ids::PoolId;
 
-/// What mends a finding, a conflict or an error.
+/// The fix of a finding, a conflict or an error.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Fix(Vec<Part>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Part {
     Text(String),
-    /// A command of ours up to the global flags, and what follows them.
+    /// A command of this program up to the global flags, and what follows them.
     Ours(String, String),
-    /// A command of AWS's command line, without the global flags.
+    /// A command of the AWS CLI, without the global flags.
     Aws(String),
-    /// The same in a Region of its own.
+    /// The same in another Region.
     AwsIn(String, String),
-    /// The same, where it is about credentials: of the flags, only the profile counts.
+    /// The same for credentials: only the profile flag applies.
     Login(String),
-    /// The command that prints what the command at work needs to be allowed; where the account is known, it asks AWS nothing.
+    /// The command that prints the policy for the current command; if the account is known, without a call to AWS.
     Policy(Option<String>),
 }
 
 impl Fix {
-    /// A command of ours for a pool; `more` are flags of this command, each after a space.
+    /// A command of this program for a pool; `more` are its own flags, each after a space.
     pub fn ours(command: &str, pool: &PoolId, more: &str) -> Self {
         Self::command(&format!("{command} --pool {pool}"), more)
     }
 
-    /// A command of ours that names what it is about itself.
+    /// A command of this program that contains its pool, if it needs one.
     pub fn command(command: &str, more: &str) -> Self {
         Self(vec![Part::Ours(command.to_owned(), more.to_owned())])
     }
 
-    /// A command of AWS's command line.
+    /// A command of the AWS CLI.
     pub fn aws(command: impl fmt::Display) -> Self {
         Self(vec![Part::Aws(command.to_string())])
     }
 
-    /// A command of AWS's command line, in this Region.
+    /// A command of the AWS CLI, in this Region.
     pub fn aws_in(region: &str, command: impl fmt::Display) -> Self {
         Self(vec![Part::AwsIn(region.to_owned(), command.to_string())])
     }
 
-    /// A command of AWS's command line that is about credentials.
+    /// A command of the AWS CLI about credentials.
     pub fn login(command: &str) -> Self {
         Self(vec![Part::Login(command.to_owned())])
     }
 
-    /// The command that prints what the command at work needs to be allowed; where the account is known, it asks AWS nothing.
+    /// The command that prints the policy for the current command; if the account is known, without a call to AWS.
     pub fn policy(account: Option<&str>) -> Self {
         Self(vec![Part::Policy(account.map(str::to_owned))])
     }
 
-    /// This, and then that.
+    /// This, followed by `more`.
     pub fn and(mut self, more: impl Into<Self>) -> Self {
         self.0.extend(more.into().0);
         self
     }
 
-    /// As people read it: every command with the flags that were given.
+    /// The text for people: every command with the given flags.
     pub fn render(&self, flags: &Flags) -> String {
         self.0
             .iter()
@@ -95,7 +95,7 @@ impl From<String> for Fix {
     }
 }
 
-/// Texts and commands, one after the other.
+/// Texts and commands in sequence.
 #[macro_export]
 macro_rules! fix {
     ($first:expr $(, $more:expr)* $(,)?) => {
@@ -104,25 +104,25 @@ macro_rules! fix {
 }
 pub use fix;
 
-/// The flags that were given, as far as other commands need them, and as a shell takes them: each after a space.
+/// The given flags that other commands need, in shell syntax: each after a space.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Flags {
-    /// For our own commands.
+    /// For commands of this program.
     ours: String,
-    /// For AWS's command line.
+    /// For the AWS CLI.
     aws: String,
-    /// The same but for the Region.
+    /// The same without the Region.
     elsewhere: String,
-    /// The profile alone.
+    /// Only the profile.
     profile: String,
-    /// Those that say which pools.
+    /// The flags that select pools.
     pools: String,
-    /// What `policy --for` calls the command at work.
+    /// The name of the current command in `policy --for`.
     duty: Option<&'static str>,
 }
 
 impl Flags {
-    /// `ours` are flags of ours alone; `shared` are the flags that the AWS command line understands too.
+    /// `ours` are flags of this program only; `shared` are the flags that the AWS CLI also has.
     pub fn new(ours: &[(&str, Option<&str>)], shared: &[(&str, Option<&str>)]) -> Self {
         let mut flags = Self::default();
         let given =
@@ -144,7 +144,7 @@ impl Flags {
         flags
     }
 
-    /// The same for a pool that the configuration reaches by a profile, which the AWS command line must be told.
+    /// The same for a pool whose profile is in the configuration: the AWS CLI needs it as a flag.
     #[must_use]
     pub fn as_profile(mut self, profile: Option<&str>) -> Self {
         if let Some(profile) = profile {
@@ -156,7 +156,7 @@ impl Flags {
         self
     }
 
-    /// With what only some commands have: the flags that say which pools, and what `policy --for` calls the command.
+    /// With values of some commands only: the flags that select pools, and the name in `policy --for`.
     pub fn of_command(self, pools: String, duty: Option<&'static str>) -> Self {
         Self {
             pools,
@@ -165,7 +165,7 @@ impl Flags {
         }
     }
 
-    /// As a fixture has them.
+    /// The flags of a fixture.
     #[cfg(test)]
     pub(crate) fn recorded(ours: &str, aws: &str) -> Self {
         Self {
@@ -175,17 +175,17 @@ impl Flags {
         }
     }
 
-    /// A command of ours for this pool.
+    /// A command of this program for this pool.
     pub fn ours(&self, command: &str, pool: &str) -> String {
         self.command(&format!("{command} --pool {pool}"))
     }
 
-    /// A command of ours that names what it is about itself.
+    /// A command of this program that contains its pool, if it needs one.
     pub fn command(&self, command: &str) -> String {
         format!("jane-migrate {command}{}", self.ours)
     }
 
-    /// A command of ours for the pools that were given.
+    /// A command of this program for the selected pools.
     pub fn for_pools(&self, command: &str) -> String {
         self.command(&format!("{command}{}", self.pools))
     }
@@ -198,13 +198,13 @@ impl Flags {
         self.command(&format!("policy{duty}{}{account}", self.pools))
     }
 
-    /// A command of AWS's command line.
+    /// A command of the AWS CLI.
     pub fn aws(&self, command: impl fmt::Display) -> String {
         format!("aws {command}{}", self.aws)
     }
 }
 
-/// One word of a shell. A NUL, which no shell can take, cannot come from a command line.
+/// One word of a shell. A NUL, which no shell accepts, cannot come from a command line.
 pub fn quoted(word: &str) -> String {
     shlex::try_quote(word).map_or_else(|_| word.to_owned(), Into::into)
 }

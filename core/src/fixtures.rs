@@ -1,7 +1,6 @@
-//! Reads `core/fixtures`: what checks and plans were given in end-to-end runs, and what came of it. Test code alone.
+//! Reads `core/fixtures`: the input of checks and plans in end-to-end runs, and their results. Only for tests.
 //!
-//! `UPDATE_FIXTURES=1 cargo test -p jane-migrate-core fixtures` writes what comes of it now into the files; the change is then there
-//! to be read in the diff.
+//! `UPDATE_FIXTURES=1 cargo test -p jane-migrate-core fixtures` writes the current results into the files; review the diff.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -36,7 +35,7 @@ pub(crate) struct Fixture {
     path: PathBuf,
 }
 
-/// Every file of a folder of `core/fixtures`.
+/// All files in a folder of `core/fixtures`.
 pub(crate) fn all(folder: &str) -> Vec<Fixture> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("fixtures")
@@ -59,7 +58,7 @@ pub(crate) fn all(folder: &str) -> Vec<Fixture> {
 }
 
 impl Fixture {
-    /// Compares a member with what comes of it now; says where they differ.
+    /// Compares a field with its current value; returns the difference.
     pub(crate) fn hold(&mut self, member: &str, now: Value) -> Option<String> {
         if self.json[member] == now {
             return None;
@@ -96,7 +95,7 @@ impl Fixture {
         Names::configured(pool, config.as_ref().map(|config| &config.function))
     }
 
-    /// What was read for the checks.
+    /// The input of the checks.
     pub(crate) fn observed(&self) -> Observed {
         let seen = &self.json["observed"];
         let mfa = read(&seen["mfa"], Value::clone);
@@ -114,7 +113,7 @@ impl Fixture {
                 number: string(&version["number"]),
                 runs: function(&version["runs"]),
             });
-            // What our alias leads to is the function as it is.
+            // Our alias points to the function as it is.
             if let (Ok(Some(alias)), Ok(Some(runs))) = (&alias, &live) {
                 versions.push(Version {
                     number: alias.version.clone(),
@@ -158,7 +157,7 @@ impl Fixture {
                 })
             }),
             code_signing: read(&seen["code_signing"], |found| {
-                // Recorded before anything but the ARN was read.
+                // At the time of the recording only the ARN was read.
                 optional(found, |arn| CodeSigning {
                     arn: string(arn),
                     refuses: true,
@@ -206,7 +205,7 @@ impl Fixture {
         }
     }
 
-    /// What was read for a plan.
+    /// The input of a plan.
     pub(crate) fn observed_for_plan(&self) -> Observed {
         let seen = &self.json["observed"];
         let role = optional(&seen["role"], role);
@@ -253,7 +252,7 @@ impl Fixture {
     }
 }
 
-/// A finding as the report writes it.
+/// A finding in the form of the report.
 pub(crate) fn written(finding: &Finding, flags: &Flags) -> Value {
     let mut json = serde_json::to_value(finding).unwrap();
     if let Some(fix) = &finding.fix {
@@ -262,7 +261,7 @@ pub(crate) fn written(finding: &Finding, flags: &Flags) -> Value {
     json
 }
 
-/// Keys sorted, and in one line what fits.
+/// Sorted keys; a value that fits is on one line.
 fn compact(json: &Value) -> String {
     fn write(json: &Value, indent: usize, out: &mut String) {
         let line = json.to_string();
@@ -375,7 +374,7 @@ fn client(value: &Value) -> ClientDocument {
     ClientDocument::from_json(value.clone()).unwrap()
 }
 
-/// Where aliases were not asked for, the one that the pool calls is there all the same.
+/// If the aliases were not read, the one that the pool calls is added.
 fn ours(
     aliases: &Read<Vec<Alias>>,
     pool: &Read<Option<PoolState>>,

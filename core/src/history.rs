@@ -1,5 +1,5 @@
-//! What was done with a pool's function, by whom and when, out of the account's own records: the events of CloudTrail, and the versions
-//! that Lambda keeps. Pure.
+//! What was done with a pool's function, by which principal and when, from the account's own records: the events of CloudTrail,
+//! and the versions that Lambda keeps. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::ids::{Names, digest_of_statement};
 use crate::lease::Lease;
 
-/// The events that tell, as CloudTrail calls them: Lambda's operations with the date of its API.
+/// The relevant events, by CloudTrail's names: Lambda's operations with the date of its API.
 pub const EVENTS: [&str; 8] = [
     "CreateFunction20150331",
     "UpdateFunctionCode20150331v2",
@@ -28,7 +28,7 @@ pub struct Published {
     pub number: String,
     /// The digest of its code.
     pub code_sha256: String,
-    /// When it was published, as Lambda writes it.
+    /// When it was published, in Lambda's format.
     pub at: String,
 }
 
@@ -44,9 +44,9 @@ pub enum What {
     TornDown,
     /// `restore` ran.
     Restored,
-    /// `deploy` let the pool call another tool's function.
+    /// `deploy` attached the pool to another tool's function.
     Attached,
-    /// `teardown` took that back.
+    /// `teardown` detached it.
     Detached,
     /// The alias was moved by something else.
     AliasMoved,
@@ -54,7 +54,7 @@ pub enum What {
     CodeChanged,
     /// The function was deleted by something else.
     Deleted,
-    /// A version was published, before the trail begins.
+    /// A version was published before CloudTrail's history starts.
     Published,
 }
 
@@ -75,7 +75,7 @@ impl What {
         }
     }
 
-    /// The command that a lease names.
+    /// The command in a lease.
     fn of(lease: &Lease) -> Self {
         match lease.by.split(' ').next() {
             Some("rollback") => Self::RolledBack,
@@ -86,28 +86,28 @@ impl What {
     }
 }
 
-/// One thing that happened.
+/// One entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Entry {
-    /// When it began, in UTC.
+    /// When it started, in UTC.
     pub at: String,
-    /// What it was.
+    /// What happened.
     pub what: What,
-    /// The version that customers met from then on.
+    /// The live version from then on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
     /// The digest of its code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code_sha256: Option<String>,
-    /// Who: the identity that AWS saw.
+    /// The identity in AWS's event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub who: Option<String>,
-    /// The user and machine, as the run itself wrote them down.
+    /// The user and machine, from the run's lease.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,
 }
 
-/// An event of CloudTrail, as far as it tells.
+/// The relevant parts of a CloudTrail event.
 struct Event<'a> {
     name: &'a str,
     at: &'a str,
@@ -117,7 +117,7 @@ struct Event<'a> {
 }
 
 impl<'a> Event<'a> {
-    /// Of this function, and without an error.
+    /// The event, if it is about this function and succeeded.
     fn of(event: &'a Value, names: &Names) -> Option<Self> {
         let request = &event["requestParameters"];
         let named = request["functionName"].as_str()?;
@@ -142,7 +142,7 @@ impl<'a> Event<'a> {
         })
     }
 
-    /// What comes first of one second: code before the alias that leads to it, and what a run does after the run has begun.
+    /// The order within one second: code before the alias that points to it, and the start of a run before its changes.
     fn rank(&self) -> u8 {
         match self.name {
             "CreateFunction" | "PublishVersion" => 0,
@@ -157,13 +157,13 @@ impl<'a> Event<'a> {
     }
 }
 
-/// Reads the events of CloudTrail and the versions of Lambda; the newest first.
+/// Combines the events of CloudTrail and the versions of Lambda; newest first.
 pub fn read(events: &[Value], published: &[Published], names: &Names) -> Vec<Entry> {
     let mut events: Vec<Event<'_>> = events
         .iter()
         .filter_map(|event| Event::of(event, names))
         .collect();
-    // Each name's events came newest first, and a second holds many of them.
+    // The events of each name are newest first, and one second can have many.
     events.reverse();
     events.sort_by_key(|event| (event.at, event.rank()));
     let mut told = Telling::new(names);
@@ -173,27 +173,27 @@ pub fn read(events: &[Value], published: &[Published], names: &Names) -> Vec<Ent
     told.finish(published)
 }
 
-/// A run of ours.
+/// A run of this program.
 struct Run {
     id: String,
     /// Its entry.
     at: usize,
-    /// When it gave its lease back.
+    /// When it released its lease.
     ended: Option<String>,
 }
 
-/// What was heard so far.
+/// The state after the events so far.
 struct Telling<'a> {
     alias: &'a str,
     entries: Vec<Entry>,
-    /// The run at work, or the last one.
+    /// The current run, or the last one.
     run: Option<Run>,
-    /// What the alias leads to.
+    /// The version of the alias.
     version: Option<String>,
     digests: BTreeMap<String, String>,
     /// Our statements in the policy of another tool's function.
     statements: BTreeSet<String>,
-    /// The entries before it are about a function that was deleted.
+    /// The entries before this index are about a function that was deleted.
     life: usize,
 }
 
@@ -242,7 +242,7 @@ impl<'a> Telling<'a> {
             "RemovePermission" => {
                 if let Some(id) = ours(event) {
                     self.statements.remove(id);
-                    // One that gives way to a newer one belongs to that.
+                    // A statement that is replaced by a newer one is no detach.
                     if self.statements.is_empty() {
                         self.tell(event, What::Detached);
                     }
@@ -263,7 +263,7 @@ impl<'a> Telling<'a> {
         });
     }
 
-    /// The entry of the run at work, where the event may be part of it.
+    /// The entry of the current run, if the event may be part of it.
     fn at_work(&self, event: &Event<'_>) -> Option<usize> {
         let run = self.run.as_ref()?;
         let lasts = run.ended.as_deref().is_none_or(|ended| event.at <= ended);
@@ -288,14 +288,14 @@ impl<'a> Telling<'a> {
             }
         }
         if moved {
-            // Events of one name come in their order, within a second too.
+            // Events of one name are in order, even within a second.
             let ended = self.run.as_ref().is_some_and(|run| run.ended.is_some());
             let at = match self.at_work(event).filter(|_| !ended) {
                 Some(at) => at,
                 None => {
                     let number = |version: &Option<String>| version.as_ref()?.parse::<u64>().ok();
                     let older = number(&to) < number(&self.version);
-                    // A rollback takes no lease, as it writes once.
+                    // A rollback takes no lease, because it makes only one write.
                     let what = match older && self.version.is_some() {
                         true => What::RolledBack,
                         false => What::AliasMoved,
@@ -347,7 +347,7 @@ impl<'a> Telling<'a> {
     }
 }
 
-/// The id of a statement by which a pool calls another tool's function.
+/// The statement's id, if it attaches a pool to another tool's function.
 fn ours<'a>(event: &Event<'a>) -> Option<&'a str> {
     let id = event.text("statementId")?;
     digest_of_statement(id).map(|_| id)
@@ -392,7 +392,7 @@ mod tests {
         published: &[Published],
     ) -> Vec<(What, Option<String>, Option<String>)> {
         let arn = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Ab1";
-        // As CloudTrail gives them: the newest first.
+        // In CloudTrail's order: newest first.
         let events: Vec<Value> = events.iter().rev().cloned().collect();
         let entries = read(&events, published, &Names::new(arn.parse().unwrap()));
         let short = entries.into_iter().map(|entry| {

@@ -1,30 +1,30 @@
-//! Owns every name and ARN that is derived from a pool's. Nothing here asks AWS: partition, region and account come from the pool's
-//! ARN, so each ARN is known before the thing exists. (The pool's own id and ARN are `jane_migrate_config`'s types.)
+//! Owns every name and ARN that is derived from a pool's. There are no calls to AWS: partition, region and account come from the
+//! pool's ARN, so each ARN is known before the resource exists. (The pool's own id and ARN are types of `jane_migrate_config`.)
 
 use jane_migrate_config::{Arn, Function};
 pub use jane_migrate_config::{PoolArn, PoolId};
 
-/// The alias of the function that the pool calls. What it leads to has answered a probe.
+/// The alias of the function that the pool calls. Its version has passed a probe.
 pub const ALIAS: &str = "live";
 
-/// The function itself, as a version is called.
+/// The function itself, in the form of a version.
 pub const LATEST: &str = "$LATEST";
 
-/// What the name of the spare role adds to that of the execution role.
+/// The suffix of the spare role's name, after that of the execution role.
 const SPARE: &str = "-renew";
 
-/// What the name of the role for the log of imports adds to that of the function.
+/// The suffix of the role for the log of imports, after the function's name.
 const IMPORT: &str = "-log";
 
-/// Where Cognito keeps the logs of imports.
+/// The prefix of Cognito's log groups for imports.
 const IMPORT_LOGS: &str = "/aws/cognito/userpools";
 
-/// The log group of the imports into a pool, which has the pool's name in its own.
+/// The log group of the imports into a pool, which contains the pool's name.
 pub fn import_log_group(pool: &PoolId, name: &str) -> String {
     format!("{IMPORT_LOGS}/{pool}/{name}")
 }
 
-/// Name of the role with which Cognito writes the log of an import, beside this function.
+/// The name of the role with which Cognito writes the log of an import, for this function.
 pub fn import_role(function: &str) -> String {
     format!("{function}{IMPORT}")
 }
@@ -32,23 +32,23 @@ pub fn import_role(function: &str) -> String {
 /// The id of our statement in the alias's resource policy.
 pub const STATEMENT_ID: &str = "jane-migrate-live";
 
-/// The id of our statement in the function's own policy, from the versions of this tool that knew no alias.
+/// The id of our statement in the function's own policy, from versions of this tool without the alias.
 pub const OLD_STATEMENT_ID: &str = "jane-migrate-user-pool";
 
-/// The id of the statement that stands in while ours is replaced.
+/// The id of the statement that is used while ours is replaced.
 pub const STAND_IN_ID: &str = "jane-migrate-stand-in";
 
-/// What the ids of our statements begin with in the policy of a function that another tool made. What follows is the digest of the
-/// snapshot that says what deploy changed.
+/// The prefix of our statements' ids in the policy of another tool's function. The digest of the snapshot that records deploy's
+/// changes follows it.
 const GIVEN_STATEMENT: &str = "jane-migrate-snapshot-";
 
-/// The id of our statement there, for a snapshot of this digest.
+/// The id of our statement there, for a snapshot with this digest.
 pub fn given_statement(digest: &str) -> String {
     let begin = digest.get(..32).unwrap_or(digest);
     format!("{GIVEN_STATEMENT}{begin}")
 }
 
-/// How the digest begins that such an id names.
+/// The start of the digest in such an id.
 pub fn digest_of_statement(id: &str) -> Option<&str> {
     id.strip_prefix(GIVEN_STATEMENT)
 }
@@ -56,11 +56,11 @@ pub fn digest_of_statement(id: &str) -> Option<&str> {
 /// The name of the one inline policy of the execution role.
 pub const ROLE_POLICY: &str = "jane-migrate";
 
-/// The most characters that Lambda and IAM take for a name.
+/// The longest name that Lambda and IAM accept.
 pub const LONGEST_NAME: usize = 64;
 
-/// The name shared by the function and its role, whatever the configuration has it begin with. IAM is global, so a replica's role must
-/// differ from its primary's: the Region is appended where the pool's id does not already begin with it.
+/// The name of the function and its role, without the configured prefix. IAM is global, so a replica's role must differ from its
+/// primary's: the Region is appended if the pool's id does not start with it.
 pub fn plain_name(pool: &PoolId, region: &str) -> String {
     if pool.region() == Some(region) {
         format!("jane-migrate-{pool}")
@@ -69,9 +69,9 @@ pub fn plain_name(pool: &PoolId, region: &str) -> String {
     }
 }
 
-/// A function that another tool made, as the configuration names it.
+/// Another tool's function, as named in the configuration.
 struct Given<'a> {
-    /// The whole ARN.
+    /// The complete ARN.
     arn: &'a str,
     /// The same without alias or version.
     function: &'a str,
@@ -83,7 +83,7 @@ struct Given<'a> {
 impl<'a> Given<'a> {
     fn of(function: Option<&'a Function>) -> Option<Self> {
         let arn = function?.arn.as_deref()?;
-        // `arn:aws:lambda:REGION:ACCOUNT:function:NAME:QUALIFIER`; the file's reader has seen to that.
+        // `arn:aws:lambda:REGION:ACCOUNT:function:NAME:QUALIFIER`; the file's parser has checked this.
         let (at, _) = arn.match_indices(':').nth(5)?;
         let name = &arn[at + 1..];
         Some(match name.split_once(':') {
@@ -111,7 +111,7 @@ pub fn live_qualifier(function: Option<&Function>) -> Option<&str> {
     }
 }
 
-/// The name of the function; `function` is what the configuration says of it, where there is one.
+/// The name of the function; `function` is its configuration, if there is one.
 pub fn function_name(pool: &PoolId, region: &str, function: Option<&Function>) -> String {
     if let Some(given) = Given::of(function) {
         return given.name.to_owned();
@@ -127,12 +127,12 @@ pub fn role_name(name: &str, function: Option<&Function>) -> String {
     last.unwrap_or(name).to_owned()
 }
 
-/// The log group Lambda writes to for this function.
+/// The log group of this function.
 pub fn log_group_name(function: &str) -> String {
     format!("/aws/lambda/{function}")
 }
 
-/// Everything named after one pool.
+/// All names that follow from one pool.
 #[derive(Debug, Clone)]
 pub struct Names {
     /// The pool itself.
@@ -141,9 +141,9 @@ pub struct Names {
     pub function: String,
     /// ARN of the function, without a qualifier.
     pub function_arn: String,
-    /// ARN by which the pool calls it: of the alias; of what the configuration names, where it names a function.
+    /// The ARN that the pool calls: of the alias, or the configured one.
     pub live_arn: String,
-    /// The function is one that the configuration names: another tool made it, and nothing of it is changed.
+    /// The function is named in the configuration: another tool created it, and it is never changed.
     pub given_function: bool,
     /// The execution role: the function's name, unless it is a given one.
     pub role: String,
@@ -151,10 +151,10 @@ pub struct Names {
     pub role_path: String,
     /// ARN of the execution role.
     pub role_arn: String,
-    /// The role is one that the configuration names: it is somebody else's, and never changed.
+    /// The role is named in the configuration: it belongs to another owner, and is never changed.
     pub given_role: bool,
-    /// The role that the function has for a moment while it is given its own anew: an environment is encrypted for the very role that
-    /// the function is assigned, and only another assignment changes that.
+    /// The function's role for a moment while its own role is assigned again: an environment is encrypted for the role that is
+    /// assigned to the function, and only another assignment changes that.
     pub spare_role: String,
     /// Its ARN.
     pub spare_role_arn: String,
@@ -164,7 +164,7 @@ pub struct Names {
     pub import_path: String,
     /// Its ARN.
     pub import_role_arn: String,
-    /// Where that log goes: the ARN of its log group but for the pool's name at the end.
+    /// The ARN of that log's group without the pool's name at the end.
     pub import_log_arn: String,
     /// Name of the log group.
     pub log_group: String,
@@ -173,12 +173,12 @@ pub struct Names {
 }
 
 impl Names {
-    /// Derives every name from the pool's ARN, where no configuration says otherwise.
+    /// Derives every name from the pool's ARN, without a configuration.
     pub fn new(pool: PoolArn) -> Self {
         Self::configured(pool, None)
     }
 
-    /// Derives every name from the pool's ARN and from what the configuration says of the function.
+    /// Derives every name from the pool's ARN and the function's configuration.
     pub fn configured(pool: PoolArn, config: Option<&Function>) -> Self {
         let function = function_name(&pool.id, &pool.region, config);
         let log_group = log_group_name(&function);
@@ -232,12 +232,12 @@ impl Names {
         }
     }
 
-    /// The alias or version by which the pool is to call the function; `None`: the function itself.
+    /// The alias or version that the pool is to call; `None`: the function itself.
     pub fn live(&self) -> Option<&str> {
         self.qualifier(&self.live_arn)
     }
 
-    /// The same as Lambda takes it in place of a name.
+    /// The same as a name for Lambda's calls.
     pub fn live_name(&self) -> String {
         match self.live() {
             Some(qualifier) => format!("{}:{qualifier}", self.function),
@@ -245,7 +245,7 @@ impl Names {
         }
     }
 
-    /// Why Cognito cannot call the function that the configuration names: it calls one of its own account and Region.
+    /// Why Cognito cannot call the configured function: it must be in the pool's account and Region.
     pub fn elsewhere(&self) -> Option<String> {
         let arn = self.function_arn.parse::<Arn>().ok()?;
         let pool = &self.pool;
@@ -261,17 +261,17 @@ impl Names {
         (arn.account != pool.account).then(|| there("account", &arn.account, &pool.account))
     }
 
-    /// The alias or version of our function that `arn` names.
+    /// The alias or version in `arn`, if it is our function's.
     pub fn qualifier<'a>(&self, arn: &'a str) -> Option<&'a str> {
         arn.strip_prefix(&self.function_arn)?.strip_prefix(':')
     }
 
-    /// Whether `arn` names the function itself, and no alias or numbered version of it.
+    /// Whether `arn` is the function itself, without an alias or numbered version.
     pub fn is_latest(&self, arn: &str) -> bool {
         arn == self.function_arn || self.qualifier(arn) == Some(LATEST)
     }
 
-    /// Whether `arn` names our function, with or without an alias.
+    /// Whether `arn` is our function, with or without an alias.
     pub fn is_our_function(&self, arn: &str) -> bool {
         arn == self.function_arn || self.qualifier(arn).is_some()
     }

@@ -1,13 +1,13 @@
-//! What Jane says of the pool's app clients. Asking is the program's business.
+//! Jane's responses about the pool's app clients. The program makes the requests.
 
 use std::collections::BTreeMap;
 
 use crate::read::Unread;
 
-/// What Jane says of one client.
+/// Jane's response about one client.
 #[derive(Debug, Clone)]
 pub enum Answer {
-    /// It is registered; for which pool and Region, where Jane says.
+    /// It is registered; with the pool and Region, if Jane sends them.
     Known {
         /// `pool_id`
         pool_id: Option<String>,
@@ -16,18 +16,18 @@ pub enum Answer {
     },
     /// It is not registered.
     Unknown,
-    /// Jane gave no answer; why.
+    /// Jane gave no response, and why.
     NoAnswer(String),
 }
 
-/// What came of asking.
+/// The result of the requests.
 #[derive(Debug, Clone)]
 pub enum Answers {
-    /// The directory is not Jane, or Jane was not to be asked.
+    /// The directory is not Jane, or no request was to be made.
     NotAsked,
-    /// Jane could not be asked; why.
+    /// No request could be made, and why.
     CouldNotAsk(String),
-    /// Which clients to ask about is not known.
+    /// The list of clients is unknown.
     Unread(Box<Unread>),
     /// By client id.
     Asked(BTreeMap<String, Answer>),

@@ -1,25 +1,25 @@
-//! What a snapshot says: the pool and its clients as they were before the first change. Reading the file is the caller's business.
+//! The content of a snapshot: the pool and its clients before the first change. The caller reads the file.
 
 use serde_json::Value;
 
 use crate::document::{ClientDocument, PoolDocument};
 use crate::ids::PoolId;
 
-/// The pool before the first deploy, as a file on this machine has it.
+/// The pool before the first deploy, from a file on this machine.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     /// `UserPool`, `UserPoolMfaConfig` and `UserPoolClients`.
     pub json: Value,
     /// SHA-256 of the file.
     pub digest: String,
-    /// Where the file is, for a command.
+    /// The path of the file, for a command.
     pub path: String,
 }
 
-/// What a snapshot says.
+/// The content of a snapshot.
 #[derive(Debug)]
 pub struct Kept {
-    /// The pool it is of.
+    /// The pool's id.
     pub id: PoolId,
     /// The pool.
     pub pool: PoolDocument,
@@ -27,6 +27,6 @@ pub struct Kept {
     pub mfa: Value,
     /// Its clients.
     pub clients: Vec<ClientDocument>,
-    /// Whether it is as it was kept, by the digest in its name.
+    /// Whether the file is unchanged, by the digest in its name.
     pub untouched: bool,
 }

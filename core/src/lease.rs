@@ -1,32 +1,32 @@
-//! The run that is changing a pool. Deploy, teardown, restore, rollback and import exclude each other by a lease in the description of the alias,
-//! which Lambda changes only for a caller that names its revision. Where there is no alias, it stands in a tag of the role. It ends by
-//! itself, so that a run that was killed does not make others wait for long.
+//! The run that is changing a pool. Deploy, teardown, restore, rollback and import exclude each other with a lease in the
+//! description of the alias, which Lambda changes only for a caller that names its revision. Without an alias the lease is in a
+//! tag of the role. It expires, so that after a killed run others do not wait long.
 
 use std::fmt;
 
 use crate::fix::{Fix, fix};
 
-/// How long a lease holds after it was last renewed, in seconds.
+/// How long a lease is valid after its last renewal, in seconds.
 pub const LASTS_S: i64 = 120;
 
-/// How far AWS lets the clock of a caller be off, in seconds.
+/// How wrong a caller's clock may be for AWS, in seconds.
 const SKEW_S: i64 = 300;
 
-/// A run at work.
+/// An active run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
-    /// The command, and who runs it where.
+    /// The command, with its user and machine.
     pub by: String,
-    /// When it began, in UTC.
+    /// When it started, in UTC.
     pub since: String,
-    /// Until when it holds, in seconds since 1970.
+    /// When it expires, in seconds since 1970.
     pub until_s: i64,
-    /// What tells this run from every other.
+    /// The id of this run, unique among all runs.
     pub run: String,
 }
 
 impl Lease {
-    /// Reads what [`Display`](fmt::Display) writes. Any other text is no lease.
+    /// Parses the output of [`Display`](fmt::Display). Any other text is no lease.
     pub fn parse(text: &str) -> Option<Self> {
         let (rest, run) = text.rsplit_once(" run ")?;
         let (rest, until) = rest.rsplit_once(" until ")?;
@@ -39,12 +39,13 @@ impl Lease {
         })
     }
 
-    /// Whether it holds no more. Nor does one whose end is later than any clock that AWS accepts could have written.
+    /// Whether it has expired. A lease whose end is later than any clock that AWS accepts could have written counts as expired,
+    /// too.
     pub fn is_over(&self, now_s: i64) -> bool {
         self.until_s <= now_s || self.until_s > now_s + LASTS_S + SKEW_S
     }
 
-    /// The same, given back.
+    /// The same lease, released.
     pub fn ended(&self) -> Self {
         Self {
             until_s: 0,
@@ -52,7 +53,7 @@ impl Lease {
         }
     }
 
-    /// The same, for as long as it lasts from now on.
+    /// The same lease, renewed from now on.
     pub fn renewed(&self, now_s: i64) -> Self {
         Self {
             until_s: now_s + LASTS_S,
@@ -60,7 +61,7 @@ impl Lease {
         }
     }
 
-    /// In a sentence.
+    /// As a sentence.
     pub fn explain(&self) -> String {
         format!(
             "another run is at work on this pool: {}, since {}",
@@ -68,7 +69,7 @@ impl Lease {
         )
     }
 
-    /// What to do about it; `by_force` is the command that takes the lease.
+    /// The hint for it; `by_force` is the command that takes over the lease.
     pub fn wait(by_force: &Fix) -> Fix {
         fix![
             "wait until that run has ended, and run the command again. If it was killed, its lease ends two minutes after it was last renewed; `",
@@ -78,7 +79,7 @@ impl Lease {
     }
 }
 
-/// Tags take letters, digits, spaces and few signs; a description takes all of these.
+/// Tags allow letters, digits, spaces and few other characters; a description allows all of these.
 impl fmt::Display for Lease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plain = |c: char| c.is_ascii_alphanumeric() || " _.:/=+-@".contains(c);

@@ -1,5 +1,5 @@
-//! The pure core: what a pool, its clients and what deploy makes are, how they are updated without a loss, what is to be changed
-//! and what must hold. No SDK, no clock, no environment, no terminal: the compiler sees to it, as none of them is a dependency.
+//! The pure core: the model of a pool, its clients and what deploy creates, their lossless updates, the planned changes, and the
+//! checks. No SDK, clock, environment or terminal: the compiler guarantees that, because none of them is a dependency.
 
 pub mod aws_error;
 pub mod check;

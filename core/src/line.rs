@@ -1,9 +1,10 @@
-//! Text from elsewhere as a part of one line. A pool's or a client's name, a customer's attribute or a line of a log may hold whatever
-//! somebody put there: codes that move a cursor, characters that nobody sees, marks that turn the order of what follows around.
+//! Text from other sources as part of one line. A pool's or a client's name, a customer's attribute or a line of a log may
+//! contain anything: codes that move a cursor, invisible characters, marks that reverse the order of the text.
 
 use std::borrow::Cow;
 
-/// Whether a character does something else than to be read: it steers a terminal, takes no room, or changes the direction of others.
+/// Whether a character has an effect besides being read: it controls a terminal, has no width, or changes the direction of other
+/// characters.
 pub fn steers(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -11,15 +12,15 @@ pub fn steers(c: char) -> bool {
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}'
             // Zero width; left to right and right to left; line and paragraph separator; embeddings and overrides.
             | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            // Word joiner, what no font shows, isolates, and what Unicode has given up.
+            // Word joiner, characters that no font shows, isolates, and deprecated characters.
             | '\u{2060}'..='\u{206f}'
-            // Byte order mark, marks of annotations.
+            // Byte order mark, annotation marks.
             | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-            // Tags: a copy of ASCII that is not shown.
+            // Tags: an invisible copy of ASCII.
             | '\u{e0000}'..='\u{e007f}')
 }
 
-/// The text with a `?` for each character that steers, line ends among them.
+/// The text with a `?` for each such character, including line breaks.
 pub fn one_line(text: &str) -> Cow<'_, str> {
     match text.contains(steers) {
         true => Cow::Owned(text.replace(steers, "?")),

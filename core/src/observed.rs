@@ -1,5 +1,5 @@
-//! What was read of one pool and of all that deploy makes for it. Each read keeps its own error, so that one that is denied takes
-//! nothing from the others. `observe` of the program fills it; plan and checks only look.
+//! What was read of one pool and of everything that deploy creates for it. Each read keeps its own error, so that a denied one
+//! does not affect the others. `observe` of the program fills it; plan and checks only read it.
 
 use std::collections::BTreeMap;
 
@@ -28,29 +28,29 @@ use crate::resources::{Environment, LogGroup, ObservedFunction, Role, Tags, is_o
 use crate::trigger::Trigger;
 use crate::watch::Watch;
 
-/// A pool, with the settings that its own document leaves out.
+/// A pool, with the settings that its own document does not have.
 #[derive(Debug, Clone)]
 pub struct PoolState {
-    /// What DescribeUserPool says.
+    /// The response of DescribeUserPool.
     pub document: PoolDocument,
-    /// What GetUserPoolMfaConfig says.
+    /// The response of GetUserPoolMfaConfig.
     pub mfa: Read<Value>,
 }
 
 /// Everything that was read.
 #[derive(Debug, Clone)]
 pub struct Observed {
-    /// The pool and all that is named after it.
+    /// The pool and all names that follow from it.
     pub names: Names,
-    /// The pool; `None`: it was deleted, and something of ours is left.
+    /// The pool; `None`: it was deleted, and resources of ours remain.
     pub pool: Read<Option<PoolState>>,
-    /// The app clients whose sign-ins must migrate, and those whose flows deploy opened.
+    /// The app clients whose sign-ins must migrate, and those whose flows deploy changed.
     pub clients: Read<Vec<ClientDocument>>,
     /// The function itself, which deploy changes.
     pub function: Read<Option<ObservedFunction>>,
-    /// Our alias; `None`: the function has none of its name.
+    /// Our alias; `None`: the function does not have it.
     pub alias: Read<Option<Alias>>,
-    /// The version that our alias leads to; `None`: there is no alias, or nothing behind it.
+    /// The version of our alias; `None`: there is no alias, or no such version.
     pub behind: Read<Option<ObservedFunction>>,
     /// What the trigger calls: the version behind its alias, or else the function itself.
     pub live: Read<Option<ObservedFunction>>,
@@ -74,50 +74,50 @@ pub struct Observed {
     pub runtime_updates: Read<Option<String>>,
     /// The execution role, without its policies.
     pub role: Read<Option<Role>>,
-    /// The role for the log of an import, which an import that was killed leaves behind; looked for by a teardown alone.
+    /// The role for the log of an import, which a killed import leaves behind; only a teardown reads it.
     pub import_role: Read<Option<Role>>,
     /// The role's inline policies, by name.
     pub role_policies: Read<BTreeMap<String, Value>>,
-    /// What the managed policies attached to the role say, by ARN.
+    /// The documents of the managed policies attached to the role, by ARN.
     pub attached_policies: Read<BTreeMap<String, Read<Value>>>,
-    /// What the policy that bounds the role says, where there is one.
+    /// The document of the role's permissions boundary, if it has one.
     pub boundary: Read<Option<Value>>,
     /// The log group, without its tags.
     pub log_group: Read<Option<LogGroup>>,
-    /// The log group's tags; none where there is no log group.
+    /// The log group's tags; none if there is no log group.
     pub log_group_tags: Read<Tags>,
     /// Where the lines of the log group are sent.
     pub log_subscriptions: Read<Vec<Subscription>>,
     /// Where the lines of every log group of the account are sent.
     pub account_log_subscriptions: Read<Vec<Subscription>>,
-    /// The places where the directory's secrets are kept.
+    /// The places of the directory's secrets.
     pub secrets: Read<Vec<KeptSecret>>,
-    /// The function's last day.
+    /// The function's metrics of the last day.
     pub metrics: Read<Metrics>,
-    /// When a line was logged in the last day that holds a password's field, in milliseconds since 1970.
+    /// The time of a log line of the last day that contains a password field, in milliseconds since 1970.
     pub leak: Read<Option<i64>>,
     /// The pool's AWS WAF web ACL.
     pub web_acl: Read<Option<WebAcl>>,
     /// The pool's point-in-time recoveries, the newest first.
     pub recoveries: Read<Vec<Recovery>>,
-    /// The alarms, with what belongs to them.
+    /// The alarms, with their metric filters and dashboard.
     pub watch: Read<Watch>,
-    /// How many executions of all functions the account allows at once; `None`: it did not matter.
+    /// The account's limit of concurrent executions of all functions; `None`: it was not needed.
     pub concurrency_limit: Read<Option<u32>>,
-    /// What Jane says of the clients, where Jane is the directory.
+    /// Jane's responses about the clients, if Jane is the directory.
     pub jane: Answers,
-    /// What the function answered when it was tried; only where that was asked for.
+    /// The function's responses to the probe, if one was requested.
     pub probes: Option<Probes>,
 }
 
-/// A secret of the directory that a service keeps.
+/// A secret of the directory in a service.
 #[derive(Debug, Clone)]
 pub struct KeptSecret {
-    /// Which, and where.
+    /// The secret and its place.
     pub secret: Secret,
-    /// What the service says of it.
+    /// The service's description of it.
     pub place: Read<Option<SecretPlace>>,
-    /// The secret's resource policy; `Null` where it has none.
+    /// The secret's resource policy; `Null` if it has none.
     pub policy: Read<Value>,
 }
 
@@ -162,7 +162,7 @@ impl Observed {
         }
     }
 
-    /// The pool, which is there.
+    /// The pool, which exists.
     pub fn pool(&self) -> Read<&PoolState> {
         self.pool
             .as_ref()?
@@ -175,7 +175,7 @@ impl Observed {
         Ok(self.pool()?.mfa.as_ref()?)
     }
 
-    /// The function itself, with its tags: without them nothing is known to be ours.
+    /// The function itself, with its tags: without them it is unknown whether it is ours.
     pub fn function(&self) -> Read<Option<&ObservedFunction>> {
         match self.function.as_ref()? {
             Some(found) => match &found.tags_unread {
@@ -186,7 +186,7 @@ impl Observed {
         }
     }
 
-    /// The execution role with all of its policies.
+    /// The execution role with all its policies.
     pub fn whole_role(&self) -> Read<Option<Role>> {
         let Some(role) = self.role.as_ref()? else {
             return Ok(None);
@@ -216,13 +216,13 @@ impl Observed {
         Ok(policy.cloned().unwrap_or_default())
     }
 
-    /// The recovery because of which the pool takes no writes now.
+    /// The recovery that pauses writes to the pool now.
     pub fn active_recovery(&self) -> Read<Option<&Recovery>> {
         let mut all = self.recoveries.as_ref()?.iter();
         Ok(all.find(|recovery| recovery.is_active()))
     }
 
-    /// What deploy changed, as the tags tell it, or else the snapshots.
+    /// The record of deploy's changes, from the tags or the snapshots.
     pub fn records(&self, snapshots: &[Snapshot]) -> Read<Records> {
         if self.names.given_function {
             let policy = self.policy(self.names.live())?;
@@ -232,7 +232,7 @@ impl Observed {
         Ok(Records::of(self.function()?, role, &self.names.pool))
     }
 
-    /// Who is at work on the pool, or was. Of a function that another tool made nothing tells that.
+    /// The lease of the current or last run. Another tool's function has none.
     pub fn lease(&self) -> Option<Lease> {
         if self.names.given_function {
             return None;
@@ -244,30 +244,30 @@ impl Observed {
         }
     }
 
-    /// The execution role, where it is ours.
+    /// The execution role, if it is ours.
     pub fn own_role(&self) -> Option<&Role> {
         let role = self.role.as_ref().ok()?.as_ref()?;
         Some(role).filter(|role| is_ours(&role.tags, &self.names.pool))
     }
 
-    /// The triggers of the pool that call our function, and by which ARN.
+    /// The triggers of the pool that call our function, with the ARN that they call.
     pub fn our_triggers(&self) -> impl Iterator<Item = (Trigger, &str)> {
         let pool = self.pool().ok().into_iter();
         pool.flat_map(|pool| pool.document.our_triggers(&self.names))
     }
 
-    /// Whether the pool calls us by this trigger.
+    /// Whether the pool calls our function with this trigger.
     pub fn calls_us(&self, trigger: Trigger) -> bool {
         self.our_triggers().any(|(ours, _)| ours == trigger)
     }
 
-    /// Whether the pool calls the function itself, so that each change of it is met by customers at once.
+    /// Whether the pool calls the function itself, so that customers use each change of it at once.
     pub fn calls_function_itself(&self) -> bool {
         self.our_triggers()
             .any(|(_, arn)| self.names.is_latest(arn))
     }
 
-    /// The alias or version of our function that the pool calls, or would call: ours, unless a trigger says otherwise. `None`: the
+    /// The alias or version of our function that the pool calls, or would call: ours, unless a trigger calls another. `None`: the
     /// function itself.
     pub fn trigger_qualifier(&self) -> Option<&str> {
         match self.our_triggers().next() {
@@ -276,21 +276,21 @@ impl Observed {
         }
     }
 
-    /// The clients whose sign-ins must migrate: those that are named, or else all of the pool's; without those that have no users.
+    /// The clients whose sign-ins must migrate: the named ones, or else all of the pool's; without those that have no users.
     pub fn watched_clients(&self, named: Option<&[String]>) -> Read<Vec<&ClientDocument>> {
         let clients = self.clients_named(named)?;
         let has_users = |client: &&ClientDocument| client.without_users().is_none();
         Ok(clients.filter(has_users).collect())
     }
 
-    /// Those of them that are left alone, because they have no users.
+    /// Of these, the clients that are not changed, because they have no users.
     pub fn clients_left_alone(&self, named: Option<&[String]>) -> Read<Vec<&ClientDocument>> {
         let clients = self.clients_named(named)?;
         let has_none = |client: &&ClientDocument| client.without_users().is_some();
         Ok(clients.filter(has_none).collect())
     }
 
-    /// The client in whose name the function is tried: one that customers use, if there is one.
+    /// The client for the function's probe: one that customers use, if there is one.
     pub fn probing_client(&self, named: Option<&[String]>) -> Read<Option<&ClientDocument>> {
         let watched = self.watched_clients(named)?;
         let open = watched.iter().find(|client| client.allows_password_auth());
@@ -308,7 +308,7 @@ impl Observed {
     }
 }
 
-/// The settings in the deployed function's environment, where they can be read.
+/// The settings in the deployed function's environment, if they can be read.
 pub fn deployed_settings(function: &ObservedFunction) -> Option<HandlerSettings> {
     settings_of(&function.function.environment)
 }
@@ -319,7 +319,8 @@ pub fn settings_of(environment: &Environment) -> Option<HandlerSettings> {
     HandlerSettings::from_json(settings.expose()).ok()
 }
 
-/// The configuration as far as the deployed function tells it. Nothing that it says of the function can differ from the function.
+/// The configuration, as far as the deployed function's settings contain it. Its values about the function are those of the
+/// function.
 pub fn deployed_config(found: &ObservedFunction) -> Option<Config> {
     let settings = deployed_settings(found)?;
     let function = &found.function;
@@ -423,7 +424,7 @@ mod tests {
         assert!(observed.probing_client(Some(&named)).unwrap().is_none());
     }
 
-    /// Their numbers stand where serde reads either of two forms.
+    /// Their numbers are at a place where serde accepts two forms.
     #[test]
     fn settings_with_statuses_are_read_back() {
         let toml = "[directory]\nkind = 'http'\n[directory.authenticate]\nurl = 'https://a.example/'\njson = '{password}'\n\

@@ -1,5 +1,5 @@
-//! Reads the function's resource policy: which statement lets this pool's Cognito invoke it, and which lets anybody else.
-//! Pure; AddPermission and RemovePermission are made by `aws::lambda`.
+//! Reads the function's resource policy: which statement lets this pool's Cognito invoke it, and which allow other callers. Pure;
+//! `aws::lambda` calls AddPermission and RemovePermission.
 
 use serde_json::{Value, json};
 
@@ -11,13 +11,13 @@ pub const COGNITO: &str = "cognito-idp.amazonaws.com";
 /// The function's resource policy.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Policy {
-    /// Its statements as Lambda shows them.
+    /// Its statements in Lambda's form.
     pub statements: Vec<Value>,
 }
 
 impl Policy {
-    /// Reads the policy document that `GetPolicy` answers with. A policy without statements is an empty one: some emulators
-    /// answer so where AWS answers 404.
+    /// Parses the response of `GetPolicy`. A policy without statements counts as empty: some emulators return one where AWS
+    /// returns 404.
     pub fn parse(document: &str) -> Result<Self, serde_json::Error> {
         if document.trim().is_empty() {
             return Ok(Self::default());
@@ -37,8 +37,8 @@ impl Policy {
     }
 }
 
-/// Operators that compare an ARN as it stands, where no wildcard is in it. The API says that SourceArn is compared with StringLike,
-/// Cognito's guide shows ArnLike; each of the four serves.
+/// Operators that compare an ARN literally if it has no wildcard. The API says that SourceArn is compared with StringLike,
+/// Cognito's guide shows ArnLike; each of the four works.
 const SAME_ARN: &[&str] = &["ArnLike", "ArnEquals", "StringLike", "StringEquals"];
 
 /// The same for an account.
@@ -47,7 +47,7 @@ const SAME_ACCOUNT: &[&str] = &["StringEquals", "StringLike"];
 const SOURCE_ARN: &str = "aws:sourcearn";
 const SOURCE_ACCOUNT: &str = "aws:sourceaccount";
 
-/// The statement that AddPermission makes for our function, as GetPolicy shows it.
+/// The statement that AddPermission creates for our function, in the form of GetPolicy.
 pub fn statement_for(names: &Names) -> Value {
     json!({
         "Sid": STATEMENT_ID,
@@ -62,12 +62,12 @@ pub fn statement_for(names: &Names) -> Value {
     })
 }
 
-/// Whether the statement lets this pool's Cognito invoke the function under no other condition, and nobody else.
+/// Whether the statement allows exactly this pool's Cognito, without another condition.
 pub fn is_for_pool(statement: &Value, pool: &PoolArn) -> bool {
     lets_in_only(statement, pool) && conditions(statement).count() == 2
 }
 
-/// Whether the statement lets nobody but this pool's Cognito invoke the function. More conditions only narrow it.
+/// Whether the statement allows no caller but this pool's Cognito. Further conditions only restrict it.
 ///
 /// Condition keys are case-insensitive, values are a string or an array of one.
 pub fn lets_in_only(statement: &Value, pool: &PoolArn) -> bool {
@@ -77,8 +77,8 @@ pub fn lets_in_only(statement: &Value, pool: &PoolArn) -> bool {
             .is_some_and(|account| account == pool.account)
 }
 
-/// Whether the statement denies this pool's Cognito the invocation. One whose conditions leave this pool out does not; one with
-/// conditions that cannot be judged here is taken to.
+/// Whether the statement denies this pool's Cognito the invocation. One whose conditions exclude this pool does not; one with
+/// conditions that cannot be evaluated here counts as denying.
 pub fn denies_pool(statement: &Value, pool: &PoolArn) -> bool {
     let any = |value: &Value, fits: &dyn Fn(&str) -> bool| match value {
         Value::Array(values) => values.iter().filter_map(Value::as_str).any(fits),
@@ -112,7 +112,7 @@ pub fn denies_pool(statement: &Value, pool: &PoolArn) -> bool {
             SOURCE_ACCOUNT => pool.account.clone(),
             _ => return true,
         };
-        // In the operators for equal texts a wildcard is a character like any other.
+        // In the operators for equal texts, a wildcard is an ordinary character.
         let named = any(value, &|text| match operator {
             "StringEquals" | "StringNotEquals" => text == own,
             _ => matches(text, &own),
@@ -126,13 +126,13 @@ pub fn denies_pool(statement: &Value, pool: &PoolArn) -> bool {
     statement["Effect"] == "Deny" && principal && action && conditions(statement).all(applies)
 }
 
-/// IAM's wildcards: `*` is any text, `?` any character. Whoever writes a policy may put any number of them into it, so a star takes as little
-/// as it can and one more character each time that the rest does not fit: no more steps than both lengths multiplied.
+/// IAM's wildcards: `*` is any text, `?` any character. A policy may contain any number of them, so a star takes as few
+/// characters as possible and one more each time that the rest does not match: the steps are at most the product of both lengths.
 pub fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) =
         (pattern.chars().collect(), text.chars().collect());
     let (mut at, mut read) = (0, 0);
-    // The last star, and where what follows it was tried.
+    // The last star, and the position where its rest was last tried.
     let mut star: Option<(usize, usize)> = None;
     while read < text.len() {
         match (pattern.get(at), &mut star) {
@@ -154,7 +154,7 @@ pub fn matches(pattern: &str, text: &str) -> bool {
     pattern[at..].iter().all(|rest| *rest == '*')
 }
 
-/// Whether Cognito is among those whom the statement is about.
+/// Whether the statement's principals include Cognito.
 pub fn names_cognito(statement: &Value) -> bool {
     let services = &statement["Principal"]["Service"];
     services == COGNITO
@@ -175,7 +175,7 @@ fn allows_only_cognito(statement: &Value) -> bool {
         && statement.get("NotAction").is_none()
 }
 
-/// Every condition of the statement: operator, key and value. All of them must be met.
+/// All conditions of the statement: operator, key and value. All of them must be met.
 fn conditions(statement: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
     let operators = statement["Condition"].as_object().into_iter().flatten();
     operators.flat_map(|(operator, keys)| {
@@ -184,7 +184,7 @@ fn conditions(statement: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
     })
 }
 
-/// The one value of `key` under one of `operators`, where it stands there exactly once in the statement.
+/// The one value of `key` under one of `operators`, if it occurs exactly once in the statement.
 fn condition<'a>(statement: &'a Value, key: &str, operators: &[&str]) -> Option<&'a str> {
     let mut values = conditions(statement)
         .filter(|(operator, name, _)| {
@@ -362,7 +362,7 @@ mod tests {
             "lambda:*",
             json!({ "ArnLike": { "aws:SourceArn": arn } })
         ));
-        // What cannot be judged is taken to be in the way.
+        // A condition that cannot be evaluated counts as denying.
         assert!(deny(
             cognito.clone(),
             "*",

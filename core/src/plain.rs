@@ -1,9 +1,9 @@
-//! Tells what looks like a secret that is written out: by its name, by where it stands, by chance. Pure; `suitability` looks at
-//! the configuration with it, `verify` at what is deployed.
+//! Recognises secrets in plain text: by name, by position, by randomness. Pure; `suitability` checks the configuration with it,
+//! `verify` the deployment.
 
 use serde_json::Value;
 
-/// Words that names of secrets have in them.
+/// Words in the names of secrets.
 const SECRET_WORDS: [&str; 10] = [
     "SECRET",
     "PASSWORD",
@@ -17,7 +17,7 @@ const SECRET_WORDS: [&str; 10] = [
     "CREDENTIAL",
 ];
 
-/// What the last word of a name says that tells about a secret, and is none.
+/// Last words of names that are about a secret, but are none.
 const ABOUT: [&str; 10] = [
     "_COLUMN",
     "_FIELD",
@@ -31,7 +31,7 @@ const ABOUT: [&str; 10] = [
     "PUBLIC_KEY",
 ];
 
-/// Whether a variable is one.
+/// Whether a variable is a secret.
 pub fn is_secret(name: &str, value: &str) -> bool {
     if value.is_empty() || value.starts_with("arn:") {
         return false;
@@ -45,7 +45,7 @@ pub fn is_secret(name: &str, value: &str) -> bool {
         || is_random(value)
 }
 
-/// Upper case, words parted by `_`: as variables, header fields and members of JSON are spelt.
+/// Upper case, with `_` between words: one spelling for variables, header fields and JSON keys.
 fn spelt(name: &str) -> String {
     let mut spelt = String::new();
     let mut low = false;
@@ -76,7 +76,7 @@ fn is_url(value: &str) -> bool {
     value.starts_with("https://") || value.starts_with("http://")
 }
 
-/// `?api_key=...`. What another service must fill in is a template, here as everywhere.
+/// `?api_key=...`. A value that another service fills in is a template, and no secret.
 fn has_secret_query(url: &str) -> bool {
     let query = url.split('#').next().unwrap_or_default();
     let query = query.split_once('?').map_or("", |(_, query)| query);
@@ -84,7 +84,7 @@ fn has_secret_query(url: &str) -> bool {
     pairs.any(|(name, value)| is_written_out(name, value))
 }
 
-/// Whether a value that a request carries is a secret. Ids are random too and no secrets.
+/// Whether a value in a request is a secret. Ids are random too, but no secrets.
 fn is_written_out(name: &str, value: &str) -> bool {
     let id = spelt(name);
     let id = id == "ID" || id.ends_with("_ID");
@@ -103,7 +103,7 @@ fn has_user_info(value: &str) -> bool {
         .is_some_and(|(user, _)| user.contains(':'))
 }
 
-/// Long, without a space, and of so many different characters that nobody made it up.
+/// Long, without a space, and with too many different characters to be written by a person.
 fn is_random(value: &str) -> bool {
     const LENGTH: usize = 20;
     const BITS: f64 = 4.0;
@@ -135,15 +135,15 @@ fn bits_per_character(text: &str) -> f64 {
         .sum()
 }
 
-/// The members of the directory's settings that look like secrets written out. What a request carries may show by chance alone;
-/// elsewhere only a name tells.
+/// The directory's settings that look like secrets in plain text. Values in a request are also judged by randomness; elsewhere
+/// only the name counts.
 pub fn members(pointer: &str, settings: &Value) -> Vec<String> {
     let mut found = Vec::new();
     search(pointer, settings, false, &mut found);
     found
 }
 
-/// The parts of a request that carry what its service asks for.
+/// The parts of a request that contain what its service needs.
 const CARRIED: [&str; 3] = ["headers", "form", "json"];
 
 fn search(pointer: &str, value: &Value, carried: bool, found: &mut Vec<String>) {

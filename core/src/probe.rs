@@ -1,5 +1,5 @@
-//! Trying the function when no customer does: the events, what an answer must look like, and what is kept of it. No password is.
-//! Invoking is the program's business.
+//! Probing the function without a customer: the events, what a correct response is, and what is kept of it. No password is kept.
+//! The program invokes the function.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::ids::PoolArn;
 use crate::reason;
 use crate::trigger::Trigger;
 
-/// What made Cognito call.
+/// Why Cognito calls the function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
     /// A sign-in with a password.
@@ -20,7 +20,7 @@ pub enum Source {
     ForgotPassword,
     /// A sign-up.
     SignUp,
-    /// A new password that is confirmed: of what comes after a confirmation, the one that makes no account anywhere.
+    /// A confirmed new password: of all confirmations the only one that creates no account.
     NewPassword,
 }
 
@@ -35,7 +35,7 @@ impl Source {
         }
     }
 
-    /// As people read it.
+    /// The name for people.
     pub fn label(self) -> &'static str {
         match self {
             Self::SignIn => "a sign-in",
@@ -45,7 +45,7 @@ impl Source {
         }
     }
 
-    /// What tries the function as this trigger calls it.
+    /// The event that probes the function for this trigger.
     pub fn of(trigger: Trigger) -> Self {
         match trigger {
             Trigger::UserMigration => Self::SignIn,
@@ -54,7 +54,7 @@ impl Source {
         }
     }
 
-    /// What an answer must look like.
+    /// How to judge a response.
     pub fn judge(self) -> Judge {
         match self {
             Self::SignIn | Self::ForgotPassword => unmigrated,
@@ -64,8 +64,8 @@ impl Source {
     }
 }
 
-/// An event as Cognito sends it, nulls included, for a user that cannot exist (`.invalid` is reserved for that). `nonce` makes it
-/// a new user each time; it is no secret.
+/// An event as Cognito sends it, with nulls, for a user that cannot exist (`.invalid` is reserved for that). `nonce` makes the
+/// user unique; it is no secret.
 pub fn event(pool: &PoolArn, client: &str, source: Source, nonce: &str) -> Value {
     let user = format!("jane-migrate-probe-{nonce}@probe.invalid");
     let email = |user: &str| json!({ "email": user });
@@ -98,8 +98,8 @@ pub fn event(pool: &PoolArn, client: &str, source: Source, nonce: &str) -> Value
     }
 }
 
-/// What Cognito would send next for a user who migrates, before it creates the user. It is marked as a trial: the answer says what the
-/// directory would be told, and it is told nothing.
+/// The event that Cognito would send before it creates a migrated user. It is marked as a test: the response says what the
+/// directory would be notified of, and no notification is sent.
 pub fn connection(pool: &PoolArn, client: &str, user: &str, attributes: Value) -> Value {
     let request = json!({ "userAttributes": attributes, "validationData": null });
     let response =
@@ -114,7 +114,7 @@ pub fn connection(pool: &PoolArn, client: &str, user: &str, attributes: Value) -
     )
 }
 
-/// The same for what each of these triggers calls the function for; without any, for a sign-in.
+/// The same for each of these triggers; without any, for a sign-in.
 pub fn events(
     pool: &PoolArn,
     client: &str,
@@ -131,8 +131,8 @@ pub fn events(
         .collect()
 }
 
-/// The same for any user: a sign-in if there is a password, else a forgotten one. It is marked as a trial, so that it does not
-/// count as a customer's.
+/// The same for any user: a sign-in if there is a password, or else a forgotten password. It is marked as a test, so that it does
+/// not count as a customer's.
 pub fn event_for(pool: &PoolArn, client: &str, user: &str, password: Option<&str>) -> Value {
     let (source, request) = match password {
         Some(password) => (
@@ -176,7 +176,7 @@ fn trial(
         "region": pool.region,
         "userPoolId": pool.id.as_str(),
         "userName": user,
-        // A function of an earlier build looks at `awsSdkVersion`.
+        // A function of an earlier version checks `awsSdkVersion`.
         "callerContext": { "awsSdkVersion": "jane-migrate", "clientId": client },
         TRIAL: true,
         "request": request,
@@ -184,59 +184,59 @@ fn trial(
     })
 }
 
-/// Asks the function for the formats of this many stored hashes.
+/// The event that requests the formats of this many stored hashes.
 pub fn sample(rows: u32) -> Value {
     json!({ TRIAL: true, SAMPLE: rows })
 }
 
-/// What an invocation answered.
+/// The result of an invocation.
 #[derive(Debug, Clone)]
 pub struct Invocation {
-    /// The payload, or `Null` where it is no JSON.
+    /// The payload, or `Null` if it is not JSON.
     pub payload: Value,
-    /// `Unhandled` or `Handled` where the function threw.
+    /// `Unhandled` or `Handled` if the function threw an error.
     pub error: Option<String>,
-    /// From request to answer as seen from the caller.
+    /// The time from request to response for the caller.
     pub took: Duration,
-    /// The last of what it wrote to its log, where that was asked for.
+    /// The end of its log, if requested.
     pub log: String,
 }
 
-/// What came of trying the function.
+/// The results of the probe.
 #[derive(Debug, Clone)]
 pub struct Probes {
-    /// The answers about users that cannot exist.
+    /// The responses for users that cannot exist.
     pub unknown: Vec<Attempt>,
-    /// The answer about the test user.
+    /// The response for the test user.
     pub known: Option<Attempt>,
-    /// The names that the pool knows now and did not know before.
+    /// The names that are in the pool now and were not before.
     pub migrated: Result<Vec<String>, AwsError>,
 }
 
-/// One answer.
+/// One response.
 #[derive(Debug, Clone)]
 pub struct Attempt {
-    /// What the function was told had made Cognito call.
+    /// The event that the function received.
     pub source: Source,
-    /// Whether the answer was right; otherwise what is wrong with it.
+    /// The response if it is correct, or else the error.
     pub answer: Result<Answer, AwsError>,
 }
 
-/// What is kept of an answer.
+/// What is kept of a response.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
-    /// What is wrong with it.
+    /// What is wrong with it, if anything.
     pub wrong: Option<String>,
     /// Whether the function had to be started first.
     pub cold: bool,
     /// How long it took, the start included.
     pub took: Duration,
-    /// Whether the log it wrote holds the password.
+    /// Whether its log contains the password.
     pub leaked: bool,
 }
 
 impl Answer {
-    /// What is kept of the answer to `event`.
+    /// The part of the response to `event` that is kept.
     pub fn new(event: &Value, invocation: &Invocation, judge: Judge) -> Self {
         let password = event["request"]["password"].as_str();
         let log = &invocation.log;
@@ -249,14 +249,14 @@ impl Answer {
     }
 }
 
-/// What is wrong with an answer, if anything is: in a sentence, and then its causes.
+/// Returns what is wrong with a response: a sentence, then its causes.
 pub type Judge = fn(&Value, &Invocation) -> Result<(), Vec<String>>;
 
 fn wrong(what: &str) -> Result<(), Vec<String>> {
     Err(vec![what.to_owned()])
 }
 
-/// What is wrong with an answer that is an error.
+/// What is wrong with an error response.
 fn failed(answer: &Invocation) -> Vec<String> {
     let kind = kind(answer);
     let message = answer.payload["errorMessage"].as_str().unwrap_or_default();
@@ -276,7 +276,7 @@ fn kind(answer: &Invocation) -> &str {
     kind.unwrap_or("no error type")
 }
 
-/// The event must come back, with a response.
+/// The response must contain the event with a response.
 fn event_back<'a>(event: &Value, answer: &'a Invocation) -> Result<&'a Value, Vec<String>> {
     if answer.error.is_some() {
         return Err(failed(answer));
@@ -290,7 +290,7 @@ fn event_back<'a>(event: &Value, answer: &'a Invocation) -> Result<&'a Value, Ve
     }
 }
 
-/// An unknown user must not be migrated: the event comes back with its response untouched.
+/// An unknown user must not be migrated: the event returns with its response unchanged.
 pub fn unmigrated(event: &Value, answer: &Invocation) -> Result<(), Vec<String>> {
     match *event_back(event, answer)? == event["response"] {
         true => Ok(()),
@@ -298,7 +298,7 @@ pub fn unmigrated(event: &Value, answer: &Invocation) -> Result<(), Vec<String>>
     }
 }
 
-/// Somebody who is nobody's customer may sign up. The directory may also refuse what the probe says of itself: it has answered then.
+/// A user who is no customer may sign up. The directory may also reject the probe's data, which is a correct response, too.
 fn admitted(event: &Value, answer: &Invocation) -> Result<(), Vec<String>> {
     if answer.error.is_some() && kind(answer) == "SignUpRefused" {
         return Ok(());
@@ -314,7 +314,7 @@ fn admitted(event: &Value, answer: &Invocation) -> Result<(), Vec<String>> {
     }
 }
 
-/// Nothing is done, so the event comes back as it was.
+/// Nothing is done, so the event returns unchanged.
 fn untouched(event: &Value, answer: &Invocation) -> Result<(), Vec<String>> {
     match *event_back(event, answer)? == event["response"] {
         true => Ok(()),
@@ -322,7 +322,7 @@ fn untouched(event: &Value, answer: &Invocation) -> Result<(), Vec<String>> {
     }
 }
 
-/// The test user's answer must hold a user.
+/// The response for the test user must contain a user.
 pub fn migrated(event: &Value, answer: &Invocation) -> Result<(), Vec<String>> {
     if answer.error.is_some() {
         let kind = answer.payload["errorType"].as_str().unwrap_or("an error");
@@ -339,7 +339,7 @@ pub fn migrated(event: &Value, answer: &Invocation) -> Result<(), Vec<String>> {
     Ok(())
 }
 
-/// Why the directory is unavailable, from the handler's line in the log: the call, the host and the reason.
+/// Why the directory is unavailable, from the handler's log line: the call, the host and the reason.
 fn unavailable(log: &str) -> Option<String> {
     let line = lines(log).find(|line| line["outcome"].is_string())?;
     let reason = line["reason"].as_str()?;
@@ -355,7 +355,7 @@ fn unavailable(log: &str) -> Option<String> {
     Some(format!("call `{call}`{host}{status}: {meaning}"))
 }
 
-/// Why nobody is migrated: the answer does not say, the handler's line in the log does.
+/// Why no user is migrated: the response does not say, but the handler's log line does.
 fn why_not(log: &str) -> &'static str {
     let line = lines(log).find(|line| line["outcome"].is_string());
     let text = |member: &str| line.as_ref().and_then(|line| line[member].as_str());
@@ -380,14 +380,14 @@ fn why_not(log: &str) -> &'static str {
     }
 }
 
-/// Whether this invocation was the first of its process, by Lambda's report or by the handler's own line.
+/// Whether this invocation was the first of its process, from Lambda's report or the handler's own line.
 fn started(log: &str) -> bool {
     log.contains("Init Duration:")
         || log.contains("\"initDurationMs\"")
         || lines(log).any(|line| line["cold"] == true)
 }
 
-/// How long Lambda says it took, the start of the process included.
+/// The duration in Lambda's report, including the start of the process.
 fn billed(log: &str) -> Option<Duration> {
     let report = log.lines().find(|line| line.starts_with("REPORT "));
     let ms = match report {

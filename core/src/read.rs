@@ -1,24 +1,24 @@
-//! What came of a read: the answer, or why it is not known.
+//! The result of a read: the value, or why it is unknown.
 
 use crate::aws_error::{AwsError, Kind};
 
-/// What came of one read.
+/// The result of one read.
 pub type Read<T> = Result<T, Unread>;
 
-/// Why something is not known.
+/// Why a value is unknown.
 #[derive(Debug, Clone)]
 pub enum Unread {
     /// The call failed.
     Failed(AwsError),
     /// The call about the app client of this id failed.
     Client(String, AwsError),
-    /// It is outside of what was asked for.
+    /// It is outside the requested scope.
     NotAsked,
-    /// It belongs to something that does not exist. A check of that thing's own says so.
+    /// It belongs to something that does not exist. Another check reports that.
     Gone(&'static str),
     /// It needs a configuration, and there is none.
     NoConfig,
-    /// Something else, in words.
+    /// Another reason, as text.
     Because(String),
 }
 
@@ -41,7 +41,7 @@ impl From<&Unread> for Unread {
 }
 
 impl Unread {
-    /// Why something could not be checked, and what would let it be.
+    /// Why something could not be checked, and how to make the check possible.
     pub fn explain(&self) -> (String, Option<String>) {
         match self {
             Self::Failed(error) | Self::Client(_, error) if error.kind == Kind::Denied => (

@@ -1,7 +1,7 @@
-//! Why a directory is unavailable, or a customer not eligible, in a sentence: what each `reason` of the handler's log means. `docs/while-it-runs.md` says what to
-//! do about each.
+//! Why a directory is unavailable, or a customer not eligible, as a sentence: the meaning of each `reason` in the handler's log.
+//! `docs/while-it-runs.md` says what to do about each.
 
-/// The reasons, and what they mean in words that follow the name of the call.
+/// The reasons with their meaning, in words that follow the name of the call.
 const REASONS: [(&str, &str); 27] = [
     ("connect", "no connection could be opened"),
     (

@@ -1,9 +1,9 @@
-//! What deploy changed of the pool and its clients, for teardown to take back. It is written down twice, in the tags of the function and
-//! in those of the role, because different rights guard the two (`lambda:TagResource` and `iam:TagRole`): what one of them says alone
-//! is not believed. Deploy adds to each and copies nothing from one to the other, unless the other is gone.
+//! The record of deploy's changes to the pool and its clients, which teardown puts back. It is written twice, in the tags of the
+//! function and of the role, because different permissions protect them (`lambda:TagResource` and `iam:TagRole`): a value in only
+//! one of them is not trusted. Deploy adds to each and copies nothing from one to the other, unless the other no longer exists.
 //!
-//! A function that another tool made takes no tags of ours. There the snapshot beside the configuration says what deploy changed, and
-//! the id of our statement in the function's policy has the snapshot's digest: again two places, and different rights.
+//! Another tool's function gets no tags of ours. For it, the snapshot beside the configuration records deploy's changes, and the
+//! id of our statement in the function's policy contains the snapshot's digest: again two places with different permissions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,17 +16,18 @@ use crate::permission::Policy;
 use crate::resources::{ObservedFunction, Role, Tags, is_ours, tag};
 use crate::trigger::Trigger;
 
-/// What deploy changed, as one place tells it.
+/// Deploy's changes, according to one place.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Record {
-    /// The clients whose flows were opened, each with the word that undoes it.
+    /// The clients whose flows were changed, each with the word that undoes it.
     pub opened: BTreeMap<String, String>,
-    /// The triggers that ours replaced. One that is no longer ours stays here: only what calls us is ever put back.
+    /// The triggers that ours replaced. One that is no longer ours stays here: only a trigger that calls our function is ever put
+    /// back.
     pub replaced: BTreeMap<Trigger, String>,
 }
 
 impl Record {
-    /// Reads the record out of tags.
+    /// Reads the record from tags.
     pub fn of(tags: &Tags) -> Self {
         let replaced = |trigger| {
             let arn = tags.get(replaced_tag(trigger))?;
@@ -38,7 +39,7 @@ impl Record {
         }
     }
 
-    /// Reads the record out of a snapshot.
+    /// Reads the record from a snapshot.
     pub fn of_snapshot(snapshot: &Value) -> Option<Self> {
         let texts = |value: &Value| -> BTreeMap<String, String> {
             let members = value.as_object().into_iter().flatten();
@@ -58,7 +59,7 @@ impl Record {
         })
     }
 
-    /// The record as a snapshot holds it, under [`CHANGED`].
+    /// The record in a snapshot, under [`CHANGED`].
     pub fn to_json(&self) -> Value {
         let replaced = self.replaced.iter();
         let replaced: BTreeMap<_, _> = replaced
@@ -67,7 +68,7 @@ impl Record {
         json!({ "Opened": self.opened, "Replaced": replaced })
     }
 
-    /// The same without what a teardown of the migration takes back.
+    /// The same without what a teardown of the migration puts back.
     #[must_use]
     pub fn without_migration(&self) -> Self {
         let mut rest = self.clone();
@@ -76,8 +77,8 @@ impl Record {
         rest
     }
 
-    /// The tags that a place is given in addition to those that it has. No tag that is there is written anew, but for that of the
-    /// trigger: two deploys that open different clients at once overwrite nothing of each other.
+    /// The tags to set on a place in addition to its existing ones. No existing tag gets a new value, except the trigger's: two
+    /// deploys that change different clients at the same time do not overwrite each other.
     pub fn tags_beside(&self, there: &Tags) -> Tags {
         let known = Self::of(there);
         let new = self
@@ -107,21 +108,21 @@ impl Record {
     }
 }
 
-/// The member of a snapshot that holds the record.
+/// The field of a snapshot with the record.
 pub const CHANGED: &str = "Changed";
 
-/// What the tag of the replaced trigger says once there is none to put back. A tag of clients that says so names none.
+/// The value of the trigger's tag if there is none to put back. A tag of clients with this value names none.
 const NO_TRIGGER: &str = "none";
 
-/// The tags of a record that was somebody else's, so that they say nothing. Tags are easier overwritten than taken away.
+/// The tags that erase another owner's record. Overwriting tags is easier than removing them.
 pub fn forgotten(there: &Tags) -> Tags {
     let keys = there.keys().filter(|key| is_of_record(key));
     keys.map(|key| (key.clone(), NO_TRIGGER.to_owned()))
         .collect()
 }
 
-/// The tags that say nothing any more once migration was torn down and the function stays for other triggers: what deploy changed was
-/// taken back, and is not ours to take back a second time.
+/// The tags that erase the record after a teardown of the migration, if the function stays for other triggers: the changes were
+/// put back, and must not be put back a second time.
 pub fn settled(there: &Tags) -> Tags {
     let migration = replaced_tag(Trigger::UserMigration);
     let of_migration = |key: &str| key.starts_with(tag::OPENED_CLIENTS) || key == migration;
@@ -142,7 +143,7 @@ pub enum Place {
 }
 
 impl Place {
-    /// As the operator writes it.
+    /// The name for the operator.
     pub fn name(self) -> &'static str {
         match self {
             Self::Function => "function",
@@ -158,34 +159,34 @@ impl Place {
     }
 }
 
-/// Both records; `None`: the function or role is gone, or is not ours.
+/// Both records; `None`: the function or role does not exist, or is not ours.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Records {
-    /// The function's.
+    /// The record of the function.
     pub function: Option<Record>,
-    /// The role's.
+    /// The record of the role.
     pub role: Option<Record>,
-    /// Of a function that another tool made: the snapshot's, to which the function's policy points.
+    /// For another tool's function: the record of the snapshot that the function's policy names.
     pub snapshot: Option<Record>,
 }
 
-/// What is to be believed of the records.
+/// What is trusted in the records.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Trust<'a> {
-    /// The one record that is believed, whatever the other says.
+    /// The only record to use, even if the other differs.
     pub alone: Option<Place>,
     /// Another account whose function may become the pool's trigger.
     pub account: Option<&'a str>,
-    /// The pool before the first deploy, where that is kept on this machine.
+    /// The snapshots on this machine.
     pub snapshots: &'a [Snapshot],
 }
 
-/// Why what is written down is not believed.
+/// Why a record is not trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Doubt {
-    /// The two say different things: the function's, the role's.
+    /// The two differ: the function's, the role's.
     Differ(Option<String>, Option<String>),
-    /// Only this place is left, and no snapshot says the same.
+    /// Only this place is left, and no snapshot confirms it.
     Alone(Place, String),
     /// The snapshots on this machine have another trigger.
     NotInSnapshot(String),
@@ -204,7 +205,7 @@ impl Records {
         }
     }
 
-    /// Reads that of a function which another tool made.
+    /// Reads the record for another tool's function.
     pub fn given(policy: &Policy, snapshots: &[Snapshot]) -> Self {
         let digests: Vec<&str> = given_statements(policy)
             .filter_map(digest_of_statement)
@@ -222,7 +223,7 @@ impl Records {
         }
     }
 
-    /// What one place says.
+    /// The record of one place.
     pub fn at(&self, place: Place) -> Option<&Record> {
         match place {
             Place::Function => self.function.as_ref(),
@@ -236,12 +237,12 @@ impl Records {
             .flatten()
     }
 
-    /// What a place that is made anew is told: what the other says. A place that is there keeps to its own.
+    /// The record for a place that is created again: the other's. An existing place keeps its own.
     pub fn for_new(&self, place: Place) -> Record {
         self.at(place.other()).cloned().unwrap_or_default()
     }
 
-    /// Every client that either of them names.
+    /// Every client in either of them.
     pub fn clients(&self) -> BTreeSet<&str> {
         self.both()
             .flat_map(|record| record.opened.keys())
@@ -249,11 +250,11 @@ impl Records {
             .collect()
     }
 
-    /// The word by which a client is closed again; `None`: it was never opened. Where one place alone is left, it is believed: a flow
-    /// that is closed gives nobody a password.
+    /// The word that undoes the change of a client; `None`: it was never changed. If only one place is left, it is trusted:
+    /// closing a flow exposes no password.
     ///
     /// # Errors
-    /// The two say different things.
+    /// The two differ.
     pub fn opened(&self, client: &str, trust: &Trust<'_>) -> Result<Option<&str>, Doubt> {
         if let Some(snapshot) = &self.snapshot {
             return Ok(snapshot.opened.get(client).map(String::as_str));
@@ -271,10 +272,10 @@ impl Records {
         Ok(said)
     }
 
-    /// The trigger that ours replaced, to be put back.
+    /// The trigger that ours replaced, to put back.
     ///
     /// # Errors
-    /// A trigger is named, and too little vouches for it: customers' passwords would go there.
+    /// There is a trigger, but it is not confirmed enough: customers' passwords would go there.
     pub fn replaced(
         &self,
         trigger: Trigger,
@@ -307,7 +308,7 @@ impl Records {
     }
 }
 
-/// The ids of our statements in the policy of a function that another tool made.
+/// The ids of our statements in the policy of another tool's function.
 pub fn given_statements(policy: &Policy) -> impl Iterator<Item = &str> {
     let ids = policy
         .statements
@@ -316,7 +317,7 @@ pub fn given_statements(policy: &Policy) -> impl Iterator<Item = &str> {
     ids.filter(|id| digest_of_statement(id).is_some())
 }
 
-/// The trigger, if enough vouches for it.
+/// The trigger, if it is confirmed enough.
 fn vouched<'a>(
     trigger: Trigger,
     names: &Names,
@@ -333,7 +334,7 @@ fn vouched<'a>(
         (None, role) => (role.flatten(), Some(Place::Role)),
     };
     let Some(named) = arn else { return Ok(None) };
-    // One that was made after our trigger was set does not say what was there before.
+    // A snapshot from after our trigger was set does not show the trigger before.
     let before = snapshots.iter().filter_map(|snapshot| {
         let kept = snapshot.json["UserPool"]["LambdaConfig"][trigger.member()].as_str();
         (!kept.is_some_and(|arn| names.is_our_function(arn))).then_some(kept)
@@ -352,7 +353,7 @@ impl Doubt {
         Self::Differ(function.map(str::to_owned), role.map(str::to_owned))
     }
 
-    /// In a sentence, about what was `written down`.
+    /// As a sentence, about what was `written down`.
     pub fn explain(&self, written_down: &str) -> String {
         match self {
             Self::Differ(..) => format!(
@@ -385,7 +386,7 @@ impl Doubt {
         }
     }
 
-    /// The flag that overrules it, once somebody has looked.
+    /// The flag that overrides it, after an operator has looked.
     pub fn flag(&self) -> String {
         match self {
             Self::Differ(..) => " --trust role".to_owned(),
@@ -418,8 +419,8 @@ fn opened_clients(tags: &Tags) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// As many to a value as its 256 characters hold. The key follows from the value, so whoever writes down other clients at the same time
-/// uses another.
+/// As many clients per value as its 256 characters hold. The key is derived from the value, so another run that records other
+/// clients at the same time uses another key.
 fn opened_clients_tags<'a>(
     opened: impl Iterator<Item = (&'a String, &'a String)>,
 ) -> impl Iterator<Item = (String, String)> {
@@ -442,7 +443,7 @@ fn opened_clients_tags<'a>(
     })
 }
 
-/// FNV-1a: two values that differ should have different keys, and nothing more.
+/// FNV-1a: different values only need different keys.
 fn fnv(text: &str) -> u32 {
     let step = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
     text.bytes().fold(0x811c_9dc5, step)
@@ -531,7 +532,7 @@ mod tests {
         assert_eq!(both(EVIL, &with), not_in(EVIL));
         assert_eq!(both(OLD, &without), not_in(OLD));
 
-        // A second operator's, of a pool that was live already.
+        // The snapshot of a second operator, whose pool was already live.
         let ours = Names::new(POOL.parse().unwrap()).live_arn;
         let later = [snapshot(json!(ours))];
         let two = [snapshot(json!(ours)), snapshot(json!(OLD))];
@@ -600,7 +601,7 @@ mod tests {
         assert!(tags.len() > 2 && tags.values().all(|value| value.len() <= 256));
         assert_eq!(Record::of(&tags), whole);
         assert!(Record::default().tags_beside(&Tags::new()).is_empty());
-        // What is there stays under its key, and nothing is said twice.
+        // Existing clients keep their key, and none is recorded twice.
         assert_eq!(whole.tags_beside(&tags), tags);
     }
 

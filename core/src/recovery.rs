@@ -1,4 +1,4 @@
-//! Point-in-time recoveries of a pool: Cognito puts its users back to what they were at an earlier time.
+//! Point-in-time recoveries of a pool: Cognito restores its users to their state at an earlier time.
 
 use jane_migrate_config::Date;
 
@@ -7,13 +7,13 @@ use jane_migrate_config::Date;
 pub struct Recovery {
     /// Its id.
     pub id: String,
-    /// How far it is, by Cognito's name for it.
+    /// Its status in Cognito.
     pub status: String,
-    /// The time that the users are put back to, in seconds since 1970.
+    /// The time to which the users are restored, in seconds since 1970.
     pub point: i64,
 }
 
-/// The states in which the pool takes writes again.
+/// The states in which the pool accepts writes again.
 const ENDED: [&str; 5] = [
     "PREVIEW_CANCELLED",
     "PREVIEW_GENERATION_FAILED",
@@ -23,17 +23,17 @@ const ENDED: [&str; 5] = [
 ];
 
 impl Recovery {
-    /// Whether the pool takes no writes because of it, and so nobody migrates. A state that is not known here counts as such.
+    /// Whether it pauses writes to the pool, so that no user migrates. An unknown state counts as such.
     pub fn is_active(&self) -> bool {
         !ENDED.contains(&self.status.as_str())
     }
 
-    /// Whether the pool was put back.
+    /// Whether the users were restored.
     pub fn is_done(&self) -> bool {
         self.status == "RESTORE_COMPLETED"
     }
 
-    /// The day that the users are put back to, in UTC.
+    /// The day to which the users are restored, in UTC.
     pub fn day(&self) -> String {
         let day = Date::from_epoch_days(self.point.div_euclid(86_400));
         day.map_or_else(|| "an unknown day".to_owned(), |day| day.to_string())

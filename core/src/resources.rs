@@ -1,5 +1,5 @@
-//! The things a deploy puts in place, one struct each, the same for what is desired and for what is observed, so that the plan
-//! can compare them field by field. Leaves the pool and its clients to `document`, the function's policy to `permission`.
+//! The resources of a deploy, one struct each, the same for desired and observed state, so that the plan can compare them field
+//! by field. `document` has the pool and its clients, `permission` the function's policy.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -16,30 +16,30 @@ use crate::ids::{Names, PoolArn, ROLE_POLICY};
 /// Tags by key.
 pub type Tags = BTreeMap<String, String>;
 
-/// The tags that say what is ours and what deploy changed. Any machine with credentials can verify or tear down from these
-/// alone. Values keep to letters, digits, spaces and `_ . : / = + - @`, all that every service allows.
+/// The tags that mark our resources and record deploy's changes. Any machine with credentials can verify or tear down with these
+/// alone. Values only have letters, digits, spaces and `_ . : / = + - @`, all that every service allows.
 pub mod tag {
-    /// ARN of the pool this belongs to; on the function, the role and the log group. What lacks it is not ours.
+    /// ARN of the pool this belongs to; on the function, the role and the log group. A resource without it is not ours.
     pub const POOL: &str = "jane-migrate:pool";
     /// Version of the tool that last deployed.
     pub const VERSION: &str = "jane-migrate:version";
-    /// Digest of what the handler was built from.
+    /// Digest of the handler's sources.
     pub const SOURCE: &str = "jane-migrate:source";
     /// `CodeSha256` of the code as deployed.
     pub const CODE: &str = "jane-migrate:code";
-    /// The same of the code before it, which customers meet until the alias moves, and again after a rollback.
+    /// The same of the previous code, which customers use until the alias moves, and again after a rollback.
     pub const CODE_BEFORE: &str = "jane-migrate:code-before";
-    /// The user migration trigger that deploy replaced, to be put back by teardown.
+    /// The user migration trigger that deploy replaced; teardown puts it back.
     pub const REPLACED_TRIGGER: &str = "jane-migrate:replaced-trigger";
     /// The pre sign-up trigger that deploy replaced.
     pub const REPLACED_PRE_SIGN_UP: &str = "jane-migrate:replaced-pre-sign-up";
     /// The post confirmation trigger that deploy replaced.
     pub const REPLACED_POST_CONFIRMATION: &str = "jane-migrate:replaced-post-confirmation";
-    /// The clients whose sign-in flows deploy opened: `ID=RECORD ID=RECORD ...`, under this key and every longer one.
+    /// The clients whose sign-in flows deploy changed: `ID=RECORD ID=RECORD ...`, under this key and every longer one.
     pub const OPENED_CLIENTS: &str = "jane-migrate:opened-clients";
-    /// On the role: who is at work on the pool, where there is no alias that says so.
+    /// On the role: the lease, if there is no alias.
     pub const LEASE: &str = "jane-migrate:lease";
-    /// There are alarms, so whoever tears down looks for them.
+    /// There are alarms, so a teardown looks for them.
     pub const ALARMS: &str = "jane-migrate:alarms";
     /// SHA-256 of the snapshot taken before the first change.
     pub const SNAPSHOT: &str = "jane-migrate:snapshot";
@@ -50,11 +50,11 @@ pub mod tag {
 pub struct LogGroup {
     /// `/aws/lambda/FUNCTION`.
     pub name: String,
-    /// Days that events are kept; `None`: for ever.
+    /// Days that events are kept; `None`: forever.
     pub retention_days: Option<u32>,
-    /// The key that encrypts it, where not CloudWatch's own.
+    /// The key that encrypts it, if it is not CloudWatch's own.
     pub kms_key_arn: Option<String>,
-    /// When it was made, in milliseconds since 1970: only of one that was read.
+    /// When it was created, in milliseconds since 1970: only of a log group that was read.
     pub created_ms: Option<i64>,
     /// Its tags.
     pub tags: Tags,
@@ -63,26 +63,27 @@ pub struct LogGroup {
 /// The execution role.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Role {
-    /// Its name, the function's.
+    /// Its name, the same as the function's.
     pub name: String,
     /// Its path.
     pub path: String,
-    /// Who may assume it.
+    /// Its trust policy.
     pub trust: Value,
     /// Inline policies by name.
     pub policies: BTreeMap<String, Value>,
-    /// ARNs of attached managed policies. We attach none.
+    /// ARNs of attached managed policies. Deploy attaches none.
     pub attached: Vec<String>,
-    /// ARN of the policy that bounds what the others allow; of a desired one `None`: whatever is there stays.
+    /// ARN of the permissions boundary; `None` in a desired role: any existing one stays.
     pub boundary: Option<String>,
-    /// What IAM calls it, and never calls another role of the same name: only of one that was read.
+    /// Its id in IAM, which no other role ever gets: only of a role that was read.
     pub id: Option<String>,
     /// Its tags.
     pub tags: Tags,
 }
 
 impl Role {
-    /// Whether Lambda deletes network interfaces with its rights: without them an interface stays, and keeps the security group.
+    /// Whether Lambda deletes network interfaces with its permissions: without them an interface stays, and keeps the security
+    /// group.
     pub fn keeps_interfaces(&self) -> bool {
         let statements = self.policies.values().map(|policy| &policy["Statement"]);
         let listed = statements.filter_map(Value::as_array).flatten();
@@ -130,57 +131,57 @@ pub struct Function {
     pub runtime: String,
     /// `bootstrap`.
     pub handler: String,
-    /// What it runs on.
+    /// Its processor architecture.
     pub architecture: Architecture,
-    /// Memory, and with it the share of a core, in MB.
+    /// Memory in MB, which also sets the share of a core.
     pub memory_mb: u32,
     /// Seconds until Lambda ends an invocation.
     pub timeout_s: u32,
     /// ARN of the execution role.
     pub role_arn: String,
-    /// The id of that role, which the function's description names: another role of the same name cannot decrypt the environment.
+    /// The id of that role, from the function's description: another role with the same name cannot decrypt the environment.
     pub role_id: Option<String>,
     /// Environment variables.
     pub environment: Environment,
-    /// The key that encrypts the environment, where not Lambda's own.
+    /// The key that encrypts the environment, if it is not Lambda's own.
     pub kms_key_arn: Option<String>,
-    /// Subnets and security groups, where it runs inside a VPC.
+    /// Subnets and security groups, if it runs in a VPC.
     pub vpc: Option<Vpc>,
-    /// ARNs of layers. We use none.
+    /// ARNs of layers. Deploy uses none.
     pub layers: Vec<String>,
-    /// Executions set apart for it; `None`: the account's common pool.
+    /// Executions reserved for it; `None`: the account's common pool.
     pub reserved_concurrency: Option<u32>,
     /// Its tags.
     pub tags: Tags,
 }
 
-/// The function as Lambda shows it.
+/// The function, as read from Lambda.
 #[derive(Debug, Clone)]
 pub struct ObservedFunction {
     /// Its settings.
     pub function: Function,
     /// `CodeSha256`: base64 of the SHA-256 of the zip.
     pub code_sha256: String,
-    /// What an update is guarded by: it changes with the function.
+    /// Guards updates: it changes with the function.
     pub revision: Option<String>,
     /// Whether it can be invoked, or why not.
     pub state: FunctionState,
     /// The application log level of its logging configuration.
     pub log_level: Option<String>,
-    /// The log group it writes to, where its logging configuration names one.
+    /// The log group in its logging configuration, if there is one.
     pub log_group: Option<String>,
-    /// Where events go that could not be handled; ours are never queued, so there is no such place.
+    /// Where failed asynchronous events go; ours are never queued, so there is no such place.
     pub dead_letters: Option<String>,
     /// Whether X-Ray traces it.
     pub traced: bool,
-    /// Whether Lambda keeps each invocation's event to replay it.
+    /// Whether Lambda keeps each invocation's event for a replay.
     pub durable: bool,
-    /// Why its tags are not known, where Lambda would not tell them.
+    /// Why its tags are unknown, if Lambda did not return them.
     pub tags_unread: Option<AwsError>,
 }
 
 impl ObservedFunction {
-    /// One that was just made with these settings.
+    /// The observed form of a function just created with these settings.
     pub fn fresh(function: Function) -> Self {
         Self {
             function,
@@ -197,7 +198,7 @@ impl ObservedFunction {
     }
 }
 
-/// The function's description: what it is for, and the id of the role under which its environment was encrypted.
+/// The function's description: its purpose, and the id of the role under which its environment was encrypted.
 pub fn description(pool: &PoolArn, role_id: Option<&str>) -> String {
     let what = format!("User migration for the Cognito user pool {}", pool.id);
     match role_id {
@@ -206,26 +207,26 @@ pub fn description(pool: &PoolArn, role_id: Option<&str>) -> String {
     }
 }
 
-/// The id of the role that a description names.
+/// The id of the role in a description.
 pub fn role_id(description: &str) -> Option<&str> {
     let (_, id) = description.strip_suffix(')')?.rsplit_once("(role ")?;
     Some(id).filter(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 
-/// What Lambda says of a function's readiness.
+/// A function's state in Lambda.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FunctionState {
-    /// Active, and the last update went through.
+    /// Active, and the last update succeeded.
     Ready,
-    /// Idle for so long that Lambda took its resources back: the next invocation fails and makes it get them anew. It takes updates.
+    /// Inactive for so long that Lambda released its resources: the next invocation fails and restarts it. It accepts updates.
     Inactive,
     /// Pending, or an update in progress.
     Settling(String),
-    /// Failed; the reason as Lambda gives it.
+    /// Failed, with Lambda's reason.
     Failed(String),
 }
 
-/// Everything that should be there, but for the pool's own trigger and its clients' flows.
+/// Everything that should exist, except the pool's trigger and its clients' flows.
 #[derive(Debug, Clone)]
 pub struct Desired {
     /// The log group.
@@ -236,15 +237,15 @@ pub struct Desired {
     pub function: Function,
 }
 
-/// Cognito waits five seconds for a trigger and nobody can change that.
+/// Cognito's timeout for a trigger, which is fixed.
 pub const TRIGGER_TIMEOUT_S: u32 = 5;
 
-/// The one runtime for a native handler that Lambda still lets anyone create.
+/// The only runtime for a native handler that Lambda still offers.
 pub const RUNTIME: &str = "provided.al2023";
 
 impl Desired {
-    /// What the config asks for. `source` is the digest of what the handler is built from; `secrets` are the values of the
-    /// config's `{ env = NAME }` secrets.
+    /// The state that the configuration asks for. `source` is the digest of the handler's sources; `secrets` are the values of
+    /// the configuration's `{ env = NAME }` secrets.
     pub fn new(
         names: &Names,
         config: &Config,
@@ -272,7 +273,7 @@ impl Desired {
         Self {
             log_group: LogGroup {
                 name: names.log_group.clone(),
-                // By default that follows from the window, and from what is there.
+                // The default depends on the window and on the existing log group.
                 retention_days: config.function.log_retention_days,
                 kms_key_arn: config.function.log_kms_key_arn.clone(),
                 created_ms: None,
@@ -308,14 +309,14 @@ impl Desired {
     }
 }
 
-/// The tags of everything that is ours.
+/// The tags of all our resources.
 pub fn ours(names: &Names, config: &Config) -> Tags {
     let mut tags: Tags = config.function.tags.clone();
     tags.insert(tag::POOL.into(), names.pool.to_string());
     tags
 }
 
-/// Lambda may assume the role, and nobody else.
+/// Only Lambda may assume the role.
 pub fn trust_policy() -> Value {
     json!({
         "Version": "2012-10-17",
@@ -327,7 +328,7 @@ pub fn trust_policy() -> Value {
     })
 }
 
-/// Least privilege: the streams of its own log group, the secrets the config names, what the post confirmation trigger writes to new
+/// Least privilege: the streams of its own log group, the configured secrets, what the post confirmation trigger writes to new
 /// users, and in a VPC the network interfaces.
 pub fn role_policy(names: &Names, config: &Config) -> Value {
     let mut statements = vec![json!({
@@ -367,7 +368,7 @@ pub fn role_policy(names: &Names, config: &Config) -> Value {
             id: old.pool_id.clone(),
             ..names.pool.clone()
         };
-        // An old pool of another account is reached through its role, and needs nothing of this one but to assume it.
+        // An old pool of another account is read with that account's role, so the only permission needed is to assume it.
         let (action, resource) = match &old.role_arn {
             Some(role) => (json!("sts:AssumeRole"), role.clone()),
             None => (
@@ -394,7 +395,7 @@ pub fn role_policy(names: &Names, config: &Config) -> Value {
         statements.extend(tell_policy(told));
     }
     if config.function.vpc.is_some() {
-        // Lambda makes the interfaces with the function's role before any subnet or interface can be named.
+        // Lambda creates the interfaces with the function's role before any subnet or interface can be named.
         statements.push(json!({
             "Sid": "UseVpc",
             "Effect": "Allow",
@@ -412,7 +413,7 @@ pub fn role_policy(names: &Names, config: &Config) -> Value {
     json!({ "Version": "2012-10-17", "Statement": statements })
 }
 
-/// What it takes to send what `[on_migrated]` asks for: to that queue or bus, and nowhere else.
+/// The permissions to send what `[on_migrated]` asks for: to that queue or bus only.
 fn tell_policy(told: &OnMigrated) -> Vec<Value> {
     let mut statements = Vec::new();
     if let Some(queue) = &told.queue {
@@ -446,21 +447,21 @@ fn tell_policy(told: &OnMigrated) -> Vec<Value> {
     statements
 }
 
-/// What it takes to read a secret that is kept by a service.
+/// The permissions to read a secret from a service.
 #[derive(Debug)]
 pub struct SecretAccess {
     /// The IAM action that reads it.
     pub action: &'static str,
-    /// What it is about.
+    /// Its resource.
     pub arn: String,
-    /// The key that encrypts it, where it is not the service's own.
+    /// The key that encrypts it, if it is not the service's own.
     pub kms_key: Option<String>,
-    /// The service that decrypts it in the reader's name.
+    /// The service that decrypts it on behalf of the reader.
     pub via_service: String,
 }
 
 impl SecretAccess {
-    /// None for a secret that lives in an environment variable.
+    /// None for a secret in an environment variable.
     pub fn of(pool: &PoolArn, secret: &Secret) -> Option<Self> {
         let (action, arn, kms_key) = match secret {
             Secret::SecretsManager { arn, kms_key, .. } => {
@@ -482,8 +483,8 @@ impl SecretAccess {
     }
 }
 
-/// A statement id may hold letters and digits only, and no two statements of a policy may have the same: what is like one of those
-/// `told` before gets a number.
+/// A statement id may only contain letters and digits, and must be unique in its policy: an id that is already in `told` gets a
+/// number.
 fn statement_name(member: &str, told: &mut BTreeSet<String>) -> String {
     let name: String = member
         .split(|c: char| !c.is_ascii_alphanumeric())
@@ -505,7 +506,7 @@ fn statement_name(member: &str, told: &mut BTreeSet<String>) -> String {
     free
 }
 
-/// Whether these are the tags of something we made for this pool.
+/// Whether these tags mark a resource that deploy created for this pool.
 pub fn is_ours(tags: &Tags, pool: &PoolArn) -> bool {
     tags.get(tag::POOL) == Some(&pool.to_string())
 }

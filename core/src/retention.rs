@@ -1,18 +1,18 @@
-//! How long the log is kept where the configuration does not say it: no sign-in is forgotten before the migration is over.
+//! How long the log is kept if the configuration does not say it: no sign-in is deleted before the migration is over.
 
 use jane_migrate_config::{Date, RETENTIONS};
 
 use crate::resources::LogGroup;
 
-/// How long after the window's end the log is still of use.
+/// How long after the window's end the log is still useful.
 const AFTERWARDS_DAYS: i64 = 30;
 
-/// Where the window has no end: a year and a month, which is about as long as CloudWatch keeps the metrics.
+/// If the window has no end: a year and a month, about as long as CloudWatch keeps the metrics.
 const ENDLESS_DAYS: i64 = 400;
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
 
-/// The retention, and why it is this. `found` is the log group that is there: it began when that was made, and what it keeps longer
+/// The retention, and the reason. `found` is the existing log group: the log begins with its creation, and a longer retention
 /// stays.
 pub fn by_default(closes: Option<Date>, found: Option<&LogGroup>, today: Date) -> (u32, String) {
     let made = found.and_then(|found| found.created_ms);
@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn the_first_sign_in_is_kept_until_a_month_after_the_window() {
-        // 124 days and a month, from today or from when the log began.
+        // 124 days and a month, from today or from the start of the log.
         assert_eq!(days(Some("2027-03-31"), None), 180);
         assert_eq!(days(Some("2026-11-27"), None), 60);
         assert_eq!(days(Some("2026-12-26"), None), 60);
@@ -68,7 +68,7 @@ mod tests {
         );
         assert_eq!(days(None, None), 400);
         assert_eq!(days(Some("2099-01-01"), None), 3653);
-        // Over already.
+        // Already over.
         assert_eq!(days(Some("2026-01-01"), None), 60);
     }
 

@@ -1,11 +1,11 @@
-//! The triggers of a pool that call the function, by what Cognito calls them and by what people read.
+//! The triggers of a pool that call the function, with their names in Cognito and for people.
 
 use jane_migrate_config::{Config, Date};
 
-/// One of them. The function is the same for all, and so are its alias, its permission and its role.
+/// A trigger. The function, its alias, its permission and its role are the same for all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Trigger {
-    /// A user signs in, or has forgotten the password, whom the pool does not know.
+    /// A user who is not in the pool signs in, or has forgotten the password.
     UserMigration,
     /// A user is about to be created.
     PreSignUp,
@@ -14,7 +14,7 @@ pub enum Trigger {
 }
 
 impl Trigger {
-    /// All of them, in the order in which they are shown.
+    /// All triggers, in the order in which they are shown.
     pub const ALL: [Self; 3] = [Self::UserMigration, Self::PreSignUp, Self::PostConfirmation];
 
     /// The pool's setting in `LambdaConfig`.
@@ -26,7 +26,7 @@ impl Trigger {
         }
     }
 
-    /// As people read it.
+    /// The name for people.
     pub fn label(self) -> &'static str {
         match self {
             Self::UserMigration => "user migration",
@@ -44,7 +44,7 @@ impl Trigger {
         }
     }
 
-    /// What fails where the function cannot be called.
+    /// What fails if the function cannot be called.
     pub fn stakes(self) -> &'static str {
         match self {
             Self::UserMigration => "every sign-in of a user not yet migrated",
@@ -53,8 +53,8 @@ impl Trigger {
         }
     }
 
-    /// Whether the configuration asks for it. Once the window has closed, migration is over, and the function is there for the other
-    /// triggers; without any of them the migration trigger stays until teardown.
+    /// Whether the configuration asks for it. After the window has closed, migration is over, and the function only serves the
+    /// other triggers; without any of them the migration trigger stays until teardown.
     pub fn is_on(self, config: &Config, today: Date) -> bool {
         let on = &config.triggers;
         match self {
@@ -67,7 +67,7 @@ impl Trigger {
         }
     }
 
-    /// Those that the configuration asks for.
+    /// The triggers that the configuration asks for.
     pub fn on(config: &Config, today: Date) -> Vec<Self> {
         let is_on = |trigger: &Self| trigger.is_on(config, today);
         Self::ALL.into_iter().filter(is_on).collect()

@@ -1,10 +1,10 @@
-//! What sets one version of the function apart from another. Values of the environment are never told.
+//! The differences between versions of the function. Values of the environment are never shown.
 
 use std::collections::BTreeSet;
 
 use crate::resources::{Function, ObservedFunction};
 
-/// What differs, in words: code first. Nothing where both answer a customer alike.
+/// The differences as text: code first. Empty if both behave the same for a customer.
 pub fn differences(version: &ObservedFunction, other: &ObservedFunction) -> Vec<String> {
     let mut different = Vec::new();
     if version.code_sha256 != other.code_sha256 {
@@ -16,7 +16,7 @@ pub fn differences(version: &ObservedFunction, other: &ObservedFunction) -> Vec<
 
 /// The same without the code.
 pub fn settings(version: &ObservedFunction, other: &ObservedFunction) -> Vec<String> {
-    // Tags and reserved concurrency belong to the function, whatever version runs.
+    // Tags and reserved concurrency belong to the function, not to a version.
     let Function {
         name: _,
         runtime,

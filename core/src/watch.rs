@@ -1,5 +1,5 @@
-//! What tells people that a migration broke: CloudWatch alarms, the metric that one of them needs and that is counted in the log, and a
-//! dashboard of the same metrics. One form for what is desired and what is observed: by kind and name, as the API's requests have it.
+//! CloudWatch alarms for a broken migration, the metric that one of them needs and that is counted in the log, and a dashboard of
+//! the same metrics. Desired and observed state have the same form: by kind and name, in the form of the API's requests.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::ids::Names;
 
-/// The kinds of thing.
+/// The kinds of resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
     /// Counts the lines of the log in which the directory was unavailable.
@@ -19,13 +19,13 @@ pub enum Part {
     Dashboard,
 }
 
-/// By kind and name, each as it is asked of AWS.
+/// By kind and name, each in the form of AWS's request.
 pub type Watch = BTreeMap<(Part, String), Value>;
 
 /// The metric that the filter counts.
 const UNAVAILABLE: &str = "DirectoryUnavailable";
 
-/// What ends the names of the alarms.
+/// The suffixes of the alarms' names.
 const ALARMS: [&str; 6] = [
     "directory-unavailable",
     "errors",
@@ -46,7 +46,7 @@ fn namespace(names: &Names) -> String {
     format!("jane-migrate/{}", names.function)
 }
 
-/// What the configuration asks for. `limit` is what the account allows of concurrent executions, where that is known.
+/// What the configuration asks for. `limit` is the account's limit of concurrent executions, if known.
 pub fn wanted(names: &Names, config: &Config, today: Date, limit: Option<u32>) -> Watch {
     let Some(topic) = &config.alarms.topic else {
         return Watch::new();
@@ -148,11 +148,11 @@ pub fn wanted(names: &Names, config: &Config, today: Date, limit: Option<u32>) -
     watch
 }
 
-/// How the description of a deployed alarm ends, but for the pool, and how that of an exported one does.
+/// The end of a deployed alarm's description before the pool, and of an exported one's.
 const DEPLOYED: &str = " (jane-migrate, ";
 const EXPORTED: &str = " (jane-migrate export, ";
 
-/// The same as another tool's code has it, so that deploy and teardown leave it to that tool.
+/// The same for another tool's code, so that deploy and teardown do not change it.
 pub fn as_exported(watch: &Watch) -> Watch {
     let mut watch = watch.clone();
     for body in watch.values_mut() {
@@ -163,7 +163,7 @@ pub fn as_exported(watch: &Watch) -> Watch {
     watch
 }
 
-/// Whether another tool made the alarms, of what was exported.
+/// Whether another tool created the alarms from an export.
 pub fn is_exported(found: &Watch) -> bool {
     let described = |body: &Value| {
         let text = body["AlarmDescription"].as_str();
@@ -172,15 +172,15 @@ pub fn is_exported(found: &Watch) -> bool {
     found.values().any(described)
 }
 
-/// What an alarm looks at.
+/// The metric of an alarm.
 struct Metric<'a> {
     namespace: &'a str,
     name: &'a str,
     statistic: &'a str,
-    /// The function that it is about; `None`: no dimension.
+    /// The function as its dimension; `None`: no dimension.
     of: Option<&'a str>,
     period_s: u32,
-    /// What is wrong is that there is too little of it.
+    /// The alarm goes off if the value is too low.
     stays_silent: bool,
 }
 
@@ -207,7 +207,7 @@ fn dashboard(names: &Names) -> Value {
     ]})
 }
 
-/// Whether what was found is of this pool. A filter is part of our log group.
+/// Whether a found resource belongs to this pool. A filter is part of our log group.
 pub fn is_ours(part: Part, found: &Value, names: &Names) -> bool {
     part == Part::MetricFilter || found.to_string().contains(&names.pool.to_string())
 }

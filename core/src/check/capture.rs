@@ -1,4 +1,4 @@
-//! Places where an event could be kept or copied: it carries the password.
+//! Places that could keep or copy an event, which contains the password.
 
 use super::kind::{Check, Findings, with_qualifier};
 use super::subject::Subject;
@@ -74,7 +74,7 @@ pub(super) fn durable_execution(check: &Check, subject: &Subject<'_>) -> Finding
             "the function is a durable one: Lambda keeps each event, password included, for days",
             "no durable execution",
             "durable execution",
-            // It is a property of the function's birth.
+            // Lambda sets this when the function is created.
             subject.of_function(fix![
                 "make the function anew: `",
                 Fix::ours("teardown", &subject.names.pool.id, " --force"),

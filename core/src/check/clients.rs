@@ -1,11 +1,12 @@
-//! The app clients: whether their customers' passwords reach the pool, what strangers learn, and whether Jane knows them.
+//! The app clients: whether their customers' passwords reach the pool, what attackers can learn, and whether Jane has
+//! them.
 
 use super::kind::{Check, Findings};
 use super::subject::Subject;
 use crate::finding::Finding;
 use crate::jane::{Answer, Answers};
 
-/// Callers cannot find out who has an account.
+/// Callers cannot find out which users exist.
 pub(super) fn client_user_existence(check: &Check, subject: &Subject<'_>) -> Findings {
     let clients = subject.watched_clients()?;
     let telling = clients
@@ -52,7 +53,7 @@ pub(super) fn client_password_auth(check: &Check, subject: &Subject<'_>) -> Find
             found,
             "create one, or name it as one of clients in [pool]",
         );
-        // An app client may come later; nothing of a deploy is in its way.
+        // An app client can be created later; a deploy does not need one.
         return Finding {
             stops_deploy: false,
             ..none

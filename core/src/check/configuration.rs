@@ -1,4 +1,4 @@
-//! What the configuration alone decides.
+//! Checks of the configuration only.
 
 use jane_migrate_config::{Config, Directory, Secret, Source};
 
@@ -6,7 +6,7 @@ use super::kind::{Check, Findings};
 use super::subject::Subject;
 use crate::placeholder;
 
-/// The attributes that a migrated user is given: `=` alone leaves one out, `username` is the name itself.
+/// The attributes of a migrated user: `=` alone leaves one out, `username` is the user name itself.
 pub(super) fn mapped(config: &Config) -> impl Iterator<Item = &str> {
     let nothing = |source: &str| {
         Source::alternatives(source).all(|source| source == Source::Literal(String::new()))
@@ -18,7 +18,7 @@ pub(super) fn mapped(config: &Config) -> impl Iterator<Item = &str> {
         .map(|(name, _)| name.as_str())
 }
 
-/// Nothing is left as `init` proposed it that only the operator can know.
+/// No placeholder of `init` is left.
 pub(super) fn filled_in(check: &Check, subject: &Subject<'_>) -> Findings {
     let config = subject.wanted()?;
     let open = match &config.directory {
@@ -95,7 +95,7 @@ pub(super) fn filled_in(check: &Check, subject: &Subject<'_>) -> Findings {
         .into()
 }
 
-/// Nobody's alias is taken away.
+/// No user's alias is taken away.
 pub(super) fn alias_takeover(check: &Check, subject: &Subject<'_>) -> Findings {
     let config = subject.wanted()?;
     if !config.response.force_alias_creation {
@@ -108,7 +108,7 @@ pub(super) fn alias_takeover(check: &Check, subject: &Subject<'_>) -> Findings {
     ).into()
 }
 
-/// No secret lies in the function's environment under Lambda's own key alone.
+/// No secret is in the function's environment if only Lambda's own key encrypts it.
 pub(super) fn environment_secret(check: &Check, subject: &Subject<'_>) -> Findings {
     let config = subject.wanted()?;
     let named: Vec<String> = config

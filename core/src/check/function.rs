@@ -32,14 +32,14 @@ pub(super) fn function_active(check: &Check, subject: &Subject<'_>) -> Findings 
         .into()
 }
 
-/// Nobody signed in for weeks, and the first who does pays for it.
+/// There were no sign-ins for weeks, and the first one fails.
 fn inactive(check: &Check, subject: &Subject<'_>) -> Findings {
     check
         .fails(
             "the function sleeps: the next sign-in fails, and wakes it",
             "an active function",
             "inactive",
-            // Whoever invokes it wakes it; a probe is nobody's sign-in.
+            // Any invocation activates it; a probe is no customer's sign-in.
             Fix::ours("verify", &subject.names.pool.id, " --probe"),
         )
         .into()
@@ -63,7 +63,7 @@ pub(super) fn function_code(check: &Check, subject: &Subject<'_>) -> Findings {
         return given_code(check, subject, &found.code_sha256);
     }
     let tags = subject.tags()?;
-    // The settings of a deploy that was cut short can be of another kind than the code.
+    // After an interrupted deploy, the settings can be for another kind than the code.
     let kind = subject.wanted()?.directory.kind();
     if let Some(served) = subject.asked.code_serves
         && served != kind
@@ -98,7 +98,7 @@ pub(super) fn function_code(check: &Check, subject: &Subject<'_>) -> Findings {
     }
 }
 
-/// The code that another tool uploaded, by the digest that the configuration has.
+/// Compares the code that another tool uploaded with the digest in the configuration.
 fn given_code(check: &Check, subject: &Subject<'_>, found: &str) -> Findings {
     match subject.wanted()?.function.code_sha256.as_deref() {
         Some(wanted) if wanted == found => check.holds("the code is the one of code_sha256"),
@@ -166,7 +166,7 @@ pub(super) fn function_settings(check: &Check, subject: &Subject<'_>) -> Finding
         .into()
 }
 
-/// Less memory is less of a core, and hashes and TLS take their time.
+/// Less memory means a smaller share of a core, and hashes and TLS become slow.
 const ENOUGH_MB: u32 = 256;
 
 pub(super) fn function_limits(check: &Check, subject: &Subject<'_>) -> Findings {
@@ -250,7 +250,7 @@ pub(super) fn function_network(check: &Check, subject: &Subject<'_>) -> Findings
     .into()
 }
 
-/// Fewer are soon in use when a newsletter goes out.
+/// Fewer are quickly used up when a newsletter is sent.
 const FEW: u32 = 5;
 
 pub(super) fn concurrency(check: &Check, subject: &Subject<'_>) -> Findings {
@@ -291,7 +291,7 @@ pub(super) fn concurrency(check: &Check, subject: &Subject<'_>) -> Findings {
     check.unless(wrong, said)
 }
 
-/// What the function may use at once, beside what the first day of the window needs.
+/// Compares the function's concurrency with what the first day of the window needs.
 fn first_day(check: &Check, subject: &Subject<'_>, reserved: Option<u32>) -> Option<Finding> {
     let total = subject.wanted().ok()?.window.total_users?;
     let limit = match &subject.observed.concurrency_limit {
@@ -318,7 +318,7 @@ fn first_day(check: &Check, subject: &Subject<'_>, reserved: Option<u32>) -> Opt
         (None, Some(limit)) if u64::from(limit) < need => Some(fails(
             &format!("all functions of this account together can run {limit} times"),
             limit,
-            // The quota's code is the same in each account and Region.
+            // The quota's code is the same in every account and Region.
             fix![
                 "ask AWS for more: `",
                 subject.aws(format_args!(
@@ -353,7 +353,7 @@ pub(super) fn code_signing(check: &Check, subject: &Subject<'_>) -> Findings {
         )
         .into();
     };
-    // What is trusted are versions of profiles.
+    // Only versions of profiles can be trusted.
     let is_version = |trusted: &String| {
         let version = trusted.strip_prefix(profile);
         version.is_some_and(|version| version.is_empty() || version.starts_with('/'))

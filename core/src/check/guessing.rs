@@ -1,4 +1,5 @@
-//! What protects the pool against guessing of passwords until a customer has migrated. Cognito's own lockout begins after that.
+//! What protects the pool against password guessing before a customer has migrated. Cognito's own lockout only works
+//! afterwards.
 
 use jane_migrate_config::Directory;
 
@@ -7,10 +8,10 @@ use super::subject::Subject;
 use crate::firewall::WebAcl;
 use crate::read::{Read, Unread};
 
-/// The function's limit is always there, and alone is too little: each instance counts for itself.
+/// The function always has this limit, but alone it is not enough: each instance counts separately.
 const OURS: &str = "the function's limit for each name";
 
-/// Something counts wrong passwords for all instances of the function, or limits requests before they reach it.
+/// Something counts wrong passwords across all instances of the function, or limits requests before they reach it.
 pub(super) fn guessing_brake(check: &Check, subject: &Subject<'_>) -> Findings {
     if !subject.migrates() {
         return Ok(Vec::new());
@@ -35,7 +36,7 @@ pub(super) fn guessing_brake(check: &Check, subject: &Subject<'_>) -> Findings {
     ))
 }
 
-/// What of the directory counts wrong passwords.
+/// The part of the directory that counts wrong passwords.
 fn by_directory(directory: &Directory) -> Option<&'static str> {
     match directory {
         Directory::Cognito(_) => Some("the old pool's lockout"),
@@ -66,7 +67,7 @@ fn limits(acl: &WebAcl) -> Option<String> {
     }
 }
 
-/// Neither the table nor AWS WAF counts, or the latter is not known.
+/// The finding if neither the table nor AWS WAF counts, or if WAF could not be read.
 fn without(check: &Check, acl: &Read<Option<WebAcl>>) -> Findings {
     let found = match acl.as_ref()? {
         Some(acl) => format!("web ACL {} without a rate-based rule that blocks", acl.name),

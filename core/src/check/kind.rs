@@ -1,52 +1,52 @@
-//! What a check is, and the words in which it answers: what holds says so in a few words; what does not says what was expected,
-//! what was found and what mends it.
+//! What a check is, and the form of its findings: a check that holds has a short message; one that fails has what was expected,
+//! what was found, and the fix.
 
 use super::subject::Subject;
 use crate::finding::{Finding, Severity};
 use crate::fix::Fix;
 use crate::read::Unread;
 
-/// One thing that must hold.
+/// One condition that must hold.
 #[derive(Debug)]
 pub struct Check {
     /// Its id: kebab-case, stable, never reused.
     pub id: &'static str,
-    /// How much it matters, at worst; of a pool that was reset (`pool-unchanged`) more.
+    /// Its severity; the reset of a pool (`pool-unchanged`) is more severe.
     pub severity: Severity,
-    /// When it is made.
+    /// When it runs.
     pub when: When,
-    /// What it means for a deploy.
+    /// Its effect on a deploy.
     pub deploy: Deploy,
-    /// What holds, in a few words.
+    /// The condition, in a few words.
     pub holds: &'static str,
     pub(super) run: fn(&Check, &Subject<'_>) -> Findings,
 }
 
-/// When a check is made.
+/// When a check runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
     /// Always.
     Always,
     /// With `--probe`: it invokes the function.
     Probe,
-    /// With `--probe`, and with `--only`: it reads through the log.
+    /// With `--probe`, and with `--only`: it reads the whole log.
     Asked,
 }
 
-/// What a check that fails means for a deploy.
+/// The effect of a failed check on a deploy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deploy {
-    /// It is about the pool, its clients or the configuration, which no deploy changes: a deploy stops at its errors.
+    /// It is about the pool, its clients or the configuration, which deploy does not fix: its errors stop a deploy.
     Stops,
-    /// It is about what deploy makes. What still fails afterwards is reported and stops nothing.
+    /// It is about what deploy creates. If it still fails afterwards, that is reported and stops nothing.
     Reports,
 }
 
-/// What a check found, or why it could not be made. None: it does not apply.
+/// A check's findings, or why it could not be made. Empty if it does not apply.
 pub type Findings = Result<Vec<Finding>, Unread>;
 
 impl Check {
-    /// What it says of the subject.
+    /// The check's findings for the subject.
     pub fn findings(&self, subject: &Subject<'_>) -> Vec<Finding> {
         match (self.run)(self, subject) {
             Ok(findings) => findings,
@@ -55,17 +55,17 @@ impl Check {
         }
     }
 
-    /// Nothing but that it holds.
+    /// The finding that the check holds, as the only one.
     pub(super) fn holds(&self, message: impl Into<String>) -> Findings {
         Ok(vec![self.holding(message)])
     }
 
-    /// That it holds, or that a part of it does.
+    /// The finding that the check holds, fully or in part.
     pub(super) fn holding(&self, message: impl Into<String>) -> Finding {
         Finding::holds(self.id, self.severity, message)
     }
 
-    /// One thing wrong, with what mends it.
+    /// A finding that fails, with its fix.
     pub(super) fn fails(
         &self,
         message: impl Into<String>,
@@ -79,7 +79,7 @@ impl Check {
         }
     }
 
-    /// What could not be read keeps one finding from being made, not the others.
+    /// The finding for an unreadable part; other findings of the check remain.
     pub(super) fn unchecked(&self, unread: &Unread) -> Finding {
         let (why, fix) = unread.explain();
         Finding {
@@ -88,7 +88,7 @@ impl Check {
         }
     }
 
-    /// What is wrong, or else that it holds.
+    /// The findings that fail, or else that the check holds.
     pub(super) fn unless(&self, wrong: Vec<Finding>, message: impl Into<String>) -> Findings {
         match wrong.is_empty() {
             true => self.holds(message),
@@ -103,7 +103,7 @@ impl From<Finding> for Findings {
     }
 }
 
-/// `--qualifier Q`, where there is one.
+/// `--qualifier Q`, if there is one.
 pub(super) fn with_qualifier(command: String, qualifier: Option<&str>) -> String {
     match qualifier {
         Some(qualifier) => format!("{command} --qualifier {qualifier}"),

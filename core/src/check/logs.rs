@@ -1,4 +1,4 @@
-//! What is written down, where, for how long, and who is sent it.
+//! What is logged, where, for how long, and where the lines are sent.
 
 use super::kind::{Check, Findings};
 use super::subject::Subject;
@@ -33,7 +33,7 @@ pub(super) fn log_kms(check: &Check, subject: &Subject<'_>) -> Findings {
     let found = match (&subject.observed.log_group, wanted) {
         (Ok(Some(group)), _) => group.kms_key_arn.as_deref(),
         (Err(unread), Some(_)) => return Err(unread.clone()),
-        // `log-group` says so.
+        // The check `log-group` reports it.
         _ => None,
     };
     if (wanted, found) == (None, None) {
@@ -53,7 +53,7 @@ pub(super) fn log_kms(check: &Check, subject: &Subject<'_>) -> Findings {
         .into()
 }
 
-/// Back to how Lambda logs unless told otherwise.
+/// Sets Lambda's default logging.
 fn own_log(subject: &Subject<'_>) -> Fix {
     subject.for_trigger(subject.aws(format_args!(
         "lambda update-function-configuration --function-name {} --logging-config LogFormat=Text,LogGroup={}",

@@ -1,5 +1,5 @@
-//! The one table of checks. Each has an id, a severity, one decision and one wording: a pure function over what was observed and
-//! asked for. `verify` applies them to the state that is, `plan` and `deploy` to the state that will be.
+//! The one table of checks. Each has an id, a severity, one decision and one text: a pure function of what was observed and what
+//! was requested. `verify` applies them to the current state, `plan` and `deploy` to the future state.
 
 mod capture;
 mod clients;

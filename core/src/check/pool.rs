@@ -1,4 +1,4 @@
-//! Whether the pool takes the users the directory sends, who else can become one, and whether the pool was changed since.
+//! Whether the pool accepts the directory's users, who else can become a user, and whether the pool has changed since.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ use crate::record::given_statements;
 use crate::resources::tag;
 use crate::trigger::Trigger;
 
-/// Every attribute that is mapped is one of the pool's, and every one the pool requires is mapped.
+/// The pool has every mapped attribute, and every attribute that it requires is mapped.
 pub(super) fn attributes_schema(check: &Check, subject: &Subject<'_>) -> Findings {
     let pool = &subject.observed.pool()?.document;
     let config = subject.wanted()?;
@@ -25,7 +25,7 @@ pub(super) fn attributes_schema(check: &Check, subject: &Subject<'_>) -> Finding
         .map(|attribute| (attribute.name, attribute.required))
         .collect();
     let mut findings = Vec::new();
-    // The standard ones are every pool's, whether or not a service lists them.
+    // Every pool has the standard attributes, even if a service does not list them.
     for name in mapped(config).filter(|name| name.contains(':')) {
         if !schema.contains_key(name) {
             let bare = name.strip_prefix("custom:").unwrap_or(name);
@@ -43,7 +43,7 @@ pub(super) fn attributes_schema(check: &Check, subject: &Subject<'_>) -> Finding
             ).about(name));
         }
     }
-    // Cognito gives `sub` itself, and calls it required.
+    // Cognito sets `sub` itself, and shows it as required.
     for (name, _) in schema
         .iter()
         .filter(|(name, required)| **required && **name != "sub")
@@ -62,7 +62,7 @@ pub(super) fn attributes_schema(check: &Check, subject: &Subject<'_>) -> Finding
     Ok(findings)
 }
 
-/// What is mapped can be changed later, by the user and by the app.
+/// The user and the app can change mapped attributes later.
 pub(super) fn attributes_writable(check: &Check, subject: &Subject<'_>) -> Findings {
     let pool = &subject.observed.pool()?.document;
     let config = subject.wanted()?;
@@ -87,7 +87,7 @@ pub(super) fn attributes_writable(check: &Check, subject: &Subject<'_>) -> Findi
         let Some(writable) = client.write_attributes() else {
             continue;
         };
-        // What is verified is no app's to say, and no client may write it.
+        // Apps must not set what is verified, so no client needs to write it.
         let closed: Vec<&str> = mapped(config)
             .filter(|name| !name.ends_with("_verified") && !writable.contains(name))
             .collect();
@@ -110,7 +110,7 @@ pub(super) fn attributes_writable(check: &Check, subject: &Subject<'_>) -> Findi
     Ok(findings)
 }
 
-/// In a pool that tells `Ann` from `ann`, names are read in one way.
+/// In a pool with case-sensitive names, names are read in one way.
 pub(super) fn username_case(check: &Check, subject: &Subject<'_>) -> Findings {
     let pool = &subject.observed.pool()?.document;
     let config = subject.wanted()?;
@@ -127,7 +127,7 @@ pub(super) fn username_case(check: &Check, subject: &Subject<'_>) -> Findings {
     ).into()
 }
 
-/// Where people sign in with an alias, the user gets a name that is none, and the alias can be verified.
+/// If users sign in with an alias, the user name is not an alias, and the alias can be verified.
 pub(super) fn username_alias(check: &Check, subject: &Subject<'_>) -> Findings {
     let pool = &subject.observed.pool()?.document;
     let config = subject.wanted()?;
@@ -172,7 +172,7 @@ pub(super) fn username_alias(check: &Check, subject: &Subject<'_>) -> Findings {
     ).into()
 }
 
-/// No recovery pauses writes to the pool.
+/// No point-in-time recovery pauses writes to the pool.
 pub(super) fn point_in_time_recovery(check: &Check, subject: &Subject<'_>) -> Findings {
     if let Some(active) = subject.observed.active_recovery()? {
         return check
@@ -198,7 +198,7 @@ pub(super) fn point_in_time_recovery(check: &Check, subject: &Subject<'_>) -> Fi
     })
 }
 
-/// A second factor by SMS has a number to go to.
+/// A second factor by SMS has a phone number.
 pub(super) fn mfa_phone(check: &Check, subject: &Subject<'_>) -> Findings {
     let mfa = subject.observed.mfa()?;
     let config = subject.wanted()?;
@@ -220,7 +220,7 @@ pub(super) fn mfa_phone(check: &Check, subject: &Subject<'_>) -> Findings {
         .into()
 }
 
-/// Whoever forgets a password has a verified way back.
+/// Users who forget their password have a verified channel for recovery.
 pub(super) fn recovery_channel(check: &Check, subject: &Subject<'_>) -> Findings {
     let pool = &subject.observed.pool()?.document;
     let config = subject.wanted()?;
@@ -234,7 +234,7 @@ pub(super) fn recovery_channel(check: &Check, subject: &Subject<'_>) -> Findings
         "verified_phone_number" => verified("phone_number", "phone_number_verified"),
         _ => false,
     };
-    // A pool without a setting of its own tries the phone number, then the email.
+    // A pool without its own setting tries the phone number, then the email.
     let usable = match mechanisms.is_empty() {
         true => reaches("verified_email") || reaches("verified_phone_number"),
         false => mechanisms.iter().any(|mechanism| reaches(mechanism)),
@@ -253,8 +253,8 @@ pub(super) fn recovery_channel(check: &Check, subject: &Subject<'_>) -> Findings
     ).into()
 }
 
-/// The members that are not as they were, where these are the marks of an update that named few of them: Cognito resets the others.
-/// Somebody who changes a pool on purpose seldom empties several settings at once.
+/// The settings that changed, if they look like an update that named only a few settings: Cognito resets the others. A person who
+/// changes a pool on purpose rarely empties several settings at once.
 fn reset(different: &[Difference]) -> Option<Vec<&str>> {
     let members = |only_emptied: bool| -> BTreeSet<&str> {
         different
@@ -270,7 +270,8 @@ fn reset(different: &[Difference]) -> Option<Vec<&str>> {
 pub(super) fn pool_unchanged(check: &Check, subject: &Subject<'_>) -> Findings {
     let snapshots = subject.asked.snapshots;
     let kept = match subject.observed.live.as_ref()? {
-        // The policy names the newest, and all of one life of the migration hold the same pool but for what deploy changed.
+        // The policy names the newest snapshot, and all snapshots of one migration have the same pool, except for deploy's
+        // changes.
         Some(_) if subject.names.given_function => {
             let policy = subject.observed.policy(subject.names.live())?;
             let named = given_statements(&policy).find_map(digest_of_statement);

@@ -1,4 +1,4 @@
-//! What the function answered when it was tried.
+//! The responses of the function to the probe.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::probe::{Attempt, Probes, Source};
 use crate::read::{Read, Unread};
 use crate::trigger::Trigger;
 
-/// What Cognito waits.
+/// Cognito's timeout.
 const BUDGET: Duration = Duration::from_secs(5);
 
 fn probes<'s>(subject: &'s Subject<'_>) -> Read<&'s Probes> {
@@ -28,12 +28,12 @@ pub(super) fn unknown_forgets(check: &Check, subject: &Subject<'_>) -> Findings 
     unknown(check, subject, Source::ForgotPassword)
 }
 
-/// Only where the trigger is on.
+/// Only if the trigger is on.
 pub(super) fn unknown_signs_up(check: &Check, subject: &Subject<'_>) -> Findings {
     of_trigger(check, subject, Trigger::PreSignUp)
 }
 
-/// Only where the trigger is on.
+/// Only if the trigger is on.
 pub(super) fn unknown_confirms(check: &Check, subject: &Subject<'_>) -> Findings {
     of_trigger(check, subject, Trigger::PostConfirmation)
 }
@@ -65,7 +65,7 @@ fn judged<'s>(
     subject: &Subject<'_>,
     attempts: impl Iterator<Item = &'s Attempt>,
 ) -> Findings {
-    // What the function wrote when an operator tried it.
+    // The log lines of the operator's probe.
     let fix = subject.aws(format_args!(
         "logs filter-log-events --log-group-name {} --filter-pattern '{{ $.trial IS TRUE }}'",
         subject.names.log_group

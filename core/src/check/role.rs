@@ -1,4 +1,4 @@
-//! The execution role: who may become it, what it may do, and whether that is enough.
+//! The execution role: who can assume it, what it allows, and whether that is enough.
 
 use std::fmt;
 
@@ -40,7 +40,7 @@ pub(super) fn role_trust(check: &Check, subject: &Subject<'_>) -> Findings {
         .into()
 }
 
-/// What mends the role: deploy, or of a role that is somebody else's a command for its owner.
+/// The fix for the role: a deploy, or a command for the owner of another's role.
 fn of_role(subject: &Subject<'_>, by_owner: impl Fn() -> Fix) -> Fix {
     match subject.names.given_role {
         true => fix![
@@ -52,8 +52,8 @@ fn of_role(subject: &Subject<'_>, by_owner: impl Fn() -> Fix) -> Fix {
     }
 }
 
-/// Whether the trust policy is deploy's, or that for this account's functions alone. What a statement or a policy is called says
-/// nothing.
+/// Whether the trust policy is deploy's, or the same limited to this account's functions. The ids of statements and policies do
+/// not matter.
 fn for_lambda_alone(trust: &Value, account: &str) -> bool {
     let [statement] = &statements(trust)[..] else {
         return false;
@@ -89,12 +89,12 @@ fn statements(policy: &Value) -> Vec<Value> {
 struct Grant {
     action: String,
     resource: String,
-    /// Under which condition; `Null`: always.
+    /// Its condition; `Null`: none.
     condition: Value,
 }
 
 impl Grant {
-    /// Whether this one is about that one, wildcards considered.
+    /// Whether this grant includes the other, with wildcards.
     fn covers(&self, other: &Self) -> bool {
         matches(
             &self.action.to_ascii_lowercase(),
@@ -102,12 +102,12 @@ impl Grant {
         ) && matches(&self.resource, &other.resource)
     }
 
-    /// Whether this one allows nothing that the other does not: under no condition less, too.
+    /// Whether this grant allows nothing that the other does not, also not under fewer conditions.
     fn is_within(&self, other: &Self) -> bool {
         other.covers(self) && (other.condition.is_null() || other.condition == self.condition)
     }
 
-    /// Whether there is something that both are about.
+    /// Whether both include something in common.
     fn meets(&self, other: &Self) -> bool {
         let either = |a: &str, b: &str| matches(a, b) || matches(b, a);
         either(
@@ -117,7 +117,7 @@ impl Grant {
     }
 }
 
-/// What a policy allows. `NotAction` and `NotResource` allow everything but some, which here is everything.
+/// The grants of a policy. `NotAction` and `NotResource` allow everything but some, which counts as everything here.
 fn grants(policy: &Value) -> Vec<Grant> {
     with_effect(policy, "Allow").flat_map(|s| of(&s)).collect()
 }
@@ -144,7 +144,7 @@ fn of(statement: &Value) -> Vec<Grant> {
         .collect()
 }
 
-/// Whether a statement that denies is about something that is needed. Of `NotAction` and `NotResource` that is what they leave.
+/// Whether a statement denies something that is needed. `NotAction` and `NotResource` deny what they do not list.
 fn denies(statement: &Value, needed: &Grant) -> bool {
     let spared = |member: &str, text: &str| {
         statement.get(member).is_some()
@@ -157,7 +157,7 @@ fn denies(statement: &Value, needed: &Grant) -> bool {
         && !spared("NotResource", &needed.resource)
 }
 
-/// A string or an array of strings; everything, where the statement names none.
+/// A string or an array of strings; `*` if the statement has none.
 fn strings(statement: &Value, member: &str) -> Vec<String> {
     match &statement[member] {
         Value::String(one) => vec![one.clone()],
@@ -170,7 +170,7 @@ fn strings(statement: &Value, member: &str) -> Vec<String> {
     }
 }
 
-/// Actions by which a function could give itself or others more, or sign in as anybody.
+/// Services with actions by which a function could extend its own or others' permissions, or sign in as any user.
 const POWERS: [&str; 5] = ["iam:", "lambda:", "cognito-idp:", "kms:", "sts:"];
 
 pub(super) fn role_permissions(check: &Check, subject: &Subject<'_>) -> Findings {
@@ -248,7 +248,7 @@ pub(super) fn role_needs(check: &Check, subject: &Subject<'_>) -> Findings {
     check.unless(findings, "the role may do what a sign-in needs")
 }
 
-/// What the role's own policies allow counts only as far as its boundary allows it, too.
+/// The role's own policies only allow what its boundary also allows.
 fn beyond_the_boundary(
     check: &Check,
     subject: &Subject<'_>,
@@ -277,7 +277,7 @@ fn beyond_the_boundary(
         },
     )
     .stopping(configured.is_some() || subject.names.given_role);
-    // Boundaries are written for many roles, and their conditions seldom mean this one.
+    // Boundaries are written for many roles, and their conditions rarely apply to this one.
     match obstacle {
         InTheWay::Always(_) => wrong,
         InTheWay::Perhaps(_) => wrong.warning(),
@@ -293,8 +293,8 @@ fn surplus_of(needed: &[Grant], policy: &Value) -> Vec<Grant> {
         .collect()
 }
 
-/// What a role's policies allow beyond the policy `needed`, and what of it they do not simply allow: the judgement of the checks, so that
-/// another's can be held against it.
+/// What a role's policies allow beyond the policy `needed`, and what they withhold of it. The same judgement as the checks', for
+/// comparison with another evaluator.
 pub fn judged(needed: &Value, policies: &[&Value]) -> (Vec<String>, Vec<String>) {
     let needed = grants(needed);
     let surplus = policies
@@ -307,7 +307,7 @@ pub fn judged(needed: &Value, policies: &[&Value]) -> (Vec<String>, Vec<String>)
     (surplus.map(shown).collect(), withheld.collect())
 }
 
-/// Why something is not allowed: ever, or under conditions that cannot be judged here.
+/// Why something is not allowed: never, or under conditions that cannot be evaluated here.
 #[derive(Debug, PartialEq, Eq)]
 enum InTheWay {
     Always(String),
@@ -321,7 +321,7 @@ impl fmt::Display for InTheWay {
     }
 }
 
-/// What a statement that allows gives of that which is needed: nothing, where `NotAction` or `NotResource` leave out any of it.
+/// The grants of an allowing statement for something needed: none if `NotAction` or `NotResource` exclude any of it.
 fn given(statement: &Value, needed: &Grant) -> Vec<Grant> {
     let left_out = |member: &str, text: &str| {
         let text = text.to_ascii_lowercase();
@@ -337,7 +337,7 @@ fn given(statement: &Value, needed: &Grant) -> Vec<Grant> {
     }
 }
 
-/// What of that which is needed these policies do not simply allow, and why.
+/// What these policies do not allow without conditions, and why.
 fn withheld(needs: &[Grant], policies: &[&Value]) -> Vec<(String, InTheWay)> {
     let allowing = policies
         .iter()
@@ -361,7 +361,7 @@ fn withheld(needs: &[Grant], policies: &[&Value]) -> Vec<(String, InTheWay)> {
     obstacles.collect()
 }
 
-/// Why what is needed is not allowed, or not always.
+/// Why something needed is not allowed, or not always.
 fn in_the_way(needed: &Grant, granted: &[Grant], denied: &[Value]) -> Option<InTheWay> {
     if let Some(statement) = denied.iter().find(|statement| denies(statement, needed)) {
         let why = format!("denied by {statement}");
@@ -502,7 +502,7 @@ mod tests {
             s["Sid"] = json!("Lambda");
             s["Condition"] = json!({ "StringEquals": { "aws:SourceAccount": "123456789012" } });
         }));
-        // Nobody could assume it then.
+        // No function could assume it then.
         assert!(!trust(&|s| {
             s["Condition"] = json!({ "StringEquals": { "aws:SourceAccount": "210987654321" } });
         }));

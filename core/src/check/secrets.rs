@@ -1,4 +1,5 @@
-//! The directory's secrets: where they are kept, who may read them, and that none lies about in the function's environment.
+//! The directory's secrets: where they are stored, who can read them, and that no secret is in plain text in the function's
+//! environment.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +15,7 @@ use crate::ids::PoolArn;
 use crate::observed::KeptSecret;
 use crate::plain::{self, is_secret};
 
-/// The variables the function is meant to have.
+/// The variables that the function should have.
 fn expected(subject: &Subject<'_>) -> BTreeSet<String> {
     let mut names = BTreeSet::from([SETTINGS_VARIABLE.to_owned()]);
     let Ok(wanted) = subject.wanted() else {
@@ -104,7 +105,7 @@ pub(super) fn env_kms(check: &Check, subject: &Subject<'_>) -> Findings {
         .into()
 }
 
-/// What is said of each secret that a service keeps; one that could not be read says so for itself alone.
+/// The findings for each secret in a service; an unreadable one gives a finding of its own.
 fn of_each(
     check: &Check,
     subject: &Subject<'_>,
@@ -192,7 +193,7 @@ pub(super) fn secret_key(check: &Check, subject: &Subject<'_>) -> Findings {
         let Secret::SecretsManager { kms_key: named, .. } = &kept.secret else {
             return Ok(Vec::new());
         };
-        // An id, an ARN or an alias; what an alias leads to is not told.
+        // An id, an ARN or an alias; the target of an alias is unknown.
         let id = |key: &str| key.rsplit('/').next().unwrap_or_default().to_owned();
         let same = |named: &str| key.contains("alias/") || id(named) == id(key);
         if named.as_deref().is_some_and(same) {
@@ -269,7 +270,7 @@ pub(super) fn secret_policy(check: &Check, subject: &Subject<'_>) -> Findings {
     )
 }
 
-/// Whether a statement allows anybody outside the pool's account. A service may be let in: it acts for the account.
+/// Whether a statement allows a principal outside the pool's account. A service is allowed: it acts for the account.
 fn lets_strangers_in(statement: &Value, pool: &PoolArn) -> bool {
     if statement["Effect"] == "Deny" {
         return false;
@@ -285,14 +286,14 @@ fn lets_strangers_in(statement: &Value, pool: &PoolArn) -> bool {
         Value::Array(many) => many
             .iter()
             .any(|principal| !principal.as_str().is_some_and(ours)),
-        // Everybody but some.
+        // `*`, or everything but some.
         _ => true,
     };
     match &statement["Principal"] {
         Value::Object(kinds) => kinds.iter().any(|(kind, principals)| match kind.as_str() {
             "Service" => false,
             "AWS" => strangers(principals),
-            // Whoever an identity provider or another account's user id stands for.
+            // The users of an identity provider, or the user id of another account.
             _ => true,
         }),
         other => strangers(other),

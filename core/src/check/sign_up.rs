@@ -1,5 +1,5 @@
-//! What happens before a user is created: whether Jane learns of it, whether a stranger can take a customer's address, and whether
-//! another function has a say.
+//! What happens before a user is created: whether Jane is notified, whether a stranger can take a customer's address, and whether
+//! another function can reject users.
 
 use jane_migrate_config::Directory;
 
@@ -10,13 +10,13 @@ use crate::observed::deployed_settings;
 use crate::read::Read;
 use crate::trigger::Trigger;
 
-/// Who answers before the pool creates a user.
+/// What runs before the pool creates a user.
 enum Answers<'a> {
-    /// No user.
+    /// No function.
     Nobody,
-    /// Our function, as it is configured to.
+    /// Our function, with the trigger on.
     Ours,
-    /// Our function, which customers meet in a version that does nothing there.
+    /// Our function, but the live version ignores this trigger.
     Idle,
     /// Another function.
     Another(&'a str),
@@ -41,7 +41,7 @@ fn before_sign_up<'a>(subject: &'a Subject<'_>) -> Read<Answers<'a>> {
 
 const ON: &str = "pre_sign_up = true under [triggers]";
 
-/// Jane learns the Cognito user name of each user who migrates.
+/// Jane is notified of the Cognito user name of each user who migrates.
 pub(super) fn jane_connection(check: &Check, subject: &Subject<'_>) -> Findings {
     if !matches!(subject.wanted()?.directory, Directory::Jane(_)) {
         return Ok(Vec::new());
@@ -83,7 +83,7 @@ pub(super) fn jane_connection(check: &Check, subject: &Subject<'_>) -> Findings 
     check.fails(message, ON, found, fix).into()
 }
 
-/// The guard that the configuration turns on is there.
+/// The guard that the configuration turns on exists.
 pub(super) fn sign_up_guard(check: &Check, subject: &Subject<'_>) -> Findings {
     if !subject.is_on(Trigger::PreSignUp) {
         return Ok(Vec::new());
@@ -109,7 +109,7 @@ pub(super) fn sign_up_guard(check: &Check, subject: &Subject<'_>) -> Findings {
         .into()
 }
 
-/// No other function can turn a migrated user away.
+/// No other function can reject a migrated user.
 pub(super) fn pre_signup(check: &Check, subject: &Subject<'_>) -> Findings {
     let pool = &subject.observed.pool()?.document;
     let arn = match pool.trigger(Trigger::PreSignUp) {
@@ -133,7 +133,7 @@ pub(super) fn pre_signup(check: &Check, subject: &Subject<'_>) -> Findings {
         .into()
 }
 
-/// Nobody can claim an address before its owner migrates.
+/// No stranger can sign up with an address before its owner migrates.
 pub(super) fn open_sign_up(check: &Check, subject: &Subject<'_>) -> Findings {
     let pool = &subject.observed.pool()?.document;
     if pool.admin_creates_users_only() {

@@ -1,4 +1,4 @@
-//! What the checks look at: what was observed beside what was asked for, and the commands that mend what does not hold.
+//! The input of the checks: what was observed and what was requested; and the commands that fix a failed check.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,22 +14,22 @@ use crate::read::{Read, Unread};
 use crate::resources::{ObservedFunction, Role, Tags};
 use crate::trigger::Trigger;
 
-/// What was asked for, beside what was observed.
+/// What was requested, beside what was observed.
 #[derive(Debug, Clone)]
 pub struct Asked<'a> {
-    /// What the configuration asks for, where there is one.
+    /// The configuration, if there is one.
     pub config: Option<&'a Config>,
     /// The clients whose sign-ins must migrate; `None`: all.
     pub clients: Option<&'a [String]>,
-    /// The pool as deploy first found it, where that is kept on this machine; one for each life of its migration.
+    /// The snapshots of the pool on this machine; one for each migration of the pool.
     pub snapshots: &'a [Snapshot],
     /// Today, in UTC.
     pub today: Date,
-    /// The kind of directory that the deployed code serves, where its digest tells.
+    /// The kind of directory that the deployed code serves, if its digest is known.
     pub code_serves: Option<&'static str>,
 }
 
-/// Everything the checks look at.
+/// The input of the checks.
 #[derive(Debug)]
 pub struct Subject<'a> {
     pub(super) observed: &'a Observed,
@@ -39,7 +39,7 @@ pub struct Subject<'a> {
 }
 
 impl<'a> Subject<'a> {
-    /// What was observed beside what was asked for.
+    /// Combines what was observed and what was requested.
     pub fn new(observed: &'a Observed, asked: &'a Asked<'a>) -> Self {
         let wanted = match (asked.config, &observed.live) {
             (Some(config), _) => Some(Cow::Borrowed(config)),
@@ -58,12 +58,12 @@ impl<'a> Subject<'a> {
         self.asked.config.ok_or(Unread::NoConfig)
     }
 
-    /// The configuration, or else what the deployed function says of it.
+    /// The configuration, or else the settings of the deployed function.
     pub(super) fn wanted(&self) -> Read<&Config> {
         self.wanted.as_deref().ok_or(Unread::NoConfig)
     }
 
-    /// Whether the pool should call us by this trigger.
+    /// Whether the pool should call our function with this trigger.
     pub(super) fn is_on(&self, trigger: Trigger) -> bool {
         match self.wanted() {
             Ok(config) => trigger.is_on(config, self.asked.today),
@@ -77,7 +77,7 @@ impl<'a> Subject<'a> {
         self.is_on(migration) || self.observed.calls_us(migration)
     }
 
-    /// The function as the trigger calls it.
+    /// The function version that the trigger calls.
     pub(super) fn function(&self) -> Read<&ObservedFunction> {
         let found = self.observed.live.as_ref()?.as_ref();
         found.ok_or(Unread::Gone("function"))
@@ -102,23 +102,23 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// A command of ours for this pool.
+    /// A command of this program for this pool.
     pub(super) fn ours(&self, command: &str) -> Fix {
         Fix::ours(command, &self.names.pool.id, "")
     }
 
-    /// A command of AWS's command line.
+    /// A command of the AWS CLI.
     pub(super) fn aws(&self, command: impl fmt::Display) -> Fix {
         Fix::aws(command)
     }
 
-    /// The command that puts back what deploy put in place. It opens the clients at which it would stop; what is not ours it takes
-    /// over only where a check is about just that: an operator looks at it first.
+    /// The `deploy` command that repairs a deployment. It includes the flag for the clients that would stop it; it replaces
+    /// foreign resources only in the fix of a check about them, because an operator should look at them first.
     pub(super) fn deploy(&self) -> Fix {
         self.deploy_with("")
     }
 
-    /// The same, taking over what is not ours.
+    /// The same, but replaces foreign resources.
     pub(super) fn deploy_replacing(&self) -> Fix {
         self.deploy_with(" --replace")
     }
@@ -135,12 +135,12 @@ impl<'a> Subject<'a> {
         Fix::ours("deploy", &self.names.pool.id, &format!("{open}{more}"))
     }
 
-    /// What mends the function, its log group or its role's place: a deploy, or the tool that owns the function.
+    /// The fix for the function, its log group or its role: a deploy, or the tool that owns the function.
     pub(super) fn redeploy(&self) -> Fix {
         self.of_function(self.deploy())
     }
 
-    /// The same after something that must be done first: `first` is a sentence without its end.
+    /// The same after a first step: `first` is a sentence without its full stop.
     pub(super) fn then_redeploy(&self, first: impl fmt::Display) -> Fix {
         match self.names.given_function {
             true => fix![format!("{first}; then "), self.redeploy()],
@@ -148,7 +148,7 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// The same where another command than a deploy mends what is ours.
+    /// The same if another command than deploy fixes our own function.
     pub(super) fn of_function(&self, ours: Fix) -> Fix {
         if !self.names.given_function {
             return ours;
@@ -163,7 +163,7 @@ impl<'a> Subject<'a> {
         ]
     }
 
-    /// A change of the function, with what takes it to the trigger: an alias stays with the version it leads to.
+    /// A change of the function, followed by a deploy, because an alias keeps its version.
     pub(super) fn for_trigger(&self, change: Fix) -> Fix {
         self.of_function(match self.observed.trigger_qualifier() {
             Some(_) => fix![change, " && ", self.deploy()],

@@ -12,7 +12,7 @@ use crate::finding::{Finding, Severity};
 
 macro_rules! table {
     ($($id:literal $severity:ident $when:ident $deploy:ident $decides:path => $holds:literal;)+) => {
-        /// All of them, in the order in which they are made and shown.
+        /// All checks, in the order in which they run and are shown.
         const ALL: &[Check] = &[$(Check {
             id: $id,
             severity: Severity::$severity,
@@ -108,24 +108,24 @@ table! {
     "probe-migrates-nobody"  Error   Probe  Reports probe::migrates_nobody            => "the test calls created no user in the pool";
 }
 
-/// Every check, in the order they are made and shown.
+/// All checks, in the order in which they run and are shown.
 pub fn checks() -> impl Iterator<Item = &'static Check> {
     ALL.iter()
 }
 
-/// Which checks are made.
+/// Which checks run.
 #[derive(Debug, Clone, Default)]
 pub struct Choice {
     /// Only these; empty: all.
     pub only: Vec<String>,
-    /// Not these.
+    /// Without these.
     pub skip: Vec<String>,
-    /// Those that invoke the function too.
+    /// Also those that invoke the function.
     pub probe: bool,
 }
 
 impl Choice {
-    /// Whether the check is made.
+    /// Whether the check runs.
     pub fn includes(&self, check: &Check) -> bool {
         let named = self.only.iter().any(|id| id == check.id);
         let when = match check.when {
@@ -136,13 +136,13 @@ impl Choice {
         when && (named || self.only.is_empty()) && !self.skip.iter().any(|id| id == check.id)
     }
 
-    /// Whether the check of this id is made.
+    /// Whether the check with this id runs.
     pub fn wants(&self, id: &str) -> bool {
         checks().any(|check| check.id == id && self.includes(check))
     }
 }
 
-/// Makes the chosen checks. `accepted` says which findings are known and why that is fine.
+/// Runs the chosen checks. `accepted` lists accepted findings with the reasons.
 pub fn run(
     subject: &Subject<'_>,
     choice: &Choice,
@@ -158,7 +158,7 @@ pub fn run(
     findings
 }
 
-/// What speaks against a deploy before anything of it is there: the pool, its clients and the configuration are enough to tell.
+/// The findings that are known before the first deploy: from the pool, its clients and the configuration.
 pub fn before_deploy(subject: &Subject<'_>) -> Vec<Finding> {
     checks()
         .filter(|check| check.deploy == Deploy::Stops)

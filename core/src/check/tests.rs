@@ -1,4 +1,4 @@
-//! A pool, client and configuration with which nothing is wrong, and one thing made wrong at a time.
+//! A pool, client and configuration for which all checks hold, with one fault added at a time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +20,7 @@ use crate::resources::{Desired, ObservedFunction, Tags};
 
 const JANE: &str = "[directory]\nkind = \"jane\"\nclient_id = \"c\"\nclient_secret = { ssm = \"/jane/secret\" }\n[triggers]\npre_sign_up = true\n";
 
-/// A pool and client with which nothing is wrong, changed as `pool` and `client` say.
+/// The findings for a pool and client for which all checks hold, changed by `pool` and `client`.
 fn ids(toml: &str, pool: Value, mfa: Value, client: Value) -> Vec<&'static str> {
     let mut document = json!({
         "Id": "us-east-1_Ab1", "Name": "Roots",
@@ -47,7 +47,7 @@ fn ids(toml: &str, pool: Value, mfa: Value, client: Value) -> Vec<&'static str> 
         .collect()
 }
 
-/// A pool and its client, and nothing of ours.
+/// A pool and its client, without anything of ours.
 fn nothing_deployed(pool: Value, mfa: Value, client: ClientDocument) -> Observed {
     let document = PoolDocument::from_json(pool).unwrap();
     let names = Names::new(document.arn().parse().unwrap());
@@ -203,7 +203,7 @@ fn what_the_pool_makes_hard_is_found() {
     assert_eq!(found, ["username-case"]);
 }
 
-/// Without our guard, what is known of sign-ups is who else has a say.
+/// Without our guard, the other functions at sign-up are reported.
 #[test]
 fn an_open_sign_up_without_our_guard_is_found_whoever_else_is_called() {
     const OLD_POOL: &str = "[directory]\nkind = \"cognito\"\npool_id = \"us-east-1_Old1\"\nclient_id = \"1example23456789\"\n";
@@ -223,7 +223,7 @@ fn an_open_sign_up_without_our_guard_is_found_whoever_else_is_called() {
     let guarded = format!("{OLD_POOL}[triggers]\npre_sign_up = true\n");
     assert_eq!(found(&guarded, open.clone()), [] as [&str; 0]);
 
-    // Jane must be told of users, by our function or by one that says so in no way that could be read here.
+    // Jane must be notified of users, by our function or by another one, which cannot be checked here.
     let off = JANE.split("[triggers]").next().unwrap();
     assert_eq!(found(off, json!({})), ["jane-connection"]);
     assert_eq!(
@@ -375,7 +375,7 @@ fn each_recorded_run_finds_what_it_found() {
     }
 }
 
-/// What a check says of a deployed function, changed so, under a configuration, changed so.
+/// The findings of a check for a deployed function, with a changed function and a changed configuration.
 fn of_function(
     id: &str,
     change: impl Fn(&mut ObservedFunction),
@@ -389,7 +389,7 @@ fn of_function(
     of_observed(id, change, configure)
 }
 
-/// The same of all that was observed, changed so.
+/// The same with any part of what was observed changed.
 fn of_observed(
     id: &str,
     change: impl FnOnce(&mut Observed),

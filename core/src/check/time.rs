@@ -1,11 +1,11 @@
-//! The migration's course: whether the window is open, and how the last day went.
+//! The progress of the migration: whether the window is open, and how the last day was.
 
 use super::kind::{Check, Findings};
 use super::subject::Subject;
 use crate::fix::{Fix, fix};
 use crate::watch;
 
-/// Days before the end of the window in which verify begins to warn.
+/// How many days before the end of the window verify starts to warn.
 const SOON_DAYS: i64 = 14;
 
 pub(super) fn window_open(check: &Check, subject: &Subject<'_>) -> Findings {
@@ -49,7 +49,7 @@ pub(super) fn window_open(check: &Check, subject: &Subject<'_>) -> Findings {
     check.holds(format!("the window is open until {closes}"))
 }
 
-/// Somebody is told when it breaks, as configured.
+/// Alarms exist as configured.
 pub(super) fn alarms(check: &Check, subject: &Subject<'_>) -> Findings {
     let Some(config) = subject.asked.config else {
         return Ok(Vec::new());
@@ -66,7 +66,7 @@ pub(super) fn alarms(check: &Check, subject: &Subject<'_>) -> Findings {
     let wrong = wanted.iter().filter_map(|(key, body)| {
         let state = match found.get(key) {
             Some(there) => {
-                // Services disagree about how they show what is empty.
+                // Services differ in how they show empty values.
                 let differences = crate::document::differences(body, there);
                 if differences.is_empty() {
                     return None;
@@ -90,7 +90,7 @@ pub(super) fn alarms(check: &Check, subject: &Subject<'_>) -> Findings {
     check.unless(wrong.collect(), "alarms and dashboard are as configured")
 }
 
-/// The lines of a sign-in that could not be answered: the handler's own outcomes, and what Lambda writes of a function that broke.
+/// The log lines of sign-ins that failed: the handler's own outcomes, and what Lambda writes if a function crashes.
 pub(super) fn failures_in_the_log(subject: &Subject<'_>) -> Fix {
     subject.aws(format_args!(
         "logs filter-log-events --log-group-name {} --filter-pattern '?\"directory-unavailable\" ?\"invalid-event\" ?\"invalid-settings\" ?\"unsupported-trigger\" ?\"not-connected\" ?\"sign-up-unavailable\" ?\"account-not-created\" ?\"timed out\" ?\"Runtime exited\"'",
@@ -98,10 +98,10 @@ pub(super) fn failures_in_the_log(subject: &Subject<'_>) -> Fix {
     ))
 }
 
-/// What `health` calls sign-ins that failed.
+/// The subject of `health` for failed sign-ins.
 pub const ERRORS: &str = "errors";
 
-/// Cognito gives up at 5 s.
+/// Cognito's timeout is 5 s.
 const SLOW_MS: f64 = 4000.0;
 
 pub(super) fn health(check: &Check, subject: &Subject<'_>) -> Findings {

@@ -1,4 +1,4 @@
-//! The way from the pool to the function, and every other way to it.
+//! How the pool calls the function, and all other ways to call it.
 
 use serde_json::Value;
 
@@ -55,7 +55,7 @@ pub(super) fn trigger_registered(check: &Check, subject: &Subject<'_>) -> Findin
     )
 }
 
-/// Where other triggers call the function, a teardown may have ended migration on purpose.
+/// If other triggers call the function, a teardown may have ended the migration on purpose.
 fn attach(subject: &Subject<'_>, trigger: Trigger) -> Fix {
     let ended =
         trigger == Trigger::UserMigration && subject.observed.our_triggers().next().is_some();
@@ -69,7 +69,7 @@ fn attach(subject: &Subject<'_>, trigger: Trigger) -> Fix {
     }
 }
 
-/// What is about the migration's own trigger has no subject: it was the only one once.
+/// Findings about the migration trigger have no subject: it was once the only trigger.
 fn about(finding: Finding, trigger: Trigger) -> Finding {
     match trigger {
         Trigger::UserMigration => finding,
@@ -77,7 +77,7 @@ fn about(finding: Finding, trigger: Trigger) -> Finding {
     }
 }
 
-/// The function is called, and not by the alias that deploy moves only to what has answered.
+/// The function is called, but not by our alias, which deploy moves only to a version that has passed a probe.
 fn other_way(check: &Check, subject: &Subject<'_>, trigger: Trigger, arn: &str) -> Finding {
     let what = match subject.names.is_latest(arn) {
         true => {
@@ -93,7 +93,7 @@ fn other_way(check: &Check, subject: &Subject<'_>, trigger: Trigger, arn: &str) 
     about(wrong, trigger)
 }
 
-/// The function is there, and the name by which the pool calls it is not.
+/// The function exists, but not the alias that the pool calls.
 fn alias_gone(check: &Check, subject: &Subject<'_>, trigger: Trigger, arn: &str) -> Finding {
     let alias = subject.names.qualifier(arn).unwrap_or_default();
     let gone = check.fails(
@@ -108,7 +108,7 @@ fn alias_gone(check: &Check, subject: &Subject<'_>, trigger: Trigger, arn: &str)
     about(gone, trigger)
 }
 
-/// What fails where Cognito may not invoke the function.
+/// What fails if Cognito cannot invoke the function.
 fn stakes(subject: &Subject<'_>) -> String {
     let at_stake =
         |trigger: &Trigger| subject.is_on(*trigger) || subject.observed.calls_us(*trigger);
@@ -150,7 +150,7 @@ pub(super) fn live_version(check: &Check, subject: &Subject<'_>) -> Findings {
         .into()
 }
 
-/// What deploy changed is written down in two places, and teardown believes only what both say.
+/// Deploy's record is kept in two places, and teardown only trusts what both contain.
 pub(super) fn record_intact(check: &Check, subject: &Subject<'_>) -> Findings {
     let names = subject.names;
     let snapshots = subject.asked.snapshots;
@@ -177,7 +177,7 @@ pub(super) fn record_intact(check: &Check, subject: &Subject<'_>) -> Findings {
     let mut wrong = Vec::new();
     for trigger in Trigger::ALL {
         match records.replaced(trigger, names, &trust) {
-            // A trigger of another account is on record rightly; teardown asks about it.
+            // A trigger of another account can be in the record; teardown asks about it.
             Ok(_) | Err(Doubt::OtherAccount(..) | Doubt::Alone(..)) => {}
             Err(doubt) => {
                 let what = format!("the {} trigger to put back", trigger.label());
@@ -215,7 +215,7 @@ pub(super) fn record_intact(check: &Check, subject: &Subject<'_>) -> Findings {
     check.unless(wrong, "the two records of what teardown will undo agree")
 }
 
-/// Of a function that another tool made: the policy names a snapshot, and it is here.
+/// For another tool's function: the policy names a snapshot, which must be on this machine.
 fn given_record(check: &Check, subject: &Subject<'_>, records: &Records) -> Findings {
     let policy = subject.observed.policy(subject.names.live())?;
     let named = given_statements(&policy).next();
@@ -226,7 +226,7 @@ fn given_record(check: &Check, subject: &Subject<'_>, records: &Records) -> Find
         (None, Some(_)) => {
             return check.holds("what teardown takes back stands in a snapshot on another machine");
         }
-        // Nothing was deployed, and nothing is on record.
+        // Nothing was deployed, and there is no record.
         (None, None) if subject.observed.our_triggers().next().is_none() => {
             return check.holds("there is nothing for teardown to take back");
         }
@@ -243,7 +243,7 @@ fn given_record(check: &Check, subject: &Subject<'_>, records: &Records) -> Find
         .into()
 }
 
-/// Whether the client was in a snapshot and let no password in, in each that has it.
+/// Whether all snapshots with this client show that it allowed no password sign-in.
 fn was_closed(snapshots: &[Snapshot], client: &ClientDocument) -> bool {
     let all = snapshots
         .iter()
@@ -341,7 +341,7 @@ pub(super) fn invoke_permission_only(check: &Check, subject: &Subject<'_>) -> Fi
     )
 }
 
-/// What was found for the aliases and versions that are known; where they could not be listed, that it may not be all.
+/// The findings for the known aliases and versions; if they could not be listed, also that findings may be missing.
 fn of_every_qualifier(
     check: &Check,
     subject: &Subject<'_>,
@@ -352,7 +352,7 @@ fn of_every_qualifier(
         subject.observed.aliases.as_ref().err(),
         subject.observed.versions.as_ref().err(),
     ];
-    // A deploy that changes nothing asks for none of them.
+    // A deploy without changes reads none of them.
     let failed = |unread: &&Unread| matches!(unread, Unread::Failed(_));
     if let Some(unread) = unlisted.into_iter().flatten().find(failed) {
         findings.push(check.unchecked(unread));
@@ -415,7 +415,7 @@ pub(super) fn aliases(check: &Check, subject: &Subject<'_>) -> Findings {
     let Some(found) = subject.observed.live.as_ref()? else {
         return check.holds("there is no function");
     };
-    // The function itself is what the other checks look at, unless the trigger calls an alias of it.
+    // Other checks examine the function itself, unless the trigger calls an alias of it.
     let looked_at = subject.observed.trigger_qualifier().is_none();
     let astray = aliases.iter().flat_map(|alias| {
         let live = Some(alias.name.as_str()) == subject.observed.trigger_qualifier();
@@ -445,7 +445,7 @@ pub(super) fn aliases(check: &Check, subject: &Subject<'_>) -> Findings {
     check.unless(astray.collect(), "no alias leads to other code or settings")
 }
 
-/// Ours is deploy's to move. Another is led to what ours leads to.
+/// Deploy moves our alias. Another alias is moved to the version of ours.
 fn lead_back(subject: &Subject<'_>, alias: &str) -> Fix {
     let live = match &subject.observed.alias {
         Ok(Some(live)) if alias != ALIAS => &live.version,

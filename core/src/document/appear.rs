@@ -1,18 +1,19 @@
-//! Defaults that Cognito shows of itself: an update may make a member visible that was absent, with the value that it had all along.
-//! That is no loss, so it is noted and kept. A table, each row with its source; whatever is not in it is a difference as any other.
+//! Defaults that Cognito adds to a description: after an update, a field that was absent may appear with the value that it had
+//! all along. This is no loss, so it is reported and kept. A table, each row with its source; anything else is an ordinary
+//! difference.
 
 use serde_json::{Value, json};
 
 use super::diff::{Difference, is_unset};
 
-/// A member, whether a value is its default, and where that is said.
+/// A field, whether a value is its default, and the source of that.
 struct Default(
     &'static str,
     fn(&Value) -> bool,
     #[expect(dead_code, reason = "for readers")] &'static str,
 );
 
-/// The feature plan is not in it: ESSENTIALS is its default too, but on a pool of the LITE plan it costs money.
+/// The feature plan is not included: ESSENTIALS is also its default, but on a pool of the LITE plan it costs money.
 const DEFAULTS: [Default; 12] = [
     Default(
         "/EmailConfiguration/EmailSendingAccount",
@@ -76,7 +77,7 @@ const DEFAULTS: [Default; 12] = [
     ),
 ];
 
-/// Email and phone number, in whatever order.
+/// Email and phone number, in either order.
 fn either_address(mechanisms: &Value) -> bool {
     let mechanisms = mechanisms.as_array().into_iter().flatten();
     let names = mechanisms.map(|one| &one["Name"]);
@@ -85,14 +86,14 @@ fn either_address(mechanisms: &Value) -> bool {
     names == ["verified_email", "verified_phone_number"]
 }
 
-/// Whether the difference is only that Cognito now shows a default it had all along.
+/// Whether the difference is only a default that Cognito now shows and that applied all along.
 pub fn appeared(difference: &Difference) -> bool {
     let Difference {
         pointer,
         before,
         after,
     } = difference;
-    // Attributes that are new with Cognito are added to every pool.
+    // Cognito adds its new attributes to every pool.
     if pointer == "/SchemaAttributes" {
         return only_added(before, after);
     }
@@ -100,7 +101,7 @@ pub fn appeared(difference: &Difference) -> bool {
     is_unset(before) && row.is_some_and(|Default(_, is_default, _)| is_default(after))
 }
 
-/// Whether every attribute that was there still is, and those that are new are standard ones.
+/// Whether all old attributes still exist, and the new ones are standard ones.
 fn only_added(before: &Value, after: &Value) -> bool {
     let (Some(before), Some(after)) = (before.as_array(), after.as_array()) else {
         return false;
@@ -140,7 +141,7 @@ mod tests {
             "MfaConfiguration": "OFF",
         });
         assert_eq!(appear(&json!({}), &shown), [true; 5]);
-        // A member of a group that was there in part.
+        // A field of a group that was partly shown.
         let before = json!({ "EmailConfiguration": { "From": "a@example.com" } });
         let after = json!({ "EmailConfiguration": { "From": "a@example.com", "EmailSendingAccount": "COGNITO_DEFAULT" } });
         assert_eq!(appear(&before, &after), [true]);

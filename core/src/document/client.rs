@@ -1,8 +1,7 @@
-//! App clients: what `DescribeUserPoolClient` shows, and the `UpdateUserPoolClient` bodies that
-//! open sign-in with a password and take that back.
+//! App clients: the result of `DescribeUserPoolClient`, and the `UpdateUserPoolClient` bodies that allow sign-in with a password
+//! and undo that.
 //!
-//! Owns the table of client members and the words in which an opened flow is recorded. Where the
-//! record is kept is up to the caller.
+//! Owns the table of client fields and the words that record a changed flow. The caller decides where the record is kept.
 
 use std::borrow::Cow;
 
@@ -17,17 +16,17 @@ use crate::line::one_line;
 
 use Rule::{Carry, CarryUnlessEmpty, ReadOnly};
 
-/// What becomes of each member of `UserPoolClientType` in an `UpdateUserPoolClientRequest`.
+/// The rule for each field of `UserPoolClientType` in an `UpdateUserPoolClientRequest`.
 pub(super) const RULES: &[(&str, Rule)] = &[
     ("UserPoolId", Carry),
     ("ClientId", Carry),
     ("ClientName", Carry),
-    // Numbers and units belong together: without the units, 60 minutes become 60 hours.
+    // Numbers need their units: without the units, 60 minutes become 60 hours.
     ("RefreshTokenValidity", Carry),
     ("AccessTokenValidity", Carry),
     ("IdTokenValidity", Carry),
     ("TokenValidityUnits", Carry),
-    // Described only where the client has a set of its own; absent stays absent.
+    // Described only if the client has its own set; absent stays absent.
     ("ReadAttributes", Carry),
     ("WriteAttributes", Carry),
     ("ExplicitAuthFlows", Carry),
@@ -43,11 +42,11 @@ pub(super) const RULES: &[(&str, Rule)] = &[
     ("EnableTokenRevocation", Carry),
     ("EnablePropagateAdditionalUserContextData", Carry),
     ("AuthSessionValidity", Carry),
-    // `{}` is refused: the feature is required.
+    // Cognito rejects `{}`: the feature is required.
     ("RefreshTokenRotation", CarryUnlessEmpty),
     ("ClientSecret", ReadOnly),
-    // Where Cognito keeps the secret in Secrets Manager. `PublishSecretsInAWSSecretsManager` of the request is never sent: `false`
-    // deletes that secret at once, and no description says what it was.
+    // The place of the secret in Secrets Manager. The request's `PublishSecretsInAWSSecretsManager` is never sent: `false`
+    // deletes that secret at once, and no description shows its earlier value.
     ("ClientSecretArn", ReadOnly),
     ("ClientType", ReadOnly),
     ("CreationDate", ReadOnly),
@@ -57,18 +56,17 @@ pub(super) const RULES: &[(&str, Rule)] = &[
 const FLOWS: &str = "ExplicitAuthFlows";
 const PASSWORD: &str = "ALLOW_USER_PASSWORD_AUTH";
 const LEGACY_PASSWORD: &str = "USER_PASSWORD_AUTH";
-/// Every name under which a client lets passwords through, the administrators' included: migration
-/// works with each.
+/// All flows with which a client sends passwords, including those for administrators: migration works with each.
 const PASSWORD_FLOWS: [&str; 4] = [
     PASSWORD,
     "ALLOW_ADMIN_USER_PASSWORD_AUTH",
     LEGACY_PASSWORD,
     "ADMIN_NO_SRP_AUTH",
 ];
-/// The record of a client that had no list of flows.
+/// The record for a client that had no list of flows.
 const FROM_DEFAULT: &str = "default";
 
-/// An app client as described, every member of it but its secret.
+/// An app client as described, with all fields except its secret.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClientDocument {
     json: Value,
@@ -76,7 +74,7 @@ pub struct ClientDocument {
 }
 
 impl ClientDocument {
-    /// Reads the answer of `DescribeUserPoolClient` and forgets the secret.
+    /// Reads the response of `DescribeUserPoolClient` and drops the secret.
     pub fn from_describe(mut answer: Value) -> Result<Self, Incomplete> {
         Self::from_json(
             answer
@@ -86,8 +84,7 @@ impl ClientDocument {
         )
     }
 
-    /// Reads what [`Self::json`] gave, as a snapshot holds it. Whether there was a secret is not in
-    /// it.
+    /// Reads the output of [`Self::json`] from a snapshot. It does not show whether there was a secret.
     pub fn from_json(mut json: Value) -> Result<Self, Incomplete> {
         let secret = json
             .as_object_mut()
@@ -100,7 +97,7 @@ impl ClientDocument {
         })
     }
 
-    /// The whole description, without the secret: the snapshot's content.
+    /// The complete description without the secret: the snapshot's content.
     pub fn json(&self) -> &Value {
         &self.json
     }
@@ -115,7 +112,7 @@ impl ClientDocument {
         text(&self.json, "UserPoolId")
     }
 
-    /// The name people gave it, on one line.
+    /// Its name, on one line.
     pub fn name(&self) -> Cow<'_, str> {
         one_line(text(&self.json, "ClientName"))
     }
@@ -125,18 +122,18 @@ impl ClientDocument {
         self.has_secret
     }
 
-    /// When anybody last wrote to it; unequal values mean that somebody did in between.
+    /// The date of the last write; if two values differ, there was a write in between.
     pub fn last_modified(&self) -> Option<&Value> {
         self.json.get("LastModifiedDate")
     }
 
-    /// The listed ways to sign in; none listed means the service's default ways.
+    /// The listed flows; an empty list means the service's default flows.
     pub fn flows(&self) -> impl Iterator<Item = &str> {
         texts(&self.json, FLOWS)
     }
 
-    /// Whether users may sign in with SRP, which sends no password. A list without a single `ALLOW_` is of the older kind, which
-    /// only takes SRP away by name; so is none at all.
+    /// Whether users may sign in with SRP, which sends no password. A list without any `ALLOW_` uses the older names, which can
+    /// only exclude SRP; the same applies to an empty list.
     pub fn allows_srp(&self) -> bool {
         if self.flows().any(|flow| flow.starts_with("ALLOW_")) {
             self.flows().any(|flow| flow == "ALLOW_USER_SRP_AUTH")
@@ -145,13 +142,12 @@ impl ClientDocument {
         }
     }
 
-    /// Whether a password can reach the service through this client, so that its users can be
-    /// migrated at sign-in.
+    /// Whether this client can send a password to the service, so that its users can migrate at sign-in.
     pub fn allows_password_auth(&self) -> bool {
         self.flows().any(|flow| PASSWORD_FLOWS.contains(&flow))
     }
 
-    /// Why nobody's password ever comes by this client: its users, if it has any, are not the pool's. Such a client is left alone.
+    /// Why this client never sends a password: its users, if it has any, are not in the pool. Such a client is not changed.
     pub fn without_users(&self) -> Option<&'static str> {
         let grants: Vec<&str> = texts(&self.json, "AllowedOAuthFlows").collect();
         let mut providers = texts(&self.json, "SupportedIdentityProviders").peekable();
@@ -166,13 +162,13 @@ impl ClientDocument {
         }
     }
 
-    /// Whether callers are told the same about unknown users as about wrong passwords. The
-    /// service's default is not to.
+    /// Whether callers get the same response for an unknown user and for a wrong password. By default the service's responses
+    /// differ.
     pub fn prevents_user_existence_errors(&self) -> bool {
         text(&self.json, "PreventUserExistenceErrors") == "ENABLED"
     }
 
-    /// The attributes it may write, where it has a set of its own.
+    /// The attributes that it may write, if it has its own set.
     pub fn write_attributes(&self) -> Option<Vec<&str>> {
         let own = self
             .json
@@ -181,7 +177,7 @@ impl ClientDocument {
         own.then(|| texts(&self.json, "WriteAttributes").collect())
     }
 
-    /// This description, but with what no update reaches as `now` has it.
+    /// This description, with the fields that no update changes taken from `now`.
     pub(super) fn with_fixed_of(&self, now: &Self) -> Self {
         Self {
             json: with_fixed_of(&self.json, &now.json, RULES),
@@ -198,8 +194,7 @@ impl ClientDocument {
     }
 }
 
-/// The update that lets a client's users sign in with a password, and the record by which
-/// [`close_password_auth`] takes it back.
+/// The update that lets a client's users sign in with a password, and the record with which [`close_password_auth`] undoes it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Opening {
     /// What to write.
@@ -208,7 +203,7 @@ pub struct Opening {
     pub record: &'static str,
 }
 
-/// Adds the flow that the directory's users need. Nothing where passwords get through already.
+/// Adds the flow that the directory's users need. `None` if password sign-in is already allowed.
 pub fn open_password_auth(
     client: &ClientDocument,
     unknown: &Decisions,
@@ -217,8 +212,7 @@ pub fn open_password_auth(
         return Ok(None);
     }
     let mut target = client.json.clone();
-    // The two families of names exclude each other, and a list, once there, replaces the default
-    // flows.
+    // The two families of names exclude each other, and a list, once it exists, replaces the default flows.
     let (mut flows, flow, record) = if client.flows().next().is_none() {
         (default_flows(&client.json), PASSWORD, FROM_DEFAULT)
     } else if client.flows().all(|flow| flow.starts_with("ALLOW_")) {
@@ -234,8 +228,8 @@ pub fn open_password_auth(
     }))
 }
 
-/// Takes back what [`open_password_auth`] recorded, and only that: flows that others added or
-/// removed since stay as they are. Nothing where the flow is gone already.
+/// Undoes only what [`open_password_auth`] recorded: flows that others have added or removed since stay as they are. `None` if
+/// the flow no longer exists.
 pub fn close_password_auth(
     client: &ClientDocument,
     record: &str,
@@ -264,7 +258,7 @@ pub fn close_password_auth(
     client.update(target, unknown).map(Some)
 }
 
-/// The update that puts the client back to what an earlier description of it says.
+/// The update that puts the client back to an earlier description.
 pub fn restore_client(earlier: &ClientDocument, unknown: &Decisions) -> Result<Update, Refusal> {
     earlier.update(earlier.json.clone(), unknown)
 }
@@ -486,8 +480,7 @@ mod tests {
     fn nothing_is_taken_back_where_the_flow_is_gone() {
         assert_eq!(close(&with_flows(&REFRESH_AND_SRP), PASSWORD), None);
         assert_eq!(close(&client(json!({})), "default"), None);
-        // Somebody moved the client to the new names and chose the flow there: that one is not
-        // ours.
+        // An operator changed the client to the new names and chose the flow there: that one is not ours.
         assert_eq!(
             close(&with_flows(&[REFRESH, PASSWORD]), LEGACY_PASSWORD),
             None

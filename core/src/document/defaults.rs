@@ -1,14 +1,14 @@
-//! What Cognito makes of a pool or client that says nothing of a setting.
+//! Cognito's defaults for settings that a pool or client does not have.
 
 use serde_json::{Value, json};
 
 pub(super) const REFRESH: &str = "ALLOW_REFRESH_TOKEN_AUTH";
 
-/// What the service makes of a pool that says nothing about the validity of temporary passwords.
+/// The default validity of temporary passwords.
 pub(super) const DEFAULT_DAYS: u64 = 7;
 
-/// The flows of a client that lists none. Rotation replaces the refresh flow, and the service
-/// refuses the two together.
+/// The default flows of a client. Rotation replaces the refresh flow, and the service rejects both
+/// together.
 pub(super) fn default_flows(client: &Value) -> Vec<Value> {
     let rotates = client
         .pointer("/RefreshTokenRotation/Feature")
@@ -21,9 +21,8 @@ pub(super) fn default_flows(client: &Value) -> Vec<Value> {
         .collect()
 }
 
-/// How long temporary passwords are valid, where the pool says it: in the password policy or,
-/// before there was such a place, with the settings for new users. The service reads 0 as nothing
-/// said.
+/// How long temporary passwords are valid, if the pool has a value: in the password policy, or in the
+/// settings for new users, where it was before. The service treats 0 as no value.
 pub(super) fn temporary_password_days(pool: &Value) -> Option<&Value> {
     let said = |pointer| {
         pool.pointer(pointer)

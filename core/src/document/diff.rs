@@ -1,8 +1,7 @@
-//! What differs between two descriptions of the same pool or client.
+//! The differences between two descriptions of the same pool or client.
 //!
-//! Owns what counts as equal: every spelling of "nothing", lists that are sets, and defaults that
-//! one description spells out and the other leaves unsaid. What a difference means, and what to do
-//! about it, is the caller's.
+//! Owns what counts as equal: every form of "nothing", lists that are sets, and defaults that only
+//! one of the descriptions contains. The caller decides what a difference means.
 
 use std::fmt;
 
@@ -11,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::defaults::{DEFAULT_DAYS, default_flows, temporary_password_days};
 
-/// Members that change by themselves, or with every write.
+/// Fields that change by themselves, or with every write.
 const VOLATILE: [&str; 5] = [
     "LastModifiedDate",
     "EstimatedNumberOfUsers",
@@ -20,8 +19,8 @@ const VOLATILE: [&str; 5] = [
     "EmailConfigurationFailure",
 ];
 
-/// Lists whose order says nothing: sets of names, and of objects that carry their own name or
-/// priority. Any other list is compared in order.
+/// Lists without a meaningful order: sets of names, and of objects with their own name or priority.
+/// Any other list is compared in order.
 const SETS: [&str; 18] = [
     "AliasAttributes",
     "AllowedFirstAuthFactors",
@@ -46,16 +45,16 @@ const SETS: [&str; 18] = [
 /// One place where two descriptions differ.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Difference {
-    /// Where, as a JSON pointer.
+    /// Its place, as a JSON pointer.
     pub pointer: String,
-    /// What was there; null for nothing.
+    /// The old value; null for nothing.
     pub before: Value,
-    /// What is there; null for nothing.
+    /// The new value; null for nothing.
     pub after: Value,
 }
 
 impl Difference {
-    /// What was there and what is, as JSON or `none`.
+    /// The old and the new value, as JSON or `none`.
     pub fn values(&self) -> (String, String) {
         let shown = |value: &Value| match is_unset(value) {
             true => "none".to_owned(),
@@ -72,19 +71,19 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Everything that differs, deep, apart from what changes by itself.
+/// All differences at any depth, except for fields that change by themselves.
 ///
-/// Absent, null, `""`, `{}` and `[]` count as equal, because services disagree about how they show
-/// a member that is not set. This hides no loss: wherever a value was wiped or made up, one of the
-/// two sides holds something. What is overlooked is only one spelling of nothing in place of
-/// another, and updates make none up: they send a member as it was described or not at all.
+/// Absent, null, `""`, `{}` and `[]` count as equal, because services differ in how they show a
+/// field that is not set. This hides no loss: if a value was lost or invented, one of the two sides
+/// has a value. Only one form of nothing in place of another is overlooked, and updates create no
+/// such form: they send a field as it was described or not at all.
 pub fn differences(before: &Value, after: &Value) -> Vec<Difference> {
     let mut found = Vec::new();
     compare("", "", &comparable(before), &comparable(after), &mut found);
     found
 }
 
-/// The document with what changes by itself left out, and with its unsaid defaults said.
+/// The document without fields that change by themselves, and with its defaults filled in.
 fn comparable(document: &Value) -> Value {
     let mut comparable = document.clone();
     if let Some(members) = comparable.as_object_mut() {
@@ -95,7 +94,7 @@ fn comparable(document: &Value) -> Value {
     comparable
 }
 
-/// The validity of temporary passwords moves into the password policy with the first update, if
+/// With the first update, the validity of temporary passwords moves into the password policy, if
 /// there is one.
 fn say_days(document: &Value, members: &mut Map<String, Value>) {
     let days = temporary_password_days(document)
@@ -143,7 +142,7 @@ fn compare(
         (Value::Object(before), Value::Object(after)) => {
             return compare_members(pointer, before, after, found);
         }
-        // Something in place of nothing is told member by member, too.
+        // A value in place of nothing is also reported field by field.
         (Value::Object(before), after) if is_unset(after) => {
             return compare_members(pointer, before, &Map::new(), found);
         }

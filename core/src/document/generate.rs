@@ -1,5 +1,5 @@
-//! Pools and clients as the service may describe them, for the tests: every member of the API
-//! model, each absent, empty or set, and members that are newer than the model.
+//! Pools and clients as the service may describe them, for the tests: each field of the API model
+//! is absent, empty or set, and there are fields that are newer than the model.
 
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -117,10 +117,10 @@ pub(super) fn client() -> impl Strategy<Value = Value> {
         })
 }
 
-/// How every generated client secret begins.
+/// The start of every generated client secret.
 pub(super) const SECRET: &str = "canary";
 
-/// The flows a client may list: none said, none listed, or names of one family.
+/// The flows that a client may list: no list, an empty list, or names of one family.
 pub(super) fn flows() -> impl Strategy<Value = Option<Vec<&'static str>>> {
     let refresh = "ALLOW_REFRESH_TOKEN_AUTH";
     let allow = [
@@ -146,8 +146,8 @@ pub(super) fn flows() -> impl Strategy<Value = Option<Vec<&'static str>>> {
     ]
 }
 
-/// A structure of the API with each member absent, empty or set; `open` adds top-level members that
-/// are newer than the model.
+/// A structure of the API in which each field is absent, empty or set; `open` adds top-level fields
+/// that are newer than the model.
 fn structure(shape: &'static str, open: bool) -> BoxedStrategy<Value> {
     let required = MODEL["shapes"][shape]["required"]
         .as_array()
@@ -213,11 +213,11 @@ fn value(shape: &'static str) -> BoxedStrategy<Value> {
     }
 }
 
-/// How emulators show members that are not set.
+/// How emulators show fields that are not set.
 fn unset(shape: &'static str) -> BoxedStrategy<Value> {
     match MODEL["shapes"][shape]["type"].as_str() {
-        // A service that takes `{}` for a value never describes it; one that does means "never
-        // set".
+        // A service that accepts `{}` as a value never describes it; one that describes it means
+        // "never set".
         Some("structure" | "map") if shape != "KeyConfigurationType" => Just(json!({})).boxed(),
         Some("list") => Just(json!([])).boxed(),
         Some("string") => Just(json!("")).boxed(),
@@ -236,7 +236,7 @@ fn future_value() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// A pattern as a strategy parses it anew for every value; this parses it once.
+/// A strategy made from a pattern parses it again for each value; this parses it once.
 fn text(pattern: &str) -> impl Strategy<Value = String> + use<> {
     string_regex(pattern).expect("a pattern")
 }
@@ -272,8 +272,8 @@ fn legacy_text() -> impl Strategy<Value = Legacy> {
     ])
 }
 
-/// Where the template has a text for links and none with a code, the service describes the former
-/// as the legacy message, too.
+/// If the template has a text for links and none with a code, the service also shows the former as
+/// the legacy message.
 fn duplicate(
     pool: &mut Value,
     member: &str,
@@ -306,7 +306,7 @@ fn duplicate(
     };
 }
 
-/// The service never describes an object that it would not take.
+/// The service never describes an object that it would reject.
 fn unset_if_bare(pool: &mut Value, member: &str) {
     let bare = |value: &Value| {
         value.is_null() || *value == json!({}) || *value == json!([]) || value == ""

@@ -2,10 +2,9 @@
 //! them.
 //!
 //! `UpdateUserPool` and `UpdateUserPoolClient` reset most of what a request leaves out, so every
-//! update is made from the whole description: the document as it should become, projected onto the
-//! members that the request takes. All of it is pure and works on raw JSON, because typed structs
-//! drop members newer than themselves and cannot leave out a plain number. Who describes, writes
-//! and compares is none of this module's business.
+//! update is made from the complete description: the target document, projected onto the fields of
+//! the request. All of it is pure and works on raw JSON, because typed structs drop newer fields
+//! and cannot leave out a plain number. The callers describe, write and compare.
 
 mod appear;
 mod client;

@@ -1,8 +1,7 @@
-//! User pools: what `DescribeUserPool` shows, and the `UpdateUserPool` body that changes the
-//! trigger and nothing else.
+//! User pools: the result of `DescribeUserPool`, and the `UpdateUserPool` body that changes the trigger and nothing else.
 //!
-//! Owns the table of pool members. MFA, domains, branding and the other resources that hang on a
-//! pool have calls of their own, and this update does not touch them.
+//! Owns the table of pool fields. MFA, domains, branding and other resources of a pool have their own calls, and this update
+//! does not change them.
 
 use std::borrow::Cow;
 
@@ -25,15 +24,13 @@ use Rule::{As, By, Carry, CarryUnlessEmpty, ReadOnly};
 #[cfg(test)]
 mod tests;
 
-/// What becomes of each member of `UserPoolType` in an `UpdateUserPoolRequest`. Nested members
-/// always go with theirs.
+/// The rule for each field of `UserPoolType` in an `UpdateUserPoolRequest`. Nested fields follow their parent.
 pub(super) const RULES: &[(&str, Rule)] = &[
     ("Id", As("UserPoolId")),
     ("Name", As("PoolName")),
     ("Policies", By(policies)),
     ("DeletionProtection", Carry),
-    // One map, replaced whole: a trigger left out of it is gone, one this build does not know
-    // included.
+    // One map, replaced as a whole: a trigger that is left out is removed, also one that this version does not support.
     ("LambdaConfig", Carry),
     ("AutoVerifiedAttributes", Carry),
     ("SmsVerificationMessage", By(sms_message)),
@@ -41,24 +38,24 @@ pub(super) const RULES: &[(&str, Rule)] = &[
     ("EmailVerificationSubject", By(email_subject)),
     ("VerificationMessageTemplate", Carry),
     ("SmsAuthenticationMessage", Carry),
-    // An empty list inside switches the setting off; it goes as it is.
+    // An empty list inside switches the setting off, so it is sent as it is.
     ("UserAttributeUpdateSettings", Carry),
     ("MfaConfiguration", Carry),
-    // Any object at all may switch device tracking on.
+    // Any object, even an empty one, may switch device tracking on.
     ("DeviceConfiguration", CarryUnlessEmpty),
     ("EmailConfiguration", Carry),
-    // `{}` is refused: one of two callers is required.
+    // Cognito rejects `{}`: one of two callers is required.
     ("SmsConfiguration", CarryUnlessEmpty),
     ("UserPoolTags", By(tags)),
     ("AdminCreateUserConfig", By(admin_create_user)),
-    // `{}` is refused: the mode is required.
+    // Cognito rejects `{}`: the mode is required.
     ("UserPoolAddOns", CarryUnlessEmpty),
-    // Left out, a pool may be moved to a dearer tier.
+    // If it is left out, the pool may move to a more expensive tier.
     ("UserPoolTier", Carry),
-    // No setting is a setting of its own: recovery by SMS first.
+    // No value has its own meaning: recovery by SMS first.
     ("AccountRecoverySetting", CarryUnlessEmpty),
     ("KeyConfiguration", CarryUnlessEmpty),
-    // Lost, it changes the issuer, and with it every verifier of the pool's tokens.
+    // If it is lost, the issuer changes, and every verifier of the pool's tokens fails.
     ("IssuerConfiguration", CarryUnlessEmpty),
     ("AcrConfiguration", By(acr_names)),
     (REGISTRATION, By(dynamic_registration)),
@@ -71,7 +68,7 @@ pub(super) const RULES: &[(&str, Rule)] = &[
     ("CustomDomain", ReadOnly),
     ("SmsConfigurationFailure", ReadOnly),
     ("EmailConfigurationFailure", ReadOnly),
-    // Attributes are added by a call of their own; the other three are fixed at creation.
+    // Attributes are added with a call of their own; the other three are fixed at creation.
     ("SchemaAttributes", ReadOnly),
     ("AliasAttributes", ReadOnly),
     ("UsernameAttributes", ReadOnly),
@@ -80,18 +77,18 @@ pub(super) const RULES: &[(&str, Rule)] = &[
 
 const REGISTRATION: &str = "DcrConfiguration";
 
-/// Left out of an update, these stay as they are.
+/// Left out of an update, these keep their value.
 const KEPT: [&str; 2] = [REGISTRATION, "UserAttributeUpdateSettings"];
 
 const TEMPORARY_DAYS: &str = "TemporaryPasswordValidityDays";
 const UNUSED_DAYS: &str = "UnusedAccountValidityDays";
 
-/// A user pool as described, every member of it.
+/// A user pool as described, with all its fields.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PoolDocument(Value);
 
 impl PoolDocument {
-    /// Reads the answer of `DescribeUserPool`.
+    /// Reads the response of `DescribeUserPool`.
     pub fn from_describe(mut answer: Value) -> Result<Self, Incomplete> {
         Self::from_json(
             answer
@@ -101,13 +98,13 @@ impl PoolDocument {
         )
     }
 
-    /// Reads what [`Self::json`] gave, as a snapshot holds it.
+    /// Reads the output of [`Self::json`] from a snapshot.
     pub fn from_json(pool: Value) -> Result<Self, Incomplete> {
         Incomplete::check("UserPool", &pool, &["Id", "Name", "Arn"])?;
         Ok(Self(pool))
     }
 
-    /// The whole description: the snapshot's content.
+    /// The complete description: the snapshot's content.
     pub fn json(&self) -> &Value {
         &self.0
     }
@@ -117,22 +114,22 @@ impl PoolDocument {
         text(&self.0, "Id")
     }
 
-    /// The pool's ARN; partition, region and account are in it.
+    /// The pool's ARN, which contains partition, region and account.
     pub fn arn(&self) -> &str {
         text(&self.0, "Arn")
     }
 
-    /// The name people gave it, on one line.
+    /// Its name, on one line.
     pub fn name(&self) -> Cow<'_, str> {
         one_line(text(&self.0, "Name"))
     }
 
-    /// The feature plan, where the service shows one.
+    /// The feature plan, if the service shows one.
     pub fn tier(&self) -> Option<&str> {
         self.0.get("UserPoolTier").and_then(Value::as_str)
     }
 
-    /// When anybody last wrote to it; unequal values mean that somebody did in between.
+    /// The date of the last write; if two values differ, there was a write in between.
     pub fn last_modified(&self) -> Option<&Value> {
         self.0.get("LastModifiedDate")
     }
@@ -150,7 +147,7 @@ impl PoolDocument {
             .filter(|arn| !arn.is_empty())
     }
 
-    /// The triggers that call our function, and by which ARN.
+    /// The triggers that call our function, with the ARN that they call.
     pub fn our_triggers<'a>(
         &'a self,
         names: &'a Names,
@@ -186,17 +183,17 @@ impl PoolDocument {
             })
     }
 
-    /// The attributes that serve as the user name, if the name is not one of its own.
+    /// The attributes that users sign in with instead of a user name, if there are any.
     pub fn username_attributes(&self) -> impl Iterator<Item = &str> {
         texts(&self.0, "UsernameAttributes")
     }
 
-    /// The attributes that can be signed in with besides the user name.
+    /// The attributes that users can sign in with besides the user name.
     pub fn alias_attributes(&self) -> impl Iterator<Item = &str> {
         texts(&self.0, "AliasAttributes")
     }
 
-    /// Whether `Ann` and `ann` are two users; they are unless the pool was created otherwise.
+    /// Whether `Ann` and `ann` are two users; this is the default.
     pub fn case_sensitive(&self) -> bool {
         self.0
             .pointer("/UsernameConfiguration/CaseSensitive")
@@ -219,8 +216,7 @@ impl PoolDocument {
             .unwrap_or(false)
     }
 
-    /// The names of the ways to recover an account, the first choice first; none is the service's
-    /// legacy way.
+    /// The ways to recover an account, the first choice first; an empty list means the service's legacy way.
     pub fn recovery_mechanisms(&self) -> Vec<&str> {
         let mechanisms = self
             .0
@@ -234,12 +230,12 @@ impl PoolDocument {
             .collect()
     }
 
-    /// About how many users it has; the service counts now and then.
+    /// The estimated number of users; the service counts from time to time.
     pub fn estimated_users(&self) -> Option<u64> {
         self.0.get("EstimatedNumberOfUsers").and_then(Value::as_u64)
     }
 
-    /// This description, but with what no update reaches as `now` has it.
+    /// This description, with the fields that no update changes taken from `now`.
     pub(super) fn with_fixed_of(&self, now: &Self) -> Self {
         let mut pool = with_fixed_of(&self.0, &now.0, RULES);
         for member in self.out_of_reach_of(now) {
@@ -248,8 +244,8 @@ impl PoolDocument {
         Self(pool)
     }
 
-    /// The members that an update cannot bring from what they are `now` to what they are here: nothing says it but leaving them
-    /// out, and what is left out is kept.
+    /// The fields that an update cannot change from their value `now` to their value here: only leaving them out would express
+    /// that, and a field that is left out keeps its value.
     pub fn out_of_reach_of(&self, now: &Self) -> Vec<&'static str> {
         let unsaid = |member: &str| match self.0.get(member) {
             None | Some(Value::Null) => true,
@@ -279,17 +275,17 @@ impl PoolDocument {
 /// One attribute of a pool's schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SchemaAttribute<'a> {
-    /// Its name; custom ones begin with `custom:`.
+    /// Its name; custom ones start with `custom:`.
     pub name: &'a str,
     /// Whether every user must have it.
     pub required: bool,
     /// Whether it can change once the user exists.
     pub mutable: bool,
-    /// What its values must be, where not any text of up to 2,048 characters.
+    /// The limits of its values, unless any text of up to 2,048 characters is allowed.
     pub constraint: Option<Constraint>,
 }
 
-/// The longest text any attribute takes.
+/// The longest text of any attribute.
 const LONGEST: u32 = 2048;
 
 fn constraint(attribute: &Value) -> Option<Constraint> {
@@ -313,15 +309,14 @@ fn constraint(attribute: &Value) -> Option<Constraint> {
     }
 }
 
-/// The update that sets triggers, or takes them away, and keeps everything else.
+/// The update that sets or removes triggers and keeps everything else.
 pub fn pool_update(
     pool: &PoolDocument,
     triggers: &[(Trigger, Option<&str>)],
     unknown: &Decisions,
 ) -> Result<Update, Refusal> {
     let mut target = pool.0.clone();
-    // Also without any trigger the map is sent: `{}` takes away the last one, saying nothing might
-    // keep it.
+    // The map is sent even without a trigger: `{}` removes the last one, and leaving the map out might keep it.
     let config = &mut target["LambdaConfig"];
     if !config.is_object() {
         *config = json!({});
@@ -339,8 +334,7 @@ pub fn pool_update(
     pool.update(target, unknown)
 }
 
-/// The update that puts the pool back to what an earlier description of it says, as far as updates
-/// reach.
+/// The update that puts the pool back to an earlier description, as far as updates can.
 pub fn restore_pool(earlier: &PoolDocument, unknown: &Decisions) -> Result<Update, Refusal> {
     let migration = (Trigger::UserMigration, earlier.user_migration());
     pool_update(earlier, &[migration], unknown)
@@ -360,12 +354,12 @@ fn policies(pool: &Value, policies: &Value) -> Fate {
     Fate::Send(policies)
 }
 
-/// `UnusedAccountValidityDays` is refused nowadays; `policies` moves it to where it belongs.
+/// Cognito now rejects `UnusedAccountValidityDays`; `policies` moves the value to its new place.
 fn admin_create_user(pool: &Value, config: &Value) -> Fate {
     let policy = pool
         .pointer("/Policies/PasswordPolicy")
         .filter(|policy| policy.is_object());
-    // A policy of nothing but days might undo what an absent policy stands for, so none is made up.
+    // A policy with only the days might change what an absent policy means, so none is created.
     if policy.is_none()
         && temporary_password_days(pool).is_some_and(|days| *days != json!(DEFAULT_DAYS))
     {
@@ -406,9 +400,8 @@ fn email_subject(pool: &Value, subject: &Value) -> Fate {
     )
 }
 
-/// The legacy messages duplicate the template. Where both speak and disagree, nobody can tell which
-/// one an update would keep. One that repeats the text for links must not be sent: the service
-/// takes it for a text with a code, and finds none.
+/// The legacy messages duplicate the template. If they differ, it is unclear which one an update would keep. A message that
+/// repeats the text for links must not be sent: the service expects a code in it, and finds none.
 fn legacy_message(
     pool: &Value,
     message: &Value,
@@ -429,7 +422,7 @@ fn legacy_message(
     }
 }
 
-/// Tags of the provider's own cannot be written by anybody else; they stay where they are.
+/// Only AWS can write its own tags; they keep their values.
 fn tags(_: &Value, tags: &Value) -> Fate {
     let mut tags = tags.clone();
     if let Some(tags) = tags.as_object_mut() {
@@ -441,8 +434,7 @@ fn tags(_: &Value, tags: &Value) -> Fate {
     Fate::Send(tags)
 }
 
-/// The service describes the default names too, and takes names of any kind only from the dearer
-/// tiers.
+/// The service also describes the default names, and accepts names of any kind only from the more expensive tiers on.
 fn acr_names(pool: &Value, levels: &Value) -> Fate {
     let is_default = |(level, name): (&String, &Value)| {
         (1..=4).any(|n| {
@@ -460,7 +452,7 @@ fn acr_names(pool: &Value, levels: &Value) -> Fate {
     }
 }
 
-/// Left out, it is kept; sent without a status, it is switched on.
+/// If it is left out, it keeps its value; if it is sent without a status, it is switched on.
 fn dynamic_registration(_: &Value, registration: &Value) -> Fate {
     match registration.get("EnableStatus") {
         None | Some(Value::Null) => Fate::Omit,

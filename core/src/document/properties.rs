@@ -1,4 +1,4 @@
-//! The promises of the updates, held against generated pools and clients and a model of the
+//! The properties of the updates, checked with generated pools and clients and a model of the
 //! service.
 
 use proptest::prelude::*;
@@ -14,7 +14,7 @@ use crate::trigger::Trigger;
 const ARN: &str = "arn:aws:lambda:us-east-1:123456789012:function:jane-migrate-us-east-1_Example01";
 
 fn config() -> ProptestConfig {
-    // 256 cases of each, or as many as PROPTEST_CASES says.
+    // 256 cases of each, or `PROPTEST_CASES`.
     ProptestConfig {
         failure_persistence: None,
         ..ProptestConfig::default()
@@ -56,7 +56,8 @@ fn changed(before: &Value, after: &Value) -> Vec<String> {
         .collect()
 }
 
-/// The properties below would hold of nothing, too: here is that what they speak of is made.
+/// Without such cases the properties below would hold trivially: check that the generators make
+/// them.
 #[test]
 fn what_the_properties_speak_of_is_made() {
     let mut runner = TestRunner::deterministic();
@@ -262,7 +263,7 @@ proptest! {
         let mut after = pool.clone();
         after.as_object_mut().expect("a pool").remove(lost);
         let seen = differences(&pool, &after);
-        // A policy of nothing but the default days, or settings that moved, are no loss.
+        // A policy with only the default days, and settings that moved, are no loss.
         prop_assert_eq!(seen.is_empty(), meaning(&pool) == meaning(&after), "{}", lost);
         let at_home = |seen: &Difference| {
             seen.pointer.starts_with(&format!("/{lost}")) || seen.pointer.ends_with("Days")

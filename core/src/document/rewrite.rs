@@ -1,5 +1,5 @@
-//! A change of a document that is not ours, with all that a careful writer needs: what it was made from, so that nothing is
-//! written over anybody else's change, and what undoes it.
+//! A change of a document that deploy did not create, with what a safe write needs: the document that it was made from, so
+//! that no other change is overwritten, and the update that undoes it.
 
 use serde_json::Value;
 
@@ -8,19 +8,19 @@ use super::{
     ClientDocument, Decisions, PoolDocument, Refusal, Update, restore_client, restore_pool,
 };
 
-/// An update of a pool or client that somebody else owns.
+/// An update of a pool or client that another party owns.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rewrite {
-    /// The document as it was described when the update was made.
+    /// The document when the update was made.
     pub seen: Value,
     /// What to write.
     pub update: Update,
-    /// What puts it back.
+    /// The update that puts it back.
     pub back: Update,
 }
 
 impl Rewrite {
-    /// Of a pool.
+    /// A rewrite of a pool.
     pub fn of_pool(
         pool: &PoolDocument,
         update: Update,
@@ -33,7 +33,7 @@ impl Rewrite {
         })
     }
 
-    /// Of an app client.
+    /// A rewrite of an app client.
     pub fn of_client(
         client: &ClientDocument,
         update: Update,
@@ -46,7 +46,7 @@ impl Rewrite {
         })
     }
 
-    /// What brings a pool back to an earlier description of it, as far as updates reach.
+    /// The rewrite that puts a pool back to an earlier description, as far as updates can.
     pub fn pool_back(
         now: &PoolDocument,
         earlier: &PoolDocument,
@@ -56,7 +56,7 @@ impl Rewrite {
         Self::of_pool(now, restore_pool(&target, unknown)?, unknown)
     }
 
-    /// What brings an app client back to an earlier description of it.
+    /// The rewrite that puts an app client back to an earlier description.
     pub fn client_back(
         now: &ClientDocument,
         earlier: &ClientDocument,

@@ -1,7 +1,7 @@
-//! What becomes of each member of a described document when it is written back.
+//! What happens to each field of a described document when it is written back.
 //!
 //! Owns the kinds of rule, the projection that applies a table of them, the operator's decisions
-//! about members without a rule, and the refusal. The tables are in `pool` and `client`.
+//! about fields without a rule, and the refusal. The tables are in `pool` and `client`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -10,31 +10,30 @@ use serde_json::{Map, Value};
 
 use super::diff::{Difference, differences};
 
-/// What the operator says about a member that this build cannot judge (`--unknown KEY=carry|drop`).
+/// The operator's decision about a field that this version cannot judge (`--unknown
+/// KEY=carry|drop`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Send it as it was described.
+    /// Send it as described.
     Carry,
-    /// Leave it out, whatever the service then makes of it.
+    /// Leave it out, whatever value the service then sets.
     Drop,
 }
 
-/// Decisions by top-level member. They settle doubts and nothing else: a member with a rule of its
-/// own keeps it.
+/// Decisions by top-level field. They only apply to doubts: a field with its own rule keeps it.
 pub type Decisions = BTreeMap<String, Decision>;
 
 pub(super) enum Rule {
     /// Sent as described.
     Carry,
-    /// Sent as described, but `{}` means "never set" and would be refused, or taken for switching
-    /// the feature on.
+    /// Sent as described, but `{}` means "never set": the service would reject it, or switch the
+    /// feature on.
     CarryUnlessEmpty,
     /// Sent under another name.
     As(&'static str),
-    /// Shown by the service and no part of the request.
+    /// Shown by the service, but not part of the request.
     ReadOnly,
-    /// Depends on the rest of the document (first argument) or on the member's own content
-    /// (second).
+    /// Depends on the rest of the document (first argument) or on the field's own content (second).
     By(fn(&Value, &Value) -> Fate),
 }
 
@@ -43,18 +42,18 @@ pub(super) enum Fate {
     Omit,
     /// The operator may decide.
     Doubt(Reason),
-    /// Nobody may: there is no request that keeps the document as it is.
+    /// No decision is possible: no request keeps the document as it is.
     Refuse(Reason),
 }
 
-/// Members of a pool that are set when it is created and never again.
+/// Fields of a pool that are set at its creation only.
 const FIXED_AT_CREATION: [&str; 3] = [
     "AliasAttributes",
     "UsernameAttributes",
     "UsernameConfiguration",
 ];
 
-/// A request body together with what the service should describe once it took it.
+/// A request body, and the description that the service should give after it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Update {
     body: Value,
@@ -63,7 +62,7 @@ pub struct Update {
 }
 
 impl Update {
-    /// Projects the document as it should become onto the members that the request takes.
+    /// Projects the target document onto the fields of the request.
     pub(super) fn project(
         subject: impl FnOnce() -> String,
         target: Value,
@@ -90,8 +89,7 @@ impl Update {
             },
         };
 
-        // Unknown members first: should one ever bear a name of the request, the rule below has the
-        // last word.
+        // Unknown fields first: if one has a name of the request, the rule below decides.
         for (member, value) in target.as_object().into_iter().flatten() {
             if !is_blank(value) && rules.iter().all(|(known, _)| known != member) {
                 let reason = Reason::Unknown {
@@ -133,21 +131,21 @@ impl Update {
         }
     }
 
-    /// The request's JSON, whole.
+    /// The complete JSON of the request.
     pub fn body(&self) -> &Value {
         &self.body
     }
 
-    /// What the service should then describe, read-only members included, without those the
-    /// operator dropped.
+    /// The description that the service should give afterwards, with read-only fields, without
+    /// those that the operator dropped.
     pub fn expected(&self) -> &Value {
         &self.expected
     }
 
-    /// How the document described after the write differs from what the update was to achieve.
-    /// Members that the operator dropped are left out: either outcome is what was asked for. So are
-    /// those that no update can reach: Cognito fixes them at creation, and a server that shows them
-    /// otherwise afterwards says nothing about the update.
+    /// The differences between the description after the write and the intended one. Fields that
+    /// the operator dropped are left out: either result was requested. So are fields that no update
+    /// changes: Cognito fixes them at creation, and if a server shows them differently afterwards,
+    /// this is not due to the update.
     pub fn differences(&self, after: &Value) -> Vec<Difference> {
         let mut found = differences(&self.expected, &without(after.clone(), &self.dropped));
         found.retain(|difference| {
@@ -181,7 +179,7 @@ fn without(mut document: Value, members: &BTreeSet<String>) -> Value {
     document
 }
 
-/// Not set, in any spelling of a top-level member. No member of the requests takes an empty string.
+/// Not set, in any form of a top-level field. No field of the requests accepts an empty string.
 fn is_blank(value: &Value) -> bool {
     value.is_null() || value == ""
 }
@@ -205,7 +203,7 @@ impl Refusal {
         }
     }
 
-    /// Everything that stands in the way, not only the first.
+    /// All reasons, not only the first.
     pub fn reasons(&self) -> &[Reason] {
         &self.reasons
     }
@@ -223,31 +221,31 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// One obstacle, by name. Values are never part of it: a member this build does not know may hold
-/// anything.
+/// One reason, with the field's name. Values are never part of it: a field that this version does
+/// not know may contain anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// A top-level member without a rule.
+    /// A top-level field without a rule.
     Unknown {
-        /// The member.
+        /// The field.
         member: String,
     },
-    /// A legacy message that says something else than the template it duplicates.
+    /// A legacy message that differs from the template that it duplicates.
     Contradiction {
-        /// The legacy member.
+        /// The legacy field.
         member: &'static str,
-        /// The member of `VerificationMessageTemplate` that it duplicates.
+        /// The field of `VerificationMessageTemplate` that it duplicates.
         template: &'static str,
     },
-    /// `UnusedAccountValidityDays` may no longer be sent and there is no password policy to move it
+    /// `UnusedAccountValidityDays` can no longer be sent and there is no password policy to move it
     /// to.
     HomelessDays,
-    /// Without this flow the list would be empty, which the service reads as its default flows.
+    /// Without this flow the list would be empty, which means the service's default flows.
     OnlyFlow {
-        /// The flow to be taken back.
+        /// The flow to remove.
         flow: &'static str,
     },
-    /// The record of what was opened is none that this program writes.
+    /// The record of the change is not one that this program writes.
     UnreadableRecord,
 }
 
@@ -282,16 +280,15 @@ impl fmt::Display for Reason {
     }
 }
 
-/// A description without a member that every pool or client has.
+/// A description without a field that every pool or client has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Incomplete {
-    /// Where the member should have been, as `UserPool.Id`.
+    /// The path of the missing field, such as `UserPool.Id`.
     pub(super) member: String,
 }
 
 impl Incomplete {
-    /// Checks that `document` is an object in which the named members are strings with something in
-    /// them.
+    /// Checks that `document` is an object in which the named fields are non-empty strings.
     pub(super) fn check(kind: &str, document: &Value, members: &[&str]) -> Result<(), Self> {
         let missing = |member: &&&str| {
             document
@@ -316,7 +313,7 @@ impl fmt::Display for Incomplete {
 
 impl std::error::Error for Incomplete {}
 
-/// The text of a member that every checked document has.
+/// The text of a field that every checked document has.
 pub(super) fn text<'a>(document: &'a Value, member: &str) -> &'a str {
     document
         .get(member)
@@ -324,7 +321,7 @@ pub(super) fn text<'a>(document: &'a Value, member: &str) -> &'a str {
         .unwrap_or_default()
 }
 
-/// The texts of a list; none where the list is not there.
+/// The texts of a list; none if the list is absent.
 pub(super) fn texts<'a>(document: &'a Value, member: &str) -> impl Iterator<Item = &'a str> {
     document
         .get(member)

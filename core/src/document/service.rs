@@ -1,6 +1,6 @@
-//! A model of what the service does with an update, for the tests: what it refuses, what it resets
-//! and what it keeps. Written from what is known of the service, and on purpose not from the tables
-//! of the updates that it judges.
+//! A model of how the service handles an update, for the tests: what it rejects, what it resets and
+//! what it keeps. Written from what is known of the service, and intentionally not from the tables
+//! of the updates that it tests.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -15,7 +15,7 @@ pub(super) static MODEL: LazyLock<Value> = LazyLock::new(|| {
     .expect("the API model")
 });
 
-/// The members of a structure of the API, by name.
+/// The fields of a structure of the API, by name.
 pub(super) fn members(shape: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
     let members = MODEL["shapes"][shape]["members"]
         .as_object()
@@ -28,7 +28,7 @@ pub(super) fn members(shape: &str) -> impl Iterator<Item = (&'static str, &'stat
     })
 }
 
-/// Members that begin like this are newer than this build, and known to the service.
+/// Fields with this prefix are newer than this version, and known to the service.
 pub(super) const FUTURE: &str = "Future";
 
 pub(super) fn update_pool(pool: &Value, body: &Value) -> Result<Value, String> {
@@ -88,8 +88,8 @@ pub(super) fn update_pool(pool: &Value, body: &Value) -> Result<Value, String> {
             _ => updated[member] = value.clone(),
         }
     }
-    // The service keeps more than this when it is left out, or did at times; an update that relied
-    // on it would be found out here.
+    // The service keeps more fields than this when they are left out, or did at times; the model
+    // does not, so that it finds an update that relies on it.
     if body.get("DcrConfiguration").is_none() {
         updated["DcrConfiguration"] = pool["DcrConfiguration"].clone();
     }
@@ -148,7 +148,7 @@ pub(super) fn update_pool(pool: &Value, body: &Value) -> Result<Value, String> {
     Ok(updated)
 }
 
-/// Services of before there were tiers show none, in one way or another.
+/// Services from before the tiers show none, in one form or another.
 pub(super) fn has_tier(pool: &Value) -> bool {
     pool["UserPoolTier"]
         .as_str()
@@ -231,7 +231,7 @@ const LINKS: [(&str, &str, &str); 2] = [
     ),
 ];
 
-/// What an update cannot reach.
+/// The fields that an update cannot change.
 pub(super) const READ_ONLY_POOL: [&str; 15] = [
     "Id",
     "Name",
@@ -250,8 +250,9 @@ pub(super) const READ_ONLY_POOL: [&str; 15] = [
     "UsernameConfiguration",
 ];
 
-/// What a document says, in one spelling: nothing unset, sets sorted, nothing that changes by
-/// itself. It is what the tests compare with, so that they need not trust the comparison they test.
+/// A document in a normal form: without unset fields, with sorted sets, without fields that change
+/// by themselves. The tests compare this form, so that they need not trust the comparison that they
+/// test.
 pub(super) fn meaning(document: &Value) -> Value {
     let mut document = document.clone();
     if let Some(days) = document
@@ -347,7 +348,7 @@ fn keep(document: &Value, members: &[&str]) -> Value {
     Value::Object(kept)
 }
 
-/// The service promises no order for the sets it describes.
+/// The service guarantees no order for the sets that it describes.
 fn reverse_sets(document: &mut Value) {
     for pointer in [
         "/AutoVerifiedAttributes",

@@ -1,4 +1,4 @@
-//! Counting who is left.
+//! Counts the remaining users.
 
 use std::collections::BTreeMap;
 
@@ -6,40 +6,41 @@ use serde::Serialize;
 
 use super::{Batch, Candidate, Category, Secret};
 
-/// The most formats and reasons that are counted apart.
+/// The most formats and reasons that are counted separately.
 const MOST_WORDS: usize = 50;
 
-/// How many users of a directory are where.
+/// The counts of a directory's users.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
 pub struct Census {
-    /// Users that the directory lists.
+    /// Users in the directory's list.
     pub directory: u64,
-    /// Those of them who are in the pool.
+    /// Of these, the users in the pool.
     pub migrated: u64,
-    /// Those of the migrated who never set a new password after *forgot password*: they cannot sign in yet.
+    /// Of the migrated users, those who never set a new password after *forgot password*: they cannot sign
+    /// in yet.
     pub half_finished: u64,
-    /// Those who are not in the pool.
+    /// Of the listed users, those not in the pool.
     pub remaining: u64,
-    /// The remaining by what they are.
+    /// The remaining users by category.
     pub categories: BTreeMap<Category, u64>,
-    /// The remaining with a password, by what an import makes of their hash.
+    /// The remaining users with a password, by whether an import accepts their hash.
     pub hashes: BTreeMap<String, u64>,
-    /// Why those who are not eligible are not.
+    /// The reasons of the users who are not eligible.
     pub not_eligible: BTreeMap<String, u64>,
-    /// How many an import would take, by its jobs.
+    /// How many users each job would import.
     #[serde(skip)]
     pub batches: BTreeMap<Batch, u64>,
 }
 
 impl Census {
-    /// A user who is in the pool.
+    /// Counts a user who is in the pool.
     pub fn migrated(&mut self, half_finished: bool) {
         self.directory += 1;
         self.migrated += 1;
         self.half_finished += u64::from(half_finished);
     }
 
-    /// A user who is not.
+    /// Counts a user who is not in the pool.
     pub fn remains(&mut self, user: &Candidate<'_>) {
         self.directory += 1;
         self.remaining += 1;
@@ -57,12 +58,12 @@ impl Census {
         }
     }
 
-    /// How many of the remaining are of a category.
+    /// How many remaining users are in a category.
     pub fn of(&self, category: Category) -> u64 {
         self.categories.get(&category).copied().unwrap_or_default()
     }
 
-    /// How many no import takes.
+    /// How many users no job can import.
     pub fn without_batch(&self) -> u64 {
         self.of(Category::NotEligible) + self.of(Category::UnverifiedAddress)
     }

@@ -1,4 +1,4 @@
-//! Who is in the pool: the names of its users as digests, a million of them in 16 bytes each, and looked up by what a customer types.
+//! The users of the pool: their names as digests, a million of them in 16 bytes each, found by what a customer types.
 
 use std::collections::HashSet;
 
@@ -6,24 +6,24 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-/// A name's digest: 96 bits, so that two of a million names are alike once in 10^17 pools.
+/// A name's digest: 96 bits, so that two of a million names collide in one of 10^17 pools.
 type Key = [u8; 12];
 
-/// The bit of a user's number that says that the user never set a password.
+/// The bit of a user's number for a user who never set a password.
 const HALF: u32 = 1 << 31;
 
-/// What a pool calls its users by.
+/// How a pool identifies its users.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Naming {
-    /// Attributes that people sign in with in place of a user name.
+    /// Attributes that users sign in with instead of a user name.
     pub username_attributes: Vec<String>,
-    /// Attributes that people sign in with besides a user name.
+    /// Attributes that users sign in with besides a user name.
     pub alias_attributes: Vec<String>,
-    /// Whether `Ann` is another than `ann`.
+    /// Whether `Ann` and `ann` are different users.
     pub case_sensitive: bool,
 }
 
-/// A user of the pool that a name leads to.
+/// A user of the pool, found by a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Found {
     user: u32,
@@ -31,19 +31,19 @@ pub struct Found {
     pub half_finished: bool,
 }
 
-/// A part of an index, to be kept for a run that goes on later: digests of names, and no name.
+/// A part of an index, saved for a run that continues later: digests without names.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
     /// A digest in hexadecimal digits and the user's number for each name.
     names: Vec<(String, u32)>,
-    /// `sub` of each user, where it is asked for.
+    /// `sub` of each user, if requested.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     subs: Vec<String>,
     users: u32,
     half_finished: u64,
 }
 
-/// How far an index had come.
+/// A position in the index.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Mark {
     names: usize,
@@ -55,16 +55,16 @@ pub struct Mark {
 #[derive(Debug, Default)]
 pub struct Index {
     naming: Naming,
-    /// Sorted by key once [`Index::finish`] was called.
+    /// Sorted by key after [`Index::finish`].
     entries: Vec<(Key, u32)>,
-    /// `sub` of each user, where it is asked for.
+    /// `sub` of each user, if requested.
     subs: Option<Vec<u128>>,
     users: u32,
     half_finished: u64,
 }
 
 impl Index {
-    /// An index for about this many users; with `subs`, it also tells the `sub` of each.
+    /// An index for about this many users; with `subs`, it also stores the `sub` of each.
     pub fn new(naming: Naming, users: u64, subs: bool) -> Self {
         let names = match naming.alias_attributes.len() {
             0 => 1,
@@ -82,7 +82,7 @@ impl Index {
 
     /// Adds a user of the pool.
     pub fn add(&mut self, name: &str, status: &str, attributes: &Map<String, Value>) {
-        // Who comes by another provider has no password, and so no name to type.
+        // A user of another provider has no password, and so no name to type.
         if status == "EXTERNAL_PROVIDER" {
             return;
         }
@@ -98,7 +98,7 @@ impl Index {
         let mut names: Vec<&str> = Vec::new();
         if self.naming.username_attributes.is_empty() {
             names.push(name);
-            // An address is an alias only once it is verified.
+            // An address is an alias only after it was verified.
             names.extend(self.naming.alias_attributes.iter().filter_map(|alias| {
                 let verified = alias == "preferred_username"
                     || text(&format!("{alias}_verified")) == Some("true");
@@ -117,7 +117,7 @@ impl Index {
         }
     }
 
-    /// How far it has come.
+    /// The current position.
     pub fn mark(&self) -> Mark {
         Mark {
             names: self.entries.len(),
@@ -142,7 +142,7 @@ impl Index {
         }
     }
 
-    /// Adds what an earlier run had. Whether it can be read; if not, nothing of it is added.
+    /// Adds what an earlier run saved. Returns whether it is valid; if not, nothing is added.
     pub fn restore(&mut self, part: &Part) -> bool {
         let key = |hex: &str| -> Option<Key> {
             let digits = u128::from_str_radix(hex, 16)
@@ -176,18 +176,18 @@ impl Index {
         true
     }
 
-    /// No more users are added.
+    /// Call this after the last user.
     pub fn finish(&mut self) {
         self.entries.sort_unstable();
         self.entries.dedup_by_key(|(key, _)| *key);
     }
 
-    /// How many users the pool has who can sign in with a password, and how many of them never set one.
+    /// How many users can sign in with a password, and how many of them never set one.
     pub fn users(&self) -> (u64, u64) {
         (self.users.into(), self.half_finished)
     }
 
-    /// The user whom one of these names leads to.
+    /// The user with one of these names.
     pub fn find<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> Option<Found> {
         names.into_iter().find_map(|name| {
             let key = self.key(name);
@@ -218,7 +218,7 @@ impl Index {
         key(name, self.naming.case_sensitive)
     }
 
-    /// An empty set of names that are alike as those of this pool are.
+    /// An empty set of names that compares them as this pool does.
     pub fn names(&self) -> Names {
         Names {
             keys: HashSet::new(),
@@ -227,8 +227,8 @@ impl Index {
     }
 }
 
-/// Names that were seen. 64 bits of a digest are enough here: of a million names two are alike once in 30 million directories, and the
-/// second of them is then left out.
+/// Names that were seen. A digest of 64 bits is enough here: two of a million names collide in one of 30 million directories, and
+/// the second one is then left out.
 #[derive(Debug)]
 pub struct Names {
     keys: HashSet<u64>,
@@ -236,7 +236,7 @@ pub struct Names {
 }
 
 impl Names {
-    /// Adds a name; whether it is new.
+    /// Adds a name; returns whether it is new.
     pub fn add(&mut self, name: &str) -> bool {
         self.keys.insert(short(name, self.case_sensitive))
     }

@@ -1,15 +1,16 @@
-//! What the log of an import job says of each row. It names no user, only lines, and does not say whether it counts the header.
+//! Reads the log of an import job: the outcome of each row. It names no user, only lines, and it is not documented whether the
+//! header counts.
 
 use std::collections::BTreeMap;
 
-/// What became of a row.
+/// The outcome of a row.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
     /// The user was imported.
     Imported,
-    /// The user was in the pool already.
+    /// The pool already had the user.
     Skipped,
-    /// The user was not imported: why, in the service's words.
+    /// The user was not imported, with the service's reason.
     Failed(String),
 }
 
@@ -30,8 +31,8 @@ pub fn parse(message: &str) -> Option<(u64, Outcome)> {
     Some((number, outcome))
 }
 
-/// The outcome of each of so many rows, where the log tells it. Whether the first user's line is 0, 1 or 2 is not documented; where the
-/// log fits more than one of these, nothing is guessed.
+/// The outcome of each of this many rows, as far as the log shows it. It is not documented whether the first user's line is 0, 1
+/// or 2; if the log fits more than one of these, no outcome is assumed.
 pub fn of_rows(rows: usize, lines: &BTreeMap<u64, Outcome>) -> Vec<Option<Outcome>> {
     let unknown = || vec![None; rows];
     let (Some((least, _)), Some((most, _))) = (lines.first_key_value(), lines.last_key_value())

@@ -1,5 +1,5 @@
-//! The users whom a directory has and a pool does not: which of them are left and why, which import job each belongs to, the file of a
-//! job, and what its log says of each row. Pure: the users come from elsewhere, and nothing here prints a hash.
+//! The users that a directory has and a pool does not: which of them remain and why, which import job each belongs to, the file
+//! of a job, and the outcome of each row in its log. Pure: the users come from elsewhere, and no hash is printed.
 
 pub mod census;
 pub mod index;
@@ -8,7 +8,7 @@ pub mod sheet;
 
 use serde::Serialize;
 
-/// How the hashes of one job are made: each job takes one kind.
+/// The kind of hashes in one job: each job accepts one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum HashKind {
@@ -23,7 +23,7 @@ pub enum HashKind {
 }
 
 impl HashKind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 4] = [
         Self::Bcrypt,
         Self::Scrypt,
@@ -31,7 +31,7 @@ impl HashKind {
         Self::Pbkdf2Sha256,
     ];
 
-    /// The API's name.
+    /// Its name in the API.
     pub fn api_name(self) -> &'static str {
         match self {
             Self::Bcrypt => "BCRYPT",
@@ -47,18 +47,18 @@ impl HashKind {
     }
 }
 
-/// Which job a user is imported by.
+/// The job that imports a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Batch {
     /// With the password.
     Hash(HashKind),
-    /// Without: the user must set a new password.
+    /// Without the password: the user must set a new one.
     Reset,
 }
 
 impl Batch {
-    /// In the order in which they are imported: who keeps the password first.
+    /// In the order of the imports: users who keep their password first.
     pub const ALL: [Self; 5] = [
         Self::Hash(HashKind::Bcrypt),
         Self::Hash(HashKind::Scrypt),
@@ -67,7 +67,7 @@ impl Batch {
         Self::Reset,
     ];
 
-    /// The hashes' kind by the API's name, where there are any.
+    /// The hashes' kind in the API, if there are hashes.
     pub fn algorithm(self) -> Option<&'static str> {
         match self {
             Self::Hash(kind) => Some(kind.api_name()),
@@ -75,7 +75,7 @@ impl Batch {
         }
     }
 
-    /// In words.
+    /// As text.
     pub fn label(self) -> &'static str {
         self.algorithm().unwrap_or("must reset")
     }
@@ -88,36 +88,37 @@ pub enum Secret<'a> {
     None,
     /// The list does not say.
     Unknown,
-    /// A hash that an import takes.
+    /// A hash that an import accepts.
     Importable(HashKind),
-    /// A hash of this format, which the handler can check and an import does not take.
+    /// A hash of this format, which the handler can check but an import does not accept.
     NotImportable(&'a str),
-    /// A hash that nobody can check.
+    /// A hash that cannot be checked.
     Unreadable(&'a str),
 }
 
 /// A user of the directory who is not in the pool.
 #[derive(Debug, Clone, Copy)]
 pub struct Candidate<'a> {
-    /// Why the user would not migrate, in one word, if so.
+    /// Why the user would not migrate, in one word, if there is a reason.
     pub not_eligible: Option<&'a str>,
-    /// Whether an address is verified that the pool verifies by itself: no import takes a user without one.
+    /// Whether the user has a verified address of a kind that the pool verifies automatically: an import accepts no user without
+    /// one.
     pub verified: bool,
     /// The password.
     pub secret: Secret<'a>,
 }
 
-/// What a user who is left is counted as.
+/// The category of a remaining user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Category {
     /// Has a password.
     Password,
-    /// Has none and signs in through another provider.
+    /// Has no password and signs in through another provider.
     Sso,
     /// Has no verified address.
     UnverifiedAddress,
-    /// Has a hash that nobody can check.
+    /// Has a hash that cannot be checked.
     UnreadableHash,
     /// Would not migrate.
     NotEligible,
@@ -126,7 +127,7 @@ pub enum Category {
 }
 
 impl Candidate<'_> {
-    /// What the user is counted as: the first that applies of what keeps people from the pool.
+    /// The user's category: the first that applies of the obstacles to migration.
     pub fn category(&self) -> Category {
         match (self.not_eligible, self.secret) {
             (Some(_), _) => Category::NotEligible,
@@ -138,7 +139,7 @@ impl Candidate<'_> {
         }
     }
 
-    /// The job that imports the user; `None` where none can.
+    /// The job that imports the user; `None` if none can.
     pub fn batch(&self) -> Option<Batch> {
         match self.category() {
             Category::NotEligible | Category::UnverifiedAddress => None,

@@ -1,9 +1,9 @@
-//! The file of an import job, by the rules of the developer guide ("Formatting the CSV file"): the pool's own header, one row a user,
-//! commas behind a backslash, no quotation marks.
+//! The file of an import job, by the rules of the developer guide ("Formatting the CSV file"): the pool's own header, one row per
+//! user, a backslash before each comma, no quotation marks.
 
 use std::collections::BTreeMap;
 
-/// What a file must not exceed, by the same page.
+/// The limits of a file, from the same page.
 pub const MOST_ROWS: usize = 500_000;
 /// "The maximum CSV file size is 100 MB."
 pub const MOST_BYTES: usize = 100_000_000;
@@ -21,7 +21,7 @@ pub struct Columns {
 }
 
 impl Columns {
-    /// The pool's own header. `hash_column` is added where hashes are imported and the header does not have it.
+    /// The pool's own header. `hash_column` is added if hashes are imported and the header does not have it.
     pub fn new(header: &[String], hash_column: &str, hashes: bool) -> Self {
         let mut names = header.to_vec();
         if hashes && !names.iter().any(|name| name == hash_column) {
@@ -38,8 +38,8 @@ impl Columns {
         self.names.join(",") + "\n"
     }
 
-    /// The row of a user, with its line break. The error says which attribute cannot stand in such a file. Attributes that the pool
-    /// does not have are left out, as no header names them.
+    /// The row of a user, with its line break. The error names an attribute that cannot be written in such a file. Attributes
+    /// that the pool does not have are left out, because the header does not have them.
     pub fn row(
         &self,
         username: &str,
@@ -72,7 +72,7 @@ impl Columns {
     }
 }
 
-/// A row. It may hold a hash, so it does not print.
+/// A row. It may contain a hash, so it does not print.
 pub struct Row(String);
 
 impl Row {
@@ -88,8 +88,8 @@ impl std::fmt::Debug for Row {
     }
 }
 
-/// A value as a field. `None` for what the format has no way to write: a line break, a quotation mark at the beginning, and a
-/// backslash, of which only the one before a comma is documented.
+/// A value as a field. `None` if the format cannot express it: a line break, a quotation mark at the start, and a backslash,
+/// because only the one before a comma is documented.
 fn field(value: &str) -> Option<String> {
     let value = value.trim();
     let odd = value.contains(['\n', '\r', '\\']) || value.starts_with('"');

@@ -1,5 +1,5 @@
-//! Properties of all resource policies: nothing that is said to let this pool in alone lets anybody else in, by a judge that shares no code with
-//! the one in use; and nothing panics.
+//! Properties of all resource policies: a statement that is judged to allow only this pool allows no other caller, according to a
+//! judge that shares no code with the real one; and nothing panics.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use super::*;
 const ARN: &str = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Ab1";
 const OTHER: &str = "arn:aws:cognito-idp:us-east-1:210987654321:userpool/us-east-1_Zz9";
 
-/// What stands in policies, right and almost right.
+/// Words that occur in policies, correct and almost correct.
 fn word() -> impl Strategy<Value = Value> {
     let words = [
         COGNITO,
@@ -70,7 +70,7 @@ fn conditions_of_any_kind() -> impl Strategy<Value = Value> {
     })
 }
 
-/// The statement that fits, with some of its members replaced.
+/// The correct statement, with some of its fields replaced.
 fn statement() -> impl Strategy<Value = Value> {
     let member = prop::sample::select(vec![
         "Effect",
@@ -99,7 +99,7 @@ fn statement() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Whether a call of a service for a source is let in, as IAM judges an `Allow`. What is not known here is taken to let it in.
+/// Whether a call of a service for a source is allowed, as IAM evaluates an `Allow`. Unknown conditions count as allowing it.
 fn lets_in(statement: &Value, service: &str, arn: &str, account: &str) -> bool {
     fn texts(value: &Value) -> Vec<&str> {
         match value {

@@ -1,4 +1,4 @@
-//! The pool and what is ours as they will be after a deploy, and every check that fails of them.
+//! The pool and our resources after a deploy, and every check that would then fail.
 
 use super::change::{Operation, Plan};
 use crate::check::{Asked, Check, Choice, Deploy, Subject, checks};
@@ -12,7 +12,7 @@ use crate::read::Read;
 use crate::resources::{Desired, Function, FunctionState, LogGroup, ObservedFunction, Role, tag};
 use crate::watch;
 
-/// What `verify` would not let pass after this deploy, and what stops it.
+/// The findings that `verify` would report after this deploy, and those that stop it.
 pub(super) fn findings(
     plan: &Plan,
     desired: &Desired,
@@ -21,7 +21,7 @@ pub(super) fn findings(
 ) -> Read<Vec<Finding>> {
     let made = made(plan, desired, observed, asked)?;
     let asked = Asked {
-        // The code that will be there is the one for this configuration.
+        // After an upload, the code is the one for this configuration.
         code_serves: asked.code_serves.filter(|_| !plan.needs_code()),
         ..asked.clone()
     };
@@ -30,15 +30,16 @@ pub(super) fn findings(
     let given = observed.names.given_function;
     let apply = |check: &Check| match check.deploy {
         Deploy::Stops => check.findings(&subject),
-        // The snapshot that it would be about is not written yet.
+        // The snapshot for this check is not written yet.
         Deploy::Reports if given && check.id == "record-intact" => Vec::new(),
-        // Nothing of such a function is mended by a deploy, so none begins.
+        // A deploy fixes nothing of another tool's function, so a finding about it stops the
+        // deploy.
         Deploy::Reports if given && plan.conflicts.is_empty() => {
             let findings = check.findings(&subject).into_iter();
             let stops = !MENDED.contains(&check.id);
             findings.map(|one| one.stopping(stops)).collect()
         }
-        // Where something is in the way, deploy makes nothing, and what will be is not known.
+        // With a conflict, deploy creates nothing, and the future state is unknown.
         Deploy::Reports if plan.conflicts.is_empty() => check.findings(&subject),
         Deploy::Reports => Vec::new(),
     };
@@ -51,7 +52,7 @@ pub(super) fn findings(
         .collect())
 }
 
-/// What a deploy mends of a function that another tool made, or what is not about the function.
+/// The checks that a deploy fixes for another tool's function, or that are not about the function.
 const MENDED: [&str; 7] = [
     "trigger-registered",
     "invoke-permission",
@@ -62,10 +63,10 @@ const MENDED: [&str; 7] = [
     "window-open",
 ];
 
-/// What is there once the plan is applied.
+/// The state after the plan.
 fn made(plan: &Plan, desired: &Desired, observed: &Observed, asked: &Asked<'_>) -> Read<Observed> {
     let mut made = observed.clone();
-    // What another tool made stays as it is.
+    // Another tool's function stays as it is.
     if !observed.names.given_function {
         let function = function(&desired.function, observed.function()?, plan);
         made.function = Ok(Some(function.clone()));
@@ -132,10 +133,10 @@ fn made(plan: &Plan, desired: &Desired, observed: &Observed, asked: &Asked<'_>) 
     Ok(made)
 }
 
-/// The number of the version that will be published, which nobody knows yet.
+/// Stands for the number of the version to be published, which is not known yet.
 const NEXT: &str = "the new version";
 
-/// The alias leads to what was published, and where versions were listed, that is among them.
+/// The alias points to the published version; if the versions were listed, it is added to them.
 fn point_alias(made: &mut Observed) {
     let Ok(Some(runs)) = made.behind.clone() else {
         return;

@@ -1,6 +1,6 @@
-//! What deploy and teardown would do where another tool made the function: Cognito is let in, the pool's triggers call it, clients are
-//! opened, and nothing of the function, its role or its log group is changed. There is no alias of ours and no role to carry a lease, so
-//! two runs exclude each other only by what each write compares.
+//! What deploy and teardown would do with another tool's function: let Cognito invoke it, make the pool's triggers call it,
+//! change clients; nothing of the function, its role or its log group is changed. There is no alias or role of ours for a lease,
+//! so only the comparison before each write protects against a second run.
 
 use std::collections::BTreeMap;
 
@@ -72,7 +72,7 @@ pub(super) fn deploy(
     concluded(plan, desired, observed, asked, allowed, &is_on)
 }
 
-/// The function is there, with the alias or version that the pool is to call.
+/// Checks that the function exists, with the alias or version that the pool is to call.
 fn is_there(plan: &mut Plan, observed: &Observed) -> Read<()> {
     let names = &observed.names;
     let settings = Fix::ours("settings", &names.pool.id, "");
@@ -101,7 +101,7 @@ fn is_there(plan: &mut Plan, observed: &Observed) -> Read<()> {
     Ok(())
 }
 
-/// Lets Cognito in, by a statement whose id names the snapshot that says what deploy changed.
+/// Lets Cognito invoke the function, with a statement whose id names the snapshot that records deploy's changes.
 fn plan_statement(
     plan: &mut Plan,
     names: &Names,
@@ -118,7 +118,7 @@ fn plan_statement(
     let known = records.snapshot.as_ref();
     let settled = match known {
         Some(known) => *known == record,
-        // The snapshot is on another machine; where this run changes nothing more, it need not be here.
+        // The snapshot is on another machine; if this run changes nothing more, it is not needed here.
         None => record == Record::default(),
     };
     if let ([_], [_], true) = (&all[..], &good[..], settled) {
@@ -150,7 +150,7 @@ fn plan_statement(
     );
 }
 
-/// Stops a teardown whose record is elsewhere, unless it is to go on without.
+/// Stops a teardown if the record is not on this machine, unless it is to continue without.
 pub(super) fn missing_record(
     plan: &mut Plan,
     names: &Names,
@@ -180,14 +180,14 @@ pub(super) fn missing_record(
     );
 }
 
-/// The snapshot that the id of a statement names.
+/// The snapshot that a statement's id names.
 fn file_of(names: &Names, id: &str) -> String {
     let digest = digest_of_statement(id).unwrap_or_default();
     let begin = digest.get(..8).unwrap_or(digest);
     format!("jane-migrate.{}.{begin}.snapshot.json", names.pool.id)
 }
 
-/// Takes our statements out again, or leaves what other triggers of the pool need.
+/// Removes our statements, or keeps what other triggers of the pool need.
 pub(super) fn detach(
     plan: &mut Plan,
     names: &Names,

@@ -1,4 +1,4 @@
-//! What a plan is made of: changes, each with everything that carrying it out needs, conflicts and findings.
+//! The parts of a plan: changes, each with everything that its execution needs, conflicts and findings.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -19,26 +19,26 @@ use crate::resources::{Function, LogGroup, ObservedFunction, Role, Tags};
 use crate::trigger::Trigger;
 use crate::watch::Part;
 
-/// What the operator allows beyond the config.
+/// What the operator allows beyond the configuration.
 #[derive(Debug, Clone, Default)]
 pub struct Allowed {
     /// The clients whose sign-ins must migrate; `None`: all of the pool's.
     pub clients: Option<Vec<String>>,
-    /// `--enable-password-auth`: open USER_PASSWORD_AUTH on clients that lack it.
+    /// `--enable-password-auth`: allow USER_PASSWORD_AUTH on clients that lack it.
     pub enable_password_auth: bool,
-    /// `--replace`: take over what stands in our place and is not ours.
+    /// `--replace`: replace existing resources that are not ours.
     pub replace: bool,
-    /// `--unknown KEY=carry|drop`: what to do with members of the pool or client that this build does not know.
+    /// `--unknown KEY=carry|drop`: what to do with settings of the pool or client that this version does not know.
     pub unknown: Decisions,
-    /// What makes the name of the user new with whom the function is tried; `None`: it is not tried.
+    /// Makes the user name of the probe unique; `None`: no probe.
     pub probe: Option<String>,
-    /// `--trust`: the record of what deploy changed that is believed, whatever the other says.
+    /// `--trust`: the record of deploy's changes to use, even if the other differs.
     pub trust: Option<Place>,
-    /// `--trigger-account`: another account, whose function may become the pool's trigger again.
+    /// `--trigger-account`: another account whose function may become the pool's trigger again.
     pub trigger_account: Option<String>,
 }
 
-/// What happens to a resource; the symbols of the plan.
+/// What happens to a resource; each has a symbol in the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
@@ -48,12 +48,12 @@ pub enum Action {
     Update,
     /// `-`
     Delete,
-    /// The function is invoked, nothing is changed.
+    /// The function is invoked; nothing is changed.
     Probe,
 }
 
 impl Action {
-    /// The symbol a plan shows.
+    /// The symbol in the plan.
     pub fn symbol(self) -> char {
         match self {
             Self::Create => '+',
@@ -64,7 +64,7 @@ impl Action {
     }
 }
 
-/// The kinds of thing a plan touches.
+/// The kinds of resource in a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Resource {
@@ -74,7 +74,7 @@ pub enum Resource {
     Role,
     /// The function.
     Function,
-    /// A version of it, frozen under a number.
+    /// A published version of it.
     Version,
     /// The alias that the pool calls.
     Alias,
@@ -82,7 +82,7 @@ pub enum Resource {
     Permission,
     /// An app client's sign-in flows.
     Client,
-    /// What counts a line of the log as a metric.
+    /// Counts a line of the log as a metric.
     MetricFilter,
     /// An alarm of CloudWatch.
     Alarm,
@@ -90,12 +90,12 @@ pub enum Resource {
     Dashboard,
     /// The pool's triggers that call the function.
     Trigger,
-    /// The pool's settings, as a snapshot has them.
+    /// The pool's settings, from a snapshot.
     Pool,
 }
 
 impl Resource {
-    /// As people read it.
+    /// The name for people.
     pub fn label(self) -> &'static str {
         match self {
             Self::LogGroup => "log group",
@@ -114,18 +114,18 @@ impl Resource {
     }
 }
 
-/// One change, complete: what people read of it and what `apply` does.
+/// One change, complete: the text for people, and what `apply` does.
 #[derive(Debug, Clone, Serialize)]
 pub struct Change {
     /// What happens.
     pub action: Action,
-    /// To what kind of thing.
+    /// The kind of resource.
     pub resource: Resource,
     /// Its name.
     pub name: String,
-    /// What is new about it, in words.
+    /// What changes, as text.
     pub detail: String,
-    /// What an update changes, member by member.
+    /// What an update changes, field by field.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub difference: Vec<Difference>,
     /// What to do.
@@ -133,39 +133,40 @@ pub struct Change {
     pub operation: Operation,
 }
 
-/// What `apply` does, with all it needs.
+/// What `apply` does, with everything it needs.
 #[derive(Debug, Clone)]
 pub enum Operation {
-    /// Where the pool calls the function itself: publish it as it is, point the alias to that version and let Cognito invoke it.
+    /// If the pool calls the function itself: publish it as it is, point the alias to that version and let Cognito invoke it.
     Adopt {
-        /// What is published.
+        /// The function to publish.
         function: Box<ObservedFunction>,
-        /// The alias as it is.
+        /// The alias as it was read.
         from: Option<Alias>,
     },
-    /// Before the function changes, let the pool call the alias, which leads to what the pool calls now, and no longer call the function
-    /// by a trigger that is turned off.
+    /// Before the function changes, make the pool call the alias, which points to the code that the pool calls now, and turn off
+    /// the triggers that the settings turn off.
     MoveTrigger(Box<Rewrite>),
-    /// Make the log group and set its retention.
+    /// Create the log group and set its retention.
     CreateLogGroup(LogGroup),
     /// Set retention, tags and key of the log group.
     UpdateLogGroup {
-        /// As it should be.
+        /// The intended state.
         group: LogGroup,
-        /// Its key is another.
+        /// Its key differs.
         key: bool,
     },
-    /// Make the role and its policy.
+    /// Create the role and its policy.
     CreateRole(Role),
-    /// Give the role what the new version needs, and leave it what the live one needs; the boundary only where it is another.
+    /// Add the permissions that the new version needs, and keep those that the live one needs; change the boundary only if it
+    /// differs.
     WidenRole(Role),
-    /// Make the function with the built code, its first version and the alias.
+    /// Create the function with the built code, its first version and the alias.
     CreateFunction(Function),
-    /// Bring the function to these settings. No customer meets it: the pool calls the alias.
+    /// Update the function to these settings. Customers do not use it yet: the pool calls the alias.
     UpdateFunction {
-        /// As it should be.
+        /// The intended state.
         function: Function,
-        /// Its role was made again, so its environment must be encrypted anew: the role that it has meanwhile.
+        /// Its role was created again, so its environment must be encrypted again: contains the temporary role.
         renew: Option<Box<Role>>,
         /// Its settings differ.
         configuration: bool,
@@ -173,78 +174,79 @@ pub enum Operation {
         code: bool,
         /// Its reserved concurrency differs.
         concurrency: bool,
-        /// Lambda is in the middle of something, which is waited for.
+        /// Lambda is still changing it: wait for that.
         settling: bool,
-        /// Our tags that it should no longer have.
+        /// Our tags to remove.
         untag: Vec<String>,
     },
-    /// Freeze the function under a number: as this run leaves it, or as it was read.
+    /// Publish the function: as this run leaves it, or as it was read.
     Publish(Box<ObservedFunction>),
-    /// Invoke what customers will meet for a user that cannot exist, before any customer does.
+    /// Before customers use the version, invoke it for a user that cannot exist.
     Probe(Box<Probe>),
-    /// Point the alias to a version. Where this run published that, those before the one that it led to are deleted.
+    /// Point the alias to a version. If this run published it, the versions older than the previous one are deleted.
     PointAlias {
-        /// The alias as it is.
+        /// The alias as it was read.
         from: Option<Alias>,
-        /// The version; `None`: the one that this run published, or the one that it leads to, and nothing beside it.
+        /// The version; `None`: the one that this run published, or else the alias's own version, without shares for others.
         to: Option<String>,
     },
     /// Let Cognito invoke the alias for this pool.
     AllowInvoke {
-        /// A statement of our id says something else and must go first.
+        /// A statement with our id has other content and must be removed first.
         replaces: bool,
-        /// The alias is there before anything is tried, and may be let in meanwhile.
+        /// The alias already exists, so Cognito can be allowed before the probe.
         early: bool,
     },
     /// Change a client's flows.
     UpdateClient(Box<Rewrite>),
     /// Change the pool's triggers and nothing else.
     UpdatePool(Box<Rewrite>),
-    /// Invoke what customers meet now, before anything is taken away that only the version before needs.
+    /// Before removing what only the previous version needs, invoke the live version.
     ProbeLive(Box<Probe>),
-    /// Bring trust and policies of the role to these, and take the rest away.
+    /// Set the role's trust policy and policies, and remove all others.
     NarrowRole {
-        /// As it should be.
+        /// The intended state.
         role: Role,
-        /// Inline policies to take away.
+        /// Inline policies to remove.
         surplus: Vec<String>,
         /// Managed policies to detach.
         detach: Vec<String>,
-        /// The function has left its VPC: versions that are still in it go first, and Lambda's network interfaces.
+        /// The function has left its VPC: first delete the versions that are still in it, and wait for Lambda's network
+        /// interfaces.
         leaves_vpc: bool,
     },
-    /// Take statements of ours out of the function's own policy: the pool calls the alias.
+    /// Remove our statements from the function's own policy: the pool calls the alias.
     ForbidInvoke(Vec<&'static str>),
-    /// Let Cognito invoke a function that another tool made, by a statement whose id names the snapshot with this record. Takes the
-    /// stale ones out afterwards.
+    /// Let Cognito invoke another tool's function, with a statement whose id names the snapshot with this record. Remove the
+    /// stale statements afterwards.
     Attach {
-        /// What deploy changed, and changes.
+        /// Deploy's earlier changes and those of this run.
         record: Record,
-        /// Our statements that are there.
+        /// Our existing statements.
         stale: Vec<String>,
     },
-    /// Take our statements out of the policy of a function that another tool made, where the pool calls it no more.
+    /// Remove our statements from the policy of another tool's function, if the pool no longer calls it.
     Detach {
         /// Their ids.
         statements: Vec<String>,
     },
-    /// Take out of the tags what was taken back of the pool: those of the function and of the role that say nothing any more.
+    /// Remove from the tags of function and role what was put back in the pool.
     Forget {
-        /// The function's.
+        /// The tags of the function.
         function: Tags,
-        /// The role's.
+        /// The tags of the role.
         role: Tags,
     },
-    /// Make an alarm or what belongs to it, or bring it to this.
+    /// Create or update an alarm or what belongs to it.
     Watch(Part, Value),
     /// Delete an alarm or what belongs to it.
     Unwatch(Part),
-    /// Delete the function, and with it its versions, its alias and their policies, where nobody has taken it into use again.
+    /// Delete the function with its versions, its alias and their policies, unless it is in use again.
     DeleteFunction {
-        /// What it says that deploy changed.
+        /// The record in its tags.
         record: Record,
     },
-    /// Delete the role with its policies, once Lambda has deleted the function's network interfaces with its rights.
+    /// Delete the role with its policies, after Lambda has used its permissions to delete the function's network interfaces.
     DeleteRole(Role),
     /// Delete the role for the log of an import, with its policy.
     DeleteImportRole,
@@ -253,13 +255,13 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// Changes of one stage depend on nothing of each other. A deploy runs the stages in order, so that the trigger goes live
+    /// The changes of one stage do not depend on each other. A deploy runs the stages in order, so that the trigger goes live
     /// last; a teardown detaches it first.
     pub fn stage(&self) -> u8 {
         match self {
             Self::Adopt { .. } => 0,
             Self::MoveTrigger(_) => 1,
-            // The first write of a first deploy, which takes the lease of the pool by it.
+            // The first write of a first deploy: its tag takes the lease.
             Self::CreateRole(_) | Self::WidenRole(_) => 2,
             Self::CreateLogGroup(_)
             | Self::UpdateLogGroup { .. }
@@ -273,7 +275,7 @@ impl Operation {
             Self::UpdateClient(..) => 8,
             Self::UpdatePool(..) => 9,
             Self::ProbeLive(_) => 10,
-            // What customers need comes before the alarms, which would ring meanwhile.
+            // What customers need comes before the alarms, which would go off meanwhile.
             Self::NarrowRole { .. }
             | Self::ForbidInvoke(_)
             | Self::Forget { .. }
@@ -282,12 +284,12 @@ impl Operation {
             | Self::DeleteImportRole => 11,
             Self::DeleteFunction { .. } | Self::Detach { .. } => 12,
             Self::DeleteLogGroup => 13,
-            // The last of it: it says that a teardown is at work, once the alias is gone.
+            // The last step: after the alias is deleted, the role's tag holds the lease.
             Self::DeleteRole(_) => 14,
         }
     }
 
-    /// How a document will differ from what it is, where one is written.
+    /// The differences in a document, if one is written.
     fn difference(&self) -> Vec<Difference> {
         match self {
             Self::UpdateClient(rewrite)
@@ -298,40 +300,40 @@ impl Operation {
     }
 }
 
-/// What is tried.
+/// What is probed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
-    /// The version that this run published.
+    /// The version that this run publishes.
     Published,
-    /// The version of this number.
+    /// The version with this number.
     Version(String),
-    /// What the alias leads to.
+    /// The alias's version.
     Live,
 }
 
-/// How the function is tried.
+/// How the function is probed.
 #[derive(Debug, Clone)]
 pub struct Probe {
     /// The events to invoke it with.
     pub events: Vec<(Source, Value)>,
-    /// What is tried.
+    /// What is probed.
     pub target: Target,
-    /// Customers of the pool meet what the alias leads to.
+    /// The pool's customers use the alias's version.
     pub live: bool,
-    /// The role is new or has new rights, and IAM may need seconds to tell everybody.
+    /// The role is new or has new permissions, and IAM may need seconds to propagate them.
     pub patient: bool,
 }
 
-/// Something in our place that is not ours, or that we must not touch. Nothing is changed while one stands.
+/// A resource in our place that is not ours, or that we must not change. With a conflict nothing is changed.
 #[derive(Debug, Clone, Serialize)]
 pub struct Conflict {
-    /// The kind of thing.
+    /// The kind of resource.
     pub resource: Resource,
     /// Its name.
     pub name: String,
     /// What is wrong.
     pub message: String,
-    /// What the operator may do. The report adds it to the document, with the flags that were given.
+    /// The fix. The report adds it to the document, with the given flags.
     #[serde(skip)]
     pub fix: Fix,
 }
@@ -341,24 +343,24 @@ pub struct Conflict {
 pub struct Plan {
     /// The pool's id.
     pub pool: String,
-    /// In the order they are applied.
+    /// In the order of execution.
     pub changes: Vec<Change>,
-    /// The app clients that a deploy does not look at.
+    /// The app clients that a deploy does not change.
     pub left_alone: Vec<LeftAlone>,
     /// What stops the run.
     pub conflicts: Vec<Conflict>,
-    /// What stops the run (errors) or should be known (warnings).
+    /// Findings that stop the run (errors) or that the operator should know (warnings).
     pub findings: Vec<Finding>,
 }
 
-/// An app client that nobody signs in through, and why.
+/// An app client that no user signs in with, and why.
 #[derive(Debug, Clone, Serialize)]
 pub struct LeftAlone {
     /// Its id.
     pub client: String,
-    /// The name people gave it.
+    /// Its name.
     pub name: String,
-    /// Why nobody does.
+    /// The reason.
     pub why: &'static str,
 }
 
@@ -373,18 +375,18 @@ impl LeftAlone {
 }
 
 impl Plan {
-    /// Whether anything forbids applying it.
+    /// Whether anything prevents applying it.
     pub fn is_blocked(&self) -> bool {
         !self.conflicts.is_empty() || self.findings.iter().any(Finding::stops)
     }
 
-    /// Stops it: another run is at work on the pool. `by_force` is the command that takes its lease.
+    /// Stops it: another run is changing the pool. `by_force` is the command that takes over its lease.
     pub fn stop_for(&mut self, lease: &Lease, by_force: &Fix) {
         let pool = self.pool.clone();
         self.conflict(Resource::Pool, pool, lease.explain(), Lease::wait(by_force));
     }
 
-    /// Whether nothing would be changed: trying the function alone is no reason to.
+    /// Whether nothing would be changed: a probe alone does not count.
     pub fn is_empty(&self) -> bool {
         self.changes
             .iter()
@@ -427,7 +429,7 @@ impl Plan {
         });
     }
 
-    /// Says what the change planned last does, member by member.
+    /// Sets the differences of the last planned change, field by field.
     pub(super) fn differs_by(&mut self, difference: Vec<Difference>) {
         if let Some(change) = self.changes.last_mut() {
             change.difference = difference;
@@ -449,7 +451,7 @@ impl Plan {
         });
     }
 
-    /// Nothing is to be done yet.
+    /// A plan without changes.
     pub fn new(names: &Names) -> Self {
         Self {
             pool: names.pool.id.to_string(),
@@ -461,13 +463,13 @@ impl Plan {
     }
 
     pub(super) fn sorted(mut self) -> Self {
-        // Stable: within a stage the order of planning stays.
+        // A stable sort keeps the order of planning within a stage.
         self.changes.sort_by_key(|change| change.operation.stage());
         self
     }
 }
 
-/// Whether a run must stop at something in our place that is not ours; says so.
+/// Whether a resource in our place is not ours and stops the run; adds the conflict.
 pub(super) fn foreign(plan: &mut Plan, resource: Resource, name: &str, allowed: &Allowed) -> bool {
     if allowed.replace {
         return false;
@@ -488,7 +490,7 @@ pub(super) fn foreign(plan: &mut Plan, resource: Resource, name: &str, allowed: 
     true
 }
 
-/// Stops a run while a point-in-time recovery is active. Where it could not be asked, what Cognito refuses is an error of the step.
+/// Stops a run while a point-in-time recovery is active. If that could not be read, Cognito's error appears in the step.
 pub(super) fn recovering(plan: &mut Plan, observed: &Observed) {
     if let Ok(Some(active)) = observed.active_recovery() {
         plan.conflict(
@@ -518,7 +520,7 @@ pub(super) fn refuse(plan: &mut Plan, resource: Resource, name: &str, refusal: &
     plan.conflict(resource, name, refusal.to_string(), fix);
 }
 
-/// Our function as people know it: its name, and the alias.
+/// Our function's short name: its name, and the alias.
 pub(super) fn short(arn: &str) -> &str {
     arn.rsplit("function:").next().unwrap_or(arn)
 }
@@ -531,7 +533,7 @@ pub(super) fn set_triggers(
     Rewrite::of_pool(pool, pool_update(pool, triggers, unknown)?, unknown)
 }
 
-/// The tags of `desired` that `found` lacks or has otherwise.
+/// The tags of `desired` that `found` does not have, or has with another value.
 pub fn missing_tags(desired: &Tags, found: &Tags) -> Tags {
     desired
         .iter()

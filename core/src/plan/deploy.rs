@@ -1,4 +1,4 @@
-//! What deploy would do: each resource as it is beside as it should be.
+//! What deploy would do: compares each resource with its desired state.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ use crate::retention;
 use crate::trigger::Trigger;
 use crate::watch;
 
-/// What deploy would do where it makes the function itself.
+/// What deploy would do if it creates the function itself.
 pub(super) fn deploy(
     desired: &Desired,
     observed: &Observed,
@@ -49,7 +49,7 @@ pub(super) fn deploy(
     plan_log_group(&mut plan, names, logs, log_group.as_ref(), allowed);
     let records = Records::of(function, role.as_ref(), &names.pool);
     let mut opened = BTreeMap::new();
-    // Migration is over where the window has closed and teardown has taken its trigger away.
+    // The migration is over if the window has closed and teardown has removed its trigger.
     let is_on = |trigger: Trigger| {
         let asked_for = |config| trigger.is_on(config, asked.today);
         asked.config.is_none_or(asked_for)
@@ -71,12 +71,12 @@ pub(super) fn deploy(
         },
     };
     let replaced = pool_triggers.plan(&mut plan, &is_on);
-    // The record is kept before the clients and the pool are changed: whoever tears down after a run that was cut short finds it.
+    // The record is written before the clients and the pool change: a teardown after an interrupted run finds it.
     let recorded = |place, found: Option<&Tags>| {
         let found = found.cloned().unwrap_or_default();
         let (mut record, there) = match records.at(place) {
             Some(own) => (own.clone(), found),
-            // It is made anew, or taken over.
+            // It is created, or taken over.
             None => (records.for_new(place), record::forgotten(&found)),
         };
         for (client, word) in &opened {
@@ -131,7 +131,7 @@ pub(super) fn deploy(
     concluded(plan, &desired, observed, asked, allowed, &is_on)
 }
 
-/// The plan with what is tried, the clients that it leaves alone, and what speaks against it.
+/// The plan with the probe, the clients that are not changed, and the findings.
 pub(super) fn concluded(
     mut plan: Plan,
     desired: &Desired,
@@ -158,10 +158,10 @@ pub(super) fn concluded(
     Ok(plan.sorted())
 }
 
-/// What AWS allows a function or role, less the three that are added to it: two digests of code, one of the snapshot.
+/// AWS's limit of tags for a function or role, minus three more: two digests of code, one of the snapshot.
 const MOST_TAGS: usize = 50 - 3;
 
-/// Decides how long the log is kept, where the configuration does not say it, and gives the reason.
+/// Decides how long the log is kept if the configuration does not, and returns the reason.
 fn keep_log(group: &mut LogGroup, found: Option<&LogGroup>, asked: &Asked<'_>) -> Option<String> {
     if group.retention_days.is_some() {
         return None;
@@ -267,10 +267,10 @@ fn plan_permission(
             "look at it; `--replace` puts ours in its place",
         );
     }
-    // Left by a run that was cut short while it replaced ours.
+    // Left by a run that was interrupted while it replaced ours.
     let stand_in = policy.statement(STAND_IN_ID).is_some();
     let good = ours.is_some_and(|statement| permission::is_for_pool(statement, &names.pool));
-    // An adoption lets Cognito in already; what is odd about a statement of our id is mended all the same.
+    // An adoption already lets Cognito invoke; a wrong statement with our id is still replaced.
     if !stand_in && (good || (ours.is_none() && adopted)) {
         return;
     }
@@ -290,7 +290,7 @@ fn plan_permission(
     );
 }
 
-/// Takes away what let Cognito invoke the function itself, from the versions of this tool that knew no alias.
+/// Removes the statements that let Cognito invoke the function itself, from versions of this tool without the alias.
 fn plan_old_permission(plan: &mut Plan, names: &Names, policy: &Policy) {
     let ours = [OLD_STATEMENT_ID, STAND_IN_ID].into_iter().filter(|id| {
         let statement = policy.statement(id);
@@ -321,7 +321,7 @@ pub(super) fn plan_clients(
     let has_users = |client: &&ClientDocument| client.without_users().is_none();
     for client in clients.iter().filter(watched).filter(has_users) {
         if !client.allows_password_auth() && !allowed.enable_password_auth {
-            continue; // a check says so
+            continue; // a check reports it
         }
         let opening = open_password_auth(client, &allowed.unknown).and_then(|opening| {
             opening
@@ -350,7 +350,7 @@ pub(super) fn plan_clients(
     }
 }
 
-/// What a pool calls, and what it is to call.
+/// The pool's triggers, now and in the plan.
 pub(super) struct PoolTriggers<'a> {
     pub names: &'a Names,
     pub pool: &'a PoolDocument,
@@ -361,15 +361,15 @@ pub(super) struct PoolTriggers<'a> {
     pub trust: Trust<'a>,
 }
 
-/// Triggers to put back one day; `None`: nothing is.
+/// The triggers that a teardown puts back; `None`: it only removes ours.
 pub(super) type Replaced = BTreeMap<Trigger, Option<String>>;
 
-/// A trigger, what it is to call, and how that is said.
+/// A trigger, its new target, and the text for the plan.
 type Setting = (Trigger, Option<String>, String);
 
 impl PoolTriggers<'_> {
-    /// Plans at most two changes of the pool: before the function changes, what the pool must not call meanwhile; once the function
-    /// has answered, what it is to call from then on. Gives the triggers to put back one day, where this run decides that.
+    /// Plans at most two changes of the pool: before the function changes, remove what the pool must not call meanwhile; after
+    /// the probe, set what it calls from then on. Returns the triggers to put back later, if this run replaces any.
     pub(super) fn plan(&self, plan: &mut Plan, is_on: &dyn Fn(Trigger) -> bool) -> Replaced {
         let names = self.names;
         let mut replaced = Replaced::new();
@@ -433,7 +433,7 @@ impl PoolTriggers<'_> {
         replaced
     }
 
-    /// A trigger is turned off, and what is to stand in its place is not believed.
+    /// The conflict for a trigger that is turned off, if the record of the one to put back is not trusted.
     fn doubted(&self, plan: &mut Plan, trigger: Trigger, doubt: &Doubt) {
         let what = format!("the {} trigger to put back", trigger.label());
         plan.conflict(
@@ -444,7 +444,7 @@ impl PoolTriggers<'_> {
         );
     }
 
-    /// Plans one change of the pool; gives the pool as it will be.
+    /// Plans one change of the pool; returns the pool after it.
     fn change(
         &self,
         plan: &mut Plan,
@@ -480,7 +480,7 @@ impl PoolTriggers<'_> {
     }
 }
 
-/// Decisions about settings that neither the pool nor a client has: misspelt, as a rule.
+/// Decisions about settings that neither the pool nor a client has: usually a typing mistake.
 fn undecided(pool: &PoolState, clients: &[ClientDocument], decisions: &Decisions) -> Vec<Finding> {
     let clients = clients.iter().map(ClientDocument::json);
     let documents: Vec<&Value> = clients.chain([pool.document.json()]).collect();

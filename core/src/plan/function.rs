@@ -1,5 +1,5 @@
-//! What deploy would do with the function, its versions and the alias that the pool calls. The function itself is changed first, and
-//! no customer meets it; it is then published as a version, the version is tried, and only then does the alias lead to it.
+//! What deploy would do with the function, its versions and the alias that the pool calls. The function itself is changed first,
+//! and customers do not use it; then it is published as a version, the version is probed, and only then the alias points to it.
 
 use std::collections::BTreeMap;
 
@@ -20,12 +20,12 @@ use crate::resources::{
 use crate::trigger::{Trigger, listed};
 use crate::version;
 
-/// Where the pool calls the function itself, puts the alias in between, before anything of the function is changed.
+/// If the pool calls the function itself, puts the alias in between before the function changes.
 pub(super) fn plan_adoption(plan: &mut Plan, observed: &Observed) -> Read<bool> {
     let Some(found) = observed.function()? else {
         return Ok(false);
     };
-    // What failed cannot be published; it is mended first, and tried as every new version is.
+    // A failed function cannot be published; it is fixed first, and probed like every new version.
     let works = !matches!(found.state, FunctionState::Failed(_));
     if !(observed.calls_function_itself() && works) {
         return Ok(false);
@@ -99,10 +99,10 @@ pub(super) fn plan_function(
     }
     let now = &found.function;
     let (settings, mut code, concurrency) = function_differences(&desired, found);
-    // A role that is made in this run is another one than the function was given, whatever its name.
+    // A role that this run creates is not the one that the function has, even with the same name.
     let made_again = match (&now.role_id, role) {
         (_, None) => true,
-        // A run was cut short in the middle of it, and left the spare role.
+        // A run was interrupted while it did this, and left the spare role.
         _ if now.role_arn == names.spare_role_arn => true,
         (Some(then), Some(Role { id: Some(id), .. })) => then != id,
         _ => false,
@@ -120,7 +120,7 @@ pub(super) fn plan_function(
         );
         return Ok(());
     }
-    // Whatever stands in the configuration by now, this is the role that deploy made, and nothing would take it away any more.
+    // Deploy created this role, and with the current configuration nothing would delete it any more.
     if names.given_role && now.role_arn.ends_with(&format!("/{}", names.function)) {
         plan.conflict(
             Resource::Role,
@@ -143,7 +143,8 @@ pub(super) fn plan_function(
             ..own.clone()
         })
     });
-    // Whatever it was that Lambda failed at, it is tried again; a trigger must not go live on a function that cannot answer.
+    // After a failure of Lambda, for any reason, the code is uploaded again; a trigger must not go live on a function that cannot
+    // answer.
     let failed = [Some(found), observed.behind.as_ref()?.as_ref()]
         .into_iter()
         .flatten()
@@ -199,7 +200,7 @@ pub(super) fn plan_function(
     Ok(())
 }
 
-/// The code that customers go on meeting, for as long as the new one is not behind the alias, and after a rollback.
+/// The code that customers use until the alias points to the new one, and again after a rollback.
 fn code_before(found: &ObservedFunction, observed: &Observed) -> Tags {
     let live = match &observed.behind {
         Ok(Some(behind)) => behind,
@@ -213,7 +214,7 @@ fn code_before(found: &ObservedFunction, observed: &Observed) -> Tags {
     Some(before).filter(|_| ours).into_iter().collect()
 }
 
-/// Publishes the function and points the alias to it, where the alias leads to anything else than what the function will be.
+/// Publishes the function and points the alias to it, unless the alias already points to the same code and settings.
 pub(super) fn plan_version(plan: &mut Plan, observed: &Observed, adopted: bool) -> Read<()> {
     let Some(found) = observed.function()? else {
         return Ok(());
@@ -262,10 +263,10 @@ pub(super) fn plan_version(plan: &mut Plan, observed: &Observed, adopted: bool) 
     Ok(())
 }
 
-/// The most Lambda keeps of variables, in bytes.
+/// Lambda's limit for all variables, in bytes.
 const LARGEST_ENVIRONMENT: usize = 4096;
 
-/// As Lambda measures: the JSON of all variables, with the escapes that it needs.
+/// Lambda measures the JSON of all variables, with the escapes that it needs.
 fn environment_size(environment: &Environment) -> usize {
     let variables = environment.iter();
     let variables: BTreeMap<_, _> = variables
@@ -274,7 +275,7 @@ fn environment_size(environment: &Environment) -> usize {
     json!(variables).to_string().len()
 }
 
-/// What differs, in words: settings; code; reserved concurrency. Values of the environment are never shown.
+/// The differences as text: settings; code; reserved concurrency. Values of the environment are never shown.
 fn function_differences(
     desired: &Function,
     found: &ObservedFunction,
@@ -330,7 +331,7 @@ fn function_differences(
     if !changed.is_empty() {
         details.push(format!("environment: {}", changed.join(", ")));
     }
-    // The tags say what the deployed code was built from and what Lambda called it then; either being off means other code.
+    // The tags contain the source digest of the deployed code and Lambda's digest of it; if either differs, the code differs.
     let code = now.architecture != *architecture
         || now.tags.get(tag::SOURCE) != tags.get(tag::SOURCE)
         || now.tags.get(tag::CODE) != Some(&found.code_sha256);
@@ -345,7 +346,7 @@ fn function_differences(
     (details, code, concurrency)
 }
 
-/// How the function is tried, in words.
+/// What is probed, as text.
 pub(super) fn tried(triggers: &[Trigger]) -> String {
     let others = triggers
         .iter()
@@ -361,8 +362,7 @@ pub(super) fn tried(triggers: &[Trigger]) -> String {
     }
 }
 
-/// Tries what customers will meet before they do, and once more before rights are taken away. Without an app client there is nobody
-/// to try it as.
+/// Probes the code before customers use it, and again before permissions are removed. Without an app client there is no probe.
 pub(super) fn plan_probes(
     plan: &mut Plan,
     names: &Names,
@@ -384,7 +384,7 @@ pub(super) fn plan_probes(
         )
     });
     let narrowed = any(|operation| matches!(operation, Operation::NarrowRole { .. }));
-    // What a sign-in needs of it besides its log, which no answer waits for.
+    // The permissions that a sign-in needs, without the log: no response waits for it.
     let needed = |role: &Role| {
         let policies = role.policies.values();
         let statements = policies.filter_map(|policy| policy["Statement"].as_array());

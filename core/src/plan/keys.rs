@@ -1,4 +1,4 @@
-//! KMS keys of another Region, which AWS refuses. The file alone does not always tell: `--pool` may name the pool, and with it the
+//! KMS keys of another Region, which AWS rejects. The file alone may not show this: `--pool` may set the pool, and with it the
 //! Region.
 
 use jane_migrate_config::{Arn, Config, Secret};
@@ -6,7 +6,7 @@ use jane_migrate_config::{Arn, Config, Secret};
 use super::change::{Plan, Resource};
 use crate::ids::Names;
 
-/// Refuses each key that lies elsewhere than what it encrypts.
+/// Rejects each key that is in another Region than what it encrypts.
 pub(super) fn check(plan: &mut Plan, names: &Names, config: Option<&Config>) {
     let Some(config) = config else { return };
     let own = names.pool.region.as_str();
@@ -40,7 +40,7 @@ pub(super) fn check(plan: &mut Plan, names: &Names, config: Option<&Config>) {
         );
     }
     for (member, secret) in config.secrets() {
-        // The Region of a secret of Secrets Manager stands in its ARN, so the file's reader has compared them.
+        // A secret of Secrets Manager has its Region in its ARN, so the file's parser has compared them.
         if let Secret::Ssm {
             kms_key: Some(key), ..
         } = secret

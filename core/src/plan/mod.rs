@@ -1,4 +1,4 @@
-//! What is there x what is wanted -> changes, conflicts, findings. Pure and synchronous. Everything a change needs is in it, so
+//! Observed and desired state -> changes, conflicts, findings. Pure and synchronous. A change contains everything it needs, so
 //! nothing is decided while applying.
 
 mod after;
@@ -29,10 +29,10 @@ use crate::observed::Observed;
 use crate::read::Read;
 use crate::resources::Desired;
 
-/// What deploy would do, and what speaks against it: every check that would fail afterwards.
+/// What deploy would do, with the findings: every check that would fail afterwards.
 ///
 /// # Errors
-/// What the plan rests on was not read.
+/// Something that the plan needs was not read.
 pub fn deploy(
     desired: &Desired,
     observed: &Observed,

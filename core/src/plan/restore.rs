@@ -1,4 +1,4 @@
-//! Putting a pool and its clients back to what a snapshot says.
+//! Puts a pool and its clients back to the state of a snapshot.
 
 use super::change::{Action, Operation, Plan, Resource, refuse};
 use crate::document::{Decisions, Difference, Rewrite};
@@ -8,10 +8,11 @@ use crate::kept::Kept;
 use crate::observed::Observed;
 use crate::read::Read;
 
-/// What restore would do. Nothing is made or deleted: what updates do not reach is named for a person to judge.
+/// What restore would do. Nothing is created or deleted: settings that updates cannot change are named for the
+/// operator.
 ///
 /// # Errors
-/// What the plan rests on was not read.
+/// Something that the plan needs was not read.
 pub fn restore(observed: &Observed, kept: &Kept, unknown: &Decisions) -> Read<Plan> {
     let names = &observed.names;
     let pool = observed.pool()?;
@@ -92,7 +93,7 @@ fn shown(pool: &serde_json::Value, member: &str) -> String {
         .map_or_else(|| "not set".to_owned(), ToString::to_string)
 }
 
-/// How a setting that Cognito keeps is said to be off.
+/// How to turn off a setting that Cognito keeps.
 fn off(member: &str) -> &'static str {
     match member {
         "DcrConfiguration" => r#"off by {"EnableStatus": "Disabled"}"#,

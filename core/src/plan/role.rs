@@ -1,5 +1,5 @@
-//! What deploy would do with the execution role. While a new version is tried, the one that customers meet still runs as this role:
-//! it gets what either needs first, and loses what the old one alone needed once the new one answers customers.
+//! What deploy would do with the execution role. While a new version is probed, the live one still runs with this role: the role
+//! first gets the permissions of both, and loses those of the old version after the new one is live.
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use crate::fix::{Fix, fix};
 use crate::ids::{LONGEST_NAME, Names, ROLE_POLICY};
 use crate::resources::{Role, is_ours};
 
-/// When rights that Lambda needs to delete network interfaces go.
+/// When the permissions go that Lambda needs to delete network interfaces.
 pub(super) const INTERFACES: &str = "after the function's network interfaces";
 
 pub(super) fn plan_role(
@@ -19,7 +19,7 @@ pub(super) fn plan_role(
     found: Option<&Role>,
     allowed: &Allowed,
 ) {
-    // A role that was given is made by nobody, and neither is a spare one beside it.
+    // A given role is not created, and there is no spare role for it.
     let made = [
         (&names.spare_role, names.given_role),
         (&names.function, names.given_function),
@@ -61,7 +61,7 @@ pub(super) fn plan_role(
         );
     }
     if names.given_role {
-        // The checks judge what is there; nothing of it is changed.
+        // The checks judge a given role; it is never changed.
         if found.is_none() {
             plan.conflict(
                 Resource::Role,
@@ -92,7 +92,7 @@ pub(super) fn plan_role(
     narrow(plan, desired, &wide, found);
 }
 
-/// The role with all that either of the two may do.
+/// The role with the permissions of both.
 fn union(desired: &Role, found: &Role) -> Role {
     let mut wide = desired.clone();
     wide.trust = both(&desired.trust, &found.trust);
@@ -104,7 +104,7 @@ fn union(desired: &Role, found: &Role) -> Role {
     wide
 }
 
-/// The document, with the other's statements that it lacks. They lose their ids, which may be in use.
+/// The document, plus the statements that only the other has. They lose their ids, which may be in use.
 fn both(document: &Value, other: &Value) -> Value {
     let mut document = document.clone();
     let same = |one: &Value, other: &Value| without_id(one) == without_id(other);
@@ -127,7 +127,7 @@ fn without_id(statement: &Value) -> Value {
     statement
 }
 
-/// Whether two policies say the same, in whatever order and under whatever ids.
+/// Whether two policies are the same, in any order and with any ids.
 fn agree(one: &Value, other: &Value) -> bool {
     let statements = |document: &Value| {
         let statements = document["Statement"].as_array();
@@ -181,7 +181,7 @@ fn widen(plan: &mut Plan, wide: &Role, found: &Role) {
     plan.differs_by(shown::role(found, &bounded_as(wide, found)));
 }
 
-/// The role, with the boundary that is there where none is wanted.
+/// The role, with its existing boundary if none is configured.
 fn bounded_as(role: &Role, found: &Role) -> Role {
     Role {
         boundary: role.boundary.clone().or_else(|| found.boundary.clone()),
@@ -189,7 +189,7 @@ fn bounded_as(role: &Role, found: &Role) -> Role {
     }
 }
 
-/// Adds to the role what a version needs and the role no longer has.
+/// Adds the permissions to the role that a version needs and the role no longer has.
 pub(super) fn widen_for(plan: &mut Plan, found: &Role, policy: &Value) {
     let mut wide = found.clone();
     let own = wide
@@ -301,7 +301,7 @@ mod tests {
         assert_eq!(statements.len(), 2);
         assert_eq!(statements[0], secret("ReadClientSecret", "new"));
         assert_eq!(statements[1], without_id(&secret("", "old")));
-        // A run that was cut short left it so: widening once more adds nothing.
+        // An interrupted run left it so: adding the permissions again changes nothing.
         assert!(agree(&both(&new, &wide), &wide));
         assert!(!agree(&new, &wide));
     }

@@ -1,4 +1,4 @@
-//! What rollback would do: the alias leads to the version before, once that has answered and the role has what it needs.
+//! What rollback would do: point the alias to the previous version, after a probe of it and with the permissions it needs.
 
 use super::change::{Action, Operation, Plan, Probe, Resource, Target, recovering};
 use super::function::tried;
@@ -13,10 +13,10 @@ use crate::resources::{is_ours, role_policy};
 use crate::trigger::Trigger;
 use crate::version;
 
-/// What rollback would do. `client` is whom the version is tried as, `nonce` what makes the user's name new.
+/// What rollback would do. The version is probed with `client`; `nonce` makes the user's name unique.
 ///
 /// # Errors
-/// What the plan rests on was not read.
+/// Something that the plan needs was not read.
 pub fn rollback(observed: &Observed, client: Option<&str>, nonce: &str) -> Read<Plan> {
     let names = &observed.names;
     let mut plan = Plan::new(names);
@@ -66,7 +66,8 @@ pub fn rollback(observed: &Observed, client: Option<&str>, nonce: &str) -> Read<
         return Ok(plan);
     };
     let number = &before.number;
-    // What it was made for is told by its own settings. Where they cannot be read, the role stays as it is, and the try shows.
+    // The version's own settings show what it needs. If they cannot be read, the role stays as it is, and the probe shows
+    // whether that is enough.
     if let (false, Some(config), Some(role)) = (
         names.given_role,
         deployed_config(&before.runs),
@@ -74,7 +75,7 @@ pub fn rollback(observed: &Observed, client: Option<&str>, nonce: &str) -> Read<
     ) {
         widen_for(&mut plan, &role, &role_policy(names, &config));
     }
-    // The version before may not know a trigger that the pool calls by now.
+    // The previous version may not support a trigger that the pool calls now.
     let triggers: Vec<Trigger> = observed
         .our_triggers()
         .map(|(trigger, _)| trigger)
@@ -114,7 +115,7 @@ fn number(version: &str) -> Option<u64> {
     version.parse().ok()
 }
 
-/// The version before this one: the newest of those that are older.
+/// The version before this one: the newest of the older ones.
 fn before<'a>(versions: &'a [Version], live: &str) -> Option<&'a Version> {
     let live = number(live)?;
     versions
@@ -123,7 +124,7 @@ fn before<'a>(versions: &'a [Version], live: &str) -> Option<&'a Version> {
         .max_by_key(|version| number(&version.number))
 }
 
-/// Whether there is a version that is newer than this one.
+/// Whether a newer version exists.
 fn newer(versions: &[Version], live: &str) -> bool {
     let newer = |live| {
         let mut numbers = versions.iter().filter_map(|one| number(&one.number));

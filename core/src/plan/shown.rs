@@ -1,5 +1,5 @@
-//! How a resource of ours will differ from what is there, member by member and under the names of AWS's API. Values that may be
-//! secret never get here in the clear.
+//! How a resource of ours will differ from its current state, field by field with the names of AWS's API. Values that may be
+//! secret are hidden here.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +12,10 @@ use crate::resources::{
     EnvValue, Environment, Function, LogGroup, ObservedFunction, Role, Tags, tag,
 };
 
-/// In place of a value that is not shown.
+/// Replaces a value that is not shown.
 const HIDDEN: &str = "****";
 
-/// What of the handler's settings an operator may have written in confidence, though no secret belongs there.
+/// The handler's settings that may contain confidential text, although no secret belongs there.
 const CONFIDENTIAL: [&str; 7] = [
     "headers",
     "basic",
@@ -106,7 +106,7 @@ fn configuration(function: &Function) -> Value {
     })
 }
 
-/// Our settings member by member; of anything else that it changes, and no more.
+/// Our settings field by field; for any other variable only that it changes.
 fn environment(now: &Environment, desired: &Environment) -> Vec<Difference> {
     let mut found = Vec::new();
     for name in changed_variables(now, desired) {
@@ -139,7 +139,7 @@ fn environment(now: &Environment, desired: &Environment) -> Vec<Difference> {
     found
 }
 
-/// The difference, without values that are nobody's business.
+/// The difference, without confidential values.
 fn hidden(difference: Difference) -> Difference {
     let confidential = difference
         .pointer

@@ -1,4 +1,4 @@
-//! What teardown would do, from what is there alone: ours goes, and what deploy changed is as it was.
+//! What teardown would do, from the observed state only: delete our resources, and put back what deploy changed.
 
 use super::attach;
 use super::change::{
@@ -18,16 +18,16 @@ use crate::resources::{ObservedFunction, Role, Tags, is_ours, tag};
 use crate::trigger::Trigger;
 use crate::watch::is_exported;
 
-/// How much teardown takes away.
+/// How much teardown removes.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Extent {
-    /// `--everything`: also what other triggers of the pool need than the migration's.
+    /// `--everything`: also what triggers other than the migration's need.
     pub everything: bool,
-    /// `--keep-logs`: not the log group.
+    /// `--keep-logs`: without the log group.
     pub keep_logs: bool,
 }
 
-/// The triggers that go on calling the function after this teardown.
+/// The triggers that still call the function after this teardown.
 pub fn remaining(observed: &Observed, extent: Extent) -> Vec<Trigger> {
     let others = observed.our_triggers().map(|(trigger, _)| trigger);
     let stays = |trigger: &Trigger| !extent.everything && *trigger != Trigger::UserMigration;
@@ -37,7 +37,7 @@ pub fn remaining(observed: &Observed, extent: Extent) -> Vec<Trigger> {
 /// What teardown would do.
 ///
 /// # Errors
-/// What the plan rests on was not read.
+/// Something that the plan needs was not read.
 pub fn teardown(
     observed: &Observed,
     extent: Extent,
@@ -140,14 +140,14 @@ pub fn teardown(
     Ok(plan)
 }
 
-/// The function stays, and its record must not close a client that somebody opens later.
+/// The function stays, so its record must not let a later teardown change a client that an operator opens meanwhile.
 fn forget(
     plan: &mut Plan,
     names: &Names,
     function: Option<&ObservedFunction>,
     role: Option<&Role>,
 ) {
-    // What could not be taken back stays written down.
+    // What could not be put back stays in the record.
     if plan.findings.iter().any(|it| it.id == UNREADABLE) {
         return;
     }
@@ -167,13 +167,13 @@ fn forget(
     }
 }
 
-/// What is there: ours, or whether it is somebody else's.
+/// An existing resource: ours, or whether another owner has it.
 fn split<T>(there: Option<&T>, is_ours: impl Fn(&T) -> bool) -> (Option<&T>, bool) {
     let ours = there.filter(|there| is_ours(there));
     (ours, there.is_some() && ours.is_none())
 }
 
-/// Function and role were deleted by somebody else, and with them what deploy had written down; or the snapshot is not here.
+/// Someone else deleted function and role, and with them the record; or the snapshot is not on this machine.
 fn no_record(names: &Names) -> Finding {
     Finding::failed(
         "no-record",
@@ -192,7 +192,7 @@ fn no_record(names: &Names) -> Finding {
     )
 }
 
-/// What is written down is not believed, and nothing is changed until somebody has looked.
+/// The conflict for a record that is not trusted: nothing is changed until an operator has looked.
 fn doubted(
     plan: &mut Plan,
     names: &Names,
@@ -212,7 +212,7 @@ fn doubted(
 
 const UNREADABLE: &str = "unreadable-record";
 
-/// Another version wrote it, or somebody edited the tag.
+/// Another version wrote the record, or the tag was edited.
 fn unreadable(client: &ClientDocument, record: &str) -> Finding {
     Finding::failed(
         UNREADABLE,
@@ -242,7 +242,7 @@ fn left_alone(resource: Resource) -> Finding {
     )
 }
 
-/// Takes our function out of the pool, and puts back what it replaced.
+/// Removes our function from the pool, and puts back the trigger that it replaced.
 fn plan_triggers(
     plan: &mut Plan,
     names: &Names,
@@ -289,7 +289,7 @@ fn plan_triggers(
     }
 }
 
-/// Gives the clients back the flows they had before deploy.
+/// Restores the clients' flows from before the deploy.
 fn plan_clients(
     plan: &mut Plan,
     names: &Names,
@@ -305,7 +305,7 @@ fn plan_clients(
         let record = match records.opened(id, trust) {
             Ok(Some(record)) => record,
             Ok(None) => continue,
-            // A run that was cut short had written it down in one place, and had opened nothing yet.
+            // An interrupted run recorded it in one place, but had not changed the client yet.
             Err(_) if !client.allows_password_auth() => continue,
             Err(doubt) => {
                 let what = format!("the flows of app client {} before deploy", client.name());

@@ -1,4 +1,4 @@
-//! Plans of recorded runs, and decisions about the order of steps.
+//! Plans of recorded runs, and tests of the order of steps.
 
 use std::collections::BTreeMap;
 
@@ -103,7 +103,7 @@ fn plan_of(fixture: &Fixture, observed: &Observed, allowed: &Allowed) -> Plan {
     }
 }
 
-/// As `plan --json` prints it.
+/// The output of `plan --json`.
 fn shown(plan: &Plan, flags: &Flags) -> Value {
     let conflicts = plan.conflicts.iter().map(|conflict| {
         let mut json = serde_json::to_value(conflict).unwrap();
@@ -139,7 +139,8 @@ fn each_recorded_plan_is_made_again() {
     assert!(different.is_empty(), "{}", different.join("\n"));
 }
 
-/// The order in which nothing a customer needs is missing: rights, function, permission and try, clients, and the trigger last.
+/// In this order customers never lack anything: permissions, function, Cognito's permission and probe, clients, and the trigger
+/// last.
 #[test]
 fn the_trigger_goes_live_last_and_is_detached_first() {
     for fixture in fixtures::all("plans") {
@@ -164,12 +165,12 @@ fn the_trigger_goes_live_last_and_is_detached_first() {
     }
 }
 
-/// The plan of a deploy with the configuration of a recorded run of the checks, from what that run had read.
+/// The deploy plan for the configuration and the reads of a recorded run of the checks.
 fn plan_of_checked(name: &str) -> Plan {
     plan_with(name, BTreeMap::new(), |_| ())
 }
 
-/// The same with these secrets, and with a configuration that is changed first.
+/// The same with these secrets and a changed configuration.
 fn plan_with(name: &str, secrets: Environment, change: impl Fn(&mut Config)) -> Plan {
     let fixture = fixtures::all("checks")
         .into_iter()
@@ -178,7 +179,7 @@ fn plan_with(name: &str, secrets: Environment, change: impl Fn(&mut Config)) -> 
     let mut config = fixture.config().unwrap();
     change(&mut config);
     let mut observed = fixture.observed();
-    // Not among what the checks read.
+    // The checks do not read this.
     let found = observed.function().unwrap();
     let ours = found.map_or_else(Default::default, |found| found.function.tags.clone());
     observed.log_group_tags = Ok(ours);
@@ -240,7 +241,7 @@ fn what_a_plan_reports_of_a_deploy_stops_it_only_where_no_deploy_can_change_it()
     }
 }
 
-/// Lambda measures the JSON of all variables, and not their names and values alone.
+/// Lambda measures the JSON of all variables, not only their names and values.
 #[test]
 fn what_only_escapes_make_too_large_is_refused() {
     let refused = |secret: &str| {
@@ -281,7 +282,7 @@ fn a_key_of_another_region_is_refused() {
     );
 }
 
-/// Everything is as a recorded run left it, and there is nothing to do.
+/// The state after a recorded run, with nothing to do.
 fn live() -> (Fixture, Observed, Allowed) {
     let fixture = fixtures::all("plans")
         .into_iter()
@@ -342,7 +343,7 @@ fn steps(plan: &Plan) -> Vec<&'static str> {
         .collect()
 }
 
-/// As a version of the program without an alias deployed it.
+/// The deployment of a program version without an alias.
 fn without_alias(observed: &mut Observed) {
     let arn = observed.names.function_arn.clone();
     let Ok(Some(pool)) = &mut observed.pool else {
@@ -443,7 +444,7 @@ fn a_role_that_was_made_again_is_given_to_the_function_anew() {
     let plan = plan_of(&fixture, &observed, &allowed);
     let renewed = ["renew function", "publish", "probe", "point alias"];
     assert_eq!(steps(&plan), renewed);
-    // A run was cut short while the function had the spare role: that role goes, too.
+    // A run was interrupted while the function had the spare role: that role is deleted, too.
     let spare = observed.names.spare_role_arn.clone();
     let (Ok(Some(found)), Ok(Some(role))) = (&mut observed.function, &observed.role) else {
         panic!("nothing there")
@@ -487,7 +488,7 @@ fn a_rollback_tries_the_version_before_with_the_rights_it_needs() {
         });
     assert_eq!(to, Some("9"));
 
-    // It has what the version needs, and loses nothing.
+    // The role has what the version needs, and loses nothing.
     observed.role_policies = Ok(BTreeMap::new());
     let plan = rollback(&observed, Some("client"), "1").unwrap();
     assert_eq!(steps(&plan), ["widen role", "probe", "point alias"]);
@@ -495,7 +496,7 @@ fn a_rollback_tries_the_version_before_with_the_rights_it_needs() {
     lead(&mut observed, "2");
     let plan = rollback(&observed, Some("client"), "1").unwrap();
     assert!(plan.is_empty() && !plan.is_blocked());
-    // An alias that leads to the function itself has no version before it, whatever there is.
+    // An alias that points to the function itself has no previous version.
     lead(&mut observed, "$LATEST");
     assert!(rollback(&observed, None, "1").unwrap().is_blocked());
 

@@ -13,7 +13,7 @@ fn resource(part: Part) -> Resource {
     }
 }
 
-/// Makes what is missing, changes what differs and takes away what is no longer wanted.
+/// Creates what is missing, updates what differs and deletes what is no longer wanted.
 pub(super) fn plan_watch(
     plan: &mut Plan,
     names: &Names,
@@ -21,7 +21,7 @@ pub(super) fn plan_watch(
     found: &Watch,
     allowed: &Allowed,
 ) {
-    // Another tool's alarms stay that tool's.
+    // Another tool's alarms are not changed.
     if is_exported(found) {
         return;
     }
@@ -35,7 +35,7 @@ pub(super) fn plan_watch(
                 let what = what.split(" (jane-migrate").next().unwrap_or_default();
                 plan.change(Action::Create, resource, name, what, operation);
             }
-            // Services disagree about how they show what is empty.
+            // Services differ in how they show empty values.
             Some(there) if differences(there, body).is_empty() => {}
             Some(there)
                 if !is_ours(*part, there, names) && foreign(plan, resource, name, allowed) => {}
@@ -49,7 +49,7 @@ pub(super) fn plan_watch(
     take_away(plan, names, found.iter().filter(|(key, _)| surplus(key)));
 }
 
-/// Takes away what is ours.
+/// Deletes what is ours.
 pub(super) fn take_away<'a>(
     plan: &mut Plan,
     names: &Names,

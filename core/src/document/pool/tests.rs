@@ -1,4 +1,4 @@
-//! One behaviour of pool documents and their updates each.
+//! Each test covers one behaviour of pool documents and their updates.
 
 use super::super::service::members;
 use super::super::{Decision, differences};
@@ -20,7 +20,7 @@ fn attach(members: Value) -> Update {
     pool_update(&pool(members), &OURS, &Decisions::new()).unwrap()
 }
 
-/// What of a described member is sent; null for nothing.
+/// The part of a described field that is sent; null for nothing.
 fn sent(member: &str, members: Value) -> Value {
     attach(members)
         .body()
@@ -454,8 +454,7 @@ fn an_answer_without_a_pool_says_what_is_missing() {
     assert_eq!(error.to_string(), "the description has no `UserPool.Id`");
 }
 
-/// Whatever AWS means by them, they come back as they were described: no digit is lost, none is rounded. (An exponent is spelled in
-/// serde_json's way.)
+/// Numbers are sent exactly as they were described: no digit is lost or rounded. (Exponents get serde_json's form.)
 #[test]
 fn numbers_are_carried_as_they_are_written() {
     let described = r#"{ "UserPool": { "Id": "us-east-1_a", "Name": "n",

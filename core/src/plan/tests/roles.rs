@@ -1,11 +1,11 @@
-//! Roles as a company's rules have them: with a path and a boundary, or made by somebody else.
+//! Roles under a company's rules: with a path and a boundary, or created by another owner.
 
 use super::super::{Operation, Resource};
 use super::{live, plan_of, steps};
 use crate::fixtures::Fixture;
 use crate::observed::Observed;
 
-/// The recorded run with this at the end of its configuration, and what was read under the names that follow from it.
+/// The recorded run with these lines added to its configuration, read with the names that follow from it.
 fn configured(more: &str) -> (Fixture, Observed) {
     let (mut fixture, _, _) = live();
     let toml = fixture.json["config"]["toml"].as_str().unwrap();
@@ -103,7 +103,7 @@ fn a_given_role_is_changed_by_no_step_and_none_is_made_to_renew_it() {
         "{:?}",
         steps(&plan)
     );
-    // Its owner has made it again: no spare role may help.
+    // Its owner has created it again: no spare role may be created.
     let plan = given("AROA2");
     assert!(
         plan.conflicts[0].message.contains("was made again"),

@@ -1,4 +1,4 @@
-//! Triggers that are turned on and off, and a teardown that leaves some.
+//! Triggers that are turned on and off, and a teardown that keeps some.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use crate::observed::Observed;
 use crate::resources::tag;
 use crate::trigger::Trigger;
 
-/// The recorded run with this at the end of its configuration.
+/// The recorded run with these lines added to its configuration.
 fn configured(fixture: Fixture, more: &str) -> Fixture {
     let mut fixture = fixture;
     let toml = fixture.json["config"]["toml"].as_str().unwrap();
@@ -33,7 +33,7 @@ fn set_trigger(observed: &mut Observed, trigger: Trigger, arn: Option<&str>) {
     pool.document = PoolDocument::from_json(document).unwrap();
 }
 
-/// The same with both triggers on, and deployed so.
+/// The same with both triggers on and deployed.
 fn live_with_both() -> (Fixture, Observed, Allowed) {
     let (fixture, mut observed, allowed) = live();
     let fixture = configured(fixture, BOTH);
@@ -58,7 +58,7 @@ fn live_with_both() -> (Fixture, Observed, Allowed) {
     (fixture, observed, allowed)
 }
 
-/// What the pool calls once this plan is applied.
+/// The functions that the pool calls after this plan.
 fn called(plan: &Plan) -> Value {
     let mut rewrites = plan
         .changes
@@ -128,14 +128,14 @@ fn triggers_that_are_turned_off_go_first_and_their_rights_last() {
         called(&plan),
         json!({ "UserMigration": live, "PreSignUp": theirs })
     );
-    // What one tag alone names gets nobody's names.
+    // A trigger that only one tag names is not put back, so users' names do not go there.
     let mut doubted = observed.clone();
     if let Ok(Some(role)) = &mut doubted.role {
         role.tags.remove(tag::REPLACED_PRE_SIGN_UP);
     }
     let plan_of_doubt = plan_of(&off, &doubted, &allowed);
     assert!(plan_of_doubt.is_blocked());
-    // A run that is cut short after this still knows what to put back.
+    // A run that is interrupted after this still has the record to put back.
     for change in &plan.changes {
         if let Operation::UpdateFunction {
             function, untag, ..
@@ -208,7 +208,7 @@ fn another_functions_trigger_is_a_conflict_until_it_may_be_replaced_and_is_put_b
         assert_eq!(tags[tag::REPLACED_POST_CONFIRMATION], *theirs);
     }
 
-    // As it is then: teardown puts back what was replaced, and only what is ours.
+    // In that state, teardown puts back what was replaced, and only our part.
     let (_, mut observed, allowed) = live_with_both();
     let Ok(Some(found)) = &mut observed.function else {
         panic!("no function")
@@ -265,7 +265,7 @@ fn teardown_leaves_the_function_to_the_triggers_that_remain() {
     assert!(remaining(&observed, everything).is_empty());
 }
 
-/// What was taken back once is not taken back again: a client that somebody opens afterwards stays open.
+/// What was put back once is not put back again: a client that an operator opens afterwards stays open.
 #[test]
 fn a_teardown_that_leaves_the_function_forgets_what_it_took_back() {
     let (_, mut observed, allowed) = live_with_both();
@@ -330,7 +330,7 @@ fn once_the_window_has_closed_and_migration_is_gone_it_does_not_come_back() {
     let closed = configured(fixture, "[window]\ncloses = 2026-01-31\n");
     let plan = plan_of(&closed, &observed, &allowed);
     assert!(!plan.is_blocked(), "{:?}", plan.findings);
-    // The settings name the last day.
+    // The settings contain the last day.
     let updated = ["update function", "publish", "probe", "point alias"];
     assert_eq!(steps(&plan), updated);
 }
