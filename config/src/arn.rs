@@ -1,4 +1,4 @@
-//! The one type for ARNs. It owns their syntax; what a resource of a service looks like is for its users to judge.
+//! The one type for ARNs. It owns their syntax; its callers judge the resource part.
 
 use std::{fmt, str::FromStr};
 
@@ -16,7 +16,7 @@ pub struct Arn {
     pub region: String,
     /// The account's id; empty for resources that need none.
     pub account: String,
-    /// All that follows, which may contain colons.
+    /// The rest, which may contain colons.
     pub resource: String,
 }
 
@@ -68,7 +68,7 @@ impl From<Arn> for String {
     }
 }
 
-/// A text that is no ARN.
+/// The error for a text that is no ARN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidArn;
 

@@ -1,4 +1,4 @@
-//! What `migrate.toml` says, table by table, with its defaults. How the text is read and checked is `file`'s business.
+//! The content of `migrate.toml`, table by table, with its defaults. `file` reads and checks the text.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +9,12 @@ use crate::{Date, Directory, Import, OnMigrated, PoolId, Secret};
 /// A whole `migrate.toml`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// `[pool]` or `[[pool]]`; empty where the pools come from the command line.
+    /// `[pool]` or `[[pool]]`; empty if the pools come from the command line.
     pub pools: Vec<Pool>,
-    /// `[directory]`: where the existing accounts live.
+    /// `[directory]`: where the existing accounts are.
     pub directory: Directory,
-    /// `[attributes]`: Cognito attribute = where its value comes from (see [`Source`](crate::Source)), together with what
-    /// the kind of directory maps by itself.
+    /// `[attributes]`: Cognito attribute = where its value comes from (see [`Source`](crate::Source)), including the default
+    /// mapping of the kind of directory.
     pub attributes: BTreeMap<String, String>,
     /// `[response]`: what Cognito gets about a migrated user.
     pub response: Response,
@@ -35,7 +35,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// The `[pool]` that speaks for a pool; one without an id speaks for whichever `--pool` names.
+    /// The `[pool]` of a pool; one without an id applies to any pool that `--pool` names.
     pub fn pool(&self, id: &PoolId) -> Option<&Pool> {
         let named = |pool: &&Pool| pool.id.as_ref() == Some(id);
         let unnamed = |pool: &&Pool| pool.id.is_none();
@@ -45,14 +45,14 @@ impl Config {
             .or_else(|| self.pools.iter().find(unnamed))
     }
 
-    /// What holds for a pool: the file, with what its `[pool]` overrides.
+    /// The configuration of a pool: the file with the overrides of its `[pool]`.
     pub fn for_pool(&self, id: &PoolId) -> &Config {
         self.pool(id)
             .and_then(|pool| pool.config.as_deref())
             .unwrap_or(self)
     }
 
-    /// Every secret the function needs, with the key that names it.
+    /// All secrets that the function needs, each with its key in the file.
     pub fn secrets(&self) -> Vec<(String, &Secret)> {
         let directory = self.directory.secrets().into_iter();
         let directory = directory.map(|(member, secret)| (format!("directory.{member}"), secret));
@@ -64,9 +64,9 @@ impl Config {
 /// One user pool to migrate into.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Pool {
-    /// The pool's id; `None` where `--pool` names it.
+    /// The pool's id; `None` if `--pool` names it.
     pub id: Option<PoolId>,
-    /// The pool's Region; `None` means the one its id begins with.
+    /// The pool's Region; `None` means the one that its id starts with.
     pub region: Option<String>,
     /// The app clients whose sign-ins must migrate; `None` means all of the pool's.
     pub clients: Option<Vec<String>>,
@@ -74,8 +74,8 @@ pub struct Pool {
     pub profile: Option<String>,
     /// The role to assume there.
     pub role_arn: Option<String>,
-    /// The whole file as it is for this pool, where `[pool.directory]`, `[pool.window]` and so on override some of it. It names
-    /// no pools itself.
+    /// The complete file for this pool, with the overrides of `[pool.directory]`, `[pool.window]` and so on. It contains no pools
+    /// itself.
     pub config: Option<Box<Config>>,
 }
 
@@ -338,7 +338,7 @@ pub enum Architecture {
 }
 
 impl Architecture {
-    /// The name Lambda uses.
+    /// The name in Lambda.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::X86_64 => "x86_64",

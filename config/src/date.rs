@@ -1,7 +1,7 @@
-//! A calendar day in ISO 8601 form. It owns the arithmetic and knows no clock: callers bring the day it is.
+//! A calendar day in ISO 8601 form. It owns the arithmetic and has no clock: callers pass the current day.
 //!
-//! It is not jiff's, because the handler compares days with it: its tree of dependencies, which every sign-in's cold start loads, would
-//! grow by a crate for one comparison.
+//! It is not jiff's type, because the handler compares days with it, and a crate for one comparison would add to what every cold
+//! start loads.
 
 use std::{fmt, str::FromStr};
 
@@ -26,7 +26,7 @@ impl Date {
 
     /// Days from 1970-01-01 to this one; negative before it.
     pub fn epoch_days(self) -> i64 {
-        // Years are counted from March, so that the leap day is the last of its year.
+        // Years start in March here, so that the leap day is the last day of its year.
         let year = i64::from(self.year) - i64::from(self.month <= 2);
         let month = (i64::from(self.month) + 9) % 12;
         let day_of_year = (153 * month + 2) / 5 + i64::from(self.day) - 1;
@@ -34,7 +34,7 @@ impl Date {
             - 719_468
     }
 
-    /// The day that lies this many days after 1970-01-01, if the calendar of this type reaches it.
+    /// The day this many days after 1970-01-01, if this type's calendar includes it.
     pub fn from_epoch_days(days: i64) -> Option<Self> {
         let days = days.checked_add(719_468)?;
         let era = days.div_euclid(146_097);
@@ -63,7 +63,7 @@ fn days_in(year: u16, month: u8) -> u8 {
     }
 }
 
-/// A text that is no date in the form `2027-03-31`.
+/// The error for a text that is no date in the form `2027-03-31`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidDate;
 
@@ -104,7 +104,7 @@ impl fmt::Display for Date {
 
 impl<'de> Deserialize<'de> for Date {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Under this name the reader of migrate.toml gives the text of one of TOML's dates.
+        // With this field name, toml's deserializer passes a date as text.
         #[derive(Deserialize)]
         #[serde(rename = "Date")]
         struct Text(String);

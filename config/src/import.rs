@@ -1,10 +1,10 @@
-//! `[import]`: how `remaining` and `import` read the whole directory. The function is told nothing of it.
+//! `[import]`: how `remaining` and `import` read the whole directory. The function does not get these settings.
 
 use serde::{Deserialize, Serialize};
 
 use crate::Secret;
 
-/// The column of password hashes in the file of an import job, as the developer guide has it.
+/// The column of password hashes in an import file, from the developer guide.
 pub const HASH_COLUMN: &str = "password_hash";
 
 /// `[import]`: how `remaining` and `import` read the whole directory. The function knows nothing of it.

@@ -1,8 +1,8 @@
-//! The types of `migrate.toml`, shared by the CLI, which reads and validates the file, and the handler, which obeys it.
+//! The types of `migrate.toml`, shared by the CLI, which reads and validates the file, and the handler, which uses its settings.
 //!
-//! The CLI turns the file into a [`Config`] (feature `file`), adds what it read from the user pool ([`PoolFacts`]) and
-//! sends the result to the function as [`HandlerSettings`]. This crate knows the words of the file and nothing of AWS's
-//! API: it makes no call, reads no clock and never holds the value of a secret, only where it is kept.
+//! The CLI turns the file into a [`Config`] (feature `file`), adds what it read from the user pool ([`PoolFacts`]) and sends the
+//! result to the function as [`HandlerSettings`]. This crate does not use AWS: it makes no call, reads no clock, and contains
+//! references to secrets but never their values.
 
 mod arn;
 mod config;
@@ -46,23 +46,23 @@ pub use secret::Secret;
 pub use settings::{HandlerSettings, InvalidSettings};
 pub use source::Source;
 
-/// The environment variable of the function that carries [`HandlerSettings`] as JSON.
+/// The function's environment variable with the [`HandlerSettings`] as JSON.
 pub const SETTINGS_VARIABLE: &str = "JANE_MIGRATE_SETTINGS";
 
-/// The environment variable of the function that makes it speak with FIPS endpoints, as it makes every AWS tool.
+/// The function's environment variable that selects FIPS endpoints, as in every AWS tool.
 pub const FIPS_VARIABLE: &str = "AWS_USE_FIPS_ENDPOINT";
 
 /// The field that marks an event of the operator's tool: the event is logged, but does not count as a sign-in. It is a top-level
-/// field, because Cognito alone writes those. A client can influence `callerContext`.
+/// field, because only Cognito writes those; a client can influence `callerContext`.
 pub const TRIAL: &str = "janeMigrateTrial";
 
-/// The field of the answer to a trial that says what the directory would be told: the calls with their bodies.
+/// The field of the response to a test event with the notifications that the directory would get: the calls with their bodies.
 pub const TOLD: &str = "janeMigrateTold";
 
-/// The field of a trial that asks for the formats of stored hashes: how many to look at.
+/// The field of a test event that requests the formats of stored hashes: how many to examine.
 pub const SAMPLE: &str = "janeMigrateSample";
 
-/// The form of a Region's name, as a regular expression: what [`is_region`] takes.
+/// The form of a Region's name, as a regular expression for [`is_region`].
 #[cfg(feature = "schema")]
 const REGION: &str = "^[a-z]+(-[a-z]+)+-[0-9]+$";
 
@@ -80,7 +80,7 @@ pub fn is_region(text: &str) -> bool {
         && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Whether a host, as URLs write it, is this machine: the only one that may be spoken to without TLS.
+/// Whether a host in a URL is this machine, the only host to which a connection without TLS is allowed.
 pub fn is_loopback(host: &str) -> bool {
     let address = host
         .strip_prefix('[')

@@ -1,7 +1,7 @@
-//! Where AWS's services are: the host names of each partition. The handler and the program find them here alone, as botocore's
-//! `partitions.json` and its rules for these services say.
+//! The host names of AWS's services in each partition. The handler and the program use only this list, which follows
+//! botocore's `partitions.json` and its rules for these services.
 
-/// The partitions: how the names of their Regions begin, and where hosts and dual-stack hosts end.
+/// The partitions: the prefix of their Regions' names, and the suffixes of hosts and of dual-stack hosts.
 const PARTITIONS: [(&str, &str, &str); 8] = [
     ("cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn"),
     ("us-gov-", "amazonaws.com", "api.aws"),
@@ -10,7 +10,7 @@ const PARTITIONS: [(&str, &str, &str); 8] = [
     ("us-isob-", "sc2s.sgov.gov", "api.aws.scloud"),
     ("eu-isoe-", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"),
     ("us-isof-", "csp.hci.ic.gov", "api.aws.hci.ic.gov"),
-    // Every other.
+    // All other Regions.
     ("", "amazonaws.com", "api.aws"),
 ];
 
@@ -21,7 +21,7 @@ fn suffixes(region: &str) -> (&'static str, &'static str) {
     PARTITIONS.iter().find_map(of).unwrap_or_default()
 }
 
-/// Where the names of a Region's services end, such as `amazonaws.com`.
+/// The suffix of a Region's host names, such as `amazonaws.com`.
 pub fn dns_suffix(region: &str) -> &'static str {
     suffixes(region).0
 }
@@ -39,9 +39,9 @@ pub fn is_aws(host: &str) -> bool {
 
 /// The host of a service in a Region.
 pub fn host(service: &str, region: &str, fips: bool, dual_stack: bool) -> String {
-    // Its one endpoint is dual-stack.
+    // Its only endpoint is dual-stack.
     let dual_stack = dual_stack && service != "secretsmanager";
-    // GovCloud's plain endpoints of the other services are FIPS endpoints.
+    // In GovCloud the normal endpoints of the other services are FIPS endpoints.
     let has_own = matches!(service, "cognito-idp" | "lambda" | "secretsmanager");
     let fips = fips && (has_own || dual_stack || !region.starts_with("us-gov-"));
     let (plain, dual) = suffixes(region);

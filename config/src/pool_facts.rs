@@ -1,21 +1,21 @@
-//! What the CLI reads from a user pool and the handler must know of it.
+//! The facts about a user pool that the CLI reads and the handler needs.
 
 use serde::{Deserialize, Serialize};
 
-/// The facts of one user pool that decide what the handler may answer.
+/// The facts about one user pool that decide the handler's responses.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PoolFacts {
     /// The pool's id.
     pub id: String,
     /// Whether `Ann` and `ann` are two users.
     pub case_sensitive: bool,
-    /// `UsernameAttributes`: people sign in with these instead of a user name.
+    /// `UsernameAttributes`: users sign in with these instead of a user name.
     pub username_attributes: Vec<String>,
-    /// `AliasAttributes`: people may sign in with these besides their user name.
+    /// `AliasAttributes`: users may sign in with these besides their user name.
     pub alias_attributes: Vec<String>,
     /// The pool's schema.
     pub attributes: Vec<SchemaAttribute>,
-    /// Whether sign-ins have a second factor.
+    /// The second factor of sign-ins.
     pub mfa: Mfa,
     /// Whether text messages are one of the second factors.
     pub sms_mfa: bool,
@@ -26,30 +26,30 @@ pub struct PoolFacts {
 /// One attribute of the pool's schema.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SchemaAttribute {
-    /// Its name, with `custom:` where it is one.
+    /// Its name, with `custom:` for a custom attribute.
     pub name: String,
     /// Whether a user cannot be created without it.
     pub required: bool,
     /// Whether it can be changed after the user was created.
     pub mutable: bool,
-    /// What its values must be, where not any text of up to 2,048 characters.
+    /// The limits of its values, unless any text of up to 2,048 characters is allowed.
     pub constraint: Option<Constraint>,
 }
 
-/// What the values of an attribute must be.
+/// The limits of an attribute's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Constraint {
     /// A text of this many characters, at least and at most.
     Length(u32, u32),
-    /// A whole number between these; `None` is no limit.
+    /// A whole number within these limits; `None` is no limit.
     Number(Option<i64>, Option<i64>),
     /// `true` or `false`.
     Boolean,
 }
 
 impl Constraint {
-    /// Whether Cognito takes this value. What it makes of numbers that are not whole is not documented.
+    /// Whether Cognito accepts this value. Its treatment of numbers with a fraction is not documented.
     pub fn allows(self, value: &str) -> bool {
         match self {
             Self::Length(least, most) => {
@@ -69,13 +69,13 @@ pub enum Mfa {
     /// No second factor.
     #[default]
     Off,
-    /// A second factor for those who set one up.
+    /// A second factor for users who set one up.
     Optional,
     /// A second factor for all users.
     On,
 }
 
-/// The pool's password policy, as far as a password alone can be checked against it.
+/// The pool's password policy, as far as a single password can be checked against it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PasswordPolicy {

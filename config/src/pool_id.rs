@@ -1,4 +1,4 @@
-//! A user pool's id and ARN. This is the one place that says what an id is, for `[pool] id`, `--pool` and every other source.
+//! A user pool's id and ARN. Only this module defines what an id is, for `[pool] id`, `--pool` and every other source.
 
 use std::{fmt, str::FromStr};
 
@@ -8,8 +8,8 @@ use crate::{Arn, is_region};
 
 /// The id of a user pool, such as `us-east-1_AbC123456`.
 ///
-/// The rule is Cognito's own pattern, `[\w-]+_[0-9a-zA-Z]+` with at most 55 characters. The part before the `_` need not be a
-/// Region: emulators make ids such as `local_5aBc`.
+/// The rule is Cognito's own pattern, `[\w-]+_[0-9a-zA-Z]+` with at most 55 characters. The part before the `_` may be
+/// something else than a Region: emulators create ids such as `local_5aBc`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PoolId(String);
@@ -20,8 +20,8 @@ impl PoolId {
         &self.0
     }
 
-    /// The Region the id begins with, where it begins with one. (A replica of a multi-Region pool keeps its primary's id, and
-    /// emulators make ids without a Region, so `--region` wins over this.)
+    /// The Region that the id starts with, if it does.~emulators make ids~emulators create ids (A replica of a multi-Region
+    /// pool keeps its primary's id, and emulators make ids without a Region, so `--region` wins over this.)
     pub fn region(&self) -> Option<&str> {
         let region = self.0.split_once('_')?.0;
         is_region(region).then_some(region)
@@ -69,7 +69,8 @@ impl From<PoolId> for String {
     }
 }
 
-/// A text that is not the id of a user pool. It is not repeated: in a file it may be a secret in the wrong place.
+/// The error for a text that is no user pool id. It does not contain the text: in a file it may be a secret in the wrong
+/// place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidPoolId;
 
@@ -81,12 +82,12 @@ impl fmt::Display for InvalidPoolId {
 
 impl std::error::Error for InvalidPoolId {}
 
-/// The ARN of a user pool, taken apart.
+/// The parts of a user pool's ARN.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoolArn {
     /// `aws`, `aws-cn`, `aws-us-gov`, ...
     pub partition: String,
-    /// The Region the pool answers in.
+    /// The Region of the pool.
     pub region: String,
     /// The twelve digits of the account that owns the pool.
     pub account: String,
@@ -95,7 +96,7 @@ pub struct PoolArn {
 }
 
 impl PoolArn {
-    /// The ARN of a pool whose account is known. The Region tells the partition.
+    /// The ARN of a pool whose account is known. The partition follows from the Region.
     pub fn new(id: PoolId, region: String, account: String) -> Self {
         const PARTITIONS: [(&str, &str); 7] = [
             ("cn-", "aws-cn"),
@@ -118,7 +119,7 @@ impl PoolArn {
         }
     }
 
-    /// The ARN of something else in the pool's account, in the pool's Region.
+    /// The ARN of another resource in the pool's account and Region.
     pub fn sibling(&self, service: &str, resource: impl fmt::Display) -> Arn {
         Arn {
             partition: self.partition.clone(),

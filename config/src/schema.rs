@@ -1,5 +1,5 @@
-//! The JSON Schema of `migrate.toml`, from the types that read it. It is kept in the repository as `migrate.schema.json`, for
-//! editors; a test keeps it current. It leaves to the reader what must fit together.
+//! The JSON Schema of `migrate.toml`, derived from the types that read it. It is in the repository as `migrate.schema.json`,
+//! for editors; a test keeps it current. What must fit together is only checked when the file is read.
 
 use std::borrow::Cow;
 
@@ -21,7 +21,7 @@ pub fn schema() -> Value {
     schema
 }
 
-/// TOML has no null; no table takes a key that it does not know; and `uint32` is a format of schemars' own.
+/// TOML has no null; no table accepts an unknown key; and `uint32` is schemars' own format.
 fn tidy(schema: &mut Value) {
     match schema {
         Value::Array(items) => items.iter_mut().for_each(tidy),
@@ -82,7 +82,7 @@ impl JsonSchema for Partial {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let whole = generator.subschema_for::<DirectoryTable>();
-        // Without a kind it takes the place of some of the file's keys.
+        // Without a kind it replaces some of the file's keys.
         let mut kinds = DirectoryTable::json_schema(generator).to_value();
         let kinds = kinds["oneOf"].as_array_mut().map(std::mem::take);
         let partial = kinds.unwrap_or_default().into_iter().map(|mut kind| {

@@ -1,4 +1,4 @@
-//! Where a secret is kept. The value itself never passes through this crate.
+//! Where a secret is stored. The value itself never passes through this crate.
 
 use std::fmt;
 
@@ -14,10 +14,10 @@ pub enum Secret {
     SecretsManager {
         /// The secret's ARN.
         arn: Arn,
-        /// The key to take, where the secret is a JSON object.
+        /// The key to read, if the secret is a JSON object.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         key: Option<String>,
-        /// The customer managed key it is encrypted with; `None` means AWS's own. The handler has no use for it.
+        /// The customer managed key it is encrypted with; `None` means AWS's own. The handler does not use it.
         #[serde(default, skip_serializing)]
         kms_key: Option<String>,
     },
@@ -25,7 +25,7 @@ pub enum Secret {
     Ssm {
         /// Its name.
         name: String,
-        /// The customer managed key it is encrypted with; `None` means AWS's own. The handler has no use for it.
+        /// The customer managed key it is encrypted with; `None` means AWS's own. The handler does not use it.
         #[serde(default, skip_serializing)]
         kms_key: Option<String>,
     },

@@ -1,4 +1,5 @@
-//! What the function is told through its environment: the part of the config the handler obeys, with the facts of its pool.
+//! The settings in the function's environment: the part of the configuration that the handler uses, with the facts about
+//! its pool.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -9,11 +10,11 @@ use crate::{
     Triggers,
 };
 
-/// The handler's settings, one document for one pool. Lambda allows 4 KB for the whole environment, so what equals the
-/// default is left out.
+/// The handler's settings, one document for one pool. Lambda allows 4 KB for the whole environment, so default values are
+/// left out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HandlerSettings {
-    /// The id of the pool whose events are answered.
+    /// The id of the pool that the handler serves.
     pub pool: String,
     /// Where the existing accounts live.
     pub directory: Directory,
@@ -23,52 +24,52 @@ pub struct HandlerSettings {
     /// The answer to Cognito about a migrated user.
     #[serde(default, skip_serializing_if = "is_default")]
     pub response: Response,
-    /// What is done at sign-ups.
+    /// What the sign-up triggers do.
     #[serde(default, skip_serializing_if = "is_default")]
     pub triggers: Triggers,
     /// The notification that a user has migrated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_migrated: Option<OnMigrated>,
-    /// Attributes without which the pool takes no user.
+    /// Attributes that a user must have to be accepted by the pool.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub required_attributes: Vec<String>,
-    /// What the values of mapped attributes must be, where the pool's schema limits them.
+    /// The limits of mapped attributes' values, if the pool's schema has any.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub constraints: BTreeMap<String, Constraint>,
-    /// Attributes people may sign in with besides a user name.
+    /// Attributes that users may sign in with besides a user name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alias_attributes: Vec<String>,
-    /// Attributes people sign in with in place of a user name.
+    /// Attributes that users sign in with instead of a user name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub username_attributes: Vec<String>,
-    /// Whether the pool tells `Ann` from `ann`.
+    /// Whether `Ann` and `ann` are different users in the pool.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub case_sensitive: bool,
-    /// The policy a password must meet; only where the config enforces it.
+    /// The policy a password must meet; only if the configuration enforces it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_policy: Option<PasswordPolicy>,
     /// The last day on which users are migrated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window_closes: Option<Date>,
-    /// The percentage of names that migrate; all, where there is none.
+    /// The percentage of names that migrate; `None` for all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window_share: Option<u8>,
 }
 
-/// Attributes whose values the handler makes valid whatever the pool, for all pools say the same of them.
+/// Attributes whose values the handler makes valid for every pool, because they have the same limits in all pools.
 const ALWAYS_VALID: [&str; 3] = ["birthdate", "email_verified", "phone_number_verified"];
 
 impl HandlerSettings {
     /// The settings of the function that serves this pool.
     pub fn new(config: &Config, pool: &PoolFacts) -> Self {
         let mut response = config.response.clone();
-        // Cognito refuses the user if the pool has no such factor.
+        // Cognito rejects the user if the pool has no such factor.
         response.enable_sms_mfa &= pool.sms_mfa && pool.mfa != Mfa::Off;
         let policy = pool
             .password_policy
             .clone()
             .filter(|_| response.enforce_password_policy);
-        // `sub` is marked as required in every pool, and given by Cognito alone.
+        // `sub` is marked as required in every pool, and only Cognito sets it.
         let required = pool
             .attributes
             .iter()
@@ -103,13 +104,13 @@ impl HandlerSettings {
         serde_json::to_string(self).expect("settings are plain data")
     }
 
-    /// Reads what [`HandlerSettings::to_json`] wrote.
+    /// Parses the output of [`HandlerSettings::to_json`].
     pub fn from_json(text: &str) -> Result<Self, InvalidSettings> {
         serde_json::from_str(text).map_err(InvalidSettings)
     }
 }
 
-/// The settings in the environment are not of this build.
+/// The error for settings in the environment that are not from this version.
 #[derive(Debug)]
 pub struct InvalidSettings(serde_json::Error);
 

@@ -3,21 +3,21 @@
 /// Where an attribute's value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// `field`: a member of the directory's user.
+    /// `field`: a field of the directory's user.
     Field(String),
     /// `/a/b`: a JSON pointer into the directory's user.
     Pointer(String),
-    /// `=text`: always this text; with nothing after `=`, the attribute is left out.
+    /// `=text`: always this text; an empty text leaves the attribute out.
     Literal(String),
-    /// `{username}`: the name that was typed, as `[response] username` reads it.
+    /// `{username}`: the typed name, in the form of `[response] username`.
     Username,
-    /// `{uuid}`: an id made from the pool and the name, the same at every attempt; for the `username` of pools in which
-    /// people sign in with an alias.
+    /// `{uuid}`: an id made from the pool and the name, the same at every attempt; for the `username` of pools whose
+    /// users sign in with an alias.
     Uuid,
 }
 
 impl Source {
-    /// The places to look in, one after the other: `"given_name | firstName"`.
+    /// The sources to try in order: `"given_name | firstName"`.
     pub fn alternatives(text: &str) -> impl Iterator<Item = Self> {
         let literal = text.starts_with('=');
         text.split(move |c| c == '|' && !literal)

@@ -1,20 +1,20 @@
-//! Templates: text with `{placeholders}`, as requests to HTTP directories are written in.
+//! Templates: text with `{placeholders}`, for requests to HTTP directories.
 
 use std::fmt;
 
 /// A piece of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// Text that stands for itself.
+    /// Literal text.
     Text(String),
     /// A value that is filled in.
     Placeholder(Placeholder),
 }
 
-/// What a template may ask for.
+/// The placeholders of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Placeholder {
-    /// `{username}`: the name that was typed, as `[response] username` reads it.
+    /// `{username}`: the typed name, in the form of `[response] username`.
     Username,
     /// `{password}`
     Password,
@@ -24,7 +24,7 @@ pub enum Placeholder {
     Validation(String),
     /// `{metadata.KEY}`: from the event's `clientMetadata`.
     Metadata(String),
-    /// `{attributes.NAME}`: an attribute of the user who migrates; for `[on_migrated]` alone.
+    /// `{attributes.NAME}`: an attribute of the user who migrates; only for `[on_migrated]`.
     Attribute(String),
     /// `{settings.KEY}`: from `[directory.settings]`.
     Setting(String),
@@ -52,7 +52,7 @@ impl Placeholder {
     }
 }
 
-/// Takes a template apart. Braces have no other use, so one that encloses no known placeholder is an error.
+/// Parses a template. Braces have no other use, so one that encloses no known placeholder is an error.
 pub fn parse(template: &str) -> Result<Vec<Part>, InvalidTemplate> {
     let mut parts = Vec::new();
     let mut rest = template;
@@ -73,7 +73,7 @@ pub fn parse(template: &str) -> Result<Vec<Part>, InvalidTemplate> {
     Ok(parts)
 }
 
-/// A template asks for something there is not.
+/// The error for an unknown placeholder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidTemplate(String);
 

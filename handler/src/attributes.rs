@@ -1,5 +1,5 @@
-//! From the directory's user to Cognito's attributes. Cognito refuses the whole user because of one malformed value. So a value
-//! that cannot be made valid, or that the pool's schema does not allow, is left out.
+//! Derives Cognito's attributes from the directory's user. Cognito rejects the whole user because of one malformed value, so a
+//! value that cannot be made valid, or that the pool's schema does not allow, is left out.
 
 use std::collections::BTreeMap;
 
@@ -33,7 +33,7 @@ pub fn attributes(
         });
         let american = matches!(settings.directory, Directory::Jane(_));
         let value = value.and_then(|value| match attribute.as_str() {
-            // Attributes are in alphabetical order, so the address is there already.
+            // Attributes are processed in alphabetical order, so the address already exists.
             "email_verified" | "phone_number_verified" => {
                 let address = attributes.get(attribute.trim_end_matches("_verified"));
                 let verified = is_verified(&value, today) || address == Some(&value);
@@ -113,9 +113,9 @@ fn text(value: &Value) -> Option<String> {
     }
 }
 
-/// Whether a value says that an address is verified: a clear yes, or the day of the verification. All else means no, because
-/// Cognito sends codes to verified addresses. Days until 1970-01-01 and future days mean no, too: databases and programs write such
-/// days for "never".
+/// Whether a value says that an address is verified: a clear yes, or the day of the verification. Everything else means no,
+/// because Cognito sends codes to verified addresses. Days up to 1970-01-01 and future days also mean no: databases and programs
+/// write such days for "never".
 fn is_verified(value: &str, today: i64) -> bool {
     let yes = matches!(value.to_ascii_lowercase().as_str(), "true" | "t" | "1");
     let day = value.get(..10).and_then(|day| day.parse::<Date>().ok());
@@ -180,7 +180,7 @@ mod tests {
         json!(attributes(settings, NAME, &user, today()))
     }
 
-    /// What becomes of one attribute's value.
+    /// The final value of one attribute.
     fn value(attribute: &str, value: Value) -> Option<String> {
         let settings = settings(&[(attribute, "x")]);
         let user = Map::from_iter([("x".into(), value)]);

@@ -153,7 +153,7 @@ fn sha256(text: &str) -> String {
     hex(digest(&SHA256, text.as_bytes()).as_ref())
 }
 
-/// The day, and the day with the time, in the form that the signature needs.
+/// The day, and the day with the time, in the signature's form.
 fn timestamp(now: SystemTime) -> Option<(String, String)> {
     let seconds = now.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
     let day = Date::from_epoch_days((seconds / 86_400).try_into().ok()?)?

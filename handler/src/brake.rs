@@ -1,5 +1,6 @@
-//! Slows guessing down: after some refused sign-ins with one name, the directory is not asked about it for a while. Names that exist
-//! and names that do not are treated alike. Each instance of the function counts for itself, and keeps no name, only a keyed hash.
+//! Slows guessing down: after several refused sign-ins with one name, the directory gets no requests about it for a while. Names
+//! that exist and names that do not are treated alike. Each instance of the function counts separately, and keeps no name, only a
+//! keyed hash.
 
 use std::{
     collections::HashMap,
@@ -13,10 +14,10 @@ use crate::{lock::lock, outcome::Outcome};
 /// How many refused sign-ins one name may have within [`PERIOD`].
 const MOST: u32 = 10;
 
-/// How long a refused sign-in counts. It begins with the first of a row.
+/// How long a refused sign-in counts, from the first of a series on.
 const PERIOD: Duration = Duration::from_secs(15 * 60);
 
-/// How many names are remembered.
+/// How many names are kept.
 const NAMES: usize = 4096;
 
 /// The refused sign-ins by name.
@@ -33,26 +34,26 @@ struct Row {
 }
 
 impl Row {
-    /// Whether it still counts. A clock that was set back ends it.
+    /// Whether it still counts. If the clock was set back, it does not.
     fn counts(&self, now: SystemTime) -> bool {
         now.duration_since(self.began).is_ok_and(|age| age < PERIOD)
     }
 }
 
 impl Brake {
-    /// Many directories take several spellings for one name, so a guesser must not get a row for each.
+    /// Many directories accept several spellings of one name, so all of them share one count.
     fn key(&self, name: &str) -> u64 {
         self.keys.hash_one(name.trim().to_lowercase())
     }
 
-    /// Whether the directory may be asked about this name.
+    /// Whether the directory may get a request about this name.
     pub fn allows(&self, name: &str, now: SystemTime) -> bool {
         let rows = lock(&self.rows);
         let row = rows.get(&self.key(name));
         !row.is_some_and(|row| row.counts(now) && row.refused >= MOST)
     }
 
-    /// Counts a sign-in. A right password ends the row.
+    /// Counts a sign-in. A right password ends the series.
     pub fn note(&self, name: &str, outcome: Outcome, now: SystemTime) {
         let key = self.key(name);
         let mut rows = lock(&self.rows);
@@ -79,7 +80,7 @@ impl Brake {
     }
 }
 
-/// Whether a sign-in that ended so may have been a guess.
+/// Whether a sign-in with this outcome may have been a guess.
 pub fn is_guess(outcome: Outcome) -> bool {
     matches!(
         outcome,
@@ -91,7 +92,7 @@ pub fn is_guess(outcome: Outcome) -> bool {
     )
 }
 
-/// Forgets what no longer counts when the table is full, and then the row with the fewest.
+/// If the table is full, removes what no longer counts, and then the series with the fewest sign-ins.
 fn make_room(rows: &mut HashMap<u64, Row>, key: u64, now: SystemTime) {
     if rows.len() < NAMES || rows.contains_key(&key) {
         return;

@@ -1,6 +1,6 @@
 //! A circuit breaker. A directory that hangs costs every sign-in several seconds and uses up the function's concurrency. After
-//! two long waits in a row without an answer, the directory is not asked for a moment. The waits must be those of different names:
-//! one account whose data is slow, or whoever signs in with it, must not keep the others out.
+//! two long waits in a row without a response, the directory gets no requests for a moment. The waits must be for different
+//! names: one account with slow data, or one user who repeats the sign-in, must not block all others.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -10,17 +10,17 @@ use std::{
 
 use crate::{budget::Unavailable, lock::lock};
 
-/// A wait is long from here on, or from half of the timeout on if that is shorter: a host that accepts no connection fails
-/// before the timeout ends.
+/// A wait is long from this time on, or from half of the timeout on if that is shorter: a host that accepts no connection fails
+/// before the timeout.
 const LONG: Duration = Duration::from_secs(1);
 
-/// After so many long waits in a row comes a pause.
+/// A pause starts after this many long waits in a row.
 const WAITS: u32 = 2;
 
 /// How long a pause is.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// Remembers how the last calls to the directory went.
+/// Remembers the results of the last calls to the directory.
 #[derive(Debug)]
 pub struct Breaker {
     long: Duration,
@@ -47,7 +47,7 @@ impl Breaker {
         }
     }
 
-    /// Whether the directory may be asked.
+    /// Whether the directory may get a request.
     pub fn allow(&self, now: SystemTime) -> Result<(), Unavailable> {
         let state = lock(&self.state);
         // A clock that was set back must not prolong the pause.
@@ -62,8 +62,8 @@ impl Breaker {
         }
     }
 
-    /// Records the result for a name and how long it took. Any answer ends the row, and so does a quick error: only waiting is
-    /// costly. A second wait of one name in a row counts for nothing.
+    /// Records the result for a name and how long it took. Any response ends the series, and so does a quick error: only waiting
+    /// is costly. A second wait in a row for the same name does not count.
     pub fn note<T>(
         &self,
         name: &str,

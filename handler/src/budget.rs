@@ -1,4 +1,4 @@
-//! The time that is left of the trigger's five seconds: one deadline for all calls of an invocation, and a record of each call.
+//! The time left of the trigger's five seconds: one deadline for all calls of an invocation, and a record of each call.
 
 use std::{
     fmt,
@@ -11,13 +11,13 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::lock::lock;
 
-/// The answer must leave this much before Lambda's own deadline.
+/// The response must leave this much time before Lambda's own deadline.
 const RESERVE: Duration = Duration::from_millis(250);
 
-/// The name in the log of the call that tells of a migration. It is no call to the directory: whatever comes of it, the sign-in is good.
+/// The name in the log of the notification's call. It is no call to the directory: its result does not affect the sign-in.
 pub const ON_MIGRATED: &str = "on_migrated";
 
-/// The name in the log of the call that counts a refused sign-in. The answer is the same whatever comes of it.
+/// The name in the log of the call that counts a refused sign-in. Its result does not affect the response.
 pub const ON_WRONG_PASSWORD: &str = "on_wrong_password";
 
 /// The time one invocation may spend on calls.
@@ -33,18 +33,18 @@ pub struct Budget {
 pub struct Call {
     /// Its name in the log.
     pub call: &'static str,
-    /// The host that was called, unless it was work of the function's own.
+    /// The host that was called, unless it was the function's own work.
     pub host: Option<String>,
     /// How long it took.
     pub took: Duration,
-    /// The status of the answer, if one came.
+    /// The status of the response, if there was one.
     pub status: Option<u16>,
 }
 
-/// The directory, or a service it depends on, gave no usable answer in time.
+/// The directory, or a service it depends on, gave no usable response in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unavailable(
-    /// The reason, in one word. It is logged, so it contains nothing of the answer.
+    /// The reason, in one word. It is logged, so it contains nothing of the response.
     pub &'static str,
 );
 
@@ -74,7 +74,7 @@ impl Budget {
         Self::new(left.map_or(limit, |left| limit.min(left.saturating_sub(RESERVE))))
     }
 
-    /// The same budget for something that may take this long at most, from now on.
+    /// The same budget for work that may take at most this long from now on.
     pub fn shorter(&self, limit: Duration) -> Self {
         Self {
             started: self.started,

@@ -72,7 +72,8 @@ fn pointers(value: &Value, at: String, into: &mut Vec<String>) {
     into.push(at);
 }
 
-/// How many of what a strategy makes are as wanted. A property that speaks of some values alone holds of none, too.
+/// How many values of a strategy satisfy a condition. A property about some values only would hold trivially
+/// without any.
 pub fn made<T: std::fmt::Debug>(
     strategy: impl Strategy<Value = T>,
     wanted: impl Fn(T) -> bool,

@@ -1,5 +1,5 @@
-//! The answer to Cognito, decided from the directory's verdict and the settings. Pure: the table "The handler's answers" in
-//! `ARCHITECTURE.md` is decided here and in no other place.
+//! The response to Cognito, decided from the directory's verdict and the settings. Pure. Only this module decides the table "The
+//! handler's answers" in `ARCHITECTURE.md`.
 
 use jane_migrate_config::{FinalUserStatus, HandlerSettings, MessageAction};
 use secrecy::ExposeSecret;
@@ -13,22 +13,22 @@ use crate::{
     password, sign_in_name,
 };
 
-/// The answer to Cognito, and what the log says about it.
+/// The response to Cognito, and what the log says about it.
 #[derive(Debug, PartialEq)]
 pub struct Decision {
-    /// The fields of the response to set. `None` leaves the response unchanged, which Cognito reads as: no such user.
+    /// The fields of the response to set. `None` leaves the response unchanged, which means to Cognito: no such user.
     pub response: Option<Map<String, Value>>,
     /// The outcome.
     pub outcome: Outcome,
-    /// Why a user is not eligible whom the directory knows, in one word.
+    /// Why a user whom the directory has is not eligible, in one word.
     pub reason: Option<&'static str>,
     /// Required attributes that the directory's user lacks.
     pub missing: Vec<String>,
     /// Which stored hash cannot be checked, and why.
     pub unsupported: Option<String>,
-    /// The text of the refusal, where it is not the constant one: it speaks of what the person typed.
+    /// The text of the rejection, if it is not the constant one: it is about what the user typed.
     pub shown: Option<String>,
-    /// What the directory would be told, where the operator's tool asks.
+    /// The notifications that the directory would get, for the operator's tool.
     pub told: Vec<Value>,
     /// Why the directory could not count a refused sign-in.
     pub not_counted: Option<&'static str>,
@@ -50,7 +50,7 @@ impl Decision {
     }
 }
 
-/// The answer to this event. `today` is counted as by [`jane_migrate_config::Date::epoch_days`].
+/// The response to this event. `today` is counted as in [`jane_migrate_config::Date::epoch_days`].
 pub fn decide(settings: &HandlerSettings, event: &Event, verdict: Verdict, today: i64) -> Decision {
     let user = match verdict {
         Verdict::Known(user) => user,
@@ -129,8 +129,8 @@ fn response(
     response
 }
 
-/// The `finalUserStatus` to set. Without one the user must set a new password. The guide calls that `RESET_REQUIRED`, but others report
-/// that Cognito refuses any value but this: "Invalid finalUserStatus".
+/// The `finalUserStatus` to set. Without one the user must set a new password. The guide calls that `RESET_REQUIRED`, but
+/// according to others Cognito rejects every value except this one: "Invalid finalUserStatus".
 fn status(settings: &HandlerSettings, event: &Event) -> Option<&'static str> {
     let keeps_password = settings.response.final_user_status == FinalUserStatus::Confirmed
         && meets_policy(settings, event);

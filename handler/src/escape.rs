@@ -1,5 +1,5 @@
-//! Writes bytes as text: percent-encoding and hexadecimal. By hand, because a crate for twenty lines would only make every
-//! function's zip larger.
+//! Writes bytes as text: percent-encoding and hexadecimal. Handwritten, because a crate for twenty lines would only
+//! enlarge every function's zip.
 
 /// Percent-encodes everything but the unreserved characters of RFC 3986, for URLs and forms.
 pub fn percent(text: &str) -> String {

@@ -1,6 +1,6 @@
 //! The trigger's JSON, in and out. The handler reads a few fields; all others, including fields that AWS adds later, are
-//! returned unchanged. The password is taken out of the JSON at once and put back into the answer, so that no code in between
-//! can print it.
+//! returned unchanged. The password is removed from the JSON at once and added again to the response, so that no code in
+//! between can print it.
 
 use std::fmt;
 
@@ -33,7 +33,7 @@ impl Event {
             return Err(Refusal::InvalidEvent);
         }
         let typed = text("userName").ok_or(Refusal::InvalidEvent)?.to_owned();
-        // When users are created, `userName` is often an id. The directory knows them by their address.
+        // In the sign-up triggers `userName` is often an id. The directory identifies users by their address.
         let address = || {
             let attributes = fields.get("request")?.get("userAttributes")?;
             let texts = ["email", "phone_number"].map(|name| attributes[name].as_str());
@@ -65,7 +65,7 @@ impl Event {
         self.trigger
     }
 
-    /// Why Cognito called, in its own words, as far as they can stand in a log.
+    /// Cognito's name for why it called, in a form that is safe for a log.
     pub fn source(&self) -> Option<&str> {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
         let source = self.fields.get("triggerSource")?.as_str()?;
@@ -84,7 +84,7 @@ impl Event {
             .filter(|value| !value.is_empty())
     }
 
-    /// All attributes of the user who is created, with the email in the spelling in which the directory is asked about it.
+    /// All attributes of the user who is created, with the email in the spelling for requests to the directory.
     pub fn attributes_for_directory(&self) -> Map<String, Value> {
         let attributes = self
             .fields
@@ -100,7 +100,7 @@ impl Event {
         attributes
     }
 
-    /// The same event, about another name.
+    /// The same event for another name.
     pub fn about(&self, name: String) -> Self {
         Self {
             fields: self.fields.clone(),
@@ -111,12 +111,12 @@ impl Event {
         }
     }
 
-    /// The user name exactly as it was typed, or as Cognito made it.
+    /// The user name exactly as it was typed, or as Cognito created it.
     pub fn typed(&self) -> &str {
         &self.typed
     }
 
-    /// The user name, in the form that `[response] username` asks for. When users are created: their address, if there is one.
+    /// The user name, in the form of `[response] username`. In the sign-up triggers: the user's address, if there is one.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -153,7 +153,7 @@ impl Event {
         self.fields.get("request")?.get(field)?.get(key)?.as_str()
     }
 
-    /// The answer to the operator's tool, which also says what the directory would be told.
+    /// The response to the operator's tool, with the notifications that the directory would get.
     pub fn answer_trial(self, response: Option<Map<String, Value>>, told: Vec<Value>) -> Value {
         let mut answer = self.answer(response);
         if !told.is_empty() {
@@ -180,7 +180,7 @@ impl Event {
     }
 }
 
-/// A name in the form that `[response] username` asks for.
+/// A name in the form of `[response] username`.
 pub fn normal(username: Username, typed: &str) -> String {
     match username {
         Username::Lowercase => typed.trim().to_lowercase(),

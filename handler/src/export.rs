@@ -1,5 +1,5 @@
-//! The whole directory, for the command line's `remaining` and `import`: every row of a database or entry of an LDAP server, and what a sign-in by that user would
-//! come to, by the same code as a sign-in. The function itself has no part of it.
+//! Lists the whole directory for the command line's `remaining` and `import`: every row of a database or entry of an LDAP server,
+//! and the verdict that a sign-in by that user would get, from the same code. The function itself does not use it.
 
 use std::{collections::BTreeMap, fmt, ops::ControlFlow, sync::Arc, time::Duration};
 
@@ -23,16 +23,16 @@ use crate::{
     secrets::Secrets,
 };
 
-/// How long the database may take to let the command in.
+/// The timeout of the database's login.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The names of the columns of a file of users that has a hash.
 const PASSWORD_COLUMN: &str = "password_hash";
 
-/// Why a listing is of no use: it lacks the column that the settings name.
+/// Why a listing is not usable: it lacks the configured column.
 const NO_NAMES: &str = "username_column";
 
-/// What lists the users.
+/// The source of the list.
 #[derive(Debug)]
 enum Source {
     Postgres(Box<Postgres>),
@@ -40,7 +40,7 @@ enum Source {
     Ldap(Box<Ldap>),
 }
 
-/// How users are listed and judged.
+/// How to list and judge users.
 #[derive(Debug)]
 pub struct Export {
     settings: HandlerSettings,
@@ -55,11 +55,11 @@ pub struct Export {
 
 /// A user of the directory.
 pub struct Listed {
-    /// The name that the user types to sign in, as a sign-in reads it.
+    /// The name that the user types to sign in, in the form that a sign-in uses.
     pub name: String,
-    /// The id in the old system, where the settings name a column.
+    /// The id in the old system, if a column is configured for it.
     pub id: Option<String>,
-    /// What a right password would come to; the error is why the user would not migrate, in one word.
+    /// The verdict for a right password; the error is why the user would not migrate, in one word.
     pub judged: Result<Eligible, String>,
 }
 
@@ -77,9 +77,9 @@ pub enum Password {
     None,
     /// The list does not say.
     Unknown,
-    /// A hash that an import takes: its kind by the API's name, and its text.
+    /// A hash that an import accepts: its kind in the API, and its text.
     Importable(&'static str, SecretString),
-    /// A hash that no import takes.
+    /// A hash that no import accepts.
     NotImportable(NotImported),
 }
 
@@ -144,7 +144,7 @@ impl Export {
         self.source.is_some()
     }
 
-    /// Hands over each row of the directory, until one is the last that is wanted.
+    /// Passes on each row of the directory, until the callback stops.
     pub async fn each(
         &self,
         each: &mut (dyn FnMut(Map<String, Value>) -> ControlFlow<()> + Send),
@@ -162,7 +162,7 @@ impl Export {
         match &self.source {
             Some(Source::Postgres(database)) => database.each_row(&budget, &mut checked).await?,
             Some(Source::Mysql(database)) => database.each_row(&budget, &mut checked).await?,
-            // An entry without the attribute says nothing about the others; if none has it, the name is wrong.
+            // One entry without the attribute is no error; if none has it, the name is wrong.
             Some(Source::Ldap(server)) => {
                 let (mut some, mut named) = (false, false);
                 let mut noted = |row: Map<String, Value>| {
@@ -181,7 +181,7 @@ impl Export {
         }
     }
 
-    /// What a row comes to.
+    /// The verdict about a row.
     pub fn judge(&self, mut row: Map<String, Value>) -> Listed {
         let stored = row.remove(&self.password_column);
         let text = |name: &String| match row.get(name)? {
@@ -244,7 +244,7 @@ impl Export {
     }
 }
 
-/// The database as `[import]` reads it.
+/// The database for `[import]`.
 fn listing(own: &Database, import: &Import) -> Option<Database> {
     Some(Database {
         host: import.host.clone().unwrap_or_else(|| own.host.clone()),
@@ -256,11 +256,11 @@ fn listing(own: &Database, import: &Import) -> Option<Database> {
     })
 }
 
-/// The LDAP server as `[import]` reads it.
+/// The LDAP server for `[import]`.
 fn entries(own: &config::Ldap, import: &Import) -> Option<config::Ldap> {
     let server = LdapServer::parse(&own.url)?;
     let host = import.host.as_deref().unwrap_or(&server.host);
-    // An address of version 6 stands in brackets.
+    // An IPv6 address is in brackets.
     let host = match host.contains(':') {
         true => format!("[{host}]"),
         false => host.to_owned(),

@@ -1,4 +1,4 @@
-//! Values that several unit tests share.
+//! Values shared by several unit tests.
 
 use jane_migrate_config::{Directory, HandlerSettings, Jane, Secret};
 use serde_json::{Value, json};
@@ -8,7 +8,8 @@ use crate::event::Event;
 /// The pool of [`settings`].
 pub const POOL: &str = "us-east-1_AbC123456";
 
-/// Settings for a Jane directory that cannot be asked: the environment variable of its secret does not exist.
+/// Settings for a Jane directory that cannot be reached: the environment variable of its secret does not
+/// exist.
 pub fn settings(attributes: &[(&str, &str)]) -> HandlerSettings {
     let attributes = attributes.iter();
     HandlerSettings {

@@ -1,15 +1,15 @@
-//! The names under which the directory may know the person who signs up. The sign-up is refused if it knows one of them: a stranger
-//! could otherwise take a customer's address before the customer migrates.
+//! The names under which the directory may have the user who signs up. If it has one of them, the sign-up is rejected: otherwise
+//! a stranger could take a customer's address before the customer migrates.
 //!
-//! Each name is asked about in more than one spelling. A directory that treats two spellings as equal finds the customer by the name
-//! as it was typed; one that does not finds the customer by the spelling that a sign-in would ask about, or by the trimmed name in
-//! lower case, which is the same user to a pool that ignores case.
+//! Requests are made for more than one spelling of each name. A directory that treats two spellings as equal finds the customer
+//! by the typed name; another one finds the customer by the spelling of a sign-in, or by the trimmed name in lower case, which is
+//! the same user in a case-insensitive pool.
 
 use jane_migrate_config::HandlerSettings;
 
 use crate::event::{Event, normal};
 
-/// The names to ask the directory about, without repetition.
+/// The names to look up in the directory, without repetition.
 pub fn names(settings: &HandlerSettings, event: &Event) -> Vec<String> {
     let signs_in_with = |attribute: &&str| {
         let mut names = settings
@@ -18,7 +18,7 @@ pub fn names(settings: &HandlerSettings, event: &Event) -> Vec<String> {
             .chain(&settings.alias_attributes);
         names.any(|name| name == attribute)
     };
-    // In a pool whose users sign in with an attribute, the user name is an id of Cognito's own, which no directory knows.
+    // In a pool whose users sign in with an attribute, the user name is Cognito's own id, which no directory has.
     let user_name = settings
         .username_attributes
         .is_empty()
@@ -41,7 +41,7 @@ pub fn names(settings: &HandlerSettings, event: &Event) -> Vec<String> {
     names
 }
 
-/// The spellings of a name, the one that a sign-in would ask about first.
+/// The spellings of a name; the first is the one that a sign-in would use.
 pub fn spellings(settings: &HandlerSettings, typed: &str) -> [String; 3] {
     let lower = typed.trim().to_lowercase();
     [
@@ -90,7 +90,7 @@ mod tests {
             ("Ann@Example.COM", "Ann@Example.COM"),
             (" ann@example.com\n", "ann@example.com"),
             ("\u{212A}ann@example.com", "\u{212A}ann@example.com"),
-            // Composed and not: what a directory makes of it is for the directory to say.
+            // Composed and decomposed: the directory decides whether they are equal.
             ("jose\u{301}@example.com", "jose\u{301}@example.com"),
         ] {
             let lower = typed.trim().to_lowercase();

@@ -33,14 +33,14 @@ use crate::{
     share,
 };
 
-/// How long init may wait for the directory. Cognito's five seconds have begun by then; the first sign-in does the rest.
+/// How long init may wait for the directory. Cognito's five seconds have started by then; the first sign-in does the rest.
 const WARM: Duration = Duration::from_millis(1200);
 
-/// How long Cognito waits for a cold start and the first answer together, less a reserve for the time before this process.
+/// How long Cognito waits for a cold start and the first response together, minus a reserve for the time before this process.
 const COLD: Duration = Duration::from_millis(4500);
 
 /// The payload of an invocation. JSON that cannot be read is an invalid event like any other. It must not fail while it is
-/// deserialized, because the runtime would then answer with a text of its own.
+/// deserialized, because the runtime would then return its own error text.
 pub struct Payload(Option<Value>);
 
 impl<'de> Deserialize<'de> for Payload {
@@ -69,7 +69,7 @@ struct Ready {
 }
 
 impl Handler {
-    /// The function with the settings of its environment. If these cannot be read, every answer says so.
+    /// The function with the settings of its environment. If these are invalid, every response is that error.
     pub fn from_environment() -> Self {
         let settings = env::var(SETTINGS_VARIABLE)
             .ok()
@@ -129,7 +129,7 @@ impl Handler {
         let Some(ready) = &self.ready else {
             let refusal = Refusal::InvalidSettings;
             let record = Record {
-                // One cause is settings for another kind of directory.
+                // One possible cause: settings for another kind of directory.
                 reason: black_box(SERVES).first().copied(),
                 ..record(Outcome::Refused(refusal))
             };
@@ -158,7 +158,7 @@ impl Handler {
         };
         let mut decision = ready.answer(&event, &budget, today()).await;
         if event.trigger() == Trigger::Authentication {
-            // A start takes longer, and a name that was not asked about no time at all: neither says anything.
+            // A cold start takes longer, and a name without a request to the directory takes no time: neither is representative.
             if !cold && !budget.calls().is_empty() {
                 ready.pace.note(decision.outcome, budget.spent());
             }
@@ -210,7 +210,7 @@ impl Ready {
         })
     }
 
-    /// The answer to an event, also where the directory has none.
+    /// The response to an event, also if the directory gives none.
     async fn answer(&self, event: &Event, budget: &Budget, today: i64) -> Decision {
         let decided = match event.trigger().is_migration() {
             true => self.decide(event, budget, today).await,
@@ -222,7 +222,7 @@ impl Ready {
         })
     }
 
-    /// Tells that a user has migrated, if this is one. What became of it, in a word.
+    /// Sends the notification that a user has migrated, if this is one. Returns the result, in a word.
     async fn tell(
         &self,
         event: &Event,
@@ -237,7 +237,7 @@ impl Ready {
         Some(told.word)
     }
 
-    /// What belongs to the triggers pre sign-up and post confirmation. The window's end does not matter to them.
+    /// The pre sign-up and post confirmation triggers. The window's end does not affect them.
     async fn account(
         &self,
         event: &Event,
@@ -250,7 +250,7 @@ impl Ready {
             false => triggers.pre_sign_up,
         };
         match event.trigger() {
-            // Cognito still calls while a deploy takes the trigger away.
+            // Cognito may still call while a deploy turns the trigger off.
             _ if !on => return Ok(Decision::unchanged(Outcome::TriggerOff)),
             Trigger::OtherPreSignUp | Trigger::OtherPostConfirmation => {
                 return Ok(Decision::unchanged(Outcome::UnknownSource));
@@ -289,7 +289,7 @@ impl Ready {
         {
             return Ok(Decision::unchanged(Outcome::OutsideShare));
         }
-        // The operator's trials are no guesses.
+        // The operator's tests are no guesses.
         let counts = event.trigger() == Trigger::Authentication && !event.is_trial();
         if counts && !self.brake.allows(event.name(), SystemTime::now()) {
             return Ok(Decision::unchanged(Outcome::TooManyGuesses));
@@ -308,7 +308,7 @@ impl Ready {
             let directory = &self.directory;
             let counted = directory.count_refused(event.name(), event.is_trial(), budget);
             match counted.await {
-                // The operator is told of a statement that fails; a customer's answer does not depend on it.
+                // The operator gets the error of a failed statement; a customer's response does not depend on it.
                 Err(unavailable) if event.is_trial() => return Err(unavailable),
                 counted => decision.not_counted = counted.err().map(|Unavailable(why)| why),
             }
@@ -316,11 +316,11 @@ impl Ready {
         Ok(decision)
     }
 
-    /// The formats of some stored hashes, for the operator's tool. No user and no password is looked at.
+    /// The formats of some stored hashes, for the operator's tool. No user and no password is involved.
     async fn sample(&self, rows: u32, budget: &Budget) -> (Value, Result<Value, Thrown>) {
         let sampled = self.directory.sample(rows, budget).await;
         let line = json!({ "sample": rows, "trial": true, "durationMs": budget.spent().as_millis() as u64 });
-        // The operator reads the answer, so it has the reason too.
+        // The operator reads the response, so it contains the reason too.
         let answer = match sampled {
             Ok(sampled) => json!({ "sample": sampled }),
             Err(Unavailable(reason)) => json!({ "reason": reason }),
@@ -345,8 +345,8 @@ impl Ready {
         }
     }
 
-    /// The key for user names in the log. It is made from a secret of the directory, so that all instances of the function have
-    /// the same key. Without a secret, each instance has its own.
+    /// The key for user names in the log. It is derived from a secret of the directory, so that all instances of the function
+    /// have the same key. Without a secret, each instance has its own.
     fn user_key(&self) -> hmac::Key {
         let secrets = self.settings.directory.secrets();
         let secret = secrets
@@ -366,7 +366,7 @@ impl Ready {
     }
 }
 
-/// How many hashes the operator's tool asks to look at. Cognito's events never have these fields.
+/// How many hashes the operator's tool wants to examine. Cognito's events never have these fields.
 fn sample_of(payload: &Value) -> Option<u32> {
     let rows = payload.get(SAMPLE)?.as_u64()?;
     let is_trial = payload.get(TRIAL) == Some(&Value::Bool(true));
@@ -379,12 +379,12 @@ fn timeout(settings: &HandlerSettings) -> Duration {
 }
 
 /// How long the first sign-in may take after this much of init. The time between init and the first sign-in does not count: a
-/// function that was started ahead of time lies idle then, and no user waits.
+/// function that was started in advance is idle then, and no user waits.
 fn cold_limit(init: Option<Duration>) -> Duration {
     COLD.saturating_sub(init.unwrap_or_default())
 }
 
-/// Does the work in its own task, so that a panic ends in a constant text instead of the panic's message, and the function
+/// Runs the work in its own task, so that a panic ends in a constant text instead of the panic's message, and the function
 /// continues.
 async fn contained<T: Send + 'static>(
     work: impl Future<Output = Result<T, Thrown>> + Send + 'static,
@@ -404,7 +404,7 @@ async fn contained<T: Send + 'static>(
     })
 }
 
-/// What an event ends in when the directory gives no usable answer.
+/// The outcome of an event if the directory gives no usable response.
 fn unanswered(trigger: Trigger, connect: Connect) -> Outcome {
     Outcome::Refused(match trigger {
         Trigger::AdminCreateUser if connect == Connect::BestEffort => return Outcome::Unconnected,
@@ -415,7 +415,7 @@ fn unanswered(trigger: Trigger, connect: Connect) -> Outcome {
     })
 }
 
-/// Makes a panic print its place and nothing else: its message may quote the event.
+/// Makes a panic print only its place: its message may quote the event.
 pub fn silence_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic
@@ -425,7 +425,7 @@ pub fn silence_panics() {
     }));
 }
 
-/// Today's date in UTC, counted as by [`jane_migrate_config::Date::epoch_days`].
+/// Today's date in UTC, counted as in [`jane_migrate_config::Date::epoch_days`].
 fn today() -> i64 {
     let seconds = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -447,12 +447,12 @@ mod tests {
     use super::*;
     use crate::fixtures::{account, event, forgot_password, settings, sign_in, sign_up};
 
-    /// A directory without its secret: asked, it is unavailable at once.
+    /// A directory without its secret: a request fails at once as unavailable.
     fn ready(settings: HandlerSettings) -> Ready {
         Ready::new(settings, Secrets::new(None, String::new())).unwrap()
     }
 
-    /// The outcome of an event that needs no directory; for one that needs it, why it is unavailable.
+    /// The outcome of an event that needs no directory; otherwise why the directory is unavailable.
     async fn outcome(ready: &Ready, payload: Value, today: i64) -> Result<Outcome, &'static str> {
         let event = event(payload, &ready.settings);
         let budget = Budget::new(Duration::from_secs(1));
@@ -492,7 +492,7 @@ mod tests {
         let pool = settings(&[]).pool;
         for name in names {
             let expected = match share::has(50, &pool, name) {
-                // Here the directory would be asked.
+                // Here a request to the directory would follow.
                 true => Err("secret"),
                 false => Ok(Outcome::OutsideShare),
             };

@@ -1,12 +1,12 @@
-//! The user-migration trigger of an Amazon Cognito user pool, with pre sign-up and post confirmation where the settings say so.
+//! The user-migration trigger of an Amazon Cognito user pool, with pre sign-up and post confirmation if they are configured.
 //!
-//! Cognito invokes the function when a user whom the pool does not know signs in or resets a password. The function asks the
-//! directory where the existing accounts live. It answers with the user, or with the unchanged event, which means: no such
-//! user. When users are created, it tells Jane of them, or refuses a sign-up with an address that the directory knows.
-//! It always answers within its budget, gives the same answer for an unknown name and a wrong password, and writes one
-//! log line for each invocation, without a password, token or name.
+//! Cognito invokes the function when a user who is not in the pool signs in or resets a password. The function checks the
+//! directory with the existing accounts. It returns the user, or the unchanged event, which means: no such user. When users are
+//! created, it notifies Jane of them, or rejects a sign-up with an address that the directory has. It always answers within its
+//! budget, gives the same response for an unknown name and a wrong password, and writes one log line for each invocation,
+//! without a password, token or name.
 //!
-//! `main` connects this to the Lambda Runtime API. The command line uses [`Jane`] to ask Jane about app clients.
+//! `main` connects this to the Lambda Runtime API. The command line uses [`Jane`] for requests about app clients.
 
 #![cfg_attr(
     not(all(

@@ -1,4 +1,4 @@
-//! Locks that a panic does not poison: the panic ends one invocation, and the next one must still get in.
+//! Locks that a panic does not poison: a panic ends one invocation, and the next one must still work.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -1,14 +1,14 @@
 //! The Lambda function's entry point: connects the handler to the Lambda Runtime API.
 //!
-//! It installs no subscriber for traces: at its finest level the runtime's own prints the event with the password. The deployed
-//! build also leaves out the code for traces (feature `silent`).
+//! It installs no subscriber for traces: the runtime's finest level prints the event with the password. The deployed build also
+//! leaves out the code for traces (feature `silent`).
 
 use std::sync::Arc;
 
 use jane_migrate_handler::{Handler, Payload, silence_panics};
 use lambda_runtime::{Error, LambdaEvent, Runtime, service_fn};
 
-/// musl's allocator returns memory to the kernel and asks for it again at every sign-in.
+/// musl's allocator returns memory to the kernel and requests it again at every sign-in.
 #[global_allocator]
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
@@ -21,6 +21,6 @@ async fn main() -> Result<(), Error> {
     let answer = service_fn(move |event: LambdaEvent<Payload>| {
         Arc::clone(&handler).answer(event.payload, event.context.deadline)
     });
-    // As a task: waking the main future takes a call to the kernel.
+    // As a task: waking the main future needs a call to the kernel.
     tokio::spawn(Runtime::new(answer).run()).await?
 }

@@ -1,8 +1,9 @@
-//! Tells that a user has migrated: once the answer is decided, and within what is left of the sign-in's time. What goes wrong is logged
-//! and changes nothing of the answer.
+//! The notification that a user has migrated. It is sent after the response is decided, within the rest of the sign-in's time. A
+//! failure is logged and does not change the response.
 //!
-//! With the trigger pre sign-up on, that is when Cognito is about to create the user; without it, with the answer to the migration. An
-//! event of the operator's tool tells nobody: a statement is explained by the database, and the answer says what would be sent.
+//! With the pre sign-up trigger on, it is sent when Cognito is about to create the user; without it, together with the response
+//! to the migration. For an event of the operator's tool nothing is sent: the database explains a statement, and the response
+//! contains what would be sent.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -33,12 +34,12 @@ pub struct OnMigrated {
     secrets: Arc<Secrets>,
 }
 
-/// What came of it.
+/// The result of the notification.
 #[derive(Debug, PartialEq)]
 pub struct Told {
     /// A word for the log: `sent`, `checked` if nothing was sent, or what went wrong.
     pub word: &'static str,
-    /// What would be sent, where the operator's tool asks.
+    /// What would be sent, for the operator's tool.
     pub would: Option<Value>,
 }
 
@@ -65,7 +66,7 @@ impl OnMigrated {
         })
     }
 
-    /// Tells of the user of this event, if it is one who migrates.
+    /// Sends the notification about the user of this event, if the user migrates.
     pub async fn tell(
         &self,
         settings: &HandlerSettings,
@@ -180,7 +181,7 @@ impl OnMigrated {
             "MessageBody": self.body(user)?.to_string(),
         });
         if queue.resource.ends_with(".fifo") {
-            // The same for every message about a user, so that a repetition is dropped.
+            // The same for every message about a user, so that a repetition is discarded.
             let about = format!("{} {}", user.pool, user.username);
             let about = hex(digest(&SHA256, about.as_bytes()).as_ref());
             query["MessageGroupId"] = about.clone().into();
@@ -247,7 +248,7 @@ impl OnMigrated {
         }
     }
 
-    /// What would be sent. A database says whether it would take the statement.
+    /// What would be sent. A database checks the statement.
     async fn trial(&self, directory: &Directory, user: &Migrated<'_>, budget: &Budget) -> Told {
         let told = |would: Value| Some(json!({ "call": CALL, "body": would }));
         if let Some(statement) = &self.settings.statement {
@@ -262,7 +263,7 @@ impl OnMigrated {
                 would: told(shown),
             };
         }
-        // A header may have a secret, so none is shown.
+        // A header may contain a secret, so no header is shown.
         let would = match &self.request {
             Some((_, request)) => {
                 let without = config::Request {
@@ -311,7 +312,7 @@ impl Values for Migrated<'_> {
                 .get(name.as_str())
                 .ok_or(missing)?
                 .expose_secret(),
-            // The command line refuses these when it reads the file.
+            // The command line rejects these when it reads the file.
             Placeholder::Password
             | Placeholder::Validation(_)
             | Placeholder::Metadata(_)
@@ -320,7 +321,7 @@ impl Values for Migrated<'_> {
     }
 }
 
-/// The name by which the directory knows a user whom Cognito is about to create. It no longer says what was typed.
+/// The directory's name for a user whom Cognito is about to create. This event no longer has the typed name.
 fn name_of_created(settings: &HandlerSettings, event: &Event) -> String {
     let renamed = settings.attributes.contains_key("username");
     let names = match settings.username_attributes.is_empty() {

@@ -1,5 +1,5 @@
 //! The result of an invocation: why Cognito called, the outcomes, the refusals with their constant texts, and the log line of
-//! each invocation. The line is JSON and carries CloudWatch metrics in embedded metric format, except for the operator's trials,
+//! each invocation. The line is JSON and contains CloudWatch metrics in embedded metric format, except for the operator's tests,
 //! which are no sign-ins.
 //!
 //! The line names no user. A keyed hash shows that two lines belong to the same user, but only the holder of the key can compute
@@ -28,9 +28,9 @@ pub enum Trigger {
     ForgotPassword,
     /// `PreSignUp_AdminCreateUser`: a user is about to be created, by a migration or by an operator.
     AdminCreateUser,
-    /// `PreSignUp_SignUp`: somebody signs up.
+    /// `PreSignUp_SignUp`: a user signs up.
     SignUp,
-    /// `PreSignUp_ExternalProvider`: somebody comes by another provider for the first time.
+    /// `PreSignUp_ExternalProvider`: a user signs in with another provider for the first time.
     ExternalProvider,
     /// `PostConfirmation_ConfirmSignUp`: a new user is confirmed.
     ConfirmSignUp,
@@ -43,7 +43,7 @@ pub enum Trigger {
 }
 
 impl Trigger {
-    /// The trigger of a source, by Cognito's name for it.
+    /// The trigger of a source, by its name in Cognito.
     pub fn of(source: &str) -> Option<Self> {
         Some(match source {
             "UserMigration_Authentication" => Self::Authentication,
@@ -80,39 +80,40 @@ pub enum Outcome {
     Migrated,
     /// The user may set a new password; Cognito creates the user and sends a code.
     MigratedForReset,
-    /// The directory does not know the name.
+    /// The directory does not have the name.
     NotFound,
-    /// The directory knows the name, but the account is not for this pool or lacks a required attribute.
+    /// The directory has the name, but the account is not for this pool or lacks a required attribute.
     NotEligible,
     /// The password was wrong.
     WrongPassword,
     /// The account has no password: the user signs in through another provider.
     SsoOnly,
-    /// The stored hash cannot be checked. The answer is that to a wrong password.
+    /// The stored hash cannot be checked. The response is the one for a wrong password.
     UnsupportedHash,
-    /// There were too many refused sign-ins with this name; the directory was not asked. The answer is that to a wrong password.
+    /// There were too many refused sign-ins with this name; there was no request to the directory. The response is the one for a
+    /// wrong password.
     TooManyGuesses,
     /// The migration window is closed.
     WindowClosed,
     /// The name is not in the share of names that migrate yet.
     OutsideShare,
-    /// Jane knows the Cognito user name of the user who is about to be created.
+    /// Jane has the Cognito user name of the user who is about to be created.
     Connected,
-    /// Jane could not be told; the user is created all the same.
+    /// Jane could not be notified; the user is created anyway.
     Unconnected,
-    /// The directory has nothing against the sign-up.
+    /// The directory does not object to the sign-up.
     SignUpAllowed,
-    /// A customer of the directory comes by another provider, and is admitted.
+    /// A customer of the directory signs in with another provider, and is allowed.
     Admitted,
     /// Jane has an account for the new user.
     AccountCreated,
-    /// The trigger asks for nothing here.
+    /// There is nothing to do for this event.
     NothingToDo,
     /// The settings do not have this trigger.
     TriggerOff,
-    /// The trigger has a source that this version does not know.
+    /// The trigger has a source that this version does not support.
     UnknownSource,
-    /// The invocation was refused.
+    /// The invocation ended with an error.
     Refused(Refusal),
 }
 
@@ -151,35 +152,35 @@ impl Outcome {
     }
 }
 
-/// Why an invocation ends in an error. The customer sees its text, so the text says nothing about the user.
+/// Why an invocation ends in an error. The customer sees its text, so it contains nothing about the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// The directory gave no usable answer in time.
+    /// The directory gave no usable response in time.
     DirectoryUnavailable,
-    /// The event comes from a trigger that this function does not serve.
+    /// The event belongs to a trigger that this function does not serve.
     UnsupportedTrigger,
     /// The event cannot be read, or belongs to another pool.
     InvalidEvent,
     /// This build cannot use the settings in the function's environment.
     InvalidSettings,
-    /// Jane could not be told of the user, so the user is not created.
+    /// Jane could not be notified of the user, so the user is not created.
     NotConnected,
-    /// Somebody signs up with an address that the directory knows.
+    /// A user signs up with an address that the directory has.
     UserExists,
-    /// The directory does not take the person who signs up.
+    /// The directory rejects the sign-up.
     SignUpRefused,
-    /// The directory gave no usable answer about a sign-up in time.
+    /// The directory gave no usable response about a sign-up in time.
     SignUpUnavailable,
-    /// Jane could not be told of a new user.
+    /// Jane could not be notified of a new user.
     AccountNotCreated,
 }
 
 /// The error that an invocation ends in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Thrown {
-    /// Why.
+    /// The reason.
     pub refusal: Refusal,
-    /// What the customer sees in place of the constant text: it speaks of what the customer typed.
+    /// The text for the customer instead of the constant one: it is about what the customer typed.
     pub shown: Option<String>,
 }
 
@@ -201,7 +202,7 @@ impl From<Thrown> for Diagnostic {
             Refusal::UnsupportedTrigger => ("UnsupportedTrigger", "This trigger is not supported"),
             Refusal::InvalidEvent => ("InvalidEvent", "This event is not supported"),
             Refusal::InvalidSettings => ("InvalidSettings", "The function is not set up"),
-            // Cognito asks about a migration on the same request, so a customer reads this after signing in.
+            // During a migration Cognito calls this trigger in the same request, so a customer reads this text after signing in.
             Refusal::NotConnected => ("NotConnected", "Sign-in is not possible right now"),
             Refusal::UserExists => ("UserExists", "User already exists, please log in"),
             Refusal::SignUpRefused => (
@@ -229,7 +230,7 @@ pub struct Record<'a> {
     pub outcome: Outcome,
     /// The pool; empty if the settings cannot be read.
     pub pool: &'a str,
-    /// Why Cognito called, in its words, if the event could be read.
+    /// Cognito's name for why it called, if the event could be read.
     pub source: Option<&'a str>,
     /// The app client, if the event could be read.
     pub client_id: Option<&'a str>,
@@ -245,18 +246,18 @@ pub struct Record<'a> {
     pub init: Option<Duration>,
     /// Whether the operator's tool sent the event.
     pub trial: bool,
-    /// Why the directory is unavailable or the user not eligible, in one word; or which hash cannot be checked.
+    /// Why the directory is unavailable or the user not eligible, in one word; or the format of a hash that cannot be checked.
     pub reason: Option<&'a str>,
     /// Required attributes that the directory's user lacks.
     pub missing: &'a [String],
-    /// What became of telling that the user has migrated, in a word.
+    /// The result of the notification that the user has migrated, in a word.
     pub told: Option<&'static str>,
     /// Why the directory could not count a refused sign-in.
     pub not_counted: Option<&'static str>,
 }
 
 impl Record<'_> {
-    /// A record of an outcome alone.
+    /// A record with only an outcome.
     pub fn new(outcome: Outcome) -> Self {
         Self {
             outcome,
@@ -322,7 +323,7 @@ impl Record<'_> {
         }
         if let Some(reason) = self.reason {
             line["reason"] = reason.into();
-            // The host of the call that failed. The other calls are those of any sign-in.
+            // The host of the call that failed. Other calls are the same in every sign-in.
             let mut calls = self
                 .calls
                 .iter()

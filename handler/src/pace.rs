@@ -1,6 +1,6 @@
-//! Makes refused sign-ins take equally long. With some directories an unknown name takes one call and a wrong password two, so time
-//! would tell who is a customer. The quicker answer waits for a time that the slower one took recently, chosen at random among them:
-//! a constant would be as telling as no wait.
+//! Makes refused sign-ins take equally long. With some directories an unknown name takes one call and a wrong password two, so
+//! the time would reveal which users exist. The faster kind waits for a recent time of the slower kind, chosen at random: a
+//! constant would reveal as much as no wait.
 
 use std::{
     collections::VecDeque,
@@ -27,7 +27,7 @@ pub struct Pace {
 struct Recent {
     wrong: Times,
     unknown: Times,
-    /// What the password was right for took: it stands for a wrong one until there was one.
+    /// The times of right passwords: used for wrong ones until there was one.
     right: Times,
     drawn: u64,
 }
@@ -72,7 +72,7 @@ impl Pace {
         }
     }
 
-    /// How long this sign-in should take in all. `None` if it is of the slower kind itself.
+    /// How long this sign-in should take in total. `None` if it is of the slower kind itself.
     fn target(&self, outcome: Outcome) -> Option<Duration> {
         let mut recent = lock(&self.recent);
         recent.drawn += 1;

@@ -1,5 +1,4 @@
-//! Requests made from templates: what each placeholder is escaped for depends on where it stands. What a placeholder stands for is for
-//! others to say.
+//! Requests made from templates: the escaping of a placeholder depends on its place. Callers provide the values.
 
 use std::collections::BTreeMap;
 
@@ -16,9 +15,9 @@ use serde_json::Value;
 
 use crate::{budget::Unavailable, escape::percent};
 
-/// What placeholders stand for.
+/// The values of placeholders.
 pub trait Values {
-    /// The value of one. An error if there is none here, which the command line refuses when it reads the file.
+    /// The value of a placeholder. An error if there is none here; the command line rejects those when it reads the file.
     fn value(&self, placeholder: &Placeholder) -> Result<&str, Unavailable>;
 }
 
@@ -43,7 +42,7 @@ pub fn filled(
     }
     if let Some(config::Basic { username, password }) = &request.basic {
         let username = fill(values, username, str::to_owned)?;
-        // The server would read the text after a colon as the beginning of the password.
+        // The server would treat the text after a colon as the start of the password.
         if username.contains(':') {
             return Ok(None);
         }

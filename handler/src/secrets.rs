@@ -19,10 +19,11 @@ use crate::{
     upstream::{Answer, Upstream},
 };
 
-/// A refused value is fetched again at most this often. A directory that refuses every request must not cost a call for each sign-in.
+/// A refused value is fetched again at most this often, so that a directory that refuses every request does not cause a call for
+/// each sign-in.
 const AGAIN: Duration = Duration::from_secs(60);
 
-/// The values that are known, and the credentials to fetch others.
+/// The known values, and the credentials to fetch others.
 #[derive(Debug)]
 pub struct Secrets {
     known: Mutex<BTreeMap<Secret, SecretString>>,
@@ -125,7 +126,7 @@ impl Secrets {
         Ok(value)
     }
 
-    /// The value in the answer of the secret's service, or in the environment.
+    /// The value in the response of the secret's service, or in the environment.
     pub fn decode(secret: &Secret, answer: &Value) -> Result<SecretString, Unavailable> {
         match secret {
             Secret::Env(name) => env::var(name)
@@ -166,24 +167,24 @@ impl Secrets {
         let request = service
             .json_request(target, &query, credentials)
             .ok_or(refused)?;
-        // A client of its own: calls are too rare to keep a connection, and AWS has public certificates.
+        // A separate client: calls are too rare to keep a connection, and AWS has public certificates.
         let upstream = Upstream::new(None).map_err(|_| refused)?;
         upstream.send(call, request, budget).await
     }
 }
 
-/// Whether credentials may be fetched again, if this is when they were the last time. The clock may have been set back since.
+/// Whether credentials may be fetched again, given the time of the last fetch. The clock may have been set back since.
 pub fn is_due(before: Option<SystemTime>, now: SystemTime) -> bool {
     let recent = |at| now.duration_since(at).is_ok_and(|age| age < AGAIN);
     !before.is_some_and(recent)
 }
 
-/// The value in an answer of `GetParameter`.
+/// The value in a response of `GetParameter`.
 pub(crate) fn parameter(answer: &Value) -> Result<SecretString, Unavailable> {
     text(&answer["Parameter"]["Value"])
 }
 
-/// The value in an answer of `GetSecretValue`: the whole text, or one key of the JSON in it.
+/// The value in a response of `GetSecretValue`: the whole text, or one key of its JSON.
 pub(crate) fn secret_value(answer: &Value, key: Option<&str>) -> Result<SecretString, Unavailable> {
     let whole = &answer["SecretString"];
     let Some(key) = key else {

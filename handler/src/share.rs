@@ -1,5 +1,5 @@
 //! `[window] share`: the part of all names that migrates at first. Raising the share adds names and
-//! removes none. It does not depend on a secret, which may be replaced, nor on whether the name is known.
+//! removes none. It depends neither on a secret, which may be replaced, nor on whether the name exists.
 
 use ring::hmac;
 

@@ -1,11 +1,12 @@
-//! Whether a migrated customer can sign in again with the name that was typed. Cognito takes a migration that leads nowhere: a
-//! customer whose alias is not verified signs in once, while migrating, and never again, neither here nor at the directory.
+//! Whether a migrated customer can sign in again with the typed name. Cognito also accepts a migration after which that is
+//! impossible: a customer whose alias is not verified signs in once, while migrating, and never again, neither in the pool nor in
+//! the directory.
 
 use jane_migrate_config::HandlerSettings;
 
 use crate::attributes::Attributes;
 
-/// Sets the attribute that people sign in with to the name as it was `typed`. The error is why the customer must not be migrated.
+/// Sets the attribute that users sign in with to the `typed` name. The error is why the customer must not be migrated.
 pub fn keep(
     settings: &HandlerSettings,
     typed: &str,
@@ -20,7 +21,7 @@ pub fn keep(
     let value = attributes.get(kind);
     let same = value.is_some_and(|value| value.to_lowercase() == typed.trim().to_lowercase());
     if is(&settings.username_attributes) {
-        // Cognito: "User email should be empty or same as username". Whether it counts case is not documented.
+        // Cognito: "User email should be empty or same as username". Whether this is case-sensitive is not documented.
         match value {
             Some(_) if !same => return Err("other-name"),
             Some(_) => attributes.insert(kind.to_owned(), typed.to_owned()),
@@ -49,7 +50,7 @@ mod tests {
             .collect()
     }
 
-    /// What becomes of the attributes in a pool whose users sign in with this, and are named by it or have it as an alias.
+    /// The attributes in a pool whose users sign in with this attribute, as their user name or as an alias.
     fn kept(
         names: &[&str],
         aliases: &[&str],

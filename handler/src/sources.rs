@@ -1,18 +1,18 @@
-//! The sources that a function is compiled from, for the command line, which carries them.
+//! The sources of the function's build, which the command line contains.
 //!
-//! The files are named through links beside `Cargo.toml`: a published package holds what a link leads to, and not the `Cargo.toml`
-//! that cargo writes anew for it. So the same sources have the same digest wherever the program comes from.
+//! The files are referenced through links beside `Cargo.toml`: a published package contains the link's target, not the
+//! `Cargo.toml` that cargo rewrites for it. So the same sources have the same digest, however the program was installed.
 
 use include_dir::{Dir, include_dir};
 
-/// All below `src/`.
+/// Everything below `src/`.
 pub static SRC: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src");
 
 /// This crate's `Cargo.toml`.
 pub const MANIFEST: &[u8] = include_bytes!("../manifest.toml");
 
-/// The `Cargo.toml` of the workspace that this crate and `jane-migrate-config` are compiled in.
+/// The `Cargo.toml` of the workspace in which this crate and `jane-migrate-config` are compiled.
 pub const WORKSPACE: &[u8] = include_bytes!("../bundle.toml");
 
-/// The versions of all crates, which that workspace is locked to.
+/// The locked versions of all crates in that workspace.
 pub const LOCK: &[u8] = include_bytes!("../workspace.lock");

@@ -1,5 +1,5 @@
-//! HTTP to the directory and to AWS: connections are kept, redirects are not followed, answers are bounded, and every call ends
-//! within the budget.
+//! HTTP to the directory and to AWS: connections are kept, redirects are not followed, responses are limited in size, and every
+//! call ends within the budget.
 
 use bytes::Bytes;
 use http::{
@@ -35,13 +35,13 @@ use crate::{
     lock::lock,
 };
 
-/// The longest answer that is accepted.
+/// The longest response that is accepted.
 const LONGEST_ANSWER: usize = 256 * 1024;
 
-/// The size of a read, and of the longest response head. The budget is checked after a few reads.
+/// The size of a read, and of the longest response header. The budget is checked after a few reads.
 const BUFFER: usize = 32 * 1024;
 
-/// How long an idle connection is used again. Load balancers close idle connections after a minute, and a frozen function would
+/// How long an idle connection is reused. Load balancers close idle connections after a minute, and a frozen function would
 /// notice too late.
 const IDLE: Duration = Duration::from_secs(50);
 
@@ -53,11 +53,11 @@ const SILENCE: Duration = Duration::from_millis(1500);
 #[derive(Debug)]
 pub struct Upstream {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
-    /// The local address of the connection that answered last for each host, and when it did.
+    /// The local address of the connection that last answered for each host, and when it did.
     answered: Mutex<HashMap<Authority, (SocketAddr, Instant)>>,
 }
 
-/// A complete answer.
+/// A complete response.
 pub struct Answer {
     /// Its status.
     pub status: StatusCode,
@@ -71,7 +71,7 @@ impl Upstream {
         http.enforce_http(false);
         http.set_nodelay(true);
         http.set_connect_timeout(Some(SILENCE));
-        // The command line uses this code on macOS too, which has no such option.
+        // The command line also uses this code on macOS, which has no such option.
         #[cfg(target_os = "linux")]
         http.set_tcp_user_timeout(Some(SILENCE));
         let https = HttpsConnectorBuilder::new()
@@ -99,9 +99,9 @@ impl Upstream {
         self.send("open", request, budget).await.map(drop)
     }
 
-    /// Sends a request and reads its answer, with any status. If the request failed on a connection that had been idle, it is sent
-    /// again: the server may have closed the connection meanwhile. It is never sent again for another reason, because the
-    /// directory may count each password as a failed sign-in.
+    /// Sends a request and reads its response, with any status. If the request failed on an idle connection, it is sent again:
+    /// the server may have closed the connection meanwhile. It is never sent again for another reason, because the directory may
+    /// count each password as a failed sign-in.
     pub async fn send(
         &self,
         call: &'static str,
@@ -165,7 +165,7 @@ impl Upstream {
 }
 
 impl Answer {
-    /// An answer for tests.
+    /// A response for tests.
     #[cfg(test)]
     pub fn made_up(status: StatusCode, body: impl Into<Bytes>) -> Self {
         Self {
@@ -185,7 +185,7 @@ impl Answer {
     }
 }
 
-/// Why there was no answer: a certificate that has expired is its owner's to renew, whatever the network does.
+/// Why there was no response. An expired certificate is reported as such, whatever the network does: its owner must renew it.
 fn why(error: &Error) -> Unavailable {
     match error.is_connect() {
         true => refused(error),
@@ -204,7 +204,7 @@ pub fn refused(error: &(dyn std::error::Error + 'static)) -> Unavailable {
             Some(rustls::Error::InvalidCertificate(_)) => return Unavailable("certificate"),
             _ => {}
         }
-        // What TLS says is wrapped as an error of the socket, which names only what is behind that as its source.
+        // rustls' error is inside the socket's error, whose `source` skips it.
         cause = match error.downcast_ref::<io::Error>() {
             Some(error) => error.get_ref().map(|inner| inner as _),
             None => error.source(),
@@ -231,6 +231,6 @@ pub fn tls(ca_certificate: Option<&str>) -> Result<ClientConfig, InvalidCertific
     Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
-/// `ca_certificate` contains a certificate that cannot be used.
+/// The error for a `ca_certificate` with a certificate that cannot be used.
 #[derive(Debug)]
 pub struct InvalidCertificate;

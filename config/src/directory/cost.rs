@@ -1,24 +1,24 @@
-//! What it takes to check a password against a hash of a table: time, as measured, and memory. `docs/from-sql.md` has the figures;
+//! What it costs to check a password against a stored hash: measured time, and memory. `docs/from-sql.md` has the figures;
 //! `cost_of_each_format` in the handler's tests measures them.
 
 use super::database::{Database, HashFormat};
 
-/// What bcrypt of cost 12 takes on a whole core, in milliseconds.
+/// The time of bcrypt with cost 12 on a whole core, in milliseconds.
 const BCRYPT_12_MS: f64 = 235.0;
 
-/// The memory with which a function has a whole core.
+/// The memory at which Lambda gives a function a whole core.
 const WHOLE_CORE_MB: f64 = 1769.0;
 
-/// How long a check should take at most. A sign-in has five seconds, and its first one a start of the function as well.
+/// The longest time that a check should take. A sign-in has five seconds, and its first one also includes the function's start.
 const LONGEST_MS: f64 = 1500.0;
 
-/// What the function needs besides, in MB.
+/// The function's own need, in MB.
 const RESERVE_MB: f64 = 40.0;
 
 /// The cost of a check.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cost {
-    /// On a whole core, as a multiple of bcrypt 12.
+    /// On a whole core, as a multiple of bcrypt with cost 12.
     pub time: f64,
     /// In MiB.
     pub memory: f64,
@@ -31,7 +31,7 @@ impl Cost {
         self.time * BCRYPT_12_MS / share
     }
 
-    /// Whether the hash fits into a function with this memory.
+    /// Whether the hash fits into the memory of a function.
     pub fn fits(self, memory_mb: u32) -> bool {
         self.memory + RESERVE_MB <= f64::from(memory_mb)
     }
@@ -45,7 +45,7 @@ impl Cost {
 }
 
 impl HashFormat {
-    /// The format of this name.
+    /// The format with this name.
     pub fn named(name: &str) -> Option<Self> {
         use serde::de::{IntoDeserializer, value::StrDeserializer};
         let name: StrDeserializer<'_, serde::de::value::Error> = name.into_deserializer();
@@ -78,7 +78,7 @@ impl HashFormat {
 }
 
 impl Database {
-    /// What a check costs: that of `decoy` where its cost can be told, else the usual one.
+    /// The cost of a check: that of `decoy` if it can be read, or else the usual one.
     pub fn cost(&self) -> Cost {
         let decoy = self.decoy.as_deref().and_then(cost_of);
         decoy.unwrap_or_else(|| self.hash.usual_cost())
@@ -99,7 +99,7 @@ fn cost_of(hash: &str) -> Option<Cost> {
     let memory: f64 = numbers.next()?.parse().ok()?;
     let passes: f64 = numbers.next()?.strip_prefix("t=")?.parse().ok()?;
     let memory = memory / 1024.0;
-    // 64 MiB in three passes take 0.6 of bcrypt 12.
+    // 64 MiB in three passes take 0.6 of bcrypt with cost 12.
     Some(Cost {
         time: memory * passes * 0.6 / 192.0,
         memory,

@@ -72,7 +72,7 @@ fn mem_cost() -> u32 {
 }
 
 impl Database {
-    /// Every secret by reference, with the member of `[directory]` that names it.
+    /// All secrets by reference, each with its key in `[directory]`.
     pub(super) fn secrets(&self) -> Vec<(String, &Secret)> {
         let firebase = self
             .firebase

@@ -1,8 +1,8 @@
-//! `kind = "http"`: requests to any HTTP service, as templates, and what its answers mean.
+//! `kind = "http"`: requests to any HTTP service, as templates, and the meaning of its responses.
 //!
 //! Templates are plain text with `{username}`, `{password}`, `{client_id}`, `{validation.KEY}`, `{metadata.KEY}` and
-//! `{secrets.KEY}`; what a value must be escaped for depends on where it stands. The file's paths below `url`, and its
-//! `{settings.KEY}`, are filled in when the file is read.
+//! `{secrets.KEY}`; the escaping of a value depends on its place. Paths below `url` and `{settings.KEY}` are filled in when
+//! the file is read.
 
 use std::collections::BTreeMap;
 
@@ -37,7 +37,7 @@ pub struct Http {
 }
 
 impl Http {
-    /// Every secret by reference, with the member of `[directory]` that names it.
+    /// All secrets by reference, each with its key in `[directory]`.
     pub(super) fn secrets(&self) -> Vec<(String, &Secret)> {
         let named = self
             .secrets
@@ -50,7 +50,7 @@ impl Http {
         named.chain(oauth).collect()
     }
 
-    /// The requests there are, with their member's name.
+    /// The existing requests, each with its key.
     pub fn requests(&self) -> impl Iterator<Item = (&'static str, &Request)> {
         std::iter::once(("authenticate", &self.authenticate))
             .chain(self.lookup.iter().map(|lookup| ("lookup", lookup)))
@@ -200,7 +200,7 @@ pub struct Condition {
     pub absent: bool,
 }
 
-// It is read by hand: serde's own reading of either takes no number that serde_json carries as it was written.
+// Parsed by hand: with serde's own untagged form, numbers would lose the exact spelling that serde_json keeps.
 /// What an answer must look like: a status, or a table that looks into the body too.
 #[derive(Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Secret;
 
-/// Stands for the user name in `filter` and `user_dn`.
+/// The placeholder of the user name in `filter` and `user_dn`.
 pub const NAME_PLACEHOLDER: &str = "{username}";
 
 /// An LDAP server that holds the accounts.
@@ -53,10 +53,10 @@ pub struct Ldap {
     pub ca_certificate: Option<String>,
 }
 
-/// What the URL of an LDAP server says.
+/// The parts of an LDAP server's URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LdapServer {
-    /// Whether it is spoken to by TLS.
+    /// Whether it uses TLS.
     pub tls: bool,
     /// Its host name or address, without brackets.
     pub host: String,
@@ -65,7 +65,7 @@ pub struct LdapServer {
 }
 
 impl LdapServer {
-    /// Reads a URL. `None`: it is none of this kind.
+    /// Parses a URL. `None` if it is no LDAP URL.
     pub fn parse(url: &str) -> Option<Self> {
         let (tls, port, rest) = match (url.strip_prefix("ldaps://"), url.strip_prefix("ldap://")) {
             (Some(rest), _) => (true, 636, rest),

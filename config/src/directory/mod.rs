@@ -1,4 +1,4 @@
-//! `[directory]`: the kinds of place where existing accounts live, and the settings of each.
+//! `[directory]`: the kinds of directory, and the settings of each.
 
 mod cost;
 mod database;
@@ -39,7 +39,7 @@ pub enum Directory {
 }
 
 impl Directory {
-    /// The kind's name, which is also the cargo feature of the handler that serves it.
+    /// The kind's name, which is also the handler's cargo feature for it.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Jane(_) => "jane",
@@ -70,7 +70,7 @@ impl Directory {
         }
     }
 
-    /// Every secret the directory needs, with the member of `[directory]` that names it.
+    /// All secrets that the directory needs, each with its key in `[directory]`.
     pub fn secrets(&self) -> Vec<(String, &Secret)> {
         match self {
             Self::Jane(jane) => vec![("client_secret".to_owned(), &jane.client_secret)],

@@ -1,4 +1,4 @@
-//! What a value must look like. Each check says what is wrong in words that follow the key's name.
+//! The checks of single values. Each error message follows the key's name.
 
 use std::net::IpAddr;
 
@@ -21,7 +21,7 @@ fn ensure(holds: bool, message: impl Into<String>) -> Checked {
 
 /// `https`, except on loopback; no credentials, query or fragment.
 pub(super) fn url(text: &str) -> Checked {
-    // Nothing of the text is quoted: it may carry a password.
+    // The text is not quoted, because it may contain a password.
     let uri: Uri = text.parse().map_err(|_| "is not a URL")?;
     let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
         return Err("must be a full URL, such as https://directory.example".to_owned());
@@ -44,9 +44,9 @@ pub(super) fn url(text: &str) -> Checked {
     }
 }
 
-/// `ldaps`, except on loopback; the server alone.
+/// `ldaps`, except on loopback; only the server.
 pub(super) fn ldap_url(text: &str) -> Checked {
-    // Nothing of the text is quoted: it may carry a password.
+    // The text is not quoted, because it may contain a password.
     let server = LdapServer::parse(text).ok_or(
         "must be ldaps:// with a host and, if it is not 636, a port, such as ldaps://ldap.example.com",
     )?;
@@ -64,7 +64,7 @@ pub(super) fn dn(text: &str) -> Checked {
     )
 }
 
-/// The DN of a user, of which the user name is a whole value: it is escaped as one.
+/// The DN of a user, in which the user name is a complete value: it is escaped as one.
 pub(super) fn user_dn(text: &str) -> Checked {
     let mut parts = text.split(NAME_PLACEHOLDER);
     let (before, after, more) = (parts.next(), parts.next(), parts.next());
@@ -76,7 +76,7 @@ pub(super) fn user_dn(text: &str) -> Checked {
     )
 }
 
-/// The filter for a user's entry. The server says for certain whether it is one, at the deploy's probe.
+/// The filter for a user's entry. Only the server can check it completely, in the deploy's probe.
 pub(super) fn ldap_filter(text: &str) -> Checked {
     ensure(
         text.contains(NAME_PLACEHOLDER),
@@ -102,7 +102,7 @@ fn all_filter(text: &str) -> Checked {
     )
 }
 
-/// A URL as a template, which gives away neither password nor secrets.
+/// A URL as a template that reveals neither password nor secrets.
 pub(super) fn url_template(text: &str) -> Checked {
     let mut plain = String::new();
     for part in template::parse(text).map_err(|error| error.to_string())? {
@@ -113,7 +113,7 @@ pub(super) fn url_template(text: &str) -> Checked {
                     "must carry neither the password nor a secret: URLs end up in logs".to_owned(),
                 );
             }
-            // Or whoever signs in would choose where the password goes.
+            // Otherwise a user who signs in could choose where the password is sent.
             Part::Placeholder(_) if plain.matches('/').count() < 3 => {
                 return Err("may have placeholders behind the host only".to_owned());
             }
@@ -130,7 +130,7 @@ pub(super) fn template(text: &str) -> Checked {
         .map_err(|error| error.to_string())
 }
 
-/// A template of `[on_migrated]`: what is known of a user who migrates, in both events that can send it.
+/// A template of `[on_migrated]`: only values that both events have that can send it.
 pub(super) fn told(text: &str) -> Checked {
     let known = |part: &Part| {
         matches!(
@@ -151,7 +151,7 @@ pub(super) fn told(text: &str) -> Checked {
     )
 }
 
-/// A template of `[on_migrated]` that others may read.
+/// A template of `[on_migrated]` that other people may read.
 pub(super) fn told_openly(text: &str) -> Checked {
     told(text)?;
     ensure(
@@ -180,7 +180,7 @@ pub(super) fn statement(statement: &str, placeholder: &str) -> Checked {
     )
 }
 
-/// A template of a token's request. All sign-ins share the token, so no value of a user can be filled in.
+/// A template of a token's request. All sign-ins share the token, so it can contain no value of a user.
 pub(super) fn settings_only(text: &str) -> Checked {
     let parts = template::parse(text).map_err(|error| error.to_string())?;
     let filled = |part: &Part| {
@@ -220,7 +220,7 @@ pub(super) fn header_name(name: &str) -> Checked {
     )
 }
 
-/// The query for a user's row. The handler runs it in a read-only transaction; this only catches what cannot have been meant.
+/// The query for a user's row. The handler runs it in a read-only transaction; this check only finds obvious mistakes.
 pub(super) fn query(query: &str, name: &str) -> Checked {
     let first = query.split_whitespace().next().unwrap_or_default();
     ensure(
@@ -267,7 +267,7 @@ pub(super) fn column(name: &str) -> Checked {
     )
 }
 
-/// A column that the query must select. The database says so for certain, at the deploy's probe; this catches it before.
+/// A column that the query must select. The database checks this completely in the deploy's probe; this finds mistakes earlier.
 pub(super) fn selected(column: &str, select: &str, name: &str) -> Checked {
     if query(select, name).is_err() {
         return Ok(());
@@ -279,7 +279,7 @@ pub(super) fn selected(column: &str, select: &str, name: &str) -> Checked {
     )
 }
 
-/// The id of a thing of EC2.
+/// The id of an EC2 resource.
 pub(super) fn id(text: &str, prefix: &str) -> Checked {
     let rest = text.strip_prefix(prefix).unwrap_or_default();
     ensure(
@@ -288,7 +288,8 @@ pub(super) fn id(text: &str, prefix: &str) -> Checked {
     )
 }
 
-/// A tag of the function, its role and its log group: what all three services take, `[\p{L}\p{Z}\p{N}_.:/=+\-@]*`.
+/// A tag of the function, its role and its log group: the characters that all three services accept,
+/// `[\p{L}\p{Z}\p{N}_.:/=+\-@]*`.
 pub(super) fn tag(name: &str, value: &str) -> Checked {
     use GeneralCategoryGroup::{Letter, Number, Separator};
     let begins = |prefix: &str| {
@@ -320,7 +321,7 @@ pub(super) fn tag(name: &str, value: &str) -> Checked {
     )
 }
 
-/// A finding that is accepted, and why.
+/// An accepted finding, with its reason.
 pub(super) fn accepted(id: &str, reason: &str) -> Checked {
     let kebab = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     ensure(
@@ -341,7 +342,7 @@ pub(super) fn pointer(text: &str) -> Checked {
     )
 }
 
-/// One certificate or several, in PEM.
+/// One or more certificates in PEM.
 pub(super) fn pem(text: &str) -> Checked {
     let certificate =
         text.contains("-----BEGIN CERTIFICATE-----") && text.contains("-----END CERTIFICATE-----");
@@ -355,7 +356,7 @@ pub(super) fn pem(text: &str) -> Checked {
     )
 }
 
-/// Anything but nothing.
+/// Any text that is not empty.
 pub(super) fn not_empty(text: &str) -> Checked {
     ensure(!text.trim().is_empty(), "must not be empty")
 }
@@ -377,7 +378,7 @@ pub(super) fn client_id(text: &str) -> Checked {
     )
 }
 
-/// An ARN of one service, whose resource begins as given.
+/// An ARN of this service whose resource starts with this.
 pub(super) fn arn(text: &str, service: &str, resource: &str, example: &str) -> Checked {
     let valid = text.parse::<Arn>().is_ok_and(|arn| {
         arn.partition.starts_with("aws")
@@ -393,14 +394,14 @@ pub(super) fn arn(text: &str, service: &str, resource: &str, example: &str) -> C
     ensure(valid, format!("must be an ARN such as {example}"))
 }
 
-/// The ARN of a KMS key: policies that name its alias allow nothing.
+/// The ARN of a KMS key: a policy that names an alias of the key allows nothing.
 pub(super) fn kms_key(text: &str) -> Checked {
     let example = "arn:aws:kms:us-east-1:123456789012:key/...";
     arn(text, "kms", "key/", example)
 }
 
-/// What the names of our resources begin with. The longest that is added to it is `jane-migrate-us-east-1_AbC123456-renew`, and IAM
-/// takes 64 characters.
+/// The prefix of our resources' names. The longest suffix is `jane-migrate-us-east-1_AbC123456-renew`, and IAM allows 64
+/// characters.
 pub(super) fn name_prefix(text: &str) -> Checked {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     ensure(
@@ -477,7 +478,7 @@ pub(super) fn function(text: &str) -> Checked {
     ensure(valid, format!("must be an ARN such as {example}"))
 }
 
-/// A digest as Lambda shows it: base64 of 32 bytes.
+/// A digest in Lambda's form: base64 of 32 bytes.
 pub(super) fn code_sha256(text: &str) -> Checked {
     let base64 = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
     let valid = text.len() == 44
@@ -490,7 +491,7 @@ pub(super) fn code_sha256(text: &str) -> Checked {
     )
 }
 
-/// The name of an environment variable Lambda lets a function have.
+/// The name of an environment variable that Lambda allows.
 pub(super) fn variable(name: &str) -> Checked {
     let mut bytes = name.bytes();
     let valid = bytes
@@ -536,7 +537,7 @@ pub(super) fn parameter(name: &str) -> Checked {
     )
 }
 
-/// What a role of another account asks for, so that no other caller makes its owner use it.
+/// The external id that a role of another account requires, so that no other caller can make its owner use it.
 pub(super) fn external_id(text: &str) -> Checked {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "_+=,.@:/-".contains(c);
     ensure(
@@ -555,7 +556,7 @@ pub(super) fn host(text: &str) -> Checked {
     )
 }
 
-/// A retention CloudWatch knows.
+/// A retention that CloudWatch supports.
 pub(super) fn retention(days: i64) -> Checked {
     ensure(
         RETENTIONS.iter().any(|known| i64::from(*known) == days),
@@ -563,7 +564,7 @@ pub(super) fn retention(days: i64) -> Checked {
     )
 }
 
-/// Cognito's standard attributes that can be set, and the user name itself.
+/// Cognito's standard attributes that can be set, and the user name.
 pub(super) const ATTRIBUTES: [&str; 20] = [
     "address",
     "birthdate",

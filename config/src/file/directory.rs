@@ -1,4 +1,4 @@
-//! `[directory]` as the file has it: one of the kinds, with what each maps by itself.
+//! `[directory]` in the file: one of the kinds, each with its default mapping.
 
 use serde::Deserialize;
 use toml::de::DeTable;
@@ -35,13 +35,13 @@ pub(crate) enum Directory {
 
 const KINDS: [&str; 6] = ["jane", "http", "cognito", "postgres", "mysql", "ldap"];
 
-/// The kinds whose accounts are rows of a table.
+/// The kinds whose accounts are in a table.
 pub(super) const DATABASES: [&str; 2] = ["postgres", "mysql"];
 
-/// What a pool overrides of the file's directory. With a `kind` it stands for itself.
+/// The part of the file's directory that a pool overrides. With a `kind` it replaces the whole directory.
 pub(crate) struct Partial;
 
-/// What Jane's users have. Jane knows them by their email, which it vouches for.
+/// The attributes of Jane's users. Jane identifies them by their email, which it has verified.
 const JANE_ATTRIBUTES: [(&str, &str); 6] = [
     ("email", "{username}"),
     ("email_verified", "=true"),
@@ -51,11 +51,11 @@ const JANE_ATTRIBUTES: [(&str, &str); 6] = [
     ("birthdate", "birth_date"),
 ];
 
-/// What is read in place of a directory whose kind is not known.
+/// Replaces a directory of unknown kind, so that reading can continue.
 const STAND_IN: &str = "jane = { client_id = \"x\", client_secret = { env = \"XX\" } }";
 
-/// Writes `[directory]` as serde has an enum: the kind, with the rest of the table behind it. Gives the table as it was, unless its
-/// kind is not known, which is noted.
+/// Gives `[directory]` the form of a serde enum: the kind, with the rest of the table below it. Returns the original table,
+/// unless its kind is unknown, which is reported.
 pub(super) fn tag<'r, 'i>(root: &mut Table<'r, 'i>) -> Option<Table<'r, 'i>> {
     let table = table_of_a_kind(root);
     let mut tagged = root.beside(DeTable::parse(STAND_IN).ok()?);
@@ -99,7 +99,7 @@ fn table_of_a_kind<'r, 'i>(root: &Table<'r, 'i>) -> Option<Table<'r, 'i>> {
         .then(|| table.clone())
 }
 
-/// Checks what each value of the table must look like.
+/// Checks each value of the table.
 pub(super) fn check(table: &Table<'_, '_>) {
     table.range("timeout_ms", 100..=4500);
     table.text("ca_certificate", check::pem);
@@ -127,7 +127,7 @@ pub(super) fn check(table: &Table<'_, '_>) {
     }
 }
 
-/// `name` stands for the user name in the query.
+/// `name` is the placeholder of the user name in the query.
 fn check_database(table: &Table<'_, '_>, name: &str) {
     table.text("host", check::host);
     table.range("port", 1..=65_535);
@@ -153,7 +153,7 @@ fn check_database(table: &Table<'_, '_>, name: &str) {
     }
 }
 
-/// Users are searched for, or their DN follows from the name.
+/// The table has either a search for users or the DN derived from the name.
 fn check_ldap(table: &Table<'_, '_>) {
     table.text("url", check::ldap_url);
     table.text("base", check::dn);
@@ -181,7 +181,7 @@ fn check_ldap(table: &Table<'_, '_>) {
 }
 
 impl Directory {
-    /// The directory with all that its table does not say by itself; none where that cannot be known, which is noted.
+    /// The complete directory, including what its table does not contain; none if that is impossible, which is reported.
     pub(super) fn finished(self, table: &Table<'_, '_>) -> Option<crate::Directory> {
         Some(match self {
             Self::Jane(jane) => crate::Directory::Jane(jane),
@@ -190,7 +190,7 @@ impl Directory {
                 if !table.has("region") {
                     match pool.pool_id.region() {
                         Some(region) => pool.region = region.to_owned(),
-                        // A stand-in for one that is missing or wrong.
+                        // The value replaces a missing or invalid one.
                         None if table.str("pool_id") != Some(pool.pool_id.as_str()) => {}
                         None => table.problem(
                             "`region` is missing in [directory]: `pool_id` begins with none",
@@ -205,7 +205,7 @@ impl Directory {
         })
     }
 
-    /// The attributes it maps by itself: Cognito attribute = where its value comes from.
+    /// The default mapping: Cognito attribute = where its value comes from.
     pub(super) fn attributes(&self) -> Vec<(&'static str, &'static str)> {
         match self {
             Self::Jane(_) => JANE_ATTRIBUTES.into(),

@@ -1,16 +1,16 @@
-//! What is wrong with a `migrate.toml`, each with its place. Values of the file are quoted sparingly, since one of them
-//! may be a password in the wrong place; so there is no excerpt.
+//! The problems of a `migrate.toml`, each with its place. Values are rarely quoted, and there is no excerpt, because a
+//! value may be a password in the wrong place.
 
 use std::{cell::RefCell, fmt, ops::Range};
 
-/// Everything that is wrong with a file, in the file's order.
+/// All problems of a file, in the file's order.
 #[derive(Debug)]
 pub struct ConfigError {
     file: String,
     problems: Vec<Problem>,
 }
 
-/// One thing that is wrong, and where.
+/// One problem with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The line, from 1.
@@ -53,17 +53,17 @@ impl std::error::Error for ConfigError {}
 pub(super) struct Report(RefCell<Vec<(usize, String)>>);
 
 impl Report {
-    /// Notes a problem at a span of the text.
+    /// Adds a problem at a span of the text.
     pub(super) fn add(&self, span: Range<usize>, message: impl Into<String>) {
         self.0.borrow_mut().push((span.start, message.into()));
     }
 
-    /// Whether a problem was noted where a span begins.
+    /// Whether there is a problem at the start of this span.
     pub(super) fn has(&self, span: &Range<usize>) -> bool {
         self.0.borrow().iter().any(|(at, _)| *at == span.start)
     }
 
-    /// The value, unless a problem was noted; there is no value only where one was.
+    /// Returns the value, or the problems if there are any; a missing value always has a problem.
     pub(super) fn finish<T>(
         self,
         value: Option<T>,
@@ -75,7 +75,7 @@ impl Report {
             return Ok(value);
         }
         found.sort();
-        // What several pools share is read for each of them.
+        // A part that several pools share is read for each of them.
         found.dedup();
         let problems = found.into_iter().map(|(offset, message)| {
             let before = text.get(..offset).unwrap_or(text);

@@ -1,4 +1,4 @@
-//! `[directory]` with `kind = "http"`: the requests made whole, and what must fit together in them.
+//! `[directory]` with `kind = "http"`: completes the requests, and checks that their parts fit together.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use crate::{
     template::{self, Part, Placeholder},
 };
 
-/// The member of a request that has the meaning of its answers, and what the file has in the request's own table instead.
+/// The key with the meaning of a request's responses in the types; in the file it is part of the request's own table.
 pub(super) const ANSWERS_KEY: &str = "answers";
 pub(super) const ANSWERS: [&str; 6] = [
     "ok",
@@ -68,7 +68,7 @@ pub(crate) struct HttpTable {
     ca_certificate: Option<String>,
 }
 
-/// Checks what each value of the table must look like, and what must fit together in a request.
+/// Checks each value of the table, and that the parts of a request fit together.
 pub(super) fn check(table: &Table<'_, '_>) {
     table.text("url", check::url);
     table.map("settings", |_, value| check::plain(value));
@@ -92,7 +92,7 @@ fn check_request(table: &Table<'_, '_>) {
     table.map("basic", |_, value| check::template(value));
     table.text("user", check::pointer);
     table.text("claims", check::pointer);
-    // With an answer that is never good no user would migrate.
+    // Without a good response no user would migrate.
     table.not_empty("ok", "must have at least one status");
     let place = table.place();
     let form = table.table("form");
@@ -141,9 +141,9 @@ fn check_request(table: &Table<'_, '_>) {
     }
 }
 
-/// The directory with settings and URLs filled in. None where the request that it needs is missing.
+/// The directory with settings and URLs filled in. None if a required request is missing.
 pub(super) fn finished(mut http: HttpTable, table: &Table<'_, '_>) -> Option<Http> {
-    // A base that is wrong was noted, and is not for the requests to repeat.
+    // An invalid base URL was already reported, and is not reported again for each request.
     let wrong = table.has("url")
         && http
             .url
@@ -162,7 +162,7 @@ pub(super) fn finished(mut http: HttpTable, table: &Table<'_, '_>) -> Option<Htt
         settings: &http.settings,
     };
     let note = |name: &str, filled: Result<(), String>| {
-        // What has no URL was noted, too.
+        // A missing URL was also reported already.
         if let (Err(message), Some(table)) = (filled, table.table(name))
             && table.str("url").is_some()
         {
@@ -191,7 +191,7 @@ pub(super) fn finished(mut http: HttpTable, table: &Table<'_, '_>) -> Option<Htt
     Some(http)
 }
 
-/// Fills in what the file itself decides: the base URL and `{settings.KEY}`.
+/// Fills in the file's own values: the base URL and `{settings.KEY}`.
 struct Fill<'a> {
     base: Option<&'a str>,
     settings: &'a BTreeMap<String, String>,
@@ -259,7 +259,7 @@ impl Fill<'_> {
     }
 }
 
-/// Checks what only the directory as a whole can tell: that every secret is named, and the password has its place.
+/// Checks of the whole directory: every secret is defined, and the password is used.
 fn placeholders(table: &Table<'_, '_>, http: &Http) {
     for (name, request) in http.requests() {
         let used = used(request);

@@ -1,7 +1,7 @@
-//! Reading `migrate.toml`: all of its problems at once, each with line, column and what would be right.
+//! Reads `migrate.toml`: reports all of its problems at once, each with line, column and what would be right.
 //!
-//! Which keys there are, of which type and with which default, is said by the types (see `read`). Here and in the modules below stands
-//! what types cannot say: how a value must look (`check`), what must fit together, and what lies over what.
+//! The types define the keys, with their types and defaults (see `read`). This module and those below check what types cannot
+//! express: the form of values (`check`), what must fit together, and what overrides what.
 
 mod check;
 mod directory;
@@ -152,7 +152,7 @@ pub(crate) struct PoolTable {
     import: Option<Apart<Import>>,
 }
 
-/// A key of the file whose value has this type, and is read apart.
+/// A key of the file whose value has this type, and that is read separately.
 pub(crate) struct Apart<T>(PhantomData<T>);
 
 impl<'de, T> Deserialize<'de> for Apart<T> {
@@ -161,7 +161,7 @@ impl<'de, T> Deserialize<'de> for Apart<T> {
     }
 }
 
-/// Reads the text of a `migrate.toml`; `file` is what messages call it.
+/// Parses the text of a `migrate.toml`; `file` is its name in messages.
 pub fn parse(text: &str, file: &str) -> Result<Config, ConfigError> {
     let report = Report::default();
     let (document, errors) = DeTable::parse_recoverable(text);
@@ -218,14 +218,14 @@ fn pool<'r, 'i>(table: &Table<'r, 'i>, root: &Table<'r, 'i>) -> Option<Pool> {
     let config = match own.entries().is_empty() {
         true => None,
         false => {
-            // A directory of another kind takes the place of the whole directory.
+            // A directory of another kind replaces the whole directory.
             let kind = own.table("directory").is_some_and(|own| own.has("kind"));
             let deep = if kind { &TABLES[1..] } else { &TABLES };
             let shared = TABLES.iter().filter(|key| root.table(key).is_some());
             let shared: Vec<_> = shared.copied().collect();
             let mut whole = root.clone().only(&shared).overlaid(own, deep);
             if !whole.has("directory") {
-                // That it is missing is noted where the file itself is read.
+                // The missing table is reported when the file itself is read.
                 whole.put("directory", Node::StandIn);
             }
             settings(whole).map(Box::new)
@@ -241,7 +241,7 @@ fn pool<'r, 'i>(table: &Table<'r, 'i>, root: &Table<'r, 'i>) -> Option<Pool> {
     })
 }
 
-/// Everything but the pools.
+/// Everything except the pools.
 fn settings(mut root: Table<'_, '_>) -> Option<Config> {
     let of_preset = preset::lay_under(&mut root);
     root.map("attributes", check::attribute);
@@ -319,14 +319,15 @@ fn check_response(table: &Table<'_, '_>) {
         );
     }
     if send && (mediums == Some(0) || !table.has("delivery_mediums")) {
-        // Cognito would send text messages, which few expect and everybody pays for.
+        // Cognito would send text messages, which users rarely expect and the account pays for.
         table.problem(
             "`message_action = \"SEND\"` in [response] needs `delivery_mediums`, such as [\"EMAIL\"]",
         );
     }
 }
 
-/// What is on must have an effect with this kind of directory. What is off may stand there, for a pool that overrides the file.
+/// A trigger that is on must have an effect with this kind of directory. One that is off is allowed, for a pool that overrides
+/// the file.
 fn check_triggers(table: &Table<'_, '_>, directory: &Table<'_, '_>) {
     let at = |key: &str, message: &str| {
         let span = table.get(key).map_or(table.span(), Node::span);
@@ -382,7 +383,7 @@ fn check_function(table: &Table<'_, '_>) {
         );
     }
     for key in ["permissions_boundary", "role_path"] {
-        // With `arn` they say what `export` prints.
+        // With `arn`, these settings only change the output of `export`.
         let unused = table.has("role_arn") && !table.has("arn");
         if let (true, Some(node)) = (unused, table.get(key)) {
             let message = format_args!(
@@ -402,7 +403,7 @@ fn check_function(table: &Table<'_, '_>) {
     }
 }
 
-/// The database user of `[import]` is another than the function's, and has a query of its own.
+/// The database user of `[import]` is not the function's, and has its own query.
 fn check_import(table: &Table<'_, '_>, kind: Option<&str>) {
     table.text("host", check::host);
     table.range("port", 1..=65_535);
@@ -417,7 +418,7 @@ fn check_import(table: &Table<'_, '_>, kind: Option<&str>) {
         let example = "arn:aws:iam::123456789012:role/import-log";
         check::arn(arn, "iam", "role/", example)
     });
-    // What says how all users are listed, and what else has a meaning then.
+    // Settings that define how all users are listed, and those that depend on them.
     const LIST: [&str; 7] = [
         "query", "base", "filter", "user", "password", "host", "port",
     ];
@@ -458,7 +459,8 @@ fn check_import(table: &Table<'_, '_>, kind: Option<&str>) {
     }
 }
 
-/// Lambda and CloudWatch take a KMS key of their own Region, and Cognito calls a function of its own: the pool's, where the file names it.
+/// Lambda and CloudWatch need a KMS key of their own Region, and Cognito calls a function in its own Region: the pool's, if the
+/// file names it.
 fn check_key_region(pool: &Table<'_, '_>, root: &Table<'_, '_>) {
     let id = pool.str("id").and_then(|id| id.parse::<PoolId>().ok());
     let of_id = id.as_ref().and_then(PoolId::region);

@@ -11,7 +11,7 @@ use super::{
 /// The kinds of notification.
 const WAYS: [&str; 4] = ["statement", "url", "queue", "event_bus"];
 
-/// What each other key belongs to.
+/// The kinds that each other key belongs to.
 const OF: [(&str, &[&str]); 7] = [
     ("value", &["statement"]),
     ("method", &["url"]),
@@ -22,7 +22,7 @@ const OF: [(&str, &[&str]); 7] = [
     ("kms_key", &["queue"]),
 ];
 
-/// Checks what each value of the table must look like, and what must fit together. `kind` is the directory's.
+/// Checks each value of the table, and that they fit together. `kind` is the directory's.
 pub(super) fn check(table: &Table<'_, '_>, kind: Option<&str>) {
     let ways: Vec<_> = WAYS.into_iter().filter(|way| table.has(way)).collect();
     if ways.len() != 1 {
@@ -83,7 +83,7 @@ pub(super) fn check(table: &Table<'_, '_>, kind: Option<&str>) {
     secrets(table);
 }
 
-/// The strings of a body are templates. Others read it, so it has no secret.
+/// The strings of a body are templates. Other people read it, so it contains no secret.
 fn body(table: &Table<'_, '_>, node: &Node<'_, '_>) {
     let mut texts = Vec::new();
     strings(node, &mut texts);
@@ -121,7 +121,7 @@ fn of_value(value: &DeValue<'_>, into: &mut Vec<String>) {
     }
 }
 
-/// Every secret that a header uses is named.
+/// Every secret in a header is defined.
 fn secrets(table: &Table<'_, '_>) {
     let named = |key: &str| table.table("secrets").is_some_and(|named| named.has(key));
     let headers = table.table("headers").into_iter();

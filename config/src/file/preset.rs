@@ -1,5 +1,4 @@
-//! Ready-made requests for well-known directories. A preset has the form of the file; whatever the file
-//! says itself takes precedence.
+//! Ready-made requests for well-known directories. A preset has the form of the file; the file's own values take precedence.
 
 use std::collections::BTreeMap;
 
@@ -22,8 +21,8 @@ pub fn presets() -> impl Iterator<Item = &'static str> {
     PRESETS.into_iter().map(|(name, _)| name)
 }
 
-/// Lays the file's `[directory]` over the preset that it names, whose own entries count as written where that table begins. Gives the
-/// attributes that the preset brings.
+/// Puts the file's `[directory]` on top of the preset that it names; problems in the preset's entries are reported at that table.
+/// Returns the preset's attributes.
 pub(super) fn lay_under(root: &mut Table<'_, '_>) -> BTreeMap<String, String> {
     let Some(own) = root.table("directory") else {
         return BTreeMap::new();
@@ -51,7 +50,7 @@ pub(super) fn lay_under(root: &mut Table<'_, '_>) -> BTreeMap<String, String> {
     let attributes = attributes.collect();
     if let Some(Node::Table(mut directory)) = preset.remove("directory") {
         if !own.has("oauth") {
-            // Without credentials for a token, what it would look up with one is left out.
+            // Without credentials for a token, the requests that need one are removed.
             directory.remove("oauth");
             if directory
                 .table("lookup")

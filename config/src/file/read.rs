@@ -1,10 +1,10 @@
-//! Reading a table as one of the configuration's types: serde, without stopping at the first fault.
+//! Reads a table as one of the configuration's types, with serde, but without stopping at the first error.
 //!
-//! The types with their serde attributes are the one description of the file. toml's own deserializer ends at the first fault,
-//! knows unknown keys only where each type refuses them, which the handler's JSON must not, and names no table in its messages. The
-//! crates that collect faults keep no places (deserr), read JSON alone (eserde) or want a reader by hand for each type (toml-span).
-//! So this is a deserializer over [`Table`]: it notes unknown keys and goes on; at another fault it notes that, repairs its copy of
-//! the table by taking the wrong value out or putting a stand-in behind a missing key, and reads again.
+//! The types with their serde attributes are the only description of the file. toml's own deserializer stops at the first error,
+//! finds unknown keys only in types that reject them, which would break the handler's JSON, and names no table in its messages.
+//! The crates that collect errors keep no positions (deserr), read only JSON (eserde), or need a handwritten parser for each type
+//! (toml-span). This deserializer over [`Table`] reports unknown keys and continues; at another error it reports that, repairs
+//! its copy of the table by removing the wrong value or adding a placeholder for a missing key, and reads again.
 
 use std::{fmt, ops::Range};
 
@@ -25,10 +25,11 @@ use super::{
 };
 use crate::{Date, InvalidDate};
 
-/// What a text that is missing is read as: something that each type of the file takes, an id of a pool among them.
+/// The placeholder for a missing text: every type of the file accepts it, also as the id of a pool.
 const STAND_IN: &str = "x_0";
 
-/// Reads a table. Each fault is noted in the report; the value then has stand-ins. `None` means that there were faults, too.
+/// Reads a table. Each error is added to the report; the value then contains placeholders. `None` also means that there were
+/// errors.
 pub(super) fn read<T: DeserializeOwned>(table: &Table<'_, '_>) -> Option<T> {
     let mut root = Node::Table(table.clone());
     let mut removed = Vec::new();
@@ -43,7 +44,8 @@ pub(super) fn read<T: DeserializeOwned>(table: &Table<'_, '_>) -> Option<T> {
     }
 }
 
-/// Notes a fault, and changes the table so that it is not met again. None where that is not possible: a stand-in will not do.
+/// Reports an error, and changes the table so that it does not occur again. None if that is impossible, because a placeholder
+/// does not help.
 fn repair(root: &mut Table<'_, '_>, fault: Fault, removed: &mut Vec<Vec<String>>) -> Option<()> {
     let (key, parents) = fault.path.split_first()?;
     let mut table = root;
@@ -62,7 +64,7 @@ fn repair(root: &mut Table<'_, '_>, fault: Fault, removed: &mut Vec<Vec<String>>
         (What::Missing, Some(_)) | (_, None | Some(Node::StandIn)) => return None,
         (What::Wrong(span, message), Some(node)) => {
             let span = span.unwrap_or(node.span());
-            // What a check said already is said better there.
+            // If a check has reported this value already, its message is better.
             if !table.has_problem(&span) {
                 table.problem_at(span, format_args!("`{key}`{message}"));
             }
@@ -79,7 +81,7 @@ fn repair(root: &mut Table<'_, '_>, fault: Fault, removed: &mut Vec<Vec<String>>
 /// Why a value could not be read.
 #[derive(Debug)]
 pub(super) struct Fault {
-    /// The keys that lead to it, the last one first.
+    /// The path of keys to it, the last key first.
     path: Vec<String>,
     what: What,
 }
@@ -87,7 +89,7 @@ pub(super) struct Fault {
 #[derive(Debug)]
 enum What {
     Missing,
-    /// Where, if not the whole value, and what follows the key in the message.
+    /// Its place, if it is not the whole value, and the message after the key.
     Wrong(Option<Range<usize>>, String),
     NotTable(&'static str),
 }
@@ -123,7 +125,7 @@ impl std::error::Error for Fault {}
 impl Error for Fault {
     fn custom<T: fmt::Display>(message: T) -> Self {
         let message = message.to_string();
-        // Our own types say what a value must be.
+        // Our own types have messages with `must`.
         let colon = if message.starts_with("must ") {
             ""
         } else {
@@ -137,7 +139,7 @@ impl Error for Fault {
     }
 }
 
-/// Notes the keys that a type with these fields does not know.
+/// Reports the keys that a type with these fields does not have.
 fn refuse_unknown(table: &Table<'_, '_>, fields: &[&str]) {
     let in_file = |field| match field {
         ANSWERS_KEY => ANSWERS.to_vec(),
@@ -197,7 +199,7 @@ impl<'de> Deserializer<'de> for &'de Node<'_, 'de> {
         visitor: V,
     ) -> Result<V::Value, Fault> {
         if name == "Secret" {
-            // The file has its members side by side.
+            // The file has its fields in one table.
             let json = match self {
                 Node::Table(table) => secret::as_json(table, read(table).unwrap_or_default()),
                 Node::Value(_) => return Err(What::NotTable(SECRET_FORMS).into()),
@@ -279,7 +281,7 @@ impl<'de> Deserializer<'de> for &'de Node<'_, 'de> {
     }
 }
 
-/// The entries of a table, one after the other.
+/// The entries of a table in sequence.
 struct Reading<'t> {
     entries: std::vec::IntoIter<(&'t str, &'t Node<'t, 't>)>,
     value: Option<(&'t str, &'t Node<'t, 't>)>,

@@ -1,4 +1,4 @@
-//! How the file names a secret: `{ ssm = "/path" }` and the like.
+//! The file's references to secrets: `{ ssm = "/path" }` and similar.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -49,8 +49,8 @@ pub(crate) struct SecretForms {
     env: Option<String>,
 }
 
-/// Checks a secret, and gives it the form that [`crate::Secret`] has in JSON. No message repeats what stands in the file: it may be
-/// the secret itself.
+/// Checks a secret reference, and gives it [`crate::Secret`]'s form in JSON. No message repeats the file's text, because it may
+/// be the secret itself.
 pub(super) fn as_json(table: &Table<'_, '_>, forms: SecretForms) -> Value {
     let named = ["secretsmanager", "ssm", "env"];
     let named = named.into_iter().filter(|key| table.has(key)).count();
@@ -77,7 +77,7 @@ pub(super) fn as_json(table: &Table<'_, '_>, forms: SecretForms) -> Value {
     table.text("env", check::variable);
     let kms_key = forms.kms_key;
     match (forms.secretsmanager, forms.ssm) {
-        // One that is no ARN was noted.
+        // An invalid ARN was already reported.
         (Some(arn), _) if arn.parse::<Arn>().is_ok() => {
             json!({ "secretsmanager": { "arn": arn, "key": forms.key, "kms_key": kms_key } })
         }

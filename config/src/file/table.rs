@@ -1,5 +1,5 @@
-//! The file's tables with the place of every key, and the checks of single values. Which keys there are and what type they have is
-//! for the types to say (`read`).
+//! The file's tables with the position of every key, and the checks of single values. The types define which keys exist and their
+//! types (`read`).
 
 use std::{
     fmt::Display,
@@ -32,13 +32,13 @@ pub(super) struct Entry<'r, 'i> {
     pub(super) node: Node<'r, 'i>,
 }
 
-/// What stands behind a key.
+/// The value of a key.
 #[derive(Clone)]
 pub(super) enum Node<'r, 'i> {
     Table(Table<'r, 'i>),
     Value(Spanned<DeValue<'i>>),
-    /// Stands for a value that is missing or wrong, so that reading goes on and finds the other problems. No result with one in
-    /// it leaves this module: its problem was noted.
+    /// Replaces a missing or invalid value, so that reading continues and finds the other problems. It never appears in a result:
+    /// its problem was reported.
     StandIn,
 }
 
@@ -93,19 +93,19 @@ impl<'r, 'i> Table<'r, 'i> {
         }
     }
 
-    /// Another document, whose problems are noted in the same report.
+    /// Another document, whose problems go to the same report.
     pub(super) fn beside(&self, document: Spanned<DeTable<'i>>) -> Self {
         Self::root(document, self.report)
     }
 
-    /// The table with these of its keys alone.
+    /// The table with only these keys.
     pub(super) fn only(mut self, keys: &[&str]) -> Self {
         self.entries
             .retain(|entry| keys.contains(&entry.key.as_str()));
         self
     }
 
-    /// Everything in it counts as written at this place.
+    /// Reports problems of all its entries at this place.
     pub(super) fn placed(mut self, place: &Range<usize>) -> Self {
         self.header = place.clone();
         for entry in &mut self.entries {
@@ -119,8 +119,8 @@ impl<'r, 'i> Table<'r, 'i> {
         self
     }
 
-    /// The table with another's entries in place of its own of the same keys; `deep` are keys whose tables are laid over each other
-    /// in turn. The other's name and place win.
+    /// The table with another's entries replacing its own with the same keys; for keys in `deep` the tables are merged in the
+    /// same way. The other's name and place are used.
     pub(super) fn overlaid(mut self, over: Self, deep: &[&str]) -> Self {
         for mut entry in over.entries {
             let own = self.position(&entry.key).map(|at| self.entries.remove(at));
@@ -139,22 +139,22 @@ impl<'r, 'i> Table<'r, 'i> {
         }
     }
 
-    /// Notes a problem with the table as a whole.
+    /// Reports a problem of the whole table.
     pub(super) fn problem(&self, message: impl Display) {
         self.problem_at(self.header.clone(), message);
     }
 
-    /// Notes a problem with what stands elsewhere.
+    /// Reports a problem at another place.
     pub(super) fn problem_at(&self, span: Range<usize>, message: impl Display) {
         self.report.add(span, message.to_string());
     }
 
-    /// Whether a problem was noted with what stands there.
+    /// Whether there is a problem at this place.
     pub(super) fn has_problem(&self, span: &Range<usize>) -> bool {
         self.report.has(span)
     }
 
-    /// How messages call the table.
+    /// The table's name in messages.
     pub(super) fn place(&self) -> String {
         match self.name.as_str() {
             "" => "the file".to_owned(),
@@ -162,7 +162,7 @@ impl<'r, 'i> Table<'r, 'i> {
         }
     }
 
-    /// Where the table begins.
+    /// The position of the table.
     pub(super) fn span(&self) -> Range<usize> {
         self.header.clone()
     }
@@ -175,7 +175,7 @@ impl<'r, 'i> Table<'r, 'i> {
         self.entries.iter().position(|entry| entry.key == key)
     }
 
-    /// What stands behind a key.
+    /// The value of a key.
     pub(super) fn get(&self, key: &str) -> Option<&Node<'r, 'i>> {
         self.position(key).map(|at| &self.entries[at].node)
     }
@@ -185,7 +185,7 @@ impl<'r, 'i> Table<'r, 'i> {
         self.position(key).is_some()
     }
 
-    /// The table behind a key.
+    /// The table of a key.
     pub(super) fn table(&self, key: &str) -> Option<&Self> {
         match self.get(key)? {
             Node::Table(table) => Some(table),
@@ -193,7 +193,7 @@ impl<'r, 'i> Table<'r, 'i> {
         }
     }
 
-    /// The table behind a key, to change it.
+    /// The table of a key, mutable.
     pub(super) fn table_mut(&mut self, key: &str) -> Option<&mut Self> {
         let at = self.position(key)?;
         match &mut self.entries[at].node {
@@ -202,7 +202,7 @@ impl<'r, 'i> Table<'r, 'i> {
         }
     }
 
-    /// The text behind a key.
+    /// The text of a key.
     pub(super) fn str(&self, key: &str) -> Option<&str> {
         match self.get(key)? {
             Node::Value(value) => value.get_ref().as_str(),
@@ -210,7 +210,7 @@ impl<'r, 'i> Table<'r, 'i> {
         }
     }
 
-    /// Whether `true` stands behind a key.
+    /// Whether a key is `true`.
     pub(super) fn is_true(&self, key: &str) -> bool {
         match self.get(key) {
             Some(Node::Value(value)) => value.get_ref().as_bool() == Some(true),
@@ -218,7 +218,7 @@ impl<'r, 'i> Table<'r, 'i> {
         }
     }
 
-    /// The length of the list behind a key.
+    /// The length of a key's list.
     pub(super) fn list_len(&self, key: &str) -> Option<usize> {
         match self.get(key)? {
             Node::Value(value) => value.get_ref().as_array().map(|list| list.len()),
@@ -226,14 +226,14 @@ impl<'r, 'i> Table<'r, 'i> {
         }
     }
 
-    /// Checks that a list has something in it.
+    /// Checks that a list is not empty.
     pub(super) fn not_empty(&self, key: &str, message: impl Display) {
         if let (Some(0), Some(node)) = (self.list_len(key), self.get(key)) {
             self.problem_at(node.span(), format_args!("`{key}` {message}"));
         }
     }
 
-    /// Checks that a list is not longer than AWS takes.
+    /// Checks that a list is not longer than AWS allows.
     pub(super) fn at_most(&self, key: &str, most: usize) {
         if let (Some(length), Some(node)) = (self.list_len(key), self.get(key))
             && length > most
@@ -243,12 +243,12 @@ impl<'r, 'i> Table<'r, 'i> {
         }
     }
 
-    /// Takes a key out.
+    /// Removes a key.
     pub(super) fn remove(&mut self, key: &str) -> Option<Node<'r, 'i>> {
         self.position(key).map(|at| self.entries.remove(at).node)
     }
 
-    /// Puts these keys into a table of their own, which has the name and the place of this one.
+    /// Moves these keys into a table of their own, with this table's name and place.
     pub(super) fn nest(&mut self, keys: &[&str], key: &str) {
         if let Some(node) = self.get(key) {
             let place = self.place();
@@ -263,7 +263,7 @@ impl<'r, 'i> Table<'r, 'i> {
         self.put(key, Node::Table(nested));
     }
 
-    /// Puts something behind a key, in place of what may be there.
+    /// Sets a key, replacing its value.
     pub(super) fn put(&mut self, key: &str, node: Node<'r, 'i>) {
         self.remove(key);
         self.entries.push(Entry {
@@ -273,7 +273,7 @@ impl<'r, 'i> Table<'r, 'i> {
         });
     }
 
-    /// Takes out the tables behind a key: one, or an array of them.
+    /// Removes and returns the tables of a key: one, or an array of them.
     pub(super) fn take_tables(&mut self, key: &str) -> Vec<Self> {
         let nodes = match self.remove(key) {
             Some(Node::Value(value)) => {
@@ -301,7 +301,7 @@ impl<'r, 'i> Table<'r, 'i> {
         nodes.into_iter().filter_map(table).collect()
     }
 
-    /// Checks a text, if the key is there. Whatever else stands there, reading it as its type says so.
+    /// Checks a text, if the key exists. A value of another type is reported when it is read.
     pub(super) fn text(&self, key: &str, check: impl Fn(&str) -> Checked) {
         if let (Some(node), Some(text)) = (self.get(key), self.str(key)) {
             self.checked(key, node.span(), check(text));
@@ -380,7 +380,7 @@ impl<'r, 'i> Table<'r, 'i> {
         });
     }
 
-    /// Notes what a check said of a value. Whether it is good.
+    /// Reports the error of a check. Returns whether the value is valid.
     pub(super) fn checked(&self, key: &str, span: Range<usize>, checked: Checked) -> bool {
         if let Err(message) = &checked {
             self.problem_at(span, format_args!("`{key}` {message}"));
@@ -389,7 +389,7 @@ impl<'r, 'i> Table<'r, 'i> {
     }
 }
 
-/// The known word that was most likely meant.
+/// The known word that is most similar.
 pub(super) fn nearest<'a>(
     written: &str,
     known: impl IntoIterator<Item = &'a str>,
@@ -402,7 +402,7 @@ pub(super) fn nearest<'a>(
         .map(|(_, word)| word)
 }
 
-/// Words as a message lists them.
+/// Words as a list in a message.
 pub(super) fn listed(words: &[&str]) -> String {
     words
         .iter()
@@ -411,7 +411,7 @@ pub(super) fn listed(words: &[&str]) -> String {
         .join(", ")
 }
 
-/// Whether a word is one of those that are known; else the message with the nearest.
+/// Whether a word is known; otherwise a message with the most similar one.
 pub(super) fn one_of(word: &str, known: &[&str]) -> Checked {
     if known.contains(&word) {
         return Ok(());

@@ -1,5 +1,5 @@
-//! The whole first sign-in of a customer of Jane: the migration, and telling Jane of the user before the user is created. Here one
-//! function does both and keeps its token; Jane's package has a function for each, and a token for each.
+//! The complete first sign-in of a customer of Jane: the migration, and the notification of Jane before the user is created. Here
+//! one function does both and keeps its token; Jane's package has two functions, each with its own token.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use crate::{
     tools::{OfJane, Program},
 };
 
-/// Cold starts of each.
+/// How many cold starts of each.
 const ROUNDS: usize = 8;
 
-/// First sign-ins by each round's processes once they are warm.
+/// How many first sign-ins by each round's warm processes.
 const WARM: usize = 20;
 
-/// Milliseconds from Cognito's first event to the second answer.
+/// Milliseconds from Cognito's first event to the second response.
 #[derive(Default)]
 struct Samples {
     cold: Vec<f64>,
@@ -72,7 +72,7 @@ impl Samples {
         let ms = |time: Duration| time.as_secs_f64() * 1000.0;
         let migration = start();
         let mut cold = ms(migration.init) + migration.sign_in();
-        // Cognito calls the second function only when the first has answered, so its start comes on top.
+        // Cognito calls the second function only after the first has answered, so its start adds to the time.
         let second = (functions == 2).then(start);
         cold += second.as_ref().map_or(0.0, |second| ms(second.init));
         let connection = second.as_ref().unwrap_or(&migration);

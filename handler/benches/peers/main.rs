@@ -1,11 +1,11 @@
-//! What a customer waits for: the handler, built as it is deployed, beside the same work as a Node and a Python function
-//! and beside a floor in C, all on the same Runtime API and the same stand-in for Jane, one after the other in turns.
+//! Measures how long a customer waits: the handler, built as for a deploy, beside the same work as a Node and a Python
+//! function and a minimal C program, all with the same Runtime API and the same simulated Jane, one after the other in turns.
 //!
 //! `cargo bench -p jane-migrate-handler --bench peers`. It needs cc, node, npm and python3; to compile AWS's runtime client
-//! for Node also cmake, make, autoconf, automake and libtool. What it says it could not do, it leaves out. A sign-in against a
-//! database is measured with a PostgreSQL as the tests start it.
+//! for Node also cmake, make, autoconf, automake and libtool. It reports what it had to leave out. A sign-in with a database
+//! uses a PostgreSQL started as in the tests.
 //!
-//! `-- first-sign-in` behind it measures the whole first sign-in alone: the migration, and telling Jane of the user.
+//! With `-- first-sign-in` it only measures the complete first sign-in: the migration, and the notification of Jane.
 
 #[allow(dead_code, reason = "the tests use more of it")]
 #[path = "../../tests/it/database.rs"]
@@ -41,16 +41,16 @@ use self::{
     tools::{Program, Tools},
 };
 
-/// Processes started of each peer.
+/// How many processes of each peer are started.
 const ROUNDS: usize = 8;
 
-/// The same where each has little of a processor.
+/// The same with a small share of a processor.
 const ROUNDS_SMALL: usize = 4;
 
 /// Sign-ins of each process, after the first.
 const WARM: usize = 100;
 
-/// The same where the directory takes its time.
+/// The same with a slow directory.
 const WARM_SLOW: usize = 20;
 
 fn main() {
@@ -115,7 +115,7 @@ fn main() {
     let _ = writeln!(out, "\n{}", goals(&tools, &results, &sql));
 }
 
-/// What is measured under one name.
+/// What is measured, under one name.
 struct Peer {
     name: &'static str,
     program: Program,
@@ -171,7 +171,7 @@ fn peers(tools: &Tools) -> Vec<Peer> {
     .collect()
 }
 
-/// Under which circumstances.
+/// The conditions of a run.
 struct Run {
     delay: Duration,
     warm: usize,
@@ -188,7 +188,7 @@ impl Run {
     }
 }
 
-/// The stand-in for Jane, once in the clear and once with TLS.
+/// The simulated Jane, once without and once with TLS.
 struct Stage {
     pause: Arc<AtomicU64>,
     plain: Server,
@@ -211,7 +211,7 @@ impl Stage {
         }
     }
 
-    /// What is added to each answer from now on.
+    /// Sets the delay of each response from now on.
     fn delay(&self, delay: Duration) {
         self.pause.store(delay.as_millis() as u64, Ordering::SeqCst);
     }
@@ -232,7 +232,7 @@ impl Stage {
                 samples.cpu.push(process.cpu_ms());
                 let limit = run.small.then(|| process.limit());
                 if limit.as_ref().is_some_and(Option::is_none) {
-                    // Says so in place of a figure.
+                    // Shown instead of a figure.
                     samples.first.push(f64::NAN);
                     continue;
                 }
@@ -306,7 +306,7 @@ fn percentile(values: &[f64], percent: usize) -> f64 {
 
 type Results = std::collections::BTreeMap<&'static str, Samples>;
 
-/// What was aimed for, and whether it was met.
+/// The goals, and whether they were met.
 fn goals(tools: &Tools, results: &[Results], sql: &Sql) -> String {
     let [plain, slow, small] = results else {
         return String::new();

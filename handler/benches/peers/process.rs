@@ -1,4 +1,4 @@
-//! One program run as Lambda runs a function: a process that asks a Runtime API for invocations.
+//! Runs a program as Lambda runs a function: a process that requests invocations from a Runtime API.
 
 use std::{
     fs,
@@ -29,7 +29,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts the program below a Runtime API of its own and waits until it asks for work.
+    /// Starts the program with its own Runtime API and waits until it requests work.
     pub fn start(program: &Program, kind: Kind, directory: &Server) -> Self {
         let pem = directory.certificate.clone().unwrap_or_default();
         let settings = kind.directory(directory, &pem);
@@ -110,12 +110,12 @@ impl Process {
         }
     }
 
-    /// Milliseconds from the event of a sign-in to its answer.
+    /// Milliseconds from the event of a sign-in to its response.
     pub fn sign_in(&self) -> f64 {
         self.answer(Event::SignIn)
     }
 
-    /// The same of the user that a migration is about to create.
+    /// The same for the event before a migrated user is created.
     pub fn connect(&self) -> f64 {
         self.answer(Event::Connect)
     }
@@ -126,7 +126,7 @@ impl Process {
             .answers
             .recv_timeout(Duration::from_secs(20))
             .unwrap_or_else(|_| panic!("no answer from {}", self.name));
-        // The floor hands the event back as it came.
+        // The C program returns the event unchanged.
         assert!(
             good || self.name.contains("/floor\""),
             "{} answered something else",
@@ -135,7 +135,7 @@ impl Process {
         took.as_secs_f64() * 1000.0
     }
 
-    /// Leaves the process the share of a processor that Lambda gives 128 MB, where this machine lets us say so.
+    /// Limits the process to the share of a processor that Lambda gives with 128 MB, if this machine allows it.
     pub fn limit(&self) -> Option<Limit> {
         let limit = Limit::new(self.child.id())?;
         fs::write(limit.0.join("cgroup.procs"), self.child.id().to_string()).ok()?;
@@ -173,7 +173,7 @@ impl Drop for Process {
     }
 }
 
-/// A control group with 7 % of a processor, in slices as Lambda hands them out.
+/// A control group with 7 % of a processor, in slices like Lambda's.
 pub struct Limit(PathBuf);
 
 impl Limit {
@@ -200,12 +200,12 @@ impl Limit {
 
 impl Drop for Limit {
     fn drop(&mut self) {
-        // Possible once the process is gone.
+        // Possible after the process has ended.
         let _ = fs::remove_dir(&self.0);
     }
 }
 
-/// Which directory the handler asks, and so how often.
+/// The handler's directory, which decides how many requests it makes.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Kind {
     Jane,
@@ -274,7 +274,7 @@ fn invocation(event: Event) -> Reply {
             "lambda-runtime-deadline-ms",
             deadline.as_millis().to_string(),
         ),
-        // AWS's client for Node waits for ever without this one and the next.
+        // AWS's client for Node waits forever without this one and the next.
         header("content-type", "application/json".into()),
         header(
             "lambda-runtime-trace-id",

@@ -1,4 +1,4 @@
-//! A sign-in with a hash out of PostgreSQL beside the same hash computed alone, in turns.
+//! A sign-in with a hash from PostgreSQL beside the computation of the same hash alone, in turns.
 
 use std::time::Instant;
 
@@ -10,7 +10,7 @@ use crate::{ROUNDS, WARM, database::Server, median, process::Process, tools::Pro
 /// sha512-crypt of `password`, with its usual 5000 rounds.
 const HASH: &str = "$6$saltstring$adDbXsJjcDlq2662QPgd.tkSOVmnG9Tt3oXl4HR60SusC3AGjirnDenVZp3DGwLwqy6iYKCzannhaX9DR72nN1";
 
-/// What a sign-in and its hash take.
+/// The time of a sign-in and of its hash.
 pub struct Sql {
     pub sign_in: f64,
     pub hash: f64,

@@ -1,5 +1,5 @@
-//! What is measured: the handler, built as it is deployed; the floor; and the peers, with AWS's runtime clients for Node and
-//! Python from npm and PyPI, kept in a folder below the target directory.
+//! What is measured: the handler, built as for a deploy; the C program; and the peers, with AWS's runtime clients for Node
+//! and Python from npm and PyPI, in a folder below the target directory.
 
 use std::{
     fmt, fs,
@@ -21,7 +21,7 @@ pub struct Tools {
     pub postgres: Program,
     pub node_loop: Program,
     pub python_loop: Program,
-    /// `None` where AWS's client could not be installed.
+    /// `None` if AWS's client could not be installed.
     pub node: Option<Program>,
     pub python: Option<Program>,
 }
@@ -37,7 +37,7 @@ impl fmt::Display for Program {
 }
 
 impl Program {
-    /// The size of the executable, and how much of it is left in a zip.
+    /// The size of the executable, and its size in a zip.
     pub fn sizes(&self) -> (u64, usize) {
         let file = &self.0[0];
         let output = Command::new("gzip").args(["-9", "-c"]).arg(file).output();
@@ -48,7 +48,7 @@ impl Program {
     }
 }
 
-/// The handler's sources as a deployment has them, and where everything is built.
+/// The handler's sources as in a deployment, and the folder where everything is built.
 fn sources() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bundle");
@@ -56,7 +56,7 @@ fn sources() -> PathBuf {
     let _ = fs::remove_dir_all(cache.join("handler"));
     let _ = fs::remove_dir_all(cache.join("config"));
     fs::create_dir_all(&cache).unwrap();
-    // With their times, so that what was built before is built no more.
+    // Keep the modification times, so that nothing is built again.
     run(Command::new("cp")
         .arg("-a")
         .args([here, &root.join("config")])
@@ -71,7 +71,7 @@ fn script(program: &str, name: &str) -> Program {
     Program(vec![program.into(), here.join("benches/peers").join(name)])
 }
 
-/// This handler, and what does the work of Jane's package: below AWS's client, and in a bare loop.
+/// This handler, and the equivalent of Jane's package: with AWS's client, and in a simple loop.
 pub struct OfJane {
     pub handler: Program,
     pub node: Option<Program>,
@@ -111,7 +111,7 @@ impl Tools {
     }
 }
 
-/// Builds the handler for one kind of directory by the route of a deployment.
+/// Builds the handler for one kind of directory in the same way as a deploy.
 fn handler(copy: &Path, feature: &str) -> Program {
     run(Command::new(env!("CARGO"))
         .current_dir(copy)

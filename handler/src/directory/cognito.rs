@@ -215,7 +215,7 @@ pub(super) enum SignIn {
     Refused(Verdict),
 }
 
-/// The meaning of an answer of `AdminInitiateAuth`.
+/// The meaning of a response of `AdminInitiateAuth`.
 pub(super) fn signed_in(answer: &Answer) -> Result<SignIn, Unavailable> {
     let body = answer.json()?;
     if answer.status.is_success() {
@@ -238,7 +238,7 @@ pub(super) fn signed_in(answer: &Answer) -> Result<SignIn, Unavailable> {
     .map(SignIn::Refused)
 }
 
-/// The meaning of an answer of `AdminGetUser`.
+/// The meaning of a response of `AdminGetUser`.
 pub(super) fn found(answer: &Answer) -> Result<Verdict, Unavailable> {
     let body = answer.json()?;
     if !answer.status.is_success() {
@@ -257,14 +257,14 @@ pub(super) fn found(answer: &Answer) -> Result<Verdict, Unavailable> {
     }
 }
 
-/// Whether the user has a second factor, by an answer of `AdminGetUser`.
+/// Whether the user has a second factor, from a response of `AdminGetUser`.
 fn has_factor(answer: &Answer) -> bool {
     let body = answer.json().unwrap_or_default();
     let listed = |name: &str| body[name].as_array().is_some_and(|list| !list.is_empty());
     listed("UserMFASettingList") || listed("MFAOptions")
 }
 
-/// The credentials in an answer of `AssumeRole`.
+/// The credentials in a response of `AssumeRole`.
 pub(super) fn assumed(answer: &Answer) -> Option<Credentials> {
     let body = std::str::from_utf8(answer.body())
         .ok()
@@ -283,7 +283,7 @@ fn refuses_credentials(answer: &Answer) -> bool {
     !answer.status.is_success() && expired.contains(&error(&body))
 }
 
-/// Whether the client's secret is wrong, and not the password.
+/// Whether the client's secret is wrong, rather than the password.
 fn refuses_secret(answer: &Answer) -> bool {
     let body = answer.json().unwrap_or_default();
     error(&body) == "NotAuthorizedException"

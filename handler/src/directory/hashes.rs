@@ -1,7 +1,7 @@
 //! The stored hashes of a database: checking a password against one, the decoy for unknown users, and a survey of a table's formats.
 //!
-//! The password of an unknown user is checked against a decoy hash, so that the time of an answer does not show which names exist.
-//! The decoy is the configured one, or a hash of the cost that most of the users seen so far have: one account must not decide.
+//! The password of an unknown user is checked against a decoy hash, so that the response time does not reveal which names exist.
+//! The decoy is the configured one, or a hash with the cost that most of the users seen so far have: one account must not decide.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,10 +24,10 @@ use crate::{
     secrets::Secrets,
 };
 
-/// What the function needs besides the hash: its program, connections and TLS.
+/// The function's own need without the hash: its program, connections and TLS.
 const RESERVE: u64 = 40 << 20;
 
-/// The memory that Lambda gives without a setting.
+/// The memory of a function on Lambda without a setting.
 const LEAST_MEMORY: u64 = 128 << 20;
 
 /// How many users of one cost, and how many costs, are counted.
@@ -45,11 +45,11 @@ pub struct Hashes {
     seen: sync::Mutex<Seen>,
     /// How much memory one check may take.
     memory: u64,
-    /// One check at a time: a check goes on after its sign-in ran out of time, and two could need more memory than there is.
+    /// One check at a time: a check continues after its sign-in has timed out, and two could need more memory than there is.
     turn: Arc<Semaphore>,
 }
 
-/// The costs of the hashes that passwords were checked against, in the order in which they were seen.
+/// The costs of the hashes that passwords were checked against, in the order of their first use.
 #[derive(Debug, Default)]
 struct Seen {
     costs: Vec<SeenCost>,
@@ -82,7 +82,7 @@ impl Seen {
         }
     }
 
-    /// A hash of the cost that most users have; of two such costs the one that was seen first.
+    /// A hash with the cost that most users have; of two equal counts, the one seen first.
     fn usual(&self) -> Option<&SecretString> {
         let costs = self.costs.iter().rev();
         let usual = costs.max_by_key(|cost| cost.users.len());
@@ -118,7 +118,7 @@ impl Hashes {
         Ok(())
     }
 
-    /// The verdict about the password of a row, which keeps neither hash nor salt; or about a name without a row.
+    /// The verdict about a password and a row, whose hash and salt are removed; or about a name without a row.
     pub async fn judge(
         &self,
         name: &str,
@@ -159,7 +159,8 @@ impl Hashes {
         }
     }
 
-    /// The verdict about a user who sets a new password; `without_password`: only if there is none yet. The row keeps no hash.
+    /// The verdict about a user who sets a new password; `without_password`: only if there is none yet. The row's hash is
+    /// removed.
     pub fn known(
         &self,
         row: Result<Map<String, Value>, Verdict>,
@@ -181,7 +182,7 @@ impl Hashes {
     fn decoy(&self) -> String {
         let seen = lock(&self.seen);
         let seen = seen.usual().map(|hash| hash.expose_secret().to_owned());
-        // One that cannot be checked would take no time, which tells who has no account.
+        // A decoy that cannot be checked would take no time, which would reveal unknown names.
         let configured = self.settings.decoy.clone();
         let configured = configured
             .filter(|decoy| self.settings.firebase.is_some() || hash::read(decoy).is_ok());
@@ -245,7 +246,7 @@ impl Hashes {
         checked
     }
 
-    /// What kinds of hashes these are, with the time and the memory that it takes to check one of each kind.
+    /// The kinds of these hashes, with the time and the memory that one check of each kind needs.
     pub async fn survey(&self, stored: Vec<Option<String>>) -> Value {
         let memory = self.memory;
         let (rows, firebase) = (stored.len(), self.settings.firebase.is_some());
@@ -258,7 +259,7 @@ impl Hashes {
     }
 }
 
-/// Whether the hash is that of the password, if its check fits into this memory.
+/// Whether the hash belongs to the password, if its check fits into this memory.
 fn matches(password: &[u8], stored: &str, memory: u64) -> Result<bool, Why> {
     let hash = hash::read(stored)?;
     if hash.memory() > memory {
@@ -321,13 +322,13 @@ pub(super) fn only(mut rows: Vec<Map<String, Value>>) -> Result<Map<String, Valu
     match (rows.pop(), rows.is_empty()) {
         (None, _) => Err(Verdict::NotFound),
         (Some(row), true) => Ok(row),
-        // Two accounts have this name: the password may belong to either.
+        // Two accounts have this name: the password may belong to either one.
         (Some(_), false) => Err(Verdict::NotEligible),
     }
 }
 
-/// The hash in a column. `None` if the user has no password: Django and shadow files mark such accounts with `!` or `*`. Keycloak's
-/// may be a column of the type json.
+/// The hash in a column. `None` if the user has no password: Django and shadow files mark such accounts with `!` or `*`.
+/// Keycloak's column may have the type json.
 pub(crate) fn usable(stored: Option<&Value>) -> Option<String> {
     let text = match stored? {
         Value::String(text) => text.clone(),

@@ -1,4 +1,4 @@
-//! Any HTTP service: sends requests made from templates, and reads answers by the conditions in the settings.
+//! Any HTTP service: sends requests made from templates, and interprets responses by the conditions in the settings.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -137,7 +137,7 @@ impl Http {
         }
     }
 
-    /// Fetches the function's credentials again after they were refused. Whether one of them has changed.
+    /// Fetches the function's credentials again after they were refused. Returns whether one of them has changed.
     async fn credentials_changed(
         &self,
         request: &config::Request,
@@ -153,7 +153,7 @@ impl Http {
         Ok(changed)
     }
 
-    /// The answer. `None` if no user can have this name, because the request cannot contain it.
+    /// The response. `None` if no user can have this name, because the request cannot contain it.
     async fn send(
         &self,
         call: &'static str,
@@ -203,13 +203,13 @@ impl Values for SignIn<'_> {
                 .get(name.as_str())
                 .ok_or(missing)?
                 .expose_secret(),
-            // The command line replaced the one when it read the file, and refused the other.
+            // When the command line read the file, it replaced settings and rejected attributes.
             Placeholder::Setting(_) | Placeholder::Attribute(_) => return Err(missing),
         })
     }
 }
 
-/// The meaning of an answer.
+/// The meaning of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
     Ok,
@@ -220,7 +220,7 @@ pub(super) enum Meaning {
     Refused,
 }
 
-/// The meaning of an answer by the settings. Conditions on the body come before conditions on the status alone.
+/// The meaning of a response by the settings. Conditions on the body come before conditions on the status only.
 pub(super) fn meaning(answers: &Answers, answer: &Answer) -> Option<Meaning> {
     let body = answer.json().ok();
     let lists = [
@@ -243,7 +243,7 @@ pub(super) fn meaning(answers: &Answers, answer: &Answer) -> Option<Meaning> {
     })
 }
 
-/// Whether an answer refuses the credentials of the function. The settings say so, or they do not mention this 401 or 403.
+/// Whether a response refuses the function's credentials: the settings say so, or they do not mention this 401 or 403.
 fn refuses_credentials(answers: &Answers, answer: &Answer) -> bool {
     match meaning(answers, answer) {
         None => matches!(
@@ -280,7 +280,7 @@ fn holds(condition: &Condition, status: StatusCode, body: Option<&Value>) -> boo
         }
 }
 
-/// The user in a good answer.
+/// The user in a good response.
 pub(super) fn user(request: &config::Request, answer: &Answer) -> Option<Map<String, Value>> {
     let body = answer.json().ok()?;
     let user = match &request.claims {

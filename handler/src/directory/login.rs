@@ -1,4 +1,4 @@
-//! Logging in to a database: with its password, and once more with a new one where the password was replaced.
+//! Logs in to a database: with its password, and once more with a new one if the password was replaced.
 
 use jane_migrate_config::Database;
 use secrecy::SecretString;
@@ -9,7 +9,7 @@ use crate::{
     secrets::Secrets,
 };
 
-/// What `open` opens with the database's password.
+/// The connection that `open` opens with the database's password.
 pub(super) async fn log_in<T, Opened>(
     settings: &Database,
     secrets: &Secrets,
@@ -35,7 +35,7 @@ where
     opened
 }
 
-/// Whether no database explains it.
+/// Whether the statement is one that no database explains.
 pub(super) fn is_call(statement: &str) -> bool {
     let first = statement.split_whitespace().next().unwrap_or_default();
     first.eq_ignore_ascii_case("call")

@@ -38,7 +38,7 @@ use crate::{
     secrets::Secrets,
 };
 
-/// The beginning of each text in [`SERVES`].
+/// The start of each text in [`SERVES`].
 pub const SERVES_WORDS: &str = "jane-migrate-handler serves ";
 
 /// The kinds of directory in this build. The executable contains these texts, so that a zip shows which kinds it serves.
@@ -168,8 +168,8 @@ impl Directory {
         }
     }
 
-    /// What belongs to a trigger about a user who is created. Jane is asked and told; with the other kinds, a sign-up with a name that
-    /// the directory knows is refused.
+    /// What the sign-up triggers do about a user who is created. With Jane there are requests to Jane; with the other kinds, a
+    /// sign-up with a name that the directory has is rejected.
     pub async fn account(
         &self,
         settings: &HandlerSettings,
@@ -197,13 +197,13 @@ impl Directory {
         event: &Event,
         budget: &Budget,
     ) -> Result<Decision, Unavailable> {
-        // A migration must pass, and so must a user whom the operator creates or who comes by another provider.
+        // A migration must be allowed, and so must a user whom the operator creates or who signs in with another provider.
         if event.trigger() != Trigger::SignUp {
             return Ok(Decision::unchanged(Outcome::NothingToDo));
         }
         for name in guard::names(settings, event) {
             let verdict = self.lookup(&event.about(name), false, budget).await?;
-            // Whoever the directory has anything to say about is known to it.
+            // Any other verdict means that the directory has the user.
             if verdict != Verdict::NotFound {
                 return Ok(Decision::unchanged(Outcome::Refused(Refusal::UserExists)));
             }
@@ -211,7 +211,7 @@ impl Directory {
         Ok(Decision::unchanged(Outcome::SignUpAllowed))
     }
 
-    /// Counts a refused sign-in with this name, where that is configured; with `explain` the database only says whether it would.
+    /// Counts a refused sign-in with this name, if that is configured; with `explain` the database only checks the statement.
     pub async fn count_refused(
         &self,
         name: &str,
@@ -223,7 +223,7 @@ impl Directory {
             Self::Postgres(directory) => directory.count_refused(name, explain, budget).await,
             #[cfg(feature = "mysql")]
             Self::Mysql(directory) => directory.count_refused(name, explain, budget).await,
-            // The others count by themselves: they see each try.
+            // The other kinds count by themselves: they get each attempt.
             #[allow(
                 unreachable_patterns,
                 reason = "a build may have no other kind of directory"
@@ -235,7 +235,7 @@ impl Directory {
         }
     }
 
-    /// Runs a statement about a user who has migrated; with `explain` the database only says whether it would.
+    /// Runs a statement about a user who has migrated; with `explain` the database only checks the statement.
     pub async fn execute(
         &self,
         statement: &str,
@@ -254,7 +254,7 @@ impl Directory {
                 let call = (ON_MIGRATED, statement);
                 directory.execute(call, value, explain, budget).await
             }
-            // The file's reader refuses a statement for any other kind.
+            // The file's parser rejects a statement for any other kind.
             #[allow(
                 unreachable_patterns,
                 reason = "a build may have no other kind of directory"
@@ -278,7 +278,7 @@ impl Directory {
             Self::Postgres(directory) => directory.lookup(event, without_password, budget).await,
             #[cfg(feature = "mysql")]
             Self::Mysql(directory) => directory.lookup(event, without_password, budget).await,
-            // No other kind says who has a password; the file's reader refuses the combination.
+            // No other kind shows who has a password; the file's parser rejects the combination.
             #[allow(
                 unreachable_patterns,
                 reason = "a build may have no other kind of directory"

@@ -1,7 +1,7 @@
 //! A MySQL or MariaDB database: one query returns the user's row, and the password is checked against the row's hash.
 //!
-//! The session is read-only, and its one statement is prepared when the connection opens: a sign-in takes two round trips, and a
-//! query without the columns that the settings name fails before anybody signs in.
+//! The session is read-only, and its only statement is prepared when the connection opens: a sign-in takes two round trips, and a
+//! query that lacks a configured column fails before the first sign-in.
 
 #[cfg(feature = "export")]
 use std::ops::ControlFlow;
@@ -34,15 +34,16 @@ use crate::{
 
 const PORT: u16 = 3306;
 
-/// How long a connection that was kept may take to show that it still works. One that was lost while the function was frozen
-/// reports no error.
+/// How long a kept connection may take to show that it still works. One that was lost while the function was frozen reports no
+/// error.
 const SILENCE: Duration = Duration::from_millis(1500);
 
-/// Given, so that the client does not ask the server for them: it would take a round trip, and neither is of use here.
+/// Set explicitly, so that the client does not query the server for them: that would take a round trip, and neither is needed
+/// here.
 const LARGEST_PACKET: usize = 16 << 20;
 const IDLE_SECONDS: usize = 28_800;
 
-/// "Access denied for user ... to database ...", which is no error of the class 28.
+/// "Access denied for user ... to database ...", which is not in error class 28.
 const DATABASE_DENIED: u16 = 1044;
 
 /// "Duplicate column name ..."
@@ -52,7 +53,7 @@ const TWO_COLUMNS: u16 = 1060;
 #[derive(Debug)]
 pub struct Mysql {
     settings: config::Database,
-    /// TLS, except on this machine without a certificate in the settings.
+    /// TLS, except on this machine if the settings have no certificate.
     tls: Option<SslOpts>,
     secrets: Arc<Secrets>,
     query: String,
@@ -66,7 +67,7 @@ struct Open {
     statement: Statement,
 }
 
-/// The connection knows the password.
+/// The connection contains the password.
 impl fmt::Debug for Open {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Open")
@@ -77,7 +78,7 @@ impl Mysql {
     /// The database of the settings. It makes no call yet.
     pub fn new(settings: &config::Database, secrets: Arc<Secrets>) -> Result<Self, Unusable> {
         let certificate = settings.ca_certificate.as_deref();
-        // The client would find out at the first connection.
+        // Otherwise the client would find this only at the first connection.
         tls(certificate).map_err(|_| Unusable)?;
         let encrypted = match certificate {
             Some(pem) => Some(
@@ -149,7 +150,7 @@ impl Mysql {
         connection: &mut Conn,
         rows: u32,
     ) -> Result<Option<Vec<Option<String>>>, Unavailable> {
-        // The statement is only prepared, which tells where its columns come from.
+        // The statement is only prepared, which shows where its columns come from.
         let statement = connection
             .prep(bare(&self.settings.query))
             .await
@@ -191,7 +192,7 @@ impl Mysql {
         Ok(Some(found.iter().map(hash).collect()))
     }
 
-    /// Every row that the query gives, one by one, until one is the last that is wanted.
+    /// Passes on every row of the query, until the callback stops.
     #[cfg(feature = "export")]
     pub async fn each_row(
         &self,
@@ -212,7 +213,7 @@ impl Mysql {
         Ok(())
     }
 
-    /// Counts a refused sign-in, where that is configured.
+    /// Counts a refused sign-in, if that is configured.
     pub async fn count_refused(
         &self,
         name: &str,
@@ -228,7 +229,7 @@ impl Mysql {
         }
     }
 
-    /// Runs a statement about a user; with `explain` the database only says whether it would, as far as it can.
+    /// Runs a statement about a user; with `explain` the database only checks it, as far as it can.
     pub async fn execute(
         &self,
         (call, statement): (&'static str, &str),
@@ -253,7 +254,7 @@ impl Mysql {
         Ok(())
     }
 
-    /// The connection that was kept, or a new one.
+    /// The kept connection, or a new one.
     async fn opened(&self, kept: Option<Open>, budget: &Budget) -> Result<Open, Unavailable> {
         let open = match kept {
             Some(open) => budget.within(still_open(open)).await?,
@@ -336,7 +337,7 @@ impl Mysql {
         })
     }
 
-    /// The columns that the settings name, with the error if one is missing or there twice.
+    /// The configured columns, each with the error if it is missing or occurs twice.
     fn columns(&self) -> impl Iterator<Item = (Unavailable, &str)> {
         let password = (
             Unavailable("password_column"),
@@ -369,7 +370,7 @@ async fn ask(open: &mut Open, name: &str) -> Result<Vec<Map<String, Value>>, Una
     Ok(rows.into_iter().map(object).collect())
 }
 
-/// Runs a statement in a transaction that may write; the session's others may not.
+/// Runs a statement in a transaction that may write; the session's other transactions may not.
 async fn run(
     connection: &mut Conn,
     statement: &str,
@@ -387,11 +388,11 @@ async fn run(
     connection.query_drop(end).await.map_err(refused)
 }
 
-/// Why a statement was not run. Nothing of the error is kept: it may quote a value.
+/// Why a statement was not run. The error itself is dropped: it may quote a value.
 fn refused(error: Error) -> Unavailable {
     Unavailable(match error {
         Error::Server(error) => match error.code {
-            // No right on the database, the table, a column or a routine.
+            // No permission for the database, the table, a column or a routine.
             1044 | 1142 | 1143 | 1227 | 1370 => "denied",
             1290 | 1792 | 1836 => "read-only",
             _ => "statement",
@@ -412,7 +413,7 @@ fn object(row: Row) -> Map<String, Value> {
     values.collect()
 }
 
-/// Nothing of the error is kept: it may quote the name or a value.
+/// The error itself is dropped: it may quote the name or a value.
 fn failed(error: Error) -> Unavailable {
     Unavailable(match error {
         Error::Server(_) => "query",
@@ -420,12 +421,12 @@ fn failed(error: Error) -> Unavailable {
     })
 }
 
-/// The query without the semicolon that may end it.
+/// The query without a final semicolon.
 fn bare(query: &str) -> &str {
     query.trim_end().trim_end_matches(';')
 }
 
-/// A SELECT that the server ends after this time. MariaDB reads the first comment, MySQL the second, and neither keeps the setting.
+/// A SELECT with a time limit on the server. MariaDB reads the first comment, MySQL the second, and neither keeps the setting.
 fn limited(ms: u64, select: &str) -> String {
     let seconds = ms as f64 / 1000.0;
     format!(
@@ -437,7 +438,7 @@ fn quoted(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
 }
 
-/// A column's value as JSON has it.
+/// A column's value in JSON.
 fn json(value: &mysql_async::Value, column: &Column) -> Value {
     use mysql_async::Value as Sql;
     match value {
@@ -447,14 +448,14 @@ fn json(value: &mysql_async::Value, column: &Column) -> Value {
         Sql::Float(number) => json!(number),
         Sql::Double(number) => json!(number),
         Sql::Bytes(bytes) => match column.column_type() {
-            // Programs in Java keep yes and no in bit(1).
+            // Programs in Java store booleans in bit(1).
             ColumnType::MYSQL_TYPE_BIT => bytes
                 .iter()
                 .fold(0_u64, |number, byte| number << 8 | u64::from(*byte))
                 .into(),
             ColumnType::MYSQL_TYPE_JSON => serde_json::from_slice(bytes).unwrap_or_default(),
             _ => match std::str::from_utf8(bytes) {
-                // Zeros fill a column of the type binary(n).
+                // Zeros pad a column of the type binary(n).
                 Ok(text) => text.trim_end_matches('\0').into(),
                 Err(_) => hex(bytes).into(),
             },

@@ -1,7 +1,7 @@
 //! A PostgreSQL database: one query returns the user's row, and the password is checked against the row's hash.
 //!
-//! Each query has its own read-only transaction, and the statement of `[on_migrated]` one that may write. Each leaves nothing in the session, neither settings nor a prepared statement: RDS
-//! Proxy and PgBouncer refuse these, or give them to other clients.
+//! Each query has its own read-only transaction, and the statement of `[on_migrated]` one that may write. Nothing stays in the
+//! session, neither settings nor a prepared statement: RDS Proxy and PgBouncer reject these, or pass them to other clients.
 
 use std::{error::Error, sync::Arc, time::Duration};
 #[cfg(feature = "export")]
@@ -44,7 +44,7 @@ const SILENCE: Duration = Duration::from_millis(1500);
 #[derive(Debug)]
 pub struct Postgres {
     settings: config::Database,
-    /// TLS, except on this machine without a certificate in the settings.
+    /// TLS, except on this machine if the settings have no certificate.
     tls: Option<ClientConfig>,
     secrets: Arc<Secrets>,
     begin: String,
@@ -60,7 +60,7 @@ struct Asked<'a> {
     writes: bool,
     begin: &'a str,
     text: &'a str,
-    /// What `$1` stands for.
+    /// The value of `$1`.
     value: &'a str,
     end: &'static str,
 }
@@ -128,7 +128,7 @@ impl Postgres {
                 .missing_column(&error)
                 .unwrap_or(Unavailable("query"))
         };
-        // Nobody has the name `$1` here: the statement is only prepared, which tells where its columns come from.
+        // No user has the name `$1` here: the statement is only prepared, which shows where its columns come from.
         let statement = connection
             .prepare(&self.query.column)
             .await
@@ -166,7 +166,7 @@ impl Postgres {
         Ok(hashes.collect())
     }
 
-    /// Every row that the query gives, one by one, until one is the last that is wanted.
+    /// Passes on every row of the query, until the callback stops.
     #[cfg(feature = "export")]
     pub async fn each_row(
         &self,
@@ -213,7 +213,7 @@ impl Postgres {
         Ok(self.hashes.known(row, without_password))
     }
 
-    /// Counts a refused sign-in, where that is configured.
+    /// Counts a refused sign-in, if that is configured.
     pub async fn count_refused(
         &self,
         name: &str,
@@ -229,7 +229,7 @@ impl Postgres {
         }
     }
 
-    /// Runs a statement about a user; with `explain` the database only says whether it would, as far as it can.
+    /// Runs a statement about a user; with `explain` the database only checks it, as far as it can.
     pub async fn execute(
         &self,
         (call, statement): (&'static str, &str),
@@ -274,7 +274,7 @@ impl Postgres {
         objects(&self.rows(&asked, budget).await?).map(only)
     }
 
-    /// What the database answers, by the connection that is kept or by a new one.
+    /// The database's response, from the kept connection or a new one.
     async fn rows(&self, asked: &Asked<'_>, budget: &Budget) -> Result<Vec<String>, Unavailable> {
         let mut kept = self.connection.lock().await;
         let mut rows = match kept.take().filter(|connection| !connection.is_closed()) {
@@ -381,7 +381,7 @@ impl Postgres {
     }
 }
 
-/// A value as a person writes it, whatever the type of its place.
+/// A value in its text form, whatever its type in the query.
 #[derive(Debug)]
 struct Text<'a>(&'a str);
 
@@ -402,7 +402,7 @@ impl ToSql for Text<'_> {
     to_sql_checked!();
 }
 
-/// Why a statement was not run. Nothing of the error is kept: it may quote a value.
+/// Why a statement was not run. The error itself is dropped: it may quote a value.
 fn refused(error: &tokio_postgres::Error) -> Unavailable {
     Unavailable(match error.code() {
         _ if error.is_closed() => "connection",
@@ -421,14 +421,14 @@ pub(super) fn objects(rows: &[String]) -> Result<Vec<Map<String, Value>>, Unavai
     rows.iter().map(object).collect()
 }
 
-/// The query as it is sent. It fails if the user's query does not select a column that the settings name: without this check,
+/// The query in the form that is sent. It fails if the user's query does not select a configured column: without this check,
 /// every user would seem to have no password.
 #[derive(Debug)]
 struct Query {
     text: String,
-    /// The same for the column with the hash alone.
+    /// The same for the hash's column only.
     column: String,
-    /// The error if a column is not there, and where in the text the column ends, in characters.
+    /// The error if a column is missing, and the position in the text where the column ends, in characters.
     columns: Vec<(Unavailable, usize)>,
 }
 
@@ -456,13 +456,13 @@ impl Query {
         }
     }
 
-    /// The error if a column that the settings name is not there, or is there twice, and the database says so.
+    /// The error if the database says that a configured column is missing or occurs twice.
     fn missing_column(&self, error: &tokio_postgres::Error) -> Option<Unavailable> {
         let error = error.as_db_error()?;
         let about_a_column = [
             SqlState::UNDEFINED_COLUMN,
             SqlState::AMBIGUOUS_COLUMN,
-            // A name that is no column is looked up as a function.
+            // A name that is not a column is looked up as a function.
             SqlState::UNDEFINED_FUNCTION,
         ];
         match error.position()? {

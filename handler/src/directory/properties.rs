@@ -1,5 +1,5 @@
-//! Properties of all answers of all kinds of directory: nothing panics, a user counts as signed in only if the answer says so, and
-//! secrets in an answer do not print. The seeds are in `tests/corpus/answers`.
+//! Properties of all responses of all kinds of directory: nothing panics, a user counts as signed in only if the response says
+//! so, and secrets in a response do not print. The seeds are in `tests/corpus/answers`.
 
 use jane_migrate_config::{Condition, Request};
 use proptest::{prelude::*, sample::select};
@@ -18,7 +18,7 @@ fn status() -> impl Strategy<Value = http::StatusCode> {
         .prop_map(|status| http::StatusCode::from_u16(status).unwrap())
 }
 
-/// An answer of the corpus with some values replaced, a truncated one, or arbitrary bytes.
+/// A response of the corpus with some values replaced, a truncated one, or arbitrary bytes.
 fn body() -> impl Strategy<Value = Vec<u8>> {
     let bytes = |value: Value| value.to_string().into_bytes();
     prop_oneof![
@@ -41,7 +41,7 @@ fn answer() -> impl Strategy<Value = (http::StatusCode, Vec<u8>)> {
     (status(), body())
 }
 
-/// Text that resembles an answer of STS.
+/// Text that resembles a response of STS.
 fn xml() -> impl Strategy<Value = Vec<u8>> {
     let element =
         "</?(AccessKeyId|SecretAccessKey|SessionToken|Credentials)>?| ?canary-[a-z+/=]{0,8}|.";
@@ -81,7 +81,7 @@ fn stored() -> impl Strategy<Value = String> {
     prop_oneof![3 => spoilt, 1 => whole]
 }
 
-/// JSON that resembles answers of Parameter Store and Secrets Manager.
+/// JSON that resembles responses of Parameter Store and Secrets Manager.
 fn secret() -> impl Strategy<Value = Value> {
     let member = prop_oneof![
         "canary-[a-z]{0,8}[\r\n]{0,2}".prop_map(Value::from),
@@ -205,7 +205,7 @@ proptest! {
     }
 }
 
-/// The properties above would hold of nothing, too: here is that what they speak of is among what is made.
+/// Without such cases the properties above would hold trivially: check that the generators make them.
 #[test]
 fn what_the_properties_speak_of_is_made() {
     let of = |wanted: fn(&Answer) -> bool| {
@@ -233,6 +233,6 @@ fn what_the_properties_speak_of_is_made() {
         }),
         made(stored(), |stored| verified(b"x", &stored).is_ok()),
     ];
-    // Of 500; a property looks at 256.
+    // Out of 500; a property tests 256.
     assert!(kinds.iter().all(|made| *made > 4), "{kinds:?}");
 }

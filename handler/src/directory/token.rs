@@ -86,8 +86,8 @@ impl ClientToken {
         }
     }
 
-    /// Requests a new token after the directory refused the kept one. Whether the new one differs; `false` within a minute of the
-    /// last such request.
+    /// Requests a new token after the directory refused the kept one. Returns whether the new one differs; `false` within a
+    /// minute of the last such request.
     pub async fn changed(&self, upstream: &Upstream, budget: &Budget) -> Result<bool, Unavailable> {
         let now = SystemTime::now();
         let before = *lock(&self.renewed_at);
@@ -146,7 +146,7 @@ impl Kept {
     }
 }
 
-/// The token in an answer of the endpoint.
+/// The token in a response of the endpoint.
 pub(super) fn granted(answer: &Answer) -> Result<Kept, Unavailable> {
     if answer.status != StatusCode::OK {
         return Err(Unavailable("token"));

@@ -1,8 +1,8 @@
-//! The answers that all kinds of directory give.
+//! The verdicts that all kinds of directory give.
 
 use serde_json::{Map, Value};
 
-/// The answer about a name, or about a name and a password.
+/// The verdict about a name, or about a name and a password.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
     /// The password is right, or the user may set a new one; with the directory's data about the user.

@@ -1,4 +1,4 @@
-//! Formats that begin with `$name$`: those of crypt(3), the PHC string format, and passlib's.
+//! Formats that start with `$name$`: those of crypt(3), the PHC string format, and passlib's.
 
 use argon2::{Algorithm, Version};
 use ring::pbkdf2;
@@ -37,7 +37,7 @@ pub(super) fn read(stored: &str, rest: &str) -> Result<Scheme, Why> {
     }
 }
 
-/// bcrypt's text.
+/// The text of a bcrypt hash.
 pub(super) fn bcrypt(before: Before, text: &str) -> Result<Scheme, Why> {
     let fields: Vec<_> = text.split('$').collect();
     let ["", "2a" | "2b" | "2x" | "2y", cost, salt_and_hash] = fields[..] else {
@@ -122,7 +122,7 @@ fn scrypt(rest: &str) -> Result<Scheme, Why> {
     .affordable()
 }
 
-/// `pbkdf2-sha256$i=600000,l=32$salt$hash`, or passlib's form with the rounds alone and `.` for `+`.
+/// `pbkdf2-sha256$i=600000,l=32$salt$hash`, or passlib's form with only the rounds and `.` for `+`.
 fn pbkdf2(rest: &str, algorithm: pbkdf2::Algorithm, length: usize) -> Result<Scheme, Why> {
     let fields: Vec<_> = rest.split('$').collect();
     let [_, parameters, salt, hash] = fields[..] else {

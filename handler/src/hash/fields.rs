@@ -26,7 +26,7 @@ pub(super) fn unhex(text: &str) -> Result<Vec<u8>, Why> {
     (0..text.len()).step_by(2).map(byte).collect()
 }
 
-/// A number of four bytes, the highest first.
+/// A big-endian number of four bytes.
 pub(super) fn be32(bytes: &[u8], at: usize) -> Result<u32, Why> {
     let four = bytes.get(at..at + 4).ok_or(Why::Damaged)?;
     Ok(four
@@ -45,7 +45,8 @@ pub(super) fn value<T: std::str::FromStr>(parameters: &str, name: &str) -> Resul
     number(value)
 }
 
-/// The hash, if it has this length. Functions that can make hashes of any length would accept the first half of a hash too.
+/// The hash, if it has this length. Functions that can make hashes of any length would also accept the first half of a
+/// hash.
 pub(super) fn exactly(length: usize, hash: Vec<u8>) -> Result<Vec<u8>, Why> {
     if hash.len() == length {
         Ok(hash)

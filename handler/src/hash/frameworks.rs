@@ -1,5 +1,5 @@
-//! Formats of frameworks that do not begin with `$name$`: Django, Werkzeug, Spring Security, LDAP, ASP.NET Core Identity, Keycloak,
-//! Magento, scrypt-kdf.
+//! Formats of frameworks that do not start with `$name$`: Django, Werkzeug, Spring Security, LDAP, ASP.NET Core Identity,
+//! Keycloak, Magento, scrypt-kdf. Magento, scrypt-kdf.
 
 use std::num::NonZeroU32;
 
@@ -14,7 +14,7 @@ use super::{
     why::Why,
 };
 
-/// `algorithm$...`: Django and Werkzeug. Drupal writes `U$S$...` for hashes of its sixth version that the seventh hashed again.
+/// `algorithm$...`: Django and Werkzeug. Drupal writes `U$S$...` for hashes of version 6 that version 7 hashed again.
 pub(super) fn dollar(algorithm: &str, rest: &str) -> Result<Scheme, Why> {
     let fields: Vec<_> = rest.split('$').collect();
     // Django puts its own separator before bcrypt's text, which starts with `$` too.
@@ -107,7 +107,7 @@ fn derived(
     .affordable()
 }
 
-/// The power of two that this is.
+/// The exponent of this power of two.
 fn log2(n: &str) -> Result<u8, Why> {
     let n: u64 = number(n)?;
     n.is_power_of_two()
@@ -115,7 +115,7 @@ fn log2(n: &str) -> Result<u8, Why> {
         .ok_or(Why::Damaged)
 }
 
-/// `{scheme}...`: LDAP, and Spring Security's encoders. `read` is for a rest that says itself what it is.
+/// `{scheme}...`: LDAP, and Spring Security's encoders. `read` parses a rest that names its own format.
 pub(super) fn braces(
     scheme: &str,
     rest: &str,
@@ -126,7 +126,7 @@ pub(super) fn braces(
         ("ssha", _) => salted(&digest::SHA1_FOR_LEGACY_USE_ONLY, rest),
         ("ssha256", _) => salted(&digest::SHA256, rest),
         ("ssha512", _) => salted(&digest::SHA512, rest),
-        // crypt(3)'s text, and what Spring writes before a text that says what it is.
+        // crypt(3)'s text, and Spring's prefix for a text that names its own format.
         ("crypt" | "bcrypt" | "argon2" | "ldap", _) => match rest.strip_prefix(['$', '{']) {
             Some(_) => read(rest),
             None => Err(Why::Unknown),
@@ -138,7 +138,7 @@ pub(super) fn braces(
             spring_pbkdf2(pbkdf2::PBKDF2_HMAC_SHA1, 185_000, 8, rest)
         }
         ("scrypt", _) => spring_scrypt(rest),
-        // The password itself, or a digest that a graphics card tries billions of times a second.
+        // The password itself, or a digest that a graphics card computes billions of times a second.
         (
             "noop" | "cleartext" | "plain" | "sha" | "sha1" | "sha-1" | "sha256" | "sha-256"
             | "sha384" | "sha512" | "md4" | "md5" | "smd5",
@@ -198,7 +198,7 @@ fn spring_scrypt(rest: &str) -> Result<Scheme, Why> {
     .affordable()
 }
 
-/// Base64 of bytes that say what they are: ASP.NET Core Identity's two versions, and scrypt-kdf.
+/// Base64 of bytes that contain their format: ASP.NET Core Identity's two versions, and scrypt-kdf.
 pub(super) fn binary(stored: &str) -> Result<Scheme, Why> {
     let bytes = base64(stored).map_err(|_| Why::Unknown)?;
     match bytes.first() {
@@ -291,7 +291,7 @@ pub(super) fn keycloak(stored: &str) -> Result<Scheme, Why> {
     }
 }
 
-/// Magento's `hash:salt:versions`. Each version is a step on the result of the one before.
+/// Magento's `hash:salt:versions`. Each version is a step applied to the previous result.
 pub(super) fn magento(stored: &str) -> Result<Scheme, Why> {
     let fields: Vec<_> = stored.split(':').collect();
     let [hash, salt, versions @ ..] = &fields[..] else {

@@ -1,5 +1,5 @@
-//! Stored hashes as a user import job of Cognito takes them: one of four kinds, in the text form and within the limits that the
-//! developer guide gives ("Importing users with password hashes").
+//! Stored hashes in the form of a Cognito import job: one of four kinds, in the text form and within the limits of the developer
+//! guide ("Importing users with password hashes").
 
 use argon2::{Algorithm, Version};
 use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
@@ -13,22 +13,22 @@ use super::{
 };
 use crate::escape::hex;
 
-/// The bytes of the guide's examples of scrypt and PBKDF2. What Cognito makes of another length is not documented, and a customer
-/// whose hash it cannot check is locked out.
+/// The length of scrypt and PBKDF2 hashes in the guide's examples, in bytes. Other lengths are not documented, and a customer
+/// whose hash Cognito cannot check is locked out.
 const LENGTH: usize = 32;
 
-/// Why a hash is not imported. Each names its format and has nothing of the hash.
+/// Why a hash is not imported. Each contains the format's name and nothing of the hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotImported {
-    /// The handler cannot check it either: why.
+    /// The handler cannot check it either, and why.
     Unreadable(String),
-    /// Cognito does not know the format.
+    /// Cognito does not support the format.
     OtherFormat(String),
     /// Its cost is above Cognito's limit.
     TooCostly(String),
 }
 
-/// The kind of the hash, by the API's name, and its text for the file of an import.
+/// The kind of the hash in the API, and its text for an import file.
 pub fn for_cognito(stored: &str) -> Result<(&'static str, SecretString), NotImported> {
     let label = || label(stored);
     let scheme = scheme_of(stored)
@@ -48,7 +48,7 @@ pub fn for_cognito(stored: &str) -> Result<(&'static str, SecretString), NotImpo
         }
         Scheme::Scrypt { cost, salt, hash } if hash.len() == LENGTH => {
             let within = cost.log_n <= 16 && cost.r <= 8 && cost.p <= 1;
-            // Only where it is within the limit is this a number.
+            // This is only a number if the cost is within the limit.
             let n = 1_u64.checked_shl(cost.log_n.into()).unwrap_or_default();
             let (salt, hash) = (hex(&salt), hex(&hash));
             let text = format!("{n}${}${}${salt}${hash}", cost.r, cost.p);
@@ -68,7 +68,7 @@ pub fn for_cognito(stored: &str) -> Result<(&'static str, SecretString), NotImpo
             salt,
             hash,
         } if algorithm == pbkdf2::PBKDF2_HMAC_SHA256 && hash.len() == LENGTH => {
-            // The guide's form is passlib's, which writes `.` for `+`.
+            // The guide uses passlib's form, which writes `.` for `+`.
             let digits = |bytes: &[u8]| BASE64_STANDARD_NO_PAD.encode(bytes).replace('+', ".");
             let text = format!(
                 "$pbkdf2-sha256${rounds}${}${}",
@@ -92,7 +92,7 @@ mod tests {
         Some((kind, text.expose_secret().to_owned()))
     }
 
-    /// The guide's examples, which are their own text.
+    /// The guide's examples give their own text.
     #[test]
     fn each_kind_is_written_as_the_guide_has_it() {
         for (kind, text) in [

@@ -1,9 +1,9 @@
-//! Names the format of a stored hash for logs and reports: what comes before its salt. Nothing of a salt, of a hash, or of what may
-//! be a password is in it.
+//! Names the format of a stored hash for logs and reports: the part before its salt. The name contains nothing of a salt, a hash,
+//! or a possible password.
 
 use super::fields::{base64, be32};
 
-/// Names that are short enough to say nothing, of formats whose rest need not be long.
+/// Names that are short enough to reveal nothing, of formats whose rest may be short.
 const SHORT: [&str; 12] = [
     "{noop}",
     "{cleartext}",
@@ -19,7 +19,7 @@ const SHORT: [&str; 12] = [
     "$6$",
 ];
 
-/// The format of a hash, with its cost where that comes before the salt.
+/// The format of a hash, with its cost if that comes before the salt.
 pub(super) fn label(stored: &str) -> String {
     if stored.starts_with("{\"") {
         return json(stored);
@@ -38,7 +38,7 @@ pub(super) fn label(stored: &str) -> String {
     };
     let head = end.and_then(|end| stored.split_at_checked(end));
     match head {
-        // Only what looks like a hash has a name that is printed: a password in plain text may have a `$` in it as well.
+        // Only a text that looks like a hash gets a printed name: a plain-text password may contain a `$`, too.
         Some((head, rest)) if is_name(head) && is_long(rest) => match head.starts_with('{') {
             true if rest.starts_with('$') => head.to_owned() + &label(rest),
             _ => head.to_owned(),
@@ -47,13 +47,13 @@ pub(super) fn label(stored: &str) -> String {
     }
 }
 
-/// Whether the text begins like this, in any case.
+/// Whether the text starts with this, in upper or lower case.
 fn begins(text: &str, beginning: &str) -> bool {
     let start = text.get(..beginning.len());
     start.is_some_and(|start| start.eq_ignore_ascii_case(beginning))
 }
 
-/// The rounds that crypt(3) writes before the salt.
+/// The rounds before the salt in crypt(3)'s form.
 fn rounds(rest: &str) -> &str {
     let field = rest.split_inclusive('$').next().unwrap_or_default();
     let digits = field
@@ -65,7 +65,7 @@ fn rounds(rest: &str) -> &str {
     }
 }
 
-/// The end of `$name$`, and of the fields of costs behind it.
+/// The end of `$name$`, including the fields of costs after it.
 fn modular(stored: &str) -> usize {
     let mut end = 1;
     for field in stored[1..].split_inclusive('$') {
@@ -82,13 +82,13 @@ fn modular(stored: &str) -> usize {
         end += field.len();
     }
     match &stored[..end] {
-        // The cost is the character behind it.
+        // The cost is the next character.
         "$P$" | "$H$" | "$S$" if stored.is_char_boundary(end + 1) => end + 1,
         _ => end,
     }
 }
 
-/// The end of `name$`, with the rounds behind it.
+/// The end of `name$`, including the rounds after it.
 fn named(stored: &str) -> Option<usize> {
     let name = stored.find('$')? + 1;
     let rest = &stored[name..];
@@ -137,7 +137,7 @@ fn json(stored: &str) -> String {
     }
 }
 
-/// What a text without a name looks like.
+/// The form of a text without a name.
 fn shape(stored: &str) -> String {
     let length = stored.chars().count();
     let all = |test: fn(&u8) -> bool| stored.bytes().all(|byte| test(&byte));
@@ -156,7 +156,7 @@ fn shape(stored: &str) -> String {
     }
 }
 
-/// What the bytes of a text in base64 say that they are, with the cost.
+/// The format in the bytes of a base64 text, with the cost.
 fn binary(stored: &str) -> Option<String> {
     let bytes = base64(stored).ok()?;
     match bytes.first()? {

@@ -1,5 +1,5 @@
-//! Checks a password against a stored hash. This module reads the text formats in which hashes are stored: which one it is (here),
-//! its fields (`crypt`, `frameworks`), what it was made with (`scheme`), and its name for logs (`label`).
+//! Checks a password against a stored hash. This module parses the text formats of stored hashes: which one it is (here), its
+//! fields (`crypt`, `frameworks`), the function and cost (`scheme`), and its name for logs (`label`).
 //!
 //! A stored hash names its own format, so a table may mix formats. Only Firebase's has no name in it.
 
@@ -31,7 +31,7 @@ pub fn read(stored: &str) -> Result<Stored, Why> {
 }
 
 fn scheme_of(stored: &str) -> Result<Scheme, Why> {
-    // Columns of the type char(n) are filled up with spaces.
+    // Columns of the type char(n) are padded with spaces.
     let stored = stored.trim_end_matches(' ');
     if stored.starts_with("{\"") {
         return frameworks::keycloak(stored);
@@ -51,7 +51,7 @@ fn scheme_of(stored: &str) -> Result<Scheme, Why> {
 }
 
 impl Stored {
-    /// Whether the hash is that of the password.
+    /// Whether the hash belongs to the password.
     pub fn matches(&self, password: &[u8]) -> Result<bool, Why> {
         self.0.matches(password)
     }
@@ -62,12 +62,12 @@ impl Stored {
     }
 }
 
-/// The format of a stored hash with its cost, for logs and reports. Nothing of its salt, its value or a password is in it.
+/// The format of a stored hash with its cost, for logs and reports. It contains nothing of the salt, the hash or a password.
 pub fn label(stored: &str) -> String {
     label::label(stored.trim_end_matches(' '))
 }
 
-/// The decoy hash until a hash of the table was seen. Its cost is a usual one.
+/// The decoy hash until a hash of the table was seen. It has a usual cost.
 pub fn decoy(format: HashFormat) -> &'static str {
     match format {
         HashFormat::Bcrypt => "$2b$12$C6UzMDM.H6dfI/f/IKcEeO7ZpYb5rDN3ZQm8ZqvNa2eYGRRyVvhQK",

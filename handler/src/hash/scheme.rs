@@ -1,5 +1,5 @@
-//! What a stored hash was made with, whatever format it is written in: the derivations, the limits on their cost, and the comparison.
-//! Maintained crates and ring do the hashing.
+//! The function and parameters of a stored hash, independent of its text format: the derivations, the limits on their cost, and
+//! the comparison. Maintained crates and ring do the hashing.
 
 use std::num::NonZeroU32;
 
@@ -28,7 +28,7 @@ const MOST_WRITTEN: u64 = 32 << 30;
 
 /// How a hash was made, with its salt and its value.
 pub(super) enum Scheme {
-    /// bcrypt of the password, or of a text that is made from it.
+    /// bcrypt of the password, or of a text derived from it.
     Bcrypt { before: Before, text: String },
     /// argon2.
     Argon2 {
@@ -51,7 +51,7 @@ pub(super) enum Scheme {
         salt: Vec<u8>,
         hash: Vec<u8>,
     },
-    /// phpass and its variant of Drupal: repeated digests.
+    /// phpass and Drupal's variant: repeated digests.
     Phpass {
         digest: Repeated,
         md5_first: bool,
@@ -67,7 +67,7 @@ pub(super) enum Scheme {
         salt: Vec<u8>,
         hash: Vec<u8>,
     },
-    /// Magento: one step on the result of the other.
+    /// Magento: one step applied to the result of the other.
     Magento {
         steps: Vec<MagentoStep>,
         salt: String,
@@ -75,7 +75,7 @@ pub(super) enum Scheme {
     },
 }
 
-/// What bcrypt gets in place of the password, which it would cut off after 72 bytes.
+/// The input of bcrypt in place of the password, which it would truncate after 72 bytes.
 #[derive(Clone, Copy)]
 pub(super) enum Before {
     /// The password itself.
@@ -155,11 +155,11 @@ impl Scheme {
         }
     }
 
-    /// Whether the hash is that of the password.
+    /// Whether the hash belongs to the password.
     pub(super) fn matches(&self, password: &[u8]) -> Result<bool, Why> {
         match self {
             Self::Bcrypt { before, text } => {
-                // `$2x$` hashes were made with a bug in reading bytes beyond ASCII. No crate reproduces it.
+                // `$2x$` hashes were made with a bug for non-ASCII bytes. No crate reproduces it.
                 if text.starts_with("$2x$") && !password.is_ascii() {
                     return Err(Why::Damaged);
                 }
@@ -198,7 +198,7 @@ impl Scheme {
                 for _ in 0..1_u32 << log_rounds {
                     value = digest.of(&[&value, &password[..]].concat());
                 }
-                // Drupal cuts the text off.
+                // Drupal truncates the text.
                 let computed = encode64(&value);
                 let computed = computed.get(..hash.len()).ok_or(Why::Damaged)?;
                 same(computed.as_bytes(), hash.as_bytes())
@@ -341,7 +341,7 @@ impl MagentoStep {
             Self::Md5 => hex(&Md5::digest(salted())),
             Self::Sha256 => hex(digest::digest(&digest::SHA256, &salted()).as_ref()),
             Self::Argon2 { cost, length } => {
-                // libsodium takes a salt of sixteen bytes.
+                // libsodium uses a salt of sixteen bytes.
                 let salt: Vec<u8> = salt.bytes().cycle().take(16).collect();
                 hex(&cost.derive(text, &salt, *length)?)
             }
@@ -405,7 +405,7 @@ fn same(computed: &[u8], stored: &[u8]) -> Result<bool, Why> {
     }
 }
 
-/// Does what PHP's `trim` does.
+/// The same as PHP's `trim`.
 fn trim(bytes: &[u8]) -> &[u8] {
     let kept = |byte: &u8| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0 | 0x0b);
     let start = bytes.iter().position(kept).unwrap_or(bytes.len());

@@ -49,7 +49,7 @@ fn hashes_of_other_software_are_recognised() {
     assert_eq!(verify(PASSWORD.as_bytes(), ssha256), Ok(true));
 }
 
-/// Published with crypt_blowfish. No crate can compute what its bug makes of bytes beyond ASCII.
+/// Published with crypt_blowfish. No crate can compute its bug for non-ASCII bytes.
 #[test]
 fn a_hash_of_phps_old_bug_is_checked_only_against_ascii() {
     let ascii = "$2x$04$mzL0N04zmEBsoPiNsy1vxeJ9zaqtw8WySG/OtJr9EgVaj42jyJuoi";
@@ -87,10 +87,10 @@ fn published_examples_are_recognised() {
     }
 }
 
-/// Made by the frameworks themselves, and published with the password by others. Where a maker can be installed, `makers` among the
-/// integration tests asks it for hashes.
+/// Made by the frameworks themselves, and published with the password by others. If the software can be installed, `makers` among
+/// the integration tests generates hashes with it.
 const PUBLISHED: [(&str, &str, &str); 18] = [
-    // The reference of Spring Security lists these for its DelegatingPasswordEncoder.
+    // From the reference of Spring Security, for its DelegatingPasswordEncoder.
     (
         "{bcrypt}",
         "password",
@@ -106,7 +106,8 @@ const PUBLISHED: [(&str, &str, &str); 18] = [
         "password",
         "{scrypt}$e0801$8bWJaSu2IKSn9Z9kM+TPXfOc/9bdYSrN1oD9qfVThWEwdRTnO7re7Ei+fUZRJ68k9lTyuTeUp4of4g24hHnazw==$OAOec05+bXxvuu/1qZ6NUR+xQYvYv7BeL1QxwRpY5Pc=",
     ),
-    // By Python's hashlib and argon2-cffi with the parameters of Spring Security 5.8: no published hash with its password was found.
+    // By Python's hashlib and argon2-cffi with the parameters of Spring Security 5.8: no hash published with its password was
+    // found.
     (
         "{pbkdf2@SpringSecurity_v5_8}",
         "password",
@@ -149,7 +150,7 @@ const PUBLISHED: [(&str, &str, &str); 18] = [
         "iceberg",
         r#"{"value":"BuViHNDGmCq80fvpty/QoggTI8NSt0CuNDGgeoa5f5A=","salt":"RJ0aLMQ2qKbZuROs7qQhcA==","hashIterations":5,"algorithm":"argon2","additionalParameters":{"hashLength":["32"],"memory":["7168"],"type":["id"],"version":["1.3"],"parallelism":["1"]}}"#,
     ),
-    // The tests of Drupal (PasswordVerifyTest), and for the second a hash of its sixth version, hashed again.
+    // The tests of Drupal (PasswordVerifyTest); the second is a hash of version 6, hashed again.
     (
         "$S$5",
         "valid password",
@@ -280,7 +281,7 @@ fn a_damaged_hash_is_unreadable_and_never_panics() {
         "{MD5}AAAA",
         "$P$",
         "$P$zzzzz",
-        // More memory than there is: a failed allocation would end the process.
+        // More memory than available: a failed allocation would end the process.
         "$argon2id$v=19$m=4294967295,t=1,p=1$6HIm3f4Fq9zQKZelyZMoOg$d+2etF5k1aPS8gjJdI/57JoRs1V+nrs3sFOYWQA3QS8",
         "$scrypt$ln=40,r=8,p=1$9j5HKOW8t9Y6B8A4Z0yp9Q$3IVwaRKj/8yxCrPotGnzP9OMbQHI7j3D01B2eHikS+0",
         "$scrypt$ln=63,r=1,p=1$9j5HKOW8t9Y6B8A4Z0yp9Q$3IVwaRKj/8yxCrPotGnzP9OMbQHI7j3D01B2eHikS+0",
@@ -351,9 +352,9 @@ fn a_phpass_cost_is_between_seven_and_twenty_five() {
     }
 }
 
-/// Prints what one check of each format costs, as a multiple of bcrypt 12, for the tables in `docs/from-sql.md` and
-/// `config/src/directory/cost.rs`: `cargo test --release -p jane-migrate-handler --lib -- --ignored --nocapture cost_of_each`, with the
-/// profile of `handler/bundle.toml`.
+/// Prints the cost of one check of each format, as a multiple of bcrypt 12, for the tables in `docs/from-sql.md` and
+/// `config/src/directory/cost.rs`: `cargo test --release -p jane-migrate-handler --lib -- --ignored --nocapture cost_of_each`,
+/// with the profile of `handler/bundle.toml`.
 #[test]
 #[ignore = "it takes a minute of an idle machine, and measures rather than tests"]
 #[expect(clippy::print_stdout, reason = "it is run to be read")]

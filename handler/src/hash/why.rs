@@ -5,9 +5,9 @@
 pub enum Why {
     /// No known format.
     Unknown,
-    /// A known format with something wrong in it.
+    /// A known format with an error in it.
     Damaged,
-    /// A password in plain text, or a digest of it that is as good as none.
+    /// A password in plain text, or a digest of it that gives no protection.
     Weak,
     /// It needs more memory than the function has.
     Memory,
@@ -16,7 +16,7 @@ pub enum Why {
 }
 
 impl Why {
-    /// In a few words, for logs and reports.
+    /// As a short text, for logs and reports.
     pub fn words(self) -> &'static str {
         match self {
             Self::Unknown => "unknown format",

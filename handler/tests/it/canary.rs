@@ -1,5 +1,4 @@
-//! That nothing secret is ever written, whatever the kind of directory and whatever it answers. A database has its own test of
-//! this, beside the others of its kind.
+//! No secret is ever written, for any kind of directory and any response. A database has its own test of this.
 
 use std::sync::{Arc, Mutex};
 
@@ -16,7 +15,7 @@ const TOKEN: &str = "canary-token-77d0";
 const PASSWORD: &str = "Canary-password-e19f";
 const USER: &str = "canary.user.3b8@example.com";
 
-/// A kind of directory: its settings, with `URL` for the server's, and the words that distinguish its calls.
+/// A kind of directory: its settings, with `URL` for the server's URL, and the words that distinguish its calls.
 const KINDS: [(&str, &[&str]); 3] = [
     (
         "kind = 'jane'
@@ -65,7 +64,7 @@ fn nothing_secret_is_ever_written() {
             let call = call(request);
             match &*shared.lock().unwrap() {
                 Some((at, reply)) if call.contains(at) => reply.clone(),
-                // Right for every request.
+                // A good response for every request.
                 _ => Reply::json(
                     200,
                     json!({

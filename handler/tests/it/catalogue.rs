@@ -1,5 +1,5 @@
-//! The queries of `docs/from-sql.md`, as they stand there, against tables with the columns that they name. The tables are made after
-//! the products' documentation: none of the products can be started here.
+//! The queries in `docs/from-sql.md`, unchanged, with tables that have the columns they name. The tables follow the products'
+//! documentation: none of the products can be started here.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ use crate::{
 
 const PASSWORD: &str = "canary-user-password";
 
-/// The block of SQL that follows the paragraph which begins with this name.
+/// The SQL block after the paragraph that starts with this name.
 fn query(product: &str) -> String {
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/from-sql.md");
     let page = fs::read_to_string(page).unwrap();
@@ -22,7 +22,7 @@ fn query(product: &str) -> String {
     block.split_once("```").unwrap().0.to_owned()
 }
 
-/// A product: its name on the page, its column and hash, the column with the address and that with its verification.
+/// A product: its name on the page, its column and hash, and the columns with the address and with its verification.
 struct Product {
     name: &'static str,
     column: &'static str,
@@ -60,7 +60,7 @@ impl Product {
     }
 }
 
-/// Ann is verified and Eve is not. Both have the password; nobody else has an account that may sign in.
+/// Ann is verified and Eve is not. Both have the password; no other account may sign in.
 #[track_caller]
 fn finds_its_users(product: &Product, function: &Function) {
     for (name, verified) in [("ann@example.com", true), ("eve@example.com", false)] {
@@ -163,7 +163,7 @@ fn the_queries_of_the_documentation_find_their_users() {
         let function = product.function("mysql", mysql.port, &mysql.certificate, "shop");
         finds_its_users(&product, &function);
     }
-    // WordPress does not say which addresses are verified, and people sign in with either name.
+    // WordPress does not store which addresses are verified, and users sign in with either name.
     let wordpress = Product {
         email: "user_email",
         ..product("WordPress", "user_pass")
@@ -178,8 +178,9 @@ fn the_queries_of_the_documentation_find_their_users() {
     }
 }
 
-/// The beginning of an id of SuperTokens.
+/// The start of an id in SuperTokens.
 const ID: &str = "11111111-2222-3333-4444-55555555555";
 
-/// By Python's hashlib.pbkdf2_hmac, as FusionAuth documents the scheme: SHA-256, 24,000 rounds over the salt's bytes, base64.
+/// Made with Python's hashlib.pbkdf2_hmac, as FusionAuth documents the scheme: SHA-256, 24,000 rounds over the salt's bytes,
+/// base64.
 const FUSIONAUTH: &str = "/ORZTzPBGIvI55itdjxrl9iZmyJ1jbC2cSTNm0JBq/U=";

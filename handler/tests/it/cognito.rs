@@ -1,4 +1,5 @@
-//! The handler with `kind = "cognito"`, against moto and against a server that answers what moto does not.
+//! The handler with `kind = "cognito"`, against moto and against a server for the responses that moto does
+//! not give.
 
 use std::sync::{Arc, Mutex};
 
@@ -176,7 +177,7 @@ fn a_client_secret_that_was_replaced_is_fetched_again() {
     assert_eq!(function.outcome(&sign_in("ann", PASSWORD)).0, "migrated");
     *current.lock().unwrap() = "second";
     assert_eq!(function.outcome(&sign_in("ann", PASSWORD)).0, "migrated");
-    // Not the secret's fault: the password is not sent again.
+    // The secret is not the cause, so the password is not sent again.
     server.forget();
     assert_eq!(
         function.outcome(&sign_in("eve", PASSWORD)).0,
@@ -198,7 +199,7 @@ fn secret_hash(name: &str, secret: &str) -> String {
     BASE64_STANDARD.encode(hmac::sign(&key, format!("{name}abc").as_bytes()))
 }
 
-/// What Cognito's documentation says of answers that moto does not give.
+/// Responses from Cognito's documentation that moto does not give.
 #[test]
 fn every_answer_of_cognito_has_its_outcome() {
     let error =

@@ -1,5 +1,5 @@
-//! `on_wrong_password`: a real database counts refused sign-ins, and the query that consults the count finds a name no more that was
-//! refused too often, whichever instance of the function asks.
+//! `on_wrong_password`: a real database counts refused sign-ins, and the query that reads the count no longer finds a name that
+//! was refused too often, for any instance of the function.
 
 use serde_json::{Value, json};
 
@@ -63,7 +63,7 @@ fn counts(start: impl Fn() -> Function) {
     }
     assert_eq!(function.outcome(&ann(PASSWORD)).0, "not-found");
     refused("4");
-    // Another instance has counted nothing itself.
+    // Another instance has not counted anything itself.
     let other = start();
     assert_eq!(other.outcome(&ann(PASSWORD)).0, "not-found");
     assert_eq!(
@@ -78,7 +78,7 @@ fn counts(start: impl Fn() -> Function) {
     );
 }
 
-/// A customer is refused as ever where the statement fails; the operator's try says why.
+/// If the statement fails, a customer is still refused; the operator's test shows why it failed.
 fn fails(function: &Function, why: &str) {
     let wrong = sign_in("ann@example.com", "wrong");
     let _ = function.invoke(&wrong).event();

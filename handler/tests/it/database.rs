@@ -1,4 +1,4 @@
-//! A PostgreSQL of the machine's, or else of PyPI's `pgserver`, started for the tests that need one.
+//! PostgreSQL for the tests that need it: the machine's, or else PyPI's `pgserver`.
 
 use std::{
     env,
@@ -32,9 +32,9 @@ pub const DATABASE_PASSWORD: &str = "canary-database-password";
 pub struct Server {
     process: Child,
     pub port: u16,
-    /// The port that takes connections without TLS too.
+    /// The port for connections without TLS.
     pub plain: u16,
-    /// Without it: the server speaks TLS itself.
+    /// Without it, the server itself has TLS.
     front: Option<Runtime>,
     data: PathBuf,
     pub certificate: String,
@@ -67,8 +67,7 @@ fn bundled() -> PathBuf {
         .join("site-packages/pgserver/pginstall/bin")
 }
 
-/// A copy of the programs, with their libraries, for a user other than root, who may not be able to reach what root
-/// installed.
+/// A copy of the programs with their libraries for a user other than root, who may not be able to read what root installed.
 fn reachable(programs: &Path, data: &Path) -> PathBuf {
     let packages = programs.ancestors().nth(3).unwrap();
     let copied = Command::new("cp")
@@ -80,7 +79,7 @@ fn reachable(programs: &Path, data: &Path) -> PathBuf {
     data.join("pgserver/pginstall/bin")
 }
 
-/// TLS before a server that was built without it.
+/// TLS in front of a server that was built without it.
 fn front(certified: &rcgen::CertifiedKey<rcgen::KeyPair>, server: u16) -> (Runtime, u16) {
     let runtime = Runtime::new().unwrap();
     let listener = runtime
@@ -92,7 +91,7 @@ fn front(certified: &rcgen::CertifiedKey<rcgen::KeyPair>, server: u16) -> (Runti
         while let Ok((mut client, _)) = listener.accept().await {
             let acceptor = acceptor.clone();
             tokio::spawn(async move {
-                // Clients ask in eight bytes whether there is TLS.
+                // Clients ask in eight bytes whether the server supports TLS.
                 client.read_exact(&mut [0; 8]).await?;
                 client.write_all(b"S").await?;
                 let mut client = acceptor.accept(client).await?;
@@ -104,7 +103,7 @@ fn front(certified: &rcgen::CertifiedKey<rcgen::KeyPair>, server: u16) -> (Runti
     (runtime, port)
 }
 
-/// A command as a user other than root: PostgreSQL refuses to run as root.
+/// A command run as a user other than root: PostgreSQL refuses to run as root.
 pub fn command(program: &Path) -> Command {
     let mut command = Command::new(program);
     if is_root() {
@@ -123,7 +122,7 @@ pub fn is_root() -> bool {
     fs::metadata("/proc/self").unwrap().uid() == 0
 }
 
-/// Waits until the server takes queries, which it writes down; before that it refuses them.
+/// Waits until the server accepts queries, which it logs; before that it rejects them.
 fn await_ready(cluster: &Path, process: &mut Child) {
     let started = Instant::now();
     let status = || fs::read_to_string(cluster.join("postmaster.pid")).unwrap_or_default();
@@ -138,7 +137,7 @@ fn await_ready(cluster: &Path, process: &mut Child) {
 }
 
 impl Server {
-    /// A server with what these statements make.
+    /// A server after these statements.
     pub fn start(sql: &str) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::SeqCst);
@@ -200,8 +199,8 @@ impl Server {
             .unwrap();
         assert!(single.wait().unwrap().success());
         let port = free_port();
-        // The shell ends the server and takes its folder away when its standard input ends, which it does when this process
-        // ends, however that happens.
+        // The shell ends the server and deletes its folder when its standard input ends, which happens whenever this
+        // process ends.
         let mut process = command(Path::new("/bin/sh"))
             .arg("-c")
             .arg("\"$@\" </dev/null & cat; kill -QUIT $!; wait; rm -rf \"$0\"")

@@ -1,4 +1,4 @@
-//! The whole of a directory, listed from real servers as the command line does it.
+//! A whole directory, listed from real servers in the same way as the command line does.
 
 use std::{ops::ControlFlow, sync::Arc};
 
@@ -14,7 +14,8 @@ use crate::{
 
 const BCRYPT: &str = "$2b$04$mzL0N04zmEBsoPiNsy1vxemdj/rncCjR30iqcdUY4ENlfqiAnNzkG";
 
-/// What each user of the listing comes to: the name, and the kind of the hash or why there is none.
+/// The result for each user of the listing: the name, and the kind of the hash or why there is
+/// none.
 async fn listed(
     [kind, database, certificate]: [&str; 3],
     port: u16,

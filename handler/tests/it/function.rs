@@ -1,4 +1,5 @@
-//! The compiled `bootstrap`, run as Lambda runs it: a process that asks a Runtime API for invocations.
+//! The compiled `bootstrap`, run as Lambda runs it: a process that requests invocations from a Runtime
+//! API.
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -18,10 +19,10 @@ use crate::server::{Reply, Request, Server};
 
 pub const POOL: &str = "us-east-1_AbC123456";
 
-/// Longer than anything here takes.
+/// Longer than anything here should take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What the function answered an invocation.
+/// The function's response to an invocation.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
     Event(Value),
@@ -29,7 +30,7 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// The event, which must be one.
+    /// The event; fails if it is an error.
     pub fn event(self) -> Value {
         match self {
             Self::Event(event) => event,
@@ -37,7 +38,7 @@ impl Answer {
         }
     }
 
-    /// The error's type, which must be one.
+    /// The error's type; fails if it is an event.
     pub fn error(self) -> String {
         match self {
             Self::Event(event) => panic!("no error: {event}"),
@@ -53,11 +54,11 @@ pub struct Function {
     answers: Receiver<(Answer, Vec<u8>)>,
     lines: Receiver<String>,
     written: Arc<Mutex<Vec<u8>>>,
-    /// How long it took from the start of the process until it asked for work.
+    /// The time from the start of the process until it requested work.
     pub init: Duration,
 }
 
-/// The settings for a `migrate.toml`, and for the pool the tests use.
+/// The settings for a `migrate.toml` and the pool of the tests.
 pub fn settings(toml: &str) -> HandlerSettings {
     settings_for(
         toml,
@@ -174,7 +175,7 @@ impl Function {
         self.invoke_raw(event.to_string().into_bytes()).0
     }
 
-    /// Invokes with these bytes; the answer comes with the bytes of its own.
+    /// Invokes with these bytes; returns the response also as bytes.
     pub fn invoke_raw(&self, event: Vec<u8>) -> (Answer, Vec<u8>) {
         self.events.send(event).unwrap();
         self.answers
@@ -182,7 +183,7 @@ impl Function {
             .unwrap_or_else(|_| panic!("no answer; the function wrote: {}", self.output()))
     }
 
-    /// The line about the oldest invocation whose line was not asked for yet.
+    /// The log line of the oldest invocation whose line was not read yet.
     pub fn record(&self) -> Value {
         let line = self
             .lines
@@ -191,7 +192,7 @@ impl Function {
         serde_json::from_str(&line).unwrap_or_else(|_| panic!("not JSON: {line}"))
     }
 
-    /// Invokes, and gives the outcome with the answer.
+    /// Invokes, and returns the outcome with the response.
     pub fn outcome(&self, event: &Value) -> (String, Answer) {
         let answer = self.invoke(event);
         (
@@ -200,7 +201,7 @@ impl Function {
         )
     }
 
-    /// Everything it wrote so far, to standard output and error.
+    /// All of its output so far, standard output and error.
     pub fn output(&self) -> String {
         String::from_utf8_lossy(&self.written.lock().unwrap()).into_owned()
     }

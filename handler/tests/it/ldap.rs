@@ -69,12 +69,12 @@ fn each_account_ends_as_it_should() {
         ("ann@example.com", PASSWORD, "migrated"),
         ("ann", PASSWORD, "migrated"),
         ("ann@example.com", "wrong", "wrong-password"),
-        // A bind without a password succeeds, and signs nobody in.
+        // A bind without a password succeeds, and is anonymous.
         ("ann@example.com", "", "wrong-password"),
         ("nobody@example.com", PASSWORD, "not-found"),
         ("twin@example.com", PASSWORD, "not-eligible"),
         ("nopass@example.com", PASSWORD, "wrong-password"),
-        // What means something in a filter means nothing in a name.
+        // Characters with a meaning in a filter have none in a name.
         ("*", PASSWORD, "not-found"),
         ("ann*", PASSWORD, "not-found"),
         ("ann)(uid=*", PASSWORD, "not-found"),
@@ -100,7 +100,7 @@ fn the_attributes_come_by_the_names_of_the_settings() {
         assert_eq!(user["given_name"], "Ann", "{user}");
         assert_eq!(user["family_name"], "Lee", "{user}");
     }
-    // Of several addresses it is the one that was typed.
+    // Of several addresses the typed one is used.
     let function = server.function(SEARCH);
     let answer = function
         .invoke(&sign_in("ann@example.com", PASSWORD))
@@ -118,7 +118,7 @@ fn a_name_may_be_a_part_of_the_dn() {
         ("a*b", PASSWORD, "migrated"),
         ("ann", "wrong", "wrong-password"),
         ("ann", "", "wrong-password"),
-        // The server does not tell an unknown name from a wrong password.
+        // The server's response is the same for an unknown name and a wrong password.
         ("nobody", PASSWORD, "wrong-password"),
         ("ann,ou=people", PASSWORD, "wrong-password"),
         ("ann+cn=ann", PASSWORD, "wrong-password"),
@@ -195,7 +195,7 @@ fn nothing_is_sent_to_a_server_with_the_certificate_of_another() {
         .invoke(&sign_in("ann@example.com", PASSWORD))
         .error();
     assert_eq!(function.record()["reason"], "certificate");
-    // Without TLS there is only this machine.
+    // Without TLS only this machine is allowed.
     let secure = format!("ldaps://127.0.0.1:{}", server.port);
     let plain = format!("ldap://127.0.0.1:{}", server.plain);
     let function = started(&server.toml(SEARCH).replace(&secure, &plain));
@@ -216,14 +216,14 @@ fn a_server_that_is_gone_or_silent_ends_in_time() {
     let started = Instant::now();
     assert_eq!(function.outcome(&event).0, "directory-unavailable");
     assert!(started.elapsed() < Duration::from_secs(4));
-    // Something else that listens there and never speaks.
+    // Another program listens there and never responds.
     let _silent = TcpListener::bind(("127.0.0.1", port)).unwrap();
     let started = Instant::now();
     assert_eq!(function.outcome(&event).0, "directory-unavailable");
     assert!(started.elapsed() < Duration::from_secs(4));
 }
 
-/// More of them than the server gives at once.
+/// There are more users than the server returns at once.
 #[tokio::test]
 async fn all_users_are_listed_page_by_page_by_a_dn_of_their_own() {
     let many: String = (0..1_200)
@@ -268,7 +268,7 @@ async fn all_users_are_listed_page_by_page_by_a_dn_of_their_own() {
     assert!(names.contains(&"ann".to_owned()) && names.contains(&"u1199".to_owned()));
     assert_eq!(list(import.clone(), 3).await.unwrap().len(), 3);
     for (wrong, reason) in [
-        // Its limit is the server's for everybody.
+        // This limit of the server applies to every client.
         (
             Import {
                 user: Some("cn=reader,dc=example,dc=com".into()),

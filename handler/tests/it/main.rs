@@ -1,4 +1,4 @@
-//! The compiled `bootstrap` against a Runtime API and directories that speak real HTTP over loopback.
+//! The compiled `bootstrap` with a Runtime API and directories over real HTTP on loopback.
 
 mod canary;
 mod catalogue;

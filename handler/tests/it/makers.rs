@@ -1,5 +1,7 @@
-//! Password hashes by the libraries that frameworks make them with, from PyPI and npm, in a real table: each user signs in with the right
-//! password and with no other. What cannot be installed is among the recorded hashes of `hash::tests`.
+//! Password hashes from the libraries that the frameworks use~What cannot be installed is among the recorded hashes of
+//! `hash::tests`.~Hashes of software that cannot be installed are in `hash::tests`., from PyPI and npm, in a real table: each
+//! user signs in with the right password and with no other. What cannot be installed is among the recorded hashes of
+//! `hash::tests`.
 
 use std::process::Command;
 
@@ -14,13 +16,13 @@ use crate::{
 const PASSWORD: &str =
     "Pässword 1! that is longer than the seventy-two bytes that bcrypt reads of it all";
 
-/// What makes the hashes. `docs/from-sql.md` names the same.
+/// What makes the hashes. `docs/from-sql.md` lists the same.
 const PYTHON: &str =
     "passlib==1.7.4 bcrypt==4.0.1 argon2-cffi==25.1.0 werkzeug==3.1.9 django==5.2.19";
 const NODE: &str =
     "scrypt-kdf@4.0.0 aspnetcore-identity-password-hasher@1.0.1 drupal-hash@1.0.4 bcryptjs@3.0.3";
 
-/// Prints `{format: hash}`. The costs are low where the maker takes one.
+/// Prints `{format: hash}`. The costs are low if the library allows it.
 const PYTHON_MAKER: &str = r#"
 import json, sys
 from passlib import hash as h
@@ -111,7 +113,7 @@ fn pairs(of: &Value, member: &str) -> Vec<(String, String)> {
     object.iter().map(pair).collect()
 }
 
-/// Each user's name is the maker's, and a column of the type char(n) fills the hash up with spaces.
+/// Each user is named after the library, and a column of the type char(n) pads the hash with spaces.
 fn sign_in_with(made: &[(String, String)], refused: &[(String, String)]) {
     let rows: Vec<String> = made
         .iter()
@@ -125,7 +127,7 @@ fn sign_in_with(made: &[(String, String)], refused: &[(String, String)]) {
     let query = "SELECT email, true AS verified, hash FROM users WHERE email = $1";
     let function = server.function("bcrypt", query, "");
     for (name, hash) in made {
-        // bcrypt reads no more than 72 bytes, so the wrong password differs in the first.
+        // bcrypt reads at most 72 bytes, so the wrong password differs in the first.
         let wrong = format!("x{PASSWORD}");
         for (password, outcome) in [(PASSWORD, "migrated"), (wrong.as_str(), "wrong-password")] {
             assert_eq!(

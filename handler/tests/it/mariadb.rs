@@ -1,4 +1,4 @@
-//! Debian's MariaDB, started for the tests that need one.
+//! Debian's MariaDB, for the tests that need it.
 
 use std::{
     fs,
@@ -25,7 +25,7 @@ pub struct MariaDb {
     pub certificate: String,
 }
 
-/// What a package puts where only root looks.
+/// A program that a package installs where only root's path looks.
 fn program(name: &str) -> PathBuf {
     let found = ["/usr/sbin", "/usr/bin", "/usr/local/bin"]
         .map(|directory| Path::new(directory).join(name));
@@ -33,7 +33,7 @@ fn program(name: &str) -> PathBuf {
     found.unwrap_or_else(|| panic!("no {name}: `tests/run` installs it (mariadb-server-core)"))
 }
 
-/// A folder with the server's own tables, made once for each version.
+/// A folder with the server's own tables, created once for each version.
 fn own_tables() -> PathBuf {
     let version = run(Command::new(program("mariadbd")).arg("--version"));
     installed("mariadb", version.trim(), |directory| {
@@ -55,7 +55,7 @@ fn own_tables() -> PathBuf {
 }
 
 impl MariaDb {
-    /// A server whose database `shop` has what these statements make, each in a line of its own.
+    /// A server whose database `shop` is made by these statements, each on its own line.
     pub fn start(sql: &str) -> Self {
         Self::start_with(sql, &[])
     }
@@ -92,8 +92,8 @@ impl MariaDb {
         }
         let port = free_port();
         let path = |name: &str| data.join(name).display().to_string();
-        // The shell ends the server and takes its folder away when its standard input ends, which it does when this process
-        // ends, however that happens.
+        // The shell ends the server and deletes its folder when its standard input ends, which happens whenever this
+        // process ends.
         let mut process = command(Path::new("/bin/sh"))
             .arg("-c")
             .arg("\"$@\" </dev/null & cat; kill -KILL $!; wait; rm -rf \"$0\"")
@@ -130,7 +130,7 @@ impl MariaDb {
     }
 }
 
-/// Waits until the server has carried out its statements, the last of which makes a folder, and greets.
+/// Waits until the server has executed its statements, the last of which creates a folder, and sends its greeting.
 fn await_ready(data: &Path, port: u16, process: &mut Child) {
     let started = Instant::now();
     let log = || fs::read_to_string(data.join("log")).unwrap_or_default();

@@ -114,7 +114,7 @@ fn users_of_a_database_migrate_with_columns_of_any_type() {
     }
 }
 
-/// The collations of MySQL hold some different letters for the same.
+/// MySQL's collations treat some different letters as equal.
 #[test]
 fn a_name_that_only_the_collation_holds_for_the_address_verifies_nothing() {
     let server = MariaDb::start(&users());
@@ -162,7 +162,7 @@ fn a_query_without_the_named_column_is_an_outage_that_names_the_key() {
     ] {
         let query = format!("{query} WHERE email = ?");
         let function = server.function(&query, "");
-        // Nobody's name, as in the probe of a deploy.
+        // No user has this name, as in the probe of a deploy.
         for name in ["ann@example.com", "nobody@example.com"] {
             function.invoke(&sign_in(name, PASSWORD)).error();
             assert_eq!(function.record()["reason"], reason, "{query}");
@@ -338,14 +338,14 @@ fn a_database_that_is_gone_or_silent_ends_in_time() {
     let started = Instant::now();
     assert_eq!(function.outcome(&event).0, "directory-unavailable");
     assert!(started.elapsed() < Duration::from_secs(4));
-    // Something else that listens there and never speaks.
+    // Another program listens there and never responds.
     let _silent = TcpListener::bind(("127.0.0.1", port)).unwrap();
     let started = Instant::now();
     assert_eq!(function.outcome(&event).0, "directory-unavailable");
     assert!(started.elapsed() < Duration::from_secs(4));
 }
 
-/// A connection that its server has closed, or that no longer leads anywhere, as after a function was frozen.
+/// The server has closed the connection, or it leads nowhere, as after a function was frozen.
 #[test]
 fn a_kept_connection_that_is_dead_is_replaced_within_the_sign_in() {
     let server = MariaDb::start(&users());
@@ -365,7 +365,7 @@ fn a_kept_connection_that_is_dead_is_replaced_within_the_sign_in() {
     }
 }
 
-/// A proxy whose first connection can be cut: it ends, or what is sent on it goes nowhere.
+/// A proxy whose first connection can be cut: it ends, or its data goes nowhere.
 fn proxy(server: u16, closes: bool) -> (u16, Arc<AtomicBool>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();

@@ -1,5 +1,5 @@
-//! `[on_migrated]`: a real database, a real HTTP server, and queue and bus of moto are told of a user who migrates, and no failure of
-//! theirs is one of the sign-in.
+//! `[on_migrated]`: a real database, a real HTTP server, and moto's queue and bus get the notification of a user who migrates,
+//! and none of their failures makes the sign-in fail.
 
 use std::{
     sync::{Arc, Mutex},
@@ -27,7 +27,7 @@ fn users() -> String {
     )
 }
 
-/// A directory whose users have `custom:moved`: how often they were told of.
+/// A directory whose users have `custom:moved`: how many notifications about them there were.
 fn toml(kind: &str, port: u16, user: &str, certificate: &str, told: &str) -> String {
     let (database, name) = match kind {
         "postgres" => ("postgres", "$1"),
@@ -50,7 +50,7 @@ fn started(toml: &str) -> Function {
     Function::start(&settings(toml), &environment)
 }
 
-/// How often the directory was told of Ann, and what the log says of this time.
+/// How many notifications about Ann the directory got, and the log line of this one.
 fn moved(function: &Function, event: &Value) -> (Value, Value) {
     let answer = function.invoke(event).event();
     let record = function.record();
@@ -67,7 +67,7 @@ fn trial(mut event: Value) -> Value {
     event
 }
 
-/// The statement is run once for each user, explained for the operator, and nobody else is touched.
+/// The statement runs once for each user, is only explained for the operator, and changes no other user.
 fn marks(start: impl Fn(&str) -> Function, name: &str) {
     let by_name = format!(
         "[on_migrated]\nstatement = 'UPDATE users SET moved = moved + 1 WHERE lower(email) = {name} AND moved = 0;'"
@@ -153,7 +153,7 @@ fn a_statement_marks_a_user_of_mariadb_once() {
     );
 }
 
-/// As docs/while-it-runs.md has it: who changes the address in the old system does not migrate twice.
+/// As in docs/while-it-runs.md: a customer who changes the address in the old system does not migrate twice.
 #[test]
 fn a_customer_who_changes_the_address_in_the_old_system_does_not_migrate_twice() {
     let sql = format!("{}ALTER TABLE users ADD moved_as text;", users());
@@ -176,7 +176,7 @@ fn a_customer_who_changes_the_address_in_the_old_system_does_not_migrate_twice()
     );
     let function = started(&marking);
     for _ in 0..2 {
-        // Cognito may have refused the user the first time.
+        // Cognito may have rejected the user the first time.
         assert_eq!(moved(&function, &sign_in(ANN, PASSWORD)).1, json!("sent"));
     }
     let change = "[on_migrated]\nstatement = \"UPDATE users SET email = 'new@example.com' WHERE lower(email) = $1\"";
@@ -193,7 +193,7 @@ fn a_customer_who_changes_the_address_in_the_old_system_does_not_migrate_twice()
     );
 }
 
-/// A statement that fails is a word in the log, and the next sign-in is as good as the first.
+/// If a statement fails, there is a word in the log, and the next sign-in still works.
 fn fails(start: impl Fn(&str) -> Function, cases: &[(&str, &str)]) {
     for (statement, word) in cases {
         let function = start(&format!("[on_migrated]\nstatement = \"{statement}\""));
@@ -268,7 +268,7 @@ fn a_statement_that_mariadb_refuses_or_delays_fails_no_sign_in() {
     );
 }
 
-/// A directory for any test of those that are told by HTTP or AWS.
+/// A directory for the tests with notifications to HTTP or AWS.
 fn directory() -> Server {
     Server::start(|_| Reply::json(200, json!({ "mail": "Ann@example.com", "id": "a/7" })))
 }
@@ -354,7 +354,7 @@ fn a_request_that_fails_or_hangs_fails_no_sign_in() {
         assert_eq!(moved(&function, &event).1, json!(word), "{reply:?}");
         assert!(since.elapsed() < Duration::from_secs(2), "{reply:?}");
     }
-    // The others of a shop that is down: nobody listens there.
+    // The shop's other server is down: no process listens there.
     drop(told);
     let nobody = "[on_migrated]\nurl = 'http://127.0.0.1:9/'\n";
     let function = started(&by_http(&directory, nobody));
@@ -382,7 +382,7 @@ fn with_pre_sign_up_it_is_sent_when_cognito_is_about_to_create_the_user() {
     let attributes = json!({ "email": "Ann@example.com", "custom:id": "a/7" });
     let created = account("PreSignUp_AdminCreateUser", "Ann", attributes.clone());
     assert_eq!(function.outcome(&created).0, "nothing-to-do");
-    // In this pool people sign in with the user name.
+    // In this pool users sign in with the user name.
     assert_eq!(
         told.requests()[0].json(),
         json!({ "name": "ann", "id": "a/7" })
@@ -450,7 +450,7 @@ fn a_queue_and_a_bus_get_a_message_signed_by_the_role() {
             ("AWS_SESSION_TOKEN", "canary-session"),
             ("AWS_ENDPOINT_URL", &url),
         ];
-        // Moto loads a service when it is first asked, which takes longer than a customer should wait.
+        // Moto loads a service at its first request, which takes longer than a customer should wait.
         let told = format!("[on_migrated]\ntimeout_ms = 4000\n{told}");
         Function::start(&settings(&by_http(&directory, &told)), &environment)
     };

@@ -177,7 +177,7 @@ fn a_query_without_the_named_columns_is_an_outage_that_names_the_key() {
     ] {
         let query = format!("{query} WHERE email = $1");
         let function = server.function(hash, &query, more);
-        // Nobody's name, as in the probe of a deploy.
+        // No user has this name, as in the probe of a deploy.
         for name in ["ann@example.com", "nobody@example.com"] {
             function.invoke(&sign_in(name, PASSWORD)).error();
             assert_eq!(function.record()["reason"], reason, "{query}");
@@ -247,7 +247,7 @@ fn a_pepper_is_appended_as_devise_does() {
         let output = function.output();
         assert!(!output.contains("0123456789abcdef"), "{output}");
     }
-    // Without the pepper no password can be right: that is an outage, and not the customer's mistake.
+    // Without the pepper no password can be right: this is an outage, not the customer's mistake.
     let missing = server.function("bcrypt", query, "pepper = { env = 'NO_PEPPER' }");
     missing.invoke(&sign_in("ann@example.com", "x")).error();
     assert_eq!(missing.record()["reason"], "secret");
@@ -307,7 +307,7 @@ fn the_query_cannot_change_anything() {
     );
 }
 
-/// A proxy between functions and the database, as RDS Proxy and PgBouncer are: it takes no options with the connection.
+/// A proxy between functions and the database, like RDS Proxy and PgBouncer: it accepts no options with the connection.
 fn proxy(server: u16) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -382,7 +382,7 @@ fn an_unknown_user_takes_as_long_as_a_wrong_password() {
     ] {
         assert_eq!(hashed(name), ["query", "hash"], "{name}");
     }
-    // What cannot be read costs nothing, so the decoy is checked then.
+    // An unreadable hash costs nothing, so the decoy is checked then.
     assert_eq!(hashed("odd@example.com"), ["query", "hash", "hash"]);
 }
 
@@ -402,7 +402,7 @@ fn a_database_that_comes_back_is_used_again_and_one_that_is_gone_ends_in_time() 
         "directory-unavailable"
     );
     assert!(started.elapsed() < Duration::from_secs(4));
-    // Something else that listens there and never speaks.
+    // Another program listens there and never responds.
     let _silent = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
     let started = Instant::now();
     assert_eq!(

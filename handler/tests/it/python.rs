@@ -1,4 +1,4 @@
-//! Servers and libraries from PyPI and npm, installed below the target directory when they are not there.
+//! Servers and libraries from PyPI and npm, installed below the target directory if they are not there.
 
 use std::{
     fs::{self, File},
@@ -13,8 +13,8 @@ use std::{
 
 use serde_json::Value;
 
-/// The virtual environment that has this package, such as `moto[server]==5.2.5`. It lies where the sandbox keeps its own and is made
-/// as there, so that the tests of both share it.
+/// The virtual environment with this package, such as `moto[server]==5.2.5`. It has the same place and form as the sandbox's, so
+/// that the tests of both share it.
 pub fn environment(package: &str) -> PathBuf {
     let name = package.replace("[server]", "").replace("==", "-");
     installed(&name, package, |directory| {
@@ -25,7 +25,7 @@ pub fn environment(package: &str) -> PathBuf {
     })
 }
 
-/// The folder whose `node_modules` has these packages, such as `scrypt-kdf@4.0.0`.
+/// The folder whose `node_modules` contains these packages, such as `scrypt-kdf@4.0.0`.
 pub fn node_modules(name: &str, packages: &str) -> PathBuf {
     installed(name, packages, |directory| {
         fs::create_dir_all(directory).unwrap();
@@ -43,8 +43,8 @@ pub fn node_modules(name: &str, packages: &str) -> PathBuf {
     })
 }
 
-/// A folder below the target directory, made once for each list of packages. Those that need it at the same time wait for one
-/// another.
+/// A folder below the target directory, created once for each list of packages. Processes that need it at the same time wait for
+/// each other.
 pub fn installed(name: &str, packages: &str, install: impl FnOnce(&Path)) -> PathBuf {
     let cache = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("cache");
     let directory = cache.join(name);
@@ -94,12 +94,12 @@ fn await_port(address: SocketAddr, process: &mut Child) {
     }
 }
 
-/// moto: AWS as far as tests go.
+/// moto: an AWS emulator for tests.
 pub struct Moto {
     address: SocketAddr,
 }
 
-/// Runs moto until its standard input ends, which it does when this process ends, however that happens.
+/// Runs moto until its standard input ends, which happens whenever this process ends.
 const MOTO: &str = "
 import os, sys, threading
 threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
@@ -108,7 +108,7 @@ main(['-H', '127.0.0.1', '-p', sys.argv[1]])
 ";
 
 impl Moto {
-    /// The one of this run. It ends with this process, whose end closes its standard input.
+    /// The shared instance of this run. It ends with this process, whose end closes its standard input.
     pub fn shared() -> &'static Self {
         static SHARED: LazyLock<Moto> = LazyLock::new(Moto::start);
         &SHARED

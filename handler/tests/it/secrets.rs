@@ -10,7 +10,7 @@ use crate::{
     server::{Reply, Server},
 };
 
-/// A directory that takes one bearer token, which can be replaced.
+/// A directory that accepts one bearer token, which can be replaced.
 fn directory() -> (Server, Arc<Mutex<String>>) {
     let token = Arc::new(Mutex::new("canary-first".to_owned()));
     let good = Arc::clone(&token);
@@ -52,7 +52,7 @@ fn secrets_are_fetched_once_and_again_when_the_directory_refuses_them() {
             .unwrap()
             .to_owned()
     };
-    // As editors leave it.
+    // With the newline that editors add.
     let plain = create("plain", "canary-first\n");
     let keyed = create("keyed", r#"{"token":"canary-first","other":1}"#);
     moto.call(
@@ -112,7 +112,7 @@ fn secrets_are_fetched_once_and_again_when_the_directory_refuses_them() {
 #[test]
 fn a_secret_that_cannot_be_had_is_an_outage() {
     let moto = Moto::shared();
-    // Moto loads a service when it is first asked, which may take it longer than a sign-in waits.
+    // Moto loads a service at its first request, which may take longer than a sign-in waits.
     moto.call("ssm", "AmazonSSM.DescribeParameters", &json!({}));
     moto.call("secretsmanager", "secretsmanager.ListSecrets", &json!({}));
     let (directory, _) = directory();

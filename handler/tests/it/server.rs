@@ -1,4 +1,4 @@
-//! A small HTTP/1.1 server whose answers are given byte by byte where a test wants that, in the clear or with TLS.
+//! A small HTTP/1.1 server with byte-exact responses for tests, with or without TLS.
 
 use std::{
     collections::BTreeMap,
@@ -25,7 +25,7 @@ pub struct Request {
     pub method: String,
     pub path: String,
     pub headers: BTreeMap<String, String>,
-    /// The header fields one by one, as they came.
+    /// The header fields one by one, as received.
     pub fields: Vec<(String, String)>,
     pub body: Vec<u8>,
 }
@@ -45,17 +45,17 @@ impl Request {
 pub enum Reply {
     /// Answers and keeps the connection.
     Answer(u16, Vec<(String, String)>, Vec<u8>),
-    /// Answers and closes the connection, without having said so.
+    /// Responds and closes the connection without announcing it.
     AnswerAndClose(u16, Vec<u8>),
     /// Sends these bytes and closes the connection.
     Bytes(Vec<u8>),
     /// Sends these bytes and keeps the connection.
     BytesAndKeep(Vec<u8>),
-    /// Sends these bytes one by one, at leisure.
+    /// Sends these bytes one by one, slowly.
     Drip(Vec<u8>),
     /// Sends these bytes over and over.
     Endless(Vec<u8>),
-    /// Says nothing.
+    /// Never responds.
     Hang,
     /// Resets the connection.
     Reset,
@@ -81,12 +81,12 @@ pub struct Server {
     connections: Arc<AtomicUsize>,
 }
 
-/// A certificate for this machine, which is its own authority.
+/// A self-signed certificate for this machine.
 pub fn certificate() -> rcgen::CertifiedKey<rcgen::KeyPair> {
     rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap()
 }
 
-/// TLS as a server with this certificate speaks it.
+/// A TLS configuration with this certificate.
 pub fn tls(certified: &rcgen::CertifiedKey<rcgen::KeyPair>) -> Arc<ServerConfig> {
     let key = certified.signing_key.serialize_der();
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key));
@@ -184,7 +184,7 @@ impl Server {
     }
 }
 
-/// Every way a directory can fail to answer; one repeats what it was sent.
+/// All ways in which a directory can fail to respond; one repeats what was sent.
 pub fn faults(echo: &str) -> Vec<(&'static str, Reply)> {
     let huge = format!(
         "{{\"user\":{{\"first_name\":\"{}\"}}}}",
@@ -255,7 +255,7 @@ fn serve<S: Read + Write>(
 ) {
     let mut stream = BufReader::new(stream);
     while let Some(request) = read(&mut stream) {
-        // Asked only to open the connection.
+        // A request that only opens the connection.
         let opening = request.method == "HEAD";
         let reply = if opening {
             Reply::status(404)

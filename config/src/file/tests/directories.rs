@@ -1,4 +1,4 @@
-//! What a directory must make sense as a whole, and the presets.
+//! The conditions on a directory as a whole, and the presets.
 
 use super::{PRESETS, example_parts, http, preset, read, refused, with};
 use crate::{Directory, ForgotPassword, HandlerSettings, PoolFacts, SecondFactor};
@@ -279,7 +279,7 @@ fn the_export_has_a_user_and_a_query_of_its_own() {
     let config = read(&database(whole));
     assert_eq!(config.import.username_column, "email");
     assert_eq!(config.import.hash_column, "password_hash");
-    // The function never learns of it.
+    // The function does not get it.
     let secrets: Vec<_> = config.secrets().into_iter().map(|(name, _)| name).collect();
     assert_eq!(secrets, ["directory.password"]);
     for (import, told) in [

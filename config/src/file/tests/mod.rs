@@ -1,4 +1,4 @@
-//! What somebody who writes a `migrate.toml` is told.
+//! The messages for the author of a `migrate.toml`.
 
 mod directories;
 #[cfg(feature = "schema")]
@@ -45,7 +45,7 @@ fn http(lines: &str) -> String {
     format!("[directory]\n{rest}{lines}\n")
 }
 
-/// What a file with a preset looks like, as the preset's own comment says.
+/// A file with a preset, as described in the preset's own comment.
 fn preset(name: &str, text: &str) -> String {
     let commented: String = text
         .lines()
@@ -61,7 +61,7 @@ fn preset(name: &str, text: &str) -> String {
     commented.replace("/...", "/path").replace("YOUR-", "your-")
 }
 
-/// The parts of the example, its keys without a default taken into use.
+/// The parts of the example, with the keys that have no default uncommented.
 fn example_parts() -> Vec<String> {
     let used = |line: &str| match line.strip_prefix('#') {
         Some(rest) if !rest.is_empty() && !rest.starts_with([' ', '#', '-']) => rest.to_owned(),
@@ -398,7 +398,7 @@ fn a_trigger_that_a_kind_of_directory_has_no_use_for_is_refused_in_its_place() {
     let lookup = "url = 'https://a/'\njson = '{password}'\n[directory.lookup]\nurl = 'https://a/{username}'\nok = [200]\n";
     let with_lookup = |lines: &str| http(&format!("{lookup}{lines}"));
     read(&with_lookup("[triggers]\npre_sign_up = true"));
-    // So that a pool can override what the file says for Jane.
+    // So that a pool can override the file's settings for Jane.
     read(&with_lookup(
         "[triggers]\npost_confirmation = false\nconnect = 'required'",
     ));
@@ -570,7 +570,7 @@ fn settings_say_what_a_pool_is_and_not_what_it_is_not() {
             .to_json()
             .contains(r#""case_sensitive":true"#)
     );
-    // So that what an older version deployed can be read.
+    // So that the settings of an older version's deployment can be read.
     let json = settings(false).to_json();
     assert!(!json.contains("case_sensitive"), "{json}");
     assert_eq!(HandlerSettings::from_json(&json).unwrap(), settings(false));

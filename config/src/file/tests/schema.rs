@@ -1,4 +1,4 @@
-//! The JSON Schema: that the file in the repository is of these types, that it takes what the reader takes, and that it is no sieve.
+//! The JSON Schema: the file in the repository matches the types, it accepts what the parser accepts, and it rejects mistakes.
 
 use std::{env, fs, path::Path};
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{EXAMPLE, SMALLEST, example_parts, http, parse, preset, with};
 use crate::schema;
 
-/// A TOML document as JSON has it, dates as texts.
+/// A TOML document as JSON, with dates as texts.
 fn json(toml: &str) -> Value {
     fn dates(value: &mut Value) {
         match value {
@@ -27,7 +27,7 @@ fn json(toml: &str) -> Value {
     value
 }
 
-/// Another's implementation of JSON Schema, which judges the schema itself, too.
+/// An independent implementation of JSON Schema, which also checks the schema itself.
 struct Judge(boon::Schemas, boon::SchemaIndex);
 
 impl Judge {
@@ -41,7 +41,7 @@ impl Judge {
         Self(schemas, index)
     }
 
-    /// What the schema has against a file.
+    /// The schema's errors for a file.
     fn faults(&self, toml: &str) -> Option<String> {
         let file = json(toml);
         let judged = self.0.validate(&file, self.1);
@@ -49,7 +49,7 @@ impl Judge {
     }
 }
 
-/// The blocks of TOML in the documentation, with the file that each stands in.
+/// The TOML blocks in the documentation, each with its file.
 fn documented() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let docs = fs::read_dir(root.join("docs"))
@@ -61,7 +61,7 @@ fn documented() -> Vec<(String, String)> {
         let text = fs::read_to_string(&page).unwrap();
         for block in text.split("```toml\n").skip(1) {
             let block = block.split("```").next().unwrap();
-            // What shows one table only is added to a file.
+            // A block with only one table is added to a file.
             let whole = match block.contains("[directory]") {
                 true => block.to_owned(),
                 false => format!("{block}{SMALLEST}"),

@@ -1,4 +1,4 @@
-//! Values that are refused, and what is never repeated of them.
+//! Invalid values, and the values that messages never repeat.
 
 use super::{SMALLEST, http, read, refused, with};
 use crate::{Directory, Secret};

@@ -1,7 +1,8 @@
-//! What Jane is asked and told when users are created: the connection between a Cognito user and its account at Jane, sign-ups, and
-//! accounts for new users. Jane's own package does the same in two functions.
+//! Requests to Jane when users are created: the connection between a Cognito user and its account at Jane, sign-ups, and accounts
+//! for new users. Jane's own package does the same in two functions.
 //!
-//! An event of the operator's tool asks Jane, but stores nothing anywhere: the answer says what Jane would be told.
+//! For an event of the operator's tool, requests store nothing anywhere: the response lists the notifications that Jane would
+//! get.
 
 use std::env;
 
@@ -21,11 +22,11 @@ use crate::{
     upstream::Answer,
 };
 
-/// The attributes that Jane's profile of a customer of Google or Apple fills in.
+/// The attributes that are filled in from Jane's profile of a customer of Google or Apple.
 const PROFILE: [&str; 4] = ["birthdate", "family_name", "given_name", "phone_number"];
 
 impl Jane {
-    /// Asks and tells Jane what belongs to this trigger. `today` is counted as by [`jane_migrate_config::Date::epoch_days`].
+    /// Makes the requests to Jane for this trigger. `today` is counted as in [`jane_migrate_config::Date::epoch_days`].
     pub async fn account(
         &self,
         settings: &HandlerSettings,
@@ -44,7 +45,7 @@ impl Jane {
         }
     }
 
-    /// Ties a Cognito user to its account at Jane.
+    /// Connects a Cognito user with its account at Jane.
     pub async fn connect(
         &self,
         pool: &str,
@@ -77,14 +78,14 @@ impl Jane {
         })
     }
 
-    /// What Jane says of a sign-up: three calls side by side.
+    /// Jane's responses about a sign-up: three calls in parallel.
     async fn asked(
         &self,
         settings: &HandlerSettings,
         event: &Event,
         budget: &Budget,
     ) -> Result<Asked, Unavailable> {
-        // Before the calls, so that not each of them fetches one.
+        // Before the calls, so that they do not each fetch one.
         self.token.current(&self.upstream, budget).await?;
         let body =
             Profile::new(&event.attributes_for_directory()).body(&[("pool_id", &settings.pool)]);
@@ -100,7 +101,7 @@ impl Jane {
         })
     }
 
-    /// Whether Jane knows the address in one of its spellings.
+    /// Whether Jane has the address in one of its spellings.
     async fn known(
         &self,
         settings: &HandlerSettings,
@@ -124,7 +125,7 @@ impl Jane {
     ) -> Result<Decision, Unavailable> {
         let mut said = Vec::new();
         if let Some(identities) = identities(event) {
-            // Whatever goes wrong here, the customer has an account and can fill in the rest.
+            // If this fails, the customer still has an account and can fill in the rest.
             let found = self.sso_user(event, identities, budget).await;
             if let Ok(Some(user)) = found
                 && let Some(query) = update(settings, event, &user, today)
@@ -174,7 +175,7 @@ impl Jane {
         }
     }
 
-    /// Writes attributes to the user in the pool. That it fails shows in the log, as the status of the call.
+    /// Writes attributes to the user in the pool. A failure appears in the log, as the status of the call.
     async fn update_user(&self, event: &Event, query: Value, budget: &Budget) {
         // The function is in the pool's Region.
         let region = env::var("AWS_REGION").unwrap_or_else(|_| event.region().to_owned());
@@ -184,7 +185,7 @@ impl Jane {
         let _ = secrets.aws(service, UPDATE, &target, query, budget).await;
     }
 
-    /// Whether Jane answers, by a call that stores nothing.
+    /// Whether Jane responds, tested with a call that stores nothing.
     async fn reached(&self, event: &Event, budget: &Budget) -> Result<(), Unavailable> {
         let body = json!({ "email": event.name(), "app_client_id": event.client_id() });
         super::exists(&self.post("user_exists", &body, budget).await?).map(drop)
@@ -195,7 +196,7 @@ const ENSURE: &str = "ensure_external_user_exists";
 const CREATE: &str = "create_user";
 const UPDATE: &str = "AdminUpdateUserAttributes";
 
-/// A call that the operator's tool is shown in place of being made.
+/// A call that is shown to the operator's tool instead of being made.
 fn told(call: &str, body: Value) -> Value {
     json!({ "call": call, "body": body })
 }
@@ -206,7 +207,7 @@ fn connection(pool: &str, user_name: &str, attributes: &Map<String, Value>) -> V
     profile.body(&[("pool_id", pool), ("external_id", user_name)])
 }
 
-/// The meaning of an answer of a call that stores something. A page of some machine before Jane's is no such answer.
+/// The meaning of a response to a call that stores something. The page of a proxy in front of Jane is no such response.
 fn done(answer: &Answer) -> Result<(), Unavailable> {
     match answer.status {
         StatusCode::OK if answer.body().is_empty() => Ok(()),
@@ -215,16 +216,16 @@ fn done(answer: &Answer) -> Result<(), Unavailable> {
     }
 }
 
-/// What Jane says of a sign-up.
+/// Jane's responses about a sign-up.
 #[derive(Clone, Debug)]
 struct Asked {
     client: Option<AppClient>,
     exists: bool,
-    /// If not: the text to show, where there is one.
+    /// If it is invalid: the text to show, if there is one.
     valid: Result<(), Option<String>>,
 }
 
-/// The meaning of an answer of `validate_user`.
+/// The meaning of a response of `validate_user`.
 fn valid(answer: &Answer, sent: &Value) -> Result<Result<(), Option<String>>, Unavailable> {
     match answer.status {
         StatusCode::OK => done(answer).map(Ok),
@@ -236,7 +237,7 @@ fn valid(answer: &Answer, sent: &Value) -> Result<Result<(), Option<String>>, Un
     }
 }
 
-/// Whether a sign-up is admitted. A customer of the old menu who comes by another provider is; one who signs up must log in.
+/// Whether a sign-up is allowed. A customer of the old menu with another provider is allowed; one who signs up must log in.
 fn decide(event: &Event, asked: Asked) -> Decision {
     let refuse = |refusal| Decision::unchanged(Outcome::Refused(refusal));
     let Some(client) = asked.client else {
@@ -265,7 +266,7 @@ fn decide(event: &Event, asked: Asked) -> Decision {
     let mut response = Map::new();
     if confirmed {
         response.insert("autoConfirmUser".to_owned(), true.into());
-        // Cognito refuses to verify an address that is not there.
+        // Cognito refuses to verify an absent address.
         if event.attribute("email").is_some() {
             response.insert("autoVerifyEmail".to_owned(), true.into());
         }
@@ -276,7 +277,7 @@ fn decide(event: &Event, asked: Asked) -> Decision {
     }
 }
 
-/// The identities at other providers, which Cognito has as JSON in a text.
+/// The identities at other providers, which Cognito stores as JSON in a text.
 fn identities(event: &Event) -> Option<Value> {
     let identities: Value = serde_json::from_str(event.attribute("identities")?).ok()?;
     let some = identities.as_array().is_some_and(|list| !list.is_empty());
@@ -357,7 +358,7 @@ mod tests {
         let refused = decided("PreSignUp_SignUp", email(), asked(Some(true), true));
         let expected = Decision::unchanged(Outcome::Refused(Refusal::UserExists));
         assert_eq!(refused, expected);
-        // Jane's rules for new customers are not for those it has.
+        // Jane's rules for new customers do not apply to existing ones.
         let invalid = Asked {
             valid: Err(None),
             ..asked(None, true)

@@ -1,7 +1,7 @@
-//! Jane's API: a client token that is kept, and the calls about an operator's customers.
+//! Jane's API: a kept client token, and the calls about an operator's customers.
 //!
-//! `user_exists` must answer 200 before a password is sent: only this call shows that the account belongs to one of the operator's
-//! stores. A reset is bound to the app client by itself.
+//! `user_exists` must answer 200 before a password is sent: only this call shows that the account belongs to one of the
+//! operator's stores. A reset needs no such call: it is already bound to the app client.
 
 mod accounts;
 mod profile;
@@ -52,7 +52,7 @@ pub struct AppClient {
     /// Its id.
     #[serde(default)]
     pub app_client_id: Option<String>,
-    /// Whether people who sign up are confirmed without a code.
+    /// Whether users who sign up are confirmed without a code.
     #[serde(default)]
     pub auto_confirm_email: Option<bool>,
 }
@@ -113,7 +113,7 @@ impl Jane {
         may_reset(&self.post("user_can_reset_password", &body, budget).await?)
     }
 
-    /// The app client with this id, if Jane knows it.
+    /// The app client with this id, if Jane has it.
     pub async fn app_client(
         &self,
         id: &str,
@@ -198,7 +198,7 @@ impl Jane {
     }
 }
 
-/// The meaning of an answer about a user or an app client.
+/// The meaning of a response about a user or an app client.
 fn exists(answer: &Answer) -> Result<bool, Unavailable> {
     match answer.status {
         StatusCode::OK => Ok(true),
@@ -207,7 +207,7 @@ fn exists(answer: &Answer) -> Result<bool, Unavailable> {
     }
 }
 
-/// The meaning of an answer of `verify_credentials`.
+/// The meaning of a response of `verify_credentials`.
 pub(super) fn signed_in(answer: &Answer) -> Result<Verdict, Unavailable> {
     match answer.status {
         StatusCode::OK => match answer.json()?.get_mut("user").map(Value::take) {
@@ -221,7 +221,7 @@ pub(super) fn signed_in(answer: &Answer) -> Result<Verdict, Unavailable> {
     }
 }
 
-/// The meaning of an answer of `user_can_reset_password`.
+/// The meaning of a response of `user_can_reset_password`.
 pub(super) fn may_reset(answer: &Answer) -> Result<Verdict, Unavailable> {
     match answer.status {
         StatusCode::OK => Ok(Verdict::Known(Map::new())),
@@ -232,7 +232,7 @@ pub(super) fn may_reset(answer: &Answer) -> Result<Verdict, Unavailable> {
     }
 }
 
-/// Whether a refusal asks the user to sign in through another provider ("Please sign in with your Google account").
+/// Whether a rejection asks the user to sign in with another provider ("Please sign in with your Google account").
 fn names_another_provider(answer: &Answer) -> bool {
     let body = answer.json().unwrap_or_default();
     body["errors"]

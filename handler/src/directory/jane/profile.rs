@@ -1,4 +1,4 @@
-//! Cognito's attributes as Jane has them: the fields that Jane knows by name, and the others below `user_attributes`.
+//! Cognito's attributes in Jane's form: the fields that Jane defines, and the others below `user_attributes`.
 
 use serde_json::{Map, Value};
 
@@ -11,10 +11,10 @@ const FIELDS: [(&str, &str); 5] = [
     ("phone_number", "phone"),
 ];
 
-/// What Cognito knows of a user, in Jane's words.
+/// A Cognito user's data in Jane's form.
 #[derive(Debug, Default, PartialEq)]
 pub struct Profile {
-    /// `email`, `birth_date`, `first_name`, `last_name` and `phone`, as far as they are there.
+    /// `email`, `birth_date`, `first_name`, `last_name` and `phone`, if present.
     pub fields: Map<String, Value>,
     /// The other attributes.
     pub others: Map<String, Value>,
@@ -34,14 +34,14 @@ impl Profile {
                 (Some((_, field)), _) => {
                     profile.fields.insert((*field).to_owned(), value.clone());
                 }
-                // `dev:custom:` where only developers may write it.
+                // `dev:custom:` if only developers may write it.
                 (None, Some(("" | "dev:", name))) => custom.push((name, value)),
                 (None, _) => {
                     profile.others.insert(name.clone(), value.clone());
                 }
             }
         }
-        // Cognito's own attribute goes before a custom one of the same meaning.
+        // Cognito's own attribute takes precedence over a custom one with the same meaning.
         for (name, value) in custom {
             let is_field = FIELDS.iter().any(|(_, field)| *field == name);
             let into = match is_field {
@@ -53,7 +53,7 @@ impl Profile {
         profile
     }
 
-    /// The fields and the others as a request's body, with further members.
+    /// The fields and the others as a request's body, with further fields.
     pub fn body(self, members: &[(&str, &str)]) -> Value {
         let mut body = self.fields;
         body.extend(
@@ -65,7 +65,7 @@ impl Profile {
         body.into()
     }
 
-    /// The email and the others alone, for calls that take no more.
+    /// Only the email and the others, for calls that accept no more.
     pub fn email_only(mut self) -> Self {
         self.fields.retain(|field, _| field == "email");
         self

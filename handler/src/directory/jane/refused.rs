@@ -1,12 +1,12 @@
-//! Why Jane refuses a sign-up, as far as the person who signs up may read it: what they typed themselves, in a bounded plain text. All
-//! else could be about somebody else or about Jane's machines, and a constant text takes its place.
+//! Jane's reason for rejecting a sign-up, as far as the user may read it: only what they typed themselves, as short plain text.
+//! Everything else could be about another person or Jane's servers, so a constant text replaces it.
 
 use serde_json::{Map, Value};
 
-/// The longest text that is shown.
+/// The longest text to show.
 const LONGEST: usize = 120;
 
-/// What people call Jane's fields.
+/// The usual words for Jane's fields.
 const WORDS: [(&str, &[&str]); 5] = [
     ("email", &["email", "e-mail"]),
     ("birth_date", &["birth", "age", "years old", "older"]),
@@ -15,7 +15,7 @@ const WORDS: [(&str, &[&str]); 5] = [
     ("phone", &["phone"]),
 ];
 
-/// The text to show for the body of a refusal, if it is about a field that was `sent`.
+/// The text to show for a rejection's body, if it is about a field that was `sent`.
 pub fn shown(body: &Value, sent: &Value) -> Option<String> {
     let sent = sent.as_object()?;
     let errors = ["errors", "error", "message"]
@@ -50,14 +50,14 @@ fn list(texts: &Value) -> impl Iterator<Item = &str> {
         .filter_map(Value::as_str)
 }
 
-/// Whether the person's own value of this field was sent.
+/// Whether the user's own value of this field was sent.
 fn was_sent(sent: &Map<String, Value>, field: &str) -> bool {
     let own = WORDS.iter().any(|(name, _)| *name == field) && sent.contains_key(field);
     let others = sent.get("user_attributes");
     own || others.is_some_and(|others| others.get(field).is_some())
 }
 
-/// Whether a text speaks of one of the fields that were sent.
+/// Whether a text mentions one of the fields that were sent.
 fn names_field(text: &str, sent: &Map<String, Value>) -> bool {
     let text = text.to_lowercase();
     WORDS
@@ -75,7 +75,7 @@ fn names_field(text: &str, sent: &Map<String, Value>) -> bool {
         })
 }
 
-/// The text in one line, if it is nothing but words: no addresses, links, markup or code.
+/// The text on one line, if it contains only words: no addresses, links, markup or code.
 fn plain(text: &str) -> Option<String> {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let allowed = |c: char| c.is_alphanumeric() || " .,:;'!?()-+%/".contains(c);

@@ -1,5 +1,6 @@
-//! A connection to an LDAP server: TCP, TLS and a bound on what the server may send. `ldap3` has TLS of its own, which brings
-//! another reader of certificates and the system's authorities; so it is given a socket, whose other end is copied to ours.
+//! A connection to an LDAP server: TCP, TLS and a limit on what the server may send. `ldap3` has its own TLS, which uses
+//! another parser of certificates and the system's authorities; so it gets a socket, and this module copies between that
+//! socket and our TLS connection.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -18,10 +19,11 @@ use crate::{budget::Unavailable, upstream};
 /// How long a connection may take to open.
 const SILENCE: Duration = Duration::from_millis(1500);
 
-/// The most that a server may send on the connection of a sign-in. Then it is closed, and the next sign-in opens another.
+/// The most bytes that a server may send on the connection of a sign-in. After that it is closed, and the next sign-in opens
+/// another.
 pub(super) const MOST: u64 = 16 << 20;
 
-/// Opens a connection on which the server may send this many bytes. Nobody has signed in on it yet.
+/// Opens a connection on which the server may send this many bytes. It is not bound yet.
 pub(super) async fn open(
     server: &LdapServer,
     tls: Option<&Arc<ClientConfig>>,
@@ -60,7 +62,7 @@ pub(super) async fn open(
     Ok(handle)
 }
 
-/// Copies both ways until one side ends, or the server has sent too much.
+/// Copies in both directions until one side ends, or the server has sent too much.
 fn pass(server: impl AsyncRead + AsyncWrite + Send + 'static, client: UnixStream, most: u64) {
     tokio::spawn(async move {
         let (received, mut sent) = split(server);

@@ -1,7 +1,7 @@
 //! An LDAP server, such as OpenLDAP or Active Directory: a search finds the user's entry, and a bind as that entry checks the password.
 //!
 //! The connection of the search is kept. Each password has a connection of its own, so that it is sent once and no search runs
-//! with a user's rights. That connection opens during the search, so an unknown user costs it too.
+//! with a user's rights. That connection opens during the search, so also for an unknown user.
 
 mod connection;
 mod result;
@@ -34,14 +34,14 @@ use crate::{
     upstream::tls,
 };
 
-/// How long a connection that was kept may take to answer. One that was lost while the function was frozen reports no error.
+/// How long a kept connection may take to answer. One that was lost while the function was frozen reports no error.
 const SILENCE: Duration = Duration::from_millis(1500);
 
-/// Active Directory gives at most a thousand entries at once.
+/// Active Directory returns at most a thousand entries at once.
 #[cfg(feature = "export")]
 const PAGE: i32 = 500;
 
-/// Why a listing is of no use: the server gives no more. A sign-in never ends so.
+/// Why a listing is incomplete: the server returns no more. It never happens in a sign-in.
 #[cfg(feature = "export")]
 const TOO_FEW: &str = "size-limit";
 
@@ -57,14 +57,14 @@ pub struct Ldap {
     kept: Mutex<Option<Handle>>,
 }
 
-/// The connection knows who is signed in.
+/// The connection contains the signed-in user.
 impl fmt::Debug for Ldap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Ldap")
     }
 }
 
-/// The attributes of an entry that these lines of `[attributes]` name.
+/// The attributes of an entry that these lines of `[attributes]` use.
 pub fn fields<'a>(sources: impl IntoIterator<Item = &'a String>) -> Vec<String> {
     let named = |source| match source {
         Source::Field(field) => Some(field),
@@ -77,7 +77,7 @@ pub fn fields<'a>(sources: impl IntoIterator<Item = &'a String>) -> Vec<String> 
 }
 
 impl Ldap {
-    /// The server of the settings, of whose entries these attributes are read. It makes no call yet.
+    /// The server of the settings; these attributes of its entries are read. It makes no call yet.
     pub fn new(
         settings: &config::Ldap,
         fields: Vec<String>,
@@ -116,7 +116,7 @@ impl Ldap {
         password: &SecretString,
         budget: &Budget,
     ) -> Result<Verdict, Unavailable> {
-        // A bind without a password signs nobody in, and succeeds (RFC 4513, 5.1.2).
+        // A bind without a password is anonymous, and succeeds (RFC 4513, 5.1.2).
         if password.expose_secret().is_empty() {
             return Ok(Verdict::WrongPassword);
         }
@@ -142,7 +142,7 @@ impl Ldap {
         })
     }
 
-    /// Whether the user exists. Where the DN follows from the name, only the user's own password tells.
+    /// Whether the user exists. If the DN follows from the name, this cannot be known without the user's own password.
     pub async fn lookup(&self, event: &Event, budget: &Budget) -> Result<Verdict, Unavailable> {
         match self.settings.user_dn {
             Some(_) => Ok(Verdict::NotEligible),
@@ -157,7 +157,7 @@ impl Ldap {
         )
     }
 
-    /// The entries of this name, by the connection that is kept or by a new one.
+    /// The entries with this name, from the kept connection or a new one.
     async fn find(&self, name: &str, budget: &Budget) -> Result<Vec<SearchEntry>, Unavailable> {
         let base = self.settings.base.as_deref().unwrap_or_default();
         let filter = self.settings.filter.as_deref().unwrap_or_default();
@@ -208,7 +208,7 @@ impl Ldap {
         answered
     }
 
-    /// Checks a password. The verdict, unless it is right.
+    /// Checks a password. Returns the verdict, unless it is right.
     async fn bind(
         &self,
         connection: &mut Handle,
@@ -227,7 +227,7 @@ impl Ldap {
         answered
     }
 
-    /// A connection on which nobody has signed in.
+    /// A connection without a bind.
     async fn open(&self, budget: &Budget) -> Result<Handle, Unavailable> {
         let started = Instant::now();
         let opened = connection::open(&self.server, self.tls.as_ref(), connection::MOST);
@@ -236,7 +236,7 @@ impl Ldap {
         opened
     }
 
-    /// A connection on which the one who searches has signed in.
+    /// A connection bound as the searching DN.
     async fn signed_in(&self, budget: &Budget) -> Result<Handle, Unavailable> {
         let (Some(dn), Some(secret)) = (&self.settings.bind_dn, &self.settings.bind_password)
         else {
@@ -245,7 +245,7 @@ impl Ldap {
         let password = self.secrets.get(secret, budget).await?;
         let mut connection = self.open(budget).await?;
         let login = Unavailable("login");
-        // Its own bind without a password would be as good as none.
+        // A bind without the password would be anonymous.
         let mut refused = match password.expose_secret().is_empty() {
             true => return Err(login),
             false => self.bind(&mut connection, dn, &password, budget).await?,
@@ -262,7 +262,7 @@ impl Ldap {
         }
     }
 
-    /// Every entry that the filter finds, page by page, until one is the last that is wanted.
+    /// Passes on every entry that the filter finds, page by page, until the callback stops.
     #[cfg(feature = "export")]
     pub async fn each_row(
         &self,
@@ -294,7 +294,7 @@ impl Ldap {
     }
 }
 
-/// The attributes to ask for; `1.1` is none of them, and no list all.
+/// The attributes to request; `1.1` means none of them, and an empty list all.
 fn asked(fields: &[String]) -> Vec<&str> {
     match fields.is_empty() {
         true => vec!["1.1"],
@@ -302,7 +302,7 @@ fn asked(fields: &[String]) -> Vec<&str> {
     }
 }
 
-/// Why a call ended without a result. Nothing of the error is kept: it may quote a value.
+/// Why a call ended without a result. The error itself is dropped: it may quote a value.
 fn failed(error: &LdapError) -> Unavailable {
     Unavailable(match error {
         LdapError::FilterParsing => "query",
@@ -318,13 +318,13 @@ fn only(mut entries: Vec<SearchEntry>) -> Result<SearchEntry, Verdict> {
     match (entries.pop(), entries.is_empty()) {
         (None, _) => Err(Verdict::NotFound),
         (Some(entry), true) => Ok(entry),
-        // Two users have this name: the password may belong to either.
+        // Two users have this name: the password may belong to either one.
         (Some(_), false) => Err(Verdict::NotEligible),
     }
 }
 
-/// The entry's attributes by the names that the settings have for them, with its DN as `dn`. Of several values it is the one that was
-/// typed, or else the first.
+/// The entry's attributes with the names of the settings, and its DN as `dn`. Of several values, the one that was typed is used,
+/// or else the first.
 fn object(entry: SearchEntry, fields: &[String], name: &str) -> Map<String, Value> {
     let hexadecimal = |values: Vec<Vec<u8>>| values.iter().map(|value| hex(value)).collect();
     let binary = entry.bin_attrs.into_iter();

@@ -1,4 +1,5 @@
-//! What the result codes of an LDAP server mean (RFC 4511, appendix A), with those that Active Directory writes into the text.
+//! The meaning of an LDAP server's result codes (RFC 4511, appendix A), and of those that Active Directory writes into the
+//! text.
 
 use super::super::verdict::Verdict;
 use crate::budget::Unavailable;
@@ -15,13 +16,13 @@ const INVALID_CREDENTIALS: u32 = 49;
 const INSUFFICIENT_ACCESS: u32 = 50;
 const UNWILLING: u32 = 53;
 
-/// The answer to a bind. `None`: the password is right.
+/// The response to a bind. `None`: the password is right.
 pub(super) fn bound(code: u32, text: &str) -> Result<Option<Verdict>, Unavailable> {
     Ok(Some(match code {
         SUCCESS => return Ok(None),
         INVALID_CREDENTIALS => refused(text),
         NO_SUCH_OBJECT | INVALID_DN => Verdict::NotFound,
-        // 389 Directory Server answers so about an account that is locked, without a password, or switched off.
+        // 389 Directory Server returns these for an account that is locked, without a password, or disabled.
         CONSTRAINT_VIOLATION | INAPPROPRIATE_AUTHENTICATION | UNWILLING => Verdict::NotEligible,
         REFERRAL => return Err(Unavailable("referral")),
         _ => return Err(Unavailable("status")),
@@ -39,14 +40,14 @@ fn refused(text: &str) -> Verdict {
     }
 }
 
-/// The answer to a search. Where there is more than was asked for, what came is enough to see that.
+/// The response to a search. If there are more entries than requested, those received are enough to see that.
 pub(super) fn searched(code: u32) -> Result<(), Unavailable> {
     match code {
         SUCCESS | SIZE_LIMIT => Ok(()),
         REFERRAL => Err(Unavailable("referral")),
-        // Nothing is there, or nothing that the one who searches may see.
+        // There is no such entry, or the searching DN cannot see it.
         NO_SUCH_OBJECT => Err(Unavailable("base")),
-        // Active Directory calls a search by nobody the former.
+        // Active Directory returns the first of these for an anonymous search.
         OPERATIONS_ERROR | INSUFFICIENT_ACCESS => Err(Unavailable("login")),
         _ => Err(Unavailable("query")),
     }

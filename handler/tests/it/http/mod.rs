@@ -228,7 +228,7 @@ fn conditions_on_the_body_come_before_the_status() {
 #[test]
 fn an_address_that_the_service_knows_cannot_sign_up_in_another_spelling() {
     let server = Server::start(|request| {
-        // Equal to this service: any case, and accents written with the letter or behind it.
+        // Equal for this service: any case, and accents composed or decomposed.
         let name = form(request)["name"].as_str().unwrap().to_lowercase();
         match name.replace("e\u{301}", "é").as_str() {
             "josé@example.com" => Reply::json(200, json!({ "email": "josé@example.com" })),
@@ -427,7 +427,7 @@ fn a_host_that_takes_no_connection_is_left_alone_too() {
          json = '{{password}}'\nok = [200]\n[attributes]\nemail = '{{username}}'\n"
     );
     let function = Function::start(&settings(&toml), &[]);
-    // One name alone does not keep the others out.
+    // One name alone does not block the others.
     for (name, reason) in [
         (USER, "connect"),
         (USER, "connect"),

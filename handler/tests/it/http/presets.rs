@@ -1,4 +1,4 @@
-//! Each preset against a server that answers as the product's documentation says.
+//! Each preset with a server that responds as in the product's documentation.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ fn jwt(claims: Value) -> String {
     )
 }
 
-/// Signs in and asks for a forgotten password, and gives the outcomes with the attributes.
+/// Signs in and requests a new password, and compares the outcomes with the attributes.
 fn outcomes(function: &Function, cases: &[(Value, &str, Value)]) {
     for (event, outcome, expected) in cases {
         let (found, answer) = function.outcome(event);
@@ -496,7 +496,7 @@ fn okta() {
     );
 }
 
-/// The application of the comments at the top of the two presets, as an HTTP server.
+/// The application in the comments at the top of the two presets, as an HTTP server.
 fn application(user: Value) -> Server {
     Server::start(move |request| {
         if request.header("authorization") != format!("Bearer {SECRET}") {

@@ -1,4 +1,4 @@
-//! What Jane is asked and told when users are created, and what becomes of the user.
+//! The requests to Jane when users are created, and what happens with the user.
 
 use std::time::{Duration, Instant};
 
@@ -81,7 +81,7 @@ fn a_customer_who_migrates_is_connected_by_one_more_request() {
 fn a_connection_that_fails_stops_the_user_and_the_next_attempt_makes_it() {
     let jane = Jane::start();
     let function = jane.function(&triggers(&jane, ""));
-    // An answer about no user is a good one here.
+    // A response about no user is a good one here.
     let bad = faults(PASSWORD)
         .into_iter()
         .filter(|(name, _)| *name != "no user");

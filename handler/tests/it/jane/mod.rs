@@ -1,4 +1,4 @@
-//! The handler with `kind = "jane"`, against a server that speaks Jane's protocol: who is migrated, and who is not.
+//! The handler with `kind = "jane"`, against a server with Jane's protocol: which users migrate, and which do not.
 
 mod accounts;
 mod faults;
@@ -24,7 +24,7 @@ const USER: &str = "canary.user.3b8@example.com";
 
 const SOURCE: &str = "/roots/store_operations_api/v1/cognito";
 
-/// A Jane that can be made to fail.
+/// A simulated Jane that can fail.
 struct Jane {
     server: Server,
     state: Arc<Mutex<State>>,
@@ -32,12 +32,12 @@ struct Jane {
 
 #[derive(Default)]
 struct State {
-    /// The token that is good now; the first is number 1.
+    /// The valid token; the first is number 1.
     issued: u32,
     expires_in: Option<u64>,
     /// Whether sign-ups are confirmed without a code.
     auto_confirm: bool,
-    /// How calls below this path are answered instead.
+    /// The response to calls below this path instead of the usual one.
     fault: Option<(&'static str, Reply)>,
 }
 
@@ -64,7 +64,7 @@ impl Jane {
         }
     }
 
-    /// One whose answers take this long.
+    /// A Jane whose responses take this long.
     fn slow(delay: Duration) -> Self {
         Self::serve(|answer| {
             Server::start(move |request| {
@@ -101,7 +101,7 @@ impl Jane {
         Function::start(settings, &[("JANE_CLIENT_SECRET", SECRET)])
     }
 
-    /// The calls since the last question, by their last word.
+    /// The calls since the last time, by their last path segment.
     fn calls(&self) -> Vec<String> {
         let calls = self
             .server
@@ -428,7 +428,7 @@ fn each_invocation_writes_one_line_with_metrics() {
     assert_eq!(function.output().lines().count(), 2);
 }
 
-/// Checks that CloudWatch finds the metrics in the line, and gives their dimensions.
+/// Checks that CloudWatch finds the metrics in the line, and returns their dimensions.
 fn measured(record: &Value) -> Value {
     let metrics = &record["_aws"]["CloudWatchMetrics"][0];
     assert_eq!(metrics["Namespace"], "JaneMigrate");

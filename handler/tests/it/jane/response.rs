@@ -1,4 +1,4 @@
-//! What the config and the pool make of a user Jane knows.
+//! The response for a user of Jane, by configuration and pool.
 
 use jane_migrate_config::{Constraint, Mfa, PasswordPolicy, PoolFacts, SchemaAttribute};
 use serde_json::{Value, json};
@@ -179,7 +179,7 @@ fn a_user_without_what_the_pool_requires_is_not_migrated_and_the_log_says_why() 
     );
 }
 
-/// Jane's first name stands for an address as another directory may write it.
+/// Jane's first name contains an address in another directory's spelling.
 #[test]
 fn an_address_that_is_written_otherwise_is_the_alias_that_was_typed() {
     let jane = Jane::start();
