@@ -1,15 +1,15 @@
-//! What a run waits for, counted in AWS calls: every call through a proxy that adds a delay, the time it all takes at two delays,
-//! and from their difference the number of calls that follow one another. Then many pools at once against one after another, and
-//! the same work done by a script of the AWS CLI and by cargo-lambda.
+//! Counts the sequential AWS calls of a run: all calls go through a proxy that adds a delay, and the number of sequential calls
+//! follows from the times at two delays. Also measures many pools in parallel against one after another, and the same work by a
+//! script of the AWS CLI and by cargo-lambda.
 //!
 //!     cargo bench --profile dev --bench calls [-- --pools 1,10,50,200]
 //!
-//! Many pools are planned, deployed and verified, and what that takes is held against what AWS's rates allow: the calls that share a
-//! rate, over that rate, and of all rates the longest. With `--delay 0` nothing is added to a call, so that the rates are what a run waits
-//! for; with `--alone 0` one after another is left out.
+//! Many pools are planned, deployed and verified, and the time is compared with AWS's rates: for each rate, the calls that share
+//! it divided by the rate; the longest of these counts. With `--delay 0` no delay is added, so that a run only waits for the
+//! rates; with `--alone 0` the comparison with one after another is left out.
 //!
-//! With `--pools 0` the calls of one pool are all that is counted. With `--chain` each is shown, those that begin at the same time in
-//! one line.
+//! With `--pools 0` only the calls of one pool are counted. With `--chain` each call is shown, those that start at the same time
+//! on one line.
 //!
 //! Ratios of one run on one machine; the emulator answers on the same machine, so its own time is part of every figure.
 
@@ -37,13 +37,13 @@ use serde_json::json;
 use support::{Corner, REGION, cache};
 use tokio::process::Command;
 
-/// What is added to each call where times are compared, in milliseconds.
+/// The delay of each call for comparisons of time, in milliseconds.
 const DELAY_MS: u64 = 100;
 
 /// The two delays whose difference counts calls.
 const COUNTING: [Duration; 2] = [Duration::from_millis(400), Duration::from_millis(900)];
 
-/// The goals in call times.
+/// The goals, in call times.
 const GOALS: [(&str, f64); 5] = [
     ("deploy from nothing", 12.0),
     ("nothing to do", 3.0),
@@ -52,13 +52,13 @@ const GOALS: [(&str, f64); 5] = [
     ("teardown", 8.0),
 ];
 
-/// Cognito's default rate of updates of pools, for an account and Region; what is beyond it is refused here as there.
+/// Cognito's default rate of pool updates for an account and Region; this proxy rejects more, as Cognito does.
 const UPDATES_A_SECOND: usize = 15;
 
-/// A run of many pools takes at most so much of what the rates allow.
+/// The most time that a run of many pools may take, as a multiple of the rates' minimum.
 const OVER_RATES: f64 = 1.2;
 
-/// What follows a flag.
+/// The value of a flag.
 fn given(flag: &str) -> Option<String> {
     std::env::args()
         .skip_while(|argument| argument != flag)
@@ -91,13 +91,13 @@ fn main() {
     });
 }
 
-/// Lines of the report go to stdout; a reader that has gone is no error.
+/// Prints a line of the report to stdout; a closed pipe is no error.
 fn say(line: impl std::fmt::Display) {
     use std::io::Write;
     let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
 
-/// The handler, built once; its time is not AWS's.
+/// The handler, built once; its build time is not AWS's.
 async fn build() -> PathBuf {
     let corner = Corner::new().await;
     let zip = cache().join("bench-handler.zip");
@@ -130,7 +130,7 @@ async fn delayed(corner: &Corner, delay: Duration) -> Proxy {
         .expect("a proxy")
 }
 
-/// Whether Cognito would take one more update of a pool in this second.
+/// Whether Cognito would accept one more pool update in this second.
 fn taken(updates: &Mutex<VecDeque<Instant>>) -> bool {
     let (mut updates, now) = (updates.lock().expect("no panic"), Instant::now());
     while updates
@@ -153,11 +153,11 @@ struct Timed {
     throttled: usize,
     most_at_once: usize,
     peak_kb: u64,
-    /// The longest that one of AWS's rates makes it last, and which.
+    /// The minimum time by AWS's rates, and the decisive rate.
     least: (f64, &'static str),
 }
 
-/// What shares a rate at AWS, and how many a second it has by the pages of quotas, whatever the program holds itself to.
+/// The rate of a call at AWS, with the number a second from the pages of quotas, independent of the program's own pace.
 fn rate(call: &Passing) -> Option<(&'static str, f64)> {
     Some(match (&*call.service, &*call.action) {
         ("lambda", "GetFunction" | "Invoke") => return None,
@@ -295,7 +295,7 @@ async fn many_pools(zip: &Path, counts: &[usize]) {
     let deploy = ["deploy", "--yes", "--artifact", zip];
     let mut alone = Duration::ZERO;
     if given("--alone").is_none() {
-        // One after another is as many times one alone: measured on ten, in the same run.
+        // One after another takes a multiple of one alone: measured with ten, in the same run.
         let corner = Corner::new().await;
         for pool in &new_pools(&corner, 10).await {
             let arguments = [&deploy[..], &["--pool", pool]].concat();
@@ -330,7 +330,7 @@ async fn many_pools(zip: &Path, counts: &[usize]) {
     }
 }
 
-/// The same by other means, through the same delay.
+/// The same work with other tools, with the same delay.
 async fn rivals(zip: &Path) {
     say(format_args!(
         "\nOne pool by other means, {} ms added to each call",
@@ -392,7 +392,7 @@ async fn rivals(zip: &Path) {
     let manifest = "[package]\nname = \"bootstrap\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[[bin]]\nname = \"bootstrap\"\npath = \"main.rs\"\n";
     std::fs::write(folder.join("Cargo.toml"), manifest).expect("a manifest");
     std::fs::write(folder.join("main.rs"), "fn main() {}\n").expect("a program");
-    // It gives up on a role that Lambda does not take yet, so it gets one that is there.
+    // It fails with a role that Lambda does not accept yet, so it gets an existing one.
     let role = "import boto3, json, time\ntrust = {'Version': '2012-10-17', 'Statement': [{'Effect': 'Allow', 'Principal': {'Service': 'lambda.amazonaws.com'}, 'Action': 'sts:AssumeRole'}]}\nboto3.client('iam').create_role(RoleName='migration', AssumeRolePolicyDocument=json.dumps(trust))\ntime.sleep(2)";
     let boto = self::venv("boto3", "boto3==1.40.1").await;
     let mut command = Command::new(&boto);
@@ -438,7 +438,7 @@ async fn run(mut command: Command, corner: &Corner, proxy: &Proxy) {
     assert!(output.status.success(), "{output:#?}");
 }
 
-/// What people write by hand.
+/// A typical handwritten script.
 const CLI_SCRIPT: &str = r#"set -euo pipefail
 name=migration
 trust='{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}'

@@ -1,9 +1,10 @@
-//! `status` over a long log: a million lines of a stub of CloudWatch Logs, counted by Logs Insights, and read line by line where there is
-//! no Insights. Shows seconds, the seconds of a processor and the most memory of the program, beside a script that counts the same lines.
+//! `status` with a long log: a million lines of a simulated CloudWatch Logs, counted by Logs Insights, or line by line without
+//! Insights. Shows the seconds, the processor seconds and the highest memory use of the program, beside a script that counts the
+//! same lines.
 //!
 //!     cargo bench --profile dist --bench log [-- --lines 1000000]
 //!
-//! Everything but the log is the sandbox's. A page of the stub has what one of AWS has: 1 MB of messages or 10,000 of them.
+//! Everything except the log comes from the sandbox. A simulated page has AWS's size: 1 MB of messages or 10,000 of them.
 
 #[path = "../tests/it/aws.rs"]
 #[expect(dead_code, reason = "the integration tests use all of it")]
@@ -30,14 +31,14 @@ const PAGE_BYTES: usize = 1_000_000;
 const PAGE_LINES: usize = 10_000;
 const DAY_MS: u64 = 24 * 3600 * 1000;
 
-/// How many pages are different; the others are these again.
+/// How many pages are different; the others repeat these.
 const DAYS: u64 = 30;
 
-/// What the program is held to.
+/// The program's goal.
 const GOAL_SECONDS: f64 = 10.0;
 const GOAL_MB: u64 = 70;
 
-/// What FilterLogEvents is asked for in a second: AWS takes five, of which one is left to others.
+/// The requests of FilterLogEvents a second: AWS allows five, of which the program leaves one to others.
 const PAGES_A_SECOND: usize = 4;
 
 fn main() {
@@ -51,7 +52,7 @@ fn main() {
     runtime.block_on(measure(lines));
 }
 
-/// Lines of the report go to stdout; a reader that has gone is no error.
+/// Prints a line of the report to stdout; a closed pipe is no error.
 fn say(line: impl std::fmt::Display) {
     use std::io::Write;
     let _ = writeln!(std::io::stdout().lock(), "{line}");
@@ -109,7 +110,7 @@ fn show(name: &str, run: &Run) {
     ));
 }
 
-/// The same of the program, beside what it is held to: of its time, what it does not wait.
+/// The same for the program, beside its goal for the time without waits.
 fn judge(name: &str, run: &Run) {
     show(name, run);
     let met = run.processor <= GOAL_SECONDS && run.peak_kb <= GOAL_MB * 1024;
@@ -129,7 +130,7 @@ struct Log {
 }
 
 impl Log {
-    /// Of so many lines, over the last days.
+    /// With this many lines, over the last days.
     fn of(pool: &str, lines: usize) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let now_ms = now.expect("a clock").as_secs() * 1000;
@@ -175,7 +176,7 @@ impl Log {
     }
 
     fn page(&self, asked: &Value, insights: bool) -> Reply {
-        // What Insights has counted is not there again.
+        // The lines that Insights has counted are not returned again.
         if insights {
             return Reply::json(200, json!({ "events": [] }));
         }
@@ -190,7 +191,7 @@ impl Log {
         Reply::Answer(200, Vec::new(), body.into_bytes())
     }
 
-    /// The rows by day and outcome; of the other queries none.
+    /// The rows by day and outcome; no rows for other queries.
     fn counted(&self, asked: &Value) -> Value {
         let by_day = asked["queryId"]
             .as_str()
@@ -210,7 +211,7 @@ impl Log {
     }
 }
 
-/// A page of sign-ins, of which Lambda writes three lines and the handler one; and how many lines it has.
+/// A page of sign-ins, each with three lines of Lambda and one of the handler; and its number of lines.
 fn page(pool: &str, at_ms: u64) -> (String, usize) {
     let (mut events, mut bytes, mut lines) = (Vec::new(), 0, 0);
     while bytes < PAGE_BYTES && lines < PAGE_LINES {
@@ -251,7 +252,7 @@ fn page(pool: &str, at_ms: u64) -> (String, usize) {
     (Value::from(events).to_string(), lines)
 }
 
-/// What one would write by hand: the outcomes by day.
+/// A typical handwritten script: the outcomes by day.
 const SCRIPT: &str = r#"
 import collections, json, sys, urllib.request
 counts, token = collections.Counter(), None

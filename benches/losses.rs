@@ -1,6 +1,6 @@
-//! What is left of a pool's settings after its migration trigger has been set, and after it has been taken away again, by this program and by a
-//! script of AWS CLI calls. The pool is the sandbox's demo, which has settings of many kinds. Prints how many settings each changed
-//! besides the trigger.
+//! Counts the settings of a pool that change when its migration trigger is set and removed again, by this program and by a script
+//! of AWS CLI calls. The pool is the sandbox's demo, which has settings of many kinds. Prints how many settings each method
+//! changed besides the trigger.
 //!
 //!     cargo bench --profile dev --bench losses
 
@@ -92,7 +92,7 @@ fn say(text: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{text}");
 }
 
-/// The settings of the pool and its clients, each by the way to it; a list is one setting.
+/// The settings of the pool and its clients, by path; a list is one setting.
 async fn settings(corner: &Corner, demo: &Demo) -> BTreeMap<String, Value> {
     let mut found = BTreeMap::new();
     leaves("pool", &corner.pool(&demo.pool_id).await, &mut found);
@@ -149,7 +149,7 @@ async fn script(corner: &Corner, demo: &Demo, text: &str) {
     assert!(output.status.success(), "{output:#?}");
 }
 
-/// What pages about the migration trigger show, without the function itself.
+/// The usual commands of web pages about the migration trigger, without the function itself.
 const SET: &str = r#"
 "$AWS" cognito-idp update-user-pool --user-pool-id "$POOL" --lambda-config "UserMigration=$FUNCTION"
 "$AWS" cognito-idp update-user-pool-client --user-pool-id "$POOL" --client-id "$CLIENT" \

@@ -1,5 +1,5 @@
-//! Emulators as child processes: MiniStack, and any other that starts in the same way. Each binds a free loopback port, and ends with
-//! this process, even if it is killed.
+//! Emulators as child processes: MiniStack, and any other that starts in the same way. Each binds a free loopback port, and ends
+//! with this process, even if this process is killed.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -17,11 +17,12 @@ use crate::venv::{Progress, Venv};
 use crate::wire::{Callers, Client, KEY_HEADER, Key};
 
 const MINISTACK: &str = "ministack==1.5.33";
-/// Half a second is usual; a cold disk and a busy machine take longer.
+/// Half a second is usual; a cold disk or a busy machine takes longer.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
-/// Starts the pinned MiniStack, installing it under `cache` when it is not there. It answers only who has the `key`. The functions it
-/// runs find AWS at `functions_endpoint`, where the same key serves them. What a role may do changes `role_age` after its policies.
+/// Starts the pinned MiniStack, and installs it under `cache` if it is missing. It answers only callers with the `key`. The
+/// functions that it runs find AWS at `functions_endpoint`, where they use the same key. A change of a role's policies takes
+/// effect after `role_age`.
 pub(crate) async fn ministack(
     cache: &Path,
     functions_endpoint: &str,
@@ -60,7 +61,7 @@ pub struct Emulator {
     name: &'static str,
     url: String,
     child: Child,
-    /// The child and its functions end when this closes, which also happens when this process is killed.
+    /// The child and its functions end when this closes, which also happens if this process is killed.
     lifeline: Option<ChildStdin>,
     /// Its temporary files and its log.
     directory: TempDir,
@@ -119,7 +120,7 @@ impl Emulator {
             let health = Request::get(format!("{url}{health}"))
                 .header(KEY_HEADER, key.expose())
                 .body(Full::default())?;
-            // The port accepts connections before the application serves: the request waits until it does.
+            // The port accepts connections before the application is ready: the request waits until it is.
             let status = Client::default().send(health).await?.status();
             ensure!(status.is_success(), "it is not healthy: {status}");
             anyhow::Ok(url)
@@ -138,7 +139,7 @@ impl Emulator {
         Ok(emulator)
     }
 
-    /// Where it listens.
+    /// Its URL.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -149,7 +150,7 @@ impl Emulator {
         lines[lines.len().saturating_sub(15)..].join("\n")
     }
 
-    /// Stops it and waits until it is gone.
+    /// Stops it and waits until it has ended.
     pub async fn stop(mut self) -> Result<()> {
         drop(self.lifeline.take());
         timeout(Duration::from_secs(5), self.child.wait())

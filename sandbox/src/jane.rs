@@ -1,5 +1,5 @@
-//! A stand-in for the Jane API: tokens, the calls of the directory, accounts of each kind, and faults on demand. It counts requests, and
-//! keeps of them what Jane was notified of users: the connections and the new accounts.
+//! A simulated Jane API: tokens, the calls of the directory, accounts of each kind, and faults on demand. It counts requests, and
+//! keeps the notifications about users: the connections and the new accounts.
 
 use std::collections::HashMap;
 use std::future::pending;
@@ -63,19 +63,19 @@ impl JaneCall {
 /// A fault of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Never answers.
+    /// Never responds.
     Hang,
-    /// Answers late, without another fault.
+    /// Responds late, without another fault.
     Slow(Duration),
-    /// Answers this status, with an internal error in the body.
+    /// Responds with this status, and an internal error in the body.
     Status(u16),
-    /// Answers 200 with a body that is not JSON.
+    /// Responds 200 with a body that is not JSON.
     Garbage,
-    /// Closes the connection without an answer.
+    /// Closes the connection without a response.
     Reset,
     /// Redirects to another host.
     Redirect,
-    /// Answers 200 with a body without end.
+    /// Responds 200 with an endless body.
     Huge,
 }
 
@@ -92,7 +92,7 @@ pub enum AccountKind {
     SsoRefused,
 }
 
-/// An account that the stand-in knows.
+/// An account of the simulated Jane.
 #[derive(Clone)]
 pub struct Account {
     /// Its kind.
@@ -106,7 +106,7 @@ pub struct Account {
 }
 
 impl Account {
-    /// An account with the profile fields most have.
+    /// An account with the usual profile fields.
     pub fn new(kind: AccountKind, email: &str, password: Option<&str>) -> Self {
         Self {
             kind,
@@ -126,7 +126,7 @@ impl Account {
     }
 }
 
-/// The stand-in. It stops when this is dropped.
+/// The simulated Jane. It stops when this is dropped.
 pub struct JaneDirectory {
     state: Arc<State>,
     server: Server,
@@ -149,15 +149,15 @@ struct Inner {
     counts: HashMap<JaneCall, usize>,
 }
 
-/// What Jane was notified of users, in order: `{"call", "body"}`.
+/// The notifications about users, in order: `{"call", "body"}`.
 #[derive(Clone, Default)]
 pub struct Told(Arc<Mutex<Vec<Value>>>);
 
 impl Told {
-    /// Enough for any test run, and a bound for a sandbox that runs for days.
+    /// Enough for any test run, and a limit for a sandbox that runs for days.
     const LIMIT: usize = 10_000;
 
-    /// All of it so far.
+    /// All notifications so far.
     pub fn told(&self) -> Vec<Value> {
         lock(&self.0).clone()
     }
@@ -206,12 +206,12 @@ impl JaneDirectory {
         &self.state.client_id
     }
 
-    /// The client secret that goes with it.
+    /// The client secret for that id.
     pub fn client_secret(&self) -> &str {
         &self.state.client_secret
     }
 
-    /// Adds an account, or replaces the one of the same address.
+    /// Adds an account, or replaces the one with the same address.
     pub fn add_account(&self, account: Account) {
         self.state
             .lock()
@@ -219,12 +219,12 @@ impl JaneDirectory {
             .insert(account.email.to_lowercase(), account);
     }
 
-    /// Registers an app client with its pool and Region. People who sign up with it are confirmed without a code.
+    /// Registers an app client with its pool and Region. Users who sign up with it are confirmed without a code.
     pub fn register_client(&self, app_client_id: &str, pool_id: &str, region: &str) {
         self.register_client_that(app_client_id, pool_id, region, true);
     }
 
-    /// The same, and whether people who sign up are confirmed without a code.
+    /// The same, with the choice whether users who sign up are confirmed without a code.
     pub fn register_client_that(
         &self,
         app_client_id: &str,
@@ -262,7 +262,7 @@ impl JaneDirectory {
         }
     }
 
-    /// The lifetime of tokens issued from now on, and whether the answer states it.
+    /// The lifetime of tokens issued from now on, and whether the response contains it.
     pub fn set_token_life(&self, life: Duration, say: bool) {
         let mut inner = self.state.lock();
         inner.token_life = life;
@@ -274,7 +274,7 @@ impl JaneDirectory {
         self.state.lock().tokens.clear();
     }
 
-    /// What it was told of users.
+    /// The notifications about users.
     pub fn told(&self) -> Told {
         self.state.told.clone()
     }
@@ -373,7 +373,7 @@ impl State {
         }
     }
 
-    /// Keeps what it is told of a user, if it names the user.
+    /// Keeps a notification about a user, if it names the user.
     fn tell(&self, path: &str, body: &Value) -> Answered {
         let call = path.rsplit('/').next().unwrap_or_default();
         let named = ["pool_id", "external_id", "email"].iter().all(|member| {
@@ -401,7 +401,7 @@ impl State {
             return nobody();
         };
         if call == JaneCall::VerifyCredentials {
-            // The store does not matter here: a marketplace account has valid credentials too.
+            // The store does not matter for this call: a marketplace account has valid credentials too.
             return match (&account.password, body["password"].as_str()) {
                 (None, _) if account.kind == AccountKind::SsoRefused => nobody(),
                 (Some(password), Some(sent)) if password == sent => {
@@ -436,7 +436,7 @@ impl State {
     }
 }
 
-/// Whether somebody may sign up. Jane's own rule depends on the store and the day; this one does not.
+/// Whether a user may sign up. Jane's own rule depends on the store and the day; this one does not.
 fn validate(body: &Value) -> Answered {
     match body["birth_date"].as_str() {
         Some(day) if day >= "2010-01-01" => {
@@ -474,7 +474,7 @@ async fn broken(fault: Fault) -> Result<Response<Body>, Hangup> {
     }
 }
 
-/// A body without end.
+/// An endless body.
 fn endless() -> Body {
     static SPACES: [u8; 65_536] = [b' '; 65_536];
     let spaces = || Ok(Frame::data(Bytes::from_static(&SPACES)));

@@ -1,5 +1,5 @@
-//! A local AWS environment to try and test a migration in: MiniStack behind a gateway that adds the behaviour of AWS that a migration
-//! depends on, and a stand-in for the Jane API. It knows nothing of its clients.
+//! A local AWS environment to try and test a migration in: MiniStack behind a gateway that adds the AWS behaviour that a
+//! migration depends on, and a simulated Jane API. It does not depend on its clients.
 
 mod emulator;
 mod gateway;

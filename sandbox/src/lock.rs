@@ -1,4 +1,4 @@
-//! Locking. The guarded data is valid after each statement, so a panic of another holder is ignored.
+//! Locks. The guarded data is valid after each statement, so a panic of another holder is ignored.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

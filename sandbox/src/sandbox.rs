@@ -1,4 +1,4 @@
-//! The sandbox as a whole: its parts, how it starts and stops, and the endpoint and credentials for its clients.
+//! The sandbox as a whole: its parts, its start and stop, and the endpoint and credentials for its clients.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,11 +15,11 @@ use crate::wire::{Callers, Key, Server};
 /// How to start a sandbox.
 #[derive(Clone)]
 pub struct Options {
-    /// The loopback port of the AWS endpoint; 0 is any free one.
+    /// The loopback port of the AWS endpoint; 0 for any free one.
     pub port: u16,
-    /// Where MiniStack is installed, once.
+    /// The folder in which MiniStack is installed, once.
     pub cache_dir: PathBuf,
-    /// How old a role must be before Lambda accepts it, and a change of its policies before it counts.
+    /// How old a role must be before Lambda accepts it, and how long a change of its policies takes to apply.
     pub role_age: Duration,
     /// Whether callers are checked.
     pub callers: Callers,
@@ -42,8 +42,8 @@ impl Options {
 
 /// A running sandbox. All of it stops when this is dropped, and when the process ends, even if it is killed.
 ///
-/// Every access key of twelve digits is an account of its own, so that one sandbox serves tests that run side by side. Their
-/// functions need names of their own: reconfiguring one restarts those of the same name in every account.
+/// Every access key of twelve digits is an account of its own, so that one sandbox serves parallel tests. Their functions need
+/// unique names: reconfiguring one restarts those with the same name in every account.
 pub struct Sandbox {
     gateway: Gateway,
     jane: JaneDirectory,
@@ -56,7 +56,7 @@ impl Sandbox {
     pub async fn start(options: &Options) -> Result<Self> {
         let key = Key::random()?;
         let listener = Server::bind(options.port).await?;
-        // Functions call AWS through the gateway too, so the emulator must know its address.
+        // Functions also call AWS through the gateway, so the emulator needs its address.
         let endpoint = format!("http://{}", listener.local_addr()?);
         let ministack = emulator::ministack(
             &options.cache_dir,
@@ -94,17 +94,17 @@ impl Sandbox {
         &self.gateway
     }
 
-    /// The stand-in for the Jane API.
+    /// The simulated Jane API.
     pub fn jane(&self) -> &JaneDirectory {
         &self.jane
     }
 
-    /// The account that the demo is in, which is also the id of the access key to use.
+    /// The account of the demo, which is also the id of the access key to use.
     pub fn account_id(&self) -> &'static str {
         "123456789012"
     }
 
-    /// The secret key of every account. It is made anew at each start, and nothing but Cognito's public calls works without it.
+    /// The secret key of every account. It is new at each start, and only Cognito's public calls work without it.
     pub fn secret_key(&self) -> &str {
         self.key.expose()
     }
@@ -113,12 +113,12 @@ impl Sandbox {
         &self.key
     }
 
-    /// The region that the demo is in.
+    /// The Region of the demo.
     pub fn region(&self) -> &'static str {
         "us-west-2"
     }
 
-    /// Stops it and waits until it is gone.
+    /// Stops it and waits until it has ended.
     pub async fn stop(self) -> Result<()> {
         drop(self.gateway);
         drop(self.jane);

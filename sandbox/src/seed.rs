@@ -15,12 +15,13 @@ pub struct Demo {
     pub web_client: String,
     /// The mobile app's client, which allows only SRP.
     pub mobile_client: String,
-    /// An account of each kind, in this order: with a password, Google or Apple, Google or Apple and no reset, marketplace only.
+    /// An account of each kind, in this order: with a password; Google or Apple; Google or Apple without a reset; marketplace
+    /// only.
     pub accounts: [Account; 4],
 }
 
 impl Sandbox {
-    /// Creates the demo by calls to the endpoint. Each call creates another pool.
+    /// Creates the demo with calls to the endpoint. Each call creates another pool.
     pub async fn seed(&self) -> Result<Demo> {
         let region = self.region();
         let account = self.account_id();

@@ -11,15 +11,15 @@ use anyhow::{Context, Result, bail};
 /// Called with one short sentence for each step.
 pub type Progress = dyn Fn(&str) + Send + Sync;
 
-/// A virtual environment with pinned packages in it.
+/// A virtual environment with pinned packages.
 #[derive(Clone, Debug)]
 pub struct Venv {
     root: PathBuf,
 }
 
 impl Venv {
-    /// The environment called `name` under `cache`, holding `requirement` (such as `ministack==1.5.33`, or several with a
-    /// space between). It is created if it is missing or incomplete. Processes that start at the same time wait for the first.
+    /// The environment called `name` under `cache`, with `requirement` (such as `ministack==1.5.33`, or several with a space
+    /// between). It is created if it is missing or incomplete. Processes that start at the same time wait for the first.
     pub async fn install(
         cache: &Path,
         name: &str,

@@ -1,4 +1,4 @@
-//! One configuration for the pools of several accounts: each is reached by a profile or by a role of its own.
+//! One configuration for the pools of several accounts: each is reached with its own profile or role.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 
 use crate::support::{Corner, sandbox};
 
-/// A stand-in for STS that hands out these keys, and writes down what it was asked.
+/// A simulated STS that returns these keys and records its requests.
 async fn sts(keys: [String; 2]) -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -18,7 +18,7 @@ async fn sts(keys: [String; 2]) -> (String, Arc<Mutex<Vec<String>>>) {
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut request = Vec::new();
             let mut buffer = [0; 4096];
-            // The body is short, and follows the head at once.
+            // The body is short, and follows the header at once.
             while !String::from_utf8_lossy(&request).contains("RoleArn=") {
                 match stream.read(&mut buffer).await {
                     Ok(0) | Err(_) => break,
@@ -99,7 +99,7 @@ async fn one_file_serves_the_pools_of_several_accounts() {
     }
     let verified = home.run(&["verify", "--json"]).await.ended(0).json();
     assert_eq!(verified["pools"].as_array().map(Vec::len), Some(3));
-    // A command of the AWS command line is told which profile reaches the account.
+    // A command of the AWS CLI gets the profile of the account.
     let aws = others[0].aws().await;
     let name = format!("jane-migrate-{second}");
     let group = format!("/aws/lambda/{name}");

@@ -1,6 +1,6 @@
-//! Alarms: made by deploy, judged by verify, removed by teardown, and they change their state when the metric says so. The emulator
-//! evaluates an alarm whenever a datum of its metric is put; what it does not do is to let time pass and to take missing data for anything,
-//! so `silent` is seen to be there as it should, and not to ring.
+//! Alarms: created by deploy, checked by verify, removed by teardown; and they change their state with their metric. The emulator
+//! evaluates an alarm whenever a value of its metric is put. It does not evaluate the passing of time or missing data, so the
+//! test checks that `silent` exists, not that it goes off.
 
 use serde_json::{Value, json};
 
@@ -73,7 +73,7 @@ async fn each_alarm_rings_is_judged_and_goes_with_the_rest() {
             .contains("DirectoryUnavailable")
     );
 
-    // Data are put as AWS puts them, and each alarm that watches for too much rings.
+    // Values are put as AWS does it, and each alarm for a value that is too high goes off.
     let own = format!("jane-migrate/{function}");
     let of_function = json!([{ "Name": "FunctionName", "Value": function }]);
     for (namespace, metric, dimensions, quiet, loud, end) in [
@@ -128,7 +128,7 @@ async fn each_alarm_rings_is_judged_and_goes_with_the_rest() {
         }
     }
 
-    // Somebody turns an alarm off and another one deaf: verify says so, and deploy mends it.
+    // An operator turns one alarm off and removes the action of another: verify reports it, and deploy fixes it.
     corner
         .cloudwatch("DeleteAlarms", json!({ "AlarmNames": [name("errors")] }))
         .await;
@@ -155,7 +155,7 @@ async fn each_alarm_rings_is_judged_and_goes_with_the_rest() {
     run(&["deploy", "--yes"], 0).await;
     run(&["verify", "--only", "alarms", "--strict"], 0).await;
 
-    // An alarm of this name that is somebody else's is a conflict, and stays.
+    // An alarm with this name from another owner is a conflict, and stays.
     corner.configure("");
     run(&["deploy", "--yes"], 0).await;
     assert!(states(&corner).await.is_empty());
@@ -170,7 +170,7 @@ async fn each_alarm_rings_is_judged_and_goes_with_the_rest() {
     );
     run(&["deploy", "--yes", "--replace"], 0).await;
 
-    // Teardown needs no configuration to find them.
+    // Teardown finds them without a configuration.
     std::fs::remove_file(corner.folder.path().join("migrate.toml")).expect("there");
     run(&["teardown", "--yes", "--force"], 0).await;
     assert!(states(&corner).await.is_empty());

@@ -1,6 +1,6 @@
-//! Building the handler with real cargo: tiny stand-ins for what cargo is asked to do, and once the handler itself.
+//! Builds the handler with real cargo: tiny packages in place of the handler, and once the handler itself.
 //!
-//! The stand-ins have no dependencies, so that nothing but a toolchain is needed.
+//! The packages have no dependencies, so that only a toolchain is needed.
 
 use std::{
     fs,
@@ -39,7 +39,7 @@ const MANIFEST: &str = "
     path = 'src/main.rs'
 ";
 
-/// A build script whose product holds the path it was written to, and a panic that holds the path of its source.
+/// A build script whose output contains its own path, and a panic that contains the path of its source.
 const BUILD_SCRIPT: &str = r#"
     fn main() {
         let folder = std::env::var("OUT_DIR").unwrap();
@@ -79,7 +79,7 @@ fn native() -> Architecture {
     }
 }
 
-/// A build, and what was said meanwhile.
+/// A build, and its progress messages.
 async fn build(
     bundle: &Bundle,
     cache: &Path,
@@ -127,7 +127,7 @@ async fn a_second_build_compiles_nothing_and_a_change_does() {
     assert!(!changed.cached, "{said:#?}");
     assert_ne!(changed.code_sha256, first.code_sha256);
 
-    // The first one's zip is where it was; its digest still tells one from the other.
+    // The first one's zip still exists; its digest distinguishes it from the other.
     assert_eq!(
         artifact::open(&first.zip, "jane", native())
             .unwrap()
@@ -188,7 +188,7 @@ async fn what_does_not_compile_is_told_in_the_compilers_words() {
 #[tokio::test]
 async fn giving_up_ends_cargo() {
     let cache = TempDir::new().unwrap();
-    // Runs until cargo, its parent, is gone.
+    // Runs until cargo, its parent, has ended.
     let build_script = format!(
         r#"
             use std::os::unix::process::parent_id;
@@ -208,7 +208,7 @@ async fn giving_up_ends_cargo() {
         () = appears(cache.path().join("started")) => {}
     }
     appears(cache.path().join("cargo-is-gone")).await;
-    // And the next one is not kept waiting by a lock left behind.
+    // And a leftover lock does not block the next one.
     build(&stand_in(MAIN, BUILD_SCRIPT), cache.path())
         .await
         .0
@@ -252,7 +252,7 @@ async fn a_build_script_has_no_network_where_the_system_can_take_it_away() {
     assert!(only_loopback || !cut, "{seen}");
 }
 
-/// A `cargo` that notes what it is called with and what it sees, and builds nothing.
+/// A `cargo` that records its arguments and environment, and builds nothing.
 const NOSY_CARGO: &str = "#!/bin/sh
 { echo \"cargo $*\"; env; } > \"$(dirname \"$0\")/seen-$1\"
 [ \"$1\" = tree ]
@@ -365,7 +365,7 @@ async fn the_handler_builds_from_the_sources_in_this_binary() {
     assert_eq!(artifact.source, artifact::source_digest("jane", native()));
     assert_eq!(artifact.size, fs::metadata(&artifact.zip).unwrap().len());
     assert!(artifact.size < 1_700_000, "{} bytes", artifact.size);
-    // The zip says whom it serves: on a pool with another directory it would answer nobody.
+    // The zip contains the directories that it serves: on a pool with another directory it would answer no event.
     artifact::open(&artifact.zip, "jane", native()).unwrap();
     let error = artifact::open(&artifact.zip, "cognito", native()).unwrap_err();
     let error = format!("{error:#}");
@@ -373,7 +373,7 @@ async fn the_handler_builds_from_the_sources_in_this_binary() {
         error.contains("serves directories of kind `jane`, and"),
         "{error}"
     );
-    // With no subscriber for them, the linker leaves the runtime's events out, of which one holds the password.
+    // Without a subscriber, the linker leaves the runtime's trace events out, one of which contains the password.
     let zip = std::io::Cursor::new(artifact.read().unwrap());
     let mut executable = Vec::new();
     let mut zip = zip::ZipArchive::new(zip).unwrap();
@@ -407,7 +407,7 @@ async fn a_handler_that_came_with_the_program_is_taken_without_a_compiler() {
         ("PATH".to_owned(), "/nowhere".to_owned()),
         ("JANE_MIGRATE_CACHE".to_owned(), unused.clone()),
     ];
-    // As package managers do: a link elsewhere.
+    // Like package managers: a symbolic link elsewhere.
     let link = corner.folder.path().join("linked");
     symlink(&program, &link).unwrap();
     let link = link.to_str().unwrap();
@@ -423,7 +423,7 @@ async fn a_handler_that_came_with_the_program_is_taken_without_a_compiler() {
         "{machine:#?}"
     );
 
-    // That of another version is not taken.
+    // A handler of another version is not used.
     fs::rename(&zip, handlers.join(format!("{:0>64}.zip", 1))).unwrap();
     let refused = corner.run_as(link, &["build"]).await.ended(1);
     assert!(refused.stderr.contains("rustup.rs"), "{refused:#?}");

@@ -1,4 +1,4 @@
-//! A function that another tool made: deploy lets the pool call it and changes nothing of it, verify judges it, teardown leaves it.
+//! Another tool's function: deploy lets the pool call it and changes nothing else of it, verify checks it, teardown keeps it.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::support::{Corner, REGION};
 
 const NAME: &str = "accounts-migration";
 
-/// A pool with a client, and the function as another team's tool made it.
+/// A pool with a client, and the function that another team's tool created.
 struct Scene {
     corner: Corner,
     pool: String,
@@ -29,7 +29,7 @@ impl Scene {
         format!("arn:aws:lambda:{REGION}:{account}:function:{NAME}")
     }
 
-    /// Names the function in the configuration, by this alias.
+    /// Names the function in the configuration, with this alias.
     fn configure(&self, qualifier: &str, more: &str) {
         self.corner.configure_secret_and(
             "{ ssm = \"/jane/secret\" }",
@@ -48,7 +48,7 @@ impl Scene {
         ran.stdout + &ran.stderr
     }
 
-    /// Runs a command; its printed policy allows each call that it makes, and no change of the function.
+    /// Runs a command; its printed policy must allow each call that it makes, and no change of the function.
     async fn run_as(&self, duty: &str, arguments: &[&str]) -> String {
         let policy = ["policy", "--for", duty, "--json", "--pool", &self.pool];
         let policy = self.corner.run(&policy).await.ended(0).json();
@@ -75,7 +75,7 @@ impl Scene {
             ["lambda", "iam", "logs"].contains(&service)
                 && writes.iter().any(|write| name.starts_with(write))
         };
-        // The role of an import is made by nobody else.
+        // Only `import` creates the role for an import.
         let of_import = |one: &&Value| one["Resource"].to_string().contains(&format!("{NAME}-log"));
         let others = policy["Statement"].as_array().unwrap().iter();
         let others = others.filter(|one| !of_import(one));
@@ -86,7 +86,7 @@ impl Scene {
         said
     }
 
-    /// All that AWS says of the function, its role and its log group.
+    /// Everything that AWS returns about the function, its role and its log group.
     async fn owned(&self) -> Value {
         let aws = self.corner.aws().await;
         let function = aws.function(NAME).await.unwrap().expect("the function");
@@ -138,7 +138,7 @@ impl Scene {
         }
     }
 
-    /// Makes role, log group and function.
+    /// Creates role, log group and function.
     async fn make(&self) {
         let corner = &self.corner;
         let trust = trust_policy().to_string();
@@ -170,7 +170,7 @@ impl Scene {
         let settings = ["settings", "--json", "--pool", &self.pool];
         let settings = corner.run(&settings).await.ended(0).json();
         let zip = std::fs::read(corner.folder.path().join("handler.zip")).unwrap();
-        // Lambda takes no role that was made this moment.
+        // Lambda does not accept a role that was created just now.
         tokio::time::sleep(std::time::Duration::from_millis(500)).await;
         aws.make_function(NAME, &self.role(), zip, &settings).await;
     }
@@ -184,7 +184,7 @@ async fn deploy_attaches_a_function_of_another_tool_and_teardown_leaves_it() {
     let said = scene.run(1, &["deploy", "--yes"]).await;
     assert!(said.contains("there is no function"), "{said}");
 
-    // What it needs, as a shell takes it: no secret in it.
+    // The settings in shell syntax, without a secret.
     let lines = scene.run(0, &["settings"]).await;
     assert!(!lines.contains(corner.jane.client_secret()), "{lines}");
     assert!(
@@ -237,7 +237,7 @@ async fn deploy_attaches_a_function_of_another_tool_and_teardown_leaves_it() {
     let id = statement["Sid"].as_str().unwrap();
     assert!(id.starts_with("jane-migrate-snapshot-"), "{id}");
 
-    // What its owner changes is judged, and told to the owner.
+    // Changes by its owner are checked, and the finding is for the owner.
     let aws = corner.aws().await;
     aws.put_role_policy(
         NAME,
@@ -266,7 +266,7 @@ async fn deploy_attaches_a_function_of_another_tool_and_teardown_leaves_it() {
     assert!(said.contains("does not obey the configuration"), "{said}");
     let said = scene.run(1, &["rollback", "--yes"]).await;
     assert!(said.contains("another tool made the function"), "{said}");
-    // Code that nobody approved.
+    // Code that was not approved.
     let digest = scene.digest.replace(&scene.digest[..4], "AAAA");
     corner.configure_secret_and(
         "{ ssm = \"/jane/secret\" }",
@@ -323,7 +323,7 @@ async fn what_a_deploy_replaced_is_put_back_by_the_snapshot_that_the_policy_name
         )
         .await;
 
-    // Another client later: the newer snapshot says what both deploys changed.
+    // Another client later: the newer snapshot records the changes of both deploys.
     let srp = json!({ "ClientName": "mobile", "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"] });
     let mobile = corner.create_client(&scene.pool, srp).await;
     scene
@@ -331,7 +331,7 @@ async fn what_a_deploy_replaced_is_put_back_by_the_snapshot_that_the_policy_name
         .await;
     assert_eq!(scene.statements().await.len(), 1);
 
-    // Whoever changes the file is not believed.
+    // An edited file is not trusted.
     let folder = corner.folder.path();
     let named = scene.statements().await[0]["Sid"]
         .as_str()
@@ -375,7 +375,7 @@ async fn a_function_of_another_account_or_without_the_alias_is_refused() {
         let said = scene.run(1, command).await;
         assert!(said.contains("is in account 210987654321"), "{said}");
     }
-    // The function itself may be called, too: there is no alias between.
+    // The function itself can also be called, without an alias.
     scene.configure("", "");
     scene
         .run(0, &["deploy", "--yes", "--enable-password-auth"])

@@ -1,5 +1,5 @@
-//! What a test reads and changes in its account beside the program. Reads are the program's own; changes are made with the SDK
-//! directly, as another tool or the console would make them.
+//! What a test reads and changes in its account besides the program. Reads use the program's own code; changes use the SDK
+//! directly, like another tool or the console.
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -30,7 +30,7 @@ impl Deref for Aws {
 }
 
 impl Aws {
-    /// Connects with an access key, its id and its secret.
+    /// Connects with an access key (id, secret).
     pub async fn connect(endpoint: &str, region: &str, [id, secret]: [&str; 2]) -> Self {
         let connection = Connection {
             region: region.to_owned(),
@@ -71,7 +71,7 @@ impl Aws {
         call.send().await.expect("deleted");
     }
 
-    /// Makes a function as another tool would: of this zip, with what `settings --json` printed, a version and an alias.
+    /// Creates a function as another tool would: from this zip, with the output of `settings --json`, a version and an alias.
     pub async fn make_function(&self, name: &str, role: &str, zip: Vec<u8>, settings: &Value) {
         let text = |key: &str| settings[key].as_str().expect("a text").to_owned();
         let number = |key: &str| i32::try_from(settings[key].as_i64().expect("a number"));
@@ -97,7 +97,7 @@ impl Aws {
         self.publish_as(name, "prod").await;
     }
 
-    /// Publishes the function as it is and lets an alias lead there.
+    /// Publishes the function as it is and points an alias to it.
     async fn publish_as(&self, name: &str, alias: &str) {
         let version = loop {
             let call = self.lambda.publish_version().function_name(name);
@@ -110,7 +110,7 @@ impl Aws {
         call.function_version(version).send().await.expect("led");
     }
 
-    /// Lets Cognito invoke what the pool calls for the pools of `source_arn`.
+    /// Lets Cognito invoke what the pool calls, for the pools of `source_arn`.
     pub async fn add_permission(&self, name: &str, id: &str, source_arn: &str, account: &str) {
         self.lambda
             .add_permission()

@@ -1,5 +1,5 @@
-//! A real browser that looks at a page: Chromium, driven over its debugging pipe. What it is asked is what a reader would notice:
-//! errors, requests to the network, a page wider than its window.
+//! A real browser that opens a page: Chromium, driven over its debugging pipe. It checks what a reader would notice: errors,
+//! requests to the network, a page wider than its window.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-/// Names under which Chromium is installed.
+/// Names under which Chromium may be installed.
 const NAMES: [&str; 5] = [
     "chromium",
     "chromium-headless-shell",
@@ -20,7 +20,7 @@ const NAMES: [&str; 5] = [
     "google-chrome-stable",
 ];
 
-/// How a page is looked at.
+/// How to open a page.
 #[derive(Debug, Clone, Copy)]
 pub struct Look {
     /// The window's width.
@@ -31,16 +31,16 @@ pub struct Look {
     pub media: &'static str,
 }
 
-/// What was seen.
+/// The result.
 #[derive(Debug)]
 pub struct Seen {
-    /// Everything the browser complained about.
+    /// All errors of the browser.
     pub complaints: Vec<String>,
-    /// Every address it asked for, but the page itself.
+    /// All addresses that it requested, except the page itself.
     pub requests: Vec<String>,
     /// How wide the page is.
     pub width: u64,
-    /// The answers to the expressions.
+    /// The values of the expressions.
     pub answers: Vec<Value>,
     /// A picture of the whole page, PNG.
     pub picture: Vec<u8>,
@@ -48,7 +48,7 @@ pub struct Seen {
 
 /// A running browser with one tab.
 pub struct Browser {
-    // Ends with it.
+    // Ends with the browser.
     _process: Child,
     _profile: TempDir,
     input: ChildStdin,
@@ -59,7 +59,7 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Starts one. Where none is installed the test fails.
+    /// Starts a browser. The test fails if none is installed.
     pub async fn start() -> Self {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let program = NAMES
@@ -68,7 +68,7 @@ impl Browser {
             .find(|program| program.is_file())
             .expect("Chromium is installed; on Debian: apt-get install chromium");
         let profile = tempfile::tempdir().expect("a folder");
-        // The pipe is at the descriptors 3 and 4.
+        // The pipe uses the descriptors 3 and 4.
         let mut process = Command::new("sh")
             .args([
                 "-c",
@@ -119,7 +119,7 @@ impl Browser {
         browser
     }
 
-    /// Looks at a file.
+    /// Opens a file.
     pub async fn look(&mut self, file: &Path, look: Look, expressions: &[&str]) -> Seen {
         let Look {
             width,
@@ -179,7 +179,7 @@ impl Browser {
         }
     }
 
-    /// A picture of the whole page, or of what the window shows of it, PNG.
+    /// A picture of the whole page, or of the window's part, as PNG.
     pub async fn picture(&mut self, whole: bool) -> Vec<u8> {
         let parameters = json!({ "format": "png", "captureBeyondViewport": whole });
         let picture = self.call("Page.captureScreenshot", parameters).await;
@@ -188,7 +188,7 @@ impl Browser {
             .expect("base64")
     }
 
-    /// Moves the mouse to the middle of what a selector finds first, and answers an expression.
+    /// Moves the mouse to the middle of a selector's first match, and evaluates an expression.
     pub async fn hover(&mut self, selector: &str, expression: &str) -> Value {
         let place = self
             .evaluate(&format!(
@@ -196,7 +196,7 @@ impl Browser {
                  const {{ left, top, width, height }} = it.getBoundingClientRect(); return [left + width / 2, top + height / 2]; }})()"
             ))
             .await;
-        // It comes from beside it.
+        // The mouse moves there from a point beside it.
         for apart in [3.0, 0.0] {
             self.call(
                 "Input.dispatchMouseEvent",

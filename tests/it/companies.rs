@@ -1,4 +1,4 @@
-//! What companies ask for: names, a path and a boundary that their rules demand, and a role that another team made.
+//! Requirements of companies: names, a path and a boundary by their rules, and a role that another team created.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::policy::iam;
 use crate::support::{Corner, REGION};
 
-/// A pool with one client, and the arguments that name it.
+/// A pool with one client, and its arguments.
 async fn pool(corner: &Corner) -> String {
     corner.add_accounts();
     let closed = json!({ "AdminCreateUserConfig": { "AllowAdminCreateUserOnly": true } });
@@ -30,7 +30,7 @@ async fn sign_in_migrates(corner: &Corner, pool: &str) {
     corner.run(&try_).await.ended(0);
 }
 
-/// A managed policy that allows these actions; gives its ARN.
+/// Creates a managed policy that allows these actions; returns its ARN.
 async fn managed_policy(corner: &Corner, name: &str, actions: &[&str]) -> String {
     let document = json!({ "Version": "2012-10-17",
         "Statement": [{ "Effect": "Allow", "Action": actions, "Resource": "*" }] });
@@ -55,7 +55,7 @@ async fn names_path_boundary_tags_and_key_are_as_a_company_wants_them() {
              log_kms_key_arn = \"{key}\"\ntags = {{ team = \"accounts\" }}\n"
         ));
     };
-    // A boundary that withholds what is needed stops the deploy before anything is made.
+    // A boundary that withholds needed permissions stops the deploy before the first change.
     configure(&narrow, &key(1));
     let said = deploy(&corner, &pool, 1).await;
     assert!(said.contains("permissions boundary withholds"), "{said}");
@@ -89,7 +89,7 @@ async fn names_path_boundary_tags_and_key_are_as_a_company_wants_them() {
     sign_in_migrates(&corner, &pool).await;
     corner.run(&["verify", "--pool", &pool]).await.ended(0);
 
-    // What changes is changed, and nothing else.
+    // Only the difference is changed.
     let other = managed_policy(&corner, "other", &["*"]).await;
     configure(&other, &key(2));
     let plan = corner
@@ -139,7 +139,7 @@ async fn names_path_boundary_tags_and_key_are_as_a_company_wants_them() {
         .await
         .ended(0);
 
-    // Another prefix is another function: the trigger is known as ours, and the one that has it is named.
+    // With another prefix the function has another name: the trigger is recognised as ours, and its owner is named.
     corner.configure("");
     let said = deploy(&corner, &pool, 1).await;
     assert!(said.contains("under another name_prefix"), "{said}");
@@ -180,7 +180,7 @@ async fn a_given_role_is_judged_and_never_changed() {
         .find(|finding| finding["id"] == "role-needs")
         .expect("a finding");
     let fix = lacks["fix"].as_str().unwrap();
-    // The command is for the role's owner, and whole.
+    // The command is for the role's owner, and complete.
     let command = fix.split('`').nth(1).expect("a command");
     let words = shlex::split(command).unwrap();
     let at = words
@@ -208,7 +208,7 @@ async fn a_given_role_is_judged_and_never_changed() {
         .await;
     planned.ended(0);
 
-    // What it may do beyond a sign-in is as wrong as in a role of ours, and stops the next deploy.
+    // Surplus permissions are as wrong as in our own role, and stop the next deploy.
     let everything = json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": "*", "Resource": "*" }] });
     aws.put_role_policy("migration", "more", &everything).await;
     let ran = corner.run(&["verify", "--pool", &pool]).await.ended(1);
@@ -224,7 +224,7 @@ async fn a_given_role_is_judged_and_never_changed() {
         .await
         .ended(0);
 
-    // PassRole on it is printed, and nothing that changes it.
+    // PassRole for it is printed, and no action that changes it.
     let policy = corner
         .run(&["policy", "--for", "deploy", "--json", "--pool", &pool])
         .await
@@ -288,7 +288,7 @@ async fn what_was_approved_is_what_is_applied() {
     let written = std::fs::read_to_string(&file).expect("the plan");
     assert!(!written.contains(secret), "{written}");
 
-    // Somebody changes the pool, the client or the configuration in between.
+    // Another tool changes the pool, the client or the configuration in between.
     let aws = corner.aws().await;
     let apply = async |code: i32| {
         let ran = corner.run(&["deploy", "--plan", "a plan.json"]).await;
@@ -337,11 +337,11 @@ async fn what_was_approved_is_what_is_applied() {
 
     apply(0).await;
     sign_in_migrates(&corner, &pool).await;
-    // It was made for a pool without a function: it is not applied a second time.
+    // The plan was made for a pool without a function: it is not applied a second time.
     let refused = apply(1).await;
     assert!(refused.contains("make the plan again"), "{refused}");
 
-    // What cannot be applied is not written.
+    // A plan that cannot be applied is not written.
     corner.configure("[function]\nname_prefix = \"acme-\"\n");
     let blocked = corner
         .run(&["plan", "--pool", &pool, "--out", "b.json"])

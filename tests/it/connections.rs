@@ -1,4 +1,5 @@
-//! What Jane knows of the users in the pool, and who may sign up: with the deployed function, as customers meet it.
+//! Notifications to Jane about the pool's users, and who may sign up: with the deployed function, from the
+//! customer's side.
 
 use jane_migrate_sandbox::wire::KEY_HEADER;
 use jane_migrate_sandbox::{Fault, JaneCall};
@@ -115,7 +116,7 @@ async fn a_stranger_cannot_sign_up_with_a_customers_address_and_a_new_customer_c
     );
     assert_eq!(corner.jane_was_told(), [] as [Value; 0]);
 
-    // Jane confirms by itself, so the account is there at once.
+    // Jane confirms sign-ups itself, so the account exists at once.
     let (status, answer) = corner
         .signs_up(&client, "new@example.com", "1990-01-31")
         .await;

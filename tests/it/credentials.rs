@@ -1,4 +1,4 @@
-//! Credentials as companies have them, each from a stand-in of where they come from, and the way out through a proxy and its certificate.
+//! The usual sources of credentials in companies, each simulated, and the path through a proxy with its certificate.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -8,7 +8,7 @@ use crate::server::{Reply, Request, Server};
 use crate::support::{Corner, sandbox};
 use crate::terminal::Terminal;
 
-/// A corner whose environment has no key, with a pool, and the key that AWS takes.
+/// A test environment without a key in its variables, with a pool, and the key that AWS accepts.
 async fn scene(config: &str) -> (Corner, String, [String; 2]) {
     let mut corner = Corner::new().await;
     let pool = corner.create_pool(json!({})).await;
@@ -41,7 +41,7 @@ impl Corner {
     }
 }
 
-/// What STS answers to these calls: the keys, and nothing to another code than this.
+/// STS's responses to these calls: the keys, and an error for a wrong code.
 fn sts(keys: [String; 2]) -> Server {
     Server::start(move |request: &Request| {
         let body = String::from_utf8_lossy(&request.body).into_owned();
@@ -68,7 +68,7 @@ fn sts(keys: [String; 2]) -> Server {
     })
 }
 
-/// What the MFA device shows.
+/// The code of the MFA device.
 const CODE: &str = "918273";
 
 #[tokio::test]
@@ -158,7 +158,7 @@ async fn aws_is_known_by_the_bundle_and_by_nothing_else() {
     std::fs::write(&file, other.certificate.as_deref().unwrap_or_default()).expect("written");
     corner.run(&plan).await.ended(1);
     assert!(!other.requests().is_empty());
-    // Another authority than that of the bundle.
+    // Another authority than the bundle's.
     let stranger = Server::start_tls(|_| Reply::json(200, json!({})));
     let url = stranger.url();
     let said = corner
@@ -178,7 +178,7 @@ async fn a_proxy_is_used_but_for_the_hosts_of_no_proxy() {
     corner.run(&["plan", "--pool", &pool]).await.ended(1);
     let used = proxy.requests().len();
     assert!(used > 0);
-    // What goes out by TLS asks for a tunnel.
+    // TLS connections use a tunnel.
     corner.set("HTTPS_PROXY", proxy.url());
     let aws = [
         "plan",
@@ -199,7 +199,8 @@ async fn a_proxy_is_used_but_for_the_hosts_of_no_proxy() {
     assert!(proxy.requests().is_empty(), "{:?}", proxy.paths());
 }
 
-/// The access token that `aws sso login` got, in the cache's file of the session or of the start URL; more of what that file has.
+/// The access token from `aws sso login`, in the cache's file of the session or of the start URL; and further fields of that
+/// file.
 fn sso_token(corner: &Corner, file: &str, expires: &str, more: Value) {
     let cache = corner.folder.path().join(".aws/sso/cache");
     std::fs::create_dir_all(&cache).expect("a folder");
@@ -210,7 +211,7 @@ fn sso_token(corner: &Corner, file: &str, expires: &str, more: Value) {
     std::fs::write(cache.join(file), token.to_string()).expect("written");
 }
 
-/// The portal, which gives the keys for this token.
+/// The access portal, which returns the keys for this token.
 fn portal(token: &'static str, [id, secret]: [String; 2]) -> Server {
     Server::start(move |request: &Request| {
         if request.header("x-amz-sso_bearer_token") != token {
@@ -226,7 +227,7 @@ const SSO: &str = "[sso-session company]\nsso_start_url = https://company.awsapp
     [profile shop]\nsso_session = company\nsso_account_id = 123456789012\nsso_role_name = Deployer\n\
     [profile old]\nsso_start_url = https://company.awsapps.com/start\nsso_region = us-east-1\nsso_account_id = 123456789012\nsso_role_name = Deployer\n";
 
-/// The caches' files, named after the session's name and after the start URL.
+/// The cache's files, named after the session's name or the start URL.
 const OF_SESSION: &str = "71b21161ffa1e6516bcc072aaf5ef38cbe85b511.json";
 const OF_URL: &str = "b7037568a7e4f6fba9450af24427009b78703b33.json";
 
@@ -288,7 +289,7 @@ async fn an_sso_session_that_is_over_names_the_login() {
         );
         assert!(!said.contains("an-sso-token"), "{said}");
     };
-    // Never logged in, expired, and no longer taken by the portal.
+    // Never logged in, expired, and no longer accepted by the portal.
     for profile in ["shop", "old"] {
         said(&corner, profile).await;
     }
@@ -325,7 +326,7 @@ async fn an_mfa_code_is_asked_for_once_and_serves_all_pools_of_the_role() {
     corner.create_client(&other, json!({})).await;
     let sts = sts(keys.clone());
     corner.set("AWS_ENDPOINT_URL_STS", sts.url());
-    // Of a connection of its own: a role more.
+    // Another connection, with one more role.
     corner.configure(&format!(
         "[[pool]]\nid = \"{pool}\"\nprofile = \"end\"\n[[pool]]\nid = \"{other}\"\nprofile = \"end\"\nrole_arn = \"arn:aws:iam::210987654321:role/far\"\n"
     ));
@@ -374,7 +375,7 @@ async fn without_a_terminal_or_with_a_wrong_code_the_next_step_is_said() {
     assert!(!shown.contains("654321"), "{shown}");
 }
 
-/// A question that was answered leaves Ctrl-C to the command.
+/// After an answered prompt, Ctrl-C works for the command again.
 #[tokio::test]
 async fn after_the_code_a_signal_is_the_commands() {
     let (mut corner, pool, keys) = scene(MFA).await;
@@ -394,14 +395,14 @@ async fn after_the_code_a_signal_is_the_commands() {
     assert_eq!(code, 0, "{shown}");
 }
 
-/// What `aws login` leaves for a session: credentials that are good until then, and what renews them.
+/// The file of `aws login` for a session: credentials that are valid until then, and the data to renew them.
 fn login_token(corner: &Corner, [id, secret]: &[String; 2], expires: &str) {
     let cache = corner.folder.path().join(".aws/login/cache");
     std::fs::create_dir_all(&cache).expect("a folder");
-    // The key as SEC1 has it is the end of it as PKCS #8 has it.
+    // The key in SEC1 form is the end of its PKCS #8 form.
     let key = rcgen::KeyPair::generate().expect("a key").serialize_der();
     let key = BASE64.encode(&key[key.len() - 109..]);
-    // Lines of 64, as the format wants them.
+    // Lines of 64 characters, as the format requires.
     let key: Vec<&str> = (0..key.len())
         .step_by(64)
         .map(|at| &key[at..key.len().min(at + 64)])

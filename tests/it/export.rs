@@ -1,5 +1,5 @@
-//! `export`: CloudFormation's code is linted, deployed to the emulator's CloudFormation, attached, signed in through and verified; the
-//! code for other tools is read by what reads such code.
+//! `export`: CloudFormation's code is linted, deployed to the emulator's CloudFormation, attached, used for a sign-in and
+//! verified; the code for other tools is parsed by the parsers of those tools.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::support::{Corner, REGION, Ran, http, npm, readers};
 
 const TOPIC: &str = "on-call";
 
-/// A pool with a client, and a configuration with all that the code may hold.
+/// A pool with a client, and a configuration with everything that the code can contain.
 async fn scene() -> (Corner, String) {
     let corner = Corner::new().await;
     corner.add_accounts();
@@ -82,7 +82,7 @@ async fn put(corner: &Corner, path: &str, body: &[u8]) {
     assert_eq!(status, 200, "{path}: {}", String::from_utf8_lossy(&answer));
 }
 
-/// Waits for a stack to come to this state.
+/// Waits until a stack has this state.
 async fn stack_is(corner: &Corner, state: &str) {
     for _ in 0..100 {
         let described = [("Action", "DescribeStacks"), ("StackName", "migration")];
@@ -99,7 +99,7 @@ async fn stack_is(corner: &Corner, state: &str) {
     panic!("the stack is not {state}");
 }
 
-/// Nothing that the linter complains about, warnings included.
+/// Checks that the linter reports nothing, not even warnings.
 async fn is_clean(template: &str) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("template.yaml");
@@ -127,7 +127,7 @@ async fn cloudformation_makes_what_deploy_attaches_and_verify_finds_nothing() {
     );
     is_clean(&template).await;
 
-    // A bucket with the zip under the key that the template has, and the stack.
+    // A bucket with the zip under the template's key, and the stack.
     let bucket = format!("code-{}", corner.account);
     let here = format!(
         "<CreateBucketConfiguration><LocationConstraint>{REGION}</LocationConstraint></CreateBucketConfiguration>"
@@ -158,7 +158,7 @@ async fn cloudformation_makes_what_deploy_attaches_and_verify_finds_nothing() {
         let of = if key == "arn" { "function_arn" } else { key };
         format!("{key} = {}\n", document[of])
     });
-    // The template says the same in its comments.
+    // The template has the same in its comments.
     for line in &named {
         assert!(template.contains(line.trim()), "{line} {template}");
     }
@@ -187,7 +187,7 @@ async fn cloudformation_makes_what_deploy_attaches_and_verify_finds_nothing() {
     )
     .await;
     run(0, &["plan", "--detailed-exitcode"]).await;
-    // The same code again is the same stack.
+    // The same code again gives the same stack.
     assert_eq!(exported(&corner, &pool, "cloudformation").await, template);
 
     let said = run(0, &["teardown", "--yes", "--force"]).await;
@@ -209,7 +209,7 @@ async fn cloudformation_makes_what_deploy_attaches_and_verify_finds_nothing() {
     panic!("the function is still there");
 }
 
-/// What a Python script makes of a text on standard input.
+/// The output of a Python script for a text on standard input.
 async fn python(script: &str, text: &str) -> Value {
     let mut python = tokio::process::Command::new(readers().await.python())
         .args(["-c", script])
@@ -230,7 +230,7 @@ async fn exported(corner: &Corner, pool: &str, tool: &str) -> String {
     ran.ended(0).stdout
 }
 
-/// The least policy of the role, as deploy would set it.
+/// The least policy of the role, as set by deploy.
 fn least(corner: &Corner, pool: &str) -> Value {
     let file = std::fs::read_to_string(corner.folder.path().join("migrate.toml")).unwrap();
     let config = jane_migrate_config::parse(&file, "migrate.toml").unwrap();
@@ -329,8 +329,8 @@ async fn terraform_reads_it() {
     find("aws_iam_role_policy", "migration_policy");
 }
 
-/// Reads TypeScript as its compiler does, and says what is wrong with it. The types of aws-cdk-lib and @pulumi/aws have 300 MB: with
-/// `KEEP_CODE=FOLDER` the code is kept there, for `tsc --noEmit` beside these packages.
+/// Parses TypeScript with its compiler, and returns the errors. The types of aws-cdk-lib and @pulumi/aws have 300 MB: with
+/// `KEEP_CODE=FOLDER` the code is written there, for `tsc --noEmit` beside these packages.
 const SYNTAX: &str = "\
 const { createRequire } = require('module');
 const ts = createRequire(process.argv[1] + '/')('typescript');

@@ -1,4 +1,4 @@
-//! What the program says about itself: help, completions, manual pages. Needs no server.
+//! The program's own documentation: help, completions, manual pages. Needs no server.
 
 use std::process::{Command, Output, Stdio};
 
@@ -23,7 +23,7 @@ fn run(arguments: &[&str]) -> Output {
 }
 
 fn text(bytes: &[u8]) -> String {
-    // Lines that clap leaves blank in a description carry its indent.
+    // Empty lines of a description keep clap's indentation.
     let text = String::from_utf8_lossy(bytes);
     let lines: Vec<_> = text.lines().map(str::trim_end).collect();
     lines.join("\n")
@@ -234,7 +234,7 @@ fn every_command_has_a_manual_page() {
 
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
-    // `head -1` is gone before the rest is written.
+    // `head -1` ends before the rest is written.
     let program = env!("CARGO_BIN_EXE_jane-migrate");
     let piped = format!("set -o pipefail; '{program}' completions bash | head -1");
     let shown = Command::new("bash")

@@ -1,4 +1,4 @@
-//! `history`: who deployed, rolled back and tore down, with which version and code.
+//! `history`: deploys, rollbacks and teardowns with their principal, version and code.
 
 use serde_json::{Value, json};
 
@@ -45,7 +45,7 @@ async fn a_history_says_who_did_what_with_which_version() {
     let run_of = told["events"][1]["run"].as_str().unwrap();
     assert!(run_of.starts_with("deploy by ann at "), "{run_of}");
 
-    // Somebody changes the code beside it, and then all is taken away.
+    // Another tool changes the code, and then everything is removed.
     run(0, &["teardown", "--yes", "--force"]).await;
     let told = run(0, &["history", "--json"]).await.json();
     assert_eq!(versions(&told)[0], pair("torn-down", "-"), "{told:#}");

@@ -1,5 +1,5 @@
-//! The imports of every crate: arrows point one way. A module that another one needs, directly or over others, does not need that
-//! one in turn. A name that is re-exported counts where it is defined, so that no circle hides behind a re-export.
+//! The imports of every crate have no cycles: if a module needs another one, directly or indirectly, that one does not need it in
+//! turn. A re-exported name counts where it is defined, so that no cycle hides behind a re-export.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -10,13 +10,13 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 /// A module's path inside its crate; empty: the crate's root.
 type Module = Vec<String>;
 
-/// What the source of one crate says about its modules.
+/// The modules in the source of one crate.
 #[derive(Default)]
 struct House {
-    /// Every path that a module mentions.
+    /// Every path in a module.
     mentions: Vec<(Module, Vec<String>)>,
     modules: BTreeSet<Module>,
-    /// Names that a module re-exports, with the path to each.
+    /// The names that a module re-exports, each with its path.
     exports: BTreeMap<(Module, String), Vec<String>>,
 }
 
@@ -41,7 +41,7 @@ impl House {
         self.items(tokens, folder, &module);
     }
 
-    /// Reads what stands in a module; `folder` is where the files of its own modules are.
+    /// Reads the items of a module; `folder` has the files of its submodules.
     fn items(&mut self, tokens: TokenStream, folder: &Path, module: &Module) {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
         let mut at = 0;
@@ -104,7 +104,7 @@ impl House {
                     at = end + 1;
                 }
                 _ => {
-                    // Another item: up to its end, all paths in it.
+                    // Another item: all paths up to its end.
                     let end = (at..tokens.len())
                         .find(|at| match &tokens[*at] {
                             TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
@@ -156,7 +156,7 @@ impl House {
         }
         let name = alias.or_else(|| path.last().cloned()).unwrap_or_default();
         if public {
-            // A module that hands a name on does not need it itself.
+            // A module that re-exports a name does not need it itself.
             self.exports.insert((module.clone(), name), path);
         } else {
             self.mentions.push((module.clone(), path));
@@ -196,7 +196,7 @@ impl House {
         }
     }
 
-    /// The module in which what the path names is defined, as seen from `from`; `None`: it is of another crate.
+    /// The module that defines the path's name, seen from `from`; `None`: it is in another crate.
     fn defined_in(&self, from: &Module, path: &[String], depth: usize) -> Option<Module> {
         let (mut at, rest) = match path.first().map(String::as_str) {
             Some("crate") => (Vec::new(), &path[1..]),
@@ -243,7 +243,7 @@ impl House {
     }
 }
 
-/// Each need that is part of a circle.
+/// Each import that is part of a cycle.
 fn in_circles(needs: &BTreeMap<Module, BTreeSet<Module>>) -> Vec<String> {
     let leads_to = |from: &Module, to: &Module| {
         let (mut seen, mut open) = (BTreeSet::new(), vec![from]);
@@ -309,7 +309,8 @@ fn a_circle_is_found_also_behind_a_re_export() {
     assert_eq!(circles(), [] as [&str; 0]);
 }
 
-/// AWS quotes requests, and with them secrets. One file hides those in all that AWS says, so no other makes an error of its words.
+/// AWS's messages quote requests, and with them secrets. One file hides those in all of them, so no other file may turn them into
+/// errors.
 #[test]
 fn one_file_makes_all_errors_of_aws() {
     let source = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src");

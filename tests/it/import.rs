@@ -1,4 +1,5 @@
-//! Those who have not migrated: counted exactly, imported with their passwords, each accounted for, and nobody twice.
+//! The users who have not migrated: counted exactly, imported with their passwords, each with an outcome, and none
+//! twice.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 use crate::safety::table::{self, Table};
 use crate::support::{Corner, Ran, cache};
 
-/// The password of everybody here, and its hashes of the four kinds as frameworks store them.
+/// The password of all users here, and its hashes of the four kinds as frameworks store them.
 pub const PASSWORD: &str = "Pässword 1!";
 pub const HASHES: [&str; 4] = [
     "$2b$04$mzL0N04zmEBsoPiNsy1vxemdj/rncCjR30iqcdUY4ENlfqiAnNzkG",
@@ -21,7 +22,7 @@ pub const HASHES: [&str; 4] = [
     "pbkdf2_sha256$1000$saltsaltsalt$tFmeFaEPJ+XpX+YXQalnoY7okt4zzEFHCqVt+f2GiYA=",
 ];
 
-/// Pieces of these hashes and of what is made of them, none of which may be seen anywhere.
+/// Parts of these hashes and of their import form, none of which may appear anywhere.
 const CANARIES: [&str; 5] = [
     "mzL0N04zm",
     "3IVwaRKj",
@@ -43,7 +44,7 @@ impl Corner {
         self.sign_in(client, user).await.is_ok()
     }
 
-    /// Signs in; the error is the app's answer.
+    /// Signs in; the error is the app's response.
     pub async fn sign_in(&self, client: &str, user: &str) -> Result<(), String> {
         let body = json!({
             "AuthFlow": "USER_PASSWORD_AUTH", "ClientId": client,
@@ -100,7 +101,7 @@ impl Corner {
     }
 }
 
-/// Twelve users by CSV: three of each kind.
+/// Twelve users for a CSV file: three of each kind.
 fn users() -> Vec<(String, &'static str)> {
     let user = |n: usize| (format!("user{n}@example.com"), HASHES[n % 4]);
     (0..12).map(user).collect()
@@ -132,7 +133,7 @@ async fn the_tail_of_a_migration_is_counted_imported_and_accounted_for() {
     for (email, _) in &users[..7] {
         assert!(corner.can_sign_in(&client, email).await, "{email} migrates");
     }
-    // One of the migrated never set a new password.
+    // One of the migrated users never set a new password.
     let reset = json!({ "UserPoolId": pool, "Username": users[0].0 });
     corner.cognito("AdminResetUserPassword", reset).await;
     let odd = "sso@example.com,\nodd@example.com,canary-plain-text\ncostly@example.com,$2b$13$mzL0N04zmEBsoPiNsy1vxemdj/rncCjR30iqcdUY4ENlfqiAnNzkG\nuser8@example.com,\n,\n";
@@ -249,7 +250,7 @@ async fn the_tail_of_a_migration_is_counted_imported_and_accounted_for() {
         before["LambdaConfig"]
     );
 
-    // Again, there is nothing to do, and status has the exact figure.
+    // A second run has nothing to do, and status has the exact figure.
     let again = corner.run(&import).await.ended(0).json();
     assert_eq!(
         (&again["jobs"], &again["with_password"]),
@@ -298,7 +299,7 @@ async fn what_the_guide_leaves_open_is_read_either_way() {
         assert_eq!(done["with_password"], 12, "{listed} {first_line}: {done}");
         assert!(corner.can_sign_in(&client, &users[2].0).await);
     }
-    // A pool that takes no hashes yet says so, and nobody is imported.
+    // For a pool that does not accept hashes yet, this is reported, and no user is imported.
     let corner = Corner::new().await;
     let (pool, _) = corner.shop().await;
     let rules = ImportRules {
@@ -353,7 +354,7 @@ async fn killed_at_any_write_an_import_goes_on_and_imports_nobody_twice() {
         command.env("AWS_ENDPOINT_URL", endpoint);
         command
     };
-    // Where a new role counts at once, each run makes the same calls.
+    // New roles are accepted at once, so that each run makes the same calls.
     let options = Options {
         role_age: Duration::ZERO,
         ..Options::new(cache())
@@ -363,7 +364,7 @@ async fn killed_at_any_write_an_import_goes_on_and_imports_nobody_twice() {
         let corner = Corner::of(&sandbox).await;
         let (pool, client) = corner.shop().await;
         sandbox.gateway().set_import_rules(&pool, slow);
-        // With an alias that has the lease.
+        // With an alias that holds the lease.
         corner.deploy(&pool).await;
         corner.write("users.csv", &csv(&users()[..3]));
         (corner, pool, client)
@@ -376,7 +377,7 @@ async fn killed_at_any_write_an_import_goes_on_and_imports_nobody_twice() {
         .await
         .ended(0);
     let points: Vec<Passing> = proxy.passed().into_iter().filter(writes).collect();
-    // Three kinds: three jobs with their files, and the role made and removed.
+    // Three kinds: three jobs with their files, and the role created and removed.
     let count = |action: &str| points.iter().filter(|point| point.action == action).count();
     assert_eq!(
         (count("CreateUserImportJob"), count("StartUserImportJob")),
@@ -439,7 +440,7 @@ async fn killed_at_any_write_an_import_goes_on_and_imports_nobody_twice() {
         })
         .await;
     sandbox.stop().await.expect("stopped");
-    // What is counted is what did not fail.
+    // The table counts what did not fail.
     table::check("import killed", &killed);
 }
 
@@ -511,15 +512,15 @@ async fn a_count_that_was_killed_goes_on_where_it_stopped() {
     assert_eq!(mode & 0o777, 0o600);
     assert_eq!(pages(&[]).await, 1, "goes on");
 
-    // A page that was half written is read again.
+    // A page that was written only in part is read again.
     killed().await;
     let text = std::fs::read_to_string(&kept).expect("what is kept");
     std::fs::write(&kept, &text[..text.len() - 9]).expect("written");
     assert_eq!(pages(&[]).await, 2);
-    // What is not ours is written anew.
+    // A file with other content is written again.
     std::fs::write(&kept, "odd").expect("written");
     assert_eq!(pages(&[]).await, 3);
-    // An import changes who is in the pool.
+    // An import changes the pool's users.
     killed().await;
     let import = ["import", "--pool", &pool, "--from", "users.csv", "--yes"];
     corner.run(&import).await;

@@ -1,4 +1,4 @@
-//! `init`: from a pool alone, by flags, and at a terminal.
+//! `init`: with a pool only, with flags, and on a terminal.
 
 use jane_migrate_config::{Config, Directory, Secret, parse};
 use serde_json::{Value, json};
@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use crate::support::{Corner, REGION, Ran};
 use crate::terminal::Terminal;
 
-/// A corner without a migrate.toml, with a pool that has attributes of its own and one client of two closed to passwords.
+/// A test environment without a migrate.toml, with a pool that has its own attributes and two clients, one of which does
+/// not allow passwords.
 async fn corner() -> (Corner, String) {
     let corner = Corner::new().await;
     std::fs::remove_file(corner.folder.path().join("migrate.toml")).expect("removed");
@@ -53,13 +54,13 @@ async fn a_pool_alone_is_enough() {
     assert_eq!(config.attributes["custom:created_at"], "created_at");
     assert!(text(&corner, "migrate.toml").contains("#\"custom:loyalty\" = \"field\""));
 
-    // Editors find the schema beside it, by the first line.
+    // The first line makes editors find the schema in the same folder.
     assert!(text(&corner, "migrate.toml").starts_with("#:schema ./migrate.schema.json\n"));
     let schema = text(&corner, "migrate.schema.json");
     let printed = corner.run(&["example", "--schema"]).await.ended(0);
     assert!(schema == printed.stdout && schema.contains("\"$schema\""));
 
-    // The next command works with it, and stops for what is still open.
+    // The next command works with it, and stops because of values that are still open.
     let plan = ["plan", "--enable-password-auth"];
     let ran = corner.run(&plan).await.ended(1);
     assert!(ran.stdout.contains("filled-in"), "{ran:#?}");
@@ -347,7 +348,7 @@ async fn a_window_that_is_over_is_warned_of() {
     assert!(ran.stderr.contains("warning: 2020-12-31"), "{ran:#?}");
 }
 
-/// Types a secret into the command that init told, with an `aws` that keeps what it is given.
+/// Types a secret into the command that init printed, with an `aws` that records its input.
 async fn stored(corner: &Corner, told: &Ran, secret: &str) -> (String, String) {
     let command = told
         .stdout

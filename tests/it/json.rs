@@ -1,5 +1,6 @@
-//! The documents of `--json`: real runs print them, and another's implementation of JSON Schema holds them against `docs/schemas`. A key that
-//! a schema does not have fails. UPDATE_SCHEMAS=1 adds what these runs print to the schemas; what they have already stays.
+//! The documents of `--json`: real runs print them, and an independent implementation of JSON Schema compares them with
+//! `docs/schemas`. A key that a schema does not have is an error. UPDATE_SCHEMAS=1 adds the output of these runs to the schemas;
+//! existing entries stay.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -12,7 +13,7 @@ use jane_migrate_test_kit::{Fate, Proxy};
 
 use crate::support::{Corner, Ran};
 
-/// Members whose keys are data: names of outcomes, of hash formats, of reasons.
+/// Fields whose keys are data: names of outcomes, of hash formats, of reasons.
 const MAPS: [&str; 7] = [
     "outcomes",
     "unsupported_hashes",
@@ -23,10 +24,10 @@ const MAPS: [&str; 7] = [
     "failed",
 ];
 
-/// Members of a difference that hold whatever a pool or client has.
+/// Fields of a difference that may contain any value of a pool or client.
 const ANYTHING: [&str; 2] = ["before", "after"];
 
-/// What is known of a value.
+/// What is known about a value.
 #[derive(Default, Clone, PartialEq, Debug)]
 struct Shape {
     types: BTreeSet<String>,
@@ -85,9 +86,9 @@ impl Shape {
         }
     }
 
-    /// What fits one of the two.
+    /// Matches what either of the two matches.
     fn and(mut self, other: Self) -> Self {
-        // Without a type it is anything.
+        // Without a type it can be any value.
         if self.types.is_empty() || other.types.is_empty() {
             return Self::default();
         }
@@ -173,7 +174,7 @@ impl Shape {
     }
 }
 
-/// The same schema, which takes no key that it does not name.
+/// The same schema without additional keys.
 fn strict(schema: &mut Value) {
     match schema {
         Value::Object(members) => {
@@ -190,11 +191,11 @@ fn strict(schema: &mut Value) {
     }
 }
 
-/// What runs of one command printed.
+/// The output of one command's runs.
 #[derive(Default)]
 struct Printed {
     documents: Vec<Value>,
-    /// What stands for a pool, or for the whole run, that failed before there was more to say.
+    /// The document for a pool, or for the whole run, that failed early.
     failures: Vec<Value>,
     whole: Vec<Value>,
 }
@@ -278,7 +279,7 @@ fn check(command: &str, printed: &Printed) {
     }
 }
 
-/// Runs a command in every way that it can end, and keeps what it prints.
+/// Runs a command in every way that it can end, and keeps its output.
 struct Runs {
     corner: Corner,
     printed: BTreeMap<&'static str, Printed>,
@@ -328,7 +329,7 @@ async fn each_document_is_as_its_schema_says() {
     let many = ["--pool", &pool, "--pool", &other, "--pool", gone];
     let yes = ["--yes", "--pool", &pool];
 
-    // Before there is anything, and where nothing is.
+    // Before anything exists, and for a pool that does not exist.
     for command in ["plan", "verify", "status", "doctor", "remaining", "coexist"] {
         let from: &[&str] = match command {
             "remaining" => &["--from", "users.csv"],
@@ -372,7 +373,7 @@ async fn each_document_is_as_its_schema_says() {
     runs.corner
         .configure("[window]\ntotal_users = 4\ncloses = 2999-12-31\n");
 
-    // A customer comes over, and one cannot.
+    // One customer migrates, and one cannot.
     let sign_in = |password: &str| {
         json!({ "AuthFlow": "USER_PASSWORD_AUTH", "ClientId": client,
             "AuthParameters": { "USERNAME": "ada@example.com", "PASSWORD": password } })
@@ -452,7 +453,7 @@ async fn each_document_is_as_its_schema_says() {
         }
     }
 
-    // Another version, and back.
+    // Another version, and a rollback.
     runs.corner.configure("[function]\nmemory_mb = 512\n");
     runs.run("plan", &one).await;
     let refused = Proxy::start(&runs.corner.endpoint, |call| match call.action.as_str() {

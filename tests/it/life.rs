@@ -1,4 +1,5 @@
-//! The whole life of a migration: deploy, sign-ins, verify, teardown, as operators and customers meet it.
+//! The whole life of a migration: deploy, sign-ins, verify, teardown, from the side of operators and
+//! customers.
 
 use jane_migrate_sandbox::JaneCall;
 use serde_json::{Value, json};
@@ -131,7 +132,7 @@ async fn each_kind_of_account_migrates_as_it_should() {
     corner.deploy(&pool).await;
 
     let tokens = corner.jane.count(JaneCall::Token);
-    // A password, by sign-in; the second sign-in does not ask the directory.
+    // A password, with a sign-in; the second sign-in makes no request to the directory.
     let (status, answer) = sign_in(&corner, &client, "Ada@example.com", "Right-Pass-1").await;
     assert_eq!(status, 200, "{answer}");
     assert!(
@@ -143,7 +144,7 @@ async fn each_kind_of_account_migrates_as_it_should() {
     assert_eq!(status, 200, "{answer}");
     assert_eq!(corner.jane.count(JaneCall::UserExists), asked);
 
-    // SSO: not by sign-in, but by a reset.
+    // SSO: not with a sign-in, but with a reset.
     let (status, _) = sign_in(&corner, &client, "sso@example.com", "Any-Password-1").await;
     assert_eq!(status, 400);
     assert!(!user_exists(&corner, &pool, "sso@example.com").await);
@@ -160,7 +161,7 @@ async fn each_kind_of_account_migrates_as_it_should() {
     let (status, answer) = sign_in(&corner, &client, "sso@example.com", "New-Password-1").await;
     assert_eq!(status, 200, "{answer}");
 
-    // Refused by Jane, and of the marketplace alone: neither way.
+    // Rejected by Jane, or only in the marketplace: neither way works.
     for user in ["refused@example.com", "market@example.com"] {
         let (status, _) = sign_in(&corner, &client, user, "Right-Pass-1").await;
         assert_eq!(status, 400);
@@ -178,7 +179,7 @@ async fn each_kind_of_account_migrates_as_it_should() {
     );
 }
 
-/// In a pool that tells Ada from ada, too: Cognito refuses an email that is not the name as it was typed.
+/// Also in a case-sensitive pool: Cognito rejects an email that differs from the typed name.
 #[tokio::test]
 async fn whoever_types_capitals_migrates() {
     let corner = Corner::new().await;
@@ -197,7 +198,7 @@ async fn whoever_types_capitals_migrates() {
     );
 }
 
-/// Without a status, and not by `RESET_REQUIRED`, which Cognito is reported to refuse.
+/// Without a status, because Cognito is reported to reject `RESET_REQUIRED`.
 #[tokio::test]
 async fn whoever_must_choose_a_new_password_migrates_and_is_told() {
     let corner = Corner::new().await;
@@ -425,13 +426,14 @@ async fn the_second_emulator_sees_the_same_life() {
         "torn down",
     );
     let mut client_after = corner.client(&pool, &client).await;
-    // This emulator cannot take the list away again, which has no flow in it either way.
+    // This emulator cannot remove the list again, which contains no flow either way.
     let members = client_after.as_object_mut().expect("a client");
     assert_eq!(members.remove("ExplicitAuthFlows"), Some(json!([])));
     assert_same(&client_before, &client_after, "torn down");
 }
 
-/// A corner of moto, which has no recoveries: who asks for them is answered with an error that is tried again.
+/// A test environment with moto, which has no recoveries: it answers such a call with an error that is
+/// retried.
 pub async fn on_moto() -> Corner {
     let mut corner = Corner::at(moto().await.url().to_owned()).await;
     let once = ("AWS_MAX_ATTEMPTS".to_owned(), "1".to_owned());
@@ -439,14 +441,14 @@ pub async fn on_moto() -> Corner {
     corner
 }
 
-/// Without what moto forgets at an update and what the handler must know.
+/// Without what moto loses at an update and what the handler must support.
 pub fn settings_for_moto(account: &str) -> Value {
     let mut settings = settings_of_every_kind(account);
     settings["UsernameAttributes"] = Value::Null;
     settings
 }
 
-/// What no update can change; moto forgets some of it all the same.
+/// Settings that no update can change; moto still loses some of them.
 fn without_create_only(mut pool: Value) -> Value {
     for member in ["UsernameConfiguration", "AliasAttributes"] {
         pool.as_object_mut().unwrap().remove(member);

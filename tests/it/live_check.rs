@@ -1,5 +1,5 @@
-//! `docs/live-check.sh`, the script for a live account, run with the AWS CLI in a sandbox where callers are checked as on AWS.
-//! What it shows beyond that is Cognito's.
+//! `docs/live-check.sh`, the script for a live account, run with the AWS CLI in a sandbox that checks callers as AWS does. What
+//! only Cognito can show is not tested here.
 
 use std::path::Path;
 
@@ -18,8 +18,8 @@ async fn it_passes_in_the_sandbox_asks_first_and_leaves_nothing() {
     let cli = aws_cli().await;
     let corner = Corner::of(&sandbox).await;
     let bin = cli.python().parent().expect("a folder").to_owned();
-    // The emulator does not know what these are about, and asks for them on `*`; and it takes each call about one alias for the list
-    // of all. AWS does know.
+    // The emulator does not evaluate the resources of these, and checks them for `*`; and it treats each call about one alias as
+    // the call that lists all. AWS does neither.
     let widen = r#"jane-migrate() { command jane-migrate "$@" | if [[ "$1" == policy ]]; then python3 -c '
 import json, sys
 d = json.load(sys.stdin)
@@ -53,7 +53,7 @@ print(json.dumps(d))'; else cat; fi; }; export -f jane-migrate; "#;
         );
         assert!(!ran.stdout.contains("== "), "nothing was begun: {ran:#?}");
     }
-    // As where it is interrupted while a pool is made: the pool is there, and its id was never told.
+    // An interruption while a pool is created: the pool exists, and its id was never printed.
     let lost = r#"aws() { if [[ $2 == create-user-pool ]]; then command aws "$@" >/dev/null; return 1; fi; command aws "$@"; }; export -f aws; "#;
     for (before, code, told) in [
         (lost, 1, "Taking everything away"),

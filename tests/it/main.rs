@@ -1,4 +1,5 @@
-//! The integration tests: the real program against real servers. One binary, because each links the SDKs anew.
+//! The integration tests: the real program with real servers. One binary, because each binary links the SDKs
+//! again.
 
 mod accounts;
 mod alarms;

@@ -1,4 +1,4 @@
-//! Several pools in one run: each on its own terms, side by side, one failure stopping no other.
+//! Several pools in one run: each independent, in parallel; a failure stops no other.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,7 +19,7 @@ async fn pools(corner: &Corner, count: usize) -> Vec<String> {
     pools
 }
 
-/// The pools as tables of the configuration; `more` follows the first.
+/// The pools as tables of the configuration; `more` comes after the first.
 fn tables(pools: &[String], more: &str) -> String {
     pools
         .iter()
@@ -84,7 +84,7 @@ async fn the_pools_of_the_configuration_live_and_end_together() {
     }
 }
 
-/// A chain has stores in several Regions, and one command for them all.
+/// A chain has stores in several Regions, and one command for all of them.
 #[tokio::test]
 async fn each_pool_is_served_in_its_own_region() {
     const REGIONS: [&str; 2] = ["us-west-2", "eu-central-1"];
@@ -177,7 +177,7 @@ async fn every_pool_is_planned_before_any_is_changed() {
     );
 }
 
-/// Others of the account use up the rate: each update is taken at its third attempt.
+/// Other callers of the account use up the rate: each update succeeds at its third attempt.
 #[tokio::test]
 async fn throttled_updates_go_through_in_the_end_and_nothing_is_lost() {
     let mut corner = Corner::new().await;

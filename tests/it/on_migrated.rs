@@ -1,5 +1,5 @@
-//! `[on_migrated]` from end to end: the plan and `try` show who is told, the execution role may tell exactly that queue, and a failure
-//! is counted by `status` and is none of the customer's.
+//! `[on_migrated]` from end to end: the plan and `try` show the notification, the execution role allows exactly that queue, and a
+//! failure is counted by `status` and does not affect the customer.
 
 use jane_migrate_sandbox::wire::KEY_HEADER;
 use jane_migrate_sandbox::{Account, AccountKind, Callers, Options, Sandbox};
@@ -122,7 +122,8 @@ async fn a_queue_is_told_by_a_role_that_may_tell_it_and_no_other() {
     let whole = json!({ "userPoolId": pool, "clientId": client, "username": "ada@example.com" });
     assert_eq!(received().await, [whole]);
 
-    // Another queue, to which somebody took the right away: the customer migrates, and verify and status say what is wrong.
+    // Another queue, for which an operator removed the permission: the customer migrates, and verify and status report what is
+    // wrong.
     corner.configure(&told("another"));
     corner.deploy(&pool).await;
     let mut policy = policies().await.remove(name).expect("the policy");

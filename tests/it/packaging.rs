@@ -1,4 +1,4 @@
-//! What a release gives to people who install it: the archive, the installer, the Debian package, the formula. The program in it is a
+//! The installable files of a release: the archive, the installer, the Debian package, the formula. The program in them is a
 //! script that starts the program under test, because packing that one takes seconds.
 
 use std::fs;
@@ -15,7 +15,7 @@ use crate::support::npm;
 const TARGET: &str = "x86_64-unknown-linux-musl";
 const ARCHIVE: &str = "jane-migrate-x86_64-unknown-linux-musl.tar.gz";
 
-/// Packs the archive into `output`, as the release's workflow does, with one handler that holds nothing.
+/// Packs the archive into `output`, as the release's workflow does, with one empty handler.
 pub fn pack(folder: &Path, output: &Path) {
     let program = folder.join("program");
     let script = format!(
@@ -43,7 +43,7 @@ fn succeeded(command: &mut Command) -> String {
     String::from_utf8(ended.stdout).expect("text")
 }
 
-/// A release on this disk, with the list of its checksums.
+/// A release on this disk, with its list of checksums.
 fn release() -> (TempDir, PathBuf) {
     let folder = TempDir::new().expect("a folder");
     let files = folder.path().join("latest/download");
@@ -100,7 +100,7 @@ fn the_installer_installs_what_the_checksum_names_and_nothing_else() {
     let mode = fs::metadata(prefix.join("bin/jane-migrate")).expect("the program");
     assert_eq!(mode.permissions().mode() & 0o777, 0o755);
 
-    // A byte more, and nothing is installed.
+    // With one more byte, nothing is installed.
     let archive = files.join(ARCHIVE);
     let mut bytes = fs::read(&archive).expect("the archive");
     bytes.push(0);
@@ -118,7 +118,7 @@ fn the_same_files_give_the_same_archive() {
     let (_first, one) = release();
     let (_second, other) = release();
     let read = |files: &Path| fs::read(files.join(ARCHIVE)).expect("the archive");
-    // The script names no folder of the test's.
+    // The script contains no folder of the test.
     assert!(
         read(&one) == read(&other),
         "two archives of the same files differ"
@@ -160,7 +160,7 @@ fn debian_unpacks_the_package() {
     }
 }
 
-/// Homebrew itself is not run: it is to be had from GitHub alone.
+/// Homebrew itself is not run: it is only available from GitHub.
 #[test]
 fn ruby_parses_the_formula() {
     let (_release, files) = release();
@@ -180,6 +180,6 @@ fn ruby_parses_the_formula() {
     fs::write(&script, parse).expect("written");
     let errors = |ruby: &str| succeeded(Command::new("node").arg(&script).arg(ruby));
     assert_eq!(errors(&formula), "[]\n");
-    // A parser that finds nothing would find this.
+    // A parser that never reports an error would accept this.
     assert_ne!(errors(&formula.replacen("end", "", 1)), "[]\n");
 }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-/// The widest line that is drawn; the rest of a longer one is cut off.
+/// The widest line; longer lines are truncated.
 const COLUMNS: usize = 104;
 /// A character's width and a line's height, in the picture's units.
 const WIDE: f32 = 8.43;
@@ -28,7 +28,7 @@ fn the_picture_is_the_tour() {
     );
 }
 
-/// A terminal with this text, as SVG without scripts or fonts of its own.
+/// A terminal with this text, as SVG without scripts or embedded fonts.
 fn terminal(text: &str) -> String {
     let lines: Vec<&str> = text.lines().filter(|line| *line != "...").collect();
     let [width, height] = [

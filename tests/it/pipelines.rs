@@ -1,5 +1,5 @@
-//! The GitHub action and the GitLab component: linted by others' linters, and their shell parts run as a runner runs them, with a
-//! release that was packed as releases are. What downloads, and who attests, is played.
+//! The GitHub action and the GitLab component: linted with independent linters, and their shell parts run as a runner does, with
+//! a release packed like a real one. Downloads and attestations are simulated.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The documents of a YAML file, as others read it.
+/// The documents of a YAML file, parsed by an independent parser.
 async fn yaml(file: &str) -> Vec<Value> {
     let program = "import json, sys; from ruamel.yaml import YAML; print(json.dumps(list(YAML(typ='safe').load_all(open(sys.argv[1])))))";
     let mut command = Command::new(readers().await.python());
@@ -36,7 +36,7 @@ async fn lint(arguments: &[&str]) {
     Ran::from(command.output().await.expect("a linter")).ended(0);
 }
 
-/// A release as its workflow packs it, with the program under test in it; gives the folder and the name.
+/// A release packed by its workflow, with the program under test in it; returns the folder and the name.
 fn release(folder: &Path) -> (PathBuf, String) {
     let packed = folder.join("release");
     crate::packaging::pack(folder, &packed);
@@ -47,7 +47,7 @@ fn sha256(file: &Path) -> String {
     hex::encode(Sha256::digest(std::fs::read(file).expect("a file")))
 }
 
-/// The action's steps, run one after the other as a runner does; gives how the last ended, and what it was told by files.
+/// Runs the action's steps in order as a runner does; returns the end of the last one, and the values that it wrote to files.
 struct Runner {
     bench: Bench,
     tools: PathBuf,
@@ -94,7 +94,7 @@ impl Runner {
             let path = std::env::var("PATH").unwrap_or_default();
             let path = format!("{}:{path}", self.tools.display());
             let own = self.bench.corner.shell("");
-            // The runner's own: `bash --noprofile --norc -eo pipefail FILE`.
+            // The runner's own command: `bash --noprofile --norc -eo pipefail FILE`.
             let file = folder.join("step.sh");
             std::fs::write(&file, script).expect("written");
             let mut bash = Command::new("bash");
@@ -155,7 +155,7 @@ async fn the_github_action_downloads_checks_and_verifies() {
     let runner = Runner::new(true).await;
     let pool = runner.bench.pool.clone();
     let (ran, _) = runner.run(&[("pools", &pool)]).await;
-    // What is accepted stays visible, and nothing else is said.
+    // Accepted findings stay visible, and nothing else is printed.
     assert!(ran.code == 0 && !ran.stdout.contains("::error"), "{ran:#?}");
     let asked =
         std::fs::read_to_string(runner.bench.corner.folder.path().join("asked")).expect("read");
@@ -168,7 +168,7 @@ async fn the_github_action_downloads_checks_and_verifies() {
         "{asked}"
     );
 
-    // A trigger that somebody took away fails the job, with an annotation, or with a report that the next step can upload.
+    // A trigger that another tool removed fails the job, with an annotation, or with a report that the next step can upload.
     let update = serde_json::json!({ "UserPoolId": pool, "LambdaConfig": {} });
     runner.bench.corner.cognito("UpdateUserPool", update).await;
     let (ran, _) = runner.run(&[("pools", &pool)]).await;
@@ -238,14 +238,14 @@ async fn the_gitlab_component_downloads_checks_and_verifies() {
             .into_iter()
             .flat_map(|part| job[part].as_array().expect("lines"));
         let lines: Vec<&str> = lines.map(|line| line.as_str().expect("a line")).collect();
-        // The container's own tools are played.
+        // The container's tools are simulated.
         let played = format!(
             "apt-get() {{ :; }}; curl() {{ cp '{}' .jane-migrate/program.tar.gz; }}; set -e\n",
             archive.display()
         );
         let mut command = bench.corner.shell(&(played + &lines.join("\n")));
         for (name, value) in job["variables"].as_object().expect("variables") {
-            // The job assumes the role by the token; the corner has keys.
+            // The job assumes the role with the token; the test environment has keys.
             if !name.starts_with("AWS_ROLE") {
                 command.env(name, value.as_str().expect("a text"));
             }

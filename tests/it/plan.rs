@@ -1,4 +1,4 @@
-//! `plan`: the exact difference of each update, what speaks against it, and what scripts rely on.
+//! `plan`: the exact difference of each update, the findings, and what scripts rely on.
 
 use serde_json::{Value, json};
 
@@ -69,7 +69,7 @@ async fn what_does_not_suit_stops_it_or_is_told() {
         .await
         .ended(1);
     assert!(ran.stdout.contains("custom:loyalty"), "{ran:#?}");
-    // What is accepted for a reason is told no more.
+    // An accepted finding is not printed any more.
     corner.configure("[verify.accept]\nopen-sign-up = \"closed in the app\"\n");
     let ran = corner.run(&plan).await.ended(0);
     assert!(!ran.stdout.contains("open-sign-up"), "{ran:#?}");
@@ -141,7 +141,7 @@ async fn a_later_change_is_told_by_member_and_none_is_told_as_none() {
     );
 }
 
-/// A machine's client, which Jane does not know and whose flows let no password through.
+/// A client for machines, which Jane does not have and whose flows allow no password.
 #[tokio::test]
 async fn clients_without_users_are_left_alone() {
     let corner = Corner::new().await;

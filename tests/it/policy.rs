@@ -1,5 +1,5 @@
-//! `policy`: what it prints suffices for each command, and holds nothing that no command needs. Which action a call is, the
-//! sandbox's journal tells; whether a policy allows it, an IAM that is not ours decides.
+//! `policy`: its output is enough for each command, and contains nothing that no command needs. The sandbox's journal gives the
+//! action of a call; an independent IAM decides whether a policy allows it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 
 use crate::support::{Corner, REGION, cache, http, unconnected};
 
-/// The actions that each duty's run made.
+/// The actions of each duty's run.
 type Seen = BTreeMap<Duty, BTreeSet<String>>;
 
-/// The IAM action of a call, as the journal has it. What Cognito does by itself needs no policy of the caller's.
+/// The IAM action of a call in the journal. Cognito's own calls need no permission of the caller.
 pub fn action(entry: &Entry) -> Option<String> {
     match (entry.service.as_str(), entry.action.as_str()) {
         (_, trigger) if trigger.starts_with("Invoke ") => None,
@@ -24,7 +24,7 @@ pub fn action(entry: &Entry) -> Option<String> {
     }
 }
 
-/// Runs a command and keeps what it called.
+/// Runs a command and records its calls.
 async fn record(corner: &Corner, seen: &mut Seen, duty: Duty, arguments: &[&str], code: i32) {
     let gateway = corner.gateway().await;
     let before = gateway.journal(&corner.account).len();
@@ -99,7 +99,7 @@ fn configure_with_secret(corner: &Corner, secret: &str, more: &str) {
     std::fs::write(corner.folder.path().join("migrate.toml"), config).expect("migrate.toml");
 }
 
-/// Changes by hand what deploy put there, in every way that deploy mends.
+/// Changes deploy's resources in every way that deploy fixes.
 async fn meddle(corner: &Corner, function: &str) {
     let aws = corner.aws().await;
     let arn = format!(
@@ -123,7 +123,7 @@ async fn meddle(corner: &Corner, function: &str) {
     );
     aws.add_permission(function, "jane-migrate-live", &another, &corner.account)
         .await;
-    // As if an older version had deployed: another source, and a tag that means nothing any more.
+    // As after a deploy by an older version: another source, and a tag without a meaning.
     let tags = [
         ("jane-migrate:source", "an older one"),
         ("jane-migrate:older", "yes"),
@@ -132,7 +132,7 @@ async fn meddle(corner: &Corner, function: &str) {
     aws.tag_function(&arn, &tags.into()).await;
 }
 
-/// Gives the function a code signing configuration, which refuses nothing.
+/// Gives the function a code signing configuration, which rejects nothing.
 async fn sign(corner: &Corner, function: &str) {
     let authorization = corner.authorization("lambda");
     let call = async |method: &str, path: String, body: Value| {
@@ -207,17 +207,17 @@ async fn each_call_of_the_program_is_in_the_table() {
     record(&corner, &mut seen, Duty::Plan, &plan, 0).await;
     record(&corner, &mut seen, Duty::Deploy, &deploy, 0).await;
     record(&corner, &mut seen, Duty::Verify, &verify, 0).await;
-    // The version before has its secret in SSM, which the role may no longer read.
+    // The previous version has its secret in SSM, which the role can no longer read.
     let rollback = [&["rollback", "--yes"], &of_pool[..]].concat();
     record(&corner, &mut seen, Duty::Rollback, &rollback, 0).await;
     record(&corner, &mut seen, Duty::Deploy, &deploy, 0).await;
     configure_with_secret(&corner, &in_secrets_manager, &bounded);
-    // A role that is made again, and a third version, after which the first goes.
+    // A role that is created again, and a third version, after which the first is deleted.
     let aws = corner.aws().await;
     aws.delete_role_policy(&function, "jane-migrate").await;
     aws.delete_role(&function).await;
     record(&corner, &mut seen, Duty::Deploy, &deploy, 0).await;
-    // A finding of its own: what is attached to the role is read.
+    // A separate finding: the policies attached to the role are read.
     attach(&corner, &function).await;
     record(&corner, &mut seen, Duty::Plan, &plan, 0).await;
     record(&corner, &mut seen, Duty::Verify, &verify, 1).await;
@@ -235,7 +235,7 @@ async fn each_call_of_the_program_is_in_the_table() {
     record(&corner, &mut seen, Duty::Remaining, &remaining, 0).await;
     let import = [&["import", "--yes"], &of_pool[..], &listed].concat();
     record(&corner, &mut seen, Duty::Import, &import, 0).await;
-    // Further back than the log goes, the metrics are asked.
+    // For days before the log, the metrics are read.
     let status = [&["status", "--since", "400d"], &of_pool[..]].concat();
     record(&corner, &mut seen, Duty::Status, &status, 0).await;
     let doctor = [&["doctor"], &of_pool[..]].concat();
@@ -249,7 +249,7 @@ async fn each_call_of_the_program_is_in_the_table() {
     record(&corner, &mut seen, Duty::Try, &local, 0).await;
     record(&corner, &mut seen, Duty::Connect, &connect, 0).await;
 
-    // Into a VPC, out of it, and into it again; then of migration alone, and then of the rest.
+    // Into a VPC, out of it, and into it again; then a teardown of the migration only, and then of the rest.
     let alarmed = format!(
         "[triggers]\npre_sign_up = true\n[alarms]\ntopic = \"arn:aws:sns:{REGION}:{}:on-call\"\n",
         corner.account
@@ -269,7 +269,7 @@ async fn each_call_of_the_program_is_in_the_table() {
     let mut wrong = Vec::new();
     for (duty, actions) in &seen {
         for action in actions {
-            // Probing is verifying, and a little more.
+            // A probe includes verify's calls.
             let granted = GRANTS.iter().any(|grant| {
                 grant.action == action
                     && (grant.is_for(*duty) || *duty == Duty::Probe && grant.is_for(Duty::Verify))
@@ -285,7 +285,7 @@ async fn each_call_of_the_program_is_in_the_table() {
             .all(|duty| seen.contains_key(duty)),
         "each duty was done"
     );
-    // What is asked of another tool's function alone, `attach` sees.
+    // `attach` tests the calls that only another tool's function needs.
     let made = |grant: &&Grant| grant.implied.is_none() && grant.on != On::GivenVersions;
     for grant in GRANTS.iter().filter(made) {
         for duty in grant.duties {
@@ -301,7 +301,7 @@ async fn each_call_of_the_program_is_in_the_table() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// A user of IAM in this corner; the program runs as that user from then on.
+/// Creates an IAM user in this test environment; the program runs as that user from then on.
 async fn become_user(corner: &mut Corner) {
     iam(corner, "CreateUser", &[("UserName", "operator")]).await;
     let key = iam(corner, "CreateAccessKey", &[("UserName", "operator")]).await;
@@ -318,7 +318,7 @@ async fn become_user(corner: &mut Corner) {
     ];
 }
 
-/// Lets the user do these duties and nothing else, by what `policy` prints for them.
+/// Gives the user exactly these duties' permissions, from the output of `policy`.
 async fn allow(corner: &Corner, pool: &str, duties: &str) {
     let arguments = [
         "policy",
@@ -331,8 +331,8 @@ async fn allow(corner: &Corner, pool: &str, duties: &str) {
         "--json",
     ];
     let mut document = corner.run(&arguments).await.ended(0).json();
-    // The emulator does not know what these are about, and asks for them on `*`; and it takes each call about one alias for the list
-    // of all. AWS does know.
+    // The emulator does not evaluate the resources of these, and checks them for `*`; and it treats each call about one alias as
+    // the call that lists all. AWS does neither.
     let statements = document["Statement"].as_array_mut().expect("statements");
     for (action, asked_for) in [
         ("logs:DescribeLogGroups", "logs:DescribeLogGroups"),
@@ -423,7 +423,7 @@ async fn what_only_the_pool_knows_is_read_from_it() {
     let document = corner.run(&asked).await.ended(0).json().to_string();
     assert!(document.contains(&sms), "{document}");
     assert!(document.contains(&corner.pool(&pool).await["Arn"].to_string()));
-    // The same without asking: what the pool would have said is given.
+    // The same without calls to AWS: the pool's values are given.
     let told = [
         &asked[..],
         &["--account", &corner.account, "--sms-role", &sms],

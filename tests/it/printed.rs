@@ -1,6 +1,6 @@
-//! The commands that the program prints, as fixes, hints and next steps: each must be one that can be run as it stands. Those of
-//! its own are read by its own parser; those of AWS's command line must name a service, an operation and flags that it has.
-//! Every run of the program by the tests is looked at. Text is read as it goes to a pipe: at a terminal lines may be broken.
+//! The commands that the program prints, as fixes, hints and next steps: each must run as it stands. The program's own parser
+//! parses its own commands; those of the AWS CLI must name an existing service, operation and flags. Every run of the program by
+//! the tests is checked. Text is read as in a pipe: on a terminal lines may be wrapped.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -12,16 +12,16 @@ use tokio::sync::Mutex;
 
 use crate::support::{aws_cli, cache};
 
-/// The words before a command that make the rest of its line one.
+/// The words before a command that takes the rest of its line.
 const INTRODUCTIONS: [&str; 6] = ["fix: ", "hint: ", "Next: ", "next: ", "$ ", "run: "];
 
-/// Keys of JSON documents whose texts may be a command from the beginning.
+/// Keys of JSON documents whose text may start with a command.
 const KEYS: [&str; 3] = ["fix", "hint", "next"];
 
-/// Commands of AWS's command line that are no operation of a service.
+/// Commands of the AWS CLI that are no operation of a service.
 const AWS_ALONE: [&str; 4] = ["sso login", "login", "configure ", "logs tail "];
 
-/// Flags that AWS's command line has for every operation.
+/// Flags of the AWS CLI for every operation.
 const AWS_FLAGS: [&str; 9] = [
     "cli-binary-format",
     "cli-input-json",
@@ -34,7 +34,7 @@ const AWS_FLAGS: [&str; 9] = [
     "generate-cli-skeleton",
 ];
 
-/// Fails the test if the program printed a command that cannot be run.
+/// Fails the test if the program printed an invalid command.
 pub async fn check(stdout: &str, stderr: &str) {
     let mut commands = BTreeSet::new();
     match serde_json::from_str::<Value>(stdout) {
@@ -52,7 +52,7 @@ pub async fn check(stdout: &str, stderr: &str) {
     }
 }
 
-/// The texts of an XML document, each on lines of its own.
+/// The texts of an XML document, each on its own lines.
 fn without_markup(xml: &str) -> String {
     let texts: Vec<&str> = xml
         .split('<')
@@ -97,7 +97,7 @@ fn of_json(value: &Value, key: &str, commands: &mut BTreeSet<String>) {
 }
 
 fn of_text(text: &str, commands: &mut BTreeSet<String>) {
-    // A line of GitHub's holds several.
+    // One line of GitHub's format contains several lines.
     let text = text.replace("%0A", "\n").replace("%25", "%");
     for line in text.lines() {
         quoted(line, commands);
@@ -110,7 +110,7 @@ fn of_text(text: &str, commands: &mut BTreeSet<String>) {
             .find_map(|introduction| Some(line.split_once(introduction)?.1))
             .unwrap_or(line);
         if is_command(rest) {
-            // An explanation may stand beside it.
+            // An explanation may follow it.
             commands.insert(rest.split("  ").next().unwrap_or(rest).to_owned());
         }
     }
@@ -122,7 +122,7 @@ fn quoted(text: &str, commands: &mut BTreeSet<String>) {
     commands.extend(quoted.filter(|text| is_command(text)).map(str::to_owned));
 }
 
-/// Whether a line for a shell is made of commands that exist.
+/// Whether a shell line consists of existing commands.
 async fn understood(line: &str) -> Result<(), String> {
     let words = shlex::split(line).ok_or("its quotes do not match")?;
     let mut command: Vec<String> = Vec::new();
@@ -160,7 +160,7 @@ async fn understood(line: &str) -> Result<(), String> {
 }
 
 fn ours(words: &[String]) -> Result<(), String> {
-    // A placeholder is a value that the reader has to put there.
+    // A placeholder is a value that the reader must fill in.
     let words = words.iter().map(|word| match word.as_str() {
         "ID" => "us-east-1_AbC123456",
         "DUTY" => "deploy",
@@ -209,7 +209,7 @@ def flags(operation):
 print(json.dumps({xform_name(name, '-'): flags(name) for name in model.operation_names}))
 ";
 
-/// What AWS's command line knows of a service. Kept beside the emulators: asking Python takes a second.
+/// The AWS CLI's model of a service. Kept beside the emulators, because loading it with Python takes a second.
 async fn operations(service: &str) -> Result<Operations, String> {
     static KNOWN: Mutex<BTreeMap<String, Operations>> = Mutex::const_new(BTreeMap::new());
     let mut known = KNOWN.lock().await;

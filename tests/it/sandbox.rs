@@ -1,4 +1,4 @@
-//! `sandbox`: the corner of AWS that runs until it is stopped.
+//! `sandbox`: the local AWS that runs until it is stopped.
 
 use std::process::Stdio;
 
@@ -23,7 +23,7 @@ async fn its_variables_serve_every_aws_tool_and_it_ends_when_asked() {
             break;
         }
     }
-    // Each tool is asked for the demo's pool, with nothing but these variables and what it is called by.
+    // Each tool describes the demo's pool, with only these variables.
     let python = aws_cli().await.python().display().to_string();
     let boto = format!(
         "{python} -c 'import os, awscli.botocore.session as s; c = s.get_session().create_client(\"cognito-idp\"); \

@@ -1,4 +1,4 @@
-//! A shop whose users and hashes of four kinds are in PostgreSQL: it migrates by sign-in and by import, to the last row.
+//! A shop whose users and hashes of four kinds are in PostgreSQL: it migrates with sign-ins and an import, down to the last row.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -11,7 +11,7 @@ use crate::database::{DATABASE_PASSWORD, Server};
 use crate::import::{HASHES, PASSWORD, has_no_hash};
 use crate::support::Corner;
 
-/// A table of so many users of a shop, with hashes of the four kinds, the cheapest that there are.
+/// A table with this many users of a shop, with hashes of the four kinds at the lowest cost.
 fn table(users: usize) -> String {
     let [bcrypt, scrypt, argon2, pbkdf2] = HASHES;
     format!(
@@ -23,7 +23,7 @@ fn table(users: usize) -> String {
     )
 }
 
-/// Writes the configuration of a shop in PostgreSQL, whose export has a user and a query of its own.
+/// Writes the configuration of a shop in PostgreSQL, whose export has its own user and query.
 fn configure_database(corner: &mut Corner, server: &Server) {
     corner
         .environment
@@ -51,7 +51,7 @@ async fn a_shop_in_postgresql_is_imported_to_the_last_row() {
     let mut corner = Corner::new().await;
     let (pool, client) = corner.shop().await;
     configure_database(&mut corner, &server);
-    // Sixty percent are there already.
+    // Sixty percent have already migrated.
     for n in 1..=USERS * 6 / 10 {
         let email = format!("user{n}@example.com");
         let user = json!({ "UserPoolId": pool, "Username": email, "MessageAction": "SUPPRESS",
@@ -95,7 +95,7 @@ async fn a_shop_in_postgresql_is_imported_to_the_last_row() {
     let attributes = user["UserAttributes"].as_array().unwrap();
     let sub = attributes.iter().find(|one| one["Name"] == "sub").unwrap();
     assert_eq!(row, format!("150,{}", sub["Value"].as_str().unwrap()));
-    // The function's own settings have nothing of the export.
+    // The function's own settings contain nothing of the export.
     corner
         .environment
         .retain(|(name, _)| name != "EXPORT_PASSWORD");
@@ -103,8 +103,8 @@ async fn a_shop_in_postgresql_is_imported_to_the_last_row() {
     assert!(ran.stderr.contains("import.password"), "{ran:#?}");
 }
 
-/// The same shop with as many users as `USERS` says, 100,000 without it. Sixty percent migrate by signing in, through the function; the
-/// rest is imported, each row is accounted for, and all of them sign in with the old password afterwards. CONTRIBUTING.md has the command.
+/// The same shop with `USERS` users, 100,000 by default. Sixty percent migrate by signing in, through the function; the rest is
+/// imported, each row has an outcome, and all of them sign in with the old password afterwards. CONTRIBUTING.md has the command.
 #[tokio::test]
 #[ignore = "an hour: 100,000 sign-ins, and each user once more"]
 #[expect(clippy::print_stdout, reason = "its figures go into the docs")]
@@ -121,7 +121,7 @@ async fn a_large_shop_migrates_by_sign_in_and_by_import_to_the_last_row() {
     let (corner, client) = (&corner, &client);
     let unverified = |n: &usize| n % 50 == 7;
     let shop = Progress::new();
-    // A user without a verified address migrates by a sign-in, too: the password was right.
+    // A user without a verified address also migrates with a sign-in: the password was right.
     let migrated = users * 6 / 10;
     stream::iter(1..=migrated)
         .for_each_concurrent(AT_ONCE, async |n| {
@@ -133,7 +133,7 @@ async fn a_large_shop_migrates_by_sign_in_and_by_import_to_the_last_row() {
                         shop.repeat(n, answer);
                     }
                 }
-                // A busy machine answers some too late, as an outage would; a customer tries again.
+                // A busy machine answers some sign-ins too late, like an outage; a customer tries again.
                 tokio::time::sleep(Duration::from_secs(3)).await;
             }
             panic!("{} does not migrate", email(n));
@@ -157,7 +157,7 @@ async fn a_large_shop_migrates_by_sign_in_and_by_import_to_the_last_row() {
     );
     assert_eq!(done["after"]["remaining"], left, "{done}");
     assert_eq!(done["after"]["migrated"], users - left, "{done}");
-    // Without the function no one migrates any more, and each password is the pool's own.
+    // Without the function no user migrates any more, and each password is in the pool.
     let teardown = ["teardown", "--pool", &pool, "--yes", "--force"];
     corner.run(&teardown).await.ended(0);
     let torn_down = shop.elapsed();
@@ -185,18 +185,18 @@ async fn a_large_shop_migrates_by_sign_in_and_by_import_to_the_last_row() {
     );
 }
 
-/// Sign-ins side by side.
+/// How many sign-ins run in parallel.
 const AT_ONCE: usize = 8;
 
 fn email(n: usize) -> String {
     format!("user{n}@example.com")
 }
 
-/// The progress of a long run: a line each thousand users.
+/// The progress of a long run: one line for every thousand users.
 struct Progress {
     started: Instant,
     counted: Mutex<BTreeMap<&'static str, usize>>,
-    /// The answers after which a sign-in was repeated, with their counts.
+    /// The errors after which a sign-in was repeated, with their counts.
     repeats: Mutex<BTreeMap<String, usize>>,
 }
 

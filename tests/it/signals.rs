@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: the step in hand is finished, what remains is said; a second one ends at once.
+//! Ctrl-C and SIGTERM: the current step is finished, the rest is listed; a second signal ends the program at once.
 
 use std::collections::BTreeSet;
 use std::process::Stdio;
@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::support::Corner;
 use crate::terminal::Terminal;
 
-/// A pool ready to be deployed to, behind a proxy that holds the making of the function.
+/// A pool ready for a deploy, behind a proxy that holds the function's creation.
 async fn held() -> (Corner, String, Proxy) {
     let corner = Corner::new().await;
     let pool = corner.create_pool(json!({})).await;
@@ -130,7 +130,7 @@ async fn off_a_terminal_a_long_step_beats() {
     assert!(!all.contains('\u{1b}') && !all.contains('\r'), "{all}");
 }
 
-/// Jane hears of each user once, though the walk through them was interrupted: the command that is printed goes on from there.
+/// Jane is notified of each user once, although the run was interrupted: the printed command continues from there.
 #[tokio::test]
 async fn a_walk_through_the_users_stops_after_a_page_and_goes_on_from_there() {
     use tokio::io::{AsyncBufReadExt, BufReader};

@@ -1,5 +1,5 @@
-//! The documentation as a site: it builds, each link of it leads somewhere, and the pages that are made from tables and types are
-//! current. `UPDATE_DOCS=1` writes these.
+//! The documentation as a site: it builds, all links work, and the pages generated from tables and types are current.
+//! `UPDATE_DOCS=1` writes these.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -19,7 +19,7 @@ fn docs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")
 }
 
-/// Fails unless the page in the repository is this one.
+/// Fails unless the page in the repository has this text.
 fn current(page: &str, text: &str) {
     let file = docs().join(page);
     if std::env::var_os("UPDATE_DOCS").is_some() {
@@ -118,13 +118,13 @@ fn the_page_of_the_file_is_the_schema() {
     current("configuration.md", &page);
 }
 
-/// A description, in one paragraph.
+/// A description as one paragraph.
 fn words(of: &Value) -> String {
     let text = of["description"].as_str().unwrap_or_default();
     text.replace('\n', " ").replace('|', "\\|")
 }
 
-/// The settings of a table; adds the tables that are its values to `tables`.
+/// The settings of a table; adds the tables among its values to `tables`.
 fn rows(page: &mut String, schema: &Value, table: &Value, tables: &mut BTreeSet<String>) {
     let Some(properties) = table["properties"].as_object() else {
         return;
@@ -156,12 +156,12 @@ fn rows(page: &mut String, schema: &Value, table: &Value, tables: &mut BTreeSet<
     }
 }
 
-/// What kind of value a setting takes.
+/// The type of a setting's value.
 fn value(schema: &Value, property: &Value, tables: &mut BTreeSet<String>) -> String {
     if let Some(reference) = property["$ref"].as_str() {
         let name = reference.trim_start_matches("#/$defs/");
         let definition = &schema["$defs"][name];
-        // What a chapter of its own describes, or a text with a rule of its own.
+        // A table with a section of its own, or a text with a format.
         return match definition["properties"].as_object() {
             Some(_) if name.starts_with("Partial") => "table".to_owned(),
             Some(_) => {
@@ -279,7 +279,7 @@ fn the_site_builds_and_its_links_hold() {
     }
     assert!(links > 500, "only {links} links were seen");
     assert!(dead.is_empty(), "links that lead nowhere: {dead:#?}");
-    // Search has an index of its own.
+    // Search needs an index file.
     let index = fs::read_dir(site.path()).expect("the site").any(|entry| {
         entry.is_ok_and(|entry| {
             entry
@@ -291,7 +291,7 @@ fn the_site_builds_and_its_links_hold() {
     assert!(index);
 }
 
-/// The values of an attribute of HTML.
+/// The values of an HTML attribute.
 fn attributes<'t>(html: &'t str, name: &str) -> impl Iterator<Item = &'t str> {
     let start = format!(" {name}=\"");
     let parts: Vec<&str> = html.split(start.as_str()).skip(1).collect();

@@ -1,4 +1,4 @@
-//! `status`, against the sandbox and moto: the function's log as counted, shown on a terminal, as JSON and as a page.
+//! `status` with the sandbox and moto: the counts of the function's log on a terminal, as JSON and as a page.
 
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -19,7 +19,7 @@ fn now_ms() -> i64 {
     i64::try_from(since.as_millis()).unwrap()
 }
 
-/// A line such as the handler writes.
+/// A line in the handler's format.
 fn line(outcome: &str, client: &str, took: f64) -> Value {
     json!({
         "_aws": { "Timestamp": 0, "CloudWatchMetrics": [] },
@@ -29,7 +29,7 @@ fn line(outcome: &str, client: &str, took: f64) -> Value {
     })
 }
 
-/// A pool with a function's log in it, with nothing deployed.
+/// A pool with a function's log, but no deployment.
 struct Logged {
     corner: Corner,
     pool: String,
@@ -75,7 +75,7 @@ impl Logged {
         }
     }
 
-    /// Twelve days of migrations, which get fewer, among everything else that happens.
+    /// Twelve days of decreasing migrations, with everything else that happens.
     async fn write_days(&self) {
         let now = now_ms();
         let mut lines = Vec::new();
@@ -119,7 +119,7 @@ impl Logged {
     }
 }
 
-/// What `write_days` wrote.
+/// The number of migrations in `write_days`.
 const MIGRATED: u64 = 12 * 20 + 10 * 66;
 
 fn assert_figures(status: &Value, client: &str) {
@@ -189,7 +189,7 @@ async fn the_log_is_counted_the_same_on_both_emulators() {
         assert_figures(&status, &logged.client);
         sources.push(status["source"].clone());
     }
-    // The sandbox has Logs Insights; what moto calls so aggregates nothing, and is found out.
+    // The sandbox has Logs Insights; moto's does not aggregate, which the program detects.
     assert_eq!(sources, ["insights", "events"]);
 }
 
@@ -198,8 +198,7 @@ async fn a_log_that_reaches_back_a_part_of_the_way_gives_no_whole_number() {
     let corner = Corner::new().await;
     corner.configure("[window]\ntotal_users = 900\n");
     let logged = Logged::new(corner).await;
-    // Seven days are kept of a log that began ninety days ago, and something happened on every day of them; the pool has many
-    // users of its own.
+    // Seven days are kept of a log that was created ninety days ago, with events on each of them; the pool has many other users.
     let now = now_ms();
     let lines: Vec<_> = (0..=7)
         .rev()
@@ -253,7 +252,7 @@ async fn a_log_that_reaches_back_a_part_of_the_way_gives_no_whole_number() {
         }
     }
 
-    // CloudWatch's metrics know more. Twelve days ago there were fifty, and on the day of which the log has a part, three.
+    // CloudWatch's metrics have more: fifty twelve days ago, and three on the day that is only partly in the log.
     let metric = |days: i64, value: f64| {
         json!({
             "MetricName": "count", "Value": value, "Timestamp": (now - days * DAY_MS) / 1000,
@@ -281,7 +280,7 @@ async fn a_log_that_reaches_back_a_part_of_the_way_gives_no_whole_number() {
         "{ran:#?}"
     );
 
-    // What may not be read is said, and the rest is counted.
+    // A denied read is reported, and the rest is counted.
     let denied = Proxy::start(&aged.url(), |passing| match passing.action.as_str() {
         "GetMetricData" => Fate::Refuse(403, "AccessDeniedException", "no"),
         _ => Fate::Pass,
@@ -492,7 +491,7 @@ async fn a_watch_on_a_terminal_clears_it_and_draws_anew() {
     assert_eq!(code, 0, "{shown}");
 }
 
-/// The headline is always there, the end is left out where the terminal has no rows for it, and q gives the terminal back as it was.
+/// The headline is always visible, the end is left out if the terminal has no rows for it, and q restores the terminal.
 #[tokio::test]
 async fn a_watch_fits_the_terminal_and_ends_by_a_key() {
     let logged = Logged::new(Corner::new().await).await;
@@ -511,15 +510,15 @@ async fn a_watch_fits_the_terminal_and_ends_by_a_key() {
     assert_eq!(code, 0, "{shown}");
 }
 
-/// Where the pictures of the page are kept for people to look at.
+/// The folder in which the pictures of the page are kept for people.
 fn pictures() -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pictures");
     std::fs::create_dir_all(&folder).unwrap();
     folder
 }
 
-/// Of each chart: the share of its pixels that are drawn on, how far the darkest and the brightest of the bars and lines stand out from the
-/// ground, and how wide it is shown.
+/// For each chart: the share of its pixels that are drawn, the contrast of the darkest and the brightest bars and lines with the
+/// background, and its width.
 const DRAWN: &str = r#"[...document.querySelectorAll('.chart canvas')].map(canvas => {
     const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
     const bright = (r, g, b) => [r, g, b].map(c => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
@@ -596,7 +595,7 @@ async fn the_page_reads_well_in_a_browser() {
         assert_eq!(drawn.len(), 3, "{look:?}");
         for chart in drawn {
             let of = |what: &str| chart[what].as_f64().unwrap();
-            // Of the axes alone there is far less.
+            // The axes alone have far fewer.
             assert!(of("ink") > 0.05, "{look:?}: {chart}");
             assert!(of("contrast") > 3.0, "{look:?}: {chart}");
             assert!(of("width") > f64::from(width) * 0.8, "{look:?}: {chart}");

@@ -1,4 +1,5 @@
-//! What the tests share: one sandbox for the whole run, a corner of it for each test, and the program started as users start it.
+//! What the tests share: one sandbox for the whole run, a test environment in it for each test, and the program started as users
+//! start it.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -21,23 +22,23 @@ use crate::printed;
 /// The Region of every test.
 pub const REGION: &str = "us-west-2";
 
-/// Where emulators and handlers are kept between runs.
+/// The folder in which emulators and handlers are kept between runs.
 pub fn cache() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache")
 }
 
-/// Where the digests of those handlers are kept: where the program looks with `XDG_STATE_HOME` at the cache.
+/// The folder with the digests of those handlers: the program finds it if `XDG_STATE_HOME` is the cache.
 pub fn records() -> PathBuf {
     cache().join("jane-migrate")
 }
 
-/// The runtime of what outlives a single test.
+/// The runtime of everything that outlives a single test.
 fn servers() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| Runtime::new().expect("a runtime for the servers"))
 }
 
-/// Runs `start` where its servers live on after the test that came first.
+/// Runs `start` on a runtime on which its servers outlive the first test.
 pub async fn lasting<T: Send + 'static>(start: impl Future<Output = T> + Send + 'static) -> T {
     servers().spawn(start).await.expect("the servers start")
 }
@@ -70,14 +71,14 @@ pub async fn moto() -> &'static Emulator {
     .await
 }
 
-/// AWS's command line.
+/// The AWS CLI.
 pub async fn aws_cli() -> Venv {
     Venv::install(&cache(), "awscli-1.46.2", "awscli==1.46.2", &|_| ())
         .await
         .expect("awscli installs")
 }
 
-/// Python with what reads the program's reports and snippets as others do: checkers of schemas, parsers, a linter.
+/// Python with the usual readers of the program's reports and snippets: schema checkers, parsers, a linter.
 pub async fn readers() -> Venv {
     const PACKAGES: &str = "cfn-lint==1.58.0 check-jsonschema==0.39.0 junitparser==5.0.3 python-hcl2==8.1.4 xmlschema==4.3.2 zizmor==1.32.0";
     Venv::install(&cache(), "readers", PACKAGES, &|_| ())
@@ -85,7 +86,7 @@ pub async fn readers() -> Venv {
         .expect("the readers install")
 }
 
-/// The folder with these packages of npm, installed once. None of their scripts is run.
+/// The folder with these npm packages, installed once. None of their scripts is run.
 pub fn npm(name: &str, packages: &[&str]) -> PathBuf {
     let folder = cache().join("npm").join(name);
     if !folder.join("node_modules").exists() {
@@ -103,7 +104,7 @@ pub fn npm(name: &str, packages: &[&str]) -> PathBuf {
         .arg(making.path())
         .args(packages);
         assert!(npm.status().is_ok_and(|status| status.success()), "{npm:?}");
-        // Whoever comes second keeps the first one's.
+        // The second process uses the folder of the first.
         let _ = std::fs::rename(making.keep(), &folder);
     }
     folder
@@ -142,7 +143,7 @@ impl Ran {
             .await
     }
 
-    /// Fails the test if a command was printed that cannot be run.
+    /// Fails the test if an invalid command was printed.
     pub async fn with_printed_commands(self) -> Self {
         printed::check(&self.stdout, &self.stderr).await;
         self
@@ -154,7 +155,7 @@ impl Ran {
             .unwrap_or_else(|error| panic!("no JSON document ({error}): {self:#?}"))
     }
 
-    /// Fails the test unless the program ended so.
+    /// Fails the test unless the program ended with this code.
     #[track_caller]
     pub fn ended(self, code: i32) -> Self {
         assert_eq!(self.code, code, "{self:#?}");
@@ -172,7 +173,7 @@ impl From<std::process::Output> for Ran {
     }
 }
 
-/// The end of a configuration whose test is not about the triggers at sign-ups.
+/// The end of a configuration for a test that is not about the sign-up triggers.
 pub fn unconnected(more: &str) -> String {
     match more.contains("[verify") || more.contains("[triggers]") {
         true => more.to_owned(),
@@ -182,31 +183,31 @@ pub fn unconnected(more: &str) -> String {
     }
 }
 
-/// A corner of AWS for one test: an account of its own, a folder with a migrate.toml, and a Jane of its own.
+/// A test environment in AWS: its own account, a folder with a migrate.toml, and its own Jane.
 pub struct Corner {
-    /// The account, which is the id of its access key too.
+    /// The account, which is also the id of its access key.
     pub account: String,
     /// The secret of its access key.
     pub secret: String,
     /// The AWS endpoint.
     pub endpoint: String,
-    /// The Region of the calls made here. The program's follow from the pool.
+    /// The Region of the calls made here. The program derives its own from the pool.
     pub region: &'static str,
     /// The directory.
     pub jane: JaneDirectory,
-    /// Where the program runs.
+    /// The folder in which the program runs.
     pub folder: TempDir,
-    /// More variables for the program.
+    /// Additional variables for the program.
     pub environment: Vec<(String, String)>,
 }
 
 impl Corner {
-    /// A corner of the sandbox.
+    /// A test environment in the sandbox.
     pub async fn new() -> Self {
         Self::of(sandbox().await).await
     }
 
-    /// A corner of this sandbox.
+    /// A test environment in this sandbox.
     pub async fn of(sandbox: &Sandbox) -> Self {
         let secret = sandbox.secret_key().to_owned();
         Self {
@@ -215,7 +216,7 @@ impl Corner {
         }
     }
 
-    /// A corner of another endpoint, where any key is good.
+    /// A test environment at another endpoint, which accepts any key.
     pub async fn at(endpoint: String) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(100_000_000_001);
         let jane = lasting(async { JaneDirectory::start().await.expect("Jane starts") }).await;
@@ -237,7 +238,7 @@ impl Corner {
         sandbox().await.gateway()
     }
 
-    /// Writes migrate.toml for this corner's Jane, with `more` after it.
+    /// Writes a migrate.toml for this environment's Jane, with `more` after it.
     pub fn configure(&self, more: &str) {
         let config = format!(
             "[directory]\nkind = \"jane\"\nurl = \"{}\"\nclient_id = \"{}\"\nclient_secret = {{ env = \"JANE_CLIENT_SECRET\" }}\n\n{}",
@@ -248,7 +249,7 @@ impl Corner {
         std::fs::write(self.folder.path().join("migrate.toml"), config).expect("migrate.toml");
     }
 
-    /// The same, with the secret kept elsewhere.
+    /// The same with another place for the secret.
     pub fn configure_secret(&self, secret: &str) {
         self.configure_secret_and(secret, "");
     }
@@ -284,14 +285,14 @@ impl Corner {
         }
     }
 
-    /// A call of Cognito's API by its name, as any client would make it.
+    /// A call of Cognito's API by its name, like any client.
     pub async fn cognito(&self, action: &str, body: Value) -> Value {
         let (status, answer) = self.try_cognito(action, body).await;
         assert_eq!(status, 200, "{action}: {answer}");
         answer
     }
 
-    /// The same, with whatever status it has.
+    /// The same with any status.
     pub async fn try_cognito(&self, action: &str, body: Value) -> (u16, Value) {
         let target = format!("AWSCognitoIdentityProviderService.{action}");
         let headers = [
@@ -337,7 +338,7 @@ impl Corner {
         answer
     }
 
-    /// Keeps a secret in the SSM parameter store.
+    /// Stores a secret in the SSM parameter store.
     pub async fn keep_parameter(&self, name: &str, value: &str) {
         let headers = [
             ("content-type", "application/x-amz-json-1.1"),
@@ -350,7 +351,7 @@ impl Corner {
         assert_eq!(answered.0, 200, "PutParameter");
     }
 
-    /// Whose call it is, and of which service. The key goes with it in a header of its own.
+    /// The account and the service of a call. The key is sent in a separate header.
     pub fn authorization(&self, service: &str) -> String {
         format!(
             "AWS4-HMAC-SHA256 Credential={}/20260101/{}/{service}/aws4_request, SignedHeaders=host, Signature=0",
@@ -358,7 +359,7 @@ impl Corner {
         )
     }
 
-    /// Makes a pool; gives its id.
+    /// Creates a pool; returns its id.
     pub async fn create_pool(&self, settings: Value) -> String {
         let mut body = json!({ "PoolName": "Roots", "UsernameAttributes": ["email"] });
         merge(&mut body, settings);
@@ -366,7 +367,7 @@ impl Corner {
         answer["UserPool"]["Id"].as_str().expect("an id").to_owned()
     }
 
-    /// Makes an app client that Jane knows; gives its id.
+    /// Creates an app client that Jane has; returns its id.
     pub async fn create_client(&self, pool: &str, settings: Value) -> String {
         let mut body = json!({
             "UserPoolId": pool,
@@ -384,7 +385,7 @@ impl Corner {
         id
     }
 
-    /// Makes a pool with a client and deploys to it; gives both ids.
+    /// Creates a pool with a client and deploys to it; returns both ids.
     pub async fn deployed(&self) -> (String, String) {
         let pool = self.create_pool(json!({})).await;
         let client = self.create_client(&pool, json!({})).await;
@@ -392,38 +393,38 @@ impl Corner {
         (pool, client)
     }
 
-    /// Deploys, and is content with nothing less than success.
+    /// Deploys; fails the test unless the deploy succeeds.
     pub async fn deploy(&self, pool: &str) -> Ran {
         let ran = self.run(&["deploy", "--pool", pool, "--yes"]).await;
         ran.ended(0)
     }
 
-    /// The pool as it is described.
+    /// The description of the pool.
     pub async fn pool(&self, pool: &str) -> Value {
         self.cognito("DescribeUserPool", json!({ "UserPoolId": pool }))
             .await["UserPool"]
             .take()
     }
 
-    /// The client as it is described.
+    /// The description of the client.
     pub async fn client(&self, pool: &str, client: &str) -> Value {
         let body = json!({ "UserPoolId": pool, "ClientId": client });
         self.cognito("DescribeUserPoolClient", body).await["UserPoolClient"].take()
     }
 
-    /// This corner, beside the program.
+    /// Access to this environment's account, besides the program.
     pub async fn aws(&self) -> Aws {
         Aws::connect(&self.endpoint, self.region, [&self.account, &self.secret]).await
     }
 
-    /// The program with these arguments, in this corner, not yet started.
+    /// The program with these arguments in this environment, not yet started.
     pub fn command(&self, arguments: &[&str]) -> tokio::process::Command {
         let mut command = self.here(env!("CARGO_BIN_EXE_jane-migrate"));
         command.args(arguments);
         command
     }
 
-    /// A line of a shell that finds the program by its name.
+    /// A shell line that finds the program by its name.
     pub fn shell(&self, line: &str) -> tokio::process::Command {
         let folder = Path::new(env!("CARGO_BIN_EXE_jane-migrate")).parent();
         let folders = std::env::var_os("PATH").unwrap_or_default();
@@ -438,7 +439,7 @@ impl Corner {
         command
     }
 
-    /// Anything, in this corner.
+    /// Any program in this environment.
     fn here(&self, program: &str) -> tokio::process::Command {
         let mut command = tokio::process::Command::new(program);
         command
@@ -469,7 +470,7 @@ impl Corner {
         Ran::of(self.command(arguments)).await
     }
 
-    /// Runs the program from another place than cargo's.
+    /// Runs the program from a path other than cargo's.
     pub async fn run_as(&self, program: &str, arguments: &[&str]) -> Ran {
         let mut command = self.here(program);
         command.args(arguments);
@@ -482,8 +483,8 @@ impl Corner {
     }
 }
 
-/// Fails the test unless a pool or a client is described as it was, by the emulator's own JSON. Only when it was last changed, and
-/// how many users it has, may differ.
+/// Fails the test unless a pool or a client has the same description as before, in the emulator's own JSON. Only its date of
+/// change and its number of users may differ.
 #[track_caller]
 pub fn assert_same(before: &Value, after: &Value, when: &str) {
     let lasting = |document: &Value| {
@@ -501,14 +502,14 @@ pub fn assert_same(before: &Value, after: &Value, when: &str) {
     );
 }
 
-/// Sets the members of `more` in `base`.
+/// Sets the fields of `more` in `base`.
 fn merge(base: &mut Value, more: Value) {
     if let (Some(base), Value::Object(more)) = (base.as_object_mut(), more) {
         base.extend(more);
     }
 }
 
-/// One request over a connection of its own.
+/// One request on its own connection.
 pub async fn http(
     endpoint: &str,
     method: &str,

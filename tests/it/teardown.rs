@@ -1,4 +1,5 @@
-//! `teardown`, against the sandbox: what it knows of the migration before it ends it, and what it finds where the pool is gone.
+//! `teardown` with the sandbox: what it shows about the migration before it ends it, and what it finds if the pool no longer
+//! exists.
 
 use serde_json::{Value, json};
 
@@ -47,7 +48,7 @@ async fn it_shows_what_would_be_lost_and_waits_for_the_last_customers() {
         .ended(1);
     assert_eq!(ran.json()["migration"]["left"], 2);
 
-    // Nobody came over within the last no days at all.
+    // With zero days the check is skipped.
     let ran = corner
         .run(&[&teardown[..], &["--recent-days", "0", "--json"]].concat())
         .await
@@ -93,7 +94,7 @@ async fn what_is_left_of_a_deleted_pool_is_found_and_taken_away() {
     let group = format!("/aws/lambda/{name}");
     assert!(aws.log_group_settings(&group).await.unwrap().is_none());
 
-    // Once more there is nothing, and the pool is not there.
+    // The second run finds nothing, and the pool does not exist.
     let ran = corner
         .run(&["teardown", "--pool", &pool, "--yes"])
         .await

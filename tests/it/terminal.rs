@@ -1,4 +1,4 @@
-//! The program on a real terminal: a pseudo terminal of a given width, with a person's keys.
+//! The program on a real terminal: a pseudo terminal of a given width, with typed keys.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -15,10 +15,10 @@ use tokio::sync::watch;
 use crate::support::Corner;
 use crate::transcript::assert_transcript;
 
-/// How long anything on a terminal may take to be shown.
+/// The timeout for anything to appear on a terminal.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The program at a terminal.
+/// The program on a terminal.
 pub struct Terminal {
     child: Child,
     keys: File,
@@ -26,7 +26,7 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Starts the program of this corner at a terminal so many columns wide.
+    /// Starts the program in this environment on a terminal with this many columns.
     pub fn start(corner: &Corner, columns: u16, arguments: &[&str]) -> Self {
         let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
         grantpt(&controller).expect("a terminal");
@@ -55,7 +55,7 @@ impl Terminal {
         let (sender, shown) = watch::channel(Vec::new());
         std::thread::spawn(move || {
             let mut bytes = [0; 4096];
-            // The end is told as an error once the program has closed its side.
+            // After the program has closed its side, the read returns an error.
             while let Ok(read @ 1..) = screen.read(&mut bytes) {
                 sender.send_modify(|all| all.extend_from_slice(&bytes[..read]));
             }
@@ -63,7 +63,7 @@ impl Terminal {
         Self { child, keys, shown }
     }
 
-    /// Everything shown so far, without colour and what was overwritten.
+    /// Everything shown so far, without colours and overwritten text.
     pub fn screen(&self) -> String {
         plain(&String::from_utf8_lossy(&self.shown.borrow()))
     }
@@ -77,12 +77,12 @@ impl Terminal {
         assert!(there, "`{words}` was not shown:\n{}", self.screen());
     }
 
-    /// Waits until what is typed is no longer shown.
+    /// Waits until typed text is no longer shown.
     pub async fn until_hidden(&self) {
         self.until_echo(false).await;
     }
 
-    /// Waits until what is typed is shown again.
+    /// Waits until typed text is shown again.
     pub async fn until_visible(&self) {
         self.until_echo(true).await;
     }
@@ -94,7 +94,7 @@ impl Terminal {
         };
         let there = async {
             while echoes() != on {
-                // A terminal does not tell when its modes change.
+                // A terminal does not signal a change of its modes.
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
@@ -102,7 +102,7 @@ impl Terminal {
         assert!(there.is_ok(), "its echo never is {on}");
     }
 
-    /// Waits until these bytes were shown so many times.
+    /// Waits until these bytes were shown this many times.
     pub async fn until_times(&mut self, bytes: &str, times: usize) {
         let mut shown = self.shown.clone();
         let there =
@@ -119,7 +119,7 @@ impl Terminal {
             .expect("typed");
     }
 
-    /// Presses keys, and no Enter.
+    /// Presses keys, without Enter.
     pub fn presses(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).expect("pressed");
     }
@@ -133,7 +133,7 @@ impl Terminal {
         rustix::process::kill_process(id, signal).expect("signalled");
     }
 
-    /// Waits for the end; gives the exit code and what was shown, as it came.
+    /// Waits for the end; returns the exit code and the raw output.
     pub async fn ended(mut self) -> (i32, String) {
         let status = tokio::time::timeout(PATIENCE, self.child.wait())
             .await
@@ -146,7 +146,7 @@ impl Terminal {
     }
 }
 
-/// Without colours, cursor movements and progress that was drawn over.
+/// Without colours, cursor movements and overwritten progress.
 fn plain(shown: &str) -> String {
     let text = console::strip_ansi_codes(shown).replace("\r\n", "\n");
     let lines: Vec<&str> = text
@@ -156,7 +156,7 @@ fn plain(shown: &str) -> String {
     lines.join("\n")
 }
 
-/// A corner whose pool has something of everything a plan shows.
+/// A test environment whose pool has everything that a plan can show.
 async fn pool_to_plan(corner: &Corner) -> String {
     let pool = corner
         .create_pool(json!({ "PoolName": "Jane Roots" }))
@@ -166,12 +166,12 @@ async fn pool_to_plan(corner: &Corner) -> String {
     pool
 }
 
-/// What differs from run to run, replaced by something as wide.
+/// Replaces what differs between runs by a text of the same width.
 fn steady(text: &str, corner: &Corner, pool: &str) -> String {
     let mut text = text
         .replace(pool, "us-west-2_AbCdEf123")
         .replace(&corner.account, "123456789012");
-    // Client ids are letters and digits, 26 of them.
+    // Client ids consist of 26 letters and digits.
     let ids: Vec<String> = text
         .split(|c: char| !c.is_ascii_alphanumeric())
         .filter(|word| word.len() == 26)
@@ -203,7 +203,7 @@ async fn the_plan_fits_terminals_of_any_width() {
     }
 }
 
-/// Each line fits, but for what stands alone because it cannot be broken, and what is there to be pasted.
+/// Each line fits, except a line with one part that cannot be wrapped, and text to paste.
 #[track_caller]
 fn assert_fits(screen: &str, columns: usize) {
     let pasted = |line: &str| {
@@ -212,7 +212,7 @@ fn assert_fits(screen: &str, columns: usize) {
             .any(|start| line.starts_with(start))
     };
     for line in screen.lines().filter(|line| !pasted(line)) {
-        // What cannot be broken stands alone, behind its indent or its arrow.
+        // A part that cannot be wrapped is alone on its line, after its indentation or its arrow.
         let words = line
             .trim_start_matches("        => ")
             .split_whitespace()
@@ -241,7 +241,7 @@ async fn every_command_fits_a_narrow_terminal() {
         vec!["build"],
         [&["teardown", "--yes"], &at[..]].concat(),
     ];
-    // Compiling takes longer than anybody waits at a terminal here.
+    // Compiling takes longer than the timeout on a terminal here.
     corner.run(&["build"]).await.ended(0);
     for arguments in commands {
         let terminal = Terminal::start(&corner, COLUMNS, &arguments);

@@ -1,5 +1,5 @@
-//! The program sends data to AWS and to the configured directory, and to nobody else: each connection of its processes is written down by
-//! a library that is loaded before their libc.
+//! The program sends data to AWS and to the configured directory only: a library that is loaded before the libc records each
+//! connection of its processes.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::support::{Corner, Ran};
 
-/// What the processes of these commands connected to and looked up.
+/// The addresses that the processes of these commands connected to and looked up.
 async fn traffic(corner: &Corner, library: &Path, lines: &[String]) -> BTreeSet<String> {
     let file = corner.folder.path().join("traffic");
     for line in lines {
@@ -40,7 +40,7 @@ async fn nothing_is_sent_but_to_aws_and_the_directory() {
         let (_, host) = url.split_once("://").expect("a URL");
         format!("connect {}", host.trim_end_matches('/').replace(':', " "))
     };
-    // A call that is meant to be seen is.
+    // A call that should be recorded is recorded.
     let seen = traffic(
         &corner,
         &library,

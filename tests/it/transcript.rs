@@ -1,9 +1,9 @@
-//! What the program shows, word for word, kept in files: `transcripts/NAME.txt`. `UPDATE_TRANSCRIPTS=1` writes them anew; the
-//! difference is then git's to show and a person's to judge.
+//! The program's exact output, kept in files: `transcripts/NAME.txt`. `UPDATE_TRANSCRIPTS=1` writes them again; review the
+//! diff in git.
 
 use std::path::Path;
 
-/// Fails the test unless `shown` is what the file says.
+/// Fails the test unless `shown` is the content of the file.
 #[track_caller]
 pub fn assert_transcript(name: &str, shown: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -23,7 +23,7 @@ pub fn assert_transcript(name: &str, shown: &str) {
     );
 }
 
-/// The lines from the first that differs to the last, as they were and as they are.
+/// The lines from the first difference to the last, old and new.
 fn difference(kept: &str, shown: &str) -> String {
     let (kept, shown): (Vec<_>, Vec<_>) = (kept.lines().collect(), shown.lines().collect());
     let same = |pairs: &mut dyn Iterator<Item = (&&str, &&str)>| {

@@ -1,4 +1,4 @@
-//! The triggers besides the migration's: attached and detached with it, recorded and put back, and left by a teardown.
+//! The triggers besides the migration's: attached and detached with it, recorded and put back, and kept by a teardown.
 
 use serde_json::{Value, json};
 
@@ -7,18 +7,18 @@ use crate::support::{Corner, REGION};
 const BOTH: &str = "[triggers]\npre_sign_up = true\npost_confirmation = true\n";
 
 impl Corner {
-    /// What the pool calls.
+    /// The pool's triggers.
     async fn triggers(&self, pool: &str) -> Value {
         self.pool(pool).await["LambdaConfig"].take()
     }
 
-    /// The ARN by which a pool calls us.
+    /// The ARN with which a pool calls our function.
     fn live(&self, pool: &str) -> String {
         let account = &self.account;
         format!("arn:aws:lambda:{REGION}:{account}:function:jane-migrate-{pool}:live")
     }
 
-    /// What the execution role may do in Cognito.
+    /// The execution role's permissions in Cognito.
     async fn rights(&self, pool: &str) -> Vec<Value> {
         let policies = self
             .aws()
@@ -95,12 +95,12 @@ async fn triggers_come_and_go_with_the_configuration_and_outlive_the_migration()
     assert_eq!(again.json()["kept"], json!(["PreSignUp"]));
     let flows = async || corner.client(&pool, &client).await["ExplicitAuthFlows"].take();
     assert_eq!(flows().await, srp["ExplicitAuthFlows"]);
-    // From here on the shop opens the client by itself.
+    // From here on, the shop itself opens the client.
     let mut opened = srp;
     opened["ExplicitAuthFlows"] = json!(["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]);
     corner.cognito("UpdateUserPoolClient", opened.clone()).await;
 
-    // Once the window has closed, what is left is right, and no deploy brings the migration back.
+    // After the window has closed, what is left is correct, and a deploy does not bring the migration back.
     corner.configure("[triggers]\npre_sign_up = true\n[window]\ncloses = 2026-01-31\n");
     corner.deploy(&pool).await;
     assert_eq!(corner.triggers(&pool).await, json!({ "PreSignUp": live }));
@@ -140,7 +140,7 @@ async fn a_trigger_of_somebody_else_is_taken_over_only_on_request_and_put_back()
     let ours = json!({ "UserMigration": live, "PreSignUp": live, "PostConfirmation": live, "PreAuthentication": theirs });
     assert_eq!(corner.triggers(&pool).await, ours);
 
-    // Turned off, it is theirs again; on again, it is taken over again, and teardown puts it back.
+    // Turned off, it is theirs again; turned on again, it is replaced again, and teardown puts it back.
     corner.configure("[triggers]\npost_confirmation = true\n");
     corner.deploy(&pool).await;
     assert_eq!(corner.triggers(&pool).await["PreSignUp"], json!(theirs));
@@ -162,7 +162,7 @@ async fn a_trigger_of_somebody_else_is_taken_over_only_on_request_and_put_back()
     assert_eq!(corner.triggers(&pool).await, before);
 }
 
-/// What a rollback leads to must know the triggers that the pool calls by then.
+/// The version of a rollback must support the triggers that the pool calls by then.
 #[tokio::test]
 async fn each_trigger_that_is_on_is_tried_before_customers_meet_it() {
     let corner = Corner::new().await;
@@ -175,7 +175,7 @@ async fn each_trigger_that_is_on_is_tried_before_customers_meet_it() {
         .ended(0);
     let tried = "tried with a user that does not exist: a sign-in, a sign-up and a confirmation";
     assert!(ran.stdout.contains(tried), "{ran:#?}");
-    // Nobody was made anywhere.
+    // No account was created.
     assert_eq!(corner.jane.told().told(), [] as [Value; 0]);
 
     let ran = corner
@@ -190,7 +190,7 @@ async fn each_trigger_that_is_on_is_tried_before_customers_meet_it() {
     }
     assert_eq!(corner.jane.told().told(), [] as [Value; 0]);
 
-    // Jane cannot be asked about sign-ups: the new version stays without customers.
+    // Jane does not answer about sign-ups: the new version does not go live.
     let fault = jane_migrate_sandbox::Fault::Status(500);
     corner
         .jane
@@ -213,7 +213,7 @@ async fn jane_is_told_of_the_users_that_the_pool_has_already() {
     let corner = Corner::new().await;
     let pool = corner.create_pool(json!({})).await;
     corner.create_client(&pool, json!({})).await;
-    // More than a page, one who never confirmed, and one whose address nobody has verified.
+    // More than a page of users, one who never confirmed, and one with an unverified address.
     for n in 0..62 {
         let verified = if n == 0 { "false" } else { "true" };
         let email = format!("customer{n}@example.com");
@@ -258,7 +258,7 @@ async fn jane_is_told_of_the_users_that_the_pool_has_already() {
         assert!(one["body"]["external_id"].is_string() && one["body"]["email"].is_string());
     }
 
-    // An outage ends it, and the command that goes on is printed.
+    // An outage ends it, and the command to continue is printed.
     let ensure = jane_migrate_sandbox::JaneCall::EnsureExternalUserExists;
     corner
         .jane

@@ -1,4 +1,5 @@
-//! `try`, against the sandbox: by the deployed function and by the handler on this machine, without the pool noticing.
+//! `try` with the sandbox: with the deployed function and with the handler on this machine, without a change of the
+//! pool.
 
 use jane_migrate_sandbox::{Fault, JaneCall};
 use rustix::process::Signal;
@@ -86,7 +87,7 @@ async fn the_deployed_function_is_tried_and_the_pool_stays_as_it_is() {
     assert!(ran.stdout.contains("migrated-for-reset"), "{ran:#?}");
     assert_eq!(users(&pool).await, json!([]));
 
-    // A trial is nobody's sign-in.
+    // A test is no customer's sign-in.
     let status = corner
         .run(&["status", "--pool", &pool, "--json"])
         .await

@@ -1,12 +1,12 @@
-//! What people read is in plain words: no text of the program or of its documentation has one of the words that made earlier texts hard to
-//! read. CONTRIBUTING.md has the glossary.
+//! Users read plain words: no text of the program or of its documentation contains one of the words that made earlier texts hard
+//! to read. CONTRIBUTING.md has the glossary.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use proc_macro2::{TokenStream, TokenTree};
 
-/// Riddles in place of a subject, and words of a private dialect; each with what to write.
+/// Hard words, each with what to write instead.
 const HARD: [(&str, &str); 9] = [
     ("whoever", "name the person or program"),
     ("nobody", "no user, no other caller"),
@@ -19,7 +19,7 @@ const HARD: [(&str, &str); 9] = [
     ("told the same", "get the same response"),
 ];
 
-/// Where a word is a name: an id that scripts rely on, an address.
+/// Names that contain such a word: an id that scripts rely on, an address.
 const NAMES: [&str; 2] = ["migrates-nobody", "nobody@"];
 
 #[test]
@@ -29,12 +29,12 @@ fn people_read_plain_words() {
     for folder in ["src", "core/src", "config/src", "handler/src"] {
         for file in files(&root.join(folder), "rs") {
             let code = fs::read_to_string(&file).expect("a source");
-            // Tests stand at the end of a file, or in files of their own.
+            // Tests are at the end of a file, or in separate files.
             let code = code.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
             if file.to_string_lossy().contains("test") || file.ends_with("fixtures.rs") {
                 continue;
             }
-            // Comments on the types of the command line and of the file are their help.
+            // Comments on the types of the command line and of the file are help texts.
             let helps = ["/cli.rs", "/cli/"]
                 .iter()
                 .any(|name| file.to_string_lossy().contains(name))
@@ -59,7 +59,7 @@ fn people_read_plain_words() {
     );
     for file in documents {
         for line in fs::read_to_string(&file).expect("a page").lines() {
-            // Names of tests stand in code marks.
+            // Names of tests are in code marks.
             let prose: String = line.split('`').step_by(2).collect();
             hard(&prose, &file, &mut found);
         }
@@ -86,7 +86,7 @@ fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
     found
 }
 
-/// The texts in code; with `helps` also those of comments for the documentation.
+/// The string literals in code; with `helps` also the documentation comments.
 fn literals(tokens: TokenStream, helps: bool, texts: &mut Vec<String>) {
     let mut after_doc = false;
     for token in tokens {

@@ -1,4 +1,5 @@
-//! Account policies of CloudWatch Logs, which the emulator lacks. They are kept and shown, and have no effect.
+//! Account policies of CloudWatch Logs, which the emulator lacks. They are stored and returned, and have no
+//! effect.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

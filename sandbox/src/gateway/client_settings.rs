@@ -1,12 +1,12 @@
-//! The settings of an app client: what CreateUserPoolClient and UpdateUserPoolClient make of a request, and what both refuse. An
-//! update resets each setting that it omits.
+//! The settings of an app client: how CreateUserPoolClient and UpdateUserPoolClient derive them from a request, and what both
+//! reject. An update resets each setting that it omits.
 
 use serde_json::{Value, json};
 
 use super::json::{fill, given, one_of, remove, strings, violation};
 use crate::wire::Refusal;
 
-/// Fields that DescribeUserPoolClient shows or CreateUserPoolClient takes, and that are not settings.
+/// Fields that DescribeUserPoolClient shows or CreateUserPoolClient accepts, and that are not settings.
 const NOT_SETTABLE: [&str; 5] = [
     "ClientSecret",
     "ClientType",

@@ -141,7 +141,8 @@ fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
-/// An update after which the emulator has exactly these settings. It keeps what an update omits, so each setting is sent.
+/// An update after which the emulator has exactly these settings. The emulator keeps what an update omits, so each setting is
+/// sent.
 fn emulated_update(pool: &str, client: &str, settings: &Value) -> Value {
     let mut asked = json!({"UserPoolId": pool, "ClientId": client});
     for member in [

@@ -1,4 +1,4 @@
-//! The codes that Cognito would have sent: the delivery medium, the masked address that the app gets, and when a code ends.
+//! The codes that Cognito would have sent: the delivery medium, the masked address for the app, and when a code expires.
 
 use std::sync::Mutex;
 
@@ -9,7 +9,7 @@ use super::users::User;
 use crate::lock::lock;
 use crate::wire::{Answer, Refusal};
 
-/// A code on its way to a user.
+/// A code sent to a user.
 #[derive(Clone)]
 pub(crate) struct Delivery {
     pool: String,
@@ -82,7 +82,7 @@ impl Deliveries {
     }
 }
 
-/// The answer for an unknown user where PreventUserExistenceErrors is ENABLED: as if a code were sent to the name that was typed.
+/// The response for an unknown user if PreventUserExistenceErrors is ENABLED: as if a code were sent to the typed name.
 pub(crate) fn pretended(typed: &str, is_phone: bool) -> Answer {
     let (medium, attribute) = channel(!is_phone);
     sent(medium, attribute, typed)

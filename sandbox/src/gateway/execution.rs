@@ -1,12 +1,13 @@
-//! What a function may do. The emulator lets each call of a function say which role it runs as; here the call is turned into the actions
-//! and resources that IAM would ask about, and the emulator's evaluator judges the role's policies by them. Covers what a sign-in may
-//! need: secrets and parameters with their keys, other roles, other user pools, a queue or bus that is told. Calls of other kinds pass.
+//! The permissions of a function. The emulator gets the role from each call of a function; here the call is translated into the
+//! actions and resources that IAM would evaluate, and the emulator's evaluator judges the role's policies with them. Covers what
+//! a sign-in may need: secrets and parameters with their keys, other roles, other user pools, a queue or bus for notifications.
+//! Other kinds of call pass.
 
 use serde_json::{Value, json};
 
 use crate::wire::{Call, Refusal, Scope, Upstream, header};
 
-/// One right that a call needs.
+/// One permission that a call needs.
 struct Needed {
     action: String,
     resource: String,
@@ -22,7 +23,7 @@ impl Needed {
         }
     }
 
-    /// A service decrypts something in the caller's name.
+    /// A service decrypts something on behalf of the caller.
     fn decrypt(scope: &Scope, service: &str, key: &str) -> Self {
         let Scope { account, region } = scope;
         let key = match key.starts_with("arn:") {
@@ -36,7 +37,7 @@ impl Needed {
     }
 }
 
-/// Refuses what the role that a function runs as does not allow. A call that no function makes passes.
+/// Rejects what the role of a function does not allow. A call that does not come from a function passes.
 pub(crate) async fn check(upstream: &Upstream, call: &Call) -> Result<(), Refusal> {
     let token = header(&call.headers, "x-amz-security-token").unwrap_or_default();
     let Some((_, role)) = token
@@ -78,7 +79,7 @@ async fn needed(upstream: &Upstream, call: &Call) -> Result<Vec<Needed>, Refusal
             let id = json!({ "SecretId": text("SecretId") });
             let target = "secretsmanager.DescribeSecret";
             let secret = upstream.json(&call.scope, &call.service, target, &id).await;
-            // What is not there is refused by its name, as a name that the role may not read.
+            // A missing secret is rejected by its name, like a name that the role may not read.
             let secret = secret.unwrap_or_else(|_| {
                 let name = text("SecretId");
                 json!({ "ARN": format!("arn:aws:secretsmanager:{region}:{account}:secret:{name}-??????") })
@@ -136,7 +137,7 @@ async fn needed(upstream: &Upstream, call: &Call) -> Result<Vec<Needed>, Refusal
     })
 }
 
-/// The right to decrypt with a key of one's own; AWS's own keys need none.
+/// The permission to decrypt with a customer managed key; AWS's own keys need none.
 fn key(key: &Value, scope: &Scope, service: &str) -> Option<Needed> {
     let key = key.as_str().filter(|key| !key.starts_with("alias/"))?;
     Some(Needed::decrypt(scope, service, key))

@@ -1,5 +1,5 @@
-//! IAM: when each role last changed, because IAM takes time to propagate it, which were deleted, and which account each access key
-//! belongs to.
+//! IAM: when each role last changed, because IAM takes time to propagate it, which roles were deleted, and which account each
+//! access key belongs to.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -17,7 +17,7 @@ pub(crate) struct Identities {
     role_age: Duration,
     /// When a role was created or its trust policy changed, by account and name.
     roles: Mutex<HashMap<(String, String), Instant>>,
-    /// Roles that were deleted at some time, by account and name.
+    /// Roles that were ever deleted, by account and name.
     deleted: Mutex<HashSet<(String, String)>>,
     /// The accounts of the access keys that IAM and STS issued.
     keys: Mutex<HashMap<String, String>>,
@@ -37,7 +37,7 @@ impl Identities {
     pub async fn answer(&self, call: &Call) -> Result<Answer, Refusal> {
         let account = call.scope.account.clone();
         let role = call.parameter("RoleName").unwrap_or_default();
-        // Its policies count for a while as they were.
+        // Its old policies still apply for a while.
         if let "PutRolePolicy" | "DeleteRolePolicy" | "AttachRolePolicy" | "DetachRolePolicy" =
             call.action.as_str()
         {
@@ -62,7 +62,7 @@ impl Identities {
         Ok(answer)
     }
 
-    /// The unique id of a role; one that is made again has another.
+    /// The unique id of a role; a role that is created again has another.
     pub async fn id(&self, account: &str, role: &str) -> Option<String> {
         let scope = Scope {
             account: account.to_owned(),
@@ -72,7 +72,7 @@ impl Identities {
         role.element("RoleId")
     }
 
-    /// Whether a role of this name was ever deleted.
+    /// Whether a role with this name was ever deleted.
     pub fn was_deleted(&self, account: &str, role: &str) -> bool {
         lock(&self.deleted).contains(&(account.to_owned(), role.to_owned()))
     }

@@ -1,4 +1,5 @@
-//! The journal of calls: service, action, account, identifiers and result. It never keeps a body: bodies hold passwords.
+//! The journal of calls: service, action, account, identifiers and result. It never keeps a body, because bodies contain
+//! passwords.
 
 use std::sync::Mutex;
 
@@ -26,20 +27,20 @@ const IDENTIFIERS: [&str; 15] = [
     "Name",
 ];
 
-/// One call that the gateway saw.
+/// One call to the gateway.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// The service, by its signing name: `cognito-idp`, `lambda`, `iam`, `logs`, ...
     pub service: String,
-    /// The API's name of the call, such as `UpdateUserPool`. A trigger that Cognito invoked is `Invoke UserMigration_...`.
+    /// The API's name of the call, such as `UpdateUserPool`. A call of a trigger by Cognito is `Invoke UserMigration_...`.
     pub action: String,
     /// The account.
     pub account: String,
-    /// The resources that it named: pairs such as (`FunctionName`, `jane-migrate-...`).
+    /// The resources in the request: pairs such as (`FunctionName`, `jane-migrate-...`).
     pub about: Vec<(String, String)>,
-    /// The HTTP status of the answer.
+    /// The HTTP status of the response.
     pub status: u16,
-    /// The error code of the answer, if it was an error.
+    /// The error code of the response, if it was an error.
     pub error: Option<String>,
 }
 
@@ -106,7 +107,7 @@ pub(crate) fn about(call: &Call) -> Vec<(String, String)> {
 pub(crate) struct Journal(Mutex<Vec<Entry>>);
 
 impl Journal {
-    /// Enough for any test run, and a bound for a sandbox that runs for days.
+    /// Enough for any test run, and a limit for a sandbox that runs for days.
     const LIMIT: usize = 50_000;
 
     pub fn write(&self, entry: Entry) {
@@ -117,7 +118,7 @@ impl Journal {
         entries.push(entry);
     }
 
-    /// Writes that Cognito called a trigger.
+    /// Records that Cognito called a trigger.
     pub fn invocation(
         &self,
         pool: &Pool,

@@ -1,4 +1,4 @@
-//! Requests and settings as JSON values: reading, completing and refusing them, as several files do it.
+//! Requests and settings as JSON values: reading, completing and rejecting them, for several files.
 
 use std::fmt::Display;
 
@@ -12,7 +12,7 @@ pub(crate) fn strings(list: &Value) -> Vec<&str> {
     items.filter_map(Value::as_str).collect()
 }
 
-/// A request without its nulls: AWS reads null as absent.
+/// A request without its nulls: AWS treats null as absent.
 pub(crate) fn given(request: &Value) -> Value {
     let mut given = request.clone();
     if let Some(members) = given.as_object_mut() {
@@ -54,7 +54,7 @@ pub(crate) fn violation(value: impl Display, path: &str, constraint: &str) -> Re
     ))
 }
 
-/// Refuses a value that is not in an enum of the API model.
+/// Rejects a value that is not in an enum of the API model.
 pub(crate) fn one_of(value: &Value, path: &str, known: &[&str]) -> Result<(), Refusal> {
     match value.as_str() {
         Some(text) if known.contains(&text) => Ok(()),
@@ -65,7 +65,7 @@ pub(crate) fn one_of(value: &Value, path: &str, known: &[&str]) -> Result<(), Re
     }
 }
 
-/// The name of a field as validation errors write it.
+/// The name of a field in validation errors.
 pub(crate) fn lower_first(name: &str) -> String {
     let mut chars = name.chars();
     let first = chars.next().map(|c| c.to_ascii_lowercase());

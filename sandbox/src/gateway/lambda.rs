@@ -1,5 +1,5 @@
-//! Functions: the rules of Lambda that the emulator lacks. It refuses a role that cannot be assumed, an update or an invocation in
-//! the wrong state, and an environment that is too large; a dry run changes nothing, and policies have revisions.
+//! Functions: the rules of Lambda that the emulator lacks. It rejects a role that cannot be assumed, an update or an invocation
+//! in the wrong state, and an environment that is too large; a dry run changes nothing, and policies have revisions.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -37,7 +37,7 @@ const RESERVED: [&str; 16] = [
 
 const ENVIRONMENT_LIMIT: usize = 4096;
 
-/// Below this the emulator hands out code to everybody, and what it puts in place of a signature.
+/// The path below which the emulator gives code to every caller, and its placeholder for a signature.
 const CODE: (&str, &str) = ("/_ministack/lambda-code/", "ministack-local-presigned");
 
 /// Account, function and version.
@@ -49,20 +49,20 @@ type Grant = (String, String);
 pub(crate) struct Functions {
     upstream: Arc<Upstream>,
     identities: Arc<Identities>,
-    /// Signs the URLs from which code is handed out.
+    /// Signs the URLs for code.
     key: Key,
     /// When functions get newer runtimes, by account and name. The default is `Auto`.
     runtime_updates: Mutex<BTreeMap<(String, String), Value>>,
-    /// Code signing configurations, by ARN; the emulator lacks them. No code is refused because of one.
+    /// Code signing configurations, by ARN; the emulator lacks them. They reject no code.
     code_signing: Mutex<BTreeMap<String, Value>>,
     network: Network,
-    /// The role, by name and unique id, for which each function's environment was encrypted: by account, function and version. Under a
-    /// role that was made again it can no longer be decrypted, and no function starts.
+    /// The role, by name and unique id, for which each function's environment was encrypted: by account, function and version.
+    /// With a role that was created again it can no longer be decrypted, and the function does not start.
     grants: Mutex<BTreeMap<Version, Grant>>,
 }
 
 impl Functions {
-    /// Network interfaces outlive their last use for twice as long as IAM `settles`.
+    /// Network interfaces outlive their last use by twice the time in which IAM `settles`.
     pub fn new(
         upstream: Arc<Upstream>,
         identities: Arc<Identities>,
@@ -70,7 +70,7 @@ impl Functions {
         key: Key,
     ) -> Self {
         Self {
-            // Longer than rights that were taken away still count.
+            // Longer than removed permissions still apply.
             network: Network::new(upstream.clone(), 2 * settles),
             upstream,
             identities,
@@ -81,7 +81,7 @@ impl Functions {
         }
     }
 
-    /// Whether this fetches code by a URL that GetFunction gave.
+    /// Whether this fetches code with a URL from GetFunction.
     pub fn hands_out(&self, call: &Call) -> bool {
         let path = call.uri.path();
         call.method == Method::GET
@@ -135,7 +135,7 @@ impl Functions {
                 if !vpc.is_null() {
                     self.network.set(scope, &name, role, vpc);
                 }
-                // Only another role gets a grant of its own.
+                // Only a change of the role makes a new grant.
                 if before["Role"] != *role {
                     self.grant(scope, &name, role).await;
                 }
@@ -218,7 +218,7 @@ impl Functions {
         }
     }
 
-    /// Shows when a function gets a newer runtime; sets it first where `set` is not null.
+    /// Shows when a function gets a newer runtime; first sets it if `set` is not null.
     async fn runtime_updates(&self, call: &Call, set: &Value) -> Result<Answer, Refusal> {
         let configuration = self.configuration(call).await?;
         let (name, _) = call.function().unwrap_or_default();
@@ -236,7 +236,7 @@ impl Functions {
         ))
     }
 
-    /// Invokes a function as a service of AWS does, and waits for what it says.
+    /// Invokes a function as an AWS service does, and waits for its response.
     pub async fn invoke(&self, scope: &Scope, arn: &str, event: &Value) -> Result<Answer, Refusal> {
         let mut parts = arn.split(':').skip(6);
         let name = parts.next().unwrap_or_default();
@@ -244,12 +244,12 @@ impl Functions {
         self.upstream.invoke(scope, arn, event).await
     }
 
-    /// The network interfaces of functions, by the call that EC2 lists them with.
+    /// The network interfaces of functions, for EC2's call that lists them.
     pub fn interfaces(&self, call: &Call) -> Answer {
         self.network.describe(call)
     }
 
-    /// Notes for which role the environment of a function was encrypted.
+    /// Records the role for which the environment of a function was encrypted.
     async fn grant(&self, scope: &Scope, name: &str, role: &Value) {
         let role = role.as_str().unwrap_or_default();
         let role = role.rsplit('/').next().unwrap_or_default().to_owned();
@@ -259,7 +259,7 @@ impl Functions {
         }
     }
 
-    /// A version has the environment of what it was published of.
+    /// A version has the environment of the function that was published.
     fn freeze(&self, scope: &Scope, name: &str, made: &Answer) {
         let of = |version: &str| (scope.account.clone(), name.to_owned(), version.to_owned());
         let mut grants = lock(&self.grants);
@@ -274,7 +274,7 @@ impl Functions {
         }
     }
 
-    /// Refuses to start what cannot decrypt its environment.
+    /// Refuses to start a function that cannot decrypt its environment.
     async fn check_start(
         &self,
         scope: &Scope,
@@ -288,7 +288,7 @@ impl Functions {
         let Some((role, _)) = granted(LATEST) else {
             return Ok(());
         };
-        // Nothing was deleted as a rule, and then nothing is asked.
+        // Usually no role was deleted, and then no check is needed.
         if !self.identities.was_deleted(&scope.account, &role) {
             return Ok(());
         }
@@ -313,7 +313,7 @@ impl Functions {
         .with_status(StatusCode::BAD_GATEWAY))
     }
 
-    /// A version is published of the code and the revision that the caller has seen.
+    /// A version is only published from the code and the revision that the caller has seen.
     async fn check_code(&self, call: &Call) -> Result<(), Refusal> {
         let (request, now) = (call.request()?, self.configuration(call).await?);
         let differs = |given: &str| !request[given].is_null() && request[given] != now[given];
@@ -333,7 +333,7 @@ impl Functions {
         }
     }
 
-    /// An alias leads to a version that is there.
+    /// An alias needs an existing version.
     async fn check_version(&self, call: &Call) -> Result<(), Refusal> {
         let request = call.request()?;
         let Some(version) = request["FunctionVersion"].as_str() else {
@@ -401,7 +401,7 @@ impl Functions {
         Err(stale())
     }
 
-    /// Forwards a call; the configuration in the answer is as AWS shows it.
+    /// Forwards a call; the configuration in the response gets AWS's form.
     async fn tidied(&self, call: &Call) -> Result<Answer, Refusal> {
         let answer = self.upstream.forward(call).await?;
         let mut value = answer.value();
@@ -541,7 +541,7 @@ fn revision(policy: &Value) -> String {
     )
 }
 
-/// Makes a configuration what AWS shows: settings without a value are absent, and a function stays Active while it is updated.
+/// Gives a configuration AWS's form: settings without a value are absent, and a function stays Active while it is updated.
 fn tidy(configuration: &mut Value) {
     if configuration["StateReasonCode"] == "Updating" {
         configuration["State"] = json!("Active");

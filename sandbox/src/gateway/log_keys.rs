@@ -1,4 +1,4 @@
-//! The KMS keys of log groups that are there already, which the emulator takes only of new ones. They are kept and shown, and encrypt
+//! The KMS keys of existing log groups: the emulator accepts keys only for new ones. They are stored and returned, and encrypt
 //! nothing.
 
 use std::collections::BTreeMap;
@@ -10,12 +10,13 @@ use super::json::required;
 use crate::lock::lock;
 use crate::wire::{Answer, Call, Refusal};
 
-/// By account, Region and name; `None`: it was taken away.
+/// By account, Region and name; `None`: it was removed.
 #[derive(Default)]
 pub(crate) struct LogKeys(Mutex<BTreeMap<[String; 3], Option<String>>>);
 
 impl LogKeys {
-    /// Sets or takes away the key of a log group. Whether there is such a group only the emulator knows, which has no such call.
+    /// Sets or removes the key of a log group. It does not check that the log group exists: only the emulator knows, and it lacks
+    /// this call.
     pub fn set(&self, call: &Call) -> Result<Answer, Refusal> {
         let request = call.request()?;
         let name = required(&request, "logGroupName")?;
@@ -27,7 +28,7 @@ impl LogKeys {
         Ok(Answer::json(&json!({})))
     }
 
-    /// Log groups as they are listed, with the keys set here.
+    /// Adds the keys set here to a list of log groups.
     pub fn show(&self, call: &Call, answer: Answer) -> Answer {
         let mut listed = answer.value();
         let keys = lock(&self.0);
@@ -47,7 +48,7 @@ impl LogKeys {
         }
     }
 
-    /// A group that is made or deleted begins anew.
+    /// A group that is created or deleted starts without a key.
     pub fn forget(&self, call: &Call) {
         let request = call.request().unwrap_or_default();
         let name = request["logGroupName"].as_str().unwrap_or_default();

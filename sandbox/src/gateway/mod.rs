@@ -1,6 +1,6 @@
-//! The gateway: an HTTP proxy in front of MiniStack that adds the rules of Cognito, Lambda and IAM that MiniStack lacks. It follows
-//! what AWS documents and what was measured, never what this project's client happens to send. Where the live behaviour is not
-//! known, it does what a careless client fails on.
+//! The gateway: an HTTP proxy in front of MiniStack that adds the rules of Cognito, Lambda and IAM that MiniStack lacks. It
+//! follows AWS's documentation and measurements, never the requests of this project's client. If the live behaviour is unknown,
+//! it behaves in the way that makes a careless client fail.
 
 mod account_policies;
 mod client_settings;
@@ -84,8 +84,8 @@ struct Shared {
 }
 
 impl Gateway {
-    /// Serves on `listener` in front of the emulator at `upstream`, which must have been started for the same `callers` and `key`.
-    /// Lambda refuses roles younger than `role_age`.
+    /// Serves on `listener` in front of the emulator at `upstream`, which must have been started for the same `callers` and
+    /// `key`. Lambda rejects roles younger than `role_age`.
     pub(crate) fn start(
         listener: TcpListener,
         upstream: &str,
@@ -121,12 +121,12 @@ impl Gateway {
         Ok(Self { shared, server })
     }
 
-    /// Where it listens: the endpoint to give to AWS clients.
+    /// Its URL: the endpoint for AWS clients.
     pub fn url(&self) -> String {
         self.server.url()
     }
 
-    /// Every call of `account` so far, in the order in which they ended.
+    /// All calls of `account` so far, in the order in which they ended.
     pub fn journal(&self, account: &str) -> Vec<Entry> {
         self.shared.journal.read(Some(account))
     }
@@ -136,17 +136,17 @@ impl Gateway {
         Some(self.shared.deliveries.code(pool, user)?.code)
     }
 
-    /// Sets what documentation leaves open about imports into this pool.
+    /// Sets what the documentation leaves open about imports into this pool.
     pub fn set_import_rules(&self, pool: &str, rules: ImportRules) {
         self.shared.imports.set_rules(pool, rules);
     }
 
-    /// From the next update of this pool on it shows defaults that it did not show before.
+    /// After its next update this pool shows defaults that it did not show before.
     pub fn let_defaults_appear(&self, pool: &str) {
         self.shared.pools.hide_defaults(pool);
     }
 
-    /// Blocks a pool as if another update were in progress, until the result is dropped.
+    /// Blocks a pool as during another update, until the result is dropped.
     pub fn hold_pool(&self, pool: &str) -> Result<PoolHold> {
         let claim = self.shared.pools.claim(pool);
         claim
@@ -158,7 +158,7 @@ impl Gateway {
 const MISMATCH: &str = "The request signature we calculated does not match the signature you provided. The sandbox makes its keys anew \
     each time it starts: use those that it printed.";
 
-/// While this lives, updates of the pool fail with ConcurrentModificationException.
+/// While this exists, updates of the pool fail with ConcurrentModificationException.
 pub struct PoolHold(#[expect(dead_code, reason = "held for its drop")] OwnedMutexGuard<()>);
 
 impl Shared {
@@ -209,9 +209,9 @@ impl Shared {
         Ok(answer.into_response())
     }
 
-    /// Refuses who does not have the key of this run. Cognito's public calls are for everybody, as on AWS.
+    /// Rejects callers without the key of this run. Cognito's public calls are open to all callers, as on AWS.
     fn admit(&self, call: &Call) -> Result<(), Refusal> {
-        // The emulator checks the keys that it issued itself, but not for what only it has.
+        // The emulator checks the keys that it issued itself, but not for calls that only the gateway has.
         let issued = self.callers == Callers::Checked
             && call.signed
             && !call.account_known
@@ -337,7 +337,7 @@ impl Shared {
         }
     }
 
-    /// The pool of a call without a signature, by its app client or by the issuer of its token.
+    /// The pool of an unsigned call, from its app client or from the issuer of its token.
     fn pool_of_unsigned(&self, call: &Call) -> Option<Pool> {
         if !call.unsigned {
             return None;
@@ -354,7 +354,7 @@ impl Shared {
         self.pools.get(claims["iss"].as_str()?.rsplit('/').next()?)
     }
 
-    /// The emulator issues the keys of a function's role, so the gateway does not know their account: it takes the pool's.
+    /// The emulator issues the keys of a function's role, so the gateway does not know their account: it uses the pool's.
     fn resolve_by_pool(&self, call: &mut Call) {
         if !call.checked || call.account_known {
             return;
@@ -367,10 +367,10 @@ impl Shared {
         }
     }
 
-    /// The resources that only the sandbox has: the journal, the codes that are not sent, what Jane was told, and a first sign-in by an
-    /// external provider.
+    /// The resources that only the sandbox has: the journal, the codes that are not sent, the notifications to Jane, and a first
+    /// sign-in with an external provider.
     async fn own(&self, path: &str, query: &str) -> Response<Body> {
-        // A plus sign is not a space here: telephone numbers begin with one.
+        // A plus sign is not a space here: phone numbers start with one.
         let query = query.replace('+', "%2B");
         let parameter = |name: &str| wire::parameter(query.as_bytes(), name).unwrap_or_default();
         let missing = |error| wire::json(StatusCode::NOT_FOUND, &json!({ "error": error }));

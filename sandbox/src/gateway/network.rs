@@ -1,6 +1,7 @@
-//! The network interfaces of functions in a VPC. Lambda makes one a subnet with the rights of the function's role, and deletes it, with
-//! the same rights, a while after the function and all of its versions have left the subnet. Where the role is gone by then, or lacks
-//! the rights, the interface stays for good. One interface serves one function here; AWS shares them between functions.
+//! The network interfaces of functions in a VPC. Lambda creates one per subnet with the permissions of the function's role, and
+//! deletes it, with the same permissions, some time after the function and all of its versions have left the subnet. If the role
+//! no longer exists by then, or lacks the permissions, the interface stays forever. One interface serves one function here; AWS
+//! shares them between functions.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -50,7 +51,7 @@ impl Network {
         }
     }
 
-    /// Refuses a network that the role may not make interfaces in.
+    /// Rejects a network in which the role may not create interfaces.
     pub async fn check(&self, scope: &Scope, role: &Value, vpc: &Value) -> Result<(), Refusal> {
         let none = strings(&vpc["SubnetIds"]).is_empty();
         if none
@@ -99,7 +100,7 @@ impl Network {
         self.release(scope, function, versions);
     }
 
-    /// A version is where the function was when it was published.
+    /// A version has the network that the function had when it was published.
     pub fn freeze(&self, scope: &Scope, function: &str, version: &str) {
         let of = (scope.account.clone(), function.to_owned());
         let mut subnets = lock(&self.subnets);
@@ -109,7 +110,7 @@ impl Network {
         }
     }
 
-    /// The function is gone, or one of its versions.
+    /// The function was deleted, or one of its versions.
     pub fn forget(&self, scope: &Scope, function: &str, version: Option<&str>) {
         let of = (scope.account.clone(), function.to_owned());
         let mut subnets = lock(&self.subnets);
@@ -121,7 +122,7 @@ impl Network {
         self.release(scope, function, versions);
     }
 
-    /// Deletes the interfaces that nothing uses any more, after a while.
+    /// Deletes the unused interfaces after a while.
     fn release(&self, scope: &Scope, function: &str, versions: &Versions) {
         for interface in lock(&self.interfaces).iter_mut() {
             let used = versions
@@ -144,7 +145,7 @@ impl Network {
         }
     }
 
-    /// DescribeNetworkInterfaces, of Lambda's alone.
+    /// DescribeNetworkInterfaces, only for Lambda's interfaces.
     pub fn describe(&self, call: &Call) -> Answer {
         let form: BTreeMap<String, String> = call.form().collect();
         let named = |number: usize| form.get(&format!("Filter.{number}.Name"));

@@ -1,5 +1,5 @@
-//! What Cognito does around a new user: it calls the pre sign-up trigger before the user is there, which may refuse the user, and the
-//! post confirmation trigger once the user is confirmed. A migration is a new user, too.
+//! Cognito's calls for a new user: it calls the pre sign-up trigger before the user exists, which may reject the user, and the
+//! post confirmation trigger after the user is confirmed. This includes migrated users.
 
 use std::collections::BTreeMap;
 
@@ -14,12 +14,12 @@ use super::trigger;
 use super::users::{self, User};
 use crate::wire::{Answer, Call, Refusal, Upstream};
 
-/// What stands in an event for the app client where an operator calls.
+/// The app client in an event for an operator's call.
 const NO_CLIENT: &str = "CLIENT_ID_NOT_APPLICABLE";
 
-/// A user who is about to be created, or was confirmed.
+/// A user who is about to be created, or who was confirmed.
 pub(crate) struct NewUser<'a> {
-    /// Such as `SignUp`, behind the trigger's name.
+    /// The part after the trigger's name, such as `SignUp`.
     pub source: &'static str,
     pub client: &'a str,
     pub username: &'a str,
@@ -28,7 +28,7 @@ pub(crate) struct NewUser<'a> {
     pub metadata: &'a Value,
 }
 
-/// What the pre sign-up trigger decided.
+/// The decision of the pre sign-up trigger.
 #[derive(Default)]
 pub(crate) struct Admitted {
     confirmed: bool,
@@ -64,7 +64,7 @@ pub(crate) struct NewUsers<'a> {
 }
 
 impl NewUsers<'_> {
-    /// Asks the pre sign-up trigger about a user who is not there yet.
+    /// Calls the pre sign-up trigger about a user who does not exist yet.
     pub async fn pre_sign_up(&self, pool: &Pool, user: &NewUser<'_>) -> Result<Admitted, Refusal> {
         let request = json!({"userAttributes": user.attributes, "validationData": user.validation});
         let response =
@@ -91,7 +91,7 @@ impl NewUsers<'_> {
         Ok(admitted)
     }
 
-    /// Calls the post confirmation trigger. The user stays confirmed whatever it answers.
+    /// Calls the post confirmation trigger. The user stays confirmed whatever its response is.
     pub async fn post_confirmation(
         &self,
         pool: &Pool,
@@ -117,7 +117,7 @@ impl NewUsers<'_> {
             .map(drop)
     }
 
-    /// What the pool's trigger of this name returned; none where the pool has no such trigger.
+    /// The response of the pool's trigger with this name; none if the pool has no such trigger.
     async fn call_trigger(
         &self,
         pool: &Pool,
@@ -183,7 +183,7 @@ impl NewUsers<'_> {
         Ok(answer.with_value(&shown))
     }
 
-    /// AdminCreateUser. What the trigger says of confirmation does not matter here.
+    /// AdminCreateUser. The trigger's decision about confirmation does not matter here.
     pub async fn admin_create_user(&self, call: &Call, pool: &Pool) -> Result<Answer, Refusal> {
         rules::check_new_password(call, &pool.settings)?;
         let mut request = call.request()?;
@@ -239,7 +239,7 @@ impl NewUsers<'_> {
             .await
     }
 
-    /// Marks the addresses as verified that the trigger vouches for.
+    /// Marks the addresses as verified that the trigger has confirmed.
     async fn verify(
         &self,
         pool: &Pool,
@@ -266,8 +266,8 @@ impl NewUsers<'_> {
             .map(drop)
     }
 
-    /// The first sign-in by an external provider of the pool, which has no call of its own: on AWS a browser comes by Cognito's pages.
-    /// Gives the user name.
+    /// The first sign-in with an external provider of the pool, which has no API call: on AWS a browser uses Cognito's pages.
+    /// Returns the user name.
     pub async fn first_federated(
         &self,
         pool: &Pool,
@@ -278,7 +278,7 @@ impl NewUsers<'_> {
     ) -> Result<String, Refusal> {
         let username = format!("{}_{subject}", provider.to_lowercase());
         let mut attributes = BTreeMap::from([("email".to_owned(), email.to_owned())]);
-        // Which aliases the user would have; empty where there are none.
+        // The aliases that the user would have; empty if there are none.
         for alias in ["cognito:email_alias", "cognito:phone_number_alias"] {
             attributes.insert(alias.to_owned(), String::new());
         }
@@ -293,7 +293,7 @@ impl NewUsers<'_> {
         let admitted = self.pre_sign_up(pool, &user).await?;
         let by_attribute = !pool.identity("UsernameAttributes").is_empty();
         let mut asked = json!({"UserPoolId": pool.id, "MessageAction": "SUPPRESS"});
-        // The emulator takes the name of a user in such a pool from `sub`.
+        // The emulator takes the user name in such a pool from `sub`.
         let (typed, mut given) = match by_attribute {
             true => (
                 email,
@@ -325,7 +325,7 @@ impl NewUsers<'_> {
     }
 }
 
-/// The attributes of a request, with the one that the typed name is.
+/// The attributes of a request, including the one that the typed name is.
 fn attributes(
     pool: &Pool,
     request: &Value,
@@ -350,8 +350,8 @@ fn attributes(
     Ok(attributes)
 }
 
-/// The user's name: an id where people sign in with an attribute. The trigger is told of it before the user is there, so the emulator is
-/// told to use it.
+/// The user name: an id if users sign in with an attribute. The trigger gets it before the user exists, so the emulator must use
+/// the same one.
 fn name(pool: &Pool, request: &mut Value, typed: &str) -> String {
     if pool.identity("UsernameAttributes").is_empty() {
         return typed.to_owned();

@@ -1,5 +1,5 @@
-//! Evaluates policy documents: resource policies of functions and trust policies of roles. Covers the part of the IAM policy language
-//! that those two use; an unknown condition operator never matches.
+//! Evaluates policy documents: resource policies of functions and trust policies of roles. Covers the part of the IAM policy
+//! language that these use; an unknown condition operator never matches.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ pub(crate) struct Attempt<'a> {
     /// A service principal, such as `cognito-idp.amazonaws.com`.
     pub service: &'a str,
     pub action: &'a str,
-    /// The resource; trust policies name none.
+    /// The resource; trust policies have none.
     pub resource: Option<&'a str>,
     /// Condition keys, such as `aws:SourceArn`, and their values.
     pub context: &'a [(&'a str, &'a str)],
@@ -70,7 +70,7 @@ fn condition_holds(operator: &str, wanted: &Value, actual: Option<&str>) -> bool
         "StringEquals" => wanted == actual,
         "StringEqualsIgnoreCase" => wanted.eq_ignore_ascii_case(actual),
         "StringLike" => glob(wanted, actual),
-        // Both are the same to IAM: a wildcard stays inside its part of the ARN.
+        // IAM treats both the same: a wildcard stays inside its part of the ARN.
         "ArnEquals" | "ArnLike" => {
             let (wanted, actual): (Vec<_>, Vec<_>) = (
                 wanted.splitn(6, ':').collect(),
@@ -86,7 +86,7 @@ fn condition_holds(operator: &str, wanted: &Value, actual: Option<&str>) -> bool
     })
 }
 
-/// A field that holds one value or a list.
+/// A field with one value or a list.
 fn list(value: &Value) -> &[Value] {
     match value {
         Value::Array(items) => items,
@@ -99,7 +99,7 @@ fn strings(value: &Value) -> impl Iterator<Item = &str> {
     list(value).iter().filter_map(Value::as_str)
 }
 
-/// `*` is any run of characters, `?` any single one.
+/// `*` is any text, `?` any single character.
 pub(super) fn glob(pattern: &str, text: &str) -> bool {
     let mut chars = pattern.chars();
     match chars.next() {

@@ -1,5 +1,4 @@
-//! The store of pools and app clients: the documents that the gateway keeps, by id. The calls that use it are in `pools` and
-//! `clients`.
+//! The store of pools and app clients: the gateway's documents, by id. The calls that use it are in `pools` and `clients`.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -18,7 +17,7 @@ pub(crate) struct Pool {
     pub id: String,
     pub scope: Scope,
     pub settings: Value,
-    /// Settings that are given at creation and cannot change.
+    /// Settings that are set at creation and cannot change.
     pub identity: Value,
     pub clients: HashMap<String, AppClient>,
     /// Whether SetUserPoolMfaConfig gave the pool a factor other than SMS.
@@ -28,13 +27,13 @@ pub(crate) struct Pool {
     pub update: Arc<AsyncMutex<()>>,
 }
 
-/// Some pools show defaults that were never set from their first update on; when, nobody documents.
+/// From their first update on, some pools show defaults that were never set; when, is not documented.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Defaults {
     /// From the beginning, as far as they are known.
     #[default]
     Shown,
-    /// Not before the next update.
+    /// Only after the next update.
     Hidden,
 }
 
@@ -50,7 +49,7 @@ impl Pool {
         self.identity["UsernameConfiguration"]["CaseSensitive"] != false
     }
 
-    /// A list that is given at creation, such as `AliasAttributes`.
+    /// A list that is set at creation, such as `AliasAttributes`.
     pub fn identity(&self, member: &str) -> Vec<&str> {
         strings(&self.identity[member])
     }
@@ -59,14 +58,14 @@ impl Pool {
         self.clients.get(id).ok_or_else(|| no_client(id))
     }
 
-    /// The pool as the emulator shows it.
+    /// The emulator's description of the pool.
     pub async fn emulated(&self, upstream: &Upstream) -> Result<Value, Refusal> {
         let asked = json!({"UserPoolId": self.id});
         let answer = upstream.cognito(&self.scope, "DescribeUserPool", &asked);
         Ok(answer.await?["UserPool"].take())
     }
 
-    /// The pool as AWS shows it. Some of it, such as the schema, comes from the emulator.
+    /// The pool in AWS's form. Some of it, such as the schema, comes from the emulator.
     pub fn described(&self, emulated: &Value) -> Value {
         let mut shown = settings::described(&self.settings);
         let given = CREATE_ONLY.iter().filter(|member| **member != "Schema");
@@ -112,7 +111,7 @@ impl AppClient {
         self.settings["PreventUserExistenceErrors"] == "ENABLED"
     }
 
-    /// The client as AWS shows it.
+    /// The client in AWS's form.
     pub fn described(&self, pool: &str) -> Value {
         let mut shown = self.settings.clone();
         shown["UserPoolId"] = json!(pool);
@@ -125,7 +124,7 @@ impl AppClient {
     }
 }
 
-/// Creation and last change, as AWS writes times: seconds with three decimals.
+/// Creation and last change, in AWS's form: seconds with three decimals.
 #[derive(Clone, Copy)]
 pub(crate) struct Times {
     created: f64,
@@ -171,7 +170,7 @@ impl Pools {
         }
     }
 
-    /// The pool a call names.
+    /// The pool in a request.
     pub fn named(&self, call: &Call, request: &Value) -> Result<Pool, Refusal> {
         let id = required(request, "UserPoolId")?;
         self.get(id)
@@ -201,7 +200,7 @@ impl Pools {
         lock(&self.pools).remove(id);
     }
 
-    /// Changes a pool without touching the time of its last change.
+    /// Changes a pool without changing the time of its last change.
     pub fn edit(&self, id: &str, edit: impl FnOnce(&mut Pool)) {
         if let Some(pool) = lock(&self.pools).get_mut(id) {
             edit(pool);
@@ -216,7 +215,7 @@ impl Pools {
         });
     }
 
-    /// Begins an update of a pool; another update is refused until the guard is dropped.
+    /// Starts an update of a pool; another update is rejected until the guard is dropped.
     pub fn claim(&self, id: &str) -> Result<OwnedMutexGuard<()>, Refusal> {
         let update = self.get(id).ok_or_else(|| no_pool(id))?.update;
         update.try_lock_owned().map_err(|_| {

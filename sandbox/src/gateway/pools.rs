@@ -101,7 +101,7 @@ impl Pools {
         Ok(answer)
     }
 
-    /// The list, with the settings that only the gateway has right.
+    /// The list, with the settings that only the gateway stores correctly.
     pub async fn list(&self, call: &Call) -> Result<Answer, Refusal> {
         let answer = self.upstream.forward(call).await?;
         let mut listed = answer.value();
@@ -115,7 +115,7 @@ impl Pools {
         Ok(answer.with_value(&listed))
     }
 
-    /// AddCustomAttributes and SetUserPoolMfaConfig: the emulator does the work, but the pool counts as changed.
+    /// AddCustomAttributes and SetUserPoolMfaConfig: the emulator executes them, and the pool counts as changed.
     pub async fn change_elsewhere(&self, call: &Call) -> Result<Answer, Refusal> {
         let request = call.request()?;
         let id = self.named(call, &request)?.id;
@@ -182,8 +182,8 @@ fn of_emulator(triggers: &Value) -> Value {
     json!({})
 }
 
-/// The emulator enforces its policy on every password; Cognito does not for passwords that migrate. So the emulator gets a policy that
-/// every password meets, and the gateway enforces the pool's policy where Cognito does.
+/// The emulator enforces its policy on every password; Cognito does not do this for passwords that migrate. So the emulator gets
+/// a policy that every password meets, and the gateway enforces the pool's policy in the same calls as Cognito.
 fn anything_goes() -> Value {
     json!({"PasswordPolicy": {
         "MinimumLength": 0,

@@ -1,5 +1,5 @@
-//! Point-in-time recoveries, which the emulator does not have. One that was initiated waits for its preview to be applied or
-//! cancelled; nothing is put back. What a pool refuses meanwhile is not documented, and not played here.
+//! Point-in-time recoveries, which the emulator lacks. A started one waits until its preview is applied or cancelled; no
+//! users are restored. What a pool rejects meanwhile is not documented, and not simulated here.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -11,7 +11,7 @@ use super::pool::Pools;
 use crate::lock::lock;
 use crate::wire::{Answer, Call, Refusal};
 
-/// The recoveries of each pool, the newest first.
+/// The recoveries of each pool, newest first.
 #[derive(Default)]
 pub(crate) struct Recoveries(Mutex<HashMap<String, Vec<Value>>>);
 

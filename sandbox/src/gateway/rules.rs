@@ -1,11 +1,11 @@
-//! What CreateUserPool and UpdateUserPool refuse, and the check of a password against a pool's policy.
+//! What CreateUserPool and UpdateUserPool reject, and the check of a password against a pool's policy.
 
 use serde_json::Value;
 
 use super::json::{lower_first, missing, one_of, strings, violation};
 use crate::wire::{Call, Refusal};
 
-/// Checks settings that are complete. `second_factors`: the pool has factors that other calls set, such as TOTP.
+/// Checks complete settings. `second_factors`: the pool has factors that other calls set, such as TOTP.
 pub(crate) fn check_pool(settings: &Value, second_factors: bool) -> Result<(), Refusal> {
     check_triggers(&settings["LambdaConfig"])?;
     check_messages(settings)?;
@@ -59,7 +59,7 @@ pub(crate) fn check_new_password(call: &Call, settings: &Value) -> Result<(), Re
     }
 }
 
-/// A password against the pool's policy.
+/// Checks a password against the pool's policy.
 pub(crate) fn check_password(settings: &Value, password: &str) -> Result<(), Refusal> {
     let policy = &settings["Policies"]["PasswordPolicy"];
     let required = |member: &str| policy[member].as_bool().unwrap_or(false);
@@ -148,7 +148,7 @@ fn check_function(arn: &str, path: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The pattern that the API gives for ARNs.
+/// The API's pattern for ARNs.
 fn check_arn(arn: &str, path: &str) -> Result<(), Refusal> {
     const PATTERN: &str = r"arn:[\w+=/,.@-]+:[\w+=/,.@-]+:([\w+=/,.@-]*)?:[0-9]+:[\w+=/,.@-]+(:[\w+=/,.@-]+)?(:[\w+=/,.@-]+)?";
     let word = |part: &str| {
@@ -283,7 +283,7 @@ fn check_tier(settings: &Value) -> Result<(), Refusal> {
         "LITE" if dcr.is_some_and(|dcr| dcr["EnableStatus"] != "Disabled") => {
             "Dynamic Client Registration"
         }
-        // Even with the default names: a request that has the field is refused.
+        // Even with the default names: a request with the field is rejected.
         "LITE" if !settings["AcrConfiguration"].is_null() => "ACR Configuration",
         _ => return Ok(()),
     };

@@ -1,9 +1,9 @@
-//! The settings of a user pool: what CreateUserPool makes of a request, and what UpdateUserPool makes of the settings that were
-//! there. Members unknown here are treated as settings newer than this file: kept as given, shown, and reset when left out.
-//! What AWS refuses is in `rules`.
+//! The settings of a user pool: how CreateUserPool derives them from a request, and how UpdateUserPool changes existing ones.
+//! Fields unknown here are treated as settings newer than this file: kept as given, shown, and reset when left out. `rules` has
+//! what AWS rejects.
 //!
-//! Where the behaviour of the live service has not been measured, the reading that a careless client trips over is taken: left
-//! out means reset.
+//! If the behaviour of the live service has not been measured, the variant that breaks a careless client is used: left out
+//! means reset.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use super::json::{fill, given, remove};
 use super::rules;
 use crate::wire::Refusal;
 
-/// Given once, at creation.
+/// Set once, at creation.
 pub(crate) const CREATE_ONLY: [&str; 4] = [
     "Schema",
     "AliasAttributes",
@@ -19,7 +19,7 @@ pub(crate) const CREATE_ONLY: [&str; 4] = [
     "UsernameConfiguration",
 ];
 
-/// Shown by DescribeUserPool, and no setting.
+/// Shown by DescribeUserPool, but not settings.
 const READ_ONLY: [&str; 12] = [
     "Id",
     "Name",
@@ -74,7 +74,7 @@ pub(crate) fn created(request: &Value) -> Result<Value, Refusal> {
     Ok(settings)
 }
 
-/// The settings after an update. `second_factors` says whether the pool has factors that are set elsewhere, such as TOTP.
+/// The settings after an update. `second_factors` says whether the pool has factors that other calls set, such as TOTP.
 pub(crate) fn updated(
     current: &Value,
     request: &Value,
@@ -101,7 +101,7 @@ pub(crate) fn updated(
     complete(&mut settings)?;
     let policy = &mut settings["Policies"]["PasswordPolicy"];
     if policy_given {
-        // Measured: an update that has a password policy keeps the fields that the policy omits.
+        // Measured: an update with a password policy keeps the fields that the policy omits.
         fill(policy, current["Policies"]["PasswordPolicy"].clone());
     } else {
         policy["TemporaryPasswordValidityDays"] = json!(7);
@@ -110,7 +110,7 @@ pub(crate) fn updated(
     Ok(settings)
 }
 
-/// The settings as DescribeUserPool shows them.
+/// The settings in the form of DescribeUserPool.
 pub(crate) fn described(settings: &Value) -> Value {
     let mut shown = settings.clone();
     if let Some(name) = remove(&mut shown, "PoolName") {
@@ -131,7 +131,7 @@ pub(crate) fn described(settings: &Value) -> Value {
     shown
 }
 
-/// The default of a setting that pools lack until it appears.
+/// The default of a setting that pools do not have until it appears.
 pub(crate) fn recover_by_email_first(settings: &mut Value) {
     let mechanisms = json!([
         {"Priority": 1, "Name": "verified_email"},
@@ -196,7 +196,7 @@ fn complete(settings: &mut Value) -> Result<(), Refusal> {
     });
     fill(policies, json!({"PasswordPolicy": policy}));
     let policy = object(policies, "PasswordPolicy")?;
-    // Zero is read as null.
+    // Zero is treated as null.
     if policy["TemporaryPasswordValidityDays"] == 0 {
         policy["TemporaryPasswordValidityDays"] = json!(7);
     }

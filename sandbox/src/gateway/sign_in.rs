@@ -1,4 +1,5 @@
-//! Password sign-in and password reset: the calls in which Cognito invokes the UserMigration trigger. Tokens are left to the emulator.
+//! Password sign-in and password reset: the calls in which Cognito invokes the UserMigration trigger. The emulator issues the
+//! tokens.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -85,7 +86,7 @@ impl SignIn<'_> {
         self.upstream.forward_as(call, &request).await
     }
 
-    /// At the first sign-in of a user who was imported with a hash, a password that is right becomes the user's own in the pool.
+    /// At the first sign-in of a user who was imported with a hash, a right password becomes the user's password in the pool.
     async fn take_over_hash(
         &self,
         pool: &Pool,
@@ -113,7 +114,7 @@ impl SignIn<'_> {
         Ok(())
     }
 
-    /// The user with the name that was typed. An unknown user is migrated if the trigger answers with one.
+    /// The user with the typed name. An unknown user is migrated if the trigger's response contains one.
     async fn user(
         &self,
         pool: &Pool,
@@ -146,8 +147,8 @@ impl SignIn<'_> {
         }
     }
 
-    /// Creates a migrated user, unless the pre sign-up trigger refuses it. Which source that trigger is told at a migration is not
-    /// documented; Jane's own functions wait for this one.
+    /// Creates a migrated user, unless the pre sign-up trigger rejects it. The source in that trigger's event for a migration is
+    /// not documented; Jane's own functions expect this one.
     async fn migrate(
         &self,
         pool: &Pool,
@@ -268,7 +269,7 @@ impl SignIn<'_> {
         Ok(answer)
     }
 
-    /// The app client of a call, its pool, and the name that was typed. The secret hash is checked.
+    /// The app client of a call, its pool, and the typed name. Checks the secret hash.
     fn of_app<'r>(&self, request: &'r Value) -> Result<(Pool, AppClient, &'r str), Refusal> {
         let (pool, client) = self.pools.of_client(required(request, "ClientId")?)?;
         let typed = required(request, "Username")?;

@@ -1,5 +1,5 @@
-//! CloudTrail's event history of what was written to Lambda: as AWS has it, without the code and the environment. Events are there at
-//! once; AWS takes minutes.
+//! CloudTrail's event history of writes to Lambda: like AWS's, without the code and the environment. Events appear at once; AWS
+//! takes minutes.
 
 use std::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::lock::lock;
 use crate::wire::{Answer, Call, Refusal};
 
-/// Lambda's names in the trail have the date of its API.
+/// Lambda's event names in the trail include the date of its API.
 const NAMES: [(&str, &str); 8] = [
     ("CreateFunction", "CreateFunction20150331"),
     ("UpdateFunctionCode", "UpdateFunctionCode20150331v2"),
@@ -22,13 +22,13 @@ const NAMES: [(&str, &str); 8] = [
     ("RemovePermission", "RemovePermission20150331v2"),
 ];
 
-/// What of an answer is in the trail.
+/// The fields of a response that the trail contains.
 const ANSWERED: [&str; 4] = ["FunctionArn", "Version", "CodeSha256", "FunctionVersion"];
 
-/// The most events of one answer.
+/// The most events in one response.
 const PAGE: usize = 50;
 
-/// A bound for a sandbox that runs for days.
+/// A limit for a sandbox that runs for days.
 const LIMIT: usize = 50_000;
 
 struct Event {
@@ -43,7 +43,7 @@ struct Event {
 pub(crate) struct Trail(Mutex<Vec<Event>>);
 
 impl Trail {
-    /// Writes a call down that was answered so.
+    /// Records a call and its response.
     pub fn write(&self, call: &Call, answer: &Answer) {
         let named = NAMES.iter().find(|(action, _)| *action == call.action);
         let Some((_, name)) = named.filter(|_| call.service == "lambda") else {
@@ -104,7 +104,7 @@ impl Trail {
         });
     }
 
-    /// `LookupEvents`: those of the caller's account and Region, the newest first.
+    /// `LookupEvents`: the events of the caller's account and Region, newest first.
     pub fn answer(&self, call: &Call) -> Result<Answer, Refusal> {
         let request = call.request()?;
         let attributes = request["LookupAttributes"].as_array();
@@ -144,7 +144,7 @@ impl Trail {
     }
 }
 
-/// `FunctionName` as `functionName`.
+/// `FunctionName` becomes `functionName`.
 fn lower(key: &str) -> String {
     let (first, rest) = key.split_at(1);
     first.to_ascii_lowercase() + rest

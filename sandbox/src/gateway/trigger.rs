@@ -1,5 +1,5 @@
-//! Calling triggers: the function's resource policy and the attempts. The UserMigration trigger besides: the event, and what Cognito
-//! demands of the answer. The events of the other triggers are in `new_users`.
+//! Calls triggers: the function's resource policy and the attempts. For the UserMigration trigger also the event, and Cognito's
+//! requirements for the response. The events of the other triggers are in `new_users`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -31,7 +31,7 @@ pub(crate) enum Source<'a> {
     ForgotPassword,
 }
 
-/// The user that the trigger described, checked.
+/// The user in the trigger's response, checked.
 #[derive(Debug)]
 pub(crate) struct Migrated {
     pub username: String,
@@ -76,7 +76,7 @@ impl Question<'_> {
         })
     }
 
-    /// The error of a migration that failed without a reason that Cognito shows.
+    /// The error of a migration that failed for a reason that Cognito does not show.
     pub fn failed(&self) -> Refusal {
         Refusal::new(
             "UserNotFoundException",
@@ -109,7 +109,7 @@ pub(crate) async fn ask(
     check(pool, question, response, schema).map(Some)
 }
 
-/// Invokes the function at `arn` as the trigger of this name; what it returned.
+/// Invokes the function at `arn` as the trigger with this name; returns its response.
 pub(crate) async fn call(
     (upstream, functions): (&Upstream, &Functions),
     pool: &Pool,
@@ -135,7 +135,7 @@ async fn may_invoke(upstream: &Upstream, pool: &Pool, arn: &str) -> bool {
     if let Some(qualifier) = parts.next() {
         path = format!("{path}?Qualifier={qualifier}");
     }
-    // Cognito answers a missing function or policy like a missing permission.
+    // Cognito treats a missing function or policy like a missing permission.
     let Ok(answer) = upstream.lambda(&function_scope(arn), &path).await else {
         return false;
     };
@@ -235,7 +235,7 @@ fn check(
     }
     let username = username(pool, question.username, attributes.remove("username"))?;
     if let Some(attribute) = pool.identity("UsernameAttributes").first() {
-        // The name that was typed is that attribute's value, unless the function says otherwise.
+        // The typed name is the value of that attribute, unless the function returns another.
         let phone = username.starts_with('+')
             && pool
                 .identity("UsernameAttributes")
@@ -244,7 +244,7 @@ fn check(
         let given = attributes
             .entry(attribute.to_owned())
             .or_insert_with(|| username.clone());
-        // Whether case counts is not documented; here it does.
+        // Whether this is case-sensitive is not documented; here it is.
         if *given != username {
             let name = attribute.trim_end_matches("_number");
             return Err(Refusal::invalid(format!(
@@ -262,7 +262,7 @@ fn check(
     let confirmed = match status.as_str() {
         Some("CONFIRMED") => true,
         None if status.is_null() => false,
-        // The guide names RESET_REQUIRED too; others report that it is refused like any other value.
+        // The guide also lists RESET_REQUIRED; according to others it is rejected like any other value.
         _ => {
             return Err(refused(
                 "Error during migration: Invalid finalUserStatus".to_owned(),

@@ -1,4 +1,4 @@
-//! Users, which the emulator keeps: found as Cognito finds them, and created from the answer of the migration trigger.
+//! Users, which the emulator stores: found as Cognito finds them, and created from the response of the migration trigger.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::pool::Pool;
 use super::trigger::{Migrated, Question, Source};
 use crate::wire::{Refusal, Upstream};
 
-/// The attribute of users who come by another provider.
+/// The attribute of users of another provider.
 pub(crate) const IDENTITIES: &str = "identities";
 
 pub(crate) struct User {
@@ -20,7 +20,7 @@ pub(crate) struct User {
 }
 
 impl User {
-    /// From an answer of `AdminGetUser` or an entry of `ListUsers`, which name the attributes differently.
+    /// From a response of `AdminGetUser` or an entry of `ListUsers`, which use different names for the attributes.
     pub fn read(user: &Value) -> Self {
         let listed = user["UserAttributes"]
             .as_array()
@@ -45,7 +45,7 @@ impl User {
 
     /// Whether the user can sign in as `typed`: its username, or a valid alias.
     fn answers_to(&self, pool: &Pool, typed: &str) -> bool {
-        // Whoever comes by another provider has no password, and so no name to sign in with.
+        // A user of another provider has no password, and so no name to sign in with.
         if self.attributes.contains_key(IDENTITIES) {
             return self.username == typed;
         }
@@ -61,7 +61,7 @@ impl User {
                 .get(attribute)
                 .is_some_and(|value| same(value))
         };
-        // An e-mail address or a phone number is an alias only once it is verified.
+        // An email address or a phone number is an alias only after it was verified.
         let alias = |attribute: &str| {
             named(attribute)
                 && (attribute == "preferred_username"
@@ -112,7 +112,7 @@ async fn find_in_any_case(
     }
 }
 
-/// Creates the user that the trigger described in answer to `question`, with an id for a name where people sign in with an attribute.
+/// Creates the user of the trigger's response to `question`; the user name is an id if users sign in with an attribute.
 pub(crate) async fn migrate(
     upstream: &Upstream,
     pool: &Pool,
@@ -143,7 +143,7 @@ pub(crate) async fn migrate(
         }
         Err(refusal) => return Err(refusal),
     };
-    // From here on by username: in a pool whose users sign in by e-mail address that is not the address.
+    // From here on by user name: in a pool whose users sign in with their email address, that is not the address.
     let username = made["User"]["Username"].clone();
     let mut user = User::read(&made["User"]);
     if let Source::Authentication { password } = question.source {
@@ -169,7 +169,7 @@ pub(crate) async fn free_aliases(
     let names = pool.identity("UsernameAttributes");
     let aliases = aliases.into_iter().map(|name| (name, true));
     for (name, is_alias) in aliases.chain(names.into_iter().map(|name| (name, false))) {
-        // No user has the name that was typed, or there would be no migration.
+        // No user has the typed name, or there would be no migration.
         let value = migrated.attributes.get(name);
         let Some(value) = value.filter(|value| *value != question.username) else {
             continue;

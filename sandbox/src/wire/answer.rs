@@ -1,4 +1,4 @@
-//! Answers of AWS, and errors in the two protocols that its services use.
+//! Responses of AWS, and errors in the two protocols that its services use.
 
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 
 use super::http::{Body, full, header};
 
-/// A whole answer.
+/// A complete response.
 #[derive(Debug)]
 pub struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
-    /// Its whole body.
+    /// Its complete body.
     pub body: Bytes,
 }
 
@@ -34,19 +34,19 @@ impl Answer {
         }
     }
 
-    /// The body as JSON; null where it is not JSON.
+    /// The body as JSON; null if it is not JSON.
     pub fn value(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
-    /// The same answer with another JSON body.
+    /// The same response with another JSON body.
     pub fn with_value(mut self, value: &Value) -> Self {
         self.body = value.to_string().into();
         self.headers.remove(CONTENT_LENGTH);
         self
     }
 
-    /// The answer if it is a success; otherwise the refusal.
+    /// The response if it is a success; otherwise the refusal.
     pub(crate) fn succeeded(self) -> Result<Self, Refusal> {
         if self.status.is_success() {
             return Ok(self);
@@ -74,7 +74,7 @@ impl Answer {
         code.map(str::to_owned)
     }
 
-    /// The text of the first element of this name, where the answer is XML.
+    /// The text of the first element with this name, if the response is XML.
     pub(crate) fn element(&self, name: &str) -> Option<String> {
         let xml = String::from_utf8_lossy(&self.body);
         let (_, rest) = xml.split_once(&format!("<{name}>"))?;
@@ -105,13 +105,13 @@ impl Answer {
     }
 }
 
-/// An error that AWS answers with.
+/// An error response of AWS.
 #[derive(Debug)]
 pub struct Refusal {
     pub(crate) status: StatusCode,
     pub(crate) code: String,
     pub(crate) message: String,
-    /// The answer of the emulator that refused; it is sent unchanged.
+    /// The emulator's error response, which is sent unchanged.
     original: Option<Box<Answer>>,
 }
 
@@ -140,7 +140,8 @@ impl Refusal {
         Self::new("InternalErrorException", message).with_status(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    /// The refusal without the emulator's answer: an answer to the gateway's own call is not sent to the caller.
+    /// The refusal without the emulator's response: a response to the gateway's own call is not sent to the
+    /// caller.
     pub(crate) fn reworded(self) -> Self {
         Self {
             original: None,
@@ -148,7 +149,7 @@ impl Refusal {
         }
     }
 
-    /// The emulator's answer if there is one, otherwise one in the protocol of `service`.
+    /// The emulator's response if there is one, otherwise one in the protocol of `service`.
     pub fn into_answer(self, service: &str) -> Answer {
         if let Some(original) = self.original {
             return *original;

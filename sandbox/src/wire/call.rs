@@ -1,4 +1,4 @@
-//! One request to AWS, read as far as a server in front of it needs: service, action, account.
+//! One request to AWS, parsed as far as a server in front of it needs: service, action, account.
 
 use hyper::body::Bytes;
 use hyper::header::HeaderMap;
@@ -39,16 +39,16 @@ pub struct Call {
     /// Its path and query.
     pub uri: Uri,
     pub(crate) headers: HeaderMap,
-    /// Its whole body.
+    /// Its complete body.
     pub body: Bytes,
     /// The service, by its signing name.
     pub service: String,
     /// The API's name of the call, such as `UpdateUserPool`.
     pub action: String,
     pub(crate) scope: Scope,
-    /// Whether it names an access key; nothing was checked yet.
+    /// Whether it contains an access key; nothing was checked yet.
     pub(crate) signed: bool,
-    /// Whether the account was read from the credentials: a key of twelve digits is an account of its own.
+    /// Whether the account comes from the credentials: a key of twelve digits is an account of its own.
     pub(crate) account_known: bool,
     /// One of Cognito's public calls: the account is its pool's.
     pub(crate) unsigned: bool,
@@ -79,7 +79,7 @@ const UNSIGNED: [&str; 18] = [
 ];
 
 impl Call {
-    /// Reads a request.
+    /// Parses a request.
     pub fn read(request: Parts, body: Bytes) -> Self {
         let Parts {
             method,
@@ -140,7 +140,7 @@ impl Call {
         }
     }
 
-    /// The body as a JSON object; an empty one where there is no body.
+    /// The body as a JSON object; an empty one if there is no body.
     pub(crate) fn request(&self) -> Result<Value, Refusal> {
         if self.body.is_empty() {
             return Ok(json!({}));
@@ -178,7 +178,7 @@ impl Call {
         parts.next()
     }
 
-    /// The function that a Lambda request names in its path: name or ARN, and the qualifier.
+    /// The function in the path of a Lambda request: name or ARN, and the qualifier.
     pub(crate) fn function(&self) -> Option<(String, Option<String>)> {
         let name = self.path_after("functions")?;
         let name = percent_decode_str(name).decode_utf8().ok()?.into_owned();
@@ -230,7 +230,7 @@ pub(crate) fn form(text: &[u8]) -> impl Iterator<Item = (String, String)> {
     form_urlencoded::parse(text).into_owned()
 }
 
-/// The first value of this name in a form or a query string.
+/// The first value with this name in a form or a query string.
 pub(crate) fn parameter(text: &[u8], name: &str) -> Option<String> {
     form(text)
         .find(|(key, _)| key == name)

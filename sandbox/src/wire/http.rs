@@ -20,10 +20,10 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
-/// The body of an answer.
+/// The body of a response.
 pub type Body = UnsyncBoxBody<Bytes, Infallible>;
 
-/// The connection is dropped without an answer.
+/// The connection is closed without a response.
 #[derive(Debug)]
 pub struct Hangup;
 
@@ -35,21 +35,21 @@ impl std::fmt::Display for Hangup {
 
 impl std::error::Error for Hangup {}
 
-/// A server for programs of this machine, and no web page. It stops, connections and all, when this is dropped.
+/// A server for programs of this machine, but not for web pages. It stops with all its connections when this is dropped.
 pub struct Server {
     address: SocketAddr,
     task: JoinHandle<()>,
 }
 
 impl Server {
-    /// Listens on loopback; port 0 is any free one.
+    /// Listens on loopback; port 0 for any free one.
     pub async fn bind(port: u16) -> Result<TcpListener> {
         TcpListener::bind((Ipv4Addr::LOCALHOST, port))
             .await
             .with_context(|| format!("failed to listen on 127.0.0.1:{port}"))
     }
 
-    /// Answers what arrives at `listener`.
+    /// Responds to the requests at `listener`.
     pub fn serve<F, A>(listener: TcpListener, answer: F) -> Result<Self>
     where
         F: Fn(Request<Incoming>) -> A + Send + Sync + 'static,
@@ -60,7 +60,7 @@ impl Server {
         let task = tokio::spawn(async move {
             let mut connections = JoinSet::new();
             loop {
-                // The only error here is too many open files, which passes.
+                // The only error here is too many open files, which is temporary.
                 let Ok((stream, _)) = listener.accept().await else {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     continue;
@@ -84,7 +84,7 @@ impl Server {
         Ok(Self { address, task })
     }
 
-    /// Where it listens.
+    /// Its URL.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -96,13 +96,13 @@ impl Drop for Server {
     }
 }
 
-/// Whether a web page made a request, or a name that is not this machine's led here: a page can make any name lead to this machine.
-/// Tools send neither header.
+/// Whether a web page made the request, or the host name is not this machine's: a page can point any name to this machine. Tools
+/// send neither header.
 fn from_outside(request: &Request<Incoming>) -> bool {
     let headers = request.headers();
     let host = header(headers, "host").and_then(|host| host.parse::<Authority>().ok());
     let ours = host.is_some_and(|host| matches!(host.host(), "127.0.0.1" | "localhost" | "[::1]"));
-    // A browser writes a whole URL into a request only to what its user made its proxy.
+    // A browser sends a complete URL in a request only to a proxy that its user configured.
     let as_proxy = request.uri().authority().is_some();
     !(ours || as_proxy) || headers.contains_key(ORIGIN) || headers.contains_key("sec-fetch-site")
 }
@@ -112,7 +112,7 @@ fn refused() -> Response<Body> {
     json(StatusCode::FORBIDDEN, &body)
 }
 
-/// No web page may read an answer, whatever the emulator allows.
+/// No web page may read a response, whatever the emulator allows.
 fn without_cors(mut response: Response<Body>) -> Response<Body> {
     let names: Vec<_> = response.headers().keys().cloned().collect();
     for name in names {
@@ -123,7 +123,7 @@ fn without_cors(mut response: Response<Body>) -> Response<Body> {
     response
 }
 
-/// The whole body, unless it is longer than `limit`.
+/// The complete body, unless it is longer than `limit`.
 pub async fn read(body: Incoming, limit: usize) -> Option<Bytes> {
     Some(Limited::new(body, limit).collect().await.ok()?.to_bytes())
 }
@@ -141,7 +141,7 @@ pub(crate) fn json(status: StatusCode, body: &Value) -> Response<Body> {
     response
 }
 
-/// The value of a header, where it is text.
+/// The value of a header, if it is text.
 pub(crate) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }

@@ -1,5 +1,5 @@
-//! The key of one run: random, so that neither a web page nor another user of this machine has it. A caller proves that it has the
-//! key by an AWS signature, as any AWS tool does; parts of the sandbox send it in a header.
+//! The key of one run: random, so that neither a web page nor another user of this machine has it. A caller proves that it has
+//! the key with an AWS signature, like any AWS tool; parts of the sandbox send the key in a header.
 
 use anyhow::{Result, anyhow};
 use hmac::{Hmac, KeyInit, Mac};
@@ -10,10 +10,10 @@ use sha2::{Digest, Sha256};
 use super::call::{Call, Credential};
 use super::http::header;
 
-/// The header that carries the key itself.
+/// The header with the key itself.
 pub const KEY_HEADER: &str = "x-sandbox-key";
 
-/// What a signature leaves as it is.
+/// The characters that a signature does not encode.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')
@@ -26,14 +26,14 @@ const ENCODED_PATH: &AsciiSet = &ENCODED.remove(b'/');
 pub struct Key(String);
 
 impl Key {
-    /// A new one, from the system's random numbers.
+    /// A new key, from the system's random numbers.
     pub fn random() -> Result<Self> {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes).map_err(|error| anyhow!("no random numbers: {error}"))?;
         Ok(Self(hex::encode(bytes)))
     }
 
-    /// The key as text, for those who may have it.
+    /// The key as text, for callers that may have it.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -47,18 +47,18 @@ impl Key {
     /// Whether the caller has the key: the call is signed with it, or carries it.
     pub(crate) fn admits(&self, call: &Call) -> bool {
         match header(&call.headers, KEY_HEADER) {
-            // Digests are compared, so that the time it takes says nothing of the key.
+            // Digests are compared, so that the time reveals nothing about the key.
             Some(given) => Sha256::digest(given) == Sha256::digest(&self.0),
             None => self.signed(call).unwrap_or(false),
         }
     }
 
-    /// A word that only who has the key can make of `text`: the signature of a URL.
+    /// A text that only an owner of the key can derive from `text`: the signature of a URL.
     pub(crate) fn word(&self, text: &str) -> String {
         hex::encode(mac(self.0.as_bytes(), text))
     }
 
-    /// Whether a call has a signature of version 4 made with the key. Nothing where it has none.
+    /// Whether a call has a valid signature of version 4 with the key. `None` if it has no signature.
     fn signed(&self, call: &Call) -> Option<bool> {
         let authorization = header(&call.headers, "authorization")?;
         let authorization = authorization.strip_prefix("AWS4-HMAC-SHA256 ")?;
@@ -105,7 +105,7 @@ impl Key {
     }
 }
 
-/// The path as it is signed: encoded once more than it is sent, but for S3.
+/// The path in its signed form: encoded once more than it is sent, except for S3.
 fn path(call: &Call, service: &str) -> String {
     match (call.uri.path(), service) {
         ("", _) => "/".to_owned(),
@@ -114,7 +114,7 @@ fn path(call: &Call, service: &str) -> String {
     }
 }
 
-/// The query as it is signed: encoded in one way, and sorted.
+/// The query in its signed form: encoded in one way, and sorted.
 fn query(call: &Call) -> String {
     let again = |text: &str| {
         let bytes: Vec<u8> = percent_decode_str(text).collect();

@@ -1,4 +1,4 @@
-//! HTTP on this machine, and the requests and answers of AWS. What a call does is left to the gateway.
+//! HTTP on this machine, and the requests and responses of AWS. The gateway implements the calls.
 
 mod answer;
 mod call;
@@ -14,5 +14,5 @@ pub(crate) use http::{Client, header, json};
 pub use key::{KEY_HEADER, Key};
 pub use upstream::Upstream;
 
-/// The longest body: an import job's file of 100 MB. (Lambda accepts a zip of 50 MB, which base64 makes a third longer.)
+/// The longest body: an import job's file of 100 MB. (Lambda accepts a zip of 50 MB, and base64 adds a third.)
 pub const BODY_LIMIT: usize = 105_000_000;

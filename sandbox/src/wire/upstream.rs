@@ -1,4 +1,4 @@
-//! A client of the endpoint behind a proxy: it forwards requests, and makes requests of the gateway's own.
+//! A client of the endpoint behind a proxy: it forwards requests, and makes the gateway's own requests.
 
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -30,7 +30,7 @@ impl Upstream {
         }
     }
 
-    /// The endpoint at this URL, which answers only who has the key.
+    /// The endpoint at this URL, which answers only callers with the key.
     pub(crate) fn locked(url: &str, key: &Key) -> Self {
         Self {
             key: Some(key.clone()),
@@ -51,18 +51,18 @@ impl Upstream {
         }
     }
 
-    /// Forwards a call unchanged; an error of the emulator is a refusal.
+    /// Forwards a call unchanged; an error of the emulator becomes a refusal.
     pub(crate) async fn forward(&self, call: &Call) -> Result<Answer, Refusal> {
         let answer = self.send_on(call, call.body.clone(), call.unsigned).await;
         answer?.succeeded()
     }
 
-    /// Forwards a call unchanged, also where it is not signed, and returns each answer of the endpoint.
+    /// Forwards a call unchanged, even if it is not signed, and returns every response of the endpoint.
     pub async fn pass(&self, call: &Call) -> Result<Answer, Refusal> {
         self.send_on(call, call.body.clone(), false).await
     }
 
-    /// Forwards a call with another body, signed as the account: the original signature does not fit that body.
+    /// Forwards a call with another body, signed for the account: the original signature does not match that body.
     pub(crate) async fn forward_as(&self, call: &Call, body: &Value) -> Result<Answer, Refusal> {
         self.permit(call).await?;
         let body = body.to_string().into();
@@ -78,7 +78,7 @@ impl Upstream {
         let headers = request.headers_mut();
         *headers = call.headers.clone();
         if as_account && call.unsigned {
-            // Anybody may make it, so it must be this call and nothing else that the emulator may read from it.
+            // Any caller may make it, so the emulator must not be able to interpret it as another call.
             *headers = HeaderMap::new();
             for name in ["content-type", "host", "x-amz-target"] {
                 if let Some(value) = call.headers.get(name) {
@@ -113,7 +113,7 @@ impl Upstream {
         self.json(scope, "cognito-idp", &target, body).await
     }
 
-    /// A call of another service that speaks JSON. `target` is its API's name and the action.
+    /// A call of another service with a JSON protocol. `target` is its API's name and the action.
     pub(crate) async fn json(
         &self,
         scope: &Scope,
@@ -128,7 +128,7 @@ impl Upstream {
         success(answer)
     }
 
-    /// A question about a role, which the emulator's own evaluator of policies answers.
+    /// A question about a role, for the emulator's own policy evaluator.
     pub(crate) async fn roles(&self, question: &Value) -> Result<Value, Refusal> {
         let question = utf8_percent_encode(&question.to_string(), NON_ALPHANUMERIC).to_string();
         let request = Request::get(self.uri(&format!("/_roles?{question}"))?);
@@ -144,7 +144,7 @@ impl Upstream {
         success(answer)
     }
 
-    /// Invokes a function and waits for what it says.
+    /// Invokes a function and waits for its response.
     pub(crate) async fn invoke(
         &self,
         scope: &Scope,
@@ -156,7 +156,7 @@ impl Upstream {
         self.ask(scope, "lambda", request, event.to_string()).await
     }
 
-    /// A role as IAM shows it; what is not there is refused.
+    /// A role in IAM's form; fails if it does not exist.
     pub(crate) async fn role(&self, scope: &Scope, role: &str) -> Result<Answer, Refusal> {
         let request =
             Request::post(self.uri("/")?).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
@@ -164,7 +164,7 @@ impl Upstream {
         self.ask(scope, "iam", request, form).await?.succeeded()
     }
 
-    /// The trust policy of a role, if there is such a role.
+    /// The trust policy of a role, if the role exists.
     pub(crate) async fn trust_policy(
         &self,
         scope: &Scope,
@@ -178,7 +178,7 @@ impl Upstream {
         }))
     }
 
-    /// Makes a request of the gateway's own as the account.
+    /// Makes one of the gateway's own requests for the account.
     async fn ask(
         &self,
         scope: &Scope,
@@ -215,7 +215,7 @@ impl Upstream {
     }
 }
 
-/// The emulator reads account and Region from the credential. It checks signatures only if it was started to.
+/// The emulator reads account and Region from the credential. It checks signatures only if it was started with that option.
 fn credential(scope: &Scope, service: &str) -> Result<HeaderValue, Refusal> {
     let Scope { account, region } = scope;
     HeaderValue::from_str(&format!(

@@ -1,4 +1,5 @@
-//! The emulators as processes: installed once, gone when their owner is, and plain about what they lack.
+//! The emulators as processes: installed once, ended with their owner, and with clear errors about what is
+//! missing.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -13,7 +14,7 @@ use crate::{cache, scripts};
 
 const ROLE: &str = "SANDBOX_TEST_ROLE";
 
-/// This binary once more, as a process that can be killed, or that lives without Python.
+/// This binary once more, as a process that can be killed, or that runs without Python.
 fn another_process(role: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("this binary"));
     command
@@ -22,7 +23,7 @@ fn another_process(role: &str) -> Command {
     command
 }
 
-/// What the other process does; nothing in this one.
+/// The work of the other process; does nothing in this one.
 #[tokio::test]
 async fn in_another_process() {
     match std::env::var(ROLE).as_deref() {
@@ -51,7 +52,7 @@ async fn in_another_process() {
     }
 }
 
-/// How many processes run with this in their environment.
+/// How many processes have this in their environment.
 fn processes_with(variable: &str) -> usize {
     let processes = fs::read_dir("/proc").expect("Linux").flatten();
     processes
@@ -118,7 +119,7 @@ async fn a_half_made_environment_is_made_again_and_many_may_ask_at_once() {
         let works = Command::new(python).args(["-c", "import six"]).status();
         assert!(works.expect("python runs").success());
     }
-    // Another version is another environment's worth.
+    // Another version is installed separately.
     let told = Arc::new(Mutex::new(Vec::new()));
     let telling = told.clone();
     let tell = move |step: &str| telling.lock().unwrap().push(step.to_owned());
@@ -132,12 +133,13 @@ async fn a_half_made_environment_is_made_again_and_many_may_ask_at_once() {
     assert!(told.lock().unwrap()[0].contains("installing six==1.16.0"));
 }
 
-/// The words of a process that installs with this as its only `python3`.
+/// The output of a process that installs with this as its only `python3`.
 fn install_with(python: Option<&str>) -> String {
     let path = tempfile::tempdir().expect("a directory");
     if let Some(script) = python {
         let python = path.path().join("python3");
-        // Another process writes it: a child that another test starts would hold it open, and it could not be run.
+        // Another process writes it: otherwise a child of another test could hold it open, and it could not be
+        // executed.
         let written = Command::new("sh")
             .args(["-c", "printf %s \"$1\" > \"$0\" && chmod 755 \"$0\""])
             .arg(&python)

@@ -1,4 +1,4 @@
-//! The stand-in for Jane, on the wire.
+//! The simulated Jane over HTTP.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tokio::time::timeout;
 const CLIENT: &str = "3n4b5urk1ft4fl3mg5e62d9ado";
 const DIRECTORY: &str = "/roots/store_operations_api/v1/cognito/";
 
-/// Sends one request; what came back, whole.
+/// Sends one request; returns the complete response.
 async fn send(jane: &JaneDirectory, request: &str, authorization: &str, body: &Value) -> String {
     let url = jane.url();
     let host = url.strip_prefix("http://").expect("plain HTTP");
@@ -25,7 +25,7 @@ async fn send(jane: &JaneDirectory, request: &str, authorization: &str, body: &V
     );
     stream.write_all(request.as_bytes()).await.expect("sent");
     let mut answer = Vec::new();
-    // A fault may hang up or never end: what came is what counts.
+    // A fault may close the connection or never end: only what arrived counts.
     let reading = stream.take(1_000_000).read_to_end(&mut answer).await;
     assert!(reading.is_ok() || answer.is_empty());
     String::from_utf8_lossy(&answer).into_owned()
@@ -85,7 +85,8 @@ async fn each_kind_of_account_is_answered_as_jane_answers_it() {
         ("Password@Example.com ", 200, 200, 200),
         ("google@example.com", 200, 401, 200),
         ("apple@example.com", 200, 404, 404),
-        // Good credentials, but no store's: who asks for these alone migrates the wrong people.
+        // Valid credentials, but of no store: a client that only checks these migrates the wrong
+        // users.
         ("marketplace@example.com", 404, 200, 404),
         ("nobody@example.com", 404, 404, 404),
     ] {

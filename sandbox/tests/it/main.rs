@@ -1,5 +1,5 @@
-//! The sandbox against clients that are not ours: boto3 drives the gateway, one script a behaviour, and the functions are real
-//! processes. What each script asserts is in the script.
+//! The sandbox with clients from outside this project: boto3 drives the gateway, one script per behaviour, and the functions
+//! are real processes. Each script contains its assertions.
 
 mod emulators;
 mod jane;
@@ -10,12 +10,12 @@ use std::sync::{Arc, LazyLock, mpsc};
 
 use jane_migrate_sandbox::{Options, Sandbox};
 
-/// Where the test run keeps its virtual environments.
+/// The folder of the test run's virtual environments.
 fn cache() -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("python")
 }
 
-/// One sandbox for the whole run, on a runtime of its own: each test's runtime ends with the test.
+/// One sandbox for the whole run, on its own runtime: each test's runtime ends with the test.
 fn sandbox() -> &'static Sandbox {
     static SANDBOX: LazyLock<Sandbox> = LazyLock::new(|| {
         let (give, take) = mpsc::channel();

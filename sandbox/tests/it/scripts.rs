@@ -1,4 +1,4 @@
-//! Runs the scripts, each in an account of its own.
+//! Runs the scripts, each in its own account.
 
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,23 +8,23 @@ use jane_migrate_sandbox::{Callers, ImportRules, Options, Sandbox, Venv};
 
 use crate::{cache, sandbox};
 
-/// An account that nobody else uses.
+/// An unused account.
 fn account() -> String {
     static ACCOUNTS: AtomicU64 = AtomicU64::new(100_000_000_001);
     ACCOUNTS.fetch_add(1, Ordering::Relaxed).to_string()
 }
 
-/// Runs `script` with boto3 against the sandbox of this run; what it printed.
+/// Runs `script` with boto3 against the sandbox of this run; returns its output.
 async fn run(script: &str, account: &str) -> String {
     run_in(sandbox(), script, account).await
 }
 
-/// Runs `script` with boto3 in any sandbox; what it printed.
+/// Runs `script` with boto3 in any sandbox; returns its output.
 async fn run_in(sandbox: &Sandbox, script: &str, account: &str) -> String {
     run_at(&sandbox.endpoint(), sandbox.secret_key(), script, account).await
 }
 
-/// Runs `script` with boto3 and the `secret` key against any endpoint; what it printed.
+/// Runs `script` with boto3 and the `secret` key against any endpoint; returns its output.
 pub async fn run_at(endpoint: &str, secret: &str, script: &str, account: &str) -> String {
     let venv = Venv::install(&cache(), "boto3-1.44.5", "boto3==1.44.5", &|_| ())
         .await

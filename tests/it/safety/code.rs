@@ -1,4 +1,4 @@
-//! New code for a function that customers reach: what does not answer never goes live, however the run goes.
+//! New code for a live function: code that does not answer never goes live, whatever happens in the run.
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use super::Scene;
 use super::interrupts::interrupted;
 use crate::support::Ran;
 
-/// A zip that deploy takes: a static executable for x86_64. It ends as soon as it is started.
+/// A zip that deploy accepts: a static executable for x86_64. It exits at once.
 fn broken(folder: &Path) -> PathBuf {
     const BASE: u64 = 0x40_0000;
     const HEADERS: u64 = 64 + 56;
@@ -32,7 +32,7 @@ fn broken(folder: &Path) -> PathBuf {
     zipped(&folder.join("broken.zip"), &elf)
 }
 
-/// The handler in a zip of another digest, as another build would be.
+/// The handler in a zip with another digest, like another build.
 pub(super) async fn packed_otherwise(folder: &Path) -> PathBuf {
     let zip = std::fs::File::open(super::zip().await).expect("the zip");
     let mut zip = zip::ZipArchive::new(zip).expect("a zip");
@@ -52,7 +52,7 @@ fn zipped(path: &Path, bootstrap: &[u8]) -> PathBuf {
 }
 
 impl Scene {
-    /// Deployed, with customers, and a broken zip to deploy. Gives the code that works.
+    /// A live deployment with customers, and a broken zip to deploy. Returns the digest of the working code.
     async fn with_broken_code() -> (Self, String) {
         let mut scene = Self::live().await;
         let works = scene.live_code().await;
@@ -60,7 +60,7 @@ impl Scene {
         (scene, works)
     }
 
-    /// The `CodeSha256` of what customers meet, which must be one that the tags know.
+    /// The `CodeSha256` of the live code, which must be in the tags.
     pub(super) async fn live_code(&self) -> String {
         let name = &self.names.function;
         let latest = self.aws.function(name).await.unwrap();
@@ -75,7 +75,7 @@ impl Scene {
         live
     }
 
-    /// Customers meet this code and sign in, and the good zip goes live.
+    /// Checks that customers use this code and can sign in, and that the good zip goes live.
     async fn assert_never_live(&mut self, works: &str, ran: &Ran) {
         assert_eq!(self.live_code().await, works, "{ran:#?}");
         self.assert_migrates("what failed is not live").await;
@@ -90,7 +90,7 @@ impl Scene {
 #[tokio::test]
 async fn code_that_fails_never_goes_live() {
     let (mut scene, works) = Scene::with_broken_code().await;
-    // However often it is tried.
+    // At each attempt.
     for _ in 0..2 {
         let ran = scene.run_undisturbed("deploy").await.ended(1);
         for words in [
@@ -164,7 +164,7 @@ async fn killed_before_the_new_code_was_tried_the_next_run_tries_it() {
     scene.assert_never_live(&works, &ran).await;
 }
 
-/// A customer signs in again and again while new code comes, works or not.
+/// A customer signs in again and again during deploys of working and broken code.
 #[tokio::test]
 async fn no_sign_in_fails_while_code_and_settings_change() {
     let (mut scene, _) = Scene::with_broken_code().await;

@@ -1,5 +1,5 @@
-//! The snippets that keep other tools from removing the trigger, read by what reads such files: an HCL parser, CloudFormation's
-//! linter, a YAML parser. The two in TypeScript are compared with what compiled against the tools' types.
+//! The snippets that keep other tools from removing the trigger, parsed by the usual parsers: an HCL parser, CloudFormation's
+//! linter, a YAML parser. The two in TypeScript are compared with code that was compiled with the tools' types.
 
 use std::process::Stdio;
 
@@ -13,7 +13,7 @@ use crate::support::{Corner, Ran, readers};
 const POOL: &str = "us-west-2_Ab1";
 const ARN: &str = "arn:aws:lambda:us-west-2:123456789012:function:jane-migrate-us-west-2_Ab1:live";
 
-/// The snippet for a tool, printed without asking AWS.
+/// The snippet for a tool, printed without a call to AWS.
 async fn snippet(tool: &str) -> String {
     let corner = Corner::at("http://127.0.0.1:1".to_owned()).await;
     let arguments = [
@@ -77,7 +77,7 @@ async fn every_trigger_that_is_on_is_stated() {
     }
 }
 
-/// What a Python script makes of a text on standard input.
+/// The output of a Python script for a text on standard input.
 async fn python(script: &str, text: &str) -> Ran {
     let mut python = Command::new(readers().await.python())
         .args(["-c", script])
@@ -98,7 +98,7 @@ const YAML: &str = "import json, sys, yaml; print(json.dumps(yaml.safe_load(sys.
 async fn terraform_reads_it() {
     let script = "import hcl2, json, sys; print(json.dumps(hcl2.load(sys.stdin)))";
     let ran = python(script, &snippet("terraform").await).await.ended(0);
-    // As the provider's schema has them (hashicorp/aws 6.25): a block, once, with an attribute of text.
+    // As in the provider's schema (hashicorp/aws 6.25): a block, once, with an attribute of text.
     let pool = &ran.json()["resource"][0][r#""aws_cognito_user_pool""#][r#""pool""#];
     let arn = format!("{ARN:?}");
     assert_eq!(

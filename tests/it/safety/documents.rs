@@ -1,5 +1,5 @@
-//! What becomes of the pool's other settings when an update of it goes wrong: members nobody knows, a service that changes more
-//! than it was asked to, answers that get lost, words that must reach the operator.
+//! The pool's other settings when an update of it goes wrong: unknown fields, a service that changes more than requested, lost
+//! responses, messages that must reach the operator.
 
 use jane_migrate_sandbox::Gateway;
 use jane_migrate_test_kit::{Fate, Passing, Proxy};
@@ -12,7 +12,7 @@ use crate::support::{Corner, Ran};
 const HOLOGRAM: Fate =
     Fate::Edit(|answer| answer["UserPool"]["Hologram"] = json!({ "Colour": "blue" }));
 
-/// What a service that changes more than it should shows afterwards.
+/// The description by a service that has changed more than it should.
 const LOST_EMAIL: Fate = Fate::Edit(|answer| {
     answer["UserPool"]["EmailConfiguration"] = json!({ "EmailSendingAccount": "COGNITO_DEFAULT" });
 });
@@ -22,8 +22,8 @@ const LOST_EMAIL_AND_HOLOGRAM: Fate = Fate::Edit(|answer| {
     answer["UserPool"]["Hologram"] = json!({ "Colour": "blue" });
 });
 
-/// The third description of the pool in a deploy goes beside the write, the fourth is the proof after it, the fifth the look before
-/// anything is put back.
+/// The third description of the pool in a deploy runs in parallel with the write, the fourth is the comparison after it, the
+/// fifth the read before the settings are put back.
 fn proof(passing: &Passing) -> bool {
     passing.action == "DescribeUserPool" && (4..=5).contains(&passing.nth)
 }

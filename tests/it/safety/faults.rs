@@ -1,5 +1,5 @@
-//! Faults on the wire, at every call of deploy and of teardown. What passes is outlasted; what lasts ends the run with an error
-//! that says what to run, and the same command then goes on. Nothing is lost either way.
+//! Network faults at every call of deploy and of teardown. A temporary fault does not stop the run; a lasting one ends it with an
+//! error that says what to run, and the same command then continues. Nothing is lost in either case.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -14,7 +14,7 @@ use crate::support::Ran;
 
 const COMMANDS: [&str; 2] = ["deploy", "teardown"];
 
-/// Throttled, in the words of each service.
+/// Throttled, with each service's error.
 fn throttled(passing: &Passing) -> Fate {
     match passing.service.as_str() {
         "iam" => Fate::Refuse(400, "Throttling", "Rate exceeded"),
@@ -33,7 +33,7 @@ fn denied(passing: &Passing) -> Fate {
 
 type Fault = (&'static str, fn(&Passing) -> Fate);
 
-/// What passes by itself.
+/// Temporary faults.
 const PASSING: [Fault; 7] = [
     ("throttled", throttled),
     ("HTTP 500 of the service", |_| {
@@ -46,7 +46,7 @@ const PASSING: [Fault; 7] = [
     ("answer lost after AWS has acted", |_| Fate::LoseAnswer),
     ("answer cut off", |_| Fate::CutAnswer),
     ("no answer after AWS has acted", |passing| {
-        // Each of these costs a timeout; where nothing was written, it is a connection closed, only slower.
+        // Each of these costs a timeout; if nothing was written, it is the same as a closed connection, only slower.
         match reads(&passing.action) {
             true => Fate::Pass,
             false => Fate::HoldAnswer,
@@ -54,7 +54,7 @@ const PASSING: [Fault; 7] = [
     }),
 ];
 
-/// What does not.
+/// Lasting faults.
 const LASTING: [Fault; 4] = [
     ("throttled", throttled),
     ("unavailable", |_| Fate::Page(503)),
@@ -62,7 +62,7 @@ const LASTING: [Fault; 4] = [
     ("answers lost", |_| Fate::LoseAnswer),
 ];
 
-/// What can fail at a call. Where nothing is written, an answer that is lost is one more that does not come.
+/// The faults at a call. If nothing is written, a lost response is the same as no response.
 fn faults(point: &Point) -> impl Iterator<Item = Fault> + use<> {
     let reading = reads(&point.action);
     LASTING
@@ -70,7 +70,7 @@ fn faults(point: &Point) -> impl Iterator<Item = Fault> + use<> {
         .filter(move |(name, _)| !reading || *name != "answers lost")
 }
 
-/// A run in which a call that fails is made twice at most, and an answer may take so many seconds.
+/// A run in which a failed call is made at most twice, with this timeout in seconds.
 async fn run(
     scene: &Scene,
     command: &str,
@@ -121,11 +121,11 @@ async fn what_passes_is_outlasted_though_every_call_fails_once() {
     table::check("passing faults", &table);
 }
 
-/// Lets a call fail for good, and everything of its name after it. Gives how the run ended.
+/// Makes a call and all later calls with its name fail. Returns how the run ended.
 async fn last(scene: &Scene, command: &str, point: &Point, fault: Fault) -> &'static str {
     let when = format!("{command}: {} at {point}", fault.0);
     let there = point.clone();
-    // Every answer comes or is lost, and none should be given up because the machine is busy.
+    // Every response arrives or is lost; a busy machine must not cause timeouts.
     let ran = run(scene, command, "60", move |passing| {
         match passing.action == there.action && passing.nth >= there.nth {
             true => fault.1(passing),
@@ -164,9 +164,9 @@ async fn lasting(command: &'static str) -> Table {
     };
     let first_write = points.iter().position(|point| !reads(&point.action));
     let first_write = first_write.expect("something is written");
-    // Asked side by side with the role itself; where there is no role, nobody minds that they fail, until it is read back.
-    // So is what is behind the alias, beside the function. Nor that recoveries cannot be listed, which older policies do not allow:
-    // while one is active, Cognito refuses the writes.
+    // These run in parallel with the read of the role itself; without a role their failure does not matter until they are read
+    // again. The same applies to the alias's version, read in parallel with the function. A failed list of recoveries does not
+    // matter either, because older policies do not allow it: during a recovery Cognito rejects the writes.
     let minded = |point: &Point| {
         let of_role = point.action.starts_with("List") && point.action.ends_with("RolePolicies");
         let of_alias =
@@ -219,10 +219,10 @@ async fn lasting(command: &'static str) -> Table {
     table
 }
 
-/// Customers are there already: a fault at a write ends the run or not, and from before it until the same command has gone through
-/// each customer signs in.
+/// The pool already has customers: a fault at a write may end the run, and from before it until the same command has succeeded,
+/// each customer can sign in.
 async fn lasting_while_customers_sign_in(command: &'static str) -> Table {
-    // What is refused changes nothing of AWS, as what is unavailable.
+    // A rejected call changes nothing in AWS, the same as an unavailable service.
     const LIVE: [&str; 2] = ["unavailable", "answers lost"];
     let scene = Scene::before(command).await;
     let mut writes = points(&scene.calls_of(command).await);

@@ -1,4 +1,5 @@
-//! Ctrl-C, and the SIGTERM of a CI service: the step in hand is finished, the rest is named, and the same command goes on.
+//! Ctrl-C, and the SIGTERM of a CI service: the current step is finished, the rest is listed, and the same command
+//! continues.
 
 use std::process::Output;
 
@@ -18,7 +19,8 @@ async fn signal(program: &Child, name: &str) {
     assert!(sent.await.expect("kill is there").success());
 }
 
-/// Starts the command, interrupts it while it waits for this call, and lets the call be answered once it has heard.
+/// Starts the command, interrupts it while it waits for this call, and lets the call return after the command has received
+/// the signal.
 pub(super) async fn interrupted(scene: &Scene, command: &str, at: &'static str, name: &str) -> Ran {
     let decide = move |passing: &Passing| match passing.action == at {
         true => Fate::HoldAnswer,

@@ -1,6 +1,6 @@
-//! Killed anywhere: before the first write of a command, and after AWS has acted on each write, the program is gone from one moment
-//! to the next. What a kill leaves behind is what was written until then, so a kill at a read leaves nothing that a kill at the write
-//! before it does not. Whatever is left, sign-ins are not worse off, and the same command goes on from there.
+//! The program is killed at any point: before the first write of a command, and after AWS has executed each write. A kill leaves
+//! the writes until then, so a kill at a read leaves the same as a kill at the write before it. In every case sign-ins still
+//! work, and the same command continues from there.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -10,14 +10,14 @@ use jane_migrate_test_kit::{Fate, Passing, Proxy};
 use super::table::{self, Table};
 use super::{AT_ONCE, Point, Scene, points, reads, turn};
 
-/// When the program dies, relative to the call.
+/// When the program is killed, relative to the call.
 #[derive(Clone, Copy, Debug)]
 enum Moment {
     Before,
     After,
 }
 
-/// Runs the command until it comes to the point, and kills it there.
+/// Runs the command up to the point, and kills it there.
 async fn kill(scene: &Scene, command: &str, point: &Point, moment: Moment) {
     let there = point.clone();
     let decide = move |passing: &Passing| match moment {
@@ -36,13 +36,13 @@ async fn kill(scene: &Scene, command: &str, point: &Point, moment: Moment) {
     scene.assert_unharmed(&when).await;
 }
 
-/// After the kill: the same command again, and the rest of the life.
+/// After the kill: the same command again, and the rest of the migration's life.
 async fn goes_on(scene: &Scene, command: &str, when: &str) {
     scene.run_undisturbed(command).await.ended(0);
     if !["teardown", "leaving"].contains(&command) {
         scene.assert_deployed(when).await;
         scene.run_undisturbed("verify").await.ended(0);
-        // Somebody may have signed in meanwhile.
+        // A customer may have signed in meanwhile.
         let force = ["--force", "--everything"];
         let ran = scene.disturbed("teardown", &force, |_| Fate::Pass).await;
         ran.ended(0);
@@ -86,7 +86,7 @@ async fn killed_anywhere(command: &'static str) -> Table {
     });
     tokio::join!(nothing_written, written);
 
-    // At least one in each course: what is counted is what did not fail.
+    // At least one in each course: the table counts what did not fail.
     let courses = if live(command) { writes.len() } else { 0 };
     assert!(signed_in.into_inner() >= courses, "customers signed in");
     let mut table = Table::new(["killed after", "times", "the same command"]);
@@ -97,7 +97,7 @@ async fn killed_anywhere(command: &'static str) -> Table {
     table
 }
 
-/// Whether customers are there already when the command begins.
+/// Whether the pool already has customers when the command starts.
 fn live(command: &str) -> bool {
     ["redeploy", "renewal", "triggers", "conversion", "rollback"].contains(&command)
 }
@@ -113,19 +113,19 @@ async fn a_deploy_to_a_live_pool_killed_anywhere_goes_on_and_so_do_the_sign_ins(
     table::check("redeploy killed", &killed_anywhere("redeploy").await);
 }
 
-/// The same while code and secret change, and with the secret what the role may read.
+/// The same while code and secret change, and with the secret the role's permissions.
 #[tokio::test]
 async fn new_code_and_another_secret_killed_anywhere_go_on_and_so_do_the_sign_ins() {
     table::check("renewal killed", &killed_anywhere("renewal").await);
 }
 
-/// Two more triggers come, while customers sign in; what they call answers from the first moment.
+/// Two more triggers are added while customers sign in; what they call works from the first moment.
 #[tokio::test]
 async fn more_triggers_killed_anywhere_go_on_and_so_do_the_sign_ins() {
     table::check("triggers killed", &killed_anywhere("triggers").await);
 }
 
-/// The same, where an earlier version of the program had let the pool call the function itself.
+/// The same if an earlier version of the program had let the pool call the function itself.
 #[tokio::test]
 async fn a_conversion_killed_anywhere_goes_on_and_so_do_the_sign_ins() {
     table::check("conversion killed", &killed_anywhere("conversion").await);
@@ -141,7 +141,7 @@ async fn a_teardown_killed_anywhere_goes_on() {
     table::check("teardown killed", &killed_anywhere("teardown").await);
 }
 
-/// The same of a function in a VPC, whose network interfaces go before the role.
+/// The same for a function in a VPC, whose network interfaces are deleted before the role.
 #[tokio::test]
 async fn a_teardown_out_of_a_vpc_killed_anywhere_goes_on() {
     table::check("leaving killed", &killed_anywhere("leaving").await);

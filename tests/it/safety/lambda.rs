@@ -1,5 +1,5 @@
-//! Lambda takes its time: fresh roles, functions that are not ready, updates under way; and a permission that must never be
-//! missing from a live function.
+//! Lambda takes time: new roles, functions that are not ready, updates in progress; and a permission that a live function
+//! must always have.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -45,7 +45,7 @@ async fn a_function_that_stays_pending_is_waited_for() {
     let scene = Scene::new().await;
     let pending = |passing: &Passing| match passing.action.as_str() {
         "CreateFunction" => Fate::Edit(|function| function["State"] = json!("Pending")),
-        // The first is the plan's, which finds none.
+        // The first is the plan's, which finds no function.
         "GetFunction" if passing.nth < 7 => Fate::Edit(|answer| {
             if let Some(function) = answer.get_mut("Configuration") {
                 function["State"] = json!("Pending");
@@ -112,7 +112,7 @@ async fn another_update_of_the_pool_is_waited_for() {
 }
 
 impl Scene {
-    /// Deployed, but with a statement that lets every pool in where only ours should be: live, and not as deploy makes it.
+    /// Deployed, but with a statement that allows every pool instead of only ours: live, but not in deploy's form.
     async fn with_a_wide_permission() -> Self {
         let scene = Self::new().await;
         scene.run_undisturbed("deploy").await.ended(0);

@@ -1,4 +1,5 @@
-//! Runs of deploy, teardown, restore, rollback and import of one pool exclude each other: the second is told who is at work, and changes nothing.
+//! Runs of deploy, teardown, restore, rollback and import of one pool exclude each other: the second one fails with the name of
+//! the first, and changes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -41,12 +42,12 @@ fn assert_same_state(expected: &str, state: &str, when: &str) {
     );
 }
 
-/// All that change a pool, and `connect`, which tells Jane of its users and changes nothing of it.
+/// All commands that change a pool, and `connect`, which notifies Jane of its users and does not change it.
 const SECONDS: [&str; 6] = [
     "deploy", "teardown", "restore", "rollback", "import", "connect",
 ];
 
-/// How many of them run at one write: the first run's renewal of its lease is held as long, and must come before that has expired.
+/// How many of them run at one write: meanwhile the first run's lease is not renewed, and it must not expire.
 const AT_A_WRITE: usize = 3;
 
 /// Two users with hashes of two kinds, so that an import has two jobs.
@@ -55,7 +56,7 @@ const USERS: &str = "email,password_hash\n\
     two@example.com,pbkdf2_sha256$1000$saltsaltsalt$tFmeFaEPJ+XpX+YXQalnoY7okt4zzEFHCqVt+f2GiYA=\n";
 
 impl Scene {
-    /// The pool as the command finds it, and as all the others have something to change, too.
+    /// The pool as the command needs it, and with something to change for all the others, too.
     async fn before_any(command: &str) -> Self {
         match command {
             "deploy" | "rollback" => Self::before(command).await,
@@ -63,7 +64,7 @@ impl Scene {
         }
     }
 
-    /// A run of any of the commands, to be ended by whoever asks.
+    /// Starts a run of any of the commands; the caller ends it.
     async fn run_of(&self, endpoint: &str, name: &str) -> Ran {
         let mut command = match name {
             "restore" => {
@@ -86,12 +87,12 @@ impl Scene {
             }
             _ => self.command(endpoint, name).await,
         };
-        // What is held must not be sent again.
+        // A held call must not be sent again.
         command.env("JANE_MIGRATE_TIMEOUT", "600");
         Ran::of(command).await
     }
 
-    /// The file in which the first deploy kept the pool.
+    /// The snapshot of the first deploy.
     fn first_snapshot(&self) -> std::path::PathBuf {
         let files = std::fs::read_dir(self.corner.folder.path()).expect("the folder");
         let files = files.flatten().map(|file| file.path());
@@ -110,7 +111,7 @@ impl Scene {
         proxy.expect("a proxy")
     }
 
-    /// Everything of the pool and of what is ours, but for dates, ids and the lease: the same for every scene in the same state.
+    /// Everything of the pool and our resources, except dates, ids and the lease: the same for every scene in the same state.
     async fn state(&self) -> String {
         let name = &self.names.function;
         let live = format!("{name}:live");
@@ -158,7 +159,7 @@ impl Scene {
         text
     }
 
-    /// Whether some run has the lease.
+    /// Whether a run holds the lease.
     async fn is_held(&self) -> bool {
         let name = &self.names.function;
         let (alias, role) = tokio::join!(self.aws.alias(name, "live"), self.aws.role(name));
@@ -172,7 +173,7 @@ impl Scene {
     }
 }
 
-/// A job that an import has started adds users whatever else is held.
+/// A started import job adds users whatever calls are held.
 fn but_for_users(state: &str) -> String {
     let lines = state.lines();
     let lines = lines.filter(|line| !line.contains("\"EstimatedNumberOfUsers\""));
@@ -186,7 +187,7 @@ fn before_writes(passing: &Passing) -> Fate {
     }
 }
 
-/// What `second` leaves where nobody disturbs it, of a pool as `first` finds it.
+/// The state that `second` leaves without a disturbance, in a pool prepared for `first`.
 async fn left_by(first: &str, second: &str) -> String {
     let _turn = turn().await;
     let scene = Scene::before_any(first).await;
@@ -194,8 +195,8 @@ async fn left_by(first: &str, second: &str) -> String {
     scene.state().await
 }
 
-/// The first run stands before each of its writes, in turn, and the others run, some at each: each is told who is at work and changes
-/// nothing. What the others find differs only after a write, so its other calls need no such stop.
+/// The first run is held before each of its writes in turn, and some of the others run: each fails with the name of the first run
+/// and changes nothing. The state for the others differs only after a write, so its other calls need no such stop.
 async fn others_are_told(first: &'static str) {
     let scene = Scene::before_any(first).await;
     let proxy = Proxy::start(&scene.corner.endpoint, before_writes).await;
@@ -206,7 +207,7 @@ async fn others_are_told(first: &'static str) {
     let others = async {
         for write in 1.. {
             proxy.held_so_far(write).await;
-            // Before its first writes it has nothing yet that tells others.
+            // Before its first write there is no sign of it for others.
             if scene.is_held().await {
                 let last = proxy.passed();
                 let last = last.last().map_or("its end", |call| &call.action);
@@ -259,7 +260,7 @@ async fn during_an_import_the_others_change_nothing() {
     others_are_told("import").await;
 }
 
-/// A job may take hours, and its run holds the pool for as long.
+/// A job may take hours, and its run holds the lease all the time.
 #[tokio::test]
 async fn an_import_renews_the_lease_while_it_waits_for_a_long_job() {
     let scene = Scene::before_any("import").await;
@@ -288,7 +289,8 @@ async fn an_import_renews_the_lease_while_it_waits_for_a_long_job() {
     assert!(!scene.is_held().await, "given back");
 }
 
-/// Before its first write a run cannot be seen. The second goes through, and the first either begins after it or is told.
+/// Before its first write a run cannot be seen. The second one succeeds, and the first either starts after it or fails with a
+/// message about it.
 async fn one_of_two_goes_through(first: &str, second: &str, left: &BTreeMap<&str, String>) {
     let _turn = turn().await;
     let when = format!("{second} before the first write of {first}");
@@ -318,7 +320,7 @@ async fn one_of_two_goes_through(first: &str, second: &str, left: &BTreeMap<&str
     assert_same_state(&left[second], &state, &when);
 }
 
-/// All of these against each other, where all find the pool alike.
+/// All of these in pairs, if all find the pool in the same state.
 async fn pairs(firsts: &[&str], seconds: &[&str]) {
     let commands: BTreeSet<&str> = firsts.iter().chain(seconds).copied().collect();
     let left = stream::iter(commands)
@@ -351,7 +353,7 @@ async fn of_two_runs_that_begin_at_once_one_goes_through_and_the_other_is_told()
         &["deploy", "teardown", "restore", "rollback", "import"],
     )
     .await;
-    // There is nothing yet that a restore or a rollback could change.
+    // A restore or a rollback has nothing to change yet.
     pairs(&["deploy"], &["deploy", "teardown"]).await;
 }
 
@@ -377,7 +379,7 @@ async fn a_lease_of_another_machine_ends_by_itself_or_is_taken() {
     scene.corner.configure("");
     scene.aws.describe_alias(name, &lease_until(-1)).await;
     scene.run_undisturbed("deploy").await.ended(0);
-    // Somebody's own words are no lease.
+    // Another text in the description is no lease.
     scene.corner.configure("[function]\nmemory_mb = 512\n");
     scene.aws.describe_alias(name, "what customers meet").await;
     scene.run_undisturbed("deploy").await.ended(0);

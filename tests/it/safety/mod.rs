@@ -1,5 +1,6 @@
-//! Nothing that a deploy or a teardown meets may hurt a pool: plugs pulled, wires cut, others at work, secrets lying about. Each
-//! file is one kind of trouble; here is what they share: a pool worth protecting, and what must be true of it at any moment.
+//! Nothing that happens to a deploy or a teardown may harm a pool: crashes, lost connections, other tools at work, secrets in the
+//! wrong place. Each file covers one kind of trouble; this module has what they share: a pool with something to lose, and what
+//! must always hold for it.
 
 mod code;
 mod coexist;
@@ -39,7 +40,7 @@ use crate::aws::Aws;
 use crate::life::settings_of_every_kind;
 use crate::support::{Corner, Ran, assert_same, cache, lasting, records};
 
-/// A sandbox that takes fresh roles at once: waiting for them hundreds of times would prove nothing more.
+/// A sandbox that accepts new roles at once: waiting for them hundreds of times would test nothing more.
 async fn sandbox() -> &'static Sandbox {
     static SANDBOX: OnceCell<Sandbox> = OnceCell::const_new();
     SANDBOX
@@ -73,16 +74,16 @@ async fn zip() -> &'static PathBuf {
     .await
 }
 
-/// Scenes played side by side: more than there are cores, because most of the time they wait.
+/// Scenes that run in parallel: more than there are cores, because most of the time they wait.
 const AT_ONCE: usize = 6;
 
-/// A scene's turn. All tests share them: on a machine with too much to do, answers come too late and every run looks like an outage.
+/// A scene's turn. All tests share them: on an overloaded machine responses are late and every run looks like an outage.
 async fn turn() -> SemaphorePermit<'static> {
     static TURNS: Semaphore = Semaphore::const_new(AT_ONCE);
     TURNS.acquire().await.expect("open for good")
 }
 
-/// A call in the course of a command.
+/// A call of a command.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Point {
     action: String,
@@ -101,8 +102,8 @@ impl std::fmt::Display for Point {
     }
 }
 
-/// The points of a command's course. How often it asks whether a function is ready, or a query done, is not up to it; the first
-/// time is enough here, after the plan has asked for the function, too.
+/// The points of a command. How often it polls a function or a query depends on AWS; the first poll is enough here, after the
+/// plan's own read of the function.
 fn points(calls: &[Passing]) -> Vec<Point> {
     calls
         .iter()
@@ -118,14 +119,14 @@ fn points(calls: &[Passing]) -> Vec<Point> {
         .collect()
 }
 
-/// Whether a call leaves everything as it is.
+/// Whether a call changes nothing.
 fn reads(action: &str) -> bool {
     ["Describe", "Filter", "Get", "Invoke", "List"]
         .iter()
         .any(|reading| action.starts_with(reading))
 }
 
-/// A pool that has something of every kind to lose, with a client that deploy opens and one that it leaves alone.
+/// A pool with something of every kind to lose, with a client that deploy changes and one that it does not.
 struct Scene {
     corner: Corner,
     aws: Aws,
@@ -142,11 +143,11 @@ impl Scene {
         Self::in_corner(Corner::of(sandbox().await).await).await
     }
 
-    /// As it is before the command.
+    /// The state before the command.
     async fn before(command: &str) -> Self {
         let mut scene = Self::new().await;
         if command == "redeploy" || command == "conversion" {
-            // Live for one client; now the other comes in, and the function changes.
+            // Live for one client; now the other is added, and the function changes.
             scene.corner.add_accounts();
             let first = format!("[pool]\nclients = [{:?}]\n", scene.clients[0]);
             scene.corner.configure(&first);
@@ -192,7 +193,7 @@ impl Scene {
         Self::with(corner, settings_of_every_kind).await
     }
 
-    /// With a pool of these settings, which an account gives.
+    /// With a pool of these settings, which depend on the account.
     async fn with(corner: Corner, settings: impl Fn(&str) -> Value) -> Self {
         let pool = corner.create_pool(settings(&corner.account)).await;
         let mobile = json!({ "ClientName": "mobile", "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
@@ -217,7 +218,7 @@ impl Scene {
         scene
     }
 
-    /// The pool, its MFA settings and its clients as they are.
+    /// The current pool, its MFA settings and its clients.
     async fn documents(&self) -> Vec<Value> {
         let mfa = json!({ "UserPoolId": self.pool });
         let mut documents = vec![
@@ -235,7 +236,7 @@ impl Scene {
         documents
     }
 
-    /// A command that may change things, with all it needs to go through without a question.
+    /// A command that may make changes, with all flags to run without a question.
     async fn command(&self, endpoint: &str, name: &str) -> Command {
         let zip = match &self.artifact {
             Some(zip) => zip,
@@ -264,18 +265,18 @@ impl Scene {
         Ran::of(self.command(endpoint, name).await).await
     }
 
-    /// Runs it to its end with nothing in between.
+    /// Runs it to its end without a disturbance.
     async fn run_undisturbed(&self, name: &str) -> Ran {
         self.run(&self.corner.endpoint, name).await
     }
 
-    /// Runs it to its end although another run is at work.
+    /// Runs it to its end although another run is active.
     async fn run_breaking(&self, name: &str) -> Ran {
         self.disturbed(name, &["--break-lease"], |_| Fate::Pass)
             .await
     }
 
-    /// Runs it to its end while its calls meet with this.
+    /// Runs it to its end with this fate for its calls.
     async fn disturbed(
         &self,
         name: &str,
@@ -289,7 +290,7 @@ impl Scene {
         Ran::of(command).await
     }
 
-    /// Starts it; whoever starts it ends it.
+    /// Starts it; the caller ends it.
     async fn start(&self, endpoint: &str, name: &str) -> Child {
         self.command(endpoint, name)
             .await
@@ -299,7 +300,7 @@ impl Scene {
             .expect("the program starts")
     }
 
-    /// What must hold at any moment: a trigger of ours may be invoked, and nothing else of the pool is other than it was.
+    /// What must always hold: a trigger of ours can be invoked, and nothing else of the pool has changed.
     async fn assert_unharmed(&self, when: &str) {
         let now = self.documents().await;
         if now[0]["LambdaConfig"]["UserMigration"] == json!(self.names.live_arn) {
@@ -310,7 +311,7 @@ impl Scene {
             let function = function
                 .expect("asked")
                 .unwrap_or_else(|| panic!("{when}: the trigger calls a function that is gone"));
-            // While Lambda updates a function, it goes on answering as it did.
+            // While Lambda updates a function, the function still answers as before.
             let answers = [
                 FunctionState::Ready,
                 FunctionState::Settling("being updated".into()),
@@ -334,7 +335,7 @@ impl Scene {
         }
     }
 
-    /// A customer who has not come over can sign in; afterwards it is as if nobody had.
+    /// Checks that a customer who has not migrated can sign in; afterwards the user is removed again.
     async fn assert_migrates(&self, when: &str) {
         let body = json!({
             "AuthFlow": "USER_PASSWORD_AUTH", "ClientId": self.clients[0],
@@ -346,7 +347,7 @@ impl Scene {
         self.corner.cognito("AdminDeleteUser", user).await;
     }
 
-    /// The migration is in place, whole.
+    /// Checks that the migration is completely in place.
     async fn assert_deployed(&self, when: &str) {
         self.assert_unharmed(when).await;
         let now = self.documents().await;
@@ -371,7 +372,7 @@ impl Scene {
         assert_eq!(policy.statements.len(), 1, "{when}");
     }
 
-    /// Everything is as it was before the first deploy.
+    /// Checks that everything is as before the first deploy.
     async fn assert_gone(&self, when: &str) {
         for (before, now) in self.before.iter().zip(self.documents().await) {
             assert_same(before, &now, when);
@@ -393,7 +394,7 @@ impl Scene {
         assert!(group.expect("asked").is_none(), "{when}");
     }
 
-    /// The calls that a command makes when nothing goes wrong.
+    /// The calls of a command without faults.
     async fn calls_of(&self, name: &str) -> Vec<Passing> {
         let proxy = Proxy::start(&self.corner.endpoint, |_| Fate::Pass)
             .await
@@ -403,7 +404,7 @@ impl Scene {
     }
 }
 
-/// The document without what is ours to change.
+/// The document without the parts that deploy changes.
 fn without_ours(mut document: Value) -> Value {
     if let Some(triggers) = document["LambdaConfig"].as_object_mut() {
         triggers.remove("UserMigration");

@@ -1,5 +1,6 @@
-//! Others are at work on the same pool: by hand, with another tool, with this one. Nobody's change is overwritten, and whoever
-//! comes second is told. Runs of this tool exclude each other (`leases`); here the lease is taken by force, or nobody has it.
+//! Others change the same pool at the same time: by hand, with another tool, with this one. No change of others is
+//! overwritten, and the second one gets an error. Runs of this tool exclude each other (`leases`); here the lease is taken by
+//! force, or is not held.
 
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use super::Scene;
 use crate::support::Ran;
 
 impl Scene {
-    /// Runs deploy, and lets somebody make a change at the moment in which this call is about to be made.
+    /// Runs deploy, with another change at the moment in which this call is about to be made.
     async fn deploy_while(
         &self,
         at: impl Fn(&Passing) -> bool + Send + Sync + 'static,
@@ -32,7 +33,7 @@ impl Scene {
         ran
     }
 
-    /// Somebody's change of the pool that keeps all else.
+    /// Another tool's change of the pool that keeps everything else.
     async fn rename_reply_to(&self, address: &str) {
         let mut pool = self.documents().await.swap_remove(0);
         pool["EmailConfiguration"]["ReplyToEmailAddress"] = json!(address);
@@ -95,7 +96,7 @@ async fn a_pool_that_somebody_changed_since_the_plan_is_left_alone() {
 #[tokio::test]
 async fn a_colleague_at_work_while_the_update_is_proven_is_told_of_and_not_overwritten_later() {
     let scene = Scene::new().await;
-    // One change before the proof, which is the fourth description, and another before anything could be put back.
+    // One change before the comparison, which is the fourth description, and another before anything could be put back.
     let first = scene.rename_reply_to("first@example.com");
     let before_the_proof =
         |passing: &Passing| passing.action == "DescribeUserPool" && passing.nth == 4;
@@ -136,7 +137,7 @@ async fn a_colleague_at_work_while_the_update_is_proven_is_told_of_and_not_overw
 #[tokio::test]
 async fn a_change_that_the_update_overwrites_is_told() {
     let scene = Scene::new().await;
-    // After the last look at the pool, and before the update arrives.
+    // After the last read of the pool, and before the update arrives.
     let decide = |passing: &Passing| match (passing.action.as_str(), passing.nth) {
         ("UpdateUserPool", _) => Fate::Delay(Duration::from_secs(5)),
         ("DescribeUserPool", 3) => Fate::HoldRequest,
@@ -166,7 +167,7 @@ async fn a_change_that_the_update_overwrites_is_told() {
 #[tokio::test]
 async fn a_client_that_somebody_changed_since_the_plan_is_left_alone() {
     let scene = Scene::new().await;
-    // Two clients are described for the plan; the third time is just before the write.
+    // Two clients are described for the plan; the third description is just before the write.
     let before_the_write =
         |passing: &Passing| passing.action == "DescribeUserPoolClient" && passing.nth == 3;
     let client = &scene.clients[1];
@@ -240,7 +241,7 @@ async fn two_deploys_that_race_leave_one_migration() {
 #[tokio::test]
 async fn things_of_our_names_that_are_not_ours_are_conflicts_until_replaced() {
     let scene = Scene::new().await;
-    // Somebody's own, of every kind and without our tags.
+    // Resources of another owner, of every kind and without our tags.
     scene.run_undisturbed("deploy").await.ended(0);
     let arn = &scene.names.function_arn;
     let ours = "jane-migrate:pool";
@@ -301,7 +302,7 @@ async fn a_trigger_that_another_tool_removed_is_noticed() {
     );
 }
 
-/// A deploy while a teardown stands before this call: whoever comes second stops and says so, and what is live stays whole.
+/// A deploy while a teardown is held before this call: the second one stops with an error, and what is live stays complete.
 async fn deploy_during_teardown(action: &'static str) {
     let scene = Scene::new().await;
     scene.corner.add_accounts();
@@ -329,7 +330,7 @@ async fn deploy_during_teardown(action: &'static str) {
         let words = "another run deploys this pool, so nothing more is taken away";
         assert!(torn_down.stderr.contains(words), "{action}: {torn_down:#?}");
         if action == "DeleteFunction" {
-            // The one moment that no order of calls closes: it is told, and the same command takes the rest away.
+            // The one gap that no order of calls closes: it is reported, and the same command removes the rest.
             scene.run_undisturbed("teardown").await.ended(0);
             return scene.assert_gone(action).await;
         }

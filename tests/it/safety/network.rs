@@ -1,5 +1,5 @@
-//! A function leaves its VPC: Lambda's network interfaces go before the rights with which Lambda deletes them, in a teardown as in a
-//! deploy.
+//! A function leaves its VPC: Lambda's network interfaces are deleted before the permissions that Lambda needs for this, in a
+//! teardown and in a deploy.
 
 use std::process::Stdio;
 use std::time::Duration;

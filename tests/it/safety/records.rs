@@ -1,5 +1,5 @@
-//! What deploy changed stands in tags, and tags are easily written: what one of them says alone is not believed, and two deploys at once
-//! forget nothing of each other.
+//! The record of deploy's changes is in tags, and tags are easily written: a value in only one place is not trusted, and two
+//! parallel deploys do not overwrite each other's record.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ impl Scene {
         self.aws.tag_function(&self.names.function_arn, &tags).await;
     }
 
-    /// What verify says of the records.
+    /// Verify's findings about the records.
     async fn record_findings(&self) -> Vec<Value> {
         let mut verify = self.command(&self.corner.endpoint, "verify").await;
         verify.args(["--only", "record-intact", "--json"]);
@@ -46,7 +46,7 @@ async fn a_tag_of_the_function_alone_gives_nobody_the_passwords() {
     let foreign = scene.names.function_arn.replace("jane-migrate-", "evil-");
     scene.tag_function(tag::REPLACED_TRIGGER, &foreign).await;
 
-    // Nor does a deploy carry it to the second place.
+    // A deploy does not copy it to the second place either.
     for _ in 0..2 {
         let ran = scene.run_undisturbed("teardown").await.ended(1);
         for words in [
@@ -106,7 +106,7 @@ async fn the_snapshot_contradicts_two_changed_tags_and_another_account_is_named(
 async fn a_client_that_one_tag_alone_names_is_left_alone_until_somebody_looks() {
     let scene = Scene::new().await;
     scene.run_undisturbed("deploy").await.ended(0);
-    // Open before deploy: to close it would lock out its users.
+    // Open before deploy: closing it would lock out its users.
     let word = format!("{}=ALLOW_USER_PASSWORD_AUTH", scene.clients[0]);
     let key = format!("{}-x", tag::OPENED_CLIENTS);
     scene.tag_function(&key, &word).await;
@@ -151,7 +151,7 @@ impl Scene {
             .collect()
     }
 
-    /// One more client that deploy opens.
+    /// Adds another client for deploy to change.
     async fn with_client(mut self, name: &str) -> Self {
         let settings = json!({ "ClientName": name, "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"] });
         let client = self.corner.create_client(&self.pool, settings).await;
@@ -167,7 +167,7 @@ impl Scene {
     }
 }
 
-/// Two deploys that open different clients, the first of which stands before this call while the other runs.
+/// Two deploys that change different clients; the first one is held before this call while the other runs.
 async fn two_deploys(live: bool, action: &'static str) {
     let when = format!("live: {live}, before {action}");
     let scene = Scene::new().await.with_client("tablet").await;

@@ -1,4 +1,4 @@
-//! A deploy to a pool whose customers sign in already: what does not work must not stay, and what was broken must be seen.
+//! A deploy to a pool with customers: what does not work must not stay, and what was broken must be noticed.
 
 use jane_migrate_core::resources::tag;
 use jane_migrate_sandbox::Fault;
@@ -10,7 +10,7 @@ use super::{Scene, assert_same};
 use crate::support::{Ran, http};
 
 impl Scene {
-    /// Deployed, with somebody in the directory.
+    /// Deployed, with a user in the directory.
     pub(super) async fn live() -> Self {
         let scene = Self::new().await;
         scene.corner.add_accounts();
@@ -29,7 +29,7 @@ async fn settings_that_fail_never_go_live_and_sign_ins_go_on() {
     scene.assert_migrates("deployed").await;
     let wrong = ("JANE_CLIENT_SECRET".to_owned(), "not-the-secret".to_owned());
     scene.corner.environment.push(wrong);
-    // However often it is tried.
+    // At each attempt.
     for _ in 0..2 {
         let ran = scene.deploy().await.ended(1);
         assert!(ran.stderr.contains("stays where it was"), "{ran:#?}");
@@ -70,7 +70,7 @@ async fn an_outage_is_told_as_one_also_where_there_is_nothing_to_change() {
 async fn a_function_that_lambda_failed_at_is_mended() {
     let scene = Scene::live().await;
     let failed = |passing: &Passing| match passing.action.as_str() {
-        // The function and the version that customers meet.
+        // The function and the live version.
         "GetFunction" if passing.nth <= 2 => Fate::Edit(|answer| {
             answer["Configuration"]["State"] = json!("Failed");
             answer["Configuration"]["StateReason"] = json!("The subnet is gone.");
@@ -102,7 +102,7 @@ async fn a_function_that_is_not_ready_yet_is_waited_for() {
     scene.assert_deployed("waited for").await;
 }
 
-/// A call that finds the function asleep is refused, and wakes it.
+/// A call to an inactive function fails, and activates it.
 #[tokio::test]
 async fn a_function_that_sleeps_is_awaited_and_no_outage() {
     let scene = Scene::live().await;
@@ -156,7 +156,7 @@ async fn an_unreadable_record_does_not_stop_teardown() {
     let scene = Scene::live().await;
     let record = format!("{}=Sideways", scene.clients[1]);
     let (arn, role) = (&scene.names.function_arn, &scene.names.function);
-    // What one of the two places says alone is not believed.
+    // A value in only one of the two places is not trusted.
     let key = format!("{}-z", tag::OPENED_CLIENTS);
     scene.aws.tag_role(role, &key, &record).await;
     let tags = [(key, record)].into();

@@ -1,5 +1,5 @@
-//! A function may do what its execution role allows, a while after the role changed, and starts under the role alone for which its
-//! environment was encrypted.
+//! A function has its execution role's permissions, some time after a change of the role, and starts only with the role for which
+//! its environment was encrypted.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::Scene;
 use crate::support::{Corner, REGION, http};
 
-/// A call that a function makes which runs as this role.
+/// A call by a function that runs with this role.
 async fn as_role(
     corner: &Corner,
     role: &str,
@@ -58,7 +58,7 @@ async fn a_function_may_do_what_its_role_allows_and_no_more() {
         "{said}"
     );
 
-    // Without its policy it cannot write to the log either, and answers all the same.
+    // Without its policy it cannot write to the log either, and still answers.
     let lines = async || {
         let group = json!({ "logGroupName": scene.names.log_group });
         let found = corner.logs("FilterLogEvents", group).await;

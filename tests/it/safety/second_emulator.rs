@@ -1,4 +1,4 @@
-//! The same on the second emulator, which shares no code with the sandbox: what it can do of it.
+//! The same with the second emulator, which shares no code with the sandbox, as far as it supports it.
 
 use jane_migrate_test_kit::{Fate, Passing, Proxy};
 use serde_json::Value;
@@ -14,7 +14,7 @@ impl Scene {
         Self::with(corner, settings_for_moto).await
     }
 
-    /// Deploys without trying the function, which this emulator does not run.
+    /// Deploys without a probe, because this emulator does not run the function.
     async fn deploy_unprobed(&self, endpoint: &str) -> Ran {
         let mut command = self.command(endpoint, "deploy").await;
         command.arg("--no-probe");
@@ -30,7 +30,7 @@ async fn a_deploy_killed_at_any_write_goes_on_there_too() {
     scene.deploy_unprobed(&proxy.url()).await.ended(0);
     let mut writes = points(&proxy.passed());
     writes.retain(|point| !reads(&point.action));
-    // Some are made side by side: the table's order is the alphabet's.
+    // Some run in parallel: the table is in alphabetical order.
     writes.sort();
     let mut table = Table::new(["call", "killed after it"]);
     for point in writes {
@@ -61,7 +61,8 @@ async fn a_deploy_killed_at_any_write_goes_on_there_too() {
     table::check("second emulator", &table);
 }
 
-/// What updates reach; the rest is fixed at creation, and this emulator forgets some of it all the same.
+/// The fields that updates reach; the rest is fixed at creation, and this emulator still loses some of
+/// it.
 fn reached(mut document: Value) -> Value {
     document
         .as_object_mut()

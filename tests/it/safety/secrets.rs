@@ -1,4 +1,4 @@
-//! Canaries for every secret, through every command and at every loudness: they must turn up nowhere but where they were put.
+//! Canaries for every secret, in every command and with every output flag: they must appear only where they were put.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -17,7 +17,7 @@ const SESSION_TOKEN: &str = "canary-aws-session-token";
 
 const PASSWORD: &str = "Canary-Password-1";
 
-/// Ways to say more than usual.
+/// Flags for more output.
 const LOUDNESS: [&[&str]; 4] = [&[], &["--verbose"], &["--json"], &["--verbose", "--json"]];
 
 struct Canaries {
@@ -65,7 +65,7 @@ impl Canaries {
         }
     }
 
-    /// The directory takes the program for whom it is, and somebody is in it.
+    /// The directory accepts the program's secret, and has a user.
     fn known_to_jane(mut self) -> Self {
         let corner = &mut self.scene.corner;
         corner
@@ -88,7 +88,7 @@ impl Canaries {
         ran
     }
 
-    /// Runs the command, with `--no-probe` where it deploys: this Jane knows another secret.
+    /// Runs the command; a deploy with `--no-probe`, because this Jane expects another secret.
     async fn run(&self, endpoint: &str, name: &str, more: &[&str]) -> Ran {
         let mut command = self.scene.command(endpoint, name).await;
         command.args(more);
@@ -122,7 +122,7 @@ async fn no_command_shows_a_secret_however_loud_it_is() {
             .run(&endpoint, "plan", &["--enable-password-auth"])
             .await
             .ended(0);
-        // The directory does not know the canary, and verify says so.
+        // The directory does not accept the canary, and verify reports that.
         canaries.run(&endpoint, "deploy", more).await;
         canaries.run(&endpoint, "verify", more).await;
         canaries.run(&endpoint, "status", more).await;
@@ -203,7 +203,7 @@ async fn a_password_that_is_tried_is_shown_nowhere() {
     }
 }
 
-/// Without descriptors to open, the runtime cannot start: a panic of the real program, which no test has to be built into it for.
+/// Without free file descriptors the runtime cannot start: a panic of the real program, without code for the test in it.
 #[tokio::test]
 async fn a_panic_shows_no_secret() {
     let canaries = Canaries::new().await;
@@ -251,7 +251,8 @@ async fn no_error_shows_a_secret() {
     }
 }
 
-/// Lambda's refusal of too large an environment quotes every variable; here each call of each command is refused so, one at a time.
+/// Lambda's error about a too large environment quotes every variable; here each call of each command is rejected in that way,
+/// one at a time.
 #[tokio::test]
 async fn no_refusal_that_quotes_its_request_shows_a_secret() {
     const ESCAPED: &str = "canary \"of\" \\ Jäne/<+>";
@@ -273,7 +274,7 @@ async fn no_refusal_that_quotes_its_request_shows_a_secret() {
             "deploy" => {
                 canaries.scene.run_undisturbed("teardown").await.ended(0);
             }
-            // What only reads leaves what is deployed as it is.
+            // A command that only reads does not change the deployment.
             "verify" | "try" | "status" if refused.is_some() => {}
             _ => {
                 let endpoint = &canaries.scene.corner.endpoint;

@@ -1,4 +1,4 @@
-//! The pool as it was before the first change: kept without secrets, found again by its digest, and put back by a command.
+//! The pool before the first change: saved without secrets, found again by its digest, and put back by a command.
 
 use std::path::{Path, PathBuf};
 
@@ -43,7 +43,7 @@ async fn the_first_deploy_keeps_the_pool_and_a_later_one_leaves_it() {
     let kept: Value = serde_json::from_str(&text).unwrap();
     assert_same(&scene.before[0], &kept["UserPool"], "kept");
 
-    // Whoever has credentials can tell which file it is.
+    // Anyone with credentials can find the right file.
     let function = scene.aws.function(&scene.names.function).await.unwrap();
     let digest = &function.unwrap().function.tags[tag::SNAPSHOT];
     let name = snapshot.file_name().unwrap().to_string_lossy().into_owned();
@@ -83,7 +83,7 @@ async fn snapshots_that_differ_in_dates_alone_are_one() {
         scene.run_undisturbed("deploy").await.ended(0);
         assert_eq!(scene.snapshots().len(), 1, "life {life}");
         scene.run_undisturbed("teardown").await.ended(0);
-        // Changed there and back: nothing is left of it but a later date.
+        // Changed and changed back: only a later date is left.
         let client = scene.corner.client(&scene.pool, &scene.clients[0]).await;
         for name in ["renamed", client["ClientName"].as_str().expect("a name")] {
             let mut change = client.clone();
@@ -101,7 +101,7 @@ async fn restore_puts_back_what_somebody_wiped() {
     let scene = Scene::new().await;
     scene.run_undisturbed("deploy").await.ended(0);
     let snapshot = scene.snapshots()[0].to_string_lossy().into_owned();
-    // The classic: an update that says one thing and resets all others.
+    // The classic mistake: an update that names one setting and resets all others.
     let wipe = json!({ "UserPoolId": scene.pool, "PoolName": "Roots", "MfaConfiguration": "OFF" });
     scene.corner.cognito("UpdateUserPool", wipe).await;
     let wipe =
@@ -109,7 +109,7 @@ async fn restore_puts_back_what_somebody_wiped() {
     scene.corner.cognito("UpdateUserPoolClient", wipe).await;
     let wiped = scene.documents().await;
 
-    // One finding that says what is lost and prints the whole command, and no deploy on top of it.
+    // One finding that says what is lost and prints the complete command, and no deploy on top of it.
     let verify = [
         "verify",
         "--pool",
@@ -160,14 +160,14 @@ async fn restore_puts_back_what_somebody_wiped() {
     let ran = scene.restore(&snapshot, &["--yes"]).await.ended(0);
     assert!(ran.stdout.contains("No changes."), "{ran:#?}");
 
-    // The migration is off then, and comes back or goes away as ever.
+    // The migration is off then, and can be deployed or torn down as before.
     scene.run_undisturbed("deploy").await.ended(0);
     scene.assert_deployed("after restore").await;
     scene.run_undisturbed("teardown").await.ended(0);
     scene.assert_gone("after restore").await;
 }
 
-/// The block of shell in docs/restore.md, with the AWS CLI.
+/// The shell block in docs/restore.md, with the AWS CLI.
 #[tokio::test]
 async fn the_documented_commands_put_a_pool_back_without_this_program() {
     let scene = Scene::new().await;
@@ -215,7 +215,7 @@ async fn what_cognito_keeps_is_told_with_its_remedy_and_the_rest_is_put_back() {
     let wipe = json!({ "UserPoolId": scene.pool, "PoolName": "Roots", "MfaConfiguration": "OFF", "DcrConfiguration": registration });
     scene.corner.cognito("UpdateUserPool", wipe).await;
 
-    // Cognito keeps it, and the snapshot has nothing to say in its place, or not enough of it.
+    // Cognito keeps it, and the snapshot has no value for it, or an incomplete one.
     let mut kept: Value = serde_json::from_slice(&std::fs::read(&snapshot).unwrap()).unwrap();
     kept["UserPool"]["DcrConfiguration"] = json!({ "AllowedScopes": ["openid"] });
     let vague = scene.corner.folder.path().join("vague.json");
@@ -241,7 +241,7 @@ async fn what_cognito_keeps_is_told_with_its_remedy_and_the_rest_is_put_back() {
         assert_same(&scene.before[0], &now, "all but what Cognito keeps");
     }
 
-    // The remedy.
+    // The fix.
     kept["UserPool"]["DcrConfiguration"] = json!({ "EnableStatus": "Disabled" });
     std::fs::write(&vague, kept.to_string()).unwrap();
     let ran = scene.restore("vague.json", &["--yes"]).await.ended(0);

@@ -1,5 +1,5 @@
-//! docs/reliability.md: each table in it is what a test found, between two marks. A test checks its own; with
-//! `WRITE_RELIABILITY=1` it writes it.
+//! docs/reliability.md: each table in it is the result of a test, between two marks. A test checks its own table;
+//! with `WRITE_RELIABILITY=1` it writes the table.
 
 use std::collections::BTreeSet;
 use std::fmt::{self, Write};
@@ -8,7 +8,7 @@ use std::sync::Mutex;
 
 use super::Point;
 
-/// A table of Markdown.
+/// A Markdown table.
 pub struct Table(Vec<Vec<String>>);
 
 impl Table {
@@ -33,12 +33,12 @@ impl fmt::Display for Table {
     }
 }
 
-/// The actions among the points. Calls that are made side by side come in any order, so the order is the alphabet's.
+/// The actions of the points, in alphabetical order, because parallel calls come in any order.
 pub(super) fn actions(points: &[Point]) -> BTreeSet<&str> {
     points.iter().map(|point| point.action.as_str()).collect()
 }
 
-/// The file must say what was found.
+/// Checks that the file has this table.
 pub fn check(section: &str, table: &Table) {
     static WRITING: Mutex<()> = Mutex::new(());
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reliability.md");

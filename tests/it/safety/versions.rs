@@ -1,5 +1,5 @@
-//! What customers meet is a version behind an alias: a pool from before there was one is converted, what an old and a new version need
-//! is there while both may be met, and a role that was made again is given to the function again.
+//! Customers use a version behind an alias: a pool from before the alias is converted, permissions for an old and a new version
+//! exist as long as both may be used, and a role that was created again is assigned to the function again.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -29,7 +29,7 @@ impl Scene {
         serde_json::from_slice(&answer).unwrap_or_default()
     }
 
-    /// As an earlier version of the program deployed it: the pool calls the function itself.
+    /// As deployed by an earlier version of the program: the pool calls the function itself.
     pub(super) async fn without_alias(&self) {
         let statement = json!({
             "StatementId": "jane-migrate-user-pool", "Action": "lambda:InvokeFunction",
@@ -76,13 +76,13 @@ impl Scene {
         self.corner.cognito("UpdateUserPool", body).await;
     }
 
-    /// The command, while a customer signs in again and again.
+    /// Runs the command while a customer signs in again and again.
     async fn while_customers_sign_in(&self, command: &str, code: i32) -> usize {
         let run = async { self.run_undisturbed(command).await.ended(code) };
         self.with_customers(command, run).await.1
     }
 
-    /// A customer signs in again and again until this has ended; no sign-in is cut short. Gives how many there were, too.
+    /// A customer signs in again and again until this has ended; the last sign-in is completed. Also returns how many there were.
     pub(super) async fn with_customers<T>(
         &self,
         when: &str,
@@ -125,7 +125,7 @@ async fn a_pool_that_calls_the_function_itself_is_converted_while_customers_sign
     assert!(ran.stdout.contains("ok       live-version"), "{ran:#?}");
     let ran = scene.run_undisturbed("deploy").await.ended(0);
     assert!(ran.stdout.contains("No changes."), "{ran:#?}");
-    // What it was before it was changed is there to go back to.
+    // The version before the change still exists for a rollback.
     let versions = scene.aws.versions(&scene.names.function).await.unwrap();
     assert_eq!(versions.len(), 3, "{versions:?}");
     let force = ["--force"];
@@ -161,7 +161,7 @@ async fn another_alias_of_the_pool_gives_way_to_ours() {
 }
 
 impl Scene {
-    /// Keeps the directory's secret in SSM.
+    /// Stores the directory's secret in SSM.
     pub(super) async fn keep_parameter(&self, value: &str) {
         let body =
             json!({ "Name": "/jane", "Value": value, "Type": "SecureString", "Overwrite": true });
@@ -176,7 +176,7 @@ impl Scene {
         assert_eq!(status, 200);
     }
 
-    /// Configures a secret that is kept there.
+    /// Configures a secret that is stored there.
     pub(super) fn configure_parameter(&self, name: &str) {
         let (url, client) = (self.corner.jane.url(), self.corner.jane.client_id());
         let toml = format!(
@@ -188,7 +188,7 @@ impl Scene {
     }
 }
 
-/// IAM takes seconds to tell everybody of a new role: until then the secret cannot be read. Here it is not there yet.
+/// IAM takes seconds to propagate a new role: until then the secret cannot be read. Here it does not exist yet.
 #[tokio::test]
 async fn what_new_rights_allow_is_waited_for() {
     let scene = Scene::new().await;
@@ -216,7 +216,7 @@ async fn what_new_rights_allow_is_waited_for() {
     scene.assert_deployed("with new rights").await;
 }
 
-/// What the role may do while both versions may be met, and afterwards.
+/// The role's permissions while both versions may be used, and afterwards.
 #[tokio::test]
 async fn the_role_has_what_either_version_needs_until_the_new_one_answers() {
     let scene = Scene::live().await;
@@ -232,7 +232,7 @@ async fn the_role_has_what_either_version_needs_until_the_new_one_answers() {
     let first = role().await;
     assert!(first.contains("parameter/jane\""), "{first}");
 
-    // The next secret is of no use: its version never goes live, and the live one can still read its own.
+    // The next secret does not work: its version never goes live, and the live one can still read its own.
     scene.configure_parameter("/other");
     scene.run_undisturbed("deploy").await.ended(1);
     let both = role().await;
@@ -291,7 +291,7 @@ async fn what_lets_others_invoke_the_function_itself_is_no_business_of_a_convers
 }
 
 impl Scene {
-    /// The memory of what customers meet.
+    /// The memory of the live version.
     async fn live_memory(&self) -> u32 {
         let live = format!("{}:live", self.names.function);
         let live = self.aws.function(&live).await.unwrap();
@@ -311,7 +311,7 @@ async fn a_rollback_brings_the_version_before_and_says_what_differs() {
     scene.assert_migrates("rolled back").await;
     let ran = scene.run_undisturbed("verify").await.ended(0);
     assert!(ran.stdout.contains("warning  live-version"), "{ran:#?}");
-    // Once more goes no further.
+    // A second rollback goes no further.
     let ran = scene.run_undisturbed("rollback").await.ended(0);
     assert!(ran.stdout.contains("there is none before it"), "{ran:#?}");
     scene.run_undisturbed("deploy").await.ended(0);

@@ -1,5 +1,5 @@
-//! A deployed migration to break: everything holds, the secret lies in Secrets Manager, and each break can be made by a call of
-//! AWS's API as anybody would make it. What verify prints as the fix is what repairs it.
+//! A deployed migration to break: everything holds, the secret is in Secrets Manager, and each break is one ordinary call of
+//! AWS's API. The fix that verify prints must repair it.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Corner, REGION, Ran, aws_cli, http, unconnected};
 
-/// What a proxy makes of an answer.
+/// A proxy's change of a response.
 pub type Edit = fn(&mut Value);
 
 /// The deployed migration.
@@ -55,13 +55,13 @@ impl Bench {
         bench
     }
 
-    /// Writes migrate.toml with `more` after the directory.
+    /// Writes a migrate.toml with `more` after the directory.
     pub fn configure(&self, more: &str) {
         let secret = format!("{{ secretsmanager = \"{}\" }}", self.secret);
         self.configure_with(&secret, more);
     }
 
-    /// The same, with the secret kept elsewhere.
+    /// The same with another place for the secret.
     pub fn configure_with(&self, secret: &str, more: &str) {
         let config = format!(
             "[directory]\nkind = \"jane\"\nurl = \"{}\"\nclient_id = \"{}\"\nclient_secret = {secret}\n\n{}",
@@ -73,7 +73,7 @@ impl Bench {
             .expect("migrate.toml");
     }
 
-    /// Deploys what is configured.
+    /// Deploys the configuration.
     pub async fn deploy(&self) -> Ran {
         let ran = self
             .corner
@@ -90,7 +90,7 @@ impl Bench {
         self.corner.run(&arguments).await
     }
 
-    /// From here on, every call of the program meets this, as long as the proxy is kept.
+    /// From here on, every call of the program goes through this proxy, as long as the proxy is kept.
     pub async fn behind(
         &mut self,
         decide: impl Fn(&Passing) -> Fate + Send + Sync + 'static,
@@ -101,12 +101,12 @@ impl Bench {
         proxy
     }
 
-    /// The findings that do not hold.
+    /// The findings that fail.
     pub async fn wrong(&self) -> Vec<Value> {
         wrong(&self.verify(&[]).await)
     }
 
-    /// A call of a service that speaks JSON.
+    /// A call of a service with a JSON protocol.
     pub async fn json(&self, service: &str, target: &str, body: Value) -> Value {
         let headers = [
             ("content-type", "application/x-amz-json-1.1"),
@@ -130,7 +130,7 @@ impl Bench {
 
     /// A call of Lambda's API, below its date and version: `functions/NAME/...`.
     pub async fn lambda(&self, method: &str, path: &str, body: Value) -> Value {
-        // An update is refused while another settles.
+        // An update is rejected while another one settles.
         loop {
             let headers = [
                 ("content-type", "application/json"),
@@ -163,13 +163,13 @@ impl Bench {
             .await
     }
 
-    /// Sets something of the function's configuration, and lets customers meet it.
+    /// Changes the function's configuration, and makes it live.
     pub async fn reconfigure(&self, change: Value) {
         self.function("PUT", "/configuration", change).await;
         self.go_live().await;
     }
 
-    /// Publishes the function and points the pool's alias to it, as somebody with the console would.
+    /// Publishes the function and points the pool's alias to it, like an operator with the console.
     pub async fn go_live(&self) -> Value {
         self.settled().await;
         let version = self.function("POST", "/versions", json!({})).await["Version"].take();
@@ -178,7 +178,7 @@ impl Bench {
         version
     }
 
-    /// Waits until an update of the function is through.
+    /// Waits until an update of the function has ended.
     pub async fn settled(&self) {
         let patience = std::time::Duration::from_secs(30);
         let aws = self.corner.aws().await;
@@ -240,7 +240,7 @@ impl Bench {
         );
     }
 
-    /// Sets members of the pool; the others that this pool has are carried along.
+    /// Changes settings of the pool; its other settings are sent along.
     pub async fn update_pool(&self, change: Value) {
         let pool = self.corner.pool(&self.pool).await;
         let mut body = json!({ "UserPoolId": self.pool });
@@ -254,7 +254,7 @@ impl Bench {
                 body[member] = pool[member].clone();
             }
         }
-        // Refused nowadays, though still described.
+        // Cognito now rejects it, although it is still described.
         if let Some(config) = body["AdminCreateUserConfig"].as_object_mut() {
             config.remove("UnusedAccountValidityDays");
         }
@@ -265,7 +265,7 @@ impl Bench {
         self.corner.cognito("UpdateUserPool", body).await;
     }
 
-    /// Sets members of the client; the others that it has are carried along.
+    /// Changes settings of the client; its other settings are sent along.
     pub async fn update_client(&self, change: Value) {
         let mut body = self.corner.client(&self.pool, &self.client).await;
         if let (Some(members), Value::Object(change)) = (body.as_object_mut(), change) {
@@ -283,12 +283,12 @@ impl Bench {
         assert!(wrong.is_empty(), "{wrong:#?}");
     }
 
-    /// This check alone fails, with this severity. The fix that is printed.
+    /// Checks that only this check fails, with this severity. Returns the printed fix.
     pub async fn fails(&self, id: &str, severity: &str) -> String {
         self.fail(&[id], severity).await
     }
 
-    /// These checks fail and no other; the first has this severity, and its fix is given.
+    /// Checks that exactly these checks fail; the first has this severity, and its fix is returned.
     pub async fn fail(&self, ids: &[&str], severity: &str) -> String {
         let wrong = self.wrong().await;
         let failed: BTreeSet<&str> = wrong.iter().filter_map(|f| f["id"].as_str()).collect();
@@ -304,7 +304,7 @@ impl Bench {
         finding["fix"].as_str().expect("a fix").to_owned()
     }
 
-    /// This check alone fails, and the command it prints repairs it.
+    /// Checks that only this check fails, and that the printed command repairs it.
     pub async fn fails_and_is_fixed(&self, id: &str, severity: &str) {
         let fix = self.fails(id, severity).await;
         self.run_fix(&fix).await;
@@ -312,7 +312,7 @@ impl Bench {
         assert!(wrong.is_empty(), "after `{fix}`: {wrong:#?}");
     }
 
-    /// This check alone fails, and the commands that its words name repair it, one after the other.
+    /// Checks that only this check fails, and that the commands in the text of its fix repair it, in order.
     pub async fn fails_and_is_fixed_in_words(&self, id: &str, severity: &str) {
         let fix = self.fails(id, severity).await;
         assert!(!commands(&fix).is_empty(), "no command: {fix}");
@@ -323,7 +323,7 @@ impl Bench {
         assert!(wrong.is_empty(), "after `{fix}`: {wrong:#?}");
     }
 
-    /// Runs a fix as a person would paste it, who agrees to what it asks.
+    /// Runs a fix as a person would paste it, and confirms its questions.
     pub async fn run_fix(&self, fix: &str) {
         assert!(
             fix.starts_with("jane-migrate ") || fix.starts_with("aws "),
@@ -342,7 +342,7 @@ impl Bench {
     }
 }
 
-/// The findings of a JSON document that do not hold.
+/// The failed findings in a JSON document.
 pub fn wrong(ran: &Ran) -> Vec<Value> {
     let document = ran.json();
     let findings = document["findings"].as_array().expect("findings");
@@ -354,7 +354,7 @@ pub fn wrong(ran: &Ran) -> Vec<Value> {
         .collect()
 }
 
-/// The commands that a fix names in backticks, or the one that it is.
+/// The commands in the backticks of a fix, or the fix itself if it is a command.
 pub fn commands(fix: &str) -> Vec<&str> {
     match fix.contains('`') {
         true => fix.split('`').skip(1).step_by(2).collect(),

@@ -1,4 +1,4 @@
-//! What is written down of an event, and where copies of it could go.
+//! Where an event is logged, and where copies of it could go.
 
 use serde_json::json;
 
@@ -46,7 +46,7 @@ async fn logs_end_are_quiet_and_go_to_nobody() {
         .json("logs", "Logs_20140328.PutAccountPolicy", policy.clone())
         .await;
     let fix = bench.fails("log-account-policy", "warning").await;
-    // One that leaves this group out does it no harm.
+    // A policy that leaves this log group out is fine.
     policy["selectionCriteria"] = json!(format!("LogGroupName NOT IN [\"{group}\"]"));
     bench
         .json("logs", "Logs_20140328.PutAccountPolicy", policy.clone())

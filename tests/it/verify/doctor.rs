@@ -1,4 +1,4 @@
-//! `doctor`: each incident that an operator meets is named first, with what was seen and what to do.
+//! `doctor`: the cause of each incident is named first, with the evidence and what to do.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -25,7 +25,7 @@ async fn doctor(bench: &Bench, code: i32) -> Value {
     ran.json()
 }
 
-/// The first cause, which must be of this id.
+/// The first cause, which must have this id.
 async fn diagnosed(bench: &Bench, id: &str) -> Value {
     let document = doctor(bench, 1).await;
     let cause = document["causes"][0].clone();
@@ -76,7 +76,7 @@ async fn each_incident_is_named_first() {
     );
     bench.deploy().await;
 
-    // Nobody may run it.
+    // No caller may invoke it.
     bench
         .function(
             "PUT",
@@ -92,7 +92,7 @@ async fn each_incident_is_named_first() {
     diagnosed(&bench, "window-open").await;
 }
 
-/// What the first cause says is wrong, after a try of the function.
+/// The text of the first cause, after a probe of the function.
 async fn tried(bench: &Bench) -> String {
     let cause = diagnosed(bench, "probe-unknown-user").await;
     cause["cause"].as_str().unwrap().to_owned()
@@ -109,7 +109,7 @@ async fn a_secret_that_is_wrong_or_was_rotated_at_the_directory_alone_is_named()
     let (status, answer) = bench.corner.try_cognito("InitiateAuth", sign_in).await;
     assert_eq!(status, 200, "{answer}");
 
-    // The directory has another secret by now.
+    // The directory now has another secret.
     let jane = &bench.corner.jane;
     jane.set_fault(JaneCall::Token, Some(Fault::Status(401)));
     jane.revoke_tokens();
@@ -120,7 +120,7 @@ async fn a_secret_that_is_wrong_or_was_rotated_at_the_directory_alone_is_named()
     );
     jane.set_fault(JaneCall::Token, None);
 
-    // It was mistyped where it is kept.
+    // It was mistyped where it is stored.
     let wrong = json!({ "SecretId": bench.secret, "SecretString": "mistyped" });
     let put = "secretsmanager.PutSecretValue";
     bench.json("secretsmanager", put, wrong).await;
@@ -155,7 +155,7 @@ async fn throttled_invocations_are_named() {
 #[tokio::test]
 async fn sign_ins_that_cognito_turned_away_are_named() {
     let mut bench = Bench::new().await;
-    // The emulator counts no sign-ins.
+    // The emulator does not count sign-ins.
     let proxy = Proxy::start(&bench.corner.endpoint, |call| match call.action.as_str() {
         "GetMetricData" => Fate::Edit(|answer| set_metric(answer, "turnedAway", 12.0)),
         _ => Fate::Pass,
@@ -201,7 +201,7 @@ async fn a_pool_that_another_tool_has_reset_is_named_with_the_snapshot_that_rest
     );
 }
 
-/// A directory behind TLS that knows nobody. What it shows as its certificate can be changed.
+/// A directory behind TLS without users. Its certificate can be changed.
 fn directory(shown: &Arc<Mutex<Arc<ServerConfig>>>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -226,7 +226,7 @@ fn directory(shown: &Arc<Mutex<Arc<ServerConfig>>>) -> u16 {
     port
 }
 
-/// A certificate for `localhost` that ends so long from now, or ended so long ago.
+/// A certificate for `localhost` that ends this long from now, or that has ended.
 fn certified(issuer: &Issuer<'_, KeyPair>, ends: i64) -> Arc<ServerConfig> {
     let key = KeyPair::generate().unwrap();
     let mut parameters = CertificateParams::new(["localhost".to_owned()]).unwrap();
@@ -281,7 +281,7 @@ async fn a_certificate_of_the_directory_that_has_expired_is_named() {
 #[tokio::test]
 async fn without_a_pool_it_looks_at_the_machine_and_writes_nothing_that_is_anybodys() {
     let corner = Corner::new().await;
-    // Whatever is secret or personal: all of it is at hand, and none of it may be told.
+    // All secret and personal data: it is all available, and none of it may be printed.
     let canaries = [
         "canary-secret",
         "canary-client",
@@ -332,7 +332,7 @@ async fn without_a_pool_it_looks_at_the_machine_and_writes_nothing_that_is_anybo
         assert!(!written.contains(canary), "{canary}: {written}");
     }
 
-    // Without an endpoint that answers it says what is wrong.
+    // Without a working endpoint it reports what is wrong.
     let mut command =
         corner.command(&["doctor", "--region", "us-west-2", "--bundle", "other.json"]);
     command.env("AWS_ENDPOINT_URL", "http://127.0.0.1:1");

@@ -1,5 +1,5 @@
-//! What is written about verify: the help lists every check, and what the documentation shows is what CI systems and the
-//! program take.
+//! The documentation of verify: the help lists every check, and CI systems and the program accept what the documentation
+//! shows.
 
 use std::path::Path;
 

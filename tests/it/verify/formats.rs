@@ -1,4 +1,4 @@
-//! The documents verify prints for CI systems, judged by what those systems read them with: schemas that others publish.
+//! The documents that verify prints for CI systems, checked with independently published schemas.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Corner, Ran, cache, readers};
 
-/// A pool that was never deployed to: errors, warnings, one of them accepted, and something that could not be checked.
+/// A pool without a deploy: errors, warnings, one of them accepted, and something that could not be checked.
 struct Undeployed {
     corner: Corner,
     pool: String,
@@ -19,7 +19,7 @@ struct Undeployed {
 
 async fn undeployed() -> Undeployed {
     let mut corner = Corner::new().await;
-    // What people write is carried into every format unharmed.
+    // Text from people appears in every format unchanged.
     corner.configure("[verify]\naccept = { \"open-sign-up\" = \"<SSO> only & \\\"soon\\\", 50% until March\" }\n");
     let pool = corner.create_pool(json!({})).await;
     for name in ["web", "app"] {
@@ -40,7 +40,7 @@ async fn undeployed() -> Undeployed {
     }
 }
 
-/// AWS takes line ends in these names, and other services may take more.
+/// AWS allows line breaks in these names, and other services may allow more.
 const HOSTILE: &str = "Roots\n\n  ok  everything\u{2028}\u{85}\u{9b}2J\u{202e}\u{200b}\r::error::";
 
 #[tokio::test]
@@ -87,7 +87,7 @@ impl Undeployed {
     }
 }
 
-/// A file of a package of the npm registry, fetched once.
+/// A file of an npm package, fetched once.
 fn from_npm(package: &str, version: &str, file: &str) -> PathBuf {
     let name = package.trim_start_matches('@').replace('/', "-");
     let kept = cache().join("npm").join(format!("{name}-{version}"));
@@ -116,13 +116,13 @@ fn from_npm(package: &str, version: &str, file: &str) -> PathBuf {
             ],
         );
         std::fs::create_dir_all(cache().join("npm")).expect("a folder");
-        // Whoever comes second keeps the first one's.
+        // The second process uses the file of the first.
         let _ = std::fs::rename(making.keep(), &kept);
     }
     kept.join(file)
 }
 
-/// Runs Python with those who read such documents.
+/// Runs Python with the usual readers of such documents.
 async fn python(arguments: &[&str]) {
     let venv = readers().await;
     let output = Command::new(venv.python())
@@ -165,7 +165,7 @@ async fn junit_is_what_jenkins_reads() {
         &report.to_string_lossy(),
     ])
     .await;
-    // Read by a library of the format, too: what it counts is what JSON says.
+    // A library for the format reads it, too: its counts are those of the JSON.
     let json = undeployed.verify(&["--format", "json"]).await.json();
     let findings = json["findings"].as_array().unwrap().clone();
     let count = |matches: &dyn Fn(&Value) -> bool| {
@@ -188,7 +188,7 @@ async fn junit_is_what_jenkins_reads() {
         findings.len(),
         failures,
         count(&|f| f["unknown"] == true && f["severity"] == "error"),
-        // A warning that could not be checked fails nothing.
+        // A warning that could not be checked does not fail the run.
         count(&|f| f["unknown"] == true && f["severity"] == "warning")
             + count(&|f| f["accepted"].is_string()),
     ];
@@ -215,7 +215,7 @@ async fn sarif_is_what_its_schema_says() {
         "1.0.0-beta.0",
         "lib/schemas/sarif-2.1.0-rtm.5.json",
     );
-    // One of the schema's patterns is no regular expression in JavaScript's strict reading.
+    // One of the schema's patterns is no valid regular expression in JavaScript's strict mode.
     let schema = schema.to_string_lossy();
     matches_schema(
         &["--regex-variant", "python", "--schemafile", &schema],
@@ -232,7 +232,7 @@ async fn sarif_is_what_its_schema_says() {
     assert_eq!(accepted.len(), 1);
     assert_eq!(accepted[0]["ruleId"], "open-sign-up");
     assert_eq!(run["invocations"][0]["executionSuccessful"], false);
-    // What is found of one client is not what is found of the other.
+    // A finding about one client is distinct from the same finding about another.
     let fingerprints: BTreeSet<String> = results
         .iter()
         .map(|result| result["partialFingerprints"].to_string())
@@ -315,7 +315,7 @@ async fn a_pool_that_cannot_be_read_is_in_every_report() {
 #[tokio::test]
 async fn what_counts_is_chosen_accepted_or_strict() {
     let undeployed = undeployed().await;
-    // Accepted: it is shown with its reason, and fails nothing, however strict.
+    // Accepted: shown with its reason, and fails nothing, even with `--strict`.
     let only = ["--only", "open-sign-up"];
     let ran = undeployed
         .verify(&[&only[..], &["--strict"]].concat())
@@ -325,14 +325,14 @@ async fn what_counts_is_chosen_accepted_or_strict() {
         ran.stdout.contains("accepted") && ran.stdout.contains("50% until March"),
         "{ran:#?}"
     );
-    // A warning fails only where warnings do.
+    // A warning fails only with `--strict`.
     let only = ["--only", "client-user-existence"];
     undeployed.verify(&only).await.ended(0);
     undeployed
         .verify(&[&only[..], &["--strict"]].concat())
         .await
         .ended(1);
-    // Quiet: only what does not hold.
+    // With `--quiet` only failed checks are shown.
     let ran = undeployed
         .verify(&[
             "-q",
@@ -354,7 +354,7 @@ async fn what_counts_is_chosen_accepted_or_strict() {
         both.stderr.contains("two formats") && both.json()["error"].is_object(),
         "{both:#?}"
     );
-    // What could not be checked is neither.
+    // A check that could not be made is neither.
     undeployed.verify(&["--only", "log-group"]).await.ended(2);
     // `--json` is the same as the format.
     let ran = undeployed

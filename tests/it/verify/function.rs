@@ -1,4 +1,4 @@
-//! The function itself. What no call can bring about on the emulator, a proxy in front of it shows instead.
+//! The function itself. States that no call can cause on the emulator come from a proxy in front of it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -76,7 +76,7 @@ async fn the_functions_settings_are_those_of_the_deploy() {
         .await;
     let fix = bench.fails("code-signing", "warning").await;
     assert!(fix.contains("signing_profile"), "{fix}");
-    // One that trusts the profile with which a release is signed is as it should be; nobody need take it away.
+    // A configuration that trusts the profile of the release's signature is fine; it need not be removed.
     let profile = "arn:aws:signer:us-west-2:123456789012:/signing-profiles/migration";
     let made = bench
         .lambda(
@@ -118,7 +118,7 @@ async fn the_functions_settings_are_those_of_the_deploy() {
 async fn a_function_that_is_not_what_it_was_fails_its_check_alone() {
     let mut bench = Bench::new().await;
     let endpoint = bench.corner.endpoint.clone();
-    // What is shown until this call has been made: the one by which the printed fix mends it.
+    // The edited response is shown until this call is made, with which the printed fix repairs it.
     let edits: [(&str, &'static str, Edit); 4] = [
         ("function-active", "UpdateFunctionConfiguration", |answer| {
             answer["Configuration"]["State"] = json!("Failed");
@@ -178,7 +178,7 @@ async fn code_for_another_kind_of_directory_is_not_that_of_the_settings() {
     let bench = Bench::new().await;
     let aws = bench.corner.aws().await;
     let found = aws.function(&bench.function).await.unwrap().unwrap();
-    // As a deploy leaves it that was cut short after it had changed the settings to another kind.
+    // As after a deploy that was interrupted after it had changed the settings to another kind.
     let other = source_digest("http", found.function.architecture);
     let arn = format!(
         "arn:aws:lambda:{REGION}:{}:function:{}",
@@ -216,7 +216,7 @@ async fn a_function_that_sleeps_is_woken_or_deployed() {
         .await
         .ended(1);
     assert!(ran.stdout.contains("function-active"), "{ran:#?}");
-    // All but waking it was done.
+    // Everything but activating it was done.
     bench.corner.endpoint = endpoint;
     bench.holds().await;
 }

@@ -1,4 +1,4 @@
-//! Verify: a deployed migration on which everything holds, broken in one way at a time.
+//! Verify: a deployed migration for which everything holds, broken in one way at a time.
 
 pub mod bench;
 mod capture;

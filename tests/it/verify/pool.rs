@@ -1,4 +1,4 @@
-//! The pool, its clients, and the migration's course.
+//! The pool, its clients, and the progress of the migration.
 
 use jane_migrate_sandbox::Fault;
 use jane_migrate_test_kit::{Fate, Proxy};
@@ -8,7 +8,7 @@ use super::bench::{Bench, Edit, commands, wrong};
 use crate::support::REGION;
 
 impl Bench {
-    /// Forgets the pool as it was, so that a change of it is only what the change means.
+    /// Removes the snapshot, so that a change of the pool only fails the check for its meaning.
     fn forget_the_pool(&self) {
         let files = std::fs::read_dir(self.corner.folder.path()).expect("the folder");
         for file in files.flatten().map(|file| file.path()) {
@@ -128,7 +128,7 @@ async fn the_configuration_suits_the_pool() {
         ("window-open", "error", "[window]\ncloses = 2020-01-01\n"),
     ] {
         bench.configure(more);
-        // Verify has deploy's last word, and may fail it.
+        // Verify is the last step of deploy, and may fail it.
         bench
             .corner
             .run(&["deploy", "--pool", &bench.pool, "--yes"])
@@ -139,7 +139,7 @@ async fn the_configuration_suits_the_pool() {
     bench.deploy().await;
     bench.holds().await;
 
-    // What `init` proposed where only the operator knows the value.
+    // The placeholders of `init` for values that only the operator knows.
     let file = bench.corner.folder.path().join("migrate.toml");
     let known = format!("client_id = \"{}\"", bench.corner.jane.client_id());
     let config = std::fs::read_to_string(&file).unwrap();
@@ -150,7 +150,7 @@ async fn the_configuration_suits_the_pool() {
         .await;
     bench.configure("");
 
-    // Not yet deployed, which is told as well.
+    // Not deployed yet, which is also reported.
     let hashes = |more: &str| {
         let config = format!(
             "[directory]\nkind = \"postgres\"\nhost = \"db.example\"\ndatabase = \"shop\"\nuser = \"reader\"\n\
@@ -177,7 +177,7 @@ async fn the_configuration_suits_the_pool() {
     bench.fail(&ids[1..], "error").await;
     bench.configure("");
 
-    // What cannot be changed once a pool is there shows through a proxy. The function should know of it, too.
+    // Settings that cannot be changed after a pool's creation come from a proxy. The function should know them, too.
     let endpoint = bench.corner.endpoint.clone();
     let edits: [(&[&str], Edit); 3] = [
         (&["attributes-schema", "function-settings"], |answer| {
@@ -224,7 +224,7 @@ async fn the_configuration_suits_the_pool() {
         }
     }
 
-    // An attribute that is mapped can be added to the pool.
+    // A mapped attribute can be added to the pool.
     bench.corner.endpoint = endpoint.clone();
     bench.configure("[attributes]\n\"custom:shop\" = \"store\"\n");
     let ids = ["attributes-schema", "function-settings"];
@@ -268,7 +268,7 @@ async fn a_bad_day_shows() {
     let fix = bench.fails("health", "warning").await;
     bench.run_fix(commands(&fix)[0]).await;
 
-    // What the emulator has no numbers for, a proxy shows.
+    // The emulator has no numbers for this, so a proxy shows them.
     let endpoint = bench.corner.endpoint.clone();
     let edits: [(Edit, &str); 3] = [
         (|answer| set_metric(answer, "throttles", 3.0), "3 throttles"),
@@ -295,7 +295,7 @@ async fn a_bad_day_shows() {
         );
     }
 
-    // A sign-up with the address of a customer ends in an error, too, and nothing is wrong.
+    // A sign-up with a customer's address also ends in an error, which is correct.
     let refused = |answer: &mut serde_json::Value| {
         set_metric(answer, "errors", 3.0);
         set_metric(answer, "userExists", 2.0);
@@ -310,7 +310,7 @@ async fn a_bad_day_shows() {
     bench.holds().await;
 }
 
-/// Sets the values of one metric, and adds it where it has none.
+/// Sets the values of one metric, and adds it if it has none.
 pub(super) fn set_metric(answer: &mut serde_json::Value, id: &str, value: f64) {
     let results = answer["MetricDataResults"].as_array_mut().expect("results");
     results.retain(|result| result["Id"] != id);
@@ -337,7 +337,8 @@ async fn the_end_of_the_window_is_told_two_weeks_ahead() {
     }
 }
 
-/// While one is active the pool takes no writes: nobody migrates, and neither deploy nor teardown nor rollback begins.
+/// During an active recovery the pool accepts no writes: no user migrates, and neither deploy nor teardown nor
+/// rollback starts.
 #[tokio::test]
 async fn a_point_in_time_recovery_is_told_and_waited_for() {
     let bench = Bench::new().await;
@@ -439,7 +440,7 @@ async fn a_table_that_counts_no_wrong_passwords_needs_another_brake() {
         .verify(&[&only[..], &["--strict"]].concat())
         .await
         .ended(2);
-    // What is known suffices for another directory.
+    // For another directory, what is known is enough.
     bench.configure("");
     let holds = message(&bench).await;
     assert!(
@@ -448,7 +449,7 @@ async fn a_table_that_counts_no_wrong_passwords_needs_another_brake() {
     );
 }
 
-/// A web ACL with one rate-based rule, named like the rule's action.
+/// A web ACL with one rate-based rule, named after the rule's action.
 fn web_acl(action: &str) -> serde_json::Value {
     let seen = json!({ "SampledRequestsEnabled": false, "CloudWatchMetricsEnabled": false, "MetricName": "m" });
     json!({

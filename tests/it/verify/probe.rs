@@ -1,4 +1,4 @@
-//! `--probe`: the deployed function is tried, and nobody is migrated by that.
+//! `--probe`: the deployed function is invoked, and no user is migrated by that.
 
 use jane_migrate_sandbox::Fault;
 use jane_migrate_test_kit::{Fate, Proxy};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::bench::{Bench, zip_of};
 use crate::support::Ran;
 
-/// The finding of this id.
+/// The finding with this id.
 fn finding(ran: &Ran, id: &str) -> Value {
     let document = ran.json();
     let findings = document["findings"].as_array().expect("findings");
@@ -48,7 +48,7 @@ async fn with_test_user(bench: &Bench, name: &str, password: &str) -> Ran {
 #[tokio::test]
 async fn the_function_is_tried_and_the_pool_stays_empty() {
     let bench = Bench::new().await;
-    // Started anew, so that a cold start is met.
+    // Restarted, to have a cold start.
     bench.reconfigure(json!({ "Timeout": 5 })).await;
     let ran = bench.verify(&["--probe"]).await.ended(0);
     for id in ["probe-unknown-user", "probe-forgot-password"] {
@@ -64,7 +64,7 @@ async fn the_function_is_tried_and_the_pool_stays_empty() {
     }
     assert!(users(&bench).await.is_empty());
 
-    // Without being asked, nothing is invoked.
+    // Without the flag, nothing is invoked.
     let before = bench
         .corner
         .jane
@@ -162,7 +162,7 @@ async fn a_function_that_migrates_everybody_is_found() {
     assert_eq!(finding(&ran, "probe-unknown-user")["ok"], false);
 }
 
-/// A function that answers as ours does, and does something besides with each event.
+/// A function that answers like ours, and also does something else with each event.
 async fn put_in_its_place(bench: &Bench, besides: &str) {
     let bootstrap = r#"#!/bin/sh
 calls="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation"

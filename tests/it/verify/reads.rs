@@ -1,4 +1,4 @@
-//! How verify reads: in few round trips, and what is denied keeps only its own checks from being made.
+//! How verify reads: in few round trips; a denied read affects only its own checks.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -182,7 +182,7 @@ async fn a_denied_read_keeps_only_its_own_checks_from_being_made() {
         let ran = bench.verify(&[]).await;
         let document = ran.json();
         assert_eq!(unknown(&document), *ids, "{call}");
-        // A warning that cannot be read is no worse than one that does not hold.
+        // A warning that could not be checked is no worse than one that fails.
         let hides_error = |id: &&str| {
             let mut checks = jane_migrate_core::check::checks();
             let severity = checks
@@ -267,7 +267,7 @@ async fn tags_that_are_not_told_are_not_taken_for_absent() {
     );
     assert!(wrong(&ran).is_empty(), "{ran:#?}");
     assert!(ran.stdout.contains("allow `lambda:ListTags`"), "{ran:#?}");
-    // Nor does anything else take the function for somebody else's.
+    // No other command takes the function for another owner's either.
     let arguments = ["deploy", "--pool", &bench.pool, "--yes", "--replace"];
     let ran = bench.corner.run(&arguments).await.ended(1);
     assert!(ran.stderr.contains("grant `lambda:ListTags`"), "{ran:#?}");
@@ -286,7 +286,7 @@ async fn a_busy_service_is_asked_again() {
         .await;
     bench.verify(&[]).await.ended(0);
 
-    // Not for ever.
+    // Not forever.
     let proxy = bench
         .behind(|passing| match passing.action.as_str() {
             "GetMetricData" => Fate::Refuse(400, "ThrottlingException", "Rate exceeded"),
@@ -354,8 +354,8 @@ async fn a_pool_that_is_not_there_could_not_be_checked() {
     );
 }
 
-/// What can only be asked once another answer is there: the first so many of a kind are asked at once with everything else, the
-/// others in the second wave. Nothing is left for a third.
+/// Calls that need an earlier response: this many calls of a kind are made at once with all others, the rest in the second
+/// wave. There is no third one.
 const SECOND_WAVE: [(&str, usize); 8] = [
     ("DescribeUserPoolClient", 0),
     ("GetRolePolicy", 0),
@@ -385,7 +385,7 @@ async fn two_waves_of_calls_are_enough_with_many_clients_and_aliases() {
     let waves = [0, 1].map(|n| all.passed().iter().filter(|call| wave(call) == n).count());
     assert!(waves[0] > 20 && waves[1] > 20, "{waves:?}");
 
-    // No answer of a wave is given before the whole wave was asked, so that whatever waits without need waits for ever.
+    // No response of a wave is sent before the complete wave has arrived, so that a call that waits without need waits forever.
     let gates = [(); 2].map(|()| watch::Sender::new(false));
     let asked = [(); 2].map(|()| AtomicUsize::new(0));
     let gated = bench

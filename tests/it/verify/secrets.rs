@@ -1,4 +1,4 @@
-//! The directory's secret, the function's environment, and the role that reads the one and runs in the other.
+//! The directory's secret, the function's environment, and the execution role, which reads the secret.
 
 use jane_migrate_test_kit::{Fate, Proxy};
 use serde_json::json;
@@ -69,7 +69,7 @@ async fn the_key_of_a_secret_is_the_roles_too_and_no_copy_of_it_goes_unseen() {
     bench.deploy().await;
     bench.holds().await;
 
-    // By itself and not in the name of the service alone: that is more than a sign-in needs.
+    // Directly and not only through the service: that is more than a sign-in needs.
     let decrypt = json!({ "Version": "2012-10-17", "Statement": [{
         "Effect": "Allow", "Action": "kms:Decrypt", "Resource": key,
     }] });
@@ -87,7 +87,7 @@ async fn the_key_of_a_secret_is_the_roles_too_and_no_copy_of_it_goes_unseen() {
         })
         .await;
     let fix = bench.fails("secret-copies", "warning").await;
-    // The emulator has no such call; that it is one, AWS's command line says.
+    // The emulator lacks this call; the AWS CLI confirms that it exists.
     bench
         .run_fix(&format!("{fix} --generate-cli-skeleton input"))
         .await;
@@ -100,7 +100,7 @@ async fn a_secret_in_a_parameter_is_encrypted_and_one_in_the_environment_is_told
     let put = json!({ "Name": "/jane/plain", "Value": secret, "Type": "String" });
     bench.json("ssm", "AmazonSSM.PutParameter", put).await;
     bench.configure_with("{ ssm = \"/jane/plain\" }", "");
-    // Verify has deploy's last word, and fails it.
+    // Verify is the last step of deploy, and fails it.
     let ran = bench
         .corner
         .run(&["deploy", "--pool", &bench.pool, "--yes"])
@@ -138,7 +138,7 @@ async fn the_role_may_do_what_it_needs_and_no_more() {
     }] });
     aws.set_trust(&bench.function, &trust).await;
     bench.fails_and_is_fixed("role-trust", "error").await;
-    // Narrower than deploy's is fine.
+    // Fewer permissions than deploy's are fine.
     let narrower = json!({ "Version": "2012-10-17", "Statement": [{
         "Sid": "Lambda", "Effect": "Allow", "Principal": { "Service": "lambda.amazonaws.com" }, "Action": "sts:AssumeRole",
         "Condition": { "StringEquals": { "aws:SourceAccount": bench.corner.account } },
@@ -160,7 +160,7 @@ async fn the_role_may_do_what_it_needs_and_no_more() {
         .fails_and_is_fixed("role-permissions", "warning")
         .await;
 
-    // What a managed policy says is read, too.
+    // The document of a managed policy is read, too.
     let managed = format!("arn:aws:iam::{}:policy/all", bench.corner.account);
     bench
         .iam(
@@ -205,7 +205,7 @@ async fn the_role_may_do_what_it_needs_and_no_more() {
         .await;
     bench.fails_and_is_fixed("role-needs", "error").await;
 
-    // A boundary is read, too. One that allows all is none.
+    // A boundary is read, too. One that allows everything has no effect.
     let bound = async |arn: &str| {
         let parameters = [
             ("RoleName", bench.function.as_str()),

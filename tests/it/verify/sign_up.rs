@@ -1,4 +1,4 @@
-//! What happens before and after a sign-up: Jane's connection, the guard, and the right that the function needs for it.
+//! Before and after a sign-up: Jane's connection, the guard, and the permission that the function needs for it.
 
 use jane_migrate_sandbox::{Fault, JaneCall};
 use serde_json::{Value, json};
@@ -71,12 +71,12 @@ async fn triggers_that_are_on_and_not_there_are_found_and_so_is_the_missing_righ
 #[tokio::test]
 async fn jane_must_be_told_and_a_function_that_does_nothing_tells_nobody() {
     let bench = Bench::new().await;
-    // Nothing is accepted, and no trigger is on.
+    // No finding is accepted, and no trigger is on.
     bench.configure("[triggers]\npre_sign_up = false\n");
     let fix = bench.fails("jane-connection", "error").await;
     assert!(fix.contains("pre_sign_up = true under [triggers]"), "{fix}");
 
-    // Attached by hand, to a version that was deployed without it.
+    // Attached by hand, with a version that was deployed without it.
     let migration = bench.corner.pool(&bench.pool).await["LambdaConfig"]["UserMigration"].clone();
     bench
         .set_triggers(json!({ "UserMigration": migration, "PreSignUp": migration }))

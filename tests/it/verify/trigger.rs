@@ -1,4 +1,4 @@
-//! The way from the pool to the function, and every other way to it.
+//! How the pool calls the function, and all other ways to call it.
 
 use jane_migrate_test_kit::{Fate, Proxy};
 use serde_json::json;
@@ -11,7 +11,7 @@ async fn every_way_to_the_function_is_watched() {
     bench.holds().await;
 
     bench.update_pool(json!({ "LambdaConfig": {} })).await;
-    // Nothing else of the pool was changed, and so only this is wrong.
+    // Nothing else of the pool was changed, so only this is wrong.
     bench
         .fails_and_is_fixed("trigger-registered", "error")
         .await;
@@ -64,7 +64,7 @@ async fn an_alias_is_a_way_to_other_code_and_to_other_callers() {
     bench.function("POST", "/aliases", alias).await;
     bench.fails_and_is_fixed("aliases", "error").await;
 
-    // Each alias has a policy of its own.
+    // Each alias has its own policy.
     let everybody =
         json!({ "StatementId": "everybody", "Action": "lambda:InvokeFunction", "Principal": "*" });
     bench
@@ -84,13 +84,13 @@ async fn an_alias_is_a_way_to_other_code_and_to_other_callers() {
 #[tokio::test]
 async fn what_customers_meet_is_the_newest_version_behind_our_alias() {
     let bench = Bench::new().await;
-    // Somebody tries something out.
+    // An operator tries something.
     let change = json!({ "MemorySize": 512 });
     bench.function("PUT", "/configuration", change).await;
     bench.settled().await;
     bench.fails_and_is_fixed("live-version", "warning").await;
 
-    // A part of the customers meets another version.
+    // Some of the customers use another version.
     let change = json!({ "Timeout": 30 });
     bench.function("PUT", "/configuration", change).await;
     bench.settled().await;
@@ -101,7 +101,7 @@ async fn what_customers_meet_is_the_newest_version_behind_our_alias() {
     bench.function("PUT", "/aliases/live", share).await;
     bench.fails_and_is_fixed("aliases", "error").await;
 
-    // The pool calls the function itself, as before there was an alias.
+    // The pool calls the function itself, as before the alias existed.
     let own = format!(
         "arn:aws:lambda:{}:{}:function:{}",
         crate::support::REGION,
@@ -133,7 +133,7 @@ async fn every_version_that_an_alias_reaches_is_looked_at() {
         .await;
     let spied = bench.go_live().await;
     bench.deploy().await;
-    // What no alias leads to does no harm.
+    // A version without an alias is harmless.
     bench.holds().await;
 
     let good = bench.function("GET", "/aliases/live", json!({})).await;
@@ -192,7 +192,7 @@ async fn a_permission_that_does_not_let_cognito_in_is_none() {
 
     let proxy = Proxy::start(&bench.corner.endpoint, |call| match call.action.as_str() {
         "GetPolicy" => Fate::Edit(|answer| {
-            // Not everything that may be called has one.
+            // Not every qualifier has one.
             let Some(policy) = answer["Policy"].as_str() else {
                 return;
             };
@@ -245,7 +245,7 @@ async fn the_commands_that_are_printed_go_where_this_one_went() {
         fixes[1].ends_with(&format!("--region {region}")),
         "{fixes:?}"
     );
-    // The last first: deploy proves all there is.
+    // The last fix first, because deploy verifies everything.
     for fix in fixes.into_iter().rev() {
         bench.run_fix(fix).await;
     }

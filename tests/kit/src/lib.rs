@@ -1,5 +1,5 @@
-//! Tools for tests and benches only: a proxy that drops, changes, delays and counts calls, and a second emulator, and
-//! programs that a test makes. The sandbox itself is `jane-migrate-sandbox`.
+//! Tools for tests and benches only: a proxy that drops, changes, delays and counts calls, a second emulator, and
+//! programs that a test creates. The sandbox itself is `jane-migrate-sandbox`.
 
 mod moto;
 mod program;

@@ -1,4 +1,4 @@
-//! The tests' second opinion: moto, which shares no code with the sandbox.
+//! The second emulator for the tests: moto, which shares no code with the sandbox.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use jane_migrate_sandbox::{Emulator, Progress, Venv, wire};
 
 const MOTO: &str = "moto[server]==5.2.5";
 
-/// Starts the pinned moto, installing it under `cache` when it is not there.
+/// Starts the pinned moto, and installs it under `cache` if it is missing.
 pub async fn moto(cache: &Path, progress: &Progress) -> Result<Emulator> {
     let venv = Venv::install(cache, "moto-5.2.5", MOTO, progress).await?;
     progress("starting moto");

@@ -1,5 +1,5 @@
-//! A proxy between an AWS client and an endpoint that drops, changes, delays and counts calls, as a test decides. It knows which call a
-//! request is, and not what the call does.
+//! A proxy between an AWS client and an endpoint that drops, changes, delays and counts calls, as a test decides. It identifies
+//! the call of a request, but does not know what the call does.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,44 +21,44 @@ use tokio::sync::{Semaphore, watch};
 /// A request that arrived at the proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Passing {
-    /// Its place in the order of arrival, from 1.
+    /// Its number in the order of arrival, from 1.
     pub number: usize,
     /// The service, by its signing name.
     pub service: String,
     /// The API's name of the call, such as `UpdateUserPool`.
     pub action: String,
-    /// Its place among the calls of this name, from 1.
+    /// Its number among the calls with this name, from 1.
     pub nth: usize,
-    /// Which time this very request is made, from 1.
+    /// The number of the attempt for this request, from 1.
     pub attempt: usize,
 }
 
-/// What becomes of a request.
+/// What happens to a request.
 #[derive(Clone, Debug)]
 pub enum Fate {
-    /// Passed on, and answered.
+    /// Forwarded and answered.
     Pass,
-    /// Passed on after a while.
+    /// Forwarded after a delay.
     Delay(Duration),
-    /// Not passed on: AWS refuses it with this status, code and message.
+    /// Not forwarded: rejected as by AWS with this status, code and message.
     Refuse(u16, &'static str, &'static str),
-    /// Not passed on: AWS refuses it with this code and quotes the whole request, plain and escaped.
+    /// Not forwarded: rejected as by AWS with this code, quoting the complete request, plain and escaped.
     Quote(&'static str),
-    /// Not passed on: something that is not AWS answers with this status.
+    /// Not forwarded: a server that is not AWS answers with this status.
     Page(u16),
-    /// Not passed on: the connection ends.
+    /// Not forwarded: the connection ends.
     Drop,
-    /// Not passed on, and not answered until `release`; then passed on.
+    /// Held before it is forwarded, until `release`.
     HoldRequest,
-    /// Passed on: the connection ends in place of the answer.
+    /// Forwarded: the connection ends instead of the response.
     LoseAnswer,
-    /// Passed on: the connection ends amid the answer.
+    /// Forwarded: the connection ends in the middle of the response.
     CutAnswer,
-    /// Passed on, and not answered until `release`.
+    /// Forwarded, but not answered until `release`.
     HoldAnswer,
-    /// Passed on, and not answered until this turns true.
+    /// Forwarded, but not answered until this becomes true.
     HoldUntil(watch::Receiver<bool>),
-    /// Passed on: the JSON of the answer is edited.
+    /// Forwarded: the JSON of the response is edited.
     Edit(fn(&mut Value)),
 }
 
@@ -79,7 +79,7 @@ struct Shared {
     /// How many were held so far.
     ever_held: watch::Sender<usize>,
     released: watch::Sender<bool>,
-    /// Lets go one that is held.
+    /// Releases one held request or response.
     one: Semaphore,
 }
 
@@ -90,7 +90,7 @@ struct AtOnce {
 }
 
 impl Proxy {
-    /// Starts one in front of `upstream` that asks `decide` about each request.
+    /// Starts a proxy in front of `upstream` that calls `decide` for each request.
     pub async fn start(
         upstream: &str,
         decide: impl Fn(&Passing) -> Fate + Send + Sync + 'static,
@@ -113,7 +113,7 @@ impl Proxy {
         Ok(Self { shared, server })
     }
 
-    /// Where it listens: the endpoint to give to AWS clients.
+    /// Its URL: the endpoint for AWS clients.
     pub fn url(&self) -> String {
         self.server.url()
     }
@@ -124,14 +124,14 @@ impl Proxy {
         passed.iter().map(|(_, passing)| passing.clone()).collect()
     }
 
-    /// How many requests were under way at once, at most.
+    /// The highest number of parallel requests.
     pub fn most_at_once(&self) -> usize {
         lock(&self.shared.at_once).most
     }
 
-    /// Waits until a request or an answer is held.
+    /// Waits until a request or a response is held.
     pub async fn held(&self) {
-        // The sender lives as long as this does.
+        // The sender exists as long as this does.
         let _ = self
             .shared
             .held
@@ -140,19 +140,19 @@ impl Proxy {
             .await;
     }
 
-    /// Waits until so many requests or answers have been held so far.
+    /// Waits until this many requests or responses have been held.
     pub async fn held_so_far(&self, count: usize) {
         let mut ever = self.shared.ever_held.subscribe();
-        // The sender lives as long as this does.
+        // The sender exists as long as this does.
         let _ = ever.wait_for(|ever| *ever >= count).await;
     }
 
-    /// Lets go one of those that are held, or the next one that would be.
+    /// Releases one held request or response, or the next one.
     pub fn release_one(&self) {
         self.shared.one.add_permits(1);
     }
 
-    /// Lets go what is held, and holds nothing from now on.
+    /// Releases everything that is held, and holds nothing from now on.
     pub fn release(&self) {
         self.shared.released.send_replace(true);
     }
@@ -188,7 +188,7 @@ impl Shared {
             Fate::CutAnswer => return Ok(cut(answer)),
             Fate::HoldAnswer => self.hold().await,
             Fate::HoldUntil(mut gate) => {
-                // A gate that nobody can open any more is open.
+                // A gate whose sender was dropped counts as open.
                 let _ = gate.wait_for(|open| *open).await;
             }
             Fate::Edit(edit) => {
@@ -224,7 +224,7 @@ impl Shared {
         self.held.send_modify(|held| *held += 1);
         self.ever_held.send_modify(|held| *held += 1);
         let mut released = self.released.subscribe();
-        // The sender is in `self`, and nobody closes the semaphore.
+        // The sender is in `self`, and the semaphore is never closed.
         tokio::select! {
             _ = released.wait_for(|released| *released) => {}
             Ok(one) = self.one.acquire() => one.forget(),
@@ -233,7 +233,7 @@ impl Shared {
     }
 }
 
-/// The request in the words of a refusal. Code, which is most of an upload, is left out.
+/// The request's text in a rejection. Code, which is most of an upload, is left out.
 fn quoted(call: &Call) -> String {
     let mut body = String::from_utf8_lossy(&call.body).into_owned();
     if let Ok(mut value) = serde_json::from_slice::<Value>(&call.body) {
@@ -258,7 +258,7 @@ fn quoted(call: &Call) -> String {
     )
 }
 
-/// An answer of a server that is not AWS.
+/// The response of a server that is not AWS.
 fn page(status: u16) -> Response<Body> {
     let mut page = Response::new(wire::full("<html><body>Sorry.</body></html>"));
     *page.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
@@ -267,7 +267,7 @@ fn page(status: u16) -> Response<Body> {
     page
 }
 
-/// The first half of an answer that says it is whole.
+/// The first half of a response whose header announces all of it.
 fn cut(answer: Answer) -> Response<Body> {
     let length = answer.body.len().max(2);
     let half = answer.body.slice(..answer.body.len() / 2);
@@ -287,7 +287,7 @@ fn cut(answer: Answer) -> Response<Body> {
     response
 }
 
-/// Counts a request as under way until it is dropped, however it ends.
+/// Counts a request as in progress until it is dropped, however it ends.
 struct UnderWay<'a>(&'a Mutex<AtOnce>);
 
 impl<'a> UnderWay<'a> {
@@ -312,7 +312,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    //! What the proxy does to the requests that pass it, as a client sees it.
+    //! The proxy's effects on requests, from the client's side.
 
     use std::time::Instant;
 
@@ -321,7 +321,7 @@ mod tests {
 
     use super::*;
 
-    /// Lists pools through the proxy; gives whatever came until the connection ended.
+    /// Lists pools through the proxy; returns everything received until the connection ended.
     async fn list_pools(proxy: &Proxy) -> String {
         let url = proxy.url();
         let host = url.strip_prefix("http://").unwrap();
@@ -351,7 +351,7 @@ mod tests {
         (proxy.unwrap(), aws)
     }
 
-    /// The answer that a client gets for a request with this fate.
+    /// The response that a client gets for a request with this fate.
     async fn through(fate: Fate) -> String {
         let (proxy, _aws) = proxy(fate).await;
         list_pools(&proxy).await

@@ -1,19 +1,19 @@
-//! The file of an import job, read by the rules of the developer guide: a header, then a row a user, with commas that a backslash
-//! escapes and no quotation marks.
+//! The file of an import job, parsed by the rules of the developer guide: a header, then one row per user, with a backslash
+//! before each comma in a value and no quotation marks.
 
-/// What a file must not exceed.
+/// The limits of a file.
 const LONGEST_ROW: usize = 16_000;
 const MOST_ROWS: usize = 500_000;
 pub(super) const LARGEST: usize = 100 << 20;
 
-/// A file, as far as it can be read.
+/// A parsed file.
 pub(super) struct Sheet {
     pub columns: Vec<String>,
     pub rows: Vec<Vec<String>>,
 }
 
 impl Sheet {
-    /// Reads a file; `None` where Cognito is "unable to parse" it. `required` are the columns of the pool's own header.
+    /// Parses a file; `None` if Cognito would be "unable to parse" it. `required` are the columns of the pool's own header.
     pub fn read(file: &[u8], required: &[String]) -> Option<Self> {
         let text = std::str::from_utf8(file).ok()?;
         if text.starts_with('\u{feff}') || file.len() > LARGEST {
@@ -36,7 +36,7 @@ impl Sheet {
         (rows.len() <= MOST_ROWS).then_some(Self { columns, rows })
     }
 
-    /// The value of a column in a row; none where it is empty.
+    /// The value of a column in a row; none if it is empty.
     pub fn value<'a>(&self, row: &'a [String], column: &str) -> Option<&'a str> {
         let at = self.columns.iter().position(|name| name == column)?;
         Some(row.get(at)?.as_str()).filter(|value| !value.is_empty())

@@ -1,5 +1,5 @@
-//! The four kinds of password hash that an import takes: their text forms and limits, as the developer guide lists them, and whether a
-//! password is theirs.
+//! The four kinds of password hash that an import accepts: their text forms and limits, as listed in the developer guide, and the
+//! check of a password.
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine;
@@ -7,7 +7,7 @@ use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 use base64::{alphabet, engine::DecodePaddingMode};
 use std::num::NonZeroU32;
 
-/// Base64 as the guide's examples have it: without padding. A final digit may have bits that say nothing.
+/// Base64 as in the guide's examples: without padding. A final digit may have unused bits.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new()
@@ -16,7 +16,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// How the hashes of a job are made.
+/// The kind of a job's hashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Bcrypt,
@@ -33,14 +33,14 @@ pub(super) const KINDS: [(&str, Kind); 4] = [
     ("PBKDF2_SHA256", Kind::Pbkdf2Sha256),
 ];
 
-/// Why a hash is not taken.
+/// Why a hash is rejected.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Refused {
     Malformed,
     OutOfBounds,
 }
 
-/// A hash that was imported, until its user's first sign-in.
+/// An imported hash, until its user's first sign-in.
 #[derive(Clone)]
 pub(crate) enum Imported {
     Bcrypt(String),
@@ -67,7 +67,7 @@ pub(crate) enum Imported {
 }
 
 impl Imported {
-    /// Reads a value of the hash column.
+    /// Parses a value of the hash column.
     pub(super) fn read(kind: Kind, text: &str) -> Result<Self, Refused> {
         match kind {
             Kind::Bcrypt => bcrypt(text),
@@ -77,11 +77,11 @@ impl Imported {
         }
     }
 
-    /// Whether the hash is that of the password.
+    /// Whether the hash belongs to the password.
     pub(crate) fn matches(&self, password: &str) -> bool {
         let password = password.as_bytes();
         match self {
-            // The crate knows `$2x$` and `$2y$`, which hash ASCII as `$2b$` does.
+            // The crate supports `$2x$` and `$2y$`, which hash ASCII like `$2b$`.
             Self::Bcrypt(text) => bcrypt::verify(password, text).unwrap_or(false),
             Self::Scrypt {
                 log_n,
@@ -123,7 +123,7 @@ impl Imported {
     }
 }
 
-/// `$2b$10$` and 53 digits. The cost is 12 at most.
+/// `$2b$10$` and 53 digits. The cost is at most 12.
 fn bcrypt(text: &str) -> Result<Imported, Refused> {
     let fields: Vec<_> = text.split('$').collect();
     let ["", version, cost, rest] = fields[..] else {
@@ -235,7 +235,7 @@ fn base64(text: &str) -> Result<Vec<u8>, Refused> {
 mod tests {
     use super::*;
 
-    /// The guide's examples.
+    /// The examples in the guide.
     const EXAMPLES: [(Kind, &str); 4] = [
         (
             Kind::Bcrypt,
@@ -284,7 +284,7 @@ mod tests {
         }
     }
 
-    /// By Python's hashlib, bcrypt and argon2, of the password `canary`.
+    /// Made with Python's hashlib, bcrypt and argon2, from the password `canary`.
     #[test]
     fn a_hash_is_that_of_its_password_and_of_no_other() {
         let bcrypt = bcrypt::hash("canary", 4).unwrap();

@@ -1,5 +1,5 @@
-//! User import jobs: the header, the job and its statuses, the upload to the pre-signed URL, the users, and the log. After the API model
-//! and the developer guide; [`ImportRules`] holds what these leave open.
+//! User import jobs: the header, the job and its statuses, the upload to the pre-signed URL, the users, and the log. Follows the
+//! API model and the developer guide; [`ImportRules`] has what these leave open.
 
 mod csv;
 mod hash;
@@ -27,24 +27,24 @@ pub(crate) const UPLOADS: &str = "/aws-cognito-idp-user-import/";
 /// How long a pre-signed URL is valid.
 const URL_LASTS: Duration = Duration::from_secs(15 * 60);
 
-/// The statuses of a job that was started and is not done.
+/// The statuses of a job that was started and has not ended.
 const ACTIVE: [&str; 3] = ["Pending", "InProgress", "Stopping"];
 
 /// The column of the hashes.
 const HASH_COLUMN: &str = "password_hash";
 
-/// What documentation leaves open about imports into a pool.
+/// What the documentation leaves open about imports into a pool.
 #[derive(Clone, Copy, Debug)]
 pub struct ImportRules {
-    /// Whether GetCSVHeader lists the column of the hashes: the guide says that the console's template does.
+    /// Whether GetCSVHeader lists the column of the hashes: according to the guide, the console's template does.
     pub hash_column_listed: bool,
-    /// Whether the pool is on the infrastructure that takes hashes.
+    /// Whether the pool is on the infrastructure that accepts hashes.
     pub takes_hashes: bool,
-    /// How the log counts lines: the first user's.
+    /// The number of the first user's line in the log.
     pub first_line: u64,
-    /// How long a job is pending.
+    /// How long a job stays pending.
     pub pending: Duration,
-    /// How long the import of one user takes at least.
+    /// The minimum time for the import of one user.
     pub per_user: Duration,
 }
 
@@ -160,7 +160,7 @@ impl Imports {
         lock(&self.rules).get(pool).copied().unwrap_or_default()
     }
 
-    /// Refuses an update of a pool that users are imported into.
+    /// Rejects an update of a pool during an import.
     pub fn allow_update(&self, pool: &str) -> Result<(), Refusal> {
         let busy = |job: &Job| job.pool == pool && job.is_active();
         match lock(&self.jobs).iter().any(busy) {
@@ -172,13 +172,13 @@ impl Imports {
         }
     }
 
-    /// The hash with which this user was imported, if it was not used yet.
+    /// The hash with which this user was imported, if it has not been used yet.
     pub fn hash(&self, pool: &str, sub: &str) -> Option<Imported> {
         let key = (pool.to_owned(), sub.to_owned());
         lock(&self.hashes).get(&key).cloned()
     }
 
-    /// The user has a password of the pool's own now.
+    /// The user now has a password in the pool.
     pub fn forget_hash(&self, pool: &str, sub: &str) {
         lock(&self.hashes).remove(&(pool.to_owned(), sub.to_owned()));
     }
@@ -287,7 +287,7 @@ impl Imports {
         let id: String = std::iter::repeat_with(letters).take(10).collect();
         let id = format!("import-{id}");
         let signature = format!("{:032x}{:032x}", fastrand::u128(..), fastrand::u128(..));
-        // By the way that the call came, which may lead through a proxy.
+        // The host of the caller's request, which may lead through a proxy.
         let host = header(&call.headers, "host").unwrap_or_default();
         let url = format!(
             "http://{host}{UPLOADS}{}/{id}?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Expires=900&\
@@ -387,7 +387,7 @@ impl Imports {
         });
     }
 
-    /// The upload, which S3 answers.
+    /// The upload, to which S3 responds.
     pub fn upload(&self, method: &Method, call: &Call) -> Response<Body> {
         let path = call.uri.path().strip_prefix(UPLOADS).unwrap_or_default();
         let encrypted = header(&call.headers, "x-amz-server-side-encryption") == Some("aws:kms");
@@ -399,7 +399,7 @@ impl Imports {
         let status = match job {
             _ if method != Method::PUT => StatusCode::METHOD_NOT_ALLOWED,
             Some(job) if now() - job.created > URL_LASTS.as_secs_f64() => StatusCode::FORBIDDEN,
-            // The header is one of those that are signed.
+            // The header is one of those that the signature covers.
             Some(job) if encrypted && job.status == "Created" => {
                 job.file = Some(call.body.clone());
                 StatusCode::OK

@@ -1,4 +1,4 @@
-//! The run of an import job: a user a row, a line of the log for each.
+//! Runs an import job: one user per row, and a log line for each.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,13 +13,14 @@ use crate::gateway::pool::Pool;
 use crate::gateway::{new_users, users};
 use crate::wire::Refusal;
 
-/// So many rows that are not imported, and none that was, end a job: the guide's example of such a job has five.
+/// This many rows that are not imported, before any that is, end a job: the guide's example of such a job has
+/// five.
 const TOO_MANY: u64 = 5;
 
-/// Lines of the log that are written at once.
+/// How many lines of the log are written together.
 const LINES: usize = 100;
 
-/// What became of a row.
+/// The outcome of a row.
 enum Row {
     Imported,
     Exists,
@@ -196,7 +197,7 @@ impl Imports {
             }
             made => made?,
         };
-        // Nobody knows this password.
+        // An unknown password.
         let random = format!("{:032x}Aa1!", fastrand::u128(..));
         let permanent = json!({"Password": random, "Permanent": true});
         call("AdminSetUserPassword", permanent).await?;
@@ -272,7 +273,7 @@ fn attributes(
             "The User Record does not set any of the auto verified attributes to true. (Example: email_verified to true).",
         );
     }
-    // In such a pool a user is created under an address.
+    // In such a pool a user is created with an address.
     let names = pool.identity("UsernameAttributes");
     let address = |name: &&&str| match **name {
         "email" => username.contains('@'),
@@ -289,7 +290,7 @@ fn attributes(
     Ok(attributes)
 }
 
-/// `02/01/1985` as Cognito stores it.
+/// `02/01/1985` in the form that Cognito stores.
 fn day(written: &str) -> Option<String> {
     let parts: Vec<_> = written.split('/').collect();
     let [month, day, year] = parts[..] else {

@@ -1,11 +1,11 @@
-//! The expressions of the Logs Insights query language: reading them, and their value for one event.
+//! The expressions of the Logs Insights query language: parsing them, and their value for one event.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use regex_lite::Regex;
 
-/// The value of a field. A missing field has none.
+/// The value of a field. A missing field has no value.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Value {
     Number(f64),

@@ -1,5 +1,5 @@
-//! Reading logs: the pages of FilterLogEvents and the queries of Logs Insights, which the emulator lacks. The query language is as AWS
-//! documents it; `query` says which part of it is here.
+//! Reads logs: the pages of FilterLogEvents and the queries of Logs Insights, which the emulator lacks. The query language
+//! follows AWS's documentation; `query` says which part is implemented.
 
 mod expression;
 mod query;
@@ -21,7 +21,7 @@ use crate::wire::{Answer, Call, Refusal, Upstream};
 const PAGE_BYTES: usize = 1024 * 1024;
 const PAGE_EVENTS: usize = 10_000;
 
-/// No query is done at once.
+/// No query ends at once.
 const RUNNING: Duration = Duration::from_millis(100);
 
 pub(crate) struct Logs {
@@ -177,7 +177,7 @@ impl Logs {
     }
 }
 
-/// The fields that Insights finds in an event: its own, and those of a message that is a JSON object.
+/// The fields that Insights has for an event: its own, and those of a message that is a JSON object.
 fn fields(event: &Json) -> Fields {
     let message = event["message"].as_str().unwrap_or_default();
     let mut fields = Fields::from([("@message".to_owned(), Value::Text(message.to_owned()))]);

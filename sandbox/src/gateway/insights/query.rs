@@ -1,5 +1,5 @@
-//! Queries of Logs Insights: parses and runs `fields`, `filter`, `stats`, `sort` and `limit`. Any other query is refused as AWS refuses
-//! a malformed one.
+//! Queries of Logs Insights: parses and runs `fields`, `filter`, `stats`, `sort` and `limit`. Any other query is rejected like a
+//! malformed one at AWS.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ enum Command {
     Limit(usize),
 }
 
-/// One row of an answer: columns in their order.
+/// One row of a response: columns in their order.
 pub(super) type Row = Vec<(String, String)>;
 
 impl Query {
@@ -158,7 +158,7 @@ enum Token {
     Pattern(String),
 }
 
-/// The tokens of a query; `None` if a quote does not end.
+/// The tokens of a query; `None` if a quote is not closed.
 fn tokens(text: &str) -> Option<Vec<Token>> {
     let mut tokens = Vec::new();
     let mut rest = text.trim_start();
