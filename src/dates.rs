@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_is_written_and_read() {
+    fn a_time_is_formatted_and_parsed() {
         let at = 1_795_170_153_456;
         assert_eq!(utc(at), "2026-11-20T10:22:33Z");
         assert_eq!(minute(&utc(at)), "2026-11-20 10:22");
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_far_off_gives_the_ends_of_the_calendar() {
+    fn a_very_wrong_clock_gives_the_limits_of_the_calendar() {
         assert_eq!(date(i64::MAX).to_string(), "9999-12-31");
         assert_eq!(date(-1).to_string(), "1970-01-01");
         assert_eq!(utc(i64::MAX), "9999-12-30T22:00:00Z");

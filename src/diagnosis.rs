@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cause_stands_before_what_follows_from_it() {
+    fn a_cause_comes_before_its_consequences() {
         let findings = [
             failed("probe-unknown-user", Severity::Error),
             failed("role-needs", Severity::Error),
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn the_log_names_what_the_directory_does() {
+    fn the_log_shows_the_directorys_failures() {
         let status = Status::new(&tally(2, 5), &facts(None, None), Source::Events);
         let seen = diagnosed(&[], Some(&status));
         assert_eq!(seen.causes.len(), 1);
@@ -385,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_answers_again_is_not_called_down() {
+    fn a_directory_that_answers_again_is_not_reported_as_down() {
         let mut tally = tally(1, 1);
         let later = r#"{"outcome":"wrong-password","durationMs":9.0}"#;
         tally.read(tally.troubles[0].at_ms + 60_000, later);
@@ -398,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_over_is_no_cause() {
+    fn a_past_failure_is_no_cause() {
         let errors = [failed("health", Severity::Warning).about(ERRORS)];
         let status = Status::new(&Tally::default(), &facts(None, None), Source::Events);
         let seen = diagnosed(&errors, Some(&status));
@@ -418,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn each_cause_is_a_check() {
+    fn each_cause_has_a_check() {
         let known: Vec<_> = jane_migrate_core::check::checks()
             .map(|check| check.id)
             .collect();

@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_replaced_whole_and_a_link_stays_a_link() {
+    fn a_file_is_replaced_completely_and_a_link_stays_a_link() {
         let folder = tempfile::tempdir().unwrap();
         let (file, link) = (folder.path().join("page"), folder.path().join("link"));
         write(&file, b"one").unwrap();
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_not_there_is_an_error_and_leaves_nothing() {
+    fn a_missing_folder_is_an_error_and_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
         assert!(write(&folder.path().join("none/page"), b"one").is_err());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);

@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_found_by_its_words() {
+    fn an_error_is_found_by_its_text() {
         let found = errors("userlambdavalidation");
         assert_eq!(found.len(), 1);
         assert!(found[0].means.starts_with("the handler threw"), "{found:?}");

@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lease_of_a_process_that_has_ended_holds_no_more() {
+    fn the_lease_of_an_ended_process_is_not_valid() {
         let mine = of("deploy");
         assert!(mine.by.starts_with("deploy by "), "{mine:?}");
         assert!(holds(&mine));

@@ -522,7 +522,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_cannot_be_read_is_named_and_not_quoted() {
+    fn an_unreadable_line_is_named_and_not_quoted() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("users.csv");
         std::fs::write(&path, "email,hash\na@example.com,canary,canary\n").unwrap();

@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_the_pool_would_not_take_would_not_migrate() {
+    fn a_user_that_the_pool_rejects_would_not_migrate() {
         let response =
             json!({ "userAttributes": { "custom:shop": "1" }, "messageAction": "SUPPRESS" });
         let trial = Trial::new(&event(), &answer(response, "migrated-for-reset"), &pool()).unwrap();
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_of_whom_jane_cannot_be_told_would_not_migrate() {
+    fn a_user_without_a_notification_to_jane_would_not_migrate() {
         let trial = |connection: &Invocation| {
             let mut response = event()["response"].clone();
             response["userAttributes"] = json!({ "email": "ada@example.com", "name": "Ada" });

@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_arn_comes_back_from_its_parts() {
+    fn an_arn_is_parsed_and_written_unchanged() {
         for text in [
             "arn:aws:iam::123456789012:role/path/name",
             "arn:aws-cn:lambda:cn-north-1:123456789012:function:name:live",
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_refused() {
+    fn other_texts_are_rejected() {
         for text in [
             "",
             "arn",

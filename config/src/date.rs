@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn known_days_have_their_number() {
+    fn known_days_have_the_right_number() {
         assert_eq!(date("1970-01-01").epoch_days(), 0);
         assert_eq!(date("1969-12-31").epoch_days(), -1);
         assert_eq!(date("2000-02-29").epoch_days(), 11_016);
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn every_day_of_four_centuries_comes_back() {
+    fn every_day_of_four_centuries_converts_both_ways() {
         let (first, last) = (date("1800-01-01"), date("2200-12-31"));
         let mut before = None;
         for days in first.epoch_days()..=last.epoch_days() {
@@ -150,14 +150,14 @@ mod tests {
     }
 
     #[test]
-    fn the_calendar_ends_without_a_panic() {
+    fn days_outside_the_calendar_do_not_panic() {
         for days in [i64::MIN, i64::MAX, -1_000_000, 10_000_000] {
             assert_eq!(Date::from_epoch_days(days), None);
         }
     }
 
     #[test]
-    fn what_is_no_day_is_refused() {
+    fn an_invalid_day_is_rejected() {
         for text in [
             "",
             "2027-02-29",

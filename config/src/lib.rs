@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn regions_are_told_by_their_form() {
+    fn regions_are_recognised_by_their_form() {
         for region in [
             "us-east-1",
             "us-gov-west-1",

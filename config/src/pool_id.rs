@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_of_aws_and_of_emulators_are_one_type() {
+    fn ids_of_aws_and_of_emulators_are_valid() {
         for (text, region) in [
             ("eu-central-1_Ab12", Some("eu-central-1")),
             ("us-gov-west-1_Ab12", Some("us-gov-west-1")),
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn serde_refuses_what_parse_refuses() {
+    fn serde_rejects_what_parse_rejects() {
         assert_eq!(
             serde_json::from_str::<PoolId>("\"local_5aBc\"").unwrap(),
             id("local_5aBc")
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn the_arn_of_another_thing_is_refused() {
+    fn the_arn_of_another_resource_is_rejected() {
         for wrong in [
             "us-east-1_Ab1",
             "arn:aws:cognito-idp:us-east-1:123456789012:us-east-1_Ab1",

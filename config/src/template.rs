@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn placeholders_and_text_are_told_apart() {
+    fn a_template_is_split_into_text_and_placeholders() {
         let parts = parse("/users/{username}/by/{settings.realm}").unwrap();
         assert_eq!(
             parts,
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_filled_in_is_refused() {
+    fn an_unknown_placeholder_is_rejected() {
         for template in [
             "{user}",
             "{",

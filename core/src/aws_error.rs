@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_nothing_and_other_failures_stay() {
+    fn not_found_becomes_none_and_other_errors_stay() {
         assert!(matches!(
             Err::<u8, _>(error(Kind::NotFound)).found(),
             Ok(None)
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_without_an_answer_may_have_taken_effect() {
+    fn a_call_without_a_response_may_have_taken_effect() {
         for (kind, may) in [
             (Kind::NoAnswer, true),
             (Kind::Unreachable, true),
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_says_the_services_words_and_the_request() {
+    fn an_error_contains_the_services_message_and_the_request_id() {
         let error = error(Kind::NotFound);
         assert_eq!(
             error.to_string(),

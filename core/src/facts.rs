@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_handler_learns_of_the_pool_what_it_must_know() {
+    fn the_pool_facts_contain_what_the_handler_needs() {
         let pool = json!({
             "Id": "us-east-1_Ab1", "Name": "Roots",
             "Arn": "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Ab1",

@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn open_is_what_was_checked_does_not_hold_and_is_not_accepted() {
+    fn a_finding_is_open_if_it_failed_and_is_not_accepted() {
         assert!(failed().is_open());
         assert!(!Finding::holds("id", Severity::Error, "m").is_open());
         assert!(!Finding::unchecked("id", Severity::Error, "m").is_open());
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_open_error_of_a_check_that_stops_stops_a_deploy() {
+    fn only_an_open_error_of_a_stopping_check_stops_a_deploy() {
         let stopping = Finding {
             stops_deploy: true,
             ..failed()

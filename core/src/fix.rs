@@ -214,7 +214,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_stays_one_word() {
+    fn a_quoted_word_stays_one_word() {
         for word in ["us-east-1", "a b", "it's", "$(x)", "", "a\"b`c"] {
             assert_eq!(shlex::split(&quoted(word)), Some(vec![word.to_owned()]));
         }
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn each_command_carries_the_flags_that_it_understands() {
+    fn each_command_gets_only_flags_that_it_has() {
         let flags = Flags::new(
             &[("--config", Some("my shop.toml")), ("--timeout", None)],
             &[("--region", Some("eu-west-1")), ("--profile", Some("shop"))],

@@ -412,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_are_told_once_with_the_version_that_they_left() {
+    fn each_run_is_one_entry_with_its_final_version() {
         let published = |second, number: &str, digest: &str| {
             let made = json!({ "version": number, "codeSha256": digest });
             event(second, ANN, "PublishVersion20150331", json!({}), made)
@@ -465,7 +465,7 @@ mod tests {
     }
 
     #[test]
-    fn versions_older_than_the_trail_and_other_functions_are_told_apart() {
+    fn versions_from_before_the_trail_are_listed_and_other_functions_ignored() {
         let mut other = alias(1, ANN, "7", Value::Null);
         other["requestParameters"]["functionName"] = "another".into();
         let mut refused = alias(2, ANN, "7", Value::Null);

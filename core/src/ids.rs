@@ -282,7 +282,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_arn_comes_from_the_pools() {
+    fn every_arn_is_derived_from_the_pools() {
         let arn =
             "arn:aws-us-gov:cognito-idp:us-gov-west-1:123456789012:userpool/us-gov-west-1_Ab1";
         let names = Names::new(arn.parse().unwrap());
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn the_configuration_decides_how_names_begin_and_which_role_it_is() {
+    fn the_configuration_sets_the_name_prefix_and_the_role() {
         let names = |function: Function| {
             let arn = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Ab1";
             Names::configured(arn.parse().unwrap(), Some(&function))
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_of_another_tool_keeps_its_name_and_lies_where_the_pool_is() {
+    fn another_tools_function_keeps_its_name_and_must_be_in_the_pools_region() {
         let names = |function: &str, region: &str| {
             let arn = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Ab1";
             let function = Function {
@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replica_gets_names_of_its_own() {
+    fn a_replica_gets_its_own_names() {
         let id: PoolId = "us-east-1_Ab1".parse().unwrap();
         assert_eq!(
             function_name(&id, "us-east-1", None),

@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lease_survives_its_text_and_other_texts_are_none() {
+    fn a_lease_is_parsed_from_its_text_and_other_texts_are_no_lease() {
         let lease = Lease {
             by: "deploy by ann@laptop since Monday".into(),
             since: "2026-11-26T15:00:00Z".into(),

@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_steers_is_shown_as_a_question_mark_and_letters_of_every_script_stay() {
+    fn control_characters_become_question_marks_and_letters_of_every_script_stay() {
         for (text, shown) in [
             ("Roots\r\n  + ok\u{85}\u{2028}", "Roots??  + ok??"),
             ("\u{1b}[2J\u{9b}8m\u{7f}", "?[2J?8m?"),

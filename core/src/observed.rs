@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn a_role_comes_with_all_of_its_policies() {
+    fn a_role_is_read_with_all_its_policies() {
         let (mut observed, _) = deployed();
         let arn = "arn:aws:iam::123456789012:policy/p".to_owned();
         observed.attached_policies = Ok([(arn.clone(), Err(Unread::NotAsked))].into());
@@ -381,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn watched_are_the_named_clients_or_all() {
+    fn the_named_clients_are_watched_or_else_all() {
         let (observed, _) = deployed();
         let all = observed.watched_clients(None).unwrap();
         let first = vec![all[0].id().to_owned()];
@@ -436,7 +436,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deployed_function_tells_its_configuration() {
+    fn the_configuration_is_read_from_the_deployed_function() {
         let (observed, config) = deployed();
         let mut found = observed.live.unwrap().unwrap();
         found.function.memory_mb = 1024;

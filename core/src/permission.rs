@@ -214,7 +214,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pattern_of_many_stars_is_judged_at_once() {
+    fn a_pattern_of_many_stars_is_matched_quickly() {
         let stars = "*a".repeat(40);
         assert!(!matches(&stars, &"a".repeat(39)));
         assert!(!matches(&format!("{stars}b"), &"a".repeat(4000)));
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_is_its_statements_one_or_many() {
+    fn one_statement_or_a_list_is_parsed() {
         let one = Policy::parse(&json!({ "Statement": statement() }).to_string()).unwrap();
         let many = Policy::parse(&json!({ "Statement": [statement()] }).to_string()).unwrap();
         assert_eq!(one, many);
@@ -254,18 +254,18 @@ mod tests {
     }
 
     #[test]
-    fn the_statement_that_is_made_fits() {
+    fn our_own_statement_is_recognised() {
         let names = crate::ids::Names::new(pool());
         assert!(is_for_pool(&statement_for(&names), &pool()));
     }
 
     #[test]
-    fn the_statement_lambda_makes_fits() {
+    fn the_statement_made_by_lambda_is_recognised() {
         assert!(is_for_pool(&statement(), &pool()));
     }
 
     #[test]
-    fn a_wildcard_is_one_only_where_the_operator_says_so() {
+    fn wildcards_work_only_with_operators_for_patterns() {
         for (operator, denies) in [
             ("StringNotEquals", true),
             ("StringNotLike", false),
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn other_spellings_of_the_same_fit() {
+    fn other_spellings_of_the_statement_are_recognised() {
         let mut other = statement();
         other["Principal"]["Service"] = json!([COGNITO]);
         other["Action"] = json!(["lambda:InvokeFunction"]);
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_lets_more_in_does_not_fit() {
+    fn a_statement_that_allows_more_is_not_accepted() {
         type Change = fn(&mut Value);
         let changes: [(&str, Change); 9] = [
             ("another pool", |s| {
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn a_condition_more_may_keep_cognito_out_and_lets_nobody_in() {
+    fn a_further_condition_may_block_cognito_and_allows_no_other_caller() {
         for (operator, key, value) in [
             ("StringEquals", "lambda:EventSourceToken", "t"),
             ("StringLike", "AWS:SourceAccount", "123456789012"),
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn a_denial_of_this_pool_is_known() {
+    fn a_denial_of_this_pool_is_recognised() {
         let deny = |principal: Value, action: &str, condition: Value| {
             let statement = json!({
                 "Effect": "Deny", "Principal": principal, "Action": action, "Condition": condition,
@@ -385,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn wildcards_cover_what_iam_says() {
+    fn wildcards_match_as_in_iam() {
         for (pattern, text, fits) in [
             ("logs:*", "logs:putlogevents", true),
             ("*", "anything", true),

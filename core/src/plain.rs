@@ -184,7 +184,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn secrets_show_by_name_by_address_and_by_chance() {
+    fn secrets_are_recognised_by_name_url_and_randomness() {
         for (name, value) in [
             ("DB_PASSWORD", "x"),
             ("stripe-api-key", "x"),
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_may_name_secrets_and_not_hold_them() {
+    fn settings_may_name_secrets_but_not_contain_them() {
         let settings = json!({ "directory": { "http": {
             "secrets": { "key": { "env": "DIRECTORY_KEY" }, "token": { "ssm": "/directory/token" } },
             "oauth": { "client_id": "a8f5f167f44f4964e6c998dee827110c", "client_secret": { "ssm": "/x" } },
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_carries_no_secret_written_out() {
+    fn a_literal_secret_in_a_request_is_found() {
         const KEY: &str = "a8f5f167f44f4964e6c998dee827110c";
         const AZURE: &str = "vN3xQ9s_T0kUe7mYc2aHZr5LpWbD8gJfXiOqAzFu1Kh4AzFuVq0Tmg==";
         let found = |settings: Value| members("", &settings);

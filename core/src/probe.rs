@@ -424,7 +424,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sign_up_may_be_admitted_or_refused_by_the_directory_and_nothing_else() {
+    fn the_probe_accepts_an_allowed_or_rejected_sign_up_only() {
         let sent = source(Source::SignUp);
         let judge = |payload: Value, error: Option<&str>| {
             Source::SignUp.judge()(&sent, &answered(payload, error))
@@ -451,7 +451,7 @@ mod tests {
     }
 
     #[test]
-    fn a_confirmation_comes_back_as_it_was() {
+    fn a_confirmation_must_return_unchanged() {
         let sent = source(Source::NewPassword);
         assert_eq!(
             sent["triggerSource"],
@@ -465,7 +465,7 @@ mod tests {
     }
 
     #[test]
-    fn each_trigger_that_is_on_is_tried_and_a_sign_in_always() {
+    fn each_trigger_that_is_on_is_probed_and_always_a_sign_in() {
         let arn = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Ab1";
         let sources = |triggers: &[Trigger]| -> Vec<Source> {
             let events = events(&arn.parse().unwrap(), "c", triggers, "n");
@@ -501,7 +501,7 @@ mod tests {
     }
 
     #[test]
-    fn the_event_handed_back_is_right() {
+    fn an_unchanged_event_is_correct() {
         assert!(unmigrated(&sent(), &answered(sent(), None)).is_ok());
     }
 
@@ -513,7 +513,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_to_another_event_is_wrong() {
+    fn a_response_to_another_event_is_wrong() {
         let mut payload = sent();
         payload["userName"] = json!("somebody@else.example");
         assert!(unmigrated(&sent(), &answered(payload.clone(), None)).is_err());
@@ -557,7 +557,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_with_attributes_is_migrated_and_one_without_is_not() {
+    fn a_response_with_attributes_is_a_migration() {
         let mut payload = sent();
         assert!(migrated(&sent(), &answered(payload.clone(), None)).is_err());
         payload["response"]["userAttributes"] = json!({ "email": "a@b.example" });
@@ -575,13 +575,13 @@ mod tests {
         REPORT RequestId: 1\tDuration: 12.50 ms\tBilled Duration: 53 ms\tMemory Size: 256 MB\tMax Memory Used: 20 MB\tInit Duration: 40.25 ms\t\n";
 
     #[test]
-    fn a_cold_start_counts_into_the_time() {
+    fn a_cold_start_is_part_of_the_duration() {
         assert!(started(TEXT));
         assert_eq!(billed(TEXT), Some(Duration::from_micros(52_750)));
     }
 
     #[test]
-    fn a_warm_answer_is_no_start() {
+    fn a_warm_response_has_no_cold_start() {
         let log = "REPORT RequestId: 1\tDuration: 3.00 ms\tBilled Duration: 3 ms\n";
         assert!(!started(log));
         assert_eq!(billed(log), Some(Duration::from_millis(3)));

@@ -518,7 +518,7 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_vouches_for_a_trigger_and_against_it() {
+    fn a_snapshot_confirms_or_contradicts_a_trigger() {
         let (with, without) = ([snapshot(json!(OLD))], [snapshot(Value::Null)]);
         let trust = |snapshots| Trust {
             snapshots,
@@ -541,7 +541,7 @@ mod tests {
     }
 
     #[test]
-    fn the_operator_says_which_record_and_which_account_is_meant() {
+    fn the_operator_can_choose_the_record_and_the_account() {
         let role = Trust {
             alone: Some(Place::Role),
             ..Trust::default()
@@ -565,7 +565,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_is_closed_by_what_both_say_or_by_the_one_that_is_left() {
+    fn a_client_is_closed_if_both_records_agree_or_one_is_left() {
         let nothing = Trust::default();
         let records = |function, role| Records {
             function,
@@ -591,7 +591,7 @@ mod tests {
     }
 
     #[test]
-    fn opened_clients_survive_their_tags() {
+    fn opened_clients_are_written_to_tags_and_read_back() {
         let all: Vec<(String, &str)> = (0..40)
             .map(|n| (format!("client{n:020}"), "ALLOW_USER_PASSWORD_AUTH"))
             .collect();
@@ -606,7 +606,7 @@ mod tests {
     }
 
     #[test]
-    fn two_deploys_at_once_overwrite_nothing_of_each_other() {
+    fn two_parallel_deploys_do_not_overwrite_each_other() {
         let word = "ALLOW_USER_PASSWORD_AUTH";
         let before = record(&[("a", word)], None).tags_beside(&Tags::new());
         let one = record(&[("b", word), ("c", word)], None).tags_beside(&before);
@@ -618,7 +618,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_somebody_else_is_overwritten() {
+    fn a_foreign_record_is_overwritten() {
         let word = "ALLOW_USER_PASSWORD_AUTH";
         let mut there = record(&[("a", word)], Some(OLD)).tags_beside(&Tags::new());
         there.insert("Team".into(), "web".into());
@@ -630,7 +630,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trigger_that_is_no_longer_to_be_put_back_is_taken_off_the_record() {
+    fn a_trigger_that_is_not_put_back_is_removed_from_the_record() {
         let mut there = record(&[], Some(OLD)).tags_beside(&Tags::new());
         assert_eq!(Record::of(&there), record(&[], Some(OLD)));
         there.extend(Record::default().tags_beside(&there));

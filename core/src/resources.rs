@@ -516,7 +516,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_role_may_ask_the_old_pool_and_nothing_else_of_cognito() {
+    fn the_role_allows_only_reads_of_the_old_pool_in_cognito() {
         let old = "[directory]\nkind = \"cognito\"\npool_id = \"us-east-1_Old1\"\nclient_id = \"1example23456789\"\n";
         let config = jane_migrate_config::parse(old, "migrate.toml").unwrap();
         let pool = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_New1";
@@ -533,7 +533,7 @@ mod tests {
     }
 
     #[test]
-    fn the_role_may_decrypt_with_a_key_that_is_named_and_only_for_that_service() {
+    fn the_role_may_decrypt_with_a_configured_key_only_through_its_service() {
         let key = |region: &str| format!("arn:aws:kms:{region}:123456789012:key/1234");
         let statements = |secret: &str| {
             let toml = format!(
@@ -567,7 +567,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_for_fips_is_told_by_the_variable_of_every_aws_tool() {
+    fn fips_is_configured_with_the_variable_of_every_aws_tool() {
         let environment = |fips: bool| {
             let toml = format!(
                 "[directory]\nkind = 'jane'\nclient_id = 'c'\nclient_secret = {{ ssm = '/jane' }}\n[function]\nfips = {fips}\n"
@@ -607,7 +607,7 @@ mod tests {
     }
 
     #[test]
-    fn a_description_tells_the_role() {
+    fn a_description_contains_the_roles_id() {
         let pool = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Ab1";
         let pool: PoolArn = pool.parse().unwrap();
         let told = description(&pool, Some("AROAEXAMPLE1"));

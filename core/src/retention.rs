@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_longer_stays() {
+    fn a_longer_retention_stays() {
         assert_eq!(
             days(Some("2026-12-10"), Some(&group("2026-11-01", Some(365)))),
             365

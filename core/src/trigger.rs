@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_closed_window_ends_migration_where_other_triggers_are_on() {
+    fn a_closed_window_ends_migration_if_other_triggers_are_on() {
         let is_on = |trigger: Trigger, more: &str| {
             let toml = format!(
                 "[directory]\nkind = 'jane'\nclient_id = 'c'\nclient_secret = {{ ssm = '/s' }}\n{more}"

@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_the_functions_own_sets_no_version_apart() {
+    fn tags_and_concurrency_are_no_difference_between_versions() {
         let (one, mut other) = (version(), version());
         other.function.tags.insert("team".into(), "shop".into());
         other.function.reserved_concurrency = Some(3);
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn each_difference_has_a_word() {
+    fn each_difference_has_a_text() {
         let (one, mut other) = (version(), version());
         other.code_sha256 = "other".into();
         other.function.memory_mb += 1;
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn layers_are_told_from_both_sides() {
+    fn layers_of_either_version_are_differences() {
         let (one, mut other) = (version(), version());
         other.function.layers = vec!["arn:layer".into()];
         assert_eq!(differences(&other, &one), ["layer arn:layer"]);
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_role_that_was_made_again_counts_where_both_are_known() {
+    fn a_recreated_role_is_a_difference_if_both_ids_are_known() {
         let (mut one, mut other) = (version(), version());
         one.function.role_id = Some("AROA1".into());
         assert!(differences(&one, &other).is_empty());

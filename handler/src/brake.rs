@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn after_ten_refused_sign_ins_a_name_rests_for_a_while() {
+    fn after_ten_refused_sign_ins_a_name_is_blocked_for_a_while() {
         for outcome in [
             Outcome::WrongPassword,
             Outcome::NotFound,
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn another_spelling_of_a_name_is_no_fresh_start() {
+    fn another_spelling_of_a_name_shares_its_count() {
         let brake = Brake::default();
         guess(&brake, "ann@example.com", Outcome::WrongPassword, MOST - 1);
         guess(&brake, " Ann@Example.COM", Outcome::WrongPassword, 1);
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_right_password_ends_the_row_and_an_outage_counts_for_nothing() {
+    fn a_right_password_resets_the_count_and_an_outage_does_not_count() {
         let brake = Brake::default();
         guess(&brake, "ann", Outcome::WrongPassword, MOST - 1);
         guess(&brake, "ann", Outcome::Migrated, 1);
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn the_memory_is_bounded_and_names_that_are_guessed_at_stay_in_it() {
+    fn the_memory_is_bounded_and_guessed_names_stay() {
         let brake = Brake::default();
         guess(&brake, "ann", Outcome::WrongPassword, MOST);
         for number in 0..2 * NAMES {

@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_ends_the_row_and_so_does_a_quick_error() {
+    fn a_response_or_a_quick_error_ends_the_series() {
         let breaker = Breaker::new(LONG * 3);
         for (result, took) in [(Ok(()), LONG), (FAILED, LONG / 2)] {
             breaker.note_next(&FAILED, LONG, at(0));
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_of_short_errors_never_pauses() {
+    fn a_series_of_quick_errors_never_pauses() {
         let timeout = Duration::from_millis(400);
         let breaker = Breaker::new(timeout);
         for _ in 0..3 {

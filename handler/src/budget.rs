@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_shorter_budget_ends_no_later_and_records_its_calls_in_the_whole() {
+    async fn a_shorter_budget_ends_no_later_and_shares_the_record_of_calls() {
         let budget = Budget::new(LIMIT);
         let shorter = budget.shorter(Duration::from_millis(10));
         let late = shorter.within(pending::<Result<(), _>>()).await;
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_earlier_instant_lies_before_the_budget() {
+    fn only_an_earlier_instant_is_before_the_budget() {
         let before = Instant::now();
         std::thread::sleep(Duration::from_millis(1));
         let budget = Budget::new(LIMIT);

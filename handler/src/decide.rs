@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_that_cannot_be_checked_is_answered_like_a_wrong_password() {
+    fn a_hash_that_cannot_be_checked_gets_the_response_of_a_wrong_password() {
         let unsupported = on_sign_in(&settings(), Verdict::UnsupportedHash("$1$".into()));
         let wrong = on_sign_in(&settings(), Verdict::WrongPassword);
         assert_eq!(unsupported.response, wrong.response);
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn every_password_must_be_reset_where_the_settings_say_so() {
+    fn every_password_must_be_reset_if_configured() {
         let mut settings = settings();
         settings.response.final_user_status = FinalUserStatus::ResetRequired;
         let reset = response(on_sign_in(&settings, ann()));

@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_about_a_new_user_is_about_the_address() {
+    fn an_event_about_a_new_user_uses_the_address() {
         let email = json!({ "email": " Ann@Example.com", "phone_number": "+15550100000" });
         let mut settings = settings(&[]);
         let read = |payload: Value, settings: &HandlerSettings| event(payload, settings);
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_of_the_operators_tool_is_a_trial() {
+    fn an_event_of_the_operators_tool_is_a_test() {
         let mut payload = sign_in("ann", "secret");
         payload["callerContext"]["awsSdkVersion"] = "jane-migrate".into();
         payload["request"]["clientMetadata"] = json!({ TRIAL: true });
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_returns_the_password_and_changes_only_the_response() {
+    fn the_response_returns_the_password_and_changes_nothing_else() {
         let payload = sign_in("ann", "secret");
         let read = || event(payload.clone(), &settings(&[]));
         assert_eq!(read().answer(None), payload);

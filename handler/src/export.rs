@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn who_would_not_migrate_is_told_with_the_reason() {
+    fn a_user_who_would_not_migrate_is_listed_with_the_reason() {
         let reason = |row: Value| judged(row).judged.err();
         assert_eq!(reason(json!({ "mail": "" })).as_deref(), Some("no-name"));
         assert_eq!(reason(json!({ "mail": null })).as_deref(), Some("no-name"));
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_database_with_a_query_of_its_own_is_listed() {
+    fn only_a_database_with_its_own_query_is_listed() {
         assert!(!export(import()).lists());
         let with = Import {
             user: Some("export".into()),

@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_in_its_usual_spelling_is_asked_about_once() {
+    fn a_name_in_its_usual_spelling_is_looked_up_once() {
         let email = json!({ "email": "ann@example.com" });
         let mut settings = settings(&[]);
         assert_eq!(
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn another_spelling_is_asked_about_as_it_is_and_as_the_pool_takes_it() {
+    fn another_spelling_is_looked_up_as_typed_and_as_stored() {
         let mut settings = settings(&[]);
         settings.username_attributes = vec!["email".into()];
         for (typed, also) in [
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_sign_in_with_is_asked_about() {
+    fn the_sign_in_attributes_are_looked_up() {
         let mut settings = settings(&[]);
         let attributes = json!({ "phone_number": "+15550100000", "preferred_username": "ann" });
         settings.username_attributes = vec!["phone_number".into()];

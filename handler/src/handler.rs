@@ -521,7 +521,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_with_a_line_break_or_a_nul_is_no_users() {
+    async fn a_name_with_a_line_break_or_a_nul_is_unknown() {
         let ready = ready(settings(&[]));
         for name in [
             "ann\0@example.com",
@@ -536,7 +536,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_sign_in_and_a_forgotten_password_ask_the_directory() {
+    async fn a_sign_in_and_a_forgotten_password_call_the_directory() {
         let ready = ready(settings(&[]));
         for payload in [
             sign_in("ann@example.com", "secret"),
@@ -547,7 +547,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_forgotten_password_that_is_off_asks_nobody() {
+    async fn a_forgotten_password_that_is_off_calls_no_directory() {
         let mut settings = settings(&[]);
         settings.response.forgot_password = ForgotPassword::Off;
         let ready = ready(settings);
@@ -558,7 +558,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_directory_that_hung_twice_is_not_asked() {
+    async fn a_directory_that_hung_twice_gets_no_request() {
         let ready = ready(settings(&[]));
         let hung: Result<(), _> = Err(Unavailable("timeout"));
         for name in ["ann", "bob"] {
@@ -570,7 +570,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_ends_a_row_of_long_waits() {
+    async fn a_response_ends_a_series_of_long_waits() {
         let ready = ready(settings(&[]));
         let hung: Result<(), _> = Err(Unavailable("timeout"));
         let hang = |name| {
@@ -593,7 +593,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_unavailable_directory_is_an_error_and_the_line_says_why() {
+    async fn an_unavailable_directory_is_an_error_with_its_reason_in_the_log() {
         let handler = handler(settings(&[]));
         let (line, answer) = handled(&handler, sign_in("Ann@example.com", "secret")).await;
         assert_eq!(answer, Err(Refusal::DirectoryUnavailable.into()));
@@ -691,7 +691,7 @@ mod tests {
     ];
 
     #[tokio::test]
-    async fn a_trigger_that_is_off_changes_nothing_and_asks_nobody() {
+    async fn a_trigger_that_is_off_changes_nothing_and_calls_no_directory() {
         for (triggers, on) in [
             (Triggers::default(), ""),
             (
@@ -745,7 +745,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_user_migrates_without_a_connection_where_that_is_enough() {
+    async fn a_user_migrates_without_a_connection_if_configured() {
         let handler = handler(with_triggers(Triggers {
             connect: Connect::BestEffort,
             ..BOTH
@@ -764,7 +764,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn sources_that_are_new_are_returned_unchanged_and_counted() {
+    async fn events_of_unknown_sources_are_returned_unchanged_and_counted() {
         let handler = handler(with_triggers(BOTH));
         for (source, outcome) in [
             ("PreSignUp_New", "unknown-source"),
@@ -782,7 +782,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_address_that_the_directory_knows_cannot_sign_up() {
+    async fn an_address_in_the_directory_cannot_sign_up() {
         let mut settings = answering(json!({ "email": "ann@example.com" })).await;
         let Kind::Http(directory) = &mut settings.directory else {
             unreachable!("the fixture is an HTTP directory")
@@ -837,7 +837,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_event_that_cannot_be_used_is_refused() {
+    async fn an_invalid_event_is_refused() {
         let handler = handler(settings(&[]));
         let (line, answer) = handler.handle(Payload(None), 0).await;
         assert_eq!(answer, Err(Refusal::InvalidEvent.into()));
@@ -846,7 +846,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn settings_that_cannot_be_used_are_an_error_that_names_the_build() {
+    async fn invalid_settings_are_an_error_that_names_the_build() {
         let handler = Handler::new(None);
         let (line, answer) = handled(&handler, sign_in("ann", "secret")).await;
         assert_eq!(answer, Err(Refusal::InvalidSettings.into()));

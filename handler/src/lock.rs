@@ -14,7 +14,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_panic_does_not_lock_the_next_one_out() {
+    fn a_panic_does_not_poison_the_lock() {
         let mutex = Arc::new(Mutex::new(7));
         let other = Arc::clone(&mutex);
         let panicked = thread::spawn(move || {

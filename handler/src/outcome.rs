@@ -504,7 +504,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_may_say_what_was_wrong_with_what_the_customer_typed() {
+    fn a_refusal_can_be_about_the_customers_own_input() {
         let thrown = Thrown {
             refusal: Refusal::SignUpRefused,
             shown: Some("birth date is too late".into()),
@@ -518,7 +518,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_says_what_is_known_and_counts_once() {
+    fn a_line_contains_the_known_fields_and_counts_once() {
         let calls = [Call {
             call: "user_exists",
             host: Some("api.example".into()),
@@ -568,7 +568,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_left_out() {
+    fn unknown_fields_are_left_out() {
         let line = record(Outcome::Migrated).to_json();
         for field in ["trial", "initMs", "reason", "host", "missing"] {
             assert!(line.get(field).is_none(), "{field}");
@@ -580,7 +580,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trial_is_marked_and_not_counted() {
+    fn a_test_is_marked_and_not_counted() {
         let trial = Record {
             trial: true,
             ..record(Outcome::Migrated)

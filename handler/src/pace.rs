@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn the_quicker_answer_waits_for_a_recent_time_of_the_slower() {
+    fn the_faster_response_waits_for_a_recent_time_of_the_slower() {
         let pace = Pace::default();
         assert_eq!(pace.target(Outcome::NotFound), None, "nothing is known yet");
         pace.note(Outcome::NotFound, ms(90));
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_password_waits_where_an_unknown_name_takes_longer() {
+    fn a_wrong_password_waits_if_an_unknown_name_takes_longer() {
         let pace = Pace::default();
         pace.note(Outcome::NotFound, ms(90));
         pace.note(Outcome::WrongPassword, ms(20));

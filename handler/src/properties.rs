@@ -47,7 +47,7 @@ fn every_event_of_the_corpus_can_be_read() {
 }
 
 #[test]
-fn what_the_properties_speak_of_is_made() {
+fn the_generators_make_the_interesting_cases() {
     let can_be_read = |payload| Event::read(payload, &settings()).is_ok();
     assert!(made(mutated("events"), can_be_read) > 0);
     let migrates = |(payload, user)| {

@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn credentials_are_written_as_http_has_them_and_do_not_print() {
+    fn credentials_have_the_form_of_http_and_do_not_print() {
         let basic = basic("Aladdin", &"open sesame".into()).unwrap();
         assert_eq!(basic, "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
         let bearer = bearer(&"abc".into()).unwrap();

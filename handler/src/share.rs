@@ -23,7 +23,7 @@ mod tests {
     const POOL: &str = "us-east-1_Ab1";
 
     #[test]
-    fn about_so_many_names_are_in_and_stay_in_when_the_share_grows() {
+    fn about_the_given_share_of_names_migrates_and_stays_when_it_grows() {
         let names: Vec<String> = (0..20_000)
             .map(|n| format!("user{n}@example.com"))
             .collect();

@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn where_the_address_is_the_user_name_it_is_returned_as_it_was_typed() {
+    fn an_address_as_user_name_is_returned_as_typed() {
         let kept = |typed: &str, pairs: &[(&str, &str)]| kept(&["email"], &[], typed, pairs);
         let as_typed = Ok(attributes(&[("email", "Ann@Example.com")]));
         for email in ["Ann@Example.com", "ann@example.com", "ANN@EXAMPLE.COM"] {
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn so_is_a_phone_number() {
+    fn a_phone_number_as_user_name_is_returned_as_typed() {
         let kept = |typed: &str, pairs: &[(&str, &str)]| {
             kept(&["phone_number", "email"], &[], typed, pairs)
         };
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_user_name_says_nothing_of_addresses() {
+    fn a_plain_user_name_does_not_verify_addresses() {
         let other = [("email", "bob@example.com")];
         assert_eq!(
             kept(&[], &[], "ann@example.com", &other),

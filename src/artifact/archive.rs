@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bytes_depend_on_the_executable_alone() {
+    fn the_bytes_depend_only_on_the_executable() {
         assert_eq!(zip(b"the handler").unwrap(), zip(b"the handler").unwrap());
         assert_ne!(
             zip(b"the handler").unwrap(),
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn one_executable_file_of_a_fixed_time() {
+    fn the_zip_has_one_executable_file_with_a_fixed_time() {
         let bytes = zip(b"the handler").unwrap();
         let mut zip = ZipArchive::new(Cursor::new(&bytes)).unwrap();
         assert_eq!(zip.len(), 1);
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_zipped_comes_out() {
+    fn the_zipped_executable_is_unzipped_unchanged() {
         assert_eq!(
             bootstrap(&zip(b"the handler").unwrap()).unwrap(),
             b"the handler"
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_zip_is_refused() {
+    fn an_invalid_zip_is_refused() {
         assert!(bootstrap(b"\x7fELF").is_err());
     }
 }

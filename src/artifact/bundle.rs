@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn the_digest_covers_all_that_makes_the_handler() {
+    fn the_digest_covers_everything_that_decides_the_build() {
         let files = [
             ("Cargo.toml", "[workspace]"),
             ("handler/src/main.rs", "fn main() {}"),

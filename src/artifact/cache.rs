@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_stored_is_found_again() {
+    fn a_stored_zip_is_found_again() {
         let folder = tempfile::tempdir().unwrap();
         let cache = open(folder.path());
         let entry = cache.entry(&["sources", "rustc 1.95.0"]);
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_damaged_counts_as_absent() {
+    fn a_damaged_zip_counts_as_absent() {
         let folder = tempfile::tempdir().unwrap();
         let entry = open(folder.path()).entry(&["sources"]);
         entry.store(&zip(1), ARCHITECTURE).unwrap();
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_of_a_cache_that_came_from_elsewhere_is_used() {
+    fn a_cache_from_another_machine_is_not_used() {
         let (ours, theirs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let made = open(theirs.path());
         made.entry(&["sources"])
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_run_removes_what_is_half_written_unless_another_is_writing() {
+    fn the_next_run_removes_incomplete_files_unless_another_process_writes() {
         let folder = tempfile::tempdir().unwrap();
         let cache = open(folder.path());
         let half = cache.root.join("zips/0.tmp");
@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn an_artifact_that_changed_after_the_check_is_not_handed_out() {
+    fn an_artifact_that_changed_after_the_check_is_not_uploaded() {
         let folder = tempfile::tempdir().unwrap();
         let entry = open(folder.path()).entry(&["sources"]);
         let artifact = entry.store(&zip(1), ARCHITECTURE).unwrap();
@@ -381,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_used_are_kept() {
+    fn the_most_recently_used_zips_are_kept() {
         let folder = tempfile::tempdir().unwrap();
         let cache = open(folder.path());
         let entries: Vec<_> = (0..KEEP + 2)
@@ -411,7 +411,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_second_builder_waits_and_says_so() {
+    async fn a_second_build_waits_and_reports_it() {
         let folder = tempfile::tempdir().unwrap();
         let cache = open(folder.path());
         let first = cache.lock(&|_| {}).await.unwrap();

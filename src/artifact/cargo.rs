@@ -245,7 +245,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_crate_is_done_when_its_library_is() {
+    fn a_crate_is_finished_with_its_library() {
         let message = |kind: &str, name: &str| {
             format!(
                 r#"{{"reason":"compiler-artifact","package_id":"registry+https://x#ring@0.17.14","manifest_path":"/x",
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failure_repeats_the_last_words_and_the_command() {
+    async fn a_failure_contains_the_last_output_and_the_command() {
         let mut command = Command::new("sh");
         command.args(["-c", "seq 100 >&2; exit 7"]).current_dir("/");
         let error = run(command, |_| {}).await.unwrap_err();

@@ -168,14 +168,14 @@ mod tests {
     const LOADER: Option<&str> = Some("/lib64/ld-linux-x86-64.so.2");
 
     #[test]
-    fn static_runs() {
+    fn a_static_executable_is_accepted() {
         let found = judge(&needs(EM_AARCH64, None, None), Architecture::Arm64).unwrap();
         assert_eq!(found, Linkage::Static);
         assert_eq!(serde_json::to_string(&found).unwrap(), r#""static""#);
     }
 
     #[test]
-    fn glibc_runs_up_to_the_version_of_amazon_linux_2023() {
+    fn glibc_is_accepted_up_to_amazon_linux_2023() {
         let judge = |glibc| judge(&needs(EM_X86_64, LOADER, Some(glibc)), Architecture::X86_64);
         let found = judge((2, 34)).unwrap();
         assert_eq!(found, Linkage::Glibc(2, 34));
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_executable_is_refused() {
+    fn an_invalid_executable_is_refused() {
         assert!(check(b"#!/bin/sh\nexit 0\n", Architecture::X86_64).is_err());
         assert!(check(b"", Architecture::X86_64).is_err());
         assert!(check(b"\x7fELF\x02\x01\x01", Architecture::X86_64).is_err());

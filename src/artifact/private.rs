@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_of_ones_own_is_fine_and_one_that_others_can_write_to_is_not() {
+    fn a_private_folder_is_accepted_and_one_writable_by_others_is_not() {
         let above = tempfile::tempdir().unwrap();
         let folder = above.path().canonicalize().unwrap().join("a/cache");
         create(&folder).unwrap();

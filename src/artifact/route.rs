@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn native_takes_the_installed_musl_target() {
+    fn native_uses_the_installed_musl_target() {
         let mut toolchain = toolchain(LINUX);
         toolchain
             .targets
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn native_has_the_musl_target_added() {
+    fn native_adds_the_musl_target() {
         let expected = (Route::Musl { cc: "cc" }, "x86_64-unknown-linux-musl", true);
         assert_eq!(chosen(&toolchain(LINUX), Architecture::X86_64), expected);
         let expected = (Route::Musl { cc: "cc" }, "aarch64-unknown-linux-musl", true);
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn native_without_musl_takes_the_hosts_glibc() {
+    fn native_without_musl_uses_the_hosts_glibc() {
         let mut toolchain = toolchain(LINUX);
         toolchain.rustup = false;
         assert_eq!(
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn cross_to_arm64_is_content_with_clang() {
+    fn cross_to_arm64_accepts_clang() {
         let mut toolchain = toolchain(LINUX);
         toolchain.compilers.insert("clang");
         let expected = (
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn cross_to_x86_64_is_not_content_with_clang() {
+    fn cross_to_x86_64_does_not_accept_clang() {
         let mut toolchain = toolchain(MAC);
         toolchain.compilers.insert("clang");
         assert!(choose(&toolchain, Architecture::X86_64).is_err());
@@ -291,14 +291,14 @@ mod tests {
     }
 
     #[test]
-    fn the_host_of_another_system_is_never_linked_against() {
+    fn another_systems_host_is_never_linked_against() {
         let mut toolchain = toolchain(MAC);
         toolchain.rustup = false;
         assert!(choose(&toolchain, Architecture::Arm64).is_err());
     }
 
     #[test]
-    fn without_a_route_the_remedies_come_in_order() {
+    fn without_a_route_the_fixes_are_listed_in_order() {
         let error = choose(&toolchain(LINUX), Architecture::Arm64).unwrap_err();
         let expected =
             "failed to build the handler: x86_64-unknown-linux-gnu has no way to compile for arm64";
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_without_c_compiler_is_told_which_to_install() {
+    fn a_missing_c_compiler_is_reported_with_the_one_to_install() {
         let mut toolchain = toolchain(LINUX);
         toolchain.compilers.clear();
         let error = choose(&toolchain, Architecture::X86_64).unwrap_err();
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn the_linker_is_replaced_for_another_machine_only() {
+    fn the_linker_is_only_replaced_for_another_machine() {
         let choice = |route| Choice {
             route,
             target: "aarch64-unknown-linux-musl",

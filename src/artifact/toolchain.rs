@@ -203,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_host_is_what_rustc_says() {
+    fn the_host_comes_from_rustc() {
         let rustc =
             "rustc 1.95.0\nbinary: rustc\nhost: aarch64-apple-darwin\nrelease: 1.95.0\n".to_owned();
         assert_eq!(
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reason_is_the_error_among_the_words() {
+    fn the_reason_is_the_error_in_the_output() {
         assert_eq!(
             reason(b"info: downloading\nerror: no space left\nhelp: make some\n"),
             "no space left"
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_compiler_of_this_test_is_observed() {
+    async fn the_compiler_of_this_test_is_found() {
         let folder = tempfile::tempdir().unwrap();
         let toolchain = Toolchain::observe(folder.path()).await.unwrap();
         assert!(toolchain.rustc.starts_with("rustc 1."), "{toolchain:?}");

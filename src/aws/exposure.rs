@@ -276,7 +276,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_policy_of_the_account_names_the_groups_it_leaves_out() {
+    fn an_account_policys_excluded_log_groups_are_read() {
         assert_eq!(
             left_out(r#"LogGroupName NOT IN ["/aws/lambda/f", "g"]"#),
             ["/aws/lambda/f", "g"]

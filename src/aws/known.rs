@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_hidden_however_it_is_escaped() {
+    fn a_secret_is_hidden_in_every_escaping() {
         let secret = "pa\"ss\\w é/<d>\n😀'&+%41";
         let json = serde_json::to_string(secret).unwrap();
         let json = &json[1..json.len() - 1];
@@ -293,14 +293,14 @@ mod tests {
     }
 
     #[test]
-    fn a_short_value_is_hidden_where_it_is_the_whole_of_a_string() {
+    fn a_short_value_is_hidden_only_as_a_complete_string() {
         let text = r#"1 error: {"LEVEL":"1","N":"10"}, {\"LEVEL\":\"1\"}"#;
         let shown = r#"1 error: {"LEVEL":"****","N":"10"}, {\"LEVEL\":\"****\"}"#;
         assert_eq!(hidden("1", text), shown);
     }
 
     #[test]
-    fn a_secret_that_a_text_ends_amid_is_hidden_as_far_as_it_goes() {
+    fn a_truncated_secret_at_the_end_of_a_text_is_hidden() {
         assert_eq!(
             hidden("hunter2hunter2", "of {\"A\":\"hunter2h"),
             "of {\"A\":\"****"
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_that_overlap_leave_nothing_of_each_other() {
+    fn overlapping_secrets_are_hidden_completely() {
         let known = Known(["abcdef", "defghi", "cdef"].map(String::from).into());
         assert_eq!(known.hidden_in("<abcdefghi>"), "<****>");
         assert_eq!(known.hidden_in("<abcdefabcdef>"), "<********>");

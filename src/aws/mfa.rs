@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_chain_begins_with_its_own_keys_or_with_what_the_sdk_gets() {
+    async fn a_chain_starts_with_its_own_keys_or_the_sdks_credentials() {
         let (start, roles) = chain_of(ROLES, "own").await.unwrap();
         assert!(matches!(start, Start::Keys(keys) if keys.access_key_id() == "B"));
         assert_eq!(roles.len(), 1);
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_that_is_over_is_not_used() {
+    fn an_expired_session_is_not_used() {
         let until = |expiry| Session(Ok(Credentials::new("A", "s", None, Some(expiry), "mfa")));
         let hour = std::time::Duration::from_secs(3600);
         assert!(until(SystemTime::now() + hour).now().is_ok());

@@ -201,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_second_sees_more_than_the_rate_and_none_less_than_it_could() {
+    fn every_second_uses_the_rate_and_never_more() {
         let pace = Pace::default();
         let start = Instant::now() + Duration::from_secs(5);
         let waits: Vec<Duration> = (0..50)
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn categories_are_those_of_the_quotas() {
+    fn categories_follow_the_quota_pages() {
         let cognito = |action: &str| {
             category(
                 "POST",

@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_list_ends_where_there_is_no_token_or_an_empty_one() {
+    async fn a_list_ends_without_a_token_or_with_an_empty_one() {
         assert_eq!(list(&["a", "b"], 9).await.unwrap(), [1, 2, 3]);
         assert_eq!(list(&["a", ""], 9).await.unwrap(), [1, 2]);
         let nothing = all::<u8>("x:List", 9, async |_| Ok(None)).await;
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_token_that_comes_again_and_too_many_items_are_told() {
+    async fn a_repeated_token_and_too_many_items_are_errors() {
         for tokens in [&["a", "a"][..], &["a", "b", "a"]] {
             let error = list(tokens, 9).await.unwrap_err();
             assert!(error.contains("token of an earlier page"), "{error}");
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn ever_new_tokens_come_to_an_end_too() {
+    fn endless_new_tokens_are_an_error() {
         let mut pages = Pages::of("x:List");
         let ended = (0..).find_map(|n: usize| pages.next(Some(n.to_string())).err());
         assert!(ended.unwrap().message.contains("100000 pages"));

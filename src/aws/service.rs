@@ -319,7 +319,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_in_xml_is_read_as_one_in_json() {
+    fn a_response_in_xml_is_read_like_one_in_json() {
         let read = |xml: &str| from_xml(xml.as_bytes());
         let listed = read(
             "<?xml version=\"1.0\"?>\n<R xmlns=\"x\"><set>\n <item><id>a</id><n>1 &amp; 2</n></item><item><id>b</id></item></set><no/></R>",
@@ -336,7 +336,7 @@ mod tests {
 
     /// As botocore's rules define them.
     #[test]
-    fn endpoints_are_those_of_the_services() {
+    fn endpoints_follow_botocores_rules() {
         for (service, region, fips, dual_stack, expected) in [
             (
                 "logs",

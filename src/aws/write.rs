@@ -754,7 +754,7 @@ mod tests {
     }
 
     #[test]
-    fn only_apply_makes_a_writer() {
+    fn only_apply_creates_a_writer() {
         let users: BTreeSet<_> = sources(Path::new(SRC))
             .into_iter()
             .filter(|(_, text)| has_word(&text.replace("csv::Writer", ""), "Writer"))

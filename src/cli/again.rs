@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_that_goes_on_has_every_flag_of_the_one_that_stopped() {
+    fn a_repeated_command_has_every_flag_of_the_first() {
         assert_repeated(
             "jane-migrate deploy --enable-password-auth --replace --unknown A=carry --unknown 'B c=drop' --accept-difference '/A/B c' --artifact 'a zip' --plan 'a plan' --no-probe --break-lease --interface-wait 9 --yes --config 'my file.toml' --region eu-west-1 --timeout 9",
         );

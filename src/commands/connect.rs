@@ -337,7 +337,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn jane_is_told_of_users_who_have_shown_that_the_address_is_theirs() {
+    fn jane_is_notified_only_of_users_with_a_verified_address() {
         let user = |status: &str, attributes: serde_json::Value| PoolUser {
             name: "5a3f".into(),
             status: status.into(),

@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_summary_counts_and_names_what_to_look_at() {
+    fn the_summary_counts_pools_and_names_those_that_need_attention() {
         let pool = |n: u32| format!("us-east-1_P{n}").parse::<PoolId>().unwrap();
         let endings = [
             (pool(1), Ending::Done),
@@ -207,7 +207,7 @@ mod tests {
 
     /// The first finishes only after the last, so they must have run in parallel.
     #[tokio::test]
-    async fn results_keep_the_order_whoever_is_done_first() {
+    async fn results_are_in_order_whichever_finishes_first() {
         let last_is_done = tokio::sync::Notify::new();
         let done = std::cell::RefCell::new(Vec::new());
         let work = each([1, 2, 3], async |n| {

@@ -507,7 +507,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_log_no_longer_has_is_not_said_to_be_all() {
+    fn an_incomplete_log_is_not_reported_as_complete() {
         let said = |basis| {
             let migration = Migration {
                 arrived: 1_000,

@@ -113,7 +113,7 @@ fn old_pool() -> Directory {
 }
 
 #[test]
-fn every_kind_is_a_file_that_can_be_read() {
+fn the_draft_of_every_kind_can_be_parsed() {
     let presets = jane_migrate_config::presets().map(|preset| http(Some(preset)));
     let postgres = Directory::Postgres(database());
     let own = [jane(), http(None), old_pool(), postgres, mysql(), ldap()];
@@ -131,7 +131,7 @@ fn every_kind_is_a_file_that_can_be_read() {
 }
 
 #[test]
-fn answers_end_up_where_they_belong() {
+fn answers_are_written_to_their_keys() {
     let mut draft = draft(jane(), facts(&[]));
     draft.chosen_clients = vec!["1example23456789".into()];
     draft.closes = Some("2027-03-31".parse().unwrap());
@@ -159,7 +159,7 @@ fn an_untouched_draft_changes_no_default() {
 }
 
 #[test]
-fn the_schema_is_matched_with_what_the_directory_has() {
+fn the_pools_schema_is_matched_with_the_directorys_fields() {
     let schema = facts(&[
         ("sub", true),
         ("email", true),
@@ -184,7 +184,7 @@ fn the_schema_is_matched_with_what_the_directory_has() {
 }
 
 #[test]
-fn who_signs_in_with_an_alias_gets_a_user_name() {
+fn a_pool_with_aliases_gets_a_user_name_mapping() {
     let pool = PoolFacts {
         alias_attributes: vec!["email".into()],
         ..facts(&[])
@@ -194,7 +194,7 @@ fn who_signs_in_with_an_alias_gets_a_user_name() {
 }
 
 #[test]
-fn both_triggers_are_proposed_for_jane_where_the_pool_calls_nobody_there() {
+fn both_triggers_are_proposed_for_jane_if_the_pool_has_none() {
     let jane = Directory::Jane(Jane {
         url: "https://api.iheartjane.com".into(),
         client_id: "c".into(),

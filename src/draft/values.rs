@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_form_of_a_place_tells_which_it_is() {
+    fn a_secrets_place_is_recognised_by_its_form() {
         let arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-AbCdEf";
         assert_eq!(Place::at(arn), Some(Place::SecretsManager(arn.into())));
         assert_eq!(

@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_role_that_stays_unusable_is_told() {
+    fn a_role_that_stays_unusable_has_a_hint() {
         let said = "The role defined for the function cannot be assumed by Lambda.";
         let hint = hint_for(
             "lambda:CreateFunction",
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn what_policy_prints_is_for_the_command_at_work() {
+    fn the_policy_hint_is_for_the_current_command() {
         let given = Flags::default().of_command(" --pool us-east-1_Ab1".into(), Some("status"));
         let hint = |action: &str| {
             let said = format!(
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_of_ones_own_is_told_from_aws() {
+    fn a_custom_endpoint_is_distinguished_from_aws() {
         let unreached = |endpoint: &str| {
             let said = format!("io error: at {endpoint}: tcp connect error: Connection refused");
             hint_for(
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_function_and_one_being_deleted_are_told_apart() {
+    fn a_failed_function_and_one_being_deleted_have_different_hints() {
         let failed = hint_for(
             "lambda:GetFunction",
             Kind::Refused,

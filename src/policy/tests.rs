@@ -18,7 +18,7 @@ fn actions(statements: &[Statement]) -> BTreeSet<&'static str> {
 }
 
 #[test]
-fn who_only_looks_may_change_nothing() {
+fn read_only_commands_allow_no_change() {
     for duty in [Plan, Verify, Status] {
         for action in actions(&statements(&[duty], &[subject("us-east-1_Ab1")])) {
             let reads = ["Describe", "Get", "List", "Filter", "StartQuery"];
@@ -32,7 +32,7 @@ fn who_only_looks_may_change_nothing() {
 }
 
 #[test]
-fn a_role_is_passed_only_to_the_service_it_is_for() {
+fn a_role_is_passed_only_to_its_own_service() {
     let mut subject = subject("us-east-1_Ab1");
     let sms = "arn:aws:iam::123456789012:role/service-role/sms";
     subject.sms_role = Some(sms.into());
@@ -59,7 +59,7 @@ fn a_role_is_passed_only_to_the_service_it_is_for() {
 }
 
 #[test]
-fn the_configuration_decides_what_more_is_needed() {
+fn the_configuration_adds_needed_permissions() {
     let text = "[directory]\nkind = \"jane\"\nurl = \"https://jane.example\"\nclient_id = \"c\"\n\
         client_secret = { ssm = \"/jane/secret\" }\n[function]\n\
         kms_key_arn = \"arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab\"\n\
@@ -94,7 +94,7 @@ fn the_configuration_decides_what_more_is_needed() {
 }
 
 #[test]
-fn the_documents_fit_where_iam_keeps_them() {
+fn the_documents_fit_into_a_managed_policy() {
     for duty in Duty::value_variants() {
         let subjects: Vec<_> = (0..3)
             .map(|n| subject(&format!("us-east-1_AbC12345{n}")))
@@ -106,7 +106,7 @@ fn the_documents_fit_where_iam_keeps_them() {
 }
 
 #[test]
-fn a_duty_is_called_on_the_command_line_as_in_the_document() {
+fn a_duty_has_the_same_name_on_the_command_line_and_in_the_document() {
     for duty in Duty::value_variants() {
         let value = duty.to_possible_value().unwrap();
         assert_eq!(value.get_name(), duty.name());

@@ -94,7 +94,7 @@ mod tests {
     use crate::report::written;
 
     #[test]
-    fn the_whole_report_counts_what_failed_and_a_suite_what_was_skipped() {
+    fn the_report_counts_failures_and_each_suite_its_skipped_checks() {
         let failed = Finding::failed("a", Severity::Error, "m", "e", "f", "fix");
         let accepted = Finding {
             accepted: Some("known > fine".into()),

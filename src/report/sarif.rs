@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_finding_lies_on_the_line_of_its_table() {
+    fn a_finding_is_located_on_the_line_of_its_table() {
         let text = "[directory]\nkind = \"jane\"\n\n  [window]\ncloses = 2027-03-31\n";
         assert_eq!(line_of(text, "window-open"), 4);
         assert_eq!(line_of(text, "secret-exists"), 1);

@@ -211,7 +211,7 @@ mod tests {
     const LINE: &str = r#"{"_aws":{"Timestamp":1,"CloudWatchMetrics":[]},"outcome":"migrated","userPoolId":"us-west-2_A","triggerSource":"UserMigration_Authentication","count":1,"durationMs":12.5,"upstream":[{"call":"user_exists","ms":3.25,"status":200},{"call":"verify_credentials","ms":4.0,"status":null}],"cold":true,"clientId":"web","user":"0123456789abcdef01234567","initMs":2.5}"#;
 
     #[test]
-    fn a_line_of_the_handler_is_read_and_its_user_is_not() {
+    fn a_log_line_is_parsed_without_its_user() {
         let entry = Entry::read(7, LINE).unwrap();
         assert_eq!((entry.at_ms, entry.outcome.as_str()), (7, "migrated"));
         assert_eq!(entry.client.as_deref(), Some("web"));
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn an_invocation_that_was_cut_off_counts_as_aborted() {
+    fn an_invocation_that_timed_out_counts_as_aborted() {
         for (message, reason) in [
             (
                 "2026-11-20T10:00:00.000Z 8f5a Task timed out after 5.00 seconds",
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_without_an_outcome_say_nothing() {
+    fn lines_without_an_outcome_are_ignored() {
         for message in [
             "",
             "START RequestId: 8f5a Version: $LATEST",
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_customer_without_a_required_attribute_is_trouble() {
+    fn a_customer_without_a_required_attribute_needs_attention() {
         let line = r#"{"outcome":"not-eligible","durationMs":1.0,"missing":["birthdate"]}"#;
         let entry = Entry::read(0, line).unwrap();
         assert_eq!(

@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_steady_number_is_carried_on_and_growth_is_not() {
+    fn a_steady_number_continues_and_growth_does_not() {
         let forecast = Forecast::new(&flat(30, 100)).unwrap();
         let range = forecast.between(30, 39);
         assert!((range.likely - 1000.0).abs() < 1.0, "{range:?}");
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_known_is_not_said() {
+    fn without_data_there_is_no_forecast() {
         assert!(Forecast::new(&flat(6, 100)).is_none());
         let nothing = Forecast::new(&flat(10, 0)).unwrap();
         assert_eq!(nothing.between(10, 500), Range::NONE);

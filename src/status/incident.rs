@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_trouble_hour_after_hour_is_one_incident() {
+    fn the_same_failure_in_consecutive_hours_is_one_incident() {
         let down = "directory-unavailable";
         let hours = hours(&[
             (down, "timeout", 10),
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded_whatever_the_reasons_are() {
+    fn memory_is_bounded_for_any_number_of_reasons() {
         let mut hours = Hours::default();
         let span = Span {
             first_ms: 5,
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn an_incident_says_when_what_and_what_to_do() {
+    fn an_incident_shows_when_what_and_what_to_do() {
         let incident = hours(&[("directory-unavailable", "timeout", 60)])
             .incidents()
             .remove(0);

@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_a_service_that_does_not_aggregate_are_found_out() {
+    fn rows_of_a_service_that_does_not_aggregate_are_detected() {
         let raw = row(&[
             ("@timestamp", "2026-11-20 10:22:33.456"),
             ("@message", "{}"),

@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn the_most_telling_failure_is_the_reason() {
+    fn the_most_informative_failure_is_the_reason() {
         let live = decided(
             &[gone("invoke-permission"), gone("window-open")],
             None,
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_not_be_read_is_not_called_live() {
+    fn an_unreadable_state_is_not_reported_as_live() {
         let unread = Finding::unchecked("invoke-permission", Severity::Error, "access denied");
         let seen = decided(std::slice::from_ref(&unread), None, &[]);
         assert_eq!(seen.state, State::Unknown);

@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_decaying_shop_is_not_promised_last_weeks_rate() {
+    fn a_decaying_shop_does_not_get_last_weeks_rate() {
         // Five percent fewer each day.
         let falling = |n: i64| (1000.0 * 0.95_f64.powi(n as i32)) as u64;
         let seen = ahead(&days(falling, 40), Some(10_000));
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn days_of_an_outage_say_nothing() {
+    fn days_of_an_outage_are_left_out() {
         let mut with_outage = days(|_| 100, 30);
         for day in &mut with_outage[20..23] {
             (day.migrated, day.failed) = (10, 90);
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_claimed_that_cannot_be_known() {
+    fn without_enough_data_there_is_no_forecast() {
         let steady = |so_far| days(|_| 100, so_far);
         assert_eq!(ahead(&steady(0), Some(1000)).verdict, Verdict::TooEarly);
         assert_eq!(ahead(&steady(0), Some(1000)).rate_per_day, None);

@@ -390,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn quantiles_are_right_to_within_a_fortieth() {
+    fn quantiles_are_accurate_to_a_fortieth() {
         let mut times = Times::default();
         (1..=10_000).for_each(|n| times.add(f64::from(n) / 10.0));
         for (share, exact) in [(0.5, 500.0), (0.99, 990.0), (0.999, 999.0)] {
@@ -402,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn the_slowest_and_the_last_troubles_are_kept_in_order() {
+    fn the_slowest_and_the_last_failures_are_kept_in_order() {
         let mut tally = Tally::default();
         for n in 0..100_i64 {
             let took = (n * 37) % 100;
@@ -419,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn what_became_of_telling_of_a_migration_is_counted_without_trials() {
+    fn results_of_notifications_are_counted_without_tests() {
         let mut tally = Tally::default();
         for (told, trial) in [
             ("sent", false),
@@ -456,7 +456,7 @@ mod tests {
     }
 
     #[test]
-    fn trials_of_the_operator_count_nowhere_else() {
+    fn the_operators_tests_count_nowhere_else() {
         let mut tally = Tally::default();
         tally.read(5, r#"{"outcome":"migrated","durationMs":1.0,"trial":true}"#);
         assert_eq!(

@@ -27,7 +27,7 @@ fn the_figures_follow_from_the_log_and_the_configuration() {
 }
 
 #[test]
-fn users_who_were_always_the_pools_have_not_come_over() {
+fn users_who_were_always_in_the_pool_do_not_count_as_migrated() {
     // There are events on every day of the period, also on the first, in a pool with more users than there are to migrate.
     let status = status(31, 100, Some(12_000), Some(50_000));
     assert_eq!(
@@ -39,7 +39,7 @@ fn users_who_were_always_the_pools_have_not_come_over() {
 }
 
 #[test]
-fn a_log_that_lost_entries_gives_the_least_number() {
+fn a_log_that_lost_entries_gives_a_minimum() {
     // Sixty days were requested, the log keeps thirty: the period is those thirty.
     let expired = limited(30, 60, 90, Some(30));
     assert_eq!(expired.progress.basis, Basis::PartOfLog);
@@ -67,7 +67,7 @@ fn a_log_that_lost_entries_gives_the_least_number() {
 }
 
 #[test]
-fn what_the_log_no_longer_has_comes_from_the_metrics() {
+fn days_that_the_log_no_longer_has_come_from_the_metrics() {
     let today = day_of(facts(None, None).now_ms);
     // 60 days old, and the log has 30 of them: 100 on each day, and more on the first day, half of which has expired.
     let with = |earlier| {
@@ -114,7 +114,7 @@ fn what_the_log_no_longer_has_comes_from_the_metrics() {
 }
 
 #[test]
-fn a_log_group_without_a_creation_time_gives_the_least_number() {
+fn a_log_group_without_a_creation_time_gives_a_minimum() {
     let facts = Facts {
         coverage: Coverage::default(),
         ..facts(Some(12_000), None)
@@ -125,7 +125,7 @@ fn a_log_group_without_a_creation_time_gives_the_least_number() {
 }
 
 #[test]
-fn what_sign_ups_came_to_is_counted_beside_migrations_and_not_as_refusals_of_them() {
+fn sign_ups_are_counted_separately_from_migrations() {
     let mut tally = tally(1, 100);
     let before = Status::new(&tally, &facts(None, None), Source::Events);
     assert_eq!(before.accounts, Accounts::default());
@@ -186,7 +186,7 @@ fn every_day_of_the_period_is_listed_and_the_busiest_client_first() {
 }
 
 #[test]
-fn an_empty_log_gives_zeros_and_unknowns() {
+fn an_empty_log_gives_zeros_and_unknown_values() {
     let status = Status::new(&Tally::default(), &facts(Some(10), None), Source::Events);
     assert_eq!((status.migrated, status.refused, status.failed), (0, 0, 0));
     assert_eq!((status.times.median_ms, status.times.p99_ms), (None, None));
@@ -230,7 +230,7 @@ fn the_keys_of_the_json_are_fixed() {
 }
 
 #[test]
-fn times_are_rounded_to_what_is_known() {
+fn times_are_rounded_to_their_precision() {
     assert_eq!(
         (rounded(0.12345), rounded(12.345), rounded(3502.4)),
         (0.123, 12.3, 3500.0)
@@ -238,7 +238,7 @@ fn times_are_rounded_to_what_is_known() {
 }
 
 #[test]
-fn the_period_is_days_weeks_or_from_a_day() {
+fn the_period_is_a_number_of_days_or_weeks_or_starts_at_a_day() {
     let today: Date = NOW.parse().unwrap();
     let first = |text: &str| {
         text.parse::<Since>()
@@ -254,7 +254,7 @@ fn the_period_is_days_weeks_or_from_a_day() {
 }
 
 #[test]
-fn impossible_dates_cost_nothing_and_are_told() {
+fn impossible_dates_are_counted_and_reported() {
     let mut tally = tally(2, 1);
     let line = r#"{"outcome":"migrated","durationMs":10,"clientId":"1example"}"#;
     for at in [i64::MIN, i64::MIN + 1, -1, 0, i64::MAX - 1, i64::MAX] {

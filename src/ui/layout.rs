@@ -134,14 +134,14 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_and_what_goes_to_a_file_is_left_as_it_is() {
+    fn text_that_fits_or_goes_to_a_file_is_not_wrapped() {
         assert_eq!(NARROW.wrap("a  b   c", 2), "a  b   c");
         let line = "word ".repeat(50);
         assert_eq!(Layout { columns: None }.wrap(&line, 2), line);
     }
 
     #[test]
-    fn a_line_goes_on_below_its_last_column_where_there_is_room() {
+    fn a_line_continues_below_its_last_column_if_there_is_room() {
         assert_eq!(
             NARROW.flow("  ok    one two three\n\n  far out there    one two"),
             "  ok    one two\n        three\n\n  far out there\n    one two"
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_begins_too_far_in_begins_at_the_left() {
+    fn a_line_indented_too_far_starts_at_the_left() {
         assert_eq!(
             NARROW.flow("           found: one two"),
             "      found: one two"
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn comments_stay_comments_and_code_stays_whole() {
+    fn comments_are_wrapped_as_comments_and_code_is_not_wrapped() {
         assert_eq!(
             NARROW.comments("# one two three four five\nresource \"pool\" { x = 1 }"),
             "# one two three four\n# five\nresource \"pool\" { x = 1 }"
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn colour_takes_no_room() {
+    fn colour_has_no_width() {
         let red = console::Style::new().force_styling(true).red();
         let line = format!("{} two three four", red.apply_to("one"));
         assert_eq!(NARROW.wrap(&line, 2), line);

@@ -270,7 +270,7 @@ mod tests {
     use crate::status::samples::{facts, status, tally};
 
     #[test]
-    fn nothing_in_a_page_is_taken_for_its_markup() {
+    fn text_in_a_page_is_escaped() {
         let mut facts = facts(Some(12_000), None);
         facts.name = "<script>alert('x')</script> & \"Roots\"".into();
         let page = render(&[Status::new(&tally(3, 5), &facts, Source::Events)]);

@@ -68,7 +68,7 @@ mod tests {
     use crate::ui::styles::Styles;
 
     #[test]
-    fn what_steers_a_terminal_is_shown_and_not_done() {
+    fn control_characters_are_shown_and_have_no_effect() {
         let name = "Roots\u{1b}]0;owned\u{7}\u{1b}[2J\r\u{9b}8m";
         assert_eq!(printable(name, true), "Roots?]0;owned??[2J??8m");
         assert_eq!(printable(name, false), printable(name, true));
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn json_shows_it_as_an_escape_and_loses_nothing() {
+    fn json_escapes_control_characters_and_loses_nothing() {
         let name = "a\u{1b}\n\u{9b}\u{7f}\u{202e}\u{200b}\u{e0041}b";
         let text = serde_json::to_string_pretty(&serde_json::json!({ "name": name })).unwrap();
         let shown = json(&text);
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn styles_are_let_through_where_there_is_colour() {
+    fn styles_are_kept_with_colour() {
         let styles = Styles::new(true, None);
         for style in [
             &styles.good,

@@ -559,7 +559,7 @@ mod tests {
 
     /// A shop of 20,000 customers, sixty days in: fewer at weekends, two days of an outage, and five on which bots try names.
     #[test]
-    fn a_history_reads_well_at_any_width() {
+    fn a_history_is_readable_at_any_width() {
         let today: Date = samples::NOW.parse().unwrap();
         let first = today.epoch_days() - 60;
         let history = History {
@@ -606,7 +606,7 @@ mod tests {
     }
 
     #[test]
-    fn the_view_fits_every_width_and_has_every_figure() {
+    fn the_view_fits_every_width_and_contains_every_figure() {
         let styles = Styles::plain();
         let status = status(31, 1234, Some(120_000), Some(40_000));
         for width in [60, 80, 120, 200] {
@@ -638,7 +638,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_log_is_shown_as_such() {
+    fn an_empty_log_is_reported() {
         let text = render(&empty(), 80, &Styles::plain());
         assert!(text.contains("Migrated: 0 of 10, 0.0 %."), "{text}");
         assert!(text.contains("too early for a forecast"), "{text}");
@@ -665,7 +665,7 @@ mod tests {
     }
 
     #[test]
-    fn each_outlook_has_its_sentence() {
+    fn each_forecast_has_its_sentence() {
         let steady = status(20, 100, Some(12_000), None);
         assert_eq!(
             rate(&steady),
@@ -719,7 +719,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_line_is_the_truth() {
+    fn the_first_line_shows_whether_customers_migrate() {
         let mut steady = status(20, 100, Some(12_000), None);
         assert_eq!(
             headline(&steady),

@@ -16,7 +16,7 @@ async fn states(corner: &Corner) -> Vec<(String, String)> {
 }
 
 #[tokio::test]
-async fn each_alarm_rings_is_judged_and_goes_with_the_rest() {
+async fn each_alarm_goes_off_is_checked_and_is_torn_down() {
     let corner = Corner::new().await;
     corner.add_accounts();
     let closed = json!({ "AdminCreateUserConfig": { "AllowAdminCreateUserOnly": true } });

@@ -148,7 +148,7 @@ async fn a_damaged_zip_is_built_again() {
 }
 
 #[tokio::test]
-async fn of_two_builders_at_once_one_compiles_and_both_get_the_zip() {
+async fn of_two_parallel_builds_one_compiles_and_both_get_the_zip() {
     let cache = TempDir::new().unwrap();
     let bundle = stand_in(MAIN, BUILD_SCRIPT);
     let ((one, said_by_one), (other, said_by_other)) =
@@ -163,7 +163,7 @@ async fn of_two_builders_at_once_one_compiles_and_both_get_the_zip() {
 }
 
 #[tokio::test]
-async fn what_does_not_compile_is_told_in_the_compilers_words() {
+async fn a_compile_error_is_shown_with_the_compilers_message() {
     let cache = TempDir::new().unwrap();
     let (built, _) = build(
         &stand_in("fn main() { nonsense() }", BUILD_SCRIPT),
@@ -186,7 +186,7 @@ async fn what_does_not_compile_is_told_in_the_compilers_words() {
 }
 
 #[tokio::test]
-async fn giving_up_ends_cargo() {
+async fn dropping_the_build_ends_cargo() {
     let cache = TempDir::new().unwrap();
     // Runs until cargo, its parent, has ended.
     let build_script = format!(
@@ -227,7 +227,7 @@ async fn appears(path: PathBuf) {
 }
 
 #[tokio::test]
-async fn a_build_script_has_no_network_where_the_system_can_take_it_away() {
+async fn a_build_script_has_no_network_if_the_system_can_cut_it_off() {
     let cache = TempDir::new().unwrap();
     let network = cache.path().join("network").display().to_string();
     let script = format!(
@@ -390,7 +390,7 @@ async fn the_handler_builds_from_the_sources_in_this_binary() {
 }
 
 #[tokio::test]
-async fn a_handler_that_came_with_the_program_is_taken_without_a_compiler() {
+async fn a_handler_from_the_release_needs_no_compiler() {
     let mut corner = Corner::new().await;
     let built = corner.run(&["build", "--json"]).await.ended(0).json();
     let prefix = corner.folder.path().join("prefix");

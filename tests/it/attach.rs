@@ -177,7 +177,7 @@ impl Scene {
 }
 
 #[tokio::test]
-async fn deploy_attaches_a_function_of_another_tool_and_teardown_leaves_it() {
+async fn deploy_attaches_another_tools_function_and_teardown_keeps_it() {
     let scene = Scene::new().await;
     let corner = &scene.corner;
     scene.configure(":prod", "");
@@ -302,7 +302,7 @@ async fn deploy_attaches_a_function_of_another_tool_and_teardown_leaves_it() {
 }
 
 #[tokio::test]
-async fn what_a_deploy_replaced_is_put_back_by_the_snapshot_that_the_policy_names() {
+async fn a_replaced_trigger_is_put_back_from_the_snapshot_in_the_policy() {
     let scene = Scene::new().await;
     let corner = &scene.corner;
     scene.configure(":prod", "");
@@ -358,7 +358,7 @@ async fn what_a_deploy_replaced_is_put_back_by_the_snapshot_that_the_policy_name
 }
 
 #[tokio::test]
-async fn a_function_of_another_account_or_without_the_alias_is_refused() {
+async fn a_function_in_another_account_or_without_the_alias_is_rejected() {
     let scene = Scene::new().await;
     scene.configure(":prod", "");
     scene.make().await;

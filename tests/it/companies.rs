@@ -43,7 +43,7 @@ async fn managed_policy(corner: &Corner, name: &str, actions: &[&str]) -> String
 }
 
 #[tokio::test]
-async fn names_path_boundary_tags_and_key_are_as_a_company_wants_them() {
+async fn names_path_boundary_tags_and_key_are_as_configured() {
     let corner = Corner::new().await;
     let pool = pool(&corner).await;
     let wide = managed_policy(&corner, "wide", &["logs:*", "cognito-idp:*"]).await;
@@ -154,7 +154,7 @@ async fn names_path_boundary_tags_and_key_are_as_a_company_wants_them() {
 }
 
 #[tokio::test]
-async fn a_given_role_is_judged_and_never_changed() {
+async fn a_given_role_is_checked_and_never_changed() {
     let corner = Corner::new().await;
     let pool = pool(&corner).await;
     let arn = format!("arn:aws:iam::{}:role/owned/migration", corner.account);
@@ -274,7 +274,7 @@ async fn a_given_role_is_judged_and_never_changed() {
 }
 
 #[tokio::test]
-async fn what_was_approved_is_what_is_applied() {
+async fn only_the_approved_plan_is_applied() {
     let corner = Corner::new().await;
     let pool = pool(&corner).await;
     let file = corner.folder.path().join("a plan.json");

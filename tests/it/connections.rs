@@ -63,7 +63,7 @@ fn refused(answer: &(u16, Value), message: &str) {
 }
 
 #[tokio::test]
-async fn jane_knows_each_customer_who_migrates_and_nobody_migrates_without() {
+async fn jane_is_notified_of_each_migrated_customer_or_the_migration_fails() {
     let (corner, pool, client) = deployed(BOTH).await;
     let ensure = JaneCall::EnsureExternalUserExists;
     corner.jane.set_fault(ensure, Some(Fault::Status(500)));
@@ -142,7 +142,7 @@ async fn a_stranger_cannot_sign_up_with_a_customers_address_and_a_new_customer_c
 }
 
 #[tokio::test]
-async fn a_customer_of_the_old_menu_who_comes_by_google_has_the_profile_that_jane_has() {
+async fn a_customer_of_the_old_menu_with_google_gets_janes_profile() {
     let (corner, pool, client) = deployed(BOTH).await;
     let path = format!(
         "/_sandbox/federated?pool={pool}&client={client}&provider=Google&subject=117&email=sso@example.com"
@@ -174,7 +174,7 @@ async fn a_customer_of_the_old_menu_who_comes_by_google_has_the_profile_that_jan
 }
 
 #[tokio::test]
-async fn after_the_migration_was_torn_down_jane_hears_of_new_customers() {
+async fn after_a_teardown_of_the_migration_jane_is_notified_of_new_customers() {
     let (corner, pool, client) = deployed(BOTH).await;
     corner
         .run(&["teardown", "--pool", &pool, "--yes", "--force"])

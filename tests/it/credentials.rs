@@ -72,7 +72,7 @@ fn sts(keys: [String; 2]) -> Server {
 const CODE: &str = "918273";
 
 #[tokio::test]
-async fn a_credential_process_and_a_chain_of_roles() {
+async fn credentials_come_from_a_process_and_a_chain_of_roles() {
     let (mut corner, pool, keys) = scene(
         "[profile process]\ncredential_process = printf '{\"Version\":1,\"AccessKeyId\":\"KEY_ID\",\"SecretAccessKey\":\"SECRET\"}'\n\
          [profile base]\naws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = another\n\
@@ -101,7 +101,7 @@ async fn a_credential_process_and_a_chain_of_roles() {
 }
 
 #[tokio::test]
-async fn a_container_and_a_web_identity() {
+async fn credentials_come_from_a_container_and_a_web_identity() {
     let (mut corner, pool, keys) = scene("").await;
     let [id, secret] = keys.clone();
     let container = Server::start(move |_| {
@@ -129,7 +129,7 @@ async fn a_container_and_a_web_identity() {
 }
 
 #[tokio::test]
-async fn aws_is_known_by_the_bundle_and_by_nothing_else() {
+async fn with_a_ca_bundle_no_other_authority_is_trusted() {
     let mut corner = Corner::new().await;
     let pool = corner.create_pool(json!({})).await;
     let other =
@@ -169,7 +169,7 @@ async fn aws_is_known_by_the_bundle_and_by_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_proxy_is_used_but_for_the_hosts_of_no_proxy() {
+async fn a_proxy_is_used_except_for_hosts_in_no_proxy() {
     let mut corner = Corner::new().await;
     let pool = corner.create_pool(json!({})).await;
     corner.create_client(&pool, json!({})).await;
@@ -232,7 +232,7 @@ const OF_SESSION: &str = "71b21161ffa1e6516bcc072aaf5ef38cbe85b511.json";
 const OF_URL: &str = "b7037568a7e4f6fba9450af24427009b78703b33.json";
 
 #[tokio::test]
-async fn an_sso_session_and_one_that_is_renewed() {
+async fn an_sso_session_is_used_and_renewed() {
     let (mut corner, pool, keys) = scene(SSO).await;
     let before = corner.environment.len();
     sso_token(&corner, OF_SESSION, "2099-01-01T00:00:00Z", json!({}));
@@ -276,7 +276,7 @@ async fn an_sso_session_and_one_that_is_renewed() {
 }
 
 #[tokio::test]
-async fn an_sso_session_that_is_over_names_the_login() {
+async fn an_expired_sso_session_names_the_login_command() {
     let (mut corner, pool, keys) = scene(SSO).await;
     let portal = portal("another-token", keys);
     corner.set("AWS_ENDPOINT_URL_SSO", portal.url());
@@ -320,7 +320,7 @@ fn assumed(sts: &Server) -> Vec<(String, String)> {
 }
 
 #[tokio::test]
-async fn an_mfa_code_is_asked_for_once_and_serves_all_pools_of_the_role() {
+async fn one_mfa_code_serves_all_pools_of_the_role() {
     let (mut corner, pool, keys) = scene(MFA).await;
     let other = corner.create_pool(json!({})).await;
     corner.create_client(&other, json!({})).await;
@@ -351,7 +351,7 @@ async fn an_mfa_code_is_asked_for_once_and_serves_all_pools_of_the_role() {
 }
 
 #[tokio::test]
-async fn without_a_terminal_or_with_a_wrong_code_the_next_step_is_said() {
+async fn without_a_terminal_or_with_a_wrong_mfa_code_there_is_a_hint() {
     let (mut corner, pool, keys) = scene(MFA).await;
     let sts = sts(keys);
     corner.set("AWS_ENDPOINT_URL_STS", sts.url());
@@ -377,7 +377,7 @@ async fn without_a_terminal_or_with_a_wrong_code_the_next_step_is_said() {
 
 /// After an answered prompt, Ctrl-C works for the command again.
 #[tokio::test]
-async fn after_the_code_a_signal_is_the_commands() {
+async fn after_the_mfa_prompt_a_signal_stops_the_command_normally() {
     let (mut corner, pool, keys) = scene(MFA).await;
     let profiles = std::mem::take(&mut corner.environment);
     corner.deploy(&pool).await;
@@ -425,7 +425,7 @@ fn login_token(corner: &Corner, [id, secret]: &[String; 2], expires: &str) {
 const OF_LOGIN: &str = "143b1fc18f5ca9bb89e81d9a77fe53029e237039039ccab734b6fb08284f7780.json";
 
 #[tokio::test]
-async fn a_session_of_aws_login_is_used_and_renewed_and_its_end_is_said() {
+async fn an_aws_login_session_is_used_and_renewed_and_its_end_is_reported() {
     let config = "[profile console]\nlogin_session = arn:aws:iam::123456789012:user/ann\nregion = us-east-1\n";
     let (mut corner, pool, keys) = scene(config).await;
     let plan = ["plan", "--verbose", "--pool", &pool, "--profile", "console"];

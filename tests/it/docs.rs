@@ -217,7 +217,7 @@ async fn run(page: &Path) -> (Vec<String>, String) {
 }
 
 #[tokio::test]
-async fn every_console_block_shows_what_happens() {
+async fn every_console_block_shows_the_real_output() {
     let update = std::env::var_os("UPDATE_TRANSCRIPTS").is_some();
     let mut differ = Vec::new();
     for page in pages() {
@@ -324,7 +324,7 @@ fn prose(text: &str) -> String {
 }
 
 #[test]
-fn every_link_leads_somewhere() {
+fn every_link_works() {
     let mut dead = Vec::new();
     for page in pages() {
         let text = prose(&read(&page));

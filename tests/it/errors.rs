@@ -85,7 +85,7 @@ async fn assert_refusal_told(
 }
 
 #[tokio::test]
-async fn who_asks() {
+async fn errors_about_missing_credentials() {
     let (mut corner, pool) = ready().await;
     let home = corner.folder.path().to_owned();
     let aws = home.join(".aws");
@@ -146,7 +146,7 @@ async fn who_asks() {
 }
 
 #[tokio::test]
-async fn with_what() {
+async fn errors_about_rejected_credentials() {
     let scene = ready().await;
     const READ: &str = "DescribeUserPool";
     let expired = "The security token included in the request is expired";
@@ -173,7 +173,7 @@ async fn with_what() {
 }
 
 #[tokio::test]
-async fn what_may_not_be() {
+async fn missing_permissions_are_reported() {
     let scene = ready().await;
     const READ: &str = "DescribeUserPool";
     const DENIED: &str = "AccessDeniedException";
@@ -242,7 +242,7 @@ async fn empty_variables_are_not_set() {
 }
 
 #[tokio::test]
-async fn which_pool() {
+async fn errors_about_the_pool() {
     let (corner, pool) = ready().await;
     let missing = "us-west-2_NoSuchPool";
     let ran = corner.run(&["plan", "--pool", missing]).await;
@@ -300,7 +300,7 @@ async fn a_pool_that_does_not_exist() {
 }
 
 #[tokio::test]
-async fn nothing_deployed() {
+async fn commands_without_a_deployment() {
     let (corner, pool) = ready().await;
     let ran = corner.run(&["status", "--pool", &pool]).await;
     assert_told("nothing-deployed", &ran, &corner, &pool);
@@ -370,7 +370,7 @@ fn closed_port() -> (tokio::net::TcpSocket, String) {
 }
 
 #[tokio::test]
-async fn the_way_there() {
+async fn errors_about_the_connection() {
     let (mut corner, pool) = ready().await;
     let plan = ["plan", "--pool", &pool];
     let (_held, closed) = closed_port();
@@ -394,7 +394,7 @@ async fn the_way_there() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_nobody_vouches_for() {
+async fn an_untrusted_certificate() {
     let (mut corner, pool) = ready().await;
     let other = Server::start_tls(|_| Reply::json(200, json!({})));
     let url = other.url();
@@ -440,7 +440,7 @@ fn tools(folder: &Path, names: &[&str]) -> PathBuf {
 }
 
 #[tokio::test]
-async fn the_toolchain() {
+async fn errors_about_the_toolchain() {
     let (mut corner, pool) = ready().await;
     let folder = corner.folder.path().to_owned();
     let cache = folder.join("cache").display().to_string();
@@ -481,7 +481,7 @@ async fn the_toolchain() {
 }
 
 #[tokio::test]
-async fn the_configuration() {
+async fn errors_about_the_configuration() {
     let (mut corner, pool) = ready().await;
     let plan = ["plan", "--pool", &pool];
     corner.configure("[window]\nclosed = 2027-03-31\n");
@@ -509,7 +509,7 @@ async fn the_configuration() {
 }
 
 #[tokio::test]
-async fn the_account_and_the_pool_itself() {
+async fn errors_about_the_account_and_the_pool() {
     let (corner, pool) = ready().await;
     corner.configure("[function]\nreserved_concurrency = 5\n");
     let parameter = "InvalidParameterValueException";
@@ -616,7 +616,7 @@ async fn a_function_that_failed() {
 }
 
 #[tokio::test]
-async fn machines_are_told_too() {
+async fn errors_are_json_documents_too() {
     let corner = Corner::new().await;
     let ran = corner
         .run(&["plan", "--json", "--pool", "us-west-2_NoSuchPool"])
@@ -642,7 +642,7 @@ async fn machines_are_told_too() {
 }
 
 #[tokio::test]
-async fn machines_are_told_what_stopped_a_deploy() {
+async fn the_json_document_says_what_stopped_a_deploy() {
     let (corner, pool) = ready().await;
     let said = "is not authorized to perform: lambda:CreateFunction on it";
     let proxy = refusing(

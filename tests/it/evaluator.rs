@@ -379,7 +379,7 @@ fn statement() -> impl Strategy<Value = Value> {
 }
 
 #[test]
-fn what_verify_thinks_of_a_functions_policy_is_so() {
+fn verifys_judgement_of_a_functions_policy_is_right() {
     let ours = &names(POOL);
     let policies = generated(proptest::collection::vec(statement(), 1..4), 400);
     let (pool, cognito) = (&ours.pool, "cognito-idp.amazonaws.com");
@@ -450,7 +450,7 @@ fn what_verify_thinks_of_a_functions_policy_is_so() {
 }
 
 #[test]
-fn what_verify_thinks_of_a_roles_policies_is_so() {
+fn verifys_judgement_of_a_roles_policies_is_right() {
     let group = names(POOL).log_group_arn;
     let needed = json!({ "Version": "2012-10-17", "Statement": [
         { "Effect": "Allow", "Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": format!("{group}:*") },

@@ -111,7 +111,7 @@ async fn is_clean(template: &str) {
 }
 
 #[tokio::test]
-async fn cloudformation_makes_what_deploy_attaches_and_verify_finds_nothing() {
+async fn cloudformation_creates_a_function_that_deploy_attaches_and_verify_accepts() {
     let (corner, pool) = scene().await;
     let run = async |code: i32, arguments: &[&str]| {
         let ran = corner.run(&[arguments, &["--pool", &pool]].concat()).await;
@@ -245,7 +245,7 @@ fn least(corner: &Corner, pool: &str) -> Value {
 }
 
 #[tokio::test]
-async fn sam_and_serverless_have_nothing_to_complain_about() {
+async fn sam_and_serverless_accept_the_code() {
     let (corner, pool) = scene().await;
     is_clean(&exported(&corner, &pool, "sam").await).await;
     let script = "\
@@ -288,7 +288,7 @@ print(json.dumps(yaml.load(sys.stdin, Loader)))";
 }
 
 #[tokio::test]
-async fn terraform_reads_it() {
+async fn terraform_parses_the_code() {
     let (corner, pool) = scene().await;
     let code = exported(&corner, &pool, "terraform").await;
     let script = "import hcl2, json, sys; print(json.dumps(hcl2.load(sys.stdin)))";
@@ -339,7 +339,7 @@ const read = ts.transpileModule(text, { reportDiagnostics: true, compilerOptions
 console.log(JSON.stringify(read.diagnostics.map(one => one.messageText)));";
 
 #[tokio::test]
-async fn the_ones_in_typescript_are_read_by_its_compiler() {
+async fn typescript_code_is_parsed_by_its_compiler() {
     let (corner, pool) = scene().await;
     let folder = npm("typescript-5.9.3", &["typescript@5.9.3"]);
     for tool in ["cdk", "pulumi"] {

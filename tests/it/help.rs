@@ -51,7 +51,7 @@ async fn every_command_explains_itself() {
 }
 
 #[test]
-fn without_arguments_it_teaches() {
+fn without_arguments_the_help_is_shown() {
     let shown = run(&[]);
     assert_eq!(shown.status.code(), Some(1));
     let said = text(&shown.stderr);
@@ -67,7 +67,7 @@ fn without_arguments_it_teaches() {
 }
 
 #[test]
-fn variables_do_not_keep_it_from_teaching() {
+fn with_variables_set_the_help_is_still_shown() {
     let help = run(&["-h"]).stdout;
     for value in ["us-east-1", ""] {
         let shown = command(&["-h"]).env("JANE_MIGRATE_REGION", value).output();
@@ -83,7 +83,7 @@ fn variables_do_not_keep_it_from_teaching() {
 }
 
 #[test]
-fn colour_is_for_who_wants_it_in_help_and_errors_too() {
+fn help_and_errors_respect_the_colour_settings() {
     let coloured = |arguments: &[&str]| {
         let shown = run(arguments);
         [shown.stdout, shown.stderr].concat().contains(&0x1b)
@@ -101,7 +101,7 @@ fn colour_is_for_who_wants_it_in_help_and_errors_too() {
 }
 
 #[test]
-fn what_could_not_be_written_is_an_error() {
+fn a_failed_write_to_stdout_is_an_error() {
     for words in ["completions bash", "--help", "man"] {
         let program = env!("CARGO_BIN_EXE_jane-migrate");
         let shown = Command::new("bash")
@@ -117,7 +117,7 @@ fn what_could_not_be_written_is_an_error() {
 }
 
 #[test]
-fn values_that_cannot_be_are_refused_at_once() {
+fn invalid_values_are_rejected_at_once() {
     for (arguments, told) in [
         (
             &["plan", "--endpoint-url", "foo"][..],
@@ -156,7 +156,7 @@ fn every_shell_gets_completions_that_name_every_command() {
 }
 
 #[test]
-fn bash_itself_completes_with_them() {
+fn bash_completes_with_the_script() {
     let script = run(&["completions", "bash"]).stdout;
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("completions");
@@ -233,7 +233,7 @@ fn every_command_has_a_manual_page() {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_error() {
+fn a_closed_pipe_is_no_error() {
     // `head -1` ends before the rest is written.
     let program = env!("CARGO_BIN_EXE_jane-migrate");
     let piped = format!("set -o pipefail; '{program}' completions bash | head -1");

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::Corner;
 
 #[tokio::test]
-async fn a_history_says_who_did_what_with_which_version() {
+async fn the_history_lists_principals_actions_and_versions() {
     let mut corner = Corner::new().await;
     corner.environment.push(("USER".into(), "ann".into()));
     let (pool, _) = corner.deployed().await;

@@ -270,7 +270,7 @@ fn in_circles(needs: &BTreeMap<Module, BTreeSet<Module>>) -> Vec<String> {
 }
 
 #[test]
-fn no_crate_has_a_circle_of_modules() {
+fn no_crate_has_an_import_cycle() {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let mut circles = Vec::new();
     for crate_ in [".", "config", "core", "handler", "sandbox"] {
@@ -285,7 +285,7 @@ fn no_crate_has_a_circle_of_modules() {
 }
 
 #[test]
-fn a_circle_is_found_also_behind_a_re_export() {
+fn a_cycle_behind_a_re_export_is_found() {
     let folder = tempfile::tempdir().unwrap();
     let write = |file: &str, text: &str| std::fs::write(folder.path().join(file), text).unwrap();
     let circles = || in_circles(&House::of(folder.path()).needs());
@@ -312,7 +312,7 @@ fn a_circle_is_found_also_behind_a_re_export() {
 /// AWS's messages quote requests, and with them secrets. One file hides those in all of them, so no other file may turn them into
 /// errors.
 #[test]
-fn one_file_makes_all_errors_of_aws() {
+fn one_file_creates_all_aws_errors() {
     let source = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut folders = vec![source.clone()];
     let mut makers = BTreeSet::new();

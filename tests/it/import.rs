@@ -274,7 +274,7 @@ async fn the_tail_of_a_migration_is_counted_imported_and_accounted_for() {
 }
 
 #[tokio::test]
-async fn what_the_guide_leaves_open_is_read_either_way() {
+async fn undocumented_details_of_imports_work_either_way() {
     for (listed, first_line) in [(false, 1), (true, 2), (true, 0)] {
         let corner = Corner::new().await;
         let (pool, client) = corner.shop().await;
@@ -335,7 +335,7 @@ fn writes(passing: &Passing) -> bool {
 }
 
 #[tokio::test]
-async fn killed_at_any_write_an_import_goes_on_and_imports_nobody_twice() {
+async fn an_import_killed_at_any_write_continues_and_imports_no_user_twice() {
     let slow = ImportRules {
         per_user: Duration::from_millis(20),
         ..ImportRules::default()
@@ -445,7 +445,7 @@ async fn killed_at_any_write_an_import_goes_on_and_imports_nobody_twice() {
 }
 
 #[tokio::test]
-async fn a_count_that_was_killed_goes_on_where_it_stopped() {
+async fn a_killed_count_continues_where_it_stopped() {
     const USERS: usize = 150;
     let corner = Corner::new().await;
     let (pool, _) = corner.shop().await;

@@ -34,7 +34,7 @@ fn config(corner: &Corner, file: &str) -> Config {
 }
 
 #[tokio::test]
-async fn a_pool_alone_is_enough() {
+async fn init_needs_only_a_pool() {
     let (corner, pool) = corner().await;
     let ran = corner.run(&["init", "--pool", &pool]).await.ended(0);
     for told in [
@@ -72,7 +72,7 @@ async fn a_pool_alone_is_enough() {
 }
 
 #[tokio::test]
-async fn what_is_there_is_never_overwritten() {
+async fn an_existing_file_is_never_overwritten() {
     let (corner, pool) = corner().await;
     let file = corner.folder.path().join("migrate.toml");
     std::fs::write(&file, "# mine\n").expect("written");
@@ -86,7 +86,7 @@ async fn what_is_there_is_never_overwritten() {
 }
 
 #[tokio::test]
-async fn flags_answer_every_question_of_every_kind() {
+async fn flags_answer_every_question_for_every_kind() {
     let (corner, pool) = corner().await;
     let old = corner
         .create_pool(json!({ "Schema": [{ "Name": "loyalty", "AttributeDataType": "String" }] }))
@@ -276,7 +276,7 @@ async fn flags_answer_every_question_of_every_kind() {
 }
 
 #[tokio::test]
-async fn a_wrong_answer_is_refused_before_anything_is_written() {
+async fn an_invalid_answer_is_rejected_before_anything_is_written() {
     let (corner, pool) = corner().await;
     let cases: [(&[&str], &str); 13] = [
         (&["--url", "http://jane.example.com"], "https://"),
@@ -329,7 +329,7 @@ async fn a_wrong_answer_is_refused_before_anything_is_written() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_written_is_told_before_anything_is_asked() {
+async fn an_unwritable_output_is_reported_before_the_questions() {
     let (corner, pool) = corner().await;
     let arguments = ["init", "--pool", &pool, "--output", "none/migrate.toml"];
     let (code, shown) = Terminal::start(&corner, 80, &arguments).ended().await;
@@ -341,7 +341,7 @@ async fn what_cannot_be_written_is_told_before_anything_is_asked() {
 }
 
 #[tokio::test]
-async fn a_window_that_is_over_is_warned_of() {
+async fn a_window_that_has_closed_causes_a_warning() {
     let (corner, pool) = corner().await;
     let arguments = ["init", "--pool", &pool, "--closes", "2020-12-31"];
     let ran = corner.run(&arguments).await.ended(0);
@@ -365,7 +365,7 @@ async fn stored(corner: &Corner, told: &Ran, secret: &str) -> (String, String) {
 }
 
 #[tokio::test]
-async fn the_command_that_stores_the_secret_stores_it_and_no_more() {
+async fn the_printed_command_stores_exactly_the_secret() {
     let (corner, pool) = corner().await;
     let secret = " p%s\\n$HOME ";
     let ran = corner.run(&["init", "--pool", &pool]).await.ended(0);
@@ -395,7 +395,7 @@ async fn the_command_that_stores_the_secret_stores_it_and_no_more() {
 }
 
 #[tokio::test]
-async fn at_a_terminal_it_asks_and_judges_each_answer() {
+async fn on_a_terminal_init_asks_and_checks_each_answer() {
     let (corner, pool) = corner().await;
     let mut terminal = Terminal::start(&corner, 80, &["init"]);
     for (question, answer) in [
@@ -451,7 +451,7 @@ async fn an_empty_answer_is_the_default() {
 }
 
 #[tokio::test]
-async fn in_the_sandboxs_variables_it_says_that_it_does_not_read_aws() {
+async fn with_the_sandboxs_variables_init_says_that_it_does_not_use_aws() {
     let (mut corner, pool) = corner().await;
     let ran = corner.run(&["init", "--yes", "--pool", &pool]).await;
     assert!(!ran.ended(0).stderr.contains("not AWS"));

@@ -304,7 +304,7 @@ impl Runs {
 }
 
 #[tokio::test]
-async fn each_document_is_as_its_schema_says() {
+async fn each_document_matches_its_schema() {
     let corner = Corner::new().await;
     corner.add_accounts();
     let closed = json!({ "AdminCreateUserConfig": { "AllowAdminCreateUserOnly": true } });

@@ -57,7 +57,7 @@ async fn user_exists(corner: &Corner, pool: &str, user: &str) -> bool {
 }
 
 #[tokio::test]
-async fn a_pool_is_the_same_but_for_its_trigger_and_then_entirely() {
+async fn a_deploy_changes_only_the_trigger_and_a_teardown_restores_it() {
     let corner = Corner::new().await;
     let pool = corner
         .create_pool(settings_of_every_kind(&corner.account))
@@ -123,7 +123,7 @@ async fn a_pool_is_the_same_but_for_its_trigger_and_then_entirely() {
 }
 
 #[tokio::test]
-async fn each_kind_of_account_migrates_as_it_should() {
+async fn each_kind_of_account_migrates_in_its_way() {
     let corner = Corner::new().await;
     corner.add_accounts();
     let any_case = json!({ "UsernameConfiguration": { "CaseSensitive": false } });
@@ -181,7 +181,7 @@ async fn each_kind_of_account_migrates_as_it_should() {
 
 /// Also in a case-sensitive pool: Cognito rejects an email that differs from the typed name.
 #[tokio::test]
-async fn whoever_types_capitals_migrates() {
+async fn a_name_typed_in_capitals_migrates() {
     let corner = Corner::new().await;
     corner.add_accounts();
     let (pool, client) = corner.deployed().await;
@@ -200,7 +200,7 @@ async fn whoever_types_capitals_migrates() {
 
 /// Without a status, because Cognito is reported to reject `RESET_REQUIRED`.
 #[tokio::test]
-async fn whoever_must_choose_a_new_password_migrates_and_is_told() {
+async fn a_customer_who_must_choose_a_new_password_migrates_and_gets_the_challenge() {
     let corner = Corner::new().await;
     corner.add_accounts();
     corner.configure("[response]\nfinal_user_status = \"RESET_REQUIRED\"\n");
@@ -215,7 +215,7 @@ async fn whoever_must_choose_a_new_password_migrates_and_is_told() {
 }
 
 #[tokio::test]
-async fn wrong_passwords_and_unknown_users_look_alike() {
+async fn wrong_passwords_and_unknown_users_get_the_same_response() {
     let corner = Corner::new().await;
     corner.add_accounts();
     let (_, client) = corner.deployed().await;
@@ -226,7 +226,7 @@ async fn wrong_passwords_and_unknown_users_look_alike() {
 }
 
 #[tokio::test]
-async fn a_rerun_writes_nothing() {
+async fn a_second_deploy_writes_nothing() {
     let corner = Corner::new().await;
     let (pool, _) = corner.deployed().await;
     let gateway = corner.gateway().await;
@@ -306,7 +306,7 @@ async fn a_client_without_password_auth_stops_the_deploy_before_anything_is_chan
 }
 
 #[tokio::test]
-async fn a_foreign_trigger_is_a_conflict_until_replaced_and_comes_back() {
+async fn a_foreign_trigger_is_a_conflict_until_replaced_and_is_put_back() {
     let corner = Corner::new().await;
     let foreign = format!(
         "arn:aws:lambda:{REGION}:{}:function:older-migration",
@@ -339,7 +339,7 @@ async fn a_foreign_trigger_is_a_conflict_until_replaced_and_comes_back() {
 }
 
 #[tokio::test]
-async fn settings_that_lambda_would_not_take_are_refused_before_anything_is_made() {
+async fn settings_that_lambda_would_reject_stop_the_deploy_before_any_change() {
     let corner = Corner::new().await;
     let pool = corner.create_pool(json!({})).await;
     corner.create_client(&pool, json!({})).await;
@@ -391,7 +391,7 @@ async fn teardown_waits_for_the_end_of_the_window_and_of_migrations() {
 }
 
 #[tokio::test]
-async fn the_second_emulator_sees_the_same_life() {
+async fn the_life_of_a_migration_is_the_same_on_the_second_emulator() {
     let corner = on_moto().await;
     let settings = settings_for_moto(&corner.account);
     let pool = corner.create_pool(settings).await;

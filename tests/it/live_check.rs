@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::support::{Corner, REGION, Ran, aws_cli, cache};
 
 #[tokio::test]
-async fn it_passes_in_the_sandbox_asks_first_and_leaves_nothing() {
+async fn the_live_check_passes_in_the_sandbox_asks_first_and_leaves_nothing() {
     let options = Options {
         callers: Callers::Checked,
         ..Options::new(cache())

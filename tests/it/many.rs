@@ -39,7 +39,7 @@ async fn trigger(corner: &Corner, pool: &str) -> Option<String> {
 }
 
 #[tokio::test]
-async fn the_pools_of_the_configuration_live_and_end_together() {
+async fn the_configured_pools_are_deployed_and_torn_down_together() {
     let corner = Corner::new().await;
     let pools = pools(&corner, 3).await;
     corner.configure(&tables(&pools, "function = { memory_mb = 512 }"));
@@ -86,7 +86,7 @@ async fn the_pools_of_the_configuration_live_and_end_together() {
 
 /// A chain has stores in several Regions, and one command for all of them.
 #[tokio::test]
-async fn each_pool_is_served_in_its_own_region() {
+async fn each_pool_is_deployed_in_its_own_region() {
     const REGIONS: [&str; 2] = ["us-west-2", "eu-central-1"];
     let mut corner = Corner::new().await;
     corner.add_accounts();
@@ -179,7 +179,7 @@ async fn every_pool_is_planned_before_any_is_changed() {
 
 /// Other callers of the account use up the rate: each update succeeds at its third attempt.
 #[tokio::test]
-async fn throttled_updates_go_through_in_the_end_and_nothing_is_lost() {
+async fn throttled_updates_succeed_in_the_end_and_nothing_is_lost() {
     let mut corner = Corner::new().await;
     let pools = pools(&corner, 15).await;
     corner.configure(&tables(&pools, ""));

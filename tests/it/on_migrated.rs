@@ -38,7 +38,7 @@ impl Corner {
 }
 
 #[tokio::test]
-async fn a_queue_is_told_by_a_role_that_may_tell_it_and_no_other() {
+async fn a_queue_gets_the_notification_with_a_role_for_this_queue_only() {
     let options = Options {
         role_age: std::time::Duration::from_millis(300),
         callers: Callers::Checked,

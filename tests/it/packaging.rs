@@ -73,7 +73,7 @@ fn install(release: &Path, prefix: &Path) -> Output {
 }
 
 #[test]
-fn the_installer_installs_what_the_checksum_names_and_nothing_else() {
+fn the_installer_installs_only_a_file_with_the_right_checksum() {
     let (release, files) = release();
     let prefix = release.path().join("prefix");
     let installed = install(release.path(), &prefix);

@@ -12,7 +12,7 @@ const WIDE: f32 = 8.43;
 const HIGH: f32 = 19.0;
 
 #[test]
-fn the_picture_is_the_tour() {
+fn the_picture_shows_the_current_tour() {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
     let page = fs::read_to_string(docs.join("quick-start.md")).expect("the page");
     let (_, block) = page.split_once("```console\n").expect("the tour");

@@ -188,7 +188,7 @@ async fn the_github_action_downloads_checks_and_verifies() {
 }
 
 #[tokio::test]
-async fn the_github_action_runs_nothing_that_is_not_attested() {
+async fn the_github_action_runs_only_an_attested_program() {
     let runner = Runner::new(false).await;
     let (ran, _) = runner.run(&[]).await;
     assert_ne!(ran.code, 0, "{ran:#?}");

@@ -14,7 +14,7 @@ fn change<'a>(plan: &'a Value, resource: &str) -> &'a Value {
 }
 
 #[tokio::test]
-async fn the_update_of_the_pool_is_one_line() {
+async fn the_plan_shows_the_pools_update_in_one_line() {
     let corner = Corner::new().await;
     // Settings that an update must carry, one of which it must move.
     let settings = json!({
@@ -47,7 +47,7 @@ async fn the_update_of_the_pool_is_one_line() {
 }
 
 #[tokio::test]
-async fn what_does_not_suit_stops_it_or_is_told() {
+async fn unsuitable_settings_stop_the_deploy_or_are_reported() {
     let corner = Corner::new().await;
     let pool = corner.create_pool(json!({})).await;
     corner.create_client(&pool, json!({})).await;
@@ -76,7 +76,7 @@ async fn what_does_not_suit_stops_it_or_is_told() {
 }
 
 #[tokio::test]
-async fn the_commands_it_prints_go_where_it_went() {
+async fn printed_commands_use_the_same_target() {
     let corner = Corner::new().await;
     let pool = corner.create_pool(json!({})).await;
     let srp = json!({ "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"] });
@@ -105,7 +105,7 @@ async fn the_commands_it_prints_go_where_it_went() {
 }
 
 #[tokio::test]
-async fn a_later_change_is_told_by_member_and_none_is_told_as_none() {
+async fn a_later_change_is_shown_field_by_field_and_no_change_as_none() {
     let corner = Corner::new().await;
     let (pool, _) = corner.deployed().await;
     let plan = ["plan", "--pool", &pool, "--detailed-exitcode"];
@@ -143,7 +143,7 @@ async fn a_later_change_is_told_by_member_and_none_is_told_as_none() {
 
 /// A client for machines, which Jane does not have and whose flows allow no password.
 #[tokio::test]
-async fn clients_without_users_are_left_alone() {
+async fn clients_without_users_are_not_changed() {
     let corner = Corner::new().await;
     let pool = corner.create_pool(json!({})).await;
     corner.create_client(&pool, json!({})).await;

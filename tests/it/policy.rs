@@ -359,7 +359,7 @@ async fn allow(corner: &Corner, pool: &str, duties: &str) {
 }
 
 #[tokio::test]
-async fn the_printed_policies_suffice_and_nothing_else_is_allowed() {
+async fn the_printed_policies_are_enough_and_allow_nothing_else() {
     let options = Options {
         role_age: std::time::Duration::from_millis(300),
         callers: Callers::Checked,
@@ -413,7 +413,7 @@ async fn the_printed_policies_suffice_and_nothing_else_is_allowed() {
 }
 
 #[tokio::test]
-async fn what_only_the_pool_knows_is_read_from_it() {
+async fn facts_that_only_the_pool_has_are_read_from_it() {
     let corner = Corner::new().await;
     let sms = format!("arn:aws:iam::{}:role/service-role/sms", corner.account);
     let pool = corner
@@ -462,7 +462,7 @@ async fn what_only_the_pool_knows_is_read_from_it() {
 }
 
 #[test]
-fn no_grant_is_wider_than_the_pool_but_what_cannot_be_narrower() {
+fn no_permission_is_wider_than_the_pool_if_it_can_be_narrower() {
     for grant in GRANTS.iter().filter(|grant| grant.on == On::Network) {
         assert!(grant.action.starts_with("ec2:Describe"));
     }

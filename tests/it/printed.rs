@@ -238,7 +238,7 @@ async fn operations(service: &str) -> Result<Operations, String> {
 }
 
 #[tokio::test]
-async fn what_cannot_be_run_is_noticed() {
+async fn a_command_that_cannot_run_is_detected() {
     for wrong in [
         "jane-migrate deploy --nonsense",
         "jane-migrate deploy --pool 'us-east-1_AbC123456",

@@ -7,7 +7,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use crate::support::{Corner, Ran, aws_cli};
 
 #[tokio::test]
-async fn its_variables_serve_every_aws_tool_and_it_ends_when_asked() {
+async fn the_sandboxs_variables_work_for_every_aws_tool_and_it_stops_on_request() {
     let corner = Corner::new().await;
     let mut process = corner
         .command(&["sandbox"])

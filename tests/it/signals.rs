@@ -27,7 +27,7 @@ async fn held() -> (Corner, String, Proxy) {
 }
 
 #[tokio::test]
-async fn the_step_in_hand_is_finished() {
+async fn a_signal_lets_the_current_step_finish() {
     for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
         let (corner, pool, proxy) = held().await;
         let url = proxy.url();
@@ -51,7 +51,7 @@ async fn the_step_in_hand_is_finished() {
 }
 
 #[tokio::test]
-async fn a_second_signal_ends_at_once() {
+async fn a_second_signal_ends_the_program_at_once() {
     let (corner, pool, proxy) = held().await;
     let url = proxy.url();
     let deploy = ["deploy", "--pool", &pool, "--yes", "--endpoint-url", &url];
@@ -65,7 +65,7 @@ async fn a_second_signal_ends_at_once() {
 }
 
 #[tokio::test]
-async fn a_build_is_given_up_and_nothing_is_changed() {
+async fn a_signal_stops_a_build_and_nothing_is_changed() {
     let (mut corner, pool, proxy) = held().await;
     // A cargo that never ends.
     let tools = corner.folder.path().join("tools");
@@ -102,7 +102,7 @@ async fn a_build_is_given_up_and_nothing_is_changed() {
 }
 
 #[tokio::test]
-async fn off_a_terminal_a_long_step_beats() {
+async fn without_a_terminal_a_long_step_shows_progress() {
     use tokio::io::{AsyncBufReadExt, BufReader};
     let (corner, pool, proxy) = held().await;
     let url = proxy.url();
@@ -132,7 +132,7 @@ async fn off_a_terminal_a_long_step_beats() {
 
 /// Jane is notified of each user once, although the run was interrupted: the printed command continues from there.
 #[tokio::test]
-async fn a_walk_through_the_users_stops_after_a_page_and_goes_on_from_there() {
+async fn connect_stops_after_a_page_and_continues_from_there() {
     use tokio::io::{AsyncBufReadExt, BufReader};
     let corner = Corner::new().await;
     let pool = corner.create_pool(json!({})).await;

@@ -33,7 +33,7 @@ fn current(page: &str, text: &str) {
 }
 
 #[test]
-fn the_page_of_the_checks_is_the_table() {
+fn the_checks_page_matches_the_table() {
     let mut page = "# Checks\n\nWhat `verify` checks. `plan` and `deploy` apply the same table to the pool as it will be. An *error* means that sign-ins fail or that\nsomething leaks: `verify` exits with 1. A *warning* does so with `--strict` alone. `jane-migrate verify --only ID` makes one check,\n`jane-migrate explain ID` prints its row.\n\n<!-- Made from core/src/check/table.rs: `UPDATE_DOCS=1 cargo test -p jane-migrate --test it site::` writes it. -->\n\n| check | it holds where | severity | when |\n|---|---|---|---|\n".to_owned();
     for check in checks() {
         let severity = match check.severity {
@@ -55,7 +55,7 @@ fn the_page_of_the_checks_is_the_table() {
 }
 
 #[test]
-fn the_page_of_the_file_is_the_schema() {
+fn the_configuration_page_matches_the_schema() {
     let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrate.schema.json");
     let schema: Value =
         serde_json::from_slice(&fs::read(schema).expect("the schema")).expect("JSON");
@@ -225,7 +225,7 @@ fn pages() -> Vec<String> {
 }
 
 #[test]
-fn the_site_builds_and_its_links_hold() {
+fn the_site_builds_and_its_links_work() {
     let listed: BTreeSet<String> = pages().into_iter().collect();
     let there = fs::read_dir(docs()).expect("the pages").map(|entry| {
         let name = entry.expect("a page").file_name();

@@ -171,7 +171,7 @@ fn assert_figures(status: &Value, client: &str) {
 }
 
 #[tokio::test]
-async fn the_log_is_counted_the_same_on_both_emulators() {
+async fn the_counts_of_the_log_are_the_same_on_both_emulators() {
     let mut sources = Vec::new();
     for corner in [
         Corner::new().await,
@@ -194,7 +194,7 @@ async fn the_log_is_counted_the_same_on_both_emulators() {
 }
 
 #[tokio::test]
-async fn a_log_that_reaches_back_a_part_of_the_way_gives_no_whole_number() {
+async fn a_log_with_only_part_of_the_history_gives_a_minimum() {
     let corner = Corner::new().await;
     corner.configure("[window]\ntotal_users = 900\n");
     let logged = Logged::new(corner).await;
@@ -296,7 +296,7 @@ async fn a_log_that_reaches_back_a_part_of_the_way_gives_no_whole_number() {
 }
 
 #[tokio::test]
-async fn a_line_of_the_log_cannot_steer_the_terminal() {
+async fn a_log_line_cannot_control_the_terminal() {
     let logged = Logged::new(Corner::new().await).await;
     let mut line = line("directory-unavailable", "\u{1b}[2Jclient", 14.0);
     line["reason"] = json!("\u{1b}]0;owned\u{7}\r\nMigrated: everybody");
@@ -315,7 +315,7 @@ async fn a_line_of_the_log_cannot_steer_the_terminal() {
 }
 
 #[tokio::test]
-async fn a_watch_ends_well_when_nobody_reads_it_any_more() {
+async fn a_watch_ends_without_an_error_when_its_pipe_closes() {
     let logged = Logged::new(Corner::new().await).await;
     let watch = format!(
         "set -o pipefail; jane-migrate status --pool {} --watch=1 | head -2",
@@ -332,7 +332,7 @@ async fn a_watch_ends_well_when_nobody_reads_it_any_more() {
 }
 
 #[tokio::test]
-async fn people_read_the_figures_in_words() {
+async fn the_figures_are_shown_as_text() {
     let corner = Corner::new().await;
     corner.configure("[window]\ntotal_users = 2000\ncloses = 2999-12-31\n");
     let logged = Logged::new(corner).await;
@@ -366,7 +366,7 @@ async fn people_read_the_figures_in_words() {
 }
 
 #[tokio::test]
-async fn a_log_of_many_pages_is_counted_whole() {
+async fn a_log_of_many_pages_is_counted_completely() {
     let logged = Logged::new(Corner::at(moto().await.url().to_owned()).await).await;
     let now = now_ms();
     let lines: Vec<_> = (0..25_000)
@@ -389,7 +389,7 @@ async fn a_log_of_many_pages_is_counted_whole() {
 }
 
 #[tokio::test]
-async fn nothing_deployed_is_said_so() {
+async fn status_without_a_deployment_reports_it() {
     let corner = Corner::new().await;
     let pool = corner.create_pool(json!({})).await;
     let ran = corner.run(&["status", "--pool", &pool]).await.ended(1);
@@ -400,7 +400,7 @@ async fn nothing_deployed_is_said_so() {
 }
 
 #[tokio::test]
-async fn of_several_pools_each_is_shown_and_one_without_a_log_stops_no_other() {
+async fn several_pools_are_shown_and_one_without_a_log_stops_no_other() {
     let logged = Logged::new(Corner::new().await).await;
     logged.write_days().await;
     let bare = logged.corner.create_pool(json!({})).await;
@@ -444,7 +444,7 @@ async fn of_several_pools_each_is_shown_and_one_without_a_log_stops_no_other() {
 }
 
 #[tokio::test]
-async fn a_watch_off_a_terminal_writes_a_line_each_time_and_ends_well() {
+async fn a_watch_without_a_terminal_writes_one_line_each_time() {
     let logged = Logged::new(Corner::new().await).await;
     let mut process = logged
         .corner
@@ -480,7 +480,7 @@ async fn a_watch_off_a_terminal_writes_a_line_each_time_and_ends_well() {
 }
 
 #[tokio::test]
-async fn a_watch_on_a_terminal_clears_it_and_draws_anew() {
+async fn a_watch_on_a_terminal_redraws_the_screen() {
     let logged = Logged::new(Corner::new().await).await;
     let arguments = ["status", "--pool", &logged.pool, "--watch=1"];
     let mut terminal = Terminal::start(&logged.corner, 80, &arguments);
@@ -493,7 +493,7 @@ async fn a_watch_on_a_terminal_clears_it_and_draws_anew() {
 
 /// The headline is always visible, the end is left out if the terminal has no rows for it, and q restores the terminal.
 #[tokio::test]
-async fn a_watch_fits_the_terminal_and_ends_by_a_key() {
+async fn a_watch_fits_the_terminal_and_ends_with_a_key() {
     let logged = Logged::new(Corner::new().await).await;
     logged.write_days().await;
     let arguments = ["status", "--pool", &logged.pool, "--watch=600"];
@@ -536,7 +536,7 @@ const DRAWN: &str = r#"[...document.querySelectorAll('.chart canvas')].map(canva
 })"#;
 
 #[tokio::test]
-async fn the_page_reads_well_in_a_browser() {
+async fn the_page_is_readable_in_a_browser() {
     let corner = Corner::new().await;
     let closes = Date::from_epoch_days(now_ms() / DAY_MS + 45).unwrap();
     corner.configure(&format!(

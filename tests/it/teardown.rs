@@ -19,7 +19,7 @@ async fn migrate(corner: &Corner, client: &str) {
 }
 
 #[tokio::test]
-async fn it_shows_what_would_be_lost_and_waits_for_the_last_customers() {
+async fn teardown_shows_what_would_be_lost_and_waits_for_the_last_customers() {
     let corner = Corner::new().await;
     corner.configure("[window]\ntotal_users = 3\n");
     let (pool, client) = deployed(&corner).await;
@@ -58,7 +58,7 @@ async fn it_shows_what_would_be_lost_and_waits_for_the_last_customers() {
 }
 
 #[tokio::test]
-async fn it_tells_what_the_apps_may_do_afterwards() {
+async fn teardown_shows_what_the_apps_can_do_afterwards() {
     let corner = Corner::new().await;
     let (pool, client) = deployed(&corner).await;
     let ran = corner
@@ -76,7 +76,7 @@ async fn it_tells_what_the_apps_may_do_afterwards() {
 }
 
 #[tokio::test]
-async fn what_is_left_of_a_deleted_pool_is_found_and_taken_away() {
+async fn resources_of_a_deleted_pool_are_found_and_removed() {
     let corner = Corner::new().await;
     let (pool, _) = deployed(&corner).await;
     corner
@@ -103,7 +103,7 @@ async fn what_is_left_of_a_deleted_pool_is_found_and_taken_away() {
 }
 
 #[tokio::test]
-async fn where_only_the_log_group_of_a_deleted_pool_is_left_it_goes_too() {
+async fn a_deleted_pools_log_group_is_removed_if_only_that_is_left() {
     let corner = Corner::new().await;
     let (pool, _) = deployed(&corner).await;
     let ran = corner

@@ -253,7 +253,7 @@ async fn every_command_fits_a_narrow_terminal() {
 }
 
 #[tokio::test]
-async fn colour_is_for_terminals_that_want_it() {
+async fn colour_is_only_used_on_terminals_that_support_it() {
     let mut corner = Corner::new().await;
     let pool = pool_to_plan(&corner).await;
     let arguments = ["plan", "--pool", &pool, "--enable-password-auth"];
@@ -272,7 +272,7 @@ async fn colour_is_for_terminals_that_want_it() {
 }
 
 #[tokio::test]
-async fn deploy_asks_and_no_means_no() {
+async fn deploy_asks_and_no_changes_nothing() {
     let corner = Corner::new().await;
     let pool = pool_to_plan(&corner).await;
     let before = corner.pool(&pool).await;
@@ -287,7 +287,7 @@ async fn deploy_asks_and_no_means_no() {
 }
 
 #[tokio::test]
-async fn verbose_tells_the_requests_and_quiet_only_what_was_asked_for() {
+async fn verbose_shows_requests_and_quiet_only_the_result() {
     let corner = Corner::new().await;
     let pool = pool_to_plan(&corner).await;
     let plan = ["plan", "--pool", &pool, "--enable-password-auth"];

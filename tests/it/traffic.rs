@@ -21,7 +21,7 @@ async fn traffic(corner: &Corner, library: &Path, lines: &[String]) -> BTreeSet<
 }
 
 #[tokio::test]
-async fn nothing_is_sent_but_to_aws_and_the_directory() {
+async fn data_is_sent_only_to_aws_and_the_directory() {
     let corner = Corner::new().await;
     corner.add_accounts();
     let closed = json!({ "AdminCreateUserConfig": { "AllowAdminCreateUserOnly": true } });

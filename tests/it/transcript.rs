@@ -44,7 +44,7 @@ fn difference(kept: &str, shown: &str) -> String {
 }
 
 #[test]
-fn only_what_differs_is_shown() {
+fn only_the_differing_lines_are_shown() {
     assert_eq!(difference("a\nb\nc\n", "a\nx\ny\nc\n"), "- b\n+ x\n+ y");
     assert_eq!(difference("a\na\n", "a\n"), "- a");
 }

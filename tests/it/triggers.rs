@@ -37,7 +37,7 @@ impl Corner {
 }
 
 #[tokio::test]
-async fn triggers_come_and_go_with_the_configuration_and_outlive_the_migration() {
+async fn triggers_follow_the_configuration_and_outlive_the_migration() {
     let corner = Corner::new().await;
     let pool = corner.create_pool(json!({})).await;
     let client = corner.create_client(&pool, json!({})).await;
@@ -120,7 +120,7 @@ async fn triggers_come_and_go_with_the_configuration_and_outlive_the_migration()
 }
 
 #[tokio::test]
-async fn a_trigger_of_somebody_else_is_taken_over_only_on_request_and_put_back() {
+async fn a_foreign_trigger_is_replaced_only_with_the_flag_and_put_back() {
     let corner = Corner::new().await;
     let theirs = format!("arn:aws:lambda:{REGION}:{}:function:theirs", corner.account);
     let settings = json!({ "LambdaConfig": { "PreSignUp": theirs, "PreAuthentication": theirs } });
@@ -164,7 +164,7 @@ async fn a_trigger_of_somebody_else_is_taken_over_only_on_request_and_put_back()
 
 /// The version of a rollback must support the triggers that the pool calls by then.
 #[tokio::test]
-async fn each_trigger_that_is_on_is_tried_before_customers_meet_it() {
+async fn each_trigger_that_is_on_is_probed_before_it_goes_live() {
     let corner = Corner::new().await;
     corner.configure(BOTH);
     let pool = corner.create_pool(json!({})).await;
@@ -209,7 +209,7 @@ async fn each_trigger_that_is_on_is_tried_before_customers_meet_it() {
 }
 
 #[tokio::test]
-async fn jane_is_told_of_the_users_that_the_pool_has_already() {
+async fn connect_notifies_jane_of_existing_users() {
     let corner = Corner::new().await;
     let pool = corner.create_pool(json!({})).await;
     corner.create_client(&pool, json!({})).await;
@@ -274,7 +274,7 @@ async fn jane_is_told_of_the_users_that_the_pool_has_already() {
 }
 
 #[tokio::test]
-async fn a_trial_says_what_jane_would_be_told_and_tells_her_nothing() {
+async fn try_shows_the_notification_to_jane_and_sends_none() {
     let corner = Corner::new().await;
     corner.add_accounts();
     corner.configure(BOTH);

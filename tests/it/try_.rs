@@ -28,7 +28,7 @@ async fn run_with(corner: &Corner, password: &str, arguments: &[&str]) -> Ran {
 }
 
 #[tokio::test]
-async fn the_deployed_function_is_tried_and_the_pool_stays_as_it_is() {
+async fn try_calls_the_deployed_function_and_does_not_change_the_pool() {
     let corner = Corner::new().await;
     let (pool, client) = pool(&corner).await;
     corner.deploy(&pool).await;
@@ -106,7 +106,7 @@ async fn the_deployed_function_is_tried_and_the_pool_stays_as_it_is() {
 }
 
 #[tokio::test]
-async fn the_handler_is_tried_on_this_machine_before_anything_is_deployed() {
+async fn try_runs_the_handler_on_this_machine_before_a_deploy() {
     let corner = Corner::new().await;
     let (pool, _) = pool(&corner).await;
     let local = [
@@ -173,7 +173,7 @@ async fn the_handler_is_tried_on_this_machine_before_anything_is_deployed() {
 }
 
 #[tokio::test]
-async fn a_password_is_never_taken_from_elsewhere() {
+async fn a_password_only_comes_from_the_prompt_or_stdin() {
     let corner = Corner::new().await;
     let (pool, _) = pool(&corner).await;
     let ran = corner
@@ -184,7 +184,7 @@ async fn a_password_is_never_taken_from_elsewhere() {
 }
 
 #[tokio::test]
-async fn a_password_that_is_empty_is_not_tried() {
+async fn an_empty_password_is_rejected() {
     let corner = Corner::new().await;
     let (pool, _) = pool(&corner).await;
     let arguments = ["try", "--pool", &pool, "--user", "ada@example.com"];
@@ -200,7 +200,7 @@ async fn a_password_that_is_empty_is_not_tried() {
 }
 
 #[tokio::test]
-async fn whatever_ends_the_prompt_what_is_typed_shows_again() {
+async fn the_echo_is_restored_however_the_prompt_ends() {
     let corner = Corner::new().await;
     let (pool, _) = pool(&corner).await;
     let commands: [&[&str]; 2] = [
@@ -228,7 +228,7 @@ async fn whatever_ends_the_prompt_what_is_typed_shows_again() {
 }
 
 #[tokio::test]
-async fn a_name_cannot_steer_the_terminal() {
+async fn a_name_cannot_control_the_terminal() {
     let corner = Corner::new().await;
     let (pool, _) = pool(&corner).await;
     corner.deploy(&pool).await;

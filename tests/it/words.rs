@@ -23,7 +23,7 @@ const HARD: [(&str, &str); 9] = [
 const NAMES: [&str; 2] = ["migrates-nobody", "nobody@"];
 
 #[test]
-fn people_read_plain_words() {
+fn texts_for_users_contain_only_plain_words() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
     for folder in ["src", "core/src", "config/src", "handler/src"] {

@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_function_is_given_the_memory_that_its_hashes_need() {
+    fn the_recommended_memory_fits_the_hashes() {
         for (format, memory) in [
             (HashFormat::Bcrypt, 512),
             (HashFormat::Argon2, 256),
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_decoy_tells_the_cost_of_the_table() {
+    fn the_cost_is_read_from_the_decoy() {
         let ten = cost_of("$2b$10$C6UzMDM.H6dfI/f/IKcEeO7ZpYb5rDN3ZQm8ZqvNa2eYGRRyVvhQK").unwrap();
         assert_eq!((ten.time, ten.memory_mb()), (0.25, 256));
         let fourteen = cost_of("bcrypt$$2b$14$x").unwrap();

@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_url_names_a_server_and_nothing_else() {
+    fn an_ldap_url_contains_only_the_server() {
         for (url, expected) in [
             (
                 "ldaps://ldap.example.com",

@@ -391,7 +391,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_statement_that_names_no_action_allows_every_one() {
+    fn a_statement_with_not_action_counts_as_allowing_everything() {
         let policy = json!({ "Statement": {
             "Effect": "Allow", "NotAction": "iam:*", "Resource": ["a", "b"],
         }});
@@ -407,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_statement_leaves_out_is_not_allowed_by_it() {
+    fn an_allow_with_not_action_excludes_the_listed_actions() {
         let needed = json!({ "Statement": { "Effect": "Allow", "Action": "logs:PutLogEvents", "Resource": "g:*" } });
         for (member, pattern, allowed) in [
             ("NotAction", "logs:*", false),
@@ -423,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_denied_or_conditioned_is_not_simply_allowed() {
+    fn denied_or_conditional_permissions_are_not_enough() {
         let needed = Grant {
             action: "logs:PutLogEvents".into(),
             resource: "arn:aws:logs:us-east-1:1:log-group:/g:*".into(),
@@ -477,7 +477,7 @@ mod tests {
     }
 
     #[test]
-    fn a_grant_without_its_condition_is_a_wider_one() {
+    fn a_grant_without_its_condition_is_wider() {
         let via = json!({ "StringEquals": { "kms:ViaService": "secretsmanager.us-east-1.amazonaws.com" } });
         let decrypt = |condition: &Value| Grant {
             action: "kms:Decrypt".into(),
@@ -491,7 +491,7 @@ mod tests {
     }
 
     #[test]
-    fn the_trust_may_be_narrower_and_no_wider() {
+    fn the_trust_policy_may_be_narrower_but_not_wider() {
         let trust = |change: &dyn Fn(&mut Value)| {
             let mut trust = trust_policy();
             change(&mut trust["Statement"][0]);

@@ -114,12 +114,12 @@ fn of_pool(pool: Value) -> Vec<&'static str> {
 }
 
 #[test]
-fn what_suits_has_no_finding() {
+fn a_good_configuration_has_no_finding() {
     assert_eq!(of_config(""), [] as [&str; 0]);
 }
 
 #[test]
-fn a_secret_written_out_is_found_before_it_is_deployed() {
+fn a_literal_secret_is_found_before_the_deploy() {
     let http = |header: &str| {
         let toml = format!(
             "[directory]\nkind = \"http\"\nsecrets = {{ key = {{ ssm = \"/key\" }} }}\n[directory.authenticate]\n\
@@ -135,7 +135,7 @@ fn a_secret_written_out_is_found_before_it_is_deployed() {
 }
 
 #[test]
-fn what_the_configuration_gets_wrong_is_found() {
+fn configuration_mistakes_are_found() {
     assert_eq!(
         of_config("[attributes]\n\"custom:loyalty\" = \"x\"\n"),
         ["attributes-schema"]
@@ -161,7 +161,7 @@ fn what_the_configuration_gets_wrong_is_found() {
 }
 
 #[test]
-fn what_the_pool_makes_hard_is_found() {
+fn unsuitable_pool_settings_are_found() {
     let schema = |attribute: Value| json!({ "SchemaAttributes": [attribute] });
     assert_eq!(
         of_pool(schema(
@@ -205,7 +205,7 @@ fn what_the_pool_makes_hard_is_found() {
 
 /// Without our guard, the other functions at sign-up are reported.
 #[test]
-fn an_open_sign_up_without_our_guard_is_found_whoever_else_is_called() {
+fn an_open_sign_up_without_our_guard_is_found_even_with_another_function() {
     const OLD_POOL: &str = "[directory]\nkind = \"cognito\"\npool_id = \"us-east-1_Old1\"\nclient_id = \"1example23456789\"\n";
     let found = |toml: &str, pool: Value| ids(toml, pool, json!({}), json!({}));
     let theirs = json!({ "PreSignUp": "arn:aws:lambda:us-east-1:123456789012:function:theirs" });
@@ -237,7 +237,7 @@ fn an_open_sign_up_without_our_guard_is_found_whoever_else_is_called() {
 }
 
 #[test]
-fn what_init_could_not_know_must_be_filled_in() {
+fn placeholders_of_init_must_be_filled_in() {
     let open = JANE.replace("\"c\"", "\"your-client-id\"");
     assert_eq!(ids(&open, json!({}), json!({}), json!({})), ["filled-in"]);
     let keycloak = |realm: &str, client: &str| {
@@ -252,7 +252,7 @@ fn what_init_could_not_know_must_be_filled_in() {
 }
 
 #[test]
-fn what_a_client_makes_hard_is_found() {
+fn unsuitable_client_settings_are_found() {
     let telling = ids(
         JANE,
         json!({}),
@@ -314,7 +314,7 @@ fn costly_hashes_need_memory() {
 }
 
 #[test]
-fn each_recorded_run_finds_what_it_found() {
+fn each_recorded_run_gives_the_same_findings() {
     let mut different = Vec::new();
     let mut seen = BTreeSet::new();
     for mut fixture in fixtures::all("checks") {
@@ -435,7 +435,7 @@ fn few_reserved_executions_are_raised_where_they_are_configured() {
 }
 
 #[test]
-fn the_first_day_of_a_large_shop_is_held_against_what_lambda_allows() {
+fn a_large_shops_first_day_is_compared_with_lambdas_limits() {
     let found = |customers: Option<u64>, reserved: Option<u32>, limit: Read<Option<u32>>| {
         let change = |observed: &mut Observed| {
             observed.concurrency_limit = limit;
@@ -489,7 +489,7 @@ fn a_function_ends_with_cognito_and_has_enough_memory() {
 }
 
 #[test]
-fn what_slows_down_guessing_is_named() {
+fn protection_against_guessing_is_named() {
     let found = |directory: &str, acl: Read<Option<WebAcl>>| {
         let toml = directory.replace("HASH", "password_column = \"h\"\nhash = \"bcrypt\"");
         let toml = format!("{toml}[attributes]\nemail = \"email\"\nemail_verified = \"=true\"\n");
@@ -577,7 +577,7 @@ fn each_placeholder_of_a_directory_must_be_filled_in() {
 }
 
 #[test]
-fn a_command_takes_over_only_what_its_check_is_about() {
+fn a_fix_replaces_only_the_resource_of_its_check() {
     let fixture = fixtures::all("checks")
         .into_iter()
         .find(|fixture| fixture.name == "function-limits-fails-1")

@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_else_appears_is_a_difference() {
+    fn other_new_fields_are_differences() {
         let one = json!({ "RecoveryMechanisms": [{ "Priority": 1, "Name": "admin_only" }] });
         for (before, after) in [
             (json!({}), json!({ "UserPoolTier": "ESSENTIALS" })),

@@ -285,7 +285,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn clients_without_users_are_told() {
+    fn clients_without_users_are_recognised() {
         let alone = |members: Value| client(members).without_users().is_some();
         for members in [
             json!({ "AllowedOAuthFlows": ["client_credentials"] }),
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn every_member_of_the_api_model_has_a_rule() {
+    fn every_field_of_the_api_model_has_a_rule() {
         let ruled = |name: &str| RULES.iter().any(|(member, _)| *member == name);
         for (member, _) in members("UserPoolClientType") {
             assert!(ruled(member), "{member} has no rule");
@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_whose_secret_is_in_secrets_manager_is_opened_and_closed() {
+    fn a_client_with_its_secret_in_secrets_manager_is_opened_and_closed() {
         let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:cognito-AbCdEf";
         let before =
             client(json!({ "ClientSecretArn": arn, "ExplicitAuthFlows": REFRESH_AND_SRP }));
@@ -426,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_lets_passwords_through_is_left_alone() {
+    fn a_client_that_allows_passwords_is_not_changed() {
         for flow in PASSWORD_FLOWS {
             let client = with_flows(&[flow]);
             assert!(client.allows_password_auth());
@@ -436,7 +436,7 @@ mod tests {
     }
 
     #[test]
-    fn closing_takes_back_only_the_flow_that_was_added() {
+    fn closing_removes_only_the_added_flow() {
         assert_eq!(
             close(
                 &with_flows(&[REFRESH, PASSWORD, "ALLOW_CUSTOM_AUTH"]),
@@ -477,7 +477,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_taken_back_where_the_flow_is_gone() {
+    fn nothing_changes_if_the_flow_is_already_gone() {
         assert_eq!(close(&with_flows(&REFRESH_AND_SRP), PASSWORD), None);
         assert_eq!(close(&client(json!({})), "default"), None);
         // An operator changed the client to the new names and chose the flow there: that one is not ours.
@@ -488,7 +488,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_flow_is_not_taken_away() {
+    fn the_last_flow_is_not_removed() {
         let refusal = close_password_auth(
             &with_flows(&[LEGACY_PASSWORD]),
             LEGACY_PASSWORD,
@@ -504,7 +504,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_anybody_elses_takes_nothing_away() {
+    fn a_foreign_record_removes_nothing() {
         for record in ["", "ALLOW_USER_SRP_AUTH", "Default"] {
             let refusal =
                 close_password_auth(&with_flows(&REFRESH_AND_SRP), record, &Decisions::new())
@@ -514,7 +514,7 @@ mod tests {
     }
 
     #[test]
-    fn the_body_is_the_description_without_what_is_read_only() {
+    fn the_body_is_the_description_without_read_only_fields() {
         let described = json!({
             "UserPoolId": "us-east-1_a", "ClientId": "c", "ClientName": "web",
             "AccessTokenValidity": 60, "TokenValidityUnits": { "AccessToken": "minutes" },
@@ -535,7 +535,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_members_wait_for_a_decision() {
+    fn unknown_fields_need_a_decision() {
         let client = client(json!({ "Later": 1 }));
         let refusal = open_password_auth(&client, &Decisions::new()).unwrap_err();
         assert_eq!(
@@ -556,7 +556,7 @@ mod tests {
     }
 
     #[test]
-    fn the_secret_is_forgotten_but_not_that_there_was_one() {
+    fn the_secret_is_dropped_but_its_existence_is_kept() {
         let client = client(json!({ "ClientSecret": "hush" }));
         assert!(client.has_secret());
         assert!(!format!("{client:?}{}", client.json()).contains("hush"));
@@ -564,7 +564,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_a_client_says_what_is_missing() {
+    fn a_response_without_a_client_names_the_missing_field() {
         let error = ClientDocument::from_describe(json!({ "UserPoolClient": { "ClientId": "c" } }))
             .unwrap_err();
         assert_eq!(

@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_is_told_where_it_is() {
+    fn a_change_is_reported_at_its_path() {
         let before = json!({ "Policies": { "PasswordPolicy": { "MinimumLength": 8 } } });
         let after = json!({ "Policies": { "PasswordPolicy": { "MinimumLength": 6 } } });
         assert_eq!(
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_appears_and_what_goes_is_told_member_by_member() {
+    fn added_and_removed_values_are_reported_field_by_field() {
         let before = json!({ "LambdaConfig": { "PreSignUp": "a" } });
         assert_eq!(
             shown(before.clone(), json!({})),
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn every_spelling_of_nothing_is_equal() {
+    fn every_form_of_an_empty_value_is_equal() {
         let spellings = [
             json!({}),
             json!({ "A": null }),
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn false_and_zero_are_something() {
+    fn false_and_zero_are_values() {
         assert_eq!(
             shown(json!({ "A": false, "B": 0 }), json!({})),
             ["/A: false => none", "/B: 0 => none"]
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn mechanisms_are_known_by_their_priority_and_not_by_their_place() {
+    fn mechanisms_are_compared_by_priority_not_by_position() {
         let one = json!({ "Name": "verified_email", "Priority": 1 });
         let two = json!({ "Name": "verified_phone_number", "Priority": 2 });
         let mechanisms =
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_that_nobody_knows_keep_their_order() {
+    fn unknown_lists_are_compared_in_order() {
         assert_eq!(
             shown(
                 json!({ "Later": ["a", "b"] }),
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_that_grow_or_shrink_are_told_whole() {
+    fn lists_of_another_length_are_reported_as_a_whole() {
         let (short, long) = (json!({ "Later": ["a"] }), json!({ "Later": ["a", "b"] }));
         assert_eq!(
             shown(short.clone(), long.clone()),
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn what_changes_by_itself_is_left_out() {
+    fn fields_that_change_by_themselves_are_left_out() {
         let before = json!({ "LastModifiedDate": 1, "EstimatedNumberOfUsers": 5 });
         assert_eq!(
             differences(
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn days_without_a_policy_to_hold_them_are_missed() {
+    fn days_lost_without_a_policy_are_reported() {
         let before = json!({ "AdminCreateUserConfig": { "UnusedAccountValidityDays": 30 } });
         assert_eq!(
             shown(before, json!({})),

@@ -59,7 +59,7 @@ fn changed(before: &Value, after: &Value) -> Vec<String> {
 /// Without such cases the properties below would hold trivially: check that the generators make
 /// them.
 #[test]
-fn what_the_properties_speak_of_is_made() {
+fn the_generators_make_the_interesting_cases() {
     let mut runner = TestRunner::deterministic();
     let pools: Vec<Value> = (0..200)
         .map(|_| pool().new_tree(&mut runner).expect("a pool").current())
@@ -121,7 +121,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_an_update_spoils_can_be_put_back(earlier in pool(), spoilt in pool()) {
+    fn every_lost_setting_can_be_put_back(earlier in pool(), spoilt in pool()) {
         let mut spoilt = spoilt;
         let beyond_reach = ["AcrConfiguration", "UserPoolTier"];
         for member in READ_ONLY_POOL.into_iter().chain(beyond_reach) {
@@ -143,7 +143,7 @@ proptest! {
     }
 
     #[test]
-    fn newer_members_of_a_pool_stop_the_update_and_are_named(pool in pool()) {
+    fn newer_fields_of_a_pool_stop_the_update_and_are_named(pool in pool()) {
         let unknown = |member: &String| Reason::Unknown { member: member.clone() };
         let newer: Vec<Reason> = newer_members(&pool).into_iter().map(unknown).collect();
         match pool_update(&pool_document(&pool), &[migration(Some(ARN))], &Decisions::new()) {
@@ -153,7 +153,7 @@ proptest! {
     }
 
     #[test]
-    fn dropped_members_are_neither_sent_nor_missed(pool in pool()) {
+    fn dropped_fields_are_neither_sent_nor_reported(pool in pool()) {
         let update = pool_update(&pool_document(&pool), &[migration(Some(ARN))], &all(Decision::Drop, &pool))?;
         prop_assert_eq!(newer_members(update.body()), Vec::<&String>::new());
         let after = update_pool(&pool, update.body()).map_err(TestCaseError::fail)?;
@@ -186,7 +186,7 @@ proptest! {
     }
 
     #[test]
-    fn closing_leaves_alone_what_others_changed_since(client in client(), since in flows()) {
+    fn closing_keeps_later_changes_by_others(client in client(), since in flows()) {
         let carry = all(Decision::Carry, &client);
         let Some(opening) = open_password_auth(&client_document(&client), &carry)? else {
             return Ok(());
@@ -237,7 +237,7 @@ proptest! {
     }
 
     #[test]
-    fn newer_members_of_a_client_stop_the_update_and_are_named(client in client()) {
+    fn newer_fields_of_a_client_stop_the_update_and_are_named(client in client()) {
         let document = client_document(&client);
         if let Err(refusal) = open_password_auth(&document, &Decisions::new()) {
             for member in newer_members(&client) {
@@ -256,7 +256,7 @@ proptest! {
     }
 
     #[test]
-    fn the_loss_of_any_member_is_seen(pool in pool(), choice in any::<prop::sample::Index>()) {
+    fn the_loss_of_any_field_is_detected(pool in pool(), choice in any::<prop::sample::Index>()) {
         let said = meaning(&pool);
         let members: Vec<&String> = said.as_object().expect("a pool").keys().collect();
         let lost = choice.get(&members).as_str();

@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn every_unknown_member_is_named_with_its_remedy_and_without_its_value() {
+    fn every_unknown_field_is_named_with_its_fix_and_without_its_value() {
         let refusal =
             project(json!({ "Known": 1, "Later": "value", "Newer": {} }), &[]).unwrap_err();
         assert_eq!(
@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn carried_members_are_sent_as_they_are() {
+    fn carried_fields_are_sent_as_they_are() {
         let update = project(
             json!({ "Later": { "a": [null, ""] } }),
             &[("Later", Decision::Carry)],
@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn dropped_members_are_not_sent_and_not_missed() {
+    fn dropped_fields_are_not_sent_and_not_reported() {
         let update = project(
             json!({ "Known": 1, "Later": 2 }),
             &[("Later", Decision::Drop)],
@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_member_cannot_pose_as_a_known_one() {
+    fn an_unknown_field_cannot_replace_a_known_one() {
         let update = project(
             json!({ "Id": "p", "UserPoolId": "q" }),
             &[("UserPoolId", Decision::Carry)],
@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn unset_members_are_not_sent() {
+    fn unset_fields_are_not_sent() {
         let update = project(
             json!({ "Known": "", "Id": null, "Later": "", "Newer": null }),
             &[],

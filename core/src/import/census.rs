@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_user_is_in_exactly_one_figure() {
+    fn every_user_is_counted_exactly_once() {
         let mut census = Census::default();
         census.migrated(false);
         census.migrated(true);
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_of_nonsense_does_not_fill_the_memory() {
+    fn many_different_formats_do_not_fill_the_memory() {
         let mut counts = BTreeMap::new();
         for n in 0..1000 {
             count(&mut counts, &n.to_string());

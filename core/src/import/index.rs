@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alias_counts_once_it_is_verified() {
+    fn an_alias_counts_only_after_verification() {
         let pool = index(
             naming(&[], &["email", "preferred_username"]),
             &[
@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_that_was_kept_page_by_page_is_the_same() {
+    fn an_index_saved_page_by_page_is_the_same() {
         let whole = naming(&[], &["email"]);
         let (mut one, mut other) = (
             Index::new(whole.clone(), 0, true),
@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn case_counts_where_the_pool_says_so() {
+    fn names_are_case_sensitive_if_the_pool_is() {
         let naming = Naming {
             case_sensitive: true,
             ..Naming::default()

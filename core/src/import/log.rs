@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn the_guides_lines_are_read() {
+    fn the_lines_of_the_developer_guide_are_parsed() {
         assert_eq!(
             parse("[SUCCEEDED] Line Number 5956 - The import succeeded."),
             Some((5956, Outcome::Imported))
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_belong_to_rows_however_the_log_counts() {
+    fn lines_are_matched_to_rows_for_each_way_of_counting() {
         for first in 0..=2 {
             let all = of_rows(3, &lines(&[first, first + 1, first + 2]));
             assert!(all.iter().all(Option::is_some), "{first}");

@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_has_the_columns_of_the_pool_in_its_order() {
+    fn a_row_has_the_pools_columns_in_order() {
         assert_eq!(
             columns(true).head(),
             "name,birthdate,cognito:mfa_enabled,cognito:username,password_hash\n"
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_format_cannot_hold_is_named_and_not_changed() {
+    fn values_that_the_format_cannot_express_are_named_and_not_changed() {
         for (value, column) in [("a\nb", "name"), ("a\\b", "name"), ("\"a\"", "name")] {
             assert_eq!(row("ann", &[("name", value)], None), Err(column.to_owned()));
         }

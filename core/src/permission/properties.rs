@@ -144,7 +144,7 @@ fn lets_in(statement: &Value, service: &str, arn: &str, account: &str) -> bool {
 }
 
 #[test]
-fn what_the_properties_speak_of_is_made() {
+fn the_generators_make_the_interesting_cases() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let mut fitting = 0;
     for _ in 0..400 {
@@ -157,7 +157,7 @@ fn what_the_properties_speak_of_is_made() {
 
 proptest! {
     #[test]
-    fn what_lets_this_pool_in_alone_lets_nobody_else_in(statement in statement()) {
+    fn a_statement_for_this_pool_only_allows_no_other_caller(statement in statement()) {
         let pool: PoolArn = ARN.parse().unwrap();
         if is_for_pool(&statement, &pool) {
             prop_assert!(lets_in(&statement, COGNITO, ARN, "123456789012"), "{statement}");

@@ -554,7 +554,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_no_function_can_hold_stops_the_deploy() {
+    fn a_record_with_too_many_tags_stops_the_deploy() {
         let plan = plan_for(150);
         assert!(
             !plan.is_blocked(),

@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_as_a_policy_is_replaced() {
+    fn an_unreadable_policy_is_replaced() {
         let new = policy(json!([secret("ReadClientSecret", "new")]));
         for odd in [Value::Null, json!({ "Statement": "?" })] {
             assert_eq!(both(&new, &odd), new);

@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_are_told_by_member_and_secrets_not_at_all() {
+    fn settings_are_shown_by_field_and_secrets_never() {
         let settings = |closes: &str, header: &str| {
             json!({
                 "window_closes": closes,

@@ -119,7 +119,7 @@ fn shown(plan: &Plan, flags: &Flags) -> Value {
 }
 
 #[test]
-fn each_recorded_plan_is_made_again() {
+fn each_recorded_run_gives_the_same_plan() {
     let mut different = Vec::new();
     for mut fixture in fixtures::all("plans") {
         let plan = plan(&fixture);
@@ -199,7 +199,7 @@ fn plan_with(name: &str, secrets: Environment, change: impl Fn(&mut Config)) -> 
 }
 
 #[test]
-fn a_plan_reports_what_its_deploy_leaves_wrong_and_nothing_that_it_mends() {
+fn a_plan_reports_what_still_fails_after_its_deploy() {
     for (name, check) in [
         ("window-open-fails-1", "window-open"),
         ("window-open-fails-2", "window-open"),
@@ -232,7 +232,7 @@ fn a_plan_reports_what_its_deploy_leaves_wrong_and_nothing_that_it_mends() {
 }
 
 #[test]
-fn what_a_plan_reports_of_a_deploy_stops_it_only_where_no_deploy_can_change_it() {
+fn a_finding_stops_a_deploy_only_if_no_deploy_can_fix_it() {
     for name in ["window-open-fails-2", "function-url-fails-1"] {
         assert!(!plan_of_checked(name).is_blocked(), "{name}");
     }
@@ -243,7 +243,7 @@ fn what_a_plan_reports_of_a_deploy_stops_it_only_where_no_deploy_can_change_it()
 
 /// Lambda measures the JSON of all variables, not only their names and values.
 #[test]
-fn what_only_escapes_make_too_large_is_refused() {
+fn an_environment_too_large_because_of_escapes_is_refused() {
     let refused = |secret: &str| {
         let secrets = BTreeMap::from([("CERTIFICATE".to_owned(), EnvValue::new(secret))]);
         let plan = plan_with("health-fails-1", secrets, |_| ());
@@ -362,7 +362,7 @@ fn without_alias(observed: &mut Observed) {
 }
 
 #[test]
-fn an_alias_is_put_before_the_function_ere_anything_of_it_changes() {
+fn the_alias_is_created_before_the_function_changes() {
     let (fixture, mut observed, allowed) = live();
     without_alias(&mut observed);
     let plan = plan_of(&fixture, &observed, &allowed);
@@ -386,7 +386,7 @@ fn an_alias_is_put_before_the_function_ere_anything_of_it_changes() {
 }
 
 #[test]
-fn what_was_published_and_not_tried_is_tried_and_goes_live() {
+fn a_published_version_without_a_probe_is_probed_and_goes_live() {
     let (fixture, mut observed, allowed) = live();
     let Ok(Some(behind)) = &mut observed.behind else {
         panic!("no version")
@@ -405,7 +405,7 @@ fn what_was_published_and_not_tried_is_tried_and_goes_live() {
 }
 
 #[test]
-fn an_alias_that_shares_its_customers_out_is_led_to_one_version() {
+fn an_alias_with_weighted_versions_is_pointed_to_one() {
     let (fixture, mut observed, allowed) = live();
     let Ok(Some(alias)) = &mut observed.alias else {
         panic!("no alias")
@@ -416,7 +416,7 @@ fn an_alias_that_shares_its_customers_out_is_led_to_one_version() {
 }
 
 #[test]
-fn rights_are_taken_away_after_the_alias_has_answered() {
+fn permissions_are_removed_after_the_probe_of_the_alias() {
     let (fixture, mut observed, allowed) = live();
     let Ok(policies) = &mut observed.role_policies else {
         panic!("no policies")
@@ -429,7 +429,7 @@ fn rights_are_taken_away_after_the_alias_has_answered() {
 }
 
 #[test]
-fn a_role_that_was_made_again_is_given_to_the_function_anew() {
+fn a_recreated_role_is_assigned_to_the_function_again() {
     let (fixture, mut observed, allowed) = live();
     let (Ok(Some(found)), Ok(Some(role))) = (&mut observed.function, &mut observed.role) else {
         panic!("nothing there")
@@ -459,7 +459,7 @@ fn a_role_that_was_made_again_is_given_to_the_function_anew() {
 }
 
 #[test]
-fn a_rollback_tries_the_version_before_with_the_rights_it_needs() {
+fn a_rollback_probes_the_previous_version_with_the_permissions_it_needs() {
     let (_, mut observed, _) = live();
     let runs = observed.function().unwrap().unwrap().clone();
     let version = |number: &str| Version {

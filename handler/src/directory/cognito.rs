@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_factor_is_known_from_the_users_profile() {
+    fn a_second_factor_is_read_from_the_users_profile() {
         for (body, expected) in [
             (
                 json!({ "UserMFASettingList": ["SOFTWARE_TOKEN_MFA"] }),
@@ -460,7 +460,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_is_known_unless_its_state_says_otherwise() {
+    fn a_user_is_eligible_unless_its_status_excludes_it() {
         let user = |status: &str, enabled: bool| {
             json!({
                 "UserStatus": status,
@@ -488,7 +488,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_wrong_secret_hash_is_the_fault_of_the_client_secret() {
+    fn only_a_wrong_secret_hash_means_a_wrong_client_secret() {
         let hash = "Unable to verify Secret Hash for client x";
         assert!(refuses_secret(&refused("NotAuthorizedException", hash)));
         assert!(!refuses_secret(&refused("NotAuthorizedException", "no")));

@@ -395,7 +395,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn one_account_does_not_decide_what_the_decoy_costs() {
+    fn one_account_does_not_decide_the_decoys_cost() {
         let hashes = hashes(None);
         let of = |cost: &str| SEEN.replace("$04$", cost);
         for (name, cost) in [
@@ -422,7 +422,7 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
-    async fn a_hash_that_cannot_be_checked_is_named_and_takes_as_long_as_a_wrong_password() {
+    async fn an_unsupported_hash_is_named_and_takes_as_long_as_a_wrong_password() {
         let hashes = hashes(Some(SEEN));
         for (stored, expected) in [
             (
@@ -448,7 +448,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_hash_that_does_not_fit_into_the_functions_memory_is_not_tried() {
+    fn a_hash_too_large_for_the_functions_memory_is_not_checked() {
         let argon2 = "$argon2id$v=19$m=65536,t=1,p=1$6HIm3f4Fq9zQKZelyZMoOg$d+2etF5k1aPS8gjJdI/57JoRs1V+nrs3sFOYWQA3QS8";
         assert_eq!(matches(b"x", argon2, 64 << 20), Ok(false));
         assert_eq!(matches(b"x", argon2, (64 << 20) - 1), Err(Why::Memory));
@@ -484,7 +484,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_marked_or_empty_password_is_none() {
+    fn a_marked_or_empty_hash_is_no_password() {
         for none in ["", "  ", "!", "!x", "*", "*LK*"] {
             assert_eq!(usable(Some(&none.into())), None, "{none}");
         }

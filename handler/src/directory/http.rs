@@ -479,7 +479,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_that_the_settings_do_not_mention_is_about_the_credentials() {
+    fn a_401_or_403_without_a_setting_refuses_the_credentials() {
         let refuses = |status, body| refuses_credentials(&answers(), &answer(status, body));
         assert!(refuses(401, json!({ "error": "token" })));
         assert!(refuses(401, json!({})) && refuses(403, json!({})));

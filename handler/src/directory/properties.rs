@@ -96,7 +96,7 @@ fn secret() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn jane_signs_in_only_the_user_that_the_answer_names((status, body) in answer()) {
+    fn a_sign_in_at_jane_needs_a_user_in_the_response((status, body) in answer()) {
         let answer = Answer::made_up(status, body);
         let good = answer.status == http::StatusCode::OK;
         if let Ok(Verdict::Known(user)) = jane::signed_in(&answer) {
@@ -116,7 +116,7 @@ proptest! {
     }
 
     #[test]
-    fn an_old_pool_signs_in_only_users_with_tokens((status, body) in answer()) {
+    fn a_sign_in_to_an_old_pool_needs_tokens((status, body) in answer()) {
         let answer = Answer::made_up(status, body);
         let said = answer.json().unwrap_or_default();
         if let Ok(cognito::SignIn::Right) = cognito::signed_in(&answer) {
@@ -138,7 +138,7 @@ proptest! {
     }
 
     #[test]
-    fn an_answer_of_a_service_means_what_the_settings_say(
+    fn the_settings_decide_the_meaning_of_a_response(
         (status, body) in answer(),
         user in "(/[a-z0-9~]{0,3}|/data|/email|/0){0,3}",
         claims in prop::option::of(Just("/token".to_owned())),
@@ -181,7 +181,7 @@ proptest! {
     }
 
     #[test]
-    fn a_secret_that_was_fetched_does_not_print(answer in secret(), key in prop::option::of("password|user|")) {
+    fn a_fetched_secret_does_not_print(answer in secret(), key in prop::option::of("password|user|")) {
         for found in [secrets::parameter(&answer), secrets::secret_value(&answer, key.as_deref())] {
             let printed = format!("{found:?}");
             prop_assert!(!printed.contains("canary"), "{}", printed);
@@ -207,7 +207,7 @@ proptest! {
 
 /// Without such cases the properties above would hold trivially: check that the generators make them.
 #[test]
-fn what_the_properties_speak_of_is_made() {
+fn the_generators_make_the_interesting_cases() {
     let of = |wanted: fn(&Answer) -> bool| {
         made(answer(), |(status, body)| {
             wanted(&Answer::made_up(status, body))

@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_answer_with_a_token_grants_one() {
+    fn only_a_response_with_a_token_grants_one() {
         let token = json!({ "access_token": "abc" });
         assert_eq!(
             reason(&answer(401, token.clone())),

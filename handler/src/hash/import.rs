@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cognito_could_not_check_is_not_imported_and_says_why_without_the_hash() {
+    fn a_hash_that_cognito_cannot_check_is_not_imported_and_not_quoted() {
         let costly = |stored: &str| matches!(for_cognito(stored), Err(NotImported::TooCostly(_)));
         let other = |stored: &str| matches!(for_cognito(stored), Err(NotImported::OtherFormat(_)));
         let bcrypt = "$2b$13$CtA.Rcu/szzn9U00wpUjOuN3vrgJRZycv4aOzcP3GzqzO8UDPEFq6";

@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_of_a_password_in_plain_text_is_in_its_label() {
+    fn a_label_contains_nothing_of_a_plain_text_password() {
         for plain in [
             "hunter2",
             "pa$$word",

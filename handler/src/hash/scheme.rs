@@ -479,7 +479,7 @@ mod tests {
     }
 
     #[test]
-    fn the_memory_of_a_check_is_known_beforehand() {
+    fn the_memory_of_a_check_is_known_in_advance() {
         assert_eq!(argon2(65_536, 3).memory(), 64 << 20);
         assert_eq!(scrypt(14, 8, 1).memory(), (16 << 20) + 1024);
         assert_eq!(pbkdf2(1000).memory(), 0);

@@ -212,13 +212,13 @@ fn a_hash_that_magento_upgraded_is_recognised() {
 }
 
 #[test]
-fn a_column_that_is_filled_up_with_spaces_is_read() {
+fn a_column_padded_with_spaces_is_read() {
     let stored = format!("{:<80}", MADE_BY_OTHERS[6]);
     assert_eq!(verify(PASSWORD.as_bytes(), &stored), Ok(true));
 }
 
 #[test]
-fn what_is_no_protection_is_refused_and_not_compared() {
+fn plain_text_and_weak_digests_are_refused_and_not_compared() {
     for stored in [
         "{noop}password",
         "{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=",

@@ -146,7 +146,7 @@ fn users_of_an_old_pool_migrate_with_their_attributes() {
 }
 
 #[test]
-fn a_client_secret_that_was_replaced_is_fetched_again() {
+fn a_replaced_client_secret_is_fetched_again() {
     let current = Arc::new(Mutex::new("first"));
     let shared = Arc::clone(&current);
     let server = Server::start(move |request| {
@@ -201,7 +201,7 @@ fn secret_hash(name: &str, secret: &str) -> String {
 
 /// Responses from Cognito's documentation that moto does not give.
 #[test]
-fn every_answer_of_cognito_has_its_outcome() {
+fn every_response_of_cognito_has_its_outcome() {
     let error =
         |kind: &str, message: &str| Reply::json(400, json!({ "__type": kind, "message": message }));
     let server = Server::start(move |request| {

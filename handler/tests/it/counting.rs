@@ -121,7 +121,7 @@ fn mariadb_counts_refused_sign_ins_for_all_instances() {
 }
 
 #[test]
-fn a_statement_that_mariadb_refuses_fails_no_sign_in() {
+fn a_failed_statement_in_mariadb_fails_no_sign_in() {
     let server = MariaDb::start(&tables());
     fails(
         &started("mysql", server.port, "migration", &server.certificate),

@@ -77,7 +77,7 @@ const EXPECTED: [&str; 3] = [
 ];
 
 #[tokio::test]
-async fn a_postgresql_is_listed_by_a_user_and_a_query_of_its_own_until_enough_is_seen() {
+async fn a_postgresql_is_listed_with_its_own_user_and_query_until_stopped() {
     let server = spawn_blocking(|| Server::start(&table())).await.unwrap();
     let query = "SELECT email, hash FROM users -- all of them;";
     let place = ["postgres", "postgres", &server.certificate];
@@ -98,7 +98,7 @@ async fn a_postgresql_is_listed_by_a_user_and_a_query_of_its_own_until_enough_is
 }
 
 #[tokio::test]
-async fn so_is_a_mariadb() {
+async fn a_mariadb_is_listed_with_its_own_user_and_query_until_stopped() {
     let server = spawn_blocking(|| MariaDb::start(&table())).await.unwrap();
     let query = "SELECT email, hash FROM users;";
     let place = ["mysql", "shop", &server.certificate];

@@ -62,7 +62,7 @@ fn started(toml: &str) -> Function {
 }
 
 #[test]
-fn each_account_ends_as_it_should() {
+fn each_kind_of_account_has_its_outcome() {
     let server = OpenLdap::start(&people());
     let function = server.function(SEARCH);
     for (name, password, outcome) in [
@@ -91,7 +91,7 @@ fn each_account_ends_as_it_should() {
 }
 
 #[test]
-fn the_attributes_come_by_the_names_of_the_settings() {
+fn attributes_have_the_names_of_the_settings() {
     let server = OpenLdap::start(&people());
     for directory in [SEARCH, BY_NAME] {
         let function = server.function(directory);
@@ -110,7 +110,7 @@ fn the_attributes_come_by_the_names_of_the_settings() {
 }
 
 #[test]
-fn a_name_may_be_a_part_of_the_dn() {
+fn a_user_dn_can_be_derived_from_the_name() {
     let server = OpenLdap::start(&people());
     let function = server.function(BY_NAME);
     for (name, password, outcome) in [
@@ -147,7 +147,7 @@ fn a_forgotten_password_and_a_sign_up_are_looked_up() {
 }
 
 #[test]
-fn what_the_settings_get_wrong_is_named_with_the_call() {
+fn a_mistake_in_the_settings_is_logged_with_the_call() {
     let server = OpenLdap::start(&people());
     let toml = server.toml(SEARCH);
     for (from, to, reason, call) in [
@@ -206,7 +206,7 @@ fn nothing_is_sent_to_a_server_with_the_certificate_of_another() {
 }
 
 #[test]
-fn a_server_that_is_gone_or_silent_ends_in_time() {
+fn an_unreachable_or_silent_server_ends_in_time() {
     let server = OpenLdap::start(&people());
     let function = server.function(SEARCH);
     let event = sign_in("ann@example.com", PASSWORD);
@@ -225,7 +225,7 @@ fn a_server_that_is_gone_or_silent_ends_in_time() {
 
 /// There are more users than the server returns at once.
 #[tokio::test]
-async fn all_users_are_listed_page_by_page_by_a_dn_of_their_own() {
+async fn all_users_are_listed_in_pages_with_their_own_dn() {
     let many: String = (0..1_200)
         .map(|number| {
             person(

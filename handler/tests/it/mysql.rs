@@ -116,7 +116,7 @@ fn users_of_a_database_migrate_with_columns_of_any_type() {
 
 /// MySQL's collations treat some different letters as equal.
 #[test]
-fn a_name_that_only_the_collation_holds_for_the_address_verifies_nothing() {
+fn a_name_equal_only_by_collation_verifies_no_address() {
     let server = MariaDb::start(&users());
     let function = server.function(QUERY, "");
     let answer = function.invoke(&sign_in("änn@example.com", PASSWORD));
@@ -136,7 +136,7 @@ fn a_name_that_only_the_collation_holds_for_the_address_verifies_nothing() {
 }
 
 #[test]
-fn what_fills_a_column_up_is_no_part_of_the_hash() {
+fn padding_of_a_column_is_not_part_of_the_hash() {
     let padded = "--sql-mode=PAD_CHAR_TO_FULL_LENGTH";
     let server = MariaDb::start_with(&users(), &[padded]);
     for column in ["hash", "padded AS hash"] {
@@ -171,7 +171,7 @@ fn a_query_without_the_named_column_is_an_outage_that_names_the_key() {
 }
 
 #[test]
-fn the_operator_learns_the_formats_of_stored_hashes_before_a_customer_meets_them() {
+fn the_operator_can_list_the_formats_of_stored_hashes() {
     let server = MariaDb::start(&users());
     let sample = json!({ "janeMigrateTrial": true, "janeMigrateSample": 100 });
     let function = server.function(QUERY, "");
@@ -216,7 +216,7 @@ fn the_query_cannot_change_anything() {
 }
 
 #[test]
-fn what_a_database_quotes_in_its_errors_is_not_written() {
+fn quoted_values_in_database_errors_are_not_logged() {
     let sql = "\nCREATE FUNCTION quote_it(address varchar(80)) RETURNS int BEGIN \
          SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = address; RETURN 1; END;";
     let server = MariaDb::start(&(users() + sql));
@@ -236,7 +236,7 @@ fn what_a_database_quotes_in_its_errors_is_not_written() {
 }
 
 #[test]
-fn a_slow_query_ends_within_the_budget_here_and_on_the_server() {
+fn a_slow_query_ends_within_the_budget_also_on_the_server() {
     let server = MariaDb::start(&users());
     let slow = "SELECT email, hash FROM users WHERE email = ? AND sleep(30) = 0";
     let function = server.function(slow, "timeout_ms = 1000");
@@ -289,7 +289,7 @@ fn nothing_is_sent_to_a_server_without_tls_or_with_the_certificate_of_another() 
 }
 
 #[test]
-fn a_database_on_this_machine_needs_no_tls_and_a_refused_user_is_named() {
+fn a_local_database_needs_no_tls_and_a_refused_login_is_named() {
     let sql = format!(
         "{}\nCREATE USER demanding IDENTIFIED BY '{DATABASE_PASSWORD}' REQUIRE SSL;\n\
          GRANT SELECT ON shop.* TO demanding;\nCREATE DATABASE other;",
@@ -328,7 +328,7 @@ fn a_database_on_this_machine_needs_no_tls_and_a_refused_user_is_named() {
 }
 
 #[test]
-fn a_database_that_is_gone_or_silent_ends_in_time() {
+fn an_unreachable_or_silent_database_ends_in_time() {
     let server = MariaDb::start(&users());
     let function = server.function(QUERY, "");
     let event = sign_in("ann@example.com", PASSWORD);
@@ -347,7 +347,7 @@ fn a_database_that_is_gone_or_silent_ends_in_time() {
 
 /// The server has closed the connection, or it leads nowhere, as after a function was frozen.
 #[test]
-fn a_kept_connection_that_is_dead_is_replaced_within_the_sign_in() {
+fn a_dead_connection_is_replaced_within_the_sign_in() {
     let server = MariaDb::start(&users());
     for closes in [true, false] {
         let (port, cut) = proxy(server.port, closes);
@@ -396,7 +396,7 @@ fn pass(mut from: TcpStream, mut to: TcpStream, cut: &AtomicBool, closes: bool) 
 }
 
 #[test]
-fn the_name_may_stand_in_the_query_twice() {
+fn the_query_may_contain_the_name_twice() {
     let server = MariaDb::start(&users());
     let query = "SELECT email, hash FROM users WHERE email = ? OR concat('shop-', email) = ?";
     for (more, outcome) in [

@@ -215,7 +215,7 @@ fn fails(start: impl Fn(&str) -> Function, cases: &[(&str, &str)]) {
 }
 
 #[test]
-fn a_statement_that_postgres_refuses_or_delays_fails_no_sign_in() {
+fn a_failed_or_slow_statement_in_postgres_fails_no_sign_in() {
     let sql = format!(
         "{}CREATE ROLE reader LOGIN PASSWORD '{DATABASE_PASSWORD}';\nGRANT SELECT ON users TO reader;",
         users()
@@ -244,7 +244,7 @@ fn a_statement_that_postgres_refuses_or_delays_fails_no_sign_in() {
 }
 
 #[test]
-fn a_statement_that_mariadb_refuses_or_delays_fails_no_sign_in() {
+fn a_failed_or_slow_statement_in_mariadb_fails_no_sign_in() {
     let server = MariaDb::start(&users());
     let start = |told: &str| {
         started(&toml(
@@ -283,7 +283,7 @@ fn by_http(directory: &Server, told: &str) -> String {
 }
 
 #[test]
-fn a_request_says_who_has_migrated_with_a_secret_that_may_change() {
+fn a_request_names_the_migrated_user_and_its_secret_can_be_rotated() {
     let directory = directory();
     let good = Arc::new(Mutex::new("Bearer canary-first".to_owned()));
     let taken = Arc::clone(&good);
@@ -362,7 +362,7 @@ fn a_request_that_fails_or_hangs_fails_no_sign_in() {
 }
 
 #[test]
-fn with_pre_sign_up_it_is_sent_when_cognito_is_about_to_create_the_user() {
+fn with_pre_sign_up_the_notification_is_sent_before_the_users_creation() {
     let directory = directory();
     let told = Server::start(|_| Reply::status(200));
     let toml = by_http(

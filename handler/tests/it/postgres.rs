@@ -186,7 +186,7 @@ fn a_query_without_the_named_columns_is_an_outage_that_names_the_key() {
 }
 
 #[test]
-fn the_operator_learns_the_formats_of_stored_hashes_before_a_customer_meets_them() {
+fn the_operator_can_list_the_formats_of_stored_hashes() {
     let server = Server::start(&users());
     let sample = json!({ "janeMigrateTrial": true, "janeMigrateSample": 100 });
     let function = server.function("bcrypt", QUERY, "");
@@ -254,7 +254,7 @@ fn a_pepper_is_appended_as_devise_does() {
 }
 
 #[test]
-fn a_forgotten_password_can_be_for_those_who_have_none() {
+fn a_forgotten_password_can_be_limited_to_users_without_one() {
     let server = Server::start(&users());
     let function = server.function("bcrypt", QUERY, "[response]\nforgot_password = 'sso-only'");
     for (event, outcome) in [
@@ -272,7 +272,7 @@ fn a_forgotten_password_can_be_for_those_who_have_none() {
 }
 
 #[test]
-fn what_a_database_quotes_in_its_errors_is_not_written() {
+fn quoted_values_in_database_errors_are_not_logged() {
     let server = Server::start(&users());
     let quoting = "SELECT email, hash FROM members WHERE number = $1::text::int";
     let function = server.function("bcrypt", quoting, "");
@@ -333,7 +333,7 @@ fn proxy(server: u16) -> u16 {
 }
 
 #[test]
-fn a_proxy_before_the_database_needs_to_keep_nothing() {
+fn a_proxy_in_front_of_the_database_needs_no_session_state() {
     let server = Server::start(&users());
     let toml = format!(
         "[directory]\nkind = 'postgres'\nhost = '127.0.0.1'\nport = {}\ndatabase = 'postgres'\nuser = 'migration'\n\
@@ -387,7 +387,7 @@ fn an_unknown_user_takes_as_long_as_a_wrong_password() {
 }
 
 #[test]
-fn a_database_that_comes_back_is_used_again_and_one_that_is_gone_ends_in_time() {
+fn a_restarted_database_is_used_again_and_an_unreachable_one_ends_in_time() {
     let server = Server::start(&users());
     let function = server.function("bcrypt", QUERY, "");
     assert_eq!(

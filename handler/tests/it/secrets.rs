@@ -110,7 +110,7 @@ fn secrets_are_fetched_once_and_again_when_the_directory_refuses_them() {
 }
 
 #[test]
-fn a_secret_that_cannot_be_had_is_an_outage() {
+fn an_unavailable_secret_is_an_outage() {
     let moto = Moto::shared();
     // Moto loads a service at its first request, which may take longer than a sign-in waits.
     moto.call("ssm", "AmazonSSM.DescribeParameters", &json!({}));

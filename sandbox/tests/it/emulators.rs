@@ -64,7 +64,7 @@ fn processes_with(variable: &str) -> usize {
 }
 
 #[tokio::test]
-async fn nothing_is_left_of_a_sandbox_whose_owner_is_killed() {
+async fn a_sandbox_leaves_nothing_when_its_owner_is_killed() {
     let mut owner = another_process("hold a sandbox")
         .stdout(Stdio::piped())
         .spawn()
@@ -95,7 +95,7 @@ async fn nothing_is_left_of_a_sandbox_whose_owner_is_killed() {
 }
 
 #[tokio::test]
-async fn a_sandbox_that_is_stopped_is_gone() {
+async fn a_stopped_sandbox_has_ended() {
     let options = Options {
         ..Options::new(cache())
     };
@@ -108,7 +108,7 @@ async fn a_sandbox_that_is_stopped_is_gone() {
 }
 
 #[tokio::test]
-async fn a_half_made_environment_is_made_again_and_many_may_ask_at_once() {
+async fn an_incomplete_environment_is_installed_again_by_one_of_many_processes() {
     let directory = tempfile::tempdir().expect("a directory");
     fs::create_dir_all(directory.path().join("six/bin")).expect("half an environment");
     fs::write(directory.path().join("six/bin/python"), "").expect("half a python");
@@ -156,7 +156,7 @@ fn install_with(python: Option<&str>) -> String {
 }
 
 #[test]
-fn what_python_lacks_is_said_with_the_remedy() {
+fn a_missing_part_of_python_is_reported_with_the_fix() {
     let said = install_with(None);
     assert!(
         said.contains("failed to run `python3`")

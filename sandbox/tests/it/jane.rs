@@ -77,7 +77,7 @@ async fn start() -> JaneDirectory {
 }
 
 #[tokio::test]
-async fn each_kind_of_account_is_answered_as_jane_answers_it() {
+async fn each_kind_of_account_gets_janes_responses() {
     let jane = start().await;
     let token = token(&jane).await;
     for (email, exists, verified, resets) in [
@@ -148,7 +148,7 @@ async fn app_clients_are_known_with_their_pool() {
 }
 
 #[tokio::test]
-async fn what_it_is_told_of_users_is_kept() {
+async fn notifications_about_users_are_kept() {
     let jane = start().await;
     let token = token(&jane).await;
     let post = async |what: &str, body: &Value| {
@@ -189,7 +189,7 @@ async fn what_it_is_told_of_users_is_kept() {
 }
 
 #[tokio::test]
-async fn tokens_are_needed_and_end() {
+async fn tokens_are_required_and_expire() {
     let jane = start().await;
     let exists = async |authorization: &str| {
         let asked = json!({"email": "password@example.com", "app_client_id": CLIENT});
@@ -220,7 +220,7 @@ async fn tokens_are_needed_and_end() {
 }
 
 #[tokio::test]
-async fn each_fault_is_what_it_says() {
+async fn each_fault_has_its_effect() {
     let jane = start().await;
     let token = token(&jane).await;
     let asked = json!({"email": "password@example.com", "app_client_id": CLIENT});

@@ -102,7 +102,7 @@ async fn callers_are_checked() {
 }
 
 #[tokio::test]
-async fn an_update_during_another_is_refused() {
+async fn a_parallel_update_is_rejected() {
     let account = account();
     let pool = run("from aws import *; print(pool()[0])", &account).await;
     let update = format!("cognito.update_user_pool(UserPoolId='{pool}')");
@@ -115,7 +115,7 @@ async fn an_update_during_another_is_refused() {
 }
 
 #[tokio::test]
-async fn the_demo_is_there_for_any_client_to_see() {
+async fn any_client_can_read_the_demo() {
     let demo = sandbox().seed().await.expect("the demo");
     let again = sandbox().seed().await.expect("another");
     assert_ne!(demo.pool_id, again.pool_id);
@@ -133,7 +133,7 @@ async fn the_demo_is_there_for_any_client_to_see() {
 }
 
 #[tokio::test]
-async fn a_pool_is_not_updated_while_users_are_imported_and_a_job_can_be_stopped() {
+async fn a_pool_rejects_updates_during_an_import_and_a_job_can_be_stopped() {
     let account = account();
     let make = "from aws import *; print(pool(AutoVerifiedAttributes=['email'])[0])";
     let pool = run(make, &account).await;

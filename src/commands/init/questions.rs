@@ -576,7 +576,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_flag_it_is_jane_and_only_the_client_is_open() {
+    fn without_flags_the_directory_is_jane_and_only_the_client_is_open() {
         let (directory, open) = drafted(&[]).unwrap();
         let Directory::Jane(jane) = &directory else {
             panic!("{directory:?}")

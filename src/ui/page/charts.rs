@@ -199,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ranges_are_words() {
+    fn ranges_are_text() {
         let step = |from_ms, to_ms| {
             range(&Step {
                 from_ms,

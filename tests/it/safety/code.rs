@@ -147,7 +147,7 @@ async fn an_interrupted_or_refused_run_leaves_customers_where_they_were() {
 }
 
 #[tokio::test]
-async fn killed_before_the_new_code_was_tried_the_next_run_tries_it() {
+async fn after_a_kill_before_the_probe_the_next_run_probes_the_new_code() {
     let (mut scene, works) = Scene::with_broken_code().await;
     let there = |passing: &Passing| match passing.action.as_str() {
         "Invoke" => Fate::HoldRequest,
@@ -193,7 +193,7 @@ async fn no_sign_in_fails_while_code_and_settings_change() {
 }
 
 #[tokio::test]
-async fn what_is_older_than_the_version_before_goes() {
+async fn versions_older_than_the_previous_one_are_deleted() {
     let scene = Scene::live().await;
     for memory in [300, 400, 500] {
         let toml = format!("[function]\nmemory_mb = {memory}\n");

@@ -41,7 +41,7 @@ async fn snippet_of_all(tool: &str) -> String {
 }
 
 #[tokio::test]
-async fn every_trigger_that_is_on_is_stated() {
+async fn every_trigger_that_is_on_is_in_the_snippet() {
     let all = json!({ "UserMigration": ARN, "PreSignUp": ARN, "PostConfirmation": ARN });
     for (tool, resources) in [
         ("sam", "/Resources"),
@@ -95,7 +95,7 @@ async fn python(script: &str, text: &str) -> Ran {
 const YAML: &str = "import json, sys, yaml; print(json.dumps(yaml.safe_load(sys.stdin)))";
 
 #[tokio::test]
-async fn terraform_reads_it() {
+async fn terraform_parses_the_code() {
     let script = "import hcl2, json, sys; print(json.dumps(hcl2.load(sys.stdin)))";
     let ran = python(script, &snippet("terraform").await).await.ended(0);
     // As in the provider's schema (hashicorp/aws 6.25): a block, once, with an attribute of text.
@@ -108,7 +108,7 @@ async fn terraform_reads_it() {
 }
 
 #[tokio::test]
-async fn cloudformation_and_sam_have_nothing_to_complain_about() {
+async fn cloudformation_and_sam_accept_the_snippet() {
     for tool in ["cloudformation", "sam"] {
         let text = snippet(tool).await;
         let folder = tempfile::tempdir().expect("a folder");
@@ -126,7 +126,7 @@ async fn cloudformation_and_sam_have_nothing_to_complain_about() {
 }
 
 #[tokio::test]
-async fn serverless_finds_it_under_its_resources() {
+async fn the_serverless_snippet_is_under_resources() {
     let document = python(YAML, &snippet("serverless").await).await.json();
     let pool = &document["resources"]["Resources"]["UserPool"];
     assert_eq!(
@@ -136,7 +136,7 @@ async fn serverless_finds_it_under_its_resources() {
 }
 
 #[tokio::test]
-async fn the_ones_in_typescript_are_those_that_compiled() {
+async fn the_typescript_snippets_equal_those_that_compiled() {
     let code = |text: String| -> String {
         let lines = text.lines().filter(|line| !line.starts_with("//"));
         lines.map(|line| format!("{line}\n")).collect()
@@ -157,7 +157,7 @@ async fn the_ones_in_typescript_are_those_that_compiled() {
 }
 
 #[tokio::test]
-async fn the_account_is_asked_of_the_pool() {
+async fn the_account_is_read_from_the_pool() {
     let scene = Scene::new().await;
     let arguments = ["coexist", "--pool", &scene.pool, "--for", "terraform"];
     let ran = scene.corner.run(&arguments).await.ended(0);

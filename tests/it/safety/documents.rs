@@ -33,7 +33,7 @@ fn update(passing: &Passing, nth: usize) -> bool {
 }
 
 #[tokio::test]
-async fn a_member_nobody_knows_stops_the_deploy_before_anything_is_written() {
+async fn an_unknown_field_stops_the_deploy_before_anything_is_written() {
     let scene = Scene::new().await;
     let unknown = |passing: &Passing| match passing.action.as_str() {
         "DescribeUserPool" => HOLOGRAM,
@@ -51,7 +51,7 @@ async fn a_member_nobody_knows_stops_the_deploy_before_anything_is_written() {
 }
 
 #[tokio::test]
-async fn what_the_service_changed_besides_is_put_back_and_told() {
+async fn other_changes_by_the_service_are_put_back_and_reported() {
     let scene = Scene::new().await;
     let ran = scene.disturbed("deploy", &[], |passing| match passing {
         passing if proof(passing) => LOST_EMAIL,
@@ -70,7 +70,7 @@ async fn what_the_service_changed_besides_is_put_back_and_told() {
 }
 
 #[tokio::test]
-async fn it_is_put_back_also_where_the_operator_dropped_a_member() {
+async fn other_changes_are_put_back_even_if_the_operator_dropped_a_field() {
     let scene = Scene::new().await;
     let drop = ["--unknown", "Hologram=drop"];
     let ran = scene.disturbed("deploy", &drop, |passing| match passing {
@@ -86,7 +86,7 @@ async fn it_is_put_back_also_where_the_operator_dropped_a_member() {
 }
 
 #[tokio::test]
-async fn putting_back_survives_a_lost_answer_and_another_update_under_way() {
+async fn putting_back_survives_a_lost_response_and_a_parallel_update() {
     let busy = Fate::Refuse(
         400,
         "ConcurrentModificationException",
@@ -109,7 +109,7 @@ async fn putting_back_survives_a_lost_answer_and_another_update_under_way() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_put_back_is_told_with_the_way_to_do_it() {
+async fn what_cannot_be_put_back_is_reported_with_the_command_to_do_it() {
     let scene = Scene::new().await;
     let ran = scene.disturbed("deploy", &[], |passing| match passing {
         passing if proof(passing) => LOST_EMAIL,
@@ -131,7 +131,7 @@ async fn what_cannot_be_put_back_is_told_with_the_way_to_do_it() {
 }
 
 #[tokio::test]
-async fn an_update_whose_answers_all_get_lost_is_found_to_be_done() {
+async fn an_update_whose_responses_are_all_lost_is_found_to_be_done() {
     let scene = Scene::new().await;
     let lost = |passing: &Passing| match passing.action.as_str() {
         "UpdateUserPool" | "UpdateUserPoolClient" => Fate::LoseAnswer,
@@ -144,7 +144,7 @@ async fn an_update_whose_answers_all_get_lost_is_found_to_be_done() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_does_not_hide_what_the_service_changed_besides() {
+async fn a_lost_response_does_not_hide_other_changes_by_the_service() {
     let scene = Scene::new().await;
     let ran = scene.disturbed("deploy", &[], |passing| match passing {
         passing if update(passing, 1) => Fate::LoseAnswer,
@@ -165,7 +165,7 @@ async fn a_lost_answer_does_not_hide_what_the_service_changed_besides() {
 }
 
 #[tokio::test]
-async fn a_refusal_reaches_the_operator_in_the_services_words() {
+async fn an_error_of_the_service_is_shown_unchanged() {
     let scene = Scene::new().await;
     let ran = scene.disturbed("deploy", &[], |passing| match passing.action.as_str() {
         "UpdateUserPool" => Fate::Refuse(
@@ -190,7 +190,7 @@ async fn a_refusal_reaches_the_operator_in_the_services_words() {
 }
 
 #[tokio::test]
-async fn a_service_that_never_answers_is_not_said_to_have_done_nothing_unless_it_was_seen() {
+async fn without_a_response_the_error_says_nothing_was_done_only_if_that_was_read() {
     let scene = Scene::new().await;
     let ran = scene.disturbed("deploy", &[], |passing| match passing.action.as_str() {
         "UpdateUserPool" => Fate::Page(503),
@@ -235,7 +235,7 @@ async fn deploy_where(
 }
 
 #[tokio::test]
-async fn a_default_that_appears_is_noted_and_no_alarm() {
+async fn a_default_that_appears_is_reported_and_no_error() {
     let appear = |gateway: &Gateway, pool: &str| gateway.let_defaults_appear(pool);
     let ran = deploy_where(|_| Fate::Pass, &[], appear).await.ended(0);
     for words in [
@@ -248,7 +248,7 @@ async fn a_default_that_appears_is_noted_and_no_alarm() {
 }
 
 #[tokio::test]
-async fn another_difference_is_kept_only_where_the_operator_accepts_it() {
+async fn another_difference_is_kept_only_if_the_operator_accepts_it() {
     const TIER: Fate = Fate::Edit(|answer| answer["UserPool"]["UserPoolTier"] = json!("PLUS"));
     let decide = |passing: &Passing| match passing.action.as_str() {
         "DescribeUserPool" if passing.nth >= 3 => TIER,

@@ -94,7 +94,7 @@ async fn assert_ended(scene: &Scene, command: &str, when: &str) {
 }
 
 #[tokio::test]
-async fn what_passes_is_outlasted_though_every_call_fails_once() {
+async fn temporary_faults_at_every_call_do_not_stop_a_run() {
     let outlasted = Mutex::new(BTreeMap::new());
     stream::iter(PASSING)
         .for_each_concurrent(AT_ONCE, async |(name, fault)| {
@@ -266,23 +266,23 @@ async fn lasting_while_customers_sign_in(command: &'static str) -> Table {
 }
 
 #[tokio::test]
-async fn new_code_and_another_secret_that_meet_a_lasting_fault_fail_no_sign_in() {
+async fn lasting_faults_during_a_deploy_of_code_and_secret_fail_no_sign_in() {
     let table = lasting_while_customers_sign_in("renewal").await;
     table::check("renewal faults", &table);
 }
 
 #[tokio::test]
-async fn a_rollback_that_meets_a_lasting_fault_fails_no_sign_in() {
+async fn lasting_faults_during_a_rollback_fail_no_sign_in() {
     let table = lasting_while_customers_sign_in("rollback").await;
     table::check("rollback faults", &table);
 }
 
 #[tokio::test]
-async fn a_deploy_that_meets_a_lasting_fault_says_so_and_goes_on_later() {
+async fn a_deploy_with_a_lasting_fault_reports_it_and_continues_later() {
     table::check("deploy faults", &lasting("deploy").await);
 }
 
 #[tokio::test]
-async fn a_teardown_that_meets_a_lasting_fault_says_so_and_goes_on_later() {
+async fn a_teardown_with_a_lasting_fault_reports_it_and_continues_later() {
     table::check("teardown faults", &lasting("teardown").await);
 }

@@ -53,7 +53,7 @@ pub(super) async fn interrupted(scene: &Scene, command: &str, at: &'static str, 
 }
 
 #[tokio::test]
-async fn a_deploy_interrupted_finishes_the_step_in_hand_and_names_the_rest() {
+async fn an_interrupted_deploy_finishes_the_current_step_and_lists_the_rest() {
     for (name, code) in [("INT", 130), ("TERM", 143)] {
         let scene = Scene::new().await;
         let ran = interrupted(&scene, "deploy", "CreateFunction", name)
@@ -77,7 +77,7 @@ async fn a_deploy_interrupted_finishes_the_step_in_hand_and_names_the_rest() {
 }
 
 #[tokio::test]
-async fn a_teardown_interrupted_goes_on() {
+async fn an_interrupted_teardown_continues() {
     let scene = Scene::before("teardown").await;
     let ran = interrupted(&scene, "teardown", "UpdateUserPool", "INT")
         .await
@@ -89,7 +89,7 @@ async fn a_teardown_interrupted_goes_on() {
 }
 
 #[tokio::test]
-async fn many_clients_are_not_all_changed_before_an_interrupt_is_heard() {
+async fn an_interrupt_stops_before_all_of_many_clients_are_changed() {
     let scene = Scene::new().await;
     for n in 0..12 {
         let settings = serde_json::json!({ "ClientName": format!("app {n}"), "ExplicitAuthFlows": ["ALLOW_REFRESH_TOKEN_AUTH"] });

@@ -103,46 +103,46 @@ fn live(command: &str) -> bool {
 }
 
 #[tokio::test]
-async fn a_deploy_killed_anywhere_goes_on() {
+async fn a_deploy_killed_at_any_point_continues() {
     table::check("deploy killed", &killed_anywhere("deploy").await);
 }
 
 /// Customers sign in while the settings and the clients of a live function change.
 #[tokio::test]
-async fn a_deploy_to_a_live_pool_killed_anywhere_goes_on_and_so_do_the_sign_ins() {
+async fn a_deploy_to_a_live_pool_killed_at_any_point_continues_and_sign_ins_work() {
     table::check("redeploy killed", &killed_anywhere("redeploy").await);
 }
 
 /// The same while code and secret change, and with the secret the role's permissions.
 #[tokio::test]
-async fn new_code_and_another_secret_killed_anywhere_go_on_and_so_do_the_sign_ins() {
+async fn a_deploy_of_code_and_secret_killed_at_any_point_continues_and_sign_ins_work() {
     table::check("renewal killed", &killed_anywhere("renewal").await);
 }
 
 /// Two more triggers are added while customers sign in; what they call works from the first moment.
 #[tokio::test]
-async fn more_triggers_killed_anywhere_go_on_and_so_do_the_sign_ins() {
+async fn a_deploy_of_more_triggers_killed_at_any_point_continues_and_sign_ins_work() {
     table::check("triggers killed", &killed_anywhere("triggers").await);
 }
 
 /// The same if an earlier version of the program had let the pool call the function itself.
 #[tokio::test]
-async fn a_conversion_killed_anywhere_goes_on_and_so_do_the_sign_ins() {
+async fn a_conversion_killed_at_any_point_continues_and_sign_ins_work() {
     table::check("conversion killed", &killed_anywhere("conversion").await);
 }
 
 #[tokio::test]
-async fn a_rollback_killed_anywhere_goes_on_and_so_do_the_sign_ins() {
+async fn a_rollback_killed_at_any_point_continues_and_sign_ins_work() {
     table::check("rollback killed", &killed_anywhere("rollback").await);
 }
 
 #[tokio::test]
-async fn a_teardown_killed_anywhere_goes_on() {
+async fn a_teardown_killed_at_any_point_continues() {
     table::check("teardown killed", &killed_anywhere("teardown").await);
 }
 
 /// The same for a function in a VPC, whose network interfaces are deleted before the role.
 #[tokio::test]
-async fn a_teardown_out_of_a_vpc_killed_anywhere_goes_on() {
+async fn a_teardown_out_of_a_vpc_killed_at_any_point_continues() {
     table::check("leaving killed", &killed_anywhere("leaving").await);
 }

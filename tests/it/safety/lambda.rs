@@ -12,7 +12,7 @@ use serde_json::json;
 use super::{AT_ONCE, Scene, points, reads, turn};
 
 #[tokio::test]
-async fn a_role_that_lambda_takes_only_after_half_a_minute_is_waited_for() {
+async fn a_deploy_waits_half_a_minute_for_lambda_to_accept_the_role() {
     let scene = Scene::new().await;
     let made = Mutex::new(None::<Instant>);
     let fresh = move |passing: &Passing| {
@@ -41,7 +41,7 @@ async fn a_role_that_lambda_takes_only_after_half_a_minute_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_function_that_stays_pending_is_waited_for() {
+async fn a_deploy_waits_for_a_pending_function() {
     let scene = Scene::new().await;
     let pending = |passing: &Passing| match passing.action.as_str() {
         "CreateFunction" => Fate::Edit(|function| function["State"] = json!("Pending")),
@@ -58,7 +58,7 @@ async fn a_function_that_stays_pending_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_function_that_failed_is_told_and_never_made_a_trigger() {
+async fn a_failed_function_is_reported_and_never_becomes_a_trigger() {
     let scene = Scene::new().await;
     let failed = |passing: &Passing| match passing.action.as_str() {
         "CreateFunction" => Fate::Edit(|function| function["State"] = json!("Pending")),
@@ -79,7 +79,7 @@ async fn a_function_that_failed_is_told_and_never_made_a_trigger() {
 }
 
 #[tokio::test]
-async fn an_update_under_way_is_waited_for() {
+async fn a_deploy_waits_for_an_update_in_progress() {
     let scene = Scene::new().await;
     scene.run_undisturbed("deploy").await.ended(0);
     scene.corner.configure("[function]\nmemory_mb = 512\n");
@@ -97,7 +97,7 @@ async fn an_update_under_way_is_waited_for() {
 }
 
 #[tokio::test]
-async fn another_update_of_the_pool_is_waited_for() {
+async fn a_deploy_waits_for_another_update_of_the_pool() {
     let scene = Scene::new().await;
     let busy = |passing: &Passing| match passing.action.as_str() {
         "UpdateUserPool" | "UpdateUserPoolClient" if passing.nth < 4 => Fate::Refuse(
@@ -138,7 +138,7 @@ impl Scene {
 }
 
 #[tokio::test]
-async fn a_permission_is_replaced_without_a_moment_in_which_sign_ins_fail() {
+async fn a_permission_is_replaced_without_failing_sign_ins() {
     let scene = Scene::with_a_wide_permission().await;
     let course = points(&scene.calls_of("deploy").await);
     scene.assert_deployed("replaced").await;

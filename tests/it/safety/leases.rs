@@ -246,17 +246,17 @@ async fn others_are_told(first: &'static str) {
 }
 
 #[tokio::test]
-async fn during_a_deploy_the_others_change_nothing_and_say_who_is_at_work() {
+async fn during_a_deploy_other_runs_change_nothing_and_name_the_active_run() {
     tokio::join!(others_are_told("deploy"), others_are_told("redeploy"));
 }
 
 #[tokio::test]
-async fn during_a_teardown_or_a_restore_the_others_change_nothing() {
+async fn during_a_teardown_or_a_restore_other_runs_change_nothing() {
     tokio::join!(others_are_told("teardown"), others_are_told("restore"));
 }
 
 #[tokio::test]
-async fn during_an_import_the_others_change_nothing() {
+async fn during_an_import_other_runs_change_nothing() {
     others_are_told("import").await;
 }
 
@@ -341,7 +341,7 @@ async fn pairs(firsts: &[&str], seconds: &[&str]) {
 }
 
 #[tokio::test]
-async fn of_two_runs_that_begin_at_once_one_goes_through_and_the_other_is_told() {
+async fn of_two_runs_started_at_once_one_succeeds_and_the_other_is_rejected() {
     let all = ["redeploy", "teardown", "restore", "import"];
     pairs(
         &all,
@@ -365,7 +365,7 @@ fn lease_until(from_now_s: i64) -> String {
 }
 
 #[tokio::test]
-async fn a_lease_of_another_machine_ends_by_itself_or_is_taken() {
+async fn a_lease_of_another_machine_expires_or_is_taken_over() {
     let scene = Scene::before("redeploy").await;
     let name = &scene.names.function;
     scene.aws.describe_alias(name, &lease_until(100)).await;
@@ -386,7 +386,7 @@ async fn a_lease_of_another_machine_ends_by_itself_or_is_taken() {
 }
 
 #[tokio::test]
-async fn a_run_whose_lease_was_taken_moves_no_alias() {
+async fn a_run_that_lost_its_lease_moves_no_alias() {
     let scene = Scene::before("redeploy").await;
     let proxy = scene.hold("UpdateFunctionConfiguration").await;
     let url = proxy.url();

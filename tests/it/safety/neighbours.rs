@@ -61,7 +61,7 @@ impl Scene {
 }
 
 #[tokio::test]
-async fn a_pool_that_somebody_changed_since_the_plan_is_left_alone() {
+async fn a_pool_changed_since_the_plan_is_not_written() {
     let scene = Scene::new().await;
     let before_the_write =
         |passing: &Passing| passing.action == "DescribeUserPool" && passing.nth == 2;
@@ -94,7 +94,7 @@ async fn a_pool_that_somebody_changed_since_the_plan_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_colleague_at_work_while_the_update_is_proven_is_told_of_and_not_overwritten_later() {
+async fn a_change_during_the_comparison_is_reported_and_not_overwritten_later() {
     let scene = Scene::new().await;
     // One change before the comparison, which is the fourth description, and another before anything could be put back.
     let first = scene.rename_reply_to("first@example.com");
@@ -135,7 +135,7 @@ async fn a_colleague_at_work_while_the_update_is_proven_is_told_of_and_not_overw
 }
 
 #[tokio::test]
-async fn a_change_that_the_update_overwrites_is_told() {
+async fn a_change_that_the_update_overwrites_is_reported() {
     let scene = Scene::new().await;
     // After the last read of the pool, and before the update arrives.
     let decide = |passing: &Passing| match (passing.action.as_str(), passing.nth) {
@@ -165,7 +165,7 @@ async fn a_change_that_the_update_overwrites_is_told() {
 }
 
 #[tokio::test]
-async fn a_client_that_somebody_changed_since_the_plan_is_left_alone() {
+async fn a_client_changed_since_the_plan_is_not_written() {
     let scene = Scene::new().await;
     // Two clients are described for the plan; the third description is just before the write.
     let before_the_write =
@@ -190,7 +190,7 @@ async fn a_client_that_somebody_changed_since_the_plan_is_left_alone() {
 }
 
 #[tokio::test]
-async fn of_two_deploys_of_a_pool_at_once_the_second_is_told() {
+async fn of_two_parallel_deploys_of_a_pool_the_second_is_rejected() {
     let scene = Scene::new().await;
     let before_the_write =
         |passing: &Passing| passing.action == "DescribeUserPool" && passing.nth == 2;
@@ -210,7 +210,7 @@ async fn of_two_deploys_of_a_pool_at_once_the_second_is_told() {
 }
 
 #[tokio::test]
-async fn two_deploys_that_race_leave_one_migration() {
+async fn two_racing_deploys_leave_one_migration() {
     for round in 0..4 {
         let scene = Scene::new().await;
         let (one, other) = tokio::join!(
@@ -239,7 +239,7 @@ async fn two_deploys_that_race_leave_one_migration() {
 }
 
 #[tokio::test]
-async fn things_of_our_names_that_are_not_ours_are_conflicts_until_replaced() {
+async fn foreign_resources_with_our_names_are_conflicts_until_replaced() {
     let scene = Scene::new().await;
     // Resources of another owner, of every kind and without our tags.
     scene.run_undisturbed("deploy").await.ended(0);
@@ -281,7 +281,7 @@ async fn things_of_our_names_that_are_not_ours_are_conflicts_until_replaced() {
 }
 
 #[tokio::test]
-async fn a_trigger_that_another_tool_removed_is_noticed() {
+async fn a_trigger_removed_by_another_tool_is_detected() {
     let scene = Scene::new().await;
     scene.run_undisturbed("deploy").await.ended(0);
     let wipe = json!({ "UserPoolId": scene.pool, "PoolName": "Roots", "LambdaConfig": {} });
@@ -348,7 +348,7 @@ async fn a_deploy_during_a_teardown_leaves_no_trigger_without_a_function() {
 }
 
 #[tokio::test]
-async fn a_teardown_during_a_deploy_takes_the_trigger_back() {
+async fn a_teardown_during_a_deploy_removes_the_trigger_again() {
     let scene = Scene::new().await;
     let before_the_write = |passing: &Passing| passing.action == "UpdateUserPool";
     let teardown = async {

@@ -60,7 +60,7 @@ async fn deployed(sandbox: &Sandbox) -> Scene {
 }
 
 #[tokio::test]
-async fn teardown_takes_the_role_away_once_lambda_has_deleted_its_interfaces() {
+async fn teardown_deletes_the_role_after_lambda_has_deleted_the_interfaces() {
     let sandbox = slow().await;
     let scene = deployed(&sandbox).await;
     scene.run_undisturbed("verify").await.ended(0);
@@ -86,7 +86,7 @@ async fn teardown_takes_the_role_away_once_lambda_has_deleted_its_interfaces() {
 }
 
 #[tokio::test]
-async fn what_is_not_waited_for_stays_for_good() {
+async fn interfaces_stay_forever_without_the_wait() {
     let sandbox = slow().await;
     let scene = deployed(&sandbox).await;
     let more = ["--force", "--interface-wait", "0"];
@@ -98,7 +98,7 @@ async fn what_is_not_waited_for_stays_for_good() {
 }
 
 #[tokio::test]
-async fn a_deploy_out_of_a_vpc_cuts_the_roles_rights_last() {
+async fn a_deploy_out_of_a_vpc_removes_permissions_last() {
     let sandbox = slow().await;
     let scene = deployed(&sandbox).await;
     scene.corner.configure("");
@@ -117,7 +117,7 @@ async fn a_deploy_out_of_a_vpc_cuts_the_roles_rights_last() {
 }
 
 #[tokio::test]
-async fn an_interrupt_ends_the_wait_and_says_what_is_left() {
+async fn an_interrupt_ends_the_wait_and_lists_what_is_left() {
     let sandbox = slow().await;
     let scene = deployed(&sandbox).await;
     let mut command = scene.command(&scene.corner.endpoint, "teardown").await;

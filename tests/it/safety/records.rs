@@ -39,7 +39,7 @@ impl Scene {
 }
 
 #[tokio::test]
-async fn a_tag_of_the_function_alone_gives_nobody_the_passwords() {
+async fn a_tag_of_the_function_alone_exposes_no_passwords() {
     let scene = Scene::new().await;
     scene.run_undisturbed("deploy").await.ended(0);
     assert_eq!(scene.record_findings().await, Vec::<Value>::new());
@@ -103,7 +103,7 @@ async fn the_snapshot_contradicts_two_changed_tags_and_another_account_is_named(
 }
 
 #[tokio::test]
-async fn a_client_that_one_tag_alone_names_is_left_alone_until_somebody_looks() {
+async fn a_client_in_only_one_record_is_not_changed_without_a_flag() {
     let scene = Scene::new().await;
     scene.run_undisturbed("deploy").await.ended(0);
     // Open before deploy: closing it would lock out its users.
@@ -210,7 +210,7 @@ async fn two_deploys(live: bool, action: &'static str) {
 }
 
 #[tokio::test]
-async fn two_deploys_that_open_different_clients_leave_none_of_them_open() {
+async fn a_teardown_closes_the_clients_of_two_parallel_deploys() {
     for action in ["TagRole", "TagResource", "UpdateUserPoolClient"] {
         two_deploys(true, action).await;
     }

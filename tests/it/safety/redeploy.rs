@@ -24,7 +24,7 @@ impl Scene {
 }
 
 #[tokio::test]
-async fn settings_that_fail_never_go_live_and_sign_ins_go_on() {
+async fn settings_that_fail_never_go_live_and_sign_ins_work() {
     let mut scene = Scene::live().await;
     scene.assert_migrates("deployed").await;
     let wrong = ("JANE_CLIENT_SECRET".to_owned(), "not-the-secret".to_owned());
@@ -45,7 +45,7 @@ async fn settings_that_fail_never_go_live_and_sign_ins_go_on() {
 }
 
 #[tokio::test]
-async fn an_outage_is_told_as_one_also_where_there_is_nothing_to_change() {
+async fn an_outage_is_reported_even_if_there_is_nothing_to_change() {
     let scene = Scene::live().await;
     scene
         .corner
@@ -67,7 +67,7 @@ async fn an_outage_is_told_as_one_also_where_there_is_nothing_to_change() {
 }
 
 #[tokio::test]
-async fn a_function_that_lambda_failed_at_is_mended() {
+async fn a_failed_function_is_fixed_by_a_deploy() {
     let scene = Scene::live().await;
     let failed = |passing: &Passing| match passing.action.as_str() {
         // The function and the live version.
@@ -86,7 +86,7 @@ async fn a_function_that_lambda_failed_at_is_mended() {
 }
 
 #[tokio::test]
-async fn a_function_that_is_not_ready_yet_is_waited_for() {
+async fn a_deploy_waits_for_a_function_that_is_not_ready() {
     let scene = Scene::live().await;
     let pending = |passing: &Passing| match passing.action.as_str() {
         "GetFunction" if passing.nth < 5 => {
@@ -104,7 +104,7 @@ async fn a_function_that_is_not_ready_yet_is_waited_for() {
 
 /// A call to an inactive function fails, and activates it.
 #[tokio::test]
-async fn a_function_that_sleeps_is_awaited_and_no_outage() {
+async fn an_inactive_function_is_waited_for_and_is_no_outage() {
     let scene = Scene::live().await;
     let sleeping = |passing: &Passing| match passing.action.as_str() {
         "Invoke" if passing.nth < 3 => Fate::Refuse(
@@ -120,7 +120,7 @@ async fn a_function_that_sleeps_is_awaited_and_no_outage() {
 }
 
 #[tokio::test]
-async fn what_deploy_changed_is_taken_back_though_somebody_deleted_the_function() {
+async fn teardown_restores_the_pool_even_if_the_function_was_deleted() {
     let scene = Scene::live().await;
     let function = &scene.names.function;
     scene.aws.delete_function(function).await;
@@ -136,7 +136,7 @@ async fn what_deploy_changed_is_taken_back_though_somebody_deleted_the_function(
 }
 
 #[tokio::test]
-async fn where_nothing_remembers_teardown_says_so() {
+async fn teardown_reports_a_missing_record() {
     let scene = Scene::live().await;
     let (function, pool) = (&scene.names.function, &scene.pool);
     scene.aws.delete_function(function).await;
@@ -167,7 +167,7 @@ async fn an_unreadable_record_does_not_stop_teardown() {
 }
 
 #[tokio::test]
-async fn a_client_that_is_changed_for_the_first_time_is_kept_before() {
+async fn a_snapshot_is_saved_before_a_client_is_first_changed() {
     let scene = Scene::new().await;
     let clients = |ids: &[String]| format!("[pool]\nclients = {ids:?}\n");
     scene.corner.configure(&clients(&scene.clients[..1]));
@@ -197,7 +197,7 @@ async fn a_client_that_is_changed_for_the_first_time_is_kept_before() {
 }
 
 #[tokio::test]
-async fn a_statement_of_our_name_for_somebody_else_is_a_conflict() {
+async fn a_statement_with_our_id_for_another_caller_is_a_conflict() {
     let scene = Scene::live().await;
     let function = &scene.names.function;
     let ours = "jane-migrate-live";

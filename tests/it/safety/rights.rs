@@ -34,7 +34,7 @@ fn allow(action: &str, resource: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_function_may_do_what_its_role_allows_and_no_more() {
+async fn a_function_has_exactly_its_roles_permissions() {
     let scene = Scene::live().await;
     scene.keep_parameter("secret").await;
     let (corner, role) = (&scene.corner, &scene.names.function);
@@ -107,7 +107,7 @@ async fn a_change_of_a_roles_policy_takes_a_while() {
 }
 
 #[tokio::test]
-async fn a_function_does_not_start_under_a_role_that_was_made_again() {
+async fn a_function_does_not_start_with_a_recreated_role() {
     let scene = Scene::live().await;
     scene.assert_migrates("as deployed").await;
     let name = &scene.names.function;

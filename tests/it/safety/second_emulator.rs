@@ -23,7 +23,7 @@ impl Scene {
 }
 
 #[tokio::test]
-async fn a_deploy_killed_at_any_write_goes_on_there_too() {
+async fn a_deploy_killed_at_any_write_continues_on_the_second_emulator() {
     let scene = Scene::on_moto().await;
     let proxy = Proxy::start(&scene.corner.endpoint, |_| Fate::Pass).await;
     let proxy = proxy.expect("a proxy");

@@ -114,7 +114,7 @@ impl Canaries {
 }
 
 #[tokio::test]
-async fn no_command_shows_a_secret_however_loud_it_is() {
+async fn no_command_shows_a_secret_with_any_output_flag() {
     let canaries = Canaries::new().await;
     let endpoint = canaries.scene.corner.endpoint.clone();
     for more in LOUDNESS {
@@ -146,7 +146,7 @@ async fn no_command_shows_a_secret_however_loud_it_is() {
 }
 
 #[tokio::test]
-async fn nothing_that_only_prints_or_writes_a_file_shows_a_secret() {
+async fn no_read_only_command_shows_a_secret() {
     let canaries = Canaries::new().await;
     let pool = canaries.scene.pool.as_str();
     let name_secret = ["--client-secret-env", "JANE_CLIENT_SECRET"];
@@ -175,7 +175,7 @@ async fn nothing_that_only_prints_or_writes_a_file_shows_a_secret() {
 }
 
 #[tokio::test]
-async fn a_password_that_is_tried_is_shown_nowhere() {
+async fn a_test_users_password_is_never_shown() {
     let canaries = Canaries::new().await.known_to_jane();
     canaries.scene.run_undisturbed("deploy").await.ended(0);
     let pool = canaries.scene.pool.as_str();
@@ -312,7 +312,7 @@ async fn no_refusal_that_quotes_its_request_shows_a_secret() {
 }
 
 #[tokio::test]
-async fn nobody_who_lists_processes_sees_a_secret() {
+async fn the_process_list_shows_no_secret() {
     let canaries = Canaries::new().await;
     let scene = &canaries.scene;
     let proxy = Proxy::start(&scene.corner.endpoint, |passing| {

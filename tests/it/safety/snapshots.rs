@@ -27,7 +27,7 @@ impl Scene {
 }
 
 #[tokio::test]
-async fn the_first_deploy_keeps_the_pool_and_a_later_one_leaves_it() {
+async fn the_first_deploy_saves_a_snapshot_and_later_ones_keep_it() {
     let scene = Scene::new().await;
     let secret = json!({ "ClientName": "server", "GenerateSecret": true });
     let client = scene.corner.create_client(&scene.pool, secret).await;
@@ -62,7 +62,7 @@ async fn the_first_deploy_keeps_the_pool_and_a_later_one_leaves_it() {
 }
 
 #[tokio::test]
-async fn a_second_life_keeps_a_snapshot_of_its_own() {
+async fn a_second_migration_saves_its_own_snapshot() {
     let scene = Scene::new().await;
     scene.run_undisturbed("deploy").await.ended(0);
     scene.run_undisturbed("teardown").await.ended(0);
@@ -77,7 +77,7 @@ async fn a_second_life_keeps_a_snapshot_of_its_own() {
 }
 
 #[tokio::test]
-async fn snapshots_that_differ_in_dates_alone_are_one() {
+async fn snapshots_that_differ_only_in_dates_are_one() {
     let scene = Scene::new().await;
     for life in 0..3 {
         scene.run_undisturbed("deploy").await.ended(0);
@@ -97,7 +97,7 @@ async fn snapshots_that_differ_in_dates_alone_are_one() {
 }
 
 #[tokio::test]
-async fn restore_puts_back_what_somebody_wiped() {
+async fn restore_puts_back_lost_settings() {
     let scene = Scene::new().await;
     scene.run_undisturbed("deploy").await.ended(0);
     let snapshot = scene.snapshots()[0].to_string_lossy().into_owned();
@@ -207,7 +207,7 @@ async fn the_documented_commands_put_a_pool_back_without_this_program() {
 }
 
 #[tokio::test]
-async fn what_cognito_keeps_is_told_with_its_remedy_and_the_rest_is_put_back() {
+async fn restore_reports_what_cognito_keeps_and_puts_back_the_rest() {
     let scene = Scene::new().await;
     scene.run_undisturbed("deploy").await.ended(0);
     let snapshot = scene.snapshots()[0].clone();
@@ -251,7 +251,7 @@ async fn what_cognito_keeps_is_told_with_its_remedy_and_the_rest_is_put_back() {
 }
 
 #[tokio::test]
-async fn a_setting_that_does_not_give_way_does_not_undo_the_rest() {
+async fn a_setting_that_cannot_be_restored_does_not_undo_the_rest() {
     let scene = Scene::new().await;
     scene.run_undisturbed("deploy").await.ended(0);
     let snapshot = scene.snapshots()[0].to_string_lossy().into_owned();
@@ -279,7 +279,7 @@ async fn a_setting_that_does_not_give_way_does_not_undo_the_rest() {
 }
 
 #[tokio::test]
-async fn what_is_no_snapshot_is_refused() {
+async fn an_invalid_snapshot_is_refused() {
     let scene = Scene::new().await;
     let file = scene.corner.folder.path().join("other.json");
     std::fs::write(&file, "{}").unwrap();

@@ -149,7 +149,7 @@ async fn settings_that_fail_do_not_reach_a_pool_that_calls_the_function_itself()
 }
 
 #[tokio::test]
-async fn another_alias_of_the_pool_gives_way_to_ours() {
+async fn another_alias_in_the_trigger_is_replaced_by_ours() {
     let scene = Scene::live().await;
     let live = scene.lambda("GET", "/aliases/live", json!({})).await;
     let other = json!({ "Name": "mine", "FunctionVersion": live["FunctionVersion"] });
@@ -190,7 +190,7 @@ impl Scene {
 
 /// IAM takes seconds to propagate a new role: until then the secret cannot be read. Here it does not exist yet.
 #[tokio::test]
-async fn what_new_rights_allow_is_waited_for() {
+async fn a_deploy_waits_for_new_permissions() {
     let scene = Scene::new().await;
     scene.configure_parameter("/jane");
     let there = |passing: &Passing| match passing.action.as_str() {
@@ -218,7 +218,7 @@ async fn what_new_rights_allow_is_waited_for() {
 
 /// The role's permissions while both versions may be used, and afterwards.
 #[tokio::test]
-async fn the_role_has_what_either_version_needs_until_the_new_one_answers() {
+async fn the_role_has_both_versions_permissions_until_the_new_one_is_live() {
     let scene = Scene::live().await;
     let role = async || {
         let role = scene.aws.role(&scene.names.function).await.unwrap();
@@ -249,7 +249,7 @@ async fn the_role_has_what_either_version_needs_until_the_new_one_answers() {
 }
 
 #[tokio::test]
-async fn a_role_that_was_made_again_is_given_to_the_function_again() {
+async fn a_deploy_assigns_a_recreated_role_to_the_function_again() {
     let scene = Scene::live().await;
     let name = &scene.names.function;
     let role = scene.aws.role(name).await.unwrap().expect("a role");
@@ -276,7 +276,7 @@ async fn a_role_that_was_made_again_is_given_to_the_function_again() {
 }
 
 #[tokio::test]
-async fn what_lets_others_invoke_the_function_itself_is_no_business_of_a_conversion() {
+async fn a_conversion_keeps_other_callers_permissions_on_the_function() {
     let scene = Scene::live().await;
     scene.without_alias().await;
     let other = json!({
@@ -300,7 +300,7 @@ impl Scene {
 }
 
 #[tokio::test]
-async fn a_rollback_brings_the_version_before_and_says_what_differs() {
+async fn a_rollback_makes_the_previous_version_live_and_shows_the_differences() {
     let scene = Scene::before("rollback").await;
     assert_eq!(scene.live_memory().await, 512);
     let ran = scene.run_undisturbed("rollback").await.ended(0);
@@ -319,7 +319,7 @@ async fn a_rollback_brings_the_version_before_and_says_what_differs() {
 }
 
 #[tokio::test]
-async fn a_rollback_to_what_no_longer_answers_changes_nothing() {
+async fn a_rollback_to_a_failing_version_changes_nothing() {
     let scene = Scene::before("rollback").await;
     let fault = Some(Fault::Status(500));
     scene.corner.jane.set_fault_everywhere(fault);
@@ -332,7 +332,7 @@ async fn a_rollback_to_what_no_longer_answers_changes_nothing() {
 }
 
 #[tokio::test]
-async fn where_there_is_no_version_before_a_rollback_says_so() {
+async fn a_rollback_without_a_previous_version_is_refused() {
     let scene = Scene::new().await;
     let ran = scene.run_undisturbed("rollback").await.ended(1);
     assert!(

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::bench::{Bench, commands, foreign_zip};
 
 #[tokio::test]
-async fn logs_end_are_quiet_and_go_to_nobody() {
+async fn log_retention_and_destinations_are_checked() {
     let bench = Bench::new().await;
     let group = format!("/aws/lambda/{}", bench.function);
 
@@ -62,7 +62,7 @@ async fn logs_end_are_quiet_and_go_to_nobody() {
 }
 
 #[tokio::test]
-async fn a_password_in_the_log_is_found_where_it_is_looked_for() {
+async fn a_password_in_the_log_is_found_if_the_check_is_requested() {
     let bench = Bench::new().await;
     let group = format!("/aws/lambda/{}", bench.function);
     bench.verify(&["--only", "log-hygiene"]).await.ended(0);
@@ -95,7 +95,7 @@ async fn a_password_in_the_log_is_found_where_it_is_looked_for() {
 }
 
 #[tokio::test]
-async fn no_copy_of_an_event_goes_anywhere() {
+async fn copies_of_events_are_found() {
     let bench = Bench::new().await;
     let layer = json!({ "Content": { "ZipFile": foreign_zip() }, "CompatibleRuntimes": ["provided.al2023"] });
     let layer = bench

@@ -99,7 +99,7 @@ async fn tried(bench: &Bench) -> String {
 }
 
 #[tokio::test]
-async fn a_secret_that_is_wrong_or_was_rotated_at_the_directory_alone_is_named() {
+async fn a_wrong_secret_or_one_rotated_only_at_the_directory_is_named() {
     let bench = Bench::new().await;
     let refused = "the token endpoint refused the client id or the client secret";
     let sign_in = json!({
@@ -153,7 +153,7 @@ async fn throttled_invocations_are_named() {
 }
 
 #[tokio::test]
-async fn sign_ins_that_cognito_turned_away_are_named() {
+async fn sign_ins_throttled_by_cognito_are_named() {
     let mut bench = Bench::new().await;
     // The emulator does not count sign-ins.
     let proxy = Proxy::start(&bench.corner.endpoint, |call| match call.action.as_str() {
@@ -173,7 +173,7 @@ async fn sign_ins_that_cognito_turned_away_are_named() {
 }
 
 #[tokio::test]
-async fn a_pool_that_another_tool_has_reset_is_named_with_the_snapshot_that_restores_it() {
+async fn a_pool_reset_by_another_tool_is_named_with_its_snapshot() {
     let corner = Corner::new().await;
     corner.add_accounts();
     let pool = corner
@@ -251,7 +251,7 @@ fn certified(issuer: &Issuer<'_, KeyPair>, ends: i64) -> Arc<ServerConfig> {
 }
 
 #[tokio::test]
-async fn a_certificate_of_the_directory_that_has_expired_is_named() {
+async fn an_expired_certificate_of_the_directory_is_named() {
     let mut authority = CertificateParams::default();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let key = KeyPair::generate().unwrap();
@@ -279,7 +279,7 @@ async fn a_certificate_of_the_directory_that_has_expired_is_named() {
 }
 
 #[tokio::test]
-async fn without_a_pool_it_looks_at_the_machine_and_writes_nothing_that_is_anybodys() {
+async fn without_a_pool_doctor_examines_the_machine_and_writes_no_personal_data() {
     let corner = Corner::new().await;
     // All secret and personal data: it is all available, and none of it may be printed.
     let canaries = [

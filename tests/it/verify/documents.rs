@@ -64,7 +64,7 @@ fn every_check_is_broken_by_a_test() {
 }
 
 #[tokio::test]
-async fn the_workflows_are_what_github_and_gitlab_take() {
+async fn the_workflows_are_valid_for_github_and_gitlab() {
     let documentation = documentation();
     let folder = tempfile::tempdir().unwrap();
     for (named, schema) in [

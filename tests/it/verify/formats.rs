@@ -44,7 +44,7 @@ async fn undeployed() -> Undeployed {
 const HOSTILE: &str = "Roots\n\n  ok  everything\u{2028}\u{85}\u{9b}2J\u{202e}\u{200b}\r::error::";
 
 #[tokio::test]
-async fn names_cannot_pass_for_output_nor_steer_what_shows_it() {
+async fn names_cannot_imitate_output_or_control_the_terminal() {
     let corner = Corner::new().await;
     let pool = corner.create_pool(json!({ "PoolName": HOSTILE })).await;
     let client = json!({ "ClientName": HOSTILE, "PreventUserExistenceErrors": "LEGACY", "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"] });
@@ -147,7 +147,7 @@ pub async fn matches_schema(schema: &[&str], file: &Path) {
 }
 
 #[tokio::test]
-async fn junit_is_what_jenkins_reads() {
+async fn junit_matches_jenkins_schema() {
     let undeployed = undeployed().await;
     let ran = undeployed.verify(&["--format", "junit"]).await.ended(1);
     let report = undeployed.corner.folder.path().join("verify.xml");
@@ -205,7 +205,7 @@ async fn junit_is_what_jenkins_reads() {
 }
 
 #[tokio::test]
-async fn sarif_is_what_its_schema_says() {
+async fn sarif_matches_its_schema() {
     let undeployed = undeployed().await;
     let ran = undeployed.verify(&["--format", "sarif"]).await.ended(1);
     let report = undeployed.corner.folder.path().join("verify.sarif");
@@ -246,7 +246,7 @@ async fn sarif_is_what_its_schema_says() {
 }
 
 #[tokio::test]
-async fn the_file_is_named_as_the_repository_does() {
+async fn reports_use_the_path_in_the_repository() {
     let undeployed = undeployed().await;
     let folder = undeployed.corner.folder.path();
     std::fs::rename(folder.join("migrate.toml"), folder.join("our shop.toml")).unwrap();
@@ -266,7 +266,7 @@ async fn the_file_is_named_as_the_repository_does() {
 }
 
 #[tokio::test]
-async fn github_gets_one_command_a_line() {
+async fn github_gets_one_command_per_line() {
     let undeployed = undeployed().await;
     let ran = undeployed.verify(&["--format", "github"]).await.ended(1);
     for line in ran.stdout.lines() {
@@ -287,7 +287,7 @@ async fn github_gets_one_command_a_line() {
 }
 
 #[tokio::test]
-async fn a_pool_that_cannot_be_read_is_in_every_report() {
+async fn an_unreadable_pool_is_in_every_report() {
     let undeployed = undeployed().await;
     let missing = ["--pool", "us-west-2_Nothing1", "--format"];
     let verify = async |format| {
@@ -313,7 +313,7 @@ async fn a_pool_that_cannot_be_read_is_in_every_report() {
 }
 
 #[tokio::test]
-async fn what_counts_is_chosen_accepted_or_strict() {
+async fn chosen_checks_accepted_findings_and_strict_decide_the_exit_code() {
     let undeployed = undeployed().await;
     // Accepted: shown with its reason, and fails nothing, even with `--strict`.
     let only = ["--only", "open-sign-up"];

@@ -11,7 +11,7 @@ use super::bench::{Bench, Edit, wrong};
 use crate::support::REGION;
 
 #[tokio::test]
-async fn the_functions_settings_are_those_of_the_deploy() {
+async fn changed_function_settings_are_found() {
     let bench = Bench::new().await;
 
     bench.reconfigure(json!({ "Runtime": "python3.12" })).await;
@@ -115,7 +115,7 @@ async fn the_functions_settings_are_those_of_the_deploy() {
 }
 
 #[tokio::test]
-async fn a_function_that_is_not_what_it_was_fails_its_check_alone() {
+async fn each_change_of_the_function_fails_only_its_own_check() {
     let mut bench = Bench::new().await;
     let endpoint = bench.corner.endpoint.clone();
     // The edited response is shown until this call is made, with which the printed fix repairs it.
@@ -157,7 +157,7 @@ async fn a_function_that_is_not_what_it_was_fails_its_check_alone() {
 }
 
 #[tokio::test]
-async fn a_new_account_lets_too_few_customers_of_a_large_shop_in_at_once() {
+async fn a_new_accounts_concurrency_is_too_low_for_a_large_shop() {
     let mut bench = Bench::new().await;
     let _proxy = bench
         .behind(|call| match call.action.as_str() {
@@ -174,7 +174,7 @@ async fn a_new_account_lets_too_few_customers_of_a_large_shop_in_at_once() {
 }
 
 #[tokio::test]
-async fn code_for_another_kind_of_directory_is_not_that_of_the_settings() {
+async fn code_for_another_kind_of_directory_is_found() {
     let bench = Bench::new().await;
     let aws = bench.corner.aws().await;
     let found = aws.function(&bench.function).await.unwrap().unwrap();
@@ -195,7 +195,7 @@ async fn code_for_another_kind_of_directory_is_not_that_of_the_settings() {
 }
 
 #[tokio::test]
-async fn a_function_that_sleeps_is_woken_or_deployed() {
+async fn an_inactive_function_is_activated_or_deployed() {
     let mut bench = Bench::new().await;
     let proxy = Proxy::start(&bench.corner.endpoint, |call| match call.action.as_str() {
         "GetFunction" => Fate::Edit(|answer| answer["Configuration"]["State"] = json!("Inactive")),
@@ -222,7 +222,7 @@ async fn a_function_that_sleeps_is_woken_or_deployed() {
 }
 
 #[tokio::test]
-async fn without_a_function_its_other_checks_say_only_that_they_could_not_be_made() {
+async fn without_a_function_its_other_checks_are_only_unchecked() {
     let bench = Bench::new().await;
     bench.function("DELETE", "", json!({})).await;
     let ran = bench.verify(&[]).await.ended(1);

@@ -20,7 +20,7 @@ impl Bench {
 }
 
 #[tokio::test]
-async fn the_clients_let_passwords_in_and_tell_strangers_nothing() {
+async fn clients_must_allow_passwords_and_hide_user_existence() {
     let bench = Bench::new().await;
     bench
         .update_client(
@@ -57,7 +57,7 @@ async fn the_clients_let_passwords_in_and_tell_strangers_nothing() {
 }
 
 #[tokio::test]
-async fn a_change_of_the_pool_is_told_and_so_is_what_it_means() {
+async fn a_change_of_the_pool_and_its_consequences_are_reported() {
     let bench = Bench::new().await;
     bench
         .update_pool(json!({ "UserPoolTags": { "team": "others" } }))
@@ -112,7 +112,7 @@ async fn a_change_of_the_pool_is_told_and_so_is_what_it_means() {
 }
 
 #[tokio::test]
-async fn the_configuration_suits_the_pool() {
+async fn a_configuration_that_does_not_suit_the_pool_is_found() {
     let mut bench = Bench::new().await;
     for (id, severity, more) in [
         (
@@ -252,7 +252,7 @@ async fn the_configuration_suits_the_pool() {
 }
 
 #[tokio::test]
-async fn a_bad_day_shows() {
+async fn errors_of_the_last_day_are_found() {
     let mut bench = Bench::new().await;
     bench
         .corner
@@ -318,7 +318,7 @@ pub(super) fn set_metric(answer: &mut serde_json::Value, id: &str, value: f64) {
 }
 
 #[tokio::test]
-async fn the_end_of_the_window_is_told_two_weeks_ahead() {
+async fn the_end_of_the_window_is_reported_two_weeks_ahead() {
     let bench = Bench::new().await;
     let today = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
@@ -340,7 +340,7 @@ async fn the_end_of_the_window_is_told_two_weeks_ahead() {
 /// During an active recovery the pool accepts no writes: no user migrates, and neither deploy nor teardown nor
 /// rollback starts.
 #[tokio::test]
-async fn a_point_in_time_recovery_is_told_and_waited_for() {
+async fn a_point_in_time_recovery_is_reported_and_stops_every_write() {
     let bench = Bench::new().await;
     let begin = json!({ "UserPoolId": bench.pool, "RestoreTimestamp": 1_795_600_000 });
     let begun = bench
@@ -375,7 +375,7 @@ async fn a_point_in_time_recovery_is_told_and_waited_for() {
 
 /// A SQL table counts no wrong passwords: `on_wrong_password` or a rule of AWS WAF must slow down guessing.
 #[tokio::test]
-async fn a_table_that_counts_no_wrong_passwords_needs_another_brake() {
+async fn a_table_that_does_not_count_wrong_passwords_needs_another_limit() {
     let mut bench = Bench::new().await;
     let shop = |more: &str| {
         let toml = format!(

@@ -46,7 +46,7 @@ async fn with_test_user(bench: &Bench, name: &str, password: &str) -> Ran {
 }
 
 #[tokio::test]
-async fn the_function_is_tried_and_the_pool_stays_empty() {
+async fn the_function_is_probed_and_the_pool_stays_empty() {
     let bench = Bench::new().await;
     // Restarted, to have a cold start.
     bench.reconfigure(json!({ "Timeout": 5 })).await;
@@ -141,7 +141,7 @@ async fn a_directory_that_is_down_fails_the_probe() {
 }
 
 #[tokio::test]
-async fn a_function_that_migrates_everybody_is_found() {
+async fn a_function_that_migrates_every_user_is_found() {
     let mut bench = Bench::new().await;
     let endpoint = bench.corner.endpoint.clone();
     let migrates: fn(&mut Value) = |answer| {
@@ -194,7 +194,7 @@ async fn a_function_that_logs_passwords_is_found() {
 }
 
 #[tokio::test]
-async fn a_function_that_makes_users_itself_is_found() {
+async fn a_function_that_creates_users_itself_is_found() {
     let bench = Bench::new().await;
     let besides = format!(
         "name=$(echo \"$event\" | sed 's/.*\"userName\": *\"\\([^\"]*\\)\".*/\\1/')
@@ -222,7 +222,7 @@ async fn a_function_that_makes_users_itself_is_found() {
 }
 
 #[tokio::test]
-async fn a_closed_window_is_not_taken_for_a_wrong_password() {
+async fn a_closed_window_is_not_reported_as_a_wrong_password() {
     let bench = Bench::new().await;
     bench.configure("[window]\ncloses = 2020-01-01\n");
     let arguments = ["deploy", "--pool", &bench.pool, "--yes"];
@@ -241,7 +241,7 @@ async fn a_closed_window_is_not_taken_for_a_wrong_password() {
 }
 
 #[tokio::test]
-async fn without_a_function_there_is_nothing_to_try() {
+async fn without_a_function_there_is_nothing_to_probe() {
     let bench = Bench::new().await;
     bench
         .corner

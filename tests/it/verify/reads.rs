@@ -21,7 +21,7 @@ fn unknown(document: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn lists_without_end_are_ended_and_told() {
+async fn endless_lists_are_stopped_and_reported() {
     let mut bench = Bench::new().await;
     let endpoint = bench.corner.endpoint.clone();
     let many: fn(&mut Value) = |answer| {
@@ -65,7 +65,7 @@ async fn lists_without_end_are_ended_and_told() {
 }
 
 #[tokio::test]
-async fn a_denied_read_keeps_only_its_own_checks_from_being_made() {
+async fn a_denied_read_affects_only_its_own_checks() {
     let mut bench = Bench::new().await;
     let endpoint = bench.corner.endpoint.clone();
     let cases: [(&'static str, &str, &[&str]); 17] = [
@@ -247,7 +247,7 @@ async fn the_triggers_alias_is_known_without_a_list_of_them() {
 }
 
 #[tokio::test]
-async fn tags_that_are_not_told_are_not_taken_for_absent() {
+async fn unreadable_tags_do_not_count_as_absent() {
     let mut bench = Bench::new().await;
     let _proxy = bench.behind(|passing| {
         match passing.action.as_str() {
@@ -274,7 +274,7 @@ async fn tags_that_are_not_told_are_not_taken_for_absent() {
 }
 
 #[tokio::test]
-async fn a_busy_service_is_asked_again() {
+async fn a_call_to_a_busy_service_is_retried() {
     let mut bench = Bench::new().await;
     let _proxy = bench
         .behind(|passing| match (passing.action.as_str(), passing.attempt) {
@@ -307,7 +307,7 @@ async fn a_busy_service_is_asked_again() {
 }
 
 #[tokio::test]
-async fn every_read_goes_through_the_proxy_of_the_network() {
+async fn every_read_uses_the_configured_proxy() {
     let mut bench = Bench::new().await;
     let way_out = std::mem::replace(&mut bench.corner.endpoint, "http://aws.invalid".into());
     bench
@@ -324,7 +324,7 @@ async fn every_read_goes_through_the_proxy_of_the_network() {
 }
 
 #[tokio::test]
-async fn without_a_configuration_jane_is_asked_as_the_function_asks() {
+async fn without_a_configuration_jane_is_called_with_the_functions_settings() {
     let bench = Bench::new().await;
     std::fs::remove_file(bench.corner.folder.path().join("migrate.toml")).unwrap();
     let other = "us-east-1_Other";
@@ -340,7 +340,7 @@ async fn without_a_configuration_jane_is_asked_as_the_function_asks() {
 }
 
 #[tokio::test]
-async fn a_pool_that_is_not_there_could_not_be_checked() {
+async fn a_missing_pool_counts_as_unchecked() {
     let bench = Bench::new().await;
     let nothing = ["verify", "--pool", "us-west-2_Nothing1"];
     let json = [&nothing[..], &["--format", "json"]].concat();

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::bench::{Bench, wrong};
 
 #[tokio::test]
-async fn the_secret_is_kept_and_nothing_foreign_is_in_the_environment() {
+async fn a_missing_secret_and_foreign_variables_are_found() {
     let bench = Bench::new().await;
 
     bench.set_variable("PAYMENTS_API_TOKEN", "abc").await;
@@ -49,7 +49,7 @@ async fn the_secret_is_kept_and_nothing_foreign_is_in_the_environment() {
 }
 
 #[tokio::test]
-async fn the_key_of_a_secret_is_the_roles_too_and_no_copy_of_it_goes_unseen() {
+async fn a_secrets_key_must_be_in_the_role_and_its_copies_are_reported() {
     let mut bench = Bench::new().await;
     let key = format!(
         "arn:aws:kms:{}:{}:key/11111111-2222-3333-4444-555555555555",
@@ -94,7 +94,7 @@ async fn the_key_of_a_secret_is_the_roles_too_and_no_copy_of_it_goes_unseen() {
 }
 
 #[tokio::test]
-async fn a_secret_in_a_parameter_is_encrypted_and_one_in_the_environment_is_told() {
+async fn an_unencrypted_parameter_and_a_secret_in_the_environment_are_found() {
     let bench = Bench::new().await;
     let secret = bench.corner.jane.client_secret().to_owned();
     let put = json!({ "Name": "/jane/plain", "Value": secret, "Type": "String" });
@@ -128,7 +128,7 @@ async fn a_secret_in_a_parameter_is_encrypted_and_one_in_the_environment_is_told
 }
 
 #[tokio::test]
-async fn the_role_may_do_what_it_needs_and_no_more() {
+async fn missing_and_surplus_permissions_of_the_role_are_found() {
     let bench = Bench::new().await;
     let aws = bench.corner.aws().await;
 
@@ -225,7 +225,7 @@ async fn the_role_may_do_what_it_needs_and_no_more() {
 }
 
 #[tokio::test]
-async fn one_secret_that_may_not_be_read_hides_no_other() {
+async fn an_unreadable_secret_hides_no_other() {
     let mut bench = Bench::new().await;
     let kept = async |name: &str| {
         let secret = json!({ "Name": name, "SecretString": "x" });

@@ -15,7 +15,7 @@ impl Bench {
 }
 
 #[tokio::test]
-async fn triggers_that_are_on_and_not_there_are_found_and_so_is_the_missing_right() {
+async fn missing_triggers_and_permissions_are_found() {
     let bench = Bench::new().await;
     bench.configure(BOTH);
     bench.deploy().await;
@@ -69,7 +69,7 @@ async fn triggers_that_are_on_and_not_there_are_found_and_so_is_the_missing_righ
 }
 
 #[tokio::test]
-async fn jane_must_be_told_and_a_function_that_does_nothing_tells_nobody() {
+async fn jane_must_be_notified_and_an_idle_function_does_not_notify() {
     let bench = Bench::new().await;
     // No finding is accepted, and no trigger is on.
     bench.configure("[triggers]\npre_sign_up = false\n");
@@ -93,7 +93,7 @@ async fn jane_must_be_told_and_a_function_that_does_nothing_tells_nobody() {
 }
 
 #[tokio::test]
-async fn a_function_that_does_not_answer_the_triggers_is_found_by_trying_it() {
+async fn a_function_that_does_not_answer_its_triggers_is_found_by_the_probe() {
     let bench = Bench::new().await;
     bench.configure(BOTH);
     bench.deploy().await;

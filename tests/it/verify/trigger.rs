@@ -6,7 +6,7 @@ use serde_json::json;
 use super::bench::{Bench, foreign_zip, wrong};
 
 #[tokio::test]
-async fn every_way_to_the_function_is_watched() {
+async fn every_other_way_to_call_the_function_is_found() {
     let bench = Bench::new().await;
     bench.holds().await;
 
@@ -53,7 +53,7 @@ async fn every_way_to_the_function_is_watched() {
 }
 
 #[tokio::test]
-async fn an_alias_is_a_way_to_other_code_and_to_other_callers() {
+async fn an_alias_for_other_code_or_other_callers_is_found() {
     let bench = Bench::new().await;
     let foreign = json!({ "ZipFile": foreign_zip() });
     bench.function("PUT", "/code", foreign).await;
@@ -82,7 +82,7 @@ async fn an_alias_is_a_way_to_other_code_and_to_other_callers() {
 }
 
 #[tokio::test]
-async fn what_customers_meet_is_the_newest_version_behind_our_alias() {
+async fn the_live_version_must_be_the_newest_one_of_our_alias() {
     let bench = Bench::new().await;
     // An operator tries something.
     let change = json!({ "MemorySize": 512 });
@@ -120,7 +120,7 @@ async fn what_customers_meet_is_the_newest_version_behind_our_alias() {
 }
 
 #[tokio::test]
-async fn every_version_that_an_alias_reaches_is_looked_at() {
+async fn every_version_of_an_alias_is_checked() {
     let bench = Bench::new().await;
     let layer = json!({ "Content": { "ZipFile": foreign_zip() }, "CompatibleRuntimes": ["provided.al2023"] });
     let name = format!("layers/spy-{}/versions", bench.corner.account);
@@ -154,7 +154,7 @@ async fn every_version_that_an_alias_reaches_is_looked_at() {
 }
 
 #[tokio::test]
-async fn a_permission_that_does_not_let_cognito_in_is_none() {
+async fn a_permission_that_does_not_allow_cognito_does_not_count() {
     let mut bench = Bench::new().await;
     let statement = |id: &str, more: serde_json::Value| {
         let mut statement = json!({
@@ -216,7 +216,7 @@ async fn a_permission_that_does_not_let_cognito_in_is_none() {
 }
 
 #[tokio::test]
-async fn the_commands_that_are_printed_go_where_this_one_went() {
+async fn printed_fixes_use_the_same_target() {
     let bench = Bench::new().await;
     let folder = bench.corner.folder.path();
     std::fs::rename(folder.join("migrate.toml"), folder.join("our shop.toml")).unwrap();

@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_passes_on_and_names_the_call() {
+    async fn the_proxy_forwards_and_names_the_call() {
         let (proxy, _aws) = proxy(Fate::Pass).await;
         assert!(is_whole(&list_pools(&proxy).await));
         let expected = Passing {
@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_refuses_as_aws_does() {
+    async fn the_proxy_rejects_like_aws() {
         let answer = through(Fate::Refuse(429, "TooManyRequestsException", "Slow")).await;
         assert!(answer.starts_with("HTTP/1.1 429"), "{answer}");
         assert!(
@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_answers_like_something_else() {
+    async fn the_proxy_answers_like_another_server() {
         let answer = through(Fate::Page(503)).await;
         assert!(
             answer.starts_with("HTTP/1.1 503") && answer.contains("<html>"),
@@ -395,7 +395,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_loses_requests_and_answers() {
+    async fn the_proxy_loses_requests_and_responses() {
         for fate in [Fate::Drop, Fate::LoseAnswer] {
             assert_eq!(through(fate).await, "");
         }
@@ -407,7 +407,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_holds_until_released() {
+    async fn the_proxy_holds_until_released() {
         for fate in [Fate::HoldRequest, Fate::HoldAnswer] {
             let (proxy, _aws) = proxy(fate).await;
             let answer = async {
@@ -420,13 +420,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_edits_answers() {
+    async fn the_proxy_edits_responses() {
         let answer = through(Fate::Edit(|value| value["Extra"] = true.into())).await;
         assert!(answer.contains(r#""Extra":true"#), "{answer}");
     }
 
     #[tokio::test]
-    async fn it_delays_and_counts_what_is_under_way() {
+    async fn the_proxy_delays_and_counts_parallel_requests() {
         let delay = Duration::from_millis(200);
         let (proxy, _aws) = proxy(Fate::Delay(delay)).await;
         let started = Instant::now();

@@ -95,7 +95,7 @@ fn an_http_directory_is_checked_as_a_whole() {
 }
 
 #[test]
-fn every_preset_works_as_its_comment_says() {
+fn every_preset_works_as_documented() {
     for (name, text) in PRESETS {
         let config = read(&preset(name, text));
         assert!(config.attributes.contains_key("email"), "{name}");
@@ -119,7 +119,7 @@ fn every_preset_works_as_its_comment_says() {
 }
 
 #[test]
-fn the_file_has_the_last_word_over_its_preset() {
+fn the_file_overrides_its_preset() {
     let text = PRESETS
         .iter()
         .find(|(name, _)| *name == "keycloak")
@@ -181,7 +181,7 @@ fn a_query_must_be_one_select_of_one_user() {
 }
 
 #[test]
-fn a_query_must_select_the_columns_that_are_named() {
+fn a_query_must_select_the_configured_columns() {
     let postgres = example_parts().remove(3);
     for (column, key) in [
         (", password_hash FROM", "password_column"),
@@ -211,7 +211,7 @@ fn a_query_must_select_the_columns_that_are_named() {
 }
 
 #[test]
-fn an_unknown_hash_is_told_the_known_ones_and_where_they_are_listed() {
+fn an_unknown_hash_format_lists_the_known_ones() {
     let file = example_parts()
         .remove(3)
         .replace("hash = \"firebase\"", "hash = \"md5\"");
@@ -226,7 +226,7 @@ fn an_unknown_hash_is_told_the_known_ones_and_where_they_are_listed() {
 }
 
 #[test]
-fn only_a_table_tells_who_has_no_password() {
+fn sso_only_needs_a_sql_table() {
     let sso_only = "\n[response]\nforgot_password = \"sso-only\"\n";
     read(&(example_parts().remove(3) + sso_only));
     read(&(example_parts().remove(4) + sso_only));
@@ -240,7 +240,7 @@ fn only_a_table_tells_who_has_no_password() {
 }
 
 #[test]
-fn a_second_factor_is_refused_unless_the_file_accepts_it() {
+fn a_second_factor_is_refused_by_default() {
     let okta = PRESETS.iter().find(|(name, _)| *name == "okta").unwrap().1;
     let file = preset("okta", okta);
     let of = |file: &str| match read(file).directory {
@@ -256,7 +256,7 @@ fn a_second_factor_is_refused_unless_the_file_accepts_it() {
 }
 
 #[test]
-fn a_host_is_a_name_or_an_address_alone() {
+fn a_host_is_only_a_name_or_an_address() {
     for bad in ["", "a b", "https://db.example.com", "db:5432"] {
         let host = format!("host = \"{bad}\"");
         let file = example_parts()
@@ -267,7 +267,7 @@ fn a_host_is_a_name_or_an_address_alone() {
 }
 
 #[test]
-fn the_export_has_a_user_and_a_query_of_its_own() {
+fn import_needs_its_own_user_and_query() {
     let database = |import: &str| {
         format!(
             "[directory]\nkind = 'postgres'\nhost = 'h'\ndatabase = 'd'\nuser = 'u'\npassword = {{ env = 'PP' }}\n\
@@ -310,7 +310,7 @@ fn the_export_has_a_user_and_a_query_of_its_own() {
 }
 
 #[test]
-fn exactly_one_is_told_of_a_migration_by_what_belongs_to_it() {
+fn on_migrated_has_exactly_one_target_with_its_own_settings() {
     let database = |kind: &str, told: &str| {
         let name = if kind == "mysql" { "?" } else { "$1" };
         format!(
@@ -454,7 +454,7 @@ fn a_statement_counts_refused_sign_ins_by_name() {
 }
 
 #[test]
-fn an_ldap_directory_is_searched_or_names_its_users() {
+fn an_ldap_directory_has_a_search_or_a_user_dn() {
     let ldap = |lines: &str| {
         format!("[directory]\nkind = 'ldap'\n{lines}\n[attributes]\nemail = 'mail'\n")
     };

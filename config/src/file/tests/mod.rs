@@ -76,7 +76,7 @@ fn example_parts() -> Vec<String> {
 }
 
 #[test]
-fn the_example_says_the_defaults() {
+fn the_example_contains_the_defaults() {
     let example = read(EXAMPLE);
     let smallest = read(SMALLEST);
     assert_eq!(example.response, Response::default());
@@ -128,7 +128,7 @@ fn every_key_of_the_example_can_be_used() {
 }
 
 #[test]
-fn a_pool_overrides_key_by_key() {
+fn a_pool_overrides_single_keys() {
     let config = read(&example_parts()[6]);
     let [first, second] = &config.pools[..] else {
         panic!("two pools");
@@ -157,7 +157,7 @@ fn a_pool_overrides_key_by_key() {
 }
 
 #[test]
-fn a_pool_may_have_a_directory_of_another_kind() {
+fn a_pool_can_have_another_kind_of_directory() {
     let config = read(&with(
         "[[pool]]\nid = 'us-east-1_Ab1'\n[pool.directory]\nkind = 'cognito'\npool_id = 'us-east-1_Old1'\nclient_id = '1example'",
     ));
@@ -172,7 +172,7 @@ fn a_pool_may_have_a_directory_of_another_kind() {
 }
 
 #[test]
-fn a_date_in_quotes_is_told_to_go_without() {
+fn a_quoted_date_is_rejected_with_a_hint() {
     let message = refused(&with("[window]\ncloses = \"2027-03-31\""));
     let remedy = "a date is written without quotes: 2027-03-31";
     assert!(
@@ -184,7 +184,7 @@ fn a_date_in_quotes_is_told_to_go_without() {
 }
 
 #[test]
-fn what_a_pool_overrides_wrongly_is_told_once_and_in_its_place() {
+fn an_error_in_an_override_is_reported_once_at_its_place() {
     let message = refused(&with(
         "timeout_ms = 9\n[[pool]]\nid = 'us-east-1_Ab1'\n[pool.function]\nmemory = 512\n[[pool]]\nid = 'us-east-1_Ab2'\nwindow = {closes = 1}",
     ));
@@ -197,7 +197,7 @@ fn what_a_pool_overrides_wrongly_is_told_once_and_in_its_place() {
 }
 
 #[test]
-fn a_directory_brings_its_own_attributes_and_the_file_has_the_last_word() {
+fn the_file_overrides_the_default_mapping() {
     let config = read(&with(
         "[attributes]\nphone_number = '='\n'custom:id' = 'id'",
     ));
@@ -211,7 +211,7 @@ fn a_directory_brings_its_own_attributes_and_the_file_has_the_last_word() {
 }
 
 #[test]
-fn the_settings_of_every_kind_come_back_from_json_and_fit_the_environment() {
+fn settings_of_every_kind_survive_json_and_fit_the_environment() {
     for part in example_parts() {
         let config = read(&part);
         let settings = HandlerSettings::new(
@@ -232,7 +232,7 @@ fn the_settings_of_every_kind_come_back_from_json_and_fit_the_environment() {
 }
 
 #[test]
-fn the_secrets_are_named_with_their_member() {
+fn each_secret_is_listed_with_its_key() {
     let members: Vec<_> = example_parts()
         .iter()
         .map(|part| {
@@ -272,7 +272,7 @@ fn the_secrets_are_named_with_their_member() {
 }
 
 #[test]
-fn a_pool_of_an_emulator_is_a_pool() {
+fn the_pool_id_of_an_emulator_is_valid() {
     let config = read(&with("[pool]\nid = 'local_5aBc'"));
     assert_eq!(config.pools[0].id.as_ref().unwrap().as_str(), "local_5aBc");
     let old = |more| {
@@ -289,7 +289,7 @@ fn a_pool_of_an_emulator_is_a_pool() {
 }
 
 #[test]
-fn one_pool_or_several() {
+fn one_pool_or_several_can_be_configured() {
     assert_eq!(read(SMALLEST).pools, []);
     assert_eq!(read(&with("[pool]\nid = 'us-east-1_A'")).pools.len(), 1);
     assert_eq!(
@@ -329,7 +329,7 @@ fn an_unknown_key_is_refused_with_its_place_and_the_nearest_one() {
 }
 
 #[test]
-fn every_table_refuses_what_it_does_not_know() {
+fn every_table_rejects_unknown_keys() {
     let firebase = example_parts().remove(3);
     for (table, text) in [
         ("[pool]", with("[pool]\nzzz = 1")),
@@ -370,7 +370,7 @@ fn every_table_refuses_what_it_does_not_know() {
 }
 
 #[test]
-fn triggers_are_off_until_the_file_says_otherwise() {
+fn triggers_are_off_by_default() {
     assert_eq!(read(SMALLEST).triggers, Triggers::default());
     let config = read(&with(
         "[triggers]\npre_sign_up = true\npost_confirmation = true\nconnect = 'best-effort'",
@@ -394,7 +394,7 @@ fn triggers_are_off_until_the_file_says_otherwise() {
 }
 
 #[test]
-fn a_trigger_that_a_kind_of_directory_has_no_use_for_is_refused_in_its_place() {
+fn a_trigger_without_effect_for_the_directory_is_rejected_at_its_place() {
     let lookup = "url = 'https://a/'\njson = '{password}'\n[directory.lookup]\nurl = 'https://a/{username}'\nok = [200]\n";
     let with_lookup = |lines: &str| http(&format!("{lookup}{lines}"));
     read(&with_lookup("[triggers]\npre_sign_up = true"));
@@ -438,7 +438,7 @@ fn a_trigger_that_a_kind_of_directory_has_no_use_for_is_refused_in_its_place() {
 }
 
 #[test]
-fn all_problems_are_told_at_once_in_the_order_of_the_file() {
+fn all_problems_are_reported_at_once_in_file_order() {
     let message = refused(
         "[pool]\nid = 'nonsense'\n[directory]\nkind = 'jane'\nurl = 'http://api.example'\n[function]\nmemory_mb = 64\narchitecture = 'x86'\n",
     );
@@ -457,7 +457,7 @@ fn all_problems_are_told_at_once_in_the_order_of_the_file() {
 }
 
 #[test]
-fn a_wrong_kind_is_refused_with_the_right_ones() {
+fn an_unknown_kind_lists_the_known_ones() {
     assert_eq!(
         refused("[directory]\nkind = 'postgresql'\nhost = 'x'"),
         "migrate.toml:2:8: `kind` must be one of `jane`, `http`, `cognito`, `postgres`, `mysql`, `ldap`; did you mean `postgres`?"
@@ -491,7 +491,7 @@ fn columns_count_characters() {
 }
 
 #[test]
-fn the_pool_decides_what_the_handler_is_told() {
+fn the_handler_settings_follow_from_the_pool() {
     let mut config = read(&with(
         "[response]\nenforce_password_policy = true\nenable_sms_mfa = true\nfinal_user_status = 'RESET_REQUIRED'\nusername = 'as-typed'\n[window]\ncloses = 2027-03-31",
     ));
@@ -556,7 +556,7 @@ fn the_pool_decides_what_the_handler_is_told() {
 }
 
 #[test]
-fn settings_say_what_a_pool_is_and_not_what_it_is_not() {
+fn default_settings_are_left_out() {
     let settings = |case_sensitive| {
         let facts = PoolFacts {
             id: "us-east-1_A".into(),

@@ -74,7 +74,7 @@ fn documented() -> Vec<(String, String)> {
 }
 
 #[test]
-fn the_schema_in_the_repository_is_that_of_the_types() {
+fn the_schema_in_the_repository_matches_the_types() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../migrate.schema.json");
     let now = serde_json::to_string_pretty(&schema()).unwrap() + "\n";
     if env::var_os("UPDATE_SCHEMA").is_some() {
@@ -87,7 +87,7 @@ fn the_schema_in_the_repository_is_that_of_the_types() {
 }
 
 #[test]
-fn the_schema_has_no_words_of_rust() {
+fn the_schema_contains_no_rust_names() {
     let text = schema().to_string();
     assert!(
         !text.contains("[`") && !text.contains("None"),
@@ -96,7 +96,7 @@ fn the_schema_has_no_words_of_rust() {
 }
 
 #[test]
-fn what_the_reader_takes_the_schema_takes() {
+fn the_schema_accepts_what_the_parser_accepts() {
     let mut files = vec![
         ("the example".to_owned(), EXAMPLE.to_owned()),
         ("the smallest".to_owned(), SMALLEST.to_owned()),
@@ -116,7 +116,7 @@ fn what_the_reader_takes_the_schema_takes() {
 }
 
 #[test]
-fn what_is_wrong_by_itself_the_schema_refuses() {
+fn the_schema_rejects_single_invalid_values() {
     let old_pool = |lines: &str| {
         format!("[directory]\nkind = 'cognito'\npool_id = 'us-east-1_A'\nclient_id = 'a'\n{lines}")
     };

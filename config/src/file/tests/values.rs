@@ -33,7 +33,7 @@ fn urls_are_https_except_on_loopback() {
 }
 
 #[test]
-fn a_password_in_a_url_is_refused_and_not_repeated() {
+fn a_password_in_a_url_is_rejected_and_not_quoted() {
     let message = refused(&SMALLEST.replace(
         "[directory]",
         "[directory]\nurl = 'https://me:hunter2@api.example'",
@@ -46,7 +46,7 @@ fn a_password_in_a_url_is_refused_and_not_repeated() {
 }
 
 #[test]
-fn a_secret_that_was_written_down_is_refused_and_not_repeated() {
+fn a_literal_secret_is_rejected_and_not_quoted() {
     for value in [
         "'hunter2'",
         "['hunter2']",
@@ -120,7 +120,7 @@ fn a_secret_has_three_forms() {
 }
 
 #[test]
-fn values_are_checked() {
+fn invalid_values_are_rejected() {
     for (line, message) in [
         (
             "[function]\nlog_retention_days = 31",

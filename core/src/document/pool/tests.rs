@@ -37,7 +37,7 @@ fn reasons(members: Value) -> Vec<Reason> {
 }
 
 #[test]
-fn every_member_of_the_api_model_has_a_rule() {
+fn every_field_of_the_api_model_has_a_rule() {
     for (member, _) in members("UserPoolType") {
         assert!(
             RULES.iter().any(|(ruled, _)| *ruled == member),
@@ -74,7 +74,7 @@ fn a_pool_without_triggers_gets_one() {
 }
 
 #[test]
-fn triggers_may_be_unset_in_any_way() {
+fn any_form_of_unset_triggers_is_accepted() {
     for unset in [json!(null), json!(""), json!({})] {
         let config = sent("LambdaConfig", json!({ "LambdaConfig": unset }));
         assert_eq!(config, json!({ "UserMigration": ARN }));
@@ -82,7 +82,7 @@ fn triggers_may_be_unset_in_any_way() {
 }
 
 #[test]
-fn the_other_triggers_stay_also_those_nobody_knows() {
+fn other_triggers_stay_including_unknown_ones() {
     let config = json!({
         "PreSignUp": "a", "PreTokenGeneration": "b", "PreTokenGenerationConfig": { "LambdaArn": "b", "LambdaVersion": "V3_0" },
         "CustomSMSSender": { "LambdaArn": "c", "LambdaVersion": "V1_0" }, "KMSKeyID": "k", "Later": { "LambdaArn": "d" },
@@ -96,7 +96,7 @@ fn the_other_triggers_stay_also_those_nobody_knows() {
 }
 
 #[test]
-fn taking_away_the_last_trigger_sends_an_empty_map() {
+fn removing_the_last_trigger_sends_an_empty_map() {
     let update = pool_update(
         &pool(json!({ "LambdaConfig": { "UserMigration": ARN } })),
         &[(Trigger::UserMigration, None)],
@@ -119,7 +119,7 @@ fn a_replaced_trigger_is_put_back() {
 }
 
 #[test]
-fn read_only_members_are_not_sent_and_expected_back() {
+fn read_only_fields_are_not_sent_but_expected_back() {
     let members = json!({ "Domain": "shop", "SchemaAttributes": [{ "Name": "sub" }], "AliasAttributes": ["email"], "CreationDate": 1 });
     let update = attach(members);
     assert_eq!(update.body().as_object().unwrap().len(), 3);
@@ -127,7 +127,7 @@ fn read_only_members_are_not_sent_and_expected_back() {
 }
 
 #[test]
-fn nested_members_are_sent_verbatim() {
+fn nested_fields_are_sent_verbatim() {
     let email = json!({ "From": "", "Later": { "a": null }, "SourceArn": "arn" });
     assert_eq!(
         sent("EmailConfiguration", json!({ "EmailConfiguration": email })),
@@ -136,7 +136,7 @@ fn nested_members_are_sent_verbatim() {
 }
 
 #[test]
-fn absent_stays_absent_and_an_object_without_members_counts_as_absent() {
+fn absent_stays_absent_and_an_empty_object_counts_as_absent() {
     for member in [
         "AccountRecoverySetting",
         "DeviceConfiguration",
@@ -198,7 +198,7 @@ fn unused_account_days_move_to_the_password_policy() {
 }
 
 #[test]
-fn days_that_the_password_policy_has_already_stay() {
+fn days_already_in_the_password_policy_stay() {
     let policies = json!({ "PasswordPolicy": { "TemporaryPasswordValidityDays": 3 } });
     let update = attach(
         json!({ "AdminCreateUserConfig": { "UnusedAccountValidityDays": 7 }, "Policies": policies }),
@@ -224,7 +224,7 @@ fn zero_days_are_never_sent() {
 }
 
 #[test]
-fn days_without_a_policy_to_move_to_are_refused_unless_they_are_the_default() {
+fn days_without_a_password_policy_are_refused_unless_default() {
     let config = |days: u8| json!({ "AdminCreateUserConfig": { "AllowAdminCreateUserOnly": true, "UnusedAccountValidityDays": days } });
     assert_eq!(reasons(config(30)), [Reason::HomelessDays]);
     assert_eq!(attach(config(7)).body().get("Policies"), None);
@@ -262,7 +262,7 @@ fn a_legacy_message_that_repeats_the_text_for_links_is_not_sent() {
 }
 
 #[test]
-fn a_legacy_message_that_contradicts_the_template_waits_for_a_decision() {
+fn a_legacy_message_that_contradicts_the_template_needs_a_decision() {
     for (member, template) in [
         ("SmsVerificationMessage", "SmsMessage"),
         ("EmailVerificationMessage", "EmailMessage"),
@@ -287,7 +287,7 @@ fn a_legacy_message_that_contradicts_the_template_waits_for_a_decision() {
 }
 
 #[test]
-fn tags_of_the_provider_are_not_sent_and_expected_back() {
+fn tags_of_aws_are_not_sent_but_expected_back() {
     let tags = json!({ "team": "shop", "aws:cloudformation:stack-name": "s", "AWS:x": "y", "awsome": "z", "é": "" });
     let update = attach(json!({ "UserPoolTags": tags }));
     assert_eq!(
@@ -337,7 +337,7 @@ fn client_registration_is_sent_only_with_its_status() {
 }
 
 #[test]
-fn a_write_that_changed_more_is_found_out() {
+fn a_write_that_changed_more_is_detected() {
     let before = json!({ "MfaConfiguration": "ON", "LambdaConfig": { "PreSignUp": "a" } });
     let update = attach(before);
     let mut after = update.expected().clone();
@@ -359,7 +359,7 @@ fn a_write_that_changed_more_is_found_out() {
 }
 
 #[test]
-fn a_pool_tells_what_it_is() {
+fn the_pools_properties_are_read() {
     let pool = pool(json!({
         "UserPoolTier": "PLUS", "LastModifiedDate": 1.5, "EstimatedNumberOfUsers": 12, "UsernameAttributes": ["email"],
         "LambdaConfig": { "PreSignUp": "a", "UserMigration": "" }, "UsernameConfiguration": { "CaseSensitive": false },
@@ -410,7 +410,7 @@ fn a_pool_tells_what_it_is() {
 }
 
 #[test]
-fn a_schema_says_what_values_must_be() {
+fn the_schemas_constraints_are_read() {
     let constraint = |attribute: Value| {
         let pool = pool(json!({ "SchemaAttributes": [attribute] }));
         pool.schema_attributes().next().unwrap().constraint
@@ -449,14 +449,14 @@ fn a_snapshot_reads_back() {
 }
 
 #[test]
-fn an_answer_without_a_pool_says_what_is_missing() {
+fn a_response_without_a_pool_names_the_missing_field() {
     let error = PoolDocument::from_describe(json!({})).unwrap_err();
     assert_eq!(error.to_string(), "the description has no `UserPool.Id`");
 }
 
 /// Numbers are sent exactly as they were described: no digit is lost or rounded. (Exponents get serde_json's form.)
 #[test]
-fn numbers_are_carried_as_they_are_written() {
+fn numbers_are_sent_as_described() {
     let described = r#"{ "UserPool": { "Id": "us-east-1_a", "Name": "n",
         "Arn": "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_a",
         "Policies": { "PasswordPolicy": { "MinimumLength": 1E2, "PasswordHistorySize": 12345678901234567890123,

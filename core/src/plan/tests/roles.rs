@@ -46,7 +46,7 @@ fn a_role_that_cannot_be_moved_stops_the_deploy() {
 }
 
 #[test]
-fn names_that_aws_does_not_take_stop_the_deploy() {
+fn names_that_aws_rejects_stop_the_deploy() {
     let said = conflicts("name_prefix = 'abcdefghijklmnopqrstuvwxyz'", |observed| {
         observed.names.spare_role = "x".repeat(65);
     });
@@ -71,7 +71,7 @@ fn a_role_of_ours_is_not_left_behind_for_a_given_one() {
 }
 
 #[test]
-fn a_given_role_is_changed_by_no_step_and_none_is_made_to_renew_it() {
+fn a_given_role_is_never_changed_and_gets_no_spare_role() {
     let given = |id: &str| {
         let (fixture, mut observed) = configured(GIVEN);
         let Ok(Some(role)) = &mut observed.role else {
@@ -113,7 +113,7 @@ fn a_given_role_is_changed_by_no_step_and_none_is_made_to_renew_it() {
 }
 
 #[test]
-fn a_boundary_is_set_where_it_is_another_and_left_where_none_is_named() {
+fn a_boundary_is_set_if_it_differs_and_kept_if_none_is_configured() {
     let boundary = "arn:aws:iam::123456789012:policy/b";
     let changed = |more: &str, found: Option<&str>| {
         let (fixture, mut observed) = configured(more);

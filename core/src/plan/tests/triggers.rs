@@ -76,7 +76,7 @@ fn called(plan: &Plan) -> Value {
 }
 
 #[test]
-fn triggers_that_are_turned_on_come_last_and_their_rights_first() {
+fn triggers_are_turned_on_last_and_their_permissions_added_first() {
     let (fixture, observed, allowed) = live();
     let fixture = configured(fixture, BOTH);
     let plan = plan_of(&fixture, &observed, &allowed);
@@ -95,7 +95,7 @@ fn triggers_that_are_turned_on_come_last_and_their_rights_first() {
 }
 
 #[test]
-fn triggers_that_are_turned_off_go_first_and_their_rights_last() {
+fn triggers_are_turned_off_first_and_their_permissions_removed_last() {
     let (_, mut observed, allowed) = live_with_both();
     let theirs = &observed
         .names
@@ -148,7 +148,7 @@ fn triggers_that_are_turned_off_go_first_and_their_rights_last() {
 }
 
 #[test]
-fn where_the_pool_calls_the_function_itself_new_triggers_wait_for_the_new_version() {
+fn new_triggers_wait_for_the_new_version_if_the_pool_calls_the_function_itself() {
     let (fixture, mut observed, allowed) = live();
     without_alias(&mut observed);
     let plan = plan_of(&configured(fixture, BOTH), &observed, &allowed);
@@ -175,7 +175,7 @@ fn where_the_pool_calls_the_function_itself_new_triggers_wait_for_the_new_versio
 }
 
 #[test]
-fn another_functions_trigger_is_a_conflict_until_it_may_be_replaced_and_is_put_back() {
+fn another_functions_trigger_is_a_conflict_until_replaced_and_is_put_back() {
     let (fixture, mut observed, allowed) = live();
     let theirs = &observed
         .names
@@ -233,7 +233,7 @@ fn another_functions_trigger_is_a_conflict_until_it_may_be_replaced_and_is_put_b
 }
 
 #[test]
-fn teardown_leaves_the_function_to_the_triggers_that_remain() {
+fn teardown_keeps_the_function_for_the_remaining_triggers() {
     let (_, mut observed, allowed) = live_with_both();
     let plan = teardown(&observed, Extent::default(), &[], &allowed).unwrap();
     let resources: Vec<_> = plan.changes.iter().map(|change| change.resource).collect();
@@ -267,7 +267,7 @@ fn teardown_leaves_the_function_to_the_triggers_that_remain() {
 
 /// What was put back once is not put back again: a client that an operator opens afterwards stays open.
 #[test]
-fn a_teardown_that_leaves_the_function_forgets_what_it_took_back() {
+fn a_teardown_that_keeps_the_function_clears_the_record() {
     let (_, mut observed, allowed) = live_with_both();
     let clients = observed.clients.as_ref().unwrap();
     let opened = format!("{}=ALLOW_USER_PASSWORD_AUTH", clients[0].id());
@@ -312,7 +312,7 @@ fn a_teardown_that_leaves_the_function_forgets_what_it_took_back() {
 }
 
 #[test]
-fn once_the_window_has_closed_and_migration_is_gone_it_does_not_come_back() {
+fn after_the_window_has_closed_a_removed_migration_trigger_stays_removed() {
     let (fixture, mut observed, allowed) = live_with_both();
     set_trigger(&mut observed, Trigger::UserMigration, None);
     let Ok(clients) = &mut observed.clients else {

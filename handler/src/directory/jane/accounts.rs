@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_customer_signs_up_and_is_confirmed_where_jane_says_so() {
+    fn a_new_customer_signs_up_and_is_confirmed_if_jane_says_so() {
         for source in ["PreSignUp_SignUp", "PreSignUp_ExternalProvider"] {
             for auto in [None, Some(false)] {
                 let allowed = decided(source, email(), asked(auto, false));
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn a_customer_must_log_in_or_comes_by_the_old_provider() {
+    fn a_customer_must_log_in_or_use_the_old_provider() {
         let refused = decided("PreSignUp_SignUp", email(), asked(Some(true), true));
         let expected = Decision::unchanged(Outcome::Refused(Refusal::UserExists));
         assert_eq!(refused, expected);
@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_client_and_details_that_jane_refuses_are_refused() {
+    fn an_unknown_client_and_details_that_jane_rejects_are_rejected() {
         for source in ["PreSignUp_SignUp", "PreSignUp_ExternalProvider"] {
             let unknown = Asked {
                 client: None,

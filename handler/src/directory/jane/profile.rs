@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn attributes_are_mapped_as_jane_has_them() {
+    fn attributes_are_mapped_to_janes_fields() {
         let profile = profile(json!({
             "sub": "1", "email": "ann@example.com", "email_verified": "true", "birthdate": "1980-02-29", "family_name": "Lee",
             "given_name": "Ann", "phone_number": "+15550100000", "phone_number_verified": "true", "locale": "en",
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_custom_attribute_fills_janes_field_where_cognitos_own_is_missing() {
+    fn a_custom_attribute_fills_janes_field_if_cognitos_own_is_missing() {
         let body = |attributes| profile(attributes).body(&[]);
         assert_eq!(
             body(json!({ "custom:birth_date": "1980-02-29" }))["birth_date"],
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_may_take_the_email_alone() {
+    fn a_call_can_get_the_email_only() {
         let profile = profile(json!({ "email": "a@b.c", "given_name": "Ann", "locale": "en" }));
         assert_eq!(
             profile.email_only().body(&[]),

@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_concerns_the_persons_own_input_is_shown() {
+    fn reasons_about_the_users_own_input_are_shown() {
         for (errors, expected) in [
             (
                 json!({ "birth_date": ["must be 21 years ago"] }),
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn all_else_is_not() {
+    fn other_reasons_of_jane_are_not_shown() {
         for errors in [
             json!(null),
             json!([]),

@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn the_attributes_that_are_mapped_are_asked_for() {
+    fn the_mapped_attributes_are_requested() {
         let sources = [
             "mail",
             "/sn/0",
@@ -416,7 +416,7 @@ mod tests {
 
     /// RFC 4515 and RFC 4514.
     #[test]
-    fn a_name_is_a_value_and_nothing_else() {
+    fn a_name_is_always_escaped_as_a_value() {
         for (name, filter, dn) in [
             ("ann*", "ann\\2a", "ann*"),
             ("a)(uid=*", "a\\29\\28uid=\\2a", "a)(uid\\3d*"),

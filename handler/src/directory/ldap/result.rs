@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_answer_to_a_bind_has_its_meaning() {
+    fn each_response_to_a_bind_has_a_meaning() {
         let ad = |data: &str| {
             format!(
                 "80090308: LdapErr: DSID-0C090439, comment: AcceptSecurityContext error, data {data}, v4563"

@@ -58,7 +58,7 @@ fn attributes(answer: Answer) -> Value {
 }
 
 #[test]
-fn everything_the_app_sent_can_be_passed_on_each_escaped_for_its_place() {
+fn all_values_from_the_app_can_be_passed_on_and_are_escaped() {
     let server = Server::start(|request| {
         let mail = match request.path.as_str() {
             "/lookup" => "a b+c@x",
@@ -122,7 +122,7 @@ fn everything_the_app_sent_can_be_passed_on_each_escaped_for_its_place() {
 }
 
 #[test]
-fn the_connection_is_there_before_the_first_sign_in_and_stays() {
+fn the_connection_is_open_before_the_first_sign_in_and_stays_open() {
     let server = Server::start(|_| Reply::json(200, json!({ "email": USER })));
     let toml = "
         [directory.authenticate]
@@ -141,7 +141,7 @@ fn the_connection_is_there_before_the_first_sign_in_and_stays() {
 }
 
 #[test]
-fn a_header_field_of_the_configs_takes_the_place_of_ours() {
+fn a_configured_header_field_replaces_ours() {
     let server = Server::start(|_| Reply::json(200, json!({ "email": USER })));
     let toml = "
         [directory.authenticate]
@@ -226,7 +226,7 @@ fn conditions_on_the_body_come_before_the_status() {
 }
 
 #[test]
-fn an_address_that_the_service_knows_cannot_sign_up_in_another_spelling() {
+fn an_existing_address_cannot_sign_up_in_another_spelling() {
     let server = Server::start(|request| {
         // Equal for this service: any case, and accents composed or decomposed.
         let name = form(request)["name"].as_str().unwrap().to_lowercase();
@@ -303,7 +303,7 @@ fn a_name_cannot_lead_to_another_path() {
 }
 
 #[test]
-fn values_cannot_lead_to_another_path_together_either() {
+fn combined_values_cannot_lead_to_another_path_either() {
     let server = Server::start(|_| Reply::json(200, json!({ "email": USER })));
     let toml = "
         [directory.authenticate]
@@ -323,7 +323,7 @@ fn values_cannot_lead_to_another_path_together_either() {
 }
 
 #[test]
-fn a_name_cannot_begin_the_password_nor_another_header() {
+fn a_name_cannot_start_the_password_or_another_header() {
     let server = Server::start(|_| Reply::json(200, json!({ "email": USER })));
     let toml = "
         [directory.authenticate]
@@ -348,7 +348,7 @@ fn a_name_cannot_begin_the_password_nor_another_header() {
 }
 
 #[test]
-fn a_second_answer_is_not_used_for_the_next_request() {
+fn a_surplus_response_is_not_used_for_the_next_request() {
     let answer = |status: u16, body: Value| {
         let body = body.to_string();
         format!(
@@ -409,7 +409,7 @@ fn a_redirect_is_not_followed() {
 }
 
 #[test]
-fn a_host_that_takes_no_connection_is_left_alone_too() {
+fn a_host_that_accepts_no_connection_is_paused_too() {
     // Its queue is full and never emptied: every further connection waits forever.
     let listener =
         socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
@@ -440,7 +440,7 @@ fn a_host_that_takes_no_connection_is_left_alone_too() {
 }
 
 #[test]
-fn a_refused_secret_is_not_taken_for_a_wrong_password() {
+fn a_refused_secret_is_not_a_wrong_password() {
     let server = Server::start(|_| Reply::status(401));
     let toml = "
         secrets = { token = { env = 'SECRET' } }
@@ -466,7 +466,7 @@ fn a_refused_secret_is_not_taken_for_a_wrong_password() {
 }
 
 #[test]
-fn an_answer_that_the_settings_call_refused_is_an_outage_and_the_password_is_sent_once() {
+fn a_response_configured_as_refused_is_an_outage_and_the_password_is_sent_once() {
     let server = Server::start(|_| Reply::json(400, json!({ "error": "key" })));
     let toml = "
         secrets = { token = { env = 'SECRET' } }

@@ -78,7 +78,7 @@ fn a_customer_who_migrates_is_connected_by_one_more_request() {
 }
 
 #[test]
-fn a_connection_that_fails_stops_the_user_and_the_next_attempt_makes_it() {
+fn a_failed_connection_stops_the_user_and_the_next_attempt_succeeds() {
     let jane = Jane::start();
     let function = jane.function(&triggers(&jane, ""));
     // A response about no user is a good one here.
@@ -102,7 +102,7 @@ fn a_connection_that_fails_stops_the_user_and_the_next_attempt_makes_it() {
 }
 
 #[test]
-fn a_connection_may_be_missing_where_the_settings_say_so() {
+fn a_missing_connection_is_accepted_if_configured() {
     let jane = Jane::start();
     let function = jane.function(&triggers(&jane, "connect = 'best-effort'"));
     for status in [404, 422, 500] {
@@ -114,7 +114,7 @@ fn a_connection_may_be_missing_where_the_settings_say_so() {
 }
 
 #[test]
-fn after_the_window_connections_and_sign_ups_go_on() {
+fn after_the_window_connections_and_sign_ups_continue() {
     let jane = Jane::start();
     let function = jane.function(&triggers(&jane, "[window]\ncloses = 2020-02-29"));
     assert_eq!(
@@ -129,7 +129,7 @@ fn after_the_window_connections_and_sign_ups_go_on() {
 }
 
 #[test]
-fn a_new_customer_may_sign_up_and_jane_says_whether_a_code_is_needed() {
+fn a_new_customer_may_sign_up_and_jane_decides_whether_a_code_is_needed() {
     let jane = Jane::start();
     let function = jane.function(&triggers(&jane, ""));
     jane.calls();
@@ -149,7 +149,7 @@ fn a_new_customer_may_sign_up_and_jane_says_whether_a_code_is_needed() {
 }
 
 #[test]
-fn the_calls_of_a_sign_up_are_made_side_by_side() {
+fn the_calls_of_a_sign_up_run_in_parallel() {
     let jane = Jane::slow(Duration::from_millis(150));
     let function = jane.function(&triggers(&jane, ""));
     function.invoke(&sign_up("new@example.com")).event();
@@ -163,7 +163,7 @@ fn the_calls_of_a_sign_up_are_made_side_by_side() {
 }
 
 #[test]
-fn a_customer_who_signs_up_is_told_to_log_in_whatever_the_spelling() {
+fn an_existing_customer_who_signs_up_must_log_in_in_any_spelling() {
     let jane = Jane::start();
     for username in ["lowercase", "as-typed"] {
         let more = format!("[response]\nusername = '{username}'");
@@ -180,7 +180,7 @@ fn a_customer_who_signs_up_is_told_to_log_in_whatever_the_spelling() {
 }
 
 #[test]
-fn what_jane_refuses_is_refused_and_only_the_customers_own_input_is_named() {
+fn a_sign_up_that_jane_rejects_names_only_the_customers_own_input() {
     let jane = Jane::start();
     let function = jane.function(&triggers(&jane, ""));
     let constant = "Sign-up is not possible with these details";
@@ -217,7 +217,7 @@ fn what_jane_refuses_is_refused_and_only_the_customers_own_input_is_named() {
 }
 
 #[test]
-fn a_customer_of_the_old_menu_comes_by_another_provider_and_a_new_one_signs_up() {
+fn a_customer_of_the_old_menu_uses_another_provider_and_a_new_one_signs_up() {
     let jane = Jane::start();
     let function = jane.function(&triggers(&jane, ""));
     let event = |email: &str| {
@@ -294,7 +294,7 @@ fn a_confirmed_customer_gets_an_account() {
 }
 
 #[test]
-fn a_customer_of_another_provider_gets_the_profile_that_jane_has() {
+fn a_customer_of_another_provider_gets_janes_profile() {
     let jane = Jane::start();
     let pool = pool(200);
     let function = with_pool(&jane, &pool);
@@ -325,7 +325,7 @@ fn a_customer_of_another_provider_gets_the_profile_that_jane_has() {
 }
 
 #[test]
-fn the_account_is_created_even_where_there_is_no_profile_or_it_cannot_be_written() {
+fn the_account_is_created_even_without_a_writable_profile() {
     let jane = Jane::start();
     let refusing = pool(400);
     let function = with_pool(&jane, &refusing);
@@ -345,7 +345,7 @@ fn the_account_is_created_even_where_there_is_no_profile_or_it_cannot_be_written
 }
 
 #[test]
-fn a_new_password_tells_jane_nothing() {
+fn a_new_password_does_not_notify_jane() {
     let jane = Jane::start();
     let function = jane.function(&triggers(&jane, ""));
     jane.calls();
@@ -377,7 +377,7 @@ fn a_forgotten_password_costs_one_request() {
 }
 
 #[test]
-fn a_trial_says_what_jane_would_be_told_and_stores_nothing() {
+fn a_test_shows_the_notification_to_jane_and_stores_nothing() {
     let jane = Jane::start();
     let pool = pool(200);
     let function = with_pool(&jane, &pool);

@@ -268,7 +268,7 @@ fn a_user_who_is_not_migrated_gets_the_unchanged_event() {
 }
 
 #[test]
-fn a_wrong_password_and_an_unknown_user_look_the_same_to_the_byte() {
+fn a_wrong_password_and_an_unknown_user_get_the_same_bytes() {
     let jane = Jane::start();
     let function = jane.function(&jane.settings());
     let (_, wrong) = function.invoke_raw(sign_in(USER, "wrong").to_string().into_bytes());
@@ -298,7 +298,7 @@ fn no_password_is_sent_for_a_user_who_is_no_customer() {
 }
 
 #[test]
-fn what_is_unknown_is_handed_back_and_what_is_missing_is_not_missed() {
+fn unknown_fields_are_returned_and_missing_ones_are_accepted() {
     let jane = Jane::start();
     let function = jane.function(&jane.settings());
     let mut event = sign_in(USER, PASSWORD);
@@ -334,7 +334,7 @@ fn what_is_unknown_is_handed_back_and_what_is_missing_is_not_missed() {
 }
 
 #[test]
-fn events_of_others_are_errors_with_constant_texts() {
+fn events_for_other_functions_are_errors_with_constant_texts() {
     let jane = Jane::start();
     let function = jane.function(&jane.settings());
     jane.calls();
@@ -379,7 +379,7 @@ fn events_of_others_are_errors_with_constant_texts() {
 }
 
 #[test]
-fn settings_that_cannot_be_read_are_an_error_of_every_invocation() {
+fn unreadable_settings_are_an_error_of_every_invocation() {
     for settings in ["", "{", "{}", r#"{"pool":"p","directory":{"ldap":{}}}"#] {
         let function = Function::start_with(settings, &[]);
         for _ in 0..2 {
@@ -447,7 +447,7 @@ fn measured(record: &Value) -> Value {
 }
 
 #[test]
-fn a_trial_of_the_operator_is_marked_and_a_sign_in_is_not() {
+fn an_operators_test_is_marked_and_a_sign_in_is_not() {
     let jane = Jane::start();
     let function = jane.function(&jane.settings());
     function.invoke(&sign_in(USER, PASSWORD));

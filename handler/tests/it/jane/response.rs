@@ -131,7 +131,7 @@ fn a_user_who_needs_a_code_and_has_no_address_is_not_locked_out() {
 }
 
 #[test]
-fn a_second_factor_by_sms_is_only_for_those_with_a_phone_number() {
+fn a_second_factor_by_sms_needs_a_phone_number() {
     let jane = Jane::start();
     let pool = PoolFacts {
         id: POOL.into(),
@@ -181,7 +181,7 @@ fn a_user_without_what_the_pool_requires_is_not_migrated_and_the_log_says_why() 
 
 /// Jane's first name contains an address in another directory's spelling.
 #[test]
-fn an_address_that_is_written_otherwise_is_the_alias_that_was_typed() {
+fn an_address_in_another_spelling_becomes_the_typed_alias() {
     let jane = Jane::start();
     let user = json!({ "user": { "first_name": "Canary.User.3b8@Example.com" } });
     jane.fault("verify_credentials", Reply::json(200, user));
@@ -210,7 +210,7 @@ fn an_address_that_is_written_otherwise_is_the_alias_that_was_typed() {
 }
 
 #[test]
-fn what_the_pools_schema_does_not_take_is_left_out() {
+fn values_that_the_pools_schema_rejects_are_left_out() {
     let jane = Jane::start();
     let attribute = |name: &str, constraint| SchemaAttribute {
         name: name.into(),

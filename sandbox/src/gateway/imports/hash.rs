@@ -256,7 +256,7 @@ mod tests {
     ];
 
     #[test]
-    fn each_kind_takes_its_own_example_and_no_other() {
+    fn each_kind_accepts_only_its_own_example() {
         for (kind, _) in EXAMPLES {
             for (other, text) in EXAMPLES {
                 let read = Imported::read(kind, text);
@@ -286,7 +286,7 @@ mod tests {
 
     /// Made with Python's hashlib, bcrypt and argon2, from the password `canary`.
     #[test]
-    fn a_hash_is_that_of_its_password_and_of_no_other() {
+    fn a_hash_matches_only_its_own_password() {
         let bcrypt = bcrypt::hash("canary", 4).unwrap();
         let mut made = [0; 32];
         let parameters = Params::new(64, 1, 1, Some(32)).unwrap();

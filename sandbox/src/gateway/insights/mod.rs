@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn conditions_and_functions_are_those_of_the_language() {
+    fn conditions_and_functions_follow_the_query_language() {
         assert_eq!(
             shown("filter @message like /REPORT|x/ and not ispresent(outcome) | fields @message"),
             ["@message=REPORT RequestId: 1"]
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_query_is_refused() {
+    fn an_invalid_query_is_rejected() {
         for wrong in [
             "",
             "show me",
