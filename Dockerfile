@@ -7,7 +7,7 @@
 # The user that runs it owns the snapshot that the first deploy writes into /work. `[function] architecture` must be the image's: arm64
 # for an image built on arm64.
 FROM rust:1.95.0-slim-bookworm AS build
-# What Debian's mirrors keep of a package is its newest version: another one cannot be asked for.
+# Debian's mirrors keep only the newest version of a package, so an older one cannot be installed.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends gcc libc6-dev musl-tools \
@@ -35,7 +35,7 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* \
     && mkdir -p /home/jane /work
 COPY --from=build /image/ /usr/local/
-# For any user that `--user` names.
+# For any user of `--user`.
 ENV HOME=/home/jane
 USER 1000:1000
 WORKDIR /work

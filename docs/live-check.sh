@@ -1,19 +1,20 @@
 #!/usr/bin/env bash
-# Checks on a live AWS account what could only be read about: makes throwaway user pools, migrates customers from one to another with
-# nothing but the printed policies, says what Cognito and Lambda did, and takes everything away again. About ten minutes, a few cents.
-# Needs the AWS CLI, python3 and jane-migrate; the credentials of an administrator of a test account, not of its root user, who may
-# assume no role; and either Rust and a C compiler or, in ARTIFACT, a handler that was built elsewhere.
+# Tests on a live AWS account what is otherwise only known from documentation: creates temporary user pools, migrates customers from
+# one to another with only the printed policies, reports what Cognito and Lambda did, and removes everything again. About ten
+# minutes, a few cents. Needs the AWS CLI, python3 and jane-migrate; the credentials of an administrator of a test account, not of
+# its root user, who cannot assume a role; and either Rust and a C compiler or, in ARTIFACT, a handler that was built elsewhere.
 #
-#     AWS_REGION=us-east-1 docs/live-check.sh                    # asks before it makes anything
+#     AWS_REGION=us-east-1 docs/live-check.sh                    # asks before it creates anything
 #     AWS_REGION=us-east-1 ACCOUNT=123456789012 ARTIFACT=handler-cognito-x86_64.zip docs/live-check.sh
-#     VPC_SUBNETS=subnet-1,subnet-2 VPC_SECURITY_GROUPS=sg-1     # before it: the function runs in this VPC; half an hour more
+#     VPC_SUBNETS=subnet-1,subnet-2 VPC_SECURITY_GROUPS=sg-1     # in front of it: the function runs in this VPC; half an hour more
 #
-# What it says goes into live-check-report.txt, too, or the file in REPORT, with the account's number taken out: attach that to a report.
+# The output is also written to live-check-report.txt, or to the file in REPORT, without the account's number: attach that to a
+# report.
 set -uo pipefail
 
 region=${AWS_REGION:?set AWS_REGION to the Region to check}
 export AWS_REGION AWS_DEFAULT_REGION=$region AWS_PAGER=''
-# What the caller works on otherwise.
+# The caller's usual settings, which must not apply.
 unset JANE_MIGRATE_CONFIG JANE_MIGRATE_ENDPOINT_URL JANE_MIGRATE_POOL JANE_MIGRATE_PROFILE JANE_MIGRATE_REGION
 run=jm-live-check-$(date +%s)
 report=${REPORT:-live-check-report.txt}
@@ -26,7 +27,7 @@ unverified=success+$run-unverified@simulator.amazonses.com
 failures=0
 old='' new='' client='' alias_pool='' roles=() variants=() functions=() parameters=() key=''
 
-# say TEXT...: on the terminal, and in the report without the account's number.
+# say TEXT...: prints on the terminal, and into the report without the account's number.
 say() {
     echo "$*"
     echo "${*//"$account"/ACCOUNT}" >>"$report"
@@ -40,7 +41,7 @@ bad() {
 step() { say && say "== $*"; }
 # json EXPRESSION: evaluates a Python expression over the document `d` on standard input.
 json() { python3 -c 'import json, sys; d = json.load(sys.stdin); print(eval(sys.argv[1]))' "$1"; }
-# expect TEXT WHAT COMMAND...: runs the command; it must succeed, and its output must hold the text.
+# expect TEXT WHAT COMMAND...: runs the command; it must succeed, and its output must contain the text.
 expect() {
     local text=$1 what=$2 out
     shift 2
@@ -55,7 +56,7 @@ fail() {
     echo "stopped: $*" >&2
     exit 1
 }
-# changes FILE SKIP...: which members of the document on standard input are not as in the file, in whatever order lists are.
+# changes FILE SKIP...: the fields of the document on standard input that differ from the file, independent of the order of lists.
 changes() {
     python3 -c '
 import json, sys
@@ -66,7 +67,7 @@ def plain(v):
 print(sorted(k for k in before.keys() | after.keys()
     if k not in skip and (plain(before.get(k)) or None) != (plain(after.get(k)) or None)))' "$@"
 }
-# gone WHAT NAME SIGN COMMAND...: the command's words must have the sign of something that is not there.
+# gone WHAT NAME SIGN COMMAND...: the command's output must contain the sign of a missing resource.
 gone() {
     local what=$1 name=$2 sign=$3 out
     shift 3
@@ -80,7 +81,7 @@ nothing_is_left() {
     gone "log group" "/aws/lambda/$name" '[]' \
         aws logs describe-log-groups --log-group-name-prefix "/aws/lambda/$name" --query logGroups --output json
 }
-# new_pool NAME JSON: makes a user pool and prints its id. A fresh role or function takes a while to reach Cognito.
+# new_pool NAME JSON: creates a user pool and prints its id. A new role or function takes a while to reach Cognito.
 new_pool() {
     local id try
     echo "$2" >"$folder/$1.json"
@@ -92,7 +93,7 @@ new_pool() {
     cat "$folder/error" >&2
     return 1
 }
-# new_client POOL: makes an app client that passwords may reach, and prints its id.
+# new_client POOL: creates an app client that allows passwords, and prints its id.
 new_client() {
     aws cognito-idp create-user-pool-client --user-pool-id "$1" --client-name app --prevent-user-existence-errors ENABLED \
         --explicit-auth-flows ALLOW_USER_PASSWORD_AUTH ALLOW_REFRESH_TOKEN_AUTH --query UserPoolClient.ClientId --output text
@@ -103,7 +104,7 @@ old_customer() {
         --user-attributes "Name=email,Value=$1" "Name=email_verified,Value=$2" Name=given_name,Value=Ada >/dev/null &&
         aws cognito-idp admin-set-user-password --user-pool-id "$old" --username "$1" --password "$password" --permanent
 }
-# at_once N COMMAND...: runs the command N times side by side, and prints how often it succeeded.
+# at_once N COMMAND...: runs the command N times in parallel, and prints how often it succeeded.
 at_once() {
     local n=$1 jobs=() job good=0
     shift
@@ -114,7 +115,7 @@ at_once() {
     for job in "${jobs[@]}"; do wait "$job" && good=$((good + 1)); done
     echo "$good"
 }
-# lines FUNCTION TEXT: how many lines of a function's log have the text.
+# lines FUNCTION TEXT: how many lines of a function's log contain the text.
 lines() {
     aws logs filter-log-events --log-group-name "/aws/lambda/$1" --query 'events[].message' --output json 2>/dev/null |
         json 'sum("'"$2"'" in line for line in d or [])'
@@ -130,7 +131,7 @@ settled() {
 mfa_of() { aws cognito-idp get-user-pool-mfa-config --user-pool-id "$1" --output json; }
 describe_pool() { aws cognito-idp describe-user-pool --user-pool-id "$1" --query UserPool --output json; }
 
-# The ids of the user pools that this run made, also of those whose making was interrupted before the id was told.
+# The ids of the user pools of this run, also of those whose creation was interrupted before the id was printed.
 pools_of_this_run() {
     local page token=''
     while page=$(aws cognito-idp list-user-pools --max-results 60 ${token:+--next-token "$token"} --output json); do
@@ -143,7 +144,7 @@ pools_of_this_run() {
 
 cleanup() {
     local out pool found name
-    trap '' HUP INT TERM # impatience leaves nothing behind
+    trap '' HUP INT TERM # a second Ctrl-C must not leave resources behind
     step "Taking everything away"
     if [ -n "$new" ] && ! jane-migrate teardown --pool "$new" --yes --force --quiet >/dev/null; then
         bad "teardown failed"
@@ -184,12 +185,12 @@ finish() {
     say "Everything was as expected."
     echo "The report is in $report."
 }
-# role NAME TRUST POLICY: prints its ARN. The caller has noted the name in `roles`, so that half a role is taken away as well.
+# role NAME TRUST POLICY: prints its ARN. The caller has recorded the name in `roles`, so that an incomplete role is also removed.
 role() {
     aws iam create-role --role-name "$1" --assume-role-policy-document "$2" --query Role.Arn --output text &&
         aws iam put-role-policy --role-name "$1" --policy-name it --policy-document "$3"
 }
-# become ROLE_ARN: the commands that follow have this role's rights and no others.
+# become ROLE_ARN: the following commands have only this role's permissions.
 become() {
     local keys
     for _ in $(seq 30); do
@@ -203,7 +204,8 @@ become() {
     AWS_SESSION_TOKEN=$(json 'd["SessionToken"]' <<<"$keys")
     unset AWS_PROFILE AWS_DEFAULT_PROFILE
 }
-# as DUTY COMMAND...: runs the command with the policy that is printed for this duty, in a shell of its own: ours keeps its rights.
+# as DUTY COMMAND...: runs the command with the printed policy of this duty, in a shell of its own, so that our shell keeps its
+# permissions.
 as() {
     local duty=$1
     shift
@@ -243,7 +245,7 @@ for name in "$customer" "$other" "$forgetful" "$loud"; do
     old_customer "$name" true || fail "no customer"
 done
 old_customer "$unverified" false || fail "no customer"
-# The secret that is in use, a second place for it, and one that is of no use.
+# The current secret, a second place for it, and a wrong one.
 for which in first second; do
     parameters+=("/$run/$which")
     echo "{\"Name\": \"/$run/$which\", \"Type\": \"SecureString\", \"Value\": \"$secret\"}" >"$folder/parameter.json"
@@ -294,7 +296,7 @@ for duty in deploy verify teardown; do
     role "$run-$duty" "$trust" "$policy" >"$folder/$duty.role" || fail "no role for $duty"
 done
 ok "roles $run-{deploy,verify,teardown}"
-sleep "${SETTLE:-15}" # what IAM was told reaches everyone
+sleep "${SETTLE:-15}" # IAM propagation
 
 step "Deploy"
 began=$SECONDS
@@ -311,7 +313,7 @@ step "Sign-ins"
 wrong=$(sign_in USER_PASSWORD_AUTH "USERNAME=$customer,PASSWORD=Wrong-Pass-1" 2>&1)
 unknown=$(sign_in USER_PASSWORD_AUTH "USERNAME=nobody-$run@example.com,PASSWORD=Wrong-Pass-1" 2>&1)
 if [[ $wrong == "$unknown" && $wrong == *NotAuthorizedException* ]]; then ok "a wrong password and an unknown name are told alike:$(tail -n 1 <<<"$wrong")"; else bad "told apart: $wrong / $unknown"; fi
-# Whether a call asks the trigger shows in whether it brings over somebody who has not migrated.
+# A call reaches the trigger if it migrates a customer who has not migrated yet.
 answer=$(aws cognito-idp admin-reset-user-password --user-pool-id "$new" --username "$other" 2>&1 | tr -d '\n')
 seen "AdminResetUserPassword for a customer who has not migrated: ${answer:-done}"
 answer=$(sign_in USER_AUTH "USERNAME=$other,PREFERRED_CHALLENGE=PASSWORD,PASSWORD=$password" 2>&1 | tr -d '\n')
@@ -327,7 +329,7 @@ expect Ada "the attributes came along" echo "$user"
 
 step "Forgotten passwords"
 expect CodeDeliveryDetails "a customer who came over gets a code" forgot "$customer"
-# Cognito says so to strangers, too: whether somebody came over shows in the pool alone.
+# Cognito gives this response for unknown users, too: only the pool shows whether the customer was migrated.
 expect CodeDeliveryDetails "so does one who never signed in" forgot "$forgetful"
 expect "$forgetful" "who has come over by that" get_user "$forgetful"
 seen "the status of who came over by a forgotten password: $(get_user "$forgetful" | json 'd["UserStatus"]')"
@@ -347,12 +349,12 @@ else
 fi
 
 step "Other secrets and another role, while customers sign in"
-# again WHAT: a customer who has come over is deleted, so that the same sign-in migrates again; several at once need fresh environments.
+# again WHAT: deletes a migrated customer, so that the same sign-in migrates again; several in parallel need new environments.
 again() {
     local good
     aws cognito-idp admin-delete-user --user-pool-id "$new" --username "$other" >/dev/null 2>&1
     good=$(at_once 4 sign_in USER_PASSWORD_AUTH "USERNAME=$other,PASSWORD=$password")
-    # Of several first sign-ins at the same moment, Cognito may refuse those that come second.
+    # Of several parallel first sign-ins, Cognito may reject all but the first.
     if [ "$good" -gt 0 ]; then ok "$1: $good of 4 sign-ins at once got tokens"; else bad "$1: no sign-in got tokens"; fi
 }
 deploy() { jane-migrate deploy --pool "$new" --enable-password-auth --yes ${ARTIFACT:+--artifact "$ARTIFACT"}; }

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Installs jane-migrate into ~/.local, or into the folder that PREFIX names: downloads the archive of a release for this machine, compares
+# Installs jane-migrate into ~/.local, or into the folder in PREFIX: downloads the archive of a release for this machine, compares
 # its checksum with the release's list, and unpacks it. VERSION=1.2.3 chooses a release other than the newest.
 set -eu
 
-# The body is a function, so that a download that was cut short runs nothing.
+# The body is a function, so that a truncated download runs nothing.
 main() {
     prefix=${PREFIX:-$HOME/.local}
     releases=${JANE_MIGRATE_RELEASES:-https://github.com/@REPOSITORY@/releases}

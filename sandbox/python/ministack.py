@@ -24,8 +24,8 @@ KEY = os.environ["AWS_SECRET_ACCESS_KEY"].encode()
 
 
 def end_with_parent():
-    # The parent holds the other end of stdin: when it goes, however it goes, this reads end of file.
-    # The functions that MiniStack runs are in the same process group and must not outlive it either.
+    # The parent holds the other end of stdin: when the parent ends, in whatever way, this reads end of file.
+    # The functions that MiniStack runs are in the same process group and must not outlive the parent either.
     sys.stdin.buffer.read()
     shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
     os.killpg(0, signal.SIGKILL)
@@ -37,7 +37,7 @@ threading.Thread(target=end_with_parent, daemon=True).start()
 def same_user(server, request, address):
     """Each function gets its events from a port of its own, without a key: the other end must be a process of this user."""
     ends = [f"{port:04X}" for port in (address[1], server.server_address[1])]
-    # The table is not read at one moment, so a connection can be missed while others come and go.
+    # The table is not read atomically, so a connection can be missed while others change.
     for _ in range(10):
         try:
             with open("/proc/net/tcp") as connections:
@@ -69,7 +69,7 @@ http.server.BaseHTTPRequestHandler.parse_request = not_a_page
 listener = socket.socket()
 listener.bind(("127.0.0.1", 0))
 listener.listen(128)
-# Read while MiniStack is imported. The URLs that it hands out lead to the gateway in front of it.
+# Read while MiniStack is imported. The URLs in its responses lead to the gateway in front of it.
 os.environ["GATEWAY_PORT"] = str(urlsplit(os.environ["AWS_ENDPOINT_URL"]).port)
 
 from hypercorn.asyncio import serve  # noqa: E402
@@ -86,7 +86,7 @@ def new_user_error(pool, username, attributes, check=cognito._new_user_error):
 
 cognito._new_user_error = new_user_error
 
-# Calls that change no attribute of a user who is there. They may add users.
+# Calls that change no attribute of an existing user. They may add users.
 KEEPS = re.compile("Describe|List|Get|AdminGet|AdminCreateUser|AdminSetUserPassword|AdminResetUserPassword|Initiate|AdminInitiate|SignUp")
 changes_of_users = 0
 
@@ -106,7 +106,7 @@ def known_as(pool, name):
     made, count, known = pool.get("_known_as", (None, 0, {}))
     if made != changes_of_users or count > len(users):
         made, count, known = changes_of_users, 0, {}
-    # Users are added at the end, by other threads too.
+    # Users are added at the end, also by other threads.
     new, size = (), -1
     while size != len(users):
         size = len(users)
@@ -139,7 +139,7 @@ def credentials(config, issued=lambda_runtime.execution_credentials):
 
 lambda_runtime.execution_credentials = lambda_svc.execution_credentials = credentials
 
-# How long IAM takes to tell every service of a change, and until when a role's policies are still those from before.
+# How long IAM takes to propagate a change, and until when a role's old policies still apply.
 SETTLES = float(os.environ["ROLE_AGE"])
 before = {}
 
@@ -184,7 +184,7 @@ async def of_roles(question, send):
     await send({"type": "http.response.body", "body": json.dumps(answer).encode()})
 
 
-# Calls that the gateway makes of its own, and that call no trigger: they need no thread, and none of what MiniStack does before any call.
+# The gateway's own calls, which call no trigger: they need no thread, and none of MiniStack's work before a call.
 DIRECT = {
     b"AWSCognitoIdentityProviderService." + name.encode(): (name, handler)
     for name, handler in {

@@ -1,4 +1,5 @@
-// Reads an array of [principal, action, resource, context, identity policies, resource policy] and prints what the evaluator says of each.
+// Reads an array of [principal, action, resource, context, identity policies, resource policy] and prints the evaluator's decision
+// for each.
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 

@@ -1,4 +1,4 @@
-/* Loaded into a process before its libc, this writes down each address that it connects to and each name that it looks up. */
+/* Loaded into a process before its libc, this records each address that the process connects to and each name that it looks up. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <dlfcn.h>

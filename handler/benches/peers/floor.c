@@ -24,7 +24,7 @@ static int dial(const char *address) {
     return fd;
 }
 
-/* Sends a request and reads the answer; the body begins where the result points. */
+/* Sends a request and reads the response; returns a pointer to the body. */
 static char *ask(int fd, const char *method, const char *path, const char *body, size_t *length) {
     static char request[65536];
     size_t size = strlen(body), sent, have = 0;

@@ -1,6 +1,6 @@
-// A peer of the benchmark: the migration by Jane's protocol as a Node function, in the style of Jane's public example: fetch,
-// a token at every sign-in, and the three requests one after another. It runs below AWS's own runtime client. As another function, a
-// process of its own, it tells Jane of the user who migrated, with a token of its own.
+// A peer of the benchmark: the migration with Jane's protocol as a Node function, in the style of Jane's public example: fetch, a
+// token at every sign-in, and the three requests one after another. It uses AWS's own runtime client. As another function, in a
+// separate process, it notifies Jane of the migrated user, with its own token.
 
 const base = process.env.DIRECTORY_URL;
 const api = base + "/roots/store_operations_api/v1/cognito/";

@@ -1,6 +1,6 @@
-// A peer of the benchmark: the migration by Jane's protocol as a Node function, in the style that is common: a token at
-// every sign-in, and the three requests one after another. The loop around it is what a Lambda runtime does, without the
-// weight of AWS's own client, so the comparison favours Node.
+// A peer of the benchmark: the migration with Jane's protocol as a Node function, in the usual style: a token at every
+// sign-in, and the three requests one after another. The loop around it does the work of a Lambda runtime without the
+// overhead of AWS's own client, so the comparison favours Node.
 
 import http from "node:http";
 import https from "node:https";

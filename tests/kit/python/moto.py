@@ -9,7 +9,8 @@ import threading
 
 
 def end_with_parent():
-    # The parent holds the other end of stdin: when it goes, however it goes, this reads end of file.
+    # The parent holds the other end of stdin: when the parent ends, in whatever way, this reads end
+    # of file.
     sys.stdin.buffer.read()
     shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
     os.killpg(0, signal.SIGKILL)
