@@ -165,12 +165,12 @@ async fn a_customer_of_the_old_menu_with_google_gets_janes_profile() {
         json!(["Demo", "Customer", "+12065550100", "true"]),
         "{attributes}"
     );
-    let told = corner.jane_was_told();
+    let notified = corner.jane_was_told();
     assert_eq!(
-        (&told[0]["call"], &told[0]["body"]["external_id"]),
+        (&notified[0]["call"], &notified[0]["body"]["external_id"]),
         (&json!("create_user"), &json!("google_117"))
     );
-    assert_eq!(told.len(), 1);
+    assert_eq!(notified.len(), 1);
 }
 
 #[tokio::test]
@@ -181,7 +181,7 @@ async fn after_a_teardown_of_the_migration_jane_is_notified_of_new_customers() {
         .await
         .ended(0);
     let (status, answer) = corner.signs_in(&client, "ada@example.com").await;
-    assert_eq!(status, 400, "nobody migrates any more: {answer}");
+    assert_eq!(status, 400, "no user migrates any more: {answer}");
     let (status, answer) = corner
         .signs_up(&client, "new@example.com", "1990-01-31")
         .await;

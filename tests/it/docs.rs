@@ -367,7 +367,7 @@ fn every_link_works() {
 fn every_error_that_is_explained_exists() {
     let mut code = String::new();
     sources(root(), &mut code);
-    code.extend(transcripts().into_iter().map(|(_, told)| told));
+    code.extend(transcripts().into_iter().map(|(_, transcript)| transcript));
     // A text that rustfmt broke into several lines is one text for the reader.
     let code: String = code
         .split_whitespace()
@@ -424,8 +424,8 @@ fn every_error_of_the_transcripts_is_explained() {
     let page = read(Path::new("docs/troubleshooting.md"));
     let (_, page) = page.split_once("## Credentials").expect("a chapter");
     let mut missing = Vec::new();
-    for (name, told) in transcripts() {
-        let error = told.split("\nhint:").next().unwrap_or_default();
+    for (name, transcript) in transcripts() {
+        let error = transcript.split("\nhint:").next().unwrap_or_default();
         let explained = first_cells(page).any(|cell| {
             let prose: String = cell.split('`').step_by(2).collect();
             let (code, italics): (Vec<&str>, Vec<&str>) =

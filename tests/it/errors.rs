@@ -47,15 +47,15 @@ fn assert_told(name: &str, ran: &Ran, corner: &Corner, pool: &str) {
 #[track_caller]
 fn assert_error(name: &str, ran: &Ran, corner: &Corner, pool: &str) {
     let from = ran.stderr.find("error: ");
-    let told = &ran.stderr[from.unwrap_or_else(|| panic!("{name}: no error: {ran:#?}"))..];
-    assert!(told.contains("\nhint: "), "{name}: no hint: {told}");
+    let shown = &ran.stderr[from.unwrap_or_else(|| panic!("{name}: no error: {ran:#?}"))..];
+    assert!(shown.contains("\nhint: "), "{name}: no hint: {shown}");
     let folder = corner.folder.path().display().to_string();
-    let mut told = told
+    let mut shown = shown
         .replace(&folder, "FOLDER")
         .replace(pool, "us-west-2_AbCdEf123")
         .replace(&corner.account, "123456789012");
     for (before, kept) in [("127.0.0.1:", "PORT"), ("(request id ", "ID")] {
-        told = told
+        shown = shown
             .split(before)
             .enumerate()
             .map(|(index, part)| match index {
@@ -67,7 +67,7 @@ fn assert_error(name: &str, ran: &Ran, corner: &Corner, pool: &str) {
             })
             .collect();
     }
-    assert_transcript(&format!("errors/{name}"), &told);
+    assert_transcript(&format!("errors/{name}"), &shown);
 }
 
 /// Plans with an endpoint that rejects every call of one action.

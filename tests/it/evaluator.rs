@@ -442,7 +442,7 @@ fn verifys_judgement_of_a_functions_policy_is_right() {
             alone += 1;
             assert!(
                 !answers[1..].contains(&true),
-                "verify says nobody else may: {answers:?} {statements:#?}"
+                "verify says that no other caller is allowed: {answers:?} {statements:#?}"
             );
         }
     }

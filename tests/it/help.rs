@@ -118,7 +118,7 @@ fn a_failed_write_to_stdout_is_an_error() {
 
 #[test]
 fn invalid_values_are_rejected_at_once() {
-    for (arguments, told) in [
+    for (arguments, expected) in [
         (
             &["plan", "--endpoint-url", "foo"][..],
             "http://127.0.0.1:4566",
@@ -129,7 +129,7 @@ fn invalid_values_are_rejected_at_once() {
     ] {
         let shown = run(arguments);
         assert_eq!(shown.status.code(), Some(1), "{arguments:?}");
-        assert!(text(&shown.stderr).contains(told), "{shown:?}");
+        assert!(text(&shown.stderr).contains(expected), "{shown:?}");
     }
 }
 

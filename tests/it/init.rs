@@ -37,7 +37,7 @@ fn config(corner: &Corner, file: &str) -> Config {
 async fn init_needs_only_a_pool() {
     let (corner, pool) = corner().await;
     let ran = corner.run(&["init", "--pool", &pool]).await.ended(0);
-    for told in [
+    for expected in [
         "migrate.toml is written",
         "to fill in: directory.client_id",
         "filled-in",
@@ -45,7 +45,7 @@ async fn init_needs_only_a_pool() {
         "client-password-auth",
         "Next: jane-migrate plan",
     ] {
-        assert!(ran.stdout.contains(told), "{told}: {ran:#?}");
+        assert!(ran.stdout.contains(expected), "{expected}: {ran:#?}");
     }
     let config = config(&corner, "migrate.toml");
     assert_eq!(config.pools[0].id, Some(pool.parse().unwrap()));
@@ -299,13 +299,13 @@ async fn an_invalid_answer_is_rejected_before_anything_is_written() {
             "SELECT",
         ),
     ];
-    for (flags, told) in cases {
+    for (flags, expected) in cases {
         let ran = corner
             .run(&[&["init", "--pool", &pool][..], flags].concat())
             .await
             .ended(1);
         assert!(
-            ran.stderr.contains(told) && ran.stderr.contains("hint: "),
+            ran.stderr.contains(expected) && ran.stderr.contains("hint: "),
             "{ran:#?}"
         );
         assert!(!corner.folder.path().join("migrate.toml").exists());
@@ -349,12 +349,12 @@ async fn a_window_that_has_closed_causes_a_warning() {
 }
 
 /// Types a secret into the command that init printed, with an `aws` that records its input.
-async fn stored(corner: &Corner, told: &Ran, secret: &str) -> (String, String) {
-    let command = told
+async fn stored(corner: &Corner, init: &Ran, secret: &str) -> (String, String) {
+    let command = init
         .stdout
         .lines()
         .find(|line| line.contains("file:///dev/stdin"))
-        .unwrap_or_else(|| panic!("no command: {told:#?}"));
+        .unwrap_or_else(|| panic!("no command: {init:#?}"));
     let kept = "aws() { echo \"$*\" > arguments; cat > secret; }";
     let mut shell = corner.shell(&format!("{kept}; {command}; test -z \"$SECRET\""));
     let typed = corner.folder.path().join("typed");

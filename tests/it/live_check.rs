@@ -42,25 +42,25 @@ print(json.dumps(d))'; else cat; fi; }; export -f jane-migrate; "#;
         ]);
         Ran::of(command).await
     };
-    for (another, told) in [
+    for (another, expected) in [
         ("", format!("say ACCOUNT={}", corner.account)),
         ("210987654321", "ACCOUNT says 210987654321".into()),
     ] {
         let ran = check("", another).await.ended(1);
         assert!(
-            ran.stderr.contains(&told) && ran.stdout.contains("This is NOT AWS"),
+            ran.stderr.contains(&expected) && ran.stdout.contains("This is NOT AWS"),
             "{ran:#?}"
         );
-        assert!(!ran.stdout.contains("== "), "nothing was begun: {ran:#?}");
+        assert!(!ran.stdout.contains("== "), "a step was started: {ran:#?}");
     }
     // An interruption while a pool is created: the pool exists, and its id was never printed.
     let lost = r#"aws() { if [[ $2 == create-user-pool ]]; then command aws "$@" >/dev/null; return 1; fi; command aws "$@"; }; export -f aws; "#;
-    for (before, code, told) in [
+    for (before, code, expected) in [
         (lost, 1, "Taking everything away"),
         (widen, 0, "Everything was as expected."),
     ] {
         let ran = check(before, &corner.account).await.ended(code);
-        assert!(ran.stdout.contains(told), "{ran:#?}");
+        assert!(ran.stdout.contains(expected), "{ran:#?}");
         let pools = corner
             .cognito("ListUserPools", json!({ "MaxResults": 60 }))
             .await;
@@ -68,7 +68,7 @@ print(json.dumps(d))'; else cat; fi; }; export -f jane-migrate; "#;
         let report = corner.folder.path().join("live-check-report.txt");
         let report = std::fs::read_to_string(report).expect("a report");
         assert!(
-            report.contains(told) && !report.contains(&corner.account),
+            report.contains(expected) && !report.contains(&corner.account),
             "{report}"
         );
     }

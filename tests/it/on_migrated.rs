@@ -54,13 +54,13 @@ async fn a_queue_gets_the_notification_with_a_role_for_this_queue_only() {
         .sqs("CreateQueue", json!({ "QueueName": "another" }))
         .await;
     let arn = |name: &str| format!("arn:aws:sqs:{REGION}:{}:{name}", corner.account);
-    let told = |name: &str| {
+    let queue_named = |name: &str| {
         format!(
             "[on_migrated]\nqueue = \"{}\"\ntimeout_ms = 3000\n",
             arn(name)
         )
     };
-    corner.configure(&told("migrated"));
+    corner.configure(&queue_named("migrated"));
     for name in ["ada", "bob", "eve"] {
         let address = format!("{name}@example.com");
         let account = Account::new(AccountKind::Password, &address, Some(PASSWORD));
@@ -116,7 +116,11 @@ async fn a_queue_gets_the_notification_with_a_role_for_this_queue_only() {
             .map(|body| serde_json::from_str(body).expect("JSON"))
             .collect()
     };
-    assert_eq!(received().await, [] as [Value; 0], "a trial tells nobody");
+    assert_eq!(
+        received().await,
+        [] as [Value; 0],
+        "a test sends no notification"
+    );
 
     corner.migrates(&client, "ada@example.com").await;
     let whole = json!({ "userPoolId": pool, "clientId": client, "username": "ada@example.com" });
@@ -124,7 +128,7 @@ async fn a_queue_gets_the_notification_with_a_role_for_this_queue_only() {
 
     // Another queue, for which an operator removed the permission: the customer migrates, and verify and status report what is
     // wrong.
-    corner.configure(&told("another"));
+    corner.configure(&queue_named("another"));
     corner.deploy(&pool).await;
     let mut policy = policies().await.remove(name).expect("the policy");
     let kept = statements(&policy).into_iter();

@@ -115,7 +115,7 @@ impl Runner {
                     .iter()
                     .find(|(name, _)| Some(*name) == input)
                     .map(|(_, value)| *value);
-                let told = match (value, input) {
+                let value_for_step = match (value, input) {
                     ("${{ runner.arch }}", _) => "X64",
                     ("${{ runner.os }}", _) => "Linux",
                     (_, Some("version")) => "v0.1.0",
@@ -124,9 +124,9 @@ impl Runner {
                     (_, Some("format")) => given.unwrap_or("github"),
                     (_, Some("strict")) => given.unwrap_or("false"),
                     (_, Some(_)) => given.unwrap_or_default(),
-                    _ => panic!("{value} is not played"),
+                    _ => panic!("{value} is not simulated"),
                 };
-                bash.env(name, told);
+                bash.env(name, value_for_step);
             }
             bash.env("PATH", path).env("RUNNER_TEMP", folder);
             bash.env("GITHUB_OUTPUT", &output);

@@ -56,13 +56,13 @@ async fn unsuitable_settings_stop_the_deploy_or_are_reported() {
         "[attributes]\n\"custom:loyalty\" = \"x\"\n[response]\nforce_alias_creation = true\n",
     );
     let ran = corner.run(&plan).await.ended(1);
-    for told in [
+    for expected in [
         "error attributes-schema",
         "warning alias-takeover",
         "warning open-sign-up",
         "Stopped: 1",
     ] {
-        assert!(ran.stdout.contains(told), "{told}: {ran:#?}");
+        assert!(ran.stdout.contains(expected), "{expected}: {ran:#?}");
     }
     let ran = corner
         .run(&["deploy", "--pool", &pool, "--yes"])

@@ -424,13 +424,13 @@ async fn facts_that_only_the_pool_has_are_read_from_it() {
     assert!(document.contains(&sms), "{document}");
     assert!(document.contains(&corner.pool(&pool).await["Arn"].to_string()));
     // The same without calls to AWS: the pool's values are given.
-    let told = [
+    let without_calls = [
         &asked[..],
         &["--account", &corner.account, "--sms-role", &sms],
     ]
     .concat();
     let before = corner.gateway().await.journal(&corner.account).len();
-    let same = corner.run(&told).await.ended(0).json().to_string();
+    let same = corner.run(&without_calls).await.ended(0).json().to_string();
     assert_eq!(document, same);
     assert_eq!(
         corner.gateway().await.journal(&corner.account).len(),

@@ -162,25 +162,28 @@ async fn connect_stops_after_a_page_and_continues_from_there() {
     proxy.held().await;
     let id = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
     kill_process(id.expect("it runs"), Signal::INT).expect("it hears");
-    let mut told = String::new();
+    let mut output = String::new();
     while let Some(line) = lines.next_line().await.expect("a line") {
         if line.contains("finishing") {
             proxy.release();
         }
-        told.push_str(&line);
-        told.push('\n');
+        output.push_str(&line);
+        output.push('\n');
     }
     let status = child.wait().await.expect("its status");
-    assert_eq!(status.code(), Some(130), "{told}");
+    assert_eq!(status.code(), Some(130), "{output}");
     assert_eq!(corner.jane.told().told().len(), 60, "a page");
 
-    let command = told.split('`').find(|part| part.contains("--from"));
-    let words = shlex::split(command.expect("a command that goes on")).expect("of a shell");
+    let command = output.split('`').find(|part| part.contains("--from"));
+    let words = shlex::split(command.expect("the command to continue")).expect("of a shell");
     let words: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
     corner.run(&words).await.ended(0);
-    let told = corner.jane.told().told();
-    let names = told
+    let notified = corner.jane.told().told();
+    let names = notified
         .iter()
         .map(|one| one["body"]["external_id"].to_string());
-    assert_eq!((told.len(), names.collect::<BTreeSet<_>>().len()), (62, 62));
+    assert_eq!(
+        (notified.len(), names.collect::<BTreeSet<_>>().len()),
+        (62, 62)
+    );
 }

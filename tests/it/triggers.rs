@@ -244,9 +244,9 @@ async fn connect_notifies_jane_of_existing_users() {
         (&document["dry_run"], &document["failed"]),
         (&json!(false), &json!([]))
     );
-    let told = corner.jane.told().told();
-    assert_eq!(told.len(), 61);
-    for one in &told {
+    let notified = corner.jane.told().told();
+    assert_eq!(notified.len(), 61);
+    for one in &notified {
         assert_eq!(one["call"], "ensure_external_user_exists");
         assert_eq!(
             (

@@ -84,7 +84,7 @@ fn marks(start: impl Fn(&str) -> Function, name: &str) {
     assert_eq!(
         moved(&function, &ann),
         (json!("0"), json!("sent")),
-        "a trial tells nobody"
+        "a test sends no notification"
     );
     for event in [&ann, &forgot_password(ANN)] {
         assert_eq!(
@@ -312,7 +312,7 @@ fn a_request_names_the_migrated_user_and_its_secret_can_be_rotated() {
         (&json!("PUT"), &json!(ANN))
     );
     assert_eq!(function.record()["onMigrated"], "checked");
-    assert_eq!(told.requests().len(), 0, "a trial tells nobody");
+    assert_eq!(told.requests().len(), 0, "a test sends no notification");
 
     assert_eq!(moved(&function, &event).1, json!("sent"));
     let request = &told.requests()[0];

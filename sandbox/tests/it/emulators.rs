@@ -120,17 +120,17 @@ async fn an_incomplete_environment_is_installed_again_by_one_of_many_processes()
         assert!(works.expect("python runs").success());
     }
     // Another version is installed separately.
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let telling = told.clone();
+    let progress = Arc::new(Mutex::new(Vec::new()));
+    let telling = progress.clone();
     let tell = move |step: &str| telling.lock().unwrap().push(step.to_owned());
     Venv::install(directory.path(), "six", "six==1.17.0", &tell)
         .await
         .expect("there");
-    assert!(told.lock().unwrap().is_empty());
+    assert!(progress.lock().unwrap().is_empty());
     Venv::install(directory.path(), "six", "six==1.16.0", &tell)
         .await
         .expect("installed");
-    assert!(told.lock().unwrap()[0].contains("installing six==1.16.0"));
+    assert!(progress.lock().unwrap()[0].contains("installing six==1.16.0"));
 }
 
 /// The output of a process that installs with this as its only `python3`.

@@ -27,7 +27,7 @@ fn sandbox() -> &'static Sandbox {
                     ..Options::new(cache())
                 };
                 give.send(Sandbox::start(&options).await)
-                    .expect("somebody waits");
+                    .expect("a test waits for it");
                 std::future::pending::<()>().await;
             });
         });

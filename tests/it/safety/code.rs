@@ -120,8 +120,8 @@ async fn code_that_fails_goes_live_in_no_pool() {
     let both = ["--pool", &other];
     let ran = scene.disturbed("deploy", &both, |_| Fate::Pass).await;
     let ran = ran.ended(1);
-    let told = ran.stderr.matches("stays where it was");
-    assert_eq!(told.count(), 2, "{ran:#?}");
+    let shown = ran.stderr.matches("stays where it was");
+    assert_eq!(shown.count(), 2, "{ran:#?}");
     let live = format!("jane-migrate-{other}:live");
     let function = scene.aws.function(&live).await;
     assert_eq!(function.unwrap().expect("a function").code_sha256, works);

@@ -94,15 +94,15 @@ async fn putting_back_survives_a_lost_response_and_a_parallel_update() {
     );
     for trouble in [Fate::LoseAnswer, Fate::Drop, busy] {
         let scene = Scene::new().await;
-        let told = trouble.clone();
+        let fault = trouble.clone();
         let ran = scene.disturbed("deploy", &[], move |passing| match passing {
             passing if proof(passing) => LOST_EMAIL,
             passing if update(passing, 2) => trouble.clone(),
             _ => Fate::Pass,
         });
         let ran = ran.await.ended(1);
-        assert!(ran.stderr.contains("put back"), "{told:?}: {ran:#?}");
-        assert!(!ran.stderr.contains("failed:"), "{told:?}: {ran:#?}");
+        assert!(ran.stderr.contains("put back"), "{fault:?}: {ran:#?}");
+        assert!(!ran.stderr.contains("failed:"), "{fault:?}: {ran:#?}");
         let now = scene.documents().await;
         assert_same(&scene.before[0], &now[0], "put back");
     }

@@ -139,10 +139,12 @@ async fn last(scene: &Scene, command: &str, point: &Point, fault: Fault) -> &'st
     }
     assert_eq!(ran.code, 1, "{when}: {ran:#?}");
     assert!(ran.stderr.contains("error: "), "{when}: {ran:#?}");
-    let told = ["hint: ", "goes on from there", "` proves it"];
+    let expected = ["hint: ", "goes on from there", "` proves it"];
     assert!(
-        told.iter().any(|told| ran.stderr.contains(told)),
-        "{when}: nothing says what to run: {ran:#?}"
+        expected
+            .iter()
+            .any(|expected| ran.stderr.contains(expected)),
+        "{when}: the error does not say what to run: {ran:#?}"
     );
     #[expect(clippy::print_stderr, reason = "says why, where the table differs")]
     {

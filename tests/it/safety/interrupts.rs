@@ -98,8 +98,8 @@ async fn an_interrupt_stops_before_all_of_many_clients_are_changed() {
     let ran = interrupted(&scene, "deploy", "UpdateUserPoolClient", "INT")
         .await
         .ended(130);
-    let told = ran.stderr.rsplit("not tried:").next().unwrap_or_default();
-    assert!(told.matches("client ").count() >= 8, "{ran:#?}");
+    let not_tried = ran.stderr.rsplit("not tried:").next().unwrap_or_default();
+    assert!(not_tried.matches("client ").count() >= 8, "{ran:#?}");
     scene.run_undisturbed("deploy").await.ended(0);
     scene.assert_deployed("after the interrupt").await;
 }

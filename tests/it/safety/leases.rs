@@ -203,7 +203,7 @@ async fn others_are_told(first: &'static str) {
     let proxy = proxy.expect("a proxy");
     let url = proxy.url();
     let program = if first == "redeploy" { "deploy" } else { first };
-    let mut told = 0;
+    let mut writes = 0;
     let others = async {
         for write in 1.. {
             proxy.held_so_far(write).await;
@@ -213,7 +213,7 @@ async fn others_are_told(first: &'static str) {
                 let last = last.last().map_or("its end", |call| &call.action);
                 let when = format!("while {first} is at write {write}, {last}");
                 let before = scene.state().await;
-                let turn = SECONDS.into_iter().cycle().skip(told * AT_A_WRITE);
+                let turn = SECONDS.into_iter().cycle().skip(writes * AT_A_WRITE);
                 for second in turn.take(AT_A_WRITE) {
                     let ran = scene.run_of(&scene.corner.endpoint, second).await;
                     if second == "connect" {
@@ -223,26 +223,26 @@ async fn others_are_told(first: &'static str) {
                     assert_eq!(ran.code, 1, "{second} {when}: {ran:#?}");
                     let by = format!("another run is at work on this pool: {program} by ");
                     for words in [&*by, ", since 20", "--break-lease` takes it at once"] {
-                        let told = ran.stdout.contains(words) || ran.stderr.contains(words);
-                        assert!(told, "{second} {when}: {words}: {ran:#?}");
+                        let shown = ran.stdout.contains(words) || ran.stderr.contains(words);
+                        assert!(shown, "{second} {when}: {words}: {ran:#?}");
                     }
                 }
                 let after = scene.state().await;
                 assert_same_state(&but_for_users(&before), &but_for_users(&after), &when);
-                told += 1;
+                writes += 1;
             }
             proxy.release_one();
         }
     };
     let ran = tokio::select! {
         ran = scene.run_of(&url, first) => ran,
-        () = others => unreachable!("it goes on while there are writes"),
+        () = others => unreachable!("the others run while there are writes"),
     };
     ran.ended(0);
-    assert!(told > 1, "{first} stood before writes with the lease");
+    assert!(writes > 1, "{first} held the lease before several writes");
     let alone = left_by(first, first).await;
     assert_same_state(&alone, &scene.state().await, first);
-    assert!(!scene.is_held().await, "{first} gave the lease back");
+    assert!(!scene.is_held().await, "{first} released the lease");
 }
 
 #[tokio::test]
@@ -310,13 +310,15 @@ async fn one_of_two_goes_through(first: &str, second: &str, left: &BTreeMap<&str
     if one.code == 0 {
         return assert_same_state(&left[first], &state, &when);
     }
-    let told = [
+    let expected = [
         "another run has been at work on this pool since the plan was made",
         "changed since the plan was made",
         "ResourceNotFoundException",
     ];
-    let told = told.iter().any(|told| one.stderr.contains(told));
-    assert!(told, "{when}");
+    let expected = expected
+        .iter()
+        .any(|expected| one.stderr.contains(expected));
+    assert!(expected, "{when}");
     assert_same_state(&left[second], &state, &when);
 }
 
@@ -401,8 +403,8 @@ async fn a_run_that_lost_its_lease_moves_no_alias() {
         .expect("both end");
     let first = first.ended(1);
     let words = "another run is at work on this pool: deploy by ";
-    let told = [words, "failed to"].map(|words| first.stderr.contains(words));
-    assert!(told.contains(&true), "{first:#?}");
+    let shown = [words, "failed to"].map(|words| first.stderr.contains(words));
+    assert!(shown.contains(&true), "{first:#?}");
     scene.assert_migrates("taken").await;
     scene.run_undisturbed("redeploy").await.ended(0);
     scene.assert_deployed("taken").await;

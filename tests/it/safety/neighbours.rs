@@ -220,14 +220,16 @@ async fn two_racing_deploys_leave_one_migration() {
         let when = format!("round {round}: {one:#?} {other:#?}");
         assert!(one.code == 0 || other.code == 0, "{when}");
         for ran in [one, other] {
-            let told = [
+            let expected = [
                 "changed since the plan was made",
                 "another run or tool created it meanwhile",
                 "goes on from there",
             ];
             assert!(
                 ran.code == 0
-                    || told.iter().any(|told| ran.stderr.contains(told))
+                    || expected
+                        .iter()
+                        .any(|expected| ran.stderr.contains(expected))
                     || ran.stdout.contains("another run is at work on this pool"),
                 "{when}"
             );

@@ -191,7 +191,7 @@ async fn two_deploys(live: bool, action: &'static str) {
     };
     let url = proxy.url();
     let (one, ()) = tokio::join!(scene.run(&url, "deploy"), other);
-    let told = [
+    let expected = [
         "changed since the plan was made",
         "another run or tool created it meanwhile",
         "something with this name exists already",
@@ -200,7 +200,10 @@ async fn two_deploys(live: bool, action: &'static str) {
         "PreconditionFailedException",
     ];
     assert!(
-        one.code == 0 || told.iter().any(|told| one.stderr.contains(told)),
+        one.code == 0
+            || expected
+                .iter()
+                .any(|expected| one.stderr.contains(expected)),
         "{when}: {one:#?}"
     );
     let policy = scene.aws.policy(&scene.names.function, Some("live")).await;

@@ -303,8 +303,12 @@ async fn an_unreadable_pool_is_in_every_report() {
         assert!(suite.contains(part), "{junit}");
     }
     let sarif: Value = serde_json::from_str(&verify("sarif").await).unwrap();
-    let told = sarif["runs"][0]["invocations"][0]["toolExecutionNotifications"].to_string();
-    assert!(told.contains("us-west-2_Nothing1"), "{told}");
+    let notifications =
+        sarif["runs"][0]["invocations"][0]["toolExecutionNotifications"].to_string();
+    assert!(
+        notifications.contains("us-west-2_Nothing1"),
+        "{notifications}"
+    );
     let github = verify("github").await;
     assert!(
         github.contains("title=pool::pool us-west-2_Nothing1"),

@@ -99,9 +99,10 @@ async fn a_change_of_the_pool_and_its_consequences_are_reported() {
         .update_pool(json!({ "AdminCreateUserConfig": { "AllowAdminCreateUserOnly": true } }))
         .await;
 
-    let nobody = json!({ "RecoveryMechanisms": [{ "Name": "admin_only", "Priority": 1 }] });
+    let only_administrators =
+        json!({ "RecoveryMechanisms": [{ "Name": "admin_only", "Priority": 1 }] });
     bench
-        .update_pool(json!({ "AccountRecoverySetting": nobody }))
+        .update_pool(json!({ "AccountRecoverySetting": only_administrators }))
         .await;
     bench.fails("recovery-channel", "warning").await;
     let by_email = json!({ "RecoveryMechanisms": [{ "Name": "verified_email", "Priority": 1 }] });
@@ -278,7 +279,7 @@ async fn errors_of_the_last_day_are_found() {
         ),
         (|answer| set_metric(answer, "p99", 4400.0), "4400 ms"),
     ];
-    for (edit, told) in edits {
+    for (edit, expected) in edits {
         let proxy = Proxy::start(&endpoint, move |call| match call.action.as_str() {
             "GetMetricData" => Fate::Edit(edit),
             _ => Fate::Pass,
@@ -290,7 +291,7 @@ async fn errors_of_the_last_day_are_found() {
         assert_eq!(found.len(), 2, "{found:#?}");
         assert_eq!(found[1]["id"], "health", "{found:#?}");
         assert!(
-            found[1]["found"].as_str().unwrap().contains(told),
+            found[1]["found"].as_str().unwrap().contains(expected),
             "{found:#?}"
         );
     }

@@ -344,9 +344,9 @@ async fn a_missing_pool_counts_as_unchecked() {
     let bench = Bench::new().await;
     let nothing = ["verify", "--pool", "us-west-2_Nothing1"];
     let json = [&nothing[..], &["--format", "json"]].concat();
-    let told = bench.corner.run(&json).await.ended(2).json();
-    let message = told["error"]["message"].as_str().expect("a message");
-    assert!(message.contains("failed to find user pool"), "{told:#}");
+    let document = bench.corner.run(&json).await.ended(2).json();
+    let message = document["error"]["message"].as_str().expect("a message");
+    assert!(message.contains("failed to find user pool"), "{document:#}");
     let ran = bench.corner.run(&nothing).await.ended(2);
     assert!(
         ran.stdout.is_empty() && ran.stderr.contains("failed to find user pool"),

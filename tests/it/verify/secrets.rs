@@ -35,14 +35,14 @@ async fn a_missing_secret_and_foreign_variables_are_found() {
         .await;
     bench.fails_and_is_fixed("secret-exists", "error").await;
 
-    let everybody = json!({ "Version": "2012-10-17", "Statement": [{
+    let every_principal = json!({ "Version": "2012-10-17", "Statement": [{
         "Effect": "Allow", "Principal": "*", "Action": "secretsmanager:GetSecretValue", "Resource": "*",
     }] });
     bench
         .json(
             "secretsmanager",
             "secretsmanager.PutResourcePolicy",
-            json!({ "SecretId": bench.secret, "ResourcePolicy": everybody.to_string() }),
+            json!({ "SecretId": bench.secret, "ResourcePolicy": every_principal.to_string() }),
         )
         .await;
     bench.fails_and_is_fixed("secret-policy", "error").await;

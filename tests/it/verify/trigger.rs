@@ -25,9 +25,9 @@ async fn every_other_way_to_call_the_function_is_found() {
         .await;
     bench.fails_and_is_fixed("invoke-permission", "error").await;
 
-    let everybody =
+    let every_principal =
         json!({ "StatementId": "everybody", "Action": "lambda:InvokeFunction", "Principal": "*" });
-    bench.function("POST", "/policy", everybody).await;
+    bench.function("POST", "/policy", every_principal).await;
     bench
         .fails_and_is_fixed("invoke-permission-only", "error")
         .await;
@@ -65,10 +65,10 @@ async fn an_alias_for_other_code_or_other_callers_is_found() {
     bench.fails_and_is_fixed("aliases", "error").await;
 
     // Each alias has its own policy.
-    let everybody =
+    let every_principal =
         json!({ "StatementId": "everybody", "Action": "lambda:InvokeFunction", "Principal": "*" });
     bench
-        .function("POST", "/policy?Qualifier=other", everybody)
+        .function("POST", "/policy?Qualifier=other", every_principal)
         .await;
     let fix = bench.fails("invoke-permission-only", "error").await;
     assert!(fix.ends_with("--qualifier other"), "{fix}");

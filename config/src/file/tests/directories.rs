@@ -319,7 +319,11 @@ fn on_migrated_has_exactly_one_target_with_its_own_settings() {
              [attributes]\nemail = 'email'\n[on_migrated]\n{told}\n"
         )
     };
-    let told = |file: &str| read(file).on_migrated.expect("somebody is told");
+    let told = |file: &str| {
+        read(file)
+            .on_migrated
+            .expect("a notification is configured")
+    };
     let statement = told(&database(
         "postgres",
         "statement = 'UPDATE u SET m = 1 WHERE e = $1'",
