@@ -14,7 +14,7 @@ use jane_migrate_core::ids::Names;
 use jane_migrate_core::resources::SecretAccess;
 use jane_migrate_core::watch::alarm_names;
 
-/// What somebody is to be allowed: a command, or a flag of one that asks for more.
+/// What a person may do: a command, or a flag of a command that needs more permissions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Duty {

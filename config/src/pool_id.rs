@@ -20,8 +20,8 @@ impl PoolId {
         &self.0
     }
 
-    /// The Region that the id starts with, if it does.~emulators make ids~emulators create ids (A replica of a multi-Region
-    /// pool keeps its primary's id, and emulators make ids without a Region, so `--region` wins over this.)
+    /// The Region that the id starts with, if it does. (A replica of a multi-Region pool keeps its primary's id, and emulators
+    /// create ids without a Region, so `--region` wins over this.)
     pub fn region(&self) -> Option<&str> {
         let region = self.0.split_once('_')?.0;
         is_region(region).then_some(region)

@@ -1,7 +1,6 @@
-//! Takes the function out of its VPC.~Rights that go earlier leave them for good.~If the role loses its rights earlier, the
-//! interfaces stay forever. Lambda deletes the network interfaces that it made for a function with the rights of the function's
-//! role, up to twenty minutes after the function and all of its versions have left the subnets. Rights that go earlier leave them
-//! for good.
+//! Takes the function out of its VPC. Lambda deletes the network interfaces that it made for a function with the permissions of the
+//! function's role, up to twenty minutes after the function and all of its versions have left the subnets. If the role loses its
+//! permissions earlier, the interfaces stay forever.
 
 use std::time::Duration;
 

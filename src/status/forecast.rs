@@ -1,9 +1,6 @@
-//! Estimates how many customers will migrate between two days, from how many have.~one that falls by the same share each day
-//! and one that falls ever more slowly; real shops lie between them~one that falls by the same share each day and one that
-//! falls more and more slowly; real shops are between them~weighed by their likelihood~weighted by their likelihood Sign-ins
-//! decay: frequent customers migrate first. Two curves are fitted to the days so far, one that falls by the same share each day
-//! and one that falls ever more slowly; real shops lie between them. Their mean, weighed by their likelihood, is the forecast;
-//! both together give its range.
+//! Estimates how many customers will migrate between two days, from how many have. Sign-ins decay: frequent customers migrate first.
+//! Two curves are fitted to the days so far, one that falls by the same share each day and one that falls more and more slowly; real
+//! shops are between them. Their mean, weighted by their likelihood, is the forecast; both together give its range.
 
 use serde::Serialize;
 

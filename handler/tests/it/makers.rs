@@ -1,7 +1,5 @@
-//! Password hashes from the libraries that the frameworks use~What cannot be installed is among the recorded hashes of
-//! `hash::tests`.~Hashes of software that cannot be installed are in `hash::tests`., from PyPI and npm, in a real table: each
-//! user signs in with the right password and with no other. What cannot be installed is among the recorded hashes of
-//! `hash::tests`.
+//! Password hashes from the libraries that the frameworks use, from PyPI and npm, in a real table: each user signs in with the right
+//! password and with no other. Hashes of software that cannot be installed are in `hash::tests`.
 
 use std::process::Command;
 
