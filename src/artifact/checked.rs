@@ -1,4 +1,4 @@
-//! A zip after its check: all facts come from its bytes, so a cached zip, a new one and one from `--zip` pass the same checks.
+//! A zip after its check: all facts come from its bytes, so a cached zip, a new one and one from `--artifact` pass the same checks.
 
 use std::{
     fs,
