@@ -4,7 +4,7 @@
 //!
 //! - [`observe`] reads a pool, its clients and our resources in parallel, as far as the command needs them.
 //! - The crate `jane_migrate_core` is pure: observed state, desired state, the plan, the one table of checks, and the lossless
-//! updates of pools and clients.
+//!   updates of pools and clients.
 //! - Only [`apply`] writes to AWS, and only [`aws`] uses the SDK.
 //! - [`artifact`] builds the handler from the sources in this binary; [`probe`] tests the function, and [`jane`] asks Jane.
 //! - [`draft`] proposes a migrate.toml; [`policy`] lists the permissions that a command needs; [`status`] counts the progress.
