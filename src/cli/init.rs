@@ -47,7 +47,7 @@ pub struct Directory {
     /// The kind of directory [default: jane; http with --preset]
     #[arg(long = "directory", value_enum, value_name = "KIND")]
     pub kind: Option<Kind>,
-    /// A ready-made http directory: auth0, devise, django, firebase, keycloak or okta
+    /// A ready-made http directory: auth0, devise, django, firebase, keycloak, okta or supabase
     #[arg(long, value_name = "NAME", value_parser = line)]
     pub preset: Option<String>,
     /// jane, http: its base URL; ldap: ldaps:// with the host

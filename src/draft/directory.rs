@@ -164,6 +164,7 @@ impl Directory {
                 Some("devise" | "django") => known(&["id", "email", "first_name", "last_name"]),
                 Some("firebase") => known(&["email", "name", "picture"]),
                 Some("okta") => known(&["email", "login", "firstName", "lastName", "mobilePhone"]),
+                Some("supabase") => known(&["id", "email", "phone"]),
                 _ => Vec::new(),
             },
             Self::Cognito(_) => Vec::new(),
@@ -290,7 +291,7 @@ impl Http {
         }
         let secret = match preset {
             Some("auth0" | "keycloak") => "client_secret",
-            Some("firebase") => "api_key",
+            Some("firebase" | "supabase") => "api_key",
             Some("okta") => "api_token",
             _ => "token",
         };

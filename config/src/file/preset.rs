@@ -7,13 +7,14 @@ use toml::de::DeTable;
 use super::table::{Node, Table, one_of};
 
 /// Every preset, by its name.
-pub(super) const PRESETS: [(&str, &str); 6] = [
+pub(super) const PRESETS: [(&str, &str); 7] = [
     ("auth0", include_str!("../../presets/auth0.toml")),
     ("devise", include_str!("../../presets/devise.toml")),
     ("django", include_str!("../../presets/django.toml")),
     ("firebase", include_str!("../../presets/firebase.toml")),
     ("keycloak", include_str!("../../presets/keycloak.toml")),
     ("okta", include_str!("../../presets/okta.toml")),
+    ("supabase", include_str!("../../presets/supabase.toml")),
 ];
 
 /// The names of the presets.

@@ -175,6 +175,70 @@ fn auth0() {
 }
 
 #[test]
+fn supabase() {
+    let server = Server::start(|request| {
+        assert_eq!(request.header("apikey"), SECRET);
+        assert_eq!(
+            (request.method.as_str(), request.path.as_str()),
+            ("POST", "/auth/v1/token?grant_type=password")
+        );
+        assert_eq!(request.header("x-supabase-api-version"), "2024-01-01");
+        let error = |code: &str| Reply::json(400, json!({ "code": code, "message": "..." }));
+        let user = |factors: Value| {
+            Reply::json(
+                200,
+                json!({ "access_token": "t", "token_type": "bearer", "refresh_token": "r", "user": {
+                    "id": "u1", "aud": "authenticated", "email": USER, "email_confirmed_at": "2025-03-01T10:00:00.123456Z",
+                    "phone": "", "user_metadata": { "name": "Ann" }, "factors": factors, "is_anonymous": false,
+                } }),
+            )
+        };
+        let body = request.json();
+        match (
+            body["email"].as_str().unwrap(),
+            body["password"].as_str().unwrap(),
+        ) {
+            (USER, PASSWORD) => user(json!([{ "factor_type": "totp", "status": "unverified" }])),
+            ("mfa@example.com", _) => user(json!([
+                { "factor_type": "phone", "status": "unverified" }, { "factor_type": "totp", "status": "verified" },
+            ])),
+            ("off@example.com", _) => error("user_banned"),
+            ("new@example.com", _) => error("email_not_confirmed"),
+            ("ann", _) => error("validation_failed"),
+            ("key@example.com", _) => Reply::json(401, json!({ "message": "Invalid API key" })),
+            ("often@example.com", _) => {
+                Reply::json(429, json!({ "code": "over_request_rate_limit" }))
+            }
+            _ => error("invalid_credentials"),
+        }
+    });
+    let case = |name, password, outcome| (sign_in(name, password), outcome, json!(null));
+    outcomes(
+        &function(
+            &server,
+            "preset = 'supabase'\nsecrets = { api_key = { env = 'SECRET' } }",
+        ),
+        &[
+            (
+                sign_in(USER, PASSWORD),
+                "migrated",
+                json!({ "email": USER, "email_verified": "true", "name": "Ann" }),
+            ),
+            case(USER, "wrong", "wrong-password"),
+            case("unknown@example.com", PASSWORD, "wrong-password"),
+            case("ann", PASSWORD, "wrong-password"),
+            case("mfa@example.com", PASSWORD, "not-eligible"),
+            case("off@example.com", PASSWORD, "not-eligible"),
+            case("new@example.com", PASSWORD, "not-eligible"),
+            case("often@example.com", PASSWORD, "directory-unavailable"),
+            case("key@example.com", PASSWORD, "directory-unavailable"),
+            // Without a lookup forgotten passwords do not migrate.
+            (forgot_password(USER), "not-eligible", json!(null)),
+        ],
+    );
+}
+
+#[test]
 fn firebase() {
     let server = Server::start(|request| {
         assert_eq!(request.header("x-goog-api-key"), SECRET);
