@@ -1,5 +1,5 @@
 //! Formats of frameworks that do not start with `$name$`: Django, Werkzeug, Spring Security, LDAP, ASP.NET Core Identity,
-//! Keycloak, Magento, scrypt-kdf. Magento, scrypt-kdf.
+//! Keycloak, Magento, scrypt-kdf.
 
 use std::num::NonZeroU32;
 
