@@ -12,6 +12,9 @@ pub mod firewall;
 pub mod fix;
 #[cfg(test)]
 mod fixtures;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod history;
 pub mod ids;
 pub mod import;

@@ -206,6 +206,8 @@ fn only(value: &Value) -> Option<&str> {
     }
 }
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod holds;
 #[cfg(test)]
 mod properties;
 

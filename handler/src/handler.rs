@@ -366,6 +366,16 @@ impl Ready {
     }
 }
 
+/// The log line of one invocation of a new function, and its answer.
+#[cfg(any(test, fuzzing))]
+pub(crate) async fn invoked(
+    settings: HandlerSettings,
+    payload: Value,
+) -> (Value, Result<Value, Thrown>) {
+    let ready = Ready::new(settings, Secrets::new(None, String::new()));
+    Handler::new(ready).handle(Payload(Some(payload)), 0).await
+}
+
 /// How many hashes the operator's tool wants to examine. Cognito's events never have these fields.
 fn sample_of(payload: &Value) -> Option<u32> {
     let rows = payload.get(SAMPLE)?.as_u64()?;

@@ -41,8 +41,15 @@ mod event;
     feature = "postgres"
 ))]
 mod export;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the fuzzer uses the settings alone")
+)]
 mod fixtures;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 mod handler;
 #[cfg(feature = "sql")]

@@ -166,7 +166,7 @@ impl Upstream {
 
 impl Answer {
     /// A response for tests.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub fn made_up(status: StatusCode, body: impl Into<Bytes>) -> Self {
         Self {
             status,

@@ -59,7 +59,9 @@ impl House {
                 TokenTree::Punct(punct) if punct.as_char() == '#' => {
                     let attribute = tokens.get(at + 1).map(ToString::to_string);
                     let attribute = attribute.unwrap_or_default().replace(' ', "");
-                    only_in_tests |= attribute.starts_with("[cfg(test)") || attribute == "[test]";
+                    only_in_tests |= attribute.starts_with("[cfg(test)")
+                        || attribute.starts_with("[cfg(any(test,fuzzing))")
+                        || attribute == "[test]";
                     at += 2;
                     continue;
                 }

@@ -6,6 +6,8 @@ mod clients;
 mod configuration;
 mod function;
 mod guessing;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod holds;
 mod kind;
 mod logs;
 mod pool;

@@ -54,7 +54,7 @@ fn of_role(subject: &Subject<'_>, by_owner: impl Fn() -> Fix) -> Fix {
 
 /// Whether the trust policy is deploy's, or the same limited to this account's functions. The ids of statements and policies do
 /// not matter.
-fn for_lambda_alone(trust: &Value, account: &str) -> bool {
+pub(super) fn for_lambda_alone(trust: &Value, account: &str) -> bool {
     let [statement] = &statements(trust)[..] else {
         return false;
     };

@@ -16,9 +16,11 @@ mod rules;
 
 #[cfg(test)]
 mod generate;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod holds;
 #[cfg(test)]
 mod properties;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 mod service;
 
 pub use appear::appeared;

@@ -6,12 +6,13 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
-use super::generate::{SECRET, client, flows, pool};
+use super::generate::{client, flows, pool};
+use super::holds::{
+    ARN, all, passwords_come_and_go, the_secret_is_forgotten, triggers_come_and_go,
+};
 use super::service::{FUTURE, READ_ONLY_POOL, meaning, update_client, update_pool};
 use super::*;
 use crate::trigger::Trigger;
-
-const ARN: &str = "arn:aws:lambda:us-east-1:123456789012:function:jane-migrate-us-east-1_Example01";
 
 fn config() -> ProptestConfig {
     // 256 cases of each, or `PROPTEST_CASES`.
@@ -30,13 +31,6 @@ fn newer_members(document: &Value) -> Vec<&String> {
         .collect()
 }
 
-fn all(decision: Decision, document: &Value) -> Decisions {
-    newer_members(document)
-        .into_iter()
-        .map(|member| (member.clone(), decision))
-        .collect()
-}
-
 fn pool_document(pool: &Value) -> PoolDocument {
     PoolDocument::from_describe(json!({ "UserPool": pool })).expect("a pool")
 }
@@ -47,13 +41,6 @@ fn client_document(client: &Value) -> ClientDocument {
 
 fn migration(arn: Option<&str>) -> (Trigger, Option<&str>) {
     (Trigger::UserMigration, arn)
-}
-
-fn changed(before: &Value, after: &Value) -> Vec<String> {
-    differences(before, after)
-        .into_iter()
-        .map(|difference| difference.pointer)
-        .collect()
 }
 
 /// Without such cases the properties below would hold trivially: check that the generators make
@@ -91,33 +78,7 @@ proptest! {
         pool in pool(),
         which in proptest::sample::subsequence(Trigger::ALL.to_vec(), 1..=3),
     ) {
-        let carry = all(Decision::Carry, &pool);
-        let before = pool_document(&pool);
-
-        let ours: Vec<_> = which.iter().map(|trigger| (*trigger, Some(ARN))).collect();
-        let theirs: Vec<_> = which.iter().map(|trigger| (*trigger, before.trigger(*trigger))).collect();
-        let attach = pool_update(&before, &ours, &carry)?;
-        let attached = update_pool(&pool, attach.body()).map_err(TestCaseError::fail)?;
-        let mut wanted = pool.clone();
-        if !wanted["LambdaConfig"].is_object() {
-            wanted["LambdaConfig"] = json!({});
-        }
-        for trigger in &which {
-            wanted["LambdaConfig"][trigger.member()] = ARN.into();
-        }
-        prop_assert_eq!(meaning(&attached), meaning(&wanted));
-        prop_assert_eq!(attach.differences(&attached), vec![]);
-        let mut pointers: Vec<_> = which.iter().map(|trigger| format!("/LambdaConfig/{}", trigger.member())).collect();
-        pointers.sort();
-        let mut really = changed(&pool, &attached);
-        really.sort();
-        prop_assert_eq!(really, pointers);
-
-        let detach = pool_update(&pool_document(&attached), &theirs, &carry)?;
-        let detached = update_pool(&attached, detach.body()).map_err(TestCaseError::fail)?;
-        prop_assert_eq!(meaning(&detached), meaning(&pool));
-        prop_assert_eq!(detach.differences(&detached), vec![]);
-        prop_assert_eq!(differences(&pool, &detached), vec![]);
+        prop_assert_eq!(triggers_come_and_go(&pool, &which), Ok(vec![]));
     }
 
     #[test]
@@ -162,27 +123,7 @@ proptest! {
 
     #[test]
     fn a_client_is_opened_and_closed_without_a_trace(client in client()) {
-        let carry = all(Decision::Carry, &client);
-        let before = client_document(&client);
-        let Some(opening) = open_password_auth(&before, &carry)? else {
-            prop_assert!(before.allows_password_auth());
-            return Ok(());
-        };
-        let fits_a_tag = |c: char| c.is_ascii_alphanumeric() || " _.:/=+-@".contains(c);
-        prop_assert!(opening.record.chars().all(fits_a_tag));
-        let opened = update_client(&client, opening.update.body()).map_err(TestCaseError::fail)?;
-        let document = client_document(&opened);
-        prop_assert!(document.allows_password_auth());
-        prop_assert_eq!(opening.update.differences(document.json()), vec![]);
-        prop_assert_eq!(changed(before.json(), document.json()), ["/ExplicitAuthFlows"]);
-
-        let closing = close_password_auth(&document, opening.record, &carry)?;
-        let closing = closing.expect("something to take back");
-        let closed = update_client(&opened, closing.body()).map_err(TestCaseError::fail)?;
-        prop_assert_eq!(meaning(&closed), meaning(&client));
-        prop_assert_eq!(closing.differences(client_document(&closed).json()), vec![]);
-        let again = close_password_auth(&client_document(&closed), opening.record, &carry)?;
-        prop_assert_eq!(again, None);
+        prop_assert_eq!(passwords_come_and_go(&client), Ok(vec![]));
     }
 
     #[test]
@@ -230,10 +171,7 @@ proptest! {
     fn a_client_secret_is_never_seen_again(client in client()) {
         let document = client_document(&client);
         prop_assert_eq!(document.has_secret(), client["ClientSecret"].is_string());
-        let opening = open_password_auth(&document, &all(Decision::Carry, &client));
-        for text in [document.json().to_string(), format!("{document:?}"), format!("{opening:?}")] {
-            prop_assert!(!text.contains(SECRET));
-        }
+        the_secret_is_forgotten(&client);
     }
 
     #[test]

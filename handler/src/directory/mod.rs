@@ -4,6 +4,8 @@
 mod cognito;
 #[cfg(feature = "sql")]
 pub(crate) mod hashes;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod holds;
 #[cfg(feature = "http")]
 mod http;
 #[cfg(feature = "jane")]

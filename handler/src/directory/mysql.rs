@@ -439,7 +439,7 @@ fn quoted(name: &str) -> String {
 }
 
 /// A column's value in JSON.
-fn json(value: &mysql_async::Value, column: &Column) -> Value {
+pub(super) fn json(value: &mysql_async::Value, column: &Column) -> Value {
     use mysql_async::Value as Sql;
     match value {
         Sql::NULL => Value::Null,

@@ -1,11 +1,10 @@
 //! Properties of all responses of all kinds of directory: nothing panics, a user counts as signed in only if the response says
 //! so, and secrets in a response do not print. The seeds are in `tests/corpus/answers`.
 
-use jane_migrate_config::{Condition, Request};
 use proptest::{prelude::*, sample::select};
 use serde_json::{Value, json};
 
-use super::{cognito, hashes, http as any_http, jane, postgres, token::granted, verdict::Verdict};
+use super::{cognito, hashes, holds, jane, postgres, token::granted, verdict::Verdict};
 use crate::{
     corpus::{any_json, made, mutated},
     hash, secrets,
@@ -97,95 +96,50 @@ fn secret() -> impl Strategy<Value = Value> {
 proptest! {
     #[test]
     fn a_sign_in_at_jane_needs_a_user_in_the_response((status, body) in answer()) {
-        let answer = Answer::made_up(status, body);
-        let good = answer.status == http::StatusCode::OK;
-        if let Ok(Verdict::Known(user)) = jane::signed_in(&answer) {
-            prop_assert!(good && answer.json().unwrap()["user"] == Value::Object(user));
-        }
-        prop_assert_eq!(good, matches!(jane::may_reset(&answer), Ok(Verdict::Known(_))));
+        holds::jane_signs_in_the_user_of_the_answer(&Answer::made_up(status, body));
     }
 
     #[test]
     fn a_granted_token_does_not_print((status, body) in answer()) {
-        let answer = Answer::made_up(status, body);
-        if let Ok(kept) = granted(&answer) {
-            prop_assert_eq!(answer.status, http::StatusCode::OK);
-            let printed = format!("{kept:?}");
-            prop_assert!(!printed.contains("canary"), "{}", printed);
-        }
+        holds::a_token_does_not_print(&Answer::made_up(status, body));
     }
 
     #[test]
     fn a_sign_in_to_an_old_pool_needs_tokens((status, body) in answer()) {
-        let answer = Answer::made_up(status, body);
-        let said = answer.json().unwrap_or_default();
-        if let Ok(cognito::SignIn::Right) = cognito::signed_in(&answer) {
-            prop_assert!(answer.status.is_success() && said["AuthenticationResult"].is_object());
-        }
-        if let Ok(Verdict::Known(user)) = cognito::found(&answer) {
-            prop_assert!(answer.status.is_success() && said["Enabled"] != false);
-            prop_assert!(user.len() <= said["UserAttributes"].as_array().unwrap().len());
-        }
+        holds::an_old_pool_signs_in_users_with_tokens(&Answer::made_up(status, body));
     }
 
     #[test]
     fn the_credentials_of_an_assumed_role_do_not_print(status in status(), body in xml()) {
-        if let Some(credentials) = cognito::assumed(&Answer::made_up(status, body)) {
-            prop_assert!(status.is_success());
-            let printed = format!("{:?}", (credentials.secret_access_key, credentials.session_token));
-            prop_assert!(!printed.contains("canary"), "{}", printed);
-        }
+        holds::credentials_do_not_print(&Answer::made_up(status, body));
     }
 
     #[test]
     fn the_settings_decide_the_meaning_of_a_response(
         (status, body) in answer(),
         user in "(/[a-z0-9~]{0,3}|/data|/email|/0){0,3}",
-        claims in prop::option::of(Just("/token".to_owned())),
+        claims in prop::option::of(Just("/token")),
         looked_at in "(/[a-z0-9~]{0,3}|/data|/email){0,3}",
         absent in any::<bool>(),
     ) {
-        let answer = Answer::made_up(status, body);
-        let blocked = Condition { status: 200, pointer: Some(looked_at), equals: None, begins: None, absent };
-        let request: Request = serde_json::from_value(json!({
-            "method": "POST",
-            "url": "https://a.example",
-            "answers": { "ok": [200], "not_found": [404], "not_eligible": [blocked] },
-            "user": user,
-            "claims": claims,
-        }))
-        .unwrap();
-        let meaning = any_http::meaning(&request.answers, &answer);
-        let expected = match answer.status.as_u16() {
-            200 => matches!(meaning, Some(any_http::Meaning::Ok | any_http::Meaning::NotEligible)),
-            404 => meaning == Some(any_http::Meaning::NotFound),
-            _ => meaning.is_none(),
-        };
-        prop_assert!(expected, "{:?}", meaning);
-        let _ = any_http::user(&request, &answer);
+        let request = holds::request(&user, claims, &looked_at, absent);
+        holds::an_answer_means_what_the_settings_say(&Answer::made_up(status, body), &request);
     }
 
     #[test]
     fn a_row_is_a_user_only_if_it_is_the_only_one(rows in prop::collection::vec(body(), 0..3)) {
         let rows: Vec<_> = rows.iter().map(|row| String::from_utf8_lossy(row).into_owned()).collect();
-        match postgres::objects(&rows).map(hashes::only) {
-            Ok(Ok(row)) => {
-                let password = hashes::usable(row.get("token_type"));
-                prop_assert!(password.is_none_or(|hash| !hash.is_empty() && !hash.starts_with(['!', '*'])));
-                prop_assert!(rows.len() == 1 && rows[0].parse::<Value>().unwrap() == Value::Object(row));
-            }
-            Ok(Err(Verdict::NotFound)) => prop_assert!(rows.is_empty()),
-            Ok(Err(verdict)) => prop_assert!(rows.len() == 2 && matches!(verdict, Verdict::NotEligible)),
-            Err(_) => prop_assert!(!rows.is_empty()),
-        }
+        holds::a_row_is_a_user_if_it_is_the_only_one(&rows);
     }
 
     #[test]
     fn a_fetched_secret_does_not_print(answer in secret(), key in prop::option::of("password|user|")) {
-        for found in [secrets::parameter(&answer), secrets::secret_value(&answer, key.as_deref())] {
-            let printed = format!("{found:?}");
-            prop_assert!(!printed.contains("canary"), "{}", printed);
-        }
+        holds::secrets_do_not_print(&answer, key.as_deref());
+    }
+
+    #[test]
+    fn each_property_holds_for_each_response((status, body) in answer()) {
+        holds::answer(status, &body);
     }
 
     #[test]
@@ -196,12 +150,14 @@ proptest! {
         mem_cost in prop_oneof![0..4_u32, 25_u32..],
     ) {
         let key = hash::FirebaseKey { salt_separator: &separator, rounds, mem_cost };
-        prop_assert_ne!(hash::firebase(password.as_bytes(), &stored, &salt, key, &signer_key), Ok(true));
+        hash::holds::no_firebase_password_fits(password.as_bytes(), &stored, &salt, key, &signer_key);
     }
 
     #[test]
     fn no_stored_hash_panics_or_accepts_any_password(stored in stored(), password in ".{0,12}") {
-        prop_assert_ne!(verified(password.as_bytes(), &stored), Ok(true));
+        hash::holds::no_password_fits(password.as_bytes(), &stored);
+        hash::holds::labelled(&stored);
+        hash::holds::imported_as_it_is(&stored);
     }
 }
 

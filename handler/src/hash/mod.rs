@@ -6,6 +6,8 @@
 mod crypt;
 mod fields;
 mod frameworks;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod holds;
 #[cfg(feature = "export")]
 mod import;
 mod label;

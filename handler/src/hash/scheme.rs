@@ -17,14 +17,14 @@ use super::{
 use crate::escape::hex;
 
 /// The most memory that a hash may need: the larger of the two sizes that RFC 9106 recommends for argon2.
-const MOST_MEMORY: u64 = 2 << 30;
+pub(super) const MOST_MEMORY: u64 = 2 << 30;
 
 /// The most rounds of PBKDF2 and of SHA-crypt. A hash beyond this limit, or the other limits of this crate, takes longer than the
 /// five seconds of a sign-in, so it can never be checked. Trying would only slow down other sign-ins.
-const MOST_ROUNDS: u32 = 50_000_000;
+pub(super) const MOST_ROUNDS: u32 = 50_000_000;
 
 /// The most bytes that argon2 and scrypt may write, over all passes.
-const MOST_WRITTEN: u64 = 32 << 30;
+pub(super) const MOST_WRITTEN: u64 = 32 << 30;
 
 /// How a hash was made, with its salt and its value.
 pub(super) enum Scheme {
@@ -265,7 +265,7 @@ impl Before {
 
 impl Argon2Cost {
     /// How much memory it needs, and how much it writes over all passes.
-    fn bytes(&self) -> (u64, u64) {
+    pub(super) fn bytes(&self) -> (u64, u64) {
         let memory = u64::from(self.memory_kib) * 1024;
         (memory, memory.saturating_mul(self.passes.into()))
     }
@@ -290,7 +290,7 @@ impl Argon2Cost {
 
 impl ScryptCost {
     /// How much memory it needs, and how much it writes over all lanes.
-    fn bytes(self) -> (u64, u64) {
+    pub(super) fn bytes(self) -> (u64, u64) {
         let (block, lanes) = (128 * u64::from(self.r), u64::from(self.p));
         let table = block
             .checked_shl(self.log_n.into())
@@ -328,7 +328,7 @@ impl Repeated {
 }
 
 impl MagentoStep {
-    fn bytes(&self) -> (u64, u64) {
+    pub(super) fn bytes(&self) -> (u64, u64) {
         match self {
             Self::Argon2 { cost, .. } => cost.bytes(),
             Self::Md5 | Self::Sha256 => (0, 0),

@@ -5,7 +5,7 @@
 
 mod accounts;
 mod profile;
-mod refused;
+pub(super) mod refused;
 
 use std::sync::Arc;
 

@@ -325,7 +325,7 @@ fn only(mut entries: Vec<SearchEntry>) -> Result<SearchEntry, Verdict> {
 
 /// The entry's attributes with the names of the settings, and its DN as `dn`. Of several values, the one that was typed is used,
 /// or else the first.
-fn object(entry: SearchEntry, fields: &[String], name: &str) -> Map<String, Value> {
+pub(super) fn object(entry: SearchEntry, fields: &[String], name: &str) -> Map<String, Value> {
     let hexadecimal = |values: Vec<Vec<u8>>| values.iter().map(|value| hex(value)).collect();
     let binary = entry.bin_attrs.into_iter();
     let binary = binary.map(|(key, values)| (key, hexadecimal(values)));
