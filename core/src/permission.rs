@@ -154,6 +154,28 @@ pub fn matches(pattern: &str, text: &str) -> bool {
     pattern[at..].iter().all(|rest| *rest == '*')
 }
 
+/// Whether there is a text that both patterns match.
+pub fn meet(one: &str, other: &str) -> bool {
+    let [one, other]: [Vec<char>; 2] = [one, other].map(|pattern| pattern.chars().collect());
+    // Whether the rests of both meet, from the empty ones on. A star matches nothing, or one character more.
+    let mut rests = vec![vec![false; other.len() + 1]; one.len() + 1];
+    for at in (0..=one.len()).rev() {
+        for to in (0..=other.len()).rev() {
+            rests[at][to] = match (one.get(at), other.get(to)) {
+                (None, None) => true,
+                (Some('*'), found) => rests[at + 1][to] || found.is_some() && rests[at][to + 1],
+                (wanted, Some('*')) => rests[at][to + 1] || wanted.is_some() && rests[at + 1][to],
+                (Some(wanted), Some(found)) => {
+                    let same = wanted == found || *wanted == '?' || *found == '?';
+                    same && rests[at + 1][to + 1]
+                }
+                _ => false,
+            };
+        }
+    }
+    rests[0][0]
+}
+
 /// Whether the statement's principals include Cognito.
 pub fn names_cognito(statement: &Value) -> bool {
     let services = &statement["Principal"]["Service"];

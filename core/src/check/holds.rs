@@ -7,12 +7,13 @@ use super::{judged, role::for_lambda_alone};
 use crate::permission::holds::like;
 
 const SECRET: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:Jane-AbCdEf";
-const LOGS: &str = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/jane:log-stream:1";
+const GROUP: &str = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/jane:*";
+const STREAM: &str = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/jane:log-stream:1";
 
 /// What the role needs.
 fn needed() -> Value {
     json!({ "Version": "2012-10-17", "Statement": [
-        { "Effect": "Allow", "Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": LOGS },
+        { "Effect": "Allow", "Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": GROUP },
         { "Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": SECRET },
     ] })
 }
@@ -52,8 +53,8 @@ pub(crate) fn judged_as_defined(policy: &Value) {
         );
     }
     for (action, resource) in [
-        ("logs:CreateLogStream", LOGS),
-        ("logs:PutLogEvents", LOGS),
+        ("logs:CreateLogStream", STREAM),
+        ("logs:PutLogEvents", STREAM),
         ("secretsmanager:GetSecretValue", SECRET),
     ] {
         let concerned = |effect: &'static str| {

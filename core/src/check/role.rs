@@ -9,7 +9,7 @@ use super::subject::Subject;
 use crate::finding::Finding;
 use crate::fix::{Fix, fix, quoted};
 use crate::ids::ROLE_POLICY;
-use crate::permission::matches;
+use crate::permission::{matches, meet};
 use crate::read::Unread;
 use crate::resources::{role_policy, trust_policy};
 
@@ -109,11 +109,10 @@ impl Grant {
 
     /// Whether both include something in common.
     fn meets(&self, other: &Self) -> bool {
-        let either = |a: &str, b: &str| matches(a, b) || matches(b, a);
-        either(
+        meet(
             &self.action.to_ascii_lowercase(),
             &other.action.to_ascii_lowercase(),
-        ) && either(&self.resource, &other.resource)
+        ) && meet(&self.resource, &other.resource)
     }
 }
 
@@ -146,15 +145,17 @@ fn of(statement: &Value) -> Vec<Grant> {
 
 /// Whether a statement denies something that is needed. `NotAction` and `NotResource` deny what they do not list.
 fn denies(statement: &Value, needed: &Grant) -> bool {
-    let spared = |member: &str, text: &str| {
-        statement.get(member).is_some()
-            && strings(statement, member)
-                .iter()
-                .any(|pattern| matches(&pattern.to_ascii_lowercase(), &text.to_ascii_lowercase()))
+    let named = |member: &str| match statement.get(member) {
+        Some(_) => strings(statement, member),
+        None => Vec::new(),
     };
+    // Names of actions have no case, those of resources have.
+    let action = needed.action.to_ascii_lowercase();
+    let mut actions = named("NotAction").into_iter();
+    let mut resources = named("NotResource").into_iter();
     of(statement).iter().any(|denied| denied.meets(needed))
-        && !spared("NotAction", &needed.action)
-        && !spared("NotResource", &needed.resource)
+        && !actions.any(|pattern| matches(&pattern.to_ascii_lowercase(), &action))
+        && !resources.any(|pattern| matches(&pattern, &needed.resource))
 }
 
 /// A string or an array of strings; `*` if the statement has none.
@@ -326,10 +327,9 @@ fn given(statement: &Value, needed: &Grant) -> Vec<Grant> {
     let left_out = |member: &str, text: &str| {
         let text = text.to_ascii_lowercase();
         statement.get(member).is_some()
-            && strings(statement, member).iter().any(|pattern| {
-                let pattern = pattern.to_ascii_lowercase();
-                matches(&pattern, &text) || matches(&text, &pattern)
-            })
+            && strings(statement, member)
+                .iter()
+                .any(|pattern| meet(&pattern.to_ascii_lowercase(), &text))
     };
     match left_out("NotAction", &needed.action) || left_out("NotResource", &needed.resource) {
         true => Vec::new(),
@@ -414,6 +414,7 @@ mod tests {
             ("NotAction", "iam:*", true),
             ("NotResource", "g:*", false),
             ("NotResource", "g:log-stream:x", false),
+            ("NotResource", "*:log-stream:x", false),
             ("NotResource", "h:*", true),
         ] {
             let policy = json!({ "Statement": { "Effect": "Allow", member: pattern } });
@@ -470,6 +471,16 @@ mod tests {
             (
                 json!({ "Effect": "Deny", "Action": "s3:*", "Resource": "*" }),
                 false,
+            ),
+            // The streams of every group, this one's among them.
+            (
+                json!({ "Effect": "Deny", "Action": "*", "Resource": "arn:aws:logs:*:*:log-group:*:log-stream:*" }),
+                true,
+            ),
+            // Another group: names of resources have case.
+            (
+                json!({ "Effect": "Deny", "Action": "*", "NotResource": "arn:aws:logs:us-east-1:1:log-group:/G:*" }),
+                true,
             ),
         ] {
             assert_eq!(why(json!([allow, deny])).is_some(), in_the_way, "{deny}");

@@ -124,4 +124,19 @@ proptest! {
     fn a_pattern_matches_as_it_is_defined(pattern in "[ab*?]{0,8}", text in "[ab]{0,8}") {
         holds::matches_as_defined(&pattern, &text);
     }
+
+    #[test]
+    fn patterns_meet_where_a_text_matches_both(one in "[ab*?]{0,4}", other in "[ab*?]{0,4}") {
+        let longer = |texts: &[String]| -> Vec<String> {
+            texts.iter().flat_map(|text| ["a", "b"].map(|letter| format!("{text}{letter}"))).collect()
+        };
+        let mut texts = vec![String::new()];
+        let mut found = false;
+        // No text that two such patterns need is longer than both.
+        for _ in 0..=8 {
+            found |= texts.iter().any(|text| matches(&one, text) && matches(&other, text));
+            texts = longer(&texts);
+        }
+        prop_assert_eq!(meet(&one, &other), found);
+    }
 }
