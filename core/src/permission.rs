@@ -115,6 +115,7 @@ pub fn denies_pool(statement: &Value, pool: &PoolArn) -> bool {
         // In the operators for equal texts, a wildcard is an ordinary character.
         let named = any(value, &|text| match operator {
             "StringEquals" | "StringNotEquals" => text == own,
+            operator if operator.starts_with("Arn") => matches_arn(text, &own),
             _ => matches(text, &own),
         });
         match operator {
@@ -152,6 +153,15 @@ pub fn matches(pattern: &str, text: &str) -> bool {
         }
     }
     pattern[at..].iter().all(|rest| *rest == '*')
+}
+
+/// As [`matches`], but each of the six parts of an ARN on its own: no wildcard reaches over a colon.
+fn matches_arn(pattern: &str, arn: &str) -> bool {
+    let (patterns, parts) = (pattern.splitn(6, ':'), arn.splitn(6, ':'));
+    patterns.clone().count() == parts.clone().count()
+        && patterns
+            .zip(parts)
+            .all(|(pattern, part)| matches(pattern, part))
 }
 
 /// Whether there is a text that both patterns match.
@@ -403,6 +413,12 @@ mod tests {
         assert!(!deny(json!("*"), "*", others));
         let another = json!({ "ArnLike": { "aws:SourceArn": "arn:aws:sns:*" } });
         assert!(!deny(json!("*"), "*", another));
+        // An ARN without its account is that of no pool.
+        let none = json!({ "ArnNotLike": { "aws:SourceArn": "arn:aws:cognito-idp:*:userpool/*" } });
+        assert!(deny(json!("*"), "*", none));
+        let pools =
+            json!({ "ArnNotLike": { "aws:SourceArn": "arn:aws:cognito-idp:*:*:userpool/*" } });
+        assert!(!deny(json!("*"), "*", pools));
         let but_cognito = json!({ "Effect": "Deny", "NotPrincipal": cognito, "Action": "*" });
         assert!(!denies_pool(&but_cognito, &pool()));
         assert!(!denies_pool(&statement(), &pool()));
