@@ -87,8 +87,9 @@ pub(crate) fn is_cheap(stored: &Stored) -> bool {
         Scheme::Pbkdf2 { rounds, .. } => in_rounds(rounds.get().into(), MOST_ROUNDS.into()),
         Scheme::Phpass { log_rounds, .. } => in_rounds(1 << log_rounds, 1 << 25),
         Scheme::ShaCrypt { text } => {
-            let rounds = text.split("rounds=").nth(1);
-            let digits = rounds.and_then(|rounds| rounds.split('$').next());
+            // Only the first field can have them: any other is a salt that looks like it.
+            let field = text.split('$').nth(2);
+            let digits = field.and_then(|field| field.strip_prefix("rounds="));
             let rounds = digits.and_then(|digits| digits.parse().ok());
             in_rounds(rounds.unwrap_or(5000), MOST_ROUNDS.into())
         }
