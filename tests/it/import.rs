@@ -56,7 +56,7 @@ impl Corner {
         }
     }
 
-    async fn status_of(&self, pool: &str, user: &str) -> String {
+    pub async fn status_of(&self, pool: &str, user: &str) -> String {
         let body = json!({ "UserPoolId": pool, "Username": user });
         let user = self.cognito("AdminGetUser", body).await;
         user["UserStatus"].as_str().expect("a status").to_owned()

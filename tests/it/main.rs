@@ -23,10 +23,14 @@ mod house;
 mod import;
 mod init;
 mod json;
+mod ldap;
 mod life;
 mod live_check;
 mod many;
 mod on_migrated;
+#[allow(dead_code, reason = "the handler's tests use more of it")]
+#[path = "../../handler/tests/it/openldap.rs"]
+mod openldap;
 mod packaging;
 mod pictures;
 mod pipelines;
