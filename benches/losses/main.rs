@@ -1,0 +1,433 @@
+//! What other ways to set a migration trigger cost and leave behind: each deploys a function to the sandbox's demo, which has settings of
+//! many kinds, has nothing to do in a second run, and removes everything. Prints the AWS calls and the time of each step, the settings
+//! of the pool and its clients that changed besides the trigger, and what is left in the account.
+//!
+//!     cargo bench --profile dev --bench losses [-- NAME...]
+//!
+//! Times are of one run on one machine with `DELAY` added to each AWS call, so read them as ratios. Calls that the emulator's
+//! CloudFormation and the ways' own functions make are neither delayed nor counted.
+
+#[path = "../../tests/it/aws.rs"]
+#[expect(dead_code, reason = "the integration tests use all of it")]
+mod aws;
+mod peers;
+#[path = "../../tests/it/printed.rs"]
+mod printed;
+#[path = "../../tests/it/support.rs"]
+#[expect(dead_code, reason = "the integration tests use all of it")]
+mod support;
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use jane_migrate_sandbox::{Callers, Demo, Options, Sandbox, Venv};
+use jane_migrate_test_kit::{Fate, Proxy};
+use peers::{LEFT, Needs, PEERS, PRELUDE, Peer};
+use serde_json::{Value, json};
+use support::{Corner, REGION, aws_cli, cache, npm};
+
+/// Added to each AWS call.
+const DELAY: Duration = Duration::from_millis(100);
+
+/// A step that takes longer did not end.
+const LIMIT_S: u32 = 180;
+
+/// MiniStack understands SAM's templates with this.
+const SAM_TRANSLATOR: &str = "aws-sam-translator==1.115.0";
+
+/// What Lambda's Node has, and the functions of CDK and Serverless use.
+const SDKS: [&str; 2] = [
+    "@aws-sdk/client-cognito-identity-provider@3.1169.0",
+    "@aws-sdk/client-lambda@3.1164.0",
+];
+
+fn main() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // The emulator's functions run in folders below it, where Node looks for modules too.
+    tempfile::env::override_temp_dir(folder.path()).expect("nothing was made before");
+    let chosen: Vec<String> = std::env::args().skip(1).collect();
+    let chosen: Vec<&String> = chosen.iter().filter(|one| !one.starts_with('-')).collect();
+    let peers = PEERS
+        .iter()
+        .filter(|peer| chosen.is_empty() || chosen.iter().any(|one| peer.name.contains(*one)));
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        modules_of_functions(folder.path());
+        let options = options().await;
+        let mut rows = Vec::new();
+        for peer in peers {
+            let sandbox = Sandbox::start(&options).await.expect("the sandbox starts");
+            rows.push(measure(&sandbox, peer).await);
+            say(&rows.last().expect("a row").details());
+            sandbox.stop().await.expect("it ends");
+        }
+        say(&table(&rows));
+    });
+}
+
+/// Lines of the report go to stdout.
+fn say(text: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// An emulator of the benchmark's own, with what SAM needs. It takes the keys of assumed roles, as CDK needs.
+async fn options() -> Options {
+    let cache = cache().join("losses");
+    let options = Options {
+        callers: Callers::Checked,
+        ..Options::new(cache.clone())
+    };
+    let sandbox = Sandbox::start(&options).await.expect("the sandbox starts");
+    sandbox.stop().await.expect("it ends");
+    let mut entries = std::fs::read_dir(cache).expect("a folder").flatten();
+    let venv = entries.find(|entry| entry.path().join("bin/python").exists());
+    let venv = venv.expect("MiniStack's environment").path();
+    let mut pip = tokio::process::Command::new(venv.join("bin/python"));
+    pip.args(["-m", "pip", "install", "--quiet", "--no-input"])
+        .args(["--disable-pip-version-check", SAM_TRANSLATOR])
+        .arg(
+            venv.file_name()
+                .expect("a name")
+                .to_string_lossy()
+                .replacen('-', "==", 1),
+        );
+    assert!(pip.status().await.expect("pip starts").success());
+    options
+}
+
+/// The modules that Lambda's Node has. With them come the answers of custom resources, which go to AWS over TLS: here they go to the
+/// sandbox, with its key.
+fn modules_of_functions(folder: &Path) {
+    const ANSWER: &str = r#"const { request } = require('http');
+require('https').request = (options, answered) => {
+  const { host, hostname, port } = new URL(process.env.AWS_ENDPOINT_URL);
+  const headers = { ...options.headers, host, 'x-sandbox-key': process.env.AWS_SECRET_ACCESS_KEY };
+  return request({ ...options, protocol: 'http:', agent: undefined, hostname, port, headers }, answered);
+};
+"#;
+    let installed = npm("lambda-sdks", &SDKS).join("node_modules");
+    let modules = folder.join("node_modules");
+    std::fs::create_dir_all(modules.join("@aws-sdk")).expect("a folder");
+    std::fs::write(modules.join("answer.js"), ANSWER).expect("a module");
+    for sdk in SDKS {
+        let name = sdk.rsplit_once('@').expect("a version").0;
+        let text = format!(
+            "require('../answer.js'); module.exports = require({:?});\n",
+            installed.join(name)
+        );
+        std::fs::write(modules.join(format!("{name}.js")), text).expect("a module");
+    }
+}
+
+/// How a step ended.
+struct Step {
+    took: f64,
+    calls: usize,
+    /// Why it did not succeed.
+    failed: Option<String>,
+}
+
+struct Row {
+    name: &'static str,
+    /// The first run, the second, the removal.
+    steps: [Step; 3],
+    settings: usize,
+    signs_in: bool,
+    changed: Vec<String>,
+    changed_for_good: Vec<String>,
+    trigger_left: bool,
+    left: BTreeMap<String, Vec<String>>,
+}
+
+async fn measure(sandbox: &Sandbox, peer: &'static Peer) -> Row {
+    let demo = sandbox.seed().await.expect("the demo");
+    let mut corner = Corner::of(sandbox).await;
+    corner.account = sandbox.account_id().to_owned();
+    corner.add_accounts();
+    for client in [&demo.web_client, &demo.mobile_client] {
+        corner.jane.register_client(client, &demo.pool_id, REGION);
+    }
+    let installed = Installed::of(peer, &corner).await;
+    for (name, text) in peer.files {
+        let file = corner.folder.path().join(name);
+        std::fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
+        std::fs::write(file, text).expect("a file");
+    }
+    let before = settings(&corner, &demo).await;
+    let first = installed.step(&corner, &demo, peer.deploy).await;
+    let changed = changed(&before, &settings(&corner, &demo).await);
+    let signs_in = signs_in(&corner, &demo).await;
+    let again = installed.step(&corner, &demo, peer.deploy).await;
+    let removal = installed.step(&corner, &demo, peer.remove).await;
+    let after = settings(&corner, &demo).await;
+    Row {
+        name: peer.name,
+        steps: [first, again, removal],
+        settings: before.len(),
+        signs_in,
+        changed,
+        changed_for_good: self::changed(&before, &after),
+        trigger_left: after.contains_key(TRIGGER),
+        left: installed.left(&corner, &demo).await,
+    }
+}
+
+/// A way that can be started.
+struct Installed {
+    path: String,
+    modules: PathBuf,
+    /// The handler for jane-migrate, built beforehand as its releases have it.
+    zip: PathBuf,
+}
+
+impl Installed {
+    async fn of(peer: &Peer, corner: &Corner) -> Self {
+        let mut folders = vec![bin(&aws_cli().await)];
+        let mut modules = PathBuf::new();
+        match peer.needs {
+            Needs::Nothing => {}
+            Needs::PyPi(package) => {
+                let name = package.replace("==", "-");
+                let venv = Venv::install(&cache(), &name, package, &|_| ()).await;
+                folders.push(bin(&venv.expect("it installs")));
+            }
+            Needs::Npm(packages) => {
+                modules = npm(&packages[0].replace('@', "-"), packages).join("node_modules");
+                folders.push(modules.join(".bin"));
+            }
+        }
+        let program = Path::new(env!("CARGO_BIN_EXE_jane-migrate")).parent();
+        folders.push(program.expect("a folder").to_owned());
+        folders.extend(std::env::split_paths(
+            &std::env::var_os("PATH").unwrap_or_default(),
+        ));
+        let zip = cache().join("bench-handler.zip");
+        if peer.deploy.contains("$ZIP") {
+            let output = zip.to_str().expect("a path in UTF-8");
+            corner.run(&["build", "--output", output]).await.ended(0);
+        }
+        let path = std::env::join_paths(folders).expect("folders");
+        Self {
+            path: path.into_string().expect("a path in UTF-8"),
+            modules,
+            zip,
+        }
+    }
+
+    /// Runs commands of the way in its folder.
+    async fn bash(&self, corner: &Corner, demo: &Demo, endpoint: &str, text: &str) -> support::Ran {
+        let folder = corner.folder.path();
+        std::fs::write(folder.join("step.sh"), format!("{PRELUDE}{text}\n")).expect("a script");
+        // What is left of a step that did not end must not run on: `timeout` ends the whole group.
+        let line =
+            format!("exec timeout --kill-after 5 {LIMIT_S} bash -euo pipefail step.sh 2>log");
+        let account = &corner.account;
+        let pool = format!(
+            "arn:aws:cognito-idp:{REGION}:{account}:userpool/{}",
+            demo.pool_id
+        );
+        let function = format!("arn:aws:lambda:{REGION}:{account}:function:migration");
+        let mut command = corner.shell(&line);
+        command
+            .env("PATH", &self.path)
+            .env("HOME", folder)
+            .env("NODE_PATH", &self.modules)
+            .env("ZIP", &self.zip)
+            .env("ACCOUNT", account)
+            .env("POOL", &demo.pool_id)
+            .env("POOL_ARN", pool)
+            .env("POOL_NAME", "Jane Roots")
+            .env("CLIENT", &demo.mobile_client)
+            .env("FUNCTION", function)
+            .env("AWS_ENDPOINT_URL", endpoint)
+            .env("AWS_REGION", REGION)
+            .env("AWS_DEFAULT_REGION", REGION)
+            .env("AWS_PAGER", "")
+            .env("CI", "1")
+            // Nothing is sent to its makers.
+            .env("SAM_CLI_TELEMETRY", "0")
+            .env("SLS_TELEMETRY_DISABLED", "1")
+            .env("SLS_NOTIFICATIONS_MODE", "off")
+            .env("CDK_DISABLE_CLI_TELEMETRY", "true")
+            .env("CDK_DISABLE_VERSION_CHECK", "1")
+            .env("npm_config_offline", "true");
+        let output = command.output().await.expect("bash starts");
+        support::Ran {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: std::fs::read_to_string(folder.join("log")).unwrap_or_default(),
+        }
+    }
+
+    async fn step(&self, corner: &Corner, demo: &Demo, text: &str) -> Step {
+        let proxy = Proxy::start(&corner.endpoint, |_| Fate::Delay(DELAY)).await;
+        let proxy = proxy.expect("a proxy");
+        let started = Instant::now();
+        let ran = self.bash(corner, demo, &proxy.url(), text).await;
+        Step {
+            took: started.elapsed().as_secs_f64(),
+            calls: proxy.passed().len(),
+            failed: match ran.code {
+                0 => None,
+                124 | 137 => Some(format!("did not end in {LIMIT_S} s")),
+                code => {
+                    let printed = format!("{}\n{}", ran.stdout, ran.stderr);
+                    let lines: Vec<&str> = printed
+                        .lines()
+                        .filter(|line| !line.trim().is_empty())
+                        .collect();
+                    let last = &lines[lines.len().saturating_sub(12)..];
+                    Some(format!("fails ({code}):\n      {}", last.join("\n      ")))
+                }
+            },
+        }
+    }
+
+    async fn left(&self, corner: &Corner, demo: &Demo) -> BTreeMap<String, Vec<String>> {
+        let ran = self
+            .bash(corner, demo, &corner.endpoint, LEFT)
+            .await
+            .ended(0);
+        let mut left: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for line in ran.stdout.lines() {
+            let (kind, name) = line.split_once('\t').expect("a kind and a name");
+            left.entry(kind.to_owned())
+                .or_default()
+                .push(name.to_owned());
+        }
+        left
+    }
+}
+
+fn bin(venv: &Venv) -> PathBuf {
+    venv.python().parent().expect("a folder").to_owned()
+}
+
+/// Whether a user of the directory signs in, with the client that had to be opened. The function writes its log, as on AWS.
+async fn signs_in(corner: &Corner, demo: &Demo) -> bool {
+    let user = json!({ "USERNAME": "ada@example.com", "PASSWORD": "Right-Pass-1" });
+    let body = json!({ "ClientId": demo.mobile_client, "AuthFlow": "USER_PASSWORD_AUTH", "AuthParameters": user });
+    corner.try_cognito("InitiateAuth", body).await.0 == 200
+}
+
+const TRIGGER: &str = "pool/LambdaConfig/UserMigration";
+
+/// The settings of the pool and its clients, each by the way to it; a list is one setting.
+async fn settings(corner: &Corner, demo: &Demo) -> BTreeMap<String, Value> {
+    let mut found = BTreeMap::new();
+    leaves("pool", &corner.pool(&demo.pool_id).await, &mut found);
+    for (name, client) in [("web", &demo.web_client), ("mobile", &demo.mobile_client)] {
+        leaves(
+            name,
+            &corner.client(&demo.pool_id, client).await,
+            &mut found,
+        );
+    }
+    found.retain(|key, _| {
+        !key.ends_with("/LastModifiedDate") && !key.ends_with("/EstimatedNumberOfUsers")
+    });
+    found
+}
+
+fn leaves(way: &str, value: &Value, found: &mut BTreeMap<String, Value>) {
+    match value {
+        Value::Object(members) => {
+            for (name, value) in members {
+                leaves(&format!("{way}/{name}"), value, found);
+            }
+        }
+        value => {
+            found.insert(way.to_owned(), value.clone());
+        }
+    }
+}
+
+/// The settings other than the trigger that are not the same.
+fn changed(before: &BTreeMap<String, Value>, after: &BTreeMap<String, Value>) -> Vec<String> {
+    before
+        .keys()
+        .chain(after.keys().filter(|key| !before.contains_key(*key)))
+        .filter(|key| before.get(*key) != after.get(*key) && *key != TRIGGER)
+        .cloned()
+        .collect()
+}
+
+impl Row {
+    fn details(&self) -> String {
+        let mut text = format!("\n{} ({} settings)\n", self.name, self.settings);
+        for (step, name) in self.steps.iter().zip(["first run", "again", "removal"]) {
+            let Step {
+                took,
+                calls,
+                failed,
+            } = step;
+            let ended = failed.as_deref().unwrap_or("ok");
+            let _ = writeln!(text, "  {name}: {took:.1} s, {calls} calls, {ended}");
+        }
+        let list = |settings: &[String]| format!("{} {}", settings.len(), settings.join(" "));
+        let _ = writeln!(
+            text,
+            "  a user signs in after the first run: {}",
+            self.signs_in
+        );
+        let _ = writeln!(
+            text,
+            "  changed after the first run: {}",
+            list(&self.changed)
+        );
+        let _ = writeln!(
+            text,
+            "  changed after the removal: {}",
+            list(&self.changed_for_good)
+        );
+        let _ = writeln!(
+            text,
+            "  left: {:?}, trigger {}",
+            self.left, self.trigger_left
+        );
+        text
+    }
+}
+
+/// The table of the documentation. Times are relative to the first row's.
+fn table(rows: &[Row]) -> String {
+    let mut text = "\n| | first run | again | removal | changed | after removal | left after removal |\n|---|---|---|---|---|---|---|\n".to_owned();
+    for row in rows {
+        let _ = write!(text, "| {} |", row.name);
+        for (step, base) in row.steps.iter().zip(&rows[0].steps) {
+            let ended = match &step.failed {
+                None => "",
+                Some(why) if why.starts_with("fails") => ", fails",
+                Some(_) => ", did not end",
+            };
+            let _ = write!(
+                text,
+                " {:.1} ({}){ended} |",
+                step.took / base.took,
+                step.calls
+            );
+        }
+        let mut left: Vec<String> = row
+            .left
+            .iter()
+            .map(|(kind, names)| format!("{} {kind}", names.len()))
+            .collect();
+        if row.trigger_left {
+            left.insert(0, "trigger".to_owned());
+        }
+        if left.is_empty() {
+            left.push("nothing".to_owned());
+        }
+        let _ = writeln!(
+            text,
+            " {} | {} | {} |",
+            row.changed.len(),
+            row.changed_for_good.len(),
+            left.join(", ")
+        );
+    }
+    text
+}
