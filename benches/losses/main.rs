@@ -13,18 +13,19 @@ mod aws;
 mod peers;
 #[path = "../../tests/it/printed.rs"]
 mod printed;
+mod report;
 #[path = "../../tests/it/support.rs"]
 #[expect(dead_code, reason = "the integration tests use all of it")]
 mod support;
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use jane_migrate_sandbox::{Callers, Demo, Options, Sandbox, Venv};
+use jane_migrate_sandbox::{Demo, Options, Sandbox, Venv};
 use jane_migrate_test_kit::{Fate, Proxy};
 use peers::{LEFT, Needs, PEERS, PRELUDE, Peer};
+use report::{Row, Step, table};
 use serde_json::{Value, json};
 use support::{Corner, REGION, aws_cli, cache, npm};
 
@@ -54,11 +55,11 @@ fn main() {
         .filter(|peer| chosen.is_empty() || chosen.iter().any(|one| peer.name.contains(*one)));
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
-        modules_of_functions(folder.path());
         let options = options().await;
         let mut rows = Vec::new();
         for peer in peers {
             let sandbox = Sandbox::start(&options).await.expect("the sandbox starts");
+            modules_of_functions(folder.path(), &sandbox);
             rows.push(measure(&sandbox, peer).await);
             say(&rows.last().expect("a row").details());
             sandbox.stop().await.expect("it ends");
@@ -73,13 +74,10 @@ fn say(text: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{text}");
 }
 
-/// An emulator of the benchmark's own, with what SAM needs. It takes the keys of assumed roles, as CDK needs.
+/// An emulator of the benchmark's own, with what SAM needs.
 async fn options() -> Options {
     let cache = cache().join("losses");
-    let options = Options {
-        callers: Callers::Checked,
-        ..Options::new(cache.clone())
-    };
+    let options = Options::new(cache.clone());
     let sandbox = Sandbox::start(&options).await.expect("the sandbox starts");
     sandbox.stop().await.expect("it ends");
     let mut entries = std::fs::read_dir(cache).expect("a folder").flatten();
@@ -100,18 +98,19 @@ async fn options() -> Options {
 
 /// The modules that Lambda's Node has. With them come the answers of custom resources, which go to AWS over TLS: here they go to the
 /// sandbox, with its key.
-fn modules_of_functions(folder: &Path) {
-    const ANSWER: &str = r#"const { request } = require('http');
+fn modules_of_functions(folder: &Path, sandbox: &Sandbox) {
+    let answer = r#"const { request } = require('http');
 require('https').request = (options, answered) => {
   const { host, hostname, port } = new URL(process.env.AWS_ENDPOINT_URL);
-  const headers = { ...options.headers, host, 'x-sandbox-key': process.env.AWS_SECRET_ACCESS_KEY };
+  const headers = { ...options.headers, host, 'x-sandbox-key': 'KEY' };
   return request({ ...options, protocol: 'http:', agent: undefined, hostname, port, headers }, answered);
 };
 "#;
+    let answer = answer.replace("KEY", sandbox.secret_key());
     let installed = npm("lambda-sdks", &SDKS).join("node_modules");
     let modules = folder.join("node_modules");
     std::fs::create_dir_all(modules.join("@aws-sdk")).expect("a folder");
-    std::fs::write(modules.join("answer.js"), ANSWER).expect("a module");
+    std::fs::write(modules.join("answer.js"), answer).expect("a module");
     for sdk in SDKS {
         let name = sdk.rsplit_once('@').expect("a version").0;
         let text = format!(
@@ -120,26 +119,6 @@ require('https').request = (options, answered) => {
         );
         std::fs::write(modules.join(format!("{name}.js")), text).expect("a module");
     }
-}
-
-/// How a step ended.
-struct Step {
-    took: f64,
-    calls: usize,
-    /// Why it did not succeed.
-    failed: Option<String>,
-}
-
-struct Row {
-    name: &'static str,
-    /// The first run, the second, the removal.
-    steps: [Step; 3],
-    settings: usize,
-    signs_in: bool,
-    changed: Vec<String>,
-    changed_for_good: Vec<String>,
-    trigger_left: bool,
-    left: BTreeMap<String, Vec<String>>,
 }
 
 async fn measure(sandbox: &Sandbox, peer: &'static Peer) -> Row {
@@ -220,6 +199,9 @@ impl Installed {
     /// Runs commands of the way in its folder.
     async fn bash(&self, corner: &Corner, demo: &Demo, endpoint: &str, text: &str) -> support::Ran {
         let folder = corner.folder.path();
+        // Some ways keep a cache there, in a folder that has the name of one of a project.
+        let home = folder.join("home");
+        std::fs::create_dir_all(&home).expect("a folder");
         std::fs::write(folder.join("step.sh"), format!("{PRELUDE}{text}\n")).expect("a script");
         // What is left of a step that did not end must not run on: `timeout` ends the whole group.
         let line =
@@ -233,7 +215,7 @@ impl Installed {
         let mut command = corner.shell(&line);
         command
             .env("PATH", &self.path)
-            .env("HOME", folder)
+            .env("HOME", home)
             .env("NODE_PATH", &self.modules)
             .env("ZIP", &self.zip)
             .env("ACCOUNT", account)
@@ -275,11 +257,10 @@ impl Installed {
                 124 | 137 => Some(format!("did not end in {LIMIT_S} s")),
                 code => {
                     let printed = format!("{}\n{}", ran.stdout, ran.stderr);
-                    let lines: Vec<&str> = printed
-                        .lines()
-                        .filter(|line| !line.trim().is_empty())
-                        .collect();
-                    let last = &lines[lines.len().saturating_sub(12)..];
+                    let lines = printed.lines().map(str::trim);
+                    let lines = lines.filter(|line| !line.is_empty() && !line.starts_with("at "));
+                    let lines: Vec<&str> = lines.collect();
+                    let last = &lines[lines.len().saturating_sub(6)..];
                     Some(format!("fails ({code}):\n      {}", last.join("\n      ")))
                 }
             },
@@ -353,81 +334,4 @@ fn changed(before: &BTreeMap<String, Value>, after: &BTreeMap<String, Value>) ->
         .filter(|key| before.get(*key) != after.get(*key) && *key != TRIGGER)
         .cloned()
         .collect()
-}
-
-impl Row {
-    fn details(&self) -> String {
-        let mut text = format!("\n{} ({} settings)\n", self.name, self.settings);
-        for (step, name) in self.steps.iter().zip(["first run", "again", "removal"]) {
-            let Step {
-                took,
-                calls,
-                failed,
-            } = step;
-            let ended = failed.as_deref().unwrap_or("ok");
-            let _ = writeln!(text, "  {name}: {took:.1} s, {calls} calls, {ended}");
-        }
-        let list = |settings: &[String]| format!("{} {}", settings.len(), settings.join(" "));
-        let _ = writeln!(
-            text,
-            "  a user signs in after the first run: {}",
-            self.signs_in
-        );
-        let _ = writeln!(
-            text,
-            "  changed after the first run: {}",
-            list(&self.changed)
-        );
-        let _ = writeln!(
-            text,
-            "  changed after the removal: {}",
-            list(&self.changed_for_good)
-        );
-        let _ = writeln!(
-            text,
-            "  left: {:?}, trigger {}",
-            self.left, self.trigger_left
-        );
-        text
-    }
-}
-
-/// The table of the documentation. Times are relative to the first row's.
-fn table(rows: &[Row]) -> String {
-    let mut text = "\n| | first run | again | removal | changed | after removal | left after removal |\n|---|---|---|---|---|---|---|\n".to_owned();
-    for row in rows {
-        let _ = write!(text, "| {} |", row.name);
-        for (step, base) in row.steps.iter().zip(&rows[0].steps) {
-            let ended = match &step.failed {
-                None => "",
-                Some(why) if why.starts_with("fails") => ", fails",
-                Some(_) => ", did not end",
-            };
-            let _ = write!(
-                text,
-                " {:.1} ({}){ended} |",
-                step.took / base.took,
-                step.calls
-            );
-        }
-        let mut left: Vec<String> = row
-            .left
-            .iter()
-            .map(|(kind, names)| format!("{} {kind}", names.len()))
-            .collect();
-        if row.trigger_left {
-            left.insert(0, "trigger".to_owned());
-        }
-        if left.is_empty() {
-            left.push("nothing".to_owned());
-        }
-        let _ = writeln!(
-            text,
-            " {} | {} | {} |",
-            row.changed.len(),
-            row.changed_for_good.len(),
-            left.join(", ")
-        );
-    }
-    text
 }

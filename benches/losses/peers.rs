@@ -117,6 +117,8 @@ provider:
   name: aws
   runtime: nodejs20.x
   region: ${env:AWS_REGION}
+package:
+  patterns: ['!**', index.js]
 functions:
   migrate:
     handler: index.handler
@@ -150,13 +152,17 @@ NODE_OPTIONS="--require $PWD/sdk2.js" serverless remove"#,
             ),
             (
                 "app.js",
-                r#"const { App, Stack } = require('aws-cdk-lib');
+                r#"const { App, CliCredentialsStackSynthesizer, Stack } = require('aws-cdk-lib');
 const { UserPool } = require('aws-cdk-lib/aws-cognito');
 const { ServicePrincipal } = require('aws-cdk-lib/aws-iam');
 const { Code, Function, Runtime } = require('aws-cdk-lib/aws-lambda');
 const { AwsCustomResource, AwsCustomResourcePolicy, PhysicalResourceId } = require('aws-cdk-lib/custom-resources');
 
-const stack = new Stack(new App(), 'migration', { env: { account: process.env.ACCOUNT, region: process.env.AWS_REGION } });
+const stack = new Stack(new App(), 'migration', {
+  env: { account: process.env.ACCOUNT, region: process.env.AWS_REGION },
+  // The sandbox refuses the roles of the bootstrap.
+  synthesizer: new CliCredentialsStackSynthesizer(),
+});
 const pool = UserPool.fromUserPoolId(stack, 'Pool', process.env.POOL);
 const migration = new Function(stack, 'Migration', {
   runtime: Runtime.NODEJS_22_X,
