@@ -16,7 +16,7 @@ use crate::{
 pub struct HandlerSettings {
     /// The id of the pool that the handler serves.
     pub pool: String,
-    /// Where the existing accounts live.
+    /// Where the existing accounts are.
     pub directory: Directory,
     /// Cognito attribute = where its value comes from.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -35,12 +35,12 @@ pub struct Init {
     /// How many accounts there are to migrate
     #[arg(long, value_name = "N", value_parser = total_users)]
     pub total_users: Option<u64>,
-    /// Where the existing accounts live
+    /// Where the existing accounts are
     #[command(flatten)]
     pub directory: Directory,
 }
 
-/// Where the existing accounts live.
+/// Where the existing accounts are.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Directory")]
 pub struct Directory {

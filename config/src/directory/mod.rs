@@ -20,7 +20,7 @@ pub use self::{
 };
 use crate::{PoolId, Secret};
 
-/// Where the existing accounts live.
+/// Where the existing accounts are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Directory {

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{Database, Jane, Ldap, OldPool};
 
-/// Where the existing accounts live.
+/// Where the existing accounts are.
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(

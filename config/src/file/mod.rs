@@ -48,7 +48,7 @@ pub(crate) struct File {
     /// The user pools to migrate into: `[pool]`, or one `[[pool]]` for each.
     #[serde(rename = "pool")]
     _pool: Option<Apart<Pools>>,
-    /// Where the existing accounts live.
+    /// Where the existing accounts are.
     directory: directory::Directory,
     /// Where the values of Cognito's attributes come from.
     #[serde(default)]

@@ -469,7 +469,7 @@ pub(super) fn json(value: &mysql_async::Value, column: &Column) -> Value {
         }
         Sql::Time(negative, days, hours, minutes, seconds, _) => {
             let sign = if *negative { "-" } else { "" };
-            let hours = days * 24 + u32::from(*hours);
+            let hours = u64::from(*days) * 24 + u64::from(*hours);
             format!("{sign}{hours:02}:{minutes:02}:{seconds:02}").into()
         }
     }
@@ -566,6 +566,12 @@ mod tests {
                 ColumnType::MYSQL_TYPE_TIME,
                 Sql::Time(true, 1, 2, 3, 4, 0),
                 json!("-26:03:04"),
+            ),
+            // More days than MySQL has, from a hostile server.
+            (
+                ColumnType::MYSQL_TYPE_TIME,
+                Sql::Time(false, u32::MAX, 1, 0, 0, 0),
+                json!("103079215081:00:00"),
             ),
         ] {
             assert_eq!(value(kind, sql.clone()), expected, "{sql:?}");
