@@ -2,9 +2,10 @@
 //! full, then read again and compared. If anything but the intended setting changed, the old settings are written back. A call
 //! without a response may have taken effect, so the state is read before anything else happens.
 
+use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{Either, join_all, select};
 use serde_json::{Value, json};
 
 use super::reading::{Reading, is_fresh};
@@ -23,6 +24,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long a sign-in that began before the pool was changed may still call the function itself: Cognito's own limit for a trigger.
 const MOVED: Duration = Duration::from_secs(5);
+
+/// How long a read beside an update may take once the update is answered. The proof does not wait for it any longer.
+const BESIDE: Duration = Duration::from_secs(1);
+
+/// A proof that was read later than this after the update may show what another tool did since.
+const AT_ONCE: Duration = Duration::from_secs(10);
 
 /// The one setting of a client that deploy changes.
 const FLOWS: &str = "ExplicitAuthFlows";
@@ -103,6 +110,7 @@ impl Run<'_> {
         };
         let seen = left.unwrap_or(planned);
         let beside = self.write(what, &rewrite.update, &seen).await?;
+        let written = Instant::now();
         let (read, gone, ()) = tokio::join!(
             self.unintended(what, &rewrite.update, &seen),
             self.alias_is_gone(what, rewrite),
@@ -151,7 +159,16 @@ impl Run<'_> {
                 "set them in the console",
             ));
         }
-        let back = self.put_back(what, &rewrite.back, &seen, &proof).await;
+        let back = match written.elapsed() < AT_ONCE {
+            true => self.put_back(what, &rewrite.back, &seen, &proof).await,
+            false => Error::new(
+                format!(
+                    "the {} could not be read at once, and another tool may have changed it since, so nothing was put back",
+                    what.kind()
+                ),
+                self.by_hand(),
+            ),
+        };
         Err(back.context(format!(
             "the update changed more than it should, or another tool changed it at that moment:\n{}\nIf the difference is right, `--accept-difference {}` lets the next run keep it",
             listed(&changed),
@@ -198,9 +215,9 @@ impl Run<'_> {
                     )
                 });
             }
-            let (sent, beside) = tokio::join!(self.send(what, update.body()), self.document(what));
+            let (sent, beside) = self.send_and_read(what, update).await;
             match sent {
-                Ok(()) => return Ok(beside.ok()),
+                Ok(()) => return Ok(beside),
                 Err(error) if error.may_have_taken_effect() || error.kind == Kind::Throttled => {
                     pause(tries).await;
                     unanswered = Some(error);
@@ -215,6 +232,25 @@ impl Run<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// Sends the update and reads the document at the same time.
+    async fn send_and_read(
+        &self,
+        what: Document<'_>,
+        update: &Update,
+    ) -> (Result<(), AwsError>, Option<Value>) {
+        let (send, read) = (
+            pin!(self.send(what, update.body())),
+            pin!(self.document(what)),
+        );
+        match select(send, read).await {
+            Either::Right((beside, send)) => (send.await, beside.ok()),
+            Either::Left((sent, read)) => match select(read, pin!(sleep(BESIDE))).await {
+                Either::Left((beside, _)) => (sent, beside.ok()),
+                Either::Right(_) => (sent, None),
+            },
+        }
     }
 
     /// Writes the old settings back and returns the error that says how that went. If another tool has changed the document since
