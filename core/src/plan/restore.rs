@@ -1,12 +1,13 @@
 //! Puts a pool and its clients back to the state of a snapshot.
 
-use super::change::{Action, Operation, Plan, Resource, refuse};
+use super::change::{Action, Operation, Plan, Resource, refuse, short};
 use crate::document::{Decisions, Difference, Rewrite};
 use crate::finding::{Finding, Severity};
 use crate::fix::{Fix, fix};
 use crate::kept::Kept;
 use crate::observed::Observed;
 use crate::read::Read;
+use crate::trigger::Trigger;
 
 /// What restore would do. Nothing is created or deleted: settings that updates cannot change are named for the
 /// operator.
@@ -41,6 +42,18 @@ pub fn restore(observed: &Observed, kept: &Kept, unknown: &Decisions) -> Read<Pl
         }
     }
     let id = names.pool.id.as_str();
+    let called = |trigger| kept.pool.trigger(trigger) == Some(&names.live_arn);
+    if matches!(observed.function, Ok(None)) && Trigger::ALL.into_iter().any(called) {
+        plan.conflict(
+            Resource::Pool,
+            id,
+            format!(
+                "the snapshot was taken while the migration was live: its triggers call {}, which no longer exists, and sign-ins would fail",
+                short(&names.live_arn)
+            ),
+            "restore an earlier snapshot; or deploy first, and then restore this one",
+        );
+    }
     match Rewrite::pool_back(&pool.document, &kept.pool, unknown) {
         Ok(rewrite) => change(&mut plan, Resource::Pool, id, rewrite),
         Err(refusal) => refuse(&mut plan, Resource::Pool, id, &refusal),
