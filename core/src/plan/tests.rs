@@ -165,6 +165,28 @@ fn the_trigger_goes_live_last_and_is_detached_first() {
     }
 }
 
+/// Its trigger would call a function that no longer exists.
+#[test]
+fn a_snapshot_of_a_live_migration_is_restored_only_with_the_function() {
+    for mut fixture in fixtures::all("plans") {
+        if fixture.json["kind"] != "restore" {
+            continue;
+        }
+        let mut observed = fixture.observed_for_plan();
+        let live = observed.names.live_arn.clone();
+        fixture.json["kept"]["pool"]["LambdaConfig"]["UserMigration"] = live.into();
+        let refused = |observed: &Observed| {
+            let plan = plan_of(&fixture, observed, &allowed(&fixture));
+            let mut conflicts = plan.conflicts.iter();
+            conflicts.any(|conflict| conflict.message.contains("no longer exists"))
+        };
+        let there = matches!(observed.function, Ok(Some(_)));
+        assert_eq!(refused(&observed), !there, "{}", fixture.name);
+        observed.function = Ok(None);
+        assert!(refused(&observed), "{}", fixture.name);
+    }
+}
+
 /// The deploy plan for the configuration and the reads of a recorded run of the checks.
 fn plan_of_checked(name: &str) -> Plan {
     plan_with(name, BTreeMap::new(), |_| ())

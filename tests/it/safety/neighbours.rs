@@ -135,6 +135,46 @@ async fn a_change_during_the_comparison_is_reported_and_not_overwritten_later() 
 }
 
 #[tokio::test]
+async fn a_change_before_a_late_comparison_is_not_overwritten() {
+    let scene = Scene::new().await;
+    let the_proof = |passing: &Passing| passing.action == "DescribeUserPool" && passing.nth == 4;
+    let change = async {
+        scene.rename_reply_to("later@example.com").await;
+        // Longer than the program takes for the time of its own update.
+        tokio::time::sleep(Duration::from_secs(11)).await;
+    };
+    let ran = scene.deploy_while(the_proof, change).await.ended(1);
+    for words in [
+        "could not be read at once",
+        "nothing was put back",
+        "later@example.com",
+        "restore --snapshot",
+    ] {
+        assert!(ran.stderr.contains(words), "{words}: {ran:#?}");
+    }
+    let now = scene.documents().await.swap_remove(0);
+    let address = &now["EmailConfiguration"]["ReplyToEmailAddress"];
+    assert_eq!(address, "later@example.com");
+}
+
+#[tokio::test]
+async fn a_deploy_does_not_wait_for_the_read_beside_its_update() {
+    let mut scene = Scene::new().await;
+    // A read without a response would hold the deploy for that long.
+    let timeout = ("JANE_MIGRATE_TIMEOUT".to_owned(), "600".to_owned());
+    scene.corner.environment.push(timeout);
+    let beside = |passing: &Passing| match (passing.action.as_str(), passing.nth) {
+        ("DescribeUserPool", 3) => Fate::HoldRequest,
+        _ => Fate::Pass,
+    };
+    let proxy = Proxy::start(&scene.corner.endpoint, beside).await.unwrap();
+    let url = proxy.url();
+    let ran = tokio::time::timeout(Duration::from_secs(300), scene.run(&url, "deploy")).await;
+    ran.expect("it ends by itself").ended(0);
+    scene.assert_deployed("beside a read that hangs").await;
+}
+
+#[tokio::test]
 async fn a_change_that_the_update_overwrites_is_reported() {
     let scene = Scene::new().await;
     // After the last read of the pool, and before the update arrives.
