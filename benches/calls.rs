@@ -16,10 +16,10 @@
 #[path = "../tests/it/aws.rs"]
 #[expect(dead_code, reason = "the integration tests use all of it")]
 mod aws;
+#[expect(dead_code, reason = "the other benches use all of it")]
+mod common;
 #[path = "../tests/it/printed.rs"]
 mod printed;
-#[expect(dead_code, reason = "the other benches use all of it")]
-mod process;
 #[path = "../tests/it/support.rs"]
 #[expect(dead_code, reason = "the integration tests use all of it")]
 mod support;
@@ -30,9 +30,9 @@ use std::process::Stdio;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use common::{given, memory, say};
 use jane_migrate_sandbox::Venv;
 use jane_migrate_test_kit::{Fate, Passing, Proxy};
-use process::memory;
 use serde_json::json;
 use support::{Corner, REGION, cache};
 use tokio::process::Command;
@@ -58,13 +58,6 @@ const UPDATES_A_SECOND: usize = 15;
 /// The most time that a run of many pools may take, as a multiple of the rates' minimum.
 const OVER_RATES: f64 = 1.2;
 
-/// The value of a flag.
-fn given(flag: &str) -> Option<String> {
-    std::env::args()
-        .skip_while(|argument| argument != flag)
-        .nth(1)
-}
-
 fn delay() -> Duration {
     let ms = given("--delay").map_or(DELAY_MS, |ms| ms.parse().expect("--delay takes a number"));
     Duration::from_millis(ms)
@@ -89,12 +82,6 @@ fn main() {
         many_pools(&zip, &pools).await;
         rivals(&zip).await;
     });
-}
-
-/// Prints a line of the report to stdout; a closed pipe is no error.
-fn say(line: impl std::fmt::Display) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
 
 /// The handler, built once; its build time is not AWS's.

@@ -9,9 +9,9 @@
 #[path = "../tests/it/aws.rs"]
 #[expect(dead_code, reason = "the integration tests use all of it")]
 mod aws;
+mod common;
 #[path = "../tests/it/printed.rs"]
 mod printed;
-mod process;
 #[path = "../handler/tests/it/server.rs"]
 #[expect(dead_code, reason = "the handler's tests use all of it")]
 mod server;
@@ -21,7 +21,7 @@ mod support;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use process::{Run, run};
+use common::{Run, given, run, say};
 use serde_json::{Value, json};
 use server::{Reply, Request, Server};
 use support::Corner;
@@ -42,20 +42,11 @@ const GOAL_MB: u64 = 70;
 const PAGES_A_SECOND: usize = 4;
 
 fn main() {
-    let lines = std::env::args()
-        .skip_while(|argument| argument != "--lines")
-        .nth(1)
-        .map_or(1_000_000, |lines| {
-            lines.parse().expect("--lines takes a number")
-        });
+    let lines = given("--lines").map_or(1_000_000, |lines| {
+        lines.parse().expect("--lines takes a number")
+    });
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(measure(lines));
-}
-
-/// Prints a line of the report to stdout; a closed pipe is no error.
-fn say(line: impl std::fmt::Display) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
 
 async fn measure(lines: usize) {

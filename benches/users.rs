@@ -8,9 +8,9 @@
 #[path = "../tests/it/aws.rs"]
 #[expect(dead_code, reason = "the integration tests use all of it")]
 mod aws;
+mod common;
 #[path = "../tests/it/printed.rs"]
 mod printed;
-mod process;
 #[path = "../handler/tests/it/server.rs"]
 #[expect(dead_code, reason = "the handler's tests use all of it")]
 mod server;
@@ -20,7 +20,7 @@ mod support;
 
 use std::fmt::Write;
 
-use process::run;
+use common::{given, run, say};
 use serde_json::{Value, json};
 use server::{Reply, Request, Server};
 use support::Corner;
@@ -30,20 +30,11 @@ const GOAL_MB: u64 = 100;
 const PAGE: usize = 60;
 
 fn main() {
-    let users = std::env::args()
-        .skip_while(|argument| argument != "--users")
-        .nth(1)
-        .map_or(1_000_000, |users| {
-            users.parse().expect("--users takes a number")
-        });
+    let users = given("--users").map_or(1_000_000, |users| {
+        users.parse().expect("--users takes a number")
+    });
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(measure(users));
-}
-
-/// Lines of the report go to stdout; a reader that has gone is no error.
-fn say(line: impl std::fmt::Display) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
 
 async fn measure(users: usize) {

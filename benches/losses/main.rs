@@ -10,6 +10,9 @@
 #[path = "../../tests/it/aws.rs"]
 #[expect(dead_code, reason = "the integration tests use all of it")]
 mod aws;
+#[path = "../common/mod.rs"]
+#[expect(dead_code, reason = "the other benches use all of it")]
+mod common;
 mod peers;
 #[path = "../../tests/it/printed.rs"]
 mod printed;
@@ -22,6 +25,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use common::say;
 use jane_migrate_sandbox::{Demo, Options, Sandbox, Venv};
 use jane_migrate_test_kit::{Fate, Proxy};
 use peers::{LEFT, Needs, PEERS, PRELUDE, Peer};
@@ -61,17 +65,11 @@ fn main() {
             let sandbox = Sandbox::start(&options).await.expect("the sandbox starts");
             modules_of_functions(folder.path(), &sandbox);
             rows.push(measure(&sandbox, peer).await);
-            say(&rows.last().expect("a row").details());
+            say(rows.last().expect("a row").details());
             sandbox.stop().await.expect("it ends");
         }
-        say(&table(&rows));
+        say(table(&rows));
     });
-}
-
-/// Lines of the report go to stdout.
-fn say(text: &str) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stdout().lock(), "{text}");
 }
 
 /// An emulator of the benchmark's own, with what SAM needs.

@@ -1,11 +1,11 @@
-//! What the fuzzer gives its inputs to (`fuzz/` in the repository). The properties are in `document::holds`, `permission::holds` and
-//! `check::holds`; each panics where it does not hold.
+//! The entry points of the fuzzer (`fuzz/` in the repository). The properties are in `document::holds`, `permission::holds` and
+//! `check::holds`; a function there panics if its property does not hold.
 
 use serde_json::{Deserializer, Value};
 
 use crate::{check, document, permission, permission::Policy};
 
-/// A pool or an app client as described, and behind it an earlier description of the same.
+/// The description of a pool or an app client, followed by an earlier description of it.
 pub fn document(input: &[u8]) {
     let mut documents = Deserializer::from_slice(input).into_iter::<Value>();
     let Some(Ok(now)) = documents.next() else {
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn the_corpus_has_documents_that_a_service_takes() {
+    fn the_corpus_has_documents_that_cognito_accepts() {
         let (mut pools, mut clients) = (0, 0);
         for input in inputs("document") {
             let mut documents = Deserializer::from_slice(&input).into_iter::<Value>();

@@ -167,7 +167,7 @@ fn matches_arn(pattern: &str, arn: &str) -> bool {
 /// Whether there is a text that both patterns match.
 pub fn meet(one: &str, other: &str) -> bool {
     let [one, other]: [Vec<char>; 2] = [one, other].map(|pattern| pattern.chars().collect());
-    // Whether the rests of both meet, from the empty ones on. A star matches nothing, or one character more.
+    // Whether the rests of both patterns share a text, beginning with the empty rests. A star matches nothing, or one more character.
     let mut rests = vec![vec![false; other.len() + 1]; one.len() + 1];
     for at in (0..=one.len()).rev() {
         for to in (0..=other.len()).rev() {

@@ -20,7 +20,7 @@ pub struct Decision {
     pub response: Option<Map<String, Value>>,
     /// The outcome.
     pub outcome: Outcome,
-    /// Why a user whom the directory has is not eligible, in one word.
+    /// Why a user of the directory is not eligible, in one word.
     pub reason: Option<&'static str>,
     /// Required attributes that the directory's user lacks.
     pub missing: Vec<String>,

@@ -1,5 +1,6 @@
-//! What the fuzzer gives its inputs to (`fuzz/` in the repository), and the properties of events and users that it shares with the
-//! property tests. `hash::holds` and `directory::holds` have those of hashes and answers. Each panics where a property does not hold.
+//! The entry points of the fuzzer (`fuzz/` in the repository), and the properties of events and users that it shares with the
+//! property tests. The properties of hashes and responses are in `hash::holds` and `directory::holds`. A function panics if its
+//! property does not hold.
 
 use jane_migrate_config::{Constraint, HandlerSettings, SAMPLE, Triggers};
 use serde::Deserialize;
@@ -16,12 +17,12 @@ use crate::{
     outcome::Trigger,
 };
 
-/// An event as Lambda sends it, and behind it the directory's user, if there is one.
+/// An event as Lambda sends it, followed by the directory's user, if there is one.
 pub fn event(input: &[u8]) {
     let payload = Payload::deserialize(&mut Deserializer::from_slice(input));
     assert!(
         payload.is_ok(),
-        "the runtime would answer with a text of its own"
+        "the runtime would return its own error text"
     );
     let mut values = Deserializer::from_slice(input).into_iter::<Value>();
     let Some(Ok(payload)) = values.next() else {
@@ -38,7 +39,7 @@ pub fn event(input: &[u8]) {
     the_log_has_no_name(payload);
 }
 
-/// A digit that chooses the status, and the body of an answer of a directory or of AWS.
+/// A byte that selects the status, followed by the body of a response of a directory or of AWS.
 pub fn answer(input: &[u8]) {
     let Some((first, body)) = input.split_first() else {
         return;
@@ -49,7 +50,7 @@ pub fn answer(input: &[u8]) {
     directory::holds::answer(status, body);
 }
 
-/// Lines of text: a password, a stored hash, and the other parts of Firebase's.
+/// Lines of text: a password, a stored hash, and the further parts of a Firebase hash.
 pub fn hash(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else {
         return;
@@ -69,7 +70,7 @@ pub fn hash(input: &[u8]) {
     hash::holds::no_firebase_password_fits(password.as_bytes(), stored, salt, key, signer_key);
 }
 
-/// Settings with attributes of every kind, for a directory that cannot be asked.
+/// Settings with attributes of every kind, and a directory that cannot be reached.
 pub(crate) fn settings() -> HandlerSettings {
     HandlerSettings {
         required_attributes: vec!["email".into()],
@@ -93,7 +94,7 @@ pub(crate) fn settings() -> HandlerSettings {
     }
 }
 
-/// An event that sets nothing is returned as it came, and prints neither a name nor a password.
+/// An event without a decision is returned unchanged, and its `Debug` shows neither a name nor a password.
 pub(crate) fn returned_unchanged(payload: &Value) {
     if let Ok(event) = Event::read(payload.clone(), &settings()) {
         let printed = format!("{event:?}");
@@ -107,7 +108,7 @@ pub(crate) fn returned_unchanged(payload: &Value) {
     }
 }
 
-/// Whatever the directory knows of a user, an answer differs from the event in its response alone.
+/// For any user of the directory, only the field `response` of the event is changed.
 pub(crate) fn only_the_response_is_changed(payload: &Value, user: Map<String, Value>) {
     let Ok(event) = Event::read(payload.clone(), &settings()) else {
         return;
@@ -157,8 +158,8 @@ pub(crate) fn accepted_by_cognito(name: &str, user: &Map<String, Value>) {
     );
 }
 
-/// Neither the log line nor the text of a refusal has a text of the request in it, or the name. As the directory gives no answer, the
-/// event is returned as it came.
+/// Neither the log line nor an error contains the name or a text of the request. The directory does not respond, so the event is
+/// returned unchanged.
 pub(crate) fn the_log_has_no_name(mut payload: Value) {
     for member in ["userName", "request"] {
         if let Some(value) = payload.get_mut(member) {
@@ -180,7 +181,7 @@ pub(crate) fn the_log_has_no_name(mut payload: Value) {
     }
 }
 
-/// What is put behind each text of a request.
+/// Appended to each text of a request.
 const MARK: &str = "canary";
 
 fn mark(value: &mut Value) {

@@ -321,7 +321,7 @@ impl Values for Migrated<'_> {
     }
 }
 
-/// The directory's name for a user whom Cognito is about to create. This event no longer has the typed name.
+/// The directory's name of the user that Cognito is about to create. This event no longer has the typed name.
 fn name_of_created(settings: &HandlerSettings, event: &Event) -> String {
     let renamed = settings.attributes.contains_key("username");
     let names = match settings.username_attributes.is_empty() {

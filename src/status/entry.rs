@@ -202,7 +202,8 @@ pub(super) fn lacking(attributes: &str) -> String {
     format!("the directory has no {attributes}")
 }
 
-/// What holds of every line, for the property test and the fuzzer: it counts as one outcome or not at all, and its user is not read.
+/// The property of every line, for the property test and the fuzzer: it counts as one outcome or not at all, and its user is not
+/// read.
 #[cfg(any(test, fuzzing))]
 pub fn holds(line: &str) {
     let Some(entry) = Entry::read(7, line) else {
@@ -331,7 +332,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_damaged_line_is_counted_or_not_and_names_nobody(line in damaged()) {
+        fn a_damaged_line_counts_or_not_and_shows_no_user(line in damaged()) {
             holds(&line);
             if let Some(entry) = Entry::read(7, &line) {
                 let shown = format!("{entry:?} {}", serde_json::to_string(&entry).unwrap());

@@ -1,5 +1,6 @@
-//! Properties of all policies of a role, for the property tests and the fuzzer: what is said to be no surplus gives nothing more, and
-//! what is said not to be withheld is given, by a judge that shares no code with the one in use.
+//! Properties of all policies of a role, for the property tests and the fuzzer: a policy without a reported surplus allows
+//! nothing more than needed, and a policy without a reported gap allows all that is needed. The second evaluation here
+//! shares no code with the product.
 
 use serde_json::{Value, json};
 
@@ -72,7 +73,7 @@ pub(crate) fn judged_as_defined(policy: &Value) {
     }
 }
 
-/// The statements of a policy that IAM would take.
+/// The statements of a policy; none if IAM would reject it.
 fn statements(policy: &Value) -> Option<Vec<Value>> {
     let statements = match &policy["Statement"] {
         Value::Array(statements) => statements.clone(),
@@ -98,7 +99,7 @@ fn statements(policy: &Value) -> Option<Vec<Value>> {
     statements.iter().all(taken).then_some(statements)
 }
 
-/// Whether a statement is about a call, whatever its conditions are.
+/// Whether a statement applies to a call; conditions are ignored.
 fn concerns(statement: &Value, action: &str, resource: &str) -> bool {
     let any = |patterns: &Value, fits: &dyn Fn(&str) -> bool| match patterns {
         Value::Array(patterns) => patterns.iter().filter_map(Value::as_str).any(fits),

@@ -1,6 +1,6 @@
-//! The promises of the updates, for the property tests and the fuzzer: what an update loses is seen after it, by a model of the
-//! service and a comparison that share no code with those in use. Of a document that no service describes it is only asked that
-//! nothing panics.
+//! Properties of the updates, for the property tests and the fuzzer: if an update loses a setting, the comparison after it shows
+//! that. The model of the service and the second comparison share no code with the product. A document that no service
+//! would return must only cause no panic.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use crate::trigger::Trigger;
 pub(crate) const ARN: &str =
     "arn:aws:lambda:us-east-1:123456789012:function:jane-migrate-us-east-1_Example01";
 
-/// All that is done with a pool.
+/// Every operation on a pool.
 pub(crate) fn pool(now: &Value, earlier: Option<&Value>) {
     differences_are_seen(now, earlier, "UserPoolType");
     let Ok(document) = PoolDocument::from_json(now.clone()) else {
@@ -39,7 +39,7 @@ pub(crate) fn pool(now: &Value, earlier: Option<&Value>) {
     }
 }
 
-/// All that is done with an app client.
+/// Every operation on an app client.
 pub(crate) fn client(now: &Value, earlier: Option<&Value>) {
     differences_are_seen(now, earlier, "UserPoolClientType");
     the_secret_is_forgotten(now);
@@ -70,7 +70,8 @@ pub(crate) fn client(now: &Value, earlier: Option<&Value>) {
     }
 }
 
-/// Attaches triggers and takes them away. What an update does not reach or does not bring back; an error where it is refused.
+/// Attaches triggers and detaches them. Returns the settings that an update did not set or did not restore, or an error if the
+/// update was rejected.
 pub(crate) fn triggers_come_and_go(
     pool: &Value,
     which: &[Trigger],
@@ -115,7 +116,7 @@ pub(crate) fn triggers_come_and_go(
     Ok(found)
 }
 
-/// Opens a client for passwords and closes it again. As above; nothing where it is open.
+/// Allows passwords on a client and disallows them again. Returns the same as above, and no setting if the client allowed them already.
 pub(crate) fn passwords_come_and_go(client: &Value) -> Result<Vec<Difference>, String> {
     let carry = all(Decision::Carry, client);
     let document = |client: &Value| ClientDocument::from_json(client.clone()).map_err(text);
@@ -148,7 +149,7 @@ pub(crate) fn passwords_come_and_go(client: &Value) -> Result<Vec<Difference>, S
     Ok(found)
 }
 
-/// The secret of a client is in nothing that is made of its description.
+/// A client's secret is in no value that is derived from its description.
 pub(crate) fn the_secret_is_forgotten(client: &Value) {
     let mut client = client.clone();
     if !client.is_object() || client.to_string().contains(SECRET) {
@@ -166,7 +167,7 @@ pub(crate) fn the_secret_is_forgotten(client: &Value) {
 
 const SECRET: &str = "canary-of-a-client-secret";
 
-/// Documents that differ in what they say are seen to differ.
+/// Two documents with different settings have at least one difference.
 fn differences_are_seen(now: &Value, earlier: Option<&Value>, shape: &str) {
     assert_eq!(differences(now, now), []);
     if let Some(earlier) = earlier {
@@ -182,7 +183,7 @@ fn differences_are_seen(now: &Value, earlier: Option<&Value>, shape: &str) {
     }
 }
 
-/// What an update finds to be different after it. It finds whatever else was lost.
+/// The differences that an update finds afterwards. Panics if it finds none although a setting was lost.
 fn lost(update: &Update, after: &Value, wanted: &Value) -> Vec<Difference> {
     let found = update.differences(after);
     let same = meaning(after) == meaning(wanted);
@@ -190,7 +191,7 @@ fn lost(update: &Update, after: &Value, wanted: &Value) -> Vec<Difference> {
     found
 }
 
-/// A decision about every member: those that have a rule keep it.
+/// A decision for every field; a field with a rule keeps its rule.
 pub(crate) fn all(decision: Decision, document: &Value) -> Decisions {
     let members = document.as_object().into_iter().flatten();
     members
@@ -202,7 +203,7 @@ fn text(error: impl ToString) -> String {
     error.to_string()
 }
 
-/// Whether a service could describe this: each member of the API has its type, and a list does not repeat itself.
+/// Whether a service could return this: each field of the API has its type, and no list has an item twice.
 fn is_typed(shape: &str, value: &Value) -> bool {
     let fact = &MODEL["shapes"][shape];
     let inner = |role: &str, value: &Value| {

@@ -1,5 +1,5 @@
-//! Properties of all resource policies, for the property tests and the fuzzer: nothing that is said to let this pool in alone lets
-//! another caller in, by a judge that shares no code with the one in use.
+//! Properties of all resource policies, for the property tests and the fuzzer: a statement that counts as being for this pool
+//! only allows no other caller. The second evaluation here shares no code with the product.
 
 use serde_json::Value;
 
@@ -38,7 +38,7 @@ pub(crate) fn no_other_is_let_in(statement: &Value) {
     names_cognito(statement);
 }
 
-/// Each text of a statement's conditions as a pattern.
+/// Every text in a statement's conditions, used as a pattern.
 pub(crate) fn patterns_match_as_defined(statement: &Value) {
     for (operator, key, value) in conditions(statement) {
         let texts = [Some(operator), Some(key), value.as_str()];
@@ -56,13 +56,13 @@ pub(crate) fn matches_as_defined(pattern: &str, text: &str) {
     );
 }
 
-/// Whether this pool's calls may be denied, as IAM judges a `Deny`. What is not known here is taken to deny them.
+/// Whether this pool's calls may be denied, as IAM evaluates a `Deny`. An unknown condition counts as denying them.
 fn may_be_denied(statement: &Value) -> bool {
     let one_of = |member: &str, not: &str, fits: &dyn Fn(&Value) -> bool| {
         match (statement.get(member), statement.get(not)) {
             (Some(named), None) => fits(named),
             (None, Some(others)) => !fits(others),
-            // IAM takes no such statement.
+            // IAM rejects such a statement.
             _ => false,
         }
     };
@@ -100,7 +100,7 @@ fn may_be_denied(statement: &Value) -> bool {
         && held
 }
 
-/// The operators for ARNs compare each of the six parts on its own.
+/// The operators for ARNs compare each of the six parts separately.
 fn arn_like(pattern: &str, arn: &str) -> bool {
     let parts = |text: &str| -> Vec<String> { text.splitn(6, ':').map(str::to_owned).collect() };
     let (pattern, arn) = (parts(pattern), parts(arn));
@@ -121,7 +121,7 @@ fn texts(value: &Value) -> Vec<&str> {
     }
 }
 
-/// Whether a call of a service for a source is let in, as IAM judges an `Allow`. What is not known here is taken to let it in.
+/// Whether a call of a service for a source is allowed, as IAM evaluates an `Allow`. An unknown condition counts as allowing it.
 pub(crate) fn lets_in(statement: &Value, service: &str, arn: &str, account: &str) -> bool {
     let principal = match (statement.get("NotPrincipal"), &statement["Principal"]) {
         (Some(others), _) => !texts(&others["Service"]).contains(&service),
@@ -148,7 +148,7 @@ pub(crate) fn lets_in(statement: &Value, service: &str, arn: &str, account: &str
     statement["Effect"] == "Allow" && principal && held
 }
 
-/// IAM's wildcards by their definition: which beginnings of the text each beginning of the pattern matches.
+/// IAM's wildcards by their definition. For each prefix of the pattern: which prefixes of the text it matches.
 pub(crate) fn like(pattern: &str, text: &str) -> bool {
     let text: Vec<char> = text.chars().collect();
     let mut matched: Vec<bool> = (0..=text.len()).map(|length| length == 0).collect();

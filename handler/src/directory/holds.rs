@@ -1,5 +1,5 @@
-//! Properties of all answers of all kinds of directory, for the property tests and the fuzzer: a user counts as signed in only if the
-//! answer says so, and secrets in an answer do not print.
+//! Properties of all responses of all kinds of directory, for the property tests and the fuzzer: a user counts as signed in only
+//! if the response says so, and secrets in a response do not print.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{secrets, upstream::Answer};
 
-/// All that is read from an answer, of whatever directory.
+/// Everything that is read from a response, for each kind of directory.
 pub(crate) fn answer(status: StatusCode, body: &[u8]) {
     let answer = Answer::made_up(status, body.to_vec());
     jane_signs_in_the_user_of_the_answer(&answer);
@@ -43,7 +43,7 @@ pub(crate) fn answer(status: StatusCode, body: &[u8]) {
     }
 }
 
-/// A request with these places of the user and its claims, whose answer says at a place that the user is not eligible.
+/// A request with the pointers to the user and the claims in the response, and the pointer that makes the user not eligible.
 pub(crate) fn request(user: &str, claims: Option<&str>, looked_at: &str, absent: bool) -> Request {
     let blocked = Condition {
         status: 200,
@@ -138,7 +138,7 @@ pub(crate) fn secrets_do_not_print(answer: &Value, key: Option<&str>) {
     }
 }
 
-/// What a person reads of Jane's refusal of a sign-up is a line of words.
+/// The text that a person sees if Jane refuses a sign-up is one short line.
 fn jane_shows_a_short_text(answer: &Answer) {
     let sent = json!({ "email": "ann@example.com", "birth_date": "1980-02-29", "user_attributes": { "shop": "7" } });
     let body = answer.json().unwrap_or_default();
@@ -151,7 +151,7 @@ fn jane_shows_a_short_text(answer: &Answer) {
     }
 }
 
-/// A column of MySQL's, of each type that is read in a way of its own.
+/// A column of MySQL, for each type with its own conversion.
 fn a_column_has_a_value(bytes: &[u8]) {
     for kind in [
         ColumnType::MYSQL_TYPE_BIT,
@@ -163,7 +163,7 @@ fn a_column_has_a_value(bytes: &[u8]) {
     }
 }
 
-/// An entry of LDAP, with an object's lists of texts as its attributes.
+/// An LDAP entry whose attributes are the lists of texts of an object.
 fn an_entry_is_a_user(value: &Value) {
     let texts = |value: &Value| {
         let texts = value.as_array().into_iter().flatten();

@@ -199,7 +199,7 @@ impl Directory {
         event: &Event,
         budget: &Budget,
     ) -> Result<Decision, Unavailable> {
-        // A migration must be allowed, and so must a user whom the operator creates or who signs in with another provider.
+        // Migrations must be allowed. So must users that the operator creates, and users of another provider.
         if event.trigger() != Trigger::SignUp {
             return Ok(Decision::unchanged(Outcome::NothingToDo));
         }

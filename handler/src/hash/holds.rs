@@ -1,18 +1,18 @@
-//! Properties of all stored hashes, for the property tests and the fuzzer: the limits on their cost hold, no password fits a hash
-//! that was not made of it, and a label has nothing of a hash. Only cheap hashes are computed.
+//! Properties of all stored hashes, for the property tests and the fuzzer: the limits on their cost hold, a password matches only
+//! a hash that was made from it, and a label contains no part of a hash. Only cheap hashes are computed.
 
 use super::{
     FirebaseKey, Stored, firebase, label, read,
     scheme::{MOST_MEMORY, MOST_ROUNDS, MOST_WRITTEN, MagentoStep, Scheme},
 };
 
-/// How many bytes the functions that need much memory may write, in a test.
+/// The most bytes that a memory-hard function writes in a test.
 const FEW_BYTES: u64 = 1 << 20;
 
-/// How many rounds the others may have, in a test.
+/// The most rounds of any other function in a test.
 const FEW_ROUNDS: u64 = 5000;
 
-/// No password fits: the callers have none that a hash was made of.
+/// The password does not match: no caller has a password from which a hash was made.
 pub(crate) fn no_password_fits(password: &[u8], stored: &str) {
     if let Ok(stored) = read(stored)
         && is_cheap(&stored)
@@ -21,7 +21,7 @@ pub(crate) fn no_password_fits(password: &[u8], stored: &str) {
     }
 }
 
-/// The same of a hash of Firebase's.
+/// The same for a Firebase hash.
 pub(crate) fn no_firebase_password_fits(
     password: &[u8],
     stored: &str,
@@ -39,7 +39,7 @@ pub(crate) fn no_firebase_password_fits(
     }
 }
 
-/// What a log says of a hash has nothing of its value, which is the last of most.
+/// The label of a hash in the log contains no part of its value, which is at the end of most formats.
 pub(crate) fn labelled(stored: &str) {
     let label = label(stored);
     let text = stored.trim_end_matches(' ');
@@ -50,7 +50,7 @@ pub(crate) fn labelled(stored: &str) {
     }
 }
 
-/// A hash that Cognito takes is the same hash when it is read again.
+/// A hash in Cognito's form stays the same if it is converted again.
 #[cfg(feature = "export")]
 pub(crate) fn imported_as_it_is(stored: &str) {
     use secrecy::ExposeSecret;
@@ -58,13 +58,13 @@ pub(crate) fn imported_as_it_is(stored: &str) {
     if let Ok((kind, text)) = super::for_cognito(stored)
         && kind != "SCRYPT"
     {
-        let (again, same) = super::for_cognito(text.expose_secret()).expect("it is taken again");
+        let (again, same) = super::for_cognito(text.expose_secret()).expect("it is accepted again");
         assert_eq!(again, kind);
         assert_eq!(same.expose_secret(), text.expose_secret());
     }
 }
 
-/// Whether a test may compute it. Panics where a hash is above the limits of this crate.
+/// Whether a test may compute the hash. Panics if it is above the limits of this crate.
 pub(crate) fn is_cheap(stored: &Stored) -> bool {
     let in_memory = |(memory, written): (u64, u64)| {
         assert!(memory <= MOST_MEMORY && written <= MOST_WRITTEN);
@@ -87,7 +87,7 @@ pub(crate) fn is_cheap(stored: &Stored) -> bool {
         Scheme::Pbkdf2 { rounds, .. } => in_rounds(rounds.get().into(), MOST_ROUNDS.into()),
         Scheme::Phpass { log_rounds, .. } => in_rounds(1 << log_rounds, 1 << 25),
         Scheme::ShaCrypt { text } => {
-            // Only the first field can have them: any other is a salt that looks like it.
+            // Only the first field can have the rounds: in any other field the text is a salt that looks like them.
             let field = text.split('$').nth(2);
             let digits = field.and_then(|field| field.strip_prefix("rounds="));
             let rounds = digits.and_then(|digits| digits.parse().ok());

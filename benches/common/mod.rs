@@ -1,9 +1,22 @@
-//! A program as a process: how long it took, and what it used of the machine.
+//! What the benches share: the flags, the report, and a program as a process: its time, and what it used of the machine.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use tokio::process::Command;
+
+/// The value of a flag, such as `--pools`.
+pub fn given(flag: &str) -> Option<String> {
+    std::env::args()
+        .skip_while(|argument| argument != flag)
+        .nth(1)
+}
+
+/// Writes a line of the report to stdout. A closed pipe is not an error.
+pub fn say(line: impl std::fmt::Display) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
+}
 
 /// A program that has ended.
 pub struct Run {
