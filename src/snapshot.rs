@@ -12,7 +12,7 @@ use crate::error::{Error, Explain, Result};
 use jane_migrate_core::check;
 use jane_migrate_core::document::{ClientDocument, PoolDocument, differences};
 use jane_migrate_core::ids::PoolId;
-use jane_migrate_core::kept::Kept;
+use jane_migrate_core::plan::Kept;
 use jane_migrate_core::record::{CHANGED, Record};
 
 /// A saved snapshot.
@@ -24,8 +24,8 @@ pub struct Snapshot {
     pub digest: String,
 }
 
-/// Writes the snapshot into the folder; `changed` is what deploy changes, if no tags record that. The same pool gives the same
-/// file, even if its date of change differs; an existing file is never changed.
+/// Writes the snapshot into the folder; `changed` is what the migration has changed in the pool, or is about to change. The same
+/// pool gives the same file, even if its date of change differs; an existing file is never changed.
 pub fn keep(
     folder: &Path,
     pool: &PoolDocument,
@@ -117,6 +117,7 @@ fn parse(path: &Path, text: &[u8]) -> anyhow::Result<Kept> {
     };
     let name = file_name(pool.id(), &digest);
     Ok(Kept {
+        changed: Record::of_snapshot(&snapshot).unwrap_or_default(),
         untouched: path.file_name().is_some_and(|file| *file == *name),
         id: pool.id().parse().map_err(anyhow::Error::msg)?,
         mfa: snapshot["UserPoolMfaConfig"].take(),

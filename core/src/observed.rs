@@ -17,7 +17,6 @@ use crate::exposure::{
 use crate::firewall::WebAcl;
 use crate::ids::Names;
 use crate::jane::Answers;
-use crate::kept::Snapshot;
 use crate::lease::Lease;
 use crate::permission::Policy;
 use crate::probe::Probes;
@@ -25,6 +24,7 @@ use crate::read::{Read, Unread};
 use crate::record::Records;
 use crate::recovery::Recovery;
 use crate::resources::{Environment, LogGroup, ObservedFunction, Role, Tags, is_ours, tag};
+use crate::snapshot::Snapshot;
 use crate::trigger::Trigger;
 use crate::watch::Watch;
 

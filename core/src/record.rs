@@ -11,9 +11,9 @@ use jane_migrate_config::Arn;
 use serde_json::{Value, json};
 
 use crate::ids::{Names, PoolArn, digest_of_statement};
-use crate::kept::Snapshot;
 use crate::permission::Policy;
 use crate::resources::{ObservedFunction, Role, Tags, is_ours, tag};
+use crate::snapshot::Snapshot;
 use crate::trigger::Trigger;
 
 /// Deploy's changes, according to one place.
@@ -240,6 +240,16 @@ impl Records {
     /// The record for a place that is created again: the other's. An existing place keeps its own.
     pub fn for_new(&self, place: Place) -> Record {
         self.at(place.other()).cloned().unwrap_or_default()
+    }
+
+    /// Everything in any of them, for a snapshot.
+    pub fn all(&self) -> Record {
+        let mut all = Record::default();
+        for record in self.both() {
+            all.opened.extend(record.opened.clone());
+            all.replaced.extend(record.replaced.clone());
+        }
+        all
     }
 
     /// Every client in either of them.

@@ -28,6 +28,7 @@ use jane_migrate_core::fix::{Fix, Flags, fix};
 use jane_migrate_core::ids::PoolId;
 use jane_migrate_core::plan::{Change, Operation, Plan};
 use jane_migrate_core::probe::events;
+use jane_migrate_core::record::Record;
 use jane_migrate_core::resources::ours;
 use jane_migrate_core::trigger::Trigger;
 
@@ -288,8 +289,9 @@ impl Deploying<'_> {
 /// The first deploy of a pool saves a snapshot. A later deploy saves another if it changes a client for the first time or
 /// replaces a trigger.
 pub(super) fn keep_snapshot(session: &Session, plan: &Plan, ui: &Ui) -> Result<Option<Snapshot>> {
-    // For a function that another tool made, the snapshot records what deploy changes.
-    let changed = plan
+    // For a function that another tool made, the snapshot is the record. Otherwise it says which settings in it are the migration's
+    // own, which `restore` leaves out.
+    let attached = plan
         .changes
         .iter()
         .find_map(|change| match &change.operation {
@@ -322,17 +324,21 @@ pub(super) fn keep_snapshot(session: &Session, plan: &Plan, ui: &Ui) -> Result<O
         return Ok(None);
     }
     let clients = session.needs(session.observed.clients.as_deref().map_err(Into::into))?;
+    let changed = attached.cloned().or_else(|| {
+        let recorded = session.observed.records(&[]).ok()?.all();
+        (recorded != Record::default()).then_some(recorded)
+    });
     let snapshot = snapshot::keep(
         session.target.folder(),
         &session.pool()?.document,
         &session.mfa()?,
         clients,
-        changed,
+        changed.as_ref(),
     )?;
     ui.note(&format!(
         "  the pool as it is now is kept in {}",
         snapshot.path.display()
     ));
     // The tag still names the first snapshot: the pool before any change by deploy.
-    Ok(Some(snapshot).filter(|_| first || changed.is_some()))
+    Ok(Some(snapshot).filter(|_| first || attached.is_some()))
 }

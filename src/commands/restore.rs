@@ -40,7 +40,8 @@ pub(super) async fn run(global: &Global, args: &Restore, ui: &Ui) -> Result<Exit
     )
     .await?;
     let unknown = args.unknown.iter().cloned().collect();
-    let plan = plan::restore(&session.observed, &kept, &unknown);
+    let snapshots = snapshot::kept(session.target.folder(), &session.target.pool);
+    let plan = plan::restore(&session.observed, &kept, &snapshots, &unknown);
     let mut plan = session.needs(plan)?;
     session.look_out(&mut plan, &taking(args));
     let planned = Planned { session, plan };

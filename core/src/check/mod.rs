@@ -22,7 +22,7 @@ mod tests;
 mod time;
 mod trigger;
 
-pub use crate::kept::Snapshot;
+pub use crate::snapshot::Snapshot;
 pub use kind::{Check, Deploy, Findings, When};
 pub use role::judged;
 pub use subject::{Asked, Subject};

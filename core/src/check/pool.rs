@@ -11,9 +11,9 @@ use crate::document::{Difference, appeared, differences};
 use crate::finding::{Finding, Severity};
 use crate::fix::{Fix, fix, quoted};
 use crate::ids::digest_of_statement;
-use crate::kept::Snapshot;
 use crate::record::given_statements;
 use crate::resources::tag;
+use crate::snapshot::Snapshot;
 use crate::trigger::Trigger;
 
 /// The pool has every mapped attribute, and every attribute that it requires is mapped.

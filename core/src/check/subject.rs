@@ -8,10 +8,10 @@ use jane_migrate_config::{Config, Date};
 use crate::document::ClientDocument;
 use crate::fix::{Fix, fix};
 use crate::ids::Names;
-use crate::kept::Snapshot;
 use crate::observed::{Observed, deployed_config};
 use crate::read::{Read, Unread};
 use crate::resources::{ObservedFunction, Role, Tags};
+use crate::snapshot::Snapshot;
 use crate::trigger::Trigger;
 
 /// What was requested, beside what was observed.

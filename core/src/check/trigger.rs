@@ -8,10 +8,10 @@ use crate::document::ClientDocument;
 use crate::finding::Finding;
 use crate::fix::{Fix, fix};
 use crate::ids::{ALIAS, LATEST, STATEMENT_ID};
-use crate::kept::Snapshot;
 use crate::permission;
 use crate::read::Unread;
 use crate::record::{Doubt, Records, Trust, given_statements};
+use crate::snapshot::Snapshot;
 use crate::trigger::{Trigger, listed};
 use crate::version;
 

@@ -185,6 +185,36 @@ impl ClientDocument {
         }
     }
 
+    /// This description without the flow that [`open_password_auth`] added, by its record. `None` if it does not have the flow.
+    ///
+    /// # Errors
+    /// The record is unreadable, or the client would have no flow at all.
+    pub fn closed(&self, record: &str) -> Result<Option<Self>, Refusal> {
+        let refuse = |reason| Err(Refusal::new(self.subject(), reason));
+        let flow = match record {
+            FROM_DEFAULT | PASSWORD => PASSWORD,
+            LEGACY_PASSWORD => LEGACY_PASSWORD,
+            _ => return refuse(Reason::UnreadableRecord),
+        };
+        if self.flows().all(|listed| listed != flow) {
+            return Ok(None);
+        }
+        let mut rest = listed_flows(self);
+        rest.retain(|listed| listed != flow);
+        let mut closed = self.clone();
+        if record == FROM_DEFAULT && same_flows(&rest, &default_flows(&self.json)) {
+            closed
+                .json
+                .as_object_mut()
+                .map(|client| client.remove(FLOWS));
+        } else if rest.is_empty() {
+            return refuse(Reason::OnlyFlow { flow });
+        } else {
+            closed.json[FLOWS] = rest.into();
+        }
+        Ok(Some(closed))
+    }
+
     fn subject(&self) -> String {
         format!("app client `{}`", self.id())
     }
@@ -235,27 +265,9 @@ pub fn close_password_auth(
     record: &str,
     unknown: &Decisions,
 ) -> Result<Option<Update>, Refusal> {
-    let refuse = |reason| Err(Refusal::new(client.subject(), reason));
-    let flow = match record {
-        FROM_DEFAULT | PASSWORD => PASSWORD,
-        LEGACY_PASSWORD => LEGACY_PASSWORD,
-        _ => return refuse(Reason::UnreadableRecord),
-    };
-    if client.flows().all(|listed| listed != flow) {
-        return Ok(None);
-    }
-    let mut rest = listed_flows(client);
-    rest.retain(|listed| listed != flow);
-
-    let mut target = client.json.clone();
-    if record == FROM_DEFAULT && same_flows(&rest, &default_flows(&client.json)) {
-        target.as_object_mut().map(|client| client.remove(FLOWS));
-    } else if rest.is_empty() {
-        return refuse(Reason::OnlyFlow { flow });
-    } else {
-        target[FLOWS] = rest.into();
-    }
-    client.update(target, unknown).map(Some)
+    let closed = client.closed(record)?;
+    let update = closed.map(|closed| closed.update(closed.json.clone(), unknown));
+    update.transpose()
 }
 
 /// The update that puts the client back to an earlier description.

@@ -158,6 +158,28 @@ impl PoolDocument {
         })
     }
 
+    /// This description with these triggers set, or removed.
+    #[must_use]
+    pub fn with_triggers(&self, triggers: &[(Trigger, Option<&str>)]) -> Self {
+        let mut pool = self.clone();
+        // The map is kept even without a trigger: in an update, `{}` removes the last one, and leaving the map out might keep it.
+        let config = &mut pool.0["LambdaConfig"];
+        if !config.is_object() {
+            *config = json!({});
+        }
+        for (trigger, arn) in triggers {
+            match arn {
+                Some(arn) => config[trigger.member()] = (*arn).into(),
+                None => {
+                    config
+                        .as_object_mut()
+                        .map(|config| config.remove(trigger.member()));
+                }
+            }
+        }
+        pool
+    }
+
     /// The function that migrates users.
     pub fn user_migration(&self) -> Option<&str> {
         self.trigger(Trigger::UserMigration)
@@ -315,23 +337,7 @@ pub fn pool_update(
     triggers: &[(Trigger, Option<&str>)],
     unknown: &Decisions,
 ) -> Result<Update, Refusal> {
-    let mut target = pool.0.clone();
-    // The map is sent even without a trigger: `{}` removes the last one, and leaving the map out might keep it.
-    let config = &mut target["LambdaConfig"];
-    if !config.is_object() {
-        *config = json!({});
-    }
-    for (trigger, arn) in triggers {
-        match arn {
-            Some(arn) => config[trigger.member()] = (*arn).into(),
-            None => {
-                config
-                    .as_object_mut()
-                    .map(|config| config.remove(trigger.member()));
-            }
-        }
-    }
-    pool.update(target, unknown)
+    pool.update(pool.with_triggers(triggers).0, unknown)
 }
 
 /// The update that puts the pool back to an earlier description, as far as updates can.

@@ -20,7 +20,7 @@ pub use change::{
     Action, Allowed, Change, Conflict, LeftAlone, Operation, Plan, Probe, Resource, Target,
     missing_tags,
 };
-pub use restore::restore;
+pub use restore::{Kept, restore};
 pub use rollback::rollback;
 pub use teardown::{Extent, remaining, teardown};
 

@@ -1,24 +1,57 @@
-//! Puts a pool and its clients back to the state of a snapshot.
+//! Puts a pool and its clients back to the state of a snapshot. The migration's own parts of a snapshot, our triggers and the flows
+//! that deploy added, are not put back: they need a function and a record, which only `deploy` creates.
 
-use super::change::{Action, Operation, Plan, Resource, refuse, short};
-use crate::document::{Decisions, Difference, Rewrite};
+use serde_json::Value;
+
+use super::change::{Action, Operation, Plan, Resource, refuse};
+use crate::document::{ClientDocument, Decisions, Difference, PoolDocument, Rewrite};
 use crate::finding::{Finding, Severity};
 use crate::fix::{Fix, fix};
-use crate::kept::Kept;
+use crate::ids::PoolId;
 use crate::observed::Observed;
 use crate::read::Read;
+use crate::record::{Record, Records};
+use crate::snapshot::Snapshot;
 use crate::trigger::Trigger;
+
+/// The content of a snapshot to restore.
+#[derive(Debug)]
+pub struct Kept {
+    /// The pool's id.
+    pub id: PoolId,
+    /// The pool.
+    pub pool: PoolDocument,
+    /// Its MFA settings.
+    pub mfa: Value,
+    /// Its clients.
+    pub clients: Vec<ClientDocument>,
+    /// What the migration had changed, or was about to change, when the snapshot was taken.
+    pub changed: Record,
+    /// Whether the file is unchanged, by the digest in its name.
+    pub untouched: bool,
+}
 
 /// What restore would do. Nothing is created or deleted: settings that updates cannot change are named for the
 /// operator.
 ///
 /// # Errors
 /// Something that the plan needs was not read.
-pub fn restore(observed: &Observed, kept: &Kept, unknown: &Decisions) -> Read<Plan> {
+pub fn restore(
+    observed: &Observed,
+    kept: &Kept,
+    snapshots: &[Snapshot],
+    unknown: &Decisions,
+) -> Read<Plan> {
     let names = &observed.names;
     let pool = observed.pool()?;
     let clients = observed.clients.as_ref()?;
     let mut plan = Plan::new(names);
+    let mut incomplete = false;
+    let records = match kept.changed.opened.is_empty() {
+        true => Records::default(),
+        false => observed.records(snapshots)?,
+    };
+    let opened = records.clients();
     for earlier in &kept.clients {
         let now = clients.iter().find(|client| client.id() == earlier.id());
         let Some(now) = now else {
@@ -36,25 +69,37 @@ pub fn restore(observed: &Observed, kept: &Kept, unknown: &Decisions) -> Read<Pl
             ));
             continue;
         };
-        match Rewrite::client_back(now, earlier, unknown) {
+        let closed = match kept.changed.opened.get(earlier.id()) {
+            Some(record) if !opened.contains(earlier.id()) => earlier.closed(record),
+            _ => Ok(None),
+        };
+        let rewrite = closed.and_then(|closed| {
+            incomplete |= closed.is_some();
+            Rewrite::client_back(now, closed.as_ref().unwrap_or(earlier), unknown)
+        });
+        match rewrite {
             Ok(rewrite) => change(&mut plan, Resource::Client, now.id(), rewrite),
             Err(refusal) => refuse(&mut plan, Resource::Client, now.id(), &refusal),
         }
     }
     let id = names.pool.id.as_str();
-    let called = |trigger| kept.pool.trigger(trigger) == Some(&names.live_arn);
-    if matches!(observed.function, Ok(None)) && Trigger::ALL.into_iter().any(called) {
-        plan.conflict(
-            Resource::Pool,
-            id,
-            format!(
-                "the snapshot was taken while the migration was live: its triggers call {}, which no longer exists, and sign-ins would fail",
-                short(&names.live_arn)
-            ),
-            "restore an earlier snapshot; or deploy first, and then restore this one",
-        );
+    let ours = kept.pool.our_triggers(names);
+    let as_now: Vec<_> = ours
+        .map(|(trigger, _)| (trigger, pool.document.trigger(trigger)))
+        .collect();
+    let differs = |(trigger, arn): &(Trigger, _)| kept.pool.trigger(*trigger) != *arn;
+    if incomplete || as_now.iter().any(differs) {
+        plan.findings.push(Finding::failed(
+            "migration-not-restored",
+            Severity::Warning,
+            "the snapshot was taken while the migration was live, and restore does not put back the migration's own triggers and flows",
+            "as in the snapshot",
+            "as they are now",
+            fix!["`", Fix::ours("deploy", &names.pool.id, ""), "` puts the migration in place"],
+        ));
     }
-    match Rewrite::pool_back(&pool.document, &kept.pool, unknown) {
+    let earlier = kept.pool.with_triggers(&as_now);
+    match Rewrite::pool_back(&pool.document, &earlier, unknown) {
         Ok(rewrite) => change(&mut plan, Resource::Pool, id, rewrite),
         Err(refusal) => refuse(&mut plan, Resource::Pool, id, &refusal),
     }
@@ -101,7 +146,7 @@ fn change(plan: &mut Plan, resource: Resource, name: &str, rewrite: Rewrite) {
     plan.change(Action::Update, resource, name, detail, operation);
 }
 
-fn shown(pool: &serde_json::Value, member: &str) -> String {
+fn shown(pool: &Value, member: &str) -> String {
     pool.get(member)
         .map_or_else(|| "not set".to_owned(), ToString::to_string)
 }

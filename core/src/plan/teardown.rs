@@ -10,11 +10,11 @@ use crate::document::{ClientDocument, Reason, Rewrite, close_password_auth};
 use crate::finding::{Finding, Severity};
 use crate::fix::{Fix, fix};
 use crate::ids::Names;
-use crate::kept::Snapshot;
 use crate::observed::{Observed, PoolState};
 use crate::read::Read;
 use crate::record::{self, Doubt, Records, Trust};
 use crate::resources::{ObservedFunction, Role, Tags, is_ours, tag};
+use crate::snapshot::Snapshot;
 use crate::trigger::Trigger;
 use crate::watch::is_exported;
 
