@@ -1,5 +1,5 @@
-//! Time that nothing waits for. Whatever sleeps is woken in the order of its deadlines as soon as nothing else is left to do, so a
-//! lease of two minutes runs out in no time, and the same seed always plays the same course.
+//! A clock without real waiting. If every task waits, the clock jumps to the next deadline: a lease of two minutes expires at once.
+//! Tasks with different deadlines always wake in the same order, so a seed always gives the same run.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -21,12 +21,12 @@ pub struct Clock {
 
 #[derive(Default)]
 struct Inner {
-    /// What has passed.
+    /// The time since the start.
     now: Duration,
-    /// Who is to be woken when, and in the order of going to sleep.
+    /// The waiting tasks, by deadline and by the order in which they began to wait.
     sleepers: BTreeMap<(Duration, u64), Waker>,
     slept: u64,
-    /// What goes on by itself.
+    /// Tasks that continue even if the task that spawned them ends.
     tasks: Vec<Task>,
 }
 
@@ -42,7 +42,7 @@ impl Clock {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What has passed since the beginning.
+    /// The time since the start.
     pub fn now(&self) -> Duration {
         self.inner().now
     }
@@ -55,7 +55,7 @@ impl Clock {
         self.began + self.now()
     }
 
-    /// Waits.
+    /// Waits for this long on this clock.
     pub fn sleep(self: &Arc<Self>, pause: Duration) -> Sleep {
         Sleep {
             deadline: self.now() + pause,
@@ -64,12 +64,12 @@ impl Clock {
         }
     }
 
-    /// Begins something that goes on whatever becomes of who began it.
+    /// Spawns a task. It continues even if the task that spawned it ends.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.inner().tasks.push(Box::pin(task));
     }
 
-    /// Plays until the work is done.
+    /// Runs until `work` is done.
     pub fn play<T>(&self, work: impl Future<Output = T>) -> T {
         let woken = Arc::new(Woken::default());
         let waker = Waker::from(woken.clone());
@@ -79,7 +79,7 @@ impl Clock {
         loop {
             woken.0.store(false, Ordering::Relaxed);
             if let Poll::Ready(done) = work.as_mut().poll(&mut context) {
-                // They know the world, which knows this clock.
+                // The tasks own the world, which owns this clock: dropping them breaks the cycle.
                 let left = std::mem::take(&mut self.inner().tasks);
                 drop(left);
                 return done;
@@ -94,7 +94,7 @@ impl Clock {
         }
     }
 
-    /// Goes on to the next deadline.
+    /// Moves the clock to the next deadline.
     fn go_on(&self) {
         let mut inner = self.inner();
         let next = inner.sleepers.pop_first();

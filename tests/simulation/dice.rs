@@ -1,6 +1,6 @@
-//! Chance, all of it from one seed.
+//! Random choices from one seed.
 
-/// SplitMix64: the same throws for the same seed, on every machine.
+/// SplitMix64: the same seed gives the same numbers on every machine.
 #[derive(Debug, Clone)]
 pub struct Dice(u64);
 
@@ -17,12 +17,12 @@ impl Dice {
         z ^ (z >> 31)
     }
 
-    /// Another die, which this one's later throws do not change.
+    /// A second generator; later numbers of this one do not affect it.
     pub fn fork(&mut self) -> Self {
         Self(self.next())
     }
 
-    /// From `low` up to and without `high`.
+    /// A number from `low` to `high`, without `high`.
     pub fn within(&mut self, low: u64, high: u64) -> u64 {
         low + self.next() % (high - low)
     }

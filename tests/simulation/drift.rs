@@ -1,5 +1,5 @@
-//! The AWS in memory beside the sandbox's gateway: the program makes its calls to both at once, and each answer of the one must say what
-//! the other's says. So neither can drift away from the other unseen. Code is not run: what an invocation answers is the model's.
+//! Compares the AWS in memory with the gateway of the sandbox: each call of the program goes to both, and the responses must agree. The
+//! model then cannot differ from the gateway unnoticed. No code runs: the model answers invocations.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -39,7 +39,7 @@ use crate::world::answer;
 /// Seeds in each run of the tests; `DRIFT_SEEDS` says otherwise.
 const SEEDS: u64 = 4;
 
-/// What no two services say alike: times, what they number by themselves, and how far a change has come.
+/// Fields that always differ: times, generated ids, and the progress of a change.
 const PASSING: [&str; 12] = [
     "CreationDate",
     "EstimatedNumberOfUsers",
@@ -55,8 +55,8 @@ const PASSING: [&str; 12] = [
     "Value",
 ];
 
-/// What the two are not asked the same about: measurements, a log that somebody else writes, and a web ACL that is not there, of which
-/// the emulator says so and AWS nothing.
+/// Calls whose responses are not compared: metrics, log lines, and a missing web ACL, for which the emulator returns an error and AWS an
+/// empty response.
 const APART: [&str; 4] = [
     "GetMetricData",
     "GetQueryResults",
@@ -64,7 +64,7 @@ const APART: [&str; 4] = [
     "GetWebACLForResource",
 ];
 
-/// Both of them.
+/// The model and the gateway.
 #[derive(Debug)]
 struct Both {
     endpoint: String,
@@ -74,7 +74,7 @@ struct Both {
 
 #[derive(Debug)]
 struct State {
-    /// Not before the pool is there.
+    /// `None` until the pool exists.
     model: Option<Aws>,
     /// The model's revision for each of the gateway's.
     revisions: BTreeMap<String, Value>,
@@ -82,7 +82,7 @@ struct State {
     compared: usize,
 }
 
-/// The way to both.
+/// The connection to both.
 #[derive(Debug, Clone)]
 struct Way {
     both: Arc<Both>,
@@ -123,7 +123,7 @@ async fn bytes(body: SdkBody) -> Result<Vec<u8>, ConnectorError> {
 
 impl Line {
     async fn ask(self, mut request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
-        // One after the other, so that both see the same order.
+        // One call at a time, so that both get the same order.
         let mut state = self.both.state.lock().await;
         let body = bytes(std::mem::replace(request.body_mut(), SdkBody::taken())).await?;
         let target = request.headers().get("x-amz-target");
@@ -159,9 +159,9 @@ impl Line {
 }
 
 impl State {
-    /// Makes a call of the model that the gateway has answered, and notes where the two differ.
+    /// Sends a call that the gateway has answered to the model, and notes the differences.
     fn compare(&mut self, mut call: Call, status: u16, code: Option<String>, theirs: &str) {
-        // It takes a while over things; the model here does not.
+        // The gateway takes time for changes; the model here does not.
         if theirs.contains("in progress") {
             return;
         }
@@ -199,7 +199,7 @@ impl State {
                 }
             }
         } else {
-            // Where there is nothing to say, one leaves the body out.
+            // One of them omits an empty body.
             let read = |text: &str| serde_json::from_str(text).unwrap_or(json!({}));
             let (ours, theirs): (Value, Value) = (read(&ours), read(theirs));
             self.note_revisions(&ours, &theirs);
@@ -220,7 +220,7 @@ impl State {
     }
 }
 
-/// Where two answers differ: in all that the model says, and where the `whole` counts, in all that the gateway says.
+/// The differences of two responses: in all fields of the model, and if `whole`, also in all fields of the gateway.
 fn differ(at: &str, ours: &Value, theirs: &Value, whole: bool, found: &mut Vec<String>) {
     match (ours, theirs) {
         (Value::Object(one), Value::Object(other)) => {
@@ -245,7 +245,7 @@ fn differ(at: &str, ours: &Value, theirs: &Value, whole: bool, found: &mut Vec<S
                 differ(&format!("{at}/{n}"), ours, theirs, whole, found);
             }
         }
-        // A document in a document.
+        // A JSON document inside a string.
         (Value::String(one), Value::String(other)) if one != other && one.starts_with('{') => {
             let read = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
             let (one, other) = (read(one), read(other));
@@ -254,7 +254,7 @@ fn differ(at: &str, ours: &Value, theirs: &Value, whole: bool, found: &mut Vec<S
             }
             differ(at, &one, &other, whole, found);
         }
-        // The emulator leaves the version or alias out, or puts the version for the alias.
+        // The emulator omits the version or alias, or names the version in place of the alias.
         (Value::String(one), Value::String(other))
             if at.ends_with("/FunctionArn") && unqualified(one) == unqualified(other) => {}
         _ if ours == theirs => {}
@@ -266,7 +266,7 @@ fn unqualified(arn: &str) -> Vec<&str> {
     arn.split(':').take(7).collect()
 }
 
-/// In the order of what names each.
+/// Sorts the elements by the field that names them.
 fn sorted(items: &[Value]) -> Vec<&Value> {
     let mut items: Vec<&Value> = items.iter().collect();
     let names = ["Sid", "Version", "Name", "ClientId", "logGroupName"];
@@ -274,7 +274,7 @@ fn sorted(items: &[Value]) -> Vec<&Value> {
     items
 }
 
-/// What an element of an answer in XML holds: a document, or what stands in its members.
+/// The content of an XML element of a response: text that is a JSON document, or its members.
 fn element_of(xml: &str, name: &str) -> Value {
     let Some((_, rest)) = xml.split_once(&format!("<{name}>")) else {
         return Value::Null;
@@ -300,7 +300,7 @@ struct Corner {
 }
 
 impl Corner {
-    /// A pool with its clients, in both.
+    /// Creates a pool with its clients in both.
     async fn new(sandbox: &Sandbox, replaces: bool) -> Self {
         let both = Both {
             endpoint: sandbox.endpoint(),
@@ -360,7 +360,7 @@ impl Corner {
         self.json("cognito-idp", &target, body).await
     }
 
-    /// A call that is made by the test.
+    /// Sends a call of the test itself.
     async fn json(&self, service: &str, target: &str, body: Value) -> Value {
         let mut request = HttpRequest::new(SdkBody::from(body.to_string()));
         request.set_method("POST").expect("a method");
@@ -456,7 +456,7 @@ async fn play(seed: u64, sandbox: &Sandbox, builds: &Builds) -> (Vec<String>, us
             _ => {}
         }
         let (well, shown) = corner.run(&arguments).await;
-        // There may be no version before.
+        // A first deploy has no earlier version.
         if !well && command != "rollback" {
             differences.push(format!("{command} did not end well: {shown}"));
         }

@@ -1,5 +1,5 @@
-//! What must hold at any moment, whatever the program has met with: nothing of the pool is lost, no customer calls a function that cannot
-//! answer, and what was changed is written down.
+//! The properties that must hold at every moment, with any faults: the pool loses no setting, no trigger calls a function that cannot
+//! answer, and every change of the program is recorded.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::aws::{Aws, Call};
 use crate::world::Run;
 
-/// A document that is not the program's: the pool, or an app client by its id.
+/// A document that the program did not create: the pool, or an app client by its id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Document {
     Pool,
@@ -16,7 +16,7 @@ pub enum Document {
 }
 
 impl Document {
-    /// What a call reads or writes.
+    /// The document that a call reads or writes.
     pub fn of(call: &Call) -> Option<Self> {
         match call.action.as_str() {
             "DescribeUserPool" | "UpdateUserPool" => Some(Self::Pool),
@@ -35,27 +35,27 @@ impl Document {
     }
 }
 
-/// The words for a sign-in with a password.
+/// The flows that allow a sign-in with a password.
 const FLOWS: [&str; 2] = ["ALLOW_USER_PASSWORD_AUTH", "USER_PASSWORD_AUTH"];
 
-/// The pool's triggers that the program may set.
+/// The triggers that the program may set.
 const TRIGGERS: [&str; 3] = ["UserMigration", "PreSignUp", "PostConfirmation"];
 
-/// How old what a run writes over may be when it is sent, and the time that the read took.
+/// The longest time in milliseconds from the arrival of the last read to the sending of the update, with the time of the read.
 const GAP_MS: u64 = 1_150;
 
 pub struct Judge {
-    /// Each document as everybody else left it.
+    /// Each document as the other parties left it, without our changes.
     theirs: BTreeMap<Document, Value>,
-    /// When somebody else changed it last: the moment, and the time in milliseconds.
+    /// The last change by another party: the moment, and the time in milliseconds.
     changed: BTreeMap<Document, (u64, u64)>,
-    /// Clients that an operator put back to a state in which they were open.
-    pub restored: BTreeSet<String>,
     moment: u64,
-    /// What our function is called.
+    /// A part of every ARN of our function.
     function: String,
-    /// Somebody else wrote the trigger last, out of what they had read some time ago.
+    /// Terraform has put back our trigger, from an earlier read.
     pub stale_trigger: bool,
+    /// Triggers that Terraform overwrote with ours in that way: the program cannot always know what to put back.
+    overwritten: BTreeSet<&'static str>,
 }
 
 type Verdict = Result<(), String>;
@@ -68,10 +68,10 @@ impl Judge {
         Self {
             theirs: clients.chain([pool]).collect(),
             changed: BTreeMap::new(),
-            restored: BTreeSet::new(),
             moment: 0,
             function: format!(":function:jane-migrate-{}", aws.pool.id()),
             stale_trigger: false,
+            overwritten: BTreeSet::new(),
         }
     }
 
@@ -80,7 +80,7 @@ impl Judge {
     }
 
     /// Whether a pool calls our function.
-    pub fn calls_us(&self, pool: &Value) -> bool {
+    fn calls_us(&self, pool: &Value) -> bool {
         TRIGGERS
             .iter()
             .any(|trigger| self.is_ours(&pool["LambdaConfig"][trigger]))
@@ -90,23 +90,20 @@ impl Judge {
         arn.as_str().is_some_and(|arn| arn.contains(&self.function))
     }
 
-    /// What everybody else has made of a document.
+    /// A document as the other parties left it.
     pub fn theirs(&self, document: &Document) -> &Value {
         &self.theirs[document]
     }
 
-    /// Somebody else changed a document to this, but for what is ours.
+    /// Another party changed a document; `theirs` is the result without our changes.
     pub fn changed(&mut self, document: Document, theirs: Value, now_ms: u64) {
         self.moment += 1;
         self.changed.insert(document.clone(), (self.moment, now_ms));
-        if let Document::Client(id) = &document {
-            self.restored.remove(id);
-        }
         self.theirs.insert(document, theirs);
     }
 
-    /// A run of the program wrote: at the time `sent_ms` it sent what it made of what it knew of the moment `told`, or of up to a second
-    /// before.
+    /// A run of the program wrote. It sent the call at `sent_ms`; its last read of the document was at the moment `told`, or up to a
+    /// second earlier.
     pub fn wrote(
         &mut self,
         aws: &Aws,
@@ -121,7 +118,7 @@ impl Judge {
             }
             let (changed, changed_ms) = self.changed.get(&document).copied().unwrap_or_default();
             if changed > told || changed_ms + GAP_MS > sent_ms {
-                // Between its last read and its write: no order of calls closes this gap. A read beside the write may show it.
+                // A change between the last read and the write: no order of calls prevents that. A read beside the write may show it.
                 if changed > told && document == Document::Pool {
                     run.overwrote.push((document.clone(), changed, self.moment));
                 }
@@ -135,7 +132,7 @@ impl Judge {
         self.changes(aws)
     }
 
-    /// A run puts a document back on its operator's behalf.
+    /// A run restores a document from a snapshot.
     fn restored(&mut self, aws: &Aws, document: &Document, snapshot: &Value) {
         let kept = match document {
             Document::Pool => Some(&snapshot["UserPool"]),
@@ -148,20 +145,12 @@ impl Judge {
             }
         };
         let Some(kept) = kept else { return };
-        if let Document::Client(id) = document {
-            let was_open = self.is_open(id, kept);
-            if was_open {
-                self.restored.insert(id.clone());
-            } else {
-                self.restored.remove(id);
-            }
-        }
         let mut theirs = self.without_ours(document, kept);
         theirs["LastModifiedDate"] = document.now(aws)["LastModifiedDate"].clone();
         self.theirs.insert(document.clone(), theirs);
     }
 
-    /// Whether a client allows what it did not allow by everybody else's doing.
+    /// Whether the program has opened a client.
     fn is_open(&self, id: &str, client: &Value) -> bool {
         let theirs = &self.theirs[&Document::Client(id.to_owned())];
         let opens = |client: &Value| {
@@ -172,7 +161,7 @@ impl Judge {
         opens(client) && !opens(theirs)
     }
 
-    /// A document but for what is ours, which is as everybody else left it.
+    /// A document without our changes: those settings are as the other parties left them.
     fn without_ours(&self, document: &Document, now: &Value) -> Value {
         let (mut now, theirs) = (now.clone(), &self.theirs[document]);
         match document {
@@ -204,8 +193,35 @@ impl Judge {
         now
     }
 
-    /// What must hold after anything was changed.
+    /// Terraform has written the triggers, possibly from an earlier read.
+    pub fn triggers_written(&mut self, before: &Value, after: &Value) {
+        self.stale_trigger = self.calls_us(after)
+            && (self.stale_trigger || before["LambdaConfig"] != after["LambdaConfig"]);
+        let ours = |pool: &Value, trigger: &str| self.is_ours(&pool["LambdaConfig"][trigger]);
+        let overwritten: Vec<_> = TRIGGERS
+            .into_iter()
+            .filter(|trigger| !ours(before, trigger) && ours(after, trigger))
+            .collect();
+        self.overwritten.extend(overwritten);
+    }
+
+    /// Accepts that a trigger is gone that Terraform overwrote.
+    fn accept_overwritten(&mut self, pool: &Value) {
+        let Some(theirs) = self.theirs.get_mut(&Document::Pool) else {
+            return;
+        };
+        for trigger in std::mem::take(&mut self.overwritten) {
+            match pool["LambdaConfig"][trigger].as_str() {
+                None => set(&mut theirs["LambdaConfig"], trigger, None),
+                Some(arn) if arn.contains(&self.function) => drop(self.overwritten.insert(trigger)),
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// The properties that must hold after each change.
     pub fn changes(&mut self, aws: &Aws) -> Verdict {
+        self.accept_overwritten(&aws.pool.document);
         for (document, theirs) in &self.theirs {
             let now = self.without_ours(document, document.now(aws));
             let lost = differences(theirs, &now);
@@ -217,7 +233,7 @@ impl Judge {
         self.passes(aws)
     }
 
-    /// What must hold at any moment, for it may end by itself: a customer can sign in.
+    /// The property that must hold at every moment, because time alone can break it: a customer can sign in.
     pub fn passes(&mut self, aws: &Aws) -> Verdict {
         self.moment += 1;
         let triggers = &aws.pool.document["LambdaConfig"];
@@ -233,7 +249,7 @@ impl Judge {
         Ok(())
     }
 
-    /// What was changed is written down where it can be read.
+    /// Each change of the program is recorded in tags.
     fn recorded(&self, aws: &Aws) -> Verdict {
         let name = format!("jane-migrate-{}", aws.pool.id());
         let function = aws.functions.get(&name).map(|function| &function.tags);
@@ -244,10 +260,7 @@ impl Judge {
             tags.any(|(tag, value)| tag.starts_with(key) && value.contains(what))
         };
         for (id, client) in &aws.pool.clients {
-            if self.is_open(id, client)
-                && !self.restored.contains(id)
-                && !says("jane-migrate:opened-clients", &format!("{id}="))
-            {
+            if self.is_open(id, client) && !says("jane-migrate:opened-clients", &format!("{id}=")) {
                 return Err(format!("client {id} is open, and nothing says so"));
             }
         }
@@ -265,7 +278,7 @@ impl Judge {
         Ok(())
     }
 
-    /// A run that ended says so: what it overwrote and could see, it must report.
+    /// A run that overwrote a change, and saw that, must not succeed.
     pub fn ended(&self, run: &Run, well: bool) -> Verdict {
         for (document, changed, wrote) in &run.overwrote {
             let mut told = run.told.get(document).into_iter().flatten();
@@ -279,7 +292,7 @@ impl Judge {
         Ok(())
     }
 
-    /// Everything of the program is gone.
+    /// Nothing of the program is left.
     pub fn is_gone(&self, aws: &Aws) -> Verdict {
         for (document, theirs) in &self.theirs {
             let left = differences(theirs, document.now(aws));
@@ -295,7 +308,7 @@ impl Judge {
         }
     }
 
-    /// The migration is in place.
+    /// The migration is live.
     pub fn is_deployed(&self, aws: &Aws) -> Verdict {
         if !self.is_ours(&aws.pool.document["LambdaConfig"]["UserMigration"]) {
             return Err("the trigger is not set".to_owned());
@@ -304,7 +317,7 @@ impl Judge {
     }
 }
 
-/// What a client allows. Without a list that is a default.
+/// The flows of a client; without a list, the default flows.
 fn flows(client: &Value) -> BTreeSet<String> {
     let listed = client["ExplicitAuthFlows"].as_array();
     let listed = listed.filter(|listed| !listed.is_empty());
@@ -328,7 +341,7 @@ fn set(document: &mut Value, member: &str, value: Option<&Value>) {
     }
 }
 
-/// What differs, but for the time of the last change.
+/// The differences, without the time of the last change.
 fn differences(expected: &Value, found: &Value) -> String {
     let names = |document: &Value| -> BTreeSet<String> {
         let members = document.as_object().into_iter().flatten();

@@ -1,10 +1,10 @@
-//! The simulation: the program itself, from its command line to its report, runs against an AWS in memory on a clock that nothing waits
-//! for. A seed decides on who does what when, and on what goes wrong; `SEED=n` plays one again and tells all of it.
+//! The simulation: the program itself, from its command line to its report, runs against an AWS in memory, on a clock without real
+//! waiting. A seed decides all commands, times and faults; `SEED=n` runs one again and prints each call.
 
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "a course is told on the terminal"
+    reason = "a run is printed on the terminal"
 )]
 
 mod aws;
@@ -20,13 +20,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-/// Seeds in each run of the tests; `SEEDS` says otherwise.
+/// The number of seeds in each run of the tests; `SEEDS` overrides it.
 const SEEDS: u64 = 24;
 
-/// Seeds that found an error of the program. Each run of the tests plays them again.
+/// Seeds that have found an error of the program. Each run of the tests includes them.
 const FOUND: [u64; 6] = [101, 168, 569, 629, 5112, 5541];
 
-/// The program's futures are deep where nothing is optimised.
+/// The program's futures need a large stack in an unoptimised build.
 const STACK: usize = 64 << 20;
 
 fn number(name: &str) -> Option<u64> {

@@ -1,5 +1,5 @@
-//! A course of events out of a seed: two operators with their commands, Terraform, and a secret that moves, each at times of its own.
-//! When all of them are done, the migration can be deployed, and be taken away without a trace.
+//! The run of a seed: two operators with their commands, Terraform, and a secret that moves and is rotated, each at random times. At the end a deploy
+//! and a teardown must succeed and leave nothing.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -24,18 +24,18 @@ use crate::world::{Fate, Machine, Run, Way, World};
 
 const POOL: &str = "us-east-1_Sim000001";
 
-/// Clients: one that allows passwords, one that does not, one with the old words, and one without a list.
+/// The app clients: one allows password sign-in, one does not, one has the older names of flows, and one has no list of flows.
 pub const CLIENTS: [&str; 4] = ["web", "mobile", "legacy", "plain"];
 
-/// The places of the directory's secret.
+/// The places of the directory's secret in SSM.
 pub const PARAMETERS: [&str; 2] = ["/directory/one", "/directory/two"];
 
-/// What attaches one more trigger, in a migrate.toml.
+/// The part of a migrate.toml that adds a second trigger.
 pub const TRIGGERS: &str = "[directory.lookup]\nmethod = \"GET\"\nurl = \"/users?email={username}\"\n\
     headers = { authorization = \"Bearer {secrets.token}\" }\nok = [200]\nnot_found = [404]\n\
     [triggers]\npre_sign_up = true\n";
 
-/// The code there is: two builds that work, and one that does not.
+/// Zips of the handler: two that work, and one that does not.
 pub struct Builds {
     folder: tempfile::TempDir,
 }
@@ -59,7 +59,7 @@ impl Builds {
     }
 }
 
-/// A folder in memory, where there is such a thing: snapshots are written to the disk at once.
+/// A folder in memory if possible, because the program flushes snapshots to the disk.
 pub fn folder() -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");
     let folder = match memory.is_dir() {
@@ -69,12 +69,12 @@ pub fn folder() -> tempfile::TempDir {
     folder.expect("a folder")
 }
 
-/// A zip with the head of an executable, which is all that is looked at.
+/// A zip with the header of an executable; the program reads no more of it.
 fn zipped(name: &str) -> Vec<u8> {
     use std::io::Write;
     let mut head = b"\x7fELF\x02\x01\x01".to_vec();
     head.resize(64, 0);
-    // An executable for x86-64, of this version of the format and this size of the head.
+    // An executable for x86-64, with the version of the format and the size of the header.
     head[16] = 2;
     head[18] = 62;
     head[20] = 1;
@@ -89,7 +89,7 @@ fn zipped(name: &str) -> Vec<u8> {
     zip.finish().expect("a zip").into_inner()
 }
 
-/// What an operator may ask for.
+/// A command of an operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Command {
     Deploy,
@@ -98,14 +98,14 @@ enum Command {
     Restore,
 }
 
-/// Somebody who runs the program on a machine of their own.
+/// A person who runs the program on their own machine.
 struct Operator {
     world: Arc<World>,
     machine: &'static str,
     folder: tempfile::TempDir,
     builds: Arc<Builds>,
     dice: Dice,
-    /// What the run with this number meets with.
+    /// The faults of each run, by its number: the fate of each call.
     fates: BTreeMap<usize, BTreeMap<usize, Fate>>,
     runs: usize,
     build: &'static str,
@@ -148,7 +148,7 @@ impl Operator {
         self.folder.path().join("migrate.toml")
     }
 
-    /// The snapshots that this operator has, by name.
+    /// This operator's snapshots, sorted by name.
     fn snapshots(&self) -> Vec<PathBuf> {
         let files = std::fs::read_dir(self.folder.path()).expect("a folder");
         let files = files.filter_map(|file| Some(file.ok()?.path()));
@@ -159,7 +159,7 @@ impl Operator {
         files
     }
 
-    /// Runs the program to its end, or to that of its fate.
+    /// Runs the program until it ends or is killed.
     async fn run(&mut self, command: Command) -> Ended {
         let mut arguments: Vec<OsString> = vec!["jane-migrate".into(), "--config".into()];
         arguments.push(self.config().into());
@@ -248,7 +248,7 @@ impl Operator {
         ended
     }
 
-    /// Runs a command until it has ended well, as often as people have the patience for.
+    /// Runs a command up to three times, until it succeeds.
     async fn persist(&mut self, command: Command) -> Ended {
         let mut ended = Ended::Killed;
         for _ in 0..3 {
@@ -301,7 +301,7 @@ fn indented(text: &str) -> String {
         .collect()
 }
 
-/// Somebody else's tool, which writes the pool and its clients whole.
+/// Another tool, which writes whole pools and clients.
 async fn terraform(world: Arc<World>, mut dice: Dice) {
     let writes = dice.within(0, 4);
     for write in 0..writes {
@@ -317,7 +317,7 @@ async fn terraform(world: Arc<World>, mut dice: Dice) {
             });
             continue;
         }
-        // Its code says nothing of our trigger, and takes it away; or ignores it, and sends back what it has read.
+        // Its code has no trigger, and removes ours; or it ignores changes of triggers, and writes the ones that it read.
         let (ignores, read) = (dice.chance(70), world.state().aws.pool.document.clone());
         let gap = match dice.chance(30) {
             true => dice.within(100, 4_000),
@@ -341,17 +341,31 @@ async fn terraform(world: Arc<World>, mut dice: Dice) {
             let now = state.aws.pool_time();
             let mut after = updated_pool(&state.aws.pool.document, &body(&written));
             after["LastModifiedDate"] = now;
-            let before = state.aws.pool.document["LambdaConfig"].clone();
-            state.judge.stale_trigger =
-                before != after["LambdaConfig"] && state.judge.calls_us(&after);
-            state.aws.pool.document = after;
+            let before = std::mem::replace(&mut state.aws.pool.document, after);
+            let after = &state.aws.pool.document;
+            state.judge.triggers_written(&before, after);
             let now_ms = state.aws.now_ms;
             state.judge.changed(Document::Pool, change(theirs), now_ms);
         });
     }
 }
 
-/// An update that leaves a pool as it is described.
+/// Rotates the value of the directory's secret. For a while the parameter and the directory have different values.
+async fn rotation(world: Arc<World>, mut dice: Dice) {
+    for _ in 0..dice.within(0, 3) {
+        for (rotating, longest_ms) in [(true, 90_000), (false, 20_000)] {
+            let pause = Duration::from_millis(dice.within(0, longest_ms));
+            world.clock.sleep(pause).await;
+            let what = match rotating {
+                true => "the directory gets a new secret",
+                false => "the parameter has the new secret",
+            };
+            world.happens(what, |state| state.aws.rotating = rotating);
+        }
+    }
+}
+
+/// The update that keeps a pool as described.
 fn body(pool: &Value) -> Value {
     let mut body = pool.clone();
     if let Some(members) = body.as_object_mut() {
@@ -392,7 +406,7 @@ pub fn initial_client(client: &str) -> Value {
     settings
 }
 
-/// A pool that has something to lose, as it is made.
+/// The request that creates a pool with many settings.
 pub fn given_pool(replaces: bool) -> Value {
     let arn = |name: &str| format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}");
     let mut triggers = json!({ "PreAuthentication": arn("check"), "CustomMessage": arn("write") });
@@ -413,7 +427,7 @@ pub fn given_pool(replaces: bool) -> Value {
     })
 }
 
-/// The same as it is described.
+/// The same pool as described.
 fn pool(replaces: bool) -> Pool {
     let fixed = json!({
         "Id": POOL, "Arn": format!("arn:aws:cognito-idp:{REGION}:{ACCOUNT}:userpool/{POOL}"),
@@ -431,7 +445,7 @@ fn pool(replaces: bool) -> Pool {
     }
 }
 
-/// Plays the course of a seed; gives what happened, and what did not hold.
+/// Runs a seed. Returns its trace, and the property that did not hold.
 pub fn play(seed: u64, builds: &Arc<Builds>, tells: bool) -> (Vec<String>, Option<String>) {
     let mut dice = Dice::new(seed);
     let mut aws = Aws::new(pool(dice.chance(25)));
@@ -483,7 +497,7 @@ pub fn play(seed: u64, builds: &Arc<Builds>, tells: bool) -> (Vec<String>, Optio
         .build()
         .expect("a runtime");
     let _entered = runtime.enter();
-    // Pauses before a call is made again are of random length.
+    // The program chooses the pauses before retries at random.
     fastrand::seed(seed);
     let course = async {
         let mut commands = vec![Command::Deploy];
@@ -509,7 +523,7 @@ pub fn play(seed: u64, builds: &Arc<Builds>, tells: bool) -> (Vec<String>, Optio
             first.work(commands),
             second.work(others),
             terraform(world.clone(), dice.fork()),
-            std::future::ready(()),
+            rotation(world.clone(), dice.fork()),
         )
         .await;
         if !world.failed() {
@@ -521,10 +535,10 @@ pub fn play(seed: u64, builds: &Arc<Builds>, tells: bool) -> (Vec<String>, Optio
     (std::mem::take(&mut state.trace), state.failure.take())
 }
 
-/// Nothing gets in the way any more: the migration is put in place, and taken away.
+/// Without further faults: a deploy and a teardown.
 async fn finish(world: &Arc<World>, operator: &mut Operator) {
     operator.fates.clear();
-    // No lease of a run that was killed lasts for that long.
+    // Longer than any lease of a killed run.
     world.clock.sleep(Duration::from_secs(180)).await;
     operator.build = "two";
     operator.write(PARAMETERS[1], "", "", 256, 30);

@@ -1,5 +1,5 @@
-//! The way from the program to the AWS in memory: every request takes its time, and may meet with what a seed has in store for it. What
-//! has been sent takes effect whatever becomes of the run that sent it.
+//! The connection from the program to the AWS in memory: each request takes some time and meets the fate that the seed gives it. A
+//! request that was sent takes effect even if its run is killed.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -25,20 +25,20 @@ use crate::clock::Clock;
 use crate::dice::Dice;
 use crate::judge::{Document, Judge};
 
-/// What becomes of a request.
+/// The fate of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     Pass,
     Throttled,
     /// HTTP 500 of the service.
     Failed,
-    /// The connection closes before the request is through.
+    /// The connection closes before AWS has the request.
     Lost,
     /// The connection closes after AWS has acted.
     Unanswered,
-    /// No answer ever comes after AWS has acted.
+    /// AWS acts, and no response arrives.
     Silent,
-    /// From here on, this call is not allowed to the run.
+    /// From now on, the run has no permission for this call.
     Denied,
     /// The run ends before the request is sent.
     KilledBefore,
@@ -50,17 +50,17 @@ pub enum Fate {
 #[derive(Debug, Default)]
 pub struct Run {
     pub name: String,
-    /// The snapshot that it puts back.
+    /// The snapshot that it restores.
     pub restores: Option<serde_json::Value>,
-    /// What its requests meet with, by their number.
+    /// The fates of its requests, by their number.
     pub fates: BTreeMap<usize, Fate>,
     pub calls: usize,
     pub denied: Option<String>,
     pub killed: bool,
     pub ended: bool,
-    /// Of each document, the moments at which it was as the run has been told.
+    /// For each document, the moments of the run's reads.
     pub told: BTreeMap<Document, Vec<u64>>,
-    /// Others' changes that it overwrote: the document, and the moments of the change and of its own.
+    /// Changes of other parties that it overwrote: the document, and the moments of that change and of its own.
     pub overwrote: Vec<(Document, u64, u64)>,
 }
 
@@ -75,7 +75,7 @@ pub struct State {
 
 pub struct World {
     pub clock: Arc<Clock>,
-    /// Each line of the course is told at once.
+    /// Print each line of the trace at once.
     tells: bool,
     state: Mutex<State>,
 }
@@ -102,7 +102,7 @@ impl World {
         })
     }
 
-    /// Everything, as it is now.
+    /// The state, with the current time.
     pub fn state(&self) -> MutexGuard<'_, State> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.aws.now_ms = self.clock.now_ms();
@@ -118,7 +118,7 @@ impl World {
         self.state().trace.push(line);
     }
 
-    /// Something did not hold.
+    /// A property did not hold.
     pub fn fail(&self, why: impl fmt::Display) {
         self.note(format_args!("FAILED: {why}"));
         self.state().failure.get_or_insert(why.to_string());
@@ -128,7 +128,7 @@ impl World {
         self.state().failure.is_some()
     }
 
-    /// Lets something happen to AWS at once that is not the program's doing, and judges what is then.
+    /// Changes AWS as another party, and checks the properties.
     pub fn happens(&self, what: &str, act: impl FnOnce(&mut State)) {
         self.note(what);
         let mut state = self.state();
@@ -141,7 +141,7 @@ impl World {
         }
     }
 
-    /// Plays a run until it ends or is killed.
+    /// Polls a run until it ends or is killed.
     pub async fn until_killed<T>(&self, run: usize, work: impl Future<Output = T>) -> Option<T> {
         let mut work = pin!(work);
         let killed = || {
@@ -163,7 +163,7 @@ impl World {
         done
     }
 
-    /// A request leaves: its fate, how long it takes each way, and the moment of what the run knows of the document it is about.
+    /// A request is sent: its fate, the time of each way, and the moment of the run's last read of the document.
     fn departs(&self, run: usize, call: &Call) -> (Fate, [Duration; 2], (u64, u64)) {
         let mut state = self.state();
         let state = &mut *state;
@@ -226,7 +226,7 @@ impl World {
     }
 }
 
-/// A run's way to AWS.
+/// A run's connection to AWS.
 #[derive(Debug, Clone)]
 pub struct Way {
     pub world: Arc<World>,
@@ -346,7 +346,7 @@ pub fn answer(call: &Call, status: u16, code: Option<&'static str>, text: String
     answer
 }
 
-/// The machine that a run is on.
+/// The machine of a run.
 pub struct Machine {
     pub world: Arc<World>,
     pub run: usize,
@@ -369,7 +369,7 @@ impl Host for Machine {
         self.world.state().runs[self.run].name.clone()
     }
 
-    /// Seen from its own machine alone: names are `MACHINE-NUMBER`.
+    /// Only runs on the same machine are known; names are `MACHINE-NUMBER`.
     fn has_ended(&self, run: &str) -> bool {
         let state = self.world.state();
         let machine = |name: &str| name.split('-').next().map(str::to_owned);

@@ -1,4 +1,4 @@
-//! A request as AWS reads it: which service, which operation, about what.
+//! A request as AWS reads it: service, operation and parameters.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,12 +12,12 @@ use super::{Answer, Refusal};
 pub struct Call {
     pub service: &'static str,
     pub action: String,
-    /// What stands in the path, the query or the form.
+    /// The parameters of the path, the query and the form.
     pub fields: BTreeMap<String, String>,
     pub body: Value,
 }
 
-/// What tells the services of JSON apart.
+/// The prefixes of `x-amz-target` that name the service.
 const TARGETS: [(&str, &str); 6] = [
     ("AWSWAF_20190729", "wafv2"),
     ("AWSCognitoIdentityProviderService", "cognito-idp"),
@@ -27,7 +27,7 @@ const TARGETS: [(&str, &str); 6] = [
     ("secretsmanager", "secretsmanager"),
 ];
 
-/// Lambda's operations: the method, the path behind its date, and the name.
+/// Lambda's operations: the method, the path after the date, and the name.
 const LAMBDA: [(&str, &str, &str); 30] = [
     ("POST", "functions", "CreateFunction"),
     ("GET", "functions/*", "GetFunction"),
@@ -74,7 +74,7 @@ const LAMBDA: [(&str, &str, &str); 30] = [
     ("GET", "event-source-mappings", "ListEventSourceMappings"),
     ("POST", "tags/*", "TagResource"),
     ("DELETE", "tags/*", "UntagResource"),
-    // The paths of which some end in a slash.
+    // Some of these paths end in a slash.
     ("GET", "account-settings/", "GetAccountSettings"),
     ("GET", "event-source-mappings/", "ListEventSourceMappings"),
     ("POST", "functions/", "CreateFunction"),
@@ -83,7 +83,7 @@ const LAMBDA: [(&str, &str, &str); 30] = [
 ];
 
 impl Call {
-    /// Reads a request; `header` gives a field of its head.
+    /// Reads a request.
     pub fn read(method: &str, uri: &str, target: Option<&str>, body: &[u8]) -> Self {
         let json = || serde_json::from_slice(body).unwrap_or_default();
         if let Some((target, action)) = target.and_then(|target| target.split_once('.')) {
@@ -123,7 +123,7 @@ impl Call {
         for (key, value) in ["Name", "Second"].into_iter().zip(named) {
             fields.insert(key.to_owned(), decoded(value));
         }
-        // A qualifier may stand behind the name.
+        // A qualifier may follow the name.
         let whole = fields.get("Name").cloned().unwrap_or_default();
         if let Some((name, qualifier)) = whole.split_once(':')
             && name != "arn"
@@ -143,19 +143,19 @@ impl Call {
         self.fields.get(name).map_or("", String::as_str)
     }
 
-    /// A text of the body.
+    /// A string of the body.
     pub fn text(&self, name: &str) -> &str {
         self.body[name].as_str().unwrap_or_default()
     }
 
-    /// Whether nothing is changed by it.
+    /// Whether the call changes nothing.
     pub fn reads(&self) -> bool {
         ["Describe", "Filter", "Get", "Invoke", "List", "StartQuery"]
             .iter()
             .any(|verb| self.action.starts_with(verb))
     }
 
-    /// The answer's status, kind of error and body.
+    /// The status, the error code and the body of the response.
     pub fn written(&self, answer: Answer) -> (u16, Option<&'static str>, String) {
         let xml = self.service == "iam";
         match answer {
@@ -199,7 +199,7 @@ impl fmt::Display for Call {
     }
 }
 
-/// What is given several times is one list.
+/// A parameter that is given several times becomes a list.
 fn pairs(text: &str) -> BTreeMap<String, String> {
     let mut fields: BTreeMap<String, String> = BTreeMap::new();
     for (key, value) in text.split('&').filter_map(|pair| pair.split_once('=')) {

@@ -1,4 +1,4 @@
-//! Cognito's pool and app clients, as they are described. An update replaces all settings: what it leaves out goes back to its default.
+//! Cognito's pool and app clients as described. An update replaces all settings: an omitted one gets its default.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ impl Pool {
     }
 }
 
-/// What no update of a pool changes.
+/// The fields of a pool that no update changes.
 const FIXED: [&str; 14] = [
     "Id",
     "Arn",
@@ -43,14 +43,14 @@ const FIXED: [&str; 14] = [
     "Name",
 ];
 
-/// What an update keeps that leaves it out.
+/// The fields of a pool that keep their value if an update omits them.
 const KEPT: [&str; 3] = [
     "MfaConfiguration",
     "UserAttributeUpdateSettings",
     "DcrConfiguration",
 ];
 
-/// What no update of a client changes.
+/// The fields of a client that no update changes.
 const FIXED_OF_CLIENT: [&str; 5] = [
     "UserPoolId",
     "ClientId",
@@ -107,7 +107,7 @@ impl Aws {
         }))
     }
 
-    /// When a document was last changed: never the same twice.
+    /// The time of a change; never the same twice.
     pub fn pool_time(&mut self) -> Value {
         json!(self.now_ms as f64 / 1000.0 + self.number() as f64 / 1e6)
     }
@@ -170,7 +170,7 @@ pub fn updated_pool(before: &Value, request: &Value) -> Value {
             "RequireSymbols": true, "TemporaryPasswordValidityDays": 7,
         });
     }
-    // Settings that stand in two places.
+    // Settings that are in two places.
     let days = after["Policies"]["PasswordPolicy"]["TemporaryPasswordValidityDays"].clone();
     if !days.is_null() {
         after["AdminCreateUserConfig"]["UnusedAccountValidityDays"] = days;
@@ -210,7 +210,7 @@ pub fn updated_client(before: &Value, request: &Value) -> Value {
     after
 }
 
-/// Sets what is not there.
+/// Sets a field that is not set.
 fn default(document: &mut Value, defaults: Value) {
     for (member, value) in members(&defaults) {
         if document.get(&member).is_none() {

@@ -1,5 +1,4 @@
-//! IAM's roles: who may assume them, their inline policies and tags. A right counts some time after it was given, and no longer once it
-//! was taken away.
+//! IAM's roles: their trust policies, inline policies and tags. A new permission works after a delay; a removed one stops at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,9 +14,9 @@ pub struct Role {
     pub trust: String,
     pub policies: BTreeMap<String, String>,
     pub tags: Tags,
-    /// When Lambda can assume it.
+    /// The time from which Lambda can assume it.
     pub ready_ms: u64,
-    /// The resources that its policies name, and since when that counts.
+    /// The resources of its policies, each with the time from which the permission works.
     rights: BTreeMap<String, u64>,
 }
 
@@ -26,7 +25,7 @@ impl Role {
         self.trust.contains("lambda.amazonaws.com")
     }
 
-    /// Whether it has a right to what ends so.
+    /// Whether it has a permission for a resource with this end.
     pub fn may(&self, resource: &str, now_ms: u64) -> bool {
         let mut rights = self.rights.iter();
         rights.any(|(name, since)| name.ends_with(resource) && *since <= now_ms)

@@ -1,4 +1,4 @@
-//! Lambda's functions: their settings, versions, aliases, policies and tags, and how long a change takes.
+//! Lambda's functions: settings, versions, aliases, policies and tags, and the time that a change takes.
 
 use std::collections::BTreeMap;
 
@@ -9,31 +9,31 @@ use sha2::{Digest, Sha256};
 
 use super::{ACCOUNT, Answer, Aws, Call, REGION, Refusal, Tags, refuse, texts};
 
-/// What a function is, or was when a version of it was published.
+/// The function itself, or a published version.
 #[derive(Debug, Clone)]
 pub struct Version {
     pub settings: Value,
-    /// Under which role its environment was encrypted.
+    /// The role for which its environment was encrypted.
     pub role_id: Option<String>,
-    /// When it can be invoked.
+    /// The time from which it can be invoked.
     pub ready_ms: u64,
 }
 
 #[derive(Debug, Clone)]
 pub struct Function {
     pub latest: Version,
-    /// Until when it is being updated.
+    /// The end of the current update.
     busy_ms: u64,
     pub versions: BTreeMap<u64, Version>,
     published: u64,
     pub aliases: BTreeMap<String, Value>,
-    /// By alias or version; of the function itself under nothing.
+    /// By alias or version; the function's own is under the empty text.
     pub policies: BTreeMap<String, Vec<Value>>,
     pub tags: Tags,
     concurrency: Value,
 }
 
-/// What differs between a version and what it was published of.
+/// The fields that differ between a version and the function at that time.
 const OF_VERSION: [&str; 5] = [
     "Version",
     "RevisionId",
@@ -43,7 +43,7 @@ const OF_VERSION: [&str; 5] = [
 ];
 
 impl Function {
-    /// What an alias or a version runs.
+    /// The version behind an alias or a number.
     pub fn at(&self, qualifier: Option<&str>) -> Option<&Version> {
         let qualifier = match qualifier {
             None | Some("" | "$LATEST") => return Some(&self.latest),
@@ -81,7 +81,7 @@ impl Function {
         Some(shown)
     }
 
-    /// Freezes the function under the next number, unless nothing has changed since the last.
+    /// Publishes the next version, unless nothing has changed since the last one.
     fn publish(&mut self, revision: Value) -> u64 {
         let plain = |version: &Version| {
             let mut settings = version.settings.clone();
@@ -132,7 +132,7 @@ fn stale() -> Refusal {
     refuse(412, "PreconditionFailedException", message)
 }
 
-/// What a request may set of a function's configuration.
+/// The fields of a function's configuration that a request can set.
 const SETTINGS: [&str; 9] = [
     "Runtime",
     "Handler",
@@ -247,12 +247,12 @@ impl Aws {
         Ok(shown)
     }
 
-    /// What is about one function that is there. `role` is the id of the role that it is given.
+    /// The operations on one existing function. `role` is the id of the requested role.
     fn of_function(&mut self, call: &Call, role: Option<String>) -> Option<Answer> {
         let (name, qualifier) = (call.field("Name").to_owned(), call.field("Qualifier"));
         let now = self.now_ms;
         let revisions = [self.revision(), self.revision()];
-        let runs = self.runs(&arn(&name, qualifier));
+        let answers = self.answers(&arn(&name, qualifier));
         let update = self.pace.update;
         let Some(function) = self.functions.get_mut(&name) else {
             return Some(Err(gone(&arn(&name, qualifier))));
@@ -388,7 +388,7 @@ impl Aws {
                 function.concurrency = Value::Null;
                 json!({})
             }
-            "Invoke" => match runs {
+            "Invoke" => match answers {
                 Err(why) => {
                     json!({ "errorType": "DirectoryUnavailable", "errorMessage": why })
                 }
@@ -464,7 +464,7 @@ impl Function {
                 json!({})
             }
         };
-        // The policy is the alias's, and its revision changes with it.
+        // The policy belongs to the alias, so the alias's revision changes too.
         if let Some(alias) = self.aliases.get_mut(qualifier) {
             alias["RevisionId"] = revision;
         }

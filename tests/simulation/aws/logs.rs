@@ -1,4 +1,4 @@
-//! CloudWatch Logs: groups with their retention and tags. Nothing was ever logged.
+//! CloudWatch Logs: groups with their retention and tags, without log lines.
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,5 @@
-//! AWS in memory, as far as the program meets it: what each call does and answers, written from what AWS documents. It knows neither
-//! who calls nor what may go wrong on the way.
+//! AWS in memory, for the calls of the program: their effects and responses, according to AWS's documentation. Callers and faults are
+//! in `world`.
 
 mod call;
 mod cognito;
@@ -22,7 +22,7 @@ pub const ACCOUNT: &str = "123456789012";
 
 pub type Tags = BTreeMap<String, String>;
 
-/// What a call comes to: a document, or a refusal.
+/// The result of a call: a document, or a refusal.
 pub type Answer = Result<Value, Refusal>;
 
 #[derive(Debug)]
@@ -40,20 +40,20 @@ pub fn refuse(status: u16, code: &'static str, message: impl Into<String>) -> Re
     }
 }
 
-/// How long AWS takes over things, in milliseconds.
+/// Delays of AWS, in milliseconds.
 #[derive(Debug, Clone, Default)]
 pub struct Pace {
     /// Until Lambda can assume a new role.
     pub role: u64,
-    /// Until a right that was given counts.
+    /// Until a new permission works.
     pub rights: u64,
     /// Until a new function is active.
     pub create: u64,
-    /// Until an update of a function is through.
+    /// Until an update of a function is done.
     pub update: u64,
 }
 
-/// All of it.
+/// The whole AWS.
 #[derive(Debug)]
 pub struct Aws {
     pub now_ms: u64,
@@ -62,12 +62,14 @@ pub struct Aws {
     pub functions: BTreeMap<String, Function>,
     pub roles: BTreeMap<String, Role>,
     pub groups: BTreeMap<String, Group>,
-    /// The parameters of the SSM store.
+    /// The names of the parameters in SSM.
     pub parameters: Vec<String>,
-    /// The code that does what it is for, by its digest.
+    /// The digests of the zips that work.
     pub good: Vec<String>,
+    /// The directory's secret is being rotated: the parameter does not have the value that the directory accepts.
+    pub rotating: bool,
     numbers: u64,
-    /// Calls that this knows nothing of: the test is to be taught them.
+    /// Calls that this model does not have yet. Any fails the test.
     pub unknown: Vec<String>,
 }
 
@@ -82,18 +84,19 @@ impl Aws {
             groups: BTreeMap::new(),
             parameters: Vec::new(),
             good: Vec::new(),
+            rotating: false,
             numbers: 0,
             unknown: Vec::new(),
         }
     }
 
-    /// A number that was never given before.
+    /// A new number.
     fn number(&mut self) -> u64 {
         self.numbers += 1;
         self.numbers
     }
 
-    /// What no other state of anything has as its revision.
+    /// A new revision id.
     fn revision(&mut self) -> Value {
         json!(format!("00000000-0000-4000-8000-{:012x}", self.number()))
     }
@@ -106,7 +109,7 @@ impl Aws {
             "logs" => self.logs(call),
             "monitoring" => Some(Ok(json!({ "MetricDataResults": [] }))),
             "ssm" => Some(self.parameter(call)),
-            // No web ACL guards the pool.
+            // The pool has no web ACL.
             "wafv2" => Some(Ok(json!({}))),
             _ => None,
         };
@@ -126,7 +129,7 @@ impl Aws {
         }
     }
 
-    /// Whether a customer who has not migrated can sign in by way of this function, as far as AWS decides that.
+    /// Whether this trigger works for a customer who has not migrated.
     pub fn serves(&self, arn: &str) -> Result<(), String> {
         let mut parts = arn.split(':').skip(6);
         let function = self.functions.get(parts.next().unwrap_or_default());
@@ -137,8 +140,16 @@ impl Aws {
         }
     }
 
-    /// Whether the function does what it is for, whoever invokes it.
-    pub fn runs(&self, arn: &str) -> Result<(), String> {
+    /// Whether the function answers an invocation.
+    fn answers(&self, arn: &str) -> Result<(), String> {
+        match self.rotating {
+            true => Err("the directory refuses the secret".to_owned()),
+            false => self.runs(arn),
+        }
+    }
+
+    /// Whether the function works once it is invoked, if the directory accepts its secret.
+    fn runs(&self, arn: &str) -> Result<(), String> {
         let mut parts = arn.split(':').skip(6);
         let (name, qualifier) = (parts.next().unwrap_or_default(), parts.next());
         let function = self.functions.get(name).ok_or("no such function")?;
@@ -170,7 +181,7 @@ impl Aws {
     }
 }
 
-/// The members of an object, none of anything else.
+/// The members of an object; empty for other values.
 fn members(value: &Value) -> Map<String, Value> {
     value.as_object().cloned().unwrap_or_default()
 }
