@@ -58,6 +58,8 @@ impl HashFormat {
             Self::Bcrypt => (1.0, 0.0),
             Self::Argon2 => (0.6, 64.0),
             Self::Scrypt | Self::Werkzeug | Self::ScryptKdf => (0.39, 32.0),
+            // Two block sizes are tried for a wrong password.
+            Self::BetterAuth => (0.58, 32.0),
             // Odoo's 600,000 rounds of SHA-512.
             Self::Pbkdf2 => (1.66, 0.0),
             // A million rounds of SHA-256; its argon2 takes the memory.

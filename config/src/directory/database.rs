@@ -122,6 +122,8 @@ pub enum HashFormat {
     Magento,
     /// scrypt-kdf's base64: Medusa.
     ScryptKdf,
+    /// `salt:hash` in hexadecimal digits: better-auth, Lucia.
+    BetterAuth,
     /// Firebase's own scrypt, as `firebase auth:export` writes it.
     Firebase,
 }

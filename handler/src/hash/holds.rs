@@ -84,6 +84,8 @@ pub(crate) fn is_cheap(stored: &Stored) -> bool {
         }
         Scheme::Argon2 { cost, .. } => in_memory(cost.bytes()),
         Scheme::Scrypt { cost, .. } | Scheme::ScryptKdf { cost, .. } => in_memory(cost.bytes()),
+        // 48 MiB are written.
+        Scheme::TextSalted { .. } => false,
         Scheme::Pbkdf2 { rounds, .. } => in_rounds(rounds.get().into(), MOST_ROUNDS.into()),
         Scheme::Phpass { log_rounds, .. } => in_rounds(1 << log_rounds, 1 << 25),
         Scheme::ShaCrypt { text } => {

@@ -1,7 +1,10 @@
 //! Names the format of a stored hash for logs and reports: the part before its salt. The name contains nothing of a salt, a hash,
 //! or a possible password.
 
-use super::fields::{base64, be32};
+use super::{
+    fields::{base64, be32},
+    scheme::Scheme,
+};
 
 /// Names that are short enough to reveal nothing, of formats whose rest may be short.
 const SHORT: [&str; 12] = [
@@ -142,10 +145,7 @@ fn shape(stored: &str) -> String {
     let length = stored.chars().count();
     let all = |test: fn(&u8) -> bool| stored.bytes().all(|byte| test(&byte));
     match length {
-        _ if super::frameworks::magento(stored).is_ok() => {
-            let versions: Vec<_> = stored.split(':').skip(2).collect();
-            format!("hash:salt:{}", versions.join(":"))
-        }
+        _ if stored.contains(':') => colons(stored).unwrap_or_else(|| "no known form".to_owned()),
         32 | 40 | 64 | 96 | 128 if all(u8::is_ascii_hexdigit) => {
             format!("{length} hexadecimal digits")
         }
@@ -153,6 +153,18 @@ fn shape(stored: &str) -> String {
             binary(stored).unwrap_or_else(|| format!("{length} characters of base64"))
         }
         _ => "no known form".to_owned(),
+    }
+}
+
+/// The fields of a text with colons.
+fn colons(stored: &str) -> Option<String> {
+    match super::frameworks::colons(stored).ok()? {
+        Scheme::TextSalted { .. } if stored.starts_with("s2:") => Some("s2:salt:hash".to_owned()),
+        Scheme::TextSalted { .. } => Some("salt:hash".to_owned()),
+        _ => {
+            let versions: Vec<_> = stored.split(':').skip(2).collect();
+            Some(format!("hash:salt:{}", versions.join(":")))
+        }
     }
 }
 
@@ -229,6 +241,9 @@ mod tests {
             label(&format!("{}:salt:0:1", "a1".repeat(32))),
             "hash:salt:0:1"
         );
+        let (salt, hash) = ("a1".repeat(16), "b2".repeat(64));
+        assert_eq!(label(&format!("{salt}:{hash}")), "salt:hash");
+        assert_eq!(label(&format!("s2:{salt}:{hash}")), "s2:salt:hash");
     }
 
     #[test]

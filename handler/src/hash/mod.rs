@@ -47,7 +47,7 @@ fn scheme_of(stored: &str) -> Result<Scheme, Why> {
     match stored.split_once('$') {
         Some(("", rest)) => crypt::read(stored, rest),
         Some((algorithm, rest)) => frameworks::dollar(algorithm, rest),
-        None if stored.contains(':') => frameworks::magento(stored),
+        None if stored.contains(':') => frameworks::colons(stored),
         None => frameworks::binary(stored),
     }
 }
@@ -108,6 +108,9 @@ pub fn decoy(format: HashFormat) -> &'static str {
         }
         HashFormat::ScryptKdf => {
             "c2NyeXB0AA8AAAAIAAAAATlnIEKEe9kvBuDYpwP8ORw2Z9ySdHATWRt1Y6XobxPEKLyx54jb1Dqjdn+i5IB/WWAaqQd4WCy2Ero7xxGJBWtOSdmtrOS/kE+8idyLt2Hh"
+        }
+        HashFormat::BetterAuth => {
+            "e9baa3e83f2d692b21943974ea549467:dc14d57f7eaffa297f6f099592982c8ab7ee50127de099ceac6ae35f727511574d33a61559889d7b5e13bf41881bd8a8aca826948d0ab53e153c5575c81aaf79"
         }
         HashFormat::Firebase => {
             "lSrfV15cpx95/sZS2W9c9Kp6i/LVgQNDNC/qzrCnh1SAyZvqmZqAjTdn3aoItz+VHjoZilo78198JAdRuid5lQ=="

@@ -9,6 +9,7 @@ use md5::{Digest, Md5};
 use ring::{digest, hmac, pbkdf2};
 use sha_crypt::{PasswordVerifier, ShaCrypt};
 use subtle::ConstantTimeEq;
+use unicode_normalization::UnicodeNormalization;
 
 use super::{
     fields::{base64, encode64},
@@ -44,6 +45,12 @@ pub(super) enum Scheme {
     },
     /// scrypt-kdf: a part of the derived key signs the header.
     ScryptKdf { cost: ScryptCost, header: Vec<u8> },
+    /// scrypt of better-auth and Lucia, with the block sizes that the hash may have.
+    TextSalted {
+        block_sizes: &'static [u32],
+        salt: String,
+        hash: Vec<u8>,
+    },
     /// PBKDF2.
     Pbkdf2 {
         algorithm: pbkdf2::Algorithm,
@@ -146,6 +153,10 @@ impl Scheme {
         match self {
             Self::Argon2 { cost, .. } => cost.bytes().0,
             Self::Scrypt { cost, .. } | Self::ScryptKdf { cost, .. } => cost.bytes().0,
+            Self::TextSalted { block_sizes, .. } => {
+                let needs = block_sizes.iter().map(|r| text_salted(*r).bytes().0);
+                needs.max().unwrap_or_default()
+            }
             Self::Magento { steps, .. } => steps
                 .iter()
                 .map(|step| step.bytes().0)
@@ -176,6 +187,18 @@ impl Scheme {
                 let derived = cost.derive(password, &header[16..48], 64)?;
                 let key = hmac::Key::new(hmac::HMAC_SHA256, &derived[32..]);
                 Ok(hmac::verify(&key, &header[..64], &header[64..]).is_ok())
+            }
+            Self::TextSalted {
+                block_sizes,
+                salt,
+                hash,
+            } => {
+                let password = compatible(password);
+                let mut costs = block_sizes.iter().map(|r| text_salted(*r));
+                costs.try_fold(false, |found, cost| {
+                    let derived = cost.derive(&password, salt.as_bytes(), hash.len())?;
+                    Ok(found | same(&derived, hash)?)
+                })
             }
             Self::Pbkdf2 {
                 algorithm,
@@ -227,6 +250,19 @@ impl Scheme {
                 same(&text, hash.as_bytes())
             }
         }
+    }
+}
+
+/// The cost of better-auth and Lucia.
+fn text_salted(r: u32) -> ScryptCost {
+    ScryptCost { log_n: 14, r, p: 1 }
+}
+
+/// JavaScript's `normalize("NFKC")`, which better-auth and Lucia apply to a password.
+fn compatible(password: &[u8]) -> Vec<u8> {
+    match std::str::from_utf8(password) {
+        Ok(text) => text.nfkc().collect::<String>().into_bytes(),
+        Err(_) => password.to_vec(),
     }
 }
 

@@ -89,7 +89,7 @@ fn published_examples_are_recognised() {
 
 /// Made by the frameworks themselves, and published with the password by others. If the software can be installed, `makers` among
 /// the integration tests generates hashes with it.
-const PUBLISHED: [(&str, &str, &str); 18] = [
+const PUBLISHED: [(&str, &str, &str); 21] = [
     // From the reference of Spring Security, for its DelegatingPasswordEncoder.
     (
         "{bcrypt}",
@@ -186,6 +186,22 @@ const PUBLISHED: [(&str, &str, &str); 18] = [
         "hash:salt:3_32_2_67108864",
         "Password@",
         "ab5ebf8d273b085b6a60336198e0a5a2090fdc3e0606a678315c7274ab06e046:5PiKJRn28bBKoFMopMaaKuV47aJ6GzVg:3_32_2_67108864",
+    ),
+    // better-auth 1.7, Lucia 3's legacy form, and Lucia 1's, by Node.js: NFKC turns the password into "fish IV".
+    (
+        "salt:hash",
+        "\u{fb01}sh \u{2163}",
+        "a204af4b01bf120563d5ec8b251a7ab5:c27efcb007a77f5ab809e6405830a41156a2e0e3079bf61ccd2b81acc4522ea788085507775604d44daaf8a7a2e08dfb8ae5548156509d3c3a3e806eb9395286",
+    ),
+    (
+        "s2:salt:hash",
+        "\u{fb01}sh \u{2163}",
+        "s2:327deb1eeac5baf5c3ff11e75c0e9173:1bbf365d5a2bbcec325ecf57e97ee0b478755083203016f1d2aa2bd17874f93c21680b029ed7ba4b071988dc0e22518305d673b2bade8b27b6a90abeb1346344",
+    ),
+    (
+        "salt:hash",
+        "\u{fb01}sh \u{2163}",
+        "000102030405060708090a0b0c0d0e0f:f97428958c0ee96487024b8edf71a607a91211dd32c7627299eab63493b92715efec31b7b4721936ce5d022c9556449cea2d10c9702249fa3a7aab45f6c5c479",
     ),
 ];
 
@@ -318,6 +334,7 @@ fn every_decoy_can_be_checked_and_matches_no_password() {
         Drupal,
         Magento,
         ScryptKdf,
+        BetterAuth,
     ] {
         assert_eq!(
             verify(b"any password", decoy(format)),
@@ -389,6 +406,7 @@ fn cost_of_each_format() {
         ("Drupal 2^15", decoy(HashFormat::Drupal).to_owned()),
         ("Magento argon2 64 MiB t2", decoy(HashFormat::Magento).to_owned()),
         ("scrypt-kdf N=2^15", decoy(HashFormat::ScryptKdf).to_owned()),
+        ("better-auth, wrong password", decoy(HashFormat::BetterAuth).to_owned()),
     ];
     let least = |stored: &str| {
         let hash = read(stored).unwrap();

@@ -117,6 +117,10 @@ fn the_queries_of_the_documentation_find_their_users() {
          INSERT INTO emailpassword_users VALUES ('public', '{ID}1', 'ann@example.com', '{bcrypt}'), ('public', '{ID}2', 'eve@example.com', '{bcrypt}'), ('other', '{ID}3', 'blocked@example.com', '{bcrypt}');
          CREATE TABLE emailverification_verified_emails (app_id text, user_id varchar(128), email text);
          INSERT INTO emailverification_verified_emails VALUES ('public', '{ID}1', 'ann@example.com');
+         CREATE TABLE \"user\" (id text, email text, \"emailVerified\" boolean, name text);
+         INSERT INTO \"user\" VALUES ('1', 'ann@example.com', true, 'Ann'), ('2', 'eve@example.com', false, 'Eve');
+         CREATE TABLE account (id text, \"userId\" text, \"providerId\" text, password text);
+         INSERT INTO account VALUES ('1', '1', 'credential', '{bcrypt}'), ('2', '2', 'credential', '{bcrypt}'), ('3', '2', 'google', NULL);
          CREATE TABLE clerk_users (id text, first_name text, last_name text, primary_email_address text, verified_email_addresses text, password_digest text);
          INSERT INTO clerk_users VALUES ('1', '', '', 'ann@example.com', 'ann@example.com', '{bcrypt}'), ('2', '', '', 'eve@example.com', '', '{bcrypt}');"
     ));
@@ -131,6 +135,10 @@ fn the_queries_of_the_documentation_find_their_users() {
             ..product("FusionAuth", "password")
         },
         product("SuperTokens", "password_hash"),
+        Product {
+            hash: "better-auth",
+            ..product("better-auth", "password")
+        },
         product("Clerk", "password_digest"),
     ] {
         let function =

@@ -17,8 +17,8 @@ const PASSWORD: &str =
 /// What makes the hashes. `docs/from-sql.md` lists the same.
 const PYTHON: &str =
     "passlib==1.7.4 bcrypt==4.0.1 argon2-cffi==25.1.0 werkzeug==3.1.9 django==5.2.19";
-const NODE: &str =
-    "scrypt-kdf@4.0.0 aspnetcore-identity-password-hasher@1.0.1 drupal-hash@1.0.4 bcryptjs@3.0.3";
+const NODE: &str = "scrypt-kdf@4.0.0 aspnetcore-identity-password-hasher@1.0.1 drupal-hash@1.0.4 bcryptjs@3.0.3 \
+     @better-auth/utils@0.5.1 lucia@3.2.2";
 
 /// Prints `{format: hash}`. The costs are low if the library allows it.
 const PYTHON_MAKER: &str = r#"
@@ -79,11 +79,15 @@ const password = process.argv[2];
     const scrypt = need("scrypt-kdf");
     const kdf = scrypt.default || scrypt;
     const identity = need("aspnetcore-identity-password-hasher");
+    const lucia = await import(need.resolve("lucia"));
     const made = {
         "scrypt-kdf": Buffer.from(await kdf.kdf(password, { logN: 8 })).toString("base64"),
         "aspnetcore-identity-password-hasher v3": await identity.hash(password),
         "drupal-hash": need("drupal-hash").hashPassword(password),
         "bcryptjs": need("bcryptjs").hashSync(password, 4),
+        "better-auth": await need("@better-auth/utils/password").hashPassword(password),
+        "lucia 3": await new lucia.Scrypt().hash(password),
+        "lucia 2": await new lucia.LegacyScrypt().hash(password),
     };
     console.log(JSON.stringify({ made, refused: {} }));
 })();
@@ -153,6 +157,6 @@ fn hashes_by_passlib_werkzeug_and_django_sign_in() {
 fn hashes_by_packages_of_npm_sign_in() {
     let by = by_node();
     let made = pairs(&by, "made");
-    assert_eq!(made.len(), 4);
+    assert_eq!(made.len(), 7);
     sign_in_with(&made, &[]);
 }
