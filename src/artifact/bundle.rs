@@ -6,6 +6,7 @@ use std::{
     collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
+    sync::LazyLock,
 };
 
 use include_dir::Dir;
@@ -23,6 +24,20 @@ const RECIPE: &str = "1";
 #[derive(Clone, Debug)]
 pub struct Bundle {
     files: BTreeMap<PathBuf, Vec<u8>>,
+}
+
+fn digest_of_build(files: &str, kind: &str, architecture: Architecture) -> String {
+    digest_of([RECIPE, kind, architecture.as_str(), files].map(str::as_bytes))
+}
+
+fn digest_of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
+    let mut digest = Sha256::new();
+    for part in parts {
+        // The length before it prevents one part from being taken for the end of the previous one.
+        digest.update((part.len() as u64).to_le_bytes());
+        digest.update(part);
+    }
+    hex::encode(digest.finalize())
 }
 
 impl Bundle {
@@ -53,20 +68,18 @@ impl Bundle {
 
     /// The digest of these sources and of how they are built.
     pub fn digest(&self, kind: &str, architecture: Architecture) -> String {
-        let mut digest = Sha256::new();
-        // The length before it prevents one part from being taken for the end of the previous one.
-        let mut add = |part: &[u8]| {
-            digest.update((part.len() as u64).to_le_bytes());
-            digest.update(part);
-        };
-        for part in [RECIPE, kind, architecture.as_str()] {
-            add(part.as_bytes());
-        }
-        for (path, content) in &self.files {
-            add(path.as_os_str().as_encoded_bytes());
-            add(content);
-        }
-        hex::encode(digest.finalize())
+        digest_of_build(&self.digest_of_files(), kind, architecture)
+    }
+
+    /// The same for the embedded sources. A run needs it for each pool, and hashes them once.
+    pub fn embedded_digest(kind: &str, architecture: Architecture) -> String {
+        static FILES: LazyLock<String> = LazyLock::new(|| Bundle::embedded().digest_of_files());
+        digest_of_build(&FILES, kind, architecture)
+    }
+
+    fn digest_of_files(&self) -> String {
+        let parts = self.files.iter();
+        digest_of(parts.flat_map(|(path, content)| [path.as_os_str().as_encoded_bytes(), content]))
     }
 
     /// Makes `root` hold exactly these files. Files that are already right keep their modification time, which cargo checks.

@@ -60,7 +60,7 @@ pub struct Request {
 /// The digest of everything that decides what the handler does: its sources, the locked versions, the feature, the architecture
 /// and the compiler flags. A function whose tag has this digest needs no build.
 pub fn source_digest(kind: &str, architecture: Architecture) -> String {
-    Bundle::embedded().digest(kind, architecture)
+    Bundle::embedded_digest(kind, architecture)
 }
 
 /// The kind of directory that code with this source digest serves, if this version built it.
