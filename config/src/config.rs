@@ -13,22 +13,22 @@ pub struct Config {
     pub pools: Vec<Pool>,
     /// `[directory]`: where the existing accounts are.
     pub directory: Directory,
-    /// `[attributes]`: Cognito attribute = where its value comes from (see [`Source`](crate::Source)), including the default
+    /// `[attributes]`: Cognito attribute = the source of its value (see [`Source`](crate::Source)), including the default
     /// mapping of the kind of directory.
     pub attributes: BTreeMap<String, String>,
-    /// `[response]`: what Cognito gets about a migrated user.
+    /// `[response]`: the function's response to Cognito for a migrated user.
     pub response: Response,
     /// `[triggers]`: what the function does at sign-ups.
     pub triggers: Triggers,
     /// `[on_migrated]`: the notification that a user has migrated.
     pub on_migrated: Option<OnMigrated>,
-    /// `[function]`: how the Lambda function is set up.
+    /// `[function]`: the settings of the Lambda function.
     pub function: Function,
     /// `[alarms]`: the alarms when the migration breaks.
     pub alarms: Alarms,
-    /// `[window]`: how long the migration lasts.
+    /// `[window]`: the time of the migration.
     pub window: Window,
-    /// `[verify]`: which findings are accepted.
+    /// `[verify]`: accepted findings.
     pub verify: Verify,
     /// `[import]`: how the whole directory is read.
     pub import: Import,
@@ -79,28 +79,28 @@ pub struct Pool {
     pub config: Option<Box<Config>>,
 }
 
-/// `[response]`: what Cognito gets about a migrated user.
+/// `[response]`: the function's response to Cognito for a migrated user.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Response {
-    /// The status of a user whose password was right.
+    /// The status of a user who migrates at sign-in.
     pub final_user_status: FinalUserStatus,
-    /// Whether a password that fails the pool's policy makes the user choose a new one.
+    /// Whether a user whose password does not fit the pool's policy must set a new one.
     pub enforce_password_policy: bool,
     /// Whether Cognito sends its welcome message.
     pub message_action: MessageAction,
-    /// How the welcome message travels.
+    /// The medium of the welcome message.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub delivery_mediums: Vec<DeliveryMedium>,
-    /// Whether an email or phone number that another user has as an alias moves to the migrated one.
+    /// Whether an email address or phone number that is another user's alias moves to the migrated user.
     pub force_alias_creation: bool,
-    /// Whether a migrated user with a phone number gets SMS as second factor, where the pool has it.
+    /// Whether a migrated user with a phone number gets SMS as second factor, if the pool has it.
     pub enable_sms_mfa: bool,
-    /// Who migrates by a forgotten password.
+    /// Which users migrate by *forgot password*.
     #[serde(skip_serializing_if = "ForgotPassword::is_default")]
     pub forgot_password: ForgotPassword,
-    /// How the name that was typed is read.
+    /// How the function reads the user name that a customer types.
     pub username: Username,
 }
 
@@ -110,10 +110,10 @@ pub struct Response {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ForgotPassword {
-    /// Every user whose address the directory vouches for.
+    /// Every user whose address the directory has verified.
     #[default]
     Migrate,
-    /// Users who have no password in the directory. Only a SQL table tells who that is.
+    /// Users without a password in the directory. Only a SQL table shows that.
     SsoOnly,
     /// No user.
     Off,
@@ -130,7 +130,7 @@ impl ForgotPassword {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum FinalUserStatus {
-    /// The user goes on with the old password.
+    /// The user keeps the old password.
     #[default]
     Confirmed,
     /// The user must choose a new password at once.
@@ -160,7 +160,7 @@ pub enum DeliveryMedium {
     Sms,
 }
 
-/// How the user name that was typed reaches the directory and the pool.
+/// How the function passes a typed user name on to the directory and the pool.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
@@ -168,33 +168,33 @@ pub enum Username {
     /// Trimmed and in lower case.
     #[default]
     Lowercase,
-    /// Exactly as typed.
+    /// As typed.
     AsTyped,
 }
 
-/// `[triggers]`: which triggers of the pool call the function besides the migration. They stay on after the window's end.
+/// `[triggers]`: further triggers of the pool that call the function. They stay on after the end of the window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Triggers {
-    /// The pre sign-up trigger. With `kind = "jane"` Jane learns the Cognito user name of each user who migrates, and decides who may
-    /// sign up; with another kind an address that the directory knows cannot sign up.
+    /// The pre sign-up trigger. With `kind = "jane"`, Jane gets the Cognito user name of each user who migrates, and decides
+    /// about sign-ups. With another kind, an address that the directory has cannot sign up.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub pre_sign_up: bool,
-    /// The post confirmation trigger: Jane creates an account for each new user. For `kind = "jane"` alone.
+    /// The post confirmation trigger: Jane creates an account for each new user. Only for `kind = "jane"`.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub post_confirmation: bool,
-    /// What happens to a user who migrates while Jane cannot be told. For `kind = "jane"` alone.
+    /// What happens if a user migrates and Jane cannot be notified. Only for `kind = "jane"`.
     #[serde(skip_serializing_if = "Connect::is_default")]
     pub connect: Connect,
 }
 
-/// What happens to a user who migrates while Jane cannot be told the user's Cognito user name.
+/// What happens if a user migrates and Jane cannot be given the user's Cognito user name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Connect {
-    /// The sign-in fails and the user is not created: the next attempt tries both again.
+    /// The sign-in fails and the user is not created. The next attempt tries both again.
     #[default]
     Required,
     /// The user migrates without a connection.
@@ -213,30 +213,30 @@ pub const RETENTIONS: [u32; 22] = [
     3288, 3653,
 ];
 
-/// `[function]`: how the Lambda function is set up.
+/// `[function]`: the settings of the Lambda function.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Function {
-    /// The processor the handler is built for.
+    /// The processor of the function.
     pub architecture: Architecture,
-    /// Memory, and with it the share of a processor.
+    /// The function's memory in MB. Its share of a processor is proportional.
     #[cfg_attr(feature = "schema", schemars(range(min = 128, max = 10_240)))]
     pub memory_mb: u32,
-    /// How long CloudWatch keeps the function's log. Without it: the window and a month; 400 days where the window has no end.
+    /// The retention of the function's log, in days. Default: the window and a month, or 400 if the window has no end.
     #[cfg_attr(feature = "schema", schemars(extend("enum" = RETENTIONS)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_retention_days: Option<u32>,
-    /// The most sign-ins handled at the same time. Without it: the account's limit.
+    /// The maximum number of sign-ins at the same time. Default: the account's limit.
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 100_000)))]
     pub reserved_concurrency: Option<u32>,
-    /// The KMS key that encrypts the function's environment. Without it: AWS's own.
+    /// The KMS key that encrypts the function's environment. Default: a key of AWS.
     #[cfg_attr(
         feature = "schema",
         schemars(regex(pattern = r"^arn:aws[a-z-]*:kms:[a-z0-9-]*:[0-9]{12}:key/[^ *?]+$"))
     )]
     pub kms_key_arn: Option<String>,
-    /// The KMS key that encrypts the function's log. Without it: AWS's own.
+    /// The KMS key that encrypts the function's log. Default: a key of AWS.
     #[cfg_attr(
         feature = "schema",
         schemars(regex(pattern = r"^arn:aws[a-z-]*:kms:[a-z0-9-]*:[0-9]{12}:key/[^ *?]+$"))
@@ -250,32 +250,32 @@ pub struct Function {
         ))
     )]
     pub signing_profile: Option<String>,
-    /// What the names of function, role and log group begin with.
+    /// The beginning of the names of function, role and log group.
     #[cfg_attr(
         feature = "schema",
         schemars(regex(pattern = r"^[A-Za-z0-9_-]{1,26}$"))
     )]
     pub name_prefix: Option<String>,
-    /// The policy that bounds what the execution role may do.
+    /// The ARN of the permissions boundary of the execution role.
     #[cfg_attr(
         feature = "schema",
         schemars(regex(pattern = r"^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/[^ *?]+$"))
     )]
     pub permissions_boundary: Option<String>,
-    /// The path of the execution role in IAM. Without it: `/`.
+    /// The path of the execution role in IAM. Default: `/`.
     #[cfg_attr(
         feature = "schema",
         schemars(regex(pattern = r"^/([!-.0-~]+/)*$"), length(max = 512))
     )]
     pub role_path: Option<String>,
-    /// An existing role for the function to run as, which is never changed. Without it: a role is made.
+    /// The ARN of an existing role for the function. Deploy does not change it. Default: deploy creates a role.
     #[cfg_attr(
         feature = "schema",
         schemars(regex(pattern = r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/[^ *?]+$"))
     )]
     pub role_arn: Option<String>,
-    /// A function that another tool made from the zip of `jane-migrate build`, or an alias or version of it. Nothing of it is
-    /// changed. Without it: a function is made.
+    /// A function that another tool creates from the zip of `jane-migrate build`, or an alias or version of it. Deploy does not
+    /// change it. Default: deploy creates a function.
     #[cfg_attr(
         feature = "schema",
         schemars(regex(
@@ -283,15 +283,15 @@ pub struct Function {
         ))
     )]
     pub arn: Option<String>,
-    /// The digest of the zip that the function of `arn` is to have, as `jane-migrate build` prints it.
+    /// The required digest of the zip behind `arn`, as `jane-migrate build` prints it.
     #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[A-Za-z0-9+/]{43}=$")))]
     pub code_sha256: Option<String>,
-    /// Whether the function speaks with AWS's FIPS endpoints.
+    /// Whether the function uses AWS's FIPS endpoints.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub fips: bool,
-    /// The network the function runs in. Without it: the internet.
+    /// The VPC of the function. Default: none; the function reaches the internet.
     pub vpc: Option<Vpc>,
-    /// Tags besides those the tool sets itself.
+    /// Further tags of function, role and log group.
     #[cfg_attr(
         feature = "schema",
         schemars(extend(
@@ -347,7 +347,7 @@ impl Architecture {
     }
 }
 
-/// The network the function runs in.
+/// The VPC of the function.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Vpc {
@@ -368,7 +368,7 @@ pub struct Vpc {
     pub security_groups: Vec<String>,
 }
 
-/// `[alarms]`: the alarms when the migration breaks. Without a topic there are no alarms.
+/// `[alarms]`: alarms for an error of the migration. Without a topic there are none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
@@ -379,10 +379,10 @@ pub struct Alarms {
         schemars(regex(pattern = r"^arn:aws[a-z-]*:sns:[a-z0-9-]*:[0-9]{12}:[^ *?]+$"))
     )]
     pub topic: Option<String>,
-    /// How slow one in a hundred sign-ins may be, in milliseconds. Cognito gives up after 5000.
+    /// The alarm's threshold for the 99th percentile of the function's time, in milliseconds. Cognito's timeout is 5000.
     #[cfg_attr(feature = "schema", schemars(range(min = 100, max = 5000)))]
     pub p99_ms: u32,
-    /// How much of the account's concurrent executions all of its functions may use together, in percent.
+    /// The alarm's threshold for the account's concurrent executions, of all its functions, in percent of the limit.
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 100)))]
     pub concurrency_percent: u32,
 }
@@ -397,27 +397,28 @@ impl Default for Alarms {
     }
 }
 
-/// `[window]`: how long the migration lasts.
+/// `[window]`: the time of the migration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Window {
-    /// The last day (UTC) on which users are migrated. Without it the window stays open.
+    /// The last day (UTC) on which users migrate. Default: no end.
     pub closes: Option<Date>,
-    /// How many users there are to migrate, so that progress has a 100 %.
+    /// The number of users to migrate: 100 % of the progress.
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub total_users: Option<u64>,
-    /// The percentage of user names that migrate, always the same ones; the others get the answer for an unknown user. Without it: all.
+    /// The percentage of user names that migrate, always the same ones. The others get the response for an unknown user. Default:
+    /// all.
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 100)))]
     pub share: Option<u8>,
 }
 
-/// `[verify]`: which findings are accepted.
+/// `[verify]`: accepted findings.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Verify {
-    /// Findings that are accepted: id of the check = why.
+    /// Accepted findings: the id of the check = the reason.
     #[cfg_attr(
         feature = "schema",
         schemars(

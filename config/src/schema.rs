@@ -93,7 +93,7 @@ impl JsonSchema for Partial {
             kind
         });
         json_schema!({
-            "description": "What is another for this pool. With a `kind` it stands for itself.",
+            "description": "The settings of the directory that differ for this pool. With a `kind` it is a whole directory.",
             "anyOf": std::iter::once(whole.to_value()).chain(partial).collect::<Vec<_>>(),
         })
     }
@@ -121,7 +121,7 @@ impl JsonSchema for Date {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "A day, as a date of TOML without quotes.",
+            "description": "A day: a TOML date, without quotes.",
             "type": "string",
             "format": "date",
             "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$",

@@ -16,12 +16,12 @@ use crate::{
 pub struct HandlerSettings {
     /// The id of the pool that the handler serves.
     pub pool: String,
-    /// Where the existing accounts are.
+    /// The directory with the existing accounts.
     pub directory: Directory,
-    /// Cognito attribute = where its value comes from.
+    /// Cognito attribute = the source of its value.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<String, String>,
-    /// The answer to Cognito about a migrated user.
+    /// The function's response to Cognito for a migrated user.
     #[serde(default, skip_serializing_if = "is_default")]
     pub response: Response,
     /// What the sign-up triggers do.

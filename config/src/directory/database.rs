@@ -8,53 +8,53 @@ use crate::Secret;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 pub struct Database {
-    /// The server's host.
+    /// The host of the server.
     #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[A-Za-z0-9._:-]+$")))]
     pub host: String,
     /// The server's port. Without it: 5432 with `postgres`, 3306 with `mysql`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub port: Option<u16>,
-    /// The database.
+    /// The name of the database.
     #[cfg_attr(feature = "schema", schemars(regex(pattern = r"\S")))]
     pub database: String,
-    /// The database user, who needs nothing but `SELECT`.
+    /// The database user. It needs only `SELECT`.
     #[cfg_attr(feature = "schema", schemars(regex(pattern = r"\S")))]
     pub user: String,
     /// That user's password.
     pub password: Secret,
-    /// The query for one user's row. The user name is `$1` with `postgres` and `?` with `mysql`, a text.
+    /// The query for one user. The user name is its placeholder, `$1` with `postgres` and `?` with `mysql`: a text.
     #[cfg_attr(
         feature = "schema",
         schemars(regex(pattern = r"^\s*([Ss][Ee][Ll][Ee][Cc][Tt]|[Ww][Ii][Tt][Hh])\s"))
     )]
     pub query: String,
-    /// A statement that counts a refused sign-in; the user name is its placeholder, as in `query`, which can then leave out a name that
-    /// was refused too often.
+    /// A statement that counts a refused sign-in. Its placeholder is the user name, as in `query`. The query can then exclude a
+    /// name that was refused too often.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(regex(pattern = r"\S")))]
     pub on_wrong_password: Option<String>,
     /// The column with the password's hash.
     #[cfg_attr(feature = "schema", schemars(regex(pattern = r"\S")))]
     pub password_column: String,
-    /// How passwords are hashed.
+    /// The hash format of the table.
     pub hash: HashFormat,
-    /// A hash, made like the table's own, to check passwords of unknown users against, so that they take as long; without it,
-    /// the last one that was seen.
+    /// A hash with the cost of the table's own. The function checks the passwords of unknown users against it, so that they take
+    /// as long. Default: the last hash that it has read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(regex(pattern = r"\S")))]
     pub decoy: Option<String>,
     /// The text that the framework appends to a password before it hashes it, such as Devise's `config.pepper`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pepper: Option<Secret>,
-    /// What `hash = "firebase"` needs besides.
+    /// The parameters for `hash = "firebase"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub firebase: Option<Firebase>,
-    /// How long one sign-in may wait for the directory.
+    /// The timeout of the directory for one sign-in, in milliseconds.
     #[serde(default = "super::timeout::timeout_ms")]
     #[cfg_attr(feature = "schema", schemars(range(min = 100, max = 4_500)))]
     pub timeout_ms: u64,
-    /// Certificates, in PEM, to trust instead of the public ones.
+    /// CA certificates in PEM to trust instead of the public ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "schema",
@@ -86,13 +86,13 @@ impl Database {
     }
 }
 
-/// How a password was hashed. A table may mix formats that say what they are; this one is what an unknown user's
-/// password is checked against until one of the table's was seen.
+/// The format of a stored hash. All formats except Firebase's identify themselves, so a table may mix them. The function checks
+/// the password of an unknown user against this one, until it has read a hash of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum HashFormat {
-    /// `$2a$`, `$2b$`, `$2y$`: Devise, PHP, many others; `$2x$` for passwords of ASCII alone.
+    /// `$2a$`, `$2b$`, `$2y$`: Devise, PHP, many others; `$2x$` only for ASCII passwords.
     Bcrypt,
     /// `$argon2id$` and its siblings.
     Argon2,
@@ -124,7 +124,7 @@ pub enum HashFormat {
     ScryptKdf,
     /// `salt:hash` in hexadecimal digits: better-auth, Lucia.
     BetterAuth,
-    /// Firebase's own scrypt, as `firebase auth:export` writes it.
+    /// Firebase's scrypt, as `firebase auth:export` writes it.
     Firebase,
 }
 

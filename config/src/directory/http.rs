@@ -15,23 +15,23 @@ use crate::Secret;
 /// An HTTP service that knows the accounts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Http {
-    /// Values for `{secrets.KEY}`, by reference.
+    /// Secret references for `{secrets.KEY}`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub secrets: BTreeMap<String, Secret>,
-    /// Where requests with `oauth = true` get their bearer token.
+    /// The token endpoint for requests with `oauth = true`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oauth: Option<OAuth>,
     /// Asks whether a password is right.
     pub authenticate: Request,
-    /// Asks whether a user exists, for a forgotten password. Without it no user migrates by forgotten password.
+    /// The request that looks a user up, for *forgot password*. Without it no user migrates by *forgot password*.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lookup: Option<Request>,
     /// What an answer in `second_factor` means.
     #[serde(default, skip_serializing_if = "SecondFactor::is_refused")]
     pub second_factor: SecondFactor,
-    /// How long one sign-in may wait for the directory.
+    /// The timeout of the directory for one sign-in, in milliseconds.
     pub timeout_ms: u64,
-    /// Certificates, in PEM, to trust instead of the public ones.
+    /// CA certificates in PEM to trust instead of the public ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_certificate: Option<String>,
 }
@@ -61,7 +61,7 @@ impl Http {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OAuth {
-    /// The token endpoint. A preset may bring it.
+    /// The URL of the token endpoint. A preset may contain it.
     #[cfg_attr(
         feature = "schema",
         schemars(with = "Option<String>", regex(pattern = "^(https?://[^@?#]+|/.*)$"))
@@ -71,27 +71,27 @@ pub struct OAuth {
     pub client_id: String,
     /// The client's secret, sent by HTTP Basic authentication.
     pub client_secret: Secret,
-    /// Further members of the request's form, such as `scope` or `audience`.
+    /// Further fields of the request's form, such as `scope` or `audience`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub form: BTreeMap<String, String>,
 }
 
-/// One request, with what its answers mean.
+/// One request, and the meaning of its responses.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Request {
-    /// The method.
+    /// The HTTP method.
     #[serde(default)]
     pub method: Method,
     /// The URL; a template without `{password}` and `{secrets.KEY}`.
     pub url: String,
-    /// Header fields; the values are templates.
+    /// The HTTP headers; the values are templates.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
-    /// HTTP Basic authentication; both are templates.
+    /// HTTP Basic authentication; both values are templates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub basic: Option<Basic>,
-    /// Whether the request carries the token of `[directory.oauth]`.
+    /// Whether the request contains the token of `[directory.oauth]`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub oauth: bool,
     /// A JSON body; its strings are templates.
@@ -100,31 +100,31 @@ pub struct Request {
     /// A form body; its values are templates.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub form: BTreeMap<String, String>,
-    /// Which names are asked about at all.
+    /// The user names for which the request is sent.
     #[serde(default, skip_serializing_if = "is_any")]
     pub names: Names,
     /// What the answers mean.
     #[cfg_attr(feature = "schema", schemars(flatten))]
     pub answers: Answers,
-    /// Where the user lies in a good answer: a JSON pointer, empty for the whole body.
+    /// The JSON pointer to the user in a successful response; empty for the whole body.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[cfg_attr(feature = "schema", schemars(regex(pattern = "^(/.*)?$")))]
     pub user: String,
-    /// Where a good answer has a JWT whose claims are the user: a JSON pointer, in place of `user`.
+    /// The JSON pointer to a JWT in a successful response whose claims are the user. It replaces `user`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(regex(pattern = "^(/.*)?$")))]
     pub claims: Option<String>,
 }
 
-/// The names a request asks about; there is no user of any other.
+/// The user names for which the function sends a request. A user with another name does not exist.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Names {
-    /// All of them.
+    /// All names.
     #[default]
     Any,
-    /// Those with an `@`: for services that take their own ids, or words such as `me`, in a name's place.
+    /// Names with an `@`: for services that also accept their own ids, or words such as `me`, as a name.
     Email,
 }
 
@@ -152,9 +152,9 @@ pub enum Method {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Basic {
-    /// The user name, a template.
+    /// The user name; a template.
     pub username: String,
-    /// The password, a template.
+    /// The password; a template.
     pub password: String,
 }
 
@@ -163,23 +163,23 @@ pub struct Basic {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Answers {
-    /// The password is right, or the user exists.
+    /// Responses for a correct password, or for an existing user.
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub ok: Vec<Condition>,
-    /// There is no such user.
+    /// Responses for an unknown user.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_found: Vec<Condition>,
-    /// The password is wrong.
+    /// Responses for a wrong password.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub wrong_password: Vec<Condition>,
-    /// There is such a user, but not one to migrate.
+    /// Responses for a user who must not migrate.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_eligible: Vec<Condition>,
-    /// The password is right, and the service asks for a second factor. `second_factor` of the directory says what that means.
+    /// Responses for a correct password that ask for a second factor. `second_factor` of the directory decides.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub second_factor: Vec<Condition>,
-    /// The function's own credentials were refused; they are fetched again. So they are where a bare 401 or 403 stands in no
-    /// list.
+    /// Responses that refuse the function's own credentials, which it then fetches again. A 401 or 403 that no other list
+    /// contains means the same.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<Condition>,
 }
@@ -188,46 +188,46 @@ pub struct Answers {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Value", into = "Written")]
 pub struct Condition {
-    /// The answer's status.
+    /// The status of the response.
     pub status: u16,
-    /// Where to look in the body: a JSON pointer.
+    /// The JSON pointer to the value in the body.
     pub pointer: Option<String>,
-    /// What must be there; without it anything but null will do.
+    /// The required value. Default: any value except null.
     pub equals: Option<Value>,
-    /// What the text there must begin with.
+    /// The required beginning of the value, a text.
     pub begins: Option<String>,
-    /// Nothing, or null, must be there.
+    /// With `true`: the value must be missing or null.
     pub absent: bool,
 }
 
 // Parsed by hand: with serde's own untagged form, numbers would lose the exact spelling that serde_json keeps.
-/// What an answer must look like: a status, or a table that looks into the body too.
+/// A condition on a response: a status, or a table with a status and a condition on the body.
 #[derive(Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub(crate) enum Written {
-    /// The answer's status.
+    /// The status of the response.
     Status(u16),
-    /// A status, and what the body must have.
+    /// A status and a condition on the body.
     Table(Look),
 }
 
-/// A status, and what the body must have.
+/// A status and a condition on the body.
 #[derive(Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Look {
-    /// The answer's status.
+    /// The status of the response.
     status: u16,
-    /// Where to look in the body: a JSON pointer.
+    /// The JSON pointer to the value in the body.
     pointer: String,
-    /// What must be there; without it anything but null will do.
+    /// The required value. Default: any value except null.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     equals: Option<Value>,
-    /// What the text there must begin with.
+    /// The required beginning of the value, a text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     begins: Option<String>,
-    /// Nothing, or null, must be there.
+    /// With `true`: the value must be missing or null.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     absent: bool,
 }

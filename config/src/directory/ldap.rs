@@ -11,40 +11,40 @@ pub const NAME_PLACEHOLDER: &str = "{username}";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 pub struct Ldap {
-    /// The server: `ldaps://` with its host, and its port where that is not 636.
+    /// The server: `ldaps://` with the host, and the port if it is not 636.
     #[cfg_attr(feature = "schema", schemars(regex(pattern = "^ldaps?://[^@/?#]+/?$")))]
     pub url: String,
-    /// Where users are searched for: the DN of an entry above theirs.
+    /// The base of the search: the DN of an entry above the users.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(regex(pattern = "=")))]
     pub base: Option<String>,
-    /// The filter that finds one user's entry. `{username}` is the user name.
+    /// The filter for one user's entry. `{username}` is the user name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "schema",
         schemars(regex(pattern = r"^\(.*\{username\}.*\)$"))
     )]
     pub filter: Option<String>,
-    /// The DN that the search binds as; it needs the right to read the mapped attributes. Without it: an anonymous bind.
+    /// The DN for the search. It needs permission to read the mapped attributes. Default: an anonymous bind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(regex(pattern = r"\S")))]
     pub bind_dn: Option<String>,
-    /// That DN's password.
+    /// The password of `bind_dn`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bind_password: Option<Secret>,
-    /// A user's DN, where it follows from the user name, `{username}`. It takes the place of `base`, `filter`, `bind_dn` and
-    /// `bind_password`; a user's attributes are read as that user.
+    /// A user's DN, if it follows from the user name, `{username}`. It replaces `base`, `filter`, `bind_dn` and `bind_password`:
+    /// the function binds as the user and reads that user's attributes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "schema",
         schemars(regex(pattern = r"^[^=]+=\{username\}(,|$)"))
     )]
     pub user_dn: Option<String>,
-    /// How long one sign-in may wait for the directory.
+    /// The timeout of the directory for one sign-in, in milliseconds.
     #[serde(default = "super::timeout::timeout_ms")]
     #[cfg_attr(feature = "schema", schemars(range(min = 100, max = 4_500)))]
     pub timeout_ms: u64,
-    /// Certificates, in PEM, to trust instead of the public ones.
+    /// CA certificates in PEM to trust instead of the public ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "schema",

@@ -20,7 +20,7 @@ pub use self::{
 };
 use crate::{PoolId, Secret};
 
-/// Where the existing accounts are.
+/// The directory with the existing accounts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Directory {
@@ -59,7 +59,7 @@ impl Directory {
         }
     }
 
-    /// How long one sign-in may wait for the directory.
+    /// The timeout of the directory for one sign-in, in milliseconds.
     pub fn timeout_ms(&self) -> u64 {
         match self {
             Self::Jane(jane) => jane.timeout_ms,
@@ -90,15 +90,15 @@ impl Directory {
     }
 }
 
-/// What it means that the directory asks for a second factor after a right password.
+/// What happens if the directory asks for a second factor after a correct password.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum SecondFactor {
-    /// The user does not migrate by signing in: the password alone does not prove who it is.
+    /// The user does not migrate at sign-in: the password alone is not enough proof.
     #[default]
     Refuse,
-    /// The user migrates, and the pool knows nothing of the second factor.
+    /// The user migrates, and the pool does not have the second factor.
     Accept,
 }
 
@@ -126,11 +126,11 @@ pub struct Jane {
     pub client_id: String,
     /// The operator's client secret.
     pub client_secret: Secret,
-    /// How long one sign-in may wait for the directory.
+    /// The timeout of the directory for one sign-in, in milliseconds.
     #[serde(default = "timeout::timeout_ms")]
     #[cfg_attr(feature = "schema", schemars(range(min = 100, max = 4_500)))]
     pub timeout_ms: u64,
-    /// Certificates, in PEM, to trust instead of the public ones.
+    /// CA certificates in PEM to trust instead of the public ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "schema",
@@ -154,21 +154,21 @@ pub struct OldPool {
     /// That client's secret, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_secret: Option<Secret>,
-    /// The old pool's Region; in the file the default is the one its id begins with.
+    /// The old pool's Region. Default: the Region in its id.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(regex(pattern = crate::REGION)))]
     pub region: String,
-    /// The role to assume, where the old pool is another account's.
+    /// The role to assume, if the old pool is in another account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "schema",
         schemars(regex(pattern = "^arn:aws[a-z-]*:iam::[0-9]{12}:role/[^ *?]+$"))
     )]
     pub role_arn: Option<String>,
-    /// What a user with a second factor means.
+    /// What happens if a user has a second factor.
     #[serde(default, skip_serializing_if = "SecondFactor::is_refused")]
     pub second_factor: SecondFactor,
-    /// The external id that role asks for.
+    /// The external id that the role requires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "schema",
@@ -178,7 +178,7 @@ pub struct OldPool {
         )
     )]
     pub external_id: Option<String>,
-    /// How long one sign-in may wait for the directory.
+    /// The timeout of the directory for one sign-in, in milliseconds.
     #[serde(default = "timeout::timeout_ms")]
     #[cfg_attr(feature = "schema", schemars(range(min = 100, max = 4_500)))]
     pub timeout_ms: u64,

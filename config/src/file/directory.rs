@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{Database, Jane, Ldap, OldPool};
 
-/// Where the existing accounts are.
+/// The directory with the existing accounts.
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(
@@ -21,9 +21,9 @@ use crate::{Database, Jane, Ldap, OldPool};
 pub(crate) enum Directory {
     /// Jane's API.
     Jane(Jane),
-    /// Any HTTP service that can say whether a password is right.
+    /// Any HTTP service that checks passwords.
     Http(Box<HttpTable>),
-    /// An old Cognito user pool, of this or another account.
+    /// An old Cognito user pool, in this or another account.
     Cognito(OldPool),
     /// A table of users in a PostgreSQL database.
     Postgres(Box<Database>),
@@ -205,7 +205,7 @@ impl Directory {
         })
     }
 
-    /// The default mapping: Cognito attribute = where its value comes from.
+    /// The default mapping: Cognito attribute = the source of its value.
     pub(super) fn attributes(&self) -> Vec<(&'static str, &'static str)> {
         match self {
             Self::Jane(_) => JANE_ATTRIBUTES.into(),

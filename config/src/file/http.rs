@@ -27,14 +27,14 @@ pub(super) const ANSWERS: [&str; 6] = [
 #[derive(Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 pub(crate) struct HttpTable {
-    /// Ready-made requests and attributes for a well-known service; what the file says itself takes precedence.
+    /// A preset with the requests and attributes of a well-known service. Settings in the file override it.
     #[serde(rename = "preset")]
     #[cfg_attr(
         feature = "schema",
         schemars(extend("enum" = super::preset::presets().collect::<Vec<_>>()))
     )]
     _preset: Option<String>,
-    /// The service's base URL, for requests whose `url` is a path.
+    /// The service's base URL, for requests with a path as `url`.
     #[cfg_attr(feature = "schema", schemars(regex(pattern = "^https?://[^@?#]+$")))]
     url: Option<String>,
     /// Values for `{settings.KEY}`.
@@ -44,23 +44,23 @@ pub(crate) struct HttpTable {
         schemars(extend("additionalProperties" = {"type": "string", "pattern": r"^[^{}]*[^{}\s][^{}]*$"}))
     )]
     settings: BTreeMap<String, String>,
-    /// Values for `{secrets.KEY}`, by reference.
+    /// Secret references for `{secrets.KEY}`.
     #[serde(default)]
     secrets: BTreeMap<String, Secret>,
-    /// Where requests with `oauth = true` get their bearer token.
+    /// The token endpoint for requests with `oauth = true`.
     oauth: Option<OAuth>,
-    /// Asks whether a password is right. It is needed where no preset brings it.
+    /// The request that checks a password. Required without a preset.
     authenticate: Option<Request>,
-    /// Asks whether a user exists, for a forgotten password. Without it no user migrates by forgotten password.
+    /// The request that looks a user up, for *forgot password*. Without it no user migrates by *forgot password*.
     lookup: Option<Request>,
-    /// What an answer in `second_factor` of a request means.
+    /// What happens if a response matches `second_factor` of its request.
     #[serde(default)]
     second_factor: SecondFactor,
-    /// How long one sign-in may wait for the directory.
+    /// The timeout of the directory for one sign-in, in milliseconds.
     #[serde(default = "timeout_ms")]
     #[cfg_attr(feature = "schema", schemars(range(min = 100, max = 4_500)))]
     timeout_ms: u64,
-    /// Certificates, in PEM, to trust instead of the public ones.
+    /// CA certificates in PEM to trust instead of the public ones.
     #[cfg_attr(
         feature = "schema",
         schemars(regex(pattern = "-----BEGIN CERTIFICATE-----"))

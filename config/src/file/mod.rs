@@ -48,16 +48,16 @@ pub(crate) struct File {
     /// The user pools to migrate into: `[pool]`, or one `[[pool]]` for each.
     #[serde(rename = "pool")]
     _pool: Option<Apart<Pools>>,
-    /// Where the existing accounts are.
+    /// The directory with the existing accounts.
     directory: directory::Directory,
-    /// Where the values of Cognito's attributes come from.
+    /// The sources of Cognito's attributes.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(schema_with = "attributes_schema"))]
     attributes: BTreeMap<String, String>,
-    /// The answer to Cognito about a migrated user.
+    /// The function's response to Cognito for a migrated user.
     #[serde(default)]
     response: Response,
-    /// Which triggers of the pool call the function besides the migration.
+    /// Further triggers of the pool that call the function.
     #[serde(default)]
     triggers: Triggers,
     /// The notification that a user has migrated.
@@ -65,13 +65,13 @@ pub(crate) struct File {
     /// The Lambda function.
     #[serde(default)]
     function: Function,
-    /// The alarms when the migration breaks.
+    /// The alarms for an error of the migration.
     #[serde(default)]
     alarms: Alarms,
-    /// How long the migration lasts.
+    /// The time of the migration.
     #[serde(default)]
     window: Window,
-    /// Which findings of `verify` are accepted.
+    /// Accepted findings of `verify`.
     #[serde(default)]
     verify: Verify,
     /// How `remaining` and `import` read the whole directory.
@@ -83,7 +83,7 @@ pub(crate) struct File {
 #[cfg(feature = "schema")]
 fn attributes_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({
-        "description": "Cognito attribute = where its value comes from: a member of the directory's user, a JSON pointer into it, \
+        "description": "Cognito attribute = the source of its value: a field of the directory's user, a JSON pointer into it, \
              several of these with `|` between them, `=text`, `{username}` or `{uuid}`.",
         "type": "object",
         "propertyNames": { "anyOf": [{ "enum": check::ATTRIBUTES }, { "pattern": "^(dev:)?custom:.{1,20}$" }] },
@@ -113,26 +113,26 @@ pub(crate) enum Pools {
     Several(Vec<PoolTable>),
 }
 
-/// One user pool to migrate into. Its own `directory`, `attributes` and so on take the place of the file's, key by key.
+/// One user pool to migrate into. Its own `directory`, `attributes` and so on override those of the file, key by key.
 #[derive(Deserialize)]
 #[allow(dead_code, reason = "what a pool overrides is read laid over the file")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub(crate) struct PoolTable {
-    /// The pool's id; may be left out where `--pool` names it.
+    /// The pool's id. Optional if `--pool` names it.
     id: Option<PoolId>,
-    /// The pool's Region. Without it: the one its id begins with.
+    /// The pool's Region. Default: the Region in its id.
     #[cfg_attr(feature = "schema", schemars(regex(pattern = crate::REGION)))]
     region: Option<String>,
-    /// The app clients whose sign-ins must migrate. Without it: all of the pool's.
+    /// The app clients whose users must be able to migrate. Default: all of the pool's.
     #[cfg_attr(
         feature = "schema",
         schemars(length(min = 1), inner(regex(pattern = "^[A-Za-z0-9_+]{1,128}$")))
     )]
     clients: Option<Vec<String>>,
-    /// The profile of the AWS configuration files that reaches the pool's account. `--profile` overrides it.
+    /// The profile of the AWS configuration files for the pool's account. `--profile` overrides it.
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     profile: Option<String>,
-    /// The role to assume, with the credentials that there are, for all that is done with this pool.
+    /// The role to assume, with the present credentials, for all calls about this pool.
     #[cfg_attr(
         feature = "schema",
         schemars(regex(pattern = r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/[^ *?]+$"))

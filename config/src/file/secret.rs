@@ -10,7 +10,7 @@ use crate::Arn;
 pub(super) const SECRET_FORMS: &str = "a secret is named, never written: { secretsmanager = \"arn:...\" } (with `key` for one key \
      of a JSON secret), { ssm = \"/path\" } (both with `kms_key` for a key of your own) or { env = \"NAME\" }";
 
-/// A reference to a secret. The secret itself never stands in the file.
+/// A reference to a secret. The file never contains the secret itself.
 #[derive(Default, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub(crate) struct SecretForms {
@@ -22,7 +22,7 @@ pub(crate) struct SecretForms {
         ))
     )]
     secretsmanager: Option<String>,
-    /// With `secretsmanager`: the key to take, where the secret is a JSON object.
+    /// With `secretsmanager`: the key of the value, if the secret is a JSON object.
     #[cfg_attr(feature = "schema", schemars(regex(pattern = r"\S")))]
     key: Option<String>,
     /// The name of a parameter of the SSM parameter store.
@@ -41,7 +41,7 @@ pub(crate) struct SecretForms {
         schemars(regex(pattern = "^arn:aws[a-z-]*:kms:[a-z0-9-]*:[0-9]{12}:key/[^ *?]+$"))
     )]
     kms_key: Option<String>,
-    /// The name of an environment variable, read at deploy and kept in the function's environment.
+    /// The name of an environment variable. Deploy reads it and stores its value in the function's environment.
     #[cfg_attr(
         feature = "schema",
         schemars(regex(pattern = "^[A-Za-z][A-Za-z0-9_]+$"), extend("not" = {"pattern": "^(AWS_|LAMBDA_|JANE_MIGRATE_)"}))
