@@ -25,16 +25,30 @@ pub(super) fn read(stored: &str, rest: &str) -> Result<Scheme, Why> {
         "pbkdf2-sha512" => pbkdf2(rest, pbkdf2::PBKDF2_HMAC_SHA512, 64),
         "P" | "H" => phpass(rest, Repeated::Md5, false),
         "S" => phpass(rest, Repeated::Sha512, false),
-        "5" | "6" => {
-            let mut fields = rest.split('$');
-            let rounds = fields.find_map(|field| field.strip_prefix("rounds="));
-            sha_crypt_is_affordable(rounds.map_or(Ok(0), number)?)?;
-            Ok(Scheme::ShaCrypt {
-                text: stored.to_owned(),
-            })
-        }
+        "5" => sha_crypt(stored, rest, 43),
+        "6" => sha_crypt(stored, rest, 86),
         _ => Err(Why::Unknown),
     }
+}
+
+/// crypt(3) with SHA-256 or SHA-512, whose hash has this length: `6$salt$hash` or `6$rounds=10000$salt$hash`
+fn sha_crypt(stored: &str, rest: &str, length: usize) -> Result<Scheme, Why> {
+    let fields: Vec<_> = rest.split('$').collect();
+    let (rounds, hash) = match fields[..] {
+        [_, _, hash] => (0, hash),
+        [_, rounds, _, hash] => {
+            let rounds = rounds.strip_prefix("rounds=").ok_or(Why::Damaged)?;
+            (number(rounds)?, hash)
+        }
+        _ => return Err(Why::Damaged),
+    };
+    if hash.len() != length {
+        return Err(Why::Damaged);
+    }
+    sha_crypt_is_affordable(rounds)?;
+    Ok(Scheme::ShaCrypt {
+        text: stored.to_owned(),
+    })
 }
 
 /// The text of a bcrypt hash.
