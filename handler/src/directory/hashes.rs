@@ -249,6 +249,8 @@ impl Hashes {
                                 mem_cost: firebase.mem_cost,
                             };
                             let salt = salt.as_ref().and_then(Value::as_str).unwrap_or_default();
+                            // A column of the type char(n) pads it with spaces.
+                            let salt = salt.trim_end_matches(' ');
                             hash::firebase(password, &stored, salt, key, signer_key.expose_secret())
                                 .map_err(|why| format!("firebase: {}", why.words()))
                         }

@@ -55,7 +55,7 @@ fn users() -> String {
          CREATE TABLE members (number int, email text, hash text);
          INSERT INTO members VALUES (7, 'ann@example.com', '{bcrypt}');
          INSERT INTO users VALUES (NULL, 'damaged@example.com', true, NULL, 'canary-damaged-hash');
-         CREATE TABLE firebase (email text, salt text, hash text);
+         CREATE TABLE firebase (email text, salt char(40), hash char(120));
          INSERT INTO firebase VALUES ('fire@example.com', '42xEC+ixf3L2lw==',
            'NJuYoAYsze0WXuT4l9NCver7kb9B6YVzrhmX44Kn8rxRsXndH14O4xZL+9a05RRnMCCpQ0Z/SWEO8tcSaKrfOg==');"
     )
