@@ -150,7 +150,9 @@ impl Upstream {
 
     /// Whether the failed connection was kept from an earlier invocation, and did not fail by a regular end after the request.
     fn was_idle(&self, host: Option<&Authority>, error: &Error, budget: &Budget) -> bool {
-        let cause = error.source().and_then(<dyn std::error::Error>::downcast_ref);
+        let cause = error
+            .source()
+            .and_then(<dyn std::error::Error>::downcast_ref);
         if cause.is_some_and(hyper::Error::is_incomplete_message) {
             return false;
         }
