@@ -95,7 +95,7 @@ const ALGORITHMS: [&str; 5] = ["crypt", "argon2", "pbkdf2", "md5", "sha"];
 fn named(stored: &str) -> Option<usize> {
     let name = stored.find('$')? + 1;
     let known = |part: &&str| stored[..name].contains(part);
-    if !stored.starts_with("U$") && !ALGORITHMS.iter().any(|part| known(part)) {
+    if !stored.starts_with("U$") && !ALGORITHMS.iter().any(known) {
         return None;
     }
     let rest = &stored[name..];
