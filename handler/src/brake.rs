@@ -1,6 +1,6 @@
 //! Slows guessing down: after several refused sign-ins with one name, the directory gets no requests about it for a while. Names
-//! that exist and names that do not are treated alike. Each instance of the function counts separately, and keeps no name, only a
-//! keyed hash.
+//! that exist and names that do not are treated alike. Directories that find one account by several names count by account too,
+//! with a key of their own. Each instance of the function counts separately, and keeps no name, only a keyed hash.
 
 use std::{
     collections::HashMap,

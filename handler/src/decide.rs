@@ -58,6 +58,7 @@ pub fn decide(settings: &HandlerSettings, event: &Event, verdict: Verdict, today
         Verdict::NotEligible => return Decision::unchanged(Outcome::NotEligible),
         Verdict::WrongPassword => return Decision::unchanged(Outcome::WrongPassword),
         Verdict::SsoOnly => return Decision::unchanged(Outcome::SsoOnly),
+        Verdict::TooManyGuesses => return Decision::unchanged(Outcome::TooManyGuesses),
         Verdict::UnsupportedHash(format) => {
             return Decision {
                 unsupported: Some(format),

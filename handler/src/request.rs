@@ -102,9 +102,9 @@ pub fn body(values: &impl Values, json: &Value) -> Result<Value, Unavailable> {
 
 fn url(values: &impl Values, template: &str) -> Result<Option<String>, Unavailable> {
     // A segment of one or two dots leads to another path. Some servers decode `%2F` and `%5C` first and then resolve the path,
-    // so values are checked before they are encoded.
+    // and some drop what follows a semicolon, so values are checked before they are encoded.
     let raw = fill(values, template, str::to_owned)?;
-    let mut segments = raw.split(['/', '\\', '?', '#']);
+    let mut segments = raw.split(['/', '\\', ';', '?', '#']);
     if segments.any(|segment| matches!(segment, "." | "..")) {
         return Ok(None);
     }

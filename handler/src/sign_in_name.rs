@@ -19,7 +19,10 @@ pub fn keep(
     };
     let is = |names: &[String]| names.iter().any(|name| name == kind);
     let value = attributes.get(kind);
-    let same = value.is_some_and(|value| value.to_lowercase() == typed.trim().to_lowercase());
+    // The lower case of the Kelvin sign is an ASCII `k`: a letter of another address, to which the code must not go.
+    let same = value.is_some_and(|value| {
+        value.to_lowercase() == typed.trim().to_lowercase() && value.is_ascii() == typed.is_ascii()
+    });
     if is(&settings.username_attributes) {
         // Cognito: "User email should be empty or same as username". Whether this is case-sensitive is not documented.
         match value {
@@ -75,6 +78,11 @@ mod tests {
         }
         assert_eq!(
             kept("ann@example.com", &[("email", "bob@example.com")]),
+            Err("other-name")
+        );
+        let kelvin = "an\u{212a}@example.com";
+        assert_eq!(
+            kept(kelvin, &[("email", "ank@example.com")]),
             Err("other-name")
         );
         let nothing = Ok(attributes(&[("given_name", "Ann")]));

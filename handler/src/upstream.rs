@@ -23,6 +23,7 @@ use rustls::{
 use serde_json::Value;
 use std::{
     collections::HashMap,
+    error::Error as _,
     io,
     net::SocketAddr,
     sync::{Arc, Mutex},
@@ -100,8 +101,8 @@ impl Upstream {
     }
 
     /// Sends a request and reads its response, with any status. If the request failed on an idle connection, it is sent again:
-    /// the server may have closed the connection meanwhile. It is never sent again for another reason, because the directory may
-    /// count each password as a failed sign-in.
+    /// the connection may have been lost meanwhile. It is never sent again for another reason, also not if the server closed the
+    /// connection instead of answering, because the directory may count each password as a failed sign-in.
     pub async fn send(
         &self,
         call: &'static str,
@@ -147,8 +148,14 @@ impl Upstream {
         })
     }
 
-    /// Whether the failed connection was kept from an earlier invocation.
+    /// Whether the failed connection was kept from an earlier invocation, and did not fail by a regular end after the request.
     fn was_idle(&self, host: Option<&Authority>, error: &Error, budget: &Budget) -> bool {
+        let cause = error
+            .source()
+            .and_then(<dyn std::error::Error>::downcast_ref);
+        if cause.is_some_and(hyper::Error::is_incomplete_message) {
+            return false;
+        }
         let mut extras = Extensions::new();
         if let Some(connection) = error.connect_info() {
             connection.get_extras(&mut extras);

@@ -47,13 +47,13 @@ pub struct Directory {
     /// The kind of directory [default: jane; http with --preset]
     #[arg(long = "directory", value_enum, value_name = "KIND")]
     pub kind: Option<Kind>,
-    /// A ready-made http directory: auth0, devise, django, firebase, keycloak, okta or supabase
+    /// A ready-made http directory: auth0, devise, django, firebase, fusionauth, keycloak, okta or supabase
     #[arg(long, value_name = "NAME", value_parser = line)]
     pub preset: Option<String>,
     /// jane, http: its base URL; ldap: ldaps:// with the host
     #[arg(long, value_name = "URL", value_parser = line)]
     pub url: Option<String>,
-    /// jane, cognito, auth0, keycloak: the id of the client to ask as
+    /// jane, cognito, auth0, fusionauth, keycloak: the id of the client to ask as
     #[arg(long, value_name = "ID", value_parser = line)]
     pub client_id: Option<String>,
     /// The directory's secret is in Secrets Manager

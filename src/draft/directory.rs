@@ -163,6 +163,16 @@ impl Directory {
                 Some("auth0" | "keycloak") => known(OPENID),
                 Some("devise" | "django") => known(&["id", "email", "first_name", "last_name"]),
                 Some("firebase") => known(&["email", "name", "picture"]),
+                Some("fusionauth") => known(&[
+                    "id",
+                    "email",
+                    "firstName",
+                    "lastName",
+                    "fullName",
+                    "mobilePhone",
+                    "birthDate",
+                    "username",
+                ]),
                 Some("okta") => known(&["email", "login", "firstName", "lastName", "mobilePhone"]),
                 Some("supabase") => known(&["id", "email", "phone"]),
                 _ => Vec::new(),
@@ -265,7 +275,7 @@ impl Jane {
 impl Http {
     /// Whether the preset needs a client id.
     pub fn has_client(preset: Option<&str>) -> bool {
-        matches!(preset, Some("auth0" | "keycloak"))
+        matches!(preset, Some("auth0" | "fusionauth" | "keycloak"))
     }
 
     fn render(&self, text: &mut String) {
@@ -278,7 +288,9 @@ impl Http {
         }
         text.push_str(TIMEOUT);
         let settings = match preset {
-            Some("auth0") => Some(format!("client_id = {}", quoted(&self.client_id))),
+            Some("auth0" | "fusionauth") => {
+                Some(format!("client_id = {}", quoted(&self.client_id)))
+            }
             Some("keycloak") => Some(format!(
                 "realm = {}, client_id = {}",
                 quoted(&self.realm),
@@ -291,13 +303,13 @@ impl Http {
         }
         let secret = match preset {
             Some("auth0" | "keycloak") => "client_secret",
-            Some("firebase" | "supabase") => "api_key",
+            Some("firebase" | "fusionauth" | "supabase") => "api_key",
             Some("okta") => "api_token",
             _ => "token",
         };
         let secret_named = self.secret.render();
         let _ = writeln!(text, "{SECRET}secrets = {{ {secret} = {secret_named} }}");
-        if Self::has_client(preset) {
+        if matches!(preset, Some("auth0" | "keycloak")) {
             let _ = write!(
                 text,
                 "\n# For forgot password: a client that may read users. Without this table customers migrate at sign-in only.\n#[directory.oauth]\n#client_id = {}\n#client_secret = {secret_named}\n",

@@ -103,6 +103,39 @@ async fn a_shop_in_postgresql_is_imported_to_the_last_row() {
     assert!(ran.stderr.contains("import.password"), "{ran:#?}");
 }
 
+#[tokio::test]
+async fn a_missing_column_stops_the_deploy_and_the_formats_are_listed_before_it() {
+    let server = tokio::task::spawn_blocking(|| Server::start(&table(20)))
+        .await
+        .unwrap();
+    let mut corner = Corner::new().await;
+    let (pool, _) = corner.shop().await;
+    configure_database(&mut corner, &server);
+    let sample = ["try", "--pool", &pool, "--local", "--sample", "1000"];
+    let ran = corner.run(&sample).await.ended(0);
+    for shown in [
+        "Stored hashes of 20 user(s)",
+        "$2b$",
+        "$argon2id$",
+        " ms a sign-in",
+    ] {
+        assert!(ran.stdout.contains(shown), "{shown}: {ran:#?}");
+    }
+    has_no_hash(&ran);
+    let good = corner.read("migrate.toml");
+    let bad = good
+        .replace(
+            "SELECT email, verified, hash FROM users WHERE",
+            "SELECT * FROM users WHERE",
+        )
+        .replace("password_column = \"hash\"", "password_column = \"digest\"");
+    assert_ne!(good, bad);
+    corner.write("migrate.toml", &bad);
+    let ran = corner.run(&["deploy", "--pool", &pool, "--yes"]).await;
+    assert_ne!(ran.code, 0, "{ran:#?}");
+    assert!(ran.stderr.contains("`password_column`"), "{ran:#?}");
+}
+
 /// The same shop with `USERS` users, 100,000 by default. Sixty percent migrate by signing in, through the function; the rest is
 /// imported, each row has an outcome, and all of them sign in with the old password afterwards. CONTRIBUTING.md has the command.
 #[tokio::test]

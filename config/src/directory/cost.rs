@@ -57,7 +57,9 @@ impl HashFormat {
         let (time, memory) = match self {
             Self::Bcrypt => (1.0, 0.0),
             Self::Argon2 => (0.6, 64.0),
-            Self::Scrypt | Self::Werkzeug | Self::ScryptKdf => (0.39, 32.0),
+            // passlib's 2^16.
+            Self::Scrypt => (0.78, 64.0),
+            Self::Werkzeug | Self::ScryptKdf => (0.39, 32.0),
             // Two block sizes are tried for a wrong password.
             Self::BetterAuth => (0.58, 32.0),
             // Odoo's 600,000 rounds of SHA-512.
@@ -117,6 +119,7 @@ mod tests {
         for (format, memory) in [
             (HashFormat::Bcrypt, 512),
             (HashFormat::Argon2, 256),
+            (HashFormat::Scrypt, 256),
             (HashFormat::Pbkdf2, 512),
             (HashFormat::Django, 512),
             (HashFormat::Phpass, 256),

@@ -7,11 +7,12 @@ use toml::de::DeTable;
 use super::table::{Node, Table, one_of};
 
 /// Every preset, by its name.
-pub(super) const PRESETS: [(&str, &str); 7] = [
+pub(super) const PRESETS: [(&str, &str); 8] = [
     ("auth0", include_str!("../../presets/auth0.toml")),
     ("devise", include_str!("../../presets/devise.toml")),
     ("django", include_str!("../../presets/django.toml")),
     ("firebase", include_str!("../../presets/firebase.toml")),
+    ("fusionauth", include_str!("../../presets/fusionauth.toml")),
     ("keycloak", include_str!("../../presets/keycloak.toml")),
     ("okta", include_str!("../../presets/okta.toml")),
     ("supabase", include_str!("../../presets/supabase.toml")),

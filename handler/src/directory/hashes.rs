@@ -8,7 +8,7 @@ use std::{
     env,
     hash::{BuildHasher, RandomState},
     sync::{self, Arc},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use jane_migrate_config as config;
@@ -18,9 +18,12 @@ use tokio::{sync::Semaphore, task::spawn_blocking, time::Instant};
 
 use super::verdict::Verdict;
 use crate::{
+    brake::Brake,
     budget::{Budget, Unavailable},
+    event::Event,
     hash::{self, FirebaseKey, Why},
     lock::lock,
+    outcome::Outcome,
     secrets::Secrets,
 };
 
@@ -43,6 +46,8 @@ pub struct Hashes {
     settings: config::Database,
     secrets: Arc<Secrets>,
     seen: sync::Mutex<Seen>,
+    /// Wrong passwords by stored hash: many collations find one account by several spellings of its name.
+    brake: Brake,
     /// How much memory one check may take.
     memory: u64,
     /// One check at a time: a check continues after its sign-in has timed out, and two could need more memory than there is.
@@ -102,6 +107,7 @@ impl Hashes {
             settings: settings.clone(),
             secrets,
             seen: sync::Mutex::default(),
+            brake: Brake::default(),
             memory: size
                 .map_or(LEAST_MEMORY, |size| size << 20)
                 .saturating_sub(RESERVE),
@@ -121,7 +127,7 @@ impl Hashes {
     /// The verdict about a password and a row, whose hash and salt are removed; or about a name without a row.
     pub async fn judge(
         &self,
-        name: &str,
+        event: &Event,
         row: Result<Map<String, Value>, Verdict>,
         password: &SecretString,
         budget: &Budget,
@@ -136,23 +142,34 @@ impl Hashes {
             _ => None,
         };
         let usable = usable(stored.as_ref());
+        // The operator's tests are no guesses.
+        let (counts, now) = (!event.is_trial(), SystemTime::now());
+        let blocks = |hash: &String| !self.brake.allows(hash, now);
+        if counts && usable.as_ref().is_some_and(blocks) {
+            return Ok(Verdict::TooManyGuesses);
+        }
         let hash = usable.clone().unwrap_or_else(|| self.decoy());
-        let checked = self.check(password, hash, salt, budget).await;
+        // A failed check is an outage also if there is no user: otherwise it would reveal who exists, and the test of a deploy,
+        // whose user is unknown, would not find it.
+        let checked = self.check(password, hash, salt, budget).await?;
         match (row, usable) {
             (Err(verdict), _) => Ok(verdict),
             (Ok(_), None) => Ok(Verdict::SsoOnly),
-            (Ok(row), Some(hash)) => Ok(match checked? {
+            (Ok(row), Some(hash)) => Ok(match checked {
                 Ok(right) => {
-                    lock(&self.seen).note(name, hash);
-                    if right {
-                        Verdict::Known(row)
-                    } else {
-                        Verdict::WrongPassword
+                    let (verdict, outcome) = match right {
+                        true => (Verdict::Known(row), Outcome::Migrated),
+                        false => (Verdict::WrongPassword, Outcome::WrongPassword),
+                    };
+                    if counts {
+                        self.brake.note(&hash, outcome, now);
                     }
+                    lock(&self.seen).note(event.name(), hash);
+                    verdict
                 }
                 Err(format) => {
-                    // It takes as long as a wrong password. The result does not matter.
-                    let _ = self.check(password, self.decoy(), None, budget).await;
+                    // It takes as long as a wrong password. Whether it matches does not matter.
+                    let _ = self.check(password, self.decoy(), None, budget).await?;
                     Verdict::UnsupportedHash(format)
                 }
             }),
@@ -232,6 +249,8 @@ impl Hashes {
                                 mem_cost: firebase.mem_cost,
                             };
                             let salt = salt.as_ref().and_then(Value::as_str).unwrap_or_default();
+                            // A column of the type char(n) pads it with spaces.
+                            let salt = salt.trim_end_matches(' ');
                             hash::firebase(password, &stored, salt, key, signer_key.expose_secret())
                                 .map_err(|why| format!("firebase: {}", why.words()))
                         }
@@ -347,6 +366,7 @@ pub(crate) mod tests {
     use jane_migrate_config::{HashFormat, Secret};
 
     use super::*;
+    use crate::fixtures::{event, sign_in};
 
     /// The settings of a table with one kind of hash.
     pub(crate) fn settings(decoy: Option<&str>) -> config::Database {
@@ -424,6 +444,7 @@ pub(crate) mod tests {
     #[tokio::test]
     async fn an_unsupported_hash_is_named_and_takes_as_long_as_a_wrong_password() {
         let hashes = hashes(Some(SEEN));
+        let event = event(sign_in("ann", "secret"), &crate::fixtures::settings(&[]));
         for (stored, expected) in [
             (
                 json!("$1$salt$qJH7.N4xYta3aEG/dfqo/0"),
@@ -439,11 +460,28 @@ pub(crate) mod tests {
             let budget = Budget::new(Duration::from_secs(5));
             let row = Map::from_iter([("hash".to_owned(), stored)]);
             let verdict = hashes
-                .judge("ann", Ok(row), &"secret".into(), &budget)
+                .judge(&event, Ok(row), &"secret".into(), &budget)
                 .await;
             assert_eq!(verdict, Ok(Verdict::UnsupportedHash(expected.to_owned())));
             let calls: Vec<_> = budget.calls().iter().map(|call| call.call).collect();
             assert_eq!(calls, ["hash", "hash"], "the second is against the decoy");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_check_that_takes_too_long_is_an_outage_for_every_name() {
+        let slow = SEEN.replace("$04$", "$14$");
+        let hashes = hashes(Some(&slow));
+        let event = event(sign_in("ann", "secret"), &crate::fixtures::settings(&[]));
+        let row = |hash: Value| Ok(Map::from_iter([("hash".to_owned(), hash)]));
+        for row in [
+            row(slow.clone().into()),
+            row(Value::Null),
+            Err(Verdict::NotFound),
+        ] {
+            let budget = Budget::new(Duration::from_millis(20));
+            let verdict = hashes.judge(&event, row, &"secret".into(), &budget).await;
+            assert_eq!(verdict, Err(Unavailable("timeout")));
         }
     }
 

@@ -420,6 +420,9 @@ mod tests {
             ".\\a",
             "..\\..",
             "a/..?b",
+            // Java servers drop what follows a semicolon.
+            "a/..;/admin",
+            "..;x=1/admin",
         ] {
             assert!(filled(name, &by_name, None).is_none(), "{name}");
         }

@@ -32,7 +32,7 @@ use serde_json::{Value, json};
 
 pub use self::verdict::{Unusable, Verdict};
 use crate::{
-    budget::{Budget, ON_MIGRATED, Unavailable},
+    budget::{Budget, Unavailable},
     decide::Decision,
     event::Event,
     guard,
@@ -248,12 +248,12 @@ impl Directory {
         match self {
             #[cfg(feature = "postgres")]
             Self::Postgres(directory) => {
-                let call = (ON_MIGRATED, statement);
+                let call = (crate::budget::ON_MIGRATED, statement);
                 directory.execute(call, value, explain, budget).await
             }
             #[cfg(feature = "mysql")]
             Self::Mysql(directory) => {
-                let call = (ON_MIGRATED, statement);
+                let call = (crate::budget::ON_MIGRATED, statement);
                 directory.execute(call, value, explain, budget).await
             }
             // The file's parser rejects a statement for any other kind.

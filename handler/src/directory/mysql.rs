@@ -118,7 +118,7 @@ impl Mysql {
         budget: &Budget,
     ) -> Result<Verdict, Unavailable> {
         let row = self.row(event.name(), budget).await?;
-        self.hashes.judge(event.name(), row, password, budget).await
+        self.hashes.judge(event, row, password, budget).await
     }
 
     /// Whether the user exists.

@@ -102,7 +102,7 @@ impl Postgres {
         budget: &Budget,
     ) -> Result<Verdict, Unavailable> {
         let row = self.row(event.name(), budget).await?;
-        self.hashes.judge(event.name(), row, password, budget).await
+        self.hashes.judge(event, row, password, budget).await
     }
 
     /// The formats of this many stored hashes.

@@ -15,6 +15,8 @@ pub enum Verdict {
     WrongPassword,
     /// The stored hash cannot be checked: its format, and why.
     UnsupportedHash(String),
+    /// There were too many wrong passwords for this account.
+    TooManyGuesses,
     /// The user has no password and signs in through another provider.
     SsoOnly,
 }

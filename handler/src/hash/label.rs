@@ -91,9 +91,16 @@ fn modular(stored: &str) -> usize {
     }
 }
 
+/// Parts of the names of algorithms. Any other text before a `$` may be the start of a password in plain text.
+const ALGORITHMS: [&str; 5] = ["crypt", "argon2", "pbkdf2", "md5", "sha"];
+
 /// The end of `name$`, including the rounds after it.
 fn named(stored: &str) -> Option<usize> {
     let name = stored.find('$')? + 1;
+    let known = |part: &&str| stored[..name].contains(part);
+    if !stored.starts_with("U$") && !ALGORITHMS.iter().any(known) {
+        return None;
+    }
     let rest = &stored[name..];
     let next = rest.find('$').map(|at| &rest[..=at]).unwrap_or_default();
     Some(match &stored[..name] {
@@ -256,6 +263,7 @@ mod tests {
             "a:b:c",
             "canary$canary-canary canary",
             "😀$😀",
+            "correcthorsebattery$staplecorrecthorsebattery",
         ] {
             assert_eq!(label(plain), "no known form", "{plain}");
         }

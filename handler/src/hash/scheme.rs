@@ -137,7 +137,9 @@ impl Scheme {
             Self::Magento { steps, .. } => steps
                 .iter()
                 .map(MagentoStep::bytes)
-                .fold((0, 0), |most, step| (most.0.max(step.0), most.1 + step.1)),
+                .fold((0, 0), |most: (u64, u64), step| {
+                    (most.0.max(step.0), most.1.saturating_add(step.1))
+                }),
             Self::Pbkdf2 { rounds, .. } if rounds.get() > MOST_ROUNDS => return Err(Why::Slow),
             _ => (0, 0),
         };
@@ -478,6 +480,25 @@ mod tests {
         }
     }
 
+    fn magento(steps: &[(u32, u32)]) -> Scheme {
+        let steps = steps.iter().map(|(memory, passes)| {
+            let (algorithm, version, lanes) = (Algorithm::Argon2id, Version::V0x13, 1);
+            let cost = Argon2Cost {
+                algorithm,
+                version,
+                memory_kib: memory / 1024,
+                passes: *passes,
+                lanes,
+            };
+            MagentoStep::Argon2 { cost, length: 32 }
+        });
+        Scheme::Magento {
+            steps: steps.collect(),
+            salt: String::new(),
+            hash: String::new(),
+        }
+    }
+
     fn pbkdf2(rounds: u32) -> Scheme {
         let algorithm = pbkdf2::PBKDF2_HMAC_SHA256;
         let rounds = NonZeroU32::new(rounds).unwrap();
@@ -506,6 +527,8 @@ mod tests {
             (scrypt(1, 8, 2_097_151), Some(Why::Memory)),
             (scrypt(63, 1, 1), Some(Why::Memory)),
             (scrypt(255, u32::MAX, u32::MAX), Some(Why::Memory)),
+            (magento(&[(2 << 30, u32::MAX); 3]), Some(Why::Slow)),
+            (magento(&[(64 << 20, 2)]), None),
             (pbkdf2(50_000_000), None),
             (pbkdf2(50_000_001), Some(Why::Slow)),
         ] {

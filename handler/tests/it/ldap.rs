@@ -90,6 +90,23 @@ fn each_kind_of_account_has_its_outcome() {
     );
 }
 
+/// The limit on guesses counts the account, by whichever name it is found.
+#[test]
+fn all_names_of_an_entry_share_the_limit_on_guesses() {
+    let server = OpenLdap::start(&people());
+    let function = server.function(SEARCH);
+    let names = ["ann", "ann@example.com", "other@example.com"];
+    for name in names.iter().cycle().take(10) {
+        let wrong = sign_in(name, "wrong");
+        assert_eq!(function.outcome(&wrong).0, "wrong-password", "{name}");
+    }
+    for name in names {
+        let right = sign_in(name, PASSWORD);
+        assert_eq!(function.outcome(&right).0, "too-many-guesses", "{name}");
+    }
+    assert_eq!(function.outcome(&sign_in("a*b", PASSWORD)).0, "migrated");
+}
+
 #[test]
 fn attributes_have_the_names_of_the_settings() {
     let server = OpenLdap::start(&people());

@@ -135,6 +135,30 @@ fn a_name_equal_only_by_collation_verifies_no_address() {
     }
 }
 
+/// The limit on guesses counts the account, however its name is spelled.
+#[test]
+fn spellings_that_are_equal_by_collation_share_the_limit_on_guesses() {
+    let other = bcrypt::hash(PASSWORD, 4).unwrap();
+    let other = format!("\nINSERT INTO users (email, hash) VALUES ('zoe@example.com', '{other}');");
+    let server = MariaDb::start(&(users() + &other));
+    let function = server.function(QUERY, "");
+    let spellings = ["ann", "änn", "àñn", "ánn", "âñn", "ăńň"];
+    let names: Vec<String> = spellings
+        .iter()
+        .map(|name| format!("{name}@example.com"))
+        .collect();
+    for name in names.iter().cycle().take(10) {
+        let wrong = sign_in(name, "wrong");
+        assert_eq!(function.outcome(&wrong).0, "wrong-password", "{name}");
+    }
+    for name in &names {
+        let right = sign_in(name, PASSWORD);
+        assert_eq!(function.outcome(&right).0, "too-many-guesses", "{name}");
+    }
+    let other = sign_in("zoe@example.com", PASSWORD);
+    assert_eq!(function.outcome(&other).0, "migrated");
+}
+
 #[test]
 fn padding_of_a_column_is_not_part_of_the_hash() {
     let padded = "--sql-mode=PAD_CHAR_TO_FULL_LENGTH";

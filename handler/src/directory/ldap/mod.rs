@@ -12,7 +12,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
     sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use jane_migrate_config::{self as config, LdapServer, NAME_PLACEHOLDER, Source};
@@ -27,9 +27,11 @@ use tokio::{sync::Mutex, time::Instant};
 use self::result::{bound, searched};
 use super::verdict::{Unusable, Verdict};
 use crate::{
+    brake::Brake,
     budget::{Budget, Unavailable},
     escape::hex,
     event::Event,
+    outcome::Outcome,
     secrets::Secrets,
     upstream::tls,
 };
@@ -55,6 +57,8 @@ pub struct Ldap {
     /// The attributes that are read, as the settings spell them.
     fields: Vec<String>,
     kept: Mutex<Option<Handle>>,
+    /// Wrong passwords by DN: an entry is found by several names, and by several spellings of each.
+    brake: Brake,
 }
 
 /// The connection contains the signed-in user.
@@ -98,6 +102,7 @@ impl Ldap {
             secrets,
             fields,
             kept: Mutex::default(),
+            brake: Brake::default(),
         })
     }
 
@@ -134,9 +139,22 @@ impl Ldap {
             Ok(entry) => entry,
             Err(verdict) => return Ok(verdict),
         };
+        // The operator's tests are no guesses.
+        let (counts, now) = (!event.is_trial(), SystemTime::now());
+        if counts && !self.brake.allows(&entry.dn, now) {
+            return Ok(Verdict::TooManyGuesses);
+        }
         let mut connection = connection?;
         let refused = self.bind(&mut connection, &entry.dn, password, budget);
-        Ok(match refused.await? {
+        let refused = refused.await?;
+        if counts {
+            let outcome = match refused {
+                Some(_) => Outcome::WrongPassword,
+                None => Outcome::Migrated,
+            };
+            self.brake.note(&entry.dn, outcome, now);
+        }
+        Ok(match refused {
             Some(refused) => refused,
             None => self.known(event.name(), vec![entry]),
         })

@@ -140,6 +140,27 @@ fn the_connection_is_open_before_the_first_sign_in_and_stays_open() {
     assert_eq!(server.connections(), 1);
 }
 
+/// Also not if the server closes a kept connection after it read the password.
+#[test]
+fn a_password_is_sent_once_also_on_a_kept_connection() {
+    let server = Server::start(|request| match request.method.as_str() {
+        "HEAD" => Reply::status(200),
+        _ => Reply::Bytes(Vec::new()),
+    });
+    let toml = "
+        [directory.authenticate]
+        url = '/check'
+        json = '{password}'
+        ok = [200]
+        [attributes]
+        email = 'email'
+    ";
+    let function = function(&server, toml);
+    let outcome = function.outcome(&sign_in(USER, PASSWORD)).0;
+    assert_eq!(outcome, "directory-unavailable");
+    assert_eq!(server.paths(), ["/check"]);
+}
+
 #[test]
 fn a_configured_header_field_replaces_ours() {
     let server = Server::start(|_| Reply::json(200, json!({ "email": USER })));

@@ -238,6 +238,81 @@ fn supabase() {
     );
 }
 
+/// As FusionAuth's API documentation describes it: no package has the server.
+#[test]
+fn fusionauth() {
+    let server = Server::start(|request| {
+        assert_eq!(request.header("authorization"), SECRET);
+        let user = |email: &str, active: bool| {
+            json!({ "user": {
+                "id": "u1", "email": email, "verified": true, "active": active, "firstName": "Ann", "lastName": "Lee",
+                "mobilePhone": "+15550100000", "birthDate": "1990-02-28", "registrations": [],
+            } })
+        };
+        let Some(email) = request.path.strip_prefix("/api/user?email=") else {
+            assert_eq!(
+                (request.method.as_str(), request.path.as_str()),
+                ("POST", "/api/login")
+            );
+            let body = request.json();
+            assert_eq!(
+                (&body["applicationId"], &body["noJWT"]),
+                (&json!("app"), &json!(true))
+            );
+            let name = body["loginId"].as_str().unwrap();
+            let status = name.split_once('@').and_then(|(name, _)| name.parse().ok());
+            return match (name, body["password"].as_str().unwrap(), status) {
+                (USER, PASSWORD, _) => Reply::json(200, user(USER, true)),
+                (_, _, Some(202)) => Reply::json(202, user(name, true)),
+                (_, _, Some(242)) => Reply::json(242, json!({ "twoFactorId": "x", "methods": [] })),
+                (_, _, Some(status)) => Reply::status(status),
+                _ => Reply::status(404),
+            };
+        };
+        match email {
+            "ann%40example.com" => Reply::json(200, user(USER, true)),
+            "off%40example.com" => Reply::json(200, user("off@example.com", false)),
+            _ => Reply::status(404),
+        }
+    });
+    let toml = "preset = 'fusionauth'\nsettings = { client_id = 'app' }\nsecrets = { api_key = { env = 'SECRET' } }";
+    let ann = json!({
+        "email": USER, "email_verified": "true", "given_name": "Ann", "family_name": "Lee",
+        "phone_number": "+15550100000", "birthdate": "1990-02-28",
+    });
+    let case = |name: &str, outcome| (sign_in(name, PASSWORD), outcome, json!(null));
+    outcomes(
+        &function(&server, toml),
+        &[
+            (sign_in(USER, PASSWORD), "migrated", ann.clone()),
+            (sign_in(USER, "wrong"), "wrong-password", json!(null)),
+            case("unknown@example.com", "wrong-password"),
+            case("202@example.com", "not-eligible"),
+            case("203@example.com", "not-eligible"),
+            case("212@example.com", "not-eligible"),
+            case("213@example.com", "not-eligible"),
+            case("242@example.com", "not-eligible"),
+            case("409@example.com", "not-eligible"),
+            case("410@example.com", "not-eligible"),
+            case("423@example.com", "not-eligible"),
+            // The API key is refused, or the request is.
+            case("401@example.com", "directory-unavailable"),
+            case("400@example.com", "directory-unavailable"),
+            (forgot_password(USER), "migrated-for-reset", ann),
+            (
+                forgot_password("off@example.com"),
+                "not-eligible",
+                json!(null),
+            ),
+            (
+                forgot_password("unknown@example.com"),
+                "not-found",
+                json!(null),
+            ),
+        ],
+    );
+}
+
 #[test]
 fn firebase() {
     let server = Server::start(|request| {
