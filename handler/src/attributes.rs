@@ -314,6 +314,9 @@ mod tests {
             (json!("2024-03-32"), false),
             (json!("other@example.com"), false),
             (json!("0"), false),
+            (json!(0), false),
+            (json!(1_711_879_200), false),
+            (json!(1_711_879_200_000_i64), false),
         ] {
             let settings = settings(&[("email", "email"), ("email_verified", "verified")]);
             let user = json!({ "email": NAME, "verified": verified });
