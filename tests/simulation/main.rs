@@ -24,7 +24,7 @@ use std::time::Instant;
 const SEEDS: u64 = 100;
 
 /// Seeds that have found an error of the program. Each run of the tests includes them.
-const FOUND: [u64; 9] = [101, 168, 527, 569, 629, 5112, 5148, 5541, 5547];
+const FOUND: [u64; 10] = [101, 168, 527, 569, 629, 5112, 5148, 5541, 5547, 7122];
 
 /// The program's futures need a large stack in an unoptimised build.
 const STACK: usize = 64 << 20;

@@ -87,6 +87,21 @@ fn after_a_teardown_the_rest_is_restored_and_no_client_is_opened() {
     assert_eq!(&pool["DeletionProtection"], before);
 }
 
+/// Terraform had put it back.
+#[test]
+fn a_trigger_without_a_function_is_not_written_again() {
+    let (mut observed, kept) = kept();
+    (observed.function, observed.role) = (Ok(None), Ok(None));
+    let plan = restore(&observed, &kept, &[], &Decisions::new()).unwrap();
+    let [_, pool] = &expected(&plan)[..] else {
+        panic!("{plan:?}")
+    };
+    assert!(
+        pool["LambdaConfig"].get("UserMigration").is_none(),
+        "{pool}"
+    );
+}
+
 #[test]
 fn while_the_migration_is_live_it_stays_live() {
     let (mut observed, kept) = kept();
