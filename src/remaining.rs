@@ -18,7 +18,7 @@ use jane_migrate_handler::{Export, NotImported, Password, Secrets, Unavailable};
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 
-use crate::aws::{Connection, Connections, Reader};
+use crate::aws::{Connection, Connections, Pages, Reader};
 use crate::dates::today;
 use crate::environment;
 use crate::error::{Error, Result};
@@ -147,14 +147,15 @@ impl Lists {
         }
         let mut whole = earlier == Some(None);
         let mut next = earlier.flatten();
+        let mut pages = Pages::of_users();
         while !whole {
             let mark = index.mark();
-            let page = match self.aws.users(&self.pool, next).await {
+            let page = match self.aws.users(&self.pool, &mut pages, next).await {
                 // A token is valid for some time, and its length is not documented.
                 Err(error) if resumed && error.kind == Kind::Refused => {
                     listing.iter_mut().for_each(Listing::forget);
                     index = new();
-                    (next, resumed) = (None, false);
+                    (next, resumed, pages) = (None, false, Pages::of_users());
                     continue;
                 }
                 page => page,
@@ -204,9 +205,9 @@ impl Lists {
             }
             Source::File(path) => read(path, &mut |row| walk.row(row, None))?,
             Source::OldPool(aws, pool) => {
-                let mut next = None;
+                let (mut next, mut read) = (None, Pages::of_users());
                 'pages: loop {
-                    let page = aws.users(pool, next).await;
+                    let page = aws.users(pool, &mut read, next).await;
                     let (users, more) = page.map_err(|error| {
                         Error::from(error).context("failed to list the users of the old pool")
                     })?;

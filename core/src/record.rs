@@ -192,6 +192,8 @@ pub enum Doubt {
     NotInSnapshot(String),
     /// It belongs to this account, which is not the pool's.
     OtherAccount(String, String),
+    /// It is no Lambda function.
+    NoFunction(String),
 }
 
 impl Records {
@@ -309,8 +311,9 @@ impl Records {
             }
         };
         let Some(arn) = arn else { return Ok(None) };
-        let account = arn.parse::<Arn>().map(|arn| arn.account);
-        let account = account.unwrap_or_default();
+        let Some(account) = account_of_function(arn) else {
+            return Err(Doubt::NoFunction(arn.to_owned()));
+        };
         match account == names.pool.account || trust.account == Some(&account) {
             true => Ok(Some(arn)),
             false => Err(Doubt::OtherAccount(account, arn.to_owned())),
@@ -325,6 +328,15 @@ pub fn given_statements(policy: &Policy) -> impl Iterator<Item = &str> {
         .iter()
         .filter_map(|one| one["Sid"].as_str());
     ids.filter(|id| digest_of_statement(id).is_some())
+}
+
+/// The account of a Lambda function's ARN. It becomes part of a printed command.
+fn account_of_function(arn: &str) -> Option<String> {
+    let arn: Arn = arn.parse().ok()?;
+    let named = arn.resource.strip_prefix("function:");
+    let is_account = arn.account.len() == 12 && arn.account.bytes().all(|b| b.is_ascii_digit());
+    let is_function = arn.service == "lambda" && named.is_some_and(|name| !name.is_empty());
+    (is_account && is_function).then_some(arn.account)
 }
 
 /// The trigger, if it is confirmed enough.
@@ -380,6 +392,11 @@ impl Doubt {
             Self::OtherAccount(account, _) => format!(
                 "{written_down} belongs to another account, {account}: its owner would get customers' passwords"
             ),
+            Self::NoFunction(_) => {
+                format!(
+                    "{written_down} is named by the tags, and is not the ARN of a Lambda function"
+                )
+            }
         }
     }
 
@@ -390,19 +407,21 @@ impl Doubt {
             Self::Differ(function, role) => {
                 format!("function: {}; role: {}", shown(function), shown(role))
             }
-            Self::Alone(_, arn) | Self::NotInSnapshot(arn) | Self::OtherAccount(_, arn) => {
-                arn.clone()
-            }
+            Self::Alone(_, arn)
+            | Self::NotInSnapshot(arn)
+            | Self::OtherAccount(_, arn)
+            | Self::NoFunction(arn) => arn.clone(),
         }
     }
 
-    /// The flag that overrides it, after an operator has looked.
-    pub fn flag(&self) -> String {
+    /// The flag that overrides it, after an operator has looked. None: the tags must be corrected first.
+    pub fn flag(&self) -> Option<String> {
         match self {
-            Self::Differ(..) => " --trust role".to_owned(),
-            Self::Alone(place, _) => format!(" --trust {}", place.name()),
-            Self::NotInSnapshot(_) => " --trust function".to_owned(),
-            Self::OtherAccount(account, _) => format!(" --trigger-account {account}"),
+            Self::Differ(..) => Some(" --trust role".to_owned()),
+            Self::Alone(place, _) => Some(format!(" --trust {}", place.name())),
+            Self::NotInSnapshot(_) => Some(" --trust function".to_owned()),
+            Self::OtherAccount(account, _) => Some(format!(" --trigger-account {account}")),
+            Self::NoFunction(_) => None,
         }
     }
 }
@@ -507,6 +526,22 @@ mod tests {
     }
 
     #[test]
+    fn only_a_function_of_an_account_is_put_back() {
+        for odd in [
+            "hello",
+            "arn:aws:iam::123456789012:role/x",
+            "arn:aws:lambda:us-east-1::function:x",
+            "arn:aws:lambda:us-east-1:123456789012:layer:x",
+            "arn:aws:lambda:us-east-1:123456789012:function:",
+            // The account becomes part of a printed command.
+            "arn:aws:lambda:us-east-1:999999999999 --yes:function:x",
+        ] {
+            let doubt = trigger(Some(Some(odd)), Some(Some(odd)), &Trust::default());
+            assert_eq!(doubt, Err(Doubt::NoFunction(odd.to_owned())));
+        }
+    }
+
+    #[test]
     fn a_trigger_is_put_back_only_if_two_places_name_it() {
         let nothing = Trust::default();
         let old = Ok(Some(OLD.to_owned()));
@@ -564,7 +599,7 @@ mod tests {
         let both = |trust: &Trust<'_>| trigger(Some(Some(&foreign)), Some(Some(&foreign)), trust);
         let doubt = Doubt::OtherAccount("210987654321".into(), foreign.clone());
         assert_eq!(both(&Trust::default()), Err(doubt.clone()));
-        assert_eq!(doubt.flag(), " --trigger-account 210987654321");
+        assert_eq!(doubt.flag().unwrap(), " --trigger-account 210987654321");
         let account = |account| Trust {
             account: Some(account),
             ..Trust::default()

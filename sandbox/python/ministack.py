@@ -228,6 +228,8 @@ async def locked(scope, receive, send):
     elif scope["type"] == "http":
         await send({"type": "http.response.start", "status": 403, "headers": []})
         await send({"type": "http.response.body"})
+    else:  # a WebSocket, which is refused with 403
+        await send({"type": "websocket.close"})
 
 
 config = Config()

@@ -116,8 +116,9 @@ impl Build<'_> {
                 "silent",
             ])
             .args(["--target", self.choice.target])
+            .arg("--manifest-path")
+            .arg(self.cache.source().join("Cargo.toml"))
             .args(arguments)
-            .current_dir(self.cache.source())
             .env("CARGO_TARGET_DIR", self.cache.target())
             .env("CARGO_TERM_COLOR", "never")
             // Overrides every other source of flags, also the operator's own configuration.

@@ -1,6 +1,6 @@
 //! What the tools that build the handler can read of the operator's environment, and what they can reach. The build runs other
 //! people's build scripts and macros, so they see only the variables that find the tools: no key of AWS or of a CI service, and
-//! no network if the system can cut it off.
+//! no network if the system can cut it off. No file in or above the cache or a project configures the tools.
 
 use std::env;
 use std::ffi::OsString;
@@ -87,9 +87,13 @@ pub(super) enum Duty {
     Build,
 }
 
-/// Keeps only the variables that a command needs for its purpose.
+/// Keeps only the variables that a command needs for its purpose. It runs in the root folder: rustup and cargo take a toolchain and
+/// a compiler from files in the current folder and in all above it, and in a folder such as /tmp each user may put those.
 pub(super) fn restrict(command: &mut Command, duty: Duty) {
-    command.env_clear().envs(seen(env::vars_os(), duty));
+    command
+        .env_clear()
+        .envs(seen(env::vars_os(), duty))
+        .current_dir("/");
 }
 
 fn seen(

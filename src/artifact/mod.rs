@@ -79,13 +79,7 @@ pub fn prebuilt(architecture: Architecture) -> Vec<&'static str> {
 
 /// The build tools of this machine.
 pub async fn tools() -> Result<Tools> {
-    let folder = tempfile::tempdir().map_err(|error| {
-        Error::new(
-            format!("failed to make a temporary folder: {error}"),
-            "free some space, or set TMPDIR",
-        )
-    })?;
-    Ok(toolchain::Toolchain::observe(folder.path()).await?.tools())
+    Ok(toolchain::Toolchain::observe().await?.tools())
 }
 
 /// Uses the handler of the release or the cache, or builds it. Dropping the future ends cargo.
@@ -107,7 +101,7 @@ pub async fn build_from(
         return Ok(artifact);
     }
     let cache = Cache::open(&request.cache, &request.records)?;
-    let mut toolchain = Toolchain::observe(cache.root()).await?;
+    let mut toolchain = Toolchain::observe().await?;
     loop {
         let choice = choose(&toolchain, architecture)?;
         log::debug!(
@@ -130,7 +124,7 @@ pub async fn build_from(
             return Ok(finished(artifact));
         }
         cache.make_ours()?;
-        if choice.add_target && !add_target(&choice, cache.root(), progress).await {
+        if choice.add_target && !add_target(&choice, progress).await {
             toolchain.rustup = false;
             continue;
         }
@@ -185,12 +179,12 @@ fn served(executable: &[u8]) -> BTreeSet<String> {
 }
 
 /// Adds a target to the toolchain. Reports that, and if it fails also the reason and that the build continues without it.
-async fn add_target(choice: &Choice, directory: &Path, progress: OnProgress<'_>) -> bool {
+async fn add_target(choice: &Choice, progress: OnProgress<'_>) -> bool {
     let target = choice.target;
     progress(Progress::Note(&format!(
         "adding the Rust target {target} with `rustup target add {target}`"
     )));
-    match toolchain::add_target(target, directory).await {
+    match toolchain::add_target(target).await {
         Ok(()) => true,
         Err(reason) => {
             progress(Progress::Note(&format!(

@@ -61,9 +61,8 @@ pub struct Tools {
 }
 
 impl Toolchain {
-    /// Finds the tools. It runs in a folder of its own: rustup reads the toolchain from a file in the current folder, and a
-    /// project there must not decide.
-    pub(super) async fn observe(directory: &Path) -> Result<Self> {
+    /// Finds the tools.
+    pub(super) async fn observe() -> Result<Self> {
         for tool in ["cargo", "rustc"] {
             if !on_path(tool) {
                 return Err(Error::new(
@@ -72,10 +71,7 @@ impl Toolchain {
                 ));
             }
         }
-        let (rustc, sysroot) = tokio::try_join!(
-            rustc(&["-vV"], directory),
-            rustc(&["--print", "sysroot"], directory)
-        )?;
+        let (rustc, sysroot) = tokio::try_join!(rustc(&["-vV"]), rustc(&["--print", "sysroot"]))?;
         let libraries = Path::new(sysroot.trim()).join("lib/rustlib");
         let targets: BTreeSet<_> = fs::read_dir(&libraries)
             .into_iter()
@@ -93,7 +89,7 @@ impl Toolchain {
                 .into_iter()
                 .filter(|name| on_path(name))
                 .collect(),
-            unplug: unplug(directory).await,
+            unplug: unplug().await,
         };
         toolchain.rust_lld =
             executable(&libraries.join(toolchain.host()).join("bin"), "rust-lld").is_file();
@@ -122,12 +118,12 @@ impl Toolchain {
 }
 
 /// How to start a command without network: on Linux, if the system gives this user an empty network namespace.
-async fn unplug(directory: &Path) -> Option<&'static [&'static str]> {
+async fn unplug() -> Option<&'static [&'static str]> {
     // The second makes the user root of that namespace only.
     const WAYS: [&[&str]; 2] = [&["unshare", "-n", "--"], &["unshare", "-rn", "--"]];
     for way in WAYS.into_iter().filter(|way| on_path(way[0])) {
         let mut command = Command::new(way[0]);
-        let tried = output(command.args(&way[1..]).arg("true"), directory).await;
+        let tried = output(command.args(&way[1..]).arg("true")).await;
         if tried.is_ok_and(|output| output.status.success()) {
             return Some(way);
         }
@@ -136,12 +132,8 @@ async fn unplug(directory: &Path) -> Option<&'static [&'static str]> {
 }
 
 /// Has rustup install a target's standard library. rustup updates itself with `update` and `toolchain install` only.
-pub(super) async fn add_target(target: &str, directory: &Path) -> Result<(), String> {
-    let output = output(
-        Command::new("rustup").args(["target", "add", target]),
-        directory,
-    )
-    .await?;
+pub(super) async fn add_target(target: &str) -> Result<(), String> {
+    let output = output(Command::new("rustup").args(["target", "add", target])).await?;
     if output.status.success() {
         Ok(())
     } else {
@@ -149,14 +141,14 @@ pub(super) async fn add_target(target: &str, directory: &Path) -> Result<(), Str
     }
 }
 
-async fn rustc(arguments: &[&str], directory: &Path) -> Result<String> {
+async fn rustc(arguments: &[&str]) -> Result<String> {
     let failed = |reason: String| {
         Error::new(
             format!("failed to run `rustc {}`: {reason}", arguments.join(" ")),
             "see that `rustc -vV` works; `rustup default stable` installs a toolchain where rustup has none",
         )
     };
-    let output = output(Command::new("rustc").args(arguments), directory)
+    let output = output(Command::new("rustc").args(arguments))
         .await
         .map_err(failed)?;
     if output.status.success() {
@@ -168,12 +160,9 @@ async fn rustc(arguments: &[&str], directory: &Path) -> Result<String> {
     }
 }
 
-async fn output(command: &mut Command, directory: &Path) -> Result<Output, String> {
+async fn output(command: &mut Command) -> Result<Output, String> {
     environment::restrict(command, Duty::Fetch);
-    command
-        .current_dir(directory)
-        .stdin(Stdio::null())
-        .kill_on_drop(true);
+    command.stdin(Stdio::null()).kill_on_drop(true);
     command.output().await.map_err(|error| error.to_string())
 }
 
@@ -228,8 +217,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_compiler_of_this_test_is_found() {
-        let folder = tempfile::tempdir().unwrap();
-        let toolchain = Toolchain::observe(folder.path()).await.unwrap();
+        let toolchain = Toolchain::observe().await.unwrap();
         assert!(toolchain.rustc.starts_with("rustc 1."), "{toolchain:?}");
         assert!(
             toolchain.targets.contains(toolchain.host()),

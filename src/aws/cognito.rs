@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::client::Reader;
 use super::error::{During, failed};
 use super::known::know;
-use super::pages;
+use super::pages::{self, Pages};
 use super::raw::Capture;
 use super::service::{Protocol, Service, ask};
 use jane_migrate_core::aws_error::{AwsError, Found, Kind};
@@ -147,10 +147,11 @@ impl Reader {
         ClientDocument::from_describe(answer).map_err(|error| unreadable(ACTION, &error))
     }
 
-    /// A page of the pool's users, and the token of the next.
+    /// A page of the pool's users, and the token of the next. `pages` has those before.
     pub(crate) async fn users(
         &self,
         pool: &PoolId,
+        pages: &mut Pages,
         token: Option<String>,
     ) -> Result<(Vec<PoolUser>, Option<String>), AwsError> {
         let call = self.cognito.list_users().user_pool_id(pool.as_str());
@@ -167,7 +168,7 @@ impl Reader {
                     .collect(),
             }
         });
-        let next = page.pagination_token.filter(|token| !token.is_empty());
+        let next = pages.next(page.pagination_token)?;
         Ok((users.collect(), next))
     }
 

@@ -7,9 +7,13 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::client::Reader;
-use super::error::During;
-use jane_migrate_core::aws_error::{AwsError, Found};
+use super::error::{During, failed};
+use super::pages;
+use jane_migrate_core::aws_error::{AwsError, Found, Kind};
 use jane_migrate_core::resources::Role;
+
+/// The most policies of a role that are read. IAM's quotas are lower; it may give a list in parts however short it is.
+const MOST: usize = 1000;
 
 impl Reader {
     /// The role with its policies. `None` if it does not exist.
@@ -61,16 +65,14 @@ impl Reader {
 
     /// The inline policies of a role, by name; none if the role does not exist.
     pub async fn inline_policies(&self, role: &str) -> Result<BTreeMap<String, Value>, AwsError> {
-        let names = self
-            .iam
-            .list_role_policies()
-            .role_name(role)
-            .send()
-            .await
-            .during("iam:ListRolePolicies")
-            .found()?
-            .map(|answer| answer.policy_names)
-            .unwrap_or_default();
+        const ACTION: &str = "iam:ListRolePolicies";
+        let call = self.iam.list_role_policies().role_name(role);
+        let page = async |marker| {
+            let page = call.clone().set_marker(marker).send().await;
+            let page = page.during(ACTION).found()?;
+            Ok(page.map(|page| (page.policy_names, page.marker)))
+        };
+        let names = pages::all(ACTION, MOST, page).await?;
         let policies = names.iter().map(|name| self.inline_policy(role, name));
         let policies = try_join_all(policies).await?;
         Ok(policies.into_iter().flatten().collect())
@@ -91,22 +93,21 @@ impl Reader {
             .await
             .during("iam:GetRolePolicy")
             .found()?;
-        let policy = policy.map(|policy| document(Some(policy.policy_document())));
-        Ok(policy.map(|policy| (name.to_owned(), policy)))
+        let read = |text: &str| readable("iam:GetRolePolicy", document(Some(text)));
+        let policy = policy.map(|policy| read(policy.policy_document()));
+        Ok(policy.transpose()?.map(|policy| (name.to_owned(), policy)))
     }
 
     /// The ARNs of the managed policies attached to a role; none if the role does not exist.
     pub(crate) async fn attached_policies(&self, role: &str) -> Result<Vec<String>, AwsError> {
-        let attached = self
-            .iam
-            .list_attached_role_policies()
-            .role_name(role)
-            .send()
-            .await
-            .during("iam:ListAttachedRolePolicies")
-            .found()?
-            .and_then(|answer| answer.attached_policies)
-            .unwrap_or_default();
+        const ACTION: &str = "iam:ListAttachedRolePolicies";
+        let call = self.iam.list_attached_role_policies().role_name(role);
+        let page = async |marker| {
+            let page = call.clone().set_marker(marker).send().await;
+            let page = page.during(ACTION).found()?;
+            Ok(page.map(|page| (page.attached_policies.unwrap_or_default(), page.marker)))
+        };
+        let attached = pages::all(ACTION, MOST, page).await?;
         Ok(attached
             .into_iter()
             .filter_map(|policy| policy.policy_arn)
@@ -133,11 +134,9 @@ impl Reader {
             .send()
             .await
             .during("iam:GetPolicyVersion")?;
-        Ok(document(
-            answer
-                .policy_version()
-                .and_then(|version| version.document()),
-        ))
+        let version = answer.policy_version();
+        let text = version.and_then(|version| version.document());
+        readable("iam:GetPolicyVersion", document(text))
     }
 }
 
@@ -147,10 +146,29 @@ fn document(encoded: Option<&str>) -> Value {
     serde_json::from_slice(&text).unwrap_or_default()
 }
 
+/// Fails for a policy that cannot be read: without statements it would count as one that allows nothing.
+fn readable(action: &'static str, policy: Value) -> Result<Value, AwsError> {
+    match policy {
+        Value::Object(_) => Ok(policy),
+        _ => {
+            let why = "the policy is not a JSON object";
+            Err(failed(action, Kind::NoAnswer, "unreadable policy", why))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_policy_that_cannot_be_read_does_not_count_as_one_that_allows_nothing() {
+        for text in ["", "%5B%5D", &"[".repeat(200)] {
+            assert!(readable("iam:GetRolePolicy", document(Some(text))).is_err());
+        }
+        assert!(readable("iam:GetRolePolicy", document(Some("{}"))).is_ok());
+    }
 
     #[test]
     fn a_policy_is_read_encoded_or_plain() {

@@ -40,6 +40,7 @@ pub(crate) use import::{ImportFile, ImportJob};
 pub(crate) use invoke::Invoker;
 pub(crate) use logs::Row;
 pub use mfa::ask_for_codes;
+pub(crate) use pages::Pages;
 pub(crate) use retry::attempts;
 pub(crate) use write::Writer;
 

@@ -9,17 +9,31 @@ use jane_migrate_core::aws_error::{AwsError, Kind};
 /// The most pages of one list. A log of a million lines has a hundred; with few matching lines it has some thousands.
 const MOST_PAGES: usize = 100_000;
 
+/// The most pages of a pool's users, 60 on each: Cognito's quota is forty million.
+const MOST_PAGES_OF_USERS: usize = 1_000_000;
+
 /// The pages of one list so far.
-pub(super) struct Pages {
+pub(crate) struct Pages {
     action: &'static str,
+    most: usize,
     /// Digests of the tokens so far: there may be many long ones.
     seen: HashSet<u64>,
 }
 
 impl Pages {
     pub(super) fn of(action: &'static str) -> Self {
+        Self::within(action, MOST_PAGES)
+    }
+
+    /// For a pool's users.
+    pub(crate) fn of_users() -> Self {
+        Self::within("cognito-idp:ListUsers", MOST_PAGES_OF_USERS)
+    }
+
+    fn within(action: &'static str, most: usize) -> Self {
         Self {
             action,
+            most,
             seen: HashSet::new(),
         }
     }
@@ -34,8 +48,8 @@ impl Pages {
         if !self.seen.insert(digest.finish()) {
             return Err(self.endless("the service gave the token of an earlier page again"));
         }
-        if self.seen.len() >= MOST_PAGES {
-            return Err(self.endless(&format!("there are more than {MOST_PAGES} pages")));
+        if self.seen.len() >= self.most {
+            return Err(self.endless(&format!("there are more than {} pages", self.most)));
         }
         Ok(Some(token))
     }
@@ -50,13 +64,13 @@ impl Pages {
 pub(super) type Page<T> = (Vec<T>, Option<String>);
 
 /// The items of all pages; none if their owner does not exist. More than `most` is an error: each item would need one or two more
-/// calls.
+/// calls. So are more pages than that: some may be empty, and a service that gives only such ones must not keep a run for hours.
 pub(super) async fn all<T>(
     action: &'static str,
     most: usize,
     mut page: impl AsyncFnMut(Option<String>) -> Result<Option<Page<T>>, AwsError>,
 ) -> Result<Vec<T>, AwsError> {
-    let mut pages = Pages::of(action);
+    let mut pages = Pages::within(action, most);
     let (mut items, mut token) = (Vec::new(), None);
     while let Some((more, next)) = page(token).await? {
         items.extend(more);
@@ -95,6 +109,18 @@ mod tests {
         assert_eq!(list(&["a", ""], 9).await.unwrap(), [1, 2]);
         let nothing = all::<u8>("x:List", 9, async |_| Ok(None)).await;
         assert!(nothing.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn empty_pages_with_new_tokens_come_to_an_end() {
+        let mut asked = 0;
+        let page = async |_| {
+            asked += 1;
+            Ok(Some((Vec::<u8>::new(), Some(asked.to_string()))))
+        };
+        let error = all("x:List", 9, page).await.unwrap_err().message;
+        assert!(error.contains("more than 9 pages"), "{error}");
+        assert_eq!(asked, 9);
     }
 
     #[tokio::test]

@@ -13,7 +13,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::many::{Ending, Endings, each};
 use super::session::Operator;
-use crate::aws::{Connections, PoolUser};
+use crate::aws::{Connections, Pages, PoolUser};
 use crate::cli::{Connect, Global};
 use crate::error::{Error, Result};
 use crate::jane::{self, NotOpen};
@@ -239,8 +239,10 @@ impl<'a> Walk<'a> {
         };
         let task = self.ui.task(format!("users of pool {pool}"));
         let mut in_a_row = 0;
+        let mut pages = Pages::of_users();
         loop {
-            let page = self.aws.users(pool, document.next.clone()).await;
+            let page = self.aws.users(pool, &mut pages, document.next.clone());
+            let page = page.await;
             let (users, next) = match page {
                 Ok(page) => page,
                 Err(error) => {

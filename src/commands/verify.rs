@@ -108,7 +108,7 @@ pub(super) async fn run(global: &Global, args: &Verify, ui: &Ui) -> Result<ExitC
     let file = file.strip_prefix(here).unwrap_or(file).to_string_lossy();
     match format {
         Format::Text | Format::Json => {}
-        Format::Junit => ui.print(&report::junit(&documents, args.strict)?),
+        Format::Junit => ui.markup(&report::junit(&documents, args.strict)?),
         Format::Sarif => ui.document(&report::sarif(&documents, &file, &content))?,
         Format::Github => {
             let commands = report::github(&documents, &file, args.strict);

@@ -8,6 +8,7 @@ mod values;
 use std::fmt::Write;
 
 use jane_migrate_config::{Date, PoolFacts};
+use jane_migrate_core::line::one_line;
 use jane_migrate_core::trigger::Trigger;
 
 pub use attributes::{Proposal, propose};
@@ -57,7 +58,7 @@ impl Draft {
             "#:schema ./{SCHEMA_FILE}\n# migrate.toml for user pool {} ({}), written by `jane-migrate init`. Editors complete and check it by the schema above.\n# A line below that begins with `#` and no space is a key to fill in or to try: remove the `#`.\n\n",
             self.pool.id,
             // A name can contain any character; a line break would end the comment.
-            self.pool_name.replace(char::is_control, " "),
+            one_line(&self.pool_name),
         );
         self.render_pool(&mut text);
         self.directory.render(&mut text);
@@ -119,7 +120,7 @@ impl Draft {
                     "allows no passwords yet: `deploy --enable-password-auth` changes that, teardown changes it back"
                 }
             };
-            let name = client.name.replace(char::is_control, " ");
+            let name = one_line(&client.name);
             let _ = writeln!(text, "#   {}  {name}: {allows}", client.id);
         }
         let ids: Vec<&str> = match self.chosen_clients.is_empty() {

@@ -23,7 +23,7 @@ fn facts(attributes: &[(&str, bool)]) -> PoolFacts {
 fn draft(directory: Directory, pool: PoolFacts) -> Draft {
     Draft {
         pool,
-        pool_name: "Roots\n[attack]".into(),
+        pool_name: "Roots\n[attack]\u{202e}\u{2028}".into(),
         clients: vec![Client {
             id: "1example23456789".into(),
             name: "web\nclients = 1".into(),
@@ -43,6 +43,7 @@ fn made(draft: &Draft) -> (String, Config) {
     let lines = propose(&draft.pool, &mapped, &draft.directory.fields());
     let text = draft.render(&lines);
     let config = read(&text);
+    assert!(text.contains("(Roots?[attack]??)"), "{text}");
     (text, config)
 }
 

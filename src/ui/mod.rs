@@ -209,6 +209,11 @@ impl Ui {
         Ok(())
     }
 
+    /// A document for machines that is not JSON.
+    pub fn markup(&self, text: &str) {
+        self.print(&printable::printable(text, false));
+    }
+
     /// A line on stderr. `--quiet` omits it.
     pub fn note(&self, text: &str) {
         if !self.quiet {

@@ -10,6 +10,7 @@ use jane_migrate_core::document::{Difference, PoolDocument};
 use jane_migrate_core::finding::{Finding, Severity};
 use jane_migrate_core::fix::Flags;
 use jane_migrate_core::ids::PoolArn;
+use jane_migrate_core::line::one_line;
 use jane_migrate_core::plan::{Action, Change, Conflict, Plan};
 
 /// The plan with its conflicts and findings.
@@ -106,7 +107,7 @@ fn render_difference(difference: &Difference, layout: Layout) -> String {
     let (before, after) = difference.values();
     format!(
         "      {}:\n        {before}\n        => {after}",
-        difference.pointer
+        one_line(&difference.pointer)
     )
 }
 

@@ -1,5 +1,5 @@
-//! Makes text from other sources safe for a terminal. A control character (`line::steers`) is shown as `?`, and in JSON as an
-//! escape, which loses nothing.
+//! Makes text from other sources safe for a terminal, and for the log of GitHub's runner. A control character (`line::steers`) is
+//! shown as `?`, and in JSON as an escape, which loses nothing.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -16,8 +16,31 @@ const STYLES: [&str; 6] = [
     "\u{1b}[33m",
 ];
 
+/// GitHub's runner obeys this anywhere in a line, and a line that begins with `::`.
+const COMMAND: &str = "##[";
+
+/// The text without commands for GitHub's runner. Only `verify --format github` gives it some.
+fn without_commands(text: &str) -> Cow<'_, str> {
+    let begins = |line: &str| line.trim_start().starts_with("::");
+    if !text.contains(COMMAND) && !text.lines().any(begins) {
+        return Cow::Borrowed(text);
+    }
+    let lines = text.split('\n').map(|line| match begins(line) {
+        true => line.replacen("::", "?:", 1),
+        false => line.replace(COMMAND, "##?"),
+    });
+    Cow::Owned(lines.collect::<Vec<_>>().join("\n"))
+}
+
 /// The text with a `?` for each control character, except line breaks, tabs and, with colour, the program's own styles.
 pub(super) fn printable(text: &str, color: bool) -> Cow<'_, str> {
+    match without_commands(text) {
+        Cow::Borrowed(text) => plain(text, color),
+        Cow::Owned(text) => Cow::Owned(plain(&text, color).into_owned()),
+    }
+}
+
+fn plain(text: &str, color: bool) -> Cow<'_, str> {
     let harmless = |c: char| !steers(c) || matches!(c, '\n' | '\t');
     if text.chars().all(harmless) {
         return Cow::Borrowed(text);
@@ -43,12 +66,14 @@ pub(super) fn printable(text: &str, color: bool) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// A JSON document with an escape for each control character that JSON does not escape.
+/// A JSON document with an escape for each control character that JSON does not escape, and for commands of GitHub's runner.
 pub(super) fn json(text: &str) -> Cow<'_, str> {
     let harmless = |c: char| !steers(c) || c == '\n';
-    if text.chars().all(harmless) {
+    if text.chars().all(harmless) && !text.contains(COMMAND) {
         return Cow::Borrowed(text);
     }
+    // Only a string can contain it.
+    let text = text.replace(COMMAND, "##\\u005b");
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         if harmless(c) {
@@ -73,6 +98,21 @@ mod tests {
         assert_eq!(printable(name, true), "Roots?]0;owned??[2J??8m");
         assert_eq!(printable(name, false), printable(name, true));
         assert_eq!(printable("a\n\tb", true), "a\n\tb");
+    }
+
+    #[test]
+    fn no_line_is_a_command_for_githubs_runner() {
+        let text = "ok\n::error::a\n \u{a0}\r::add-mask::b\nnote ##[stop-commands]c, a::b";
+        let shown = "ok\n?:error::a\n \u{a0}??:add-mask::b\nnote ##?stop-commands]c, a::b";
+        assert_eq!(printable(text, true), shown);
+        assert_eq!(
+            printable("arn:aws::x # [a]\n  a::b", true),
+            "arn:aws::x # [a]\n  a::b"
+        );
+        let document = json("{\"a\": \"##[error]\"}").into_owned();
+        assert!(!document.contains("##["), "{document}");
+        let read: serde_json::Value = serde_json::from_str(&document).unwrap();
+        assert_eq!(read["a"], "##[error]");
     }
 
     #[test]

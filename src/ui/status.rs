@@ -452,6 +452,7 @@ fn table<'a>(
             Class::Failed => &styles.bad,
         };
         let bar = bar(n, most, width.saturating_sub(37));
+        let name = one_line(name);
         let line = format!("  {name:<22} {:>9}  {}", thousands(n), style.apply_to(bar));
         let _ = writeln!(text, "{}", line.trim_end());
     }
@@ -749,6 +750,10 @@ mod tests {
     fn a_line_of_the_log_stays_one_paragraph() {
         assert_eq!(paragraph("a\r\nb  c", 80, 4), "  a b c\n");
         assert_eq!(paragraph("one two three", 10, 4), "  one two\n    three\n");
+        let mut text = String::new();
+        let rows = [("a\n::error::b", 1)].into_iter();
+        table(&mut text, "Outcomes", rows, 40, &Styles::plain());
+        assert!(text.contains("\n  a?::error::b"), "{text}");
     }
 
     #[test]

@@ -306,6 +306,45 @@ async fn a_build_sees_none_of_the_operators_keys_and_downloads_nothing() {
 }
 
 #[tokio::test]
+async fn files_above_the_cache_choose_no_compiler() {
+    // As in /tmp, where each user may put a file.
+    let above = TempDir::new().unwrap();
+    let ran = above.path().join("ran");
+    let compiler = above.path().join("compiler");
+    write_program(
+        &compiler,
+        &format!("#!/bin/sh\ntouch {}\nexec \"$@\"\n", ran.display()),
+    );
+    let toolchain = above.path().join("toolchain/bin");
+    fs::create_dir_all(&toolchain).unwrap();
+    for tool in ["cargo", "rustc"] {
+        symlink(&compiler, toolchain.join(tool)).unwrap();
+    }
+    let cache = above.path().join("cache");
+    for (file, text) in [
+        (
+            ".cargo/config.toml",
+            format!("[build]\nrustc-wrapper = {compiler:?}"),
+        ),
+        (
+            "rust-toolchain.toml",
+            format!("[toolchain]\npath = {:?}", above.path().join("toolchain")),
+        ),
+    ] {
+        let file = above.path().join(file);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, text).unwrap();
+        build(&stand_in(MAIN, BUILD_SCRIPT), &cache)
+            .await
+            .0
+            .unwrap();
+        assert!(!ran.exists(), "{}", file.display());
+        fs::remove_file(&file).unwrap();
+        fs::remove_dir_all(&cache).unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_cache_that_others_can_write_to_is_refused() {
     let mut corner = Corner::new().await;
     let folder = corner.folder.path().join("cache");

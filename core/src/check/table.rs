@@ -9,6 +9,7 @@ use super::{
     time, trigger,
 };
 use crate::finding::{Finding, Severity};
+use crate::line::one_line;
 
 macro_rules! table {
     ($($id:literal $severity:ident $when:ident $deploy:ident $decides:path => $holds:literal;)+) => {
@@ -152,7 +153,9 @@ pub fn run(
     let mut findings: Vec<Finding> = chosen.flat_map(|check| check.findings(subject)).collect();
     for finding in &mut findings {
         if !finding.ok && !finding.unknown {
-            finding.accepted = accepted.get(finding.id).cloned();
+            finding.accepted = accepted
+                .get(finding.id)
+                .map(|why| one_line(why).into_owned());
         }
     }
     findings

@@ -169,7 +169,7 @@ pub(super) fn record_intact(check: &Check, subject: &Subject<'_>) -> Findings {
             doubt.found(),
             fix![
                 "find out what changed the tags: CloudTrail has TagResource of Lambda and TagRole of IAM. Give both the right value, or end the migration with `",
-                Fix::ours("teardown", &names.pool.id, &doubt.flag()),
+                Fix::ours("teardown", &names.pool.id, &doubt.flag().unwrap_or_default()),
                 "`",
             ],
         )

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::defaults::{DEFAULT_DAYS, default_flows, temporary_password_days};
+use crate::line::one_line;
 
 /// Fields that change by themselves, or with every write.
 const VOLATILE: [&str; 5] = [
@@ -67,7 +68,7 @@ impl Difference {
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (before, after) = self.values();
-        write!(f, "{}: {before} => {after}", self.pointer)
+        write!(f, "{}: {before} => {after}", one_line(&self.pointer))
     }
 }
 
@@ -330,6 +331,12 @@ mod tests {
             shown(json!({}), json!({ "A": { "Status": "x" } })),
             ["/A/Status: none => \"x\""]
         );
+    }
+
+    #[test]
+    fn a_difference_is_one_line() {
+        let found = shown(json!({}), json!({ "Tags": { "a\n::error::b": "c\n" } }));
+        assert_eq!(found, ["/Tags/a?::error::b: none => \"c\\n\""]);
     }
 
     #[test]

@@ -423,7 +423,7 @@ impl Plan {
             action,
             resource,
             name: name.into(),
-            detail: detail.into(),
+            detail: one_line(&detail.into()).into_owned(),
             difference: operation.difference(),
             operation,
         });

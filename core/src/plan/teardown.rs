@@ -202,11 +202,18 @@ fn doubted(
     doubt: &Doubt,
 ) {
     let message = format!("{} ({})", doubt.explain(what), doubt.found());
-    let fix = fix![
-        "find out what changed the tags: CloudTrail has TagResource of Lambda and TagRole of IAM. If it is right: `",
-        Fix::ours("teardown", &names.pool.id, &doubt.flag()),
-        "`",
-    ];
+    const LOOK: &str =
+        "find out what changed the tags: CloudTrail has TagResource of Lambda and TagRole of IAM. ";
+    let teardown = |flag: &str| Fix::ours("teardown", &names.pool.id, flag);
+    let fix = match doubt.flag() {
+        Some(flag) => fix![LOOK, "If it is right: `", teardown(&flag), "`"],
+        None => fix![
+            LOOK,
+            "Give both the right value, or `none`, then: `",
+            teardown(""),
+            "`"
+        ],
+    };
     plan.conflict(resource, name, message, fix);
 }
 

@@ -69,8 +69,8 @@ assert ask("POST", "/", public, body)[0] == 200, "as on AWS"
 # What only the sandbox and the emulator have: journal, codes, reset, configuration.
 for method, path in [("GET", "/_sandbox/journal"), ("GET", "/_sandbox/codes"), ("GET", "/_sandbox/jane"), ("GET", "/_sandbox/federated"), ("POST", "/_ministack/reset"),
                      ("POST", "/_ministack/config"), ("GET", f"/_ministack/lambda-code/{ACCOUNT}/{REGION}/{function.name}")]:
-    is_refused(ask(method, path, {}))
-    is_refused(ask(method, path, claims_to_be("lambda")))
+    for headers in [{}, claims_to_be("lambda"), public]:
+        is_refused(ask(method, path, headers))
 
 # Code is handed out by the URL of GetFunction, and by that alone.
 url = urlsplit(functions.get_function(FunctionName=function.name)["Code"]["Location"])
