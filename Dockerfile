@@ -6,7 +6,7 @@
 #
 # The user that runs it owns the snapshot that the first deploy writes into /work. `[function] architecture` must be the image's: arm64
 # for an image built on arm64.
-FROM rust:1.95.0-slim-bookworm AS build
+FROM rust:1.95.0-slim-bookworm@sha256:d7482085ff5b415f84dba5647ae71606650bdef00db7aeb69f4b3d170c3e4082 AS build
 # Debian's mirrors keep only the newest version of a package, so an older one cannot be installed.
 # hadolint ignore=DL3008
 RUN apt-get update \
