@@ -25,9 +25,12 @@ fn without_commands(text: &str) -> Cow<'_, str> {
     if !text.contains(COMMAND) && !text.lines().any(begins) {
         return Cow::Borrowed(text);
     }
-    let lines = text.split('\n').map(|line| match begins(line) {
-        true => line.replacen("::", "?:", 1),
-        false => line.replace(COMMAND, "##?"),
+    let lines = text.split('\n').map(|line| {
+        let line = line.replace(COMMAND, "##?");
+        match begins(&line) {
+            true => line.replacen("::", "?:", 1),
+            false => line,
+        }
     });
     Cow::Owned(lines.collect::<Vec<_>>().join("\n"))
 }
@@ -102,8 +105,8 @@ mod tests {
 
     #[test]
     fn no_line_is_a_command_for_githubs_runner() {
-        let text = "ok\n::error::a\n \u{a0}\r::add-mask::b\nnote ##[stop-commands]c, a::b";
-        let shown = "ok\n?:error::a\n \u{a0}??:add-mask::b\nnote ##?stop-commands]c, a::b";
+        let text = "ok\n::error::a ##[b]\n \u{a0}\r::add-mask::b\nnote ##[stop-commands]c, a::b";
+        let shown = "ok\n?:error::a ##?b]\n \u{a0}??:add-mask::b\nnote ##?stop-commands]c, a::b";
         assert_eq!(printable(text, true), shown);
         assert_eq!(
             printable("arn:aws::x # [a]\n  a::b", true),
