@@ -244,14 +244,18 @@ impl Records {
         self.at(place.other()).cloned().unwrap_or_default()
     }
 
-    /// Everything in any of them, for a snapshot.
-    pub fn all(&self) -> Record {
-        let mut all = Record::default();
-        for record in self.both() {
-            all.opened.extend(record.opened.clone());
-            all.replaced.extend(record.replaced.clone());
+    /// The opened clients for a snapshot, without those about which the records differ: `restore` closes each, and a person who can
+    /// write only one of the records must not decide that.
+    pub fn agreed(&self) -> Record {
+        let trust = Trust::default();
+        let agreed = self.clients().into_iter().filter_map(|client| {
+            let word = self.opened(client, &trust).ok()??;
+            Some((client.to_owned(), word.to_owned()))
+        });
+        Record {
+            opened: agreed.collect(),
+            ..Record::default()
         }
-        all
     }
 
     /// Every client in either of them.
@@ -623,6 +627,9 @@ mod tests {
         assert_eq!(both.clients(), ["a", "b"].into());
         assert!(both.opened("a", &nothing).is_err());
         assert!(both.opened("b", &nothing).is_err());
+        assert_eq!(both.agreed(), Record::default());
+        let same = records(Some(one.clone()), Some(one.clone()));
+        assert_eq!(same.agreed(), one);
         let role = Trust {
             alone: Some(Place::Role),
             ..nothing

@@ -325,8 +325,8 @@ pub(super) fn keep_snapshot(session: &Session, plan: &Plan, ui: &Ui) -> Result<O
     }
     let clients = session.needs(session.observed.clients.as_deref().map_err(Into::into))?;
     let changed = attached.cloned().or_else(|| {
-        let recorded = session.observed.records(&[]).ok()?.all();
-        (recorded != Record::default()).then_some(recorded)
+        let agreed = session.observed.records(&[]).ok()?.agreed();
+        (agreed != Record::default()).then_some(agreed)
     });
     let snapshot = snapshot::keep(
         session.target.folder(),

@@ -60,7 +60,7 @@ impl HashFormat {
             // passlib's 2^16.
             Self::Scrypt => (0.78, 64.0),
             Self::Werkzeug | Self::ScryptKdf => (0.39, 32.0),
-            // Two block sizes are tried for a wrong password.
+            // scrypt with two block sizes, one after the other.
             Self::BetterAuth => (0.58, 32.0),
             // Odoo's 600,000 rounds of SHA-512.
             Self::Pbkdf2 => (1.66, 0.0),

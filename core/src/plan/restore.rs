@@ -25,7 +25,8 @@ pub struct Kept {
     pub mfa: Value,
     /// Its clients.
     pub clients: Vec<ClientDocument>,
-    /// What the migration had changed, or was about to change, when the snapshot was taken.
+    /// What the migration had changed, or was about to change, when the snapshot was taken; `replaced` only for another tool's
+    /// function.
     pub changed: Record,
     /// Whether the file is unchanged, by the digest in its name.
     pub untouched: bool,
@@ -98,7 +99,7 @@ pub fn restore(
             "the snapshot was taken while the migration was live, and restore does not put back the migration's own triggers and flows",
             "as in the snapshot",
             "as they are now",
-            fix!["`", Fix::ours("deploy", &names.pool.id, ""), "` puts the migration in place"],
+            fix!["if customers should still migrate: `", Fix::ours("deploy", &names.pool.id, ""), "`"],
         ));
     }
     let earlier = kept.pool.with_triggers(&as_now);

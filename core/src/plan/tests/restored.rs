@@ -42,7 +42,7 @@ fn kept() -> (Observed, Kept) {
         pool: pool.document.clone(),
         mfa: pool.mfa.clone().unwrap(),
         clients: observed.clients.clone().unwrap(),
-        changed: observed.records(&[]).unwrap().all(),
+        changed: observed.records(&[]).unwrap().agreed(),
         untouched: true,
     };
     (observed, kept)
