@@ -87,7 +87,7 @@ fn finds_its_users(product: &Product, function: &Function) {
         assert_eq!(wrong, "wrong-password", "{}", product.name);
     }
     for name in [
-        "nobody@example.com",
+        "unknown@example.com",
         "blocked@example.com",
         "factor@example.com",
     ] {

@@ -84,7 +84,7 @@ fn users_of_a_database_migrate_with_columns_of_any_type() {
     assert_eq!(calls, ["query", "hash"], "the connection was there already");
     for (event, outcome) in [
         (sign_in("ann@example.com", "wrong"), "wrong-password"),
-        (sign_in("nobody@example.com", PASSWORD), "not-found"),
+        (sign_in("unknown@example.com", PASSWORD), "not-found"),
         (sign_in("x' OR '1'='1", PASSWORD), "not-found"),
         (sign_in("x\\' OR 1=1 -- ", PASSWORD), "not-found"),
         (sign_in("x\" OR \"\"=\"", PASSWORD), "not-found"),
@@ -96,7 +96,7 @@ fn users_of_a_database_migrate_with_columns_of_any_type() {
         (sign_in("twice@example.com", PASSWORD), "not-eligible"),
         (forgot_password("ann@example.com"), "migrated-for-reset"),
         (forgot_password("eve@example.com"), "not-eligible"),
-        (forgot_password("nobody@example.com"), "not-found"),
+        (forgot_password("unknown@example.com"), "not-found"),
     ] {
         assert_eq!(function.outcome(&event).0, outcome, "{event}");
     }
@@ -187,7 +187,7 @@ fn a_query_without_the_named_column_is_an_outage_that_names_the_key() {
         let query = format!("{query} WHERE email = ?");
         let function = server.function(&query, "");
         // No user has this name, as in the probe of a deploy.
-        for name in ["ann@example.com", "nobody@example.com"] {
+        for name in ["ann@example.com", "unknown@example.com"] {
             function.invoke(&sign_in(name, PASSWORD)).error();
             assert_eq!(function.record()["reason"], reason, "{query}");
         }

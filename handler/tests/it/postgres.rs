@@ -85,7 +85,7 @@ fn users_of_a_database_migrate_with_columns_of_any_type() {
     assert_eq!(calls, ["query", "hash"], "the connection was there already");
     for (event, outcome) in [
         (sign_in("ann@example.com", "wrong"), "wrong-password"),
-        (sign_in("nobody@example.com", PASSWORD), "not-found"),
+        (sign_in("unknown@example.com", PASSWORD), "not-found"),
         (sign_in("x' OR '1'='1", PASSWORD), "not-found"),
         (sign_in("none@example.com", PASSWORD), "sso-only"),
         (sign_in("unusable@example.com", PASSWORD), "sso-only"),
@@ -93,7 +93,7 @@ fn users_of_a_database_migrate_with_columns_of_any_type() {
         (sign_in("twice@example.com", PASSWORD), "not-eligible"),
         (forgot_password("ann@example.com"), "migrated-for-reset"),
         (forgot_password("eve@example.com"), "not-eligible"),
-        (forgot_password("nobody@example.com"), "not-found"),
+        (forgot_password("unknown@example.com"), "not-found"),
     ] {
         assert_eq!(function.outcome(&event).0, outcome, "{event}");
     }
@@ -123,7 +123,7 @@ fn users_of_a_database_migrate_with_columns_of_any_type() {
     );
     assert_eq!(
         function
-            .outcome(&sign_in("nobody@example.com", "user1password"))
+            .outcome(&sign_in("unknown@example.com", "user1password"))
             .0,
         "not-found"
     );
@@ -178,7 +178,7 @@ fn a_query_without_the_named_columns_is_an_outage_that_names_the_key() {
         let query = format!("{query} WHERE email = $1");
         let function = server.function(hash, &query, more);
         // No user has this name, as in the probe of a deploy.
-        for name in ["ann@example.com", "nobody@example.com"] {
+        for name in ["ann@example.com", "unknown@example.com"] {
             function.invoke(&sign_in(name, PASSWORD)).error();
             assert_eq!(function.record()["reason"], reason, "{query}");
         }
@@ -250,7 +250,7 @@ fn a_pepper_is_appended_as_devise_does() {
     // Without the pepper no password can be right: this is an outage, not the customer's mistake.
     let missing = server.function("bcrypt", query, "pepper = { env = 'NO_PEPPER' }");
     // The same for a name that does not exist: the test of a deploy uses one, and the difference would reveal who exists.
-    for name in ["ann@example.com", "nobody@example.com"] {
+    for name in ["ann@example.com", "unknown@example.com"] {
         missing.invoke(&sign_in(name, "x")).error();
         assert_eq!(missing.record()["reason"], "secret", "{name}");
     }
@@ -267,7 +267,7 @@ fn a_forgotten_password_can_be_limited_to_users_without_one() {
             forgot_password("unusable@example.com"),
             "migrated-for-reset",
         ),
-        (forgot_password("nobody@example.com"), "not-found"),
+        (forgot_password("unknown@example.com"), "not-found"),
         (sign_in("ann@example.com", PASSWORD), "migrated"),
     ] {
         assert_eq!(function.outcome(&event).0, outcome, "{event}");
@@ -379,7 +379,7 @@ fn an_unknown_user_takes_as_long_as_a_wrong_password() {
     };
     for name in [
         "ann@example.com",
-        "nobody@example.com",
+        "unknown@example.com",
         "none@example.com",
         "twice@example.com",
     ] {
