@@ -61,7 +61,7 @@ impl HashFormat {
             Self::Scrypt => (0.78, 64.0),
             Self::Werkzeug | Self::ScryptKdf => (0.39, 32.0),
             // scrypt with two block sizes, one after the other.
-            Self::BetterAuth => (0.58, 32.0),
+            Self::BetterAuth => (0.5, 32.0),
             // Odoo's 600,000 rounds of SHA-512.
             Self::Pbkdf2 => (1.66, 0.0),
             // A million rounds of SHA-256; its argon2 takes the memory.
