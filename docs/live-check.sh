@@ -328,11 +328,11 @@ expect '"CONFIRMED"' "the customer is CONFIRMED" echo "$user"
 expect Ada "the attributes came along" echo "$user"
 
 step "Forgotten passwords"
-expect CodeDeliveryDetails "a customer who came over gets a code" forgot "$customer"
+expect CodeDeliveryDetails "a migrated customer gets a code" forgot "$customer"
 # Cognito gives this response for unknown users, too: only the pool shows whether the customer was migrated.
-expect CodeDeliveryDetails "so does one who never signed in" forgot "$forgetful"
-expect "$forgetful" "who has come over by that" get_user "$forgetful"
-seen "the status of who came over by a forgotten password: $(get_user "$forgetful" | json 'd["UserStatus"]')"
+expect CodeDeliveryDetails "so does a customer who never signed in" forgot "$forgetful"
+expect "$forgetful" "and has then migrated" get_user "$forgetful"
+seen "the status of a customer who migrated by a forgotten password: $(get_user "$forgetful" | json 'd["UserStatus"]')"
 if [ "$failures" -gt 0 ]; then
     echo "  the handler's own lines:"
     aws logs filter-log-events --log-group-name "/aws/lambda/jane-migrate-$new" --query 'events[].message' --output text | tr '\t' '\n' | grep '"outcome"'
@@ -380,7 +380,7 @@ seen "a sign-in after the role was made again: ${answer:0:200}"
 expect "now migrate" "deploy gives the function the new role" deploy
 again "with the new role"
 
-step "A trigger that throws, and who a pre sign-up trigger is told of"
+step "A trigger that throws, and the users of whom a pre sign-up trigger gets an event"
 roles+=("$run-spy")
 spy_role=$(role "$run-spy" '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}' \
     '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"logs:*","Resource":"*"}]}') || fail "no role"

@@ -1,6 +1,6 @@
 """Starts MiniStack on a free loopback port, prints the port, and ends with the process that started it.
 
-Whoever can call MiniStack can run code as this user, so only who has the run's key gets an answer.
+A program that can call MiniStack can run code as this user, so MiniStack answers only calls with the run's key.
 """
 
 import asyncio
@@ -214,7 +214,7 @@ async def direct(call, account, region, receive, send):
 
 
 async def locked(scope, receive, send):
-    """MiniStack, for who has the key."""
+    """MiniStack, for callers with the key."""
     headers = dict(scope.get("headers", ()))
     if scope["type"] == "lifespan" or hmac.compare_digest(headers.get(b"x-sandbox-key", b""), KEY):
         call = DIRECT.get(headers.get(b"x-amz-target"))

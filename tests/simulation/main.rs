@@ -34,7 +34,7 @@ fn number(name: &str) -> Option<u64> {
 }
 
 #[test]
-fn nothing_that_a_seed_has_in_store_hurts_a_pool() {
+fn no_schedule_damages_a_pool() {
     let one = number("SEED");
     let (first, count) = (number("FIRST"), number("SEEDS"));
     let from = first.unwrap_or(1);

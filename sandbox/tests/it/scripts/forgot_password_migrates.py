@@ -1,4 +1,4 @@
-"""Who is not in the pool may also come in through a forgotten password."""
+"""A user who is not in the pool can also migrate by a forgotten password."""
 
 from aws import *
 

@@ -1,4 +1,4 @@
-"""The journal knows who called what, and no secret; accounts do not see each other."""
+"""The journal has each call and its caller, and no secret; an account does not see another account."""
 
 from aws import *
 

@@ -1,4 +1,4 @@
-"""The pre sign-up trigger: when it is called, with what, and that it can refuse a user who is then not there."""
+"""The pre sign-up trigger: when it is called, with which event, and that it can refuse a user, who then does not exist."""
 
 from aws import *
 

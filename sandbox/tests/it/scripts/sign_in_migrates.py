@@ -1,4 +1,4 @@
-"""Who is not in the pool is asked of the trigger at the first sign-in with a password, and never again."""
+"""A user who is not in the pool calls the trigger at the first sign-in with a password, and never again."""
 
 from aws import *
 
