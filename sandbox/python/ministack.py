@@ -4,11 +4,13 @@ A program that can call MiniStack can run code as this user, so MiniStack answer
 """
 
 import asyncio
+import gc
 import hmac
 import http.server
 import json
 import logging
 import os
+import queue
 import re
 import shutil
 import signal
@@ -18,6 +20,7 @@ import sys
 import threading
 import time
 from itertools import islice
+from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
 KEY = os.environ["AWS_SECRET_ACCESS_KEY"].encode()
@@ -77,6 +80,34 @@ from hypercorn.config import Config  # noqa: E402
 from ministack.app import AUTH, app  # noqa: E402
 from ministack.core import iam_evaluator, lambda_runtime, responses  # noqa: E402
 from ministack.services import cognito, iam, lambda_svc  # noqa: E402
+
+
+# The modules stay until the process ends, so the garbage collector need not visit them.
+gc.freeze()
+
+# MiniStack looks for new work twenty times a second for each function that has run; with many functions that takes half a core.
+PATIENCE = 5
+
+
+class Pending(queue.Queue):
+    def get(self, block=True, timeout=None):
+        return super().get(block, timeout and PATIENCE)
+
+
+def serve_forever(server, poll_interval=None, serve=socketserver.BaseServer.serve_forever):
+    serve(server, PATIENCE)
+
+
+def shutdown(server):
+    server._BaseServer__shutdown_request = True
+    # A connection ends the server's wait.
+    socket.create_connection(server.server_address).close()
+    server._BaseServer__is_shut_down.wait()
+
+
+lambda_runtime.queue = SimpleNamespace(Queue=Pending, Empty=queue.Empty, Full=queue.Full)
+socketserver.BaseServer.serve_forever = serve_forever
+socketserver.BaseServer.shutdown = shutdown
 
 
 def new_user_error(pool, username, attributes, check=cognito._new_user_error):

@@ -28,7 +28,7 @@ const MOVED: Duration = Duration::from_secs(5);
 /// How long a read beside an update may take once the update is answered. The proof does not wait for it any longer.
 const BESIDE: Duration = Duration::from_secs(1);
 
-/// A proof that was read later than this after the update may show what another tool did since.
+/// A proof that was read later than this after the update was sent may show what another tool did since.
 const AT_ONCE: Duration = Duration::from_secs(10);
 
 /// The one setting of a client that deploy changes.
@@ -76,6 +76,11 @@ impl Run<'_> {
         if given || !matches!(what, Document::Pool) || !Trigger::ALL.into_iter().any(called) {
             return false;
         }
+        // Before this run creates the function, a trigger that another tool has put back leads nowhere.
+        let creates = |change: &Change| matches!(change.operation, Operation::CreateFunction(_));
+        if self.plan.changes.iter().any(creates) && self.made().latest.is_none() {
+            return false;
+        }
         let alias = self.reader.alias(&self.names.function, ALIAS).await;
         matches!(alias, Ok(None))
     }
@@ -109,8 +114,7 @@ impl Run<'_> {
             Document::Client(_) => None,
         };
         let seen = left.unwrap_or(planned);
-        let beside = self.write(what, &rewrite.update, &seen).await?;
-        let written = Instant::now();
+        let (sent, beside) = self.write(what, &rewrite.update, &seen).await?;
         let (read, gone, ()) = tokio::join!(
             self.unintended(what, &rewrite.update, &seen),
             self.alias_is_gone(what, rewrite),
@@ -119,13 +123,18 @@ impl Run<'_> {
         let (mut changed, mut proof) = read.context(
             "the update was made, but could not be read back to prove that nothing else changed",
         )?;
+        changed.retain(|difference| !self.is_accepted(difference));
+        // A reading so late may show what another tool has done since, which the old settings would overwrite.
+        let late = sent.elapsed() >= AT_ONCE;
         if gone {
-            let back = self.put_back(what, &rewrite.back, &seen, &proof).await;
+            let back = match late && !changed.is_empty() {
+                true => self.nothing_put_back(what),
+                false => self.put_back(what, &rewrite.back, &seen, &proof).await,
+            };
             return Err(back.context(
                 "the function was deleted meanwhile: a teardown runs beside this deploy",
             ));
         }
-        changed.retain(|difference| !self.is_accepted(difference));
         if only_flows(&changed) && rewrite.update.body().get(FLOWS).is_none() {
             // Without this list the client has the default flows. A server that keeps a setting that the request leaves out needs
             // the empty list.
@@ -159,15 +168,9 @@ impl Run<'_> {
                 "set them in the console",
             ));
         }
-        let back = match written.elapsed() < AT_ONCE {
-            true => self.put_back(what, &rewrite.back, &seen, &proof).await,
-            false => Error::new(
-                format!(
-                    "the {} could not be read at once, and another tool may have changed it since, so nothing was put back",
-                    what.kind()
-                ),
-                self.by_hand(),
-            ),
+        let back = match late {
+            true => self.nothing_put_back(what),
+            false => self.put_back(what, &rewrite.back, &seen, &proof).await,
         };
         Err(back.context(format!(
             "the update changed more than it should, or another tool changed it at that moment:\n{}\nIf the difference is right, `--accept-difference {}` lets the next run keep it",
@@ -177,24 +180,25 @@ impl Run<'_> {
     }
 
     /// Writes the update only if the document is still as it was read. Cognito has no conditional write: a change by another tool
-    /// between the last read and the update is lost. Returns a read made in parallel with the update, which may show such a
-    /// change.
+    /// between the last read and the update is lost. Returns when the update was sent, and a read made in parallel with it, which
+    /// may show such a change.
     async fn write(
         &self,
         what: Document<'_>,
         update: &Update,
         seen: &Reading,
-    ) -> Result<Option<Value>> {
+    ) -> Result<(Instant, Option<Value>)> {
         let started = Instant::now();
+        let mut at = started;
         let mut unanswered: Option<AwsError> = None;
         let mut ahead = self.made().ahead.remove(self.name_of(what));
         for tries in 1.. {
             let now = match ahead.take() {
-                Some((at, reading)) if is_fresh(at) => Ok(reading),
+                Some((read, reading)) if is_fresh(read) => Ok(reading),
                 _ => self.read(what).await,
             };
             let now = match (now, &unanswered) {
-                (Ok(now), Some(_)) if took_effect(update, seen, &now) => return Ok(None),
+                (Ok(now), Some(_)) if took_effect(update, seen, &now) => return Ok((at, None)),
                 (Ok(now), _) => now,
                 (Err(unreadable), None) => return Err(unreadable.into()),
                 (Err(unreadable), Some(error)) => {
@@ -215,9 +219,10 @@ impl Run<'_> {
                     )
                 });
             }
+            at = Instant::now();
             let (sent, beside) = self.send_and_read(what, update).await;
             match sent {
-                Ok(()) => return Ok(beside),
+                Ok(()) => return Ok((at, beside)),
                 Err(error) if error.may_have_taken_effect() || error.kind == Kind::Throttled => {
                     pause(tries).await;
                     unanswered = Some(error);
@@ -231,7 +236,7 @@ impl Run<'_> {
                 }
             }
         }
-        Ok(None)
+        Ok((at, None))
     }
 
     /// Sends the update and reads the document at the same time.
@@ -251,6 +256,16 @@ impl Run<'_> {
                 Either::Right(_) => (sent, None),
             },
         }
+    }
+
+    fn nothing_put_back(&self, what: Document<'_>) -> Error {
+        Error::new(
+            format!(
+                "the {} could not be read at once, and another tool may have changed it since, so nothing was put back",
+                what.kind()
+            ),
+            self.by_hand(),
+        )
     }
 
     /// Writes the old settings back and returns the error that says how that went. If another tool has changed the document since

@@ -52,8 +52,8 @@ pub struct Judge {
     moment: u64,
     /// A part of every ARN of our function.
     function: String,
-    /// Terraform has put back our trigger, from an earlier read.
-    pub stale_trigger: bool,
+    /// Our triggers that Terraform has put back, from an earlier read, and that the program has not written since.
+    stale: BTreeMap<&'static str, Value>,
     /// Triggers that Terraform overwrote with ours in that way: the program cannot always know what to put back.
     overwritten: BTreeSet<&'static str>,
 }
@@ -70,20 +70,13 @@ impl Judge {
             changed: BTreeMap::new(),
             moment: 0,
             function: format!(":function:jane-migrate-{}", aws.pool.id()),
-            stale_trigger: false,
+            stale: BTreeMap::new(),
             overwritten: BTreeSet::new(),
         }
     }
 
     pub fn moment(&self) -> u64 {
         self.moment
-    }
-
-    /// Whether a pool calls our function.
-    fn calls_us(&self, pool: &Value) -> bool {
-        TRIGGERS
-            .iter()
-            .any(|trigger| self.is_ours(&pool["LambdaConfig"][trigger]))
     }
 
     pub fn is_ours(&self, arn: &Value) -> bool {
@@ -114,7 +107,8 @@ impl Judge {
         self.moment += 1;
         if let Some(document) = Document::of(call) {
             if document == Document::Pool {
-                self.stale_trigger = false;
+                let now = &aws.pool.document["LambdaConfig"];
+                self.stale.retain(|trigger, arn| now[*trigger] == *arn);
             }
             let (changed, changed_ms) = self.changed.get(&document).copied().unwrap_or_default();
             if changed > told || changed_ms + GAP_MS > sent_ms {
@@ -195,8 +189,16 @@ impl Judge {
 
     /// Terraform has written the triggers, possibly from an earlier read.
     pub fn triggers_written(&mut self, before: &Value, after: &Value) {
-        self.stale_trigger = self.calls_us(after)
-            && (self.stale_trigger || before["LambdaConfig"] != after["LambdaConfig"]);
+        for trigger in TRIGGERS {
+            let (was, is) = (
+                &before["LambdaConfig"][trigger],
+                &after["LambdaConfig"][trigger],
+            );
+            match self.is_ours(is) && (was != is || self.stale.contains_key(trigger)) {
+                true => drop(self.stale.insert(trigger, is.clone())),
+                false => drop(self.stale.remove(trigger)),
+            }
+        }
         let ours = |pool: &Value, trigger: &str| self.is_ours(&pool["LambdaConfig"][trigger]);
         let overwritten: Vec<_> = TRIGGERS
             .into_iter()
@@ -239,7 +241,7 @@ impl Judge {
         let triggers = &aws.pool.document["LambdaConfig"];
         for trigger in TRIGGERS {
             let arn = &triggers[trigger];
-            if !self.is_ours(arn) || self.stale_trigger {
+            if !self.is_ours(arn) || self.stale.contains_key(trigger) {
                 continue;
             }
             if let Err(why) = aws.serves(arn.as_str().unwrap_or_default()) {
@@ -268,7 +270,7 @@ impl Judge {
         let ours = self.is_ours(&aws.pool.document["LambdaConfig"]["UserMigration"]);
         if let Some(replaced) = replaced.as_str()
             && ours
-            && !self.stale_trigger
+            && !self.stale.contains_key("UserMigration")
             && !says("jane-migrate:replaced-trigger", replaced)
         {
             return Err(format!(
@@ -278,8 +280,11 @@ impl Judge {
         Ok(())
     }
 
-    /// A run that overwrote a change, and saw that, must not succeed.
-    pub fn ended(&self, run: &Run, well: bool) -> Verdict {
+    /// A run that overwrote a change, and saw that, must not succeed. After a deploy that succeeds, all our triggers must work.
+    pub fn ended(&mut self, run: &Run, well: bool, deploy: bool) -> Verdict {
+        if well && deploy {
+            self.stale.clear();
+        }
         for (document, changed, wrote) in &run.overwrote {
             let mut told = run.told.get(document).into_iter().flatten();
             if well && told.any(|moment| moment > changed && moment < wrote) {

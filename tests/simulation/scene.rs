@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use crate::aws::{ACCOUNT, Aws, Pace, Pool, REGION, updated_client, updated_pool};
 use crate::dice::Dice;
 use crate::judge::Document;
-use crate::world::{Fate, Machine, Run, Way, World};
+use crate::world::{Fate, Machine, Run, State, Way, World};
 
 const POOL: &str = "us-east-1_Sim000001";
 
@@ -239,8 +239,10 @@ impl Operator {
             world.note(indented(&kept.text()));
         }
         let verdict = {
-            let state = world.state();
-            state.judge.ended(&state.runs[run], ended == Ended::Well)
+            let mut state = world.state();
+            let State { judge, runs, .. } = &mut *state;
+            let deploy = command == Command::Deploy;
+            judge.ended(&runs[run], ended == Ended::Well, deploy)
         };
         if let Err(why) = verdict {
             world.fail(why);
