@@ -107,7 +107,7 @@ def sandbox(path, **query):
 
 
 def create_role(name="handler", trust=TRUST):
-    """Creates a role that Lambda can assume; returns its ARN."""
+    """Creates a role with this trust policy, by default for Lambda; returns its ARN."""
     arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
     return arn
 
