@@ -320,7 +320,7 @@ async fn many_pools(zip: &Path, counts: &[usize]) {
 /// The same work with other tools, with the same delay.
 async fn rivals(zip: &Path) {
     say(format_args!(
-        "\nOne pool by other means, {} ms added to each call",
+        "\nOne pool with other tools, {} ms added to each call",
         DELAY_MS
     ));
     let corner = Corner::new().await;
@@ -343,7 +343,7 @@ async fn rivals(zip: &Path) {
         "jane-migrate",
         ours.took,
         ours.calls,
-        "all of it, proven afterwards",
+        "everything, and verifies it afterwards",
     );
 
     let corner = Corner::new().await;
@@ -365,7 +365,7 @@ async fn rivals(zip: &Path) {
         "AWS CLI script",
         started.elapsed(),
         proxy.passed().len(),
-        "role, log group, function, permission, trigger; wipes the pool's other settings, proves nothing",
+        "role, log group, function, permission, trigger; resets the pool's other settings, verifies nothing",
     );
 
     let corner = Corner::new().await;
@@ -399,7 +399,7 @@ async fn rivals(zip: &Path) {
         "cargo lambda",
         started.elapsed(),
         proxy.passed().len() - before,
-        "the function alone, with a role that is there; no log group, permission or trigger",
+        "only the function, with an existing role; no log group, permission or trigger",
     );
 }
 

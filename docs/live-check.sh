@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Tests on a live AWS account what is otherwise only known from documentation: creates temporary user pools, migrates customers from
-# one to another with only the printed policies, reports what Cognito and Lambda did, and removes everything again. About ten
-# minutes, a few cents. Needs the AWS CLI, python3 and jane-migrate; the credentials of an administrator of a test account, not of
-# its root user, who cannot assume a role; and either Rust and a C compiler or, in ARTIFACT, a handler that was built elsewhere.
+# Tests on a live AWS account the behavior that is otherwise known only from documentation: creates temporary user pools, migrates
+# customers from one to another with only the printed policies, reports what Cognito and Lambda did, and removes everything again. It
+# takes about ten minutes and costs a few cents. Requirements: the AWS CLI, python3 and jane-migrate; administrator credentials of a
+# test account, not its root user, which cannot assume a role; and either Rust and a C compiler or, in ARTIFACT, a prebuilt handler.
 #
 #     AWS_REGION=us-east-1 docs/live-check.sh                    # asks before it creates anything
 #     AWS_REGION=us-east-1 ACCOUNT=123456789012 ARTIFACT=handler-cognito-x86_64.zip docs/live-check.sh
-#     VPC_SUBNETS=subnet-1,subnet-2 VPC_SECURITY_GROUPS=sg-1     # in front of it: the function runs in this VPC; half an hour more
+#     VPC_SUBNETS=subnet-1,subnet-2 VPC_SECURITY_GROUPS=sg-1 AWS_REGION=us-east-1 docs/live-check.sh   # the function runs in this VPC; half an hour more
 #
 # The output is also written to live-check-report.txt, or to the file in REPORT, without the account's number: attach that to a
 # report.
@@ -67,12 +67,12 @@ def plain(v):
 print(sorted(k for k in before.keys() | after.keys()
     if k not in skip and (plain(before.get(k)) or None) != (plain(after.get(k)) or None)))' "$@"
 }
-# gone WHAT NAME SIGN COMMAND...: the command's output must contain the sign of a missing resource.
+# gone WHAT NAME TEXT COMMAND...: the command's output must contain the text, which shows that the resource does not exist.
 gone() {
-    local what=$1 name=$2 sign=$3 out
+    local what=$1 name=$2 text=$3 out
     shift 3
     out=$("$@" 2>&1)
-    if [[ $out == *"$sign"* ]]; then ok "no $what is left"; else bad "delete the $what $name by hand"; fi
+    if [[ $out == *"$text"* ]]; then ok "no $what is left"; else bad "delete the $what $name by hand"; fi
 }
 nothing_is_left() {
     local name=jane-migrate-$new
@@ -145,7 +145,7 @@ pools_of_this_run() {
 cleanup() {
     local out pool found name
     trap '' HUP INT TERM # a second Ctrl-C must not leave resources behind
-    step "Taking everything away"
+    step "Removing everything"
     if [ -n "$new" ] && ! jane-migrate teardown --pool "$new" --yes --force --quiet >/dev/null; then
         bad "teardown failed"
         nothing_is_left
@@ -179,7 +179,7 @@ finish() {
     echo
     [ "$code" -eq 0 ] || exit "$code"
     if [ "$failures" -gt 0 ]; then
-        say "$failures not as expected: please report the lines marked BAD, with $report."
+        say "$failures results were not as expected: please report the lines marked BAD, with $report."
         exit 1
     fi
     say "Everything was as expected."
@@ -204,8 +204,7 @@ become() {
     AWS_SESSION_TOKEN=$(json 'd["SessionToken"]' <<<"$keys")
     unset AWS_PROFILE AWS_DEFAULT_PROFILE
 }
-# as DUTY COMMAND...: runs the command with the printed policy of this duty, in a shell of its own, so that our shell keeps its
-# permissions.
+# as DUTY COMMAND...: runs the command with the printed policy of this duty, in a subshell, so that this shell keeps its permissions.
 as() {
     local duty=$1
     shift
@@ -220,23 +219,23 @@ elsewhere=$(env | grep '^AWS_ENDPOINT_URL[A-Z_]*=.' || aws configure get endpoin
 echo "Account $account, Region $region, as $caller."
 (echo "$(jane-migrate --version), $(aws --version 2>&1), $region, $(date -u +%FT%TZ)" >"$report") || fail "cannot write $report"
 if [ -n "$elsewhere" ]; then
-    printf 'This is NOT AWS, so nothing here tells what AWS does. Calls go elsewhere:\n%s\n' "$elsewhere"
+    printf 'This is NOT AWS, so the results say nothing about AWS. Calls go to another endpoint:\n%s\n' "$elsewhere"
 elif [[ $caller == *:root ]]; then
-    fail "the root user may assume no role: use an administrator's credentials"
+    fail "the root user cannot assume a role: use an administrator's credentials"
 fi
 if [ -n "${ACCOUNT:-}" ]; then
-    [ "$ACCOUNT" = "$account" ] || fail "ACCOUNT says $ACCOUNT, and the credentials are those of $account"
+    [ "$ACCOUNT" = "$account" ] || fail "ACCOUNT is $ACCOUNT, but the credentials belong to $account"
 elif [ -t 0 ]; then
-    read -rp "User pools, functions, roles and a key are made there and deleted again. Type the account's number to go on: "
-    [ "$REPLY" = "$account" ] || fail "nothing was made"
+    read -rp "The script creates user pools, functions, roles and a key there and deletes them again. Type the account's number to continue: "
+    [ "$REPLY" = "$account" ] || fail "nothing was created"
 else
-    fail "say ACCOUNT=$account to work in that account where there is no terminal"
+    fail "not a terminal: set ACCOUNT=$account to confirm the account"
 fi
 folder=$(mktemp -d)
 trap finish EXIT
 trap 'exit 130' HUP INT TERM
 
-step "Throwaway pools in $region, one of them with an SMS role"
+step "Temporary pools in $region, one of them with an SMS role"
 old=$(aws cognito-idp create-user-pool --pool-name "$run-old" --username-attributes email --query UserPool.Id --output text) || fail "no old pool"
 old_client=$(aws cognito-idp create-user-pool-client --user-pool-id "$old" --client-name migration --generate-secret \
     --explicit-auth-flows ALLOW_ADMIN_USER_PASSWORD_AUTH ALLOW_REFRESH_TOKEN_AUTH --query UserPoolClient.ClientId --output text) || fail "no client"
@@ -251,8 +250,8 @@ for which in first second; do
     echo "{\"Name\": \"/$run/$which\", \"Type\": \"SecureString\", \"Value\": \"$secret\"}" >"$folder/parameter.json"
     aws ssm put-parameter --cli-input-json "file://$folder/parameter.json" >/dev/null || fail "no parameter"
 done
-parameters+=("/$run/useless")
-aws ssm put-parameter --name "/$run/useless" --type SecureString --value useless >/dev/null || fail "no parameter"
+parameters+=("/$run/wrong")
+aws ssm put-parameter --name "/$run/wrong" --type SecureString --value wrong >/dev/null || fail "no parameter"
 rm "$folder/parameter.json"
 
 roles+=("$run-sms")
@@ -276,7 +275,7 @@ describe >"$folder/before.json" || fail "cannot describe the pool"
 describe_client >"$folder/client-before.json" || fail "cannot describe the client"
 ok "pools $old and $new"
 
-step "One role for each duty, with nothing but its printed policy"
+step "One role for each duty, with only its printed policy"
 # configure PARAMETER MORE: the migration from the old pool, with the secret in this parameter.
 configure() {
     printf '[directory]\nkind = "cognito"\npool_id = "%s"\nclient_id = "%s"\nclient_secret = { ssm = "/%s/%s" }\nregion = "%s"\n%s\n' \
@@ -300,41 +299,41 @@ sleep "${SETTLE:-15}" # IAM propagation
 
 step "Deploy"
 began=$SECONDS
-expect "now migrate" "deploy suffices with its policy (iam:PassRole on the SMS role included)" \
+expect "now migrate" "deploy works with its policy (including iam:PassRole on the SMS role)" \
     as deploy jane-migrate deploy --pool "$new" --enable-password-auth --yes ${ARTIFACT:+--artifact "$ARTIFACT"}
-seen "the first deploy took $((SECONDS - began)) s, with the handler's build where ARTIFACT names none"
+seen "the first deploy took $((SECONDS - began)) s, including the handler's build unless ARTIFACT is set"
 expect "No changes" "a second run has nothing to do" \
     as deploy jane-migrate plan --pool "$new" --enable-password-auth ${ARTIFACT:+--artifact "$ARTIFACT"}
-expect '"ok": true' "verify suffices with its policy, and everything holds" as verify jane-migrate verify --pool "$new" --format json
+expect '"ok": true' "verify works with its policy, and all checks hold" as verify jane-migrate verify --pool "$new" --format json
 changed=$(describe | changes "$folder/before.json" LastModifiedDate LambdaConfig)
-if [ "$changed" = "[]" ]; then ok "nothing of the pool changed but the trigger"; else bad "the pool changed: $changed"; fi
+if [ "$changed" = "[]" ]; then ok "only the trigger of the pool changed"; else bad "the pool changed: $changed"; fi
 
 step "Sign-ins"
 wrong=$(sign_in USER_PASSWORD_AUTH "USERNAME=$customer,PASSWORD=Wrong-Pass-1" 2>&1)
-unknown=$(sign_in USER_PASSWORD_AUTH "USERNAME=nobody-$run@example.com,PASSWORD=Wrong-Pass-1" 2>&1)
-if [[ $wrong == "$unknown" && $wrong == *NotAuthorizedException* ]]; then ok "a wrong password and an unknown name are told alike:$(tail -n 1 <<<"$wrong")"; else bad "told apart: $wrong / $unknown"; fi
-# A call reaches the trigger if it migrates a customer who has not migrated yet.
+unknown=$(sign_in USER_PASSWORD_AUTH "USERNAME=unknown-$run@example.com,PASSWORD=Wrong-Pass-1" 2>&1)
+if [[ $wrong == "$unknown" && $wrong == *NotAuthorizedException* ]]; then ok "a wrong password and an unknown user get the same response: $(tail -n 1 <<<"$wrong")"; else bad "a wrong password and an unknown user get different responses: $wrong / $unknown"; fi
+# A call invokes the trigger if it migrates a customer who has not migrated yet.
 answer=$(aws cognito-idp admin-reset-user-password --user-pool-id "$new" --username "$other" 2>&1 | tr -d '\n')
 seen "AdminResetUserPassword for a customer who has not migrated: ${answer:-done}"
 answer=$(sign_in USER_AUTH "USERNAME=$other,PREFERRED_CHALLENGE=PASSWORD,PASSWORD=$password" 2>&1 | tr -d '\n')
 [[ $answer == *AuthenticationResult* ]] && answer=tokens
 seen "USER_AUTH with PASSWORD for a customer who has not migrated: ${answer:0:160}"
-expect IdToken "a right password migrates and gets tokens" sign_in USER_PASSWORD_AUTH "USERNAME=$customer,PASSWORD=$password"
-expect IdToken "and again, by the pool alone" sign_in USER_PASSWORD_AUTH "USERNAME=$customer,PASSWORD=$password"
-expect IdToken "a name in upper case migrates as the customer" sign_in USER_PASSWORD_AUTH "USERNAME=${loud^^},PASSWORD=$password"
-expect IdToken "and signs in in lower case from then on" sign_in USER_PASSWORD_AUTH "USERNAME=$loud,PASSWORD=$password"
+expect IdToken "a customer with the right password migrates and gets tokens" sign_in USER_PASSWORD_AUTH "USERNAME=$customer,PASSWORD=$password"
+expect IdToken "the migrated customer signs in again" sign_in USER_PASSWORD_AUTH "USERNAME=$customer,PASSWORD=$password"
+expect IdToken "a customer who types the name in upper case migrates" sign_in USER_PASSWORD_AUTH "USERNAME=${loud^^},PASSWORD=$password"
+expect IdToken "that customer then signs in with the name in lower case" sign_in USER_PASSWORD_AUTH "USERNAME=$loud,PASSWORD=$password"
 user=$(get_user "$customer" 2>&1)
 expect '"CONFIRMED"' "the customer is CONFIRMED" echo "$user"
-expect Ada "the attributes came along" echo "$user"
+expect Ada "the customer has the attributes of the old pool" echo "$user"
 
 step "Forgotten passwords"
 expect CodeDeliveryDetails "a migrated customer gets a code" forgot "$customer"
 # Cognito gives this response for unknown users, too: only the pool shows whether the customer was migrated.
-expect CodeDeliveryDetails "so does a customer who never signed in" forgot "$forgetful"
-expect "$forgetful" "and has then migrated" get_user "$forgetful"
+expect CodeDeliveryDetails "a customer who never signed in gets a code" forgot "$forgetful"
+expect "$forgetful" "that customer has migrated" get_user "$forgetful"
 seen "the status of a customer who migrated by a forgotten password: $(get_user "$forgetful" | json 'd["UserStatus"]')"
 if [ "$failures" -gt 0 ]; then
-    echo "  the handler's own lines:"
+    echo "  the handler's log lines:"
     aws logs filter-log-events --log-group-name "/aws/lambda/jane-migrate-$new" --query 'events[].message' --output text | tr '\t' '\n' | grep '"outcome"'
 fi
 
@@ -343,44 +342,44 @@ counted() { jane-migrate status --pool "$new" --json 2>/dev/null | json 'd["prog
 in_log() { lines "jane-migrate-$new" '\"outcome\":\"migrated'; }
 counts_agree() { [ "$(counted)" = "$(in_log)" ]; }
 if settled counts_agree; then
-    ok "status counts what the log has: $(counted) customers"
+    ok "status and the log have the same count: $(counted) customers"
 else
-    bad "status counts $(counted) customers, the log has $(in_log)"
+    bad "status counts $(counted) customers, and the log has $(in_log)"
 fi
 
-step "Other secrets and another role, while customers sign in"
-# again WHAT: deletes a migrated customer, so that the same sign-in migrates again; several in parallel need new environments.
+step "Sign-ins after a change of the secret and of the role"
+# again WHAT: deletes a migrated customer and signs in again, four times in parallel, so that Lambda starts new environments.
 again() {
     local good
     aws cognito-idp admin-delete-user --user-pool-id "$new" --username "$other" >/dev/null 2>&1
     good=$(at_once 4 sign_in USER_PASSWORD_AUTH "USERNAME=$other,PASSWORD=$password")
     # Of several parallel first sign-ins, Cognito may reject all but the first.
-    if [ "$good" -gt 0 ]; then ok "$1: $good of 4 sign-ins at once got tokens"; else bad "$1: no sign-in got tokens"; fi
+    if [ "$good" -gt 0 ]; then ok "$1: $good of 4 parallel sign-ins got tokens"; else bad "$1: no sign-in got tokens"; fi
 }
 deploy() { jane-migrate deploy --pool "$new" --enable-password-auth --yes ${ARTIFACT:+--artifact "$ARTIFACT"}; }
 configure second "$network"
-expect "now migrate" "a second secret is taken into use" deploy
+expect "now migrate" "deploy with a second secret" deploy
 again "with the second secret"
-configure useless "$network"
-if out=$(deploy 2>&1 >/dev/null); then bad "a secret of no use was deployed"; else ok "a secret of no use does not go live: $(grep -m 1 error <<<"$out")"; fi
-again "after the secret of no use"
+configure wrong "$network"
+if out=$(deploy 2>&1 >/dev/null); then bad "a wrong secret was deployed"; else ok "a wrong secret does not go live: $(grep -m 1 error <<<"$out")"; fi
+again "after the deploy with the wrong secret"
 configure second "$network"
-expect "now migrate" "the second secret again" deploy
+expect "now migrate" "deploy with the second secret again" deploy
 name=jane-migrate-$new
 aws iam get-role --role-name "$name" --query Role.AssumeRolePolicyDocument --output json >"$folder/trust.json"
 aws iam get-role-policy --role-name "$name" --policy-name jane-migrate --query PolicyDocument --output json >"$folder/policy.json"
 aws iam list-role-tags --role-name "$name" --query Tags --output json >"$folder/tags.json"
 aws iam delete-role-policy --role-name "$name" --policy-name jane-migrate && aws iam delete-role --role-name "$name" &&
     aws iam create-role --role-name "$name" --assume-role-policy-document "file://$folder/trust.json" --tags "file://$folder/tags.json" >/dev/null &&
-    aws iam put-role-policy --role-name "$name" --policy-name jane-migrate --policy-document "file://$folder/policy.json" || bad "the role was not made again"
+    aws iam put-role-policy --role-name "$name" --policy-name jane-migrate --policy-document "file://$folder/policy.json" || bad "the role was not created again"
 aws cognito-idp admin-delete-user --user-pool-id "$new" --username "$other" >/dev/null 2>&1
 answer=$(sign_in USER_PASSWORD_AUTH "USERNAME=$other,PASSWORD=$password" 2>&1 | tr -d '\n')
-[[ $answer == *AuthenticationResult* ]] && answer="tokens, from an environment that was warm"
-seen "a sign-in after the role was made again: ${answer:0:200}"
-expect "now migrate" "deploy gives the function the new role" deploy
+[[ $answer == *AuthenticationResult* ]] && answer="tokens, from a warm environment"
+seen "a sign-in after the role was deleted and created again: ${answer:0:200}"
+expect "now migrate" "deploy assigns the new role to the function" deploy
 again "with the new role"
 
-step "A trigger that throws, and the users of whom a pre sign-up trigger gets an event"
+step "A trigger that throws, and the event of a pre sign-up trigger at a migration"
 roles+=("$run-spy")
 spy_role=$(role "$run-spy" '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}' \
     '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"logs:*","Resource":"*"}]}') || fail "no role"
@@ -388,7 +387,7 @@ python3 - "$folder/spy.zip" <<'PY'
 import sys, zipfile
 code = """
 def handler(event, context):
-    print("asked as " + event["triggerSource"])
+    print("called as " + event["triggerSource"])
     if event["triggerSource"].startswith("UserMigration"):
         raise Exception("thrown by the live check")
     return event
@@ -409,32 +408,32 @@ thrown=$(new_pool thrown "{\"UsernameAttributes\": [\"email\"], \"LambdaConfig\"
 thrown_client=$(new_client "$thrown") || fail "no client"
 answer=$(aws cognito-idp initiate-auth --client-id "$thrown_client" --auth-flow USER_PASSWORD_AUTH \
     --auth-parameters "USERNAME=$other,PASSWORD=$password" 2>&1 | tr -d '\n')
-seen "what the app is told of a trigger that throws: ${answer:0:200}"
-asked() { [ "$(lines "$run-spy" "asked as UserMigration")" -gt 0 ]; }
-settled asked
-seen "how often Cognito asked a trigger that throws: $(lines "$run-spy" "asked as UserMigration")"
+seen "the response to the app if a trigger throws: ${answer:0:200}"
+migration_logged() { [ "$(lines "$run-spy" "called as UserMigration")" -gt 0 ]; }
+settled migration_logged
+seen "how often Cognito called a trigger that throws: $(lines "$run-spy" "called as UserMigration")"
 
 alias_pool=$(new_pool alias "{\"AliasAttributes\": [\"email\"], \"AutoVerifiedAttributes\": [\"email\"], \"LambdaConfig\": {\"PreSignUp\": \"$spy\"}}") || fail "no pool"
 alias_client=$(new_client "$alias_pool") || fail "no client"
 configure second "[attributes]
 username = \"{uuid}\""
-expect "now migrate" "an alias pool with a trigger of its own is deployed" \
+expect "now migrate" "deploy to an alias pool that has another trigger" \
     jane-migrate deploy --pool "$alias_pool" --yes ${ARTIFACT:+--artifact "$ARTIFACT"}
 by_alias() {
     aws cognito-idp initiate-auth --client-id "$alias_client" --auth-flow USER_PASSWORD_AUTH --auth-parameters "USERNAME=$1,PASSWORD=$password" --output json
 }
 for _ in first second; do
     answer=$(by_alias "$unverified" 2>&1)
-    if [[ $answer == *NotAuthorizedException* ]]; then ok "a customer whose address is not verified is not locked out by migrating"; else bad "an unverified address: ${answer:0:200}"; fi
+    if [[ $answer == *NotAuthorizedException* ]]; then ok "a customer with an unverified address does not migrate, which would lock the customer out"; else bad "a customer with an unverified address: ${answer:0:200}"; fi
 done
-expect IdToken "a verified address migrates as an alias" by_alias "$loud"
-expect IdToken "and signs in by it again" by_alias "$loud"
-told() { [ "$(lines "$run-spy" "asked as PreSignUp")" -gt 0 ]; }
-settled told
-seen "the source that a pre sign-up trigger is told at a migration: $(aws logs filter-log-events --log-group-name "/aws/lambda/$run-spy" --query 'events[].message' --output text | grep -o 'PreSignUp_[A-Za-z]*' | sort -u | tr '\n' ' ')"
+expect IdToken "a customer with a verified address migrates with it as an alias" by_alias "$loud"
+expect IdToken "that customer signs in with the alias again" by_alias "$loud"
+sign_up_logged() { [ "$(lines "$run-spy" "called as PreSignUp")" -gt 0 ]; }
+settled sign_up_logged
+seen "the triggerSource of the pre sign-up event at a migration: $(aws logs filter-log-events --log-group-name "/aws/lambda/$run-spy" --query 'events[].message' --output text | grep -o 'PreSignUp_[A-Za-z]*' | sort -u | tr '\n' ' ')"
 
-step "Pools of other kinds, each compared before and after"
-key=$(aws kms create-key --description "$run" --query KeyMetadata.Arn --output text) || bad "no key, and no pool with message senders of its own"
+step "Pools of other kinds, compared before and after"
+key=$(aws kms create-key --description "$run" --query KeyMetadata.Arn --output text) || bad "no key, and no pool with custom message senders"
 lite=$(new_pool lite '{"UserPoolTier": "LITE"}') || bad "no LITE pool"
 totp=$(new_pool totp '{}') && aws cognito-idp set-user-pool-mfa-config --user-pool-id "$totp" --mfa-configuration OPTIONAL \
     --software-token-mfa-configuration Enabled=true >/dev/null || bad "no pool with TOTP alone"
@@ -443,7 +442,7 @@ link=$(new_pool link '{"AutoVerifiedAttributes": ["email"], "VerificationMessage
 senders=''
 if [ -n "$key" ]; then
     senders=$(new_pool senders "{\"LambdaConfig\": {\"CustomEmailSender\": {\"LambdaVersion\": \"V1_0\", \"LambdaArn\": \"$spy\"}, \"KMSKeyID\": \"$key\"}}") ||
-        bad "no pool with message senders of its own"
+        bad "no pool with custom message senders"
 fi
 named=()
 for pool in $lite $totp $link $senders; do
@@ -458,20 +457,20 @@ compared() {
     local pool changed
     for pool in "${variants[@]}"; do
         changed=$(describe_pool "$pool" | changes "$folder/$pool.before" LastModifiedDate "$@")$(mfa_of "$pool" | changes "$folder/$pool.mfa")
-        if [ "$changed" = "[][]" ]; then ok "pool $pool is what it was"; else bad "the pool $pool changed: $changed"; fi
+        if [ "$changed" = "[][]" ]; then ok "the other settings of pool $pool are unchanged"; else bad "the pool $pool changed: $changed"; fi
     done
 }
-expect "${#variants[@]} done" "all of them are deployed at once" jane-migrate deploy "${named[@]}" --yes ${ARTIFACT:+--artifact "$ARTIFACT"}
+expect "${#variants[@]} done" "one deploy to all of them" jane-migrate deploy "${named[@]}" --yes ${ARTIFACT:+--artifact "$ARTIFACT"}
 compared LambdaConfig
-expect "${#variants[@]} done" "and torn down" jane-migrate teardown "${named[@]}" --yes --force
+expect "${#variants[@]} done" "one teardown of all of them" jane-migrate teardown "${named[@]}" --yes --force
 compared
 configure second "$network"
 
 step "Teardown"
-expect "Nothing of jane-migrate is left" "teardown suffices with its policy" as teardown jane-migrate teardown --pool "$new" --yes --force
+expect "Nothing of jane-migrate is left" "teardown works with its policy" as teardown jane-migrate teardown --pool "$new" --yes --force
 for what in pool client; do
     if [ "$what" = pool ]; then after=$(describe) before=$folder/before.json; else after=$(describe_client) before=$folder/client-before.json; fi
     changed=$(changes "$before" LastModifiedDate EstimatedNumberOfUsers <<<"$after")
-    if [ "$changed" = "[]" ]; then ok "the $what is what it was"; else bad "the $what changed: $changed"; fi
+    if [ "$changed" = "[]" ]; then ok "the $what has its settings from before the deploy"; else bad "the $what changed: $changed"; fi
 done
 nothing_is_left

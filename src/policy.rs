@@ -14,7 +14,7 @@ use jane_migrate_core::ids::Names;
 use jane_migrate_core::resources::SecretAccess;
 use jane_migrate_core::watch::alarm_names;
 
-/// What a person may do: a command, or a flag of a command that needs more permissions.
+/// A command, or a flag of a command that needs more permissions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Duty {
@@ -24,15 +24,15 @@ pub enum Duty {
     Deploy,
     /// `verify`, which changes nothing.
     Verify,
-    /// What `verify --probe` needs besides: to invoke the function, which is to try passwords, and to see that nobody came of it.
+    /// `verify --probe`, which also invokes the function, so it can test passwords, and checks that no user was created.
     Probe,
     /// `status`.
     Status,
     /// `doctor`: what verify, a probe and status need together.
     Doctor,
-    /// `try`, which is to try passwords.
+    /// `try`, which can test passwords.
     Try,
-    /// `connect`, which tells Jane of each user.
+    /// `connect`, which notifies Jane of each user.
     Connect,
     /// `remaining`, which reads the names of all users.
     Remaining,

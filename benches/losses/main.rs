@@ -1,11 +1,11 @@
-//! What other ways to set a migration trigger cost and leave behind: each deploys a function to the sandbox's demo, which has settings of
-//! many kinds, has nothing to do in a second run, and removes everything. Prints the AWS calls and the time of each step, the settings
-//! of the pool and its clients that changed besides the trigger, and what is left in the account.
+//! Compares jane-migrate with other tools and scripts that set a migration trigger. Each deploys a function to the sandbox's demo, whose
+//! pool has settings of many kinds, is run a second time without a change, and removes everything. Prints the AWS calls and the time of
+//! each step, the settings of the pool and its clients that changed besides the trigger, and the resources left in the account.
 //!
 //!     cargo bench --profile dev --bench losses [-- NAME...]
 //!
 //! Times are of one run on one machine with `DELAY` added to each AWS call, so read them as ratios. Calls that the emulator's
-//! CloudFormation and the ways' own functions make are neither delayed nor counted.
+//! CloudFormation and the tools' own functions make are neither delayed nor counted.
 
 #[path = "../../tests/it/aws.rs"]
 #[expect(dead_code, reason = "the integration tests use all of it")]
@@ -36,13 +36,13 @@ use support::{Corner, REGION, aws_cli, cache, npm};
 /// Added to each AWS call.
 const DELAY: Duration = Duration::from_millis(100);
 
-/// A step that takes longer did not end.
+/// A step that takes longer is ended.
 const LIMIT_S: u32 = 180;
 
-/// MiniStack understands SAM's templates with this.
+/// The package with which MiniStack supports SAM's templates.
 const SAM_TRANSLATOR: &str = "aws-sam-translator==1.115.0";
 
-/// What Lambda's Node has, and the functions of CDK and Serverless use.
+/// Modules of Lambda's Node runtime that the functions of CDK and Serverless use.
 const SDKS: [&str; 2] = [
     "@aws-sdk/client-cognito-identity-provider@3.1169.0",
     "@aws-sdk/client-lambda@3.1164.0",
@@ -50,8 +50,8 @@ const SDKS: [&str; 2] = [
 
 fn main() {
     let folder = tempfile::tempdir().expect("a folder");
-    // The emulator's functions run in folders below it, where Node looks for modules too.
-    tempfile::env::override_temp_dir(folder.path()).expect("nothing was made before");
+    // The emulator's functions run in folders below this one, and Node also searches it for modules.
+    tempfile::env::override_temp_dir(folder.path()).expect("no temporary folder exists yet");
     let chosen: Vec<String> = std::env::args().skip(1).collect();
     let chosen: Vec<&String> = chosen.iter().filter(|one| !one.starts_with('-')).collect();
     let peers = PEERS
@@ -72,7 +72,7 @@ fn main() {
     });
 }
 
-/// An emulator of the benchmark's own, with what SAM needs.
+/// A separate emulator for the benchmark, with the package that SAM needs.
 async fn options() -> Options {
     let cache = cache().join("losses");
     let options = Options::new(cache.clone());
@@ -94,7 +94,7 @@ async fn options() -> Options {
     options
 }
 
-/// The modules that Lambda's Node has. With them come the answers of custom resources, which go to AWS over TLS: here they go to the
+/// Writes the modules of Lambda's Node runtime. Custom resources send their responses to AWS over TLS; these modules send them to the
 /// sandbox, with its key.
 fn modules_of_functions(folder: &Path, sandbox: &Sandbox) {
     let answer = r#"const { request } = require('http');
@@ -152,11 +152,11 @@ async fn measure(sandbox: &Sandbox, peer: &'static Peer) -> Row {
     }
 }
 
-/// A way that can be started.
+/// A tool or script that is installed.
 struct Installed {
     path: String,
     modules: PathBuf,
-    /// The handler for jane-migrate, built beforehand as its releases have it.
+    /// The handler for jane-migrate, built beforehand like the handlers of its releases.
     zip: PathBuf,
 }
 
@@ -194,14 +194,14 @@ impl Installed {
         }
     }
 
-    /// Runs commands of the way in its folder.
+    /// Runs commands of the tool in its folder.
     async fn bash(&self, corner: &Corner, demo: &Demo, endpoint: &str, text: &str) -> support::Ran {
         let folder = corner.folder.path();
-        // Some ways keep a cache there, in a folder that has the name of one of a project.
+        // Some tools keep a cache in the home folder, under the same name as their folder in a project.
         let home = folder.join("home");
         std::fs::create_dir_all(&home).expect("a folder");
         std::fs::write(folder.join("step.sh"), format!("{PRELUDE}{text}\n")).expect("a script");
-        // What is left of a step that did not end must not run on: `timeout` ends the whole group.
+        // `timeout` ends the whole process group, so that no process of a step that took too long continues.
         let line =
             format!("exec timeout --kill-after 5 {LIMIT_S} bash -euo pipefail step.sh 2>log");
         let account = &corner.account;
@@ -227,7 +227,7 @@ impl Installed {
             .env("AWS_DEFAULT_REGION", REGION)
             .env("AWS_PAGER", "")
             .env("CI", "1")
-            // Nothing is sent to its makers.
+            // No telemetry is sent.
             .env("SAM_CLI_TELEMETRY", "0")
             .env("SLS_TELEMETRY_DISABLED", "1")
             .env("SLS_NOTIFICATIONS_MODE", "off")
@@ -285,7 +285,7 @@ fn bin(venv: &Venv) -> PathBuf {
     venv.python().parent().expect("a folder").to_owned()
 }
 
-/// Whether a user of the directory signs in, with the client that had to be opened. The function writes its log, as on AWS.
+/// Whether a user of the directory can sign in with the client that needed the password flow. The function writes its log, as on AWS.
 async fn signs_in(corner: &Corner, demo: &Demo) -> bool {
     let user = json!({ "USERNAME": "ada@example.com", "PASSWORD": "Right-Pass-1" });
     let body = json!({ "ClientId": demo.mobile_client, "AuthFlow": "USER_PASSWORD_AUTH", "AuthParameters": user });
@@ -294,7 +294,7 @@ async fn signs_in(corner: &Corner, demo: &Demo) -> bool {
 
 const TRIGGER: &str = "pool/LambdaConfig/UserMigration";
 
-/// The settings of the pool and its clients, each by the way to it; a list is one setting.
+/// The settings of the pool and its clients by their paths; a list is one setting.
 async fn settings(corner: &Corner, demo: &Demo) -> BTreeMap<String, Value> {
     let mut found = BTreeMap::new();
     leaves("pool", &corner.pool(&demo.pool_id).await, &mut found);
@@ -324,7 +324,7 @@ fn leaves(way: &str, value: &Value, found: &mut BTreeMap<String, Value>) {
     }
 }
 
-/// The settings other than the trigger that are not the same.
+/// The settings that differ, except the trigger.
 fn changed(before: &BTreeMap<String, Value>, after: &BTreeMap<String, Value>) -> Vec<String> {
     before
         .keys()

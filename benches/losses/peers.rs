@@ -1,24 +1,25 @@
-//! The other ways to deploy a function and set it as the trigger of a pool that is there: what each needs, its files, and its commands
-//! as its own pages show them. A way that cannot set the trigger or open the client has `attach`, a careful script, for that.
+//! Tools and scripts that deploy a function and set it as the trigger of an existing pool: the packages that each needs, its files, and
+//! its commands as in its documentation. One that cannot set the trigger or change the client's flows uses a careful script (`attach`,
+//! `open_client`) for that.
 
-/// One way.
+/// One tool or script.
 pub struct Peer {
     pub name: &'static str,
     pub needs: Needs,
     pub files: &'static [(&'static str, &'static str)],
-    /// Run twice: the second time there is nothing to do.
+    /// It is run twice; the second run has nothing to do.
     pub deploy: &'static str,
     pub remove: &'static str,
 }
 
-/// What is installed for it, besides the AWS CLI.
+/// The packages to install for it, besides the AWS CLI.
 pub enum Needs {
     Nothing,
     PyPi(&'static str),
     Npm(&'static [&'static str]),
 }
 
-/// The first is what the others are compared with.
+/// The others are compared with the first.
 pub const PEERS: [Peer; 8] = [
     Peer {
         name: "jane-migrate",
@@ -89,7 +90,7 @@ Resources:
 "#,
             ),
         ],
-        // It asks PyPI for a newer version of itself: no proxy is there.
+        // SAM asks PyPI for a newer version of itself; with this proxy, which does not exist, the request fails at once.
         deploy: r#"
 export HTTPS_PROXY=http://127.0.0.1:9 NO_PROXY=127.0.0.1
 sam build
@@ -249,7 +250,8 @@ NODE_OPTIONS="--require $PWD/sdk2.js" claudia destroy"#,
     },
 ];
 
-/// Bash functions for each way's commands. Those of the pool describe it, edit the description with jq, and put it back.
+/// Bash functions for the commands. `edit_pool` and `edit_client` describe the pool or client, edit the description with jq, and send it
+/// as the update.
 pub const PRELUDE: &str = r#"
 create_function() {
     python3 -m zipfile -c function.zip index.js
@@ -288,7 +290,7 @@ open_client() { edit_client '.ExplicitAuthFlows |= . - ["ALLOW_USER_PASSWORD_AUT
 close_client() { edit_client '.ExplicitAuthFlows -= ["ALLOW_USER_PASSWORD_AUTH"]'; }
 "#;
 
-/// Prints what is left in the account: a line for each, its kind first.
+/// Prints one line for each resource that is left in the account, its kind first.
 pub const LEFT: &str = r#"python - <<'END'
 import awscli.botocore.session
 

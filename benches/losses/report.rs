@@ -1,4 +1,4 @@
-//! What was measured, as text.
+//! The measurements as text.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -7,13 +7,13 @@ use std::fmt::Write;
 pub struct Step {
     pub took: f64,
     pub calls: usize,
-    /// Why it did not succeed.
+    /// The reason if it failed.
     pub failed: Option<String>,
 }
 
 pub struct Row {
     pub name: &'static str,
-    /// The first run, the second, the removal.
+    /// The first run, the second run, and the removal.
     pub steps: [Step; 3],
     pub settings: usize,
     pub signs_in: bool,
@@ -24,7 +24,7 @@ pub struct Row {
 }
 
 impl Row {
-    /// What was measured of one way.
+    /// The measurements of one tool or script.
     pub fn details(&self) -> String {
         let mut text = format!("\n{} ({} settings)\n", self.name, self.settings);
         for (step, name) in self.steps.iter().zip(["first run", "again", "removal"]) {

@@ -359,7 +359,7 @@ mod tests {
         for (name, change) in changes {
             let mut statement = statement();
             change(&mut statement);
-            assert!(!is_for_pool(&statement, &pool()), "{name} was let through");
+            assert!(!is_for_pool(&statement, &pool()), "{name} was accepted");
         }
     }
 

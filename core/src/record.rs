@@ -311,7 +311,7 @@ impl Records {
             Some(place) => said(place).flatten(),
             None => {
                 let (function, role) = (said(Place::Function), said(Place::Role));
-                vouched(trigger, names, function, role, trust.snapshots)?
+                confirmed(trigger, names, function, role, trust.snapshots)?
             }
         };
         let Some(arn) = arn else { return Ok(None) };
@@ -344,7 +344,7 @@ fn account_of_function(arn: &str) -> Option<String> {
 }
 
 /// The trigger, if it is confirmed enough.
-fn vouched<'a>(
+fn confirmed<'a>(
     trigger: Trigger,
     names: &Names,
     function: Option<Option<&'a str>>,

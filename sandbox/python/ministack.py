@@ -27,7 +27,7 @@ KEY = os.environ["AWS_SECRET_ACCESS_KEY"].encode()
 
 
 def end_with_parent():
-    # The parent holds the other end of stdin: when the parent ends, in whatever way, this reads end of file.
+    # The parent holds the other end of stdin: however the parent ends, this read then returns.
     # The functions that MiniStack runs are in the same process group and must not outlive the parent either.
     sys.stdin.buffer.read()
     shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
@@ -38,7 +38,7 @@ threading.Thread(target=end_with_parent, daemon=True).start()
 
 
 def same_user(server, request, address):
-    """Each function gets its events from a port of its own, without a key: the other end must be a process of this user."""
+    """Whether a connection comes from a process of this user. Each function gets its events from its own port, without a key."""
     ends = [f"{port:04X}" for port in (address[1], server.server_address[1])]
     # The table is not read atomically, so a connection can be missed while others change.
     for _ in range(10):
@@ -55,7 +55,7 @@ def same_user(server, request, address):
 
 
 def not_a_page(handler, parse=http.server.BaseHTTPRequestHandler.parse_request):
-    """The same ports are not for web pages, nor for names that lead here."""
+    """Parses a request, and rejects it on these ports if it comes from a web page or names another host."""
     if not parse(handler):
         return False
     headers = handler.headers
@@ -111,7 +111,8 @@ socketserver.BaseServer.shutdown = shutdown
 
 
 def new_user_error(pool, username, attributes, check=cognito._new_user_error):
-    """The gateway chooses `sub`, because a trigger is told of a user's name before the user is there. It refuses it from others."""
+    """Accepts `sub` from the gateway, which chooses it before the user exists: a trigger's event contains it. The gateway rejects
+    `sub` in the calls of clients."""
     return check(pool, username, {name: value for name, value in attributes.items() if name != "sub"})
 
 
@@ -132,7 +133,7 @@ def run_idp_handler(handler, action, data, run=cognito._run_idp_handler):
 
 
 def known_as(pool, name):
-    """The names of the users who have this value for one of their attributes."""
+    """The names of the users that have an attribute with this value."""
     users = pool["_users"]
     made, count, known = pool.get("_known_as", (None, 0, {}))
     if made != changes_of_users or count > len(users):
@@ -150,7 +151,8 @@ def known_as(pool, name):
 
 
 def resolve_user(pool, username, resolve=cognito._resolve_user):
-    """MiniStack looks at each user to find one by an address, and fails if another call adds a user meanwhile."""
+    """Gives MiniStack only the users that can match. It would read every user to find an address, and would fail if another call
+    added a user meanwhile."""
     users = pool["_users"]
     few = {name: users[name] for name in (username, *known_as(pool, username)) if name in users}
     return resolve({**pool, "_users": few}, username)
@@ -161,7 +163,8 @@ cognito._resolve_user = resolve_user
 
 
 def credentials(config, issued=lambda_runtime.execution_credentials):
-    """Where callers are trusted, functions are not: the session token says which role one runs as, and the gateway asks `may` by that."""
+    """Adds the role to a function's session token if the sandbox does not check callers. The gateway checks the permissions of
+    functions in any case, and calls `may` with that role."""
     issued = issued(config)
     if not issued["AWS_SESSION_TOKEN"]:
         issued["AWS_SESSION_TOKEN"] = "role=" + config.get("Role", "")
@@ -181,7 +184,7 @@ def policies(account, role):
 
 
 def changes(account, role):
-    """A change of the role's policies begins."""
+    """Keeps the role's old policies in effect until a change that starts now has propagated."""
     before[account, role] = time.monotonic() + SETTLES, policies(account, role)
 
 
@@ -194,7 +197,7 @@ def may(account, role, region, action, resource, context):
 
 
 def emit_logs(func, *args, emit=lambda_svc._emit_lambda_logs, **named):
-    """A function whose role may not write to the log has none, and nothing else happens."""
+    """Writes a function's log only if its role allows it; otherwise the function runs without a log."""
     config = func.get("config") or func
     _, _, _, region, account, _, name, *_ = config["FunctionArn"].split(":")
     group = (config.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{name}"
@@ -208,14 +211,14 @@ lambda_svc._emit_lambda_logs = emit_logs
 
 
 async def of_roles(question, send):
-    """What the gateway asks about a role: `{"changes": [...]}` or `{"may": [...]}` with the arguments of the function of that name."""
+    """Answers the gateway's question about a role: `{"changes": [...]}` or `{"may": [...]}`, with the arguments of that function."""
     question = json.loads(unquote(question.decode()))
     answer = may(*question["may"]) if "may" in question else changes(*question["changes"])
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": json.dumps(answer).encode()})
 
 
-# The gateway's own calls, which call no trigger: they need no thread, and none of MiniStack's work before a call.
+# The gateway's own calls. They call no trigger, so they need no thread, and MiniStack's checks before a call are skipped.
 DIRECT = {
     b"AWSCognitoIdentityProviderService." + name.encode(): (name, handler)
     for name, handler in {
@@ -245,7 +248,7 @@ async def direct(call, account, region, receive, send):
 
 
 async def locked(scope, receive, send):
-    """MiniStack, for callers with the key."""
+    """Forwards calls with the key to MiniStack, and rejects all others."""
     headers = dict(scope.get("headers", ()))
     if scope["type"] == "lifespan" or hmac.compare_digest(headers.get(b"x-sandbox-key", b""), KEY):
         call = DIRECT.get(headers.get(b"x-amz-target"))

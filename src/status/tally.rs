@@ -435,7 +435,7 @@ mod tests {
         twice.merge(&tally);
         let told: Vec<_> = twice.told.iter().collect();
         assert_eq!(told, [("sent", 4), ("timeout", 2)]);
-        assert!(twice.troubles.is_empty(), "nobody failed to sign in");
+        assert!(twice.troubles.is_empty(), "no sign-in failed");
     }
 
     #[test]

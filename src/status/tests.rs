@@ -247,7 +247,11 @@ fn the_period_is_a_number_of_days_or_weeks_or_starts_at_a_day() {
     assert_eq!(first("30d").unwrap(), "2026-10-21");
     assert_eq!(first("2w").unwrap(), "2026-11-06");
     assert_eq!(first("2026-11-01").unwrap(), "2026-11-01");
-    assert_eq!(first("2027-01-01").unwrap(), NOW, "nothing lies ahead");
+    assert_eq!(
+        first("2027-01-01").unwrap(),
+        NOW,
+        "a future day gives an empty period"
+    );
     for wrong in ["", "30", "0d", "d", "-1d", "2026-13-01", "99999w"] {
         assert!(first(wrong).is_err(), "{wrong}");
     }

@@ -420,7 +420,7 @@ async fn the_handler_builds_from_the_sources_in_this_binary() {
     let event = b"raw JSON event received";
     assert!(!executable.windows(event.len()).any(|part| part == event));
     let again = artifact::build(&request, &|progress| {
-        panic!("{progress:?} where nothing is to be done")
+        panic!("{progress:?}, although the zip is in the cache")
     })
     .await
     .unwrap();

@@ -229,7 +229,7 @@ async fn every_console_block_shows_the_real_output() {
     }
     assert!(
         update || differ.is_empty(),
-        "these say something else now; look at each, then UPDATE_TRANSCRIPTS=1 cargo test -p jane-migrate --test it docs\n\n{}",
+        "the output of these blocks has changed; review each, then run UPDATE_TRANSCRIPTS=1 cargo test -p jane-migrate --test it docs\n\n{}",
         differ.join("\n\n")
     );
 }
@@ -388,7 +388,7 @@ fn every_error_that_is_explained_exists() {
             }
         }
     }
-    assert!(missing.is_empty(), "nothing says {missing:#?}");
+    assert!(missing.is_empty(), "no program contains {missing:#?}");
 }
 
 /// The program's output for its most likely failures, by name.

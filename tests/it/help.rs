@@ -150,7 +150,10 @@ fn every_shell_gets_completions_that_name_every_command() {
         assert!(shown.status.success(), "{shell}");
         let script = text(&shown.stdout);
         for command in commands() {
-            assert!(script.contains(&command), "{shell} does not know {command}");
+            assert!(
+                script.contains(&command),
+                "the completions for {shell} lack {command}"
+            );
         }
     }
 }

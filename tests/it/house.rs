@@ -137,7 +137,7 @@ impl House {
                 TokenTree::Punct(punct) if punct.as_char() == '*' => {
                     assert!(
                         !public,
-                        "{module:?} hands all of {path:?} on: name what is meant"
+                        "{module:?} re-exports everything in {path:?}: name each item"
                     );
                 }
                 TokenTree::Group(group) => {
@@ -279,7 +279,7 @@ fn no_crate_has_an_import_cycle() {
         let house = House::of(&root.join(crate_).join("src"));
         assert!(house.modules.len() > 5, "{crate_} has modules");
         let needs = house.needs();
-        assert!(!needs.is_empty(), "the modules of {crate_} need each other");
+        assert!(!needs.is_empty(), "the modules of {crate_} have imports");
         let found = in_circles(&needs).into_iter();
         circles.extend(found.map(|need| format!("{crate_}: {need}")));
     }

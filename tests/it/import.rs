@@ -440,7 +440,7 @@ async fn an_import_killed_at_any_write_continues_and_imports_no_user_twice() {
         })
         .await;
     sandbox.stop().await.expect("stopped");
-    // The table counts what did not fail.
+    // A failed run has ended the test above, so the table lists only runs that continued.
     table::check("import killed", &killed);
 }
 
@@ -510,7 +510,7 @@ async fn a_killed_count_continues_where_it_stopped() {
     );
     let mode = std::fs::metadata(&kept).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    assert_eq!(pages(&[]).await, 1, "goes on");
+    assert_eq!(pages(&[]).await, 1, "the count continues");
 
     // A page that was written only in part is read again.
     killed().await;

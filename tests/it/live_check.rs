@@ -43,8 +43,8 @@ print(json.dumps(d))'; else cat; fi; }; export -f jane-migrate; "#;
         Ran::of(command).await
     };
     for (another, expected) in [
-        ("", format!("say ACCOUNT={}", corner.account)),
-        ("210987654321", "ACCOUNT says 210987654321".into()),
+        ("", format!("set ACCOUNT={}", corner.account)),
+        ("210987654321", "ACCOUNT is 210987654321".into()),
     ] {
         let ran = check("", another).await.ended(1);
         assert!(
@@ -56,7 +56,7 @@ print(json.dumps(d))'; else cat; fi; }; export -f jane-migrate; "#;
     // An interruption while a pool is created: the pool exists, and its id was never printed.
     let lost = r#"aws() { if [[ $2 == create-user-pool ]]; then command aws "$@" >/dev/null; return 1; fi; command aws "$@"; }; export -f aws; "#;
     for (before, code, expected) in [
-        (lost, 1, "Taking everything away"),
+        (lost, 1, "Removing everything"),
         (widen, 0, "Everything was as expected."),
     ] {
         let ran = check(before, &corner.account).await.ended(code);

@@ -278,7 +278,7 @@ fn the_site_builds_and_its_links_work() {
         }
     }
     assert!(links > 500, "only {links} links were seen");
-    assert!(dead.is_empty(), "links that lead nowhere: {dead:#?}");
+    assert!(dead.is_empty(), "links without a target: {dead:#?}");
     // Search needs an index file.
     let index = fs::read_dir(site.path()).expect("the site").any(|entry| {
         entry.is_ok_and(|entry| {

@@ -616,13 +616,19 @@ async fn the_page_is_readable_in_a_browser() {
             }
         }
         assert_eq!(migrated, "900");
-        assert_eq!(rows, 12 + 12, "every day and every step stands in a table");
+        assert_eq!(rows, 12 + 12, "every day and every step is in a table");
         assert_eq!(scripts, 1);
         assert_eq!(whole, true, "{look:?}: a table is cut off");
         grounds.push(ground.clone());
     }
-    assert_ne!(grounds[0], grounds[1], "dark is not light");
-    assert_eq!(grounds[0], grounds[4], "paper is white");
+    assert_ne!(
+        grounds[0], grounds[1],
+        "the dark page has a dark background"
+    );
+    assert_eq!(
+        grounds[0], grounds[4],
+        "the printed page has a light background"
+    );
 }
 
 #[tokio::test]

@@ -99,7 +99,7 @@ impl Terminal {
             }
         };
         let there = tokio::time::timeout(PATIENCE, there).await;
-        assert!(there.is_ok(), "its echo never is {on}");
+        assert!(there.is_ok(), "the terminal's echo did not become {on}");
     }
 
     /// Waits until these bytes were shown this many times.

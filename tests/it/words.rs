@@ -1,5 +1,5 @@
-//! Users read plain words: no text of the program or of its documentation contains one of the words that made earlier texts hard
-//! to read. CONTRIBUTING.md has the glossary.
+//! Users read plain words: no text of the program, of the sandbox, of their scripts or of the documentation contains one of the words
+//! that made earlier texts hard to read. CONTRIBUTING.md has the glossary.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,18 +26,26 @@ const NAMES: [&str; 2] = ["migrates-nobody", "nobody@"];
 fn texts_for_users_contain_only_plain_words() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
-    for folder in ["src", "core/src", "config/src", "handler/src"] {
+    for folder in [
+        "src",
+        "core/src",
+        "config/src",
+        "handler/src",
+        "sandbox/src",
+    ] {
         for file in files(&root.join(folder), "rs") {
             let code = fs::read_to_string(&file).expect("a source");
             // Tests are at the end of a file, or in separate files.
             let code = code.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
-            if file.to_string_lossy().contains("test") || file.ends_with("fixtures.rs") {
+            let path = file.strip_prefix(root).expect("a file of the repository");
+            if path.to_string_lossy().contains("test") || path.ends_with("fixtures.rs") {
                 continue;
             }
             // Comments on the types of the command line and of the file are help texts.
             let helps = ["/cli.rs", "/cli/"]
                 .iter()
                 .any(|name| file.to_string_lossy().contains(name))
+                || code.contains("ValueEnum)]")
                 || folder == "config/src";
             let mut texts = Vec::new();
             if let Ok(tokens) = code.parse() {
@@ -46,6 +54,19 @@ fn texts_for_users_contain_only_plain_words() {
             for text in texts {
                 hard(&text, &file, &mut found);
             }
+        }
+    }
+    let scripts = [
+        files(&root.join("docs"), "sh"),
+        files(&root.join("packaging"), "sh"),
+        files(&root.join("sandbox/python"), "py"),
+        ["action.yml", "templates/verify.yml"]
+            .map(|name| root.join(name))
+            .into(),
+    ];
+    for file in scripts.iter().flatten() {
+        for line in fs::read_to_string(file).expect("a script").lines() {
+            hard(line, file, &mut found);
         }
     }
     let documents = files(&root.join("docs"), "md").into_iter().chain(

@@ -98,7 +98,8 @@ impl Clock {
     fn go_on(&self) {
         let mut inner = self.inner();
         let next = inner.sleepers.pop_first();
-        let ((deadline, _), waker) = next.expect("nothing sleeps, and nothing goes on");
+        let ((deadline, _), waker) =
+            next.expect("no task can continue, and none waits for the clock");
         inner.now = inner.now.max(deadline);
         drop(inner);
         waker.wake();

@@ -37,7 +37,7 @@ use crate::scene::{
 };
 use crate::world::answer;
 
-/// Seeds in each run of the tests; `DRIFT_SEEDS` says otherwise.
+/// The number of seeds in each run of the tests; `DRIFT_SEEDS` overrides it.
 const SEEDS: u64 = 4;
 
 /// Fields that always differ: times, generated ids, and the progress of a change.
@@ -580,7 +580,10 @@ async fn compare(peer: &Peer) {
             "seed {seed}:\n{}",
             differences.join("\n")
         );
-        assert!(compared > 100, "seed {seed}: {compared} answers alone");
+        assert!(
+            compared > 100,
+            "seed {seed}: only {compared} responses were compared"
+        );
     }
 }
 
@@ -592,5 +595,8 @@ fn with_a_large_stack<W: Future<Output = ()>>(work: impl FnOnce() -> W + Send + 
             runtime.block_on(work());
         });
     let played = played.expect("a thread").join();
-    assert!(played.is_ok(), "the two differ, see above");
+    assert!(
+        played.is_ok(),
+        "the model and the emulator differ, see above"
+    );
 }

@@ -263,7 +263,7 @@ impl Judge {
         };
         for (id, client) in &aws.pool.clients {
             if self.is_open(id, client) && !says("jane-migrate:opened-clients", &format!("{id}=")) {
-                return Err(format!("client {id} is open, and nothing says so"));
+                return Err(format!("client {id} is open, and no tag records it"));
             }
         }
         let replaced = &self.theirs[&Document::Pool]["LambdaConfig"]["UserMigration"];
@@ -274,7 +274,7 @@ impl Judge {
             && !says("jane-migrate:replaced-trigger", replaced)
         {
             return Err(format!(
-                "trigger {replaced} was replaced, and nothing says so"
+                "trigger {replaced} was replaced, and no tag records it"
             ));
         }
         Ok(())
@@ -289,7 +289,7 @@ impl Judge {
             let mut told = run.told.get(document).into_iter().flatten();
             if well && told.any(|moment| moment > changed && moment < wrote) {
                 return Err(format!(
-                    "{} ended well, and overwrote a change of {document:?} that it had seen",
+                    "{} succeeded, although it overwrote a change of {document:?} that it had read",
                     run.name
                 ));
             }
@@ -302,7 +302,7 @@ impl Judge {
         for (document, theirs) in &self.theirs {
             let left = differences(theirs, document.now(aws));
             if !left.is_empty() {
-                return Err(format!("{document:?} is not as it was: {left}"));
+                return Err(format!("{document:?} has changed: {left}"));
             }
         }
         let functions = aws.functions.keys();

@@ -36,7 +36,7 @@ pub(super) fn findings(
         // deploy.
         Deploy::Reports if given && plan.conflicts.is_empty() => {
             let findings = check.findings(&subject).into_iter();
-            let stops = !MENDED.contains(&check.id);
+            let stops = !FIXED.contains(&check.id);
             findings.map(|one| one.stopping(stops)).collect()
         }
         // With a conflict, deploy creates nothing, and the future state is unknown.
@@ -53,7 +53,7 @@ pub(super) fn findings(
 }
 
 /// The checks that a deploy fixes for another tool's function, or that are not about the function.
-const MENDED: [&str; 7] = [
+const FIXED: [&str; 7] = [
     "trigger-registered",
     "invoke-permission",
     "record-intact",

@@ -1,15 +1,15 @@
-"""Writes what the newest API models say.
+"""Writes two files from the newest API models.
 
-cognito-members.json: user pools and app clients. The tests of the update bodies read it: every member of the model must have a
+cognito-members.json: user pools and app clients. The tests of the update bodies read it: every field of the model must have a
 rule, and pools are generated from its shapes.
-watched-api.json: every operation that the program calls, all of Cognito's, which its users call, and each shape these take and
-give. Nothing reads it but this script: what changes in there may concern a migration without being a member of a pool.
+watched-api.json: every operation that the program calls, all operations of Cognito, and each shape of their requests and responses.
+Only this script reads it: a change there may affect a migration without being a field of a pool.
 
-Run it when botocore has news, and look at the difference before committing it:
+Run it after a release of botocore, and review the difference before you commit it:
 
     python3 -m venv venv && venv/bin/pip install --upgrade botocore && venv/bin/python core/tests/data/update-members.py
 
-With --check it writes nothing, says what is new, and ends with 1 where something is. Needs no network by itself.
+With --check it writes nothing, prints the changes, and exits with 1 if there are any. It uses no network itself.
 """
 
 import json

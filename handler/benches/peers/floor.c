@@ -1,5 +1,5 @@
-/* The floor of the benchmark: the least a process can do. As many requests without TLS to a directory as it is told, on a
-   kept connection, and the event back as it came. No JSON is read. */
+/* The minimum of the benchmark: the least that a process can do. It makes a given number of requests without TLS to a directory, on
+   a kept connection, and returns the event unchanged. It reads no JSON. */
 
 #include <arpa/inet.h>
 #include <netinet/tcp.h>

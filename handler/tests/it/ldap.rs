@@ -203,7 +203,7 @@ fn a_mistake_in_the_settings_is_logged_with_the_call() {
 }
 
 #[test]
-fn nothing_is_sent_to_a_server_with_the_certificate_of_another() {
+fn nothing_is_sent_to_a_server_with_an_untrusted_certificate() {
     let server = OpenLdap::start(&people());
     let other = server::certificate().cert.pem();
     let untrusted = server.toml(SEARCH).replace(&server.certificate, &other);

@@ -14,7 +14,7 @@ use crate::{
 const PASSWORD: &str =
     "Pässword 1! that is longer than the seventy-two bytes that bcrypt reads of it all";
 
-/// What makes the hashes. `docs/from-sql.md` lists the same.
+/// The packages that make the hashes. `docs/from-sql.md` lists the same.
 const PYTHON: &str =
     "passlib==1.7.4 bcrypt==4.0.1 argon2-cffi==25.1.0 werkzeug==3.1.9 django==5.2.19";
 const NODE: &str = "scrypt-kdf@4.0.0 aspnetcore-identity-password-hasher@1.0.1 drupal-hash@1.0.4 bcryptjs@3.0.3 \

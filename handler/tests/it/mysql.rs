@@ -81,7 +81,7 @@ fn users_of_a_database_migrate_with_columns_of_any_type() {
     let record = function.record();
     let calls = record["upstream"].as_array().unwrap().iter();
     let calls: Vec<_> = calls.map(|call| &call["call"]).collect();
-    assert_eq!(calls, ["query", "hash"], "the connection was there already");
+    assert_eq!(calls, ["query", "hash"], "the connection existed already");
     for (event, outcome) in [
         (sign_in("ann@example.com", "wrong"), "wrong-password"),
         (sign_in("unknown@example.com", PASSWORD), "not-found"),
@@ -284,13 +284,16 @@ fn a_slow_query_ends_within_the_budget_also_on_the_server() {
         if running == "0@running" {
             break;
         }
-        assert!(Instant::now() < ends, "the server goes on: {running}");
+        assert!(
+            Instant::now() < ends,
+            "the query still runs on the server: {running}"
+        );
         thread::sleep(Duration::from_millis(100));
     }
 }
 
 #[test]
-fn nothing_is_sent_to_a_server_without_tls_or_with_the_certificate_of_another() {
+fn nothing_is_sent_to_a_server_without_tls_or_with_an_untrusted_certificate() {
     let mut server = MariaDb::start(&users());
     let plain = MariaDb::start_with(&users(), &["--skip-ssl"]);
     let trusted = server.toml(QUERY, "");

@@ -189,7 +189,7 @@ fn a_customer_who_changes_the_address_in_the_old_system_does_not_migrate_twice()
     assert_eq!(
         started(&whole("")).outcome(&again).0,
         "migrated",
-        "without the mark"
+        "without the condition on `moved_as` the customer migrates twice"
     );
 }
 
@@ -208,7 +208,7 @@ fn fails(start: impl Fn(&str) -> Function, cases: &[(&str, &str)]) {
             assert_eq!(
                 function.record()["onMigrated"],
                 *word,
-                "the operator sees it: {statement}"
+                "the operator's test shows the error: {statement}"
             );
         }
     }

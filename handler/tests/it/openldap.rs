@@ -81,9 +81,9 @@ impl OpenLdap {
                  dn: ou=people,dc=example,dc=com\nobjectClass: organizationalUnit\n\n{entries}"
             ),
         );
-        // The programs are one, known by its name; a copy is none of those that AppArmor confines to the machine's own directory.
-        // Another process makes it: a child that another test starts would hold a file that this one has open for writing, and
-        // such a file cannot be run.
+        // One executable serves as both programs, chosen by its name. AppArmor confines the installed one to the machine's own
+        // directory, so a copy is run. Another process writes the copy: a child that another test starts could hold a file that
+        // this process has open for writing, and such a file cannot be executed.
         for name in ["slapd", "slapadd"] {
             run(Command::new("cp").arg(program()).arg(data.join(name)));
         }
@@ -98,8 +98,8 @@ impl OpenLdap {
             run(Command::new("chown").arg("-R").arg(owner).arg(&data));
         }
         let (port, plain) = (free_port(), free_port());
-        // The shell ends the server and takes its folder away when its standard input ends, which it does when this process
-        // ends, however that happens.
+        // The shell ends the server and deletes its folder when its standard input ends, which happens whenever this
+        // process ends.
         let mut process = command(Path::new("/bin/sh"))
             .arg("-c")
             .arg("\"$@\" </dev/null & cat; kill -KILL $!; wait; rm -rf \"$0\"")

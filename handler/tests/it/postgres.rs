@@ -82,7 +82,7 @@ fn users_of_a_database_migrate_with_columns_of_any_type() {
         .iter()
         .map(|call| &call["call"])
         .collect();
-    assert_eq!(calls, ["query", "hash"], "the connection was there already");
+    assert_eq!(calls, ["query", "hash"], "the connection existed already");
     for (event, outcome) in [
         (sign_in("ann@example.com", "wrong"), "wrong-password"),
         (sign_in("unknown@example.com", PASSWORD), "not-found"),
@@ -220,7 +220,7 @@ fn the_operator_can_list_the_formats_of_stored_hashes() {
     assert_eq!(
         function.outcome(&of_a_client).0,
         "wrong-password",
-        "a sign-in stays one"
+        "a client cannot turn a sign-in into a request for hash formats"
     );
 }
 

@@ -88,7 +88,7 @@ fn secrets_are_fetched_once_and_again_when_the_directory_refuses_them() {
         assert_eq!(
             function.outcome(&event).0,
             "migrated",
-            "the first one is still good, and kept"
+            "the first secret is still valid, and is kept"
         );
     }
     *token.lock().unwrap() = "canary-second".into();
@@ -105,7 +105,7 @@ fn secrets_are_fetched_once_and_again_when_the_directory_refuses_them() {
     assert_eq!(
         directory.requests().len(),
         3 * 3,
-        "refused once, tried again, and good from then on"
+        "one request is refused and repeated, the next one succeeds at once"
     );
 }
 
@@ -126,5 +126,9 @@ fn an_unavailable_secret_is_an_outage() {
         assert_eq!(function.invoke(&event).error(), "DirectoryUnavailable");
         assert_eq!(function.record()["reason"], "secret", "{secret}");
     }
-    assert_eq!(directory.requests().len(), 0, "no request without it");
+    assert_eq!(
+        directory.requests().len(),
+        0,
+        "no request without the secret"
+    );
 }

@@ -313,7 +313,7 @@ impl Functions {
         .with_status(StatusCode::BAD_GATEWAY))
     }
 
-    /// A version is only published from the code and the revision that the caller has seen.
+    /// Publishes a version only if the code and the revision are still those that the caller has read.
     async fn check_code(&self, call: &Call) -> Result<(), Refusal> {
         let (request, now) = (call.request()?, self.configuration(call).await?);
         let differs = |given: &str| !request[given].is_null() && request[given] != now[given];

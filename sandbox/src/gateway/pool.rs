@@ -27,7 +27,7 @@ pub(crate) struct Pool {
     pub update: Arc<AsyncMutex<()>>,
 }
 
-/// From their first update on, some pools show defaults that were never set; when, is not documented.
+/// From their first update on, some pools show defaults that were never set. AWS does not document which pools.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Defaults {
     /// From the beginning, as far as they are known.

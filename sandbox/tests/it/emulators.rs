@@ -89,7 +89,10 @@ async fn a_sandbox_leaves_nothing_when_its_owner_is_killed() {
     owner.wait().expect("dead");
     let deadline = Instant::now() + Duration::from_secs(10);
     while processes_with(&variable) > 0 {
-        assert!(Instant::now() < deadline, "they outlived their owner");
+        assert!(
+            Instant::now() < deadline,
+            "processes of the sandbox outlived its owner"
+        );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

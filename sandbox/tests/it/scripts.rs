@@ -68,10 +68,10 @@ macro_rules! scripts {
 }
 
 scripts! {
-    pool_update_resets_what_is_left_out
-    pool_update_keeps_what_it_is_given
+    pool_update_resets_omitted_settings
+    pool_update_keeps_given_settings
     pool_update_refusals
-    client_update_resets_what_is_left_out
+    client_update_resets_omitted_settings
     client_update_refusals
     sign_in_migrates
     sign_in_failures
@@ -81,13 +81,13 @@ scripts! {
     names_and_aliases
     pre_sign_up
     post_confirmation
-    function_life
-    role_life
+    function_lifecycle
+    role_lifecycle
     journal_and_accounts
     logs_are_paged_and_queried
     strangers_are_refused
     import_jobs
-    users_side_by_side
+    users_in_parallel_calls
 }
 
 #[tokio::test(flavor = "multi_thread")]

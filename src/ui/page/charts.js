@@ -1,11 +1,11 @@
-// Draws the page's charts from the figures beside each of them. The tables of the page have the same figures for those who do not see
-// charts, and where no script runs.
+// Draws each chart of the page from the figures beside it. The tables of the page have the same figures, for people who cannot see
+// charts and for browsers that run no script.
 (() => {
   "use strict";
   const DAY = 86400;
   const count = (n) => Math.round(n).toLocaleString("en-US");
   const date = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 10);
-  // Colours are those of the style sheet at the time of drawing: light, dark or print.
+  // Colours come from the style sheet at the time of drawing: light, dark or print.
   const colour = (name, alpha) => {
     const hex = getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
     return hex + (alpha || "");
@@ -38,7 +38,7 @@
   });
   const aboveZero = (most) => ({ range: (_, __, max) => [0, Math.max(1, most || 0, max || 0) * 1.05] });
 
-  // What the pointer is at, in words.
+  // A tooltip with the values at the pointer.
   const tooltip = (words) => {
     let tip;
     return {
@@ -69,7 +69,7 @@
     };
   };
 
-  // Bars that stand on each other: each is drawn from the ground, the highest first.
+  // Stacked bars: each is drawn from the axis up to its sum, the tallest first.
   const daily = ({ days, series }) => {
     const sums = [];
     series.reduce((below, { counts }, n) => (sums[n] = counts.map((c, day) => c + (below ? below[day] : 0))), null);
@@ -175,7 +175,7 @@
   const redraw = () => plots.forEach((plot) => plot.redraw(false));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   matchMedia("print").addEventListener("change", redraw);
-  // Before the printer looks, the page is not yet in print: its colours are asked for.
+  // At `beforeprint` the print styles do not apply yet, so a class selects their colours.
   addEventListener("beforeprint", () => {
     document.documentElement.classList.add("printed");
     redraw();

@@ -129,7 +129,7 @@ async fn code_that_fails_goes_live_in_no_pool() {
 }
 
 #[tokio::test]
-async fn an_interrupted_or_refused_run_leaves_customers_where_they_were() {
+async fn after_an_interrupted_or_denied_run_customers_still_use_the_old_code() {
     let (mut scene, works) = Scene::with_broken_code().await;
     let ran = interrupted(&scene, "deploy", "UpdateFunctionCode", "INT").await;
     scene.assert_never_live(&works, &ran).await;

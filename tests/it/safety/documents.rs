@@ -109,7 +109,7 @@ async fn putting_back_survives_a_lost_response_and_a_parallel_update() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_put_back_is_reported_with_the_command_to_do_it() {
+async fn a_setting_that_cannot_be_put_back_is_reported_with_the_command_to_do_it() {
     let scene = Scene::new().await;
     let ran = scene.disturbed("deploy", &[], |passing| match passing {
         passing if proof(passing) => LOST_EMAIL,
@@ -229,7 +229,7 @@ async fn deploy_where(
     assert_eq!(
         updates.count(),
         if ran.code == 0 { 1 } else { 2 },
-        "the trigger does not flap: {ran:#?}"
+        "the pool was written more often than needed: {ran:#?}"
     );
     ran
 }

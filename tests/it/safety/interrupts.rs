@@ -69,7 +69,7 @@ async fn an_interrupted_deploy_finishes_the_current_step_and_lists_the_rest() {
             assert!(ran.stderr.contains(words), "{words}: {ran:#?}");
         }
         let function = scene.aws.function(&scene.names.function).await.unwrap();
-        assert!(function.is_some(), "the step in hand was finished");
+        assert!(function.is_some(), "the current step was finished");
         scene.assert_unharmed("interrupted").await;
         scene.run_undisturbed("deploy").await.ended(0);
         scene.assert_deployed("after the interrupt").await;

@@ -86,7 +86,7 @@ async fn killed_anywhere(command: &'static str) -> Table {
     });
     tokio::join!(nothing_written, written);
 
-    // At least one in each course: the table counts what did not fail.
+    // At least one in each run.
     let courses = if live(command) { writes.len() } else { 0 };
     assert!(signed_in.into_inner() >= courses, "customers signed in");
     let mut table = Table::new(["killed after", "times", "the same command"]);

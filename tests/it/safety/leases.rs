@@ -38,7 +38,7 @@ fn assert_same_state(expected: &str, state: &str, when: &str) {
     let (lost, new) = (lines(expected, state), lines(state, expected));
     assert!(
         expected == state,
-        "{when}\nnot there: {lost:#?}\nthere: {new:#?}"
+        "{when}\nmissing: {lost:#?}\nunexpected: {new:#?}"
     );
 }
 
@@ -286,7 +286,7 @@ async fn an_import_renews_the_lease_while_it_waits_for_a_long_job() {
     ran.ended(0);
     assert!(first > 0, "held");
     assert!(later >= first + 35, "renewed: {first} {later}");
-    assert!(!scene.is_held().await, "given back");
+    assert!(!scene.is_held().await, "the lease was not released");
 }
 
 /// Before its first write a run cannot be seen. The second one succeeds, and the first either starts after it or fails with a

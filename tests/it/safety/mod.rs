@@ -1,6 +1,6 @@
-//! Nothing that happens to a deploy or a teardown may harm a pool: crashes, lost connections, other tools at work, secrets in the
-//! wrong place. Each file covers one kind of trouble; this module has what they share: a pool with something to lose, and what
-//! must always hold for it.
+//! No fault during a deploy or a teardown may harm a pool: crashes, lost connections, changes by other tools, exposed secrets. Each
+//! file covers one kind of fault. This module has the shared parts: a pool with settings of every kind, and the properties that must
+//! always hold for it.
 
 mod code;
 mod coexist;
@@ -126,7 +126,7 @@ fn reads(action: &str) -> bool {
         .any(|reading| action.starts_with(reading))
 }
 
-/// A pool with something of every kind to lose, with a client that deploy changes and one that it does not.
+/// A pool with settings of every kind, with a client that deploy changes and one that it does not.
 struct Scene {
     corner: Corner,
     aws: Aws,

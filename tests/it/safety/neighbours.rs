@@ -288,7 +288,7 @@ async fn foreign_resources_with_our_names_are_conflicts_until_replaced() {
     let arn = &scene.names.function_arn;
     let ours = "jane-migrate:pool";
     scene.aws.untag_function(arn, ours).await;
-    let foreign = scene.names.pool.to_string() + "-of-somebody-else";
+    let foreign = scene.names.pool.to_string() + "-of-another-owner";
     scene
         .aws
         .tag_role(&scene.names.function, ours, &foreign)

@@ -1,4 +1,4 @@
-//! A deploy to a pool with customers: what does not work must not stay, and what was broken must be noticed.
+//! A deploy to a pool with customers: settings that fail do not go live, and an outage is reported and fixed.
 
 use jane_migrate_core::resources::tag;
 use jane_migrate_sandbox::Fault;

@@ -1,4 +1,4 @@
-//! The same with the second emulator, which shares no code with the sandbox, as far as it supports it.
+//! A deploy that is killed at a write continues, tested with the second emulator, which shares no code with the sandbox.
 
 use jane_migrate_test_kit::{Fate, Passing, Proxy};
 use serde_json::Value;

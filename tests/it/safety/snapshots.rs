@@ -147,7 +147,11 @@ async fn restore_puts_back_lost_settings() {
 
     let ran = scene.restore(&snapshot, &[]).await.ended(1);
     assert!(ran.stdout.contains("AutoVerifiedAttributes"), "{ran:#?}");
-    assert_eq!(wiped, scene.documents().await, "nothing without a yes");
+    assert_eq!(
+        wiped,
+        scene.documents().await,
+        "restore changes nothing without a confirmation"
+    );
 
     let ran = scene
         .restore(&snapshot, &["--yes", "--json"])

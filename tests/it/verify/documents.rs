@@ -36,7 +36,7 @@ async fn the_help_lists_every_check() {
     let all = ids.len();
     ids.sort_unstable();
     ids.dedup();
-    assert_eq!(ids.len(), all, "an id stands for one check");
+    assert_eq!(ids.len(), all, "two checks have the same id");
     assert!(
         ids.iter()
             .all(|id| id.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'))
@@ -59,7 +59,7 @@ fn every_check_is_broken_by_a_test() {
     );
     for check in checks() {
         let named = format!("\"{}\"", check.id);
-        assert!(breaks.contains(&named), "nothing breaks {}", check.id);
+        assert!(breaks.contains(&named), "no test breaks {}", check.id);
     }
 }
 

@@ -385,7 +385,7 @@ async fn two_waves_of_calls_are_enough_with_many_clients_and_aliases() {
     let waves = [0, 1].map(|n| all.passed().iter().filter(|call| wave(call) == n).count());
     assert!(waves[0] > 20 && waves[1] > 20, "{waves:?}");
 
-    // No response of a wave is sent before the complete wave has arrived, so that a call that waits without need waits forever.
+    // No response of a wave is sent before the complete wave has arrived: a call that waits for a response of its own wave waits forever.
     let gates = [(); 2].map(|()| watch::Sender::new(false));
     let asked = [(); 2].map(|()| AtomicUsize::new(0));
     let gated = bench
@@ -400,11 +400,13 @@ async fn two_waves_of_calls_are_enough_with_many_clients_and_aliases() {
     let verified = tokio::time::timeout(Duration::from_secs(30), bench.verify(&[])).await;
     let Ok(ran) = verified else {
         let asked: Vec<String> = gated.passed().into_iter().map(|call| call.action).collect();
-        panic!("something waits without need; asked were only {asked:?} of {waves:?}");
+        panic!(
+            "a call waits for a response of its own wave; only these of {waves:?} were made: {asked:?}"
+        );
     };
     let ran = ran.ended(0);
     assert!(
         ran.stderr.is_empty(),
-        "no progress where there is no terminal: {ran:#?}"
+        "there is no progress without a terminal: {ran:#?}"
     );
 }

@@ -296,7 +296,11 @@ fn an_existing_address_cannot_sign_up_in_another_spelling() {
         json!({ "email": "josé@example.com" }),
     );
     let passes = ("nothing-to-do".to_owned(), Answer::Event(migration.clone()));
-    assert_eq!(function.outcome(&migration), passes, "a migration passes");
+    assert_eq!(
+        function.outcome(&migration),
+        passes,
+        "a migration is allowed"
+    );
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn a_customer_who_migrates_is_connected_by_one_more_request() {
 fn a_failed_connection_stops_the_user_and_the_next_attempt_succeeds() {
     let jane = Jane::start();
     let function = jane.function(&triggers(&jane, ""));
-    // A response about no user is a good one here.
+    // For this call a response without a user is valid.
     let bad = faults(PASSWORD)
         .into_iter()
         .filter(|(name, _)| *name != "no user");
@@ -158,7 +158,7 @@ fn the_calls_of_a_sign_up_run_in_parallel() {
     let took = record["durationMs"].as_f64().unwrap();
     assert!(
         (150.0..420.0).contains(&took),
-        "three in a row take 450: {record}"
+        "three sequential calls would take 450 ms: {record}"
     );
 }
 

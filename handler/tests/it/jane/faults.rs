@@ -11,7 +11,7 @@ use crate::{
 };
 
 #[test]
-fn the_token_and_the_connection_are_there_before_the_first_sign_in_and_stay() {
+fn the_token_and_the_connection_exist_before_the_first_sign_in_and_are_kept() {
     let jane = Jane::start_tls();
     let function = jane.function(&jane.settings());
     assert_eq!(jane.calls(), ["token"]);
@@ -101,7 +101,7 @@ fn every_fault_ends_inside_the_budget_with_the_same_text() {
 }
 
 #[test]
-fn a_password_is_sent_once_whatever_becomes_of_it() {
+fn a_password_is_sent_once_even_if_the_request_fails() {
     let jane = Jane::start();
     let function = jane.function(&jane.settings());
     for (name, reply) in faults(PASSWORD) {
@@ -123,7 +123,7 @@ fn a_password_is_sent_once_whatever_becomes_of_it() {
 }
 
 #[test]
-fn a_directory_that_is_down_from_the_start_costs_less_than_cognito_waits() {
+fn a_directory_that_is_down_at_the_start_gives_an_error_within_cognitos_timeout() {
     let jane = Jane::start();
     jane.fault("/", Reply::Hang);
     let started = Instant::now();
@@ -150,7 +150,7 @@ fn a_directory_that_is_down_from_the_start_costs_less_than_cognito_waits() {
 }
 
 #[test]
-fn a_directory_that_hangs_is_left_alone_for_a_moment_and_then_tried_again() {
+fn a_directory_that_hangs_gets_no_request_for_a_moment_and_is_then_called_again() {
     let jane = Jane::start();
     let function = jane.function(&jane.settings());
     jane.fault("user_exists", Reply::Hang);
@@ -170,7 +170,7 @@ fn a_directory_that_hangs_is_left_alone_for_a_moment_and_then_tried_again() {
     while function.outcome(&sign_in(USER, PASSWORD)).0 != "migrated" {
         assert!(
             started.elapsed() < Duration::from_secs(5),
-            "it should have recovered"
+            "the directory is not called again"
         );
     }
 }
@@ -196,7 +196,7 @@ fn a_wrong_client_secret_is_an_outage_and_not_a_wrong_password() {
     assert_eq!(function.record()["reason"], "secret");
 }
 
-/// Time as an attacker sees it. Each call takes as long as over a network: one for an unknown name, two for a wrong password.
+/// An attacker can measure only the total time. Each call has a network's delay: an unknown name needs one call, a wrong password two.
 #[test]
 fn an_unknown_name_takes_as_long_as_a_wrong_password() {
     let jane = Jane::slow(Duration::from_millis(60));
@@ -207,7 +207,8 @@ fn an_unknown_name_takes_as_long_as_a_wrong_password() {
         function.record();
         started.elapsed()
     };
-    // The first sign-in includes the start. A few more, so that the function knows what a wrong password takes.
+    // The first sign-in includes the function's start, so it is not measured. The others teach the function how long a wrong password
+    // takes.
     took(USER);
     let mut wrong: Vec<_> = (0..5).map(|_| took(USER)).collect();
     let mut unknown: Vec<_> = (0..5)
@@ -224,7 +225,7 @@ fn an_unknown_name_takes_as_long_as_a_wrong_password() {
 }
 
 #[test]
-fn a_name_that_is_guessed_at_is_not_asked_about_and_a_name_that_does_not_exist_likewise() {
+fn after_ten_guesses_the_directory_gets_no_request_about_a_name_whether_it_exists_or_not() {
     let jane = Jane::start();
     let function = jane.function(&jane.settings());
     for name in [USER, "nobody@example.com"] {
@@ -233,14 +234,14 @@ fn a_name_that_is_guessed_at_is_not_asked_about_and_a_name_that_does_not_exist_l
             function.outcome(&sign_in(name, "wrong"));
         }
         jane.calls();
-        // The right password does not help any more, and the answer is that to a wrong one.
+        // Now the right password gets the response to a wrong one.
         let (outcome, answer) = function.outcome(&sign_in(name, PASSWORD));
         let mut answer = answer.event();
         answer["request"]["password"] = "wrong".into();
         assert_eq!(answer, refused);
         assert_eq!(outcome, "too-many-guesses");
-        assert_eq!(jane.calls(), [""; 0], "the directory was asked");
+        assert_eq!(jane.calls(), [""; 0], "the directory got a request");
     }
     let other = function.outcome(&sign_in("other@example.com", "wrong")).0;
-    assert_ne!(other, "too-many-guesses", "each name counts for itself");
+    assert_ne!(other, "too-many-guesses", "each name is counted separately");
 }

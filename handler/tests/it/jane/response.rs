@@ -15,7 +15,10 @@ fn names_are_trimmed_and_lower_case_unless_the_config_says_otherwise() {
     let typed = format!("  {} ", USER.to_uppercase());
     let function = jane.function(&jane.settings());
     let answer = function.invoke(&sign_in(&typed, PASSWORD)).event();
-    assert_eq!(answer["userName"], typed, "what was typed is handed back");
+    assert_eq!(
+        answer["userName"], typed,
+        "the event has the name as it was typed"
+    );
     assert_eq!(answer["response"]["userAttributes"]["email"], USER);
     let function = jane.function(&settings(&jane.toml("[response]\nusername = 'as-typed'")));
     assert_eq!(function.outcome(&sign_in(&typed, PASSWORD)).0, "not-found");
@@ -72,12 +75,12 @@ fn the_response_is_as_configured() {
     assert_eq!(
         answer["response"]["finalUserStatus"],
         Value::Null,
-        "Cognito refuses any status but CONFIRMED, and takes none for RESET_REQUIRED"
+        "Cognito rejects every status except CONFIRMED; without a status the user becomes RESET_REQUIRED"
     );
     assert_eq!(
         answer["response"]["messageAction"],
         Value::Null,
-        "Cognito sends unless the action is SUPPRESS"
+        "Cognito sends the message unless the action is SUPPRESS"
     );
     assert_eq!(
         answer["response"]["desiredDeliveryMediums"],
@@ -126,7 +129,7 @@ fn a_user_who_needs_a_code_and_has_no_address_is_not_locked_out() {
     assert_eq!(
         function.outcome(&sign_in(USER, PASSWORD)).0,
         "migrated",
-        "who keeps the password needs no code"
+        "a user who keeps the password needs no code"
     );
 }
 
@@ -152,7 +155,7 @@ fn a_second_factor_by_sms_needs_a_phone_number() {
 }
 
 #[test]
-fn a_user_without_what_the_pool_requires_is_not_migrated_and_the_log_says_why() {
+fn a_user_without_a_required_attribute_is_not_migrated_and_the_log_names_the_attribute() {
     let jane = Jane::start();
     let attribute = |name: &str| SchemaAttribute {
         name: name.into(),
@@ -272,6 +275,6 @@ fn a_pool_with_email_as_alias_gets_a_user_name_that_is_the_same_every_time() {
     assert_eq!(
         answer["response"]["userAttributes"]["username"],
         Value::Null,
-        "other pools refuse one"
+        "a pool without aliases rejects a user name"
     );
 }

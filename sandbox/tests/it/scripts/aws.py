@@ -1,4 +1,4 @@
-"""What the scripts share: clients, a function that answers as told, and how to expect a refusal."""
+"""Helpers for the scripts: AWS clients, a function whose responses a script sets, and the assertion that a call is refused."""
 
 import base64
 import contextlib
@@ -38,7 +38,7 @@ TRUST = {
     ],
 }
 
-# A runtime in a page: writes each event down, then does what a file says.
+# A small Lambda runtime: it appends each event to the file EVENTS, and behaves as the file DO says.
 BOOTSTRAP = r'''#!/usr/bin/env python3
 import json, os, sys, time, urllib.request
 api = "http://" + os.environ["AWS_LAMBDA_RUNTIME_API"] + "/2018-06-01/runtime/invocation/"
@@ -48,8 +48,8 @@ while True:
     event = json.load(invocation)
     with open(os.environ["EVENTS"], "a") as events:
         events.write(json.dumps(event) + "\n")
-    with open(os.environ["DO"]) as orders:
-        do = json.load(orders)
+    with open(os.environ["DO"]) as file:
+        do = json.load(file)
     do = do["sources"].get(event["triggerSource"], {}) if "sources" in do else do
     if "sleep" in do:
         time.sleep(do["sleep"])
@@ -58,8 +58,8 @@ while True:
     outcome, body = "response", json.dumps(event)
     if "throw" in do:
         outcome, body = "error", json.dumps({"errorType": "Oops", "errorMessage": do["throw"]})
-    if "say" in do:
-        body = json.dumps(do["say"])
+    if "return" in do:
+        body = json.dumps(do["return"])
     if "respond" in do:
         event["response"].update(do["respond"])
         body = json.dumps(event)
@@ -69,7 +69,7 @@ while True:
 
 @contextlib.contextmanager
 def refused(code, *words):
-    """The block must be refused with this error, saying these words."""
+    """Asserts that the block fails with this error code, and that the message contains these words."""
     try:
         yield
     except ClientError as error:
@@ -77,11 +77,11 @@ def refused(code, *words):
         for word in words:
             assert word in error.response["Error"]["Message"], error
     else:
-        raise AssertionError(f"nothing refused it; expected {code}")
+        raise AssertionError(f"the call succeeded; expected {code}")
 
 
 def raw(action, body, account=ACCOUNT):
-    """A call with exactly this body: clients refuse members that are newer than they are."""
+    """Makes a call with exactly this body: boto3 rejects fields that are newer than itself."""
     headers = {
         "X-Amz-Target": "AWSCognitoIdentityProviderService." + action,
         "Content-Type": "application/x-amz-json-1.1",
@@ -95,7 +95,7 @@ def raw(action, body, account=ACCOUNT):
 
 
 def signed(service, path, headers=None, body=None, account=ACCOUNT, secret=SECRET):
-    """A signed request: POST where it has a body."""
+    """A signed request: POST if it has a body, otherwise GET."""
     request = AWSRequest("POST" if body else "GET", ENDPOINT + path, headers or {}, body)
     SigV4Auth(Credentials(account, secret), service, REGION).add_auth(request)
     return urllib.request.Request(request.url, body, dict(request.headers))
@@ -106,8 +106,8 @@ def sandbox(path, **query):
         return json.load(answer)
 
 
-def ripe_role(name="handler", trust=TRUST):
-    """A role that Lambda takes."""
+def create_role(name="handler", trust=TRUST):
+    """Creates a role with this trust policy, by default for Lambda; returns its ARN."""
     arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
     return arn
 
@@ -122,16 +122,16 @@ def package(bootstrap=BOOTSTRAP):
 
 
 class Function:
-    """A function that answers as told."""
+    """A deployed function; `behave` sets what it does with each event."""
 
-    # The emulator restarts functions of one name in every account when one of them is reconfigured.
+    # Unique: when a function is reconfigured, the emulator restarts functions with this name in all accounts.
     name = f"migrate-{ACCOUNT}"
 
     def __init__(self, do, permit=True):
         self.directory = tempfile.mkdtemp()
-        self.now(do)
+        self.behave(do)
         try:
-            role = ripe_role()
+            role = create_role()
         except iam.exceptions.EntityAlreadyExistsException:
             role = f"arn:aws:iam::{ACCOUNT}:role/handler"
         settings = dict(
@@ -162,16 +162,16 @@ class Function:
         return os.path.join(self.directory, name)
 
     def wait(self):
-        """Until it is active and no update is under way."""
+        """Waits until the function is active and no update is in progress."""
         for state in ("function_active_v2", "function_updated_v2"):
             waiter = functions.get_waiter(state)
             waiter.config.delay = 0.1
             waiter.wait(FunctionName=self.name)
 
-    def now(self, do):
-        """From now on, it does this."""
-        with open(self.path("do"), "w") as orders:
-            json.dump(do, orders)
+    def behave(self, do):
+        """Sets what the function does from now on."""
+        with open(self.path("do"), "w") as file:
+            json.dump(do, file)
 
     def events(self):
         if not os.path.exists(self.path("events")):
@@ -181,7 +181,7 @@ class Function:
 
 
 def pool(**settings):
-    """A pool, and a client of it that signs in with passwords."""
+    """Creates a pool, and an app client that allows password sign-in; returns their ids."""
     pool = cognito.create_user_pool(PoolName="shop", **settings)["UserPool"]
     return pool["Id"], client(pool["Id"])
 
@@ -226,6 +226,6 @@ def user(pool, username):
     return {"status": found["UserStatus"], **{a["Name"]: a["Value"] for a in found["UserAttributes"]}}
 
 
-def raises_nobody(pool, username):
+def assert_no_user(pool, username):
     with refused("UserNotFoundException"):
         cognito.admin_get_user(UserPoolId=pool, Username=username)

@@ -1,4 +1,4 @@
-"""A user of IAM may do what its policy says, and nothing else, also where the gateway answers by itself."""
+"""An IAM user may make only the calls that its policy allows, also those that the gateway answers without the emulator."""
 
 from aws import *
 
@@ -38,7 +38,7 @@ calls = {
 for action, call in calls.items():
     with refused("AccessDeniedException", action):
         call()
-assert describe(pool_id) == before, "what is denied changes nothing"
+assert describe(pool_id) == before, "denied calls change nothing"
 for action, call in calls.items():
     may(action)
     call()
@@ -46,7 +46,7 @@ assert describe(pool_id)["LastModifiedDate"] > before["LastModifiedDate"]
 with refused("InvalidSignatureException"):
     deployer("cognito-idp", secret="wrong").describe_user_pool(UserPoolId=pool_id)
 
-# Customers need no permission, with and without a secret.
+# Customers need no permission to sign in, with or without a client secret.
 assert sign_in(client_id, "ann", "secret")["AuthenticationResult"]
 right = secret_hash(secret["ClientId"], secret["ClientSecret"], "ann")
 assert sign_in(secret["ClientId"], "ann", "secret", parameters={"SECRET_HASH": right})["AuthenticationResult"]

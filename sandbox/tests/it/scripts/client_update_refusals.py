@@ -1,4 +1,4 @@
-"""What UpdateUserPoolClient refuses, and that a refusal changes nothing."""
+"""UpdateUserPoolClient refuses invalid settings, and a refused call changes nothing."""
 
 from aws import *
 

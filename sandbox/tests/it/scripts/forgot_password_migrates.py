@@ -1,4 +1,4 @@
-"""A user who is not in the pool can also migrate by a forgotten password."""
+"""An unknown user can also migrate with ForgotPassword."""
 
 from aws import *
 
@@ -28,8 +28,8 @@ with refused("ExpiredCodeException"):
     cognito.confirm_forgot_password(ClientId=legacy, Username="ann", ConfirmationCode=code["code"], Password="Harvest-Moon-8")
 assert len(function.events()) == 1
 
-# A verified number comes first, unless the pool says otherwise.
-function.now({"respond": {"userAttributes": {**VERIFIED, "phone_number": "+12065550100", "phone_number_verified": "true"}}})
+# The code goes to a verified phone number first, unless the pool's AccountRecoverySetting prefers email.
+function.behave({"respond": {"userAttributes": {**VERIFIED, "phone_number": "+12065550100", "phone_number_verified": "true"}}})
 sent = cognito.forgot_password(ClientId=legacy, Username="ben")["CodeDeliveryDetails"]
 assert sent == {"Destination": "+*******0100", "DeliveryMedium": "SMS", "AttributeName": "phone_number"}
 assert sandbox("codes", pool=pool_id, user="+12065550100")["code"]
@@ -38,13 +38,13 @@ cognito.update_user_pool(
     AccountRecoverySetting={"RecoveryMechanisms": [{"Name": "verified_email", "Priority": 1}]})
 assert cognito.forgot_password(ClientId=legacy, Username="ben")["CodeDeliveryDetails"]["DeliveryMedium"] == "EMAIL"
 
-# Nothing verified, nowhere to send.
-function.now({"respond": {"userAttributes": {"email": "cyd@example.com"}}})
+# Without a verified address or number no code can be sent.
+function.behave({"respond": {"userAttributes": {"email": "cyd@example.com"}}})
 with refused("InvalidParameterException", "no registered/verified email or phone_number"):
     cognito.forgot_password(ClientId=legacy, Username="cyd")
 
-# Nobody there.
-function.now({})
+# The directory does not know the user either.
+function.behave({})
 with refused("UserNotFoundException", "Username/client id combination not found."):
     cognito.forgot_password(ClientId=legacy, Username="dot")
 simulated = cognito.forgot_password(ClientId=hiding, Username="dot@example.com")["CodeDeliveryDetails"]
@@ -52,7 +52,7 @@ assert simulated == {"Destination": "d***@e***", "DeliveryMedium": "EMAIL", "Att
 with refused("CodeMismatchException"):
     cognito.confirm_forgot_password(
         ClientId=hiding, Username="dot@example.com", ConfirmationCode="123456", Password="Harvest-Moon-7")
-raises_nobody(pool_id, "dot@example.com")
-function.now({"throw": "no"})
+assert_no_user(pool_id, "dot@example.com")
+function.behave({"throw": "no"})
 with refused("UserLambdaValidationException", "UserMigration failed with error no."):
     cognito.forgot_password(ClientId=hiding, Username="dot")

@@ -1,11 +1,14 @@
-"""A job of a pool that takes no hashes, stopped after its first user. A role that is too young fails it. `POOL` is given."""
+"""An import job fails with a role that has not propagated yet, and can be stopped after its first user.
+
+The test defines `POOL`, a pool that does not accept password hashes.
+"""
 
 from aws import *
 
 logs = boto3.client("logs", config=ONCE)
 header = cognito.get_csv_header(UserPoolId=POOL)["CSVHeader"]
 assert "password_hash" not in header, header
-role = ripe_role("import", json.loads(json.dumps(TRUST).replace("lambda", "cognito-idp")))
+role = create_role("import", json.loads(json.dumps(TRUST).replace("lambda", "cognito-idp")))
 
 
 def row(name):

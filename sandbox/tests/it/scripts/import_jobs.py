@@ -1,4 +1,4 @@
-"""Users are imported by jobs, with the hashes of their passwords or without."""
+"""Import jobs create users with or without password hashes."""
 
 from aws import *
 
@@ -14,7 +14,7 @@ HASHES = {
 logs = boto3.client("logs", config=ONCE)
 
 trust = json.loads(json.dumps(TRUST).replace("lambda", "cognito-idp"))
-role = ripe_role("import", trust)
+role = create_role("import", trust)
 pool_id, client_id = pool(UsernameAttributes=["email"], AutoVerifiedAttributes=["email"])
 header = cognito.get_csv_header(UserPoolId=pool_id)["CSVHeader"]
 assert {"email", "email_verified", "cognito:username", "cognito:mfa_enabled", "password_hash"} <= set(header), header
@@ -65,7 +65,7 @@ def status(email):
     return cognito.admin_get_user(UserPoolId=pool_id, Username=email)["UserStatus"]
 
 
-# A role that is too young fails the job. Then all four kinds.
+# Import a user with each of the four kinds of hash, once the role has propagated.
 time.sleep(2.1)
 for kind, stored in HASHES.items():
     email = kind.lower() + "@example.com"
@@ -102,17 +102,18 @@ assert words == [
 ], lines
 assert "auto verified attributes" in lines[4], lines
 
-# Which file is no file of an import.
+# Files with a wrong header fail the job.
 short = [column for column in header if column not in ("name", "password_hash")]
 for bad, kind in [(short, None), (header[:-1], "BCRYPT"), ([*header, "shoe"], None)]:
     assert counts(run("bad", [",".join(["x"] * len(bad))], kind, bad)) == ("Failed", 0, 0, 0)
 
-# Nobody but skipped and failed users end a job early.
+# A job ends early if many rows fail before any user is imported.
 done = run("many", [row(f"u{n}@example.com", email_verified="FALSE") for n in range(9)])
 assert counts(done) == ("Failed", 0, 0, 5), done
 assert done["CompletionMessage"].startswith("Too many users"), done
 
-# What is refused.
+# Refused calls: a start without an upload, an upload with a wrong header or signature, an unknown kind of hash, an unknown job, and
+# a pool without auto verified attributes.
 made = created("refused")
 with refused("PreconditionNotMetException", "uploaded"):
     cognito.start_user_import_job(UserPoolId=pool_id, JobId=made["JobId"])
@@ -137,7 +138,7 @@ page = cognito.list_user_import_jobs(UserPoolId=pool_id, MaxResults=2)
 assert [listed["JobName"] for listed in page["UserImportJobs"]] == ["refused", "many"], page
 assert page["PaginationToken"]
 
-# A user who sets a new password before the first sign-in has that one only.
+# A password that is set before the first sign-in replaces the imported one.
 assert run("reset", [row("reset@example.com", password_hash=HASHES["BCRYPT"])], "BCRYPT")["ImportedUsers"] == 1
 cognito.admin_set_user_password(UserPoolId=pool_id, Username="reset@example.com", Password="New-Pass-1!", Permanent=True)
 with refused("NotAuthorizedException"):

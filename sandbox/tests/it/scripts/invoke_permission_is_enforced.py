@@ -1,4 +1,4 @@
-"""Cognito invokes only what lets it, for this pool."""
+"""Cognito invokes a function only if the function's resource policy allows it for this pool."""
 
 from aws import *
 
@@ -9,7 +9,7 @@ names = iter("abcdefghijklmnopqrstuvwxyz")
 
 
 def works(**permission):
-    """Whether a sign-in works with this one permission, or none."""
+    """Whether a sign-in works if the function has only this permission, or none."""
     if permission:
         functions.add_permission(
             FunctionName=function.name, StatementId="it",
@@ -38,7 +38,7 @@ assert not works(SourceArn=arn, SourceAccount="999999999999")
 assert not works(Principal="events.amazonaws.com", SourceArn=arn)
 assert not works(Action="lambda:GetFunction", SourceArn=arn)
 
-# The permission of an alias is its own.
+# An alias has its own resource policy.
 functions.add_permission(
     FunctionName=function.name, StatementId="whole", Action="lambda:InvokeFunction", Principal="cognito-idp.amazonaws.com")
 functions.create_alias(FunctionName=function.name, Name="live", FunctionVersion="$LATEST")
@@ -49,7 +49,7 @@ functions.add_permission(
     Principal="cognito-idp.amazonaws.com", SourceArn=arn)
 assert works()
 
-# A function that is gone is one that may not be invoked.
+# A deleted function gives the same error as a missing permission.
 cognito.update_user_pool(UserPoolId=pool_id, LambdaConfig={"UserMigration": function.arn})
 assert works()
 functions.delete_function(FunctionName=function.name)

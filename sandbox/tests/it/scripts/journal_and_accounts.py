@@ -1,4 +1,4 @@
-"""The journal has each call and its caller, and no secret; an account does not see another account."""
+"""The journal records each call with its account, and no secret. An account cannot see the resources of another one."""
 
 from aws import *
 
@@ -22,7 +22,7 @@ assert invocation["about"] == {"FunctionName": function.arn, "UserPoolId": pool_
 assert journal[-1]["error"] == "ResourceNotFoundException" and journal[-1]["about"] == {"FunctionName": "absent"}
 assert all(entry["account"] == ACCOUNT for entry in journal)
 
-# The same names elsewhere are other things; a public call finds its pool by the client alone.
+# Another account does not see the pool. A public call needs only the client id to find it.
 elsewhere = boto3.client("cognito-idp", aws_access_key_id="888888888888", aws_secret_access_key=SECRET)
 assert elsewhere.list_user_pools(MaxResults=9)["UserPools"] == []
 public = boto3.client("cognito-idp", config=Config(signature_version=UNSIGNED), region_name="eu-west-1")

@@ -1,4 +1,4 @@
-"""What a reader of logs meets at AWS: pages, and queries that are answered in a while."""
+"""Logs are read in pages with FilterLogEvents, and with queries of Logs Insights that take a moment."""
 
 import time
 
@@ -17,7 +17,7 @@ for stream, step in [("a", 1), ("b", 2)]:
         ]
         logs.put_log_events(logGroupName=GROUP, logStreamName=stream, logEvents=events)
 
-# Pages: nothing is lost between them, and nothing comes twice.
+# The pages contain each event exactly once.
 for limit in [{}, {"limit": 700}]:
     seen, token, pages = [], {}, 0
     while True:
@@ -36,7 +36,7 @@ def query(text, **more):
     span = {"startTime": now // 1000, "endTime": now // 1000 + 100, **more}
     started = logs.start_query(logGroupName=GROUP, queryString=text, **span)
     answer = logs.get_query_results(queryId=started["queryId"])
-    # It runs for a moment, and has nothing to show meanwhile.
+    # A running query has no results yet.
     while answer["status"] == "Running":
         assert answer["results"] == []
         time.sleep(0.05)
@@ -45,7 +45,7 @@ def query(text, **more):
     return [{column["field"]: column["value"] for column in row} for row in answer["results"]]
 
 
-# Queries: counted by the service, a few rows however many events.
+# The service counts the events and returns one row for each outcome.
 assert query("filter ispresent(outcome) | stats count(*) as n by outcome") == [
     {"outcome": "migrated", "n": "12000"},
     {"outcome": "not-found", "n": "4000"},

@@ -1,4 +1,4 @@
-"""Which name a user goes by: e-mail addresses as names, aliases, and upper and lower case."""
+"""User names: email addresses as names, aliases, and upper and lower case."""
 
 from aws import *
 
@@ -6,12 +6,12 @@ function = Function({})
 
 
 def knows(email="ann@example.com", verified="true", **response):
-    function.now({"respond": {
+    function.behave({"respond": {
         "userAttributes": {"email": email, "email_verified": verified, **response.pop("more", {})},
         "finalUserStatus": "CONFIRMED", **response}})
 
 
-# A pool of e-mail addresses: the name is another, the address signs in.
+# In a pool with email addresses as user names the username is an id, and users sign in with the address.
 knows()
 pool_id, client_id = pool(UsernameAttributes=["email"], LambdaConfig={"UserMigration": function.arn})
 username = claims(sign_in(client_id, "ann@example.com", "secret"))["cognito:username"]
@@ -20,18 +20,18 @@ sign_in(client_id, "ann@example.com", "secret")
 assert len(function.events()) == 1
 with refused("InvalidParameterException", "should be an email"):
     sign_in(client_id, "ann", "secret")
-# An address other than the name is refused. Whether case counts is not documented; here it does.
+# The email attribute must be the typed name. Whether case matters is not documented; in the sandbox it does.
 for typed in ("Ann@example.com", "dan@example.com"):
     with refused("InvalidParameterException", "User email should be empty or same as username"):
         sign_in(client_id, typed, "secret")
 assert len(cognito.list_users(UserPoolId=pool_id)["Users"]) == 1
-# Without an address in the answer, it is the one that was typed.
-function.now({"respond": {"userAttributes": {"given_name": "Ben"}, "finalUserStatus": "CONFIRMED"}})
+# Without an email in the response, the typed name is the email.
+function.behave({"respond": {"userAttributes": {"given_name": "Ben"}, "finalUserStatus": "CONFIRMED"}})
 assert claims(sign_in(client_id, "ben@example.com", "secret"))["email"] == "ben@example.com"
 knows("CYD@example.com")
 sign_in(client_id, "CYD@example.com", "secret")
 
-# A pool that does not tell upper from lower case.
+# A pool with case-insensitive user names.
 pool_id, client_id = pool(
     UsernameAttributes=["email"], UsernameConfiguration={"CaseSensitive": False}, LambdaConfig={"UserMigration": function.arn})
 knows("Ann@Example.com")
@@ -41,7 +41,7 @@ for name in ("ann@example.com", "ANN@EXAMPLE.COM"):
     sign_in(client_id, name, "secret")
 assert len(function.events()) == asked and len(cognito.list_users(UserPoolId=pool_id)["Users"]) == 1
 
-# An alias: a name of its own is needed, and the alias must be verified.
+# With aliases the response needs a username, and users sign in only with a verified alias.
 pool_id, client_id = pool(AliasAttributes=["email"], LambdaConfig={"UserMigration": function.arn})
 with refused("InvalidParameterException", "Username cannot be of email format, since user pool is configured for email alias"):
     sign_in(client_id, "ann@example.com", "secret")
@@ -51,13 +51,13 @@ asked = len(function.events())
 sign_in(client_id, "ann@example.com", "secret")
 sign_in(client_id, "ann", "secret")
 assert len(function.events()) == asked
-# One that is not verified signs in while it migrates, and never again.
+# An unverified alias works for the sign-in that migrates the user, and not for later ones.
 knows("eve@example.com", "false", more={"username": "eve"})
 sign_in(client_id, "eve@example.com", "secret")
 with refused("UserNotFoundException", "Exception migrating user"):
     sign_in(client_id, "eve@example.com", "secret")
 sign_in(client_id, "eve", "secret")
-# Somebody else has the alias: it is refused, or taken over.
+# Another user has the alias: the migration is refused, or forceAliasCreation moves the alias.
 knows()
 with refused("UserNotFoundException", "Exception migrating user"):
     sign_in(client_id, "ben", "secret")

@@ -1,4 +1,4 @@
-"""What UpdateUserPool refuses, and that a refusal changes nothing."""
+"""UpdateUserPool refuses invalid settings, and a refused call changes nothing."""
 
 from aws import *
 
@@ -43,7 +43,7 @@ refuses("FeatureUnavailableInTierException", "Passwordless", UserPoolTier="LITE"
         Policies={"SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD", "EMAIL_OTP"]}})
 refuses("FeatureUnavailableInTierException", UserPoolTier="LITE", AcrConfiguration=before["AcrConfiguration"])
 
-# An alias is no version, and both members of a sender go together.
+# The ARN of an alias is accepted. Unknown pools and pools of other accounts are not found.
 raw("UpdateUserPool", {"UserPoolId": pool_id, "LambdaConfig": {"UserMigration": ARN + ":live"}})
 assert describe(pool_id)["LambdaConfig"] == {"UserMigration": ARN + ":live"}
 with refused("ResourceNotFoundException"):

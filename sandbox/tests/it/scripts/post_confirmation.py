@@ -1,4 +1,4 @@
-"""The post confirmation trigger: once a user is confirmed, however that came, and once a password was set anew."""
+"""Cognito calls the post confirmation trigger after each kind of confirmation and after a password reset."""
 
 from aws import *
 
@@ -18,7 +18,7 @@ def sign_up(name):
         ClientId=client_id, Username=name, Password="Long-enough-7", UserAttributes=[{"Name": "email", "Value": name + "@example.com"}])
 
 
-# By a code, and by an operator.
+# A code or an operator confirms the user.
 sign_up("ann")
 assert called() == []
 cognito.confirm_sign_up(ClientId=client_id, Username="ann", ConfirmationCode="123456", ClientMetadata={"m": "n"})
@@ -32,19 +32,19 @@ sign_up("ben")
 cognito.admin_confirm_sign_up(UserPoolId=pool_id, Username="ben")
 assert [event["userName"] for event in called()] == ["ann", "ben"]
 
-# By the pre sign-up trigger, within the same call. What fails then leaves the user confirmed.
-function.now({"sources": {"PreSignUp_SignUp": {"respond": {"autoConfirmUser": True}}, "PostConfirmation_ConfirmSignUp": {"throw": "no"}}})
+# The pre sign-up trigger confirms the user in the same call. If the post confirmation trigger fails, the user stays confirmed.
+function.behave({"sources": {"PreSignUp_SignUp": {"respond": {"autoConfirmUser": True}}, "PostConfirmation_ConfirmSignUp": {"throw": "no"}}})
 with refused("UserLambdaValidationException", "PostConfirmation failed with error no."):
     sign_up("cyd")
 assert user(pool_id, "cyd")["status"] == "CONFIRMED"
 
-# An operator's user is not confirmed by the trigger's word, so nothing follows.
-function.now({"sources": {"PreSignUp_AdminCreateUser": {"respond": {"autoConfirmUser": True}}}})
+# The pre sign-up trigger cannot confirm a user that an operator creates, so the post confirmation trigger is not called.
+function.behave({"sources": {"PreSignUp_AdminCreateUser": {"respond": {"autoConfirmUser": True}}}})
 before = len(called())
 cognito.admin_create_user(UserPoolId=pool_id, Username="dot", MessageAction="SUPPRESS")
 assert len(called()) == before and user(pool_id, "dot")["status"] == "FORCE_CHANGE_PASSWORD"
 
-# A new password.
+# A password reset.
 cognito.admin_update_user_attributes(
     UserPoolId=pool_id, Username="ann", UserAttributes=[{"Name": "email_verified", "Value": "true"}])
 cognito.forgot_password(ClientId=client_id, Username="ann")
@@ -53,7 +53,7 @@ cognito.confirm_forgot_password(ClientId=client_id, Username="ann", Confirmation
 assert called()[-1]["triggerSource"] == "PostConfirmation_ConfirmForgotPassword"
 assert called()[-1]["request"]["userAttributes"]["email"] == "ann@example.com"
 
-# A customer of another provider is confirmed at once.
+# A user of an external provider is confirmed at the first sign-in.
 sandbox("federated", pool=pool_id, client=client_id, provider="SignInWithApple", subject="9", email="eve@example.com")
 event = called()[-1]
 assert event["userName"] == "signinwithapple_9" and json.loads(event["request"]["userAttributes"]["identities"])[0]["userId"] == "9"

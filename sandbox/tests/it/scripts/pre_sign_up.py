@@ -1,4 +1,4 @@
-"""The pre sign-up trigger: when it is called, with which event, and that it can refuse a user, who then does not exist."""
+"""When Cognito calls the pre sign-up trigger, and with which event. If the trigger refuses a user, the user is not created."""
 
 from aws import *
 
@@ -10,8 +10,8 @@ def called(source):
 
 
 def asked(**more):
-    """What the function does from now on: it migrates, and answers the other triggers as told."""
-    function.now({"sources": {"UserMigration_Authentication": {"respond": {
+    """Sets the function's behavior: it migrates, and does `more` for the other triggers."""
+    function.behave({"sources": {"UserMigration_Authentication": {"respond": {
         "userAttributes": {"email": "ann@example.com", "email_verified": "true"}, "finalUserStatus": "CONFIRMED"}}, **more}})
 
 
@@ -21,12 +21,12 @@ pool_id, client_id = pool(
     UsernameAttributes=["email"], UsernameConfiguration={"CaseSensitive": False}, LambdaConfig=triggers,
     AdminCreateUserConfig={"AllowAdminCreateUserOnly": False})
 
-# A migration asks before the user is there. A refusal reaches the app, and leaves no user.
+# A migration calls the trigger before the user exists. The app gets the refusal's message, and no user is created.
 asked(PreSignUp_AdminCreateUser={"throw": "not now"})
 for _ in range(2):
     with refused("UserLambdaValidationException", "PreSignUp failed with error not now."):
         sign_in(client_id, "ann@example.com", "weak", ClientMetadata={"shop": "7"})
-    raises_nobody(pool_id, "ann@example.com")
+    assert_no_user(pool_id, "ann@example.com")
 asked()
 answer = sign_in(client_id, "ann@example.com", "weak")
 event = called("PreSignUp_AdminCreateUser")[-1]
@@ -38,11 +38,11 @@ assert event["response"] == UNCHANGED
 assert called("PreSignUp_AdminCreateUser")[0]["request"]["validationData"] == {"shop": "7"}
 assert len(called("PreSignUp_AdminCreateUser")) == 3
 
-# The second sign-in creates nobody, and so asks nobody.
+# The second sign-in creates no user and does not call the trigger.
 sign_in(client_id, "ann@example.com", "weak")
 assert len(called("PreSignUp_AdminCreateUser")) == 3
 
-# Somebody signs up.
+# A new user signs up.
 def sign_up(email, **more):
     return cognito.sign_up(
         ClientId=client_id, Username=email, Password="Long-enough-7", UserAttributes=[{"Name": "birthdate", "Value": "1990-01-31"}], **more)
@@ -51,7 +51,7 @@ def sign_up(email, **more):
 asked(PreSignUp_SignUp={"throw": "User already exists, please log in"})
 with refused("UserLambdaValidationException", "PreSignUp failed with error User already exists, please log in."):
     sign_up("ben@example.com", ValidationData=[{"Name": "k", "Value": "v"}], ClientMetadata={"m": "n"})
-raises_nobody(pool_id, "ben@example.com")
+assert_no_user(pool_id, "ben@example.com")
 event = called("PreSignUp_SignUp")[0]
 assert event["request"] == {
     "userAttributes": {"email": "ben@example.com", "birthdate": "1990-01-31"}, "validationData": {"k": "v"},
@@ -69,21 +69,21 @@ assert cyd["status"] == "CONFIRMED" and cyd["email_verified"] == "true"
 asked(PreSignUp_SignUp={"respond": {"autoVerifyPhone": True}})
 with refused("InvalidLambdaResponseException"):
     sign_up("dot@example.com")
-raises_nobody(pool_id, "dot@example.com")
+assert_no_user(pool_id, "dot@example.com")
 with refused("InvalidParameterException", "sub"):
     cognito.admin_create_user(UserPoolId=pool_id, Username="x@example.com", UserAttributes=[{"Name": "sub", "Value": "1"}])
 
-# An operator creates a user, with no app client.
+# An operator creates a user: the event has no app client.
 asked(PreSignUp_AdminCreateUser={"throw": "no"})
 with refused("UserLambdaValidationException", "PreSignUp failed with error no."):
     cognito.admin_create_user(UserPoolId=pool_id, Username="eve@example.com", MessageAction="SUPPRESS")
-raises_nobody(pool_id, "eve@example.com")
+assert_no_user(pool_id, "eve@example.com")
 asked()
 made = cognito.admin_create_user(UserPoolId=pool_id, Username="eve@example.com", MessageAction="SUPPRESS")["User"]
 event = called("PreSignUp_AdminCreateUser")[-1]
 assert event["userName"] == made["Username"] and event["callerContext"]["clientId"] == "CLIENT_ID_NOT_APPLICABLE"
 
-# A customer comes by another provider.
+# A customer signs in with an external provider for the first time.
 came = sandbox("federated", pool=pool_id, client=client_id, provider="Google", subject="117", email="fay@example.com")
 event = called("PreSignUp_ExternalProvider")[0]
 assert came["username"] == event["userName"] == "google_117"
@@ -92,11 +92,11 @@ assert event["request"]["userAttributes"] == {
 found = user(pool_id, "google_117")
 assert found["email"] == "fay@example.com" and json.loads(found["identities"])[0]["providerName"] == "Google"
 
-# Without the permission nobody gets in.
+# Without permission to invoke the function no user can sign up.
 functions.remove_permission(FunctionName=function.name, StatementId="cognito")
 with refused("UnexpectedLambdaException", "PreSignUp invocation failed due to error AccessDeniedException."):
     sign_up("gus@example.com")
-raises_nobody(pool_id, "gus@example.com")
+assert_no_user(pool_id, "gus@example.com")
 refusals = [entry for entry in sandbox("journal", account=ACCOUNT) if entry["action"] == "Invoke PreSignUp_SignUp" and entry["error"]]
 assert [entry["error"] for entry in refusals] == [
     "UserLambdaValidationException", "UnexpectedLambdaException"], refusals

@@ -1,4 +1,4 @@
-"""What the function says about a user must fit the pool."""
+"""Cognito checks the function's response about a user against the pool."""
 
 from aws import *
 
@@ -17,10 +17,10 @@ GOOD = {"email": "ann@example.com"}
 
 
 def refuses(code, *words, attributes=GOOD, **response):
-    function.now({"respond": {"userAttributes": attributes, "finalUserStatus": "CONFIRMED", **response}})
+    function.behave({"respond": {"userAttributes": attributes, "finalUserStatus": "CONFIRMED", **response}})
     with refused(code, *words):
         sign_in(client_id, "ann", "secret")
-    raises_nobody(pool_id, "ann")
+    assert_no_user(pool_id, "ann")
 
 
 GONE = "UserNotFoundException"
@@ -44,6 +44,6 @@ refuses("InvalidLambdaResponseException", desiredDeliveryMediums=["PIGEON"])
 
 everything = {**GOOD, "email_verified": "true", "phone_number": "+12065550100", "birthdate": "1990-01-31",
               "custom:loyalty": "gold", "custom:points": "10"}
-function.now({"respond": {"userAttributes": everything, "finalUserStatus": "CONFIRMED", "forceAliasCreation": False}})
+function.behave({"respond": {"userAttributes": everything, "finalUserStatus": "CONFIRMED", "forceAliasCreation": False}})
 sign_in(client_id, "ann", "secret")
 assert user(pool_id, "ann").items() >= everything.items()

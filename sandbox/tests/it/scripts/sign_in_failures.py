@@ -1,4 +1,5 @@
-"""Nobody there, flows that are off, and a function that throws, hangs, dies or talks nonsense."""
+"""Failed sign-ins: unknown users, disabled flows, a missing trigger, and a function that throws, times out, exits or returns an
+invalid response."""
 
 from aws import *
 
@@ -6,14 +7,14 @@ function = Function({})
 pool_id, legacy = pool(LambdaConfig={"UserMigration": function.arn})
 hiding = client(pool_id, PreventUserExistenceErrors="ENABLED")
 
-# An answer left as it came: no such user.
+# A function that returns the event unchanged does not know the user.
 with refused("UserNotFoundException", "User does not exist."):
     sign_in(legacy, "ann", "secret")
 with refused("NotAuthorizedException", "Incorrect username or password."):
     sign_in(hiding, "ann", "secret")
-raises_nobody(pool_id, "ann")
+assert_no_user(pool_id, "ann")
 
-# Flows that are off are off before anybody is asked.
+# A disabled flow is refused before the function is called.
 asked = len(function.events())
 for flows in ([], ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"], ["CUSTOM_AUTH_FLOW_ONLY"]):
     closed = client(pool_id, ExplicitAuthFlows=flows)
@@ -32,28 +33,28 @@ with refused("ResourceNotFoundException"):
     sign_in("doesnotexist", "ann", "secret")
 assert len(function.events()) == asked + 1
 
-# What is thrown reaches the customer's screen.
-function.now({"throw": "The store is closed"})
+# The app gets the message of an error that the function throws.
+function.behave({"throw": "The store is closed"})
 for client_id in (legacy, hiding):
     with refused("UserLambdaValidationException", "UserMigration failed with error The store is closed."):
         sign_in(client_id, "ann", "secret")
-function.now({"say": ["no", "event"]})
+function.behave({"return": ["no", "event"]})
 with refused("InvalidLambdaResponseException", "Unrecognizable lambda output"):
     sign_in(legacy, "ann", "secret")
-function.now({"exit": 3})
+function.behave({"exit": 3})
 with refused("UnexpectedLambdaException"):
     sign_in(legacy, "ann", "secret")
 
-# Five seconds, three attempts.
-function.now({"sleep": 5.5})
+# Cognito waits five seconds and makes three attempts.
+function.behave({"sleep": 5.5})
 asked, began = len(function.events()), time.monotonic()
 with refused("UnexpectedLambdaException"):
     sign_in(legacy, "ann", "secret")
 assert 14.5 < time.monotonic() - began < 19, time.monotonic() - began
 assert len(function.events()) - asked == 3
-raises_nobody(pool_id, "ann")
+assert_no_user(pool_id, "ann")
 
-# No trigger, nobody to ask.
+# Without a trigger an unknown user stays unknown.
 cognito.update_user_pool(UserPoolId=pool_id)
 with refused("UserNotFoundException", "User does not exist."):
     sign_in(legacy, "ann", "secret")

@@ -1,4 +1,4 @@
-"""A user who is not in the pool calls the trigger at the first sign-in with a password, and never again."""
+"""The first password sign-in of an unknown user calls the trigger and migrates the user; later sign-ins do not call it."""
 
 from aws import *
 
@@ -7,7 +7,7 @@ function = Function({"respond": {
     "finalUserStatus": "CONFIRMED", "messageAction": "SUPPRESS",
 }})
 pool_id, client_id = pool(LambdaConfig={"UserMigration": function.arn})
-welcome = "weak"  # Cognito does not hold migrated passwords against its policy
+welcome = "weak"  # Cognito does not check migrated passwords against the pool's policy.
 
 answer = sign_in(client_id, "ann", welcome, ClientMetadata={"shop": "7"})
 assert claims(answer)["email"] == "ann@example.com"
@@ -31,17 +31,17 @@ refreshed = cognito.initiate_auth(
 assert refreshed["AuthenticationResult"]["AccessToken"]
 assert cognito.get_user(AccessToken=answer["AuthenticationResult"]["AccessToken"])["Username"] == "ann"
 
-# The second time the pool knows.
+# The pool checks the password of the second sign-in itself.
 sign_in(client_id, "ann", welcome)
 with refused("NotAuthorizedException", "Incorrect username or password."):
     sign_in(client_id, "ann", "wrong")
 assert len(function.events()) == 1
 
-# Other passwords still meet the policy.
+# Passwords that are set in other ways must still meet the policy.
 with refused("InvalidPasswordException"):
     cognito.admin_set_user_password(UserPoolId=pool_id, Username="ann", Password="weak", Permanent=True)
 
-# The operator's own sign-in asks, too.
+# AdminInitiateAuth calls the trigger too.
 for flow, name in (("ADMIN_USER_PASSWORD_AUTH", "ben"), ("ADMIN_NO_SRP_AUTH", "cyd")):
     answer = cognito.admin_initiate_auth(
         UserPoolId=pool_id, ClientId=client_id, AuthFlow=flow, AuthParameters={"USERNAME": name, "PASSWORD": "weak"})
@@ -49,24 +49,24 @@ for flow, name in (("ADMIN_USER_PASSWORD_AUTH", "ben"), ("ADMIN_NO_SRP_AUTH", "c
 assert [event["userName"] for event in function.events()] == ["ann", "ben", "cyd"]
 assert function.events()[1]["request"]["validationData"] is None
 
-# SRP does not.
+# SRP sign-ins do not call the trigger.
 with refused("UserNotFoundException"):
     cognito.initiate_auth(
         ClientId=client_id, AuthFlow="USER_SRP_AUTH", AuthParameters={"USERNAME": "dot", "SRP_A": "a" * 64})
 assert len(function.events()) == 3
 
-# Without a final status, a new password is asked for.
-function.now({"respond": {"userAttributes": {"email": "eve@example.com"}}})
+# Without a finalUserStatus the user must choose a new password.
+function.behave({"respond": {"userAttributes": {"email": "eve@example.com"}}})
 for _ in range(2):
     with refused("PasswordResetRequiredException"):
         sign_in(client_id, "eve", "weak")
 assert user(pool_id, "eve")["status"] == "RESET_REQUIRED"
 
-# A client with a secret wants its hash, before anybody is asked.
+# A client with a secret requires SECRET_HASH, which Cognito checks before it calls the trigger.
 made = cognito.create_user_pool_client(
     UserPoolId=pool_id, ClientName="server", GenerateSecret=True,
     ExplicitAuthFlows=["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"])["UserPoolClient"]
-function.now({"respond": {"userAttributes": {"email": "gus@example.com"}, "finalUserStatus": "CONFIRMED"}})
+function.behave({"respond": {"userAttributes": {"email": "gus@example.com"}, "finalUserStatus": "CONFIRMED"}})
 asked = len(function.events())
 with refused("NotAuthorizedException", "SECRET_HASH was not received"):
     sign_in(made["ClientId"], "gus", "weak")

@@ -19,7 +19,7 @@ def ask(method, path, headers, body=None, host=HOST):
     return answer.status, answer.read().decode("latin-1")
 
 
-# Something to attack, made as one should.
+# A function and a pool to attack, created with the key.
 function = Function({"respond": {"userAttributes": {"email": "ann@example.com"}, "finalUserStatus": "CONFIRMED"}})
 pool_id, client_id = pool(LambdaConfig={"UserMigration": function.arn})
 role = f"arn:aws:iam::{ACCOUNT}:role/handler"
@@ -39,7 +39,7 @@ def is_refused(answer):
     assert answer[0] == 403, answer
 
 
-# Without the key: unsigned, signed with nothing, and signed with a key of another run.
+# Requests without the key are refused: unsigned, with an empty or invalid signature, or signed with the key of another run.
 for headers in [{}, claims_to_be("lambda"), claims_to_be("lambda", signature="")]:
     is_refused(ask("POST", LAMBDA, headers, create))
     is_refused(ask("POST", f"{LAMBDA}/{function.name}/invocations", headers, "{}"))
@@ -50,14 +50,14 @@ with refused("InvalidSignatureException", "use those that it printed"):
 with refused("SignatureDoesNotMatch"):
     boto3.client("iam", aws_secret_access_key="wrong", aws_access_key_id=ACCOUNT, config=ONCE).list_roles()
 
-# A signature is good for its own request alone.
+# A signature is valid only for its own request.
 listing = dict(signed("lambda", LAMBDA + "/").headers)
 assert ask("GET", LAMBDA + "/", listing)[0] == 200
 is_refused(ask("GET", LAMBDA + "/?MaxItems=1", listing))
 is_refused(ask("DELETE", LAMBDA + "/", listing))
 is_refused(ask("POST", LAMBDA, listing, create))
 
-# A public call is that call, whatever else it says it is.
+# A request with the headers of a public call gets only that call's response, whatever its path and signature claim.
 public = {"X-Amz-Target": "AWSCognitoIdentityProviderService.InitiateAuth", "Content-Type": "application/x-amz-json-1.1"}
 ask("POST", LAMBDA, {**claims_to_be("lambda"), **public}, create)
 ask("GET", "/_ministack/reset", public)
@@ -66,19 +66,19 @@ body = json.dumps({"ClientId": client_id, "AuthFlow": "USER_PASSWORD_AUTH",
                    "AuthParameters": {"USERNAME": "ann", "PASSWORD": "Right-Pass-1"}})
 assert ask("POST", "/", public, body)[0] == 200, "as on AWS"
 
-# What only the sandbox and the emulator have: journal, codes, reset, configuration.
+# The paths that only the sandbox and the emulator have need the key: journal, codes, notifications, reset, configuration, code.
 for method, path in [("GET", "/_sandbox/journal"), ("GET", "/_sandbox/codes"), ("GET", "/_sandbox/jane"), ("GET", "/_sandbox/federated"), ("POST", "/_ministack/reset"),
                      ("POST", "/_ministack/config"), ("GET", f"/_ministack/lambda-code/{ACCOUNT}/{REGION}/{function.name}")]:
     for headers in [{}, claims_to_be("lambda"), public]:
         is_refused(ask(method, path, headers))
 
-# Code is handed out by the URL of GetFunction, and by that alone.
+# Code can be downloaded only with the exact URL from GetFunction.
 url = urlsplit(functions.get_function(FunctionName=function.name)["Code"]["Location"])
 assert url.netloc.split(":")[1] == HOST.split(":")[1]
 assert ask("GET", f"{url.path}?{url.query}", {})[0] == 200
 is_refused(ask("GET", f"{url.path}x?{url.query}", {}))
 
-# A web page, even one that has the key; and a name that leads here.
+# Requests from web pages are refused, even with a valid signature, and so are requests for other host names.
 good = dict(signed("lambda", LAMBDA + "/").headers)
 is_refused(ask("GET", LAMBDA + "/", {**good, "Origin": "https://evil.example"}))
 is_refused(ask("GET", LAMBDA + "/", {**good, "Origin": ENDPOINT}))
@@ -89,9 +89,9 @@ is_refused(ask("OPTIONS", LAMBDA, preflight))
 for host in ["evil.example", f"evil.example:{HOST.split(':')[1]}", "127.0.0.1.evil.example", ""]:
     is_refused(ask("POST", "/", {**public, "Host": host}, body))
 
-# Every other port that the sandbox's processes listen on: MiniStack's, and that of a function's events.
+# The other ports of the sandbox's processes refuse these requests too: MiniStack's, and those from which functions get events.
 def listening():
-    """The ports of the processes that work for this sandbox."""
+    """The ports on which this sandbox's processes listen, with their addresses."""
     mine = set()
     for environment in glob.glob("/proc/[0-9]*/environ"):
         try:
@@ -124,10 +124,10 @@ for port in ports:
         attack(f"127.0.0.1:{port}")
         attacked += 1
     except ConnectionRefusedError:
-        # The function of another test, which ended meanwhile.
+        # It belonged to a function of another test, which has ended.
         assert port not in dict(listening()), port
 assert attacked >= 2, ports
 
-# Nothing came of any of it.
+# The attacks created no function and invoked none.
 assert [made["FunctionName"] for made in functions.list_functions()["Functions"]] == [function.name]
 assert len(function.events()) == 1

@@ -1,4 +1,4 @@
-"""Users are added and looked for at the same time, and are found by the addresses that they have now."""
+"""Parallel calls can create and find users, and a user is found only by the current address."""
 
 from concurrent.futures import ThreadPoolExecutor
 

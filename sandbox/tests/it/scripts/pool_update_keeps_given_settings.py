@@ -1,4 +1,5 @@
-"""What is described can be given back, and is then the same; unset members do not show; changes elsewhere show."""
+"""UpdateUserPool with all described settings changes nothing. A description has no unset settings, and shows the changes that
+other calls make."""
 
 from aws import *
 
@@ -22,12 +23,12 @@ again = describe(pool_id)
 assert again.pop("LastModifiedDate") > fresh.pop("LastModifiedDate")
 assert again == fresh
 
-# A pool from before temporary passwords had a policy.
+# A pool that still uses the older field UnusedAccountValidityDays.
 legacy = raw("CreateUserPool", {"PoolName": "old", "AdminCreateUserConfig": {"UnusedAccountValidityDays": 10}})["UserPool"]
 assert legacy["AdminCreateUserConfig"]["UnusedAccountValidityDays"] == 10
 assert "TemporaryPasswordValidityDays" not in legacy["Policies"]["PasswordPolicy"]
 
-# The other calls that change a pool.
+# Other calls that change a pool: tags, custom attributes, MFA.
 cognito.tag_resource(ResourceArn=fresh["Arn"], Tags={"a": "1", "b": "2"})
 cognito.untag_resource(ResourceArn=fresh["Arn"], TagKeys=["a"])
 assert cognito.list_tags_for_resource(ResourceArn=fresh["Arn"])["Tags"] == {"b": "2"}

@@ -1,4 +1,4 @@
-"""What a deployer of functions meets at AWS."""
+"""The rules of Lambda that a deploy meets: roles, states, dry runs, environment, policies, concurrency, tags, deletion."""
 
 from aws import *
 
@@ -10,15 +10,15 @@ def create(role, name="f", **more):
         FunctionName=name, Runtime="provided.al2023", Handler="bootstrap", Role=role, Code={"ZipFile": package()}, **more)
 
 
-# A role that is missing, that trusts somebody else, or that is too young.
+# Lambda rejects a role that does not exist, that trusts another service, or whose trust policy has not propagated yet.
 with refused("InvalidParameterValueException", NOT_ASSUMED):
     create(f"arn:aws:iam::{ACCOUNT}:role/missing")
-stranger = json.loads(json.dumps(TRUST).replace("lambda.", "ec2."))
-role = ripe_role("stranger", stranger)
+other_service = json.loads(json.dumps(TRUST).replace("lambda.", "ec2."))
+role = create_role("other-service", other_service)
 time.sleep(2.1)
 with refused("InvalidParameterValueException", NOT_ASSUMED):
     create(role)
-iam.update_assume_role_policy(RoleName="stranger", PolicyDocument=json.dumps(TRUST))
+iam.update_assume_role_policy(RoleName="other-service", PolicyDocument=json.dumps(TRUST))
 began = time.monotonic()
 while True:
     try:
@@ -29,7 +29,7 @@ while True:
         time.sleep(0.1)
 assert time.monotonic() - began > 1.5
 
-# Made, but not ready.
+# A new function is Pending at first.
 assert made["State"] == "Pending" and "LastUpdateStatus" not in made and "KMSKeyArn" not in made
 with refused("ResourceConflictException", "Pending"):
     functions.invoke(FunctionName="f")
@@ -40,7 +40,7 @@ waiter.config.delay = 0.1
 waiter.wait(FunctionName="f")
 assert "Tags" not in functions.get_function(FunctionName="f")
 
-# While it is updated it stays active, and takes no other update.
+# During an update the function stays Active and refuses other updates.
 updated = functions.update_function_configuration(FunctionName="f", MemorySize=256)
 assert updated["State"] == "Active" and updated["LastUpdateStatus"] == "InProgress"
 with refused("ResourceConflictException", "An update is in progress for resource: " + made["FunctionArn"]):
@@ -62,13 +62,13 @@ digest = base64.b64encode(hashlib.sha256(other).digest()).decode()
 assert functions.get_function_configuration(FunctionName="f")["CodeSha256"] == digest
 waiter.wait(FunctionName="f")
 
-# The environment is small, and not all of it is free.
+# The environment is limited to 4 KB, and some names are reserved.
 with refused("InvalidParameterValueException", "4KB"):
     functions.update_function_configuration(FunctionName="f", Environment={"Variables": {"A": "x" * 4096}})
 with refused("InvalidParameterValueException", "reserved keys", "AWS_REGION"):
     functions.update_function_configuration(FunctionName="f", Environment={"Variables": {"AWS_REGION": "x"}})
 
-# Policies: none at first, and each change makes another revision.
+# A new function has no policy, and each change of its policy creates a new revision.
 with refused("ResourceNotFoundException"):
     functions.get_policy(FunctionName="f")
 statement = dict(
@@ -91,7 +91,7 @@ functions.remove_permission(FunctionName="f", StatementId="two")
 with refused("ResourceNotFoundException"):
     functions.get_policy(FunctionName="f")
 
-# What is not there.
+# Settings that the function does not have: reserved concurrency, which is then set to zero, and function URLs.
 shown = functions.get_function_concurrency(FunctionName="f")
 assert "ReservedConcurrentExecutions" not in shown, shown
 assert functions.list_function_url_configs(FunctionName="f")["FunctionUrlConfigs"] == []
@@ -100,7 +100,7 @@ with refused("TooManyRequestsException"):
     functions.invoke(FunctionName="f")
 functions.delete_function_concurrency(FunctionName="f")
 
-# Tags, and a zip of some megabytes.
+# Tags, a zip of 9 MB, and the deletion.
 functions.tag_resource(Resource=made["FunctionArn"], Tags={"a": "1"})
 assert functions.list_tags(Resource=made["FunctionArn"])["Tags"] == {"a": "1"}
 large = io.BytesIO()

@@ -1,4 +1,4 @@
-"""What a deployer of roles and log groups meets at AWS."""
+"""The rules of IAM and CloudWatch Logs that a deploy meets: creating, reading and deleting roles and log groups."""
 
 from aws import *
 

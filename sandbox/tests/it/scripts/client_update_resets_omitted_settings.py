@@ -1,4 +1,4 @@
-"""UpdateUserPoolClient sets what it is not given to the default; the secret stays, and unset members do not show."""
+"""UpdateUserPoolClient resets omitted settings to their defaults and keeps the secret. A description has no unset settings."""
 
 from aws import *
 
@@ -40,7 +40,7 @@ assert after == {
     "AuthSessionValidity": 3,
 }, after
 
-# Given back whole, it is what it was.
+# An update with all described settings restores them.
 settings = {k: v for k, v in before.items() if k not in ("ClientSecret", "CreationDate", "LastModifiedDate")}
 raw("UpdateUserPoolClient", settings)
 again = raw("DescribeUserPoolClient", named)["UserPoolClient"]

@@ -1,4 +1,4 @@
-"""UpdateUserPool sets what it is not given to the default, but for what is known to stay."""
+"""UpdateUserPool resets omitted settings to their defaults, except those that are known to stay."""
 
 from aws import *
 
@@ -28,12 +28,12 @@ pool_id = raw("CreateUserPool", {
 })["UserPool"]["Id"]
 before = describe(pool_id)
 assert before["NewerThanAnyClient"] == {"Depth": 1}
-assert before["EmailVerificationMessage"] == "Code: {####}", "the template's messages show twice"
+assert before["EmailVerificationMessage"] == "Code: {####}", "the template's message is also shown as a setting"
 
 cognito.update_user_pool(UserPoolId=pool_id, LambdaConfig={"UserMigration": FUNCTION})
 after = describe(pool_id)
 
-assert after["LambdaConfig"] == {"UserMigration": FUNCTION}, "replaced whole"
+assert after["LambdaConfig"] == {"UserMigration": FUNCTION}, "LambdaConfig is replaced completely"
 for gone in [
     "SmsAuthenticationMessage", "EmailVerificationMessage", "DeviceConfiguration", "SmsConfiguration", "UserPoolAddOns",
     "AccountRecoverySetting", "IssuerConfiguration", "NewerThanAnyClient", "AutoVerifiedAttributes",
@@ -51,14 +51,14 @@ for kept in ["Name", "MfaConfiguration", "UserAttributeUpdateSettings", "DcrConf
 assert after["LastModifiedDate"] > before["LastModifiedDate"]
 assert after["CreationDate"] == before["CreationDate"]
 
-# Measured: members left out of a password policy that is given stay.
+# Measured: fields that a given password policy omits keep their values.
 cognito.update_user_pool(UserPoolId=pool_id, Policies={"PasswordPolicy": {"MinimumLength": 9, "RequireNumbers": False}})
 cognito.update_user_pool(UserPoolId=pool_id, Policies={"PasswordPolicy": {"MinimumLength": 10}})
 policy = describe(pool_id)["Policies"]["PasswordPolicy"]
 assert policy["MinimumLength"] == 10 and policy["RequireNumbers"] is False, policy
-# Zero days is no value.
+# Zero days means the default.
 raw("UpdateUserPool", {"UserPoolId": pool_id, "Policies": {"PasswordPolicy": {"TemporaryPasswordValidityDays": 0}}})
 assert describe(pool_id)["Policies"]["PasswordPolicy"]["TemporaryPasswordValidityDays"] == 7
-# Dynamic client registration that is given without a status is turned on.
+# DcrConfiguration without EnableStatus turns dynamic client registration on.
 raw("UpdateUserPool", {"UserPoolId": pool_id, "DcrConfiguration": {"OpenDcrEnabled": True}})
 assert describe(pool_id)["DcrConfiguration"] == {"OpenDcrEnabled": True, "EnableStatus": "Enabled"}
