@@ -22,6 +22,8 @@ pub struct Snapshot {
     pub path: PathBuf,
     /// Its SHA-256, in hexadecimal.
     pub digest: String,
+    /// Whether this run wrote the file.
+    pub new: bool,
 }
 
 /// Writes the snapshot into the folder; `changed` is what the migration has changed in the pool, or is about to change. The same
@@ -50,6 +52,7 @@ pub fn keep(
         return Ok(Snapshot {
             path: same.path.into(),
             digest: same.digest,
+            new: false,
         });
     }
     let text = format!("{snapshot:#}\n");
@@ -61,15 +64,16 @@ pub fn keep(
         file.write_all(text.as_bytes())?;
         file.as_file().sync_all()?;
         match file.persist_noclobber(&path) {
-            Err(error) if error.error.kind() != ErrorKind::AlreadyExists => Err(error.error),
-            _ => Ok(()),
+            Err(error) if error.error.kind() == ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(error.error),
+            Ok(_) => Ok(true),
         }
     };
-    attempt().map_err(|error| {
+    let new = attempt().map_err(|error| {
         let otherwise = "keep the configuration in a folder that can be written to: the snapshot goes next to it";
         Error::unwritable(&path, error, otherwise).context("failed to keep the snapshot, so nothing was changed")
     })?;
-    Ok(Snapshot { path, digest })
+    Ok(Snapshot { path, digest, new })
 }
 
 /// Whether two snapshots are the same, except for fields that change by themselves.

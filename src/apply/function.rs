@@ -401,7 +401,7 @@ impl Run<'_> {
             let waiting_for = match error.kind {
                 // Waiting does not help against a changed revision.
                 Kind::Busy if error.code != PRECONDITION => "for an update in progress",
-                Kind::Refused if role_is_fresh(&error) => "for the fresh role to spread",
+                Kind::Refused if role_is_fresh(&error) => "for the new role to take effect",
                 _ => return Err(error),
             };
             if started.elapsed() > ROLE_PATIENCE {

@@ -156,6 +156,15 @@ impl Report {
         }
     }
 
+    /// Whether the run certainly changed nothing: no step took effect, and no update of the pool or of a client was sent.
+    pub fn changed_nothing(&self) -> bool {
+        let sent = |step: &Step| {
+            let documents = [Resource::Client, Resource::Pool, Resource::Trigger];
+            step.result == StepResult::Failed && documents.contains(&step.resource)
+        };
+        self.count(StepResult::Done) == 0 && !self.steps.iter().any(sent)
+    }
+
     /// How many steps ended with this result.
     pub fn count(&self, result: StepResult) -> usize {
         self.steps

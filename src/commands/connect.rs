@@ -116,7 +116,7 @@ pub(super) async fn run(global: &Global, args: &Connect, ui: &Ui) -> Result<Exit
         let command = |args: &str| target.given.ours(args, pool.as_str());
         if let Some(page) = &document.next {
             ui.note(&format!(
-                "`{}` goes on from there. Cognito keeps a page for a while only: without --from it begins again.",
+                "`{}` continues from there. Cognito keeps a page for a limited time: without --from it starts again.",
                 command(&args.again(Some(page)))
             ));
         } else if document.dry_run && document.connected > 0 {

@@ -200,13 +200,14 @@ impl Deploying<'_> {
                 ..ended(RunResult::Declined, Some(plan))
             });
         }
+        let saved = match self.operator.stops() {
+            true => None,
+            false => keep_snapshot(&session, &plan, self.ui)?,
+        };
         let inputs = Inputs {
             interface_wait: Duration::from_secs(self.args.interface_wait),
             code: self.codes.get(config).filter(|_| plan.needs_code()),
-            snapshot: match self.operator.stops() {
-                true => None,
-                false => keep_snapshot(&session, &plan, self.ui)?,
-            },
+            snapshot: saved.as_ref().and_then(Saved::first).cloned(),
             mfa: session.mfa()?,
             accepted: self.args.allow.accept_difference.clone(),
             kept: session.kept_snapshot(),
@@ -215,6 +216,9 @@ impl Deploying<'_> {
         };
         let applied = session.apply_and_hold(&plan, &inputs, &self.operator, self.ui);
         let (report, held) = applied.await;
+        if let Some(saved) = saved {
+            saved.discard_unless_used(&report, self.ui);
+        }
         // There are no more writes, so another run may start while this one verifies its changes.
         let release = async {
             if let Some(held) = held {
@@ -286,9 +290,35 @@ impl Deploying<'_> {
     }
 }
 
+/// A snapshot that this run has saved.
+pub(super) struct Saved {
+    snapshot: Snapshot,
+    /// Whether it is the pool before any change by deploy, so that the tag names it.
+    first: bool,
+}
+
+impl Saved {
+    /// The snapshot, if the tag names it.
+    pub(super) fn first(&self) -> Option<&Snapshot> {
+        Some(&self.snapshot).filter(|_| self.first)
+    }
+
+    /// Removes the file of a run that changed nothing, such as one that found another run at work. It may show changes that the
+    /// other run made while this one read the pool, without the record of them.
+    pub(super) fn discard_unless_used(self, report: &Report, ui: &Ui) {
+        let path = &self.snapshot.path;
+        if self.snapshot.new && report.changed_nothing() && std::fs::remove_file(path).is_ok() {
+            ui.note(&format!(
+                "  {} was removed, because nothing was changed",
+                path.display()
+            ));
+        }
+    }
+}
+
 /// The first deploy of a pool saves a snapshot. A later deploy saves another if it changes a client for the first time or
 /// replaces a trigger.
-pub(super) fn keep_snapshot(session: &Session, plan: &Plan, ui: &Ui) -> Result<Option<Snapshot>> {
+pub(super) fn keep_snapshot(session: &Session, plan: &Plan, ui: &Ui) -> Result<Option<Saved>> {
     // For a function that another tool made, the snapshot is the record. Otherwise it says which settings in it are the migration's
     // own, which `restore` leaves out.
     let attached = plan
@@ -339,6 +369,8 @@ pub(super) fn keep_snapshot(session: &Session, plan: &Plan, ui: &Ui) -> Result<O
         "  the pool as it is now is kept in {}",
         snapshot.path.display()
     ));
-    // The tag still names the first snapshot: the pool before any change by deploy.
-    Ok(Some(snapshot).filter(|_| first || attached.is_some()))
+    Ok(Some(Saved {
+        snapshot,
+        first: first || attached.is_some(),
+    }))
 }

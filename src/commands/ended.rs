@@ -14,7 +14,7 @@ pub(super) fn show_ending(report: &Report, ui: &Ui, command: &str) -> bool {
         report.count(StepResult::NotTried),
     );
     let counted =
-        format!("{done} step(s) done and kept, {left} not tried; `{command}` goes on from there");
+        format!("{done} step(s) done and kept, {left} not tried; `{command}` continues from there");
     let left: Vec<String> = report
         .steps
         .iter()

@@ -102,7 +102,7 @@ pub(super) async fn run(global: &Global, args: &Import, ui: &Ui) -> Result<ExitC
         if let Err(error) = ran {
             run.document.error = serde_json::to_value(told(&error, &ui.given)).ok();
             ui.error(&error.or_hint(format!(
-                "`{}` goes on: it leaves users who are in the pool as they are",
+                "`{}` continues: it leaves users who are in the pool as they are",
                 command(&args.again())
             )));
         }
@@ -464,7 +464,7 @@ impl<'a> Run<'a> {
         }
         if document.interrupted {
             self.ui.note(&format!(
-                "stopped: a job that was started goes on in AWS; `{}` waits for it and does the rest",
+                "stopped: a job that was started continues in AWS; `{}` waits for it and does the rest",
                 command(&self.args.again())
             ));
         }

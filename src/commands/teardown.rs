@@ -10,7 +10,7 @@ use jane_migrate_config::Date;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::deploy::keep_snapshot;
+use super::deploy::{Saved, keep_snapshot};
 use super::ended::{ending, show_ending};
 use super::many::{Ending, Endings, each};
 use super::session::{self, Look, Operator, Planned, Session, Taking};
@@ -120,7 +120,7 @@ pub(super) async fn run(global: &Global, args: &Teardown, ui: &Ui) -> Result<Exi
         if let Some(reason) = early {
             ui.error(&Error::new(
                 format!("{reason}; nothing was changed"),
-                "--force tears down all the same: customers who have not migrated by then can no longer sign in with their password",
+                "--force tears down anyway: customers who have not migrated by then can no longer sign in with their password",
             ));
             let document = Document {
                 report: Report::without_steps(pool.as_str(), RunResult::Blocked),
@@ -479,12 +479,13 @@ async fn teardown(
             say_where_the_snapshot_is(&session, ui);
         }
         let recorded = |change: &Change| matches!(change.operation, Operation::Attach { .. });
+        let saved = match plan.changes.iter().any(recorded) {
+            true => keep_snapshot(&session, &plan, ui)?,
+            false => None,
+        };
         let inputs = Inputs {
             interface_wait: Duration::from_secs(args.interface_wait),
-            snapshot: match plan.changes.iter().any(recorded) {
-                true => keep_snapshot(&session, &plan, ui)?,
-                false => None,
-            },
+            snapshot: saved.as_ref().and_then(Saved::first).cloned(),
             mfa: session.mfa().unwrap_or_default(),
             accepted: args.accept_difference.clone(),
             kept: session.kept_snapshot(),
@@ -493,6 +494,9 @@ async fn teardown(
         };
         let applied = session.apply(&plan, &inputs, operator, ui);
         let (report, read) = tokio::join!(applied, clients(&session));
+        if let Some(saved) = saved {
+            saved.discard_unless_used(&report, ui);
+        }
         left = read
             .into_iter()
             .map(|client| closed(client, &plan))

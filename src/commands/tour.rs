@@ -344,7 +344,7 @@ impl Tour<'_> {
         let unknown = refusal(self.sign_in(&stranger, "Not-The-Password-1").await)?;
         ensure!(
             wrong == unknown,
-            "a wrong password is told `{wrong}`, an unknown name `{unknown}`"
+            "a wrong password gets `{wrong}`, an unknown name `{unknown}`"
         );
         self.seen(&format!("both get: {wrong}"));
         Ok(())

@@ -76,7 +76,7 @@ pub(super) fn durable_execution(check: &Check, subject: &Subject<'_>) -> Finding
             "durable execution",
             // Lambda sets this when the function is created.
             subject.of_function(fix![
-                "make the function anew: `",
+                "create the function again: `",
                 Fix::ours("teardown", &subject.names.pool.id, " --force"),
                 "`, then `",
                 subject.deploy(),

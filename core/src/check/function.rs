@@ -36,7 +36,7 @@ pub(super) fn function_active(check: &Check, subject: &Subject<'_>) -> Findings 
 fn inactive(check: &Check, subject: &Subject<'_>) -> Findings {
     check
         .fails(
-            "the function sleeps: the next sign-in fails, and wakes it",
+            "the function is inactive: the next sign-in fails while Lambda activates it",
             "an active function",
             "inactive",
             // Any invocation activates it; a probe is no customer's sign-in.

@@ -118,9 +118,9 @@ pub(super) fn username_case(check: &Check, subject: &Subject<'_>) -> Findings {
         return check.holds("names that differ in case alone are one user");
     }
     if config.response.username == Username::Lowercase {
-        return check.holds("the directory is asked in lower case; let the apps lower what is typed, because the pool tells Ann from ann");
+        return check.holds("the function asks the directory in lower case; let the apps convert typed names to lower case, because Ann and ann are two users in this pool");
     }
-    check.fails("the pool tells Ann from ann, and names are taken as typed: one customer may become two users",
+    check.fails("Ann and ann are two users in this pool, and names are used as typed: one customer may become two users",
         "username = \"lowercase\" under [response]",
         "as-typed",
         "set username = \"lowercase\", and let the apps lower what is typed",

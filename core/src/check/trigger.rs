@@ -221,10 +221,10 @@ fn given_record(check: &Check, subject: &Subject<'_>, records: &Records) -> Find
     let named = given_statements(&policy).next();
     let found = match (&records.snapshot, named) {
         (Some(_), _) => {
-            return check.holds("what teardown takes back stands in a snapshot that is here");
+            return check.holds("the record for teardown is a snapshot that is here");
         }
         (None, Some(_)) => {
-            return check.holds("what teardown takes back stands in a snapshot on another machine");
+            return check.holds("the record for teardown is a snapshot on another machine");
         }
         // Nothing was deployed, and there is no record.
         (None, None) if subject.observed.our_triggers().next().is_none() => {

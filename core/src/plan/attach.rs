@@ -128,7 +128,7 @@ fn plan_statement(
         return plan.conflict(
             Resource::Permission,
             id,
-            "what deploy changed before stands in a snapshot that is not on this machine, and this run would change more",
+            "the changes of an earlier deploy are in a snapshot that is not on this machine, and this run would change more",
             fix![
                 format!(
                     "put {} next to the configuration, as deploy wrote it",
@@ -169,7 +169,7 @@ pub(super) fn missing_record(
         Resource::Permission,
         id,
         format!(
-            "what deploy changed stands in {}, which is not next to the configuration, or was changed",
+            "the changes of deploy are recorded in {}, which is not next to the configuration, or was changed",
             file_of(names, id)
         ),
         fix![

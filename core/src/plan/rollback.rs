@@ -61,7 +61,7 @@ pub fn rollback(observed: &Observed, client: Option<&str>, nonce: &str) -> Read<
                 "there is no version before {}, the one that customers meet",
                 alias.version
             ),
-            "put the configuration back to what worked and deploy it",
+            "restore the configuration that worked and deploy it",
         );
         return Ok(plan);
     };
