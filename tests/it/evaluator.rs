@@ -2,6 +2,7 @@
 //! write. It is `@cloud-copilot/iam-simulate`, run by node; it is not part of what is shipped, so its licence (AGPL) does not
 //! matter.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
@@ -19,6 +20,7 @@ use serde_json::{Value, json};
 use crate::support::{Corner, npm};
 
 const ACCOUNT: &str = "123456789012";
+const STRANGER: &str = "210987654321";
 const POOL: &str = "us-west-2_Ab1";
 
 /// npm packages, each with its version.
@@ -100,9 +102,17 @@ fn example(on: On, names: &Names) -> Option<(String, Value)> {
         On::Role => plain(names.role_arn.clone()),
         On::OwnRole => plain(names.role_arn.clone()),
         On::Roles => plain(names.spare_role_arn.clone()),
-        On::NewRoles | On::BoundedRoles => Some((
+        On::RolesWithBoundary | On::BoundedRoles => Some((
             names.spare_role_arn.clone(),
             json!({ "iam:PermissionsBoundary": BOUNDARY }),
+        )),
+        On::ImportRoleWithBoundary => Some((
+            names.import_role_arn.clone(),
+            json!({ "iam:PermissionsBoundary": BOUNDARY }),
+        )),
+        On::VersionsToCognito => Some((
+            format!("{}:live", names.function_arn),
+            json!({ "lambda:Principal": "cognito-idp.amazonaws.com" }),
         )),
         On::JudgedPolicies => plain(BOUNDARY.to_owned()),
         On::RoleToLambda => Some((
@@ -111,7 +121,10 @@ fn example(on: On, names: &Names) -> Option<(String, Value)> {
         )),
         On::LogGroup | On::OwnLogGroup | On::CountedLogGroup | On::EncryptedLogGroup => plain(names.log_group_arn.clone()),
         On::ManagedPolicies => plain(format!("arn:aws:iam::{ACCOUNT}:policy/any")),
-        On::Account => plain("*".to_owned()),
+        On::Account => Some((
+            "*".to_owned(),
+            json!({ "aws:RequestedRegion": "us-west-2" }),
+        )),
         On::Secrets => plain(SECRET.to_owned()),
         On::ImportRole => plain(names.import_role_arn.clone()),
         On::ImportRoleToCognito => Some((
@@ -122,6 +135,9 @@ fn example(on: On, names: &Names) -> Option<(String, Value)> {
         On::LogGroups
         | On::ImportSecret
         | On::ImportParameter
+        | On::ImportKey
+        | On::OldPool
+        | On::OldPoolRole
         // The same for each pool.
         | On::CodeSigning
         | On::WebAcls
@@ -213,15 +229,6 @@ async fn each_printed_policy_allows_its_calls_and_nothing_else() {
                     false,
                 );
             }
-            if [On::NewRoles, On::BoundedRoles].contains(&grant.on) {
-                for context in [
-                    json!({}),
-                    json!({ "iam:PermissionsBoundary": format!("arn:aws:iam::{ACCOUNT}:policy/any") }),
-                ] {
-                    let bare = format!("{what} with {context}");
-                    ask(bare, grant.action, ours.role_arn.clone(), context, false);
-                }
-            }
             if [On::Account, On::ManagedPolicies, On::JudgedPolicies].contains(&grant.on) {
                 continue;
             }
@@ -265,6 +272,194 @@ async fn each_printed_policy_allows_its_calls_and_nothing_else() {
         .map(|(found, (what, _))| format!("{what}: allowed is {found}"))
         .collect();
     assert!(questions.len() > 500 && wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Configurations that together have every setting that adds permissions.
+fn configurations() -> [String; 4] {
+    let bounded = format!("[function]\npermissions_boundary = {BOUNDARY:?}\n");
+    let jane = format!(
+        r#"
+[directory]
+kind = "jane"
+url = "https://jane.example"
+client_id = "c"
+client_secret = {{ secretsmanager = {SECRET:?}, kms_key = {KEY:?} }}
+{bounded}
+log_kms_key_arn = {KEY:?}
+kms_key_arn = {KEY:?}
+vpc = {{ subnets = ["subnet-0a"], security_groups = ["sg-0a"] }}
+[alarms]
+topic = "arn:aws:sns:us-west-2:{ACCOUNT}:on-call"
+"#
+    );
+    let table = format!(
+        r#"
+[directory]
+kind = "postgres"
+host = "db.example"
+database = "shop"
+user = "reader"
+password = {{ ssm = "/db/reader" }}
+query = "select email, hash from users where email = $1"
+password_column = "hash"
+hash = "bcrypt"
+[attributes]
+email = "email"
+{bounded}
+[import]
+user = "export"
+password = {{ secretsmanager = {SECRET:?}, kms_key = {KEY:?} }}
+query = "select email, hash from users"
+"#
+    );
+    let old = "[directory]\nkind = \"cognito\"\npool_id = \"us-west-2_Old1\"\nclient_id = \"1example23456789\"\n";
+    [
+        jane,
+        table,
+        format!("{old}client_secret = {{ ssm = \"/old/secret\" }}\n"),
+        format!("{old}role_arn = \"arn:aws:iam::{STRANGER}:role/read-old-pool\"\n"),
+    ]
+}
+
+/// A policy's permission as a request that it allows: a wildcard is some text, and each condition is met.
+fn request(statement: &Value, resource: &str) -> (String, Value) {
+    let conditions = statement["Condition"]["StringEquals"].clone();
+    let context = conditions
+        .as_object()
+        .map_or(json!({}), |_| conditions.clone());
+    match resource {
+        "*" => ("*".to_owned(), context),
+        other => (
+            other
+                .replace("webacl/*", "webacl/some/one")
+                .replace('*', "some"),
+            context,
+        ),
+    }
+}
+
+#[tokio::test]
+async fn a_printed_policy_ends_at_its_pool_account_region_and_conditions() {
+    let corner = Corner::at("http://127.0.0.1:1".to_owned()).await;
+    let keys = json!({ "Version": "2012-10-17", "Statement": { "Effect": "Allow",
+        "Principal": { "AWS": format!("arn:aws:iam::{ACCOUNT}:root") }, "Action": "kms:*", "Resource": "*" } });
+    let sms = format!("arn:aws:iam::{ACCOUNT}:role/sms");
+    let (mut questions, mut expected) = (Vec::new(), Vec::new());
+    let (mut used, mut asked) = (BTreeSet::new(), BTreeSet::new());
+    for config in configurations() {
+        let file = corner.folder.path().join("migrate.toml");
+        std::fs::write(file, config).expect("written");
+        let arguments = [
+            "policy",
+            "--pool",
+            POOL,
+            "--account",
+            ACCOUNT,
+            "--sms-role",
+            &sms,
+            "--json",
+        ];
+        let documents = corner.run(&arguments).await.ended(0).json();
+        for (duty, document) in documents.as_object().expect("duties") {
+            let statements = document["Statement"].as_array().expect("statements");
+            let lists = |value: &Value| -> Vec<String> {
+                let texts = value.as_array().expect("a list").iter();
+                texts
+                    .map(|text| text.as_str().expect("a text").to_owned())
+                    .collect()
+            };
+            // The same in another configuration is judged once.
+            let fresh: Vec<&Value> = statements
+                .iter()
+                .filter(|statement| asked.insert(format!("{duty} {statement}")))
+                .collect();
+            let each = fresh.into_iter().flat_map(|statement| {
+                let actions = lists(&statement["Action"]);
+                let resources = lists(&statement["Resource"]);
+                let pairs = actions.into_iter().flat_map(move |action| {
+                    let pair = move |resource: &String| (action.clone(), resource.clone());
+                    resources.iter().map(pair).collect::<Vec<_>>()
+                });
+                pairs.map(move |(action, resource)| (statement, action, resource))
+            });
+            for (statement, action, resource) in each {
+                used.insert(action.clone());
+                // As above: the evaluator does not know the action, or not its resource.
+                if [
+                    "cognito-idp:ListPointInTimeRecoveries",
+                    "logs:DescribeLogGroups",
+                ]
+                .contains(&action.as_str())
+                {
+                    continue;
+                }
+                let (resource, context) = request(statement, &resource);
+                let mut ask = |resource: String, context: Value, allow: bool| {
+                    expected.push((
+                        format!("{duty}: {action} on {resource} with {context}"),
+                        allow,
+                    ));
+                    questions.push(Question {
+                        principal: format!("arn:aws:iam::{ACCOUNT}:user/operator"),
+                        action: action.clone(),
+                        resource,
+                        context,
+                        identity: vec![document.clone()],
+                        own: match action.starts_with("kms:") {
+                            true => keys.clone(),
+                            false => Value::Null,
+                        },
+                    });
+                };
+                let regional = |region: &str| format!(":{region}:");
+                // Another account, another Region, a pool or function whose name begins or ends the same, another one.
+                for wrong in [
+                    resource.replace(ACCOUNT, "210987654320"),
+                    resource.replace(&regional("us-west-2"), &regional("us-east-1")),
+                    resource.replace(POOL, &format!("{POOL}x")),
+                    resource.replace(POOL, "us-west-2_Other1"),
+                    resource.replace("jane-migrate-", "x-jane-migrate-"),
+                    resource.replace("/aws/", "/aws/x/"),
+                    resource.replace("secret:jane", "secret:janex"),
+                    resource.replace("parameter/", "parameter/x/"),
+                    resource.replace("_Old1", "_Old12"),
+                    resource.replace("role/sms", "role/sms2"),
+                    resource.replace("policy/boundary", "policy/boundary2"),
+                ] {
+                    // Those that others attached to the role are not known in advance.
+                    let any_policy = action.starts_with("iam:GetPolicy")
+                        && wrong.contains(&format!("{ACCOUNT}:policy/"));
+                    if wrong != resource && !any_policy {
+                        ask(wrong, context.clone(), false);
+                    }
+                }
+                for key in context.as_object().expect("conditions").keys() {
+                    ask(resource.clone(), json!({}), false);
+                    let mut other = context.clone();
+                    other[key] = json!("another");
+                    ask(resource.clone(), other, false);
+                }
+                ask(resource, context, true);
+            }
+        }
+    }
+    // Another tool's function and the pool's own message senders are not in these configurations.
+    let missing: Vec<&str> = GRANTS
+        .iter()
+        .map(|grant| grant.action)
+        .filter(|action| !used.contains(*action))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    let answers = allowed(&questions).into_iter().zip(expected);
+    let wrong: BTreeSet<String> = answers
+        .filter(|(found, (_, allow))| found != allow)
+        .map(|(found, (what, _))| format!("{what}: allowed is {found}"))
+        .collect();
+    assert!(
+        questions.len() > 1500 && wrong.is_empty(),
+        "{} {wrong:#?}",
+        questions.len()
+    );
 }
 
 /// This many values of a strategy, the same in each run.
