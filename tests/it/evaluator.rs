@@ -625,7 +625,7 @@ fn statement() -> impl Strategy<Value = Value> {
 #[test]
 fn verifys_judgement_of_a_functions_policy_is_right() {
     let ours = &names(POOL);
-    let policies = generated(proptest::collection::vec(statement(), 1..4), 600);
+    let policies = generated(proptest::collection::vec(statement(), 1..4), 1500);
     let (pool, cognito) = (&ours.pool, "cognito-idp.amazonaws.com");
     let circumstances =
         |arn: &str, account: &str| json!({ "aws:SourceArn": arn, "aws:SourceAccount": account });
@@ -825,7 +825,7 @@ fn verifys_judgement_of_a_roles_policies_is_right() {
     // A key's own policy must delegate to the account's policies, as every key's does by default.
     let keys = json!({ "Version": "2012-10-17", "Statement": { "Effect": "Allow",
         "Principal": { "AWS": format!("arn:aws:iam::{ACCOUNT}:root") }, "Action": "kms:*", "Resource": "*" } });
-    let policies = generated(policy, 600);
+    let policies = generated(policy, 1500);
     // A variable of IAM has a value that verify does not know.
     let with_tag = |context: &Value| {
         let mut context = context.clone();
