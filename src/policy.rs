@@ -5,13 +5,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clap::ValueEnum;
-use jane_migrate_config::{Arn, Config};
+use jane_migrate_config::{Arn, Config, Directory, partition};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use jane_migrate_core::document::PoolDocument;
 use jane_migrate_core::ids::Names;
-use jane_migrate_core::resources::SecretAccess;
+use jane_migrate_core::permission::COGNITO;
+use jane_migrate_core::resources::{SecretAccess, old_pool_arn};
 use jane_migrate_core::watch::alarm_names;
 
 /// A command, or a flag of a command that needs more permissions.
@@ -87,20 +88,24 @@ pub enum On {
     OwnVersions,
     /// The same if another tool creates them.
     GivenVersions,
+    /// The function, its aliases and its versions, when a principal gets the right to invoke them: Cognito only.
+    VersionsToCognito,
     /// The execution role.
     Role,
     /// The execution role, if deploy creates it.
     OwnRole,
     /// The same, and the spare role that the function has while its own role is created again.
     Roles,
-    /// These two roles when they are created: with the configured permissions boundary only.
-    NewRoles,
+    /// These two roles when they are created or get a policy: with the configured permissions boundary only.
+    RolesWithBoundary,
     /// The same, if the configuration names a boundary.
     BoundedRoles,
     /// What decides whether a deploy may start: the configured permissions boundary, and the policies attached to a given role.
     JudgedPolicies,
     /// The role with which Cognito writes the log of an import.
     ImportRole,
+    /// The same when it is created or gets a policy: with the configured permissions boundary only.
+    ImportRoleWithBoundary,
     /// That role, or the configured one, passed to Cognito.
     ImportRoleToCognito,
     /// The log of an import.
@@ -109,6 +114,12 @@ pub enum On {
     ImportSecret,
     /// The same in the SSM parameter store.
     ImportParameter,
+    /// The key that encrypts that password, if the configuration names it.
+    ImportKey,
+    /// The pool that the users leave, if it is the directory and of the same account.
+    OldPool,
+    /// The role that reads it, if it is another account's.
+    OldPoolRole,
     /// The execution role, passed to Lambda and to no other service.
     RoleToLambda,
     /// The role with which the pool sends SMS, passed to Cognito again with the pool's settings.
@@ -133,11 +144,11 @@ pub enum On {
     AllAlarms,
     /// The dashboard of the function; dashboards have no Region.
     Dashboard,
-    /// The log groups of the Region, for listing by prefix.
+    /// The log groups of the Region: for listing by prefix, and for a query's results, whose request names no group.
     LogGroups,
     /// All managed policies: those that others attached to the execution role are not known in advance.
     ManagedPolicies,
-    /// Resources without an ARN, and reads for the whole account.
+    /// Resources without an ARN, and reads for the whole account: in the pool's Region.
     Account,
     /// The directory's secrets in Secrets Manager.
     Secrets,
@@ -145,11 +156,11 @@ pub enum On {
     Parameters,
     /// The keys that encrypt those secrets, if the configuration names them.
     SecretKeys,
-    /// The key that encrypts the function's environment, if the configuration names one.
+    /// The key that encrypts the function's environment, if the configuration names one: used through Lambda only.
     FunctionKey,
     /// The same, if deploy creates the function.
     OwnFunctionKey,
-    /// The network, if the configuration puts the function into a VPC.
+    /// The network of the Region, if the configuration puts the function into a VPC.
     Network,
     /// The function, if the configuration puts it into a VPC.
     FunctionInVpc,
@@ -244,14 +255,14 @@ pub const GRANTS: &[Grant] = &[
     call("cognito-idp:StartUserImportJob", On::Pool, IMPORT),
     call("cognito-idp:DescribeUserImportJob", On::Pool, IMPORT),
     call("iam:GetRole", On::ImportRole, &[Import, Teardown]),
-    call("iam:CreateRole", On::ImportRole, IMPORT),
+    call("iam:CreateRole", On::ImportRoleWithBoundary, IMPORT),
     implied(
         "iam:TagRole",
         On::ImportRole,
         IMPORT,
         "IAM asks for it when a role is created with tags",
     ),
-    call("iam:PutRolePolicy", On::ImportRole, IMPORT),
+    call("iam:PutRolePolicy", On::ImportRoleWithBoundary, IMPORT),
     call("iam:DeleteRolePolicy", On::ImportRole, &[Import, Teardown]),
     call("iam:DeleteRole", On::ImportRole, &[Import, Teardown]),
     implied(
@@ -272,6 +283,36 @@ pub const GRANTS: &[Grant] = &[
         On::ImportParameter,
         LISTS,
         "the password of [import] may be kept there",
+    ),
+    implied(
+        "kms:Decrypt",
+        On::ImportKey,
+        LISTS,
+        "the service that keeps the secret decrypts it in the reader's name",
+    ),
+    implied(
+        "cognito-idp:ListUsers",
+        On::OldPool,
+        LISTS,
+        "an old pool's users are listed there",
+    ),
+    implied(
+        "cognito-idp:AdminInitiateAuth",
+        On::OldPool,
+        &[Try],
+        "with --local the handler asks the old pool in the caller's name",
+    ),
+    implied(
+        "cognito-idp:AdminGetUser",
+        On::OldPool,
+        &[Try],
+        "with --local the handler asks the old pool in the caller's name",
+    ),
+    implied(
+        "sts:AssumeRole",
+        On::OldPoolRole,
+        &[Try],
+        "with --local the handler asks the old pool in the caller's name",
     ),
     call("cognito-idp:AdminGetUser", On::Pool, &[Probe, Try]),
     call("cognito-idp:UpdateUserPool", On::Pool, CHANGE),
@@ -334,7 +375,7 @@ pub const GRANTS: &[Grant] = &[
         On::OwnVersions,
         &[Deploy, Import, Rollback, Teardown],
     ),
-    call("lambda:AddPermission", On::Versions, DEPLOY),
+    call("lambda:AddPermission", On::VersionsToCognito, DEPLOY),
     call("lambda:RemovePermission", On::Versions, DEPLOY),
     call("lambda:RemovePermission", On::GivenVersions, TEARDOWN),
     call("lambda:GetPolicy", On::GivenVersions, TEARDOWN),
@@ -362,7 +403,7 @@ pub const GRANTS: &[Grant] = &[
     call("iam:GetPolicyVersion", On::ManagedPolicies, &[Plan, Verify]),
     call("iam:GetPolicy", On::JudgedPolicies, DEPLOY),
     call("iam:GetPolicyVersion", On::JudgedPolicies, DEPLOY),
-    call("iam:CreateRole", On::NewRoles, DEPLOY),
+    call("iam:CreateRole", On::RolesWithBoundary, DEPLOY),
     call("iam:PutRolePermissionsBoundary", On::BoundedRoles, DEPLOY),
     call("iam:TagRole", On::Roles, &[Deploy, Rollback, Teardown]),
     call(
@@ -370,7 +411,11 @@ pub const GRANTS: &[Grant] = &[
         On::OwnRole,
         &[Deploy, Rollback],
     ),
-    call("iam:PutRolePolicy", On::Roles, &[Deploy, Rollback]),
+    call(
+        "iam:PutRolePolicy",
+        On::RolesWithBoundary,
+        &[Deploy, Rollback],
+    ),
     call("iam:DeleteRolePolicy", On::Roles, CHANGE),
     call("iam:DetachRolePolicy", On::OwnRole, CHANGE),
     call("iam:DeleteRole", On::Roles, CHANGE),
@@ -424,7 +469,7 @@ pub const GRANTS: &[Grant] = &[
         &[Probe, Status, Teardown],
     ),
     call("logs:StartQuery", On::LogGroup, LOG),
-    call("logs:GetQueryResults", On::Account, LOG),
+    call("logs:GetQueryResults", On::LogGroups, LOG),
     call("logs:DeleteLogGroup", On::OwnLogGroup, TEARDOWN),
     call("secretsmanager:DescribeSecret", On::Secrets, CHECK),
     call("secretsmanager:GetResourcePolicy", On::Secrets, CHECK),
@@ -507,6 +552,12 @@ impl<'a> Subject<'a> {
 /// A condition key and the one value that it must have.
 type Condition = (&'static str, String);
 
+/// ARNs, or `*`, each with its condition.
+type Resources = Vec<(String, Option<Condition>)>;
+
+/// The service through which a key is used.
+const VIA_SERVICE: &str = "kms:ViaService";
+
 /// Actions on the same resources under the same condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {
@@ -568,7 +619,7 @@ pub fn document(statements: &[Statement]) -> Value {
 }
 
 /// The ARNs, each with its condition; none if this pool or configuration has no such resource.
-fn resources_of(on: On, subject: &Subject<'_>) -> Vec<(String, Option<Condition>)> {
+fn resources_of(on: On, subject: &Subject<'_>) -> Resources {
     let config = subject.config;
     let names = &subject.names;
     let pool = &names.pool;
@@ -583,13 +634,17 @@ fn resources_of(on: On, subject: &Subject<'_>) -> Vec<(String, Option<Condition>
         let kept = secrets().filter(|secret| secret.action == action);
         plain(kept.map(|secret| secret.arn))
     };
-    let of_import = |action: &str| {
+    let import_secret = || {
         let secret = config.and_then(|config| config.import.password.as_ref());
-        let kept = secret.and_then(|secret| SecretAccess::of(pool, secret));
-        plain(
-            kept.filter(|kept| kept.action == action)
-                .map(|kept| kept.arn),
-        )
+        secret.and_then(|secret| SecretAccess::of(pool, secret))
+    };
+    let of_import = |action: &str| {
+        let kept = import_secret().filter(|kept| kept.action == action);
+        plain(kept.map(|kept| kept.arn))
+    };
+    let key_of = |secret: SecretAccess| {
+        let condition = (VIA_SERVICE, secret.via_service);
+        Some((secret.kms_key?, Some(condition)))
     };
     let passed = |roles: &mut dyn Iterator<Item = String>, service: &str| {
         let condition = ("iam:PassedToService", service.to_owned());
@@ -601,12 +656,18 @@ fn resources_of(on: On, subject: &Subject<'_>) -> Vec<(String, Option<Condition>
         own.into_iter().filter(|_| !names.given_role)
     };
     let boundary = config.and_then(|config| config.function.permissions_boundary.as_ref());
-    let bounded = || {
-        let boundary = boundary.into_iter();
-        let condition = |arn: &String| Some(("iam:PermissionsBoundary", arn.clone()));
-        boundary
-            .flat_map(|arn| own_roles().map(move |role| (role, condition(arn))))
-            .collect()
+    let with_boundary = |granted: Resources| {
+        let condition = boundary.map(|arn| ("iam:PermissionsBoundary", arn.clone()));
+        let bound = |(role, _)| (role, condition.clone());
+        granted.into_iter().map(bound).collect()
+    };
+    let in_region = || {
+        let condition = ("aws:RequestedRegion", pool.region.clone());
+        vec![("*".to_owned(), Some(condition))]
+    };
+    let old_pool = || match config.map(|config| &config.directory) {
+        Some(Directory::Cognito(old)) => Some(old),
+        _ => None,
     };
     let alarmed = config.is_some_and(|config| config.alarms.topic.is_some());
     let networked =
@@ -633,6 +694,11 @@ fn resources_of(on: On, subject: &Subject<'_>) -> Vec<(String, Option<Condition>
             true => resources_of(On::Versions, subject),
             false => Vec::new(),
         },
+        On::VersionsToCognito => {
+            let condition = Some(("lambda:Principal", COGNITO.to_owned()));
+            let granted = resources_of(On::Versions, subject).into_iter();
+            granted.map(|(arn, _)| (arn, condition.clone())).collect()
+        }
         On::OwnLogGroup => own(On::LogGroup),
         On::CountedLogGroup if !alarmed => own(On::LogGroup),
         On::CountedLogGroup => resources_of(On::LogGroup, subject),
@@ -648,19 +714,23 @@ fn resources_of(on: On, subject: &Subject<'_>) -> Vec<(String, Option<Condition>
         On::ImportRoleToCognito => {
             let given = config.and_then(|config| config.import.role_arn.clone());
             let role = given.unwrap_or_else(|| names.import_role_arn.clone());
-            passed(&mut std::iter::once(role), "cognito-idp.amazonaws.com")
+            passed(&mut std::iter::once(role), COGNITO)
         }
+        On::ImportRoleWithBoundary => with_boundary(resources_of(On::ImportRole, subject)),
         On::ImportLog => plain([format!("{}*", names.import_log_arn)]),
         On::ImportSecret => of_import("secretsmanager:GetSecretValue"),
         On::ImportParameter => of_import("ssm:GetParameter"),
+        On::ImportKey => import_secret().and_then(key_of).into_iter().collect(),
+        On::OldPool => {
+            let old = old_pool().filter(|old| old.role_arn.is_none());
+            plain(old.map(|old| old_pool_arn(pool, old).to_string()))
+        }
+        On::OldPoolRole => plain(old_pool().and_then(|old| old.role_arn.clone())),
         On::Role => plain([names.role_arn.clone()]),
         On::OwnRole => plain(own_roles().take(1)),
         On::Roles => plain(own_roles()),
-        On::NewRoles => match boundary {
-            Some(_) => bounded(),
-            None => plain(own_roles()),
-        },
-        On::BoundedRoles => bounded(),
+        On::RolesWithBoundary => with_boundary(plain(own_roles())),
+        On::BoundedRoles => with_boundary(plain(own_roles().filter(|_| boundary.is_some()))),
         On::JudgedPolicies => match names.given_role {
             true => resources_of(On::ManagedPolicies, subject),
             false => plain(boundary.cloned()),
@@ -670,10 +740,7 @@ fn resources_of(on: On, subject: &Subject<'_>) -> Vec<(String, Option<Condition>
             &mut std::iter::once(names.role_arn.clone()).chain(own_roles().skip(1)),
             "lambda.amazonaws.com",
         ),
-        On::SmsRoleToCognito => passed(
-            &mut subject.sms_role.iter().cloned(),
-            "cognito-idp.amazonaws.com",
-        ),
+        On::SmsRoleToCognito => passed(&mut subject.sms_role.iter().cloned(), COGNITO),
         On::SenderKey => plain(subject.sender_key.clone()),
         // The calls for tags name the group without `:*`, all others with it.
         On::LogGroup => plain([
@@ -712,22 +779,23 @@ fn resources_of(on: On, subject: &Subject<'_>) -> Vec<(String, Option<Condition>
             "arn:{}:logs:{}:{}:log-group:*",
             pool.partition, pool.region, pool.account
         )]),
-        On::Account => plain(["*".to_owned()]),
+        On::Account => in_region(),
         On::Secrets => kept_by("secretsmanager:GetSecretValue"),
         On::Parameters => kept_by("ssm:GetParameter"),
-        On::SecretKeys => secrets()
-            .filter_map(|secret| {
-                let condition = ("kms:ViaService", secret.via_service);
-                Some((secret.kms_key?, Some(condition)))
-            })
-            .collect(),
-        On::FunctionKey => plain(config.and_then(|config| config.function.kms_key_arn.clone())),
-        On::Network => plain(networked.then(|| "*".to_owned())),
+        On::SecretKeys => secrets().filter_map(key_of).collect(),
+        On::FunctionKey => {
+            let key = config.and_then(|config| config.function.kms_key_arn.clone());
+            let lambda = partition::host("lambda", &pool.region, false, false);
+            let via = |key| (key, Some((VIA_SERVICE, lambda)));
+            key.map(via).into_iter().collect()
+        }
+        On::Network if networked => in_region(),
+        On::Network => Vec::new(),
         On::FunctionInVpc => plain(networked.then(|| names.function_arn.clone())),
     }
 }
 
-fn plain(arns: impl IntoIterator<Item = String>) -> Vec<(String, Option<Condition>)> {
+fn plain(arns: impl IntoIterator<Item = String>) -> Resources {
     arns.into_iter().map(|arn| (arn, None)).collect()
 }
 

@@ -62,9 +62,14 @@ pub fn statement_for(names: &Names) -> Value {
     })
 }
 
-/// Whether the statement allows exactly this pool's Cognito, without another condition.
-pub fn is_for_pool(statement: &Value, pool: &PoolArn) -> bool {
-    lets_in_only(statement, pool) && conditions(statement).count() == 2
+/// Whether the statement allows exactly this pool's Cognito to invoke this function, without another condition. AddPermission
+/// writes the function or its alias as the resource; PutResourcePolicy can store others.
+pub fn is_for_pool(statement: &Value, names: &Names) -> bool {
+    let resource = only(&statement["Resource"]);
+    let qualifier = resource.and_then(|resource| resource.strip_prefix(&names.function_arn));
+    lets_in_only(statement, &names.pool)
+        && conditions(statement).count() == 2
+        && qualifier.is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
 }
 
 /// Whether the statement allows no caller but this pool's Cognito. Further conditions only restrict it.
@@ -112,9 +117,13 @@ pub fn denies_pool(statement: &Value, pool: &PoolArn) -> bool {
             SOURCE_ACCOUNT => pool.account.clone(),
             _ => return true,
         };
+        let texts = texts(value);
+        if texts.iter().any(|text| has_variable(text)) {
+            return true;
+        }
         // In the operators for equal texts, a wildcard is an ordinary character.
-        let named = any(value, &|text| match operator {
-            "StringEquals" | "StringNotEquals" => text == own,
+        let named = texts.iter().any(|text| match operator {
+            "StringEquals" | "StringNotEquals" => *text == own,
             operator if operator.starts_with("Arn") => matches_arn(text, &own),
             _ => matches(text, &own),
         });
@@ -127,7 +136,22 @@ pub fn denies_pool(statement: &Value, pool: &PoolArn) -> bool {
     statement["Effect"] == "Deny" && principal && action && conditions(statement).all(applies)
 }
 
-/// IAM's wildcards: `*` is any text, `?` any character. A policy may contain any number of them, so a star takes as few
+/// The texts of a condition: IAM compares numbers and truth values as texts.
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::Array(values) => values.iter().flat_map(texts).collect(),
+        Value::String(text) => vec![text.clone()],
+        Value::Number(_) | Value::Bool(_) => vec![value.to_string()],
+        Value::Null | Value::Object(_) => Vec::new(),
+    }
+}
+
+/// Whether the text contains a variable of IAM, such as `${aws:PrincipalTag/team}`, whose value is not known here.
+pub fn has_variable(text: &str) -> bool {
+    text.contains("${")
+}
+
+/// IAM's wildcards: `*` is any text, `?` any character. In `text` a `*` is any text, too, so only a `*` matches it. A policy may contain any number of them, so a star takes as few
 /// characters as possible and one more each time that the rest does not match: the steps are at most the product of both lengths.
 pub fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) =
@@ -141,7 +165,7 @@ pub fn matches(pattern: &str, text: &str) -> bool {
                 star = Some((at, read));
                 at += 1;
             }
-            (Some(wanted), _) if *wanted == '?' || *wanted == text[read] => {
+            (Some(wanted), _) if *wanted == '?' && text[read] != '*' || *wanted == text[read] => {
                 at += 1;
                 read += 1;
             }
@@ -261,12 +285,16 @@ mod tests {
             .unwrap()
     }
 
+    fn names() -> Names {
+        Names::new(pool())
+    }
+
     fn statement() -> Value {
         json!({
             "Sid": "jane-migrate-user-pool", "Effect": "Allow",
             "Principal": { "Service": "cognito-idp.amazonaws.com" },
             "Action": "lambda:InvokeFunction",
-            "Resource": "arn:aws:lambda:us-east-1:123456789012:function:f",
+            "Resource": "arn:aws:lambda:us-east-1:123456789012:function:jane-migrate-us-east-1_Ab1:live",
             "Condition": {
                 "StringEquals": { "AWS:SourceAccount": "123456789012" },
                 "ArnLike": { "AWS:SourceArn": pool().to_string() },
@@ -289,13 +317,12 @@ mod tests {
 
     #[test]
     fn our_own_statement_is_recognised() {
-        let names = crate::ids::Names::new(pool());
-        assert!(is_for_pool(&statement_for(&names), &pool()));
+        assert!(is_for_pool(&statement_for(&names()), &names()));
     }
 
     #[test]
     fn the_statement_made_by_lambda_is_recognised() {
-        assert!(is_for_pool(&statement(), &pool()));
+        assert!(is_for_pool(&statement(), &names()));
     }
 
     #[test]
@@ -315,6 +342,51 @@ mod tests {
     }
 
     #[test]
+    fn numbers_and_variables_in_a_denial_count() {
+        for (operator, key, value, denies) in [
+            (
+                "StringEquals",
+                "aws:SourceAccount",
+                json!(123456789012_u64),
+                true,
+            ),
+            (
+                "StringLike",
+                "aws:SourceAccount",
+                json!([123456789012_u64]),
+                true,
+            ),
+            (
+                "StringEquals",
+                "aws:SourceAccount",
+                json!(210987654321_u64),
+                false,
+            ),
+            (
+                "StringNotEquals",
+                "aws:SourceAccount",
+                json!(123456789012_u64),
+                false,
+            ),
+            (
+                "StringEquals",
+                "aws:SourceAccount",
+                json!("${aws:SourceAccount}"),
+                true,
+            ),
+            (
+                "ArnNotLike",
+                "aws:SourceArn",
+                json!("arn:aws:cognito-idp:*:${aws:SourceAccount}:*"),
+                true,
+            ),
+        ] {
+            let denial = json!({ "Effect": "Deny", "Principal": "*", "Action": "*", "Condition": { operator: { key: value } } });
+            assert_eq!(denies_pool(&denial, &pool()), denies, "{denial}");
+        }
+    }
+
+    #[test]
     fn other_spellings_of_the_statement_are_recognised() {
         let mut other = statement();
         other["Principal"]["Service"] = json!([COGNITO]);
@@ -322,13 +394,26 @@ mod tests {
         other["Condition"] = json!({
             "StringLike": { "aws:SourceArn": [pool().to_string()], "AWS:SOURCEACCOUNT": "123456789012" },
         });
-        assert!(is_for_pool(&other, &pool()));
+        assert!(is_for_pool(&other, &names()));
     }
 
     #[test]
     fn a_statement_that_allows_more_is_not_accepted() {
         type Change = fn(&mut Value);
-        let changes: [(&str, Change); 9] = [
+        let changes: [(&str, Change); 12] = [
+            ("another function", |s| {
+                s["Resource"] = json!(
+                    "arn:aws:lambda:us-east-1:123456789012:function:jane-migrate-us-east-1_Ab12"
+                );
+            }),
+            ("two functions", |s| {
+                s["Resource"] = json!([s["Resource"], "arn:aws:lambda:*"]);
+            }),
+            ("other functions only", |s| {
+                let resource = s["Resource"].take();
+                s.as_object_mut().unwrap().remove("Resource");
+                s["NotResource"] = resource;
+            }),
             ("another pool", |s| {
                 s["Condition"]["ArnLike"]["AWS:SourceArn"] =
                     json!("arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Zz9");
@@ -359,7 +444,7 @@ mod tests {
         for (name, change) in changes {
             let mut statement = statement();
             change(&mut statement);
-            assert!(!is_for_pool(&statement, &pool()), "{name} was accepted");
+            assert!(!is_for_pool(&statement, &names()), "{name} was accepted");
         }
     }
 
@@ -372,7 +457,7 @@ mod tests {
         ] {
             let mut statement = statement();
             statement["Condition"][operator][key] = json!(value);
-            assert!(!is_for_pool(&statement, &pool()), "{key}");
+            assert!(!is_for_pool(&statement, &names()), "{key}");
         }
         let mut narrower = statement();
         narrower["Condition"]["StringEquals"]["lambda:EventSourceToken"] = json!("t");
@@ -436,6 +521,9 @@ mod tests {
                 true,
             ),
             ("logs:Put", "logs:PutLogEvents", false),
+            // One character is not any text.
+            ("log-group:/a:?", "log-group:/a:*", false),
+            ("log-group:/a:*", "log-group:/a:*", true),
             ("", "x", false),
         ] {
             assert_eq!(matches(pattern, text), fits, "{pattern} {text}");

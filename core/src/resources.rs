@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jane_migrate_config::{
-    Architecture, Config, Directory, FIPS_VARIABLE, HandlerSettings, OnMigrated, SETTINGS_VARIABLE,
-    Secret, Vpc, partition,
+    Architecture, Config, Directory, FIPS_VARIABLE, HandlerSettings, OldPool, OnMigrated,
+    SETTINGS_VARIABLE, Secret, Vpc, partition,
 };
 use serde_json::{Value, json};
 
@@ -363,11 +363,7 @@ pub fn role_policy(names: &Names, config: &Config) -> Value {
         }
     }
     if let Directory::Cognito(old) = &config.directory {
-        let old_pool = PoolArn {
-            region: old.region.clone(),
-            id: old.pool_id.clone(),
-            ..names.pool.clone()
-        };
+        let old_pool = old_pool_arn(&names.pool, old);
         // An old pool of another account is read with that account's role, so the only permission needed is to assume it.
         let (action, resource) = match &old.role_arn {
             Some(role) => (json!("sts:AssumeRole"), role.clone()),
@@ -411,6 +407,15 @@ pub fn role_policy(names: &Names, config: &Config) -> Value {
         }));
     }
     json!({ "Version": "2012-10-17", "Statement": statements })
+}
+
+/// The ARN of an old pool in the pool's own account.
+pub fn old_pool_arn(pool: &PoolArn, old: &OldPool) -> PoolArn {
+    PoolArn {
+        region: old.region.clone(),
+        id: old.pool_id.clone(),
+        ..pool.clone()
+    }
 }
 
 /// The permissions to send what `[on_migrated]` asks for: to that queue or bus only.

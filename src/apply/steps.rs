@@ -194,7 +194,7 @@ impl Run<'_> {
                 let policy = self.reader.policy(name, live).await?;
                 let there = policy
                     .statement(id)
-                    .is_some_and(|statement| permission::is_for_pool(statement, pool));
+                    .is_some_and(|statement| permission::is_for_pool(statement, self.names));
                 there.then_some(()).ok_or(error)
             }
             other => other,

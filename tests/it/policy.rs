@@ -186,6 +186,15 @@ async fn each_call_of_the_program_is_in_the_table() {
     record(&corner, &mut seen, Duty::Plan, &plan, 0).await;
     let verify = [&["verify"], &of_pool[..]].concat();
     record(&corner, &mut seen, Duty::Verify, &verify, 0).await;
+    // Commands that have no duty of their own.
+    let init = ["init", "--output", "other.toml"];
+    let settings = ["settings"];
+    let export = ["export", "--for", "terraform"];
+    let coexist = ["coexist", "--for", "terraform"];
+    for command in [&init[..], &settings, &export, &coexist] {
+        let command = [command, &of_pool[..]].concat();
+        record(&corner, &mut seen, Duty::Plan, &command, 0).await;
+    }
 
     let everything = json!({ "Version": "2012-10-17",
         "Statement": [{ "Effect": "Allow", "Action": "*", "Resource": "*" }] });
@@ -265,6 +274,16 @@ async fn each_call_of_the_program_is_in_the_table() {
     attach(&corner, &function).await;
     let rest = [&teardown[..], &["--everything"]].concat();
     record(&corner, &mut seen, Duty::Teardown, &rest, 0).await;
+    let mut files = std::fs::read_dir(corner.folder.path()).expect("the folder");
+    let snapshot = files
+        .find_map(|file| {
+            let path = file.expect("a file").path();
+            let path = path.to_str().expect("a name").to_owned();
+            path.ends_with(".snapshot.json").then_some(path)
+        })
+        .expect("a snapshot");
+    let restore = ["restore", "--yes", "--break-lease", "--snapshot", &snapshot];
+    record(&corner, &mut seen, Duty::Teardown, &restore, 0).await;
 
     let mut wrong = Vec::new();
     for (duty, actions) in &seen {
@@ -331,12 +350,14 @@ async fn allow(corner: &Corner, pool: &str, duties: &str) {
         "--json",
     ];
     let mut document = corner.run(&arguments).await.ended(0).json();
-    // The emulator does not evaluate the resources of these, and checks them for `*`; and it treats each call about one alias as
-    // the call that lists all. AWS does neither.
+    // The emulator does not evaluate the resources or conditions of these, and checks them for `*`; and it treats each call about
+    // one alias as the call that lists all. AWS does neither. `evaluator` judges the printed document as it is.
     let statements = document["Statement"].as_array_mut().expect("statements");
     for (action, asked_for) in [
         ("logs:DescribeLogGroups", "logs:DescribeLogGroups"),
         ("lambda:CreateFunction", "lambda:CreateFunction"),
+        ("lambda:AddPermission", "lambda:AddPermission"),
+        ("logs:GetQueryResults", "logs:GetQueryResults"),
         ("lambda:GetAlias", "lambda:ListAliases"),
     ] {
         let is_printed = statements.iter().any(|statement| {

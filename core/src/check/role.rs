@@ -9,7 +9,7 @@ use super::subject::Subject;
 use crate::finding::Finding;
 use crate::fix::{Fix, fix, quoted};
 use crate::ids::ROLE_POLICY;
-use crate::permission::{matches, meet};
+use crate::permission::{has_variable, matches, meet};
 use crate::read::Unread;
 use crate::resources::{role_policy, trust_policy};
 
@@ -58,7 +58,7 @@ pub(super) fn for_lambda_alone(trust: &Value, account: &str) -> bool {
     let [statement] = &statements(trust)[..] else {
         return false;
     };
-    let mut statement = statement.clone();
+    let mut statement = unlisted(statement);
     if let Some(members) = statement.as_object_mut() {
         members.remove("Sid");
         if let Some(condition) = members.remove("Condition") {
@@ -75,6 +75,19 @@ pub(super) fn for_lambda_alone(trust: &Value, account: &str) -> bool {
         }
     }
     statements(&trust_policy()) == [statement]
+}
+
+/// The same statement, with the one element of a list in place of the list.
+fn unlisted(value: &Value) -> Value {
+    match value {
+        Value::Array(only) if only.len() == 1 => only[0].clone(),
+        Value::Object(members) => {
+            let each = members.iter();
+            each.map(|(name, value)| (name.clone(), unlisted(value)))
+                .collect()
+        }
+        other => other.clone(),
+    }
 }
 
 fn statements(policy: &Value) -> Vec<Value> {
@@ -112,7 +125,7 @@ impl Grant {
         meet(
             &self.action.to_ascii_lowercase(),
             &other.action.to_ascii_lowercase(),
-        ) && meet(&self.resource, &other.resource)
+        ) && meet(&any_value(&self.resource), &other.resource)
     }
 }
 
@@ -156,6 +169,21 @@ fn denies(statement: &Value, needed: &Grant) -> bool {
     of(statement).iter().any(|denied| denied.meets(needed))
         && !actions.any(|pattern| matches(&pattern.to_ascii_lowercase(), &action))
         && !resources.any(|pattern| matches(&pattern, &needed.resource))
+}
+
+/// The pattern with a `*` for each variable of IAM: its value is not known here.
+fn any_value(pattern: &str) -> String {
+    let (mut known, mut rest) = (String::new(), pattern);
+    while has_variable(rest) {
+        let (before, variable) = rest.split_once("${").unwrap_or_default();
+        known = known + before + "*";
+        // Its default value is in quotes, and may contain a `}`.
+        let named = variable
+            .split_once('}')
+            .filter(|(name, _)| !name.contains('\''));
+        rest = named.map_or("", |(_, after)| after);
+    }
+    known + rest
 }
 
 /// A string or an array of strings; `*` if the statement has none.
@@ -329,7 +357,7 @@ fn given(statement: &Value, needed: &Grant) -> Vec<Grant> {
         statement.get(member).is_some()
             && strings(statement, member)
                 .iter()
-                .any(|pattern| meet(&pattern.to_ascii_lowercase(), &text))
+                .any(|pattern| meet(&any_value(pattern).to_ascii_lowercase(), &text))
     };
     match left_out("NotAction", &needed.action) || left_out("NotResource", &needed.resource) {
         true => Vec::new(),
@@ -416,6 +444,8 @@ mod tests {
             ("NotResource", "g:log-stream:x", false),
             ("NotResource", "*:log-stream:x", false),
             ("NotResource", "h:*", true),
+            ("NotResource", "${aws:PrincipalTag/group}:*", false),
+            ("NotResource", "h:${aws:PrincipalTag/stream}", true),
         ] {
             let policy = json!({ "Statement": { "Effect": "Allow", member: pattern } });
             let (_, withheld) = judged(&needed, &[&policy]);
@@ -447,6 +477,8 @@ mod tests {
             "Condition": { "StringNotEquals": { "aws:RequestedRegion": "us-east-1" } } });
         assert!(perhaps(why(json!([allow, elsewhere])), "RequestedRegion"));
         assert_eq!(why(json!([only, allow])), None);
+        let one_character = json!({ "Effect": "Allow", "Action": "logs:*", "Resource": "arn:aws:logs:us-east-1:1:log-group:/g:?" });
+        assert!(why(json!([one_character])).is_some());
         for (deny, in_the_way) in [
             (
                 json!({ "Effect": "Deny", "Action": "logs:PutLogEvents", "Resource": "*" }),
@@ -475,6 +507,24 @@ mod tests {
             // The streams of every group, this one's among them.
             (
                 json!({ "Effect": "Deny", "Action": "*", "Resource": "arn:aws:logs:*:*:log-group:*:log-stream:*" }),
+                true,
+            ),
+            // A variable may have any value.
+            (
+                json!({ "Effect": "Deny", "Action": "*", "Resource": "arn:aws:logs:*:${aws:PrincipalAccount}:log-group:*" }),
+                true,
+            ),
+            (
+                json!({ "Effect": "Deny", "Action": "*", "Resource": "arn:aws:logs:us-east-1:1:log-group:/h:${aws:x}" }),
+                false,
+            ),
+            (
+                json!({ "Effect": "Deny", "Action": "*", "Resource": "arn:aws:logs:us-east-1:1:${aws:x, '}'}:*" }),
+                true,
+            ),
+            // All streams but those with a name of one character.
+            (
+                json!({ "Effect": "Deny", "Action": "*", "NotResource": "arn:aws:logs:us-east-1:1:log-group:/g:?" }),
                 true,
             ),
             // Another group: names of resources have case.
@@ -512,6 +562,15 @@ mod tests {
         assert!(trust(&|s| {
             s["Sid"] = json!("Lambda");
             s["Condition"] = json!({ "StringEquals": { "aws:SourceAccount": "123456789012" } });
+        }));
+        // The same as lists.
+        assert!(trust(&|s| {
+            s["Principal"]["Service"] = json!(["lambda.amazonaws.com"]);
+            s["Action"] = json!(["sts:AssumeRole"]);
+            s["Condition"] = json!({ "StringEquals": { "aws:SourceAccount": ["123456789012"] } });
+        }));
+        assert!(!trust(&|s| {
+            s["Principal"]["Service"] = json!(["lambda.amazonaws.com", "ec2.amazonaws.com"]);
         }));
         // No function could assume it then.
         assert!(!trust(&|s| {

@@ -284,7 +284,7 @@ pub(super) fn invoke_permission(check: &Check, subject: &Subject<'_>) -> Finding
     }
     if statements
         .iter()
-        .any(|statement| permission::is_for_pool(statement, pool))
+        .any(|statement| permission::is_for_pool(statement, subject.names))
     {
         return check.holds("Cognito may invoke the function for this pool");
     }

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::{COGNITO, conditions, denies_pool, is_for_pool, lets_in_only, matches, names_cognito};
-use crate::ids::PoolArn;
+use crate::ids::{Names, PoolArn};
 
 /// The pool.
 pub(crate) const ARN: &str = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Ab1";
@@ -14,7 +14,7 @@ pub(crate) const OTHER: &str = "arn:aws:cognito-idp:us-east-1:210987654321:userp
 
 pub(crate) fn no_other_is_let_in(statement: &Value) {
     let pool: PoolArn = ARN.parse().unwrap();
-    if is_for_pool(statement, &pool) {
+    if is_for_pool(statement, &Names::new(pool.clone())) {
         assert!(
             lets_in(statement, COGNITO, ARN, "123456789012"),
             "{statement}"
@@ -80,7 +80,11 @@ fn may_be_denied(statement: &Value) -> bool {
             "aws:sourceaccount" => "123456789012",
             _ => return true,
         };
-        let any = |fits: &dyn Fn(&str) -> bool| texts(value).into_iter().any(fits);
+        let values = shown(value);
+        if values.iter().any(|text| text.contains("${")) {
+            return true;
+        }
+        let any = |fits: &dyn Fn(&str) -> bool| values.iter().any(|text| fits(text));
         let equal = any(&|text| text == own);
         let alike = any(&|pattern| like(pattern, own));
         let of_arns = any(&|pattern| arn_like(pattern, own));
@@ -111,6 +115,16 @@ fn arn_like(pattern: &str, arn: &str) -> bool {
             .all(|(pattern, part)| like(pattern, part))
     };
     pattern.len() == arn.len() && each()
+}
+
+/// The values of a condition as texts.
+fn shown(value: &Value) -> Vec<String> {
+    match value {
+        Value::Array(values) => values.iter().flat_map(shown).collect(),
+        Value::Number(number) => vec![number.to_string()],
+        Value::Bool(flag) => vec![flag.to_string()],
+        value => value.as_str().map(str::to_owned).into_iter().collect(),
+    }
 }
 
 /// A text, or the texts of a list.

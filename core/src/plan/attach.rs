@@ -111,7 +111,7 @@ fn plan_statement(
 ) {
     let ours = |id: &&str| {
         let statement = policy.statement(id);
-        statement.is_some_and(|statement| permission::is_for_pool(statement, &names.pool))
+        statement.is_some_and(|statement| permission::is_for_pool(statement, names))
     };
     let all: Vec<String> = given_statements(policy).map(str::to_owned).collect();
     let good: Vec<&str> = given_statements(policy).filter(ours).collect();

@@ -269,7 +269,7 @@ fn plan_permission(
     }
     // Left by a run that was interrupted while it replaced ours.
     let stand_in = policy.statement(STAND_IN_ID).is_some();
-    let good = ours.is_some_and(|statement| permission::is_for_pool(statement, &names.pool));
+    let good = ours.is_some_and(|statement| permission::is_for_pool(statement, names));
     // An adoption already lets Cognito invoke; a wrong statement with our id is still replaced.
     if !stand_in && (good || (ours.is_none() && adopted)) {
         return;

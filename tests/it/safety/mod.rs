@@ -326,7 +326,7 @@ impl Scene {
                 policy
                     .statements
                     .iter()
-                    .any(|statement| permission::is_for_pool(statement, &self.names.pool)),
+                    .any(|statement| permission::is_for_pool(statement, &self.names)),
                 "{when}: the trigger calls a function that Cognito may not invoke: {policy:?}"
             );
         }
