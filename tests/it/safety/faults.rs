@@ -139,7 +139,7 @@ async fn last(scene: &Scene, command: &str, point: &Point, fault: Fault) -> &'st
     }
     assert_eq!(ran.code, 1, "{when}: {ran:#?}");
     assert!(ran.stderr.contains("error: "), "{when}: {ran:#?}");
-    let expected = ["hint: ", "goes on from there", "` proves it"];
+    let expected = ["hint: ", "continues from there", "` proves it"];
     assert!(
         expected
             .iter()

@@ -263,7 +263,7 @@ async fn two_racing_deploys_leave_one_migration() {
             let expected = [
                 "changed since the plan was made",
                 "another run or tool created it meanwhile",
-                "goes on from there",
+                "continues from there",
             ];
             assert!(
                 ran.code == 0
