@@ -18,12 +18,13 @@ async fn the_live_check_passes_in_the_sandbox_asks_first_and_leaves_nothing() {
     let cli = aws_cli().await;
     let corner = Corner::of(&sandbox).await;
     let bin = cli.python().parent().expect("a folder").to_owned();
-    // The emulator does not evaluate the resources of these, and checks them for `*`; and it treats each call about one alias as
+    // The emulator does not evaluate the resources or conditions of these, and checks them for `*`; and it treats each call about one alias as
     // the call that lists all. AWS does neither.
     let widen = r#"jane-migrate() { command jane-migrate "$@" | if [[ "$1" == policy ]]; then python3 -c '
 import json, sys
 d = json.load(sys.stdin)
 asked = {"logs:DescribeLogGroups": "logs:DescribeLogGroups", "lambda:CreateFunction": "lambda:CreateFunction",
+         "lambda:AddPermission": "lambda:AddPermission", "logs:GetQueryResults": "logs:GetQueryResults",
          "lambda:GetAlias": "lambda:ListAliases"}
 blurred = [asked[a] for a in asked if any(a in s["Action"] for s in d["Statement"])]
 d["Statement"].append({"Effect": "Allow", "Action": blurred, "Resource": "*"})

@@ -64,7 +64,7 @@ async fn an_interrupted_deploy_finishes_the_current_step_and_lists_the_rest() {
             "not tried: permission jane-migrate-live",
             &format!("trigger {}", scene.pool),
             "`jane-migrate deploy --enable-password-auth ",
-            &format!(" --pool {}` goes on", scene.pool),
+            &format!(" --pool {}` continues", scene.pool),
         ] {
             assert!(ran.stderr.contains(words), "{words}: {ran:#?}");
         }

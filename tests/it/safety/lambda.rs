@@ -34,7 +34,7 @@ async fn a_deploy_waits_half_a_minute_for_lambda_to_accept_the_role() {
     };
     let ran = scene.disturbed("deploy", &[], fresh).await.ended(0);
     assert!(
-        ran.stderr.contains("for the fresh role to spread"),
+        ran.stderr.contains("for the new role to take effect"),
         "{ran:#?}"
     );
     scene.assert_deployed("a fresh role").await;
