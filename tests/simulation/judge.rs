@@ -270,7 +270,7 @@ impl Judge {
         let ours = self.is_ours(&aws.pool.document["LambdaConfig"]["UserMigration"]);
         if let Some(replaced) = replaced.as_str()
             && ours
-            && !self.stale.contains_key("UserMigration")
+            && !self.overwritten.contains("UserMigration")
             && !says("jane-migrate:replaced-trigger", replaced)
         {
             return Err(format!(
