@@ -168,7 +168,10 @@ impl Run<'_> {
                 "set them in the console",
             ));
         }
-        let back = match late {
+        // If the read beside the update shows it complete and without a loss, the difference came later, from another tool.
+        let complete = |beside: &Value| rewrite.update.differences(beside).is_empty();
+        let later = seen.mfa == proof.mfa && beside.as_ref().is_some_and(complete);
+        let back = match late || later {
             true => self.nothing_put_back(what),
             false => self.put_back(what, &rewrite.back, &seen, &proof).await,
         };
@@ -261,7 +264,7 @@ impl Run<'_> {
     fn nothing_put_back(&self, what: Document<'_>) -> Error {
         Error::new(
             format!(
-                "the {} could not be read at once, and another tool may have changed it since, so nothing was put back",
+                "another tool may have changed the {} after the update, so nothing was put back",
                 what.kind()
             ),
             self.by_hand(),

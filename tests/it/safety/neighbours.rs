@@ -145,7 +145,6 @@ async fn a_change_before_a_late_comparison_is_not_overwritten() {
     };
     let ran = scene.deploy_while(the_proof, change).await.ended(1);
     for words in [
-        "could not be read at once",
         "nothing was put back",
         "later@example.com",
         "restore --snapshot",
