@@ -74,7 +74,7 @@ struct Peer {
     lacks: &'static [&'static str],
     /// Fields that it does not keep.
     omits: &'static [&'static str],
-    /// Whether it publishes a deleted version's number again. Then a schedule ends where a version is deleted.
+    /// Whether it publishes a deleted version's number again, and ignores revisions. Then a schedule ends where a version is deleted.
     reuses_versions: bool,
 }
 
@@ -196,6 +196,10 @@ impl State {
         let Some(model) = &mut self.model else { return };
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
         model.now_ms = since.unwrap_or_default().as_millis() as u64;
+        if peer.reuses_versions && call.body["RevisionId"].is_string() {
+            // It ignores revisions.
+            call.body["RevisionId"] = Value::Null;
+        }
         if let Some(revision) = call.body["RevisionId"].as_str()
             && let Some(ours) = self.revisions.get(revision)
         {
