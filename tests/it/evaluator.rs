@@ -164,6 +164,13 @@ fn reaches(granted: On, asked: On) -> bool {
         || granted == On::ManagedPolicies && asked == On::JudgedPolicies
 }
 
+/// What `policy` prints for the pool with this flag.
+async fn printed(corner: &Corner, [flag, value]: [&str; 2]) -> Value {
+    let pool = ["policy", "--json", "--pool", POOL, "--account", ACCOUNT];
+    let arguments = [&pool[..], &[flag, value]].concat();
+    corner.run(&arguments).await.ended(0).json()
+}
+
 #[tokio::test]
 async fn each_printed_policy_allows_its_calls_and_nothing_else() {
     let corner = Corner::at("http://127.0.0.1:1".to_owned()).await;
@@ -178,17 +185,7 @@ async fn each_printed_policy_allows_its_calls_and_nothing_else() {
     let mut questions = Vec::new();
     let mut expected = Vec::new();
     for duty in Duty::value_variants() {
-        let arguments = [
-            "policy",
-            "--pool",
-            POOL,
-            "--account",
-            ACCOUNT,
-            "--for",
-            duty.name(),
-            "--json",
-        ];
-        let document = corner.run(&arguments).await.ended(0).json();
+        let document = printed(&corner, ["--for", duty.name()]).await;
         let mut ask =
             |what: String, action: &str, resource: String, context: Value, allow: bool| {
                 questions.push(Question {
@@ -349,17 +346,7 @@ async fn a_printed_policy_ends_at_its_pool_account_region_and_conditions() {
     for config in configurations() {
         let file = corner.folder.path().join("migrate.toml");
         std::fs::write(file, config).expect("written");
-        let arguments = [
-            "policy",
-            "--pool",
-            POOL,
-            "--account",
-            ACCOUNT,
-            "--sms-role",
-            &sms,
-            "--json",
-        ];
-        let documents = corner.run(&arguments).await.ended(0).json();
+        let documents = printed(&corner, ["--sms-role", &sms]).await;
         for (duty, document) in documents.as_object().expect("duties") {
             let statements = document["Statement"].as_array().expect("statements");
             let lists = |value: &Value| -> Vec<String> {

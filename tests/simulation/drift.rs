@@ -74,8 +74,8 @@ struct Peer {
     lacks: &'static [&'static str],
     /// Fields that it does not keep.
     omits: &'static [&'static str],
-    /// Whether it publishes a deleted version's number again, and ignores revisions. Then a schedule ends where a version is deleted.
-    reuses_versions: bool,
+    /// Whether it ignores revisions, and publishes a deleted version's number again: a schedule then ends where a version is deleted.
+    loose: bool,
 }
 
 /// The model and its peer.
@@ -185,7 +185,7 @@ impl State {
         theirs: &str,
     ) {
         let one_version = call.action == "DeleteFunction" && call.fields.contains_key("Qualifier");
-        self.over |= peer.reuses_versions && one_version;
+        self.over |= peer.loose && one_version;
         if self.over {
             return;
         }
@@ -196,8 +196,7 @@ impl State {
         let Some(model) = &mut self.model else { return };
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
         model.now_ms = since.unwrap_or_default().as_millis() as u64;
-        if peer.reuses_versions && call.body["RevisionId"].is_string() {
-            // It ignores revisions.
+        if peer.loose && call.body["RevisionId"].is_string() {
             call.body["RevisionId"] = Value::Null;
         }
         if let Some(revision) = call.body["RevisionId"].as_str()
@@ -529,7 +528,7 @@ fn the_aws_in_memory_answers_as_the_gateway_does() {
             secret: sandbox.secret_key().to_owned(),
             lacks: &[],
             omits: &[],
-            reuses_versions: false,
+            loose: false,
         };
         compare(&peer).await;
     };
@@ -563,7 +562,7 @@ fn the_aws_in_memory_answers_as_the_second_emulator_does() {
                 "UserAttributeUpdateSettings",
                 "UsernameAttributes",
             ],
-            reuses_versions: true,
+            loose: true,
         };
         compare(&peer).await;
     };
