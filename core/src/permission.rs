@@ -151,8 +151,9 @@ pub fn has_variable(text: &str) -> bool {
     text.contains("${")
 }
 
-/// IAM's wildcards: `*` is any text, `?` any character. In `text` a `*` is any text, too, so only a `*` matches it. A policy may contain any number of them, so a star takes as few
-/// characters as possible and one more each time that the rest does not match: the steps are at most the product of both lengths.
+/// IAM's wildcards: `*` is any text, `?` any character. In `text` a `*` is any text, too, so only a `*` matches it. A policy may
+/// contain any number of them, so a star takes as few characters as possible and one more each time that the rest does not match:
+/// the steps are at most the product of both lengths.
 pub fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) =
         (pattern.chars().collect(), text.chars().collect());

@@ -124,13 +124,14 @@ impl Run<'_> {
             "the update was made, but could not be read back to prove that nothing else changed",
         )?;
         changed.retain(|difference| !self.is_accepted(difference));
-        // A reading so late may show what another tool has done since, which the old settings would overwrite.
+        // A late reading may show another tool's change, which the old settings would overwrite. If the read beside the update shows
+        // it complete and without a loss, the difference is certainly another tool's.
         let late = sent.elapsed() >= AT_ONCE;
+        let complete = |beside: &Value| rewrite.update.differences(beside).is_empty();
+        let later = seen.mfa == proof.mfa && beside.as_ref().is_some_and(complete);
+        let theirs = !changed.is_empty() && (late || later);
         if gone {
-            let back = match late && !changed.is_empty() {
-                true => self.nothing_put_back(what),
-                false => self.put_back(what, &rewrite.back, &seen, &proof).await,
-            };
+            let back = self.undo(what, rewrite, &seen, &proof, theirs).await;
             return Err(back.context(
                 "the function was deleted meanwhile: a teardown runs beside this deploy",
             ));
@@ -168,13 +169,7 @@ impl Run<'_> {
                 "set them in the console",
             ));
         }
-        // If the read beside the update shows it complete and without a loss, the difference came later, from another tool.
-        let complete = |beside: &Value| rewrite.update.differences(beside).is_empty();
-        let later = seen.mfa == proof.mfa && beside.as_ref().is_some_and(complete);
-        let back = match late || later {
-            true => self.nothing_put_back(what),
-            false => self.put_back(what, &rewrite.back, &seen, &proof).await,
-        };
+        let back = self.undo(what, rewrite, &seen, &proof, theirs).await;
         Err(back.context(format!(
             "the update changed more than it should, or another tool changed it at that moment:\n{}\nIf the difference is right, `--accept-difference {}` lets the next run keep it",
             listed(&changed),
@@ -261,7 +256,18 @@ impl Run<'_> {
         }
     }
 
-    fn nothing_put_back(&self, what: Document<'_>) -> Error {
+    /// Writes the old settings back, unless the difference may be another tool's (`theirs`). Returns the error that says so.
+    async fn undo(
+        &self,
+        what: Document<'_>,
+        rewrite: &Rewrite,
+        seen: &Reading,
+        proof: &Reading,
+        theirs: bool,
+    ) -> Error {
+        if !theirs {
+            return self.put_back(what, &rewrite.back, seen, proof).await;
+        }
         Error::new(
             format!(
                 "another tool may have changed the {} after the update, so nothing was put back",

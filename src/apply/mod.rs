@@ -156,13 +156,15 @@ impl Report {
         }
     }
 
-    /// Whether the run certainly changed nothing: no step took effect, and no update of the pool or of a client was sent.
-    pub fn changed_nothing(&self) -> bool {
-        let sent = |step: &Step| {
-            let documents = [Resource::Client, Resource::Pool, Resource::Trigger];
-            step.result == StepResult::Failed && documents.contains(&step.resource)
+    /// Whether a snapshot of this run has no use: no step took effect, and none that failed can have changed the pool, a client or
+    /// the function, whose tag names the snapshot.
+    pub fn needs_no_snapshot(&self) -> bool {
+        let harmless = |step: &Step| match step.result {
+            StepResult::Done => false,
+            StepResult::Failed => matches!(step.resource, Resource::Role | Resource::LogGroup),
+            StepResult::NotTried => true,
         };
-        self.count(StepResult::Done) == 0 && !self.steps.iter().any(sent)
+        self.steps.iter().all(harmless)
     }
 
     /// How many steps ended with this result.

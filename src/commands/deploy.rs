@@ -303,13 +303,13 @@ impl Saved {
         Some(&self.snapshot).filter(|_| self.first)
     }
 
-    /// Removes the file of a run that changed nothing, such as one that found another run at work. It may show changes that the
+    /// Removes the file if the run did not change the pool, because it found another run at work, for example. It may show changes that the
     /// other run made while this one read the pool, without the record of them.
     pub(super) fn discard_unless_used(self, report: &Report, ui: &Ui) {
         let path = &self.snapshot.path;
-        if self.snapshot.new && report.changed_nothing() && std::fs::remove_file(path).is_ok() {
+        if self.snapshot.new && report.needs_no_snapshot() && std::fs::remove_file(path).is_ok() {
             ui.note(&format!(
-                "  {} was removed, because nothing was changed",
+                "  {} was removed, because the pool was not changed",
                 path.display()
             ));
         }
