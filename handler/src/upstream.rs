@@ -39,8 +39,8 @@ use crate::{
 /// The longest response that is accepted.
 const LONGEST_ANSWER: usize = 256 * 1024;
 
-/// The size of a read, and of the longest response header. The budget is checked after a few reads.
-const BUFFER: usize = 32 * 1024;
+/// The size of a read, and of the longest response header (the limit of Node.js too). The budget is checked after at most 128 reads.
+const BUFFER: usize = 16 * 1024;
 
 /// How long an idle connection is reused. Load balancers close idle connections after a minute, and a frozen function would
 /// notice too late.
