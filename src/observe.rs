@@ -278,13 +278,16 @@ impl<'a> Observer<'a> {
         let configured = self
             .config
             .and_then(|config| config.function.permissions_boundary.as_deref());
-        let role = self.role().await;
-        let bound = role.as_ref().ok().and_then(Option::as_ref);
-        let found = bound.and_then(|role| role.boundary.as_deref());
-        let boundary = match configured.or(found) {
+        let read = async |arn: Option<&str>| match arn {
             Some(arn) => self.aws.managed_policy(arn).await.map(Some),
             None => Ok(None),
         };
+        if configured.is_some() {
+            return tokio::join!(self.role(), read(configured));
+        }
+        let role = self.role().await;
+        let found = role.as_ref().ok().and_then(Option::as_ref);
+        let boundary = read(found.and_then(|role| role.boundary.as_deref())).await;
         (role, boundary)
     }
 
@@ -340,18 +343,40 @@ impl<'a> Observer<'a> {
             let ids = self.client_ids().await;
             (ids.clone(), self.describe_clients(ids).await)
         };
+        let role = async {
+            match judge {
+                true => {
+                    let (role, boundary) = self.bounded_role().await;
+                    (role, kept(boundary))
+                }
+                false => {
+                    let role = self.role().await;
+                    let bound = matches!(&role, Ok(Some(role)) if role.boundary.is_some());
+                    let unread = match bound {
+                        true => Err(Unread::NotAsked),
+                        false => Ok(None),
+                    };
+                    (role, unread)
+                }
+            }
+        };
+        // The records are read after the alias: a run that takes the lease by the alias's revision then knows that no other run has
+        // changed them since.
+        let changed_by_runs = async {
+            let alias = self.alias().await;
+            let (function, role) = tokio::join!(self.aws.function(name), role);
+            (alias, function, role)
+        };
         // A teardown deletes the whole function with its policies; for another tool's function it removes statements.
         let unread = left && !self.given;
         let (
             pool,
             mfa,
             (ids, clients),
-            function,
-            alias,
+            (alias, function, (role, boundary)),
             behind,
             own_policy,
             policy,
-            (role, boundary),
             inline,
             attached,
             import_role,
@@ -361,8 +386,7 @@ impl<'a> Observer<'a> {
             self.aws.describe_pool(self.pool_id),
             self.aws.mfa_config(self.pool_id),
             described,
-            self.aws.function(name),
-            self.alias(),
+            changed_by_runs,
             unless_left(left, self.behind()),
             unless_left(unread, self.aws.policy(name, None)),
             unless_left(unread, async {
@@ -371,23 +395,6 @@ impl<'a> Observer<'a> {
                     None => Ok(Policy::default()),
                 }
             }),
-            async {
-                match judge {
-                    true => {
-                        let (role, boundary) = self.bounded_role().await;
-                        (role, kept(boundary))
-                    }
-                    false => {
-                        let role = self.role().await;
-                        let bound = matches!(&role, Ok(Some(role)) if role.boundary.is_some());
-                        let unread = match bound {
-                            true => Err(Unread::NotAsked),
-                            false => Ok(None),
-                        };
-                        (role, unread)
-                    }
-                }
-            },
             self.aws.inline_policies(&self.role),
             async {
                 match judge {

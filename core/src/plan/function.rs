@@ -362,7 +362,8 @@ pub(super) fn tried(triggers: &[Trigger]) -> String {
     }
 }
 
-/// Probes the code before customers use it, and again before permissions are removed. Without an app client there is no probe.
+/// Probes the code before customers use it, and again before permissions are removed. The live version is probed too, whatever
+/// changes: an earlier run may have ended because it did not answer. Without an app client there is no probe.
 pub(super) fn plan_probes(
     plan: &mut Plan,
     names: &Names,
@@ -377,12 +378,7 @@ pub(super) fn plan_probes(
             Operation::Publish(_) | Operation::CreateFunction(_)
         )
     });
-    let goes_live = any(|operation| {
-        matches!(
-            operation,
-            Operation::UpdateFunction { .. } | Operation::UpdatePool(_) | Operation::MoveTrigger(_)
-        )
-    });
+    let changed = any(|operation| !matches!(operation, Operation::NarrowRole { .. }));
     let narrowed = any(|operation| matches!(operation, Operation::NarrowRole { .. }));
     // The permissions that a sign-in needs, without the log: no response waits for it.
     let needed = |role: &Role| {
@@ -408,11 +404,20 @@ pub(super) fn plan_probes(
         })
     };
     let name = &names.function;
-    let target = match published {
-        true => Target::Published,
-        false => Target::Live,
+    // An alias with weighted versions is pointed to one of them.
+    let remaining = plan
+        .changes
+        .iter()
+        .find_map(|change| match &change.operation {
+            Operation::PointAlias { from, to: None } => Some(from.as_ref()?.version.clone()),
+            _ => None,
+        });
+    let target = match (published, remaining) {
+        (true, _) => Target::Published,
+        (false, Some(version)) => Target::Version(version),
+        (false, None) => Target::Live,
     };
-    if published || goes_live {
+    if changed {
         plan.change(
             Action::Probe,
             Resource::Function,

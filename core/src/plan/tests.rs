@@ -396,14 +396,16 @@ fn a_published_version_without_a_probe_is_probed_and_goes_live() {
     behind.function.memory_mb += 64;
     let plan = plan_of(&fixture, &observed, &allowed);
     assert_eq!(steps(&plan), ["publish", "probe", "point alias"]);
-    let probed = plan
-        .changes
+    assert_eq!(probed(&plan), Some(&Target::Published));
+}
+
+fn probed(plan: &Plan) -> Option<&Target> {
+    plan.changes
         .iter()
         .find_map(|change| match &change.operation {
             Operation::Probe(probe) => Some(&probe.target),
             _ => None,
-        });
-    assert_eq!(probed, Some(&Target::Published));
+        })
 }
 
 #[test]
@@ -413,8 +415,23 @@ fn an_alias_with_weighted_versions_is_pointed_to_one() {
         panic!("no alias")
     };
     alias.shares = vec!["3".into()];
+    let live = alias.version.clone();
     let plan = plan_of(&fixture, &observed, &allowed);
-    assert_eq!(steps(&plan), ["point alias"]);
+    assert_eq!(steps(&plan), ["probe", "point alias"]);
+    assert_eq!(probed(&plan), Some(&Target::Version(live)));
+}
+
+/// An earlier run may have ended because the version failed, while another tool had put the trigger back.
+#[test]
+fn the_live_version_is_probed_before_any_change() {
+    let (fixture, mut observed, allowed) = live();
+    let Ok(Some(group)) = &mut observed.log_group else {
+        panic!("no log group")
+    };
+    group.kms_key_arn = Some("arn:aws:kms:eu-west-1:123456789012:key/1".into());
+    let plan = plan_of(&fixture, &observed, &allowed);
+    assert_eq!(steps(&plan), ["another", "probe"]);
+    assert_eq!(probed(&plan), Some(&Target::Live));
 }
 
 #[test]

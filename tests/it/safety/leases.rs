@@ -409,3 +409,31 @@ async fn a_run_that_lost_its_lease_moves_no_alias() {
     scene.run_undisturbed("redeploy").await.ended(0);
     scene.assert_deployed("taken").await;
 }
+
+/// While the read of the alias hangs, another operator takes the migration away, and deploys it again for another client.
+#[tokio::test]
+async fn a_deploy_that_read_slowly_opens_no_client_without_recording_it() {
+    let scene = Scene::new().await;
+    scene.run_undisturbed("deploy").await.ended(0);
+    // Terraform closes the client, so the next deploy has to open it again.
+    let flows = scene.before[3]["ExplicitAuthFlows"].clone();
+    scene
+        .set_of_client(1, "ExplicitAuthFlows", flows.clone())
+        .await;
+    let proxy = scene.hold("GetAlias").await;
+    let url = proxy.url();
+    let other = async {
+        proxy.held().await;
+        scene.run_undisturbed("teardown").await.ended(0);
+        let clients = format!("[pool]\nclients = [{:?}]\n", scene.clients[0]);
+        scene.corner.configure(&clients);
+        scene.run_undisturbed("deploy").await.ended(0);
+        proxy.release();
+    };
+    let (slow, ()) = tokio::join!(scene.run_of(&url, "deploy"), other);
+    slow.ended(0);
+    assert_ne!(scene.documents().await[3]["ExplicitAuthFlows"], flows);
+    scene.run_undisturbed("teardown").await.ended(0);
+    assert_eq!(scene.documents().await[3]["ExplicitAuthFlows"], flows);
+    scene.assert_gone("torn down").await;
+}

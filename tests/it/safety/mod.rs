@@ -236,6 +236,16 @@ impl Scene {
         documents
     }
 
+    /// Another tool sets one setting of a client.
+    async fn set_of_client(&self, client: usize, setting: &str, value: Value) {
+        let mut body = self.corner.client(&self.pool, &self.clients[client]).await;
+        body[setting] = value;
+        for read_only in ["CreationDate", "LastModifiedDate", "ClientSecret"] {
+            body.as_object_mut().expect("members").remove(read_only);
+        }
+        self.corner.cognito("UpdateUserPoolClient", body).await;
+    }
+
     /// A command that may make changes, with all flags to run without a question.
     async fn command(&self, endpoint: &str, name: &str) -> Command {
         let zip = match &self.artifact {
