@@ -294,9 +294,9 @@ impl<'a> Telling<'a> {
                 Some(at) => at,
                 None => {
                     let number = |version: &Option<String>| version.as_ref()?.parse::<u64>().ok();
-                    let older = number(&to) < number(&self.version);
+                    let older = number(&to).zip(number(&self.version));
                     // A rollback takes no lease, because it makes only one write.
-                    let what = match older && self.version.is_some() {
+                    let what = match older.is_some_and(|(to, from)| to < from) {
                         true => What::RolledBack,
                         false => What::AliasMoved,
                     };
@@ -491,5 +491,84 @@ mod tests {
         let whats: Vec<What> = told.into_iter().map(|(what, ..)| what).collect();
         let (attached, detached) = (What::Attached, What::Detached);
         assert_eq!(whats, [detached, attached, attached, What::Published]);
+    }
+
+    #[test]
+    fn a_change_beside_a_run_is_not_part_of_it() {
+        let code = |second, who: &str| {
+            let name = "UpdateFunctionCode20150331v2";
+            event(second, who, name, json!({}), Value::Null)
+        };
+        let whats = |events: &[Value]| -> Vec<(What, Option<String>)> {
+            let told = told(events, &[]).into_iter();
+            told.map(|(what, _, who)| (what, who)).collect()
+        };
+        let deployed = (What::Deployed, Some("ann".to_owned()));
+        let changed = |who: &str| (What::CodeChanged, Some(who.to_owned()));
+        let (begins, ends) = (lease("r1", "deploy", 9), lease("r1", "deploy", 0));
+        // In one second, and CloudTrail does not say in which order.
+        let within = [
+            code(1, ANN),
+            alias(1, ANN, "1", begins.clone()),
+            alias(9, ANN, "1", ends.clone()),
+            code(9, ANN),
+        ];
+        assert_eq!(whats(&within), [deployed.clone()]);
+        let beside = [
+            alias(1, ANN, "1", begins),
+            code(2, BOB),
+            alias(9, ANN, "1", ends),
+            code(10, ANN),
+        ];
+        assert_eq!(
+            whats(&beside),
+            [changed("ann"), changed("bob"), deployed.clone()]
+        );
+    }
+
+    #[test]
+    fn the_deletion_of_a_version_is_no_deletion_of_the_function() {
+        let deletion = |second, request: Value| {
+            event(second, BOB, "DeleteFunction20150331", request, Value::Null)
+        };
+        let events = [
+            alias(1, ANN, "1", Value::Null),
+            deletion(2, json!({ "qualifier": "0" })),
+            deletion(3, json!({})),
+        ];
+        let whats: Vec<What> = told(&events, &[])
+            .into_iter()
+            .map(|(what, ..)| what)
+            .collect();
+        assert_eq!(whats, [What::Deleted, What::AliasMoved]);
+    }
+
+    #[test]
+    fn a_version_is_listed_once_and_its_digest_found() {
+        let kept = |number: &str| Published {
+            number: number.into(),
+            code_sha256: format!("digest-{number}"),
+            at: "2026-11-20T10:22:00Z".into(),
+        };
+        let made = json!({ "version": "2", "codeSha256": "digest-2" });
+        let events = [
+            event(1, ANN, "PublishVersion20150331", json!({}), made),
+            alias(2, ANN, "3", Value::Null),
+            alias(3, ANN, "$LATEST", Value::Null),
+        ];
+        // The second was published within the trail, and the alias has never pointed to it.
+        let told = told(&events, &[kept("1"), kept("2"), kept("3")]);
+        let told: Vec<_> = told
+            .into_iter()
+            .map(|(what, version, _)| (what, version.unwrap_or_default()))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                (What::AliasMoved, String::new()),
+                (What::AliasMoved, "3 digest-3".into()),
+                (What::Published, "1 digest-1".into()),
+            ]
+        );
     }
 }

@@ -322,6 +322,14 @@ mod tests {
             "arn:aws:iam::123456789012:role/apps/acme-jane-migrate-us-east-1_Ab1"
         );
         assert_eq!(ours.spare_role_arn, format!("{}-renew", ours.role_arn));
+        assert_eq!(
+            ours.import_role_arn,
+            "arn:aws:iam::123456789012:role/apps/acme-jane-migrate-us-east-1_Ab1-log"
+        );
+        assert_eq!(
+            import_log_group(&ours.pool.id, "Roots"),
+            "/aws/cognito/userpools/us-east-1_Ab1/Roots"
+        );
         assert!(!ours.given_role);
         for (arn, path) in [
             ("arn:aws:iam::123456789012:role/migration", "/"),
@@ -355,6 +363,12 @@ mod tests {
         let alias = names("migrate:prod", "us-east-1");
         assert!(alias.given_function && alias.elsewhere().is_none());
         assert_eq!((&*alias.function, alias.live()), ("migrate", Some("prod")));
+        let function = Function {
+            arn: Some(alias.live_arn.clone()),
+            ..Function::default()
+        };
+        assert_eq!(live_qualifier(Some(&function)), Some("prod"));
+        assert_eq!(live_qualifier(None), Some(ALIAS));
         assert_eq!(
             alias.function_arn,
             "arn:aws:lambda:us-east-1:123456789012:function:migrate"
@@ -377,5 +391,14 @@ mod tests {
             function_name(&id, "eu-west-1", None),
             "jane-migrate-us-east-1_Ab1-eu-west-1"
         );
+    }
+
+    #[test]
+    fn a_statements_id_names_the_start_of_the_snapshots_digest() {
+        let digest = "0123456789abcdef0123456789abcdef0123456789abcdef";
+        let id = given_statement(digest);
+        assert_eq!(id, format!("jane-migrate-snapshot-{}", &digest[..32]));
+        assert_eq!(digest_of_statement(&id), Some(&digest[..32]));
+        assert_eq!(digest_of_statement(STATEMENT_ID), None);
     }
 }

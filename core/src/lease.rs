@@ -98,6 +98,7 @@ impl fmt::Display for Lease {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fix::Flags;
 
     #[test]
     fn a_lease_is_parsed_from_its_text_and_other_texts_are_no_lease() {
@@ -111,8 +112,17 @@ mod tests {
         assert!(!lease.is_over(1_789_999_999) && lease.is_over(1_790_000_000));
         assert!(!lease.is_over(1_790_000_000 - 420) && lease.is_over(1_790_000_000 - 421));
         let ended = Lease::parse(&lease.ended().to_string()).unwrap();
-        assert!(ended.is_over(1) && ended.run == lease.run);
+        assert_eq!((ended.until_s, &ended.run), (0, &lease.run));
         assert_eq!(lease.renewed(5).until_s, 5 + LASTS_S);
+        assert_eq!(
+            lease.explain(),
+            "another run is at work on this pool: deploy by ann@laptop since Monday, since 2026-11-26T15:00:00Z"
+        );
+        let hint = Lease::wait(&"deploy --break-lease".into()).render(&Flags::default());
+        assert!(
+            hint.contains("`deploy --break-lease` takes it at once"),
+            "{hint}"
+        );
         for text in ["", "none", "a since b until c run d", "the live version"] {
             assert_eq!(Lease::parse(text), None, "{text}");
         }

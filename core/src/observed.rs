@@ -357,6 +357,7 @@ mod tests {
 
     use super::*;
     use crate::fixtures;
+    use crate::resources::EnvValue;
 
     fn deployed() -> (Observed, Config) {
         let fixture = fixtures::all("checks")
@@ -453,6 +454,13 @@ mod tests {
         assert_eq!(told.function.reserved_concurrency, Some(7));
         assert_eq!(told.function.kms_key_arn, found.function.kms_key_arn);
         assert_eq!(told.function.vpc, found.function.vpc);
+        assert!(!told.function.fips);
+        let fips = EnvValue::new("true");
+        found
+            .function
+            .environment
+            .insert(FIPS_VARIABLE.to_owned(), fips);
+        assert!(deployed_config(&found).unwrap().function.fips);
         let other = match found.function.architecture {
             jane_migrate_config::Architecture::X86_64 => jane_migrate_config::Architecture::Arm64,
             _ => jane_migrate_config::Architecture::X86_64,
@@ -464,5 +472,35 @@ mod tests {
         );
         found.function.environment.clear();
         assert!(deployed_settings(&found).is_none());
+    }
+
+    #[test]
+    fn the_lease_is_the_aliass_or_else_the_roles() {
+        let (mut observed, _) = deployed();
+        let Ok(Some(role)) = &mut observed.role else {
+            panic!("no role")
+        };
+        let lease = Lease::parse("teardown by ann since Monday until 7 run r7").unwrap();
+        role.tags.insert(tag::LEASE.to_owned(), lease.to_string());
+        assert!(observed.own_role().is_some());
+        observed.alias = Ok(None);
+        assert_eq!(observed.lease(), Some(lease.clone()));
+        observed.names.given_function = true;
+        assert_eq!(observed.lease(), None);
+        observed.names.given_function = false;
+        let Ok(Some(role)) = &mut observed.role else {
+            panic!("no role")
+        };
+        role.tags.remove(tag::POOL);
+        assert!(observed.own_role().is_none());
+        assert_eq!(observed.lease(), None, "the role is another owner's");
+    }
+
+    #[test]
+    fn a_trigger_of_the_pool_that_calls_our_function_is_ours() {
+        let (observed, _) = deployed();
+        assert!(observed.calls_us(Trigger::UserMigration));
+        assert!(!observed.calls_us(Trigger::PreSignUp));
+        assert_eq!(observed.trigger_qualifier(), Some("live"));
     }
 }

@@ -507,6 +507,9 @@ mod tests {
         assert!(!deny(json!("*"), "*", pools));
         let but_cognito = json!({ "Effect": "Deny", "NotPrincipal": cognito, "Action": "*" });
         assert!(!denies_pool(&but_cognito, &pool()));
+        let but_one = json!({ "AWS": "arn:aws:iam::123456789012:role/a" });
+        let but_one = json!({ "Effect": "Deny", "NotPrincipal": but_one, "Action": "*" });
+        assert!(denies_pool(&but_one, &pool()));
         assert!(!denies_pool(&statement(), &pool()));
     }
 
@@ -536,5 +539,38 @@ mod tests {
         assert_eq!(Policy::parse("").unwrap(), Policy::default());
         let empty = Policy::parse(r#"{"Version":"2012-10-17","Statement":[]}"#).unwrap();
         assert!(empty.statements.is_empty());
+    }
+
+    #[test]
+    fn a_condition_on_the_arn_compares_its_parts() {
+        let own = pool().to_string();
+        let other = own.replace("Ab1", "Ab2");
+        for (operator, value, denies) in [
+            ("ArnEquals", own.as_str(), true),
+            ("ArnEquals", &other, false),
+            ("ArnNotEquals", &own, false),
+            ("ArnNotEquals", &other, true),
+            // No wildcard of these operators reaches over a colon, and each part must be there.
+            ("ArnNotLike", "*", true),
+            ("ArnNotLike", "arn:*", true),
+            ("ArnNotLike", "arn:*:*:*:*:*", false),
+            ("StringNotLike", "*", false),
+        ] {
+            let denial = json!({ "Effect": "Deny", "Principal": "*", "Action": "*", "Condition": { operator: { "aws:SourceArn": value } } });
+            assert_eq!(denies_pool(&denial, &pool()), denies, "{denial}");
+        }
+    }
+
+    #[test]
+    fn cognito_is_named_alone_or_in_a_list() {
+        for (service, named) in [
+            (json!(COGNITO), true),
+            (json!(["apigateway.amazonaws.com", COGNITO]), true),
+            (json!("apigateway.amazonaws.com"), false),
+            (json!(["apigateway.amazonaws.com"]), false),
+        ] {
+            let statement = json!({ "Principal": { "Service": service } });
+            assert_eq!(names_cognito(&statement), named, "{statement}");
+        }
     }
 }

@@ -191,6 +191,10 @@ mod tests {
             ("DSN", "postgres://ann:hunter2@db/accounts"),
             ("WHATEVER", "c2VjcmV0LXZhbHVlLTEyMzQ1Njc4OTA="),
             ("PEM", "-----BEGIN PRIVATE KEY-----"),
+            (
+                "LINK",
+                "https://directory.example/?key=0123456789abcdef0123456789abcdef",
+            ),
         ] {
             assert!(is_secret(name, value), "{name}");
         }
@@ -206,6 +210,12 @@ mod tests {
                 "a long sentence with 12 words is no secret at all",
             ),
             ("TOKEN", ""),
+            ("SENTENCE", "The_longest_word_without_digits_and_spaces"),
+            ("SHORT", "c2VjcmV0LTE"),
+            (
+                "LINK",
+                "https://directory.example/?v=0123abcd&shop=an-ordinary-name-of-forty-characters-1",
+            ),
         ] {
             assert!(!is_secret(name, value), "{name}");
         }

@@ -594,4 +594,67 @@ mod tests {
         assert_eq!(billed(log), Some(Duration::from_micros(32_500)));
         assert_eq!(billed("nothing of it"), None);
     }
+
+    #[test]
+    fn each_error_of_the_function_is_explained() {
+        let why = |kind: &str| {
+            let payload = json!({ "errorType": kind, "errorMessage": "down" });
+            unmigrated(&sent(), &answered(payload, Some("Unhandled"))).unwrap_err()
+        };
+        for (kind, words) in [
+            ("DirectoryUnavailable", "no customer could be migrated"),
+            ("SignUpUnavailable", "no sign-up would succeed"),
+            ("UserExists", "an address that cannot exist"),
+            ("UnsupportedTrigger", "does not know this trigger"),
+            ("Runtime.ExitError", "its log says why"),
+        ] {
+            let why = why(kind);
+            assert!(why[0].contains(words), "{why:?}");
+            assert_eq!(why[1], format!("it threw {kind}: down"));
+        }
+    }
+
+    #[test]
+    fn the_log_explains_why_a_test_user_is_not_migrated() {
+        for (outcome, words) in [
+            ("window-closed", "window is closed"),
+            ("outside-share", "[window] share"),
+            ("not-found", "the directory does not know the name"),
+            ("wrong-password", "the password is wrong"),
+            ("too-many-guesses", "too many sign-ins"),
+            ("unsupported-hash", "a format that cannot be checked"),
+            ("not-eligible", "not for this pool"),
+            ("sso-only", "signs in elsewhere"),
+        ] {
+            let mut answer = answered(sent(), None);
+            answer.log = json!({ "outcome": outcome }).to_string();
+            let why = migrated(&sent(), &answer).unwrap_err().remove(0);
+            let (before, meaning) = why.split_once(": ").unwrap();
+            assert_eq!(before, "it would not migrate the user");
+            assert!(meaning.contains(words), "{outcome}: {meaning}");
+            let other = "the directory does not know the name, or the password is wrong";
+            assert_ne!(meaning, other, "{outcome}");
+        }
+    }
+
+    #[test]
+    fn each_event_has_a_name_and_the_sample_a_number() {
+        assert_eq!(sample(7), json!({ TRIAL: true, SAMPLE: 7 }));
+        let labels = [
+            Source::SignIn,
+            Source::ForgotPassword,
+            Source::SignUp,
+            Source::NewPassword,
+        ]
+        .map(Source::label);
+        assert_eq!(
+            labels,
+            [
+                "a sign-in",
+                "a forgotten password",
+                "a sign-up",
+                "a confirmation"
+            ]
+        );
+    }
 }

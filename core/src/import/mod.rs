@@ -206,4 +206,19 @@ mod tests {
             assert_eq!(HashKind::of(kind.api_name()), Some(kind));
         }
     }
+
+    #[test]
+    fn each_batch_has_the_apis_name_of_its_hashes() {
+        let named = Batch::ALL.map(|batch| (batch.algorithm(), batch.label()));
+        assert_eq!(
+            named,
+            [
+                (Some("BCRYPT"), "BCRYPT"),
+                (Some("SCRYPT"), "SCRYPT"),
+                (Some("ARGON2ID"), "ARGON2ID"),
+                (Some("PBKDF2_SHA256"), "PBKDF2_SHA256"),
+                (None, "must reset"),
+            ]
+        );
+    }
 }
