@@ -510,6 +510,10 @@ mod tests {
         let but_one = json!({ "AWS": "arn:aws:iam::123456789012:role/a" });
         let but_one = json!({ "Effect": "Deny", "NotPrincipal": but_one, "Action": "*" });
         assert!(denies_pool(&but_one, &pool()));
+        for (others, denies) in [("s3:*", true), ("lambda:Invoke*", false)] {
+            let but = json!({ "Effect": "Deny", "Principal": "*", "NotAction": others });
+            assert_eq!(denies_pool(&but, &pool()), denies, "{others}");
+        }
         assert!(!denies_pool(&statement(), &pool()));
     }
 

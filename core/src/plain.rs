@@ -210,7 +210,7 @@ mod tests {
                 "a long sentence with 12 words is no secret at all",
             ),
             ("TOKEN", ""),
-            ("SENTENCE", "The_longest_word_without_digits_and_spaces"),
+            ("SENTENCE", "The_quick_brown_fox_jumps_over_lazy_dogs"),
             ("SHORT", "c2VjcmV0LTE"),
             (
                 "LINK",

@@ -582,7 +582,7 @@ mod tests {
 
     #[test]
     fn a_warm_response_has_no_cold_start() {
-        let log = "REPORT RequestId: 1\tDuration: 3.00 ms\tBilled Duration: 3 ms\n";
+        let log = "{\"outcome\":\"not-found\",\"cold\":false}\nREPORT RequestId: 1\tDuration: 3.00 ms\tBilled Duration: 3 ms\n";
         assert!(!started(log));
         assert_eq!(billed(log), Some(Duration::from_millis(3)));
     }

@@ -487,6 +487,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::ids::given_statement;
 
     const POOL: &str = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Ab1";
     const OLD: &str = "arn:aws:lambda:us-east-1:123456789012:function:old";
@@ -687,5 +688,65 @@ mod tests {
         assert_eq!(Record::of(&there), record(&[], Some(OLD)));
         there.extend(Record::default().tags_beside(&there));
         assert_eq!(Record::of(&there), Record::default());
+    }
+
+    #[test]
+    fn the_record_of_another_tools_function_is_in_the_snapshot_that_its_policy_names() {
+        let kept = record(&[("web", "password"), ("app", "all")], Some(OLD));
+        let digest = "0123456789abcdef0123456789abcdef0123456789abcdef";
+        let named = Snapshot {
+            json: json!({ CHANGED: kept.to_json() }),
+            digest: digest.to_owned(),
+            path: String::new(),
+        };
+        assert_eq!(Record::of_snapshot(&named.json), Some(kept.clone()));
+        assert_eq!(Record::of_snapshot(&json!({})), None);
+        let other = Snapshot {
+            json: json!({ CHANGED: record(&[("x", "all")], None).to_json() }),
+            digest: "f".repeat(48),
+            path: String::new(),
+        };
+        let snapshots = [other, named];
+        let policy = |ids: &[&str]| Policy {
+            statements: ids.iter().map(|id| json!({ "Sid": id })).collect(),
+        };
+        let ours = given_statement(digest);
+        let records = Records::given(&policy(&["another", &ours]), &snapshots);
+        assert_eq!(records.snapshot.as_ref(), Some(&kept));
+        let trust = Trust::default();
+        assert_eq!(records.opened("web", &trust), Ok(Some("password")));
+        assert_eq!(records.opened("x", &trust), Ok(None));
+        let names = Names::new(POOL.parse().unwrap());
+        let migration = Trigger::UserMigration;
+        assert_eq!(records.replaced(migration, &names, &trust), Ok(Some(OLD)));
+        // A teardown of the migration puts these back; other triggers stay.
+        let rest = kept.without_migration();
+        assert_eq!(rest, Record::default());
+        let sign_up = Record {
+            replaced: [(Trigger::PreSignUp, OLD.to_owned())].into(),
+            ..Record::default()
+        };
+        assert_eq!(sign_up.without_migration(), sign_up);
+        // An id without a digest names no snapshot.
+        for ids in [&["another"][..], &[&given_statement("")]] {
+            let records = Records::given(&policy(ids), &snapshots);
+            assert_eq!(records, Records::default(), "{ids:?}");
+        }
+    }
+
+    #[test]
+    fn a_place_that_is_made_again_gets_the_record_of_the_other() {
+        let records = Records {
+            function: Some(record(&[("web", "all")], None)),
+            role: None,
+            snapshot: None,
+        };
+        assert_eq!(
+            records.for_new(Place::Role),
+            record(&[("web", "all")], None)
+        );
+        assert_eq!(records.for_new(Place::Function), Record::default());
+        assert_eq!(Place::Function.name(), "function");
+        assert_eq!(Place::Role.name(), "role");
     }
 }

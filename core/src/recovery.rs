@@ -39,3 +39,27 @@ impl Recovery {
         day.map_or_else(|| "an unknown day".to_owned(), |day| day.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recovery_is_active_until_it_has_ended_and_done_only_if_users_were_restored() {
+        for (status, active, done) in [
+            ("RESTORE_COMPLETED", false, true),
+            ("PREVIEW_CANCELLED", false, false),
+            ("PREVIEW_READY", true, false),
+            ("A_STATUS_OF_TOMORROW", true, false),
+        ] {
+            let recovery = Recovery {
+                id: "r".into(),
+                status: status.into(),
+                point: 1_798_761_600,
+            };
+            assert_eq!(recovery.is_active(), active, "{status}");
+            assert_eq!(recovery.is_done(), done, "{status}");
+            assert_eq!(recovery.day(), "2027-01-01");
+        }
+    }
+}

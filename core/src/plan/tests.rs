@@ -18,6 +18,7 @@ use crate::permission::{Policy, statement_for};
 use crate::record::Record;
 use crate::resources::{Desired, EnvValue, Environment, LogGroup, ObservedFunction, tag};
 
+mod records;
 mod restored;
 mod roles;
 mod triggers;

@@ -65,3 +65,60 @@ pub(super) fn take_away<'a>(
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn names() -> Names {
+        let pool = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Ab1";
+        Names::new(pool.parse().unwrap())
+    }
+
+    fn alarm(name: &str, threshold: f64, description: &str) -> ((Part, String), Value) {
+        let body =
+            json!({ "AlarmName": name, "AlarmDescription": description, "Threshold": threshold });
+        ((Part::Alarm, name.to_owned()), body)
+    }
+
+    fn planned(wanted: &Watch, found: &Watch, replace: bool) -> (Vec<String>, usize) {
+        let mut plan = Plan::new(&names());
+        let allowed = Allowed {
+            replace,
+            ..Allowed::default()
+        };
+        plan_watch(&mut plan, &names(), wanted, found, &allowed);
+        let changes = plan.changes.iter();
+        let changes = changes.map(|change| format!("{:?} {}", change.action, change.name));
+        (changes.collect(), plan.conflicts.len())
+    }
+
+    #[test]
+    fn alarms_are_created_updated_and_deleted_and_another_owners_kept() {
+        let ours = format!("The function failed (jane-migrate, {})", names().pool);
+        let wanted = |threshold| Watch::from([alarm("errors", threshold, &ours)]);
+        let changes = |changes: &[&str]| -> Vec<String> {
+            changes.iter().map(|change| (*change).to_owned()).collect()
+        };
+        let none = Watch::new();
+        let (created, conflicts) = planned(&wanted(1.0), &none, false);
+        assert_eq!((created, conflicts), (changes(&["Create errors"]), 0));
+        assert_eq!(planned(&wanted(1.0), &wanted(1.0), false), (Vec::new(), 0));
+        let (updated, conflicts) = planned(&wanted(2.0), &wanted(1.0), false);
+        assert_eq!((updated, conflicts), (changes(&["Update errors"]), 0));
+
+        let theirs = Watch::from([alarm("errors", 1.0, "of another team"), alarm("x", 1.0, "")]);
+        assert_eq!(planned(&wanted(2.0), &theirs, false), (Vec::new(), 1));
+        let replaced = changes(&["Update errors"]);
+        assert_eq!(planned(&wanted(2.0), &theirs, true), (replaced, 0));
+
+        let surplus = Watch::from([alarm("errors", 1.0, &ours), alarm("slow", 1.0, &ours)]);
+        let deleted = changes(&["Delete slow"]);
+        assert_eq!(planned(&wanted(1.0), &surplus, false), (deleted, 0));
+        let exported = ours.replace("(jane-migrate,", "(jane-migrate export,");
+        let exported = Watch::from([alarm("errors", 1.0, &exported)]);
+        assert_eq!(planned(&wanted(2.0), &exported, false), (Vec::new(), 0));
+    }
+}

@@ -293,6 +293,17 @@ fn a_teardown_that_keeps_the_function_clears_the_record() {
     assert!(function.contains_key(&key), "{function:?}");
     assert!(!function.contains_key(tag::REPLACED_PRE_SIGN_UP));
     assert_eq!(function, role);
+    // Another run was interrupted after it had cleared one of the two.
+    let mut half = observed.clone();
+    if let Ok(Some(role)) = &mut half.role {
+        role.tags.remove(&key);
+    }
+    half.clients = Ok(Vec::new());
+    let half = teardown(&half, Extent::default(), &[], &allowed).unwrap();
+    let Operation::Forget { role: left, .. } = &half.changes.last().unwrap().operation else {
+        panic!("{half:#?}")
+    };
+    assert!(left.is_empty(), "{left:?}");
     for tags in [
         &mut observed
             .function
