@@ -79,5 +79,11 @@ mod tests {
             365
         );
         assert_eq!(days(None, Some(&group("2026-11-01", None))), 400);
+        let why = |kept| {
+            let found = group("2026-11-27", Some(kept));
+            by_default(None, Some(&found), "2026-11-27".parse().unwrap()).1
+        };
+        assert_eq!(why(400), "the window has no end");
+        assert_eq!(why(545), "as before");
     }
 }

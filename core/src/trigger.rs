@@ -90,13 +90,14 @@ mod tests {
 
     #[test]
     fn a_closed_window_ends_migration_if_other_triggers_are_on() {
-        let is_on = |trigger: Trigger, more: &str| {
+        let config = |more: &str| {
             let toml = format!(
                 "[directory]\nkind = 'jane'\nclient_id = 'c'\nclient_secret = {{ ssm = '/s' }}\n{more}"
             );
-            let config = jane_migrate_config::parse(&toml, "migrate.toml").unwrap();
-            trigger.is_on(&config, "2026-11-26".parse().unwrap())
+            jane_migrate_config::parse(&toml, "migrate.toml").unwrap()
         };
+        let today: Date = "2026-11-26".parse().unwrap();
+        let is_on = |trigger: Trigger, more: &str| trigger.is_on(&config(more), today);
         let on = "[triggers]\npre_sign_up = true\n";
         let closed = "[window]\ncloses = 2026-11-25\n";
         let last_day = "[window]\ncloses = 2026-11-26\n";
@@ -107,5 +108,7 @@ mod tests {
         assert!(is_on(Trigger::PreSignUp, &format!("{on}{closed}")));
         assert!(!is_on(Trigger::PreSignUp, closed));
         assert!(!is_on(Trigger::PostConfirmation, on));
+        let asked = [Trigger::UserMigration, Trigger::PreSignUp];
+        assert_eq!(Trigger::on(&config(on), today), asked);
     }
 }

@@ -248,4 +248,34 @@ mod tests {
         assert_eq!(closed.len(), 4);
         assert!(alarms("", Some(1000)).is_empty());
     }
+
+    #[test]
+    fn exported_alarms_are_another_tools() {
+        let names = Names::new(
+            "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Ab1"
+                .parse()
+                .unwrap(),
+        );
+        let toml = "[directory]\nkind = 'jane'\nclient_id = 'c'\nclient_secret = { ssm = '/s' }\n\
+            [alarms]\ntopic = 'arn:aws:sns:us-east-1:123456789012:t'\n";
+        let config = jane_migrate_config::parse(toml, "m").unwrap();
+        let deployed = wanted(&names, &config, "2027-01-01".parse().unwrap(), None);
+        let exported = as_exported(&deployed);
+        assert_eq!(
+            deployed.keys().collect::<Vec<_>>(),
+            exported.keys().collect::<Vec<_>>()
+        );
+        assert!(is_exported(&exported) && !is_exported(&deployed));
+        let other = Names::new(
+            "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Ab2"
+                .parse()
+                .unwrap(),
+        );
+        for ((part, name), body) in &deployed {
+            assert!(is_ours(*part, body, &names), "{name}");
+            // Each log group has its own filters.
+            let filter = *part == Part::MetricFilter;
+            assert_eq!(is_ours(*part, body, &other), filter, "{name}");
+        }
+    }
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Asked, Choice, Snapshot, Subject, checks, run};
 use crate::document::{ClientDocument, PoolDocument};
+use crate::exposure::CodeSigning;
 use crate::facts::pool_facts;
 use crate::finding::{Finding, Severity};
 use crate::firewall::WebAcl;
@@ -16,7 +17,7 @@ use crate::ids::Names;
 use crate::observed::{Observed, PoolState};
 use crate::plan::{self, Allowed, Plan};
 use crate::read::{Read, Unread};
-use crate::resources::{Desired, ObservedFunction, Tags};
+use crate::resources::{Desired, ObservedFunction, Tags, tag};
 
 const JANE: &str = "[directory]\nkind = \"jane\"\nclient_id = \"c\"\nclient_secret = { ssm = \"/jane/secret\" }\n[triggers]\npre_sign_up = true\n";
 
@@ -192,7 +193,12 @@ fn unsuitable_pool_settings_are_found() {
         [] as [&str; 0]
     );
     let phone = json!({ "AccountRecoverySetting": { "RecoveryMechanisms": [{ "Name": "verified_phone_number", "Priority": 1 }] } });
-    assert_eq!(of_pool(phone), ["recovery-channel"]);
+    assert_eq!(of_pool(phone.clone()), ["recovery-channel"]);
+    let verified = format!(
+        "{JANE}[attributes]\nphone_number = \"phone\"\nphone_number_verified = \"=true\"\n"
+    );
+    let found = ids(&verified, phone, json!({}), json!({}));
+    assert_eq!(found, [] as [&str; 0]);
     let as_typed = format!("{JANE}[response]\nusername = \"as-typed\"\n");
     let found = ids(
         &as_typed,
@@ -279,6 +285,12 @@ fn sms_as_second_factor_needs_a_number() {
     );
     let without = format!("{JANE}[attributes]\nphone_number = \"=\"\n");
     assert_eq!(ids(&without, json!({}), mfa, json!({})), ["mfa-phone"]);
+    for other in [
+        json!({ "MfaConfiguration": "OFF", "SmsMfaConfiguration": { "SmsConfiguration": {} } }),
+        json!({ "MfaConfiguration": "ON", "SoftwareTokenMfaConfiguration": { "Enabled": true } }),
+    ] {
+        assert_eq!(ids(&without, json!({}), other, json!({})), [""; 0]);
+    }
 }
 
 #[test]
@@ -455,6 +467,8 @@ fn a_large_shops_first_day_is_compared_with_lambdas_limits() {
     assert!(small.message.contains("run 10 times") && small.message.contains("may need 67"));
     assert!(fix_of(&small).contains("service-quotas request-service-quota-increase"));
     assert!(found(large, None, Ok(Some(1_000))).ok);
+    assert!(found(large, None, Ok(Some(67))).ok && found(large, Some(67), Ok(None)).ok);
+    assert!(!found(large, None, Ok(Some(66))).ok && !found(large, Some(66), Ok(None)).ok);
     assert!(found(None, None, Ok(Some(10))).ok, "of unknown size");
     assert!(found(large, None, Err(Unread::NotAsked)).ok);
     let reserved = found(large, Some(20), Ok(Some(1_000)));
@@ -465,6 +479,79 @@ fn a_large_shops_first_day_is_compared_with_lambdas_limits() {
         denied.unknown && denied.severity == Severity::Warning,
         "{denied:?}"
     );
+}
+
+#[test]
+fn the_code_is_the_deployed_one_or_the_one_before() {
+    let found = |tags: &[(&str, &str)]| {
+        let change = |found: &mut ObservedFunction| {
+            found.code_sha256 = "here".into();
+            for (key, code) in tags {
+                let tags = &mut found.function.tags;
+                tags.insert((*key).to_owned(), (*code).to_owned());
+            }
+        };
+        let change = |observed: &mut Observed| {
+            for found in [&mut observed.live, &mut observed.function] {
+                if let Ok(Some(found)) = found {
+                    change(found);
+                }
+            }
+        };
+        of_observed("function-code", change, |_| ()).remove(0)
+    };
+    assert!(found(&[(tag::CODE, "here")]).ok);
+    assert!(found(&[(tag::CODE, "newer"), (tag::CODE_BEFORE, "here")]).ok);
+    assert!(!found(&[(tag::CODE, "newer"), (tag::CODE_BEFORE, "older")]).ok);
+}
+
+#[test]
+fn another_tools_code_is_the_one_in_the_configuration() {
+    let found = |wanted: Option<&str>| {
+        let change = |observed: &mut Observed| {
+            observed.names.given_function = true;
+            for found in [&mut observed.live, &mut observed.function] {
+                if let Ok(Some(found)) = found {
+                    found.code_sha256 = "here".into();
+                }
+            }
+        };
+        let configure =
+            |config: &mut Config| config.function.code_sha256 = wanted.map(str::to_owned);
+        of_observed("function-code", change, configure).remove(0)
+    };
+    assert!(found(Some("here")).ok);
+    let other = found(Some("other"));
+    assert!(!other.ok && other.severity == Severity::Error, "{other:?}");
+    let none = found(None);
+    assert!(!none.ok && none.severity == Severity::Warning, "{none:?}");
+}
+
+#[test]
+fn a_code_signing_configuration_must_trust_the_configured_profile() {
+    let profile = "arn:aws:signer:us-east-1:123456789012:/signing-profiles/shop";
+    let found = |trusted: &[String], configured: Option<&str>, refuses: bool| {
+        let change = |observed: &mut Observed| {
+            observed.code_signing = Ok(Some(CodeSigning {
+                arn: "arn:aws:lambda:us-east-1:123456789012:code-signing-config:csc-1".into(),
+                refuses,
+                trusted: trusted.to_vec(),
+            }));
+        };
+        let configure =
+            |config: &mut Config| config.function.signing_profile = configured.map(str::to_owned);
+        of_observed("code-signing", change, configure).remove(0)
+    };
+    for (trusted, ok) in [
+        (profile.to_owned(), true),
+        (format!("{profile}/version1"), true),
+        (format!("{profile}-of-another-team/version1"), false),
+    ] {
+        let found = found(&[trusted.clone()], Some(profile), true);
+        assert_eq!(found.ok, ok, "{trusted}");
+    }
+    assert!(!found(&[], None, true).ok);
+    assert!(found(&[], None, false).ok);
 }
 
 #[test]

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use jane_migrate_config::{Config, HandlerSettings, Secret};
 use serde_json::{Value, json};
 
-use super::{Allowed, Extent, Kept, Operation, Plan, Target, deploy, restore, rollback, teardown};
+use super::{
+    Allowed, Extent, Kept, Operation, Plan, Probe, Target, deploy, restore, rollback, teardown,
+};
 use crate::check::Asked;
 use crate::document::{ClientDocument, Decision, PoolDocument};
 use crate::exposure::{Alias, Version};
@@ -400,13 +402,51 @@ fn a_published_version_without_a_probe_is_probed_and_goes_live() {
     assert_eq!(probed(&plan), Some(&Target::Published));
 }
 
-fn probed(plan: &Plan) -> Option<&Target> {
+fn probe(plan: &Plan) -> Option<&Probe> {
     plan.changes
         .iter()
         .find_map(|change| match &change.operation {
-            Operation::Probe(probe) => Some(&probe.target),
+            Operation::Probe(probe) => Some(&**probe),
             _ => None,
         })
+}
+
+fn probed(plan: &Plan) -> Option<&Target> {
+    probe(plan).map(|probe| &probe.target)
+}
+
+fn patient(plan: &Plan) -> bool {
+    probe(plan).expect("a probe").patient
+}
+
+#[test]
+fn a_probe_waits_for_iam_if_the_role_gets_permissions_that_a_sign_in_needs() {
+    let (fixture, observed, allowed) = live();
+    let mut changed = observed.clone();
+    changed.behind = Ok(None);
+    assert!(!patient(&plan_of(&fixture, &changed, &allowed)));
+    let mut lacking = observed.clone();
+    lacking.role_policies = Ok(BTreeMap::new());
+    assert!(patient(&plan_of(&fixture, &lacking, &allowed)));
+    let mut again = observed;
+    if let (Ok(Some(found)), Ok(Some(role))) = (&mut again.function, &mut again.role) {
+        found.function.role_id = Some("AROA1".into());
+        role.id = Some("AROA2".into());
+    }
+    assert!(patient(&plan_of(&fixture, &again, &allowed)));
+}
+
+#[test]
+fn a_decision_about_a_setting_that_does_not_exist_is_reported() {
+    let (fixture, observed, mut allowed) = live();
+    let decide = |member: &str| (member.to_owned(), Decision::Carry);
+    allowed.unknown = [decide("LambdaConfig"), decide("LamdaConfig")].into();
+    let plan = plan_of(&fixture, &observed, &allowed);
+    let mut found = plan.findings.iter();
+    let mut found = found.by_ref().filter(|one| one.id == "unknown-decision");
+    let message = &found.next().unwrap().message;
+    assert!(message.contains("--unknown LamdaConfig"), "{message}");
+    assert!(found.next().is_none());
 }
 
 #[test]
@@ -507,11 +547,25 @@ fn a_rollback_probes_the_previous_version_with_the_permissions_it_needs() {
             _ => None,
         });
     assert_eq!(to, Some("9"));
+    let details: Vec<&str> = plan.changes.iter().map(|one| &*one.detail).collect();
+    let tried = "tried with a user that does not exist";
+    assert_eq!(details, [tried, "version 10 => 9"]);
+    assert!(!patient(&plan));
 
     // The role has what the version needs, and loses nothing.
     observed.role_policies = Ok(BTreeMap::new());
     let plan = rollback(&observed, Some("client"), "1").unwrap();
     assert_eq!(steps(&plan), ["widen role", "probe", "point alias"]);
+    assert!(patient(&plan), "IAM has to spread the permissions");
+    // The plan says what customers get back.
+    let mut smaller = observed.clone();
+    let Ok(versions) = &mut smaller.versions else {
+        panic!("no versions")
+    };
+    versions[2].runs.function.memory_mb = 128;
+    let plan = rollback(&smaller, Some("client"), "1").unwrap();
+    let detail = &plan.changes.last().unwrap().detail;
+    assert_eq!(detail, "version 10 => 9: another memory");
 
     lead(&mut observed, "2");
     let plan = rollback(&observed, Some("client"), "1").unwrap();
