@@ -326,6 +326,10 @@ mod tests {
             (json!({ "CanonicalUser": "79a59df900b949e5" }), true),
             (json!({ "AWS": "arn:aws:iam::123456789012:role/r" }), false),
             (json!({ "AWS": "123456789012" }), false),
+            (
+                json!({ "AWS": ["arn:aws:iam::123456789012:role/r", "123456789012"] }),
+                false,
+            ),
             (json!({ "Service": "rds.amazonaws.com" }), false),
         ] {
             let statement = json!({ "Effect": "Allow", "Principal": principal });

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Asked, Choice, Snapshot, Subject, checks, run};
 use crate::document::{ClientDocument, PoolDocument};
-use crate::exposure::CodeSigning;
+use crate::exposure::{CodeSigning, Metrics};
 use crate::facts::pool_facts;
 use crate::finding::{Finding, Severity};
 use crate::firewall::WebAcl;
@@ -693,4 +693,106 @@ fn a_fix_replaces_only_the_resource_of_its_check() {
         let fix = fix_of(&check.findings(&subject)[0]);
         assert_eq!(fix.contains("--replace"), takes_over, "{id}: {fix}");
     }
+}
+
+#[test]
+fn a_check_runs_if_it_is_chosen_and_one_that_invokes_only_with_a_probe() {
+    let wants = |only: &[&str], skip: &[&str], probe: bool, id: &str| {
+        let texts = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect();
+        let choice = Choice {
+            only: texts(only),
+            skip: texts(skip),
+            probe,
+        };
+        choice.wants(id)
+    };
+    assert!(wants(&[], &[], false, "health"));
+    assert!(!wants(&[], &["health"], false, "health"));
+    assert!(wants(&["health"], &[], false, "health"));
+    assert!(!wants(&["layers"], &[], false, "health"));
+    assert!(!wants(&[], &[], false, "no-such-check"));
+    assert!(!wants(&[], &[], false, "probe-unknown-user"));
+    assert!(!wants(
+        &["probe-unknown-user"],
+        &[],
+        false,
+        "probe-unknown-user"
+    ));
+    assert!(wants(&[], &[], true, "probe-unknown-user"));
+}
+
+#[test]
+fn the_last_day_of_the_window_is_part_of_it() {
+    let found = |closes: &str| {
+        let configure = |config: &mut Config| {
+            config.window.closes = Some(closes.parse().unwrap());
+        };
+        of_observed("window-open", |_| (), configure).remove(0)
+    };
+    let over = found("2026-11-25");
+    assert!(
+        !over.ok && over.message.contains("closed on 2026-11-25"),
+        "{over:?}"
+    );
+    for closes in ["2026-11-26", "2026-12-10"] {
+        let soon = found(closes);
+        assert!(!soon.ok && !soon.message.contains("closed on"), "{soon:?}");
+    }
+    assert!(found("2026-12-11").ok);
+}
+
+#[test]
+fn a_refused_sign_up_is_no_failure() {
+    let found = |errors: f64, refused_sign_ups: f64, p99_ms: f64| {
+        let metrics = Metrics {
+            invocations: 9.0,
+            errors,
+            refused_sign_ups,
+            p99_ms: Some(p99_ms),
+            ..Metrics::default()
+        };
+        of_observed("health", |observed| observed.metrics = Ok(metrics), |_| ()).remove(0)
+    };
+    assert!(found(3.0, 3.0, 4000.0).ok);
+    let failed = found(3.0, 1.0, 9.0);
+    assert_eq!(failed.found.as_deref(), Some("2 of 9 invocations"));
+    assert!(!found(0.0, 0.0, 4001.0).ok);
+}
+
+/// Teardown would leave such a client open.
+#[test]
+fn an_open_client_without_a_record_is_reported_if_the_snapshot_shows_it_closed() {
+    let fixture = fixtures::all("checks")
+        .into_iter()
+        .find(|fixture| fixture.name == "trigger-registered-holds-1")
+        .unwrap();
+    let mut observed = fixture.observed();
+    let client = |flows: &[&str]| json!({ "UserPoolId": "us-west-2_Ab1", "ClientId": "late", "ClientName": "late", "ExplicitAuthFlows": flows });
+    let open = ["ALLOW_USER_SRP_AUTH", "ALLOW_USER_PASSWORD_AUTH"];
+    observed.clients = Ok(vec![ClientDocument::from_json(client(&open)).unwrap()]);
+    let config = fixture.config();
+    let found = |kept: &[Value]| {
+        let snapshots: Vec<Snapshot> = kept
+            .iter()
+            .map(|client| Snapshot {
+                json: json!({ "UserPoolClients": [client] }),
+                digest: String::new(),
+                path: String::new(),
+            })
+            .collect();
+        let asked = Asked {
+            snapshots: &snapshots,
+            ..asked(config.as_ref())
+        };
+        let check = checks().find(|check| check.id == "record-intact").unwrap();
+        check.findings(&Subject::new(&observed, &asked)).remove(0)
+    };
+    let closed = client(&open[..1]);
+    let late = found(&[closed.clone()]);
+    assert!(
+        !late.ok && late.message.contains("is on no record"),
+        "{late:?}"
+    );
+    assert!(found(&[]).ok, "no snapshot shows it");
+    assert!(found(&[closed, client(&open)]).ok, "it was open before");
 }

@@ -297,6 +297,31 @@ mod tests {
     use serde_json::json;
 
     #[test]
+    fn a_client_knows_its_pool_and_its_last_change() {
+        let described = client(json!({ "LastModifiedDate": 7.5 }));
+        assert_eq!((described.pool_id(), described.id()), ("us-east-1_a", "c"));
+        assert_eq!(described.last_modified(), Some(&json!(7.5)));
+        assert_eq!(client(json!({})).last_modified(), None);
+        assert_eq!(described.subject(), "app client `c`");
+    }
+
+    #[test]
+    fn srp_is_named_or_not_excluded_by_an_older_name() {
+        for (flows, allows) in [
+            (
+                &["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"][..],
+                true,
+            ),
+            (&["ALLOW_USER_PASSWORD_AUTH"], false),
+            (&[], true),
+            (&["USER_PASSWORD_AUTH"], true),
+            (&["CUSTOM_AUTH_FLOW_ONLY", "USER_PASSWORD_AUTH"], false),
+        ] {
+            assert_eq!(with_flows(flows).allows_srp(), allows, "{flows:?}");
+        }
+    }
+
+    #[test]
     fn clients_without_users_are_recognised() {
         let alone = |members: Value| client(members).without_users().is_some();
         for members in [

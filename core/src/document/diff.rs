@@ -237,6 +237,14 @@ mod tests {
             shown(json!({}), before),
             ["/LambdaConfig/PreSignUp: none => \"a\""]
         );
+        // A value that is no object is not taken apart.
+        let member = json!({ "A": { "B": 1 } });
+        let text = json!({ "A": "b" });
+        assert_eq!(
+            shown(member.clone(), text.clone()),
+            ["/A: {\"B\":1} => \"b\""]
+        );
+        assert_eq!(shown(text, member), ["/A: \"b\" => {\"B\":1}"]);
     }
 
     #[test]

@@ -103,9 +103,15 @@ mod tests {
             verified: false,
             secret: Secret::Unknown,
         });
+        census.remains(&Candidate {
+            not_eligible: None,
+            verified: false,
+            secret: Secret::Unknown,
+        });
+        assert_eq!(census.without_batch(), 2);
         assert_eq!(
             (census.directory, census.migrated, census.remaining),
-            (6, 2, 4)
+            (7, 2, 5)
         );
         assert_eq!(census.half_finished, 1);
         assert_eq!(census.categories.values().sum::<u64>(), census.remaining);

@@ -6,7 +6,8 @@ use jane_migrate_config::{Config, HandlerSettings, Secret};
 use serde_json::{Value, json};
 
 use super::{
-    Allowed, Extent, Kept, Operation, Plan, Probe, Target, deploy, restore, rollback, teardown,
+    Action, Allowed, Extent, Kept, Operation, Plan, Probe, Target, deploy, restore, rollback,
+    teardown,
 };
 use crate::check::Asked;
 use crate::document::{ClientDocument, Decision, PoolDocument};
@@ -15,11 +16,14 @@ use crate::facts::pool_facts;
 use crate::fix::Flags;
 use crate::fixtures::{self, Fixture, written};
 use crate::ids::{ALIAS, OLD_STATEMENT_ID};
+use crate::lease::Lease;
 use crate::observed::Observed;
 use crate::permission::{Policy, statement_for};
 use crate::record::Record;
+use crate::recovery::Recovery;
 use crate::resources::{Desired, EnvValue, Environment, LogGroup, ObservedFunction, tag};
 
+mod attach;
 mod records;
 mod restored;
 mod roles;
@@ -578,4 +582,62 @@ fn a_rollback_probes_the_previous_version_with_the_permissions_it_needs() {
     observed.versions = Ok(["$LATEST", "2"].map(version).into());
     let plan = rollback(&observed, Some("client"), "1").unwrap();
     assert!(plan.is_blocked());
+}
+
+#[test]
+fn a_plan_counts_its_changes_and_knows_whether_it_needs_code() {
+    let (fixture, mut observed, allowed) = live();
+    let nothing = plan_of(&fixture, &observed, &allowed);
+    assert!(nothing.is_empty() && !nothing.needs_code());
+    let fresh = plan(&fixture);
+    assert!(!fresh.is_empty() && fresh.needs_code());
+    let symbols = |plan: &Plan| -> String {
+        let symbols = plan.changes.iter().map(|change| change.action.symbol());
+        symbols.collect()
+    };
+    let shown = symbols(&fresh);
+    for (action, symbol) in [
+        (Action::Create, '+'),
+        (Action::Update, '~'),
+        (Action::Delete, '-'),
+        (Action::Probe, '?'),
+    ] {
+        assert_eq!(fresh.count(action), shown.matches(symbol).count());
+    }
+    assert_eq!(
+        (fresh.count(Action::Create), fresh.count(Action::Delete)),
+        (1, 0)
+    );
+
+    let machine = json!({ "UserPoolId": "us-west-2_Ab1", "ClientId": "jobs", "ClientName": "nightly jobs",
+        "AllowedOAuthFlows": ["client_credentials"] });
+    let Ok(clients) = &mut observed.clients else {
+        panic!("no clients")
+    };
+    clients.push(ClientDocument::from_json(machine).unwrap());
+    let plan = plan_of(&fixture, &observed, &allowed);
+    let alone: Vec<&str> = plan.left_alone.iter().map(|one| &*one.client).collect();
+    assert_eq!(alone, ["jobs"]);
+}
+
+#[test]
+fn another_run_or_a_recovery_stops_a_plan() {
+    let (fixture, mut observed, allowed) = live();
+    let mut plan = plan_of(&fixture, &observed, &allowed);
+    let lease = Lease::parse("deploy by ann since Monday until 7 run r7").unwrap();
+    plan.stop_for(&lease, &"deploy --break-lease".into());
+    assert!(plan.is_blocked());
+    assert!(plan.conflicts[0].message.contains("deploy by ann"));
+
+    observed.recoveries = Ok(vec![Recovery {
+        id: "r".into(),
+        status: "PREVIEW_READY".into(),
+        point: 0,
+    }]);
+    let plan = teardown(&observed, Extent::default(), &[], &allowed).unwrap();
+    let message = &plan.conflicts[0].message;
+    assert!(
+        message.contains("a point-in-time recovery to 1970-01-01"),
+        "{message}"
+    );
 }
