@@ -139,8 +139,15 @@ mod tests {
             "AccountRecoverySetting": recovery,
             "DeletionProtection": "INACTIVE",
             "MfaConfiguration": "OFF",
+            "AdminCreateUserConfig": { "AllowAdminCreateUserOnly": false },
+            "Policies": { "SignInPolicy": { "AllowedFirstAuthFactors": ["PASSWORD"] } },
+            "AuthSessionValidity": 3,
+            "RefreshTokenValidity": 30,
+            "PreventUserExistenceErrors": "LEGACY",
+            "AllowedOAuthFlowsUserPoolClient": false,
+            "EnablePropagateAdditionalUserContextData": false,
         });
-        assert_eq!(appear(&json!({}), &shown), [true; 5]);
+        assert_eq!(appear(&json!({}), &shown), [true; DEFAULTS.len()]);
         // A field of a group that was partly shown.
         let before = json!({ "EmailConfiguration": { "From": "a@example.com" } });
         let after = json!({ "EmailConfiguration": { "From": "a@example.com", "EmailSendingAccount": "COGNITO_DEFAULT" } });
@@ -158,6 +165,17 @@ mod tests {
             ),
             (json!({}), json!({ "AccountRecoverySetting": one })),
             (json!({}), json!({ "DeletionProtection": "ACTIVE" })),
+            (json!({}), json!({ "MfaConfiguration": "ON" })),
+            (
+                json!({}),
+                json!({ "AdminCreateUserConfig": { "AllowAdminCreateUserOnly": true } }),
+            ),
+            (json!({}), json!({ "AuthSessionValidity": 5 })),
+            (json!({}), json!({ "RefreshTokenValidity": 10 })),
+            (
+                json!({}),
+                json!({ "PreventUserExistenceErrors": "ENABLED" }),
+            ),
             (
                 json!({ "DeletionProtection": "ACTIVE" }),
                 json!({ "DeletionProtection": "INACTIVE" }),
