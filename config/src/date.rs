@@ -173,4 +173,20 @@ mod tests {
             assert_eq!(text.parse::<Date>(), Err(InvalidDate), "{text}");
         }
     }
+
+    #[test]
+    fn a_month_has_its_number_of_days() {
+        for (text, valid) in [
+            ("2027-04-30", true),
+            ("2027-04-31", false),
+            ("2027-06-31", false),
+            ("2027-09-31", false),
+            ("2027-11-31", false),
+            ("2027-12-31", true),
+            ("2027-02-29", false),
+            ("2028-02-29", true),
+        ] {
+            assert_eq!(text.parse::<Date>().is_ok(), valid, "{text}");
+        }
+    }
 }

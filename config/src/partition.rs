@@ -95,4 +95,20 @@ mod tests {
             "secretsmanager-fips.us-gov-west-1.amazonaws.com"
         );
     }
+
+    #[test]
+    fn dual_stack_hosts_have_suffixes_of_their_own() {
+        let dual = |service, region| host(service, region, true, true);
+        assert_eq!(
+            dual("sts", "us-gov-west-1"),
+            "sts-fips.us-gov-west-1.api.aws"
+        );
+        assert_eq!(dual("ssm", "us-east-1"), "ssm-fips.us-east-1.api.aws");
+        assert_eq!(
+            dual("secretsmanager", "us-east-1"),
+            "secretsmanager-fips.us-east-1.amazonaws.com"
+        );
+        assert_eq!(dns_suffix("cn-north-1"), "amazonaws.com.cn");
+        assert_eq!(dns_suffix("us-east-1"), "amazonaws.com");
+    }
 }

@@ -90,3 +90,33 @@ pub struct PasswordPolicy {
     /// `RequireSymbols`
     pub symbols: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_must_be_within_its_limits() {
+        for (constraint, allowed, refused) in [
+            (
+                Constraint::Length(2, 3),
+                &["ab", "äöü"][..],
+                &["a", "abcd", ""][..],
+            ),
+            (
+                Constraint::Number(Some(-1), Some(2)),
+                &["-1", "0", "2"],
+                &["-2", "3", "1.5", "x"],
+            ),
+            (Constraint::Number(None, None), &["-99999"], &[""]),
+            (Constraint::Boolean, &["true", "false"], &["True", "1", ""]),
+        ] {
+            for value in allowed {
+                assert!(constraint.allows(value), "{constraint:?} {value}");
+            }
+            for value in refused {
+                assert!(!constraint.allows(value), "{constraint:?} {value}");
+            }
+        }
+    }
+}

@@ -36,3 +36,27 @@ impl Source {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_alternative_is_a_source_of_its_own_and_a_literal_has_none() {
+        let sources = |text: &str| Source::alternatives(text).collect::<Vec<_>>();
+        let field = |name: &str| Source::Field(name.into());
+        assert_eq!(
+            sources("given_name | firstName|/name/first"),
+            [
+                field("given_name"),
+                field("firstName"),
+                Source::Pointer("/name/first".into())
+            ]
+        );
+        assert_eq!(sources("=a | b"), [Source::Literal("a | b".into())]);
+        assert_eq!(
+            sources("{username} | {uuid}"),
+            [Source::Username, Source::Uuid]
+        );
+    }
+}

@@ -149,4 +149,15 @@ mod tests {
         assert_eq!(HashFormat::named("scrypt-kdf"), Some(HashFormat::ScryptKdf));
         assert_eq!(HashFormat::named("md5"), None);
     }
+
+    #[test]
+    fn the_time_of_argon2_grows_with_memory_and_passes() {
+        let cost = |memory: u32, passes: u32| {
+            cost_of(&format!("$argon2id$v=19$m={memory},t={passes},p=1$s$h")).unwrap()
+        };
+        let usual = cost(65_536, 3);
+        assert!((usual.time - 0.6).abs() < 1e-9 && (usual.memory - 64.0).abs() < 1e-9);
+        assert!((cost(65_536, 6).time - 1.2).abs() < 1e-9);
+        assert!((cost(131_072, 3).time - 1.2).abs() < 1e-9);
+    }
 }

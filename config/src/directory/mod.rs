@@ -183,3 +183,44 @@ pub struct OldPool {
     #[cfg_attr(feature = "schema", schemars(range(min = 100, max = 4_500)))]
     pub timeout_ms: u64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn directory(lines: &str) -> Directory {
+        let toml = format!("[directory]\n{lines}\n[attributes]\nemail = 'email'\n");
+        crate::parse(&toml, "m").unwrap().directory
+    }
+
+    #[test]
+    fn each_kind_has_its_timeout_and_two_are_databases() {
+        let database = "host = 'db'\ndatabase = 'shop'\nuser = 'm'\npassword = { ssm = '/p' }\npassword_column = 'h'\nhash = 'bcrypt'\n";
+        let jane = "kind = 'jane'\nclient_id = 'c'\nclient_secret = { ssm = '/s' }\n";
+        let pool = "kind = 'cognito'\npool_id = 'us-east-1_Old1'\nclient_id = 'c'\n";
+        for (lines, database) in [
+            (jane.to_owned(), false),
+            (pool.to_owned(), false),
+            (
+                format!(
+                    "kind = 'postgres'\nquery = 'select h, email from u where n = $1'\n{database}"
+                ),
+                true,
+            ),
+            (
+                format!("kind = 'mysql'\nquery = 'select h, email from u where n = ?'\n{database}"),
+                true,
+            ),
+        ] {
+            let directory = directory(&format!("{lines}timeout_ms = 1234"));
+            assert_eq!(directory.timeout_ms(), 1234, "{lines}");
+            assert_eq!(directory.database().is_some(), database, "{lines}");
+        }
+    }
+
+    #[test]
+    fn an_old_pools_second_factor_is_refused_unless_it_is_accepted() {
+        assert!(SecondFactor::default().is_refused());
+        assert!(!SecondFactor::Accept.is_refused());
+    }
+}

@@ -615,3 +615,101 @@ pub(super) fn attribute(name: &str, source: &str) -> Checked {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn assert_checked(check: fn(&str) -> Checked, good: &[&str], bad: &[&str]) {
+        for text in good {
+            assert!(check(text).is_ok(), "{text}");
+        }
+        for text in bad {
+            assert!(check(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_arn_names_one_resource_of_its_service() {
+        assert_checked(
+            role,
+            &[
+                "arn:aws:iam::123456789012:role/migration",
+                "arn:aws-us-gov:iam::123456789012:role/apps/migration",
+            ],
+            &[
+                "arn:azure:iam::123456789012:role/migration",
+                "arn:aws:lambda::123456789012:role/migration",
+                "arn:aws:iam::1234:role/migration",
+                "arn:aws:iam::12345678901x:role/migration",
+                "arn:aws:iam::123456789012:user/migration",
+                "arn:aws:iam::123456789012:role/",
+                "arn:aws:iam::123456789012:role/*",
+                "migration",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_function_has_a_name_and_perhaps_a_qualifier() {
+        const FUNCTION: &str = "arn:aws:lambda:us-east-1:123456789012:function:";
+        let of = |name: &str| function(&format!("{FUNCTION}{name}")).is_ok();
+        assert!(of("migration") && of("migration:live") && of("migration:7"));
+        assert!(of(&"f".repeat(64)) && of(&format!("f:{}", "q".repeat(128))));
+        for name in ["", "a.b", "a:", "a:b:c", "a b", "a:b.c"] {
+            assert!(!of(name), "{name}");
+        }
+        assert!(!of(&"f".repeat(65)) && !of(&format!("f:{}", "q".repeat(129))));
+    }
+
+    #[test]
+    fn digests_variables_and_external_ids_have_their_characters() {
+        assert_checked(
+            code_sha256,
+            &["3q2NxtEMYU6l1TonXlvQQoXme71+4hsvExL53LUzm2Y="],
+            &[
+                "3q2NxtEMYU6l1TonXlvQQoXme71+4hsvExL53LUzm2Ya",
+                "3q2N",
+                "3q2NxtEMYU6l1TonXlvQQoXme71-4hsvExL53LUzm2Y=",
+            ],
+        );
+        assert_checked(
+            variable,
+            &["DB_PASSWORD", "a1"],
+            &["A", "1A", "A-B", "AWS_KEY", "LAMBDA_KEY", "_AB", ""],
+        );
+        let long = "x".repeat(1225);
+        assert_checked(
+            external_id,
+            &["shop-1", "a:b/c=d@e.f,g+h_i", &long[1..]],
+            &["x", "a b", "a#b", &long],
+        );
+    }
+
+    #[test]
+    fn a_filter_is_in_parentheses_and_a_dn_has_the_name_as_one_value() {
+        assert_checked(
+            ldap_filter,
+            &["(mail={username})", "(&(a=b)(mail={username}))"],
+            &[
+                "mail={username}",
+                "(mail={username}",
+                "mail={username})",
+                "((mail={username})",
+                "(mail=x)",
+            ],
+        );
+        assert_checked(
+            user_dn,
+            &["uid={username},ou=people", "cn={username}+sn=x,o=shop"],
+            &[
+                "={username},ou=people",
+                "uid={username}x,ou=people",
+                "uid=x{username},ou=people",
+                "uid={username},cn={username}",
+                "uid=x",
+            ],
+        );
+    }
+}
