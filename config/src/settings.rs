@@ -129,3 +129,92 @@ impl std::error::Error for InvalidSettings {
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+
+    use super::*;
+
+    const JANE: &str =
+        "[directory]\nkind = 'jane'\nclient_id = 'c'\nclient_secret = { ssm = '/s' }\n";
+
+    fn written(toml: &str) -> serde_json::Value {
+        let config = crate::parse(toml, "m").unwrap();
+        let settings = HandlerSettings::new(&config, &PoolFacts::default());
+        let json = settings.to_json();
+        assert_eq!(HandlerSettings::from_json(&json).unwrap(), settings);
+        serde_json::from_str(&json).unwrap()
+    }
+
+    /// Lambda allows 4 KB for the environment.
+    #[test]
+    fn defaults_are_left_out_and_other_values_written() {
+        let url = "[on_migrated]\nurl = 'https://shop.example/moved'\n";
+        let plain = written(&format!("{JANE}{url}"));
+        let told = &plain["on_migrated"];
+        for member in ["method", "timeout_ms"] {
+            assert!(told.get(member).is_none(), "{told}");
+        }
+        assert!(plain.get("response").is_none() && plain.get("triggers").is_none());
+        let other = written(&format!(
+            "{JANE}{url}method = 'PUT'\ntimeout_ms = 900\n[response]\nforgot_password = 'off'\n[triggers]\npre_sign_up = true\nconnect = 'best-effort'\n"
+        ));
+        assert_eq!(other["on_migrated"]["method"], "PUT");
+        assert_eq!(other["on_migrated"]["timeout_ms"], 900);
+        assert_eq!(other["response"]["forgot_password"], "off");
+        assert_eq!(other["triggers"]["connect"], "best-effort");
+        let some = written(&format!(
+            "{JANE}[response]\nenable_sms_mfa = true\n[triggers]\npre_sign_up = true\n"
+        ));
+        assert!(some["response"].get("forgot_password").is_none(), "{some}");
+        assert!(some["triggers"].get("connect").is_none(), "{some}");
+    }
+
+    #[test]
+    fn a_request_is_written_without_its_defaults() {
+        let http = |more: &str| {
+            let toml = format!(
+                "[directory]\nkind = 'http'\n[directory.authenticate]\nurl = 'https://a.example/'\njson = ['{{username}}', '{{password}}']\nok = [200]\nwrong_password = [401]\n{more}[attributes]\nemail = 'email'\n"
+            );
+            written(&toml)["directory"]["http"]["authenticate"].clone()
+        };
+        assert!(http("").get("names").is_none());
+        assert_eq!(http("names = 'email'\n")["names"], "email");
+        assert_eq!(http("")["json"][0], "{username}");
+    }
+
+    #[test]
+    fn firebases_parameters_have_its_defaults() {
+        let toml = "[directory]\nkind = 'postgres'\nhost = 'db'\ndatabase = 'shop'\nuser = 'm'\npassword = { ssm = '/p' }\n\
+            query = 'select h, s, email from u where n = $1'\npassword_column = 'h'\nhash = 'firebase'\n\
+            [directory.firebase]\nsigner_key = { ssm = '/k' }\nsalt_separator = 'Bw=='\nsalt_column = 's'\n\
+            [attributes]\nemail = 'email'\n";
+        let firebase = &written(toml)["directory"]["postgres"]["firebase"];
+        assert_eq!(
+            (&firebase["rounds"], &firebase["mem_cost"]),
+            (&8.into(), &14.into())
+        );
+    }
+
+    #[test]
+    fn settings_of_another_version_are_named_with_the_cause() {
+        let error = HandlerSettings::from_json("{").unwrap_err();
+        assert_eq!(error.to_string(), "JANE_MIGRATE_SETTINGS cannot be read");
+        assert!(error.source().is_some());
+    }
+
+    #[test]
+    fn a_notifications_request_has_its_url_and_method() {
+        let toml =
+            format!("{JANE}[on_migrated]\nurl = 'https://shop.example/moved'\nmethod = 'PATCH'\n");
+        let told = crate::parse(&toml, "m").unwrap().on_migrated.unwrap();
+        let request = told.request().unwrap();
+        assert_eq!(request.url, "https://shop.example/moved");
+        assert_eq!(request.method, told.method);
+        let queue = "arn:aws:sqs:us-east-1:123456789012:q";
+        let toml = format!("{JANE}[on_migrated]\nqueue = '{queue}'\n");
+        let told = crate::parse(&toml, "m").unwrap().on_migrated.unwrap();
+        assert!(told.request().is_none());
+    }
+}

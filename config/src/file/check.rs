@@ -697,6 +697,7 @@ mod tests {
                 "(mail={username}",
                 "mail={username})",
                 "((mail={username})",
+                "(mail={username})x",
                 "(mail=x)",
             ],
         );

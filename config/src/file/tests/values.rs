@@ -339,3 +339,36 @@ fn invalid_values_are_rejected() {
         assert!(found.contains(message), "{line}: {found}");
     }
 }
+
+#[test]
+fn an_old_pools_values_are_checked() {
+    let old = |lines: &str| {
+        format!(
+            "[directory]\nkind = 'cognito'\npool_id = 'us-east-1_Old1'\nclient_id = 'c'\n{lines}\n"
+        )
+    };
+    let role = "role_arn = 'arn:aws:iam::123456789012:role/a'";
+    read(&old(&format!("{role}\nexternal_id = 'shop'")));
+    for (lines, words) in [
+        ("external_id = 'shop'", "no effect without `role_arn`"),
+        (
+            "role_arn = 'arn:aws:iam::123456789012:user/a'",
+            "must be an ARN",
+        ),
+        ("region = 'nowhere'", "`region`"),
+    ] {
+        let message = refused(&old(lines));
+        assert!(message.contains(words), "{message}");
+    }
+    let problems = crate::parse(&old("external_id = 'shop'"), "m").unwrap_err();
+    assert_eq!(problems.problems().len(), 1);
+}
+
+#[test]
+fn an_architecture_has_lambdas_name() {
+    let of = |name: &str| {
+        let text = format!("{SMALLEST}[function]\narchitecture = '{name}'\n");
+        read(&text).function.architecture.as_str()
+    };
+    assert_eq!((of("x86_64"), of("arm64")), ("x86_64", "arm64"));
+}
