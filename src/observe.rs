@@ -360,23 +360,33 @@ impl<'a> Observer<'a> {
                 }
             }
         };
-        // The records are read after the alias: a run that takes the lease by the alias's revision then knows that no other run has
-        // changed them since.
-        let changed_by_runs = async {
-            let alias = self.alias().await;
-            let (function, role) = tokio::join!(self.aws.function(name), role);
-            (alias, function, role)
-        };
         // A teardown deletes the whole function with its policies; for another tool's function it removes statements.
         let unread = left && !self.given;
+        // A run that takes the lease by the alias's revision knows that no other run has changed anything since the alias was read.
+        // So what other runs change is read after it.
+        let changed_by_runs = async {
+            let alias = self.alias().await;
+            let rest = async {
+                tokio::join!(
+                    self.aws.function(name),
+                    role,
+                    unless_left(left, self.behind()),
+                    unless_left(unread, self.aws.policy(name, None)),
+                    unless_left(unread, async {
+                        match self.qualifier {
+                            Some(qualifier) => self.aws.policy(name, Some(qualifier)).await,
+                            None => Ok(Policy::default()),
+                        }
+                    }),
+                )
+            };
+            (alias, rest.await)
+        };
         let (
             pool,
             mfa,
             (ids, clients),
-            (alias, function, (role, boundary)),
-            behind,
-            own_policy,
-            policy,
+            (alias, (function, (role, boundary), behind, own_policy, policy)),
             inline,
             attached,
             import_role,
@@ -387,14 +397,6 @@ impl<'a> Observer<'a> {
             self.aws.mfa_config(self.pool_id),
             described,
             changed_by_runs,
-            unless_left(left, self.behind()),
-            unless_left(unread, self.aws.policy(name, None)),
-            unless_left(unread, async {
-                match self.qualifier {
-                    Some(qualifier) => self.aws.policy(name, Some(qualifier)).await,
-                    None => Ok(Policy::default()),
-                }
-            }),
             self.aws.inline_policies(&self.role),
             async {
                 match judge {

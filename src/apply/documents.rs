@@ -31,6 +31,9 @@ const BESIDE: Duration = Duration::from_secs(1);
 /// A proof that was read later than this after the update was sent may show what another tool did since.
 const AT_ONCE: Duration = Duration::from_secs(10);
 
+/// When a document was last written.
+const WRITTEN: &str = "LastModifiedDate";
+
 /// The one setting of a client that deploy changes.
 const FLOWS: &str = "ExplicitAuthFlows";
 
@@ -114,7 +117,7 @@ impl Run<'_> {
             Document::Client(_) => None,
         };
         let seen = left.unwrap_or(planned);
-        let (sent, beside) = self.write(what, &rewrite.update, &seen).await?;
+        let sent = self.write(what, &rewrite.update, &seen).await?;
         let (read, gone, ()) = tokio::join!(
             self.unintended(what, &rewrite.update, &seen),
             self.alias_is_gone(what, rewrite),
@@ -124,11 +127,10 @@ impl Run<'_> {
             "the update was made, but could not be read back to prove that nothing else changed",
         )?;
         changed.retain(|difference| !self.is_accepted(difference));
-        // A late reading may show another tool's change, which the old settings would overwrite. If the read beside the update shows
-        // it complete and without a loss, the difference is certainly another tool's.
-        let late = sent.elapsed() >= AT_ONCE;
-        let complete = |beside: &Value| rewrite.update.differences(beside).is_empty();
-        let later = seen.mfa == proof.mfa && beside.as_ref().is_some_and(complete);
+        // A late reading may show another tool's change, which the old settings would overwrite. If an earlier one shows the update
+        // complete and without a loss, the difference is certainly another tool's.
+        let late = sent.at.elapsed() >= AT_ONCE;
+        let later = seen.mfa == proof.mfa && sent.was_right(&rewrite.update, &proof);
         let theirs = !changed.is_empty() && (late || later);
         if gone {
             let back = self.undo(what, rewrite, &seen, &proof, theirs).await;
@@ -146,7 +148,7 @@ impl Run<'_> {
             changed.retain(|difference| !self.is_accepted(difference));
         }
         if changed.is_empty() {
-            let lost = overwritten(rewrite, beside.as_ref(), &proof);
+            let lost = overwritten(rewrite, sent.beside.as_ref(), &proof);
             if !lost.is_empty() {
                 return Err(written_over(what, &lost));
             }
@@ -178,16 +180,14 @@ impl Run<'_> {
     }
 
     /// Writes the update only if the document is still as it was read. Cognito has no conditional write: a change by another tool
-    /// between the last read and the update is lost. Returns when the update was sent, and a read made in parallel with it, which
-    /// may show such a change.
-    async fn write(
-        &self,
-        what: Document<'_>,
-        update: &Update,
-        seen: &Reading,
-    ) -> Result<(Instant, Option<Value>)> {
+    /// between the last read and the update is lost.
+    async fn write(&self, what: Document<'_>, update: &Update, seen: &Reading) -> Result<Sent> {
         let started = Instant::now();
-        let mut at = started;
+        let mut last = Sent {
+            at: started,
+            beside: None,
+            response: None,
+        };
         let mut unanswered: Option<AwsError> = None;
         let mut ahead = self.made().ahead.remove(self.name_of(what));
         for tries in 1.. {
@@ -196,7 +196,7 @@ impl Run<'_> {
                 _ => self.read(what).await,
             };
             let now = match (now, &unanswered) {
-                (Ok(now), Some(_)) if took_effect(update, seen, &now) => return Ok((at, None)),
+                (Ok(now), Some(_)) if took_effect(update, seen, &now) => return Ok(last),
                 (Ok(now), _) => now,
                 (Err(unreadable), None) => return Err(unreadable.into()),
                 (Err(unreadable), Some(error)) => {
@@ -217,10 +217,16 @@ impl Run<'_> {
                     )
                 });
             }
-            at = Instant::now();
+            last.at = Instant::now();
             let (sent, beside) = self.send_and_read(what, update).await;
             match sent {
-                Ok(()) => return Ok((at, beside)),
+                Ok(response) => {
+                    return Ok(Sent {
+                        beside,
+                        response,
+                        ..last
+                    });
+                }
                 Err(error) if error.may_have_taken_effect() || error.kind == Kind::Throttled => {
                     pause(tries).await;
                     unanswered = Some(error);
@@ -234,7 +240,7 @@ impl Run<'_> {
                 }
             }
         }
-        Ok((at, None))
+        Ok(last)
     }
 
     /// Sends the update and reads the document at the same time.
@@ -242,7 +248,7 @@ impl Run<'_> {
         &self,
         what: Document<'_>,
         update: &Update,
-    ) -> (Result<(), AwsError>, Option<Value>) {
+    ) -> (Result<Option<Value>, AwsError>, Option<Value>) {
         let (send, read) = (
             pin!(self.send(what, update.body())),
             pin!(self.document(what)),
@@ -317,14 +323,14 @@ impl Run<'_> {
                     ),
                     "show the lines above to the owner of the pool, and report them to jane-migrate",
                 ),
-                (Ok(()), Ok(left)) => Error::new(
+                (Ok(_), Ok(left)) => Error::new(
                     format!(
                         "the old settings were put back, but these stay different:\n{}",
                         listed(&left)
                     ),
                     self.by_hand(),
                 ),
-                (Ok(()), Err(error)) => Error::new(
+                (Ok(_), Err(error)) => Error::new(
                     format!(
                         "the old settings were sent back, but whether they arrived cannot be read ({error})"
                     ),
@@ -429,12 +435,19 @@ impl Run<'_> {
         })
     }
 
-    async fn send(&self, what: Document<'_>, body: &Value) -> Result<(), AwsError> {
+    /// Sends the update; returns the document that the response shows. The response for a pool shows none.
+    async fn send(&self, what: Document<'_>, body: &Value) -> Result<Option<Value>, AwsError> {
         let pool = &self.names.pool.id;
-        match what {
-            Document::Pool => self.writer.update_pool(pool, body).await,
-            Document::Client(client) => self.writer.update_client(pool, client, body).await,
-        }
+        Ok(match what {
+            Document::Pool => {
+                self.writer.update_pool(pool, body).await?;
+                None
+            }
+            Document::Client(client) => {
+                let shown = self.writer.update_client(pool, client, body).await?;
+                shown.map(|client| client.json().clone())
+            }
+        })
     }
 
     /// Waits while another update is in progress. A call that AWS rejected or did not answer is repeated as often as any other.
@@ -444,6 +457,32 @@ impl Run<'_> {
         }
         let again = error.may_have_taken_effect() || error.kind == Kind::Throttled;
         again && tries < aws::attempts()
+    }
+}
+
+/// An update that was sent.
+struct Sent {
+    /// When.
+    at: Instant,
+    /// A read in parallel with it. It may show what another tool changed at that moment, and the update has overwritten.
+    beside: Option<Value>,
+    /// The document in the response.
+    response: Option<Value>,
+}
+
+impl Sent {
+    /// Whether the document was as intended before `proof` was read. A response shows that if the document was written again since.
+    fn was_right(&self, update: &Update, proof: &Reading) -> bool {
+        let complete = |shown: &&Value| update.differences(shown).is_empty();
+        let written_again = |shown: &&Value| {
+            let written = shown.get(WRITTEN);
+            written.is_some() && written != proof.document.get(WRITTEN)
+        };
+        let response = self.response.iter().filter(written_again);
+        self.beside
+            .iter()
+            .chain(response)
+            .any(|shown| complete(&shown))
     }
 }
 
@@ -514,10 +553,9 @@ fn unchanged(seen: &Reading, now: &Reading) -> Result<()> {
 fn moved(seen: &Reading, now: &Reading) -> Option<String> {
     let mut changed = differences(&seen.document, &now.document);
     changed.extend(differences(&seen.mfa, &now.mfa));
-    let date = "LastModifiedDate";
     match &changed[..] {
-        [] if seen.document.get(date) == now.document.get(date) => None,
-        [] => Some(format!("  {date}")),
+        [] if seen.document.get(WRITTEN) == now.document.get(WRITTEN) => None,
+        [] => Some(format!("  {WRITTEN}")),
         changed => Some(listed(changed)),
     }
 }

@@ -14,6 +14,7 @@ use aws_sdk_lambda::types::{
 };
 use jane_migrate_config::{Architecture, Vpc};
 use jane_migrate_core::aws_error::{AwsError, Found, Kind};
+use jane_migrate_core::document::ClientDocument;
 use jane_migrate_core::exposure::Alias;
 use jane_migrate_core::ids::{LATEST, PoolId};
 use jane_migrate_core::permission::COGNITO;
@@ -30,7 +31,7 @@ use super::known;
 use super::lambda::{alias_of, state};
 use super::logs;
 use super::metrics::CLOUDWATCH;
-use super::raw::Replace;
+use super::raw::{Capture, Replace};
 use super::service;
 
 /// A function or version that this call created.
@@ -634,13 +635,14 @@ impl Writer {
         Ok(())
     }
 
-    /// Replaces an app client's settings. `body` is the whole request, sent only once.
+    /// Replaces an app client's settings. `body` is the whole request, sent only once. Returns the client as the response shows it.
     pub(crate) async fn update_client(
         &self,
         pool: &PoolId,
         client: &str,
         body: &Value,
-    ) -> Result<(), AwsError> {
+    ) -> Result<Option<ClientDocument>, AwsError> {
+        let answer = Capture::default();
         self.cognito
             .update_user_pool_client()
             .user_pool_id(pool.as_str())
@@ -648,10 +650,11 @@ impl Writer {
             .customize()
             .config_override(once())
             .interceptor(Replace::with(body))
+            .interceptor(answer.clone())
             .send()
             .await
             .during("cognito-idp:UpdateUserPoolClient")?;
-        Ok(())
+        Ok(ClientDocument::from_describe(answer.take()).ok())
     }
 }
 
