@@ -513,7 +513,7 @@ mod tests {
             alias(9, ANN, "1", ends.clone()),
             code(9, ANN),
         ];
-        assert_eq!(whats(&within), [deployed.clone()]);
+        assert_eq!(whats(&within), std::slice::from_ref(&deployed));
         let beside = [
             alias(1, ANN, "1", begins),
             code(2, BOB),

@@ -547,7 +547,7 @@ fn a_code_signing_configuration_must_trust_the_configured_profile() {
         (format!("{profile}/version1"), true),
         (format!("{profile}-of-another-team/version1"), false),
     ] {
-        let found = found(&[trusted.clone()], Some(profile), true);
+        let found = found(std::slice::from_ref(&trusted), Some(profile), true);
         assert_eq!(found.ok, ok, "{trusted}");
     }
     assert!(!found(&[], None, true).ok);
@@ -788,7 +788,7 @@ fn an_open_client_without_a_record_is_reported_if_the_snapshot_shows_it_closed()
         check.findings(&Subject::new(&observed, &asked)).remove(0)
     };
     let closed = client(&open[..1]);
-    let late = found(&[closed.clone()]);
+    let late = found(std::slice::from_ref(&closed));
     assert!(
         !late.ok && late.message.contains("is on no record"),
         "{late:?}"
