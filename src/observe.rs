@@ -363,7 +363,8 @@ impl<'a> Observer<'a> {
         // A teardown deletes the whole function with its policies; for another tool's function it removes statements.
         let unread = left && !self.given;
         // A run that takes the lease by the alias's revision knows that no other run has changed anything since the alias was read.
-        // So what other runs change is read after it.
+        // So the plan's decisions rest on what is read after it. The role's policies and the log group take two calls, and are read
+        // beside it: if they are too old, the probe or the checks after the deploy report it.
         let changed_by_runs = async {
             let alias = self.alias().await;
             let rest = async {

@@ -521,18 +521,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_old_pool_of_another_region_is_named_with_its_region() {
-        let old = "[directory]\nkind = \"cognito\"\npool_id = \"eu-west-1_Old1\"\nclient_id = \"1example23456789\"\n";
-        let config = jane_migrate_config::parse(old, "migrate.toml").unwrap();
-        let pool = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_New1";
-        let policy = role_policy(&Names::new(pool.parse().unwrap()), &config);
-        assert_eq!(
-            policy["Statement"][1]["Resource"],
-            "arn:aws:cognito-idp:eu-west-1:123456789012:userpool/eu-west-1_Old1"
-        );
-    }
-
-    #[test]
     fn the_role_may_send_to_the_queue_or_the_bus_of_the_configuration_only() {
         let statements = |more: &str| {
             let toml = format!(
@@ -589,19 +577,23 @@ mod tests {
 
     #[test]
     fn the_role_allows_only_reads_of_the_old_pool_in_cognito() {
-        let old = "[directory]\nkind = \"cognito\"\npool_id = \"us-east-1_Old1\"\nclient_id = \"1example23456789\"\n";
-        let config = jane_migrate_config::parse(old, "migrate.toml").unwrap();
-        let pool = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_New1";
-        let policy = role_policy(&Names::new(pool.parse().unwrap()), &config);
-        assert_eq!(
-            policy["Statement"][1]["Resource"],
-            "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Old1"
-        );
-        assert_eq!(
-            policy["Statement"][1]["Action"],
-            json!(["cognito-idp:AdminInitiateAuth", "cognito-idp:AdminGetUser"])
-        );
-        assert_eq!(policy["Statement"].as_array().unwrap().len(), 2);
+        for region in ["us-east-1", "eu-west-1"] {
+            let old = format!(
+                "[directory]\nkind = 'cognito'\npool_id = '{region}_Old1'\nclient_id = '1example23456789'\n"
+            );
+            let config = jane_migrate_config::parse(&old, "migrate.toml").unwrap();
+            let pool = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_New1";
+            let policy = role_policy(&Names::new(pool.parse().unwrap()), &config);
+            assert_eq!(
+                policy["Statement"][1]["Resource"],
+                format!("arn:aws:cognito-idp:{region}:123456789012:userpool/{region}_Old1")
+            );
+            assert_eq!(
+                policy["Statement"][1]["Action"],
+                json!(["cognito-idp:AdminInitiateAuth", "cognito-idp:AdminGetUser"])
+            );
+            assert_eq!(policy["Statement"].as_array().unwrap().len(), 2);
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::facts::pool_facts;
 use crate::finding::{Finding, Severity};
 use crate::firewall::WebAcl;
 use crate::fix::Flags;
-use crate::fixtures::{self, written};
+use crate::fixtures::{self, Fixture, written};
 use crate::ids::Names;
 use crate::observed::{Observed, PoolState};
 use crate::plan::{self, Allowed, Plan};
@@ -387,6 +387,12 @@ fn each_recorded_run_gives_the_same_findings() {
     }
 }
 
+fn recorded(name: &str) -> Fixture {
+    let mut all = fixtures::all("checks").into_iter();
+    all.find(|fixture| fixture.name == name)
+        .expect("the fixture")
+}
+
 /// The findings of a check for a deployed function, with a changed function and a changed configuration.
 fn of_function(
     id: &str,
@@ -407,10 +413,7 @@ fn of_observed(
     change: impl FnOnce(&mut Observed),
     configure: impl FnOnce(&mut Config),
 ) -> Vec<Finding> {
-    let fixture = fixtures::all("checks")
-        .into_iter()
-        .find(|fixture| fixture.name == "trigger-registered-holds-1")
-        .unwrap();
+    let fixture = recorded("trigger-registered-holds-1");
     let mut config = fixture.config().unwrap();
     configure(&mut config);
     let mut observed = fixture.observed();
@@ -665,10 +668,7 @@ fn each_placeholder_of_a_directory_must_be_filled_in() {
 
 #[test]
 fn a_fix_replaces_only_the_resource_of_its_check() {
-    let fixture = fixtures::all("checks")
-        .into_iter()
-        .find(|fixture| fixture.name == "function-limits-fails-1")
-        .unwrap();
+    let fixture = recorded("function-limits-fails-1");
     let mut observed = fixture.observed();
     let foreign = |found: &mut Option<ObservedFunction>| {
         let function = &mut found.as_mut().unwrap().function;
@@ -762,10 +762,7 @@ fn a_refused_sign_up_is_no_failure() {
 /// Teardown would leave such a client open.
 #[test]
 fn an_open_client_without_a_record_is_reported_if_the_snapshot_shows_it_closed() {
-    let fixture = fixtures::all("checks")
-        .into_iter()
-        .find(|fixture| fixture.name == "trigger-registered-holds-1")
-        .unwrap();
+    let fixture = recorded("trigger-registered-holds-1");
     let mut observed = fixture.observed();
     let client = |flows: &[&str]| json!({ "UserPoolId": "us-west-2_Ab1", "ClientId": "late", "ClientName": "late", "ExplicitAuthFlows": flows });
     let open = ["ALLOW_USER_SRP_AUTH", "ALLOW_USER_PASSWORD_AUTH"];

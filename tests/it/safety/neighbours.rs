@@ -228,6 +228,35 @@ async fn a_client_changed_since_the_plan_is_not_written() {
     assert_eq!(now["ExplicitAuthFlows"].as_array().map(Vec::len), Some(2));
 }
 
+/// The read beside the update fails, so only the update's response shows that it was right.
+#[tokio::test]
+async fn a_client_changed_right_after_the_update_is_not_written_again() {
+    let scene = Scene::new().await;
+    // Two descriptions are for the plan, the third is before the write, the fourth beside it, the fifth is the comparison.
+    let decide = |passing: &Passing| match (passing.action.as_str(), passing.nth) {
+        ("DescribeUserPoolClient", 4) => Fate::Refuse(400, "AccessDeniedException", "no"),
+        ("DescribeUserPoolClient", 5) => Fate::HoldRequest,
+        _ => Fate::Pass,
+    };
+    let proxy = Proxy::start(&scene.corner.endpoint, decide).await;
+    let proxy = proxy.expect("a proxy");
+    let url = proxy.url();
+    let change = async {
+        proxy.held().await;
+        scene
+            .set_of_client(1, "AccessTokenValidity", 15.into())
+            .await;
+        proxy.release();
+    };
+    let (ran, ()) = tokio::join!(scene.run(&url, "deploy"), change);
+    let ran = ran.ended(1);
+    for words in ["nothing was put back", "AccessTokenValidity: 30 => 15"] {
+        assert!(ran.stderr.contains(words), "{words}: {ran:#?}");
+    }
+    let now = scene.corner.client(&scene.pool, &scene.clients[1]).await;
+    assert_eq!(now["AccessTokenValidity"], 15);
+}
+
 #[tokio::test]
 async fn of_two_parallel_deploys_of_a_pool_the_second_is_rejected() {
     let scene = Scene::new().await;

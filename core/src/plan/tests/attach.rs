@@ -197,17 +197,24 @@ fn the_function_and_the_configured_alias_must_exist() {
     assert!(missing.contains("there is no function"), "{missing}");
 }
 
-#[test]
-fn a_teardown_needs_the_snapshot_or_the_operators_word() {
+/// A deployed migration with these triggers, the id of its statement, and a function that ours may have replaced.
+fn attached_for(triggers: &[Trigger]) -> (Observed, String, String) {
     let (_, mut observed) = given();
-    let (live, old) = (
-        observed.names.live_arn.clone(),
-        observed.names.function_arn.replace("theirs-", "old-"),
-    );
-    set_triggers(&mut observed, json!({ "UserMigration": live }));
+    let live = &observed.names.live_arn;
+    let triggers = triggers.iter();
+    let triggers: BTreeMap<_, _> = triggers.map(|one| (one.member(), live)).collect();
+    let triggers = json!(triggers);
+    set_triggers(&mut observed, triggers);
     set_flows(&mut observed, &["ALLOW_USER_SRP_AUTH", OPEN]);
     let id = given_statement(DIGEST);
     set_statement(&mut observed, &id);
+    let old = observed.names.function_arn.replace("theirs-", "old-");
+    (observed, id, old)
+}
+
+#[test]
+fn a_teardown_needs_the_snapshot_or_the_operators_word() {
+    let (observed, id, old) = attached_for(&[Trigger::UserMigration]);
     let plan = torn_down(&observed, &[], None);
     let message = &plan.conflicts[0].message;
     assert!(message.contains("recorded in jane-migrate."), "{message}");
@@ -230,16 +237,7 @@ fn a_teardown_needs_the_snapshot_or_the_operators_word() {
 
 #[test]
 fn a_teardown_of_the_migration_alone_keeps_what_other_triggers_need() {
-    let (_, mut observed) = given();
-    let (live, old) = (
-        observed.names.live_arn.clone(),
-        observed.names.function_arn.replace("theirs-", "old-"),
-    );
-    let both = json!({ "UserMigration": live, "PreSignUp": live });
-    set_triggers(&mut observed, both);
-    set_flows(&mut observed, &["ALLOW_USER_SRP_AUTH", OPEN]);
-    let id = given_statement(DIGEST);
-    set_statement(&mut observed, &id);
+    let (observed, id, old) = attached_for(&[Trigger::UserMigration, Trigger::PreSignUp]);
     let mut record = recorded(Some(&old));
     record.replaced.insert(Trigger::PreSignUp, old.clone());
     let plan = torn_down(&observed, &[snapshot(&record)], None);
